@@ -1,0 +1,417 @@
+/*
+ * crier.h: Server-Sent Events for programs built on GNU libmicrohttpd.
+ *
+ * Copyright (c) 2026 the Crier authors. MIT licence, see COPYING.
+ *
+ * What is here, from the bytes up:
+ *
+ *   event        what an application sends: data, type, id, retry, comment
+ *   frame        an event encoded once into wire bytes, shared by all clients
+ *   reply        a finite list of frames as one complete response
+ *   shards       the threads that serve live streams
+ *   stream       one live text/event-stream response on one MHD connection
+ *   broadcaster  a list of streams that hear the same frames
+ *
+ * The wire format is that of WHATWG HTML, section 9.2 "Server-sent events".
+ *
+ * Conventions
+ *
+ *   Errors     0 is success. A negative value is an error: -errno for those
+ *              of the system, CRIER_ERR_* for ours; crier_error_text() speaks
+ *              for both. An output parameter is written only on success,
+ *              unless its comment says otherwise.
+ *   Ownership  "new": the caller owns the result and must give it back.
+ *              "borrowed": the callee or caller may look, during the call or
+ *              for as long as stated. "steals": the callee takes it over,
+ *              also when it fails.
+ *   Threads    An event or a reply belongs to one thread at a time. Frames,
+ *              shards, streams and broadcasters may be used from any thread.
+ *   Units      Times are milliseconds, sizes are bytes.
+ *
+ * The library never exits, never prints and never touches signals.
+ */
+#ifndef CRIER_H
+#define CRIER_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define CRIER_API __attribute__((visibility("default")))
+#else
+#define CRIER_API
+#endif
+
+/* ---- errors ----------------------------------------------------------- */
+
+/* Every error of ours: X(name, value, text). */
+#define CRIER_ERRORS(X)                                                       \
+    X(CRIER_ERR_UTF8, -20001, "text is not valid UTF-8")                      \
+    X(CRIER_ERR_NEWLINE, -20002, "a type or id must not hold CR or LF")       \
+    X(CRIER_ERR_NUL, -20003, "an id must not hold NUL")                       \
+    X(CRIER_ERR_EMPTY, -20004, "the event has no field set")                  \
+    X(CRIER_ERR_TOO_LARGE, -20005, "the event is larger than 16 MiB")         \
+    X(CRIER_ERR_JSON, -20006, "the JSON value cannot be written as text")     \
+    X(CRIER_ERR_CLOSED, -20007, "the stream is closed")                       \
+    X(CRIER_ERR_FULL, -20008, "the stream has too much unsent already")       \
+    X(CRIER_ERR_BUSY, -20009, "too much is waiting to be delivered")          \
+    X(CRIER_ERR_LIMIT, -20010, "the limit of open streams is reached")        \
+    X(CRIER_ERR_MHD, -20011, "libmicrohttpd refused the response")            \
+    X(CRIER_ERR_NO_SUSPEND, -20012,                                           \
+      "the MHD daemon was started without MHD_ALLOW_SUSPEND_RESUME")          \
+    X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")
+
+enum crier_error {
+#define CRIER_ERROR_ENUM(name, value, text) name = value,
+    CRIER_ERRORS(CRIER_ERROR_ENUM)
+#undef CRIER_ERROR_ENUM
+};
+
+/* A short English text for ERROR (0, CRIER_ERR_* or -errno), borrowed and
+ * never NULL. Any thread. */
+CRIER_API const char *crier_error_text(int error);
+
+/* The library's version, "MAJOR.MINOR.PATCH". Borrowed, constant. */
+CRIER_API const char *crier_version(void);
+
+/* ---- event ------------------------------------------------------------ */
+
+/* The largest frame that an event may encode to. */
+#define CRIER_EVENT_MAX ((size_t)16 * 1024 * 1024)
+
+/*
+ * An event under construction. Each setter replaces what an earlier call set.
+ * A setter that refuses its argument returns the error, leaves the field as it
+ * was and marks the event: crier_event_encode() then refuses with that first
+ * error. So a chain of setters needs only one check, at its end.
+ *
+ * All text must be UTF-8 (HTML 9.2.5: "event streams must always be encoded
+ * as UTF-8"); otherwise CRIER_ERR_UTF8. Every setter may return -ENOMEM and
+ * CRIER_ERR_TOO_LARGE.
+ */
+struct crier_event;
+
+/* A new event with no field set, or NULL when memory is short. */
+CRIER_API struct crier_event *crier_event_new(void);
+
+/* Frees EVENT; NULL is allowed. */
+CRIER_API void crier_event_free(struct crier_event *event);
+
+/* Makes EVENT as crier_event_new() gave it, the marked error included. */
+CRIER_API void crier_event_reset(struct crier_event *event);
+
+/* The message: LENGTH bytes at TEXT, any length, NUL bytes included. Lines end
+ * at LF, CRLF or a lone CR, each becomes a "data" field of its own, and the
+ * client joins them with LF; so no text can smuggle in another field. A
+ * trailing line end is kept, as an empty last line. Empty data is legal. */
+CRIER_API int crier_event_data(struct crier_event *event, const char *text,
+                               size_t length);
+
+/* The message, given as a NUL-terminated string. */
+CRIER_API int crier_event_text(struct crier_event *event, const char *text);
+
+/* The message, as the compact JSON text of VALUE (borrowed; scalars are
+ * allowed). CRIER_ERR_JSON when jansson cannot write it. */
+CRIER_API int crier_event_json(struct crier_event *event, const json_t *value);
+
+/* The event's type, for addEventListener(); "message" when never set or empty.
+ * CRIER_ERR_NEWLINE when TYPE holds CR or LF. */
+CRIER_API int crier_event_type(struct crier_event *event, const char *type);
+
+/* The event's id, LENGTH bytes; the client sends the last one it saw back as
+ * Last-Event-ID. Empty is legal: it makes the client forget its last id.
+ * CRIER_ERR_NEWLINE when it holds CR or LF, CRIER_ERR_NUL when it holds NUL. */
+CRIER_API int crier_event_id(struct crier_event *event, const char *id,
+                             size_t length);
+
+/* How long the client shall wait before it reconnects. */
+CRIER_API int crier_event_retry(struct crier_event *event,
+                                uint32_t milliseconds);
+
+/* A comment, which clients ignore; split at line ends as data is. */
+CRIER_API int crier_event_comment(struct crier_event *event, const char *text);
+
+/* ---- frame ------------------------------------------------------------ */
+
+/* The wire bytes of one event: immutable and reference counted. */
+struct crier_frame;
+
+/* Encodes EVENT (borrowed, unchanged) into a new frame with one reference,
+ * written to *FRAME. The fields come in the order comment, id, event, retry,
+ * data, each "name: value" and LF, and an empty line ends the frame.
+ * CRIER_ERR_EMPTY when no field is set; the first error of the setters. */
+CRIER_API int crier_event_encode(const struct crier_event *event,
+                                 struct crier_frame **frame);
+
+/* A new frame from a type (or NULL) and data, both NUL-terminated: the usual
+ * event in one call. Errors as the setters' and crier_event_encode()'s. */
+CRIER_API int crier_frame_text(const char *type, const char *text,
+                               struct crier_frame **frame);
+
+/* A new frame from a type (or NULL) and the JSON text of VALUE (borrowed). */
+CRIER_API int crier_frame_json(const char *type, const json_t *value,
+                               struct crier_frame **frame);
+
+/* Takes one more reference and returns FRAME. */
+CRIER_API struct crier_frame *crier_frame_ref(struct crier_frame *frame);
+
+/* Gives one reference back, the last one frees FRAME; NULL is allowed. */
+CRIER_API void crier_frame_unref(struct crier_frame *frame);
+
+/* The frame's bytes, borrowed for as long as the caller holds a reference;
+ * their number goes to *LENGTH. */
+CRIER_API const char *crier_frame_bytes(const struct crier_frame *frame,
+                                        size_t *length);
+
+/* ---- reply ------------------------------------------------------------ */
+
+/* A finite list of events that becomes one complete response. */
+struct crier_reply;
+
+/* A new empty reply, or NULL when memory is short. */
+CRIER_API struct crier_reply *crier_reply_new(void);
+
+/* Frees REPLY; NULL is allowed. */
+CRIER_API void crier_reply_free(struct crier_reply *reply);
+
+/* Appends EVENT (borrowed) in its encoded form. Errors as
+ * crier_event_encode()'s; -ENOMEM; CRIER_ERR_TOO_LARGE past CRIER_EVENT_MAX
+ * in all. A refused event leaves REPLY as it was. */
+CRIER_API int crier_reply_add(struct crier_reply *reply,
+                              const struct crier_event *event);
+
+/* A new MHD response with what REPLY holds (copied; REPLY stays the caller's)
+ * and the headers Content-Type: text/event-stream, Cache-Control: no-cache and
+ * X-Accel-Buffering: no, written to *RESPONSE. An empty reply is legal. The
+ * caller may add headers, queues it with MHD_queue_response() and gives it back
+ * with MHD_destroy_response(). -ENOMEM. */
+CRIER_API int crier_reply_response(const struct crier_reply *reply,
+                                   struct MHD_Response **response);
+
+/* ---- shards ----------------------------------------------------------- */
+
+/*
+ * The threads that serve live streams. A program usually has one set of shards
+ * for all its streams. Each stream belongs to one shard for life; that thread
+ * sends to it, watches for its client leaving, keeps its timers and runs its
+ * callbacks.
+ */
+struct crier_shards;
+
+/* Zero (or NULL for the whole) means the default. */
+struct crier_shards_options {
+    unsigned threads;    /* shards; default: one per online CPU, at most 64 */
+    size_t max_streams;  /* open at once; default: no limit */
+    size_t max_backlog;  /* bytes of frames handed over by publishers and not
+                            yet taken up by the shards; default 64 MiB */
+};
+
+/* New shards, their threads running with all signals blocked, written to
+ * *SHARDS. -errno of the system; CRIER_ERR_INVALID for more than 64 threads. */
+CRIER_API int crier_shards_new(const struct crier_shards_options *options,
+                               struct crier_shards **shards);
+
+/* How many streams are open now. */
+CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
+
+/* Says goodbye: refuses new streams from now on (CRIER_ERR_CLOSED), lets every
+ * stream finish what it has pending, sends each a last "retry" drawn at random
+ * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
+ * the same moment), and ends it. Waits up to TIMEOUT ms; then what is left is
+ * cut off. Returns 0 when all ended by themselves and otherwise the number
+ * that was cut off, when all streams are over or, should MHD's threads not
+ * run any more, a second later. Must not be called from a stream's callback. */
+CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
+                                    uint32_t retry_min, uint32_t retry_max,
+                                    uint32_t timeout);
+
+/* Stops and joins the threads and frees SHARDS; NULL is allowed. Call it after
+ * crier_shards_drain() and MHD_stop_daemon(), in this order: MHD must not be
+ * stopped while a stream is suspended, and a stream must not outlive its shard.
+ * Streams and broadcasters that the program still holds references to must not
+ * be used any more, but for crier_stream_unref() before this call. */
+CRIER_API void crier_shards_free(struct crier_shards *shards);
+
+/* The clock of crier_stream_wake(): milliseconds of CLOCK_MONOTONIC. */
+CRIER_API uint64_t crier_now(void);
+
+/* ---- stream ----------------------------------------------------------- */
+
+/* One live text/event-stream response on one MHD connection. */
+struct crier_stream;
+
+/* Why a stream ended: X(name, text). */
+#define CRIER_REASONS(X)                                                      \
+    X(CRIER_REASON_APP, "closed by the server")                               \
+    X(CRIER_REASON_GOODBYE, "server is shutting down")                        \
+    X(CRIER_REASON_LEFT, "client closed the connection")                      \
+    X(CRIER_REASON_VANISHED, "client stopped acknowledging")                  \
+    X(CRIER_REASON_SLOW, "client reads too slowly")                           \
+    X(CRIER_REASON_MEMORY, "out of memory")                                   \
+    X(CRIER_REASON_TRANSPORT, "connection failed or timed out")
+
+enum crier_reason {
+#define CRIER_REASON_ENUM(name, text) name,
+    CRIER_REASONS(CRIER_REASON_ENUM)
+#undef CRIER_REASON_ENUM
+};
+
+/* A short English text for REASON. Borrowed, constant. */
+CRIER_API const char *crier_reason_text(enum crier_reason reason);
+
+/* For keep_alive: no keep-alive at all. A client that just vanishes is then
+ * found only when something else is sent to it. */
+#define CRIER_NEVER UINT32_MAX
+
+/*
+ * Zero (or NULL for the whole) means the default.
+ *
+ * The callbacks run on the thread of the stream's shard, one at a time, and
+ * must not block: all streams of the shard wait for them. They may call every
+ * function of this header but crier_shards_drain() and crier_shards_free().
+ * None runs before the response has been queued or destroyed.
+ */
+struct crier_stream_options {
+    /* After this long with nothing sent, a comment is sent; every frame starts
+     * the wait anew. Default 15000; from 10. CRIER_NEVER for none. */
+    uint32_t keep_alive;
+
+    /* The comment's text; default: empty. Borrowed during the call. */
+    const char *keep_alive_text;
+
+    /* How much may wait for a client that reads slowly; default 256 KiB. A
+     * frame is let in when less than this is waiting. Past that, crier_stream_send()
+     * refuses with CRIER_ERR_FULL, and a broadcast, which has nobody to
+     * refuse to, ends the stream with CRIER_REASON_SLOW. Beside this the
+     * kernel holds at most some 128 KiB for each client. */
+    size_t max_pending;
+
+    /* Called once as soon as the stream's headers are out, and then whenever
+     * the time has come that crier_stream_wake() set. A source of events that
+     * is the stream's own (a counter, a feed) lives here. */
+    void (*on_wake)(void *closure, struct crier_stream *stream);
+
+    /* Called exactly once, when the stream is over for whatever reason;
+     * no other callback of this stream follows. */
+    void (*on_closed)(void *closure, struct crier_stream *stream,
+                      enum crier_reason reason);
+
+    /* Passed to both. Borrowed until on_closed returns. */
+    void *closure;
+};
+
+/*
+ * Makes a stream on CONNECTION, called inside MHD's access handler. Writes a new
+ * reference to *STREAM (crier_stream_unref() it when no longer needed; the
+ * stream goes on without) and a new response to *RESPONSE, for this connection
+ * only, with the headers Content-Type: text/event-stream, Cache-Control:
+ * no-cache and X-Accel-Buffering: no. The caller may add headers, then queues it
+ * with MHD_queue_response() and gives it back with MHD_destroy_response(). A
+ * response that is never queued ends the stream.
+ *
+ * The MHD daemon must run its own threads (MHD_USE_INTERNAL_POLLING_THREAD,
+ * best with epoll) and MHD_ALLOW_SUSPEND_RESUME.
+ *
+ * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining),
+ * CRIER_ERR_NO_SUSPEND, CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
+ * crier_event_comment() for the keep-alive text, -ENOMEM.
+ */
+CRIER_API int crier_stream_new(struct crier_shards *shards,
+                               struct MHD_Connection *connection,
+                               const struct crier_stream_options *options,
+                               struct crier_stream **stream,
+                               struct MHD_Response **response);
+
+/* Takes one more reference and returns STREAM. */
+CRIER_API struct crier_stream *crier_stream_ref(struct crier_stream *stream);
+
+/* Gives one reference back; NULL is allowed. Does not end the stream. */
+CRIER_API void crier_stream_unref(struct crier_stream *stream);
+
+/* Sends FRAME (borrowed). Never blocks. Frames of one thread arrive in the
+ * order sent, those of broadcasts it made included.
+ * CRIER_ERR_CLOSED, CRIER_ERR_FULL, CRIER_ERR_BUSY (the shards' backlog is
+ * full), -ENOMEM; the frame was then not sent. */
+CRIER_API int crier_stream_send(struct crier_stream *stream,
+                                struct crier_frame *frame);
+
+/* Ends STREAM once what was sent before is on its way; a client that does not
+ * take it within 10 s is cut off. Closing twice is harmless. */
+CRIER_API void crier_stream_close(struct crier_stream *stream);
+
+/* Has on_wake called at the time WHEN of crier_now(), at once if that is past;
+ * replaces a time set before; UINT64_MAX cancels it. Only inside the stream's
+ * own callbacks. */
+CRIER_API void crier_stream_wake(struct crier_stream *stream, uint64_t when);
+
+/* ---- broadcaster ------------------------------------------------------ */
+
+/*
+ * A list of streams that hear the same frames. All of them hear these in the
+ * same order. Nobody is lost or delayed by others: a stream that joins hears
+ * everything broadcast after crier_broadcaster_join() returned, a stream that
+ * ends is taken off the list at once, and a stalled client costs only itself.
+ */
+struct crier_broadcaster;
+
+/* Zero (or NULL for the whole) means the default. */
+struct crier_broadcaster_options {
+    /* The keep-alive of streams from when they join: they are pinged after this
+     * long with nothing sent. A client that acknowledges nothing is given up
+     * before the second ping. Default 10000; from 10. CRIER_NEVER for none. */
+    uint32_t ping;
+};
+
+/* A new broadcaster on SHARDS (borrowed until crier_broadcaster_free()),
+ * written to *BROADCASTER. -ENOMEM, CRIER_ERR_INVALID. */
+CRIER_API int
+crier_broadcaster_new(struct crier_shards *shards,
+                      const struct crier_broadcaster_options *options,
+                      struct crier_broadcaster **broadcaster);
+
+/* Frees BROADCASTER; NULL is allowed. Call it when none of its streams is open
+ * any more: after crier_shards_drain() and MHD_stop_daemon(), before
+ * crier_shards_free(). */
+CRIER_API void crier_broadcaster_free(struct crier_broadcaster *broadcaster);
+
+/* Puts STREAM on the list, under NAME (copied; several streams may share one)
+ * or without a name when NAME is NULL. When HELLO (borrowed) is not NULL it is
+ * sent first. The stream leaves the list by itself when it ends, right before
+ * its on_closed. A stream joins at most one broadcaster, once.
+ * CRIER_ERR_CLOSED, CRIER_ERR_INVALID (joined before), -ENOMEM. */
+CRIER_API int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
+                                     struct crier_stream *stream,
+                                     const char *name,
+                                     struct crier_frame *hello);
+
+/* Sends FRAME (borrowed) to every stream on the list. Never blocks. Returns how
+ * many streams it goes to, or CRIER_ERR_BUSY or -ENOMEM; then it goes to none.
+ * To send to one stream only, use crier_stream_send(). */
+CRIER_API long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
+                                      struct crier_frame *frame);
+
+/* Sends FRAME (borrowed) to the streams that joined under NAME. As above. */
+CRIER_API long
+crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
+                          const char *name, struct crier_frame *frame);
+
+/* How many streams are on the list. */
+CRIER_API size_t
+crier_broadcaster_count(struct crier_broadcaster *broadcaster);
+
+/* How many streams are on the list under NAME. */
+CRIER_API size_t
+crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
+                           const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CRIER_H */

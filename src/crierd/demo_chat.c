@@ -1,0 +1,239 @@
+/*
+ * /chat and /users: the routes of the chat room. Checks what comes from outside
+ * and leaves the rest to room.c.
+ */
+#include <config.h>
+
+#include "demo.h"
+#include "log.h"
+#include "reply.h"
+#include "room.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_CHARACTERS 64
+
+/* ---- checks ----------------------------------------------------------- */
+
+static bool is_name(const char *text, size_t length)
+{
+    return text_valid(text, length, 1, NAME_MAX_CHARACTERS);
+}
+
+static enum MHD_Result bad_name(struct request *request, const char *what)
+{
+    return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                         "%s is not UTF-8 of 1 to %d characters without "
+                         "control characters",
+                         what, NAME_MAX_CHARACTERS);
+}
+
+/* Reads the body {"user","text"} into a new object whose two members are good.
+ * NULL when the answer is given already. */
+static json_t *read_message(struct request *request)
+{
+    json_error_t error;
+    json_t *message, *user, *text;
+
+    message = json_loadb(request->body, request->body_length,
+                         JSON_REJECT_DUPLICATES, &error);
+    if (message == NULL) {
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "the body is not JSON: line %d, column %d: %s", error.line,
+            error.column, error.text);
+        return NULL;
+    }
+    user = json_object_get(message, "user");
+    text = json_object_get(message, "text");
+    if (!json_is_string(user) || !json_is_string(text))
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "the body must be an object with the strings user and text");
+    else if (!is_name(json_string_value(user), json_string_length(user)))
+        request->result = bad_name(request, "user");
+    else if (json_string_length(text) == 0)
+        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "text is empty");
+    else
+        return message;
+    json_decref(message);
+    return NULL;
+}
+
+/* ---- GET /chat -------------------------------------------------------- */
+
+struct visit {
+    struct room *room;
+    char name[];
+};
+
+static void closed(void *closure, struct crier_stream *stream,
+                   enum crier_reason reason)
+{
+    struct visit *visit = closure;
+
+    reply_stream_closed((void *)"/chat", stream, reason);
+    room_left(visit->room, stream, visit->name);
+    free(visit);
+}
+
+enum MHD_Result demo_chat(struct request *request)
+{
+    const struct uri_text *name = uri_parameter(&request->uri, "user");
+    struct crier_stream_options options = {.on_closed = closed};
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    struct visit *visit;
+    int error;
+
+    if (name == NULL)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "who joins is missing: /chat?user=NAME");
+    if (!is_name(name->bytes, name->length))
+        return bad_name(request, "user");
+    visit = malloc(sizeof *visit + name->length + 1);
+    if (visit == NULL)
+        return reply_error(request, -ENOMEM);
+    visit->room = request->server->room;
+    memcpy(visit->name, name->bytes, name->length + 1);
+    options.closure = visit;
+    if (!reply_open(request, &options, &stream, &response)) {
+        free(visit);
+        return request->result;
+    }
+    error = room_join(visit->room, stream, visit->name);
+    crier_stream_unref(stream);
+    if (error == 0)
+        return reply_stream(request, response);
+    MHD_destroy_response(response);
+    return reply_error(request, error);
+}
+
+/* ---- POST /chat, POST /chat/NAME -------------------------------------- */
+
+static enum MHD_Result sent(struct request *request, long count)
+{
+    if (count < 0)
+        return reply_error(request, (int)count);
+    return reply_json(request, MHD_HTTP_OK,
+                      json_pack("{s:s, s:I}", "status", "sent", "clients",
+                                (json_int_t)count));
+}
+
+enum MHD_Result demo_chat_post(struct request *request)
+{
+    json_t *message = read_message(request);
+    long count;
+
+    if (message == NULL)
+        return request->result;
+    count = room_say(request->server->room,
+                     json_string_value(json_object_get(message, "user")),
+                     json_string_value(json_object_get(message, "text")));
+    json_decref(message);
+    return sent(request, count);
+}
+
+enum MHD_Result demo_chat_private(struct request *request)
+{
+    json_t *message;
+    long count;
+
+    if (!is_name(request->argument->bytes, request->argument->length))
+        return bad_name(request, "the name in the path");
+    message = read_message(request);
+    if (message == NULL)
+        return request->result;
+    count = room_whisper(request->server->room,
+                         json_string_value(json_object_get(message, "user")),
+                         request->argument->bytes,
+                         json_string_value(json_object_get(message, "text")));
+    json_decref(message);
+    if (count == 0)
+        return reply_problem(request, MHD_HTTP_NOT_FOUND,
+                             "nobody of that name is connected to the chat");
+    return sent(request, count);
+}
+
+/* ---- /users ----------------------------------------------------------- */
+
+static bool wants_json(const struct request *request)
+{
+    const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
+
+    return accept != NULL && strstr(accept, "application/json") != NULL;
+}
+
+/* The names in LIST, one a line. */
+static char *as_text(const json_t *list)
+{
+    size_t length = 1, at = 0, i;
+    json_t *name;
+    char *text;
+
+    json_array_foreach (list, i, name)
+        length += json_string_length(name) + 1;
+    text = malloc(length);
+    if (text == NULL)
+        return NULL;
+    json_array_foreach (list, i, name) {
+        memcpy(text + at, json_string_value(name), json_string_length(name));
+        at += json_string_length(name);
+        text[at++] = '\n';
+    }
+    text[at] = '\0';
+    return text;
+}
+
+enum MHD_Result demo_users(struct request *request)
+{
+    json_t *list = room_users(request->server->room);
+    enum MHD_Result result;
+    char *text;
+
+    if (list == NULL)
+        return reply_error(request, -ENOMEM);
+    if (wants_json(request))
+        return reply_json(request, MHD_HTTP_OK,
+                          json_pack("{s:o}", "users", list));
+    text = as_text(list);
+    json_decref(list);
+    result = text != NULL ? reply_text(request, MHD_HTTP_OK, text)
+                          : reply_error(request, -ENOMEM);
+    free(text);
+    return result;
+}
+
+enum MHD_Result demo_users_add(struct request *request)
+{
+    const char *name = request->argument->bytes;
+    int result;
+
+    if (!is_name(name, request->argument->length))
+        return bad_name(request, "the name in the path");
+    result = room_add(request->server->room, name);
+    if (result == -ENOSPC)
+        return reply_problem(request, MHD_HTTP_INSUFFICIENT_STORAGE,
+                             "%d users have been added, which is the limit",
+                             ROOM_ADDED_MAX);
+    if (result < 0)
+        return reply_error(request, result);
+    return reply_json(request, result == 0 ? MHD_HTTP_CREATED : MHD_HTTP_OK,
+                      json_pack("{s:s}", "user", name));
+}
+
+enum MHD_Result demo_users_remove(struct request *request)
+{
+    const char *name = request->argument->bytes;
+
+    if (!is_name(name, request->argument->length))
+        return bad_name(request, "the name in the path");
+    if (!room_remove(request->server->room, name))
+        return reply_problem(request, MHD_HTTP_NOT_FOUND,
+                             "there is no user of that name");
+    return reply_empty(request, MHD_HTTP_NO_CONTENT);
+}

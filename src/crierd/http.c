@@ -1,0 +1,228 @@
+/*
+ * libmicrohttpd's side of things: it hands a request over in pieces, and here
+ * they become one `struct request` that a handler answers in one call.
+ *
+ * An exchange begins with the request line (uri_logged, the only place where
+ * MHD shows the target as it was sent), collects the body, and ends with
+ * `completed`. The body and the target are let go as soon as the handler has
+ * answered, since the exchange of a stream stays as long as its client does.
+ *
+ * A body over the limit is read on and thrown away, so that the client reads the
+ * 413 instead of a reset connection; but not for ever: past READ_MAX the
+ * connection is closed. A client that announces such a body is told at once.
+ */
+#include <config.h>
+
+#include "http.h"
+
+#include "log.h"
+#include "reply.h"
+#include "route.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BODY_MAX ((size_t)64 * 1024)
+#define READ_MAX ((size_t)1024 * 1024)
+
+/* For the header, the parsed fields and the output of one connection. Chosen:
+ * room for 6 KiB of request headers, cookies included; more is answered with
+ * 431. */
+#define CONNECTION_MEMORY (8 * 1024)
+
+/* Seconds a connection may sit still while it is not a quiet stream: a header
+ * that does not come, a response nobody takes, an idle keep-alive. */
+#define CONNECTION_TIMEOUT 30
+
+struct exchange {
+    char *target;
+    char *body;
+    size_t length;    /* of body */
+    size_t received;  /* of the body, kept or not */
+    uint64_t started; /* request_clock() */
+    bool begun;       /* the headers are in */
+};
+
+static void *uri_logged(void *closure, const char *uri,
+                        struct MHD_Connection *connection)
+{
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+
+    (void)closure;
+    (void)connection;
+    if (exchange == NULL)
+        return NULL;
+    exchange->started = request_clock();
+    exchange->target = strdup(uri);
+    return exchange;
+}
+
+static void let_go(struct exchange *exchange)
+{
+    free(exchange->target);
+    free(exchange->body);
+    exchange->target = exchange->body = NULL;
+}
+
+static void completed(void *closure, struct MHD_Connection *connection,
+                      void **context, enum MHD_RequestTerminationCode how)
+{
+    struct exchange *exchange = *context;
+
+    (void)closure;
+    (void)connection;
+    (void)how;
+    if (exchange == NULL)
+        return;
+    let_go(exchange);
+    free(exchange);
+    *context = NULL;
+}
+
+/* ---- the body --------------------------------------------------------- */
+
+/* Whether the request announces a body that would not even be read to be thrown
+ * away. */
+static bool announces_too_much(struct MHD_Connection *connection)
+{
+    const char *header = MHD_lookup_connection_value(
+        connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t length;
+
+    return header != NULL &&
+           !number_text(header, 0, READ_MAX, &length);
+}
+
+static bool expects_continue(struct MHD_Connection *connection)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_EXPECT) != NULL;
+}
+
+static bool over_limit(struct MHD_Connection *connection)
+{
+    const char *header = MHD_lookup_connection_value(
+        connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t length;
+
+    return header != NULL && !number_text(header, 0, BODY_MAX, &length);
+}
+
+static enum MHD_Result take(struct exchange *exchange, const char *data,
+                            size_t length)
+{
+    char *grown;
+
+    exchange->received += length;
+    if (exchange->received > READ_MAX)
+        return MHD_NO;
+    if (exchange->received > BODY_MAX)
+        return MHD_YES;
+    grown = realloc(exchange->body, exchange->received + 1);
+    if (grown == NULL)
+        return MHD_NO;
+    memcpy(grown + exchange->length, data, length);
+    exchange->body = grown;
+    exchange->length += length;
+    exchange->body[exchange->length] = '\0';
+    return MHD_YES;
+}
+
+/* ---- the request ------------------------------------------------------ */
+
+static enum MHD_Result too_large(struct request *request)
+{
+    return reply_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
+                         "the body is larger than %zu bytes", BODY_MAX);
+}
+
+static enum MHD_Result dispatch(struct request *request)
+{
+    const char *wrong;
+    enum MHD_Result result;
+
+    if (strcmp(request->target, "*") == 0 &&
+        strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return reply_allow(request, "GET, HEAD, POST, DELETE, OPTIONS");
+    wrong = uri_parse(&request->uri, request->target);
+    if (wrong != NULL)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+    result = route_run(request);
+    uri_done(&request->uri);
+    return result;
+}
+
+static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
+                              const char *url, const char *method,
+                              const char *version, const char *data,
+                              size_t *length, void **context)
+{
+    struct exchange *exchange = *context;
+    struct request request = {.server = closure,
+                              .connection = connection,
+                              .method = method,
+                              .body = ""};
+    enum MHD_Result result;
+    size_t part = *length;
+
+    (void)url;
+    (void)version;
+    if (exchange == NULL || exchange->target == NULL)
+        return MHD_NO;
+    request.head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    request.target = exchange->target;
+    request.received = exchange->started;
+    if (!exchange->begun) {
+        exchange->begun = true;
+        if (announces_too_much(connection) ||
+            (over_limit(connection) && expects_continue(connection)))
+            return too_large(&request);
+        return MHD_YES;
+    }
+    if (part != 0) {
+        *length = 0;
+        return take(exchange, data, part);
+    }
+    if (exchange->body != NULL)
+        request.body = exchange->body;
+    request.body_length = exchange->length;
+    result = exchange->received > BODY_MAX ? too_large(&request)
+                                           : dispatch(&request);
+    let_go(exchange);
+    return result;
+}
+
+/* ---- start ------------------------------------------------------------ */
+
+static void log_mhd(void *closure, const char *format, va_list arguments)
+{
+    (void)closure;
+    log_lines(LOG_DEBUG, format, arguments);
+}
+
+struct MHD_Daemon *http_start(struct server *server, int socket,
+                              unsigned connections)
+{
+    unsigned threads = server->conf->threads;
+    struct MHD_OptionItem pool[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, 0, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+
+    if (threads == 0)
+        threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    pool[0].value = threads;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
+        NULL, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK,
+        uri_logged, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
+        MHD_OPTION_ARRAY, threads > 1 ? pool : none, MHD_OPTION_END);
+}

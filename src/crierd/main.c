@@ -1,0 +1,206 @@
+/*
+ * crierd: puts the rooms together, waits for a signal, takes them apart again.
+ *
+ * The order of the end matters. First nobody new gets in; then every stream
+ * gets its goodbye, because MHD must not be stopped while it has suspended
+ * connections; then MHD stops; and only then is freed what handlers and streams
+ * could reach.
+ */
+#include <config.h>
+
+#include "conf.h"
+#include "demo.h"
+#include "files.h"
+#include "http.h"
+#include "listener.h"
+#include "log.h"
+#include "room.h"
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Descriptors that are neither streams nor requests, with some to spare. */
+#define SPARE_FILES 64
+
+/* What clients are told to wait before they come back, drawn from this range so
+ * that they do not come all at once. */
+#define RETRY_MIN 1000
+#define RETRY_MAX 5000
+
+/* How long streams may take to end. With the rest it stays below 2 s. */
+#define DRAIN_TIME 1200
+
+/* ---- limits ----------------------------------------------------------- */
+
+/* Raises the limit of open files as far as it goes, and returns it. */
+static size_t raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 100000000)
+        return 100000000;
+    return (size_t)limit.rlim_cur;
+}
+
+/* Splits the open files between streams and everything else, so that a client
+ * too many can still be told so. */
+static size_t choose_max_clients(const struct conf *conf, size_t files)
+{
+    size_t usable = files > 2 * SPARE_FILES ? files - SPARE_FILES : SPARE_FILES;
+    size_t most = usable - usable / 10;
+
+    if (conf->max_clients == 0 || conf->max_clients > most) {
+        if (conf->max_clients != 0)
+            log_line(LOG_WARNING,
+                     "the open-file limit of %zu allows %zu clients, not %zu",
+                     files, most, conf->max_clients);
+        return most;
+    }
+    return conf->max_clients;
+}
+
+/* ---- start ------------------------------------------------------------ */
+
+static bool open_rooms(struct server *server)
+{
+    const struct conf *conf = server->conf;
+    const struct crier_broadcaster_options options = {.ping = conf->ping};
+    int error;
+
+    server->www = files_open(conf->www);
+    if (server->www < 0) {
+        log_line(LOG_ERROR, "cannot open %s: %s", conf->www,
+                 crier_error_text(server->www));
+        return false;
+    }
+    server->answers = demo_answers_new(conf->data);
+    server->quotes = demo_quotes_new(conf->data);
+    if (server->answers == NULL || server->quotes == NULL)
+        return false;
+    error = crier_broadcaster_new(server->shards, &options, &server->events);
+    server->room = room_new(server->shards, conf->ping);
+    if (error == 0 && server->room != NULL)
+        return true;
+    log_line(LOG_ERROR, "out of memory");
+    return false;
+}
+
+static void close_rooms(struct server *server)
+{
+    room_free(server->room);
+    crier_broadcaster_free(server->events);
+    demo_quotes_free(server->quotes);
+    demo_answers_free(server->answers);
+    if (server->www >= 0)
+        close(server->www);
+}
+
+/* ---- run -------------------------------------------------------------- */
+
+static int wait_for_signal(const sigset_t *signals)
+{
+    int number;
+
+    while (sigwait(signals, &number) != 0)
+        continue;
+    return number;
+}
+
+static int serve(struct server *server, int socket, unsigned connections,
+                 const sigset_t *signals)
+{
+    struct MHD_Daemon *daemon = http_start(server, socket, connections);
+    char address[LISTENER_ADDRESS_SIZE];
+    size_t cut;
+    int number;
+
+    if (daemon == NULL) {
+        log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
+                            "tells more");
+        return EXIT_FAILURE;
+    }
+    listener_address(socket, address);
+    log_line(LOG_INFO, "crierd %s listening on http://%s/", crier_version(),
+             address);
+    number = wait_for_signal(signals);
+    log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
+             strsignal(number), crier_shards_count(server->shards));
+    MHD_quiesce_daemon(daemon);
+    shutdown(socket, SHUT_RDWR);
+    cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
+    if (cut != 0)
+        log_line(LOG_WARNING, "%zu clients took no goodbye and were cut off",
+                 cut);
+    MHD_stop_daemon(daemon);
+    log_line(LOG_INFO, "stopped");
+    return EXIT_SUCCESS;
+}
+
+static int run(const struct conf *conf, const sigset_t *signals)
+{
+    struct server server = {.conf = conf, .started = crier_now(), .www = -1};
+    size_t files = raise_file_limit();
+    const struct crier_shards_options options = {
+        .threads = conf->threads,
+        .max_streams = choose_max_clients(conf, files),
+    };
+    int status = EXIT_FAILURE, socket, error;
+    const char *why;
+
+    socket = listener_open(conf->listen, &why);
+    if (socket < 0) {
+        log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
+        return EXIT_FAILURE;
+    }
+    error = crier_shards_new(&options, &server.shards);
+    if (error != 0) {
+        log_line(LOG_ERROR, "cannot start threads: %s",
+                 crier_error_text(error));
+        goto close_socket;
+    }
+    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", files,
+             options.max_streams);
+    if (open_rooms(&server))
+        status = serve(&server, socket, (unsigned)(files - SPARE_FILES),
+                       signals);
+    close_rooms(&server);
+    crier_shards_free(server.shards);
+close_socket:
+    close(socket);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct conf conf;
+    sigset_t signals;
+
+    switch (conf_parse(&conf, argc, argv)) {
+    case CONF_DONE:
+        return EXIT_SUCCESS;
+    case CONF_BAD:
+        return 2;
+    case CONF_RUN:
+        break;
+    }
+    log_set_level(conf.log_level);
+    /* A terminal that is closed ends crierd as Ctrl-C does. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return run(&conf, &signals);
+}

@@ -1,0 +1,263 @@
+/*
+ * Answers. Every answer leaves by queue(), so every one has its security headers
+ * and its line in the log, streams included: theirs is written when they begin,
+ * their end is a line at debug level.
+ */
+#include <config.h>
+
+#include "reply.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What pages may load: what came with them. Nothing inline, nothing foreign. */
+#define CONTENT_SECURITY_POLICY                                               \
+    "default-src 'none'; script-src 'self'; style-src 'self'; "               \
+    "img-src 'self'; connect-src 'self'; worker-src 'self'; "                 \
+    "manifest-src 'self'; font-src 'self'; base-uri 'none'; "                 \
+    "form-action 'self'; frame-ancestors 'none'"
+
+static const struct {
+    const char *name, *value;
+} common_headers[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Content-Security-Policy", CONTENT_SECURITY_POLICY},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Referrer-Policy", "no-referrer"},
+};
+
+#define COMMON_HEADERS (sizeof common_headers / sizeof common_headers[0])
+
+/* A stream's headers stay in memory as long as its client does, and the others
+ * mean nothing for a stream. */
+#define STREAM_HEADERS 2
+
+static void log_request(const struct request *request, unsigned status)
+{
+    log_line(LOG_INFO, "%s %.*s %u %.1f ms", request->method,
+             (int)strcspn(request->target, "?"), request->target, status,
+             (double)(request_clock() - request->received) / 1000.0);
+}
+
+/* Queues RESPONSE (stolen, may be NULL) with the first HEADERS of the common
+ * headers, and logs the request. */
+static enum MHD_Result queue(struct request *request, unsigned status,
+                             struct MHD_Response *response, size_t headers)
+{
+    enum MHD_Result result = response != NULL ? MHD_YES : MHD_NO;
+    size_t i;
+
+    for (i = 0; i < headers && result == MHD_YES; i++)
+        result = MHD_add_response_header(response, common_headers[i].name,
+                                         common_headers[i].value);
+    if (result == MHD_YES)
+        result = MHD_queue_response(request->connection, status, response);
+    if (response != NULL)
+        MHD_destroy_response(response);
+    if (result == MHD_YES)
+        log_request(request, status);
+    else /* MHD closes the connection */
+        log_line(LOG_ERROR, "%s %.*s: out of memory, connection closed",
+                 request->method, (int)strcspn(request->target, "?"),
+                 request->target);
+    return result;
+}
+
+enum MHD_Result reply_send(struct request *request, unsigned status,
+                           struct MHD_Response *response)
+{
+    return queue(request, status, response, COMMON_HEADERS);
+}
+
+enum MHD_Result reply_stream(struct request *request,
+                             struct MHD_Response *response)
+{
+    return queue(request, MHD_HTTP_OK, response, STREAM_HEADERS);
+}
+
+/* A response with BODY (stolen, from malloc). */
+static struct MHD_Response *make(char *body, const char *type)
+{
+    struct MHD_Response *response;
+
+    if (body == NULL)
+        return NULL;
+    response = MHD_create_response_from_buffer(strlen(body), body,
+                                               MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(body);
+        return NULL;
+    }
+    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                type) == MHD_YES &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                "no-store") == MHD_YES)
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
+}
+
+enum MHD_Result reply_text(struct request *request, unsigned status,
+                           const char *text)
+{
+    return reply_send(request, status,
+                      make(strdup(text), "text/plain; charset=utf-8"));
+}
+
+static struct MHD_Response *make_json(json_t *value, const char *type)
+{
+    char *body = NULL;
+
+    if (value != NULL)
+        body = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(value);
+    return make(body, type);
+}
+
+enum MHD_Result reply_json(struct request *request, unsigned status,
+                           json_t *value)
+{
+    return reply_send(request, status, make_json(value, "application/json"));
+}
+
+enum MHD_Result reply_empty(struct request *request, unsigned status)
+{
+    return reply_send(request, status,
+                      MHD_create_response_from_buffer(
+                          0, NULL, MHD_RESPMEM_PERSISTENT));
+}
+
+static struct MHD_Response *make_problem(unsigned status, const char *detail)
+{
+    return make_json(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
+                               "title", MHD_get_reason_phrase_for(status),
+                               "status", (int)status, "detail", detail),
+                     "application/problem+json");
+}
+
+enum MHD_Result reply_problem(struct request *request, unsigned status,
+                              const char *format, ...)
+{
+    struct MHD_Response *response;
+    char detail[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    response = make_problem(status, detail);
+    if (response != NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+                                      "5");
+    return reply_send(request, status, response);
+}
+
+enum MHD_Result reply_allow(struct request *request, const char *allow)
+{
+    bool asked = strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0;
+    unsigned status =
+        asked ? MHD_HTTP_NO_CONTENT : MHD_HTTP_METHOD_NOT_ALLOWED;
+    struct MHD_Response *response;
+    char detail[160];
+
+    snprintf(detail, sizeof detail,
+             "this resource does not know the method %.20s; it knows %s",
+             request->method, allow);
+    response = asked ? MHD_create_response_from_buffer(
+                           0, NULL, MHD_RESPMEM_PERSISTENT)
+                     : make_problem(status, detail);
+    if (response != NULL &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow) !=
+            MHD_YES) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    return reply_send(request, status, response);
+}
+
+enum MHD_Result reply_error(struct request *request, int error)
+{
+    switch (error) {
+    case CRIER_ERR_LIMIT:
+        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "the server has as many clients as it takes; "
+                             "try again later");
+    case CRIER_ERR_CLOSED:
+        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "the server is shutting down");
+    case CRIER_ERR_BUSY:
+        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "the server has too much to deliver; try again");
+    case CRIER_ERR_UTF8:
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "the text is not valid UTF-8");
+    case -ENOMEM:
+        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "the server is short of memory");
+    default:
+        return reply_problem(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s",
+                             crier_error_text(error));
+    }
+}
+
+/* ---- streams ---------------------------------------------------------- */
+
+static ssize_t no_body(void *closure, uint64_t position, char *to, size_t max)
+{
+    (void)closure;
+    (void)position;
+    (void)to;
+    (void)max;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* To HEAD: what GET would say, and no Content-Length, since a stream has none. */
+static enum MHD_Result reply_head(struct request *request)
+{
+    struct MHD_Response *response;
+
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16,
+                                                 no_body, NULL, NULL);
+    if (response != NULL &&
+        (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                 "text/event-stream") != MHD_YES ||
+         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                 "no-cache") != MHD_YES ||
+         MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY,
+                                  MHD_RO_END) != MHD_YES)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    return reply_stream(request, response);
+}
+
+bool reply_open(struct request *request,
+                const struct crier_stream_options *options,
+                struct crier_stream **stream, struct MHD_Response **response)
+{
+    int error;
+
+    if (request->head) {
+        request->result = reply_head(request);
+        return false;
+    }
+    error = crier_stream_new(request->server->shards, request->connection,
+                             options, stream, response);
+    if (error != 0)
+        request->result = reply_error(request, error);
+    return error == 0;
+}
+
+void reply_stream_closed(void *closure, struct crier_stream *stream,
+                         enum crier_reason reason)
+{
+    (void)stream;
+    log_line(LOG_DEBUG, "stream %s ended: %s", (const char *)closure,
+             crier_reason_text(reason));
+}

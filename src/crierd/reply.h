@@ -1,0 +1,53 @@
+#ifndef CRIERD_REPLY_H
+#define CRIERD_REPLY_H
+
+#include "request.h"
+
+/* All of these answer REQUEST, write its line to the log and return what the
+ * handler returns to MHD. */
+
+/* With RESPONSE (stolen; NULL means that memory was short), to which the
+ * headers that every answer has are added. */
+enum MHD_Result reply_send(struct request *request, unsigned status,
+                           struct MHD_Response *response);
+
+/* With a stream's response (stolen, from reply_open()). */
+enum MHD_Result reply_stream(struct request *request,
+                             struct MHD_Response *response);
+
+/* With plain text (copied). */
+enum MHD_Result reply_text(struct request *request, unsigned status,
+                           const char *text);
+
+/* With JSON (VALUE is stolen; NULL means that memory was short). */
+enum MHD_Result reply_json(struct request *request, unsigned status,
+                           json_t *value);
+
+/* With headers only. */
+enum MHD_Result reply_empty(struct request *request, unsigned status);
+
+/* With problem details (RFC 9457) whose detail is the formatted text. 503 gets
+ * a Retry-After. */
+enum MHD_Result reply_problem(struct request *request, unsigned status,
+                              const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
+enum MHD_Result reply_allow(struct request *request, const char *allow);
+
+/* For an ERROR of libcrier where the request was sound. */
+enum MHD_Result reply_error(struct request *request, int error);
+
+/* Makes a stream for REQUEST, *RESPONSE is to be sent with reply_stream().
+ * When that is impossible, or the method is HEAD, answers at once, returns false, and
+ * request->result is what the handler returns. */
+bool reply_open(struct request *request,
+                const struct crier_stream_options *options,
+                struct crier_stream **stream, struct MHD_Response **response);
+
+/* The on_closed of streams that have nothing else to do: logs the end of the
+ * stream whose path is CLOSURE, a constant string. */
+void reply_stream_closed(void *closure, struct crier_stream *stream,
+                         enum crier_reason reason);
+
+#endif

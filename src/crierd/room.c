@@ -1,0 +1,382 @@
+/*
+ * The chat room. A newcomer gets the list of users first ("users"), and from
+ * then on the changes ("join", "leave"). Both come out of one lock, so list and
+ * changes fit together for everybody: whoever follows them knows who is here.
+ *
+ * A change that cannot be sent because the shards' backlog is full would break
+ * that; then the room is marked stale, and before the next thing it says it
+ * sends everybody the whole list.
+ *
+ * Lock order: the room's, then the broadcaster's. on_closed of a stream runs
+ * with no lock held, so it may take the room's.
+ */
+#include <config.h>
+
+#include "room.h"
+
+#include "log.h"
+#include "text.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* uthash reports a failed allocation by leaving the element's handle empty. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct user {
+    UT_hash_handle hh;
+    struct member *members; /* its open streams */
+    bool added;
+    char name[];
+};
+
+struct member {
+    struct crier_stream *stream; /* a reference */
+    struct member *next;
+};
+
+struct room {
+    struct crier_broadcaster *broadcaster;
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct user *users;
+    unsigned added;
+    bool stale;
+};
+
+struct room *room_new(struct crier_shards *shards, uint32_t ping)
+{
+    const struct crier_broadcaster_options options = {.ping = ping};
+    struct room *room = calloc(1, sizeof *room);
+
+    if (room == NULL)
+        return NULL;
+    if (crier_broadcaster_new(shards, &options, &room->broadcaster) != 0) {
+        free(room);
+        return NULL;
+    }
+    pthread_mutex_init(&room->lock, NULL);
+    return room;
+}
+
+/* ---- users, under the lock -------------------------------------------- */
+
+static struct user *find_user(struct room *room, const char *name)
+{
+    struct user *user;
+
+    HASH_FIND_STR(room->users, name, user);
+    return user;
+}
+
+static struct user *get_user(struct room *room, const char *name)
+{
+    struct user *user = find_user(room, name);
+    size_t length = strlen(name);
+
+    if (user != NULL)
+        return user;
+    user = calloc(1, sizeof *user + length + 1);
+    if (user == NULL)
+        return NULL;
+    memcpy(user->name, name, length + 1);
+    HASH_ADD_KEYPTR(hh, room->users, user->name, length, user);
+    if (user->hh.tbl == NULL) {
+        free(user);
+        return NULL;
+    }
+    return user;
+}
+
+/* Forgets USER if nothing keeps it. */
+static void drop_user(struct room *room, struct user *user)
+{
+    if (user->members != NULL || user->added)
+        return;
+    HASH_DEL(room->users, user);
+    free(user);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static json_t *list_users(struct room *room)
+{
+    size_t count = HASH_COUNT(room->users), i = 0;
+    const char **names = malloc((count + 1) * sizeof *names);
+    json_t *list = json_array();
+    struct user *user, *next;
+
+    if (names == NULL || list == NULL)
+        goto fail;
+    HASH_ITER (hh, room->users, user, next)
+        names[i++] = user->name;
+    qsort(names, count, sizeof *names, by_name);
+    for (i = 0; i < count; i++)
+        if (json_array_append_new(list, json_string(names[i])) != 0)
+            goto fail;
+    free(names);
+    return list;
+fail:
+    free(names);
+    json_decref(list);
+    return NULL;
+}
+
+/* ---- saying, under the lock ------------------------------------------- */
+
+/* A new frame from a type and JSON (stolen; NULL when memory was short). */
+static int make_frame(const char *type, json_t *value,
+                      struct crier_frame **frame)
+{
+    int error = -ENOMEM;
+
+    if (value != NULL)
+        error = crier_frame_json(type, value, frame);
+    json_decref(value);
+    return error;
+}
+
+static int users_frame(struct room *room, struct crier_frame **frame)
+{
+    json_t *users = list_users(room);
+
+    if (users == NULL)
+        return -ENOMEM;
+    return make_frame("users", json_pack("{s:o}", "users", users), frame);
+}
+
+/* An event of TYPE in which USER says TEXT, to TO when that is not NULL. */
+static int event_frame(const char *type, const char *user, const char *to,
+                       const char *text, struct crier_frame **frame)
+{
+    char time[TIME_TEXT_SIZE];
+    json_t *value;
+
+    time_text(time);
+    value = json_pack("{s:s, s:s*, s:s, s:s}", "user", user, "to", to, "text",
+                      text, "time", time);
+    return make_frame(type, value, frame);
+}
+
+static void refresh(struct room *room)
+{
+    struct crier_frame *frame;
+
+    if (!room->stale || users_frame(room, &frame) != 0)
+        return;
+    if (crier_broadcaster_send(room->broadcaster, frame) >= 0)
+        room->stale = false;
+    crier_frame_unref(frame);
+}
+
+/* Tells everybody of a change of the users: what NAME did. */
+static void announce(struct room *room, const char *type, const char *name,
+                     const char *what)
+{
+    struct crier_frame *frame;
+    char text[512];
+
+    snprintf(text, sizeof text, "User %s %s", name, what);
+    refresh(room);
+    if (event_frame(type, name, NULL, text, &frame) != 0) {
+        room->stale = true;
+        return;
+    }
+    if (crier_broadcaster_send(room->broadcaster, frame) < 0) {
+        log_line(LOG_WARNING, "chat: too busy to tell that %s", text);
+        room->stale = true;
+    }
+    crier_frame_unref(frame);
+}
+
+/* ---- joining and leaving ---------------------------------------------- */
+
+static int admit(struct room *room, struct user *user,
+                 struct crier_stream *stream)
+{
+    struct member *member = malloc(sizeof *member);
+    struct crier_frame *list;
+    int error;
+
+    if (member == NULL)
+        return -ENOMEM;
+    error = users_frame(room, &list);
+    if (error == 0) {
+        error = crier_broadcaster_join(room->broadcaster, stream, user->name,
+                                       list);
+        crier_frame_unref(list);
+    }
+    if (error != 0) {
+        free(member);
+        return error;
+    }
+    member->stream = crier_stream_ref(stream);
+    member->next = user->members;
+    user->members = member;
+    return 0;
+}
+
+int room_join(struct room *room, struct crier_stream *stream, const char *name)
+{
+    struct user *user;
+    bool first;
+    int error = -ENOMEM;
+
+    pthread_mutex_lock(&room->lock);
+    user = get_user(room, name);
+    if (user != NULL) {
+        first = user->members == NULL;
+        error = admit(room, user, stream);
+        if (error == 0 && first)
+            announce(room, "join", name, "connected to the chat.");
+        else
+            drop_user(room, user);
+    }
+    pthread_mutex_unlock(&room->lock);
+    return error;
+}
+
+void room_left(struct room *room, struct crier_stream *stream,
+               const char *name)
+{
+    struct user *user;
+    struct member **at, *member;
+
+    pthread_mutex_lock(&room->lock);
+    user = find_user(room, name);
+    at = user != NULL ? &user->members : NULL;
+    while (at != NULL && *at != NULL && (*at)->stream != stream)
+        at = &(*at)->next;
+    if (at != NULL && *at != NULL) {
+        member = *at;
+        *at = member->next;
+        crier_stream_unref(member->stream);
+        free(member);
+        if (user->members == NULL) {
+            announce(room, "leave", name, "left the chat.");
+            drop_user(room, user);
+        }
+    }
+    pthread_mutex_unlock(&room->lock);
+}
+
+void room_free(struct room *room)
+{
+    struct user *user, *next;
+
+    if (room == NULL)
+        return;
+    HASH_ITER (hh, room->users, user, next) {
+        HASH_DEL(room->users, user);
+        free(user);
+    }
+    crier_broadcaster_free(room->broadcaster);
+    pthread_mutex_destroy(&room->lock);
+    free(room);
+}
+
+/* ---- talking ---------------------------------------------------------- */
+
+long room_say(struct room *room, const char *name, const char *text)
+{
+    struct crier_frame *frame;
+    long sent = event_frame("message", name, NULL, text, &frame);
+
+    if (sent != 0)
+        return sent;
+    pthread_mutex_lock(&room->lock);
+    refresh(room);
+    sent = crier_broadcaster_send(room->broadcaster, frame);
+    pthread_mutex_unlock(&room->lock);
+    crier_frame_unref(frame);
+    return sent;
+}
+
+long room_whisper(struct room *room, const char *name, const char *to,
+                  const char *text)
+{
+    struct crier_frame *frame;
+    long sent = event_frame("private", name, to, text, &frame);
+
+    if (sent != 0)
+        return sent;
+    sent = crier_broadcaster_send_to(room->broadcaster, to, frame);
+    crier_frame_unref(frame);
+    return sent;
+}
+
+/* ---- the list --------------------------------------------------------- */
+
+int room_add(struct room *room, const char *name)
+{
+    struct user *user;
+    int result = -ENOMEM;
+
+    pthread_mutex_lock(&room->lock);
+    user = find_user(room, name);
+    if (user != NULL && user->added) {
+        result = 1;
+    } else if (room->added == ROOM_ADDED_MAX) {
+        result = -ENOSPC;
+    } else if ((user = get_user(room, name)) != NULL) {
+        user->added = true;
+        room->added++;
+        if (user->members == NULL)
+            announce(room, "join", name, "was added to the chat.");
+        result = 0;
+    }
+    pthread_mutex_unlock(&room->lock);
+    return result;
+}
+
+/* Tells the streams of USER and ends them. They leave as all streams do. */
+static void expel(struct room *room, struct user *user)
+{
+    struct crier_frame *frame;
+    struct member *member;
+
+    if (event_frame("removed", user->name, NULL,
+                    "You were removed from the chat.", &frame) == 0) {
+        (void)crier_broadcaster_send_to(room->broadcaster, user->name, frame);
+        crier_frame_unref(frame);
+    }
+    for (member = user->members; member != NULL; member = member->next)
+        crier_stream_close(member->stream);
+}
+
+bool room_remove(struct room *room, const char *name)
+{
+    struct user *user;
+
+    pthread_mutex_lock(&room->lock);
+    user = find_user(room, name);
+    if (user != NULL) {
+        if (user->added)
+            room->added--;
+        user->added = false;
+        if (user->members == NULL)
+            announce(room, "leave", name, "was removed from the chat.");
+        else
+            expel(room, user);
+        drop_user(room, user);
+    }
+    pthread_mutex_unlock(&room->lock);
+    return user != NULL;
+}
+
+json_t *room_users(struct room *room)
+{
+    json_t *list;
+
+    pthread_mutex_lock(&room->lock);
+    list = list_users(room);
+    pthread_mutex_unlock(&room->lock);
+    return list;
+}

@@ -1,0 +1,106 @@
+/*
+ * The table of routes: which handler answers which method on which path. A path
+ * in the table is a list of segments; "*" stands for any one segment that is not
+ * empty, and the handler finds it in request->argument.
+ *
+ * HEAD runs the handler of GET, OPTIONS tells the methods. A request that
+ * changes something is refused when a page of another origin makes it; GET of
+ * /events/MSG changes something, too.
+ */
+#include <config.h>
+
+#include "route.h"
+
+#include "demo.h"
+#include "files.h"
+#include "health.h"
+#include "reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct route {
+    const char *method;
+    const char *path[2];
+    enum MHD_Result (*handle)(struct request *request);
+    bool changes;
+};
+
+static const struct route routes[] = {
+    {"GET", {"ticks"}, demo_ticks, false},
+    {"GET", {"sse"}, demo_sse, false},
+    {"GET", {"events"}, demo_events, false},
+    {"POST", {"events"}, demo_events_post, true},
+    {"GET", {"events", "*"}, demo_events_get, true},
+    {"GET", {"chat"}, demo_chat, false},
+    {"POST", {"chat"}, demo_chat_post, true},
+    {"POST", {"chat", "*"}, demo_chat_private, true},
+    {"GET", {"users"}, demo_users, false},
+    {"POST", {"users", "*"}, demo_users_add, true},
+    {"DELETE", {"users", "*"}, demo_users_remove, true},
+    {"GET", {"updates"}, demo_updates, false},
+    {"GET", {"tokens"}, demo_tokens, false},
+    {"GET", {"quotes"}, demo_quotes, false},
+    {"GET", {"healthz"}, health, false},
+};
+
+#define ROUTES (sizeof routes / sizeof routes[0])
+
+static bool matches(const struct route *route, struct request *request)
+{
+    const struct uri *uri = &request->uri;
+    size_t count = route->path[1] != NULL ? 2 : 1;
+    size_t i;
+
+    if (uri->segment_count != count)
+        return false;
+    for (i = 0; i < count; i++) {
+        if (strcmp(route->path[i], "*") == 0) {
+            if (uri->segments[i].length == 0)
+                return false;
+            request->argument = &uri->segments[i];
+        } else if (strcmp(route->path[i], uri->segments[i].bytes) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum MHD_Result run(const struct route *route, struct request *request)
+{
+    if (route->changes && request_is_foreign(request))
+        return reply_problem(request, MHD_HTTP_FORBIDDEN,
+                             "a page of another origin may not do this");
+    return route->handle(request);
+}
+
+static void allow(char *list, size_t size, const char *method)
+{
+    size_t length = strlen(list);
+
+    snprintf(list + length, size - length, "%s%s", length != 0 ? ", " : "",
+             method);
+}
+
+enum MHD_Result route_run(struct request *request)
+{
+    const char *method = request->head ? "GET" : request->method;
+    char methods[64] = "";
+    size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        if (!matches(&routes[i], request))
+            continue;
+        if (strcmp(routes[i].method, method) == 0)
+            return run(&routes[i], request);
+        allow(methods, sizeof methods, routes[i].method);
+        if (strcmp(routes[i].method, "GET") == 0)
+            allow(methods, sizeof methods, "HEAD");
+    }
+    if (methods[0] == '\0' && strcmp(method, "GET") == 0)
+        return files_get(request);
+    if (methods[0] == '\0')
+        allow(methods, sizeof methods, "GET, HEAD");
+    allow(methods, sizeof methods, "OPTIONS");
+    return reply_allow(request, methods);
+}

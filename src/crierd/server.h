@@ -1,0 +1,19 @@
+#ifndef CRIERD_SERVER_H
+#define CRIERD_SERVER_H
+
+#include "conf.h"
+#include "crier.h"
+
+/* What every handler can reach; set up by main before the first request. */
+struct server {
+    const struct conf *conf;
+    struct crier_shards *shards;
+    uint64_t started; /* crier_now() */
+    int www;          /* the directory of the pages */
+    struct crier_broadcaster *events;
+    struct room *room;
+    struct quotes *quotes;
+    struct answers *answers;
+};
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * Request targets. libmicrohttpd would decode them itself, but it turns %2F
+ * into a slash that separates and %00 into the end of the text before anybody
+ * can look, and lets broken escapes pass. So the raw target is taken apart
+ * here, in one copy that is decoded in place (decoding never lengthens).
+ */
+#include <config.h>
+
+#include "uri.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Decodes TEXT in place. NULL, or what is wrong with it. */
+static const char *decode(struct uri_text *text, bool plus_is_space)
+{
+    const char *from = text->bytes, *end = text->bytes + text->length;
+    char *to = text->bytes;
+    int high, low;
+
+    while (from < end) {
+        if (*from == '%') {
+            high = end - from > 2 ? hex_value(from[1]) : -1;
+            low = high >= 0 ? hex_value(from[2]) : -1;
+            if (low < 0)
+                return "a % in the request target is not followed by two "
+                       "hexadecimal digits";
+            if (high == 0 && low == 0)
+                return "the request target holds a NUL (%00)";
+            *to++ = (char)(high * 16 + low);
+            from += 3;
+        } else {
+            *to++ = plus_is_space && *from == '+' ? ' ' : *from;
+            from++;
+        }
+    }
+    text->length = (size_t)(to - text->bytes);
+    text->bytes[text->length] = '\0';
+    return NULL;
+}
+
+/* Cuts what is before the first of the characters STOPS off *REST. The
+ * separator makes room for the terminating NUL. */
+static struct uri_text cut(char **rest, const char *stops)
+{
+    struct uri_text text = {*rest, strcspn(*rest, stops)};
+    bool more = text.bytes[text.length] != '\0';
+
+    text.bytes[text.length] = '\0';
+    *rest = more ? text.bytes + text.length + 1 : NULL;
+    return text;
+}
+
+static const char *parse_path(struct uri *uri, char *path)
+{
+    const char *wrong = NULL;
+
+    while (path != NULL && wrong == NULL) {
+        if (uri->segment_count == URI_SEGMENTS_MAX)
+            return "the path has too many segments";
+        uri->segments[uri->segment_count] = cut(&path, "/");
+        wrong = decode(&uri->segments[uri->segment_count++], false);
+    }
+    return wrong;
+}
+
+static const char *parse_query(struct uri *uri, char *query)
+{
+    struct uri_parameter *parameter;
+    const char *wrong = NULL;
+    char *pair;
+
+    while (query != NULL && wrong == NULL) {
+        pair = cut(&query, "&").bytes;
+        if (*pair == '\0')
+            continue;
+        if (uri->parameter_count == URI_PARAMETERS_MAX)
+            return "the query has too many parameters";
+        parameter = &uri->parameters[uri->parameter_count++];
+        parameter->name = cut(&pair, "=");
+        parameter->value.bytes =
+            pair != NULL ? pair
+                         : parameter->name.bytes + parameter->name.length;
+        parameter->value.length = strlen(parameter->value.bytes);
+        wrong = decode(&parameter->name, true);
+        if (wrong == NULL)
+            wrong = decode(&parameter->value, true);
+    }
+    return wrong;
+}
+
+/* The origin-form inside TARGET, NULL when it has another form. */
+static char *origin_form(char *target)
+{
+    size_t scheme = 0;
+
+    if (*target == '/')
+        return target;
+    if (strncasecmp(target, "http://", 7) == 0)
+        scheme = 7;
+    else if (strncasecmp(target, "https://", 8) == 0)
+        scheme = 8;
+    if (scheme == 0)
+        return NULL;
+    return strchr(target + scheme, '/');
+}
+
+const char *uri_parse(struct uri *uri, const char *target)
+{
+    const char *wrong;
+    char *path, *query;
+
+    memset(uri, 0, sizeof *uri);
+    uri->memory = strdup(target);
+    if (uri->memory == NULL)
+        return "out of memory";
+    path = origin_form(uri->memory);
+    if (path == NULL) {
+        uri_done(uri);
+        return "the request target must start with '/'";
+    }
+    query = strchr(path, '?');
+    if (query != NULL)
+        *query++ = '\0';
+    wrong = parse_path(uri, path + 1);
+    if (wrong == NULL)
+        wrong = parse_query(uri, query);
+    if (wrong != NULL)
+        uri_done(uri);
+    return wrong;
+}
+
+void uri_done(struct uri *uri)
+{
+    free(uri->memory);
+    memset(uri, 0, sizeof *uri);
+}
+
+const struct uri_text *uri_parameter(const struct uri *uri, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < uri->parameter_count; i++)
+        if (strcmp(uri->parameters[i].name.bytes, name) == 0)
+            return &uri->parameters[i].value;
+    return NULL;
+}

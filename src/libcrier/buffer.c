@@ -1,0 +1,47 @@
+/*
+ * A growing run of bytes. It doubles, so that appending is cheap, and it never
+ * grows past CRIER_EVENT_MAX, so that nothing built on it can either.
+ */
+#include <config.h>
+
+#include "buffer.h"
+
+#include "crier.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void crier__buffer_done(struct crier__buffer *buffer)
+{
+    free(buffer->bytes);
+    memset(buffer, 0, sizeof *buffer);
+}
+
+void crier__buffer_clear(struct crier__buffer *buffer)
+{
+    buffer->length = 0;
+}
+
+int crier__buffer_add(struct crier__buffer *buffer, const char *bytes,
+                      size_t length)
+{
+    size_t room = buffer->room != 0 ? buffer->room : 64;
+    char *grown;
+
+    if (length > CRIER_EVENT_MAX - buffer->length)
+        return CRIER_ERR_TOO_LARGE;
+    while (room < buffer->length + length)
+        room *= 2;
+    if (room != buffer->room) {
+        grown = realloc(buffer->bytes, room);
+        if (grown == NULL)
+            return -ENOMEM;
+        buffer->bytes = grown;
+        buffer->room = room;
+    }
+    if (length != 0)
+        memcpy(buffer->bytes + buffer->length, bytes, length);
+    buffer->length += length;
+    return 0;
+}

@@ -1,0 +1,319 @@
+/*
+ * The event builder and the encoder of the event stream format (WHATWG HTML,
+ * 9.2.5 "Parsing an event stream", read backwards).
+ *
+ * Data and comment are turned into their wire lines when they are set, so that
+ * encoding only joins buffers. The one thing that must never happen is that text
+ * from outside starts a field of its own: a parser ends a line at LF, at CRLF and
+ * at a lone CR, so text is split at all three, and a type or id, which cannot be
+ * split, is refused when it holds one.
+ *
+ * Every field is written as "name: value" with one space. A parser removes
+ * exactly one, so a value that itself starts with a space survives. A line with
+ * no value is written "name:".
+ */
+#include <config.h>
+
+#include "event.h"
+
+#include "frame.h"
+#include "utf8.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct crier_event {
+    struct crier__buffer comment; /* whole lines */
+    struct crier__buffer data;    /* whole lines */
+    struct crier__buffer type;    /* the value */
+    struct crier__buffer id;      /* the value */
+    uint32_t retry;
+    bool has_comment, has_data, has_id, has_retry;
+    int error; /* the first that a setter returned */
+};
+
+struct crier_event *crier_event_new(void)
+{
+    return calloc(1, sizeof(struct crier_event));
+}
+
+void crier_event_free(struct crier_event *event)
+{
+    if (event == NULL)
+        return;
+    crier__buffer_done(&event->comment);
+    crier__buffer_done(&event->data);
+    crier__buffer_done(&event->type);
+    crier__buffer_done(&event->id);
+    free(event);
+}
+
+void crier_event_reset(struct crier_event *event)
+{
+    crier__buffer_clear(&event->comment);
+    crier__buffer_clear(&event->data);
+    crier__buffer_clear(&event->type);
+    crier__buffer_clear(&event->id);
+    event->has_comment = event->has_data = false;
+    event->has_id = event->has_retry = false;
+    event->error = 0;
+}
+
+/* Remembers ERROR if it is the first one, and returns it. */
+static int mark(struct crier_event *event, int error)
+{
+    if (event->error == 0)
+        event->error = error;
+    return error;
+}
+
+/* ---- lines ------------------------------------------------------------ */
+
+/* Appends "NAME: VALUE" and LF, or "NAME:" and LF for an empty value. */
+static int add_line(struct crier__buffer *out, const char *name,
+                    const char *value, size_t length)
+{
+    int error = crier__buffer_add(out, name, strlen(name));
+
+    if (error == 0)
+        error = crier__buffer_add(out, ": ", length != 0 ? 2 : 1);
+    if (error == 0)
+        error = crier__buffer_add(out, value, length);
+    if (error == 0)
+        error = crier__buffer_add(out, "\n", 1);
+    return error;
+}
+
+/* The length of the first line of TEXT, without its end. */
+static size_t line_length(const char *text, size_t length)
+{
+    const char *lf = memchr(text, '\n', length);
+    const char *cr;
+
+    if (lf != NULL)
+        length = (size_t)(lf - text);
+    cr = memchr(text, '\r', length);
+    return cr != NULL ? (size_t)(cr - text) : length;
+}
+
+/* Appends each line of TEXT as a line with NAME: n line ends make n + 1. */
+static int add_lines(struct crier__buffer *out, const char *name,
+                     const char *text, size_t length)
+{
+    size_t line;
+    int error;
+
+    for (;;) {
+        line = line_length(text, length);
+        error = add_line(out, name, text, line);
+        if (error != 0 || line == length)
+            return error;
+        if (text[line] == '\r' && line + 1 < length && text[line + 1] == '\n')
+            line++;
+        text += line + 1;
+        length -= line + 1;
+    }
+}
+
+/* Replaces the lines in FIELD by those of TEXT, or leaves FIELD as it was. */
+static int set_lines(struct crier_event *event, struct crier__buffer *field,
+                     bool *has, const char *name, const char *text,
+                     size_t length)
+{
+    struct crier__buffer lines = {0};
+    int error;
+
+    if (!crier__utf8_valid(text, length))
+        return mark(event, CRIER_ERR_UTF8);
+    error = add_lines(&lines, name, text, length);
+    if (error != 0) {
+        crier__buffer_done(&lines);
+        return mark(event, error);
+    }
+    crier__buffer_done(field);
+    *field = lines;
+    *has = true;
+    return 0;
+}
+
+/* ---- setters ---------------------------------------------------------- */
+
+int crier_event_data(struct crier_event *event, const char *text,
+                     size_t length)
+{
+    return set_lines(event, &event->data, &event->has_data, "data",
+                     length != 0 ? text : "", length);
+}
+
+int crier_event_text(struct crier_event *event, const char *text)
+{
+    return crier_event_data(event, text, strlen(text));
+}
+
+int crier_event_json(struct crier_event *event, const json_t *value)
+{
+    char *text;
+    int error;
+
+    if (value == NULL)
+        return mark(event, CRIER_ERR_JSON);
+    text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (text == NULL)
+        return mark(event, CRIER_ERR_JSON);
+    error = crier_event_text(event, text);
+    free(text);
+    return error;
+}
+
+int crier_event_comment(struct crier_event *event, const char *text)
+{
+    return set_lines(event, &event->comment, &event->has_comment, "", text,
+                     strlen(text));
+}
+
+/* Replaces the value in FIELD, which must stay on one line. */
+static int set_value(struct crier_event *event, struct crier__buffer *field,
+                     const char *value, size_t length)
+{
+    struct crier__buffer copy = {0};
+    int error;
+
+    if (!crier__utf8_valid(value, length))
+        return mark(event, CRIER_ERR_UTF8);
+    if (line_length(value, length) != length)
+        return mark(event, CRIER_ERR_NEWLINE);
+    error = crier__buffer_add(&copy, value, length);
+    if (error != 0)
+        return mark(event, error);
+    crier__buffer_done(field);
+    *field = copy;
+    return 0;
+}
+
+int crier_event_type(struct crier_event *event, const char *type)
+{
+    return set_value(event, &event->type, type, strlen(type));
+}
+
+int crier_event_id(struct crier_event *event, const char *id, size_t length)
+{
+    int error;
+
+    if (length == 0)
+        id = "";
+    if (memchr(id, '\0', length) != NULL)
+        return mark(event, CRIER_ERR_NUL);
+    error = set_value(event, &event->id, id, length);
+    if (error == 0)
+        event->has_id = true;
+    return error;
+}
+
+int crier_event_retry(struct crier_event *event, uint32_t milliseconds)
+{
+    event->retry = milliseconds;
+    event->has_retry = true;
+    return 0;
+}
+
+/* ---- encoding --------------------------------------------------------- */
+
+static int write_fields(const struct crier_event *event,
+                        struct crier__buffer *out)
+{
+    char digits[16];
+    int length, error;
+
+    error = crier__buffer_add(out, event->comment.bytes,
+                              event->comment.length);
+    if (error == 0 && event->has_id)
+        error = add_line(out, "id", event->id.bytes, event->id.length);
+    if (error == 0 && event->type.length != 0)
+        error = add_line(out, "event", event->type.bytes, event->type.length);
+    if (error == 0 && event->has_retry) {
+        length = snprintf(digits, sizeof digits, "%lu",
+                          (unsigned long)event->retry);
+        error = add_line(out, "retry", digits, (size_t)length);
+    }
+    if (error == 0)
+        error = crier__buffer_add(out, event->data.bytes, event->data.length);
+    if (error == 0)
+        error = crier__buffer_add(out, "\n", 1);
+    return error;
+}
+
+int crier__event_write(const struct crier_event *event,
+                       struct crier__buffer *out)
+{
+    size_t before = out->length;
+    int error;
+
+    if (event->error != 0)
+        return event->error;
+    if (!event->has_comment && !event->has_data && !event->has_id &&
+        !event->has_retry && event->type.length == 0)
+        return CRIER_ERR_EMPTY;
+    error = write_fields(event, out);
+    if (error != 0)
+        out->length = before;
+    return error;
+}
+
+int crier_event_encode(const struct crier_event *event,
+                       struct crier_frame **frame)
+{
+    struct crier__buffer out = {0};
+    struct crier_frame *made;
+    int error = crier__event_write(event, &out);
+
+    if (error != 0)
+        goto done;
+    made = crier__frame_new(out.length);
+    if (made == NULL) {
+        error = -ENOMEM;
+        goto done;
+    }
+    memcpy(made->bytes, out.bytes, out.length);
+    *frame = made;
+done:
+    crier__buffer_done(&out);
+    return error;
+}
+
+/* Encodes EVENT under TYPE into *FRAME and frees EVENT. */
+static int finish(struct crier_event *event, const char *type,
+                  struct crier_frame **frame)
+{
+    int error;
+
+    if (type != NULL)
+        crier_event_type(event, type);
+    error = crier_event_encode(event, frame);
+    crier_event_free(event);
+    return error;
+}
+
+int crier_frame_text(const char *type, const char *text,
+                     struct crier_frame **frame)
+{
+    struct crier_event *event = crier_event_new();
+
+    if (event == NULL)
+        return -ENOMEM;
+    crier_event_text(event, text);
+    return finish(event, type, frame);
+}
+
+int crier_frame_json(const char *type, const json_t *value,
+                     struct crier_frame **frame)
+{
+    struct crier_event *event = crier_event_new();
+
+    if (event == NULL)
+        return -ENOMEM;
+    crier_event_json(event, value);
+    return finish(event, type, frame);
+}

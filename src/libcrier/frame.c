@@ -1,0 +1,43 @@
+/*
+ * A frame: the wire bytes of one event, in one block with their counter.
+ *
+ * Ten thousand clients that hear the same event share one frame, so a frame
+ * never changes once it is shared, and whoever keeps it holds a reference. The
+ * counter is the only thing in it that several threads write.
+ */
+#include <config.h>
+
+#include "frame.h"
+
+#include <stdlib.h>
+
+struct crier_frame *crier__frame_new(size_t length)
+{
+    struct crier_frame *frame = malloc(sizeof *frame + length);
+
+    if (frame == NULL)
+        return NULL;
+    atomic_init(&frame->references, 1);
+    frame->length = length;
+    return frame;
+}
+
+struct crier_frame *crier_frame_ref(struct crier_frame *frame)
+{
+    atomic_fetch_add_explicit(&frame->references, 1, memory_order_relaxed);
+    return frame;
+}
+
+void crier_frame_unref(struct crier_frame *frame)
+{
+    if (frame != NULL &&
+        atomic_fetch_sub_explicit(&frame->references, 1,
+                                  memory_order_acq_rel) == 1)
+        free(frame);
+}
+
+const char *crier_frame_bytes(const struct crier_frame *frame, size_t *length)
+{
+    *length = frame->length;
+    return frame->bytes;
+}

@@ -1,0 +1,41 @@
+#ifndef CRIER_PENDING_H
+#define CRIER_PENDING_H
+
+#include "crier.h"
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+/* So many frames wait without a block of their own. */
+#define CRIER__PENDING_FEW 2
+
+/* Frames that wait to be sent, in order. All zero is an empty list. */
+struct crier__pending {
+    struct crier_frame **block; /* a ring, NULL while FEW suffice */
+    struct crier_frame *few[CRIER__PENDING_FEW];
+    uint32_t room;              /* of block, a power of two */
+    uint32_t first;
+    uint32_t count;
+    size_t sent;                /* bytes of the first frame that are gone */
+};
+
+/* Appends FRAME and takes a reference. -ENOMEM. */
+int crier__pending_push(struct crier__pending *pending,
+                        struct crier_frame *frame);
+
+/* Points up to MAX vectors at the bytes to send next. Returns how many. */
+int crier__pending_vectors(const struct crier__pending *pending,
+                           struct iovec *vectors, int max);
+
+/* Copies up to MAX of the bytes to send next to TO. Returns how many. */
+size_t crier__pending_copy(const struct crier__pending *pending, char *to,
+                           size_t max);
+
+/* Drops BYTES that were sent. Returns the cost (crier__frame_cost) of the frames
+ * that went with them. */
+size_t crier__pending_drop(struct crier__pending *pending, size_t bytes);
+
+/* Drops everything, likewise. */
+size_t crier__pending_clear(struct crier__pending *pending);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * The reply builder: a finite list of events as one complete response, after
+ * the buffered half of rust-web-server's Sse. The bytes are joined as events
+ * are added; the response gets a copy, so that one reply can answer many.
+ */
+#include <config.h>
+
+#include "reply.h"
+
+#include "event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct crier_reply {
+    struct crier__buffer body;
+};
+
+struct crier_reply *crier_reply_new(void)
+{
+    return calloc(1, sizeof(struct crier_reply));
+}
+
+void crier_reply_free(struct crier_reply *reply)
+{
+    if (reply == NULL)
+        return;
+    crier__buffer_done(&reply->body);
+    free(reply);
+}
+
+int crier_reply_add(struct crier_reply *reply, const struct crier_event *event)
+{
+    return crier__event_write(event, &reply->body);
+}
+
+int crier__reply_headers(struct MHD_Response *response)
+{
+    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                "text/event-stream") != MHD_YES ||
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                "no-cache") != MHD_YES ||
+        MHD_add_response_header(response, "X-Accel-Buffering", "no") !=
+            MHD_YES)
+        return -ENOMEM;
+    return 0;
+}
+
+int crier_reply_response(const struct crier_reply *reply,
+                         struct MHD_Response **response)
+{
+    struct MHD_Response *made;
+    int error;
+
+    made = MHD_create_response_from_buffer(
+        reply->body.length, reply->body.bytes, MHD_RESPMEM_MUST_COPY);
+    if (made == NULL)
+        return -ENOMEM;
+    error = crier__reply_headers(made);
+    if (error != 0) {
+        MHD_destroy_response(made);
+        return error;
+    }
+    *response = made;
+    return 0;
+}

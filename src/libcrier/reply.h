@@ -1,0 +1,11 @@
+#ifndef CRIER_REPLY_H
+#define CRIER_REPLY_H
+
+#include "crier.h"
+
+/* Adds the headers of every event stream to RESPONSE: no-cache, since a stale
+ * stream is of no use, and X-Accel-Buffering so that an nginx in between passes
+ * each event on at once. -ENOMEM. */
+int crier__reply_headers(struct MHD_Response *response);
+
+#endif

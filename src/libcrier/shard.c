@@ -1,0 +1,224 @@
+/*
+ * A shard: one thread with an inbox, timers and an epoll set.
+ *
+ * Other threads never touch what a shard owns. They post tasks, and the shard
+ * runs them in the order posted; that order is what makes "sent before" mean the
+ * same to everybody. Tasks live inside what they are about, so posting takes no
+ * memory.
+ *
+ * The thread goes round in passes:
+ *
+ *     wait for events, a task or the next timer
+ *     call the watches that are ready
+ *     run the tasks that have come in by now
+ *     fire the timers that are due
+ *     run what these three left for later: above all, one send per stream for
+ *     all that they gave it
+ *
+ * Under load, tasks gather while a pass runs and the next pass takes them all:
+ * the work per wake-up falls as the load rises. A publisher pays for a wake-up
+ * (one write to an eventfd) only when it finds the shard asleep.
+ *
+ * Lock order: a broadcaster's lock, then a shard's, then a stream's. A shard's
+ * lock is held for a few instructions only, and no callback runs under it.
+ */
+#include <config.h>
+
+#include "shard.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_PER_PASS 256
+
+uint64_t crier_now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* ---- queues ----------------------------------------------------------- */
+
+static void queue_init(struct crier__queue *queue)
+{
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
+
+static void queue_add(struct crier__queue *queue, struct crier__task *task)
+{
+    task->next = NULL;
+    *queue->end = task;
+    queue->end = &task->next;
+}
+
+/* Runs all that QUEUE holds and all that they add to it. */
+static void queue_run(struct crier__queue *queue)
+{
+    struct crier__task *task;
+
+    while ((task = queue->first) != NULL) {
+        queue->first = task->next;
+        if (queue->first == NULL)
+            queue->end = &queue->first;
+        task->run(task);
+    }
+}
+
+void crier__shard_post(struct crier__shard *shard, struct crier__task *task)
+{
+    uint64_t one = 1;
+    bool wake;
+
+    pthread_mutex_lock(&shard->lock);
+    queue_add(&shard->inbox, task);
+    wake = shard->asleep;
+    shard->asleep = false;
+    pthread_mutex_unlock(&shard->lock);
+    /* An eventfd that is full is one that wakes already. */
+    if (wake && write(shard->wake_fd, &one, sizeof one) < 0)
+        return;
+}
+
+void crier__shard_later(struct crier__shard *shard, struct crier__task *task)
+{
+    queue_add(&shard->later, task);
+}
+
+/* ---- the thread ------------------------------------------------------- */
+
+/* Moves the inbox to TASKS. */
+static void take_inbox(struct crier__shard *shard, struct crier__queue *tasks)
+{
+    pthread_mutex_lock(&shard->lock);
+    shard->asleep = false;
+    if (shard->inbox.first != NULL) {
+        *tasks = shard->inbox;
+        queue_init(&shard->inbox);
+    } else {
+        queue_init(tasks);
+    }
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* How long to wait for events: not at all when a task is there. Returns false
+ * when the shard is to stop. */
+static bool wait_time(struct crier__shard *shard, int *milliseconds)
+{
+    uint64_t next = crier__timers_next(&shard->timers);
+    bool idle, stop;
+
+    pthread_mutex_lock(&shard->lock);
+    idle = shard->inbox.first == NULL;
+    stop = shard->stop;
+    shard->asleep = idle && !stop;
+    pthread_mutex_unlock(&shard->lock);
+    if (!idle || next <= shard->now)
+        *milliseconds = 0;
+    else if (next == CRIER__NO_TIME)
+        *milliseconds = -1;
+    else
+        *milliseconds = next - shard->now > 60000
+                            ? 60000
+                            : (int)(next - shard->now);
+    return !(idle && stop);
+}
+
+static void *run(void *argument)
+{
+    struct crier__shard *shard = argument;
+    struct epoll_event events[EVENTS_PER_PASS];
+    struct crier__queue tasks;
+    struct crier__watch *watch;
+    int wait, count, i;
+
+    while (wait_time(shard, &wait)) {
+        count = epoll_wait(shard->epoll_fd, events, EVENTS_PER_PASS, wait);
+        shard->now = crier_now();
+        for (i = 0; i < count; i++) {
+            watch = events[i].data.ptr;
+            if (watch != NULL)
+                watch->ready(watch);
+        }
+        take_inbox(shard, &tasks);
+        queue_run(&tasks);
+        crier__timers_fire(&shard->timers, shard->now);
+        queue_run(&shard->later);
+    }
+    return NULL;
+}
+
+/* ---- start and stop --------------------------------------------------- */
+
+static int start_thread(struct crier__shard *shard)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&shard->thread, NULL, run, shard);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int crier__shard_start(struct crier__shard *shard)
+{
+    /* Edge-triggered, so that the eventfd need not be read. */
+    struct epoll_event wake = {.events = EPOLLIN | EPOLLET};
+    int error;
+
+    queue_init(&shard->inbox);
+    queue_init(&shard->later);
+    shard->now = crier_now();
+    shard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (shard->epoll_fd < 0)
+        return -errno;
+    shard->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (shard->wake_fd < 0) {
+        error = -errno;
+        goto close_epoll;
+    }
+    if (epoll_ctl(shard->epoll_fd, EPOLL_CTL_ADD, shard->wake_fd, &wake) < 0) {
+        error = -errno;
+        goto close_wake;
+    }
+    error = -pthread_mutex_init(&shard->lock, NULL);
+    if (error != 0)
+        goto close_wake;
+    error = start_thread(shard);
+    if (error == 0)
+        return 0;
+    pthread_mutex_destroy(&shard->lock);
+close_wake:
+    close(shard->wake_fd);
+close_epoll:
+    close(shard->epoll_fd);
+    return error;
+}
+
+void crier__shard_stop(struct crier__shard *shard)
+{
+    uint64_t one = 1;
+    ssize_t written;
+
+    pthread_mutex_lock(&shard->lock);
+    shard->stop = true;
+    pthread_mutex_unlock(&shard->lock);
+    do
+        written = write(shard->wake_fd, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+    pthread_join(shard->thread, NULL);
+    crier__timers_done(&shard->timers);
+    pthread_mutex_destroy(&shard->lock);
+    close(shard->wake_fd);
+    close(shard->epoll_fd);
+}

@@ -1,0 +1,63 @@
+#ifndef CRIER_SHARD_H
+#define CRIER_SHARD_H
+
+#include "crier.h"
+#include "timer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Something to be run once on a shard's thread; lives in its owner. */
+struct crier__task {
+    struct crier__task *next;
+    void (*run)(struct crier__task *task);
+};
+
+/* The tasks that wait, in order. */
+struct crier__queue {
+    struct crier__task *first;
+    struct crier__task **end;
+};
+
+/* What epoll reports on; lives in its owner. */
+struct crier__watch {
+    void (*ready)(struct crier__watch *watch);
+};
+
+struct crier__shard {
+    struct crier_shards *set;
+    pthread_t thread;
+    int epoll_fd;
+    int wake_fd; /* an eventfd in the epoll set */
+    unsigned index;
+
+    /* Used by the shard's thread alone. */
+    uint64_t now; /* crier_now() of this pass */
+    struct crier__timers timers;
+    struct crier__queue later;    /* the end of this pass */
+    struct crier_stream *streams; /* the attached ones, a utlist DL list */
+    bool draining;
+    uint32_t retry_min, retry_max; /* of the goodbye, while draining */
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct crier__queue inbox;
+    bool asleep; /* in epoll_wait, or about to be */
+    bool stop;
+};
+
+/* Starts SHARD's thread; the caller has set nothing but set and index in a
+ * zeroed struct. -errno. */
+int crier__shard_start(struct crier__shard *shard);
+
+/* Runs what is in the inbox, then ends and joins the thread. */
+void crier__shard_stop(struct crier__shard *shard);
+
+/* Hands TASK over to be run on SHARD's thread, after those posted before. Any
+ * thread. TASK must not be posted again until it has begun to run. */
+void crier__shard_post(struct crier__shard *shard, struct crier__task *task);
+
+/* Has TASK run at the end of this pass. The shard's thread only. */
+void crier__shard_later(struct crier__shard *shard, struct crier__task *task);
+
+#endif

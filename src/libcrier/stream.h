@@ -1,0 +1,59 @@
+#ifndef CRIER_STREAM_H
+#define CRIER_STREAM_H
+
+#include "shard.h"
+#include "transport.h"
+
+struct crier_stream {
+    atomic_uint references;
+    struct crier__shard *shard;
+    struct crier_frame *keep_alive_frame;
+    size_t max_pending;
+    void (*on_wake)(void *closure, struct crier_stream *stream);
+    void (*on_closed)(void *closure, struct crier_stream *stream,
+                      enum crier_reason reason);
+    void *closure;
+
+    atomic_bool closing; /* nothing is let in any more */
+    atomic_bool joined;  /* to a broadcaster, once for all */
+    struct crier__transport transport;
+
+    bool announced; /* to the shard; MHD's thread alone */
+
+    /* Used by the shard's thread alone, but for posting. */
+    struct crier_stream *prev, *next; /* in the shard's list */
+    struct crier__watch watch;
+    struct crier__timer alive; /* keep-alive and the check for silence */
+    struct crier__timer wake;
+    struct crier__task attach;
+    struct crier__task close;
+    struct crier__task done;
+    struct crier__task flush;
+    bool attached;
+    bool dirty;  /* flush waits for the end of the pass */
+    bool ending; /* crier_stream_close() has come through */
+    bool over;   /* on_closed was called */
+    uint32_t keep_alive;
+    uint64_t check_due;
+    uint64_t unacked_since; /* 0: nothing seen unacknowledged */
+    enum crier_reason reason;
+    void *member; /* the broadcaster's, and what it does at the end */
+    void (*leave)(struct crier_stream *stream);
+};
+
+/* All of these: the shard's thread only. */
+
+/* Lets FRAME in, or ends the stream when too much waits already. */
+void crier__stream_offer(struct crier_stream *stream,
+                         struct crier_frame *frame);
+
+/* Sets the keep-alive interval from now on. */
+void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval);
+
+/* Ends STREAM at once. */
+void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason);
+
+/* Says goodbye as crier_shards_drain() does. */
+void crier__stream_goodbye(struct crier_stream *stream);
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * The way of a stream's bytes to its client: the only file that suspends and
+ * resumes MHD connections, and the only one that sends.
+ *
+ * A transport is open (MHD is sending headers or calling the content reader),
+ * parked (the reader had nothing to say and suspended the connection), or
+ * released (MHD has freed the response).
+ *
+ *          headers sent            nothing pending
+ *   new ---------------> open ------------------------> parked
+ *                         ^                                |
+ *                         +--------------------------------+
+ *                           resume: a send fell short, TLS,
+ *                           the end of the body, a cut
+ *
+ * While parked, MHD does not touch the socket and holds no unsent byte, because
+ * it asks the reader only when all it got before is in the kernel's hands. So
+ * the shard sends to the socket itself. Resuming for each send instead would
+ * wake an MHD thread, which then walks through every connection it has
+ * suspended: a message to one client would cost as much as there are clients.
+ * Only when the kernel takes less than everything is the connection resumed; the
+ * content reader goes on at the very byte, and MHD waits for room as it does for
+ * any response.
+ *
+ * The body has no chunk framing (the response is in HTTP/1.0 compatible mode and
+ * ends with the connection), so bytes sent past MHD are the same bytes that it
+ * would have sent. With TLS they are not: there all goes by the reader.
+ *
+ * Rules that MHD demands: suspend only inside the reader; resume exactly once
+ * per suspend, which is what `parked` is for; do not return 0 from the reader
+ * without having suspended.
+ *
+ * The lock is held while sending, for a send never blocks. MHD's own locks are
+ * below it: the reader is called with the response's mutex held, and suspend and
+ * resume take the daemon's. Nothing here is called with these in another order.
+ */
+#include <config.h>
+
+#include "transport.h"
+
+#include "frame.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define VECTORS 64
+
+/* What the kernel holds for a client at most, as set; it doubles that for its
+ * own bookkeeping. Left alone it would be megabytes for each stalled client. */
+#define SEND_BUFFER (64 * 1024)
+
+static void set_option(int fd, int level, int name, int value)
+{
+    /* These are improvements; a socket that refuses one still works (a UNIX
+     * socket has no TCP options, for one). */
+    (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int check_daemon(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *of;
+    const union MHD_DaemonInfo *info;
+
+    of = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
+    if (of == NULL)
+        return CRIER_ERR_MHD;
+    info = MHD_get_daemon_info(of->daemon, MHD_DAEMON_INFO_FLAGS);
+    if (info == NULL)
+        return CRIER_ERR_MHD;
+    if ((info->flags & MHD_ALLOW_SUSPEND_RESUME) != MHD_ALLOW_SUSPEND_RESUME)
+        return CRIER_ERR_NO_SUSPEND;
+    return 0;
+}
+
+int crier__transport_init(struct crier__transport *transport,
+                          struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info;
+    int error = check_daemon(connection);
+
+    if (error != 0)
+        return error;
+    info = MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info == NULL)
+        return CRIER_ERR_MHD;
+    transport->fd = info->connect_fd;
+    transport->epoll_fd = -1;
+    transport->connection = connection;
+    transport->tls =
+        MHD_get_connection_info(connection,
+                                MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
+    atomic_init(&transport->waiting, 0);
+    transport->last_sent = crier_now();
+    set_option(transport->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+    set_option(transport->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return -pthread_mutex_init(&transport->lock, NULL);
+}
+
+void crier__transport_done(struct crier__transport *transport)
+{
+    crier__pending_clear(&transport->pending);
+    pthread_mutex_destroy(&transport->lock);
+}
+
+/* ---- under the lock --------------------------------------------------- */
+
+static void drop(struct crier__transport *transport, size_t bytes)
+{
+    size_t cost = crier__pending_drop(&transport->pending, bytes);
+
+    atomic_fetch_sub_explicit(&transport->waiting, cost,
+                              memory_order_relaxed);
+    transport->last_sent = crier_now();
+}
+
+static void clear(struct crier__transport *transport)
+{
+    size_t cost = crier__pending_clear(&transport->pending);
+
+    atomic_fetch_sub_explicit(&transport->waiting, cost,
+                              memory_order_relaxed);
+}
+
+static void resume(struct crier__transport *transport)
+{
+    transport->parked = false;
+    MHD_resume_connection(transport->connection);
+}
+
+/* Sends what the kernel takes of what is pending. 0, also when it took less
+ * than everything; -errno when the connection is dead. */
+static int transmit(struct crier__transport *transport)
+{
+    struct iovec vectors[VECTORS];
+    struct msghdr message = {.msg_iov = vectors};
+    size_t wanted;
+    ssize_t sent;
+    int count, i;
+
+    while (transport->pending.count != 0) {
+        count = crier__pending_vectors(&transport->pending, vectors, VECTORS);
+        for (wanted = 0, i = 0; i < count; i++)
+            wanted += vectors[i].iov_len;
+        message.msg_iovlen = (size_t)count;
+        sent = sendmsg(transport->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ||
+                           errno == ENOBUFS || errno == ENOMEM
+                       ? 0
+                       : -errno;
+        transport->held_back = false;
+        drop(transport, (size_t)sent);
+        if ((size_t)sent < wanted)
+            break;
+    }
+    return 0;
+}
+
+/* MHD marks what goes by the reader as "more follows", and the kernel would
+ * hold the last part of it back for up to 200 ms. Setting TCP_NODELAY sends
+ * it on its way, also on a corked socket (tcp(7)). */
+static void park(struct crier__transport *transport)
+{
+    if (transport->held_back)
+        set_option(transport->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    transport->held_back = false;
+    transport->parked = true;
+    MHD_suspend_connection(transport->connection);
+}
+
+static ssize_t read_locked(struct crier__transport *transport, char *to,
+                           size_t max)
+{
+    size_t count;
+
+    if (!transport->cut && !transport->tls && transmit(transport) != 0) {
+        transport->cut = true;
+        clear(transport);
+    }
+    if (transport->cut)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (transport->pending.count != 0) {
+        count = crier__pending_copy(&transport->pending, to, max);
+        drop(transport, count);
+        transport->held_back = true;
+        return (ssize_t)count;
+    }
+    if (transport->ending)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    park(transport);
+    return 0;
+}
+
+/* ---- the calls -------------------------------------------------------- */
+
+ssize_t crier__transport_read(struct crier__transport *transport, char *to,
+                              size_t max)
+{
+    ssize_t result;
+
+    pthread_mutex_lock(&transport->lock);
+    result = read_locked(transport, to, max);
+    pthread_mutex_unlock(&transport->lock);
+    return result;
+}
+
+int crier__transport_push(struct crier__transport *transport,
+                          struct crier_frame *frame)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (!transport->cut && transport->fd >= 0)
+        error = crier__pending_push(&transport->pending, frame);
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+int crier__transport_flush(struct crier__transport *transport)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->parked) {
+        if (!transport->tls)
+            error = transmit(transport);
+        if (error == 0 &&
+            (transport->pending.count != 0 || transport->ending))
+            resume(transport);
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+void crier__transport_end(struct crier__transport *transport)
+{
+    pthread_mutex_lock(&transport->lock);
+    transport->ending = true;
+    pthread_mutex_unlock(&transport->lock);
+}
+
+void crier__transport_cut(struct crier__transport *transport, bool reset)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+    pthread_mutex_lock(&transport->lock);
+    if (!transport->cut && transport->fd >= 0) {
+        transport->cut = true;
+        clear(transport);
+        if (reset)
+            (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none,
+                             sizeof none);
+        if (transport->parked)
+            resume(transport);
+        else /* MHD may be waiting for room: let it see a hang-up. */
+            (void)shutdown(transport->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&transport->lock);
+}
+
+void crier__transport_release(struct crier__transport *transport)
+{
+    pthread_mutex_lock(&transport->lock);
+    if (transport->epoll_fd >= 0)
+        (void)epoll_ctl(transport->epoll_fd, EPOLL_CTL_DEL, transport->fd,
+                        NULL);
+    transport->epoll_fd = -1;
+    transport->fd = -1;
+    transport->parked = false;
+    clear(transport);
+    pthread_mutex_unlock(&transport->lock);
+}
+
+int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
+                           void *pointer)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET,
+                                .data.ptr = pointer};
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->fd >= 0) {
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, transport->fd, &event) == 0)
+            transport->epoll_fd = epoll_fd;
+        else
+            error = -errno;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+uint64_t crier__transport_last_sent(struct crier__transport *transport,
+                                    bool *pending)
+{
+    uint64_t when;
+
+    pthread_mutex_lock(&transport->lock);
+    when = transport->last_sent;
+    *pending = transport->pending.count != 0;
+    pthread_mutex_unlock(&transport->lock);
+    return when;
+}
+
+bool crier__transport_unacked(struct crier__transport *transport,
+                              uint32_t *silence)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    bool unacked = false;
+
+    memset(&info, 0, sizeof info);
+    pthread_mutex_lock(&transport->lock);
+    if (transport->fd >= 0 &&
+        getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+        unacked = info.tcpi_unacked != 0;
+    pthread_mutex_unlock(&transport->lock);
+    *silence = info.tcpi_last_ack_recv;
+    return unacked;
+}

@@ -1,0 +1,75 @@
+#ifndef CRIER_TRANSPORT_H
+#define CRIER_TRANSPORT_H
+
+#include "pending.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The way of one stream's bytes to its client. */
+struct crier__transport {
+    struct MHD_Connection *connection;
+    bool tls;
+
+    /* The cost of all frames on their way here: those in pending, and those
+     * that a sender has handed to the shard. */
+    atomic_size_t waiting;
+
+    pthread_mutex_t lock; /* guards what follows */
+    int fd;               /* -1 once MHD is done with the connection */
+    int epoll_fd;         /* where fd is watched, or -1 */
+    bool parked;          /* suspended, and not resumed yet */
+    bool ending;          /* the body ends after what is pending */
+    bool cut;             /* nothing is sent any more */
+    bool held_back;       /* MHD told the kernel that more will follow */
+    uint64_t last_sent;   /* crier_now() */
+    struct crier__pending pending;
+};
+
+/* Prepares TRANSPORT, zeroed, for CONNECTION. CRIER_ERR_NO_SUSPEND,
+ * CRIER_ERR_MHD, -errno. */
+int crier__transport_init(struct crier__transport *transport,
+                          struct MHD_Connection *connection);
+
+/* Frees what TRANSPORT holds, after crier__transport_release(). */
+void crier__transport_done(struct crier__transport *transport);
+
+/* Appends FRAME; its cost must be in waiting already. Sends nothing. -ENOMEM. */
+int crier__transport_push(struct crier__transport *transport,
+                          struct crier_frame *frame);
+
+/* Sends what is pending, or sees to it that MHD does. -errno when the
+ * connection is dead: cut it. */
+int crier__transport_flush(struct crier__transport *transport);
+
+/* Ends the body once what is pending now is sent; flush afterwards. */
+void crier__transport_end(struct crier__transport *transport);
+
+/* Drops what is pending and ends the connection at once; with RESET the kernel
+ * drops what it has not delivered, too. */
+void crier__transport_cut(struct crier__transport *transport, bool reset);
+
+/* MHD's content reader: see MHD_ContentReaderCallback. */
+ssize_t crier__transport_read(struct crier__transport *transport, char *to,
+                              size_t max);
+
+/* MHD is done with the connection; the socket is not ours any more. */
+void crier__transport_release(struct crier__transport *transport);
+
+/* Has EPOLL_FD report once, with POINTER, when the peer closes or the
+ * connection breaks. Does nothing after release. -errno. */
+int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
+                           void *pointer);
+
+/* When bytes last went out, and whether frames are pending still. */
+uint64_t crier__transport_last_sent(struct crier__transport *transport,
+                                    bool *pending);
+
+/* Whether bytes are out that the peer's TCP has not acknowledged; how many ms
+ * ago its last acknowledgement came goes to *SILENCE. */
+bool crier__transport_unacked(struct crier__transport *transport,
+                              uint32_t *silence);
+
+#endif

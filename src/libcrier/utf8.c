@@ -1,0 +1,81 @@
+/*
+ * UTF-8 validation, after the table of well-formed byte sequences in RFC 3629
+ * section 4: the lead byte gives the length of the sequence and the range of
+ * its second byte; that range is what rules out overlong forms, surrogates and
+ * code points above U+10FFFF. ASCII, the usual case, is passed eight bytes at a
+ * time.
+ */
+#include <config.h>
+
+#include "utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* The length of the sequence that LEAD starts, 0 if it starts none; the range
+ * of the second byte goes to *LOW and *HIGH. */
+static size_t sequence(unsigned char lead, unsigned char *low,
+                       unsigned char *high)
+{
+    *low = 0x80;
+    *high = 0xbf;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return 2;
+    if (lead >= 0xe0 && lead <= 0xef) {
+        if (lead == 0xe0)
+            *low = 0xa0;
+        if (lead == 0xed)
+            *high = 0x9f;
+        return 3;
+    }
+    if (lead >= 0xf0 && lead <= 0xf4) {
+        if (lead == 0xf0)
+            *low = 0x90;
+        if (lead == 0xf4)
+            *high = 0x8f;
+        return 4;
+    }
+    return 0;
+}
+
+/* How many bytes at the start of TEXT are ASCII, in steps of eight. */
+static size_t ascii_run(const unsigned char *text, size_t length)
+{
+    size_t at = 0;
+    uint64_t word;
+
+    while (length - at >= sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+        at += sizeof word;
+    }
+    return at;
+}
+
+bool crier__utf8_valid(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t at = 0, need, i;
+    unsigned char low, high;
+
+    while (at < length) {
+        at += ascii_run(bytes + at, length - at);
+        if (at == length)
+            break;
+        if (bytes[at] < 0x80) {
+            at++;
+            continue;
+        }
+        need = sequence(bytes[at], &low, &high);
+        if (need == 0 || need > length - at)
+            return false;
+        if (bytes[at + 1] < low || bytes[at + 1] > high)
+            return false;
+        for (i = 2; i < need; i++)
+            if ((bytes[at + i] & 0xc0) != 0x80)
+                return false;
+        at += need;
+    }
+    return true;
+}
