@@ -27,9 +27,10 @@
 #define BODY_MAX ((size_t)64 * 1024)
 #define READ_MAX ((size_t)1024 * 1024)
 
-/* For the header, the parsed fields and the output of one connection. Chosen:
- * room for 6 KiB of request headers, cookies included; more is answered with
- * 431. */
+/* For everything libmicrohttpd keeps of one connection. It is most of what an
+ * idle client costs, and about half of it is what the request's headers may
+ * take: 3 KiB of them, cookies included, always fit; more than fits is answered
+ * with 431. */
 #define CONNECTION_MEMORY (8 * 1024)
 
 /* Seconds a connection may sit still while it is not a quiet stream: a header

@@ -152,17 +152,14 @@ static int users_frame(struct room *room, struct crier_frame **frame)
     return make_frame("users", json_pack("{s:o}", "users", users), frame);
 }
 
-/* An event of TYPE in which USER says TEXT, to TO when that is not NULL. */
-static int event_frame(const char *type, const char *user, const char *to,
-                       const char *text, struct crier_frame **frame)
+/* The data of an event in which USER says TEXT, to TO when that is not NULL. */
+static json_t *make_data(const char *user, const char *to, const char *text)
 {
     char time[TIME_TEXT_SIZE];
-    json_t *value;
 
     time_text(time);
-    value = json_pack("{s:s, s:s*, s:s, s:s}", "user", user, "to", to, "text",
-                      text, "time", time);
-    return make_frame(type, value, frame);
+    return json_pack("{s:s, s:s*, s:s, s:s}", "user", user, "to", to, "text",
+                     text, "time", time);
 }
 
 static void refresh(struct room *room)
@@ -176,16 +173,20 @@ static void refresh(struct room *room)
     crier_frame_unref(frame);
 }
 
-/* Tells everybody of a change of the users: what NAME did. */
-static void announce(struct room *room, const char *type, const char *name,
-                     const char *what)
+/* Tells everybody that USER did WHAT, and whether it is on the list now. */
+static void announce(struct room *room, const char *type,
+                     const struct user *user, const char *what)
 {
+    bool present = user->added || user->members != NULL;
     struct crier_frame *frame;
     char text[512];
+    json_t *data;
 
-    snprintf(text, sizeof text, "User %s %s", name, what);
     refresh(room);
-    if (event_frame(type, name, NULL, text, &frame) != 0) {
+    snprintf(text, sizeof text, "User %s %s", user->name, what);
+    data = make_data(user->name, NULL, text);
+    json_object_set_new(data, "present", json_boolean(present));
+    if (make_frame(type, data, &frame) != 0) {
         room->stale = true;
         return;
     }
@@ -235,7 +236,7 @@ int room_join(struct room *room, struct crier_stream *stream, const char *name)
         first = user->members == NULL;
         error = admit(room, user, stream);
         if (error == 0 && first)
-            announce(room, "join", name, "connected to the chat.");
+            announce(room, "join", user, "connected to the chat.");
         else
             drop_user(room, user);
     }
@@ -260,7 +261,7 @@ void room_left(struct room *room, struct crier_stream *stream,
         crier_stream_unref(member->stream);
         free(member);
         if (user->members == NULL) {
-            announce(room, "leave", name, "left the chat.");
+            announce(room, "leave", user, "left the chat.");
             drop_user(room, user);
         }
     }
@@ -287,7 +288,8 @@ void room_free(struct room *room)
 long room_say(struct room *room, const char *name, const char *text)
 {
     struct crier_frame *frame;
-    long sent = event_frame("message", name, NULL, text, &frame);
+    long sent =
+        make_frame("message", make_data(name, NULL, text), &frame);
 
     if (sent != 0)
         return sent;
@@ -303,7 +305,7 @@ long room_whisper(struct room *room, const char *name, const char *to,
                   const char *text)
 {
     struct crier_frame *frame;
-    long sent = event_frame("private", name, to, text, &frame);
+    long sent = make_frame("private", make_data(name, to, text), &frame);
 
     if (sent != 0)
         return sent;
@@ -329,7 +331,7 @@ int room_add(struct room *room, const char *name)
         user->added = true;
         room->added++;
         if (user->members == NULL)
-            announce(room, "join", name, "was added to the chat.");
+            announce(room, "join", user, "was added to the chat.");
         result = 0;
     }
     pthread_mutex_unlock(&room->lock);
@@ -342,8 +344,10 @@ static void expel(struct room *room, struct user *user)
     struct crier_frame *frame;
     struct member *member;
 
-    if (event_frame("removed", user->name, NULL,
-                    "You were removed from the chat.", &frame) == 0) {
+    if (make_frame("removed",
+                   make_data(user->name, NULL,
+                             "You were removed from the chat."),
+                   &frame) == 0) {
         (void)crier_broadcaster_send_to(room->broadcaster, user->name, frame);
         crier_frame_unref(frame);
     }
@@ -362,7 +366,7 @@ bool room_remove(struct room *room, const char *name)
             room->added--;
         user->added = false;
         if (user->members == NULL)
-            announce(room, "leave", name, "was removed from the chat.");
+            announce(room, "leave", user, "was removed from the chat.");
         else
             expel(room, user);
         drop_user(room, user);

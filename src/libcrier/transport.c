@@ -319,7 +319,7 @@ bool crier__transport_unacked(struct crier__transport *transport,
     pthread_mutex_lock(&transport->lock);
     if (transport->fd >= 0 &&
         getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-        unacked = info.tcpi_unacked != 0;
+        unacked = info.tcpi_unacked != 0 || info.tcpi_probes != 0;
     pthread_mutex_unlock(&transport->lock);
     *silence = info.tcpi_last_ack_recv;
     return unacked;

@@ -67,8 +67,9 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
 uint64_t crier__transport_last_sent(struct crier__transport *transport,
                                     bool *pending);
 
-/* Whether bytes are out that the peer's TCP has not acknowledged; how many ms
- * ago its last acknowledgement came goes to *SILENCE. */
+/* Whether the peer's TCP owes us an acknowledgement, of bytes or of a probe
+ * (with a closed window, and where the network refuses what is sent, there are
+ * only probes out); how many ms ago its last one came goes to *SILENCE. */
 bool crier__transport_unacked(struct crier__transport *transport,
                               uint32_t *silence);
 

@@ -1,0 +1,182 @@
+#include <config.h>
+
+#include "crierd.h"
+
+#include "client.h"
+#include "crier.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORDS_MAX 64
+
+/* The most that saying goodbye to everybody may take, in ms. */
+#define STOP_TIME 2000
+
+bool crierd_is_slow(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return getenv("CRIERD_WRAPPER") != NULL;
+#endif
+}
+
+static void *read_log(void *argument)
+{
+    struct crierd *crierd = argument;
+    char block[4096];
+    ssize_t got;
+
+    while ((got = read(crierd->log_end, block, sizeof block)) > 0) {
+        pthread_mutex_lock(&crierd->lock);
+        crierd->log = realloc(crierd->log, crierd->length + (size_t)got + 1);
+        memcpy(crierd->log + crierd->length, block, (size_t)got);
+        crierd->length += (size_t)got;
+        crierd->log[crierd->length] = '\0';
+        pthread_cond_broadcast(&crierd->more);
+        pthread_mutex_unlock(&crierd->lock);
+    }
+    pthread_mutex_lock(&crierd->lock);
+    crierd->ended = true;
+    pthread_cond_broadcast(&crierd->more);
+    pthread_mutex_unlock(&crierd->lock);
+    return NULL;
+}
+
+/* Appends the words of TEXT, which is cut up, to WORDS. */
+static void add_words(char **words, char *text)
+{
+    size_t count = 0;
+    char *word;
+
+    while (words[count] != NULL)
+        count++;
+    while ((word = strsep(&text, " ")) != NULL)
+        if (*word != '\0') {
+            ck_assert_uint_lt(count, WORDS_MAX - 1);
+            words[count++] = word;
+        }
+}
+
+static char *copy_of_env(const char *name)
+{
+    const char *value = getenv(name);
+
+    return strdup(value != NULL ? value : "");
+}
+
+void crierd_spawn(struct crierd *crierd, const char *options)
+{
+    char *words[WORDS_MAX] = {NULL};
+    char *wrapper = copy_of_env("CRIERD_WRAPPER");
+    char *program = copy_of_env("CRIERD"), *rest = strdup(options);
+    int ends[2];
+
+    ck_assert_msg(*program != '\0', "CRIERD is not set: run make check");
+    memset(crierd, 0, sizeof *crierd);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    add_words(words, wrapper);
+    add_words(words, program);
+    add_words(words, rest);
+    crierd->pid = fork();
+    ck_assert_int_ge(crierd->pid, 0);
+    if (crierd->pid == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        execvp(words[0], words);
+        _exit(127);
+    }
+    close(ends[1]);
+    free(wrapper);
+    free(program);
+    free(rest);
+    crierd->log_end = ends[0];
+    crierd->log = calloc(1, 1);
+    pthread_mutex_init(&crierd->lock, NULL);
+    pthread_cond_init(&crierd->more, NULL);
+    pthread_create(&crierd->reader, NULL, read_log, crierd);
+}
+
+void crierd_wait_log(struct crierd *crierd, const char *text)
+{
+    struct timespec until;
+    int error = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE / 1000;
+    pthread_mutex_lock(&crierd->lock);
+    while (strstr(crierd->log, text) == NULL && !crierd->ended && error == 0)
+        error = pthread_cond_timedwait(&crierd->more, &crierd->lock, &until);
+    ck_assert_msg(strstr(crierd->log, text) != NULL,
+                  "the log never said '%s', only:\n%s", text, crierd->log);
+    pthread_mutex_unlock(&crierd->lock);
+}
+
+bool crierd_logged(struct crierd *crierd, const char *text)
+{
+    bool logged;
+
+    pthread_mutex_lock(&crierd->lock);
+    logged = strstr(crierd->log, text) != NULL;
+    pthread_mutex_unlock(&crierd->lock);
+    return logged;
+}
+
+void crierd_start(struct crierd *crierd, const char *options)
+{
+    static const char listening[] = "listening on http://";
+    char *all, *colon;
+
+    ck_assert_int_gt(asprintf(&all,
+                              "--listen 127.0.0.1:0 --www %s --data %s %s",
+                              getenv("WWW"), getenv("DATA"), options),
+                     0);
+    crierd_spawn(crierd, all);
+    free(all);
+    crierd_wait_log(crierd, listening);
+    pthread_mutex_lock(&crierd->lock);
+    colon = strstr(crierd->log, listening) + strlen(listening);
+    if (*colon == '[')
+        colon = strchr(colon, ']');
+    crierd->port = (int)strtol(strchr(colon, ':') + 1, NULL, 10);
+    pthread_mutex_unlock(&crierd->lock);
+    ck_assert_int_gt(crierd->port, 0);
+}
+
+int crierd_wait(struct crierd *crierd)
+{
+    int status;
+
+    ck_assert_int_eq(waitpid(crierd->pid, &status, 0), crierd->pid);
+    pthread_join(crierd->reader, NULL);
+    close(crierd->log_end);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fprintf(stderr, "crierd's log:\n%s", crierd->log);
+    free(crierd->log);
+    pthread_mutex_destroy(&crierd->lock);
+    pthread_cond_destroy(&crierd->more);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void crierd_stop_by(struct crierd *crierd, int signal)
+{
+    uint64_t begun = crier_now();
+
+    ck_assert_int_eq(kill(crierd->pid, signal), 0);
+    ck_assert_int_eq(crierd_wait(crierd), 0);
+    ck_assert_uint_lt(crier_now() - begun,
+                      crierd_is_slow() ? PATIENCE : STOP_TIME);
+}
+
+void crierd_stop(struct crierd *crierd)
+{
+    crierd_stop_by(crierd, SIGTERM);
+}

@@ -1,0 +1,136 @@
+#include <config.h>
+
+#include "site.h"
+
+#include "client.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <time.h>
+
+static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
+                              const char *url, const char *method,
+                              const char *version, const char *data,
+                              size_t *length, void **context)
+{
+    static int seen;
+    struct site *site = closure;
+
+    (void)method;
+    (void)version;
+    (void)data;
+    if (*context == NULL) {
+        *context = &seen;
+        return MHD_YES;
+    }
+    *length = 0;
+    return site->answer(site, connection, url);
+}
+
+void site_start(struct site *site, const struct crier_shards_options *options)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const union MHD_DaemonInfo *info;
+
+    ck_assert_int_eq(crier_shards_new(options, &site->shards), 0);
+    site->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+        NULL, handle, site, MHD_OPTION_SOCK_ADDR, &address,
+        MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_LIMIT, 4000u,
+        MHD_OPTION_END);
+    ck_assert_ptr_nonnull(site->daemon);
+    info = MHD_get_daemon_info(site->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    site->port = info->port;
+}
+
+void site_stop_drained(struct site *site)
+{
+    MHD_stop_daemon(site->daemon);
+    crier_shards_free(site->shards);
+}
+
+size_t site_stop(struct site *site)
+{
+    size_t cut = crier_shards_drain(site->shards, 0, 0, PATIENCE);
+
+    site_stop_drained(site);
+    return cut;
+}
+
+enum MHD_Result site_queue(struct MHD_Connection *connection,
+                           struct MHD_Response *response)
+{
+    enum MHD_Result result =
+        MHD_queue_response(connection, MHD_HTTP_OK, response);
+
+    MHD_destroy_response(response);
+    return result;
+}
+
+enum MHD_Result site_status(struct MHD_Connection *connection, unsigned status)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        0, NULL, MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+
+    MHD_destroy_response(response);
+    return result;
+}
+
+void box_init(struct signal_box *box)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&box->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&box->lock, NULL);
+    box->count = 0;
+    box->value = -1;
+}
+
+void box_done(struct signal_box *box)
+{
+    pthread_cond_destroy(&box->changed);
+    pthread_mutex_destroy(&box->lock);
+}
+
+void box_put(struct signal_box *box, int value)
+{
+    pthread_mutex_lock(&box->lock);
+    box->count++;
+    box->value = value;
+    pthread_cond_broadcast(&box->changed);
+    pthread_mutex_unlock(&box->lock);
+}
+
+int box_wait(struct signal_box *box, int count)
+{
+    struct timespec until;
+    int value;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += PATIENCE / 1000;
+    pthread_mutex_lock(&box->lock);
+    while (box->count < count)
+        if (pthread_cond_timedwait(&box->changed, &box->lock, &until) ==
+            ETIMEDOUT)
+            break;
+    value = box->value;
+    ck_assert_msg(box->count >= count, "waited in vain for %d, had %d", count,
+                  box->count);
+    pthread_mutex_unlock(&box->lock);
+    return value;
+}
+
+struct crier_frame *frame_of(const char *text)
+{
+    struct crier_frame *frame;
+
+    ck_assert_int_eq(crier_frame_text(NULL, text, &frame), 0);
+    return frame;
+}

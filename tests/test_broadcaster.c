@@ -1,0 +1,421 @@
+/*
+ * The broadcaster: what the usual one gets wrong. Members that join during a
+ * sweep, leave during a broadcast or stall must cost nobody else anything.
+ */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/runner.h"
+#include "support/site.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct crier_broadcaster *broadcaster;
+static struct crier_broadcaster_options ping;
+static struct crier_stream_options options;
+static struct signal_box joined, closed;
+static struct crier_stream *last; /* the newest stream, a reference */
+static const char *hello;
+static struct site site;
+
+static void on_closed(void *closure, struct crier_stream *ended,
+                      enum crier_reason reason)
+{
+    (void)closure;
+    (void)ended;
+    box_put(&closed, (int)reason);
+}
+
+/* Joins under the name that the path gives, "/" for none. */
+static enum MHD_Result answer(struct site *of,
+                              struct MHD_Connection *connection,
+                              const char *path)
+{
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    struct crier_frame *first = hello != NULL ? frame_of(hello) : NULL;
+    enum MHD_Result result;
+
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    ck_assert_int_eq(crier_broadcaster_join(broadcaster, stream,
+                                            path[1] != '\0' ? path + 1 : NULL,
+                                            first),
+                     0);
+    ck_assert_int_eq(crier_broadcaster_join(broadcaster, stream, NULL, NULL),
+                     CRIER_ERR_INVALID);
+    crier_frame_unref(first);
+    result = site_queue(connection, response);
+    crier_stream_unref(last);
+    last = stream;
+    box_put(&joined, 0);
+    return result;
+}
+
+static void start(uint32_t ping_interval)
+{
+    const struct crier_shards_options shards = {.threads = 3};
+
+    box_init(&joined);
+    box_init(&closed);
+    last = NULL;
+    hello = "connected";
+    memset(&options, 0, sizeof options);
+    options.on_closed = on_closed;
+    ping.ping = ping_interval;
+    site = (struct site){.answer = answer};
+    site_start(&site, &shards);
+    ck_assert_int_eq(crier_broadcaster_new(site.shards, &ping, &broadcaster),
+                     0);
+}
+
+static void stop(void)
+{
+    crier_shards_drain(site.shards, 0, 0, PATIENCE);
+    crier_stream_unref(last);
+    MHD_stop_daemon(site.daemon);
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), 0);
+    crier_broadcaster_free(broadcaster);
+    crier_shards_free(site.shards);
+    box_done(&joined);
+    box_done(&closed);
+}
+
+static void join(struct client *client, const char *path)
+{
+    client_connect(client, site.port);
+    ck_assert_int_eq(client_request(client, "GET", path, "", NULL), 200);
+}
+
+static long send_text(const char *text)
+{
+    struct crier_frame *frame = frame_of(text);
+    long sent = crier_broadcaster_send(broadcaster, frame);
+
+    crier_frame_unref(frame);
+    return sent;
+}
+
+static long send_number(int number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%d", number);
+    return send_text(text);
+}
+
+static long send_to(const char *name, const char *text)
+{
+    struct crier_frame *frame = frame_of(text);
+    long sent = crier_broadcaster_send_to(broadcaster, name, frame);
+
+    crier_frame_unref(frame);
+    return sent;
+}
+
+START_TEST(all_hear_it_in_order_after_hello)
+{
+    struct client clients[7];
+    char wanted[32];
+    int i, n;
+
+    start(CRIER_NEVER);
+    ck_assert_int_eq(send_text("to nobody"), 0);
+    for (i = 0; i < 7; i++)
+        join(&clients[i], "/");
+    box_wait(&joined, 7);
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), 7);
+    for (n = 0; n < 200; n++)
+        ck_assert_int_eq(send_number(n), 7);
+    for (i = 0; i < 7; i++) {
+        client_expect(&clients[i], "data: connected");
+        for (n = 0; n < 200; n++) {
+            snprintf(wanted, sizeof wanted, "data: %d", n);
+            client_expect(&clients[i], wanted);
+        }
+        client_close(&clients[i]);
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(names_and_single_streams)
+{
+    struct client ada1, ada2, bob;
+    struct crier_frame *frame;
+
+    start(CRIER_NEVER);
+    hello = NULL;
+    join(&ada1, "/ada");
+    join(&ada2, "/ada");
+    join(&bob, "/bob");
+    box_wait(&joined, 3);
+    ck_assert_uint_eq(crier_broadcaster_count_of(broadcaster, "ada"), 2);
+    ck_assert_uint_eq(crier_broadcaster_count_of(broadcaster, "eve"), 0);
+    ck_assert_int_eq(send_to("ada", "for ada"), 2);
+    ck_assert_int_eq(send_to("eve", "for eve"), 0);
+    frame = frame_of("for one stream");
+    ck_assert_int_eq(crier_stream_send(last, frame), 0);
+    crier_frame_unref(frame);
+    ck_assert_int_eq(send_text("for all"), 3);
+    client_expect(&ada1, "data: for ada");
+    client_expect(&ada1, "data: for all");
+    client_expect(&ada2, "data: for ada");
+    client_expect(&ada2, "data: for all");
+    client_expect(&bob, "data: for one stream");
+    client_expect(&bob, "data: for all");
+    client_close(&ada1);
+    client_close(&ada2);
+    box_wait(&closed, 2);
+    ck_assert_uint_eq(crier_broadcaster_count_of(broadcaster, "ada"), 0);
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), 1);
+    client_close(&bob);
+    stop();
+}
+END_TEST
+
+/* The list is left before on_closed runs, and without waiting for a ping. */
+START_TEST(who_leaves_is_off_the_list_at_once)
+{
+    struct client client;
+
+    start(CRIER_NEVER);
+    join(&client, "/");
+    box_wait(&joined, 1);
+    client_close(&client);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), 0);
+    stop();
+}
+END_TEST
+
+START_TEST(pings_are_comments)
+{
+    struct client client;
+
+    start(10);
+    join(&client, "/");
+    client_expect(&client, "data: connected");
+    client_expect(&client, ":");
+    client_expect(&client, ":");
+    client_close(&client);
+    stop();
+}
+END_TEST
+
+/* ---- under load ------------------------------------------------------- */
+
+static atomic_bool publishing;
+static atomic_int published;
+
+static void *publisher(void *unused)
+{
+    int n = 0;
+
+    (void)unused;
+    while (atomic_load(&publishing)) {
+        ck_assert_int_ge(send_number(n++), 0);
+        atomic_store(&published, n);
+        sched_yield();
+    }
+    ck_assert_int_ge(send_text("the end"), 0);
+    return NULL;
+}
+
+/* Takes frames up to "the end": the hello first, then numbers that follow each
+ * other without a gap or a repetition. Returns how many numbers. */
+static int expect_unbroken(struct client *client)
+{
+    int next = -1, number, count = 0;
+    char *frame;
+
+    client_expect(client, "data: connected");
+    for (;;) {
+        frame = client_frame(client);
+        ck_assert_msg(frame != NULL, "cut off after %d", next);
+        if (strcmp(frame, "data: the end") == 0)
+            break;
+        if (strcmp(frame, ":") != 0) {
+            ck_assert_msg(sscanf(frame, "data: %d", &number) == 1, "'%s'",
+                          frame);
+            ck_assert_msg(next < 0 || number == next, "%d came after %d",
+                          number, next - 1);
+            next = number + 1;
+            count++;
+        }
+        free(frame);
+    }
+    free(frame);
+    return count;
+}
+
+#define JOINERS 150
+
+/* Clients join all the time while everybody is pinged every 10 ms and a
+ * publisher publishes: each of them hears everything from its joining on. */
+START_TEST(nobody_is_lost_while_joining)
+{
+    struct client clients[JOINERS];
+    pthread_t thread;
+    int i;
+
+    start(10);
+    atomic_store(&publishing, true);
+    pthread_create(&thread, NULL, publisher, NULL);
+    for (i = 0; i < JOINERS; i++)
+        join(&clients[i], "/");
+    box_wait(&joined, JOINERS);
+    atomic_store(&publishing, false);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), JOINERS);
+    for (i = 0; i < JOINERS; i++) {
+        expect_unbroken(&clients[i]);
+        client_close(&clients[i]);
+    }
+    stop();
+}
+END_TEST
+
+/* Every other client goes while broadcasts run: the rest miss nothing. */
+START_TEST(nobody_is_lost_while_others_leave)
+{
+    struct client clients[JOINERS];
+    pthread_t thread;
+    int i;
+
+    start(10);
+    for (i = 0; i < JOINERS; i++)
+        join(&clients[i], "/");
+    box_wait(&joined, JOINERS);
+    atomic_store(&publishing, true);
+    pthread_create(&thread, NULL, publisher, NULL);
+    for (i = 0; i < JOINERS; i += 2) {
+        if (i % 4 == 0)
+            client_close(&clients[i]);
+        else
+            client_reset(&clients[i]);
+        client_has(&clients[i + 1], PATIENCE);
+    }
+    box_wait(&closed, JOINERS / 2);
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), JOINERS / 2);
+    atomic_store(&publishing, false);
+    pthread_join(thread, NULL);
+    for (i = 1; i < JOINERS; i += 2) {
+        ck_assert_int_ge(expect_unbroken(&clients[i]), 1);
+        client_close(&clients[i]);
+    }
+    stop();
+}
+END_TEST
+
+/* One client reads nothing. Broadcasting goes on until it is given up: no send
+ * waits for it, and the others have everything. */
+START_TEST(a_stalled_client_costs_only_itself)
+{
+    struct client stalled, clients[10];
+    char text[20001];
+    int sent = 0, i, n;
+
+    memset(text, 'x', 20000);
+    text[20000] = '\0';
+    start(CRIER_NEVER);
+    client_connect_small(&stalled, site.port, 4096);
+    ck_assert_int_eq(client_request(&stalled, "GET", "/", "", NULL), 200);
+    for (i = 0; i < 10; i++)
+        join(&clients[i], "/");
+    box_wait(&joined, 11);
+    for (i = 0; i < 10; i++)
+        client_expect(&clients[i], "data: connected");
+    while (crier_broadcaster_count(broadcaster) == 11) {
+        ck_assert_int_lt(sent++, 1000);
+        ck_assert_int_ge(send_text(text), 10);
+        for (i = 0; i < 10; i++) {
+            char *frame = client_frame(&clients[i]);
+
+            ck_assert_uint_eq(strlen(frame), 20006);
+            free(frame);
+        }
+    }
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_SLOW);
+    /* Some 256 KiB waited for it, beside what the kernel held. */
+    ck_assert_int_ge(sent, 256 * 1024 / 20100);
+    for (n = 0; n < 3; n++)
+        ck_assert_int_eq(send_number(n), 10);
+    for (i = 0; i < 10; i++) {
+        client_expect(&clients[i], "data: 0");
+        client_expect(&clients[i], "data: 1");
+        client_expect(&clients[i], "data: 2");
+        client_close(&clients[i]);
+    }
+    client_close(&stalled);
+    stop();
+}
+END_TEST
+
+/* Two publishers: every client hears the same order. */
+#define EACH 300
+
+static void *numbered_publisher(void *which)
+{
+    int i;
+
+    for (i = 0; i < EACH; i++)
+        ck_assert_int_ge(send_number((int)(intptr_t)which * EACH + i), 0);
+    return NULL;
+}
+
+START_TEST(all_hear_the_same_order)
+{
+    struct client clients[6];
+    pthread_t threads[2];
+    char *frames[2 * EACH], *frame;
+    int i, n;
+
+    start(CRIER_NEVER);
+    hello = NULL;
+    for (i = 0; i < 6; i++)
+        join(&clients[i], "/");
+    box_wait(&joined, 6);
+    for (i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, numbered_publisher,
+                       (void *)(intptr_t)i);
+    for (n = 0; n < 2 * EACH; n++)
+        frames[n] = client_frame(&clients[0]);
+    for (i = 1; i < 6; i++)
+        for (n = 0; n < 2 * EACH; n++) {
+            frame = client_frame(&clients[i]);
+            ck_assert_str_eq(frame, frames[n]);
+            free(frame);
+        }
+    for (n = 0; n < 2 * EACH; n++)
+        free(frames[n]);
+    for (i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    for (i = 0; i < 6; i++)
+        client_close(&clients[i]);
+    stop();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("broadcaster");
+    TCase *c = add_case(s, "broadcaster");
+
+    tcase_add_test(c, all_hear_it_in_order_after_hello);
+    tcase_add_test(c, names_and_single_streams);
+    tcase_add_test(c, who_leaves_is_off_the_list_at_once);
+    tcase_add_test(c, pings_are_comments);
+    tcase_add_test(c, nobody_is_lost_while_joining);
+    tcase_add_test(c, nobody_is_lost_while_others_leave);
+    tcase_add_test(c, a_stalled_client_costs_only_itself);
+    tcase_add_test(c, all_hear_the_same_order);
+    return s;
+}
+
+RUN_SUITE(suite)

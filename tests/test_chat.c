@@ -1,0 +1,278 @@
+/* The chat, end to end: who is told what, and who is here. */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct crierd crierd;
+
+static void setup(void)
+{
+    crierd_start(&crierd, "");
+}
+
+static void teardown(void)
+{
+    crierd_stop(&crierd);
+}
+
+static void join(struct client *client, const char *name)
+{
+    char target[256];
+
+    snprintf(target, sizeof target, "/chat?user=%s", name);
+    client_connect(client, crierd.port);
+    ck_assert_int_eq(client_request(client, "GET", target, "", NULL), 200);
+    ck_assert_str_eq(client_header(client, "Content-Type"),
+                     "text/event-stream");
+}
+
+/* Takes the next event and fails unless its type is TYPE and each of the
+ * members of the JSON object MEMBERS is in its data. */
+static void expect(struct client *client, const char *type,
+                   const char *members)
+{
+    char *frame = client_frame(client), line[64];
+    json_t *data, *wanted = json_loads(members, 0, NULL), *value;
+    const char *key;
+
+    ck_assert_ptr_nonnull(frame);
+    ck_assert_ptr_nonnull(wanted);
+    snprintf(line, sizeof line, "event: %s\ndata: ", type);
+    ck_assert_msg(strncmp(frame, line, strlen(line)) == 0,
+                  "no %s, but: %s", type, frame);
+    data = json_loads(frame + strlen(line), 0, NULL);
+    ck_assert_ptr_nonnull(data);
+    json_object_foreach (wanted, key, value)
+        ck_assert_msg(json_equal(json_object_get(data, key), value),
+                      "not %s: %s", members, frame);
+    json_decref(wanted);
+    json_decref(data);
+    free(frame);
+}
+
+static int post(const char *target, const char *body, char **answer)
+{
+    return fetch(crierd.port, "POST", target,
+                 "Content-Type: application/json\r\n", body, answer);
+}
+
+START_TEST(all_see_who_comes_and_goes)
+{
+    struct client ada, bob;
+
+    join(&ada, "ada");
+    expect(&ada, "users", "{\"users\":[\"ada\"]}");
+    expect(&ada, "join",
+           "{\"user\":\"ada\",\"text\":\"User ada connected to the chat.\"}");
+    join(&bob, "bob");
+    expect(&ada, "join",
+           "{\"user\":\"bob\",\"text\":\"User bob connected to the chat.\"}");
+    expect(&bob, "users", "{\"users\":[\"ada\",\"bob\"]}");
+    expect(&bob, "join", "{\"user\":\"bob\"}");
+    client_close(&bob);
+    expect(&ada, "leave",
+           "{\"user\":\"bob\",\"text\":\"User bob left the chat.\"}");
+    client_close(&ada);
+}
+END_TEST
+
+START_TEST(messages_reach_all_private_ones_only_one)
+{
+    struct client ada, bob, eve;
+    char *answer;
+
+    join(&ada, "ada");
+    free(client_until(&ada, "connected"));
+    join(&bob, "bob");
+    free(client_until(&ada, "connected"));
+    free(client_until(&bob, "connected"));
+    join(&eve, "eve");
+    free(client_until(&ada, "connected"));
+    free(client_until(&bob, "connected"));
+    free(client_until(&eve, "connected"));
+    ck_assert_int_eq(post("/chat/bob",
+                          "{\"user\":\"ada\",\"text\":\"psst <b>\"}",
+                          &answer),
+                     200);
+    ck_assert_str_eq(answer, "{\"status\":\"sent\",\"clients\":1}");
+    free(answer);
+    ck_assert_int_eq(
+        post("/chat", "{\"user\":\"ada\",\"text\":\"hello\\nall\"}", &answer),
+        200);
+    ck_assert_str_eq(answer, "{\"status\":\"sent\",\"clients\":3}");
+    free(answer);
+    expect(&bob, "private",
+           "{\"user\":\"ada\",\"to\":\"bob\",\"text\":\"psst <b>\"}");
+    expect(&ada, "message", "{\"user\":\"ada\",\"text\":\"hello\\nall\"}");
+    expect(&bob, "message", "{\"user\":\"ada\",\"text\":\"hello\\nall\"}");
+    expect(&eve, "message", "{\"user\":\"ada\",\"text\":\"hello\\nall\"}");
+    client_close(&ada);
+    client_close(&bob);
+    client_close(&eve);
+}
+END_TEST
+
+START_TEST(two_streams_are_one_user)
+{
+    struct client ada, again, bob;
+
+    join(&bob, "bob");
+    free(client_until(&bob, "connected"));
+    join(&ada, "ada");
+    expect(&bob, "join", "{\"user\":\"ada\"}");
+    join(&again, "ada");
+    expect(&again, "users", "{\"users\":[\"ada\",\"bob\"]}");
+    client_close(&ada);
+    ck_assert_int_eq(
+        post("/chat/ada", "{\"user\":\"bob\",\"text\":\"there?\"}", NULL),
+        200);
+    expect(&again, "private", "{\"text\":\"there?\"}");
+    client_close(&again);
+    expect(&bob, "leave", "{\"user\":\"ada\"}"); /* nothing in between */
+    client_close(&bob);
+}
+END_TEST
+
+START_TEST(users_are_listed_added_and_removed)
+{
+    struct client ada;
+    char *answer;
+
+    join(&ada, "ada");
+    free(client_until(&ada, "connected"));
+    ck_assert_int_eq(post("/users/zo%C3%AB", "", &answer), 201);
+    ck_assert_str_eq(answer, "{\"user\":\"zo\xc3\xab\"}");
+    free(answer);
+    expect(&ada, "join", "{\"user\":\"zo\xc3\xab\"}");
+    ck_assert_int_eq(post("/users/zo%C3%AB", "", NULL), 200);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/users", "", NULL, &answer), 200);
+    ck_assert_str_eq(answer, "ada\nzo\xc3\xab\n");
+    free(answer);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/users",
+                           "Accept: application/json\r\n", NULL, &answer),
+                     200);
+    ck_assert_str_eq(answer, "{\"users\":[\"ada\",\"zo\xc3\xab\"]}");
+    free(answer);
+    ck_assert_int_eq(
+        fetch(crierd.port, "DELETE", "/users/zo%C3%AB", "", NULL, NULL), 204);
+    expect(&ada, "leave", "{\"user\":\"zo\xc3\xab\"}");
+    ck_assert_int_eq(
+        fetch(crierd.port, "DELETE", "/users/zo%C3%AB", "", NULL, NULL), 404);
+    client_close(&ada);
+}
+END_TEST
+
+START_TEST(who_is_removed_is_told_and_ended)
+{
+    struct client ada, bob;
+
+    join(&ada, "ada");
+    free(client_until(&ada, "connected"));
+    join(&bob, "bob");
+    free(client_until(&bob, "bob connected"));
+    free(client_until(&ada, "bob connected"));
+    ck_assert_int_eq(
+        fetch(crierd.port, "DELETE", "/users/bob", "", NULL, NULL), 204);
+    expect(&bob, "removed", "{\"user\":\"bob\"}");
+    ck_assert_ptr_null(client_frame(&bob));
+    expect(&ada, "leave", "{\"user\":\"bob\"}");
+    client_close(&ada);
+    client_close(&bob);
+}
+END_TEST
+
+/* An added user stays when its stream goes, and the list that clients keep by
+ * the events agrees with the server's. */
+START_TEST(an_added_user_stays)
+{
+    struct client ada, bob;
+    char *answer;
+
+    join(&ada, "ada");
+    free(client_until(&ada, "connected"));
+    ck_assert_int_eq(post("/users/bob", "", NULL), 201);
+    expect(&ada, "join", "{\"user\":\"bob\"}");
+    join(&bob, "bob");
+    expect(&ada, "join", "{\"user\":\"bob\"}");
+    client_close(&bob);
+    expect(&ada, "leave", "{\"user\":\"bob\",\"present\":true}");
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/users", "", NULL, &answer), 200);
+    ck_assert_str_eq(answer, "ada\nbob\n");
+    free(answer);
+    client_close(&ada);
+}
+END_TEST
+
+static const struct {
+    const char *target, *body;
+    int status;
+    const char *says;
+} mistakes[] = {
+    {"/chat", "", 400, "not JSON: line 1, column 0"},
+    {"/chat", "{\"user\":\"a\",\n\"text\":}", 400, "line 2, column 8"},
+    {"/chat", "[]", 400, "user and text"},
+    {"/chat", "{\"user\":\"a\"}", 400, "user and text"},
+    {"/chat", "{\"user\":\"a\",\"text\":1}", 400, "user and text"},
+    {"/chat", "{\"user\":\"a\",\"text\":\"\"}", 400, "text is empty"},
+    {"/chat", "{\"user\":\"\",\"text\":\"x\"}", 400, "1 to 64 characters"},
+    {"/chat", "{\"user\":\"a\\u0007\",\"text\":\"x\"}", 400, "user is not"},
+    {"/chat", "{\"user\":\"a\",\"user\":\"b\",\"text\":\"x\"}", 400,
+     "duplicate"},
+    {"/chat/nobody", "{\"user\":\"a\",\"text\":\"x\"}", 404, "nobody"},
+    {"/chat/%07", "{\"user\":\"a\",\"text\":\"x\"}", 400, "in the path"},
+    {"/users/%FF", "", 400, "in the path"},
+};
+
+START_TEST(mistakes_are_named)
+{
+    char *answer;
+
+    ck_assert_int_eq(post(mistakes[_i].target, mistakes[_i].body, &answer),
+                     mistakes[_i].status);
+    ck_assert_msg(strstr(answer, mistakes[_i].says) != NULL, "'%s'", answer);
+    free(answer);
+}
+END_TEST
+
+START_TEST(a_name_is_needed_to_join)
+{
+    char *answer;
+
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/chat", "", NULL, &answer),
+                     400);
+    ck_assert_ptr_nonnull(strstr(answer, "/chat?user=NAME"));
+    free(answer);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/chat?user=", "", NULL, NULL), 400);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/chat?user=a%0Ab", "", NULL, NULL), 400);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("chat");
+    TCase *c = add_case(s, "chat");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, all_see_who_comes_and_goes);
+    tcase_add_test(c, messages_reach_all_private_ones_only_one);
+    tcase_add_test(c, two_streams_are_one_user);
+    tcase_add_test(c, users_are_listed_added_and_removed);
+    tcase_add_test(c, who_is_removed_is_told_and_ended);
+    tcase_add_test(c, an_added_user_stays);
+    tcase_add_loop_test(c, mistakes_are_named, 0,
+                        (int)(sizeof mistakes / sizeof mistakes[0]));
+    tcase_add_test(c, a_name_is_needed_to_join);
+    return s;
+}
+
+RUN_SUITE(suite)

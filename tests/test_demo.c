@@ -1,0 +1,452 @@
+/* The demo's own streams, end to end: /ticks, /sse, /events, /updates, /tokens,
+ * /quotes, /healthz. */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct crierd crierd;
+
+static void setup(void)
+{
+    crierd_start(&crierd, "--log-level debug");
+}
+
+static void teardown(void)
+{
+    crierd_stop(&crierd);
+}
+
+static void follow(struct client *client, const char *target,
+                   const char *headers)
+{
+    client_connect(client, crierd.port);
+    ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),
+                     200);
+    ck_assert_str_eq(client_header(client, "Content-Type"),
+                     "text/event-stream");
+    ck_assert_str_eq(client_header(client, "Cache-Control"), "no-cache");
+    ck_assert_str_eq(client_header(client, "X-Accel-Buffering"), "no");
+}
+
+static void expect_number(struct client *client, int number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "data: %d", number);
+    client_expect(client, text);
+}
+
+/* ---- /ticks and /sse -------------------------------------------------- */
+
+START_TEST(ticks_are_counted_per_connection)
+{
+    struct client one, two;
+
+    follow(&one, "/ticks", "");
+    expect_number(&one, 1);
+    follow(&two, "/ticks", "");
+    expect_number(&two, 1);
+    expect_number(&one, 2);
+    expect_number(&two, 2);
+    expect_number(&one, 3);
+    client_close(&one);
+    client_close(&two);
+}
+END_TEST
+
+/* A schedule that starts anew after every tick would be late by the sum of all
+ * delays: 300 ticks, rounded up to the next millisecond each, by far more than
+ * the 60 ms allowed here. */
+START_TEST(ticks_do_not_drift)
+{
+    struct client client;
+    int64_t first = 0, late, least = INT64_MAX;
+    int n;
+
+    follow(&client, "/ticks?interval=10", "");
+    for (n = 1; n <= 300; n++) {
+        expect_number(&client, n);
+        if (n == 1)
+            first = (int64_t)crier_now();
+        late = (int64_t)crier_now() - first - (n - 1) * 10;
+        if (n > 270 && late < least)
+            least = late;
+    }
+    ck_assert_int_lt(least, 60);
+    ck_assert_int_gt(least, -500);
+    client_close(&client);
+}
+END_TEST
+
+static const char *const bad_intervals[] = {"9", "60001", "x", "", "-10",
+                                            "10.5"};
+
+START_TEST(a_bad_interval_is_named)
+{
+    char target[64], *answer;
+
+    snprintf(target, sizeof target, "/ticks?interval=%s", bad_intervals[_i]);
+    ck_assert_int_eq(fetch(crierd.port, "GET", target, "", NULL, &answer),
+                     400);
+    ck_assert_ptr_nonnull(strstr(answer, "interval"));
+    free(answer);
+}
+END_TEST
+
+START_TEST(sse_counts_and_resumes)
+{
+    struct client client;
+
+    follow(&client, "/sse", "");
+    client_expect(&client,
+                  "id: 1\nevent: message\ndata: {\"counter\":1}");
+    client_expect(&client,
+                  "id: 2\nevent: message\ndata: {\"counter\":2}");
+    client_close(&client);
+    follow(&client, "/sse", "Last-Event-ID: 41\r\n");
+    client_expect(&client,
+                  "id: 42\nevent: message\ndata: {\"counter\":42}");
+    client_close(&client);
+    follow(&client, "/sse", "Last-Event-ID: foreign\r\n");
+    client_expect(&client,
+                  "id: 1\nevent: message\ndata: {\"counter\":1}");
+    client_close(&client);
+}
+END_TEST
+
+/* ---- /events ---------------------------------------------------------- */
+
+START_TEST(events_reach_all)
+{
+    struct client one, two;
+    char *answer;
+
+    follow(&one, "/events", "");
+    client_expect(&one, "data: connected");
+    follow(&two, "/events", "");
+    client_expect(&two, "data: connected");
+    ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "", "hello\nyou",
+                           &answer),
+                     200);
+    ck_assert_str_eq(answer, "msg sent");
+    free(answer);
+    client_expect(&one, "data: hello\ndata: you");
+    client_expect(&two, "data: hello\ndata: you");
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/events/a%2Fb%20c", "", NULL, &answer),
+        200);
+    ck_assert_str_eq(answer, "msg sent");
+    free(answer);
+    client_expect(&one, "data: a/b c");
+    client_expect(&two, "data: a/b c");
+    client_close(&one);
+    client_close(&two);
+}
+END_TEST
+
+START_TEST(no_field_can_be_smuggled)
+{
+    struct client client;
+
+    follow(&client, "/events", "");
+    client_expect(&client, "data: connected");
+    ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "",
+                           "x\revent: evil\rid: 6\r\rretry: 1", NULL),
+                     200);
+    client_expect(&client, "data: x\ndata: event: evil\ndata: id: 6\ndata:\n"
+                           "data: retry: 1");
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/events/x%0Devent:%20evil",
+                           "", NULL, NULL),
+                     200);
+    client_expect(&client, "data: x\ndata: event: evil");
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/events", "", "\xff", NULL), 400);
+    ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "", "", NULL),
+                     200);
+    client_expect(&client, "data:");
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(get_publishing_can_be_switched_off)
+{
+    struct crierd strict;
+    struct client client;
+    char *answer;
+
+    crierd_start(&strict, "--no-get-publish");
+    client_connect(&client, strict.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/events", "", NULL),
+                     200);
+    ck_assert_int_eq(
+        fetch(strict.port, "GET", "/events/x", "", NULL, &answer), 403);
+    ck_assert_ptr_nonnull(strstr(answer, "switched off"));
+    free(answer);
+    ck_assert_int_eq(fetch(strict.port, "POST", "/events", "", "y", NULL),
+                     200);
+    client_expect(&client, "data: connected");
+    client_expect(&client, "data: y");
+    client_close(&client);
+    crierd_stop(&strict);
+}
+END_TEST
+
+START_TEST(pings_come_when_it_is_quiet)
+{
+    struct crierd pinging;
+    struct client client;
+
+    crierd_start(&pinging, "--ping-interval 50ms --keep-alive 60ms");
+    client_connect(&client, pinging.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/events", "", NULL),
+                     200);
+    client_expect(&client, "data: connected");
+    client_expect(&client, ":");
+    client_expect(&client, ":");
+    client_close(&client);
+    client_connect(&client, pinging.port);
+    ck_assert_int_eq(
+        client_request(&client, "GET", "/ticks?interval=60000", "", NULL),
+        200);
+    client_expect(&client, ":");
+    client_close(&client);
+    crierd_stop(&pinging);
+}
+END_TEST
+
+/* ---- /updates and /healthz -------------------------------------------- */
+
+START_TEST(updates_is_finite)
+{
+    struct client client;
+    char *body;
+
+    follow(&client, "/updates", "");
+    ck_assert_str_ne(client_header(&client, "Content-Length"), "");
+    body = client_body(&client);
+    ck_assert_str_eq(body, "event: connected\ndata: ready\n\n"
+                           "id: 1\nevent: update\ndata: {\"count\":1}\n\n"
+                           "id: 2\nevent: update\ndata: {\"count\":2}\n\n"
+                           ": keep-alive\n\n");
+    free(body);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(health_counts_clients)
+{
+    struct client client;
+    json_t *health;
+    char *answer;
+
+    follow(&client, "/ticks", "");
+    expect_number(&client, 1);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
+                     200);
+    health = json_loads(answer, 0, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(health, "status")),
+                     "ok");
+    ck_assert_str_eq(json_string_value(json_object_get(health, "version")),
+                     PACKAGE_VERSION);
+    ck_assert_int_eq(
+        json_integer_value(json_object_get(health, "clients")), 1);
+    ck_assert(json_real_value(json_object_get(health, "uptime")) >= 0.9);
+    json_decref(health);
+    free(answer);
+    client_close(&client);
+    crierd_wait_log(&crierd, "stream /ticks ended: client closed");
+}
+END_TEST
+
+/* ---- /tokens ---------------------------------------------------------- */
+
+/* Takes the tokens from FIRST on, to the end; returns how many there are in
+ * all, and their text in *TEXT. */
+static int take_tokens(struct client *client, int first, char *text,
+                       size_t size)
+{
+    char id[32], *frame;
+    json_t *data;
+    int n = first;
+
+    text[0] = '\0';
+    for (;; n++) {
+        frame = client_frame(client);
+        ck_assert_ptr_nonnull(frame);
+        snprintf(id, sizeof id, "id: %d\n", n);
+        ck_assert_mem_eq(frame, id, strlen(id));
+        data = json_loads(strstr(frame, "data: ") + 6, 0, NULL);
+        if (strstr(frame, "event: done\n") != NULL)
+            break;
+        ck_assert_ptr_nonnull(strstr(frame, "event: token\n"));
+        ck_assert_int_eq(json_integer_value(json_object_get(data, "index")),
+                         n);
+        strncat(text, json_string_value(json_object_get(data, "text")),
+                size - strlen(text) - 1);
+        json_decref(data);
+        free(frame);
+    }
+    ck_assert_int_eq(json_integer_value(json_object_get(data, "tokens")),
+                     n - 1);
+    json_decref(data);
+    free(frame);
+    ck_assert_ptr_null(client_frame(client)); /* and the stream ends */
+    return n - 1;
+}
+
+START_TEST(tokens_are_told_and_resumed)
+{
+    struct client client;
+    char whole[8192], rest[8192], header[64];
+    int count;
+
+    follow(&client, "/tokens?prompt=what%20is%20this", "");
+    count = take_tokens(&client, 1, whole, sizeof whole);
+    client_close(&client);
+    ck_assert_int_gt(count, 40);
+
+    snprintf(header, sizeof header, "Last-Event-ID: %d\r\n", count - 9);
+    follow(&client, "/tokens?prompt=what%20is%20this", header);
+    ck_assert_int_eq(take_tokens(&client, count - 8, rest, sizeof rest),
+                     count);
+    client_close(&client);
+    ck_assert_str_eq(whole + strlen(whole) - strlen(rest), rest);
+
+    /* All words seen, but not "done". */
+    snprintf(header, sizeof header, "Last-Event-ID: %d\r\n", count);
+    follow(&client, "/tokens?prompt=what%20is%20this", header);
+    take_tokens(&client, count + 1, rest, sizeof rest);
+    client_close(&client);
+
+    snprintf(header, sizeof header, "Last-Event-ID: %d\r\n", count + 1);
+    ck_assert_int_eq(fetch(crierd.port, "GET",
+                           "/tokens?prompt=what%20is%20this", header, NULL,
+                           NULL),
+                     204);
+}
+END_TEST
+
+START_TEST(tokens_want_a_prompt)
+{
+    char *answer;
+
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/tokens", "", NULL, &answer),
+                     400);
+    ck_assert_ptr_nonnull(strstr(answer, "prompt"));
+    free(answer);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/tokens?prompt=", "", NULL, NULL), 400);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/tokens?prompt=%0a", "", NULL, NULL), 400);
+}
+END_TEST
+
+/* ---- /quotes ---------------------------------------------------------- */
+
+/* Takes the next quote and checks that it is whole. Its symbol goes to SYMBOL. */
+static void take_quote(struct client *client, char symbol[32])
+{
+    char *frame = client_frame(client);
+    json_t *data;
+
+    ck_assert_int_eq(sscanf(frame, "event: %31[^\n]", symbol), 1);
+    data = json_loads(strstr(frame, "data: ") + 6, 0, NULL);
+    ck_assert_ptr_nonnull(data);
+    ck_assert_str_eq(json_string_value(json_object_get(data, "symbol")),
+                     symbol);
+    ck_assert(json_string_length(json_object_get(data, "name")) > 0);
+    ck_assert(json_number_value(json_object_get(data, "price")) > 0);
+    ck_assert(json_is_number(json_object_get(data, "change")));
+    ck_assert(json_is_string(json_object_get(data, "time")));
+    ck_assert_msg(strstr(frame, "0000") == NULL &&
+                      strstr(frame, "9999") == NULL,
+                  "not rounded: %s", frame);
+    json_decref(data);
+    free(frame);
+}
+
+START_TEST(quotes_of_the_symbols_asked_for)
+{
+    struct client client;
+    int acme = 0, umbr = 0, n;
+    char symbol[32];
+
+    follow(&client, "/quotes?symbol=ACME,UMBR", "");
+    client_expect(&client, "event: symbols\ndata: {\"symbols\":["
+                           "{\"symbol\":\"ACME\",\"name\":\"Acme Anvils\"},"
+                           "{\"symbol\":\"UMBR\",\"name\":\"Umbra Lamps\"}]}");
+    /* The newest rate of each comes at once, then they come as they change. */
+    for (n = 0; n < 6; n++) {
+        take_quote(&client, symbol);
+        acme += strcmp(symbol, "ACME") == 0;
+        umbr += strcmp(symbol, "UMBR") == 0;
+        ck_assert_int_eq(acme + umbr, n + 1);
+        if (n == 1)
+            ck_assert(acme == 1 && umbr == 1);
+    }
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(quotes_of_all)
+{
+    struct client client;
+    char seen[5][32], symbol[32];
+    int i, n;
+
+    follow(&client, "/quotes", "");
+    free(client_until(&client, "event: symbols"));
+    for (n = 0; n < 5; n++) {
+        take_quote(&client, symbol);
+        for (i = 0; i < n; i++)
+            ck_assert_str_ne(symbol, seen[i]);
+        memcpy(seen[n], symbol, sizeof symbol);
+    }
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(an_unknown_symbol_is_named)
+{
+    char *answer;
+
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/quotes?symbol=ACME,NOPE",
+                           "", NULL, &answer),
+                     400);
+    ck_assert_ptr_nonnull(strstr(answer, "NOPE"));
+    free(answer);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("demo");
+    TCase *c = add_case(s, "demo");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, ticks_are_counted_per_connection);
+    tcase_add_test(c, ticks_do_not_drift);
+    tcase_add_loop_test(c, a_bad_interval_is_named, 0,
+                        (int)(sizeof bad_intervals / sizeof bad_intervals[0]));
+    tcase_add_test(c, sse_counts_and_resumes);
+    tcase_add_test(c, events_reach_all);
+    tcase_add_test(c, no_field_can_be_smuggled);
+    tcase_add_test(c, get_publishing_can_be_switched_off);
+    tcase_add_test(c, pings_come_when_it_is_quiet);
+    tcase_add_test(c, updates_is_finite);
+    tcase_add_test(c, health_counts_clients);
+    tcase_add_test(c, tokens_are_told_and_resumed);
+    tcase_add_test(c, tokens_want_a_prompt);
+    tcase_add_test(c, quotes_of_the_symbols_asked_for);
+    tcase_add_test(c, quotes_of_all);
+    tcase_add_test(c, an_unknown_symbol_is_named);
+    return s;
+}
+
+RUN_SUITE(suite)

@@ -1,0 +1,364 @@
+/* HTTP, end to end: what every request can get wrong, and what every answer
+ * has. */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct crierd crierd;
+
+static void setup(void)
+{
+    crierd_start(&crierd, "");
+}
+
+static void teardown(void)
+{
+    crierd_stop(&crierd);
+}
+
+/* Takes a problem (RFC 9457) as the body of the last answer, whose status was
+ * STATUS; its detail contains SAYS. */
+static void expect_problem(struct client *client, int status, const char *says)
+{
+    char *body = client_body(client);
+    json_t *problem = json_loads(body, 0, NULL);
+
+    ck_assert_str_eq(client_header(client, "Content-Type"),
+                     "application/problem+json");
+    ck_assert_msg(problem != NULL, "not JSON: %s", body);
+    ck_assert_str_eq(json_string_value(json_object_get(problem, "type")),
+                     "about:blank");
+    ck_assert(json_string_length(json_object_get(problem, "title")) > 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(problem, "status")),
+                     status);
+    ck_assert_msg(strstr(json_string_value(json_object_get(problem,
+                                                           "detail")),
+                         says) != NULL,
+                  "'%s' is not in: %s", says, body);
+    json_decref(problem);
+    free(body);
+}
+
+static const struct {
+    const char *method, *target;
+    int status;
+    const char *says, *allow;
+} requests[] = {
+    {"GET", "/nothing/here", 404, "nothing at this path", ""},
+    {"POST", "/ticks", 405, "POST", "GET, HEAD, OPTIONS"},
+    {"PUT", "/events", 405, "PUT", "GET, HEAD, POST, OPTIONS"},
+    {"DELETE", "/events/x", 405, "DELETE", "GET, HEAD, OPTIONS"},
+    {"GET", "/chat/ada", 405, "GET", "POST, OPTIONS"},
+    {"GET", "/users/ada", 405, "GET", "POST, DELETE, OPTIONS"},
+    {"PATCH", "/index.html", 405, "PATCH", "GET, HEAD, OPTIONS"},
+    {"POST", "/nothing", 405, "POST", "GET, HEAD, OPTIONS"},
+    {"BREW", "/healthz", 405, "BREW", "GET, HEAD, OPTIONS"},
+    {"GET", "/%", 400, "hexadecimal", ""},
+    {"GET", "/a%00b", 400, "NUL", ""},
+    {"GET", "nothing", 400, "start with '/'", ""},
+};
+
+START_TEST(a_problem_names_the_mistake)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, requests[_i].method,
+                                    requests[_i].target, "", NULL),
+                     requests[_i].status);
+    ck_assert_str_eq(client_header(&client, "Allow"), requests[_i].allow);
+    expect_problem(&client, requests[_i].status, requests[_i].says);
+    /* The connection goes on after a refusal. */
+    ck_assert_int_eq(client_request(&client, "GET", "/healthz", "", NULL),
+                     200);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(options_tell_the_methods)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "OPTIONS", "/users/x", "", NULL),
+                     204);
+    ck_assert_str_eq(client_header(&client, "Allow"),
+                     "POST, DELETE, OPTIONS");
+    ck_assert_int_eq(client_request(&client, "OPTIONS", "/", "", NULL), 204);
+    ck_assert_str_eq(client_header(&client, "Allow"), "GET, HEAD, OPTIONS");
+    ck_assert_int_eq(client_request(&client, "OPTIONS", "*", "", NULL), 204);
+    ck_assert_str_eq(client_header(&client, "Allow"),
+                     "GET, HEAD, POST, DELETE, OPTIONS");
+    client_close(&client);
+}
+END_TEST
+
+static const char *const streams[] = {"/ticks",
+                                      "/sse",
+                                      "/events",
+                                      "/chat?user=ada",
+                                      "/tokens?prompt=x",
+                                      "/quotes"};
+
+START_TEST(head_of_a_stream_has_headers_and_no_end)
+{
+    struct client client;
+    char *answer;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "HEAD", streams[_i], "", NULL),
+                     200);
+    ck_assert_str_eq(client_header(&client, "Content-Type"),
+                     "text/event-stream");
+    ck_assert_str_eq(client_header(&client, "Content-Length"), "");
+    ck_assert_str_eq(client_header(&client, "Connection"), "close");
+    ck_assert_ptr_null(client_frame(&client)); /* it ends, and is empty */
+    client_close(&client);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
+                     200);
+    ck_assert_ptr_nonnull(strstr(answer, "\"clients\":0"));
+    free(answer);
+}
+END_TEST
+
+START_TEST(head_sees_the_same_mistakes)
+{
+    ck_assert_int_eq(fetch(crierd.port, "HEAD", "/chat", "", NULL, NULL),
+                     400);
+    ck_assert_int_eq(fetch(crierd.port, "HEAD", "/nope", "", NULL, NULL), 404);
+    ck_assert_int_eq(fetch(crierd.port, "HEAD", "/chat/x", "", NULL, NULL),
+                     405);
+    ck_assert_int_eq(fetch(crierd.port, "HEAD", "/healthz", "", NULL, NULL),
+                     200);
+}
+END_TEST
+
+START_TEST(http_1_0)
+{
+    struct client client;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /healthz HTTP/1.0\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 200);
+    body = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(body, "\"ok\""));
+    free(body);
+    ck_assert_ptr_null(client_frame(&client)); /* and closes */
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /ticks?interval=10 HTTP/1.0\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 200);
+    ck_assert_str_eq(client_header(&client, "Transfer-Encoding"), "");
+    client_expect(&client, "data: 1");
+    client_expect(&client, "data: 2");
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(requests_share_a_connection)
+{
+    struct client client;
+    int i;
+
+    client_connect(&client, crierd.port);
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(client_request(&client, "POST", "/events", "", "x"),
+                         200);
+        free(client_body(&client));
+    }
+    /* Two at once, one after the other in one write. */
+    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+                         "GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_eq(client_head(&client), 200);
+        free(client_body(&client));
+    }
+    client_close(&client);
+}
+END_TEST
+
+/* ---- bodies ----------------------------------------------------------- */
+
+/* Posts LENGTH bytes of x, announced or in chunks. The status. */
+static int post_x(struct client *client, size_t length, bool chunked)
+{
+    char *body = malloc(length + 1);
+
+    memset(body, 'x', length);
+    body[length] = '\0';
+    client_connect(client, crierd.port);
+    if (chunked)
+        client_send(client,
+                    "POST /events HTTP/1.1\r\nHost: x\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n"
+                    "%zx\r\n%s\r\n0\r\n\r\n",
+                    length, body);
+    else
+        client_send(client,
+                    "POST /events HTTP/1.1\r\nHost: x\r\n"
+                    "Content-Length: %zu\r\n\r\n%s",
+                    length, body);
+    free(body);
+    return client_head(client);
+}
+
+START_TEST(a_body_has_a_limit)
+{
+    struct client client;
+    bool chunked = _i == 1;
+
+    ck_assert_int_eq(post_x(&client, 64 * 1024, chunked), 200);
+    client_close(&client);
+    ck_assert_int_eq(post_x(&client, 64 * 1024 + 1, chunked), 413);
+    expect_problem(&client, 413, "65536");
+    client_close(&client);
+    ck_assert_int_eq(post_x(&client, 500000, chunked), 413);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(a_huge_body_is_refused_before_it_is_sent)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "POST /events HTTP/1.1\r\nHost: x\r\n"
+                         "Content-Length: 99999999999\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 413);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "POST /events HTTP/1.1\r\nHost: x\r\n"
+                         "Expect: 100-continue\r\n"
+                         "Content-Length: 70000\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 413);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "POST /events HTTP/1.1\r\nHost: x\r\n"
+                         "Expect: 100-continue\r\n"
+                         "Content-Length: 2\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 100);
+    client_send(&client, "ok");
+    ck_assert_int_eq(client_head(&client), 200);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(large_headers_are_431)
+{
+    struct client client;
+    char *cookie = malloc(20001);
+
+    memset(cookie, 'c', 20000);
+    cookie[3000] = '\0';
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: %s\r\n\r\n",
+                cookie);
+    ck_assert_int_eq(client_head(&client), 200);
+    client_close(&client);
+    cookie[3000] = 'c';
+    cookie[20000] = '\0';
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "GET /healthz HTTP/1.1\r\nHost: x\r\nCookie: %s\r\n\r\n",
+                cookie);
+    ck_assert_int_eq(client_head(&client), 431);
+    client_close(&client);
+    free(cookie);
+}
+END_TEST
+
+/* ---- other origins ---------------------------------------------------- */
+
+static const struct {
+    const char *headers;
+    int status;
+} origins[] = {
+    {"", 200},
+    {"Origin: http://localhost\r\n", 200},
+    {"Origin: https://localhost\r\n", 200},
+    {"Origin: http://evil.example\r\n", 403},
+    {"Origin: http://localhost:81\r\n", 403},
+    {"Origin: null\r\n", 403},
+    {"Sec-Fetch-Site: same-origin\r\n", 200},
+    {"Sec-Fetch-Site: none\r\n", 200},
+    {"Sec-Fetch-Site: same-site\r\n", 403},
+    {"Sec-Fetch-Site: cross-site\r\n", 403},
+};
+
+START_TEST(other_origins_change_nothing)
+{
+    const char *headers = origins[_i].headers;
+    int status = origins[_i].status;
+
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/events", headers, "x", NULL), status);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/events/x", headers, NULL, NULL), status);
+    ck_assert_int_eq(fetch(crierd.port, "POST", "/users/x", headers, "", NULL),
+                     status == 200 ? 201 : status);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/chat", headers,
+              "{\"user\":\"x\",\"text\":\"y\"}", NULL),
+        status);
+    ck_assert_int_eq(
+        fetch(crierd.port, "DELETE", "/users/x", headers, NULL, NULL),
+        status == 200 ? 204 : status);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", headers, NULL,
+                           NULL),
+                     200);
+}
+END_TEST
+
+START_TEST(every_answer_is_guarded)
+{
+    static const char *const targets[] = {"/", "/healthz", "/nope",
+                                          "/updates"};
+    struct client client;
+    size_t i;
+
+    for (i = 0; i < 4; i++) {
+        client_connect(&client, crierd.port);
+        client_request(&client, "GET", targets[i], "", NULL);
+        ck_assert_ptr_nonnull(strstr(
+            client_header(&client, "Content-Security-Policy"),
+            "default-src 'none'; script-src 'self'"));
+        ck_assert_str_eq(client_header(&client, "X-Content-Type-Options"),
+                         "nosniff");
+        ck_assert_str_eq(client_header(&client, "Referrer-Policy"),
+                         "no-referrer");
+        client_close(&client);
+    }
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("http");
+    TCase *c = add_case(s, "http");
+
+#define COUNT(cases) (int)(sizeof cases / sizeof cases[0])
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, a_problem_names_the_mistake, 0, COUNT(requests));
+    tcase_add_test(c, options_tell_the_methods);
+    tcase_add_loop_test(c, head_of_a_stream_has_headers_and_no_end, 0,
+                        COUNT(streams));
+    tcase_add_test(c, head_sees_the_same_mistakes);
+    tcase_add_test(c, http_1_0);
+    tcase_add_test(c, requests_share_a_connection);
+    tcase_add_loop_test(c, a_body_has_a_limit, 0, 2);
+    tcase_add_test(c, a_huge_body_is_refused_before_it_is_sent);
+    tcase_add_test(c, large_headers_are_431);
+    tcase_add_loop_test(c, other_origins_change_nothing, 0, COUNT(origins));
+    tcase_add_test(c, every_answer_is_guarded);
+    return s;
+}
+
+RUN_SUITE(suite)

@@ -1,0 +1,269 @@
+/* crierd's own life: options, limits, log, signals, and how it ends. */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct crierd crierd;
+
+/* ---- options ---------------------------------------------------------- */
+
+static const struct {
+    const char *options;
+    int status;
+    const char *says;
+} starts[] = {
+    {"--nope", 2, "crierd: unrecognized option '--nope'\n"},
+    {"--threads 0", 2, "crierd: --threads '0' is not a number from 1 to 64\n"},
+    {"--log-level x", 2,
+     "crierd: --log-level 'x' is not error, warning, info or debug\n"},
+    {"x", 2, "crierd: unexpected argument 'x'\n"},
+    {"--listen nonsense", 1, "cannot listen on nonsense: not HOST:PORT"},
+    {"--listen ::1:80", 1, "cannot listen on ::1:80: not HOST:PORT"},
+    {"--listen 127.0.0.1:x", 1, "cannot listen on 127.0.0.1:x: "},
+    {"--listen 192.0.2.1:0", 1,
+     "cannot listen on 192.0.2.1:0: Cannot assign requested address"},
+    {"--listen 127.0.0.1:0 --www /nowhere", 1,
+     "cannot open /nowhere: No such file or directory"},
+    {"--listen 127.0.0.1:0 --www / --data /nowhere", 1,
+     "cannot read /nowhere/answers.txt: No such file or directory"},
+};
+
+START_TEST(a_bad_start_says_why)
+{
+    crierd_spawn(&crierd, starts[_i].options);
+    crierd_wait_log(&crierd, starts[_i].says);
+    ck_assert_int_eq(crierd_wait(&crierd), starts[_i].status);
+}
+END_TEST
+
+START_TEST(a_port_in_use_says_so)
+{
+    struct crierd second;
+    char options[64], says[128];
+
+    crierd_start(&crierd, "");
+    snprintf(options, sizeof options, "--listen 127.0.0.1:%d", crierd.port);
+    snprintf(says, sizeof says,
+             "cannot listen on 127.0.0.1:%d: Address already in use",
+             crierd.port);
+    crierd_spawn(&second, options);
+    crierd_wait_log(&second, says);
+    ck_assert_int_eq(crierd_wait(&second), 1);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(version_and_help)
+{
+    crierd_spawn(&crierd, "--version");
+    ck_assert_int_eq(crierd_wait(&crierd), 0);
+    crierd_spawn(&crierd, "--help");
+    ck_assert_int_eq(crierd_wait(&crierd), 0);
+}
+END_TEST
+
+START_TEST(ipv6)
+{
+    crierd_start(&crierd, "--listen [::1]:0");
+    ck_assert(crierd_logged(&crierd, "listening on http://[::1]:"));
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* ---- the end ---------------------------------------------------------- */
+
+static void follow(struct client *client, const char *target)
+{
+    client_connect(client, crierd.port);
+    ck_assert_int_eq(client_request(client, "GET", target, "", NULL), 200);
+}
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+START_TEST(streams_get_a_goodbye)
+{
+    struct client clients[8];
+    unsigned retry[8];
+    bool differ = false;
+    char *frame;
+    int i;
+
+    crierd_start(&crierd, "--log-level debug");
+    for (i = 0; i < 8; i++) {
+        follow(&clients[i], i % 2 == 0 ? "/events" : "/chat?user=x");
+        free(client_frame(&clients[i]));
+    }
+    crierd_stop_by(&crierd, signals[_i]);
+    for (i = 0; i < 8; i++) {
+        frame = client_until(&clients[i], "retry: ");
+        ck_assert_int_eq(sscanf(frame, "retry: %u", &retry[i]), 1);
+        ck_assert_uint_ge(retry[i], 1000);
+        ck_assert_uint_le(retry[i], 5000);
+        differ |= retry[i] != retry[0];
+        free(frame);
+        ck_assert_ptr_null(client_frame(&clients[i]));
+        client_close(&clients[i]);
+    }
+    ck_assert_msg(differ, "all are to return at the same moment");
+}
+END_TEST
+
+/* Clients that take nothing, half a request, an idle connection: none of them
+ * holds the end up. */
+START_TEST(nobody_holds_the_end_up)
+{
+    struct client stalled, half, idle;
+    char *large = malloc(60001);
+    int i;
+
+    memset(large, 'x', 60000);
+    large[60000] = '\0';
+    crierd_start(&crierd, "");
+    client_connect_small(&stalled, crierd.port, 4096);
+    ck_assert_int_eq(client_request(&stalled, "GET", "/events", "", NULL),
+                     200);
+    client_connect(&half, crierd.port);
+    client_send(&half, "POST /events HTTP/1.1\r\nHost: x\r\n"
+                       "Content-Length: 10\r\n\r\nhalf");
+    client_connect(&idle, crierd.port);
+    ck_assert_int_eq(client_request(&idle, "GET", "/healthz", "", NULL), 200);
+    for (i = 0; i < 4; i++)
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/events", "", large, NULL), 200);
+    crierd_stop(&crierd);
+    client_close(&stalled);
+    client_close(&half);
+    client_close(&idle);
+    free(large);
+}
+END_TEST
+
+/* ---- limits ----------------------------------------------------------- */
+
+START_TEST(a_client_too_many_is_told_so)
+{
+    struct client clients[3], more;
+    char *body;
+    int i;
+
+    crierd_start(&crierd, "--max-clients 3 --log-level debug");
+    for (i = 0; i < 3; i++) {
+        follow(&clients[i], "/events");
+        client_expect(&clients[i], "data: connected");
+    }
+    client_connect(&more, crierd.port);
+    ck_assert_int_eq(client_request(&more, "GET", "/events", "", NULL), 503);
+    ck_assert_str_ne(client_header(&more, "Retry-After"), "");
+    body = client_body(&more);
+    ck_assert_ptr_nonnull(strstr(body, "as many clients as it takes"));
+    free(body);
+    ck_assert_int_eq(client_request(&more, "GET", "/chat?user=x", "", NULL),
+                     503);
+    free(client_body(&more));
+    /* The old ones go on. */
+    ck_assert_int_eq(client_request(&more, "POST", "/events", "", "hello"),
+                     200);
+    free(client_body(&more));
+    for (i = 0; i < 3; i++)
+        client_expect(&clients[i], "data: hello");
+    /* And when one has gone, there is room. */
+    client_close(&clients[0]);
+    crierd_wait_log(&crierd, "stream /events ended: client closed");
+    while (client_request(&more, "GET", "/events", "", NULL) == 503)
+        free(client_body(&more));
+    client_expect(&more, "data: connected");
+    client_close(&more);
+    client_close(&clients[1]);
+    client_close(&clients[2]);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(the_file_limit_is_told)
+{
+    crierd_start(&crierd, "--max-clients 9999999");
+    ck_assert(crierd_logged(&crierd, "info    open-file limit "));
+    ck_assert(crierd_logged(&crierd, "clients, not 9999999"));
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* ---- log and signals -------------------------------------------------- */
+
+START_TEST(a_request_is_one_line)
+{
+    struct client client;
+
+    crierd_start(&crierd, "--log-level debug");
+    fetch(crierd.port, "GET", "/healthz?secret=1", "", NULL, NULL);
+    crierd_wait_log(&crierd, "info    GET /healthz 200 ");
+    fetch(crierd.port, "POST", "/nope%0Aforged", "", "", NULL);
+    crierd_wait_log(&crierd, "info    POST /nope%0Aforged 405 ");
+    follow(&client, "/ticks");
+    crierd_wait_log(&crierd, "info    GET /ticks 200 ");
+    client_close(&client);
+    crierd_wait_log(&crierd, "debug   stream /ticks ended: client closed the "
+                             "connection");
+    ck_assert(!crierd_logged(&crierd, "secret"));
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(quiet_when_told_so)
+{
+    crierd_start(&crierd, "--log-level info");
+    fetch(crierd.port, "GET", "/healthz", "", NULL, NULL);
+    crierd_wait_log(&crierd, "GET /healthz");
+    ck_assert(!crierd_logged(&crierd, "debug"));
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(sigpipe_does_not_kill)
+{
+    struct client client;
+    int i;
+
+    crierd_start(&crierd, "");
+    ck_assert_int_eq(kill(crierd.pid, SIGPIPE), 0);
+    for (i = 0; i < 50; i++) {
+        follow(&client, "/ticks?interval=10");
+        client_expect(&client, "data: 1");
+        client_reset(&client);
+    }
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, NULL),
+                     200);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("life");
+    TCase *c = add_case(s, "life");
+
+    tcase_add_loop_test(c, a_bad_start_says_why, 0,
+                        (int)(sizeof starts / sizeof starts[0]));
+    tcase_add_test(c, a_port_in_use_says_so);
+    tcase_add_test(c, version_and_help);
+    tcase_add_test(c, ipv6);
+    tcase_add_loop_test(c, streams_get_a_goodbye, 0, 3);
+    tcase_add_test(c, nobody_holds_the_end_up);
+    tcase_add_test(c, a_client_too_many_is_told_so);
+    tcase_add_test(c, the_file_limit_is_told);
+    tcase_add_test(c, a_request_is_one_line);
+    tcase_add_test(c, quiet_when_told_so);
+    tcase_add_test(c, sigpipe_does_not_kill);
+    return s;
+}
+
+RUN_SUITE(suite)

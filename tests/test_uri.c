@@ -1,0 +1,107 @@
+/* Request targets: what they mean, and what is refused. */
+#include <config.h>
+
+#include "crierd/uri.h"
+#include "support/runner.h"
+
+#include <string.h>
+
+static struct uri uri;
+
+static const struct {
+    const char *target;
+    const char *segments[4];
+} paths[] = {
+    {"/", {""}},
+    {"/a", {"a"}},
+    {"/a/", {"a", ""}},
+    {"/a/b", {"a", "b"}},
+    {"//a", {"", "a"}},
+    {"/a%2Fb/c", {"a/b", "c"}},
+    {"/%2e%2E/x", {"..", "x"}},
+    {"/a+b", {"a+b"}},
+    {"/%C3%A4", {"\xc3\xa4"}},
+    {"/a?b=c", {"a"}},
+    {"/a?x=/b", {"a"}},
+    {"http://host/a", {"a"}},
+    {"HTTP://host:8080/a/b?c", {"a", "b"}},
+    {"https://host/", {""}},
+};
+
+START_TEST(a_path_is_split_and_then_decoded)
+{
+    size_t i;
+
+    ck_assert_ptr_null(uri_parse(&uri, paths[_i].target));
+    for (i = 0; i < 4 && paths[_i].segments[i] != NULL; i++) {
+        ck_assert_uint_lt(i, uri.segment_count);
+        ck_assert_str_eq(uri.segments[i].bytes, paths[_i].segments[i]);
+        ck_assert_uint_eq(uri.segments[i].length,
+                          strlen(paths[_i].segments[i]));
+    }
+    ck_assert_uint_eq(uri.segment_count, i);
+    uri_done(&uri);
+}
+END_TEST
+
+START_TEST(a_query_has_parameters)
+{
+    ck_assert_ptr_null(
+        uri_parse(&uri, "/?a=1&b=x+y%2Bz&&c&d=&a=2&%61bc=q=r"));
+    ck_assert_str_eq(uri_parameter(&uri, "a")->bytes, "1");
+    ck_assert_str_eq(uri_parameter(&uri, "b")->bytes, "x y+z");
+    ck_assert_str_eq(uri_parameter(&uri, "c")->bytes, "");
+    ck_assert_str_eq(uri_parameter(&uri, "d")->bytes, "");
+    ck_assert_str_eq(uri_parameter(&uri, "abc")->bytes, "q=r");
+    ck_assert_ptr_null(uri_parameter(&uri, "nope"));
+    uri_done(&uri);
+}
+END_TEST
+
+static const struct {
+    const char *target, *says;
+} wrong[] = {
+    {"", "must start with '/'"},
+    {"a", "must start with '/'"},
+    {"*", "must start with '/'"},
+    {"http://host", "must start with '/'"},
+    {"ftp://host/a", "must start with '/'"},
+    {"/%", "hexadecimal"},
+    {"/%4", "hexadecimal"},
+    {"/%4g", "hexadecimal"},
+    {"/%g4", "hexadecimal"},
+    {"/a?b=%zz", "hexadecimal"},
+    {"/a%00b", "NUL"},
+    {"/a?b=%00", "NUL"},
+    {"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/"
+     "27/28/29/30/31/32/33",
+     "too many segments"},
+    {"/?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17&18&19&20&21&22&23&24&25&26&"
+     "27&28&29&30&31&32&33",
+     "too many parameters"},
+};
+
+START_TEST(mistakes_are_named)
+{
+    const char *says = uri_parse(&uri, wrong[_i].target);
+
+    ck_assert_ptr_nonnull(says);
+    ck_assert_msg(strstr(says, wrong[_i].says) != NULL, "'%s'", says);
+    ck_assert_ptr_null(uri.memory);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("uri");
+    TCase *c = add_case(s, "uri");
+
+    tcase_add_loop_test(c, a_path_is_split_and_then_decoded, 0,
+                        (int)(sizeof paths / sizeof paths[0]));
+    tcase_add_test(c, a_query_has_parameters);
+    tcase_add_loop_test(c, mistakes_are_named, 0,
+                        (int)(sizeof wrong / sizeof wrong[0]));
+    return s;
+}
+
+RUN_SUITE(suite)

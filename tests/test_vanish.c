@@ -1,0 +1,157 @@
+/*
+ * Clients whose machine vanishes: no FIN, no RST, nothing. In a network of the
+ * test's own, packets to one client's address start to fall into a hole.
+ *
+ * Needs the right to make a network namespace (root, or user namespaces) and the
+ * ip command; without them it is skipped, and says so.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PING 2000 /* ms */
+
+static bool run(const char *command)
+{
+    return system(command) == 0;
+}
+
+/* A network of our own, its loopback up. */
+static bool own_network(void)
+{
+    return (unshare(CLONE_NEWNET) == 0 ||
+            unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) &&
+           run("ip link set lo up");
+}
+
+/* Whether that is possible here; tried in a process of its own. */
+static bool can_have_own_network(void)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(own_network() &&
+                      run("ip route add blackhole 127.0.0.2/32 table local")
+                  ? 0
+                  : 1);
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* Connects to PORT from the address 127.0.0.2. */
+static void connect_from_2(struct client *client, int port)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = from;
+
+    memset(client, 0, sizeof *client);
+    client->bytes = calloc(1, 1);
+    client->fd = socket(AF_INET, SOCK_STREAM, 0);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)port);
+    ck_assert_int_eq(
+        bind(client->fd, (struct sockaddr *)&from, sizeof from), 0);
+    ck_assert_int_eq(
+        connect(client->fd, (struct sockaddr *)&to, sizeof to), 0);
+}
+
+START_TEST(a_vanished_user_leaves_within_two_pings)
+{
+    struct client ada, bob;
+    struct crierd crierd;
+    uint64_t begun;
+    char *frame;
+
+    ck_assert(own_network());
+    crierd_start(&crierd, "--ping-interval 2s --log-level debug");
+    client_connect(&ada, crierd.port);
+    ck_assert_int_eq(client_request(&ada, "GET", "/chat?user=ada", "", NULL),
+                     200);
+    connect_from_2(&bob, crierd.port);
+    ck_assert_int_eq(client_request(&bob, "GET", "/chat?user=bob", "", NULL),
+                     200);
+    free(client_until(&ada, "User bob connected"));
+    free(client_until(&bob, "User bob connected"));
+    ck_assert(run("ip route add blackhole 127.0.0.2/32 table local"));
+    begun = crier_now();
+    frame = client_until(&ada, "User bob left the chat.");
+    free(frame);
+    ck_assert_uint_lt(crier_now() - begun,
+                      2 * PING + (crierd_is_slow() ? 4000 : 300));
+    ck_assert(crierd_logged(&crierd, "stream /chat ended: client stopped "
+                                     "acknowledging"));
+    client_close(&ada);
+    crierd_stop(&crierd);
+    client_close(&bob);
+}
+END_TEST
+
+/* A client that reads nothing but whose kernel still answers is not vanished. */
+START_TEST(a_silent_reader_stays)
+{
+    struct client ada, bob;
+    struct crierd crierd;
+    int i;
+
+    ck_assert(own_network());
+    crierd_start(&crierd, "--ping-interval 500ms --log-level debug");
+    client_connect_small(&bob, crierd.port, 2048);
+    ck_assert_int_eq(client_request(&bob, "GET", "/events", "", NULL), 200);
+    client_expect(&bob, "data: connected");
+    client_connect(&ada, crierd.port);
+    ck_assert_int_eq(client_request(&ada, "GET", "/events", "", NULL), 200);
+    for (i = 0; i < 40; i++) /* bob's window closes */
+        ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "",
+                               "0123456789012345678901234567890123456789"
+                               "0123456789012345678901234567890123456789",
+                               NULL),
+                         200);
+    for (i = 0; i < 10; i++)
+        free(client_until(&ada, ":"));
+    ck_assert(!crierd_logged(&crierd, "stream /events ended"));
+    client_close(&ada);
+    client_close(&bob);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("vanish");
+    TCase *c = add_case(s, "vanish");
+
+    tcase_add_test(c, a_vanished_user_leaves_within_two_pings);
+    tcase_add_test(c, a_silent_reader_stays);
+    return s;
+}
+
+static int run_suite(void)
+{
+    SRunner *runner = srunner_create(suite());
+    int failed;
+
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(void)
+{
+    if (can_have_own_network())
+        return run_suite();
+    printf("SKIPPED: no network namespace of its own, or no ip command\n");
+    return 77; /* Automake's word for a skipped test */
+}
