@@ -12,7 +12,7 @@
 static enum conf_result parse(struct conf *conf, const char *arguments)
 {
     static char line[256];
-    char *argv[16] = {(char *)"crierd"}, *rest = line;
+    char *argv[32] = {(char *)"crierd"}, *rest = line;
     int argc = 1;
 
     snprintf(line, sizeof line, "%s", arguments);

@@ -158,7 +158,7 @@ START_TEST(close_ends_after_what_was_sent)
     }
     client_close(&client);
     finish();
-    ck_assert_int_eq(closed.count, 1);
+    ck_assert_int_eq(box_count(&closed), 1);
 }
 END_TEST
 
@@ -290,7 +290,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
     }
     send_text("room again");
     client_expect(&client, "data: room again");
-    ck_assert_int_eq(closed.count, 0);
+    ck_assert_int_eq(box_count(&closed), 0);
     client_close(&client);
     finish();
 }
@@ -446,7 +446,7 @@ START_TEST(the_limit_holds_and_frees_up)
     for (i = 0; i < 3; i++)
         crier_stream_unref(kept[i]);
     site_stop(&site);
-    ck_assert_int_eq(closed.count, 3);
+    ck_assert_int_eq(box_count(&closed), 3);
 }
 END_TEST
 

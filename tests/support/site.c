@@ -108,6 +108,16 @@ void box_put(struct signal_box *box, int value)
     pthread_mutex_unlock(&box->lock);
 }
 
+int box_count(struct signal_box *box)
+{
+    int count;
+
+    pthread_mutex_lock(&box->lock);
+    count = box->count;
+    pthread_mutex_unlock(&box->lock);
+    return count;
+}
+
 int box_wait(struct signal_box *box, int count)
 {
     struct timespec until;

@@ -51,6 +51,9 @@ void box_done(struct signal_box *box);
 /* Counts one more, with VALUE. */
 void box_put(struct signal_box *box, int value);
 
+/* How many were counted. */
+int box_count(struct signal_box *box);
+
 /* Waits until at least COUNT were counted, fails after PATIENCE. The last
  * value. */
 int box_wait(struct signal_box *box, int count);
