@@ -1,0 +1,186 @@
+/**
+ * The chat, as two or three people live through it.
+ */
+import assert from 'node:assert/strict';
+import { entry, knock, listed, say, scenario, sees, state, until } from './harness.js';
+
+scenario('two people see each other come, write and go', async ({ enter }) => {
+  const ada = await enter('ada');
+  await listed(ada, 'ada');
+  await sees(ada, 'User ada connected');
+
+  const bob = await enter('bob');
+  await listed(bob, 'ada', 'bob');
+  await listed(ada, 'ada', 'bob');
+  await sees(ada, 'User bob connected');
+
+  await say(ada, 'Hello, Bob');
+  await sees(bob, 'Hello, Bob');
+  await sees(ada, 'Hello, Bob');
+  assert.match(await entry(ada, 'Hello, Bob').getAttribute('class'), /own/);
+  assert.doesNotMatch(await entry(bob, 'Hello, Bob').getAttribute('class'), /own/);
+  assert.match(await entry(bob, 'Hello, Bob').textContent(), /ada/);
+  const time = await entry(bob, 'Hello, Bob').locator('time').getAttribute('datetime');
+  assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time);
+
+  await say(bob, 'Zażółć gęślą jaźń 🎺\nsecond line');
+  await sees(ada, 'Zażółć gęślą jaźń 🎺\nsecond line');
+
+  await bob.getByRole('button', { name: 'Leave' }).click();
+  await state(bob, 'closed');
+  await sees(ada, 'User bob left');
+  await listed(ada, 'ada');
+});
+
+scenario('a private message reaches one person only', async ({ enter }) => {
+  const ada = await enter('ada');
+  const bob = await enter('bob');
+  const eve = await enter('eve');
+  await listed(ada, 'ada', 'bob', 'eve');
+
+  await ada.getByRole('button', { name: 'bob' }).click();
+  assert.equal(await ada.getByLabel('To', { exact: true }).inputValue(), 'bob');
+  await say(ada, 'for Bob alone');
+  await sees(bob, 'for Bob alone');
+  assert.match(await entry(bob, 'for Bob alone').textContent(), /private/);
+  await sees(ada, 'for Bob alone');
+  assert.match(await entry(ada, 'for Bob alone').textContent(), /private to bob/);
+
+  await ada.getByLabel('To', { exact: true }).selectOption('Everybody');
+  await say(ada, 'for everybody');
+  await sees(eve, 'for everybody'); // so anything before it has arrived, too
+  assert.equal(await entry(eve, 'for Bob alone').count(), 0);
+  assert.equal(await entry(bob, 'for everybody').count(), 1);
+});
+
+scenario('a private message to somebody who left is kept, and never made public', async ({ enter, forgive }) => {
+  forgive(/status of 404/);
+  const ada = await enter('ada');
+  const bob = await enter('bob');
+  await listed(ada, 'ada', 'bob');
+  await ada.getByLabel('To', { exact: true }).selectOption('bob');
+  await bob.close();
+  await sees(ada, 'User bob left');
+
+  const field = ada.getByLabel('Message', { exact: true });
+  await field.fill('too late');
+  await field.press('Enter');
+  await ada.getByRole('alert').filter({ hasText: 'Not sent' }).waitFor();
+  assert.equal(await field.inputValue(), 'too late');
+  assert.equal(await entry(ada, 'too late').count(), 0);
+});
+
+scenario('text is never taken for HTML', async ({ enter, server }) => {
+  const markup = '<img src=x onerror="document.title=\'broken\'"><script>document.title="broken"</script>';
+  const ada = await enter('ada');
+  const bob = await enter('<b>bob</b>');
+  await listed(ada, '<b>bob</b>', 'ada');
+  await say(bob, markup);
+  await sees(ada, markup);
+  assert.equal(await ada.locator('#log :is(img, script, b), #people b').count(), 0);
+  assert.equal(await ada.title(), 'Crier chat');
+  await server.say('mallory', '&lt;i&gt;');
+  await sees(ada, '&lt;i&gt;');
+});
+
+scenario('a restart of the server is survived', async ({ enter, server }) => {
+  const ada = await enter('ada');
+  const bob = await enter('bob');
+  await listed(bob, 'ada', 'bob');
+  await server.stop();
+  await state(ada, 'retrying');
+  await state(bob, 'retrying');
+
+  await server.start();
+  await state(ada, 'live');
+  await state(bob, 'live');
+  await listed(ada, 'ada', 'bob');
+  await listed(bob, 'ada', 'bob');
+  await say(ada, 'still here');
+  await sees(bob, 'still here');
+});
+
+scenario('a message that cannot be sent is kept', async ({ enter, server, forgive }) => {
+  forgive(/ERR_CONNECTION_REFUSED/);
+  const ada = await enter('ada');
+  await server.stop();
+  const field = ada.getByLabel('Message', { exact: true });
+  await field.fill('hold on');
+  await field.press('Enter');
+  await ada.getByRole('alert').filter({ hasText: 'could not be reached' }).waitFor();
+  assert.equal(await field.inputValue(), 'hold on');
+
+  await server.start();
+  await state(ada, 'live');
+  await field.press('Enter');
+  await sees(ada, 'hold on');
+  await until(async () => await field.inputValue() === '', 'the field is empty');
+});
+
+scenario('who was put on the list by hand stays on it', async ({ enter, server }) => {
+  const ada = await enter('ada');
+  const bob = `${server.url}/users/bob`;
+  assert.equal((await fetch(bob, { method: 'POST' })).status, 201);
+  await listed(ada, 'ada', 'bob');
+  const page = await enter('bob');
+  await page.close();
+  await sees(ada, 'User bob left');
+  await enter('cyd');
+  await listed(ada, 'ada', 'bob', 'cyd');
+  await fetch(bob, { method: 'DELETE' });
+  await listed(ada, 'ada', 'cyd');
+});
+
+scenario('who is removed stays out', async ({ enter, server }) => {
+  const ada = await enter('ada');
+  const bob = await enter('bob');
+  await fetch(`${server.url}/users/bob`, { method: 'DELETE' });
+  await bob.getByRole('alert').filter({ hasText: 'removed' }).waitFor();
+  await state(bob, 'closed');
+  await listed(ada, 'ada');
+
+  await bob.reload();
+  await bob.getByRole('button', { name: 'Join' }).waitFor();
+  await until(async () => await server.clients() === 1, 'only ada is connected');
+});
+
+scenario('a reload leads back into the room', async ({ enter }) => {
+  const ada = await enter('ada');
+  await ada.reload();
+  await state(ada, 'live');
+  await listed(ada, 'ada');
+  await say(ada, 'back again');
+  await sees(ada, 'back again');
+});
+
+scenario('a name the server refuses is refused with its reason', async ({ context, open, forgive }) => {
+  forgive(/status of 400/);
+  const page = await open(await context());
+  await knock(page, 'x'.repeat(65));
+  await page.getByRole('alert').filter({ hasText: '64' }).waitFor();
+  await state(page, 'closed');
+});
+
+scenario('the list follows the newest message, but not away from the reader', async ({ enter, server }) => {
+  const ada = await enter('ada');
+  const log = ada.getByRole('log');
+  const atEnd = () => log.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight < 2);
+  for (let n = 1; n <= 520; n += 1) await server.say('bob', `number ${n}.`);
+  await sees(ada, 'number 520.');
+  await until(atEnd, 'the newest message is in view');
+  assert.equal(await log.locator('> *').count(), 500);
+
+  await log.hover();
+  await ada.mouse.wheel(0, -600);
+  await until(async () => !await atEnd(), 'the reader has scrolled up');
+  const top = await log.evaluate((e) => e.scrollTop);
+  await server.say('bob', 'one more');
+  const button = ada.getByRole('button', { name: '1 new message' });
+  await button.waitFor();
+  assert.ok(!await atEnd());
+  assert.ok(await log.evaluate((e) => e.scrollTop) <= top);
+
+  await button.click();
+  await until(atEnd, 'the newest message is in view again');
+  await button.waitFor({ state: 'hidden' });
+});

@@ -1,0 +1,235 @@
+/**
+ * What every browser test needs: a crierd of its own, people in browser
+ * contexts of their own, and an ear for whatever the browser complains about.
+ *
+ *   scenario('ada greets', async ({ enter }) => {
+ *     const ada = await enter('ada');
+ *     ...
+ *   });
+ *
+ * Each scenario starts crierd on a free port and ends it again, and fails if
+ * any page logged an error, threw one, or broke the content security policy,
+ * or if crierd does not end well.
+ * There are no fixed waits: everything awaits a condition.
+ *
+ * Environment: CRIERD, the crierd to test; CHROMIUM, the browser to use.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const CRIERD = process.env.CRIERD || here('../../build/src/crierd/crierd');
+const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
+const PATIENCE = 15_000;
+const TIMEOUT = 60_000;
+
+let browser;
+before(async () => {
+  browser = await chromium.launch({ // in a new, empty profile
+    executablePath: CHROMIUM,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+});
+after(() => browser?.close());
+
+/** One crierd. */
+class Server {
+  #options;
+  #child = null;
+  #port = 0;
+
+  constructor(options) {
+    this.#options = options;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts it: on a free port at first, on the same one later. */
+  async start() {
+    const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', here('../../www'), '--data', here('../../data')];
+    const child = this.#child = spawn(CRIERD, [...args, ...this.#options], { stdio: ['ignore', 'ignore', 'pipe'] });
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+    const said = [];
+    const failed = once(child, 'error').then(([error]) => { throw error; });
+    const listening = new Promise((resolve, reject) => {
+      createInterface(child.stderr).on('line', (line) => {
+        said.push(line);
+        const [, port] = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line) ?? [];
+        if (port) resolve(Number(port));
+      }).on('close', () => reject(new Error(`crierd ended:\n${said.join('\n')}`)));
+    });
+    this.#port = await within(Promise.race([listening, failed]), 'crierd does not listen');
+  }
+
+  /** Ends it, which must go well. */
+  async stop() {
+    const child = this.#child;
+    if (!child || !children.has(child)) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+    const [code, signal] = await exit;
+    clearTimeout(timer);
+    assert.equal(signal ?? code, 0, 'crierd ended badly');
+  }
+
+  /** How many streams are open. */
+  async clients() {
+    return (await (await fetch(`${this.url}/healthz`)).json()).clients;
+  }
+
+  /** Says something in the chat, without a browser. */
+  async say(user, text) {
+    const answer = await fetch(`${this.url}/chat`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ user, text }),
+    });
+    assert.equal(answer.status, 200);
+  }
+}
+
+const children = new Set();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
+/** One scenario's server, contexts and pages. */
+class World {
+  server;
+  #contexts = [];
+  #complaints = [];
+  #forgiven = [];
+
+  constructor({ options = [] }) {
+    this.server = new Server(options);
+  }
+
+  /** A browser profile of its own. @param {object} [options] as Playwright's */
+  context = async (options) => {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(PATIENCE);
+    await context.addInitScript(() => {
+      addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+        console.error(`policy violated: ${violatedDirective} ${blockedURI}`);
+      });
+    });
+    context.on('page', (page) => this.#listen(page));
+    this.#contexts.push(context);
+    return context;
+  };
+
+  /** A new tab showing one of the pages. */
+  open = async (context, path = '/') => {
+    const page = await context.newPage();
+    await page.goto(this.server.url + path);
+    return page;
+  };
+
+  /** A new tab in the chat; in a new profile unless told which. */
+  enter = async (name, context) => {
+    const page = await this.open(context ?? await this.context());
+    await join(page, name);
+    return page;
+  };
+
+  /** Expects the browser to complain like this. @param {RegExp} pattern */
+  forgive = (pattern) => this.#forgiven.push(pattern);
+
+  #listen(page) {
+    const complain = (text) => this.#complaints.push(text);
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complain(message.text());
+    });
+    page.on('pageerror', (error) => complain(error.stack));
+  }
+
+  checkComplaints() {
+    const grave = (text) => !this.#forgiven.some((pattern) => pattern.test(text));
+    assert.deepEqual(this.#complaints.filter(grave), [], 'the browser complained');
+  }
+
+  async end() {
+    await Promise.allSettled(this.#contexts.map((context) => context.close()));
+    await this.server.stop();
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {{options?: string[]}} setting  further options for crierd; may be left out
+ * @param {(world: World) => Promise<void>} run
+ */
+export function scenario(title, setting, run) {
+  if (run === undefined) return scenario(title, {}, setting);
+  test(title, { timeout: TIMEOUT }, async (t) => {
+    const world = new World(setting);
+    t.after(() => world.end());
+    await world.server.start();
+    await run(world);
+    world.checkComplaints();
+    await world.server.stop(); // with all the pages still open
+  });
+}
+
+/** Waits until something holds. @param {() => any} condition */
+export async function until(condition, what) {
+  const end = Date.now() + PATIENCE;
+  let last;
+  do {
+    last = await condition();
+    if (last) return last;
+    await sleep(25);
+  } while (Date.now() < end);
+  assert.fail(`not within ${PATIENCE} ms: ${what}`);
+}
+
+function within(promise, what) {
+  const timer = new AbortController();
+  const late = sleep(PATIENCE, null, { signal: timer.signal }).then(() => assert.fail(what), () => {});
+  return Promise.race([promise, late]).finally(() => timer.abort());
+}
+
+/** Asks to enter the chat under a name. */
+export async function knock(page, name) {
+  await page.getByLabel('Your name').fill(name);
+  await page.getByRole('button', { name: 'Join' }).click();
+}
+
+/** Enters the chat, and waits until the stream is live. */
+export async function join(page, name) {
+  await knock(page, name);
+  await state(page, 'live');
+}
+
+/** Waits for a connection state. */
+export const state = (page, wanted, status = '#status') =>
+  page.locator(`${status}[data-state="${wanted}"]`).waitFor();
+
+/** Writes and sends a text, and waits until it is accepted. */
+export async function say(page, text) {
+  const field = page.getByLabel('Message', { exact: true });
+  await field.fill(text);
+  await field.press('Enter');
+  await until(async () => await field.inputValue() === '', `"${text}" is sent`);
+}
+
+/** The entry of the message list that contains a text. */
+export const entry = (page, text) => page.getByRole('log').locator('> *').filter({ hasText: text });
+
+/** Waits until a text appears in the message list. */
+export const sees = (page, text) => entry(page, text).first().waitFor();
+
+/** Waits until exactly these people are listed. */
+export async function listed(page, ...names) {
+  const shown = () => page.locator('#people bdi').allTextContents();
+  await until(async () => (await shown()).join() === names.join(), `${names} are listed`);
+}

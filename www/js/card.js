@@ -1,0 +1,41 @@
+/**
+ * A card shows an endless stream: how it stands, and a button to pause it.
+ *
+ * Whatever moves by itself must be stoppable. Pausing closes the stream for
+ * this tab, so nothing is sent in vain.
+ */
+import { setText, showState } from './dom.js';
+
+/**
+ * @param {HTMLElement} card
+ * @param {() => import('./stream.js').Stream} open  opens the stream
+ */
+export function run(card, open) {
+  const [status, trouble, button] = ['.status', '.trouble', '.pause'].map((s) => card.querySelector(s));
+  const title = card.querySelector('h2').textContent.toLowerCase();
+  let stream;
+
+  const start = () => {
+    const current = stream = open();
+    current.addEventListener('statechange', () => {
+      if (current !== stream) return;
+      showState(status, current.state);
+      setText(trouble, current.trouble);
+      if (current.state === 'closed') stop('Ended');
+    });
+    label('Pause');
+  };
+  const stop = (word) => {
+    const current = stream;
+    stream = null;
+    current.close();
+    showState(status, 'closed', word);
+    label('Resume');
+  };
+  const label = (verb) => {
+    button.textContent = verb;
+    button.setAttribute('aria-label', `${verb} ${title}`);
+  };
+  button.addEventListener('click', () => (stream ? stop('Paused') : start()));
+  start();
+}

@@ -1,0 +1,68 @@
+/**
+ * A small line chart in SVG: the newest values of one series.
+ *
+ * It stretches to any size without distorting its strokes, and says in words
+ * what it shows, for those who do not see it.
+ */
+const SVG = 'http://www.w3.org/2000/svg';
+const [WIDTH, HEIGHT, MARGIN] = [240, 80, 8];
+const END = WIDTH - MARGIN;
+const KEEP = 90; // values
+const SPARSE = 24; // fewer values than this do not fill the width
+const CALM = 0.01; // the chart's height is at least this share of the value
+
+export class Chart {
+  #values = [];
+  #name;
+  #title = shape('title');
+  #base = shape('path', 'base');
+  #area = shape('path', 'area');
+  #line = shape('path', 'line');
+  #dot = shape('path', 'dot');
+
+  /** @param {string} name  what the values are, for the description */
+  constructor(name) {
+    this.#name = name;
+    this.element = shape('svg', 'chart');
+    this.element.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
+    this.element.setAttribute('preserveAspectRatio', 'none');
+    this.element.setAttribute('role', 'img');
+    this.element.append(this.#title, this.#area, this.#base, this.#line, this.#dot);
+  }
+
+  /** @param {number} value */
+  add(value) {
+    this.#values.push(value);
+    if (this.#values.length > KEEP) this.#values.shift();
+    this.#draw();
+  }
+
+  #draw() {
+    const values = this.#values;
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const range = Math.max(high - low, high * CALM) || 1;
+    const middle = (low + high) / 2;
+    const step = END / (Math.max(values.length, SPARSE) - 1);
+    const scale = (HEIGHT - 2 * MARGIN) / range;
+    const x = (index) => (END - (values.length - 1 - index) * step).toFixed(1);
+    const y = (value) => (HEIGHT / 2 - (value - middle) * scale).toFixed(1);
+
+    const line = values.map((value, index) => `${x(index)},${y(value)}`).join('L');
+    const end = `${END},${y(values.at(-1))}`;
+    this.#base.setAttribute('d', `M0,${y(values[0])}H${WIDTH}`);
+    this.#line.setAttribute('d', `M${line}`);
+    this.#area.setAttribute('d', `M${line}H${WIDTH}V${HEIGHT}H${x(0)}Z`);
+    this.#dot.setAttribute('d', `M${end}L${end}`); // no length, but round ends
+
+    const [lowest, highest, newest] = [low, high, values.at(-1)].map((value) => value.toFixed(2));
+    this.#title.textContent = `${this.#name}: ${values.length} rates, ` +
+      `lowest ${lowest}, highest ${highest}, newest ${newest}`;
+  }
+}
+
+function shape(name, kind) {
+  const element = document.createElementNS(SVG, name);
+  if (kind) element.setAttribute('class', kind);
+  if (name === 'path') element.setAttribute('vector-effect', 'non-scaling-stroke');
+  return element;
+}

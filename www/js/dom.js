@@ -1,0 +1,63 @@
+/**
+ * The few helpers all pages share for building and finding elements.
+ *
+ * Text only ever enters the document as text: nothing here, or anywhere else
+ * in these pages, parses HTML.
+ */
+
+/** @returns {HTMLElement} the element with that id */
+export const byId = (id) => document.getElementById(id);
+
+/**
+ * Makes an element: make('li', {class: 'notice'}, 'text', child, ...).
+ *
+ * @param {string} name
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node|string)} children
+ */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+/** Sets text only where it differs: a live region repeats what is set again. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+
+/** @param {string} iso  a time as the server sends it */
+export function timeElement(iso) {
+  const date = new Date(iso);
+  return make('time', { datetime: iso, title: full.format(date) }, clock.format(date));
+}
+
+const WORDS = {
+  connecting: 'Connecting',
+  live: 'Live',
+  lost: 'Disconnected',
+  retrying: 'Retrying',
+  closed: 'Not connected',
+};
+
+/**
+ * Shows how a stream stands.
+ *
+ * @param {HTMLElement} status  the element with role=status
+ * @param {import('./connection.js').State} state
+ * @param {string} [word]  what to call it, if not the usual
+ */
+export function showState(status, state, word = WORDS[state]) {
+  status.dataset.state = state;
+  setText(status, word);
+}
+
+/** Writes this server's address into the curl lines of the page. */
+export function showOrigin() {
+  const here = new URL('.', document.baseURI).href.replace(/\/$/, '');
+  for (const element of document.querySelectorAll('[data-origin]')) element.textContent = here;
+}

@@ -1,0 +1,65 @@
+/**
+ * Quotes: one event type per symbol, and a chart for each.
+ *
+ * The server names its symbols in the first event, and sends the newest quote
+ * of each right after it. An event nobody listens for is dropped, so the page
+ * listens for the symbols it expects from the start; any others are added as
+ * soon as they are named.
+ */
+import { run } from './card.js';
+import { Chart } from './chart.js';
+import { make, setText } from './dom.js';
+import { Stream } from './stream.js';
+
+export function startQuotes(card) {
+  const list = card.querySelector('.charts');
+  const tiles = new Map();
+  const tile = (symbol, name) => {
+    if (!tiles.has(symbol)) tiles.set(symbol, new Tile(list, symbol, name));
+    return tiles.get(symbol);
+  };
+
+  run(card, () => {
+    const stream = new Stream('quotes', { keep: 'newest' });
+    const heard = new Set();
+    const hear = (symbol) => {
+      if (heard.has(symbol)) return;
+      heard.add(symbol);
+      stream.addEventListener(symbol, ({ data }) => {
+        const quote = JSON.parse(data);
+        tile(symbol, quote.name).show(quote);
+      });
+    };
+    stream.addEventListener('symbols', ({ data }) => {
+      for (const { symbol, name } of JSON.parse(data).symbols) {
+        tile(symbol, name);
+        hear(symbol);
+      }
+    });
+    list.dataset.expect.split(' ').forEach(hear);
+    return stream;
+  });
+}
+
+/** What is shown of one symbol. */
+class Tile {
+  #price = make('output', { class: 'price', 'aria-live': 'off' }, '–');
+  #change = make('span', { class: 'change' });
+  #chart;
+
+  constructor(list, symbol, name) {
+    this.#chart = new Chart(name);
+    list.append(make('li', { 'data-symbol': symbol },
+      make('h3', {}, symbol, ' ', make('span', {}, name)),
+      make('p', {}, this.#price, ' ', this.#change),
+      this.#chart.element));
+  }
+
+  show({ price, change }) {
+    const way = Math.sign(change);
+    setText(this.#price, price.toFixed(2));
+    setText(this.#change, `${['▼', '■', '▲'][way + 1]} ${way < 0 ? '−' : '+'}${Math.abs(change).toFixed(2)}`);
+    this.#change.dataset.way = way;
+    this.#chart.add(price);
+  }
+}

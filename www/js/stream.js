@@ -1,0 +1,132 @@
+/**
+ * Stream: what the pages use instead of EventSource.
+ *
+ *   const stream = new Stream('ticks', { keep: 'newest' });
+ *   stream.addEventListener('message', ({ data }) => ...);
+ *   stream.addEventListener('statechange', () => stream.state ...);
+ *   stream.close();
+ *
+ * It looks like an EventSource, keeps trying where that gives up, tells how
+ * it stands, and shares its connection with all other tabs that listen to the
+ * same URL. The sharing is done by a SharedWorker (worker.js); in a browser
+ * without one the tab simply opens a connection of its own.
+ */
+import { Connection } from './connection.js';
+
+/**
+ * How many streams to hold at once. HTTP/1.1 gets six connections per host,
+ * one of which stays free for requests; HTTP/2 and 3 know no such limit.
+ */
+const multiplexed = /^h[23]/.test(performance.getEntriesByType('navigation')[0]?.nextHopProtocol);
+const ROOM = multiplexed ? 100 : 5;
+
+/** A page out of the back/forward cache has lost its streams: start afresh. */
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
+
+export class Stream extends EventTarget {
+  /** @type {import('./connection.js').State} */
+  state = 'connecting';
+  /** Why it is not live, in words; often empty. */
+  trouble = '';
+  /** How many tabs share the connection. */
+  tabs = 1;
+  #types = new Set(['message']);
+  #link = null;
+
+  /**
+   * @param {string} url  relative to the page
+   * @param {{keep?: string}} [options]  what a late tab is told, see keep.js
+   */
+  constructor(url, { keep = 'nothing' } = {}) {
+    super();
+    this.url = new URL(url, document.baseURI).href;
+    // Not before the caller has added its listeners: the types are theirs.
+    queueMicrotask(() => this.#open(keep));
+  }
+
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
+    if (type === 'statechange' || this.#types.has(type)) return;
+    this.#types.add(type);
+    this.#link?.listen(type);
+  }
+
+  close() {
+    if (this.state === 'closed') return;
+    this.#link?.close();
+    this.#become({ state: 'closed' });
+  }
+
+  #open(keep) {
+    if (this.state === 'closed') return;
+    const { url } = this;
+    const types = this.#types;
+    const receive = (news) => this.#receive(news);
+    const openDirect = () => {
+      if (this.state !== 'closed') this.#link = direct(url, types, receive);
+    };
+    try {
+      this.#link = shared(url, types, keep, receive, openDirect);
+    } catch { // no SharedWorker, or storage is blocked for this page
+      openDirect();
+    }
+  }
+
+  #receive({ event, ...standing }) {
+    if (this.state === 'closed') return; // it was on its way when we left
+    if (event) this.dispatchEvent(new MessageEvent(event.type, event));
+    else this.#become(standing);
+  }
+
+  #become({ state, trouble = '', tabs = 1 }) {
+    Object.assign(this, { state, trouble, tabs });
+    if (state === 'closed') this.#link?.close();
+    this.dispatchEvent(new Event('statechange'));
+  }
+}
+
+/** A connection of this tab's own. */
+function direct(url, types, receive) {
+  return new Connection(url, types,
+    (event) => receive({ event }),
+    (state, trouble) => receive({ state, trouble }));
+}
+
+/** A part in the connection that the worker holds for all tabs. */
+function shared(url, types, keep, receive, onfail) {
+  const script = new URL('worker.js', import.meta.url);
+  const worker = new SharedWorker(script, { type: 'module', name: 'crier-1' });
+  const { port } = worker;
+  // Locks exist in secure contexts only; elsewhere the farewell must do.
+  const lock = navigator.locks && `crier-${crypto.randomUUID()}`;
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  let open = true;
+
+  const link = {
+    listen: (type) => port.postMessage({ listen: type }),
+    close() {
+      open = false;
+      port.postMessage({ close: true });
+      release();
+      removeEventListener('pagehide', link.close);
+    },
+  };
+  const begin = () => {
+    if (open) port.postMessage({ open: { url, types: [...types], keep, room: ROOM, lock } });
+    return released;
+  };
+
+  worker.onerror = () => { // the script did not load
+    link.close();
+    onfail();
+  };
+  port.onmessage = ({ data }) => {
+    worker.onerror = null;
+    receive(data);
+  };
+  addEventListener('pagehide', link.close);
+  if (lock) navigator.locks.request(lock, begin);
+  else begin();
+  return link;
+}
