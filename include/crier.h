@@ -63,8 +63,9 @@ extern "C" {
     X(CRIER_ERR_BUSY, -20009, "too much is waiting to be delivered")          \
     X(CRIER_ERR_LIMIT, -20010, "the limit of open streams is reached")        \
     X(CRIER_ERR_MHD, -20011, "libmicrohttpd refused the response")            \
-    X(CRIER_ERR_NO_SUSPEND, -20012,                                           \
-      "the MHD daemon was started without MHD_ALLOW_SUSPEND_RESUME")          \
+    X(CRIER_ERR_DAEMON, -20012,                                               \
+      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME or threads of its own, " \
+      "or has one for each connection")                                       \
     X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")
 
 enum crier_error {
@@ -225,8 +226,9 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
  * the same moment), and ends it. Waits up to TIMEOUT ms; then what is left is
  * cut off. Returns 0 when all ended by themselves and otherwise the number
- * that was cut off, when all streams are over or, should MHD's threads not
- * run any more, a second later. Must not be called from a stream's callback. */
+ * that was cut off; and not before all are over, unless MHD's threads do not
+ * run, for which it waits 8 s more. Must not be called from a stream's callback
+ * or an MHD handler: both are needed for streams to end. */
 CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
                                     uint32_t retry_min, uint32_t retry_max,
                                     uint32_t timeout);
@@ -234,8 +236,9 @@ CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
 /* Stops and joins the threads and frees SHARDS; NULL is allowed. Call it after
  * crier_shards_drain() and MHD_stop_daemon(), in this order: MHD must not be
  * stopped while a stream is suspended, and a stream must not outlive its shard.
- * Streams and broadcasters that the program still holds references to must not
- * be used any more, but for crier_stream_unref() before this call. */
+ * Every on_closed has returned when this returns. Of what the program still
+ * holds, streams may then only be given back (crier_stream_unref()) and
+ * broadcasters freed. */
 CRIER_API void crier_shards_free(struct crier_shards *shards);
 
 /* The clock of crier_stream_wake(): milliseconds of CLOCK_MONOTONIC. */
@@ -246,7 +249,8 @@ CRIER_API uint64_t crier_now(void);
 /* One live text/event-stream response on one MHD connection. */
 struct crier_stream;
 
-/* Why a stream ended: X(name, text). */
+/* Why a stream ended: X(name, text). A client that closes only its own half of
+ * the connection has left, too. */
 #define CRIER_REASONS(X)                                                      \
     X(CRIER_REASON_APP, "closed by the server")                               \
     X(CRIER_REASON_GOODBYE, "server is shutting down")                        \
@@ -292,7 +296,8 @@ struct crier_stream_options {
      * kernel holds at most some 128 KiB for each client. */
     size_t max_pending;
 
-    /* Called once as soon as the stream's headers are out, and then whenever
+    /* Called once as soon as the stream's headers are out (not at all when they
+     * never are), and then whenever
      * the time has come that crier_stream_wake() set. A source of events that
      * is the stream's own (a counter, a feed) lives here. */
     void (*on_wake)(void *closure, struct crier_stream *stream);
@@ -312,14 +317,15 @@ struct crier_stream_options {
  * stream goes on without) and a new response to *RESPONSE, for this connection
  * only, with the headers Content-Type: text/event-stream, Cache-Control:
  * no-cache and X-Accel-Buffering: no. The caller may add headers, then queues it
- * with MHD_queue_response() and gives it back with MHD_destroy_response(). A
- * response that is never queued ends the stream.
+ * with MHD_queue_response() and gives it back with MHD_destroy_response(), both
+ * before the handler returns. A response that is never queued ends the stream.
  *
- * The MHD daemon must run its own threads (MHD_USE_INTERNAL_POLLING_THREAD,
- * best with epoll) and MHD_ALLOW_SUSPEND_RESUME.
+ * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
+ * (best with epoll, and as a thread pool when that is wanted) and
+ * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION.
  *
- * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining),
- * CRIER_ERR_NO_SUSPEND, CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
+ * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
+ * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
  * crier_event_comment() for the keep-alive text, -ENOMEM.
  */
 CRIER_API int crier_stream_new(struct crier_shards *shards,
@@ -335,7 +341,8 @@ CRIER_API struct crier_stream *crier_stream_ref(struct crier_stream *stream);
 CRIER_API void crier_stream_unref(struct crier_stream *stream);
 
 /* Sends FRAME (borrowed). Never blocks. Frames of one thread arrive in the
- * order sent, those of broadcasts it made included.
+ * order sent, those of broadcasts it made included. 0 says that the frame is on
+ * its way; it does not arrive when the stream ends first.
  * CRIER_ERR_CLOSED, CRIER_ERR_FULL, CRIER_ERR_BUSY (the shards' backlog is
  * full), -ENOMEM; the frame was then not sent. */
 CRIER_API int crier_stream_send(struct crier_stream *stream,
@@ -363,28 +370,31 @@ struct crier_broadcaster;
 /* Zero (or NULL for the whole) means the default. */
 struct crier_broadcaster_options {
     /* The keep-alive of streams from when they join: they are pinged after this
-     * long with nothing sent. A client that acknowledges nothing is given up
-     * before the second ping. Default 10000; from 10. CRIER_NEVER for none. */
+     * long with nothing sent. A client whose machine has vanished is given up
+     * before the second ping (but not within one second), unless it had stopped
+     * reading before: then TCP asks it less and less often, and it may take
+     * minutes. Default 10000; from 10. CRIER_NEVER for none. */
     uint32_t ping;
 };
 
-/* A new broadcaster on SHARDS (borrowed until crier_broadcaster_free()),
- * written to *BROADCASTER. -ENOMEM, CRIER_ERR_INVALID. */
+/* A new broadcaster on SHARDS (borrowed for as long as it is used), written to
+ * *BROADCASTER. -ENOMEM, CRIER_ERR_INVALID. */
 CRIER_API int
 crier_broadcaster_new(struct crier_shards *shards,
                       const struct crier_broadcaster_options *options,
                       struct crier_broadcaster **broadcaster);
 
-/* Frees BROADCASTER; NULL is allowed. Call it when none of its streams is open
- * any more: after crier_shards_drain() and MHD_stop_daemon(), before
- * crier_shards_free(). */
+/* Gives BROADCASTER back; NULL is allowed. It is freed when no stream is on its
+ * list any more and nothing is on its way, so it may be called at any time,
+ * before crier_shards_free() or after. */
 CRIER_API void crier_broadcaster_free(struct crier_broadcaster *broadcaster);
 
 /* Puts STREAM on the list, under NAME (copied; several streams may share one)
  * or without a name when NAME is NULL. When HELLO (borrowed) is not NULL it is
  * sent first. The stream leaves the list by itself when it ends, right before
  * its on_closed. A stream joins at most one broadcaster, once.
- * CRIER_ERR_CLOSED, CRIER_ERR_INVALID (joined before), -ENOMEM. */
+ * CRIER_ERR_CLOSED, CRIER_ERR_INVALID (joined before, or a stream of other
+ * shards), -ENOMEM. */
 CRIER_API int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
                                      struct crier_stream *stream,
                                      const char *name,
@@ -401,7 +411,7 @@ CRIER_API long
 crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
                           const char *name, struct crier_frame *frame);
 
-/* How many streams are on the list. */
+/* How many streams are on the list, those included that are about to end. */
 CRIER_API size_t
 crier_broadcaster_count(struct crier_broadcaster *broadcaster);
 

@@ -177,6 +177,25 @@ START_TEST(large_data)
 }
 END_TEST
 
+/* Time is linear in the length, whatever the line ends: quadratic, this would
+ * take minutes. */
+START_TEST(many_lines)
+{
+    const size_t length = 2 * 1024 * 1024;
+    char *text = malloc(length);
+    struct crier_frame *frame;
+    size_t got;
+
+    memset(text, _i == 0 ? '\r' : '\n', length);
+    ck_assert_int_eq(crier_event_data(event, text, length), 0);
+    ck_assert_int_eq(crier_event_encode(event, &frame), 0);
+    crier_frame_bytes(frame, &got);
+    ck_assert_uint_eq(got, (length + 1) * strlen("data:\n") + 1);
+    crier_frame_unref(frame);
+    free(text);
+}
+END_TEST
+
 START_TEST(frame_in_one_call)
 {
     struct crier_frame *frame;
@@ -363,6 +382,7 @@ static Suite *suite(void)
     tcase_add_test(good, a_setter_replaces);
     tcase_add_test(good, json_is_compact_and_one_line);
     tcase_add_test(good, large_data);
+    tcase_add_loop_test(good, many_lines, 0, 2);
     tcase_add_test(good, frame_in_one_call);
     tcase_add_checked_fixture(bad, setup, teardown);
     tcase_add_loop_test(bad, invalid_utf8_is_refused, 0, COUNT(not_utf8));

@@ -117,6 +117,28 @@ START_TEST(streams_get_a_goodbye)
 }
 END_TEST
 
+/* A chat in which all leave in the same moment, each telling the others: what
+ * the shards owe each other then must not outlive what it is about. */
+START_TEST(a_full_chat_ends_cleanly)
+{
+    struct client clients[40];
+    char target[32];
+    int i;
+
+    crierd_start(&crierd, "--threads 4");
+    for (i = 0; i < 40; i++) {
+        snprintf(target, sizeof target, "/chat?user=%d", i);
+        follow(&clients[i], target);
+        free(client_frame(&clients[i]));
+    }
+    crierd_stop(&crierd);
+    for (i = 0; i < 40; i++) {
+        free(client_until(&clients[i], "retry: "));
+        client_close(&clients[i]);
+    }
+}
+END_TEST
+
 /* Clients that take nothing, half a request, an idle connection: none of them
  * holds the end up. */
 START_TEST(nobody_holds_the_end_up)
@@ -169,6 +191,8 @@ START_TEST(a_client_too_many_is_told_so)
     ck_assert_int_eq(client_request(&more, "GET", "/chat?user=x", "", NULL),
                      503);
     free(client_body(&more));
+    ck_assert_int_eq(client_request(&more, "HEAD", "/chat?user=x", "", NULL),
+                     503);
     /* The old ones go on. */
     ck_assert_int_eq(client_request(&more, "POST", "/events", "", "hello"),
                      200);
@@ -257,6 +281,7 @@ static Suite *suite(void)
     tcase_add_test(c, version_and_help);
     tcase_add_test(c, ipv6);
     tcase_add_loop_test(c, streams_get_a_goodbye, 0, 3);
+    tcase_add_loop_test(c, a_full_chat_ends_cleanly, 0, 10);
     tcase_add_test(c, nobody_holds_the_end_up);
     tcase_add_test(c, a_client_too_many_is_told_so);
     tcase_add_test(c, the_file_limit_is_told);

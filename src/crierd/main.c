@@ -3,8 +3,9 @@
  *
  * The order of the end matters. First nobody new gets in; then every stream
  * gets its goodbye, because MHD must not be stopped while it has suspended
- * connections; then MHD stops; and only then is freed what handlers and streams
- * could reach.
+ * connections; then MHD stops, then the shards, on whose threads the last
+ * streams say that they are closed; and only then is freed what handlers and
+ * streams could reach.
  */
 #include <config.h>
 
@@ -158,6 +159,7 @@ static int run(const struct conf *conf, const sigset_t *signals)
     int status = EXIT_FAILURE, socket, error;
     const char *why;
 
+    server.max_clients = options.max_streams;
     socket = listener_open(conf->listen, &why);
     if (socket < 0) {
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
@@ -174,8 +176,8 @@ static int run(const struct conf *conf, const sigset_t *signals)
     if (open_rooms(&server))
         status = serve(&server, socket, (unsigned)(files - SPARE_FILES),
                        signals);
-    close_rooms(&server);
     crier_shards_free(server.shards);
+    close_rooms(&server);
 close_socket:
     close(socket);
     return status;

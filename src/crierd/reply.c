@@ -241,13 +241,17 @@ bool reply_open(struct request *request,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream, struct MHD_Response **response)
 {
+    const struct server *server = request->server;
     int error;
 
     if (request->head) {
-        request->result = reply_head(request);
+        request->result =
+            crier_shards_count(server->shards) < server->max_clients
+                ? reply_head(request)
+                : reply_error(request, CRIER_ERR_LIMIT);
         return false;
     }
-    error = crier_stream_new(request->server->shards, request->connection,
+    error = crier_stream_new(server->shards, request->connection,
                              options, stream, response);
     if (error != 0)
         request->result = reply_error(request, error);

@@ -8,6 +8,7 @@
 struct server {
     const struct conf *conf;
     struct crier_shards *shards;
+    size_t max_clients;
     uint64_t started; /* crier_now() */
     int www;          /* the directory of the pages */
     struct crier_broadcaster *events;

@@ -46,7 +46,7 @@ struct name {
 
 struct member {
     struct crier__task join;
-    struct crier_broadcaster *broadcaster;
+    struct crier_broadcaster *broadcaster; /* a reference */
     struct crier_stream *stream; /* a reference */
     struct crier_frame *hello;   /* a reference or NULL */
 
@@ -66,6 +66,7 @@ struct part {
 };
 
 struct crier_broadcaster {
+    atomic_uint references; /* the program's, each member's and delivery's */
     struct crier_shards *shards;
     uint32_t ping;
 
@@ -90,6 +91,7 @@ int crier_broadcaster_new(struct crier_shards *shards,
     made = calloc(1, sizeof *made + shards->count * sizeof made->parts[0]);
     if (made == NULL)
         return -ENOMEM;
+    atomic_init(&made->references, 1);
     made->shards = shards;
     made->ping = ping;
     error = -pthread_mutex_init(&made->lock, NULL);
@@ -101,12 +103,26 @@ int crier_broadcaster_new(struct crier_shards *shards,
     return 0;
 }
 
-void crier_broadcaster_free(struct crier_broadcaster *broadcaster)
+static struct crier_broadcaster *ref(struct crier_broadcaster *broadcaster)
 {
-    if (broadcaster == NULL)
+    atomic_fetch_add_explicit(&broadcaster->references, 1,
+                              memory_order_relaxed);
+    return broadcaster;
+}
+
+static void unref(struct crier_broadcaster *broadcaster)
+{
+    if (atomic_fetch_sub_explicit(&broadcaster->references, 1,
+                                  memory_order_acq_rel) != 1)
         return;
     pthread_mutex_destroy(&broadcaster->lock);
     free(broadcaster);
+}
+
+void crier_broadcaster_free(struct crier_broadcaster *broadcaster)
+{
+    if (broadcaster != NULL)
+        unref(broadcaster);
 }
 
 /* ---- the directory, under the lock ------------------------------------ */
@@ -189,6 +205,7 @@ static void leave(struct crier_stream *stream)
     crier_frame_unref(member->hello);
     crier_stream_unref(stream);
     free(member);
+    unref(broadcaster);
 }
 
 static void join(struct crier__task *task)
@@ -220,6 +237,8 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
 
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
+    if (stream->shard->set != broadcaster->shards)
+        return CRIER_ERR_INVALID;
     member = calloc(1, sizeof *member);
     if (member == NULL)
         return -ENOMEM;
@@ -233,6 +252,7 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     pthread_mutex_lock(&broadcaster->lock);
     error = enter(broadcaster, member, name);
     if (error == 0) {
+        ref(broadcaster);
         crier_stream_ref(stream);
         if (hello != NULL)
             member->hello = crier_frame_ref(hello);
@@ -252,7 +272,7 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
 struct delivery {
     struct crier__task task;
     struct delivery *also; /* the next one of the same send */
-    struct crier_broadcaster *broadcaster;
+    struct crier_broadcaster *broadcaster; /* a reference */
     struct crier__shard *shard;
     struct crier_stream *stream; /* a reference; NULL: to all */
     struct crier_frame *frame;   /* a reference */
@@ -260,6 +280,7 @@ struct delivery {
 
 static void free_delivery(struct delivery *delivery)
 {
+    unref(delivery->broadcaster);
     crier_stream_unref(delivery->stream);
     crier_frame_unref(delivery->frame);
     free(delivery);
@@ -292,7 +313,7 @@ static int prepare(struct crier_broadcaster *broadcaster,
     if (delivery == NULL)
         return -ENOMEM;
     delivery->task.run = deliver;
-    delivery->broadcaster = broadcaster;
+    delivery->broadcaster = ref(broadcaster);
     delivery->shard = shard;
     delivery->stream = stream != NULL ? crier_stream_ref(stream) : NULL;
     delivery->frame = crier_frame_ref(frame);

@@ -87,34 +87,35 @@ static int add_line(struct crier__buffer *out, const char *name,
     return error;
 }
 
-/* The length of the first line of TEXT, without its end. */
-static size_t line_length(const char *text, size_t length)
+/* The first C from FROM on, or END. */
+static const char *find(const char *from, const char *end, char c)
 {
-    const char *lf = memchr(text, '\n', length);
-    const char *cr;
+    const char *found = memchr(from, c, (size_t)(end - from));
 
-    if (lf != NULL)
-        length = (size_t)(lf - text);
-    cr = memchr(text, '\r', length);
-    return cr != NULL ? (size_t)(cr - text) : length;
+    return found != NULL ? found : end;
 }
 
-/* Appends each line of TEXT as a line with NAME: n line ends make n + 1. */
+/* Appends each line of TEXT as a line with NAME: n line ends make n + 1. The
+ * next LF and the next CR are each looked for once, so the time is linear. */
 static int add_lines(struct crier__buffer *out, const char *name,
                      const char *text, size_t length)
 {
-    size_t line;
+    const char *end = text + length, *stop;
+    const char *lf = find(text, end, '\n'), *cr = find(text, end, '\r');
     int error;
 
     for (;;) {
-        line = line_length(text, length);
-        error = add_line(out, name, text, line);
-        if (error != 0 || line == length)
+        stop = lf < cr ? lf : cr;
+        error = add_line(out, name, text, (size_t)(stop - text));
+        if (error != 0 || stop == end)
             return error;
-        if (text[line] == '\r' && line + 1 < length && text[line + 1] == '\n')
-            line++;
-        text += line + 1;
-        length -= line + 1;
+        if (stop == cr && lf == cr + 1 && lf != end) /* CRLF is one */
+            stop = lf;
+        text = stop + 1;
+        if (lf < text)
+            lf = find(text, end, '\n');
+        if (cr < text)
+            cr = find(text, end, '\r');
     }
 }
 
@@ -183,7 +184,8 @@ static int set_value(struct crier_event *event, struct crier__buffer *field,
 
     if (!crier__utf8_valid(value, length))
         return mark(event, CRIER_ERR_UTF8);
-    if (line_length(value, length) != length)
+    if (find(value, value + length, '\n') != value + length ||
+        find(value, value + length, '\r') != value + length)
         return mark(event, CRIER_ERR_NEWLINE);
     error = crier__buffer_add(&copy, value, length);
     if (error != 0)

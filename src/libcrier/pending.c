@@ -53,6 +53,7 @@ int crier__pending_push(struct crier__pending *pending,
         return -ENOMEM;
     *slot(pending, pending->count) = crier_frame_ref(frame);
     pending->count++;
+    pending->cost += crier__frame_cost(frame);
     return 0;
 }
 
@@ -100,6 +101,7 @@ static size_t shift(struct crier__pending *pending)
     crier_frame_unref(frame);
     pending->first++;
     pending->count--;
+    pending->cost -= cost;
     pending->sent = 0;
     if (pending->count == 0) {
         free(pending->block);

@@ -17,6 +17,7 @@ struct crier__pending {
     uint32_t first;
     uint32_t count;
     size_t sent;                /* bytes of the first frame that are gone */
+    size_t cost;                /* of all of them (crier__frame_cost) */
 };
 
 /* Appends FRAME and takes a reference. -ENOMEM. */
@@ -31,8 +32,8 @@ int crier__pending_vectors(const struct crier__pending *pending,
 size_t crier__pending_copy(const struct crier__pending *pending, char *to,
                            size_t max);
 
-/* Drops BYTES that were sent. Returns the cost (crier__frame_cost) of the frames
- * that went with them. */
+/* Drops BYTES that were sent. Returns the cost of the frames that went with
+ * them. */
 size_t crier__pending_drop(struct crier__pending *pending, size_t bytes);
 
 /* Drops everything, likewise. */

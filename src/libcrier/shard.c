@@ -114,6 +114,7 @@ static void take_inbox(struct crier__shard *shard, struct crier__queue *tasks)
 static bool wait_time(struct crier__shard *shard, int *milliseconds)
 {
     uint64_t next = crier__timers_next(&shard->timers);
+    uint64_t now = next != CRIER__NO_TIME ? crier_now() : 0;
     bool idle, stop;
 
     pthread_mutex_lock(&shard->lock);
@@ -121,14 +122,12 @@ static bool wait_time(struct crier__shard *shard, int *milliseconds)
     stop = shard->stop;
     shard->asleep = idle && !stop;
     pthread_mutex_unlock(&shard->lock);
-    if (!idle || next <= shard->now)
+    if (!idle || next <= now)
         *milliseconds = 0;
     else if (next == CRIER__NO_TIME)
         *milliseconds = -1;
     else
-        *milliseconds = next - shard->now > 60000
-                            ? 60000
-                            : (int)(next - shard->now);
+        *milliseconds = next - now > 60000 ? 60000 : (int)(next - now);
     return !(idle && stop);
 }
 
@@ -205,7 +204,7 @@ close_epoll:
     return error;
 }
 
-void crier__shard_stop(struct crier__shard *shard)
+void crier__shard_join(struct crier__shard *shard)
 {
     uint64_t one = 1;
     ssize_t written;
@@ -217,6 +216,22 @@ void crier__shard_stop(struct crier__shard *shard)
         written = write(shard->wake_fd, &one, sizeof one);
     while (written < 0 && errno == EINTR);
     pthread_join(shard->thread, NULL);
+}
+
+bool crier__shard_finish(struct crier__shard *shard)
+{
+    struct crier__queue tasks;
+    bool any;
+
+    take_inbox(shard, &tasks);
+    any = tasks.first != NULL;
+    queue_run(&tasks);
+    queue_run(&shard->later);
+    return any;
+}
+
+void crier__shard_done(struct crier__shard *shard)
+{
     crier__timers_done(&shard->timers);
     pthread_mutex_destroy(&shard->lock);
     close(shard->wake_fd);

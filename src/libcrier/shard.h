@@ -38,7 +38,11 @@ struct crier__shard {
     struct crier__queue later;    /* the end of this pass */
     struct crier_stream *streams; /* the attached ones, a utlist DL list */
     bool draining;
-    uint32_t retry_min, retry_max; /* of the goodbye, while draining */
+
+    /* Posted once each; what the goodbye says is set before. */
+    struct crier__task say_goodbye;
+    struct crier__task cut_off;
+    uint32_t retry_min, retry_max;
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__queue inbox;
@@ -50,8 +54,15 @@ struct crier__shard {
  * zeroed struct. -errno. */
 int crier__shard_start(struct crier__shard *shard);
 
-/* Runs what is in the inbox, then ends and joins the thread. */
-void crier__shard_stop(struct crier__shard *shard);
+/* Ends the thread once its inbox is empty, and joins it. */
+void crier__shard_join(struct crier__shard *shard);
+
+/* After the join: runs what has come into the inbox since, here. Returns whether
+ * there was anything. */
+bool crier__shard_finish(struct crier__shard *shard);
+
+/* After all that: frees what SHARD holds. */
+void crier__shard_done(struct crier__shard *shard);
 
 /* Hands TASK over to be run on SHARD's thread, after those posted before. Any
  * thread. TASK must not be posted again until it has begun to run. */

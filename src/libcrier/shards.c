@@ -19,8 +19,9 @@
 
 #define DEFAULT_BACKLOG ((size_t)64 * 1024 * 1024)
 
-/* How long MHD's threads get to end what drain has cut off. */
-#define AFTER_CUT 1000
+/* How long MHD's threads get to end what drain has cut off, in ms. They need far
+ * less; but to stop MHD before they have would abort the program. */
+#define AFTER_CUT 8000
 
 static unsigned default_threads(void)
 {
@@ -49,10 +50,22 @@ static int init_locks(struct crier_shards *shards)
     return -error;
 }
 
+/* The shards post to each other (a stream's on_closed may broadcast), so all of
+ * them must have ended before the first one is freed, and what they posted to
+ * those that had ended before them is run here. */
 static void stop(struct crier_shards *shards)
 {
-    while (shards->count > 0)
-        crier__shard_stop(&shards->shards[--shards->count]);
+    unsigned i;
+    bool any;
+
+    for (i = 0; i < shards->count; i++)
+        crier__shard_join(&shards->shards[i]);
+    do
+        for (any = false, i = 0; i < shards->count; i++)
+            any |= crier__shard_finish(&shards->shards[i]);
+    while (any);
+    for (i = 0; i < shards->count; i++)
+        crier__shard_done(&shards->shards[i]);
     pthread_mutex_destroy(&shards->lock);
     pthread_cond_destroy(&shards->ended);
     free(shards);
@@ -112,13 +125,16 @@ size_t crier_shards_count(const struct crier_shards *shards)
 
 int crier__shards_enter(struct crier_shards *shards)
 {
+    int error = 0;
+
+    /* Counted first: either drain counts this one, or this one sees drain. */
+    if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
+        error = CRIER_ERR_LIMIT;
     if (atomic_load(&shards->draining))
-        return CRIER_ERR_CLOSED;
-    if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams) {
+        error = CRIER_ERR_CLOSED;
+    if (error != 0)
         crier__shards_leave(shards);
-        return CRIER_ERR_LIMIT;
-    }
-    return 0;
+    return error;
 }
 
 void crier__shards_leave(struct crier_shards *shards)
@@ -148,54 +164,56 @@ void crier__shards_release(struct crier_shards *shards, size_t cost)
 
 /* ---- drain ------------------------------------------------------------ */
 
-struct farewell {
-    struct crier__task task;
-    struct crier__shard *shard;
-    uint32_t retry_min, retry_max;
-};
+#define OF(task, member)                                                      \
+    ((struct crier__shard *)((char *)(task) -                                 \
+                             offsetof(struct crier__shard, member)))
 
 static void say_goodbye(struct crier__task *task)
 {
-    struct farewell *farewell = (struct farewell *)task;
-    struct crier__shard *shard = farewell->shard;
+    struct crier__shard *shard = OF(task, say_goodbye);
     struct crier_stream *stream, *next;
 
     shard->draining = true;
-    shard->retry_min = farewell->retry_min;
-    shard->retry_max = farewell->retry_max;
     DL_FOREACH_SAFE (shard->streams, stream, next)
         crier__stream_goodbye(stream);
-    free(farewell);
 }
 
 static void cut_off(struct crier__task *task)
 {
-    struct farewell *farewell = (struct farewell *)task;
     struct crier_stream *stream, *next;
 
-    DL_FOREACH_SAFE (farewell->shard->streams, stream, next)
+    DL_FOREACH_SAFE (OF(task, cut_off)->streams, stream, next)
         crier__stream_cut(stream, CRIER_REASON_GOODBYE);
-    free(farewell);
 }
 
-/* Has RUN called on every shard. Where memory is short a shard is left out; its
- * streams end when MHD's daemon is stopped. */
-static void on_all(struct crier_shards *shards,
-                   void (*run)(struct crier__task *), uint32_t retry_min,
-                   uint32_t retry_max)
+static void post_goodbyes(struct crier_shards *shards, uint32_t retry_min,
+                          uint32_t retry_max)
 {
-    struct farewell *farewell;
+    struct crier__shard *shard;
     unsigned i;
 
     for (i = 0; i < shards->count; i++) {
-        farewell = malloc(sizeof *farewell);
-        if (farewell == NULL)
-            continue;
-        farewell->task.run = run;
-        farewell->shard = &shards->shards[i];
-        farewell->retry_min = retry_min;
-        farewell->retry_max = retry_max;
-        crier__shard_post(farewell->shard, &farewell->task);
+        shard = &shards->shards[i];
+        shard->retry_min = retry_min;
+        shard->retry_max = retry_max;
+        shard->say_goodbye.run = say_goodbye;
+        crier__shard_post(shard, &shard->say_goodbye);
+    }
+}
+
+/* From when `cut` is set, no content reader parks its connection any more. One
+ * that did not see it had announced its stream before, so the stream is on the
+ * shard's list when the task that is posted here comes to run. */
+static void post_cuts(struct crier_shards *shards)
+{
+    struct crier__shard *shard;
+    unsigned i;
+
+    atomic_store(&shards->cut, true);
+    for (i = 0; i < shards->count; i++) {
+        shard = &shards->shards[i];
+        shard->cut_off.run = cut_off;
+        crier__shard_post(shard, &shard->cut_off);
     }
 }
 
@@ -208,7 +226,7 @@ static size_t wait_for_end(struct crier_shards *shards, uint32_t milliseconds)
     size_t left;
 
     pthread_mutex_lock(&shards->lock);
-    while ((left = atomic_load(&shards->streams)) != 0)
+    while (atomic_load(&shards->streams) != 0)
         if (pthread_cond_timedwait(&shards->ended, &shards->lock, &time) ==
             ETIMEDOUT)
             break;
@@ -222,14 +240,13 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 {
     size_t left;
 
-    if (retry_max < retry_min)
-        retry_max = retry_min;
-    atomic_store(&shards->draining, true);
-    on_all(shards, say_goodbye, retry_min, retry_max);
+    if (!atomic_exchange(&shards->draining, true))
+        post_goodbyes(shards, retry_min,
+                      retry_max > retry_min ? retry_max : retry_min);
     left = wait_for_end(shards, timeout);
-    if (left != 0) {
-        on_all(shards, cut_off, 0, 0);
+    if (left != 0 && !atomic_load(&shards->cut))
+        post_cuts(shards);
+    if (left != 0)
         wait_for_end(shards, AFTER_CUT);
-    }
     return left;
 }

@@ -11,6 +11,7 @@ struct crier_shards {
     atomic_size_t streams; /* open, or about to be */
     atomic_size_t backlog; /* cost of frames in the inboxes */
     atomic_bool draining;
+    atomic_bool cut;       /* the time of drain is over */
     atomic_uint next;      /* whose turn it is to get a stream */
 
     pthread_mutex_t lock;  /* for ended */

@@ -18,7 +18,10 @@ struct crier_stream {
     atomic_bool joined;  /* to a broadcaster, once for all */
     struct crier__transport transport;
 
-    bool announced; /* to the shard; MHD's thread alone */
+    /* MHD's thread alone. */
+    bool armed;       /* freeing the response ends the stream */
+    bool announced;   /* attach is posted */
+    bool headers_out; /* read by the shard after attach is posted */
 
     /* Used by the shard's thread alone, but for posting. */
     struct crier_stream *prev, *next; /* in the shard's list */
@@ -29,10 +32,12 @@ struct crier_stream {
     struct crier__task close;
     struct crier__task done;
     struct crier__task flush;
-    bool attached;
-    bool dirty;  /* flush waits for the end of the pass */
-    bool ending; /* crier_stream_close() has come through */
-    bool over;   /* on_closed was called */
+    bool begun;    /* attach has run: callbacks may be called */
+    bool attached; /* among the shard's streams */
+    bool dirty;    /* flush waits for the end of the pass */
+    bool ending;   /* no frame is let in any more */
+    bool cut;      /* before it had begun */
+    bool over;     /* on_closed was called */
     uint32_t keep_alive;
     uint64_t check_due;
     uint64_t unacked_since; /* 0: nothing seen unacknowledged */
@@ -41,9 +46,17 @@ struct crier_stream {
     void (*leave)(struct crier_stream *stream);
 };
 
-/* All of these: the shard's thread only. */
+/* Fills in what the shard will run. */
+void crier__stream_begin_life(struct crier_stream *stream);
 
-/* Lets FRAME in, or ends the stream when too much waits already. */
+/* All that follows: the shard's thread only. */
+
+/* Appends FRAME, whose cost is in `waiting` already. When frames of LIMIT or more
+ * wait for a client that takes no more, ends the stream instead. */
+void crier__stream_append(struct crier_stream *stream,
+                          struct crier_frame *frame, size_t limit);
+
+/* The same with a frame that is not counted yet, and the stream's own limit. */
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame);
 

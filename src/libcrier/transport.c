@@ -53,6 +53,9 @@
  * own bookkeeping. Left alone it would be megabytes for each stalled client. */
 #define SEND_BUFFER (64 * 1024)
 
+#define NEEDED_FLAGS                                                          \
+    ((int)MHD_ALLOW_SUSPEND_RESUME | (int)MHD_USE_INTERNAL_POLLING_THREAD)
+
 static void set_option(int fd, int level, int name, int value)
 {
     /* These are improvements; a socket that refuses one still works (a UNIX
@@ -71,8 +74,11 @@ static int check_daemon(struct MHD_Connection *connection)
     info = MHD_get_daemon_info(of->daemon, MHD_DAEMON_INFO_FLAGS);
     if (info == NULL)
         return CRIER_ERR_MHD;
-    if ((info->flags & MHD_ALLOW_SUSPEND_RESUME) != MHD_ALLOW_SUSPEND_RESUME)
-        return CRIER_ERR_NO_SUSPEND;
+    /* Without threads of its own nobody would see a resume; with one for each
+     * connection they take each other's. */
+    if ((info->flags & NEEDED_FLAGS) != NEEDED_FLAGS ||
+        (info->flags & MHD_USE_THREAD_PER_CONNECTION) != 0)
+        return CRIER_ERR_DAEMON;
     return 0;
 }
 
@@ -96,6 +102,8 @@ int crier__transport_init(struct crier__transport *transport,
                                 MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
+    /* Of the headers we do not know whether they were pushed. */
+    transport->held_back = true;
     set_option(transport->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
     set_option(transport->fd, IPPROTO_TCP, TCP_NODELAY, 1);
     return -pthread_mutex_init(&transport->lock, NULL);
@@ -212,13 +220,20 @@ ssize_t crier__transport_read(struct crier__transport *transport, char *to,
 }
 
 int crier__transport_push(struct crier__transport *transport,
-                          struct crier_frame *frame)
+                          struct crier_frame *frame, size_t limit)
 {
+    struct crier__pending *pending = &transport->pending;
     int error = 0;
 
     pthread_mutex_lock(&transport->lock);
-    if (!transport->cut && transport->fd >= 0)
-        error = crier__pending_push(&transport->pending, frame);
+    if (transport->cut || transport->fd < 0)
+        goto unlock;
+    /* A dead connection shows itself again at the flush. */
+    if (pending->cost >= limit && transport->parked && !transport->tls)
+        (void)transmit(transport);
+    error = pending->cost >= limit ? CRIER_ERR_FULL
+                                   : crier__pending_push(pending, frame);
+unlock:
     pthread_mutex_unlock(&transport->lock);
     return error;
 }
@@ -296,14 +311,12 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
     return error;
 }
 
-uint64_t crier__transport_last_sent(struct crier__transport *transport,
-                                    bool *pending)
+uint64_t crier__transport_last_sent(struct crier__transport *transport)
 {
     uint64_t when;
 
     pthread_mutex_lock(&transport->lock);
     when = transport->last_sent;
-    *pending = transport->pending.count != 0;
     pthread_mutex_unlock(&transport->lock);
     return when;
 }

@@ -28,7 +28,7 @@ struct crier__transport {
     struct crier__pending pending;
 };
 
-/* Prepares TRANSPORT, zeroed, for CONNECTION. CRIER_ERR_NO_SUSPEND,
+/* Prepares TRANSPORT, zeroed, for CONNECTION. CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, -errno. */
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection);
@@ -36,9 +36,11 @@ int crier__transport_init(struct crier__transport *transport,
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);
 
-/* Appends FRAME; its cost must be in waiting already. Sends nothing. -ENOMEM. */
+/* Appends FRAME, whose cost must be in waiting already, for the next flush. When
+ * frames of LIMIT or more are pending still after sending what can be sent,
+ * CRIER_ERR_FULL; -ENOMEM. */
 int crier__transport_push(struct crier__transport *transport,
-                          struct crier_frame *frame);
+                          struct crier_frame *frame, size_t limit);
 
 /* Sends what is pending, or sees to it that MHD does. -errno when the
  * connection is dead: cut it. */
@@ -63,9 +65,8 @@ void crier__transport_release(struct crier__transport *transport);
 int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                            void *pointer);
 
-/* When bytes last went out, and whether frames are pending still. */
-uint64_t crier__transport_last_sent(struct crier__transport *transport,
-                                    bool *pending);
+/* When bytes last went out, in ms of crier_now(). */
+uint64_t crier__transport_last_sent(struct crier__transport *transport);
 
 /* Whether the peer's TCP owes us an acknowledgement, of bytes or of a probe
  * (with a closed window, and where the network refuses what is sent, there are

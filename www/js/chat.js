@@ -74,6 +74,7 @@ function leave(why = '') {
   ofTab.set('');
   showState(status, 'closed', 'Not joined');
   log.clear();
+  text.value = ''; // it may have been meant for one person only
   people.choose('');
   showTrouble('');
   room.hidden = true;
@@ -110,12 +111,14 @@ function showTrouble(why) {
 
 let sending = false;
 async function say() {
+  const from = stream;
   const message = { user: me, text: text.value };
   const to = people.chosen;
   if (sending || !message.text.trim()) return;
   sending = true;
   try {
     await post(to ? `chat/${encodeURIComponent(to)}` : 'chat', message);
+    if (from !== stream) return; // we have left meanwhile
     if (text.value === message.text) text.value = '';
     showTrouble('');
     // The server does not echo private messages: show it here, and in the

@@ -1,0 +1,340 @@
+/*
+ * The life of a stream as its shard sees it: attached, sent to, kept alive,
+ * over, done. All of this runs on the shard's thread; see stream.c for the whole
+ * course.
+ *
+ * A client that vanished acknowledges nothing. TCP_USER_TIMEOUT would end such a
+ * connection for free, but it also ends one whose client is merely slow and
+ * keeps its window closed; so the shard asks TCP itself (TCP_INFO) whether bytes
+ * are out and how long the peer has been silent.
+ */
+#include <config.h>
+
+#include "frame.h"
+#include "shards.h"
+#include "stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <utlist.h>
+
+/* How long a closed stream may take to deliver what is pending. */
+#define LINGER 10000
+
+/* No peer is given up for a silence shorter than this: a delayed
+ * acknowledgement alone may take 200 ms, a retransmission more. */
+#define SHORTEST_SILENCE 1000
+
+/* TCP_INFO counts in jiffies, which may be 10 ms each. */
+#define ROUGHLY 20
+
+/* Two timers each. */
+#define TIMERS 2
+
+#define OF(pointer, member)                                                   \
+    ((struct crier_stream *)((char *)(pointer) -                              \
+                             offsetof(struct crier_stream, member)))
+
+/* ---- the end ---------------------------------------------------------- */
+
+static void over(struct crier_stream *stream, enum crier_reason reason)
+{
+    struct crier__timers *timers = &stream->shard->timers;
+
+    if (stream->over)
+        return;
+    stream->over = true;
+    atomic_store(&stream->closing, true);
+    crier__timers_set(timers, &stream->alive, CRIER__NO_TIME);
+    crier__timers_set(timers, &stream->wake, CRIER__NO_TIME);
+    if (stream->leave != NULL)
+        stream->leave(stream);
+    if (stream->on_closed != NULL)
+        stream->on_closed(stream->closure, stream, reason);
+}
+
+void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
+{
+    /* What the kernel holds for a client that takes nothing is worth nothing. */
+    bool reset = reason == CRIER_REASON_VANISHED ||
+                 reason == CRIER_REASON_SLOW;
+
+    crier__transport_cut(&stream->transport, reset);
+    if (stream->begun) {
+        over(stream, reason);
+        return;
+    }
+    /* Its handler still runs, and on_closed must wait for that. */
+    stream->ending = stream->cut = true;
+    stream->reason = reason;
+    atomic_store(&stream->closing, true);
+}
+
+static void let_go(struct crier__task *task)
+{
+    crier_stream_unref(OF(task, done));
+}
+
+static void done(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, done);
+    struct crier__shard *shard = stream->shard;
+
+    over(stream, stream->reason);
+    if (stream->attached) {
+        DL_DELETE(shard->streams, stream);
+        crier__timers_release(&shard->timers, TIMERS);
+    }
+    crier__shards_leave(shard->set);
+    task->run = let_go;
+    crier__shard_later(shard, task);
+}
+
+/* ---- sending, on the shard's thread ----------------------------------- */
+
+static void flush(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, flush);
+    int error;
+
+    stream->dirty = false;
+    error = crier__transport_flush(&stream->transport);
+    if (error == -ETIMEDOUT)
+        crier__stream_cut(stream, CRIER_REASON_VANISHED);
+    else if (error != 0)
+        crier__stream_cut(stream, CRIER_REASON_LEFT);
+}
+
+static void make_dirty(struct crier_stream *stream)
+{
+    if (stream->dirty)
+        return;
+    stream->dirty = true;
+    crier__shard_later(stream->shard, &stream->flush);
+}
+
+void crier__stream_append(struct crier_stream *stream,
+                          struct crier_frame *frame, size_t limit)
+{
+    int error;
+
+    if (stream->over || stream->ending)
+        return;
+    error = crier__transport_push(&stream->transport, frame, limit);
+    if (error == CRIER_ERR_FULL)
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+    else if (error != 0)
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+    else
+        make_dirty(stream);
+}
+
+void crier__stream_offer(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    if (stream->over || stream->ending)
+        return;
+    atomic_fetch_add_explicit(&stream->transport.waiting,
+                              crier__frame_cost(frame), memory_order_relaxed);
+    crier__stream_append(stream, frame, stream->max_pending);
+}
+
+/* Takes no more frames in, ends after those that are in. */
+static void end(struct crier_stream *stream, enum crier_reason reason)
+{
+    if (stream->over || stream->ending)
+        return;
+    stream->ending = true;
+    stream->reason = reason;
+    atomic_store(&stream->closing, true);
+    crier__transport_end(&stream->transport);
+    crier__timers_set(&stream->shard->timers, &stream->wake, CRIER__NO_TIME);
+    if (stream->attached) /* a goodbye has the time that drain gives */
+        crier__timers_set(&stream->shard->timers, &stream->alive,
+                          reason == CRIER_REASON_GOODBYE
+                              ? CRIER__NO_TIME
+                              : stream->shard->now + LINGER);
+    make_dirty(stream);
+}
+
+static void close_task(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, close);
+
+    end(stream, CRIER_REASON_APP);
+    crier_stream_unref(stream);
+}
+
+/* A new frame with nothing but a retry at random within the shard's limits. */
+static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
+{
+    uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
+    struct crier_frame *frame;
+    uint32_t random = 0;
+    char text[32];
+    int length;
+
+    (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
+    length = snprintf(text, sizeof text, "retry: %llu\n\n",
+                      (unsigned long long)(shard->retry_min + random % span));
+    frame = crier__frame_new((size_t)length);
+    if (frame != NULL)
+        memcpy(frame->bytes, text, (size_t)length);
+    return frame;
+}
+
+void crier__stream_goodbye(struct crier_stream *stream)
+{
+    struct crier_frame *frame = goodbye_frame(stream->shard);
+
+    if (frame != NULL)
+        crier__stream_offer(stream, frame);
+    crier_frame_unref(frame);
+    end(stream, CRIER_REASON_GOODBYE);
+}
+
+/* ---- keep-alive ------------------------------------------------------- */
+
+static uint32_t silence_allowed(const struct crier_stream *stream)
+{
+    uint32_t allowed = stream->keep_alive / 4 * 3;
+
+    return allowed > SHORTEST_SILENCE ? allowed : SHORTEST_SILENCE;
+}
+
+/* Whether the peer has acknowledged nothing since the last check, though there
+ * was something to acknowledge. */
+static bool vanished(struct crier_stream *stream, uint64_t now)
+{
+    uint32_t silence;
+    uint64_t since = stream->unacked_since;
+
+    stream->unacked_since = 0;
+    if (!crier__transport_unacked(&stream->transport, &silence))
+        return false;
+    stream->unacked_since = now;
+    return since != 0 && now - since >= silence_allowed(stream) &&
+           silence + ROUGHLY >= now - since;
+}
+
+/* Sets the timer to what comes first: the ping or the check. */
+static void set_alive(struct crier_stream *stream, uint64_t last_sent)
+{
+    uint64_t due = CRIER__NO_TIME;
+
+    if (stream->keep_alive != CRIER_NEVER) {
+        due = last_sent + stream->keep_alive;
+        if (due > stream->check_due)
+            due = stream->check_due;
+    }
+    crier__timers_set(&stream->shard->timers, &stream->alive, due);
+}
+
+static void alive(struct crier__timer *timer, uint64_t now)
+{
+    struct crier_stream *stream = OF(timer, alive);
+    uint64_t last_sent;
+
+    if (stream->ending) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    if (now >= stream->check_due) {
+        if (vanished(stream, now)) {
+            crier__stream_cut(stream, CRIER_REASON_VANISHED);
+            return;
+        }
+        stream->check_due = now + silence_allowed(stream);
+    }
+    last_sent = crier__transport_last_sent(&stream->transport);
+    if (now >= last_sent + stream->keep_alive) {
+        last_sent = now;
+        stream->check_due = now + silence_allowed(stream);
+        if (stream->unacked_since == 0)
+            stream->unacked_since = now;
+        /* Where frames wait, they say all that a ping would. */
+        if (atomic_load(&stream->transport.waiting) == 0)
+            crier__stream_offer(stream, stream->keep_alive_frame);
+    }
+    if (!stream->over)
+        set_alive(stream, last_sent);
+}
+
+void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval)
+{
+    stream->keep_alive = interval;
+    stream->check_due = stream->shard->now + silence_allowed(stream);
+    if (stream->attached && !stream->over && !stream->ending)
+        set_alive(stream, crier__transport_last_sent(&stream->transport));
+}
+
+/* ---- the beginning ---------------------------------------------------- */
+
+static void woken(struct crier__timer *timer, uint64_t now)
+{
+    struct crier_stream *stream = OF(timer, wake);
+
+    (void)now;
+    if (stream->on_wake != NULL)
+        stream->on_wake(stream->closure, stream);
+}
+
+static void ready(struct crier__watch *watch)
+{
+    crier__stream_cut(OF(watch, watch), CRIER_REASON_LEFT);
+}
+
+/* Puts STREAM among the shard's. False when that failed, and it was cut. */
+static bool settle_in(struct crier_stream *stream)
+{
+    struct crier__shard *shard = stream->shard;
+
+    if (crier__timers_reserve(&shard->timers, TIMERS) != 0) {
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+        return false;
+    }
+    stream->attached = true;
+    DL_APPEND(shard->streams, stream);
+    if (crier__transport_watch(&stream->transport, shard->epoll_fd,
+                               &stream->watch) != 0) {
+        crier__stream_cut(stream, CRIER_REASON_TRANSPORT);
+        return false;
+    }
+    return true;
+}
+
+static void attach(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, attach);
+    struct crier__shard *shard = stream->shard;
+
+    stream->begun = true;
+    if (!settle_in(stream))
+        return;
+    if (stream->cut) /* before it had begun */
+        over(stream, stream->reason);
+    else if (shard->draining)
+        crier__stream_goodbye(stream);
+    else if (stream->ending) /* closed before the headers were out */
+        crier__timers_set(&shard->timers, &stream->alive,
+                          shard->now + LINGER);
+    else {
+        crier__stream_keep_alive(stream, stream->keep_alive);
+        if (stream->on_wake != NULL && stream->headers_out)
+            stream->on_wake(stream->closure, stream);
+    }
+}
+
+void crier__stream_begin_life(struct crier_stream *stream)
+{
+    stream->watch.ready = ready;
+    stream->alive.fire = alive;
+    stream->wake.fire = woken;
+    stream->attach.run = attach;
+    stream->close.run = close_task;
+    stream->done.run = done;
+    stream->flush.run = flush;
+    stream->reason = CRIER_REASON_TRANSPORT;
+}
