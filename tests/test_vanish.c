@@ -138,21 +138,5 @@ static Suite *suite(void)
     return s;
 }
 
-static int run_suite(void)
-{
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-int main(void)
-{
-    if (can_have_own_network())
-        return run_suite();
-    printf("SKIPPED: no network namespace of its own, or no ip command\n");
-    return 77; /* Automake's word for a skipped test */
-}
+RUN_SUITE_IF(suite, can_have_own_network(),
+             "no network namespace of its own, or no ip command")

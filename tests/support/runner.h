@@ -2,20 +2,32 @@
 #define TESTS_RUNNER_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-/* The main() of a test program: runs the suite that MAKE_SUITE() returns. */
-#define RUN_SUITE(make_suite)                                                 \
+/* Automake's exit status for a test that was skipped. */
+#define EXIT_SKIPPED 77
+
+/* The main() of a test program: runs the suite that MAKE_SUITE() returns if
+ * CONDITION holds, and otherwise says that it is skipped, and why. */
+#define RUN_SUITE_IF(make_suite, condition, why_not)                          \
     int main(void)                                                            \
     {                                                                         \
-        SRunner *runner = srunner_create(make_suite());                       \
+        SRunner *runner;                                                      \
         int failed;                                                           \
                                                                               \
+        if (!(condition)) {                                                   \
+            printf("SKIPPED: %s\n", why_not);                                 \
+            return EXIT_SKIPPED;                                              \
+        }                                                                     \
+        runner = srunner_create(make_suite());                                \
         srunner_run_all(runner, CK_NORMAL);                                   \
         failed = srunner_ntests_failed(runner);                               \
         srunner_free(runner);                                                 \
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                     \
     }
+
+#define RUN_SUITE(make_suite) RUN_SUITE_IF(make_suite, 1, "")
 
 /* A case named NAME in SUITE with a timeout that only a hang reaches. */
 static inline TCase *add_case(Suite *suite, const char *name)

@@ -17,7 +17,9 @@ struct site {
     enum MHD_Result (*answer)(struct site *site,
                               struct MHD_Connection *connection,
                               const char *path);
-    void *closure; /* for the test */
+    void *closure;           /* for the test */
+    const char *key;         /* PEM; NULL: no TLS */
+    const char *certificate; /* likewise */
 };
 
 /* Starts SITE, whose answer is set, with OPTIONS for its shards (may be NULL). */

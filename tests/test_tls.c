@@ -1,0 +1,180 @@
+/*
+ * Streams over TLS, where nothing may be sent past MHD. curl is the client; where
+ * it or MHD's TLS is missing the test is skipped, and says so.
+ */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/runner.h"
+#include "support/site.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A key that guards nothing, and its certificate, good for a hundred years. */
+static const char key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwYdm4YRsxZ71kiJD\n"
+    "6O6pW5RfJLYhp3RtAf/Mf7KFZryhRANCAAQaDRqjtt1ptEffSH6j0Tue9CiSbpbT\n"
+    "0CmQ+IqzEfnwzS+D6MmcD0/7Ci3uAHi3xhn7VJ1VgghfaKqcyWb9m0UX\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char certificate[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBfjCCASWgAwIBAgIUEtG4YGFw8uvwcxgiZ9JYGA3J48wwCgYIKoZIzj0EAwIw\n"
+    "FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMDIzNDY0MloYDzIxMjYxMDI3\n"
+    "MjM0NjQyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO\n"
+    "PQMBBwNCAAQaDRqjtt1ptEffSH6j0Tue9CiSbpbT0CmQ+IqzEfnwzS+D6MmcD0/7\n"
+    "Ci3uAHi3xhn7VJ1VgghfaKqcyWb9m0UXo1MwUTAdBgNVHQ4EFgQUsiIaE5DG59X6\n"
+    "jIF4kesfmxI6TgowHwYDVR0jBBgwFoAUsiIaE5DG59X6jIF4kesfmxI6TgowDwYD\n"
+    "VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiADhtrQ6niPbNbgaLBD0hwY\n"
+    "PKNAZ/kFovabeqwy0n2Z8wIgAQeSJY77B6iV1Dgj1Wo2doKrhMSfDECrfclyW24+\n"
+    "X/g=\n"
+    "-----END CERTIFICATE-----\n";
+
+static struct crier_stream *stream;
+static struct signal_box opened, closed;
+static struct site site;
+static FILE *curl;
+
+static void on_closed(void *closure, struct crier_stream *ended,
+                      enum crier_reason reason)
+{
+    (void)closure;
+    (void)ended;
+    box_put(&closed, (int)reason);
+}
+
+static enum MHD_Result answer(struct site *of,
+                              struct MHD_Connection *connection,
+                              const char *path)
+{
+    const struct crier_stream_options options = {.on_closed = on_closed,
+                                                 .max_pending = 100000000,
+                                                 .keep_alive = CRIER_NEVER};
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    (void)path;
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    result = site_queue(connection, response);
+    box_put(&opened, 0);
+    return result;
+}
+
+static void setup(void)
+{
+    char command[128];
+
+    box_init(&opened);
+    box_init(&closed);
+    site = (struct site){
+        .answer = answer, .key = key, .certificate = certificate};
+    site_start(&site, NULL);
+    snprintf(command, sizeof command,
+             "curl -skN --max-time 60 https://127.0.0.1:%d/", site.port);
+    curl = popen(command, "r");
+    ck_assert_ptr_nonnull(curl);
+    box_wait(&opened, 1);
+}
+
+static void teardown(void)
+{
+    pclose(curl);
+    crier_stream_unref(stream);
+    site_stop(&site);
+    box_done(&opened);
+    box_done(&closed);
+}
+
+static void send_text(const char *text)
+{
+    struct crier_frame *frame = frame_of(text);
+
+    ck_assert_int_eq(crier_stream_send(stream, frame), 0);
+    crier_frame_unref(frame);
+}
+
+/* Reads a frame of one line and fails unless its data is TEXT. */
+static void expect(const char *text)
+{
+    char line[256], wanted[256];
+
+    snprintf(wanted, sizeof wanted, "data: %s\n", text);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, curl));
+    ck_assert_str_eq(line, wanted);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, curl));
+    ck_assert_str_eq(line, "\n");
+}
+
+/* All of it goes through MHD, whose pieces the kernel would hold back for 200 ms
+ * if nothing were done. */
+START_TEST(frames_come_at_once)
+{
+    uint64_t begun, took, least = UINT64_MAX;
+    char text[32];
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "frame %d", i);
+        begun = crier_now();
+        send_text(text);
+        expect(text);
+        took = crier_now() - begun;
+        if (took < least)
+            least = took;
+    }
+    ck_assert_uint_lt(least, 150);
+}
+END_TEST
+
+START_TEST(large_frames_come_whole)
+{
+    const size_t length = 3000000;
+    char *text = malloc(length + 1), *got = malloc(length + 9);
+    size_t i, at = 0, part;
+
+    for (i = 0; i < length; i++)
+        text[i] = (char)('!' + (i * 31 + i / 251) % 90);
+    text[length] = '\0';
+    send_text(text);
+    crier_stream_close(stream);
+    while ((part = fread(got + at, 1, length + 9 - at, curl)) > 0)
+        at += part;
+    ck_assert_uint_eq(at, length + strlen("data: \n\n"));
+    ck_assert_mem_eq(got + 6, text, length);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_APP);
+    free(text);
+    free(got);
+}
+END_TEST
+
+START_TEST(drain_says_goodbye)
+{
+    char line[64];
+    unsigned retry;
+
+    ck_assert_uint_eq(crier_shards_drain(site.shards, 5, 9, PATIENCE), 0);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, curl));
+    ck_assert_int_eq(sscanf(line, "retry: %u", &retry), 1);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("tls");
+    TCase *c = add_case(s, "tls");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, frames_come_at_once);
+    tcase_add_test(c, large_frames_come_whole);
+    tcase_add_test(c, drain_says_goodbye);
+    return s;
+}
+
+RUN_SUITE_IF(suite,
+             MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES &&
+                 system("curl --version >/dev/null 2>&1") == 0,
+             "no curl, or a libmicrohttpd without TLS")
