@@ -289,11 +289,12 @@ struct crier_stream_options {
     /* The comment's text; default: empty. Borrowed during the call. */
     const char *keep_alive_text;
 
-    /* How much may wait for a client that reads slowly; default 256 KiB. A
-     * frame is let in when less than this is waiting. Past that, crier_stream_send()
-     * refuses with CRIER_ERR_FULL, and a broadcast, which has nobody to
-     * refuse to, ends the stream with CRIER_REASON_SLOW. Beside this the
-     * kernel holds at most some 128 KiB for each client. */
+    /* How much may wait for a client that reads slowly; default 256 KiB. Each
+     * frame counts its bytes and 64 more, and is let in when less than this is
+     * waiting. Past that, crier_stream_send() refuses with CRIER_ERR_FULL, and
+     * a broadcast, which has nobody to refuse to, ends the stream with
+     * CRIER_REASON_SLOW (the frame that is being sent does not count there).
+     * Beside this the kernel holds some 128 KiB at most for each client. */
     size_t max_pending;
 
     /* Called once as soon as the stream's headers are out (not at all when they

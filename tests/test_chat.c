@@ -211,6 +211,35 @@ START_TEST(an_added_user_stays)
 }
 END_TEST
 
+/* A thousand long names are more than what may wait for one client; a newcomer
+ * gets the whole list nevertheless. */
+START_TEST(a_long_list_reaches_a_newcomer)
+{
+    struct client ada, poster;
+    char target[1024], name[65 * 12];
+    char *frame;
+    int i, at;
+
+    client_connect(&poster, crierd.port);
+    for (i = 0; i < 1000; i++) {
+        for (at = 0; at < 60; at++)
+            memcpy(name + at * 12, "%F0%9F%98%80", 12);
+        snprintf(target, sizeof target, "/users/%04d%.*s", i, at * 12, name);
+        ck_assert_int_eq(client_request(&poster, "POST", target, "", ""), 201);
+        free(client_body(&poster));
+    }
+    ck_assert_int_eq(client_request(&poster, "POST", "/users/more", "", ""),
+                     507);
+    client_close(&poster);
+    join(&ada, "ada");
+    frame = client_frame(&ada);
+    ck_assert_uint_gt(strlen(frame), 240000);
+    free(frame);
+    expect(&ada, "join", "{\"user\":\"ada\"}");
+    client_close(&ada);
+}
+END_TEST
+
 static const struct {
     const char *target, *body;
     int status;
@@ -229,6 +258,8 @@ static const struct {
     {"/chat/nobody", "{\"user\":\"a\",\"text\":\"x\"}", 404, "nobody"},
     {"/chat/%07", "{\"user\":\"a\",\"text\":\"x\"}", 400, "in the path"},
     {"/users/%FF", "", 400, "in the path"},
+    {"/chat", "{\"a\":\"\\\xc3\xa9\"}", 400, "not JSON"}, /* jansson quotes
+                                                            half a character */
 };
 
 START_TEST(mistakes_are_named)
@@ -269,6 +300,7 @@ static Suite *suite(void)
     tcase_add_test(c, users_are_listed_added_and_removed);
     tcase_add_test(c, who_is_removed_is_told_and_ended);
     tcase_add_test(c, an_added_user_stays);
+    tcase_add_test(c, a_long_list_reaches_a_newcomer);
     tcase_add_loop_test(c, mistakes_are_named, 0,
                         (int)(sizeof mistakes / sizeof mistakes[0]));
     tcase_add_test(c, a_name_is_needed_to_join);

@@ -30,7 +30,7 @@ START_TEST(defaults)
     ck_assert_str_eq(conf.listen, "127.0.0.1:8080");
     ck_assert_uint_eq(conf.ping, 10000);
     ck_assert_uint_eq(conf.keep_alive, 15000);
-    ck_assert_uint_eq(conf.threads, 0);
+    ck_assert_uint_ge(conf.threads, 1);
     ck_assert_uint_eq(conf.max_clients, 0);
     ck_assert_int_eq(conf.log_level, LOG_INFO);
     ck_assert(conf.get_publish);

@@ -59,6 +59,7 @@ static const struct {
     {"PATCH", "/index.html", 405, "PATCH", "GET, HEAD, OPTIONS"},
     {"POST", "/nothing", 405, "POST", "GET, HEAD, OPTIONS"},
     {"BREW", "/healthz", 405, "BREW", "GET, HEAD, OPTIONS"},
+    {"M\xc3\xa9\xc3", "/healthz", 405, "M???", "GET, HEAD, OPTIONS"},
     {"GET", "/%", 400, "hexadecimal", ""},
     {"GET", "/a%00b", 400, "NUL", ""},
     {"GET", "nothing", 400, "start with '/'", ""},
@@ -275,6 +276,48 @@ START_TEST(large_headers_are_431)
 }
 END_TEST
 
+/* ---- where a request ends --------------------------------------------- */
+
+static const struct {
+    const char *head;
+    int status;
+} framings[] = {
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n", 200},
+    {"POST /events HTTP/1.0\r\nContent-Length: 1\r\n", 200},
+    {"POST /events HTTP/1.1\r\nContent-Length: 1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nHost: y\r\n"
+     "Content-Length: 1\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+     "Content-Length: 2\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+     "Transfer-Encoding: chunked\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+     "Transfer-Encoding: chunked\r\n",
+     400},
+    {"POST /events HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\n", 400},
+};
+
+START_TEST(a_request_ends_in_one_place)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "%s\r\nx", framings[_i].head);
+    ck_assert_int_eq(client_head(&client), framings[_i].status);
+    free(client_body(&client));
+    if (framings[_i].status == 400) /* what follows is not looked at */
+        ck_assert_ptr_null(client_frame(&client));
+    client_close(&client);
+}
+END_TEST
+
 /* ---- other origins ---------------------------------------------------- */
 
 static const struct {
@@ -356,6 +399,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_body_has_a_limit, 0, 2);
     tcase_add_test(c, a_huge_body_is_refused_before_it_is_sent);
     tcase_add_test(c, large_headers_are_431);
+    tcase_add_loop_test(c, a_request_ends_in_one_place, 0, COUNT(framings));
     tcase_add_loop_test(c, other_origins_change_nothing, 0, COUNT(origins));
     tcase_add_test(c, every_answer_is_guarded);
     return s;

@@ -6,10 +6,12 @@
 #include "support/crierd.h"
 #include "support/runner.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct crierd crierd;
@@ -221,6 +223,102 @@ START_TEST(the_file_limit_is_told)
 }
 END_TEST
 
+static void limit_files(rlim_t files)
+{
+    const struct rlimit limit = {files, files};
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* With few files there are few clients, and one too many is told so. */
+START_TEST(few_files_are_enough)
+{
+    struct client clients[13], more;
+    int i;
+
+    limit_files(60);
+    crierd_start(&crierd, "--threads 2");
+    ck_assert(crierd_logged(&crierd, "open-file limit 60: at most 17 clients"));
+    crierd_stop(&crierd);
+    crierd_start(&crierd, "--threads 2 --max-clients 13");
+    for (i = 0; i < 13; i++) {
+        follow(&clients[i], "/events");
+        client_expect(&clients[i], "data: connected");
+    }
+    client_connect(&more, crierd.port);
+    ck_assert_int_eq(client_request(&more, "GET", "/events", "", NULL), 503);
+    client_close(&more);
+    for (i = 0; i < 13; i++)
+        client_close(&clients[i]);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(too_few_files_are_refused)
+{
+    limit_files(50);
+    crierd_spawn(&crierd, "--listen 127.0.0.1:0 --threads 2");
+    crierd_wait_log(&crierd, "the open-file limit of 50 is too low: 2 threads "
+                             "need 56");
+    ck_assert_int_eq(crierd_wait(&crierd), 1);
+}
+END_TEST
+
+/* The number of descriptors crierd has open. */
+static int open_files(void)
+{
+    char path[64];
+    int count = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)crierd.pid);
+    dir = opendir(path);
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* An idle connection must not keep MHD from closing those of streams that have
+ * ended, whoever ended them: see transport.c, finish. */
+START_TEST(ended_streams_give_their_sockets_back)
+{
+    struct client idle, clients[20];
+    uint64_t begun;
+    int before, i;
+
+    crierd_start(&crierd, "--threads 1");
+    client_connect(&idle, crierd.port);
+    ck_assert_int_eq(client_request(&idle, "GET", "/healthz", "", NULL), 200);
+    free(client_body(&idle));
+    before = open_files();
+    for (i = 0; i < 20; i++) {
+        follow(&clients[i], "/chat?user=ada");
+        free(client_frame(&clients[i]));
+    }
+    ck_assert_int_ge(open_files(), before + 20);
+    if (_i == 0)
+        ck_assert_int_eq(client_request(&idle, "DELETE", "/users/ada", "",
+                                        NULL),
+                         204);
+    for (i = 0; i < 20; i++) {
+        if (_i == 0)
+            client_expect_end(&clients[i]);
+        client_close(&clients[i]);
+    }
+    begun = crier_now();
+    while (open_files() > before && crier_now() - begun < PATIENCE / 2) {
+        ck_assert_int_eq(client_request(&idle, "GET", "/healthz", "", NULL),
+                         200);
+        free(client_body(&idle));
+    }
+    ck_assert_int_le(open_files(), before);
+    client_close(&idle);
+    crierd_stop(&crierd);
+}
+END_TEST
+
 /* ---- log and signals -------------------------------------------------- */
 
 START_TEST(a_request_is_one_line)
@@ -232,6 +330,8 @@ START_TEST(a_request_is_one_line)
     crierd_wait_log(&crierd, "info    GET /healthz 200 ");
     fetch(crierd.port, "POST", "/nope%0Aforged", "", "", NULL);
     crierd_wait_log(&crierd, "info    POST /nope%0Aforged 405 ");
+    fetch(crierd.port, "GET", "/\xc2\x9b[31m\\", "", NULL, NULL);
+    crierd_wait_log(&crierd, "info    GET /\\xc2\\x9b[31m\\\\ 404 ");
     follow(&client, "/ticks");
     crierd_wait_log(&crierd, "info    GET /ticks 200 ");
     client_close(&client);
@@ -285,6 +385,9 @@ static Suite *suite(void)
     tcase_add_test(c, nobody_holds_the_end_up);
     tcase_add_test(c, a_client_too_many_is_told_so);
     tcase_add_test(c, the_file_limit_is_told);
+    tcase_add_test(c, few_files_are_enough);
+    tcase_add_test(c, too_few_files_are_refused);
+    tcase_add_loop_test(c, ended_streams_give_their_sockets_back, 0, 2);
     tcase_add_test(c, a_request_is_one_line);
     tcase_add_test(c, quiet_when_told_so);
     tcase_add_test(c, sigpipe_does_not_kill);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define THREADS_MAX 64
 #define CLIENTS_MAX 10000000
@@ -180,6 +181,15 @@ static enum conf_result set(struct conf *conf, int code)
     }
 }
 
+static unsigned default_threads(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (online < 1)
+        return 1;
+    return online < THREADS_MAX ? (unsigned)online : THREADS_MAX;
+}
+
 enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
 {
     enum conf_result result = CONF_RUN;
@@ -189,6 +199,7 @@ enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
         .listen = "127.0.0.1:8080",
         .www = PKGDATADIR "/www",
         .data = PKGDATADIR "/data",
+        .threads = default_threads(),
         .ping = 10000,
         .keep_alive = 15000,
         .log_level = LOG_INFO,

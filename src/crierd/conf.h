@@ -13,7 +13,7 @@ struct conf {
     const char *listen; /* HOST:PORT */
     const char *www;
     const char *data;
-    unsigned threads;    /* 0: one per CPU */
+    unsigned threads;
     uint32_t ping;       /* ms */
     uint32_t keep_alive; /* ms */
     size_t max_clients;  /* 0: what the open-file limit allows */

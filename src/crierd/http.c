@@ -15,6 +15,7 @@
 
 #include "http.h"
 
+#include "framing.h"
 #include "log.h"
 #include "reply.h"
 #include "route.h"
@@ -22,7 +23,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BODY_MAX ((size_t)64 * 1024)
 #define READ_MAX ((size_t)1024 * 1024)
@@ -84,31 +84,20 @@ static void completed(void *closure, struct MHD_Connection *connection,
 
 /* ---- the body --------------------------------------------------------- */
 
-/* Whether the request announces a body that would not even be read to be thrown
- * away. */
-static bool announces_too_much(struct MHD_Connection *connection)
+/* Whether the request announces a body of more than MAX bytes. */
+static bool announces_more(struct MHD_Connection *connection, size_t max)
 {
     const char *header = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length;
 
-    return header != NULL &&
-           !number_text(header, 0, READ_MAX, &length);
+    return header != NULL && !number_text(header, 0, max, &length);
 }
 
 static bool expects_continue(struct MHD_Connection *connection)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                        MHD_HTTP_HEADER_EXPECT) != NULL;
-}
-
-static bool over_limit(struct MHD_Connection *connection)
-{
-    const char *header = MHD_lookup_connection_value(
-        connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    uint64_t length;
-
-    return header != NULL && !number_text(header, 0, BODY_MAX, &length);
 }
 
 static enum MHD_Result take(struct exchange *exchange, const char *data,
@@ -155,6 +144,21 @@ static enum MHD_Result dispatch(struct request *request)
     return result;
 }
 
+/* The headers are in: what can be refused now is. An answer given here closes
+ * the connection after it. */
+static enum MHD_Result begin(struct request *request, const char *version)
+{
+    struct MHD_Connection *connection = request->connection;
+    const char *wrong = framing_wrong(connection, version);
+
+    if (wrong != NULL)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+    if (announces_more(connection, READ_MAX) ||
+        (announces_more(connection, BODY_MAX) && expects_continue(connection)))
+        return too_large(request);
+    return MHD_YES;
+}
+
 static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
                               const char *url, const char *method,
                               const char *version, const char *data,
@@ -169,7 +173,6 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     size_t part = *length;
 
     (void)url;
-    (void)version;
     if (exchange == NULL || exchange->target == NULL)
         return MHD_NO;
     request.head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
@@ -177,10 +180,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     request.received = exchange->started;
     if (!exchange->begun) {
         exchange->begun = true;
-        if (announces_too_much(connection) ||
-            (over_limit(connection) && expects_continue(connection)))
-            return too_large(&request);
-        return MHD_YES;
+        return begin(&request, version);
     }
     if (part != 0) {
         *length = 0;
@@ -213,8 +213,6 @@ struct MHD_Daemon *http_start(struct server *server, int socket,
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 
-    if (threads == 0)
-        threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     pool[0].value = threads;
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |

@@ -1,8 +1,9 @@
 /*
  * The log: one line per happening on standard error, where systemd, a container
  * or a terminal picks it up. A line goes out in one write(), so lines of several
- * threads do not mix. What comes from outside cannot forge a line: a control
- * character is written as \xNN.
+ * threads do not mix. What comes from outside can neither forge a line nor speak
+ * to a terminal: every byte but printable ASCII is written as \xNN, and a
+ * backslash as two.
  */
 #include <config.h>
 
@@ -41,7 +42,9 @@ static size_t copy_visible(char *line, size_t room, const char *text)
     unsigned char c;
 
     for (; (c = (unsigned char)*text) != '\0' && at + 4 <= room; text++) {
-        if (c >= 0x20 && c != 0x7f) {
+        if (c == '\\')
+            line[at++] = '\\';
+        if (c >= 0x20 && c < 0x7f) {
             line[at++] = (char)c;
             continue;
         }

@@ -11,8 +11,8 @@ void log_set_level(enum log_level level);
 /* The level called NAME ("error", "warning", "info", "debug"), or -1. */
 int log_level_by_name(const char *name);
 
-/* Writes one line to standard error: the time, the level and the text, whose
- * control characters are made visible. Longer than 1 KiB it is cut. Any thread;
+/* Writes one line to standard error: the time, the level and the text, in which
+ * all but printable ASCII is made visible. Longer than 1 KiB it is cut. Any thread;
  * lines do not mix. */
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

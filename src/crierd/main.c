@@ -26,8 +26,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Descriptors that are neither streams nor requests, with some to spare. */
-#define SPARE_FILES 64
+/* Descriptors that are neither streams nor requests: four for each of the
+ * threads, and the pages, with some to spare. */
+#define FILES_PER_THREAD 4
+#define SPARE_FILES 32
+
+/* With fewer connections than this there is no point in starting. */
+#define FEWEST_CONNECTIONS 16
 
 /* What clients are told to wait before they come back, drawn from this range so
  * that they do not come all at once. */
@@ -54,21 +59,33 @@ static size_t raise_file_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
-/* Splits the open files between streams and everything else, so that a client
- * too many can still be told so. */
-static size_t choose_max_clients(const struct conf *conf, size_t files)
+/* How many connections the open files allow; -1 and a line in the log when that
+ * is too few. */
+static long count_connections(const struct conf *conf, size_t files)
 {
-    size_t usable = files > 2 * SPARE_FILES ? files - SPARE_FILES : SPARE_FILES;
-    size_t most = usable - usable / 10;
+    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads;
 
-    if (conf->max_clients == 0 || conf->max_clients > most) {
-        if (conf->max_clients != 0)
-            log_line(LOG_WARNING,
-                     "the open-file limit of %zu allows %zu clients, not %zu",
-                     files, most, conf->max_clients);
-        return most;
-    }
-    return conf->max_clients;
+    if (files >= kept + FEWEST_CONNECTIONS)
+        return (long)(files - kept);
+    log_line(LOG_ERROR,
+             "the open-file limit of %zu is too low: %u threads need %zu",
+             files, conf->threads, kept + FEWEST_CONNECTIONS);
+    return -1;
+}
+
+/* How many of the CONNECTIONS may be streams. The rest is for requests, so that
+ * a client too many can still be told so. */
+static size_t choose_max_clients(const struct conf *conf, size_t connections)
+{
+    size_t most = connections - connections / 10 - 1;
+
+    if (conf->max_clients > most)
+        log_line(LOG_WARNING,
+                 "the open-file limit allows %zu clients, not %zu", most,
+                 conf->max_clients);
+    return conf->max_clients != 0 && conf->max_clients < most
+               ? conf->max_clients
+               : most;
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -148,37 +165,47 @@ static int serve(struct server *server, int socket, unsigned connections,
     return EXIT_SUCCESS;
 }
 
+static int run_shards(struct server *server, int socket, long connections,
+                      const sigset_t *signals)
+{
+    const struct crier_shards_options options = {
+        .threads = server->conf->threads,
+        .max_streams = server->max_clients,
+    };
+    int error = crier_shards_new(&options, &server->shards);
+    int status = EXIT_FAILURE;
+
+    if (error != 0) {
+        log_line(LOG_ERROR, "cannot start threads: %s",
+                 crier_error_text(error));
+        return EXIT_FAILURE;
+    }
+    if (open_rooms(server))
+        status = serve(server, socket, (unsigned)connections, signals);
+    crier_shards_free(server->shards);
+    close_rooms(server);
+    return status;
+}
+
 static int run(const struct conf *conf, const sigset_t *signals)
 {
     struct server server = {.conf = conf, .started = crier_now(), .www = -1};
     size_t files = raise_file_limit();
-    const struct crier_shards_options options = {
-        .threads = conf->threads,
-        .max_streams = choose_max_clients(conf, files),
-    };
-    int status = EXIT_FAILURE, socket, error;
+    long connections = count_connections(conf, files);
+    int status, socket;
     const char *why;
 
-    server.max_clients = options.max_streams;
+    if (connections < 0)
+        return EXIT_FAILURE;
+    server.max_clients = choose_max_clients(conf, (size_t)connections);
+    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", files,
+             server.max_clients);
     socket = listener_open(conf->listen, &why);
     if (socket < 0) {
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    error = crier_shards_new(&options, &server.shards);
-    if (error != 0) {
-        log_line(LOG_ERROR, "cannot start threads: %s",
-                 crier_error_text(error));
-        goto close_socket;
-    }
-    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", files,
-             options.max_streams);
-    if (open_rooms(&server))
-        status = serve(&server, socket, (unsigned)(files - SPARE_FILES),
-                       signals);
-    crier_shards_free(server.shards);
-    close_rooms(&server);
-close_socket:
+    status = run_shards(&server, socket, connections, signals);
     close(socket);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "reply.h"
 
 #include "log.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -151,6 +152,7 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
+    text_make_valid(detail);
     response = make_problem(status, detail);
     if (response != NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
@@ -169,6 +171,7 @@ enum MHD_Result reply_allow(struct request *request, const char *allow)
     snprintf(detail, sizeof detail,
              "this resource does not know the method %.20s; it knows %s",
              request->method, allow);
+    text_make_valid(detail);
     response = asked ? MHD_create_response_from_buffer(
                            0, NULL, MHD_RESPMEM_PERSISTENT)
                      : make_problem(status, detail);

@@ -39,6 +39,15 @@ bool text_valid(const char *text, size_t length, size_t min, size_t max)
     return characters >= min && characters <= max && is_utf8(text, length);
 }
 
+void text_make_valid(char *text)
+{
+    if (is_utf8(text, strlen(text)))
+        return;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            *text = '?';
+}
+
 void time_text(char text[TIME_TEXT_SIZE])
 {
     struct timespec now;

@@ -12,6 +12,10 @@
  * (U+0000 to U+001F, U+007F to U+009F). */
 bool text_valid(const char *text, size_t length, size_t min, size_t max);
 
+/* Makes TEXT valid UTF-8: when it is not (it quotes something broken, or was cut
+ * inside a character), every byte beyond ASCII becomes a question mark. */
+void text_make_valid(char *text);
+
 /* Writes the time now as RFC 3339 in UTC with milliseconds. */
 void time_text(char text[TIME_TEXT_SIZE]);
 

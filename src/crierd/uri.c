@@ -102,20 +102,22 @@ static const char *parse_query(struct uri *uri, char *query)
     return wrong;
 }
 
-/* The origin-form inside TARGET, NULL when it has another form. */
-static char *origin_form(char *target)
+/* The path and query inside TARGET, behind the slash that a path begins with;
+ * NULL when it has neither of the two forms. A URI without a path means "/". */
+static char *after_slash(char *target)
 {
-    size_t scheme = 0;
+    char *rest;
 
     if (*target == '/')
-        return target;
+        return target + 1;
     if (strncasecmp(target, "http://", 7) == 0)
-        scheme = 7;
+        rest = target + 7;
     else if (strncasecmp(target, "https://", 8) == 0)
-        scheme = 8;
-    if (scheme == 0)
+        rest = target + 8;
+    else
         return NULL;
-    return strchr(target + scheme, '/');
+    rest += strcspn(rest, "/?");
+    return *rest == '/' ? rest + 1 : rest;
 }
 
 const char *uri_parse(struct uri *uri, const char *target)
@@ -127,7 +129,7 @@ const char *uri_parse(struct uri *uri, const char *target)
     uri->memory = strdup(target);
     if (uri->memory == NULL)
         return "out of memory";
-    path = origin_form(uri->memory);
+    path = after_slash(uri->memory);
     if (path == NULL) {
         uri_done(uri);
         return "the request target must start with '/'";
@@ -135,7 +137,7 @@ const char *uri_parse(struct uri *uri, const char *target)
     query = strchr(path, '?');
     if (query != NULL)
         *query++ = '\0';
-    wrong = parse_path(uri, path + 1);
+    wrong = parse_path(uri, path);
     if (wrong == NULL)
         wrong = parse_query(uri, query);
     if (wrong != NULL)

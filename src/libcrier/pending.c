@@ -57,6 +57,13 @@ int crier__pending_push(struct crier__pending *pending,
     return 0;
 }
 
+size_t crier__pending_behind(const struct crier__pending *pending)
+{
+    if (pending->count == 0)
+        return 0;
+    return pending->cost - crier__frame_cost(*slot(pending, 0));
+}
+
 int crier__pending_vectors(const struct crier__pending *pending,
                            struct iovec *vectors, int max)
 {

@@ -24,6 +24,9 @@ struct crier__pending {
 int crier__pending_push(struct crier__pending *pending,
                         struct crier_frame *frame);
 
+/* The cost of all frames but the first, which is being sent. */
+size_t crier__pending_behind(const struct crier__pending *pending);
+
 /* Points up to MAX vectors at the bytes to send next. Returns how many. */
 int crier__pending_vectors(const struct crier__pending *pending,
                            struct iovec *vectors, int max);

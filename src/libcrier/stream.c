@@ -83,7 +83,7 @@ static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
     (void)position;
     announce(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        crier__transport_cut(&stream->transport, false);
     return crier__transport_read(&stream->transport, to, max);
 }
 

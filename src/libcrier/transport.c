@@ -102,8 +102,6 @@ int crier__transport_init(struct crier__transport *transport,
                                 MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
-    /* Of the headers we do not know whether they were pushed. */
-    transport->held_back = true;
     set_option(transport->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
     set_option(transport->fd, IPPROTO_TCP, TCP_NODELAY, 1);
     return -pthread_mutex_init(&transport->lock, NULL);
@@ -163,7 +161,6 @@ static int transmit(struct crier__transport *transport)
                            errno == ENOBUFS || errno == ENOMEM
                        ? 0
                        : -errno;
-        transport->held_back = false;
         drop(transport, (size_t)sent);
         if ((size_t)sent < wanted)
             break;
@@ -171,16 +168,17 @@ static int transmit(struct crier__transport *transport)
     return 0;
 }
 
-/* MHD marks what goes by the reader as "more follows", and the kernel would
- * hold the last part of it back for up to 200 ms. Setting TCP_NODELAY sends
- * it on its way, also on a corked socket (tcp(7)). */
-static void park(struct crier__transport *transport)
+/* The reader's last answer, END. MHD closes the connection then, but with epoll
+ * it gets round to freeing it only when it walks its list of time-outs, and that
+ * walk stops at the first connection that is not due: one idle browser would
+ * keep the sockets of all streams that ended, for as long as the time-out is.
+ * Connections with a time-out of their own are on a list that is always walked
+ * to its end. */
+static ssize_t finish(struct crier__transport *transport, ssize_t end)
 {
-    if (transport->held_back)
-        set_option(transport->fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    transport->held_back = false;
-    transport->parked = true;
-    MHD_suspend_connection(transport->connection);
+    MHD_set_connection_option(transport->connection,
+                              MHD_CONNECTION_OPTION_TIMEOUT, 1u);
+    return end;
 }
 
 static ssize_t read_locked(struct crier__transport *transport, char *to,
@@ -193,16 +191,16 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
         clear(transport);
     }
     if (transport->cut)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return finish(transport, MHD_CONTENT_READER_END_WITH_ERROR);
     if (transport->pending.count != 0) {
         count = crier__pending_copy(&transport->pending, to, max);
         drop(transport, count);
-        transport->held_back = true;
         return (ssize_t)count;
     }
     if (transport->ending)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    park(transport);
+        return finish(transport, MHD_CONTENT_READER_END_OF_STREAM);
+    transport->parked = true;
+    MHD_suspend_connection(transport->connection);
     return 0;
 }
 
@@ -229,10 +227,12 @@ int crier__transport_push(struct crier__transport *transport,
     if (transport->cut || transport->fd < 0)
         goto unlock;
     /* A dead connection shows itself again at the flush. */
-    if (pending->cost >= limit && transport->parked && !transport->tls)
+    if (crier__pending_behind(pending) >= limit && transport->parked &&
+        !transport->tls)
         (void)transmit(transport);
-    error = pending->cost >= limit ? CRIER_ERR_FULL
-                                   : crier__pending_push(pending, frame);
+    error = crier__pending_behind(pending) >= limit
+                ? CRIER_ERR_FULL
+                : crier__pending_push(pending, frame);
 unlock:
     pthread_mutex_unlock(&transport->lock);
     return error;

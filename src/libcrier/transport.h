@@ -23,7 +23,6 @@ struct crier__transport {
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
     bool cut;             /* nothing is sent any more */
-    bool held_back;       /* MHD told the kernel that more will follow */
     uint64_t last_sent;   /* crier_now() */
     struct crier__pending pending;
 };
@@ -37,8 +36,8 @@ int crier__transport_init(struct crier__transport *transport,
 void crier__transport_done(struct crier__transport *transport);
 
 /* Appends FRAME, whose cost must be in waiting already, for the next flush. When
- * frames of LIMIT or more are pending still after sending what can be sent,
- * CRIER_ERR_FULL; -ENOMEM. */
+ * frames of LIMIT or more are pending behind the first one, after sending what
+ * can be sent, CRIER_ERR_FULL; -ENOMEM. */
 int crier__transport_push(struct crier__transport *transport,
                           struct crier_frame *frame, size_t limit);
 

@@ -1,0 +1,59 @@
+/*
+ * Where a request ends must mean the same to every server it passes, or one
+ * request can be smuggled inside another. libmicrohttpd takes the first of two
+ * lengths and a length beside chunks; so what RFC 9112 tells a server to refuse
+ * is refused here, before the body is looked at, and the connection is closed.
+ */
+#include <config.h>
+
+#include "framing.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct fields {
+    unsigned hosts, lengths, encodings;
+    int odd_encoding, odd_name;
+};
+
+static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
+                            const char *name, const char *value)
+{
+    struct fields *fields = closure;
+
+    (void)kind;
+    if (strpbrk(name, " \t") != NULL)
+        fields->odd_name = 1;
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0)
+        fields->hosts++;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
+        fields->lengths++;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        fields->encodings++;
+        if (value == NULL || strcasecmp(value, "chunked") != 0)
+            fields->odd_encoding = 1;
+    }
+    return MHD_YES;
+}
+
+const char *framing_wrong(struct MHD_Connection *connection,
+                          const char *version)
+{
+    int old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    struct fields fields = {0};
+
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &fields);
+    if (fields.odd_name)
+        return "a header field's name holds a space";
+    if (fields.hosts > 1 || (fields.hosts == 0 && !old))
+        return "the request must have one Host";
+    if (fields.lengths > 1)
+        return "the request has more than one Content-Length";
+    if (fields.encodings > 1 || fields.odd_encoding)
+        return "the only Transfer-Encoding known here is chunked";
+    if (fields.encodings != 0 && fields.lengths != 0)
+        return "the request has both Content-Length and Transfer-Encoding";
+    if (fields.encodings != 0 && old)
+        return "HTTP/1.0 has no Transfer-Encoding";
+    return NULL;
+}
