@@ -138,9 +138,7 @@ void crier__stream_offer(struct crier_stream *stream,
         return;
     atomic_fetch_add_explicit(&stream->transport.waiting,
                               crier__frame_cost(frame), memory_order_relaxed);
-    /* What comes before the headers are out has had no chance to go. */
-    crier__stream_append(stream, frame,
-                         stream->begun ? stream->max_pending : SIZE_MAX);
+    crier__stream_append(stream, frame, stream->max_pending);
 }
 
 /* Takes no more frames in, ends after those that are in. */
