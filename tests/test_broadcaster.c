@@ -429,8 +429,9 @@ START_TEST(streams_of_other_shards_are_refused)
 }
 END_TEST
 
-/* Two publishers: every client hears the same order. */
-#define EACH 300
+/* Some publishers at once: every client hears the same order. */
+#define PUBLISHERS 3
+#define EACH 3000
 
 static pthread_barrier_t together;
 
@@ -447,30 +448,32 @@ static void *numbered_publisher(void *which)
 START_TEST(all_hear_the_same_order)
 {
     struct client clients[6];
-    pthread_t threads[2];
-    char *frames[2 * EACH], *frame;
+    pthread_t threads[PUBLISHERS];
+    char **frames = calloc(PUBLISHERS * EACH, sizeof *frames), *frame;
     int i, n;
 
     start(CRIER_NEVER);
     hello = NULL;
+    options.max_pending = 100000000;
     for (i = 0; i < 6; i++)
         join(&clients[i], "/");
     box_wait(&joined, 6);
-    pthread_barrier_init(&together, NULL, 2);
-    for (i = 0; i < 2; i++)
+    pthread_barrier_init(&together, NULL, PUBLISHERS);
+    for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&threads[i], NULL, numbered_publisher,
                        (void *)(intptr_t)i);
-    for (n = 0; n < 2 * EACH; n++)
+    for (n = 0; n < PUBLISHERS * EACH; n++)
         frames[n] = client_frame(&clients[0]);
     for (i = 1; i < 6; i++)
-        for (n = 0; n < 2 * EACH; n++) {
+        for (n = 0; n < PUBLISHERS * EACH; n++) {
             frame = client_frame(&clients[i]);
             ck_assert_str_eq(frame, frames[n]);
             free(frame);
         }
-    for (n = 0; n < 2 * EACH; n++)
+    for (n = 0; n < PUBLISHERS * EACH; n++)
         free(frames[n]);
-    for (i = 0; i < 2; i++)
+    free(frames);
+    for (i = 0; i < PUBLISHERS; i++)
         pthread_join(threads[i], NULL);
     pthread_barrier_destroy(&together);
     for (i = 0; i < 6; i++)

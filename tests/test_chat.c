@@ -23,7 +23,7 @@ static void teardown(void)
 
 static void join(struct client *client, const char *name)
 {
-    char target[256];
+    char target[1024];
 
     snprintf(target, sizeof target, "/chat?user=%s", name);
     client_connect(client, crierd.port);
@@ -211,32 +211,48 @@ START_TEST(an_added_user_stays)
 }
 END_TEST
 
+/* The NUMBER-th name of 64 characters of four bytes each, percent-encoded. */
+static void long_name(char *name, int number)
+{
+    int i;
+
+    for (i = 0; i < 64; i++)
+        name += snprintf(name, 13, "%%F0%%9F%%98%%%02X",
+                        0x80 + (i == 0   ? number / 64
+                                : i == 1 ? number % 64
+                                         : 0));
+}
+
 /* A thousand long names are more than what may wait for one client; a newcomer
  * gets the whole list nevertheless. */
 START_TEST(a_long_list_reaches_a_newcomer)
 {
-    struct client ada, poster;
-    char target[1024], name[65 * 12];
-    char *frame;
-    int i, at;
+    struct client ada, poster, others[30];
+    char target[1024] = "/users/", name[800], *frame;
+    int i;
 
     client_connect(&poster, crierd.port);
     for (i = 0; i < 1000; i++) {
-        for (at = 0; at < 60; at++)
-            memcpy(name + at * 12, "%F0%9F%98%80", 12);
-        snprintf(target, sizeof target, "/users/%04d%.*s", i, at * 12, name);
+        long_name(target + 7, i);
         ck_assert_int_eq(client_request(&poster, "POST", target, "", ""), 201);
         free(client_body(&poster));
     }
     ck_assert_int_eq(client_request(&poster, "POST", "/users/more", "", ""),
                      507);
     client_close(&poster);
+    for (i = 0; i < 30; i++) {
+        long_name(name, 1000 + i);
+        join(&others[i], name);
+        free(client_until(&others[i], "event: join"));
+    }
     join(&ada, "ada");
     frame = client_frame(&ada);
-    ck_assert_uint_gt(strlen(frame), 240000);
+    ck_assert_uint_gt(strlen(frame), 256 * 1024);
     free(frame);
     expect(&ada, "join", "{\"user\":\"ada\"}");
     client_close(&ada);
+    for (i = 0; i < 30; i++)
+        client_close(&others[i]);
 }
 END_TEST
 
