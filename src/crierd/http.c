@@ -27,6 +27,9 @@
 #define BODY_MAX ((size_t)64 * 1024)
 #define READ_MAX ((size_t)1024 * 1024)
 
+/* MHD's name for 413 is another one before 0.9.74. */
+#define CONTENT_TOO_LARGE 413
+
 /* For everything libmicrohttpd keeps of one connection. It is most of what an
  * idle client costs, and about half of it is what the request's headers may
  * take: 3 KiB of them, cookies included, always fit; more than fits is answered
@@ -124,7 +127,7 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
 
 static enum MHD_Result too_large(struct request *request)
 {
-    return reply_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
+    return reply_problem(request, CONTENT_TOO_LARGE,
                          "the body is larger than %zu bytes", BODY_MAX);
 }
 
