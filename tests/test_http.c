@@ -330,6 +330,7 @@ static const struct {
     {"Origin: http://evil.example\r\n", 403},
     {"Origin: http://localhost:81\r\n", 403},
     {"Origin: null\r\n", 403},
+    {"Origin: ://localhost\r\n", 403},
     {"Sec-Fetch-Site: same-origin\r\n", 200},
     {"Sec-Fetch-Site: none\r\n", 200},
     {"Sec-Fetch-Site: same-site\r\n", 403},

@@ -39,10 +39,12 @@ bool request_is_foreign(const struct request *request)
     origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
     if (origin == NULL)
         return false;
-    host = strstr(origin, "://");
-    if (host == NULL)
+    if (strncmp(origin, "http://", 7) == 0)
+        origin += 7;
+    else if (strncmp(origin, "https://", 8) == 0)
+        origin += 8;
+    else
         return true;
-    origin = host + 3;
     host = request_header(request, MHD_HTTP_HEADER_HOST);
     return host == NULL || strcmp(origin, host) != 0;
 }
