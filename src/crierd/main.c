@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* Descriptors that are neither streams nor requests: four for each of the
@@ -154,8 +153,7 @@ static int serve(struct server *server, int socket, unsigned connections,
     number = wait_for_signal(signals);
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
-    MHD_quiesce_daemon(daemon);
-    shutdown(socket, SHUT_RDWR);
+    atomic_store(&server->stopping, true);
     cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
     if (cut != 0)
         log_line(LOG_WARNING, "%zu clients took no goodbye and were cut off",

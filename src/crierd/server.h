@@ -4,13 +4,16 @@
 #include "conf.h"
 #include "crier.h"
 
+#include <stdatomic.h>
+
 /* What every handler can reach; set up by main before the first request. */
 struct server {
     const struct conf *conf;
     struct crier_shards *shards;
     size_t max_clients;
-    uint64_t started; /* crier_now() */
-    int www;          /* the directory of the pages */
+    uint64_t started;     /* crier_now() */
+    atomic_bool stopping; /* no connection is let in any more */
+    int www;              /* the directory of the pages */
     struct crier_broadcaster *events;
     struct room *room;
     struct quotes *quotes;

@@ -2,8 +2,12 @@
  * The rules for what a late tab is told; they need no browser.
  */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { rules } from '../../www/js/keep.js';
+
+// www/ has no package.json that would make Node take its files for modules.
+const source = await readFile(new URL('../../www/js/keep.js', import.meta.url), 'base64');
+const { rules } = await import(`data:text/javascript;base64,${source}`);
 
 const event = (type, data, lastEventId = '') => ({ type, data: JSON.stringify(data), lastEventId });
 const keep = (rule, events) => events.reduce(rules[rule], []);
