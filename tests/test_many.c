@@ -52,16 +52,12 @@ static void *churn(void *unused)
     return NULL;
 }
 
-START_TEST(each_hears_everything)
+/* COUNT clients that follow /events and have been greeted. To be freed. */
+static struct client *connect_all(size_t count)
 {
-    struct client *clients, publisher;
-    size_t count = how_many(), i;
-    char text[128];
-    pthread_t thread;
-    int n;
+    struct client *clients = calloc(count, sizeof *clients);
+    size_t i;
 
-    crierd_start(&crierd, "");
-    clients = calloc(count, sizeof *clients);
     for (i = 0; i < count; i++) {
         client_connect(&clients[i], crierd.port);
         client_send(&clients[i],
@@ -71,6 +67,19 @@ START_TEST(each_hears_everything)
         ck_assert_int_eq(client_head(&clients[i]), 200);
         client_expect(&clients[i], "data: connected");
     }
+    return clients;
+}
+
+START_TEST(each_hears_everything)
+{
+    struct client *clients, publisher;
+    size_t count = how_many(), i;
+    char text[128];
+    pthread_t thread;
+    int n;
+
+    crierd_start(&crierd, "");
+    clients = connect_all(count);
     atomic_store(&churning, true);
     pthread_create(&thread, NULL, churn, NULL);
     client_connect(&publisher, crierd.port);
@@ -100,18 +109,10 @@ END_TEST
 START_TEST(each_is_told_goodbye)
 {
     size_t count = how_many() / 2, i;
-    struct client *clients = calloc(count, sizeof *clients);
+    struct client *clients;
 
     crierd_start(&crierd, "");
-    for (i = 0; i < count; i++) {
-        client_connect(&clients[i], crierd.port);
-        client_send(&clients[i],
-                    "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    }
-    for (i = 0; i < count; i++) {
-        ck_assert_int_eq(client_head(&clients[i]), 200);
-        client_expect(&clients[i], "data: connected");
-    }
+    clients = connect_all(count);
     crierd_stop(&crierd);
     for (i = 0; i < count; i++) {
         free(client_until(&clients[i], "retry: "));
