@@ -145,7 +145,8 @@ struct crier_frame;
 
 /* Encodes EVENT (borrowed, unchanged) into a new frame with one reference,
  * written to *FRAME. The fields come in the order comment, id, event, retry,
- * data, each "name: value" and LF, and an empty line ends the frame.
+ * data, each "name: value" (or "name:" when the value is empty) and LF, and an
+ * empty line ends the frame.
  * CRIER_ERR_EMPTY when no field is set; the first error of the setters. */
 CRIER_API int crier_event_encode(const struct crier_event *event,
                                  struct crier_frame **frame);
@@ -155,7 +156,8 @@ CRIER_API int crier_event_encode(const struct crier_event *event,
 CRIER_API int crier_frame_text(const char *type, const char *text,
                                struct crier_frame **frame);
 
-/* A new frame from a type (or NULL) and the JSON text of VALUE (borrowed). */
+/* A new frame from a type (or NULL) and the JSON text of VALUE (borrowed).
+ * Errors likewise. */
 CRIER_API int crier_frame_json(const char *type, const json_t *value,
                                struct crier_frame **frame);
 
@@ -165,8 +167,8 @@ CRIER_API struct crier_frame *crier_frame_ref(struct crier_frame *frame);
 /* Gives one reference back, the last one frees FRAME; NULL is allowed. */
 CRIER_API void crier_frame_unref(struct crier_frame *frame);
 
-/* The frame's bytes, borrowed for as long as the caller holds a reference;
- * their number goes to *LENGTH. */
+/* The frame's bytes, not NUL-terminated, borrowed for as long as the caller holds
+ * a reference; their number goes to *LENGTH. */
 CRIER_API const char *crier_frame_bytes(const struct crier_frame *frame,
                                         size_t *length);
 
@@ -298,9 +300,10 @@ struct crier_stream_options {
     size_t max_pending;
 
     /* Called once as soon as the stream's headers are out (not at all when they
-     * never are), and then whenever
-     * the time has come that crier_stream_wake() set. A source of events that
-     * is the stream's own (a counter, a feed) lives here. */
+     * never are, or the request was a HEAD), and then whenever the time has come
+     * that crier_stream_wake() set. A source of events that is the stream's own
+     * (a counter, a feed) lives here; when a send is refused with
+     * CRIER_ERR_FULL, it can wake itself again a little later. */
     void (*on_wake)(void *closure, struct crier_stream *stream);
 
     /* Called exactly once, when the stream is over for whatever reason;
@@ -308,7 +311,9 @@ struct crier_stream_options {
     void (*on_closed)(void *closure, struct crier_stream *stream,
                       enum crier_reason reason);
 
-    /* Passed to both. Borrowed until on_closed returns. */
+    /* Passed to both. Borrowed until on_closed returns; but when
+     * crier_stream_new() fails, on_closed is not called, and CLOSURE is the
+     * caller's again. */
     void *closure;
 };
 
@@ -319,7 +324,13 @@ struct crier_stream_options {
  * only, with the headers Content-Type: text/event-stream, Cache-Control:
  * no-cache and X-Accel-Buffering: no. The caller may add headers, then queues it
  * with MHD_queue_response() and gives it back with MHD_destroy_response(), both
- * before the handler returns. A response that is never queued ends the stream.
+ * before the handler returns. A response that is never queued ends the stream,
+ * and on_closed tells so from the shard's thread.
+ *
+ * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
+ * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.
+ * MHD_OPTION_CONNECTION_TIMEOUT counts only while the client takes too little.
+ * TLS works, at MHD's pace.
  *
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
  * (best with epoll, and as a thread pool when that is wanted) and

@@ -7,6 +7,7 @@
 #include "conf.h"
 
 #include "crier.h"
+#include "listener.h"
 #include "text.h"
 
 #include <getopt.h>
@@ -145,7 +146,10 @@ static enum conf_result set(struct conf *conf, int code)
     switch (code) {
     case OPT_LISTEN:
         conf->listen = optarg;
-        return CONF_RUN;
+        return listener_valid(optarg)
+                   ? CONF_RUN
+                   : bad("--listen", optarg,
+                         "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0");
     case OPT_WWW:
         conf->www = optarg;
         return CONF_RUN;

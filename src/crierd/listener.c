@@ -7,6 +7,8 @@
 
 #include "listener.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -14,30 +16,42 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Splits WHERE into HOST and PORT, each of SIZE bytes. */
-static int split(const char *where, char *host, char *port, size_t size)
+#define HOST_SIZE 256
+#define PORT_SIZE 8
+
+/* Splits WHERE into HOST and PORT. */
+static bool split(const char *where, char host[HOST_SIZE],
+                  char port[PORT_SIZE])
 {
     const char *colon = strrchr(where, ':');
+    uint64_t number;
     size_t length;
 
-    if (colon == NULL || colon == where || strlen(colon + 1) >= size ||
-        colon[1] == '\0')
-        return -1;
+    if (colon == NULL || strlen(colon + 1) >= PORT_SIZE ||
+        !number_text(colon + 1, 0, 65535, &number))
+        return false;
     length = (size_t)(colon - where);
     if (where[0] == '[') {
         if (length < 3 || where[length - 1] != ']')
-            return -1;
+            return false;
         where++;
         length -= 2;
     } else if (memchr(where, ':', length) != NULL) {
-        return -1; /* a bare IPv6 address: where does the port begin? */
+        return false; /* a bare IPv6 address: where does the port begin? */
     }
-    if (length >= size)
-        return -1;
+    if (length == 0 || length >= HOST_SIZE)
+        return false;
     memcpy(host, where, length);
     host[length] = '\0';
-    memcpy(port, colon + 1, strlen(colon + 1) + 1);
-    return 0;
+    snprintf(port, PORT_SIZE, "%s", colon + 1);
+    return true;
+}
+
+bool listener_valid(const char *where)
+{
+    char host[HOST_SIZE], port[PORT_SIZE];
+
+    return split(where, host, port);
 }
 
 static int open_one(const struct addrinfo *address)
@@ -63,10 +77,10 @@ int listener_open(const char *where, const char **why)
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                                    .ai_socktype = SOCK_STREAM};
     struct addrinfo *addresses, *address;
-    char host[256], port[256];
+    char host[HOST_SIZE], port[PORT_SIZE];
     int error, fd = -1;
 
-    if (split(where, host, port, sizeof host) != 0) {
+    if (!split(where, host, port)) {
         *why = "not HOST:PORT";
         return -1;
     }

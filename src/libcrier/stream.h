@@ -40,7 +40,7 @@ struct crier_stream {
     bool over;     /* on_closed was called */
     uint32_t keep_alive;
     uint64_t check_due;
-    uint64_t unacked_since; /* 0: nothing seen unacknowledged */
+    uint64_t unacked_since; /* when an answer came to be owed; 0: none is */
     enum crier_reason reason;
     void *member; /* the broadcaster's, and what it does at the end */
     void (*leave)(struct crier_stream *stream);

@@ -5,8 +5,8 @@
  *
  * A client that vanished acknowledges nothing. TCP_USER_TIMEOUT would end such a
  * connection for free, but it also ends one whose client is merely slow and
- * keeps its window closed; so the shard asks TCP itself (TCP_INFO) whether bytes
- * are out and how long the peer has been silent.
+ * keeps its window closed; so the shard asks TCP itself (TCP_INFO) whether the
+ * last word was ours and how long the peer has been silent.
  */
 #include <config.h>
 
@@ -26,6 +26,9 @@
 /* No peer is given up for a silence shorter than this: a delayed
  * acknowledgement alone may take 200 ms, a retransmission more. */
 #define SHORTEST_SILENCE 1000
+
+/* When to check again what was too young to tell. */
+#define SOON 300
 
 /* TCP_INFO counts in jiffies, which may be 10 ms each. */
 #define ROUGHLY 20
@@ -204,17 +207,26 @@ static uint32_t silence_allowed(const struct crier_stream *stream)
     return allowed > SHORTEST_SILENCE ? allowed : SHORTEST_SILENCE;
 }
 
-/* Whether the peer has acknowledged nothing since the last check, though there
- * was something to acknowledge. */
+/* Checks on the peer, and sets the time of the next check. Returns whether it
+ * has answered nothing for as long as is allowed, though it had to. */
 static bool vanished(struct crier_stream *stream, uint64_t now)
 {
-    uint32_t silence;
     uint64_t since = stream->unacked_since;
+    uint32_t silence;
 
-    stream->unacked_since = 0;
-    if (!crier__transport_unacked(&stream->transport, &silence))
+    stream->check_due = now + silence_allowed(stream);
+    switch (crier__transport_answer(&stream->transport, &silence)) {
+    case CRIER__ANSWERED:
+        stream->unacked_since = 0;
         return false;
-    stream->unacked_since = now;
+    case CRIER__PENDING:
+        stream->check_due = now + SOON;
+        return false;
+    case CRIER__OVERDUE:
+        break;
+    }
+    if (since == 0)
+        stream->unacked_since = now;
     return since != 0 && now - since >= silence_allowed(stream) &&
            silence + ROUGHLY >= now - since;
 }
@@ -246,14 +258,14 @@ static void alive(struct crier__timer *timer, uint64_t now)
             crier__stream_cut(stream, CRIER_REASON_VANISHED);
             return;
         }
-        stream->check_due = now + silence_allowed(stream);
     }
     last_sent = crier__transport_last_sent(&stream->transport);
     if (now >= last_sent + stream->keep_alive) {
         last_sent = now;
-        stream->check_due = now + silence_allowed(stream);
-        if (stream->unacked_since == 0)
+        if (stream->unacked_since == 0) { /* a check that is due stays so */
             stream->unacked_since = now;
+            stream->check_due = now + silence_allowed(stream);
+        }
         /* Where frames wait, they say all that a ping would. */
         if (atomic_load(&stream->transport.waiting) == 0)
             crier__stream_offer(stream, stream->keep_alive_frame);

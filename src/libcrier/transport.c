@@ -53,6 +53,9 @@
  * own bookkeeping. Left alone it would be megabytes for each stalled client. */
 #define SEND_BUFFER (64 * 1024)
 
+/* A delayed acknowledgement may take 200 ms. */
+#define MOMENT 250
+
 #define NEEDED_FLAGS                                                          \
     ((int)MHD_ALLOW_SUSPEND_RESUME | (int)MHD_USE_INTERNAL_POLLING_THREAD)
 
@@ -321,19 +324,37 @@ uint64_t crier__transport_last_sent(struct crier__transport *transport)
     return when;
 }
 
-bool crier__transport_unacked(struct crier__transport *transport,
-                              uint32_t *silence)
+/* Whether the last word was ours. It is not enough that bytes are out and no
+ * acknowledgement has come for long: a client with a full window answers each
+ * retransmission and each probe, but these come ever more rarely. One whose
+ * machine has vanished answers none. */
+static enum crier__answer judge(const struct tcp_info *info)
 {
+    if (info->tcpi_unacked == 0 && info->tcpi_probes == 0)
+        return CRIER__ANSWERED;
+    if (info->tcpi_probes > 1) /* each answer sets them to 0 */
+        return CRIER__OVERDUE;
+    if (info->tcpi_unacked != 0 &&
+        info->tcpi_last_ack_recv <= info->tcpi_last_data_sent)
+        return CRIER__ANSWERED;
+    if (info->tcpi_unacked == 0 || info->tcpi_last_data_sent < MOMENT)
+        return CRIER__PENDING;
+    return CRIER__OVERDUE;
+}
+
+enum crier__answer crier__transport_answer(struct crier__transport *transport,
+                                           uint32_t *silence)
+{
+    enum crier__answer answer = CRIER__ANSWERED;
     struct tcp_info info;
     socklen_t size = sizeof info;
-    bool unacked = false;
 
     memset(&info, 0, sizeof info);
     pthread_mutex_lock(&transport->lock);
     if (transport->fd >= 0 &&
         getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-        unacked = info.tcpi_unacked != 0 || info.tcpi_probes != 0;
+        answer = judge(&info);
     pthread_mutex_unlock(&transport->lock);
     *silence = info.tcpi_last_ack_recv;
-    return unacked;
+    return answer;
 }

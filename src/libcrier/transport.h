@@ -67,10 +67,16 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
 /* When bytes last went out, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
 
-/* Whether the peer's TCP owes us an acknowledgement, of bytes or of a probe
- * (with a closed window, and where the network refuses what is sent, there are
- * only probes out); how many ms ago its last one came goes to *SILENCE. */
-bool crier__transport_unacked(struct crier__transport *transport,
-                              uint32_t *silence);
+/* How the peer's TCP answers. */
+enum crier__answer {
+    CRIER__ANSWERED, /* nothing is out, or it has answered what was sent last */
+    CRIER__PENDING,  /* what was sent last is too young to tell */
+    CRIER__OVERDUE   /* what was sent last has had no answer */
+};
+
+/* Asks TCP how things stand; how many ms ago the last acknowledgement came goes
+ * to *SILENCE. */
+enum crier__answer crier__transport_answer(struct crier__transport *transport,
+                                           uint32_t *silence);
 
 #endif
