@@ -90,10 +90,13 @@ scenario('a restart of the server is survived', async ({ enter, server }) => {
   await server.stop();
   await state(ada, 'retrying');
   await state(bob, 'retrying');
+  await ada.getByText('The connection is lost.').waitFor();
 
   await server.start();
   await state(ada, 'live');
   await state(bob, 'live');
+  await ada.getByText('The connection is lost.').waitFor({ state: 'hidden' });
+  await sees(ada, 'Connected again.');
   await listed(ada, 'ada', 'bob');
   await listed(bob, 'ada', 'bob');
   await say(ada, 'still here');

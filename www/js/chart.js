@@ -13,6 +13,7 @@ const CALM = 0.01; // the chart's height is at least this share of the value
 
 export class Chart {
   #values = [];
+  #opening = 0;
   #name;
   #title = shape('title');
   #base = shape('path', 'base');
@@ -30,8 +31,12 @@ export class Chart {
     this.element.append(this.#title, this.#area, this.#base, this.#line, this.#dot);
   }
 
-  /** @param {number} value */
-  add(value) {
+  /**
+   * @param {number} value
+   * @param {number} opening  what the change is told from, where the base is
+   */
+  add(value, opening) {
+    this.#opening = opening;
     this.#values.push(value);
     if (this.#values.length > KEEP) this.#values.shift();
     this.#draw();
@@ -40,8 +45,9 @@ export class Chart {
   #draw() {
     const values = this.#values;
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    const range = Math.max(high - low, high * CALM) || 1;
-    const middle = (low + high) / 2;
+    const [bottom, top] = [Math.min(low, this.#opening), Math.max(high, this.#opening)];
+    const range = Math.max(top - bottom, top * CALM) || 1;
+    const middle = (bottom + top) / 2;
     const step = END / (Math.max(values.length, SPARSE) - 1);
     const scale = (HEIGHT - 2 * MARGIN) / range;
     const x = (index) => (END - (values.length - 1 - index) * step).toFixed(1);
@@ -49,7 +55,7 @@ export class Chart {
 
     const line = values.map((value, index) => `${x(index)},${y(value)}`).join('L');
     const end = `${END},${y(values.at(-1))}`;
-    this.#base.setAttribute('d', `M0,${y(values[0])}H${WIDTH}`);
+    this.#base.setAttribute('d', `M0,${y(this.#opening)}H${WIDTH}`);
     this.#line.setAttribute('d', `M${line}`);
     this.#area.setAttribute('d', `M${line}H${WIDTH}V${HEIGHT}H${x(0)}Z`);
     this.#dot.setAttribute('d', `M${end}L${end}`); // no length, but round ends

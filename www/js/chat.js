@@ -20,6 +20,7 @@ const log = new Log(byId('log'), byId('newer'));
 const people = new People(byId('people'), byId('to'), byId('count'));
 const sentElsewhere = new BroadcastChannel('crier-sent');
 let stream = null;
+let broken = false; // the stream was live, and is not
 let me = '';
 let unread = 0;
 
@@ -71,6 +72,7 @@ function leave(why = '') {
   stream.removeEventListener('statechange', showStanding);
   stream.close();
   stream = null;
+  broken = false;
   ofTab.set('');
   showState(status, 'closed', 'Not joined');
   log.clear();
@@ -88,7 +90,14 @@ function showStanding() {
   const { state, trouble, tabs } = stream;
   if (state === 'closed') return leave(trouble || 'The server has ended the stream.');
   showState(status, state);
-  setText(byId('standing'), trouble);
+  if (state === 'live') {
+    if (broken) log.notice('Connected again. What was said meanwhile is missing here.', new Date().toISOString());
+    if (broken) showTrouble('');
+    broken = false;
+  } else {
+    broken ||= state === 'lost' || state === 'retrying';
+  }
+  setText(byId('standing'), trouble || (broken ? 'The connection is lost. Trying to get it back.' : ''));
   setText(byId('shared'), tabs > 1 ? `${tabs} tabs share one connection` : '');
   room.classList.toggle('stale', state !== 'live');
 }
@@ -145,7 +154,9 @@ function fitText() {
 byId('join').addEventListener('submit', (event) => {
   event.preventDefault();
   setText(byId('refused'), '');
-  if (name.value.trim()) join(name.value.trim());
+  const wanted = name.value.trim();
+  if ([...wanted].length > 64) return setText(byId('refused'), 'A name may have 64 characters at most.');
+  if (wanted) join(wanted);
 });
 byId('say').addEventListener('submit', (event) => {
   event.preventDefault();

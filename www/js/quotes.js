@@ -60,6 +60,6 @@ class Tile {
     setText(this.#price, price.toFixed(2));
     setText(this.#change, `${['▼', '■', '▲'][way + 1]} ${way < 0 ? '−' : '+'}${Math.abs(change).toFixed(2)}`);
     this.#change.dataset.way = way;
-    this.#chart.add(price);
+    this.#chart.add(price, price - change);
   }
 }

@@ -14,6 +14,12 @@ export function startTokens(card) {
   const [form, prompt, stop] = ['form', 'input', '.stop'].map(find);
   let stream = null;
 
+  /** The prompt in the curl line, which stands in single quotes there. */
+  function showPrompt() {
+    const encoded = encodeURIComponent(prompt.value || 'Why').replaceAll("'", '%27');
+    setText(find('[data-prompt]'), encoded);
+  }
+
   function ask() {
     end();
     const current = stream = new Stream(`tokens?prompt=${encodeURIComponent(prompt.value)}`, { keep: 'all' });
@@ -57,5 +63,7 @@ export function startTokens(card) {
     event.preventDefault();
     ask();
   });
+  prompt.addEventListener('input', showPrompt);
   stop.addEventListener('click', () => end('Stopped'));
+  showPrompt();
 }
