@@ -302,6 +302,8 @@ static const struct {
     {"POST /events HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n",
      400},
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length\v: 1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: a b/c\r\nContent-Length: 1\r\n", 400},
 };
 
 START_TEST(a_request_ends_in_one_place)

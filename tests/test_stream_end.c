@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "libcrier/shards.h"
 #include "support/runner.h"
 #include "support/stream_site.h"
 
@@ -183,12 +184,12 @@ static enum MHD_Result answer_late(struct site *of,
     return site_queue(connection, response);
 }
 
-static void *drain_shortly(void *unused)
+static void *let_go_when_cut(void *unused)
 {
     (void)unused;
-    /* Wakes the handler once the cut is on its way. */
-    while (crier_shards_count(site.shards) != 0 && box_count(&drained) == 0)
-        box_put(&drained, 0);
+    while (!atomic_load(&site.shards->cut))
+        sched_yield();
+    box_put(&drained, 0);
     return NULL;
 }
 
@@ -203,8 +204,8 @@ START_TEST(a_handler_that_outlasts_drain)
     client_connect(&client, site.port);
     client_send(&client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     box_wait(&in_handler, 1);
-    pthread_create(&thread, NULL, drain_shortly, NULL);
-    ck_assert_uint_le(crier_shards_drain(site.shards, 0, 0, 0), 1);
+    pthread_create(&thread, NULL, let_go_when_cut, NULL);
+    ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, 10), 1);
     pthread_join(thread, NULL);
     ck_assert_uint_eq(crier_shards_count(site.shards), 0);
     box_wait(&closed, 1);
@@ -213,6 +214,89 @@ START_TEST(a_handler_that_outlasts_drain)
     site_stop_drained(&site);
     box_done(&in_handler);
     box_done(&drained);
+}
+END_TEST
+
+static void *drain_site(void *unused)
+{
+    (void)unused;
+    ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, PATIENCE), 0);
+    return NULL;
+}
+
+/* A stream that is cut while its handler still runs says so afterwards. */
+static enum MHD_Result answer_and_cut(struct site *of,
+                                      struct MHD_Connection *connection,
+                                      const char *path)
+{
+    struct crier_broadcaster *broadcaster;
+    struct MHD_Response *response;
+    struct crier_frame *frame;
+    char *text = long_text(1000, 1);
+    int i;
+
+    (void)path;
+    options.max_pending = 2000;
+    ck_assert_int_eq(crier_broadcaster_new(of->shards, NULL, &broadcaster), 0);
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    ck_assert_int_eq(crier_broadcaster_join(broadcaster, stream, NULL, NULL),
+                     0);
+    frame = frame_of(text);
+    for (i = 0; i < 5; i++)
+        ck_assert_int_eq(crier_broadcaster_send(broadcaster, frame), 1);
+    while (crier_stream_send(stream, frame) != CRIER_ERR_CLOSED)
+        sched_yield();
+    ck_assert_int_eq(box_count(&closed), 0);
+    crier_frame_unref(frame);
+    free(text);
+    crier_broadcaster_free(broadcaster);
+    return site_queue(connection, response);
+}
+
+START_TEST(cut_before_it_has_begun)
+{
+    struct client client;
+
+    site.answer = answer_and_cut;
+    options.on_wake = count_wake;
+    client_connect(&client, site.port);
+    client_send(&client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_SLOW);
+    client_close(&client);
+    finish();
+    ck_assert_int_eq(box_count(&closed), 1);
+    ck_assert_int_eq(box_count(&woken), 0);
+}
+END_TEST
+
+/* What was accepted is delivered, goodbye included, to a client that reads,
+ * however much it is. */
+START_TEST(drain_delivers_what_was_accepted)
+{
+    char *large[2] = {long_text(250000, 1), long_text(300000, 2)}, *frame;
+    struct client client;
+    pthread_t thread;
+    int i;
+
+    open_stream(&client);
+    for (i = 0; i < 2; i++)
+        send_text(large[i]);
+    pthread_create(&thread, NULL, drain_site, NULL);
+    for (i = 0; i < 2; i++) {
+        frame = client_frame(&client);
+        ck_assert_str_eq(frame + 6, large[i]);
+        free(frame);
+        free(large[i]);
+    }
+    free(client_until(&client, "retry: "));
+    ck_assert_ptr_null(client_frame(&client));
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_GOODBYE);
+    client_close(&client);
+    crier_stream_unref(stream);
+    site_stop_drained(&site);
 }
 END_TEST
 
@@ -335,6 +419,8 @@ static Suite *suite(void)
     tcase_add_test(c, drain_cuts_off_who_does_not_listen);
     tcase_add_test(c, drain_with_any_retry);
     tcase_add_test(c, a_handler_that_outlasts_drain);
+    tcase_add_test(c, cut_before_it_has_begun);
+    tcase_add_test(c, drain_delivers_what_was_accepted);
     tcase_add_test(c, short_memory);
     tcase_add_test(c, headers_that_cannot_be_added);
     tcase_add_test(c, the_backlog_is_bounded);

@@ -3,6 +3,15 @@
 
 #include "request.h"
 
+/* How soon a source tries again when its stream or the shards had too much to
+ * deliver, in ms; and whether ERROR says so. */
+#define DEMO_RETRY 100
+
+static inline bool demo_try_again(int error)
+{
+    return error == CRIER_ERR_FULL || error == CRIER_ERR_BUSY;
+}
+
 /* The demo application: handlers of the routes, and the state they share, which
  * main makes before the first request and frees after the last stream. */
 

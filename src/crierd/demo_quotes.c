@@ -264,13 +264,15 @@ static int begin(struct ticker *ticker, struct crier_stream *stream)
     uint64_t now = crier_now();
     int error;
 
-    ticker->begun = true;
     ticker->cycle = (now - quotes->started) / quotes->period;
     while (due(ticker) <= now &&
            ticker->cycle == (now - quotes->started) / quotes->period)
         advance(ticker);
     error = send_symbols(stream, ticker);
-    return error != 0 ? error : send_newest(stream, ticker);
+    if (error == 0)
+        error = send_newest(stream, ticker);
+    ticker->begun = error == 0;
+    return error;
 }
 
 static void woken(void *closure, struct crier_stream *stream)
@@ -294,6 +296,8 @@ static void woken(void *closure, struct crier_stream *stream)
     }
     if (error == 0)
         crier_stream_wake(stream, due(ticker));
+    else if (ticker->begun && demo_try_again(error))
+        crier_stream_wake(stream, crier_now() + DEMO_RETRY);
     else
         crier_stream_close(stream);
 }

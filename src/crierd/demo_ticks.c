@@ -53,28 +53,38 @@ static int sse_frame(uint64_t number, struct crier_frame **frame)
     return error;
 }
 
+/* Sends the next number. */
+static int send_next(struct counter *counter, struct crier_stream *stream)
+{
+    struct crier_frame *frame;
+    int error = counter->frame(counter->offset + counter->sent + 1, &frame);
+
+    if (error != 0)
+        return error;
+    error = crier_stream_send(stream, frame);
+    crier_frame_unref(frame);
+    if (error == 0)
+        counter->sent++;
+    return error;
+}
+
 static void woken(void *closure, struct crier_stream *stream)
 {
     struct counter *counter = closure;
-    struct crier_frame *frame;
-    int error;
+    int error = 0;
 
-    if (counter->started == 0) {
+    if (counter->started == 0)
         counter->started = crier_now();
-    } else {
-        counter->sent++;
-        error = counter->frame(counter->offset + counter->sent, &frame);
-        if (error == 0) {
-            error = crier_stream_send(stream, frame);
-            crier_frame_unref(frame);
-        }
-        if (error != 0) { /* a number must not be missing: end instead */
-            crier_stream_close(stream);
-            return;
-        }
-    }
-    crier_stream_wake(stream, counter->started +
-                                  (counter->sent + 1) * counter->interval);
+    else
+        error = send_next(counter, stream);
+    if (demo_try_again(error))
+        crier_stream_wake(stream, crier_now() + DEMO_RETRY);
+    else if (error != 0) /* a number must not be missing: end instead */
+        crier_stream_close(stream);
+    else
+        crier_stream_wake(stream,
+                          counter->started +
+                              (counter->sent + 1) * counter->interval);
 }
 
 static void closed(void *closure, struct crier_stream *stream,

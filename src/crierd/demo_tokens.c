@@ -140,46 +140,46 @@ static int event_frame(const char *type, uint64_t id, json_t *value,
     return error;
 }
 
-static int next_frame(struct telling *telling, struct crier_frame **frame)
+/* The frame of the word at the head of what is left, LENGTH bytes, or of "done"
+ * when nothing is. */
+static int next_frame(const struct telling *telling, size_t length,
+                      struct crier_frame **frame)
 {
-    size_t length = word_length(telling->rest);
-    int error;
+    json_int_t next = (json_int_t)telling->told + 1;
 
     if (length == 0)
         return event_frame("done", telling->told + 1,
-                           json_pack("{s:I}", "tokens",
-                                     (json_int_t)telling->told),
-                           frame);
-    telling->told++;
-    error = event_frame("token", telling->told,
-                        json_pack("{s:I, s:s%}", "index",
-                                  (json_int_t)telling->told, "text",
-                                  telling->rest, length),
-                        frame);
-    telling->rest += length;
-    return error;
+                           json_pack("{s:I}", "tokens", next - 1), frame);
+    return event_frame("token", telling->told + 1,
+                       json_pack("{s:I, s:s%}", "index", next, "text",
+                                 telling->rest, length),
+                       frame);
 }
 
 static void woken(void *closure, struct crier_stream *stream)
 {
     struct telling *telling = closure;
-    bool done = *telling->rest == '\0';
+    size_t length = word_length(telling->rest);
     struct crier_frame *frame;
     int error;
 
     if (telling->due == 0)
         telling->due = crier_now();
-    error = next_frame(telling, &frame);
+    error = next_frame(telling, length, &frame);
     if (error == 0) {
         error = crier_stream_send(stream, frame);
         crier_frame_unref(frame);
     }
-    if (error != 0 || done) {
+    if (demo_try_again(error)) {
+        crier_stream_wake(stream, crier_now() + DEMO_RETRY);
+    } else if (error != 0 || length == 0) {
         crier_stream_close(stream);
-        return;
+    } else {
+        telling->told++;
+        telling->rest += length;
+        telling->due += INTERVAL;
+        crier_stream_wake(stream, telling->due);
     }
-    telling->due += INTERVAL;
-    crier_stream_wake(stream, telling->due);
 }
 
 static void closed(void *closure, struct crier_stream *stream,

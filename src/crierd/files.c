@@ -122,34 +122,26 @@ static bool names_etag(const char *header, const char *etag)
     return false;
 }
 
+/* The response for 200 and for 304, to which libmicrohttpd sends no body. */
 static struct MHD_Response *make(int fd, const struct stat *status,
-                                 const char *name, const char *etag,
-                                 bool known)
+                                 const char *name, const char *etag)
 {
     struct MHD_Response *response;
 
-    if (known) {
+    response = MHD_create_response_from_fd64((uint64_t)status->st_size, fd);
+    if (response == NULL) {
         close(fd);
-        response = MHD_create_response_from_buffer(0, NULL,
-                                                   MHD_RESPMEM_PERSISTENT);
-    } else {
-        response =
-            MHD_create_response_from_fd64((uint64_t)status->st_size, fd);
-        if (response == NULL)
-            close(fd);
+        return NULL;
     }
-    if (response != NULL &&
-        (MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag) !=
-             MHD_YES ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                                 "no-cache") != MHD_YES ||
-         (!known && MHD_add_response_header(response,
-                                            MHD_HTTP_HEADER_CONTENT_TYPE,
-                                            type_of(name)) != MHD_YES))) {
-        MHD_destroy_response(response);
-        response = NULL;
-    }
-    return response;
+    if (MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag) ==
+            MHD_YES &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                "no-cache") == MHD_YES &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                type_of(name)) == MHD_YES)
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
 }
 
 static enum MHD_Result not_found(struct request *request)
@@ -182,5 +174,5 @@ enum MHD_Result files_get(struct request *request)
     known = names_etag(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH),
                        etag);
     return reply_send(request, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
-                      make(fd, &status, name, etag, known));
+                      make(fd, &status, name, etag));
 }

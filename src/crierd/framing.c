@@ -1,8 +1,9 @@
 /*
  * Where a request ends must mean the same to every server it passes, or one
  * request can be smuggled inside another. libmicrohttpd takes the first of two
- * lengths and a length beside chunks; so what RFC 9112 tells a server to refuse
- * is refused here, before the body is looked at, and the connection is closed.
+ * lengths, a length beside chunks, and any name for a field; so what RFC 9112
+ * tells a server to refuse is refused here as far as libmicrohttpd shows it,
+ * before the body is looked at, and the connection is closed.
  */
 #include <config.h>
 
@@ -10,6 +11,11 @@
 
 #include <string.h>
 #include <strings.h>
+
+/* The characters of a token (RFC 9110 section 5.6.2). */
+#define TOKEN                                                                 \
+    "!#$%&'*+-.^_`|~0123456789"                                               \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 struct fields {
     unsigned hosts, lengths, encodings;
@@ -22,10 +28,13 @@ static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
     struct fields *fields = closure;
 
     (void)kind;
-    if (strpbrk(name, " \t") != NULL)
+    if (name[strspn(name, TOKEN)] != '\0')
         fields->odd_name = 1;
-    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0)
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
         fields->hosts++;
+        if (value == NULL || strpbrk(value, " \t/") != NULL)
+            fields->hosts++; /* no host at all counts as one too many */
+    }
     if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
         fields->lengths++;
     if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
@@ -44,7 +53,7 @@ const char *framing_wrong(struct MHD_Connection *connection,
 
     MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &fields);
     if (fields.odd_name)
-        return "a header field's name holds a space";
+        return "the name of a header field is not a token";
     if (fields.hosts > 1 || (fields.hosts == 0 && !old))
         return "the request must have one Host";
     if (fields.lengths > 1)

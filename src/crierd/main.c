@@ -134,6 +134,7 @@ static int wait_for_signal(const sigset_t *signals)
     return number;
 }
 
+/* Answers on SOCKET, which is MHD's to close from here on, until told to stop. */
 static int serve(struct server *server, int socket, unsigned connections,
                  const sigset_t *signals)
 {
@@ -176,10 +177,13 @@ static int run_shards(struct server *server, int socket, long connections,
     if (error != 0) {
         log_line(LOG_ERROR, "cannot start threads: %s",
                  crier_error_text(error));
+        close(socket);
         return EXIT_FAILURE;
     }
     if (open_rooms(server))
         status = serve(server, socket, (unsigned)connections, signals);
+    else
+        close(socket);
     crier_shards_free(server->shards);
     close_rooms(server);
     return status;
@@ -190,8 +194,8 @@ static int run(const struct conf *conf, const sigset_t *signals)
     struct server server = {.conf = conf, .started = crier_now(), .www = -1};
     size_t files = raise_file_limit();
     long connections = count_connections(conf, files);
-    int status, socket;
     const char *why;
+    int socket;
 
     if (connections < 0)
         return EXIT_FAILURE;
@@ -203,9 +207,7 @@ static int run(const struct conf *conf, const sigset_t *signals)
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    status = run_shards(&server, socket, connections, signals);
-    close(socket);
-    return status;
+    return run_shards(&server, socket, connections, signals);
 }
 
 int main(int argc, char **argv)

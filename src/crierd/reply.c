@@ -232,6 +232,8 @@ static enum MHD_Result reply_head(struct request *request)
                                  "text/event-stream") != MHD_YES ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                                  "no-cache") != MHD_YES ||
+         MHD_add_response_header(response, "X-Accel-Buffering", "no") !=
+             MHD_YES ||
          MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY,
                                   MHD_RO_END) != MHD_YES)) {
         MHD_destroy_response(response);

@@ -44,6 +44,7 @@ struct room {
 
     pthread_mutex_t lock; /* guards what follows */
     struct user *users;
+    struct crier_frame *list; /* of them all, as newcomers get it, or NULL */
     unsigned added;
     bool stale;
 };
@@ -64,6 +65,13 @@ struct room *room_new(struct crier_shards *shards, uint32_t ping)
 }
 
 /* ---- users, under the lock -------------------------------------------- */
+
+/* Forgets the list, which has changed. */
+static void drop_list(struct room *room)
+{
+    crier_frame_unref(room->list);
+    room->list = NULL;
+}
 
 static struct user *find_user(struct room *room, const char *name)
 {
@@ -89,6 +97,7 @@ static struct user *get_user(struct room *room, const char *name)
         free(user);
         return NULL;
     }
+    drop_list(room);
     return user;
 }
 
@@ -99,6 +108,7 @@ static void drop_user(struct room *room, struct user *user)
         return;
     HASH_DEL(room->users, user);
     free(user);
+    drop_list(room);
 }
 
 static int by_name(const void *a, const void *b)
@@ -143,13 +153,22 @@ static int make_frame(const char *type, json_t *value,
     return error;
 }
 
+/* The list of users as an event, borrowed from ROOM: one for all newcomers, until
+ * it changes. */
 static int users_frame(struct room *room, struct crier_frame **frame)
 {
-    json_t *users = list_users(room);
+    json_t *users;
+    int error = 0;
 
-    if (users == NULL)
-        return -ENOMEM;
-    return make_frame("users", json_pack("{s:o}", "users", users), frame);
+    if (room->list == NULL) {
+        users = list_users(room);
+        error = users == NULL
+                    ? -ENOMEM
+                    : make_frame("users", json_pack("{s:o}", "users", users),
+                                 &room->list);
+    }
+    *frame = room->list;
+    return error;
 }
 
 /* The data of an event in which USER says TEXT, to TO when that is not NULL. */
@@ -170,7 +189,6 @@ static void refresh(struct room *room)
         return;
     if (crier_broadcaster_send(room->broadcaster, frame) >= 0)
         room->stale = false;
-    crier_frame_unref(frame);
 }
 
 /* Tells everybody that USER did WHAT, and whether it is on the list now. */
@@ -209,11 +227,9 @@ static int admit(struct room *room, struct user *user,
     if (member == NULL)
         return -ENOMEM;
     error = users_frame(room, &list);
-    if (error == 0) {
+    if (error == 0)
         error = crier_broadcaster_join(room->broadcaster, stream, user->name,
                                        list);
-        crier_frame_unref(list);
-    }
     if (error != 0) {
         free(member);
         return error;
@@ -278,6 +294,7 @@ void room_free(struct room *room)
         HASH_DEL(room->users, user);
         free(user);
     }
+    drop_list(room);
     crier_broadcaster_free(room->broadcaster);
     pthread_mutex_destroy(&room->lock);
     free(room);

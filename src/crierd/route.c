@@ -71,6 +71,8 @@ static enum MHD_Result run(const struct route *route, struct request *request)
     if (route->changes && request_is_foreign(request))
         return reply_problem(request, MHD_HTTP_FORBIDDEN,
                              "a page of another origin may not do this");
+    if (route->changes && atomic_load(&request->server->stopping))
+        return reply_error(request, CRIER_ERR_CLOSED);
     return route->handle(request);
 }
 

@@ -12,8 +12,8 @@
  *
  * The broadcaster's lock guards the directory (names and counts), and is held
  * while a broadcast is posted to the shards, so that two broadcasts reach every
- * shard in the same order. Lock order: broadcaster, shard, stream. A task never
- * runs under it.
+ * shard in the same order. Lock order: broadcaster, shard, transport. A task
+ * never runs under it.
  *
  * Life of a member: made by join(), on its shard's list once the join task has
  * run, freed on the shard's thread when the stream is over. The directory knows
@@ -276,6 +276,7 @@ struct delivery {
     struct crier__shard *shard;
     struct crier_stream *stream; /* a reference; NULL: to all */
     struct crier_frame *frame;   /* a reference */
+    size_t cost;                 /* in the backlog */
 };
 
 static void free_delivery(struct delivery *delivery)
@@ -293,8 +294,7 @@ static void deliver(struct crier__task *task)
         &delivery->broadcaster->parts[delivery->shard->index];
     struct member *member, *next;
 
-    crier__shards_release(delivery->broadcaster->shards,
-                          crier__frame_cost(delivery->frame));
+    crier__shards_release(delivery->broadcaster->shards, delivery->cost);
     if (delivery->stream != NULL)
         crier__stream_offer(delivery->stream, delivery->frame);
     else /* a member may be cut for slowness, and so leave, on the way */
@@ -359,8 +359,13 @@ static int dispatch(struct crier_broadcaster *broadcaster,
     struct delivery *delivery;
     size_t cost = 0;
 
-    for (delivery = list; delivery != NULL; delivery = delivery->also)
-        cost += crier__frame_cost(delivery->frame);
+    /* They share one frame, so its bytes count once. */
+    for (delivery = list; delivery != NULL; delivery = delivery->also) {
+        delivery->cost = crier__frame_cost(delivery->frame);
+        if (delivery != list)
+            delivery->cost -= delivery->frame->length;
+        cost += delivery->cost;
+    }
     if (error == 0 && cost != 0)
         error = crier__shards_reserve(broadcaster->shards, cost);
     while ((delivery = list) != NULL) {

@@ -19,7 +19,7 @@
  * the work per wake-up falls as the load rises. A publisher pays for a wake-up
  * (one write to an eventfd) only when it finds the shard asleep.
  *
- * Lock order: a broadcaster's lock, then a shard's, then a stream's. A shard's
+ * Lock order: a broadcaster's lock, then a shard's, then a transport's. A shard's
  * lock is held for a few instructions only, and no callback runs under it.
  */
 #include <config.h>

@@ -209,7 +209,6 @@ static void post_cuts(struct crier_shards *shards)
     struct crier__shard *shard;
     unsigned i;
 
-    atomic_store(&shards->cut, true);
     for (i = 0; i < shards->count; i++) {
         shard = &shards->shards[i];
         shard->cut_off.run = cut_off;
@@ -244,7 +243,7 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
         post_goodbyes(shards, retry_min,
                       retry_max > retry_min ? retry_max : retry_min);
     left = wait_for_end(shards, timeout);
-    if (left != 0 && !atomic_load(&shards->cut))
+    if (left != 0 && !atomic_exchange(&shards->cut, true))
         post_cuts(shards);
     if (left != 0)
         wait_for_end(shards, AFTER_CUT);

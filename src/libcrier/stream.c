@@ -7,13 +7,14 @@
  *
  *   crier_stream_new   in the access handler; the program sends, joins, queues
  *   attach             posted by the first call of the content reader, that is
- *                      when the headers are out and the handler has returned
+ *                      when the headers are out and the handler has returned;
+ *                      or with done, when they never are
  *   over               on_closed is called, the broadcaster's list is left
  *   done               posted when MHD has freed the response; the shard's last
  *                      look at the stream
  *
- * A stream is over before it is done when the shard finds its client gone, and
- * at done in every other case. Nothing is freed within a pass: done lets the
+ * A stream is over before it is done when the shard cuts it (its client is gone
+ * or too slow), and at done when it ends in peace or by MHD. Nothing is freed within a pass: done lets the
  * last reference go at the pass's end, so events of the same epoll_wait may
  * still name the stream, and later ones cannot, since MHD's release has taken
  * the socket off the epoll set.
@@ -183,6 +184,7 @@ int crier_stream_new(struct crier_shards *shards,
                      struct MHD_Response **response)
 {
     static const struct crier_stream_options defaults;
+    struct MHD_Response *answer;
     struct crier_stream *made;
     int error = crier__shards_enter(shards);
 
@@ -192,9 +194,10 @@ int crier_stream_new(struct crier_shards *shards,
                  &made);
     if (error != 0)
         goto leave;
-    *response = make_response(made);
-    if (*response != NULL) {
+    answer = make_response(made);
+    if (answer != NULL) {
         *stream = made;
+        *response = answer;
         return 0;
     }
     crier_stream_unref(made);

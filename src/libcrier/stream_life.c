@@ -192,8 +192,10 @@ void crier__stream_goodbye(struct crier_stream *stream)
 {
     struct crier_frame *frame = goodbye_frame(stream->shard);
 
-    if (frame != NULL)
-        crier__stream_offer(stream, frame);
+    if (frame != NULL) { /* the last one, so it is let in whatever waits */
+        atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));
+        crier__stream_append(stream, frame, SIZE_MAX);
+    }
     crier_frame_unref(frame);
     end(stream, CRIER_REASON_GOODBYE);
 }
