@@ -29,14 +29,14 @@
 
 struct user {
     UT_hash_handle hh;
-    struct member *members; /* its open streams */
+    struct seat *seats; /* its open streams */
     bool added;
     char name[];
 };
 
-struct member {
+struct seat {
     struct crier_stream *stream; /* a reference */
-    struct member *next;
+    struct seat *next;
 };
 
 struct room {
@@ -104,7 +104,7 @@ static struct user *get_user(struct room *room, const char *name)
 /* Forgets USER if nothing keeps it. */
 static void drop_user(struct room *room, struct user *user)
 {
-    if (user->members != NULL || user->added)
+    if (user->seats != NULL || user->added)
         return;
     HASH_DEL(room->users, user);
     free(user);
@@ -195,7 +195,7 @@ static void refresh(struct room *room)
 static void announce(struct room *room, const char *type,
                      const struct user *user, const char *what)
 {
-    bool present = user->added || user->members != NULL;
+    bool present = user->added || user->seats != NULL;
     struct crier_frame *frame;
     char text[512];
     json_t *data;
@@ -220,23 +220,23 @@ static void announce(struct room *room, const char *type,
 static int admit(struct room *room, struct user *user,
                  struct crier_stream *stream)
 {
-    struct member *member = malloc(sizeof *member);
+    struct seat *seat = malloc(sizeof *seat);
     struct crier_frame *list;
     int error;
 
-    if (member == NULL)
+    if (seat == NULL)
         return -ENOMEM;
     error = users_frame(room, &list);
     if (error == 0)
         error = crier_broadcaster_join(room->broadcaster, stream, user->name,
                                        list);
     if (error != 0) {
-        free(member);
+        free(seat);
         return error;
     }
-    member->stream = crier_stream_ref(stream);
-    member->next = user->members;
-    user->members = member;
+    seat->stream = crier_stream_ref(stream);
+    seat->next = user->seats;
+    user->seats = seat;
     return 0;
 }
 
@@ -249,7 +249,7 @@ int room_join(struct room *room, struct crier_stream *stream, const char *name)
     pthread_mutex_lock(&room->lock);
     user = get_user(room, name);
     if (user != NULL) {
-        first = user->members == NULL;
+        first = user->seats == NULL;
         error = admit(room, user, stream);
         if (error == 0 && first)
             announce(room, "join", user, "connected to the chat.");
@@ -264,19 +264,19 @@ void room_left(struct room *room, struct crier_stream *stream,
                const char *name)
 {
     struct user *user;
-    struct member **at, *member;
+    struct seat **at, *seat;
 
     pthread_mutex_lock(&room->lock);
     user = find_user(room, name);
-    at = user != NULL ? &user->members : NULL;
+    at = user != NULL ? &user->seats : NULL;
     while (at != NULL && *at != NULL && (*at)->stream != stream)
         at = &(*at)->next;
     if (at != NULL && *at != NULL) {
-        member = *at;
-        *at = member->next;
-        crier_stream_unref(member->stream);
-        free(member);
-        if (user->members == NULL) {
+        seat = *at;
+        *at = seat->next;
+        crier_stream_unref(seat->stream);
+        free(seat);
+        if (user->seats == NULL) {
             announce(room, "leave", user, "left the chat.");
             drop_user(room, user);
         }
@@ -347,7 +347,7 @@ int room_add(struct room *room, const char *name)
     } else if ((user = get_user(room, name)) != NULL) {
         user->added = true;
         room->added++;
-        if (user->members == NULL)
+        if (user->seats == NULL)
             announce(room, "join", user, "was added to the chat.");
         result = 0;
     }
@@ -359,7 +359,7 @@ int room_add(struct room *room, const char *name)
 static void expel(struct room *room, struct user *user)
 {
     struct crier_frame *frame;
-    struct member *member;
+    struct seat *seat;
 
     if (make_frame("removed",
                    make_data(user->name, NULL,
@@ -368,8 +368,8 @@ static void expel(struct room *room, struct user *user)
         (void)crier_broadcaster_send_to(room->broadcaster, user->name, frame);
         crier_frame_unref(frame);
     }
-    for (member = user->members; member != NULL; member = member->next)
-        crier_stream_close(member->stream);
+    for (seat = user->seats; seat != NULL; seat = seat->next)
+        crier_stream_close(seat->stream);
 }
 
 bool room_remove(struct room *room, const char *name)
@@ -382,7 +382,7 @@ bool room_remove(struct room *room, const char *name)
         if (user->added)
             room->added--;
         user->added = false;
-        if (user->members == NULL)
+        if (user->seats == NULL)
             announce(room, "leave", user, "was removed from the chat.");
         else
             expel(room, user);
