@@ -227,10 +227,11 @@ static bool vanished(struct crier_stream *stream, uint64_t now)
     case CRIER__OVERDUE:
         break;
     }
-    if (since == 0)
-        stream->unacked_since = now;
-    return since != 0 && now - since >= silence_allowed(stream) &&
-           silence + ROUGHLY >= now - since;
+    if (since == 0 || silence + ROUGHLY < now - since) {
+        stream->unacked_since = now; /* it is owed anew */
+        return false;
+    }
+    return now - since >= silence_allowed(stream);
 }
 
 /* Sets the timer to what comes first: the ping or the check. */
