@@ -11,6 +11,8 @@
  *   shards       the threads that serve live streams
  *   stream       one live text/event-stream response on one MHD connection
  *   broadcaster  a list of streams that hear the same frames
+ *   journal      the one ordered log of updates: in memory, or in a file
+ *   hub          topics over a journal: publish, follow, resume
  *
  * The wire format is that of WHATWG HTML, section 9.2 "Server-sent events".
  *
@@ -25,7 +27,8 @@
  *              for as long as stated. "steals": the callee takes it over,
  *              also when it fails.
  *   Threads    An event or a reply belongs to one thread at a time. Frames,
- *              shards, streams and broadcasters may be used from any thread.
+ *              shards, streams, broadcasters and hubs may be used from any
+ *              thread.
  *   Units      Times are milliseconds, sizes are bytes.
  *
  * The library never exits, never prints and never touches signals.
@@ -35,6 +38,7 @@
 
 #include <jansson.h>
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,7 +70,23 @@ extern "C" {
     X(CRIER_ERR_DAEMON, -20012,                                               \
       "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME or threads of its own, " \
       "or has one for each connection")                                       \
-    X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")
+    X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")           \
+    X(CRIER_ERR_TOPIC, -20014,                                                \
+      "a topic is not UTF-8 of 1 to 255 bytes without control characters, "   \
+      "',' and '*'")                                                          \
+    X(CRIER_ERR_MANY_TOPICS, -20015, "more than 100 topics at once")          \
+    X(CRIER_ERR_ID, -20016,                                                   \
+      "an id of an update has 1 to 255 bytes and does not begin with '#'")    \
+    X(CRIER_ERR_EXISTS, -20017, "the journal holds an update with this id")   \
+    X(CRIER_ERR_TOO_MUCH, -20018,                                             \
+      "the update is larger than all that the journal may hold")              \
+    X(CRIER_ERR_TOPICS_FULL, -20019, "the journal has as many topics as it "  \
+      "may")                                                                  \
+    X(CRIER_ERR_STORAGE, -20020, "the journal cannot be written")             \
+    X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
+    X(CRIER_ERR_DAMAGED, -20022, "the journal's file is damaged or is none")  \
+    X(CRIER_ERR_IN_USE, -20023, "another process uses the journal's file")    \
+    X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,
@@ -275,6 +295,17 @@ CRIER_API const char *crier_reason_text(enum crier_reason reason);
  * found only when something else is sent to it. */
 #define CRIER_NEVER UINT32_MAX
 
+/* What a stream that follows topics looks like on the wire. */
+enum crier_format {
+    CRIER_FORMAT_EVENTS, /* text/event-stream */
+    CRIER_FORMAT_JSON,   /* application/x-ndjson: one object a line with id,
+                            position, time, topics, data, and event and retry
+                            where set; keep-alives are empty lines */
+    CRIER_FORMAT_RAW     /* text/plain: the data of each, and LF; keep-alives
+                            are empty lines, and gaps are not told */
+};
+#define CRIER_FORMATS 3
+
 /*
  * Zero (or NULL for the whole) means the default.
  *
@@ -298,6 +329,17 @@ struct crier_stream_options {
      * CRIER_REASON_SLOW (the frame that is being sent does not count there).
      * Beside this the kernel holds some 128 KiB at most for each client. */
     size_t max_pending;
+
+    /* A client that takes nothing at all for this long while something waits
+     * for it is cut off, with CRIER_REASON_SLOW. Default 30000; from 10.
+     * CRIER_NEVER for none. */
+    uint32_t stall_timeout;
+
+    /* The Content-Type of the response, the form of keep-alives, and that in
+     * which a hub sends its updates. A frame that is sent by crier_stream_send()
+     * or a broadcaster goes out as it is. Only CRIER_FORMAT_EVENTS gets the
+     * retry of crier_shards_drain(). */
+    enum crier_format format;
 
     /* Called once as soon as the stream's headers are out (not at all when they
      * never are, or the request was a HEAD), and then whenever the time has come
@@ -329,7 +371,7 @@ struct crier_stream_options {
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.
- * MHD_OPTION_CONNECTION_TIMEOUT counts only while the client takes too little.
+ * MHD_OPTION_CONNECTION_TIMEOUT counts until the headers are out.
  * TLS works, at MHD's pace.
  *
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
@@ -431,6 +473,230 @@ crier_broadcaster_count(struct crier_broadcaster *broadcaster);
 CRIER_API size_t
 crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
                            const char *name);
+
+/* ---- journal ---------------------------------------------------------- */
+
+/*
+ * The one ordered log of updates. An update is an event with its topics, an id
+ * and a position; positions rise, but not by one. A journal is made, handed to
+ * crier_hub_new(), and from then on the hub's.
+ *
+ * An id that the journal makes is "#EPOCH-POSITION"; the epoch names this
+ * journal's life, which for a file includes all restarts.
+ */
+struct crier_journal;
+
+/* How much of the past is held, the oldest goes first. Zero means no limit. What
+ * an update counts is its frame, its names and 128 bytes. */
+struct crier_retention {
+    size_t count; /* updates */
+    size_t bytes;
+    uint64_t age; /* ms */
+};
+
+/* The retention of the topic TOPIC, or, where TOPIC ends in '*', of all topics
+ * that begin with what is before it. */
+struct crier_topic_retention {
+    const char *topic;
+    struct crier_retention retention;
+};
+
+/* Zero (or NULL for the whole) means the default. */
+struct crier_journal_options {
+    /* Of all topics together. In memory the default is 100000 updates and 16
+     * MiB, in a file 10000000 and 1 GiB; no limit of age. */
+    struct crier_retention retention;
+
+    /* Of each topic for itself, within the above; the first one that fits its
+     * name counts. Default: none. Copied. */
+    const struct crier_topic_retention *topics;
+    size_t topic_count;
+
+    /* How many topics are remembered; default 100000. One that holds nothing
+     * any more makes room for a new one. */
+    size_t max_topics;
+};
+
+/* A new journal in memory, written to *JOURNAL. An update is "as durable as the
+ * journal promises" when it is in. -ENOMEM, CRIER_ERR_INVALID, -errno. */
+CRIER_API int
+crier_journal_memory(const struct crier_journal_options *options,
+                     struct crier_journal **journal);
+
+/* A journal in the SQLite file PATH, which is made when it does not exist, and
+ * checked when it does; written to *JOURNAL. Beside it are PATH-wal, PATH-shm and
+ * PATH-lock; one process may use it at a time. An update is durable when it is
+ * on the disk (WAL, synchronous=FULL): all that has arrived while one
+ * transaction ran goes into the next.
+ * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
+ * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then what SQLite said is
+ * written to REASON, when that is not NULL: at most SIZE bytes, NUL included. */
+CRIER_API int
+crier_journal_sqlite(const char *path,
+                     const struct crier_journal_options *options,
+                     struct crier_journal **journal, char *reason,
+                     size_t size);
+
+/* Frees a journal that no hub has taken; NULL is allowed. */
+CRIER_API void crier_journal_free(struct crier_journal *journal);
+
+/* ---- hub -------------------------------------------------------------- */
+
+/*
+ * Topics over a journal. What is published has first to be in the journal; what
+ * the journal then yields goes to the streams that follow. So every stream is a
+ * part of the journal, in its order, without a loss and without a duplicate,
+ * from the point on where it began.
+ *
+ * A topic is 1 to 255 bytes of UTF-8 without control characters, ',' and '*'.
+ * Where several are named they are separated by ','. Names that begin with '$' are
+ * the program's own; they may have 511 bytes. "*" in the place of all topics
+ * follows every one but those.
+ *
+ * A stream that reads slowly holds at most its max_pending and one update more.
+ * After that it reads on from the journal, at its own pace. When the journal has
+ * let go what it would need next, it is told by an event "gap", whose data is
+ * {"requested": the id it has, "oldest": the first id still held, or null}.
+ */
+struct crier_hub;
+
+/* What becomes of a stream that the journal has left behind. */
+enum crier_slow {
+    CRIER_SLOW_GAP,       /* it is sent a gap, and what is still held */
+    CRIER_SLOW_DISCONNECT /* it ends, with CRIER_REASON_SLOW */
+};
+
+/* Zero (or NULL for the whole) means the default. */
+struct crier_hub_options {
+    enum crier_slow slow;
+
+    /* The topics that have presence, separated by ',', or "*" for all: whenever a
+     * stream begins or ceases to follow such a TOPIC by its name, an event
+     * "join" or "leave" with {"topic":TOPIC,"count":N} is published under
+     * "$presence/TOPIC"; N is how many follow it now. Default: none. Copied. */
+    const char *presence;
+};
+
+/* A new hub on SHARDS (borrowed for its life) and JOURNAL (stolen), written to
+ * *HUB. -ENOMEM, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS. */
+CRIER_API int crier_hub_new(struct crier_shards *shards,
+                            struct crier_journal *journal,
+                            const struct crier_hub_options *options,
+                            struct crier_hub **hub);
+
+/* Refuses everything new from now on (CRIER_ERR_CLOSED) and waits until all that
+ * was asked of the journal has been answered, on_done included. To be called
+ * before crier_shards_drain() and MHD_stop_daemon() by a program that suspends
+ * connections until on_done; not in a callback of this header. */
+CRIER_API void crier_hub_close(struct crier_hub *hub);
+
+/* Closes and frees HUB and its journal, after crier_shards_free(); NULL is
+ * allowed. A hub without shards is closed before crier_shards_free() by
+ * crier_hub_close(). */
+CRIER_API void crier_hub_free(struct crier_hub *hub);
+
+/* What became of a publication. Borrowed during on_done. */
+struct crier_receipt {
+    int error;          /* 0: it is in the journal */
+    const char *reason; /* in words, when there is an error; never NULL */
+    const char *id;     /* of the update; with CRIER_ERR_EXISTS and where it is a
+                           duplicate, of the one that was there before */
+    uint64_t position;  /* of the same update */
+    const char *topics; /* as published */
+    size_t subscribers; /* to how many streams it goes; one that follows two of
+                           its topics counts for both */
+    bool duplicate;     /* nothing was published, see below */
+};
+
+/* Zero (or NULL for the whole) means the default. */
+struct crier_publish_options {
+    /* When the journal holds an update with this id already, that is a success
+     * (`duplicate`) and not CRIER_ERR_EXISTS; so a publisher may try again. */
+    bool dedupe;
+
+    /* Called exactly once when crier_hub_publish() returned 0: on any thread,
+     * possibly before it returns. It must not block. */
+    void (*on_done)(void *closure, const struct crier_receipt *receipt);
+    void *closure;
+};
+
+/* Publishes EVENT (borrowed) under TOPICS. If it has an id, that becomes the
+ * update's; otherwise the journal makes one. Never blocks. Updates of one thread
+ * come in the order published.
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID, CRIER_ERR_TOO_MUCH,
+ * CRIER_ERR_BUSY (too much is waiting already), CRIER_ERR_CLOSED, the errors of
+ * crier_event_encode(), -ENOMEM; on_done is not called then. What the journal
+ * says is in the receipt: CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,
+ * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM. */
+CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
+                                const struct crier_event *event,
+                                const struct crier_publish_options *options);
+
+/* Where a stream begins. */
+enum crier_since {
+    CRIER_SINCE_NOW,    /* with what is published after crier_hub_follow() */
+    CRIER_SINCE_ID,     /* after the update with the id `id`; when that is not
+                           known or something after it is not held any more, with
+                           a gap and then with all that is held after it */
+    CRIER_SINCE_ALL,    /* with all that is held */
+    CRIER_SINCE_LAST,   /* with the last `number` held */
+    CRIER_SINCE_TIME    /* with what is not older than `number` ms */
+};
+
+struct crier_follow_options {
+    const char *topics;      /* "a,b" or "*" */
+    const char *live;        /* more topics, without their past; or NULL */
+    enum crier_since since;
+    const char *id;          /* for CRIER_SINCE_ID; at most 255 bytes count */
+    uint64_t number;
+    bool once;               /* ends the stream after what is held now */
+    struct crier_frame *hello; /* sent first; or NULL */
+};
+
+/* Has STREAM follow what OPTIONS (borrowed, with all it names) says. A stream
+ * follows one hub or joins one broadcaster, once; it ceases when it ends.
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_INVALID,
+ * -ENOMEM. */
+CRIER_API int crier_hub_follow(struct crier_hub *hub,
+                               struct crier_stream *stream,
+                               const struct crier_follow_options *options);
+
+/* How many streams follow TOPIC by its name, or "*". */
+CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
+
+/* Lists topics that hold something or are followed, and whose names do not begin
+ * with '$' unless PREFIX does: those with PREFIX ("" for all), in the order of
+ * their bytes, behind AFTER ("" to begin), at most LIMIT (1 to 1000); or, when
+ * PREFIX is NULL, just the topic AFTER. ON_DONE is called once when 0 was returned,
+ * on any thread, possibly before: with an error, or with a new array of objects
+ * {"topic","messages","bytes","subscribers","first","last","time"}, of which the
+ * last three (ids, and RFC 3339) are null when nothing is held.
+ * CRIER_ERR_CLOSED, CRIER_ERR_INVALID, -ENOMEM. */
+CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
+                             const char *after, unsigned limit,
+                             void (*on_done)(void *closure, int error,
+                                             json_t *topics),
+                             void *closure);
+
+/* Forgets what the journal holds of TOPIC; updates that have other topics, too,
+ * are still held there. A client that resumes from before is told a gap. ON_DONE as
+ * above, with 0, CRIER_ERR_UNKNOWN (nothing is held), or what the journal says.
+ * CRIER_ERR_TOPIC, CRIER_ERR_CLOSED, -ENOMEM. */
+CRIER_API int crier_hub_forget(struct crier_hub *hub, const char *topic,
+                               void (*on_done)(void *closure, int error),
+                               void *closure);
+
+/* How HUB is. */
+struct crier_hub_status {
+    const char *journal;  /* "memory" or "sqlite" */
+    int error;            /* the journal's trouble now; 0: it is well */
+    char reason[128];     /* in words */
+    uint64_t published;   /* updates since the start */
+    uint64_t gaps;        /* told to streams, or streams ended instead */
+};
+
+CRIER_API void crier_hub_status(struct crier_hub *hub,
+                                struct crier_hub_status *status);
 
 #ifdef __cplusplus
 }

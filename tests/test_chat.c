@@ -37,7 +37,7 @@ static void join(struct client *client, const char *name)
 static void expect(struct client *client, const char *type,
                    const char *members)
 {
-    char *frame = client_frame(client), line[64];
+    char *frame = client_event(client, NULL), line[64];
     json_t *data, *wanted = json_loads(members, 0, NULL), *value;
     const char *key;
 

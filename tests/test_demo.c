@@ -136,15 +136,15 @@ START_TEST(events_reach_all)
                      200);
     ck_assert_str_eq(answer, "msg sent");
     free(answer);
-    client_expect(&one, "data: hello\ndata: you");
-    client_expect(&two, "data: hello\ndata: you");
+    client_expect_event(&one, "data: hello\ndata: you");
+    client_expect_event(&two, "data: hello\ndata: you");
     ck_assert_int_eq(
         fetch(crierd.port, "GET", "/events/a%2Fb%20c", "", NULL, &answer),
         200);
     ck_assert_str_eq(answer, "msg sent");
     free(answer);
-    client_expect(&one, "data: a/b c");
-    client_expect(&two, "data: a/b c");
+    client_expect_event(&one, "data: a/b c");
+    client_expect_event(&two, "data: a/b c");
     client_close(&one);
     client_close(&two);
 }
@@ -159,17 +159,17 @@ START_TEST(no_field_can_be_smuggled)
     ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "",
                            "x\revent: evil\rid: 6\r\rretry: 1", NULL),
                      200);
-    client_expect(&client, "data: x\ndata: event: evil\ndata: id: 6\ndata:\n"
+    client_expect_event(&client, "data: x\ndata: event: evil\ndata: id: 6\ndata:\n"
                            "data: retry: 1");
     ck_assert_int_eq(fetch(crierd.port, "GET", "/events/x%0Devent:%20evil",
                            "", NULL, NULL),
                      200);
-    client_expect(&client, "data: x\ndata: event: evil");
+    client_expect_event(&client, "data: x\ndata: event: evil");
     ck_assert_int_eq(
         fetch(crierd.port, "POST", "/events", "", "\xff", NULL), 400);
     ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "", "", NULL),
                      200);
-    client_expect(&client, "data:");
+    client_expect_event(&client, "data:");
     client_close(&client);
 }
 END_TEST
@@ -191,7 +191,7 @@ START_TEST(get_publishing_can_be_switched_off)
     ck_assert_int_eq(fetch(strict.port, "POST", "/events", "", "y", NULL),
                      200);
     client_expect(&client, "data: connected");
-    client_expect(&client, "data: y");
+    client_expect_event(&client, "data: y");
     client_close(&client);
     crierd_stop(&strict);
 }

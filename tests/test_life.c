@@ -205,7 +205,7 @@ START_TEST(a_client_too_many_is_told_so)
                      200);
     free(client_body(&more));
     for (i = 0; i < 3; i++)
-        client_expect(&clients[i], "data: hello");
+        client_expect_event(&clients[i], "data: hello");
     /* And when one has gone, there is room. */
     client_close(&clients[0]);
     crierd_wait_log(&crierd, "stream /events ended: client closed");

@@ -93,7 +93,7 @@ START_TEST(each_hears_everything)
         for (n = 0; n < BROADCASTS; n++) {
             snprintf(text, sizeof text, "data: %d of many, and some more text",
                      n);
-            client_expect(&clients[i], text);
+            client_expect_event(&clients[i], text);
         }
     atomic_store(&churning, false);
     pthread_join(thread, NULL);

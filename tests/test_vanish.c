@@ -104,6 +104,35 @@ START_TEST(a_vanished_user_leaves_within_two_pings)
 }
 END_TEST
 
+/* The same for those who are counted on a topic. */
+START_TEST(a_vanished_follower_leaves_presence)
+{
+    struct client watcher, gone;
+    struct crierd crierd;
+    uint64_t begun;
+
+    ck_assert(own_network());
+    crierd_start(&crierd, "--ping-interval 2s --presence t");
+    client_connect(&watcher, crierd.port);
+    ck_assert_int_eq(client_request(&watcher, "GET", "/topics/$presence/t",
+                                    "", NULL),
+                     200);
+    connect_from_2(&gone, crierd.port);
+    ck_assert_int_eq(client_request(&gone, "GET", "/topics/t", "", NULL), 200);
+    free(client_until(&watcher, "event: join\ndata: {\"topic\":\"t\","
+                                "\"count\":1}"));
+    ck_assert(run("ip route add blackhole 127.0.0.2/32 table local"));
+    begun = crier_now();
+    free(client_until(&watcher, "event: leave\ndata: {\"topic\":\"t\","
+                                "\"count\":0}"));
+    ck_assert_uint_lt(crier_now() - begun,
+                      4000 + (crierd_is_slow() ? 4000 : 300));
+    client_close(&watcher);
+    crierd_stop(&crierd);
+    client_close(&gone);
+}
+END_TEST
+
 /* A client that reads nothing but whose kernel still answers is not vanished. */
 START_TEST(a_silent_reader_stays)
 {
@@ -140,6 +169,7 @@ static Suite *suite(void)
     TCase *c = add_case(s, "vanish");
 
     tcase_add_loop_test(c, a_vanished_user_leaves_within_two_pings, 0, 2);
+    tcase_add_test(c, a_vanished_follower_leaves_presence);
     tcase_add_test(c, a_silent_reader_stays);
     return s;
 }

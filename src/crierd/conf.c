@@ -12,6 +12,7 @@
 
 #include <getopt.h>
 #include <microhttpd.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,11 @@
 
 #define THREADS_MAX 64
 #define CLIENTS_MAX 10000000
+#define TOPICS_MIN 100
+#define TOPICS_MAX 10000000
+#define COUNT_MAX UINT64_C(1000000000000)
+#define SIZE_LIMIT ((uint64_t)1 << 44)
+#define MESSAGE_MAX ((size_t)15 * 1024 * 1024)
 #define DAY ((uint64_t)24 * 60 * 60 * 1000)
 
 enum option_code {
@@ -30,6 +36,16 @@ enum option_code {
     OPT_KEEP_ALIVE,
     OPT_MAX_CLIENTS,
     OPT_NO_GET_PUBLISH,
+    OPT_JOURNAL,
+    OPT_RETAIN_COUNT,
+    OPT_RETAIN_BYTES,
+    OPT_RETAIN_AGE,
+    OPT_RETAIN_TOPIC,
+    OPT_MAX_TOPICS,
+    OPT_MAX_MESSAGE,
+    OPT_PRESENCE,
+    OPT_SLOW_CLIENT,
+    OPT_STALL_TIMEOUT,
     OPT_LOG_LEVEL,
     OPT_VERSION,
     OPT_HELP
@@ -44,6 +60,16 @@ static const struct option options[] = {
     {"keep-alive", required_argument, NULL, OPT_KEEP_ALIVE},
     {"max-clients", required_argument, NULL, OPT_MAX_CLIENTS},
     {"no-get-publish", no_argument, NULL, OPT_NO_GET_PUBLISH},
+    {"journal", required_argument, NULL, OPT_JOURNAL},
+    {"retain-count", required_argument, NULL, OPT_RETAIN_COUNT},
+    {"retain-bytes", required_argument, NULL, OPT_RETAIN_BYTES},
+    {"retain-age", required_argument, NULL, OPT_RETAIN_AGE},
+    {"retain-topic", required_argument, NULL, OPT_RETAIN_TOPIC},
+    {"max-topics", required_argument, NULL, OPT_MAX_TOPICS},
+    {"max-message", required_argument, NULL, OPT_MAX_MESSAGE},
+    {"presence", required_argument, NULL, OPT_PRESENCE},
+    {"slow-client", required_argument, NULL, OPT_SLOW_CLIENT},
+    {"stall-timeout", required_argument, NULL, OPT_STALL_TIMEOUT},
     {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
     {"version", no_argument, NULL, OPT_VERSION},
     {"help", no_argument, NULL, OPT_HELP},
@@ -60,46 +86,97 @@ static const char help[] =
     "  --data DIR            texts and quotes (default " PKGDATADIR "/data)\n"
     "  --threads N           HTTP threads and shards, N of each\n"
     "                        (default: one per CPU)\n"
-    "  --ping-interval TIME  quiet time before a ping on /events and /chat\n"
-    "                        (default 10s)\n"
+    "  --ping-interval TIME  quiet time before a ping on /topics, /events and\n"
+    "                        /chat (default 10s)\n"
     "  --keep-alive TIME     the same for all other streams (default 15s)\n"
     "  --max-clients N       streams open at once\n"
     "                        (default: what the open-file limit allows)\n"
     "  --no-get-publish      refuse GET /events/MSG\n"
+    "  --stall-timeout TIME  end a client that takes nothing at all for so long\n"
+    "                        (default 30s)\n"
+    "  --slow-client gap|disconnect\n"
+    "                        what to do with a client that the journal has left\n"
+    "                        behind (default gap)\n"
+    "  --presence TOPICS     topics with presence, as a,b; or '*'\n"
+    "  --max-message SIZE    the largest message to a topic (default 1M)\n"
+    "  --max-topics N        topics remembered (default 100000)\n"
+    "  --journal memory|sqlite:PATH\n"
+    "                        where updates are held (default memory)\n"
+    "  --retain-count N      how much of the past is held, in updates\n"
+    "                        (default 100000; sqlite 10000000),\n"
+    "  --retain-bytes SIZE   in bytes (default 16M; sqlite 1G),\n"
+    "  --retain-age TIME     and for how long (default: for ever)\n"
+    "  --retain-topic TOPIC:count=N,bytes=SIZE,age=TIME\n"
+    "                        less for one topic, or for all that begin with what\n"
+    "                        is before a '*'; one of the three is enough\n"
     "  --log-level LEVEL     error, warning, info or debug (default info)\n"
     "  --version             print the version and exit\n"
     "  --help                print this and exit\n"
     "\n"
-    "TIME is a number with ms, s, m or h; without a unit it means seconds.\n"
+    "TIME is a number with ms, s, m or h (and d for what is retained); without\n"
+    "a unit it means seconds. SIZE is a number of bytes, or with K, M or G.\n"
     "See crierd(8).\n";
 
-bool conf_duration(const char *text, uint32_t *milliseconds)
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Reads a number with one of the COUNT units behind it, up to MAX in all. */
+static bool number_with_unit(const char *text, const struct unit *units,
+                             size_t count, uint64_t max, uint64_t *value)
 {
-    static const struct {
-        const char *name;
-        uint64_t factor;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000},
-                 {"h", 3600000}};
     size_t digits = strspn(text, "0123456789"), i;
-    char number[16];
-    uint64_t value;
+    char number[20];
 
     if (digits >= sizeof number)
         return false;
     memcpy(number, text, digits);
     number[digits] = '\0';
-    if (!number_text(number, 0, DAY, &value))
-        return false;
-    for (i = 0; i < sizeof units / sizeof units[0]; i++) {
+    for (i = 0; i < count; i++) {
         if (strcmp(text + digits, units[i].name) != 0)
             continue;
-        value *= units[i].factor;
-        if (value < 10 || value > DAY)
+        if (!number_text(number, 0, max / units[i].factor, value))
             return false;
-        *milliseconds = (uint32_t)value;
+        *value *= units[i].factor;
         return true;
     }
     return false;
+}
+
+bool conf_age(const char *text, uint64_t *milliseconds)
+{
+    static const struct unit units[] = {{"ms", 1},     {"s", 1000},
+                                        {"", 1000},    {"m", 60000},
+                                        {"h", 3600000}, {"d", DAY}};
+
+    return number_with_unit(text, units, sizeof units / sizeof units[0],
+                            36500 * DAY, milliseconds);
+}
+
+bool conf_duration(const char *text, uint32_t *milliseconds)
+{
+    uint64_t value;
+
+    if (strchr(text, 'd') != NULL || !conf_age(text, &value) || value < 10 ||
+        value > DAY)
+        return false;
+    *milliseconds = (uint32_t)value;
+    return true;
+}
+
+bool conf_size(const char *text, size_t *bytes)
+{
+    static const struct unit units[] = {
+        {"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}};
+    uint64_t value;
+
+    if (!number_with_unit(text, units, sizeof units / sizeof units[0],
+                          SIZE_LIMIT, &value) ||
+        value == 0)
+        return false;
+    *bytes = (size_t)value;
+    return true;
 }
 
 static enum conf_result bad(const char *option, const char *value,
@@ -109,15 +186,15 @@ static enum conf_result bad(const char *option, const char *value,
     return CONF_BAD;
 }
 
-static enum conf_result set_number(const char *option, uint64_t max,
-                                   uint64_t *number)
+static enum conf_result set_number(const char *option, uint64_t min,
+                                   uint64_t max, uint64_t *number)
 {
     char wanted[64];
 
-    if (number_text(optarg, 1, max, number))
+    if (number_text(optarg, min, max, number))
         return CONF_RUN;
-    snprintf(wanted, sizeof wanted, "a number from 1 to %llu",
-             (unsigned long long)max);
+    snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
+             (unsigned long long)min, (unsigned long long)max);
     return bad(option, optarg, wanted);
 }
 
@@ -138,6 +215,135 @@ static enum conf_result set_level(struct conf *conf)
     return CONF_RUN;
 }
 
+/* ---- the journal ------------------------------------------------------ */
+
+static enum conf_result set_size(const char *option, size_t *bytes)
+{
+    if (conf_size(optarg, bytes))
+        return CONF_RUN;
+    return bad(option, optarg, "a size, such as 4000, 64K, 16M or 2G");
+}
+
+static enum conf_result set_age(const char *option, uint64_t *age)
+{
+    if (conf_age(optarg, age) && *age != 0)
+        return CONF_RUN;
+    return bad(option, optarg, "a time, such as 90s, 12h or 30d");
+}
+
+static enum conf_result set_journal(struct conf *conf)
+{
+    if (strcmp(optarg, "memory") == 0)
+        conf->journal = NULL;
+    else if (strncmp(optarg, "sqlite:", 7) == 0 && optarg[7] != '\0')
+        conf->journal = optarg + 7;
+    else
+        return bad("--journal", optarg, "memory or sqlite:PATH");
+    return CONF_RUN;
+}
+
+/* One of the limits behind the colon of --retain-topic. */
+static bool read_limit(char *limit, struct crier_retention *retention)
+{
+    uint64_t count;
+
+    if (strncmp(limit, "count=", 6) == 0 &&
+        number_text(limit + 6, 1, COUNT_MAX, &count)) {
+        retention->count = (size_t)count;
+        return true;
+    }
+    if (strncmp(limit, "bytes=", 6) == 0)
+        return conf_size(limit + 6, &retention->bytes);
+    return strncmp(limit, "age=", 4) == 0 &&
+           conf_age(limit + 4, &retention->age) && retention->age != 0;
+}
+
+/* TOPIC:LIMIT,LIMIT; optarg is cut up. */
+static enum conf_result set_topic(struct conf *conf)
+{
+    struct crier_topic_retention *topic = &conf->topics[conf->topic_count];
+    char *colon = strrchr(optarg, ':'), *limit;
+
+    if (conf->topic_count == CONF_TOPICS_MAX) {
+        fprintf(stderr, "crierd: --retain-topic is given more than %d times\n",
+                CONF_TOPICS_MAX);
+        return CONF_BAD;
+    }
+    if (colon == NULL || colon == optarg)
+        return bad("--retain-topic", optarg,
+                   "TOPIC:count=N,bytes=SIZE,age=TIME");
+    *colon = '\0';
+    topic->topic = optarg;
+    colon++;
+    while ((limit = strsep(&colon, ",")) != NULL)
+        if (!read_limit(limit, &topic->retention))
+            return bad("--retain-topic", limit,
+                       "count=N, bytes=SIZE or age=TIME");
+    conf->topic_count++;
+    return CONF_RUN;
+}
+
+static enum conf_result set_presence(struct conf *conf)
+{
+    if (optarg[0] == '\0' ||
+        (strcmp(optarg, "*") != 0 && strchr(optarg, '*') != NULL))
+        return bad("--presence", optarg, "topics, as a,b, or '*'");
+    conf->presence = optarg;
+    return CONF_RUN;
+}
+
+static enum conf_result set_slow(struct conf *conf)
+{
+    if (strcmp(optarg, "gap") == 0)
+        conf->slow = CRIER_SLOW_GAP;
+    else if (strcmp(optarg, "disconnect") == 0)
+        conf->slow = CRIER_SLOW_DISCONNECT;
+    else
+        return bad("--slow-client", optarg, "gap or disconnect");
+    return CONF_RUN;
+}
+
+/* The options about topics. */
+static enum conf_result set_topics(struct conf *conf, int code)
+{
+    enum conf_result result;
+    uint64_t number = 0;
+
+    switch (code) {
+    case OPT_JOURNAL:
+        return set_journal(conf);
+    case OPT_RETAIN_COUNT:
+        result = set_number("--retain-count", 1, COUNT_MAX, &number);
+        conf->retention.count = (size_t)number;
+        return result;
+    case OPT_RETAIN_BYTES:
+        return set_size("--retain-bytes", &conf->retention.bytes);
+    case OPT_RETAIN_AGE:
+        return set_age("--retain-age", &conf->retention.age);
+    case OPT_RETAIN_TOPIC:
+        return set_topic(conf);
+    case OPT_MAX_TOPICS:
+        result = set_number("--max-topics", TOPICS_MIN, TOPICS_MAX, &number);
+        conf->max_topics = (size_t)number;
+        return result;
+    case OPT_MAX_MESSAGE:
+        result = set_size("--max-message", &conf->max_message);
+        if (result == CONF_RUN && conf->max_message > MESSAGE_MAX)
+            return bad("--max-message", optarg, "15M or less");
+        return result;
+    case OPT_PRESENCE:
+        return set_presence(conf);
+    case OPT_SLOW_CLIENT:
+        return set_slow(conf);
+    case OPT_STALL_TIMEOUT:
+        return set_time("--stall-timeout", &conf->stall_timeout);
+    default: /* getopt_long has said why */
+        return CONF_BAD;
+    }
+}
+
+/* ---- all -------------------------------------------------------------- */
+
 static enum conf_result set(struct conf *conf, int code)
 {
     enum conf_result result = CONF_RUN;
@@ -157,7 +363,7 @@ static enum conf_result set(struct conf *conf, int code)
         conf->data = optarg;
         return CONF_RUN;
     case OPT_THREADS:
-        result = set_number("--threads", THREADS_MAX, &number);
+        result = set_number("--threads", 1, THREADS_MAX, &number);
         conf->threads = (unsigned)number;
         return result;
     case OPT_PING:
@@ -165,7 +371,7 @@ static enum conf_result set(struct conf *conf, int code)
     case OPT_KEEP_ALIVE:
         return set_time("--keep-alive", &conf->keep_alive);
     case OPT_MAX_CLIENTS:
-        result = set_number("--max-clients", CLIENTS_MAX, &number);
+        result = set_number("--max-clients", 1, CLIENTS_MAX, &number);
         conf->max_clients = (size_t)number;
         return result;
     case OPT_NO_GET_PUBLISH:
@@ -174,14 +380,15 @@ static enum conf_result set(struct conf *conf, int code)
     case OPT_LOG_LEVEL:
         return set_level(conf);
     case OPT_VERSION:
-        printf("crierd %s (libmicrohttpd %s, jansson %s)\n", crier_version(),
-               MHD_get_version(), jansson_version_str());
+        printf("crierd %s (libmicrohttpd %s, jansson %s, SQLite %s)\n",
+               crier_version(), MHD_get_version(), jansson_version_str(),
+               sqlite3_libversion());
         return CONF_DONE;
     case OPT_HELP:
         fputs(help, stdout);
         return CONF_DONE;
-    default: /* getopt_long has said why */
-        return CONF_BAD;
+    default:
+        return set_topics(conf, code);
     }
 }
 
@@ -208,6 +415,8 @@ enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
         .keep_alive = 15000,
         .log_level = LOG_INFO,
         .get_publish = true,
+        .max_message = 1024 * 1024,
+        .stall_timeout = 30000,
     };
     while (result == CONF_RUN &&
            (code = getopt_long(argc, argv, "", options, NULL)) != -1)

@@ -12,6 +12,10 @@ static inline bool demo_try_again(int error)
     return error == CRIER_ERR_FULL || error == CRIER_ERR_BUSY;
 }
 
+/* What a stream that follows topics may have waiting in memory; the rest waits in
+ * the journal. */
+#define DEMO_PENDING (64 * 1024)
+
 /* The demo application: handlers of the routes, and the state they share, which
  * main makes before the first request and frees after the last stream. */
 

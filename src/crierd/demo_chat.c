@@ -4,7 +4,9 @@
  */
 #include <config.h>
 
+#include "api.h"
 #include "demo.h"
+#include "later.h"
 #include "log.h"
 #include "reply.h"
 #include "room.h"
@@ -84,7 +86,14 @@ static void closed(void *closure, struct crier_stream *stream,
 enum MHD_Result demo_chat(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
-    struct crier_stream_options options = {.on_closed = closed};
+    struct crier_stream_options options = {
+        .keep_alive = request->server->conf->ping,
+        .max_pending = DEMO_PENDING,
+        .on_closed = closed,
+    };
+    struct crier_follow_options follow = {.since = CRIER_SINCE_LAST,
+                                          .number = ROOM_HISTORY};
+    const struct uri_text *echo = uri_parameter(&request->uri, "echo");
     struct MHD_Response *response;
     struct crier_stream *stream;
     struct visit *visit;
@@ -105,7 +114,9 @@ enum MHD_Result demo_chat(struct request *request)
         free(visit);
         return request->result;
     }
-    error = room_join(visit->room, stream, visit->name);
+    api_start(request, &follow);
+    error = room_join(visit->room, stream, visit->name,
+                      echo != NULL && strcmp(echo->bytes, "1") == 0, &follow);
     crier_stream_unref(stream);
     if (error == 0)
         return reply_stream(request, response);
@@ -115,48 +126,53 @@ enum MHD_Result demo_chat(struct request *request)
 
 /* ---- POST /chat, POST /chat/NAME -------------------------------------- */
 
-static enum MHD_Result sent(struct request *request, long count)
+static enum MHD_Result sent(struct request *request,
+                            const struct later *later)
 {
-    if (count < 0)
-        return reply_error(request, (int)count);
+    if (later->error != 0)
+        return reply_trouble(request, later->error, later->reason);
     return reply_json(request, MHD_HTTP_OK,
                       json_pack("{s:s, s:I}", "status", "sent", "clients",
-                                (json_int_t)count));
+                                (json_int_t)later->number));
+}
+
+/* Publishes the message in the body, to TO alone unless that is NULL. */
+static enum MHD_Result say(struct request *request, const char *to)
+{
+    json_t *body = read_message(request);
+    struct room_message message;
+    enum MHD_Result result;
+    int error;
+
+    if (body == NULL)
+        return request->result;
+    error = room_say(request->server->room,
+                     json_string_value(json_object_get(body, "user")), to,
+                     json_string_value(json_object_get(body, "text")),
+                     &message);
+    json_decref(body);
+    if (error != 0)
+        return reply_error(request, error);
+    if (to != NULL && message.clients == 0)
+        result = reply_problem(request, MHD_HTTP_NOT_FOUND,
+                               "nobody of that name is connected to the chat");
+    else
+        result = later_publish(request, message.topics, message.event, false,
+                               (long)message.clients, sent);
+    crier_event_free(message.event);
+    return result;
 }
 
 enum MHD_Result demo_chat_post(struct request *request)
 {
-    json_t *message = read_message(request);
-    long count;
-
-    if (message == NULL)
-        return request->result;
-    count = room_say(request->server->room,
-                     json_string_value(json_object_get(message, "user")),
-                     json_string_value(json_object_get(message, "text")));
-    json_decref(message);
-    return sent(request, count);
+    return say(request, NULL);
 }
 
 enum MHD_Result demo_chat_private(struct request *request)
 {
-    json_t *message;
-    long count;
-
     if (!is_name(request->argument->bytes, request->argument->length))
         return bad_name(request, "the name in the path");
-    message = read_message(request);
-    if (message == NULL)
-        return request->result;
-    count = room_whisper(request->server->room,
-                         json_string_value(json_object_get(message, "user")),
-                         request->argument->bytes,
-                         json_string_value(json_object_get(message, "text")));
-    json_decref(message);
-    if (count == 0)
-        return reply_problem(request, MHD_HTTP_NOT_FOUND,
-                             "nobody of that name is connected to the chat");
-    return sent(request, count);
+    return say(request, request->argument->bytes);
 }
 
 /* ---- /users ----------------------------------------------------------- */

@@ -1,28 +1,38 @@
 /*
- * /events: the broadcast. Whoever follows it hears what anybody posts.
+ * /events: what anybody posts, to everybody who follows it. It is the topic
+ * "events" under another name, with a greeting.
  */
 #include <config.h>
 
+#include "api.h"
 #include "demo.h"
+#include "later.h"
 #include "reply.h"
+
+#include <errno.h>
+
+#define TOPIC "events"
 
 enum MHD_Result demo_events(struct request *request)
 {
-    struct crier_stream_options options = {.on_closed = reply_stream_closed,
-                                           .closure = (void *)"/events"};
+    struct crier_stream_options options = {
+        .keep_alive = request->server->conf->ping,
+        .max_pending = DEMO_PENDING,
+        .on_closed = reply_stream_closed,
+        .closure = (void *)"/events",
+    };
+    struct crier_follow_options follow = {.topics = TOPIC};
     struct MHD_Response *response;
     struct crier_stream *stream;
-    struct crier_frame *hello;
     int error;
 
     if (!reply_open(request, &options, &stream, &response))
         return request->result;
-    error = crier_frame_text(NULL, "connected", &hello);
-    if (error == 0) {
-        error = crier_broadcaster_join(request->server->events, stream, NULL,
-                                       hello);
-        crier_frame_unref(hello);
-    }
+    api_start(request, &follow);
+    error = crier_frame_text(NULL, "connected", &follow.hello);
+    if (error == 0)
+        error = crier_hub_follow(request->server->hub, stream, &follow);
+    crier_frame_unref(follow.hello);
     crier_stream_unref(stream);
     if (error == 0)
         return reply_stream(request, response);
@@ -30,26 +40,26 @@ enum MHD_Result demo_events(struct request *request)
     return reply_error(request, error);
 }
 
+static enum MHD_Result answer(struct request *request,
+                              const struct later *later)
+{
+    return later->error == 0
+               ? reply_text(request, MHD_HTTP_OK, "msg sent")
+               : reply_trouble(request, later->error, later->reason);
+}
+
 static enum MHD_Result publish(struct request *request, const char *message,
                                size_t length)
 {
     struct crier_event *event = crier_event_new();
-    struct crier_frame *frame;
-    long sent;
-    int error;
+    enum MHD_Result result;
 
     if (event == NULL)
-        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                             "the server is short of memory");
+        return reply_error(request, -ENOMEM);
     crier_event_data(event, message, length);
-    error = crier_event_encode(event, &frame);
+    result = later_publish(request, TOPIC, event, false, 0, answer);
     crier_event_free(event);
-    if (error != 0)
-        return reply_error(request, error);
-    sent = crier_broadcaster_send(request->server->events, frame);
-    crier_frame_unref(frame);
-    return sent >= 0 ? reply_text(request, MHD_HTTP_OK, "msg sent")
-                     : reply_error(request, (int)sent);
+    return result;
 }
 
 enum MHD_Result demo_events_post(struct request *request)

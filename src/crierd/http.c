@@ -8,14 +8,18 @@
  * answered, since the exchange of a stream stays as long as its client does.
  *
  * A body over the limit is read on and thrown away, so that the client reads the
- * 413 instead of a reset connection; but not for ever: past READ_MAX the
+ * 413 instead of a reset connection; but not for ever: READ_MORE past it the
  * connection is closed. A client that announces such a body is told at once.
+ *
+ * All bodies together are bounded, too: past that a request gets 503. A request whose
+ * answer comes later (later.c) is handled twice: asked, and answered.
  */
 #include <config.h>
 
 #include "http.h"
 
 #include "framing.h"
+#include "later.h"
 #include "log.h"
 #include "reply.h"
 #include "route.h"
@@ -24,8 +28,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What most bodies may be; those that go to topics have an option. */
 #define BODY_MAX ((size_t)64 * 1024)
-#define READ_MAX ((size_t)1024 * 1024)
+
+/* So much more than is allowed is read. */
+#define READ_MORE ((size_t)1024 * 1024)
+
+/* For the bodies of all requests together. */
+#define BODIES_MAX ((size_t)128 * 1024 * 1024)
 
 /* MHD's name for 413 is another one before 0.9.74. */
 #define CONTENT_TOO_LARGE 413
@@ -45,6 +55,10 @@ struct exchange {
     char *body;
     size_t length;    /* of body */
     size_t received;  /* of the body, kept or not */
+    size_t max;       /* of the body */
+    bool crowded;     /* there was no room for it */
+    struct later *later;
+    struct server *server;
     uint64_t started; /* request_clock() */
     bool begun;       /* the headers are in */
 };
@@ -54,20 +68,30 @@ static void *uri_logged(void *closure, const char *uri,
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
 
-    (void)closure;
     (void)connection;
     if (exchange == NULL)
         return NULL;
+    exchange->server = closure;
     exchange->started = request_clock();
     exchange->target = strdup(uri);
     return exchange;
 }
 
+static void drop_body(struct exchange *exchange)
+{
+    atomic_fetch_sub(&exchange->server->bodies, exchange->length);
+    free(exchange->body);
+    exchange->body = NULL;
+    exchange->length = 0;
+}
+
 static void let_go(struct exchange *exchange)
 {
+    later_free(exchange->later);
+    exchange->later = NULL;
     free(exchange->target);
-    free(exchange->body);
-    exchange->target = exchange->body = NULL;
+    exchange->target = NULL;
+    drop_body(exchange);
 }
 
 static void completed(void *closure, struct MHD_Connection *connection,
@@ -109,13 +133,24 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
     char *grown;
 
     exchange->received += length;
-    if (exchange->received > READ_MAX)
+    if (exchange->received > exchange->max + READ_MORE)
         return MHD_NO;
-    if (exchange->received > BODY_MAX)
+    if (exchange->received > exchange->max || exchange->crowded) {
+        drop_body(exchange);
         return MHD_YES;
+    }
+    if (atomic_fetch_add(&exchange->server->bodies, length) + length >
+        BODIES_MAX) {
+        atomic_fetch_sub(&exchange->server->bodies, length);
+        exchange->crowded = true;
+        drop_body(exchange);
+        return MHD_YES;
+    }
     grown = realloc(exchange->body, exchange->received + 1);
-    if (grown == NULL)
+    if (grown == NULL) {
+        atomic_fetch_sub(&exchange->server->bodies, length);
         return MHD_NO;
+    }
     memcpy(grown + exchange->length, data, length);
     exchange->body = grown;
     exchange->length += length;
@@ -125,10 +160,25 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
 
 /* ---- the request ------------------------------------------------------ */
 
-static enum MHD_Result too_large(struct request *request)
+static enum MHD_Result too_large(struct request *request, size_t max)
 {
     return reply_problem(request, CONTENT_TOO_LARGE,
-                         "the body is larger than %zu bytes", BODY_MAX);
+                         "the body is larger than %zu bytes", max);
+}
+
+/* Bodies that go to topics have a limit of their own. */
+static size_t body_max(const struct request *request)
+{
+    size_t max = BODY_MAX;
+    struct uri uri;
+
+    if (strcmp(request->method, MHD_HTTP_METHOD_POST) == 0 &&
+        uri_parse(&uri, request->target) == NULL) {
+        if (strcmp(uri.segments[0].bytes, "topics") == 0)
+            max = request->server->conf->max_message;
+        uri_done(&uri);
+    }
+    return max;
 }
 
 static enum MHD_Result dispatch(struct request *request)
@@ -149,17 +199,38 @@ static enum MHD_Result dispatch(struct request *request)
 
 /* The headers are in: what can be refused now is. An answer given here closes
  * the connection after it. */
-static enum MHD_Result begin(struct request *request, const char *version)
+static enum MHD_Result begin(struct request *request, const char *version,
+                             size_t max)
 {
     struct MHD_Connection *connection = request->connection;
     const char *wrong = framing_wrong(connection, version);
 
     if (wrong != NULL)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
-    if (announces_more(connection, READ_MAX) ||
-        (announces_more(connection, BODY_MAX) && expects_continue(connection)))
-        return too_large(request);
+    if (announces_more(connection, max + READ_MORE) ||
+        (announces_more(connection, max) && expects_continue(connection)))
+        return too_large(request, max);
     return MHD_YES;
+}
+
+/* The whole request is there: answers it, or has the question asked. */
+static enum MHD_Result finish(struct exchange *exchange,
+                              struct request *request)
+{
+    enum MHD_Result result;
+
+    if (exchange->received > exchange->max)
+        result = too_large(request, exchange->max);
+    else if (exchange->crowded)
+        result = reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                               "the server is receiving too much; try again");
+    else
+        result = dispatch(request);
+    if (exchange->later != NULL && exchange->later->waiting)
+        drop_body(exchange);
+    else
+        let_go(exchange);
+    return result;
 }
 
 static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
@@ -181,9 +252,16 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     request.head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
     request.target = exchange->target;
     request.received = exchange->started;
+    request.later = &exchange->later;
     if (!exchange->begun) {
         exchange->begun = true;
-        return begin(&request, version);
+        exchange->max = body_max(&request);
+        return begin(&request, version, exchange->max);
+    }
+    if (exchange->later != NULL) {
+        result = exchange->later->answer(&request, exchange->later);
+        let_go(exchange);
+        return result;
     }
     if (part != 0) {
         *length = 0;
@@ -192,10 +270,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     if (exchange->body != NULL)
         request.body = exchange->body;
     request.body_length = exchange->length;
-    result = exchange->received > BODY_MAX ? too_large(&request)
-                                           : dispatch(&request);
-    let_go(exchange);
-    return result;
+    return finish(exchange, &request);
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -235,7 +310,7 @@ struct MHD_Daemon *http_start(struct server *server, int socket,
             MHD_USE_ERROR_LOG,
         0, let_in, server, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
         NULL, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK,
-        uri_logged, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+        uri_logged, server, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
         MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,

@@ -1,7 +1,8 @@
 /*
  * crierd: puts the rooms together, waits for a signal, takes them apart again.
  *
- * The order of the end matters. First nobody new gets in; then every stream
+ * The order of the end matters. First nobody new gets in; then the journal answers
+ * what it was asked, which resumes the connections that wait for it; then every stream
  * gets its goodbye, because MHD must not be stopped while it has suspended
  * connections; then MHD stops, then the shards, on whose threads the last
  * streams say that they are closed; and only then is freed what handlers and
@@ -89,11 +90,63 @@ static size_t choose_max_clients(const struct conf *conf, size_t connections)
 
 /* ---- start ------------------------------------------------------------ */
 
+/* What of the past Crier's own topics hold, unless the command line says
+ * otherwise. */
+static const struct crier_topic_retention own_topics[] = {
+    {ROOM_TOPICS, {.count = 1000}},
+    {"$presence/*", {.count = 1000}},
+};
+
+#define OWN_TOPICS (sizeof own_topics / sizeof own_topics[0])
+
+static struct crier_journal *open_journal(const struct conf *conf)
+{
+    struct crier_topic_retention topics[CONF_TOPICS_MAX + OWN_TOPICS];
+    const struct crier_journal_options options = {
+        .retention = conf->retention,
+        .topics = topics,
+        .topic_count = conf->topic_count + OWN_TOPICS,
+        .max_topics = conf->max_topics,
+    };
+    struct crier_journal *journal;
+    char reason[256] = "";
+    int error;
+
+    memcpy(topics, conf->topics, conf->topic_count * sizeof topics[0]);
+    memcpy(topics + conf->topic_count, own_topics, sizeof own_topics);
+    if (conf->journal == NULL)
+        error = crier_journal_memory(&options, &journal);
+    else
+        error = crier_journal_sqlite(conf->journal, &options, &journal, reason,
+                                     sizeof reason);
+    if (error == 0)
+        return journal;
+    log_line(LOG_ERROR, "journal %s: %s%s%s",
+             conf->journal != NULL ? conf->journal : "in memory",
+             crier_error_text(error), reason[0] != '\0' ? ": " : "", reason);
+    return NULL;
+}
+
+static bool open_hub(struct server *server)
+{
+    const struct conf *conf = server->conf;
+    const struct crier_hub_options options = {.slow = conf->slow,
+                                              .presence = conf->presence};
+    struct crier_journal *journal = open_journal(conf);
+    int error;
+
+    if (journal == NULL)
+        return false;
+    error = crier_hub_new(server->shards, journal, &options, &server->hub);
+    if (error != 0)
+        log_line(LOG_ERROR, "cannot open the topics: %s",
+                 crier_error_text(error));
+    return error == 0;
+}
+
 static bool open_rooms(struct server *server)
 {
     const struct conf *conf = server->conf;
-    const struct crier_broadcaster_options options = {.ping = conf->ping};
-    int error;
 
     server->www = files_open(conf->www);
     if (server->www < 0) {
@@ -105,9 +158,10 @@ static bool open_rooms(struct server *server)
     server->quotes = demo_quotes_new(conf->data);
     if (server->answers == NULL || server->quotes == NULL)
         return false;
-    error = crier_broadcaster_new(server->shards, &options, &server->events);
-    server->room = room_new(server->shards, conf->ping);
-    if (error == 0 && server->room != NULL)
+    if (!open_hub(server))
+        return false;
+    server->room = room_new(server->hub);
+    if (server->room != NULL)
         return true;
     log_line(LOG_ERROR, "out of memory");
     return false;
@@ -116,7 +170,7 @@ static bool open_rooms(struct server *server)
 static void close_rooms(struct server *server)
 {
     room_free(server->room);
-    crier_broadcaster_free(server->events);
+    crier_hub_free(server->hub);
     demo_quotes_free(server->quotes);
     demo_answers_free(server->answers);
     if (server->www >= 0)
@@ -155,6 +209,7 @@ static int serve(struct server *server, int socket, unsigned connections,
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
+    crier_hub_close(server->hub);
     cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
     if (cut != 0)
         log_line(LOG_WARNING, "%zu clients took no goodbye and were cut off",
@@ -184,6 +239,8 @@ static int run_shards(struct server *server, int socket, long connections,
         status = serve(server, socket, (unsigned)connections, signals);
     else
         close(socket);
+    if (server->hub != NULL)
+        crier_hub_close(server->hub);
     crier_shards_free(server->shards);
     close_rooms(server);
     return status;

@@ -35,6 +35,9 @@ static const struct {
 
 #define COMMON_HEADERS (sizeof common_headers / sizeof common_headers[0])
 
+/* MHD's name for 413 is another one before 0.9.74. */
+#define CONTENT_TOO_LARGE 413
+
 /* A stream's headers stay in memory as long as its client does, and the others
  * mean nothing for a stream. */
 #define STREAM_HEADERS 2
@@ -184,29 +187,56 @@ enum MHD_Result reply_allow(struct request *request, const char *allow)
     return reply_send(request, status, response);
 }
 
+/* What an error of libcrier is in HTTP, and in words where its own text does not
+ * speak to a client. */
+static const struct {
+    int error;
+    unsigned status;
+    const char *text;
+} errors[] = {
+    {CRIER_ERR_LIMIT, MHD_HTTP_SERVICE_UNAVAILABLE,
+     "the server has as many clients as it takes; try again later"},
+    {CRIER_ERR_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
+     "the server is shutting down"},
+    {CRIER_ERR_BUSY, MHD_HTTP_SERVICE_UNAVAILABLE,
+     "the server has too much to deliver; try again"},
+    {-ENOMEM, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is short of memory"},
+    {CRIER_ERR_UTF8, MHD_HTTP_BAD_REQUEST, "the text is not valid UTF-8"},
+    {CRIER_ERR_NEWLINE, MHD_HTTP_BAD_REQUEST, NULL},
+    {CRIER_ERR_TOPIC, MHD_HTTP_BAD_REQUEST, NULL},
+    {CRIER_ERR_MANY_TOPICS, MHD_HTTP_BAD_REQUEST, NULL},
+    {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
+    {CRIER_ERR_UNKNOWN, MHD_HTTP_NOT_FOUND, NULL},
+    {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
+    {CRIER_ERR_TOO_LARGE, CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_TOO_MUCH, CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_TOPICS_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
+    {CRIER_ERR_STORAGE_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
+    {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
+};
+
+enum MHD_Result reply_trouble(struct request *request, int error,
+                              const char *reason)
+{
+    unsigned status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+    const char *text = crier_error_text(error);
+    size_t i;
+
+    for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        if (errors[i].error == error) {
+            status = errors[i].status;
+            if (errors[i].text != NULL)
+                text = errors[i].text;
+            break;
+        }
+    if (reason[0] == '\0' || strcmp(reason, crier_error_text(error)) == 0)
+        return reply_problem(request, status, "%s", text);
+    return reply_problem(request, status, "%s: %s", text, reason);
+}
+
 enum MHD_Result reply_error(struct request *request, int error)
 {
-    switch (error) {
-    case CRIER_ERR_LIMIT:
-        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                             "the server has as many clients as it takes; "
-                             "try again later");
-    case CRIER_ERR_CLOSED:
-        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                             "the server is shutting down");
-    case CRIER_ERR_BUSY:
-        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                             "the server has too much to deliver; try again");
-    case CRIER_ERR_UTF8:
-        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "the text is not valid UTF-8");
-    case -ENOMEM:
-        return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                             "the server is short of memory");
-    default:
-        return reply_problem(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s",
-                             crier_error_text(error));
-    }
+    return reply_trouble(request, error, "");
 }
 
 /* ---- streams ---------------------------------------------------------- */
@@ -221,15 +251,21 @@ static ssize_t no_body(void *closure, uint64_t position, char *to, size_t max)
 }
 
 /* To HEAD: what GET would say, and no Content-Length, since a stream has none. */
-static enum MHD_Result reply_head(struct request *request)
+static enum MHD_Result reply_head(struct request *request,
+                                  enum crier_format format)
 {
+    static const char *const types[CRIER_FORMATS] = {
+        [CRIER_FORMAT_EVENTS] = "text/event-stream",
+        [CRIER_FORMAT_JSON] = "application/x-ndjson",
+        [CRIER_FORMAT_RAW] = "text/plain; charset=utf-8",
+    };
     struct MHD_Response *response;
 
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16,
                                                  no_body, NULL, NULL);
     if (response != NULL &&
         (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                 "text/event-stream") != MHD_YES ||
+                                 types[format]) != MHD_YES ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                                  "no-cache") != MHD_YES ||
          MHD_add_response_header(response, "X-Accel-Buffering", "no") !=
@@ -247,17 +283,19 @@ bool reply_open(struct request *request,
                 struct crier_stream **stream, struct MHD_Response **response)
 {
     const struct server *server = request->server;
+    struct crier_stream_options bounded = *options;
     int error;
 
     if (request->head) {
         request->result =
             crier_shards_count(server->shards) < server->max_clients
-                ? reply_head(request)
+                ? reply_head(request, options->format)
                 : reply_error(request, CRIER_ERR_LIMIT);
         return false;
     }
+    bounded.stall_timeout = server->conf->stall_timeout;
     error = crier_stream_new(server->shards, request->connection,
-                             options, stream, response);
+                             &bounded, stream, response);
     if (error != 0)
         request->result = reply_error(request, error);
     return error == 0;

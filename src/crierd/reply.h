@@ -35,8 +35,12 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
 /* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
 enum MHD_Result reply_allow(struct request *request, const char *allow);
 
-/* For an ERROR of libcrier where the request was sound. */
+/* For an ERROR of libcrier. */
 enum MHD_Result reply_error(struct request *request, int error);
+
+/* The same, and where the trouble is the journal's, in words. */
+enum MHD_Result reply_trouble(struct request *request, int error,
+                              const char *reason);
 
 /* Makes a stream for REQUEST, *RESPONSE is to be sent with reply_stream().
  * When that is impossible, or the method is HEAD, answers at once, returns false, and

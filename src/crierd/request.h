@@ -4,6 +4,8 @@
 #include "server.h"
 #include "uri.h"
 
+struct later;
+
 /* One complete request, while its handler runs. */
 struct request {
     struct server *server;
@@ -15,6 +17,7 @@ struct request {
     const struct uri_text *argument; /* the path segment a route left open */
     const char *body;                /* NUL-terminated, never NULL */
     size_t body_length;
+    struct later **later;  /* where an answer that comes later is kept */
     uint64_t received;     /* microseconds of CLOCK_MONOTONIC */
     enum MHD_Result result; /* what reply_open() answered */
 };

@@ -1,14 +1,23 @@
 /*
- * The chat room. A newcomer gets the list of users first ("users"), and from
- * then on the changes ("join", "leave"). Both come out of one lock, so list and
- * changes fit together for everybody: whoever follows them knows who is here.
+ * The chat room. What is said in it runs on topics of its own, which nobody else
+ * can publish to:
  *
- * A change that cannot be sent because the shards' backlog is full would break
- * that; then the room is marked stale, and before the next thing it says it
- * sends everybody the whole list.
+ *   $chat            what is said to all
+ *   $chat/to/NAME    what is said to NAME alone
+ *   $chat/by/NAME    the same, for who said it
+ *   $chat/people     who comes and goes
  *
- * Lock order: the room's, then the broadcaster's. on_closed of a stream runs
- * with no lock held, so it may take the room's.
+ * A newcomer gets the list of users first ("users"), then the last things said,
+ * and from then on all that happens. The list is made under the room's lock, and
+ * so is every change asked to be published; a change that is in the list already
+ * may still come after it, but it says who is here from then on, so whoever works
+ * list and changes off in their order knows who is here.
+ *
+ * A change that cannot be published would break that; then the room is marked
+ * stale, and before the next thing it says it publishes the whole list.
+ *
+ * Lock order: the room's, then the hub's. on_closed of a stream runs with no lock
+ * held, so it may take the room's.
  */
 #include <config.h>
 
@@ -19,6 +28,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +36,11 @@
 /* uthash reports a failed allocation by leaving the element's handle empty. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+
+#define CHAT "$chat"
+#define TO "$chat/to/"
+#define BY "$chat/by/"
+#define PEOPLE "$chat/people"
 
 struct user {
     UT_hash_handle hh;
@@ -40,28 +55,39 @@ struct seat {
 };
 
 struct room {
-    struct crier_broadcaster *broadcaster;
+    struct crier_hub *hub;
+    atomic_bool stale; /* a change was not told */
 
     pthread_mutex_t lock; /* guards what follows */
     struct user *users;
     struct crier_frame *list; /* of them all, as newcomers get it, or NULL */
     unsigned added;
-    bool stale;
 };
 
-struct room *room_new(struct crier_shards *shards, uint32_t ping)
+struct room *room_new(struct crier_hub *hub)
 {
-    const struct crier_broadcaster_options options = {.ping = ping};
     struct room *room = calloc(1, sizeof *room);
 
     if (room == NULL)
         return NULL;
-    if (crier_broadcaster_new(shards, &options, &room->broadcaster) != 0) {
-        free(room);
-        return NULL;
-    }
+    room->hub = hub;
     pthread_mutex_init(&room->lock, NULL);
     return room;
+}
+
+/* Writes the topic of NAME under PREFIX. What separates topics or stands for all
+ * of them may be part of a name, but not of a topic. */
+static void name_topic(char topic[ROOM_TOPIC_SIZE], const char *prefix,
+                       const char *name)
+{
+    char *to = stpcpy(topic, prefix);
+
+    for (; *name != '\0'; name++)
+        if (strchr(",*%", *name) != NULL)
+            to += sprintf(to, "%%%02X", (unsigned)*name);
+        else
+            *to++ = *name;
+    *to = '\0';
 }
 
 /* ---- users, under the lock -------------------------------------------- */
@@ -141,34 +167,47 @@ fail:
 
 /* ---- saying, under the lock ------------------------------------------- */
 
-/* A new frame from a type and JSON (stolen; NULL when memory was short). */
-static int make_frame(const char *type, json_t *value,
-                      struct crier_frame **frame)
+/* A new event from a type and JSON (stolen; NULL when memory was short), or
+ * NULL. */
+static struct crier_event *make_event(const char *type, json_t *value)
 {
-    int error = -ENOMEM;
+    struct crier_event *event = value != NULL ? crier_event_new() : NULL;
 
-    if (value != NULL)
-        error = crier_frame_json(type, value, frame);
+    if (event != NULL && (crier_event_type(event, type) != 0 ||
+                          crier_event_json(event, value) != 0)) {
+        crier_event_free(event);
+        event = NULL;
+    }
     json_decref(value);
-    return error;
+    return event;
 }
 
-/* The list of users as an event, borrowed from ROOM: one for all newcomers, until
+static struct crier_event *users_event(struct room *room)
+{
+    json_t *users = list_users(room);
+
+    return users != NULL
+               ? make_event("users", json_pack("{s:o}", "users", users))
+               : NULL;
+}
+
+/* The list of users as a frame, borrowed from ROOM: one for all newcomers, until
  * it changes. */
 static int users_frame(struct room *room, struct crier_frame **frame)
 {
-    json_t *users;
-    int error = 0;
+    struct crier_event *event;
+    int error = -ENOMEM;
 
     if (room->list == NULL) {
-        users = list_users(room);
-        error = users == NULL
-                    ? -ENOMEM
-                    : make_frame("users", json_pack("{s:o}", "users", users),
-                                 &room->list);
+        event = users_event(room);
+        if (event != NULL)
+            error = crier_event_encode(event, &room->list);
+        crier_event_free(event);
+        if (error != 0)
+            return error;
     }
     *frame = room->list;
-    return error;
+    return 0;
 }
 
 /* The data of an event in which USER says TEXT, to TO when that is not NULL. */
@@ -181,14 +220,32 @@ static json_t *make_data(const char *user, const char *to, const char *text)
                      text, "time", time);
 }
 
+static void told(void *closure, const struct crier_receipt *receipt)
+{
+    struct room *room = closure;
+
+    if (receipt->error == 0 || atomic_exchange(&room->stale, true))
+        return;
+    log_line(LOG_WARNING, "chat: who is here could not be told: %s",
+             receipt->reason);
+}
+
+/* Publishes EVENT (stolen, may be NULL) to all who want to know who is here. */
+static void tell(struct room *room, struct crier_event *event)
+{
+    const struct crier_publish_options options = {.on_done = told,
+                                                  .closure = room};
+
+    if (event == NULL ||
+        crier_hub_publish(room->hub, PEOPLE, event, &options) != 0)
+        atomic_store(&room->stale, true);
+    crier_event_free(event);
+}
+
 static void refresh(struct room *room)
 {
-    struct crier_frame *frame;
-
-    if (!room->stale || users_frame(room, &frame) != 0)
-        return;
-    if (crier_broadcaster_send(room->broadcaster, frame) >= 0)
-        room->stale = false;
+    if (atomic_exchange(&room->stale, false))
+        tell(room, users_event(room));
 }
 
 /* Tells everybody that USER did WHAT, and whether it is on the list now. */
@@ -196,7 +253,6 @@ static void announce(struct room *room, const char *type,
                      const struct user *user, const char *what)
 {
     bool present = user->added || user->seats != NULL;
-    struct crier_frame *frame;
     char text[512];
     json_t *data;
 
@@ -204,32 +260,41 @@ static void announce(struct room *room, const char *type,
     snprintf(text, sizeof text, "User %s %s", user->name, what);
     data = make_data(user->name, NULL, text);
     json_object_set_new(data, "present", json_boolean(present));
-    if (make_frame(type, data, &frame) != 0) {
-        room->stale = true;
-        return;
-    }
-    if (crier_broadcaster_send(room->broadcaster, frame) < 0) {
-        log_line(LOG_WARNING, "chat: too busy to tell that %s", text);
-        room->stale = true;
-    }
-    crier_frame_unref(frame);
+    tell(room, make_event(type, data));
 }
 
 /* ---- joining and leaving ---------------------------------------------- */
 
+/* Has STREAM follow what USER is to hear. */
+static int follow(struct room *room, const struct user *user,
+                  struct crier_stream *stream, bool echo,
+                  const struct crier_follow_options *options)
+{
+    struct crier_follow_options mine = *options;
+    char topics[3 * ROOM_TOPIC_SIZE], to[ROOM_TOPIC_SIZE], by[ROOM_TOPIC_SIZE];
+    int error = users_frame(room, &mine.hello);
+
+    if (error != 0)
+        return error;
+    name_topic(to, TO, user->name);
+    name_topic(by, BY, user->name);
+    snprintf(topics, sizeof topics, "%s,%s%s%s", CHAT, to, echo ? "," : "",
+             echo ? by : "");
+    mine.topics = topics;
+    mine.live = PEOPLE;
+    return crier_hub_follow(room->hub, stream, &mine);
+}
+
 static int admit(struct room *room, struct user *user,
-                 struct crier_stream *stream)
+                 struct crier_stream *stream, bool echo,
+                 const struct crier_follow_options *options)
 {
     struct seat *seat = malloc(sizeof *seat);
-    struct crier_frame *list;
     int error;
 
     if (seat == NULL)
         return -ENOMEM;
-    error = users_frame(room, &list);
-    if (error == 0)
-        error = crier_broadcaster_join(room->broadcaster, stream, user->name,
-                                       list);
+    error = follow(room, user, stream, echo, options);
     if (error != 0) {
         free(seat);
         return error;
@@ -240,7 +305,9 @@ static int admit(struct room *room, struct user *user,
     return 0;
 }
 
-int room_join(struct room *room, struct crier_stream *stream, const char *name)
+int room_join(struct room *room, struct crier_stream *stream,
+              const char *name, bool echo,
+              const struct crier_follow_options *options)
 {
     struct user *user;
     bool first;
@@ -250,7 +317,7 @@ int room_join(struct room *room, struct crier_stream *stream, const char *name)
     user = get_user(room, name);
     if (user != NULL) {
         first = user->seats == NULL;
-        error = admit(room, user, stream);
+        error = admit(room, user, stream, echo, options);
         if (error == 0 && first)
             announce(room, "join", user, "connected to the chat.");
         else
@@ -295,40 +362,35 @@ void room_free(struct room *room)
         free(user);
     }
     drop_list(room);
-    crier_broadcaster_free(room->broadcaster);
     pthread_mutex_destroy(&room->lock);
     free(room);
 }
 
 /* ---- talking ---------------------------------------------------------- */
 
-long room_say(struct room *room, const char *name, const char *text)
+int room_say(struct room *room, const char *name, const char *to,
+             const char *text, struct room_message *message)
 {
-    struct crier_frame *frame;
-    long sent =
-        make_frame("message", make_data(name, NULL, text), &frame);
+    char to_topic[ROOM_TOPIC_SIZE], by_topic[ROOM_TOPIC_SIZE];
 
-    if (sent != 0)
-        return sent;
     pthread_mutex_lock(&room->lock);
     refresh(room);
-    sent = crier_broadcaster_send(room->broadcaster, frame);
     pthread_mutex_unlock(&room->lock);
-    crier_frame_unref(frame);
-    return sent;
-}
-
-long room_whisper(struct room *room, const char *name, const char *to,
-                  const char *text)
-{
-    struct crier_frame *frame;
-    long sent = make_frame("private", make_data(name, to, text), &frame);
-
-    if (sent != 0)
-        return sent;
-    sent = crier_broadcaster_send_to(room->broadcaster, to, frame);
-    crier_frame_unref(frame);
-    return sent;
+    message->event = make_event(to != NULL ? "private" : "message",
+                                make_data(name, to, text));
+    if (message->event == NULL)
+        return -ENOMEM;
+    if (to == NULL) {
+        strcpy(message->topics, CHAT);
+        message->clients = crier_hub_count(room->hub, CHAT);
+        return 0;
+    }
+    name_topic(to_topic, TO, to);
+    name_topic(by_topic, BY, name);
+    message->clients = crier_hub_count(room->hub, to_topic);
+    snprintf(message->topics, sizeof message->topics, "%s,%s", to_topic,
+             by_topic);
+    return 0;
 }
 
 /* ---- the list --------------------------------------------------------- */
@@ -356,20 +418,22 @@ int room_add(struct room *room, const char *name)
 }
 
 /* Tells the streams of USER and ends them. They leave as all streams do. */
-static void expel(struct room *room, struct user *user)
+static void expel(struct user *user)
 {
-    struct crier_frame *frame;
+    json_t *data = make_data(user->name, NULL,
+                             "You were removed from the chat.");
+    struct crier_frame *frame = NULL;
     struct seat *seat;
 
-    if (make_frame("removed",
-                   make_data(user->name, NULL,
-                             "You were removed from the chat."),
-                   &frame) == 0) {
-        (void)crier_broadcaster_send_to(room->broadcaster, user->name, frame);
-        crier_frame_unref(frame);
-    }
-    for (seat = user->seats; seat != NULL; seat = seat->next)
+    if (data == NULL || crier_frame_json("removed", data, &frame) != 0)
+        frame = NULL;
+    json_decref(data);
+    for (seat = user->seats; seat != NULL; seat = seat->next) {
+        if (frame != NULL)
+            (void)crier_stream_send(seat->stream, frame);
         crier_stream_close(seat->stream);
+    }
+    crier_frame_unref(frame);
 }
 
 bool room_remove(struct room *room, const char *name)
@@ -385,7 +449,7 @@ bool room_remove(struct room *room, const char *name)
         if (user->seats == NULL)
             announce(room, "leave", user, "was removed from the chat.");
         else
-            expel(room, user);
+            expel(user);
         drop_user(room, user);
     }
     pthread_mutex_unlock(&room->lock);

@@ -13,31 +13,46 @@ struct room;
  * this many are added at a time. */
 #define ROOM_ADDED_MAX 1000
 
-/* A new room whose streams are pinged after PING ms. NULL when memory is short. */
-struct room *room_new(struct crier_shards *shards, uint32_t ping);
+/* All topics of the room, as a pattern. */
+#define ROOM_TOPICS "$chat*"
+
+/* What a newcomer hears of what was said before. */
+#define ROOM_HISTORY 50
+
+/* A new room on HUB (borrowed). NULL when memory is short. */
+struct room *room_new(struct crier_hub *hub);
 
 /* Frees ROOM, once no stream of it is open any more; NULL is allowed. */
 void room_free(struct room *room);
 
-/* Lets STREAM in as NAME: it is sent the list of users, and if NAME was not
- * connected before, all are told. Call room_left() when the stream has ended.
- * -ENOMEM, CRIER_ERR_CLOSED. */
+/* Lets STREAM in as NAME: it is sent the list of users, then what was said before
+ * (as OPTIONS say; topics, live and hello are the room's), and if NAME was not
+ * connected before, all are told. With ECHO it hears the private messages that
+ * NAME sends, too. Call room_left() when the stream has ended. -ENOMEM,
+ * CRIER_ERR_CLOSED. */
 int room_join(struct room *room, struct crier_stream *stream,
-              const char *name);
+              const char *name, bool echo,
+              const struct crier_follow_options *options);
 
 /* STREAM, which room_join() may have let in as NAME, has ended; when it was the
  * last one of NAME, all are told. */
 void room_left(struct room *room, struct crier_stream *stream,
                const char *name);
 
-/* Sends a message from NAME to all. Returns to how many streams; CRIER_ERR_BUSY,
- * -ENOMEM. */
-long room_say(struct room *room, const char *name, const char *text);
+/* The most bytes of a topic of the room. */
+#define ROOM_TOPIC_SIZE 512
 
-/* Sends a message from NAME to the streams of TO alone. As above, 0 when TO has
- * none. */
-long room_whisper(struct room *room, const char *name, const char *to,
-                  const char *text);
+/* What is to be published for a message. */
+struct room_message {
+    char topics[2 * ROOM_TOPIC_SIZE];
+    struct crier_event *event; /* to be freed */
+    size_t clients;            /* the streams of whom it is for */
+};
+
+/* Makes of what NAME says to all, or to TO alone unless that is NULL, a message.
+ * -ENOMEM. */
+int room_say(struct room *room, const char *name, const char *to,
+             const char *text, struct room_message *message);
 
 /* Adds NAME to the users until it is removed. 1 when it was added before, 0 when
  * it is new; -ENOMEM, -ENOSPC. */

@@ -1,7 +1,8 @@
 /*
  * The table of routes: which handler answers which method on which path. A path
  * in the table is a list of segments; "*" stands for any one segment that is not
- * empty, and the handler finds it in request->argument.
+ * empty, "**" for all that follow, slashes included, and the handler finds it in
+ * request->argument.
  *
  * HEAD runs the handler of GET, OPTIONS tells the methods. A request that
  * changes something is refused when a page of another origin makes it; GET of
@@ -11,6 +12,7 @@
 
 #include "route.h"
 
+#include "api.h"
 #include "demo.h"
 #include "files.h"
 #include "health.h"
@@ -27,6 +29,10 @@ struct route {
 };
 
 static const struct route routes[] = {
+    {"GET", {"topics"}, api_list, false},
+    {"GET", {"topics", "**"}, api_follow, false},
+    {"POST", {"topics", "**"}, api_publish, true},
+    {"DELETE", {"topics", "**"}, api_forget, true},
     {"GET", {"ticks"}, demo_ticks, false},
     {"GET", {"sse"}, demo_sse, false},
     {"GET", {"events"}, demo_events, false},
@@ -50,15 +56,16 @@ static bool matches(const struct route *route, struct request *request)
 {
     const struct uri *uri = &request->uri;
     size_t count = route->path[1] != NULL ? 2 : 1;
+    bool rest = count == 2 && strcmp(route->path[1], "**") == 0;
     size_t i;
 
-    if (uri->segment_count != count)
+    if (rest ? uri->segment_count < count : uri->segment_count != count)
         return false;
     for (i = 0; i < count; i++) {
-        if (strcmp(route->path[i], "*") == 0) {
+        if (strncmp(route->path[i], "*", 1) == 0) {
             if (uri->segments[i].length == 0)
                 return false;
-            request->argument = &uri->segments[i];
+            request->argument = rest ? &uri->rest : &uri->segments[i];
         } else if (strcmp(route->path[i], uri->segments[i].bytes) != 0) {
             return false;
         }

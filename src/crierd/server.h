@@ -14,7 +14,8 @@ struct server {
     uint64_t started;     /* crier_now() */
     atomic_bool stopping; /* no connection is let in any more */
     int www;              /* the directory of the pages */
-    struct crier_broadcaster *events;
+    struct crier_hub *hub;
+    atomic_size_t bodies; /* bytes of request bodies that are held */
     struct room *room;
     struct quotes *quotes;
     struct answers *answers;

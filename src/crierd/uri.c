@@ -77,6 +77,23 @@ static const char *parse_path(struct uri *uri, char *path)
     return wrong;
 }
 
+/* Puts the segments but the first one together again, behind all else in the
+ * memory, which has room for it. */
+static void join_rest(struct uri *uri, char *to)
+{
+    size_t i;
+
+    uri->rest.bytes = to;
+    for (i = 1; i < uri->segment_count; i++) {
+        if (i > 1)
+            *to++ = '/';
+        memcpy(to, uri->segments[i].bytes, uri->segments[i].length);
+        to += uri->segments[i].length;
+    }
+    *to = '\0';
+    uri->rest.length = (size_t)(to - uri->rest.bytes);
+}
+
 static const char *parse_query(struct uri *uri, char *query)
 {
     struct uri_parameter *parameter;
@@ -122,13 +139,15 @@ static char *after_slash(char *target)
 
 const char *uri_parse(struct uri *uri, const char *target)
 {
+    size_t size = strlen(target) + 1;
     const char *wrong;
     char *path, *query;
 
     memset(uri, 0, sizeof *uri);
-    uri->memory = strdup(target);
+    uri->memory = malloc(2 * size);
     if (uri->memory == NULL)
         return "out of memory";
+    memcpy(uri->memory, target, size);
     path = after_slash(uri->memory);
     if (path == NULL) {
         uri_done(uri);
@@ -138,8 +157,10 @@ const char *uri_parse(struct uri *uri, const char *target)
     if (query != NULL)
         *query++ = '\0';
     wrong = parse_path(uri, path);
-    if (wrong == NULL)
+    if (wrong == NULL) {
+        join_rest(uri, uri->memory + size);
         wrong = parse_query(uri, query);
+    }
     if (wrong != NULL)
         uri_done(uri);
     return wrong;

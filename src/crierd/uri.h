@@ -25,6 +25,7 @@ struct uri {
     char *memory; /* what all the texts point into */
     struct uri_text segments[URI_SEGMENTS_MAX];
     size_t segment_count;
+    struct uri_text rest; /* all but the first segment, with slashes between */
     struct uri_parameter parameters[URI_PARAMETERS_MAX];
     size_t parameter_count;
 };

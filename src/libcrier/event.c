@@ -188,8 +188,13 @@ static int set_value(struct crier_event *event, struct crier__buffer *field,
         find(value, value + length, '\r') != value + length)
         return mark(event, CRIER_ERR_NEWLINE);
     error = crier__buffer_add(&copy, value, length);
-    if (error != 0)
+    if (error == 0)
+        error = crier__buffer_add(&copy, "", 1);
+    if (error != 0) {
+        crier__buffer_done(&copy);
         return mark(event, error);
+    }
+    copy.length--; /* the NUL behind it is for those who want a string */
     crier__buffer_done(field);
     *field = copy;
     return 0;
@@ -223,7 +228,7 @@ int crier_event_retry(struct crier_event *event, uint32_t milliseconds)
 
 /* ---- encoding --------------------------------------------------------- */
 
-static int write_fields(const struct crier_event *event,
+static int write_fields(const struct crier_event *event, bool with_id,
                         struct crier__buffer *out)
 {
     char digits[16];
@@ -231,7 +236,7 @@ static int write_fields(const struct crier_event *event,
 
     error = crier__buffer_add(out, event->comment.bytes,
                               event->comment.length);
-    if (error == 0 && event->has_id)
+    if (error == 0 && event->has_id && with_id)
         error = add_line(out, "id", event->id.bytes, event->id.length);
     if (error == 0 && event->type.length != 0)
         error = add_line(out, "event", event->type.bytes, event->type.length);
@@ -247,7 +252,7 @@ static int write_fields(const struct crier_event *event,
     return error;
 }
 
-int crier__event_write(const struct crier_event *event,
+static int write_event(const struct crier_event *event, bool with_id,
                        struct crier__buffer *out)
 {
     size_t before = out->length;
@@ -258,18 +263,24 @@ int crier__event_write(const struct crier_event *event,
     if (!event->has_comment && !event->has_data && !event->has_id &&
         !event->has_retry && event->type.length == 0)
         return CRIER_ERR_EMPTY;
-    error = write_fields(event, out);
+    error = write_fields(event, with_id, out);
     if (error != 0)
         out->length = before;
     return error;
 }
 
-int crier_event_encode(const struct crier_event *event,
-                       struct crier_frame **frame)
+int crier__event_write(const struct crier_event *event,
+                       struct crier__buffer *out)
+{
+    return write_event(event, true, out);
+}
+
+static int encode(const struct crier_event *event, bool with_id,
+                  struct crier_frame **frame)
 {
     struct crier__buffer out = {0};
     struct crier_frame *made;
-    int error = crier__event_write(event, &out);
+    int error = write_event(event, with_id, &out);
 
     if (error != 0)
         goto done;
@@ -283,6 +294,25 @@ int crier_event_encode(const struct crier_event *event,
 done:
     crier__buffer_done(&out);
     return error;
+}
+
+int crier_event_encode(const struct crier_event *event,
+                       struct crier_frame **frame)
+{
+    return encode(event, true, frame);
+}
+
+int crier__event_body(const struct crier_event *event,
+                      struct crier_frame **frame)
+{
+    return encode(event, false, frame);
+}
+
+const char *crier__event_id(const struct crier_event *event)
+{
+    if (!event->has_id)
+        return NULL;
+    return event->id.length != 0 ? event->id.bytes : "";
 }
 
 /* Encodes EVENT under TYPE into *FRAME and frees EVENT. */

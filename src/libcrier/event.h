@@ -9,4 +9,12 @@
 int crier__event_write(const struct crier_event *event,
                        struct crier__buffer *out);
 
+/* Encodes EVENT without its id into a new frame. As crier_event_encode(). */
+int crier__event_body(const struct crier_event *event,
+                      struct crier_frame **frame);
+
+/* The id of EVENT, NUL-terminated: "" for an empty one, NULL for none.
+ * Borrowed until EVENT changes. -ENOMEM has been said by the setter. */
+const char *crier__event_id(const struct crier_event *event);
+
 #endif

@@ -34,10 +34,17 @@ int crier_reply_add(struct crier_reply *reply, const struct crier_event *event)
     return crier__event_write(event, &reply->body);
 }
 
-int crier__reply_headers(struct MHD_Response *response)
+int crier__reply_headers(struct MHD_Response *response,
+                         enum crier_format format)
 {
+    static const char *const types[CRIER_FORMATS] = {
+        [CRIER_FORMAT_EVENTS] = "text/event-stream",
+        [CRIER_FORMAT_JSON] = "application/x-ndjson",
+        [CRIER_FORMAT_RAW] = "text/plain; charset=utf-8",
+    };
+
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                "text/event-stream") != MHD_YES ||
+                                types[format]) != MHD_YES ||
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                                 "no-cache") != MHD_YES ||
         MHD_add_response_header(response, "X-Accel-Buffering", "no") !=
@@ -56,7 +63,7 @@ int crier_reply_response(const struct crier_reply *reply,
         reply->body.length, reply->body.bytes, MHD_RESPMEM_MUST_COPY);
     if (made == NULL)
         return -ENOMEM;
-    error = crier__reply_headers(made);
+    error = crier__reply_headers(made, CRIER_FORMAT_EVENTS);
     if (error != 0) {
         MHD_destroy_response(made);
         return error;

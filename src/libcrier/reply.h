@@ -6,6 +6,7 @@
 /* Adds the headers of every event stream to RESPONSE: no-cache, since a stale
  * stream is of no use, and X-Accel-Buffering so that an nginx in between passes
  * each event on at once. -ENOMEM. */
-int crier__reply_headers(struct MHD_Response *response);
+int crier__reply_headers(struct MHD_Response *response,
+                         enum crier_format format);
 
 #endif

@@ -47,6 +47,7 @@
 
 #define DEFAULT_KEEP_ALIVE 15000
 #define SHORTEST_KEEP_ALIVE 10
+#define DEFAULT_STALL 30000
 #define DEFAULT_PENDING ((size_t)256 * 1024)
 
 struct crier_stream *crier_stream_ref(struct crier_stream *stream)
@@ -115,9 +116,23 @@ static int set_options(struct crier_stream *stream,
         return CRIER_ERR_INVALID;
     stream->max_pending = options->max_pending != 0 ? options->max_pending
                                                     : DEFAULT_PENDING;
+    stream->stall_timeout = options->stall_timeout != 0
+                                ? options->stall_timeout
+                                : DEFAULT_STALL;
+    stream->format = options->format;
+    if (stream->stall_timeout < SHORTEST_KEEP_ALIVE ||
+        (unsigned)options->format >= CRIER_FORMATS)
+        return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
     stream->on_closed = options->on_closed;
     stream->closure = options->closure;
+    if (stream->format != CRIER_FORMAT_EVENTS) { /* an empty line */
+        stream->keep_alive_frame = crier__frame_new(1);
+        if (stream->keep_alive_frame == NULL)
+            return -ENOMEM;
+        stream->keep_alive_frame->bytes[0] = '\n';
+        return 0;
+    }
     event = crier_event_new();
     if (event == NULL)
         return -ENOMEM;
@@ -163,7 +178,7 @@ static struct MHD_Response *make_response(struct crier_stream *stream)
         reader, stream, freed);
     if (response == NULL)
         return NULL;
-    if (crier__reply_headers(response) != 0 ||
+    if (crier__reply_headers(response, stream->format) != 0 ||
         MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY,
                                  MHD_RO_END) != MHD_YES) {
         MHD_destroy_response(response);

@@ -9,6 +9,8 @@ struct crier_stream {
     struct crier__shard *shard;
     struct crier_frame *keep_alive_frame;
     size_t max_pending;
+    uint32_t stall_timeout;
+    enum crier_format format;
     void (*on_wake)(void *closure, struct crier_stream *stream);
     void (*on_closed)(void *closure, struct crier_stream *stream,
                       enum crier_reason reason);
@@ -32,6 +34,7 @@ struct crier_stream {
     struct crier__task close;
     struct crier__task done;
     struct crier__task flush;
+    struct crier__task low; /* posted when little is pending, see refill */
     bool begun;    /* attach has run: callbacks may be called */
     bool attached; /* among the shard's streams */
     bool dirty;    /* flush waits for the end of the pass */
@@ -42,8 +45,9 @@ struct crier_stream {
     uint64_t check_due;
     uint64_t unacked_since; /* when an answer came to be owed; 0: none is */
     enum crier_reason reason;
-    void *member; /* the broadcaster's, and what it does at the end */
+    void *member; /* the broadcaster's or the hub's, what it does at the end, */
     void (*leave)(struct crier_stream *stream);
+    void (*refill)(struct crier_stream *stream); /* and when low has run */
 };
 
 /* Fills in what the shard will run. */
@@ -59,6 +63,18 @@ void crier__stream_append(struct crier_stream *stream,
 /* The same with a frame that is not counted yet, and the stream's own limit. */
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame);
+
+/* The same, but a frame for which there is no room is refused: CRIER_ERR_FULL,
+ * -ENOMEM. */
+int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame);
+
+/* Appends FRAME, not counted yet, however much waits. */
+void crier__stream_force(struct crier_stream *stream,
+                         struct crier_frame *frame);
+
+/* Whether so little is pending that more may be appended. If not, refill is
+ * called once that is so. */
+bool crier__stream_hungry(struct crier_stream *stream);
 
 /* Sets the keep-alive interval from now on. */
 void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval);

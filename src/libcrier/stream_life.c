@@ -97,6 +97,19 @@ static void done(struct crier__task *task)
 
 /* ---- sending, on the shard's thread ----------------------------------- */
 
+/* Something was left: sees to it that it is looked at in time. */
+static void watch_for_stall(struct crier_stream *stream)
+{
+    struct crier__shard *shard = stream->shard;
+    uint64_t due = shard->now + stream->stall_timeout;
+
+    if (stream->stall_timeout == CRIER_NEVER || stream->ending ||
+        !stream->attached)
+        return;
+    if (stream->alive.place == 0 || stream->alive.when > due)
+        crier__timers_set(&shard->timers, &stream->alive, due);
+}
+
 static void flush(struct crier__task *task)
 {
     struct crier_stream *stream = OF(task, flush);
@@ -108,6 +121,8 @@ static void flush(struct crier__task *task)
         crier__stream_cut(stream, CRIER_REASON_VANISHED);
     else if (error != 0)
         crier__stream_cut(stream, CRIER_REASON_LEFT);
+    else if (!stream->over && atomic_load(&stream->transport.waiting) != 0)
+        watch_for_stall(stream);
 }
 
 static void make_dirty(struct crier_stream *stream)
@@ -142,6 +157,59 @@ void crier__stream_offer(struct crier_stream *stream,
     atomic_fetch_add_explicit(&stream->transport.waiting,
                               crier__frame_cost(frame), memory_order_relaxed);
     crier__stream_append(stream, frame, stream->max_pending);
+}
+
+int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame)
+{
+    size_t cost = crier__frame_cost(frame);
+    int error;
+
+    if (stream->over || stream->ending)
+        return 0;
+    atomic_fetch_add_explicit(&stream->transport.waiting, cost,
+                              memory_order_relaxed);
+    error = crier__transport_push(&stream->transport, frame,
+                                  stream->max_pending);
+    if (error == 0)
+        make_dirty(stream);
+    else
+        atomic_fetch_sub_explicit(&stream->transport.waiting, cost,
+                                  memory_order_relaxed);
+    return error;
+}
+
+void crier__stream_force(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    if (stream->over || stream->ending)
+        return;
+    atomic_fetch_add_explicit(&stream->transport.waiting,
+                              crier__frame_cost(frame), memory_order_relaxed);
+    crier__stream_append(stream, frame, SIZE_MAX);
+}
+
+static void low(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, low);
+
+    if (stream->refill != NULL && !stream->over)
+        stream->refill(stream);
+    crier_stream_unref(stream);
+}
+
+/* The transport's lock is held; a shard's inbox is below it. */
+static void run_low(struct crier__transport *transport)
+{
+    struct crier_stream *stream = OF(transport, transport);
+
+    crier_stream_ref(stream);
+    crier__shard_post(stream->shard, &stream->low);
+}
+
+bool crier__stream_hungry(struct crier_stream *stream)
+{
+    return crier__transport_hungry(&stream->transport,
+                                   stream->max_pending / 4, run_low);
 }
 
 /* Takes no more frames in, ends after those that are in. */
@@ -190,8 +258,10 @@ static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
 
 void crier__stream_goodbye(struct crier_stream *stream)
 {
-    struct crier_frame *frame = goodbye_frame(stream->shard);
+    struct crier_frame *frame = NULL;
 
+    if (stream->format == CRIER_FORMAT_EVENTS)
+        frame = goodbye_frame(stream->shard);
     if (frame != NULL) { /* the last one, so it is let in whatever waits */
         atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));
         crier__stream_append(stream, frame, SIZE_MAX);
@@ -234,16 +304,22 @@ static bool vanished(struct crier_stream *stream, uint64_t now)
     return now - since >= silence_allowed(stream);
 }
 
-/* Sets the timer to what comes first: the ping or the check. */
+/* Sets the timer to what comes first: the ping, the check, or a stall. */
 static void set_alive(struct crier_stream *stream, uint64_t last_sent)
 {
-    uint64_t due = CRIER__NO_TIME;
+    uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
 
     if (stream->keep_alive != CRIER_NEVER) {
         due = last_sent + stream->keep_alive;
         if (due > stream->check_due)
             due = stream->check_due;
     }
+    if (stream->stall_timeout != CRIER_NEVER &&
+        atomic_load(&stream->transport.waiting) != 0)
+        stalled = stream->shard->now + stream->stall_timeout -
+                  crier__transport_stuck(&stream->transport);
+    if (due > stalled)
+        due = stalled;
     crier__timers_set(&stream->shard->timers, &stream->alive, due);
 }
 
@@ -261,6 +337,11 @@ static void alive(struct crier__timer *timer, uint64_t now)
             crier__stream_cut(stream, CRIER_REASON_VANISHED);
             return;
         }
+    }
+    if (stream->stall_timeout != CRIER_NEVER &&
+        crier__transport_stuck(&stream->transport) >= stream->stall_timeout) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
     }
     last_sent = crier__transport_last_sent(&stream->transport);
     if (now >= last_sent + stream->keep_alive) {
@@ -351,5 +432,6 @@ void crier__stream_begin_life(struct crier_stream *stream)
     stream->close.run = close_task;
     stream->done.run = done;
     stream->flush.run = flush;
+    stream->low.run = low;
     stream->reason = CRIER_REASON_TRANSPORT;
 }

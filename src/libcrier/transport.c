@@ -125,6 +125,11 @@ static void drop(struct crier__transport *transport, size_t bytes)
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
+    if (transport->hungry &&
+        transport->pending.cost <= transport->low_water) {
+        transport->hungry = false;
+        transport->low(transport);
+    }
 }
 
 static void clear(struct crier__transport *transport)
@@ -189,6 +194,13 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
 {
     size_t count;
 
+    if (!transport->begun) {
+        /* From here on the shard sees to it that no client sits still. */
+        transport->begun = true;
+        MHD_set_connection_option(transport->connection,
+                                  MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+    }
+
     if (!transport->cut && !transport->tls && transmit(transport) != 0) {
         transport->cut = true;
         clear(transport);
@@ -233,6 +245,8 @@ int crier__transport_push(struct crier__transport *transport,
     if (crier__pending_behind(pending) >= limit && transport->parked &&
         !transport->tls)
         (void)transmit(transport);
+    if (pending->count == 0)
+        transport->busy_since = crier_now();
     error = crier__pending_behind(pending) >= limit
                 ? CRIER_ERR_FULL
                 : crier__pending_push(pending, frame);
@@ -322,6 +336,36 @@ uint64_t crier__transport_last_sent(struct crier__transport *transport)
     when = transport->last_sent;
     pthread_mutex_unlock(&transport->lock);
     return when;
+}
+
+uint64_t crier__transport_stuck(struct crier__transport *transport)
+{
+    uint64_t since, stuck = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->pending.count != 0) {
+        since = transport->last_sent > transport->busy_since
+                    ? transport->last_sent
+                    : transport->busy_since;
+        stuck = crier_now() - since;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return stuck;
+}
+
+bool crier__transport_hungry(struct crier__transport *transport,
+                             size_t low_water,
+                             void (*low)(struct crier__transport *transport))
+{
+    bool now;
+
+    pthread_mutex_lock(&transport->lock);
+    now = transport->pending.cost <= low_water;
+    transport->low_water = low_water;
+    transport->low = low;
+    transport->hungry = !now;
+    pthread_mutex_unlock(&transport->lock);
+    return now;
 }
 
 /* Whether the last word was ours. It is not enough that bytes are out and no

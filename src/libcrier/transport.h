@@ -23,7 +23,12 @@ struct crier__transport {
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
     bool cut;             /* nothing is sent any more */
+    bool begun;           /* the headers are out */
+    bool hungry;          /* low is to be called */
+    size_t low_water;     /* of the cost of pending */
+    void (*low)(struct crier__transport *transport);
     uint64_t last_sent;   /* crier_now() */
+    uint64_t busy_since;  /* when pending ceased to be empty, likewise */
     struct crier__pending pending;
 };
 
@@ -66,6 +71,16 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
 
 /* When bytes last went out, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
+
+/* How long nothing has gone out though something waits, in ms; 0 when nothing
+ * waits. */
+uint64_t crier__transport_stuck(struct crier__transport *transport);
+
+/* Whether LOW_WATER or less is pending. If not, LOW is called once, under the
+ * lock and on any thread, as soon as it is. */
+bool crier__transport_hungry(struct crier__transport *transport,
+                             size_t low_water,
+                             void (*low)(struct crier__transport *transport));
 
 /* How the peer's TCP answers. */
 enum crier__answer {

@@ -16,6 +16,8 @@ struct client {
     char *bytes; /* received and not yet taken, NUL-terminated */
     size_t length;
     bool eof;
+    bool torn; /* set by a test whose server may break off anywhere: half a frame
+                  at the end is dropped, no response is the status 0 */
     char head[8192]; /* of the last response */
 };
 
@@ -23,6 +25,9 @@ struct client {
  * whose kernel takes little. */
 void client_connect(struct client *client, int port);
 void client_connect_small(struct client *client, int port, int receive_buffer);
+
+/* Connects to PORT if somebody listens there. */
+bool client_try_connect(struct client *client, int port);
 
 void client_close(struct client *client);
 
@@ -54,12 +59,23 @@ char *client_bytes(struct client *client, size_t length);
 /* Takes the body by its Content-Length, or up to the end. To be freed. */
 char *client_body(struct client *client);
 
+/* Takes the next line, without its LF. NULL at the end. To be freed. */
+char *client_line(struct client *client);
+
 /* Takes the next frame, without the empty line at its end. NULL at the end of
  * the stream. To be freed. */
 char *client_frame(struct client *client);
 
 /* Takes the next frame and fails unless it is TEXT. */
 void client_expect(struct client *client, const char *text);
+
+/* Takes the next frame and fails unless it is a line with an id of the journal's
+ * and TEXT. */
+void client_expect_event(struct client *client, const char *text);
+
+/* The same frame as an event without its id: that line is taken off, and with ID
+ * that is not NULL copied there. NULL at the end of the stream. To be freed. */
+char *client_event(struct client *client, char id[256]);
 
 /* Takes frames until one contains TEXT, and returns that one. To be freed. */
 char *client_until(struct client *client, const char *text);

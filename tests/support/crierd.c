@@ -151,18 +151,38 @@ void crierd_start(struct crierd *crierd, const char *options)
     ck_assert_int_gt(crierd->port, 0);
 }
 
-int crierd_wait(struct crierd *crierd)
+static void clean_up(struct crierd *crierd)
+{
+    free(crierd->log);
+    pthread_mutex_destroy(&crierd->lock);
+    pthread_cond_destroy(&crierd->more);
+}
+
+/* Waits for the end of the process and of its log. */
+static int reap(struct crierd *crierd)
 {
     int status;
 
     ck_assert_int_eq(waitpid(crierd->pid, &status, 0), crierd->pid);
     pthread_join(crierd->reader, NULL);
     close(crierd->log_end);
+    return status;
+}
+
+void crierd_kill(struct crierd *crierd)
+{
+    ck_assert_int_eq(kill(crierd->pid, SIGKILL), 0);
+    ck_assert(WIFSIGNALED(reap(crierd)));
+    clean_up(crierd);
+}
+
+int crierd_wait(struct crierd *crierd)
+{
+    int status = reap(crierd);
+
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fprintf(stderr, "crierd's log:\n%s", crierd->log);
-    free(crierd->log);
-    pthread_mutex_destroy(&crierd->lock);
-    pthread_cond_destroy(&crierd->more);
+    clean_up(crierd);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -39,6 +39,9 @@ bool crierd_logged(struct crierd *crierd, const char *text);
 /* Waits for its end and returns its exit status, -1 when a signal killed it. */
 int crierd_wait(struct crierd *crierd);
 
+/* Kills it on the spot, with SIGKILL. */
+void crierd_kill(struct crierd *crierd);
+
 /* Ends it with SIGNAL and fails unless it exits with 0, and in time. */
 void crierd_stop_by(struct crierd *crierd, int signal);
 

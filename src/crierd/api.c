@@ -1,0 +1,409 @@
+/*
+ * /topics over HTTP. Checks what comes from outside, puts it in the hub's terms,
+ * and the hub's answers in HTTP's.
+ *
+ * Names that begin with '$' are Crier's own: nobody publishes or forgets there,
+ * and nobody follows them but presence.
+ */
+#include <config.h>
+
+#include "api.h"
+
+#include "conf.h"
+#include "demo.h"
+#include "later.h"
+#include "reply.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define PRESENCE "$presence/"
+
+#define LIST_DEFAULT 100
+#define LIST_MAX 1000
+
+/* ---- what a request says ---------------------------------------------- */
+
+/* The value of the query parameter PARAMETER, or else of the header HEADER (which
+ * may be NULL); NULL when there is neither. */
+static const char *value_of(const struct request *request,
+                            const char *parameter, const char *header)
+{
+    const struct uri_text *text = uri_parameter(&request->uri, parameter);
+
+    if (text != NULL)
+        return text->bytes;
+    return header != NULL ? request_header(request, header) : NULL;
+}
+
+/* Whether one of the names in the list TOPICS is Crier's own; presence, too,
+ * unless ALLOWED. */
+static bool is_own(const char *topics, bool allowed)
+{
+    for (;;) {
+        if (topics[0] == '$' &&
+            !(allowed && strncmp(topics, PRESENCE, strlen(PRESENCE)) == 0))
+            return true;
+        topics = strchr(topics, ',');
+        if (topics == NULL)
+            return false;
+        topics++;
+    }
+}
+
+static enum MHD_Result own(struct request *request)
+{
+    return reply_problem(request, MHD_HTTP_FORBIDDEN,
+                         "topics whose names begin with '$' are Crier's own");
+}
+
+static bool accepts(const struct request *request, const char *type)
+{
+    const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
+
+    return accept != NULL && strcasestr(accept, type) != NULL;
+}
+
+/* ---- POST /topics/a,b ------------------------------------------------- */
+
+static enum MHD_Result answer_published(struct request *request,
+                                        const struct later *later)
+{
+    if (later->error != 0)
+        return reply_trouble(request, later->error, later->reason);
+    return reply_json(request, MHD_HTTP_OK, json_incref(later->value));
+}
+
+/* Takes the white space between the tokens of the valid JSON in TEXT out, and
+ * nothing else: numbers stay as they were written. Returns the new length. */
+static size_t compact(char *text, size_t length)
+{
+    bool quoted = false;
+    size_t to = 0, i;
+
+    for (i = 0; i < length; i++) {
+        if (quoted && text[i] == '\\' && i + 1 < length)
+            text[to++] = text[i++];
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && strchr(" \t\r\n", text[i]) != NULL)
+            continue;
+        text[to++] = text[i];
+    }
+    return to;
+}
+
+static bool is_json(const struct request *request)
+{
+    const char *type = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+
+    return type != NULL && strncasecmp(type, "application/json", 16) == 0 &&
+           strchr(" \t;", type[16]) != NULL;
+}
+
+/* Sets the data of EVENT to a body of JSON. False when that is answered. */
+static bool set_json(struct request *request, struct crier_event *event)
+{
+    json_error_t wrong;
+    json_t *value = json_loadb(request->body, request->body_length,
+                               JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL |
+                                   JSON_ALLOW_NUL,
+                               &wrong);
+    char *text;
+
+    if (value == NULL) {
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "the body is not JSON: line %d, column %d: %s", wrong.line,
+            wrong.column, wrong.text);
+        return false;
+    }
+    json_decref(value);
+    text = malloc(request->body_length + 1);
+    if (text == NULL) {
+        request->result = reply_error(request, -ENOMEM);
+        return false;
+    }
+    memcpy(text, request->body, request->body_length);
+    crier_event_data(event, text, compact(text, request->body_length));
+    free(text);
+    return true;
+}
+
+/* Sets what the request says beside its data. False when that is answered. */
+static bool set_fields(struct request *request, struct crier_event *event)
+{
+    const char *type = value_of(request, "event", "Event-Type");
+    const char *id = value_of(request, "id", "Event-ID");
+    const char *retry = value_of(request, "retry", "Event-Retry");
+    uint64_t milliseconds;
+    int error = 0;
+
+    if (type != NULL)
+        error = crier_event_type(event, type);
+    if (id != NULL && error == 0)
+        error = crier_event_id(event, id, strlen(id));
+    if (error != 0) {
+        request->result = reply_error(request, error);
+        return false;
+    }
+    if (retry == NULL)
+        return true;
+    if (!number_text(retry, 0, UINT32_MAX, &milliseconds)) {
+        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "retry is not a number of ms");
+        return false;
+    }
+    crier_event_retry(event, (uint32_t)milliseconds);
+    return true;
+}
+
+/* A new event of what the request says; NULL when that is answered. */
+static struct crier_event *read_event(struct request *request)
+{
+    struct crier_event *event = crier_event_new();
+
+    if (event == NULL) {
+        request->result = reply_error(request, -ENOMEM);
+        return NULL;
+    }
+    if (!is_json(request))
+        crier_event_data(event, request->body, request->body_length);
+    else if (!set_json(request, event))
+        goto answered;
+    if (set_fields(request, event))
+        return event;
+answered:
+    crier_event_free(event);
+    return NULL;
+}
+
+enum MHD_Result api_publish(struct request *request)
+{
+    const char *topics = request->argument->bytes;
+    const char *dedupe = value_of(request, "dedupe", NULL);
+    struct crier_event *event;
+    enum MHD_Result result;
+
+    if (is_own(topics, false))
+        return own(request);
+    event = read_event(request);
+    if (event == NULL)
+        return request->result;
+    result = later_publish(request, topics, event,
+                           dedupe != NULL && strcmp(dedupe, "1") == 0, 0,
+                           answer_published);
+    crier_event_free(event);
+    return result;
+}
+
+/* ---- GET /topics/a,b -------------------------------------------------- */
+
+void api_since(const char *text, struct crier_follow_options *options)
+{
+    uint64_t number;
+
+    options->since = CRIER_SINCE_ID;
+    options->id = text;
+    if (strcmp(text, "all") == 0)
+        options->since = CRIER_SINCE_ALL;
+    else if (number_text(text, 0, UINT32_MAX, &number))
+        options->since = CRIER_SINCE_LAST;
+    else if (conf_age(text, &number))
+        options->since = CRIER_SINCE_TIME;
+    else
+        return;
+    options->id = NULL;
+    options->number = options->since != CRIER_SINCE_ALL ? number : 0;
+}
+
+void api_start(const struct request *request,
+               struct crier_follow_options *options)
+{
+    const char *id = request_header(request, "Last-Event-ID");
+    const char *since = value_of(request, "since", NULL);
+
+    /* The header is a browser's that comes back, under the URL of the first
+     * time; so it is the newer word. */
+    if (id == NULL || id[0] == '\0')
+        id = value_of(request, "lastEventID", NULL);
+    if (id != NULL && id[0] != '\0') {
+        options->since = CRIER_SINCE_ID;
+        options->id = id;
+    } else if (since != NULL && since[0] != '\0') {
+        api_since(since, options);
+    }
+}
+
+/* The format that the request asks for; -1 when there is none of that name. */
+static int read_format(const struct request *request)
+{
+    const char *format = value_of(request, "format", NULL);
+
+    if (format == NULL)
+        return accepts(request, "application/x-ndjson") ? CRIER_FORMAT_JSON
+                                                        : CRIER_FORMAT_EVENTS;
+    if (strcmp(format, "json") == 0)
+        return CRIER_FORMAT_JSON;
+    if (strcmp(format, "raw") == 0)
+        return CRIER_FORMAT_RAW;
+    return strcmp(format, "sse") == 0 ? CRIER_FORMAT_EVENTS : -1;
+}
+
+static enum MHD_Result follow(struct request *request,
+                              const struct crier_follow_options *follow,
+                              enum crier_format format)
+{
+    struct crier_stream_options options = {
+        .keep_alive = request->server->conf->ping,
+        .max_pending = DEMO_PENDING,
+        .format = format,
+        .on_closed = reply_stream_closed,
+        .closure = (void *)"/topics",
+    };
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    int error;
+
+    if (!reply_open(request, &options, &stream, &response))
+        return request->result;
+    error = crier_hub_follow(request->server->hub, stream, follow);
+    crier_stream_unref(stream);
+    if (error == 0)
+        return reply_stream(request, response);
+    MHD_destroy_response(response);
+    return reply_error(request, error);
+}
+
+/* ---- what there is ---------------------------------------------------- */
+
+static void listed(void *closure, int error, json_t *topics)
+{
+    struct later *later = closure;
+
+    later->error = error;
+    later->value = topics;
+    later_done(later);
+}
+
+/* Asks for a list and has ANSWER give it. */
+static enum MHD_Result
+ask_for_list(struct request *request, const char *prefix, const char *after,
+             unsigned limit,
+             enum MHD_Result (*answer)(struct request *request,
+                                       const struct later *later))
+{
+    struct later *later = later_new(request, answer);
+    int error;
+
+    if (later == NULL)
+        return reply_error(request, -ENOMEM);
+    later->number = (long)limit;
+    error = crier_hub_list(request->server->hub, prefix, after, limit, listed,
+                           later);
+    return error != 0 ? reply_error(request, error) : later_wait(request);
+}
+
+static enum MHD_Result answer_list(struct request *request,
+                                   const struct later *later)
+{
+    size_t count = json_array_size(later->value);
+    json_t *last;
+
+    if (later->error != 0)
+        return reply_error(request, later->error);
+    last = count == (size_t)later->number
+               ? json_object_get(json_array_get(later->value, count - 1),
+                                 "topic")
+               : NULL;
+    return reply_json(request, MHD_HTTP_OK,
+                      json_pack("{s:O, s:O?}", "topics", later->value, "next",
+                                last));
+}
+
+static enum MHD_Result answer_one(struct request *request,
+                                  const struct later *later)
+{
+    if (later->error != 0)
+        return reply_error(request, later->error);
+    if (json_array_size(later->value) == 0)
+        return reply_error(request, CRIER_ERR_UNKNOWN);
+    return reply_json(request, MHD_HTTP_OK,
+                      json_incref(json_array_get(later->value, 0)));
+}
+
+enum MHD_Result api_list(struct request *request)
+{
+    const char *prefix = value_of(request, "prefix", NULL);
+    const char *after = value_of(request, "after", NULL);
+    const char *limit = value_of(request, "limit", NULL);
+    uint64_t number = LIST_DEFAULT;
+
+    if (limit != NULL && !number_text(limit, 1, LIST_MAX, &number))
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "limit is not a number from 1 to %d", LIST_MAX);
+    if (prefix != NULL && is_own(prefix, true))
+        return own(request);
+    return ask_for_list(request, prefix != NULL ? prefix : "",
+                        after != NULL ? after : "", (unsigned)number,
+                        answer_list);
+}
+
+enum MHD_Result api_follow(struct request *request)
+{
+    const char *topics = request->argument->bytes;
+    const char *poll = value_of(request, "poll", NULL);
+    struct crier_follow_options options = {.topics = topics};
+    int format = read_format(request);
+
+    if (is_own(topics, true))
+        return own(request);
+    if (format < 0)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "format is not sse, json or raw");
+    if (value_of(request, "format", NULL) == NULL &&
+        accepts(request, "application/json") &&
+        !accepts(request, "text/event-stream") && strcmp(topics, "*") != 0)
+        return ask_for_list(request, NULL, topics, 1, answer_one);
+    options.once = poll != NULL && strcmp(poll, "1") == 0;
+    if (options.once)
+        options.since = CRIER_SINCE_ALL;
+    api_start(request, &options);
+    return follow(request, &options, (enum crier_format)format);
+}
+
+/* ---- DELETE /topics/a ------------------------------------------------- */
+
+static void forgotten(void *closure, int error)
+{
+    struct later *later = closure;
+
+    later->error = error;
+    later_done(later);
+}
+
+static enum MHD_Result answer_forgotten(struct request *request,
+                                        const struct later *later)
+{
+    if (later->error != 0)
+        return reply_error(request, later->error);
+    return reply_empty(request, MHD_HTTP_NO_CONTENT);
+}
+
+enum MHD_Result api_forget(struct request *request)
+{
+    const char *topic = request->argument->bytes;
+    struct later *later;
+    int error;
+
+    if (is_own(topic, false))
+        return own(request);
+    later = later_new(request, answer_forgotten);
+    if (later == NULL)
+        return reply_error(request, -ENOMEM);
+    error = crier_hub_forget(request->server->hub, topic, forgotten, later);
+    return error != 0 ? reply_error(request, error) : later_wait(request);
+}

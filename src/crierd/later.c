@@ -1,0 +1,123 @@
+/*
+ * Answers that wait for the journal.
+ *
+ * The handler asks, then suspends its connection, unless it is done already: an
+ * append in memory is. Whoever answers resumes it, and MHD calls the handler
+ * again, which finds the later with its request. The state decides who comes
+ * first; whoever finds the other one's mark acts, so a connection is resumed
+ * exactly when it was suspended, and nobody looks at a later that may be gone.
+ *
+ * A suspended connection must not be there when MHD stops: crier_hub_close() has
+ * waited for all answers then.
+ */
+#include <config.h>
+
+#include "later.h"
+
+#include "reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ASKED, PARKED, DONE };
+
+struct later *later_new(struct request *request,
+                        enum MHD_Result (*answer)(struct request *request,
+                                                  const struct later *later))
+{
+    struct later *later = calloc(1, sizeof *later);
+
+    if (later == NULL)
+        return NULL;
+    later->connection = request->connection;
+    later->answer = answer;
+    *request->later = later;
+    return later;
+}
+
+enum MHD_Result later_wait(struct request *request)
+{
+    struct later *later = *request->later;
+
+    if (atomic_load(&later->state) == DONE)
+        return later->answer(request, later);
+    later->waiting = true;
+    MHD_suspend_connection(request->connection);
+    if (atomic_exchange(&later->state, PARKED) == DONE)
+        MHD_resume_connection(request->connection);
+    return MHD_YES;
+}
+
+void later_done(struct later *later)
+{
+    struct MHD_Connection *connection = later->connection;
+
+    if (atomic_exchange(&later->state, DONE) == PARKED)
+        MHD_resume_connection(connection);
+}
+
+void later_free(struct later *later)
+{
+    if (later == NULL)
+        return;
+    json_decref(later->value);
+    free(later);
+}
+
+/* ---- publishing ------------------------------------------------------- */
+
+static json_t *topics_array(const char *topics)
+{
+    json_t *array = json_array();
+    size_t length;
+
+    for (;;) {
+        length = strcspn(topics, ",");
+        json_array_append_new(array, json_stringn(topics, length));
+        if (topics[length] == '\0')
+            return array;
+        topics += length + 1;
+    }
+}
+
+static void published(void *closure, const struct crier_receipt *receipt)
+{
+    struct later *later = closure;
+
+    later->error = receipt->error;
+    snprintf(later->reason, sizeof later->reason, "%s", receipt->reason);
+    if (receipt->error == 0) {
+        later->value = json_pack(
+            "{s:s, s:o, s:I, s:I}", "id", receipt->id, "topics",
+            topics_array(receipt->topics), "position",
+            (json_int_t)receipt->position, "subscribers",
+            (json_int_t)receipt->subscribers);
+        if (receipt->duplicate)
+            json_object_set_new(later->value, "duplicate", json_true());
+        if (later->value == NULL)
+            later->error = -ENOMEM;
+    }
+    later_done(later);
+}
+
+enum MHD_Result later_publish(struct request *request, const char *topics,
+                              const struct crier_event *event, bool dedupe,
+                              long number,
+                              enum MHD_Result (*answer)(
+                                  struct request *request,
+                                  const struct later *later))
+{
+    struct crier_publish_options options = {.dedupe = dedupe,
+                                            .on_done = published};
+    struct later *later = later_new(request, answer);
+    int error;
+
+    if (later == NULL)
+        return reply_error(request, -ENOMEM);
+    later->number = number;
+    options.closure = later;
+    error = crier_hub_publish(request->server->hub, topics, event, &options);
+    return error != 0 ? reply_error(request, error) : later_wait(request);
+}

@@ -1,0 +1,50 @@
+#ifndef CRIERD_LATER_H
+#define CRIERD_LATER_H
+
+#include "request.h"
+
+#include <stdatomic.h>
+
+/* An answer that is given when the journal has answered. Meanwhile the connection
+ * is suspended, and no thread waits. */
+struct later {
+    struct MHD_Connection *connection;
+    atomic_int state;
+    bool waiting; /* the connection was suspended; MHD's thread alone */
+    enum MHD_Result (*answer)(struct request *request,
+                              const struct later *later);
+
+    /* For `answer`, set before later_done(). */
+    int error;
+    char reason[160];
+    json_t *value; /* or NULL */
+    long number;
+};
+
+/* A new later for REQUEST, which holds it from now on: ANSWER is called once it is
+ * done, on MHD's thread. NULL when memory is short. */
+struct later *later_new(struct request *request,
+                        enum MHD_Result (*answer)(struct request *request,
+                                                  const struct later *later));
+
+/* What the handler returns when it has asked: later_done() has been called or
+ * will be. */
+enum MHD_Result later_wait(struct request *request);
+
+/* The question is answered. Any thread; LATER is not the caller's any more. */
+void later_done(struct later *later);
+
+/* Frees LATER, which is done or was never asked for; NULL is allowed. */
+void later_free(struct later *later);
+
+/* crier_hub_publish(), answered by ANSWER, which finds in LATER the error and its
+ * reason, and as value {"id","topics","position","subscribers"}, with
+ * "duplicate" when it is one; NUMBER is handed on. */
+enum MHD_Result later_publish(struct request *request, const char *topics,
+                              const struct crier_event *event, bool dedupe,
+                              long number,
+                              enum MHD_Result (*answer)(
+                                  struct request *request,
+                                  const struct later *later));
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * crier_hub_follow(): checks what is asked for, and makes a follower of it. What
+ * that does then is told in follower.c.
+ */
+#include <config.h>
+
+#include "follower.h"
+
+#include "topic.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Parses TEXT, a list or "*". */
+static int parse(const char *text, char **topics, unsigned *count)
+{
+    *count = 1;
+    if (strcmp(text, "*") != 0)
+        return crier__topics_parse(text, topics, count);
+    *topics = strdup(text);
+    return *topics != NULL ? 0 : -ENOMEM;
+}
+
+/* Writes a new list of the topics of OPTIONS to *TOPICS, the live ones last, their
+ * number to *COUNT, and that of those with a past to *PAST. */
+static int list_topics(const struct crier_follow_options *options,
+                       char **topics, unsigned *past, unsigned *count)
+{
+    char *text;
+    int error = parse(options->topics, topics, past);
+
+    *count = *past;
+    if (error != 0 || options->live == NULL)
+        return error;
+    if (strcmp(*topics, "*") == 0) {
+        free(*topics);
+        return CRIER_ERR_TOPIC;
+    }
+    text = malloc(strlen(*topics) + strlen(options->live) + 2);
+    if (text != NULL)
+        sprintf(text, "%s,%s", *topics, options->live);
+    free(*topics);
+    if (text == NULL)
+        return -ENOMEM;
+    error = crier__topics_parse(text, topics, count);
+    free(text);
+    return error;
+}
+
+static int make(struct crier_hub *hub, struct crier_stream *stream,
+                const struct crier_follow_options *options,
+                struct crier__follower **follower)
+{
+    struct crier__follower *made;
+    unsigned past, count, i;
+    char *topics;
+    int error = list_topics(options, &topics, &past, &count);
+
+    if (error != 0)
+        return error;
+    made = calloc(1, sizeof *made + count * sizeof made->subs[0]);
+    if (made == NULL) {
+        free(topics);
+        return -ENOMEM;
+    }
+    made->topics = topics;
+    made->stream = crier_stream_ref(stream);
+    made->part = &hub->parts[stream->shard->index];
+    made->join.run = crier__follower_join;
+    made->again.fire = crier__follower_again;
+    made->number = options->number;
+    made->since = options->since;
+    made->once = options->once;
+    made->sub_count = count;
+    for (i = 0; i < count; i++) {
+        made->subs[i].follower = made;
+        made->subs[i].live = i >= past;
+    }
+    if (options->hello != NULL)
+        made->hello = crier_frame_ref(options->hello);
+    if (options->since == CRIER_SINCE_ID) {
+        made->id = strndup(options->id, CRIER__ID_SIZE - 1);
+        if (made->id == NULL) {
+            crier__follower_free(made);
+            return -ENOMEM;
+        }
+    }
+    *follower = made;
+    return 0;
+}
+
+int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
+                     const struct crier_follow_options *options)
+{
+    struct crier__follower *follower;
+    char *topics = NULL;
+    int error;
+
+    if (atomic_load(&hub->closed) || atomic_load(&stream->closing))
+        return CRIER_ERR_CLOSED;
+    if (stream->shard->set != hub->shards ||
+        (unsigned)options->since > CRIER_SINCE_TIME ||
+        (options->since == CRIER_SINCE_ID && options->id == NULL) ||
+        atomic_exchange(&stream->joined, true))
+        return CRIER_ERR_INVALID;
+    error = make(hub, stream, options, &follower);
+    if (error != 0)
+        goto give_up;
+    if (hub->presence != NULL) { /* the follower is the shard's soon */
+        topics = strdup(follower->topics);
+        if (topics == NULL)
+            error = -ENOMEM;
+    }
+    if (error == 0)
+        error = crier__hub_count_in(hub, follower->topics,
+                                    stream->shard->index, &follower->joined);
+    if (error != 0) {
+        crier__follower_free(follower);
+        goto give_up;
+    }
+    crier__shard_post(stream->shard, &follower->join);
+    if (topics != NULL)
+        crier__hub_announce(hub, topics, true);
+    free(topics);
+    return 0;
+give_up:
+    free(topics);
+    atomic_store(&stream->joined, false);
+    return error;
+}

@@ -1,0 +1,78 @@
+#ifndef CRIER_FOLLOWER_H
+#define CRIER_FOLLOWER_H
+
+#include "hub.h"
+#include "stream.h"
+
+/* See follower.c. */
+enum crier__follow_state { CRIER__LIVE, CRIER__ASKED, CRIER__FULL, CRIER__WAITING };
+
+/* One topic of one follower; on the line of the topic. */
+struct crier__sub {
+    struct crier__sub *prev, *next;
+    struct crier__follower *follower;
+    struct crier__line *line; /* NULL: not on one */
+    bool live;                /* without its past */
+};
+
+/* A read, and what it is about. */
+struct crier__follow_job {
+    struct crier__read read;
+    struct crier__task task;
+    struct crier__follower *follower;
+    struct crier__selector selectors[];
+};
+
+struct crier__follower {
+    struct crier__task join;
+    struct crier__follower *prev, *next;
+    struct crier__part *part;
+    struct crier_stream *stream; /* a reference */
+    struct crier_frame *hello;   /* a reference or NULL */
+    struct crier__timer again;
+    struct crier__follow_job *job; /* while it reads */
+    char *topics;    /* a list; the live ones are the last */
+    char *id;        /* to resume from, or NULL */
+    uint64_t number;
+    uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
+    uint64_t cursor;
+    uint64_t missed;
+    enum crier_since since; /* NOW: there is nothing to be resolved any more */
+    enum crier__follow_state state;
+    bool once;
+    bool timed; /* the timer is reserved */
+    bool gone;  /* off the lines; to be freed when the read is answered */
+    unsigned sub_count;
+    struct crier__sub subs[];
+};
+
+/* Runs on the shard's thread first of all. */
+void crier__follower_join(struct crier__task *task);
+
+/* Runs when it is time to try again. */
+void crier__follower_again(struct crier__timer *timer, uint64_t now);
+
+/* Frees FOLLOWER, which no line and no read knows. */
+void crier__follower_free(struct crier__follower *follower);
+
+/* All that follows: on the thread of PART's shard only. */
+
+/* Gives UPDATE to the followers of its topics. */
+void crier__followers_deliver(struct crier__part *part,
+                              struct crier__update *update);
+
+/* The update with the POSITION, or one before it, could not be delivered: has
+ * every follower read on from the journal. */
+void crier__followers_reread(struct crier__part *part, uint64_t position);
+
+/* Has FOLLOWER read on: at once, when its client has room (the refill of its
+ * stream goes there), or after a while. */
+void crier__follower_read(struct crier__follower *follower);
+void crier__follower_read_when_hungry(struct crier__follower *follower);
+void crier__follower_wait(struct crier__follower *follower);
+void crier__follower_refill(struct crier_stream *stream);
+
+/* FOLLOWER has all that there is. */
+void crier__follower_go_live(struct crier__follower *follower);
+
+#endif

@@ -1,0 +1,95 @@
+#ifndef CRIER_HUB_H
+#define CRIER_HUB_H
+
+#include "journal.h"
+#include "shards.h"
+
+/* uthash reports a failed allocation by leaving the element's handle empty. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct crier__follower;
+
+/* A topic that some stream follows, or "*". */
+struct crier__followed {
+    UT_hash_handle hh;
+    size_t count;
+    char *name;
+    size_t per_shard[];
+};
+
+/* The followers of one topic on one shard. */
+struct crier__line {
+    UT_hash_handle hh;
+    struct crier__sub *subs;
+    char name[];
+};
+
+/* A list of updates that grows. */
+struct crier__batch {
+    struct crier__update **updates; /* references */
+    size_t count;
+    size_t room;
+};
+
+/* One shard's part of a hub. */
+struct crier__part {
+    struct crier__task deliver;
+    struct crier_hub *hub;
+    struct crier__shard *shard;
+
+    /* The hub's lock. */
+    struct crier__batch waiting;
+    bool posted;
+    uint64_t lost; /* an update for which memory was short; 0: none */
+
+    /* The shard's thread alone. */
+    struct crier__line *lines;
+    struct crier__follower *followers; /* a DL list */
+    struct crier__batch taken;
+    uint64_t delivered; /* the position of the last update that was here */
+};
+
+struct crier_hub {
+    struct crier_shards *shards;
+    struct crier_journal *journal;
+    enum crier_slow slow;
+    char *presence; /* a list, "*" or NULL */
+    atomic_bool closed;
+    atomic_size_t asked; /* questions to the journal that are not answered yet */
+    atomic_uint_fast64_t gaps;
+
+    pthread_mutex_t presence_lock; /* held while a count is told */
+    pthread_mutex_t close_lock;    /* for idle */
+    pthread_cond_t idle;
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct crier__followed *followed;
+    uint64_t last; /* the position of the last update yielded */
+    uint64_t published;
+
+    unsigned part_count;
+    struct crier__part parts[];
+};
+
+/* Counts one question more. CRIER_ERR_CLOSED. */
+int crier__hub_enter(struct crier_hub *hub);
+
+/* Counts it out again, after its answer has done its work. */
+void crier__hub_leave(struct crier_hub *hub);
+
+/* Counts a follower on the shard INDEX in for each topic of the list TOPICS ("*"
+ * included), and writes the position after which it hears everything to *NOW.
+ * -ENOMEM; nothing is counted then. */
+int crier__hub_count_in(struct crier_hub *hub, const char *topics,
+                        unsigned index, uint64_t *now);
+
+/* Counts it out again. */
+void crier__hub_count_out(struct crier_hub *hub, const char *topics,
+                          unsigned index);
+
+/* Tells those who want to know that a stream has begun (JOIN) or ceased to follow
+ * each of TOPICS. */
+void crier__hub_announce(struct crier_hub *hub, const char *topics, bool join);
+
+#endif

@@ -1,0 +1,276 @@
+/*
+ * What is asked of a hub but to publish and to follow: what topics there are, to
+ * forget one, how it is.
+ *
+ * A list is of what the journal holds and of what is followed, each of which
+ * gives its first ones in order; they are merged here.
+ */
+#include <config.h>
+
+#include "hub.h"
+
+#include "topic.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_MAX 1000
+
+/* ---- the list --------------------------------------------------------- */
+
+/* A followed topic. */
+struct listener {
+    size_t count;
+    char name[CRIER__TOPIC_ROOM];
+};
+
+struct listing {
+    struct crier__list list;
+    struct crier_hub *hub;
+    void (*on_done)(void *closure, int error, json_t *topics);
+    void *closure;
+    struct listener *listeners; /* room for limit */
+    unsigned listener_count;
+    char *prefix, *after; /* copies */
+};
+
+static void free_listing(struct listing *listing)
+{
+    free(listing->list.infos);
+    free(listing->listeners);
+    free(listing->prefix);
+    free(listing->after);
+    free(listing);
+}
+
+static bool is_listed(const struct listing *listing, const char *name)
+{
+    if (listing->prefix == NULL)
+        return strcmp(name, listing->after) == 0;
+    return strcmp(name, "*") != 0 &&
+           (listing->list.hidden || !crier__topic_hidden(name)) &&
+           strncmp(name, listing->prefix, strlen(listing->prefix)) == 0 &&
+           strcmp(name, listing->after) > 0;
+}
+
+/* Puts a followed topic in its place among the first ones. */
+static void sort_in(struct listing *listing,
+                    const struct crier__followed *followed)
+{
+    struct listener *all = listing->listeners;
+    unsigned low = 0, high = listing->listener_count, middle;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+        if (strcmp(all[middle].name, followed->name) > 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (low == listing->list.limit)
+        return;
+    if (listing->listener_count == listing->list.limit)
+        listing->listener_count--;
+    memmove(all + low + 1, all + low,
+            (listing->listener_count - low) * sizeof *all);
+    listing->listener_count++;
+    all[low].count = followed->count;
+    strcpy(all[low].name, followed->name);
+}
+
+static void find_listeners(struct listing *listing)
+{
+    struct crier_hub *hub = listing->hub;
+    struct crier__followed *followed, *next;
+
+    pthread_mutex_lock(&hub->lock);
+    HASH_ITER (hh, hub->followed, followed, next)
+        if (is_listed(listing, followed->name))
+            sort_in(listing, followed);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+/* A new object of what is held (or NULL) under NAME and followed COUNT times. */
+static json_t *describe(const char *name, const struct crier__topic_info *info,
+                        size_t count)
+{
+    static const struct crier__topic_info nothing;
+    char time[32];
+
+    if (info != NULL)
+        crier__time_text(info->time, time);
+    else
+        info = &nothing;
+    return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "topic", name,
+                     "messages", (json_int_t)info->count, "bytes",
+                     (json_int_t)info->bytes, "subscribers", (json_int_t)count,
+                     "first", info->count != 0 ? info->first : NULL, "last",
+                     info->count != 0 ? info->last : NULL, "time",
+                     info->count != 0 ? time : NULL);
+}
+
+/* Merges both lists, which are in order. NULL when memory is short. */
+static json_t *merge(const struct listing *listing)
+{
+    const struct crier__topic_info *info = listing->list.infos;
+    const struct crier__topic_info *infos = info + listing->list.count;
+    const struct listener *one = listing->listeners;
+    const struct listener *ones = one + listing->listener_count;
+    json_t *array = json_array();
+    size_t limit = listing->list.limit, count;
+    const char *name;
+    int order;
+
+    while (array != NULL && json_array_size(array) < limit &&
+           (info < infos || one < ones)) {
+        order = info == infos  ? 1
+                : one == ones ? -1
+                              : strcmp(info->name, one->name);
+        name = order <= 0 ? info->name : one->name;
+        /* what is held may be followed by more than fit the other list */
+        count = order >= 0 ? one->count : crier_hub_count(listing->hub, name);
+        if (json_array_append_new(
+                array, describe(name, order <= 0 ? info : NULL, count)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+        info += order <= 0;
+        one += order >= 0;
+    }
+    return array;
+}
+
+static void listed(struct crier__list *list)
+{
+    struct listing *listing = (struct listing *)list;
+    struct crier_hub *hub = listing->hub;
+    json_t *array = NULL;
+    int error = list->error;
+
+    if (error == 0) {
+        find_listeners(listing);
+        array = merge(listing);
+        if (array == NULL)
+            error = -ENOMEM;
+    }
+    listing->on_done(listing->closure, error, array);
+    free_listing(listing);
+    crier__hub_leave(hub);
+}
+
+static struct listing *new_listing(struct crier_hub *hub, const char *prefix,
+                                   const char *after, unsigned limit)
+{
+    struct listing *listing = calloc(1, sizeof *listing);
+    struct crier__list *list;
+
+    if (listing == NULL)
+        return NULL;
+    list = &listing->list;
+    listing->hub = hub;
+    listing->prefix = prefix != NULL ? strdup(prefix) : NULL;
+    listing->after = strdup(after);
+    listing->listeners = calloc(limit, sizeof *listing->listeners);
+    list->infos = calloc(limit, sizeof *list->infos);
+    list->done = listed;
+    list->prefix = listing->prefix;
+    list->after = listing->after;
+    list->hidden = prefix == NULL || prefix[0] == '$';
+    list->limit = limit;
+    if ((prefix != NULL && listing->prefix == NULL) ||
+        listing->after == NULL || listing->listeners == NULL ||
+        list->infos == NULL) {
+        free_listing(listing);
+        return NULL;
+    }
+    return listing;
+}
+
+int crier_hub_list(struct crier_hub *hub, const char *prefix,
+                   const char *after, unsigned limit,
+                   void (*on_done)(void *closure, int error, json_t *topics),
+                   void *closure)
+{
+    struct listing *listing;
+    int error;
+
+    if (limit < 1 || limit > LIMIT_MAX)
+        return CRIER_ERR_INVALID;
+    listing = new_listing(hub, prefix, after, prefix != NULL ? limit : 1);
+    if (listing == NULL)
+        return -ENOMEM;
+    error = crier__hub_enter(hub);
+    if (error != 0) {
+        free_listing(listing);
+        return error;
+    }
+    listing->on_done = on_done;
+    listing->closure = closure;
+    hub->journal->ops->list(hub->journal, &listing->list);
+    return 0;
+}
+
+/* ---- forgetting ------------------------------------------------------- */
+
+struct forgetting {
+    struct crier__forget forget;
+    struct crier_hub *hub;
+    void (*on_done)(void *closure, int error);
+    void *closure;
+    char *topic;
+};
+
+static void forgotten(struct crier__forget *forget)
+{
+    struct forgetting *forgetting = (struct forgetting *)forget;
+    struct crier_hub *hub = forgetting->hub;
+
+    forgetting->on_done(forgetting->closure, forget->error);
+    free(forgetting->topic);
+    free(forgetting);
+    crier__hub_leave(hub);
+}
+
+int crier_hub_forget(struct crier_hub *hub, const char *topic,
+                     void (*on_done)(void *closure, int error), void *closure)
+{
+    struct forgetting *forgetting = calloc(1, sizeof *forgetting);
+    unsigned count;
+    int error;
+
+    if (forgetting == NULL)
+        return -ENOMEM;
+    error = crier__topics_parse(topic, &forgetting->topic, &count);
+    if (error == 0 && strchr(topic, ',') != NULL)
+        error = CRIER_ERR_TOPIC;
+    if (error == 0)
+        error = crier__hub_enter(hub);
+    if (error != 0) {
+        free(forgetting->topic);
+        free(forgetting);
+        return error;
+    }
+    forgetting->forget.done = forgotten;
+    forgetting->forget.topic = forgetting->topic;
+    forgetting->hub = hub;
+    forgetting->on_done = on_done;
+    forgetting->closure = closure;
+    hub->journal->ops->forget(hub->journal, &forgetting->forget);
+    return 0;
+}
+
+/* ---- status ----------------------------------------------------------- */
+
+void crier_hub_status(struct crier_hub *hub, struct crier_hub_status *status)
+{
+    memset(status, 0, sizeof *status);
+    status->journal = hub->journal->ops->name;
+    status->gaps = atomic_load(&hub->gaps);
+    if (!atomic_load(&hub->closed))
+        status->error = hub->journal->ops->status(hub->journal,
+                                                  status->reason);
+    pthread_mutex_lock(&hub->lock);
+    status->published = hub->published;
+    pthread_mutex_unlock(&hub->lock);
+}

@@ -1,0 +1,116 @@
+/*
+ * What all journals share: their options, and the clock.
+ */
+#include <config.h>
+
+#include "journal.h"
+
+#include "topic.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define DEFAULT_TOPICS 100000
+
+static int copy_topics(struct crier_journal *journal,
+                       const struct crier_topic_retention *topics,
+                       size_t count)
+{
+    size_t i;
+
+    journal->topics = calloc(count + 1, sizeof *journal->topics);
+    if (journal->topics == NULL)
+        return -ENOMEM;
+    for (i = 0; i < count; i++) {
+        journal->topics[i].retention = topics[i].retention;
+        journal->topics[i].topic = strdup(topics[i].topic);
+        if (journal->topics[i].topic == NULL)
+            return -ENOMEM;
+        journal->topic_count++;
+    }
+    return 0;
+}
+
+int crier__journal_init(struct crier_journal *journal,
+                        const struct crier__journal_ops *ops,
+                        const struct crier_journal_options *options,
+                        const struct crier_retention *defaults)
+{
+    static const struct crier_journal_options none;
+    int error;
+
+    if (options == NULL)
+        options = &none;
+    journal->ops = ops;
+    journal->retention = options->retention;
+    if (journal->retention.count == 0)
+        journal->retention.count = defaults->count;
+    if (journal->retention.bytes == 0)
+        journal->retention.bytes = defaults->bytes;
+    journal->max_topics =
+        options->max_topics != 0 ? options->max_topics : DEFAULT_TOPICS;
+    /* One update may have this many at once. */
+    if (journal->max_topics < CRIER__TOPICS_MAX)
+        return CRIER_ERR_INVALID;
+    error = copy_topics(journal, options->topics, options->topic_count);
+    if (error != 0)
+        crier__journal_done(journal);
+    return error;
+}
+
+void crier__journal_done(struct crier_journal *journal)
+{
+    size_t i;
+
+    for (i = 0; i < journal->topic_count; i++)
+        free((char *)journal->topics[i].topic);
+    free(journal->topics);
+}
+
+int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE])
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    unsigned char random[8];
+    size_t i;
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return -errno;
+    for (i = 0; i < sizeof random; i++)
+        epoch[i] = digits[random[i] % 32];
+    epoch[i] = '\0';
+    return 0;
+}
+
+struct crier_retention
+crier__journal_retention(const struct crier_journal *journal,
+                         const char *topic, size_t length)
+{
+    static const struct crier_retention none;
+    size_t i;
+
+    for (i = 0; i < journal->topic_count; i++)
+        if (crier__topic_fits(journal->topics[i].topic, topic, length))
+            return journal->topics[i].retention;
+    return none;
+}
+
+int64_t crier__journal_time(int64_t before)
+{
+    struct timespec time;
+    int64_t now;
+
+    clock_gettime(CLOCK_REALTIME, &time);
+    now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    return now > before ? now : before;
+}
+
+void crier_journal_free(struct crier_journal *journal)
+{
+    if (journal == NULL)
+        return;
+    journal->ops->stop(journal);
+    journal->ops->free(journal);
+}

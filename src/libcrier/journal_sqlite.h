@@ -1,0 +1,195 @@
+#ifndef CRIER_JOURNAL_SQLITE_H
+#define CRIER_JOURNAL_SQLITE_H
+
+#include "journal.h"
+#include "sql.h"
+
+#include <pthread.h>
+
+/* The row of the table "journal" but for what never changes. */
+struct crier__totals {
+    uint64_t last;      /* the highest position that has been in */
+    int64_t time;       /* of the last update */
+    uint64_t evicted;   /* the highest position let go, of what "*" means */
+    uint64_t forgotten; /* the highest `evicted` of topics without a row */
+    uint64_t topics;    /* rows */
+    uint64_t count, bytes;
+};
+
+/* A forgetting that was asked for. */
+struct crier__forgetting {
+    struct crier__forgetting *next;
+    struct crier__forget *forget;
+    uint64_t after; /* so many appends were asked for before it, ever */
+};
+
+/* Appends and forgettings, in the order asked for. */
+struct crier__wishes {
+    struct crier__append *appends, **appends_end;
+    struct crier__forgetting *forgets, **forgets_end;
+};
+
+struct crier__sqlite {
+    struct crier_journal journal;
+    int lock_file;
+    bool ages; /* some retention has an age */
+
+    /* The writing thread alone, once it runs. */
+    struct crier__sql writer;
+    struct crier__totals totals; /* as in the open transaction */
+    struct crier__totals saved;  /* as in the last one that was committed */
+    uint64_t position; /* the last one given, also to what failed then */
+    unsigned budget;   /* evictions left to the open transaction */
+    bool more;         /* there was more to evict */
+    uint64_t taken;    /* appends, ever */
+
+    /* The reading thread alone. */
+    struct crier__sql reader;
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct crier__wishes wishes;
+    uint64_t asked; /* appends, ever */
+    struct crier__read *reads, **reads_end;
+    struct crier__list *lists, **lists_end;
+    pthread_cond_t to_write, to_read;
+    pthread_t writing, reading;
+    bool stop_writing, stop_reading;
+    uint64_t last; /* totals.last as the world may know it */
+    int error;     /* the trouble */
+    char reason[128];
+};
+
+/* ---- journal_sqlite_open.c ---- */
+
+/* Takes the lock of the file PATH, opens both connections, and reads what is
+ * to be known beforehand. Whether it fails or not, crier__sqlite_close() is
+ * needed. The errors of crier_journal_sqlite(); REASON then says more. */
+int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
+                       char reason[256]);
+void crier__sqlite_close(struct crier__sqlite *sqlite);
+
+/* ---- journal_sqlite_write.c: in the writing thread ---- */
+
+/* A transaction. After commit or undo, sqlite->writer.error says how it went.
+ * Begin returns sqlite->writer.error. */
+int crier__sqlite_begin(struct crier__sqlite *sqlite);
+void crier__sqlite_commit(struct crier__sqlite *sqlite);
+
+/* In a transaction: does what APPEND asks, its answer included; what it says
+ * holds only when the transaction is committed. */
+void crier__sqlite_append(struct crier__sqlite *sqlite,
+                          struct crier__append *append);
+
+/* Likewise for FORGET. */
+void crier__sqlite_forget(struct crier__sqlite *sqlite,
+                          struct crier__forget *forget);
+
+/* ---- journal_sqlite_evict.c: in the writing thread ---- */
+
+/* A row of the table "topics". */
+struct crier__sqlite_topic {
+    int64_t row;
+    uint64_t count, bytes, evicted;
+    int64_t due; /* -1: never */
+};
+
+/* Saves TOPIC. */
+void crier__sqlite_save(struct crier__sqlite *sqlite,
+                        const struct crier__sqlite_topic *topic);
+
+/* Finds the topic of LENGTH bytes at NAME; false when it has no row. */
+bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
+                        size_t length, struct crier__sqlite_topic *topic);
+
+/* Whether there is something to be evicted by now. */
+bool crier__sqlite_untidy(struct crier__sqlite *sqlite);
+
+/* In a transaction, within its budget: evicts what is more than the limits of
+ * the topics TOPICS allow; */
+void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
+                               const char *topics);
+
+/* what is more than the limits of all allow; */
+void crier__sqlite_trim(struct crier__sqlite *sqlite);
+
+/* the update at POSITION, if it is only there because nobody has yet taken it
+ * away (whatever the budget); false when it is really held; */
+bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position);
+
+/* what is due, and what is more than the limits of all allow; sets
+ * sqlite->more. */
+void crier__sqlite_tidy(struct crier__sqlite *sqlite);
+
+/* ---- both threads ---- */
+
+/* How old what is in the topic of LENGTH bytes at NAME may become, in ms; 0:
+ * as it likes. */
+int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
+                          const char *name, size_t length);
+
+/* ---- journal_sqlite_read.c: in the reading thread ---- */
+
+/* Answers READ or LIST, all but `done`. */
+void crier__sqlite_read(struct crier__sqlite *sqlite,
+                        struct crier__read *read);
+void crier__sqlite_list(struct crier__sqlite *sqlite,
+                        struct crier__list *list);
+
+/* ---- the statements ---- */
+
+extern const char *const crier__sqlite_writes[];
+extern const char *const crier__sqlite_reads[];
+
+enum crier__sqlite_write {
+    WRITE_BEGIN,
+    WRITE_COMMIT,
+    WRITE_SAVEPOINT,
+    WRITE_RELEASE,
+    WRITE_BACK,
+    WRITE_TOTALS,
+    WRITE_SAME,
+    WRITE_OPTIONS,
+    WRITE_ALL_DUE,
+    WRITE_ID_FIND,
+    WRITE_UPDATE_ADD,
+    WRITE_UPDATE_FIND,
+    WRITE_UPDATE_TOPICS,
+    WRITE_UPDATE_FIRST,
+    WRITE_UPDATE_HOLDS,
+    WRITE_UPDATE_DROP,
+    WRITE_TOPIC_FIND,
+    WRITE_TOPIC_ADD,
+    WRITE_TOPIC_SAVE,
+    WRITE_TOPIC_DUE,
+    WRITE_TOPIC_SPARE,
+    WRITE_TOPIC_DROP,
+    WRITE_ENTRY_ADD,
+    WRITE_ENTRY_FIRST,
+    WRITE_ENTRY_LAST,
+    WRITE_ENTRY_LEFT,
+    WRITE_ENTRY_HAS,
+    WRITE_ENTRY_DROP,
+    WRITE_STATEMENTS
+};
+
+enum crier__sqlite_question {
+    READ_BEGIN,
+    READ_COMMIT,
+    READ_TOTALS,
+    READ_TOPIC,
+    READ_DUE,
+    READ_AFTER,
+    READ_BEFORE,
+    READ_ALL_AFTER,
+    READ_ALL_BEFORE,
+    READ_OLD,
+    READ_HOLDS,
+    READ_TIME_FROM,
+    READ_ID,
+    READ_UPDATE,
+    READ_TOPICS,
+    READ_SUM,
+    READ_STATEMENTS
+};
+
+#endif

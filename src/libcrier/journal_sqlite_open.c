@@ -1,0 +1,415 @@
+/*
+ * Opening the journal's file: is it ours, is it sound, is it free?
+ *
+ * A path given by mistake must not cost anybody a file. So a file that is
+ * there is first looked at with plain reads: one that is neither empty nor an
+ * SQLite database with our application id is refused before SQLite has touched
+ * it (which would recover and checkpoint somebody else's database). A new one
+ * is given its tables and that id in one transaction before it becomes a WAL
+ * database, so that the id is always found in the file itself. What is damaged
+ * is never repaired: the check runs before anything is written, and when it
+ * fails nothing is checkpointed.
+ *
+ * One process at a time: an flock() on PATH-lock, which the kernel releases
+ * when the process dies, however that happens. SQLite's own locks last for a
+ * transaction only, and its exclusive mode would keep out those who make a
+ * backup. The lock's file stays, for whoever removes one may remove another's.
+ *
+ * SQLite gives "", ":memory:" and (where the program has allowed URIs)
+ * "file:..." a meaning of their own. With "./" in front they are names of
+ * files. A file that is there goes by its real name, so that a link to it
+ * finds the same lock.
+ */
+#include <config.h>
+
+#include "journal_sqlite.h"
+
+#include "buffer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "Crie"; at byte 68 of the file. */
+#define APPLICATION 0x43726965
+#define APPLICATION_AT 68
+#define HEADER 100
+#define FORMAT 1
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE journal ("
+    " epoch TEXT NOT NULL,"
+    " retention TEXT NOT NULL," /* the options when it was last opened */
+    " last INTEGER NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " evicted INTEGER NOT NULL,"
+    " forgotten INTEGER NOT NULL,"
+    " topics INTEGER NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL);"
+    "CREATE TABLE updates ("
+    " position INTEGER PRIMARY KEY,"
+    " time INTEGER NOT NULL," /* ms since 1970; never falls */
+    " hidden INTEGER NOT NULL," /* not under * */
+    " holds INTEGER NOT NULL,"  /* so many topics hold it */
+    " cost INTEGER NOT NULL,"
+    " id TEXT," /* of the publisher; NULL: #epoch-position */
+    " topics TEXT NOT NULL,"
+    " body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX updates_id ON updates (id) WHERE id IS NOT NULL;"
+    "CREATE INDEX updates_all ON updates (position) WHERE hidden = 0;"
+    "CREATE TABLE topics ("
+    " topic INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " count INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " evicted INTEGER NOT NULL," /* the highest position let go */
+    " due INTEGER);" /* the time when it has something to let go */
+    "CREATE INDEX topics_due ON topics (due) WHERE due IS NOT NULL;"
+    "CREATE INDEX topics_spare ON topics (evicted)"
+    " WHERE count = 0 AND due IS NULL;"
+    "CREATE TABLE entries ("
+    " topic INTEGER NOT NULL,"
+    " position INTEGER NOT NULL,"
+    " PRIMARY KEY (topic, position)) WITHOUT ROWID;"
+    "PRAGMA application_id = " TEXT(APPLICATION) ";"
+    "PRAGMA user_version = " TEXT(FORMAT) ";";
+
+/* Says in REASON what went wrong with FILE; returns -errno. */
+static int fail(char reason[256], const char *file)
+{
+    int error = -errno;
+
+    snprintf(reason, 256, "%.200s: %s", file, crier_error_text(error));
+    return error;
+}
+
+static int refuse(char reason[256], const char *why)
+{
+    snprintf(reason, 256, "%s", why);
+    return CRIER_ERR_DAMAGED;
+}
+
+/* Passes the failure of SQL on. */
+static int failure(const struct crier__sql *sql, char reason[256])
+{
+    snprintf(reason, 256, "%s", sql->reason);
+    return sql->damaged ? CRIER_ERR_DAMAGED : sql->error;
+}
+
+/* ---- before SQLite ---------------------------------------------------- */
+
+static int lock(struct crier__sqlite *sqlite, const char *path,
+                char reason[256])
+{
+    char *name;
+    int error = 0;
+
+    if (asprintf(&name, "%s-lock", path) < 0)
+        return -ENOMEM;
+    sqlite->lock_file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (sqlite->lock_file < 0) {
+        error = fail(reason, name);
+    } else if (flock(sqlite->lock_file, LOCK_EX | LOCK_NB) < 0) {
+        error = fail(reason, name);
+        if (error == -EWOULDBLOCK) {
+            error = CRIER_ERR_IN_USE;
+            snprintf(reason, 256, "%.200s is locked", name);
+        }
+    }
+    free(name);
+    return error;
+}
+
+/* Whether the file may be ours, by its first bytes. */
+static int check_header(int file, const char *path, char reason[256])
+{
+    unsigned char header[HEADER];
+    struct stat status;
+    ssize_t length;
+    uint32_t application;
+
+    if (fstat(file, &status) < 0)
+        return fail(reason, path);
+    if (!S_ISREG(status.st_mode))
+        return refuse(reason, "not a regular file");
+    if (status.st_size == 0)
+        return 0;
+    length = pread(file, header, sizeof header, 0);
+    if (length < 0)
+        return fail(reason, path);
+    if (length < (ssize_t)sizeof header ||
+        memcmp(header, "SQLite format 3", 16) != 0)
+        return refuse(reason, "file is not a database");
+    application = (uint32_t)header[APPLICATION_AT] << 24 |
+                  (uint32_t)header[APPLICATION_AT + 1] << 16 |
+                  (uint32_t)header[APPLICATION_AT + 2] << 8 |
+                  header[APPLICATION_AT + 3];
+    if (application != APPLICATION)
+        return refuse(reason, "a database of another program");
+    return 0;
+}
+
+static int look(const char *path, char reason[256])
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
+
+    if (file < 0)
+        return errno == ENOENT ? 0 : fail(reason, path);
+    error = check_header(file, path, reason);
+    close(file);
+    return error;
+}
+
+/* ---- the database ----------------------------------------------------- */
+
+/* The value of TEXT, a statement that gives one, in NUMBER and COPY. */
+static int ask(struct crier__sql *sql, const char *text, int64_t *number,
+               char *copy, size_t size)
+{
+    sqlite3_stmt *statement = crier__sql_other(sql, text);
+
+    *number = 0;
+    copy[0] = '\0';
+    if (crier__sql_row(sql, statement)) {
+        *number = sqlite3_column_int64(statement, 0);
+        crier__sql_text(statement, 0, copy, size);
+    }
+    sqlite3_finalize(statement);
+    return sql->error;
+}
+
+static int create(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->writer;
+    char epoch[CRIER__EPOCH_SIZE], *row;
+    int error = crier__epoch_new(epoch);
+
+    if (error != 0)
+        return error;
+    if (asprintf(&row,
+                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0);"
+                 "COMMIT",
+                 epoch) < 0)
+        return -ENOMEM;
+    crier__sql_script(sql, schema);
+    crier__sql_script(sql, row);
+    free(row);
+    return sql->error != 0 ? failure(sql, reason) : 0;
+}
+
+/* Whether the database is ours and sound; makes one of an empty file. */
+static int check(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->writer;
+    char text[200];
+    int64_t number;
+
+    if (ask(sql, "SELECT count(*) FROM sqlite_master", &number, text,
+            sizeof text) != 0)
+        return failure(sql, reason);
+    if (number == 0)
+        return create(sqlite, reason);
+    if (ask(sql, "PRAGMA application_id", &number, text, sizeof text) != 0)
+        return failure(sql, reason);
+    if (number != APPLICATION)
+        return refuse(reason, "a database of another program");
+    if (ask(sql, "PRAGMA user_version", &number, text, sizeof text) != 0)
+        return failure(sql, reason);
+    if (number != FORMAT) {
+        snprintf(reason, 256, "its format is %" PRId64 " instead of %d",
+                 number, FORMAT);
+        return CRIER_ERR_DAMAGED;
+    }
+    if (ask(sql, "PRAGMA quick_check(1)", &number, text, sizeof text) != 0)
+        return failure(sql, reason);
+    if (strcmp(text, "ok") != 0)
+        return refuse(reason, text);
+    if (ask(sql,
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND "
+            "name IN ('journal', 'updates', 'topics', 'entries')",
+            &number, text, sizeof text) != 0)
+        return failure(sql, reason);
+    return number == 4 ? 0 : refuse(reason, "a table is missing");
+}
+
+static int load(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->reader;
+    sqlite3_stmt *row = crier__sql_begin(sql, READ_TOTALS, "");
+    struct crier__totals *totals = &sqlite->saved;
+
+    if (!crier__sql_row(sql, row))
+        return sql->error != 0 ? failure(sql, reason)
+                               : refuse(reason, "the table journal is empty");
+    totals->last = crier__sql_number(row, 0);
+    totals->evicted = crier__sql_number(row, 1);
+    totals->forgotten = crier__sql_number(row, 2);
+    totals->count = crier__sql_number(row, 3);
+    totals->bytes = crier__sql_number(row, 4);
+    totals->topics = crier__sql_number(row, 5);
+    totals->time = sqlite3_column_int64(row, 6);
+    crier__sql_text(row, 7, sqlite->journal.epoch, CRIER__EPOCH_SIZE);
+    crier__sql_end(row);
+    sqlite->totals = *totals;
+    sqlite->position = sqlite->last = totals->last;
+    return 0;
+}
+
+/* ---- other options than the last time --------------------------------- */
+
+static int describe(struct crier__buffer *text, const char *topic,
+                    const struct crier_retention *keep)
+{
+    char numbers[80];
+    int length = snprintf(numbers, sizeof numbers, " %zu %zu %" PRIu64 "\n",
+                          keep->count, keep->bytes, keep->age);
+    int error = crier__buffer_add(text, topic, strlen(topic));
+
+    return error != 0 ? error
+                      : crier__buffer_add(text, numbers, (size_t)length);
+}
+
+/* Makes all topics due when OPTIONS are not those of the last time. */
+static int compare(struct crier__sqlite *sqlite,
+                   const struct crier__buffer *options, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row = crier__sql_begin(sql, WRITE_SAME, "t", options->bytes,
+                                         options->length);
+
+    if (crier__sql_row(sql, row)) {
+        crier__sql_end(row);
+        return 0;
+    }
+    if (crier__sqlite_begin(sqlite) == 0) {
+        crier__sql_run(sql, WRITE_OPTIONS, "t", options->bytes,
+                       options->length);
+        crier__sql_run(sql, WRITE_ALL_DUE, "");
+        crier__sqlite_commit(sqlite);
+    }
+    return sql->error != 0 ? failure(sql, reason) : 0;
+}
+
+static int adapt(struct crier__sqlite *sqlite, char reason[256])
+{
+    const struct crier_journal *journal = &sqlite->journal;
+    struct crier__buffer options = {0};
+    int error = describe(&options, "", &journal->retention);
+    size_t i;
+
+    for (i = 0; i < journal->topic_count && error == 0; i++)
+        error = describe(&options, journal->topics[i].topic,
+                         &journal->topics[i].retention);
+    if (error == 0)
+        error = compare(sqlite, &options, reason);
+    crier__buffer_done(&options);
+    return error;
+}
+
+/* ---- both ------------------------------------------------------------- */
+
+static int set_up(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->writer;
+    char mode[16];
+    int64_t number;
+
+    if (ask(sql, "PRAGMA journal_mode = WAL", &number, mode, sizeof mode) != 0)
+        return failure(sql, reason);
+    if (strcmp(mode, "wal") != 0) { /* which needs memory that is shared */
+        snprintf(reason, 256, "the file system does not allow WAL");
+        return CRIER_ERR_STORAGE;
+    }
+    /* After a burst, the log's file does not stay as large as it was. */
+    crier__sql_script(sql, "PRAGMA synchronous = FULL;"
+                           "PRAGMA journal_size_limit = 67108864;");
+    return sql->error != 0 ? failure(sql, reason) : 0;
+}
+
+static int open_writer(struct crier__sqlite *sqlite, const char *path,
+                       char reason[256])
+{
+    struct crier__sql *sql = &sqlite->writer;
+    int error;
+
+    error = crier__sql_open(sql, path, crier__sqlite_writes, WRITE_STATEMENTS);
+    if (error == -ENOMEM)
+        return error;
+    if (error != 0)
+        return failure(sql, reason);
+    if (sqlite3_db_readonly(sql->db, "main") == 1) {
+        errno = EACCES;
+        return fail(reason, path);
+    }
+    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    error = check(sqlite, reason);
+    if (error != 0)
+        return error;
+    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return set_up(sqlite, reason);
+}
+
+static int open_reader(struct crier__sqlite *sqlite, const char *path,
+                       char reason[256])
+{
+    struct crier__sql *sql = &sqlite->reader;
+    int error;
+
+    error = crier__sql_open(sql, path, crier__sqlite_reads, READ_STATEMENTS);
+    if (error == -ENOMEM)
+        return error;
+    crier__sql_script(sql, "PRAGMA query_only = 1");
+    if (sql->error != 0)
+        return failure(sql, reason);
+    return load(sqlite, reason);
+}
+
+int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
+                       char reason[256])
+{
+    char *name;
+    int error;
+
+    sqlite->lock_file = -1;
+    reason[0] = '\0';
+    if (path[0] == '\0')
+        return CRIER_ERR_INVALID;
+    if (sqlite3_threadsafe() == 0) {
+        snprintf(reason, 256, "this SQLite has been built without threads");
+        return CRIER_ERR_STORAGE;
+    }
+    name = realpath(path, NULL);
+    if (name == NULL &&
+        asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0)
+        return -ENOMEM;
+    error = lock(sqlite, name, reason);
+    if (error == 0)
+        error = look(name, reason);
+    if (error == 0)
+        error = open_writer(sqlite, name, reason);
+    if (error == 0)
+        error = open_reader(sqlite, name, reason);
+    if (error == 0)
+        error = adapt(sqlite, reason);
+    free(name);
+    return error;
+}
+
+void crier__sqlite_close(struct crier__sqlite *sqlite)
+{
+    crier__sql_close(&sqlite->reader);
+    crier__sql_close(&sqlite->writer);
+    if (sqlite->lock_file >= 0)
+        close(sqlite->lock_file);
+}

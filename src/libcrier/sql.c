@@ -1,0 +1,249 @@
+/*
+ * SQLite with one failure to look at.
+ *
+ * A transaction of the journal is hundreds of statements, of which any may
+ * fail, and the answer is always the same: roll back, and say why. So the
+ * first failure stays, with SQLite's words as they were at that moment, and
+ * everything after it does nothing; who runs the transaction looks once, at
+ * its end. A loop over rows ends by itself then, since there is no next row.
+ *
+ * Statements are prepared once and kept. A text or blob is bound without a
+ * copy; so it must outlive the statement's run, and each statement is reset
+ * when it ends (which also ends the read transaction that it may have been).
+ */
+#include <config.h>
+
+#include "sql.h"
+
+#include "crier.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long to wait for another program that has the file locked: a backup, or
+ * somebody's shell. */
+#define PATIENCE_MS 2000
+
+static bool no_room(int code, int system_error)
+{
+    return code == SQLITE_FULL ||
+           (code == SQLITE_IOERR &&
+            (system_error == ENOSPC || system_error == EDQUOT));
+}
+
+/* Notes that CODE was returned, unless something failed before. */
+static void fail(struct crier__sql *sql, int code)
+{
+    char text[64];
+    int system_error;
+
+    if (sql->error != 0)
+        return;
+    system_error = sqlite3_system_errno(sql->db);
+    code &= 0xff;
+    sql->error = no_room(code, system_error) ? CRIER_ERR_STORAGE_FULL
+                                             : CRIER_ERR_STORAGE;
+    sql->damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    if ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && system_error != 0)
+        snprintf(sql->reason, sizeof sql->reason, "%s: %s",
+                 sqlite3_errmsg(sql->db),
+                 strerror_r(system_error, text, sizeof text));
+    else
+        snprintf(sql->reason, sizeof sql->reason, "%s",
+                 sqlite3_errmsg(sql->db));
+}
+
+int crier__sql_open(struct crier__sql *sql, const char *path,
+                    const char *const *texts, unsigned count)
+{
+    int code;
+
+    crier__sql_clear(sql);
+    sql->texts = texts;
+    sql->count = count;
+    sql->statements = calloc(count, sizeof *sql->statements);
+    if (sql->statements == NULL)
+        return -ENOMEM;
+    code = sqlite3_open_v2(path, &sql->db,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                               SQLITE_OPEN_NOMUTEX,
+                           NULL);
+    if (sql->db == NULL)
+        return -ENOMEM;
+    if (code != SQLITE_OK)
+        fail(sql, code);
+    else
+        sqlite3_busy_timeout(sql->db, PATIENCE_MS);
+    return sql->error;
+}
+
+void crier__sql_close(struct crier__sql *sql)
+{
+    unsigned i;
+
+    for (i = 0; i < sql->count && sql->statements != NULL; i++)
+        sqlite3_finalize(sql->statements[i]);
+    free(sql->statements);
+    sql->statements = NULL;
+    sqlite3_close(sql->db);
+    sql->db = NULL;
+}
+
+void crier__sql_clear(struct crier__sql *sql)
+{
+    sql->error = 0;
+    sql->damaged = false;
+    sql->reason[0] = '\0';
+}
+
+int crier__sql_script(struct crier__sql *sql, const char *text)
+{
+    int code;
+
+    if (sql->error == 0) {
+        code = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
+        if (code != SQLITE_OK)
+            fail(sql, code);
+    }
+    return sql->error;
+}
+
+/* Binds what follows FORMAT. */
+static int bind_all(sqlite3_stmt *statement, const char *format,
+                va_list arguments)
+{
+    int code = SQLITE_OK, i;
+    const char *bytes;
+    int64_t number;
+    size_t length;
+
+    for (i = 1; *format != '\0' && code == SQLITE_OK; format++, i++)
+        switch (*format) {
+        case 'i':
+            number = va_arg(arguments, int64_t);
+            code = number < 0 ? sqlite3_bind_null(statement, i)
+                              : sqlite3_bind_int64(statement, i, number);
+            break;
+        case 'u':
+            code = sqlite3_bind_int64(
+                statement, i, (sqlite3_int64)va_arg(arguments, uint64_t));
+            break;
+        case 't':
+            bytes = va_arg(arguments, const char *);
+            length = va_arg(arguments, size_t);
+            code = sqlite3_bind_text64(statement, i, bytes, length,
+                                       SQLITE_STATIC, SQLITE_UTF8);
+            break;
+        case 'b':
+            bytes = va_arg(arguments, const char *);
+            length = va_arg(arguments, size_t);
+            code = sqlite3_bind_blob64(statement, i, bytes, length,
+                                       SQLITE_STATIC);
+            break;
+        }
+    return code;
+}
+
+static sqlite3_stmt *begin(struct crier__sql *sql, unsigned which,
+                           const char *format, va_list arguments)
+{
+    sqlite3_stmt **statement = &sql->statements[which];
+    int code = SQLITE_OK;
+
+    if (sql->error != 0)
+        return NULL;
+    if (*statement == NULL)
+        code = sqlite3_prepare_v3(sql->db, sql->texts[which], -1,
+                                  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    if (code == SQLITE_OK)
+        code = bind_all(*statement, format, arguments);
+    if (code == SQLITE_OK)
+        return *statement;
+    fail(sql, code);
+    return NULL;
+}
+
+sqlite3_stmt *crier__sql_begin(struct crier__sql *sql, unsigned which,
+                               const char *format, ...)
+{
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    va_start(arguments, format);
+    statement = begin(sql, which, format, arguments);
+    va_end(arguments);
+    return statement;
+}
+
+sqlite3_stmt *crier__sql_other(struct crier__sql *sql, const char *text)
+{
+    sqlite3_stmt *statement = NULL;
+    int code;
+
+    if (sql->error != 0)
+        return NULL;
+    code = sqlite3_prepare_v2(sql->db, text, -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        fail(sql, code);
+    return statement;
+}
+
+bool crier__sql_row(struct crier__sql *sql, sqlite3_stmt *statement)
+{
+    int code;
+
+    if (statement == NULL)
+        return false;
+    if (sql->error == 0) {
+        code = sqlite3_step(statement);
+        if (code == SQLITE_ROW)
+            return true;
+        if (code != SQLITE_DONE)
+            fail(sql, code);
+    }
+    crier__sql_end(statement);
+    return false;
+}
+
+void crier__sql_end(sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement); /* whose error, if any, has been noted */
+}
+
+int crier__sql_run(struct crier__sql *sql, unsigned which, const char *format,
+                   ...)
+{
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    va_start(arguments, format);
+    statement = begin(sql, which, format, arguments);
+    va_end(arguments);
+    while (crier__sql_row(sql, statement))
+        ;
+    return sql->error;
+}
+
+uint64_t crier__sql_number(sqlite3_stmt *statement, int column)
+{
+    int64_t number = sqlite3_column_int64(statement, column);
+
+    return number > 0 ? (uint64_t)number : 0;
+}
+
+size_t crier__sql_text(sqlite3_stmt *statement, int column, char *copy,
+                       size_t size)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    size_t length = 0;
+
+    if (text != NULL)
+        length = strnlen((const char *)text, size - 1);
+    if (length != 0)
+        memcpy(copy, text, length);
+    copy[length] = '\0';
+    return length;
+}

@@ -1,0 +1,394 @@
+#include <config.h>
+
+#include "journals.h"
+
+#include "libcrier/topic.h"
+
+#include <check.h>
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_SIZE (4 * 1024 * 1024)
+
+struct crier_journal *journal;
+char journal_dir[64];
+struct crier__append appended;
+char appended_id[CRIER__ID_SIZE];
+struct crier__read answer;
+unsigned pages;
+size_t page_bytes;
+const char *live;
+uint64_t live_from;
+struct crier__topic_info listed[1000];
+
+static char path[96];
+static char text[TEXT_SIZE];
+
+/* What has been yielded; by one thread at a time. */
+static uint64_t last_yielded, yielded, successes;
+static atomic_bool disorder;
+
+static size_t yield(void *closure, struct crier__update *update)
+{
+    (void)closure;
+    if (update->position <= last_yielded)
+        atomic_store(&disorder, true);
+    last_yielded = update->position;
+    yielded++;
+    return 7;
+}
+
+/* ---- start and end ---------------------------------------------------- */
+
+const char *journal_path(void)
+{
+    if (journal_dir[0] == '\0') {
+        strcpy(journal_dir, "/tmp/crier-journal-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(journal_dir));
+        snprintf(path, sizeof path, "%s/journal", journal_dir);
+    }
+    return path;
+}
+
+static void take_over(void)
+{
+    journal->yield = yield;
+    last_yielded = journal->ops->last(journal);
+    yielded = successes = 0;
+}
+
+int journal_open(const struct crier_journal_options *options)
+{
+    char reason[256] = "";
+    int error = crier_journal_sqlite(journal_path(), options, &journal,
+                                     reason, sizeof reason);
+
+    if (error == 0)
+        take_over();
+    else
+        ck_assert_str_ne(reason, "");
+    return error;
+}
+
+void journal_start(int backend, const struct crier_journal_options *options)
+{
+    if (backend == SQLITE) {
+        ck_assert_int_eq(journal_open(options), 0);
+        return;
+    }
+    ck_assert_int_eq(crier_journal_memory(options, &journal), 0);
+    take_over();
+}
+
+void journal_close(void)
+{
+    crier_journal_free(journal);
+    journal = NULL;
+    ck_assert(!atomic_load(&disorder));
+    ck_assert_uint_eq(yielded, successes);
+}
+
+void journal_end(void)
+{
+    char command[128];
+
+    if (journal != NULL)
+        journal_close();
+    if (journal_dir[0] != '\0') {
+        snprintf(command, sizeof command, "rm -r '%s'", journal_dir);
+        ck_assert_int_eq(system(command), 0);
+        journal_dir[0] = '\0';
+    }
+}
+
+long journal_sql(const char *file, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    long number = -1;
+
+    ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    while (*sql != '\0') {
+        ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, &sql),
+                         SQLITE_OK);
+        while (sqlite3_step(statement) == SQLITE_ROW)
+            number = (long)sqlite3_column_int64(statement, 0);
+        ck_assert_int_eq(sqlite3_finalize(statement), SQLITE_OK);
+    }
+    sqlite3_close(db);
+    return number;
+}
+
+/* ---- appending -------------------------------------------------------- */
+
+static sem_t done;
+
+static void on_append(struct crier__append *append_)
+{
+    (void)append_;
+    sem_post(&done);
+}
+
+static void on_forget(struct crier__forget *forget_)
+{
+    (void)forget_;
+    sem_post(&done);
+}
+
+static void on_read(struct crier__read *read)
+{
+    (void)read;
+    sem_post(&done);
+}
+
+static void on_list(struct crier__list *list_)
+{
+    (void)list_;
+    sem_post(&done);
+}
+
+static void wait_for_it(void)
+{
+    while (sem_wait(&done) < 0)
+        ck_assert_int_eq(errno, EINTR);
+    sem_destroy(&done);
+}
+
+struct crier__update *update_of(const char *topics, const char *id,
+                                const char *text_)
+{
+    struct crier__update *update;
+    struct crier_frame *frame;
+    unsigned count;
+    char *list_;
+
+    ck_assert_int_eq(crier_frame_text(NULL, text_, &frame), 0);
+    ck_assert_int_eq(crier__topics_parse(topics, &list_, &count), 0);
+    update = crier__update_new(list_, id, frame);
+    ck_assert_ptr_nonnull(update);
+    free(list_);
+    crier_frame_unref(frame);
+    return update;
+}
+
+int try_append(const char *topics, const char *id, const char *text_)
+{
+    memset(&appended, 0x55, sizeof appended);
+    appended.done = on_append;
+    appended.update = update_of(topics, id, text_);
+    sem_init(&done, 0, 0);
+    journal->ops->append(journal, &appended);
+    wait_for_it();
+    ck_assert_ptr_nonnull(memchr(appended.reason, 0, sizeof appended.reason));
+    if (appended.error == 0) {
+        ck_assert_uint_eq(appended.subscribers, 7);
+        strcpy(appended_id, appended.update->id);
+        appended.position = appended.update->position;
+        ck_assert_uint_eq(appended.position, last_yielded);
+        ck_assert_uint_eq(journal->ops->last(journal), last_yielded);
+        successes++;
+    }
+    crier__update_unref(appended.update);
+    return appended.error;
+}
+
+uint64_t append_id(const char *topics, const char *id, const char *text_)
+{
+    ck_assert_int_eq(try_append(topics, id, text_), 0);
+    return appended.position;
+}
+
+uint64_t append(const char *topics, const char *text_)
+{
+    return append_id(topics, NULL, text_);
+}
+
+void append_many(const char *topics, int first, int count)
+{
+    char number[16];
+
+    while (count-- > 0) {
+        snprintf(number, sizeof number, "%d", first++);
+        append(topics, number);
+    }
+}
+
+int forget(const char *topic)
+{
+    struct crier__forget question = {.done = on_forget, .topic = topic};
+
+    question.error = 1;
+    sem_init(&done, 0, 0);
+    journal->ops->forget(journal, &question);
+    wait_for_it();
+    return question.error;
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+/* The question that is asked page by page. */
+static struct crier__read question;
+static struct crier__selector selectors[CRIER__TOPICS_MAX];
+static char names[CRIER__TOPICS_MAX][CRIER__TOPIC_ROOM];
+
+static void select_topics(const char *topics, bool is_live)
+{
+    struct crier__topics walk = {topics};
+    struct crier__selector *selector;
+    const char *name;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+        selector = &selectors[question.selector_count];
+        memcpy(names[question.selector_count], name, length);
+        names[question.selector_count][length] = '\0';
+        selector->topic = names[question.selector_count++];
+        selector->live = is_live;
+        selector->told = 0;
+        selector->from = is_live ? live_from : 0;
+    }
+}
+
+/* Adds the text of UPDATE to `text`. */
+static void tell(const struct crier__update *update)
+{
+    const char *body;
+    size_t length, have = strlen(text);
+    char prefix[CRIER__ID_SIZE + 8];
+
+    snprintf(prefix, sizeof prefix, "id: %s\n", update->id);
+    ck_assert_int_eq(strncmp(update->frame->bytes, prefix, strlen(prefix)), 0);
+    body = crier__update_body(update, &length);
+    ck_assert_uint_gt(length, 8);
+    ck_assert_int_eq(strncmp(body, "data: ", 6), 0);
+    ck_assert_uint_lt(have + length, sizeof text);
+    text[have] = ' ';
+    memcpy(text + have + 1, body + 6, length - 8);
+    text[have + length - 7] = '\0';
+}
+
+static void check_page(uint64_t before)
+{
+    uint64_t position = before;
+    size_t bytes = 0;
+    unsigned i;
+
+    ck_assert_int_eq(question.error, 0);
+    ck_assert_uint_le(question.count, CRIER__READ_MAX);
+    for (i = 0; i < question.count; i++) {
+        ck_assert(i == 0 || bytes < question.max_bytes);
+        ck_assert_uint_gt(question.updates[i]->position, position);
+        position = question.updates[i]->position;
+        bytes += question.updates[i]->frame->length;
+        tell(question.updates[i]);
+        crier__update_unref(question.updates[i]);
+    }
+    ck_assert_uint_ge(question.reached, position);
+    if (question.end)
+        ck_assert_uint_ge(question.reached, last_yielded);
+    else
+        ck_assert_uint_gt(question.count, 0);
+    if (!question.gap)
+        ck_assert_str_eq(question.oldest, "");
+}
+
+static const char *read_on(void)
+{
+    uint64_t before = question.resolve ? 0 : question.after;
+
+    text[0] = '\0';
+    pages = 0;
+    question.selectors = selectors;
+    question.max_bytes = page_bytes != 0 ? page_bytes : 4 * 1024 * 1024;
+    question.done = on_read;
+    do {
+        sem_init(&done, 0, 0);
+        journal->ops->read(journal, &question);
+        wait_for_it();
+        if (pages++ == 0)
+            answer = question;
+        if (question.gap)
+            strcat(text, pages == 1 ? "gap" : " gap");
+        check_page(before);
+        question.resolve = false;
+        before = question.after = question.reached;
+    } while (!question.end);
+    return text;
+}
+
+static const char *begin(enum crier_since since_, const char *topics,
+                         const char *id, uint64_t number)
+{
+    memset(&question, 0, sizeof question);
+    question.resolve = true;
+    question.after = journal->ops->last(journal);
+    question.since = since_;
+    question.id = id;
+    question.number = number;
+    select_topics(topics, false);
+    select_topics(live, true);
+    return read_on();
+}
+
+const char *since(enum crier_since since_, const char *topics,
+                  uint64_t number)
+{
+    return begin(since_, topics, NULL, number);
+}
+
+const char *since_id(const char *id, const char *topics)
+{
+    return begin(CRIER_SINCE_ID, topics, id, 0);
+}
+
+const char *after(uint64_t position, const char *topics)
+{
+    memset(&question, 0, sizeof question);
+    question.after = position;
+    select_topics(topics, false);
+    return read_on();
+}
+
+const char *all(const char *topics)
+{
+    return since(CRIER_SINCE_ALL, topics, 0);
+}
+
+/* ---- listing ---------------------------------------------------------- */
+
+const char *list(const char *prefix, const char *behind, bool hidden,
+                 unsigned limit)
+{
+    struct crier__list asked = {.done = on_list,
+                                .prefix = prefix,
+                                .after = behind,
+                                .hidden = hidden,
+                                .limit = limit,
+                                .infos = listed};
+    size_t length = 0;
+    unsigned i;
+
+    sem_init(&done, 0, 0);
+    journal->ops->list(journal, &asked);
+    wait_for_it();
+    ck_assert_int_eq(asked.error, 0);
+    ck_assert_uint_le(asked.count, limit);
+    text[0] = '\0';
+    for (i = 0; i < asked.count; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length,
+                                   " %s:%llu", listed[i].name,
+                                   (unsigned long long)listed[i].count);
+    return text;
+}
+
+void pass(int64_t time)
+{
+    while (crier__journal_time(0) <= time)
+        sched_yield();
+}

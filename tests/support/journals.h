@@ -1,0 +1,82 @@
+#ifndef TESTS_JOURNALS_H
+#define TESTS_JOURNALS_H
+
+#include "libcrier/journal.h"
+
+#include <stdbool.h>
+
+/*
+ * A journal under test, asked from one thread that waits for each answer. What
+ * fails here fails the test. One at a time.
+ */
+
+enum backend { MEMORY, SQLITE, BACKENDS };
+
+extern struct crier_journal *journal;
+extern char journal_dir[]; /* of its own, "" for none */
+
+/* All the answers of the last question. */
+extern struct crier__append appended;
+extern char appended_id[CRIER__ID_SIZE];
+extern struct crier__read answer; /* the first page; its updates are gone */
+extern unsigned pages;            /* how many there were */
+
+/* Opens a new journal. */
+void journal_start(int backend, const struct crier_journal_options *options);
+
+/* The file of an SQLite journal; a new directory's, the first time. */
+const char *journal_path(void);
+
+/* Tries to open it. */
+int journal_open(const struct crier_journal_options *options);
+
+/* Runs SQL in FILE on a connection of the test's own. Returns the first column
+ * of the last row. */
+long journal_sql(const char *file, const char *sql);
+
+/* Closes it. */
+void journal_close(void);
+
+/* Closes it and removes its directory; asserts that what it yielded was in
+ * order and just what it said was in. */
+void journal_end(void);
+
+/* A new update, whose text is TEXT. */
+struct crier__update *update_of(const char *topics, const char *id,
+                                const char *text);
+
+/* Appends one, and returns what the journal says. */
+int try_append(const char *topics, const char *id, const char *text);
+
+/* Asserts that it is 0; returns its position. */
+uint64_t append(const char *topics, const char *text);
+uint64_t append_id(const char *topics, const char *id, const char *text);
+
+/* Appends COUNT, whose texts are FIRST, FIRST + 1 and so on. */
+void append_many(const char *topics, int first, int count);
+
+int forget(const char *topic);
+
+/* Reads page by page (of at most page_bytes, and 4 MiB if 0) what comes after a
+ * point: the texts, each with a space before it, behind "gap" if there is one.
+ * Borrowed until the next call. LIVE are topics that are followed after the
+ * position `live_from`, or NULL. */
+extern size_t page_bytes;
+extern const char *live;
+extern uint64_t live_from;
+const char *since(enum crier_since since, const char *topics,
+                  uint64_t number);
+const char *since_id(const char *id, const char *topics);
+const char *after(uint64_t position, const char *topics);
+const char *all(const char *topics);
+
+/* Lists topics: "name:count" each with a space before it. The infos are in
+ * `listed`. */
+extern struct crier__topic_info listed[1000];
+const char *list(const char *prefix, const char *behind, bool hidden,
+                 unsigned limit);
+
+/* Waits, without reading, until it is later than TIME. */
+void pass(int64_t time);
+
+#endif

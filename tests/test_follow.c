@@ -1,0 +1,417 @@
+/*
+ * The promise of the hub, against a simple model: every stream sees a part of the
+ * journal, in its order, without a loss and without a duplicate, whatever clients
+ * and publishers do. Threads publish as fast as they can while streams come, read
+ * a little, stall, go, and resume, at random.
+ *
+ * The model is an array: which topics the update at each position has.
+ *
+ * Every run prints its seed; CRIER_SEED=N repeats it as far as threads allow, and
+ * CRIER_SOAK=SECONDS goes on with new seeds for so long (make soak).
+ */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+#include "support/site.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOPICS 6
+#define PUBLISHERS 3
+#define UPDATES_MAX 200000
+#define SLOTS 24
+
+static unsigned updates; /* each publisher's */
+
+/* How many have been begun to be published: no position is higher. */
+static atomic_uint begun;
+
+/* ---- the model -------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t lock;
+    uint64_t last; /* the highest position that is done */
+    unsigned done;
+    unsigned char topics[UPDATES_MAX]; /* by position; a bit for each */
+} model = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void published(void *closure, const struct crier_receipt *receipt)
+{
+    unsigned topics = 0;
+    const char *at;
+
+    (void)closure;
+    ck_assert_msg(receipt->error == 0, "%s", receipt->reason);
+    for (at = receipt->topics; *at != '\0'; at++)
+        if (*at != ',')
+            topics |= 1U << (*at - 'a');
+    pthread_mutex_lock(&model.lock);
+    ck_assert_uint_lt(receipt->position, UPDATES_MAX);
+    model.topics[receipt->position] = (unsigned char)topics;
+    model.done++;
+    if (receipt->position > model.last)
+        model.last = receipt->position;
+    pthread_mutex_unlock(&model.lock);
+}
+
+static uint64_t model_last(void)
+{
+    uint64_t last;
+
+    pthread_mutex_lock(&model.lock);
+    last = model.last;
+    pthread_mutex_unlock(&model.lock);
+    return last;
+}
+
+static unsigned model_done(void)
+{
+    unsigned done;
+
+    pthread_mutex_lock(&model.lock);
+    done = model.done;
+    pthread_mutex_unlock(&model.lock);
+    return done;
+}
+
+/* ---- the site --------------------------------------------------------- */
+
+static struct site site;
+static struct crier_hub *hub;
+static char directory[] = "/tmp/crier-follow-XXXXXX";
+
+/* /MASK/SINCE[/ID]: SINCE is n, a or a number for the last ones. */
+static enum MHD_Result answer(struct site *of,
+                              struct MHD_Connection *connection,
+                              const char *path)
+{
+    const struct crier_stream_options options = {.max_pending = 16 * 1024,
+                                                 .stall_timeout = CRIER_NEVER};
+    struct crier_follow_options follow = {.since = CRIER_SINCE_NOW};
+    char topics[2 * TOPICS + 1] = "", since[300];
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    unsigned mask, i, n = 0;
+
+    ck_assert_int_eq(sscanf(path, "/%u/%299[^\n]", &mask, since), 2);
+    for (i = 0; i < TOPICS; i++)
+        if (mask & (1U << i)) {
+            topics[n++] = (char)('a' + i);
+            topics[n++] = ',';
+        }
+    topics[n - 1] = '\0';
+    follow.topics = mask == 63 ? "*" : topics;
+    if (since[0] == '#') {
+        follow.since = CRIER_SINCE_ID;
+        follow.id = since;
+    } else if (since[0] == 'a') {
+        follow.since = CRIER_SINCE_ALL;
+    } else if (since[0] != 'n') {
+        follow.since = CRIER_SINCE_LAST;
+        follow.number = strtoul(since, NULL, 10);
+    }
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+    crier_stream_unref(stream);
+    return site_queue(connection, response);
+}
+
+static void start(bool sqlite, size_t count)
+{
+    const struct crier_shards_options two = {.threads = 2};
+    const struct crier_journal_options options = {
+        .retention = {.count = count, .bytes = (size_t)1 << 30}};
+    struct crier_journal *journal;
+    char path[64];
+
+    memset(model.topics, 0, sizeof model.topics);
+    model.last = model.done = 0;
+    atomic_store(&begun, 0);
+    memset(&site, 0, sizeof site);
+    site.answer = answer;
+    site_start(&site, &two);
+    if (sqlite) {
+        strcpy(directory + sizeof directory - 7, "XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+        snprintf(path, sizeof path, "%s/journal", directory);
+        ck_assert_int_eq(
+            crier_journal_sqlite(path, &options, &journal, NULL, 0), 0);
+    } else {
+        ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
+    }
+    ck_assert_int_eq(crier_hub_new(site.shards, journal, NULL, &hub), 0);
+}
+
+static void stop(bool sqlite)
+{
+    char command[128];
+
+    crier_hub_close(hub);
+    site_stop(&site);
+    crier_hub_free(hub);
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    if (sqlite)
+        ck_assert_int_eq(system(command), 0);
+}
+
+/* ---- publishers ------------------------------------------------------- */
+
+static unsigned next_random(unsigned *state)
+{
+    *state = *state * 1103515245 + 12345;
+    return *state >> 8;
+}
+
+static void *publish(void *closure)
+{
+    const struct crier_publish_options options = {.on_done = published};
+    struct crier_event *event = crier_event_new();
+    unsigned state = (unsigned)(uintptr_t)closure, n, i, count;
+    char topics[16], *text = malloc(2001);
+    int error;
+
+    for (n = 0; n < updates; n++) {
+        count = 1 + next_random(&state) % 2;
+        for (i = 0; i < count; i++) {
+            topics[2 * i] = (char)('a' + next_random(&state) % TOPICS);
+            topics[2 * i + 1] = ',';
+        }
+        topics[2 * count - 1] = '\0';
+        i = next_random(&state) % 8 == 0 ? next_random(&state) % 2000 : 20;
+        memset(text, 'x', i);
+        text[i] = '\0';
+        crier_event_text(event, text);
+        atomic_fetch_add(&begun, 1);
+        do
+            error = crier_hub_publish(hub, topics, event, &options);
+        while (error == CRIER_ERR_BUSY && usleep(1000) == 0);
+        ck_assert_int_eq(error, 0);
+    }
+    free(text);
+    crier_event_free(event);
+    return NULL;
+}
+
+/* ---- streams ---------------------------------------------------------- */
+
+#define GAP UINT64_MAX
+
+struct slot {
+    bool open;
+    struct client client;
+    unsigned mask;
+    char id[256]; /* the last one seen, "" for none */
+    uint64_t low; /* nothing up to here may come */
+    uint64_t high; /* everything beyond must come */
+    uint64_t *seen;
+    size_t count, room;
+};
+
+static void see(struct slot *slot, uint64_t position)
+{
+    if (slot->count == slot->room) {
+        slot->room = slot->room != 0 ? slot->room * 2 : 64;
+        slot->seen = realloc(slot->seen, slot->room * sizeof *slot->seen);
+    }
+    slot->seen[slot->count++] = position;
+}
+
+/* Takes one frame. */
+static void take(struct slot *slot)
+{
+    char id[256], *frame = client_event(&slot->client, id), *dash;
+
+    ck_assert_msg(frame != NULL, "the stream ended");
+    if (id[0] != '\0') {
+        dash = strrchr(id, '-');
+        ck_assert_ptr_nonnull(dash);
+        see(slot, strtoull(dash + 1, NULL, 10));
+        strcpy(slot->id, id);
+    } else if (strncmp(frame, "event: gap\n", 11) == 0) {
+        see(slot, GAP);
+    }
+    free(frame);
+}
+
+static void open_slot(struct slot *slot, unsigned *state)
+{
+    char target[600], id[300];
+    bool resumes = slot->id[0] != '\0' && next_random(state) % 4 != 0;
+
+    if (resumes) {
+        snprintf(id, sizeof id, "%%23%s", slot->id + 1);
+        snprintf(target, sizeof target, "/%u/%s", slot->mask, id);
+    } else {
+        slot->count = 0;
+        slot->id[0] = '\0';
+        slot->mask = 1 + next_random(state) % 63;
+        slot->low = slot->high = 0;
+        switch (next_random(state) % 3) {
+        case 0:
+            snprintf(target, sizeof target, "/%u/a", slot->mask);
+            break;
+        case 1:
+            slot->low = model_last();
+            snprintf(target, sizeof target, "/%u/n", slot->mask);
+            break;
+        default:
+            snprintf(target, sizeof target, "/%u/%u", slot->mask,
+                     next_random(state) % 300);
+        }
+    }
+    client_connect_small(&slot->client, site.port, 65536);
+    ck_assert_int_eq(client_request(&slot->client, "GET", target, "", NULL),
+                     200);
+    if (!resumes && strchr(target, 'a') == NULL)
+        slot->high = atomic_load(&begun);
+    slot->open = true;
+}
+
+static void close_slot(struct slot *slot)
+{
+    client_reset(&slot->client);
+    slot->open = false;
+}
+
+static void play(struct slot *slot, unsigned *state)
+{
+    unsigned what = next_random(state) % 100, n;
+
+    if (!slot->open)
+        open_slot(slot, state);
+    else if (what < 4)
+        close_slot(slot);
+    else if (what < 70)
+        for (n = next_random(state) % 40; n > 0; n--)
+            if (client_has(&slot->client, 0))
+                take(slot);
+}
+
+/* Whether the update at POSITION is for SLOT. */
+static bool concerns(const struct slot *slot, uint64_t position)
+{
+    return (model.topics[position] & slot->mask) != 0;
+}
+
+/* The last position that SLOT must see. */
+static uint64_t expected_last(const struct slot *slot)
+{
+    uint64_t position = model.last;
+
+    while (position > 0 && !concerns(slot, position))
+        position--;
+    return position;
+}
+
+/* Fails unless what SLOT has seen is what the model says. */
+static void verify(const struct slot *slot, bool gaps)
+{
+    uint64_t before = slot->low, position, skipped;
+    bool gap = false;
+    size_t i;
+
+    for (i = 0; i < slot->count; i++) {
+        position = slot->seen[i];
+        if (position == GAP) {
+            ck_assert_msg(gaps, "a gap, though all is held");
+            gap = true;
+            continue;
+        }
+        ck_assert_msg(position > before, "%lu after %lu",
+                      (unsigned long)position, (unsigned long)before);
+        ck_assert_msg(concerns(slot, position), "%lu is not for it",
+                      (unsigned long)position);
+        skipped = i == 0 ? slot->high : before;
+        if (!gap && (i != 0 || slot->high != 0 || !gaps))
+            for (skipped++; skipped < position; skipped++)
+                ck_assert_msg(!concerns(slot, skipped),
+                              "lost %lu between %lu and %lu",
+                              (unsigned long)skipped, (unsigned long)before,
+                              (unsigned long)position);
+        gap = false;
+        before = position;
+    }
+}
+
+static void finish_slot(struct slot *slot, bool gaps)
+{
+    uint64_t last = expected_last(slot);
+
+    while (last > slot->high &&
+           (slot->count == 0 || slot->seen[slot->count - 1] == GAP ||
+            slot->seen[slot->count - 1] < last))
+        take(slot);
+    verify(slot, gaps);
+    close_slot(slot);
+}
+
+/* ---- the play --------------------------------------------------------- */
+
+static void play_all(bool sqlite, size_t retained, unsigned seed)
+{
+    static struct slot slots[SLOTS];
+    pthread_t publishers[PUBLISHERS];
+    unsigned state = seed, i;
+
+    printf("%s, %zu held: CRIER_SEED=%u\n", sqlite ? "sqlite" : "memory",
+           retained, seed);
+    memset(slots, 0, sizeof slots);
+    start(sqlite, retained);
+    for (i = 0; i < PUBLISHERS; i++)
+        pthread_create(&publishers[i], NULL, publish,
+                       (void *)(uintptr_t)(seed + i * 7919));
+    while (model_done() < PUBLISHERS * updates)
+        play(&slots[next_random(&state) % SLOTS], &state);
+    for (i = 0; i < PUBLISHERS; i++)
+        pthread_join(publishers[i], NULL);
+    for (i = 0; i < SLOTS; i++) {
+        if (!slots[i].open)
+            open_slot(&slots[i], &state);
+        finish_slot(&slots[i], retained < UPDATES_MAX);
+        free(slots[i].seen);
+    }
+    stop(sqlite);
+}
+
+static const struct {
+    bool sqlite;
+    size_t retained;
+} plays[] = {{false, UPDATES_MAX}, {false, 500}, {true, UPDATES_MAX},
+             {true, 500}};
+
+START_TEST(random_play)
+{
+    const char *given = getenv("CRIER_SEED"), *soak = getenv("CRIER_SOAK");
+    uint64_t until = crier_now();
+    unsigned seed = given != NULL ? (unsigned)strtoul(given, NULL, 10)
+                                  : (unsigned)time(NULL);
+
+    updates = crierd_is_slow() ? 1500 : 8000;
+    if (soak != NULL)
+        until += strtoul(soak, NULL, 10) * 250; /* four plays share it */
+    do
+        play_all(plays[_i].sqlite, plays[_i].retained, seed++);
+    while (crier_now() < until);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("follow");
+    TCase *c = add_case(s, "follow");
+
+    if (getenv("CRIER_SOAK") != NULL)
+        tcase_set_timeout(c, 0);
+    tcase_add_loop_test(c, random_play, 0, 4);
+    return s;
+}
+
+RUN_SUITE(suite)

@@ -1,0 +1,285 @@
+/*
+ * Random appends, forgettings and reads, each compared with a model that is a
+ * plain array of all there ever was. CRIER_SEED in the environment sets the
+ * seed that a failure has printed.
+ */
+#include <config.h>
+
+#include "support/journals.h"
+#include "support/runner.h"
+
+#include <string.h>
+#include <time.h>
+
+#define TOPICS 6
+#define STEPS 4000
+
+static const char *const names[TOPICS] = {"a", "b", "f/1", "f/2", "$c", "$d"};
+static const unsigned limits[TOPICS] = {5, 0, 3, 3, 4, 0};
+static const struct crier_topic_retention retentions[] = {
+    {"a", {.count = 5}}, {"f/*", {.count = 3}}, {"$c", {.count = 4}}};
+static const struct crier_journal_options options = {
+    .retention.count = 25, .topics = retentions, .topic_count = 3};
+
+/* One update of the model; `held` is the set of topics that still hold it. */
+struct item {
+    uint64_t position;
+    unsigned topics, held;
+    int given; /* -1: none */
+};
+
+static struct item items[STEPS];
+static int count;
+static unsigned short state[3];
+
+static unsigned random_below(unsigned limit)
+{
+    return (unsigned)nrand48(state) % limit;
+}
+
+/* Whether SET (bit TOPICS: "*") means an update that is in TOPICS_. */
+static bool means(unsigned set, unsigned topics)
+{
+    return (set & topics) != 0 || (set >> TOPICS != 0 && (topics & 0xf) != 0);
+}
+
+static void hold_no_more(unsigned topic, unsigned limit)
+{
+    unsigned held = 0;
+    int i;
+
+    for (i = count - 1; i >= 0; i--)
+        if (items[i].held >> topic & 1 && ++held > limit)
+            items[i].held &= ~(1u << topic);
+}
+
+/* Lets go what the limits say. */
+static void trim(void)
+{
+    unsigned i, held = 0;
+    int at;
+
+    for (i = 0; i < TOPICS; i++)
+        if (limits[i] != 0)
+            hold_no_more(i, limits[i]);
+    for (at = count - 1; at >= 0; at--)
+        if (items[at].held != 0 && ++held > options.retention.count)
+            items[at].held = 0;
+}
+
+static void write_topics(unsigned set, char *text)
+{
+    unsigned i;
+
+    text[0] = '\0';
+    for (i = 0; i <= TOPICS; i++)
+        if (set >> i & 1) {
+            if (text[0] != '\0')
+                strcat(text, ",");
+            strcat(text, i == TOPICS ? "*" : names[i]);
+        }
+}
+
+static int find_given(int given)
+{
+    int i;
+
+    for (i = 0; i < count; i++)
+        if (items[i].given == given && items[i].held != 0)
+            return i;
+    return -1;
+}
+
+static void append_one(void)
+{
+    unsigned topics = 1u << random_below(TOPICS), i;
+    char list_[64], text[16], id[16];
+    int given = -1, older;
+
+    for (i = random_below(3); i > 0; i--)
+        topics |= 1u << random_below(TOPICS);
+    if (random_below(4) == 0)
+        given = (int)random_below(40);
+    write_topics(topics, list_);
+    snprintf(text, sizeof text, "%d", count);
+    snprintf(id, sizeof id, "g%d", given);
+    older = given >= 0 ? find_given(given) : -1;
+    if (older >= 0) {
+        ck_assert_int_eq(try_append(list_, id, text), CRIER_ERR_EXISTS);
+        ck_assert_uint_eq(appended.position, items[older].position);
+        return;
+    }
+    items[count].position = append_id(list_, given >= 0 ? id : NULL, text);
+    items[count].topics = items[count].held = topics;
+    items[count++].given = given;
+    trim();
+}
+
+static void forget_one(void)
+{
+    unsigned topic = random_below(TOPICS);
+    int i, error = CRIER_ERR_UNKNOWN;
+
+    for (i = 0; i < count; i++)
+        if (items[i].held >> topic & 1) {
+            items[i].held &= ~(1u << topic);
+            error = 0;
+        }
+    ck_assert_int_eq(forget(names[topic]), error);
+}
+
+/* What a read of the topics SET after the item FIRST - 1 must give. */
+static const char *wanted(unsigned set, int first, bool gap)
+{
+    static char text[STEPS * 6];
+    unsigned i;
+    int at;
+
+    for (at = first; at < count && !gap; at++) {
+        for (i = 0; i < TOPICS; i++)
+            if (set >> i & 1 && (items[at].topics & ~items[at].held) >> i & 1)
+                gap = true;
+        if (set >> TOPICS && items[at].held == 0 && items[at].topics & 0xf)
+            gap = true;
+    }
+    strcpy(text, gap ? "gap" : "");
+    for (at = first; at < count; at++)
+        if (items[at].held != 0 &&
+            (means(set & 0x3f, items[at].held) ||
+             means(set & 0x40, items[at].topics)))
+            sprintf(text + strlen(text), " %d", at);
+    return text;
+}
+
+static void compare(const char *given, const char *correct, const char *topics)
+{
+    if (strcmp(given, correct) != 0)
+        ck_abort_msg("%s: \"%s\" instead of \"%s\"", topics, given, correct);
+}
+
+/* The last NUMBER of SET begin with this item. */
+static int last_ones(unsigned set, unsigned number)
+{
+    int at = count;
+
+    while (at > 0 && number > 0) {
+        at--;
+        if (items[at].held != 0 && (means(set & 0x3f, items[at].held) ||
+                                    means(set & 0x40, items[at].topics)))
+            number--;
+    }
+    return at;
+}
+
+static void strip_gap(const char *text, char *copy)
+{
+    strcpy(copy, strncmp(text, "gap", 3) == 0 ? text + 3 : text);
+}
+
+/* So many are before the point where a read begins: mostly a late one, where
+ * more or less has been let go of. */
+static int point(void)
+{
+    int back = (int)random_below(40);
+
+    if (back > count || random_below(4) == 0)
+        return (int)random_below((unsigned)count + 1);
+    return count - back;
+}
+
+static void read_one(void)
+{
+    unsigned set = 1u << random_below(TOPICS + 1), i;
+    static char correct[STEPS * 6];
+    int at = point();
+    char topics[64], id[CRIER__ID_SIZE];
+
+    for (i = random_below(4); i > 0; i--)
+        set |= 1u << random_below(TOPICS + 1);
+    write_topics(set, topics);
+    page_bytes = random_below(2) == 0 ? 0 : 1 + random_below(300);
+    switch (random_below(5)) {
+    case 0:
+        strip_gap(wanted(set, 0, false), correct);
+        compare(all(topics), correct, topics);
+        break;
+    case 1:
+        i = random_below(30);
+        strip_gap(wanted(set, last_ones(set, i), false), correct);
+        compare(since(CRIER_SINCE_LAST, topics, i), correct, topics);
+        break;
+    case 2:
+        compare(after(at > 0 ? items[at - 1].position : 0, topics),
+                wanted(set, at, false), topics);
+        break;
+    case 3:
+        crier__id_make(id, journal->epoch, at > 0 ? items[at - 1].position : 0);
+        compare(since_id(id, topics), wanted(set, at, false), topics);
+        break;
+    case 4:
+        snprintf(id, sizeof id, "g%u", random_below(40));
+        at = find_given(atoi(id + 1));
+        compare(since_id(id, topics), wanted(set, at + 1, at < 0), topics);
+        break;
+    }
+}
+
+static void list_all(void)
+{
+    char correct[256] = "";
+    static const unsigned sorted[TOPICS] = {4, 5, 0, 1, 2, 3};
+    unsigned i, held;
+    int at;
+
+    for (i = 0; i < TOPICS; i++) {
+        held = 0;
+        for (at = 0; at < count; at++)
+            held += items[at].held >> sorted[i] & 1;
+        if (held != 0)
+            sprintf(correct + strlen(correct), " %s:%u", names[sorted[i]],
+                    held);
+    }
+    compare(list("", "", true, 100), correct, "list");
+}
+
+START_TEST(random_steps)
+{
+    const char *given = getenv("CRIER_SEED");
+    long seed = given != NULL ? atol(given)
+                              : (long)(time(NULL) * 10 + _i) % 1000000000;
+    int step;
+
+    printf("CRIER_SEED=%ld\n", seed);
+    fflush(stdout);
+    state[0] = (unsigned short)seed;
+    state[1] = (unsigned short)(seed >> 16);
+    state[2] = 0x330e;
+    journal_start(_i % BACKENDS, &options);
+    for (step = 0; step < STEPS; step++) {
+        if (random_below(3) == 0)
+            append_one();
+        else if (random_below(40) == 0)
+            forget_one();
+        else
+            read_one();
+        if (step % 50 == 0)
+            list_all();
+        if (step % 500 == 499 && _i % BACKENDS == SQLITE) {
+            journal_close();
+            journal_start(SQLITE, &options);
+        }
+    }
+    journal_end();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("journal, compared with a model");
+    TCase *tcase = add_case(suite, "random steps");
+
+    tcase_add_loop_test(tcase, random_steps, 0, 3 * BACKENDS);
+    return suite;
+}
+
+RUN_SUITE(make_suite)

@@ -1,0 +1,513 @@
+/*
+ * The journal in a file: what must survive restarts and kill -9, and what
+ * happens when the disk is full or somebody has the file locked.
+ */
+#include <config.h>
+
+#include "support/journals.h"
+#include "support/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ck_reads(given, wanted) ck_assert_str_eq(given, wanted)
+
+/* ---- restarts --------------------------------------------------------- */
+
+START_TEST(everything_is_there_again)
+{
+    const struct crier_topic_retention topics[] = {{"a", {.count = 2}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 1};
+    char epoch[CRIER__EPOCH_SIZE], second[CRIER__ID_SIZE];
+    uint64_t last;
+
+    ck_assert_int_eq(journal_open(&options), 0);
+    strcpy(epoch, journal->epoch);
+    append("a", "1");
+    append("a", "2");
+    strcpy(second, appended_id);
+    append_id("a,b", "given", "3");
+    append("a", "4");
+    append("c", "5");
+    ck_assert_int_eq(forget("c"), 0);
+    last = journal->ops->last(journal);
+    journal_close();
+    ck_assert_int_eq(journal_open(&options), 0);
+    ck_assert_str_eq(journal->epoch, epoch);
+    ck_assert_uint_eq(journal->ops->last(journal), last);
+    ck_reads(all("*"), " 3 4");
+    ck_reads(since_id(second, "a"), " 3 4");
+    ck_reads(after(1, "a"), "gap 3 4");
+    ck_reads(after(4, "c"), "gap");
+    ck_reads(since_id("given", "a"), " 4");
+    ck_reads(since_id("given", "*"), "gap 4");
+    ck_assert_int_eq(try_append("d", "given", "6"), CRIER_ERR_EXISTS);
+    ck_assert_uint_gt(append("a", "6"), last);
+    ck_reads(all("a"), " 4 6");
+    ck_reads(list("", "", true, 9), " a:2 b:1");
+    journal_close();
+    /* Nothing needs to be held for the positions to go on. */
+    ck_assert_int_eq(journal_open(&options), 0);
+    last = journal->ops->last(journal);
+    ck_assert_int_eq(forget("a"), 0);
+    ck_assert_int_eq(forget("b"), 0);
+    journal_close();
+    ck_assert_int_eq(journal_open(&options), 0);
+    ck_assert_uint_gt(append("a", "7"), last);
+    journal_end();
+}
+END_TEST
+
+START_TEST(what_was_forgotten_stays_so)
+{
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 0, 3000);
+    append("b", "b");
+    append_id("a", "given", "x");
+    ck_assert_int_eq(forget("a"), 0);
+    journal_close();
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_reads(all("*"), " b");
+    append_id("a", "given", "y");
+    ck_reads(all("*"), " b y");
+    while (journal_sql(journal_path(), "SELECT count(*) FROM entries") != 2)
+        sched_yield();
+    ck_assert_int_eq(journal_sql(journal_path(), "SELECT count(*) FROM updates"),
+                     2);
+    journal_end();
+}
+END_TEST
+
+START_TEST(other_options_than_the_last_time)
+{
+    const struct crier_topic_retention topics[] = {{"a", {.count = 3}}};
+    const struct crier_journal_options fewer = {.topics = topics,
+                                                .topic_count = 1};
+    const struct crier_journal_options few = {.retention.count = 4};
+    const struct crier_journal_options young = {.retention.age = 100};
+    int64_t time;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 0, 2000);
+    append_many("b", 2000, 2000);
+    journal_close();
+    ck_assert_int_eq(journal_open(&fewer), 0);
+    while (strcmp(all("a"), " 1997 1998 1999") != 0)
+        sched_yield();
+    journal_close();
+    ck_assert_int_eq(journal_open(&few), 0);
+    while (strcmp(all("*"), " 3996 3997 3998 3999") != 0)
+        sched_yield();
+    time = crier__journal_time(0);
+    journal_close();
+    pass(time + 101);
+    ck_assert_int_eq(journal_open(&young), 0);
+    ck_reads(all("*"), "");
+    journal_end();
+}
+END_TEST
+
+START_TEST(what_is_old_leaves_the_file_by_itself)
+{
+    const struct crier_topic_retention topics[] = {{"a", {.age = 50}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 1};
+
+    ck_assert_int_eq(journal_open(&options), 0);
+    append_many("a", 0, 1500);
+    append("a,b", "b");
+    while (journal_sql(journal_path(), "SELECT count(*) FROM updates") != 1)
+        sched_yield();
+    ck_reads(all("*"), " b");
+    ck_assert_int_eq(
+        journal_sql(journal_path(), "SELECT bytes = (SELECT sum(cost) FROM updates)"
+                                " AND count = 1 FROM journal"),
+        1);
+    journal_end();
+}
+END_TEST
+
+/* ---- kill -9 ---------------------------------------------------------- */
+
+#define ROUNDS 8
+#define MOST 20000
+#define IN_FLIGHT 16
+
+struct told {
+    uint64_t position;
+    int number;
+};
+
+struct flight {
+    struct crier__append append;
+    int number, pipe;
+};
+
+static sem_t room; /* for so many more at once */
+
+static void tell_parent(struct crier__append *append_)
+{
+    struct flight *flight = (struct flight *)append_;
+    struct told told = {.number = flight->number};
+
+    if (append_->error != 0)
+        _exit(3);
+    told.position = append_->update->position;
+    if (write(flight->pipe, &told, sizeof told) < 0)
+        _exit(4);
+    crier__update_unref(append_->update);
+    free(flight);
+    sem_post(&room);
+}
+
+static size_t to_nobody(void *closure, struct crier__update *update)
+{
+    (void)closure;
+    (void)update;
+    return 0;
+}
+
+/* Appends until it is killed. Nothing of check's here: it writes to a file
+ * that it shares with the parent. */
+static void child(const char *path, int out, int first)
+{
+    struct crier_frame *frame;
+    struct flight *flight;
+    char number[16];
+
+    sem_init(&room, 0, IN_FLIGHT);
+    if (crier_journal_sqlite(path, NULL, &journal, NULL, 0) != 0)
+        _exit(2);
+    journal->yield = to_nobody;
+    for (;;) {
+        sem_wait(&room);
+        flight = calloc(1, sizeof *flight);
+        snprintf(number, sizeof number, "%d", first);
+        crier_frame_text(NULL, number, &frame);
+        flight->append.done = tell_parent;
+        flight->append.update = crier__update_new("a,b", NULL, frame);
+        crier_frame_unref(frame);
+        flight->number = first++;
+        flight->pipe = out;
+        journal->ops->append(journal, &flight->append);
+    }
+}
+
+/* Runs a child that is killed after it has told of WANTED; returns how many it
+ * has told of in all. */
+static int run_child(struct told *told, int first, int wanted)
+{
+    const char *path = journal_path();
+    int ends[2], count = 0, status;
+    pid_t pid;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        close(ends[0]);
+        child(path, ends[1], first);
+    }
+    close(ends[1]);
+    while (read(ends[0], &told[count], sizeof *told) == sizeof *told)
+        if (++count == wanted)
+            kill(pid, SIGKILL);
+        else if (count == MOST)
+            break;
+    close(ends[0]);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    ck_assert_int_ge(count, wanted);
+    return count;
+}
+
+/* Asserts that the first COUNT of TOLD are there, once and in order, and
+ * returns the last number that there is. */
+static int find_all(const struct told *told, int count)
+{
+    const char *at = all("*");
+    int i = 0, number, length, before = -1;
+
+    while (sscanf(at, " %d%n", &number, &length) == 1) {
+        at += length;
+        ck_assert_int_gt(number, before);
+        before = number;
+        if (i < count && told[i].number == number)
+            i++;
+    }
+    ck_assert_int_eq(i, count);
+    return before;
+}
+
+START_TEST(nothing_that_was_told_is_lost)
+{
+    struct told *told = calloc(MOST + 1, sizeof *told);
+    uint64_t highest = 0;
+    int round, count = 0, begun = 0, first = 0;
+
+    srand((unsigned)time(NULL));
+    for (round = 0; round < ROUNDS; round++) {
+        count += run_child(told + count, first, 1 + rand() % 300);
+        ck_assert_uint_gt(told[begun].position, highest);
+        for (; begun < count; begun++) {
+            ck_assert_uint_gt(told[begun].position, highest);
+            highest = told[begun].position;
+        }
+        ck_assert_int_eq(journal_open(NULL), 0);
+        /* Some may be in of which nobody has been told. */
+        ck_assert_uint_ge(journal->ops->last(journal), highest);
+        highest = journal->ops->last(journal);
+        first = find_all(told, count) + 1;
+        ck_assert_str_eq(all("a"), all("b"));
+        journal_close();
+    }
+    free(told);
+    journal_end();
+}
+END_TEST
+
+/* ---- trouble ---------------------------------------------------------- */
+
+static void wait_until_well(void)
+{
+    char reason[128];
+
+    while (journal->ops->status(journal, reason) != 0)
+        sched_yield();
+    ck_assert_str_eq(reason, "");
+}
+
+static void assert_trouble(int error, const char *words)
+{
+    char reason[128];
+
+    ck_assert_int_eq(appended.error, error);
+    if (strstr(appended.reason, words) == NULL)
+        ck_abort_msg("\"%s\" without \"%s\"", appended.reason, words);
+    ck_assert_int_eq(journal->ops->status(journal, reason), error);
+    ck_assert_ptr_nonnull(strstr(reason, words));
+}
+
+START_TEST(locked_by_somebody)
+{
+    char reason[128];
+    uint64_t last;
+    sqlite3 *db;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    last = journal->ops->last(journal);
+    ck_assert_int_eq(journal->ops->status(journal, reason), 0);
+    ck_assert_int_eq(sqlite3_open(journal_path(), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(try_append("a", "x", "2"), CRIER_ERR_STORAGE);
+    assert_trouble(CRIER_ERR_STORAGE, "locked");
+    ck_assert_int_eq(forget("a"), CRIER_ERR_STORAGE);
+    ck_reads(all("a"), " 1");
+    ck_assert_uint_eq(journal->ops->last(journal), last);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    wait_until_well();
+    append_id("a", "x", "3");
+    ck_reads(all("a"), " 1 3");
+    journal_end();
+}
+END_TEST
+
+#define GROUP 5
+
+static sem_t grouped;
+
+static void count_grouped(struct crier__append *append_)
+{
+    (void)append_;
+    sem_post(&grouped);
+}
+
+static void count_forgotten(struct crier__forget *forget_)
+{
+    (void)forget_;
+    sem_post(&grouped);
+}
+
+/* What waits while the file is locked goes into one transaction, in order. */
+START_TEST(what_waits_is_done_in_order)
+{
+    static const char *const ids[GROUP] = {NULL, "x", "x", NULL, "x"};
+    struct crier__forget forgotten = {.done = count_forgotten, .topic = "a"};
+    struct crier__append appends[GROUP] = {0};
+    sqlite3 *db;
+    int i;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    journal->yield = to_nobody;
+    sem_init(&grouped, 0, 0);
+    ck_assert_int_eq(sqlite3_open(journal_path(), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    for (i = 0; i < GROUP; i++) {
+        if (i == GROUP - 1)
+            journal->ops->forget(journal, &forgotten);
+        appends[i].done = count_grouped;
+        appends[i].update = update_of("a", ids[i], i == 3 ? "3" : "x");
+        journal->ops->append(journal, &appends[i]);
+    }
+    /* Nobody had to wait until here. Reading goes on, too. */
+    ck_reads(all("a"), "");
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    for (i = 0; i <= GROUP; i++)
+        sem_wait(&grouped);
+    ck_assert_int_eq(appends[0].error, 0);
+    ck_assert_int_eq(appends[1].error, 0);
+    ck_assert_int_eq(appends[2].error, CRIER_ERR_EXISTS);
+    ck_assert_uint_eq(appends[2].position, appends[1].update->position);
+    ck_assert_int_eq(appends[3].error, 0);
+    ck_assert_int_eq(forgotten.error, 0);
+    ck_assert_int_eq(appends[4].error, 0); /* the first x is forgotten */
+    ck_reads(all("*"), " x");
+    ck_reads(after(appends[0].update->position, "*"), "gap x");
+    ck_reads(after(appends[3].update->position, "*"), " x");
+    for (i = 0; i < GROUP; i++)
+        crier__update_unref(appends[i].update);
+    sem_destroy(&grouped);
+    journal_end();
+}
+END_TEST
+
+/* Appends until that fails. Returns how many there are then. */
+static int fill(int number)
+{
+    char *large = malloc(60001), text[16];
+
+    memset(large, 'x', 60000);
+    large[60000] = '\0';
+    do {
+        snprintf(text, sizeof text, "%d", number++);
+        memcpy(large, text, strlen(text));
+    } while (try_append("a", NULL, large) == 0);
+    free(large);
+    return number - 1;
+}
+
+static void assert_all_there(int count)
+{
+    page_bytes = 500000;
+    all("a");
+    page_bytes = 0;
+    list("a", "", false, 1);
+    ck_assert_uint_eq(listed[0].count, (uint64_t)count);
+}
+
+START_TEST(disk_full)
+{
+    char other[128];
+    int count, file;
+
+    journal_path();
+    if (unshare(CLONE_NEWNS) < 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", journal_dir, "tmpfs", 0, "size=3m") < 0) {
+        printf("SKIPPED: disk_full: no tmpfs can be mounted: %s\n",
+               strerror(errno));
+        journal_end();
+        return;
+    }
+    ck_assert_int_eq(journal_open(NULL), 0);
+    snprintf(other, sizeof other, "%s/other", journal_dir);
+    file = open(other, O_CREAT | O_RDWR, 0600);
+    ck_assert_int_eq(posix_fallocate(file, 0, 1024 * 1024), 0);
+    count = fill(0);
+    assert_trouble(CRIER_ERR_STORAGE_FULL, "full");
+    assert_all_there(count);
+    ck_assert_int_eq(ftruncate(file, 0), 0);
+    close(file);
+    wait_until_well();
+    append("a", "more");
+    assert_all_there(count + 1);
+    journal_close();
+    ck_assert_int_eq(journal_open(NULL), 0);
+    assert_all_there(count + 1);
+    journal_close();
+    ck_assert_int_eq(umount(journal_dir), 0);
+    journal_end();
+}
+END_TEST
+
+START_TEST(file_too_large)
+{
+    struct rlimit limit, before;
+    int count;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = before;
+    limit.rlim_cur = 1024 * 1024;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    count = fill(0);
+    /* SQLite takes it for one or the other, by where it happens. */
+    ck_assert(appended.error == CRIER_ERR_STORAGE ||
+              appended.error == CRIER_ERR_STORAGE_FULL);
+    assert_trouble(appended.error, "disk");
+    assert_all_there(count);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    wait_until_well();
+    append("a", "more");
+    assert_all_there(count + 1);
+    journal_close();
+    ck_assert_int_eq(journal_open(NULL), 0);
+    assert_all_there(count + 1);
+    journal_end();
+}
+END_TEST
+
+START_TEST(rows_that_somebody_has_spoilt)
+{
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a,b", 1, 6);
+    journal_sql(journal_path(), "UPDATE updates SET body = x'' WHERE position = 1;"
+                            "UPDATE updates SET body = 'x' WHERE position = 2;"
+                            "UPDATE updates SET topics = '' WHERE position = 3;"
+                            "DELETE FROM updates WHERE position = 4;"
+                            "UPDATE topics SET count = 0, bytes = 0;"
+                            "UPDATE journal SET count = 0, bytes = 0");
+    ck_reads(all("a"), " 3 5 6");
+    ck_reads(since(CRIER_SINCE_LAST, "*", 9), " 3 5 6");
+    append("a", "7");
+    journal_end();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("journal in SQLite");
+    TCase *tcase = add_case(suite, "restarts");
+
+    tcase_add_test(tcase, everything_is_there_again);
+    tcase_add_test(tcase, what_was_forgotten_stays_so);
+    tcase_add_test(tcase, other_options_than_the_last_time);
+    tcase_add_test(tcase, what_is_old_leaves_the_file_by_itself);
+    tcase_add_test(tcase, nothing_that_was_told_is_lost);
+    tcase = add_case(suite, "trouble");
+    tcase_add_test(tcase, locked_by_somebody);
+    tcase_add_test(tcase, what_waits_is_done_in_order);
+    tcase_add_test(tcase, disk_full);
+    tcase_add_test(tcase, file_too_large);
+    tcase_add_test(tcase, rows_that_somebody_has_spoilt);
+    return suite;
+}
+
+RUN_SUITE(make_suite)

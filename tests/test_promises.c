@@ -1,0 +1,525 @@
+/*
+ * What Crier promises to people who rely on it, each tried against the real
+ * crierd: order and completeness while many publish; bounded memory while clients
+ * take nothing; every update exactly once across an orderly restart and a crash;
+ * and that trouble with the journal is told and passes.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct crierd crierd;
+static char directory[] = "/tmp/crier-promises-XXXXXX";
+static char journal[64]; /* the option */
+
+static void setup(void)
+{
+    strcpy(directory + sizeof directory - 7, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(journal, sizeof journal, "--journal sqlite:%s/journal",
+             directory);
+}
+
+static void teardown(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static const char *backend(int index)
+{
+    return index == 0 ? "--journal memory" : journal;
+}
+
+static void follow(struct client *client, const char *target,
+                   const char *headers)
+{
+    client_connect(client, crierd.port);
+    ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),
+                     200);
+}
+
+/* ---- one order, nothing lost ------------------------------------------ */
+
+#define PUBLISHERS 10
+#define FOLLOWERS 30
+
+static int each; /* publisher's updates */
+
+static void *publish_many(void *closure)
+{
+    const char *name = closure;
+    struct client client;
+    char target[64], body[64];
+    int i;
+
+    client_connect(&client, crierd.port);
+    for (i = 0; i < each; i++) {
+        snprintf(target, sizeof target, "/topics/t%s", i % 3 ? "" : ",other");
+        snprintf(body, sizeof body, "%s %d", name, i);
+        ck_assert_int_eq(client_request(&client, "POST", target, "", body),
+                         200);
+        free(client_body(&client));
+    }
+    client_close(&client);
+    return NULL;
+}
+
+/* Reads from CLIENT what is in ALL, from the first frame that it gives on, up to
+ * the end of ALL. */
+static void compare(struct client *client, const char *all)
+{
+    char *frame = client_frame(client);
+    const char *at = strstr(all, frame);
+
+    ck_assert_msg(at != NULL, "'%s' is not held", frame);
+    for (;;) {
+        ck_assert_msg(strncmp(at, frame, strlen(frame)) == 0,
+                      "'%s' came out of order", frame);
+        at += strlen(frame) + 2;
+        free(frame);
+        if (*at == '\0')
+            return;
+        frame = client_frame(client);
+    }
+}
+
+START_TEST(all_see_one_order_while_ten_publish)
+{
+    static const char *const names[PUBLISHERS] = {"a", "b", "c", "d", "e",
+                                                  "f", "g", "h", "i", "j"};
+    struct client followers[FOLLOWERS];
+    pthread_t publishers[PUBLISHERS];
+    char *all;
+    int i, frames = 0;
+
+    each = crierd_is_slow() ? 60 : 300;
+    crierd_start(&crierd, backend(_i));
+    for (i = 0; i < PUBLISHERS; i++)
+        pthread_create(&publishers[i], NULL, publish_many, (void *)names[i]);
+    /* They come while the publishers write; some want all, some from here. */
+    for (i = 0; i < FOLLOWERS; i++)
+        follow(&followers[i],
+               i % 2 ? "/topics/t" : "/topics/t,other?since=all", "");
+    for (i = 0; i < PUBLISHERS; i++)
+        pthread_join(publishers[i], NULL);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "the last", NULL), 200);
+    ck_assert_int_eq(
+        fetch(crierd.port, "GET", "/topics/t?poll=1", "", NULL, &all), 200);
+    for (i = 0; all[i] != '\0'; i++)
+        frames += all[i] == '\n' && all[i + 1] == '\n';
+    ck_assert_int_eq(frames, PUBLISHERS * each + 1);
+    for (i = 0; i < FOLLOWERS; i++) {
+        compare(&followers[i], all);
+        client_close(&followers[i]);
+    }
+    free(all);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* ---- clients that take nothing ---------------------------------------- */
+
+/* The memory of crierd that is its own, in KiB. */
+static long memory(void)
+{
+    char path[64], line[256];
+    long kilobytes = -1;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)crierd.pid);
+    file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "RssAnon: %ld", &kilobytes) == 1)
+            break;
+    fclose(file);
+    ck_assert_int_gt(kilobytes, 0);
+    return kilobytes;
+}
+
+START_TEST(clients_that_take_nothing_cost_little)
+{
+    int updates = crierd_is_slow() ? 600 : 12000, i;
+    struct client silent[100], healthy, publisher;
+    char text[4097], *frame;
+    long before;
+
+    crierd_start(&crierd, "--stall-timeout 1h");
+    before = memory();
+    for (i = 0; i < 100; i++) {
+        client_connect_small(&silent[i], crierd.port, 4096);
+        ck_assert_int_eq(
+            client_request(&silent[i], "GET", "/topics/t", "", NULL), 200);
+    }
+    follow(&healthy, "/topics/t", "");
+    client_connect(&publisher, crierd.port);
+    memset(text, 'x', 4096);
+    text[4096] = '\0';
+    for (i = 0; i < updates; i++) {
+        text[sprintf(text, "%d", i)] = ' ';
+        ck_assert_int_eq(
+            client_request(&publisher, "POST", "/topics/t", "", text), 200);
+        free(client_body(&publisher));
+        frame = client_event(&healthy, NULL);
+        ck_assert_int_eq(atoi(frame + 6), i);
+        free(frame);
+    }
+    if (!crierd_is_slow()) /* a sanitizer's own memory says nothing */
+        ck_assert_int_lt(memory() - before, 32 * 1024);
+    client_close(&publisher);
+    client_close(&healthy);
+    for (i = 0; i < 100; i++)
+        client_reset(&silent[i]);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* Has a client stall until the journal has let go what it needs next. */
+static void leave_behind(struct client *client)
+{
+    char *large = malloc(60001);
+    int i;
+
+    memset(large, 'x', 60000);
+    large[60000] = '\0';
+    client_connect_small(client, crierd.port, 4096);
+    ck_assert_int_eq(client_request(client, "GET", "/topics/t", "", NULL),
+                     200);
+    for (i = 0; i < 30; i++)
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/topics/t", "", large, NULL), 200);
+    free(large);
+    for (i = 0; i < 5; i++)
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/topics/t", "", "new", NULL), 200);
+}
+
+START_TEST(who_is_left_behind_is_told)
+{
+    struct client client;
+    char *frame;
+    int i;
+
+    crierd_start(&crierd, "--retain-count 5");
+    leave_behind(&client);
+    free(client_until(&client, "event: gap\ndata: {\"requested\":\"#"));
+    for (i = 0; i < 5; i++)
+        client_expect_event(&client, "data: new");
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "live", NULL), 200);
+    client_expect_event(&client, "data: live");
+    client_close(&client);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &frame),
+                     200);
+    ck_assert_ptr_nonnull(strstr(frame, "\"gaps\":1"));
+    free(frame);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(who_is_left_behind_is_ended_if_so_wanted)
+{
+    struct client client;
+    char *frame;
+
+    crierd_start(&crierd, "--retain-count 5 --slow-client disconnect "
+                          "--log-level debug");
+    leave_behind(&client);
+    client.torn = true;
+    while ((frame = client_frame(&client)) != NULL) {
+        ck_assert_ptr_null(strstr(frame, "gap"));
+        ck_assert_ptr_null(strstr(frame, "new"));
+        free(frame);
+    }
+    crierd_wait_log(&crierd, "stream /topics ended: client reads too slowly");
+    client_close(&client);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* One that reads slowly but steadily gets everything. */
+START_TEST(a_slow_reader_gets_everything)
+{
+    int updates = crierd_is_slow() ? 300 : 2000, i;
+    char text[4097], *frame;
+    struct client client;
+
+    crierd_start(&crierd, backend(_i));
+    client_connect_small(&client, crierd.port, 65536);
+    ck_assert_int_eq(client_request(&client, "GET", "/topics/t", "", NULL),
+                     200);
+    memset(text, 'x', 4096);
+    text[4096] = '\0';
+    for (i = 0; i < updates; i++) {
+        text[sprintf(text, "%d", i)] = ' ';
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/topics/t", "", text, NULL), 200);
+        if (i % 10 == 0) {
+            frame = client_event(&client, NULL);
+            ck_assert_int_eq(atoi(frame + 6), i / 10);
+            free(frame);
+        }
+    }
+    for (i = (updates + 9) / 10; i < updates; i++) {
+        frame = client_event(&client, NULL);
+        ck_assert_int_eq(atoi(frame + 6), i);
+        free(frame);
+    }
+    client_close(&client);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* ---- restart ---------------------------------------------------------- */
+
+static atomic_int acknowledged;
+static int total;
+
+/* Tries FETCH until it is answered with 200, whatever becomes of crierd. */
+static void publish_surely(const char *target, const char *body)
+{
+    struct client client;
+    int status = 0;
+
+    while (status != 200) {
+        if (!client_try_connect(&client, crierd.port)) {
+            usleep(1000); /* nothing tells when somebody listens again */
+            continue;
+        }
+        client.torn = true;
+        client_send(&client,
+                    "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                    "Content-Length: %zu\r\n\r\n%s",
+                    target, strlen(body), body);
+        status = client_head(&client);
+        client_close(&client);
+    }
+}
+
+static void *publish_with_retries(void *unused)
+{
+    char target[64], body[16];
+    int i;
+
+    (void)unused;
+    for (i = 1; i <= total; i++) {
+        snprintf(target, sizeof target, "/topics/t?id=u%d&dedupe=1", i);
+        snprintf(body, sizeof body, "%d", i);
+        publish_surely(target, body);
+        atomic_store(&acknowledged, i);
+    }
+    return NULL;
+}
+
+struct listener {
+    struct client client;
+    int seen;
+};
+
+static void connect_listener(struct listener *listener)
+{
+    char id[64] = "";
+
+    if (listener->seen != 0)
+        snprintf(id, sizeof id, "Last-Event-ID: u%d\r\n", listener->seen);
+    while (!client_try_connect(&listener->client, crierd.port))
+        usleep(1000);
+    listener->client.torn = true;
+    client_send(&listener->client,
+                "GET /topics/t HTTP/1.1\r\nHost: x\r\n%s\r\n", id);
+    if (client_head(&listener->client) != 200) { /* it is about to stop */
+        client_close(&listener->client);
+        connect_listener(listener);
+    }
+}
+
+/* Has LISTENER see everything up to UNTIL, coming back as often as need be. */
+static void listen_until(struct listener *listener, int until)
+{
+    char *frame, wanted[64];
+
+    while (listener->seen < until) {
+        frame = client_frame(&listener->client);
+        if (frame == NULL) {
+            client_close(&listener->client);
+            connect_listener(listener);
+            continue;
+        }
+        if (strncmp(frame, "id: ", 4) == 0) {
+            listener->seen++;
+            snprintf(wanted, sizeof wanted, "id: u%d\ndata: %d",
+                     listener->seen, listener->seen);
+            ck_assert_str_eq(frame, wanted);
+        } else { /* a ping or the goodbye */
+            ck_assert_msg(strncmp(frame, "retry: ", 7) == 0 ||
+                              strcmp(frame, ":") == 0,
+                          "%s", frame);
+        }
+        free(frame);
+    }
+}
+
+/* A thousand, or a tenth of that. */
+START_TEST(a_restart_loses_nothing)
+{
+    int count = crierd_is_slow() ? 100 : 1000, i, crash = _i;
+    struct listener *listeners = calloc((size_t)count, sizeof *listeners);
+    char options[128], *held;
+    pthread_t publisher;
+    int port;
+
+    total = crierd_is_slow() ? 120 : 400;
+    atomic_store(&acknowledged, 0);
+    crierd_start(&crierd, journal);
+    port = crierd.port;
+    for (i = 0; i < count; i++)
+        connect_listener(&listeners[i]);
+    pthread_create(&publisher, NULL, publish_with_retries, NULL);
+    for (i = 0; i < count; i++)
+        listen_until(&listeners[i], total / 4);
+    if (crash) {
+        crierd_kill(&crierd);
+    } else {
+        crierd_stop(&crierd);
+    }
+    snprintf(options, sizeof options, "%s --listen 127.0.0.1:%d", journal,
+             port);
+    crierd_start(&crierd, options);
+    for (i = 0; i < count; i++)
+        listen_until(&listeners[i], total);
+    pthread_join(publisher, NULL);
+    ck_assert_int_eq(
+        fetch(port, "GET", "/topics/t?since=u1&poll=1", "", NULL, &held),
+        200);
+    for (i = 2; i <= total; i++) {
+        snprintf(options, sizeof options, "id: u%d\ndata: %d\n\n", i, i);
+        ck_assert_ptr_eq(strstr(held, options), held);
+        memmove(held, held + strlen(options),
+                strlen(held + strlen(options)) + 1);
+    }
+    ck_assert_str_eq(held, "");
+    free(held);
+    for (i = 0; i < count; i++)
+        client_reset(&listeners[i].client);
+    free(listeners);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* ---- trouble ---------------------------------------------------------- */
+
+/* Waits until /healthz says STATUS. */
+static void wait_for_health(const char *status)
+{
+    char wanted[64], *answer;
+    uint64_t until = crier_now() + PATIENCE;
+    bool there = false;
+
+    snprintf(wanted, sizeof wanted, "{\"status\":\"%s\"", status);
+    while (!there) {
+        ck_assert_msg(crier_now() < until, "health was never %s", status);
+        ck_assert_int_eq(
+            fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);
+        there = strncmp(answer, wanted, strlen(wanted)) == 0;
+        free(answer);
+    }
+}
+
+START_TEST(trouble_is_told_and_passes)
+{
+    struct client client, ticks;
+    char path[64], *answer;
+    sqlite3 *other;
+
+    crierd_start(&crierd, journal);
+    follow(&client, "/topics/t", "");
+    follow(&ticks, "/ticks?interval=50", "");
+    snprintf(path, sizeof path, "%s/journal", directory);
+    ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", &answer), 503);
+    ck_assert_msg(strstr(answer, "locked") != NULL, "%s", answer);
+    free(answer);
+    wait_for_health("degraded");
+    free(client_frame(&ticks)); /* streams go on */
+    free(client_frame(&ticks));
+    ck_assert_int_eq(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    wait_for_health("ok");
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "2", NULL), 200);
+    client_expect_event(&client, "data: 2");
+    client_close(&client);
+    client_close(&ticks);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(a_damaged_journal_is_refused)
+{
+    char path[64], options[256];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/journal", directory);
+    file = fopen(path, "w");
+    fputs("This is no database, but somebody's dearest text.\n", file);
+    fclose(file);
+    snprintf(options, sizeof options, "--listen 127.0.0.1:0 --www %s --data %s %s",
+             getenv("WWW"), getenv("DATA"), journal);
+    crierd_spawn(&crierd, options);
+    crierd_wait_log(&crierd, "damaged or is none");
+    ck_assert_int_eq(crierd_wait(&crierd), 1);
+    file = fopen(path, "r");
+    ck_assert_ptr_nonnull(fgets(options, sizeof options, file));
+    ck_assert_str_eq(options,
+                     "This is no database, but somebody's dearest text.\n");
+    fclose(file);
+}
+END_TEST
+
+/* Enough open files for a thousand clients. */
+static bool raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 2048;
+}
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("promises");
+    TCase *c = add_case(s, "promises");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, all_see_one_order_while_ten_publish, 0, 2);
+    tcase_add_test(c, clients_that_take_nothing_cost_little);
+    tcase_add_test(c, who_is_left_behind_is_told);
+    tcase_add_test(c, who_is_left_behind_is_ended_if_so_wanted);
+    tcase_add_loop_test(c, a_slow_reader_gets_everything, 0, 2);
+    tcase_add_loop_test(c, a_restart_loses_nothing, 0, 2);
+    tcase_add_test(c, trouble_is_told_and_passes);
+    tcase_add_test(c, a_damaged_journal_is_refused);
+    return s;
+}
+
+RUN_SUITE_IF(suite, raise_limit(), "fewer than 2048 open files allowed")
