@@ -478,7 +478,7 @@ crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
 
 /*
  * The one ordered log of updates. An update is an event with its topics, an id
- * and a position; positions rise, but not by one. A journal is made, handed to
+ * and a position; positions rise, not always by one. A journal is made, handed to
  * crier_hub_new(), and from then on the hub's.
  *
  * An id that the journal makes is "#EPOCH-POSITION"; the epoch names this
@@ -671,7 +671,7 @@ CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
  * on any thread, possibly before: with an error, or with a new array of objects
  * {"topic","messages","bytes","subscribers","first","last","time"}, of which the
  * last three (ids, and RFC 3339) are null when nothing is held.
- * CRIER_ERR_CLOSED, CRIER_ERR_INVALID, -ENOMEM. */
+ * CRIER_ERR_CLOSED, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, -ENOMEM. */
 CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
                              const char *after, unsigned limit,
                              void (*on_done)(void *closure, int error,

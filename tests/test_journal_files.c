@@ -1,6 +1,6 @@
 /*
- * Which files the journal takes for its own: others are refused, and stay as they
- * are to the last byte.
+ * Which files the journal takes for its own: others are refused, and stay as
+ * they are to the last byte.
  */
 #include <config.h>
 

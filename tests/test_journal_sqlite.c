@@ -83,8 +83,8 @@ START_TEST(what_was_forgotten_stays_so)
     ck_reads(all("*"), " b y");
     while (journal_sql(journal_path(), "SELECT count(*) FROM entries") != 2)
         sched_yield();
-    ck_assert_int_eq(journal_sql(journal_path(), "SELECT count(*) FROM updates"),
-                     2);
+    ck_assert_int_eq(
+        journal_sql(journal_path(), "SELECT count(*) FROM updates"), 2);
     journal_end();
 }
 END_TEST
@@ -131,8 +131,9 @@ START_TEST(what_is_old_leaves_the_file_by_itself)
         sched_yield();
     ck_reads(all("*"), " b");
     ck_assert_int_eq(
-        journal_sql(journal_path(), "SELECT bytes = (SELECT sum(cost) FROM updates)"
-                                " AND count = 1 FROM journal"),
+        journal_sql(journal_path(),
+                    "SELECT bytes = (SELECT sum(cost) FROM updates) "
+                    "AND count = 1 FROM journal"),
         1);
     journal_end();
 }
@@ -299,6 +300,25 @@ static void assert_trouble(int error, const char *words)
     ck_assert_ptr_nonnull(strstr(reason, words));
 }
 
+/* Locks the journal's file. */
+static sqlite3 *lock_out(void)
+{
+    sqlite3 *db;
+
+    ck_assert_int_eq(sqlite3_open(journal_path(), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    return db;
+}
+
+static void let_in(sqlite3 *db)
+{
+    ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
 START_TEST(locked_by_somebody)
 {
     char reason[128];
@@ -309,16 +329,13 @@ START_TEST(locked_by_somebody)
     append("a", "1");
     last = journal->ops->last(journal);
     ck_assert_int_eq(journal->ops->status(journal, reason), 0);
-    ck_assert_int_eq(sqlite3_open(journal_path(), &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
-                     SQLITE_OK);
+    db = lock_out();
     ck_assert_int_eq(try_append("a", "x", "2"), CRIER_ERR_STORAGE);
     assert_trouble(CRIER_ERR_STORAGE, "locked");
     ck_assert_int_eq(forget("a"), CRIER_ERR_STORAGE);
     ck_reads(all("a"), " 1");
     ck_assert_uint_eq(journal->ops->last(journal), last);
-    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    sqlite3_close(db);
+    let_in(db);
     wait_until_well();
     append_id("a", "x", "3");
     ck_reads(all("a"), " 1 3");
@@ -342,7 +359,7 @@ static void count_forgotten(struct crier__forget *forget_)
     sem_post(&grouped);
 }
 
-/* What waits while the file is locked goes into one transaction, in order. */
+/* What waits while the file is locked. */
 START_TEST(what_waits_is_done_in_order)
 {
     static const char *const ids[GROUP] = {NULL, "x", "x", NULL, "x"};
@@ -354,9 +371,7 @@ START_TEST(what_waits_is_done_in_order)
     ck_assert_int_eq(journal_open(NULL), 0);
     journal->yield = to_nobody;
     sem_init(&grouped, 0, 0);
-    ck_assert_int_eq(sqlite3_open(journal_path(), &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
-                     SQLITE_OK);
+    db = lock_out();
     for (i = 0; i < GROUP; i++) {
         if (i == GROUP - 1)
             journal->ops->forget(journal, &forgotten);
@@ -366,8 +381,7 @@ START_TEST(what_waits_is_done_in_order)
     }
     /* Nobody had to wait until here. Reading goes on, too. */
     ck_reads(all("a"), "");
-    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    sqlite3_close(db);
+    let_in(db);
     for (i = 0; i <= GROUP; i++)
         sem_wait(&grouped);
     ck_assert_int_eq(appends[0].error, 0);
@@ -478,12 +492,13 @@ START_TEST(rows_that_somebody_has_spoilt)
 {
     ck_assert_int_eq(journal_open(NULL), 0);
     append_many("a,b", 1, 6);
-    journal_sql(journal_path(), "UPDATE updates SET body = x'' WHERE position = 1;"
-                            "UPDATE updates SET body = 'x' WHERE position = 2;"
-                            "UPDATE updates SET topics = '' WHERE position = 3;"
-                            "DELETE FROM updates WHERE position = 4;"
-                            "UPDATE topics SET count = 0, bytes = 0;"
-                            "UPDATE journal SET count = 0, bytes = 0");
+    journal_sql(journal_path(),
+                "UPDATE updates SET body = x'' WHERE position = 1;"
+                "UPDATE updates SET body = 'x' WHERE position = 2;"
+                "UPDATE updates SET topics = '' WHERE position = 3;"
+                "DELETE FROM updates WHERE position = 4;"
+                "UPDATE topics SET count = 0, bytes = 0;"
+                "UPDATE journal SET count = 0, bytes = 0");
     ck_reads(all("a"), " 3 5 6");
     ck_reads(since(CRIER_SINCE_LAST, "*", 9), " 3 5 6");
     append("a", "7");

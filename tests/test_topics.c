@@ -226,6 +226,8 @@ static const struct {
     {"GET", "/topics?limit=0", "", NULL, 400, "1 to 1000"},
     {"DELETE", "/topics/nothing", "", NULL, 404, "no such topic"},
     {"DELETE", "/topics/a,b", "", NULL, 400, "topic"},
+    {"GET", "/topics/a,b", "Accept: application/json\r\n", NULL, 400,
+     "topic"},
     {"GET", "/topics/nothing", "Accept: application/json\r\n", NULL, 404,
      "no such topic"},
 };

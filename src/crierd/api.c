@@ -366,7 +366,7 @@ enum MHD_Result api_follow(struct request *request)
                              "format is not sse, json or raw");
     if (value_of(request, "format", NULL) == NULL &&
         accepts(request, "application/json") &&
-        !accepts(request, "text/event-stream") && strcmp(topics, "*") != 0)
+        !accepts(request, "text/event-stream"))
         return ask_for_list(request, NULL, topics, 1, answer_one);
     options.once = poll != NULL && strcmp(poll, "1") == 0;
     if (options.once)

@@ -139,7 +139,8 @@ static bool open_hub(struct server *server)
         return false;
     error = crier_hub_new(server->shards, journal, &options, &server->hub);
     if (error != 0)
-        log_line(LOG_ERROR, "cannot open the topics: %s",
+        log_line(LOG_ERROR, "cannot open the topics (--presence %s): %s",
+                 conf->presence != NULL ? conf->presence : "not given",
                  crier_error_text(error));
     return error == 0;
 }

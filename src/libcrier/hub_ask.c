@@ -193,10 +193,20 @@ int crier_hub_list(struct crier_hub *hub, const char *prefix,
                    void *closure)
 {
     struct listing *listing;
+    char *topic;
+    unsigned count;
     int error;
 
     if (limit < 1 || limit > LIMIT_MAX)
         return CRIER_ERR_INVALID;
+    if (prefix == NULL) { /* one topic */
+        error = strchr(after, ',') != NULL
+                    ? CRIER_ERR_TOPIC
+                    : crier__topics_parse(after, &topic, &count);
+        if (error != 0)
+            return error;
+        free(topic);
+    }
     listing = new_listing(hub, prefix, after, prefix != NULL ? limit : 1);
     if (listing == NULL)
         return -ENOMEM;

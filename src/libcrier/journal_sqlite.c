@@ -266,9 +266,11 @@ static void answer(struct crier__sqlite *sqlite, struct crier__wishes *group)
 /* A transaction that nobody has asked for. */
 static void look_after(struct crier__sqlite *sqlite)
 {
-    if (sqlite->writer.error == 0 && !sqlite->more &&
-        !crier__sqlite_untidy(sqlite) && sqlite->writer.error == 0)
+    if (sqlite->writer.error == 0 && !crier__sqlite_untidy(sqlite) &&
+        sqlite->writer.error == 0) {
+        sqlite->more = false;
         return;
+    }
     crier__sqlite_begin(sqlite);
     crier__sqlite_tidy(sqlite);
     crier__sqlite_commit(sqlite);

@@ -233,8 +233,11 @@ static int check(struct crier__sqlite *sqlite, char reason[256])
     }
     if (ask(sql, "PRAGMA quick_check(1)", &number, text, sizeof text) != 0)
         return failure(sql, reason);
-    if (strcmp(text, "ok") != 0)
+    if (strcmp(text, "ok") != 0) {
+        for (char *end = text; (end = strchr(end, '\n')) != NULL;)
+            *end = ' '; /* it says where in one line, and what in the next */
         return refuse(reason, text);
+    }
     if (ask(sql,
             "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND "
             "name IN ('journal', 'updates', 'topics', 'entries')",

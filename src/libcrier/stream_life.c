@@ -106,8 +106,10 @@ static void watch_for_stall(struct crier_stream *stream)
     if (stream->stall_timeout == CRIER_NEVER || stream->ending ||
         !stream->attached)
         return;
-    if (stream->alive.place == 0 || stream->alive.when > due)
+    if (stream->alive.place == 0 || stream->alive.when > due) {
+        (void)crier__transport_stuck(&stream->transport);
         crier__timers_set(&shard->timers, &stream->alive, due);
+    }
 }
 
 static void flush(struct crier__task *task)

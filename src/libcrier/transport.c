@@ -41,10 +41,12 @@
 #include "frame.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define VECTORS 64
@@ -341,9 +343,17 @@ uint64_t crier__transport_last_sent(struct crier__transport *transport)
 uint64_t crier__transport_stuck(struct crier__transport *transport)
 {
     uint64_t since, stuck = 0;
+    int queued = 0;
 
     pthread_mutex_lock(&transport->lock);
     if (transport->pending.count != 0) {
+        /* The kernel takes more only when it has got rid of a good part of what it
+         * holds; but a client that reads slowly empties it little by little. */
+        if (transport->fd >= 0)
+            (void)ioctl(transport->fd, SIOCOUTQ, &queued);
+        if (queued < transport->queued)
+            transport->busy_since = crier_now();
+        transport->queued = queued;
         since = transport->last_sent > transport->busy_since
                     ? transport->last_sent
                     : transport->busy_since;

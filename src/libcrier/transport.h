@@ -28,7 +28,9 @@ struct crier__transport {
     size_t low_water;     /* of the cost of pending */
     void (*low)(struct crier__transport *transport);
     uint64_t last_sent;   /* crier_now() */
-    uint64_t busy_since;  /* when pending ceased to be empty, likewise */
+    uint64_t busy_since;  /* when pending ceased to be empty, or the client was seen
+                             to take something, likewise */
+    int queued;           /* bytes that the kernel held then */
     struct crier__pending pending;
 };
 
@@ -72,8 +74,9 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
 /* When bytes last went out, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
 
-/* How long nothing has gone out though something waits, in ms; 0 when nothing
- * waits. */
+/* How long the client has taken nothing though something waits, in ms; 0 when
+ * nothing waits. What it takes from the kernel counts as seen by the call before,
+ * so there should be one when something begins to wait. */
 uint64_t crier__transport_stuck(struct crier__transport *transport);
 
 /* Whether LOW_WATER or less is pending. If not, LOW is called once, under the

@@ -17,6 +17,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +32,7 @@ const CRIERD = process.env.CRIERD || here('../../build/src/crierd/crierd');
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const PATIENCE = 15_000;
 const TIMEOUT = 60_000;
+const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 let browser;
 before(async () => {
@@ -88,14 +93,73 @@ class Server {
     return (await (await fetch(`${this.url}/healthz`)).json()).clients;
   }
 
-  /** Says something in the chat, without a browser. */
-  async say(user, text) {
-    const answer = await fetch(`${this.url}/chat`, {
+  /** Says something in the chat, to all or to one, without a browser. */
+  async say(user, text, to) {
+    const answer = await fetch(`${this.url}/chat${to ? `/${encodeURIComponent(to)}` : ''}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ user, text }),
     });
     assert.equal(answer.status, 200);
+  }
+}
+
+/**
+ * What lies between a browser and crierd, and can be cut: then all connections
+ * break, and new ones break at once ('dead') or are answered with 503 ('busy'),
+ * until it is mended. The server itself goes on.
+ */
+class Line {
+  #server;
+  #state = 'good';
+  #sockets = new Set();
+  #relay = createServer((near) => this.#carry(near));
+
+  constructor(server) {
+    this.#server = server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#relay.address().port}`;
+  }
+
+  async open() {
+    this.#relay.listen(0, '127.0.0.1');
+    await once(this.#relay, 'listening');
+  }
+
+  cut(state = 'dead') {
+    this.#state = state;
+    this.#sockets.forEach((socket) => socket.destroy());
+  }
+
+  mend() {
+    this.#state = 'good';
+  }
+
+  close() {
+    this.cut();
+    this.#relay.close();
+  }
+
+  #carry(near) {
+    this.#hold(near);
+    if (this.#state === 'dead') return near.destroy();
+    if (this.#state === 'busy') {
+      near.once('data', () => near.end(BUSY));
+      return;
+    }
+    const far = this.#hold(connect(new URL(this.#server.url).port, '127.0.0.1'));
+    near.pipe(far).pipe(near);
+    near.on('close', () => far.destroy());
+    far.on('close', () => near.destroy());
+  }
+
+  #hold(socket) {
+    this.#sockets.add(socket);
+    socket.on('error', () => {}); // it is closed, and that is all
+    socket.on('close', () => this.#sockets.delete(socket));
+    return socket;
   }
 }
 
@@ -105,13 +169,28 @@ process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 /** One scenario's server, contexts and pages. */
 class World {
   server;
+  #line = null;
+  #journals = '';
   #contexts = [];
   #complaints = [];
   #forgiven = [];
 
-  constructor({ options = [] }) {
+  /** Starts what the setting asks for. */
+  async begin({ options = [], journal = false }) {
+    if (journal) {
+      this.#journals = await mkdtemp(resolve(tmpdir(), 'crier-'));
+      options = [...options, '--journal', `sqlite:${resolve(this.#journals, 'journal')}`];
+    }
     this.server = new Server(options);
+    await this.server.start();
   }
+
+  /** Has all pages opened from now on use a line that can be cut. */
+  lay = async () => {
+    this.#line = new Line(this.server);
+    await this.#line.open();
+    return this.#line;
+  };
 
   /** A browser profile of its own. @param {object} [options] as Playwright's */
   context = async (options) => {
@@ -130,7 +209,7 @@ class World {
   /** A new tab showing one of the pages. */
   open = async (context, path = '/') => {
     const page = await context.newPage();
-    await page.goto(this.server.url + path);
+    await page.goto((this.#line ?? this.server).url + path);
     return page;
   };
 
@@ -159,21 +238,24 @@ class World {
 
   async end() {
     await Promise.allSettled(this.#contexts.map((context) => context.close()));
-    await this.server.stop();
+    this.#line?.close();
+    await this.server?.stop();
+    if (this.#journals) await rm(this.#journals, { recursive: true });
   }
 }
 
 /**
  * @param {string} title
- * @param {{options?: string[]}} setting  further options for crierd; may be left out
+ * @param {{options?: string[], journal?: boolean}} setting  further options for crierd,
+ *        and whether it has a journal that outlives it; may be left out
  * @param {(world: World) => Promise<void>} run
  */
 export function scenario(title, setting, run) {
   if (run === undefined) return scenario(title, {}, setting);
   test(title, { timeout: TIMEOUT }, async (t) => {
-    const world = new World(setting);
+    const world = new World();
     t.after(() => world.end());
-    await world.server.start();
+    await world.begin(setting);
     await run(world);
     world.checkComplaints();
     await world.server.stop(); // with all the pages still open
@@ -227,6 +309,14 @@ export const entry = (page, text) => page.getByRole('log').locator('> *').filter
 
 /** Waits until a text appears in the message list. */
 export const sees = (page, text) => entry(page, text).first().waitFor();
+
+/** Waits until exactly these texts are the messages of the list, in this order. */
+export async function reads(page, ...texts) {
+  const shown = () => page.locator('#log .message .bubble > p').allTextContents();
+  let last;
+  await until(async () => JSON.stringify(last = await shown()) === JSON.stringify(texts), `${texts} are read`)
+    .catch((error) => { throw new Error(`${error.message}; but ${last}`); });
+}
 
 /** Waits until exactly these people are listed. */
 export async function listed(page, ...names) {

@@ -90,6 +90,97 @@ scenario('tokens can be stopped', async ({ context, open, server }) => {
   await page.locator('#tokens .status', { hasText: 'Stopped' }).waitFor();
 });
 
+scenario('a topic is published to and followed', async ({ context, open, server, forgive }) => {
+  forgive(/status of 403/);
+  const page = await open(await context(), '/live.html');
+  const [topic, news] = [page.getByLabel('Topic', { exact: true }), page.getByLabel('Your news')];
+  const heard = (tab) => tab.locator('#topics .heard li > span').allTextContents();
+  const hears = (tab, ...texts) => until(async () => (await heard(tab)).join() === texts.join(), `${texts} are heard`);
+  const follow = (tab) => tab.getByRole('button', { name: 'Follow', exact: true }).click();
+  const post = async (name, text) => {
+    const answer = await fetch(`${server.url}/topics/${name}`, { method: 'POST', body: text });
+    assert.equal(answer.status, 200);
+  };
+
+  // What was there before comes first, ten of it.
+  const name = 'town & "Zażółć"/?#%';
+  const path = encodeURIComponent(name);
+  for (let n = 1; n <= 12; n += 1) await post(path, `${n}`);
+  await topic.fill(name);
+  assert.equal(await page.locator('[data-topic]').first().textContent(), path);
+  await follow(page);
+  await state(page, 'live', '#topics .status');
+  await hears(page, '3', '4', '5', '6', '7', '8', '9', '10', '11', '12');
+
+  await news.fill('<b>from the page</b>');
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await hears(page, '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '<b>from the page</b>');
+  await page.getByText('which one stream follows').waitFor();
+  assert.equal(await news.inputValue(), '');
+  await post('another', 'not for this page');
+  await post(path, 'last');
+
+  // A second tab shares the stream, and is told the last ten all the same.
+  const second = await open(page.context(), '/live.html');
+  await second.getByLabel('Topic', { exact: true }).fill(name);
+  await follow(second);
+  await hears(second, '5', '6', '7', '8', '9', '10', '11', '12', '<b>from the page</b>', 'last');
+  await hears(page, '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '<b>from the page</b>', 'last');
+  assert.equal(await server.clients(), 3);
+  await second.close();
+
+  // Another topic takes its place; then none.
+  await topic.fill('another');
+  await follow(page);
+  await hears(page, 'not for this page');
+  assert.equal(await server.clients(), 3);
+  await page.getByRole('button', { name: 'Unfollow' }).click();
+  await until(async () => await server.clients() === 2, 'the stream is closed');
+
+  for (const [bad, why] of [['a,b', 'no comma'], ['*', 'no asterisk'], ['ü'.repeat(128), '255 bytes'], ['..', 'step']]) {
+    await topic.fill(bad);
+    await follow(page);
+    await page.locator('#topics').getByRole('alert').filter({ hasText: why }).waitFor();
+  }
+  await topic.fill('$chat');
+  await news.fill('forged');
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await page.locator('#topics').getByRole('alert').filter({ hasText: "Crier's own" }).waitFor();
+  assert.equal(await news.inputValue(), 'forged');
+});
+
+scenario('a topic goes on after a break, and tells of a gap', {
+  options: ['--retain-topic', 'short:count=2'],
+}, async ({ context, open, server, lay }) => {
+  const line = await lay();
+  const page = await open(await context(), '/live.html');
+  const heard = () => page.locator('#topics .heard li > span').allTextContents();
+  const hears = (...texts) => until(async () => (await heard()).join() === texts.join(), `${texts} are heard`);
+  const post = (name, text) => fetch(`${server.url}/topics/${name}`, { method: 'POST', body: text });
+  const follow = async (name) => {
+    await page.getByLabel('Topic', { exact: true }).fill(name);
+    await page.getByRole('button', { name: 'Follow', exact: true }).click();
+    await state(page, 'live', '#topics .status');
+  };
+  await post('news', '1');
+  await follow('news');
+  await hears('1');
+  line.cut();
+  await state(page, 'retrying', '#topics .status');
+  for (const text of ['2', '3']) await post('news', text);
+  line.mend();
+  await hears('1', '2', '3');
+
+  await post('short', '1');
+  await follow('short');
+  await hears('1');
+  line.cut();
+  await state(page, 'retrying', '#topics .status');
+  for (const text of ['2', '3', '4', '5']) await post('short', text);
+  line.mend();
+  await hears('1', 'Some messages may be missing here.', '4', '5');
+});
+
 scenario('a second tab joins the running streams', async ({ context, open, server }) => {
   const profile = await context();
   const first = await open(profile, '/live.html');

@@ -64,7 +64,7 @@ scenario('landmarks, labels and live regions are there', async ({ enter, open })
   assert.equal(await ada.getByRole('log').getAttribute('aria-live'), 'polite');
 
   const live = await open(ada.context(), '/live.html');
-  for (const name of ['Quotes', 'Ticks', 'Tokens']) await live.getByRole('region', { name }).waitFor();
+  for (const name of ['Quotes', 'Ticks', 'Tokens', 'Topics']) await live.getByRole('region', { name }).waitFor();
   assert.equal(await live.locator('[data-origin]').first().textContent(), new URL(live.url()).origin);
   await live.getByRole('link', { name: 'Chat' }).click();
   await ada.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });

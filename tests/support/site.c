@@ -127,15 +127,18 @@ int box_count(struct signal_box *box)
 int box_wait(struct signal_box *box, int count)
 {
     struct timespec until;
-    int value;
+    int value, seen = -1;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PATIENCE / 1000;
     pthread_mutex_lock(&box->lock);
-    while (box->count < count)
-        if (pthread_cond_timedwait(&box->changed, &box->lock, &until) ==
-            ETIMEDOUT)
-            break;
+    while (box->count < count && box->count != seen) {
+        seen = box->count; /* as long as there is any progress */
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += PATIENCE / 1000;
+        while (box->count < count &&
+               pthread_cond_timedwait(&box->changed, &box->lock, &until) !=
+                   ETIMEDOUT)
+            continue;
+    }
     value = box->value;
     ck_assert_msg(box->count >= count, "waited in vain for %d, had %d", count,
                   box->count);

@@ -56,7 +56,7 @@ void box_put(struct signal_box *box, int value);
 /* How many were counted. */
 int box_count(struct signal_box *box);
 
-/* Waits until at least COUNT were counted, fails after PATIENCE. The last
+/* Waits until at least COUNT were counted, fails when for PATIENCE none is. The last
  * value. */
 int box_wait(struct signal_box *box, int count);
 

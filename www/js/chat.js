@@ -1,11 +1,14 @@
 /**
  * The chat page.
  *
- * What others do arrives as events of one stream, /chat?user=NAME; what the
- * reader does leaves as POST requests. The page is either at the door (asking
- * for a name) or in the room. The name is kept for this tab, so that a reload
- * leads back into the room, and offered to the next tab: tabs under the same
- * name share one connection (see worker.js).
+ * What happens arrives as events of one stream, /chat?user=NAME; what the reader
+ * does leaves as POST requests, and is shown when the stream brings it back
+ * (private messages, too, which is what echo=1 asks for). The stream begins with
+ * the last things said, and goes on where it was when the connection was lost.
+ *
+ * The page is either at the door (asking for a name) or in the room. The name is
+ * kept for this tab, so that a reload leads back into the room, and offered to
+ * the next tab: tabs under the same name share one connection (see worker.js).
  */
 import { byId, setText, showOrigin, showState } from './dom.js';
 import { isHere } from './keep.js';
@@ -18,10 +21,11 @@ const [door, room, status] = ['door', 'room', 'status'].map(byId);
 const [name, text] = ['name', 'text'].map(byId);
 const log = new Log(byId('log'), byId('newer'));
 const people = new People(byId('people'), byId('to'), byId('count'));
-const sentElsewhere = new BroadcastChannel('crier-sent');
+const REMEMBERED = 1000; // ids
 let stream = null;
 let broken = false; // the stream was live, and is not
 let me = '';
+let came = 0; // when, in ms, by this clock; what was said before is the past
 let unread = 0;
 
 /** A place for the name that outlives the page, where storage is allowed. */
@@ -40,21 +44,38 @@ function memory(area) {
 const ofTab = memory('sessionStorage');
 const ofBrowser = memory('localStorage');
 
+/** A function that tells whether an id is new, as far as it remembers. */
+function unseen() {
+  const seen = new Set();
+  return (id) => {
+    if (seen.has(id)) return false;
+    seen.add(id);
+    if (seen.size > REMEMBERED) seen.delete(seen.values().next().value);
+    return true;
+  };
+}
+
 /** Enters the room; everything that happens there comes through here. */
 function join(as) {
   me = as;
-  stream = new Stream(`chat?user=${encodeURIComponent(me)}`, { keep: 'people' });
+  came = Date.now();
+  stream = new Stream(`chat?user=${encodeURIComponent(me)}&echo=1`, { keep: 'chat' });
   const on = (type, handle) => stream.addEventListener(type, ({ data }) => handle(JSON.parse(data)));
+  const once = unseen();
+  const onNew = (type, handle) => stream.addEventListener(type, ({ data, lastEventId }) => {
+    if (once(lastEventId)) handle(JSON.parse(data));
+  });
 
   on('users', ({ users }) => people.reset(users, me));
   for (const type of ['join', 'leave']) {
-    on(type, (change) => {
+    onNew(type, (change) => {
       people.change(change.user, isHere(type, change));
       log.notice(change.text, change.time);
     });
   }
-  on('message', hear);
-  on('private', hear);
+  onNew('message', hear);
+  onNew('private', hear);
+  on('gap', () => log.notice('Some messages may be missing here.'));
   on('removed', ({ user, text }) => user === me && leave(text));
   stream.addEventListener('statechange', showStanding);
 
@@ -91,7 +112,6 @@ function showStanding() {
   if (state === 'closed') return leave(trouble || 'The server has ended the stream.');
   showState(status, state);
   if (state === 'live') {
-    if (broken) log.notice('Connected again. What was said meanwhile is missing here.', new Date().toISOString());
     if (broken) showTrouble('');
     broken = false;
   } else {
@@ -102,10 +122,11 @@ function showStanding() {
   room.classList.toggle('stale', state !== 'live');
 }
 
-/** A message has arrived. */
+/** A message has arrived; those of the past have been there to be read before. */
 function hear(message) {
-  log.message(message, message.user === me);
-  if (document.hidden) unread += 1;
+  const past = Date.parse(message.time) < came;
+  log.message(message, { own: message.user === me, past });
+  if (document.hidden && !past) unread += 1;
   showUnread();
 }
 
@@ -130,13 +151,6 @@ async function say() {
     if (from !== stream) return; // we have left meanwhile
     if (text.value === message.text) text.value = '';
     showTrouble('');
-    // The server does not echo private messages: show it here, and in the
-    // other tabs of the same name.
-    if (to) {
-      const sent = { ...message, to, time: new Date().toISOString() };
-      log.message(sent, true);
-      sentElsewhere.postMessage(sent);
-    }
   } catch ({ message: why }) {
     showTrouble(`Not sent: ${why}`);
   } finally {
@@ -176,9 +190,6 @@ people.addEventListener('choose', () => {
   text.placeholder = to ? `Only ${to} sees this` : 'Write to everybody';
 });
 byId('people').addEventListener('click', ({ target }) => target.closest('button') && text.focus());
-sentElsewhere.addEventListener('message', ({ data }) => {
-  if (stream && data.user === me) log.message(data, true);
-});
 document.addEventListener('visibilitychange', () => {
   unread = 0;
   showUnread();

@@ -10,6 +10,11 @@
  *     try again, later and later, with jitter so that a thousand browsers
  *     do not come back in the same instant.
  *
+ * A new EventSource knows nothing of what the last one has received, so it is
+ * told in the URL, by lastEventID=. (When the browser reconnects by itself, it
+ * sends the header Last-Event-ID besides, which is then the newer word.) Streams
+ * without ids, and servers that do not know the parameter, start afresh.
+ *
  * States: connecting -> live -> retrying (an attempt is on its way) or lost
  * (waiting before the next attempt) -> live ... -> closed.
  */
@@ -31,6 +36,7 @@ export class Connection {
   #source = null;
   #timer = 0;
   #failures = 0;
+  #lastEventId = '';
   #gone = new AbortController();
 
   /**
@@ -60,11 +66,21 @@ export class Connection {
     clearTimeout(this.#timer);
   }
 
-  #pass = ({ type, data, lastEventId }) => this.#onevent({ type, data, lastEventId });
+  #pass = ({ type, data, lastEventId }) => {
+    this.#lastEventId = lastEventId || this.#lastEventId;
+    this.#onevent({ type, data, lastEventId });
+  };
+
+  /** Where to go on: after what was received last. */
+  get #next() {
+    if (!this.#lastEventId) return this.#url;
+    const separator = this.#url.includes('?') ? '&' : '?';
+    return `${this.#url}${separator}lastEventID=${encodeURIComponent(this.#lastEventId)}`;
+  }
 
   #connect(state) {
     this.#onstate(state, '');
-    const source = this.#source = new EventSource(this.#url);
+    const source = this.#source = new EventSource(this.#next);
     for (const type of this.#types) source.addEventListener(type, this.#pass);
     source.onopen = () => {
       this.#failures = 0;

@@ -28,7 +28,11 @@ export function setText(element, text) {
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+
+/** The day of a time, in words. @param {string|number} time */
+export const dayOf = (time) => dates.format(new Date(time));
 
 /** @param {string} iso  a time as the server sends it */
 export function timeElement(iso) {

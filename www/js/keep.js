@@ -22,6 +22,31 @@
  */
 export const isHere = (type, { present = type === 'join' }) => present;
 
+const SAID = new Set(['message', 'private', 'gap']);
+const CHAT_HISTORY = 50; // events, as many as the server has for who comes first
+const TOPIC_HISTORY = 10; // events, as topics.js asks for
+
+/**
+ * Whether an event is there already. A gap has no id of its own: it bears that
+ * of the event before it.
+ */
+const isKnown = (kept, { type, lastEventId }) => type !== 'gap' && lastEventId !== '' &&
+  kept.some((old) => old.type !== 'gap' && old.lastEventId === lastEventId);
+
+/**
+ * Who is here: the last `users` snapshot, with every join and leave since
+ * worked into it.
+ */
+function people(kept, event) {
+  if (event.type === 'users') return [event];
+  if (kept.length === 0 || !['join', 'leave'].includes(event.type)) return kept;
+  const users = new Set(JSON.parse(kept[0].data).users);
+  const change = JSON.parse(event.data);
+  if (isHere(event.type, change)) users.add(change.user);
+  else users.delete(change.user);
+  return [{ ...kept[0], data: JSON.stringify({ users: [...users] }) }];
+}
+
 /**
  * @type {Record<string, (kept: Event[], event: Event) => Event[]>}
  */
@@ -35,17 +60,16 @@ export const rules = {
   /** The newest of each type: for measurements, rates, counters. */
   newest: (kept, event) => [...kept.filter(({ type }) => type !== event.type), event],
 
-  /**
-   * Who is here: the last `users` snapshot, with every join and leave since
-   * worked into it.
-   */
-  people(kept, event) {
-    if (event.type === 'users') return [event];
-    if (kept.length === 0 || !['join', 'leave'].includes(event.type)) return kept;
-    const users = new Set(JSON.parse(kept[0].data).users);
-    const change = JSON.parse(event.data);
-    if (isHere(event.type, change)) users.add(change.user);
-    else users.delete(change.user);
-    return [{ ...kept[0], data: JSON.stringify({ users: [...users] }) }];
+  /** The last few: for a topic. */
+  topic: (kept, event) => [...kept, event].slice(-TOPIC_HISTORY),
+
+  /** Who is here, then the last things said, with the gaps between them. */
+  chat(kept, event) {
+    const said = kept.filter(({ type }) => SAID.has(type));
+    if (SAID.has(event.type) && !isKnown(said, event)) said.push(event);
+    return [
+      ...people(kept.filter(({ type }) => type === 'users'), event),
+      ...said.slice(-CHAT_HISTORY),
+    ];
   },
 };

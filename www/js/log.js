@@ -6,11 +6,13 @@
  * Only the newest entries stay in the document, so that a tab left open for
  * weeks does not grow.
  */
-import { make, setText, timeElement } from './dom.js';
+import { dayOf, make, setText, timeElement } from './dom.js';
 
 const KEEP = 500;
 const NEAR = 48; // pixels from the end that still count as the end
 const SAME_BREATH = 120_000; // ms within which a message needs no new heading
+
+/** @typedef {{user: string, to?: string, text: string, time: string}} Message */
 
 export class Log {
   #list;
@@ -20,6 +22,7 @@ export class Log {
   #scrolling = 0;
   #top = 0;
   #last = null;
+  #day = ''; // that of the newest entry
 
   /**
    * @param {HTMLElement} list  the scrolling element with role=log
@@ -36,21 +39,28 @@ export class Log {
     });
   }
 
-  /** Something that happened, like somebody coming or going. */
+  /**
+   * Something that happened, like somebody coming or going.
+   *
+   * @param {string} text
+   * @param {string} [time]  if that is known
+   */
   notice(text, time) {
     this.#last = null;
+    if (time) this.#turnTo(time);
     this.#add(make('div', { class: 'notice' },
-      make('span', { dir: 'auto' }, text), ' ', timeElement(time)));
+      make('span', { dir: 'auto' }, text), ...(time ? [' ', timeElement(time)] : [])));
   }
 
   /**
    * Something that somebody said.
    *
-   * @param {{user: string, to?: string, text: string, time: string}} message
-   *        `to` makes it a private one
-   * @param {boolean} own  whether the reader wrote it
+   * @param {Message} message  `to` makes it a private one
+   * @param {{own: boolean, past: boolean}} how  whether the reader wrote it, and
+   *        whether it was said before the reader came: then it is not read out
    */
-  message({ user, to, text, time }, own) {
+  message({ user, to, text, time }, { own, past }) {
+    this.#turnTo(time);
     const kind = `${own ? ' own' : ''}${to === undefined ? '' : ' private'}`;
     const follows = this.#continues({ user, to, time });
     const entry = make('div', { class: `message${kind}${follows ? ' follows' : ''}` },
@@ -58,12 +68,14 @@ export class Log {
       make('div', { class: 'bubble' },
         heading(user, to, own, time),
         make('p', { dir: 'auto' }, text)));
+    if (past) entry.setAttribute('aria-live', 'off');
     this.#add(entry);
   }
 
   clear() {
     this.#list.replaceChildren();
     this.#last = null;
+    this.#day = '';
     this.#follow();
   }
 
@@ -74,9 +86,23 @@ export class Log {
       Date.parse(message.time) - Date.parse(last.time) < SAME_BREATH;
   }
 
-  #add(entry) {
+  /** Says which day it is, where that is not the day of the entry before, or today. */
+  #turnTo(time) {
+    const day = dayOf(time);
+    const before = this.#day || dayOf(Date.now());
+    this.#day = day;
+    if (day === before) return;
+    this.#last = null;
+    this.#append(make('div', { class: 'notice day' }, make('time', { datetime: time }, day)));
+  }
+
+  #append(entry) {
     this.#list.append(entry);
     while (this.#list.childElementCount > KEEP) this.#list.firstElementChild.remove();
+  }
+
+  #add(entry) {
+    this.#append(entry);
     if (this.#following) return this.#toEndSoon();
     this.#missed += 1;
     this.#showMissed();

@@ -21,19 +21,20 @@ export async function reason(answer) {
 }
 
 /**
- * Posts JSON and returns the JSON answer; throws an Error whose message is
- * fit to be shown.
+ * Posts a text, or anything else as JSON, and returns the JSON answer; throws an
+ * Error whose message is fit to be shown.
  *
  * @param {string} url
- * @param {object} body
+ * @param {string|object} body
  */
 export async function post(url, body) {
+  const plain = typeof body === 'string';
   let answer;
   try {
     answer = await fetch(url, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: { 'Content-Type': plain ? 'text/plain; charset=utf-8' : 'application/json' },
+      body: plain ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
     });
   } catch {

@@ -95,7 +95,7 @@ function direct(url, types, receive) {
 /** A part in the connection that the worker holds for all tabs. */
 function shared(url, types, keep, receive, onfail) {
   const script = new URL('worker.js', import.meta.url);
-  const worker = new SharedWorker(script, { type: 'module', name: 'crier-1' });
+  const worker = new SharedWorker(script, { type: 'module', name: 'crier-2' });
   const { port } = worker;
   // Locks exist in secure contexts only; elsewhere the farewell must do.
   const lock = navigator.locks && `crier-${crypto.randomUUID()}`;
