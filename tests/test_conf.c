@@ -11,7 +11,7 @@
 /* Parses ARGUMENTS, words between spaces. */
 static enum conf_result parse(struct conf *conf, const char *arguments)
 {
-    static char line[256];
+    static char line[512];
     char *argv[32] = {(char *)"crierd"}, *rest = line;
     int argc = 1;
 
@@ -34,6 +34,12 @@ START_TEST(defaults)
     ck_assert_uint_eq(conf.max_clients, 0);
     ck_assert_int_eq(conf.log_level, LOG_INFO);
     ck_assert(conf.get_publish);
+    ck_assert_ptr_null(conf.journal);
+    ck_assert_ptr_null(conf.presence);
+    ck_assert_uint_eq(conf.max_message, 1024 * 1024);
+    ck_assert_uint_eq(conf.stall_timeout, 30000);
+    ck_assert_int_eq(conf.slow, CRIER_SLOW_GAP);
+    ck_assert_uint_eq(conf.topic_count, 0);
 }
 END_TEST
 
@@ -58,7 +64,49 @@ START_TEST(values)
 }
 END_TEST
 
+START_TEST(values_about_topics)
+{
+    struct conf conf;
+
+    ck_assert_int_eq(
+        parse(&conf, "--journal sqlite:/x/y:z --retain-count 5 "
+                     "--retain-bytes 2G --retain-age 30d --max-topics 100 "
+                     "--max-message 64K --presence a,b --slow-client "
+                     "disconnect --stall-timeout 1s --retain-topic "
+                     "a:b*:count=1,bytes=3K,age=2 --retain-topic c:age=1h"),
+        CONF_RUN);
+    ck_assert_str_eq(conf.journal, "/x/y:z");
+    ck_assert_uint_eq(conf.retention.count, 5);
+    ck_assert_uint_eq(conf.retention.bytes, (size_t)2 << 30);
+    ck_assert_uint_eq(conf.retention.age, UINT64_C(30) * 24 * 3600 * 1000);
+    ck_assert_uint_eq(conf.max_topics, 100);
+    ck_assert_uint_eq(conf.max_message, 65536);
+    ck_assert_str_eq(conf.presence, "a,b");
+    ck_assert_int_eq(conf.slow, CRIER_SLOW_DISCONNECT);
+    ck_assert_uint_eq(conf.stall_timeout, 1000);
+    ck_assert_uint_eq(conf.topic_count, 2);
+    ck_assert_str_eq(conf.topics[0].topic, "a:b*");
+    ck_assert_uint_eq(conf.topics[0].retention.count, 1);
+    ck_assert_uint_eq(conf.topics[0].retention.bytes, 3072);
+    ck_assert_uint_eq(conf.topics[0].retention.age, 2000);
+    ck_assert_str_eq(conf.topics[1].topic, "c");
+    ck_assert_uint_eq(conf.topics[1].retention.count, 0);
+    ck_assert_uint_eq(conf.topics[1].retention.age, 3600000);
+}
+END_TEST
+
 static const char *const refused[] = {
+    "--journal file",   "--journal sqlite:",
+    "--retain-count 0", "--retain-bytes 0",
+    "--retain-bytes 5X", "--retain-bytes 99999999999999999999",
+    "--retain-bytes 17592186044416G",
+    "--retain-age 0",   "--retain-age x",
+    "--retain-topic a", "--retain-topic :count=1",
+    "--retain-topic a:", "--retain-topic a:count=0",
+    "--retain-topic a:size=1", "--retain-topic a:count=1,,age=1",
+    "--max-topics 99",  "--max-message 16M",
+    "--presence a*",    "--slow-client maybe",
+    "--stall-timeout 0",
     "--nope",           "extra",
     "--threads 0",      "--threads 65",
     "--threads x",      "--threads",
@@ -100,6 +148,7 @@ static Suite *suite(void)
 
     tcase_add_test(c, defaults);
     tcase_add_test(c, values);
+    tcase_add_test(c, values_about_topics);
     tcase_add_loop_test(c, refusals, 0,
                         (int)(sizeof refused / sizeof refused[0]));
     tcase_add_test(c, durations);

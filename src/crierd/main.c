@@ -20,6 +20,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,5 +290,8 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* Whatever thread publishes, the journal holds, and another one lets go; with
+     * an arena for each of them, all would grow to the size of the journal. */
+    mallopt(M_ARENA_MAX, 1);
     return run(&conf, &signals);
 }

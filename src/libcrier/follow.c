@@ -73,6 +73,7 @@ static int make(struct crier_hub *hub, struct crier_stream *stream,
     made->number = options->number;
     made->since = options->since;
     made->once = options->once;
+    made->awake = true;
     made->sub_count = count;
     for (i = 0; i < count; i++) {
         made->subs[i].follower = made;

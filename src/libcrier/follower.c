@@ -37,6 +37,12 @@
  * yielded later (lists ride along with what is posted already). That is why a new
  * follower takes all that has been delivered on the shard for missed.
  *
+ * A follower that waits for its client dozes: it is off its lines, and its shard is
+ * not even woken for its sake, so those who take nothing cost nothing. When a read
+ * has reached the end it is put back on its lines and counted as awake, and what has
+ * been yielded by then is taken for missed; if that is beyond E, it reads again,
+ * awake this time, and the case is the one above.
+ *
  * Memory. A stream has at most max_pending waiting, and one update more; the rest
  * is the journal. An idle follower has no read.
  *
@@ -131,6 +137,35 @@ static void leave_lines(struct crier__follower *follower)
     }
 }
 
+void crier__follower_doze(struct crier__follower *follower)
+{
+    struct crier__part *part = follower->part;
+
+    if (!follower->awake)
+        return;
+    follower->awake = false;
+    leave_lines(follower);
+    crier__hub_doze(part->hub, follower->topics, part->shard->index);
+}
+
+bool crier__follower_wake(struct crier__follower *follower)
+{
+    struct crier__part *part = follower->part;
+    uint64_t now;
+
+    if (follower->awake)
+        return true;
+    if (!line_up(follower)) {
+        leave_lines(follower);
+        return false;
+    }
+    follower->awake = true;
+    crier__hub_awake(part->hub, follower->topics, part->shard->index, &now);
+    if (now > follower->missed)
+        follower->missed = now;
+    return true;
+}
+
 /* ---- live ------------------------------------------------------------- */
 
 /* FOLLOWER cannot take the update at POSITION now. */
@@ -222,7 +257,8 @@ static void leave(struct crier_stream *stream)
         crier__timers_release(&part->shard->timers, 1);
         DL_DELETE(part->followers, follower);
     }
-    crier__hub_count_out(part->hub, follower->topics, part->shard->index);
+    crier__hub_count_out(part->hub, follower->topics, part->shard->index,
+                         follower->awake);
     crier__hub_announce(part->hub, follower->topics, false);
     if (follower->state == CRIER__ASKED)
         follower->gone = true;

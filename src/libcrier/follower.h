@@ -40,6 +40,7 @@ struct crier__follower {
     enum crier_since since; /* NOW: there is nothing to be resolved any more */
     enum crier__follow_state state;
     bool once;
+    bool awake; /* on the lines, and told of updates */
     bool timed; /* the timer is reserved */
     bool gone;  /* off the lines; to be freed when the read is answered */
     unsigned sub_count;
@@ -71,6 +72,13 @@ void crier__follower_read(struct crier__follower *follower);
 void crier__follower_read_when_hungry(struct crier__follower *follower);
 void crier__follower_wait(struct crier__follower *follower);
 void crier__follower_refill(struct crier_stream *stream);
+
+/* FOLLOWER has read to the end of the journal: has it told of updates again. False
+ * when memory is short. */
+bool crier__follower_wake(struct crier__follower *follower);
+
+/* FOLLOWER need not be told of updates: it waits for its client. */
+void crier__follower_doze(struct crier__follower *follower);
 
 /* FOLLOWER has all that there is. */
 void crier__follower_go_live(struct crier__follower *follower);

@@ -47,6 +47,8 @@ void crier__follower_read_when_hungry(struct crier__follower *follower)
     follower->state = CRIER__FULL;
     if (crier__stream_hungry(follower->stream))
         crier__follower_read(follower);
+    else
+        crier__follower_doze(follower);
 }
 
 void crier__follower_refill(struct crier_stream *stream)
@@ -255,6 +257,8 @@ static void take_answer(struct crier__task *task)
     if (follower->gone)
         crier__follower_free(follower);
     else if (error != 0)
+        crier__follower_wait(follower);
+    else if (read->end && !crier__follower_wake(follower))
         crier__follower_wait(follower);
     else if (read->end && (follower->missed <= follower->cursor ||
                            follower->once))

@@ -12,11 +12,11 @@
  * these lists. A follower that has been counted in is certain to have every later
  * update on its shard's list; what happens there is told in follower.c.
  *
- * An update that is in the journal cannot be refused any more. If memory for a
- * shard's list is short, all its followers read on from the journal instead. To
- * keep the lists short a publisher is refused early (CRIER_ERR_BUSY), when the
- * shards' backlog is full, in which an update counts from crier_hub_publish()
- * until it is in the journal, and on each shard's list.
+ * An update that is in the journal cannot be refused any more. If a shard's list is
+ * full, or memory for it is short, all its followers read on from the journal
+ * instead. Publishers are refused early (CRIER_ERR_BUSY), when the shards' backlog is
+ * full, in which an update counts from crier_hub_publish() until it is in the
+ * journal, and on each shard's list.
  *
  * Lock order: presence, the journal's, the hub's, a shard's. Questions to the
  * journal are asked with none of ours held but presence, which is what makes the
@@ -34,6 +34,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a shard's list may hold, in bytes of updates. */
+#define LIST_MAX ((size_t)8 * 1024 * 1024)
 
 /* A list that has grown beyond this is given back when it is empty. */
 #define BATCH_KEPT 1024
@@ -72,7 +75,7 @@ static struct crier__followed *get(struct crier_hub *hub, const char *name,
 
 /* Counts out up to LIMIT topics of the list. */
 static void count_out(struct crier_hub *hub, const char *topics,
-                      unsigned index, unsigned limit)
+                      unsigned index, unsigned limit, bool awake)
 {
     struct crier__topics walk = {topics};
     struct crier__followed *followed;
@@ -82,7 +85,7 @@ static void count_out(struct crier_hub *hub, const char *topics,
     while (limit-- > 0 &&
            (name = crier__topics_next(&walk, &length)) != NULL) {
         followed = find(hub, name, length);
-        followed->per_shard[index]--;
+        followed->per_shard[index] -= awake;
         if (--followed->count == 0) {
             HASH_DEL(hub->followed, followed);
             free(followed);
@@ -104,7 +107,7 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
     while ((name = crier__topics_next(&walk, &length)) != NULL) {
         followed = get(hub, name, length);
         if (followed == NULL) {
-            count_out(hub, topics, index, done);
+            count_out(hub, topics, index, done, true);
             error = -ENOMEM;
             break;
         }
@@ -118,10 +121,36 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
 }
 
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index)
+                          unsigned index, bool awake)
 {
     pthread_mutex_lock(&hub->lock);
-    count_out(hub, topics, index, UINT_MAX);
+    count_out(hub, topics, index, UINT_MAX, awake);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void crier__hub_doze(struct crier_hub *hub, const char *topics, unsigned index)
+{
+    struct crier__topics walk = {topics};
+    const char *name;
+    size_t length;
+
+    pthread_mutex_lock(&hub->lock);
+    while ((name = crier__topics_next(&walk, &length)) != NULL)
+        find(hub, name, length)->per_shard[index]--;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void crier__hub_awake(struct crier_hub *hub, const char *topics,
+                      unsigned index, uint64_t *now)
+{
+    struct crier__topics walk = {topics};
+    const char *name;
+    size_t length;
+
+    pthread_mutex_lock(&hub->lock);
+    while ((name = crier__topics_next(&walk, &length)) != NULL)
+        find(hub, name, length)->per_shard[index]++;
+    *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
 }
 
@@ -163,31 +192,37 @@ static void batch_done(struct crier__batch *batch)
 
 static void put(struct crier__part *part, struct crier__update *update)
 {
-    if (batch_add(&part->waiting, update) == 0)
-        atomic_fetch_add(&part->hub->shards->backlog,
-                         crier__update_cost(update));
-    else
+    size_t cost = crier__update_cost(update);
+
+    if ((part->cost != 0 && part->cost + cost > LIST_MAX) ||
+        batch_add(&part->waiting, update) != 0) {
         part->lost = update->position;
+    } else {
+        part->cost += cost;
+        atomic_fetch_add(&part->hub->shards->backlog, cost);
+    }
     if (!part->posted) {
         part->posted = true;
         crier__shard_post(part->shard, &part->deliver);
     }
 }
 
-/* How many of the shard INDEX follow a topic of UPDATE. */
+/* Puts UPDATE on the list of each shard where somebody is awake who follows one
+ * of the COUNT topics. Returns how many follow them in all. */
 static size_t yield_to(struct crier_hub *hub, struct crier__update *update,
                        struct crier__followed *const *followed, unsigned count)
 {
-    size_t subscribers = 0, here;
+    size_t subscribers = 0, awake;
     unsigned shard, i;
 
     for (shard = 0; shard < hub->shards->count; shard++) {
-        for (here = 0, i = 0; i < count; i++)
-            here += followed[i]->per_shard[shard];
-        if (here != 0)
+        for (awake = 0, i = 0; i < count; i++)
+            awake += followed[i]->per_shard[shard];
+        if (awake != 0)
             put(&hub->parts[shard], update);
-        subscribers += here;
     }
+    for (i = 0; i < count; i++)
+        subscribers += followed[i]->count;
     return subscribers;
 }
 
@@ -232,17 +267,19 @@ static void deliver(struct crier__task *task)
     memset(&part->taken, 0, sizeof part->taken);
     lost = part->lost;
     part->lost = 0;
+    part->cost = 0;
     part->posted = false;
     pthread_mutex_unlock(&hub->lock);
+    if (lost != 0) /* first, or what came after it would be given before it */
+        crier__followers_reread(part, lost);
     for (i = 0; i < taken.count; i++) {
         crier__shards_release(hub->shards,
                               crier__update_cost(taken.updates[i]));
-        part->delivered = taken.updates[i]->position;
+        if (taken.updates[i]->position > part->delivered)
+            part->delivered = taken.updates[i]->position;
         crier__followers_deliver(part, taken.updates[i]);
         crier__update_unref(taken.updates[i]);
     }
-    if (lost != 0)
-        crier__followers_reread(part, lost);
     taken.count = 0;
     if (taken.room > BATCH_KEPT)
         batch_done(&taken);

@@ -13,12 +13,12 @@ struct crier__follower;
 /* A topic that some stream follows, or "*". */
 struct crier__followed {
     UT_hash_handle hh;
-    size_t count;
+    size_t count; /* of those who follow it */
     char *name;
-    size_t per_shard[];
+    size_t per_shard[]; /* of those who are awake: to be told of each update */
 };
 
-/* The followers of one topic on one shard. */
+/* The followers of one topic on one shard that are awake. */
 struct crier__line {
     UT_hash_handle hh;
     struct crier__sub *subs;
@@ -41,7 +41,8 @@ struct crier__part {
     /* The hub's lock. */
     struct crier__batch waiting;
     bool posted;
-    uint64_t lost; /* an update for which memory was short; 0: none */
+    size_t cost;   /* of waiting */
+    uint64_t lost; /* an update that was not put on the list; 0: none */
 
     /* The shard's thread alone. */
     struct crier__line *lines;
@@ -78,15 +79,22 @@ int crier__hub_enter(struct crier_hub *hub);
 /* Counts it out again, after its answer has done its work. */
 void crier__hub_leave(struct crier_hub *hub);
 
-/* Counts a follower on the shard INDEX in for each topic of the list TOPICS ("*"
- * included), and writes the position after which it hears everything to *NOW.
- * -ENOMEM; nothing is counted then. */
+/* Counts a follower on the shard INDEX in, and awake, for each topic of the list
+ * TOPICS ("*" included), and writes the position after which its shard is told of
+ * everything to *NOW. -ENOMEM; nothing is counted then. */
 int crier__hub_count_in(struct crier_hub *hub, const char *topics,
                         unsigned index, uint64_t *now);
 
-/* Counts it out again. */
+/* Counts it out again; it is AWAKE or not. */
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index);
+                          unsigned index, bool awake);
+
+/* It need not be told of updates any more, or has to be again (from when on is
+ * written to *NOW). */
+void crier__hub_doze(struct crier_hub *hub, const char *topics,
+                     unsigned index);
+void crier__hub_awake(struct crier_hub *hub, const char *topics,
+                      unsigned index, uint64_t *now);
 
 /* Tells those who want to know that a stream has begun (JOIN) or ceased to follow
  * each of TOPICS. */

@@ -145,7 +145,7 @@ static void *run(void *argument)
         for (i = 0; i < count; i++) {
             watch = events[i].data.ptr;
             if (watch != NULL)
-                watch->ready(watch);
+                watch->ready(watch, events[i].events);
         }
         take_inbox(shard, &tasks);
         queue_run(&tasks);

@@ -22,7 +22,7 @@ struct crier__queue {
 
 /* What epoll reports on; lives in its owner. */
 struct crier__watch {
-    void (*ready)(struct crier__watch *watch);
+    void (*ready)(struct crier__watch *watch, uint32_t events);
 };
 
 struct crier__shard {

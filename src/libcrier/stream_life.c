@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <utlist.h>
 
@@ -355,6 +356,8 @@ static void alive(struct crier__timer *timer, uint64_t now)
         /* Where frames wait, they say all that a ping would. */
         if (atomic_load(&stream->transport.waiting) == 0)
             crier__stream_offer(stream, stream->keep_alive_frame);
+        else
+            make_dirty(stream);
     }
     if (!stream->over)
         set_alive(stream, last_sent);
@@ -379,9 +382,14 @@ static void woken(struct crier__timer *timer, uint64_t now)
         stream->on_wake(stream->closure, stream);
 }
 
-static void ready(struct crier__watch *watch)
+static void ready(struct crier__watch *watch, uint32_t events)
 {
-    crier__stream_cut(OF(watch, watch), CRIER_REASON_LEFT);
+    struct crier_stream *stream = OF(watch, watch);
+
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+        crier__stream_cut(stream, CRIER_REASON_LEFT);
+    else if (!stream->over) /* there is room again */
+        make_dirty(stream);
 }
 
 /* Puts STREAM among the shard's. False when that failed, and it was cut. */

@@ -6,21 +6,22 @@
  * parked (the reader had nothing to say and suspended the connection), or
  * released (MHD has freed the response).
  *
- *          headers sent            nothing pending
+ *          headers sent            sent what could be
  *   new ---------------> open ------------------------> parked
  *                         ^                                |
  *                         +--------------------------------+
- *                           resume: a send fell short, TLS,
- *                           the end of the body, a cut
+ *                           resume: the end of the body, a
+ *                           cut; with TLS also something to send
  *
  * While parked, MHD does not touch the socket and holds no unsent byte, because
  * it asks the reader only when all it got before is in the kernel's hands. So
- * the shard sends to the socket itself. Resuming for each send instead would
- * wake an MHD thread, which then walks through every connection it has
- * suspended: a message to one client would cost as much as there are clients.
- * Only when the kernel takes less than everything is the connection resumed; the
- * content reader goes on at the very byte, and MHD waits for room as it does for
- * any response.
+ * the shard sends to the socket itself, and where the kernel takes less than
+ * everything, epoll tells the shard when there is room again. Resuming for each
+ * send instead would wake an MHD thread, which then walks through every
+ * connection it has suspended: a message to one client would cost as much as
+ * there are clients. Resuming only when a send falls short, so that MHD waits
+ * for the room, was tried: MHD then asks the readers of all stalled clients again
+ * with each event that it has, or ends them by a time-out of its own.
  *
  * The body has no chunk framing (the response is in HTTP/1.0 compatible mode and
  * ends with the connection), so bytes sent past MHD are the same bytes that it
@@ -197,10 +198,11 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
     size_t count;
 
     if (!transport->begun) {
-        /* From here on the shard sees to it that no client sits still. */
         transport->begun = true;
-        MHD_set_connection_option(transport->connection,
-                                  MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+        /* The shard sees to it that no client sits still. Others are parked. */
+        if (transport->tls)
+            MHD_set_connection_option(transport->connection,
+                                      MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     }
 
     if (!transport->cut && !transport->tls && transmit(transport) != 0) {
@@ -209,12 +211,12 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
     }
     if (transport->cut)
         return finish(transport, MHD_CONTENT_READER_END_WITH_ERROR);
-    if (transport->pending.count != 0) {
+    if (transport->tls && transport->pending.count != 0) {
         count = crier__pending_copy(&transport->pending, to, max);
         drop(transport, count);
         return (ssize_t)count;
     }
-    if (transport->ending)
+    if (transport->ending && transport->pending.count == 0)
         return finish(transport, MHD_CONTENT_READER_END_OF_STREAM);
     transport->parked = true;
     MHD_suspend_connection(transport->connection);
@@ -259,14 +261,16 @@ unlock:
 
 int crier__transport_flush(struct crier__transport *transport)
 {
+    bool left;
     int error = 0;
 
     pthread_mutex_lock(&transport->lock);
     if (transport->parked) {
         if (!transport->tls)
             error = transmit(transport);
-        if (error == 0 &&
-            (transport->pending.count != 0 || transport->ending))
+        left = transport->pending.count != 0;
+        if (error == 0 && (transport->tls ? left || transport->ending
+                                          : transport->ending && !left))
             resume(transport);
     }
     pthread_mutex_unlock(&transport->lock);
@@ -315,7 +319,7 @@ void crier__transport_release(struct crier__transport *transport)
 int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                            void *pointer)
 {
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET,
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLOUT | EPOLLET,
                                 .data.ptr = pointer};
     int error = 0;
 

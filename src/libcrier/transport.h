@@ -48,7 +48,7 @@ void crier__transport_done(struct crier__transport *transport);
 int crier__transport_push(struct crier__transport *transport,
                           struct crier_frame *frame, size_t limit);
 
-/* Sends what is pending, or sees to it that MHD does. -errno when the
+/* Sends what the kernel takes of what is pending. -errno when the
  * connection is dead: cut it. */
 int crier__transport_flush(struct crier__transport *transport);
 
@@ -66,8 +66,9 @@ ssize_t crier__transport_read(struct crier__transport *transport, char *to,
 /* MHD is done with the connection; the socket is not ours any more. */
 void crier__transport_release(struct crier__transport *transport);
 
-/* Has EPOLL_FD report once, with POINTER, when the peer closes or the
- * connection breaks. Does nothing after release. -errno. */
+/* Has EPOLL_FD report, with POINTER, when the peer closes, the connection breaks,
+ * or there is room again for what a flush left. Does nothing after release.
+ * -errno. */
 int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                            void *pointer);
 

@@ -1,0 +1,401 @@
+/* The hub as a library: what it refuses, what it does when memory is short, and
+ * that it can be closed at any time. */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/oom.h"
+#include "support/runner.h"
+#include "support/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct site site;
+static struct crier_hub *hub;
+static struct crier_follow_options follow;
+static struct crier_stream_options options;
+static struct crier_stream *stream; /* the newest, a reference */
+static struct signal_box closed;
+static long oom; /* of the next follow */
+static int follow_error;
+
+static void on_closed(void *closure, struct crier_stream *ended,
+                      enum crier_reason reason)
+{
+    (void)closure;
+    (void)ended;
+    box_put(&closed, (int)reason);
+}
+
+static enum MHD_Result answer(struct site *of,
+                              struct MHD_Connection *connection,
+                              const char *path)
+{
+    struct MHD_Response *response;
+
+    (void)path;
+    crier_stream_unref(stream);
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    oom_after(oom);
+    follow_error = crier_hub_follow(hub, stream, &follow);
+    oom_never();
+    return site_queue(connection, response);
+}
+
+static void setup(void)
+{
+    const struct crier_hub_options presence = {.presence = "p"};
+    struct crier_journal *journal;
+
+    box_init(&closed);
+    oom = 0;
+    stream = NULL;
+    memset(&follow, 0, sizeof follow);
+    follow.topics = "a";
+    memset(&options, 0, sizeof options);
+    options.on_closed = on_closed;
+    memset(&site, 0, sizeof site);
+    site.answer = answer;
+    site_start(&site, &(struct crier_shards_options){.threads = 2});
+    ck_assert_int_eq(crier_journal_memory(NULL, &journal), 0);
+    ck_assert_int_eq(crier_hub_new(site.shards, journal, &presence, &hub), 0);
+}
+
+static void teardown(void)
+{
+    crier_hub_close(hub);
+    crier_stream_unref(stream);
+    site_stop(&site);
+    crier_hub_free(hub);
+    box_done(&closed);
+}
+
+static void open_stream(struct client *client)
+{
+    client_connect(client, site.port);
+    ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
+}
+
+static int result; /* of the last publication */
+static char reason[128];
+
+static void on_done(void *closure, const struct crier_receipt *receipt)
+{
+    (void)closure;
+    result = receipt->error;
+    snprintf(reason, sizeof reason, "%s", receipt->reason);
+}
+
+/* Publishes TEXT with ID (or NULL): the error, wherever it came from. */
+static int publish(const char *topics, const char *id, const char *text)
+{
+    const struct crier_publish_options done = {.on_done = on_done};
+    struct crier_event *event = crier_event_new();
+    long after = oom;
+    int error;
+
+    crier_event_text(event, text);
+    if (id != NULL)
+        crier_event_id(event, id, strlen(id));
+    result = 0;
+    oom_after(after);
+    error = crier_hub_publish(hub, topics, event, &done);
+    oom_never();
+    crier_event_free(event);
+    return error != 0 ? error : result;
+}
+
+/* ---- refusals --------------------------------------------------------- */
+
+START_TEST(what_is_wrong_is_refused)
+{
+    char id[258];
+
+    memset(id, 'x', 256);
+    id[256] = '\0';
+    ck_assert_int_eq(publish("", NULL, "x"), CRIER_ERR_TOPIC);
+    ck_assert_int_eq(publish("a,*", NULL, "x"), CRIER_ERR_TOPIC);
+    ck_assert_int_eq(publish("a", "", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", "#x", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", id, "x"), CRIER_ERR_ID);
+    id[255] = '\0';
+    ck_assert_int_eq(publish("a", id, "x"), 0);
+    ck_assert_int_eq(publish("a", id, "x"), CRIER_ERR_EXISTS);
+    ck_assert_str_eq(reason, crier_error_text(CRIER_ERR_EXISTS));
+    ck_assert_int_eq(publish("a", NULL, "\xff"), CRIER_ERR_UTF8);
+}
+END_TEST
+
+START_TEST(a_stream_follows_once)
+{
+    struct client client;
+
+    open_stream(&client);
+    ck_assert_int_eq(follow_error, 0);
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
+                     CRIER_ERR_INVALID);
+    ck_assert_uint_eq(crier_hub_count(hub, "a"), 1);
+    client_close(&client);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    ck_assert_uint_eq(crier_hub_count(hub, "a"), 0);
+}
+END_TEST
+
+START_TEST(wrong_wishes_are_refused)
+{
+    struct client client;
+
+    follow.topics = "a,,b";
+    open_stream(&client);
+    ck_assert_int_eq(follow_error, CRIER_ERR_TOPIC);
+    follow.topics = "*";
+    follow.live = "a";
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_TOPIC);
+    follow.live = NULL;
+    follow.since = CRIER_SINCE_ID;
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
+                     CRIER_ERR_INVALID);
+    follow.id = "x"; /* after all these it can still follow */
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+    client_expect(&client,
+                  "event: gap\ndata: {\"requested\":\"x\",\"oldest\":null}");
+    client_close(&client);
+}
+END_TEST
+
+/* ---- following -------------------------------------------------------- */
+
+START_TEST(hello_then_the_past_then_what_is_new)
+{
+    struct client client;
+
+    ck_assert_int_eq(publish("a", "1", "past"), 0);
+    ck_assert_int_eq(publish("l", "2", "not wanted"), 0);
+    follow.live = "l,a";
+    follow.since = CRIER_SINCE_ALL;
+    follow.hello = frame_of("hello");
+    open_stream(&client);
+    crier_frame_unref(follow.hello);
+    client_expect(&client, "data: hello");
+    client_expect(&client, "id: 1\ndata: past");
+    ck_assert_int_eq(publish("l,a", "3", "new"), 0);
+    client_expect(&client, "id: 3\ndata: new");
+    ck_assert_int_eq(publish("l", "4", "newer"), 0);
+    client_expect(&client, "id: 4\ndata: newer");
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(once_ends_after_what_is_held)
+{
+    struct client client;
+
+    ck_assert_int_eq(publish("a", "1", "one"), 0);
+    follow.since = CRIER_SINCE_ALL;
+    follow.once = true;
+    open_stream(&client);
+    client_expect(&client, "id: 1\ndata: one");
+    client_expect_end(&client);
+    client_close(&client);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_APP);
+    follow.since = CRIER_SINCE_NOW;
+    open_stream(&client);
+    client_expect_end(&client);
+    client_close(&client);
+}
+END_TEST
+
+/* A stream that is closed while it reads a long past does not read on. */
+START_TEST(a_closed_stream_reads_no_more)
+{
+    char *large = malloc(10001), *frame;
+    struct client client;
+    int i, seen = 0;
+
+    memset(large, 'x', 10000);
+    large[10000] = '\0';
+    for (i = 0; i < 500; i++)
+        ck_assert_int_eq(publish("a", NULL, large), 0);
+    free(large);
+    follow.since = CRIER_SINCE_ALL;
+    open_stream(&client);
+    free(client_frame(&client));
+    crier_stream_close(stream);
+    while ((frame = client_frame(&client)) != NULL) {
+        free(frame);
+        seen++;
+    }
+    ck_assert_int_lt(seen, 499);
+    client_close(&client);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_APP);
+}
+END_TEST
+
+/* ---- memory ----------------------------------------------------------- */
+
+/* The N-th allocation fails, for every N there is: what is refused is not
+ * there, and what is not refused comes, in order. */
+START_TEST(short_memory_loses_nothing)
+{
+    struct client client, all;
+    int sent[200], count = 0, error = -ENOMEM, i;
+    char text[32];
+
+    open_stream(&client);
+    follow.topics = "*";
+    open_stream(&all);
+    for (i = 0; error != 0 || i < 120; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        oom = i % 60 + 1;
+        error = publish(i % 3 == 0 ? "a,b" : "a", i % 4 == 0 ? text : NULL,
+                        text);
+        ck_assert_msg(error == 0 || error == -ENOMEM, "%d", error);
+        if (error == 0)
+            sent[count++] = i;
+    }
+    oom = 0;
+    ck_assert_int_gt(count, 60);
+    ck_assert_int_lt(count, i);
+    for (i = 0; i < count; i++) {
+        char *one = client_event(&client, NULL);
+        char *other = client_event(&all, NULL);
+
+        snprintf(text, sizeof text, "data: %d", sent[i]);
+        ck_assert_str_eq(one, text);
+        ck_assert_str_eq(other, text);
+        free(one);
+        free(other);
+    }
+    client_close(&client);
+    client_close(&all);
+}
+END_TEST
+
+START_TEST(short_memory_refuses_a_follower_cleanly)
+{
+    struct client client;
+
+    follow.topics = "a,p";
+    follow.live = "l";
+    follow.since = CRIER_SINCE_ID;
+    follow.id = "x";
+    for (oom = 1, follow_error = -ENOMEM; follow_error != 0; oom++) {
+        open_stream(&client);
+        ck_assert(follow_error == 0 || follow_error == -ENOMEM);
+        ck_assert_uint_eq(crier_hub_count(hub, "p"), follow_error == 0);
+        if (follow_error != 0) {
+            client_close(&client);
+            box_wait(&closed, (int)oom);
+        }
+    }
+    ck_assert_int_gt(oom, 3);
+    free(client_until(&client, "gap"));
+    client_close(&client);
+}
+END_TEST
+
+static struct signal_box go_on;
+
+static void block(void *closure, struct crier_stream *of)
+{
+    (void)closure;
+    (void)of;
+    box_wait(&go_on, 1);
+}
+
+/* While a shard is busy its list grows to a limit; what does not fit comes from the
+ * journal, in order. */
+START_TEST(a_shard_that_is_behind_reads_on)
+{
+    struct client blockers[2], clients[2];
+    char *large = malloc(100001), *frame;
+    int i, n;
+
+    box_init(&go_on);
+    for (i = 0; i < 2; i++)
+        open_stream(&clients[i]);
+    follow.topics = "other";
+    options.on_wake = block;
+    for (i = 0; i < 2; i++)
+        open_stream(&blockers[i]);
+    memset(large, 'x', 100000);
+    large[100000] = '\0';
+    for (n = 0; n < 120; n++) { /* 12 MB */
+        large[sprintf(large, "%d", n)] = ' ';
+        ck_assert_int_eq(publish("a", NULL, large), 0);
+    }
+    free(large);
+    box_put(&go_on, 0);
+    for (i = 0; i < 2; i++) {
+        for (n = 0; n < 120; n++) {
+            frame = client_event(&clients[i], NULL);
+            ck_assert_int_eq(atoi(frame + 6), n);
+            free(frame);
+        }
+        client_close(&clients[i]);
+        client_close(&blockers[i]);
+    }
+}
+END_TEST
+
+/* ---- closing ---------------------------------------------------------- */
+
+static void listed(void *closure, int error, json_t *topics)
+{
+    *(int *)closure = error;
+    json_decref(topics);
+}
+
+static void forgotten(void *closure, int error)
+{
+    *(int *)closure = error;
+}
+
+START_TEST(a_closed_hub_refuses_everything)
+{
+    struct crier_hub_status status;
+    struct client client;
+    int unused = 1;
+
+    open_stream(&client);
+    crier_hub_close(hub);
+    crier_hub_close(hub);
+    ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_CLOSED);
+    ck_assert_int_eq(crier_hub_list(hub, "", "", 1, listed, &unused),
+                     CRIER_ERR_CLOSED);
+    ck_assert_int_eq(crier_hub_forget(hub, "a", forgotten, &unused),
+                     CRIER_ERR_CLOSED);
+    ck_assert_int_eq(unused, 1);
+    crier_hub_status(hub, &status);
+    ck_assert_str_eq(status.journal, "memory");
+    ck_assert_int_eq(status.error, 0);
+    client_close(&client);
+    open_stream(&client);
+    ck_assert_int_eq(follow_error, CRIER_ERR_CLOSED);
+    client_close(&client);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("hub");
+    TCase *c = add_case(s, "hub");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, what_is_wrong_is_refused);
+    tcase_add_test(c, a_stream_follows_once);
+    tcase_add_test(c, wrong_wishes_are_refused);
+    tcase_add_test(c, hello_then_the_past_then_what_is_new);
+    tcase_add_test(c, once_ends_after_what_is_held);
+    tcase_add_test(c, a_closed_stream_reads_no_more);
+    tcase_add_test(c, short_memory_loses_nothing);
+    tcase_add_test(c, a_shard_that_is_behind_reads_on);
+    tcase_add_test(c, short_memory_refuses_a_follower_cleanly);
+    tcase_add_test(c, a_closed_hub_refuses_everything);
+    return s;
+}
+
+RUN_SUITE(suite)
