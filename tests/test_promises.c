@@ -288,6 +288,7 @@ END_TEST
 
 static atomic_int acknowledged;
 static int total;
+static int restart_port; /* the same before and after */
 
 /* Tries FETCH until it is answered with 200, whatever becomes of crierd. */
 static void publish_surely(const char *target, const char *body)
@@ -296,7 +297,7 @@ static void publish_surely(const char *target, const char *body)
     int status = 0;
 
     while (status != 200) {
-        if (!client_try_connect(&client, crierd.port)) {
+        if (!client_try_connect(&client, restart_port)) {
             usleep(1000); /* nothing tells when somebody listens again */
             continue;
         }
@@ -336,7 +337,7 @@ static void connect_listener(struct listener *listener)
 
     if (listener->seen != 0)
         snprintf(id, sizeof id, "Last-Event-ID: u%d\r\n", listener->seen);
-    while (!client_try_connect(&listener->client, crierd.port))
+    while (!client_try_connect(&listener->client, restart_port))
         usleep(1000);
     listener->client.torn = true;
     client_send(&listener->client,
@@ -380,12 +381,11 @@ START_TEST(a_restart_loses_nothing)
     struct listener *listeners = calloc((size_t)count, sizeof *listeners);
     char options[128], *held;
     pthread_t publisher;
-    int port;
 
     total = crierd_is_slow() ? 120 : 400;
     atomic_store(&acknowledged, 0);
     crierd_start(&crierd, journal);
-    port = crierd.port;
+    restart_port = crierd.port;
     for (i = 0; i < count; i++)
         connect_listener(&listeners[i]);
     pthread_create(&publisher, NULL, publish_with_retries, NULL);
@@ -397,13 +397,13 @@ START_TEST(a_restart_loses_nothing)
         crierd_stop(&crierd);
     }
     snprintf(options, sizeof options, "%s --listen 127.0.0.1:%d", journal,
-             port);
+             restart_port);
     crierd_start(&crierd, options);
     for (i = 0; i < count; i++)
         listen_until(&listeners[i], total);
     pthread_join(publisher, NULL);
     ck_assert_int_eq(
-        fetch(port, "GET", "/topics/t?since=u1&poll=1", "", NULL, &held),
+        fetch(restart_port, "GET", "/topics/t?since=u1&poll=1", "", NULL, &held),
         200);
     for (i = 2; i <= total; i++) {
         snprintf(options, sizeof options, "id: u%d\ndata: %d\n\n", i, i);

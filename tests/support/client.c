@@ -192,7 +192,7 @@ int client_request(struct client *client, const char *method,
 
 const char *client_header(struct client *client, const char *name)
 {
-    static char value[2048];
+    static _Thread_local char value[2048];
     size_t length = strlen(name);
     char *line = strstr(client->head, "\r\n");
 
