@@ -280,7 +280,8 @@ struct crier_stream;
     X(CRIER_REASON_VANISHED, "client stopped acknowledging")                  \
     X(CRIER_REASON_SLOW, "client reads too slowly")                           \
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
-    X(CRIER_REASON_TRANSPORT, "connection failed or timed out")
+    X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
+    X(CRIER_REASON_JOURNAL, "the journal cannot be read")
 
 enum crier_reason {
 #define CRIER_REASON_ENUM(name, text) name,
@@ -557,6 +558,7 @@ CRIER_API void crier_journal_free(struct crier_journal *journal);
  * After that it reads on from the journal, at its own pace. When the journal has
  * let go what it would need next, it is told by an event "gap", whose data is
  * {"requested": the id it has, "oldest": the first id still held, or null}.
+ * While a journal in a file cannot be read, such a stream waits.
  */
 struct crier_hub;
 
@@ -647,9 +649,11 @@ struct crier_follow_options {
     const char *topics;      /* "a,b" or "*" */
     const char *live;        /* more topics, without their past; or NULL */
     enum crier_since since;
-    const char *id;          /* for CRIER_SINCE_ID; at most 255 bytes count */
+    const char *id;          /* for CRIER_SINCE_ID; longer ones than ids can be,
+                                and ones that are not UTF-8, are not known */
     uint64_t number;
-    bool once;               /* ends the stream after what is held now */
+    bool once;               /* ends the stream after what is held now, or when
+                                that cannot be read; no presence is told */
     struct crier_frame *hello; /* sent first; or NULL */
 };
 

@@ -256,6 +256,101 @@ START_TEST(a_long_list_reaches_a_newcomer)
 }
 END_TEST
 
+static void say(const char *target, const char *text)
+{
+    char body[128];
+
+    snprintf(body, sizeof body, "{\"user\":\"ada\",\"text\":\"%s\"}", text);
+    ck_assert_int_eq(post(target, body, NULL), 200);
+}
+
+/* The past is for those who come, what is private for whom it is meant. */
+START_TEST(a_newcomer_hears_the_last_fifty)
+{
+    struct client ada, bob, eve;
+    char text[32], wanted[64], *frame;
+    int i;
+
+    join(&ada, "ada&echo=1");
+    free(client_until(&ada, "User ada connected"));
+    join(&bob, "b,o*b");
+    free(client_until(&ada, "User b,o*b connected"));
+    for (i = 0; i < 55; i++) {
+        snprintf(text, sizeof text, "number %d", i);
+        say("/chat", text);
+    }
+    say("/chat/b,o*b", "secret");
+    frame = client_until(&ada, "secret"); /* she asked for what she says */
+    ck_assert_ptr_nonnull(strstr(frame, "event: private"));
+    free(frame);
+    free(client_until(&bob, "secret"));
+    client_close(&bob);
+    free(client_until(&ada, "left the chat"));
+
+    join(&eve, "eve");
+    expect(&eve, "users", "{\"users\":[\"ada\",\"eve\"]}");
+    for (i = 5; i < 55; i++) {
+        snprintf(wanted, sizeof wanted, "{\"text\":\"number %d\"}", i);
+        expect(&eve, "message", wanted);
+    }
+    expect(&eve, "join", "{\"user\":\"eve\"}");
+    join(&bob, "b,o*b");
+    expect(&bob, "users", "{\"users\":[\"ada\",\"b,o*b\",\"eve\"]}");
+    for (i = 6; i < 55; i++) {
+        snprintf(wanted, sizeof wanted, "{\"text\":\"number %d\"}", i);
+        expect(&bob, "message", wanted);
+    }
+    expect(&bob, "private", "{\"text\":\"secret\"}");
+    client_close(&ada);
+    client_close(&eve);
+    client_close(&bob);
+}
+END_TEST
+
+START_TEST(a_reconnection_hears_what_it_missed)
+{
+    struct client ada;
+    char id[256], header[300], *frame;
+
+    join(&ada, "ada");
+    free(client_until(&ada, "connected"));
+    say("/chat", "one");
+    frame = client_event(&ada, id);
+    ck_assert_ptr_nonnull(strstr(frame, "one"));
+    free(frame);
+    client_close(&ada);
+    say("/chat", "two");
+    snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
+    client_connect(&ada, crierd.port);
+    ck_assert_int_eq(
+        client_request(&ada, "GET", "/chat?user=ada", header, NULL), 200);
+    expect(&ada, "users", "{\"users\":[\"ada\"]}");
+    expect(&ada, "message", "{\"text\":\"two\"}");
+    expect(&ada, "join", "{\"user\":\"ada\"}");
+    client_close(&ada);
+}
+END_TEST
+
+/* Who takes a name that was removed does not read the other one's post. */
+START_TEST(private_messages_go_with_their_user)
+{
+    struct client bob;
+
+    join(&bob, "bob");
+    free(client_until(&bob, "connected"));
+    say("/chat/bob", "secret");
+    free(client_until(&bob, "secret"));
+    ck_assert_int_eq(
+        fetch(crierd.port, "DELETE", "/users/bob", "", NULL, NULL), 204);
+    client_expect_end(&bob);
+    client_close(&bob);
+    join(&bob, "bob");
+    expect(&bob, "users", "{\"users\":[\"bob\"]}");
+    expect(&bob, "join", "{\"user\":\"bob\"}");
+    client_close(&bob);
+}
+END_TEST
+
 static const struct {
     const char *target, *body;
     int status;
@@ -319,6 +414,9 @@ static Suite *suite(void)
     tcase_add_test(c, a_long_list_reaches_a_newcomer);
     tcase_add_loop_test(c, mistakes_are_named, 0,
                         (int)(sizeof mistakes / sizeof mistakes[0]));
+    tcase_add_test(c, a_newcomer_hears_the_last_fifty);
+    tcase_add_test(c, a_reconnection_hears_what_it_missed);
+    tcase_add_test(c, private_messages_go_with_their_user);
     tcase_add_test(c, a_name_is_needed_to_join);
     return s;
 }

@@ -105,6 +105,8 @@ static const char *const refused[] = {
     "--retain-topic a:", "--retain-topic a:count=0",
     "--retain-topic a:size=1", "--retain-topic a:count=1,,age=1",
     "--max-topics 99",  "--max-message 16M",
+    "--presence a,,b",  "--presence $a",
+    "--retain-topic a,b:count=1", "--retain-topic a*b:count=1",
     "--presence a*",    "--slow-client maybe",
     "--stall-timeout 0",
     "--nope",           "extra",

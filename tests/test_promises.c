@@ -472,6 +472,76 @@ START_TEST(trouble_is_told_and_passes)
 }
 END_TEST
 
+/* The end does not wait for a lock that somebody else holds. */
+START_TEST(a_locked_journal_does_not_hold_up_the_end)
+{
+    struct client publishers[20];
+    char path[64];
+    sqlite3 *other;
+    int i;
+
+    crierd_start(&crierd, journal);
+    snprintf(path, sizeof path, "%s/journal", directory);
+    ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (i = 0; i < 20; i++) {
+        client_connect(&publishers[i], crierd.port);
+        publishers[i].torn = true;
+        client_send(&publishers[i], "POST /topics/t HTTP/1.1\r\nHost: x\r\n"
+                                    "Content-Length: 1\r\n\r\nx");
+    }
+    crierd_stop(&crierd); /* in time */
+    for (i = 0; i < 20; i++) {
+        ck_assert_int_ne(client_head(&publishers[i]), 200);
+        client_close(&publishers[i]);
+    }
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+}
+END_TEST
+
+START_TEST(a_journal_without_a_name_is_trouble)
+{
+    char path[64], *answer;
+
+    crierd_start(&crierd, journal);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
+    snprintf(path, sizeof path, "%s/journal", directory);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "2", &answer), 503);
+    ck_assert_msg(strstr(answer, "removed or replaced") != NULL, "%s", answer);
+    free(answer);
+    wait_for_health("degraded");
+    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* What cannot be read is told, and a poll does not wait for it. */
+START_TEST(an_unreadable_journal_is_trouble)
+{
+    char path[64], text[3001], *body;
+    int i;
+
+    memset(text, 'x', 3000);
+    text[3000] = '\0';
+    crierd_start(&crierd, journal);
+    for (i = 0; i < 1000; i++) /* beyond what waits in the log */
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/topics/t", "", text, NULL), 200);
+    snprintf(path, sizeof path, "%s/journal", directory);
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/topics/t?poll=1", "", NULL,
+                           &body),
+                     200);
+    free(body);
+    wait_for_health("degraded");
+    crierd_stop(&crierd);
+}
+END_TEST
+
 START_TEST(a_damaged_journal_is_refused)
 {
     char path[64], options[256];
@@ -518,6 +588,9 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_slow_reader_gets_everything, 0, 2);
     tcase_add_loop_test(c, a_restart_loses_nothing, 0, 2);
     tcase_add_test(c, trouble_is_told_and_passes);
+    tcase_add_test(c, a_locked_journal_does_not_hold_up_the_end);
+    tcase_add_test(c, a_journal_without_a_name_is_trouble);
+    tcase_add_test(c, an_unreadable_journal_is_trouble);
     tcase_add_test(c, a_damaged_journal_is_refused);
     return s;
 }

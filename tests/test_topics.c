@@ -180,6 +180,24 @@ START_TEST(an_event_has_its_fields)
 }
 END_TEST
 
+START_TEST(a_nul_is_no_json)
+{
+    struct client client;
+    char *answer;
+
+    client_connect(&client, port);
+    client_send(&client, "POST /topics/a HTTP/1.1\r\nHost: x\r\n"
+                         "Content-Type: application/json\r\n"
+                         "Content-Length: 5\r\n\r\n");
+    client_send_bytes(&client, "[1\0,]", 5);
+    ck_assert_int_eq(client_head(&client), 400);
+    answer = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(answer, "NUL"));
+    free(answer);
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(names_are_percent_decoded)
 {
     struct client client;
@@ -220,6 +238,8 @@ static const struct {
      400, "line 1, column 6"},
     {"POST", "/topics/a", "Content-Type: application/json\r\n", "", 400,
      "not JSON"},
+    {"GET", "/topics/room", "Sec-Fetch-Site: cross-site\r\n", NULL, 403,
+     "another origin"}, /* it would be told as presence */
     {"POST", "/topics/a", "Sec-Fetch-Site: cross-site\r\n", "x", 403,
      "another origin"},
     {"DELETE", "/topics/a", "Origin: http://evil.example\r\n", NULL, 403,
@@ -345,6 +365,32 @@ START_TEST(an_unknown_id_is_a_gap)
     client_close(&client);
     holds("/topics/empty", "Last-Event-ID: #zzzzzzzz-1\r\n", "GAP:{\"requested\":"
           "\"#zzzzzzzz-1\",\"oldest\":null} ");
+}
+END_TEST
+
+/* Ids that no update can have are unknown, and told in a form that is text. */
+START_TEST(an_odd_id_is_a_gap)
+{
+    char id[257], target[512];
+    struct client client;
+
+    memset(id, 'a', 256);
+    id[255] = '\0'; /* the longest */
+    snprintf(target, sizeof target, "/topics/a?id=%s", id);
+    put(target, "1");
+    put("/topics/a", "2");
+    snprintf(target, sizeof target, "/topics/a?since=%s", id);
+    holds(target, "", "2 ");
+    id[255] = 'a';
+    id[256] = '\0';
+    snprintf(target, sizeof target, "/topics/a?lastEventID=%s", id);
+    follow(&client, target, "");
+    free(client_until(&client, "event: gap\ndata: {\"requested\":\"#?aaa"));
+    client_close(&client);
+    follow(&client, "/topics/none", "Last-Event-ID: \xff" "x\r\n");
+    client_expect(&client, "event: gap\ndata: {\"requested\":\"#??x\","
+                           "\"oldest\":null}");
+    client_close(&client);
 }
 END_TEST
 
@@ -534,6 +580,7 @@ START_TEST(presence_is_told)
     client_close(&one);
     client_expect_event(&watcher, "event: leave\ndata: {\"topic\":\"room\","
                                   "\"count\":1}");
+    free(get("/topics/room?poll=1", "")); /* one that only looks is not told */
     client_close(&two);
     free(client_until(&watcher, "event: leave\ndata: {\"topic\":\"room\","
                                 "\"count\":0}"));
@@ -658,12 +705,14 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, what_is_published_is_heard);
     tcase_add_test(c, an_event_has_its_fields);
+    tcase_add_test(c, a_nul_is_no_json);
     tcase_add_test(c, names_are_percent_decoded);
     tcase_add_loop_test(c, mistakes_are_named, 0,
                         (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(c, long_names_and_long_lists_are_refused);
     tcase_add_test(c, the_past_can_be_asked_for);
     tcase_add_test(c, an_unknown_id_is_a_gap);
+    tcase_add_test(c, an_odd_id_is_a_gap);
     tcase_add_test(c, what_is_let_go_is_a_gap);
     tcase_add_test(c, a_repeated_id_is_refused_or_nothing_new);
     tcase_add_test(c, other_forms_are_the_same_stream);

@@ -114,6 +114,13 @@ static bool set_json(struct request *request, struct crier_event *event)
                                &wrong);
     char *text;
 
+    /* jansson takes some NULs for white space */
+    if (memchr(request->body, '\0', request->body_length) != NULL) {
+        json_decref(value);
+        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "the body is not JSON: it holds a NUL");
+        return false;
+    }
     if (value == NULL) {
         request->result = reply_problem(
             request, MHD_HTTP_BAD_REQUEST,
@@ -361,6 +368,11 @@ enum MHD_Result api_follow(struct request *request)
 
     if (is_own(topics, true))
         return own(request);
+    /* Where others are told of it, following changes something. (A page of another
+     * origin could not read the answer anyway.) */
+    if (request->server->conf->presence != NULL && request_is_foreign(request))
+        return reply_problem(request, MHD_HTTP_FORBIDDEN,
+                             "a page of another origin may not do this");
     if (format < 0)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST,
                              "format is not sse, json or raw");

@@ -258,6 +258,16 @@ static bool read_limit(char *limit, struct crier_retention *retention)
            conf_age(limit + 4, &retention->age) && retention->age != 0;
 }
 
+/* Whether what is between the two is a topic, or the beginning of one and '*'. */
+static bool is_pattern(const char *from, const char *to)
+{
+    for (; from < to; from++)
+        if (*from == ',' || (*from == '*' && from + 1 != to) ||
+            (unsigned char)*from < ' ')
+            return false;
+    return true;
+}
+
 /* TOPIC:LIMIT,LIMIT; optarg is cut up. */
 static enum conf_result set_topic(struct conf *conf)
 {
@@ -269,7 +279,7 @@ static enum conf_result set_topic(struct conf *conf)
                 CONF_TOPICS_MAX);
         return CONF_BAD;
     }
-    if (colon == NULL || colon == optarg)
+    if (colon == NULL || colon == optarg || !is_pattern(optarg, colon))
         return bad("--retain-topic", optarg,
                    "TOPIC:count=N,bytes=SIZE,age=TIME");
     *colon = '\0';
@@ -285,7 +295,10 @@ static enum conf_result set_topic(struct conf *conf)
 
 static enum conf_result set_presence(struct conf *conf)
 {
-    if (optarg[0] == '\0' ||
+    size_t length = strlen(optarg);
+
+    if (length == 0 || optarg[0] == ',' || optarg[length - 1] == ',' ||
+        strstr(optarg, ",,") != NULL || strchr(optarg, '$') != NULL ||
         (strcmp(optarg, "*") != 0 && strchr(optarg, '*') != NULL))
         return bad("--presence", optarg, "topics, as a,b, or '*'");
     conf->presence = optarg;

@@ -14,6 +14,7 @@
 
 #include "later.h"
 
+#include "log.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -82,10 +83,28 @@ static json_t *topics_array(const char *topics)
     }
 }
 
+/* A line in the log when the journal begins and when it ceases to be in trouble. */
+static void log_trouble(const struct crier_receipt *receipt)
+{
+    static atomic_bool troubled;
+    bool now = receipt->error == CRIER_ERR_STORAGE ||
+               receipt->error == CRIER_ERR_STORAGE_FULL;
+
+    if (receipt->error != 0 && !now)
+        return;
+    if (atomic_exchange(&troubled, now) == now)
+        return;
+    if (now)
+        log_line(LOG_ERROR, "the journal is in trouble: %s", receipt->reason);
+    else
+        log_line(LOG_INFO, "the journal is well again");
+}
+
 static void published(void *closure, const struct crier_receipt *receipt)
 {
     struct later *later = closure;
 
+    log_trouble(receipt);
     later->error = receipt->error;
     snprintf(later->reason, sizeof later->reason, "%s", receipt->reason);
     if (receipt->error == 0) {

@@ -436,6 +436,23 @@ static void expel(struct user *user)
     crier_frame_unref(frame);
 }
 
+static void forgotten(void *closure, int error)
+{
+    (void)closure;
+    (void)error; /* mostly: there was nothing */
+}
+
+/* Whoever comes under NAME next is not to read what was meant for this one. */
+static void forget_private(struct room *room, const char *name)
+{
+    char topic[ROOM_TOPIC_SIZE];
+
+    name_topic(topic, TO, name);
+    (void)crier_hub_forget(room->hub, topic, forgotten, NULL);
+    name_topic(topic, BY, name);
+    (void)crier_hub_forget(room->hub, topic, forgotten, NULL);
+}
+
 bool room_remove(struct room *room, const char *name)
 {
     struct user *user;
@@ -453,6 +470,7 @@ bool room_remove(struct room *room, const char *name)
         drop_user(room, user);
     }
     pthread_mutex_unlock(&room->lock);
+    forget_private(room, name);
     return user != NULL;
 }
 

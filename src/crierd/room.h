@@ -58,7 +58,8 @@ int room_say(struct room *room, const char *name, const char *to,
  * it is new; -ENOMEM, -ENOSPC. */
 int room_add(struct room *room, const char *name);
 
-/* Removes NAME: its streams are told, and ended. False when it is not here. */
+/* Removes NAME: its streams are told, and ended, and its private messages are
+ * forgotten. False when it is not here. */
 bool room_remove(struct room *room, const char *name);
 
 /* The names of all users, sorted: a new array, or NULL when memory is short. */

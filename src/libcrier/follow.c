@@ -7,6 +7,7 @@
 #include "follower.h"
 
 #include "topic.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,6 +50,23 @@ static int list_topics(const struct crier_follow_options *options,
     return error;
 }
 
+/* A new copy of ID. One that no update can have becomes another such that can be
+ * told in a gap: ids do not begin with "#?". */
+static char *copy_id(const char *id)
+{
+    size_t length = strlen(id), i;
+    char *copy;
+
+    if (length < CRIER__ID_SIZE && crier__utf8_valid(id, length))
+        return strdup(id);
+    if (asprintf(&copy, "#?%.*s", 64, id) < 0)
+        return NULL;
+    for (i = 0; copy[i] != '\0'; i++)
+        if ((unsigned char)copy[i] >= 0x80)
+            copy[i] = '?';
+    return copy;
+}
+
 static int make(struct crier_hub *hub, struct crier_stream *stream,
                 const struct crier_follow_options *options,
                 struct crier__follower **follower)
@@ -82,7 +100,7 @@ static int make(struct crier_hub *hub, struct crier_stream *stream,
     if (options->hello != NULL)
         made->hello = crier_frame_ref(options->hello);
     if (options->since == CRIER_SINCE_ID) {
-        made->id = strndup(options->id, CRIER__ID_SIZE - 1);
+        made->id = copy_id(options->id);
         if (made->id == NULL) {
             crier__follower_free(made);
             return -ENOMEM;
@@ -109,7 +127,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     error = make(hub, stream, options, &follower);
     if (error != 0)
         goto give_up;
-    if (hub->presence != NULL) { /* the follower is the shard's soon */
+    if (hub->presence != NULL && !options->once) { /* the follower is the shard's soon */
         topics = strdup(follower->topics);
         if (topics == NULL)
             error = -ENOMEM;

@@ -259,7 +259,8 @@ static void leave(struct crier_stream *stream)
     }
     crier__hub_count_out(part->hub, follower->topics, part->shard->index,
                          follower->awake);
-    crier__hub_announce(part->hub, follower->topics, false);
+    if (!follower->once)
+        crier__hub_announce(part->hub, follower->topics, false);
     if (follower->state == CRIER__ASKED)
         follower->gone = true;
     else

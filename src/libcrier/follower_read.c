@@ -202,11 +202,12 @@ static int append_all(struct crier__follower *follower,
     unsigned i;
 
     for (i = 0; i < read->count; i++) {
-        frame = crier__update_frame(read->updates[i],
-                                    follower->stream->format);
+        frame = crier__update_copy(read->updates[i],
+                                   follower->stream->format);
         if (frame == NULL)
             return -ENOMEM;
         crier__stream_force(follower->stream, frame);
+        crier_frame_unref(frame);
         follower->cursor = read->updates[i]->position;
     }
     follower->cursor = read->reached;
@@ -254,6 +255,8 @@ static void take_answer(struct crier__task *task)
     if (read->error == 0)
         for (i = 0; i < read->count; i++)
             crier__update_unref(read->updates[i]);
+    if (!follower->gone && error != 0 && follower->once)
+        crier__stream_cut(follower->stream, CRIER_REASON_JOURNAL);
     if (follower->gone)
         crier__follower_free(follower);
     else if (error != 0)

@@ -491,6 +491,8 @@ void crier_hub_close(struct crier_hub *hub)
 {
     if (atomic_exchange(&hub->closed, true))
         return;
+    if (hub->journal->ops->hurry != NULL)
+        hub->journal->ops->hurry(hub->journal);
     pthread_mutex_lock(&hub->close_lock);
     while (atomic_load(&hub->asked) != 0)
         pthread_cond_wait(&hub->idle, &hub->close_lock);

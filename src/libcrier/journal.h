@@ -130,6 +130,10 @@ struct crier__journal_ops {
     /* The position of the last update that has been in, ever. */
     uint64_t (*last)(struct crier_journal *journal);
 
+    /* It is about to be stopped: nothing is waited for any more that may never
+     * come. NULL: it never waits. */
+    void (*hurry)(struct crier_journal *journal);
+
     /* Answers all questions asked, and ends what threads there are. Nothing but
      * free is called afterwards. */
     void (*stop)(struct crier_journal *journal);

@@ -127,6 +127,10 @@ static int status(struct crier_journal *journal, char reason[128])
     pthread_mutex_lock(&sqlite->lock);
     error = sqlite->error;
     memcpy(reason, sqlite->reason, sizeof sqlite->reason);
+    if (error == 0 && sqlite->unreadable) {
+        error = CRIER_ERR_STORAGE;
+        memcpy(reason, sqlite->unread, sizeof sqlite->unread);
+    }
     pthread_mutex_unlock(&sqlite->lock);
     return error;
 }
@@ -271,6 +275,11 @@ static void look_after(struct crier__sqlite *sqlite)
         sqlite->more = false;
         return;
     }
+    /* A log that has grown may be what fills the disk. */
+    if (sqlite->writer.error == CRIER_ERR_STORAGE_FULL)
+        (void)sqlite3_wal_checkpoint_v2(sqlite->writer.db, NULL,
+                                        SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                        NULL);
     crier__sqlite_begin(sqlite);
     crier__sqlite_tidy(sqlite);
     crier__sqlite_commit(sqlite);
@@ -317,6 +326,17 @@ static bool wait_for_questions(struct crier__sqlite *sqlite,
     return *reads != NULL || *lists != NULL;
 }
 
+/* Tells the world how the last read went. */
+static void note_reading(struct crier__sqlite *sqlite)
+{
+    const struct crier__sql *sql = &sqlite->reader;
+
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->unreadable = sql->error != 0;
+    memcpy(sqlite->unread, sql->reason, sizeof sqlite->unread);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
 static void *read_all(void *argument)
 {
     struct crier__sqlite *sqlite = argument;
@@ -327,6 +347,7 @@ static void *read_all(void *argument)
         while ((read = reads) != NULL) {
             reads = read->next;
             crier__sqlite_read(sqlite, read);
+            note_reading(sqlite);
             read->done(read);
         }
         while ((list = lists) != NULL) {
@@ -394,6 +415,14 @@ destroy_attributes:
     return error;
 }
 
+static void hurry(struct crier_journal *journal)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    atomic_store(&sqlite->writer.hurry, true);
+    atomic_store(&sqlite->reader.hurry, true);
+}
+
 static void stop(struct crier_journal *journal)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
@@ -422,6 +451,7 @@ static const struct crier__journal_ops ops = {
     .forget = forget,
     .status = status,
     .last = last,
+    .hurry = hurry,
     .stop = stop,
     .free = free_sqlite,
 };

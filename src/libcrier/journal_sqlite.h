@@ -5,6 +5,7 @@
 #include "sql.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 /* The row of the table "journal" but for what never changes. */
 struct crier__totals {
@@ -32,6 +33,9 @@ struct crier__wishes {
 struct crier__sqlite {
     struct crier_journal journal;
     int lock_file;
+    dev_t device; /* of the file that is open */
+    ino_t inode;
+    char *name;
     bool ages; /* some retention has an age */
 
     /* The writing thread alone, once it runs. */
@@ -54,6 +58,8 @@ struct crier__sqlite {
     pthread_cond_t to_write, to_read;
     pthread_t writing, reading;
     bool stop_writing, stop_reading;
+    bool unreadable; /* the last read failed, for the reason unread */
+    char unread[128];
     uint64_t last; /* totals.last as the world may know it */
     int error;     /* the trouble */
     char reason[128];

@@ -378,6 +378,18 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     return load(sqlite, reason);
 }
 
+/* Remembers which file it is that has been opened. */
+static int know_file(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct stat status;
+
+    if (stat(sqlite->name, &status) != 0)
+        return fail(reason, sqlite->name);
+    sqlite->device = status.st_dev;
+    sqlite->inode = status.st_ino;
+    return 0;
+}
+
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
                        char reason[256])
 {
@@ -403,9 +415,11 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
         error = open_writer(sqlite, name, reason);
     if (error == 0)
         error = open_reader(sqlite, name, reason);
+    sqlite->name = name;
+    if (error == 0)
+        error = know_file(sqlite, reason);
     if (error == 0)
         error = adapt(sqlite, reason);
-    free(name);
     return error;
 }
 
@@ -413,6 +427,7 @@ void crier__sqlite_close(struct crier__sqlite *sqlite)
 {
     crier__sql_close(&sqlite->reader);
     crier__sql_close(&sqlite->writer);
+    free(sqlite->name);
     if (sqlite->lock_file >= 0)
         close(sqlite->lock_file);
 }

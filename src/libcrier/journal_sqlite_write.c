@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* How many evictions a transaction may do beyond what its appends displace. */
 #define BUDGET 500
@@ -80,11 +81,23 @@ const char *const crier__sqlite_writes[] = {
 
 /* ---- the transaction -------------------------------------------------- */
 
+/* What is written to a file without a name is lost when it is closed. */
+static void check_file(struct crier__sqlite *sqlite)
+{
+    struct stat now;
+
+    if (stat(sqlite->name, &now) != 0 || now.st_ino != sqlite->inode ||
+        now.st_dev != sqlite->device)
+        crier__sql_fail(&sqlite->writer,
+                        "its file has been removed or replaced");
+}
+
 int crier__sqlite_begin(struct crier__sqlite *sqlite)
 {
     crier__sql_clear(&sqlite->writer);
     sqlite->totals = sqlite->saved;
     sqlite->budget = BUDGET;
+    check_file(sqlite);
     return crier__sql_run(&sqlite->writer, WRITE_BEGIN, "");
 }
 

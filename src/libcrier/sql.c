@@ -26,6 +26,7 @@
 /* How long to wait for another program that has the file locked: a backup, or
  * somebody's shell. */
 #define PATIENCE_MS 2000
+#define PAUSE_MS 5
 
 static bool no_room(int code, int system_error)
 {
@@ -56,6 +57,25 @@ static void fail(struct crier__sql *sql, int code)
                  sqlite3_errmsg(sql->db));
 }
 
+void crier__sql_fail(struct crier__sql *sql, const char *why)
+{
+    if (sql->error != 0)
+        return;
+    sql->error = CRIER_ERR_STORAGE;
+    snprintf(sql->reason, sizeof sql->reason, "%s", why);
+}
+
+/* Whether to try once more, after so many TIMES. */
+static int wait_for_lock(void *closure, int times)
+{
+    struct crier__sql *sql = closure;
+
+    if (atomic_load(&sql->hurry) || times >= PATIENCE_MS / PAUSE_MS)
+        return 0;
+    sqlite3_sleep(PAUSE_MS);
+    return 1;
+}
+
 int crier__sql_open(struct crier__sql *sql, const char *path,
                     const char *const *texts, unsigned count)
 {
@@ -76,7 +96,7 @@ int crier__sql_open(struct crier__sql *sql, const char *path,
     if (code != SQLITE_OK)
         fail(sql, code);
     else
-        sqlite3_busy_timeout(sql->db, PATIENCE_MS);
+        sqlite3_busy_handler(sql->db, wait_for_lock, sql);
     return sql->error;
 }
 

@@ -2,6 +2,7 @@
 #define CRIER_SQL_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@ struct crier__sql {
     const char *const *texts;  /* of the statements; not copied */
     sqlite3_stmt **statements; /* prepared when first wanted */
     unsigned count;
+    atomic_bool hurry; /* set from any thread: what is locked fails at once */
 
     /* The first failure since crier__sql_clear(): 0, CRIER_ERR_STORAGE or
      * CRIER_ERR_STORAGE_FULL, and the reason in words. */
@@ -28,6 +30,9 @@ int crier__sql_open(struct crier__sql *sql, const char *path,
                     const char *const *texts, unsigned count);
 
 void crier__sql_close(struct crier__sql *sql);
+
+/* Fails for the reason WHY, unless something has failed before. */
+void crier__sql_fail(struct crier__sql *sql, const char *why);
 
 /* Forgets the failure. */
 void crier__sql_clear(struct crier__sql *sql);

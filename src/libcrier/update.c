@@ -2,8 +2,9 @@
  * An update: a frame with its topics, its id and its position.
  *
  * Its frame is text/event-stream, which is what nearly all clients want, and the
- * only form in which an update is held. The others are made from that when the
- * first client asks, and kept with it: a frame of ours is easily read back, since
+ * only form in which an update is held. The others are made from that: for those who
+ * hear it live once for all, and kept with it; for one who reads the past, for
+ * him alone. A frame of ours is easily read back, since
  * every line is "name: value" and nothing else was let in.
  *
  * An update is made by its publisher with everything but its place. The journal
@@ -257,7 +258,7 @@ static struct crier_frame *frame_of(const char *bytes, size_t length)
 {
     struct crier_frame *frame = crier__frame_new(length);
 
-    if (frame != NULL)
+    if (frame != NULL && length != 0)
         memcpy(frame->bytes, bytes, length);
     return frame;
 }
@@ -296,6 +297,16 @@ static struct crier_frame *convert(const struct crier__update *update,
                     : frame_of(fields.data.bytes, fields.data.length);
     crier__buffer_done(&fields.data);
     return frame;
+}
+
+struct crier_frame *crier__update_copy(struct crier__update *update,
+                                       enum crier_format format)
+{
+    struct crier_frame *frame = update->frame;
+
+    if (format != CRIER_FORMAT_EVENTS)
+        frame = atomic_load(&update->other[format - 1]);
+    return frame != NULL ? crier_frame_ref(frame) : convert(update, format);
 }
 
 struct crier_frame *crier__update_frame(struct crier__update *update,

@@ -54,6 +54,11 @@ size_t crier__update_cost(const struct crier__update *update);
 struct crier_frame *crier__update_frame(struct crier__update *update,
                                         enum crier_format format);
 
+/* The same as a new reference, and not kept where it is not there yet: what one
+ * client reads of the past is not to double the journal. */
+struct crier_frame *crier__update_copy(struct crier__update *update,
+                                       enum crier_format format);
+
 /* Writes TIME, ms since 1970, as RFC 3339 in UTC. */
 void crier__time_text(int64_t time, char text[32]);
 
