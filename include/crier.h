@@ -332,8 +332,9 @@ struct crier_stream_options {
     size_t max_pending;
 
     /* A client that takes nothing at all for this long while something waits
-     * for it is cut off, with CRIER_REASON_SLOW. Default 30000; from 10.
-     * CRIER_NEVER for none. */
+     * for it is cut off, with CRIER_REASON_SLOW. TCP tells of room in large steps, so
+     * one that takes less than some 128 KiB in that time may count as such, too.
+     * Default 30000; from 10. CRIER_NEVER for none. */
     uint32_t stall_timeout;
 
     /* The Content-Type of the response, the form of keep-alives, and that in
@@ -592,9 +593,10 @@ CRIER_API int crier_hub_new(struct crier_shards *shards,
  * connections until on_done; not in a callback of this header. */
 CRIER_API void crier_hub_close(struct crier_hub *hub);
 
-/* Closes and frees HUB and its journal, after crier_shards_free(); NULL is
- * allowed. A hub without shards is closed before crier_shards_free() by
- * crier_hub_close(). */
+/* Frees HUB and its journal; NULL is allowed. Call crier_hub_close() before
+ * crier_shards_free(), and this after it: a journal in a file has threads that give
+ * to the shards until it is closed, and the shards give to the hub until they
+ * are freed. */
 CRIER_API void crier_hub_free(struct crier_hub *hub);
 
 /* What became of a publication. Borrowed during on_done. */
@@ -641,7 +643,8 @@ enum crier_since {
                            known or something after it is not held any more, with
                            a gap and then with all that is held after it */
     CRIER_SINCE_ALL,    /* with all that is held */
-    CRIER_SINCE_LAST,   /* with the last `number` held */
+    CRIER_SINCE_LAST,   /* with the last `number` held; in memory at most 100000
+                           divided by the number of topics */
     CRIER_SINCE_TIME    /* with what is not older than `number` ms */
 };
 

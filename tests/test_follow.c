@@ -86,7 +86,8 @@ static struct site site;
 static struct crier_hub *hub;
 static char directory[] = "/tmp/crier-follow-XXXXXX";
 
-/* /MASK/SINCE[/ID]: SINCE is n, a or a number for the last ones. */
+/* /MASK/SINCE: n (now), a (all), a number (the last ones) or an id; with o before it
+ * the stream ends after what is held. */
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
                               const char *path)
@@ -107,6 +108,10 @@ static enum MHD_Result answer(struct site *of,
         }
     topics[n - 1] = '\0';
     follow.topics = mask == 63 ? "*" : topics;
+    if (since[0] == 'o') {
+        follow.once = true;
+        memmove(since, since + 1, strlen(since));
+    }
     if (since[0] == '#') {
         follow.since = CRIER_SINCE_ID;
         follow.id = since;
@@ -224,12 +229,13 @@ static void see(struct slot *slot, uint64_t position)
     slot->seen[slot->count++] = position;
 }
 
-/* Takes one frame. */
-static void take(struct slot *slot)
+/* Takes one frame. False at the end of the stream. */
+static bool take(struct slot *slot)
 {
     char id[256], *frame = client_event(&slot->client, id), *dash;
 
-    ck_assert_msg(frame != NULL, "the stream ended");
+    if (frame == NULL)
+        return false;
     if (id[0] != '\0') {
         dash = strrchr(id, '-');
         ck_assert_ptr_nonnull(dash);
@@ -239,6 +245,7 @@ static void take(struct slot *slot)
         see(slot, GAP);
     }
     free(frame);
+    return true;
 }
 
 static void open_slot(struct slot *slot, unsigned *state)
@@ -292,7 +299,30 @@ static void play(struct slot *slot, unsigned *state)
     else if (what < 70)
         for (n = next_random(state) % 40; n > 0; n--)
             if (client_has(&slot->client, 0))
-                take(slot);
+                ck_assert(take(slot));
+}
+
+static atomic_bool polling;
+
+/* Asks for what is held, again and again, from where it was. */
+static void *poll_on(void *closure)
+{
+    struct slot *slot = closure;
+    char target[300];
+
+    while (atomic_load(&polling)) {
+        if (slot->id[0] != '\0')
+            snprintf(target, sizeof target, "/63/o%%23%s", slot->id + 1);
+        else
+            strcpy(target, "/63/oa");
+        client_connect(&slot->client, site.port);
+        ck_assert_int_eq(
+            client_request(&slot->client, "GET", target, "", NULL), 200);
+        while (take(slot))
+            continue;
+        client_close(&slot->client);
+    }
+    return NULL;
 }
 
 /* Whether the update at POSITION is for SLOT. */
@@ -348,7 +378,7 @@ static void finish_slot(struct slot *slot, bool gaps)
     while (last > slot->high &&
            (slot->count == 0 || slot->seen[slot->count - 1] == GAP ||
             slot->seen[slot->count - 1] < last))
-        take(slot);
+        ck_assert(take(slot));
     verify(slot, gaps);
     close_slot(slot);
 }
@@ -358,7 +388,8 @@ static void finish_slot(struct slot *slot, bool gaps)
 static void play_all(bool sqlite, size_t retained, unsigned seed)
 {
     static struct slot slots[SLOTS];
-    pthread_t publishers[PUBLISHERS];
+    struct slot poller = {.mask = 63};
+    pthread_t publishers[PUBLISHERS], polls;
     unsigned state = seed, i;
 
     printf("%s, %zu held: CRIER_SEED=%u\n", sqlite ? "sqlite" : "memory",
@@ -368,10 +399,16 @@ static void play_all(bool sqlite, size_t retained, unsigned seed)
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&publishers[i], NULL, publish,
                        (void *)(uintptr_t)(seed + i * 7919));
+    atomic_store(&polling, true);
+    pthread_create(&polls, NULL, poll_on, &poller);
     while (model_done() < PUBLISHERS * updates)
         play(&slots[next_random(&state) % SLOTS], &state);
     for (i = 0; i < PUBLISHERS; i++)
         pthread_join(publishers[i], NULL);
+    atomic_store(&polling, false);
+    pthread_join(polls, NULL);
+    verify(&poller, retained < UPDATES_MAX);
+    free(poller.seen);
     for (i = 0; i < SLOTS; i++) {
         if (!slots[i].open)
             open_slot(&slots[i], &state);

@@ -664,6 +664,29 @@ START_TEST(no_more_topics)
 }
 END_TEST
 
+/* An update whose first topic was given up is still held by its second, and let go
+ * in the end. */
+START_TEST(an_update_outlives_the_record_of_a_topic)
+{
+    const struct crier_journal_options options = {.retention = {.count = 100},
+                                                  .max_topics = 100};
+    char name[16];
+    int i;
+
+    journal_start(_i, &options);
+    append("a,b", "both");
+    ck_assert_int_eq(forget("a"), 0);
+    for (i = 0; i < 99; i++) { /* the last one takes the place of "a" */
+        snprintf(name, sizeof name, "t%d", i);
+        append(name, "x");
+    }
+    ck_assert_str_eq(all("b"), " both");
+    append("t1", "y"); /* and this one displaces the update */
+    ck_assert_str_eq(all("b"), "");
+    journal_end();
+}
+END_TEST
+
 START_TEST(a_topic_that_could_age_makes_room)
 {
     const struct crier_topic_retention topics[] = {{"*", {.age = 1000000}}};
@@ -717,6 +740,7 @@ static Suite *make_suite(void)
     tcase = add_case(suite, "topics");
     tcase_add_loop_test(tcase, listing, 0, BACKENDS);
     tcase_add_loop_test(tcase, no_more_topics, 0, BACKENDS);
+    tcase_add_loop_test(tcase, an_update_outlives_the_record_of_a_topic, 0, BACKENDS);
     tcase_add_loop_test(tcase, a_topic_that_could_age_makes_room, 0, BACKENDS);
     return suite;
 }

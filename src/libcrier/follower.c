@@ -235,7 +235,7 @@ void crier__followers_reread(struct crier__part *part, uint64_t position)
         part->delivered = position;
     DL_FOREACH (part->followers, follower)
         if (follower->state == CRIER__LIVE)
-            fall_behind(follower, position, -ENOMEM);
+            fall_behind(follower, position, CRIER_ERR_FULL);
         else if (position > follower->missed)
             follower->missed = position;
 }

@@ -236,7 +236,8 @@ void crier__follower_go_live(struct crier__follower *follower)
 {
     free(follower->job);
     follower->job = NULL;
-    follower->state = CRIER__LIVE;
+    /* What it let pass is not in what it has, so nothing may come after that. */
+    follower->state = follower->once ? CRIER__FULL : CRIER__LIVE;
     if (follower->once)
         crier_stream_close(follower->stream);
 }

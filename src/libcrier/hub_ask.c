@@ -54,41 +54,50 @@ static bool is_listed(const struct listing *listing, const char *name)
            strcmp(name, listing->after) > 0;
 }
 
-/* Puts a followed topic in its place among the first ones. */
-static void sort_in(struct listing *listing,
-                    const struct crier__followed *followed)
+/* Puts FOLLOWED in its place among the COUNT first ones. Returns how many there
+ * are then. */
+static unsigned sort_in(const struct crier__followed **found, unsigned count,
+                        unsigned limit, const struct crier__followed *followed)
 {
-    struct listener *all = listing->listeners;
-    unsigned low = 0, high = listing->listener_count, middle;
+    unsigned low = 0, high = count, middle;
 
     while (low < high) {
         middle = (low + high) / 2;
-        if (strcmp(all[middle].name, followed->name) > 0)
+        if (strcmp(found[middle]->name, followed->name) > 0)
             high = middle;
         else
             low = middle + 1;
     }
-    if (low == listing->list.limit)
-        return;
-    if (listing->listener_count == listing->list.limit)
-        listing->listener_count--;
-    memmove(all + low + 1, all + low,
-            (listing->listener_count - low) * sizeof *all);
-    listing->listener_count++;
-    all[low].count = followed->count;
-    strcpy(all[low].name, followed->name);
+    if (low == limit)
+        return count;
+    if (count == limit)
+        count--;
+    memmove(found + low + 1, found + low, (count - low) * sizeof *found);
+    found[low] = followed;
+    return count + 1;
 }
 
-static void find_listeners(struct listing *listing)
+static int find_listeners(struct listing *listing)
 {
+    unsigned limit = listing->list.limit, i;
     struct crier_hub *hub = listing->hub;
     struct crier__followed *followed, *next;
+    const struct crier__followed **found = calloc(limit, sizeof *found);
 
+    if (found == NULL)
+        return -ENOMEM;
     pthread_mutex_lock(&hub->lock);
     HASH_ITER (hh, hub->followed, followed, next)
         if (is_listed(listing, followed->name))
-            sort_in(listing, followed);
+            listing->listener_count =
+                sort_in(found, listing->listener_count, limit, followed);
+    for (i = 0; i < listing->listener_count; i++) {
+        listing->listeners[i].count = found[i]->count;
+        strcpy(listing->listeners[i].name, found[i]->name);
+    }
     pthread_mutex_unlock(&hub->lock);
+    free(found);
+    return 0;
 }
 
 /* A new object of what is held (or NULL) under NAME and followed COUNT times. */
@@ -148,8 +157,9 @@ static void listed(struct crier__list *list)
     json_t *array = NULL;
     int error = list->error;
 
+    if (error == 0)
+        error = find_listeners(listing);
     if (error == 0) {
-        find_listeners(listing);
         array = merge(listing);
         if (array == NULL)
             error = -ENOMEM;

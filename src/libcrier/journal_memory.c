@@ -127,36 +127,29 @@ static void free_entry(struct crier__memory *memory, struct crier__entry *entry)
 static void evict_from(struct crier__memory *memory, struct crier__memory_topic *topic)
 {
     struct crier__entry *entry = crier__ring_at(&topic->ring, 0)->entry;
+    unsigned i = 0;
 
     topic->evicted = entry->update->position;
     topic->bytes -= crier__update_cost(entry->update);
     crier__ring_shift(&topic->ring);
     if (topic->ring.length == 0)
         DL_APPEND(memory->empty, topic);
-    if (--entry->held == 0)
+    /* The record may be given up now, so the entry must not know it any more. */
+    while (entry->topics[i] != topic)
+        i++;
+    entry->topics[i] = entry->topics[--entry->held];
+    if (entry->held == 0)
         free_entry(memory, entry);
 }
 
 /* All topics that still hold the oldest entry of all let it go. */
 static void evict_oldest(struct crier__memory *memory)
 {
-    struct crier__slot *slot = crier__ring_at(&memory->all, 0);
-    struct crier__entry *entry = slot->entry;
-    uint64_t position = slot->position;
-    unsigned count = entry->topic_count, i;
-    struct crier__memory_topic *topic;
+    struct crier__entry *entry = crier__ring_at(&memory->all, 0)->entry;
+    unsigned held = entry->held;
 
-    for (i = 0; i < count; i++) {
-        topic = entry->topics[i];
-        if (topic->ring.length == 0 ||
-            crier__ring_at(&topic->ring, 0)->position != position)
-            continue;
-        if (entry->held == 1) { /* the entry goes with this one */
-            evict_from(memory, topic);
-            return;
-        }
-        evict_from(memory, topic);
-    }
+    while (held-- > 0) /* the entry goes with the last one */
+        evict_from(memory, entry->topics[held]);
 }
 
 static void keep_limits(struct crier__memory *memory, struct crier__memory_topic *topic)

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No more are counted for CRIER_SINCE_LAST. */
+/* No more are looked at for CRIER_SINCE_LAST, of all selectors together. */
 #define LAST_MAX 100000
 
 /* The index of the first entry in RING that is not older than TIME. */
@@ -69,6 +69,7 @@ static void open_cursor(struct crier__memory *memory, struct cursor *cursor,
                         const struct crier__selector *selector, int64_t now)
 {
     struct crier__memory_topic *topic = NULL;
+    size_t index;
 
     memset(cursor, 0, sizeof *cursor);
     cursor->live = selector->live;
@@ -85,9 +86,12 @@ static void open_cursor(struct crier__memory *memory, struct cursor *cursor,
     if (cursor->ring == NULL || !memory->ages)
         return;
     cursor->first = index_at(cursor->ring, crier__memory_too_old(memory, topic, now));
-    if (cursor->first != 0)
-        cursor->missed =
-            crier__ring_at(cursor->ring, cursor->first - 1)->position;
+    for (index = cursor->first; index > 0; index--)
+        if (visible(cursor, index - 1))
+            break;
+    if (index != 0 &&
+        crier__ring_at(cursor->ring, index - 1)->position > cursor->missed)
+        cursor->missed = crier__ring_at(cursor->ring, index - 1)->position;
 }
 
 static void seek(struct cursor *cursor, uint64_t after)
@@ -138,8 +142,8 @@ static uint64_t before_last(struct cursor *cursors, unsigned count,
 
     for (cursor = cursors; cursor < cursors + count; cursor++)
         cursor->index = cursor->ring != NULL ? cursor->ring->length : 0;
-    if (number > LAST_MAX)
-        number = LAST_MAX;
+    if (number > LAST_MAX / count)
+        number = LAST_MAX / count;
     while (number-- > 0) {
         highest = 0;
         for (cursor = cursors; cursor < cursors + count; cursor++) {

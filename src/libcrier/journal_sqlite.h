@@ -30,6 +30,10 @@ struct crier__wishes {
     struct crier__forgetting *forgets, **forgets_end;
 };
 
+/* What was read lately, by position: many clients read the same. */
+#define CRIER__LATELY 1024
+#define CRIER__LATELY_BYTES ((size_t)16 * 1024 * 1024)
+
 struct crier__sqlite {
     struct crier_journal journal;
     int lock_file;
@@ -49,6 +53,8 @@ struct crier__sqlite {
 
     /* The reading thread alone. */
     struct crier__sql reader;
+    struct crier__update *lately[CRIER__LATELY]; /* references; some NULL */
+    size_t lately_bytes;
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__wishes wishes;
@@ -140,6 +146,9 @@ void crier__sqlite_read(struct crier__sqlite *sqlite,
                         struct crier__read *read);
 void crier__sqlite_list(struct crier__sqlite *sqlite,
                         struct crier__list *list);
+
+/* Drops what was read lately; also when the thread is no more. */
+void crier__sqlite_forget_lately(struct crier__sqlite *sqlite);
 
 /* ---- the statements ---- */
 

@@ -425,6 +425,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
 
 void crier__sqlite_close(struct crier__sqlite *sqlite)
 {
+    crier__sqlite_forget_lately(sqlite);
     crier__sql_close(&sqlite->reader);
     crier__sql_close(&sqlite->writer);
     free(sqlite->name);

@@ -264,18 +264,60 @@ static int make_update(const struct crier__view *view, sqlite3_stmt *row,
     return error;
 }
 
+/* ---- lately ----------------------------------------------------------- */
+
+void crier__sqlite_forget_lately(struct crier__sqlite *sqlite)
+{
+    unsigned i;
+
+    for (i = 0; i < CRIER__LATELY; i++) {
+        crier__update_unref(sqlite->lately[i]);
+        sqlite->lately[i] = NULL;
+    }
+    sqlite->lately_bytes = 0;
+}
+
+/* Keeps UPDATE. A thousand followers that were too slow for the same updates then
+ * share them, as they would have shared what came live. */
+static void keep(struct crier__sqlite *sqlite, struct crier__update *update)
+{
+    struct crier__update **slot =
+        &sqlite->lately[update->position % CRIER__LATELY];
+    size_t cost = crier__update_cost(update);
+
+    if (*slot != NULL) {
+        sqlite->lately_bytes -= crier__update_cost(*slot);
+        crier__update_unref(*slot);
+        *slot = NULL;
+    }
+    if (sqlite->lately_bytes + cost > CRIER__LATELY_BYTES)
+        crier__sqlite_forget_lately(sqlite);
+    if (cost > CRIER__LATELY_BYTES)
+        return;
+    *slot = crier__update_ref(update);
+    sqlite->lately_bytes += cost;
+}
+
 static int fetch(const struct crier__view *view, uint64_t position,
                  struct crier__update **update)
 {
-    sqlite3_stmt *row =
-        crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    struct crier__update *kept =
+        view->sqlite->lately[position % CRIER__LATELY];
+    sqlite3_stmt *row;
     int error;
 
     *update = NULL;
+    if (kept != NULL && kept->position == position) {
+        *update = crier__update_ref(kept);
+        return 0;
+    }
+    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
     if (!crier__sql_row(view->sql, row))
         return view->sql->error;
     error = make_update(view, row, position, update);
     crier__sql_end(row);
+    if (*update != NULL)
+        keep(view->sqlite, *update);
     return error;
 }
 

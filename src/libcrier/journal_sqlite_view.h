@@ -5,7 +5,7 @@
 
 /* The journal at the moment of a question; in the reading thread. */
 struct crier__view {
-    const struct crier__sqlite *sqlite;
+    struct crier__sqlite *sqlite;
     struct crier__sql *sql;
     int64_t now;
     uint64_t last, evicted, forgotten, count; /* see crier__totals */
