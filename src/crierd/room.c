@@ -80,14 +80,19 @@ struct room *room_new(struct crier_hub *hub)
 static void name_topic(char topic[ROOM_TOPIC_SIZE], const char *prefix,
                        const char *name)
 {
-    char *to = stpcpy(topic, prefix);
+    static const char digits[] = "0123456789ABCDEF";
+    size_t to = strlen(prefix);
 
-    for (; *name != '\0'; name++)
-        if (strchr(",*%", *name) != NULL)
-            to += sprintf(to, "%%%02X", (unsigned)*name);
-        else
-            *to++ = *name;
-    *to = '\0';
+    memcpy(topic, prefix, to);
+    for (; *name != '\0'; name++) /* of 256 bytes at most */
+        if (strchr(",*%", *name) != NULL) {
+            topic[to++] = '%';
+            topic[to++] = digits[*name >> 4];
+            topic[to++] = digits[*name & 15];
+        } else {
+            topic[to++] = *name;
+        }
+    topic[to] = '\0';
 }
 
 /* ---- users, under the lock -------------------------------------------- */
@@ -381,7 +386,7 @@ int room_say(struct room *room, const char *name, const char *to,
     if (message->event == NULL)
         return -ENOMEM;
     if (to == NULL) {
-        strcpy(message->topics, CHAT);
+        memcpy(message->topics, CHAT, sizeof CHAT);
         message->clients = crier_hub_count(room->hub, CHAT);
         return 0;
     }

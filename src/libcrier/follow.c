@@ -39,9 +39,8 @@ static int list_topics(const struct crier_follow_options *options,
         free(*topics);
         return CRIER_ERR_TOPIC;
     }
-    text = malloc(strlen(*topics) + strlen(options->live) + 2);
-    if (text != NULL)
-        sprintf(text, "%s,%s", *topics, options->live);
+    if (asprintf(&text, "%s,%s", *topics, options->live) < 0)
+        text = NULL;
     free(*topics);
     if (text == NULL)
         return -ENOMEM;

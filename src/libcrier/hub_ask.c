@@ -12,6 +12,7 @@
 #include "topic.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,58 +45,31 @@ static void free_listing(struct listing *listing)
     free(listing);
 }
 
-static bool is_listed(const struct listing *listing, const char *name)
-{
-    if (listing->prefix == NULL)
-        return strcmp(name, listing->after) == 0;
-    return strcmp(name, "*") != 0 &&
-           (listing->list.hidden || !crier__topic_hidden(name)) &&
-           strncmp(name, listing->prefix, strlen(listing->prefix)) == 0 &&
-           strcmp(name, listing->after) > 0;
-}
-
-/* Puts FOLLOWED in its place among the COUNT first ones. Returns how many there
- * are then. */
-static unsigned sort_in(const struct crier__followed **found, unsigned count,
-                        unsigned limit, const struct crier__followed *followed)
-{
-    unsigned low = 0, high = count, middle;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-        if (strcmp(found[middle]->name, followed->name) > 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    if (low == limit)
-        return count;
-    if (count == limit)
-        count--;
-    memmove(found + low + 1, found + low, (count - low) * sizeof *found);
-    found[low] = followed;
-    return count + 1;
-}
-
 static int find_listeners(struct listing *listing)
 {
-    unsigned limit = listing->list.limit, i;
+    struct crier__list *list = &listing->list;
     struct crier_hub *hub = listing->hub;
     struct crier__followed *followed, *next;
-    const struct crier__followed **found = calloc(limit, sizeof *found);
+    struct crier__named *found = calloc(list->limit, sizeof *found);
+    unsigned count = 0, i;
 
     if (found == NULL)
         return -ENOMEM;
     pthread_mutex_lock(&hub->lock);
     HASH_ITER (hh, hub->followed, followed, next)
-        if (is_listed(listing, followed->name))
-            listing->listener_count =
-                sort_in(found, listing->listener_count, limit, followed);
-    for (i = 0; i < listing->listener_count; i++) {
-        listing->listeners[i].count = found[i]->count;
-        strcpy(listing->listeners[i].name, found[i]->name);
+        if (strcmp(followed->name, "*") != 0 &&
+            crier__listed(list, followed->name))
+            count = crier__list_in(
+                list, found, count,
+                (struct crier__named){followed->name, followed});
+    for (i = 0; i < count; i++) {
+        listing->listeners[i].count =
+            ((const struct crier__followed *)found[i].of)->count;
+        snprintf(listing->listeners[i].name,
+                 sizeof listing->listeners[i].name, "%s", found[i].name);
     }
     pthread_mutex_unlock(&hub->lock);
+    listing->listener_count = count;
     free(found);
     return 0;
 }

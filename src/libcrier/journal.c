@@ -40,6 +40,7 @@ int crier__journal_init(struct crier_journal *journal,
                         const struct crier_retention *defaults)
 {
     static const struct crier_journal_options none;
+    size_t i;
     int error;
 
     if (options == NULL)
@@ -55,6 +56,9 @@ int crier__journal_init(struct crier_journal *journal,
     /* One update may have this many at once. */
     if (journal->max_topics < CRIER__TOPICS_MAX)
         return CRIER_ERR_INVALID;
+    journal->ages = journal->retention.age != 0;
+    for (i = 0; i < options->topic_count; i++)
+        journal->ages |= options->topics[i].retention.age != 0;
     error = copy_topics(journal, options->topics, options->topic_count);
     if (error != 0)
         crier__journal_done(journal);
@@ -105,6 +109,37 @@ int64_t crier__journal_time(int64_t before)
     clock_gettime(CLOCK_REALTIME, &time);
     now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
     return now > before ? now : before;
+}
+
+bool crier__listed(const struct crier__list *list, const char *name)
+{
+    if (list->prefix == NULL)
+        return strcmp(name, list->after) == 0;
+    return (list->hidden || !crier__topic_hidden(name)) &&
+           strncmp(name, list->prefix, strlen(list->prefix)) == 0 &&
+           strcmp(name, list->after) > 0;
+}
+
+unsigned crier__list_in(const struct crier__list *list,
+                        struct crier__named *first, unsigned count,
+                        struct crier__named one)
+{
+    unsigned low = 0, high = count, middle;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+        if (strcmp(first[middle].name, one.name) > 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (low == list->limit)
+        return count;
+    if (count == list->limit)
+        count--;
+    memmove(first + low + 1, first + low, (count - low) * sizeof *first);
+    first[low] = one;
+    return count + 1;
 }
 
 void crier_journal_free(struct crier_journal *journal)

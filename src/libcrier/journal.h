@@ -107,6 +107,21 @@ struct crier__list {
     struct crier__topic_info *infos; /* room for `limit`, the asker's */
 };
 
+/* Whether LIST is about the topic NAME. */
+bool crier__listed(const struct crier__list *list, const char *name);
+
+/* Something that has a name and is to be listed. */
+struct crier__named {
+    const char *name;
+    const void *of;
+};
+
+/* Puts ONE in its place among the COUNT first ones of LIST's limit. Returns how many
+ * there are then. */
+unsigned crier__list_in(const struct crier__list *list,
+                        struct crier__named *first, unsigned count,
+                        struct crier__named one);
+
 /* To forget a topic. */
 struct crier__forget {
     struct crier__forget *next;
@@ -155,6 +170,7 @@ struct crier_journal {
     struct crier_topic_retention *topics; /* copies */
     size_t topic_count;
     size_t max_topics;
+    bool ages; /* some retention has an age */
 };
 
 /* Fills in the shared part but for the epoch. The zeros of OPTIONS' retention are

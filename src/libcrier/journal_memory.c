@@ -183,7 +183,7 @@ void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
     struct crier__memory_topic *topic;
     int64_t time;
 
-    if (!memory->ages)
+    if (!memory->journal.ages)
         return;
     time = crier__memory_too_old(memory, NULL, now);
     while (left-- > 0 && memory->all.length != 0 &&
@@ -425,7 +425,6 @@ int crier_journal_memory(const struct crier_journal_options *options,
     static const struct crier_retention defaults = {
         .count = 100000, .bytes = (size_t)16 * 1024 * 1024};
     struct crier__memory *memory = calloc(1, sizeof *memory);
-    size_t i;
     int error;
 
     if (memory == NULL)
@@ -435,10 +434,6 @@ int crier_journal_memory(const struct crier_journal_options *options,
         free(memory);
         return error;
     }
-    memory->ages = memory->journal.retention.age != 0;
-    for (i = 0; i < memory->journal.topic_count; i++)
-        if (memory->journal.topics[i].retention.age != 0)
-            memory->ages = true;
     error = crier__epoch_new(memory->journal.epoch);
     if (error == 0)
         error = -pthread_mutex_init(&memory->lock, NULL);

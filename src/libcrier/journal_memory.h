@@ -33,7 +33,6 @@ struct crier__entry {
 
 struct crier__memory {
     struct crier_journal journal;
-    bool ages; /* some retention has an age */
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__memory_topic *topics;

@@ -17,6 +17,7 @@
 #include "topic.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ static void open_cursor(struct crier__memory *memory, struct cursor *cursor,
         cursor->missed = topic != NULL ? topic->evicted : memory->forgotten;
         cursor->ring = topic != NULL ? &topic->ring : NULL;
     }
-    if (cursor->ring == NULL || !memory->ages)
+    if (cursor->ring == NULL || !memory->journal.ages)
         return;
     cursor->first = index_at(cursor->ring, crier__memory_too_old(memory, topic, now));
     for (index = cursor->first; index > 0; index--)
@@ -195,7 +196,8 @@ static void tell_oldest(struct crier__read *read, struct cursor *cursors)
     }
     oldest = next_entry(cursors, count);
     if (oldest != NULL)
-        strcpy(read->oldest, oldest->update->id);
+        snprintf(read->oldest, sizeof read->oldest, "%s",
+                 oldest->update->id);
     for (i = 0; i < count; i++)
         cursors[i].index = cursors[i].begin;
 }
@@ -295,52 +297,18 @@ void crier__memory_read(struct crier_journal *journal, struct crier__read *read)
 
 /* ---- list -------------------------------------------------- */
 
-static bool is_listed(const struct crier__list *list,
-                      const struct crier__memory_topic *topic)
-{
-    if (topic->ring.length == 0)
-        return false;
-    if (list->prefix == NULL)
-        return strcmp(topic->name, list->after) == 0;
-    return (list->hidden || !crier__topic_hidden(topic->name)) &&
-           strncmp(topic->name, list->prefix, strlen(list->prefix)) == 0 &&
-           strcmp(topic->name, list->after) > 0;
-}
-
-/* Puts TOPIC in its place among the COUNT first ones of at most LIMIT. Returns
- * how many there are then. */
-static unsigned sort_in(struct crier__memory_topic **found, unsigned count, unsigned limit,
-                        struct crier__memory_topic *topic)
-{
-    unsigned low = 0, high = count, middle;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-        if (strcmp(found[middle]->name, topic->name) > 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    if (low == limit)
-        return count;
-    if (count == limit)
-        count--;
-    memmove(found + low + 1, found + low, (count - low) * sizeof *found);
-    found[low] = topic;
-    return count + 1;
-}
-
 static void describe(const struct crier__memory_topic *topic, struct crier__topic_info *info)
 {
     const struct crier__ring *ring = &topic->ring;
+    const struct crier__update *first = crier__ring_at(ring, 0)->entry->update;
     const struct crier__update *last =
         crier__ring_at(ring, ring->length - 1)->entry->update;
 
     memcpy(info->name, topic->name, topic->length + 1);
     info->count = ring->length;
     info->bytes = topic->bytes;
-    strcpy(info->first, crier__ring_at(ring, 0)->entry->update->id);
-    strcpy(info->last, last->id);
+    snprintf(info->first, sizeof info->first, "%s", first->id);
+    snprintf(info->last, sizeof info->last, "%s", last->id);
     info->time = last->time;
 }
 
@@ -348,7 +316,7 @@ void crier__memory_list(struct crier_journal *journal,
                         struct crier__list *list)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
-    struct crier__memory_topic **found = calloc(list->limit, sizeof(struct crier__memory_topic *));
+    struct crier__named *found = calloc(list->limit, sizeof *found);
     struct crier__memory_topic *topic, *next;
     unsigned i;
 
@@ -358,11 +326,12 @@ void crier__memory_list(struct crier_journal *journal,
         pthread_mutex_lock(&memory->lock);
         crier__memory_evict_old(memory, crier__journal_time(memory->time));
         HASH_ITER (hh, memory->topics, topic, next)
-            if (is_listed(list, topic))
-                list->count =
-                    sort_in(found, list->count, list->limit, topic);
+            if (topic->ring.length != 0 && crier__listed(list, topic->name))
+                list->count = crier__list_in(
+                    list, found, list->count,
+                    (struct crier__named){topic->name, topic});
         for (i = 0; i < list->count; i++)
-            describe(found[i], &list->infos[i]);
+            describe(found[i].of, &list->infos[i]);
         pthread_mutex_unlock(&memory->lock);
         free(found);
     }

@@ -195,7 +195,7 @@ static bool wait_for_wishes(struct crier__sqlite *sqlite,
         go_on = !sqlite->stop_writing;
         if (!go_on || (sqlite->more && sqlite->error == 0))
             break;
-        if (!sqlite->ages && sqlite->error == 0)
+        if (!sqlite->journal.ages && sqlite->error == 0)
             pthread_cond_wait(&sqlite->to_write, &sqlite->lock);
         else if (pthread_cond_timedwait(&sqlite->to_write, &sqlite->lock,
                                         &until) == ETIMEDOUT)
@@ -459,13 +459,8 @@ static const struct crier__journal_ops ops = {
 static int start(struct crier__sqlite *sqlite, const char *path,
                  char reason[256])
 {
-    size_t i;
     int error;
 
-    sqlite->ages = sqlite->journal.retention.age != 0;
-    for (i = 0; i < sqlite->journal.topic_count; i++)
-        if (sqlite->journal.topics[i].retention.age != 0)
-            sqlite->ages = true;
     init_wishes(&sqlite->wishes);
     sqlite->reads_end = &sqlite->reads;
     sqlite->lists_end = &sqlite->lists;

@@ -40,7 +40,6 @@ struct crier__sqlite {
     dev_t device; /* of the file that is open */
     ino_t inode;
     char *name;
-    bool ages; /* some retention has an age */
 
     /* The writing thread alone, once it runs. */
     struct crier__sql writer;
