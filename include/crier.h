@@ -668,7 +668,8 @@ CRIER_API int crier_hub_follow(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const struct crier_follow_options *options);
 
-/* How many streams follow TOPIC by its name, or "*". */
+/* How many streams follow TOPIC by its name, or "*"; those that only look at what is
+ * held (`once`) do not count. */
 CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
 
 /* Lists topics that hold something or are followed, and whose names do not begin

@@ -126,14 +126,16 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     error = make(hub, stream, options, &follower);
     if (error != 0)
         goto give_up;
-    if (hub->presence != NULL && !options->once) { /* the follower is the shard's soon */
+    /* The follower is the shard's soon. */
+    if (hub->presence != NULL && !options->once) {
         topics = strdup(follower->topics);
         if (topics == NULL)
             error = -ENOMEM;
     }
     if (error == 0)
         error = crier__hub_count_in(hub, follower->topics,
-                                    stream->shard->index, &follower->joined);
+                                    stream->shard->index, options->once,
+                                    &follower->joined);
     if (error != 0) {
         crier__follower_free(follower);
         goto give_up;

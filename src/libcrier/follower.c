@@ -258,7 +258,7 @@ static void leave(struct crier_stream *stream)
         DL_DELETE(part->followers, follower);
     }
     crier__hub_count_out(part->hub, follower->topics, part->shard->index,
-                         follower->awake);
+                         follower->once, follower->awake);
     if (!follower->once)
         crier__hub_announce(part->hub, follower->topics, false);
     if (follower->state == CRIER__ASKED)

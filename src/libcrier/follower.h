@@ -5,7 +5,12 @@
 #include "stream.h"
 
 /* See follower.c. */
-enum crier__follow_state { CRIER__LIVE, CRIER__ASKED, CRIER__FULL, CRIER__WAITING };
+enum crier__follow_state {
+    CRIER__LIVE,
+    CRIER__ASKED,
+    CRIER__FULL,
+    CRIER__WAITING
+};
 
 /* One topic of one follower; on the line of the topic. */
 struct crier__sub {

@@ -88,8 +88,7 @@ static struct crier__follow_job *new_job(struct crier__follower *follower)
         memcpy(to, name, length);
         job->selectors[i].topic = to;
         job->selectors[i].live = follower->subs[i].live;
-        job->selectors[i].from =
-            follower->subs[i].live ? follower->joined : 0;
+        job->selectors[i].from = follower->subs[i].live ? follower->joined : 0;
         to += length + 1;
         i++;
     }
@@ -202,8 +201,7 @@ static int append_all(struct crier__follower *follower,
     unsigned i;
 
     for (i = 0; i < read->count; i++) {
-        frame = crier__update_copy(read->updates[i],
-                                   follower->stream->format);
+        frame = crier__update_copy(read->updates[i], follower->stream->format);
         if (frame == NULL)
             return -ENOMEM;
         crier__stream_force(follower->stream, frame);
@@ -245,7 +243,8 @@ void crier__follower_go_live(struct crier__follower *follower)
 static void take_answer(struct crier__task *task)
 {
     struct crier__follow_job *job =
-        (struct crier__follow_job *)((char *)task - offsetof(struct crier__follow_job, task));
+        (struct crier__follow_job *)((char *)task -
+                                     offsetof(struct crier__follow_job, task));
     struct crier__follower *follower = job->follower;
     struct crier__read *read = &job->read;
     int error = 0;
@@ -264,10 +263,9 @@ static void take_answer(struct crier__task *task)
         crier__follower_wait(follower);
     else if (read->end && !crier__follower_wake(follower))
         crier__follower_wait(follower);
-    else if (read->end && (follower->missed <= follower->cursor ||
-                           follower->once))
+    else if (read->end &&
+             (follower->missed <= follower->cursor || follower->once))
         crier__follower_go_live(follower);
     else
         crier__follower_read_when_hungry(follower);
 }
-

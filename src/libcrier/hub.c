@@ -75,7 +75,7 @@ static struct crier__followed *get(struct crier_hub *hub, const char *name,
 
 /* Counts out up to LIMIT topics of the list. */
 static void count_out(struct crier_hub *hub, const char *topics,
-                      unsigned index, unsigned limit, bool awake)
+                      unsigned index, unsigned limit, bool once, bool awake)
 {
     struct crier__topics walk = {topics};
     struct crier__followed *followed;
@@ -86,6 +86,7 @@ static void count_out(struct crier_hub *hub, const char *topics,
            (name = crier__topics_next(&walk, &length)) != NULL) {
         followed = find(hub, name, length);
         followed->per_shard[index] -= awake;
+        followed->staying -= !once;
         if (--followed->count == 0) {
             HASH_DEL(hub->followed, followed);
             free(followed);
@@ -94,7 +95,7 @@ static void count_out(struct crier_hub *hub, const char *topics,
 }
 
 int crier__hub_count_in(struct crier_hub *hub, const char *topics,
-                        unsigned index, uint64_t *now)
+                        unsigned index, bool once, uint64_t *now)
 {
     struct crier__topics walk = {topics};
     struct crier__followed *followed;
@@ -107,11 +108,12 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
     while ((name = crier__topics_next(&walk, &length)) != NULL) {
         followed = get(hub, name, length);
         if (followed == NULL) {
-            count_out(hub, topics, index, done, true);
+            count_out(hub, topics, index, done, once, true);
             error = -ENOMEM;
             break;
         }
         followed->count++;
+        followed->staying += !once;
         followed->per_shard[index]++;
         done++;
     }
@@ -121,10 +123,10 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
 }
 
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool awake)
+                          unsigned index, bool once, bool awake)
 {
     pthread_mutex_lock(&hub->lock);
-    count_out(hub, topics, index, UINT_MAX, awake);
+    count_out(hub, topics, index, UINT_MAX, once, awake);
     pthread_mutex_unlock(&hub->lock);
 }
 
@@ -161,7 +163,7 @@ size_t crier_hub_count(struct crier_hub *hub, const char *topic)
 
     pthread_mutex_lock(&hub->lock);
     followed = find(hub, topic, strlen(topic));
-    count = followed != NULL ? followed->count : 0;
+    count = followed != NULL ? followed->staying : 0;
     pthread_mutex_unlock(&hub->lock);
     return count;
 }

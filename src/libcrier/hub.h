@@ -13,7 +13,8 @@ struct crier__follower;
 /* A topic that some stream follows, or "*". */
 struct crier__followed {
     UT_hash_handle hh;
-    size_t count; /* of those who follow it */
+    size_t count;   /* of those who follow it */
+    size_t staying; /* of those who do not only look at what is held */
     char *name;
     size_t per_shard[]; /* of those who are awake: to be told of each update */
 };
@@ -81,13 +82,13 @@ void crier__hub_leave(struct crier_hub *hub);
 
 /* Counts a follower on the shard INDEX in, and awake, for each topic of the list
  * TOPICS ("*" included), and writes the position after which its shard is told of
- * everything to *NOW. -ENOMEM; nothing is counted then. */
+ * everything to *NOW; ONCE: it does not stay. -ENOMEM; nothing is counted then. */
 int crier__hub_count_in(struct crier_hub *hub, const char *topics,
-                        unsigned index, uint64_t *now);
+                        unsigned index, bool once, uint64_t *now);
 
 /* Counts it out again; it is AWAKE or not. */
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool awake);
+                          unsigned index, bool once, bool awake);
 
 /* It need not be told of updates any more, or has to be again (from when on is
  * written to *NOW). */

@@ -64,7 +64,7 @@ static int find_listeners(struct listing *listing)
                 (struct crier__named){followed->name, followed});
     for (i = 0; i < count; i++) {
         listing->listeners[i].count =
-            ((const struct crier__followed *)found[i].of)->count;
+            ((const struct crier__followed *)found[i].of)->staying;
         snprintf(listing->listeners[i].name,
                  sizeof listing->listeners[i].name, "%s", found[i].name);
     }

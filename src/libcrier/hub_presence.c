@@ -19,8 +19,7 @@ static bool has_presence(const struct crier_hub *hub, const char *topic,
     const char *name;
     size_t own;
 
-    if (hub->presence == NULL || crier__topic_hidden(topic) ||
-        topic[0] == '*')
+    if (hub->presence == NULL || crier__topic_hidden(topic) || topic[0] == '*')
         return false;
     if (strcmp(hub->presence, "*") == 0)
         return true;

@@ -42,8 +42,8 @@
 
 /* ---- topics ----------------------------------------------------------- */
 
-struct crier__memory_topic *crier__memory_find(struct crier__memory *memory, const char *name,
-                                size_t length)
+struct crier__memory_topic *crier__memory_find(struct crier__memory *memory,
+                                               const char *name, size_t length)
 {
     struct crier__memory_topic *topic;
 
@@ -72,8 +72,8 @@ static bool recycle(struct crier__memory *memory)
     return true;
 }
 
-static int new_topic(struct crier__memory *memory, const char *name, size_t length,
-                     struct crier__memory_topic **topic)
+static int new_topic(struct crier__memory *memory, const char *name,
+                     size_t length, struct crier__memory_topic **topic)
 {
     struct crier__memory_topic *made;
 
@@ -100,7 +100,8 @@ static int new_topic(struct crier__memory *memory, const char *name, size_t leng
 }
 
 /* Takes TOPIC, which is about to hold something, out of recycling's way. */
-static void mark_used(struct crier__memory *memory, struct crier__memory_topic *topic)
+static void mark_used(struct crier__memory *memory,
+                      struct crier__memory_topic *topic)
 {
     if (topic->ring.length == 0)
         DL_DELETE(memory->empty, topic);
@@ -108,7 +109,8 @@ static void mark_used(struct crier__memory *memory, struct crier__memory_topic *
 
 /* ---- letting go ------------------------------------------------------- */
 
-static void free_entry(struct crier__memory *memory, struct crier__entry *entry)
+static void free_entry(struct crier__memory *memory,
+                       struct crier__entry *entry)
 {
     struct crier__update *update = entry->update;
 
@@ -124,7 +126,8 @@ static void free_entry(struct crier__memory *memory, struct crier__entry *entry)
 }
 
 /* TOPIC lets its oldest entry go. */
-static void evict_from(struct crier__memory *memory, struct crier__memory_topic *topic)
+static void evict_from(struct crier__memory *memory,
+                       struct crier__memory_topic *topic)
 {
     struct crier__entry *entry = crier__ring_at(&topic->ring, 0)->entry;
     unsigned i = 0;
@@ -152,7 +155,8 @@ static void evict_oldest(struct crier__memory *memory)
         evict_from(memory, entry->topics[held]);
 }
 
-static void keep_limits(struct crier__memory *memory, struct crier__memory_topic *topic)
+static void keep_limits(struct crier__memory *memory,
+                        struct crier__memory_topic *topic)
 {
     const struct crier_retention *keep = &topic->retention;
 
@@ -166,8 +170,9 @@ static void keep_limits(struct crier__memory *memory, struct crier__memory_topic
 
 /* The time before which what TOPIC holds is too old (NULL: by the limit of all
  * alone). */
-int64_t crier__memory_too_old(const struct crier__memory *memory, const struct crier__memory_topic *topic,
-                       int64_t now)
+int64_t crier__memory_too_old(const struct crier__memory *memory,
+                              const struct crier__memory_topic *topic,
+                              int64_t now)
 {
     uint64_t age = memory->journal.retention.age;
 
@@ -202,7 +207,8 @@ void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
 /* ---- append ----------------------------------------------------------- */
 
 /* Finds or makes the topics of ENTRY's update. */
-static int find_topics(struct crier__memory *memory, struct crier__entry *entry)
+static int find_topics(struct crier__memory *memory,
+                       struct crier__entry *entry)
 {
     struct crier__topics walk = {entry->update->topics};
     struct crier__memory_topic *topic;
@@ -312,8 +318,7 @@ static unsigned count_topics(const char *topics)
     return count;
 }
 
-static void append(struct crier_journal *journal,
-                   struct crier__append *append)
+static void append(struct crier_journal *journal, struct crier__append *append)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
     unsigned count = count_topics(append->update->topics);
@@ -332,8 +337,7 @@ static void append(struct crier_journal *journal,
     append->done(append);
 }
 
-static void forget(struct crier_journal *journal,
-                   struct crier__forget *forget)
+static void forget(struct crier_journal *journal, struct crier__forget *forget)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
     size_t length = strlen(forget->topic);

@@ -12,8 +12,9 @@
 
 struct crier__memory_topic {
     UT_hash_handle hh;
-    struct crier__memory_topic *prev, *next;         /* among those that hold nothing */
-    struct crier__memory_topic *age_prev, *age_next; /* among those with an age of their own */
+    /* Among those that hold nothing; among those with an age of their own. */
+    struct crier__memory_topic *prev, *next;
+    struct crier__memory_topic *age_prev, *age_next;
     bool pinned; /* not to be recycled now */
     struct crier_retention retention;
     struct crier__ring ring; /* without holes */
@@ -36,8 +37,8 @@ struct crier__memory {
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__memory_topic *topics;
-    struct crier__memory_topic *empty; /* those that hold nothing, the longest first */
-    struct crier__memory_topic *aging; /* those with an age of their own, in turn */
+    struct crier__memory_topic *empty; /* hold nothing, the longest first */
+    struct crier__memory_topic *aging; /* have an age of their own, in turn */
     struct crier__entry *ids;
     struct crier__ring all;
     size_t count;

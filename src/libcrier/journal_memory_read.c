@@ -48,9 +48,9 @@ static size_t index_at(const struct crier__ring *ring, int64_t time)
 /* Where a read stands in what one selector means. */
 struct cursor {
     const struct crier__ring *ring; /* NULL: nothing is held */
-    size_t first; /* the first that is not too old */
+    size_t first;                   /* the first that is not too old */
     size_t index;
-    bool all;     /* ring is that of all: holes and hidden ones to be skipped */
+    bool all; /* ring is that of all: holes and hidden ones to be skipped */
     bool live;
     uint64_t from;
     uint64_t missed; /* the highest position that is not held any more */
@@ -80,13 +80,15 @@ static void open_cursor(struct crier__memory *memory, struct cursor *cursor,
         cursor->ring = &memory->all;
         cursor->missed = memory->evicted;
     } else {
-        topic = crier__memory_find(memory, selector->topic, strlen(selector->topic));
+        topic = crier__memory_find(memory, selector->topic,
+                                   strlen(selector->topic));
         cursor->missed = topic != NULL ? topic->evicted : memory->forgotten;
         cursor->ring = topic != NULL ? &topic->ring : NULL;
     }
     if (cursor->ring == NULL || !memory->journal.ages)
         return;
-    cursor->first = index_at(cursor->ring, crier__memory_too_old(memory, topic, now));
+    cursor->first =
+        index_at(cursor->ring, crier__memory_too_old(memory, topic, now));
     for (index = cursor->first; index > 0; index--)
         if (visible(cursor, index - 1))
             break;
@@ -172,7 +174,8 @@ static uint64_t before_last(struct cursor *cursors, unsigned count,
 }
 
 /* The position of the update with the id ID; false when it is not known. */
-static bool locate(struct crier__memory *memory, const char *id, uint64_t *position)
+static bool locate(struct crier__memory *memory, const char *id,
+                   uint64_t *position)
 {
     struct crier__entry *entry;
 
@@ -196,8 +199,7 @@ static void tell_oldest(struct crier__read *read, struct cursor *cursors)
     }
     oldest = next_entry(cursors, count);
     if (oldest != NULL)
-        snprintf(read->oldest, sizeof read->oldest, "%s",
-                 oldest->update->id);
+        snprintf(read->oldest, sizeof read->oldest, "%s", oldest->update->id);
     for (i = 0; i < count; i++)
         cursors[i].index = cursors[i].begin;
 }
@@ -276,11 +278,13 @@ static void collect(struct crier__memory *memory, struct crier__read *read)
     }
     if (read->count < CRIER__READ_MAX && entry == NULL) {
         read->end = true;
-        read->reached = memory->last > read->after ? memory->last : read->after;
+        read->reached =
+            memory->last > read->after ? memory->last : read->after;
     }
 }
 
-void crier__memory_read(struct crier_journal *journal, struct crier__read *read)
+void crier__memory_read(struct crier_journal *journal,
+                        struct crier__read *read)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
 
@@ -297,7 +301,8 @@ void crier__memory_read(struct crier_journal *journal, struct crier__read *read)
 
 /* ---- list -------------------------------------------------- */
 
-static void describe(const struct crier__memory_topic *topic, struct crier__topic_info *info)
+static void describe(const struct crier__memory_topic *topic,
+                     struct crier__topic_info *info)
 {
     const struct crier__ring *ring = &topic->ring;
     const struct crier__update *first = crier__ring_at(ring, 0)->entry->update;
@@ -327,9 +332,9 @@ void crier__memory_list(struct crier_journal *journal,
         crier__memory_evict_old(memory, crier__journal_time(memory->time));
         HASH_ITER (hh, memory->topics, topic, next)
             if (topic->ring.length != 0 && crier__listed(list, topic->name))
-                list->count = crier__list_in(
-                    list, found, list->count,
-                    (struct crier__named){topic->name, topic});
+                list->count =
+                    crier__list_in(list, found, list->count,
+                                   (struct crier__named){topic->name, topic});
         for (i = 0; i < list->count; i++)
             describe(found[i].of, &list->infos[i]);
         pthread_mutex_unlock(&memory->lock);
