@@ -333,8 +333,9 @@ END_TEST
 /* Who takes a name that was removed does not read the other one's post. */
 START_TEST(private_messages_go_with_their_user)
 {
-    struct client bob;
+    struct client bob, eve;
 
+    join(&eve, "eve");
     join(&bob, "bob");
     free(client_until(&bob, "connected"));
     say("/chat/bob", "secret");
@@ -343,10 +344,12 @@ START_TEST(private_messages_go_with_their_user)
         fetch(crierd.port, "DELETE", "/users/bob", "", NULL, NULL), 204);
     client_expect_end(&bob);
     client_close(&bob);
+    free(client_until(&eve, "User bob left"));
     join(&bob, "bob");
-    expect(&bob, "users", "{\"users\":[\"bob\"]}");
+    expect(&bob, "users", "{\"users\":[\"bob\",\"eve\"]}");
     expect(&bob, "join", "{\"user\":\"bob\"}");
     client_close(&bob);
+    client_close(&eve);
 }
 END_TEST
 
