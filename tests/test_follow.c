@@ -14,6 +14,7 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
+#include "support/scratch.h"
 #include "support/site.h"
 
 #include <stdatomic.h>
@@ -84,7 +85,6 @@ static unsigned model_done(void)
 
 static struct site site;
 static struct crier_hub *hub;
-static char directory[] = "/tmp/crier-follow-XXXXXX";
 
 /* /MASK/SINCE: n (now), a (all), a number (the last ones) or an id; with o before it
  * the stream ends after what is held. */
@@ -144,9 +144,8 @@ static void start(bool sqlite, size_t count)
     site.answer = answer;
     site_start(&site, &two);
     if (sqlite) {
-        strcpy(directory + sizeof directory - 7, "XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(directory));
-        snprintf(path, sizeof path, "%s/journal", directory);
+        scratch_make();
+        snprintf(path, sizeof path, "%s/journal", scratch);
         ck_assert_int_eq(
             crier_journal_sqlite(path, &options, &journal, NULL, 0), 0);
     } else {
@@ -157,14 +156,11 @@ static void start(bool sqlite, size_t count)
 
 static void stop(bool sqlite)
 {
-    char command[128];
-
     crier_hub_close(hub);
     site_stop(&site);
     crier_hub_free(hub);
-    snprintf(command, sizeof command, "rm -r %s", directory);
     if (sqlite)
-        ck_assert_int_eq(system(command), 0);
+        scratch_remove();
 }
 
 /* ---- publishers ------------------------------------------------------- */

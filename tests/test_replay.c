@@ -9,6 +9,7 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
+#include "support/scratch.h"
 #include "support/site.h"
 
 #include <stdio.h>
@@ -19,7 +20,6 @@
 static struct site site;
 static struct crier_hub *hub;
 static struct signal_box published;
-static char directory[] = "/tmp/crier-replay-XXXXXX";
 
 /* /all or /live. */
 static enum MHD_Result answer(struct site *of,
@@ -133,9 +133,8 @@ static void start(bool sqlite)
     site.answer = answer;
     site_start(&site, &(struct crier_shards_options){.threads = 1});
     if (sqlite) {
-        strcpy(directory + sizeof directory - 7, "XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(directory));
-        snprintf(path, sizeof path, "%s/journal", directory);
+        scratch_make();
+        snprintf(path, sizeof path, "%s/journal", scratch);
         ck_assert_int_eq(
             crier_journal_sqlite(path, &options, &journal, NULL, 0), 0);
     } else {
@@ -146,15 +145,12 @@ static void start(bool sqlite)
 
 static void stop(bool sqlite)
 {
-    char command[64];
-
     crier_hub_close(hub);
     site_stop(&site);
     crier_hub_free(hub);
     box_done(&published);
-    snprintf(command, sizeof command, "rm -r %s", directory);
     if (sqlite)
-        ck_assert_int_eq(system(command), 0);
+        scratch_remove();
 }
 
 START_TEST(a_million_at_once)

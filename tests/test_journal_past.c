@@ -1,0 +1,416 @@
+/*
+ * What a journal lets go, in memory and in a file alike: when, and when that is a
+ * gap; and the topics that it knows.
+ */
+#include <config.h>
+
+#include "support/journals.h"
+#include "support/runner.h"
+
+#include <string.h>
+
+#define ck_reads(given, wanted) ck_assert_str_eq(given, wanted)
+
+/* ---- what is let go --------------------------------------------------- */
+
+START_TEST(count_of_all)
+{
+    const struct crier_journal_options options = {.retention.count = 3};
+    char first[CRIER__ID_SIZE], third[CRIER__ID_SIZE];
+
+    journal_start(_i, &options);
+    append("a", "1");
+    strcpy(first, appended_id);
+    append("b", "2");
+    append_id("a", "given", "3");
+    crier__id_make(third, journal->epoch, 3);
+    append("a", "4");
+    ck_reads(all("*"), " 2 3 4");
+    /* 1 is gone, but nothing after it. */
+    ck_reads(since_id(first, "*"), " 2 3 4");
+    append("b", "5");
+    ck_reads(since_id(first, "*"), "gap 3 4 5");
+    ck_assert_str_eq(answer.oldest, "given");
+    ck_reads(since_id(first, "a"), " 3 4");
+    ck_reads(since_id(first, "b"), "gap 5");
+    ck_reads(since_id("given", "a,b"), " 4 5");
+    append("c", "6");
+    /* 3 is gone, its given id not known any more; but its made one tells. */
+    ck_reads(since_id("given", "a"), "gap 4");
+    ck_reads(since_id(third, "a"), " 4");
+    ck_reads(after(1, "a,b"), "gap 4 5");
+    ck_reads(after(3, "a,b"), " 4 5");
+    append_id("c", "given", "7");
+    journal_end();
+}
+END_TEST
+
+START_TEST(bytes_of_all)
+{
+    struct crier__update *update = update_of("a", NULL, "0");
+    size_t cost = crier__update_cost(update);
+    const struct crier_journal_options options = {.retention.bytes = 3 * cost};
+    char large[200];
+
+    crier__update_unref(update);
+    journal_start(_i, &options);
+    append_many("a", 1, 4);
+    ck_reads(all("a"), " 2 3 4");
+    list("", "", true, 10);
+    ck_assert_uint_eq(listed[0].bytes, 3 * cost);
+    memset(large, 'x', sizeof large);
+    large[cost] = '\0';
+    append("a", large); /* takes the place of two */
+    ck_assert_int_eq(strncmp(all("a"), " 4 xxx", 6), 0);
+    ck_assert_uint_eq(answer.count, 2);
+    journal_end();
+}
+END_TEST
+
+START_TEST(limits_of_topics)
+{
+    const struct crier_topic_retention topics[] = {
+        {"x/*", {.count = 2}}, {"y", {.count = 1}}, {"*", {.count = 3}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 3};
+
+    journal_start(_i, &options);
+    append("x/1,y", "1");
+    append("x/1", "2");
+    append("x/1,z", "3");
+    ck_reads(all("x/1"), " 2 3");
+    ck_reads(all("y"), " 1");
+    ck_reads(all("*"), " 1 2 3"); /* y holds 1 */
+    ck_reads(after(0, "*"), " 1 2 3");
+    ck_reads(after(0, "x/1"), "gap 2 3");
+    ck_reads(after(1, "x/1"), " 2 3");
+    ck_reads(after(0, "y"), " 1");
+    append("y", "4");
+    ck_reads(all("*"), " 2 3 4");
+    ck_reads(after(0, "*"), "gap 2 3 4");
+    ck_reads(after(1, "*"), " 2 3 4");
+    append_many("x/2", 5, 3);
+    ck_reads(all("x/1,x/2"), " 2 3 6 7");
+    append_many("z", 8, 3);
+    ck_reads(all("z"), " 8 9 10");
+    ck_reads(all("*"), " 2 3 4 6 7 8 9 10");
+    journal_end();
+}
+END_TEST
+
+START_TEST(bytes_of_a_topic)
+{
+    struct crier__update *update = update_of("a", NULL, "0");
+    size_t cost = crier__update_cost(update);
+    const struct crier_topic_retention topics[] = {{"a", {.bytes = 2 * cost}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 1};
+
+    crier__update_unref(update);
+    journal_start(_i, &options);
+    append_many("a", 1, 3);
+    append_many("b", 4, 3);
+    ck_reads(all("a"), " 2 3");
+    ck_reads(all("b"), " 4 5 6");
+    journal_end();
+}
+END_TEST
+
+START_TEST(age_of_all)
+{
+    const struct crier_journal_options options = {.retention.age = 150};
+    int64_t time;
+
+    journal_start(_i, &options);
+    append_id("a,b", "old", "1");
+    append("a", "2");
+    time = crier__journal_time(0);
+    ck_reads(all("a"), " 1 2");
+    pass(time + 151);
+    ck_reads(all("*"), "");
+    ck_reads(after(0, "*"), "gap");
+    ck_reads(after(1, "b"), "");
+    ck_reads(after(1, "a"), "gap");
+    ck_reads(after(2, "*,a"), "");
+    if (_i == SQLITE) /* in memory it is known until it is taken away */
+        ck_reads(since_id("old", "b"), "gap");
+    ck_reads(list("", "", true, 10), "");
+    append_id("b", "old", "3");
+    ck_reads(all("*"), " 3");
+    ck_reads(after(2, "*"), " 3");
+    ck_reads(since(CRIER_SINCE_LAST, "*,a", 2), " 3");
+    ck_reads(list("", "", true, 10), " b:1");
+    journal_end();
+}
+END_TEST
+
+START_TEST(age_of_a_topic)
+{
+    const struct crier_topic_retention topics[] = {{"a*", {.age = 150}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 1};
+    int64_t time;
+
+    journal_start(_i, &options);
+    append("a1", "1");
+    append("a1,b", "2");
+    append("b", "3");
+    time = crier__journal_time(0);
+    ck_reads(all("a1,b"), " 1 2 3");
+    pass(time + 151);
+    ck_reads(all("a1"), "");
+    ck_reads(after(0, "a1"), "gap");
+    ck_reads(all("b"), " 2 3");
+    ck_reads(since(CRIER_SINCE_LAST, "a1,b", 9), " 2 3");
+    if (_i == SQLITE) { /* there at once; in memory, when it is taken away */
+        ck_reads(all("*"), " 2 3");
+        ck_reads(after(0, "*"), "gap 2 3");
+    }
+    while (strcmp(all("*"), " 2 3") != 0)
+        append("$other", "tick");
+    ck_reads(after(0, "*"), "gap 2 3");
+    ck_reads(after(1, "*"), " 2 3");
+    ck_reads(list("", "", false, 10), " b:2");
+    append("a1", "4");
+    ck_reads(list("", "", false, 10), " a1:1 b:2");
+    journal_end();
+}
+END_TEST
+
+START_TEST(one_after_the_other_grows_old)
+{
+    const struct crier_topic_retention topics[] = {{"a*", {.age = 300}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 1};
+    int64_t first, second;
+
+    journal_start(_i, &options);
+    append("a", "1");
+    first = crier__journal_time(0);
+    pass(first + 200);
+    append("a", "2");
+    second = crier__journal_time(0);
+    pass(first + 301);
+    append("other", "3"); /* takes 1 away */
+    append("other", "4");
+    pass(second + 301);
+    ck_reads(all("a"), "");
+    ck_reads(after(1, "a"), "gap");
+    ck_reads(all("a,other"), " 3 4");
+    journal_end();
+}
+END_TEST
+
+START_TEST(forgetting)
+{
+    char first[CRIER__ID_SIZE];
+
+    journal_start(_i, NULL);
+    append("a", "1");
+    strcpy(first, appended_id);
+    append("a,b", "2");
+    append("a", "3");
+    append("b", "4");
+    ck_assert_int_eq(forget("c"), CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(forget("*"), CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(forget("a"), 0);
+    ck_assert_int_eq(forget("a"), CRIER_ERR_UNKNOWN);
+    ck_reads(all("a"), "");
+    ck_reads(all("b"), " 2 4");
+    ck_reads(all("*"), " 2 4");
+    ck_reads(list("", "", true, 10), " b:2");
+    ck_reads(since_id(first, "a"), "gap");
+    ck_reads(since_id(first, "b"), " 2 4");
+    ck_reads(since_id(first, "*"), "gap 2 4");
+    ck_reads(after(3, "a,*"), " 4");
+    append("a", "5");
+    ck_reads(all("a"), " 5");
+    ck_reads(after(3, "a"), " 5");
+    ck_reads(list("", "", true, 10), " a:1 b:2");
+    ck_assert_int_eq(forget("b"), 0);
+    ck_reads(all("*"), " 5");
+    journal_end();
+}
+END_TEST
+
+START_TEST(forgetting_much)
+{
+    int i;
+
+    journal_start(_i, NULL);
+    for (i = 0; i < 3000; i++)
+        append_many(i % 1000 == 0 ? "a,b" : "a", i, 1);
+    append("b", "last");
+    ck_assert_int_eq(forget("a"), 0);
+    ck_reads(all("*"), " 0 1000 2000 last");
+    ck_reads(after(1, "*"), "gap 1000 2000 last");
+    ck_reads(all("a"), "");
+    append("a", "new");
+    ck_reads(all("a"), " new");
+    ck_reads(list("a", "", false, 9), " a:1");
+    ck_assert_int_eq(forget("a"), 0);
+    ck_assert_int_eq(forget("b"), 0);
+    ck_reads(all("*"), "");
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_gap_is_told_once)
+{
+    const struct crier_journal_options options = {.retention.count = 300};
+
+    journal_start(_i, &options);
+    append_many("a", 1, 600);
+    append_many("a", 0, 0);
+    ck_assert_int_eq(strncmp(after(1, "a"), "gap 301 302", 11), 0);
+    ck_assert_uint_ge(pages, 2);
+    ck_assert_ptr_null(strstr(after(1, "a") + 3, "gap"));
+    journal_end();
+}
+END_TEST
+
+/* ---- topics ----------------------------------------------------------- */
+
+START_TEST(listing)
+{
+    int64_t before = crier__journal_time(0);
+
+    journal_start(_i, NULL);
+    append("b", "1");
+    append("a/2,a/1", "2");
+    append_id("a/1", "given", "3");
+    append("$h,B", "4");
+    append("\xc3\xa4", "5");
+    ck_reads(list("", "", false, 10), " B:1 a/1:2 a/2:1 b:1 \xc3\xa4:1");
+    ck_reads(list("", "", true, 10), " $h:1 B:1 a/1:2 a/2:1 b:1 \xc3\xa4:1");
+    ck_reads(list("", "", false, 2), " B:1 a/1:2");
+    ck_reads(list("", "a/1", false, 2), " a/2:1 b:1");
+    ck_reads(list("", "a/11", false, 1), " a/2:1");
+    ck_reads(list("a/", "", false, 10), " a/1:2 a/2:1");
+    ck_reads(list("a/", "a/1", false, 10), " a/2:1");
+    ck_reads(list("a/", "b", false, 10), "");
+    ck_reads(list("$", "", true, 10), " $h:1");
+    ck_reads(list("z", "", true, 10), "");
+    ck_reads(list(NULL, "a/2", false, 1), " a/2:1");
+    ck_reads(list(NULL, "a", false, 1), "");
+    ck_reads(list(NULL, "$h", true, 1), " $h:1");
+    ck_reads(list(NULL, "a/1", false, 1), " a/1:2");
+    ck_assert_str_eq(listed[0].last, "given");
+    ck_assert_int_eq(listed[0].first[0], '#');
+    ck_assert_int_ge(listed[0].time, before);
+    ck_assert_int_le(listed[0].time, crier__journal_time(0));
+    ck_assert_uint_gt(listed[0].bytes, 2 * 128);
+    journal_end();
+}
+END_TEST
+
+START_TEST(no_more_topics)
+{
+    const struct crier_journal_options options = {.max_topics = 100};
+    char name[16];
+    int i;
+
+    journal_start(_i, &options);
+    for (i = 0; i < 98; i++) {
+        snprintf(name, sizeof name, "t%02d", i);
+        append_many(name, i, 1);
+    }
+    append("a,b", "98");
+    ck_assert_int_eq(try_append("c", NULL, "99"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("t01,c", NULL, "99"), CRIER_ERR_TOPICS_FULL);
+    ck_reads(all("t01"), " 1");
+    append("a,b,t01", "99");
+    ck_reads(all("t01"), " 1 99");
+    ck_assert_int_eq(forget("t05"), 0);
+    ck_assert_int_eq(forget("t03"), 0);
+    ck_assert_int_eq(try_append("c,d,e", NULL, "100"), CRIER_ERR_TOPICS_FULL);
+    /* t05 is one of those that are empty, so only one is left. */
+    ck_assert_int_eq(try_append("t05,c,d", NULL, "100"),
+                     CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("c,d,t05", NULL, "100"),
+                     CRIER_ERR_TOPICS_FULL);
+    if (_i == SQLITE) /* nor has any of these taken a record away */
+        ck_reads(after(1, "none"), "");
+    append("t05,c", "100");
+    ck_reads(all("t05,c"), " 100");
+    ck_assert_int_eq(try_append("d", NULL, "101"), CRIER_ERR_TOPICS_FULL);
+    /* t03 has no record any more; what it had was before t03's last. */
+    ck_reads(after(2, "t03"), "gap");
+    ck_reads(after(98, "t03"), "");
+    ck_reads(list("t0", "t01", false, 2), " t02:1 t04:1");
+    ck_assert_int_eq(forget("c"), 0);
+    append("t03", "102"); /* again */
+    ck_reads(after(2, "t03"), "gap 102");
+    journal_end();
+}
+END_TEST
+
+/* An update whose first topic was given up is still held by its second, and let go
+ * in the end. */
+START_TEST(an_update_outlives_the_record_of_a_topic)
+{
+    const struct crier_journal_options options = {.retention = {.count = 100},
+                                                  .max_topics = 100};
+    char name[16];
+    int i;
+
+    journal_start(_i, &options);
+    append("a,b", "both");
+    ck_assert_int_eq(forget("a"), 0);
+    for (i = 0; i < 99; i++) { /* the last one takes the place of "a" */
+        snprintf(name, sizeof name, "t%d", i);
+        append(name, "x");
+    }
+    ck_assert_str_eq(all("b"), " both");
+    append("t1", "y"); /* and this one displaces the update */
+    ck_assert_str_eq(all("b"), "");
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_topic_that_could_age_makes_room)
+{
+    const struct crier_topic_retention topics[] = {{"*", {.age = 1000000}}};
+    const struct crier_journal_options options = {.retention.count = 3,
+                                                  .topics = topics,
+                                                  .topic_count = 1,
+                                                  .max_topics = 100};
+    char name[16];
+    int i;
+
+    journal_start(_i, &options);
+    for (i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "t%d", i);
+        append_many(name, i, 1);
+    }
+    ck_reads(all("*"), " 297 298 299");
+    ck_reads(list("", "", true, 9), " t297:1 t298:1 t299:1");
+    journal_end();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("what a journal lets go");
+    TCase *tcase = add_case(suite, "letting go");
+
+    tcase_add_loop_test(tcase, count_of_all, 0, BACKENDS);
+    tcase_add_loop_test(tcase, bytes_of_all, 0, BACKENDS);
+    tcase_add_loop_test(tcase, limits_of_topics, 0, BACKENDS);
+    tcase_add_loop_test(tcase, bytes_of_a_topic, 0, BACKENDS);
+    tcase_add_loop_test(tcase, age_of_all, 0, BACKENDS);
+    tcase_add_loop_test(tcase, age_of_a_topic, 0, BACKENDS);
+    tcase_add_loop_test(tcase, one_after_the_other_grows_old, 0, BACKENDS);
+    tcase_add_loop_test(tcase, forgetting, 0, BACKENDS);
+    tcase_add_loop_test(tcase, forgetting_much, 0, BACKENDS);
+    tcase_add_loop_test(tcase, a_gap_is_told_once, 0, BACKENDS);
+    tcase = add_case(suite, "topics");
+    tcase_add_loop_test(tcase, listing, 0, BACKENDS);
+    tcase_add_loop_test(tcase, no_more_topics, 0, BACKENDS);
+    tcase_add_loop_test(tcase, an_update_outlives_the_record_of_a_topic, 0,
+                        BACKENDS);
+    tcase_add_loop_test(tcase, a_topic_that_could_age_makes_room, 0, BACKENDS);
+    return suite;
+}
+
+RUN_SUITE(make_suite)

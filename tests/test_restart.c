@@ -1,0 +1,349 @@
+/*
+ * A journal in a file, tried against the real crierd: every update exactly once
+ * across an orderly restart and a crash, with a thousand clients; and trouble
+ * with the file, which is told, and passes.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+#include "support/scratch.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct crierd crierd;
+static char journal[64]; /* the option */
+
+static void setup(void)
+{
+    scratch_make();
+    snprintf(journal, sizeof journal, "--journal sqlite:%s/journal", scratch);
+}
+
+static void teardown(void)
+{
+    scratch_remove();
+}
+
+static void follow(struct client *client, const char *target,
+                   const char *headers)
+{
+    client_connect(client, crierd.port);
+    ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),
+                     200);
+}
+
+/* ---- restart ---------------------------------------------------------- */
+
+static atomic_int acknowledged;
+static int total;
+static int restart_port; /* the same before and after */
+
+/* Tries FETCH until it is answered with 200, whatever becomes of crierd. */
+static void publish_surely(const char *target, const char *body)
+{
+    struct client client;
+    int status = 0;
+
+    while (status != 200) {
+        if (!client_try_connect(&client, restart_port)) {
+            usleep(1000); /* nothing tells when somebody listens again */
+            continue;
+        }
+        client.torn = true;
+        client_send(&client,
+                    "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                    "Content-Length: %zu\r\n\r\n%s",
+                    target, strlen(body), body);
+        status = client_head(&client);
+        client_close(&client);
+    }
+}
+
+static void *publish_with_retries(void *unused)
+{
+    char target[64], body[16];
+    int i;
+
+    (void)unused;
+    for (i = 1; i <= total; i++) {
+        snprintf(target, sizeof target, "/topics/t?id=u%d&dedupe=1", i);
+        snprintf(body, sizeof body, "%d", i);
+        publish_surely(target, body);
+        atomic_store(&acknowledged, i);
+    }
+    return NULL;
+}
+
+struct listener {
+    struct client client;
+    int seen;
+};
+
+static void connect_listener(struct listener *listener)
+{
+    char id[64] = "";
+
+    if (listener->seen != 0)
+        snprintf(id, sizeof id, "Last-Event-ID: u%d\r\n", listener->seen);
+    while (!client_try_connect(&listener->client, restart_port))
+        usleep(1000);
+    listener->client.torn = true;
+    client_send(&listener->client,
+                "GET /topics/t HTTP/1.1\r\nHost: x\r\n%s\r\n", id);
+    if (client_head(&listener->client) != 200) { /* it is about to stop */
+        client_close(&listener->client);
+        connect_listener(listener);
+    }
+}
+
+/* Has LISTENER see everything up to UNTIL, coming back as often as need be. */
+static void listen_until(struct listener *listener, int until)
+{
+    char *frame, wanted[64];
+
+    while (listener->seen < until) {
+        frame = client_frame(&listener->client);
+        if (frame == NULL) {
+            client_close(&listener->client);
+            connect_listener(listener);
+            continue;
+        }
+        if (strncmp(frame, "id: ", 4) == 0) {
+            listener->seen++;
+            snprintf(wanted, sizeof wanted, "id: u%d\ndata: %d",
+                     listener->seen, listener->seen);
+            ck_assert_str_eq(frame, wanted);
+        } else { /* a ping or the goodbye */
+            ck_assert_msg(strncmp(frame, "retry: ", 7) == 0 ||
+                              strcmp(frame, ":") == 0,
+                          "%s", frame);
+        }
+        free(frame);
+    }
+}
+
+/* A thousand, or a tenth of that. */
+START_TEST(a_restart_loses_nothing)
+{
+    int count = crierd_is_slow() ? 100 : 1000, i, crash = _i;
+    struct listener *listeners = calloc((size_t)count, sizeof *listeners);
+    char options[128], *held;
+    pthread_t publisher;
+
+    total = crierd_is_slow() ? 120 : 400;
+    atomic_store(&acknowledged, 0);
+    crierd_start(&crierd, journal);
+    restart_port = crierd.port;
+    for (i = 0; i < count; i++)
+        connect_listener(&listeners[i]);
+    pthread_create(&publisher, NULL, publish_with_retries, NULL);
+    for (i = 0; i < count; i++)
+        listen_until(&listeners[i], total / 4);
+    if (crash) {
+        crierd_kill(&crierd);
+    } else {
+        crierd_stop(&crierd);
+    }
+    snprintf(options, sizeof options, "%s --listen 127.0.0.1:%d", journal,
+             restart_port);
+    crierd_start(&crierd, options);
+    for (i = 0; i < count; i++)
+        listen_until(&listeners[i], total);
+    pthread_join(publisher, NULL);
+    ck_assert_int_eq(
+        fetch(restart_port, "GET", "/topics/t?since=u1&poll=1", "", NULL, &held),
+        200);
+    for (i = 2; i <= total; i++) {
+        snprintf(options, sizeof options, "id: u%d\ndata: %d\n\n", i, i);
+        ck_assert_ptr_eq(strstr(held, options), held);
+        memmove(held, held + strlen(options),
+                strlen(held + strlen(options)) + 1);
+    }
+    ck_assert_str_eq(held, "");
+    free(held);
+    for (i = 0; i < count; i++)
+        client_reset(&listeners[i].client);
+    free(listeners);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* ---- trouble ---------------------------------------------------------- */
+
+/* Waits until /healthz says STATUS. */
+static void wait_for_health(const char *status)
+{
+    char wanted[64], *answer;
+    uint64_t until = crier_now() + PATIENCE;
+    bool there = false;
+
+    snprintf(wanted, sizeof wanted, "{\"status\":\"%s\"", status);
+    while (!there) {
+        ck_assert_msg(crier_now() < until, "health was never %s", status);
+        ck_assert_int_eq(
+            fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);
+        there = strncmp(answer, wanted, strlen(wanted)) == 0;
+        free(answer);
+    }
+}
+
+START_TEST(trouble_is_told_and_passes)
+{
+    struct client client, ticks;
+    char path[64], *answer;
+    sqlite3 *other;
+
+    crierd_start(&crierd, journal);
+    follow(&client, "/topics/t", "");
+    follow(&ticks, "/ticks?interval=50", "");
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", &answer), 503);
+    ck_assert_msg(strstr(answer, "locked") != NULL, "%s", answer);
+    free(answer);
+    wait_for_health("degraded");
+    free(client_frame(&ticks)); /* streams go on */
+    free(client_frame(&ticks));
+    ck_assert_int_eq(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    wait_for_health("ok");
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "2", NULL), 200);
+    client_expect_event(&client, "data: 2");
+    client_close(&client);
+    client_close(&ticks);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* The end does not wait for a lock that somebody else holds. */
+START_TEST(a_locked_journal_does_not_hold_up_the_end)
+{
+    struct client publishers[20];
+    char path[64];
+    sqlite3 *other;
+    int i;
+
+    crierd_start(&crierd, journal);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (i = 0; i < 20; i++) {
+        client_connect(&publishers[i], crierd.port);
+        publishers[i].torn = true;
+        client_send(&publishers[i], "POST /topics/t HTTP/1.1\r\nHost: x\r\n"
+                                    "Content-Length: 1\r\n\r\nx");
+    }
+    crierd_stop(&crierd); /* in time */
+    for (i = 0; i < 20; i++) {
+        ck_assert_int_ne(client_head(&publishers[i]), 200);
+        client_close(&publishers[i]);
+    }
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+}
+END_TEST
+
+START_TEST(a_journal_without_a_name_is_trouble)
+{
+    char path[64], *answer;
+
+    crierd_start(&crierd, journal);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "2", &answer), 503);
+    ck_assert_msg(strstr(answer, "removed or replaced") != NULL, "%s", answer);
+    free(answer);
+    wait_for_health("degraded");
+    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* What cannot be read is told, and a poll does not wait for it. */
+START_TEST(an_unreadable_journal_is_trouble)
+{
+    char path[64], text[3001], *body;
+    int i;
+
+    memset(text, 'x', 3000);
+    text[3000] = '\0';
+    crierd_start(&crierd, journal);
+    for (i = 0; i < 1000; i++) /* beyond what waits in the log */
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/topics/t", "", text, NULL), 200);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/topics/t?poll=1", "", NULL,
+                           &body),
+                     200);
+    free(body);
+    wait_for_health("degraded");
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(a_damaged_journal_is_refused)
+{
+    char path[64], options[256];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    file = fopen(path, "w");
+    fputs("This is no database, but somebody's dearest text.\n", file);
+    fclose(file);
+    snprintf(options, sizeof options, "--listen 127.0.0.1:0 --www %s --data %s %s",
+             getenv("WWW"), getenv("DATA"), journal);
+    crierd_spawn(&crierd, options);
+    crierd_wait_log(&crierd, "damaged or is none");
+    ck_assert_int_eq(crierd_wait(&crierd), 1);
+    file = fopen(path, "r");
+    ck_assert_ptr_nonnull(fgets(options, sizeof options, file));
+    ck_assert_str_eq(options,
+                     "This is no database, but somebody's dearest text.\n");
+    fclose(file);
+}
+END_TEST
+
+/* Enough open files for a thousand clients. */
+static bool raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 2048;
+}
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("restart");
+    TCase *c = add_case(s, "restart");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, a_restart_loses_nothing, 0, 2);
+    tcase_add_test(c, trouble_is_told_and_passes);
+    tcase_add_test(c, a_locked_journal_does_not_hold_up_the_end);
+    tcase_add_test(c, a_journal_without_a_name_is_trouble);
+    tcase_add_test(c, an_unreadable_journal_is_trouble);
+    tcase_add_test(c, a_damaged_journal_is_refused);
+    return s;
+}
+
+RUN_SUITE_IF(suite, raise_limit(), "fewer than 2048 open files allowed")

@@ -1,0 +1,297 @@
+/* What topics hold: where a stream begins, gaps, repeated ids; what there is, what
+ * is forgotten, and presence. */
+#include <config.h>
+
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/runner.h"
+#include "support/topics.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct crierd crierd;
+
+static void setup(void)
+{
+    crierd_start(&crierd, "--presence room,a/b");
+    topics_port = crierd.port;
+}
+
+static void teardown(void)
+{
+    crierd_stop(&crierd);
+}
+
+/* ---- the past --------------------------------------------------------- */
+
+START_TEST(the_past_can_be_asked_for)
+{
+    struct client client;
+    json_t *receipt;
+    char target[256], header[300];
+    int i;
+
+    for (i = 1; i <= 5; i++) {
+        snprintf(target, sizeof target, "/topics/%s?id=n%d",
+                 i % 2 ? "odd" : "even", i);
+        snprintf(header, sizeof header, "%d", i);
+        topics_put(target, header);
+    }
+    receipt = topics_publish("/topics/odd", "", "7", 200);
+    topics_put("/topics/odd", "9");
+    topics_hold("/topics/odd", "", "1 3 5 7 9 ");
+    topics_hold("/topics/odd,even", "", "1 2 3 4 5 7 9 ");
+    topics_hold("/topics/*", "", "1 2 3 4 5 7 9 ");
+    topics_hold("/topics/*?since=all", "", "1 2 3 4 5 7 9 ");
+    topics_hold("/topics/odd?since=2", "", "7 9 ");
+    topics_hold("/topics/odd,even?since=4", "", "4 5 7 9 ");
+    topics_hold("/topics/odd?since=100", "", "1 3 5 7 9 ");
+    topics_hold("/topics/odd?since=0", "", "");
+    topics_hold("/topics/odd?since=10m", "", "1 3 5 7 9 ");
+    topics_hold("/topics/odd?since=n3", "", "5 7 9 ");
+    topics_hold("/topics/odd,even?lastEventID=n4", "", "5 7 9 ");
+    topics_hold("/topics/odd?since=all", "Last-Event-ID: n5\r\n", "7 9 ");
+    topics_hold("/topics/odd?since=all", "Last-Event-ID: n4\r\n", "5 7 9 ");
+    snprintf(header, sizeof header, "Last-Event-ID: %s\r\n",
+             json_text(receipt, "id"));
+    topics_hold("/topics/odd", header, "9 ");
+    json_decref(receipt);
+    topics_follow(&client, "/topics/odd?since=1", "");
+    client_expect_event(&client, "data: 9");
+    topics_put("/topics/odd", "11");
+    client_expect_event(&client, "data: 11");
+    client_close(&client);
+    topics_follow(&client, "/topics/odd", "");
+    topics_put("/topics/odd", "13"); /* without asking, only what is new */
+    client_expect_event(&client, "data: 13");
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(an_unknown_id_is_a_gap)
+{
+    struct client client;
+    json_t *receipt;
+    char *frame, wanted[600];
+
+    receipt = topics_publish("/topics/a", "", "1", 200);
+    topics_put("/topics/a", "2");
+    topics_follow(&client, "/topics/a", "Last-Event-ID: no \"such\" id\r\n");
+    frame = client_frame(&client);
+    snprintf(wanted, sizeof wanted,
+             "event: gap\ndata: {\"requested\":\"no \\\"such\\\" id\","
+             "\"oldest\":\"%s\"}",
+             json_text(receipt, "id"));
+    ck_assert_str_eq(frame, wanted);
+    free(frame);
+    json_decref(receipt);
+    client_expect_event(&client, "data: 1");
+    client_expect_event(&client, "data: 2");
+    topics_put("/topics/a", "3");
+    client_expect_event(&client, "data: 3");
+    client_close(&client);
+    topics_follow(&client, "/topics/empty?lastEventID=x", "");
+    client_expect(&client,
+                  "event: gap\ndata: {\"requested\":\"x\",\"oldest\":null}");
+    client_close(&client);
+    topics_hold("/topics/empty", "Last-Event-ID: #zzzzzzzz-1\r\n", "GAP:{\"requested\":"
+          "\"#zzzzzzzz-1\",\"oldest\":null} ");
+}
+END_TEST
+
+/* Ids that no update can have are unknown, and told in a form that is text. */
+START_TEST(an_odd_id_is_a_gap)
+{
+    char id[257], target[512];
+    struct client client;
+
+    memset(id, 'a', 256);
+    id[255] = '\0'; /* the longest */
+    snprintf(target, sizeof target, "/topics/a?id=%s", id);
+    topics_put(target, "1");
+    topics_put("/topics/a", "2");
+    snprintf(target, sizeof target, "/topics/a?since=%s", id);
+    topics_hold(target, "", "2 ");
+    id[255] = 'a';
+    id[256] = '\0';
+    snprintf(target, sizeof target, "/topics/a?lastEventID=%s", id);
+    topics_follow(&client, target, "");
+    free(client_until(&client, "event: gap\ndata: {\"requested\":\"#?aaa"));
+    client_close(&client);
+    topics_follow(&client, "/topics/none", "Last-Event-ID: \xff" "x\r\n");
+    client_expect(&client, "event: gap\ndata: {\"requested\":\"#??x\","
+                           "\"oldest\":null}");
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(what_is_let_go_is_a_gap)
+{
+    struct crierd other;
+    char target[64], header[64];
+    int i;
+
+    crierd_start(&other, "--retain-count 5 --retain-topic few*:count=2");
+    topics_port = other.port;
+    for (i = 1; i <= 8; i++) {
+        snprintf(target, sizeof target, "/topics/many?id=m%d", i);
+        snprintf(header, sizeof header, "%d", i);
+        topics_put(target, header);
+    }
+    topics_hold("/topics/many", "", "4 5 6 7 8 ");
+    topics_hold("/topics/many", "Last-Event-ID: m4\r\n", "5 6 7 8 ");
+    topics_hold("/topics/many", "Last-Event-ID: m2\r\n",
+          "GAP:{\"requested\":\"m2\",\"oldest\":\"m4\"} 4 5 6 7 8 ");
+    for (i = 1; i <= 3; i++) {
+        snprintf(target, sizeof target, "/topics/few/x?id=f%d", i);
+        snprintf(header, sizeof header, "f%d", i);
+        topics_put(target, header);
+    }
+    topics_hold("/topics/few/x", "", "f2 f3 ");
+    topics_hold("/topics/*", "", "6 7 8 f2 f3 ");
+    topics_hold("/topics/few/x?since=f2", "", "f3 ");
+    crierd_stop(&other);
+}
+END_TEST
+
+START_TEST(a_repeated_id_is_refused_or_nothing_new)
+{
+    struct client client;
+    json_t *first, *again;
+
+    topics_follow(&client, "/topics/a,b", "");
+    first = topics_publish("/topics/a?id=once", "", "1", 200);
+    again = topics_publish("/topics/b?id=once", "", "2", 409);
+    json_decref(again);
+    again = topics_publish("/topics/a?id=once&dedupe=1", "", "3", 200);
+    ck_assert_str_eq(json_text(again, "id"), "once");
+    ck_assert_int_eq(json_number(again, "position"),
+                     json_number(first, "position"));
+    ck_assert(json_is_true(json_object_get(again, "duplicate")));
+    ck_assert_ptr_null(json_object_get(first, "duplicate"));
+    json_decref(first);
+    json_decref(again);
+    topics_put("/topics/a?id=twice&dedupe=1", "4");
+    client_expect(&client, "id: once\ndata: 1");
+    client_expect(&client, "id: twice\ndata: 4");
+    client_close(&client);
+    topics_hold("/topics/a,b", "", "1 4 ");
+}
+END_TEST
+
+/* ---- what there is ---------------------------------------------------- */
+
+/* The names in the list at TARGET, each followed by a space, and the next one. */
+static void lists(const char *target, const char *expected)
+{
+    json_t *list = topics_get_json(target, ""), *topic;
+    char text[1024] = "";
+    size_t i;
+
+    json_array_foreach (json_object_get(list, "topics"), i, topic)
+        strcat(strcat(text, json_text(topic, "topic")), " ");
+    if (json_is_string(json_object_get(list, "next")))
+        strcat(strcat(text, "> "), json_text(list, "next"));
+    ck_assert_str_eq(text, expected);
+    json_decref(list);
+}
+
+START_TEST(topics_are_listed)
+{
+    struct client client;
+    json_t *topic;
+
+    lists("/topics", "");
+    topics_put("/topics/b?id=b1", "x");
+    topics_put("/topics/a,b?id=b2", "x");
+    topics_put("/topics/c", "x");
+    topics_follow(&client, "/topics/b,bb", "");
+    lists("/topics", "a b bb c ");
+    lists("/topics?limit=2", "a b > b");
+    lists("/topics?limit=2&after=b", "bb c > c");
+    lists("/topics?limit=2&after=c", "");
+    lists("/topics?prefix=b", "b bb ");
+    topic = topics_get_json("/topics/b", "Accept: application/json\r\n");
+    ck_assert_int_eq(json_number(topic, "messages"), 2);
+    ck_assert_int_eq(json_number(topic, "subscribers"), 1);
+    ck_assert_int_gt(json_number(topic, "bytes"), 0);
+    ck_assert_str_eq(json_text(topic, "first"), "b1");
+    ck_assert_str_eq(json_text(topic, "last"), "b2");
+    ck_assert_uint_eq(strlen(json_text(topic, "time")), 24);
+    json_decref(topic);
+    topic = topics_get_json("/topics/bb", "Accept: application/json\r\n");
+    ck_assert_int_eq(json_number(topic, "messages"), 0);
+    ck_assert_int_eq(json_number(topic, "subscribers"), 1);
+    ck_assert(json_is_null(json_object_get(topic, "last")));
+    json_decref(topic);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(a_topic_is_forgotten)
+{
+    struct client client;
+
+    topics_put("/topics/a?id=1a", "1");
+    topics_put("/topics/a,b?id=2a", "2");
+    topics_follow(&client, "/topics/a", "");
+    ck_assert_int_eq(fetch(topics_port, "DELETE", "/topics/a", "", NULL, NULL),
+                     204);
+    topics_hold("/topics/a", "", "");
+    topics_hold("/topics/b", "", "2 ");
+    topics_hold("/topics/*", "", "2 ");
+    lists("/topics?prefix=b", "b ");
+    topics_put("/topics/a?id=1a", "3"); /* the id is free again */
+    client_expect(&client, "id: 1a\ndata: 3");
+    topics_hold("/topics/a,b", "Last-Event-ID: 2a\r\n", "3 ");
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(presence_is_told)
+{
+    struct client watcher, one, two;
+
+    topics_follow(&watcher, "/topics/$presence/room,$presence/a/b", "");
+    topics_follow(&one, "/topics/room,other", "");
+    client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"room\","
+                                  "\"count\":1}");
+    topics_follow(&two, "/topics/a/b,room", "");
+    client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"a/b\","
+                                  "\"count\":1}");
+    client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"room\","
+                                  "\"count\":2}");
+    client_close(&one);
+    client_expect_event(&watcher, "event: leave\ndata: {\"topic\":\"room\","
+                                  "\"count\":1}");
+    free(topics_get("/topics/room?poll=1", "")); /* one that only looks is not told */
+    client_close(&two);
+    free(client_until(&watcher, "event: leave\ndata: {\"topic\":\"room\","
+                                "\"count\":0}"));
+    client_close(&watcher);
+    topics_hold("/topics/*", "", "");
+    lists("/topics", "");
+    lists("/topics?prefix=$presence/", "$presence/a/b $presence/room ");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("topics_past");
+    TCase *c = add_case(s, "topics_past");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, the_past_can_be_asked_for);
+    tcase_add_test(c, an_unknown_id_is_a_gap);
+    tcase_add_test(c, an_odd_id_is_a_gap);
+    tcase_add_test(c, what_is_let_go_is_a_gap);
+    tcase_add_test(c, a_repeated_id_is_refused_or_nothing_new);
+    tcase_add_test(c, topics_are_listed);
+    tcase_add_test(c, a_topic_is_forgotten);
+    tcase_add_test(c, presence_is_told);
+    return s;
+}
+
+RUN_SUITE(suite)
