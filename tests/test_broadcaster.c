@@ -22,14 +22,6 @@ static struct crier_stream *last; /* the newest stream, a reference */
 static const char *hello;
 static struct site site;
 
-static void on_closed(void *closure, struct crier_stream *ended,
-                      enum crier_reason reason)
-{
-    (void)closure;
-    (void)ended;
-    box_put(&closed, (int)reason);
-}
-
 /* Joins under the name that the path gives, "/" for none. */
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
@@ -66,7 +58,8 @@ static void start(uint32_t ping_interval)
     last = NULL;
     hello = "connected";
     memset(&options, 0, sizeof options);
-    options.on_closed = on_closed;
+    options.on_closed = box_closed;
+    options.closure = &closed;
     ping.ping = ping_interval;
     site = (struct site){.answer = answer};
     site_start(&site, &shards);

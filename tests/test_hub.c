@@ -20,14 +20,6 @@ static struct signal_box closed;
 static long oom; /* of the next follow */
 static int follow_error;
 
-static void on_closed(void *closure, struct crier_stream *ended,
-                      enum crier_reason reason)
-{
-    (void)closure;
-    (void)ended;
-    box_put(&closed, (int)reason);
-}
-
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
                               const char *path)
@@ -56,7 +48,8 @@ static void setup(void)
     memset(&follow, 0, sizeof follow);
     follow.topics = "a";
     memset(&options, 0, sizeof options);
-    options.on_closed = on_closed;
+    options.on_closed = box_closed;
+    options.closure = &closed;
     memset(&site, 0, sizeof site);
     site.answer = answer;
     site_start(&site, &(struct crier_shards_options){.threads = 2});

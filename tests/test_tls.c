@@ -37,19 +37,12 @@ static struct signal_box opened, closed;
 static struct site site;
 static FILE *curl;
 
-static void on_closed(void *closure, struct crier_stream *ended,
-                      enum crier_reason reason)
-{
-    (void)closure;
-    (void)ended;
-    box_put(&closed, (int)reason);
-}
-
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
                               const char *path)
 {
-    const struct crier_stream_options options = {.on_closed = on_closed,
+    const struct crier_stream_options options = {.on_closed = box_closed,
+                                                 .closure = &closed,
                                                  .max_pending = 100000000,
                                                  .keep_alive = CRIER_NEVER};
     struct MHD_Response *response;

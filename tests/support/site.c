@@ -146,6 +146,13 @@ int box_wait(struct signal_box *box, int count)
     return value;
 }
 
+void box_closed(void *closure, struct crier_stream *stream,
+                enum crier_reason reason)
+{
+    (void)stream;
+    box_put(closure, (int)reason);
+}
+
 struct crier_frame *frame_of(const char *text)
 {
     struct crier_frame *frame;

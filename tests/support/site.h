@@ -60,6 +60,10 @@ int box_count(struct signal_box *box);
  * value. */
 int box_wait(struct signal_box *box, int count);
 
+/* An on_closed that counts in the box CLOSURE, with the reason. */
+void box_closed(void *closure, struct crier_stream *stream,
+                enum crier_reason reason);
+
 /* A new frame of plain data. */
 struct crier_frame *frame_of(const char *text);
 

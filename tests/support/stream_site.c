@@ -40,14 +40,6 @@ void count_wake(void *closure, struct crier_stream *of)
     box_put(&woken, 0);
 }
 
-static void on_closed(void *closure, struct crier_stream *ended,
-                      enum crier_reason reason)
-{
-    (void)closure;
-    (void)ended;
-    box_put(&closed, (int)reason);
-}
-
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
                               const char *path)
@@ -81,7 +73,8 @@ void setup(void)
     oom = 0;
     headers_fail = false;
     memset(&options, 0, sizeof options);
-    options.on_closed = on_closed;
+    options.on_closed = box_closed;
+    options.closure = &closed;
     options.keep_alive = CRIER_NEVER;
     memset(&site, 0, sizeof site);
     site.answer = answer;
