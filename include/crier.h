@@ -14,6 +14,8 @@
  *   journal      the one ordered log of updates: in memory, or in a file
  *   hub          topics over a journal: publish, follow, resume
  *
+ * The other end, clients and publishers, is in crier_client.h.
+ *
  * The wire format is that of WHATWG HTML, section 9.2 "Server-sent events".
  *
  * Conventions
@@ -86,7 +88,19 @@ extern "C" {
     X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
     X(CRIER_ERR_DAMAGED, -20022, "the journal's file is damaged or is none")  \
     X(CRIER_ERR_IN_USE, -20023, "another process uses the journal's file")    \
-    X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")
+    X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")                    \
+    X(CRIER_ERR_LONG_LINE, -20025,                                            \
+      "a line of the stream is longer than is allowed here")                  \
+    X(CRIER_ERR_LARGE_EVENT, -20026,                                          \
+      "an event of the stream is larger than is allowed here")                \
+    X(CRIER_ERR_URL, -20027, "this is not the URL of an HTTP server")         \
+    X(CRIER_ERR_NETWORK, -20028, "the connection failed")                     \
+    X(CRIER_ERR_CERTIFICATE, -20029,                                          \
+      "the server's certificate cannot be trusted")                           \
+    X(CRIER_ERR_ENDED, -20030, "the server ended the stream")                 \
+    X(CRIER_ERR_NO_CONTENT, -20031, "the server has nothing more to send")    \
+    X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
+    X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,
@@ -302,10 +316,13 @@ enum crier_format {
     CRIER_FORMAT_JSON,   /* application/x-ndjson: one object a line with id,
                             position, time, topics, data, and event and retry
                             where set; keep-alives are empty lines */
-    CRIER_FORMAT_RAW     /* text/plain: the data of each, and LF; keep-alives
+    CRIER_FORMAT_RAW,    /* text/plain: the data of each, and LF; keep-alives
                             are empty lines, and gaps are not told */
+    CRIER_FORMAT_FULL    /* text/event-stream, each update with two more fields,
+                            which browsers ignore: "topics" (a list) and "time"
+                            (RFC 3339, when it was published) */
 };
-#define CRIER_FORMATS 3
+#define CRIER_FORMATS 4
 
 /*
  * Zero (or NULL for the whole) means the default.
@@ -339,7 +356,7 @@ struct crier_stream_options {
 
     /* The Content-Type of the response, the form of keep-alives, and that in
      * which a hub sends its updates. A frame that is sent by crier_stream_send()
-     * or a broadcaster goes out as it is. Only CRIER_FORMAT_EVENTS gets the
+     * or a broadcaster goes out as it is. JSON and raw streams do not get the
      * retry of crier_shards_drain(). */
     enum crier_format format;
 

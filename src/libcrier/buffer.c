@@ -1,6 +1,6 @@
 /*
  * A growing run of bytes. It doubles, so that appending is cheap, and it never
- * grows past CRIER_EVENT_MAX, so that nothing built on it can either.
+ * grows past its maximum, so that nothing built on it can either.
  */
 #include <config.h>
 
@@ -15,7 +15,8 @@
 void crier__buffer_done(struct crier__buffer *buffer)
 {
     free(buffer->bytes);
-    memset(buffer, 0, sizeof *buffer);
+    buffer->bytes = NULL;
+    buffer->length = buffer->room = 0;
 }
 
 void crier__buffer_clear(struct crier__buffer *buffer)
@@ -26,10 +27,11 @@ void crier__buffer_clear(struct crier__buffer *buffer)
 int crier__buffer_add(struct crier__buffer *buffer, const char *bytes,
                       size_t length)
 {
+    size_t max = buffer->max != 0 ? buffer->max : CRIER_EVENT_MAX;
     size_t room = buffer->room != 0 ? buffer->room : 64;
     char *grown;
 
-    if (length > CRIER_EVENT_MAX - buffer->length)
+    if (length > max - buffer->length)
         return CRIER_ERR_TOO_LARGE;
     while (room < buffer->length + length)
         room *= 2;

@@ -8,15 +8,16 @@ struct crier__buffer {
     char *bytes;
     size_t length;
     size_t room;
+    size_t max; /* of length; 0 means CRIER_EVENT_MAX */
 };
 
-/* Frees the bytes; BUFFER is empty again. */
+/* Frees the bytes; BUFFER is empty again, its maximum stays. */
 void crier__buffer_done(struct crier__buffer *buffer);
 
 /* Forgets the bytes, keeps the memory. */
 void crier__buffer_clear(struct crier__buffer *buffer);
 
-/* Appends LENGTH bytes. -ENOMEM; CRIER_ERR_TOO_LARGE past CRIER_EVENT_MAX. The
+/* Appends LENGTH bytes. -ENOMEM; CRIER_ERR_TOO_LARGE past the maximum. The
  * buffer is then as it was. */
 int crier__buffer_add(struct crier__buffer *buffer, const char *bytes,
                       size_t length);

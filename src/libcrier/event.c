@@ -315,6 +315,11 @@ const char *crier__event_id(const struct crier_event *event)
     return event->id.length != 0 ? event->id.bytes : "";
 }
 
+bool crier__event_has_data(const struct crier_event *event)
+{
+    return event->has_data;
+}
+
 /* Encodes EVENT under TYPE into *FRAME and frees EVENT. */
 static int finish(struct crier_event *event, const char *type,
                   struct crier_frame **frame)

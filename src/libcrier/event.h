@@ -17,4 +17,7 @@ int crier__event_body(const struct crier_event *event,
  * Borrowed until EVENT changes. -ENOMEM has been said by the setter. */
 const char *crier__event_id(const struct crier_event *event);
 
+/* Whether EVENT has data, be it empty: without, clients ignore it. */
+bool crier__event_has_data(const struct crier_event *event);
+
 #endif

@@ -148,7 +148,7 @@ static struct crier_frame *gap_frame(struct crier__follower *follower,
                      oldest[0] != '\0' ? oldest : NULL);
     if (data == NULL)
         return NULL;
-    if (follower->stream->format == CRIER_FORMAT_EVENTS) {
+    if (follower->stream->format != CRIER_FORMAT_JSON) {
         if (crier_frame_json("gap", data, &frame) != 0)
             frame = NULL;
         json_decref(data);

@@ -339,8 +339,7 @@ static int make_update(const char *topics, const struct crier_event *event,
     unsigned count;
     int error;
 
-    if (id != NULL && (id[0] == '\0' || id[0] == '#' ||
-                       strlen(id) >= CRIER__ID_SIZE))
+    if (id != NULL && !crier__id_allowed(id))
         return CRIER_ERR_ID;
     error = crier__topics_parse(topics, &list, &count);
     if (error != 0)

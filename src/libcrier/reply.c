@@ -41,6 +41,7 @@ int crier__reply_headers(struct MHD_Response *response,
         [CRIER_FORMAT_EVENTS] = "text/event-stream",
         [CRIER_FORMAT_JSON] = "application/x-ndjson",
         [CRIER_FORMAT_RAW] = "text/plain; charset=utf-8",
+        [CRIER_FORMAT_FULL] = "text/event-stream",
     };
 
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,

@@ -126,7 +126,8 @@ static int set_options(struct crier_stream *stream,
     stream->on_wake = options->on_wake;
     stream->on_closed = options->on_closed;
     stream->closure = options->closure;
-    if (stream->format != CRIER_FORMAT_EVENTS) { /* an empty line */
+    if (stream->format == CRIER_FORMAT_JSON ||
+        stream->format == CRIER_FORMAT_RAW) { /* an empty line */
         stream->keep_alive_frame = crier__frame_new(1);
         if (stream->keep_alive_frame == NULL)
             return -ENOMEM;

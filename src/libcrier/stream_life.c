@@ -263,7 +263,8 @@ void crier__stream_goodbye(struct crier_stream *stream)
 {
     struct crier_frame *frame = NULL;
 
-    if (stream->format == CRIER_FORMAT_EVENTS)
+    if (stream->format == CRIER_FORMAT_EVENTS ||
+        stream->format == CRIER_FORMAT_FULL)
         frame = goodbye_frame(stream->shard);
     if (frame != NULL) { /* the last one, so it is let in whatever waits */
         atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));

@@ -5,7 +5,8 @@
  * only form in which an update is held. The others are made from that: for those who
  * hear it live once for all, and kept with it; for one who reads the past, for
  * him alone. A frame of ours is easily read back, since
- * every line is "name: value" and nothing else was let in.
+ * every line is "name: value" and nothing else was let in. Nor can a topic end the
+ * line of a field: it has no control characters.
  *
  * An update is made by its publisher with everything but its place. The journal
  * places it; from then on it never changes, but for the frames that are made
@@ -284,6 +285,26 @@ static struct crier_frame *as_json(const struct crier__update *update,
     return frame;
 }
 
+/* The frame with two more fields in front. */
+static struct crier_frame *as_full(const struct crier__update *update)
+{
+    static const char format[] = "topics: %s\ntime: %s\n";
+    const struct crier_frame *body = update->frame;
+    struct crier_frame *frame;
+    char time[32];
+    size_t head;
+
+    crier__time_text(update->time, time);
+    head = sizeof format - 5 + strlen(update->topics) + strlen(time);
+    frame = crier__frame_new(head + body->length);
+    if (frame == NULL)
+        return NULL;
+    /* the NUL falls where the body begins, which is never empty */
+    snprintf(frame->bytes, head + 1, format, update->topics, time);
+    memcpy(frame->bytes + head, body->bytes, body->length);
+    return frame;
+}
+
 /* A new frame of UPDATE in FORMAT, which is not EVENTS. */
 static struct crier_frame *convert(const struct crier__update *update,
                                    enum crier_format format)
@@ -291,6 +312,8 @@ static struct crier_frame *convert(const struct crier__update *update,
     struct fields fields = {0};
     struct crier_frame *frame = NULL;
 
+    if (format == CRIER_FORMAT_FULL)
+        return as_full(update);
     if (read_fields(update, &fields) == 0)
         frame = format == CRIER_FORMAT_JSON
                     ? as_json(update, &fields)

@@ -1,9 +1,9 @@
 /*
- * UTF-8 validation, after the table of well-formed byte sequences in RFC 3629
- * section 4: the lead byte gives the length of the sequence and the range of
- * its second byte; that range is what rules out overlong forms, surrogates and
- * code points above U+10FFFF. ASCII, the usual case, is passed eight bytes at a
- * time.
+ * UTF-8: whether and where it is broken, after the table of well-formed byte
+ * sequences in RFC 3629 section 4: the lead byte gives the length of the sequence
+ * and the range of its second byte; that range is what rules out overlong forms,
+ * surrogates and code points above U+10FFFF. ASCII, the usual case, is passed
+ * eight bytes at a time.
  */
 #include <config.h>
 
@@ -53,29 +53,51 @@ static size_t ascii_run(const unsigned char *text, size_t length)
     return at;
 }
 
-bool crier__utf8_valid(const char *text, size_t length)
+/* How many of the LENGTH bytes (at least one, not ASCII) begin a sequence, or are
+ * one where that is *NEED; 0 where the first one can begin none. */
+static size_t matched(const unsigned char *bytes, size_t length, size_t *need)
+{
+    unsigned char low, high;
+    size_t i = 1;
+
+    *need = sequence(bytes[0], &low, &high);
+    if (*need == 0)
+        return 0;
+    if (i < length && bytes[i] >= low && bytes[i] <= high)
+        for (i = 2; i < *need && i < length; i++)
+            if ((bytes[i] & 0xc0) != 0x80)
+                break;
+    return i;
+}
+
+size_t crier__utf8_prefix(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
-    size_t at = 0, need, i;
-    unsigned char low, high;
+    size_t at = 0, need;
 
-    while (at < length) {
+    for (;;) {
         at += ascii_run(bytes + at, length - at);
         if (at == length)
-            break;
+            return at;
         if (bytes[at] < 0x80) {
             at++;
             continue;
         }
-        need = sequence(bytes[at], &low, &high);
-        if (need == 0 || need > length - at)
-            return false;
-        if (bytes[at + 1] < low || bytes[at + 1] > high)
-            return false;
-        for (i = 2; i < need; i++)
-            if ((bytes[at + i] & 0xc0) != 0x80)
-                return false;
+        if (matched(bytes + at, length - at, &need) != need || need == 0)
+            return at;
         at += need;
     }
-    return true;
+}
+
+size_t crier__utf8_broken(const char *text, size_t length)
+{
+    size_t need,
+        got = matched((const unsigned char *)text, length, &need);
+
+    return got != 0 ? got : 1;
+}
+
+bool crier__utf8_valid(const char *text, size_t length)
+{
+    return crier__utf8_prefix(text, length) == length;
 }

@@ -8,4 +8,12 @@
  * form, no surrogate, nothing above U+10FFFF. */
 bool crier__utf8_valid(const char *text, size_t length);
 
+/* How many of the LENGTH bytes at TEXT are that, from the begin to where it is
+ * broken. */
+size_t crier__utf8_prefix(const char *text, size_t length);
+
+/* How many of the LENGTH bytes (at least one) at TEXT, where it is broken, count as
+ * one fault: a maximal subpart, as the Encoding standard's decoder has it. */
+size_t crier__utf8_broken(const char *text, size_t length);
+
 #endif

@@ -1,0 +1,478 @@
+/*
+ * A client: follows one stream over HTTP, and comes back when it breaks.
+ *
+ *               due                   over                 told
+ *     WAITING --------> RUNNING -----------------> ENDING -------> WAITING
+ *        ^                 |        a final answer,   |            or OVER
+ *        |   restart       |        close             v
+ *        +-----------------+------------------------ OVER
+ *
+ * What libcurl receives goes to `input`. crier_client_next() parses on in it, one
+ * message a call, and works with libcurl only when all of it is parsed. So memory
+ * is bounded by the input's and the parser's limits, however slowly the program
+ * takes its messages.
+ *
+ * What is to be told beside what the parser finds is the `notice`. There is at most
+ * one: OPEN comes before the first byte, ERROR and CLOSED after the last.
+ *
+ * Other threads leave their `orders` and wake the descriptor; the thread in
+ * crier_client_next() does the rest. No lock is needed.
+ *
+ * Rejected: a thread for each client, which would need a bounded queue, and locks
+ * that callbacks run under. A program that wants a thread has crier_client_run() in
+ * one.
+ */
+#include <config.h>
+
+#include "client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_RETRY 3000
+#define DEFAULT_RETRY_MAX 60000
+
+/* What a server may set; 49 days. */
+#define RETRY_MAX UINT32_MAX
+
+/* A server that sends without end what is not told must not keep the program in
+ * crier_client_next() for ever. */
+#define STEPS_MAX 64
+
+enum { ORDER_RESTART = 1, ORDER_CLOSE = 2 };
+
+/* ---- its life --------------------------------------------------------- */
+
+static char *copy_of(const char *bytes, size_t length)
+{
+    char *copy = malloc(length + 1);
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+static int copy_options(struct crier_client *client,
+                        const struct crier_client_options *options)
+{
+    client->retry = options->retry != 0 ? options->retry : DEFAULT_RETRY;
+    client->retry_max =
+        options->retry_max != 0 ? options->retry_max : DEFAULT_RETRY_MAX;
+    client->read_timeout = options->read_timeout;
+    client->persist = options->persist;
+    client->url = strdup(options->url);
+    if (client->url == NULL)
+        return -ENOMEM;
+    if (options->method != NULL &&
+        (client->method = strdup(options->method)) == NULL)
+        return -ENOMEM;
+    if (options->body != NULL &&
+        (client->body = copy_of(options->body, options->body_length)) == NULL)
+        return -ENOMEM;
+    return 0;
+}
+
+/* Where to begin: as the option says, or a header of the program's. */
+static int set_begin(struct crier_client *client, const char *id)
+{
+    if (id == NULL)
+        id = crier__http_header(&client->http, "Last-Event-ID");
+    return id != NULL ? crier_parser_set_id(client->parser, id) : 0;
+}
+
+int crier_client_new(const struct crier_client_options *options,
+                     struct crier_client **client)
+{
+    int error = crier__http_check_url(options->url);
+    struct crier_client *made;
+
+    if (error != 0)
+        return error;
+    made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return -ENOMEM;
+    made->state = CRIER__WAITING;
+    made->notice = CRIER__SILENT;
+    error = crier__loop_init(&made->loop);
+    if (error != 0) {
+        free(made);
+        return error;
+    }
+    error = crier__http_init(&made->http, &options->http);
+    if (error == 0)
+        error = copy_options(made, options);
+    if (error == 0)
+        error = crier_parser_new(&options->limits, &made->parser);
+    if (error == 0)
+        error = set_begin(made, options->last_event_id);
+    if (error == 0)
+        error = crier__client_prepare(made, options->body_length);
+    if (error != 0) {
+        crier_client_free(made);
+        return error;
+    }
+    crier__loop_hold(&made->loop);
+    *client = made;
+    return 0;
+}
+
+void crier_client_free(struct crier_client *client)
+{
+    if (client == NULL)
+        return;
+    crier__client_drop(client);
+    if (client->handle != NULL)
+        curl_easy_cleanup(client->handle);
+    curl_slist_free_all(client->headers);
+    crier__loop_done(&client->loop);
+    crier_parser_free(client->parser);
+    crier__http_done(&client->http);
+    free(client->url);
+    free(client->method);
+    free(client->body);
+    free(client);
+}
+
+int crier_client_fd(const struct crier_client *client)
+{
+    return client->loop.set;
+}
+
+/* ---- from state to state ---------------------------------------------- */
+
+/* It is over for good; client->reason may say why. */
+static void end(struct crier_client *client, int error)
+{
+    client->state = CRIER__OVER;
+    client->notice = CRIER_CLOSED;
+    client->error = error;
+    crier__loop_at(&client->loop, CRIER__NEVER);
+}
+
+/* What the server asked for with Retry-After, within our limit; ms. */
+static uint64_t asked_wait(const struct crier_client *client)
+{
+    curl_off_t seconds = 0;
+
+    curl_easy_getinfo(client->handle, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds <= 0)
+        return 0;
+    return (uint64_t)seconds < client->retry_max / 1000
+               ? (uint64_t)seconds * 1000
+               : client->retry_max;
+}
+
+/* It connects again after a while. */
+static void come_back(struct crier_client *client, int error)
+{
+    uint64_t asked = client->status != 200 ? asked_wait(client) : 0;
+
+    client->wait = crier__backoff(client->retry, client->retry_max,
+                                  client->failures++);
+    if (client->wait < asked)
+        client->wait = asked;
+    client->state = CRIER__WAITING;
+    client->due = crier_now() + client->wait;
+    client->notice = CRIER_ERROR;
+    client->error = error;
+    crier__loop_at(&client->loop, client->due);
+}
+
+static void connect_now(struct crier_client *client)
+{
+    int error = crier__client_connect(client);
+
+    crier__loop_at(&client->loop, CRIER__NEVER);
+    if (error != 0)
+        come_back(client, error);
+}
+
+/* Does what other threads want. */
+static void obey(struct crier_client *client)
+{
+    int orders = atomic_exchange(&client->orders, 0);
+
+    if (orders == 0 || client->state == CRIER__OVER)
+        return;
+    crier__client_drop(client);
+    client->reason[0] = '\0';
+    client->notice = CRIER__SILENT;
+    if ((orders & ORDER_CLOSE) != 0) {
+        snprintf(client->reason, sizeof client->reason, "closed");
+        end(client, 0);
+    } else {
+        client->failures = 0;
+        connect_now(client);
+    }
+}
+
+/* The transfer is over and all that it brought is told. */
+static void conclude(struct crier_client *client)
+{
+    bool again;
+    int error = crier__client_judge(client, &again);
+
+    crier__client_drop(client);
+    if (again)
+        come_back(client, error);
+    else
+        end(client, error);
+}
+
+/* ---- working ---------------------------------------------------------- */
+
+/* How long nothing may come; ms. Connecting has a limit of its own. */
+static uint64_t patience(const struct crier_client *client)
+{
+    if (client->status == 0 &&
+        client->read_timeout < client->http.connect_timeout)
+        return client->http.connect_timeout;
+    return client->read_timeout;
+}
+
+/* When the transfer has taken too long. */
+static uint64_t deadline(const struct crier_client *client)
+{
+    uint64_t silent, at = client->body_until;
+
+    if (client->read_timeout == 0)
+        return at;
+    silent = client->heard + patience(client);
+    return silent < at ? silent : at;
+}
+
+static bool is_late(struct crier_client *client)
+{
+    uint64_t at = deadline(client);
+
+    if (at <= crier_now())
+        return true;
+    if (at < client->loop.at) /* else it is looked at then */
+        crier__loop_at(&client->loop, at);
+    return false;
+}
+
+/* The transfer is over, or is to be. */
+static void stop(struct crier_client *client, CURLcode result)
+{
+    curl_multi_remove_handle(client->loop.multi, client->handle);
+    client->state = CRIER__ENDING;
+    client->result = result;
+}
+
+/* The time is up: of a refusal's words, or of the silence. */
+static void cut(struct crier_client *client)
+{
+    snprintf(client->trouble, sizeof client->trouble,
+             "nothing came for %g s", (double)patience(client) / 1000);
+    stop(client, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* All of the input is parsed: there is room. */
+static void resume(struct crier_client *client)
+{
+    CURLcode result;
+
+    client->paused = false;
+    client->heard = crier_now();
+    result = curl_easy_pause(client->handle, CURLPAUSE_CONT);
+    if (result != CURLE_OK) /* what it had kept is lost */
+        stop(client, result);
+}
+
+static bool run_transfer(struct crier_client *client)
+{
+    bool moved;
+    CURLMsg *done;
+    int left;
+
+    if (client->paused) {
+        resume(client);
+        return true;
+    }
+    moved = crier__loop_step(&client->loop);
+    done = curl_multi_info_read(client->loop.multi, &left);
+    if (done != NULL) {
+        stop(client, done->data.result);
+        return true;
+    }
+    if (client->loop.stuck) {
+        stop(client, CURLE_OUT_OF_MEMORY);
+        return true;
+    }
+    if (is_late(client)) {
+        cut(client);
+        return true;
+    }
+    return moved;
+}
+
+/* Goes on when all that came is told. Returns whether that did anything. */
+static bool work(struct crier_client *client)
+{
+    switch (client->state) {
+    case CRIER__WAITING:
+        if (client->due <= crier_now()) {
+            connect_now(client);
+            return true;
+        }
+        return crier__loop_step(&client->loop);
+    case CRIER__RUNNING:
+        return run_transfer(client);
+    case CRIER__ENDING:
+        conclude(client);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- telling ---------------------------------------------------------- */
+
+static void give_notice(struct crier_client *client,
+                        struct crier_message *message)
+{
+    *message = (struct crier_message){
+        .kind = (enum crier_kind)client->notice,
+        .data = "",
+        .type = "message",
+        .type_length = strlen("message"),
+        .id = crier_parser_id(client->parser),
+        .status = client->status,
+        .reason = "",
+    };
+    if (client->notice != CRIER_OPEN) {
+        message->error = client->error;
+        message->reason = client->reason[0] != '\0'
+                              ? client->reason
+                              : crier_error_text(client->error);
+    }
+    if (client->notice == CRIER_ERROR)
+        message->retry = client->wait;
+    client->closed = client->notice == CRIER_CLOSED;
+    client->notice = CRIER__SILENT;
+}
+
+/* The next message of what has come. */
+static bool parse(struct crier_client *client, struct crier_message *message)
+{
+    const char *bytes;
+    size_t length;
+    int result;
+
+    while (client->opened && client->at < client->input.length) {
+        bytes = client->input.bytes + client->at;
+        length = client->input.length - client->at;
+        result = crier_parser_next(client->parser, &bytes, &length, message);
+        client->at = client->input.length - length;
+        if (result < 0) {
+            crier__client_drop(client);
+            end(client, result);
+            return false;
+        }
+        if (result == 1 && message->kind == CRIER_RETRY)
+            client->retry =
+                message->retry < RETRY_MAX ? message->retry : RETRY_MAX;
+        if (result == 1 && message->kind != CRIER_RETRY) {
+            client->failures = 0;
+            message->status = client->status;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool tell(struct crier_client *client, struct crier_message *message)
+{
+    if (client->notice == CRIER__SILENT && parse(client, message))
+        return true;
+    if (client->notice == CRIER__SILENT)
+        return false;
+    give_notice(client, message);
+    return true;
+}
+
+int crier_client_next(struct crier_client *client,
+                      struct crier_message *message)
+{
+    int steps;
+
+    if (client->closed)
+        return CRIER_ERR_CLOSED;
+    for (steps = 0; steps < STEPS_MAX; steps++) {
+        obey(client);
+        if (tell(client, message)) {
+            crier__loop_hold(&client->loop); /* there may be more */
+            return 1;
+        }
+        if (!work(client))
+            return 0;
+    }
+    crier__loop_hold(&client->loop);
+    return 0;
+}
+
+/* ---- a loop of our own ------------------------------------------------ */
+
+static void dispatch(const struct crier_client_callbacks *callbacks,
+                     struct crier_client *client,
+                     const struct crier_message *message)
+{
+    void (*const tell[])(void *, struct crier_client *,
+                         const struct crier_message *) = {
+        [CRIER_EVENT] = callbacks->on_event,
+        [CRIER_COMMENT] = callbacks->on_comment,
+        [CRIER_ERROR] = callbacks->on_error,
+        [CRIER_CLOSED] = callbacks->on_closed,
+    };
+
+    if (message->kind == CRIER_OPEN) {
+        if (callbacks->on_open != NULL)
+            callbacks->on_open(callbacks->closure, client);
+    } else if (tell[message->kind] != NULL) {
+        tell[message->kind](callbacks->closure, client, message);
+    }
+}
+
+int crier_client_run(struct crier_client *client,
+                     const struct crier_client_callbacks *callbacks)
+{
+    struct pollfd poller = {.fd = client->loop.set, .events = POLLIN};
+    struct crier_message message;
+    int result, error;
+
+    for (;;) {
+        result = crier_client_next(client, &message);
+        if (result < 0)
+            return result;
+        if (result == 0) {
+            poll(&poller, 1, -1);
+            continue;
+        }
+        error = message.error;
+        dispatch(callbacks, client, &message);
+        if (message.kind == CRIER_CLOSED)
+            return error;
+    }
+}
+
+static void order(struct crier_client *client, int what)
+{
+    atomic_fetch_or(&client->orders, what);
+    crier__loop_wake(&client->loop);
+}
+
+void crier_client_restart(struct crier_client *client)
+{
+    order(client, ORDER_RESTART);
+}
+
+void crier_client_close(struct crier_client *client)
+{
+    order(client, ORDER_CLOSE);
+}

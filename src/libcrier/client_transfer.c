@@ -1,0 +1,244 @@
+/*
+ * One transfer of a client: the request, the answer, and what became of it.
+ *
+ * The answer is judged when its headers are complete: a stream is opened, a
+ * refusal may say why, anything else is cut off at once, since it need never end.
+ * A full input pauses the transfer, and TCP then stops the server.
+ */
+#include <config.h>
+
+#include "client.h"
+
+#include "utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Bytes of a stream that wait to be parsed. */
+#define INPUT_MAX ((size_t)256 * 1024)
+
+/* What a refusal may say, and how long it may take to. */
+#define BODY_MAX ((size_t)8 * 1024)
+#define BODY_TIME 5000
+
+/* ---- the answer ------------------------------------------------------- */
+
+static bool is_event_stream(const char *type)
+{
+    static const char wanted[] = "text/event-stream";
+    size_t length = sizeof wanted - 1;
+
+    return type != NULL && strncasecmp(type, wanted, length) == 0 &&
+           (type[length] == '\0' || strchr(" \t;", type[length]) != NULL);
+}
+
+/* The answer says no, and may say why. */
+static void refuse(struct crier_client *client)
+{
+    client->answered = true;
+    client->verdict = CRIER_ERR_STATUS;
+    client->body_until = crier_now() + BODY_TIME;
+}
+
+/* The headers of an answer are complete. Returns whether to read on. */
+static bool look_at(struct crier_client *client)
+{
+    const char *type = NULL;
+
+    curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &client->status);
+    curl_easy_getinfo(client->handle, CURLINFO_CONTENT_TYPE, &type);
+    if (client->status < 200 || (client->status >= 300 && client->status < 400))
+        return true; /* another answer follows */
+    client->answered = true;
+    if (client->status == 204) {
+        client->verdict = CRIER_ERR_NO_CONTENT;
+        return false;
+    }
+    if (client->status != 200) {
+        refuse(client);
+        return true;
+    }
+    if (!is_event_stream(type)) {
+        client->verdict = CRIER_ERR_CONTENT_TYPE;
+        snprintf(client->reason, sizeof client->reason,
+                 "the answer is %.100s, not text/event-stream",
+                 type != NULL ? type : "of no type");
+        client->reason[crier__utf8_prefix(client->reason,
+                                          strlen(client->reason))] = '\0';
+        return false;
+    }
+    client->opened = true;
+    client->notice = CRIER_OPEN;
+    return true;
+}
+
+static size_t on_header(char *line, size_t one, size_t length, void *closure)
+{
+    struct crier_client *client = closure;
+
+    (void)one;
+    client->heard = crier_now();
+    if (client->answered || length == 0 || (line[0] != '\r' && line[0] != '\n'))
+        return length;
+    return look_at(client) ? length : 0;
+}
+
+static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+{
+    struct crier_client *client = closure;
+    struct crier__buffer *input = &client->input;
+
+    (void)one;
+    client->heard = crier_now();
+    if (!client->answered) /* a redirect that is followed shows no body */
+        refuse(client);
+    if (client->at == input->length) {
+        crier__buffer_clear(input);
+        client->at = 0;
+    }
+    if (!client->opened && input->length + length > BODY_MAX)
+        return 0;
+    if (input->length != 0 && input->length + length > INPUT_MAX) {
+        client->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    return crier__buffer_add(input, bytes, length) == 0 ? length : 0;
+}
+
+/* ---- the request ------------------------------------------------------ */
+
+int crier__client_prepare(struct crier_client *client, size_t body_length)
+{
+    bool post = client->body != NULL ||
+                (client->method != NULL && strcmp(client->method, "POST") == 0);
+    CURL *handle;
+
+    client->handle = handle =
+        crier__http_handle(&client->http, client->url, client->trouble);
+    if (handle == NULL)
+        return -ENOMEM;
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, client);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, client);
+    /* It is not kept open while the client waits to connect again. */
+    curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
+    if (post) {
+        curl_easy_setopt(
+            handle, CURLOPT_POSTFIELDSIZE_LARGE,
+            client->body != NULL ? (curl_off_t)body_length : (curl_off_t)0);
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDS,
+                         client->body != NULL ? client->body : "");
+    }
+    if (client->method == NULL)
+        return 0;
+    if (!crier__http_is_token(client->method))
+        return CRIER_ERR_INVALID;
+    /* Of these libcurl knows how redirects change them. */
+    if (strcmp(client->method, post ? "POST" : "GET") != 0 &&
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, client->method) !=
+            CURLE_OK)
+        return -ENOMEM;
+    return 0;
+}
+
+static int set_headers(struct crier_client *client)
+{
+    const char *id = crier_parser_id(client->parser);
+    const char *own[] = {"Accept: text/event-stream",
+                         "Cache-Control: no-cache",
+                         "Expect:",
+                         "Content-Type: text/plain; charset=utf-8",
+                         NULL,
+                         NULL};
+    char *last = NULL;
+    int error;
+
+    curl_slist_free_all(client->headers);
+    client->headers = NULL;
+    if (client->body == NULL)
+        own[3] = "Content-Type:"; /* libcurl would make one up for a POST */
+    if (id[0] != '\0') {
+        if (asprintf(&last, "Last-Event-ID: %s", id) < 0)
+            return -ENOMEM;
+        own[4] = last;
+    }
+    error = crier__http_headers(&client->http, own, &client->headers);
+    free(last);
+    curl_easy_setopt(client->handle, CURLOPT_HTTPHEADER, client->headers);
+    return error;
+}
+
+int crier__client_connect(struct crier_client *client)
+{
+    int error = set_headers(client);
+
+    if (error != 0)
+        return error;
+    crier_parser_begin(client->parser);
+    crier__buffer_done(&client->input);
+    client->at = 0;
+    client->trouble[0] = '\0';
+    client->reason[0] = '\0';
+    client->answered = client->opened = client->paused = false;
+    client->verdict = 0;
+    client->status = 0;
+    client->heard = crier_now();
+    client->body_until = CRIER__NEVER;
+    client->loop.stuck = false;
+    if (curl_multi_add_handle(client->loop.multi, client->handle) != CURLM_OK)
+        return -ENOMEM;
+    client->state = CRIER__RUNNING;
+    return 0;
+}
+
+void crier__client_drop(struct crier_client *client)
+{
+    if (client->state == CRIER__RUNNING)
+        curl_multi_remove_handle(client->loop.multi, client->handle);
+    client->state = CRIER__ENDING;
+    client->paused = client->opened = false;
+    crier__buffer_done(&client->input);
+    client->at = 0;
+}
+
+/* ---- what became of it ------------------------------------------------ */
+
+/* Whether to connect again after a transfer that failed with ERROR, without an
+ * answer: where that cannot help, the standard has it end. */
+static bool may_help(const struct crier_client *client, int error)
+{
+    if (error == CRIER_ERR_CERTIFICATE)
+        return client->persist &&
+               client->result == CURLE_PEER_FAILED_VERIFICATION;
+    return error != CRIER_ERR_URL && error != CRIER_ERR_STATUS;
+}
+
+int crier__client_judge(struct crier_client *client, bool *again)
+{
+    int error = client->verdict;
+
+    *again = false;
+    if (error == CRIER_ERR_STATUS ||
+        (error == 0 && client->result == CURLE_OK && !client->opened)) {
+        /* without a verdict it is a redirect to nowhere */
+        crier__http_reason(client->reason, sizeof client->reason,
+                           client->status, client->input.bytes,
+                           client->input.length);
+        *again = client->persist && crier__http_temporary(client->status);
+        return CRIER_ERR_STATUS;
+    }
+    if (error != 0)
+        return error;
+    if (client->result == CURLE_OK) {
+        *again = true;
+        return CRIER_ERR_ENDED;
+    }
+    error = crier__http_failure(client->handle, client->result,
+                                client->trouble, client->reason,
+                                sizeof client->reason);
+    *again = client->opened || may_help(client, error);
+    return error;
+}

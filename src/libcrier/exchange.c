@@ -1,0 +1,346 @@
+/*
+ * What clients and publishers do alike when they speak HTTP: set libcurl up, merge
+ * headers, put refusals into words, and wait before they try again.
+ */
+#include <config.h>
+
+#include "exchange.h"
+
+#include "utf8.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#define DEFAULT_CONNECT 30000
+#define REDIRECTS_MAX 20L
+#define DOUBLINGS_MAX 32
+
+/* ---- headers ---------------------------------------------------------- */
+
+/* The characters of a token (RFC 9110, 5.6.2). */
+#define TOKEN                                                                 \
+    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"                     \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+bool crier__http_is_token(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, TOKEN)] == '\0';
+}
+
+/* "Name: value" or "Name:"; libcurl's "Name;" (an empty value) as well. */
+static bool is_header(const char *header)
+{
+    size_t name = strspn(header, TOKEN);
+
+    if (name == 0 || strpbrk(header, "\r\n") != NULL)
+        return false;
+    return header[name] == ':' ||
+           (header[name] == ';' && header[name + 1] == '\0');
+}
+
+static bool is_named(const char *header, const char *name, size_t length)
+{
+    return strncasecmp(header, name, length) == 0 &&
+           (header[length] == ':' || header[length] == ';');
+}
+
+/* The program's says where to begin, and no more than that. */
+static bool is_last_id(const char *header)
+{
+    return is_named(header, "Last-Event-ID", strlen("Last-Event-ID"));
+}
+
+static int append(struct curl_slist **list, const char *header)
+{
+    struct curl_slist *grown = curl_slist_append(*list, header);
+
+    if (grown == NULL)
+        return -ENOMEM;
+    *list = grown;
+    return 0;
+}
+
+static int add_headers(struct crier__http *http,
+                       const struct crier_http_options *options)
+{
+    char *header;
+    size_t i;
+    int error = 0;
+
+    for (i = 0; options->headers != NULL && options->headers[i] != NULL &&
+                error == 0;
+         i++)
+        error = is_header(options->headers[i])
+                    ? append(&http->headers, options->headers[i])
+                    : CRIER_ERR_INVALID;
+    if (error != 0 || options->token == NULL ||
+        crier__http_header(http, "Authorization") != NULL)
+        return error;
+    if (asprintf(&header, "Authorization: Bearer %s", options->token) < 0)
+        return -ENOMEM;
+    error = is_header(header) ? append(&http->headers, header)
+                              : CRIER_ERR_INVALID;
+    free(header);
+    return error;
+}
+
+const char *crier__http_header(const struct crier__http *http,
+                               const char *name)
+{
+    const struct curl_slist *item;
+    const char *value;
+
+    for (item = http->headers; item != NULL; item = item->next) {
+        if (!is_named(item->data, name, strlen(name)))
+            continue;
+        value = item->data + strlen(name) + 1;
+        return value + strspn(value, " \t");
+    }
+    return NULL;
+}
+
+int crier__http_headers(const struct crier__http *http,
+                        const char *const *own, struct curl_slist **list)
+{
+    struct curl_slist *made = NULL;
+    const struct curl_slist *item;
+    char name[64];
+    int error = 0;
+
+    for (; *own != NULL && error == 0; own++) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*own, ":"), *own);
+        if (is_last_id(*own) || crier__http_header(http, name) == NULL)
+            error = append(&made, *own);
+    }
+    for (item = http->headers; item != NULL && error == 0; item = item->next)
+        if (!is_last_id(item->data))
+            error = append(&made, item->data);
+    if (error == 0)
+        *list = made;
+    else
+        curl_slist_free_all(made);
+    return error;
+}
+
+/* ---- settings --------------------------------------------------------- */
+
+static void start_curl(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static int copy(char **to, const char *text)
+{
+    if (text == NULL)
+        return 0;
+    *to = strdup(text);
+    return *to != NULL ? 0 : -ENOMEM;
+}
+
+int crier__http_init(struct crier__http *http,
+                     const struct crier_http_options *options)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int error;
+
+    pthread_once(&once, start_curl);
+    http->insecure = options->insecure;
+    http->connect_timeout = options->connect_timeout != 0
+                                ? options->connect_timeout
+                                : DEFAULT_CONNECT;
+    http->on_wire = options->on_wire;
+    http->wire_closure = options->wire_closure;
+    error = copy(&http->ca_file, options->ca_file);
+    if (error == 0)
+        error = copy(&http->cert_file, options->cert_file);
+    if (error == 0)
+        error = copy(&http->key_file, options->key_file);
+    return error != 0 ? error : add_headers(http, options);
+}
+
+void crier__http_done(struct crier__http *http)
+{
+    curl_slist_free_all(http->headers);
+    free(http->ca_file);
+    free(http->cert_file);
+    free(http->key_file);
+    memset(http, 0, sizeof *http);
+}
+
+int crier__http_check_url(const char *url)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL, *host = NULL;
+    int error = CRIER_ERR_URL;
+    CURLUcode code;
+
+    if (parts == NULL)
+        return -ENOMEM;
+    code = curl_url_set(parts, CURLUPART_URL, url != NULL ? url : "", 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parts, CURLUPART_HOST, &host, 0);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        error = -ENOMEM;
+    else if (code == CURLUE_OK &&
+             (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0))
+        error = 0;
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return error;
+}
+
+static int on_debug(CURL *handle, curl_infotype type, char *bytes,
+                    size_t length, void *closure)
+{
+    static const char directions[] = {
+        [CURLINFO_TEXT] = '*',       [CURLINFO_HEADER_IN] = '<',
+        [CURLINFO_HEADER_OUT] = '>', [CURLINFO_DATA_IN] = '{',
+        [CURLINFO_DATA_OUT] = '}',
+    };
+    const struct crier__http *http = closure;
+
+    (void)handle;
+    if ((size_t)type < sizeof directions)
+        http->on_wire(http->wire_closure, directions[type], bytes, length);
+    return 0;
+}
+
+static void set_tls(const struct crier__http *http, CURL *handle)
+{
+    if (http->ca_file != NULL)
+        curl_easy_setopt(handle, CURLOPT_CAINFO, http->ca_file);
+    if (http->cert_file != NULL) {
+        curl_easy_setopt(handle, CURLOPT_SSLCERT, http->cert_file);
+        curl_easy_setopt(handle, CURLOPT_SSLKEY,
+                         http->key_file != NULL ? http->key_file
+                                                : http->cert_file);
+    }
+    if (http->insecure) {
+        curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+CURL *crier__http_handle(const struct crier__http *http, const char *url,
+                         char *reason)
+{
+    CURL *handle = curl_easy_init();
+
+    if (handle == NULL)
+        return NULL;
+    if (curl_easy_setopt(handle, CURLOPT_URL, url) != CURLE_OK) {
+        curl_easy_cleanup(handle);
+        return NULL;
+    }
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPIDLE, 30L);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPINTVL, 10L);
+    curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)http->connect_timeout);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "crier/" PACKAGE_VERSION);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason);
+    set_tls(http, handle);
+    if (http->on_wire != NULL) {
+        curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, on_debug);
+        curl_easy_setopt(handle, CURLOPT_DEBUGDATA, (void *)http);
+        curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+    }
+    return handle;
+}
+
+/* ---- refusals, and trying again --------------------------------------- */
+
+bool crier__http_temporary(long status)
+{
+    return status == 408 || status == 429 || (status >= 500 && status < 600);
+}
+
+/* Takes off what is no UTF-8: of the server's making, or cut within a character. */
+static void keep_text(char *reason)
+{
+    reason[crier__utf8_prefix(reason, strlen(reason))] = '\0';
+}
+
+void crier__http_reason(char *reason, size_t size, long status,
+                        const char *body, size_t length)
+{
+    json_t *problem = length != 0 ? json_loadb(body, length, 0, NULL) : NULL;
+    const char *detail =
+        json_string_value(json_object_get(problem, "detail"));
+
+    if (detail == NULL)
+        detail = json_string_value(json_object_get(problem, "title"));
+    if (detail != NULL)
+        snprintf(reason, size, "%ld: %s", status, detail);
+    else
+        snprintf(reason, size, "the server answered with status %ld", status);
+    json_decref(problem);
+    keep_text(reason);
+}
+
+int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
+                        char *reason, size_t size)
+{
+    long number = 0;
+
+    curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
+    if (result == CURLE_COULDNT_CONNECT && number != 0)
+        snprintf(reason, size, "cannot connect: %s",
+                 crier_error_text(-(int)number));
+    else
+        snprintf(reason, size, "%s",
+                 trouble[0] != '\0' ? trouble : curl_easy_strerror(result));
+    keep_text(reason);
+    switch (result) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+        return CRIER_ERR_CERTIFICATE;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return CRIER_ERR_URL;
+    case CURLE_TOO_MANY_REDIRECTS:
+        return CRIER_ERR_STATUS;
+    case CURLE_OUT_OF_MEMORY:
+        return -ENOMEM;
+    case CURLE_OPERATION_TIMEDOUT:
+        return -ETIMEDOUT;
+    default:
+        return CRIER_ERR_NETWORK;
+    }
+}
+
+uint64_t crier__backoff(uint64_t retry, uint64_t max, unsigned failures)
+{
+    uint64_t wait, spread, most = max - max / 3;
+    uint32_t random = 0;
+
+    if (failures > DOUBLINGS_MAX)
+        failures = DOUBLINGS_MAX;
+    if (retry == 0 && failures > 0)
+        retry = 1; /* nothing doubled would be nothing for ever */
+    wait = retry;
+    if (retry < most)
+        wait = retry > most >> failures ? most : retry << failures;
+    spread = wait / 2;
+    if (wait <= max && spread > max - wait)
+        spread = max - wait;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+        random = 0; /* no entropy yet: then without */
+    return wait + random % (spread + 1);
+}

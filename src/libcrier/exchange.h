@@ -1,0 +1,68 @@
+#ifndef CRIER_EXCHANGE_H
+#define CRIER_EXCHANGE_H
+
+#include "crier_client.h"
+
+#include <curl/curl.h>
+
+/* How to reach a server: crier_http_options, checked and copied. All zero is an
+ * empty one. */
+struct crier__http {
+    struct curl_slist *headers; /* the program's, a token's included */
+    char *ca_file, *cert_file, *key_file;
+    bool insecure;
+    uint32_t connect_timeout;
+    void (*on_wire)(void *closure, char direction, const char *bytes,
+                    size_t length);
+    void *wire_closure;
+};
+
+/* Fills HTTP. CRIER_ERR_INVALID for a header that HTTP cannot carry; -ENOMEM. Give
+ * it back with crier__http_done() in any case. */
+int crier__http_init(struct crier__http *http,
+                     const struct crier_http_options *options);
+
+/* Frees what HTTP holds; the handles made with it must be gone. */
+void crier__http_done(struct crier__http *http);
+
+/* 0, or CRIER_ERR_URL when URL is not http:// or https:// with a host; -ENOMEM. */
+int crier__http_check_url(const char *url);
+
+/* Whether TEXT is a token of HTTP, as methods and names of headers are. */
+bool crier__http_is_token(const char *text);
+
+/* A new handle for URL with all that HTTP says but its headers; NULL when memory is
+ * short. Redirects are followed, its signals are off. REASON (CURL_ERROR_SIZE
+ * bytes, borrowed for its life) gets libcurl's words for what went wrong. */
+CURL *crier__http_handle(const struct crier__http *http, const char *url,
+                         char *reason);
+
+/* The value of the program's header NAME; NULL when there is none. Borrowed. */
+const char *crier__http_header(const struct crier__http *http,
+                               const char *name);
+
+/* A new list, written to *LIST, for CURLOPT_HTTPHEADER: those of OWN (each "Name:
+ * value", ended by NULL) that the program does not give itself, and the program's,
+ * without Last-Event-ID. -ENOMEM. */
+int crier__http_headers(const struct crier__http *http,
+                        const char *const *own, struct curl_slist **list);
+
+/* Whether trying again may help: after a STATUS of HTTP that says so. */
+bool crier__http_temporary(long status);
+
+/* Writes what an answer with STATUS says to REASON: the detail of problem details
+ * (RFC 9457) where BODY is that, or just the status. */
+void crier__http_reason(char *reason, size_t size, long status,
+                        const char *body, size_t length);
+
+/* Writes why HANDLE's transfer, which ended with RESULT, failed to REASON; TROUBLE is
+ * what libcurl has written to crier__http_handle()'s. Returns the error for it. */
+int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
+                        char *reason, size_t size);
+
+/* How long to wait before attempt number FAILURES (from 0) more: RETRY doubled for
+ * each, and up to half of it more, at random. No longer than MAX, unless RETRY is.
+ * All in ms. */
+uint64_t crier__backoff(uint64_t retry, uint64_t max, unsigned failures);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Publishing to a crierd in one call.
+ */
+#include <config.h>
+
+#include "sender.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int crier_publish(const struct crier_publisher_options *options,
+                  const struct crier_event *event,
+                  struct crier_published *published)
+{
+    struct crier__sender sender;
+    struct crier__buffer body = {0};
+    struct crier__outcome outcome = {0};
+
+    outcome.error = crier__sender_init(&sender, options);
+    if (outcome.error == 0)
+        outcome.error = crier__sender_write(&sender, event, &body);
+    if (outcome.error == 0)
+        crier__sender_send(&sender, body.bytes, body.length, !options->strict,
+                           &outcome);
+    crier__buffer_done(&body);
+    crier__sender_done(&sender);
+    if (outcome.published.reason[0] == '\0')
+        snprintf(outcome.published.reason, sizeof outcome.published.reason,
+                 "%s", crier_error_text(outcome.error));
+    *published = outcome.published;
+    return outcome.error;
+}
