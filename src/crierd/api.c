@@ -9,6 +9,7 @@
 
 #include "api.h"
 
+#include "bulk.h"
 #include "conf.h"
 #include "demo.h"
 #include "later.h"
@@ -96,12 +97,14 @@ static size_t compact(char *text, size_t length)
     return to;
 }
 
-static bool is_json(const struct request *request)
+/* Whether the body is of the media type TYPE, whatever its parameters. */
+static bool is_type(const struct request *request, const char *type)
 {
-    const char *type = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    const char *given = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    size_t length = strlen(type);
 
-    return type != NULL && strncasecmp(type, "application/json", 16) == 0 &&
-           strchr(" \t;", type[16]) != NULL;
+    return given != NULL && strncasecmp(given, type, length) == 0 &&
+           strchr(" \t;", given[length]) != NULL;
 }
 
 /* Sets the data of EVENT to a body of JSON. False when that is answered. */
@@ -177,7 +180,7 @@ static struct crier_event *read_event(struct request *request)
         request->result = reply_error(request, -ENOMEM);
         return NULL;
     }
-    if (!is_json(request))
+    if (!is_type(request, "application/json"))
         crier_event_data(event, request->body, request->body_length);
     else if (!set_json(request, event))
         goto answered;
@@ -188,20 +191,34 @@ answered:
     return NULL;
 }
 
+static enum MHD_Result publish_many(struct request *request,
+                                    const char *topics, bool dedupe)
+{
+    if (value_of(request, "event", "Event-Type") != NULL ||
+        value_of(request, "id", "Event-ID") != NULL ||
+        value_of(request, "retry", "Event-Retry") != NULL)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "each event of a text/event-stream says its "
+                             "event, id and retry itself");
+    return bulk_publish(request, topics, dedupe);
+}
+
 enum MHD_Result api_publish(struct request *request)
 {
     const char *topics = request->argument->bytes;
-    const char *dedupe = value_of(request, "dedupe", NULL);
+    const char *text = value_of(request, "dedupe", NULL);
+    bool dedupe = text != NULL && strcmp(text, "1") == 0;
     struct crier_event *event;
     enum MHD_Result result;
 
     if (is_own(topics, false))
         return own(request);
+    if (is_type(request, "text/event-stream"))
+        return publish_many(request, topics, dedupe);
     event = read_event(request);
     if (event == NULL)
         return request->result;
-    result = later_publish(request, topics, event,
-                           dedupe != NULL && strcmp(dedupe, "1") == 0, 0,
+    result = later_publish(request, topics, event, dedupe, 0,
                            answer_published);
     crier_event_free(event);
     return result;
@@ -257,6 +274,8 @@ static int read_format(const struct request *request)
         return CRIER_FORMAT_JSON;
     if (strcmp(format, "raw") == 0)
         return CRIER_FORMAT_RAW;
+    if (strcmp(format, "full") == 0)
+        return CRIER_FORMAT_FULL;
     return strcmp(format, "sse") == 0 ? CRIER_FORMAT_EVENTS : -1;
 }
 
@@ -375,7 +394,7 @@ enum MHD_Result api_follow(struct request *request)
                              "a page of another origin may not do this");
     if (format < 0)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "format is not sse, json or raw");
+                             "format is not sse, full, json or raw");
     if (value_of(request, "format", NULL) == NULL &&
         accepts(request, "application/json") &&
         !accepts(request, "text/event-stream"))

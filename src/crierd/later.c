@@ -83,8 +83,7 @@ static json_t *topics_array(const char *topics)
     }
 }
 
-/* A line in the log when the journal begins and when it ceases to be in trouble. */
-static void log_trouble(const struct crier_receipt *receipt)
+void later_log(const struct crier_receipt *receipt)
 {
     static atomic_bool troubled;
     bool now = receipt->error == CRIER_ERR_STORAGE ||
@@ -100,19 +99,23 @@ static void log_trouble(const struct crier_receipt *receipt)
         log_line(LOG_INFO, "the journal is well again");
 }
 
+json_t *later_receipt(const struct crier_receipt *receipt)
+{
+    return json_pack("{s:s, s:o, s:I, s:I}", "id", receipt->id, "topics",
+                     topics_array(receipt->topics), "position",
+                     (json_int_t)receipt->position, "subscribers",
+                     (json_int_t)receipt->subscribers);
+}
+
 static void published(void *closure, const struct crier_receipt *receipt)
 {
     struct later *later = closure;
 
-    log_trouble(receipt);
+    later_log(receipt);
     later->error = receipt->error;
     snprintf(later->reason, sizeof later->reason, "%s", receipt->reason);
     if (receipt->error == 0) {
-        later->value = json_pack(
-            "{s:s, s:o, s:I, s:I}", "id", receipt->id, "topics",
-            topics_array(receipt->topics), "position",
-            (json_int_t)receipt->position, "subscribers",
-            (json_int_t)receipt->subscribers);
+        later->value = later_receipt(receipt);
         if (receipt->duplicate)
             json_object_set_new(later->value, "duplicate", json_true());
         if (later->value == NULL)

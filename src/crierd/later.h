@@ -5,6 +5,9 @@
 
 #include <stdatomic.h>
 
+/* Room for a reason in words. */
+#define LATER_REASON 160
+
 /* An answer that is given when the journal has answered. Meanwhile the connection
  * is suspended, and no thread waits. */
 struct later {
@@ -16,7 +19,7 @@ struct later {
 
     /* For `answer`, set before later_done(). */
     int error;
-    char reason[160];
+    char reason[LATER_REASON];
     json_t *value; /* or NULL */
     long number;
 };
@@ -46,5 +49,13 @@ enum MHD_Result later_publish(struct request *request, const char *topics,
                               enum MHD_Result (*answer)(
                                   struct request *request,
                                   const struct later *later));
+
+/* What of RECEIPT, which has no error, is told in an answer: a new object {"id",
+ * "topics","position","subscribers"}. NULL when memory is short. */
+json_t *later_receipt(const struct crier_receipt *receipt);
+
+/* Has a line in the log say when the journal begins and when it ceases to be in
+ * trouble; for every receipt. Any thread. */
+void later_log(const struct crier_receipt *receipt);
 
 #endif

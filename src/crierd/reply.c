@@ -137,30 +137,46 @@ enum MHD_Result reply_empty(struct request *request, unsigned status)
                           0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
-static struct MHD_Response *make_problem(unsigned status, const char *detail)
+/* Problem details, with the members of MORE (or NULL), too. */
+static struct MHD_Response *make_problem(unsigned status, const char *detail,
+                                         json_t *more)
 {
-    return make_json(json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
-                               "title", MHD_get_reason_phrase_for(status),
-                               "status", (int)status, "detail", detail),
-                     "application/problem+json");
+    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
+                                "title", MHD_get_reason_phrase_for(status),
+                                "status", (int)status, "detail", detail);
+
+    if (problem != NULL && more != NULL &&
+        json_object_update_missing(problem, more) != 0) {
+        json_decref(problem);
+        problem = NULL;
+    }
+    return make_json(problem, "application/problem+json");
+}
+
+/* Answers with problem details; DETAIL is made valid. */
+static enum MHD_Result send_problem(struct request *request, unsigned status,
+                                    char *detail, json_t *more)
+{
+    struct MHD_Response *response;
+
+    text_make_valid(detail);
+    response = make_problem(status, detail, more);
+    if (response != NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+                                      "5");
+    return reply_send(request, status, response);
 }
 
 enum MHD_Result reply_problem(struct request *request, unsigned status,
                               const char *format, ...)
 {
-    struct MHD_Response *response;
     char detail[512];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    text_make_valid(detail);
-    response = make_problem(status, detail);
-    if (response != NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
-                                      "5");
-    return reply_send(request, status, response);
+    return send_problem(request, status, detail, NULL);
 }
 
 enum MHD_Result reply_allow(struct request *request, const char *allow)
@@ -177,7 +193,7 @@ enum MHD_Result reply_allow(struct request *request, const char *allow)
     text_make_valid(detail);
     response = asked ? MHD_create_response_from_buffer(
                            0, NULL, MHD_RESPMEM_PERSISTENT)
-                     : make_problem(status, detail);
+                     : make_problem(status, detail, NULL);
     if (response != NULL &&
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow) !=
             MHD_YES) {
@@ -215,11 +231,13 @@ static const struct {
     {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
 };
 
-enum MHD_Result reply_trouble(struct request *request, int error,
-                              const char *reason)
+/* Answers with what ERROR is, behind the words WHERE. */
+static enum MHD_Result send_error(struct request *request, const char *where,
+                                  int error, const char *reason, json_t *more)
 {
     unsigned status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     const char *text = crier_error_text(error);
+    char detail[512];
     size_t i;
 
     for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
@@ -230,8 +248,25 @@ enum MHD_Result reply_trouble(struct request *request, int error,
             break;
         }
     if (reason[0] == '\0' || strcmp(reason, crier_error_text(error)) == 0)
-        return reply_problem(request, status, "%s", text);
-    return reply_problem(request, status, "%s: %s", text, reason);
+        snprintf(detail, sizeof detail, "%s%s", where, text);
+    else
+        snprintf(detail, sizeof detail, "%s%s: %s", where, text, reason);
+    return send_problem(request, status, detail, more);
+}
+
+enum MHD_Result reply_trouble(struct request *request, int error,
+                              const char *reason)
+{
+    return send_error(request, "", error, reason, NULL);
+}
+
+enum MHD_Result reply_trouble_of(struct request *request, size_t number,
+                                 int error, const char *reason, json_t *more)
+{
+    char where[40];
+
+    snprintf(where, sizeof where, "event %zu: ", number);
+    return send_error(request, where, error, reason, more);
 }
 
 enum MHD_Result reply_error(struct request *request, int error)
@@ -258,6 +293,7 @@ static enum MHD_Result reply_head(struct request *request,
         [CRIER_FORMAT_EVENTS] = "text/event-stream",
         [CRIER_FORMAT_JSON] = "application/x-ndjson",
         [CRIER_FORMAT_RAW] = "text/plain; charset=utf-8",
+        [CRIER_FORMAT_FULL] = "text/event-stream",
     };
     struct MHD_Response *response;
 

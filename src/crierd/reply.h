@@ -42,6 +42,11 @@ enum MHD_Result reply_error(struct request *request, int error);
 enum MHD_Result reply_trouble(struct request *request, int error,
                               const char *reason);
 
+/* The same for the event NUMBER of many, with the members of MORE (borrowed; NULL
+ * for none) beside those that problem details have. */
+enum MHD_Result reply_trouble_of(struct request *request, size_t number,
+                                 int error, const char *reason, json_t *more);
+
 /* Makes a stream for REQUEST, *RESPONSE is to be sent with reply_stream().
  * When that is impossible, or the method is HEAD, answers at once, returns false, and
  * request->result is what the handler returns. */
