@@ -1,0 +1,213 @@
+# Completion of crier(1) for bash, 4.2 or newer. It needs nothing else.
+#
+# A topic's name is anybody's text: it may hold spaces, quotes and $(...). So the
+# command line is taken apart here, letter by letter, and never evaluated; and
+# what is put in is quoted for where it stands. (readline's "filenames" would
+# quote, too, but takes a topic for the directory of the same name.)
+
+# Prints a command's options, each with what it takes, if anything: a value, a
+# file, or a command, which is the rest of the line.
+_crier_options()
+{
+    local common='--server=value --token=value -H=value --header=value
+        --cacert=file --cert=file --key=file -k --insecure -v --verbose --help'
+
+    case $1 in
+    sub) echo "--since=all --last-event-id=value --once --state=file
+        --count=value --timeout=value --event=value --json --exec=command
+        --method=value --data=value --retry=value -q --quiet $common" ;;
+    pub) echo "--lines --json --event=value --id=value --dedupe --retry=value
+        --timeout=value -q --quiet $common" ;;
+    topics) echo "--json $common" ;;
+    ping) echo "--timeout=value -q --quiet $common" ;;
+    esac
+}
+
+# Reads the line up to the cursor as the shell will, but that nothing is
+# expanded. Its words go to `words`, of which the last one is to be completed;
+# `quote` is the quote that is open in it, `held` what of it readline leaves
+# alone. `mixed` says that it is quoted in a way that cannot be gone on with, and
+# `redirected` that it is the file of a redirection.
+_crier_split()
+{
+    local line=${COMP_LINE:0:COMP_POINT} word='' began='' next i c
+
+    words=() quote='' held='' mixed='' redirected=''
+    for ((i = 0; i < ${#line}; i++)); do
+        c=${line:i:1} next=${line:i+1:1}
+        case $quote$c in
+        \'\' | \"\") quote='' mixed=1 ;;
+        \"\\)
+            case $next in
+            [\"\$\`\\]) word+=$next i=$((i + 1)) ;;
+            *) word+=$c ;;
+            esac
+            ;;
+        [\'\"]?) word+=$c ;;
+        [\'\"]) quote=$c held=$word began=1 ;;
+        \\) word+=$next i=$((i + 1)) began=1 ;;
+        [\<\>])
+            # of "2>" the number is no word
+            if [[ $began && ! $redirected && $word != +([0-9]) ]]; then
+                words+=("$word")
+            fi
+            word='' began='' held='' mixed='' redirected=1
+            ;;
+        [[:space:]])
+            if [[ $began && ! $redirected ]]; then words+=("$word"); fi
+            if [[ $began ]]; then redirected=''; fi
+            word='' began='' held='' mixed=''
+            ;;
+        *)
+            word+=$c began=1
+            if [[ $COMP_WORDBREAKS == *"$c"* ]]; then held=$word; fi
+            ;;
+        esac
+    done
+    words+=("$word")
+}
+
+# Offers NAME: what readline does not have of it yet, as it is to stand in the
+# line.
+_crier_offer()
+{
+    local name=${1#"$held"} from to
+
+    case $quote in
+    \')
+        to="'\\''"
+        name=${name//\'/"$to"}
+        ;;
+    \")
+        for from in \\ \" \$ \`; do
+            to=\\$from
+            name=${name//"$from"/"$to"}
+        done
+        to="\"'!'\"" # between double quotes nothing else stops it
+        name=${name//!/"$to"}
+        ;;
+    *)
+        if [[ $name ]]; then printf -v name %q "$name"; fi
+        name=${name//\\,/,} # that would do, but is hard to read
+        ;;
+    esac
+    COMPREPLY+=("$name")
+}
+
+# Offers the topics of the server; $1 is crier, the rest says how to reach it. Of
+# "a,b" it is b that is completed.
+_crier_topics()
+{
+    local crier=$1 word=${words[-1]} list='' name
+
+    shift
+    if [[ $mixed || $word == *://* ]]; then return; fi
+    if [[ $word == *,* ]]; then list=${word%,*},; fi
+    word=${word#"$list"}
+    while IFS=$'\t' read -r name _; do
+        if [[ $name == "$word"* && $name != *[[:cntrl:]]* ]] &&
+            [[ $name != -* || $list || $ended ]]; then
+            _crier_offer "$list$name"
+        fi
+    done < <(timeout 2 "$crier" topics "$@" -- "$word" \
+        </dev/null 2>/dev/null | head -n 1000)
+}
+
+# Leaves in `takes` what the option $2 of the command $1 takes; fails when that is
+# nothing.
+_crier_takes()
+{
+    local option
+
+    for option in $(_crier_options "$1"); do
+        takes=${option#*=}
+        if [[ $option == "$2="* ]]; then return 0; fi
+    done
+    return 1
+}
+
+# Goes through the words before the last one. `value` is what the last one is when
+# an option takes it, `arguments` how many arguments came before it, and `ended`
+# says that no options come any more. `server` is how to reach it.
+_crier_scan()
+{
+    local i word next takes last=$((${#words[@]} - 1))
+
+    value='' arguments=0 ended='' server=()
+    for ((i = 2; i < last; i++)); do
+        word=${words[i]} next=${words[i + 1]}
+        case $ended$word in
+        --) ended=1 ;;
+        -k | --insecure | -H?* | --server=* | --token=* | --header=* | \
+            --cacert=* | --cert=* | --key=*) server+=("$word") ;;
+        -?*)
+            _crier_takes "${words[1]}" "$word" || continue
+            i=$((i + 1))
+            if ((i == last)); then
+                value=$takes
+            elif [[ $takes == command ]]; then
+                value='file' # or what else that command may want
+                return
+            fi
+            if [[ $next == \~/* ]]; then next=$HOME/${next#*/}; fi
+            case $word in
+            --server | --token | -H | --header | --cacert | --cert | --key)
+                server+=("$word" "$next") ;;
+            esac
+            ;;
+        *) arguments=$((arguments + 1)) ;;
+        esac
+    done
+}
+
+# Offers those of the words $1 that go on from the last one.
+_crier_words()
+{
+    if [[ ! $quote$mixed$held ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$1" -- "${words[-1]}")
+    fi
+}
+
+# Offers what an option takes, $1.
+_crier_value()
+{
+    case $1 in
+    all) _crier_words all ;;
+    command) mapfile -t COMPREPLY < <(compgen -c -- "${words[-1]}") ;;
+    file) compopt -o default ;; # readline knows all about files
+    esac
+}
+
+_crier()
+{
+    local IFS=$' \t\n' words quote held mixed redirected
+    local value arguments ended server takes command word option options crier=$1
+
+    COMPREPLY=()
+    _crier_split
+    _crier_scan
+    command=${words[1]} word=${words[-1]}
+    if [[ ! $(type -P -- "$crier") ]]; then crier=crier; fi # an alias, say
+    if [[ $redirected ]]; then
+        compopt -o default
+    elif ((${#words[@]} == 2)); then
+        _crier_words 'sub pub topics ping help'
+        if [[ $word == -* ]]; then _crier_words '--help --version'; fi
+    elif [[ $value ]]; then
+        _crier_value "$value"
+    elif [[ ! $ended && $word == --*=* ]]; then
+        if _crier_takes "$command" "${word%%=*}"; then _crier_value "$takes"; fi
+    elif [[ ! $ended && $word == -* ]]; then
+        for option in $(_crier_options "$command"); do
+            options+=" ${option%%=*}"
+        done
+        _crier_words "$options"
+    elif [[ $command == help ]]; then
+        _crier_words 'sub pub topics ping'
+    elif [[ $command == @(sub|topics) || $command == pub && $arguments == 0 ]]
+    then
+        _crier_topics "$crier" "${server[@]}"
+    fi
+}
+
+complete -F _crier crier

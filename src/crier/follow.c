@@ -1,0 +1,314 @@
+/*
+ * The loop of `crier sub`: take what comes, put it out, remember how far it
+ * is.
+ *
+ * Events are put out together: standard output is flushed when nothing more
+ * has come, or the buffer is full. So a fast stream costs few writes, and a
+ * slow one is shown event by event. What --state remembers moves when a flush
+ * has succeeded, or the command of --exec has ended well, and never else.
+ */
+#include <config.h>
+
+#include "follow.h"
+
+#include "note.h"
+#include "out.h"
+#include "show.h"
+#include "source.h"
+#include "text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How many messages may pass without a look at signals and the time. */
+#define LOOK_INTERVAL 256
+
+#define GOING_ON (-1)
+
+struct loop {
+    const struct conf *conf;
+    const struct sub *sub;
+    struct signals *signals;
+    struct state *state;
+    struct command *command;
+    struct source source;
+    struct out out;
+    struct show show;
+    uint64_t until;  /* when the time is up; UINT64_MAX for never */
+    uint64_t count;  /* events that were put out */
+    unsigned passed; /* messages since the last look */
+    bool lost;       /* the connection; it has been told */
+    bool opened;     /* there was one */
+    bool torn;  /* standard output takes no more; what waited was dropped */
+    int status; /* to exit with; GOING_ON as long as there is none */
+};
+
+/* Ends the loop, unless it has ended for another reason before. */
+static void end(struct loop *loop, int status)
+{
+    if (loop->status == GOING_ON)
+        loop->status = status;
+}
+
+/* ---- putting out ------------------------------------------------------ */
+
+static int status_of_time(const struct loop *loop)
+{
+    return loop->sub->count != 0 ? EXIT_TIME : EXIT_SUCCESS;
+}
+
+/* Puts out what waits for that. */
+static void settle(struct loop *loop)
+{
+    int error;
+
+    if (loop->torn)
+        return;
+    error = out_flush(&loop->out, loop->signals->fd, loop->until);
+    if (error == 0) {
+        state_put(loop->state);
+        if (!state_save(loop->state, false))
+            loop->status = EXIT_FAILURE;
+        return;
+    }
+    loop->torn = true;
+    if (error == -EPIPE || error == -EINTR) { /* nobody reads on; a signal */
+        end(loop, EXIT_SUCCESS);
+    } else if (error == -ETIMEDOUT) {
+        loop->status = status_of_time(loop);
+    } else {
+        note_error("cannot write: %s", strerror(-error));
+        loop->status = EXIT_FAILURE;
+    }
+}
+
+static void run_command(struct loop *loop, const struct crier_message *message)
+{
+    int result = command_run(loop->command, message);
+
+    if (result == 0) {
+        state_see(loop->state, message->id);
+        settle(loop);
+        if (!state_save(loop->state, true))
+            loop->status = EXIT_FAILURE;
+    } else if (result > 0 && signals_pending(loop->signals, result)) {
+        end(loop, EXIT_SUCCESS); /* a Ctrl-C, for both */
+    } else {
+        if (result > 0)
+            note_error("%s was killed by signal %d (%s)",
+                       loop->command->argv[0], result, strsignal(result));
+        end(loop, EXIT_COMMAND);
+    }
+}
+
+static bool is_wanted(const struct sub *sub,
+                      const struct crier_message *message)
+{
+    size_t i;
+
+    for (i = 0; i < sub->type_count; i++)
+        if (strlen(sub->types[i]) == message->type_length &&
+            memcmp(sub->types[i], message->type, message->type_length) == 0)
+            return true;
+    return sub->type_count == 0;
+}
+
+static void take_event(struct loop *loop, const struct crier_message *message)
+{
+    if (loop->sub->url == NULL && !message->has_id &&
+        strcmp(message->type, "gap") == 0) {
+        settle(loop);
+        note("some updates are not held any more");
+    }
+    if (!is_wanted(loop->sub, message)) {
+        state_see(loop->state, message->id);
+        return;
+    }
+    if (loop->sub->command != NULL) {
+        run_command(loop, message);
+    } else {
+        show_event(&loop->show, &loop->out.text, message);
+        state_see(loop->state, message->id);
+        if (loop->out.text.length >= OUT_FULL)
+            settle(loop);
+    }
+    loop->count++;
+    if (loop->count == loop->sub->count)
+        end(loop, EXIT_SUCCESS);
+}
+
+/* ---- what the client tells -------------------------------------------- */
+
+/* What is followed, for people. */
+static const char *place(const struct loop *loop)
+{
+    return loop->sub->url != NULL ? loop->sub->url : loop->conf->server;
+}
+
+static void take_error(struct loop *loop, const struct crier_message *message)
+{
+    struct text wait = {0};
+
+    settle(loop);
+    if (loop->sub->once && message->error == CRIER_ERR_ENDED) {
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    text_seconds(&wait, message->retry);
+    if (loop->opened)
+        note("connection lost: %s; again in %s", message->reason, wait.bytes);
+    else
+        note("%s: %s; again in %s", place(loop), message->reason, wait.bytes);
+    text_done(&wait);
+    loop->lost = true;
+}
+
+static void take_open(struct loop *loop)
+{
+    if (loop->lost && loop->opened)
+        note("connected again");
+    else if (loop->conf->verbose || loop->lost)
+        note("connected to %s", place(loop));
+    loop->opened = true;
+    loop->lost = false;
+}
+
+static void take_closed(struct loop *loop, const struct crier_message *message)
+{
+    settle(loop);
+    if (message->error == CRIER_ERR_NO_CONTENT) {
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    note_error("%s: %s", place(loop), message->reason);
+    end(loop, EXIT_FAILURE);
+}
+
+static void take(struct loop *loop, const struct crier_message *message)
+{
+    switch (message->kind) {
+    case CRIER_EVENT:
+        take_event(loop, message);
+        break;
+    case CRIER_OPEN:
+        take_open(loop);
+        break;
+    case CRIER_ERROR:
+        take_error(loop, message);
+        break;
+    case CRIER_CLOSED:
+        take_closed(loop, message);
+        break;
+    case CRIER_COMMENT:
+        if (loop->conf->verbose)
+            note("comment: %s", message->data);
+        break;
+    case CRIER_RETRY:
+        break;
+    }
+}
+
+/* ---- the loop --------------------------------------------------------- */
+
+/* Ends the loop when a signal has come or the time is up. */
+static void look(struct loop *loop)
+{
+    loop->passed = 0;
+    if (signals_pending(loop->signals, 0))
+        end(loop, EXIT_SUCCESS);
+    else if (crier_now() >= loop->until)
+        end(loop, status_of_time(loop));
+}
+
+static int shorter(int one, int other)
+{
+    if (one < 0 || (other >= 0 && other < one))
+        return other;
+    return one;
+}
+
+/* Waits for whatever comes next. */
+static void wait_for_more(struct loop *loop)
+{
+    struct pollfd polled[] = {
+        {.fd = source_fd(&loop->source), .events = POLLIN},
+        {.fd = loop->signals->fd, .events = POLLIN},
+        /* tells when its reader goes; that of --exec is the command's affair
+         * */
+        {.fd = loop->sub->command == NULL ? STDOUT_FILENO : -1},
+    };
+    int wait = shorter(source_wait(&loop->source), state_wait(loop->state));
+    uint64_t now = crier_now();
+
+    if (loop->until != UINT64_MAX)
+        wait = shorter(wait, loop->until <= now ? 0
+                             : loop->until - now < 1000000
+                                 ? (int)(loop->until - now)
+                                 : 1000000);
+    if (poll(polled, 3, wait) < 0 && errno != EINTR) {
+        note_error("cannot poll: %s", strerror(errno));
+        end(loop, EXIT_FAILURE);
+    } else if (polled[2].revents != 0) {
+        end(loop, EXIT_SUCCESS);
+    }
+}
+
+static void run(struct loop *loop)
+{
+    struct crier_message message;
+    int result;
+
+    while (loop->status == GOING_ON) {
+        result = source_next(&loop->source, &message);
+        if (result < 0) {
+            note_error("%s", crier_error_text(result));
+            end(loop, EXIT_FAILURE);
+        } else if (result > 0) {
+            take(loop, &message);
+        } else {
+            settle(loop);
+            if (loop->status == GOING_ON)
+                wait_for_more(loop);
+        }
+        if (result <= 0 || ++loop->passed == LOOK_INTERVAL ||
+            loop->sub->command != NULL)
+            look(loop);
+    }
+    settle(loop);
+    if (!state_save(loop->state, true))
+        loop->status = EXIT_FAILURE;
+}
+
+int follow(const struct conf *conf, const struct sub *sub,
+           struct signals *signals, struct state *state,
+           struct command *command)
+{
+    const char *id = state->put.length != 0 ? state->put.bytes
+                     : sub->last_id != NULL ? sub->last_id
+                                            : "";
+    struct loop loop = {.conf = conf,
+                        .sub = sub,
+                        .signals = signals,
+                        .state = state,
+                        .command = command,
+                        .status = GOING_ON,
+                        .until = UINT64_MAX};
+    int error = source_open(&loop.source, conf, sub, id);
+
+    if (error != 0) {
+        note_error("%s: %s", loop.source.url, crier_error_text(error));
+        source_close(&loop.source);
+        return error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
+    }
+    out_open(&loop.out);
+    show_init(&loop.show, sub->json, loop.out.terminal);
+    if (sub->timeout != 0)
+        loop.until = crier_now() + sub->timeout;
+    run(&loop);
+    source_close(&loop.source);
+    out_close(&loop.out);
+    return loop.status;
+}

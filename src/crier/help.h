@@ -1,0 +1,11 @@
+#ifndef CRIER_HELP_H
+#define CRIER_HELP_H
+
+/* What --help prints: of `crier`, and of each command. Constant. */
+extern const char help_crier[];
+extern const char help_sub[];
+extern const char help_pub[];
+extern const char help_topics[];
+extern const char help_ping[];
+
+#endif

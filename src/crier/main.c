@@ -1,0 +1,107 @@
+/*
+ * crier: chooses the command. Each is a room of its own; what they have in
+ * common is in conf.c.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "conf.h"
+#include "help.h"
+#include "note.h"
+#include "ping.h"
+#include "pub.h"
+#include "signals.h"
+#include "sub.h"
+#include "topics.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"sub", sub_run, help_sub},
+    {"pub", pub_run, help_pub},
+    {"topics", topics_run, help_topics},
+    {"ping", ping_run, help_ping},
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+/* The number of the command NAME; COMMANDS when there is none. */
+static size_t find(const char *name)
+{
+    size_t i = 0;
+
+    while (i < COMMANDS && strcmp(commands[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static int unknown(const char *name)
+{
+    note_error("'%s' is not sub, pub, topics, ping or help", name);
+    return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    size_t i;
+
+    if (argc > 3) {
+        note_error("unexpected argument '%s'", argv[3]);
+        return EXIT_USAGE;
+    }
+    i = argc > 2 ? find(argv[2]) : COMMANDS;
+    if (argc > 2 && i == COMMANDS)
+        return unknown(argv[2]);
+    fputs(i < COMMANDS ? commands[i].help : help_crier, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int version(void)
+{
+    printf("crier %s (%s, jansson %s)\n", crier_version(), curl_version(),
+           jansson_version_str());
+    return EXIT_SUCCESS;
+}
+
+/* Whoever starts crier may have closed what should be its first three files;
+ * what is opened next must not be taken for them. */
+static void keep_first_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    size_t i = find(name);
+
+    keep_first_files();
+    signals_no_pipe();
+    if (i < COMMANDS)
+        return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0)
+        return help(argc, argv);
+    if (strcmp(name, "--version") == 0)
+        return version();
+    if (name[0] == '\0') {
+        note_error("which command? sub, pub, topics or ping (crier --help)");
+        return EXIT_USAGE;
+    }
+    return unknown(name);
+}

@@ -1,0 +1,135 @@
+/*
+ * Standard error. Each line leaves by show(), in one write, so that lines of
+ * several threads do not mix; and by text_harmless(), since many of them quote
+ * what a server said.
+ */
+#include <config.h>
+
+#include "note.h"
+
+#include "text.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_quiet;
+static char progress[128]; /* what the progress line says; "" for none */
+
+void note_quiet(bool quiet) { is_quiet = quiet; }
+
+static void put(const struct text *text)
+{
+    size_t done = 0;
+    ssize_t put;
+
+    while (done < text->length) {
+        put = write(STDERR_FILENO, text->bytes + done, text->length - done);
+        if (put < 0)
+            return; /* there is nobody to tell */
+        done += (size_t)put;
+    }
+}
+
+/* Shows a line above the progress line. */
+static void show(const char *prefix, const char *line, size_t length)
+{
+    struct text text = {0};
+
+    pthread_mutex_lock(&lock);
+    if (progress[0] != '\0')
+        text_puts(&text, "\r\033[K");
+    text_puts(&text, prefix);
+    text_harmless(&text, line, length, NULL);
+    text_puts(&text, "\n");
+    text_puts(&text, progress);
+    put(&text);
+    pthread_mutex_unlock(&lock);
+    text_done(&text);
+}
+
+static void show_format(const char *format, va_list arguments)
+{
+    char *line;
+    int length = vasprintf(&line, format, arguments);
+
+    if (length < 0)
+        return;
+    show("crier: ", line, (size_t)length);
+    free(line);
+}
+
+void note_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    show_format(format, arguments);
+    va_end(arguments);
+}
+
+void note(const char *format, ...)
+{
+    va_list arguments;
+
+    if (is_quiet)
+        return;
+    va_start(arguments, format);
+    show_format(format, arguments);
+    va_end(arguments);
+}
+
+void note_progress(const char *format, ...)
+{
+    struct text text = {0};
+    va_list arguments;
+
+    pthread_mutex_lock(&lock);
+    va_start(arguments, format);
+    vsnprintf(progress, sizeof progress, format, arguments);
+    va_end(arguments);
+    text_puts(&text, "\r\033[K");
+    text_puts(&text, progress);
+    put(&text);
+    pthread_mutex_unlock(&lock);
+    text_done(&text);
+}
+
+void note_progress_done(void)
+{
+    pthread_mutex_lock(&lock);
+    if (progress[0] != '\0')
+        put(&(struct text){.bytes = (char[]){'\n'}, .length = 1});
+    progress[0] = '\0';
+    pthread_mutex_unlock(&lock);
+}
+
+/* The length of the line of LENGTH bytes without its end. */
+static size_t without_end(const char *line, size_t length)
+{
+    if (length != 0 && line[length - 1] == '\n')
+        length--;
+    if (length != 0 && line[length - 1] == '\r')
+        length--;
+    return length;
+}
+
+void note_wire(void *closure, char direction, const char *bytes, size_t length)
+{
+    const char prefix[] = {direction, ' ', '\0'};
+    const char *end;
+    size_t line;
+
+    (void)closure;
+    if (direction == '{' || direction == '}')
+        return;
+    for (; length != 0; bytes += line, length -= line) {
+        end = memchr(bytes, '\n', length);
+        line = end != NULL ? (size_t)(end - bytes) + 1 : length;
+        show(prefix, bytes, without_end(bytes, line));
+    }
+}

@@ -1,0 +1,155 @@
+/*
+ * The config file: lines "name = value", and comments after '#' at the begin
+ * of a line. Names are those of the options. A value is what is left when
+ * white space at both ends is taken off; there are no quotes, so there is
+ * nothing to escape. What is not understood is a mistake and not passed over:
+ * a token under a misspelt name would be missing without a word.
+ */
+#include <config.h>
+
+#include "settings.h"
+
+#include "note.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_SIZE 8192
+
+/* The path, or NULL when there is no such place. */
+static char *find_path(void)
+{
+    const char *config = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+    char *path;
+    int length;
+
+    /* The XDG specification has relative paths ignored. */
+    if (config != NULL && config[0] == '/')
+        length = asprintf(&path, "%s/crier/config", config);
+    else if (home != NULL && home[0] != '\0')
+        length = asprintf(&path, "%s/.config/crier/config", home);
+    else
+        return NULL;
+    return length < 0 ? NULL : path;
+}
+
+static char *trim(char *text)
+{
+    static const char white[] = " \t\r\n";
+    char *end;
+
+    text += strspn(text, white);
+    end = text + strlen(text);
+    while (end > text && strchr(white, end[-1]) != NULL)
+        end--;
+    *end = '\0';
+    return text;
+}
+
+static char **find(struct settings *settings, const char *name)
+{
+    const struct {
+        const char *name;
+        char **value;
+    } all[] = {{"server", &settings->server},
+               {"token", &settings->token},
+               {"cacert", &settings->ca_file},
+               {"cert", &settings->cert_file},
+               {"key", &settings->key_file}};
+    size_t i;
+
+    for (i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(name, all[i].name) == 0)
+            return all[i].value;
+    return NULL;
+}
+
+/* Takes up one line. What is wrong with it, or NULL; *NAME is what that is
+ * about. */
+static const char *take(struct settings *settings, char *line,
+                        const char **name)
+{
+    char *equals, *value, **to;
+
+    line = trim(line);
+    *name = line;
+    if (line[0] == '\0' || line[0] == '#')
+        return NULL;
+    equals = strchr(line, '=');
+    if (equals == NULL)
+        return "is not NAME = VALUE";
+    *equals = '\0';
+    *name = trim(line);
+    to = find(settings, *name);
+    if (to == NULL)
+        return "is not server, token, cacert, cert or key";
+    if (*to != NULL)
+        return "is there twice";
+    value = trim(equals + 1);
+    if (value[0] == '\0')
+        return "has no value";
+    *to = strdup(value);
+    return *to == NULL ? "finds no memory" : NULL;
+}
+
+static bool read_lines(struct settings *settings, FILE *file)
+{
+    char line[LINE_SIZE];
+    const char *wrong, *name;
+    int number = 0;
+
+    while (fgets(line, sizeof line, file) != NULL) {
+        number++;
+        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {
+            note_error("%s:%d: the line is too long", settings->path, number);
+            return false;
+        }
+        wrong = take(settings, line, &name);
+        if (wrong != NULL) {
+            note_error("%s:%d: '%s' %s", settings->path, number, name, wrong);
+            return false;
+        }
+        if (settings->server != NULL && settings->server_line == 0)
+            settings->server_line = number;
+        if (settings->token != NULL && settings->token_line == 0)
+            settings->token_line = number;
+    }
+    if (!ferror(file))
+        return true;
+    note_error("cannot read %s: %s", settings->path, strerror(errno));
+    return false;
+}
+
+bool settings_read(struct settings *settings)
+{
+    FILE *file;
+    bool well;
+
+    *settings = (struct settings){.path = find_path()};
+    if (settings->path == NULL)
+        return true;
+    file = fopen(settings->path, "re");
+    if (file == NULL) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return true;
+        note_error("cannot read %s: %s", settings->path, strerror(errno));
+        return false;
+    }
+    well = read_lines(settings, file);
+    fclose(file);
+    return well;
+}
+
+void settings_done(struct settings *settings)
+{
+    free(settings->path);
+    free(settings->server);
+    free(settings->token);
+    free(settings->ca_file);
+    free(settings->cert_file);
+    free(settings->key_file);
+    *settings = (struct settings){0};
+}

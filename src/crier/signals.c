@@ -1,0 +1,64 @@
+/*
+ * The signals that end crier, by signalfd(2), so that they are one more thing
+ * to poll for. It is never read from: a signal stays pending, and whatever
+ * waits after that, for a slow reader say, sees at once that the end has come.
+ * A signal that whoever started crier has set to be ignored (nohup, a shell's
+ * background job) stays ignored.
+ */
+#include <config.h>
+
+#include "signals.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static bool pipe_was_ignored;
+
+void signals_no_pipe(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+
+    if (sigaction(SIGPIPE, &ignore, &before) == 0)
+        pipe_was_ignored = before.sa_handler == SIG_IGN;
+}
+
+bool signals_pipe_was_ignored(void) { return pipe_was_ignored; }
+
+int signals_open(struct signals *signals)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    size_t i;
+
+    sigemptyset(&signals->set);
+    for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (sigaction(numbers[i], NULL, &action) == 0 &&
+            action.sa_handler != SIG_IGN)
+            sigaddset(&signals->set, numbers[i]);
+    sigprocmask(SIG_BLOCK, &signals->set, &signals->old);
+    signals->fd = signalfd(-1, &signals->set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return signals->fd < 0 ? -errno : 0;
+}
+
+bool signals_pending(const struct signals *signals, int number)
+{
+    sigset_t pending;
+    int i;
+
+    sigpending(&pending);
+    if (number != 0)
+        return sigismember(&pending, number) == 1;
+    for (i = 1; i < NSIG; i++)
+        if (sigismember(&signals->set, i) == 1 &&
+            sigismember(&pending, i) == 1)
+            return true;
+    return false;
+}
+
+void signals_close(struct signals *signals)
+{
+    if (signals->fd >= 0)
+        close(signals->fd);
+}

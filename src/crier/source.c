@@ -1,0 +1,178 @@
+/*
+ * What `crier sub` follows.
+ *
+ * A client that comes back says after which id it wants to go on. One that
+ * follows a topic from now on and has heard nothing yet has no id; what is
+ * published while it is away would be lost on it. But crierd can also begin at
+ * a time, and crier knows how long ago it began: so each further connection
+ * asks for all that is not older than that, until an id is known. Since the
+ * URL then changes each time, this is a new client each time, and the wait
+ * between two of them is made here, by the rules of the client's own.
+ */
+#include <config.h>
+
+#include "source.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MAX 60000
+
+/* ---- URL -------------------------------------------------------------- */
+
+/* Appends the topics; all when there are none. */
+static void add_topics(struct text *url, const struct sub *sub)
+{
+    size_t i;
+
+    if (sub->name_count == 0)
+        text_puts(url, "*");
+    for (i = 0; i < sub->name_count; i++) {
+        if (i != 0)
+            text_puts(url, ",");
+        text_url(url, sub->names[i], ",*");
+    }
+    /* A segment of dots would be taken for a way up the path; a topic that is
+     * named twice counts once. */
+    if (sub->name_count == 1 && (strcmp(sub->names[0], ".") == 0 ||
+                                 strcmp(sub->names[0], "..") == 0)) {
+        text_puts(url, ",");
+        text_puts(url, sub->names[0]);
+    }
+}
+
+static char *make_url(const struct conf *conf, const struct sub *sub)
+{
+    struct text url = {0};
+
+    if (sub->url != NULL) {
+        text_puts(&url, sub->url);
+        return url.bytes;
+    }
+    text_puts(&url, conf->server);
+    text_puts(&url, "/topics/");
+    add_topics(&url, sub);
+    text_puts(&url, "?format=full");
+    if (sub->once)
+        text_puts(&url, "&poll=1");
+    if (sub->since != NULL) {
+        text_puts(&url, "&since=");
+        text_url(&url, sub->since, "");
+    }
+    return url.bytes;
+}
+
+/* ---- clients ---------------------------------------------------------- */
+
+int source_open(struct source *source, const struct conf *conf,
+                const struct sub *sub, const char *id)
+{
+    *source = (struct source){
+        .options =
+            {
+                .method = sub->method,
+                .body = sub->body,
+                .body_length = sub->body != NULL ? strlen(sub->body) : 0,
+                .last_event_id = id[0] != '\0' ? id : NULL,
+                .retry = (uint32_t)sub->retry,
+                .retry_max = RETRY_MAX,
+                .persist = true,
+            },
+        .url = make_url(conf, sub),
+        .live = sub->url == NULL && sub->since == NULL && !sub->once &&
+                id[0] == '\0',
+        .begun = crier_now(),
+    };
+    conf_http(conf, sub->url != NULL, &source->options.http);
+    source->options.url = source->url;
+    return crier_client_new(&source->options, &source->client);
+}
+
+/* A new client, which begins where the first one did. */
+static int replace_client(struct source *source)
+{
+    char *url;
+    int error;
+
+    if (asprintf(&url, "%s&since=%" PRIu64 "ms", source->url,
+                 crier_now() - source->begun) < 0)
+        return -ENOMEM;
+    source->options.url = url;
+    error = crier_client_new(&source->options, &source->client);
+    free(url);
+    return error;
+}
+
+/* How long to wait after a failure when the client would have waited for RETRY
+ * ms. */
+static uint64_t wait_after(struct source *source, uint64_t retry)
+{
+    uint64_t wait = retry;
+    unsigned i;
+
+    for (i = 0; i < source->failures && wait < RETRY_MAX; i++)
+        wait *= 2;
+    source->failures++;
+    return wait < RETRY_MAX || wait == retry ? wait : RETRY_MAX;
+}
+
+int source_next(struct source *source, struct crier_message *message)
+{
+    int result;
+
+    if (source->broken) {
+        source->broken = false;
+        crier_client_free(source->client);
+        source->client = NULL;
+    }
+    if (source->client == NULL) {
+        if (crier_now() < source->wake)
+            return 0;
+        result = replace_client(source);
+        if (result != 0)
+            return result;
+    }
+    result = crier_client_next(source->client, message);
+    if (result <= 0)
+        return result;
+    if (message->id != NULL && message->id[0] != '\0')
+        source->live = false;
+    if (message->kind == CRIER_OPEN) {
+        source->failures = 0;
+    } else if (message->kind == CRIER_ERROR && source->live) {
+        message->retry = wait_after(source, message->retry);
+        source->wake = crier_now() + message->retry;
+        source->broken = true;
+    }
+    return result;
+}
+
+int source_fd(const struct source *source)
+{
+    return source->client != NULL && !source->broken
+               ? crier_client_fd(source->client)
+               : -1;
+}
+
+int source_wait(const struct source *source)
+{
+    uint64_t now = crier_now();
+
+    if (source->client != NULL && !source->broken)
+        return -1;
+    if (now >= source->wake)
+        return 0;
+    return source->wake - now < INT_MAX ? (int)(source->wake - now) : INT_MAX;
+}
+
+void source_close(struct source *source)
+{
+    crier_client_free(source->client);
+    free(source->url);
+}

@@ -1,0 +1,46 @@
+#ifndef CRIER_STATE_H
+#define CRIER_STATE_H
+
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The file of --state, which remembers the last id across restarts. An id goes
+ * three ways: seen, when its event was taken up; put, when that was put out;
+ * saved, when it is in the file. What is in the file was put out, always.
+ *
+ * All zero is a state without a file, on which everything does nothing.
+ */
+struct state {
+    char *path;
+    int lock; /* the descriptor of the lock file */
+    struct text seen;
+    struct text put;
+    bool changed;   /* put is not in the file yet */
+    uint64_t saved; /* when, crier_now() */
+};
+
+/* Takes PATH and reads the id in it, if there is one: state->put. False when
+ * that is impossible, or another process has it, which is told. */
+bool state_open(struct state *state, const char *path);
+
+/* An event has been taken up; ID is the last id with it, "" for none. */
+void state_see(struct state *state, const char *id);
+
+/* What was seen has been put out. */
+void state_put(struct state *state);
+
+/* Writes the file if it is time to (at most once a second), or NOW. Whoever
+ * calls it again when state_wait() says so has it written in time. False when
+ * it cannot be written, which is told. */
+bool state_save(struct state *state, bool now);
+
+/* In how many milliseconds state_save() has something to do; -1 when not at
+ * all. */
+int state_wait(const struct state *state);
+
+void state_close(struct state *state);
+
+#endif
