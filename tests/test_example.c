@@ -1,13 +1,18 @@
-/* doc/examples/topics.c, as a program that somebody runs. */
+/* doc/examples/topics.c and follow.c, as programs that somebody runs. */
 #include <config.h>
 
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct crierd example;
 
@@ -108,6 +113,52 @@ START_TEST(what_is_wrong_is_refused)
 }
 END_TEST
 
+/* Runs doc/examples/follow for TARGET; its output can be read from *OUT. */
+static pid_t run_follow(const char *target, FILE **out)
+{
+    char path[4096], url[300];
+    int ends[2];
+    pid_t pid;
+
+    snprintf(path, sizeof path, "%.*s/follow",
+             (int)(strrchr(getenv("EXAMPLE"), '/') - getenv("EXAMPLE")),
+             getenv("EXAMPLE"));
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", example.port, target);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl(path, path, url, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    *out = fdopen(ends[0], "r");
+    return pid;
+}
+
+START_TEST(a_program_follows)
+{
+    char line[100];
+    FILE *out;
+    pid_t pid;
+
+    start();
+    ck_assert_int_eq(publish("news", "before"), 200);
+    pid = run_follow("/news", &out);
+    /* Who follows is told from when it is there on; so it is asked for it. */
+    do
+        ck_assert_int_eq(publish("news", "hello"), 200);
+    while (poll(&(struct pollfd){fileno(out), POLLIN, 0}, 1, 50) == 0);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, out));
+    ck_assert_str_eq(line, "message: hello\n");
+    kill(pid, SIGTERM);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    fclose(out);
+    crierd_stop(&example);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("example");
@@ -116,6 +167,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_is_published_is_followed_and_resumed);
     tcase_add_test(tcase, a_body_may_come_in_parts);
     tcase_add_test(tcase, what_is_wrong_is_refused);
+    tcase_add_test(tcase, a_program_follows);
     return suite;
 }
 

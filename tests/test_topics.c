@@ -157,7 +157,8 @@ static const struct {
      "another origin"},
     {"DELETE", "/topics/a", "Origin: http://evil.example\r\n", NULL, 403,
      "another origin"},
-    {"GET", "/topics/a?format=xml", "", NULL, 400, "sse, json or raw"},
+    {"GET", "/topics/a?format=xml", "", NULL, 400,
+     "sse, full, json or raw"},
     {"GET", "/topics?limit=0", "", NULL, 400, "1 to 1000"},
     {"DELETE", "/topics/nothing", "", NULL, 404, "no such topic"},
     {"DELETE", "/topics/a,b", "", NULL, 400, "topic"},
@@ -248,6 +249,67 @@ START_TEST(other_forms_are_the_same_stream)
                            "\"none\",\"oldest\":\"i\"}}");
     free(line);
     client_close(&json);
+}
+END_TEST
+
+/* Takes a frame in the full form with the topics TOPICS, and fails unless REST is
+ * behind its two fields of its own. */
+static void expect_full(struct client *client, const char *topics,
+                        const char *rest)
+{
+    char *frame = client_frame(client), wanted[64];
+    int year, length = 0;
+    size_t own;
+
+    ck_assert_ptr_nonnull(frame);
+    snprintf(wanted, sizeof wanted, "topics: %s\ntime: ", topics);
+    own = strlen(wanted);
+    ck_assert_msg(strncmp(frame, wanted, own) == 0, "%s", frame);
+    ck_assert_int_eq(sscanf(frame + own, "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ%n",
+                            &year, &length),
+                     1);
+    ck_assert_int_eq(length, 24);
+    ck_assert_int_gt(year, 2025);
+    ck_assert_str_eq(frame + own + 24, rest);
+    free(frame);
+}
+
+START_TEST(the_full_form_is_the_same_stream_with_more)
+{
+    struct crierd other;
+    struct client client, past;
+
+    crierd_start(&other, "--ping-interval 100ms");
+    topics_port = other.port;
+    topics_follow(&client, "/topics/a?format=full&lastEventID=none", "");
+    ck_assert_str_eq(client_header(&client, "Content-Type"),
+                     "text/event-stream");
+    client_expect(&client, "event: gap\ndata: "
+                           "{\"requested\":\"none\",\"oldest\":null}");
+    client_expect(&client, ":");
+    topics_put("/topics/a,b?event=e&retry=5&id=i", "x\ny\n");
+    topics_follow(&past, "/topics/*?format=full&poll=1", "");
+    free(client_until(&past, "data: x"));
+    ck_assert_ptr_null(client_frame(&past));
+    client_close(&past);
+    topics_follow(&past, "/topics/*?format=full&poll=1", "");
+    expect_full(&past, "a,b", "\nid: i\nevent: e\nretry: 5\n"
+                              "data: x\ndata: y\ndata:");
+    client_close(&past);
+    client_close(&client);
+    topics_follow(&client, "/topics/*?format=full", "");
+    topics_put("/topics/c?id=j", ""); /* live, and not kept yet */
+    expect_full(&client, "c", "\nid: j\ndata:");
+    client_connect(&past, topics_port);
+    ck_assert_int_eq(
+        client_request(&past, "HEAD", "/topics/a?format=full", "", NULL), 200);
+    ck_assert_str_eq(client_header(&past, "Content-Type"),
+                     "text/event-stream");
+    client_close(&past);
+    crierd_stop(&other);
+    free(client_until(&client, "retry: "));
+    client_expect_end(&client);
+    client_close(&client);
 }
 END_TEST
 
@@ -371,6 +433,7 @@ static Suite *suite(void)
                         (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(c, long_names_and_long_lists_are_refused);
     tcase_add_test(c, other_forms_are_the_same_stream);
+    tcase_add_test(c, the_full_form_is_the_same_stream_with_more);
     tcase_add_test(c, limits_are_refusals_of_their_own);
     tcase_add_test(c, a_message_of_a_mebibyte_goes_through);
     tcase_add_test(c, who_takes_nothing_at_all_is_ended);

@@ -1,0 +1,11 @@
+#ifndef TESTS_FUZZ_H
+#define TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* libFuzzer's name for one run of a target: reads the SIZE bytes at INPUT, aborts
+ * when something is wrong, and returns 0. */
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+
+#endif

@@ -1,0 +1,403 @@
+/*
+ * The command crier: its command line, the config file, topics, ping.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "support/command.h"
+#include "support/crierd.h"
+#include "support/foreign.h"
+#include "support/runner.h"
+#include "support/scratch.h"
+#include "support/topics.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct crierd crierd;
+
+static void setup(void)
+{
+    scratch_make();
+    crierd_start(&crierd, "");
+    topics_port = crierd.port;
+    command_environment(crierd.port);
+}
+
+static void teardown(void)
+{
+    crierd_stop(&crierd);
+    scratch_remove();
+}
+
+/* ---- help and mistakes ------------------------------------------------ */
+
+static const struct {
+    const char *words[3];
+    const char *says;
+} helps[] = {
+    {{"--help"}, "Usage: crier COMMAND"},
+    {{"help"}, "Usage: crier COMMAND"},
+    {{"help", "sub"}, "Usage: crier sub"},
+    {{"sub", "--help"}, "Usage: crier sub"},
+    {{"pub", "--help"}, "Usage: crier pub"},
+    {{"topics", "--help"}, "Usage: crier topics"},
+    {{"ping", "--help"}, "Usage: crier ping"},
+    {{"--version"}, "crier 0."},
+};
+
+START_TEST(help_is_one_screen)
+{
+    struct command command;
+    size_t lines = 0, length;
+    char *line, *rest;
+
+    ck_assert_int_eq(command_run(&command, NULL, helps[_i].words), 0);
+    ck_assert_str_eq(command.err.text, "");
+    ck_assert_ptr_eq(strstr(command.out.text, helps[_i].says),
+                     command.out.text);
+    length = strlen(command.out.text);
+    ck_assert_int_eq(command.out.text[length - 1], '\n');
+    for (rest = command.out.text; (line = strsep(&rest, "\n")) != NULL;) {
+        lines++;
+        if (helps[_i].says[0] == 'U')
+            ck_assert_msg(strlen(line) <= 80, "too long: %s", line);
+    }
+    ck_assert_uint_le(lines - 1, 24);
+    command_done(&command);
+}
+END_TEST
+
+static const struct {
+    const char *words[5];
+    const char *says;
+} mistakes[] = {
+    {{NULL}, "which command?"},
+    {{"subscribe"}, "'subscribe' is not sub, pub, topics, ping or help"},
+    {{"help", "x"}, "'x' is not sub"},
+    {{"help", "sub", "x"}, "unexpected argument 'x'"},
+    {{"sub", "--sinc"}, "option '--sinc"},
+    {{"sub", "--nothing"}, "unrecognized option '--nothing'"},
+    {{"sub", "-x"}, "invalid option -- 'x'"},
+    {{"sub", "--count"}, "option '--count' requires an argument"},
+    {{"sub", "--count", "0"}, "--count '0' is not a number from 1"},
+    {{"sub", "--count", "-1"}, "--count '-1' is not a number from 1"},
+    {{"sub", "--timeout", "soon"}, "--timeout 'soon' is not a time"},
+    {{"sub", "--timeout", "1w"}, "--timeout '1w' is not a time"},
+    {{"sub", "--retry", "1ms"}, "--retry '1ms' is not a time from 10ms"},
+    {{"sub", "--since", ""}, "--since is empty"},
+    {{"sub", "http://x", "y"}, "http://x is a URL"},
+    {{"sub", "ftp://x"}, "the URL 'ftp://x' is not one of http or https"},
+    {{"sub", "http://x", "--since=1"}, "--since is for topics"},
+    {{"sub", "http://x", "--once"}, "--once is for topics"},
+    {{"sub", "x", "--method=PUT"}, "--method is for a URL"},
+    {{"sub", "x", "--data=1"}, "--data is for a URL"},
+    {{"sub", "--json", "--exec", "cat"}, "--json prints"},
+    {{"sub", "--exec", ""}, "--exec is empty"},
+    {{"sub", ""}, "a topic is empty"},
+    {{"sub", "http://"}, "http://: this is not the URL"},
+    {{"sub", "--last-event-id", "a\nb"}, "CR or LF"},
+    {{"sub", "--server", "ftp://x"}, "--server 'ftp://x' is not a server"},
+    {{"sub", "--server", "http://x?y"}, "is not a server"},
+    {{"sub", "-H", "X"}, "--header 'X' is not 'NAME: VALUE'"},
+    {{"sub", "-H", "X: a\nY: b"}, "is not 'NAME: VALUE'"},
+    {{"sub", "--token", "a\nb"}, "the token of --token is not"},
+    {{"pub"}, "Name a topic"},
+    {{"pub", "a", "b", "c"}, "unexpected argument 'c'"},
+    {{"pub", "a", "--lines", "b"}, "unexpected argument 'b'"},
+    {{"pub", "a", "--lines", "--id=1"}, "--id is for one update"},
+    {{"pub", "a", "b", "--dedupe"}, "--dedupe needs an --id"},
+    {{"pub", "a", "--json"}, "--json needs KEY=VALUE"},
+    {{"pub", "a", "--json", "b"}, "the argument 'b' is not KEY=VALUE"},
+    {{"pub", "a", "--json", "=b"}, "the argument '=b' is not KEY=VALUE"},
+    {{"pub", "a", "--json", "k:=x"}, "the value of 'k:=x' is not JSON"},
+    {{"pub", "a", "--json", "k=1", "k:=2"}, "is given twice"},
+    {{"pub", "a,,b", "x"}, "a topic is not"},
+    {{"pub", "a", "x", "--id="}, "an id of an update"},
+    {{"pub", "a", "x", "--event=a\nb"}, "CR or LF"},
+    {{"pub", "a", "x", "--timeout=x"}, "--timeout 'x' is not a time"},
+    {{"topics", "a", "b"}, "unexpected argument 'b'"},
+    {{"ping", "a"}, "unexpected argument 'a'"},
+    {{"ping", "--timeout", "0"}, "--timeout '0' is not a time"},
+};
+
+START_TEST(mistakes_are_named_in_a_line)
+{
+    struct command command;
+
+    ck_assert_int_eq(command_run(&command, "", mistakes[_i].words), 2);
+    ck_assert_str_eq(command.out.text, "");
+    ck_assert_ptr_eq(strstr(command.err.text, "crier: "), command.err.text);
+    ck_assert_msg(strstr(command.err.text, mistakes[_i].says) != NULL,
+                  "'%s' does not say '%s'", command.err.text,
+                  mistakes[_i].says);
+    ck_assert_ptr_eq(strchr(command.err.text, '\n'),
+                     command.err.text + command.err.length - 1);
+    command_done(&command);
+}
+END_TEST
+
+/* ---- the config file -------------------------------------------------- */
+
+/* Writes TEXT to the config file under the directory WHERE of the scratch
+ * directory. */
+static void configure(const char *where, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s%s", scratch, where);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s%s/crier", scratch, where);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s%s/crier/config", scratch, where);
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Has `crier ping` ask SERVER with the more WORDS, and returns what it sent as
+ * Authorization, "" for none. */
+static void asked_with(struct foreign *server, const char *const *words,
+                       char sent[64])
+{
+    static size_t requests;
+    const struct foreign_request *request;
+
+    foreign_answer(server, "200 OK", "", "{\"status\":\"ok\"}");
+    command_expect(0, NULL, "", NULL, words);
+    request = foreign_request(server, requests++);
+    snprintf(sent, 64, "%s",
+             foreign_has(request, "Authorization")
+                 ? foreign_header(request, "Authorization")
+                 : "");
+}
+
+START_TEST(the_config_file_names_the_server)
+{
+    char text[256], path[128];
+    struct foreign server;
+    char sent[64];
+
+    foreign_start(&server);
+    unsetenv("CRIER_SERVER");
+    snprintf(text, sizeof text,
+             "# mine\n\n  server =\t127.0.0.1:%d/ \ntoken = s3 cret\n",
+             server.port);
+    configure("/.config", text);
+    asked_with(&server, WORDS("ping"), sent);
+    ck_assert_str_eq(sent, "Bearer s3 cret");
+    setenv("CRIER_TOKEN", "t", 1);
+    asked_with(&server, WORDS("ping"), sent);
+    ck_assert_str_eq(sent, "Bearer t");
+    asked_with(&server, WORDS("ping", "--token", "u"), sent);
+    ck_assert_str_eq(sent, "Bearer u");
+    unsetenv("CRIER_TOKEN");
+    /* the same server named otherwise is another one, to be sure */
+    snprintf(text, sizeof text, "http://localhost:%d", server.port);
+    asked_with(&server, WORDS("ping", "--server", text), sent);
+    ck_assert_str_eq(sent, "");
+    setenv("CRIER_SERVER", text, 1);
+    asked_with(&server, WORDS("ping"), sent);
+    ck_assert_str_eq(sent, "");
+    snprintf(text, sizeof text, "http://127.0.0.1:%d", server.port);
+    setenv("CRIER_SERVER", text, 1);
+    asked_with(&server, WORDS("ping"), sent);
+    ck_assert_str_eq(sent, "Bearer s3 cret");
+    /* $XDG_CONFIG_HOME is another place; a relative one is none */
+    configure("/xdg", "token = x\n");
+    snprintf(path, sizeof path, "%s/xdg", scratch);
+    setenv("XDG_CONFIG_HOME", path, 1);
+    asked_with(&server, WORDS("ping"), sent);
+    ck_assert_str_eq(sent, "");
+    setenv("XDG_CONFIG_HOME", "xdg", 1);
+    asked_with(&server, WORDS("ping"), sent);
+    ck_assert_str_eq(sent, "Bearer s3 cret");
+    foreign_stop(&server);
+}
+END_TEST
+
+static const struct {
+    const char *text, *says;
+} configs[] = {
+    {"server = a\ntoken\n", "config:2: 'token' is not NAME = VALUE"},
+    {"\n# x\nservre = a\n", "config:3: 'servre' is not server, token"},
+    {"token = a\ntoken = b\n", "config:2: 'token' is there twice"},
+    {"token =\n", "config:1: 'token' has no value"},
+    {"\nserver = ftp://x\n", "config:2: server 'ftp://x' is not a server"},
+    {"token = a\033b\n", "config:1 is not what a header can hold"},
+};
+
+START_TEST(mistakes_of_the_config_file_are_named)
+{
+    unsetenv("CRIER_SERVER");
+    configure("/.config", configs[_i].text);
+    command_expect(2, "", configs[_i].says, NULL, WORDS("ping"));
+    command_expect(0, NULL, "", NULL, WORDS("ping", "--help"));
+}
+END_TEST
+
+START_TEST(a_config_that_cannot_be_read_is_told)
+{
+    char path[128];
+
+    configure("/.config", "");
+    snprintf(path, sizeof path, "%s/.config/crier/config", scratch);
+    ck_assert_int_eq(unlink(path), 0);
+    command_expect(0, NULL, "", NULL, WORDS("ping"));
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    command_expect(2, "", "cannot read", NULL, WORDS("ping"));
+}
+END_TEST
+
+/* ---- topics ----------------------------------------------------------- */
+
+START_TEST(topics_are_listed)
+{
+    struct command command;
+    json_t *topic;
+
+    topics_put("/topics/news?id=1", "hello");
+    topics_put("/topics/news?id=2", "you");
+    topics_put("/topics/a%20%C3%A9?id=a%1Bb%09", "x");
+    command_expect(0, "", "", NULL, WORDS("topics", "none"));
+    ck_assert_int_eq(command_run(&command, NULL, WORDS("topics", "n")), 0);
+    ck_assert_ptr_eq(strstr(command.out.text, "news\t2\t"), command.out.text);
+    ck_assert_ptr_nonnull(strstr(command.out.text, "\t0\t2\t20"));
+    command_done(&command);
+    ck_assert_int_eq(command_run(&command, NULL, WORDS("topics")), 0);
+    ck_assert_ptr_eq(strstr(command.out.text, "a é\t1\t"), command.out.text);
+    ck_assert_ptr_nonnull(strstr(command.out.text, "\ta\\x1bb    \t"));
+    command_done(&command);
+    ck_assert_int_eq(
+        command_run(&command, NULL, WORDS("topics", "--json", "a é")), 0);
+    topic = json_loads(command.out.text, 0, NULL);
+    ck_assert_str_eq(json_text(topic, "topic"), "a é");
+    ck_assert_str_eq(json_text(topic, "last"), "a\033b\t");
+    json_decref(topic);
+    command_done(&command);
+    command_expect(1, "", "403: topics whose names begin with '$'", NULL,
+                   WORDS("topics", "$x"));
+}
+END_TEST
+
+START_TEST(a_terminal_gets_a_table)
+{
+    struct command command;
+
+    topics_put("/topics/x?id=1", "1");
+    topics_put("/topics/a-long-name?id=%C2%9B", "1");
+    command_start(&command, COMMAND_OUT_TERMINAL, WORDS("topics"));
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_ptr_eq(
+        strstr(command.out.text,
+               "topic        messages  bytes  subscribers  last  time\n"
+               "a-long-name         1  "),
+        command.out.text);
+    ck_assert_ptr_nonnull(strstr(command.out.text, "  \\x9b  20"));
+    ck_assert_ptr_nonnull(
+        strstr(command.out.text, "\nx                   1  "));
+    command_done(&command);
+}
+END_TEST
+
+START_TEST(long_lists_come_in_pages)
+{
+    struct command command;
+    size_t i, lines = 0;
+    char line[64];
+
+    for (i = 0; i < 2500; i++) {
+        snprintf(line, sizeof line, "/topics/t%04zu", i);
+        topics_put(line, "x");
+    }
+    ck_assert_int_eq(command_run(&command, NULL, WORDS("topics")), 0);
+    for (i = 0; i < command.out.length; i++)
+        lines += command.out.text[i] == '\n';
+    ck_assert_uint_eq(lines, 2500);
+    ck_assert_ptr_nonnull(strstr(command.out.text, "\nt1000\t1\t"));
+    ck_assert_ptr_nonnull(strstr(command.out.text, "\nt2499\t1\t"));
+    command_done(&command);
+}
+END_TEST
+
+/* ---- ping ------------------------------------------------------------- */
+
+START_TEST(ping_tells_how_the_server_is)
+{
+    struct command command;
+    char wanted[128];
+
+    ck_assert_int_eq(command_run(&command, NULL, WORDS("ping")), 0);
+    snprintf(wanted, sizeof wanted,
+             "http://127.0.0.1:%d is well: crierd %s, up 0 s, 0 clients, "
+             "journal memory, ",
+             crierd.port, crier_version());
+    ck_assert_ptr_eq(strstr(command.out.text, wanted), command.out.text);
+    ck_assert_ptr_nonnull(strstr(command.out.text, " ms\n"));
+    command_done(&command);
+    command_expect(0, "", "", NULL, WORDS("ping", "-q"));
+    command_expect(0, NULL, "> GET /healthz HTTP/1.1\n", NULL,
+                   WORDS("ping", "-v"));
+}
+END_TEST
+
+START_TEST(ping_tells_what_is_wrong)
+{
+    struct foreign server;
+    char dead[64];
+    int descriptor;
+
+    foreign_start(&server);
+    snprintf(dead, sizeof dead, "127.0.0.1:%d", foreign_nobody(&descriptor));
+    command_expect(1, "", "cannot connect: Connection refused", NULL,
+                   WORDS("ping", "--server", dead));
+    close(descriptor);
+    setenv("CRIER_SERVER", server.url, 1);
+    foreign_answer(&server, "200 OK", "", "<html>");
+    command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));
+    foreign_answer(&server, "200 OK", "", "{}");
+    command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));
+    foreign_answer(&server, "503 Off", "", "");
+    command_expect(1, "", "answered with status 503", NULL, WORDS("ping"));
+    foreign_answer(&server, "200 OK", "",
+                   "{\"status\":\"degraded\",\"version\":\"1\\u001b[2J\","
+                   "\"uptime\":7300.5,\"clients\":3,\"journal\":"
+                   "{\"type\":\"sqlite\",\"reason\":\"no disk\"}}");
+    command_expect(1, "",
+                   " is degraded: crierd 1\\x1b[2J, up 2 h, 3 clients, "
+                   "journal sqlite: no disk, ",
+                   NULL, WORDS("ping"));
+    foreign_hold(&server); /* no answer */
+    command_expect(1, "", "no answer in time", NULL,
+                   WORDS("ping", "--timeout", "50ms"));
+    foreign_stop(&server);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("crier");
+    TCase *c = add_case(s, "crier");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, help_is_one_screen, 0,
+                        (int)(sizeof helps / sizeof helps[0]));
+    tcase_add_loop_test(c, mistakes_are_named_in_a_line, 0,
+                        (int)(sizeof mistakes / sizeof mistakes[0]));
+    tcase_add_test(c, the_config_file_names_the_server);
+    tcase_add_loop_test(c, mistakes_of_the_config_file_are_named, 0,
+                        (int)(sizeof configs / sizeof configs[0]));
+    tcase_add_test(c, a_config_that_cannot_be_read_is_told);
+    tcase_add_test(c, topics_are_listed);
+    tcase_add_test(c, a_terminal_gets_a_table);
+    tcase_add_test(c, long_lists_come_in_pages);
+    tcase_add_test(c, ping_tells_how_the_server_is);
+    tcase_add_test(c, ping_tells_what_is_wrong);
+    return s;
+}
+
+RUN_SUITE(suite)
