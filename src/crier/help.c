@@ -62,7 +62,7 @@ const char help_pub[] =
     "      --lines            publish each line of stdin\n"
     "      --json             publish an object: KEY=TEXT, or KEY:=JSON\n"
     "      --event TYPE       the type of the event\n"
-    "      --id ID            its id (default: the server makes one)\n"
+    "      --id ID            its id (default: crier makes one)\n"
     "      --dedupe           it is no error when the id is there already\n"
     "      --retry TIME       what clients shall wait before they reconnect\n"
     "      --timeout TIME     try for so long (default 30s; 0 for ever)\n"

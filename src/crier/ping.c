@@ -60,6 +60,8 @@ static int tell(const struct conf *conf, const struct answer *answer)
     const json_t *journal = json_object_get(answer->body, "journal");
     const char *status = ask_text(answer->body, "status");
     const char *reason = ask_text(journal, "reason");
+    json_int_t clients =
+        json_integer_value(json_object_get(answer->body, "clients"));
     bool well = strcmp(status, "ok") == 0;
     struct text age = {0}, line = {0};
     char *said;
@@ -71,11 +73,10 @@ static int tell(const struct conf *conf, const struct answer *answer)
     add_age(&age, json_number_value(json_object_get(answer->body, "uptime")));
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
-                 " clients, journal %s%s%s, %.1f ms",
+                 " client%s, journal %s%s%s, %.1f ms",
                  conf->server, well ? "well" : status,
                  ask_text(answer->body, "version"), age.bytes,
-                 json_integer_value(json_object_get(answer->body, "clients")),
-                 ask_text(journal, "type"), reason[0] != '\0' ? ": " : "",
+                 clients, clients == 1 ? "" : "s", ask_text(journal, "type"), reason[0] != '\0' ? ": " : "",
                  reason, answer->time) >= 0) {
         text_harmless(&line, said, strlen(said), NULL);
         free(said);
