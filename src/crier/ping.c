@@ -75,9 +75,9 @@ static int tell(const struct conf *conf, const struct answer *answer)
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",
                  conf->server, well ? "well" : status,
-                 ask_text(answer->body, "version"), age.bytes,
-                 clients, clients == 1 ? "" : "s", ask_text(journal, "type"), reason[0] != '\0' ? ": " : "",
-                 reason, answer->time) >= 0) {
+                 ask_text(answer->body, "version"), age.bytes, clients,
+                 clients == 1 ? "" : "s", ask_text(journal, "type"),
+                 reason[0] != '\0' ? ": " : "", reason, answer->time) >= 0) {
         text_harmless(&line, said, strlen(said), NULL);
         free(said);
     }

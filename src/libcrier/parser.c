@@ -460,8 +460,11 @@ int crier_parser_next(struct crier_parser *parser, const char **bytes,
 
     if (parser->told)
         clear_event(parser);
-    *message = (struct crier_message){
-        .data = "", .type = "message", .type_length = 7, .id = "", .reason = ""};
+    *message = (struct crier_message){.data = "",
+                                      .type = "message",
+                                      .type_length = 7,
+                                      .id = "",
+                                      .reason = ""};
     while (result == 0 && *length != 0)
         result = step(parser, bytes, length, message);
     if (result < 0)
