@@ -157,9 +157,11 @@ struct crier_http_options {
  *
  * As the standard says (HTML 9.2.2, 9.2.3): it connects again when a stream ends
  * and after a network error; an answer that is not 200, or not text/event-stream,
- * ends it for good, and so do a certificate that cannot be trusted and a redirect
- * to what is not HTTP. What a refusal says is read, for up to 5 s. Redirects are
- * followed, up to 20; each new connection begins at the first URL again.
+ * ends it for good, and so do a certificate that cannot be trusted, a redirect to
+ * what is not HTTP, and a line, an event or an id beyond its limit (64 KiB for an id
+ * that is to be sent again). What a refusal says is read, for up to 5 s. Redirects
+ * are followed, up to 20, each when its answer is complete, for which it has 5 s;
+ * each new connection begins at the first URL again.
  *
  * It waits for the reconnection time, which the server may set, before it connects
  * again. For each further attempt that brought no message the wait doubles, up to
@@ -177,11 +179,12 @@ struct crier_client_options {
     size_t body_length;
     const char *last_event_id; /* where to begin; or NULL */
     uint32_t retry;            /* ms, the reconnection time until the server sets
-                                  it; default 3000 */
+                                  it; default 3000, or retry_max if that is less */
     uint32_t retry_max;        /* ms, the longest wait, unless the server asks for
                                   more by "retry"; default 60000 */
     uint32_t read_timeout;     /* ms; connect again when not a byte came for so
-                                  long. Default: none (TCP keep-alive probes tell
+                                  long after the request was begun to be sent, or
+                                  after another byte. Default: none (TCP keep-alive probes tell
                                   of a server whose machine is gone) */
     bool persist;              /* go on after 408, 429 and 5xx and after every
                                   network error */
@@ -191,8 +194,8 @@ struct crier_client_options {
 
 /* A new client, which connects with the first crier_client_next(), written to
  * *CLIENT. CRIER_ERR_URL, CRIER_ERR_INVALID (a header or a method that HTTP cannot
- * carry, limits), CRIER_ERR_NEWLINE (in last_event_id), CRIER_ERR_UTF8, -ENOMEM,
- * -errno. */
+ * carry, limits), CRIER_ERR_NEWLINE (in last_event_id), CRIER_ERR_UTF8 and
+ * CRIER_ERR_LARGE_EVENT (of the same), -ENOMEM, -errno. */
 CRIER_API int crier_client_new(const struct crier_client_options *options,
                                struct crier_client **client);
 
@@ -237,7 +240,9 @@ crier_client_run(struct crier_client *client,
  * again at once, from the last event told. Any thread. */
 CRIER_API void crier_client_restart(struct crier_client *client);
 
-/* Ends it: the next message is CRIER_CLOSED. Any thread. */
+/* Ends it: the next message is CRIER_CLOSED. Any thread. No wait is too long for
+ * that; but libcurl may go on to resolve a name for a while, on a thread of its
+ * own. */
 CRIER_API void crier_client_close(struct crier_client *client);
 
 /* ---- publisher -------------------------------------------------------- */
@@ -253,12 +258,13 @@ CRIER_API void crier_client_close(struct crier_client *client);
 
 /* Zero means the default. All of it is copied. */
 struct crier_publisher_options {
-    const char *server;   /* its URL, such as http://127.0.0.1:8080 (default) */
+    const char *server;   /* its URL, such as http://127.0.0.1:8080 (default),
+                             without a query */
     const char *topics;   /* "a" or "a,b" */
     uint64_t timeout;     /* ms that an update may take, all attempts together;
                              default 30000, UINT64_MAX for no limit */
     bool strict;          /* with crier_publish(): an id of the event's that is
-                             there before the first attempt is an error,
+                             there before the update was first sent is an error,
                              CRIER_ERR_EXISTS */
     struct crier_http_options http;
 
@@ -286,9 +292,11 @@ struct crier_published {
 /* Publishes EVENT (borrowed, unchanged) and waits for the answer; *PUBLISHED is
  * written in any case. 0 says that the server's journal has it.
  * CRIER_ERR_URL, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS,
- * CRIER_ERR_ID, the errors of crier_event_encode(): nothing was sent.
+ * CRIER_ERR_ID, the errors of crier_event_encode(): nothing was sent (but where the
+ * status is not 0: it was redirected to what is no URL).
  * CRIER_ERR_EXISTS, CRIER_ERR_STATUS (reason tells what the server said),
- * -ETIMEDOUT (the time is up; reason tells what was in the way last), -ENOMEM. */
+ * CRIER_ERR_CERTIFICATE, -ETIMEDOUT (the time is up; reason tells what was in the
+ * way last), -ENOMEM. */
 CRIER_API int crier_publish(const struct crier_publisher_options *options,
                             const struct crier_event *event,
                             struct crier_published *published);

@@ -448,12 +448,32 @@ START_TEST(an_early_hint_is_no_answer)
 }
 END_TEST
 
-START_TEST(what_is_not_http_is_refused)
+/* Whatever is in between the server and us may have trouble. */
+START_TEST(what_is_no_answer_is_an_error)
 {
-    foreign_say(&server, "data: what?\n\n");
+    static const char *const rubbish[] = {
+        "data: what?\n\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n" STREAM,
+        "HTTP/1.1 204 No Content\r\nX: y\r\n", "HTTP/1.1 "};
+
+    foreign_say(&server, "%s", rubbish[_i]);
     foreign_close(&server);
+    foreign_stream(&server);
     start();
-    expect_closed(CRIER_ERR_URL);
+    expect_error(CRIER_ERR_NETWORK);
+    expect(CRIER_OPEN);
+}
+END_TEST
+
+/* A server that breaks off there on the way from a redirect, too. */
+START_TEST(a_redirect_to_no_answer_is_an_error)
+{
+    foreign_answer(&server, "302 Found", "Location: /b\r\n", "");
+    foreign_say(&server, "HTTP/1.1 200 OK\r\n");
+    foreign_close(&server);
+    foreign_stream(&server);
+    start();
+    expect_error(CRIER_ERR_NETWORK);
+    expect(CRIER_OPEN);
 }
 END_TEST
 
@@ -480,7 +500,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, it_does_not_go_on_for_any_reason, 0, 3);
     tcase_add_loop_test(c, the_server_may_ask_for_a_pause, 0, 9);
     tcase_add_test(c, an_early_hint_is_no_answer);
-    tcase_add_test(c, what_is_not_http_is_refused);
+    tcase_add_loop_test(c, what_is_no_answer_is_an_error, 0, 5);
+    tcase_add_test(c, a_redirect_to_no_answer_is_an_error);
     return s;
 }
 

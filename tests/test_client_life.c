@@ -8,6 +8,7 @@
 #include "support/following.h"
 #include "support/site.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -333,6 +334,13 @@ static void come_to(int state)
         expect_error(CRIER_ERR_ENDED);
 }
 
+static bool is_readable(void)
+{
+    struct pollfd polled = {.fd = crier_client_fd(client), .events = POLLIN};
+
+    return poll(&polled, 1, 0) > 0;
+}
+
 /* The held connection of a client in STATE is closed; some never had one. */
 static void check_left(int state)
 {
@@ -352,9 +360,11 @@ START_TEST(closed_in_every_state)
     ck_assert_str_eq(message.id, _i == HALF_TOLD ? "6" : _i == FULL ? "9"
                                                                     : "5");
     check_left(_i);
+    ck_assert(!is_readable());
     crier_client_close(client);
     crier_client_restart(client);
     ck_assert_int_eq(crier_client_next(client, &message), CRIER_ERR_CLOSED);
+    ck_assert(!is_readable());
     ck_assert_uint_le(foreign_requests(&server), _i == NEW ? 0 : 1);
 }
 END_TEST

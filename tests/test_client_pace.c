@@ -51,8 +51,7 @@ START_TEST(silence_is_noticed)
 {
     struct crier_message message;
 
-    options.read_timeout = 100;
-    options.http.connect_timeout = 100;
+    options.read_timeout = 100; /* connecting has more */
     if (_i == 0)
         foreign_stream(&server);
     start();

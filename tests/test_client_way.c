@@ -7,10 +7,13 @@
 #include "support/client.h"
 #include "support/following.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define STREAM "Content-Type: text/event-stream\r\n"
 
@@ -302,6 +305,29 @@ START_TEST(the_wire)
 }
 END_TEST
 
+/* No program that is started by this one keeps a connection open. */
+START_TEST(connections_are_not_inherited)
+{
+    struct sockaddr_in address = {0};
+    int fd, found = 0;
+
+    foreign_stream(&server);
+    start();
+    expect(CRIER_OPEN);
+    for (fd = 0; fd < 1024; fd++) {
+        socklen_t size = sizeof address;
+
+        if (getpeername(fd, (struct sockaddr *)&address, &size) != 0 ||
+            address.sin_family != AF_INET ||
+            ntohs(address.sin_port) != server.port)
+            continue;
+        found++;
+        ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+    }
+    ck_assert_int_eq(found, 1);
+}
+END_TEST
+
 /* ---- answers without end ---------------------------------------------- */
 
 static size_t make_words(uint64_t number, char *bytes)
@@ -345,6 +371,63 @@ START_TEST(a_refusal_that_has_much_to_say)
 }
 END_TEST
 
+/* A redirect is followed when it is complete. */
+START_TEST(a_redirect_that_never_ends)
+{
+    static const char *const endings[] = {
+        "\r\n", "Location: /b\r\nContent-Length: 9\r\n\r\nhere",
+        "Location: /b\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhere\r\n"};
+
+    foreign_say(&server, "HTTP/1.1 302 Found\r\n%s", endings[_i]);
+    foreign_hold(&server);
+    start();
+    work_until_asked(1);
+    settle();
+    skip(6000);
+    ck_assert_int_eq(expect_closed(CRIER_ERR_STATUS).status, 302);
+    foreign_wait_left(&server, 1);
+}
+END_TEST
+
+/* Once it is followed, there is no hurry any more. */
+START_TEST(a_redirect_to_a_slow_server)
+{
+    foreign_answer(&server, "302 Found", "Location: /b\r\n", "");
+    start();
+    work_until_asked(2);
+    settle();
+    skip(4000);
+    foreign_stream(&server);
+    expect(CRIER_OPEN);
+    settle();
+    skip(100000);
+    settle();
+}
+END_TEST
+
+static size_t make_trailer(uint64_t number, char *bytes)
+{
+    (void)number;
+    return (size_t)sprintf(bytes, "X: y\r\nHTTP/1.1 200: y\r\n");
+}
+
+/* libcurl would keep them all. */
+START_TEST(trailers_without_end)
+{
+    foreign_say(&server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" STREAM
+                         "\r\n9\r\ndata: a\n\n\r\n0\r\n");
+    foreign_make(&server, make_trailer, UINT64_MAX);
+    foreign_close(&server);
+    foreign_stream(&server);
+    start();
+    expect(CRIER_OPEN);
+    expect_event("a");
+    expect_error(CRIER_ERR_NETWORK);
+    ck_assert_uint_lt(foreign_sent(&server), 16 * 1024 * 1024);
+    expect(CRIER_OPEN);
+}
+END_TEST
+
 START_TEST(headers_without_end)
 {
     foreign_say(&server, "HTTP/1.1 200 OK\r\n");
@@ -378,9 +461,13 @@ static Suite *suite(void)
     tcase_add_test(c, the_sixth_version);
     tcase_add_test(c, a_proxy_of_the_environment);
     tcase_add_test(c, the_wire);
+    tcase_add_test(c, connections_are_not_inherited);
     c = following_case(s, "answers without end");
     tcase_add_loop_test(c, a_refusal_that_never_ends, 0, 2);
     tcase_add_test(c, a_refusal_that_has_much_to_say);
+    tcase_add_loop_test(c, a_redirect_that_never_ends, 0, 3);
+    tcase_add_test(c, a_redirect_to_a_slow_server);
+    tcase_add_test(c, trailers_without_end);
     tcase_add_test(c, headers_without_end);
     return s;
 }

@@ -97,6 +97,8 @@ static void prepare(CURL *handle, const struct crier_http_options *http,
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 20L);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    /* Giving up does not wait until a name is resolved. */
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)timeout);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "crier/" PACKAGE_VERSION);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);

@@ -63,6 +63,8 @@ static int copy_options(struct crier_client *client,
     client->retry = options->retry != 0 ? options->retry : DEFAULT_RETRY;
     client->retry_max =
         options->retry_max != 0 ? options->retry_max : DEFAULT_RETRY_MAX;
+    if (client->retry > client->retry_max)
+        client->retry = client->retry_max;
     client->read_timeout = options->read_timeout;
     client->persist = options->persist;
     client->url = strdup(options->url);
@@ -188,8 +190,13 @@ static void connect_now(struct crier_client *client)
     int error = crier__client_connect(client);
 
     crier__loop_at(&client->loop, CRIER__NEVER);
-    if (error != 0)
+    if (error == CRIER_ERR_LARGE_EVENT) {
+        snprintf(client->reason, sizeof client->reason,
+                 "the last id is too long to be sent in a header");
+        end(client, error);
+    } else if (error != 0) {
         come_back(client, error);
+    }
 }
 
 /* Does what other threads want. */
@@ -229,7 +236,7 @@ static void conclude(struct crier_client *client)
 /* How long nothing may come; ms. Connecting has a limit of its own. */
 static uint64_t patience(const struct crier_client *client)
 {
-    if (client->status == 0 &&
+    if (!client->connected &&
         client->read_timeout < client->http.connect_timeout)
         return client->http.connect_timeout;
     return client->read_timeout;
@@ -268,6 +275,8 @@ static void stop(struct crier_client *client, CURLcode result)
 /* The time is up: of a refusal's words, or of the silence. */
 static void cut(struct crier_client *client)
 {
+    if (client->body_until <= crier_now())
+        client->verdict = CRIER_ERR_STATUS; /* of a redirect, too */
     snprintf(client->trouble, sizeof client->trouble,
              "nothing came for %g s", (double)patience(client) / 1000);
     stop(client, CURLE_OPERATION_TIMEDOUT);
@@ -402,12 +411,15 @@ int crier_client_next(struct crier_client *client,
 {
     int steps;
 
-    if (client->closed)
+    if (client->closed) {
+        crier__loop_step(&client->loop); /* it polls readable no more */
         return CRIER_ERR_CLOSED;
+    }
     for (steps = 0; steps < STEPS_MAX; steps++) {
         obey(client);
         if (tell(client, message)) {
-            crier__loop_hold(&client->loop); /* there may be more */
+            if (!client->closed)
+                crier__loop_hold(&client->loop); /* there may be more */
             return 1;
         }
         if (!work(client))

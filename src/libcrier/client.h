@@ -43,13 +43,15 @@ struct crier_client {
     struct curl_slist *headers;
     char trouble[CURL_ERROR_SIZE]; /* libcurl's words */
     CURLcode result;
+    bool connected;      /* and the request is on its way */
+    struct crier__head head;
     bool answered;       /* the headers of the last answer are in */
     bool opened;         /* and it is an event stream */
     bool paused;         /* for input to be read */
     int verdict;         /* the answer is refused: CRIER_ERR_*; or 0 */
     long status;
     uint64_t heard;      /* when the last byte came */
-    uint64_t body_until; /* how long a refusal may go on, or NEVER */
+    uint64_t body_until; /* how long a refusal or a redirect may go on, or NEVER */
     struct crier__buffer input; /* the stream, or what a refusal says */
     size_t at;                  /* in input: it is parsed up to here */
 };
@@ -57,7 +59,8 @@ struct crier_client {
 /* Makes the handle. CRIER_ERR_INVALID (method), -ENOMEM. */
 int crier__client_prepare(struct crier_client *client, size_t body_length);
 
-/* Connects: RUNNING. -ENOMEM; the state is then as it was. */
+/* Connects: RUNNING. -ENOMEM, CRIER_ERR_LARGE_EVENT (the last id is too long for a
+ * header); the state is then as it was. */
 int crier__client_connect(struct crier_client *client);
 
 /* Takes the transfer from libcurl if it has it, and forgets what it brought. */

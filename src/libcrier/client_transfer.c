@@ -23,6 +23,9 @@
 #define BODY_MAX ((size_t)8 * 1024)
 #define BODY_TIME 5000
 
+/* No server takes an id beyond that in a header. */
+#define ID_MAX ((size_t)64 * 1024)
+
 /* ---- the answer ------------------------------------------------------- */
 
 static bool is_event_stream(const char *type)
@@ -49,8 +52,13 @@ static bool look_at(struct crier_client *client)
 
     curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &client->status);
     curl_easy_getinfo(client->handle, CURLINFO_CONTENT_TYPE, &type);
-    if (client->status < 200 || (client->status >= 300 && client->status < 400))
+    if (client->status < 200 ||
+        (client->status >= 300 && client->status < 400)) {
+        client->connected = false;
+        client->body_until = crier_now() + BODY_TIME;
         return true; /* another answer follows */
+    }
+    client->body_until = CRIER__NEVER;
     client->answered = true;
     if (client->status == 204) {
         client->verdict = CRIER_ERR_NO_CONTENT;
@@ -77,12 +85,28 @@ static bool look_at(struct crier_client *client)
 static size_t on_header(char *line, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
+    int whole = crier__head_line(&client->head, line, length);
 
     (void)one;
     client->heard = crier_now();
-    if (client->answered || length == 0 || (line[0] != '\r' && line[0] != '\n'))
-        return length;
-    return look_at(client) ? length : 0;
+    if (whole < 0)
+        return 0;
+    return whole == 0 || client->answered || look_at(client) ? length : 0;
+}
+
+/* The server is reached; now it has the read timeout to answer in. */
+static int on_ready(void *closure, char *remote, char *local, int remote_port,
+                    int local_port)
+{
+    struct crier_client *client = closure;
+
+    (void)remote;
+    (void)local;
+    (void)remote_port;
+    (void)local_port;
+    client->connected = true;
+    client->heard = crier_now();
+    return CURL_PREREQFUNC_OK;
 }
 
 static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
@@ -121,6 +145,8 @@ int crier__client_prepare(struct crier_client *client, size_t body_length)
         return -ENOMEM;
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, client);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_ready);
+    curl_easy_setopt(handle, CURLOPT_PREREQDATA, client);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, client);
     /* It is not kept open while the client waits to connect again. */
@@ -160,6 +186,8 @@ static int set_headers(struct crier_client *client)
     client->headers = NULL;
     if (client->body == NULL)
         own[3] = "Content-Type:"; /* libcurl would make one up for a POST */
+    if (strlen(id) > ID_MAX)
+        return CRIER_ERR_LARGE_EVENT;
     if (id[0] != '\0') {
         if (asprintf(&last, "Last-Event-ID: %s", id) < 0)
             return -ENOMEM;
@@ -183,6 +211,8 @@ int crier__client_connect(struct crier_client *client)
     client->trouble[0] = '\0';
     client->reason[0] = '\0';
     client->answered = client->opened = client->paused = false;
+    client->connected = false;
+    client->head = (struct crier__head){0};
     client->verdict = 0;
     client->status = 0;
     client->heard = crier_now();
@@ -222,7 +252,8 @@ int crier__client_judge(struct crier_client *client, bool *again)
 
     *again = false;
     if (error == CRIER_ERR_STATUS ||
-        (error == 0 && client->result == CURLE_OK && !client->opened)) {
+        (error == 0 && client->result == CURLE_OK && !client->opened &&
+         client->head.whole)) {
         /* without a verdict it is a redirect to nowhere */
         crier__http_reason(client->reason, sizeof client->reason,
                            client->status, client->input.bytes,
@@ -232,7 +263,7 @@ int crier__client_judge(struct crier_client *client, bool *again)
     }
     if (error != 0)
         return error;
-    if (client->result == CURLE_OK) {
+    if (client->result == CURLE_OK && client->head.whole) {
         *again = true;
         return CRIER_ERR_ENDED;
     }

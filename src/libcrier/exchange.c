@@ -15,10 +15,14 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #define DEFAULT_CONNECT 30000
 #define REDIRECTS_MAX 20L
 #define DOUBLINGS_MAX 32
+
+/* Headers of one answer, its redirects and trailers included. */
+#define HEAD_MAX ((size_t)512 * 1024)
 
 /* ---- headers ---------------------------------------------------------- */
 
@@ -197,6 +201,16 @@ int crier__http_check_url(const char *url)
     return error;
 }
 
+/* No program that is started meanwhile inherits a connection. */
+static curl_socket_t open_socket(void *closure, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    (void)closure;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                  address->protocol);
+}
+
 static int on_debug(CURL *handle, curl_infotype type, char *bytes,
                     size_t length, void *closure)
 {
@@ -245,6 +259,9 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    /* Giving up does not wait until a name is resolved. */
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPIDLE, 30L);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPINTVL, 10L);
@@ -260,6 +277,21 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
         curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
     }
     return handle;
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+int crier__head_line(struct crier__head *head, const char *line, size_t length)
+{
+    head->bytes += length;
+    if (head->bytes > HEAD_MAX)
+        return -1;
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        head->whole = false;
+    if (head->whole || length == 0 || (line[0] != '\r' && line[0] != '\n'))
+        return 0;
+    head->whole = true;
+    return 1;
 }
 
 /* ---- refusals, and trying again --------------------------------------- */
@@ -295,10 +327,13 @@ void crier__http_reason(char *reason, size_t size, long status,
 int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                         char *reason, size_t size)
 {
-    long number = 0;
+    long number = 0, headers = 0;
 
     curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
-    if (result == CURLE_COULDNT_CONNECT && number != 0)
+    curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &headers);
+    if (result == CURLE_OK)
+        snprintf(reason, size, "the answer broke off in its headers");
+    else if (result == CURLE_COULDNT_CONNECT && number != 0)
         snprintf(reason, size, "cannot connect: %s",
                  crier_error_text(-(int)number));
     else
@@ -312,12 +347,14 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
     case CURLE_SSL_CACERT_BADFILE:
         return CRIER_ERR_CERTIFICATE;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return CRIER_ERR_URL;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of a redirect; or what is not HTTP */
+        return strstr(trouble, "HTTP/0.9") == NULL ? CRIER_ERR_URL
+                                                   : CRIER_ERR_NETWORK;
     case CURLE_TOO_MANY_REDIRECTS:
         return CRIER_ERR_STATUS;
-    case CURLE_OUT_OF_MEMORY:
-        return -ENOMEM;
+    case CURLE_OUT_OF_MEMORY: /* said of a header beyond all bounds, too */
+        return headers == 0 ? -ENOMEM : CRIER_ERR_NETWORK;
     case CURLE_OPERATION_TIMEDOUT:
         return -ETIMEDOUT;
     default:

@@ -5,6 +5,19 @@
 
 #include <curl/curl.h>
 
+/* How far the answer to a request is. All zero before it. */
+struct crier__head {
+    bool whole;   /* its headers are complete; a redirect's count, and those of a
+                     1xx */
+    size_t bytes; /* of all header lines, trailers included */
+};
+
+/* Takes LINE, as libcurl hands it to CURLOPT_HEADERFUNCTION. 1 when it completes the
+ * headers; -1 when there are too many, which libcurl does not see for trailers;
+ * else 0. */
+int crier__head_line(struct crier__head *head, const char *line,
+                     size_t length);
+
 /* How to reach a server: crier_http_options, checked and copied. All zero is an
  * empty one. */
 struct crier__http {
@@ -56,7 +69,8 @@ void crier__http_reason(char *reason, size_t size, long status,
                         const char *body, size_t length);
 
 /* Writes why HANDLE's transfer, which ended with RESULT, failed to REASON; TROUBLE is
- * what libcurl has written to crier__http_handle()'s. Returns the error for it. */
+ * what libcurl has written to crier__http_handle()'s. Returns the error for it. With
+ * CURLE_OK, the answer broke off in its headers, which libcurl takes for the end. */
 int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                         char *reason, size_t size);
 

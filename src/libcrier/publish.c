@@ -20,8 +20,8 @@ int crier_publish(const struct crier_publisher_options *options,
     if (outcome.error == 0)
         outcome.error = crier__sender_write(&sender, event, &body);
     if (outcome.error == 0)
-        crier__sender_send(&sender, body.bytes, body.length, !options->strict,
-                           &outcome);
+        crier__sender_send(&sender, body.bytes, body.length, 1,
+                           !options->strict, &outcome);
     crier__buffer_done(&body);
     crier__sender_done(&sender);
     if (outcome.published.reason[0] == '\0')

@@ -142,7 +142,7 @@ static void *run(void *closure)
     while ((count = gather(publisher)) != 0) {
         pthread_mutex_unlock(&publisher->lock);
         crier__sender_send(&publisher->sender, publisher->body.bytes,
-                           publisher->body.length, true, &outcome);
+                           publisher->body.length, count, true, &outcome);
         pthread_mutex_lock(&publisher->lock);
         settle(publisher, count, &outcome);
     }

@@ -2,8 +2,8 @@
  * Publications on their way to a crierd.
  *
  * Every one goes as a text/event-stream, a single update as well as thousands: so
- * there is one form to send and one to be answered. Each update has an id; an
- * attempt that may have reached the journal is repeated with dedupe=1, which makes
+ * there is one form to send and one to be answered. Each update has an id; what may
+ * have reached the journal is sent again with dedupe=1, which makes
  * trying again harmless.
  *
  * The thread that sends waits in curl_multi_poll(), for the answer as well as until
@@ -28,8 +28,10 @@
 #define RETRY 250
 #define RETRY_MAX 10000
 
-/* What an answer may say. */
+/* What is looked at of an answer, and how long the rest of it may take once its
+ * headers are there, ms. */
 #define ANSWER_MAX ((size_t)64 * 1024)
+#define ANSWER_TIME 5000
 
 /* ---- its life --------------------------------------------------------- */
 
@@ -69,12 +71,24 @@ static int make_urls(struct crier__sender *sender, const char *server,
     return error;
 }
 
-static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+static size_t on_header(char *line, size_t one, size_t length, void *closure)
 {
     struct crier__sender *sender = closure;
 
     (void)one;
-    return crier__buffer_add(&sender->answer, bytes, length) == 0 ? length : 0;
+    return crier__head_line(&sender->head, line, length) >= 0 ? length : 0;
+}
+
+static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+{
+    struct crier__sender *sender = closure;
+    size_t room = ANSWER_MAX - sender->answer.length;
+
+    (void)one;
+    return crier__buffer_add(&sender->answer, bytes,
+                             length < room ? length : room) == 0
+               ? length
+               : 0;
 }
 
 static int prepare(struct crier__sender *sender)
@@ -93,6 +107,8 @@ static int prepare(struct crier__sender *sender)
         return -ENOMEM;
     curl_easy_setopt(sender->handle, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(sender->handle, CURLOPT_HTTPHEADER, sender->headers);
+    curl_easy_setopt(sender->handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(sender->handle, CURLOPT_HEADERDATA, sender);
     curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(sender->handle, CURLOPT_WRITEDATA, sender);
     /* What is sent to another place is still to be published. */
@@ -127,7 +143,8 @@ int crier__sender_init(struct crier__sender *sender,
         options->timeout != 0 ? options->timeout : DEFAULT_TIMEOUT;
     sender->on_retry = options->on_retry;
     sender->closure = options->closure;
-    error = crier__http_check_url(server);
+    error = strpbrk(server, "?#") == NULL ? crier__http_check_url(server)
+                                          : CRIER_ERR_URL;
     if (error == 0)
         error = crier__topics_parse(
             options->topics != NULL ? options->topics : "", &topics, &count);
@@ -185,6 +202,7 @@ int crier__sender_write(struct crier__sender *sender,
 static CURLcode perform(struct crier__sender *sender, uint64_t until)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
+    bool answered = false;
     CURLMsg *message;
     uint64_t now;
     int running, left;
@@ -199,6 +217,9 @@ static CURLcode perform(struct crier__sender *sender, uint64_t until)
             break;
         }
         now = crier_now();
+        if (sender->head.whole && !answered && until - now > ANSWER_TIME)
+            until = now + ANSWER_TIME;
+        answered = sender->head.whole;
         if (now >= until) {
             result = CURLE_OPERATION_TIMEDOUT;
             snprintf(sender->trouble, sizeof sender->trouble,
@@ -219,8 +240,8 @@ static uint64_t number_of(const json_t *answer, const char *name)
     return number > 0 ? (uint64_t)number : 0;
 }
 
-/* Reads what the server says, with whatever status. */
-static void read_answer(const struct crier__sender *sender,
+/* Reads what the server says of COUNT events, with whatever status. */
+static void read_answer(const struct crier__sender *sender, uint64_t count,
                         struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
@@ -236,7 +257,11 @@ static void read_answer(const struct crier__sender *sender,
     published->position = number_of(answer, "position");
     published->subscribers = (size_t)number_of(answer, "subscribers");
     published->duplicate = outcome->duplicates != 0;
-    if (published->status == 200 && id == NULL) {
+    if (outcome->count > count)
+        outcome->count = count;
+    if (outcome->duplicates > outcome->count)
+        outcome->duplicates = outcome->count;
+    if (published->status == 200 && (id == NULL || outcome->count != count)) {
         outcome->error = CRIER_ERR_STATUS;
         snprintf(published->reason, sizeof published->reason,
                  "the answer is not crierd's");
@@ -244,9 +269,10 @@ static void read_answer(const struct crier__sender *sender,
     json_decref(answer);
 }
 
-/* One attempt. Returns whether another one may help. */
+/* One attempt to send BODY, which has COUNT events. Returns whether another one may
+ * help. */
 static bool attempt(struct crier__sender *sender, const char *body,
-                    size_t length, bool dedupe, uint64_t until,
+                    size_t length, uint64_t count, bool dedupe, uint64_t until,
                     struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
@@ -255,19 +281,23 @@ static bool attempt(struct crier__sender *sender, const char *body,
 
     memset(outcome, 0, sizeof *outcome);
     crier__buffer_clear(&sender->answer);
+    sender->head = (struct crier__head){0};
     sender->trouble[0] = '\0';
     curl_easy_setopt(handle, CURLOPT_URL, sender->url[dedupe]);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
     result = perform(sender, until);
-    if (result != CURLE_OK) {
+    if (sender->head.whole)
+        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &published->status);
+    /* A refusal is one even if its words are not all there. */
+    if ((result != CURLE_OK && published->status < 400) ||
+        !sender->head.whole) {
         outcome->error = crier__http_failure(
             handle, result, sender->trouble, published->reason,
             sizeof published->reason);
         return outcome->error == CRIER_ERR_NETWORK ||
                outcome->error == -ETIMEDOUT;
     }
-    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &published->status);
     if (published->status != 200) {
         outcome->error = published->status == 409 ? CRIER_ERR_EXISTS
                                                   : CRIER_ERR_STATUS;
@@ -275,7 +305,7 @@ static bool attempt(struct crier__sender *sender, const char *body,
                            published->status, sender->answer.bytes,
                            sender->answer.length);
     }
-    read_answer(sender, outcome);
+    read_answer(sender, count, outcome);
     return crier__http_temporary(published->status);
 }
 
@@ -290,8 +320,17 @@ static void sleep_until(struct crier__sender *sender, uint64_t at)
         curl_multi_poll(sender->multi, NULL, 0, (int)(at - now), NULL);
 }
 
+/* Whether the last attempt may have reached the server. */
+static bool was_sent(const struct crier__sender *sender)
+{
+    long size = 0;
+
+    curl_easy_getinfo(sender->handle, CURLINFO_REQUEST_SIZE, &size);
+    return size != 0;
+}
+
 void crier__sender_send(struct crier__sender *sender, const char *body,
-                        size_t length, bool dedupe,
+                        size_t length, uint64_t count, bool dedupe,
                         struct crier__outcome *outcome)
 {
     uint64_t now = crier_now(), wait;
@@ -299,10 +338,10 @@ void crier__sender_send(struct crier__sender *sender, const char *body,
         sender->timeout < UINT64_MAX - now ? now + sender->timeout : UINT64_MAX;
     unsigned failures = 0;
 
-    while (attempt(sender, body, length, dedupe || failures != 0, until,
-                   outcome)) {
+    while (attempt(sender, body, length, count, dedupe, until, outcome)) {
         if (atomic_load(&sender->stop))
             break;
+        dedupe = dedupe || was_sent(sender);
         wait = crier__backoff(RETRY, RETRY_MAX, failures++);
         now = crier_now();
         if (now >= until || wait >= until - now) {

@@ -18,7 +18,8 @@ struct crier__sender {
     CURL *handle;
     struct curl_slist *headers;
     char trouble[CURL_ERROR_SIZE];
-    struct crier__buffer answer;
+    struct crier__head head;
+    struct crier__buffer answer; /* as much of it as is looked at */
     char run[32];      /* what the ids it makes begin with */
     uint64_t made;     /* how many ids it made */
     atomic_bool stop;
@@ -45,12 +46,12 @@ int crier__sender_write(struct crier__sender *sender,
                         const struct crier_event *event,
                         struct crier__buffer *out);
 
-/* Publishes the events in BODY and waits. With DEDUPE, ids that are there already
- * are no error, and after a failed attempt they never are. The outcome's error is
+/* Publishes the COUNT events in BODY and waits. With DEDUPE, ids that are there
+ * already are no error, and after an attempt that was sent they never are. The outcome's error is
  * 0, CRIER_ERR_EXISTS, CRIER_ERR_STATUS, CRIER_ERR_CERTIFICATE, CRIER_ERR_URL,
  * -ETIMEDOUT, -ENOMEM, or -ECANCELED after crier__sender_stop(). */
 void crier__sender_send(struct crier__sender *sender, const char *body,
-                        size_t length, bool dedupe,
+                        size_t length, uint64_t count, bool dedupe,
                         struct crier__outcome *outcome);
 
 /* Has crier__sender_send() return soon, now and ever after. Any thread. */

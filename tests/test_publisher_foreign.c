@@ -1,0 +1,207 @@
+/*
+ * A publisher and a server that is no crierd, or says what a crierd would not: what
+ * counts as an answer, and what is sent again.
+ */
+#include <config.h>
+
+#include "crier_client.h"
+#include "support/foreign.h"
+#include "support/runner.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct foreign server;
+static struct crier_event *event;
+static struct crier_publisher_options options;
+static struct crier_published published;
+
+static void setup(void)
+{
+    foreign_start(&server);
+    event = crier_event_new();
+    crier_event_text(event, "x");
+    crier_event_id(event, "i", 1);
+    options = (struct crier_publisher_options){.server = server.url,
+                                               .topics = "t"};
+}
+
+static void teardown(void)
+{
+    crier_event_free(event);
+    foreign_stop(&server);
+}
+
+#define DONE                                                                  \
+    "{\"published\":1,\"duplicates\":0,\"id\":\"i\",\"position\":1,"            \
+    "\"subscribers\":0}"
+
+static size_t make_words(uint64_t number, char *bytes)
+{
+    (void)number;
+    return (size_t)sprintf(bytes, "%01000d", 0);
+}
+
+/* ---- refusals --------------------------------------------------------- */
+
+/* Its status says enough, however much it says, and if it never ends. */
+START_TEST(a_refusal_is_one_from_its_headers_on)
+{
+    foreign_say(&server, "HTTP/1.1 403 Forbidden\r\n\r\n");
+    if (_i == 1)
+        foreign_make(&server, make_words, 200);
+    if (_i == 1)
+        foreign_close(&server);
+    if (_i == 2)
+        foreign_reset(&server);
+    options.timeout = UINT64_MAX;
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_STATUS);
+    ck_assert_int_eq(published.status, 403);
+    ck_assert_uint_eq(foreign_requests(&server), 1);
+}
+END_TEST
+
+/* Whoever answers like that is not crierd, or has lost something. */
+START_TEST(an_answer_must_be_crierds)
+{
+    static const char *const answers[] = {
+        "", "{}", "[]", "{\"id\":\"i\"}", "{\"id\":\"i\",\"published\":0}",
+        "{\"id\":\"i\",\"published\":-1}", "{\"published\":1}",
+        "{\"id\":1,\"published\":1}"};
+
+    foreign_answer(&server, "200 OK", "", answers[_i]);
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_STATUS);
+    ck_assert_str_eq(published.reason, "the answer is not crierd's");
+}
+END_TEST
+
+/* A server cannot have more than it was sent. */
+START_TEST(counts_are_plausible)
+{
+    struct crier_publisher *publisher;
+    struct crier_progress progress;
+
+    foreign_answer(&server, "400 Bad Request", "",
+                   "{\"published\":1000000,\"duplicates\":2000000}");
+    ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
+    ck_assert_int_eq(crier_publisher_add(publisher, event), 0);
+    ck_assert_int_eq(crier_publisher_finish(publisher, &published),
+                     CRIER_ERR_STATUS);
+    crier_publisher_progress(publisher, &progress);
+    ck_assert_uint_eq(progress.published, 1);
+    ck_assert_uint_eq(progress.duplicates, 1);
+    ck_assert_uint_eq(progress.failed, 0);
+    crier_publisher_free(publisher);
+}
+END_TEST
+
+/* ---- once more -------------------------------------------------------- */
+
+/* What is no answer is none; then it may have been published already. */
+START_TEST(no_answer_is_asked_for_again)
+{
+    static const char *const rubbish[] = {
+        "", "data: what?\n\n", "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n"};
+
+    foreign_say(&server, "%s", rubbish[_i]);
+    foreign_close(&server);
+    foreign_answer(&server, "200 OK", "", DONE);
+    options.strict = true;
+    ck_assert_int_eq(crier_publish(&options, event, &published), 0);
+    ck_assert_str_eq(foreign_request(&server, 0)->target, "/topics/t");
+    ck_assert_str_eq(foreign_request(&server, 1)->target,
+                     "/topics/t?dedupe=1");
+}
+END_TEST
+
+/* A server that begins to listen only when it was asked for in vain. */
+struct late {
+    int descriptor;
+    pthread_t thread;
+    char request[1024];
+};
+
+static void *serve_once(void *closure)
+{
+    struct late *late = closure;
+    static const char answer[] =
+        "HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n";
+    int fd = accept(late->descriptor, NULL, NULL);
+    size_t length = 0;
+    ssize_t got;
+
+    while (strstr(late->request, "\r\n\r\n") == NULL &&
+           (got = recv(fd, late->request + length,
+                       sizeof late->request - 1 - length, 0)) > 0)
+        length += (size_t)got;
+    ck_assert_int_eq(send(fd, answer, strlen(answer), 0), strlen(answer));
+    close(fd);
+    return NULL;
+}
+
+static void start_late(void *closure, const char *reason, uint64_t retry)
+{
+    struct late *late = closure;
+
+    (void)reason;
+    (void)retry;
+    ck_assert_int_eq(listen(late->descriptor, 16), 0);
+    ck_assert_int_eq(pthread_create(&late->thread, NULL, serve_once, late), 0);
+}
+
+/* Where nobody listens nothing has been published: the id may not be there. */
+START_TEST(strict_until_it_is_sent)
+{
+    struct late late = {0};
+    char url[64];
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%d",
+             foreign_nobody(&late.descriptor));
+    options.server = url;
+    options.strict = true;
+    options.on_retry = start_late;
+    options.closure = &late;
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_EXISTS);
+    pthread_join(late.thread, NULL);
+    ck_assert_msg(strncmp(late.request, "POST /topics/t HTTP/1.1\r\n", 25) == 0,
+                  "%s", late.request);
+    close(late.descriptor);
+}
+END_TEST
+
+START_TEST(a_server_has_no_query)
+{
+    static const char *const ends[] = {"?a=b", "/#x", "/a?"};
+    char url[96];
+
+    snprintf(url, sizeof url, "%s%s", server.url, ends[_i]);
+    options.server = url;
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_URL);
+    ck_assert_uint_eq(foreign_requests(&server), 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("publisher, foreign server");
+    TCase *c = add_case(s, "answers");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, a_refusal_is_one_from_its_headers_on, 0, 3);
+    tcase_add_loop_test(c, an_answer_must_be_crierds, 0, 8);
+    tcase_add_test(c, counts_are_plausible);
+    tcase_add_loop_test(c, no_answer_is_asked_for_again, 0, 4);
+    tcase_add_test(c, strict_until_it_is_sent);
+    tcase_add_loop_test(c, a_server_has_no_query, 0, 3);
+    return s;
+}
+
+RUN_SUITE(suite)
