@@ -320,7 +320,8 @@ enum crier_format {
                             are empty lines, and gaps are not told */
     CRIER_FORMAT_FULL    /* text/event-stream, each update with two more fields,
                             which browsers ignore: "topics" (a list) and "time"
-                            (RFC 3339, when it was published) */
+                            (RFC 3339, when it was published); and with `once`
+                            the comment "end" when all was given */
 };
 #define CRIER_FORMATS 4
 

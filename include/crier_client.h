@@ -203,9 +203,10 @@ CRIER_API int crier_client_new(const struct crier_client_options *options,
  * using it. */
 CRIER_API void crier_client_free(struct crier_client *client);
 
-/* A file descriptor that polls readable whenever crier_client_next() should be
- * called; borrowed. (An epoll set: it may be watched by poll(2), epoll(7) and
- * the like, and by nothing else.) */
+/* A file descriptor that polls readable as long as crier_client_next() should be
+ * called: from the beginning on, and after crier_client_restart() and
+ * crier_client_close(). Borrowed, and the same for the client's life. (An epoll set:
+ * it may be watched by poll(2), epoll(7) and the like, and by nothing else.) */
 CRIER_API int crier_client_fd(const struct crier_client *client);
 
 /* Works as far as it can without waiting. Returns 1 with the next *MESSAGE, or 0
@@ -265,7 +266,8 @@ struct crier_publisher_options {
                              default 30000, UINT64_MAX for no limit */
     bool strict;          /* with crier_publish(): an id of the event's that is
                              there before the update was first sent is an error,
-                             CRIER_ERR_EXISTS */
+                             CRIER_ERR_EXISTS. (Sent again, an id that is there is
+                             taken for this update's own.) */
     struct crier_http_options http;
 
     /* An attempt failed, and another one follows in RETRY ms. On the thread that
@@ -282,7 +284,8 @@ struct crier_publisher_options {
 /* What came of it. */
 struct crier_published {
     long status;          /* of HTTP; 0 when there was no answer */
-    char reason[256];     /* in words */
+    char reason[256];     /* in words, better than crier_error_text()'s: what was in
+                             the way, or what the server said */
     char id[256];         /* of the update; of the last one of many */
     uint64_t position;    /* of the same */
     size_t subscribers;   /* to how many streams it went */

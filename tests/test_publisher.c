@@ -154,6 +154,12 @@ START_TEST(any_name_of_a_topic)
     crier_event_text(event, "x");
     ck_assert_int_eq(crier_publish(&options, event, &published), 0);
     topics_hold("/topics/a%20b/%C3%BC%3F%23%25%26%2B?poll=1", "", "x ");
+    options.topics = "/,//a//,./..";
+    crier_event_text(event, "y");
+    ck_assert_int_eq(crier_publish(&options, event, &published), 0);
+    topics_hold("/topics/%2F", "", "y ");
+    topics_hold("/topics/%2F%2Fa%2F%2F", "", "y ");
+    topics_hold("/topics/%2E%2F%2E%2E", "", "y ");
 }
 END_TEST
 
@@ -229,14 +235,29 @@ START_TEST(waits_for_the_server)
 }
 END_TEST
 
+static uint64_t last_wait;
+
+static void on_retry_near_the_end(void *closure, const char *reason,
+                                  uint64_t retry)
+{
+    (void)closure;
+    (void)reason;
+    last_wait = retry;
+}
+
+/* It is tried up to the end of the time, not up to the last wait before. */
 START_TEST(the_time_is_up)
 {
     struct crier_published published;
+    uint64_t began = crier_now();
 
     use_port(free_port());
-    options.timeout = 400;
+    options.timeout = 2000;
+    options.on_retry = on_retry_near_the_end;
     crier_event_text(event, "x");
     ck_assert_int_eq(crier_publish(&options, event, &published), -ETIMEDOUT);
+    ck_assert_uint_ge(crier_now() - began, 1750);
+    ck_assert_uint_le(last_wait, 1000);
     ck_assert_int_eq(published.status, 0);
     ck_assert_str_eq(published.reason, "cannot connect: Connection refused");
 }

@@ -290,6 +290,7 @@ START_TEST(the_full_form_is_the_same_stream_with_more)
     topics_put("/topics/a,b?event=e&retry=5&id=i", "x\ny\n");
     topics_follow(&past, "/topics/*?format=full&poll=1", "");
     free(client_until(&past, "data: x"));
+    client_expect(&past, ": end"); /* and so it is all */
     ck_assert_ptr_null(client_frame(&past));
     client_close(&past);
     topics_follow(&past, "/topics/*?format=full&poll=1", "");

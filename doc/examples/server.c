@@ -1,7 +1,8 @@
-/* A complete SSE server on port 8081: GET /TOPIC follows, POST /TOPIC publishes, Enter ends it.
- * It counts on a journal in memory and on bodies of one piece; topics.c does not. */
+/* A complete SSE server on port 8081: GET /TOPIC follows, POST /TOPIC publishes, Enter or the end of its
+ * input ends it. It counts on a journal in memory, and takes bodies of one piece (some KiB); topics.c more. */
 #include <crier.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct crier_shards *shards;
 static struct crier_hub *hub;
@@ -25,8 +26,12 @@ static enum MHD_Result follow(struct MHD_Connection *to, const char *topic, cons
 static enum MHD_Result handle(void *ok, struct MHD_Connection *from, const char *url, const char *method,
                               const char *version, const char *data, size_t *length, void **event)
 {
+    const char *all = MHD_lookup_connection_value(from, MHD_HEADER_KIND, "Content-Length");
+
     if (*event == NULL)
         return (*event = crier_event_new()) != NULL ? MHD_YES : MHD_NO;
+    if (*length != 0 && (all == NULL || strtoul(all, NULL, 10) != *length))
+        return MHD_NO; /* a piece of it would be published */
     if (*length != 0)
         return crier_event_data(*event, data, *length), *length = 0, MHD_YES;
     if (*method == 'G')
@@ -49,7 +54,7 @@ int main(void)
         crier_hub_new(shards, journal, NULL, &hub) ||
         (daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 8081, NULL, NULL,
                                    handle, ok, MHD_OPTION_NOTIFY_COMPLETED, done, NULL, MHD_OPTION_END)) == NULL)
-        return 1;
+        return fputs("it cannot start: is port 8081 taken?\n", stderr), 1;
     (void)getchar();
     crier_hub_close(hub);
     crier_shards_drain(shards, 1000, 5000, 1000);

@@ -97,9 +97,11 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     if (*length == 0) /* all is in, or the journal has answered */
         return post->status == 0 ? publish(post, url + 1) : answer(post);
     if (*length > sizeof post->body - post->length)
-        return MHD_NO; /* too much */
-    memcpy(post->body + post->length, data, *length);
-    post->length += *length;
+        post->status = 413; /* too much: the rest is let pass */
+    if (post->status == 0) {
+        memcpy(post->body + post->length, data, *length);
+        post->length += *length;
+    }
     *length = 0;
     return MHD_YES;
 }
@@ -130,8 +132,10 @@ int main(int argc, char **argv)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME,
         (uint16_t)port, NULL, NULL, handle, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_END);
-    if (daemon == NULL)
+    if (daemon == NULL) {
+        fprintf(stderr, "it cannot start: is port %d taken?\n", port);
         return 1;
+    }
     fprintf(stderr, "listening on http://127.0.0.1:%d/\n",
             MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
     sigwait(&signals, &number);

@@ -173,7 +173,8 @@ static size_t count_events(struct request *request, const char *topics)
     if (check.events > most)
         request->result = reply_problem(
             request, CONTENT_TOO_LARGE,
-            "the body has more than %zu events for so many topics", most);
+            "the body has more than %zu events%s", most,
+            most < BULK_MAX ? " for so many topics" : "");
     else if (check.wrong != NULL)
         request->result =
             reply_problem(request, MHD_HTTP_BAD_REQUEST, "event %zu: %s",

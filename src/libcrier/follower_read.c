@@ -229,6 +229,26 @@ static int use_answer(struct crier__follower *follower,
     return append_all(follower, read);
 }
 
+/* Ends a stream that was only to give what is held. A client that counts on having
+ * all of it cannot tell the end from a connection that broke: format "full" says. */
+static void say_end(struct crier_stream *stream)
+{
+    static const char end[] = ": end\n\n";
+    struct crier_frame *frame;
+
+    if (stream->format == CRIER_FORMAT_FULL) {
+        frame = crier__frame_new(sizeof end - 1);
+        if (frame == NULL) {
+            crier__stream_cut(stream, CRIER_REASON_MEMORY);
+            return;
+        }
+        memcpy(frame->bytes, end, sizeof end - 1);
+        crier__stream_force(stream, frame);
+        crier_frame_unref(frame);
+    }
+    crier_stream_close(stream);
+}
+
 /* The follower has all that there was. */
 void crier__follower_go_live(struct crier__follower *follower)
 {
@@ -237,7 +257,7 @@ void crier__follower_go_live(struct crier__follower *follower)
     /* What it let pass is not in what it has, so nothing may come after that. */
     follower->state = follower->once ? CRIER__FULL : CRIER__LIVE;
     if (follower->once)
-        crier_stream_close(follower->stream);
+        say_end(follower->stream);
 }
 
 static void take_answer(struct crier__task *task)

@@ -28,6 +28,9 @@
 #define RETRY 250
 #define RETRY_MAX 10000
 
+/* So long before the time is up, another attempt is no use; ms. */
+#define TOO_LATE 250
+
 /* What is looked at of an answer, and how long the rest of it may take once its
  * headers are there, ms. */
 #define ANSWER_MAX ((size_t)64 * 1024)
@@ -35,27 +38,37 @@
 
 /* ---- its life --------------------------------------------------------- */
 
-/* Makes the URLs. TOPICS goes into the path, all but '/' and ',' encoded. */
+/* Appends TOPICS to PATH, encoded but for '/' and ','. Dots and empty segments would
+ * be taken for more than characters. */
+static int add_topics(struct crier__buffer *path, const char *topics)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~,";
+    char code[4], before = '/';
+    int error = 0;
+
+    for (; *topics != '\0' && error == 0; before = *topics++) {
+        if (strchr(plain, *topics) != NULL ||
+            (*topics == '/' && before != '/')) {
+            error = crier__buffer_add(path, topics, 1);
+        } else {
+            snprintf(code, sizeof code, "%%%02X", (unsigned char)*topics);
+            error = crier__buffer_add(path, code, 3);
+        }
+    }
+    return error;
+}
+
+/* Makes the URLs. */
 static int make_urls(struct crier__sender *sender, const char *server,
                      const char *topics)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~/,";
     size_t length = strlen(server);
     struct crier__buffer path = {0};
-    char code[4];
-    int error = 0;
+    int error = add_topics(&path, topics);
 
     while (length != 0 && server[length - 1] == '/')
         length--;
-    for (; *topics != '\0' && error == 0; topics++) {
-        if (strchr(plain, *topics) != NULL) {
-            error = crier__buffer_add(&path, topics, 1);
-        } else {
-            snprintf(code, sizeof code, "%%%02X", (unsigned char)*topics);
-            error = crier__buffer_add(&path, code, 3);
-        }
-    }
     if (error == 0 && asprintf(&sender->url[0], "%.*s/topics/%.*s",
                                (int)length, server, (int)path.length,
                                path.bytes) < 0) {
@@ -344,10 +357,13 @@ void crier__sender_send(struct crier__sender *sender, const char *body,
         dedupe = dedupe || was_sent(sender);
         wait = crier__backoff(RETRY, RETRY_MAX, failures++);
         now = crier_now();
-        if (now >= until || wait >= until - now) {
+        if (now >= until || until - now < TOO_LATE) {
             outcome->error = -ETIMEDOUT;
             return;
         }
+        /* The last ones come sooner: a server may be back by then. */
+        if (wait > (until - now) / 2)
+            wait = (until - now) / 2;
         atomic_fetch_add(&sender->retries, 1);
         if (sender->on_retry != NULL)
             sender->on_retry(sender->closure, outcome->published.reason, wait);
