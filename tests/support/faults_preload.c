@@ -1,0 +1,230 @@
+/*
+ * What faults.h tells, on the side of crierd.
+ *
+ * The false answers are such as a kernel may give there. So no socket says EAGAIN
+ * or takes or gives only a part: that promises an edge later on, which would never
+ * come. Nor is accept() short of files or memory: after that libmicrohttpd lets
+ * nobody in until somebody leaves, and here all may be followers. Of a connection
+ * that is reset the kernel would know more afterwards: it is shut down.
+ */
+#include <config.h>
+
+#include "faults.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* FUNCTION as it would be without this library. */
+#define REAL(function) ((__typeof__(&function))real(&next_##function, #function))
+
+static struct faults *faults;
+static void *_Atomic next_accept4, *_Atomic next_send, *_Atomic next_sendmsg,
+    *_Atomic next_recv, *_Atomic next_epoll_ctl, *_Atomic next_epoll_wait,
+    *_Atomic next_pread64, *_Atomic next_pwrite64, *_Atomic next_fdatasync,
+    *_Atomic next_fsync;
+
+__attribute__((constructor)) static void map(void)
+{
+    const char *path = getenv("CRIER_FAULTS");
+    int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    void *at;
+
+    if (fd < 0)
+        return;
+    at = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (at != MAP_FAILED)
+        faults = at;
+}
+
+static void *real(void *_Atomic *next, const char *name)
+{
+    void *function = atomic_load(next);
+
+    if (function == NULL) {
+        function = dlsym(RTLD_NEXT, name);
+        atomic_store(next, function);
+    }
+    return function;
+}
+
+static unsigned draw(void)
+{
+    unsigned x = atomic_fetch_add(&faults->seed, 0x9e3779b9u);
+
+    x = (x ^ (x >> 16)) * 0x85ebca6bu;
+    x = (x ^ (x >> 13)) * 0xc2b2ae35u;
+    return x ^ (x >> 16);
+}
+
+/* Whether a call is to fail now; *N chooses how. */
+static bool fails(enum fault fault, unsigned *n)
+{
+    unsigned one_in;
+
+    if (faults == NULL)
+        return false;
+    one_in = atomic_load(&faults->one_in[fault]);
+    if (one_in == 0 || draw() % one_in != 0)
+        return false;
+    atomic_fetch_add(&faults->failed[fault], 1);
+    *n = draw();
+    return true;
+}
+
+/* Sets errno to one of the COUNT ERRORS, where 0 stands for "only a part". */
+static int choose(unsigned n, const int *errors, unsigned count)
+{
+    errno = errors[n % count];
+    return errno;
+}
+
+#define CHOOSE(n, ...)                                                        \
+    choose(n, (const int[]){__VA_ARGS__},                                     \
+           sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+
+/* The connection FD is reset when that is the error. */
+static ssize_t failed(int fd)
+{
+    int error = errno;
+
+    if (error == ECONNRESET)
+        shutdown(fd, SHUT_RDWR);
+    errno = error;
+    return -1;
+}
+
+static size_t part(size_t length)
+{
+    return length > 1 ? length / 2 : length;
+}
+
+/* ---- sockets ---------------------------------------------------------- */
+
+EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
+                   int flags)
+{
+    unsigned n;
+
+    if (fails(FAULT_ACCEPT, &n)) {
+        CHOOSE(n, EINTR, ECONNABORTED);
+        return -1;
+    }
+    return REAL(accept4)(fd, address, length, flags);
+}
+
+EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
+{
+    unsigned n;
+
+    if (fails(FAULT_SEND, &n)) {
+        CHOOSE(n, EINTR, ENOBUFS, ECONNRESET);
+        return failed(fd);
+    }
+    return REAL(send)(fd, bytes, length, flags);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    unsigned n;
+
+    if (fails(FAULT_SEND, &n)) {
+        CHOOSE(n, EINTR, ENOBUFS, ECONNRESET);
+        return failed(fd);
+    }
+    return REAL(sendmsg)(fd, message, flags);
+}
+
+EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
+{
+    unsigned n;
+
+    if (fails(FAULT_RECV, &n)) {
+        CHOOSE(n, EINTR, ECONNRESET);
+        return failed(fd);
+    }
+    return REAL(recv)(fd, bytes, length, flags);
+}
+
+/* ---- epoll ------------------------------------------------------------ */
+
+EXPORT int epoll_ctl(int set, int what, int fd, struct epoll_event *event)
+{
+    unsigned n;
+
+    if (what == EPOLL_CTL_ADD && fails(FAULT_EPOLL_CTL, &n)) {
+        CHOOSE(n, ENOMEM, ENOSPC);
+        return -1;
+    }
+    return REAL(epoll_ctl)(set, what, fd, event);
+}
+
+EXPORT int epoll_wait(int set, struct epoll_event *events, int max, int wait)
+{
+    unsigned n;
+
+    if (fails(FAULT_EPOLL_WAIT, &n)) {
+        errno = EINTR;
+        return -1;
+    }
+    return REAL(epoll_wait)(set, events, max, wait);
+}
+
+/* ---- files ------------------------------------------------------------ */
+
+EXPORT ssize_t pread64(int fd, void *bytes, size_t length, off64_t at)
+{
+    unsigned n;
+
+    if (fails(FAULT_READ, &n)) {
+        if (CHOOSE(n, EINTR, EIO, 0) != 0)
+            return -1;
+        length = part(length);
+    }
+    return REAL(pread64)(fd, bytes, length, at);
+}
+
+EXPORT ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t at)
+{
+    unsigned n;
+
+    if (fails(FAULT_WRITE, &n)) {
+        if (CHOOSE(n, EINTR, ENOSPC, EIO, 0) != 0)
+            return -1;
+        length = part(length);
+    }
+    return REAL(pwrite64)(fd, bytes, length, at);
+}
+
+EXPORT int fdatasync(int fd)
+{
+    unsigned n;
+
+    if (fails(FAULT_SYNC, &n)) {
+        CHOOSE(n, EIO, ENOSPC);
+        return -1;
+    }
+    return REAL(fdatasync)(fd);
+}
+
+EXPORT int fsync(int fd)
+{
+    unsigned n;
+
+    if (fails(FAULT_SYNC, &n)) {
+        CHOOSE(n, EIO, ENOSPC);
+        return -1;
+    }
+    return REAL(fsync)(fd);
+}

@@ -1,0 +1,259 @@
+/*
+ * The real crierd on a kernel that fails at random, see support/faults.h: no crash,
+ * no leak, no hang, and what was acknowledged is there, once and in its order, for
+ * everybody who follows and comes back.
+ *
+ * CRIER_SEED=N repeats what a failure has printed, as far as threads repeat
+ * anything.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/crierd.h"
+#include "support/faults.h"
+#include "support/runner.h"
+#include "support/scratch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PUBLISHERS 4
+#define FOLLOWERS 8
+
+static struct crierd crierd;
+static struct faults *faults;
+static char journal[64]; /* the option */
+static int each;         /* publisher's updates */
+static uint64_t deadline;
+
+static void setup(void)
+{
+    scratch_make();
+    snprintf(journal, sizeof journal, "--journal sqlite:%s/journal", scratch);
+    each = crierd_is_slow() ? 150 : 400;
+    faults = faults_begin();
+}
+
+static void teardown(void)
+{
+    faults_end(faults);
+    scratch_remove();
+}
+
+/* One call in so many fails. */
+static void begin_faults(bool file)
+{
+    static const unsigned rates[FAULTS] = {
+        [FAULT_ACCEPT] = 10,    [FAULT_SEND] = 20,      [FAULT_RECV] = 20,
+        [FAULT_EPOLL_CTL] = 50, [FAULT_EPOLL_WAIT] = 20, [FAULT_READ] = 20,
+        [FAULT_WRITE] = 50,     [FAULT_SYNC] = 10};
+    const char *seed = getenv("CRIER_SEED");
+    unsigned number = seed != NULL ? (unsigned)strtoul(seed, NULL, 10)
+                                   : (unsigned)crier_now() + (unsigned)getpid();
+    int i;
+
+    printf("CRIER_SEED=%u\n", number);
+    fflush(stdout);
+    atomic_store(&faults->seed, number);
+    for (i = 0; i < FAULTS; i++)
+        if (file || i < FAULT_READ)
+            atomic_store(&faults->one_in[i], rates[i]);
+}
+
+static void stop_faults(void)
+{
+    int i;
+
+    for (i = 0; i < FAULTS; i++)
+        atomic_store(&faults->one_in[i], 0);
+}
+
+/* ---- clients ---------------------------------------------------------- */
+
+static void connect_to_crierd(struct client *client)
+{
+    while (!client_try_connect(client, crierd.port))
+        ck_assert_msg(crier_now() < deadline, "nobody lets us in");
+    client->torn = true;
+}
+
+/* Publishes until it is answered with 200. */
+static void publish(const char *target, const char *body)
+{
+    struct client client;
+    int status = 0;
+
+    while (status != 200) {
+        ck_assert_msg(crier_now() < deadline, "%s is answered with %d", target,
+                      status);
+        connect_to_crierd(&client);
+        client_send(&client,
+                    "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                    "Content-Length: %zu\r\n\r\n%s",
+                    target, strlen(body), body);
+        status = client_head(&client);
+        client_close(&client);
+    }
+}
+
+static void *publish_all(void *closure)
+{
+    const char *name = closure;
+    char target[64], body[32];
+    int i;
+
+    for (i = 1; i <= each; i++) {
+        snprintf(target, sizeof target, "/topics/t?id=%s%d&dedupe=1", name, i);
+        snprintf(body, sizeof body, "%s%d", name, i);
+        publish(target, body);
+    }
+    return NULL;
+}
+
+struct follower {
+    struct client client;
+    bool open;
+    char id[64];
+    int seen[PUBLISHERS];
+    int all;
+};
+
+static void follow(struct follower *follower)
+{
+    int status = 0;
+
+    while (status != 200) {
+        ck_assert_msg(crier_now() < deadline, "a follower gets %d", status);
+        connect_to_crierd(&follower->client);
+        client_send(&follower->client,
+                    "GET /topics/t?since=all HTTP/1.1\r\nHost: x\r\n"
+                    "%s%s\r\n\r\n",
+                    follower->id[0] != '\0' ? "Last-Event-ID: " : "X: ",
+                    follower->id[0] != '\0' ? follower->id : "x");
+        status = client_head(&follower->client);
+        if (status != 200)
+            client_close(&follower->client);
+    }
+    follower->open = true;
+}
+
+/* Takes FRAME, which must be the next one of its publisher. */
+static void take(struct follower *follower, const char *frame)
+{
+    char wanted[160];
+    int of;
+
+    if (strncmp(frame, "id: ", 4) != 0) { /* a ping, or a goodbye */
+        ck_assert_msg(frame[0] == ':' || strncmp(frame, "retry: ", 7) == 0,
+                      "%s", frame);
+        return;
+    }
+    of = frame[4] - 'a';
+    ck_assert_msg(of >= 0 && of < PUBLISHERS, "%s", frame);
+    follower->seen[of]++;
+    follower->all++;
+    snprintf(follower->id, sizeof follower->id, "%c%d", 'a' + of,
+             follower->seen[of]);
+    snprintf(wanted, sizeof wanted, "id: %s\ndata: %s", follower->id,
+             follower->id);
+    ck_assert_str_eq(frame, wanted);
+}
+
+static void *follow_all(void *closure)
+{
+    struct follower *follower = closure;
+    char *frame;
+
+    while (follower->all < PUBLISHERS * each) {
+        if (!follower->open)
+            follow(follower);
+        frame = client_frame(&follower->client);
+        if (frame == NULL) {
+            client_close(&follower->client);
+            follower->open = false;
+            continue;
+        }
+        take(follower, frame);
+        free(frame);
+    }
+    if (follower->open)
+        client_close(&follower->client);
+    return NULL;
+}
+
+/* ---- tests ------------------------------------------------------------ */
+
+static void play(void)
+{
+    static const char *const names[PUBLISHERS] = {"a", "b", "c", "d"};
+    static struct follower followers[FOLLOWERS];
+    pthread_t threads[PUBLISHERS + FOLLOWERS];
+    int i;
+
+    memset(followers, 0, sizeof followers);
+    deadline = crier_now() + 90000;
+    for (i = 0; i < PUBLISHERS; i++)
+        pthread_create(&threads[i], NULL, publish_all, (void *)names[i]);
+    for (i = 0; i < FOLLOWERS; i++)
+        pthread_create(&threads[PUBLISHERS + i], NULL, follow_all,
+                       &followers[i]);
+    for (i = 0; i < PUBLISHERS + FOLLOWERS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* Everything is held once, and crierd is well. */
+static void check_all(void)
+{
+    uint64_t until = crier_now() + PATIENCE;
+    struct follower again = {0};
+    char *answer;
+    bool well;
+
+    follow_all(&again);
+    do {
+        ck_assert_int_eq(
+            fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);
+        well = strstr(answer, "\"status\":\"ok\"") != NULL;
+        ck_assert_msg(well || crier_now() < until, "%s", answer);
+        free(answer);
+    } while (!well);
+}
+
+START_TEST(nothing_is_lost)
+{
+    bool file = _i == 1;
+    int i;
+
+    crierd_start(&crierd, file ? journal : "");
+    begin_faults(file);
+    play();
+    stop_faults();
+    for (i = 0; i < FAULTS; i++)
+        if (file || i < FAULT_READ)
+            ck_assert_msg(atomic_load(&faults->failed[i]) > 0,
+                          "fault %d has not been tried", i);
+    check_all();
+    crierd_stop(&crierd);
+    if (!file)
+        return;
+    crierd_start(&crierd, journal);
+    check_all();
+    crierd_stop(&crierd);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("faults");
+    TCase *c = add_case(s, "faults");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, nothing_is_lost, 0, 2);
+    return s;
+}
+
+RUN_SUITE(suite)
