@@ -153,10 +153,6 @@ static void take_error(struct loop *loop, const struct crier_message *message)
     struct text wait = {0};
 
     settle(loop);
-    if (loop->sub->once && message->error == CRIER_ERR_ENDED) {
-        end(loop, EXIT_SUCCESS);
-        return;
-    }
     text_seconds(&wait, message->retry);
     if (loop->opened)
         note("connection lost: %s; again in %s", message->reason, wait.bytes);
@@ -187,6 +183,16 @@ static void take_closed(struct loop *loop, const struct crier_message *message)
     end(loop, EXIT_FAILURE);
 }
 
+static void take_comment(struct loop *loop,
+                         const struct crier_message *message)
+{
+    if (loop->conf->verbose)
+        note("comment: %s", message->data);
+    /* An end of the stream alone may be a connection that broke. */
+    if (loop->sub->once && strcmp(message->data, " end") == 0)
+        end(loop, EXIT_SUCCESS);
+}
+
 static void take(struct loop *loop, const struct crier_message *message)
 {
     switch (message->kind) {
@@ -203,8 +209,7 @@ static void take(struct loop *loop, const struct crier_message *message)
         take_closed(loop, message);
         break;
     case CRIER_COMMENT:
-        if (loop->conf->verbose)
-            note("comment: %s", message->data);
+        take_comment(loop, message);
         break;
     case CRIER_RETRY:
         break;
