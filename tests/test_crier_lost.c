@@ -55,6 +55,21 @@ START_TEST(once_is_all_that_is_held)
 }
 END_TEST
 
+START_TEST(once_may_take_too_long)
+{
+    foreign_stream(&server);
+    foreign_say(&server, "id: 1\ndata: a\n\n");
+    foreign_hold(&server);
+    command_expect(3, "a\n", "", NULL,
+                   WORDS("sub", "n", "--once", "--timeout=200ms"));
+    foreign_stream(&server);
+    foreign_say(&server, ": end\n\n");
+    foreign_hold(&server);
+    command_expect(0, "", "", NULL,
+                   WORDS("sub", "n", "--once", "--timeout=1h"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crier sub, broken off");
@@ -62,6 +77,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, once_is_all_that_is_held);
+    tcase_add_test(c, once_may_take_too_long);
     return s;
 }
 

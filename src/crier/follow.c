@@ -55,9 +55,10 @@ static void end(struct loop *loop, int status)
 
 /* ---- putting out ------------------------------------------------------ */
 
+/* What was asked for is not done yet, if it can be done at all. */
 static int status_of_time(const struct loop *loop)
 {
-    return loop->sub->count != 0 ? EXIT_TIME : EXIT_SUCCESS;
+    return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
 }
 
 /* Puts out what waits for that. */

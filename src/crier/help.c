@@ -43,7 +43,7 @@ const char help_sub[] =
     "      --once             what is held, and no more\n"
     "      --state FILE       keep the last id in FILE, and go on from there\n"
     "      --count N          end after N events\n"
-    "      --timeout TIME     end after TIME (status 3 if short of --count)\n"
+    "      --timeout TIME     end after TIME (3 if short of --count, --once)\n"
     "      --event TYPE       events of this type only (may be repeated)\n"
     "      --json             print a JSON object for each, on a line\n"
     "      --exec CMD [ARG].. run this for each, with CRIER_ID, CRIER_EVENT,\n"
