@@ -1,21 +1,28 @@
 /*
  * crier sub where something breaks in the middle: the connection, by a server
- * that says what a crierd does only when something is wrong with it.
+ * that says what a crierd does only when something is wrong with it; or what
+ * it writes, because nobody reads.
  */
 #include <config.h>
 
+#include "crier.h"
 #include "support/command.h"
 #include "support/foreign.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct foreign server;
+static char state[64]; /* a path for --state */
 
 static void setup(void)
 {
     scratch_make();
+    snprintf(state, sizeof state, "%s/state", scratch);
     foreign_start(&server);
     command_environment(server.port);
 }
@@ -70,6 +77,96 @@ START_TEST(once_may_take_too_long)
 }
 END_TEST
 
+/* ---- output ----------------------------------------------------------- */
+
+/* Sends SIGTERM to a crier that waits for its reader, and waits until it knows
+ * of that. */
+static void terminate(const struct command *command)
+{
+    unsigned long long pending;
+    char path[64], line[128];
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)command->pid);
+    ck_assert_int_eq(kill(command->pid, SIGTERM), 0);
+    do {
+        sched_yield();
+        file = fopen(path, "r");
+        ck_assert_ptr_nonnull(file);
+        pending = 0;
+        while (fgets(line, sizeof line, file) != NULL)
+            sscanf(line, "ShdPnd: %llx", &pending);
+        fclose(file);
+    } while (pending != 0);
+}
+
+/* Starts `crier sub n --state` on three events, of which the second and third
+ * are longer than a pipe, and whose reader does not read. */
+static void start_unread(struct command *command, const char *option)
+{
+    char large[200001];
+
+    memset(large, 'x', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    foreign_stream(&server);
+    foreign_say(&server, "id: 1\ndata: a\n\n");
+    foreign_say(&server, "id: 2\ndata: %s\n\n", large);
+    foreign_say(&server, "id: 3\ndata: %s\n\n", large);
+    foreign_hold(&server);
+    command_start(command, COMMAND_OUT_UNREAD,
+                  WORDS("sub", "n", "--state", state, option));
+    command_wait_full(command);
+}
+
+static void check_state(const char *expected)
+{
+    char line[64] = "";
+    FILE *file = fopen(state, "r");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+    fclose(file);
+    ck_assert_str_eq(line, expected);
+}
+
+START_TEST(an_event_is_written_to_its_end)
+{
+    struct command command;
+
+    start_unread(&command, "-v");
+    terminate(&command);
+    command_read(&command);
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_uint_eq(command.out.length, strlen("a\n") + 200001);
+    ck_assert_int_eq(command.out.text[command.out.length - 1], '\n');
+    command_done(&command);
+    check_state("2\n");
+}
+END_TEST
+
+START_TEST(an_event_that_is_cut_is_told)
+{
+    struct command command;
+    uint64_t begun;
+
+    start_unread(&command, _i == 0 ? "-v" : "--timeout=50ms");
+    begun = crier_now();
+    if (_i == 0) {
+        terminate(&command);
+        ck_assert_int_eq(kill(command.pid, SIGTERM), 0);
+    }
+    command_wait_end(&command);
+    if (_i == 0) /* the second one leaves no time */
+        ck_assert_uint_lt(crier_now() - begun, 2000);
+    command_read(&command);
+    ck_assert_int_eq(command_wait(&command), 1);
+    ck_assert_uint_lt(command.out.length, 200000);
+    ck_assert_ptr_nonnull(strstr(command.err.text, "last event is cut\n"));
+    command_done(&command);
+    check_state("1\n");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crier sub, broken off");
@@ -78,6 +175,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, once_is_all_that_is_held);
     tcase_add_test(c, once_may_take_too_long);
+    tcase_add_test(c, an_event_is_written_to_its_end);
+    tcase_add_loop_test(c, an_event_that_is_cut_is_told, 0, 2);
     return s;
 }
 

@@ -4,8 +4,9 @@
  *
  * Events are put out together: standard output is flushed when nothing more
  * has come, or the buffer is full. So a fast stream costs few writes, and a
- * slow one is shown event by event. What --state remembers moves when a flush
- * has succeeded, or the command of --exec has ended well, and never else.
+ * slow one is shown event by event. What --state remembers moves to what a
+ * flush has written whole, or past an event whose command of --exec has ended
+ * well, and never else.
  */
 #include <config.h>
 
@@ -61,29 +62,39 @@ static int status_of_time(const struct loop *loop)
     return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
 }
 
-/* Puts out what waits for that. */
-static void settle(struct loop *loop)
+/* Ends the loop, since standard output takes no more. */
+static void tear(struct loop *loop, int error)
 {
-    int error;
-
-    if (loop->torn)
-        return;
-    error = out_flush(&loop->out, loop->signals->fd, loop->until);
-    if (error == 0) {
-        state_put(loop->state);
-        if (!state_save(loop->state, false))
-            loop->status = EXIT_FAILURE;
-        return;
-    }
     loop->torn = true;
     if (error == -EPIPE || error == -EINTR) { /* nobody reads on; a signal */
         end(loop, EXIT_SUCCESS);
     } else if (error == -ETIMEDOUT) {
         loop->status = status_of_time(loop);
+    } else if (error == -ECANCELED) {
+        note_error("the output was not read in time: its last event is cut");
+        loop->status = EXIT_FAILURE;
     } else {
         note_error("cannot write: %s", strerror(-error));
         loop->status = EXIT_FAILURE;
     }
+}
+
+/* Puts out what waits for that. */
+static void settle(struct loop *loop)
+{
+    const char *id;
+    int error;
+
+    if (loop->torn)
+        return;
+    error = out_flush(&loop->out, loop->signals, loop->until, &id);
+    /* What is in a pipe when its reader goes has not been read. */
+    if (id != NULL && error != -EPIPE)
+        state_put(loop->state, id);
+    if (error != 0)
+        tear(loop, error);
+    else if (!state_save(loop->state, false))
+        loop->status = EXIT_FAILURE;
 }
 
 static void run_command(struct loop *loop, const struct crier_message *message)
@@ -91,7 +102,7 @@ static void run_command(struct loop *loop, const struct crier_message *message)
     int result = command_run(loop->command, message);
 
     if (result == 0) {
-        state_see(loop->state, message->id);
+        out_event(&loop->out, message->id);
         settle(loop);
         if (!state_save(loop->state, true))
             loop->status = EXIT_FAILURE;
@@ -119,25 +130,23 @@ static bool is_wanted(const struct sub *sub,
 
 static void take_event(struct loop *loop, const struct crier_message *message)
 {
+    bool wanted = is_wanted(loop->sub, message);
+
     if (loop->sub->url == NULL && !message->has_id &&
         strcmp(message->type, "gap") == 0) {
         settle(loop);
         note("some updates are not held any more");
     }
-    if (!is_wanted(loop->sub, message)) {
-        state_see(loop->state, message->id);
-        return;
-    }
-    if (loop->sub->command != NULL) {
+    if (wanted && loop->sub->command != NULL) {
         run_command(loop, message);
     } else {
-        show_event(&loop->show, &loop->out.text, message);
-        state_see(loop->state, message->id);
-        if (loop->out.text.length >= OUT_FULL)
+        if (wanted)
+            show_event(&loop->show, &loop->out.text, message);
+        out_event(&loop->out, message->id);
+        if (out_is_full(&loop->out))
             settle(loop);
     }
-    loop->count++;
-    if (loop->count == loop->sub->count)
+    if (wanted && ++loop->count == loop->sub->count)
         end(loop, EXIT_SUCCESS);
 }
 

@@ -1,6 +1,7 @@
 #ifndef CRIER_OUT_H
 #define CRIER_OUT_H
 
+#include "signals.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -9,19 +10,31 @@
 /* Standard output: what is written to TEXT waits there until it is flushed. */
 struct out {
     struct text text;
+    struct text marks; /* where events end in it: struct out_mark, many */
+    struct text ids;   /* of these events, each with its NUL */
     bool terminal;
 };
 
-/* From how many bytes on it should be flushed. */
-#define OUT_FULL 65536
-
 void out_open(struct out *out);
 
-/* Writes all that waits. Where it has to wait for a reader, it gives up with
- * -EINTR when SIGNALS (a descriptor) polls readable, and with -ETIMEDOUT when
- * it is UNTIL (crier_now(); UINT64_MAX for never). -EPIPE when the reader is
- * gone, -errno. After an error what was waiting is dropped. */
-int out_flush(struct out *out, int signals, uint64_t until);
+/* The text up to here ends with a whole event (which need not have added to
+ * it); ID is the last id with it, "" for none. */
+void out_event(struct out *out, const char *id);
+
+/* Whether it should be flushed now. */
+bool out_is_full(const struct out *out);
+
+/* Writes all that waits; after an error what is left of it is dropped. *ID is
+ * the last id with the last event that is written whole, NULL when none is;
+ * borrowed until the next out_event().
+ *
+ * Where it has to wait for a reader, it stops when one of SIGNALS comes or it
+ * is UNTIL (crier_now(); UINT64_MAX for never). An event that is begun is
+ * then still written, if that takes no more than a short while and no second
+ * signal comes: -EINTR or -ETIMEDOUT, else -ECANCELED. Beside these -EPIPE
+ * when the reader is gone, -errno. */
+int out_flush(struct out *out, const struct signals *signals, uint64_t until,
+              const char **id);
 
 void out_close(struct out *out);
 

@@ -1,7 +1,8 @@
 /*
  * The signals that end crier, by signalfd(2), so that they are one more thing
- * to poll for. It is never read from: a signal stays pending, and whatever
- * waits after that, for a slow reader say, sees at once that the end has come.
+ * to poll for. It is not read from: a signal stays pending, and whatever waits
+ * after that, for a slow reader say, sees at once that the end has come. Only
+ * who wants to hear of a second one takes the first (out.c).
  * A signal that whoever started crier has set to be ignored (nohup, a shell's
  * background job) stays ignored.
  */
@@ -55,6 +56,14 @@ bool signals_pending(const struct signals *signals, int number)
             sigismember(&pending, i) == 1)
             return true;
     return false;
+}
+
+void signals_take(const struct signals *signals)
+{
+    struct signalfd_siginfo one;
+
+    while (read(signals->fd, &one, sizeof one) > 0)
+        continue;
 }
 
 void signals_close(struct signals *signals)

@@ -25,6 +25,9 @@ int signals_open(struct signals *signals);
  * */
 bool signals_pending(const struct signals *signals, int number);
 
+/* Takes those that have come, so that FD tells of the next one. */
+void signals_take(const struct signals *signals);
+
 void signals_close(struct signals *signals);
 
 #endif

@@ -102,7 +102,6 @@ static bool take_id(struct state *state, const char *bytes, size_t length)
         return false;
     }
     text_add(&state->put, bytes, id);
-    text_add(&state->seen, bytes, id);
     return true;
 }
 
@@ -133,7 +132,6 @@ static bool read_id(struct state *state)
 bool state_open(struct state *state, const char *path)
 {
     *state = (struct state){.lock = -1};
-    text_add(&state->seen, "", 0);
     text_add(&state->put, "", 0);
     /* long ago, so that the first event is saved at once */
     state->saved = crier_now() - SAVE_INTERVAL;
@@ -142,24 +140,12 @@ bool state_open(struct state *state, const char *path)
 
 /* ---- on and on -------------------------------------------------------- */
 
-void state_see(struct state *state, const char *id)
+void state_put(struct state *state, const char *id)
 {
-    size_t length = strlen(id);
-
-    if (state->path == NULL)
-        return;
-    text_clear(&state->seen);
-    text_add(&state->seen, id, length);
-}
-
-void state_put(struct state *state)
-{
-    if (state->path == NULL ||
-        (state->seen.length == state->put.length &&
-         memcmp(state->seen.bytes, state->put.bytes, state->put.length) == 0))
+    if (state->path == NULL || strcmp(state->put.bytes, id) == 0)
         return;
     text_clear(&state->put);
-    text_add(&state->put, state->seen.bytes, state->seen.length);
+    text_puts(&state->put, id);
     state->changed = true;
 }
 
@@ -214,6 +200,5 @@ void state_close(struct state *state)
     if (state->lock >= 0)
         close(state->lock);
     free(state->path);
-    text_done(&state->seen);
     text_done(&state->put);
 }

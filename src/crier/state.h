@@ -7,17 +7,15 @@
 #include <stdint.h>
 
 /*
- * The file of --state, which remembers the last id across restarts. An id goes
- * three ways: seen, when its event was taken up; put, when that was put out;
- * saved, when it is in the file. What is in the file was put out, always.
+ * The file of --state, which remembers the last id across restarts. What is in
+ * the file was put out, always.
  *
  * All zero is a state without a file, on which everything does nothing.
  */
 struct state {
     char *path;
     int lock; /* the descriptor of the lock file */
-    struct text seen;
-    struct text put;
+    struct text put; /* the last id of what was put out */
     bool changed;   /* put is not in the file yet */
     uint64_t saved; /* when, crier_now() */
 };
@@ -26,11 +24,9 @@ struct state {
  * that is impossible, or another process has it, which is told. */
 bool state_open(struct state *state, const char *path);
 
-/* An event has been taken up; ID is the last id with it, "" for none. */
-void state_see(struct state *state, const char *id);
-
-/* What was seen has been put out. */
-void state_put(struct state *state);
+/* All up to an event has been put out; ID is the last id with it, "" for none.
+ */
+void state_put(struct state *state, const char *id);
 
 /* Writes the file if it is time to (at most once a second), or NOW. Whoever
  * calls it again when state_wait() says so has it written in time. False when

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,6 +214,19 @@ void command_close_input(struct command *command)
 }
 
 void command_read(struct command *command) { output_start(&command->out); }
+
+void command_wait_full(const struct command *command)
+{
+    struct pollfd polled = {.events = POLLOUT};
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", command->out.fd);
+    polled.fd = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(polled.fd, 0);
+    while (poll(&polled, 1, 0) > 0)
+        sched_yield();
+    close(polled.fd);
+}
 
 void command_close_output(struct command *command)
 {
