@@ -164,6 +164,23 @@ START_TEST(a_signal_waits_for_the_command)
 }
 END_TEST
 
+START_TEST(an_ignored_child_has_a_status)
+{
+    struct command command;
+
+    signal(SIGCHLD, SIG_IGN); /* crier inherits it */
+    command_start(&command, 0,
+                  WORDS("sub", "n", "--since=all", "--count=2", "--exec",
+                        "sh", "-c", "echo $CRIER_DATA"));
+    signal(SIGCHLD, SIG_DFL);
+    put_numbers(1, 2);
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_str_eq(command.out.text, "1\n2\n");
+    ck_assert_str_eq(command.err.text, "");
+    command_done(&command);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crier sub --exec");
@@ -175,6 +192,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_failure_ends_it_and_comes_again);
     tcase_add_test(c, a_command_has_nothing_of_criers);
     tcase_add_test(c, a_signal_waits_for_the_command);
+    tcase_add_test(c, an_ignored_child_has_a_status);
     return s;
 }
 

@@ -10,7 +10,12 @@
  * 128 KiB. What does not fit is left out; the data are on standard input
  * anyway.
  *
- * A command gets the signals as crier got them, and of descriptors the first
+ * Whoever starts crier may have set SIGCHLD to be ignored; then no process
+ * would leave a status. So crier sets it to its default, and does not set it
+ * back for the command: the command could end before crier has it back, and
+ * POSIX leaves open whether a program gets SIGCHLD ignored at all.
+ *
+ * A command gets the other signals as crier got them, and of descriptors the first
  * three and what crier inherited itself: 3>file is for the command. Not every
  * library that is linked here opens all of its own with close-on-exec; so
  * before each start all but the inherited ones are given that flag, by the
@@ -233,7 +238,10 @@ static bool start_for(const struct command *command,
 
 void command_init(struct command *command)
 {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+
     *command = (struct command){0};
+    sigaction(SIGCHLD, &action, NULL);
     each_descriptor(command, remember);
 }
 
@@ -245,9 +253,13 @@ int command_run(struct command *command, const struct crier_message *message)
     each_descriptor(command, keep_back);
     if (!start_for(command, message, &process))
         return -1;
-    while (waitpid(process, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
+    while (waitpid(process, &status, 0) < 0) {
+        if (errno == EINTR)
+            continue;
+        note_error("cannot wait for '%s': %s", command->argv[0],
+                   strerror(errno));
+        return -1;
+    }
     if (WIFSIGNALED(status))
         return WTERMSIG(status);
     if (WEXITSTATUS(status) == 0)
