@@ -91,7 +91,7 @@ START_TEST(a_failure_ends_it_and_comes_again)
     command_expect(4, "", "sh was killed by signal 9", NULL,
                    WORDS("sub", "n", "--state", state, "--exec", "sh", "-c",
                          "kill -KILL $$"));
-    command_expect(4, "", "cannot run /no/such: No such file", NULL,
+    command_expect(4, "", "cannot run '/no/such': No such file", NULL,
                    WORDS("sub", "n", "--state", state, "--exec", "/no/such"));
     command_expect(0, "3\n4\n5\n", "", NULL,
                    WORDS("sub", "n", "--once", "--state", state));
@@ -159,6 +159,9 @@ START_TEST(a_signal_waits_for_the_command)
     command_expect(0, "", "", NULL,
                    WORDS("sub", "n", "--state", state, "--exec", "sh", "-c",
                          "kill -INT $PPID; kill -INT $$"));
+    command_expect(0, "", "sh ended with status 130\n", NULL,
+                   WORDS("sub", "n", "--state", state, "--exec", "sh", "-c",
+                         "kill -INT $PPID; exit 130"));
     command_expect(0, "2\n", "", NULL,
                    WORDS("sub", "n", "--once", "--state", state));
 }

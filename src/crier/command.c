@@ -15,10 +15,10 @@
  * back for the command: the command could end before crier has it back, and
  * POSIX leaves open whether a program gets SIGCHLD ignored at all.
  *
- * A command gets the other signals as crier got them, and of descriptors the first
- * three and what crier inherited itself: 3>file is for the command. Not every
- * library that is linked here opens all of its own with close-on-exec; so
- * before each start all but the inherited ones are given that flag, by the
+ * A command gets the other signals as crier got them, and of descriptors the
+ * first three and what crier inherited itself: 3>file is for the command. Not
+ * every library that is linked here opens all of its own with close-on-exec;
+ * so before each start all but the inherited ones are given that flag, by the
  * list in /proc. There is no other thread of crier's that would open any
  * meanwhile (libcurl's resolver has a socket pair of its own, which is open
  * already).
@@ -232,7 +232,7 @@ static bool start_for(const struct command *command,
     if (input >= 0)
         close(input);
     if (error != 0)
-        note_error("cannot run %s: %s", command->argv[0], strerror(error));
+        note_error("cannot run '%s': %s", command->argv[0], strerror(error));
     return error == 0;
 }
 
@@ -260,13 +260,7 @@ int command_run(struct command *command, const struct crier_message *message)
                    strerror(errno));
         return -1;
     }
-    if (WIFSIGNALED(status))
-        return WTERMSIG(status);
-    if (WEXITSTATUS(status) == 0)
-        return 0;
-    note_error("%s ended with status %d", command->argv[0],
-               WEXITSTATUS(status));
-    return -1;
+    return status;
 }
 
 void command_done(struct command *command) { free(command->inherited); }

@@ -18,8 +18,8 @@ struct command {
 void command_init(struct command *command);
 
 /* Runs the command for the event MESSAGE and waits for its end. 0 when it
- * ended with status 0; the number of the signal that killed it; else -1. But
- * for a signal that is told. */
+ * ended with status 0, or what waitpid() says; -1 when there is no telling,
+ * which is told. */
 int command_run(struct command *command, const struct crier_message *message);
 
 void command_done(struct command *command);

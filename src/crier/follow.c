@@ -22,6 +22,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* How many messages may pass without a look at signals and the time. */
@@ -97,21 +98,37 @@ static void settle(struct loop *loop)
         loop->status = EXIT_FAILURE;
 }
 
+/* The command has ended with STATUS, as of waitpid(), and that is not 0. */
+static void fail_command(struct loop *loop, int status)
+{
+    const char *name = loop->command->argv[0];
+
+    if (signals_pending(loop->signals)) { /* a Ctrl-C, for both */
+        if (WIFEXITED(status))
+            note("%s ended with status %d", name, WEXITSTATUS(status));
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    if (WIFEXITED(status))
+        note_error("%s ended with status %d", name, WEXITSTATUS(status));
+    else
+        note_error("%s was killed by signal %d (%s)", name, WTERMSIG(status),
+                   strsignal(WTERMSIG(status)));
+    end(loop, EXIT_COMMAND);
+}
+
 static void run_command(struct loop *loop, const struct crier_message *message)
 {
-    int result = command_run(loop->command, message);
+    int status = command_run(loop->command, message);
 
-    if (result == 0) {
+    if (status == 0) {
         out_event(&loop->out, message->id);
         settle(loop);
         if (!state_save(loop->state, true))
             loop->status = EXIT_FAILURE;
-    } else if (result > 0 && signals_pending(loop->signals, result)) {
-        end(loop, EXIT_SUCCESS); /* a Ctrl-C, for both */
+    } else if (status > 0) {
+        fail_command(loop, status);
     } else {
-        if (result > 0)
-            note_error("%s was killed by signal %d (%s)",
-                       loop->command->argv[0], result, strsignal(result));
         end(loop, EXIT_COMMAND);
     }
 }
@@ -232,7 +249,7 @@ static void take(struct loop *loop, const struct crier_message *message)
 static void look(struct loop *loop)
 {
     loop->passed = 0;
-    if (signals_pending(loop->signals, 0))
+    if (signals_pending(loop->signals))
         end(loop, EXIT_SUCCESS);
     else if (crier_now() >= loop->until)
         end(loop, status_of_time(loop));

@@ -43,14 +43,12 @@ int signals_open(struct signals *signals)
     return signals->fd < 0 ? -errno : 0;
 }
 
-bool signals_pending(const struct signals *signals, int number)
+bool signals_pending(const struct signals *signals)
 {
     sigset_t pending;
     int i;
 
     sigpending(&pending);
-    if (number != 0)
-        return sigismember(&pending, number) == 1;
     for (i = 1; i < NSIG; i++)
         if (sigismember(&signals->set, i) == 1 &&
             sigismember(&pending, i) == 1)

@@ -21,9 +21,8 @@ bool signals_pipe_was_ignored(void);
  * process. Before any thread is started. 0 or -errno. */
 int signals_open(struct signals *signals);
 
-/* Whether the signal NUMBER has come, or any of them for 0. It stays pending.
- * */
-bool signals_pending(const struct signals *signals, int number);
+/* Whether one of them has come. It stays pending. */
+bool signals_pending(const struct signals *signals);
 
 /* Takes those that have come, so that FD tells of the next one. */
 void signals_take(const struct signals *signals);
