@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct foreign server;
 static char state[64]; /* a path for --state */
@@ -167,6 +169,69 @@ START_TEST(an_event_that_is_cut_is_told)
 }
 END_TEST
 
+/* ---- state ------------------------------------------------------------ */
+
+static const struct {
+    const char *bytes;
+    size_t length;
+} no_ids[] = {{"two\nlines\n", 10}, {"a\rb\n", 4}, {"a\0b\n", 4},
+              {"\xff\n", 2},        {"a\n\n", 3}};
+
+START_TEST(a_state_holds_an_id)
+{
+    FILE *file = fopen(state, "w");
+    char says[128];
+
+    fwrite(no_ids[_i].bytes, 1, no_ids[_i].length, file);
+    fclose(file);
+    snprintf(says, sizeof says, "crier: the state file %s does not hold an id",
+             state);
+    command_expect(1, "", says, NULL, WORDS("sub", "n", "--state", state));
+}
+END_TEST
+
+/* Follows with --state PATH for one event, with the id ID. */
+static void follow_one(const char *path, const char *id)
+{
+    foreign_stream(&server);
+    foreign_say(&server, "id: %s\ndata: x\n\n", id);
+    foreign_hold(&server);
+    command_expect(0, "x\n", "", NULL,
+                   WORDS("sub", "n", "--state", path, "--count=1"));
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat status;
+
+    ck_assert_int_eq(lstat(path, &status), 0);
+    return status.st_mode;
+}
+
+START_TEST(a_state_stays_what_it_is)
+{
+    char link[64], lock[64];
+
+    umask(022);
+    follow_one(state, "1");
+    ck_assert_uint_eq(mode_of(state), S_IFREG | 0644);
+    ck_assert_int_eq(chmod(state, 0600), 0);
+    follow_one(state, "2");
+    ck_assert_uint_eq(mode_of(state), S_IFREG | 0600);
+    /* by a link, also one without a target yet, as it is seen from there */
+    snprintf(link, sizeof link, "%s/link", scratch);
+    snprintf(lock, sizeof lock, "%s/link-lock", scratch);
+    ck_assert_int_eq(symlink("state", link), 0);
+    follow_one(link, "3");
+    check_state("3\n");
+    ck_assert_int_eq(unlink(state), 0);
+    follow_one(link, "4");
+    check_state("4\n");
+    ck_assert(S_ISLNK(mode_of(link)));
+    ck_assert_int_ne(access(lock, F_OK), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crier sub, broken off");
@@ -177,6 +242,9 @@ static Suite *suite(void)
     tcase_add_test(c, once_may_take_too_long);
     tcase_add_test(c, an_event_is_written_to_its_end);
     tcase_add_loop_test(c, an_event_that_is_cut_is_told, 0, 2);
+    tcase_add_loop_test(c, a_state_holds_an_id, 0,
+                        (int)(sizeof no_ids / sizeof no_ids[0]));
+    tcase_add_test(c, a_state_stays_what_it_is);
     return s;
 }
 

@@ -427,9 +427,7 @@ START_TEST(a_state_is_for_one)
 {
     struct command command;
     char path[64];
-    FILE *file;
 
-    put_numbers(1, 2);
     command_start(&command, 0, WORDS("sub", "n", "--state", state, "-v"));
     output_wait(&command.err, "connected to");
     command_expect(1, "", "another crier uses the state file", NULL,
@@ -443,20 +441,6 @@ START_TEST(a_state_is_for_one)
     snprintf(path, sizeof path, "%s/none/state", scratch);
     command_expect(1, "", "No such file", NULL,
                    WORDS("sub", "n", "--state", path));
-    file = fopen(state, "w");
-    fputs("two\nlines\n", file);
-    fclose(file);
-    command_expect(1, "", "does not hold an id", NULL,
-                   WORDS("sub", "n", "--state", state));
-    /* a link stays one; an empty file is none */
-    snprintf(path, sizeof path, "%s/link", scratch);
-    ck_assert_int_eq(truncate(state, 0), 0);
-    ck_assert_int_eq(symlink(state, path), 0);
-    command_expect(
-        0, "1\n", "", NULL,
-        WORDS("sub", "n", "--state", path, "--since=all", "--count=1"));
-    command_expect(0, "2\n", "", NULL,
-                   WORDS("sub", "n", "--state", state, "--once"));
 }
 END_TEST
 

@@ -16,7 +16,7 @@
 
 #include "state.h"
 
-#include "crier.h"
+#include "crier_client.h"
 #include "note.h"
 
 #include <errno.h>
@@ -53,6 +53,17 @@ static char *beside(const char *path, const char *ending)
 
 /* ---- begin ------------------------------------------------------------ */
 
+/* Makes the file if there is none: also the one that a link without a target
+ * is for. */
+static bool make_file(const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+    if (file >= 0)
+        close(file);
+    return file >= 0;
+}
+
 /* A link to the file is to stay one, and what is no file must not be replaced
  * by one. */
 static bool find_file(struct state *state, const char *path)
@@ -60,11 +71,9 @@ static bool find_file(struct state *state, const char *path)
     struct stat status;
 
     state->path = realpath(path, NULL);
+    if (state->path == NULL && errno == ENOENT && make_file(path))
+        state->path = realpath(path, NULL);
     if (state->path == NULL) {
-        if (errno == ENOENT) {
-            state->path = beside(path, "");
-            return true;
-        }
         state->path = beside(path, "");
         return trouble(state, "find");
     }
@@ -90,19 +99,29 @@ static bool take_lock(struct state *state)
     return false;
 }
 
+/* Whether a client can take ID. */
+static bool is_id(const char *id)
+{
+    struct crier_parser *parser = NULL;
+    bool well = crier_parser_new(NULL, &parser) == 0 &&
+                crier_parser_set_id(parser, id) == 0;
+
+    crier_parser_free(parser);
+    return well;
+}
+
 /* Takes the LENGTH bytes of the file. */
 static bool take_id(struct state *state, const char *bytes, size_t length)
 {
     const char *end = memchr(bytes, '\n', length);
     size_t id = end != NULL ? (size_t)(end - bytes) : length;
 
-    if (length > ID_MAX || id + (end != NULL) != length ||
-        memchr(bytes, '\0', id) != NULL || memchr(bytes, '\r', id) != NULL) {
-        note_error("the state file %s does not hold an id", state->path);
-        return false;
-    }
     text_add(&state->put, bytes, id);
-    return true;
+    if (length <= ID_MAX && id + (end != NULL) == length &&
+        memchr(bytes, '\0', id) == NULL && is_id(state->put.bytes))
+        return true;
+    note_error("the state file %s does not hold an id", state->path);
+    return false;
 }
 
 static bool read_id(struct state *state)
@@ -149,10 +168,31 @@ void state_put(struct state *state, const char *id)
     state->changed = true;
 }
 
-/* Writes the file NAME. 0 or -1 with errno. */
-static int write_file(const char *name, const struct text *id)
+/* Opens a new file NAME for those who may use the old one, PATH. NULL with
+ * errno. */
+static FILE *open_new(const char *name, const char *path)
 {
-    FILE *file = fopen(name, "we");
+    struct stat old;
+    FILE *file;
+    int fd;
+
+    unlink(name);
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return NULL;
+    if (stat(path, &old) == 0)
+        fchmod(fd, old.st_mode & 07777);
+    file = fdopen(fd, "w");
+    if (file == NULL)
+        close(fd);
+    return file;
+}
+
+/* Writes the file NAME, to be the new PATH. 0 or -1 with errno. */
+static int write_file(const char *name, const char *path,
+                      const struct text *id)
+{
+    FILE *file = open_new(name, path);
     int error = 0;
 
     if (file == NULL)
@@ -174,8 +214,8 @@ bool state_save(struct state *state, bool now)
     if (!state->changed || (!now && state_wait(state) > 0))
         return true;
     name = beside(state->path, "-new");
-    well =
-        write_file(name, &state->put) == 0 && rename(name, state->path) == 0;
+    well = write_file(name, state->path, &state->put) == 0 &&
+           rename(name, state->path) == 0;
     if (!well)
         trouble(state, "write");
     free(name);
