@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,6 +77,63 @@ START_TEST(once_may_take_too_long)
     foreign_hold(&server);
     command_expect(0, "", "", NULL,
                    WORDS("sub", "n", "--once", "--timeout=1h"));
+}
+END_TEST
+
+/* ---- waits ------------------------------------------------------------ */
+
+/* The seconds that note number N (from 0) says it will wait. */
+static double wait_in(const char *text, int n)
+{
+    static const char says[] = "; again in ";
+
+    do
+        text = strstr(text, says);
+    while (text != NULL && n-- > 0 && (text += strlen(says)) != NULL);
+    ck_assert_ptr_nonnull(text);
+    return strtod(text + strlen(says), NULL);
+}
+
+/* A stream that ends before anything is heard brings nothing. */
+START_TEST(waits_double_until_something_comes)
+{
+    struct command command;
+    int i;
+
+    for (i = 0; i < 6; i++) {
+        foreign_stream(&server);
+        foreign_close(&server);
+    }
+    foreign_stream(&server);
+    foreign_say(&server, ":\n");
+    foreign_close(&server);
+    foreign_stream(&server);
+    foreign_hold(&server);
+    command_start(&command, 0, WORDS("sub", "n", "--retry=10ms"));
+    foreign_request(&server, 7);
+    ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
+    ck_assert_double_le(wait_in(command.err.text, 0), 0.02);
+    ck_assert_double_ge(wait_in(command.err.text, 5), 0.3);
+    ck_assert_double_le(wait_in(command.err.text, 6), 0.02);
+    command_done(&command);
+}
+END_TEST
+
+START_TEST(a_server_says_how_long_to_wait)
+{
+    struct command command;
+
+    foreign_stream(&server);
+    foreign_say(&server, "retry: 20\n\n");
+    foreign_close(&server);
+    foreign_answer(&server, "503 Busy", "", "");
+    foreign_answer(&server, "503 Busy", "Retry-After: 1\r\n", "");
+    command_start(&command, 0, WORDS("sub", "n"));
+    output_wait(&command.err, "again in 1.0 s\n"); /* not four times that */
+    ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
+    ck_assert_double_le(wait_in(command.err.text, 0), 0.1);
+    ck_assert_double_le(wait_in(command.err.text, 1), 0.1);
+    command_done(&command);
 }
 END_TEST
 
@@ -240,6 +298,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, once_is_all_that_is_held);
     tcase_add_test(c, once_may_take_too_long);
+    tcase_add_test(c, waits_double_until_something_comes);
+    tcase_add_test(c, a_server_says_how_long_to_wait);
     tcase_add_test(c, an_event_is_written_to_its_end);
     tcase_add_loop_test(c, an_event_that_is_cut_is_told, 0, 2);
     tcase_add_loop_test(c, a_state_holds_an_id, 0,

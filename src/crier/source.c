@@ -7,7 +7,9 @@
  * a time, and crier knows how long ago it began: so each further connection
  * asks for all that is not older than that, until an id is known. Since the
  * URL then changes each time, this is a new client each time, and the wait
- * between two of them is made here, by the rules of the client's own.
+ * between two of them is made here, by the rules of the client's own. A client
+ * does not tell what the server has set with "retry", or asked for with
+ * Retry-After; but how long it would wait says enough.
  */
 #include <config.h>
 
@@ -22,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_DEFAULT 3000
 #define RETRY_MAX 60000
 
 /* ---- URL -------------------------------------------------------------- */
@@ -80,7 +83,8 @@ int source_open(struct source *source, const struct conf *conf,
                 .body = sub->body,
                 .body_length = sub->body != NULL ? strlen(sub->body) : 0,
                 .last_event_id = id[0] != '\0' ? id : NULL,
-                .retry = (uint32_t)sub->retry,
+                .retry =
+                    sub->retry != 0 ? (uint32_t)sub->retry : RETRY_DEFAULT,
                 .retry_max = RETRY_MAX,
                 .persist = true,
             },
@@ -109,17 +113,35 @@ static int replace_client(struct source *source)
     return error;
 }
 
-/* How long to wait after a failure when the client would have waited for RETRY
- * ms. */
-static uint64_t wait_after(struct source *source, uint64_t retry)
+/* Further clients begin with the reconnection time RETRY, in ms. */
+static void set_retry(struct source *source, uint64_t retry)
 {
-    uint64_t wait = retry;
+    source->options.retry = retry < UINT32_MAX ? (uint32_t)retry : UINT32_MAX;
+    if (source->options.retry_max < source->options.retry)
+        source->options.retry_max = source->options.retry;
+}
+
+/* How long to wait after the error MESSAGE of a new client, in ms. It would
+ * have waited for its reconnection time and up to half of that, or longer
+ * where a refusal asked for that; what is outside of this after a stream was
+ * set by the server. */
+static uint64_t wait_after(struct source *source,
+                           const struct crier_message *message)
+{
+    uint64_t retry = source->options.retry, wait = message->retry;
+    bool outside = wait < retry || wait > retry + retry / 2;
     unsigned i;
 
-    for (i = 0; i < source->failures && wait < RETRY_MAX; i++)
-        wait *= 2;
+    if (message->status == 200 && outside)
+        set_retry(source, wait);
+    if (message->status == 200 || !outside)
+        retry = wait;
+    for (i = 0; i < source->failures && retry < RETRY_MAX; i++)
+        retry *= 2;
     source->failures++;
-    return wait < RETRY_MAX || wait == retry ? wait : RETRY_MAX;
+    if (retry > RETRY_MAX)
+        retry = RETRY_MAX;
+    return wait > retry ? wait : retry;
 }
 
 int source_next(struct source *source, struct crier_message *message)
@@ -143,10 +165,10 @@ int source_next(struct source *source, struct crier_message *message)
         return result;
     if (message->id != NULL && message->id[0] != '\0')
         source->live = false;
-    if (message->kind == CRIER_OPEN) {
+    if (message->kind == CRIER_EVENT || message->kind == CRIER_COMMENT) {
         source->failures = 0;
     } else if (message->kind == CRIER_ERROR && source->live) {
-        message->retry = wait_after(source, message->retry);
+        message->retry = wait_after(source, message);
         source->wake = crier_now() + message->retry;
         source->broken = true;
     }
