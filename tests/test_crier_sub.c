@@ -212,13 +212,16 @@ START_TEST(a_gap_is_told)
                                        "--once", "--json")),
                      0);
     ck_assert_str_eq(command.err.text,
-                     "crier: some updates are not held any more\n");
+                     "crier: the server does not hold the update '1', or not "
+                     "all that came after it: here is what it holds\n");
     gap = "{\"event\":\"gap\",\"data\":\"{\\\"requested\\\":\\\"1\\\",";
     ck_assert_ptr_eq(strstr(command.out.text, gap), command.out.text);
     ck_assert_ptr_nonnull(strstr(command.out.text, "\n{\"id\":\"4\","));
     command_done(&command);
     command_expect(0, NULL, "", NULL,
                    WORDS("sub", "-q", "n", "--last-event-id=1", "--once"));
+    command_expect(0, NULL, "does not hold the update '10sec', or", NULL,
+                   WORDS("sub", "n", "--last-event-id=10sec", "--once"));
 }
 END_TEST
 

@@ -19,6 +19,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,21 @@ static bool is_wanted(const struct sub *sub,
     return sub->type_count == 0;
 }
 
+/* A gap: the server gives less than was asked for, and goes on. */
+static void note_gap(const struct crier_message *message)
+{
+    json_t *gap = json_loadb(message->data, message->length, 0, NULL);
+    const char *id = json_string_value(json_object_get(gap, "requested"));
+
+    if (id != NULL)
+        note("the server does not hold the update '%s', or not all that came "
+             "after it: here is what it holds",
+             id);
+    else
+        note("the server does not hold all that was asked for");
+    json_decref(gap);
+}
+
 static void take_event(struct loop *loop, const struct crier_message *message)
 {
     bool wanted = is_wanted(loop->sub, message);
@@ -152,7 +168,7 @@ static void take_event(struct loop *loop, const struct crier_message *message)
     if (loop->sub->url == NULL && !message->has_id &&
         strcmp(message->type, "gap") == 0) {
         settle(loop);
-        note("some updates are not held any more");
+        note_gap(message);
     }
     if (wanted && loop->sub->command != NULL) {
         run_command(loop, message);
