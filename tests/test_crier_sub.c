@@ -158,12 +158,16 @@ START_TEST(it_begins_where_it_is_told)
     topics_put("/topics/n", "7");
     command_expect(0, "7\n", "", NULL,
                    WORDS("sub", "n", "--since=with #", "--once"));
+    topics_put("/topics/n?id=12-x", "8");
+    put_numbers(9, 9);
+    command_expect(0, "9\n", "", NULL,
+                   WORDS("sub", "n", "--since=12-x", "--once"));
     command_start(&command, 0, WORDS("sub", "n", "-v", "--timeout=1h"));
     output_wait(&command.err, "connected to");
-    put_numbers(8, 8);
-    output_wait(&command.out, "8\n");
+    put_numbers(10, 10);
+    output_wait(&command.out, "10\n");
     ck_assert_int_eq(command_stop(&command, SIGINT), 0);
-    ck_assert_str_eq(command.out.text, "8\n"); /* from now on */
+    ck_assert_str_eq(command.out.text, "10\n"); /* from now on */
     command_done(&command);
 }
 END_TEST

@@ -66,6 +66,28 @@ static enum conf_result add_type(struct sub *sub, const char *type)
     return set_text("--event", type, &sub->types[sub->type_count++]);
 }
 
+/* The server takes what is no number and no time for an id. */
+static enum conf_result set_since(struct sub *sub, const char *when)
+{
+    static const char digits[] = "0123456789";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char *const units[] = {"", "ms", "s", "m", "h", "d"};
+    const char *number = when + (when[0] == '-'), *unit;
+    size_t i;
+
+    unit = number + strspn(number, digits);
+    if (unit == number || unit[strspn(unit, letters)] != '\0')
+        return set_text("--since", when, &sub->since);
+    for (i = 0; number == when && i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(unit, units[i]) == 0)
+            return set_text("--since", when, &sub->since);
+    return conf_mistake("--since '%s' is not all, a number or a TIME; "
+                        "an id that looks like this is given by "
+                        "--last-event-id",
+                        when);
+}
+
 static enum conf_result set(void *closure, struct conf *conf, int code,
                             char *value)
 {
@@ -76,7 +98,7 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
     case CONF_ARGUMENT:
         return set_text("a topic", value, &sub->names[sub->name_count++]);
     case OPT_SINCE:
-        return set_text("--since", value, &sub->since);
+        return set_since(sub, value);
     case OPT_LAST_ID:
         return set_text("--last-event-id", value, &sub->last_id);
     case OPT_ONCE:
