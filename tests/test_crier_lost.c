@@ -290,6 +290,34 @@ START_TEST(a_state_stays_what_it_is)
 }
 END_TEST
 
+/* ---- topics ----------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    bool noted;
+} names[] = {
+    {"127.0.0.1:8080/ticks", true}, {"[::1]:80/x", true},
+    {"http:/x", true},              {"HTTPS:x", true},
+    {"localhost", true},            {"a:b/c", false},
+    {"a:5", false},                 {"a/5", false},
+};
+
+START_TEST(a_topic_like_a_url_is_noted)
+{
+    char says[128] = "";
+
+    if (names[_i].noted)
+        snprintf(says, sizeof says,
+                 "crier: following the topic '%s'; "
+                 "a URL begins with http://\n",
+                 names[_i].name);
+    foreign_answer(&server, "204 No Content", "", "");
+    command_expect(0, "", says, NULL, WORDS("sub", names[_i].name));
+    foreign_answer(&server, "204 No Content", "", "");
+    command_expect(0, "", "", NULL, WORDS("sub", "-q", names[_i].name));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crier sub, broken off");
@@ -305,6 +333,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_state_holds_an_id, 0,
                         (int)(sizeof no_ids / sizeof no_ids[0]));
     tcase_add_test(c, a_state_stays_what_it_is);
+    tcase_add_loop_test(c, a_topic_like_a_url_is_noted, 0,
+                        (int)(sizeof names / sizeof names[0]));
     return s;
 }
 

@@ -157,6 +157,42 @@ static enum conf_result check(struct sub *sub)
     return CONF_RUN;
 }
 
+static bool begins_with(const char *text, const char *begin)
+{
+    return strncasecmp(text, begin, strlen(begin)) == 0;
+}
+
+/* Whether NAME may have been meant for a URL. */
+static bool is_like_url(const char *name)
+{
+    const char *at = name;
+    size_t digits;
+
+    if (begins_with(name, "http:") || begins_with(name, "https:") ||
+        begins_with(name, "localhost"))
+        return true;
+    while ((at = strchr(at, ':')) != NULL) { /* a port */
+        digits = strspn(++at, "0123456789");
+        if (digits != 0 && at[digits] == '/')
+            return true;
+    }
+    return false;
+}
+
+/* A topic may have any name: so that is no mistake, but is told. */
+static void note_names(const struct sub *sub)
+{
+    size_t i;
+
+    for (i = 0; i < sub->name_count && sub->url == NULL; i++) {
+        if (is_like_url(sub->names[i])) {
+            note("following the topic '%s'; a URL begins with http://",
+                 sub->names[i]);
+            return;
+        }
+    }
+}
+
 static int run(const struct conf *conf, const struct sub *sub,
                struct command *command)
 {
@@ -164,6 +200,7 @@ static int run(const struct conf *conf, const struct sub *sub,
     struct state state = {0};
     int status = EXIT_FAILURE, error = signals_open(&signals);
 
+    note_names(sub);
     command->argv = sub->command;
     command->signals = &signals;
     if (error != 0)
