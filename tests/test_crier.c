@@ -85,6 +85,7 @@ static const struct {
     {{"sub", "--count", "0"}, "--count '0' is not a number from 1"},
     {{"sub", "--count", "-1"}, "--count '-1' is not a number from 1"},
     {{"sub", "--timeout", "soon"}, "--timeout 'soon' is not a time"},
+    {{"sub", "--timeout", "0"}, "2h; without the option there is no end"},
     {{"sub", "--timeout", "1w"}, "--timeout '1w' is not a time"},
     {{"sub", "--retry", "1ms"}, "--retry '1ms' is not a time from 10ms"},
     {{"sub", "--since", ""}, "--since is empty"},

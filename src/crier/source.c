@@ -6,9 +6,9 @@
  * published while it is away would be lost on it. But crierd can also begin at
  * a time, and crier knows how long ago it began: so each further connection
  * asks for all that is not older than that, until an id is known. (The server
- * counts that back from its answer, so a request that is delayed misses as much
- * of the begin. To ask for more would give what was there before.) Since the
- * URL then changes each time, this is a new client each time, and the wait
+ * counts that back from its answer, so a request that is delayed misses as
+ * much of the begin. To ask for more would give what was there before.) Since
+ * the URL then changes each time, this is a new client each time, and the wait
  * between two of them is made here, by the rules of the client's own. A client
  * does not tell what the server has set with "retry", or asked for with
  * Retry-After; but how long it would wait says enough.

@@ -110,7 +110,9 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
         return conf_number("--count", value, 1, COUNT_MAX, &sub->count);
     case OPT_TIMEOUT:
         return conf_time("--timeout", value, 1, DAYS_MAX,
-                         "a time, such as 500ms, 10s or 2h", &sub->timeout);
+                         "a time, such as 500ms, 10s or 2h; "
+                         "without the option there is no end",
+                         &sub->timeout);
     case OPT_EVENT:
         return add_type(sub, value);
     case OPT_JSON:
