@@ -1,0 +1,336 @@
+/*
+ * Subscribers, and the check of what they get.
+ *
+ * The data of an update is "TOPIC SEQUENCE TIME xxx...": which topic it is of, its
+ * number in that topic from 1, and when it was handed to the publisher's socket, in
+ * ns. A client takes number n only after n - 1, of its own topic, of the right
+ * length; a lower one is a duplicate or out of order, a higher one a loss. That
+ * holds across reconnections, too. So every single delivery is checked, and the
+ * first wrong one ends the run. What does not come at all is told by the loop's
+ * patience, and what comes too much at the end by load_linger().
+ *
+ * Each client has a parser of libcrier, so what is read is what the standard says.
+ * Of the answer's headers only the status matters, and where they end.
+ *
+ * For each topic a ring counts how many clients each update has still to reach:
+ * that tells in O(1) when it is everywhere.
+ */
+#include <config.h>
+
+#include "clients.h"
+
+#include "crier_client.h"
+#include "fault.h"
+#include "usage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How many connect at a time: no more than any server's backlog. */
+#define CONNECTING_MAX 256
+
+#define REQUEST_SIZE 8192
+#define BLOCK_SIZE ((size_t)256 * 1024)
+
+static const char ok[] = "HTTP/1.1 200";
+
+struct client {
+    struct watch watch;
+    struct clients *clients;
+    struct crier_parser *parser;
+    size_t topic;
+    uint64_t number;        /* of the last update */
+    char status[sizeof ok]; /* the begin of the answer */
+    uint8_t length;         /* of status */
+    uint8_t ends;           /* of CR LF CR LF, how much has come */
+    bool asked;
+};
+
+/* A topic: what is expected of it. */
+struct count_of {
+    uint64_t published;
+    uint32_t left[CLIENTS_WINDOW]; /* clients that update n is still to reach */
+    uint32_t members;
+};
+
+static char block[BLOCK_SIZE];
+
+void clients_topic(const struct clients *clients, size_t topic, char *name,
+                   size_t room)
+{
+    snprintf(name, room, "%s-%zu", clients->prefix, topic);
+}
+
+/* ---- what comes ------------------------------------------------------- */
+
+static bool wrong(const struct client *client, const char *what,
+                  const struct crier_message *message)
+{
+    return fault("WRONG DELIVERY: client %zu of topic %zu, after update %llu: "
+                 "%s: event '%s', data '%.40s', id '%s'",
+                 (size_t)(client - client->clients->all), client->topic,
+                 (unsigned long long)client->number, what, message->type,
+                 message->data, message->id);
+}
+
+static bool take(struct client *client, const struct crier_message *message,
+                 uint64_t now)
+{
+    struct clients *clients = client->clients;
+    struct count_of *topic = &clients->topic[client->topic];
+    uint64_t number, sent;
+    size_t of;
+    char *end;
+
+    of = strtoul(message->data, &end, 10);
+    number = strtoull(end, &end, 10);
+    sent = strtoull(end, &end, 10);
+    if (message->length != clients->size || of != client->topic ||
+        sent > now || strcmp(message->type, "message") != 0)
+        return wrong(client, "not what was published", message);
+    if (number <= client->number)
+        return wrong(client, "came twice, or late", message);
+    if (number > client->number + 1)
+        return wrong(client, "one before it is lost", message);
+    if (number > topic->published)
+        return wrong(client, "was never published", message);
+    client->number = number;
+    if (--topic->left[number % CLIENTS_WINDOW] == 0)
+        clients->complete++;
+    clients->deliveries++;
+    clients->last = now;
+    clients->load->progress++;
+    histogram_add(&clients->latency, now - sent);
+    return true;
+}
+
+static bool parse(struct client *client, const char *bytes, size_t length)
+{
+    struct crier_message message;
+    uint64_t now = usage_now();
+    int result;
+
+    while ((result = crier_parser_next(client->parser, &bytes, &length,
+                                       &message)) > 0) {
+        if (message.kind == CRIER_COMMENT)
+            client->clients->comments++;
+        else if (message.kind == CRIER_EVENT && !take(client, &message, now))
+            return false;
+    }
+    return result == 0 || fault("what came is no stream (%d)", result);
+}
+
+static bool begin(struct clients *clients);
+
+/* Reads the headers of the answer; returns how many bytes those were. */
+static size_t skip_head(struct client *client, const char *bytes,
+                        size_t length)
+{
+    size_t used;
+
+    for (used = 0; used < length && client->ends < 4; used++) {
+        if (client->length < sizeof ok - 1)
+            client->status[client->length++] = bytes[used];
+        if (bytes[used] == "\r\n\r\n"[client->ends])
+            client->ends++;
+        else
+            client->ends = bytes[used] == '\r';
+    }
+    return used;
+}
+
+/* The headers are there. */
+static bool opened(struct client *client)
+{
+    struct clients *clients = client->clients;
+
+    if (memcmp(client->status, ok, sizeof ok - 1) != 0)
+        return fault("a stream is refused: %s", client->status);
+    clients->open++;
+    clients->load->progress++;
+    return begin(clients);
+}
+
+static bool ask(struct client *client)
+{
+    const struct clients *clients = client->clients;
+    char name[64], head[REQUEST_SIZE], padding[REQUEST_SIZE / 2] = "";
+    const char *id = crier_parser_id(client->parser);
+    int length;
+
+    clients_topic(clients, client->topic, name, sizeof name);
+    memset(padding, 'x', clients->padding);
+    length = snprintf(head, sizeof head,
+                      "GET /topics/%s HTTP/1.1\r\n"
+                      "Host: 127.0.0.1\r\n"
+                      "Accept: text/event-stream\r\n"
+                      "Cache-Control: no-cache\r\n"
+                      "%s%s%s%s%s%s\r\n",
+                      name, *id != '\0' ? "Last-Event-ID: " : "", id,
+                      *id != '\0' ? "\r\n" : "",
+                      *padding != '\0' ? "X-Padding: " : "", padding,
+                      *padding != '\0' ? "\r\n" : "");
+    client->asked = true;
+    if (send(client->watch.fd, head, (size_t)length, MSG_NOSIGNAL) != length)
+        return fault("cannot send a request: %s", strerror(errno));
+    return load_watch(clients->load, &client->watch, EPOLLIN);
+}
+
+static bool ready(struct watch *watch, uint32_t events)
+{
+    struct client *client = (struct client *)watch;
+    size_t used = 0;
+    ssize_t got;
+
+    if (!client->asked && (events & EPOLLOUT) && !(events & EPOLLERR))
+        return ask(client);
+    got = recv(watch->fd, block, sizeof block, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (got <= 0)
+        return fault("the server ended a stream%s%s", got < 0 ? ": " : "",
+                     got < 0 ? strerror(errno) : "");
+    if (client->ends < 4) {
+        used = skip_head(client, block, (size_t)got);
+        if (client->ends == 4 && !opened(client))
+            return false;
+    }
+    return parse(client, block + used, (size_t)got - used);
+}
+
+/* ---- connections ------------------------------------------------------ */
+
+/* Begins as many connections as may be begun now. */
+static bool begin(struct clients *clients)
+{
+    struct client *client;
+
+    while (clients->begun < clients->count &&
+           clients->begun - clients->open < CONNECTING_MAX) {
+        client = &clients->all[clients->begun];
+        client->watch.fd = load_connect(clients->port, clients->begun);
+        if (client->watch.fd < 0 ||
+            !load_watch(clients->load, &client->watch, EPOLLOUT))
+            return false;
+        clients->begun++;
+    }
+    return true;
+}
+
+bool clients_open(struct clients *clients, struct load *load)
+{
+    struct client *client;
+
+    clients->load = load;
+    clients->all = calloc(clients->count + 1, sizeof *clients->all);
+    clients->topic = calloc(clients->topics, sizeof *clients->topic);
+    if (clients->all == NULL || clients->topic == NULL)
+        return fault("memory is short");
+    for (size_t i = 0; i < clients->count; i++) {
+        client = &clients->all[i];
+        client->clients = clients;
+        client->watch.fd = -1;
+        client->watch.ready = ready;
+        client->topic = i % clients->topics;
+        clients->topic[client->topic].members++;
+        if (crier_parser_new(NULL, &client->parser) != 0)
+            return fault("memory is short");
+    }
+    return true;
+}
+
+bool clients_connect(struct clients *clients)
+{
+    char what[64];
+
+    if (!begin(clients))
+        return false;
+    while (clients->open < clients->count) {
+        snprintf(what, sizeof what, "%zu of %zu streams are open",
+                 clients->open, clients->count);
+        if (!load_step(clients->load, 100, what))
+            return false;
+    }
+    return true;
+}
+
+void clients_disconnect(struct clients *clients, bool gently)
+{
+    struct linger reset = {.l_onoff = 1};
+    struct client *client;
+
+    for (size_t i = 0; i < clients->begun; i++) {
+        client = &clients->all[i];
+        if (!gently)
+            (void)setsockopt(client->watch.fd, SOL_SOCKET, SO_LINGER, &reset,
+                             sizeof reset);
+        close(client->watch.fd);
+        client->watch.fd = -1;
+        client->length = client->ends = 0;
+        client->asked = false;
+        crier_parser_begin(client->parser);
+    }
+    clients->begun = clients->open = 0;
+}
+
+void clients_close(struct clients *clients)
+{
+    if (clients->all != NULL) {
+        clients_disconnect(clients, false);
+        for (size_t i = 0; i < clients->count; i++)
+            crier_parser_free(clients->all[i].parser);
+    }
+    free(clients->all);
+    free(clients->topic);
+    clients->all = NULL;
+    clients->topic = NULL;
+}
+
+/* ---- updates ---------------------------------------------------------- */
+
+bool clients_compose(struct clients *clients, size_t topic, char *data)
+{
+    struct count_of *of = &clients->topic[topic];
+    uint32_t *left = &of->left[++of->published % CLIENTS_WINDOW];
+    char head[64];
+    int length;
+
+    if (*left != 0)
+        return fault("too many updates on their way");
+    *left = of->members;
+    clients->published++;
+    length = snprintf(head, sizeof head, "%zu %llu %llu ", topic,
+                      (unsigned long long)of->published,
+                      (unsigned long long)usage_now());
+    if ((size_t)length > clients->size)
+        return fault("%zu bytes are too few for an update", clients->size);
+    memset(data, 'x', clients->size);
+    memcpy(data, head, (size_t)length);
+    return true;
+}
+
+void clients_reset(struct clients *clients)
+{
+    memset(&clients->latency, 0, sizeof clients->latency);
+    clients->deliveries = clients->comments = 0;
+}
+
+bool clients_wait(struct clients *clients, uint64_t left)
+{
+    char what[96];
+
+    while (clients->published - clients->complete > left) {
+        snprintf(what, sizeof what,
+                 "%llu updates of %llu are not at every client",
+                 (unsigned long long)(clients->published - clients->complete),
+                 (unsigned long long)clients->published);
+        if (!load_step(clients->load, 100, what))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,291 @@
+/*
+ * bench: what Crier costs, beside a bare loop and beside Nchan. README tells what
+ * the figures mean.
+ *
+ * The order is the method: workload by workload, round by round, and in each round
+ * every server once. A wrong delivery, a server that hangs or dies, or a signal
+ * ends the run with status 1; a budget that is missed does not.
+ */
+#include <config.h>
+
+#include "fault.h"
+#include "report.h"
+#include "server.h"
+#include "usage.h"
+#include "work.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+struct options {
+    struct server_settings servers;
+    struct work_size size;
+    unsigned rounds;
+    unsigned idle_rounds; /* these take long */
+    const char *only;     /* the workloads, with commas; NULL for all */
+    const char *json, *svg;
+};
+
+static struct results results;
+
+static const char usage[] =
+    "Usage: bench [OPTION]...\n"
+    "Measures crierd beside floor and Nchan; see bench/README.\n"
+    "  --floor, --crierd, --nginx PATH  the servers (--nginx '' for none)\n"
+    "  --nchan PATH                     the module of nginx\n"
+    "  --www, --data DIR                crierd's\n"
+    "  --clients N                      of broadcast; 10000\n"
+    "  --rounds N                       of each workload; 5, at most 15\n"
+    "  --idle-rounds N                  of the workload idle; 2\n"
+    "  --seconds N                      that a round publishes; 2\n"
+    "  --keep-alive N                   s between keep-alives; 15\n"
+    "  --patience N                     s without progress; 20\n"
+    "  --only WORKLOAD,...              no others\n"
+    "  --json FILE, --svg FILE          write these\n";
+
+enum {
+    OPTION_FLOOR = 256,
+    OPTION_CRIERD,
+    OPTION_NGINX,
+    OPTION_NCHAN,
+    OPTION_WWW,
+    OPTION_DATA,
+    OPTION_CLIENTS,
+    OPTION_ROUNDS,
+    OPTION_IDLE_ROUNDS,
+    OPTION_SECONDS,
+    OPTION_KEEP_ALIVE,
+    OPTION_PATIENCE,
+    OPTION_ONLY,
+    OPTION_JSON,
+    OPTION_SVG,
+    OPTION_FLOOR_FAULT, /* for the test of this program */
+    OPTION_HELP
+};
+
+static const struct option long_options[] = {
+    {"floor", required_argument, NULL, OPTION_FLOOR},
+    {"crierd", required_argument, NULL, OPTION_CRIERD},
+    {"nginx", required_argument, NULL, OPTION_NGINX},
+    {"nchan", required_argument, NULL, OPTION_NCHAN},
+    {"www", required_argument, NULL, OPTION_WWW},
+    {"data", required_argument, NULL, OPTION_DATA},
+    {"clients", required_argument, NULL, OPTION_CLIENTS},
+    {"rounds", required_argument, NULL, OPTION_ROUNDS},
+    {"idle-rounds", required_argument, NULL, OPTION_IDLE_ROUNDS},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"keep-alive", required_argument, NULL, OPTION_KEEP_ALIVE},
+    {"patience", required_argument, NULL, OPTION_PATIENCE},
+    {"only", required_argument, NULL, OPTION_ONLY},
+    {"json", required_argument, NULL, OPTION_JSON},
+    {"svg", required_argument, NULL, OPTION_SVG},
+    {"floor-fault", required_argument, NULL, OPTION_FLOOR_FAULT},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0}};
+
+/* ---- options ---------------------------------------------------------- */
+
+/* A whole number from LOW to HIGH; ends the program when TEXT is not one. */
+static unsigned number(const char *text, unsigned low, unsigned high)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (end == text || *end != '\0' || value < low || value > high) {
+        fprintf(stderr, "bench: '%s' is not a number from %u to %u\n", text,
+                low, high);
+        exit(2);
+    }
+    return (unsigned)value;
+}
+
+static void set_size(struct options *options, int option, const char *text)
+{
+    struct work_size *size = &options->size;
+
+    if (option == OPTION_CLIENTS)
+        size->clients = number(text, 10, 19000);
+    else if (option == OPTION_ROUNDS)
+        options->rounds = number(text, 1, ROUNDS_MAX);
+    else if (option == OPTION_IDLE_ROUNDS)
+        options->idle_rounds = number(text, 1, ROUNDS_MAX);
+    else if (option == OPTION_SECONDS)
+        size->seconds = strtod(text, NULL);
+    else if (option == OPTION_KEEP_ALIVE)
+        size->keep_alive = number(text, 1, 3600);
+    else if (option == OPTION_PATIENCE)
+        size->patience = options->servers.patience = number(text, 1, 3600);
+}
+
+static const char **path_of(struct options *options, int option)
+{
+    switch (option) {
+    case OPTION_FLOOR:
+        return &options->servers.floor;
+    case OPTION_CRIERD:
+        return &options->servers.crierd;
+    case OPTION_NGINX:
+        return &options->servers.nginx;
+    case OPTION_NCHAN:
+        return &options->servers.nchan;
+    case OPTION_WWW:
+        return &options->servers.www;
+    case OPTION_DATA:
+        return &options->servers.data;
+    case OPTION_ONLY:
+        return &options->only;
+    case OPTION_JSON:
+        return &options->json;
+    case OPTION_SVG:
+        return &options->svg;
+    case OPTION_FLOOR_FAULT:
+        return &options->servers.floor_fault;
+    default:
+        return NULL;
+    }
+}
+
+static void read_options(int argc, char **argv, struct options *options)
+{
+    const char **path;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        path = path_of(options, option);
+        if (option == OPTION_HELP) {
+            fputs(usage, stdout);
+            exit(0);
+        } else if (path != NULL) {
+            *path = optarg;
+        } else if (option == '?') {
+            fputs(usage, stderr);
+            exit(2);
+        } else {
+            set_size(options, option, optarg);
+        }
+    }
+    options->servers.keep_alive = options->size.keep_alive;
+}
+
+/* Whether WORD is one of the words of LIST, which are separated by commas. */
+static bool listed(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    const char *at;
+
+    for (at = list; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == list || at[-1] == ',') &&
+            (at[length] == '\0' || at[length] == ','))
+            return true;
+    return false;
+}
+
+/* ---- the run ---------------------------------------------------------- */
+
+static bool measure(const struct options *options, enum work_kind work,
+                    enum server_kind kind)
+{
+    unsigned *round = &results.rounds[work][kind];
+    struct figures *figures = &results.of[work][kind][*round];
+    struct server server;
+    bool well;
+
+    fprintf(stderr, "%-10s %u  %-14s", work_name(work), *round + 1,
+            server_name(kind));
+    if (!server_start(kind, &options->servers, &server))
+        return false;
+    well = work_run(work, &options->size, &server, figures);
+    well = server_stop(&server) && well;
+    if (well) {
+        (*round)++;
+        fprintf(stderr, "%8.2f us  %10.0f/s  load %3.0f %%\n",
+                figures->of[FIGURE_CPU] / 1e3, figures->of[FIGURE_RATE],
+                figures->of[FIGURE_LOAD] * 100);
+    }
+    return well;
+}
+
+/* One round: each server once, and another one first each time. */
+static bool play(const struct options *options, enum work_kind work,
+                 unsigned round)
+{
+    enum server_kind kind;
+
+    for (unsigned i = 0; i < SERVER_KINDS; i++) {
+        kind = (enum server_kind)((i + round) % SERVER_KINDS);
+        if (work_is_for(work, kind) &&
+            server_available(kind, &options->servers) &&
+            !measure(options, work, kind)) {
+            fprintf(stderr, "\nbench: %s with %s: %s\n", work_name(work),
+                    server_name(kind), fault_text());
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool play_all(const struct options *options)
+{
+    unsigned rounds;
+
+    for (int work = 0; work < WORK_KINDS; work++) {
+        if (options->only != NULL &&
+            !listed(options->only, work_name((enum work_kind)work)))
+            continue;
+        rounds = work == WORK_IDLE ? options->idle_rounds : options->rounds;
+        for (unsigned round = 0; round < rounds; round++)
+            if (!play(options, (enum work_kind)work, round))
+                return false;
+    }
+    return true;
+}
+
+/* Servers inherit this limit. */
+static bool enough_files(size_t clients)
+{
+    struct rlimit limit = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    /* crierd lets nine tenths of it be streams. */
+    return limit.rlim_cur >= clients + clients / 4 + 100 ||
+           fault("%zu clients need more open files than %llu", clients,
+                 (unsigned long long)limit.rlim_cur);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {
+        .servers = {.floor = "bench/floor",
+                    .crierd = "src/crierd/crierd",
+                    .www = "www",
+                    .data = "data",
+                    .nginx = "/usr/sbin/nginx",
+                    .nchan = "/usr/lib/nginx/modules/ngx_nchan_module.so",
+                    .patience = 20},
+        .size = {.clients = 10000,
+                 .seconds = 2,
+                 .keep_alive = 15,
+                 .patience = 20},
+        .rounds = 5,
+        .idle_rounds = 2};
+
+    read_options(argc, argv, &options);
+    fault_catch_signals();
+    if (!enough_files(options.size.clients) || !play_all(&options)) {
+        fprintf(stderr, "bench: failed: %s\n", fault_text());
+        return 1;
+    }
+    report_print(&results, &options.size);
+    if (options.json != NULL &&
+        !report_write(&results, &options.size, options.json)) {
+        fprintf(stderr, "bench: %s\n", fault_text());
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,107 @@
+/*
+ * What was measured, and what that is against the budgets.
+ *
+ * Rounds alternate between the servers, and a ratio is taken within a round: the
+ * median of the rounds' ratios, not the ratio of two medians. What slows the whole
+ * machine for a while, as neighbours on a shared one do, then slows both sides of
+ * a ratio.
+ */
+#include <config.h>
+
+#include "result.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* kB are 1000 bytes here. */
+const struct budget budgets[] = {
+    {"broadcast: CPU per delivery, crierd / floor", WORK_BROADCAST,
+     FIGURE_CPU, SERVER_CRIERD, SERVER_FLOOR, false, 1.15},
+    {"broadcast: CPU per delivery, crierd / nchan", WORK_BROADCAST,
+     FIGURE_CPU, SERVER_CRIERD, SERVER_NCHAN, false, 0.72},
+    {"targeted: CPU per delivery, crierd / nchan", WORK_TARGETED, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_NCHAN, false, 0.85},
+    {"saturated: CPU per delivery, crierd / nchan", WORK_SATURATED,
+     FIGURE_CPU, SERVER_CRIERD, SERVER_NCHAN, false, 0.1},
+    {"chunked: CPU per delivery, crierd / floor", WORK_CHUNKED, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_FLOOR, false, 1.2},
+    {"idle: bytes of memory per client", WORK_IDLE, FIGURE_MEMORY,
+     SERVER_CRIERD, SERVER_CRIERD, false, 5800},
+    {"idle: CPU per keep-alive, crierd / floor", WORK_IDLE, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_FLOOR, false, 1.5},
+    {"publish: publishes/s, crierd / nchan", WORK_PUBLISH, FIGURE_PUBLISHES,
+     SERVER_CRIERD, SERVER_NCHAN, true, 1.5},
+    {"publish: publishes/s, crierd sqlite / memory", WORK_PUBLISH,
+     FIGURE_PUBLISHES, SERVER_CRIERD_SQLITE, SERVER_CRIERD, true, 0.5},
+    {"storm: clients/s that have caught up", WORK_STORM, FIGURE_RATE,
+     SERVER_CRIERD, SERVER_CRIERD, true, 10000},
+};
+const size_t budgets_count = sizeof budgets / sizeof *budgets;
+
+static int compare(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Sorts the COUNT numbers at VALUES. */
+static double median_of(double *values, unsigned count)
+{
+    if (count == 0)
+        return NAN;
+    qsort(values, count, sizeof *values, compare);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+double result_median(const struct results *results, enum work_kind work,
+                     enum server_kind server, enum figure figure)
+{
+    double values[ROUNDS_MAX];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < results->rounds[work][server]; i++) {
+        values[count] = results->of[work][server][i].of[figure];
+        count += !isnan(values[count]);
+    }
+    return median_of(values, count);
+}
+
+double result_ratio(const struct results *results, enum work_kind work,
+                    enum server_kind server, enum server_kind base,
+                    enum figure figure, double *low, double *high)
+{
+    const struct figures *one = results->of[work][server];
+    const struct figures *other = results->of[work][base];
+    double values[ROUNDS_MAX], median;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < results->rounds[work][server] &&
+                         i < results->rounds[work][base];
+         i++) {
+        values[count] = one[i].of[figure] / other[i].of[figure];
+        count += isfinite(values[count]) != 0;
+    }
+    median = median_of(values, count);
+    if (low != NULL)
+        *low = count != 0 ? values[0] : NAN;
+    if (high != NULL)
+        *high = count != 0 ? values[count - 1] : NAN;
+    return median;
+}
+
+double result_budget(const struct results *results,
+                     const struct budget *budget)
+{
+    if (budget->server == budget->base)
+        return result_median(results, budget->work, budget->server,
+                             budget->figure);
+    return result_ratio(results, budget->work, budget->server, budget->base,
+                        budget->figure, NULL, NULL);
+}
+
+bool result_met(const struct budget *budget, double measured)
+{
+    return budget->at_least ? measured >= budget->limit
+                            : measured <= budget->limit;
+}

@@ -1,0 +1,340 @@
+/*
+ * The servers: how each is started, and that it ends.
+ *
+ * Each is given a new directory under $TMPDIR (or /var/tmp, which is a disk as a
+ * rule: the journal in a file shall not be in memory), a free port, and a process
+ * group of its own, by which its processes are found and, at the worst, killed.
+ * A server ends when the benchmark does, however that ends (PR_SET_PDEATHSIG).
+ *
+ * crierd runs with its defaults but for --log-level warning, since the others do
+ * not log requests either, and --ping-interval, to be that of the others. How
+ * nginx is configured is to be seen below and is told in README.
+ */
+#include <config.h>
+
+#include "server.h"
+
+#include "fault.h"
+#include "usage.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH_SIZE 128
+#define STOP_SECONDS 5
+
+static const char *const names[SERVER_KINDS] = {"floor", "crierd",
+                                                "crierd sqlite", "nchan"};
+
+const char *server_name(enum server_kind kind)
+{
+    return names[kind];
+}
+
+bool server_available(enum server_kind kind,
+                      const struct server_settings *settings)
+{
+    switch (kind) {
+    case SERVER_FLOOR:
+        return access(settings->floor, X_OK) == 0;
+    case SERVER_NCHAN:
+        return access(settings->nginx, X_OK) == 0 &&
+               access(settings->nchan, R_OK) == 0;
+    default:
+        return access(settings->crierd, X_OK) == 0;
+    }
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+static struct sockaddr_in address_of(unsigned port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+}
+
+/* A port that nobody listens on; 0, with a fault, when there is none. */
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = address_of(0);
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned port = 0;
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0)
+        port = ntohs(address.sin_port);
+    if (fd >= 0)
+        close(fd);
+    if (port == 0)
+        (void)fault("no free port: %s", strerror(errno));
+    return port;
+}
+
+/* ---- what is run ------------------------------------------------------ */
+
+/* nginx as a single worker that does nothing but Nchan. Everything that is not
+ * said is its default. */
+static const char nginx_conf[] =
+    "load_module %s;\n"
+    "daemon off;\n"
+    "%s"
+    "worker_processes 1;\n"
+    "worker_rlimit_nofile 20000;\n"
+    "pid %s/pid;\n"
+    "events { worker_connections 19000; }\n"
+    "http {\n"
+    "    access_log off;\n"
+    "    client_body_temp_path %s/body;\n"
+    "    proxy_temp_path %s/proxy;\n"
+    "    fastcgi_temp_path %s/fastcgi;\n"
+    "    uwsgi_temp_path %s/uwsgi;\n"
+    "    scgi_temp_path %s/scgi;\n"
+    "    keepalive_requests 1000000000;\n"
+    "    keepalive_timeout 1h;\n"
+    "    client_body_buffer_size 128k;\n"
+    "    nchan_shared_memory_size 256M;\n"
+    "    server {\n"
+    "        listen 127.0.0.1:%u backlog=4096;\n"
+    "        location ~ ^/topics/(.+)$ {\n"
+    "            nchan_pubsub;\n"
+    "            nchan_channel_id $1;\n"
+    "            nchan_message_buffer_length 1000;\n"
+    "            nchan_message_timeout 1h;\n"
+    "            nchan_subscriber_first_message oldest;\n"
+    "            nchan_eventsource_ping_interval %u;\n"
+    "        }\n"
+    "    }\n"
+    "}\n";
+
+static bool write_nginx_conf(const struct server *server,
+                             const struct server_settings *settings,
+                             const char *path)
+{
+    const char *d = server->directory;
+    FILE *file = fopen(path, "we");
+
+    if (file == NULL)
+        return fault("cannot write %s: %s", path, strerror(errno));
+    fprintf(file, nginx_conf, settings->nchan,
+            geteuid() == 0 ? "user root;\n" : "", d, d, d, d, d, d,
+            server->port, settings->keep_alive);
+    return fclose(file) == 0 || fault("cannot write %s", path);
+}
+
+static _Noreturn void become_nginx(const struct server *server,
+                                   const struct server_settings *settings,
+                                   const char *conf)
+{
+    char log[PATH_SIZE];
+
+    snprintf(log, sizeof log, "%s/error", server->directory);
+    execl(settings->nginx, "nginx", "-p", server->directory, "-e", log, "-c",
+          conf, (char *)NULL);
+    _exit(127);
+}
+
+static _Noreturn void become_crierd(const struct server *server,
+                                    const struct server_settings *settings)
+{
+    char listen[32], ping[16], journal[PATH_SIZE] = "memory";
+
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", server->port);
+    snprintf(ping, sizeof ping, "%us", settings->keep_alive);
+    if (server->kind == SERVER_CRIERD_SQLITE)
+        snprintf(journal, sizeof journal, "sqlite:%s/journal",
+                 server->directory);
+    execl(settings->crierd, "crierd", "--listen", listen, "--www",
+          settings->www, "--data", settings->data, "--log-level", "warning",
+          "--ping-interval", ping, "--journal", journal, (char *)NULL);
+    _exit(127);
+}
+
+static _Noreturn void become_floor(const struct server *server,
+                                   const struct server_settings *settings)
+{
+    char port[16], keep_alive[16];
+
+    snprintf(port, sizeof port, "%u", server->port);
+    snprintf(keep_alive, sizeof keep_alive, "%u", settings->keep_alive);
+    execl(settings->floor, "floor", port, keep_alive, settings->floor_fault,
+          (char *)NULL);
+    _exit(127);
+}
+
+/* In the child. */
+static _Noreturn void become(const struct server *server,
+                             const struct server_settings *settings,
+                             const char *log, const char *conf, pid_t parent)
+{
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)setpgid(0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent || fd < 0 || dup2(fd, STDERR_FILENO) < 0 ||
+        dup2(fd, STDOUT_FILENO) < 0)
+        _exit(127);
+    if (server->kind == SERVER_NCHAN)
+        become_nginx(server, settings, conf);
+    if (server->kind == SERVER_FLOOR)
+        become_floor(server, settings);
+    become_crierd(server, settings);
+}
+
+/* ---- its life --------------------------------------------------------- */
+
+static bool make_directory(struct server *server)
+{
+    const char *where = getenv("TMPDIR");
+
+    if (where == NULL || *where == '\0' || strlen(where) > 32)
+        where = "/var/tmp";
+    snprintf(server->directory, sizeof server->directory,
+             "%s/crier-bench-XXXXXX", where);
+    return mkdtemp(server->directory) != NULL ||
+           fault("cannot make a directory in %s: %s", where, strerror(errno));
+}
+
+static void remove_directory(const char *directory)
+{
+    char path[PATH_SIZE + 256];
+    DIR *listing = opendir(directory);
+    struct dirent *entry;
+
+    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+        snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+        if (entry->d_name[0] != '.' && unlink(path) != 0)
+            (void)rmdir(path);
+    }
+    if (listing != NULL)
+        closedir(listing);
+    (void)rmdir(directory);
+}
+
+/* Tells what the server said last, to whom it concerns. */
+static void show_log(const struct server *server)
+{
+    char path[PATH_SIZE], line[512];
+    const char *const logs[] = {"log", "error"};
+    FILE *file;
+
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", server->directory, logs[i]);
+        if ((file = fopen(path, "re")) == NULL)
+            continue;
+        for (int n = 0; n < 10 && fgets(line, sizeof line, file) != NULL; n++)
+            fprintf(stderr, "%s: %s", names[server->kind], line);
+        fclose(file);
+    }
+}
+
+/* Waits until SERVER lets connect. */
+static bool wait_ready(struct server *server)
+{
+    struct sockaddr_in address = address_of(server->port);
+    uint64_t until = usage_now() + server->patience * (uint64_t)1000000000;
+    int fd, result;
+
+    while (usage_now() < until && !fault_interrupted()) {
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        result = connect(fd, (struct sockaddr *)&address, sizeof address);
+        close(fd);
+        if (result == 0)
+            return true;
+        if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+            server->pid = 0;
+            return fault("%s did not start", names[server->kind]);
+        }
+        nap();
+    }
+    return fault("%s does not accept connections", names[server->kind]);
+}
+
+bool server_start(enum server_kind kind,
+                  const struct server_settings *settings,
+                  struct server *server)
+{
+    char log[PATH_SIZE], conf[PATH_SIZE];
+    pid_t parent = getpid();
+
+    *server = (struct server){
+        .kind = kind, .port = free_port(), .patience = settings->patience};
+    if (server->port == 0 || !make_directory(server))
+        return false;
+    snprintf(log, sizeof log, "%s/log", server->directory);
+    snprintf(conf, sizeof conf, "%s/conf", server->directory);
+    if (kind == SERVER_NCHAN && !write_nginx_conf(server, settings, conf)) {
+        remove_directory(server->directory);
+        return false;
+    }
+    server->pid = fork();
+    if (server->pid == 0)
+        become(server, settings, log, conf, parent);
+    if (server->pid > 0) {
+        (void)setpgid(server->pid, server->pid);
+        if (wait_ready(server))
+            return true;
+    } else {
+        (void)fault("fork: %s", strerror(errno));
+    }
+    (void)server_stop(server);
+    return false;
+}
+
+/* Waits for the end of SERVER; false when it does not come. */
+static bool reap(const struct server *server, int *status)
+{
+    uint64_t until = usage_now() + STOP_SECONDS * (uint64_t)1000000000;
+    pid_t pid;
+
+    do {
+        pid = waitpid(server->pid, status, WNOHANG);
+        if (pid != 0)
+            return pid == server->pid;
+        nap();
+    } while (usage_now() < until);
+    return false;
+}
+
+bool server_stop(struct server *server)
+{
+    bool floor = server->kind == SERVER_FLOOR;
+    int status = 0;
+
+    if (server->pid > 0) {
+        (void)kill(server->pid, SIGTERM);
+        if (!reap(server, &status)) {
+            (void)kill(-server->pid, SIGKILL);
+            (void)waitpid(server->pid, &status, 0);
+        }
+        (void)kill(-server->pid, SIGKILL); /* what it may have left */
+        if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
+            !(floor && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+            (void)fault("%s did not end well (status %d)",
+                        names[server->kind], status);
+    }
+    if (*fault_text() != '\0')
+        show_log(server);
+    remove_directory(server->directory);
+    server->pid = 0;
+    return *fault_text() == '\0';
+}

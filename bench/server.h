@@ -1,0 +1,53 @@
+#ifndef BENCH_SERVER_H
+#define BENCH_SERVER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum server_kind {
+    SERVER_FLOOR,
+    SERVER_CRIERD,
+    SERVER_CRIERD_SQLITE,
+    SERVER_NCHAN,
+    SERVER_KINDS
+};
+
+/* Where the servers are, and how they are started. Borrowed. */
+struct server_settings {
+    const char *floor;
+    const char *crierd;
+    const char *www, *data; /* of crierd */
+    const char *nginx;
+    const char *nchan;      /* the module */
+    const char *floor_fault; /* what floor shall do wrong, or NULL */
+    unsigned keep_alive;    /* s */
+    unsigned patience;      /* s that starting may take */
+};
+
+/* A server that runs, the leader of its own process group. */
+struct server {
+    enum server_kind kind;
+    pid_t pid;
+    unsigned port;
+    char directory[64]; /* for its files; goes with it */
+    unsigned patience;
+};
+
+/* Its name in tables. */
+const char *server_name(enum server_kind kind);
+
+/* Whether it is installed. */
+bool server_available(enum server_kind kind,
+                      const struct server_settings *settings);
+
+/* Starts one and waits until it accepts connections on 127.0.0.1. On failure there
+ * is a fault and nothing runs. */
+bool server_start(enum server_kind kind,
+                  const struct server_settings *settings,
+                  struct server *server);
+
+/* Stops it, by force when it takes too long, and removes its files. False, with a
+ * fault, when it had not run well, or did not end by itself. */
+bool server_stop(struct server *server);
+
+#endif

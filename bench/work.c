@@ -1,0 +1,390 @@
+/*
+ * The workloads. Each round has a server that was just started, so that none
+ * inherits what another left, and ends with a moment in which nothing more may
+ * come.
+ *
+ *   broadcast   all follow one topic; the next update when all have the last
+ *   targeted    ten follow each of many topics; one topic after the other
+ *   saturated   half as many follow one topic, and 64 updates are on their way all
+ *               the time: published and not yet at every client
+ *   chunked     a tenth as many, and updates of 64 KiB
+ *   idle        all follow and nothing is published: memory, and keep-alives
+ *   publish     nobody follows, one connection publishes with 64 in flight
+ *   bulk        the same by libcrier's publisher
+ *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
+ *
+ * A round publishes for a time and not a number of updates, so that a slow server
+ * does not make the run longer. What is measured begins after a warm-up.
+ */
+#include <config.h>
+
+#include "work.h"
+
+#include "clients.h"
+#include "crier_client.h"
+#include "fault.h"
+#include "publish.h"
+#include "usage.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DATA_SIZE 100
+#define LARGE_SIZE ((size_t)64 * 1024)
+#define IN_FLIGHT 64
+#define MISSED 100
+#define PADDING 3072
+#define LINGER_MS 20
+
+/* What one round works with. */
+struct session {
+    const struct server *server;
+    struct load load;
+    struct clients clients;
+    struct publish publish;
+    char data[LARGE_SIZE];
+
+    uint64_t begun, own; /* of what is measured; ns */
+    struct usage usage;
+};
+
+/* ---- what they have in common ----------------------------------------- */
+
+static bool session_open(struct session *session, const struct server *server,
+                         const struct work_size *size, size_t count,
+                         size_t topics, size_t bytes)
+{
+    memset(session, 0, sizeof *session);
+    session->server = server;
+    session->clients = (struct clients){.port = server->port,
+                                        .count = count,
+                                        .topics = topics,
+                                        .prefix = "bench",
+                                        .size = bytes};
+    return load_open(&session->load, size->patience) &&
+           publish_open(&session->publish, &session->load, server->port) &&
+           clients_open(&session->clients, &session->load);
+}
+
+static void session_close(struct session *session)
+{
+    clients_close(&session->clients);
+    publish_close(&session->publish);
+    load_close(&session->load);
+}
+
+/* Publishes the next update of TOPIC. */
+static bool post(struct session *session, size_t topic)
+{
+    char name[64];
+
+    clients_topic(&session->clients, topic, name, sizeof name);
+    return clients_compose(&session->clients, topic, session->data) &&
+           publish_put(&session->publish, name, session->data,
+                       session->clients.size);
+}
+
+/* From here on it counts. */
+static bool meter_begin(struct session *session)
+{
+    if (!usage_read(session->server->pid, false, &session->usage))
+        return false;
+    clients_reset(&session->clients);
+    session->own = usage_own();
+    session->begun = usage_now();
+    return true;
+}
+
+/* Takes the CPU since meter_begin() for each of COUNT, which took until END. */
+static bool meter_end(struct session *session, uint64_t end, uint64_t count,
+                      struct figures *figures)
+{
+    struct usage usage;
+    double seconds = (double)(end - session->begun) / 1e9;
+    double own = (double)(usage_own() - session->own) / 1e9;
+
+    if (!load_linger(&session->load, LINGER_MS) ||
+        !usage_read(session->server->pid, false, &usage))
+        return false;
+    if (usage.processes != session->usage.processes)
+        return fault("processes of the server came or went");
+    if (count == 0)
+        return fault("nothing was delivered");
+    figures->of[FIGURE_CPU] =
+        (double)(usage.cpu - session->usage.cpu) / (double)count;
+    figures->of[FIGURE_RATE] = (double)count / seconds;
+    figures->of[FIGURE_LOAD] = own / seconds;
+    return true;
+}
+
+static bool in_time(const struct session *session,
+                    const struct work_size *size)
+{
+    return (double)(usage_now() - session->begun) < size->seconds * 1e9;
+}
+
+/* ---- updates to clients ----------------------------------------------- */
+
+/* Publishes to the topics in turn, with IN_FLIGHT updates on their way; at least
+ * COUNT, and while the time lasts. */
+static bool publish_updates(struct session *session,
+                            const struct work_size *size, unsigned in_flight,
+                            size_t count, bool timed)
+{
+    for (size_t i = 0; i < count || (timed && in_time(session, size)); i++)
+        if (!clients_wait(&session->clients, in_flight - 1) ||
+            !post(session, i % session->clients.topics))
+            return false;
+    return clients_wait(&session->clients, 0) &&
+           publish_wait(&session->publish, 0);
+}
+
+static bool measure_updates(struct session *session,
+                            const struct work_size *size, unsigned in_flight,
+                            struct figures *figures)
+{
+    struct clients *clients = &session->clients;
+    const struct histogram *latency = &clients->latency;
+    uint64_t before;
+
+    if (!clients_connect(clients) ||
+        !publish_updates(session, size, in_flight, clients->topics + 2,
+                         false) ||
+        !meter_begin(session))
+        return false;
+    before = clients->published;
+    if (!publish_updates(session, size, in_flight, 10, true) ||
+        !meter_end(session, clients->last, clients->deliveries, figures))
+        return false;
+    figures->of[FIGURE_P50] = histogram_at(latency, 0.5);
+    figures->of[FIGURE_P99] = histogram_at(latency, 0.99);
+    figures->of[FIGURE_P999] = histogram_at(latency, 0.999);
+    figures->of[FIGURE_PUBLISHES] =
+        (double)(clients->published - before) * 1e9 /
+        (double)(clients->last - session->begun);
+    return true;
+}
+
+/* ---- nothing but keep-alives ------------------------------------------ */
+
+/* Whether a request with large headers is accepted. */
+static bool large_headers(struct session *session)
+{
+    struct clients one = session->clients;
+    bool well;
+
+    one = (struct clients){.port = one.port,
+                           .count = 1,
+                           .topics = 1,
+                           .prefix = "large",
+                           .size = DATA_SIZE,
+                           .padding = PADDING};
+    well = clients_open(&one, &session->load) && clients_connect(&one);
+    clients_close(&one);
+    return well;
+}
+
+/* The window begins when each client has had its first keep-alive, and is as long
+ * as the interval: so each gets one, and whatever a server does in between is in
+ * it. */
+static bool measure_idle(struct session *session,
+                         const struct work_size *size, struct figures *figures)
+{
+    struct clients *clients = &session->clients;
+    unsigned interval = size->keep_alive * 1000;
+    struct usage before, after;
+
+    if (!usage_read(session->server->pid, true, &before) ||
+        !clients_connect(clients) || !load_linger(&session->load, 500) ||
+        !usage_read(session->server->pid, true, &after))
+        return false;
+    figures->of[FIGURE_MEMORY] =
+        ((double)after.memory - (double)before.memory) /
+        (double)clients->count;
+    if (!large_headers(session) ||
+        !load_linger(&session->load, interval + 500) ||
+        !meter_begin(session) || !load_linger(&session->load, interval) ||
+        !meter_end(session, usage_now(), clients->comments, figures))
+        return false;
+    if (clients->comments < clients->count * 9 / 10)
+        return fault("only %llu keep-alives for %zu clients in %u s",
+                     (unsigned long long)clients->comments, clients->count,
+                     size->keep_alive);
+    return true;
+}
+
+/* ---- publishing ------------------------------------------------------- */
+
+static bool measure_publish(struct session *session,
+                            const struct work_size *size,
+                            struct figures *figures)
+{
+    struct publish *publish = &session->publish;
+    uint64_t before;
+
+    for (unsigned i = 0; i < IN_FLIGHT; i++)
+        if (!post(session, 0))
+            return false;
+    if (!publish_wait(publish, 0) || !meter_begin(session))
+        return false;
+    before = publish->answered;
+    while (in_time(session, size))
+        if (!publish_wait(publish, IN_FLIGHT - 1) || !post(session, 0))
+            return false;
+    if (!publish_wait(publish, 0) ||
+        !meter_end(session, usage_now(), publish->answered - before, figures))
+        return false;
+    figures->of[FIGURE_PUBLISHES] = figures->of[FIGURE_RATE];
+    return true;
+}
+
+/* Adds updates to PUBLISHER while the time lasts. */
+static int add_updates(struct session *session, const struct work_size *size,
+                       struct crier_publisher *publisher)
+{
+    struct crier_event *event = crier_event_new();
+    int result;
+
+    if (event == NULL)
+        return -ENOMEM;
+    memset(session->data, 'x', DATA_SIZE);
+    result = crier_event_data(event, session->data, DATA_SIZE);
+    while (result == 0 && in_time(session, size) && !fault_interrupted())
+        result = crier_publisher_add(publisher, event);
+    crier_event_free(event);
+    return result;
+}
+
+static bool measure_bulk(struct session *session,
+                         const struct work_size *size, struct figures *figures)
+{
+    char url[64];
+    struct crier_publisher_options options = {.server = url,
+                                              .topics = "bench-0"};
+    struct crier_publisher *publisher;
+    struct crier_published published = {0};
+    struct crier_progress progress;
+    int result;
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", session->server->port);
+    options.timeout = size->patience * (uint64_t)1000;
+    if (crier_publisher_new(&options, &publisher) != 0)
+        return fault("cannot make a publisher");
+    if (!meter_begin(session)) {
+        crier_publisher_free(publisher);
+        return false;
+    }
+    result = add_updates(session, size, publisher);
+    if (result == 0 && !fault_interrupted())
+        result = crier_publisher_finish(publisher, &published);
+    crier_publisher_progress(publisher, &progress);
+    crier_publisher_free(publisher);
+    if (result != 0 || progress.published != progress.added ||
+        progress.duplicates != 0)
+        return fault("publishing in bulk failed: %s", published.reason);
+    if (!meter_end(session, usage_now(), progress.published, figures))
+        return false;
+    figures->of[FIGURE_PUBLISHES] = figures->of[FIGURE_RATE];
+    return true;
+}
+
+/* ---- coming back ------------------------------------------------------ */
+
+static bool measure_storm(struct session *session, struct figures *figures)
+{
+    struct clients *clients = &session->clients;
+
+    if (!clients_connect(clients) || !post(session, 0) ||
+        !clients_wait(clients, 0))
+        return false;
+    clients_disconnect(clients, true);
+    for (unsigned i = 0; i < MISSED; i++)
+        if (!post(session, 0) || !publish_wait(&session->publish, IN_FLIGHT))
+            return false;
+    if (!publish_wait(&session->publish, 0) ||
+        !load_linger(&session->load, 500) || !meter_begin(session) ||
+        !clients_connect(clients) || !clients_wait(clients, 0) ||
+        !meter_end(session, clients->last, clients->deliveries, figures))
+        return false;
+    figures->of[FIGURE_RATE] /= MISSED;
+    return true;
+}
+
+/* ---- which there are -------------------------------------------------- */
+
+static const struct {
+    const char *name, *unit;
+    unsigned share; /* of the clients: one in so many; 0: none */
+    unsigned servers;
+} works[WORK_KINDS] = {
+#define ALL (1 << SERVER_FLOOR | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
+    [WORK_BROADCAST] = {"broadcast", "delivery", 1, ALL},
+    [WORK_TARGETED] = {"targeted", "delivery", 1, ALL},
+    [WORK_SATURATED] = {"saturated", "delivery", 2, ALL},
+    [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL},
+    [WORK_IDLE] = {"idle", "keep-alive", 1, ALL},
+    [WORK_PUBLISH] = {"publish", "publish", 0, ALL | 1 << SERVER_CRIERD_SQLITE},
+    [WORK_BULK] = {"bulk", "publish", 0,
+                   1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE},
+    [WORK_STORM] = {"storm", "delivery", 1,
+                    1 << SERVER_CRIERD | 1 << SERVER_NCHAN},
+};
+
+const char *work_name(enum work_kind kind)
+{
+    return works[kind].name;
+}
+
+const char *work_unit(enum work_kind kind)
+{
+    return works[kind].unit;
+}
+
+size_t work_clients(enum work_kind kind, const struct work_size *size)
+{
+    return works[kind].share != 0 ? size->clients / works[kind].share : 0;
+}
+
+bool work_is_for(enum work_kind kind, enum server_kind server)
+{
+    return (works[kind].servers >> server & 1) != 0;
+}
+
+static bool measure(enum work_kind kind, const struct work_size *size,
+                    struct session *session, struct figures *figures)
+{
+    switch (kind) {
+    case WORK_SATURATED:
+        return measure_updates(session, size, IN_FLIGHT, figures);
+    case WORK_IDLE:
+        return measure_idle(session, size, figures);
+    case WORK_PUBLISH:
+        return measure_publish(session, size, figures);
+    case WORK_BULK:
+        return measure_bulk(session, size, figures);
+    case WORK_STORM:
+        return measure_storm(session, figures);
+    default:
+        return measure_updates(session, size, 1, figures);
+    }
+}
+
+bool work_run(enum work_kind kind, const struct work_size *size,
+              const struct server *server, struct figures *figures)
+{
+    static struct session session;
+    size_t clients = work_clients(kind, size);
+    bool well;
+
+    for (int i = 0; i < FIGURES; i++)
+        figures->of[i] = NAN;
+    well = session_open(&session, server, size, clients,
+                        kind == WORK_TARGETED ? (clients + 9) / 10 : 1,
+                        kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE) &&
+           measure(kind, size, &session, figures);
+    session_close(&session);
+    return well;
+}
