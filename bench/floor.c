@@ -12,7 +12,7 @@
  * Keep-alives go to all members in one go, when the interval is over. That is the
  * cheapest way, and so the strictest measure of another.
  *
- * What it does wrong on demand (--fault) is for the test of the benchmark.
+ * What it does wrong on demand (FAULT) is for the test of the benchmark.
  */
 #include <config.h>
 
@@ -36,7 +36,7 @@
 #define NAME_SIZE 256
 #define HEAD_SIZE 64
 
-/* The update and the member of a topic that --fault is about. */
+/* The update and the member of a topic that a fault is about. */
 #define FAULTY_UPDATE 5
 #define FAULTY_MEMBER 2
 
@@ -58,7 +58,7 @@ struct topic {
     struct connection **members;
     size_t count, room;
     uint64_t updates;
-    struct frame *kept; /* by --fault swap */
+    struct frame *kept; /* by the fault swap */
     UT_hash_handle hh;
 };
 
@@ -196,35 +196,33 @@ static void leave(struct connection *connection)
     last->place = connection->place;
 }
 
-/* Whether the wrong thing was done to MEMBER in place of the right one. */
-static bool spoil(struct topic *topic, struct connection *member,
+/* Does to MEMBER what the fault says in place of the right thing. */
+static void spoil(struct topic *topic, struct connection *member,
                   struct frame *frame)
 {
-    if (member->place != FAULTY_MEMBER)
-        return false;
-    if (topic->kept != NULL) {
+    if (topic->kept != NULL) { /* swap: the one before comes after this one */
         deliver(member, frame);
         deliver(member, topic->kept);
         release(topic->kept);
         topic->kept = NULL;
-        return true;
-    }
-    if (topic->updates != FAULTY_UPDATE)
-        return false;
-    if (strcmp(fault, "double") == 0) {
+    } else if (topic->updates != FAULTY_UPDATE) {
         deliver(member, frame);
-    } else if (strcmp(fault, "drop") == 0) {
-        return true;
+    } else if (strcmp(fault, "double") == 0) {
+        deliver(member, frame);
+        deliver(member, frame);
     } else if (strcmp(fault, "swap") == 0) {
         topic->kept = frame;
         frame->references++;
-        return true;
+    } else if (strcmp(fault, "spoil") == 0) {
+        frame->bytes[frame->length - 3] = '\n';
+        deliver(member, frame);
+    } else if (strcmp(fault, "die") == 0) {
+        abort();
     } else if (strcmp(fault, "hang") == 0) {
         (void)signal(SIGTERM, SIG_IGN);
         for (;;)
             pause();
-    }
-    return false;
+    } /* drop: nothing */
 }
 
 static void publish(struct topic *topic, const char *body, size_t length)
@@ -239,7 +237,9 @@ static void publish(struct topic *topic, const char *body, size_t length)
     memcpy(frame->bytes + head + length, "\n\n", 2);
     frame->length = (size_t)head + length + 2;
     for (size_t i = 0; i < topic->count; i++)
-        if (*fault == '\0' || !spoil(topic, topic->members[i], frame))
+        if (*fault != '\0' && i == FAULTY_MEMBER)
+            spoil(topic, topic->members[i], frame);
+        else
             deliver(topic->members[i], frame);
     release(frame);
 }

@@ -8,6 +8,7 @@
  */
 #include <config.h>
 
+#include "chart.h"
 #include "fault.h"
 #include "report.h"
 #include "server.h"
@@ -28,6 +29,7 @@ struct options {
     unsigned idle_rounds; /* these take long */
     const char *only;     /* the workloads, with commas; NULL for all */
     const char *json, *svg;
+    bool together; /* generator and servers share the CPUs */
 };
 
 static struct results results;
@@ -45,6 +47,7 @@ static const char usage[] =
     "  --keep-alive N                   s between keep-alives; 15\n"
     "  --patience N                     s without progress; 20\n"
     "  --only WORKLOAD,...              no others\n"
+    "  --together                       share the CPUs with the servers\n"
     "  --json FILE, --svg FILE          write these\n";
 
 enum {
@@ -63,6 +66,7 @@ enum {
     OPTION_ONLY,
     OPTION_JSON,
     OPTION_SVG,
+    OPTION_TOGETHER,
     OPTION_FLOOR_FAULT, /* for the test of this program */
     OPTION_HELP
 };
@@ -83,6 +87,7 @@ static const struct option long_options[] = {
     {"only", required_argument, NULL, OPTION_ONLY},
     {"json", required_argument, NULL, OPTION_JSON},
     {"svg", required_argument, NULL, OPTION_SVG},
+    {"together", no_argument, NULL, OPTION_TOGETHER},
     {"floor-fault", required_argument, NULL, OPTION_FLOOR_FAULT},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0}};
@@ -161,6 +166,8 @@ static void read_options(int argc, char **argv, struct options *options)
             exit(0);
         } else if (path != NULL) {
             *path = optarg;
+        } else if (option == OPTION_TOGETHER) {
+            options->together = true;
         } else if (option == '?') {
             fputs(usage, stderr);
             exit(2);
@@ -277,13 +284,16 @@ int main(int argc, char **argv)
 
     read_options(argc, argv, &options);
     fault_catch_signals();
+    if (!options.together)
+        server_set_apart(&options.servers);
     if (!enough_files(options.size.clients) || !play_all(&options)) {
         fprintf(stderr, "bench: failed: %s\n", fault_text());
         return 1;
     }
     report_print(&results, &options.size);
-    if (options.json != NULL &&
-        !report_write(&results, &options.size, options.json)) {
+    if ((options.json != NULL &&
+         !report_write(&results, &options.size, options.json)) ||
+        (options.svg != NULL && !chart_write(&results, options.svg))) {
         fprintf(stderr, "bench: %s\n", fault_text());
         return 1;
     }

@@ -20,8 +20,7 @@
 #define HEAD_SIZE 256
 #define ANSWERS_SIZE ((size_t)256 * 1024)
 
-/* Writes what the socket takes. */
-static bool flush(struct publish *publish)
+bool publish_flush(struct publish *publish)
 {
     ssize_t done;
 
@@ -43,20 +42,20 @@ static bool flush(struct publish *publish)
 static size_t read_answer(struct publish *publish, const char *bytes,
                           size_t length)
 {
-    const char *end = strstr(bytes, "\r\n\r\n");
-    const char *field = strcasestr(bytes, "\r\nContent-Length:");
+    static const char name[] = "\r\nContent-Length: ";
+    const char *end = memmem(bytes, length, "\r\n\r\n", 4), *field;
     size_t whole;
 
     if (end == NULL)
         return 0;
-    if (strncmp(bytes, "HTTP/1.1 2", 10) != 0 || field == NULL ||
-        field > end) {
+    field = memmem(bytes, (size_t)(end - bytes), name, sizeof name - 1);
+    if (strncmp(bytes, "HTTP/1.1 2", 10) != 0 || field == NULL) {
         (void)fault("publishing failed: %.*s", (int)strcspn(bytes, "\r\n"),
                     bytes);
         return 0;
     }
     whole = (size_t)(end - bytes) + 4 +
-            strtoul(field + strlen("\r\nContent-Length:"), NULL, 10);
+            strtoul(field + sizeof name - 1, NULL, 10);
     if (length < whole)
         return 0;
     publish->answered++;
@@ -71,7 +70,7 @@ static bool ready(struct watch *watch, uint32_t events)
     ssize_t got;
 
     if ((events & EPOLLOUT) &&
-        (!load_watch(publish->load, watch, EPOLLIN) || !flush(publish)))
+        (!load_watch(publish->load, watch, EPOLLIN) || !publish_flush(publish)))
         return false;
     got = recv(watch->fd, publish->in + publish->in_length,
                ANSWERS_SIZE - 1 - publish->in_length, 0);
@@ -135,7 +134,7 @@ bool publish_put(struct publish *publish, const char *topic, const char *data,
     memcpy(publish->out + publish->out_length + head, data, length);
     publish->out_length += (size_t)head + length;
     publish->sent++;
-    return flush(publish);
+    return true;
 }
 
 bool publish_wait(struct publish *publish, uint64_t left)

@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_SIZE 128
+#define PATH_SIZE 512
 #define STOP_SECONDS 5
 
 static const char *const names[SERVER_KINDS] = {"floor", "crierd",
@@ -57,6 +57,22 @@ bool server_available(enum server_kind kind,
     default:
         return access(settings->crierd, X_OK) == 0;
     }
+}
+
+void server_set_apart(struct server_settings *settings)
+{
+    cpu_set_t own;
+    int cpu = 0;
+
+    if (sched_getaffinity(0, sizeof settings->cpus, &settings->cpus) != 0 ||
+        CPU_COUNT(&settings->cpus) < 2)
+        return;
+    while (!CPU_ISSET(cpu, &settings->cpus))
+        cpu++;
+    CPU_ZERO(&own);
+    CPU_SET(cpu, &own);
+    CPU_CLR(cpu, &settings->cpus);
+    settings->apart = sched_setaffinity(0, sizeof own, &own) == 0;
 }
 
 static void nap(void)
@@ -121,6 +137,8 @@ static const char nginx_conf[] =
     "            nchan_message_timeout 1h;\n"
     "            nchan_subscriber_first_message oldest;\n"
     "            nchan_eventsource_ping_interval %u;\n"
+    "            nchan_eventsource_ping_comment \"ping\";\n"
+    "            nchan_eventsource_ping_event \"\";\n"
     "        }\n"
     "    }\n"
     "}\n";
@@ -190,6 +208,8 @@ static _Noreturn void become(const struct server *server,
     (void)signal(SIGPIPE, SIG_DFL);
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (settings->apart)
+        (void)sched_setaffinity(0, sizeof settings->cpus, &settings->cpus);
     if (getppid() != parent || fd < 0 || dup2(fd, STDERR_FILENO) < 0 ||
         dup2(fd, STDOUT_FILENO) < 0)
         _exit(127);
@@ -206,10 +226,12 @@ static bool make_directory(struct server *server)
 {
     const char *where = getenv("TMPDIR");
 
-    if (where == NULL || *where == '\0' || strlen(where) > 32)
+    if (where == NULL || *where == '\0')
         where = "/var/tmp";
-    snprintf(server->directory, sizeof server->directory,
-             "%s/crier-bench-XXXXXX", where);
+    if ((size_t)snprintf(server->directory, sizeof server->directory,
+                         "%s/crier-bench-XXXXXX",
+                         where) >= sizeof server->directory)
+        return fault("TMPDIR is too long");
     return mkdtemp(server->directory) != NULL ||
            fault("cannot make a directory in %s: %s", where, strerror(errno));
 }
@@ -222,7 +244,7 @@ static void remove_directory(const char *directory)
 
     while (listing != NULL && (entry = readdir(listing)) != NULL) {
         snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-        if (entry->d_name[0] != '.' && unlink(path) != 0)
+        if (strspn(entry->d_name, ".") == 0 && unlink(path) != 0)
             (void)rmdir(path);
     }
     if (listing != NULL)

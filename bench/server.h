@@ -1,6 +1,7 @@
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -22,6 +23,8 @@ struct server_settings {
     const char *floor_fault; /* what floor shall do wrong, or NULL */
     unsigned keep_alive;    /* s */
     unsigned patience;      /* s that starting may take */
+    bool apart; /* on all CPUs but the one of server_set_apart() */
+    cpu_set_t cpus;
 };
 
 /* A server that runs, the leader of its own process group. */
@@ -29,12 +32,16 @@ struct server {
     enum server_kind kind;
     pid_t pid;
     unsigned port;
-    char directory[64]; /* for its files; goes with it */
+    char directory[256]; /* for its files; goes with it */
     unsigned patience;
 };
 
 /* Its name in tables. */
 const char *server_name(enum server_kind kind);
+
+/* Puts this process on one CPU, and all servers that it starts on the others; with
+ * a single CPU it does nothing. */
+void server_set_apart(struct server_settings *settings);
 
 /* Whether it is installed. */
 bool server_available(enum server_kind kind,

@@ -136,7 +136,8 @@ static bool publish_updates(struct session *session,
 {
     for (size_t i = 0; i < count || (timed && in_time(session, size)); i++)
         if (!clients_wait(&session->clients, in_flight - 1) ||
-            !post(session, i % session->clients.topics))
+            !post(session, i % session->clients.topics) ||
+            !publish_flush(&session->publish))
             return false;
     return clients_wait(&session->clients, 0) &&
            publish_wait(&session->publish, 0);
@@ -218,6 +219,17 @@ static bool measure_idle(struct session *session,
 
 /* ---- publishing ------------------------------------------------------- */
 
+/* Has IN_FLIGHT requests in flight: those that are due go out together. */
+static bool fill(struct session *session)
+{
+    struct publish *publish = &session->publish;
+
+    while (publish->sent - publish->answered < IN_FLIGHT)
+        if (!post(session, 0))
+            return false;
+    return publish_flush(publish);
+}
+
 static bool measure_publish(struct session *session,
                             const struct work_size *size,
                             struct figures *figures)
@@ -225,14 +237,11 @@ static bool measure_publish(struct session *session,
     struct publish *publish = &session->publish;
     uint64_t before;
 
-    for (unsigned i = 0; i < IN_FLIGHT; i++)
-        if (!post(session, 0))
-            return false;
-    if (!publish_wait(publish, 0) || !meter_begin(session))
+    if (!fill(session) || !publish_wait(publish, 0) || !meter_begin(session))
         return false;
     before = publish->answered;
     while (in_time(session, size))
-        if (!publish_wait(publish, IN_FLIGHT - 1) || !post(session, 0))
+        if (!fill(session) || !publish_wait(publish, IN_FLIGHT - 1))
             return false;
     if (!publish_wait(publish, 0) ||
         !meter_end(session, usage_now(), publish->answered - before, figures))
@@ -298,13 +307,14 @@ static bool measure_storm(struct session *session, struct figures *figures)
     struct clients *clients = &session->clients;
 
     if (!clients_connect(clients) || !post(session, 0) ||
-        !clients_wait(clients, 0))
+        !publish_flush(&session->publish) || !clients_wait(clients, 0))
         return false;
     clients_disconnect(clients, true);
     for (unsigned i = 0; i < MISSED; i++)
-        if (!post(session, 0) || !publish_wait(&session->publish, IN_FLIGHT))
+        if (!post(session, 0))
             return false;
-    if (!publish_wait(&session->publish, 0) ||
+    if (!publish_flush(&session->publish) ||
+        !publish_wait(&session->publish, 0) ||
         !load_linger(&session->load, 500) || !meter_begin(session) ||
         !clients_connect(clients) || !clients_wait(clients, 0) ||
         !meter_end(session, clients->last, clients->deliveries, figures))

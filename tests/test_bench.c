@@ -1,0 +1,245 @@
+/*
+ * The benchmark, small: it measures all there is to measure, and it sees what a
+ * server does wrong. What the figures are is of no interest here.
+ *
+ * This process is the subreaper of what it starts: a server that the benchmark left
+ * behind becomes its child, and is found.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "support/client.h"
+#include "support/runner.h"
+#include "support/scratch.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORDS_MAX 40
+
+static char log_path[64], json_path[64], svg_path[64];
+
+static void set_up(void)
+{
+    scratch_make();
+    snprintf(log_path, sizeof log_path, "%s/log", scratch);
+    snprintf(json_path, sizeof json_path, "%s/json", scratch);
+    snprintf(svg_path, sizeof svg_path, "%s/svg", scratch);
+    ck_assert_int_eq(setenv("TMPDIR", scratch, 1), 0);
+    ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+}
+
+/* The whole text of a file; to be freed. */
+static char *contents(const char *path)
+{
+    char *text = calloc(1, 65536);
+    FILE *file = fopen(path, "re");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_lt(fread(text, 1, 65535, file), 65535);
+    fclose(file);
+    return text;
+}
+
+/* Starts the benchmark with few clients; OPTIONS is ended by NULL. */
+static pid_t start(const char *const *options)
+{
+    const char *words[WORDS_MAX] = {
+        getenv("BENCH"),  "--floor",        getenv("BENCH_FLOOR"),
+        "--crierd",       getenv("CRIERD"), "--www",
+        getenv("WWW"),    "--data",         getenv("DATA"),
+        "--nginx",        "",               "--clients",
+        "20",             "--rounds",       "1",
+        "--idle-rounds",  "1",              "--seconds",
+        "0.1",            "--keep-alive",   "1"};
+    size_t count = 21;
+    pid_t pid;
+
+    ck_assert_msg(words[0] != NULL, "BENCH is not set: run make check");
+    while (*options != NULL && count < WORDS_MAX - 1)
+        words[count++] = *options++;
+    pid = fork();
+    if (pid == 0) {
+        int fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+        execv(words[0], (char *const *)words);
+        _exit(127);
+    }
+    ck_assert_int_gt(pid, 0);
+    return pid;
+}
+
+/* Waits for its end with STATUS and with TEXT in what it said; nothing of it may
+ * be left. */
+static void expect(pid_t pid, int status, const char *text)
+{
+    uint64_t begun = crier_now();
+    char command[128], *log;
+    int ended;
+
+    ck_assert_int_eq(waitpid(pid, &ended, 0), pid);
+    log = contents(log_path);
+    ck_assert_msg(WIFEXITED(ended) && WEXITSTATUS(ended) == status &&
+                      strstr(log, text) != NULL,
+                  "status %x and no '%s' in:\n%s", ended, text, log);
+    free(log);
+    /* What was killed with it may need a moment. */
+    while (waitpid(-1, NULL, WNOHANG) >= 0) {
+        ck_assert_uint_lt(crier_now() - begun, PATIENCE);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    ck_assert_int_eq(errno, ECHILD);
+    snprintf(command, sizeof command, "! ls -d %s/crier-bench-* 2>/dev/null", scratch);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* ---- what is measured ------------------------------------------------- */
+
+/* The row of WORKLOAD and SERVER. */
+static json_t *row_of(json_t *rows, const char *workload, const char *server)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row)
+        if (strcmp(json_string_value(json_object_get(row, "workload")),
+                   workload) == 0 &&
+            strcmp(json_string_value(json_object_get(row, "server")),
+                   server) == 0)
+            return row;
+    ck_abort_msg("no row of %s with %s", workload, server);
+    return NULL;
+}
+
+static void check_number(json_t *row, const char *name)
+{
+    json_t *value = json_object_get(row, name);
+    char *text = json_dumps(row, 0);
+
+    ck_assert_msg(json_is_number(value) && json_number_value(value) > 0,
+                  "%s in %s", name, text);
+    free(text);
+}
+
+static const struct {
+    const char *workload, *server, *figure;
+} rows[] = {
+    {"broadcast", "floor", "latency_p999_ns"},
+    {"broadcast", "crierd", "latency_p50_ns"},
+    {"targeted", "floor", "latency_p99_ns"},
+    {"targeted", "crierd", "publishes_per_s"},
+    {"saturated", "floor", "publishes_per_s"},
+    {"saturated", "crierd", "latency_p999_ns"},
+    {"chunked", "floor", "publishes_per_s"},
+    {"chunked", "crierd", "publishes_per_s"},
+    {"idle", "floor", "load_cpu_share"},
+    {"idle", "crierd", "load_cpu_share"},
+    {"publish", "floor", "publishes_per_s"},
+    {"publish", "crierd", "publishes_per_s"},
+    {"publish", "crierd sqlite", "publishes_per_s"},
+    {"bulk", "crierd", "publishes_per_s"},
+    {"bulk", "crierd sqlite", "publishes_per_s"},
+    {"storm", "crierd", "load_cpu_share"},
+};
+
+START_TEST(test_measures_everything)
+{
+    const char *const options[] = {"--json", json_path, "--svg", svg_path,
+                                   NULL};
+    json_t *all, *row;
+    char *svg;
+
+    expect(start(options), 0, "storm: clients/s that have caught up");
+    all = json_load_file(json_path, 0, NULL);
+    ck_assert_ptr_nonnull(all);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "rows")),
+                      sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        row = row_of(json_object_get(all, "rows"), rows[i].workload,
+                     rows[i].server);
+        check_number(row, "cpu_ns");
+        check_number(row, "rate_per_s");
+        check_number(row, rows[i].figure);
+    }
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 10);
+    json_decref(all);
+    svg = contents(svg_path);
+    ck_assert_ptr_eq(strstr(svg, "<svg "), svg);
+    ck_assert_ptr_nonnull(strstr(svg, "</svg>"));
+    free(svg);
+}
+END_TEST
+
+/* ---- what is wrong ---------------------------------------------------- */
+
+static const struct {
+    const char *fault, *workload, *said;
+} faults[] = {
+    {"double", "broadcast", "came twice"},
+    {"double", "saturated", "came twice"},
+    {"drop", "broadcast", "not at every client"},
+    {"drop", "saturated", "one before it is lost"},
+    {"swap", "saturated", "one before it is lost"},
+    {"spoil", "broadcast", "not what was published"},
+    {"hang", "broadcast", "not at every client"},
+    {"die", "broadcast", "ended"},
+};
+
+START_TEST(test_sees_what_is_wrong)
+{
+    const char *const options[] = {
+        "--floor-fault",     faults[_i].fault, "--only",
+        faults[_i].workload, "--patience",     "2",
+        "--json",            json_path,        NULL};
+
+    expect(start(options), 1, faults[_i].said);
+    ck_assert_int_ne(access(json_path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(test_ends_when_told_to)
+{
+    const char *const options[] = {"--seconds", "1000", NULL};
+    uint64_t begun = crier_now();
+    pid_t pid = start(options);
+    char *log = NULL;
+
+    do {
+        ck_assert_uint_lt(crier_now() - begun, PATIENCE);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        free(log);
+        log = access(log_path, F_OK) == 0 ? contents(log_path) : NULL;
+    } while (log == NULL || strstr(log, "floor") == NULL);
+    free(log);
+    ck_assert_int_eq(kill(pid, SIGINT), 0);
+    expect(pid, 1, "interrupted");
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("bench");
+    TCase *tcase = add_case(suite, "bench");
+
+    tcase_add_checked_fixture(tcase, set_up, scratch_remove);
+    tcase_add_test(tcase, test_measures_everything);
+    tcase_add_loop_test(tcase, test_sees_what_is_wrong, 0,
+                        sizeof faults / sizeof *faults);
+    tcase_add_test(tcase, test_ends_when_told_to);
+    return suite;
+}
+
+RUN_SUITE(make_suite)
