@@ -1,11 +1,12 @@
 /*
- * The budgets as a picture: a bar each, as long as the share of its budget that is
- * used, beside one line at 1 for all of them. For a figure that must be at least so
- * much, the share is turned over, so that short is good everywhere.
+ * The budgets as a picture: a bar each, as long as the share of its budget
+ * that is used, beside one line at 1 for all of them. For a figure that must
+ * be at least so much, the share is turned over, so that short is good
+ * everywhere.
  *
- * Plain SVG without a script: it stands in a page or alone, and takes its colours
- * from the reader's preference for light or dark. No colour means anything by
- * itself: what is missed also says so.
+ * Plain SVG without a script: it stands in a page or alone, and takes its
+ * colours from the reader's preference for light or dark. No colour means
+ * anything by itself: what is missed also says so.
  */
 #include <config.h>
 
@@ -22,8 +23,8 @@
 #define TOP 64
 #define ROW 44
 #define LEFT 24
-#define FULL 340       /* from 0 to the line at 1 */
-#define SHARE_MAX 1.5  /* longer bars are cut off */
+#define FULL 340      /* from 0 to the line at 1 */
+#define SHARE_MAX 1.5 /* longer bars are cut off */
 
 static const char head[] =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
@@ -60,8 +61,8 @@ static void say(double number, char *text, size_t room)
 static void draw(FILE *file, const struct budget *budget, double measured,
                  int y)
 {
-    double share = budget->at_least ? budget->limit / measured
-                                    : measured / budget->limit;
+    double share =
+        budget->at_least ? budget->limit / measured : measured / budget->limit;
     bool met = result_met(budget, measured);
     char is[32] = "not measured", limit[32];
 

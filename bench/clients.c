@@ -1,19 +1,20 @@
 /*
  * Subscribers, and the check of what they get.
  *
- * The data of an update is "TOPIC SEQUENCE TIME xxx...": which topic it is of, its
- * number in that topic from 1, and when it was handed to the publisher's socket, in
- * ns. A client takes number n only after n - 1, of its own topic, of the right
- * length; a lower one is a duplicate or out of order, a higher one a loss. That
- * holds across reconnections, too. So every single delivery is checked, and the
- * first wrong one ends the run. What does not come at all is told by the loop's
- * patience, and what comes too much at the end by load_linger().
+ * The data of an update is "TOPIC SEQUENCE TIME xxx...": which topic it is of,
+ * its number in that topic from 1, and when it was handed to the publisher's
+ * socket, in ns. A client takes number n only after n - 1, of its own topic,
+ * of the right length; a lower one is a duplicate or out of order, a higher
+ * one a loss. That holds across reconnections, too. So every single delivery
+ * is checked, and the first wrong one ends the run. What does not come at all
+ * is told by the loop's patience, and what comes too much at the end by
+ * load_linger().
  *
- * Each client has a parser of libcrier, so what is read is what the standard says.
- * Of the answer's headers only the status matters, and where they end.
+ * Each client has a parser of libcrier, so what is read is what the standard
+ * says. Of the answer's headers only the status matters, and where they end.
  *
- * For each topic a ring counts how many clients each update has still to reach:
- * that tells in O(1) when it is everywhere.
+ * For each topic a ring counts how many clients each update has still to
+ * reach: that tells in O(1) when it is everywhere.
  */
 #include <config.h>
 
@@ -54,8 +55,8 @@ struct client {
 /* A topic: what is expected of it. */
 struct count_of {
     uint64_t published;
-    uint32_t left[CLIENTS_WINDOW]; /* clients that update n is still to reach */
     uint32_t members;
+    uint32_t left[CLIENTS_WINDOW]; /* of these, whom update n has to reach */
 };
 
 static char block[BLOCK_SIZE];

@@ -9,8 +9,8 @@
 
 struct client;
 
-/* Subscribers, and the updates that are on their way to them. Client i follows the
- * topic i % topics. */
+/* Subscribers, and the updates that are on their way to them. Client i follows
+ * the topic i % topics. */
 struct clients {
     struct load *load;
     unsigned port;
@@ -27,7 +27,7 @@ struct clients {
     uint64_t complete;  /* those that are at every client */
     uint64_t deliveries;
     uint64_t comments;
-    uint64_t last;      /* when the last delivery came, ns */
+    uint64_t last;            /* when the last delivery came, ns */
     struct histogram latency; /* from publishing to here */
 };
 
@@ -38,20 +38,20 @@ bool clients_open(struct clients *clients, struct load *load);
 /* Disconnects, and frees. */
 void clients_close(struct clients *clients);
 
-/* Connects them all, again with Last-Event-ID; returns when each has the headers
- * of its answer. */
+/* Connects them all, again with Last-Event-ID; returns when each has the
+ * headers of its answer. */
 bool clients_connect(struct clients *clients);
 
-/* Disconnects them all: by a reset, or as a browser does when GENTLY. They know
- * what they had. */
+/* Disconnects them all: by a reset, or as a browser does when GENTLY. They
+ * know what they had. */
 void clients_disconnect(struct clients *clients, bool gently);
 
 /* Writes the name of a topic, "PREFIX-N". */
 void clients_topic(const struct clients *clients, size_t topic, char *name,
                    size_t room);
 
-/* Makes the data of TOPIC's next update at DATA, which has room for `size` bytes:
- * its topic, its number and the time, which is now. */
+/* Makes the data of TOPIC's next update at DATA, which has room for `size`
+ * bytes: its topic, its number and the time, which is now. */
 bool clients_compose(struct clients *clients, size_t topic, char *data);
 
 /* Forgets the latencies and counts, not the order that is expected. */

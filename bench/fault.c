@@ -1,7 +1,7 @@
 /*
- * What ended the run. All rooms return false when they cannot go on, up to main,
- * which stops the server that runs and says why. So there is one way out, also
- * for Ctrl-C, and no child is left behind.
+ * What ended the run. All rooms return false when they cannot go on, up to
+ * main, which stops the server that runs and says why. So there is one way
+ * out, also for Ctrl-C, and no child is left behind.
  */
 #include <config.h>
 

@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-/* Remembers what went wrong, in words; the first fault stays. Returns false, so
- * that `return fault(...)` ends what cannot go on. */
+/* Remembers what went wrong, in words; the first fault stays. Returns false,
+ * so that `return fault(...)` ends what cannot go on. */
 bool fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The first fault, or "" when there was none. Borrowed. */

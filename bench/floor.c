@@ -2,15 +2,15 @@
  * The floor: what one send() per delivery costs, and nothing else. A server of
  * the benchmark, not to be used for anything.
  *
- * GET /topics/NAME follows a topic, POST /topics/NAME publishes the body to it. One
- * thread, one epoll set; a POST is sent to each member before the next byte is
- * read. All that a real server does besides is missing on purpose: no journal, no
- * ids that outlive it, no limits, no validation. What it has is what the other
- * servers have, too: TCP_NODELAY, an id line, and frames that wait when a socket
- * takes only a part.
+ * GET /topics/NAME follows a topic, POST /topics/NAME publishes the body to
+ * it. One thread, one epoll set; a POST is sent to each member before the next
+ * byte is read. All that a real server does besides is missing on purpose: no
+ * journal, no ids that outlive it, no limits, no validation. What it has is
+ * what the other servers have, too: TCP_NODELAY, an id line, and frames that
+ * wait when a socket takes only a part.
  *
- * Keep-alives go to all members in one go, when the interval is over. That is the
- * cheapest way, and so the strictest measure of another.
+ * Keep-alives go to all members in one go, when the interval is over. That is
+ * the cheapest way, and so the strictest measure of another.
  *
  * What it does wrong on demand (FAULT) is for the test of the benchmark.
  */
@@ -176,8 +176,8 @@ static void join(struct connection *connection, struct topic *topic)
 {
     if (topic->count == topic->room) {
         topic->room = topic->room != 0 ? topic->room * 2 : 8;
-        topic->members = must(realloc(topic->members,
-                                      topic->room * sizeof *topic->members));
+        topic->members = must(
+            realloc(topic->members, topic->room * sizeof *topic->members));
     }
     connection->topic = topic;
     connection->place = topic->count;
@@ -328,8 +328,8 @@ static void take(struct connection *connection)
     }
     length += (size_t)got;
     block[length] = '\0';
-    while (begin < length && (used = serve(connection, block + begin,
-                                           length - begin)) != 0) {
+    while (begin < length &&
+           (used = serve(connection, block + begin, length - begin)) != 0) {
         if (used < 0) {
             finish(connection);
             return;

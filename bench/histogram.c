@@ -1,7 +1,7 @@
 /*
  * Durations in cells that grow with them: each power of two has 32 cells, so a
- * percentile is right to some 3 %, whatever it is, and counting one in costs the
- * same always. To keep all of them would be some 100 MB for a long run.
+ * percentile is right to some 3 %, whatever it is, and counting one in costs
+ * the same always. To keep all of them would be some 100 MB for a long run.
  */
 #include <config.h>
 

@@ -5,7 +5,8 @@
 
 #define HISTOGRAM_STEPS 32
 
-/* How often each duration came, to 1/32 of itself. All zero is an empty one. */
+/* How often each duration came, to 1/32 of itself. All zero is an empty one.
+ */
 struct histogram {
     uint64_t count;
     uint64_t cells[64 * HISTOGRAM_STEPS];
@@ -14,7 +15,8 @@ struct histogram {
 /* Counts in one of NS nanoseconds. */
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
-/* The duration in ns that a SHARE (0 to 1) of all do not exceed; 0 when empty. */
+/* The duration in ns that a SHARE (0 to 1) of all do not exceed; 0 when empty.
+ */
 double histogram_at(const struct histogram *histogram, double share);
 
 #endif

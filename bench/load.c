@@ -2,13 +2,13 @@
  * The load generator's loop: one thread, one epoll set, level-triggered.
  *
  * Subscribers and publishers share it, so the time of sending and the time of
- * coming are taken by the same clock on the same thread. It is one process, and
- * uses one CPU at the most: its own share of a CPU is told with each figure, and
- * where that is near 100 % the rate and the latency are its own, not the server's
- * (the server's CPU per delivery is not touched by that).
+ * coming are taken by the same clock on the same thread. It is one process,
+ * and uses one CPU at the most: its own share of a CPU is told with each
+ * figure, and where that is near 100 % the rate and the latency are its own,
+ * not the server's (the server's CPU per delivery is not touched by that).
  *
- * Connections come from sixteen addresses of 127.0.0.0/8, since one has no more
- * than some 28,000 ports.
+ * Connections come from sixteen addresses of 127.0.0.0/8, since one has no
+ * more than some 28,000 ports.
  */
 #include <config.h>
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One file descriptor of the load generator's epoll set. Lives in its owner. */
+/* One file descriptor of the load generator's epoll set. Lives in its owner.
+ */
 struct watch {
     int fd; /* -1 when there is none */
     bool (*ready)(struct watch *watch, uint32_t events);
@@ -30,13 +31,13 @@ void load_close(struct load *load);
 /* Watches WATCH->fd for EVENTS; again with other ones when it is watched. */
 bool load_watch(struct load *load, struct watch *watch, uint32_t events);
 
-/* A socket that connects to PORT of 127.0.0.1 from 127.0.0.(2 + FROM % 16); -1, with
- * a fault, when it cannot. */
+/* A socket that connects to PORT of 127.0.0.1 from 127.0.0.(2 + FROM % 16);
+ * -1, with a fault, when it cannot. */
 int load_connect(unsigned port, size_t from);
 
 /* Waits at most TIMEOUT ms and handles what is ready. False after a fault, an
- * interruption, and when nothing made progress for as long as the patience lasts:
- * then WHAT says in the fault what did not come. */
+ * interruption, and when nothing made progress for as long as the patience
+ * lasts: then WHAT says in the fault what did not come. */
 bool load_step(struct load *load, int timeout, const char *what);
 
 /* Handles what comes for MS ms, and no progress is no fault. */

@@ -1,7 +1,7 @@
 /*
- * A publisher: requests one behind the other on one connection, without waiting for
- * the answers (pipelining, RFC 9112 section 9.3.2). How many are in flight is its
- * user's choice. An answer that is not 2xx is a fault.
+ * A publisher: requests one behind the other on one connection, without
+ * waiting for the answers (pipelining, RFC 9112 section 9.3.2). How many are
+ * in flight is its user's choice. An answer that is not 2xx is a fault.
  */
 #include <config.h>
 
@@ -54,8 +54,8 @@ static size_t read_answer(struct publish *publish, const char *bytes,
                     bytes);
         return 0;
     }
-    whole = (size_t)(end - bytes) + 4 +
-            strtoul(field + sizeof name - 1, NULL, 10);
+    whole = strtoul(field + sizeof name - 1, NULL, 10);
+    whole += (size_t)(end - bytes) + 4;
     if (length < whole)
         return 0;
     publish->answered++;
@@ -69,8 +69,8 @@ static bool ready(struct watch *watch, uint32_t events)
     size_t begin = 0, used;
     ssize_t got;
 
-    if ((events & EPOLLOUT) &&
-        (!load_watch(publish->load, watch, EPOLLIN) || !publish_flush(publish)))
+    if ((events & EPOLLOUT) && (!load_watch(publish->load, watch, EPOLLIN) ||
+                                !publish_flush(publish)))
         return false;
     got = recv(watch->fd, publish->in + publish->in_length,
                ANSWERS_SIZE - 1 - publish->in_length, 0);

@@ -20,12 +20,13 @@ bool publish_open(struct publish *publish, struct load *load, unsigned port);
 /* Closes; nothing to be done for one that was never opened. */
 void publish_close(struct publish *publish);
 
-/* Makes a request that posts LENGTH bytes of DATA to TOPIC; publish_flush() sends
- * it. */
+/* Makes a request that posts LENGTH bytes of DATA to TOPIC; publish_flush()
+ * sends it. */
 bool publish_put(struct publish *publish, const char *topic, const char *data,
                  size_t length);
 
-/* Sends all requests that were made, now or as soon as the socket takes them. */
+/* Sends all requests that were made, now or as soon as the socket takes them.
+ */
 bool publish_flush(struct publish *publish);
 
 /* Waits until no more than LEFT requests are without an answer. */

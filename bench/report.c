@@ -1,8 +1,8 @@
 /*
- * What was measured, as a table for people and as JSON for programs. Both have the
- * same rows: a workload and a server each. In JSON nothing is rounded but to four
- * digits, what was not measured is null, and each round's CPU stands beside the
- * median, so that who does not believe the median can look.
+ * What was measured, as a table for people and as JSON for programs. Both have
+ * the same rows: a workload and a server each. In JSON nothing is rounded but
+ * to four digits, what was not measured is null, and each round's CPU stands
+ * beside the median, so that who does not believe the median can look.
  */
 #include <config.h>
 
@@ -78,9 +78,10 @@ static void print_budgets(const struct results *results)
         measured = result_budget(results, budget);
         printf("%-48s", budget->text);
         print_number(measured, 10, budget->limit < 100 ? 3 : 0);
-        printf("  %s%8.*f  %s\n", budget->at_least ? ">=" : "<=",
-               budget->limit < 100 ? 2 : 0, budget->limit,
-               isnan(measured)               ? "not measured"
+        printf("  %s%8.*f  %s\n",
+               budget->at_least ? ">=" : "<=", budget->limit < 100 ? 2 : 0,
+               budget->limit,
+               isnan(measured)                ? "not measured"
                : result_met(budget, measured) ? "met"
                                               : "MISSED");
     }
@@ -101,6 +102,8 @@ void report_print(const struct results *results, const struct work_size *size)
             if (results->rounds[work][server] != 0)
                 print_row(results, (enum work_kind)work,
                           (enum server_kind)server);
+    printf("\nIt took %.0f s; other programs used %.2f of %ld CPUs meanwhile.\n",
+           results->seconds, results->others, sysconf(_SC_NPROCESSORS_ONLN));
     print_budgets(results);
     fflush(stdout);
 }
@@ -125,9 +128,9 @@ static json_t *json_of(double number)
 static json_t *ratio_of(const struct results *results, enum work_kind work,
                         enum server_kind server, enum server_kind base)
 {
-    double low, high, ratio = result_ratio(results, work, server, base,
-                                           FIGURE_CPU, &low, &high);
+    double low, high, ratio;
 
+    ratio = result_ratio(results, work, server, base, FIGURE_CPU, &low, &high);
     if (isnan(ratio))
         return json_null();
     return json_pack("{s:o,s:o,s:o}", "median", json_of(ratio), "lowest",
@@ -145,17 +148,16 @@ static json_t *row_of(const struct results *results,
                             work_unit(work));
 
     for (int i = 0; i < FIGURES; i++)
-        json_object_set_new(row, columns[i].name,
-                            json_of(result_median(results, work, server,
-                                                  (enum figure)i)));
+        json_object_set_new(
+            row, columns[i].name,
+            json_of(result_median(results, work, server, (enum figure)i)));
     json_object_set_new(row, "cpu_to_floor",
                         ratio_of(results, work, server, SERVER_FLOOR));
     json_object_set_new(row, "cpu_to_nchan",
                         ratio_of(results, work, server, SERVER_NCHAN));
     for (unsigned i = 0; i < results->rounds[work][server]; i++)
         json_array_append_new(
-            rounds,
-            json_of(results->of[work][server][i].of[FIGURE_CPU]));
+            rounds, json_of(results->of[work][server][i].of[FIGURE_CPU]));
     json_object_set_new(row, "cpu_ns_of_rounds", rounds);
     return row;
 }
@@ -184,25 +186,26 @@ static json_t *budgets_of(const struct results *results)
         budget = &budgets[i];
         measured = result_budget(results, budget);
         json_array_append_new(
-            all, json_pack("{s:s,s:s,s:f,s:o,s:o}", "budget", budget->text,
-                           "limit", budget->at_least ? "at least" : "at most",
-                           "of", budget->limit, "measured", json_of(measured),
-                           "met",
-                           isnan(measured)
-                               ? json_null()
-                               : json_boolean(result_met(budget, measured))));
+            all,
+            json_pack("{s:s,s:s,s:f,s:o,s:o}", "budget", budget->text, "limit",
+                      budget->at_least ? "at least" : "at most", "of",
+                      budget->limit, "measured", json_of(measured), "met",
+                      isnan(measured)
+                          ? json_null()
+                          : json_boolean(result_met(budget, measured))));
     }
     return all;
 }
 
-static json_t *machine(void)
+static json_t *machine_of(const struct results *results)
 {
     struct utsname name = {0};
 
     (void)uname(&name);
-    return json_pack("{s:s,s:s,s:s,s:I}", "system", name.sysname, "kernel",
+    return json_pack("{s:s,s:s,s:s,s:I,s:o}", "system", name.sysname, "kernel",
                      name.release, "hardware", name.machine, "cpus",
-                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
+                     "cpus_used_by_others", json_of(results->others));
 }
 
 bool report_write(const struct results *results, const struct work_size *size,
@@ -214,14 +217,15 @@ bool report_write(const struct results *results, const struct work_size *size,
     bool well;
 
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&now));
-    all = json_pack("{s:s,s:s,s:o,s:{s:I,s:f,s:i},s:o,s:o}", "crier", VERSION,
-                    "date", date, "machine", machine(), "size", "clients",
-                    (json_int_t)size->clients, "seconds_per_round",
-                    size->seconds, "keep_alive_s", (int)size->keep_alive,
-                    "rows", rows_of(results, size), "budgets",
-                    budgets_of(results));
+    all =
+        json_pack("{s:s,s:s,s:o,s:{s:I,s:f,s:i},s:o,s:o}", "crier", VERSION,
+                  "date", date, "machine", machine_of(results), "size", "clients",
+                  (json_int_t)size->clients, "seconds_per_round",
+                  size->seconds, "keep_alive_s", (int)size->keep_alive, "rows",
+                  rows_of(results, size), "budgets", budgets_of(results));
     well = all != NULL &&
-           json_dump_file(all, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
+           json_dump_file(all, path,
+                          JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     json_decref(all);
     return well || fault("cannot write %s: %s", path, strerror(errno));
 }

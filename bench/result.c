@@ -1,10 +1,10 @@
 /*
  * What was measured, and what that is against the budgets.
  *
- * Rounds alternate between the servers, and a ratio is taken within a round: the
- * median of the rounds' ratios, not the ratio of two medians. What slows the whole
- * machine for a while, as neighbours on a shared one do, then slows both sides of
- * a ratio.
+ * Rounds alternate between the servers, and a ratio is taken within a round:
+ * the median of the rounds' ratios, not the ratio of two medians. What slows
+ * the whole machine for a while, as neighbours on a shared one do, then slows
+ * both sides of a ratio.
  */
 #include <config.h>
 
@@ -15,14 +15,14 @@
 
 /* kB are 1000 bytes here. */
 const struct budget budgets[] = {
-    {"broadcast: CPU per delivery, crierd / floor", WORK_BROADCAST,
-     FIGURE_CPU, SERVER_CRIERD, SERVER_FLOOR, false, 1.15},
-    {"broadcast: CPU per delivery, crierd / nchan", WORK_BROADCAST,
-     FIGURE_CPU, SERVER_CRIERD, SERVER_NCHAN, false, 0.72},
+    {"broadcast: CPU per delivery, crierd / floor", WORK_BROADCAST, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_FLOOR, false, 1.15},
+    {"broadcast: CPU per delivery, crierd / nchan", WORK_BROADCAST, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_NCHAN, false, 0.72},
     {"targeted: CPU per delivery, crierd / nchan", WORK_TARGETED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.85},
-    {"saturated: CPU per delivery, crierd / nchan", WORK_SATURATED,
-     FIGURE_CPU, SERVER_CRIERD, SERVER_NCHAN, false, 0.1},
+    {"saturated: CPU per delivery, crierd / nchan", WORK_SATURATED, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_NCHAN, false, 0.1},
     {"chunked: CPU per delivery, crierd / floor", WORK_CHUNKED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_FLOOR, false, 1.2},
     {"idle: bytes of memory per client", WORK_IDLE, FIGURE_MEMORY,
@@ -76,8 +76,8 @@ double result_ratio(const struct results *results, enum work_kind work,
     double values[ROUNDS_MAX], median;
     unsigned count = 0;
 
-    for (unsigned i = 0; i < results->rounds[work][server] &&
-                         i < results->rounds[work][base];
+    for (unsigned i = 0;
+         i < results->rounds[work][server] && i < results->rounds[work][base];
          i++) {
         values[count] = one[i].of[figure] / other[i].of[figure];
         count += isfinite(values[count]) != 0;

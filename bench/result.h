@@ -7,6 +7,8 @@
 
 /* All that a run measured. All zero is nothing. */
 struct results {
+    double others; /* CPUs that other programs used meanwhile */
+    double seconds; /* that it took */
     unsigned rounds[WORK_KINDS][SERVER_KINDS]; /* that are there */
     struct figures of[WORK_KINDS][SERVER_KINDS][ROUNDS_MAX];
 };
@@ -29,8 +31,9 @@ extern const size_t budgets_count;
 double result_median(const struct results *results, enum work_kind work,
                      enum server_kind server, enum figure figure);
 
-/* The median of the rounds' ratios of SERVER to BASE; the lowest and the highest
- * of them go to *LOW and *HIGH, where those are not NULL. NAN when there is none. */
+/* The median of the rounds' ratios of SERVER to BASE; the lowest and the
+ * highest of them go to *LOW and *HIGH, where those are not NULL. NAN when
+ * there is none. */
 double result_ratio(const struct results *results, enum work_kind work,
                     enum server_kind server, enum server_kind base,
                     enum figure figure, double *low, double *high);

@@ -1,14 +1,15 @@
 /*
  * The servers: how each is started, and that it ends.
  *
- * Each is given a new directory under $TMPDIR (or /var/tmp, which is a disk as a
- * rule: the journal in a file shall not be in memory), a free port, and a process
- * group of its own, by which its processes are found and, at the worst, killed.
- * A server ends when the benchmark does, however that ends (PR_SET_PDEATHSIG).
+ * Each is given a new directory under $TMPDIR (or /var/tmp, which is a disk as
+ * a rule: the journal in a file shall not be in memory), a free port, and a
+ * process group of its own, by which its processes are found and, at the
+ * worst, killed. A server ends when the benchmark does, however that ends
+ * (PR_SET_PDEATHSIG).
  *
- * crierd runs with its defaults but for --log-level warning, since the others do
- * not log requests either, and --ping-interval, to be that of the others. How
- * nginx is configured is to be seen below and is told in README.
+ * crierd runs with its defaults but for --log-level warning, since the others
+ * do not log requests either, and --ping-interval, to be that of the others.
+ * How nginx is configured is to be seen below and is told in README.
  */
 #include <config.h>
 
@@ -351,8 +352,8 @@ bool server_stop(struct server *server)
         (void)kill(-server->pid, SIGKILL); /* what it may have left */
         if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
             !(floor && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
-            (void)fault("%s did not end well (status %d)",
-                        names[server->kind], status);
+            (void)fault("%s did not end well (status %d)", names[server->kind],
+                        status);
     }
     if (*fault_text() != '\0')
         show_log(server);

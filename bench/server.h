@@ -19,10 +19,10 @@ struct server_settings {
     const char *crierd;
     const char *www, *data; /* of crierd */
     const char *nginx;
-    const char *nchan;      /* the module */
+    const char *nchan;       /* the module */
     const char *floor_fault; /* what floor shall do wrong, or NULL */
-    unsigned keep_alive;    /* s */
-    unsigned patience;      /* s that starting may take */
+    unsigned keep_alive;     /* s */
+    unsigned patience;       /* s that starting may take */
     bool apart; /* on all CPUs but the one of server_set_apart() */
     cpu_set_t cpus;
 };
@@ -39,22 +39,22 @@ struct server {
 /* Its name in tables. */
 const char *server_name(enum server_kind kind);
 
-/* Puts this process on one CPU, and all servers that it starts on the others; with
- * a single CPU it does nothing. */
+/* Puts this process on one CPU, and all servers that it starts on the others;
+ * with a single CPU it does nothing. */
 void server_set_apart(struct server_settings *settings);
 
 /* Whether it is installed. */
 bool server_available(enum server_kind kind,
                       const struct server_settings *settings);
 
-/* Starts one and waits until it accepts connections on 127.0.0.1. On failure there
- * is a fault and nothing runs. */
+/* Starts one and waits until it accepts connections on 127.0.0.1. On failure
+ * there is a fault and nothing runs. */
 bool server_start(enum server_kind kind,
                   const struct server_settings *settings,
                   struct server *server);
 
-/* Stops it, by force when it takes too long, and removes its files. False, with a
- * fault, when it had not run well, or did not end by itself. */
+/* Stops it, by force when it takes too long, and removes its files. False,
+ * with a fault, when it had not run well, or did not end by itself. */
 bool server_stop(struct server *server);
 
 #endif

@@ -1,20 +1,21 @@
 /*
  * CPU and memory of a server, whatever processes and threads it has.
  *
- * /proc tells which processes are of the server's process group. The CPU of each
- * comes from its CPU clock (clock_getcpuclockid): the kernel's sum over all threads
- * of what /proc/PID/task/TID/schedstat counts, those that have ended included, in
- * nanoseconds. A thread that runs right now is behind by a tick at most (4 ms at
- * 250 Hz); the figures are taken when the server has nothing to do.
+ * /proc tells which processes are of the server's process group. The CPU of
+ * each comes from its CPU clock (clock_getcpuclockid): the kernel's sum over
+ * all threads of what /proc/PID/task/TID/schedstat counts, those that have
+ * ended included, in nanoseconds. A thread that runs right now is behind by a
+ * tick at most (4 ms at 250 Hz); the figures are taken when the server has
+ * nothing to do.
  *
  * Rejected: utime and stime of /proc/PID/stat (10 ms steps, on many kernels
- * sampled by the tick), and schedstat itself (a thread that ended takes its share
- * with it).
+ * sampled by the tick), and schedstat itself (a thread that ended takes its
+ * share with it).
  *
- * What the kernel does for a server outside its threads (the disk's interrupts,
- * kernel threads that write) is counted for nobody. What a send() over loopback
- * costs up to the receiver's queue is the sender's, on kernels without
- * IRQ_TIME_ACCOUNTING; it is the same for all servers.
+ * What the kernel does for a server outside its threads (the disk's
+ * interrupts, kernel threads that write) is counted for nobody. What a send()
+ * over loopback costs up to the receiver's queue is the sender's, on kernels
+ * without IRQ_TIME_ACCOUNTING; it is the same for all servers.
  */
 #include <config.h>
 
@@ -26,7 +27,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 static uint64_t ns_of(const struct timespec *time)
 {
@@ -106,6 +109,37 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
     if (!well || usage->processes == 0)
         return fault("a process of the server ended, or may not be read");
     return true;
+}
+
+static uint64_t ns_of_rusage(int whose)
+{
+    struct rusage used = {0};
+
+    (void)getrusage(whose, &used);
+    return ((uint64_t)used.ru_utime.tv_sec + (uint64_t)used.ru_stime.tv_sec) *
+               1000000000 +
+           ((uint64_t)used.ru_utime.tv_usec +
+            (uint64_t)used.ru_stime.tv_usec) *
+               1000;
+}
+
+uint64_t usage_others(void)
+{
+    unsigned long long user = 0, nice = 0, system = 0, irq = 0, softirq = 0,
+                       steal = 0;
+    uint64_t busy, ours;
+    FILE *file = fopen("/proc/stat", "re");
+
+    if (file == NULL ||
+        fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user, &nice,
+               &system, &irq, &softirq, &steal) != 6)
+        user = 0;
+    if (file != NULL)
+        fclose(file);
+    busy = (user + nice + system + irq + softirq + steal) *
+           (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    ours = ns_of_rusage(RUSAGE_SELF) + ns_of_rusage(RUSAGE_CHILDREN);
+    return busy > ours ? busy - ours : 0;
 }
 
 uint64_t usage_own(void)

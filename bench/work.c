@@ -5,16 +5,16 @@
  *
  *   broadcast   all follow one topic; the next update when all have the last
  *   targeted    ten follow each of many topics; one topic after the other
- *   saturated   half as many follow one topic, and 64 updates are on their way all
- *               the time: published and not yet at every client
- *   chunked     a tenth as many, and updates of 64 KiB
- *   idle        all follow and nothing is published: memory, and keep-alives
- *   publish     nobody follows, one connection publishes with 64 in flight
- *   bulk        the same by libcrier's publisher
- *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
+ *   saturated   half as many follow one topic, and 64 updates are on their way
+ * all the time: published and not yet at every client chunked     a tenth as
+ * many, and updates of 64 KiB idle        all follow and nothing is published:
+ * memory, and keep-alives publish     nobody follows, one connection publishes
+ * with 64 in flight bulk        the same by libcrier's publisher storm all
+ * disconnect, miss 100 updates, come back with Last-Event-ID
  *
- * A round publishes for a time and not a number of updates, so that a slow server
- * does not make the run longer. What is measured begins after a warm-up.
+ * A round publishes for a time and not a number of updates, so that a slow
+ * server does not make the run longer. What is measured begins after a
+ * warm-up.
  */
 #include <config.h>
 
@@ -98,7 +98,8 @@ static bool meter_begin(struct session *session)
     return true;
 }
 
-/* Takes the CPU since meter_begin() for each of COUNT, which took until END. */
+/* Takes the CPU since meter_begin() for each of COUNT, which took until END.
+ */
 static bool meter_end(struct session *session, uint64_t end, uint64_t count,
                       struct figures *figures)
 {
@@ -128,8 +129,8 @@ static bool in_time(const struct session *session,
 
 /* ---- updates to clients ----------------------------------------------- */
 
-/* Publishes to the topics in turn, with IN_FLIGHT updates on their way; at least
- * COUNT, and while the time lasts. */
+/* Publishes to the topics in turn, with IN_FLIGHT updates on their way; at
+ * least COUNT, and while the time lasts. */
 static bool publish_updates(struct session *session,
                             const struct work_size *size, unsigned in_flight,
                             size_t count, bool timed)
@@ -163,9 +164,9 @@ static bool measure_updates(struct session *session,
     figures->of[FIGURE_P50] = histogram_at(latency, 0.5);
     figures->of[FIGURE_P99] = histogram_at(latency, 0.99);
     figures->of[FIGURE_P999] = histogram_at(latency, 0.999);
-    figures->of[FIGURE_PUBLISHES] =
-        (double)(clients->published - before) * 1e9 /
-        (double)(clients->last - session->begun);
+    figures->of[FIGURE_PUBLISHES] = (double)(clients->published - before) *
+                                    1e9 /
+                                    (double)(clients->last - session->begun);
     return true;
 }
 
@@ -188,16 +189,17 @@ static bool large_headers(struct session *session)
     return well;
 }
 
-/* The window begins when each client has had its first keep-alive, and is as long
- * as the interval: so each gets one, and whatever a server does in between is in
- * it. */
-static bool measure_idle(struct session *session,
-                         const struct work_size *size, struct figures *figures)
+/* The window begins when each client has had its first keep-alive, and is as
+ * long as the interval: so each gets one, and whatever a server does in
+ * between is in it. */
+static bool measure_idle(struct session *session, const struct work_size *size,
+                         struct figures *figures)
 {
     struct clients *clients = &session->clients;
     unsigned interval = size->keep_alive * 1000;
     struct usage before, after;
 
+    publish_close(&session->publish); /* servers do not bear silent ones */
     if (!usage_read(session->server->pid, true, &before) ||
         !clients_connect(clients) || !load_linger(&session->load, 500) ||
         !usage_read(session->server->pid, true, &after))
@@ -267,8 +269,8 @@ static int add_updates(struct session *session, const struct work_size *size,
     return result;
 }
 
-static bool measure_bulk(struct session *session,
-                         const struct work_size *size, struct figures *figures)
+static bool measure_bulk(struct session *session, const struct work_size *size,
+                         struct figures *figures)
 {
     char url[64];
     struct crier_publisher_options options = {.server = url,
@@ -336,7 +338,8 @@ static const struct {
     [WORK_SATURATED] = {"saturated", "delivery", 2, ALL},
     [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL},
     [WORK_IDLE] = {"idle", "keep-alive", 1, ALL},
-    [WORK_PUBLISH] = {"publish", "publish", 0, ALL | 1 << SERVER_CRIERD_SQLITE},
+    [WORK_PUBLISH] = {"publish", "publish", 0,
+                      ALL | 1 << SERVER_CRIERD_SQLITE},
     [WORK_BULK] = {"bulk", "publish", 0,
                    1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE},
     [WORK_STORM] = {"storm", "delivery", 1,

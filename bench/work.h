@@ -27,9 +27,9 @@ struct work_size {
 };
 
 enum figure {
-    FIGURE_CPU,       /* ns of server CPU for each delivery (see work_unit()) */
-    FIGURE_RATE,      /* deliveries, publishes or clients a second */
-    FIGURE_P50,       /* ns from publishing to the client */
+    FIGURE_CPU,  /* ns of server CPU for each delivery (see work_unit()) */
+    FIGURE_RATE, /* deliveries, publishes or clients a second */
+    FIGURE_P50,  /* ns from publishing to the client */
     FIGURE_P99,
     FIGURE_P999,
     FIGURE_MEMORY,    /* bytes of anonymous memory for each client */

@@ -1,9 +1,9 @@
 /*
- * The benchmark, small: it measures all there is to measure, and it sees what a
- * server does wrong. What the figures are is of no interest here.
+ * The benchmark, small: it measures all there is to measure, and it sees what
+ * a server does wrong. What the figures are is of no interest here.
  *
- * This process is the subreaper of what it starts: a server that the benchmark left
- * behind becomes its child, and is found.
+ * This process is the subreaper of what it starts: a server that the benchmark
+ * left behind becomes its child, and is found.
  */
 #include <config.h>
 
@@ -55,14 +55,27 @@ static char *contents(const char *path)
 /* Starts the benchmark with few clients; OPTIONS is ended by NULL. */
 static pid_t start(const char *const *options)
 {
-    const char *words[WORDS_MAX] = {
-        getenv("BENCH"),  "--floor",        getenv("BENCH_FLOOR"),
-        "--crierd",       getenv("CRIERD"), "--www",
-        getenv("WWW"),    "--data",         getenv("DATA"),
-        "--nginx",        "",               "--clients",
-        "20",             "--rounds",       "1",
-        "--idle-rounds",  "1",              "--seconds",
-        "0.1",            "--keep-alive",   "1"};
+    const char *words[WORDS_MAX] = {getenv("BENCH"),
+                                    "--floor",
+                                    getenv("BENCH_FLOOR"),
+                                    "--crierd",
+                                    getenv("CRIERD"),
+                                    "--www",
+                                    getenv("WWW"),
+                                    "--data",
+                                    getenv("DATA"),
+                                    "--nginx",
+                                    "",
+                                    "--clients",
+                                    "20",
+                                    "--rounds",
+                                    "1",
+                                    "--idle-rounds",
+                                    "1",
+                                    "--seconds",
+                                    "0.1",
+                                    "--keep-alive",
+                                    "1"};
     size_t count = 21;
     pid_t pid;
 
@@ -82,8 +95,8 @@ static pid_t start(const char *const *options)
     return pid;
 }
 
-/* Waits for its end with STATUS and with TEXT in what it said; nothing of it may
- * be left. */
+/* Waits for its end with STATUS and with TEXT in what it said; nothing of it
+ * may be left. */
 static void expect(pid_t pid, int status, const char *text)
 {
     uint64_t begun = crier_now();
@@ -102,7 +115,8 @@ static void expect(pid_t pid, int status, const char *text)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     ck_assert_int_eq(errno, ECHILD);
-    snprintf(command, sizeof command, "! ls -d %s/crier-bench-* 2>/dev/null", scratch);
+    snprintf(command, sizeof command, "! ls -d %s/crier-bench-* 2>/dev/null",
+             scratch);
     ck_assert_int_eq(system(command), 0);
 }
 
@@ -200,10 +214,15 @@ static const struct {
 
 START_TEST(test_sees_what_is_wrong)
 {
-    const char *const options[] = {
-        "--floor-fault",     faults[_i].fault, "--only",
-        faults[_i].workload, "--patience",     "2",
-        "--json",            json_path,        NULL};
+    const char *const options[] = {"--floor-fault",
+                                   faults[_i].fault,
+                                   "--only",
+                                   faults[_i].workload,
+                                   "--patience",
+                                   "2",
+                                   "--json",
+                                   json_path,
+                                   NULL};
 
     expect(start(options), 1, faults[_i].said);
     ck_assert_int_ne(access(json_path, F_OK), 0);
