@@ -196,6 +196,7 @@ static bool ready(struct watch *watch, uint32_t events)
     if (got <= 0)
         return fault("the server ended a stream%s%s", got < 0 ? ": " : "",
                      got < 0 ? strerror(errno) : "");
+    client->clients->bytes += (uint64_t)got;
     if (client->ends < 4) {
         used = skip_head(client, block, (size_t)got);
         if (client->ends == 4 && !opened(client))
@@ -318,7 +319,7 @@ bool clients_compose(struct clients *clients, size_t topic, char *data)
 void clients_reset(struct clients *clients)
 {
     memset(&clients->latency, 0, sizeof clients->latency);
-    clients->deliveries = clients->comments = 0;
+    clients->deliveries = clients->comments = clients->bytes = 0;
 }
 
 bool clients_wait(struct clients *clients, uint64_t left)

@@ -33,6 +33,7 @@ static const struct {
     [FIGURE_P999] = {"latency_p999_ns", "p99.9", 1e6, 2},
     [FIGURE_MEMORY] = {"memory_bytes_per_client", "mem B", 1, 0},
     [FIGURE_PUBLISHES] = {"publishes_per_s", "publ/s", 1, 0},
+    [FIGURE_BYTES] = {"bytes_per_delivery", "bytes", 1, 0},
     [FIGURE_LOAD] = {"load_cpu_share", "load", 1, 2},
 };
 

@@ -34,6 +34,7 @@ enum figure {
     FIGURE_P999,
     FIGURE_MEMORY,    /* bytes of anonymous memory for each client */
     FIGURE_PUBLISHES, /* a second */
+    FIGURE_BYTES,     /* that a client reads for each delivery or keep-alive */
     FIGURE_LOAD,      /* CPU of the load generator, share of one CPU */
     FIGURES
 };
