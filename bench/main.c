@@ -238,21 +238,34 @@ static bool play(const struct options *options, enum work_kind work,
 static bool play_all(const struct options *options)
 {
     uint64_t begun = usage_now(), others = usage_others();
-    unsigned rounds;
+    unsigned rounds, played = 0;
 
     for (int work = 0; work < WORK_KINDS; work++) {
         if (options->only != NULL &&
             !listed(options->only, work_name((enum work_kind)work)))
             continue;
         rounds = work == WORK_IDLE ? options->idle_rounds : options->rounds;
-        for (unsigned round = 0; round < rounds; round++)
+        for (unsigned round = 0; round < rounds; round++, played++)
             if (!play(options, (enum work_kind)work, round))
                 return false;
     }
+    if (played == 0)
+        return fault("no workload is called '%s'", options->only);
     results.seconds = (double)(usage_now() - begun) / 1e9;
     results.others =
         ((double)usage_others() - (double)others) / 1e9 / results.seconds;
     return true;
+}
+
+/* Tells which servers are not there; without crierd there is no point. */
+static bool enough_servers(const struct server_settings *settings)
+{
+    for (int kind = 0; kind < SERVER_KINDS; kind++)
+        if (!server_available((enum server_kind)kind, settings))
+            fprintf(stderr, "%s is not there, and left out\n",
+                    server_name((enum server_kind)kind));
+    return server_available(SERVER_CRIERD, settings) ||
+           fault("there is no %s", settings->crierd);
 }
 
 /* Servers inherit this limit. */
@@ -290,7 +303,8 @@ int main(int argc, char **argv)
     fault_catch_signals();
     if (!options.together)
         server_set_apart(&options.servers);
-    if (!enough_files(options.size.clients) || !play_all(&options)) {
+    if (!enough_files(options.size.clients) ||
+        !enough_servers(&options.servers) || !play_all(&options)) {
         fprintf(stderr, "bench: failed: %s\n", fault_text());
         return 1;
     }

@@ -138,7 +138,7 @@ static const char nginx_conf[] =
     "            nchan_message_timeout 1h;\n"
     "            nchan_subscriber_first_message oldest;\n"
     "            nchan_eventsource_ping_interval %u;\n"
-    "            nchan_eventsource_ping_comment \"ping\";\n"
+    "            nchan_eventsource_ping_comment \" \";\n"
     "            nchan_eventsource_ping_event \"\";\n"
     "        }\n"
     "    }\n"

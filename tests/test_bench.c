@@ -229,6 +229,16 @@ START_TEST(test_sees_what_is_wrong)
 }
 END_TEST
 
+START_TEST(test_refuses)
+{
+    const char *const no_work[] = {"--only", "broad", NULL};
+    const char *const no_crierd[] = {"--crierd", "/nowhere", NULL};
+
+    expect(start(no_work), 1, "no workload is called 'broad'");
+    expect(start(no_crierd), 1, "there is no /nowhere");
+}
+END_TEST
+
 START_TEST(test_ends_when_told_to)
 {
     const char *const options[] = {"--seconds", "1000", NULL};
@@ -257,6 +267,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, test_measures_everything);
     tcase_add_loop_test(tcase, test_sees_what_is_wrong, 0,
                         sizeof faults / sizeof *faults);
+    tcase_add_test(tcase, test_refuses);
     tcase_add_test(tcase, test_ends_when_told_to);
     return suite;
 }
