@@ -11,14 +11,6 @@
  *   - texts are UTF-8, hold no line end and have a NUL behind them;
  *   - limits are kept, and a line that is within its limit is no error;
  *   - an event that is encoded again is read as the same.
- *
- * With libFuzzer:   make fuzz                (FUZZ_SECONDS=60, new finds in
- *                                             tests/fuzz of the build tree)
- * With AFL++:       make tests/fuzz/fuzz_parser FUZZ_CC=afl-clang-fast
- *                   afl-fuzz -i SOURCE/tests/fuzz/corpus/parser -o found \
- *                       -m none -- tests/fuzz/fuzz_parser
- *                   (-fsanitize=fuzzer links AFL++'s own driver there)
- * A find, anywhere: make check TESTS= && tests/fuzz/replay_parser FILE
  */
 #include <config.h>
 
@@ -27,18 +19,8 @@
 #include "crier_client.h"
 #include "libcrier/utf8.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MUST(condition)                                                       \
-    do {                                                                      \
-        if (!(condition)) {                                                   \
-            fprintf(stderr, "%s:%d: this must hold: %s\n", __FILE__,          \
-                    __LINE__, #condition);                                    \
-            abort();                                                          \
-        }                                                                     \
-    } while (0)
 
 static const size_t limits[8] = {0, 1, 2, 8, 16, 64, 256, 1024};
 

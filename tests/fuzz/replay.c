@@ -1,13 +1,15 @@
 /*
  * A fuzz target without a fuzzer: runs it on the files named as arguments, or, with
- * none, on every file in the directory FUZZ_CORPUS (an environment variable), which
- * is what `make check` does. So a find is looked at with any compiler and debugger.
+ * none, on all of its seed corpus, which is what `make check` does: replay_NAME
+ * reads every file in the directory NAME below FUZZ_CORPUS (an environment
+ * variable). So a find is looked at with any compiler and debugger.
  */
 #include <config.h>
 
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +40,24 @@ static int replay(const char *path)
     return got == size;
 }
 
-/* Runs the target on all files in DIRECTORY, of which there must be some. */
-static int replay_all(const char *directory)
+/* The corpus below CORPUS of the target that this program is of. */
+static void name_directory(char *directory, size_t size, const char *corpus)
+{
+    const char *target = strchr(program_invocation_short_name, '_');
+
+    snprintf(directory, size, "%s/%s", corpus,
+             target != NULL ? target + 1 : "");
+}
+
+/* Runs the target on all files of its directory, of which there must be some. */
+static int replay_all(const char *corpus)
 {
     struct dirent **entries;
-    char path[4096];
-    int count = scandir(directory, &entries, NULL, alphasort);
-    int i, files = 0, good = 1;
+    char directory[2048], path[4096];
+    int count, i, files = 0, good = 1;
 
+    name_directory(directory, sizeof directory, corpus);
+    count = scandir(directory, &entries, NULL, alphasort);
     if (count < 0) {
         perror(directory);
         return 0;

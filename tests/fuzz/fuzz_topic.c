@@ -1,0 +1,236 @@
+/*
+ * A fuzz target for lists of topics, for patterns, and for the small languages of
+ * numbers beside them (since=, sizes, times). The input, up to a NUL, is read as each
+ * of these.
+ *
+ * What must hold:
+ *
+ *   - a list is refused for just the reasons that a plain reading of the rules finds
+ *     (judge(), which decodes by itself);
+ *   - one that is taken holds each name once, in the order of their first coming, and
+ *     is written as it would be written again; so is each of its names alone;
+ *   - a pattern fits what begins with what is before its '*', a name only itself;
+ *   - since= is "all", a number, a time or an id, and a number that is taken is in its
+ *     range, whatever unit it has.
+ */
+#include <config.h>
+
+#include "fuzz.h"
+
+#include "crierd/api.h"
+#include "crierd/conf.h"
+#include "crierd/text.h"
+#include "libcrier/topic.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- a plain reading of the rules ------------------------------------- */
+
+/* Reads a character of UTF-8 at *AT, before END; -1 when it is none. */
+static long read_character(const char **at, const char *end)
+{
+    static const long least[] = {0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)*(*at)++;
+    int more = first < 0x80   ? 0
+               : first < 0xc0 ? -1
+               : first < 0xe0 ? 1
+               : first < 0xf0 ? 2
+               : first < 0xf8 ? 3
+                              : -1;
+    long value;
+    int i;
+
+    if (more < 0 || end - *at < more)
+        return -1;
+    value = more == 0 ? first : first & (0x3f >> more);
+    for (i = 0; i < more; i++, (*at)++) {
+        if (((unsigned char)**at & 0xc0) != 0x80)
+            return -1;
+        value = value << 6 | ((unsigned char)**at & 0x3f);
+    }
+    if (value < least[more] || value > 0x10ffff ||
+        (value >= 0xd800 && value < 0xe000))
+        return -1;
+    return value;
+}
+
+static bool is_name(const char *name, size_t length)
+{
+    const char *at = name, *end = name + length;
+    long character;
+
+    if (length < 1 || length > (name[0] == '$' ? 511 : 255))
+        return false;
+    while (at < end) {
+        character = read_character(&at, end);
+        if (character < 0x20 || (character >= 0x7f && character < 0xa0) ||
+            character == '*' || character == ',')
+            return false;
+    }
+    return true;
+}
+
+/* Whether what is at NAME, of LENGTH bytes, came before it in the list TEXT. */
+static bool came_before(const char *text, const char *name, size_t length)
+{
+    size_t part;
+
+    for (; text < name; text += part + 1) {
+        part = strcspn(text, ",");
+        if (part == length && memcmp(text, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is to be said of the list TEXT; *COUNT is how many different names there are
+ * before something is wrong. */
+static int judge(const char *text, unsigned *count)
+{
+    const char *name = text;
+    size_t length;
+
+    *count = 0;
+    if (strlen(text) > (size_t)CRIER__TOPICS_MAX * CRIER__TOPIC_ROOM)
+        return CRIER_ERR_MANY_TOPICS;
+    for (;; name += length + 1) {
+        length = strcspn(name, ",");
+        if (!is_name(name, length))
+            return CRIER_ERR_TOPIC;
+        if (!came_before(text, name, length) &&
+            ++*count > CRIER__TOPICS_MAX)
+            return CRIER_ERR_MANY_TOPICS;
+        if (name[length] == '\0')
+            return 0;
+    }
+}
+
+/* ---- lists ------------------------------------------------------------ */
+
+/* That TOPICS is written as itself. */
+static void check_written(const char *topics, unsigned count)
+{
+    unsigned number;
+    char *again;
+
+    MUST(crier__topics_parse(topics, &again, &number) == 0);
+    MUST(number == count && strcmp(again, topics) == 0);
+    free(again);
+}
+
+/* That pattern and name fit as they should; PATTERN has room for a '*'. */
+static void check_fits(char *pattern, const char *name, size_t length)
+{
+    size_t whole = strlen(pattern), cut;
+
+    MUST(crier__topic_fits(pattern, name, length) ==
+         (whole == length && memcmp(pattern, name, length) == 0));
+    for (cut = whole; cut + 8 > whole && cut < whole + 1; cut--) {
+        pattern[cut] = '*';
+        pattern[cut + 1] = '\0';
+        MUST(crier__topic_fits(pattern, name, length) ==
+             (length >= cut && memcmp(pattern, name, cut) == 0));
+    }
+}
+
+/* Each name of the list TOPICS, of COUNT. */
+static void check_names(const char *text, const char *topics, unsigned count)
+{
+    struct crier__topics walk = {topics}, others;
+    const char *name, *other, *from = text;
+    char alone[CRIER__TOPIC_ROOM + 1];
+    size_t length, other_length;
+    unsigned number = 0;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+        number++;
+        MUST(!came_before(topics, name, length));
+        while (strcspn(from, ",") != length ||
+               memcmp(from, name, length) != 0) { /* in the same order */
+            from += strcspn(from, ",");
+            MUST(*from++ == ',');
+        }
+        others.rest = topics;
+        while ((other = crier__topics_next(&others, &other_length)) != NULL) {
+            memcpy(alone, name, length);
+            alone[length] = '\0';
+            check_fits(alone, other, other_length);
+        }
+        memcpy(alone, name, length);
+        alone[length] = '\0';
+        check_written(alone, 1);
+    }
+    MUST(number == count);
+}
+
+static void check_list(const char *text)
+{
+    unsigned count = 0, wanted;
+    int right = judge(text, &wanted), result;
+    char *topics;
+
+    result = crier__topics_parse(text, &topics, &count);
+    MUST(result == right);
+    if (result != 0)
+        return;
+    MUST(count == wanted);
+    check_names(text, topics, count);
+    check_written(topics, count);
+    free(topics);
+}
+
+/* ---- numbers ---------------------------------------------------------- */
+
+static void check_numbers(const char *text)
+{
+    uint64_t number, time;
+    uint32_t duration;
+    size_t size;
+
+    if (number_text(text, 3, 1000, &number))
+        MUST(number >= 3 && number <= 1000 &&
+             text[strspn(text, "0123456789")] == '\0');
+    if (conf_duration(text, &duration))
+        MUST(conf_age(text, &time) && time == duration && duration >= 10 &&
+             duration <= 86400000);
+    if (conf_age(text, &time))
+        MUST(time <= UINT64_C(36500) * 86400000 && strspn(text, "0123456789"));
+    if (conf_size(text, &size))
+        MUST(size >= 1 && size <= (size_t)1 << 44 &&
+             size % ((size_t)1 << (strchr(text, 'G')   ? 30
+                                   : strchr(text, 'M') ? 20
+                                   : strchr(text, 'K') ? 10
+                                                       : 0)) == 0);
+}
+
+static void check_since(const char *text)
+{
+    struct crier_follow_options options = {0};
+    bool digits = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+    uint64_t time;
+
+    api_since(text, &options);
+    MUST((options.since == CRIER_SINCE_ALL) == (strcmp(text, "all") == 0));
+    MUST((options.since == CRIER_SINCE_ID) == (options.id == text));
+    if (options.since == CRIER_SINCE_LAST)
+        MUST(digits && options.number <= UINT32_MAX);
+    if (options.since == CRIER_SINCE_TIME)
+        MUST(conf_age(text, &time) && time == options.number);
+    if (options.since == CRIER_SINCE_ID)
+        MUST(!conf_age(text, &time));
+}
+
+/* ---- the target ------------------------------------------------------- */
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+    char *text = strndup((const char *)input, size);
+
+    MUST(text != NULL);
+    check_list(text);
+    check_numbers(text);
+    check_since(text);
+    free(text);
+    return 0;
+}
