@@ -381,7 +381,7 @@ bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position)
         crier__sql_begin(sql, WRITE_UPDATE_TOPICS, "u", position);
     struct crier__topics walk;
     bool cleared = true;
-    const char *name;
+    const char *name, *text;
     size_t length;
     int64_t time;
     char *topics;
@@ -389,7 +389,8 @@ bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position)
     if (!crier__sql_row(sql, row))
         return true;
     time = sqlite3_column_int64(row, 0);
-    topics = strdup((const char *)sqlite3_column_text(row, 1));
+    text = (const char *)sqlite3_column_text(row, 1);
+    topics = text != NULL ? strdup(text) : NULL;
     crier__sql_end(row);
     walk.rest = topics;
     while (cleared && (name = crier__topics_next(&walk, &length)) != NULL)

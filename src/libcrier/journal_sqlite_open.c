@@ -208,6 +208,45 @@ static int create(struct crier__sqlite *sqlite, char reason[256])
     return sql->error != 0 ? failure(sql, reason) : 0;
 }
 
+/* What must be so in a file that nobody but a journal has written to. The numbers
+ * are reckoned with, far from where that overflows: what is larger would be a
+ * position or a time of no journal. */
+static const struct {
+    const char *text, *why;
+} senses[] = {
+    {"SELECT count(*) = 4 FROM sqlite_master WHERE type = 'table' AND "
+     "name IN ('journal', 'updates', 'topics', 'entries')",
+     "a table is missing"},
+    {"SELECT count(*) = 1 FROM journal",
+     "the table journal has not just one row"},
+    {"SELECT last BETWEEN 0 AND 1 << 62 AND evicted BETWEEN 0 AND last AND "
+     "forgotten BETWEEN 0 AND last AND time BETWEEN 0 AND 253402300799999 AND "
+     "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
+     "FROM journal",
+     "what the table journal says cannot be"},
+    {"SELECT count(*) = 0 OR (min(position) > 0 AND min(time) >= 0 AND "
+     "min(cost) >= 0 AND max(cost) < 1 << 32 AND "
+     "max(position) <= (SELECT last FROM journal) AND "
+     "max(time) <= (SELECT time FROM journal)) FROM updates",
+     "what the table updates says cannot be"},
+};
+
+/* Whether what the tables say makes sense. */
+static int check_sense(struct crier__sql *sql, char reason[256])
+{
+    int64_t yes;
+    char text[8];
+    size_t i;
+
+    for (i = 0; i < sizeof senses / sizeof senses[0]; i++) {
+        if (ask(sql, senses[i].text, &yes, text, sizeof text) != 0)
+            return failure(sql, reason);
+        if (!yes)
+            return refuse(reason, senses[i].why);
+    }
+    return 0;
+}
+
 /* Whether the database is ours and sound; makes one of an empty file. */
 static int check(struct crier__sqlite *sqlite, char reason[256])
 {
@@ -238,12 +277,24 @@ static int check(struct crier__sqlite *sqlite, char reason[256])
             *end = ' '; /* it says where in one line, and what in the next */
         return refuse(reason, text);
     }
-    if (ask(sql,
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND "
-            "name IN ('journal', 'updates', 'topics', 'entries')",
-            &number, text, sizeof text) != 0)
-        return failure(sql, reason);
-    return number == 4 ? 0 : refuse(reason, "a table is missing");
+    return check_sense(sql, reason);
+}
+
+/* Counts what is held, whatever the file says of that: by sums that are too high all
+ * that is published would be let go at once. */
+static int count_all(struct crier__sql *sql, struct crier__totals *totals)
+{
+    sqlite3_stmt *row =
+        crier__sql_other(sql, "SELECT count(*), sum(cost), "
+                              "(SELECT count(*) FROM topics) FROM updates");
+
+    if (crier__sql_row(sql, row)) {
+        totals->count = crier__sql_number(row, 0);
+        totals->bytes = crier__sql_number(row, 1);
+        totals->topics = crier__sql_number(row, 2);
+    }
+    sqlite3_finalize(row);
+    return sql->error;
 }
 
 static int load(struct crier__sqlite *sqlite, char reason[256])
@@ -258,12 +309,11 @@ static int load(struct crier__sqlite *sqlite, char reason[256])
     totals->last = crier__sql_number(row, 0);
     totals->evicted = crier__sql_number(row, 1);
     totals->forgotten = crier__sql_number(row, 2);
-    totals->count = crier__sql_number(row, 3);
-    totals->bytes = crier__sql_number(row, 4);
-    totals->topics = crier__sql_number(row, 5);
     totals->time = sqlite3_column_int64(row, 6);
     crier__sql_text(row, 7, sqlite->journal.epoch, CRIER__EPOCH_SIZE);
     crier__sql_end(row);
+    if (count_all(sql, totals) != 0)
+        return failure(sql, reason);
     sqlite->totals = *totals;
     sqlite->position = sqlite->last = totals->last;
     return 0;
@@ -357,10 +407,9 @@ static int open_writer(struct crier__sqlite *sqlite, const char *path,
     }
     sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     error = check(sqlite, reason);
-    if (error != 0)
-        return error;
-    sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return set_up(sqlite, reason);
+    if (error == 0 && crier__sql_prepare(sql) != 0)
+        error = failure(sql, reason);
+    return error;
 }
 
 static int open_reader(struct crier__sqlite *sqlite, const char *path,
@@ -373,7 +422,7 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     if (error == -ENOMEM)
         return error;
     crier__sql_script(sql, "PRAGMA query_only = 1");
-    if (sql->error != 0)
+    if (crier__sql_prepare(sql) != 0)
         return failure(sql, reason);
     return load(sqlite, reason);
 }
@@ -415,11 +464,16 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
         error = open_writer(sqlite, name, reason);
     if (error == 0)
         error = open_reader(sqlite, name, reason);
+    if (error == 0)
+        error = set_up(sqlite, reason);
     sqlite->name = name;
     if (error == 0)
         error = know_file(sqlite, reason);
     if (error == 0)
         error = adapt(sqlite, reason);
+    if (error == 0)
+        sqlite3_db_config(sqlite->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                          0, NULL);
     return error;
 }
 

@@ -13,6 +13,7 @@
 #include "journal_sqlite_view.h"
 
 #include "topic.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -231,6 +232,24 @@ static void begin(const struct crier__view *view, struct crier__read *read,
 
 /* ---- updates ---------------------------------------------------------- */
 
+static bool is_line(const char *text)
+{
+    return strpbrk(text, "\r\n") == NULL &&
+           crier__utf8_valid(text, strlen(text));
+}
+
+/* Whether BODY is the rest of a frame behind the line of its id: lines, and an empty
+ * one at the end and nowhere else. */
+static bool is_body(const char *body, size_t length)
+{
+    return length != 0 && body[length - 1] == '\n' &&
+           (length == 1 ||
+            (body[0] != '\n' &&
+             memmem(body, length, "\n\n", 2) == body + length - 2)) &&
+           memchr(body, '\r', length) == NULL &&
+           crier__utf8_valid(body, length);
+}
+
 /* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none
  * that could be sent to anybody. */
 static int make_update(const struct crier__view *view, sqlite3_stmt *row,
@@ -244,9 +263,9 @@ static int make_update(const struct crier__view *view, sqlite3_stmt *row,
     int error = -ENOMEM;
 
     *update = NULL;
-    if (topics == NULL || body == NULL || length == 0 ||
-        body[length - 1] != '\n' ||
-        (id != NULL && strlen(id) >= CRIER__ID_SIZE))
+    if (topics == NULL || !is_line(topics) || body == NULL ||
+        !is_body(body, length) ||
+        (id != NULL && (!crier__id_allowed(id) || !is_line(id))))
         return 0; /* somebody has been at the file */
     frame = crier__frame_new(length);
     if (frame == NULL)

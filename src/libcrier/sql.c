@@ -47,7 +47,9 @@ static void fail(struct crier__sql *sql, int code)
     code &= 0xff;
     sql->error = no_room(code, system_error) ? CRIER_ERR_STORAGE_FULL
                                              : CRIER_ERR_STORAGE;
-    sql->damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    /* An error in a statement, all of which are ours, means other tables. */
+    sql->damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ||
+                   code == SQLITE_ERROR;
     if ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && system_error != 0)
         snprintf(sql->reason, sizeof sql->reason, "%s: %s",
                  sqlite3_errmsg(sql->db),
@@ -167,17 +169,37 @@ static int bind_all(sqlite3_stmt *statement, const char *format,
     return code;
 }
 
+static int prepare(struct crier__sql *sql, unsigned which)
+{
+    if (sql->statements[which] != NULL)
+        return SQLITE_OK;
+    return sqlite3_prepare_v3(sql->db, sql->texts[which], -1,
+                              SQLITE_PREPARE_PERSISTENT,
+                              &sql->statements[which], NULL);
+}
+
+int crier__sql_prepare(struct crier__sql *sql)
+{
+    unsigned i;
+    int code;
+
+    for (i = 0; i < sql->count && sql->error == 0; i++) {
+        code = prepare(sql, i);
+        if (code != SQLITE_OK)
+            fail(sql, code);
+    }
+    return sql->error;
+}
+
 static sqlite3_stmt *begin(struct crier__sql *sql, unsigned which,
                            const char *format, va_list arguments)
 {
     sqlite3_stmt **statement = &sql->statements[which];
-    int code = SQLITE_OK;
+    int code;
 
     if (sql->error != 0)
         return NULL;
-    if (*statement == NULL)
-        code = sqlite3_prepare_v3(sql->db, sql->texts[which], -1,
-                                  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    code = prepare(sql, which);
     if (code == SQLITE_OK)
         code = bind_all(*statement, format, arguments);
     if (code == SQLITE_OK)

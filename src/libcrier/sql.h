@@ -19,7 +19,8 @@ struct crier__sql {
     /* The first failure since crier__sql_clear(): 0, CRIER_ERR_STORAGE or
      * CRIER_ERR_STORAGE_FULL, and the reason in words. */
     int error;
-    bool damaged; /* it was that the file is damaged, or is no database */
+    bool damaged; /* it was that the file is damaged, is no database, or has
+                     other tables */
     char reason[128];
 };
 
@@ -41,6 +42,10 @@ void crier__sql_clear(struct crier__sql *sql);
 
 /* Runs the statements of TEXT, whose rows nobody wants. Returns SQL->error. */
 int crier__sql_script(struct crier__sql *sql, const char *text);
+
+/* Prepares all statements, so that one that does not fit the tables is known
+ * beforehand. Returns SQL->error. */
+int crier__sql_prepare(struct crier__sql *sql);
 
 /* Begins the statement WHICH. FORMAT has a letter for each of its parameters:
  * i (int64_t, negative: NULL), u (uint64_t, at most INT64_MAX), t (text: const
