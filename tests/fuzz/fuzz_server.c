@@ -1,0 +1,444 @@
+/*
+ * A fuzz target for all of crierd: what a client may send to it. The first two bytes
+ * of the input say how, the rest is sent (a digit each in the seed corpus):
+ *
+ *   1  whether each connection is closed at once (odd), or its sending half only,
+ *      and what comes is read to its end
+ *   2  how it is cut: 0 not at all, else at random by this seed
+ *
+ * A byte 1E ends one connection's part and begins the next one's. All stay open until
+ * everything is sent; so one can follow what the next ones publish.
+ *
+ * crierd's code runs in this process, but for main.c: libmicrohttpd's thread and a
+ * shard's serve connections that are one end of a socketpair each. That they are other
+ * threads than the fuzzer's costs it nothing but time: each input waits until no
+ * connection and no stream is left, and is given shards, journal, hub and chat of its
+ * own, which are taken apart again; so nothing is left of it for the next one, but what
+ * libmicrohttpd keeps, and a find comes again when it is run alone. A cut waits until
+ * the server has read what is before it, or 1 ms.
+ *
+ * What must hold:
+ *
+ *   - each connection ends within seconds when its client has ended it;
+ *   - what came is answers of HTTP: a status line, fields, as many bytes as the
+ *     Content-Length says; problem details have the status of their answer, a stream
+ *     of events is read by the parser, one of JSON has an object in each line;
+ *   - afterwards no stream, no connection and no byte of a body is counted, and
+ *     /healthz says that all is well.
+ */
+#include <config.h>
+
+#include "fuzz.h"
+
+#include "crier_client.h"
+#include "crierd/demo.h"
+#include "crierd/files.h"
+#include "crierd/http.h"
+#include "crierd/listener.h"
+#include "crierd/room.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE 8000 /* ms */
+#define QUIET 1000
+#define CONNECTIONS 4 /* an input's */
+#define ANSWER_MAX ((size_t)8 * 1024 * 1024)
+#define LINE 2048
+#define NEXT 0x1e
+
+/* ---- the server ------------------------------------------------------- */
+
+/* Small limits are soon reached; pings would be no answer to anything. */
+static const struct conf conf = {
+    .threads = 1,
+    .ping = 3600000,
+    .keep_alive = 3600000,
+    .log_level = LOG_ERROR,
+    .get_publish = true,
+    .retention = {.count = 50},
+    .topics = {{"few*", {.count = 2}}},
+    .topic_count = 1,
+    .max_topics = 100,
+    .max_message = 2048,
+    .presence = "here,there",
+    .stall_timeout = 30000,
+};
+
+static struct server server = {.conf = &conf};
+static struct MHD_Daemon *mhd;
+
+static void stop(void)
+{
+    MHD_stop_daemon(mhd);
+    demo_quotes_free(server.quotes);
+    demo_answers_free(server.answers);
+    close(server.www);
+}
+
+static const char *directory(const char *name)
+{
+    const char *value = getenv(name);
+
+    if (value == NULL) {
+        fprintf(stderr, "%s is to name a directory of the sources\n", name);
+        exit(2);
+    }
+    return value;
+}
+
+static void start(void)
+{
+    const char *why;
+    int socket;
+
+    log_set_level(conf.log_level);
+    signal(SIGPIPE, SIG_IGN);
+    server.max_clients = 16;
+    server.started = crier_now();
+    server.www = files_open(directory("WWW"));
+    server.answers = demo_answers_new(directory("DATA"));
+    server.quotes = demo_quotes_new(directory("DATA"));
+    MUST(server.www >= 0 && server.answers != NULL && server.quotes != NULL);
+    socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
+    MUST(socket >= 0);
+    mhd = http_start(&server, socket, 32);
+    MUST(mhd != NULL && atexit(stop) == 0);
+}
+
+static void begin(void)
+{
+    const struct crier_shards_options shards = {.threads = 1,
+                                                .max_streams = 16};
+    const struct crier_journal_options journal = {
+        .retention = conf.retention,
+        .topics = conf.topics,
+        .topic_count = conf.topic_count,
+        .max_topics = conf.max_topics,
+    };
+    const struct crier_hub_options hub = {.presence = conf.presence};
+    struct crier_journal *made;
+
+    MUST(crier_shards_new(&shards, &server.shards) == 0);
+    MUST(crier_journal_memory(&journal, &made) == 0);
+    MUST(crier_hub_new(server.shards, made, &hub, &server.hub) == 0);
+    server.room = room_new(server.hub);
+    MUST(server.room != NULL);
+}
+
+static void end(void)
+{
+    crier_hub_close(server.hub);
+    MUST(crier_shards_drain(server.shards, 1, 2, PATIENCE) == 0);
+    crier_shards_free(server.shards);
+    room_free(server.room);
+    crier_hub_free(server.hub);
+}
+
+static unsigned count_connections(void)
+{
+    return MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+        ->num_connections;
+}
+
+/* Waits until nobody is served any more. */
+static void wait_for_the_end(void)
+{
+    uint64_t late = crier_now() + PATIENCE;
+
+    while (count_connections() != 0 || crier_shards_count(server.shards) != 0) {
+        MUST(crier_now() < late);
+        usleep(20);
+    }
+    MUST(atomic_load(&server.bodies) == 0);
+}
+
+/* ---- a client --------------------------------------------------------- */
+
+/* A new connection: the client's end. */
+static int open_connection(void)
+{
+    const struct sockaddr address = {.sa_family = AF_UNIX};
+    int ends[2];
+
+    MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    MUST(MHD_add_connection(mhd, ends[1], &address, sizeof address) == MHD_YES);
+    return ends[0];
+}
+
+static void wait_until_read(int fd)
+{
+    int left = 1, times;
+
+    for (times = 0; times < 20 && left != 0; times++) {
+        usleep(1);
+        MUST(ioctl(fd, SIOCOUTQ, &left) == 0);
+    }
+}
+
+static unsigned draw(unsigned *state)
+{
+    *state = *state * 1103515245U + 12345U;
+    return *state >> 16;
+}
+
+/* Sends, cut by the seed CUT; as far as the server wants it. */
+static void send_all(int fd, const char *bytes, size_t length, unsigned cut)
+{
+    unsigned state = cut;
+    int pieces = cut == 0 ? 1 : 1 + (int)(cut % 7);
+    size_t part;
+    ssize_t sent = 0;
+
+    while (length != 0 && sent >= 0) {
+        part = --pieces > 0 ? 1 + draw(&state) % length : length;
+        sent = send(fd, bytes, part, MSG_NOSIGNAL | MSG_DONTWAIT);
+        MUST(sent == (ssize_t)part || (sent < 0 && errno == EPIPE));
+        bytes += part;
+        length -= part;
+        wait_until_read(fd);
+    }
+}
+
+/* Reads all that comes, into new memory, and closes the connection. libmicrohttpd
+ * does not see the end of a request that was there before it read the last of it, and
+ * would wait for its time-out; so one that is quiet is closed, too. */
+static char *read_all(int fd, size_t *length)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    size_t room = 4096;
+    char *bytes = malloc(room);
+    ssize_t got;
+
+    *length = 0;
+    for (;;) {
+        MUST(bytes != NULL && *length < ANSWER_MAX);
+        if (poll(&wanted, 1, QUIET) == 0)
+            break;
+        got = recv(fd, bytes + *length, room - *length - 1, 0);
+        MUST(got >= 0 || errno == ECONNRESET);
+        if (got <= 0)
+            break;
+        *length += (size_t)got;
+        if (room - *length < 1024) {
+            room *= 2;
+            bytes = realloc(bytes, room);
+        }
+    }
+    close(fd);
+    bytes[*length] = '\0';
+    return bytes;
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+struct answer {
+    unsigned status;
+    bool has_length, events, json, problem;
+    size_t length; /* of the body, as it says */
+};
+
+/* Copies the line at *AT, which ends in CRLF, and moves behind it. */
+static void take_line(const char **at, char line[LINE])
+{
+    size_t length = strcspn(*at, "\r\n");
+
+    MUST(length < LINE && strncmp(*at + length, "\r\n", 2) == 0);
+    memcpy(line, *at, length);
+    line[length] = '\0';
+    *at += length + 2;
+}
+
+static void read_field(struct answer *answer, const char *line)
+{
+    const char *colon = strchr(line, ':'), *value;
+    size_t name = strcspn(line, ": \t");
+    char *stop;
+
+    MUST(colon != NULL && name != 0 && line + name == colon);
+    value = colon + 1 + strspn(colon + 1, " ");
+    if (strncasecmp(line, "Content-Length", name) == 0) {
+        MUST(!answer->has_length && *value >= '0' && *value <= '9');
+        answer->has_length = true;
+        answer->length = strtoul(value, &stop, 10);
+        MUST(*stop == '\0');
+    } else if (strncasecmp(line, "Content-Type", name) == 0) {
+        answer->events = strcmp(value, "text/event-stream") == 0;
+        answer->json = strcmp(value, "application/x-ndjson") == 0;
+        answer->problem = strcmp(value, "application/problem+json") == 0;
+    }
+    MUST(strncasecmp(line, "Transfer-Encoding", name) != 0);
+}
+
+/* Reads the head of an answer at AT; returns what is behind it. */
+static const char *read_head(struct answer *answer, const char *at)
+{
+    const char *head = at;
+    char line[LINE];
+    size_t length;
+
+    take_line(&at, line);
+    memset(answer, 0, sizeof *answer);
+    MUST(strncmp(line, "HTTP/1.1 ", 9) == 0 ||
+         strncmp(line, "HTTP/1.0 ", 9) == 0);
+    MUST(sscanf(line + 9, "%3u", &answer->status) == 1 && line[12] == ' ');
+    MUST(answer->status >= 100 && answer->status < 600);
+    for (take_line(&at, line); line[0] != '\0'; take_line(&at, line))
+        read_field(answer, line);
+    /* libmicrohttpd (0.9.75) says it twice when it refuses a Content-Length. */
+    length = (size_t)(at - head);
+    if (answer->status == 400 && strncmp(head, at, length) == 0)
+        at += length;
+    return at;
+}
+
+static void check_events(const char *bytes, size_t length)
+{
+    struct crier_parser *parser;
+    struct crier_message message;
+    int result;
+
+    MUST(memchr(bytes, '\r', length) == NULL);
+    MUST(crier_parser_new(NULL, &parser) == 0);
+    while ((result = crier_parser_next(parser, &bytes, &length, &message)) > 0)
+        MUST(memmem(message.data, message.length, "\xef\xbf\xbd", 3) == NULL ||
+             message.kind == CRIER_EVENT);
+    MUST(result == 0);
+    crier_parser_free(parser);
+}
+
+/* Each line that has come as a whole. */
+static void check_lines(const char *bytes, size_t length)
+{
+    const char *stop;
+    json_t *object;
+
+    while ((stop = memchr(bytes, '\n', length)) != NULL) {
+        object = json_loadb(bytes, (size_t)(stop - bytes), JSON_ALLOW_NUL,
+                            NULL);
+        MUST(json_is_object(object) || stop == bytes); /* which is a ping */
+        json_decref(object);
+        length -= (size_t)(stop + 1 - bytes);
+        bytes = stop + 1;
+    }
+}
+
+static void check_body(const struct answer *answer, const char *bytes,
+                       size_t length)
+{
+    json_t *problem;
+
+    if (answer->events)
+        check_events(bytes, length);
+    if (answer->json)
+        check_lines(bytes, length);
+    if (!answer->problem)
+        return;
+    problem = json_loadb(bytes, length, 0, NULL);
+    MUST(json_integer_value(json_object_get(problem, "status")) ==
+         answer->status);
+    MUST(json_is_string(json_object_get(problem, "detail")));
+    json_decref(problem);
+}
+
+/* All that came on one connection; HEAD when an answer may be one to HEAD. */
+static void check_answers(const char *at, const char *end, bool head)
+{
+    struct answer answer;
+    size_t left;
+
+    while (at < end) {
+        at = read_head(&answer, at);
+        left = (size_t)(end - at);
+        if (answer.status < 200 || answer.status == 204 ||
+            answer.status == 304)
+            continue;
+        if (head && (left == 0 || strncmp(at, "HTTP/1.", 7) == 0))
+            continue;
+        if (answer.has_length)
+            MUST(left >= answer.length);
+        if (answer.has_length && left > answer.length)
+            left = answer.length;
+        check_body(&answer, at, left);
+        at += left;
+    }
+}
+
+static void check_health(void)
+{
+    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    int fd = open_connection();
+    char *bytes, *body;
+    size_t length;
+    json_t *health;
+
+    send_all(fd, request, strlen(request), 0);
+    MUST(shutdown(fd, SHUT_WR) == 0);
+    bytes = read_all(fd, &length);
+    MUST(strncmp(bytes, "HTTP/1.1 200 ", 13) == 0);
+    body = strstr(bytes, "\r\n\r\n");
+    MUST(body != NULL);
+    health = json_loads(body, 0, NULL);
+    MUST(strcmp(json_string_value(json_object_get(health, "status")), "ok") ==
+         0);
+    MUST(json_integer_value(json_object_get(health, "clients")) == 0);
+    json_decref(health);
+    free(bytes);
+}
+
+/* ---- the target ------------------------------------------------------- */
+
+/* Sends the parts of what is to be sent; the number of connections. */
+static int send_parts(int fds[CONNECTIONS], const char *bytes, size_t length,
+                      unsigned cut)
+{
+    const char *stop = bytes, *end = bytes + length;
+    int count;
+
+    for (count = 0; count < CONNECTIONS && stop != NULL; count++) {
+        stop = memchr(bytes, NEXT, (size_t)(end - bytes));
+        fds[count] = open_connection();
+        send_all(fds[count], bytes,
+                 (size_t)((stop != NULL ? stop : end) - bytes), cut);
+        bytes = stop != NULL ? stop + 1 : end;
+    }
+    return count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+    int fds[CONNECTIONS], count, i;
+    bool head;
+    char *bytes;
+    size_t length;
+
+    if (mhd == NULL)
+        start();
+    if (size < 2)
+        return 0;
+    head = memmem(input, size, "HEAD", 4) != NULL;
+    begin();
+    count = send_parts(fds, (const char *)input + 2, size - 2, input[1] % 16);
+    for (i = 0; i < count; i++) {
+        if (input[0] % 2 != 0) {
+            close(fds[i]);
+            continue;
+        }
+        MUST(shutdown(fds[i], SHUT_WR) == 0 || errno == ENOTCONN);
+        bytes = read_all(fds[i], &length);
+        check_answers(bytes, bytes + length, head);
+        free(bytes);
+    }
+    wait_for_the_end();
+    check_health();
+    wait_for_the_end();
+    end();
+    return 0;
+}
