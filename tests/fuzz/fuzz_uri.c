@@ -5,7 +5,8 @@
  *
  *   - refused is what a plain reading of the rules refuses (wrong(), which knows
  *     nothing of the code), and nothing else; and then nothing is held;
- *   - each text has its length, and no NUL before its end;
+ *   - each text has its length, no NUL before its end, and is what a plain decoder
+ *     makes of its part of the target;
  *   - what was read, written again with every byte that means something encoded,
  *     or with every byte encoded, is read as the same;
  *   - the form with a host in front means the same.
@@ -115,6 +116,63 @@ static void check_rest(const struct uri *uri)
     MUST(*at == '\0');
 }
 
+/* That TEXT is what the LENGTH bytes at RAW mean, where PLUS is a space or is not. */
+static void check_decoded(const struct uri_text *text, const char *raw,
+                          size_t length, char plus)
+{
+    const char *end = raw + length;
+    char digits[3] = "";
+    size_t i;
+
+    for (i = 0; raw < end; i++) {
+        MUST(i < text->length);
+        if (*raw == '%') {
+            memcpy(digits, raw + 1, 2);
+            MUST((unsigned char)text->bytes[i] == strtoul(digits, NULL, 16));
+            raw += 3;
+        } else {
+            MUST(text->bytes[i] == (*raw == '+' ? plus : *raw));
+            raw++;
+        }
+    }
+    MUST(i == text->length);
+}
+
+static void check_query(const struct uri *uri, const char *raw)
+{
+    size_t length, name, i = 0;
+
+    for (; *raw != '\0'; raw += length + (raw[length] != '\0')) {
+        length = strcspn(raw, "&");
+        if (length == 0)
+            continue;
+        name = strcspn(raw, "=&");
+        MUST(i < uri->parameter_count);
+        check_decoded(&uri->parameters[i].name, raw, name, ' ');
+        name += name < length;
+        check_decoded(&uri->parameters[i++].value, raw + name, length - name,
+                      ' ');
+    }
+    MUST(i == uri->parameter_count);
+}
+
+static void check_meaning(const struct uri *uri, const char *target)
+{
+    const char *raw = path_of(target);
+    size_t length, i;
+
+    raw += raw[0] == '/';
+    for (i = 0; i < uri->segment_count; i++) {
+        length = strcspn(raw, "/?");
+        check_decoded(&uri->segments[i], raw, length, '+');
+        raw += length;
+        if (i + 1 < uri->segment_count)
+            MUST(*raw++ == '/');
+    }
+    MUST(raw[0] == '\0' || raw[0] == '?');
+    check_query(uri, raw + (raw[0] == '?'));
+}
+
 static void check_uri(const struct uri *uri)
 {
     const struct uri_parameter *parameter;
@@ -217,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         MUST(uri.segment_count == 0 && uri.parameter_count == 0);
     } else {
         check_uri(&uri);
+        check_meaning(&uri, target);
         check_again(&uri, "", false, length);
         check_again(&uri, "", true, length);
         check_again(&uri, "hTTp://[::1]:80", false, length);
