@@ -224,11 +224,6 @@ static const struct {
      "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
      "FROM journal",
      "what the table journal says cannot be"},
-    {"SELECT count(*) = 0 OR (min(position) > 0 AND min(time) >= 0 AND "
-     "min(cost) >= 0 AND max(cost) < 1 << 32 AND "
-     "max(position) <= (SELECT last FROM journal) AND "
-     "max(time) <= (SELECT time FROM journal)) FROM updates",
-     "what the table updates says cannot be"},
 };
 
 /* Whether what the tables say makes sense. */
@@ -281,20 +276,29 @@ static int check(struct crier__sqlite *sqlite, char reason[256])
 }
 
 /* Counts what is held, whatever the file says of that: by sums that are too high all
- * that is published would be let go at once. */
-static int count_all(struct crier__sql *sql, struct crier__totals *totals)
+ * that is published would be let go at once. In the same pass it is looked whether
+ * all that can be. */
+static int count_all(struct crier__sql *sql, struct crier__totals *totals,
+                     char reason[256])
 {
-    sqlite3_stmt *row =
-        crier__sql_other(sql, "SELECT count(*), sum(cost), "
-                              "(SELECT count(*) FROM topics) FROM updates");
+    sqlite3_stmt *row = crier__sql_other(
+        sql, "SELECT count(*), sum(cost), (SELECT count(*) FROM topics), "
+             "count(*) = 0 OR (min(position) > 0 AND min(time) >= 0 AND "
+             "min(cost) >= 0 AND max(cost) < 1 << 32 AND "
+             "max(position) <= (SELECT last FROM journal) AND "
+             "max(time) <= (SELECT time FROM journal)) FROM updates");
+    bool sense = false;
 
     if (crier__sql_row(sql, row)) {
         totals->count = crier__sql_number(row, 0);
         totals->bytes = crier__sql_number(row, 1);
         totals->topics = crier__sql_number(row, 2);
+        sense = crier__sql_number(row, 3) != 0;
     }
     sqlite3_finalize(row);
-    return sql->error;
+    if (sql->error != 0)
+        return failure(sql, reason);
+    return sense ? 0 : refuse(reason, "what the table updates says cannot be");
 }
 
 static int load(struct crier__sqlite *sqlite, char reason[256])
@@ -302,6 +306,7 @@ static int load(struct crier__sqlite *sqlite, char reason[256])
     struct crier__sql *sql = &sqlite->reader;
     sqlite3_stmt *row = crier__sql_begin(sql, READ_TOTALS, "");
     struct crier__totals *totals = &sqlite->saved;
+    int error;
 
     if (!crier__sql_row(sql, row))
         return sql->error != 0 ? failure(sql, reason)
@@ -312,8 +317,9 @@ static int load(struct crier__sqlite *sqlite, char reason[256])
     totals->time = sqlite3_column_int64(row, 6);
     crier__sql_text(row, 7, sqlite->journal.epoch, CRIER__EPOCH_SIZE);
     crier__sql_end(row);
-    if (count_all(sql, totals) != 0)
-        return failure(sql, reason);
+    error = count_all(sql, totals, reason);
+    if (error != 0)
+        return error;
     sqlite->totals = *totals;
     sqlite->position = sqlite->last = totals->last;
     return 0;
