@@ -292,9 +292,11 @@ static const char *read_head(struct answer *answer, const char *at)
     MUST(answer->status >= 100 && answer->status < 600);
     for (take_line(&at, line); line[0] != '\0'; take_line(&at, line))
         read_field(answer, line);
-    /* libmicrohttpd (0.9.75) says it twice when it refuses a Content-Length. */
+    /* libmicrohttpd (0.9.75) says it twice when it refuses a Content-Length
+     * itself; what crierd refuses has problem details. */
     length = (size_t)(at - head);
-    if (answer->status == 400 && strncmp(head, at, length) == 0)
+    if (answer->status >= 400 && !answer->problem &&
+        strncmp(head, at, length) == 0)
         at += length;
     return at;
 }
