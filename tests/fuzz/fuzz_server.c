@@ -216,13 +216,18 @@ static char *read_all(int fd, size_t *length)
     size_t room = 4096;
     char *bytes = malloc(room);
     ssize_t got;
+    int ready;
 
     *length = 0;
     for (;;) {
         MUST(bytes != NULL && *length < ANSWER_MAX);
-        if (poll(&wanted, 1, QUIET) == 0)
+        ready = poll(&wanted, 1, QUIET);
+        MUST(ready >= 0 || errno == EINTR); /* by the fuzzer's alarm */
+        if (ready == 0)
             break;
-        got = recv(fd, bytes + *length, room - *length - 1, 0);
+        if (ready < 0)
+            continue;
+        got = recv(fd, bytes + *length, room - *length - 1, MSG_DONTWAIT);
         MUST(got >= 0 || errno == ECONNRESET);
         if (got <= 0)
             break;
