@@ -137,6 +137,23 @@ START_TEST(a_server_says_how_long_to_wait)
 }
 END_TEST
 
+/* Also where it is more than doubling would come to; of a new client, and of
+ * one that comes back. */
+START_TEST(the_first_wait_is_as_asked_for)
+{
+    struct command command;
+
+    foreign_stream(&server);
+    foreign_say(&server, "%s", _i == 0 ? "" : "id: 1\ndata: x\n\n");
+    foreign_close(&server);
+    command_start(&command, 0, WORDS("sub", "n", "--retry=2m"));
+    output_wait(&command.err, "; again in ");
+    ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
+    ck_assert_double_ge(wait_in(command.err.text, 0), 120);
+    command_done(&command);
+}
+END_TEST
+
 /* ---- output ----------------------------------------------------------- */
 
 /* Sends SIGTERM to a crier that waits for its reader, and waits until it knows
@@ -328,6 +345,7 @@ static Suite *suite(void)
     tcase_add_test(c, once_may_take_too_long);
     tcase_add_test(c, waits_double_until_something_comes);
     tcase_add_test(c, a_server_says_how_long_to_wait);
+    tcase_add_loop_test(c, the_first_wait_is_as_asked_for, 0, 2);
     tcase_add_test(c, an_event_is_written_to_its_end);
     tcase_add_loop_test(c, an_event_that_is_cut_is_told, 0, 2);
     tcase_add_loop_test(c, a_state_holds_an_id, 0,

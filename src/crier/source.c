@@ -75,6 +75,14 @@ static char *make_url(const struct conf *conf, const struct sub *sub)
 
 /* ---- clients ---------------------------------------------------------- */
 
+/* New clients begin with the reconnection time RETRY, in ms. */
+static void set_retry(struct source *source, uint64_t retry)
+{
+    source->options.retry = retry < UINT32_MAX ? (uint32_t)retry : UINT32_MAX;
+    if (source->options.retry_max < source->options.retry)
+        source->options.retry_max = source->options.retry;
+}
+
 int source_open(struct source *source, const struct conf *conf,
                 const struct sub *sub, const char *id)
 {
@@ -85,8 +93,6 @@ int source_open(struct source *source, const struct conf *conf,
                 .body = sub->body,
                 .body_length = sub->body != NULL ? strlen(sub->body) : 0,
                 .last_event_id = id[0] != '\0' ? id : NULL,
-                .retry =
-                    sub->retry != 0 ? (uint32_t)sub->retry : RETRY_DEFAULT,
                 .retry_max = RETRY_MAX,
                 .persist = true,
             },
@@ -97,6 +103,7 @@ int source_open(struct source *source, const struct conf *conf,
     };
     conf_http(conf, sub->url != NULL, &source->options.http);
     source->options.url = source->url;
+    set_retry(source, sub->retry != 0 ? sub->retry : RETRY_DEFAULT);
     return crier_client_new(&source->options, &source->client);
 }
 
@@ -113,14 +120,6 @@ static int replace_client(struct source *source)
     error = crier_client_new(&source->options, &source->client);
     free(url);
     return error;
-}
-
-/* Further clients begin with the reconnection time RETRY, in ms. */
-static void set_retry(struct source *source, uint64_t retry)
-{
-    source->options.retry = retry < UINT32_MAX ? (uint32_t)retry : UINT32_MAX;
-    if (source->options.retry_max < source->options.retry)
-        source->options.retry_max = source->options.retry;
 }
 
 /* How long to wait after the error MESSAGE of a new client, in ms. It would

@@ -14,10 +14,10 @@
  */
 struct state {
     char *path;
-    int lock; /* the descriptor of the lock file */
+    int lock;        /* the descriptor of the lock file */
     struct text put; /* the last id of what was put out */
-    bool changed;   /* put is not in the file yet */
-    uint64_t saved; /* when, crier_now() */
+    bool changed;    /* put is not in the file yet */
+    uint64_t saved;  /* when, crier_now() */
 };
 
 /* Takes PATH and reads the id in it, if there is one: state->put. False when
