@@ -205,6 +205,54 @@ START_TEST(each_line_is_an_update)
 }
 END_TEST
 
+/* Fails unless `crier WORDS...` ends with STATUS, and says ERR and that
+ * PUBLISHED lines were published, after the line "a", while more may come. */
+static void gives_up(int status, const char *err, const char *published,
+                     const char *const *words)
+{
+    struct command command;
+
+    command_start(&command, 0, words);
+    command_write(&command, "a\n");
+    ck_assert_int_eq(command_wait(&command), status);
+    ck_assert_msg(strstr(command.err.text, err) != NULL, "'%s'",
+                  command.err.text);
+    ck_assert_ptr_nonnull(strstr(command.err.text, published));
+    command_done(&command);
+}
+
+START_TEST(a_refusal_is_told_before_the_next_line)
+{
+    struct foreign server;
+    struct command command;
+    int descriptor, port = foreign_nobody(&descriptor);
+    char nobody[64];
+
+    gives_up(1, "403: topics whose names begin", "lines published: 0\n",
+             WORDS("pub", "--lines", "$x"));
+    snprintf(nobody, sizeof nobody, "http://127.0.0.1:%d", port);
+    gives_up(3, "the time is up\n", "lines published: 0\n",
+             WORDS("pub", "--lines", "t", "--timeout=10ms", "--server",
+                   nobody));
+    close(descriptor);
+    /* one that is refused later, in the midst of a line */
+    foreign_start(&server);
+    foreign_answer(&server, "200 OK", "", "{\"published\":1,\"id\":\"1\"}");
+    command_start(&command, 0,
+                  WORDS("pub", "--lines", "t", "--server", server.url));
+    command_write(&command, "a\n");
+    foreign_request(&server, 0);
+    command_write(&command, "b\nc");
+    foreign_request(&server, 1);
+    foreign_answer(&server, "403 Forbidden", "", "{\"detail\":\"enough\"}");
+    ck_assert_int_eq(command_wait(&command), 1);
+    ck_assert_ptr_nonnull(strstr(command.err.text, "403: enough\n"));
+    ck_assert_ptr_nonnull(strstr(command.err.text, "lines published: 1\n"));
+    command_done(&command);
+    foreign_stop(&server);
+}
+END_TEST
+
 START_TEST(a_terminal_sees_the_progress)
 {
     struct command command;
@@ -331,6 +379,7 @@ static Suite *suite(void)
     tcase_add_test(c, refusals_are_told);
     tcase_add_test(c, a_terminal_is_told_more);
     tcase_add_test(c, each_line_is_an_update);
+    tcase_add_test(c, a_refusal_is_told_before_the_next_line);
     tcase_add_test(c, a_terminal_sees_the_progress);
     tcase_add_test(c, a_server_that_starts_late_is_waited_for);
     tcase_add_test(c, the_time_is_up_one_day);

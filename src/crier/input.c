@@ -1,26 +1,50 @@
 /*
  * Standard input. getline() would let a line grow without an end; here both
- * ways have a maximum.
+ * ways have a maximum. And a read() that waits hears of nothing else; so what
+ * is there is polled first, which also does for a descriptor that somebody has
+ * made non-blocking.
  */
 #include <config.h>
 
 #include "input.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BLOCK 65536
 
-/* Reads some more. 0 or -errno. */
+/* Waits until there is something to read, or the end. 0, -errno or -ECANCELED.
+ */
+static int wait_for_more(const struct input *input)
+{
+    struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
+    int patience, ready = poll(&polled, 1, 0);
+
+    while (ready == 0 || (ready < 0 && errno == EINTR)) {
+        patience = input->patience != NULL ? input->patience(input->closure)
+                                           : -1;
+        if (patience == 0)
+            return -ECANCELED;
+        ready = poll(&polled, 1, patience);
+    }
+    return ready < 0 ? -errno : 0; /* what it is, read() will tell */
+}
+
+/* Reads some more. 0, -errno or -ECANCELED. */
 static int fill(struct input *input)
 {
     char block[BLOCK];
     ssize_t got;
+    int error;
 
-    do
+    do {
+        error = wait_for_more(input);
+        if (error != 0)
+            return error;
         got = read(STDIN_FILENO, block, sizeof block);
-    while (got < 0 && errno == EINTR);
+    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     if (got < 0)
         return -errno;
     if (got == 0)

@@ -3,7 +3,8 @@
  *
  * The main thread reads and hands over, and may have to wait for either. So
  * the line that tells how far it is, is drawn by a thread of its own, and on
- * terminals alone.
+ * terminals alone. A publisher that has given up does not say so by itself;
+ * while it has something to do and no line comes, it is asked now and then.
  */
 #include <config.h>
 
@@ -19,6 +20,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* How often the publisher is asked whether it has given up, in ms. */
+#define ASK_INTERVAL 100
 
 /* How often the progress line is drawn, in ms. */
 #define DRAW_INTERVAL 200
@@ -133,6 +137,17 @@ static void progress_end(struct progress *progress)
 
 /* ---- lines ------------------------------------------------------------ */
 
+/* How long to wait for a line: the patience of an input. */
+static int patience(void *closure)
+{
+    struct crier_progress now;
+
+    crier_publisher_progress(closure, &now);
+    if (now.failed != 0)
+        return 0;
+    return now.published < now.added ? ASK_INTERVAL : -1;
+}
+
 /* Hands one line over. 0 or an error of crier_publisher_add()'s. */
 static int add(struct crier_publisher *publisher, struct crier_event *event,
                const struct pub *pub, const char *line, size_t length)
@@ -146,16 +161,35 @@ static int add(struct crier_publisher *publisher, struct crier_event *event,
     return crier_publisher_add(publisher, event);
 }
 
-/* Hands all lines over. Returns the exit status; what the publisher has
- * refused is not told here. */
+/* Tells why there are no more lines after NUMBER of them: RESULT of
+ * input_line(), or ERROR of add(). Returns the exit status. What the publisher
+ * has refused is not told here. */
+static int tell_end(uint64_t number, int result, int error)
+{
+    if (result == -ECANCELED || error == CRIER_ERR_CLOSED)
+        return EXIT_SUCCESS;
+    if (result == -EFBIG) {
+        error = CRIER_ERR_TOO_LARGE;
+        number++;
+    } else if (result < 0) {
+        note_error("cannot read standard input: %s", strerror(-result));
+        return EXIT_FAILURE;
+    }
+    if (error == 0)
+        return EXIT_SUCCESS;
+    note_error("line %" PRIu64 ": %s", number, crier_error_text(error));
+    return EXIT_FAILURE;
+}
+
+/* Hands all lines over. Returns the exit status, as tell_end(). */
 static int add_all(struct crier_publisher *publisher, const struct pub *pub)
 {
     struct crier_event *event = crier_event_new();
-    struct input input = {0};
+    struct input input = {.patience = patience, .closure = publisher};
     const char *line;
     size_t length;
     uint64_t number = 0;
-    int status = EXIT_SUCCESS, result, error = 0;
+    int result, error = 0;
 
     if (event == NULL) {
         note_error("out of memory");
@@ -168,17 +202,9 @@ static int add_all(struct crier_publisher *publisher, const struct pub *pub)
         if (error != 0)
             break;
     }
-    if (result < 0 && result != -EFBIG) {
-        note_error("cannot read standard input: %s", strerror(-result));
-        status = EXIT_FAILURE;
-    } else if (result < 0 || (error != 0 && error != CRIER_ERR_CLOSED)) {
-        note_error("line %" PRIu64 ": %s", number + (result < 0),
-                   crier_error_text(result < 0 ? CRIER_ERR_TOO_LARGE : error));
-        status = EXIT_FAILURE;
-    }
     input_done(&input);
     crier_event_free(event);
-    return status;
+    return tell_end(number, result, error);
 }
 
 int lines_run(const struct conf *conf, const struct pub *pub)
