@@ -65,6 +65,11 @@ START_TEST(data_come_from_arguments_or_input)
     publishes("data: hello", "hello", WORDS("pub", "t", "-"));
     publishes("data:\ndata: a\ndata:\ndata:", "\na\n\n\n", WORDS("pub", "t"));
     publishes("data:", "", WORDS("pub", "t"));
+    publishes("data: hello", "hello\r\n", WORDS("pub", "t"));
+    publishes("data: hello", "hello\r", WORDS("pub", "t"));
+    publishes("data: a\ndata:", "a\n\r\n", WORDS("pub", "t"));
+    publishes("data: a\ndata:", "a\r\r", WORDS("pub", "t"));
+    publishes("data:", "\r\n", WORDS("pub", "t"));
     publishes("event: e\nretry: 1500\ndata: x", NULL,
               WORDS("pub", "--retry", "1500ms", "t", "x", "--event=e"));
     command_expect(0, "my id\n", "", NULL,
@@ -195,6 +200,10 @@ START_TEST(each_line_is_an_update)
     free(text);
     text = topics_get("/topics/t?since=1&poll=1", "");
     ck_assert_ptr_nonnull(strstr(text, "\nevent: e\ndata: \xc3\xa9\n"));
+    free(text);
+    command_expect(0, "", "", "a\nb\r", WORDS("pub", "--lines", "cr"));
+    text = topics_get("/topics/cr?since=all&poll=1&format=raw", "");
+    ck_assert_str_eq(text, "a\nb\n");
     free(text);
     command_expect(0, "", "", "", WORDS("pub", "--lines", "t"));
     command_expect(1, "", "lines published: 1\n", "good\n\xff\nnever\n",

@@ -113,13 +113,9 @@ int input_line(struct input *input, size_t max, const char **line,
     if (end == NULL && input->at == input->text.length)
         return 0;
     *line = input->text.bytes + input->at;
-    if (end == NULL) {
-        *length = input->text.length - input->at;
-        input->at = input->searched = input->text.length;
-        return 1;
-    }
-    *length = (size_t)(end - *line);
-    input->at += *length + 1;
+    *length = end != NULL ? (size_t)(end - *line)
+                          : input->text.length - input->at;
+    input->at += *length + (end != NULL);
     input->searched = input->at;
     if (*length != 0 && (*line)[*length - 1] == '\r')
         --*length;

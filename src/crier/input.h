@@ -25,7 +25,8 @@ struct input {
  * was at its end. */
 int input_all(struct input *input, size_t max);
 
-/* Takes the next line, without its LF or CRLF; the last one may end without.
+/* Takes the next line, without its LF or CRLF; the last one may end with a CR,
+ * or without anything.
  * Returns 1 with *LINE (borrowed until the next call) and *LENGTH, or 0 at the
  * end. -errno; -EFBIG when it is longer than MAX bytes; -ECANCELED when
  * patience was at its end. */

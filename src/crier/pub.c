@@ -197,6 +197,15 @@ static enum conf_result make_object(const struct pub *pub, struct text *text)
     return CONF_RUN;
 }
 
+/* Takes one line end off the end of TEXT: LF, CRLF or CR, as in data. */
+static void cut_end(struct text *text)
+{
+    if (text->length != 0 && text->bytes[text->length - 1] == '\n')
+        text->length--;
+    if (text->length != 0 && text->bytes[text->length - 1] == '\r')
+        text->length--;
+}
+
 /* Reads standard input into TEXT. Returns the exit status. */
 static int read_input(const struct conf *conf, struct text *text)
 {
@@ -211,8 +220,7 @@ static int read_input(const struct conf *conf, struct text *text)
     else if (error != 0)
         note_error("cannot read standard input: %s", strerror(-error));
     *text = input.text;
-    if (text->length != 0 && text->bytes[text->length - 1] == '\n')
-        text->length--;
+    cut_end(text);
     return error != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
