@@ -71,7 +71,7 @@ START_TEST(help_is_one_screen)
 END_TEST
 
 static const struct {
-    const char *words[5];
+    const char *words[6]; /* NULL behind them */
     const char *says;
 } mistakes[] = {
     {{NULL}, "which command?"},
@@ -119,6 +119,9 @@ static const struct {
     {{"pub", "a", "--json", "=b"}, "the argument '=b' is not KEY=VALUE"},
     {{"pub", "a", "--json", "k:=x"}, "the value of 'k:=x' is not JSON"},
     {{"pub", "a", "--json", "k=1", "k:=2"}, "is given twice"},
+    {{"pub", "a", "1", "-H", "content-type: application/json"},
+     "--header 'content-type: application/json' is not for pub"},
+    {{"pub", "a", "--lines", "-HContent-Type:"}, "is not for pub"},
     {{"pub", "a,,b", "x"}, "a topic is not"},
     {{"pub", "a", "x", "--id="}, "an id of an update"},
     {{"pub", "a", "x", "--event=a\nb"}, "CR or LF"},

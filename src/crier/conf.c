@@ -319,3 +319,14 @@ void conf_http(const struct conf *conf, bool foreign,
     if (!foreign || conf->key_file != settings->key_file)
         http->key_file = conf->key_file;
 }
+
+const char *conf_header(const struct conf *conf, const char *name)
+{
+    size_t i, length = strlen(name);
+
+    for (i = 0; i < conf->header_count; i++)
+        if (strncasecmp(conf->headers[i], name, length) == 0 &&
+            conf->headers[i][length] == ':')
+            return conf->headers[i];
+    return NULL;
+}

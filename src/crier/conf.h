@@ -98,6 +98,10 @@ void conf_done(struct conf *conf);
 void conf_http(const struct conf *conf, bool foreign,
                struct crier_http_options *http);
 
+/* The first header named NAME that was added on the command line, or NULL.
+ * Borrowed. */
+const char *conf_header(const struct conf *conf, const char *name);
+
 /* Says that VALUE of OPTION is not WANTED. */
 enum conf_result conf_bad(const char *option, const char *value,
                           const char *wanted);

@@ -97,9 +97,10 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
 }
 
 /* Whether all that was said goes together. */
-static enum conf_result check(const struct pub *pub)
+static enum conf_result check(const struct conf *conf, const struct pub *pub)
 {
     bool is_dash = pub->word_count == 1 && strcmp(pub->words[0], "-") == 0;
+    const char *type = conf_header(conf, "Content-Type");
 
     if (pub->topics == NULL)
         return conf_mistake("where to? Name a topic (crier pub --help)");
@@ -117,6 +118,10 @@ static enum conf_result check(const struct pub *pub)
         return conf_mistake("--id is for one update, not for --lines");
     if (pub->dedupe && pub->id == NULL)
         return conf_mistake("--dedupe needs an --id");
+    if (type != NULL) /* crierd would take what crier writes for data */
+        return conf_mistake("--header '%s' is not for pub: data are text, or "
+                            "an object with --json",
+                            type);
     return CONF_RUN;
 }
 
@@ -370,7 +375,7 @@ int pub_run(int argc, char **argv)
     }
     result = conf_parse(&conf, &mine, argc, argv);
     if (result == CONF_RUN)
-        result = check(&pub);
+        result = check(&conf, &pub);
     if (result == CONF_BAD)
         status = EXIT_USAGE;
     else if (result == CONF_RUN)
