@@ -93,6 +93,8 @@ START_TEST(an_object_is_made_of_words)
                     "t:=true", "z:=null", "l:=[1, 2]", "s=true", "--json"));
     publishes("data: {\"u\":\"\\u001B\\n\"}", NULL,
               WORDS("pub", "t", "u=\033\n", "--json"));
+    publishes("data: {\"nul\":[\"a\\u0000b\"]}", NULL,
+              WORDS("pub", "t", "nul:=[\"a\\u0000b\"]", "--json"));
     publishes("data: {\"http://x:y\":\"1\"}", NULL,
               WORDS("pub", "t", "http://x:y=1", "--json"));
 }

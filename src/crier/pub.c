@@ -158,6 +158,30 @@ static bool is_known(const struct pub *pub, size_t count, const char *key,
     return false;
 }
 
+/* Whether VALUE is JSON that jansson can hold; if not, that is told of WORD. */
+static enum conf_result check_json(const char *word, const char *value)
+{
+    const size_t flags =
+        JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
+    json_error_t error;
+    json_t *parsed = json_loads(value, flags, &error);
+
+    if (parsed != NULL) {
+        json_decref(parsed);
+        return CONF_RUN;
+    }
+    switch (json_error_code(&error)) {
+    case json_error_numeric_overflow:
+        return conf_mistake("a number is too large in '%s'", word);
+    case json_error_stack_overflow:
+        return conf_mistake("JSON is nested too deep in '%s'", word);
+    case json_error_null_byte_in_key:
+        return conf_mistake("a key has a NUL in '%s'", word);
+    default:
+        return conf_bad("the value of", word, "JSON");
+    }
+}
+
 /* Appends word number I, KEY=TEXT or KEY:=JSON, as a member of an object. JSON
  * stays as it is written. */
 static enum conf_result add_member(const struct pub *pub, size_t i,
@@ -167,7 +191,6 @@ static enum conf_result add_member(const struct pub *pub, size_t i,
     size_t key = strcspn(word, "=");
     const char *value = word + key + 1;
     bool raw = key > 0 && word[key - 1] == ':';
-    json_t *parsed;
 
     if (word[key] == '\0' || key == raw)
         return conf_bad("the argument", word, "KEY=VALUE");
@@ -181,11 +204,8 @@ static enum conf_result add_member(const struct pub *pub, size_t i,
     text_puts(text, ":");
     if (!raw)
         return add_string(text, word, value, strlen(value));
-    parsed =
-        json_loads(value, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
-    if (parsed == NULL)
-        return conf_bad("the value of", word, "JSON");
-    json_decref(parsed);
+    if (check_json(word, value) != CONF_RUN)
+        return CONF_BAD;
     text_puts(text, value);
     return CONF_RUN;
 }
