@@ -220,7 +220,7 @@ int lines_run(const struct conf *conf, const struct pub *pub)
     pub_options(conf, pub, &options);
     error = crier_publisher_new(&options, &publisher);
     if (error != 0)
-        return pub_failed(conf, error, crier_error_text(error));
+        return pub_failed(conf, pub, error, crier_error_text(error));
     if (!conf->quiet && isatty(STDERR_FILENO))
         shown = progress_begin(&progress, publisher);
     status = add_all(publisher, pub);
@@ -228,7 +228,7 @@ int lines_run(const struct conf *conf, const struct pub *pub)
     if (shown)
         progress_end(&progress);
     if (error != 0)
-        status = pub_failed(conf, error, published.reason);
+        status = pub_failed(conf, pub, error, published.reason);
     if (status != EXIT_SUCCESS) { /* in order, so this tells where to go on */
         crier_publisher_progress(publisher, &all);
         note("lines published: %" PRIu64, all.published);

@@ -158,7 +158,7 @@ static bool is_known(const struct pub *pub, size_t count, const char *key,
     return false;
 }
 
-/* Whether VALUE is JSON that jansson can hold; if not, that is told of WORD. */
+/* Whether VALUE is JSON that jansson can hold; a mistake is told of WORD. */
 static enum conf_result check_json(const char *word, const char *value)
 {
     const size_t flags =
@@ -287,15 +287,18 @@ void pub_options(const struct conf *conf, const struct pub *pub,
     conf_http(conf, false, &publisher->http);
 }
 
-int pub_failed(const struct conf *conf, int error, const char *reason)
+int pub_failed(const struct conf *conf, const struct pub *pub, int error,
+               const char *reason)
 {
     switch (error) {
     case CRIER_ERR_URL:
         note_error("%s: %s", conf->server, reason);
         return EXIT_USAGE;
-    case CRIER_ERR_INVALID: /* all that can be so is on the command line */
     case CRIER_ERR_TOPIC:
     case CRIER_ERR_MANY_TOPICS:
+        note_error("'%s': %s", pub->topics, reason);
+        return EXIT_USAGE;
+    case CRIER_ERR_INVALID: /* all that can be so is on the command line */
     case CRIER_ERR_ID:
     case CRIER_ERR_NEWLINE:
         note_error("%s", reason);
@@ -363,7 +366,7 @@ static int publish(const struct conf *conf, const struct pub *pub,
     error = crier_publish(&publisher, event, &published);
     crier_event_free(event);
     return error == 0 ? tell(conf, &published)
-                      : pub_failed(conf, error, published.reason);
+                      : pub_failed(conf, pub, error, published.reason);
 }
 
 static int run(const struct conf *conf, const struct pub *pub)

@@ -31,6 +31,7 @@ void pub_options(const struct conf *conf, const struct pub *pub,
                  struct crier_publisher_options *options);
 
 /* The exit status for ERROR, after telling REASON. */
-int pub_failed(const struct conf *conf, int error, const char *reason);
+int pub_failed(const struct conf *conf, const struct pub *pub, int error,
+               const char *reason);
 
 #endif
