@@ -337,6 +337,33 @@ START_TEST(long_lists_come_in_pages)
 }
 END_TEST
 
+START_TEST(headers_replace_criers_own)
+{
+    struct foreign server;
+    const struct foreign_request *request;
+
+    foreign_start(&server);
+    setenv("CRIER_SERVER", server.url, 1);
+    setenv("CRIER_TOKEN", "t", 1);
+    foreign_answer(&server, "200 OK", "", "{\"status\":\"ok\"}");
+    command_expect(0, NULL, "", NULL,
+                   WORDS("ping", "-H", "authorization: Basic eDp5", "-H",
+                         "ACCEPT: text/x", "-H", "X-A: 1", "-H", "X-B: 2"));
+    request = foreign_request(&server, 0);
+    ck_assert_str_eq(foreign_header(request, "Authorization"), "Basic eDp5");
+    ck_assert_str_eq(foreign_header(request, "Accept"), "text/x");
+    ck_assert_str_eq(foreign_header(request, "X-A"), "1");
+    ck_assert_str_eq(foreign_header(request, "X-B"), "2");
+    foreign_answer(&server, "200 OK", "", "{\"topics\":[]}");
+    command_expect(0, "", "", NULL,
+                   WORDS("topics", "-H", "Authorization:", "-H", "Accept:"));
+    request = foreign_request(&server, 1);
+    ck_assert(!foreign_has(request, "Authorization"));
+    ck_assert(!foreign_has(request, "Accept"));
+    foreign_stop(&server);
+}
+END_TEST
+
 /* ---- ping ------------------------------------------------------------- */
 
 START_TEST(ping_tells_how_the_server_is)
@@ -408,6 +435,7 @@ static Suite *suite(void)
     tcase_add_test(c, topics_are_listed);
     tcase_add_test(c, a_terminal_gets_a_table);
     tcase_add_test(c, long_lists_come_in_pages);
+    tcase_add_test(c, headers_replace_criers_own);
     tcase_add_test(c, ping_tells_how_the_server_is);
     tcase_add_test(c, ping_tells_what_is_wrong);
     return s;

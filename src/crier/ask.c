@@ -45,34 +45,35 @@ static int take_wire(CURL *handle, curl_infotype type, char *bytes,
     return 0;
 }
 
-/* Appends HEADER to LIST (stolen); NULL when memory is short. */
-static struct curl_slist *add_header(struct curl_slist *list,
-                                     const char *header)
+/* Appends HEADER to *LIST. False when memory is short. */
+static bool add_header(struct curl_slist **list, const char *header)
 {
-    struct curl_slist *more = curl_slist_append(list, header);
+    struct curl_slist *more = curl_slist_append(*list, header);
 
-    if (more == NULL)
-        curl_slist_free_all(list);
-    return more;
+    if (more != NULL)
+        *list = more;
+    return more != NULL;
 }
 
-/* The headers of the request. */
-static struct curl_slist *make_headers(const struct crier_http_options *http)
+/* Makes *LIST the headers of the request: those of the command line, and those
+ * of crier's own that are not among them. False when memory is short. */
+static bool make_headers(const struct conf *conf, struct curl_slist **list)
 {
-    struct curl_slist *list = add_header(NULL, "Accept: application/json");
     struct text line = {0};
+    bool well = true;
     size_t i;
 
-    if (http->token != NULL) {
+    if (conf_header(conf, "Accept") == NULL)
+        well = add_header(list, "Accept: application/json");
+    if (conf->token != NULL && conf_header(conf, "Authorization") == NULL) {
         text_puts(&line, "Authorization: Bearer ");
-        text_puts(&line, http->token);
-        if (list != NULL)
-            list = add_header(list, line.bytes);
+        text_puts(&line, conf->token);
+        well = well && add_header(list, line.bytes);
         text_done(&line);
     }
-    for (i = 0; http->headers[i] != NULL && list != NULL; i++)
-        list = add_header(list, http->headers[i]);
-    return list;
+    for (i = 0; i < conf->header_count; i++)
+        well = well && add_header(list, conf->headers[i]);
+    return well;
 }
 
 static void set_tls(CURL *handle, const struct crier_http_options *http)
@@ -181,16 +182,15 @@ bool ask(const struct conf *conf, const char *path, uint32_t timeout,
          struct answer *answer)
 {
     struct crier_http_options http;
-    struct curl_slist *headers;
+    struct curl_slist *headers = NULL;
     struct text url = {0};
     CURL *handle = curl_easy_init();
     bool well = false;
 
     conf_http(conf, false, &http);
-    headers = make_headers(&http);
     text_puts(&url, conf->server);
     text_puts(&url, path);
-    if (handle == NULL || headers == NULL) {
+    if (handle == NULL || !make_headers(conf, &headers)) {
         note_error("out of memory");
     } else {
         prepare(handle, &http, url.bytes, timeout);
