@@ -396,6 +396,9 @@ START_TEST(ping_tells_what_is_wrong)
     command_expect(1, "", "cannot connect: Connection refused", NULL,
                    WORDS("ping", "--server", dead));
     close(descriptor);
+    snprintf(dead, sizeof dead, "https://127.0.0.1:%d", crierd.port);
+    command_expect(1, "", " (does this server speak https?)\n", NULL,
+                   WORDS("ping", "--server", dead));
     setenv("CRIER_SERVER", server.url, 1);
     foreign_answer(&server, "200 OK", "", "<html>");
     command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));

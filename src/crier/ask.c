@@ -141,6 +141,9 @@ static bool take(const char *url, long status, const struct text *body,
 static void tell_trouble(CURL *handle, const char *url, CURLcode result,
                          const char *trouble)
 {
+    const char *hint = result == CURLE_SSL_CONNECT_ERROR
+                           ? " (does this server speak https?)"
+                           : "";
     long error = 0;
 
     if (result == CURLE_COULDNT_CONNECT)
@@ -150,8 +153,9 @@ static void tell_trouble(CURL *handle, const char *url, CURLcode result,
     else if (result == CURLE_OPERATION_TIMEDOUT)
         note_error("%s: no answer in time", url);
     else
-        note_error("%s: %s", url,
-                   trouble[0] != '\0' ? trouble : curl_easy_strerror(result));
+        note_error("%s: %s%s", url,
+                   trouble[0] != '\0' ? trouble : curl_easy_strerror(result),
+                   hint);
 }
 
 static bool perform(CURL *handle, const char *url, struct answer *answer)
