@@ -71,6 +71,43 @@ START_TEST(help_is_one_screen)
 END_TEST
 
 static const struct {
+    const char *words[3];
+    int status;
+} prints[] = {
+    {{"help"}, 1},
+    {{"help", "pub"}, 1},
+    {{"sub", "--help"}, 1},
+    {{"--version"}, 1},
+    {{"ping"}, 1},
+    {{"ping", "-q"}, 0},
+    {{"pub", "x"}, 1},
+    {{"topics"}, 1},
+};
+
+START_TEST(what_cannot_be_printed_is_told)
+{
+    struct command command;
+
+    topics_put("/topics/x", "1");
+    command_start(&command, COMMAND_OUT_FULL, prints[_i].words);
+    command_close_input(&command);
+    ck_assert_int_eq(command_wait(&command), prints[_i].status);
+    ck_assert_str_eq(command.err.text,
+                     prints[_i].status == 0
+                         ? ""
+                         : "crier: cannot write: No space left on device\n");
+    command_done(&command);
+    command_start(&command, COMMAND_OUT_UNREAD, prints[_i].words);
+    command_close_output(&command); /* where nobody reads, that is none */
+    command_read(&command);
+    command_close_input(&command);
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_str_eq(command.err.text, "");
+    command_done(&command);
+}
+END_TEST
+
+static const struct {
     const char *words[6]; /* NULL behind them */
     const char *says;
 } mistakes[] = {
@@ -429,6 +466,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, help_is_one_screen, 0,
                         (int)(sizeof helps / sizeof helps[0]));
+    tcase_add_loop_test(c, what_cannot_be_printed_is_told, 0,
+                        (int)(sizeof prints / sizeof prints[0]));
     tcase_add_loop_test(c, mistakes_are_named_in_a_line, 0,
                         (int)(sizeof mistakes / sizeof mistakes[0]));
     tcase_add_test(c, the_config_file_names_the_server);

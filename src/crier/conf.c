@@ -13,6 +13,7 @@
 #include "conf.h"
 
 #include "note.h"
+#include "print.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -183,7 +184,7 @@ static enum conf_result set_common(struct conf *conf, const char *help,
         note_quiet(true);
         return CONF_RUN;
     case CONF_HELP:
-        fputs(help, stdout);
+        print("%s", help);
         return CONF_DONE;
     default: /* getopt_long has said why */
         return CONF_BAD;

@@ -9,6 +9,7 @@
 #include "help.h"
 #include "note.h"
 #include "ping.h"
+#include "print.h"
 #include "pub.h"
 #include "signals.h"
 #include "sub.h"
@@ -17,7 +18,6 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,14 +62,14 @@ static int help(int argc, char **argv)
     i = argc > 2 ? find(argv[2]) : COMMANDS;
     if (argc > 2 && i == COMMANDS)
         return unknown(argv[2]);
-    fputs(i < COMMANDS ? commands[i].help : help_crier, stdout);
+    print("%s", i < COMMANDS ? commands[i].help : help_crier);
     return EXIT_SUCCESS;
 }
 
 static int version(void)
 {
-    printf("crier %s (%s, jansson %s)\n", crier_version(), curl_version(),
-           jansson_version_str());
+    print("crier %s (%s, jansson %s)\n", crier_version(), curl_version(),
+          jansson_version_str());
     return EXIT_SUCCESS;
 }
 
@@ -86,13 +86,11 @@ static void keep_first_files(void)
         close(fd);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     size_t i = find(name);
 
-    keep_first_files();
-    signals_no_pipe();
     if (i < COMMANDS)
         return commands[i].run(argc - 1, argv + 1);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0)
@@ -104,4 +102,11 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     return unknown(name);
+}
+
+int main(int argc, char **argv)
+{
+    keep_first_files();
+    signals_no_pipe();
+    return print_end(run(argc, argv));
 }

@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "help.h"
 #include "note.h"
+#include "print.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -84,7 +85,7 @@ static int tell(const struct conf *conf, const struct answer *answer)
     if (!well)
         note_error("%s", line.bytes);
     else if (!conf->quiet)
-        puts(line.bytes);
+        print("%s\n", line.bytes);
     text_done(&age);
     text_done(&line);
     return well ? EXIT_SUCCESS : EXIT_FAILURE;

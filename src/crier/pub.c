@@ -13,6 +13,7 @@
 #include "input.h"
 #include "lines.h"
 #include "note.h"
+#include "print.h"
 #include "text.h"
 
 #include <errno.h>
@@ -317,29 +318,23 @@ int pub_failed(const struct conf *conf, const struct pub *pub, int error,
 }
 
 /* Says that all went well. */
-static int tell(const struct conf *conf,
-                const struct crier_published *published)
+static void tell(const struct conf *conf,
+                 const struct crier_published *published)
 {
     struct text text = {0};
-    int error;
 
     if (conf->quiet)
-        return EXIT_SUCCESS;
+        return;
     if (!isatty(STDOUT_FILENO)) {
-        puts(published->id);
+        print("%s\n", published->id);
     } else if (published->duplicate) {
         text_harmless(&text, published->id, strlen(published->id), NULL);
-        printf("%s was there already\n", text.bytes);
+        print("%s was there already\n", text.bytes);
     } else {
         text_harmless(&text, published->id, strlen(published->id), NULL);
-        printf("published %s to %zu\n", text.bytes, published->subscribers);
+        print("published %s to %zu\n", text.bytes, published->subscribers);
     }
     text_done(&text);
-    error = fflush(stdout) != 0 ? errno : 0;
-    if (error == 0 || error == EPIPE)
-        return EXIT_SUCCESS;
-    note_error("cannot write: %s", strerror(error));
-    return EXIT_FAILURE;
 }
 
 static int publish(const struct conf *conf, const struct pub *pub,
@@ -365,8 +360,10 @@ static int publish(const struct conf *conf, const struct pub *pub,
     pub_options(conf, pub, &publisher);
     error = crier_publish(&publisher, event, &published);
     crier_event_free(event);
-    return error == 0 ? tell(conf, &published)
-                      : pub_failed(conf, pub, error, published.reason);
+    if (error != 0)
+        return pub_failed(conf, pub, error, published.reason);
+    tell(conf, &published);
+    return EXIT_SUCCESS;
 }
 
 static int run(const struct conf *conf, const struct pub *pub)

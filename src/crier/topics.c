@@ -9,10 +9,9 @@
 #include "ask.h"
 #include "conf.h"
 #include "help.h"
-#include "note.h"
+#include "print.h"
 #include "text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,9 +164,9 @@ static void add_json(struct text *text, const json_t *topic, bool terminal)
     text_done(&line);
 }
 
-/* Prints a page. False when that is impossible, which is told unless the
- * reader is gone. */
-static bool print(const struct topics *topics, const json_t *list, bool first)
+/* Prints a page. False when that is impossible. */
+static bool print_page(const struct topics *topics, const json_t *list,
+                       bool first)
 {
     struct text text = {0};
     const json_t *topic;
@@ -184,11 +183,7 @@ static bool print(const struct topics *topics, const json_t *list, bool first)
             else
                 add_plain(&text, topic);
         }
-    well = fwrite(text.length != 0 ? text.bytes : "", 1, text.length,
-                  stdout) == text.length &&
-           fflush(stdout) == 0;
-    if (!well && errno != EPIPE)
-        note_error("cannot write: %s", strerror(errno));
+    well = print_bytes(text.bytes, text.length);
     text_done(&text);
     return well;
 }
@@ -215,10 +210,8 @@ static int run(const struct conf *conf, const struct topics *topics)
             status = EXIT_FAILURE;
             break;
         }
-        if (!print(topics, json_object_get(answer.body, "topics"), first)) {
-            status = errno == EPIPE ? EXIT_SUCCESS : EXIT_FAILURE;
-            break;
-        }
+        if (!print_page(topics, json_object_get(answer.body, "topics"), first))
+            break; /* print_end() tells */
         next = ask_text(answer.body, "next");
         more = next[0] != '\0';
         first = false;

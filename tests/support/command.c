@@ -147,6 +147,16 @@ static void make_file(bool terminal, bool from, int *ours, int *its)
     *its = ends[from ? 1 : 0];
 }
 
+/* Puts a file on a full disk in place of the descriptor FD. */
+static void make_full(int fd)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(full, 0);
+    ck_assert_int_eq(dup3(full, fd, O_CLOEXEC), fd);
+    close(full);
+}
+
 /* Becomes the command. */
 static void become(const char *const *words, const int files[3])
 {
@@ -179,6 +189,8 @@ void command_start(struct command *command, int files,
     make_file(files & COMMAND_IN_TERMINAL, false, &command->input, &its[0]);
     make_file(files & COMMAND_OUT_TERMINAL, true, &out, &its[1]);
     make_file(files & COMMAND_ERR_TERMINAL, true, &err, &its[2]);
+    if (files & COMMAND_OUT_FULL)
+        make_full(its[1]);
     command->pid = fork();
     ck_assert_int_ge(command->pid, 0);
     if (command->pid == 0) {

@@ -32,8 +32,9 @@ enum {
     COMMAND_IN_TERMINAL = 1,
     COMMAND_OUT_TERMINAL = 2,
     COMMAND_ERR_TERMINAL = 4,
-    COMMAND_OUT_UNREAD = 8 /* nobody reads what it prints, until
-                              command_read() */
+    COMMAND_OUT_UNREAD = 8, /* nobody reads what it prints, until
+                               command_read() */
+    COMMAND_OUT_FULL = 16   /* the disk is full where it goes */
 };
 
 /* The words of a command line. */
