@@ -143,6 +143,13 @@ static const struct {
     {{"sub", "--last-event-id", "a\nb"}, "CR or LF"},
     {{"sub", "--server", "ftp://x"}, "--server 'ftp://x' is not a server"},
     {{"sub", "--server", "http://x?y"}, "is not a server"},
+    {{"ping", "--server", ""}, "--server '' is not a server"},
+    {{"ping", "--server", "/"}, "--server '/' is not a server"},
+    {{"ping", "--server", "http://"}, "--server 'http://' is not a server"},
+    {{"ping", "--server", "http:///x"}, "'http:///x' is not a server"},
+    {{"ping", "--server", "http:/"}, "--server 'http:/' is not a server"},
+    {{"ping", "--server", "http://:80"}, "'http://:80' is not a server"},
+    {{"ping", "--server", "x:y"}, "--server 'x:y' is not a server"},
     {{"sub", "-H", "X"}, "--header 'X' is not 'NAME: VALUE'"},
     {{"sub", "-H", "X: a\nY: b"}, "is not 'NAME: VALUE'"},
     {{"sub", "--token", "a\nb"}, "the token of --token is not"},
@@ -278,6 +285,7 @@ static const struct {
     {"token = a\ntoken = b\n", "config:2: 'token' is there twice"},
     {"token =\n", "config:1: 'token' has no value"},
     {"\nserver = ftp://x\n", "config:2: server 'ftp://x' is not a server"},
+    {"server = http://\n", "config:1: server 'http://' is not a server"},
     {"token = a\033b\n", "config:1 is not what a header can hold"},
 };
 

@@ -15,6 +15,7 @@
 #include "note.h"
 #include "print.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -131,25 +132,41 @@ static enum conf_result set_token(struct conf *conf, const char *token,
     return CONF_RUN;
 }
 
+/* Whether URL, with a scheme, is of HTTP and names a host. What does not, as
+ * "http://", must not come to libcurl, which would find a host in the path. */
+static bool names_host(const char *url)
+{
+    const char *authority = strstr(url, "://") + 3;
+    size_t length = strcspn(authority, "/");
+    CURLU *parts = curl_url();
+    bool well;
+
+    well = parts != NULL && length != 0 && authority[length - 1] != ':' &&
+           curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+           (strncasecmp(url, "http://", 7) == 0 ||
+            strncasecmp(url, "https://", 8) == 0);
+    curl_url_cleanup(parts);
+    return well;
+}
+
 /* Takes URL, which came FROM there, for the server's. */
 static enum conf_result set_server(struct conf *conf, const char *url,
                                    const char *from)
 {
-    size_t length = strlen(url);
     bool whole = strstr(url, "://") != NULL;
+    size_t length;
 
-    if (length == 0 || !fits_header(url) || strpbrk(url, " \t?#") != NULL ||
-        (whole && strncasecmp(url, "http://", 7) != 0 &&
-         strncasecmp(url, "https://", 8) != 0))
-        return conf_bad(from, url, "a server, such as http://127.0.0.1:8080");
-    while (length > 0 && url[length - 1] == '/')
-        length--;
     free(conf->server);
-    if (asprintf(&conf->server, "%s%.*s", whole ? "" : "http://", (int)length,
-                 url) < 0) {
+    if (asprintf(&conf->server, "%s%s", whole ? "" : "http://", url) < 0) {
         conf->server = NULL;
         return conf_mistake("out of memory");
     }
+    if (!fits_header(url) || strpbrk(url, " \t?#") != NULL ||
+        !names_host(conf->server))
+        return conf_bad(from, url, "a server, such as http://127.0.0.1:8080");
+    length = strlen(conf->server);
+    while (conf->server[length - 1] == '/')
+        conf->server[--length] = '\0';
     return CONF_RUN;
 }
 
@@ -248,8 +265,10 @@ static enum conf_result complete(struct conf *conf)
         return CONF_BAD;
     own.settings = conf->settings;
     result = settings_server(&own);
-    if (result != CONF_RUN)
+    if (result != CONF_RUN) {
+        free(own.server);
         return result;
+    }
     is_own = conf->server == NULL || strcmp(conf->server, own.server) == 0;
     if (conf->server == NULL)
         conf->server = own.server;
