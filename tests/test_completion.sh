@@ -225,6 +225,7 @@ topics=(
     '#h'
     '{k..l}?[m]'
     ünder
+    $'w\u202eb'
 )
 
 mkdir "$scratch/bin" "$scratch/here" "$scratch/here/src"

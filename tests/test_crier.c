@@ -330,6 +330,19 @@ START_TEST(topics_are_listed)
     ck_assert_ptr_eq(strstr(command.out.text, "a é\t1\t"), command.out.text);
     ck_assert_ptr_nonnull(strstr(command.out.text, "\ta\\x1bb    \t"));
     command_done(&command);
+    /* not a control character, so it may be in a name, which is exact */
+    topics_put("/topics/%E2%80%AE!?id=%E2%80%AE", "x");
+    ck_assert_int_eq(command_run(&command, NULL, WORDS("topics", "\u202e")),
+                     0);
+    ck_assert_ptr_eq(strstr(command.out.text, "\u202e!\t1\t"),
+                     command.out.text);
+    ck_assert_ptr_nonnull(strstr(command.out.text, "\t\u202e\t20"));
+    command_done(&command);
+    command_start(&command, COMMAND_OUT_TERMINAL,
+                  WORDS("topics", "\u202e"));
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_ptr_nonnull(strstr(command.out.text, "\n\\u202e!  "));
+    command_done(&command);
     ck_assert_int_eq(
         command_run(&command, NULL, WORDS("topics", "--json", "a é")), 0);
     topic = json_loads(command.out.text, 0, NULL);

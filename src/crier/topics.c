@@ -60,15 +60,32 @@ static const char *const names[COLUMNS] = {"topic",       "messages", "bytes",
 
 static bool is_number(size_t column) { return column >= 1 && column <= 3; }
 
-/* Appends a column of TOPIC, made harmless, and "-" where there is nothing. */
-static void add_cell(struct text *text, const json_t *topic, size_t column)
+/* Appends LENGTH bytes for a pipe: as they are, but that control characters
+ * are made harmless, since a TAB ends a column and an LF a line. A name has
+ * none, an id may. */
+static void add_exact(struct text *text, const char *bytes, size_t length)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++)
+        if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
+            text_harmless(text, bytes + i, 1, NULL);
+        else
+            text_add(text, bytes + i, 1);
+}
+
+/* Appends a column of TOPIC, and "-" where there is nothing. */
+static void add_cell(struct text *text, const json_t *topic, size_t column,
+                     bool terminal)
 {
     const json_t *value = json_object_get(topic, names[column]);
     char number[32];
 
-    if (json_is_string(value)) {
+    if (json_is_string(value) && terminal) {
         text_harmless(text, json_string_value(value),
                       json_string_length(value), NULL);
+    } else if (json_is_string(value)) {
+        add_exact(text, json_string_value(value), json_string_length(value));
     } else if (json_is_integer(value)) {
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT,
                  json_integer_value(value));
@@ -116,7 +133,7 @@ static void add_table(struct text *text, const json_t *list, bool head)
         json_array_foreach(list, i, topic)
         {
             text_clear(&cell);
-            add_cell(&cell, topic, column);
+            add_cell(&cell, topic, column, true);
             if (width_of(cell.bytes, cell.length) > widths[column])
                 widths[column] = width_of(cell.bytes, cell.length);
         }
@@ -127,7 +144,7 @@ static void add_table(struct text *text, const json_t *list, bool head)
                                             column++)
     {
         text_clear(&cell);
-        add_cell(&cell, topic, column);
+        add_cell(&cell, topic, column, true);
         add_padded(text, cell.bytes, column, widths[column]);
     }
     text_done(&cell);
@@ -146,7 +163,7 @@ static void add_plain(struct text *text, const json_t *topic)
     for (column = 0; column < COLUMNS; column++) {
         if (column != 0)
             text_puts(text, "\t");
-        add_cell(text, topic, column);
+        add_cell(text, topic, column, false);
     }
     text_puts(text, "\n");
 }
