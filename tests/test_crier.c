@@ -198,9 +198,9 @@ END_TEST
 
 /* ---- the config file -------------------------------------------------- */
 
-/* Writes TEXT to the config file under the directory WHERE of the scratch
- * directory. */
-static void configure(const char *where, const char *text)
+/* Writes LENGTH bytes of TEXT to the config file under the directory WHERE of
+ * the scratch directory. */
+static void configure_bytes(const char *where, const char *text, size_t length)
 {
     char path[256];
     FILE *file;
@@ -212,8 +212,13 @@ static void configure(const char *where, const char *text)
     snprintf(path, sizeof path, "%s%s/crier/config", scratch, where);
     file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    fputs(text, file);
+    fwrite(text, 1, length, file);
     fclose(file);
+}
+
+static void configure(const char *where, const char *text)
+{
+    configure_bytes(where, text, strlen(text));
 }
 
 /* Has `crier ping` ask SERVER with the more WORDS, and returns what it sent as
@@ -295,6 +300,26 @@ START_TEST(mistakes_of_the_config_file_are_named)
     configure("/.config", configs[_i].text);
     command_expect(2, "", configs[_i].says, NULL, WORDS("ping"));
     command_expect(0, NULL, "", NULL, WORDS("ping", "--help"));
+}
+END_TEST
+
+START_TEST(a_config_has_no_nul_and_no_endless_line)
+{
+    char line[9000];
+
+    configure_bytes("/.config", "token = a\n\0token = b", 21);
+    command_expect(2, "", "config:2: there is a NUL in the line", NULL,
+                   WORDS("ping"));
+    configure_bytes("/.config", "token = a\0b\n", 12);
+    command_expect(2, "", "config:1: there is a NUL in the line", NULL,
+                   WORDS("ping"));
+    memset(line, ' ', sizeof line);
+    line[0] = '\n';
+    configure_bytes("/.config", line, sizeof line);
+    command_expect(2, "", "config:2: the line is too long", NULL,
+                   WORDS("ping"));
+    configure_bytes("/.config", line, 8000);
+    command_expect(0, NULL, "", NULL, WORDS("ping"));
 }
 END_TEST
 
@@ -494,6 +519,7 @@ static Suite *suite(void)
     tcase_add_test(c, the_config_file_names_the_server);
     tcase_add_loop_test(c, mistakes_of_the_config_file_are_named, 0,
                         (int)(sizeof configs / sizeof configs[0]));
+    tcase_add_test(c, a_config_has_no_nul_and_no_endless_line);
     tcase_add_test(c, a_config_that_cannot_be_read_is_told);
     tcase_add_test(c, topics_are_listed);
     tcase_add_test(c, a_terminal_gets_a_table);

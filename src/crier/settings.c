@@ -95,16 +95,37 @@ static const char *take(struct settings *settings, char *line,
     return *to == NULL ? "finds no memory" : NULL;
 }
 
+/* Reads the next line, without its LF, into LINE. What is wrong with it, or
+ * NULL; *MORE is whether there was one. (fgets() would not tell of a NUL, and
+ * getline() has no maximum.) */
+static const char *read_line(FILE *file, char line[LINE_SIZE], bool *more)
+{
+    size_t length = 0;
+    int c;
+
+    while ((c = getc(file)) != EOF && c != '\n') {
+        if (c == '\0')
+            return "there is a NUL in the line";
+        if (length == LINE_SIZE - 1)
+            return "the line is too long";
+        line[length++] = (char)c;
+    }
+    line[length] = '\0';
+    *more = c != EOF || length != 0;
+    return NULL;
+}
+
 static bool read_lines(struct settings *settings, FILE *file)
 {
     char line[LINE_SIZE];
     const char *wrong, *name;
-    int number = 0;
+    bool more = true;
+    int number;
 
-    while (fgets(line, sizeof line, file) != NULL) {
-        number++;
-        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {
-            note_error("%s:%d: the line is too long", settings->path, number);
+    for (number = 1; more; number++) {
+        wrong = read_line(file, line, &more);
+        if (wrong != NULL) {
+            note_error("%s:%d: %s", settings->path, number, wrong);
             return false;
         }
         wrong = take(settings, line, &name);
