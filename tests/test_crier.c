@@ -159,6 +159,7 @@ static const struct {
     {{"pub", "a", "--lines", "--id=1"}, "--id is for one update"},
     {{"pub", "a", "b", "--dedupe"}, "--dedupe needs an --id"},
     {{"pub", "a", "--json"}, "--json needs KEY=VALUE"},
+    {{"pub", "a", "--lines", "--json", "b=1"}, "--json and --lines do not go"},
     {{"pub", "a", "--json", "b"}, "the argument 'b' is not KEY=VALUE"},
     {{"pub", "a", "--json", "=b"}, "the argument '=b' is not KEY=VALUE"},
     {{"pub", "a", "--json", "k:=x"}, "the value of 'k:=x' is not JSON"},
