@@ -253,10 +253,23 @@ static uint64_t deadline(const struct crier_client *client)
     return silent < at ? silent : at;
 }
 
+/* Where a redirect leads to has time again. */
+static void follow_redirect(struct crier_client *client)
+{
+    long followed = 0;
+
+    curl_easy_getinfo(client->handle, CURLINFO_REDIRECT_COUNT, &followed);
+    if (!client->answered && followed > client->redirects)
+        client->body_until = CRIER__NEVER;
+}
+
 static bool is_late(struct crier_client *client)
 {
-    uint64_t at = deadline(client);
+    uint64_t at;
 
+    if (client->body_until != CRIER__NEVER)
+        follow_redirect(client);
+    at = deadline(client);
     if (at <= crier_now())
         return true;
     if (at < client->loop.at) /* else it is looked at then */

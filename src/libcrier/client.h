@@ -52,6 +52,7 @@ struct crier_client {
     long status;
     uint64_t heard;      /* when the last byte came */
     uint64_t body_until; /* how long a refusal or a redirect may go on, or NEVER */
+    long redirects;      /* how many were followed when the last one came */
     struct crier__buffer input; /* the stream, or what a refusal says */
     size_t at;                  /* in input: it is parsed up to here */
 };

@@ -52,11 +52,15 @@ static bool look_at(struct crier_client *client)
 
     curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &client->status);
     curl_easy_getinfo(client->handle, CURLINFO_CONTENT_TYPE, &type);
+    if (client->status < 200 && client->status != 101)
+        return true; /* another answer follows */
     if (client->status < 200 ||
         (client->status >= 300 && client->status < 400)) {
         client->connected = false;
         client->body_until = crier_now() + BODY_TIME;
-        return true; /* another answer follows */
+        curl_easy_getinfo(client->handle, CURLINFO_REDIRECT_COUNT,
+                          &client->redirects);
+        return true; /* libcurl may follow */
     }
     client->body_until = CRIER__NEVER;
     client->answered = true;

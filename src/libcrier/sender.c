@@ -212,12 +212,21 @@ int crier__sender_write(struct crier__sender *sender,
 
 /* ---- one attempt ------------------------------------------------------ */
 
+/* Whether the last headers are in: those of a redirect are not. */
+static bool is_answered(const struct crier__sender *sender)
+{
+    long status = 0;
+
+    curl_easy_getinfo(sender->handle, CURLINFO_RESPONSE_CODE, &status);
+    return sender->head.whole && status >= 200 &&
+           (status < 300 || status >= 400);
+}
+
 static CURLcode perform(struct crier__sender *sender, uint64_t until)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
-    bool answered = false;
+    uint64_t now, since = 0; /* since when only the rest is to come */
     CURLMsg *message;
-    uint64_t now;
     int running, left;
 
     if (curl_multi_add_handle(sender->multi, sender->handle) != CURLM_OK)
@@ -230,10 +239,9 @@ static CURLcode perform(struct crier__sender *sender, uint64_t until)
             break;
         }
         now = crier_now();
-        if (sender->head.whole && !answered && until - now > ANSWER_TIME)
-            until = now + ANSWER_TIME;
-        answered = sender->head.whole;
-        if (now >= until) {
+        if (since == 0 || !is_answered(sender))
+            since = now;
+        if (now >= until || now - since >= ANSWER_TIME) {
             result = CURLE_OPERATION_TIMEDOUT;
             snprintf(sender->trouble, sizeof sender->trouble,
                      "there was no answer in time");
@@ -270,6 +278,8 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
     published->position = number_of(answer, "position");
     published->subscribers = (size_t)number_of(answer, "subscribers");
     published->duplicate = outcome->duplicates != 0;
+    if (published->status != 200) /* not all of them */
+        count--;
     if (outcome->count > count)
         outcome->count = count;
     if (outcome->duplicates > outcome->count)
