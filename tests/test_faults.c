@@ -48,7 +48,7 @@ static void teardown(void)
 static void begin_faults(bool file)
 {
     static const unsigned rates[FAULTS] = {
-        [FAULT_ACCEPT] = 10,    [FAULT_SEND] = 20,      [FAULT_RECV] = 20,
+        [FAULT_ACCEPT] = 50,    [FAULT_SEND] = 20,      [FAULT_RECV] = 20,
         [FAULT_EPOLL_CTL] = 50, [FAULT_EPOLL_WAIT] = 20, [FAULT_READ] = 20,
         [FAULT_WRITE] = 50,     [FAULT_SYNC] = 10};
     const char *seed = getenv("CRIER_SEED");

@@ -25,8 +25,11 @@
 #include "route.h"
 #include "text.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 /* What most bodies may be; those that go to topics have an option. */
 #define BODY_MAX ((size_t)64 * 1024)
@@ -315,4 +318,40 @@ struct MHD_Daemon *http_start(struct server *server, int socket,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
         MHD_OPTION_ARRAY, threads > 1 ? pool : none, MHD_OPTION_END);
+}
+
+/* ---- short of files --------------------------------------------------- */
+
+/* Adds a connection that is over. */
+static void come_and_go(struct MHD_Daemon *daemon)
+{
+    static const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
+    int ends[2], i;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   ends) != 0)
+        return;
+    shutdown(ends[0], SHUT_RDWR);
+    for (i = 0; i < 2; i++)
+        MHD_add_connection(daemon, ends[i], (const struct sockaddr *)&nobody,
+                           sizeof nobody.sun_family); /* or closes it */
+}
+
+/* When accept() fails for want of files or memory, a thread of libmicrohttpd accepts
+ * no more until one of its connections has gone (0.9.75). All of them may be streams
+ * that stay for days. So where somebody waits for a second, some come and go: the
+ * numbers of their descriptors say to which thread, and neighbours go to different
+ * ones. */
+void http_look_after(struct MHD_Daemon *daemon, struct server *server,
+                     int socket)
+{
+    struct pollfd polled = {.fd = socket, .events = POLLIN};
+    bool before = server->newcomers;
+    unsigned i;
+
+    server->newcomers = poll(&polled, 1, 0) == 1;
+    if (!before || !server->newcomers)
+        return;
+    for (i = 0; i < server->conf->threads; i++)
+        come_and_go(daemon);
 }

@@ -9,4 +9,9 @@
 struct MHD_Daemon *http_start(struct server *server, int socket,
                               unsigned connections);
 
+/* To be called every second by the thread that started it, with the same SOCKET:
+ * keeps newcomers from waiting for ever after open files or memory were short. */
+void http_look_after(struct MHD_Daemon *daemon, struct server *server,
+                     int socket);
+
 #endif

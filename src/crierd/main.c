@@ -181,12 +181,15 @@ static void close_rooms(struct server *server)
 
 /* ---- run -------------------------------------------------------------- */
 
-static int wait_for_signal(const sigset_t *signals)
+/* Looks after DAEMON, which listens on SOCKET, until there is a signal. */
+static int wait_for_signal(struct server *server, struct MHD_Daemon *daemon,
+                           int socket, const sigset_t *signals)
 {
+    static const struct timespec second = {.tv_sec = 1};
     int number;
 
-    while (sigwait(signals, &number) != 0)
-        continue;
+    while ((number = sigtimedwait(signals, NULL, &second)) < 0)
+        http_look_after(daemon, server, socket);
     return number;
 }
 
@@ -207,7 +210,7 @@ static int serve(struct server *server, int socket, unsigned connections,
     listener_address(socket, address);
     log_line(LOG_INFO, "crierd %s listening on http://%s/", crier_version(),
              address);
-    number = wait_for_signal(signals);
+    number = wait_for_signal(server, daemon, socket, signals);
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);

@@ -13,6 +13,7 @@ struct server {
     size_t max_clients;
     uint64_t started;     /* crier_now() */
     atomic_bool stopping; /* no connection is let in any more */
+    bool newcomers;       /* one was waiting at http_look_after() */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     atomic_size_t bodies; /* bytes of request bodies that are held */

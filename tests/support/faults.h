@@ -9,7 +9,7 @@
  * so it says when and how often calls fail, and sees which ones did.
  */
 enum fault {
-    FAULT_ACCEPT,     /* EINTR, ECONNABORTED */
+    FAULT_ACCEPT,     /* EINTR, ECONNABORTED, ENOBUFS, EMFILE */
     FAULT_SEND,       /* to a socket: EINTR, ENOBUFS, ECONNRESET */
     FAULT_RECV,       /* from a socket: EINTR, ECONNRESET */
     FAULT_EPOLL_CTL,  /* to add: ENOMEM, ENOSPC */

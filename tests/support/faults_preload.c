@@ -3,9 +3,8 @@
  *
  * The false answers are such as a kernel may give there. So no socket says EAGAIN
  * or takes or gives only a part: that promises an edge later on, which would never
- * come. Nor is accept() short of files or memory: after that libmicrohttpd lets
- * nobody in until somebody leaves, and here all may be followers. Of a connection
- * that is reset the kernel would know more afterwards: it is shut down.
+ * come. Of a connection that is reset the kernel would know more afterwards: it is
+ * shut down.
  */
 #include <config.h>
 
@@ -118,7 +117,7 @@ EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length,
     unsigned n;
 
     if (fails(FAULT_ACCEPT, &n)) {
-        CHOOSE(n, EINTR, ECONNABORTED);
+        CHOOSE(n, EINTR, ECONNABORTED, ENOBUFS, EMFILE);
         return -1;
     }
     return REAL(accept4)(fd, address, length, flags);
