@@ -5,12 +5,13 @@
  *
  *   broadcast   all follow one topic; the next update when all have the last
  *   targeted    ten follow each of many topics; one topic after the other
- *   saturated   half as many follow one topic, and 64 updates are on their way
- * all the time: published and not yet at every client chunked     a tenth as
- * many, and updates of 64 KiB idle        all follow and nothing is published:
- * memory, and keep-alives publish     nobody follows, one connection publishes
- * with 64 in flight bulk        the same by libcrier's publisher storm all
- * disconnect, miss 100 updates, come back with Last-Event-ID
+ *   saturated   half as many follow one topic, and 64 updates are on their way all
+ *               the time: published and not yet at every client
+ *   chunked     a tenth as many, and updates of 64 KiB
+ *   idle        all follow and nothing is published: memory, and keep-alives
+ *   publish     nobody follows, one connection publishes with 64 in flight
+ *   bulk        the same by libcrier's publisher
+ *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
  *
  * A round publishes for a time and not a number of updates, so that a slow
  * server does not make the run longer. What is measured begins after a
