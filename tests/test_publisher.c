@@ -163,35 +163,6 @@ START_TEST(any_name_of_a_topic)
 }
 END_TEST
 
-START_TEST(mistakes_are_named)
-{
-    struct crier_published published;
-
-    ck_assert_int_eq(crier_publish(&options, event, &published),
-                     CRIER_ERR_EMPTY);
-    crier_event_type(event, "t");
-    ck_assert_int_eq(crier_publish(&options, event, &published),
-                     CRIER_ERR_EMPTY);
-    crier_event_text(event, "x");
-    crier_event_id(event, "#1", 2);
-    ck_assert_int_eq(crier_publish(&options, event, &published), CRIER_ERR_ID);
-    crier_event_reset(event);
-    crier_event_text(event, "x");
-    options.topics = "a,,b";
-    ck_assert_int_eq(crier_publish(&options, event, &published),
-                     CRIER_ERR_TOPIC);
-    ck_assert_str_eq(published.reason, crier_error_text(CRIER_ERR_TOPIC));
-    options.topics = "news";
-    options.server = "gopher://x";
-    ck_assert_int_eq(crier_publish(&options, event, &published),
-                     CRIER_ERR_URL);
-    options.server = server;
-    options.http.token = "a\r\nb: c";
-    ck_assert_int_eq(crier_publish(&options, event, &published),
-                     CRIER_ERR_INVALID);
-}
-END_TEST
-
 START_TEST(the_server_says_why)
 {
     struct crier_published published;
@@ -232,34 +203,6 @@ START_TEST(waits_for_the_server)
     ck_assert_int_eq(retries, 2);
     topics_hold("/topics/news?poll=1", "", "x ");
     crierd_stop(&crierd);
-}
-END_TEST
-
-static uint64_t last_wait;
-
-static void on_retry_near_the_end(void *closure, const char *reason,
-                                  uint64_t retry)
-{
-    (void)closure;
-    (void)reason;
-    last_wait = retry;
-}
-
-/* It is tried up to the end of the time, not up to the last wait before. */
-START_TEST(the_time_is_up)
-{
-    struct crier_published published;
-    uint64_t began = crier_now();
-
-    use_port(free_port());
-    options.timeout = 2000;
-    options.on_retry = on_retry_near_the_end;
-    crier_event_text(event, "x");
-    ck_assert_int_eq(crier_publish(&options, event, &published), -ETIMEDOUT);
-    ck_assert_uint_ge(crier_now() - began, 1750);
-    ck_assert_uint_le(last_wait, 1000);
-    ck_assert_int_eq(published.status, 0);
-    ck_assert_str_eq(published.reason, "cannot connect: Connection refused");
 }
 END_TEST
 
@@ -579,7 +522,6 @@ static Suite *make_suite(void)
     tcase_add_test(one, ids_of_its_own_differ);
     tcase_add_test(one, an_id_is_there);
     tcase_add_test(one, any_name_of_a_topic);
-    tcase_add_test(one, mistakes_are_named);
     tcase_add_test(one, the_server_says_why);
     tcase_add_test(one, a_lost_answer_doubles_nothing);
     tcase_add_test(one, many_in_order);
@@ -587,7 +529,6 @@ static Suite *make_suite(void)
     tcase_add_test(one, many_are_refused);
     tcase_add_checked_fixture(alone, setup_alone, teardown_alone);
     tcase_add_test(alone, waits_for_the_server);
-    tcase_add_test(alone, the_time_is_up);
     tcase_add_test(alone, requests_become_smaller);
     tcase_add_test(alone, many_outlive_a_crash);
     tcase_add_test(alone, little_waits);

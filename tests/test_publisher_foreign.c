@@ -1,6 +1,6 @@
 /*
- * A publisher and a server that is no crierd, or says what a crierd would not: what
- * counts as an answer, and what is sent again.
+ * A publisher and a server that is no crierd, or says what a crierd would not, or is
+ * not there: what counts as an answer, and what is sent again.
  */
 #include <config.h>
 
@@ -8,6 +8,7 @@
 #include "support/foreign.h"
 #include "support/runner.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,6 +177,66 @@ START_TEST(strict_until_it_is_sent)
 }
 END_TEST
 
+START_TEST(mistakes_are_named)
+{
+    crier_event_reset(event);
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_EMPTY);
+    crier_event_type(event, "t");
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_EMPTY);
+    crier_event_text(event, "x");
+    crier_event_id(event, "#1", 2);
+    ck_assert_int_eq(crier_publish(&options, event, &published), CRIER_ERR_ID);
+    crier_event_reset(event);
+    crier_event_text(event, "x");
+    options.topics = "a,,b";
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_TOPIC);
+    ck_assert_str_eq(published.reason, crier_error_text(CRIER_ERR_TOPIC));
+    options.topics = "t";
+    options.server = "gopher://x";
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_URL);
+    options.server = server.url;
+    options.http.token = "a\r\nb: c";
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_INVALID);
+    ck_assert_uint_eq(foreign_requests(&server), 0);
+}
+END_TEST
+
+static uint64_t last_wait;
+
+static void on_retry_near_the_end(void *closure, const char *reason,
+                                  uint64_t retry)
+{
+    (void)closure;
+    (void)reason;
+    last_wait = retry;
+}
+
+/* It is tried up to the end of the time, not up to the last wait before. */
+START_TEST(the_time_is_up)
+{
+    uint64_t began = crier_now();
+    char url[64];
+    int descriptor;
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%d",
+             foreign_nobody(&descriptor));
+    options.server = url;
+    options.timeout = 2000;
+    options.on_retry = on_retry_near_the_end;
+    ck_assert_int_eq(crier_publish(&options, event, &published), -ETIMEDOUT);
+    ck_assert_uint_ge(crier_now() - began, 1750);
+    ck_assert_uint_le(last_wait, 1000);
+    ck_assert_int_eq(published.status, 0);
+    ck_assert_str_eq(published.reason, "cannot connect: Connection refused");
+    close(descriptor);
+}
+END_TEST
+
 START_TEST(a_server_has_no_query)
 {
     static const char *const ends[] = {"?a=b", "/#x", "/a?"};
@@ -214,6 +275,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, no_answer_is_asked_for_again, 0, 4);
     tcase_add_test(c, strict_until_it_is_sent);
     tcase_add_test(c, a_redirect_is_followed);
+    tcase_add_test(c, mistakes_are_named);
+    tcase_add_test(c, the_time_is_up);
     tcase_add_loop_test(c, a_server_has_no_query, 0, 3);
     return s;
 }
