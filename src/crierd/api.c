@@ -9,6 +9,7 @@
 
 #include "api.h"
 
+#include "answer.h"
 #include "bulk.h"
 #include "conf.h"
 #include "demo.h"
@@ -299,7 +300,7 @@ static enum MHD_Result follow(struct request *request,
     error = crier_hub_follow(request->server->hub, stream, follow);
     crier_stream_unref(stream);
     if (error == 0)
-        return reply_stream(request, response);
+        return answer_stream(request, response);
     MHD_destroy_response(response);
     return reply_error(request, error);
 }

@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "answer.h"
 #include "api.h"
 #include "demo.h"
 #include "later.h"
@@ -119,7 +120,7 @@ enum MHD_Result demo_chat(struct request *request)
                       echo != NULL && strcmp(echo->bytes, "1") == 0, &follow);
     crier_stream_unref(stream);
     if (error == 0)
-        return reply_stream(request, response);
+        return answer_stream(request, response);
     MHD_destroy_response(response);
     return reply_error(request, error);
 }

@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "answer.h"
 #include "api.h"
 #include "demo.h"
 #include "later.h"
@@ -35,7 +36,7 @@ enum MHD_Result demo_events(struct request *request)
     crier_frame_unref(follow.hello);
     crier_stream_unref(stream);
     if (error == 0)
-        return reply_stream(request, response);
+        return answer_stream(request, response);
     MHD_destroy_response(response);
     return reply_error(request, error);
 }

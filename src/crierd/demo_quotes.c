@@ -6,6 +6,7 @@
  */
 #include <config.h>
 
+#include "answer.h"
 #include "demo.h"
 #include "log.h"
 #include "reply.h"
@@ -365,5 +366,5 @@ enum MHD_Result demo_quotes(struct request *request)
         return request->result;
     }
     crier_stream_unref(stream);
-    return reply_stream(request, response);
+    return answer_stream(request, response);
 }

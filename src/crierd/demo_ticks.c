@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include "answer.h"
 #include "demo.h"
 #include "log.h"
 #include "reply.h"
@@ -117,7 +118,7 @@ static enum MHD_Result count(struct request *request,
         return request->result;
     }
     crier_stream_unref(stream);
-    return reply_stream(request, response);
+    return answer_stream(request, response);
 }
 
 enum MHD_Result demo_ticks(struct request *request)
@@ -191,6 +192,6 @@ enum MHD_Result demo_updates(struct request *request)
         error = crier_reply_response(reply, &response);
     crier_event_free(event);
     crier_reply_free(reply);
-    return error == 0 ? reply_send(request, MHD_HTTP_OK, response)
+    return error == 0 ? answer_respond(request, MHD_HTTP_OK, response)
                       : reply_error(request, error);
 }

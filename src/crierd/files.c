@@ -9,6 +9,7 @@
 
 #include "files.h"
 
+#include "answer.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -173,6 +174,6 @@ enum MHD_Result files_get(struct request *request)
              (unsigned long long)status.st_size);
     known = names_etag(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH),
                        etag);
-    return reply_send(request, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
+    return answer_respond(request, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
                       make(fd, &status, name, etag));
 }

@@ -13,6 +13,11 @@
  *
  * All bodies together are bounded, too: past that a request gets 503. A request whose
  * answer comes later (later.c) is handled twice: asked, and answered.
+ *
+ * Connections come from the door, when the head of their first request is there. There
+ * are two daemons, since the memory of a connection is an option of the daemon. A brief
+ * one has little, which is most of what an idle client costs; since the next request of
+ * the connection might need more, it closes after an answer. (A stream's always does.)
  */
 #include <config.h>
 
@@ -25,11 +30,9 @@
 #include "route.h"
 #include "text.h"
 
-#include <poll.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 /* What most bodies may be; those that go to topics have an option. */
 #define BODY_MAX ((size_t)64 * 1024)
@@ -43,10 +46,9 @@
 /* MHD's name for 413 is another one before 0.9.74. */
 #define CONTENT_TOO_LARGE 413
 
-/* For everything libmicrohttpd keeps of one connection. It is most of what an
- * idle client costs, and about half of it is what the request's headers may
- * take: 3 KiB of them, cookies included, always fit; more than fits is answered
- * with 431. */
+/* For everything libmicrohttpd keeps of one connection but a brief one. About half of
+ * it is what the request's headers may take: 3 KiB of them, cookies included, always
+ * fit; more than fits is answered with 431. */
 #define CONNECTION_MEMORY (8 * 1024)
 
 /* Seconds a connection may sit still while it is not a quiet stream: a header
@@ -69,12 +71,13 @@ struct exchange {
 static void *uri_logged(void *closure, const char *uri,
                         struct MHD_Connection *connection)
 {
+    const struct http_part *part = closure;
     struct exchange *exchange = calloc(1, sizeof *exchange);
 
     (void)connection;
     if (exchange == NULL)
         return NULL;
-    exchange->server = closure;
+    exchange->server = part->server;
     exchange->started = request_clock();
     exchange->target = strdup(uri);
     return exchange;
@@ -184,22 +187,6 @@ static size_t body_max(const struct request *request)
     return max;
 }
 
-static enum MHD_Result dispatch(struct request *request)
-{
-    const char *wrong;
-    enum MHD_Result result;
-
-    if (strcmp(request->target, "*") == 0 &&
-        strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
-        return reply_allow(request, "GET, HEAD, POST, DELETE, OPTIONS");
-    wrong = uri_parse(&request->uri, request->target);
-    if (wrong != NULL)
-        return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
-    result = route_run(request);
-    uri_done(&request->uri);
-    return result;
-}
-
 /* The headers are in: what can be refused now is. An answer given here closes
  * the connection after it. */
 static enum MHD_Result begin(struct request *request, const char *version,
@@ -228,7 +215,7 @@ static enum MHD_Result finish(struct exchange *exchange,
         result = reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
                                "the server is receiving too much; try again");
     else
-        result = dispatch(request);
+        result = route_run(request);
     if (exchange->later != NULL && exchange->later->waiting)
         drop_body(exchange);
     else
@@ -241,13 +228,15 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
                               const char *version, const char *data,
                               size_t *length, void **context)
 {
+    const struct http_part *part = closure;
     struct exchange *exchange = *context;
-    struct request request = {.server = closure,
+    struct request request = {.server = part->server,
                               .connection = connection,
+                              .last = part->brief,
                               .method = method,
                               .body = ""};
     enum MHD_Result result;
-    size_t part = *length;
+    size_t more = *length;
 
     (void)url;
     if (exchange == NULL || exchange->target == NULL)
@@ -266,9 +255,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         let_go(exchange);
         return result;
     }
-    if (part != 0) {
+    if (more != 0) {
         *length = 0;
-        return take(exchange, data, part);
+        return take(exchange, data, more);
     }
     if (exchange->body != NULL)
         request.body = exchange->body;
@@ -284,23 +273,12 @@ static void log_mhd(void *closure, const char *format, va_list arguments)
     log_lines(LOG_DEBUG, format, arguments);
 }
 
-/* Turns newcomers away at the end. MHD_quiesce_daemon would be the call for that,
- * but with epoll and several threads it aborts the program when one of them is
- * just about to accept (0.9.75). */
-static enum MHD_Result let_in(void *closure, const struct sockaddr *address,
-                              socklen_t length)
+/* The limit of connections is the door's. libmicrohttpd's own must never be met: where
+ * a connection is added to a thread that has as many as it may, 0.9.75 keeps a lock
+ * for ever. */
+static struct MHD_Daemon *start(struct http_part *part, size_t memory)
 {
-    struct server *server = closure;
-
-    (void)address;
-    (void)length;
-    return atomic_load(&server->stopping) ? MHD_NO : MHD_YES;
-}
-
-struct MHD_Daemon *http_start(struct server *server, int socket,
-                              unsigned connections)
-{
-    unsigned threads = server->conf->threads;
+    unsigned threads = part->server->conf->threads;
     struct MHD_OptionItem pool[] = {
         {MHD_OPTION_THREAD_POOL_SIZE, 0, NULL},
         {MHD_OPTION_END, 0, NULL},
@@ -310,48 +288,49 @@ struct MHD_Daemon *http_start(struct server *server, int socket,
     pool[0].value = threads;
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_ERROR_LOG,
-        0, let_in, server, handle, server, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
-        NULL, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK,
-        uri_logged, server, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+            MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+        0, NULL, NULL, handle, part, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, uri_logged, part,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
         MHD_OPTION_ARRAY, threads > 1 ? pool : none, MHD_OPTION_END);
 }
 
-/* ---- short of files --------------------------------------------------- */
-
-/* Adds a connection that is over. */
-static void come_and_go(struct MHD_Daemon *daemon)
+bool http_start(struct http *http, struct server *server)
 {
-    static const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
-    int ends[2], i;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                   ends) != 0)
-        return;
-    shutdown(ends[0], SHUT_RDWR);
-    for (i = 0; i < 2; i++)
-        MHD_add_connection(daemon, ends[i], (const struct sockaddr *)&nobody,
-                           sizeof nobody.sun_family); /* or closes it */
+    http->whole = (struct http_part){.server = server};
+    http->brief = (struct http_part){.server = server, .brief = true};
+    http->whole.daemon = start(&http->whole, CONNECTION_MEMORY);
+    if (http->whole.daemon == NULL)
+        return false;
+    http->brief.daemon = start(&http->brief, HTTP_BRIEF_MEMORY);
+    if (http->brief.daemon != NULL)
+        return true;
+    MHD_stop_daemon(http->whole.daemon);
+    return false;
 }
 
-/* When accept() fails for want of files or memory, a thread of libmicrohttpd accepts
- * no more until one of its connections has gone (0.9.75). All of them may be streams
- * that stay for days. So where somebody waits for a second, some come and go: the
- * numbers of their descriptors say to which thread, and neighbours go to different
- * ones. */
-void http_look_after(struct MHD_Daemon *daemon, struct server *server,
-                     int socket)
+void http_take(struct http *http, int fd, const struct sockaddr *address,
+               socklen_t length, bool brief)
 {
-    struct pollfd polled = {.fd = socket, .events = POLLIN};
-    bool before = server->newcomers;
-    unsigned i;
+    struct http_part *part = brief ? &http->brief : &http->whole;
 
-    server->newcomers = poll(&polled, 1, 0) == 1;
-    if (!before || !server->newcomers)
-        return;
-    for (i = 0; i < server->conf->threads; i++)
-        come_and_go(daemon);
+    /* which closes it when it fails */
+    (void)MHD_add_connection(part->daemon, fd, address, length);
+}
+
+unsigned http_count(struct http *http)
+{
+    const enum MHD_DaemonInfoType what = MHD_DAEMON_INFO_CURRENT_CONNECTIONS;
+
+    return MHD_get_daemon_info(http->whole.daemon, what)->num_connections +
+           MHD_get_daemon_info(http->brief.daemon, what)->num_connections;
+}
+
+void http_stop(struct http *http)
+{
+    MHD_stop_daemon(http->brief.daemon);
+    MHD_stop_daemon(http->whole.daemon);
 }

@@ -3,15 +3,39 @@
 
 #include "server.h"
 
-/* Starts to answer the connections that come to the listening SOCKET, at most
- * CONNECTIONS at a time; from server->stopping on no new ones. SOCKET is MHD's
- * to close. NULL when libmicrohttpd would not. */
-struct MHD_Daemon *http_start(struct server *server, int socket,
-                              unsigned connections);
+#include <microhttpd.h>
+#include <sys/socket.h>
 
-/* To be called every second by the thread that started it, with the same SOCKET:
- * keeps newcomers from waiting for ever after open files or memory were short. */
-void http_look_after(struct MHD_Daemon *daemon, struct server *server,
-                     int socket);
+/* What libmicrohttpd may keep of one connection, in bytes, when that is for a stream
+ * whose request is no larger than a browser's. */
+#define HTTP_BRIEF_MEMORY 2560
+
+/* One of the two libmicrohttpd daemons: they differ in how much memory a connection
+ * has. */
+struct http_part {
+    struct server *server;
+    struct MHD_Daemon *daemon;
+    bool brief; /* little: a connection is for one answer */
+};
+
+struct http {
+    struct http_part whole, brief;
+};
+
+/* Starts to answer the connections that http_take() gives. False when libmicrohttpd
+ * would not; HTTP is nothing then. */
+bool http_start(struct http *http, struct server *server);
+
+/* Takes the connection FD from ADDRESS (LENGTH bytes) over, from which nothing has been
+ * read, or closes it. BRIEF: what its first request asks for is a stream, and
+ * HTTP_BRIEF_MEMORY will do. Any thread. */
+void http_take(struct http *http, int fd, const struct sockaddr *address,
+               socklen_t length, bool brief);
+
+/* How many connections HTTP has. The thread that started it. */
+unsigned http_count(struct http *http);
+
+/* Closes all connections; none may be suspended. */
+void http_stop(struct http *http);
 
 #endif

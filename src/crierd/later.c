@@ -5,7 +5,8 @@
  * append in memory is. Whoever answers resumes it, and MHD calls the handler
  * again, which finds the later with its request. The state decides who comes
  * first; whoever finds the other one's mark acts, so a connection is resumed
- * exactly when it was suspended, and nobody looks at a later that may be gone.
+ * exactly when it was suspended, and nobody looks at a later that may be gone. A
+ * lane is not suspended, and is told instead.
  *
  * A suspended connection must not be there when MHD stops: crier_hub_close() has
  * waited for all answers then.
@@ -14,6 +15,7 @@
 
 #include "later.h"
 
+#include "lane.h"
 #include "log.h"
 #include "reply.h"
 
@@ -33,9 +35,18 @@ struct later *later_new(struct request *request,
     if (later == NULL)
         return NULL;
     later->connection = request->connection;
+    later->turn = request->turn;
     later->answer = answer;
     *request->later = later;
     return later;
+}
+
+static void wake(struct MHD_Connection *connection, struct turn *turn)
+{
+    if (turn != NULL)
+        lane_wake(turn);
+    else
+        MHD_resume_connection(connection);
 }
 
 enum MHD_Result later_wait(struct request *request)
@@ -45,18 +56,20 @@ enum MHD_Result later_wait(struct request *request)
     if (atomic_load(&later->state) == DONE)
         return later->answer(request, later);
     later->waiting = true;
-    MHD_suspend_connection(request->connection);
+    if (request->turn == NULL)
+        MHD_suspend_connection(request->connection);
     if (atomic_exchange(&later->state, PARKED) == DONE)
-        MHD_resume_connection(request->connection);
+        wake(request->connection, request->turn);
     return MHD_YES;
 }
 
 void later_done(struct later *later)
 {
     struct MHD_Connection *connection = later->connection;
+    struct turn *turn = later->turn;
 
     if (atomic_exchange(&later->state, DONE) == PARKED)
-        MHD_resume_connection(connection);
+        wake(connection, turn);
 }
 
 void later_free(struct later *later)

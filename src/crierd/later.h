@@ -9,11 +9,12 @@
 #define LATER_REASON 160
 
 /* An answer that is given when the journal has answered. Meanwhile the connection
- * is suspended, and no thread waits. */
+ * is suspended, and no thread waits; a lane goes on. */
 struct later {
-    struct MHD_Connection *connection;
+    struct MHD_Connection *connection; /* or */
+    struct turn *turn;
     atomic_int state;
-    bool waiting; /* the connection was suspended; MHD's thread alone */
+    bool waiting; /* the answer was not there yet; the handler's thread alone */
     enum MHD_Result (*answer)(struct request *request,
                               const struct later *later);
 
@@ -25,7 +26,7 @@ struct later {
 };
 
 /* A new later for REQUEST, which holds it from now on: ANSWER is called once it is
- * done, on MHD's thread. NULL when memory is short. */
+ * done, on the handler's thread. NULL when memory is short. */
 struct later *later_new(struct request *request,
                         enum MHD_Result (*answer)(struct request *request,
                                                   const struct later *later));

@@ -12,6 +12,7 @@
 
 #include "conf.h"
 #include "demo.h"
+#include "door.h"
 #include "files.h"
 #include "http.h"
 #include "listener.h"
@@ -27,9 +28,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors that are neither streams nor requests: four for each of the
+/* Descriptors that are neither streams nor requests: eight for each of the
  * threads, and the pages, with some to spare. */
-#define FILES_PER_THREAD 4
+#define FILES_PER_THREAD 8
 #define SPARE_FILES 32
 
 /* With fewer connections than this there is no point in starting. */
@@ -181,50 +182,59 @@ static void close_rooms(struct server *server)
 
 /* ---- run -------------------------------------------------------------- */
 
-/* Looks after DAEMON, which listens on SOCKET, until there is a signal. */
-static int wait_for_signal(struct server *server, struct MHD_Daemon *daemon,
-                           int socket, const sigset_t *signals)
+/* Serves until there is a signal, and says goodbye. */
+static void serve(struct server *server, struct door *door,
+                  const sigset_t *signals)
 {
-    static const struct timespec second = {.tv_sec = 1};
-    int number;
-
-    while ((number = sigtimedwait(signals, NULL, &second)) < 0)
-        http_look_after(daemon, server, socket);
-    return number;
-}
-
-/* Answers on SOCKET, which is MHD's to close from here on, until told to stop. */
-static int serve(struct server *server, int socket, unsigned connections,
-                 const sigset_t *signals)
-{
-    struct MHD_Daemon *daemon = http_start(server, socket, connections);
-    char address[LISTENER_ADDRESS_SIZE];
     size_t cut;
     int number;
 
-    if (daemon == NULL) {
-        log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
-                            "tells more");
-        return EXIT_FAILURE;
-    }
-    listener_address(socket, address);
-    log_line(LOG_INFO, "crierd %s listening on http://%s/", crier_version(),
-             address);
-    number = wait_for_signal(server, daemon, socket, signals);
+    while (sigwait(signals, &number) != 0)
+        ;
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
+    door_shut(door);
     crier_hub_close(server->hub);
     cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
     if (cut != 0)
         log_line(LOG_WARNING, "%zu clients took no goodbye and were cut off",
                  cut);
-    MHD_stop_daemon(daemon);
-    log_line(LOG_INFO, "stopped");
-    return EXIT_SUCCESS;
 }
 
-static int run_shards(struct server *server, int socket, long connections,
+/* Answers on SOCKET, which is closed in the end, until told to stop. */
+static int open_door(struct server *server, int socket, int files,
+                     const sigset_t *signals)
+{
+    char address[LISTENER_ADDRESS_SIZE];
+    struct http http;
+    struct door *door;
+    int status = EXIT_FAILURE;
+
+    if (!http_start(&http, server)) {
+        log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
+                            "tells more");
+        close(socket);
+        return EXIT_FAILURE;
+    }
+    listener_address(socket, address);
+    door = door_open(server, &http, socket, files);
+    if (door != NULL) {
+        log_line(LOG_INFO, "crierd %s listening on http://%s/",
+                 crier_version(), address);
+        serve(server, door, signals);
+        door_close(door);
+        status = EXIT_SUCCESS;
+    } else {
+        log_line(LOG_ERROR, "cannot start threads");
+    }
+    http_stop(&http);
+    if (status == EXIT_SUCCESS)
+        log_line(LOG_INFO, "stopped");
+    return status;
+}
+
+static int run_shards(struct server *server, int socket, int files,
                       const sigset_t *signals)
 {
     const struct crier_shards_options options = {
@@ -241,7 +251,7 @@ static int run_shards(struct server *server, int socket, long connections,
         return EXIT_FAILURE;
     }
     if (open_rooms(server))
-        status = serve(server, socket, (unsigned)connections, signals);
+        status = open_door(server, socket, files, signals);
     else
         close(socket);
     if (server->hub != NULL)
@@ -269,7 +279,7 @@ static int run(const struct conf *conf, const sigset_t *signals)
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    return run_shards(&server, socket, connections, signals);
+    return run_shards(&server, socket, (int)(files - SPARE_FILES), signals);
 }
 
 int main(int argc, char **argv)

@@ -1,12 +1,11 @@
 /*
- * Answers. Every answer leaves by queue(), so every one has its security headers
- * and its line in the log, streams included: theirs is written when they begin,
- * their end is a line at debug level.
+ * Answers: what a handler has to say, as text, JSON, problem details or a stream.
  */
 #include <config.h>
 
 #include "reply.h"
 
+#include "answer.h"
 #include "log.h"
 #include "text.h"
 
@@ -16,155 +15,74 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What pages may load: what came with them. Nothing inline, nothing foreign. */
-#define CONTENT_SECURITY_POLICY                                               \
-    "default-src 'none'; script-src 'self'; style-src 'self'; "               \
-    "img-src 'self'; connect-src 'self'; worker-src 'self'; "                 \
-    "manifest-src 'self'; font-src 'self'; base-uri 'none'; "                 \
-    "form-action 'self'; frame-ancestors 'none'"
-
-static const struct {
-    const char *name, *value;
-} common_headers[] = {
-    {"X-Content-Type-Options", "nosniff"},
-    {"Cross-Origin-Resource-Policy", "same-origin"},
-    {"Content-Security-Policy", CONTENT_SECURITY_POLICY},
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Referrer-Policy", "no-referrer"},
-};
-
-#define COMMON_HEADERS (sizeof common_headers / sizeof common_headers[0])
-
 /* MHD's name for 413 is another one before 0.9.74. */
 #define CONTENT_TOO_LARGE 413
-
-/* A stream's headers stay in memory as long as its client does, and the others
- * mean nothing for a stream. */
-#define STREAM_HEADERS 2
-
-static void log_request(const struct request *request, unsigned status)
-{
-    log_line(LOG_INFO, "%s %.*s %u %.1f ms", request->method,
-             (int)strcspn(request->target, "?"), request->target, status,
-             (double)(request_clock() - request->received) / 1000.0);
-}
-
-/* Queues RESPONSE (stolen, may be NULL) with the first HEADERS of the common
- * headers, and logs the request. */
-static enum MHD_Result queue(struct request *request, unsigned status,
-                             struct MHD_Response *response, size_t headers)
-{
-    enum MHD_Result result = response != NULL ? MHD_YES : MHD_NO;
-    size_t i;
-
-    for (i = 0; i < headers && result == MHD_YES; i++)
-        result = MHD_add_response_header(response, common_headers[i].name,
-                                         common_headers[i].value);
-    if (result == MHD_YES)
-        result = MHD_queue_response(request->connection, status, response);
-    if (response != NULL)
-        MHD_destroy_response(response);
-    if (result == MHD_YES)
-        log_request(request, status);
-    else /* MHD closes the connection */
-        log_line(LOG_ERROR, "%s %.*s: out of memory, connection closed",
-                 request->method, (int)strcspn(request->target, "?"),
-                 request->target);
-    return result;
-}
-
-enum MHD_Result reply_send(struct request *request, unsigned status,
-                           struct MHD_Response *response)
-{
-    return queue(request, status, response, COMMON_HEADERS);
-}
-
-enum MHD_Result reply_stream(struct request *request,
-                             struct MHD_Response *response)
-{
-    return queue(request, MHD_HTTP_OK, response, STREAM_HEADERS);
-}
-
-/* A response with BODY (stolen, from malloc). */
-static struct MHD_Response *make(char *body, const char *type)
-{
-    struct MHD_Response *response;
-
-    if (body == NULL)
-        return NULL;
-    response = MHD_create_response_from_buffer(strlen(body), body,
-                                               MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        free(body);
-        return NULL;
-    }
-    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                type) == MHD_YES &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                                "no-store") == MHD_YES)
-        return response;
-    MHD_destroy_response(response);
-    return NULL;
-}
 
 enum MHD_Result reply_text(struct request *request, unsigned status,
                            const char *text)
 {
-    return reply_send(request, status,
-                      make(strdup(text), "text/plain; charset=utf-8"));
+    const struct answer answer = {.status = status,
+                                  .type = "text/plain; charset=utf-8",
+                                  .body = strdup(text)};
+
+    return answer_give(request, &answer);
 }
 
-static struct MHD_Response *make_json(json_t *value, const char *type)
+/* VALUE, which is freed, as text from malloc(); NULL when memory is short. */
+static char *json_body(json_t *value)
 {
     char *body = NULL;
 
     if (value != NULL)
         body = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(value);
-    return make(body, type);
+    return body;
 }
 
 enum MHD_Result reply_json(struct request *request, unsigned status,
                            json_t *value)
 {
-    return reply_send(request, status, make_json(value, "application/json"));
+    const struct answer answer = {.status = status,
+                                  .type = "application/json",
+                                  .body = json_body(value)};
+
+    return answer_give(request, &answer);
 }
 
 enum MHD_Result reply_empty(struct request *request, unsigned status)
 {
-    return reply_send(request, status,
-                      MHD_create_response_from_buffer(
-                          0, NULL, MHD_RESPMEM_PERSISTENT));
+    const struct answer answer = {.status = status};
+
+    return answer_give(request, &answer);
 }
 
-/* Problem details, with the members of MORE (or NULL), too. */
-static struct MHD_Response *make_problem(unsigned status, const char *detail,
-                                         json_t *more)
+/* Answers with problem details, with the members of MORE (or NULL), too, and the
+ * header NAME (or NULL). DETAIL is made valid. */
+static enum MHD_Result send_problem(struct request *request, unsigned status,
+                                    char *detail, json_t *more,
+                                    const char *name, const char *value)
 {
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
-                                "title", MHD_get_reason_phrase_for(status),
-                                "status", (int)status, "detail", detail);
+    struct answer answer = {.status = status,
+                            .type = "application/problem+json",
+                            .name = name,
+                            .value = value};
+    json_t *problem;
 
+    text_make_valid(detail);
+    problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
+                        "title", MHD_get_reason_phrase_for(status), "status",
+                        (int)status, "detail", detail);
     if (problem != NULL && more != NULL &&
         json_object_update_missing(problem, more) != 0) {
         json_decref(problem);
         problem = NULL;
     }
-    return make_json(problem, "application/problem+json");
-}
-
-/* Answers with problem details; DETAIL is made valid. */
-static enum MHD_Result send_problem(struct request *request, unsigned status,
-                                    char *detail, json_t *more)
-{
-    struct MHD_Response *response;
-
-    text_make_valid(detail);
-    response = make_problem(status, detail, more);
-    if (response != NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
-                                      "5");
-    return reply_send(request, status, response);
+    if (name == NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        answer.name = MHD_HTTP_HEADER_RETRY_AFTER;
+        answer.value = "5";
+    }
+    answer.body = json_body(problem);
+    return answer_give(request, &answer);
 }
 
 enum MHD_Result reply_problem(struct request *request, unsigned status,
@@ -176,31 +94,23 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    return send_problem(request, status, detail, NULL);
+    return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
 enum MHD_Result reply_allow(struct request *request, const char *allow)
 {
-    bool asked = strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0;
-    unsigned status =
-        asked ? MHD_HTTP_NO_CONTENT : MHD_HTTP_METHOD_NOT_ALLOWED;
-    struct MHD_Response *response;
+    const struct answer none = {.status = MHD_HTTP_NO_CONTENT,
+                                .name = MHD_HTTP_HEADER_ALLOW,
+                                .value = allow};
     char detail[160];
 
+    if (strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return answer_give(request, &none);
     snprintf(detail, sizeof detail,
              "this resource does not know the method %.20s; it knows %s",
              request->method, allow);
-    text_make_valid(detail);
-    response = asked ? MHD_create_response_from_buffer(
-                           0, NULL, MHD_RESPMEM_PERSISTENT)
-                     : make_problem(status, detail, NULL);
-    if (response != NULL &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow) !=
-            MHD_YES) {
-        MHD_destroy_response(response);
-        response = NULL;
-    }
-    return reply_send(request, status, response);
+    return send_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, detail, NULL,
+                        MHD_HTTP_HEADER_ALLOW, allow);
 }
 
 /* What an error of libcrier is in HTTP, and in words where its own text does not
@@ -251,7 +161,7 @@ static enum MHD_Result send_error(struct request *request, const char *where,
         snprintf(detail, sizeof detail, "%s%s", where, text);
     else
         snprintf(detail, sizeof detail, "%s%s: %s", where, text, reason);
-    return send_problem(request, status, detail, more);
+    return send_problem(request, status, detail, more, NULL, NULL);
 }
 
 enum MHD_Result reply_trouble(struct request *request, int error,
@@ -311,7 +221,7 @@ static enum MHD_Result reply_head(struct request *request,
         MHD_destroy_response(response);
         response = NULL;
     }
-    return reply_stream(request, response);
+    return answer_stream(request, response);
 }
 
 bool reply_open(struct request *request,

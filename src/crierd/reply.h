@@ -4,16 +4,7 @@
 #include "request.h"
 
 /* All of these answer REQUEST, write its line to the log and return what the
- * handler returns to MHD. */
-
-/* With RESPONSE (stolen; NULL means that memory was short), to which the
- * headers that every answer has are added. */
-enum MHD_Result reply_send(struct request *request, unsigned status,
-                           struct MHD_Response *response);
-
-/* With a stream's response (stolen, from reply_open()). */
-enum MHD_Result reply_stream(struct request *request,
-                             struct MHD_Response *response);
+ * handler returns (answer.h). */
 
 /* With plain text (copied). */
 enum MHD_Result reply_text(struct request *request, unsigned status,
@@ -47,7 +38,7 @@ enum MHD_Result reply_trouble(struct request *request, int error,
 enum MHD_Result reply_trouble_of(struct request *request, size_t number,
                                  int error, const char *reason, json_t *more);
 
-/* Makes a stream for REQUEST, *RESPONSE is to be sent with reply_stream().
+/* Makes a stream for REQUEST, *RESPONSE is to be sent with answer_stream().
  * When that is impossible, or the method is HEAD, answers at once, returns false, and
  * request->result is what the handler returns. */
 bool reply_open(struct request *request,

@@ -5,6 +5,7 @@
 
 #include "request.h"
 
+#include "lane.h"
 #include "text.h"
 
 #include <string.h>
@@ -15,6 +16,8 @@
 
 const char *request_header(const struct request *request, const char *name)
 {
+    if (request->turn != NULL)
+        return lane_header(request->turn, name);
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
                                        name);
 }

@@ -5,14 +5,17 @@
 #include "uri.h"
 
 struct later;
+struct turn;
 
 /* One complete request, while its handler runs. */
 struct request {
     struct server *server;
-    struct MHD_Connection *connection;
+    struct MHD_Connection *connection; /* NULL when a lane has it */
+    struct turn *turn;                 /* the lane's, or NULL */
     const char *method;
     const char *target; /* as sent */
     bool head;          /* method is HEAD: the handler of GET runs */
+    bool last;          /* the connection closes after the answer */
     struct uri uri;
     const struct uri_text *argument; /* the path segment a route left open */
     const char *body;                /* NUL-terminated, never NULL */

@@ -91,7 +91,8 @@ static void allow(char *list, size_t size, const char *method)
              method);
 }
 
-enum MHD_Result route_run(struct request *request)
+/* Finds the handler of REQUEST, whose target is taken apart. */
+static enum MHD_Result find(struct request *request)
 {
     const char *method = request->head ? "GET" : request->method;
     char methods[64] = "";
@@ -112,4 +113,20 @@ enum MHD_Result route_run(struct request *request)
         allow(methods, sizeof methods, "GET, HEAD");
     allow(methods, sizeof methods, "OPTIONS");
     return reply_allow(request, methods);
+}
+
+enum MHD_Result route_run(struct request *request)
+{
+    const char *wrong;
+    enum MHD_Result result;
+
+    if (strcmp(request->target, "*") == 0 &&
+        strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return reply_allow(request, "GET, HEAD, POST, DELETE, OPTIONS");
+    wrong = uri_parse(&request->uri, request->target);
+    if (wrong != NULL)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+    result = find(request);
+    uri_done(&request->uri);
+    return result;
 }

@@ -3,7 +3,8 @@
 
 #include "request.h"
 
-/* Finds the handler of REQUEST and runs it. What no route knows is a file. */
+/* Takes the target of REQUEST apart, finds its handler and runs it. What no route
+ * knows is a file. */
 enum MHD_Result route_run(struct request *request);
 
 #endif

@@ -12,8 +12,7 @@ struct server {
     struct crier_shards *shards;
     size_t max_clients;
     uint64_t started;     /* crier_now() */
-    atomic_bool stopping; /* no connection is let in any more */
-    bool newcomers;       /* one was waiting at http_look_after() */
+    atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     atomic_size_t bodies; /* bytes of request bodies that are held */

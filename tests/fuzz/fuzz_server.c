@@ -9,9 +9,9 @@
  * A byte 1E ends one connection's part and begins the next one's. All stay open until
  * everything is sent; so one can follow what the next ones publish.
  *
- * crierd's code runs in this process, but for main.c: libmicrohttpd's thread and a
- * shard's serve connections that are one end of a socketpair each. That they are other
- * threads than the fuzzer's costs it nothing but time: each input waits until no
+ * crierd's code runs in this process, but for main.c: a doorman's thread, those of
+ * libmicrohttpd and a shard's serve connections that are one end of a socketpair each.
+ * That they are other threads than the fuzzer's costs it nothing but time: each input waits until no
  * connection and no stream is left, and is given shards, journal, hub and chat of its
  * own, which are taken apart again; so nothing is left of it for the next one, but what
  * libmicrohttpd keeps, and a find comes again when it is run alone. A cut waits until
@@ -32,12 +32,14 @@
 
 #include "crier_client.h"
 #include "crierd/demo.h"
+#include "crierd/door.h"
 #include "crierd/files.h"
 #include "crierd/http.h"
 #include "crierd/listener.h"
 #include "crierd/room.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
@@ -73,11 +75,13 @@ static const struct conf conf = {
 };
 
 static struct server server = {.conf = &conf};
-static struct MHD_Daemon *mhd;
+static struct http http;
+static struct door *door; /* an input's */
+static bool started;
 
 static void stop(void)
 {
-    MHD_stop_daemon(mhd);
+    http_stop(&http);
     demo_quotes_free(server.quotes);
     demo_answers_free(server.answers);
     close(server.www);
@@ -96,9 +100,6 @@ static const char *directory(const char *name)
 
 static void start(void)
 {
-    const char *why;
-    int socket;
-
     log_set_level(conf.log_level);
     signal(SIGPIPE, SIG_IGN);
     server.max_clients = 16;
@@ -107,10 +108,8 @@ static void start(void)
     server.answers = demo_answers_new(directory("DATA"));
     server.quotes = demo_quotes_new(directory("DATA"));
     MUST(server.www >= 0 && server.answers != NULL && server.quotes != NULL);
-    socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
-    MUST(socket >= 0);
-    mhd = http_start(&server, socket, 32);
-    MUST(mhd != NULL && atexit(stop) == 0);
+    MUST(http_start(&http, &server) && atexit(stop) == 0);
+    started = true;
 }
 
 static void begin(void)
@@ -125,27 +124,34 @@ static void begin(void)
     };
     const struct crier_hub_options hub = {.presence = conf.presence};
     struct crier_journal *made;
+    const char *why;
+    int socket;
 
     MUST(crier_shards_new(&shards, &server.shards) == 0);
     MUST(crier_journal_memory(&journal, &made) == 0);
     MUST(crier_hub_new(server.shards, made, &hub, &server.hub) == 0);
     server.room = room_new(server.hub);
     MUST(server.room != NULL);
+    socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
+    MUST(socket >= 0);
+    door = door_open(&server, &http, socket, 1 << 20);
+    MUST(door != NULL);
 }
 
 static void end(void)
 {
+    door_shut(door);
     crier_hub_close(server.hub);
     MUST(crier_shards_drain(server.shards, 1, 2, PATIENCE) == 0);
     crier_shards_free(server.shards);
+    door_close(door);
     room_free(server.room);
     crier_hub_free(server.hub);
 }
 
 static unsigned count_connections(void)
 {
-    return MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
-        ->num_connections;
+    return http_count(&http) + (unsigned)door_count(door);
 }
 
 /* Waits until nobody is served any more. */
@@ -169,7 +175,8 @@ static int open_connection(void)
     int ends[2];
 
     MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    MUST(MHD_add_connection(mhd, ends[1], &address, sizeof address) == MHD_YES);
+    MUST(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+    door_let_in(door, ends[1], &address, sizeof address);
     return ends[0];
 }
 
@@ -426,7 +433,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     char *bytes;
     size_t length;
 
-    if (mhd == NULL)
+    if (!started)
         start();
     if (size < 2)
         return 0;

@@ -1,0 +1,29 @@
+#ifndef CRIERD_ANSWER_H
+#define CRIERD_ANSWER_H
+
+#include "request.h"
+
+/* An answer, but for the headers that every one has. */
+struct answer {
+    unsigned status;
+    const char *type; /* of the body; NULL: there is none */
+    char *body;       /* from malloc(), NUL-terminated; NULL where there should be
+                       * one means that memory was short */
+    const char *name, *value; /* one more header, or NULL */
+};
+
+/* Answers REQUEST, writes its line to the log and frees the body. Returns what the
+ * handler returns: MHD_NO when memory was short, and the connection is closed. */
+enum MHD_Result answer_give(struct request *request,
+                            const struct answer *answer);
+
+/* The same with RESPONSE (stolen, may be NULL), for a request of libmicrohttpd. */
+enum MHD_Result answer_respond(struct request *request, unsigned status,
+                               struct MHD_Response *response);
+
+/* The same with the response of a stream, which gets fewer headers: they stay in
+ * memory as long as its client does. */
+enum MHD_Result answer_stream(struct request *request,
+                              struct MHD_Response *response);
+
+#endif

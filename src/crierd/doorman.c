@@ -1,0 +1,476 @@
+/*
+ * A doorman: a thread of the door with the connections it has let in, its visitors,
+ * until they are handed over or go. door.c tells what for.
+ *
+ *             accept        head is there            other than plain
+ *   listening ------> heads ---------------> lane ---------------------+
+ *                       |                                              v
+ *                       +------------------------------------> libmicrohttpd
+ *
+ * Events name visitors, and a visitor is freed only while its own event is looked at,
+ * or after all events of a pass: one pass has at most one event for each.
+ *
+ * Visitors are in a list in the order of their deadlines; since all get the same time,
+ * who gets a new one goes to the end.
+ *
+ * Whether there are too many descriptors is told by their numbers, which the kernel
+ * gives out from the lowest; so nobody has to count.
+ */
+#include <config.h>
+
+#include "doorman.h"
+
+#include "head.h"
+#include "lane.h"
+#include "log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <utlist.h>
+
+/* ms for the first head to come; and a lane may sit still for so long. */
+#define HEAD_TIME 30000
+
+/* Where descriptors are short: who has waited for so long may have to go, and when
+ * to look again. */
+#define PATIENCE 1000
+#define CROWDED_TIME 100
+
+#define EVENTS_PER_PASS 256
+#define ACCEPTS_PER_PASS 64
+
+struct visitor {
+    struct visitor *prev, *next; /* by deadline */
+    struct visitor *again_next;
+    int fd;
+    bool watched; /* in the epoll set */
+    bool hung_up; /* will send no more */
+    bool again;   /* to be looked at once more in the next pass */
+    uint64_t came, deadline;
+    struct lane *lane; /* or NULL */
+    socklen_t length;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+};
+
+/* ---- visitors --------------------------------------------------------- */
+
+static void expect(struct doorman *doorman, struct visitor *visitor)
+{
+    visitor->deadline = doorman->now + HEAD_TIME;
+    DL_APPEND(doorman->visitors, visitor);
+}
+
+/* VISITOR is not here any more; its socket stays open. */
+static void forget(struct doorman *doorman, struct visitor *visitor)
+{
+    if (visitor->again)
+        LL_DELETE2(doorman->again, visitor, again_next);
+    DL_DELETE(doorman->visitors, visitor);
+    if (visitor->lane != NULL)
+        lane_free(visitor->lane);
+    atomic_fetch_sub(&doorman->door->count, 1);
+    free(visitor);
+}
+
+static void turn_away(struct doorman *doorman, struct visitor *visitor)
+{
+    int fd = visitor->fd;
+
+    forget(doorman, visitor);
+    close(fd);
+}
+
+static void hand_over(struct doorman *doorman, struct visitor *visitor,
+                      bool brief)
+{
+    if (doorman->closed) {
+        turn_away(doorman, visitor);
+        return;
+    }
+    if (visitor->watched)
+        (void)epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL, visitor->fd, NULL);
+    http_take(doorman->door->http, visitor->fd, &visitor->address.any, visitor->length, brief);
+    forget(doorman, visitor);
+}
+
+/* Has VISITOR's EVENTS told, edge-triggered; what is there already, too. */
+static bool watch(struct doorman *doorman, struct visitor *visitor,
+                  uint32_t events)
+{
+    struct epoll_event event = {.events = events | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = visitor};
+    int how = visitor->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+    visitor->watched = true;
+    return epoll_ctl(doorman->epoll_fd, how, visitor->fd, &event) == 0;
+}
+
+static void run_lane(struct doorman *doorman, struct visitor *visitor)
+{
+    bool moved = false;
+
+    switch (lane_run(visitor->lane, doorman->window, visitor->hung_up,
+                     &moved)) {
+    case LANE_AGAIN:
+        if (!visitor->again)
+            LL_PREPEND2(doorman->again, visitor, again_next);
+        visitor->again = true;
+        break;
+    case LANE_STAYS:
+        break;
+    case LANE_LEAVES:
+        hand_over(doorman, visitor, false);
+        return;
+    case LANE_OVER:
+        turn_away(doorman, visitor);
+        return;
+    }
+    if (moved) {
+        DL_DELETE(doorman->visitors, visitor);
+        expect(doorman, visitor);
+    }
+}
+
+static void begin_lane(struct doorman *doorman, struct visitor *visitor)
+{
+    visitor->lane = lane_new(doorman->door->server, doorman, visitor->fd);
+    if (visitor->lane == NULL) {
+        hand_over(doorman, visitor, false);
+        return;
+    }
+    if (!watch(doorman, visitor, EPOLLIN | EPOLLOUT)) {
+        turn_away(doorman, visitor);
+        return;
+    }
+    lane_set_visitor(visitor->lane, visitor);
+    run_lane(doorman, visitor);
+}
+
+/* Looks at what VISITOR has sent by now. False when nothing can be done yet. */
+static bool look(struct doorman *doorman, struct visitor *visitor)
+{
+    char *window = doorman->window;
+    size_t length, head;
+    ssize_t got;
+
+    if (visitor->lane != NULL) {
+        run_lane(doorman, visitor);
+        return true;
+    }
+    do
+        got = recv(visitor->fd, window, HEAD_MAX, MSG_PEEK | MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+    length = got > 0 ? (size_t)got : 0;
+    head = head_length(window, length);
+    if (!head_begins(window, length)) {
+        hand_over(doorman, visitor, false); /* to be told so */
+        return true;
+    }
+    if (head == 0 && length != 0 && length < HEAD_MAX && !visitor->hung_up)
+        return false;
+    if (head == 0 && length < HEAD_MAX)
+        turn_away(doorman, visitor); /* there will never be one */
+    else if (head != 0 && head_may_be_plain(window, head))
+        begin_lane(doorman, visitor);
+    else
+        hand_over(doorman, visitor, head != 0 && head_is_brief(window, head));
+    return true;
+}
+
+/* Tells who never sent all of a head. */
+static void refuse(const struct visitor *visitor)
+{
+    static const char answer[] = "HTTP/1.1 408 Request Timeout\r\n"
+                                 "Content-Length: 0\r\n"
+                                 "Connection: close\r\n\r\n";
+    char one;
+
+    if (recv(visitor->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+        (void)send(visitor->fd, answer, sizeof answer - 1,
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void end_overdue(struct doorman *doorman)
+{
+    struct visitor *visitor;
+    enum lane_verdict verdict;
+
+    while ((visitor = doorman->visitors) != NULL &&
+           visitor->deadline <= doorman->now) {
+        verdict = visitor->lane != NULL ? lane_overdue(visitor->lane)
+                                        : LANE_OVER;
+        if (verdict == LANE_STAYS) {
+            DL_DELETE(doorman->visitors, visitor);
+            expect(doorman, visitor);
+        } else if (verdict == LANE_LEAVES) {
+            hand_over(doorman, visitor, false);
+        } else {
+            if (visitor->lane == NULL)
+                refuse(visitor);
+            turn_away(doorman, visitor);
+        }
+    }
+}
+
+/* ---- newcomers -------------------------------------------------------- */
+
+/* A new visitor; NULL when memory is short, and FD is closed. */
+static struct visitor *visitor_new(struct door *door, int fd,
+                                   const struct sockaddr *address,
+                                   socklen_t length)
+{
+    struct visitor *visitor = calloc(1, sizeof *visitor);
+
+    if (visitor == NULL) {
+        close(fd);
+        return NULL;
+    }
+    atomic_fetch_add(&door->count, 1);
+    visitor->fd = fd;
+    visitor->length = length < sizeof visitor->address
+                          ? length
+                          : (socklen_t)sizeof visitor->address;
+    memcpy(&visitor->address, address, visitor->length);
+    return visitor;
+}
+
+/* VISITOR comes in. Often its request is there already. */
+static void welcome(struct doorman *doorman, struct visitor *visitor)
+{
+    visitor->came = doorman->now;
+    expect(doorman, visitor);
+    if (!look(doorman, visitor) && !watch(doorman, visitor, EPOLLIN))
+        turn_away(doorman, visitor);
+}
+
+/* Makes room by those who have waited longest for nothing. */
+static void make_room(struct doorman *doorman)
+{
+    struct visitor *visitor, *next;
+    int left = ACCEPTS_PER_PASS;
+
+    DL_FOREACH_SAFE (doorman->visitors, visitor, next)
+        if (visitor->lane == NULL && visitor->came + PATIENCE <= doorman->now) {
+            turn_away(doorman, visitor);
+            if (--left == 0)
+                break;
+        }
+}
+
+static bool is_crowded(struct doorman *doorman)
+{
+    int fd;
+
+    if (!doorman->crowded)
+        return false;
+    fd = dup(doorman->door->socket); /* the number tells */
+    if (fd >= 0)
+        close(fd);
+    doorman->crowded = fd < 0 || fd >= doorman->door->files;
+    return doorman->crowded;
+}
+
+static void accept_some(struct doorman *doorman)
+{
+    struct sockaddr_storage address;
+    struct visitor *visitor;
+    socklen_t length;
+    int fd, i;
+
+    if (is_crowded(doorman))
+        make_room(doorman);
+    for (i = 0; i < ACCEPTS_PER_PASS && !is_crowded(doorman); i++) {
+        length = sizeof address;
+        fd = accept4(doorman->door->socket, (struct sockaddr *)&address,
+                     &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            /* For want of files or memory: so it is crowded. Others went away in
+             * the meantime. */
+            doorman->crowded = errno == EMFILE || errno == ENFILE ||
+                               errno == ENOBUFS || errno == ENOMEM;
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                return;
+            continue;
+        }
+        doorman->crowded = fd >= doorman->door->files;
+        visitor = visitor_new(doorman->door, fd, (struct sockaddr *)&address,
+                              length);
+        if (visitor != NULL)
+            welcome(doorman, visitor);
+    }
+}
+
+/* Listens, or not while it is crowded or shut. */
+static void listen_or_not(struct doorman *doorman, bool wanted)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
+                                .data.ptr = doorman->door};
+
+    if (wanted == doorman->listening || doorman->door->socket < 0)
+        return;
+    if (!wanted)
+        (void)epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL,
+                        doorman->door->socket, NULL);
+    else if (epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD,
+                       doorman->door->socket, &event) != 0)
+        return; /* tried again */
+    doorman->listening = wanted;
+}
+
+/* ---- the thread ------------------------------------------------------- */
+
+/* Gives the answers that have come, then runs the lanes they are of. */
+static void take_woken(struct doorman *doorman)
+{
+    struct turn *turn, *next;
+    struct visitor *visitor;
+    struct lane *lane;
+
+    pthread_mutex_lock(&doorman->lock);
+    turn = doorman->woken;
+    doorman->woken = NULL;
+    doorman->woken_end = &doorman->woken;
+    pthread_mutex_unlock(&doorman->lock);
+    for (; turn != NULL; turn = next) {
+        next = turn->woken_next;
+        lane = lane_answer(turn);
+        if (lane == NULL)
+            continue;
+        visitor = lane_visitor(lane);
+        if (!visitor->again)
+            LL_PREPEND2(doorman->again, visitor, again_next);
+        visitor->again = true;
+    }
+}
+
+/* Looks once more at those who are to be looked at. */
+static void look_again(struct doorman *doorman)
+{
+    struct visitor *visitor = doorman->again, *next;
+
+    doorman->again = NULL;
+    for (; visitor != NULL; visitor = next) {
+        next = visitor->again_next;
+        visitor->again = false;
+        look(doorman, visitor);
+    }
+}
+
+bool doorman_receive(struct doorman *doorman, int fd,
+                     const struct sockaddr *address, socklen_t length)
+{
+    struct visitor *visitor = visitor_new(doorman->door, fd, address, length);
+
+    if (visitor == NULL)
+        return false;
+    pthread_mutex_lock(&doorman->lock);
+    visitor->next = doorman->arrivals;
+    doorman->arrivals = visitor;
+    pthread_mutex_unlock(&doorman->lock);
+    return true;
+}
+
+static void take_arrivals(struct doorman *doorman)
+{
+    struct visitor *visitor, *next;
+
+    pthread_mutex_lock(&doorman->lock);
+    visitor = doorman->arrivals;
+    doorman->arrivals = NULL;
+    pthread_mutex_unlock(&doorman->lock);
+    for (; visitor != NULL; visitor = next) {
+        next = visitor->next;
+        welcome(doorman, visitor);
+    }
+}
+
+/* Who has not been handed over by now never is. */
+static void send_away(struct doorman *doorman)
+{
+    struct visitor *visitor, *next;
+
+    if (doorman->closed)
+        return;
+    doorman->closed = true;
+    listen_or_not(doorman, false);
+    DL_FOREACH_SAFE (doorman->visitors, visitor, next)
+        if (visitor->lane == NULL)
+            turn_away(doorman, visitor);
+}
+
+static int wait_time(const struct doorman *doorman)
+{
+    uint64_t now = crier_now(), until = UINT64_MAX;
+
+    if (doorman->again != NULL)
+        return 0;
+    if (doorman->visitors != NULL && !doorman->closed)
+        until = doorman->visitors->deadline;
+    if (!doorman->listening && !doorman->closed && until > now + CROWDED_TIME)
+        until = now + CROWDED_TIME;
+    if (until == UINT64_MAX)
+        return -1;
+    return until <= now ? 0 : (int)(until - now);
+}
+
+/* One pass. Returns whether somebody has come to the listening socket. */
+static bool pass(struct doorman *doorman, int wait)
+{
+    struct epoll_event events[EVENTS_PER_PASS];
+    struct visitor *visitor;
+    bool knock = false;
+    int count, i;
+
+    count = epoll_wait(doorman->epoll_fd, events, EVENTS_PER_PASS, wait);
+    doorman->now = crier_now();
+    for (i = 0; i < count; i++) {
+        visitor = events[i].data.ptr;
+        if (events[i].data.ptr == doorman->door) {
+            knock = true;
+        } else if (visitor != NULL) {
+            if (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+                visitor->hung_up = true;
+            look(doorman, visitor);
+        }
+    }
+    return knock;
+}
+
+void *doorman_run(void *argument)
+{
+    struct doorman *doorman = argument;
+    bool shut, stop = false, knock;
+
+    listen_or_not(doorman, true);
+    while (!stop) {
+        knock = pass(doorman, wait_time(doorman));
+        pthread_mutex_lock(&doorman->lock);
+        shut = doorman->shut;
+        stop = doorman->stop;
+        pthread_mutex_unlock(&doorman->lock);
+        take_woken(doorman);
+        look_again(doorman);
+        take_arrivals(doorman);
+        if (shut) {
+            send_away(doorman);
+            continue;
+        }
+        if (knock || !doorman->listening)
+            accept_some(doorman);
+        listen_or_not(doorman, !doorman->crowded);
+        end_overdue(doorman);
+    }
+    while (doorman->visitors != NULL)
+        turn_away(doorman, doorman->visitors);
+    return NULL;
+}

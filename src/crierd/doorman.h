@@ -1,0 +1,53 @@
+#ifndef CRIERD_DOORMAN_H
+#define CRIERD_DOORMAN_H
+
+#include "door.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct visitor;
+
+/* One of the threads that let connections in. */
+struct doorman {
+    struct door *door;
+    pthread_t thread;
+    int epoll_fd, wake_fd;
+
+    /* The thread's alone. */
+    uint64_t now; /* crier_now() of this pass */
+    bool listening; /* the listening socket is in the epoll set */
+    bool crowded;   /* the last descriptor was one too many */
+    bool closed;    /* nobody is handed over any more */
+    struct visitor *visitors; /* by deadline */
+    struct visitor *again;    /* to be looked at in the next pass */
+    char *window;             /* LANE_WINDOW and one for a NUL */
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct turn *woken, **woken_end;
+    struct visitor *arrivals; /* of door_let_in() */
+    bool shut, stop;
+};
+
+struct door {
+    struct server *server;
+    struct http *http;
+    int socket, files;
+    atomic_size_t count; /* visitors, of all doormen */
+    atomic_uint next;    /* the doorman for door_let_in() */
+    unsigned started;
+    struct doorman doormen[];
+};
+
+/* What a doorman's thread runs, until it is told to stop. */
+void *doorman_run(void *doorman);
+
+/* Puts FD among the arrivals, for which DOORMAN is to be woken. False when memory is
+ * short, and FD is closed. Any thread. */
+bool doorman_receive(struct doorman *doorman, int fd,
+                     const struct sockaddr *address, socklen_t length);
+
+/* Has DOORMAN's thread make a pass. Any thread. */
+void doorman_wake(struct doorman *doorman);
+
+#endif
