@@ -187,15 +187,15 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
     return true;
 }
 
-/* Tells who never sent all of a head. */
-static void refuse(const struct visitor *visitor)
+/* Tells who never sent all of a head. What came is read, or closing would reset the
+ * connection. */
+static void refuse(struct doorman *doorman, const struct visitor *visitor)
 {
     static const char answer[] = "HTTP/1.1 408 Request Timeout\r\n"
                                  "Content-Length: 0\r\n"
                                  "Connection: close\r\n\r\n";
-    char one;
 
-    if (recv(visitor->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+    if (recv(visitor->fd, doorman->window, LANE_WINDOW, MSG_DONTWAIT) > 0)
         (void)send(visitor->fd, answer, sizeof answer - 1,
                    MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -216,7 +216,7 @@ static void end_overdue(struct doorman *doorman)
             hand_over(doorman, visitor, false);
         } else {
             if (visitor->lane == NULL)
-                refuse(visitor);
+                refuse(doorman, visitor);
             turn_away(doorman, visitor);
         }
     }

@@ -36,6 +36,8 @@
 #include "route.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,6 +52,11 @@
 
 /* What an idle lane keeps. */
 #define OUT_KEPT ((size_t)4096)
+
+/* What the kernel holds for a lane; left alone it would be megabytes both ways for
+ * those who take no answers. */
+#define SEND_BUFFER (64 * 1024)
+#define RECEIVE_BUFFER (128 * 1024)
 
 struct lane {
     struct server *server;
@@ -69,9 +76,13 @@ struct lane {
 struct lane *lane_new(struct server *server, struct doorman *doorman, int fd)
 {
     struct lane *lane = calloc(1, sizeof *lane);
+    int send = SEND_BUFFER, receive = RECEIVE_BUFFER, on = 1;
 
     if (lane == NULL)
         return NULL;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof receive);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     lane->server = server;
     lane->doorman = doorman;
     lane->fd = fd;
@@ -321,7 +332,8 @@ static bool consume(struct lane *lane, char *window, size_t used)
 }
 
 /* Looks at what has come, once. Returns whether there may be more. */
-static bool read_on(struct lane *lane, char *window, bool *moved)
+static bool read_on(struct lane *lane, char *window, bool hung_up,
+                    bool *moved)
 {
     ssize_t got;
     size_t used;
@@ -335,12 +347,24 @@ static bool read_on(struct lane *lane, char *window, bool *moved)
                        errno != EINTR;
         return errno == EINTR;
     }
-    lane->ended = got == 0;
     used = take(lane, window, (size_t)got);
+    /* What is left then is no whole request. */
+    lane->ended = got == 0 || (hung_up && used == 0 && !lane->leaving);
     if (!consume(lane, window, used))
         lane->broken = true;
     *moved = *moved || used != 0;
     return used != 0;
+}
+
+/* Throws away what is there: closing with bytes unread would reset the connection, and
+ * the client might lose its answers. */
+static void discard(struct lane *lane, char *window)
+{
+    int rounds;
+
+    for (rounds = 0; rounds < ROUNDS; rounds++)
+        if (recv(lane->fd, window, LANE_WINDOW, MSG_DONTWAIT) <= 0)
+            return;
 }
 
 enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
@@ -350,22 +374,22 @@ enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
     int rounds;
 
     for (rounds = 0; more && rounds < ROUNDS; rounds++) {
-        more = read_on(lane, window, moved);
-        if (!flush(lane, moved))
-            lane->broken = true;
+        lane->broken = lane->broken || !flush(lane, moved);
+        more = read_on(lane, window, hung_up, moved);
+        lane->broken = lane->broken || !flush(lane, moved);
     }
-    if (more && !lane->broken)
-        return LANE_AGAIN;
-    if (hung_up && !lane->leaving && lane->turn_count < TURNS_MAX &&
-        lane->out_length < OUT_MAX)
-        lane->ended = true; /* what is left is no whole request */
     if (lane->broken)
         return LANE_OVER;
+    if (more)
+        return LANE_AGAIN;
     if (lane->turn_count != 0 || lane->out_length != 0)
         return LANE_STAYS;
     if (lane->leaving)
         return LANE_LEAVES;
-    return lane->ended ? LANE_OVER : LANE_STAYS;
+    if (!lane->ended)
+        return LANE_STAYS;
+    discard(lane, window);
+    return LANE_OVER;
 }
 
 enum lane_verdict lane_overdue(const struct lane *lane)
