@@ -187,6 +187,40 @@ START_TEST(large_frames_arrive_whole)
 }
 END_TEST
 
+/* The same where a frame is sent at once, not from the list of those that wait. */
+START_TEST(large_broadcasts_arrive_whole)
+{
+    const struct crier_broadcaster_options never = {.ping = CRIER_NEVER};
+    struct crier_broadcaster *broadcaster;
+    struct crier_frame *large;
+    struct client client;
+    char *text, *frame;
+    unsigned i;
+
+    ck_assert_int_eq(
+        crier_broadcaster_new(site.shards, &never, &broadcaster), 0);
+    open_stream(&client);
+    ck_assert_int_eq(
+        crier_broadcaster_join(broadcaster, stream, NULL, NULL), 0);
+    for (i = 0; i < 4; i++) {
+        text = long_text(3000000, i);
+        large = frame_of(text);
+        ck_assert_int_eq(crier_broadcaster_send(broadcaster, large), 1);
+        crier_frame_unref(large);
+        frame = client_frame(&client);
+        ck_assert_uint_eq(strlen(frame), 6 + strlen(text));
+        ck_assert_str_eq(frame + 6, text);
+        free(frame);
+        free(text);
+    }
+    client_close(&client);
+    crier_stream_unref(stream);
+    crier_shards_drain(site.shards, 0, 0, PATIENCE);
+    crier_broadcaster_free(broadcaster);
+    site_stop_drained(&site);
+}
+END_TEST
+
 START_TEST(a_full_stream_refuses_and_loses_nothing)
 {
     struct crier_frame *frame;
@@ -303,6 +337,7 @@ static Suite *suite(void)
     tcase_add_test(c, close_ends_after_what_was_sent);
     tcase_add_test(c, threads_keep_their_order);
     tcase_add_test(c, large_frames_arrive_whole);
+    tcase_add_test(c, large_broadcasts_arrive_whole);
     tcase_add_test(c, a_full_stream_refuses_and_loses_nothing);
     tcase_add_test(c, frames_put_the_keep_alive_off);
     tcase_add_test(c, keep_alive_is_empty_by_default);

@@ -103,6 +103,31 @@ START_TEST(frames_come_at_once)
 }
 END_TEST
 
+/* Others are sent a broadcast at once, past MHD. */
+START_TEST(broadcasts_come_by_tls_too)
+{
+    const struct crier_broadcaster_options never = {.ping = CRIER_NEVER};
+    struct crier_frame *frame = frame_of("to all");
+    struct crier_broadcaster *broadcaster;
+    int i;
+
+    ck_assert_int_eq(
+        crier_broadcaster_new(site.shards, &never, &broadcaster), 0);
+    ck_assert_int_eq(
+        crier_broadcaster_join(broadcaster, stream, NULL, NULL), 0);
+    send_text("first");
+    expect("first");
+    for (i = 0; i < 5; i++) {
+        ck_assert_int_eq(crier_broadcaster_send(broadcaster, frame), 1);
+        expect("to all");
+    }
+    crier_frame_unref(frame);
+    crier_stream_close(stream);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_APP);
+    crier_broadcaster_free(broadcaster);
+}
+END_TEST
+
 START_TEST(large_frames_come_whole)
 {
     const size_t length = 3000000;
@@ -142,6 +167,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, frames_come_at_once);
+    tcase_add_test(c, broadcasts_come_by_tls_too);
     tcase_add_test(c, large_frames_come_whole);
     tcase_add_test(c, drain_says_goodbye);
     return s;

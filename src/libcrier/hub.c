@@ -260,6 +260,7 @@ static void deliver(struct crier__task *task)
     struct crier__part *part = (struct crier__part *)task;
     struct crier_hub *hub = part->hub;
     struct crier__batch taken;
+    bool more = part->shard->more;
     uint64_t lost;
     size_t i;
 
@@ -279,6 +280,7 @@ static void deliver(struct crier__task *task)
                               crier__update_cost(taken.updates[i]));
         if (taken.updates[i]->position > part->delivered)
             part->delivered = taken.updates[i]->position;
+        part->shard->more = more || i + 1 < taken.count;
         crier__followers_deliver(part, taken.updates[i]);
         crier__update_unref(taken.updates[i]);
     }

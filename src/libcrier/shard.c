@@ -15,6 +15,9 @@
  *     run what these three left for later: above all, one send per stream for
  *     all that they gave it
  *
+ * `more` tells a task whether another one of the same pass is behind it, and so
+ * whether frames are worth gathering.
+ *
  * Under load, tasks gather while a pass runs and the next pass takes them all:
  * the work per wake-up falls as the load rises. A publisher pays for a wake-up
  * (one write to an eventfd) only when it finds the shard asleep.
@@ -61,7 +64,7 @@ static void queue_add(struct crier__queue *queue, struct crier__task *task)
 }
 
 /* Runs all that QUEUE holds and all that they add to it. */
-static void queue_run(struct crier__queue *queue)
+static void queue_run(struct crier__shard *shard, struct crier__queue *queue)
 {
     struct crier__task *task;
 
@@ -69,6 +72,7 @@ static void queue_run(struct crier__queue *queue)
         queue->first = task->next;
         if (queue->first == NULL)
             queue->end = &queue->first;
+        shard->more = queue->first != NULL;
         task->run(task);
     }
 }
@@ -148,9 +152,9 @@ static void *run(void *argument)
                 watch->ready(watch, events[i].events);
         }
         take_inbox(shard, &tasks);
-        queue_run(&tasks);
+        queue_run(shard, &tasks);
         crier__timers_fire(&shard->timers, shard->now);
-        queue_run(&shard->later);
+        queue_run(shard, &shard->later);
     }
     return NULL;
 }
@@ -225,8 +229,8 @@ bool crier__shard_finish(struct crier__shard *shard)
 
     take_inbox(shard, &tasks);
     any = tasks.first != NULL;
-    queue_run(&tasks);
-    queue_run(&shard->later);
+    queue_run(shard, &tasks);
+    queue_run(shard, &shard->later);
     return any;
 }
 

@@ -36,6 +36,7 @@ struct crier__shard {
     uint64_t now; /* crier_now() of this pass */
     struct crier__timers timers;
     struct crier__queue later;    /* the end of this pass */
+    bool more; /* tasks of this pass, or updates of this task, are still to come */
     struct crier_stream *streams; /* the attached ones, a utlist DL list */
     bool draining;
 

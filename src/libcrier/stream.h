@@ -41,6 +41,7 @@ struct crier_stream {
     bool ending;   /* no frame is let in any more */
     bool cut;      /* before it had begun */
     bool over;     /* on_closed was called */
+    int failed;    /* what a send at once failed with, for the flush */
     uint32_t keep_alive;
     uint64_t check_due;
     uint64_t unacked_since; /* when an answer came to be owed; 0: none is */

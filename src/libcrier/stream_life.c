@@ -119,7 +119,8 @@ static void flush(struct crier__task *task)
     int error;
 
     stream->dirty = false;
-    error = crier__transport_flush(&stream->transport);
+    error = stream->failed != 0 ? stream->failed
+                                : crier__transport_flush(&stream->transport);
     if (error == -ETIMEDOUT)
         crier__stream_cut(stream, CRIER_REASON_VANISHED);
     else if (error != 0)
@@ -134,6 +135,27 @@ static void make_dirty(struct crier_stream *stream)
         return;
     stream->dirty = true;
     crier__shard_later(stream->shard, &stream->flush);
+}
+
+/* Sends FRAME, which is not counted yet, at once if there is nothing that it could
+ * be gathered with. If not, it is to be appended. A stream is cut at the end of the
+ * pass only: others may be in the middle of their lists. */
+static bool send_at_once(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    struct crier__shard *shard = stream->shard;
+    int left;
+
+    if (shard->more)
+        return false;
+    left = crier__transport_send(&stream->transport, frame, shard->now);
+    if (left == -EAGAIN)
+        return false;
+    if (left < 0)
+        stream->failed = left;
+    if (left != 0)
+        make_dirty(stream);
+    return true;
 }
 
 void crier__stream_append(struct crier_stream *stream,
@@ -155,7 +177,7 @@ void crier__stream_append(struct crier_stream *stream,
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame)
 {
-    if (stream->over || stream->ending)
+    if (stream->over || stream->ending || send_at_once(stream, frame))
         return;
     atomic_fetch_add_explicit(&stream->transport.waiting,
                               crier__frame_cost(frame), memory_order_relaxed);
@@ -167,7 +189,7 @@ int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame)
     size_t cost = crier__frame_cost(frame);
     int error;
 
-    if (stream->over || stream->ending)
+    if (stream->over || stream->ending || send_at_once(stream, frame))
         return 0;
     atomic_fetch_add_explicit(&stream->transport.waiting, cost,
                               memory_order_relaxed);

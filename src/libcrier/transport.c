@@ -59,6 +59,8 @@
 /* A delayed acknowledgement may take 200 ms. */
 #define MOMENT 250
 
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+
 #define NEEDED_FLAGS                                                          \
     ((int)MHD_ALLOW_SUSPEND_RESUME | (int)MHD_USE_INTERNAL_POLLING_THREAD)
 
@@ -149,12 +151,29 @@ static void resume(struct crier__transport *transport)
     MHD_resume_connection(transport->connection);
 }
 
+/* Whether a send that failed with ERROR may be tried again later. */
+static bool may_wait(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ||
+           error == ENOBUFS || error == ENOMEM;
+}
+
+/* For a single one send() is cheaper than sendmsg(). */
+static ssize_t send_vectors(int fd, struct iovec *vectors, int count)
+{
+    struct msghdr message = {.msg_iov = vectors,
+                             .msg_iovlen = (size_t)count};
+
+    if (count == 1)
+        return send(fd, vectors->iov_base, vectors->iov_len, SEND_FLAGS);
+    return sendmsg(fd, &message, SEND_FLAGS);
+}
+
 /* Sends what the kernel takes of what is pending. 0, also when it took less
  * than everything; -errno when the connection is dead. */
 static int transmit(struct crier__transport *transport)
 {
     struct iovec vectors[VECTORS];
-    struct msghdr message = {.msg_iov = vectors};
     size_t wanted;
     ssize_t sent;
     int count, i;
@@ -163,15 +182,11 @@ static int transmit(struct crier__transport *transport)
         count = crier__pending_vectors(&transport->pending, vectors, VECTORS);
         for (wanted = 0, i = 0; i < count; i++)
             wanted += vectors[i].iov_len;
-        message.msg_iovlen = (size_t)count;
-        sent = sendmsg(transport->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = send_vectors(transport->fd, vectors, count);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK ||
-                           errno == ENOBUFS || errno == ENOMEM
-                       ? 0
-                       : -errno;
+            return may_wait(errno) ? 0 : -errno;
         drop(transport, (size_t)sent);
         if ((size_t)sent < wanted)
             break;
@@ -257,6 +272,40 @@ int crier__transport_push(struct crier__transport *transport,
 unlock:
     pthread_mutex_unlock(&transport->lock);
     return error;
+}
+
+/* The first SENT bytes of FRAME are gone; the rest is all that is pending. */
+static void keep_rest(struct crier__transport *transport,
+                      struct crier_frame *frame, size_t sent)
+{
+    /* The first one always finds room. */
+    (void)crier__pending_push(&transport->pending, frame);
+    (void)crier__pending_drop(&transport->pending, sent);
+    atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
+                              memory_order_relaxed);
+    transport->busy_since = crier_now();
+}
+
+int crier__transport_send(struct crier__transport *transport,
+                          struct crier_frame *frame, uint64_t now)
+{
+    int result = -EAGAIN;
+    ssize_t sent;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->parked && !transport->tls && transport->pending.count == 0) {
+        sent = send(transport->fd, frame->bytes, frame->length, SEND_FLAGS);
+        if (sent >= 0) {
+            transport->last_sent = now;
+            result = (size_t)sent < frame->length;
+        } else if (!may_wait(errno)) {
+            result = -errno;
+        }
+        if (result == 1)
+            keep_rest(transport, frame, (size_t)sent);
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return result;
 }
 
 int crier__transport_flush(struct crier__transport *transport)

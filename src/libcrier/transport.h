@@ -48,6 +48,13 @@ void crier__transport_done(struct crier__transport *transport);
 int crier__transport_push(struct crier__transport *transport,
                           struct crier_frame *frame, size_t limit);
 
+/* Sends FRAME, whose cost is not in waiting, at once, at the time NOW. 0 when all of
+ * it went; 1 when its rest is pending, and counted. -EAGAIN when it has to be pushed:
+ * something is before it, or the connection is not ours now; another -errno when
+ * that is dead: cut it. */
+int crier__transport_send(struct crier__transport *transport,
+                          struct crier_frame *frame, uint64_t now);
+
 /* Sends what the kernel takes of what is pending. -errno when the
  * connection is dead: cut it. */
 int crier__transport_flush(struct crier__transport *transport);
