@@ -45,14 +45,12 @@ struct name {
 };
 
 struct member {
-    struct crier__task join;
-    struct crier_broadcaster *broadcaster; /* a reference */
+    struct member *prev, *next;  /* the shard's thread alone */
     struct crier_stream *stream; /* a reference */
-    struct crier_frame *hello;   /* a reference or NULL */
-
-    /* The shard's thread alone. */
-    struct member *prev, *next;
-    bool listed;
+    struct crier_broadcaster *broadcaster; /* a reference */
+    struct crier__task join;
+    struct crier_frame *hello; /* a reference or NULL */
+    bool listed;               /* the shard's thread alone */
 
     /* The broadcaster's lock. */
     struct name *name; /* or NULL */
@@ -210,7 +208,8 @@ static void leave(struct crier_stream *stream)
 
 static void join(struct crier__task *task)
 {
-    struct member *member = (struct member *)task;
+    struct member *member =
+        (struct member *)((char *)task - offsetof(struct member, join));
     struct crier_stream *stream = member->stream;
     struct crier_broadcaster *broadcaster = member->broadcaster;
     unsigned index = stream->shard->index;
@@ -287,6 +286,16 @@ static void free_delivery(struct delivery *delivery)
     free(delivery);
 }
 
+/* Has the processor fetch the stream of NEXT, whose turn is next, and the member
+ * after that. */
+static void look_ahead(const struct member *next)
+{
+    if (next == NULL)
+        return;
+    __builtin_prefetch(next->next);
+    crier__stream_prefetch(next->stream);
+}
+
 static void deliver(struct crier__task *task)
 {
     struct delivery *delivery = (struct delivery *)task;
@@ -298,8 +307,10 @@ static void deliver(struct crier__task *task)
     if (delivery->stream != NULL)
         crier__stream_offer(delivery->stream, delivery->frame);
     else /* a member may be cut for slowness, and so leave, on the way */
-        DL_FOREACH_SAFE (part->members, member, next)
+        DL_FOREACH_SAFE (part->members, member, next) {
+            look_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
+        }
     free_delivery(delivery);
 }
 

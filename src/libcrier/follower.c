@@ -62,6 +62,11 @@
 #include <string.h>
 #include <utlist.h>
 
+/* So far before its first sub is what each update looks at in a follower. */
+#define FOLLOWER_HOT                                                          \
+    (offsetof(struct crier__follower, subs) -                                 \
+     offsetof(struct crier__follower, state))
+
 void crier__follower_free(struct crier__follower *follower)
 {
     crier_frame_unref(follower->hello);
@@ -201,6 +206,19 @@ static void give(struct crier__follower *follower,
         fall_behind(follower, update->position, error);
 }
 
+/* Has the processor fetch the stream of NEXT, whose turn is next, and what leads to
+ * the one after that. See crier__stream_prefetch(). */
+static void look_ahead(const struct crier__sub *next)
+{
+    if (next == NULL)
+        return;
+    if (next->next != NULL) {
+        __builtin_prefetch(next->next);
+        __builtin_prefetch((const char *)next->next - FOLLOWER_HOT);
+    }
+    crier__stream_prefetch(next->follower->stream);
+}
+
 static void give_line(struct crier__part *part, const char *name,
                       size_t length, struct crier__update *update)
 {
@@ -208,8 +226,10 @@ static void give_line(struct crier__part *part, const char *name,
     struct crier__sub *sub, *next;
 
     if (line != NULL)
-        DL_FOREACH_SAFE (line->subs, sub, next)
+        DL_FOREACH_SAFE (line->subs, sub, next) {
+            look_ahead(next);
             give(sub->follower, update);
+        }
 }
 
 void crier__followers_deliver(struct crier__part *part,

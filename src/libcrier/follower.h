@@ -32,7 +32,6 @@ struct crier__follower {
     struct crier__task join;
     struct crier__follower *prev, *next;
     struct crier__part *part;
-    struct crier_stream *stream; /* a reference */
     struct crier_frame *hello;   /* a reference or NULL */
     struct crier__timer again;
     struct crier__follow_job *job; /* while it reads */
@@ -40,15 +39,18 @@ struct crier__follower {
     char *id;        /* to resume from, or NULL */
     uint64_t number;
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
-    uint64_t cursor;
-    uint64_t missed;
     enum crier_since since; /* NOW: there is nothing to be resolved any more */
-    enum crier__follow_state state;
     bool once;
     bool awake; /* on the lines, and told of updates */
     bool timed; /* the timer is reserved */
     bool gone;  /* off the lines; to be freed when the read is answered */
     unsigned sub_count;
+
+    /* What each update looks at; the first sub is meant to be near. */
+    enum crier__follow_state state;
+    uint64_t missed;
+    uint64_t cursor;
+    struct crier_stream *stream; /* a reference */
     struct crier__sub subs[];
 };
 

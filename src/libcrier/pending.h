@@ -11,11 +11,11 @@
 
 /* Frames that wait to be sent, in order. All zero is an empty list. */
 struct crier__pending {
-    struct crier_frame **block; /* a ring, NULL while FEW suffice */
-    struct crier_frame *few[CRIER__PENDING_FEW];
-    uint32_t room;              /* of block, a power of two */
-    uint32_t first;
     uint32_t count;
+    uint32_t first;
+    struct crier_frame *few[CRIER__PENDING_FEW];
+    struct crier_frame **block; /* a ring, NULL while FEW suffice */
+    uint32_t room;              /* of block, a power of two */
     size_t sent;                /* bytes of the first frame that are gone */
     size_t cost;                /* of all of them (crier__frame_cost) */
 };

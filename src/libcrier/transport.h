@@ -10,13 +10,6 @@
 
 /* The way of one stream's bytes to its client. */
 struct crier__transport {
-    struct MHD_Connection *connection;
-    bool tls;
-
-    /* The cost of all frames on their way here: those in pending, and those
-     * that a sender has handed to the shard. */
-    atomic_size_t waiting;
-
     pthread_mutex_t lock; /* guards what follows */
     int fd;               /* -1 once MHD is done with the connection */
     int epoll_fd;         /* where fd is watched, or -1 */
@@ -25,13 +18,20 @@ struct crier__transport {
     bool cut;             /* nothing is sent any more */
     bool begun;           /* the headers are out */
     bool hungry;          /* low is to be called */
-    size_t low_water;     /* of the cost of pending */
-    void (*low)(struct crier__transport *transport);
+    bool tls;             /* never changes */
     uint64_t last_sent;   /* crier_now() */
+    struct crier__pending pending;
     uint64_t busy_since;  /* when pending ceased to be empty, or the client was seen
                              to take something, likewise */
     int queued;           /* bytes that the kernel held then */
-    struct crier__pending pending;
+    size_t low_water;     /* of the cost of pending */
+    void (*low)(struct crier__transport *transport);
+
+    struct MHD_Connection *connection; /* never changes, so it needs no lock */
+
+    /* The cost of all frames on their way here: those in pending, and those
+     * that a sender has handed to the shard. */
+    atomic_size_t waiting;
 };
 
 /* Prepares TRANSPORT, zeroed, for CONNECTION. CRIER_ERR_DAEMON,
