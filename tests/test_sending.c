@@ -1,10 +1,12 @@
 /*
  * How the bytes leave: a single frame by a single send(), many by one sendmsg(), and
  * whatever the kernel makes of that, every byte once and in order. The shard's
- * calls are counted, shortened and made to fail by the linker's --wrap.
+ * calls are counted, shortened and made to fail by the linker's --wrap. So is the
+ * publisher's that wakes the shard looked at.
  */
 #include <config.h>
 
+#include "libcrier/hub.h"
 #include "support/client.h"
 #include "support/runner.h"
 #include "support/site.h"
@@ -22,6 +24,7 @@ static pthread_t tester;      /* whose own calls are let pass */
 static atomic_long cap, then; /* of the next send() and the one after that;
                                  negative: -errno; 0: none */
 static atomic_int sends, sendmsgs;
+static int wakes, locked_wakes; /* by the tester */
 
 static struct site site;
 static struct crier_broadcaster *broadcaster;
@@ -34,6 +37,8 @@ ssize_t __real_send(int fd, const void *bytes, size_t length, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __real_write(int fd, const void *bytes, size_t length);
+ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 
 ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags)
 {
@@ -59,6 +64,18 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
     if (!pthread_equal(pthread_self(), tester))
         atomic_fetch_add(&sendmsgs, 1);
     return __real_sendmsg(fd, message, flags);
+}
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t length)
+{
+    if (pthread_equal(pthread_self(), tester)) {
+        wakes++;
+        if (pthread_mutex_trylock(&hub->lock) == 0)
+            pthread_mutex_unlock(&hub->lock);
+        else
+            locked_wakes++;
+    }
+    return __real_write(fd, bytes, length);
 }
 
 /* ---- the site --------------------------------------------------------- */
@@ -326,6 +343,23 @@ START_TEST(a_dead_connection_ends_the_stream)
 }
 END_TEST
 
+/* The shard that is woken wants the hub's lock at once. */
+START_TEST(a_shard_is_woken_with_the_lock_free)
+{
+    struct client client;
+    int i;
+
+    open_stream(&client, "/follow");
+    for (i = 0; wakes < 20; i++) {
+        ck_assert_int_lt(i, 100000);
+        publish("wake up");
+        expect(&client, "wake up");
+    }
+    ck_assert_int_eq(locked_wakes, 0);
+    client_close(&client);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("sending");
@@ -337,6 +371,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, the_rest_of_a_short_send_follows, 0, 2);
     tcase_add_loop_test(c, nothing_overtakes_the_rest, 0, 2);
     tcase_add_loop_test(c, a_send_that_must_wait_is_done_again, 0, 2);
+    tcase_add_test(c, a_shard_is_woken_with_the_lock_free);
     tcase_add_loop_test(c, a_dead_connection_ends_the_stream, 0, 4);
     return s;
 }

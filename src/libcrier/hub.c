@@ -192,7 +192,8 @@ static void batch_done(struct crier__batch *batch)
     memset(batch, 0, sizeof *batch);
 }
 
-static void put(struct crier__part *part, struct crier__update *update)
+/* Returns whether the part's task is to be posted. */
+static bool put(struct crier__part *part, struct crier__update *update)
 {
     size_t cost = crier__update_cost(update);
 
@@ -203,25 +204,28 @@ static void put(struct crier__part *part, struct crier__update *update)
         part->cost += cost;
         atomic_fetch_add(&part->hub->shards->backlog, cost);
     }
-    if (!part->posted) {
-        part->posted = true;
-        crier__shard_post(part->shard, &part->deliver);
-    }
+    if (part->posted)
+        return false;
+    part->posted = true;
+    return true;
 }
 
 /* Puts UPDATE on the list of each shard where somebody is awake who follows one
- * of the COUNT topics. Returns how many follow them in all. */
+ * of the COUNT topics, and writes to TO_POST which tasks are to be posted. Returns how
+ * many follow them in all. */
 static size_t yield_to(struct crier_hub *hub, struct crier__update *update,
-                       struct crier__followed *const *followed, unsigned count)
+                       struct crier__followed *const *followed, unsigned count,
+                       uint64_t *to_post)
 {
     size_t subscribers = 0, awake;
     unsigned shard, i;
 
+    *to_post = 0;
     for (shard = 0; shard < hub->shards->count; shard++) {
         for (awake = 0, i = 0; i < count; i++)
             awake += followed[i]->per_shard[shard];
-        if (awake != 0)
-            put(&hub->parts[shard], update);
+        if (awake != 0 && put(&hub->parts[shard], update))
+            *to_post |= (uint64_t)1 << shard;
     }
     for (i = 0; i < count; i++)
         subscribers += followed[i]->count;
@@ -233,9 +237,10 @@ static size_t yield(void *closure, struct crier__update *update)
     struct crier__followed *followed[CRIER__TOPICS_MAX + 1];
     struct crier__topics walk = {update->topics};
     struct crier_hub *hub = closure;
-    unsigned count = 0;
+    unsigned count = 0, shard;
     size_t length, subscribers;
     const char *name;
+    uint64_t to_post; /* a bit for each of at most CRIER__SHARDS_MAX */
 
     pthread_mutex_lock(&hub->lock);
     if (hub->followed != NULL) {
@@ -248,10 +253,15 @@ static size_t yield(void *closure, struct crier__update *update)
             count += followed[count] != NULL;
         }
     }
-    subscribers = yield_to(hub, update, followed, count);
+    subscribers = yield_to(hub, update, followed, count, &to_post);
     hub->last = update->position;
     hub->published++;
     pthread_mutex_unlock(&hub->lock);
+    /* The first thing that a shard does when it is woken is to take this lock. */
+    for (shard = 0; to_post != 0; shard++, to_post >>= 1)
+        if ((to_post & 1) != 0)
+            crier__shard_post(hub->parts[shard].shard,
+                              &hub->parts[shard].deliver);
     return subscribers;
 }
 
