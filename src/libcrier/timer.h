@@ -14,9 +14,15 @@ struct crier__timer {
     uint32_t place;  /* in the heap, from 1; 0: not set */
 };
 
+/* A timer and its time, which so can be compared without a look at the timer. */
+struct crier__due {
+    uint64_t when;
+    struct crier__timer *timer;
+};
+
 /* Timers of one thread, the earliest first. All zero is an empty set. */
 struct crier__timers {
-    struct crier__timer **heap; /* heap[0] is not used */
+    struct crier__due *heap; /* the first is the place 1 */
     uint32_t count;
     uint32_t room;
     uint32_t reserved;
