@@ -334,8 +334,9 @@ enum crier_format {
  * None runs before the response has been queued or destroyed.
  */
 struct crier_stream_options {
-    /* After this long with nothing sent, a comment is sent; every frame starts
-     * the wait anew. Default 15000; from 10. CRIER_NEVER for none. */
+    /* After this long with nothing sent, or up to half a percent later, a comment is
+     * sent; every frame starts the wait anew. Default 15000; from 10. CRIER_NEVER
+     * for none. */
     uint32_t keep_alive;
 
     /* The comment's text; default: empty. Borrowed during the call. */

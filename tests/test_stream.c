@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "libcrier/stream.h"
 #include "support/runner.h"
 #include "support/stream_site.h"
 
@@ -300,6 +301,34 @@ START_TEST(frames_put_the_keep_alive_off)
 }
 END_TEST
 
+/* The shard's thread sets the timer before it calls this. */
+static void look_at_timer(void *closure, struct crier_stream *of)
+{
+    uint64_t check = of->transport.last_sent + options.keep_alive / 4 * 3;
+    uint64_t due = of->alive.when;
+
+    (void)closure;
+    ck_assert_uint_ge(due, check);
+    ck_assert_uint_lt(due, of->shard->now + options.keep_alive / 4 * 3 + 100);
+    ck_assert_uint_eq(due % 100, 0);
+    box_put(&woken, 0);
+}
+
+/* One waking of the thread does for all that are due within 100 ms, the check on the
+ * client first. */
+START_TEST(keep_alives_come_together)
+{
+    struct client client;
+
+    options.keep_alive = 25600;
+    options.on_wake = look_at_timer;
+    open_stream(&client);
+    box_wait(&woken, 1);
+    client_close(&client);
+    finish();
+}
+END_TEST
+
 START_TEST(keep_alive_is_empty_by_default)
 {
     struct client client;
@@ -340,6 +369,7 @@ static Suite *suite(void)
     tcase_add_test(c, large_broadcasts_arrive_whole);
     tcase_add_test(c, a_full_stream_refuses_and_loses_nothing);
     tcase_add_test(c, frames_put_the_keep_alive_off);
+    tcase_add_test(c, keep_alives_come_together);
     tcase_add_test(c, keep_alive_is_empty_by_default);
     tcase_add_test(c, a_keep_alive_too_short_is_refused);
     return s;

@@ -5,8 +5,9 @@
  *
  * A client that vanished acknowledges nothing. TCP_USER_TIMEOUT would end such a
  * connection for free, but it also ends one whose client is merely slow and
- * keeps its window closed; so the shard asks TCP itself (TCP_INFO) whether the
- * last word was ours and how long the peer has been silent.
+ * keeps its window closed; so the shard asks TCP itself whether all has been
+ * acknowledged, and if not, whether the last word was ours and how long the peer has
+ * been silent (TCP_INFO).
  */
 #include <config.h>
 
@@ -30,6 +31,10 @@
 
 /* When to check again what was too young to tell. */
 #define SOON 300
+
+/* Pings and checks that come due within this part of the ping interval do so
+ * together, at its end: to wake a thread costs more than a ping. */
+#define TOGETHER 256
 
 /* TCP_INFO counts in jiffies, which may be 10 ms each. */
 #define ROUGHLY 20
@@ -330,6 +335,22 @@ static bool vanished(struct crier_stream *stream, uint64_t now)
     return now - since >= silence_allowed(stream);
 }
 
+/* How long the client has taken nothing though something waits, in ms. */
+static uint64_t stuck(struct crier_stream *stream)
+{
+    if (atomic_load(&stream->transport.waiting) == 0)
+        return 0;
+    return crier__transport_stuck(&stream->transport);
+}
+
+/* The end of the part of the interval that DUE is in. */
+static uint64_t together(const struct crier_stream *stream, uint64_t due)
+{
+    uint64_t part = stream->keep_alive / TOGETHER;
+
+    return part > 1 ? (due + part - 1) / part * part : due;
+}
+
 /* Sets the timer to what comes first: the ping, the check, or a stall. */
 static void set_alive(struct crier_stream *stream, uint64_t last_sent)
 {
@@ -339,11 +360,12 @@ static void set_alive(struct crier_stream *stream, uint64_t last_sent)
         due = last_sent + stream->keep_alive;
         if (due > stream->check_due)
             due = stream->check_due;
+        due = together(stream, due);
     }
     if (stream->stall_timeout != CRIER_NEVER &&
         atomic_load(&stream->transport.waiting) != 0)
-        stalled = stream->shard->now + stream->stall_timeout -
-                  crier__transport_stuck(&stream->transport);
+        stalled =
+            stream->shard->now + stream->stall_timeout - stuck(stream);
     if (due > stalled)
         due = stalled;
     crier__timers_set(&stream->shard->timers, &stream->alive, due);
@@ -365,7 +387,7 @@ static void alive(struct crier__timer *timer, uint64_t now)
         }
     }
     if (stream->stall_timeout != CRIER_NEVER &&
-        crier__transport_stuck(&stream->transport) >= stream->stall_timeout) {
+        stuck(stream) >= stream->stall_timeout) {
         crier__stream_cut(stream, CRIER_REASON_SLOW);
         return;
     }

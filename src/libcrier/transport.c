@@ -455,10 +455,13 @@ enum crier__answer crier__transport_answer(struct crier__transport *transport,
     enum crier__answer answer = CRIER__ANSWERED;
     struct tcp_info info;
     socklen_t size = sizeof info;
+    int queued = 0;
 
     memset(&info, 0, sizeof info);
     pthread_mutex_lock(&transport->lock);
+    /* Nearly always all is acknowledged, which is cheap to see. */
     if (transport->fd >= 0 &&
+        (ioctl(transport->fd, SIOCOUTQ, &queued) != 0 || queued != 0) &&
         getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
         answer = judge(&info);
     pthread_mutex_unlock(&transport->lock);
