@@ -362,6 +362,12 @@ struct crier_stream_options {
      * retry of crier_shards_drain(). */
     enum crier_format format;
 
+    /* What this stream has in common with others, for example the topic that they
+     * follow. Those with the same text are kept on one thread as far as its load
+     * allows, so that a frame for all of them wakes one thread only. Default NULL: the
+     * threads take turns. Borrowed during the call. */
+    const char *near;
+
     /* Called once as soon as the stream's headers are out (not at all when they
      * never are, or the request was a HEAD), and then whenever the time has come
      * that crier_stream_wake() set. A source of events that is the stream's own

@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "libcrier/shards.h"
 #include "libcrier/stream.h"
 #include "support/runner.h"
 #include "support/stream_site.h"
@@ -102,6 +103,91 @@ START_TEST(close_ends_after_what_was_sent)
     client_close(&client);
     finish();
     ck_assert_int_eq(box_count(&closed), 1);
+}
+END_TEST
+
+/* ---- which thread ----------------------------------------------------- */
+
+#define SHARDS 4
+#define NEAR 300
+
+static struct client near[NEAR];
+
+/* Opens a stream near TEXT. Its shard. */
+static unsigned open_near(struct client *client, const char *text)
+{
+    int before = box_count(&opened);
+
+    options.near = text;
+    crier_stream_unref(stream);
+    client_connect(client, site.port);
+    ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
+    box_wait(&opened, before + 1);
+    return stream->shard->index;
+}
+
+/* The most and the least that a shard has. */
+static void look_at_loads(size_t *most, size_t *least)
+{
+    size_t load;
+    int i;
+
+    for (*most = 0, *least = SIZE_MAX, i = 0; i < SHARDS; i++) {
+        load = atomic_load(&site.shards->shards[i].load);
+        *most = load > *most ? load : *most;
+        *least = load < *least ? load : *least;
+    }
+}
+
+START_TEST(those_near_each_other_share_a_thread)
+{
+    unsigned shard = 0, seen = 0;
+    size_t most, least;
+    char text[8];
+    int i;
+
+    site_stop(&site);
+    site_start(&site, &(struct crier_shards_options){.threads = SHARDS});
+    for (i = 0; i < 60; i++) { /* five each of twelve */
+        snprintf(text, sizeof text, "%d", i / 5);
+        if (i % 5 == 0)
+            shard = open_near(&near[i], text);
+        else
+            ck_assert_uint_eq(open_near(&near[i], text), shard);
+        seen |= 1u << shard;
+    }
+    ck_assert_uint_eq(seen, (1u << SHARDS) - 1);
+    for (; i < NEAR; i++) /* and many of one */
+        open_near(&near[i], "one");
+    look_at_loads(&most, &least);
+    ck_assert_uint_le(most, least + 65);
+    ck_assert_uint_gt(most, least + 1);
+    for (i = 0; i < NEAR; i++)
+        client_close(&near[i]);
+    box_wait(&closed, NEAR);
+    crier_stream_unref(stream);
+    crier_shards_drain(site.shards, 0, 0, PATIENCE);
+    look_at_loads(&most, &least);
+    ck_assert_uint_eq(most, 0);
+    site_stop_drained(&site);
+}
+END_TEST
+
+START_TEST(others_take_turns)
+{
+    size_t most, least;
+    int i;
+
+    site_stop(&site);
+    site_start(&site, &(struct crier_shards_options){.threads = SHARDS});
+    for (i = 0; i < 4 * SHARDS; i++)
+        open_near(&near[i], NULL);
+    look_at_loads(&most, &least);
+    ck_assert_uint_eq(most, 4);
+    ck_assert_uint_eq(least, 4);
+    for (i = 0; i < 4 * SHARDS; i++)
+        client_close(&near[i]);
+    finish();
 }
 END_TEST
 
@@ -364,6 +450,8 @@ static Suite *suite(void)
     tcase_add_test(c, nothing_is_held_back);
     tcase_add_test(c, http_1_0_clients_too);
     tcase_add_test(c, close_ends_after_what_was_sent);
+    tcase_add_test(c, those_near_each_other_share_a_thread);
+    tcase_add_test(c, others_take_turns);
     tcase_add_test(c, threads_keep_their_order);
     tcase_add_test(c, large_frames_arrive_whole);
     tcase_add_test(c, large_broadcasts_arrive_whole);

@@ -288,6 +288,7 @@ static enum MHD_Result follow(struct request *request,
         .keep_alive = request->server->conf->ping,
         .max_pending = DEMO_PENDING,
         .format = format,
+        .near = follow->topics,
         .on_closed = reply_stream_closed,
         .closure = (void *)"/topics",
     };

@@ -31,6 +31,7 @@ struct crier__shard {
     int epoll_fd;
     int wake_fd; /* an eventfd in the epoll set */
     unsigned index;
+    atomic_size_t load; /* streams that are its own */
 
     /* Used by the shard's thread alone. */
     uint64_t now; /* crier_now() of this pass */

@@ -4,6 +4,11 @@
  * much publishers may hand over before the shards have taken it up. The second
  * is what a publisher notices (CRIER_ERR_BUSY) when it is faster than the
  * machine; slow clients never cause it.
+ *
+ * And here a stream gets its shard, for life. An update wakes every shard that has one
+ * of its followers, so those of one topic are put on the same shard as long as the
+ * shards stay about even. They are not moved when others leave: the bound is one on
+ * newcomers.
  */
 #include <config.h>
 
@@ -18,6 +23,11 @@
 #include <utlist.h>
 
 #define DEFAULT_BACKLOG ((size_t)64 * 1024 * 1024)
+
+/* One shard may have this part more streams than another one, or this many, so that
+ * those that are near each other stay together. */
+#define UNEVEN 8
+#define UNEVEN_FEW 64
 
 /* How long MHD's threads get to end what drain has cut off, in ms. They need far
  * less; but to stop MHD before they have would abort the program. */
@@ -144,6 +154,48 @@ void crier__shards_leave(struct crier_shards *shards)
     pthread_mutex_lock(&shards->lock);
     pthread_cond_broadcast(&shards->ended);
     pthread_mutex_unlock(&shards->lock);
+}
+
+/* FNV-1a */
+static uint32_t hash(const char *text)
+{
+    uint32_t value = 2166136261u;
+
+    for (; *text != '\0'; text++)
+        value = (value ^ (unsigned char)*text) * 16777619u;
+    return value;
+}
+
+/* The place of the text, unless that has far more than the emptiest has: then the
+ * emptiest. So a thousand topics are each on one shard, and ten thousand streams of one
+ * topic on all. */
+static struct crier__shard *choose_near(struct crier_shards *shards,
+                                        const char *near)
+{
+    struct crier__shard *own = &shards->shards[hash(near) % shards->count];
+    struct crier__shard *emptiest = own;
+    size_t least = atomic_load(&own->load), load = least, slack;
+    unsigned i;
+
+    for (i = 0; i < shards->count; i++)
+        if (atomic_load(&shards->shards[i].load) < least) {
+            emptiest = &shards->shards[i];
+            least = atomic_load(&emptiest->load);
+        }
+    slack = least / UNEVEN > UNEVEN_FEW ? least / UNEVEN : UNEVEN_FEW;
+    return load > least + slack ? emptiest : own;
+}
+
+struct crier__shard *crier__shards_choose(struct crier_shards *shards,
+                                          const char *near)
+{
+    unsigned turn = atomic_fetch_add(&shards->next, near == NULL);
+    struct crier__shard *shard = near != NULL
+                                     ? choose_near(shards, near)
+                                     : &shards->shards[turn % shards->count];
+
+    atomic_fetch_add(&shard->load, 1);
+    return shard;
 }
 
 int crier__shards_reserve(struct crier_shards *shards, size_t cost)

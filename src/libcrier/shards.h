@@ -27,6 +27,10 @@ int crier__shards_enter(struct crier_shards *shards);
 /* Gives the place back. */
 void crier__shards_leave(struct crier_shards *shards);
 
+/* The shard that a new stream shall be on, NEAR others (or NULL); counts it there. */
+struct crier__shard *crier__shards_choose(struct crier_shards *shards,
+                                          const char *near);
+
 /* Counts COST more into the backlog. CRIER_ERR_BUSY. */
 int crier__shards_reserve(struct crier_shards *shards, size_t cost);
 

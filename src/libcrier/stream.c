@@ -157,13 +157,13 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
     if (made == NULL)
         return -ENOMEM;
     atomic_init(&made->references, 1);
-    made->shard = &shards->shards[atomic_fetch_add(&shards->next, 1) %
-                                  shards->count];
+    made->shard = crier__shards_choose(shards, options->near);
     crier__stream_begin_life(made);
     error = set_options(made, options);
     if (error == 0)
         error = crier__transport_init(&made->transport, connection);
     if (error != 0) {
+        atomic_fetch_sub(&made->shard->load, 1);
         crier_frame_unref(made->keep_alive_frame);
         free(made);
         return error;
@@ -219,6 +219,7 @@ int crier_stream_new(struct crier_shards *shards,
         *response = answer;
         return 0;
     }
+    atomic_fetch_sub(&made->shard->load, 1);
     crier_stream_unref(made);
     error = -ENOMEM;
 leave:

@@ -96,6 +96,7 @@ static void done(struct crier__task *task)
         DL_DELETE(shard->streams, stream);
         crier__timers_release(&shard->timers, TIMERS);
     }
+    atomic_fetch_sub(&shard->load, 1);
     crier__shards_leave(shard->set);
     task->run = let_go;
     crier__shard_later(shard, task);
