@@ -42,10 +42,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* MHD asks for the body in pieces of this size. Almost all bytes go past it (see
- * transport.c), so a plain stream needs no more than a foothold, and the block
- * is part of what an idle client costs. */
-#define BLOCK_PLAIN 512
+/* MHD asks for the body in pieces of this size. All bytes of a plain stream go past
+ * it (see transport.c), and the block is part of what an idle client costs. */
+#define BLOCK_PLAIN 8
 #define BLOCK_TLS 4096
 
 #define DEFAULT_KEEP_ALIVE 15000
