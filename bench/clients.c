@@ -10,9 +10,6 @@
  * is told by the loop's patience, and what comes too much at the end by
  * load_linger().
  *
- * Each client has a parser of libcrier, so what is read is what the standard
- * says. Of the answer's headers only the status matters, and where they end.
- *
  * For each topic a ring counts how many clients each update has still to
  * reach: that tells in O(1) when it is everywhere.
  */
@@ -20,36 +17,24 @@
 
 #include "clients.h"
 
-#include "crier_client.h"
 #include "fault.h"
+#include "reader.h"
 #include "usage.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* How many connect at a time: no more than any server's backlog. */
 #define CONNECTING_MAX 256
 
 #define REQUEST_SIZE 8192
-#define BLOCK_SIZE ((size_t)256 * 1024)
-
-static const char ok[] = "HTTP/1.1 200";
 
 struct client {
-    struct watch watch;
+    struct reader reader; /* first */
     struct clients *clients;
-    struct crier_parser *parser;
     size_t topic;
-    uint64_t number;        /* of the last update */
-    char status[sizeof ok]; /* the begin of the answer */
-    uint8_t length;         /* of status */
-    uint8_t ends;           /* of CR LF CR LF, how much has come */
-    bool asked;
+    uint64_t number; /* of the last update */
 };
 
 /* A topic: what is expected of it. */
@@ -58,8 +43,6 @@ struct count_of {
     uint32_t members;
     uint32_t left[CLIENTS_WINDOW]; /* of these, whom update n has to reach */
 };
-
-static char block[BLOCK_SIZE];
 
 void clients_topic(const struct clients *clients, size_t topic, char *name,
                    size_t room)
@@ -110,58 +93,35 @@ static bool take(struct client *client, const struct crier_message *message,
     return true;
 }
 
-static bool parse(struct client *client, const char *bytes, size_t length)
+static bool told(struct reader *reader, const struct crier_message *message,
+                 uint64_t now)
 {
-    struct crier_message message;
-    uint64_t now = usage_now();
-    int result;
+    struct client *client = (struct client *)reader;
 
-    while ((result = crier_parser_next(client->parser, &bytes, &length,
-                                       &message)) > 0) {
-        if (message.kind == CRIER_COMMENT)
-            client->clients->comments++;
-        else if (message.kind == CRIER_EVENT && !take(client, &message, now))
-            return false;
-    }
-    return result == 0 || fault("what came is no stream (%d)", result);
+    if (message->kind == CRIER_COMMENT)
+        client->clients->comments++;
+    return message->kind != CRIER_EVENT || take(client, message, now);
 }
 
 static bool begin(struct clients *clients);
 
-/* Reads the headers of the answer; returns how many bytes those were. */
-static size_t skip_head(struct client *client, const char *bytes,
-                        size_t length)
+static bool opened(struct reader *reader)
 {
-    size_t used;
+    struct clients *clients = ((struct client *)reader)->clients;
 
-    for (used = 0; used < length && client->ends < 4; used++) {
-        if (client->length < sizeof ok - 1)
-            client->status[client->length++] = bytes[used];
-        if (bytes[used] == "\r\n\r\n"[client->ends])
-            client->ends++;
-        else
-            client->ends = bytes[used] == '\r';
-    }
-    return used;
-}
-
-/* The headers are there. */
-static bool opened(struct client *client)
-{
-    struct clients *clients = client->clients;
-
-    if (memcmp(client->status, ok, sizeof ok - 1) != 0)
-        return fault("a stream is refused: %s", client->status);
+    if (reader_status(reader) != 200)
+        return fault("a stream is refused: %s", reader->begin);
     clients->open++;
     clients->load->progress++;
     return begin(clients);
 }
 
-static bool ask(struct client *client)
+static bool connected(struct reader *reader)
 {
+    const struct client *client = (const struct client *)reader;
     const struct clients *clients = client->clients;
     char name[64], head[REQUEST_SIZE], padding[REQUEST_SIZE / 2] = "";
-    const char *id = crier_parser_id(client->parser);
+    const char *id = crier_parser_id(reader->parser);
     int length;
 
     clients_topic(clients, client->topic, name, sizeof name);
@@ -176,48 +136,27 @@ static bool ask(struct client *client)
                       *id != '\0' ? "\r\n" : "",
                       *padding != '\0' ? "X-Padding: " : "", padding,
                       *padding != '\0' ? "\r\n" : "");
-    client->asked = true;
-    if (send(client->watch.fd, head, (size_t)length, MSG_NOSIGNAL) != length)
-        return fault("cannot send a request: %s", strerror(errno));
-    return load_watch(clients->load, &client->watch, EPOLLIN);
+    return reader_ask(reader, head, (size_t)length);
 }
 
-static bool ready(struct watch *watch, uint32_t events)
+static bool ended(struct reader *reader, int error)
 {
-    struct client *client = (struct client *)watch;
-    size_t used = 0;
-    ssize_t got;
-
-    if (!client->asked && (events & EPOLLOUT) && !(events & EPOLLERR))
-        return ask(client);
-    got = recv(watch->fd, block, sizeof block, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return true;
-    if (got <= 0)
-        return fault("the server ended a stream%s%s", got < 0 ? ": " : "",
-                     got < 0 ? strerror(errno) : "");
-    client->clients->bytes += (uint64_t)got;
-    if (client->ends < 4) {
-        used = skip_head(client, block, (size_t)got);
-        if (client->ends == 4 && !opened(client))
-            return false;
-    }
-    return parse(client, block + used, (size_t)got - used);
+    (void)reader;
+    return fault("the server ended a stream%s%s", error != 0 ? ": " : "",
+                 error != 0 ? strerror(error) : "");
 }
+
+static const struct reader_calls calls = {connected, opened, told, ended};
 
 /* ---- connections ------------------------------------------------------ */
 
 /* Begins as many connections as may be begun now. */
 static bool begin(struct clients *clients)
 {
-    struct client *client;
-
     while (clients->begun < clients->count &&
            clients->begun - clients->open < CONNECTING_MAX) {
-        client = &clients->all[clients->begun];
-        client->watch.fd = load_connect(clients->port, clients->begun);
-        if (client->watch.fd < 0 ||
-            !load_watch(clients->load, &client->watch, EPOLLOUT))
+        if (!reader_connect(&clients->all[clients->begun].reader,
+                            clients->port, clients->begun, 0))
             return false;
         clients->begun++;
     }
@@ -236,12 +175,10 @@ bool clients_open(struct clients *clients, struct load *load)
     for (size_t i = 0; i < clients->count; i++) {
         client = &clients->all[i];
         client->clients = clients;
-        client->watch.fd = -1;
-        client->watch.ready = ready;
         client->topic = i % clients->topics;
         clients->topic[client->topic].members++;
-        if (crier_parser_new(NULL, &client->parser) != 0)
-            return fault("memory is short");
+        if (!reader_init(&client->reader, load, &calls))
+            return false;
     }
     return true;
 }
@@ -263,30 +200,16 @@ bool clients_connect(struct clients *clients)
 
 void clients_disconnect(struct clients *clients, bool gently)
 {
-    struct linger reset = {.l_onoff = 1};
-    struct client *client;
-
-    for (size_t i = 0; i < clients->begun; i++) {
-        client = &clients->all[i];
-        if (!gently)
-            (void)setsockopt(client->watch.fd, SOL_SOCKET, SO_LINGER, &reset,
-                             sizeof reset);
-        close(client->watch.fd);
-        client->watch.fd = -1;
-        client->length = client->ends = 0;
-        client->asked = false;
-        crier_parser_begin(client->parser);
-    }
+    for (size_t i = 0; i < clients->begun; i++)
+        reader_close(&clients->all[i].reader, gently);
     clients->begun = clients->open = 0;
 }
 
 void clients_close(struct clients *clients)
 {
-    if (clients->all != NULL) {
-        clients_disconnect(clients, false);
+    if (clients->all != NULL)
         for (size_t i = 0; i < clients->count; i++)
-            crier_parser_free(clients->all[i].parser);
-    }
+            reader_done(&clients->all[i].reader);
     free(clients->all);
     free(clients->topic);
     clients->all = NULL;
@@ -319,7 +242,7 @@ bool clients_compose(struct clients *clients, size_t topic, char *data)
 void clients_reset(struct clients *clients)
 {
     memset(&clients->latency, 0, sizeof clients->latency);
-    clients->deliveries = clients->comments = clients->bytes = 0;
+    clients->deliveries = clients->comments = clients->load->bytes = 0;
 }
 
 bool clients_wait(struct clients *clients, uint64_t left)

@@ -27,7 +27,6 @@ struct clients {
     uint64_t complete;  /* those that are at every client */
     uint64_t deliveries;
     uint64_t comments;
-    uint64_t bytes;     /* that came, headers of answers included */
     uint64_t last;            /* when the last delivery came, ns */
     struct histogram latency; /* from publishing to here */
 };

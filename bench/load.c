@@ -57,7 +57,7 @@ bool load_watch(struct load *load, struct watch *watch, uint32_t events)
     return fault("epoll: %s", strerror(errno));
 }
 
-int load_connect(unsigned port, size_t from)
+int load_connect(unsigned port, size_t from, int window)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     int on = 1, fd;
@@ -71,11 +71,13 @@ int load_connect(unsigned port, size_t from)
         htonl(INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES));
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (window != 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         address.sin_port = htons((uint16_t)port);
         if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ||
-            errno == EINPROGRESS)
+            errno == EINPROGRESS || errno == ECONNREFUSED)
             return fd;
     }
     (void)fault("cannot connect: %s", strerror(errno));

@@ -20,6 +20,7 @@ struct load {
     uint64_t patience; /* ns */
     uint64_t progress; /* counted up by whatever brings the run forward */
     uint64_t seen, since;
+    uint64_t bytes; /* that readers read, headers of answers included */
 };
 
 /* An empty loop. */
@@ -32,8 +33,9 @@ void load_close(struct load *load);
 bool load_watch(struct load *load, struct watch *watch, uint32_t events);
 
 /* A socket that connects to PORT of 127.0.0.1 from 127.0.0.(2 + FROM % 16);
- * -1, with a fault, when it cannot. */
-int load_connect(unsigned port, size_t from);
+ * its receive buffer has WINDOW bytes, or for 0 what is usual. -1, with a
+ * fault, when it cannot; that nobody listens is learned by watching it. */
+int load_connect(unsigned port, size_t from, int window);
 
 /* Waits at most TIMEOUT ms and handles what is ready. False after a fault, an
  * interruption, and when nothing made progress for as long as the patience

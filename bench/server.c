@@ -37,6 +37,8 @@
 
 #define PATH_SIZE 512
 #define STOP_SECONDS 5
+#define WORDS_MAX 40
+#define TOLD 8192 /* bytes of a log */
 
 static const char *const names[SERVER_KINDS] = {"floor", "crierd",
                                                 "crierd sqlite", "nchan"};
@@ -175,15 +177,24 @@ static _Noreturn void become_crierd(const struct server *server,
                                     const struct server_settings *settings)
 {
     char listen[32], ping[16], journal[PATH_SIZE] = "memory";
+    const char *words[WORDS_MAX] = {"crierd",          "--listen",
+                                    listen,            "--www",
+                                    settings->www,     "--data",
+                                    settings->data,    "--log-level",
+                                    "warning",         "--ping-interval",
+                                    ping,              "--journal",
+                                    journal};
+    const char *const *more = settings->more;
+    size_t count = 13;
 
     snprintf(listen, sizeof listen, "127.0.0.1:%u", server->port);
     snprintf(ping, sizeof ping, "%us", settings->keep_alive);
     if (server->kind == SERVER_CRIERD_SQLITE)
         snprintf(journal, sizeof journal, "sqlite:%s/journal",
                  server->directory);
-    execl(settings->crierd, "crierd", "--listen", listen, "--www",
-          settings->www, "--data", settings->data, "--log-level", "warning",
-          "--ping-interval", ping, "--journal", journal, (char *)NULL);
+    while (more != NULL && *more != NULL && count < WORDS_MAX - 1)
+        words[count++] = *more++;
+    execv(settings->crierd, (char *const *)words);
     _exit(127);
 }
 
@@ -256,17 +267,21 @@ static void remove_directory(const char *directory)
 /* Tells what the server said last, to whom it concerns. */
 static void show_log(const struct server *server)
 {
-    char path[PATH_SIZE], line[512];
+    char path[PATH_SIZE], text[TOLD];
     const char *const logs[] = {"log", "error"};
+    size_t length;
     FILE *file;
 
     for (size_t i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/%s", server->directory, logs[i]);
         if ((file = fopen(path, "re")) == NULL)
             continue;
-        for (int n = 0; n < 10 && fgets(line, sizeof line, file) != NULL; n++)
-            fprintf(stderr, "%s: %s", names[server->kind], line);
+        (void)fseek(file, -(long)sizeof text, SEEK_END); /* or it is short */
+        length = fread(text, 1, sizeof text, file);
         fclose(file);
+        if (length != 0)
+            fprintf(stderr, "%s said last:\n%.*s", names[server->kind],
+                    (int)length, text);
     }
 }
 
@@ -292,35 +307,55 @@ static bool wait_ready(struct server *server)
     return fault("%s does not accept connections", names[server->kind]);
 }
 
-bool server_start(enum server_kind kind,
-                  const struct server_settings *settings,
-                  struct server *server)
+/* Starts SERVER, which has its port and its directory. */
+static bool launch(const struct server_settings *settings,
+                   struct server *server)
 {
     char log[PATH_SIZE], conf[PATH_SIZE];
     pid_t parent = getpid();
 
+    snprintf(log, sizeof log, "%s/log", server->directory);
+    snprintf(conf, sizeof conf, "%s/conf", server->directory);
+    if (server->kind == SERVER_NCHAN &&
+        !write_nginx_conf(server, settings, conf))
+        return false;
+    server->pid = fork();
+    if (server->pid == 0)
+        become(server, settings, log, conf, parent);
+    if (server->pid < 0) {
+        server->pid = 0;
+        return fault("fork: %s", strerror(errno));
+    }
+    (void)setpgid(server->pid, server->pid);
+    return wait_ready(server);
+}
+
+bool server_start(enum server_kind kind,
+                  const struct server_settings *settings,
+                  struct server *server)
+{
     *server = (struct server){
         .kind = kind, .port = free_port(), .patience = settings->patience};
     if (server->port == 0 || !make_directory(server))
         return false;
-    snprintf(log, sizeof log, "%s/log", server->directory);
-    snprintf(conf, sizeof conf, "%s/conf", server->directory);
-    if (kind == SERVER_NCHAN && !write_nginx_conf(server, settings, conf)) {
-        remove_directory(server->directory);
-        return false;
-    }
-    server->pid = fork();
-    if (server->pid == 0)
-        become(server, settings, log, conf, parent);
-    if (server->pid > 0) {
-        (void)setpgid(server->pid, server->pid);
-        if (wait_ready(server))
-            return true;
-    } else {
-        (void)fault("fork: %s", strerror(errno));
-    }
+    return server_again(settings, server);
+}
+
+bool server_again(const struct server_settings *settings,
+                  struct server *server)
+{
+    if (launch(settings, server))
+        return true;
     (void)server_stop(server);
     return false;
+}
+
+bool server_gone(struct server *server, int *status)
+{
+    if (server->pid > 0 &&
+        waitpid(server->pid, status, WNOHANG) == server->pid)
+        server->pid = 0;
+    return server->pid == 0;
 }
 
 /* Waits for the end of SERVER; false when it does not come. */

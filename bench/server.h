@@ -18,6 +18,7 @@ struct server_settings {
     const char *floor;
     const char *crierd;
     const char *www, *data; /* of crierd */
+    const char *const *more; /* options of crierd, ended by NULL; or NULL */
     const char *nginx;
     const char *nchan;       /* the module */
     const char *floor_fault; /* what floor shall do wrong, or NULL */
@@ -30,7 +31,7 @@ struct server_settings {
 /* A server that runs, the leader of its own process group. */
 struct server {
     enum server_kind kind;
-    pid_t pid;
+    pid_t pid; /* 0 when it has ended */
     unsigned port;
     char directory[256]; /* for its files; goes with it */
     unsigned patience;
@@ -51,6 +52,15 @@ bool server_available(enum server_kind kind,
  * there is a fault and nothing runs. */
 bool server_start(enum server_kind kind,
                   const struct server_settings *settings,
+                  struct server *server);
+
+/* Whether it has ended, without waiting for that; then *STATUS is that of
+ * waitpid(). Its files and its port are kept. */
+bool server_gone(struct server *server, int *status);
+
+/* Starts one that has ended once more, as it was. Otherwise as server_start().
+ */
+bool server_again(const struct server_settings *settings,
                   struct server *server);
 
 /* Stops it, by force when it takes too long, and removes its files. False,

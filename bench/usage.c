@@ -111,6 +111,24 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
     return true;
 }
 
+size_t usage_files(pid_t pid)
+{
+    size_t count = 0;
+    char path[64];
+    struct dirent *entry;
+    DIR *directory;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    directory = opendir(path);
+    while (directory != NULL && (entry = readdir(directory)) != NULL)
+        count += entry->d_name[0] != '.';
+    if (directory != NULL)
+        closedir(directory);
+    if (count == 0)
+        (void)fault("the descriptors of the server cannot be counted");
+    return count;
+}
+
 static uint64_t ns_of_rusage(int whose)
 {
     struct rusage used = {0};

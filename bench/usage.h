@@ -18,6 +18,10 @@ struct usage {
  * of it; so without WITH_MEMORY it stays 0. */
 bool usage_read(pid_t group, bool with_memory, struct usage *usage);
 
+/* How many descriptors the process PID has open; 0, with a fault, when it is
+ * gone. */
+size_t usage_files(pid_t pid);
+
 /* ns of CPU that this process has used. */
 uint64_t usage_own(void);
 

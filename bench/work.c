@@ -120,7 +120,7 @@ static bool meter_end(struct session *session, uint64_t end, uint64_t count,
     figures->of[FIGURE_RATE] = (double)count / seconds;
     if (session->clients.count != 0)
         figures->of[FIGURE_BYTES] =
-            (double)session->clients.bytes / (double)count;
+            (double)session->load.bytes / (double)count;
     figures->of[FIGURE_LOAD] = own / seconds;
     return true;
 }

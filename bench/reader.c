@@ -1,0 +1,148 @@
+/*
+ * A connection that reads a stream: connect, ask, the headers of the answer, and
+ * then messages, by a parser of libcrier: so what is read is what the standard
+ * says. Of the headers only the status matters, and where they end.
+ *
+ * What a request says, and what the messages must be, is the owner's.
+ */
+#include <config.h>
+
+#include "reader.h"
+
+#include "fault.h"
+#include "usage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BLOCK_SIZE ((size_t)256 * 1024)
+
+static char block[BLOCK_SIZE];
+
+static bool parse(struct reader *reader, const char *bytes, size_t length)
+{
+    struct crier_message message;
+    uint64_t now = usage_now();
+    int result = 0;
+
+    while (reader->watch.fd >= 0 &&
+           (result = crier_parser_next(reader->parser, &bytes, &length,
+                                       &message)) > 0)
+        if (!reader->calls->told(reader, &message, now))
+            return false;
+    return result >= 0 || fault("what came is no stream (%d)", result);
+}
+
+/* Reads the headers of the answer; returns how many bytes those were. */
+static size_t skip_head(struct reader *reader, const char *bytes,
+                        size_t length)
+{
+    size_t used;
+
+    for (used = 0; used < length && reader->ends < 4; used++) {
+        if (reader->length < sizeof reader->begin - 1)
+            reader->begin[reader->length++] = bytes[used];
+        if (bytes[used] == "\r\n\r\n"[reader->ends])
+            reader->ends++;
+        else
+            reader->ends = bytes[used] == '\r';
+    }
+    return used;
+}
+
+static bool ready(struct watch *watch, uint32_t events)
+{
+    struct reader *reader = (struct reader *)watch;
+    size_t used = 0;
+    ssize_t got;
+
+    if (reader->connecting && (events & EPOLLOUT) &&
+        !(events & (EPOLLERR | EPOLLHUP))) {
+        reader->connecting = false;
+        return load_watch(reader->load, watch, EPOLLIN) &&
+               reader->calls->connected(reader);
+    }
+    got = recv(watch->fd, block, sizeof block, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (got <= 0)
+        return reader->calls->ended(reader, got < 0 ? errno : 0);
+    reader->load->bytes += (uint64_t)got;
+    if (reader->ends < 4) {
+        used = skip_head(reader, block, (size_t)got);
+        if (reader->ends == 4 && !reader->calls->opened(reader))
+            return false;
+    }
+    return parse(reader, block + used, (size_t)got - used);
+}
+
+bool reader_init(struct reader *reader, struct load *load,
+                 const struct reader_calls *calls)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->watch.fd = -1;
+    reader->watch.ready = ready;
+    reader->load = load;
+    reader->calls = calls;
+    return crier_parser_new(NULL, &reader->parser) == 0 ||
+           fault("memory is short");
+}
+
+void reader_done(struct reader *reader)
+{
+    if (reader->parser == NULL)
+        return;
+    reader_close(reader, false);
+    crier_parser_free(reader->parser);
+    reader->parser = NULL;
+}
+
+bool reader_connect(struct reader *reader, unsigned port, size_t from,
+                    int window)
+{
+    reader->length = reader->ends = 0;
+    memset(reader->begin, 0, sizeof reader->begin);
+    reader->connecting = true;
+    crier_parser_begin(reader->parser);
+    reader->watch.fd = load_connect(port, from, window);
+    return reader->watch.fd >= 0 &&
+           load_watch(reader->load, &reader->watch, EPOLLOUT);
+}
+
+bool reader_ask(struct reader *reader, const char *head, size_t length)
+{
+    return send(reader->watch.fd, head, length, MSG_NOSIGNAL) ==
+               (ssize_t)length ||
+           fault("cannot send a request: %s", strerror(errno));
+}
+
+bool reader_pause(struct reader *reader, bool paused)
+{
+    return load_watch(reader->load, &reader->watch, paused ? 0 : EPOLLIN);
+}
+
+int reader_status(const struct reader *reader)
+{
+    static const char version[] = "HTTP/1.1 ";
+
+    return strncmp(reader->begin, version, sizeof version - 1) == 0
+               ? (int)strtol(reader->begin + sizeof version - 1, NULL, 10)
+               : 0;
+}
+
+void reader_close(struct reader *reader, bool gently)
+{
+    struct linger reset = {.l_onoff = 1};
+
+    if (reader->watch.fd < 0)
+        return;
+    if (!gently)
+        (void)setsockopt(reader->watch.fd, SOL_SOCKET, SO_LINGER, &reset,
+                         sizeof reset);
+    close(reader->watch.fd);
+    reader->watch.fd = -1;
+}
