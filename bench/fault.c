@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static char text[512];
+static char text[1024];
 static volatile sig_atomic_t caught;
 
 bool fault(const char *format, ...)

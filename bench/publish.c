@@ -33,7 +33,7 @@ bool publish_flush(struct publish *publish)
                               EPOLLIN | EPOLLOUT);
         if (done < 0)
             return publish->calls != NULL
-                       ? publish->calls->ended(publish)
+                       ? publish->calls->ended(publish, errno)
                        : fault("cannot publish: %s", strerror(errno));
         publish->out_sent += (size_t)done;
     }
@@ -96,7 +96,7 @@ static bool ready(struct watch *watch, uint32_t events)
         return true;
     if (got <= 0)
         return publish->calls != NULL
-                   ? publish->calls->ended(publish)
+                   ? publish->calls->ended(publish, got < 0 ? errno : 0)
                    : fault("the server ended the publisher's connection");
     publish->in_length += (size_t)got;
     publish->in[publish->in_length] = '\0';

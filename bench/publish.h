@@ -12,8 +12,8 @@ struct publish_calls {
      * and not by a NUL. */
     bool (*answered)(struct publish *publish, int status, const char *body,
                      size_t length);
-    /* The connection is no more, or never was. */
-    bool (*ended)(struct publish *publish);
+    /* The connection is no more, or never was; ERROR (or 0) says why. */
+    bool (*ended)(struct publish *publish, int error);
 };
 
 /* One connection that publishes by HTTP, pipelined. */

@@ -1,0 +1,35 @@
+#ifndef SOAK_SOAK_H
+#define SOAK_SOAK_H
+
+#include "bench/histogram.h"
+#include "bench/load.h"
+#include "bench/server.h"
+#include "dice.h"
+#include "ledger.h"
+#include "verdict.h"
+
+/* s; the test waits for streams to be ended for it. */
+#define SOAK_STALL_TIMEOUT 2
+
+/* What the rooms share. */
+struct soak {
+    struct load load;
+    struct server_settings settings;
+    struct server server;
+    bool up;           /* crierd runs, and nobody told it to end */
+    bool told;         /* the last end was by SIGTERM */
+    uint64_t disturbed; /* when it was last told to end, or killed; ns */
+    struct ledger ledger;
+    struct dice dice;
+    struct verdict verdict;
+    struct histogram latency; /* to clients that do nothing but read */
+    size_t here;              /* streams that are open */
+};
+
+/* Whether crierd may fail somebody who has been with it since SINCE. */
+static inline bool soak_excused(const struct soak *soak, uint64_t since)
+{
+    return !soak->up || soak->disturbed >= since;
+}
+
+#endif

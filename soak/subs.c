@@ -1,0 +1,293 @@
+/*
+ * Clients that are processes of their own: `crier sub --json`, whose output is
+ * checked as the streams in this process are. They are stopped by SIGSTOP for a
+ * while, some for longer than the stall timeout; and killed, and begun again after
+ * the last id they printed. From a crierd that went away they come back by
+ * themselves.
+ */
+#include <config.h>
+
+#include "subs.h"
+
+#include "bench/fault.h"
+#include "bench/usage.h"
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A line is an update as JSON, which escapes some of it. */
+#define ROOM (8 * LEDGER_SIZE_MAX)
+
+enum mood { AWAY, RUNNING, STOPPED };
+
+struct sub {
+    struct watch watch; /* first */
+    struct subs *subs;
+    struct check check;
+    enum mood mood;
+    pid_t pid;
+    uint64_t due;
+    char last[256]; /* the last id it printed */
+    char *output;   /* what of it is not whole yet */
+    size_t length;
+};
+
+/* ---- what it prints --------------------------------------------------- */
+
+static const char *text_of(const json_t *event, const char *name)
+{
+    const char *text = json_string_value(json_object_get(event, name));
+
+    return text != NULL ? text : "";
+}
+
+static bool take_line(struct sub *sub, const char *line, size_t length)
+{
+    struct soak *soak = sub->subs->soak;
+    json_t *event = json_loadb(line, length, 0, NULL);
+    const char *type = text_of(event, "event"), *id = text_of(event, "id");
+    struct update *update;
+    bool well;
+
+    if (event == NULL)
+        return verdict_broken(&soak->verdict, PROMISE_TRUE,
+                              "crier sub printed no JSON: %.*s",
+                              length < 100 ? (int)length : 100, line);
+    if (!sub->check.open)
+        check_open(&sub->check, soak);
+    well = check_event(&sub->check, soak, *type != '\0' ? type : "message",
+                       id, text_of(event, "data"),
+                       json_string_length(json_object_get(event, "data")),
+                       &update);
+    if (update != NULL)
+        snprintf(sub->last, sizeof sub->last, "%s", id);
+    json_decref(event);
+    soak->load.progress++;
+    return well;
+}
+
+/* Reads what it has printed; *END says whether that was all. */
+static bool read_output(struct sub *sub, bool *end)
+{
+    char *newline, *from;
+    ssize_t got;
+
+    *end = false;
+    got = read(sub->watch.fd, sub->output + sub->length, ROOM - sub->length);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ||
+               fault("cannot read from crier sub: %s", strerror(errno));
+    *end = got == 0;
+    sub->length += (size_t)got;
+    from = sub->output;
+    while ((newline = memchr(from, '\n',
+                             sub->length - (size_t)(from - sub->output))) !=
+           NULL) {
+        if (!take_line(sub, from, (size_t)(newline - from)))
+            return false;
+        from = newline + 1;
+    }
+    sub->length -= (size_t)(from - sub->output);
+    memmove(sub->output, from, sub->length);
+    return sub->length < ROOM || fault("crier sub printed too long a line");
+}
+
+static bool ready(struct watch *watch, uint32_t events)
+{
+    struct sub *sub = (struct sub *)watch;
+    bool end;
+
+    (void)events;
+    if (!read_output(sub, &end))
+        return false;
+    return !end || verdict_broken(&sub->subs->soak->verdict, PROMISE_HARM,
+                                  "crier sub ended by itself");
+}
+
+/* ---- its life --------------------------------------------------------- */
+
+static _Noreturn void become(const struct sub *sub, int output, pid_t parent)
+{
+    const struct soak *soak = sub->subs->soak;
+    bool anew = sub->check.start != START_ID;
+    char server[64], names[LEDGER_NAMES_MAX];
+    int null = open("/dev/null", O_RDWR);
+
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0)
+        _exit(127);
+    snprintf(server, sizeof server, "http://127.0.0.1:%u", soak->server.port);
+    ledger_names(sub->check.topics, names, sizeof names);
+    execl(sub->subs->crier, "crier", "sub", "--server", server, "--json",
+          "--quiet", "--retry", "200ms", anew ? "--since" : "--last-event-id",
+          anew ? "all" : sub->last, names, (char *)NULL);
+    _exit(127);
+}
+
+static bool start(struct sub *sub, uint64_t now)
+{
+    struct soak *soak = sub->subs->soak;
+    bool anew = *sub->last == '\0' || check_is_old(&sub->check, soak);
+    pid_t parent = getpid();
+    int ends[2], begun[2];
+
+    if (anew)
+        *sub->last = '\0';
+    check_ask(&sub->check, soak,
+              anew ? 1u << dice_range(&soak->dice, 0, LANES * LANE_TOPICS - 1)
+                   : sub->check.topics,
+              anew ? START_ALL : START_ID);
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 ||
+        pipe2(begun, O_CLOEXEC) != 0)
+        return fault("pipe: %s", strerror(errno));
+    (void)fcntl(ends[1], F_SETFL, 0);
+    sub->pid = fork();
+    if (sub->pid == 0)
+        become(sub, ends[1], parent);
+    close(ends[1]);
+    close(begun[1]);
+    /* Until it has become another program it holds all our connections open, those
+     * that we close, too: then the epoll set would tell of them further on. */
+    (void)!read(begun[0], &(char){0}, 1);
+    close(begun[0]);
+    sub->watch.fd = ends[0];
+    sub->length = 0;
+    sub->mood = RUNNING;
+    sub->due = now + dice_ms(&soak->dice, 100, 3000);
+    if (sub->pid > 0)
+        return load_watch(&soak->load, &sub->watch, EPOLLIN);
+    sub->pid = 0;
+    return fault("fork: %s", strerror(errno));
+}
+
+/* Kills it, and reads what it had printed until then. */
+static bool end_sub(struct sub *sub)
+{
+    bool end = false, well = true;
+
+    if (sub->mood == AWAY)
+        return true;
+    if (sub->pid > 0) {
+        (void)kill(sub->pid, SIGKILL);
+        (void)waitpid(sub->pid, NULL, 0);
+    }
+    while (well && !end)
+        well = read_output(sub, &end);
+    close(sub->watch.fd);
+    sub->watch.fd = -1;
+    sub->pid = 0;
+    sub->mood = AWAY;
+    return well;
+}
+
+static bool act(struct sub *sub, uint64_t now)
+{
+    struct soak *soak = sub->subs->soak;
+    struct dice *dice = &soak->dice;
+
+    if (sub->mood == AWAY)
+        return !soak->up || start(sub, now);
+    if (sub->mood == STOPPED) {
+        (void)kill(sub->pid, SIGCONT);
+        sub->mood = RUNNING;
+        sub->due = now + dice_ms(dice, 100, 2000);
+        return true;
+    }
+    if (dice_chance(dice, 30)) {
+        soak->verdict.tally[TALLY_KILLS]++;
+        sub->due = now + dice_ms(dice, 0, 300);
+        return end_sub(sub);
+    }
+    soak->verdict.tally[TALLY_STOPS]++;
+    (void)kill(sub->pid, SIGSTOP);
+    sub->mood = STOPPED;
+    sub->due = now + (dice_chance(dice, 25)
+                          ? dice_ms(dice, SOAK_STALL_TIMEOUT * 1000 + 200,
+                                    SOAK_STALL_TIMEOUT * 2000)
+                          : dice_ms(dice, 20, 1000));
+    return true;
+}
+
+/* ---- all of them ------------------------------------------------------ */
+
+bool subs_tick(struct subs *subs, bool settling, uint64_t now)
+{
+    struct sub *sub;
+
+    for (size_t i = 0; i < subs->count; i++) {
+        sub = &subs->all[i];
+        if (settling ? sub->mood == STOPPED : sub->due <= now)
+            if (!act(sub, now))
+                return false;
+    }
+    return true;
+}
+
+bool subs_complete(const struct subs *subs, char *who, size_t room)
+{
+    const struct sub *sub;
+    enum lane lane;
+    uint64_t number;
+
+    for (size_t i = 0; i < subs->count; i++) {
+        sub = &subs->all[i];
+        number = sub->mood != AWAY && sub->check.open
+                     ? check_missing(&sub->check, subs->soak, false, &lane)
+                     : 0;
+        if (number == 0)
+            continue;
+        snprintf(who, room, "crier sub waits for %s %llu", ledger_lane(lane),
+                 (unsigned long long)number);
+        return false;
+    }
+    return true;
+}
+
+bool subs_leave(struct subs *subs)
+{
+    bool well = true;
+
+    for (size_t i = 0; i < subs->count; i++)
+        well = end_sub(&subs->all[i]) && well;
+    return well;
+}
+
+bool subs_open(struct subs *subs, struct soak *soak, const char *crier,
+               size_t count)
+{
+    *subs = (struct subs){.soak = soak, .crier = crier, .count = count};
+    subs->all = calloc(count, sizeof *subs->all);
+    if (subs->all == NULL)
+        return fault("memory is short");
+    for (size_t i = 0; i < count; i++) {
+        subs->all[i].subs = subs;
+        subs->all[i].watch = (struct watch){.fd = -1, .ready = ready};
+        subs->all[i].output = malloc(ROOM);
+        if (subs->all[i].output == NULL)
+            return fault("memory is short");
+    }
+    return true;
+}
+
+void subs_close(struct subs *subs)
+{
+    if (subs->all == NULL)
+        return;
+    (void)subs_leave(subs);
+    for (size_t i = 0; i < subs->count; i++)
+        free(subs->all[i].output);
+    free(subs->all);
+    subs->all = NULL;
+}
