@@ -215,7 +215,7 @@ static _Noreturn void become(const struct server *server,
                              const struct server_settings *settings,
                              const char *log, const char *conf, pid_t parent)
 {
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     (void)signal(SIGPIPE, SIG_DFL);
     (void)setpgid(0, 0);

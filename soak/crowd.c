@@ -31,6 +31,10 @@
 
 #define COMING_MAX 200
 #define PAGES 8
+
+/* Who closes before crierd has read what there is to be read is not noticed until
+ * the connection's time-out: that would be waited for at the quiet point. */
+#define BROKEN_MS 100
 #define SMALL_WINDOW 8192
 #define REQUEST_SIZE 2048
 #define NEVER UINT64_MAX
@@ -178,7 +182,7 @@ static bool connected(struct reader *reader)
     if (guest->character == VISITS && dice_chance(dice, 8)) {
         ++*tally(guest, TALLY_BREAKS);
         guest->mood = BROKEN;
-        guest->due = guest->since + dice_ms(dice, 0, 500);
+        guest->due = guest->since + dice_ms(dice, BROKEN_MS, 500);
         guest->returning = false;
         length = dice_range(dice, 1, length - 1);
     }

@@ -29,7 +29,8 @@
 #define CYCLES_MIN 4
 #define STORM_SHARE 80 /* % of a cycle; the rest is for becoming quiet */
 #define PATIENCE (30 * SECOND)
-#define FILES_PATIENCE (5 * SECOND)
+#define FILES_PATIENCE (35 * SECOND) /* silent connections have 30 s */
+#define QUIET_MS 200
 
 struct stage {
     struct soak *soak;
@@ -38,20 +39,17 @@ struct stage {
     struct subs subs;
     struct press presses[LANES];
     struct refuse refuse;
-    size_t files; /* that crierd has open with nobody there */
+    size_t files; /* at the first quiet point of this life; 0: not yet */
     uint64_t killed; /* when it was told to end, ns */
 };
 
 /* ---- crierd's life ---------------------------------------------------- */
 
-static bool began(struct stage *stage)
+static void began(struct stage *stage)
 {
-    struct soak *soak = stage->soak;
-
-    soak->up = true;
-    soak->disturbed = usage_now();
-    stage->files = usage_files(soak->server.pid);
-    return stage->files != 0;
+    stage->soak->up = true;
+    stage->soak->disturbed = usage_now();
+    stage->files = 0;
 }
 
 static bool end_crierd(struct stage *stage, bool crash)
@@ -95,7 +93,8 @@ static bool start_again(struct stage *stage)
     if (!server_again(&soak->settings, &soak->server))
         return verdict_broken(&soak->verdict, PROMISE_LIFE,
                               "crierd does not start again");
-    return began(stage);
+    began(stage);
+    return true;
 }
 
 /* ---- the loop --------------------------------------------------------- */
@@ -170,25 +169,37 @@ static bool settle(struct stage *stage)
     return true;
 }
 
-/* All go away, and crierd has time to notice. */
-static bool become_quiet(struct stage *stage)
+/* Waits until crierd has closed what the clients have closed. */
+static bool wait_for_files(struct stage *stage)
 {
     struct soak *soak = stage->soak;
     uint64_t until = usage_now() + FILES_PATIENCE;
+    size_t files, before = 0;
 
+    for (;;) {
+        if (!load_linger(&soak->load, QUIET_MS))
+            return false;
+        files = usage_files(soak->server.pid);
+        if (files == 0 || usage_now() > until ||
+            (files == before && (stage->files == 0 || files <= stage->files)))
+            break;
+        before = files;
+    }
+    if (stage->files == 0)
+        stage->files = files;
+    return files != 0;
+}
+
+/* All go away, and crierd has time to notice. */
+static bool become_quiet(struct stage *stage)
+{
     crowd_leave(&stage->crowd);
     for (int lane = 0; lane < LANES; lane++)
         press_close(&stage->presses[lane]);
     refuse_close(&stage->refuse);
-    if (!subs_leave(&stage->subs))
+    if (!subs_leave(&stage->subs) || !wait_for_files(stage))
         return false;
-    do
-        if (!load_linger(&soak->load, 50))
-            return false;
-    while (usage_files(soak->server.pid) > stage->files &&
-           usage_now() < until);
-    return load_linger(&soak->load, 200) &&
-           record_tick(stage->record, usage_now()) &&
+    return record_tick(stage->record, usage_now()) &&
            record_quiet(stage->record);
 }
 
@@ -247,7 +258,8 @@ bool play(struct soak *soak, struct record *record,
            server_start(SERVER_CRIERD_SQLITE, &soak->settings,
                         &soak->server);
     if (well) {
-        well = began(&stage) && play_cycles(&stage, size->seconds);
+        began(&stage);
+        well = play_cycles(&stage, size->seconds);
         well = server_stop(&soak->server) && well;
     }
     fputc('\n', stderr);
