@@ -1,123 +1,46 @@
 /*
  * The benchmark, small: it measures all there is to measure, and it sees what
  * a server does wrong. What the figures are is of no interest here.
- *
- * This process is the subreaper of what it starts: a server that the benchmark
- * left behind becomes its child, and is found.
  */
 #include <config.h>
 
-#include "crier.h"
-#include "support/client.h"
+#include "support/measure.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 
 #include <check.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WORDS_MAX 40
-
-static char log_path[64], json_path[64], svg_path[64];
+static char json_path[64], svg_path[64];
 
 static void set_up(void)
 {
-    scratch_make();
-    snprintf(log_path, sizeof log_path, "%s/log", scratch);
+    measure_set_up();
     snprintf(json_path, sizeof json_path, "%s/json", scratch);
     snprintf(svg_path, sizeof svg_path, "%s/svg", scratch);
-    ck_assert_int_eq(setenv("TMPDIR", scratch, 1), 0);
-    ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-}
-
-/* The whole text of a file; to be freed. */
-static char *contents(const char *path)
-{
-    char *text = calloc(1, 65536);
-    FILE *file = fopen(path, "re");
-
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_lt(fread(text, 1, 65535, file), 65535);
-    fclose(file);
-    return text;
 }
 
 /* Starts the benchmark with few clients; OPTIONS is ended by NULL. */
 static pid_t start(const char *const *options)
 {
-    const char *words[WORDS_MAX] = {getenv("BENCH"),
-                                    "--floor",
-                                    getenv("BENCH_FLOOR"),
-                                    "--crierd",
-                                    getenv("CRIERD"),
-                                    "--www",
-                                    getenv("WWW"),
-                                    "--data",
-                                    getenv("DATA"),
-                                    "--nginx",
-                                    "",
-                                    "--clients",
-                                    "20",
-                                    "--rounds",
-                                    "1",
-                                    "--idle-rounds",
-                                    "1",
-                                    "--seconds",
-                                    "0.1",
-                                    "--keep-alive",
-                                    "1"};
-    size_t count = 21;
-    pid_t pid;
+    const char *const words[] = {getenv("BENCH"), "--floor",
+                                 getenv("BENCH_FLOOR"), "--crierd",
+                                 getenv("CRIERD"), "--www",
+                                 getenv("WWW"), "--data",
+                                 getenv("DATA"), "--nginx",
+                                 "", "--clients",
+                                 "20", "--rounds",
+                                 "1", "--idle-rounds",
+                                 "1", "--seconds",
+                                 "0.1", "--keep-alive",
+                                 "1", NULL};
 
-    ck_assert_msg(words[0] != NULL, "BENCH is not set: run make check");
-    while (*options != NULL && count < WORDS_MAX - 1)
-        words[count++] = *options++;
-    pid = fork();
-    if (pid == 0) {
-        int fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-        dup2(fd, STDOUT_FILENO);
-        dup2(fd, STDERR_FILENO);
-        execv(words[0], (char *const *)words);
-        _exit(127);
-    }
-    ck_assert_int_gt(pid, 0);
-    return pid;
-}
-
-/* Waits for its end with STATUS and with TEXT in what it said; nothing of it
- * may be left. */
-static void expect(pid_t pid, int status, const char *text)
-{
-    uint64_t begun = crier_now();
-    char command[128], *log;
-    int ended;
-
-    ck_assert_int_eq(waitpid(pid, &ended, 0), pid);
-    log = contents(log_path);
-    ck_assert_msg(WIFEXITED(ended) && WEXITSTATUS(ended) == status &&
-                      strstr(log, text) != NULL,
-                  "status %x and no '%s' in:\n%s", ended, text, log);
-    free(log);
-    /* What was killed with it may need a moment. */
-    while (waitpid(-1, NULL, WNOHANG) >= 0) {
-        ck_assert_uint_lt(crier_now() - begun, PATIENCE);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-    ck_assert_int_eq(errno, ECHILD);
-    snprintf(command, sizeof command, "! ls -d %s/crier-bench-* 2>/dev/null",
-             scratch);
-    ck_assert_int_eq(system(command), 0);
+    return measure_start(words, options);
 }
 
 /* ---- what is measured ------------------------------------------------- */
@@ -176,7 +99,7 @@ START_TEST(test_measures_everything)
     json_t *all, *row;
     char *svg;
 
-    expect(start(options), 0, "storm: clients/s that have caught up");
+    measure_expect(start(options), 0, "storm: clients/s that have caught up");
     all = json_load_file(json_path, 0, NULL);
     ck_assert_ptr_nonnull(all);
     ck_assert_uint_eq(json_array_size(json_object_get(all, "rows")),
@@ -190,7 +113,7 @@ START_TEST(test_measures_everything)
     }
     ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 10);
     json_decref(all);
-    svg = contents(svg_path);
+    svg = measure_contents(svg_path);
     ck_assert_ptr_eq(strstr(svg, "<svg "), svg);
     ck_assert_ptr_nonnull(strstr(svg, "</svg>"));
     free(svg);
@@ -224,7 +147,7 @@ START_TEST(test_sees_what_is_wrong)
                                    json_path,
                                    NULL};
 
-    expect(start(options), 1, faults[_i].said);
+    measure_expect(start(options), 1, faults[_i].said);
     ck_assert_int_ne(access(json_path, F_OK), 0);
 }
 END_TEST
@@ -234,27 +157,19 @@ START_TEST(test_refuses)
     const char *const no_work[] = {"--only", "broad", NULL};
     const char *const no_crierd[] = {"--crierd", "/nowhere", NULL};
 
-    expect(start(no_work), 1, "no workload is called 'broad'");
-    expect(start(no_crierd), 1, "there is no /nowhere");
+    measure_expect(start(no_work), 1, "no workload is called 'broad'");
+    measure_expect(start(no_crierd), 1, "there is no /nowhere");
 }
 END_TEST
 
 START_TEST(test_ends_when_told_to)
 {
     const char *const options[] = {"--seconds", "1000", NULL};
-    uint64_t begun = crier_now();
     pid_t pid = start(options);
-    char *log = NULL;
 
-    do {
-        ck_assert_uint_lt(crier_now() - begun, PATIENCE);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        free(log);
-        log = access(log_path, F_OK) == 0 ? contents(log_path) : NULL;
-    } while (log == NULL || strstr(log, "floor") == NULL);
-    free(log);
+    measure_wait_log("floor");
     ck_assert_int_eq(kill(pid, SIGINT), 0);
-    expect(pid, 1, "interrupted");
+    measure_expect(pid, 1, "interrupted");
 }
 END_TEST
 

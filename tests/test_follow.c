@@ -7,7 +7,7 @@
  * The model is an array: which topics the update at each position has.
  *
  * Every run prints its seed; CRIER_SEED=N repeats it as far as threads allow, and
- * CRIER_SOAK=SECONDS goes on with new seeds for so long (make soak).
+ * CRIER_PLAY=SECONDS goes on with new seeds for so long (make play).
  */
 #include <config.h>
 
@@ -422,14 +422,14 @@ static const struct {
 
 START_TEST(random_play)
 {
-    const char *given = getenv("CRIER_SEED"), *soak = getenv("CRIER_SOAK");
+    const char *given = getenv("CRIER_SEED"), *long_play = getenv("CRIER_PLAY");
     uint64_t until = crier_now();
     unsigned seed = given != NULL ? (unsigned)strtoul(given, NULL, 10)
                                   : (unsigned)time(NULL);
 
     updates = crierd_is_slow() ? 1500 : 8000;
-    if (soak != NULL)
-        until += strtoul(soak, NULL, 10) * 250; /* four plays share it */
+    if (long_play != NULL)
+        until += strtoul(long_play, NULL, 10) * 250; /* four plays share it */
     do
         play_all(plays[_i].sqlite, plays[_i].retained, seed++);
     while (crier_now() < until);
@@ -441,7 +441,7 @@ static Suite *suite(void)
     Suite *s = suite_create("follow");
     TCase *c = add_case(s, "follow");
 
-    if (getenv("CRIER_SOAK") != NULL)
+    if (getenv("CRIER_PLAY") != NULL)
         tcase_set_timeout(c, 0);
     tcase_add_loop_test(c, random_play, 0, 4);
     return s;
