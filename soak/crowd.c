@@ -427,14 +427,12 @@ static void reload(struct crowd *crowd, uint64_t now)
     }
 }
 
-/* While all is to become quiet: who polls, leaves, or has sent half a request
- * finishes, who stalls reads again, and nobody else moves. */
+/* While all is to become quiet: who stalls reads again, who polls, leaves or sent
+ * half a request finishes, and nobody else moves. */
 static bool settle(struct guest *guest, uint64_t now)
 {
     if (guest->mood == STALLED)
         return go_on(guest, now);
-    if (guest->mood == BROKEN)
-        return act(guest, now);
     if (guest->mood == HERE && !guest->poll)
         guest->due = NEVER;
     if (guest->mood == AWAY && guest->character != STAYS)
@@ -465,12 +463,12 @@ bool crowd_complete(struct crowd *crowd, char *who, size_t room)
 
     for (size_t i = 0; i < crowd->count; i++) {
         guest = &crowd->guests[i];
-        if (guest->mood == COMING || guest->mood == LEAVING) {
-            snprintf(who, room, "client %zu waits for crierd", i);
+        if (guest->mood == AWAY)
+            continue;
+        if (guest->mood != HERE) {
+            snprintf(who, room, "client %zu is not done", i);
             return false;
         }
-        if (guest->mood != HERE)
-            continue;
         number = check_missing(&guest->check, crowd->soak, guest->poll, &lane);
         if (number != 0 || guest->poll) {
             snprintf(who, room, "client %zu waits for %s %llu", i,

@@ -39,7 +39,6 @@ struct stage {
     struct subs subs;
     struct press presses[LANES];
     struct refuse refuse;
-    size_t files; /* at the first quiet point of this life; 0: not yet */
     uint64_t killed; /* when it was told to end, ns */
 };
 
@@ -49,7 +48,6 @@ static void began(struct stage *stage)
 {
     stage->soak->up = true;
     stage->soak->disturbed = usage_now();
-    stage->files = 0;
 }
 
 static bool end_crierd(struct stage *stage, bool crash)
@@ -170,23 +168,17 @@ static bool settle(struct stage *stage)
 }
 
 /* Waits until crierd has closed what the clients have closed. */
-static bool wait_for_files(struct stage *stage)
+static bool wait_for_files(const struct stage *stage)
 {
     struct soak *soak = stage->soak;
     uint64_t until = usage_now() + FILES_PATIENCE;
-    size_t files, before = 0;
+    size_t files;
 
-    for (;;) {
+    do {
         if (!load_linger(&soak->load, QUIET_MS))
             return false;
         files = usage_files(soak->server.pid);
-        if (files == 0 || usage_now() > until ||
-            (files == before && (stage->files == 0 || files <= stage->files)))
-            break;
-        before = files;
-    }
-    if (stage->files == 0)
-        stage->files = files;
+    } while (files > stage->record->files && usage_now() < until);
     return files != 0;
 }
 
@@ -216,6 +208,29 @@ static bool farewell(struct stage *stage)
             return false;
     /* What it said last may still be in the sockets. */
     return well && load_linger(&stage->soak->load, 100);
+}
+
+/* crierd has just been started: what it has open when nobody has been there? */
+static bool count_files(struct stage *stage)
+{
+    struct soak *soak = stage->soak;
+    struct publish publish;
+    size_t before = 0;
+    bool well;
+
+    /* An answer says that all of it has been started; and what reads the journal
+     * opens a file when it first does. */
+    well = publish_open(&publish, &soak->load, soak->server.port) &&
+           publish_ask(&publish, "GET", "/topics", "text/plain", "", 0) &&
+           publish_flush(&publish) && publish_wait(&publish, 0);
+    publish_close(&publish);
+    stage->record->files = usage_files(soak->server.pid);
+    while (well && stage->record->files != before) {
+        before = stage->record->files;
+        well = load_linger(&soak->load, QUIET_MS);
+        stage->record->files = usage_files(soak->server.pid);
+    }
+    return well;
 }
 
 static bool play_cycles(struct stage *stage, unsigned seconds)
@@ -259,7 +274,7 @@ bool play(struct soak *soak, struct record *record,
                         &soak->server);
     if (well) {
         began(&stage);
-        well = play_cycles(&stage, size->seconds);
+        well = count_files(&stage) && play_cycles(&stage, size->seconds);
         well = server_stop(&soak->server) && well;
     }
     fputc('\n', stderr);

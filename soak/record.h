@@ -29,6 +29,7 @@ struct record {
     struct sample *samples;
     struct quiet *quiets;
     struct mark *marks;
+    size_t files; /* that crierd had open before anybody came */
     size_t sample_count, quiet_count, mark_count;
     size_t sample_room, quiet_room, mark_room;
     uint64_t due; /* of the next sample, ns */
