@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 struct options {
     struct server_settings servers;
@@ -268,20 +267,6 @@ static bool enough_servers(const struct server_settings *settings)
            fault("there is no %s", settings->crierd);
 }
 
-/* Servers inherit this limit. */
-static bool enough_files(size_t clients)
-{
-    struct rlimit limit = {0};
-
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    /* crierd lets nine tenths of it be streams. */
-    return limit.rlim_cur >= clients + clients / 4 + 100 ||
-           fault("%zu clients need more open files than %llu", clients,
-                 (unsigned long long)limit.rlim_cur);
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {
@@ -303,7 +288,7 @@ int main(int argc, char **argv)
     fault_catch_signals();
     if (!options.together)
         server_set_apart(&options.servers);
-    if (!enough_files(options.size.clients) ||
+    if (!server_enough_files(options.size.clients) ||
         !enough_servers(&options.servers) || !play_all(&options)) {
         fprintf(stderr, "bench: failed: %s\n", fault_text());
         return 1;

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -76,6 +77,19 @@ void server_set_apart(struct server_settings *settings)
     CPU_SET(cpu, &own);
     CPU_CLR(cpu, &settings->cpus);
     settings->apart = sched_setaffinity(0, sizeof own, &own) == 0;
+}
+
+bool server_enough_files(size_t clients)
+{
+    struct rlimit limit = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    /* crierd lets nine tenths of it be streams. */
+    return limit.rlim_cur >= clients + clients / 4 + 300 ||
+           fault("%zu clients need more open files than %llu", clients,
+                 (unsigned long long)limit.rlim_cur);
 }
 
 static void nap(void)

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 enum server_kind {
@@ -47,6 +48,10 @@ void server_set_apart(struct server_settings *settings);
 /* Whether it is installed. */
 bool server_available(enum server_kind kind,
                       const struct server_settings *settings);
+
+/* Raises the open-file limit, which servers inherit; false, with a fault, when
+ * it is too low for CLIENTS clients. */
+bool server_enough_files(size_t clients);
 
 /* Starts one and waits until it accepts connections on 127.0.0.1. On failure
  * there is a fault and nothing runs. */

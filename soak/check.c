@@ -2,14 +2,14 @@
  * What one client must get, and in which order.
  *
  * A stream is a part of the journal. So of each lane, of which it follows some
- * topics, numbers come that only rise, and none is left out that has one of these
- * topics. There are three exceptions: at the beginning it is not known where
- * exactly "now" was; after a gap, what retention may have let go may be missing;
- * and an update whose answer was lost may be there or not. For the last, all clients
- * must agree: it came to all who were to get it, or to none.
+ * topics, numbers come that only rise, and none is left out that has one of
+ * these topics. There are three exceptions: at the beginning it is not known
+ * where exactly "now" was; after a gap, what retention may have let go may be
+ * missing; and an update whose answer was lost may be there or not. For the
+ * last, all clients must agree: it came to all who were to get it, or to none.
  *
- * `last` and `maybe` say that in two numbers a lane: what comes is beyond `last`,
- * and what is missing beyond `maybe` is lost.
+ * `last` and `maybe` say that in two numbers a lane: what comes is beyond
+ * `last`, and what is missing beyond `maybe` is lost.
  */
 #include <config.h>
 

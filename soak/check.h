@@ -23,16 +23,16 @@ struct check {
     uint64_t position;     /* of the last that it had, where known */
 };
 
-/* It asks for TOPICS, from START; for START_ID it must have asked before, for the
- * same topics. */
+/* It asks for TOPICS, from START; for START_ID it must have asked before, for
+ * the same topics. */
 void check_ask(struct check *check, struct soak *soak, uint32_t topics,
                enum start start);
 
 /* The stream is open. */
 void check_open(struct check *check, struct soak *soak);
 
-/* It got an event; false, with a promise broken, when it should not have. *UPDATE
- * is which one, or NULL for a gap. */
+/* It got an event; false, with a promise broken, when it should not have.
+ * *UPDATE is which one, or NULL for a gap. */
 bool check_event(struct check *check, struct soak *soak, const char *type,
                  const char *id, const char *data, size_t length,
                  struct update **update);

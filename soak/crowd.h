@@ -17,12 +17,12 @@ struct crowd {
 bool crowd_open(struct crowd *crowd, struct soak *soak, size_t count);
 void crowd_close(struct crowd *crowd);
 
-/* Does what is due: clients come, stall and leave, unless SETTLING: then nobody
- * comes or leaves any more and all read. */
+/* Does what is due: clients come, stall and leave, unless SETTLING: then
+ * nobody comes or leaves any more and all read. */
 bool crowd_tick(struct crowd *crowd, bool settling, uint64_t now);
 
-/* Whether each open stream has all that it must have; if not, the first who has
- * not is described in WHO. */
+/* Whether each open stream has all that it must have; if not, the first who
+ * has not is described in WHO. */
 bool crowd_complete(struct crowd *crowd, char *who, size_t room);
 
 /* All leave, in one way or another. */

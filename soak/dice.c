@@ -1,6 +1,7 @@
 /*
  * Random numbers: splitmix64. All of a run's come from one seed, so what is
- * tried is the same again; when it comes is not, since that is up to the machine.
+ * tried is the same again; when it comes is not, since that is up to the
+ * machine.
  */
 #include <config.h>
 

@@ -3,15 +3,15 @@
  *
  * The updates of a lane are numbered in the order in which they are published;
  * the lane has one publisher that sends them in this order, so the journal has
- * them in this order, too. The data of an update tell the lane and the number, and
- * the rest of them follows from these: so a client that got it can say which one
- * it is and whether it is whole.
+ * them in this order, too. The data of an update tell the lane and the number,
+ * and the rest of them follows from these: so a client that got it can say
+ * which one it is and whether it is whole.
  *
- * What retention has let go is not known exactly, since lanes are not ordered among
- * each other here. So there is a line behind which all is held for sure: half of
- * what crierd is told to hold, which leaves room for all that is on its way. In the
- * lane with short topics the order is known, and each of its updates is taken to
- * be in all of its topics.
+ * What retention has let go is not known exactly, since lanes are not ordered
+ * among each other here. So there is a line behind which all is held for sure:
+ * half of what crierd is told to hold, which leaves room for all that is on
+ * its way. In the lane with short topics the order is known, and each of its
+ * updates is taken to be in all of its topics.
  *
  * The oldest updates are forgotten. They are long gone by then.
  */

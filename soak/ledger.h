@@ -16,7 +16,7 @@ enum lane {
     LANES
 };
 
-#define LANE_TOPICS 4 /* of each lane; a set of topics is a mask of all of them */
+#define LANE_TOPICS 4 /* of each lane; a set of topics is a mask */
 #define LEDGER_ALL ((UINT32_C(1) << LANES * LANE_TOPICS) - 1)
 #define LEDGER_SIZE_MAX ((size_t)64 * 1024)
 #define LEDGER_NAMES_MAX 512
@@ -71,8 +71,8 @@ void ledger_names(uint32_t topics, char *names, size_t room);
 /* Whether the updates of LANE have ids of their own. */
 bool ledger_has_ids(enum lane lane);
 
-/* Makes the next update of LANE, to TOPICS (at least one of the lane's) and with
- * SIZE bytes of data. */
+/* Makes the next update of LANE, to TOPICS (at least one of the lane's) and
+ * with SIZE bytes of data. */
 struct update *ledger_make(struct ledger *ledger, enum lane lane,
                            uint32_t topics, size_t size);
 
@@ -84,23 +84,23 @@ struct update *ledger_at(const struct ledger *ledger, enum lane lane,
 void ledger_ack(struct ledger *ledger, enum lane lane, struct update *update,
                 uint64_t position);
 
-/* Writes the data of UPDATE, which are the same always: LEDGER_SIZE_MAX bytes at
- * the most. */
+/* Writes the data of UPDATE, which are the same always: LEDGER_SIZE_MAX bytes
+ * at the most. */
 void ledger_data(const struct ledger *ledger, enum lane lane,
                  const struct update *update, char *data);
 
-/* Finds the update whose data these are, and its lane; NULL when there is none,
- * or they differ from what was published. */
+/* Finds the update whose data these are, and its lane; NULL when there is
+ * none, or they differ from what was published. */
 struct update *ledger_find(const struct ledger *ledger, const char *data,
                            size_t length, enum lane *lane);
 
-/* The position in ID, which the journal made; false when ID is not like that, or
- * of another epoch than those before. */
+/* The position in ID, which the journal made; false when ID is not like that,
+ * or of another epoch than those before. */
 bool ledger_position(struct ledger *ledger, const char *id,
                      uint64_t *position);
 
-/* The highest number of LANE that retention may have let go by now: each beyond
- * is held for sure. */
+/* The highest number of LANE that retention may have let go by now: each
+ * beyond is held for sure. */
 uint64_t ledger_gone(struct ledger *ledger, enum lane lane);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * soak: crierd under all that clients, publishers and operators do to it, for as
- * long as is wanted, while everything it promises is checked. README tells what is
- * done and how it is judged.
+ * soak: crierd under all that clients, publishers and operators do to it, for
+ * as long as is wanted, while everything it promises is checked. README tells
+ * what is done and how it is judged.
  */
 #include <config.h>
 
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define TEXT_OF(number) TEXT_OF_IT(number)
@@ -132,19 +131,6 @@ static void read_options(int argc, char **argv, struct options *options)
     }
 }
 
-/* crierd inherits this limit, and needs as many files as we do, and some. */
-static bool enough_files(size_t clients)
-{
-    struct rlimit limit = {0};
-
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur >= clients + clients / 4 + 300 ||
-           fault("%zu clients need more open files than %llu", clients,
-                 (unsigned long long)limit.rlim_cur);
-}
-
 static bool installed(const struct options *options)
 {
     if (!server_available(SERVER_CRIERD_SQLITE, &soak.settings))
@@ -192,7 +178,7 @@ int main(int argc, char **argv)
     dice_seed(&soak.dice, options.seed);
     soak.verdict.begun = usage_now();
     fprintf(stderr, "soak: seed %" PRIu64 "\n", options.seed);
-    if (enough_files(options.size.clients) && installed(&options))
+    if (server_enough_files(options.size.clients) && installed(&options))
         return run(&options);
     fprintf(stderr, "soak: %s\n", fault_text());
     return 1;

@@ -1,11 +1,12 @@
 /*
- * The run: cycles of the same length and the same mix. In each there is a storm of
- * all that clients and publishers do; then publishers finish, all who read must
- * get everything, all leave, and the quiet point is taken.
+ * The run: cycles of the same length and the same mix. In each there is a
+ * storm of all that clients and publishers do; then publishers finish, all who
+ * read must get everything, all leave, and the quiet point is taken.
  *
- * In the first quarter of the cycles crierd is ended in the middle of the storm,
- * by SIGTERM and by SIGKILL in turns, and started again with its journal. After that
- * it lives to the end of the run, where it is told to end while all are with it.
+ * In the first quarter of the cycles crierd is ended in the middle of the
+ * storm, by SIGTERM and by SIGKILL in turns, and started again with its
+ * journal. After that it lives to the end of the run, where it is told to end
+ * while all are with it.
  */
 #include <config.h>
 
@@ -175,7 +176,8 @@ static bool wait_for_files(const struct stage *stage)
     size_t files;
 
     do {
-        if (!load_linger(&soak->load, QUIET_MS))
+        if (!load_linger(&soak->load, QUIET_MS) ||
+            !record_tick(stage->record, usage_now()))
             return false;
         files = usage_files(soak->server.pid);
     } while (files > stage->record->files && usage_now() < until);
@@ -210,7 +212,8 @@ static bool farewell(struct stage *stage)
     return well && load_linger(&stage->soak->load, 100);
 }
 
-/* crierd has just been started: what it has open when nobody has been there? */
+/* crierd has just been started: what it has open when nobody has been there?
+ * */
 static bool count_files(struct stage *stage)
 {
     struct soak *soak = stage->soak;
@@ -218,8 +221,8 @@ static bool count_files(struct stage *stage)
     size_t before = 0;
     bool well;
 
-    /* An answer says that all of it has been started; and what reads the journal
-     * opens a file when it first does. */
+    /* An answer says that all of it has been started; and what reads the
+     * journal opens a file when it first does. */
     well = publish_open(&publish, &soak->load, soak->server.port) &&
            publish_ask(&publish, "GET", "/topics", "text/plain", "", 0) &&
            publish_flush(&publish) && publish_wait(&publish, 0);

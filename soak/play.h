@@ -10,8 +10,8 @@ struct play_size {
     const char *crier; /* the command */
 };
 
-/* Plays the whole run, with a crierd that it starts and ends; false when it was
- * cut short by a fault. */
+/* Plays the whole run, with a crierd that it starts and ends; false when it
+ * was cut short by a fault. */
 bool play(struct soak *soak, struct record *record,
           const struct play_size *size);
 

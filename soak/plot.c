@@ -1,10 +1,12 @@
 /*
- * The run as a picture: above, crierd's memory and the open streams; below, how long
- * updates took to clients that only read, on a logarithmic scale. Dots are the quiet
- * points, by which memory is judged; lines from top to bottom are restarts.
+ * The run as a picture: above, crierd's memory and the open streams; below,
+ * how long updates took to clients that only read, on a logarithmic scale.
+ * Dots are the quiet points, by which memory is judged; lines from top to
+ * bottom are restarts.
  *
- * Plain SVG without a script, in the reader's colours: light or dark. No line is told
- * by its colour alone: each has its name at its end, and a pattern of its own.
+ * Plain SVG without a script, in the reader's colours: light or dark. No line
+ * is told by its colour alone: each has its name at its end, and a pattern of
+ * its own.
  */
 #include <config.h>
 
@@ -25,8 +27,9 @@
 #define TOP 60
 #define PANEL 190
 #define SECOND_TOP 310
+#define SILENCE 3 /* s without a sample, over which no line is drawn */
 #define MIB (1024.0 * 1024)
-#define LATENCY_MIN 1e4 /* ns, the lower end of the scale */
+#define LATENCY_MIN 1e5 /* ns, the lower end of the scale */
 
 static const char head[] =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
@@ -40,8 +43,8 @@ static const char head[] =
     "polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; }\n"
     ".a { stroke: #1f66b0; } text.a, circle.a { fill: #1f66b0; "
     "stroke: none; }\n"
-    ".b { stroke: #b4540a; stroke-dasharray: 5 3; } "
-    "text.b { fill: #b4540a; stroke: none; }\n"
+    ".b { stroke: #b4540a; } text.b { fill: #b4540a; stroke: none; }\n"
+    "polyline.b { stroke-width: 1; stroke-dasharray: 5 2; }\n"
     ".mark { stroke: #777; stroke-width: 1; stroke-dasharray: 2 3; }\n"
     "@media (prefers-color-scheme: dark) {\n"
     "text { fill: #e6e6e6; }\n"
@@ -131,15 +134,18 @@ static void draw_line(FILE *file, const struct record *record,
                       const struct line *line, double whole)
 {
     bool drawing = false;
-    double value, last = NAN;
+    double value, last = NAN, before = 0;
 
     for (size_t i = 0; i < record->sample_count; i++) {
         value = line->value(&record->samples[i]);
-        if (isnan(value)) {
-            fputs(drawing ? "\"/>\n" : "", file);
+        if (drawing &&
+            (isnan(value) || record->samples[i].at - before > SILENCE)) {
+            fputs("\"/>\n", file);
             drawing = false;
-            continue;
         }
+        if (isnan(value))
+            continue;
+        before = record->samples[i].at;
         if (!drawing)
             fprintf(file, "<polyline class=\"%s\" points=\"", line->class);
         fprintf(file, "%.1f,%.1f ", x_of(record->samples[i].at, whole),
@@ -218,6 +224,16 @@ static void draw_second(FILE *file, const struct record *record, double whole)
     draw_line(file, record, &p99, whole);
 }
 
+static void draw_mark(FILE *file, const struct mark *mark, double whole,
+                      int top)
+{
+    fprintf(file,
+            "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" "
+            "y2=\"%d\"><title>%s at %.0f s</title></line>\n",
+            x_of(mark->at, whole), x_of(mark->at, whole), top, top + PANEL,
+            mark->crash ? "SIGKILL" : "SIGTERM", mark->at);
+}
+
 static void draw_time(FILE *file, const struct record *record, double whole)
 {
     double step = round_up(whole) / 4;
@@ -227,14 +243,10 @@ static void draw_time(FILE *file, const struct record *record, double whole)
                 "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g s"
                 "</text>\n",
                 x_of(at, whole), SECOND_TOP + PANEL + 20, at);
-    for (size_t i = 0; i < record->mark_count; i++)
-        fprintf(file,
-                "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" "
-                "y2=\"%d\"><title>%s at %.0f s</title></line>\n",
-                x_of(record->marks[i].at, whole),
-                x_of(record->marks[i].at, whole), TOP, SECOND_TOP + PANEL,
-                record->marks[i].crash ? "SIGKILL" : "SIGTERM",
-                record->marks[i].at);
+    for (size_t i = 0; i < record->mark_count; i++) {
+        draw_mark(file, &record->marks[i], whole, TOP);
+        draw_mark(file, &record->marks[i], whole, SECOND_TOP);
+    }
     if (record->mark_count != 0)
         fprintf(file,
                 "<text x=\"%d\" y=\"%d\">Lines from top to bottom: crierd "

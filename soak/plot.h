@@ -3,8 +3,8 @@
 
 #include "record.h"
 
-/* Writes memory and clients, and latencies, over the time of the run, as SVG to
- * the file PATH. */
+/* Writes memory and clients, and latencies, over the time of the run, as SVG
+ * to the file PATH. */
 bool plot_write(const struct record *record, uint64_t seed, const char *path);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * The publishers, one for each lane. A lane's updates go out in their order, and
- * after a lost connection from the first on that has no answer: that keeps their
- * order in the journal, even when the old connection's requests are read after the
- * new one's, since an id that is there already is passed over.
+ * The publishers, one for each lane. A lane's updates go out in their order,
+ * and after a lost connection from the first on that has no answer: that keeps
+ * their order in the journal, even when the old connection's requests are read
+ * after the new one's, since an id that is there already is passed over.
  *
  * Without ids nothing can be sent again; then it stays unsure whether it was
  * published, and such a publisher never cuts off a connection with requests on
@@ -256,8 +256,8 @@ static void produce(struct press *press, uint64_t now)
     unsigned pause = ways[press->lane].pause;
 
     /* What waits for crierd to come back shall not pile up. */
-    if (now < press->due ||
-        soak->ledger.made[press->lane] - press->asked > ways[press->lane].burst)
+    if (now < press->due || soak->ledger.made[press->lane] - press->asked >
+                                ways[press->lane].burst)
         return;
     press->due = now + dice_ms(&soak->dice, 0, 2ul * pause);
     if (dice_chance(&soak->dice, BURST_CHANCE)) {

@@ -1,17 +1,18 @@
 /*
  * What is measured, and whether it is flat.
  *
- * What a server uses under load goes up and down with the load. So the quiet points
- * are compared: the end of each cycle, when nobody is connected. crierd then holds
- * its journal and nothing else.
+ * What a server uses under load goes up and down with the load. So the quiet
+ * points are compared: the end of each cycle, when nobody is connected. crierd
+ * then holds its journal and nothing else.
  *
  * Descriptors must then be as many as they were before anybody came.
  *
- * Memory is judged within the longest life of crierd. The first third of its quiet
- * points is the warm-up, in which the journal fills up to what it retains and
- * malloc() finds its size. The median of the last third may then be above that of
- * the second third by 5 % and 1 MiB: that is for fragmentation, which comes and goes.
- * What leaks goes on rising; a median is not moved by a single point, up or down.
+ * Memory is judged within the longest life of crierd. The first third of its
+ * quiet points is the warm-up, in which the journal fills up to what it
+ * retains and malloc() finds its size. The median of the last third may then
+ * be above that of the second third by 5 % and 1 MiB: that is for
+ * fragmentation, which comes and goes. What leaks goes on rising; a median is
+ * not moved by a single point, up or down.
  */
 #include <config.h>
 

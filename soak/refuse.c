@@ -1,7 +1,7 @@
 /*
- * Bad requests: each must be refused with its own status, and nothing of it may
- * come to anybody. (Whatever does come fails the check of the client that gets it,
- * for it is in no ledger.)
+ * Bad requests: each must be refused with its own status, and nothing of it
+ * may come to anybody. (Whatever does come fails the check of the client that
+ * gets it, for it is in no ledger.)
  */
 #include <config.h>
 

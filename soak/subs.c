@@ -1,9 +1,9 @@
 /*
  * Clients that are processes of their own: `crier sub --json`, whose output is
- * checked as the streams in this process are. They are stopped by SIGSTOP for a
- * while, some for longer than the stall timeout; and killed, and begun again after
- * the last id they printed. From a crierd that went away they come back by
- * themselves.
+ * checked as the streams in this process are. They are stopped by SIGSTOP for
+ * a while, some for longer than the stall timeout; and killed, and begun again
+ * after the last id they printed. From a crierd that went away they come back
+ * by themselves.
  */
 #include <config.h>
 
@@ -158,8 +158,9 @@ static bool start(struct sub *sub, uint64_t now)
         become(sub, ends[1], parent);
     close(ends[1]);
     close(begun[1]);
-    /* Until it has become another program it holds all our connections open, those
-     * that we close, too: then the epoll set would tell of them further on. */
+    /* Until it has become another program it holds all our connections open,
+     * those that we close, too: then the epoll set would tell of them further
+     * on. */
     (void)!read(begun[0], &(char){0}, 1);
     close(begun[0]);
     sub->watch.fd = ends[0];

@@ -1,7 +1,7 @@
 /*
  * What was promised, what was done to try it, and how it ended. The first
- * promise that breaks during the run ends it, since what comes after would be of
- * no worth; memory and descriptors are judged at the end.
+ * promise that breaks during the run ends it, since what comes after would be
+ * of no worth; memory and descriptors are judged at the end.
  */
 #include <config.h>
 

@@ -65,8 +65,8 @@ struct verdict {
     char remarks[PROMISES][128];   /* for the report */
 };
 
-/* PROMISE is broken, as FORMAT tells. Returns false, with a fault that says when,
- * so that the run ends. */
+/* PROMISE is broken, as FORMAT tells. Returns false, with a fault that says
+ * when, so that the run ends. */
 bool verdict_broken(struct verdict *verdict, enum promise promise,
                     const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,10 +1,10 @@
 /*
- * The soak, for a moment and with few clients: it does all that it is there to do
- * and says so, and it sees what is wrong with a crierd. Whether memory is flat takes
- * longer to see.
+ * The soak, for a moment and with few clients: it does all that it is there to
+ * do and says so, and it sees what is wrong with a crierd. Whether memory is
+ * flat takes longer to see.
  *
- * What is wrong is one option more than the soak gives crierd, which does then what
- * the soak may not expect of it.
+ * What is wrong is one option more than the soak gives crierd, which does then
+ * what the soak may not expect of it.
  */
 #include <config.h>
 
@@ -93,8 +93,8 @@ static const char *const promises[] = {
     "memory is flat",
 };
 
-/* Follows the tags of XML: each element that begins ends, in the right order. (There
- * are no comments in it, and no '>' in an attribute.) */
+/* Follows the tags of XML: each element that begins ends, in the right order.
+ * (There are no comments in it, and no '>' in an attribute.) */
 static void check_xml(const char *xml)
 {
     char open[8][32];
@@ -173,9 +173,11 @@ END_TEST
 
 START_TEST(test_refuses)
 {
-    const char *const options[] = {NULL}, *const seed[] = {"--seed", "x", NULL};
+    const char *const options[] = {NULL};
+    const char *const seed[] = {"--seed", "x", NULL};
 
-    measure_expect(start("/nowhere", "10", options), 1, "there is no /nowhere");
+    measure_expect(start("/nowhere", "10", options), 1,
+                   "there is no /nowhere");
     measure_expect(start(getenv("CRIERD"), "10", seed), 2,
                    "'x' is not a number");
 }

@@ -4,16 +4,16 @@
 #include <sys/types.h>
 
 /*
- * A program that starts servers itself and measures them: the benchmark, the soak.
- * This process becomes the subreaper of what it starts: a server that was left
- * behind becomes its child, and is found. There is one at a time.
+ * A program that starts servers itself and measures them: the benchmark, the
+ * soak. This process becomes the subreaper of what it starts: a server that
+ * was left behind becomes its child, and is found. There is one at a time.
  */
 
 /* Makes the scratch directory, in which its servers' files are, too. */
 void measure_set_up(void);
 
-/* Starts the program and the options WORDS and MORE, each ended by NULL. What it
- * says goes to a file. */
+/* Starts the program and the options WORDS and MORE, each ended by NULL. What
+ * it says goes to a file. */
 pid_t measure_start(const char *const *words, const char *const *more);
 
 /* Waits until it has said TEXT. */
