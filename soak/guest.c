@@ -155,11 +155,10 @@ static bool connected(struct reader *reader)
         "Accept: text/event-stream\r\n%s\r\n",
         names, dice_chance(dice, 30) ? "full" : "sse",
         guest->poll ? "&poll=1" : "", query, header);
-    guest->since = usage_now();
     if (guest->character == VISITS && dice_chance(dice, 8)) {
         ++*tally(guest, TALLY_BREAKS);
         guest->mood = BROKEN;
-        guest->due = guest->since + dice_ms(dice, BROKEN_MS, 500);
+        guest->due = usage_now() + dice_ms(dice, BROKEN_MS, 500);
         guest->returning = false;
         length = dice_range(dice, 1, length - 1);
     }

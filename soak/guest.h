@@ -20,7 +20,7 @@ struct guest {
     bool returning; /* with its last id, when it comes */
     bool poll;      /* its stream ends by itself */
     bool goodbye;   /* the last message was one */
-    uint64_t since; /* when it asked to be let in; ns */
+    uint64_t since; /* when it began to connect; ns */
     uint64_t due;   /* when it does something */
     uint64_t stalled; /* when it last began to; 0: not on this stream */
     uint64_t resumed; /* when it last went on */

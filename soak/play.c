@@ -29,7 +29,9 @@
 #define CYCLE_MAX 8 /* s */
 #define CYCLES_MIN 4
 #define STORM_SHARE 80 /* % of a cycle; the rest is for becoming quiet */
-#define PATIENCE (30 * SECOND)
+/* A crier that lost crierd waits up to 5 s by its goodbye, half of it more by
+ * chance, and twice as long when it came too early. */
+#define PATIENCE (60 * SECOND)
 #define FILES_PATIENCE (35 * SECOND) /* silent connections have 30 s */
 #define QUIET_MS 200
 

@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* crierd ends connections that were idle for 30 s. */
+#define IDLE (25 * UINT64_C(1000000000))
+
 #define BULK_MAX 200
 #define BODY_MAX (BULK_MAX * 512)
 #define BURST_CHANCE 2 /* % */
@@ -75,8 +78,9 @@ static bool ended(struct publish *publish, int error)
 {
     struct press *press = (struct press *)publish;
     struct soak *soak = press->soak;
-    bool fair = soak_excused(soak, press->since);
     unsigned waiting = press->count;
+    bool fair = soak_excused(soak, press->since) ||
+                (waiting == 0 && usage_now() - press->used > IDLE);
 
     press_close(press);
     return fair ||
@@ -138,6 +142,7 @@ static bool answered(struct publish *publish, int status, const char *answer,
     struct soak *soak = press->soak;
     struct flight flight = press->flights[press->head];
 
+    press->used = usage_now();
     if (press->drop)
         return true;
     if (press->count == 0)
@@ -165,7 +170,7 @@ static bool open_press(struct press *press, uint64_t now)
         return false;
     press->publish.calls = &calls;
     press->open = true;
-    press->since = now;
+    press->since = press->used = now;
     return true;
 }
 
@@ -223,6 +228,7 @@ static bool request(struct press *press, uint64_t first, uint64_t now)
     press->flights[(press->head + press->count++) % PRESS_FLIGHT] =
         (struct flight){first, count};
     press->asked = first + count - 1;
+    press->used = now;
     return publish_ask(&press->publish, "POST", target,
                        bulk ? "text/event-stream" : "text/plain", body,
                        length);

@@ -20,6 +20,7 @@ struct press {
     bool open;
     bool drop;       /* close it: an answer was of no use */
     uint64_t since;  /* when it was opened, ns */
+    uint64_t used;   /* when something was last sent or answered */
     uint64_t due;    /* when it makes updates again */
     uint64_t asked;  /* up to here updates were sent on this connection */
     struct flight flights[PRESS_FLIGHT];
