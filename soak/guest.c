@@ -19,7 +19,6 @@
 
 #include "guest.h"
 
-#include "bench/fault.h"
 #include "bench/usage.h"
 
 #include <stdio.h>

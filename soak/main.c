@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define TEXT_OF(number) TEXT_OF_IT(number)
@@ -63,7 +62,7 @@ static const char *const crierd_options[] = {
     "--retain-bytes",  TEXT_OF(LEDGER_RETAIN_BYTES),
     "--retain-topic",  "short/*:count=" TEXT_OF(LEDGER_RETAIN_SHORT),
     "--stall-timeout", TEXT_OF(SOAK_STALL_TIMEOUT) "s",
-    "--max-message",   "100K",
+    "--max-message",   TEXT_OF(SOAK_MAX_MESSAGE),
     NULL};
 
 struct options {
@@ -147,15 +146,19 @@ static int run(const struct options *options)
 
     record_open(&record, &soak);
     well = play(&soak, &record, &options->size);
-    if (well)
+    if (well) {
         record_judge(&record);
+    } else {
+        verdict_open(&soak.verdict, PROMISE_FILES, "the run was cut short");
+        verdict_open(&soak.verdict, PROMISE_MEMORY, "the run was cut short");
+    }
     verdict_print(&soak.verdict);
     if (options->svg != NULL)
         well = plot_write(&record, options->seed, options->svg) && well;
     record_close(&record);
     well = well && !verdict_any(&soak.verdict);
     printf("\nsoak: seed %" PRIu64 ": %s\n", options->seed,
-           well ? "all promises kept" : fault_text());
+           well ? "no promise was broken" : fault_text());
     return well ? 0 : 1;
 }
 

@@ -24,7 +24,6 @@
 #include <sys/wait.h>
 
 #define SECOND UINT64_C(1000000000)
-#define MS UINT64_C(1000000)
 #define TICK_MS 5
 #define CYCLE_MAX 8 /* s */
 #define CYCLES_MIN 4

@@ -192,39 +192,55 @@ static size_t write_event(const struct press *press,
     return length + 2;
 }
 
+/* Writes to the body what one request takes of the updates from FIRST on, which
+ * now count as sent; returns how many these are. */
+static uint64_t fill(struct press *press, const struct update *first,
+                     uint64_t now, size_t *length)
+{
+    struct ledger *ledger = &press->soak->ledger;
+    bool bulk = press->lane == LANE_BULK;
+    struct update *update;
+    uint64_t count = 0;
+
+    *length = 0;
+    do {
+        update = ledger_at(ledger, press->lane, first->number + count);
+        if (update == NULL || update->topics != first->topics)
+            break;
+        update->again = update->sent != 0;
+        if (update->sent == 0)
+            update->sent = now;
+        if (bulk) {
+            *length += write_event(press, update, body + *length);
+        } else {
+            ledger_data(ledger, press->lane, update, body);
+            *length = update->size;
+        }
+        count++;
+    } while (bulk && count < BULK_MAX);
+    return count;
+}
+
 /* Makes a request of as many updates from FIRST on as go together. */
 static bool request(struct press *press, uint64_t first, uint64_t now)
 {
-    struct ledger *ledger = &press->soak->ledger;
-    struct update *update = ledger_at(ledger, press->lane, first), *next;
-    char names[LEDGER_NAMES_MAX], target[LEDGER_NAMES_MAX], id[64] = "";
+    const struct update *update =
+        ledger_at(&press->soak->ledger, press->lane, first);
+    char names[LEDGER_NAMES_MAX], target[LEDGER_NAMES_MAX], query[96] = "";
     bool bulk = press->lane == LANE_BULK;
-    size_t length = 0;
-    uint64_t count = 0;
+    uint64_t count;
+    size_t length;
 
     if (update == NULL)
         return fault("the ledger is too short");
-    for (next = update; next != NULL && next->topics == update->topics &&
-                        count < (bulk ? BULK_MAX : 1);
-         next = ledger_at(ledger, press->lane, first + count)) {
-        next->again = next->sent != 0;
-        if (next->sent == 0)
-            next->sent = now;
-        if (bulk)
-            length += write_event(press, next, body + length);
-        else
-            ledger_data(ledger, press->lane, next, body);
-        count++;
-    }
-    if (!bulk) {
-        length = update->size;
-        snprintf(id, sizeof id, "&id=%s-%llu", ledger_lane(press->lane),
-                 (unsigned long long)first);
-    }
+    count = fill(press, update, now, &length);
+    if (bulk)
+        snprintf(query, sizeof query, "?dedupe=1");
+    else if (ledger_has_ids(press->lane))
+        snprintf(query, sizeof query, "?dedupe=1&id=%s-%llu",
+                 ledger_lane(press->lane), (unsigned long long)first);
     ledger_names(update->topics, names, sizeof names);
-    snprintf(target, sizeof target, "/topics/%.400s%s%s", names,
-             ledger_has_ids(press->lane) ? "?dedupe=1" : "",
-             ledger_has_ids(press->lane) ? id : "");
+    snprintf(target, sizeof target, "/topics/%.400s%s", names, query);
     press->flights[(press->head + press->count++) % PRESS_FLIGHT] =
         (struct flight){first, count};
     press->asked = first + count - 1;

@@ -177,15 +177,15 @@ static void judge_memory(const struct record *record)
         }
     }
     if (SANITIZED) {
-        verdict_remark(verdict, PROMISE_MEMORY,
-                       "not judged: a sanitizer keeps what is freed");
+        verdict_open(verdict, PROMISE_MEMORY,
+                     "not judged: a sanitizer keeps what is freed");
         return;
     }
     if (length < JUDGED_MIN) {
-        verdict_remark(verdict, PROMISE_MEMORY,
-                       "not judged: %zu quiet points without a restart are "
-                       "fewer than %d",
-                       length, JUDGED_MIN);
+        verdict_open(verdict, PROMISE_MEMORY,
+                     "not judged: %zu quiet points without a restart are "
+                     "fewer than %d",
+                     length, JUDGED_MIN);
         return;
     }
     before = median(quiets + best + length / 3, length / 3);

@@ -8,8 +8,11 @@
 #include "ledger.h"
 #include "verdict.h"
 
-/* s; the test waits for streams to be ended for it. */
+/* s; after this crierd ends a stream whose client takes nothing. */
 #define SOAK_STALL_TIMEOUT 2
+
+/* The largest body that crierd shall take. */
+#define SOAK_MAX_MESSAGE 102400
 
 /* What the rooms share. */
 struct soak {

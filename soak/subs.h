@@ -3,8 +3,6 @@
 
 #include "soak.h"
 
-#define SUBS_MAX 16
-
 struct sub;
 
 /* `crier sub`, some times, each a process. */

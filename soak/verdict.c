@@ -35,14 +35,31 @@ bool verdict_broken(struct verdict *verdict, enum promise promise,
                  promises[promise], text);
 }
 
+static void remark(struct verdict *verdict, enum promise promise,
+                   const char *format, va_list arguments)
+{
+    vsnprintf(verdict->remarks[promise], sizeof verdict->remarks[promise],
+              format, arguments);
+}
+
 void verdict_remark(struct verdict *verdict, enum promise promise,
                     const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(verdict->remarks[promise], sizeof verdict->remarks[promise],
-              format, arguments);
+    remark(verdict, promise, format, arguments);
+    va_end(arguments);
+}
+
+void verdict_open(struct verdict *verdict, enum promise promise,
+                  const char *format, ...)
+{
+    va_list arguments;
+
+    verdict->open[promise] = true;
+    va_start(arguments, format);
+    remark(verdict, promise, format, arguments);
     va_end(arguments);
 }
 
@@ -56,7 +73,7 @@ bool verdict_any(const struct verdict *verdict)
 
 void verdict_print(const struct verdict *verdict)
 {
-    const char *remark;
+    const char *text, *status;
 
     puts("");
     for (int i = 0; i < TALLIES; i++)
@@ -64,11 +81,12 @@ void verdict_print(const struct verdict *verdict)
                tallies[i]);
     puts("");
     for (int i = 0; i < PROMISES; i++) {
-        remark = verdict->remarks[i];
-        printf("%-8s %s%s%s%s\n",
-               *verdict->broken[i] != '\0' ? "BROKEN" : "kept", promises[i],
-               *remark != '\0' ? " (" : "", remark,
-               *remark != '\0' ? ")" : "");
+        text = verdict->remarks[i];
+        status = *verdict->broken[i] != '\0' ? "BROKEN"
+                 : verdict->open[i]          ? "open"
+                                             : "kept";
+        printf("%-8s %s%s%s%s\n", status, promises[i],
+               *text != '\0' ? " (" : "", text, *text != '\0' ? ")" : "");
         if (*verdict->broken[i] != '\0')
             printf("         %s\n", verdict->broken[i]);
     }

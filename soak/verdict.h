@@ -62,7 +62,8 @@ struct verdict {
     uint64_t begun; /* ns */
     uint64_t tally[TALLIES];
     char broken[PROMISES][512];    /* why; "" when kept */
-    char remarks[PROMISES][128];   /* for the report */
+    char remarks[PROMISES][128];  /* for the report */
+    bool open[PROMISES];          /* it was not judged */
 };
 
 /* PROMISE is broken, as FORMAT tells. Returns false, with a fault that says
@@ -74,6 +75,11 @@ bool verdict_broken(struct verdict *verdict, enum promise promise,
 /* What the report says beside PROMISE. */
 void verdict_remark(struct verdict *verdict, enum promise promise,
                     const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* PROMISE was not judged, and why. */
+void verdict_open(struct verdict *verdict, enum promise promise,
+                  const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Whether a promise is broken. */
