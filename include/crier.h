@@ -364,8 +364,8 @@ struct crier_stream_options {
 
     /* What this stream has in common with others, for example the topic that they
      * follow. Those with the same text are kept on one thread as far as its load
-     * allows, so that a frame for all of them wakes one thread only. Default NULL: the
-     * threads take turns. Borrowed during the call. */
+     * allows, so that a frame for all of them wakes one thread only. Default
+     * NULL: the threads take turns. Borrowed during the call. */
     const char *near;
 
     /* Called once as soon as the stream's headers are out (not at all when they

@@ -27,7 +27,8 @@ int crier__shards_enter(struct crier_shards *shards);
 /* Gives the place back. */
 void crier__shards_leave(struct crier_shards *shards);
 
-/* The shard that a new stream shall be on, NEAR others (or NULL); counts it there. */
+/* The shard for a new stream that has NEAR (or NULL) in common with others; counts
+ * it there. */
 struct crier__shard *crier__shards_choose(struct crier_shards *shards,
                                           const char *near);
 
