@@ -375,7 +375,7 @@ START_TEST(who_takes_no_answers_waits)
     static const char request[] = "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
                                   "Content-Length: 1\r\n\r\nx";
     struct client client;
-    int small = 4096;
+    int small = 64 * 1024;
     long sent = 0, i;
     size_t part = 0;
     ssize_t got;

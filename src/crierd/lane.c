@@ -21,6 +21,13 @@
  *                     |                            ^
  *                     +----> answered, not first --+
  *
+ * What is left unread has a price: the kernel keeps whole buffers as long as a byte in
+ * them is unread, and so the begin of a request may keep a window shut through which
+ * its end would have to come. Where that threatens, the lane holds the begin itself.
+ * Should the whole turn out to be another request than it seemed, the connection can
+ * only be closed, with that one unanswered; it takes a publisher that is faster than
+ * crierd and changes its ways in mid-stream.
+ *
  * A turn's answer may come on any thread (lane_wake). It goes to the doorman, whose
  * thread alone touches lanes. A lane is there until the last of its turns is
  * answered, even when its client has long gone; the journal has been asked.
@@ -36,6 +43,7 @@
 #include "route.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -67,8 +75,11 @@ struct lane {
     size_t turn_count;
     char *out;
     size_t out_length, out_sent, out_room;
+    char *held; /* the begin of a request, taken from the socket */
+    size_t held_length;
     bool leaving; /* what comes next is not for lanes */
-    bool partial; /* the head of a request is there, not all of its body */
+    bool partial; /* a request has begun to come */
+    bool headed;  /* and its head is there */
     bool ended;   /* no more will come */
     bool broken;  /* memory was short in an answer */
 };
@@ -106,6 +117,7 @@ void lane_free(struct lane *lane)
     if (lane->turn_count != 0)
         return;
     free(lane->out);
+    free(lane->held);
     free(lane);
 }
 
@@ -297,7 +309,8 @@ static size_t take(struct lane *lane, char *window, size_t length)
            lane->out_length < OUT_MAX && used < length) {
         switch (head_read(&head, window + used, length - used)) {
         case HEAD_PARTIAL:
-            lane->partial = head.length != 0;
+            lane->partial = true;
+            lane->headed = head.length != 0;
             return used;
         case HEAD_OTHER:
             lane->leaving = true;
@@ -331,26 +344,78 @@ static bool consume(struct lane *lane, char *window, size_t used)
     return true;
 }
 
+/* Whether what the kernel keeps for the socket leaves little room for more. */
+static bool is_cramped(const struct lane *lane)
+{
+    uint32_t info[SK_MEMINFO_VARS];
+    socklen_t size = sizeof info;
+
+    return getsockopt(lane->fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 &&
+           info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
+}
+
+/* Holds the begin of a request, of which COUNT bytes have come. */
+static bool hold(struct lane *lane, size_t count)
+{
+    char *held = realloc(lane->held, count);
+    ssize_t got;
+
+    if (held == NULL)
+        return false;
+    lane->held = held;
+    while (lane->held_length < count) {
+        got = recv(lane->fd, held + lane->held_length,
+                   count - lane->held_length, MSG_DONTWAIT);
+        if (got <= 0)
+            return false;
+        lane->held_length += (size_t)got;
+    }
+    return true;
+}
+
+/* Of the LENGTH bytes that have come, those held before them included, USED are done
+ * with. */
+static bool settle(struct lane *lane, char *window, size_t length, size_t used)
+{
+    if (used != 0) {
+        if (!consume(lane, window, used - lane->held_length))
+            return false;
+        free(lane->held);
+        lane->held = NULL;
+        lane->held_length = 0;
+    } else if (lane->leaving && lane->held_length != 0) {
+        lane->leaving = false;
+        lane->ended = true;
+    }
+    if (!lane->partial || !is_cramped(lane))
+        return true;
+    return hold(lane, length - used);
+}
+
 /* Looks at what has come, once. Returns whether there may be more. */
 static bool read_on(struct lane *lane, char *window, bool hung_up,
                     bool *moved)
 {
+    size_t length = lane->held_length, used;
     ssize_t got;
-    size_t used;
 
     if (lane->leaving || lane->ended || lane->broken ||
         lane->turn_count >= TURNS_MAX || lane->out_length >= OUT_MAX)
         return false;
-    got = recv(lane->fd, window, LANE_WINDOW, MSG_PEEK | MSG_DONTWAIT);
+    got = recv(lane->fd, window + length, LANE_WINDOW - length,
+               MSG_PEEK | MSG_DONTWAIT);
     if (got < 0) {
         lane->broken = errno != EAGAIN && errno != EWOULDBLOCK &&
                        errno != EINTR;
         return errno == EINTR;
     }
-    used = take(lane, window, (size_t)got);
+    if (length != 0)
+        memcpy(window, lane->held, length);
+    length += (size_t)got;
+    used = take(lane, window, length);
     /* What is left then is no whole request. */
     lane->ended = got == 0 || (hung_up && used == 0 && !lane->leaving);
-    if (!consume(lane, window, used))
+    if (!settle(lane, window, length, used))
         lane->broken = true;
     *moved = *moved || used != 0;
     return used != 0;
@@ -396,5 +461,8 @@ enum lane_verdict lane_overdue(const struct lane *lane)
 {
     if (lane->turn_count != 0)
         return LANE_STAYS;
-    return lane->partial && lane->out_length == 0 ? LANE_LEAVES : LANE_OVER;
+    return lane->partial && lane->headed && lane->held_length == 0 &&
+                   lane->out_length == 0
+               ? LANE_LEAVES
+               : LANE_OVER;
 }
