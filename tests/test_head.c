@@ -206,6 +206,12 @@ START_TEST(what_is_brief)
     ck_assert(!is_brief("GET /topics HTTP/1.1\r\nHost: a\r\n\r\n"));
     ck_assert(!is_brief("GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n"));
     ck_assert(!is_brief("POST /topics/x HTTP/1.1\r\nHost: a\r\n\r\n"));
+    ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r\n"
+                        "content-length: 9\r\n\r\n"));
+    ck_assert(!is_brief("GET /topics/x HTTP/1.1\nHost: a\n"
+                        "Transfer-Encoding: chunked\n\n"));
+    ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r"
+                        "Content-Length: 9\r\n\r\n"));
     memset(large, 'x', sizeof large - 1);
     memcpy(large, "GET /topics/", 12);
     ck_assert(!is_brief(large));

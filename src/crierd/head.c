@@ -61,6 +61,29 @@ bool head_begins(const char *bytes, size_t length)
     return i == length || (i != 0 && bytes[i] == ' ');
 }
 
+/* Whether what stands at AT, before END, is the field NAME, or begins like it. */
+static bool is_field(const char *at, const char *end, const char *name)
+{
+    size_t length = strlen(name);
+
+    return (size_t)(end - at) >= length &&
+           strncasecmp(at, name, length) == 0;
+}
+
+/* Whether a body may be behind the head of LENGTH at BYTES. To libmicrohttpd a line
+ * may end in a CR alone. */
+static bool has_body(const char *bytes, size_t length)
+{
+    const char *at = bytes, *end = bytes + length;
+
+    for (; at < end; at++)
+        if ((*at == '\r' || *at == '\n') &&
+            (is_field(at + 1, end, "Content-Length") ||
+             is_field(at + 1, end, "Transfer-Encoding")))
+            return true;
+    return false;
+}
+
 bool head_is_brief(const char *bytes, size_t length)
 {
     size_t need = length + ANSWER, i;
@@ -74,7 +97,7 @@ bool head_is_brief(const char *bytes, size_t length)
             need += RECORD;
     if (memmem(bytes, length, "ookie:", 6) != NULL)
         need += length; /* which is copied to be taken apart */
-    return need <= HTTP_BRIEF_MEMORY;
+    return need <= HTTP_BRIEF_MEMORY && !has_body(bytes, length);
 }
 
 bool head_may_be_plain(const char *bytes, size_t length)

@@ -40,9 +40,9 @@ size_t head_length(const char *bytes, size_t length);
  * on: a word. */
 bool head_begins(const char *bytes, size_t length);
 
-/* Whether the head at BYTES, of LENGTH bytes, asks for a stream, and is so small
- * that a connection with little memory will do (http.h). A guess: nothing but
- * memory depends on it. */
+/* Whether the head at BYTES, of LENGTH bytes, asks for a stream, has no body behind
+ * it, and is so small that a connection with little memory will do (http.h). Of the
+ * stream and the memory that is a guess, of which nothing but memory depends. */
 bool head_is_brief(const char *bytes, size_t length);
 
 /* Whether what stands at BYTES may become a request that is HEAD_PLAIN. */

@@ -18,6 +18,10 @@
  * are two daemons, since the memory of a connection is an option of the daemon. A brief
  * one has little, which is most of what an idle client costs; since the next request of
  * the connection might need more, it closes after an answer. (A stream's always does.)
+ *
+ * A request may take its time, but not all the time it likes (warden.c): HEAD_TIME for
+ * the head of the next one; for the body BODY_TIME, and a second for each BODY_RATE
+ * bytes that have come.
  */
 #include <config.h>
 
@@ -55,6 +59,11 @@
  * that does not come, a response nobody takes, an idle keep-alive. */
 #define CONNECTION_TIMEOUT 30
 
+/* ms for the rest of a request; the next one may first be a while in coming. */
+#define HEAD_TIME 60000
+#define BODY_TIME 30000
+#define BODY_RATE 1024
+
 struct exchange {
     char *target;
     char *body;
@@ -65,8 +74,41 @@ struct exchange {
     struct later *later;
     struct server *server;
     uint64_t started; /* request_clock() */
-    bool begun;       /* the headers are in */
+    uint64_t begun;   /* crier_now() when the headers were in; 0 before */
 };
+
+static struct ward *ward_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+        ->socket_context;
+}
+
+/* Has the next request of WARD waited for. */
+static void wait_for_head(struct ward *ward)
+{
+    ward_wait(ward, crier_now() + HEAD_TIME);
+}
+
+/* A connection has begun, or is about to be closed. */
+static void notified(void *closure, struct MHD_Connection *connection,
+                     void **context,
+                     enum MHD_ConnectionNotificationCode what)
+{
+    const struct http_part *part = closure;
+    const union MHD_ConnectionInfo *info;
+
+    if (part->warden == NULL)
+        return;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        warden_release(part->warden, *context);
+        return;
+    }
+    info = MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_CONNECTION_FD);
+    *context = warden_admit(part->warden, info->connect_fd);
+    wait_for_head(*context);
+}
 
 static void *uri_logged(void *closure, const char *uri,
                         struct MHD_Connection *connection)
@@ -106,8 +148,8 @@ static void completed(void *closure, struct MHD_Connection *connection,
     struct exchange *exchange = *context;
 
     (void)closure;
-    (void)connection;
     (void)how;
+    wait_for_head(ward_of(connection));
     if (exchange == NULL)
         return;
     let_go(exchange);
@@ -131,6 +173,15 @@ static bool expects_continue(struct MHD_Connection *connection)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                        MHD_HTTP_HEADER_EXPECT) != NULL;
+}
+
+/* Has the rest of the body waited for. */
+static void wait_for_body(const struct exchange *exchange,
+                          struct MHD_Connection *connection)
+{
+    ward_wait(ward_of(connection),
+              exchange->begun + BODY_TIME +
+                  (uint64_t)exchange->received * 1000 / BODY_RATE);
 }
 
 static enum MHD_Result take(struct exchange *exchange, const char *data,
@@ -245,8 +296,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     request.target = exchange->target;
     request.received = exchange->started;
     request.later = &exchange->later;
-    if (!exchange->begun) {
-        exchange->begun = true;
+    if (exchange->begun == 0) {
+        exchange->begun = crier_now();
+        wait_for_body(exchange, connection);
         exchange->max = body_max(&request);
         return begin(&request, version, exchange->max);
     }
@@ -257,8 +309,11 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     }
     if (more != 0) {
         *length = 0;
-        return take(exchange, data, more);
+        result = take(exchange, data, more);
+        wait_for_body(exchange, connection);
+        return result;
     }
+    ward_wait(ward_of(connection), 0);
     if (exchange->body != NULL)
         request.body = exchange->body;
     request.body_length = exchange->length;
@@ -296,6 +351,7 @@ static struct MHD_Daemon *start(struct http_part *part, size_t memory)
         0, NULL, NULL, handle, part, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, uri_logged, part,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, notified, part,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
@@ -304,15 +360,15 @@ static struct MHD_Daemon *start(struct http_part *part, size_t memory)
 
 bool http_start(struct http *http, struct server *server)
 {
-    http->whole = (struct http_part){.server = server};
+    warden_init(&http->warden);
+    http->whole =
+        (struct http_part){.server = server, .warden = &http->warden};
     http->brief = (struct http_part){.server = server, .brief = true};
     http->whole.daemon = start(&http->whole, CONNECTION_MEMORY);
-    if (http->whole.daemon == NULL)
-        return false;
     http->brief.daemon = start(&http->brief, HTTP_BRIEF_MEMORY);
-    if (http->brief.daemon != NULL)
+    if (http->whole.daemon != NULL && http->brief.daemon != NULL)
         return true;
-    MHD_stop_daemon(http->whole.daemon);
+    http_stop(http);
     return false;
 }
 
@@ -325,6 +381,11 @@ void http_take(struct http *http, int fd, const struct sockaddr *address,
     (void)MHD_add_connection(part->daemon, fd, address, length);
 }
 
+void http_look(struct http *http)
+{
+    warden_look(&http->warden);
+}
+
 unsigned http_count(struct http *http)
 {
     const enum MHD_DaemonInfoType what = MHD_DAEMON_INFO_CURRENT_CONNECTIONS;
@@ -335,6 +396,9 @@ unsigned http_count(struct http *http)
 
 void http_stop(struct http *http)
 {
-    MHD_stop_daemon(http->brief.daemon);
-    MHD_stop_daemon(http->whole.daemon);
+    if (http->brief.daemon != NULL)
+        MHD_stop_daemon(http->brief.daemon);
+    if (http->whole.daemon != NULL)
+        MHD_stop_daemon(http->whole.daemon);
+    warden_done(&http->warden);
 }

@@ -2,6 +2,7 @@
 #define CRIERD_HTTP_H
 
 #include "server.h"
+#include "warden.h"
 
 #include <microhttpd.h>
 #include <sys/socket.h>
@@ -15,11 +16,13 @@
 struct http_part {
     struct server *server;
     struct MHD_Daemon *daemon;
+    struct warden *warden; /* NULL: nobody is waited for */
     bool brief; /* little: a connection is for one answer */
 };
 
 struct http {
     struct http_part whole, brief;
+    struct warden warden;
 };
 
 /* Starts to answer the connections that http_take() gives. False when libmicrohttpd
@@ -31,6 +34,10 @@ bool http_start(struct http *http, struct server *server);
  * HTTP_BRIEF_MEMORY will do. Any thread. */
 void http_take(struct http *http, int fd, const struct sockaddr *address,
                socklen_t length, bool brief);
+
+/* Ends the connections that keep HTTP waiting for the rest of a request. To be called
+ * every few seconds. Any thread. */
+void http_look(struct http *http);
 
 /* How many connections HTTP has. The thread that started it. */
 unsigned http_count(struct http *http);

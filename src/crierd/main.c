@@ -41,6 +41,9 @@
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 
+/* Seconds between two looks at who keeps crierd waiting. */
+#define LOOK_TIME 5
+
 /* How long streams may take to end. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
 
@@ -182,15 +185,24 @@ static void close_rooms(struct server *server)
 
 /* ---- run -------------------------------------------------------------- */
 
-/* Serves until there is a signal, and says goodbye. */
-static void serve(struct server *server, struct door *door,
-                  const sigset_t *signals)
+/* Waits for one of SIGNALS, and looks after HTTP meanwhile. */
+static int wait_for_signal(struct http *http, const sigset_t *signals)
 {
-    size_t cut;
+    const struct timespec time = {.tv_sec = LOOK_TIME};
     int number;
 
-    while (sigwait(signals, &number) != 0)
-        ;
+    while ((number = sigtimedwait(signals, NULL, &time)) < 0)
+        http_look(http);
+    return number;
+}
+
+/* Serves until there is a signal, and says goodbye. */
+static void serve(struct server *server, struct http *http, struct door *door,
+                  const sigset_t *signals)
+{
+    int number = wait_for_signal(http, signals);
+    size_t cut;
+
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
@@ -222,7 +234,7 @@ static int open_door(struct server *server, int socket, int files,
     if (door != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
-        serve(server, door, signals);
+        serve(server, &http, door, signals);
         door_close(door);
         status = EXIT_SUCCESS;
     } else {
