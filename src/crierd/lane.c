@@ -392,6 +392,12 @@ static bool settle(struct lane *lane, char *window, size_t length, size_t used)
     return hold(lane, length - used);
 }
 
+/* Whether nothing is read for the time being. */
+static bool is_full(const struct lane *lane)
+{
+    return lane->turn_count >= TURNS_MAX || lane->out_length >= OUT_MAX;
+}
+
 /* Looks at what has come, once. Returns whether there may be more. */
 static bool read_on(struct lane *lane, char *window, bool hung_up,
                     bool *moved)
@@ -399,8 +405,7 @@ static bool read_on(struct lane *lane, char *window, bool hung_up,
     size_t length = lane->held_length, used;
     ssize_t got;
 
-    if (lane->leaving || lane->ended || lane->broken ||
-        lane->turn_count >= TURNS_MAX || lane->out_length >= OUT_MAX)
+    if (lane->leaving || lane->ended || lane->broken || is_full(lane))
         return false;
     got = recv(lane->fd, window + length, LANE_WINDOW - length,
                MSG_PEEK | MSG_DONTWAIT);
@@ -435,13 +440,17 @@ static void discard(struct lane *lane, char *window)
 enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
                            bool *moved)
 {
-    bool more = true;
+    bool more = true, full;
     int rounds;
 
     for (rounds = 0; more && rounds < ROUNDS; rounds++) {
         lane->broken = lane->broken || !flush(lane, moved);
+        full = is_full(lane);
         more = read_on(lane, window, hung_up, moved);
         lane->broken = lane->broken || !flush(lane, moved);
+        /* Nobody will tell of what is there already, nor of room that was not
+         * missed. */
+        more = more || (full && !is_full(lane));
     }
     if (lane->broken)
         return LANE_OVER;
