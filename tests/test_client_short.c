@@ -15,10 +15,6 @@
 #include <sys/epoll.h>
 
 /* What the linker's --wrap makes of the names. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
 CURLMcode __real_curl_multi_socket_action(CURLM *multi, curl_socket_t socket,
                                           int what, int *running);
 CURLMcode __wrap_curl_multi_socket_action(CURLM *multi, curl_socket_t socket,
@@ -30,14 +26,6 @@ int __real_epoll_ctl(int set, int what, int descriptor,
 int __wrap_epoll_ctl(int set, int what, int descriptor,
                      struct epoll_event *event);
 
-char *__wrap_strdup(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = malloc(size);
-
-    return copy != NULL ? memcpy(copy, text, size) : NULL;
-}
-
 /* libcurl's allocations fail, too, but not those of its transfers: it does not
  * survive each of them (7.88). These calls fail as a whole instead. */
 static bool in_transfer;
@@ -46,17 +34,17 @@ enum { ACTION, PAUSE, WATCH };
 
 static void *curl_malloc(size_t size)
 {
-    return in_transfer ? __real_malloc(size) : malloc(size);
+    return in_transfer ? malloc(size) : oom_malloc(size);
 }
 
 static void *curl_calloc(size_t count, size_t size)
 {
-    return in_transfer ? __real_calloc(count, size) : calloc(count, size);
+    return in_transfer ? calloc(count, size) : oom_calloc(count, size);
 }
 
 static void *curl_realloc(void *old, size_t size)
 {
-    return in_transfer ? __real_realloc(old, size) : realloc(old, size);
+    return in_transfer ? realloc(old, size) : oom_realloc(old, size);
 }
 
 static char *curl_strdup(const char *text)
@@ -131,7 +119,7 @@ static bool still_armed(void)
     int i;
 
     for (i = 0; i < 100; i++) {
-        probe = malloc(1);
+        probe = oom_malloc(1);
         if (probe == NULL)
             return true;
         free(probe);

@@ -6,6 +6,7 @@
 #include "support/runner.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct crier_event *event;
@@ -345,6 +346,28 @@ START_TEST(short_memory)
 }
 END_TEST
 
+/* It is not the value's fault. */
+START_TEST(short_memory_for_json)
+{
+    json_t *value = json_pack("{s:[i,i]}", "a", 1, 2);
+    int error = -1;
+    long n;
+
+    ck_assert_ptr_nonnull(value);
+    json_set_alloc_funcs(oom_malloc, free);
+    for (n = 1; error != 0; n++) {
+        ck_assert_int_lt(n, 100);
+        crier_event_reset(event);
+        oom_after(n);
+        error = crier_event_json(event, value);
+        oom_never();
+        ck_assert(error == 0 || error == -ENOMEM);
+    }
+    ck_assert_int_gt(n, 3);
+    json_decref(value);
+}
+END_TEST
+
 START_TEST(every_error_has_a_text)
 {
     static const int errors[] = {
@@ -394,6 +417,7 @@ static Suite *suite(void)
     tcase_add_test(bad, json_that_cannot_be_written);
     tcase_add_test(bad, too_large);
     tcase_add_test(bad, short_memory);
+    tcase_add_test(bad, short_memory_for_json);
     tcase_add_test(bad, every_error_has_a_text);
     return s;
 }

@@ -179,6 +179,7 @@ static void *publish(void *closure)
     char topics[16], *text = malloc(2001);
     int error;
 
+    ck_assert_ptr_nonnull(event);
     for (n = 0; n < updates; n++) {
         count = 1 + next_random(&state) % 2;
         for (i = 0; i < count; i++) {

@@ -90,6 +90,7 @@ static int publish(const char *topics, const char *id, const char *text)
     long after = oom;
     int error;
 
+    ck_assert_ptr_nonnull(event);
     crier_event_text(event, text);
     if (id != NULL)
         crier_event_id(event, id, strlen(id));
@@ -190,12 +191,14 @@ START_TEST(once_ends_after_what_is_held)
     follow.since = CRIER_SINCE_ALL;
     follow.once = true;
     open_stream(&client);
+    ck_assert_int_eq(follow_error, 0);
     client_expect(&client, "id: 1\ndata: one");
     client_expect_end(&client);
     client_close(&client);
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_APP);
     follow.since = CRIER_SINCE_NOW;
     open_stream(&client);
+    ck_assert_int_eq(follow_error, 0);
     client_expect_end(&client);
     client_close(&client);
 }
@@ -256,6 +259,7 @@ START_TEST(short_memory_loses_nothing)
         char *one = client_event(&client, NULL);
         char *other = client_event(&all, NULL);
 
+        ck_assert(one != NULL && other != NULL);
         snprintf(text, sizeof text, "data: %d", sent[i]);
         ck_assert_str_eq(one, text);
         ck_assert_str_eq(other, text);
@@ -325,6 +329,7 @@ START_TEST(a_shard_that_is_behind_reads_on)
     for (i = 0; i < 2; i++) {
         for (n = 0; n < 120; n++) {
             frame = client_event(&clients[i], NULL);
+            ck_assert_ptr_nonnull(frame);
             ck_assert_int_eq(atoi(frame + 6), n);
             free(frame);
         }

@@ -313,7 +313,8 @@ START_TEST(ended_streams_give_their_sockets_back)
         client_close(&clients[i]);
     }
     begun = crier_now();
-    while (open_files() > before + 1 && crier_now() - begun < PATIENCE / 2)
+    while (open_files() > before + 1 &&
+           crier_now() - begun < (uint64_t)PATIENCE / 2)
         fetch(crierd.port, "GET", "/healthz", "", NULL, NULL);
     ck_assert_int_le(open_files(), before + 1); /* 1: of the last fetch */
     client_close(&idle);

@@ -229,6 +229,7 @@ static void play(unsigned seed)
     unsigned events, i;
     bool other_ends;
 
+    ck_assert_ptr_nonnull(event);
     state = seed;
     last[0] = '\0';
     stream.length = 0;

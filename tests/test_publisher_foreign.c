@@ -5,12 +5,15 @@
 #include <config.h>
 
 #include "crier_client.h"
+#include "support/client.h"
 #include "support/foreign.h"
 #include "support/runner.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,10 +27,11 @@ static void setup(void)
 {
     foreign_start(&server);
     event = crier_event_new();
+    ck_assert_ptr_nonnull(event);
     crier_event_text(event, "x");
     crier_event_id(event, "i", 1);
-    options = (struct crier_publisher_options){.server = server.url,
-                                               .topics = "t"};
+    options = (struct crier_publisher_options){
+        .server = server.url, .topics = "t", .timeout = (uint64_t)PATIENCE};
 }
 
 static void teardown(void)
@@ -116,6 +120,29 @@ START_TEST(no_answer_is_asked_for_again)
     options.strict = true;
     ck_assert_int_eq(crier_publish(&options, event, &published), 0);
     ck_assert_str_eq(foreign_request(&server, 0)->target, "/topics/t");
+    ck_assert_str_eq(foreign_request(&server, 1)->target,
+                     "/topics/t?dedupe=1");
+}
+END_TEST
+
+static int asked; /* how often jansson has asked for memory; at first in vain */
+
+static void *fail_once(size_t size)
+{
+    if (asked++ != 0)
+        return malloc(size);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* What cannot be read for want of memory is asked for again, too. */
+START_TEST(short_memory_for_the_answer)
+{
+    foreign_answer(&server, "200 OK", "", DONE);
+    foreign_answer(&server, "200 OK", "", DONE);
+    json_set_alloc_funcs(fail_once, free);
+    ck_assert_int_eq(crier_publish(&options, event, &published), 0);
+    ck_assert_int_gt(asked, 1);
     ck_assert_str_eq(foreign_request(&server, 1)->target,
                      "/topics/t?dedupe=1");
 }
@@ -273,6 +300,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, an_answer_must_be_crierds, 0, 8);
     tcase_add_test(c, counts_are_plausible);
     tcase_add_loop_test(c, no_answer_is_asked_for_again, 0, 4);
+    tcase_add_test(c, short_memory_for_the_answer);
     tcase_add_test(c, strict_until_it_is_sent);
     tcase_add_test(c, a_redirect_is_followed);
     tcase_add_test(c, mistakes_are_named);

@@ -58,6 +58,7 @@ static void publish(int first, int last)
     char text[64];
     int i, error;
 
+    ck_assert_ptr_nonnull(event);
     for (i = first; i <= last; i++) {
         snprintf(text, sizeof text, "%d and some more text to make it real",
                  i);

@@ -13,6 +13,7 @@ static void add(struct crier_reply *reply, const char *type, const char *text)
 {
     struct crier_event *event = crier_event_new();
 
+    ck_assert_ptr_nonnull(event);
     if (type != NULL)
         crier_event_type(event, type);
     crier_event_text(event, text);
@@ -39,6 +40,7 @@ START_TEST(a_complete_response)
     char *body;
     int i;
 
+    ck_assert_ptr_nonnull(reply);
     site_start(&site, NULL);
     add(reply, "connected", "ready");
     add(reply, NULL, "two\nlines");
@@ -67,6 +69,7 @@ START_TEST(an_empty_one)
     struct site site = {.answer = answer, .closure = reply};
     char *body;
 
+    ck_assert_ptr_nonnull(reply);
     site_start(&site, NULL);
     ck_assert_int_eq(fetch(site.port, "GET", "/", "", NULL, &body), 200);
     ck_assert_str_eq(body, "");
@@ -83,6 +86,8 @@ START_TEST(a_refused_event_leaves_it_as_it_was)
     struct site site = {.answer = answer, .closure = reply};
     char *body, *large = malloc(9 * 1024 * 1024);
 
+    ck_assert_ptr_nonnull(reply);
+    ck_assert_ptr_nonnull(event);
     add(reply, NULL, "kept");
     ck_assert_int_eq(crier_reply_add(reply, event), CRIER_ERR_EMPTY);
     crier_event_text(event, "\xff");
@@ -110,7 +115,8 @@ START_TEST(short_memory)
     long n;
     int error = -1;
 
-    crier_event_text(event, "text");
+    ck_assert_ptr_nonnull(event);
+    ck_assert_int_eq(crier_event_text(event, "text"), 0);
     for (n = 1; error != 0; n++) {
         struct crier_reply *reply;
 

@@ -2,10 +2,13 @@
 #include <config.h>
 
 #include "crierd/text.h"
+#include "support/oom.h"
 #include "support/runner.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +46,44 @@ START_TEST(a_name)
 {
     ck_assert_int_eq(text_valid(names[_i].text, strlen(names[_i].text), 1, 64),
                      names[_i].valid);
+}
+END_TEST
+
+/* jansson, which answers with these texts, must agree. */
+START_TEST(utf8_as_jansson_has_it)
+{
+    static const char tails[][3] = {"\x80\x80", "\xbf\xbf", "a\x80", "\x80z"};
+    char text[4];
+    json_t *copy;
+    size_t length, tail;
+    int pair;
+
+    for (pair = 0; pair < 65536; pair++)
+        for (tail = 0; tail < sizeof tails / sizeof tails[0]; tail++)
+            for (length = 1; length <= 4; length++) {
+                text[0] = (char)(pair >> 8);
+                text[1] = (char)pair;
+                memcpy(text + 2, tails[tail], 2);
+                copy = json_stringn(text, length);
+                ck_assert_msg(text_utf8(text, length) == (copy != NULL),
+                              "%04x, %zu bytes, %zu", (unsigned)pair, length,
+                              tail);
+                json_decref(copy);
+            }
+}
+END_TEST
+
+/* A good name is a good one when memory is short, for jansson, too. */
+START_TEST(short_memory)
+{
+    bool valid, utf8;
+
+    json_set_alloc_funcs(oom_malloc, free);
+    oom_after(1);
+    valid = text_valid("\xc3\xb6", 2, 1, 1);
+    utf8 = text_utf8("\xc3\xb6", 2);
+    oom_never();
+    ck_assert(valid && utf8);
 }
 END_TEST
 
@@ -90,6 +131,8 @@ static Suite *suite(void)
     TCase *c = add_case(s, "text");
 
     tcase_add_loop_test(c, a_name, 0, (int)(sizeof names / sizeof names[0]));
+    tcase_add_test(c, utf8_as_jansson_has_it);
+    tcase_add_test(c, short_memory);
     tcase_add_test(c, a_number);
     tcase_add_test(c, a_file);
     return s;

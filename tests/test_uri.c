@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "crierd/uri.h"
+#include "support/oom.h"
 #include "support/runner.h"
 
 #include <string.h>
@@ -92,6 +93,18 @@ START_TEST(mistakes_are_named)
 }
 END_TEST
 
+START_TEST(short_memory_is_no_mistake)
+{
+    const char *says;
+
+    oom_after(1);
+    says = uri_parse(&uri, "/a");
+    oom_never();
+    ck_assert_ptr_eq(says, uri_no_memory);
+    ck_assert_ptr_null(uri.memory);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("uri");
@@ -100,6 +113,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_path_is_split_and_then_decoded, 0,
                         (int)(sizeof paths / sizeof paths[0]));
     tcase_add_test(c, a_query_has_parameters);
+    tcase_add_test(c, short_memory_is_no_mistake);
     tcase_add_loop_test(c, mistakes_are_named, 0,
                         (int)(sizeof wrong / sizeof wrong[0]));
     return s;

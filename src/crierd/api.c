@@ -111,27 +111,20 @@ static bool is_type(const struct request *request, const char *type)
 /* Sets the data of EVENT to a body of JSON. False when that is answered. */
 static bool set_json(struct request *request, struct crier_event *event)
 {
-    json_error_t wrong;
-    json_t *value = json_loadb(request->body, request->body_length,
-                               JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL |
-                                   JSON_ALLOW_NUL,
-                               &wrong);
+    json_t *value;
     char *text;
 
     /* jansson takes some NULs for white space */
     if (memchr(request->body, '\0', request->body_length) != NULL) {
-        json_decref(value);
         request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
                                         "the body is not JSON: it holds a NUL");
         return false;
     }
-    if (value == NULL) {
-        request->result = reply_problem(
-            request, MHD_HTTP_BAD_REQUEST,
-            "the body is not JSON: line %d, column %d: %s", wrong.line,
-            wrong.column, wrong.text);
+    value = reply_read_json(request, JSON_DECODE_ANY |
+                                         JSON_DECODE_INT_AS_REAL |
+                                         JSON_ALLOW_NUL);
+    if (value == NULL)
         return false;
-    }
     json_decref(value);
     text = malloc(request->body_length + 1);
     if (text == NULL) {

@@ -31,6 +31,7 @@
 #include "crier_client.h"
 #include "later.h"
 #include "reply.h"
+#include "text.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -136,15 +137,6 @@ void bulk_check(struct bulk_check *check, const char *body, size_t length)
         check->wrong = "it is not complete; an empty line ends an event";
 }
 
-/* Whether the body is UTF-8. */
-static bool is_utf8(const struct request *request)
-{
-    json_t *copy = json_stringn(request->body, request->body_length);
-
-    json_decref(copy);
-    return copy != NULL;
-}
-
 /* How many events a request to TOPICS may have: a journal in a file writes each of
  * them for each topic, and nobody should wait for that for long. */
 static size_t most_events(const char *topics)
@@ -165,7 +157,7 @@ static size_t count_events(struct request *request, const char *topics)
     struct bulk_check check;
     size_t most = most_events(topics);
 
-    if (!is_utf8(request)) {
+    if (!text_utf8(request->body, request->body_length)) {
         request->result = reply_error(request, CRIER_ERR_UTF8);
         return 0;
     }

@@ -38,18 +38,11 @@ static enum MHD_Result bad_name(struct request *request, const char *what)
  * NULL when the answer is given already. */
 static json_t *read_message(struct request *request)
 {
-    json_error_t error;
-    json_t *message, *user, *text;
+    json_t *message = reply_read_json(request, JSON_REJECT_DUPLICATES);
+    json_t *user, *text;
 
-    message = json_loadb(request->body, request->body_length,
-                         JSON_REJECT_DUPLICATES, &error);
-    if (message == NULL) {
-        request->result = reply_problem(
-            request, MHD_HTTP_BAD_REQUEST,
-            "the body is not JSON: line %d, column %d: %s", error.line,
-            error.column, error.text);
+    if (message == NULL)
         return NULL;
-    }
     user = json_object_get(message, "user");
     text = json_object_get(message, "text");
     if (!json_is_string(user) || !json_is_string(text))

@@ -150,15 +150,14 @@ enum MHD_Result demo_sse(struct request *request)
 
 static void fill_update(struct crier_event *event, int number)
 {
-    json_t *count = json_pack("{s:i}", "count", number);
-    char id[16];
+    char id[16], count[32];
     int length = snprintf(id, sizeof id, "%d", number);
 
+    snprintf(count, sizeof count, "{\"count\":%d}", number);
     crier_event_reset(event);
     crier_event_id(event, id, (size_t)length);
     crier_event_type(event, "update");
-    crier_event_json(event, count);
-    json_decref(count);
+    crier_event_text(event, count);
 }
 
 static int fill(struct crier_reply *reply, struct crier_event *event)

@@ -227,14 +227,16 @@ static enum MHD_Result too_large(struct request *request, size_t max)
 static size_t body_max(const struct request *request)
 {
     size_t max = BODY_MAX;
+    const char *wrong;
     struct uri uri;
 
-    if (strcmp(request->method, MHD_HTTP_METHOD_POST) == 0 &&
-        uri_parse(&uri, request->target) == NULL) {
-        if (strcmp(uri.segments[0].bytes, "topics") == 0)
-            max = request->server->conf->max_message;
-        uri_done(&uri);
-    }
+    if (strcmp(request->method, MHD_HTTP_METHOD_POST) != 0)
+        return max;
+    wrong = uri_parse(&uri, request->target);
+    if (wrong == uri_no_memory || /* it may be one of them */
+        (wrong == NULL && strcmp(uri.segments[0].bytes, "topics") == 0))
+        max = request->server->conf->max_message;
+    uri_done(&uri);
     return max;
 }
 

@@ -82,6 +82,7 @@ void later_free(struct later *later)
 
 /* ---- publishing ------------------------------------------------------- */
 
+/* A new array of the names; NULL when memory is short. */
 static json_t *topics_array(const char *topics)
 {
     json_t *array = json_array();
@@ -89,7 +90,10 @@ static json_t *topics_array(const char *topics)
 
     for (;;) {
         length = strcspn(topics, ",");
-        json_array_append_new(array, json_stringn(topics, length));
+        if (json_array_append_new(array, json_stringn(topics, length)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
         if (topics[length] == '\0')
             return array;
         topics += length + 1;
@@ -129,9 +133,9 @@ static void published(void *closure, const struct crier_receipt *receipt)
     snprintf(later->reason, sizeof later->reason, "%s", receipt->reason);
     if (receipt->error == 0) {
         later->value = later_receipt(receipt);
-        if (receipt->duplicate)
-            json_object_set_new(later->value, "duplicate", json_true());
-        if (later->value == NULL)
+        if (later->value == NULL ||
+            (receipt->duplicate &&
+             json_object_set_new(later->value, "duplicate", json_true()) != 0))
             later->error = -ENOMEM;
     }
     later_done(later);

@@ -184,6 +184,23 @@ enum MHD_Result reply_error(struct request *request, int error)
     return reply_trouble(request, error, "");
 }
 
+json_t *reply_read_json(struct request *request, size_t flags)
+{
+    json_error_t wrong;
+    json_t *value;
+
+    errno = 0; /* jansson does not always tell short memory from bad JSON */
+    value = json_loadb(request->body, request->body_length, flags, &wrong);
+    if (value == NULL && errno == ENOMEM)
+        request->result = reply_error(request, -ENOMEM);
+    else if (value == NULL)
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "the body is not JSON: line %d, column %d: %s", wrong.line,
+            wrong.column, wrong.text);
+    return value;
+}
+
 /* ---- streams ---------------------------------------------------------- */
 
 static ssize_t no_body(void *closure, uint64_t position, char *to, size_t max)

@@ -26,6 +26,10 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
 /* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
 enum MHD_Result reply_allow(struct request *request, const char *allow);
 
+/* Reads the body as JSON, as jansson's FLAGS have it: a new value, or NULL when that is
+ * answered (in request->result). */
+json_t *reply_read_json(struct request *request, size_t flags);
+
 /* For an ERROR of libcrier. */
 enum MHD_Result reply_error(struct request *request, int error);
 

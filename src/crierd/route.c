@@ -18,6 +18,7 @@
 #include "health.h"
 #include "reply.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +125,8 @@ enum MHD_Result route_run(struct request *request)
         strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
         return reply_allow(request, "GET, HEAD, POST, DELETE, OPTIONS");
     wrong = uri_parse(&request->uri, request->target);
+    if (wrong == uri_no_memory)
+        return reply_error(request, -ENOMEM);
     if (wrong != NULL)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
     result = find(request);

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+const char uri_no_memory[] = "out of memory";
+
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -146,7 +148,7 @@ const char *uri_parse(struct uri *uri, const char *target)
     memset(uri, 0, sizeof *uri);
     uri->memory = malloc(2 * size);
     if (uri->memory == NULL)
-        return "out of memory";
+        return uri_no_memory;
     memcpy(uri->memory, target, size);
     path = after_slash(uri->memory);
     if (path == NULL) {

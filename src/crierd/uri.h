@@ -30,11 +30,14 @@ struct uri {
     size_t parameter_count;
 };
 
+extern const char uri_no_memory[];
+
 /* Takes TARGET apart: the origin-form (/path?query) or the absolute-form
  * (http://host/path?query) of RFC 9112 section 3.2. The path is split at '/'
  * first and percent-decoded then, so that an encoded slash stays inside its
  * segment; in the query '+' is a space. Returns NULL and fills URI, or a text
- * that names the mistake, constant, and URI holds nothing. */
+ * that names the mistake, constant, and URI holds nothing; uri_no_memory when
+ * memory is short, which is no mistake. */
 const char *uri_parse(struct uri *uri, const char *target);
 
 /* Frees what URI holds. */

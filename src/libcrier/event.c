@@ -161,9 +161,10 @@ int crier_event_json(struct crier_event *event, const json_t *value)
 
     if (value == NULL)
         return mark(event, CRIER_ERR_JSON);
+    errno = 0; /* jansson does not tell why it fails */
     text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     if (text == NULL)
-        return mark(event, CRIER_ERR_JSON);
+        return mark(event, errno == ENOMEM ? -ENOMEM : CRIER_ERR_JSON);
     error = crier_event_text(event, text);
     free(text);
     return error;

@@ -266,12 +266,20 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
                         struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
-    json_t *answer =
-        sender->answer.length != 0
-            ? json_loadb(sender->answer.bytes, sender->answer.length, 0, NULL)
-            : NULL;
-    const char *id = json_string_value(json_object_get(answer, "id"));
+    json_t *answer = NULL;
+    const char *id;
 
+    errno = 0; /* jansson does not always tell short memory from bad JSON */
+    if (sender->answer.length != 0)
+        answer = json_loadb(sender->answer.bytes, sender->answer.length, 0,
+                            NULL);
+    if (answer == NULL && errno == ENOMEM) {
+        outcome->error = -ENOMEM;
+        snprintf(published->reason, sizeof published->reason, "%s",
+                 crier_error_text(-ENOMEM));
+        return;
+    }
+    id = json_string_value(json_object_get(answer, "id"));
     outcome->count = number_of(answer, "published");
     outcome->duplicates = number_of(answer, "duplicates");
     snprintf(published->id, sizeof published->id, "%s", id != NULL ? id : "");
@@ -329,7 +337,8 @@ static bool attempt(struct crier__sender *sender, const char *body,
                            sender->answer.length);
     }
     read_answer(sender, count, outcome);
-    return crier__http_temporary(published->status);
+    return outcome->error == -ENOMEM ||
+           crier__http_temporary(published->status);
 }
 
 /* ---- until there is an answer ----------------------------------------- */

@@ -256,10 +256,12 @@ static void check_frame(const struct model *model,
 {
     struct crier_parser *parser;
     struct crier_message message;
+    const char *bytes;
     size_t length;
-    const char *bytes = crier_frame_bytes(frame, &length);
     int events = 0;
 
+    MUST(frame != NULL);
+    bytes = crier_frame_bytes(frame, &length);
     MUST(crier_parser_new(NULL, &parser) == 0);
     while (crier_parser_next(parser, &bytes, &length, &message) > 0) {
         if (message.kind != CRIER_EVENT)
@@ -281,13 +283,15 @@ static void check_json(const struct model *model,
 {
     bool typed = model->type != NULL && model->type[0] != '\0';
     size_t length;
-    const char *bytes = crier_frame_bytes(frame, &length);
-    json_t *right = json_pack(
+    const char *bytes;
+    json_t *object, *right = json_pack(
         "{s:s, s:i, s:s, s:s%, s:o, s:s*}", "id", update->id, "position", 7,
         "time", "2001-09-09T01:46:40.007Z", "data", model->data, model->length,
         "topics", json_loads(TOPICS_JSON, 0, NULL), "event",
         typed ? model->type : NULL);
-    json_t *object = json_loadb(bytes, length, JSON_ALLOW_NUL, NULL);
+    MUST(frame != NULL);
+    bytes = crier_frame_bytes(frame, &length);
+    object = json_loadb(bytes, length, JSON_ALLOW_NUL, NULL);
 
     if (model->retry_set)
         json_object_set_new(right, "retry", json_integer(model->retry));
@@ -315,6 +319,7 @@ static void check_update(const struct build *build)
                 true);
     check_json(model, crier__update_frame(update, CRIER_FORMAT_JSON), update);
     raw = crier__update_frame(update, CRIER_FORMAT_RAW);
+    MUST(raw != NULL);
     MUST(raw->length == model->length + 1);
     MUST(memcmp(raw->bytes, model->data, model->length) == 0);
     MUST(raw->bytes[model->length] == '\n');

@@ -15,6 +15,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+int client_patience(void)
+{
+    const char *patience = getenv("CRIER_PATIENCE");
+
+    return patience != NULL ? (int)strtol(patience, NULL, 10) : 20000;
+}
+
 /* 0, or -errno of connect(). */
 static int try_connect(struct client *client, int port, int receive_buffer)
 {
@@ -253,6 +260,14 @@ char *client_frame(struct client *client)
     }
     frame = take(client, (size_t)(end - client->bytes) + 2);
     frame[strlen(frame) - 2] = '\0';
+    return frame;
+}
+
+char *client_any_frame(struct client *client)
+{
+    char *frame = client_frame(client);
+
+    ck_assert_msg(frame != NULL, "the stream ended");
     return frame;
 }
 

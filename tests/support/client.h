@@ -8,8 +8,11 @@
  * A plain-socket HTTP client for tests. Whatever takes longer than PATIENCE
  * fails the test; nothing here sleeps.
  */
-#define PATIENCE 20000 /* ms: far more than anything takes, also when slowed
-                          down by a sanitizer */
+#define PATIENCE client_patience()
+
+/* 20000 ms: far more than anything takes, also when slowed down by a sanitizer; or
+ * $CRIER_PATIENCE. */
+int client_patience(void);
 
 struct client {
     int fd;
@@ -65,6 +68,9 @@ char *client_line(struct client *client);
 /* Takes the next frame, without the empty line at its end. NULL at the end of
  * the stream. To be freed. */
 char *client_frame(struct client *client);
+
+/* The same, but the end of the stream fails. */
+char *client_any_frame(struct client *client);
 
 /* Takes the next frame and fails unless it is TEXT. */
 void client_expect(struct client *client, const char *text);

@@ -105,19 +105,29 @@ void crierd_spawn(struct crierd *crierd, const char *options)
     pthread_create(&crierd->reader, NULL, read_log, crierd);
 }
 
-void crierd_wait_log(struct crierd *crierd, const char *text)
+/* Waits until the log contains TEXT, or ends. Whether it does. */
+static bool wait_log(struct crierd *crierd, const char *text)
 {
     struct timespec until;
     int error = 0;
+    bool logged;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PATIENCE / 1000;
     pthread_mutex_lock(&crierd->lock);
     while (strstr(crierd->log, text) == NULL && !crierd->ended && error == 0)
         error = pthread_cond_timedwait(&crierd->more, &crierd->lock, &until);
-    ck_assert_msg(strstr(crierd->log, text) != NULL,
-                  "the log never said '%s', only:\n%s", text, crierd->log);
+    logged = strstr(crierd->log, text) != NULL;
+    ck_assert_msg(logged || error == 0, "the log never said '%s', only:\n%s",
+                  text, crierd->log);
     pthread_mutex_unlock(&crierd->lock);
+    return logged;
+}
+
+void crierd_wait_log(struct crierd *crierd, const char *text)
+{
+    ck_assert_msg(wait_log(crierd, text), "the log ended before '%s':\n%s",
+                  text, crierd->log);
 }
 
 bool crierd_logged(struct crierd *crierd, const char *text)
@@ -128,27 +138,6 @@ bool crierd_logged(struct crierd *crierd, const char *text)
     logged = strstr(crierd->log, text) != NULL;
     pthread_mutex_unlock(&crierd->lock);
     return logged;
-}
-
-void crierd_start(struct crierd *crierd, const char *options)
-{
-    static const char listening[] = "listening on http://";
-    char *all, *colon;
-
-    ck_assert_int_gt(asprintf(&all,
-                              "--listen 127.0.0.1:0 --www %s --data %s %s",
-                              getenv("WWW"), getenv("DATA"), options),
-                     0);
-    crierd_spawn(crierd, all);
-    free(all);
-    crierd_wait_log(crierd, listening);
-    pthread_mutex_lock(&crierd->lock);
-    colon = strstr(crierd->log, listening) + strlen(listening);
-    if (*colon == '[')
-        colon = strchr(colon, ']');
-    crierd->port = (int)strtol(strchr(colon, ':') + 1, NULL, 10);
-    pthread_mutex_unlock(&crierd->lock);
-    ck_assert_int_gt(crierd->port, 0);
 }
 
 static void clean_up(struct crierd *crierd)
@@ -176,14 +165,56 @@ void crierd_kill(struct crierd *crierd)
     clean_up(crierd);
 }
 
-int crierd_wait(struct crierd *crierd)
+/* Waits for its end, and shows the log unless it exits with ALLOWED or 0. */
+static int wait_for_end(struct crierd *crierd, int allowed)
 {
     int status = reap(crierd);
 
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (!WIFEXITED(status) || (WEXITSTATUS(status) != allowed &&
+                               WEXITSTATUS(status) != 0))
         fprintf(stderr, "crierd's log:\n%s", crierd->log);
     clean_up(crierd);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int crierd_wait(struct crierd *crierd)
+{
+    return wait_for_end(crierd, 0);
+}
+
+/* ---- listening -------------------------------------------------------- */
+
+bool crierd_try_start(struct crierd *crierd, const char *options, int *status)
+{
+    static const char listening[] = "listening on http://";
+    char *all, *colon;
+
+    ck_assert_int_gt(asprintf(&all,
+                              "--listen 127.0.0.1:0 --www %s --data %s %s",
+                              getenv("WWW"), getenv("DATA"), options),
+                     0);
+    crierd_spawn(crierd, all);
+    free(all);
+    if (!wait_log(crierd, listening)) {
+        ck_assert_uint_gt(crierd->length, 0);
+        *status = wait_for_end(crierd, EXIT_FAILURE);
+        return false;
+    }
+    pthread_mutex_lock(&crierd->lock);
+    colon = strstr(crierd->log, listening) + strlen(listening);
+    if (*colon == '[')
+        colon = strchr(colon, ']');
+    crierd->port = (int)strtol(strchr(colon, ':') + 1, NULL, 10);
+    pthread_mutex_unlock(&crierd->lock);
+    ck_assert_int_gt(crierd->port, 0);
+    return true;
+}
+
+void crierd_start(struct crierd *crierd, const char *options)
+{
+    int status;
+
+    ck_assert(crierd_try_start(crierd, options, &status));
 }
 
 void crierd_stop_by(struct crierd *crierd, int signal)

@@ -27,6 +27,10 @@ struct crierd {
  * listens. */
 void crierd_start(struct crierd *crierd, const char *options);
 
+/* The same, but it may refuse to: then it is gone, has logged why, and its exit
+ * status, -1 for a signal, goes to *STATUS. Whether it listens. */
+bool crierd_try_start(struct crierd *crierd, const char *options, int *status);
+
 /* Starts it with just OPTIONS, and does not wait. */
 void crierd_spawn(struct crierd *crierd, const char *options);
 

@@ -2,6 +2,7 @@
 
 #include "faults.h"
 
+#include "preload.h"
 #include "scratch.h"
 
 #include <check.h>
@@ -14,12 +15,10 @@
 
 struct faults *faults_begin(void)
 {
-    const char *library = getenv("FAULTS"), *old = getenv("ASAN_OPTIONS");
-    char path[64], options[512];
+    char path[64];
     void *at;
     int fd;
 
-    ck_assert_msg(library != NULL, "FAULTS is not set: run make check");
     snprintf(path, sizeof path, "%s/faults", scratch);
     fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
@@ -28,11 +27,7 @@ struct faults *faults_begin(void)
               fd, 0);
     ck_assert_ptr_ne(at, MAP_FAILED);
     close(fd);
-    /* The address sanitizer wants to be the first library, and need not be. */
-    snprintf(options, sizeof options, "verify_asan_link_order=0:%s",
-             old != NULL ? old : "");
-    setenv("ASAN_OPTIONS", options, 1);
-    setenv("LD_PRELOAD", library, 1);
+    preload(getenv("FAULTS"));
     setenv("CRIER_FAULTS", path, 1);
     return at;
 }

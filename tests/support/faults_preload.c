@@ -9,8 +9,8 @@
 #include <config.h>
 
 #include "faults.h"
+#include "interpose.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -21,11 +21,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define EXPORT __attribute__((visibility("default")))
-
-/* FUNCTION as it would be without this library. */
-#define REAL(function) ((__typeof__(&function))real(&next_##function, #function))
 
 static struct faults *faults;
 static void *_Atomic next_accept4, *_Atomic next_send, *_Atomic next_sendmsg,
@@ -45,17 +40,6 @@ __attribute__((constructor)) static void map(void)
     close(fd);
     if (at != MAP_FAILED)
         faults = at;
-}
-
-static void *real(void *_Atomic *next, const char *name)
-{
-    void *function = atomic_load(next);
-
-    if (function == NULL) {
-        function = dlsym(RTLD_NEXT, name);
-        atomic_store(next, function);
-    }
-    return function;
 }
 
 static unsigned draw(void)

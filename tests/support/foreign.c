@@ -8,6 +8,8 @@
 
 #include "foreign.h"
 
+#include "client.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PIECE_MAX ((size_t)64 * 1024)
@@ -122,6 +125,21 @@ static bool ends(const struct foreign_step *step)
     return step->what != FOREIGN_SAY && step->what != FOREIGN_MAKE;
 }
 
+/* Waits for the test to say more. */
+static void wait_for_step(struct foreign *server)
+{
+    size_t count = server->step_count;
+    struct timespec until;
+    int error = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 1 + PATIENCE / 1000;
+    while (server->step_count == count && !server->stopping && error == 0)
+        error = pthread_cond_timedwait(&server->changed, &server->lock,
+                                       &until);
+    ck_assert_msg(error == 0, "nobody says what the answer is to be");
+}
+
 /* Puts REQUEST down and returns where its answer begins, once that is known. */
 static size_t find_answer(struct foreign *server,
                           struct foreign_request *request)
@@ -136,7 +154,7 @@ static size_t find_answer(struct foreign *server,
     pthread_cond_broadcast(&server->changed);
     while (before != 0 && !server->stopping) {
         if (at == server->step_count)
-            pthread_cond_wait(&server->changed, &server->lock);
+            wait_for_step(server);
         else if (ends(&server->steps[at++]))
             before--;
     }
@@ -152,7 +170,7 @@ static bool get_step(struct foreign *server, size_t at,
 
     pthread_mutex_lock(&server->lock);
     while (at >= server->step_count && !server->stopping)
-        pthread_cond_wait(&server->changed, &server->lock);
+        wait_for_step(server);
     found = !server->stopping;
     if (found)
         *step = server->steps[at];

@@ -1,18 +1,26 @@
+/*
+ * What stands between the code that is tested and the allocator: each failure can be
+ * asked for by a test, or comes from outside (oom_plan.h). The tests' own allocations,
+ * and those of other libraries, do not come here.
+ *
+ * asprintf() and strdup() fail as a whole. pthread_create() is here since it, too,
+ * fails when memory is short.
+ */
 #include <config.h>
 
 #include "oom.h"
+#include "oom_plan.h"
 
-#include <stddef.h>
-
-/* What the linker's --wrap makes of the names. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 static _Thread_local long left;
+
+__attribute__((constructor)) static void plan(void)
+{
+    oom_plan("tested");
+}
 
 void oom_after(long n)
 {
@@ -24,22 +32,50 @@ void oom_never(void)
     left = 0;
 }
 
-static int fails(void)
+static bool fails(void)
 {
-    return left != 0 && --left == 0;
+    if (!oom_due() && (left == 0 || --left != 0))
+        return false;
+    errno = ENOMEM;
+    return true;
 }
 
-void *__wrap_malloc(size_t size)
+void *oom_malloc(size_t size)
 {
-    return fails() ? NULL : __real_malloc(size);
+    return fails() ? NULL : malloc(size);
 }
 
-void *__wrap_calloc(size_t count, size_t size)
+void *oom_calloc(size_t count, size_t size)
 {
-    return fails() ? NULL : __real_calloc(count, size);
+    return fails() ? NULL : calloc(count, size);
 }
 
-void *__wrap_realloc(void *old, size_t size)
+void *oom_realloc(void *old, size_t size)
 {
-    return fails() ? NULL : __real_realloc(old, size);
+    return fails() ? NULL : realloc(old, size);
+}
+
+char *oom_strdup(const char *text)
+{
+    return fails() ? NULL : strdup(text);
+}
+
+int oom_asprintf(char **text, const char *format, ...)
+{
+    va_list arguments;
+    int length;
+
+    if (fails())
+        return -1;
+    va_start(arguments, format);
+    length = vasprintf(text, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+int oom_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                       void *(*run)(void *), void *closure)
+{
+    return fails() ? EAGAIN
+                   : pthread_create(thread, attributes, run, closure);
 }

@@ -1,11 +1,25 @@
 #ifndef TESTS_OOM_H
 #define TESTS_OOM_H
 
-/* Allocation failures on purpose: programs linked with oom.c and the flags
- * OOM_LDFLAGS of tests/Makefile.inc. This thread's N-th allocation from now on
- * (malloc, calloc, realloc called from the library or the test) fails, once. */
+#include <pthread.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+/* Allocation failures on purpose. What is tested calls these instead of malloc() and
+ * the like: tests/Makefile.inc has its names changed. */
+
+/* This thread's N-th allocation from now on fails, once. */
 void oom_after(long n);
 
 void oom_never(void);
+
+void *oom_malloc(size_t size);
+void *oom_calloc(size_t count, size_t size);
+void *oom_realloc(void *old, size_t size);
+char *oom_strdup(const char *text);
+int oom_asprintf(char **text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+int oom_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                       void *(*run)(void *), void *closure);
 
 #endif

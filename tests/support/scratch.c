@@ -5,19 +5,21 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-char scratch[] = "/tmp/crier-test-XXXXXX";
+char scratch[SCRATCH_SIZE];
 
 void scratch_make(void)
 {
-    memset(scratch + sizeof scratch - 7, 'X', 6);
+    const char *in = getenv("CRIER_SCRATCH");
+
+    snprintf(scratch, sizeof scratch, "%s%s-XXXXXX",
+             in != NULL ? in : "/tmp/crier-test", in != NULL ? "/t" : "");
     ck_assert_ptr_nonnull(mkdtemp(scratch));
 }
 
 void scratch_remove(void)
 {
-    char command[64];
+    char command[SCRATCH_SIZE + 16];
 
     snprintf(command, sizeof command, "rm -r %s", scratch);
     ck_assert_int_eq(system(command), 0);
