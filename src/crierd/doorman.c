@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,6 +40,9 @@
  * to look again. */
 #define PATIENCE 1000
 #define CROWDED_TIME 100
+
+#define NO_HTTP "400 Bad Request"
+#define NO_HEAD "408 Request Timeout"
 
 #define EVENTS_PER_PASS 256
 #define ACCEPTS_PER_PASS 64
@@ -113,9 +117,56 @@ static bool watch(struct doorman *doorman, struct visitor *visitor,
     return epoll_ctl(doorman->epoll_fd, how, visitor->fd, &event) == 0;
 }
 
+/* Turns VISITOR away with STATUS. What came is read, or closing would reset the
+ * connection. */
+static void refuse(struct doorman *doorman, struct visitor *visitor,
+                   const char *status)
+{
+    char answer[128];
+    int length = snprintf(answer, sizeof answer,
+                          "HTTP/1.1 %s\r\n"
+                          "Content-Length: 0\r\n"
+                          "Connection: close\r\n\r\n",
+                          status);
+
+    if (recv(visitor->fd, doorman->window, LANE_WINDOW, MSG_DONTWAIT) > 0)
+        (void)send(visitor->fd, answer, (size_t)length,
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
+    turn_away(doorman, visitor);
+}
+
+/* Looks at what VISITOR has sent and nobody has read: LENGTH bytes of the window. False
+ * when there may be some later. */
+static bool peek(struct doorman *doorman, const struct visitor *visitor,
+                 size_t *length)
+{
+    ssize_t got;
+
+    do
+        got = recv(visitor->fd, doorman->window, HEAD_MAX,
+                   MSG_PEEK | MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    *length = got > 0 ? (size_t)got : 0;
+    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* Hands VISITOR over, of whom LENGTH bytes are in the window. What is no request
+ * libmicrohttpd refuses, but only when a line of it has ended. */
+static void pass_on(struct doorman *doorman, struct visitor *visitor,
+                    size_t length)
+{
+    const char *window = doorman->window;
+
+    if (!head_begins(window, length) && memchr(window, '\n', length) == NULL)
+        refuse(doorman, visitor, NO_HTTP);
+    else
+        hand_over(doorman, visitor, false);
+}
+
 static void run_lane(struct doorman *doorman, struct visitor *visitor)
 {
     bool moved = false;
+    size_t length;
 
     switch (lane_run(visitor->lane, doorman->window, visitor->hung_up,
                      &moved)) {
@@ -127,7 +178,8 @@ static void run_lane(struct doorman *doorman, struct visitor *visitor)
     case LANE_STAYS:
         break;
     case LANE_LEAVES:
-        hand_over(doorman, visitor, false);
+        (void)peek(doorman, visitor, &length);
+        pass_on(doorman, visitor, length);
         return;
     case LANE_OVER:
         turn_away(doorman, visitor);
@@ -159,21 +211,16 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
 {
     char *window = doorman->window;
     size_t length, head;
-    ssize_t got;
 
     if (visitor->lane != NULL) {
         run_lane(doorman, visitor);
         return true;
     }
-    do
-        got = recv(visitor->fd, window, HEAD_MAX, MSG_PEEK | MSG_DONTWAIT);
-    while (got < 0 && errno == EINTR);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (!peek(doorman, visitor, &length))
         return false;
-    length = got > 0 ? (size_t)got : 0;
     head = head_length(window, length);
     if (!head_begins(window, length)) {
-        hand_over(doorman, visitor, false); /* to be told so */
+        pass_on(doorman, visitor, length);
         return true;
     }
     if (head == 0 && length != 0 && length < HEAD_MAX && !visitor->hung_up)
@@ -185,19 +232,6 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
     else
         hand_over(doorman, visitor, head != 0 && head_is_brief(window, head));
     return true;
-}
-
-/* Tells who never sent all of a head. What came is read, or closing would reset the
- * connection. */
-static void refuse(struct doorman *doorman, const struct visitor *visitor)
-{
-    static const char answer[] = "HTTP/1.1 408 Request Timeout\r\n"
-                                 "Content-Length: 0\r\n"
-                                 "Connection: close\r\n\r\n";
-
-    if (recv(visitor->fd, doorman->window, LANE_WINDOW, MSG_DONTWAIT) > 0)
-        (void)send(visitor->fd, answer, sizeof answer - 1,
-                   MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void end_overdue(struct doorman *doorman)
@@ -214,9 +248,9 @@ static void end_overdue(struct doorman *doorman)
             expect(doorman, visitor);
         } else if (verdict == LANE_LEAVES) {
             hand_over(doorman, visitor, false);
+        } else if (visitor->lane == NULL) {
+            refuse(doorman, visitor, NO_HEAD);
         } else {
-            if (visitor->lane == NULL)
-                refuse(doorman, visitor);
             turn_away(doorman, visitor);
         }
     }
