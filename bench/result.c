@@ -35,6 +35,14 @@ const struct budget budgets[] = {
      FIGURE_PUBLISHES, SERVER_CRIERD_SQLITE, SERVER_CRIERD, true, 0.5},
     {"storm: clients/s that have caught up", WORK_STORM, FIGURE_RATE,
      SERVER_CRIERD, SERVER_CRIERD, true, 10000},
+    {"slow heads: p99 of the others, with / without", WORK_SLOW,
+     FIGURE_P99_ALONE, SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"half-open: p99 of the others, with / without", WORK_HALF_OPEN,
+     FIGURE_P99_ALONE, SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"large heads: p99 of the others, with / without", WORK_LARGE,
+     FIGURE_P99_ALONE, SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"garbage: p99 of the others, with / without", WORK_GARBAGE,
+     FIGURE_P99_ALONE, SERVER_CRIERD, SERVER_CRIERD, false, 2},
 };
 const size_t budgets_count = sizeof budgets / sizeof *budgets;
 

@@ -12,6 +12,9 @@
  *   publish     nobody follows, one connection publishes with 64 in flight
  *   bulk        the same by libcrier's publisher
  *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
+ *   slow, half-open, large, garbage
+ *               as broadcast, with a tenth of the clients, first alone and then
+ *               with attackers (attack.c); each for a third of the time
  *
  * A round publishes for a time and not a number of updates, so that a slow
  * server does not make the run longer. What is measured begins after a
@@ -21,6 +24,7 @@
 
 #include "work.h"
 
+#include "attack.h"
 #include "clients.h"
 #include "crier_client.h"
 #include "fault.h"
@@ -329,6 +333,50 @@ static bool measure_storm(struct session *session, struct figures *figures)
     return true;
 }
 
+/* ---- under attack ------------------------------------------------------ */
+
+static bool measure_attack(struct session *session,
+                           const struct work_size *size,
+                           struct attack *attack, struct figures *figures)
+{
+    struct figures alone;
+    uint64_t cpu, count;
+    double seconds;
+
+    if (!measure_updates(session, size, 1, &alone) || !attack_begin(attack))
+        return false;
+    cpu = attack_cpu(attack);
+    count = attack_count(attack);
+    if (!measure_updates(session, size, 1, figures))
+        return false;
+    seconds = (double)(usage_now() - session->begun) / 1e9;
+    figures->of[FIGURE_ATTACKS] =
+        (double)(attack_count(attack) - count) / seconds;
+    figures->of[FIGURE_LOAD] +=
+        (double)(attack_cpu(attack) - cpu) / 1e9 / seconds;
+    figures->of[FIGURE_P50_ALONE] =
+        figures->of[FIGURE_P50] / alone.of[FIGURE_P50];
+    figures->of[FIGURE_P99_ALONE] =
+        figures->of[FIGURE_P99] / alone.of[FIGURE_P99];
+    return *fault_text() == '\0';
+}
+
+static bool measure_abuse(enum work_kind kind, struct session *session,
+                          const struct work_size *size,
+                          struct figures *figures)
+{
+    struct work_size third = *size;
+    struct attack attack;
+    bool well;
+
+    third.seconds /= 3;
+    well = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
+                          session->server->port, size->clients) &&
+           measure_attack(session, &third, &attack, figures);
+    attack_end(&attack);
+    return well;
+}
+
 /* ---- which there are -------------------------------------------------- */
 
 static const struct {
@@ -346,9 +394,18 @@ static const struct {
                       ALL | 1 << SERVER_CRIERD_SQLITE},
     [WORK_BULK] = {"bulk", "publish", 0,
                    1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE},
-    [WORK_STORM] = {"storm", "delivery", 1,
-                    1 << SERVER_CRIERD | 1 << SERVER_NCHAN},
+#define REAL (1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
+    [WORK_STORM] = {"storm", "delivery", 1, REAL},
+    [WORK_SLOW] = {"slow", "delivery", 10, REAL},
+    [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL},
+    [WORK_LARGE] = {"large", "delivery", 10, REAL},
+    [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL},
 };
+
+bool work_is_abuse(enum work_kind kind)
+{
+    return kind >= WORK_SLOW;
+}
 
 const char *work_name(enum work_kind kind)
 {
@@ -385,7 +442,9 @@ static bool measure(enum work_kind kind, const struct work_size *size,
     case WORK_STORM:
         return measure_storm(session, figures);
     default:
-        return measure_updates(session, size, 1, figures);
+        return work_is_abuse(kind)
+                   ? measure_abuse(kind, session, size, figures)
+                   : measure_updates(session, size, 1, figures);
     }
 }
 

@@ -15,6 +15,10 @@ enum work_kind {
     WORK_PUBLISH,
     WORK_BULK,
     WORK_STORM,
+    WORK_SLOW, /* from here on: healthy clients under attack */
+    WORK_HALF_OPEN,
+    WORK_LARGE,
+    WORK_GARBAGE,
     WORK_KINDS
 };
 
@@ -35,7 +39,11 @@ enum figure {
     FIGURE_MEMORY,    /* bytes of anonymous memory for each client */
     FIGURE_PUBLISHES, /* a second */
     FIGURE_BYTES,     /* that a client reads for each delivery or keep-alive */
-    FIGURE_LOAD,      /* CPU of the load generator, share of one CPU */
+    FIGURE_P50_ALONE, /* latencies under attack, divided by those without */
+    FIGURE_P99_ALONE,
+    FIGURE_ATTACKS, /* a second */
+    FIGURE_LOAD,    /* CPU of the load generator, share of one CPU; that of the
+                       attackers is in it */
     FIGURES
 };
 
@@ -47,6 +55,9 @@ struct figures {
 /* The name of a workload, and what its CPU is divided by. */
 const char *work_name(enum work_kind kind);
 const char *work_unit(enum work_kind kind);
+
+/* Whether it is about attackers. */
+bool work_is_abuse(enum work_kind kind);
 
 /* How many clients it has. */
 size_t work_clients(enum work_kind kind, const struct work_size *size);

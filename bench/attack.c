@@ -1,0 +1,334 @@
+/*
+ * Attackers: what a server has to bear from those who mean harm, while others are
+ * measured. All of a kind do the same, one after the other, RATE times a second in all:
+ * who has no connection makes one, and sends how it begins; who has one sends more. What
+ * is answered is read and thrown away, and who is thrown out comes back when it is his
+ * turn.
+ *
+ *   slow       one in five of the run's clients; each has a head that never ends, of
+ *              which one byte comes every 100 ms
+ *   half-open  as many as the run's clients; each sends half a head and no more
+ *   large      64, with 1000 heads a second of 9 to 64 KiB
+ *   garbage    64, with 1000 pieces a second: bytes at random, or sound publishes with
+ *              nonsense behind them
+ *
+ * They are a process of their own, since the generator's descriptors are the healthy
+ * clients'; it shares the CPU with the generator. So the rates are bounded: without, the
+ * generator would measure how long it waits for its CPU.
+ */
+#include <config.h>
+
+#include "attack.h"
+
+#include "fault.h"
+#include "load.h"
+#include "usage.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PIECE_MAX ((size_t)64 * 1024)
+#define SMALLEST_HEAD ((size_t)9 * 1024)
+#define FEW 64          /* attackers of a kind that is about work, not numbers */
+#define WORK_RATE 1000  /* a second, of those */
+#define BYTE_RATE 10    /* a second, of each that is slow */
+#define CONNECTING_MAX 256
+#define TICK 2          /* ms */
+#define PATIENCE 20     /* s */
+
+struct attack_counts {
+    atomic_uint_least64_t done;
+};
+
+struct attacker {
+    struct watch watch; /* first */
+    struct army *army;
+    bool connecting;
+};
+
+struct army {
+    enum attack_kind kind;
+    unsigned port;
+    size_t count;
+    double rate; /* a second */
+    struct attacker *all;
+    struct load load;
+    struct attack_counts *counts;
+    size_t begun, connecting, next;
+};
+
+/* ---- what is sent ----------------------------------------------------- */
+
+static char piece[PIECE_MAX];
+
+static unsigned draw(unsigned below)
+{
+    static uint32_t state = 1;
+
+    state = state * 1103515245U + 12345U;
+    return (state >> 8) % below;
+}
+
+static size_t text(const char *bytes)
+{
+    size_t length = strlen(bytes);
+
+    memcpy(piece, bytes, length);
+    return length;
+}
+
+static size_t large_head(void)
+{
+    size_t length = SMALLEST_HEAD + draw(PIECE_MAX - SMALLEST_HEAD);
+
+    memset(piece, 'x', length);
+    (void)text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
+    memcpy(piece + length - 4, "\r\n\r\n", 4);
+    return length;
+}
+
+static size_t garbage(void)
+{
+    static const char sound[] = "POST /topics/abuse HTTP/1.1\r\nHost: a\r\n"
+                                "Content-Length: 1\r\n\r\nx";
+    size_t length = 0, end;
+    unsigned i;
+
+    for (i = draw(4); i != 0; i--, length += sizeof sound - 1)
+        memcpy(piece + length, sound, sizeof sound - 1);
+    for (end = length + draw(200); length < end; length++)
+        piece[length] = (char)draw(256);
+    return length;
+}
+
+/* What comes first on a connection, in `piece`. */
+static size_t first_of(enum attack_kind kind)
+{
+    switch (kind) {
+    case ATTACK_SLOW:
+        return text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
+    case ATTACK_HALF_OPEN:
+        return text("GET /topics/abuse HTTP/1.1\r\nHo");
+    case ATTACK_LARGE:
+        return large_head();
+    default:
+        return garbage();
+    }
+}
+
+/* What comes then; 0 for nothing. */
+static size_t more_of(enum attack_kind kind)
+{
+    return kind == ATTACK_SLOW      ? text("x")
+           : kind == ATTACK_GARBAGE ? garbage()
+                                    : 0;
+}
+
+/* ---- one of them ------------------------------------------------------ */
+
+static void leave(struct attacker *attacker)
+{
+    attacker->army->connecting -= attacker->connecting;
+    attacker->connecting = false;
+    close(attacker->watch.fd);
+    attacker->watch.fd = -1;
+}
+
+/* Sends LENGTH bytes of the piece, as far as the socket takes them. */
+static void send_piece(struct attacker *attacker, size_t length)
+{
+    if (send(attacker->watch.fd, piece, length, MSG_NOSIGNAL) >= 0)
+        atomic_fetch_add(&attacker->army->counts->done, 1);
+    else if (errno != EAGAIN)
+        leave(attacker);
+}
+
+static bool ready(struct watch *watch, uint32_t events)
+{
+    static char block[64 * 1024];
+    struct attacker *attacker = (struct attacker *)watch;
+    struct army *army = attacker->army;
+    ssize_t got;
+
+    if (attacker->connecting && !(events & (EPOLLERR | EPOLLHUP))) {
+        attacker->connecting = false;
+        army->connecting--;
+        army->load.progress++;
+        send_piece(attacker, first_of(army->kind));
+        return watch->fd < 0 || load_watch(&army->load, watch, EPOLLIN);
+    }
+    got = recv(watch->fd, block, sizeof block, 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        leave(attacker);
+    return true;
+}
+
+static bool come(struct attacker *attacker)
+{
+    struct army *army = attacker->army;
+
+    attacker->watch.fd =
+        load_connect(army->port, (size_t)(attacker - army->all), 0);
+    if (attacker->watch.fd < 0)
+        return false;
+    attacker->connecting = true;
+    army->connecting++;
+    return load_watch(&army->load, &attacker->watch, EPOLLOUT);
+}
+
+/* It is this one's turn. */
+static bool act(struct attacker *attacker)
+{
+    size_t length;
+
+    if (attacker->watch.fd < 0)
+        return come(attacker);
+    length = attacker->connecting ? 0 : more_of(attacker->army->kind);
+    if (length != 0)
+        send_piece(attacker, length);
+    return true;
+}
+
+/* ---- all of them ------------------------------------------------------ */
+
+/* Has all connect, no more at a time than any server's backlog takes. */
+static bool assemble(struct army *army)
+{
+    while (army->begun < army->count || army->connecting != 0) {
+        while (army->begun < army->count &&
+               army->connecting < CONNECTING_MAX)
+            if (!come(&army->all[army->begun++]))
+                return false;
+        if (!load_step(&army->load, 100, "attackers cannot connect"))
+            return false;
+    }
+    return true;
+}
+
+static bool fight(struct army *army)
+{
+    uint64_t begun = usage_now();
+    double due, done = 0;
+
+    for (;;) {
+        if (!load_linger(&army->load, army->rate > 0 ? TICK : 1000))
+            return false;
+        due = army->rate * (double)(usage_now() - begun) / 1e9;
+        for (; done < due; done++)
+            if (!act(&army->all[army->next++ % army->count]))
+                return false;
+    }
+}
+
+static _Noreturn void become_army(struct army *army, int control, pid_t parent)
+{
+    char byte = 0;
+    size_t i;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    army->all = calloc(army->count, sizeof *army->all);
+    if (getppid() != parent || army->all == NULL ||
+        !load_open(&army->load, PATIENCE) || read(control, &byte, 1) != 1)
+        _exit(1);
+    for (i = 0; i < army->count; i++) {
+        army->all[i].army = army;
+        army->all[i].watch = (struct watch){.fd = -1, .ready = ready};
+    }
+    if (assemble(army) && write(control, &byte, 1) == 1)
+        (void)fight(army);
+    fprintf(stderr, "attackers: %s\n", fault_text());
+    _exit(1);
+}
+
+static struct army army_of(enum attack_kind kind, unsigned port,
+                           size_t clients)
+{
+    struct army army = {.kind = kind, .port = port, .count = FEW};
+
+    if (kind == ATTACK_SLOW)
+        army.count = clients / 5;
+    else if (kind == ATTACK_HALF_OPEN)
+        army.count = clients;
+    army.rate = kind == ATTACK_HALF_OPEN ? 0
+                : kind == ATTACK_SLOW    ? BYTE_RATE * (double)army.count
+                                         : WORK_RATE;
+    return army;
+}
+
+/* ---- from outside ----------------------------------------------------- */
+
+bool attack_prepare(struct attack *attack, enum attack_kind kind,
+                    unsigned port, size_t clients)
+{
+    struct army army = army_of(kind, port, clients);
+    pid_t parent = getpid();
+    int ends[2];
+
+    memset(attack, 0, sizeof *attack);
+    attack->counts = mmap(NULL, sizeof *attack->counts, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (attack->counts == MAP_FAILED ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return fault("cannot start attackers: %s", strerror(errno));
+    army.counts = attack->counts;
+    attack->control = ends[0];
+    attack->pid = fork();
+    if (attack->pid == 0) {
+        close(ends[0]);
+        become_army(&army, ends[1], parent);
+    }
+    close(ends[1]);
+    return attack->pid > 0 || fault("fork: %s", strerror(errno));
+}
+
+bool attack_begin(struct attack *attack)
+{
+    struct pollfd wanted = {.fd = attack->control, .events = POLLIN};
+    char byte = 0;
+
+    return (send(attack->control, &byte, 1, MSG_NOSIGNAL) == 1 &&
+            poll(&wanted, 1, 2 * PATIENCE * 1000) == 1 &&
+            read(attack->control, &byte, 1) == 1) ||
+           fault("the attackers did not come through");
+}
+
+uint64_t attack_count(const struct attack *attack)
+{
+    return atomic_load(&attack->counts->done);
+}
+
+uint64_t attack_cpu(const struct attack *attack)
+{
+    struct timespec time;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(attack->pid, &clock) == 0 &&
+        clock_gettime(clock, &time) == 0)
+        return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+    (void)fault("the attackers are gone");
+    return 0;
+}
+
+void attack_end(struct attack *attack)
+{
+    if (attack->pid > 0) {
+        (void)kill(attack->pid, SIGKILL);
+        (void)waitpid(attack->pid, NULL, 0);
+        close(attack->control);
+    }
+    if (attack->counts != NULL && attack->counts != MAP_FAILED)
+        (void)munmap(attack->counts, sizeof *attack->counts);
+    memset(attack, 0, sizeof *attack);
+}
