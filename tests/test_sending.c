@@ -193,6 +193,7 @@ static void publish(const char *text)
 {
     struct crier_event *event = crier_event_new();
 
+    ck_assert_ptr_nonnull(event);
     crier_event_text(event, text);
     ck_assert_int_eq(crier_hub_publish(hub, "a", event, NULL), 0);
     crier_event_free(event);
