@@ -101,7 +101,8 @@ static void hand_over(struct doorman *doorman, struct visitor *visitor,
     }
     if (visitor->watched)
         (void)epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL, visitor->fd, NULL);
-    http_take(doorman->door->http, visitor->fd, &visitor->address.any, visitor->length, brief);
+    http_take(doorman->door->http, visitor->fd, &visitor->address.any,
+              visitor->length, brief);
     forget(doorman, visitor);
 }
 
