@@ -76,7 +76,7 @@ static enum MHD_Result answer_published(struct request *request,
 {
     if (later->error != 0)
         return reply_trouble(request, later->error, later->reason);
-    return reply_json(request, MHD_HTTP_OK, json_incref(later->value));
+    return reply_json_text(request, MHD_HTTP_OK, later->text);
 }
 
 /* Takes the white space between the tokens of the valid JSON in TEXT out, and

@@ -30,6 +30,7 @@
 
 #include "crier_client.h"
 #include "later.h"
+#include "receipt.h"
 #include "reply.h"
 #include "text.h"
 
@@ -281,7 +282,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
         bulk->published++;
         bulk->duplicates += receipt->duplicate;
         if (number == bulk->count)
-            bulk->last = later_receipt(receipt);
+            bulk->last = receipt_json(receipt);
     } else {
         fail(bulk, number, receipt->error, receipt->reason);
     }

@@ -17,6 +17,7 @@
 
 #include "lane.h"
 #include "log.h"
+#include "receipt.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -77,28 +78,11 @@ void later_free(struct later *later)
     if (later == NULL)
         return;
     json_decref(later->value);
+    free(later->text);
     free(later);
 }
 
 /* ---- publishing ------------------------------------------------------- */
-
-/* A new array of the names; NULL when memory is short. */
-static json_t *topics_array(const char *topics)
-{
-    json_t *array = json_array();
-    size_t length;
-
-    for (;;) {
-        length = strcspn(topics, ",");
-        if (json_array_append_new(array, json_stringn(topics, length)) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-        if (topics[length] == '\0')
-            return array;
-        topics += length + 1;
-    }
-}
 
 void later_log(const struct crier_receipt *receipt)
 {
@@ -116,27 +100,18 @@ void later_log(const struct crier_receipt *receipt)
         log_line(LOG_INFO, "the journal is well again");
 }
 
-json_t *later_receipt(const struct crier_receipt *receipt)
-{
-    return json_pack("{s:s, s:o, s:I, s:I}", "id", receipt->id, "topics",
-                     topics_array(receipt->topics), "position",
-                     (json_int_t)receipt->position, "subscribers",
-                     (json_int_t)receipt->subscribers);
-}
-
 static void published(void *closure, const struct crier_receipt *receipt)
 {
     struct later *later = closure;
 
     later_log(receipt);
     later->error = receipt->error;
-    snprintf(later->reason, sizeof later->reason, "%s", receipt->reason);
     if (receipt->error == 0) {
-        later->value = later_receipt(receipt);
-        if (later->value == NULL ||
-            (receipt->duplicate &&
-             json_object_set_new(later->value, "duplicate", json_true()) != 0))
+        later->text = receipt_text(receipt);
+        if (later->text == NULL)
             later->error = -ENOMEM;
+    } else {
+        snprintf(later->reason, sizeof later->reason, "%s", receipt->reason);
     }
     later_done(later);
 }

@@ -22,6 +22,7 @@ struct later {
     int error;
     char reason[LATER_REASON];
     json_t *value; /* or NULL */
+    char *text;    /* likewise, from malloc() */
     long number;
 };
 
@@ -42,18 +43,13 @@ void later_done(struct later *later);
 void later_free(struct later *later);
 
 /* crier_hub_publish(), answered by ANSWER, which finds in LATER the error and its
- * reason, and as value {"id","topics","position","subscribers"}, with
- * "duplicate" when it is one; NUMBER is handed on. */
+ * reason, and as text that of the receipt (receipt.h); NUMBER is handed on. */
 enum MHD_Result later_publish(struct request *request, const char *topics,
                               const struct crier_event *event, bool dedupe,
                               long number,
                               enum MHD_Result (*answer)(
                                   struct request *request,
                                   const struct later *later));
-
-/* What of RECEIPT, which has no error, is told in an answer: a new object {"id",
- * "topics","position","subscribers"}. NULL when memory is short. */
-json_t *later_receipt(const struct crier_receipt *receipt);
 
 /* Has a line in the log say when the journal begins and when it ceases to be in
  * trouble; for every receipt. Any thread. */

@@ -49,6 +49,16 @@ enum MHD_Result reply_json(struct request *request, unsigned status,
     return answer_give(request, &answer);
 }
 
+enum MHD_Result reply_json_text(struct request *request, unsigned status,
+                                const char *text)
+{
+    const struct answer answer = {.status = status,
+                                  .type = "application/json",
+                                  .body = strdup(text)};
+
+    return answer_give(request, &answer);
+}
+
 enum MHD_Result reply_empty(struct request *request, unsigned status)
 {
     const struct answer answer = {.status = status};

@@ -14,6 +14,10 @@ enum MHD_Result reply_text(struct request *request, unsigned status,
 enum MHD_Result reply_json(struct request *request, unsigned status,
                            json_t *value);
 
+/* The same with JSON as text (copied). */
+enum MHD_Result reply_json_text(struct request *request, unsigned status,
+                                const char *text);
+
 /* With headers only. */
 enum MHD_Result reply_empty(struct request *request, unsigned status);
 

@@ -92,18 +92,16 @@ static void allow(char *list, size_t size, const char *method)
              method);
 }
 
-/* Finds the handler of REQUEST, whose target is taken apart. */
-static enum MHD_Result find(struct request *request)
+/* No route has both the path and the method of REQUEST: tells which methods the path
+ * has, if it is one. */
+static enum MHD_Result otherwise(struct request *request, const char *method)
 {
-    const char *method = request->head ? "GET" : request->method;
     char methods[64] = "";
     size_t i;
 
     for (i = 0; i < ROUTES; i++) {
         if (!matches(&routes[i], request))
             continue;
-        if (strcmp(routes[i].method, method) == 0)
-            return run(&routes[i], request);
         allow(methods, sizeof methods, routes[i].method);
         if (strcmp(routes[i].method, "GET") == 0)
             allow(methods, sizeof methods, "HEAD");
@@ -114,6 +112,19 @@ static enum MHD_Result find(struct request *request)
         allow(methods, sizeof methods, "GET, HEAD");
     allow(methods, sizeof methods, "OPTIONS");
     return reply_allow(request, methods);
+}
+
+/* Finds the handler of REQUEST, whose target is taken apart. */
+static enum MHD_Result find(struct request *request)
+{
+    const char *method = request->head ? "GET" : request->method;
+    size_t i;
+
+    for (i = 0; i < ROUTES; i++)
+        if (strcmp(routes[i].method, method) == 0 &&
+            matches(&routes[i], request))
+            return run(&routes[i], request);
+    return otherwise(request, method);
 }
 
 enum MHD_Result route_run(struct request *request)
