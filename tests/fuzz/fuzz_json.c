@@ -369,9 +369,7 @@ static void post(const char *target, const char *body, size_t length)
                               .later = &later};
 
     status = 0;
-    MUST(uri_parse(&request.uri, target) == NULL);
     MUST(route_run(&request) == MHD_YES);
-    uri_done(&request.uri);
     later_free(later);
     MUST(json_is_object(answer));
     if (status != 200)
