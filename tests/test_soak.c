@@ -157,7 +157,8 @@ static const struct {
     {"--max-clients 16", "BROKEN   who reads is let in"},
     {"--stall-timeout 10ms", "BROKEN   "}, /* a poll may be cut short */
     {"--max-message 20K", "BROKEN   good updates are taken"},
-    {"--retain-count 20", "BROKEN   a"}, /* a loss, or a gap */
+    /* a loss, a gap, or what is sent again and was let go comes twice */
+    {"--retain-count 20", "BROKEN   "},
     {"--journal memory", "BROKEN   "},
     {"--version", "crierd sqlite did not start"},
 };

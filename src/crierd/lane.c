@@ -448,8 +448,7 @@ enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
         full = is_full(lane);
         more = read_on(lane, window, hung_up, moved);
         lane->broken = lane->broken || !flush(lane, moved);
-        /* Nobody will tell of what is there already, nor of room that was not
-         * missed. */
+        /* There is room again: what has come meanwhile is read now. */
         more = more || (full && !is_full(lane));
     }
     if (lane->broken)
