@@ -112,6 +112,10 @@ enum crier_error {
  * never NULL. Any thread. */
 CRIER_API const char *crier_error_text(int error);
 
+/* Whether the LENGTH bytes at TEXT are UTF-8 (RFC 3629), as the texts of events and
+ * the names of topics must be. */
+CRIER_API bool crier_utf8_valid(const char *text, size_t length);
+
 /* The library's version, "MAJOR.MINOR.PATCH". Borrowed, constant. */
 CRIER_API const char *crier_version(void);
 

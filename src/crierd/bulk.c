@@ -32,7 +32,6 @@
 #include "later.h"
 #include "receipt.h"
 #include "reply.h"
-#include "text.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -158,7 +157,7 @@ static size_t count_events(struct request *request, const char *topics)
     struct bulk_check check;
     size_t most = most_events(topics);
 
-    if (!text_utf8(request->body, request->body_length)) {
+    if (!crier_utf8_valid(request->body, request->body_length)) {
         request->result = reply_error(request, CRIER_ERR_UTF8);
         return 0;
     }

@@ -1,11 +1,11 @@
 /*
- * Small things about text that several rooms need. jansson knows UTF-8, but it can
- * only be asked by way of a copy: what is right would be refused as wrong when memory
- * is short, and up to a megabyte copied to look at it.
+ * Small things about text that several rooms need.
  */
 #include <config.h>
 
 #include "text.h"
+
+#include "crier.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,41 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* How many bytes follow LEAD in a sequence; -1 when it begins none. */
-static int sequence(unsigned char lead)
-{
-    if (lead < 0x80)
-        return 0;
-    if (lead < 0xc0 || lead > 0xf7)
-        return -1;
-    return lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-}
-
-bool text_utf8(const char *text, size_t length)
-{
-    static const unsigned long least[] = {0, 0x80, 0x800, 0x10000};
-    static const unsigned char bits[] = {0x7f, 0x1f, 0x0f, 0x07};
-    const unsigned char *at = (const unsigned char *)text, *end = at + length;
-    unsigned long code;
-    int more, i;
-
-    while (at < end) {
-        more = sequence(*at);
-        if (more < 0 || more > end - at - 1)
-            return false;
-        code = *at++ & bits[more];
-        for (i = 0; i < more; i++) {
-            if ((*at & 0xc0) != 0x80)
-                return false;
-            code = code << 6 | (*at++ & 0x3f);
-        }
-        if (code < least[more] || code > 0x10ffff ||
-            (code >= 0xd800 && code <= 0xdfff))
-            return false;
-    }
-    return true;
-}
 
 bool text_valid(const char *text, size_t length, size_t min, size_t max)
 {
@@ -63,12 +28,13 @@ bool text_valid(const char *text, size_t length, size_t min, size_t max)
         if ((bytes[i] & 0xc0) != 0x80)
             characters++;
     }
-    return characters >= min && characters <= max && text_utf8(text, length);
+    return characters >= min && characters <= max &&
+           crier_utf8_valid(text, length);
 }
 
 void text_make_valid(char *text)
 {
-    if (text_utf8(text, strlen(text)))
+    if (crier_utf8_valid(text, strlen(text)))
         return;
     for (; *text != '\0'; text++)
         if ((unsigned char)*text >= 0x80)

@@ -8,9 +8,6 @@
 /* Room for a time as time_text() writes it. */
 #define TIME_TEXT_SIZE 32
 
-/* Whether the LENGTH bytes at TEXT are UTF-8 as RFC 3629 has it. */
-bool text_utf8(const char *text, size_t length);
-
 /* Whether TEXT is UTF-8 of MIN to MAX characters without control characters
  * (U+0000 to U+001F, U+007F to U+009F). */
 bool text_valid(const char *text, size_t length, size_t min, size_t max);

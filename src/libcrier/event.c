@@ -17,7 +17,6 @@
 #include "event.h"
 
 #include "frame.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -127,7 +126,7 @@ static int set_lines(struct crier_event *event, struct crier__buffer *field,
     struct crier__buffer lines = {0};
     int error;
 
-    if (!crier__utf8_valid(text, length))
+    if (!crier_utf8_valid(text, length))
         return mark(event, CRIER_ERR_UTF8);
     error = add_lines(&lines, name, text, length);
     if (error != 0) {
@@ -183,7 +182,7 @@ static int set_value(struct crier_event *event, struct crier__buffer *field,
     struct crier__buffer copy = {0};
     int error;
 
-    if (!crier__utf8_valid(value, length))
+    if (!crier_utf8_valid(value, length))
         return mark(event, CRIER_ERR_UTF8);
     if (find(value, value + length, '\n') != value + length ||
         find(value, value + length, '\r') != value + length)

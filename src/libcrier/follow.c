@@ -7,7 +7,6 @@
 #include "follower.h"
 
 #include "topic.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,7 +55,7 @@ static char *copy_id(const char *id)
     size_t length = strlen(id), i;
     char *copy;
 
-    if (length < CRIER__ID_SIZE && crier__utf8_valid(id, length))
+    if (length < CRIER__ID_SIZE && crier_utf8_valid(id, length))
         return strdup(id);
     if (asprintf(&copy, "#?%.*s", 64, id) < 0)
         return NULL;

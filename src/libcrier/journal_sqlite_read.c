@@ -13,7 +13,6 @@
 #include "journal_sqlite_view.h"
 
 #include "topic.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -235,7 +234,7 @@ static void begin(const struct crier__view *view, struct crier__read *read,
 static bool is_line(const char *text)
 {
     return strpbrk(text, "\r\n") == NULL &&
-           crier__utf8_valid(text, strlen(text));
+           crier_utf8_valid(text, strlen(text));
 }
 
 /* Whether BODY is the rest of a frame behind the line of its id: lines, and an empty
@@ -247,7 +246,7 @@ static bool is_body(const char *body, size_t length)
             (body[0] != '\n' &&
              memmem(body, length, "\n\n", 2) == body + length - 2)) &&
            memchr(body, '\r', length) == NULL &&
-           crier__utf8_valid(body, length);
+           crier_utf8_valid(body, length);
 }
 
 /* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none

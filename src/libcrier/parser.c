@@ -298,7 +298,7 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
 
     if (strpbrk(id, "\r\n") != NULL)
         return CRIER_ERR_NEWLINE;
-    if (!crier__utf8_valid(id, length))
+    if (!crier_utf8_valid(id, length))
         return CRIER_ERR_UTF8;
     if (length > parser->max_event)
         return CRIER_ERR_LARGE_EVENT;

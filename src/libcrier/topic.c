@@ -6,8 +6,6 @@
 
 #include "topic.h"
 
-#include "utf8.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +44,7 @@ static bool valid(const char *name, size_t length)
 
     return length != 0 && length <= max &&
            memchr(name, '*', length) == NULL &&
-           crier__utf8_valid(name, length) && !has_control(name, length);
+           crier_utf8_valid(name, length) && !has_control(name, length);
 }
 
 /* Whether the list of END - LIST bytes has the topic NAME already. */

@@ -97,7 +97,7 @@ size_t crier__utf8_broken(const char *text, size_t length)
     return got != 0 ? got : 1;
 }
 
-bool crier__utf8_valid(const char *text, size_t length)
+bool crier_utf8_valid(const char *text, size_t length)
 {
     return crier__utf8_prefix(text, length) == length;
 }

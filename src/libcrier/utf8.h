@@ -1,15 +1,11 @@
 #ifndef CRIER_UTF8_H
 #define CRIER_UTF8_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "crier.h"
 
-/* Whether the LENGTH bytes at TEXT are UTF-8 as RFC 3629 has it: no overlong
- * form, no surrogate, nothing above U+10FFFF. */
-bool crier__utf8_valid(const char *text, size_t length);
-
-/* How many of the LENGTH bytes at TEXT are that, from the begin to where it is
- * broken. */
+/* How many of the LENGTH bytes at TEXT are UTF-8 as RFC 3629 has it (no overlong
+ * form, no surrogate, nothing above U+10FFFF), from the begin to where it is broken;
+ * crier_utf8_valid() asks whether that is all. */
 size_t crier__utf8_prefix(const char *text, size_t length);
 
 /* How many of the LENGTH bytes (at least one) at TEXT, where it is broken, count as
