@@ -6,44 +6,13 @@
 
 #include "crier_client.h"
 #include "crierd/bulk.h"
+#include "support/both.h"
 #include "support/bulk.h"
 #include "support/client.h"
-#include "support/crierd.h"
 #include "support/runner.h"
-#include "support/scratch.h"
-#include "support/topics.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct crierd crierd;
-
-static void start(const char *options)
-{
-    crierd_start(&crierd, options);
-    topics_port = crierd.port;
-}
-
-static void setup_memory(void)
-{
-    scratch_make();
-    start("");
-}
-
-static void setup_sqlite(void)
-{
-    char journal[64];
-
-    scratch_make();
-    bulk_journal(journal);
-    start(journal);
-}
-
-static void teardown(void)
-{
-    crierd_stop(&crierd);
-    scratch_remove();
-}
 
 /* ---- what is published ------------------------------------------------ */
 
@@ -382,7 +351,7 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk");
     TCase *memory = add_case(s, "memory"), *file = add_case(s, "sqlite");
 
-    tcase_add_checked_fixture(memory, setup_memory, teardown);
+    tcase_add_checked_fixture(memory, both_memory, both_end);
     add_tests(memory);
     tcase_add_test(memory, parameters_of_the_type_do_not_matter);
     tcase_add_loop_test(memory, mistakes_are_named_and_nothing_is_published, 0,
@@ -390,7 +359,7 @@ static Suite *suite(void)
     tcase_add_test(memory, a_nul_stands_in_data_alone);
     tcase_add_test(memory, long_ids_are_refused);
     tcase_add_test(memory, the_check_and_the_parser_agree);
-    tcase_add_checked_fixture(file, setup_sqlite, teardown);
+    tcase_add_checked_fixture(file, both_file, both_end);
     add_tests(file);
     return s;
 }

@@ -5,37 +5,22 @@
  */
 #include <config.h>
 
+#include "support/both.h"
 #include "support/bulk.h"
 #include "support/client.h"
-#include "support/crierd.h"
 #include "support/runner.h"
-#include "support/scratch.h"
-#include "support/topics.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct crierd crierd;
 static char journal[64]; /* the option for one in a file */
-
-static void start(const char *options)
-{
-    crierd_start(&crierd, options);
-    topics_port = crierd.port;
-}
 
 static void setup(void)
 {
     scratch_make();
-    bulk_journal(journal);
-}
-
-static void teardown(void)
-{
-    crierd_stop(&crierd);
-    scratch_remove();
+    both_journal(journal);
 }
 
 /* Has crierd go round so often that it has taken all that was sent to it; it is to
@@ -60,7 +45,7 @@ START_TEST(limits_are_those_of_single_ones)
 
     snprintf(options, sizeof options,
              "%s --max-message 30K --retain-bytes 20K --max-topics 100", file);
-    start(options);
+    both_start(options);
     memset(large, 'x', 40000);
     large[40000] = '\0';
     memcpy(large, "data: ", 6);
@@ -130,7 +115,7 @@ START_TEST(each_connection_keeps_its_order)
     char wanted[64], *frame;
     int next[2] = {0, 0}, bulks = crierd_is_slow() ? 4 : 10, i, which;
 
-    start(_i ? journal : "");
+    both_start(_i ? journal : "");
     topics_follow(&client, "/topics/a", "");
     for (i = 0; i < 2; i++) {
         publishers[i].bulks = bulks;
@@ -187,7 +172,7 @@ START_TEST(who_does_not_wait_leaves_all_or_nothing)
     json_int_t count;
     int i;
 
-    start(_i ? journal : "");
+    both_start(_i ? journal : "");
     for (i = 0; i < 60; i++) {
         snprintf(topic, sizeof topic, "t%d", i);
         snprintf(target, sizeof target, "/topics/%s", topic);
@@ -232,7 +217,7 @@ START_TEST(who_goes_while_it_waits_loses_nothing)
     sqlite3 *other;
 
     snprintf(options, sizeof options, "%s --threads 1", journal);
-    start(options);
+    both_start(options);
     topics_put("/topics/a?id=first", "x");
     other = lock_file();
     send_bulk(&client, "/topics/a", body);
@@ -259,7 +244,7 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
     int i;
 
     snprintf(options, sizeof options, "%s --threads 1", journal);
-    start(options);
+    both_start(options);
     other = lock_file();
     for (i = 0; i < 5; i++) {
         send_bulk(&clients[i], "/topics/a", body);
@@ -272,7 +257,7 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
         client_close(&clients[i]);
     }
     ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
-    start(journal);
+    both_start(journal);
     free(body);
 }
 END_TEST
@@ -282,7 +267,7 @@ START_TEST(a_journal_in_trouble_is_told)
     char path[64], *body = bulk_numbered("n", 0, 3000), *answer;
     int status;
 
-    start(journal);
+    both_start(journal);
     topics_put("/topics/a", "x");
     snprintf(path, sizeof path, "%s/journal", scratch);
     ck_assert_int_eq(unlink(path), 0);
@@ -304,14 +289,14 @@ START_TEST(a_crash_loses_nothing)
     char *body;
     int i;
 
-    start(journal);
+    both_start(journal);
     for (i = 0; i < 5; i++) {
         body = bulk_numbered("n", i * 2000, 2000);
         bulk_expect("/topics/a", body, 200, 2000, 0);
         free(body);
     }
     crierd_kill(&crierd);
-    start(journal);
+    both_start(journal);
     bulk_held("a", "n", 10000);
 }
 END_TEST
@@ -323,14 +308,14 @@ START_TEST(a_crash_in_the_middle_can_be_repeated)
     struct client client, follower;
     json_t *answer;
 
-    start(journal);
+    both_start(journal);
     topics_follow(&follower, "/topics/a", "");
     send_bulk(&client, "/topics/a?dedupe=1", body);
     client_expect(&follower, "id: n0\ndata: n0");
     crierd_kill(&crierd);
     client_close(&client);
     client_close(&follower);
-    start(journal);
+    both_start(journal);
     answer = bulk_post("/topics/a?dedupe=1", body, 200);
     ck_assert_int_eq(json_number(answer, "published"), 10000);
     ck_assert_int_ge(json_number(answer, "duplicates"), 1);
@@ -345,7 +330,7 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk_life");
     TCase *c = add_case(s, "bulk_life");
 
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, setup, both_end);
     tcase_add_loop_test(c, limits_are_those_of_single_ones, 0, 2);
     tcase_add_loop_test(c, each_connection_keeps_its_order, 0, 2);
     tcase_add_loop_test(c, who_does_not_wait_leaves_all_or_nothing, 0, 2);

@@ -354,7 +354,7 @@ START_TEST(only_a_stream_will_do)
     ck_assert_int_eq(message.status, atoi(cases[_i].status));
     ck_assert_msg(strstr(message.reason, cases[_i].reason) != NULL,
                   "the reason is: %s", message.reason);
-    ck_assert(crier__utf8_valid(message.reason, strlen(message.reason)));
+    ck_assert(crier_utf8_valid(message.reason, strlen(message.reason)));
     ck_assert_uint_eq(foreign_requests(&server), 1);
 }
 END_TEST

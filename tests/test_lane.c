@@ -6,12 +6,9 @@
  */
 #include <config.h>
 
-#include "support/bulk.h"
+#include "support/both.h"
 #include "support/client.h"
-#include "support/crierd.h"
 #include "support/runner.h"
-#include "support/scratch.h"
-#include "support/topics.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -22,35 +19,6 @@
 
 #define OTHER "Trailer: x\r\n"
 #define MANY 500
-
-static struct crierd crierd;
-
-static void start(const char *options)
-{
-    crierd_start(&crierd, options);
-    topics_port = crierd.port;
-}
-
-static void setup_memory(void)
-{
-    scratch_make();
-    start("");
-}
-
-static void setup_sqlite(void)
-{
-    char journal[64];
-
-    scratch_make();
-    bulk_journal(journal);
-    start(journal);
-}
-
-static void teardown(void)
-{
-    crierd_stop(&crierd);
-    scratch_remove();
-}
 
 /* Appends a request to REQUESTS, a string. */
 static void add(char **requests, const char *target, const char *headers,
@@ -406,8 +374,8 @@ static Suite *suite(void)
 
     for (i = 0; i < 2; i++) {
         c = add_case(s, i == 0 ? "memory" : "sqlite");
-        tcase_add_checked_fixture(c, i == 0 ? setup_memory : setup_sqlite,
-                                  teardown);
+        tcase_add_checked_fixture(c, i == 0 ? both_memory : both_file,
+                                  both_end);
         tcase_add_loop_test(c, a_lane_answers_like_libmicrohttpd, 0,
                             (int)REQUESTS);
         tcase_add_test(c, answers_come_in_order);

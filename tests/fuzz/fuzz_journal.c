@@ -211,7 +211,7 @@ static void check_frame(const struct crier_frame *frame)
     size_t length = frame->length;
     int events = 0;
 
-    MUST(crier__utf8_valid(bytes, length));
+    MUST(crier_utf8_valid(bytes, length));
     MUST(length > 2 && memcmp(bytes + length - 2, "\n\n", 2) == 0);
     MUST(memmem(bytes, length - 1, "\n\n", 2) == NULL);
     MUST(crier_parser_new(NULL, &parser) == 0);

@@ -148,7 +148,7 @@ static bool one_line(const char *text, size_t length)
 static void check_text(const char *text, size_t length)
 {
     MUST(text[length] == '\0');
-    MUST(crier__utf8_valid(text, length));
+    MUST(crier_utf8_valid(text, length));
 }
 
 static void check_string(const char *string)

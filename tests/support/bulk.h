@@ -1,8 +1,6 @@
 #ifndef TESTS_BULK_H
 #define TESTS_BULK_H
 
-#include "crierd.h"
-#include "scratch.h"
 #include "topics.h"
 
 #include <check.h>
@@ -13,12 +11,6 @@
 /* What the tests of many updates in one request share. */
 
 #define STREAM "Content-Type: text/event-stream\r\n"
-
-/* Writes the option for a journal in a file of the scratch directory. */
-static inline void bulk_journal(char option[64])
-{
-    snprintf(option, 64, "--journal sqlite:%s/journal", scratch);
-}
 
 /* Publishes BODY to TARGET, which must be answered with STATUS. */
 static inline json_t *bulk_post(const char *target, const char *body,
