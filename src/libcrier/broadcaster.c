@@ -288,7 +288,7 @@ static void free_delivery(struct delivery *delivery)
 
 /* Has the processor fetch the stream of NEXT, whose turn is next, and the member
  * after that. */
-static void look_ahead(const struct member *next)
+CRIER__PREFETCHES void look_ahead(const struct member *next)
 {
     if (next == NULL)
         return;

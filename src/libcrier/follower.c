@@ -208,7 +208,7 @@ static void give(struct crier__follower *follower,
 
 /* Has the processor fetch the stream of NEXT, whose turn is next, and what leads to
  * the one after that. See crier__stream_prefetch(). */
-static void look_ahead(const struct crier__sub *next)
+CRIER__PREFETCHES void look_ahead(const struct crier__sub *next)
 {
     if (next == NULL)
         return;
