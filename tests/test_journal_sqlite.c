@@ -300,25 +300,6 @@ static void assert_trouble(int error, const char *words)
     ck_assert_ptr_nonnull(strstr(reason, words));
 }
 
-/* Locks the journal's file. */
-static sqlite3 *lock_out(void)
-{
-    sqlite3 *db;
-
-    ck_assert_int_eq(sqlite3_open(journal_path(), &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 10000);
-    ck_assert_int_eq(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
-                     SQLITE_OK);
-    return db;
-}
-
-static void let_in(sqlite3 *db)
-{
-    ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
-
 START_TEST(locked_by_somebody)
 {
     char reason[128];
@@ -329,74 +310,16 @@ START_TEST(locked_by_somebody)
     append("a", "1");
     last = journal->ops->last(journal);
     ck_assert_int_eq(journal->ops->status(journal, reason), 0);
-    db = lock_out();
+    db = journal_lock();
     ck_assert_int_eq(try_append("a", "x", "2"), CRIER_ERR_STORAGE);
     assert_trouble(CRIER_ERR_STORAGE, "locked");
     ck_assert_int_eq(forget("a"), CRIER_ERR_STORAGE);
     ck_reads(all("a"), " 1");
     ck_assert_uint_eq(journal->ops->last(journal), last);
-    let_in(db);
+    journal_unlock(db);
     wait_until_well();
     append_id("a", "x", "3");
     ck_reads(all("a"), " 1 3");
-    journal_end();
-}
-END_TEST
-
-#define GROUP 5
-
-static sem_t grouped;
-
-static void count_grouped(struct crier__append *append_)
-{
-    (void)append_;
-    sem_post(&grouped);
-}
-
-static void count_forgotten(struct crier__forget *forget_)
-{
-    (void)forget_;
-    sem_post(&grouped);
-}
-
-/* What waits while the file is locked. */
-START_TEST(what_waits_is_done_in_order)
-{
-    static const char *const ids[GROUP] = {NULL, "x", "x", NULL, "x"};
-    struct crier__forget forgotten = {.done = count_forgotten, .topic = "a"};
-    struct crier__append appends[GROUP] = {0};
-    sqlite3 *db;
-    int i;
-
-    ck_assert_int_eq(journal_open(NULL), 0);
-    journal->yield = to_nobody;
-    sem_init(&grouped, 0, 0);
-    db = lock_out();
-    for (i = 0; i < GROUP; i++) {
-        if (i == GROUP - 1)
-            journal->ops->forget(journal, &forgotten);
-        appends[i].done = count_grouped;
-        appends[i].update = update_of("a", ids[i], i == 3 ? "3" : "x");
-        journal->ops->append(journal, &appends[i]);
-    }
-    /* Nobody had to wait until here. Reading goes on, too. */
-    ck_reads(all("a"), "");
-    let_in(db);
-    for (i = 0; i <= GROUP; i++)
-        sem_wait(&grouped);
-    ck_assert_int_eq(appends[0].error, 0);
-    ck_assert_int_eq(appends[1].error, 0);
-    ck_assert_int_eq(appends[2].error, CRIER_ERR_EXISTS);
-    ck_assert_uint_eq(appends[2].position, appends[1].update->position);
-    ck_assert_int_eq(appends[3].error, 0);
-    ck_assert_int_eq(forgotten.error, 0);
-    ck_assert_int_eq(appends[4].error, 0); /* the first x is forgotten */
-    ck_reads(all("*"), " x");
-    ck_reads(after(appends[0].update->position, "*"), "gap x");
-    ck_reads(after(appends[3].update->position, "*"), " x");
-    for (i = 0; i < GROUP; i++)
-        crier__update_unref(appends[i].update);
-    sem_destroy(&grouped);
     journal_end();
 }
 END_TEST
@@ -518,7 +441,6 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, nothing_that_was_told_is_lost);
     tcase = add_case(suite, "trouble");
     tcase_add_test(tcase, locked_by_somebody);
-    tcase_add_test(tcase, what_waits_is_done_in_order);
     tcase_add_test(tcase, disk_full);
     tcase_add_test(tcase, file_too_large);
     tcase_add_test(tcase, rows_that_somebody_has_spoilt);

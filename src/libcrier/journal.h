@@ -25,7 +25,8 @@
 struct crier__append {
     struct crier__append *next;
     void (*done)(struct crier__append *append);
-    struct crier__update *update; /* a reference of the asker's; placed on success */
+    struct crier__update *update; /* a reference of the asker's; placed on success,
+                                     and of no use after a failure */
 
     /* The answer. */
     int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,

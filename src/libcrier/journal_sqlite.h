@@ -3,6 +3,7 @@
 
 #include "journal.h"
 #include "sql.h"
+#include "topic.h"
 
 #include <pthread.h>
 #include <sys/types.h>
@@ -30,6 +31,25 @@ struct crier__wishes {
     struct crier__forgetting *forgets, **forgets_end;
 };
 
+/* A row of the table "topics". */
+struct crier__sqlite_topic {
+    int64_t row;
+    uint64_t count, bytes, evicted;
+    int64_t due; /* -1: never */
+};
+
+/* Rows that the open transaction has looked at. */
+#define CRIER__HAND 16
+struct crier__sqlite_hand {
+    struct crier__sqlite_held {
+        struct crier__sqlite_topic topic;
+        bool changed; /* not yet in the table */
+        size_t length;
+        char name[CRIER__TOPIC_ROOM];
+    } held[CRIER__HAND];
+    unsigned count, next; /* the next that makes room */
+};
+
 /* What was read lately, by position: many clients read the same. */
 #define CRIER__LATELY 1024
 #define CRIER__LATELY_BYTES ((size_t)16 * 1024 * 1024)
@@ -47,6 +67,7 @@ struct crier__sqlite {
     struct crier__totals saved;  /* as in the last one that was committed */
     uint64_t position; /* the last one given, also to what failed then */
     unsigned budget;   /* evictions left to the open transaction */
+    struct crier__sqlite_hand hand;
     bool more;         /* there was more to evict */
     uint64_t taken;    /* appends, ever */
 
@@ -95,22 +116,33 @@ void crier__sqlite_append(struct crier__sqlite *sqlite,
 void crier__sqlite_forget(struct crier__sqlite *sqlite,
                           struct crier__forget *forget);
 
-/* ---- journal_sqlite_evict.c: in the writing thread ---- */
+/* ---- journal_sqlite_topics.c: in the writing thread, in a transaction ---- */
 
-/* A row of the table "topics". */
-struct crier__sqlite_topic {
-    int64_t row;
-    uint64_t count, bytes, evicted;
-    int64_t due; /* -1: never */
-};
+/* Finds the topic of LENGTH bytes at NAME; false when it has no row. */
+bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
+                        size_t length, struct crier__sqlite_topic *topic);
 
 /* Saves TOPIC. */
 void crier__sqlite_save(struct crier__sqlite *sqlite,
                         const struct crier__sqlite_topic *topic);
 
-/* Finds the topic of LENGTH bytes at NAME; false when it has no row. */
-bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
-                        size_t length, struct crier__sqlite_topic *topic);
+/* Gives the topic of LENGTH bytes at NAME a row, if need be that of one that holds
+ * nothing. CRIER_ERR_TOPICS_FULL. */
+int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
+                            size_t length, struct crier__sqlite_topic *topic);
+
+/* Finds the topic that is due first, and its *NAME; false when none is at NOW. */
+bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
+                       struct crier__sqlite_topic *topic,
+                       char name[CRIER__TOPIC_ROOM], size_t *length);
+
+/* Writes what is only in hand; */
+void crier__sqlite_put_away(struct crier__sqlite *sqlite);
+
+/* or gives it up, since the table is what it was before. */
+void crier__sqlite_let_fall(struct crier__sqlite *sqlite);
+
+/* ---- journal_sqlite_evict.c: in the writing thread ---- */
 
 /* Whether there is something to be evicted by now. */
 bool crier__sqlite_untidy(struct crier__sqlite *sqlite);

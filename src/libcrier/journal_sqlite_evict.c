@@ -47,40 +47,6 @@ int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
     return age < (uint64_t)1 << 48 ? (int64_t)age : 0;
 }
 
-/* ---- topics ----------------------------------------------------------- */
-
-static void read_topic(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
-{
-    topic->row = sqlite3_column_int64(row, 0);
-    topic->count = crier__sql_number(row, 1);
-    topic->bytes = crier__sql_number(row, 2);
-    topic->evicted = crier__sql_number(row, 3);
-    topic->due = sqlite3_column_type(row, 4) == SQLITE_NULL
-                     ? -1
-                     : sqlite3_column_int64(row, 4);
-}
-
-bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
-                        size_t length, struct crier__sqlite_topic *topic)
-{
-    struct crier__sql *sql = &sqlite->writer;
-    sqlite3_stmt *row =
-        crier__sql_begin(sql, WRITE_TOPIC_FIND, "t", name, length);
-
-    if (!crier__sql_row(sql, row))
-        return false;
-    read_topic(row, topic);
-    crier__sql_end(row);
-    return true;
-}
-
-void crier__sqlite_save(struct crier__sqlite *sqlite,
-                        const struct crier__sqlite_topic *topic)
-{
-    crier__sql_run(&sqlite->writer, WRITE_TOPIC_SAVE, "iuuui", topic->row,
-                   topic->count, topic->bytes, topic->evicted, topic->due);
-}
-
 /* ---- one update ------------------------------------------------------- */
 
 /* What of an update matters here. */
@@ -403,27 +369,18 @@ bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position)
 
 void crier__sqlite_tidy(struct crier__sqlite *sqlite)
 {
-    struct crier__sql *sql = &sqlite->writer;
     int64_t now = crier__journal_time(sqlite->totals.time);
     char name[CRIER__TOPIC_ROOM];
     struct crier__sqlite_topic topic;
-    sqlite3_stmt *row;
     size_t length;
 
     sqlite->more = false;
-    while (!sqlite->more) {
-        row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i", now);
-        if (!crier__sql_row(sql, row))
-            break;
+    while (crier__sqlite_due(sqlite, now, &topic, name, &length)) {
         if (sqlite->budget == 0) {
             sqlite->more = true;
-            crier__sql_end(row);
             break;
         }
         sqlite->budget--; /* for the look alone */
-        read_topic(row, &topic);
-        length = crier__sql_text(row, 5, name, sizeof name);
-        crier__sql_end(row);
         tidy_topic(sqlite, &topic, name, length, now);
     }
     crier__sqlite_trim(sqlite);

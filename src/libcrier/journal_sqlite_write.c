@@ -13,10 +13,12 @@
  * so that an id that somebody may have seen in an error never means two
  * things. After a restart it may be: it was never in the journal.
  *
- * An append that cannot be done for its own reasons (its id is there, all
- * topics are taken) must not undo those before it in the same transaction:
- * hence the savepoint. If SQLite itself fails, the whole transaction is
- * undone, and all that were in it get that error.
+ * An append that cannot be done for its own reasons must not undo those before it
+ * in the same transaction. Most of these show before anything is written (its id is
+ * there, memory is short). Only a new topic may find no place when others have been
+ * written: then there is a savepoint, for which SQLite keeps a copy of each page. If
+ * SQLite itself fails, the whole transaction is undone, and all that were in it get
+ * that error.
  */
 #include <config.h>
 
@@ -95,6 +97,7 @@ static void check_file(struct crier__sqlite *sqlite)
 int crier__sqlite_begin(struct crier__sqlite *sqlite)
 {
     crier__sql_clear(&sqlite->writer);
+    crier__sqlite_let_fall(sqlite);
     sqlite->totals = sqlite->saved;
     sqlite->budget = BUDGET;
     check_file(sqlite);
@@ -106,6 +109,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     struct crier__totals *totals = &sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
 
+    crier__sqlite_put_away(sqlite);
     crier__sql_run(sql, WRITE_TOTALS, "uiuuuuu", totals->last, totals->time,
                    totals->evicted, totals->forgotten, totals->topics,
                    totals->count, totals->bytes);
@@ -122,45 +126,6 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 
 /* ---- topics ----------------------------------------------------------- */
 
-/* Gives up the row of the topic that has held nothing for longest. */
-static bool recycle(struct crier__sqlite *sqlite)
-{
-    struct crier__sql *sql = &sqlite->writer;
-    sqlite3_stmt *row = crier__sql_begin(sql, WRITE_TOPIC_SPARE, "");
-    struct crier__totals *totals = &sqlite->totals;
-    uint64_t evicted;
-    int64_t topic;
-
-    if (!crier__sql_row(sql, row))
-        return false;
-    topic = sqlite3_column_int64(row, 0);
-    evicted = crier__sql_number(row, 1);
-    crier__sql_end(row);
-    crier__sql_run(sql, WRITE_TOPIC_DROP, "i", topic);
-    if (evicted > totals->forgotten)
-        totals->forgotten = evicted;
-    totals->topics--;
-    return true;
-}
-
-static int new_topic(struct crier__sqlite *sqlite, const char *name,
-                     size_t length, struct crier__sqlite_topic *topic)
-{
-    struct crier__totals *totals = &sqlite->totals;
-
-    while (totals->topics >= sqlite->journal.max_topics)
-        if (!recycle(sqlite))
-            return CRIER_ERR_TOPICS_FULL;
-    crier__sql_run(&sqlite->writer, WRITE_TOPIC_ADD, "tu", name, length,
-                   totals->forgotten);
-    totals->topics++;
-    memset(topic, 0, sizeof *topic);
-    topic->row = sqlite3_last_insert_rowid(sqlite->writer.db);
-    topic->evicted = totals->forgotten;
-    topic->due = -1;
-    return 0;
-}
-
 /* Has the topic of LENGTH bytes at NAME hold the update that will be at
  * POSITION. */
 static int hold(struct crier__sqlite *sqlite, const char *name, size_t length,
@@ -171,7 +136,7 @@ static int hold(struct crier__sqlite *sqlite, const char *name, size_t length,
     int error = 0;
 
     if (!crier__sqlite_find(sqlite, name, length, &topic))
-        error = new_topic(sqlite, name, length, &topic);
+        error = crier__sqlite_new_topic(sqlite, name, length, &topic);
     if (error != 0)
         return error;
     topic.count++;
@@ -232,10 +197,9 @@ static int put_in(struct crier__sqlite *sqlite, struct crier__update *update)
     size_t length;
     int error;
 
-    error = hold_all(sqlite, update, position, time, &holds);
+    error = crier__update_place(update, sqlite->journal.epoch, position, time);
     if (error == 0)
-        error = crier__update_place(update, sqlite->journal.epoch, position,
-                                    time);
+        error = hold_all(sqlite, update, position, time, &holds);
     if (error != 0)
         return error;
     body = crier__update_body(update, &length);
@@ -253,25 +217,52 @@ static int put_in(struct crier__sqlite *sqlite, struct crier__update *update)
     return 0;
 }
 
-void crier__sqlite_append(struct crier__sqlite *sqlite,
-                          struct crier__append *append)
+/* Whether all topics TOPICS have a row. */
+static bool all_known(struct crier__sqlite *sqlite, const char *topics)
+{
+    struct crier__topics walk = {topics};
+    struct crier__sqlite_topic topic;
+    const char *name;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL)
+        if (!crier__sqlite_find(sqlite, name, length, &topic))
+            return false;
+    return true;
+}
+
+/* Puts UPDATE in, or nothing of it. */
+static int put_in_whole(struct crier__sqlite *sqlite,
+                        struct crier__update *update)
 {
     struct crier__totals before = sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
+    int error;
 
+    crier__sqlite_put_away(sqlite);
+    crier__sql_run(sql, WRITE_SAVEPOINT, "");
+    error = put_in(sqlite, update);
+    if (error != 0) {
+        crier__sql_run(sql, WRITE_BACK, "");
+        crier__sqlite_let_fall(sqlite);
+        sqlite->totals = before;
+    }
+    crier__sql_run(sql, WRITE_RELEASE, "");
+    return error;
+}
+
+void crier__sqlite_append(struct crier__sqlite *sqlite,
+                          struct crier__append *append)
+{
     append->position = find_older(sqlite, append->update);
     if (append->position != 0 &&
         !crier__sqlite_clear(sqlite, append->position)) {
         append->error = CRIER_ERR_EXISTS;
         return;
     }
-    crier__sql_run(sql, WRITE_SAVEPOINT, "");
-    append->error = put_in(sqlite, append->update);
-    if (append->error != 0) {
-        crier__sql_run(sql, WRITE_BACK, "");
-        sqlite->totals = before;
-    }
-    crier__sql_run(sql, WRITE_RELEASE, "");
+    append->error = all_known(sqlite, append->update->topics)
+                        ? put_in(sqlite, append->update)
+                        : put_in_whole(sqlite, append->update);
     if (append->error != 0)
         return;
     crier__sqlite_trim_topics(sqlite, append->update->topics);

@@ -1,0 +1,252 @@
+/*
+ * The journal in a file: what is asked of it while a transaction is on its way goes
+ * into the next one together, and must come out as if each had been alone.
+ */
+#include <config.h>
+
+#include "support/journals.h"
+#include "support/runner.h"
+
+#include <sched.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ck_reads(given, wanted) ck_assert_str_eq(given, wanted)
+
+#define MOST 100
+
+static struct crier__append appends[MOST];
+static struct crier__forget forgets[MOST];
+static size_t append_count, forget_count;
+static struct sqlite3 *lock;
+static sem_t answers;
+
+static void on_append(struct crier__append *append_)
+{
+    (void)append_;
+    sem_post(&answers);
+}
+
+static void on_forget(struct crier__forget *forget_)
+{
+    (void)forget_;
+    sem_post(&answers);
+}
+
+static size_t to_nobody(void *closure, struct crier__update *update)
+{
+    (void)closure;
+    (void)update;
+    return 0;
+}
+
+static struct crier__append *add(const char *topics, const char *id,
+                                 const char *text)
+{
+    struct crier__append *one = &appends[append_count++];
+
+    ck_assert_uint_le(append_count, MOST);
+    *one = (struct crier__append){.done = on_append,
+                                  .update = update_of(topics, id, text)};
+    journal->ops->append(journal, one);
+    return one;
+}
+
+static struct crier__forget *add_forget(const char *topic)
+{
+    struct crier__forget *one = &forgets[forget_count++];
+
+    *one = (struct crier__forget){.done = on_forget, .topic = topic};
+    journal->ops->forget(journal, one);
+    return one;
+}
+
+/* From here on all waits: the first, which keeps the writing thread, and behind it
+ * what becomes one transaction. */
+static void group_begin(const char *topics)
+{
+    journal->yield = to_nobody;
+    append_count = forget_count = 0;
+    sem_init(&answers, 0, 0);
+    lock = journal_lock();
+    add(topics, NULL, "first");
+}
+
+/* Lets it go on, and waits for all answers. */
+static void group_end(void)
+{
+    size_t i;
+
+    journal_unlock(lock);
+    for (i = 0; i < append_count + forget_count; i++)
+        sem_wait(&answers);
+    sem_destroy(&answers);
+}
+
+static void group_free(void)
+{
+    while (append_count != 0)
+        crier__update_unref(appends[--append_count].update);
+}
+
+/* Asserts that the tables agree with each other. */
+static void assert_sound(void)
+{
+    ck_assert_int_eq(
+        journal_sql(journal_path(),
+                    "SELECT count(*) FROM entries "
+                    "WHERE topic NOT IN (SELECT topic FROM topics)"),
+        0);
+    ck_assert_int_eq(
+        journal_sql(journal_path(),
+                    "SELECT count(*) FROM topics AS t WHERE count != "
+                    "(SELECT count(*) FROM entries AS e WHERE "
+                    "e.topic = t.topic AND e.position > t.evicted)"),
+        0);
+    ck_assert_int_eq(journal_sql(journal_path(),
+                                 "SELECT (SELECT count(*) FROM updates) = "
+                                 "count AND (SELECT count(*) FROM topics) = "
+                                 "topics FROM journal"),
+                     1);
+}
+
+/* ---- in order --------------------------------------------------------- */
+
+START_TEST(what_waits_is_done_in_order)
+{
+    struct crier__append *one, *x, *again, *three, *anew;
+    struct crier__forget *forgotten;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    group_begin("b");
+    one = add("a", NULL, "1");
+    x = add("a", "x", "x");
+    again = add("a", "x", "x");
+    three = add("a", NULL, "3");
+    forgotten = add_forget("a");
+    anew = add("a", "x", "x");
+    /* Nobody had to wait until here. Reading goes on, too. */
+    ck_reads(all("a"), "");
+    group_end();
+    ck_assert_int_eq(one->error, 0);
+    ck_assert_int_eq(x->error, 0);
+    ck_assert_int_eq(again->error, CRIER_ERR_EXISTS);
+    ck_assert_uint_eq(again->position, x->update->position);
+    ck_assert_int_eq(three->error, 0);
+    ck_assert_int_eq(forgotten->error, 0);
+    ck_assert_int_eq(anew->error, 0); /* the first x is forgotten */
+    ck_reads(all("*"), " first x");
+    ck_reads(after(one->update->position, "*"), "gap x");
+    ck_reads(after(three->update->position, "*"), " x");
+    assert_sound();
+    group_free();
+    journal_end();
+}
+END_TEST
+
+/* ---- topics in hand --------------------------------------------------- */
+
+/* More topics than a transaction has in hand, each of which comes again. */
+START_TEST(many_topics_in_turn)
+{
+    const size_t topics = MOST / 3;
+    char name[16];
+    size_t i;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    group_begin("t0");
+    for (i = 1; i < 3 * topics; i++) {
+        snprintf(name, sizeof name, "t%zu", i % topics);
+        add(name, NULL, "x");
+    }
+    group_end();
+    for (i = 0; i < append_count; i++)
+        ck_assert_int_eq(appends[i].error, 0);
+    assert_sound();
+    ck_assert_int_eq(journal_sql(journal_path(),
+                                 "SELECT count(*) FROM topics WHERE count = 3"),
+                     (long)topics);
+    group_free();
+    journal_end();
+}
+END_TEST
+
+#define TOPICS 100 /* the fewest that a journal can be limited to */
+
+static const struct crier_journal_options options = {.max_topics = TOPICS};
+
+/* Opens a journal with all but FREE of the topics taken. */
+static void open_full(int free)
+{
+    char topics[TOPICS * 8];
+    int length = 0, i;
+
+    ck_assert_int_eq(journal_open(&options), 0);
+    for (i = 0; i < TOPICS - free; i++)
+        length += snprintf(topics + length, sizeof topics - (size_t)length,
+                           "%sfull%d", i == 0 ? "" : ",", i);
+    append(topics, "0");
+}
+
+/* A topic whose row another one has got is not there any more. */
+START_TEST(a_row_given_away)
+{
+    struct crier__append *other, *again;
+    struct crier__forget *empty;
+
+    open_full(1);
+    append("given", "1");
+    ck_assert_int_eq(forget("given"), 0);
+    while (journal_sql(journal_path(), "SELECT count(*) FROM updates") != 1)
+        sched_yield();
+    group_begin("full0");
+    empty = add_forget("given"); /* looks at its row */
+    other = add("other", NULL, "2");
+    again = add("given", NULL, "3");
+    group_end();
+    ck_assert_int_eq(empty->error, CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(other->error, 0);
+    ck_assert_int_eq(again->error, CRIER_ERR_TOPICS_FULL);
+    ck_reads(all("*"), " 0 first 2");
+    assert_sound();
+    group_free();
+    journal_end();
+}
+END_TEST
+
+/* What one that fails had begun to change is as it was. */
+START_TEST(one_that_fails_leaves_nothing)
+{
+    struct crier__append *fails, *after_it;
+
+    open_full(2);
+    append("a", "1");
+    append("b", "2");
+    group_begin("a");
+    fails = add("a,b,c", NULL, "3");
+    after_it = add("b", NULL, "4");
+    group_end();
+    ck_assert_int_eq(fails->error, CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(after_it->error, 0);
+    ck_reads(all("*"), " 0 1 2 first 4");
+    ck_reads(list("", "", true, 2), " a:2 b:2");
+    assert_sound();
+    group_free();
+    journal_end();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("a transaction of the journal");
+    TCase *tcase = add_case(suite, "group");
+
+    tcase_add_test(tcase, what_waits_is_done_in_order);
+    tcase_add_test(tcase, many_topics_in_turn);
+    tcase_add_test(tcase, a_row_given_away);
+    tcase_add_test(tcase, one_that_fails_leaves_nothing);
+    return suite;
+}
+
+RUN_SUITE(make_suite)
