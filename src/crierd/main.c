@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -318,5 +319,7 @@ int main(int argc, char **argv)
     /* Whatever thread publishes, the journal holds, and another one lets go; with
      * an arena for each of them, all would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
+    /* SQLite would take a lock for each piece of memory, to know how much it has. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     return run(&conf, &signals);
 }
