@@ -45,8 +45,9 @@
 #define LINGER_MS 20
 
 /* Updates that each client has had before it counts. Linux acknowledges the first 16
- * segments of a connection one by one and at once, on loopback on the sender's CPU;
- * streams that live for hours are soon past that. */
+ * segments of a connection one by one and at once (and again after a silence of 200 ms
+ * or more), and on loopback on the sender's CPU: what is the receiver's work would be
+ * charged to the server. */
 #define WARM_UP 17
 
 /* What one round works with. */

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ck_reads(given, wanted) ck_assert_str_eq(given, wanted)
@@ -19,8 +20,16 @@
 static struct crier__append appends[MOST];
 static struct crier__forget forgets[MOST];
 static size_t append_count, forget_count;
-static struct sqlite3 *lock;
-static sem_t answers;
+static sem_t begun, go_on, answers;
+
+/* Keeps the writing thread. */
+static void on_first(struct crier__append *append_)
+{
+    (void)append_;
+    sem_post(&begun);
+    sem_wait(&go_on);
+    sem_post(&answers);
+}
 
 static void on_append(struct crier__append *append_)
 {
@@ -41,16 +50,23 @@ static size_t to_nobody(void *closure, struct crier__update *update)
     return 0;
 }
 
-static struct crier__append *add(const char *topics, const char *id,
-                                 const char *text)
+static struct crier__append *ask(const char *topics, const char *id,
+                                 const char *text,
+                                 void (*done)(struct crier__append *))
 {
     struct crier__append *one = &appends[append_count++];
 
     ck_assert_uint_le(append_count, MOST);
-    *one = (struct crier__append){.done = on_append,
+    *one = (struct crier__append){.done = done,
                                   .update = update_of(topics, id, text)};
     journal->ops->append(journal, one);
     return one;
+}
+
+static struct crier__append *add(const char *topics, const char *id,
+                                 const char *text)
+{
+    return ask(topics, id, text, on_append);
 }
 
 static struct crier__forget *add_forget(const char *topic)
@@ -62,15 +78,17 @@ static struct crier__forget *add_forget(const char *topic)
     return one;
 }
 
-/* From here on all waits: the first, which keeps the writing thread, and behind it
- * what becomes one transaction. */
-static void group_begin(const char *topics)
+/* Appends the update "first" to TOPIC, and has the writing thread wait when that is in:
+ * what is asked from here on becomes one transaction. */
+static void group_begin(const char *topic)
 {
     journal->yield = to_nobody;
     append_count = forget_count = 0;
+    sem_init(&begun, 0, 0);
+    sem_init(&go_on, 0, 0);
     sem_init(&answers, 0, 0);
-    lock = journal_lock();
-    add(topics, NULL, "first");
+    ask(topic, NULL, "first", on_first);
+    sem_wait(&begun);
 }
 
 /* Lets it go on, and waits for all answers. */
@@ -78,10 +96,12 @@ static void group_end(void)
 {
     size_t i;
 
-    journal_unlock(lock);
+    sem_post(&go_on);
     for (i = 0; i < append_count + forget_count; i++)
         sem_wait(&answers);
     sem_destroy(&answers);
+    sem_destroy(&go_on);
+    sem_destroy(&begun);
 }
 
 static void group_free(void)
@@ -141,6 +161,56 @@ START_TEST(what_waits_is_done_in_order)
     ck_reads(after(three->update->position, "*"), " x");
     assert_sound();
     group_free();
+    journal_end();
+}
+END_TEST
+
+/* What was forgotten takes no room from what is held, though it may still be there. */
+START_TEST(what_is_forgotten_does_not_count)
+{
+    const struct crier_journal_options ten = {.retention.count = 10};
+
+    ck_assert_int_eq(journal_open(&ten), 0);
+    append_many("a", 0, 5);
+    append_many("b", 5, 4);
+    group_begin("c");
+    add_forget("b");
+    add("c", NULL, "10");
+    add("c", NULL, "11");
+    add("c", NULL, "12");
+    add("c", NULL, "13");
+    add("c", NULL, "14");
+    group_end();
+    ck_reads(all("*"), " 1 2 3 4 first 10 11 12 13 14");
+    assert_sound();
+    group_free();
+    journal_end();
+}
+END_TEST
+
+/* The same when that is more than a transaction takes away. */
+START_TEST(nor_does_much_that_is_forgotten)
+{
+    const size_t large = 900000, small = 1000;
+    const struct crier_journal_options limit = {.retention.bytes = 2200000};
+    char *text = malloc(large + 1);
+    int i;
+
+    memset(text, 'x', large);
+    text[large] = '\0';
+    ck_assert_int_eq(journal_open(&limit), 0);
+    append("a", "1");
+    for (i = 0; i < 1000; i++)
+        append("b", text + large - small);
+    group_begin("a");
+    add_forget("b");
+    add("c", NULL, text);
+    add("c", NULL, text);
+    add("a", NULL, "2");
+    group_end();
+    ck_reads(all("a"), " 1 first 2");
+    group_free();
+    free(text);
     journal_end();
 }
 END_TEST
@@ -215,6 +285,25 @@ START_TEST(a_row_given_away)
 }
 END_TEST
 
+/* The older one of its id has gone, but not what the sums say of it. */
+START_TEST(one_that_fails_after_the_older_one_has_gone)
+{
+    struct crier__append *fails;
+
+    open_full(1);
+    append_id("a", "x", "1");
+    group_begin("a");
+    add_forget("a");
+    fails = add("b", "x", "2");
+    group_end();
+    ck_assert_int_eq(fails->error, CRIER_ERR_TOPICS_FULL);
+    ck_reads(all("*"), " 0");
+    assert_sound();
+    group_free();
+    journal_end();
+}
+END_TEST
+
 /* What one that fails had begun to change is as it was. */
 START_TEST(one_that_fails_leaves_nothing)
 {
@@ -243,8 +332,11 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "group");
 
     tcase_add_test(tcase, what_waits_is_done_in_order);
+    tcase_add_test(tcase, what_is_forgotten_does_not_count);
+    tcase_add_test(tcase, nor_does_much_that_is_forgotten);
     tcase_add_test(tcase, many_topics_in_turn);
     tcase_add_test(tcase, a_row_given_away);
+    tcase_add_test(tcase, one_that_fails_after_the_older_one_has_gone);
     tcase_add_test(tcase, one_that_fails_leaves_nothing);
     return suite;
 }

@@ -69,6 +69,7 @@ struct crier__sqlite {
     unsigned budget;   /* evictions left to the open transaction */
     struct crier__sqlite_hand hand;
     bool more;         /* there was more to evict */
+    bool rubbish;      /* of that, there may be what no topic holds any more */
     uint64_t taken;    /* appends, ever */
 
     /* The reading thread alone. */
@@ -152,7 +153,7 @@ bool crier__sqlite_untidy(struct crier__sqlite *sqlite);
 void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
                                const char *topics);
 
-/* what is more than the limits of all allow; */
+/* what is more than the limits of all allow, rubbish first; */
 void crier__sqlite_trim(struct crier__sqlite *sqlite);
 
 /* the update at POSITION, if it is only there because nobody has yet taken it

@@ -23,6 +23,9 @@
  * in the usual case. (One transaction for all was rejected for that reason;
  * and so was DELETE with a LIMIT, which cannot keep the sums.)
  *
+ * What is rubbish is still in the sums of all until it is gone. So as long as there
+ * may be some, it goes before the limits of all take anything that is held.
+ *
  * A topic that holds nothing keeps its row for its `evicted`. It can make room
  * for a new one only when it is not due: no rubbish may be taken for the new
  * one's.
@@ -287,7 +290,9 @@ static bool evict_oldest(struct crier__sqlite *sqlite)
     return sql->error == 0;
 }
 
-void crier__sqlite_trim(struct crier__sqlite *sqlite)
+/* Evicts the oldest, of whatever topic, while there is more than the limits of all
+ * allow. */
+static void keep_limits_of_all(struct crier__sqlite *sqlite)
 {
     while (too_much(sqlite)) {
         if (sqlite->budget == 0) {
@@ -297,6 +302,14 @@ void crier__sqlite_trim(struct crier__sqlite *sqlite)
         if (!evict_oldest(sqlite))
             return;
     }
+}
+
+void crier__sqlite_trim(struct crier__sqlite *sqlite)
+{
+    if (sqlite->rubbish && too_much(sqlite))
+        crier__sqlite_tidy(sqlite);
+    else
+        keep_limits_of_all(sqlite);
 }
 
 /* ---- what is in the way ----------------------------------------------- */
@@ -374,16 +387,16 @@ void crier__sqlite_tidy(struct crier__sqlite *sqlite)
     struct crier__sqlite_topic topic;
     size_t length;
 
-    sqlite->more = false;
+    sqlite->more = sqlite->rubbish = false;
     while (crier__sqlite_due(sqlite, now, &topic, name, &length)) {
         if (sqlite->budget == 0) {
-            sqlite->more = true;
-            break;
+            sqlite->more = sqlite->rubbish = true;
+            return;
         }
         sqlite->budget--; /* for the look alone */
         tidy_topic(sqlite, &topic, name, length, now);
     }
-    crier__sqlite_trim(sqlite);
+    keep_limits_of_all(sqlite);
 }
 
 bool crier__sqlite_untidy(struct crier__sqlite *sqlite)

@@ -299,5 +299,6 @@ void crier__sqlite_forget(struct crier__sqlite *sqlite,
     topic.evicted = last_entry(sqlite, topic.row);
     topic.count = topic.bytes = 0;
     topic.due = 0;
+    sqlite->rubbish = true;
     crier__sqlite_save(sqlite, &topic);
 }

@@ -125,24 +125,6 @@ long journal_sql(const char *file, const char *sql)
     return number;
 }
 
-sqlite3 *journal_lock(void)
-{
-    sqlite3 *lock;
-
-    ck_assert_int_eq(sqlite3_open(journal_path(), &lock), SQLITE_OK);
-    sqlite3_busy_timeout(lock, 10000);
-    ck_assert_int_eq(sqlite3_exec(lock, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
-                     SQLITE_OK);
-    return lock;
-}
-
-void journal_unlock(sqlite3 *lock)
-{
-    ck_assert_int_eq(sqlite3_exec(lock, "ROLLBACK", NULL, NULL, NULL),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(lock), SQLITE_OK);
-}
-
 /* ---- appending -------------------------------------------------------- */
 
 static sem_t done;

@@ -34,10 +34,6 @@ int journal_open(const struct crier_journal_options *options);
  * of the last row. */
 long journal_sql(const char *file, const char *sql);
 
-/* Locks its file, so that no transaction begins; ends that. */
-struct sqlite3 *journal_lock(void);
-void journal_unlock(struct sqlite3 *lock);
-
 /* Closes it. */
 void journal_close(void);
 
