@@ -304,6 +304,19 @@ static const struct {
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\n", 400},
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length\v: 1\r\n", 400},
     {"POST /events HTTP/1.1\r\nHost: a b/c\r\nContent-Length: 1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost:x\r\nContent-Length: \t 1\r\nX:\r\nY: \t\r\n", 200},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n 0\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n 1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Leng: 1\r\n th\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\n"
+     "Transfer-Encodin: chunked\r\n\tg\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\n"
+     "Transfer-Encoding:\r\n chunked\r\n",
+     400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+     "Sec-Fetch-Site:\r\n cross-site\r\n",
+     400},
 };
 
 START_TEST(a_request_ends_in_one_place)

@@ -19,8 +19,19 @@
 
 struct fields {
     unsigned hosts, lengths, encodings;
-    int odd_encoding, odd_name;
+    int odd_encoding, odd_name, folded;
 };
+
+/* Whether VALUE does not stand behind NAME and a colon. A line that goes on in the next
+ * one (RFC 9112 section 5.2) is another field to libmicrohttpd 0.9.75: it appends what
+ * goes on to the name, and has that elsewhere. */
+static int is_apart(const char *name, const char *value)
+{
+    const char *behind = name + strlen(name) + 1;
+
+    return value < behind ||
+           (size_t)(value - behind) != strspn(behind, " \t");
+}
 
 static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
                             const char *name, const char *value)
@@ -30,6 +41,8 @@ static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
     (void)kind;
     if (name[strspn(name, TOKEN)] != '\0')
         fields->odd_name = 1;
+    if (value == NULL || is_apart(name, value))
+        fields->folded = 1;
     if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
         fields->hosts++;
         if (value == NULL || strpbrk(value, " \t/") != NULL)
@@ -54,6 +67,8 @@ const char *framing_wrong(struct MHD_Connection *connection,
     MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &fields);
     if (fields.odd_name)
         return "the name of a header field is not a token";
+    if (fields.folded)
+        return "a header field goes on in the next line";
     if (fields.hosts > 1 || (fields.hosts == 0 && !old))
         return "the request must have one Host";
     if (fields.lengths > 1)
