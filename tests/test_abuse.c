@@ -82,6 +82,32 @@ START_TEST(half_a_head_makes_room)
 }
 END_TEST
 
+/* The same of those who have published, and now only stay. */
+START_TEST(an_idle_lane_makes_room)
+{
+    struct client lanes[HALF_OPEN];
+    int i;
+
+    limit_files(FILES);
+    crierd_start(&crierd, "--threads 1");
+    for (i = 0; i < HALF_OPEN; i++) {
+        client_connect(&lanes[i], crierd.port);
+        client_send(&lanes[i], "%s",
+                    "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
+                    "Content-Length: 2\r\n\r\nhi");
+    }
+    ck_assert_int_eq(client_head(&lanes[0]), 200);
+    free(client_body(&lanes[0]));
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, NULL),
+                     200);
+    ck_assert_ptr_null(client_line(&lanes[0]));
+    for (i = 0; i < HALF_OPEN; i++)
+        client_close(&lanes[i]);
+    check_serves();
+    crierd_stop(&crierd);
+}
+END_TEST
+
 /* ---- who says too much, or nonsense ----------------------------------- */
 
 static void setup(void)
@@ -99,7 +125,7 @@ static const struct {
     const char *begin, *line; /* which is repeated */
     size_t size;
 } heads[] = {
-    {"GET /topics/x HTTP/1.1\r\nHost: a\r\nX: ", "xxxxxxxx", 9000},
+    {"GET /topics/x HTTP/1.1\r\nHost: a\r\nX: ", "xxxxxxxx", 12288},
     {"GET /topics/x HTTP/1.1\r\nHost: a\r\nX: ", "xxxxxxxx", 64000},
     {"GET /topics/x HTTP/1.1\r\nHost: a\r\n", "X: y\r\n", 9000},
     {"GET /topics/x HTTP/1.1\r\nHost: a\r\n", "X: y\r\n", 64000},
@@ -224,6 +250,7 @@ static Suite *suite(void)
 
     if (getenv("CRIERD_WRAPPER") == NULL) /* valgrind takes some files */
         tcase_add_test(c, half_a_head_makes_room);
+    tcase_add_test(c, an_idle_lane_makes_room);
     c = add_case(s, "nonsense");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, a_large_head_is_refused, 0,

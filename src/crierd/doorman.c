@@ -54,7 +54,7 @@ struct visitor {
     bool watched; /* in the epoll set */
     bool hung_up; /* will send no more */
     bool again;   /* to be looked at once more in the next pass */
-    uint64_t came, deadline;
+    uint64_t deadline;
     struct lane *lane; /* or NULL */
     socklen_t length;
     union {
@@ -282,20 +282,29 @@ static struct visitor *visitor_new(struct door *door, int fd,
 /* VISITOR comes in. Often its request is there already. */
 static void welcome(struct doorman *doorman, struct visitor *visitor)
 {
-    visitor->came = doorman->now;
     expect(doorman, visitor);
     if (!look(doorman, visitor) && !watch(doorman, visitor, EPOLLIN))
         turn_away(doorman, visitor);
 }
 
-/* Makes room by those who have waited longest for nothing. */
+/* Whether VISITOR has long been waited for, or has nothing to do here. */
+static bool may_go(const struct doorman *doorman,
+                   const struct visitor *visitor)
+{
+    uint64_t since = visitor->deadline - HEAD_TIME;
+
+    return since + PATIENCE <= doorman->now &&
+           (visitor->lane == NULL || lane_is_idle(visitor->lane));
+}
+
+/* Makes room by those who have been waited for longest. */
 static void make_room(struct doorman *doorman)
 {
     struct visitor *visitor, *next;
     int left = ACCEPTS_PER_PASS;
 
     DL_FOREACH_SAFE (doorman->visitors, visitor, next)
-        if (visitor->lane == NULL && visitor->came + PATIENCE <= doorman->now) {
+        if (may_go(doorman, visitor)) {
             turn_away(doorman, visitor);
             if (--left == 0)
                 break;

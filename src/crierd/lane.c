@@ -465,6 +465,11 @@ enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
     return LANE_OVER;
 }
 
+bool lane_is_idle(const struct lane *lane)
+{
+    return lane->turn_count == 0 && lane->out_length == 0 && !lane->partial;
+}
+
 enum lane_verdict lane_overdue(const struct lane *lane)
 {
     if (lane->turn_count != 0)
