@@ -8,7 +8,7 @@
  *   slow       one in five of the run's clients; each has a head that never ends, of
  *              which one byte comes every 100 ms
  *   half-open  as many as the run's clients; each sends half a head and no more
- *   large      64, with 1000 heads a second of 9 to 64 KiB
+ *   large      64, with 1000 heads a second of 12 to 64 KiB
  *   garbage    64, with 1000 pieces a second: bytes at random, or sound publishes with
  *              nonsense behind them
  *
@@ -40,7 +40,7 @@
 #include <unistd.h>
 
 #define PIECE_MAX ((size_t)64 * 1024)
-#define SMALLEST_HEAD ((size_t)9 * 1024)
+#define SMALLEST_HEAD ((size_t)12 * 1024)
 #define FEW 64          /* attackers of a kind that is about work, not numbers */
 #define WORK_RATE 1000  /* a second, of those */
 #define BYTE_RATE 10    /* a second, of each that is slow */

@@ -212,6 +212,12 @@ START_TEST(what_is_brief)
                         "Transfer-Encoding: chunked\n\n"));
     ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r"
                         "Content-Length: 9\r\n\r\n"));
+    /* Each ',' may be another cookie to libmicrohttpd. */
+    ck_assert(is_brief("GET /topics/x HTTP/1.1\r\nCookie: a=1; b=2\r\n\r\n"));
+    ck_assert(is_brief("GET /topics/x?a,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,, HTTP/1.1"
+                       "\r\n\r\n"));
+    ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\n"
+                        "cOOKIE: a,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\r\n\r\n"));
     memset(large, 'x', sizeof large - 1);
     memcpy(large, "GET /topics/", 12);
     ck_assert(!is_brief(large));

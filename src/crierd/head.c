@@ -13,6 +13,7 @@
 
 #include "head.h"
 
+#include "headroom.h"
 #include "http.h"
 
 #include <stdint.h>
@@ -22,11 +23,6 @@
 #define PLAIN "POST /topics/"
 #define STREAM "GET /topics/"
 #define PROTOCOL " HTTP/1.1\r\n"
-
-/* What libmicrohttpd keeps for each field, query argument and cookie, and what the
- * largest of our answers takes. */
-#define RECORD 64
-#define ANSWER 900
 
 /* The characters of a token (RFC 9110 section 5.6.2). */
 static bool is_token(unsigned char c)
@@ -70,34 +66,37 @@ static bool is_field(const char *at, const char *end, const char *name)
            strncasecmp(at, name, length) == 0;
 }
 
-/* Whether a body may be behind the head of LENGTH at BYTES. To libmicrohttpd a line
- * may end in a CR alone. */
-static bool has_body(const char *bytes, size_t length)
+/* Whether the head of LENGTH at BYTES has a field NAME. To libmicrohttpd a line may
+ * end in a CR alone, it seems at times. */
+static bool has_field(const char *bytes, size_t length, const char *name)
 {
     const char *at = bytes, *end = bytes + length;
 
     for (; at < end; at++)
-        if ((*at == '\r' || *at == '\n') &&
-            (is_field(at + 1, end, "Content-Length") ||
-             is_field(at + 1, end, "Transfer-Encoding")))
+        if ((*at == '\r' || *at == '\n') && is_field(at + 1, end, name))
             return true;
     return false;
 }
 
 bool head_is_brief(const char *bytes, size_t length)
 {
-    size_t need = length + ANSWER, i;
+    size_t need = length + HEADROOM_ANSWER, i;
+    const char *parts = "\n?&";
 
     if (length < sizeof STREAM || memcmp(bytes, "GET ", 4) != 0 ||
         (memcmp(bytes, STREAM, sizeof STREAM - 1) != 0 &&
-         memmem(bytes, length, "text/event-stream", 17) == NULL))
+         memmem(bytes, length, "text/event-stream", 17) == NULL) ||
+        has_field(bytes, length, "Content-Length") ||
+        has_field(bytes, length, "Transfer-Encoding"))
         return false;
-    for (i = 0; i < length; i++)
-        if (strchr("\n?&;", bytes[i]) != NULL)
-            need += RECORD;
-    if (memmem(bytes, length, "ookie:", 6) != NULL)
+    if (has_field(bytes, length, "Cookie")) {
         need += length; /* which is copied to be taken apart */
-    return need <= HTTP_BRIEF_MEMORY && !has_body(bytes, length);
+        parts = "\n?&;,";
+    }
+    for (i = 0; i < length; i++)
+        if (strchr(parts, bytes[i]) != NULL)
+            need += HEADROOM_RECORD;
+    return need <= HTTP_BRIEF_MEMORY;
 }
 
 bool head_may_be_plain(const char *bytes, size_t length)

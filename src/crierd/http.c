@@ -2,10 +2,11 @@
  * libmicrohttpd's side of things: it hands a request over in pieces, and here
  * they become one `struct request` that a handler answers in one call.
  *
- * An exchange begins with the request line (uri_logged, the only place where
- * MHD shows the target as it was sent), collects the body, and ends with
- * `completed`. The body and the target are let go as soon as the handler has
- * answered, since the exchange of a stream stays as long as its client does.
+ * A connection has one exchange, as long as it lives: MHD does not promise to tell of
+ * the end of each request that it has told of. A request begins with its first line
+ * (uri_logged, the only place where MHD shows the target as it was sent), has its body
+ * collected, and ends with `completed`. The body and the target are let go as soon as
+ * the handler has answered, since a stream stays as long as its client does.
  *
  * A body over the limit is read on and thrown away, so that the client reads the
  * 413 instead of a reset connection; but not for ever: READ_MORE past it the
@@ -28,6 +29,7 @@
 #include "http.h"
 
 #include "framing.h"
+#include "headroom.h"
 #include "later.h"
 #include "log.h"
 #include "reply.h"
@@ -50,10 +52,9 @@
 /* MHD's name for 413 is another one before 0.9.74. */
 #define CONTENT_TOO_LARGE 413
 
-/* For everything libmicrohttpd keeps of one connection but a brief one. About half of
- * it is what the request's headers may take: 3 KiB of them, cookies included, always
- * fit; more than fits is answered with 431. */
-#define CONNECTION_MEMORY (8 * 1024)
+/* For everything libmicrohttpd keeps of one connection but a brief one: 3 KiB of headers,
+ * cookies included, always fit; more than fits is answered with 431. */
+#define CONNECTION_MEMORY (12 * 1024)
 
 /* Seconds a connection may sit still while it is not a quiet stream: a header
  * that does not come, a response nobody takes, an idle keep-alive. */
@@ -64,66 +65,22 @@
 #define BODY_TIME 30000
 #define BODY_RATE 1024
 
+/* A connection, and what is going on in it. */
 struct exchange {
-    char *target;
+    struct server *server;
+    struct ward *ward; /* NULL: nobody waits for it */
+    char *target;      /* NULL: there is no request, or none to be answered */
     char *body;
     size_t length;    /* of body */
     size_t received;  /* of the body, kept or not */
     size_t max;       /* of the body */
     bool crowded;     /* there was no room for it */
     struct later *later;
-    struct server *server;
     uint64_t started; /* request_clock() */
     uint64_t begun;   /* crier_now() when the headers were in; 0 before */
 };
 
-static struct ward *ward_of(struct MHD_Connection *connection)
-{
-    return MHD_get_connection_info(connection,
-                                   MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-        ->socket_context;
-}
-
-/* Has the next request of WARD waited for. */
-static void wait_for_head(struct ward *ward)
-{
-    ward_wait(ward, crier_now() + HEAD_TIME);
-}
-
-/* A connection has begun, or is about to be closed. */
-static void notified(void *closure, struct MHD_Connection *connection,
-                     void **context,
-                     enum MHD_ConnectionNotificationCode what)
-{
-    const struct http_part *part = closure;
-    const union MHD_ConnectionInfo *info;
-
-    if (part->warden == NULL)
-        return;
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        warden_release(part->warden, *context);
-        return;
-    }
-    info = MHD_get_connection_info(connection,
-                                   MHD_CONNECTION_INFO_CONNECTION_FD);
-    *context = warden_admit(part->warden, info->connect_fd);
-    wait_for_head(*context);
-}
-
-static void *uri_logged(void *closure, const char *uri,
-                        struct MHD_Connection *connection)
-{
-    const struct http_part *part = closure;
-    struct exchange *exchange = calloc(1, sizeof *exchange);
-
-    (void)connection;
-    if (exchange == NULL)
-        return NULL;
-    exchange->server = part->server;
-    exchange->started = request_clock();
-    exchange->target = strdup(uri);
-    return exchange;
-}
+/* ---- connections and requests ----------------------------------------- */
 
 static void drop_body(struct exchange *exchange)
 {
@@ -142,18 +99,93 @@ static void let_go(struct exchange *exchange)
     drop_body(exchange);
 }
 
+/* Has the next request waited for. */
+static void wait_for_head(struct exchange *exchange)
+{
+    ward_wait(exchange->ward, crier_now() + HEAD_TIME);
+}
+
+static struct exchange *exchange_new(const struct http_part *part, int fd)
+{
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+
+    if (exchange == NULL)
+        return NULL;
+    exchange->server = part->server;
+    if (part->warden != NULL)
+        exchange->ward = warden_admit(part->warden, fd);
+    wait_for_head(exchange);
+    return exchange;
+}
+
+static void exchange_free(const struct http_part *part,
+                          struct exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    if (part->warden != NULL)
+        warden_release(part->warden, exchange->ward);
+    let_go(exchange);
+    free(exchange);
+}
+
+/* A connection has begun, or is about to be closed. */
+static void notified(void *closure, struct MHD_Connection *connection,
+                     void **context,
+                     enum MHD_ConnectionNotificationCode what)
+{
+    const struct http_part *part = closure;
+    const union MHD_ConnectionInfo *info;
+
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        exchange_free(part, *context);
+        return;
+    }
+    info = MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_CONNECTION_FD);
+    *context = exchange_new(part, info->connect_fd);
+}
+
+static size_t memory_of(const struct http_part *part)
+{
+    return part->brief ? HTTP_BRIEF_MEMORY : CONNECTION_MEMORY;
+}
+
+static void *uri_logged(void *closure, const char *uri,
+                        struct MHD_Connection *connection)
+{
+    const struct http_part *part = closure;
+    struct exchange *exchange =
+        MHD_get_connection_info(connection,
+                                MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+            ->socket_context;
+
+    if (exchange == NULL) /* memory was short */
+        return NULL;
+    let_go(exchange);
+    exchange->received = 0;
+    exchange->crowded = false;
+    exchange->begun = 0;
+    exchange->started = request_clock();
+    if (headroom_for_target(uri, memory_of(part)))
+        exchange->target = strdup(uri);
+    else
+        headroom_refuse(connection);
+    return exchange;
+}
+
 static void completed(void *closure, struct MHD_Connection *connection,
                       void **context, enum MHD_RequestTerminationCode how)
 {
     struct exchange *exchange = *context;
 
     (void)closure;
+    (void)connection;
     (void)how;
-    wait_for_head(ward_of(connection));
     if (exchange == NULL)
         return;
+    wait_for_head(exchange);
     let_go(exchange);
-    free(exchange);
     *context = NULL;
 }
 
@@ -176,10 +208,9 @@ static bool expects_continue(struct MHD_Connection *connection)
 }
 
 /* Has the rest of the body waited for. */
-static void wait_for_body(const struct exchange *exchange,
-                          struct MHD_Connection *connection)
+static void wait_for_body(const struct exchange *exchange)
 {
-    ward_wait(ward_of(connection),
+    ward_wait(exchange->ward,
               exchange->begun + BODY_TIME +
                   (uint64_t)exchange->received * 1000 / BODY_RATE);
 }
@@ -190,6 +221,7 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
     char *grown;
 
     exchange->received += length;
+    wait_for_body(exchange);
     if (exchange->received > exchange->max + READ_MORE)
         return MHD_NO;
     if (exchange->received > exchange->max || exchange->crowded) {
@@ -300,7 +332,11 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     request.later = &exchange->later;
     if (exchange->begun == 0) {
         exchange->begun = crier_now();
-        wait_for_body(exchange, connection);
+        wait_for_body(exchange);
+        if (!headroom_for_answer(connection, memory_of(part))) {
+            headroom_refuse(connection);
+            return MHD_NO;
+        }
         exchange->max = body_max(&request);
         return begin(&request, version, exchange->max);
     }
@@ -311,11 +347,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     }
     if (more != 0) {
         *length = 0;
-        result = take(exchange, data, more);
-        wait_for_body(exchange, connection);
-        return result;
+        return take(exchange, data, more);
     }
-    ward_wait(ward_of(connection), 0);
+    ward_wait(exchange->ward, 0);
     if (exchange->body != NULL)
         request.body = exchange->body;
     request.body_length = exchange->length;

@@ -1,0 +1,63 @@
+/*
+ * Whether libmicrohttpd has the memory for a request, and for the answer to it.
+ *
+ * A connection has a piece of memory of fixed size, for what was received and for the
+ * head of the answer. Where a field finds no room in it libmicrohttpd says 431. But
+ * when the query's arguments do not, 0.9.75 forgets what it was about to say and waits
+ * for the client, who waits for it; and when the answer does not, it closes the
+ * connection, after all that the request asks for has been done. So the two are told
+ * beforehand, by an estimate on the safe side, and the 431 goes past libmicrohttpd,
+ * which may have no room for that either.
+ */
+#include <config.h>
+
+#include "headroom.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                              "Content-Length: 0\r\n"
+                              "Connection: close\r\n\r\n";
+
+bool headroom_for_target(const char *target, size_t memory)
+{
+    const char *at = strchr(target, '?');
+    size_t need = strlen(target) + HEADROOM_ANSWER;
+
+    for (; at != NULL; at = strchr(at + 1, '&'))
+        need += HEADROOM_RECORD;
+    return need <= memory;
+}
+
+bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
+{
+    const enum MHD_ValueKind kinds =
+        MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    const union MHD_ConnectionInfo *head = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *cookies = MHD_lookup_connection_value(
+        connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE);
+    int records = MHD_get_connection_values(connection, kinds, NULL, NULL);
+    size_t need = HEADROOM_ANSWER + (size_t)records * HEADROOM_RECORD;
+
+    if (head != NULL)
+        need += head->header_size;
+    if (cookies != NULL)
+        need += strlen(cookies); /* copied to be taken apart */
+    return need <= memory;
+}
+
+void headroom_refuse(struct MHD_Connection *connection)
+{
+    int fd = MHD_get_connection_info(connection,
+                                     MHD_CONNECTION_INFO_CONNECTION_FD)
+                 ->connect_fd;
+    char rest[4096];
+
+    (void)send(fd, refusal, sizeof refusal - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    /* With bytes unread, closing would reset the connection. */
+    while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) == (ssize_t)sizeof rest)
+        ;
+    (void)shutdown(fd, SHUT_RDWR);
+}

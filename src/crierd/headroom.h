@@ -1,0 +1,25 @@
+#ifndef CRIERD_HEADROOM_H
+#define CRIERD_HEADROOM_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What libmicrohttpd keeps for each field, query argument and cookie, and what the head
+ * of the largest of our answers takes; in bytes, rather too much than too little. */
+#define HEADROOM_RECORD 64
+#define HEADROOM_ANSWER 900
+
+/* Whether the arguments of TARGET, a request's as it was sent, have room in a connection
+ * with MEMORY bytes. */
+bool headroom_for_target(const char *target, size_t memory);
+
+/* Whether the request of CONNECTION, which has MEMORY bytes, leaves room for the head of
+ * an answer. To be asked when the request's head has been read. */
+bool headroom_for_answer(struct MHD_Connection *connection, size_t memory);
+
+/* Answers the request of CONNECTION with 431 and ends the connection. Nothing may have
+ * been answered to it; libmicrohttpd still closes the socket. */
+void headroom_refuse(struct MHD_Connection *connection);
+
+#endif
