@@ -19,18 +19,44 @@
 
 struct fields {
     unsigned hosts, lengths, encodings;
-    int odd_encoding, odd_name, folded;
+    int odd_encoding, odd_name;
 };
 
-/* Whether VALUE does not stand behind NAME and a colon. A line that goes on in the next
- * one (RFC 9112 section 5.2) is another field to libmicrohttpd 0.9.75: it appends what
- * goes on to the name, and has that elsewhere. */
-static int is_apart(const char *name, const char *value)
+/* Whether a header field of CONNECTION's request, of METHOD and VERSION, goes on in the
+ * next line (RFC 9112 section 5.2). libmicrohttpd 0.9.75 makes another field of it, by
+ * appending what goes on to the name, and in no value is there a trace. But the head is
+ * still there in its memory, with NULs where words and lines ended: so the lines are
+ * walked again, and one must not begin with white space. */
+static int is_folded(struct MHD_Connection *connection, const char *method,
+                     const char *version)
 {
-    const char *behind = name + strlen(name) + 1;
+    const union MHD_ConnectionInfo *head = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *end = head != NULL ? method + head->header_size : NULL;
+    const char *at = version;
 
-    return value < behind ||
-           (size_t)(value - behind) != strspn(behind, " \t");
+    if (end == NULL || at < method || at >= end)
+        return 0; /* another libmicrohttpd, which keeps it elsewhere */
+    at += strnlen(at, (size_t)(end - at));
+    for (;;) {
+        while (at < end && *at == '\0')
+            at++;
+        if (at >= end)
+            return 0;
+        if (*at == ' ' || *at == '\t')
+            return 1;
+        at += strnlen(at, (size_t)(end - at)) + 1; /* the name and its colon */
+        if (at < end)
+            at += strnlen(at, (size_t)(end - at)); /* the value */
+    }
+}
+
+/* Whether VALUE is no host: nothing but white space may stand behind it. */
+static int is_odd_host(const char *value)
+{
+    const char *behind = value + strcspn(value, " \t/");
+
+    return behind[strspn(behind, " \t")] != '\0';
 }
 
 static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
@@ -41,11 +67,9 @@ static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
     (void)kind;
     if (name[strspn(name, TOKEN)] != '\0')
         fields->odd_name = 1;
-    if (value == NULL || is_apart(name, value))
-        fields->folded = 1;
     if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
         fields->hosts++;
-        if (value == NULL || strpbrk(value, " \t/") != NULL)
+        if (value == NULL || is_odd_host(value))
             fields->hosts++; /* no host at all counts as one too many */
     }
     if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
@@ -59,7 +83,7 @@ static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
 }
 
 const char *framing_wrong(struct MHD_Connection *connection,
-                          const char *version)
+                          const char *method, const char *version)
 {
     int old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     struct fields fields = {0};
@@ -67,7 +91,7 @@ const char *framing_wrong(struct MHD_Connection *connection,
     MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &fields);
     if (fields.odd_name)
         return "the name of a header field is not a token";
-    if (fields.folded)
+    if (is_folded(connection, method, version))
         return "a header field goes on in the next line";
     if (fields.hosts > 1 || (fields.hosts == 0 && !old))
         return "the request must have one Host";

@@ -4,9 +4,9 @@
 #include <microhttpd.h>
 
 /* What is wrong with the header fields that say where the request on CONNECTION
- * ends and whom it is for, VERSION being its HTTP version: a constant text, or
- * NULL when they are sound. */
+ * ends and whom it is for: a constant text, or NULL when they are sound. METHOD and
+ * VERSION are as libmicrohttpd gave them, in its memory of the request. */
 const char *framing_wrong(struct MHD_Connection *connection,
-                          const char *version);
+                          const char *method, const char *version);
 
 #endif
