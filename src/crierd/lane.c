@@ -467,7 +467,13 @@ enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
 
 bool lane_is_idle(const struct lane *lane)
 {
-    return lane->turn_count == 0 && lane->out_length == 0 && !lane->partial;
+    char byte;
+
+    if (lane->turn_count != 0 || lane->out_length != 0 ||
+        (lane->partial && lane->headed))
+        return false;
+    return lane->partial ||
+           recv(lane->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 enum lane_verdict lane_overdue(const struct lane *lane)

@@ -49,7 +49,7 @@ void lane_free(struct lane *lane);
 enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
                            bool *moved);
 
-/* Whether LANE has no request, nor the begin of one, and no answer to send. */
+/* Whether LANE has no request, at most the begin of a head, and no answer to send. */
 bool lane_is_idle(const struct lane *lane);
 
 /* What to do with LANE, in which nothing has moved for as long as is allowed. */
