@@ -39,9 +39,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MHD's name for 413 is another one before 0.9.74. */
-#define CONTENT_TOO_LARGE 413
-
 #define ID_MAX 255
 
 /* ---- the check -------------------------------------------------------- */
@@ -164,7 +161,7 @@ static size_t count_events(struct request *request, const char *topics)
     bulk_check(&check, request->body, request->body_length);
     if (check.events > most)
         request->result = reply_problem(
-            request, CONTENT_TOO_LARGE,
+            request, MHD_HTTP_CONTENT_TOO_LARGE,
             "the body has more than %zu events%s", most,
             most < BULK_MAX ? " for so many topics" : "");
     else if (check.wrong != NULL)

@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MHD's name for 413 is another one before 0.9.74. */
-#define CONTENT_TOO_LARGE 413
-
 enum MHD_Result reply_text(struct request *request, unsigned status,
                            const char *text)
 {
@@ -144,8 +141,8 @@ static const struct {
     {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_UNKNOWN, MHD_HTTP_NOT_FOUND, NULL},
     {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
-    {CRIER_ERR_TOO_LARGE, CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOO_MUCH, CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_TOO_LARGE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_TOO_MUCH, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
     {CRIER_ERR_TOPICS_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
