@@ -161,6 +161,48 @@ START_TEST(many_arguments)
 }
 END_TEST
 
+/* A field that goes on in the next line, at each place in libmicrohttpd's buffers. */
+START_TEST(a_folded_field_anywhere)
+{
+    struct client client;
+    size_t i;
+
+    for (i = 5900; i < 6200; i++) {
+        client_connect(&client, crierd.port);
+        client_send(&client,
+                    "POST /topics/x HTTP/1.1\r\nHost: a\r\nX: %s\r\n"
+                    "Content-Lengt: 5\r\n h\r\n\r\nhello",
+                    repeat("x", i));
+        ck_assert_int_eq(client_head(&client), 400);
+        client_close(&client);
+    }
+}
+END_TEST
+
+START_TEST(many_trailers)
+{
+    struct client client;
+    bool done[120];
+    size_t i;
+    int status;
+
+    for (i = 0; i < 120; i++) {
+        client_connect(&client, crierd.port);
+        client_send(&client,
+                    "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n"
+                    "6\r\n%06zu\r\n0\r\n%s\r\n",
+                    i, repeat("T:a\r\n", 90 + i));
+        status = client_head(&client);
+        ck_assert_msg(status == 200 || status == 431, "%d", status);
+        done[i] = status == 200;
+        client_close(&client);
+    }
+    ck_assert(done[0] && !done[119]);
+    expect_done(done, 120);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("headroom");
@@ -171,6 +213,8 @@ static Suite *suite(void)
     tcase_add_test(c, many_fields);
     tcase_add_test(c, many_cookies);
     tcase_add_loop_test(c, many_arguments, 0, 3);
+    tcase_add_test(c, a_folded_field_anywhere);
+    tcase_add_test(c, many_trailers);
     return s;
 }
 

@@ -16,6 +16,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* When trailers have been read, the buffer they were read into still has room for more. */
+#define BUFFER 2048
+
 static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
                               "Content-Length: 0\r\n"
                               "Connection: close\r\n\r\n";
@@ -30,10 +33,23 @@ bool headroom_for_target(const char *target, size_t memory)
     return need <= memory;
 }
 
+static enum MHD_Result add_trailer(void *closure, enum MHD_ValueKind kind,
+                                   const char *name, const char *value)
+{
+    size_t *need = closure;
+
+    (void)kind;
+    *need += strlen(name) + HEADROOM_RECORD;
+    if (value != NULL)
+        *need += strlen(value);
+    return MHD_YES;
+}
+
 bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
 {
     const enum MHD_ValueKind kinds =
         MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    size_t trailers = 0;
     const union MHD_ConnectionInfo *head = MHD_get_connection_info(
         connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     const char *cookies = MHD_lookup_connection_value(
@@ -45,6 +61,10 @@ bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
         need += head->header_size;
     if (cookies != NULL)
         need += strlen(cookies); /* copied to be taken apart */
+    MHD_get_connection_values(connection, MHD_FOOTER_KIND, add_trailer,
+                              &trailers);
+    if (trailers != 0)
+        need += trailers + BUFFER;
     return need <= memory;
 }
 

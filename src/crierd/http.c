@@ -49,11 +49,8 @@
 /* For the bodies of all requests together. */
 #define BODIES_MAX ((size_t)128 * 1024 * 1024)
 
-/* MHD's name for 413 is another one before 0.9.74. */
-#define CONTENT_TOO_LARGE 413
-
-/* For everything libmicrohttpd keeps of one connection but a brief one: 3 KiB of headers,
- * cookies included, always fit; more than fits is answered with 431. */
+/* For everything libmicrohttpd keeps of one connection but a brief one. A browser's request
+ * takes some 2 KiB of it; what does not fit is answered with 431 (headroom.c). */
 #define CONNECTION_MEMORY (12 * 1024)
 
 /* Seconds a connection may sit still while it is not a quiet stream: a header
@@ -167,6 +164,8 @@ static void *uri_logged(void *closure, const char *uri,
     exchange->crowded = false;
     exchange->begun = 0;
     exchange->started = request_clock();
+    if (uri == NULL) /* nonsense that libmicrohttpd is about to refuse */
+        return exchange;
     if (headroom_for_target(uri, memory_of(part)))
         exchange->target = strdup(uri);
     else
@@ -251,7 +250,7 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
 
 static enum MHD_Result too_large(struct request *request, size_t max)
 {
-    return reply_problem(request, CONTENT_TOO_LARGE,
+    return reply_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
                          "the body is larger than %zu bytes", max);
 }
 
@@ -278,7 +277,7 @@ static enum MHD_Result begin(struct request *request, const char *version,
                              size_t max)
 {
     struct MHD_Connection *connection = request->connection;
-    const char *wrong = framing_wrong(connection, version);
+    const char *wrong = framing_wrong(connection, request->method, version);
 
     if (wrong != NULL)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
@@ -350,6 +349,11 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         return take(exchange, data, more);
     }
     ward_wait(exchange->ward, 0);
+    /* Asked once more: there may have been trailers. */
+    if (!headroom_for_answer(connection, memory_of(part))) {
+        headroom_refuse(connection);
+        return MHD_NO;
+    }
     if (exchange->body != NULL)
         request.body = exchange->body;
     request.body_length = exchange->length;
