@@ -249,7 +249,7 @@ static const char *const orders[] = {
     "SELECT 0, position FROM updates INDEXED BY updates_all WHERE hidden = 0",
 };
 
-/* Whether the rows that TEXT finds, of two numbers, rise. */
+/* Whether the rows that TEXT finds are of two numbers, and rise. */
 static int check_order(struct crier__sql *sql, const char *text,
                        char reason[256])
 {
@@ -260,7 +260,9 @@ static int check_order(struct crier__sql *sql, const char *text,
     while (rise && crier__sql_row(sql, row)) {
         next_one = sqlite3_column_int64(row, 0);
         next_two = sqlite3_column_int64(row, 1);
-        rise = next_one > one || (next_one == one && next_two > two);
+        rise = sqlite3_column_type(row, 0) == SQLITE_INTEGER &&
+               sqlite3_column_type(row, 1) == SQLITE_INTEGER &&
+               (next_one > one || (next_one == one && next_two > two));
         one = next_one;
         two = next_two;
     }
