@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* When trailers have been read, the buffer they were read into still has room for more. */
+/* When trailers have been read, the buffer they came into still has room for more. */
 #define BUFFER 2048
 
 static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"

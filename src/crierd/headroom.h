@@ -10,13 +10,13 @@
 #define HEADROOM_RECORD 64
 #define HEADROOM_ANSWER 900
 
-/* Whether the arguments of TARGET, a request's as it was sent, have room in a connection
- * with MEMORY bytes. */
+/* Whether the arguments of TARGET, a request's as it was sent, have room in a
+ * connection with MEMORY bytes. */
 bool headroom_for_target(const char *target, size_t memory);
 
-/* Whether the request of CONNECTION, which has MEMORY bytes, leaves room for the head of
- * an answer. To be asked when the request's head has been read, and again when all of it
- * has. */
+/* Whether the request of CONNECTION, which has MEMORY bytes, leaves room for the head
+ * of an answer. To be asked when the request's head has been read, and again when all
+ * of it has. */
 bool headroom_for_answer(struct MHD_Connection *connection, size_t memory);
 
 /* Answers the request of CONNECTION with 431 and ends the connection. Nothing may have

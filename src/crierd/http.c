@@ -49,8 +49,9 @@
 /* For the bodies of all requests together. */
 #define BODIES_MAX ((size_t)128 * 1024 * 1024)
 
-/* For everything libmicrohttpd keeps of one connection but a brief one. A browser's request
- * takes some 2 KiB of it; what does not fit is answered with 431 (headroom.c). */
+/* For everything libmicrohttpd keeps of one connection but a brief one. A browser's
+ * request takes some 2 KiB of it; what does not fit is answered with 431
+ * (headroom.c). */
 #define CONNECTION_MEMORY (12 * 1024)
 
 /* Seconds a connection may sit still while it is not a quiet stream: a header
