@@ -19,6 +19,9 @@
 /* When trailers have been read, the buffer they came into still has room for more. */
 #define BUFFER 2048
 
+/* So many pieces of what nobody wants are read. */
+#define ROUNDS 64
+
 static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
                               "Content-Length: 0\r\n"
                               "Connection: close\r\n\r\n";
@@ -74,10 +77,13 @@ void headroom_refuse(struct MHD_Connection *connection)
                                      MHD_CONNECTION_INFO_CONNECTION_FD)
                  ->connect_fd;
     char rest[4096];
+    int rounds = 0;
 
     (void)send(fd, refusal, sizeof refusal - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    /* With bytes unread, closing would reset the connection. */
-    while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) == (ssize_t)sizeof rest)
+    /* With bytes unread, closing would reset the connection; but who goes on sending
+     * is not read for ever. */
+    while (rounds++ < ROUNDS &&
+           recv(fd, rest, sizeof rest, MSG_DONTWAIT) == (ssize_t)sizeof rest)
         ;
     (void)shutdown(fd, SHUT_RDWR);
 }
