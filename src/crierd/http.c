@@ -165,8 +165,6 @@ static void *uri_logged(void *closure, const char *uri,
     exchange->crowded = false;
     exchange->begun = 0;
     exchange->started = request_clock();
-    if (uri == NULL) /* nonsense that libmicrohttpd is about to refuse */
-        return exchange;
     if (headroom_for_target(uri, memory_of(part)))
         exchange->target = strdup(uri);
     else
