@@ -320,6 +320,12 @@ static const struct {
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
      "Sec-Fetch-Site:\r\n cross-site\r\n",
      400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n:\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n: a\r\nX: y\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length:1\r\n:a\r\nX: y\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nX:\r\n:\r\n", 400},
+    {"POST /events HTTP/1.1\nHost: x\nContent-Length: 1\n:a\nX: y\n", 400},
+    {"POST /events HTTP/1.1\nHost: x\nContent-Length: 1\nX:\n:a\n", 400},
 };
 
 START_TEST(a_request_ends_in_one_place)

@@ -22,33 +22,51 @@ struct fields {
     int odd_encoding, odd_name;
 };
 
-/* Whether a header field of CONNECTION's request, of METHOD and VERSION, goes on in the
- * next line (RFC 9112 section 5.2). libmicrohttpd 0.9.75 makes another field of it, by
- * appending what goes on to the name, and in no value is there a trace. But the head is
- * still there in its memory, with NULs where words and lines ended: so the lines are
- * walked again, and one must not begin with white space. */
-static int is_folded(struct MHD_Connection *connection, const char *method,
-                     const char *version)
+static const char no_token[] = "the name of a header field is not a token";
+
+/* So many bytes end the last field and then the head, as CR LF or LF each. */
+#define END_MIN 2
+#define END_MAX 4
+
+/* What is wrong with the lines of CONNECTION's head, of METHOD and VERSION; or NULL.
+ * libmicrohttpd 0.9.75 has two ways of its own to read them, of which no trace is in
+ * the fields that it tells:
+ *
+ *   - one that begins with white space (RFC 9112 section 5.2) becomes a field: what
+ *     goes on is appended to the name before it;
+ *   - one that begins with a colon ends the head.
+ *
+ * But the head is still in its memory, with NULs where names and lines ended. So its
+ * lines are walked again: none must begin with white space, and the NULs at the end
+ * must be those of two ends of a line. (A colon alone and an end of LF look like that;
+ * whoever passes a head on writes CR LF.) */
+static const char *wrong_line(struct MHD_Connection *connection,
+                              const char *method, const char *version)
 {
     const union MHD_ConnectionInfo *head = MHD_get_connection_info(
         connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     const char *end = head != NULL ? method + head->header_size : NULL;
-    const char *at = version;
+    const char *at = version, *line_end;
 
     if (end == NULL || at < method || at >= end)
-        return 0; /* another libmicrohttpd, which keeps it elsewhere */
+        return NULL; /* another libmicrohttpd, which keeps it elsewhere */
     at += strnlen(at, (size_t)(end - at));
     for (;;) {
+        line_end = at;
         while (at < end && *at == '\0')
             at++;
         if (at >= end)
-            return 0;
+            break;
         if (*at == ' ' || *at == '\t')
-            return 1;
-        at += strnlen(at, (size_t)(end - at)) + 1; /* the name and its colon */
+            return "a header field goes on in the next line";
+        at += strnlen(at, (size_t)(end - at)); /* the name */
         if (at < end)
-            at += strnlen(at, (size_t)(end - at)); /* the value */
+            at++; /* its colon */
+        at += strnlen(at, (size_t)(end - at)); /* the value */
     }
+    if (end - line_end < END_MIN || end - line_end > END_MAX)
+        return no_token;
+    return NULL;
 }
 
 /* Whether VALUE is no host: nothing but white space may stand behind it. */
@@ -87,12 +105,14 @@ const char *framing_wrong(struct MHD_Connection *connection,
 {
     int old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     struct fields fields = {0};
+    const char *wrong;
 
     MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &fields);
     if (fields.odd_name)
-        return "the name of a header field is not a token";
-    if (is_folded(connection, method, version))
-        return "a header field goes on in the next line";
+        return no_token;
+    wrong = wrong_line(connection, method, version);
+    if (wrong != NULL)
+        return wrong;
     if (fields.hosts > 1 || (fields.hosts == 0 && !old))
         return "the request must have one Host";
     if (fields.lengths > 1)
