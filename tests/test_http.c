@@ -326,6 +326,12 @@ static const struct {
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nX:\r\n:\r\n", 400},
     {"POST /events HTTP/1.1\nHost: x\nContent-Length: 1\n:a\nX: y\n", 400},
     {"POST /events HTTP/1.1\nHost: x\nContent-Length: 1\nX:\n:a\n", 400},
+    {"POST /events HTTP/1.1\r\n:a\r\nHost: x\r\nContent-Length: 1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-:1\n Length\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length:1\n X\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nTransfer-:chunked\n Encoding\r\n",
+     400},
+    {"POST  /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n", 400},
 };
 
 START_TEST(a_request_ends_in_one_place)
@@ -339,6 +345,30 @@ START_TEST(a_request_ends_in_one_place)
     if (framings[_i].status == 400) /* what follows is not looked at */
         ck_assert_ptr_null(client_frame(&client));
     client_close(&client);
+}
+END_TEST
+
+/* '!' is a NUL. */
+static const char *const with_nul[] = {
+    "GET /healthz!abc HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /healthz! HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nHost: x!y\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nHost: x\r\nX: y!\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nHost: x\r\nX!: y\r\n\r\n",
+};
+
+START_TEST(a_nul_hides_nothing)
+{
+    struct client client;
+    char *request = strdup(with_nul[_i]);
+    size_t length = strlen(request);
+
+    *strchr(request, '!') = '\0';
+    client_connect(&client, crierd.port);
+    client_send_bytes(&client, request, length);
+    ck_assert_int_eq(client_head(&client), 400);
+    client_close(&client);
+    free(request);
 }
 END_TEST
 
@@ -425,6 +455,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_huge_body_is_refused_before_it_is_sent);
     tcase_add_test(c, large_headers_are_431);
     tcase_add_loop_test(c, a_request_ends_in_one_place, 0, COUNT(framings));
+    tcase_add_loop_test(c, a_nul_hides_nothing, 0, COUNT(with_nul));
     tcase_add_loop_test(c, other_origins_change_nothing, 0, COUNT(origins));
     tcase_add_test(c, every_answer_is_guarded);
     return s;

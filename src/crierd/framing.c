@@ -9,6 +9,7 @@
 
 #include "framing.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,57 +18,62 @@
     "!#$%&'*+-.^_`|~0123456789"                                               \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-struct fields {
-    unsigned hosts, lengths, encodings;
-    int odd_encoding, odd_name;
-};
-
-static const char no_token[] = "the name of a header field is not a token";
-
-/* So many bytes end the last field and then the head, as CR LF or LF each. */
+/* So many bytes end the last field and then the head: CR LF or LF, each. */
 #define END_MIN 2
 #define END_MAX 4
 
-/* What is wrong with the lines of CONNECTION's head, of METHOD and VERSION; or NULL.
- * libmicrohttpd 0.9.75 has two ways of its own to read them, of which no trace is in
- * the fields that it tells:
+struct fields {
+    unsigned hosts, lengths, encodings;
+    bool odd_encoding, odd_name;
+    bool odd_line;        /* what was received is not these fields */
+    const char *line_end; /* of the last one; NULL where that cannot be seen */
+};
+
+/* ---- lines ------------------------------------------------------------ */
+
+/* libmicrohttpd 0.9 has ways of its own to read the lines of a head, and in the fields
+ * that it tells there is no trace of them:
  *
  *   - one that begins with white space (RFC 9112 section 5.2) becomes a field: what
  *     goes on is appended to the name before it;
- *   - one that begins with a colon ends the head.
+ *   - one that begins with a colon ends the head;
+ *   - a NUL ends a name, a value or the target.
  *
- * But the head is still in its memory, with NULs where names and lines ended. So its
- * lines are walked again: none must begin with white space, and the NULs at the end
- * must be those of two ends of a line. (A colon alone and an end of LF look like that;
- * whoever passes a head on writes CR LF.) */
-static const char *wrong_line(struct MHD_Connection *connection,
-                              const char *method, const char *version)
+ * But the head is still in its memory, with NULs where words and lines ended. So what
+ * it tells must be all that is there: the version behind the target, each name directly
+ * behind the end of the line before, each value behind its name, and the end of the
+ * head behind the last. (A colon alone and an end of LF look like an end of CR LF; who
+ * passes a head on writes CR LF.) libmicrohttpd 1.0 reads lines as it should, and keeps
+ * them elsewhere. */
+static bool lines_are_there(void)
 {
-    const union MHD_ConnectionInfo *head = MHD_get_connection_info(
-        connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    const char *end = head != NULL ? method + head->header_size : NULL;
-    const char *at = version, *line_end;
-
-    if (end == NULL || at < method || at >= end)
-        return NULL; /* another libmicrohttpd, which keeps it elsewhere */
-    at += strnlen(at, (size_t)(end - at));
-    for (;;) {
-        line_end = at;
-        while (at < end && *at == '\0')
-            at++;
-        if (at >= end)
-            break;
-        if (*at == ' ' || *at == '\t')
-            return "a header field goes on in the next line";
-        at += strnlen(at, (size_t)(end - at)); /* the name */
-        if (at < end)
-            at++; /* its colon */
-        at += strnlen(at, (size_t)(end - at)); /* the value */
-    }
-    if (end - line_end < END_MIN || end - line_end > END_MAX)
-        return no_token;
-    return NULL;
+    return MHD_get_version()[0] == '0';
 }
+
+static void see_line(struct fields *fields, const char *name,
+                     const char *value)
+{
+    const char *next = fields->line_end + (fields->line_end[1] == '\0' ? 2 : 1);
+    const char *behind = name + strlen(name) + 1;
+
+    if (name == next && value == behind + strspn(behind, " \t"))
+        fields->line_end = value + strlen(value);
+    else
+        fields->odd_line = true;
+}
+
+/* The head goes on to END. */
+static void see_end(struct fields *fields, const char *end)
+{
+    const char *at = fields->line_end;
+
+    if (end - at < END_MIN || end - at > END_MAX)
+        fields->odd_line = true;
+    while (!fields->odd_line && at < end)
+        fields->odd_line = *at++ != '\0';
+}
+
+/* ---- fields ----------------------------------------------------------- */
 
 /* Whether VALUE is no host: nothing but white space may stand behind it. */
 static int is_odd_host(const char *value)
@@ -83,36 +89,57 @@ static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
     struct fields *fields = closure;
 
     (void)kind;
-    if (name[strspn(name, TOKEN)] != '\0')
-        fields->odd_name = 1;
+    if (value == NULL)
+        value = "";
+    if (fields->line_end != NULL)
+        see_line(fields, name, value);
+    if (name[0] == '\0' || name[strspn(name, TOKEN)] != '\0')
+        fields->odd_name = true;
     if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
         fields->hosts++;
-        if (value == NULL || is_odd_host(value))
+        if (is_odd_host(value))
             fields->hosts++; /* no host at all counts as one too many */
     }
     if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
         fields->lengths++;
     if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
         fields->encodings++;
-        if (value == NULL || strcasecmp(value, "chunked") != 0)
-            fields->odd_encoding = 1;
+        if (strcasecmp(value, "chunked") != 0)
+            fields->odd_encoding = true;
     }
     return MHD_YES;
 }
 
-const char *framing_wrong(struct MHD_Connection *connection,
-                          const char *method, const char *version)
+/* Reads the fields of CONNECTION's request, which stand behind VERSION. */
+static void look_at_all(struct MHD_Connection *connection, const char *method,
+                        const char *version, struct fields *fields)
 {
-    int old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
-    struct fields fields = {0};
-    const char *wrong;
+    const union MHD_ConnectionInfo *head = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    bool seen = head != NULL && lines_are_there();
 
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &fields);
+    if (seen)
+        fields->line_end = version + strlen(version);
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, look, fields);
+    if (seen)
+        see_end(fields, method + head->header_size);
+}
+
+const char *framing_wrong(struct MHD_Connection *connection,
+                          const char *method, const char *target,
+                          const char *version)
+{
+    bool old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    struct fields fields = {0};
+
+    if (lines_are_there() &&
+        version != method + strlen(method) + 1 + strlen(target) + 1)
+        return "the request line must be a method, a target and a version";
+    look_at_all(connection, method, version, &fields);
     if (fields.odd_name)
-        return no_token;
-    wrong = wrong_line(connection, method, version);
-    if (wrong != NULL)
-        return wrong;
+        return "the name of a header field is not a token";
+    if (fields.odd_line)
+        return "each header field must be one line: a name, a colon, a value";
     if (fields.hosts > 1 || (fields.hosts == 0 && !old))
         return "the request must have one Host";
     if (fields.lengths > 1)

@@ -80,7 +80,7 @@ static bool has_field(const char *bytes, size_t length, const char *name)
 
 bool head_is_brief(const char *bytes, size_t length)
 {
-    size_t need = length + HEADROOM_ANSWER, i;
+    size_t need = length + HEADROOM_ANSWER, arguments = 0, i;
     const char *parts = "\n?&";
 
     if (length < sizeof STREAM || memcmp(bytes, "GET ", 4) != 0 ||
@@ -94,10 +94,13 @@ bool head_is_brief(const char *bytes, size_t length)
         need += length; /* which is copied to be taken apart */
         parts = "\n?&;,";
     }
-    for (i = 0; i < length; i++)
+    for (i = 0; i < length; i++) {
         if (strchr(parts, bytes[i]) != NULL)
             need += HEADROOM_RECORD;
-    return need <= HTTP_BRIEF_MEMORY;
+        arguments += bytes[i] == '?' || bytes[i] == '&';
+    }
+    return need <= HTTP_BRIEF_MEMORY &&
+           headroom_for_arguments(arguments, HTTP_BRIEF_MEMORY);
 }
 
 bool head_may_be_plain(const char *bytes, size_t length)

@@ -10,8 +10,12 @@
 #define HEADROOM_RECORD 64
 #define HEADROOM_ANSWER 900
 
-/* Whether the arguments of TARGET, a request's as it was sent, have room in a
- * connection with MEMORY bytes. */
+/* Whether COUNT arguments have room in a connection with MEMORY bytes, whatever came
+ * behind them. */
+bool headroom_for_arguments(size_t count, size_t memory);
+
+/* Whether TARGET, a request's as it was sent, has room in such a connection, with its
+ * arguments. */
 bool headroom_for_target(const char *target, size_t memory);
 
 /* Whether the request of CONNECTION, which has MEMORY bytes, leaves room for the head
