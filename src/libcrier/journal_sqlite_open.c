@@ -224,9 +224,21 @@ static const struct {
      "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
      "FROM journal",
      "what the table journal says cannot be"},
+    {"SELECT NOT EXISTS (SELECT 1 FROM topics WHERE "
+     "typeof(evicted) <> 'integer' OR evicted NOT BETWEEN 0 AND "
+     "(SELECT last FROM journal))",
+     "what the table topics says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM entries WHERE "
-     "typeof(topic) <> 'integer' OR typeof(position) <> 'integer')",
+     "typeof(topic) <> 'integer' OR typeof(position) <> 'integer' OR "
+     "position NOT BETWEEN 1 AND (SELECT last FROM journal))",
      "what the table entries says cannot be"},
+    {"SELECT NOT EXISTS (SELECT 1 FROM topics AS t WHERE count <> "
+     "(SELECT count(*) FROM entries AS e WHERE e.topic = t.topic AND "
+     "e.position > t.evicted))",
+     "the tables topics and entries do not agree"},
+    {"SELECT (SELECT ifnull(sum(holds), 0) FROM updates) = "
+     "(SELECT count(*) FROM entries)",
+     "the tables updates and entries do not agree"},
 };
 
 /* Whether what the tables say makes sense. */

@@ -49,6 +49,7 @@
 
 #define PAGE 512
 #define PATIENCE 8 /* s */
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* ---- the files -------------------------------------------------------- */
 
@@ -315,8 +316,10 @@ static void list_topics(void)
 /* Asks all there is to be asked, and appends. Whether that was possible. */
 static bool use(void)
 {
+    static const char *const topics[] = {"a", "b", "old", "new"};
     char reason[128] = "";
     uint64_t position;
+    size_t i;
 
     (void)journal->ops->status(journal, reason);
     MUST(memchr(reason, '\0', sizeof reason) != NULL);
@@ -328,7 +331,8 @@ static bool use(void)
     append("a,b", "mine", "again");
     position = append("a,b,old,new", NULL, "after");
     if (position != 0) {
-        MUST(read_all("new", CRIER_SINCE_ALL, 0, NULL, position));
+        for (i = 0; i < COUNT(topics); i++)
+            MUST(read_all(topics[i], CRIER_SINCE_ALL, 0, NULL, position));
         MUST(read_all("*", CRIER_SINCE_LAST, 1, NULL, position));
     }
     forget("a");
@@ -414,8 +418,6 @@ static void start(void)
 }
 
 /* ---- damage ----------------------------------------------------------- */
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static void put_number(struct bytes *bytes, size_t at, uint64_t number,
                        size_t size)
