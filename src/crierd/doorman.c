@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,8 @@ static void turn_away(struct doorman *doorman, struct visitor *visitor)
 {
     int fd = visitor->fd;
 
+    if (visitor->lane != NULL)
+        lane_discard(visitor->lane, doorman->window);
     forget(doorman, visitor);
     close(fd);
 }
@@ -287,30 +290,6 @@ static void welcome(struct doorman *doorman, struct visitor *visitor)
         turn_away(doorman, visitor);
 }
 
-/* Whether VISITOR has long been waited for, or has nothing to do here. */
-static bool may_go(const struct doorman *doorman,
-                   const struct visitor *visitor)
-{
-    uint64_t since = visitor->deadline - HEAD_TIME;
-
-    return since + PATIENCE <= doorman->now &&
-           (visitor->lane == NULL || lane_is_idle(visitor->lane));
-}
-
-/* Makes room by those who have been waited for longest. */
-static void make_room(struct doorman *doorman)
-{
-    struct visitor *visitor, *next;
-    int left = ACCEPTS_PER_PASS;
-
-    DL_FOREACH_SAFE (doorman->visitors, visitor, next)
-        if (may_go(doorman, visitor)) {
-            turn_away(doorman, visitor);
-            if (--left == 0)
-                break;
-        }
-}
-
 static bool is_crowded(struct doorman *doorman)
 {
     int fd;
@@ -324,34 +303,69 @@ static bool is_crowded(struct doorman *doorman)
     return doorman->crowded;
 }
 
-static void accept_some(struct doorman *doorman)
+/* Lets one more in. False when nobody waits. */
+static bool accept_one(struct doorman *doorman)
 {
     struct sockaddr_storage address;
+    socklen_t length = sizeof address;
     struct visitor *visitor;
-    socklen_t length;
-    int fd, i;
-
-    if (is_crowded(doorman))
-        make_room(doorman);
-    for (i = 0; i < ACCEPTS_PER_PASS && !is_crowded(doorman); i++) {
-        length = sizeof address;
-        fd = accept4(doorman->door->socket, (struct sockaddr *)&address,
+    int fd = accept4(doorman->door->socket, (struct sockaddr *)&address,
                      &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            /* For want of files or memory: so it is crowded. Others went away in
-             * the meantime. */
-            doorman->crowded = errno == EMFILE || errno == ENFILE ||
-                               errno == ENOBUFS || errno == ENOMEM;
-            if (errno == EAGAIN || errno == EWOULDBLOCK)
-                return;
-            continue;
-        }
-        doorman->crowded = fd >= doorman->door->files;
-        visitor = visitor_new(doorman->door, fd, (struct sockaddr *)&address,
-                              length);
-        if (visitor != NULL)
-            welcome(doorman, visitor);
+
+    if (fd < 0) {
+        /* For want of files or memory: so it is crowded. Others went away in the
+         * meantime. */
+        doorman->crowded = errno == EMFILE || errno == ENFILE ||
+                           errno == ENOBUFS || errno == ENOMEM;
+        return errno != EAGAIN && errno != EWOULDBLOCK;
     }
+    doorman->crowded = fd >= doorman->door->files;
+    visitor = visitor_new(doorman->door, fd, (struct sockaddr *)&address,
+                          length);
+    if (visitor != NULL)
+        welcome(doorman, visitor);
+    return true;
+}
+
+static bool somebody_waits(const struct doorman *doorman)
+{
+    struct pollfd door = {.fd = doorman->door->socket, .events = POLLIN};
+
+    return poll(&door, 1, 0) > 0;
+}
+
+/* Lets newcomers in for those who have been waited for longest, and have nothing to do
+ * here: one for one. */
+static void replace_some(struct doorman *doorman)
+{
+    struct visitor *visitor, *next;
+    int left = ACCEPTS_PER_PASS;
+
+    /* Who comes in meanwhile stands behind all others, and is too young. */
+    DL_FOREACH_SAFE (doorman->visitors, visitor, next) {
+        if (left == 0 ||
+            visitor->deadline - HEAD_TIME + PATIENCE > doorman->now)
+            return;
+        if (visitor->lane != NULL && !lane_is_idle(visitor->lane))
+            continue;
+        if (!somebody_waits(doorman))
+            return;
+        turn_away(doorman, visitor);
+        left--;
+        if (!is_crowded(doorman) && !accept_one(doorman))
+            return;
+    }
+}
+
+static void accept_some(struct doorman *doorman)
+{
+    int i;
+
+    for (i = 0; i < ACCEPTS_PER_PASS && !is_crowded(doorman); i++)
+        if (!accept_one(doorman))
+            return;
+    if (is_crowded(doorman))
+        replace_some(doorman);
 }
 
 /* Listens, or not while it is crowded or shut. */

@@ -426,9 +426,7 @@ static bool read_on(struct lane *lane, char *window, bool hung_up,
     return used != 0;
 }
 
-/* Throws away what is there: closing with bytes unread would reset the connection, and
- * the client might lose its answers. */
-static void discard(struct lane *lane, char *window)
+void lane_discard(struct lane *lane, char *window)
 {
     int rounds;
 
@@ -459,10 +457,7 @@ enum lane_verdict lane_run(struct lane *lane, char *window, bool hung_up,
         return LANE_STAYS;
     if (lane->leaving)
         return LANE_LEAVES;
-    if (!lane->ended)
-        return LANE_STAYS;
-    discard(lane, window);
-    return LANE_OVER;
+    return lane->ended ? LANE_OVER : LANE_STAYS;
 }
 
 bool lane_is_idle(const struct lane *lane)

@@ -40,6 +40,10 @@ enum lane_verdict {
  * is short. */
 struct lane *lane_new(struct server *server, struct doorman *doorman, int fd);
 
+/* Throws away what has come and is not read: closing with bytes unread would reset the
+ * connection, and the client might lose its answers. WINDOW is as for lane_run(). */
+void lane_discard(struct lane *lane, char *window);
+
 /* Gives LANE up; what is still asked for is thrown away when it is answered. */
 void lane_free(struct lane *lane);
 
