@@ -44,8 +44,8 @@ static const char usage[] =
     "  --www, --data DIR                crierd's\n"
     "  --clients N                      of broadcast; 10000\n"
     "  --rounds N                       of each workload; 5, at most 15\n"
-    "  --idle-rounds N                  of the workload idle; 2\n"
-    "  --seconds N                      that a round publishes; 1.5\n"
+    "  --idle-rounds N                  of the workload idle; 3\n"
+    "  --seconds N                      that a round publishes; 1.2\n"
     "  --keep-alive N                   s between keep-alives; 15\n"
     "  --patience N                     s without progress; 20\n"
     "  --only WORKLOAD,...              no others\n"
@@ -283,11 +283,11 @@ int main(int argc, char **argv)
                     .nchan = "/usr/lib/nginx/modules/ngx_nchan_module.so",
                     .patience = 20},
         .size = {.clients = 10000,
-                 .seconds = 1.5,
+                 .seconds = 1.2,
                  .keep_alive = 15,
                  .patience = 20},
         .rounds = 5,
-        .idle_rounds = 2};
+        .idle_rounds = 3};
 
     read_options(argc, argv, &options);
     fault_catch_signals();
