@@ -4,7 +4,6 @@
  */
 #include <config.h>
 
-#include "crier.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
@@ -183,23 +182,6 @@ START_TEST(arguments_before_much_else)
 }
 END_TEST
 
-/* libmicrohttpd 0.9.75 would use all of a CPU until its time is over where trailers
- * leave not a byte of its memory: so that time is short. */
-START_TEST(a_chunked_body_may_not_pause_for_long)
-{
-    uint64_t begun = crier_now();
-    struct client client;
-
-    client_connect(&client, crierd.port);
-    client_send(&client, "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
-                         "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
-    ck_assert(client_has(&client, 25000));
-    ck_assert_ptr_null(client_line(&client));
-    ck_assert_uint_lt(crier_now() - begun, 20000);
-    client_close(&client);
-}
-END_TEST
-
 /* A field that goes on in the next line, and one without a name, at each place in
  * libmicrohttpd's buffers. */
 static const char *const odd_lines[] = {
@@ -260,7 +242,6 @@ static Suite *suite(void)
     tcase_add_test(c, many_cookies);
     tcase_add_loop_test(c, many_arguments, 0, 3);
     tcase_add_loop_test(c, arguments_before_much_else, 0, 2);
-    tcase_add_test(c, a_chunked_body_may_not_pause_for_long);
     tcase_add_loop_test(c, an_odd_line_anywhere, 0, 3);
     tcase_add_test(c, many_trailers);
     return s;

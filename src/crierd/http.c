@@ -58,10 +58,6 @@
  * that does not come, a response nobody takes, an idle keep-alive. */
 #define CONNECTION_TIMEOUT 30
 
-/* The same while a body comes in chunks. Where trailers leave no byte of the memory,
- * libmicrohttpd 0.9.75 uses all of a CPU until this time is over. */
-#define CHUNKED_TIMEOUT 10
-
 /* ms for the rest of a request; the next one may first be a while in coming. */
 #define HEAD_TIME 60000
 #define BODY_TIME 30000
@@ -76,7 +72,6 @@ struct exchange {
     size_t length;    /* of body */
     size_t received;  /* of the body, kept or not */
     size_t max;       /* of the body */
-    bool chunked;     /* the body is to come so */
     bool crowded;     /* there was no room for it */
     struct later *later;
     uint64_t started; /* request_clock() */
@@ -168,7 +163,6 @@ static void *uri_logged(void *closure, const char *uri,
     let_go(exchange);
     exchange->received = 0;
     exchange->crowded = false;
-    exchange->chunked = false;
     exchange->begun = 0;
     exchange->started = request_clock();
     if (headroom_for_target(uri, memory_of(part)))
@@ -203,13 +197,6 @@ static bool announces_more(struct MHD_Connection *connection, size_t max)
     uint64_t length;
 
     return header != NULL && !number_text(header, 0, max, &length);
-}
-
-static bool is_chunked(struct MHD_Connection *connection)
-{
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                       MHD_HTTP_HEADER_TRANSFER_ENCODING) !=
-           NULL;
 }
 
 static bool expects_continue(struct MHD_Connection *connection)
@@ -283,12 +270,6 @@ static size_t body_max(const struct request *request)
     return max;
 }
 
-static void set_timeout(struct MHD_Connection *connection, unsigned seconds)
-{
-    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
-                                    seconds);
-}
-
 /* The headers are in: what can be refused now is. An answer given here closes
  * the connection after it. */
 static enum MHD_Result begin(struct request *request, const char *version,
@@ -356,9 +337,6 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
             return MHD_NO;
         }
         exchange->max = body_max(&request);
-        exchange->chunked = is_chunked(connection);
-        if (exchange->chunked)
-            set_timeout(connection, CHUNKED_TIMEOUT);
         return begin(&request, version, exchange->max);
     }
     if (exchange->later != NULL) {
@@ -371,8 +349,6 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         return take(exchange, data, more);
     }
     ward_wait(exchange->ward, 0);
-    if (exchange->chunked)
-        set_timeout(connection, CONNECTION_TIMEOUT);
     /* Asked once more: there may have been trailers. */
     if (!headroom_for_answer(connection, memory_of(part))) {
         headroom_refuse(connection);
