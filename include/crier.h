@@ -31,6 +31,14 @@
  *   Threads    An event or a reply belongs to one thread at a time. Frames,
  *              shards, streams, broadcasters and hubs may be used from any
  *              thread.
+ *   NULL       Options whose every member has a default may be NULL, and a
+ *              callback that is NULL is not called. What frees or gives back accepts NULL and
+ *              does nothing. Any other pointer is required unless its comment
+ *              says that it may be NULL. Where a required one is NULL (an
+ *              argument, or a member of the options), a function that returns
+ *              an error returns CRIER_ERR_NULL, one that returns a count
+ *              returns 0, one that returns a pointer returns NULL, and any
+ *              other does nothing.
  *   Units      Times are milliseconds, sizes are bytes.
  *
  * The library never exits, never prints and never touches signals.
@@ -87,7 +95,7 @@ extern "C" {
     X(CRIER_ERR_STORAGE, -20020, "the journal cannot be written")             \
     X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
     X(CRIER_ERR_DAMAGED, -20022, "the journal's file is damaged or is none")  \
-    X(CRIER_ERR_IN_USE, -20023, "another process uses the journal's file")    \
+    X(CRIER_ERR_IN_USE, -20023, "the journal's file is open already")         \
     X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")                    \
     X(CRIER_ERR_LONG_LINE, -20025,                                            \
       "a line of the stream is longer than is allowed here")                  \
@@ -100,7 +108,14 @@ extern "C" {
     X(CRIER_ERR_ENDED, -20030, "the server ended the stream")                 \
     X(CRIER_ERR_NO_CONTENT, -20031, "the server has nothing more to send")    \
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
-    X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")
+    X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
+    X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
+    X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
+    X(CRIER_ERR_HUB_CLOSED, -20043, "the hub is closed")                      \
+    X(CRIER_ERR_FINISHED, -20044, "the publisher takes no more updates")      \
+    X(CRIER_ERR_JOINED, -20045,                                               \
+      "the stream has a hub or a broadcaster already")                        \
+    X(CRIER_ERR_OTHER_SHARDS, -20047, "the stream belongs to other shards")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,
@@ -113,7 +128,7 @@ enum crier_error {
 CRIER_API const char *crier_error_text(int error);
 
 /* Whether the LENGTH bytes at TEXT are UTF-8 (RFC 3629), as the texts of events and
- * the names of topics must be. */
+ * the names of topics must be. TEXT may be NULL where LENGTH is 0. */
 CRIER_API bool crier_utf8_valid(const char *text, size_t length);
 
 /* The library's version, "MAJOR.MINOR.PATCH". Borrowed, constant. */
@@ -148,7 +163,8 @@ CRIER_API void crier_event_reset(struct crier_event *event);
 /* The message: LENGTH bytes at TEXT, any length, NUL bytes included. Lines end
  * at LF, CRLF or a lone CR, each becomes a "data" field of its own, and the
  * client joins them with LF; so no text can smuggle in another field. A
- * trailing line end is kept, as an empty last line. Empty data is legal. */
+ * trailing line end is kept, as an empty last line. Empty data is legal; TEXT may
+ * be NULL then. */
 CRIER_API int crier_event_data(struct crier_event *event, const char *text,
                                size_t length);
 
@@ -156,15 +172,17 @@ CRIER_API int crier_event_data(struct crier_event *event, const char *text,
 CRIER_API int crier_event_text(struct crier_event *event, const char *text);
 
 /* The message, as the compact JSON text of VALUE (borrowed; scalars are
- * allowed). CRIER_ERR_JSON when jansson cannot write it. */
+ * allowed). CRIER_ERR_JSON when jansson cannot write it, or could not make it: VALUE
+ * is NULL. */
 CRIER_API int crier_event_json(struct crier_event *event, const json_t *value);
 
-/* The event's type, for addEventListener(); "message" when never set or empty.
+/* The event's type, for addEventListener(); "message" when never set, empty or NULL.
  * CRIER_ERR_NEWLINE when TYPE holds CR or LF. */
 CRIER_API int crier_event_type(struct crier_event *event, const char *type);
 
 /* The event's id, LENGTH bytes; the client sends the last one it saw back as
- * Last-Event-ID. Empty is legal: it makes the client forget its last id.
+ * Last-Event-ID. Empty is legal (ID may be NULL then): it makes the client forget its
+ * last id.
  * CRIER_ERR_NEWLINE when it holds CR or LF, CRIER_ERR_NUL when it holds NUL. */
 CRIER_API int crier_event_id(struct crier_event *event, const char *id,
                              size_t length);
@@ -206,7 +224,7 @@ CRIER_API struct crier_frame *crier_frame_ref(struct crier_frame *frame);
 CRIER_API void crier_frame_unref(struct crier_frame *frame);
 
 /* The frame's bytes, not NUL-terminated, borrowed for as long as the caller holds
- * a reference; their number goes to *LENGTH. */
+ * a reference; their number goes to *LENGTH (may be NULL). */
 CRIER_API const char *crier_frame_bytes(const struct crier_frame *frame,
                                         size_t *length);
 
@@ -261,7 +279,7 @@ CRIER_API int crier_shards_new(const struct crier_shards_options *options,
 /* How many streams are open now. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 
-/* Says goodbye: refuses new streams from now on (CRIER_ERR_CLOSED), lets every
+/* Says goodbye: refuses new streams from now on (CRIER_ERR_DRAINING), lets every
  * stream finish what it has pending, sends each a last "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
  * the same moment), and ends it. Waits up to TIMEOUT ms; then what is left is
@@ -290,7 +308,8 @@ CRIER_API uint64_t crier_now(void);
 struct crier_stream;
 
 /* Why a stream ended: X(name, text). A client that closes only its own half of
- * the connection has left, too. */
+ * the connection has left, too. CRIER_REASON_UNSENT is also that of a connection
+ * that fails before its headers are out: libmicrohttpd does not say which it was. */
 #define CRIER_REASONS(X)                                                      \
     X(CRIER_REASON_APP, "closed by the server")                               \
     X(CRIER_REASON_GOODBYE, "server is shutting down")                        \
@@ -299,7 +318,9 @@ struct crier_stream;
     X(CRIER_REASON_SLOW, "client reads too slowly")                           \
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
-    X(CRIER_REASON_JOURNAL, "the journal cannot be read")
+    X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_UNSENT,                                                    \
+      "no body was sent: a HEAD request, or the response was not queued")
 
 enum crier_reason {
 #define CRIER_REASON_ENUM(name, text) name,
@@ -409,7 +430,7 @@ struct crier_stream_options {
  * (best with epoll, and as a thread pool when that is wanted) and
  * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION.
  *
- * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
+ * CRIER_ERR_LIMIT, CRIER_ERR_DRAINING, CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
  * crier_event_comment() for the keep-alive text, -ENOMEM.
  */
@@ -478,8 +499,7 @@ CRIER_API void crier_broadcaster_free(struct crier_broadcaster *broadcaster);
  * or without a name when NAME is NULL. When HELLO (borrowed) is not NULL it is
  * sent first. The stream leaves the list by itself when it ends, right before
  * its on_closed. A stream joins at most one broadcaster, once.
- * CRIER_ERR_CLOSED, CRIER_ERR_INVALID (joined before, or a stream of other
- * shards), -ENOMEM. */
+ * CRIER_ERR_CLOSED, CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, -ENOMEM. */
 CRIER_API int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
                                      struct crier_stream *stream,
                                      const char *name,
@@ -616,7 +636,7 @@ CRIER_API int crier_hub_new(struct crier_shards *shards,
                             const struct crier_hub_options *options,
                             struct crier_hub **hub);
 
-/* Refuses everything new from now on (CRIER_ERR_CLOSED) and waits until all that
+/* Refuses everything new from now on (CRIER_ERR_HUB_CLOSED) and waits until all that
  * was asked of the journal has been answered, on_done included. To be called
  * before crier_shards_drain() and MHD_stop_daemon() by a program that suspends
  * connections until on_done; not in a callback of this header. */
@@ -657,7 +677,7 @@ struct crier_publish_options {
  * update's; otherwise the journal makes one. Never blocks. Updates of one thread
  * come in the order published.
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID, CRIER_ERR_TOO_MUCH,
- * CRIER_ERR_BUSY (too much is waiting already), CRIER_ERR_CLOSED, the errors of
+ * CRIER_ERR_BUSY (too much is waiting already), CRIER_ERR_HUB_CLOSED, the errors of
  * crier_event_encode(), -ENOMEM; on_done is not called then. What the journal
  * says is in the receipt: CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,
  * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM. */
@@ -691,8 +711,8 @@ struct crier_follow_options {
 
 /* Has STREAM follow what OPTIONS (borrowed, with all it names) says. A stream
  * follows one hub or joins one broadcaster, once; it ceases when it ends.
- * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_INVALID,
- * -ENOMEM. */
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
+ * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since), -ENOMEM. */
 CRIER_API int crier_hub_follow(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const struct crier_follow_options *options);
@@ -708,7 +728,7 @@ CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
  * on any thread, possibly before: with an error, or with a new array of objects
  * {"topic","messages","bytes","subscribers","first","last","time"}, of which the
  * last three (ids, and RFC 3339) are null when nothing is held.
- * CRIER_ERR_CLOSED, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, -ENOMEM. */
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, -ENOMEM. */
 CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
                              const char *after, unsigned limit,
                              void (*on_done)(void *closure, int error,
@@ -718,13 +738,13 @@ CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
 /* Forgets what the journal holds of TOPIC; updates that have other topics, too,
  * are still held there. A client that resumes from before is told a gap. ON_DONE as
  * above, with 0, CRIER_ERR_UNKNOWN (nothing is held), or what the journal says.
- * CRIER_ERR_TOPIC, CRIER_ERR_CLOSED, -ENOMEM. */
+ * CRIER_ERR_TOPIC, CRIER_ERR_HUB_CLOSED, -ENOMEM. */
 CRIER_API int crier_hub_forget(struct crier_hub *hub, const char *topic,
                                void (*on_done)(void *closure, int error),
                                void *closure);
 
-/* How HUB is. */
-struct crier_hub_status {
+/* How a hub is. */
+struct crier_status {
     const char *journal;  /* "memory" or "sqlite" */
     int error;            /* the journal's trouble now; 0: it is well */
     char reason[128];     /* in words */
@@ -732,8 +752,9 @@ struct crier_hub_status {
     uint64_t gaps;        /* told to streams, or streams ended instead */
 };
 
+/* Writes how HUB is to *STATUS; the error is CRIER_ERR_NULL where HUB is NULL. */
 CRIER_API void crier_hub_status(struct crier_hub *hub,
-                                struct crier_hub_status *status);
+                                struct crier_status *status);
 
 #ifdef __cplusplus
 }

@@ -40,7 +40,7 @@ static enum MHD_Result answer(struct site *of,
                                             first),
                      0);
     ck_assert_int_eq(crier_broadcaster_join(broadcaster, stream, NULL, NULL),
-                     CRIER_ERR_INVALID);
+                     CRIER_ERR_JOINED);
     crier_frame_unref(first);
     result = site_queue(connection, response);
     crier_stream_unref(last);
@@ -424,7 +424,7 @@ START_TEST(streams_of_other_shards_are_refused)
     join(&client, "/");
     box_wait(&joined, 1);
     ck_assert_int_eq(crier_broadcaster_join(other, last, NULL, NULL),
-                     CRIER_ERR_INVALID);
+                     CRIER_ERR_OTHER_SHARDS);
     crier_broadcaster_free(other);
     crier_shards_free(shards);
     client_close(&client);

@@ -129,8 +129,7 @@ START_TEST(a_stream_follows_once)
 
     open_stream(&client);
     ck_assert_int_eq(follow_error, 0);
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
-                     CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_JOINED);
     ck_assert_uint_eq(crier_hub_count(hub, "a"), 1);
     client_close(&client);
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
@@ -149,9 +148,11 @@ START_TEST(wrong_wishes_are_refused)
     follow.live = "a";
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_TOPIC);
     follow.live = NULL;
-    follow.since = CRIER_SINCE_ID;
+    follow.since = (enum crier_since)5;
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
                      CRIER_ERR_INVALID);
+    follow.since = CRIER_SINCE_ID;
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_NULL);
     follow.id = "x"; /* after all these it can still follow */
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
     client_expect(&client,
@@ -354,25 +355,25 @@ static void forgotten(void *closure, int error)
 
 START_TEST(a_closed_hub_refuses_everything)
 {
-    struct crier_hub_status status;
+    struct crier_status status;
     struct client client;
     int unused = 1;
 
     open_stream(&client);
     crier_hub_close(hub);
     crier_hub_close(hub);
-    ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_CLOSED);
+    ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(crier_hub_list(hub, "", "", 1, listed, &unused),
-                     CRIER_ERR_CLOSED);
+                     CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(crier_hub_forget(hub, "a", forgotten, &unused),
-                     CRIER_ERR_CLOSED);
+                     CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(unused, 1);
     crier_hub_status(hub, &status);
     ck_assert_str_eq(status.journal, "memory");
     ck_assert_int_eq(status.error, 0);
     client_close(&client);
     open_stream(&client);
-    ck_assert_int_eq(follow_error, CRIER_ERR_CLOSED);
+    ck_assert_int_eq(follow_error, CRIER_ERR_HUB_CLOSED);
     client_close(&client);
 }
 END_TEST

@@ -80,7 +80,7 @@ static enum MHD_Result run(const struct route *route, struct request *request)
         return reply_problem(request, MHD_HTTP_FORBIDDEN,
                              "a page of another origin may not do this");
     if (route->changes && atomic_load(&request->server->stopping))
-        return reply_error(request, CRIER_ERR_CLOSED);
+        return reply_error(request, CRIER_ERR_DRAINING);
     return route->handle(request);
 }
 

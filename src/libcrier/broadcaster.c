@@ -82,6 +82,8 @@ int crier_broadcaster_new(struct crier_shards *shards,
     uint32_t ping = DEFAULT_PING;
     int error;
 
+    if (shards == NULL || broadcaster == NULL)
+        return CRIER_ERR_NULL;
     if (options != NULL && options->ping != 0)
         ping = options->ping;
     if (ping < SHORTEST_PING)
@@ -234,16 +236,18 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     struct member *member;
     int error;
 
+    if (broadcaster == NULL || stream == NULL)
+        return CRIER_ERR_NULL;
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
     if (stream->shard->set != broadcaster->shards)
-        return CRIER_ERR_INVALID;
+        return CRIER_ERR_OTHER_SHARDS;
     member = calloc(1, sizeof *member);
     if (member == NULL)
         return -ENOMEM;
     if (atomic_exchange(&stream->joined, true)) {
         free(member);
-        return CRIER_ERR_INVALID;
+        return CRIER_ERR_JOINED;
     }
     member->join.run = join;
     member->broadcaster = broadcaster;
@@ -396,6 +400,8 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
     long count;
     int error;
 
+    if (broadcaster == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
     pthread_mutex_lock(&broadcaster->lock);
     count = (long)broadcaster->count;
     error = prepare_all(broadcaster, frame, &list);
@@ -412,6 +418,8 @@ long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
     long count = 0;
     int error = 0;
 
+    if (broadcaster == NULL || text == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
     pthread_mutex_lock(&broadcaster->lock);
     name = find_name(broadcaster, text);
     if (name != NULL) {
@@ -427,6 +435,8 @@ size_t crier_broadcaster_count(struct crier_broadcaster *broadcaster)
 {
     size_t count;
 
+    if (broadcaster == NULL)
+        return 0;
     pthread_mutex_lock(&broadcaster->lock);
     count = broadcaster->count;
     pthread_mutex_unlock(&broadcaster->lock);
@@ -439,6 +449,8 @@ size_t crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
     struct name *name;
     size_t count;
 
+    if (broadcaster == NULL || text == NULL)
+        return 0;
     pthread_mutex_lock(&broadcaster->lock);
     name = find_name(broadcaster, text);
     count = name != NULL ? name->count : 0;

@@ -90,9 +90,12 @@ static int set_begin(struct crier_client *client, const char *id)
 int crier_client_new(const struct crier_client_options *options,
                      struct crier_client **client)
 {
-    int error = crier__http_check_url(options->url);
     struct crier_client *made;
+    int error;
 
+    if (options == NULL || options->url == NULL || client == NULL)
+        return CRIER_ERR_NULL;
+    error = crier__http_check_url(options->url);
     if (error != 0)
         return error;
     made = calloc(1, sizeof *made);
@@ -142,7 +145,7 @@ void crier_client_free(struct crier_client *client)
 
 int crier_client_fd(const struct crier_client *client)
 {
-    return client->loop.set;
+    return client != NULL ? client->loop.set : -1;
 }
 
 /* ---- from state to state ---------------------------------------------- */
@@ -424,6 +427,8 @@ int crier_client_next(struct crier_client *client,
 {
     int steps;
 
+    if (client == NULL || message == NULL)
+        return CRIER_ERR_NULL;
     if (client->closed) {
         crier__loop_step(&client->loop); /* it polls readable no more */
         return CRIER_ERR_CLOSED;
@@ -467,10 +472,12 @@ static void dispatch(const struct crier_client_callbacks *callbacks,
 int crier_client_run(struct crier_client *client,
                      const struct crier_client_callbacks *callbacks)
 {
-    struct pollfd poller = {.fd = client->loop.set, .events = POLLIN};
+    struct pollfd poller = {.fd = crier_client_fd(client), .events = POLLIN};
     struct crier_message message;
     int result, error;
 
+    if (callbacks == NULL)
+        return CRIER_ERR_NULL;
     for (;;) {
         result = crier_client_next(client, &message);
         if (result < 0)
@@ -488,6 +495,8 @@ int crier_client_run(struct crier_client *client,
 
 static void order(struct crier_client *client, int what)
 {
+    if (client == NULL)
+        return;
     atomic_fetch_or(&client->orders, what);
     crier__loop_wake(&client->loop);
 }

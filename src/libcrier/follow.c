@@ -108,6 +108,22 @@ static int make(struct crier_hub *hub, struct crier_stream *stream,
     return 0;
 }
 
+static int check(const struct crier_hub *hub, struct crier_stream *stream,
+                 const struct crier_follow_options *options)
+{
+    if (hub == NULL || stream == NULL || options == NULL ||
+        options->topics == NULL ||
+        (options->since == CRIER_SINCE_ID && options->id == NULL))
+        return CRIER_ERR_NULL;
+    if ((unsigned)options->since > CRIER_SINCE_TIME)
+        return CRIER_ERR_INVALID;
+    if (stream->shard->set != hub->shards)
+        return CRIER_ERR_OTHER_SHARDS;
+    if (atomic_load(&hub->closed))
+        return CRIER_ERR_HUB_CLOSED;
+    return atomic_load(&stream->closing) ? CRIER_ERR_CLOSED : 0;
+}
+
 int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
                      const struct crier_follow_options *options)
 {
@@ -115,13 +131,11 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     char *topics = NULL;
     int error;
 
-    if (atomic_load(&hub->closed) || atomic_load(&stream->closing))
-        return CRIER_ERR_CLOSED;
-    if (stream->shard->set != hub->shards ||
-        (unsigned)options->since > CRIER_SINCE_TIME ||
-        (options->since == CRIER_SINCE_ID && options->id == NULL) ||
-        atomic_exchange(&stream->joined, true))
-        return CRIER_ERR_INVALID;
+    error = check(hub, stream, options);
+    if (error != 0)
+        return error;
+    if (atomic_exchange(&stream->joined, true))
+        return CRIER_ERR_JOINED;
     error = make(hub, stream, options, &follower);
     if (error != 0)
         goto give_up;

@@ -161,6 +161,8 @@ size_t crier_hub_count(struct crier_hub *hub, const char *topic)
     struct crier__followed *followed;
     size_t count;
 
+    if (hub == NULL || topic == NULL)
+        return 0;
     pthread_mutex_lock(&hub->lock);
     followed = find(hub, topic, strlen(topic));
     count = followed != NULL ? followed->staying : 0;
@@ -410,8 +412,10 @@ int crier_hub_publish(struct crier_hub *hub, const char *topics,
     struct crier__update *update;
     int error;
 
+    if (hub == NULL || topics == NULL || event == NULL)
+        return CRIER_ERR_NULL;
     if (atomic_load(&hub->closed))
-        return CRIER_ERR_CLOSED;
+        return CRIER_ERR_HUB_CLOSED;
     error = make_update(topics, event, &update);
     return error != 0 ? error : submit(hub, update, options);
 }
@@ -446,10 +450,13 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
                   const struct crier_hub_options *options,
                   struct crier_hub **hub)
 {
-    struct crier_hub *made;
+    struct crier_hub *made = NULL;
     unsigned i;
-    int error = -ENOMEM;
+    int error = CRIER_ERR_NULL;
 
+    if (shards == NULL || journal == NULL || hub == NULL)
+        goto fail;
+    error = -ENOMEM;
     made = calloc(1, sizeof *made + shards->count * sizeof made->parts[0]);
     if (made == NULL)
         goto fail;
@@ -488,7 +495,7 @@ int crier__hub_enter(struct crier_hub *hub)
     if (!atomic_load(&hub->closed))
         return 0;
     crier__hub_leave(hub);
-    return CRIER_ERR_CLOSED;
+    return CRIER_ERR_HUB_CLOSED;
 }
 
 void crier__hub_leave(struct crier_hub *hub)
@@ -502,7 +509,7 @@ void crier__hub_leave(struct crier_hub *hub)
 
 void crier_hub_close(struct crier_hub *hub)
 {
-    if (atomic_exchange(&hub->closed, true))
+    if (hub == NULL || atomic_exchange(&hub->closed, true))
         return;
     if (hub->journal->ops->hurry != NULL)
         hub->journal->ops->hurry(hub->journal);

@@ -74,7 +74,7 @@ struct crier_hub {
     struct crier__part parts[];
 };
 
-/* Counts one question more. CRIER_ERR_CLOSED. */
+/* Counts one question more. CRIER_ERR_HUB_CLOSED. */
 int crier__hub_enter(struct crier_hub *hub);
 
 /* Counts it out again, after its answer has done its work. */

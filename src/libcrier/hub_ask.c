@@ -138,7 +138,10 @@ static void listed(struct crier__list *list)
         if (array == NULL)
             error = -ENOMEM;
     }
-    listing->on_done(listing->closure, error, array);
+    if (listing->on_done != NULL)
+        listing->on_done(listing->closure, error, array);
+    else
+        json_decref(array);
     free_listing(listing);
     crier__hub_leave(hub);
 }
@@ -181,6 +184,8 @@ int crier_hub_list(struct crier_hub *hub, const char *prefix,
     unsigned count;
     int error;
 
+    if (hub == NULL || after == NULL)
+        return CRIER_ERR_NULL;
     if (limit < 1 || limit > LIMIT_MAX)
         return CRIER_ERR_INVALID;
     if (prefix == NULL) { /* one topic */
@@ -220,7 +225,8 @@ static void forgotten(struct crier__forget *forget)
     struct forgetting *forgetting = (struct forgetting *)forget;
     struct crier_hub *hub = forgetting->hub;
 
-    forgetting->on_done(forgetting->closure, forget->error);
+    if (forgetting->on_done != NULL)
+        forgetting->on_done(forgetting->closure, forget->error);
     free(forgetting->topic);
     free(forgetting);
     crier__hub_leave(hub);
@@ -229,10 +235,13 @@ static void forgotten(struct crier__forget *forget)
 int crier_hub_forget(struct crier_hub *hub, const char *topic,
                      void (*on_done)(void *closure, int error), void *closure)
 {
-    struct forgetting *forgetting = calloc(1, sizeof *forgetting);
+    struct forgetting *forgetting;
     unsigned count;
     int error;
 
+    if (hub == NULL || topic == NULL)
+        return CRIER_ERR_NULL;
+    forgetting = calloc(1, sizeof *forgetting);
     if (forgetting == NULL)
         return -ENOMEM;
     error = crier__topics_parse(topic, &forgetting->topic, &count);
@@ -256,9 +265,16 @@ int crier_hub_forget(struct crier_hub *hub, const char *topic,
 
 /* ---- status ----------------------------------------------------------- */
 
-void crier_hub_status(struct crier_hub *hub, struct crier_hub_status *status)
+void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
 {
+    if (status == NULL)
+        return;
     memset(status, 0, sizeof *status);
+    if (hub == NULL) {
+        status->journal = "";
+        status->error = CRIER_ERR_NULL;
+        return;
+    }
     status->journal = hub->journal->ops->name;
     status->gaps = atomic_load(&hub->gaps);
     if (!atomic_load(&hub->closed))

@@ -45,6 +45,9 @@ int crier__journal_init(struct crier_journal *journal,
 
     if (options == NULL)
         options = &none;
+    for (i = 0; i < options->topic_count; i++)
+        if (options->topics == NULL || options->topics[i].topic == NULL)
+            return CRIER_ERR_NULL;
     journal->ops = ops;
     journal->retention = options->retention;
     if (journal->retention.count == 0)

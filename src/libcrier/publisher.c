@@ -183,9 +183,12 @@ static void destroy(struct crier_publisher *publisher)
 int crier_publisher_new(const struct crier_publisher_options *options,
                         struct crier_publisher **publisher)
 {
-    struct crier_publisher *made = calloc(1, sizeof *made);
+    struct crier_publisher *made;
     int error;
 
+    if (options == NULL || publisher == NULL)
+        return CRIER_ERR_NULL;
+    made = calloc(1, sizeof *made);
     if (made == NULL)
         return -ENOMEM;
     made->max_waiting =
@@ -252,7 +255,7 @@ static int put(struct crier_publisher *publisher, struct item *item)
            publisher->waiting + item->length > publisher->max_waiting)
         pthread_cond_wait(&publisher->less, &publisher->lock);
     if (publisher->closed || publisher->over)
-        return CRIER_ERR_CLOSED;
+        return CRIER_ERR_FINISHED;
     if (publisher->last != NULL)
         publisher->last->next = item;
     else
@@ -270,6 +273,8 @@ int crier_publisher_add(struct crier_publisher *publisher,
     struct item *item;
     int error;
 
+    if (publisher == NULL || event == NULL)
+        return CRIER_ERR_NULL;
     pthread_mutex_lock(&publisher->lock);
     error = make_item(publisher, event, &item);
     if (error == 0) {
@@ -284,6 +289,11 @@ int crier_publisher_add(struct crier_publisher *publisher,
 void crier_publisher_progress(struct crier_publisher *publisher,
                               struct crier_progress *progress)
 {
+    if (progress == NULL)
+        return;
+    memset(progress, 0, sizeof *progress);
+    if (publisher == NULL)
+        return;
     pthread_mutex_lock(&publisher->lock);
     *progress = publisher->progress;
     pthread_mutex_unlock(&publisher->lock);
@@ -295,6 +305,8 @@ int crier_publisher_finish(struct crier_publisher *publisher,
 {
     int error;
 
+    if (publisher == NULL)
+        return CRIER_ERR_NULL;
     pthread_mutex_lock(&publisher->lock);
     publisher->closed = true;
     pthread_cond_broadcast(&publisher->less);

@@ -89,6 +89,8 @@ int crier_shards_new(const struct crier_shards_options *options,
     unsigned threads;
     int error;
 
+    if (shards == NULL)
+        return CRIER_ERR_NULL;
     if (options == NULL)
         options = &defaults;
     threads = options->threads != 0 ? options->threads : default_threads();
@@ -128,7 +130,7 @@ void crier_shards_free(struct crier_shards *shards)
 
 size_t crier_shards_count(const struct crier_shards *shards)
 {
-    return atomic_load(&shards->streams);
+    return shards != NULL ? atomic_load(&shards->streams) : 0;
 }
 
 /* ---- limits ----------------------------------------------------------- */
@@ -141,7 +143,7 @@ int crier__shards_enter(struct crier_shards *shards)
     if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
         error = CRIER_ERR_LIMIT;
     if (atomic_load(&shards->draining))
-        error = CRIER_ERR_CLOSED;
+        error = CRIER_ERR_DRAINING;
     if (error != 0)
         crier__shards_leave(shards);
     return error;
@@ -291,6 +293,8 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 {
     size_t left;
 
+    if (shards == NULL)
+        return 0;
     if (!atomic_exchange(&shards->draining, true))
         post_goodbyes(shards, retry_min,
                       retry_max > retry_min ? retry_max : retry_min);

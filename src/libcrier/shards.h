@@ -21,7 +21,7 @@ struct crier_shards {
     struct crier__shard shards[];
 };
 
-/* Takes a place for one more stream. CRIER_ERR_LIMIT, CRIER_ERR_CLOSED. */
+/* Takes a place for one more stream. CRIER_ERR_LIMIT, CRIER_ERR_DRAINING. */
 int crier__shards_enter(struct crier_shards *shards);
 
 /* Gives the place back. */

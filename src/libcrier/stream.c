@@ -54,7 +54,9 @@
 
 struct crier_stream *crier_stream_ref(struct crier_stream *stream)
 {
-    atomic_fetch_add_explicit(&stream->references, 1, memory_order_relaxed);
+    if (stream != NULL)
+        atomic_fetch_add_explicit(&stream->references, 1,
+                                  memory_order_relaxed);
     return stream;
 }
 
@@ -204,8 +206,12 @@ int crier_stream_new(struct crier_shards *shards,
     static const struct crier_stream_options defaults;
     struct MHD_Response *answer;
     struct crier_stream *made;
-    int error = crier__shards_enter(shards);
+    int error;
 
+    if (shards == NULL || connection == NULL || stream == NULL ||
+        response == NULL)
+        return CRIER_ERR_NULL;
+    error = crier__shards_enter(shards);
     if (error != 0)
         return error;
     error = make(shards, connection, options != NULL ? options : &defaults,
@@ -249,15 +255,18 @@ static void deliver(struct crier__task *task)
 
 int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
 {
-    size_t cost = crier__frame_cost(frame);
     struct delivery *delivery;
+    size_t cost;
     int error;
 
+    if (stream == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
     if (atomic_load_explicit(&stream->transport.waiting,
                              memory_order_relaxed) >= stream->max_pending)
         return CRIER_ERR_FULL;
+    cost = crier__frame_cost(frame);
     error = crier__shards_reserve(stream->shard->set, cost);
     if (error != 0)
         return error;
@@ -277,7 +286,7 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
 
 void crier_stream_close(struct crier_stream *stream)
 {
-    if (atomic_exchange(&stream->closing, true))
+    if (stream == NULL || atomic_exchange(&stream->closing, true))
         return;
     crier_stream_ref(stream);
     crier__shard_post(stream->shard, &stream->close);
@@ -285,10 +294,11 @@ void crier_stream_close(struct crier_stream *stream)
 
 void crier_stream_wake(struct crier_stream *stream, uint64_t when)
 {
-    struct crier__shard *shard = stream->shard;
+    struct crier__shard *shard;
 
-    if (stream->over || stream->ending || !stream->attached)
+    if (stream == NULL || stream->over || stream->ending || !stream->attached)
         return;
+    shard = stream->shard;
     /* Never within this pass, so that a source that is always due leaves the
      * others their turn. */
     if (when <= shard->now)

@@ -463,6 +463,8 @@ static void attach(struct crier__task *task)
     struct crier__shard *shard = stream->shard;
 
     stream->begun = true;
+    if (!stream->headers_out && !stream->cut && !stream->ending)
+        stream->reason = CRIER_REASON_UNSENT;
     if (!settle_in(stream))
         return;
     if (stream->cut) /* before it had begun */

@@ -99,5 +99,6 @@ size_t crier__utf8_broken(const char *text, size_t length)
 
 bool crier_utf8_valid(const char *text, size_t length)
 {
-    return crier__utf8_prefix(text, length) == length;
+    return length == 0 ||
+           (text != NULL && crier__utf8_prefix(text, length) == length);
 }
