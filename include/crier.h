@@ -276,7 +276,8 @@ struct crier_shards_options {
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
-/* How many streams are open now. */
+/* How many streams are open now, those included that have ended and whose response
+ * has not been freed yet. max_streams counts the same. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 
 /* Says goodbye: refuses new streams from now on (CRIER_ERR_DRAINING), lets every
@@ -284,9 +285,11 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
  * the same moment), and ends it. Waits up to TIMEOUT ms; then what is left is
  * cut off. Returns 0 when all ended by themselves and otherwise the number
- * that was cut off; and not before all are over, unless MHD's threads do not
- * run, for which it waits 8 s more. Must not be called from a stream's callback
- * or an MHD handler: both are needed for streams to end. */
+ * that was cut off. When it returns MHD may be stopped: every stream whose headers
+ * are out is over, unless MHD's threads do not run, for which it waits 8 s more. A
+ * stream whose handler has not returned by then ends in MHD_stop_daemon(). Must not
+ * be called from a stream's callback or an MHD handler: both are needed for streams
+ * to end. */
 CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
                                     uint32_t retry_min, uint32_t retry_max,
                                     uint32_t timeout);
@@ -419,7 +422,10 @@ struct crier_stream_options {
  * no-cache and X-Accel-Buffering: no. The caller may add headers, then queues it
  * with MHD_queue_response() and gives it back with MHD_destroy_response(), both
  * before the handler returns. A response that is never queued ends the stream,
- * and on_closed tells so from the shard's thread.
+ * and on_closed tells so from the shard's thread. A response that the program never
+ * gives back to MHD_destroy_response() is a leak: the stream stays counted, and
+ * where it ends by itself on_closed does not come before crier_shards_drain(), which
+ * waits its whole TIMEOUT for it.
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.

@@ -99,6 +99,7 @@ int crier_shards_new(const struct crier_shards_options *options,
     made = calloc(1, sizeof *made + threads * sizeof made->shards[0]);
     if (made == NULL)
         return -ENOMEM;
+    atomic_init(&made->uncut, threads);
     made->max_streams =
         options->max_streams != 0 ? options->max_streams : SIZE_MAX;
     made->max_backlog =
@@ -140,22 +141,46 @@ int crier__shards_enter(struct crier_shards *shards)
     int error = 0;
 
     /* Counted first: either drain counts this one, or this one sees drain. */
+    atomic_fetch_add(&shards->open, 1);
     if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
         error = CRIER_ERR_LIMIT;
     if (atomic_load(&shards->draining))
         error = CRIER_ERR_DRAINING;
-    if (error != 0)
+    if (error != 0) {
         crier__shards_leave(shards);
+        crier__shards_over(shards);
+    }
     return error;
 }
 
 void crier__shards_leave(struct crier_shards *shards)
 {
-    if (atomic_fetch_sub(&shards->streams, 1) != 1)
-        return;
+    atomic_fetch_sub(&shards->streams, 1);
+}
+
+/* Drain may have been waiting for this. */
+static void signal_ended(struct crier_shards *shards)
+{
     pthread_mutex_lock(&shards->lock);
     pthread_cond_broadcast(&shards->ended);
     pthread_mutex_unlock(&shards->lock);
+}
+
+void crier__shards_over(struct crier_shards *shards)
+{
+    if (atomic_fetch_sub(&shards->open, 1) == 1)
+        signal_ended(shards);
+}
+
+void crier__shards_hold(struct crier_shards *shards)
+{
+    atomic_fetch_add(&shards->held, 1);
+}
+
+void crier__shards_let_go(struct crier_shards *shards)
+{
+    if (atomic_fetch_sub(&shards->held, 1) == 1)
+        signal_ended(shards);
 }
 
 /* FNV-1a */
@@ -234,10 +259,13 @@ static void say_goodbye(struct crier__task *task)
 
 static void cut_off(struct crier__task *task)
 {
+    struct crier__shard *shard = OF(task, cut_off);
     struct crier_stream *stream, *next;
 
-    DL_FOREACH_SAFE (OF(task, cut_off)->streams, stream, next)
+    DL_FOREACH_SAFE (shard->streams, stream, next)
         crier__stream_cut(stream, CRIER_REASON_GOODBYE);
+    if (atomic_fetch_sub(&shard->set->uncut, 1) == 1)
+        signal_ended(shard->set);
 }
 
 static void post_goodbyes(struct crier_shards *shards, uint32_t retry_min,
@@ -270,22 +298,34 @@ static void post_cuts(struct crier_shards *shards)
     }
 }
 
-/* Waits until no stream is left, at most MILLISECONDS. Returns how many are. */
-static size_t wait_for_end(struct crier_shards *shards, uint32_t milliseconds)
+static bool all_over(struct crier_shards *shards)
+{
+    return atomic_load(&shards->open) == 0 && atomic_load(&shards->held) == 0;
+}
+
+/* Whether MHD may be stopped. A stream that is open then has no headers out: its
+ * handler still runs, and MHD_stop_daemon() waits for that; or the program has
+ * forgotten its response, which nobody can wait for. */
+static bool all_cut(struct crier_shards *shards)
+{
+    return atomic_load(&shards->uncut) == 0 && atomic_load(&shards->held) == 0;
+}
+
+/* Waits until DONE says so, at most MILLISECONDS. */
+static void wait_for_end(struct crier_shards *shards,
+                         bool (*done)(struct crier_shards *shards),
+                         uint32_t milliseconds)
 {
     uint64_t until = crier_now() + milliseconds;
     struct timespec time = {.tv_sec = (time_t)(until / 1000),
                             .tv_nsec = (long)(until % 1000) * 1000000};
-    size_t left;
 
     pthread_mutex_lock(&shards->lock);
-    while (atomic_load(&shards->streams) != 0)
+    while (!done(shards))
         if (pthread_cond_timedwait(&shards->ended, &shards->lock, &time) ==
             ETIMEDOUT)
             break;
-    left = atomic_load(&shards->streams);
     pthread_mutex_unlock(&shards->lock);
-    return left;
 }
 
 size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
@@ -298,10 +338,12 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
     if (!atomic_exchange(&shards->draining, true))
         post_goodbyes(shards, retry_min,
                       retry_max > retry_min ? retry_max : retry_min);
-    left = wait_for_end(shards, timeout);
-    if (left != 0 && !atomic_exchange(&shards->cut, true))
+    wait_for_end(shards, all_over, timeout);
+    if (all_over(shards))
+        return 0;
+    left = atomic_load(&shards->open);
+    if (!atomic_exchange(&shards->cut, true))
         post_cuts(shards);
-    if (left != 0)
-        wait_for_end(shards, AFTER_CUT);
+    wait_for_end(shards, all_cut, AFTER_CUT);
     return left;
 }

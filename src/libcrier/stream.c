@@ -79,18 +79,33 @@ static void announce(struct crier_stream *stream, bool headers_out)
         return;
     stream->announced = true;
     stream->headers_out = headers_out;
+    stream->held = headers_out;
+    if (headers_out)
+        crier__shards_hold(stream->shard->set);
     crier__shard_post(stream->shard, &stream->attach);
+}
+
+/* MHD does not suspend the connection any more. */
+static void let_go(struct crier_stream *stream)
+{
+    if (stream->held)
+        crier__shards_let_go(stream->shard->set);
+    stream->held = false;
 }
 
 static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
 {
     struct crier_stream *stream = closure;
+    ssize_t result;
 
     (void)position;
     announce(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
-        crier__transport_cut(&stream->transport, false);
-    return crier__transport_read(&stream->transport, to, max);
+        crier__transport_cut(&stream->transport, false, false);
+    result = crier__transport_read(&stream->transport, to, max);
+    if (result < 0)
+        let_go(stream);
+    return result;
 }
 
 static void freed(void *closure)
@@ -100,6 +115,7 @@ static void freed(void *closure)
     if (!stream->armed)
         return;
     crier__transport_release(&stream->transport);
+    let_go(stream);
     announce(stream, false);
     crier__shard_post(stream->shard, &stream->done);
     crier_stream_unref(stream);
@@ -229,6 +245,7 @@ int crier_stream_new(struct crier_shards *shards,
     error = -ENOMEM;
 leave:
     crier__shards_leave(shards);
+    crier__shards_over(shards);
     return error;
 }
 

@@ -35,6 +35,7 @@ struct crier_stream {
     bool armed;       /* freeing the response ends the stream */
     bool announced;   /* attach is posted */
     bool headers_out; /* read by the shard after attach is posted */
+    bool held;        /* counted so in the shards */
 
     /* Used by the shard's thread alone, but for posting. */
     struct crier_stream *prev, *next; /* in the shard's list */

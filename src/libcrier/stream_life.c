@@ -48,12 +48,13 @@
 
 /* ---- the end ---------------------------------------------------------- */
 
-static void over(struct crier_stream *stream, enum crier_reason reason)
+/* Returns whether it was not over before; then it is to be counted out. */
+static bool over(struct crier_stream *stream, enum crier_reason reason)
 {
     struct crier__timers *timers = &stream->shard->timers;
 
     if (stream->over)
-        return;
+        return false;
     stream->over = true;
     atomic_store(&stream->closing, true);
     crier__timers_set(timers, &stream->alive, CRIER__NO_TIME);
@@ -62,17 +63,20 @@ static void over(struct crier_stream *stream, enum crier_reason reason)
         stream->leave(stream);
     if (stream->on_closed != NULL)
         stream->on_closed(stream->closure, stream, reason);
+    return true;
 }
 
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 {
+    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_VANISHED;
     /* What the kernel holds for a client that takes nothing is worth nothing. */
     bool reset = reason == CRIER_REASON_VANISHED ||
                  reason == CRIER_REASON_SLOW;
 
-    crier__transport_cut(&stream->transport, reset);
+    crier__transport_cut(&stream->transport, gone, reset);
     if (stream->begun) {
-        over(stream, reason);
+        if (over(stream, reason))
+            crier__shards_over(stream->shard->set);
         return;
     }
     /* Its handler still runs, and on_closed must wait for that. */
@@ -81,7 +85,7 @@ void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
     atomic_store(&stream->closing, true);
 }
 
-static void let_go(struct crier__task *task)
+static void unref_task(struct crier__task *task)
 {
     crier_stream_unref(OF(task, done));
 }
@@ -90,15 +94,17 @@ static void done(struct crier__task *task)
 {
     struct crier_stream *stream = OF(task, done);
     struct crier__shard *shard = stream->shard;
+    bool now = over(stream, stream->reason);
 
-    over(stream, stream->reason);
     if (stream->attached) {
         DL_DELETE(shard->streams, stream);
         crier__timers_release(&shard->timers, TIMERS);
     }
     atomic_fetch_sub(&shard->load, 1);
     crier__shards_leave(shard->set);
-    task->run = let_go;
+    if (now)
+        crier__shards_over(shard->set);
+    task->run = unref_task;
     crier__shard_later(shard, task);
 }
 
@@ -467,14 +473,15 @@ static void attach(struct crier__task *task)
         stream->reason = CRIER_REASON_UNSENT;
     if (!settle_in(stream))
         return;
-    if (stream->cut) /* before it had begun */
-        over(stream, stream->reason);
-    else if (shard->draining)
+    if (stream->cut) { /* before it had begun */
+        if (over(stream, stream->reason))
+            crier__shards_over(shard->set);
+    } else if (shard->draining) {
         crier__stream_goodbye(stream);
-    else if (stream->ending) /* closed before the headers were out */
+    } else if (stream->ending) { /* closed before the headers were out */
         crier__timers_set(&shard->timers, &stream->alive,
                           shard->now + LINGER);
-    else {
+    } else {
         crier__stream_keep_alive(stream, stream->keep_alive);
         if (stream->on_wake != NULL && stream->headers_out)
             stream->on_wake(stream->closure, stream);
