@@ -39,6 +39,16 @@
  *              an error returns CRIER_ERR_NULL, one that returns a count
  *              returns 0, one that returns a pointer returns NULL, and any
  *              other does nothing.
+ *   fork()     What has threads or descriptors belongs to the process that made
+ *              it: shards, and streams, broadcasters and hubs with them, a
+ *              journal in a file, a client, a bulk publisher. In a child process
+ *              a function that is given one returns CRIER_ERR_FORKED, or the
+ *              count 0, or does nothing; it does not wait, and touches nothing
+ *              of the parent's. So call daemon() or fork() before
+ *              crier_shards_new(), crier_journal_sqlite(), crier_client_new()
+ *              and crier_publisher_new(), and leave MHD's daemon alone in the
+ *              child: MHD_stop_daemon() aborts there. (vfork() and _Fork()
+ *              are not noticed; posix_spawn() and exec leave nothing open.)
  *   Units      Times are milliseconds, sizes are bytes.
  *
  * The library never exits, never prints and never touches signals.
@@ -110,6 +120,7 @@ extern "C" {
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
     X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
+    X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
     X(CRIER_ERR_HUB_CLOSED, -20043, "the hub is closed")                      \
     X(CRIER_ERR_FINISHED, -20044, "the publisher takes no more updates")      \
@@ -758,7 +769,8 @@ struct crier_status {
     uint64_t gaps;        /* told to streams, or streams ended instead */
 };
 
-/* Writes how HUB is to *STATUS; the error is CRIER_ERR_NULL where HUB is NULL. */
+/* Writes how HUB is to *STATUS; the error is CRIER_ERR_NULL where HUB is NULL, and
+ * CRIER_ERR_FORKED in a child process. */
 CRIER_API void crier_hub_status(struct crier_hub *hub,
                                 struct crier_status *status);
 

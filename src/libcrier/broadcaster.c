@@ -84,6 +84,8 @@ int crier_broadcaster_new(struct crier_shards *shards,
 
     if (shards == NULL || broadcaster == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(shards->born))
+        return CRIER_ERR_FORKED;
     if (options != NULL && options->ping != 0)
         ping = options->ping;
     if (ping < SHORTEST_PING)
@@ -238,6 +240,8 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
 
     if (broadcaster == NULL || stream == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
     if (stream->shard->set != broadcaster->shards)
@@ -402,6 +406,8 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
 
     if (broadcaster == NULL || frame == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&broadcaster->lock);
     count = (long)broadcaster->count;
     error = prepare_all(broadcaster, frame, &list);
@@ -420,6 +426,8 @@ long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
 
     if (broadcaster == NULL || text == NULL || frame == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&broadcaster->lock);
     name = find_name(broadcaster, text);
     if (name != NULL) {
@@ -435,7 +443,7 @@ size_t crier_broadcaster_count(struct crier_broadcaster *broadcaster)
 {
     size_t count;
 
-    if (broadcaster == NULL)
+    if (broadcaster == NULL || crier__forked(broadcaster->shards->born))
         return 0;
     pthread_mutex_lock(&broadcaster->lock);
     count = broadcaster->count;
@@ -449,7 +457,8 @@ size_t crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
     struct name *name;
     size_t count;
 
-    if (broadcaster == NULL || text == NULL)
+    if (broadcaster == NULL || text == NULL ||
+        crier__forked(broadcaster->shards->born))
         return 0;
     pthread_mutex_lock(&broadcaster->lock);
     name = find_name(broadcaster, text);

@@ -103,7 +103,9 @@ int crier_client_new(const struct crier_client_options *options,
         return -ENOMEM;
     made->state = CRIER__WAITING;
     made->notice = CRIER__SILENT;
-    error = crier__loop_init(&made->loop);
+    error = crier__fork_watch(&made->born);
+    if (error == 0)
+        error = crier__loop_init(&made->loop);
     if (error != 0) {
         free(made);
         return error;
@@ -128,7 +130,7 @@ int crier_client_new(const struct crier_client_options *options,
 
 void crier_client_free(struct crier_client *client)
 {
-    if (client == NULL)
+    if (client == NULL || crier__forked(client->born))
         return;
     crier__client_drop(client);
     if (client->handle != NULL)
@@ -429,6 +431,8 @@ int crier_client_next(struct crier_client *client,
 
     if (client == NULL || message == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(client->born))
+        return CRIER_ERR_FORKED;
     if (client->closed) {
         crier__loop_step(&client->loop); /* it polls readable no more */
         return CRIER_ERR_CLOSED;
@@ -495,7 +499,7 @@ int crier_client_run(struct crier_client *client,
 
 static void order(struct crier_client *client, int what)
 {
-    if (client == NULL)
+    if (client == NULL || crier__forked(client->born))
         return;
     atomic_fetch_or(&client->orders, what);
     crier__loop_wake(&client->loop);

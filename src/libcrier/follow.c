@@ -115,6 +115,8 @@ static int check(const struct crier_hub *hub, struct crier_stream *stream,
         options->topics == NULL ||
         (options->since == CRIER_SINCE_ID && options->id == NULL))
         return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
     if ((unsigned)options->since > CRIER_SINCE_TIME)
         return CRIER_ERR_INVALID;
     if (stream->shard->set != hub->shards)

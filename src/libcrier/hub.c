@@ -161,7 +161,7 @@ size_t crier_hub_count(struct crier_hub *hub, const char *topic)
     struct crier__followed *followed;
     size_t count;
 
-    if (hub == NULL || topic == NULL)
+    if (hub == NULL || topic == NULL || crier__forked(hub->born))
         return 0;
     pthread_mutex_lock(&hub->lock);
     followed = find(hub, topic, strlen(topic));
@@ -414,6 +414,8 @@ int crier_hub_publish(struct crier_hub *hub, const char *topics,
 
     if (hub == NULL || topics == NULL || event == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
     if (atomic_load(&hub->closed))
         return CRIER_ERR_HUB_CLOSED;
     error = make_update(topics, event, &update);
@@ -456,6 +458,9 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
 
     if (shards == NULL || journal == NULL || hub == NULL)
         goto fail;
+    error = CRIER_ERR_FORKED;
+    if (crier__forked(shards->born) || crier__journal_forked(journal))
+        goto fail;
     error = -ENOMEM;
     made = calloc(1, sizeof *made + shards->count * sizeof made->parts[0]);
     if (made == NULL)
@@ -465,6 +470,7 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
         error = init_locks(made);
     if (error != 0)
         goto fail;
+    made->born = shards->born;
     made->shards = shards;
     made->part_count = shards->count;
     made->journal = journal;
@@ -509,7 +515,8 @@ void crier__hub_leave(struct crier_hub *hub)
 
 void crier_hub_close(struct crier_hub *hub)
 {
-    if (hub == NULL || atomic_exchange(&hub->closed, true))
+    if (hub == NULL || crier__forked(hub->born) ||
+        atomic_exchange(&hub->closed, true))
         return;
     if (hub->journal->ops->hurry != NULL)
         hub->journal->ops->hurry(hub->journal);
@@ -524,7 +531,7 @@ void crier_hub_free(struct crier_hub *hub)
 {
     unsigned i;
 
-    if (hub == NULL)
+    if (hub == NULL || crier__forked(hub->born))
         return;
     crier_hub_close(hub);
     for (i = 0; i < hub->part_count; i++) {

@@ -53,6 +53,7 @@ struct crier__part {
 };
 
 struct crier_hub {
+    unsigned born; /* see fork.h */
     struct crier_shards *shards;
     struct crier_journal *journal;
     enum crier_slow slow;

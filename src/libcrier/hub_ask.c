@@ -186,6 +186,8 @@ int crier_hub_list(struct crier_hub *hub, const char *prefix,
 
     if (hub == NULL || after == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
     if (limit < 1 || limit > LIMIT_MAX)
         return CRIER_ERR_INVALID;
     if (prefix == NULL) { /* one topic */
@@ -241,6 +243,8 @@ int crier_hub_forget(struct crier_hub *hub, const char *topic,
 
     if (hub == NULL || topic == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
     forgetting = calloc(1, sizeof *forgetting);
     if (forgetting == NULL)
         return -ENOMEM;
@@ -270,9 +274,9 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
     if (status == NULL)
         return;
     memset(status, 0, sizeof *status);
-    if (hub == NULL) {
+    if (hub == NULL || crier__forked(hub->born)) {
         status->journal = "";
-        status->error = CRIER_ERR_NULL;
+        status->error = hub == NULL ? CRIER_ERR_NULL : CRIER_ERR_FORKED;
         return;
     }
     status->journal = hub->journal->ops->name;

@@ -62,10 +62,17 @@ int crier__journal_init(struct crier_journal *journal,
     journal->ages = journal->retention.age != 0;
     for (i = 0; i < options->topic_count; i++)
         journal->ages |= options->topics[i].retention.age != 0;
-    error = copy_topics(journal, options->topics, options->topic_count);
+    error = crier__fork_watch(&journal->born);
+    if (error == 0)
+        error = copy_topics(journal, options->topics, options->topic_count);
     if (error != 0)
         crier__journal_done(journal);
     return error;
+}
+
+bool crier__journal_forked(const struct crier_journal *journal)
+{
+    return journal->ops->bound && crier__forked(journal->born);
 }
 
 void crier__journal_done(struct crier_journal *journal)
@@ -147,7 +154,7 @@ unsigned crier__list_in(const struct crier__list *list,
 
 void crier_journal_free(struct crier_journal *journal)
 {
-    if (journal == NULL)
+    if (journal == NULL || crier__journal_forked(journal))
         return;
     journal->ops->stop(journal);
     journal->ops->free(journal);

@@ -445,6 +445,7 @@ static void free_sqlite(struct crier_journal *journal)
 
 static const struct crier__journal_ops ops = {
     .name = "sqlite",
+    .bound = true,
     .append = append,
     .read = read_later,
     .list = list_later,

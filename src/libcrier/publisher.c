@@ -14,6 +14,7 @@
  */
 #include <config.h>
 
+#include "fork.h"
 #include "sender.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ struct item {
 };
 
 struct crier_publisher {
+    unsigned born; /* see fork.h */
     struct crier__sender sender;
     size_t max_waiting;
     pthread_t thread;
@@ -201,6 +203,8 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     pthread_cond_init(&made->less, NULL);
     error = crier__sender_init(&made->sender, options);
     if (error == 0)
+        error = crier__fork_watch(&made->born);
+    if (error == 0)
         error = start(made);
     if (error != 0) {
         destroy(made);
@@ -212,7 +216,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
 
 void crier_publisher_free(struct crier_publisher *publisher)
 {
-    if (publisher == NULL)
+    if (publisher == NULL || crier__forked(publisher->born))
         return;
     pthread_mutex_lock(&publisher->lock);
     publisher->closed = publisher->over = true;
@@ -275,6 +279,8 @@ int crier_publisher_add(struct crier_publisher *publisher,
 
     if (publisher == NULL || event == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(publisher->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&publisher->lock);
     error = make_item(publisher, event, &item);
     if (error == 0) {
@@ -292,7 +298,7 @@ void crier_publisher_progress(struct crier_publisher *publisher,
     if (progress == NULL)
         return;
     memset(progress, 0, sizeof *progress);
-    if (publisher == NULL)
+    if (publisher == NULL || crier__forked(publisher->born))
         return;
     pthread_mutex_lock(&publisher->lock);
     *progress = publisher->progress;
@@ -307,6 +313,8 @@ int crier_publisher_finish(struct crier_publisher *publisher,
 
     if (publisher == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(publisher->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&publisher->lock);
     publisher->closed = true;
     pthread_cond_broadcast(&publisher->less);

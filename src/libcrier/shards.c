@@ -104,7 +104,9 @@ int crier_shards_new(const struct crier_shards_options *options,
         options->max_streams != 0 ? options->max_streams : SIZE_MAX;
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
-    error = init_locks(made);
+    error = crier__fork_watch(&made->born);
+    if (error == 0)
+        error = init_locks(made);
     if (error != 0) {
         free(made);
         return error;
@@ -125,13 +127,15 @@ int crier_shards_new(const struct crier_shards_options *options,
 
 void crier_shards_free(struct crier_shards *shards)
 {
-    if (shards != NULL)
+    if (shards != NULL && !crier__forked(shards->born))
         stop(shards);
 }
 
 size_t crier_shards_count(const struct crier_shards *shards)
 {
-    return shards != NULL ? atomic_load(&shards->streams) : 0;
+    if (shards == NULL || crier__forked(shards->born))
+        return 0;
+    return atomic_load(&shards->streams);
 }
 
 /* ---- limits ----------------------------------------------------------- */
@@ -140,6 +144,8 @@ int crier__shards_enter(struct crier_shards *shards)
 {
     int error = 0;
 
+    if (crier__forked(shards->born))
+        return CRIER_ERR_FORKED;
     /* Counted first: either drain counts this one, or this one sees drain. */
     atomic_fetch_add(&shards->open, 1);
     if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
@@ -333,7 +339,7 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 {
     size_t left;
 
-    if (shards == NULL)
+    if (shards == NULL || crier__forked(shards->born))
         return 0;
     if (!atomic_exchange(&shards->draining, true))
         post_goodbyes(shards, retry_min,

@@ -1,11 +1,13 @@
 #ifndef CRIER_SHARDS_H
 #define CRIER_SHARDS_H
 
+#include "fork.h"
 #include "shard.h"
 
 #define CRIER__SHARDS_MAX 64
 
 struct crier_shards {
+    unsigned born; /* see fork.h */
     size_t max_streams;
     size_t max_backlog;
     atomic_size_t streams; /* whose responses MHD and the program have not freed */
@@ -26,7 +28,7 @@ struct crier_shards {
 };
 
 /* Takes a place for one more stream, which is open. CRIER_ERR_LIMIT,
- * CRIER_ERR_DRAINING. */
+ * CRIER_ERR_DRAINING, CRIER_ERR_FORKED. */
 int crier__shards_enter(struct crier_shards *shards);
 
 /* Gives the place back. */

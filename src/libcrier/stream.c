@@ -112,7 +112,7 @@ static void freed(void *closure)
 {
     struct crier_stream *stream = closure;
 
-    if (!stream->armed)
+    if (!stream->armed || crier__forked(stream->shard->set->born))
         return;
     crier__transport_release(&stream->transport);
     let_go(stream);
@@ -278,6 +278,8 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
 
     if (stream == NULL || frame == NULL)
         return CRIER_ERR_NULL;
+    if (crier__forked(stream->shard->set->born))
+        return CRIER_ERR_FORKED;
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
     if (atomic_load_explicit(&stream->transport.waiting,
@@ -303,7 +305,8 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
 
 void crier_stream_close(struct crier_stream *stream)
 {
-    if (stream == NULL || atomic_exchange(&stream->closing, true))
+    if (stream == NULL || crier__forked(stream->shard->set->born) ||
+        atomic_exchange(&stream->closing, true))
         return;
     crier_stream_ref(stream);
     crier__shard_post(stream->shard, &stream->close);
