@@ -126,6 +126,8 @@ extern "C" {
     X(CRIER_ERR_FINISHED, -20044, "the publisher takes no more updates")      \
     X(CRIER_ERR_JOINED, -20045,                                               \
       "the stream has a hub or a broadcaster already")                        \
+    X(CRIER_ERR_NOT_JOINED, -20046,                                           \
+      "the stream is not one of this hub or broadcaster")                     \
     X(CRIER_ERR_OTHER_SHARDS, -20047, "the stream belongs to other shards")
 
 enum crier_error {
@@ -409,17 +411,21 @@ struct crier_stream_options {
 
     /* Called once as soon as the stream's headers are out (not at all when they
      * never are, or the request was a HEAD), and then whenever the time has come
-     * that crier_stream_wake() set. A source of events that is the stream's own
-     * (a counter, a feed) lives here; when a send is refused with
-     * CRIER_ERR_FULL, it can wake itself again a little later. */
+     * that crier_stream_wake() set, and after crier_stream_notify(). A source of events
+     * that is the stream's own (a counter, a feed) lives here. */
     void (*on_wake)(void *closure, struct crier_stream *stream);
+
+    /* Called once after crier_stream_send() has refused with CRIER_ERR_FULL, as soon as
+     * no more than a quarter of max_pending waits for the client. A source that stops
+     * at a refusal goes on here. */
+    void (*on_room)(void *closure, struct crier_stream *stream);
 
     /* Called exactly once, when the stream is over for whatever reason;
      * no other callback of this stream follows. */
     void (*on_closed)(void *closure, struct crier_stream *stream,
                       enum crier_reason reason);
 
-    /* Passed to both. Borrowed until on_closed returns; but when
+    /* Passed to all three. Borrowed until on_closed returns; but when
      * crier_stream_new() fails, on_closed is not called, and CLOSURE is the
      * caller's again. */
     void *closure;
@@ -480,6 +486,12 @@ CRIER_API void crier_stream_close(struct crier_stream *stream);
  * own callbacks. */
 CRIER_API void crier_stream_wake(struct crier_stream *stream, uint64_t when);
 
+/* Makes on_wake run soon, on the thread of the stream's shard. Any thread; never
+ * blocks. Several calls may make it run once: it runs after the last of them. A time
+ * set by crier_stream_wake() stays. Nothing happens where there is no on_wake, or the
+ * stream is closed. */
+CRIER_API void crier_stream_notify(struct crier_stream *stream);
+
 /* ---- broadcaster ------------------------------------------------------ */
 
 /*
@@ -515,12 +527,19 @@ CRIER_API void crier_broadcaster_free(struct crier_broadcaster *broadcaster);
 /* Puts STREAM on the list, under NAME (copied; several streams may share one)
  * or without a name when NAME is NULL. When HELLO (borrowed) is not NULL it is
  * sent first. The stream leaves the list by itself when it ends, right before
- * its on_closed. A stream joins at most one broadcaster, once.
+ * its on_closed. A stream is on one list at a time.
  * CRIER_ERR_CLOSED, CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, -ENOMEM. */
 CRIER_API int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
                                      struct crier_stream *stream,
                                      const char *name,
                                      struct crier_frame *hello);
+
+/* Takes STREAM off the list: it hears all that was broadcast before the call, and
+ * nothing that is broadcast after it returned. The stream goes on, with the keep-alive
+ * that it has now, and may join another list, this one again, or follow a hub. The
+ * counts follow a little later. CRIER_ERR_NOT_JOINED, -ENOMEM. */
+CRIER_API int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
+                                      struct crier_stream *stream);
 
 /* Sends FRAME (borrowed) to every stream on the list. Never blocks. Returns how
  * many streams it goes to, or CRIER_ERR_BUSY or -ENOMEM; then it goes to none.
@@ -727,12 +746,29 @@ struct crier_follow_options {
 };
 
 /* Has STREAM follow what OPTIONS (borrowed, with all it names) says. A stream
- * follows one hub or joins one broadcaster, once; it ceases when it ends.
+ * follows one hub or is on the list of one broadcaster; it ceases when it ends.
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
  * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since), -ENOMEM. */
 CRIER_API int crier_hub_follow(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const struct crier_follow_options *options);
+
+/* Changes the topics that STREAM, which follows HUB, is sent: to TOPICS, "a,b" or "*".
+ * Of a topic that it followed before (by name or by "*") nothing is lost and nothing
+ * comes twice, be the stream live or behind. Of a topic that is new to it all comes that
+ * is published after the call returned, and nothing that was in the journal before the
+ * call; but "*" in the place of names begins where the stream is, which may be behind.
+ * Of a topic that it follows no more nothing comes that is published after the call
+ * returned, nor what was published before and it has not been sent. Never blocks. The
+ * counts and the presence events follow a little later.
+ *
+ * A client that comes back makes the request that it made at first: the program must
+ * know the topics then.
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_NOT_JOINED, CRIER_ERR_CLOSED,
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_BUSY, -ENOMEM. */
+CRIER_API int crier_hub_change(struct crier_hub *hub,
+                               struct crier_stream *stream,
+                               const char *topics);
 
 /* How many streams follow TOPIC by its name, or "*"; those that only look at what is
  * held (`once`) do not count. */

@@ -327,6 +327,10 @@ crier_publisher_new(const struct crier_publisher_options *options,
 CRIER_API int crier_publisher_add(struct crier_publisher *publisher,
                                   const struct crier_event *event);
 
+/* The same, but does not wait: CRIER_ERR_BUSY when max_waiting is reached. */
+CRIER_API int crier_publisher_try(struct crier_publisher *publisher,
+                                  const struct crier_event *event);
+
 /* How far it is. Any thread. */
 struct crier_progress {
     uint64_t added;

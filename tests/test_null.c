@@ -34,6 +34,7 @@ static void give_back(void)
     crier_stream_unref(NULL);
     crier_stream_close(NULL);
     crier_stream_wake(NULL, 0);
+    crier_stream_notify(NULL);
     crier_broadcaster_free(NULL);
     crier_journal_free(NULL);
     crier_hub_close(NULL);
@@ -135,6 +136,8 @@ static void refuse_for_streams(void)
     REFUSED(crier_broadcaster_new(site.shards, NULL, NULL));
     REFUSED(crier_broadcaster_join(NULL, stream, NULL, NULL));
     REFUSED(crier_broadcaster_join(broadcaster, NULL, NULL, NULL));
+    REFUSED(crier_broadcaster_leave(NULL, stream));
+    REFUSED(crier_broadcaster_leave(broadcaster, NULL));
     REFUSED(crier_broadcaster_send(NULL, frame));
     REFUSED(crier_broadcaster_send(broadcaster, NULL));
     REFUSED(crier_broadcaster_send_to(NULL, "a", frame));
@@ -176,6 +179,9 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_follow(hub, NULL, &follow));
     follow.since = CRIER_SINCE_ID;
     REFUSED(crier_hub_follow(hub, stream, &follow));
+    REFUSED(crier_hub_change(NULL, stream, "a"));
+    REFUSED(crier_hub_change(hub, NULL, "a"));
+    REFUSED(crier_hub_change(hub, stream, NULL));
     REFUSED(crier_hub_list(NULL, "", "", 1, NULL, NULL));
     REFUSED(crier_hub_list(hub, "", NULL, 1, NULL, NULL));
     REFUSED(crier_hub_forget(NULL, "a", NULL, NULL));
@@ -236,8 +242,10 @@ static void refuse_for_publishers(void)
     REFUSED(crier_publisher_new(&none, &publisher));
     REFUSED(crier_publisher_new(&some, NULL));
     REFUSED(crier_publisher_add(NULL, event));
+    REFUSED(crier_publisher_try(NULL, event));
     ck_assert_int_eq(crier_publisher_new(&some, &publisher), 0);
     REFUSED(crier_publisher_add(publisher, NULL));
+    REFUSED(crier_publisher_try(publisher, NULL));
     crier_publisher_free(publisher);
     REFUSED(crier_publisher_finish(NULL, NULL));
 }

@@ -1,7 +1,8 @@
 /*
  * Streams in programs that are not as careful as they should be, or that look
  * closely: what libmicrohttpd logs when clients leave, what a client sees when it does
- * not get all, and responses that are never given back.
+ * not get all, responses that are never given back, sources that wait for room, and
+ * on_wake for other threads.
  */
 #include <config.h>
 
@@ -201,6 +202,216 @@ START_TEST(drain_does_not_wait_for_a_forgotten_response)
 }
 END_TEST
 
+/* ---- room again --------------------------------------------------------- */
+
+#define FRAMES 400
+
+static struct signal_box roomed;
+
+static void on_room(void *closure, struct crier_stream *of)
+{
+    (void)closure;
+    (void)of;
+    box_put(&roomed, 0);
+}
+
+/* Sends the N-th frame of 5000 bytes; when there is no room, as soon as there is. */
+static void send_when_room(unsigned n)
+{
+    char *text = long_text(5000, n);
+    struct crier_frame *frame = frame_of(text);
+    int rooms = box_count(&roomed), error;
+
+    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_FULL)
+        box_wait(&roomed, ++rooms);
+    ck_assert_int_eq(error, 0);
+    crier_frame_unref(frame);
+    free(text);
+}
+
+static void *send_all(void *unused)
+{
+    unsigned n;
+
+    (void)unused;
+    for (n = 0; n < FRAMES; n++)
+        send_when_room(n);
+    return NULL;
+}
+
+static void expect_all(struct client *client)
+{
+    char *text, *got;
+    unsigned n;
+
+    for (n = 0; n < FRAMES; n++) {
+        text = long_text(5000, n);
+        got = client_any_frame(client);
+        ck_assert_str_eq(got + strlen("data: "), text);
+        free(got);
+        free(text);
+    }
+}
+
+START_TEST(a_source_waits_for_room)
+{
+    struct client client;
+    pthread_t thread;
+
+    box_init(&roomed);
+    options.on_room = on_room;
+    options.max_pending = 50000;
+    client_connect_small(&client, site.port, 4096);
+    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
+    box_wait(&opened, 1);
+    pthread_create(&thread, NULL, send_all, NULL);
+    expect_all(&client);
+    pthread_join(thread, NULL);
+    ck_assert_int_gt(box_count(&roomed), 0);
+    client_close(&client);
+    finish();
+    box_done(&roomed);
+}
+END_TEST
+
+/* Frames are refused before the shard knows of the stream. */
+static enum MHD_Result answer_and_fill(struct site *of,
+                                       struct MHD_Connection *connection,
+                                       const char *path)
+{
+    struct crier_frame *frame = frame_of("x");
+    struct MHD_Response *response;
+    int error;
+
+    (void)path;
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    while ((error = crier_stream_send(stream, frame)) == 0)
+        continue;
+    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    crier_frame_unref(frame);
+    return site_queue(connection, response);
+}
+
+START_TEST(there_is_room_once_the_headers_are_out)
+{
+    struct client client;
+
+    box_init(&roomed);
+    options.on_room = on_room;
+    options.max_pending = 1000;
+    site.answer = answer_and_fill;
+    client_connect(&client, site.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
+    box_wait(&roomed, 1);
+    client_close(&client);
+    box_wait(&closed, 1);
+    finish();
+    ck_assert_int_eq(box_count(&roomed), 1);
+    box_done(&roomed);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_room_of_a_closed_stream)
+{
+    struct client client;
+    struct crier_frame *frame = frame_of("x");
+    char *text = long_text(3000000, 1);
+
+    box_init(&roomed);
+    options.on_room = on_room;
+    options.max_pending = 1000;
+    client_connect_small(&client, site.port, 4096);
+    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
+    box_wait(&opened, 1);
+    send_text(text);
+    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_FULL);
+    crier_stream_close(stream);
+    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_CLOSED);
+    free(client_body(&client));
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_APP);
+    client_close(&client);
+    finish();
+    ck_assert_int_eq(box_count(&roomed), 0);
+    crier_frame_unref(frame);
+    free(text);
+    box_done(&roomed);
+}
+END_TEST
+
+/* ---- on_wake for other threads ------------------------------------------ */
+
+static pthread_t woken_by;
+static bool elsewhere;
+
+static void note_thread(void *closure, struct crier_stream *of)
+{
+    (void)closure;
+    (void)of;
+    if (box_count(&woken) == 0)
+        woken_by = pthread_self();
+    else if (!pthread_equal(woken_by, pthread_self()))
+        elsewhere = true;
+    box_put(&woken, 0);
+}
+
+static void *notify_often(void *unused)
+{
+    int i;
+
+    (void)unused;
+    for (i = 0; i < 1000; i++)
+        crier_stream_notify(stream);
+    return NULL;
+}
+
+static enum MHD_Result answer_and_notify(struct site *of,
+                                         struct MHD_Connection *connection,
+                                         const char *path)
+{
+    struct MHD_Response *response;
+
+    (void)path;
+    ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
+                                      &stream, &response),
+                     0);
+    crier_stream_notify(stream);
+    ck_assert_int_eq(box_count(&woken), 0);
+    return site_queue(connection, response);
+}
+
+START_TEST(on_wake_runs_when_it_is_wanted)
+{
+    struct client client;
+    pthread_t threads[3];
+    int i, count;
+
+    options.on_wake = note_thread;
+    site.answer = answer_and_notify;
+    client_connect(&client, site.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
+    box_wait(&woken, 1);
+    for (i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, notify_often, NULL);
+    for (i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    /* However many were one, the last is not forgotten. */
+    for (i = 0; i < 100; i++) {
+        count = box_count(&woken);
+        crier_stream_notify(stream);
+        box_wait(&woken, count + 1);
+    }
+    client_close(&client);
+    box_wait(&closed, 1);
+    count = box_count(&woken);
+    crier_stream_notify(stream);
+    finish();
+    ck_assert_int_eq(box_count(&woken), count);
+    ck_assert(!elsewhere);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("stream_edge");
@@ -212,6 +423,10 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_client_sees_that_it_lacks_something, 0, 2);
     tcase_add_loop_test(c, drain_does_not_wait_for_a_forgotten_response, 0,
                         sizeof forgettings / sizeof forgettings[0]);
+    tcase_add_test(c, a_source_waits_for_room);
+    tcase_add_test(c, there_is_room_once_the_headers_are_out);
+    tcase_add_test(c, nobody_waits_for_room_of_a_closed_stream);
+    tcase_add_test(c, on_wake_runs_when_it_is_wanted);
     return s;
 }
 

@@ -16,8 +16,12 @@
  * never runs under it.
  *
  * Life of a member: made by join(), on its shard's list once the join task has
- * run, freed on the shard's thread when the stream is over. The directory knows
- * it from join() on.
+ * run, freed on the shard's thread when the stream is over or leaves. The directory
+ * knows it from join() on.
+ *
+ * Leaving is a task as well, so it has its place among the broadcasts. Until it has run
+ * the directory still has the name; therefore a frame for one member names the member,
+ * and goes to nobody where the stream has become another one meanwhile.
  */
 #include <config.h>
 
@@ -249,9 +253,10 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     member = calloc(1, sizeof *member);
     if (member == NULL)
         return -ENOMEM;
-    if (atomic_exchange(&stream->joined, true)) {
+    error = crier__stream_give(stream, broadcaster);
+    if (error != 0) {
         free(member);
-        return CRIER_ERR_JOINED;
+        return error;
     }
     member->join.run = join;
     member->broadcaster = broadcaster;
@@ -267,10 +272,56 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     }
     pthread_mutex_unlock(&broadcaster->lock);
     if (error != 0) {
-        atomic_store(&stream->joined, false);
+        atomic_store(&stream->joined, NULL);
         free(member);
     }
     return error;
+}
+
+/* A stream on its way off the list. */
+struct leaving {
+    struct crier__task task;
+    struct crier_broadcaster *broadcaster; /* a reference */
+    struct crier_stream *stream;           /* a reference */
+};
+
+static void leave_now(struct crier__task *task)
+{
+    struct leaving *leaving = (struct leaving *)task;
+    struct crier_stream *stream = leaving->stream;
+
+    /* It may be over meanwhile. */
+    if (stream->leave == leave)
+        leave(stream);
+    crier_stream_unref(stream);
+    unref(leaving->broadcaster);
+    free(leaving);
+}
+
+int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
+                            struct crier_stream *stream)
+{
+    static char going; /* stands for nobody: nothing joins before the task is posted */
+    void *owner = broadcaster;
+    struct leaving *leaving;
+
+    if (broadcaster == NULL || stream == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
+    leaving = malloc(sizeof *leaving);
+    if (leaving == NULL)
+        return -ENOMEM;
+    if (!atomic_compare_exchange_strong(&stream->joined, &owner, &going)) {
+        free(leaving);
+        return CRIER_ERR_NOT_JOINED;
+    }
+    leaving->task.run = leave_now;
+    leaving->broadcaster = ref(broadcaster);
+    leaving->stream = crier_stream_ref(stream);
+    crier__shard_post(stream->shard, &leaving->task);
+    atomic_store(&stream->joined, NULL);
+    return 0;
 }
 
 /* ---- sending ---------------------------------------------------------- */
@@ -282,6 +333,7 @@ struct delivery {
     struct crier_broadcaster *broadcaster; /* a reference */
     struct crier__shard *shard;
     struct crier_stream *stream; /* a reference; NULL: to all */
+    const struct member *member; /* the stream's; not to be looked into */
     struct crier_frame *frame;   /* a reference */
     size_t cost;                 /* in the backlog */
 };
@@ -312,9 +364,10 @@ static void deliver(struct crier__task *task)
     struct member *member, *next;
 
     crier__shards_release(delivery->broadcaster->shards, delivery->cost);
-    if (delivery->stream != NULL)
-        crier__stream_offer(delivery->stream, delivery->frame);
-    else /* a member may be cut for slowness, and so leave, on the way */
+    if (delivery->stream != NULL) {
+        if (delivery->stream->member == delivery->member)
+            crier__stream_offer(delivery->stream, delivery->frame);
+    } else /* a member may be cut for slowness, and so leave, on the way */
         DL_FOREACH_SAFE (part->members, member, next) {
             look_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
@@ -324,7 +377,7 @@ static void deliver(struct crier__task *task)
 
 /* Puts one more delivery in front of LIST. */
 static int prepare(struct crier_broadcaster *broadcaster,
-                   struct crier__shard *shard, struct crier_stream *stream,
+                   struct crier__shard *shard, const struct member *member,
                    struct crier_frame *frame, struct delivery **list)
 {
     struct delivery *delivery = calloc(1, sizeof *delivery);
@@ -334,7 +387,8 @@ static int prepare(struct crier_broadcaster *broadcaster,
     delivery->task.run = deliver;
     delivery->broadcaster = ref(broadcaster);
     delivery->shard = shard;
-    delivery->stream = stream != NULL ? crier_stream_ref(stream) : NULL;
+    delivery->stream = member != NULL ? crier_stream_ref(member->stream) : NULL;
+    delivery->member = member;
     delivery->frame = crier_frame_ref(frame);
     delivery->also = *list;
     *list = delivery;
@@ -362,8 +416,8 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
     int error = 0;
 
     DL_FOREACH2 (name->members, member, name_next) {
-        error = prepare(broadcaster, member->stream->shard, member->stream,
-                        frame, list);
+        error = prepare(broadcaster, member->stream->shard, member, frame,
+                        list);
         if (error != 0)
             break;
     }

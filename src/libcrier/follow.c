@@ -65,9 +65,9 @@ static char *copy_id(const char *id)
     return copy;
 }
 
-static int make(struct crier_hub *hub, struct crier_stream *stream,
-                const struct crier_follow_options *options,
-                struct crier__follower **follower)
+int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
+                        const struct crier_follow_options *options,
+                        struct crier__follower **follower)
 {
     struct crier__follower *made;
     unsigned past, count, i;
@@ -108,6 +108,16 @@ static int make(struct crier_hub *hub, struct crier_stream *stream,
     return 0;
 }
 
+/* Where its live topics begin is known now. */
+static void begin_live(struct crier__follower *follower)
+{
+    unsigned i;
+
+    for (i = 0; i < follower->sub_count; i++)
+        if (follower->subs[i].live != 0)
+            follower->subs[i].live = follower->joined + 1;
+}
+
 static int check(const struct crier_hub *hub, struct crier_stream *stream,
                  const struct crier_follow_options *options)
 {
@@ -136,9 +146,10 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     error = check(hub, stream, options);
     if (error != 0)
         return error;
-    if (atomic_exchange(&stream->joined, true))
-        return CRIER_ERR_JOINED;
-    error = make(hub, stream, options, &follower);
+    error = crier__stream_give(stream, hub);
+    if (error != 0)
+        return error;
+    error = crier__follower_new(hub, stream, options, &follower);
     if (error != 0)
         goto give_up;
     /* The follower is the shard's soon. */
@@ -155,6 +166,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
         crier__follower_free(follower);
         goto give_up;
     }
+    begin_live(follower);
     crier__shard_post(stream->shard, &follower->join);
     if (topics != NULL)
         crier__hub_announce(hub, topics, true);
@@ -162,6 +174,6 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     return 0;
 give_up:
     free(topics);
-    atomic_store(&stream->joined, false);
+    atomic_store(&stream->joined, NULL);
     return error;
 }

@@ -18,6 +18,9 @@
  * full, in which an update counts from crier_hub_publish() until it is in the
  * journal, and on each shard's list.
  *
+ * A stream that changes its topics has its place in these lists, too: a change is taken
+ * up after the updates that were yielded before it and before those that come later.
+ *
  * Lock order: presence, the journal's, the hub's, a shard's. Questions to the
  * journal are asked with none of ours held but presence, which is what makes the
  * counts that are told come in their order.
@@ -34,6 +37,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* What a shard's list may hold, in bytes of updates. */
 #define LIST_MAX ((size_t)8 * 1024 * 1024)
@@ -73,6 +77,15 @@ static struct crier__followed *get(struct crier_hub *hub, const char *name,
     return followed;
 }
 
+/* Forgets FOLLOWED if nobody follows it. */
+static void tidy(struct crier_hub *hub, struct crier__followed *followed)
+{
+    if (followed->count != 0 || followed->coming != 0)
+        return;
+    HASH_DEL(hub->followed, followed);
+    free(followed);
+}
+
 /* Counts out up to LIMIT topics of the list. */
 static void count_out(struct crier_hub *hub, const char *topics,
                       unsigned index, unsigned limit, bool once, bool awake)
@@ -87,10 +100,8 @@ static void count_out(struct crier_hub *hub, const char *topics,
         followed = find(hub, name, length);
         followed->per_shard[index] -= awake;
         followed->staying -= !once;
-        if (--followed->count == 0) {
-            HASH_DEL(hub->followed, followed);
-            free(followed);
-        }
+        followed->count--;
+        tidy(hub, followed);
     }
 }
 
@@ -120,6 +131,88 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
     *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
     return error;
+}
+
+/* Takes up to LIMIT topics of the list from those that one is coming to. */
+static void come_out(struct crier_hub *hub, const char *topics, unsigned index,
+                     unsigned limit)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    size_t length;
+
+    while (limit-- > 0 &&
+           (name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = find(hub, name, length);
+        followed->coming--;
+        followed->per_shard[index]--;
+        tidy(hub, followed);
+    }
+}
+
+static int come_in(struct crier_hub *hub, const char *topics, unsigned index)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    unsigned done = 0;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = get(hub, name, length);
+        if (followed == NULL) {
+            come_out(hub, topics, index, done);
+            return -ENOMEM;
+        }
+        followed->coming++;
+        followed->per_shard[index]++;
+        done++;
+    }
+    return 0;
+}
+
+int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
+                    struct crier__change *change, uint64_t *after)
+{
+    struct crier__part *part = &hub->parts[index];
+    bool post = false;
+    int error;
+
+    pthread_mutex_lock(&hub->lock);
+    error = come_in(hub, topics, index);
+    if (error == 0) {
+        *after = hub->last;
+        DL_APPEND(part->changes, change);
+        post = !part->posted;
+        part->posted = true;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (post)
+        crier__shard_post(part->shard, &part->deliver);
+    return error;
+}
+
+void crier__hub_came(struct crier_hub *hub, const char *topics,
+                     const char *old, unsigned index, bool once, bool awake)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    size_t length;
+
+    pthread_mutex_lock(&hub->lock);
+    while (old != NULL &&
+           (name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = find(hub, name, length);
+        followed->count++;
+        followed->staying += !once;
+        followed->per_shard[index] += awake;
+    }
+    come_out(hub, topics, index, UINT_MAX);
+    if (old != NULL)
+        count_out(hub, old, index, UINT_MAX, once, awake);
+    pthread_mutex_unlock(&hub->lock);
 }
 
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
@@ -271,6 +364,7 @@ static void deliver(struct crier__task *task)
 {
     struct crier__part *part = (struct crier__part *)task;
     struct crier_hub *hub = part->hub;
+    struct crier__change *changes;
     struct crier__batch taken;
     bool more = part->shard->more;
     uint64_t lost;
@@ -282,6 +376,8 @@ static void deliver(struct crier__task *task)
     memset(&part->taken, 0, sizeof part->taken);
     lost = part->lost;
     part->lost = 0;
+    changes = part->changes;
+    part->changes = NULL;
     part->cost = 0;
     part->posted = false;
     pthread_mutex_unlock(&hub->lock);
@@ -293,9 +389,13 @@ static void deliver(struct crier__task *task)
         if (taken.updates[i]->position > part->delivered)
             part->delivered = taken.updates[i]->position;
         part->shard->more = more || i + 1 < taken.count;
+        if (changes != NULL)
+            changes = crier__followers_change(part, changes,
+                                              taken.updates[i]->position);
         crier__followers_deliver(part, taken.updates[i]);
         crier__update_unref(taken.updates[i]);
     }
+    (void)crier__followers_change(part, changes, UINT64_MAX);
     taken.count = 0;
     if (taken.room > BATCH_KEPT)
         batch_done(&taken);
@@ -537,6 +637,7 @@ void crier_hub_free(struct crier_hub *hub)
     for (i = 0; i < hub->part_count; i++) {
         batch_done(&hub->parts[i].waiting);
         batch_done(&hub->parts[i].taken);
+        crier__changes_free(hub->parts[i].early);
     }
     hub->journal->ops->free(hub->journal);
     pthread_cond_destroy(&hub->idle);

@@ -57,7 +57,7 @@ static int find_listeners(struct listing *listing)
         return -ENOMEM;
     pthread_mutex_lock(&hub->lock);
     HASH_ITER (hh, hub->followed, followed, next)
-        if (strcmp(followed->name, "*") != 0 &&
+        if (followed->count != 0 && strcmp(followed->name, "*") != 0 &&
             crier__listed(list, followed->name))
             count = crier__list_in(
                 list, found, count,

@@ -252,12 +252,16 @@ static int make_item(struct crier_publisher *publisher,
     return 0;
 }
 
-/* Waits for room and puts ITEM into the queue. With the lock. */
-static int put(struct crier_publisher *publisher, struct item *item)
+/* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
+static int put(struct crier_publisher *publisher, struct item *item,
+               bool may_wait)
 {
     while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
-           publisher->waiting + item->length > publisher->max_waiting)
+           publisher->waiting + item->length > publisher->max_waiting) {
+        if (!may_wait)
+            return CRIER_ERR_BUSY;
         pthread_cond_wait(&publisher->less, &publisher->lock);
+    }
     if (publisher->closed || publisher->over)
         return CRIER_ERR_FINISHED;
     if (publisher->last != NULL)
@@ -271,8 +275,8 @@ static int put(struct crier_publisher *publisher, struct item *item)
     return 0;
 }
 
-int crier_publisher_add(struct crier_publisher *publisher,
-                        const struct crier_event *event)
+static int add(struct crier_publisher *publisher,
+               const struct crier_event *event, bool may_wait)
 {
     struct item *item;
     int error;
@@ -284,12 +288,24 @@ int crier_publisher_add(struct crier_publisher *publisher,
     pthread_mutex_lock(&publisher->lock);
     error = make_item(publisher, event, &item);
     if (error == 0) {
-        error = put(publisher, item);
+        error = put(publisher, item, may_wait);
         if (error != 0)
             free(item);
     }
     pthread_mutex_unlock(&publisher->lock);
     return error;
+}
+
+int crier_publisher_add(struct crier_publisher *publisher,
+                        const struct crier_event *event)
+{
+    return add(publisher, event, true);
+}
+
+int crier_publisher_try(struct crier_publisher *publisher,
+                        const struct crier_event *event)
+{
+    return add(publisher, event, false);
 }
 
 void crier_publisher_progress(struct crier_publisher *publisher,

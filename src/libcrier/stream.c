@@ -144,6 +144,7 @@ static int set_options(struct crier_stream *stream,
         (unsigned)options->format >= CRIER_FORMATS)
         return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
+    stream->on_room = options->on_room;
     stream->on_closed = options->on_closed;
     stream->closure = options->closure;
     if (stream->format == CRIER_FORMAT_JSON ||
@@ -270,6 +271,13 @@ static void deliver(struct crier__task *task)
     free(delivery);
 }
 
+static int refuse_full(struct crier_stream *stream)
+{
+    if (stream->on_room != NULL && !atomic_exchange(&stream->no_room, true))
+        crier__stream_look(stream);
+    return CRIER_ERR_FULL;
+}
+
 int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
 {
     struct delivery *delivery;
@@ -284,7 +292,7 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
         return CRIER_ERR_CLOSED;
     if (atomic_load_explicit(&stream->transport.waiting,
                              memory_order_relaxed) >= stream->max_pending)
-        return CRIER_ERR_FULL;
+        return refuse_full(stream);
     cost = crier__frame_cost(frame);
     error = crier__shards_reserve(stream->shard->set, cost);
     if (error != 0)
@@ -324,4 +332,22 @@ void crier_stream_wake(struct crier_stream *stream, uint64_t when)
     if (when <= shard->now)
         when = shard->now + 1;
     crier__timers_set(&shard->timers, &stream->wake, when);
+}
+
+void crier_stream_notify(struct crier_stream *stream)
+{
+    if (stream == NULL || crier__forked(stream->shard->set->born) ||
+        stream->on_wake == NULL || atomic_load(&stream->closing))
+        return;
+    if (!atomic_exchange(&stream->notified, true))
+        crier__stream_look(stream);
+}
+
+int crier__stream_give(struct crier_stream *stream, void *owner)
+{
+    void *none = NULL;
+
+    return atomic_compare_exchange_strong(&stream->joined, &none, owner)
+               ? 0
+               : CRIER_ERR_JOINED;
 }

@@ -225,28 +225,51 @@ void crier__stream_force(struct crier_stream *stream,
     crier__stream_append(stream, frame, SIZE_MAX);
 }
 
-static void low(struct crier__task *task)
-{
-    struct crier_stream *stream = OF(task, low);
-
-    if (stream->refill != NULL && !stream->over)
-        stream->refill(stream);
-    crier_stream_unref(stream);
-}
-
 /* The transport's lock is held; a shard's inbox is below it. */
-static void run_low(struct crier__transport *transport)
+static void look_again(struct crier__transport *transport)
 {
-    struct crier_stream *stream = OF(transport, transport);
-
-    crier_stream_ref(stream);
-    crier__shard_post(stream->shard, &stream->low);
+    crier__stream_look(OF(transport, transport));
 }
 
 bool crier__stream_hungry(struct crier_stream *stream)
 {
     return crier__transport_hungry(&stream->transport,
-                                   stream->max_pending / 4, run_low);
+                                   stream->max_pending / 4, look_again);
+}
+
+/* Tells those who wait for room, if there is any; if not, the transport will. */
+static void offer_room(struct crier_stream *stream)
+{
+    if ((stream->refill == NULL && !atomic_load(&stream->no_room)) ||
+        !crier__stream_hungry(stream))
+        return;
+    if (stream->refill != NULL)
+        stream->refill(stream);
+    if (!stream->over && !stream->ending &&
+        atomic_exchange(&stream->no_room, false))
+        stream->on_room(stream->closure, stream);
+}
+
+static void look(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, look);
+
+    atomic_store(&stream->looking, false);
+    if (stream->attached && !stream->over)
+        offer_room(stream);
+    /* Until its headers are out, on_wake is going to be called anyway. */
+    if (stream->attached && stream->headers_out && !stream->over &&
+        !stream->ending && atomic_exchange(&stream->notified, false))
+        stream->on_wake(stream->closure, stream);
+    crier_stream_unref(stream);
+}
+
+void crier__stream_look(struct crier_stream *stream)
+{
+    if (atomic_exchange(&stream->looking, true))
+        return;
+    crier_stream_ref(stream);
+    crier__shard_post(stream->shard, &stream->look);
 }
 
 /* Takes no more frames in, ends after those that are in. */
@@ -483,6 +506,9 @@ static void attach(struct crier__task *task)
                           shard->now + LINGER);
     } else {
         crier__stream_keep_alive(stream, stream->keep_alive);
+        atomic_store(&stream->notified, false);
+        if (atomic_load(&stream->no_room)) /* it was looked at too early */
+            crier__stream_look(stream);
         if (stream->on_wake != NULL && stream->headers_out)
             stream->on_wake(stream->closure, stream);
     }
@@ -497,6 +523,6 @@ void crier__stream_begin_life(struct crier_stream *stream)
     stream->close.run = close_task;
     stream->done.run = done;
     stream->flush.run = flush;
-    stream->low.run = low;
+    stream->look.run = look;
     stream->reason = CRIER_REASON_TRANSPORT;
 }
