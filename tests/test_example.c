@@ -1,4 +1,4 @@
-/* doc/examples/topics.c and follow.c, as programs that somebody runs. */
+/* doc/examples/topics.c, follow.c and loop.c, as programs that somebody runs. */
 #include <config.h>
 
 #include "support/client.h"
@@ -16,13 +16,24 @@
 
 static struct crierd example;
 
-/* Starts the example in crierd's place, which differs in its arguments only. */
-static void start(void)
+/* Writes the path of the example NAME, which is beside the one that is known. */
+static void find_example(const char *name, char path[4096])
+{
+    const char *known = getenv("EXAMPLE");
+
+    ck_assert_ptr_nonnull(known);
+    snprintf(path, 4096, "%.*s/%s", (int)(strrchr(known, '/') - known), known,
+             name);
+}
+
+/* Starts the example NAME in crierd's place, which differs in its arguments only. */
+static void start_example(const char *name)
 {
     static const char listening[] = "listening on http://127.0.0.1:";
+    char path[4096];
 
-    ck_assert_ptr_nonnull(getenv("EXAMPLE"));
-    ck_assert_int_eq(setenv("CRIERD", getenv("EXAMPLE"), 1), 0);
+    find_example(name, path);
+    ck_assert_int_eq(setenv("CRIERD", path, 1), 0);
     crierd_spawn(&example, "0");
     crierd_wait_log(&example, "/\n");
     pthread_mutex_lock(&example.lock);
@@ -30,6 +41,11 @@ static void start(void)
     example.port =
         (int)strtol(example.log + strlen(listening), NULL, 10);
     pthread_mutex_unlock(&example.lock);
+}
+
+static void start(void)
+{
+    start_example("topics");
 }
 
 static int publish(const char *topic, const char *body)
@@ -120,9 +136,7 @@ static pid_t run_follow(const char *target, FILE **out)
     int ends[2];
     pid_t pid;
 
-    snprintf(path, sizeof path, "%.*s/follow",
-             (int)(strrchr(getenv("EXAMPLE"), '/') - getenv("EXAMPLE")),
-             getenv("EXAMPLE"));
+    find_example("follow", path);
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", example.port, target);
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     pid = fork();
@@ -159,6 +173,36 @@ START_TEST(a_program_follows)
 }
 END_TEST
 
+START_TEST(a_loop_of_its_own)
+{
+    struct client clients[2];
+    unsigned long first, next;
+    char *frame;
+    int i;
+
+    start_example("loop");
+    for (i = 0; i < 2; i++) {
+        client_connect(&clients[i], example.port);
+        ck_assert_int_eq(client_request(&clients[i], "GET", "/", "", NULL),
+                         200);
+    }
+    for (i = 0; i < 2; i++) {
+        frame = client_any_frame(&clients[i]);
+        ck_assert_int_eq(sscanf(frame, "data: %lu", &first), 1);
+        free(frame);
+        frame = client_any_frame(&clients[i]);
+        ck_assert_int_eq(sscanf(frame, "data: %lu", &next), 1);
+        ck_assert_uint_gt(next, first);
+        free(frame);
+    }
+    crierd_stop(&example);
+    for (i = 0; i < 2; i++) {
+        free(client_until(&clients[i], "retry: "));
+        client_close(&clients[i]);
+    }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("example");
@@ -168,6 +212,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_body_may_come_in_parts);
     tcase_add_test(tcase, what_is_wrong_is_refused);
     tcase_add_test(tcase, a_program_follows);
+    tcase_add_test(tcase, a_loop_of_its_own);
     return suite;
 }
 

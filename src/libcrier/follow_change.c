@@ -9,11 +9,12 @@
  * a new topic can pass by in between. (A task of its own would not do: the list rides
  * along with what is posted already, so updates could overtake it.)
  *
- * A follower that reads from the journal may have asked before the change, and have an
- * answer that reaches beyond it, in which the new topics are missing. Therefore an
- * answer is looked at only after all changes of its stream are made; the old follower is
- * gone then, with the answer, and the new one asks again from the same cursor. An answer
- * that was used before reaches no update that was published after the call returned.
+ * A follower that reads from the journal may have asked before the call, and get an
+ * answer that was read after it, reaches further, and lacks the new topics. So the old
+ * follower is gone with its answer when the change is made, and the new one asks again
+ * from the same cursor. The list of the shard may be late: whoever marked it as posted
+ * may not have posted it yet. Therefore all changes of a stream are made before an
+ * answer is looked at.
  *
  * Where. A topic that both follow goes on at the cursor. One that is new begins behind
  * the position that was the last one yielded at the time of the call (`live`, as with

@@ -43,12 +43,14 @@
  * been yielded by then is taken for missed; if that is beyond E, it reads again,
  * awake this time, and the case is the one above.
  *
+ * A stream that changes its topics gets another follower: follow_change.c.
+ *
  * Memory. A stream has at most max_pending waiting, and one update more; the rest
  * is the journal. An idle follower has no read.
  *
  * Life: made by crier_hub_follow(), on the shard's thread from its join task on,
- * gone from the lines when the stream is over, freed then or when its read has
- * been answered.
+ * gone from the lines when the stream is over or another one takes over, freed then or
+ * when its read has been answered.
  */
 #include <config.h>
 

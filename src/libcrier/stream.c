@@ -17,7 +17,13 @@
  * or too slow), and at done when it ends in peace or by MHD. Nothing is freed within a pass: done lets the
  * last reference go at the pass's end, so events of the same epoll_wait may
  * still name the stream, and later ones cannot, since MHD's release has taken
- * the socket off the epoll set.
+ * the socket off the epoll set. A program that forgets its response is never done with
+ * the stream; drain does not wait for that (see `open` and `held` in shards.h).
+ *
+ * Looking. Three things happen on the shard once somebody has asked for them: the
+ * follower's refill and on_room, when little is pending, and on_wake, when another
+ * thread wants it. One task serves all: flags say what it is to look for, and whoever
+ * sets a flag posts it unless it is posted already.
  *
  * Order. Whatever is sent goes through the shard's inbox as a task; the shard
  * appends it to the stream's pending frames and flushes once per pass. So all

@@ -27,6 +27,11 @@
  * ends with the connection), so bytes sent past MHD are the same bytes that it
  * would have sent. With TLS they are not: there all goes by the reader.
  *
+ * A body that is cut ends as any other does, for MHD logs an error where it is told
+ * of one, and that clients leave is none. Only where a client that is still there lacks
+ * something is it an error: MHD is told so, and the client gets a reset (with TLS and
+ * no close_notify) instead of an end that could be that of the stream.
+ *
  * Rules that MHD demands: suspend only inside the reader; resume exactly once
  * per suspend, which is what `parked` is for; do not return 0 from the reader
  * without having suspended.
