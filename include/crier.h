@@ -78,7 +78,9 @@ extern "C" {
       "',' and '*'")                                                          \
     X(CRIER_ERR_MANY_TOPICS, -20015, "more than 100 topics at once")          \
     X(CRIER_ERR_ID, -20016,                                                   \
-      "an id of an update has 1 to 255 bytes and does not begin with '#'")    \
+      "an id of an update has 1 to 255 bytes of UTF-8, does not begin with "  \
+      "'#', holds no control character, and neither begins nor ends with a "  \
+      "space")                                                                \
     X(CRIER_ERR_EXISTS, -20017, "the journal holds an update with this id")   \
     X(CRIER_ERR_TOO_MUCH, -20018,                                             \
       "the update is larger than all that the journal may hold")              \
@@ -115,6 +117,13 @@ CRIER_API const char *crier_error_text(int error);
 /* Whether the LENGTH bytes at TEXT are UTF-8 (RFC 3629), as the texts of events and
  * the names of topics must be. */
 CRIER_API bool crier_utf8_valid(const char *text, size_t length);
+
+/* Whether the LENGTH bytes at ID may be the id of an update: 1 to 255 bytes of UTF-8
+ * that do not begin with '#' (those ids are the journal's), hold no control character
+ * (RFC 9110 section 5.5 has no way to send one in a header field), and neither begin
+ * nor end with a space (section 5.6.3: recipients strip it). So every id can be sent
+ * as Last-Event-ID and arrives as it was. Any thread. */
+CRIER_API bool crier_id_valid(const char *id, size_t length);
 
 /* The library's version, "MAJOR.MINOR.PATCH". Borrowed, constant. */
 CRIER_API const char *crier_version(void);
@@ -169,7 +178,12 @@ CRIER_API int crier_event_type(struct crier_event *event, const char *type);
 CRIER_API int crier_event_id(struct crier_event *event, const char *id,
                              size_t length);
 
-/* How long the client shall wait before it reconnects. */
+/* The longest reconnection time, some 25 days: the timers of common clients are
+ * signed 32-bit numbers of milliseconds, and overflow above it. */
+#define CRIER_RETRY_MAX 2147483647u
+
+/* How long the client shall wait before it reconnects, at most CRIER_RETRY_MAX; else
+ * CRIER_ERR_INVALID. */
 CRIER_API int crier_event_retry(struct crier_event *event,
                                 uint32_t milliseconds);
 
@@ -264,7 +278,7 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 /* Says goodbye: refuses new streams from now on (CRIER_ERR_CLOSED), lets every
  * stream finish what it has pending, sends each a last "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
- * the same moment), and ends it. Waits up to TIMEOUT ms; then what is left is
+ * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to TIMEOUT ms; then what is left is
  * cut off. Returns 0 when all ended by themselves and otherwise the number
  * that was cut off; and not before all are over, unless MHD's threads do not
  * run, for which it waits 8 s more. Must not be called from a stream's callback

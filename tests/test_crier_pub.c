@@ -139,14 +139,14 @@ START_TEST(a_terminal_is_told_more)
 
     topics_follow(&client, "/topics/t", "");
     command_start(&command, COMMAND_OUT_TERMINAL,
-                  WORDS("pub", "t", "x", "--id=a\tb\x7f", "--dedupe"));
+                  WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "published a    b\\x7f to 1\n");
+    ck_assert_str_eq(command.out.text, "published a\\u202eb to 1\n");
     command_done(&command);
     command_start(&command, COMMAND_OUT_TERMINAL,
-                  WORDS("pub", "t", "x", "--id=a\tb\x7f", "--dedupe"));
+                  WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "a    b\\x7f was there already\n");
+    ck_assert_str_eq(command.out.text, "a\\u202eb was there already\n");
     command_done(&command);
     client_close(&client);
     command_start(&command, COMMAND_IN_TERMINAL, WORDS("pub", "t"));

@@ -81,8 +81,9 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
         return CONF_RUN;
     case OPT_RETRY:
         pub->with_retry = true;
-        return conf_time("--retry", value, 0, UINT32_MAX,
-                         "a time, such as 500ms or 10s", &pub->retry);
+        return conf_time("--retry", value, 0, CRIER_RETRY_MAX,
+                         "a time up to 24 days, such as 500ms or 10s",
+                         &pub->retry);
     case OPT_JSON:
         pub->json = true;
         return CONF_RUN;

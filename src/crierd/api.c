@@ -156,9 +156,10 @@ static bool set_fields(struct request *request, struct crier_event *event)
     }
     if (retry == NULL)
         return true;
-    if (!number_text(retry, 0, UINT32_MAX, &milliseconds)) {
-        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
-                                        "retry is not a number of ms");
+    if (!number_text(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "retry is not a number of ms from 0 to %u", CRIER_RETRY_MAX);
         return false;
     }
     crier_event_retry(event, (uint32_t)milliseconds);

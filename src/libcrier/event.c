@@ -221,6 +221,8 @@ int crier_event_id(struct crier_event *event, const char *id, size_t length)
 
 int crier_event_retry(struct crier_event *event, uint32_t milliseconds)
 {
+    if (milliseconds > CRIER_RETRY_MAX)
+        return mark(event, CRIER_ERR_INVALID);
     event->retry = milliseconds;
     event->has_retry = true;
     return 0;

@@ -351,7 +351,7 @@ static int make_update(const char *topics, const struct crier_event *event,
     unsigned count;
     int error;
 
-    if (id != NULL && !crier__id_allowed(id))
+    if (id != NULL && !crier_id_valid(id, strlen(id)))
         return CRIER_ERR_ID;
     error = crier__topics_parse(topics, &list, &count);
     if (error != 0)

@@ -264,7 +264,8 @@ static int make_update(const struct crier__view *view, sqlite3_stmt *row,
     *update = NULL;
     if (topics == NULL || !is_line(topics) || body == NULL ||
         !is_body(body, length) ||
-        (id != NULL && (!crier__id_allowed(id) || !is_line(id))))
+        (id != NULL && (id[0] == '\0' || strlen(id) >= CRIER__ID_SIZE ||
+                        !is_line(id))))
         return 0; /* somebody has been at the file */
     frame = crier__frame_new(length);
     if (frame == NULL)

@@ -194,7 +194,7 @@ int crier__sender_write(struct crier__sender *sender,
     char line[64];
     int error = 0, length;
 
-    if (id != NULL && !crier__id_allowed(id))
+    if (id != NULL && !crier_id_valid(id, strlen(id)))
         return CRIER_ERR_ID;
     if (id == NULL) {
         length = snprintf(line, sizeof line, "id: %s-%llu\n", sender->run,

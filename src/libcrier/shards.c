@@ -286,14 +286,20 @@ static size_t wait_for_end(struct crier_shards *shards, uint32_t milliseconds)
     return left;
 }
 
+static uint32_t limit_retry(uint32_t milliseconds)
+{
+    return milliseconds < CRIER_RETRY_MAX ? milliseconds : CRIER_RETRY_MAX;
+}
+
 size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
                           uint32_t retry_max, uint32_t timeout)
 {
     size_t left;
 
+    if (retry_max < retry_min)
+        retry_max = retry_min;
     if (!atomic_exchange(&shards->draining, true))
-        post_goodbyes(shards, retry_min,
-                      retry_max > retry_min ? retry_max : retry_min);
+        post_goodbyes(shards, limit_retry(retry_min), limit_retry(retry_max));
     left = wait_for_end(shards, timeout);
     if (left != 0 && !atomic_exchange(&shards->cut, true))
         post_cuts(shards);

@@ -101,3 +101,16 @@ bool crier_utf8_valid(const char *text, size_t length)
 {
     return crier__utf8_prefix(text, length) == length;
 }
+
+bool crier__utf8_control(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t i;
+
+    /* U+0080 to U+009F are C2 80 to C2 9F. */
+    for (i = 0; i < length; i++)
+        if (at[i] < 0x20 || at[i] == 0x7f ||
+            (at[i] == 0xc2 && i + 1 < length && at[i + 1] < 0xa0))
+            return true;
+    return false;
+}
