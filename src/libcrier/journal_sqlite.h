@@ -54,11 +54,18 @@ struct crier__sqlite_hand {
 #define CRIER__LATELY 1024
 #define CRIER__LATELY_BYTES ((size_t)16 * 1024 * 1024)
 
+/* A file that this journal alone uses. */
+struct crier__sqlite_claim {
+    struct crier__sqlite_claim *prev, *next; /* among those of this process */
+    bool entered; /* in that list */
+    int lock_file, file; /* -1: none */
+    dev_t device;
+    ino_t inode;
+};
+
 struct crier__sqlite {
     struct crier_journal journal;
-    int lock_file;
-    dev_t device; /* of the file that is open */
-    ino_t inode;
+    struct crier__sqlite_claim claim;
     char *name;
 
     /* The writing thread alone, once it runs. */
@@ -92,9 +99,33 @@ struct crier__sqlite {
     char reason[128];
 };
 
+/* ---- journal_sqlite_file.c ---- */
+
+/* The application id of our databases: "Crie". */
+#define CRIER__SQLITE_APPLICATION 0x43726965
+
+/* No claim yet. */
+#define CRIER__SQLITE_NO_CLAIM {.lock_file = -1, .file = -1}
+
+/* Claims the file PATH, which is made where there is none. Whether it fails or not,
+ * crier__sqlite_unclaim() is needed. CRIER_ERR_IN_USE, CRIER_ERR_DAMAGED (it is none
+ * of ours), -errno; REASON then says more. */
+int crier__sqlite_claim(struct crier__sqlite_claim *claim, const char *path,
+                        char reason[256]);
+
+/* Whether PATH still leads to the claimed file. */
+bool crier__sqlite_is_claimed(const struct crier__sqlite_claim *claim,
+                              const char *path);
+
+/* Gives the claim up. Call it when SQLite has closed the file, and not before. */
+void crier__sqlite_unclaim(struct crier__sqlite_claim *claim);
+
+/* Writes into REASON what errno says went wrong with FILE; returns -errno. */
+int crier__sqlite_fail(char reason[256], const char *file);
+
 /* ---- journal_sqlite_open.c ---- */
 
-/* Takes the lock of the file PATH, opens both connections, and reads what is
+/* Claims the file PATH, opens both connections, and reads what is
  * to be known beforehand. Whether it fails or not, crier__sqlite_close() is
  * needed. The errors of crier_journal_sqlite(); REASON then says more. */
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,

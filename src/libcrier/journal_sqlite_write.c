@@ -29,7 +29,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* How many evictions a transaction may do beyond what its appends displace. */
 #define BUDGET 500
@@ -86,10 +85,7 @@ const char *const crier__sqlite_writes[] = {
 /* What is written to a file without a name is lost when it is closed. */
 static void check_file(struct crier__sqlite *sqlite)
 {
-    struct stat now;
-
-    if (stat(sqlite->name, &now) != 0 || now.st_ino != sqlite->inode ||
-        now.st_dev != sqlite->device)
+    if (!crier__sqlite_is_claimed(&sqlite->claim, sqlite->name))
         crier__sql_fail(&sqlite->writer,
                         "its file has been removed or replaced");
 }
