@@ -532,7 +532,10 @@ crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
 struct crier_journal;
 
 /* How much of the past is held, the oldest goes first. Zero means no limit. What
- * an update counts is its frame, its names and 128 bytes. */
+ * an update counts is its frame, its names and 128 bytes. Its age is counted by
+ * CLOCK_REALTIME. The time of an update never leads the clock by more than 10 s for
+ * long: when a clock that was ahead has been set back, times beyond it are set to it
+ * (but in memory the update's JSON keeps the time that it was given). */
 struct crier_retention {
     size_t count; /* updates */
     size_t bytes;
@@ -570,7 +573,9 @@ crier_journal_memory(const struct crier_journal_options *options,
 
 /* A journal in the SQLite file PATH, which is made when it does not exist, and
  * checked when it does; written to *JOURNAL. Beside it are PATH-wal, PATH-shm and
- * PATH-lock; one process may use it at a time. An update is durable when it is
+ * PATH-lock; one process may use it at a time, by whatever name (CRIER_ERR_IN_USE, also
+ * for a hard link that it has not been opened by before: its log is beside the other
+ * name). An update is durable when it is
  * on the disk (WAL, synchronous=FULL): all that has arrived while one
  * transaction ran goes into the next.
  * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
@@ -744,6 +749,10 @@ struct crier_hub_status {
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
     uint64_t gaps;        /* told to streams, or streams ended instead */
+    uint64_t corrected;   /* updates whose time led the clock by more than 10 s, and
+                             was set to it: their age counts from then */
+    bool clock_behind;    /* the clock says a time before 2026, and before that of the
+                             newest update; nothing grows old meanwhile */
 };
 
 CRIER_API void crier_hub_status(struct crier_hub *hub,

@@ -21,6 +21,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -186,14 +187,35 @@ static void close_rooms(struct server *server)
 
 /* ---- run -------------------------------------------------------------- */
 
-/* Waits for one of SIGNALS, and looks after HTTP meanwhile. */
-static int wait_for_signal(struct http *http, const sigset_t *signals)
+/* Logs what the journal has found of the clock since BEFORE, which is set to that. */
+static void log_clock(struct crier_hub *hub, struct crier_hub_status *before)
+{
+    struct crier_hub_status now;
+
+    crier_hub_status(hub, &now);
+    if (now.corrected != before->corrected)
+        log_line(LOG_WARNING,
+                 "the clock has been set back: corrected the times of updates "
+                 "that were ahead of it (%" PRIu64 ")",
+                 now.corrected - before->corrected);
+    if (now.clock_behind && !before->clock_behind)
+        log_line(LOG_WARNING, "the clock says a time before 2026: nothing grows "
+                              "old in the journal until it is set");
+    *before = now;
+}
+
+/* Waits for one of SIGNALS, and looks after HTTP and the clock meanwhile. */
+static int wait_for_signal(struct server *server, struct http *http,
+                           const sigset_t *signals)
 {
     const struct timespec time = {.tv_sec = LOOK_TIME};
+    struct crier_hub_status status = {0};
     int number;
 
-    while ((number = sigtimedwait(signals, NULL, &time)) < 0)
+    while ((number = sigtimedwait(signals, NULL, &time)) < 0) {
         http_look(http);
+        log_clock(server->hub, &status);
+    }
     return number;
 }
 
@@ -201,7 +223,7 @@ static int wait_for_signal(struct http *http, const sigset_t *signals)
 static void serve(struct server *server, struct http *http, struct door *door,
                   const sigset_t *signals)
 {
-    int number = wait_for_signal(http, signals);
+    int number = wait_for_signal(server, http, signals);
     size_t cut;
 
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",

@@ -261,6 +261,8 @@ void crier_hub_status(struct crier_hub *hub, struct crier_hub_status *status)
     memset(status, 0, sizeof *status);
     status->journal = hub->journal->ops->name;
     status->gaps = atomic_load(&hub->gaps);
+    status->corrected = atomic_load(&hub->journal->corrected);
+    status->clock_behind = atomic_load(&hub->journal->clock_behind);
     if (!atomic_load(&hub->closed))
         status->error = hub->journal->ops->status(hub->journal,
                                                   status->reason);

@@ -78,11 +78,13 @@ struct crier__sqlite {
     bool more;         /* there was more to evict */
     bool rubbish;      /* of that, there may be what no topic holds any more */
     uint64_t taken;    /* appends, ever */
+    unsigned corrected; /* times, in the open transaction */
 
     /* The reading thread alone. */
     struct crier__sql reader;
     struct crier__update *lately[CRIER__LATELY]; /* references; some NULL */
     size_t lately_bytes;
+    uint64_t corrected_before; /* journal.corrected when they were read */
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__wishes wishes;
@@ -192,7 +194,7 @@ void crier__sqlite_trim(struct crier__sqlite *sqlite);
 bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position);
 
 /* what is due, and what is more than the limits of all allow; sets
- * sqlite->more. */
+ * sqlite->more. Corrects times that lead the clock, too. */
 void crier__sqlite_tidy(struct crier__sqlite *sqlite);
 
 /* ---- both threads ---- */
@@ -201,6 +203,11 @@ void crier__sqlite_tidy(struct crier__sqlite *sqlite);
  * as it likes. */
 int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
                           const char *name, size_t length);
+
+/* The highest position up to LAST whose update is older than TIME; 0: none. STATEMENT
+ * is SQL's READ_TIME_FROM or WRITE_TIME_FROM. */
+uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
+                             uint64_t last, int64_t time);
 
 /* ---- journal_sqlite_read.c: in the reading thread ---- */
 
@@ -214,6 +221,11 @@ void crier__sqlite_list(struct crier__sqlite *sqlite,
 void crier__sqlite_forget_lately(struct crier__sqlite *sqlite);
 
 /* ---- the statements ---- */
+
+/* The first update from a position on, and its time. */
+#define CRIER__SQLITE_TIME_FROM                                               \
+    "SELECT position, time FROM updates WHERE position >= ?1 "                \
+    "ORDER BY position LIMIT 1"
 
 extern const char *const crier__sqlite_writes[];
 extern const char *const crier__sqlite_reads[];
@@ -247,6 +259,8 @@ enum crier__sqlite_write {
     WRITE_ENTRY_LEFT,
     WRITE_ENTRY_HAS,
     WRITE_ENTRY_DROP,
+    WRITE_TIME_FROM,
+    WRITE_TIME_SET,
     WRITE_STATEMENTS
 };
 

@@ -296,6 +296,16 @@ void crier__sqlite_forget_lately(struct crier__sqlite *sqlite)
     sqlite->lately_bytes = 0;
 }
 
+/* Drops what was read lately if times have been corrected meanwhile. */
+static void forget_if_corrected(struct crier__sqlite *sqlite)
+{
+    uint64_t corrected = atomic_load(&sqlite->journal.corrected);
+
+    if (corrected != sqlite->corrected_before)
+        crier__sqlite_forget_lately(sqlite);
+    sqlite->corrected_before = corrected;
+}
+
 /* Keeps UPDATE. A thousand followers that were too slow for the same updates then
  * share them, as they would have shared what came live. */
 static void keep(struct crier__sqlite *sqlite, struct crier__update *update)
@@ -404,6 +414,7 @@ void crier__sqlite_read(struct crier__sqlite *sqlite,
     if (sources == NULL)
         return;
     read->error = CRIER_ERR_STORAGE;
+    forget_if_corrected(sqlite);
     if (crier__view_open(sqlite, &view))
         read->error = answer(&view, read, sources);
     crier__view_close(&view);
