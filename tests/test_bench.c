@@ -177,6 +177,16 @@ START_TEST(test_ends_when_told_to)
 }
 END_TEST
 
+START_TEST(test_leaves_no_server_when_killed)
+{
+    const char *const options[] = {"--seconds", "1000", NULL};
+    pid_t pid = start(options);
+
+    measure_wait_log("floor");
+    measure_kill(pid);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("bench");
@@ -188,6 +198,7 @@ static Suite *make_suite(void)
                         sizeof faults / sizeof *faults);
     tcase_add_test(tcase, test_refuses);
     tcase_add_test(tcase, test_ends_when_told_to);
+    tcase_add_test(tcase, test_leaves_no_server_when_killed);
     return suite;
 }
 

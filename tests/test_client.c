@@ -5,6 +5,7 @@
 
 #include "libcrier/exchange.h"
 #include "support/following.h"
+#include "support/port.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -227,7 +228,7 @@ START_TEST(nobody_listens)
     int descriptor, i;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.url = url;
     options.retry = 1000;
     start();

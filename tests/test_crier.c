@@ -7,6 +7,7 @@
 #include "support/command.h"
 #include "support/crierd.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -476,7 +477,7 @@ START_TEST(ping_tells_what_is_wrong)
     int descriptor;
 
     foreign_start(&server);
-    snprintf(dead, sizeof dead, "127.0.0.1:%d", foreign_nobody(&descriptor));
+    snprintf(dead, sizeof dead, "127.0.0.1:%d", port_hold(&descriptor));
     command_expect(1, "", "cannot connect: Connection refused", NULL,
                    WORDS("ping", "--server", dead));
     close(descriptor);

@@ -4,6 +4,7 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
+#include "support/spawn.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -117,21 +118,18 @@ END_TEST
 static pid_t run_follow(const char *target, FILE **out)
 {
     char path[4096], url[300];
+    const char *const words[] = {path, url, NULL};
+    struct spawn spawn = {.words = words};
     int ends[2];
-    pid_t pid;
+    pid_t pid = 0;
 
     snprintf(path, sizeof path, "%.*s/follow",
              (int)(strrchr(getenv("EXAMPLE"), '/') - getenv("EXAMPLE")),
              getenv("EXAMPLE"));
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", example.port, target);
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-    pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        execl(path, path, url, (char *)NULL);
-        _exit(127);
-    }
+    spawn.files[STDOUT_FILENO] = ends[1];
+    ck_assert_int_eq(spawn_program(&spawn, &pid), 0);
     close(ends[1]);
     *out = fdopen(ends[0], "r");
     return pid;

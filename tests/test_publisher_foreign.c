@@ -7,6 +7,7 @@
 #include "crier_client.h"
 #include "support/client.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 
 #include <errno.h>
@@ -190,7 +191,7 @@ START_TEST(strict_until_it_is_sent)
     char url[64];
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d",
-             foreign_nobody(&late.descriptor));
+             port_hold(&late.descriptor));
     options.server = url;
     options.strict = true;
     options.on_retry = start_late;
@@ -251,7 +252,7 @@ START_TEST(the_time_is_up)
     int descriptor;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.server = url;
     options.timeout = 2000;
     options.on_retry = on_retry_near_the_end;

@@ -8,6 +8,7 @@
 #include "crier.h"
 #include "support/client.h"
 #include "support/crierd.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 
@@ -133,15 +134,15 @@ static void listen_until(struct listener *listener, int until)
 /* A thousand, or a tenth of that. */
 START_TEST(a_restart_loses_nothing)
 {
-    int count = crierd_is_slow() ? 100 : 1000, i, crash = _i;
+    int count = crierd_is_slow() ? 100 : 1000, i, crash = _i, descriptor;
     struct listener *listeners = calloc((size_t)count, sizeof *listeners);
     char options[128], *held;
     pthread_t publisher;
 
     total = crierd_is_slow() ? 120 : 400;
     atomic_store(&acknowledged, 0);
-    crierd_start(&crierd, journal);
-    restart_port = crierd.port;
+    restart_port = port_hold(&descriptor);
+    crierd_start_on(&crierd, restart_port, journal);
     for (i = 0; i < count; i++)
         connect_listener(&listeners[i]);
     pthread_create(&publisher, NULL, publish_with_retries, NULL);
@@ -152,9 +153,7 @@ START_TEST(a_restart_loses_nothing)
     } else {
         crierd_stop(&crierd);
     }
-    snprintf(options, sizeof options, "%s --listen 127.0.0.1:%d", journal,
-             restart_port);
-    crierd_start(&crierd, options);
+    crierd_start_on(&crierd, restart_port, journal);
     for (i = 0; i < count; i++)
         listen_until(&listeners[i], total);
     pthread_join(publisher, NULL);
@@ -173,6 +172,7 @@ START_TEST(a_restart_loses_nothing)
         client_reset(&listeners[i].client);
     free(listeners);
     crierd_stop(&crierd);
+    close(descriptor);
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 /*
  * The command $CRIER in a process of its own, with the words of
  * $CRIERD_WRAPPER in front. What it prints is read all the time and kept. It
- * dies with the test.
+ * is in the process group of the test, which check kills when the test ends.
  */
 struct command_output {
     int fd; /* our end */
