@@ -71,7 +71,7 @@ START_TEST(once_may_take_too_long)
     foreign_say(&server, "id: 1\ndata: a\n\n");
     foreign_hold(&server);
     command_expect(3, "a\n", "", NULL,
-                   WORDS("sub", "n", "--once", "--timeout=200ms"));
+                   WORDS("sub", "n", "--once", "--timeout=3s"));
     foreign_stream(&server);
     foreign_say(&server, ": end\n\n");
     foreign_hold(&server);
@@ -226,7 +226,7 @@ START_TEST(an_event_that_is_cut_is_told)
     struct command command;
     uint64_t begun;
 
-    start_unread(&command, _i == 0 ? "-v" : "--timeout=50ms");
+    start_unread(&command, _i == 0 ? "-v" : "--timeout=3s");
     begun = crier_now();
     if (_i == 0) {
         terminate(&command);

@@ -324,10 +324,10 @@ START_TEST(the_time_is_up_one_day)
              port_hold(&descriptor));
     command_expect(
         3, "", "Connection refused; the time is up", NULL,
-        WORDS("pub", "t", "x", "--timeout=10ms", "--server", server));
+        WORDS("pub", "t", "x", "--timeout=1s", "--server", server));
     command_expect(
         3, "", "lines published: 0\n", "a\nb\n",
-        WORDS("pub", "t", "--lines", "--timeout=10ms", "--server", server));
+        WORDS("pub", "t", "--lines", "--timeout=1s", "--server", server));
     close(descriptor);
 }
 END_TEST

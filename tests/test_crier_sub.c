@@ -181,7 +181,7 @@ START_TEST(time_and_count_end_it)
     put_numbers(1, 2);
     command_expect(
         3, "1\n2\n", "", NULL,
-        WORDS("sub", "n", "--timeout=200ms", "--count", "3", "--since=all"));
+        WORDS("sub", "n", "--timeout=3s", "--count", "3", "--since=all"));
     topics_put("/topics/n?event=x", "3");
     topics_put("/topics/n?event=y", "4");
     command_expect(0, "3\n4\n", "", NULL,
@@ -189,7 +189,7 @@ START_TEST(time_and_count_end_it)
                          "--event", "y"));
     command_expect(3, "3\n", "", NULL,
                    WORDS("sub", "n", "--count=2", "--since=all", "--event=x",
-                         "--timeout=200ms"));
+                         "--timeout=3s"));
     command_expect(
         0, "1\n2\n", "", NULL,
         WORDS("sub", "n", "--count=2", "--since=all", "--event=message"));

@@ -21,9 +21,9 @@
 
 /* ---- ports ------------------------------------------------------------ */
 
-/* More than there are ports that the kernel chooses from: after so many a client has
- * been given each. */
-#define TRIES 66000
+/* More than there are ports that the kernel chooses from, if nobody has changed that:
+ * after so many a client has been given each. */
+#define TRIES 30000
 
 static int bind_port(int port, bool listens)
 {

@@ -55,6 +55,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+    crier_stream_close(stream); /* or curl waits for more until its time is up */
     pclose(curl);
     crier_stream_unref(stream);
     site_stop(&site);

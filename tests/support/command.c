@@ -223,6 +223,16 @@ void command_close_input(struct command *command)
 
 void command_read(struct command *command) { output_start(&command->out); }
 
+static bool has_ended(const struct command *command)
+{
+    siginfo_t information = {0};
+
+    ck_assert_int_eq(waitid(P_PID, (id_t)command->pid, &information,
+                            WEXITED | WNOWAIT | WNOHANG),
+                     0);
+    return information.si_pid != 0;
+}
+
 void command_wait_full(const struct command *command)
 {
     struct pollfd polled = {.events = POLLOUT};
@@ -231,8 +241,10 @@ void command_wait_full(const struct command *command)
     snprintf(path, sizeof path, "/proc/self/fd/%d", command->out.fd);
     polled.fd = open(path, O_WRONLY | O_CLOEXEC);
     ck_assert_int_ge(polled.fd, 0);
-    while (poll(&polled, 1, 0) > 0)
+    while (poll(&polled, 1, 0) > 0) {
+        ck_assert_msg(!has_ended(command), "it ended before its output was full");
         sched_yield();
+    }
     close(polled.fd);
 }
 
