@@ -415,6 +415,100 @@ START_TEST(other_origins_change_nothing)
 }
 END_TEST
 
+/* Scheme, host without case, and port (RFC 6454 section 4). Which scheme the client
+ * used only a proxy knows: Host is taken to be of that which Origin names. */
+static const struct {
+    const char *host, *origin;
+    int status;
+} same_origins[] = {
+    {"www.example.com:80", "http://www.example.com", 200},
+    {"www.example.com", "http://www.example.com:80", 200},
+    {"www.example.com", "http://www.example.com", 200},
+    {"www.example.com", "https://www.example.com", 200},
+    {"www.example.com:443", "https://www.example.com", 200},
+    {"www.example.com", "https://www.example.com:443", 200},
+    {"www.example.com:8080", "http://www.example.com:8080", 200},
+    {"www.example.com:8080", "https://www.example.com:8080", 200},
+    {"www.example.com:", "http://www.example.com", 200},
+    {"WWW.example.com", "HTTP://www.EXAMPLE.com:0080", 200},
+    {"127.0.0.1:80", "http://127.0.0.1", 200},
+    {"[::1]", "http://[::1]", 200},
+    {"[::1]:80", "http://[::1]", 200},
+    {"[2001:DB8::A]:443", "https://[2001:db8::a]", 200},
+    {"[::1]:8080", "http://[::1]:8080", 200},
+    {"www.example.com:443", "http://www.example.com", 403},
+    {"www.example.com:80", "https://www.example.com", 403},
+    {"www.example.com", "http://www.example.com:8080", 403},
+    {"www.example.com:8080", "http://www.example.com", 403},
+    {"www.example.com:80", "http://www.example.com:800", 403},
+    {"www.example.com", "http://www.example.com.", 403},
+    {"www.example.com", "http://example.com", 403},
+    {"example.com", "http://www.example.com", 403},
+    {"www.example.com", "http://www.example.community", 403},
+    {"www.example.com", "ftp://www.example.com", 403},
+    {"www.example.com", "chrome-extension://www.example.com", 403},
+    {"www.example.com", "www.example.com", 403},
+    {"www.example.com", "null", 403},
+    {"null", "null", 403},
+    {"www.example.com", "", 403},
+    {"", "http://", 403},
+    {":80", "http://:80", 403},
+    {"www.example.com", "http://www.example.com/", 403},
+    {"www.example.com", "http://a@www.example.com", 403},
+    {"www.example.com", "http://www.example.com http://evil.example", 403},
+    {"www.example.com:80x", "http://www.example.com:80x", 403},
+    {"www.example.com:65616", "http://www.example.com", 403},
+    {"www.example.com:18446744073709551696", "http://www.example.com", 403},
+    {"www.example.com:80:80", "http://www.example.com:80:80", 403},
+    {"[::1]", "http://[::1]:81", 403},
+    {"[::1", "http://[::1", 403},
+    {"[::1]80", "http://[::1]", 403},
+    {"::1", "http://::1", 403},
+    {"::1:80", "http://[::1]:80", 403},
+};
+
+/* The first target is answered in a lane, the second by libmicrohttpd. */
+START_TEST(origins_are_compared_as_origins)
+{
+    static const char *const targets[] = {"/topics/x", "/events"};
+    struct client client;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        client_connect(&client, crierd.port);
+        client_send(&client,
+                    "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n"
+                    "Content-Length: 1\r\n\r\nx",
+                    targets[i], same_origins[_i].host,
+                    same_origins[_i].origin);
+        ck_assert_int_eq(client_head(&client), same_origins[_i].status);
+        client_close(&client);
+    }
+}
+END_TEST
+
+START_TEST(a_foreign_origin_is_named)
+{
+    const char *const headers[] = {
+        "Origin: http://evil.example:81\r\n",
+        "Origin: https://evil.example:81\r\nSec-Fetch-Site: cross-site\r\n",
+    };
+    const char *const named[] = {"'http://evil.example:81'", "'cross-site'"};
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "POST", "/topics/x",
+                                    headers[_i], "x"),
+                     403);
+    expect_problem(&client, 403, named[_i]);
+    ck_assert_int_eq(client_request(&client, "POST", "/events", headers[_i],
+                                    "x"),
+                     403);
+    expect_problem(&client, 403, "'localhost'");
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(every_answer_is_guarded)
 {
     static const char *const targets[] = {"/", "/healthz", "/nope",
@@ -457,6 +551,9 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_request_ends_in_one_place, 0, COUNT(framings));
     tcase_add_loop_test(c, a_nul_hides_nothing, 0, COUNT(with_nul));
     tcase_add_loop_test(c, other_origins_change_nothing, 0, COUNT(origins));
+    tcase_add_loop_test(c, origins_are_compared_as_origins, 0,
+                        COUNT(same_origins));
+    tcase_add_loop_test(c, a_foreign_origin_is_named, 0, 2);
     tcase_add_test(c, every_answer_is_guarded);
     return s;
 }

@@ -386,8 +386,7 @@ enum MHD_Result api_follow(struct request *request)
     /* Where others are told of it, following changes something. (A page of another
      * origin could not read the answer anyway.) */
     if (request->server->conf->presence != NULL && request_is_foreign(request))
-        return reply_problem(request, MHD_HTTP_FORBIDDEN,
-                             "a page of another origin may not do this");
+        return reply_foreign(request);
     if (format < 0)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST,
                              "format is not sse, full, json or raw");

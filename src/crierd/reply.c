@@ -104,6 +104,25 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
     return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
+static const char *header_or_none(const struct request *request,
+                                  const char *name)
+{
+    const char *value = request_header(request, name);
+
+    return value != NULL ? value : "";
+}
+
+enum MHD_Result reply_foreign(struct request *request)
+{
+    return reply_problem(request, MHD_HTTP_FORBIDDEN,
+                         "a page of another origin may not do this: Origin is "
+                         "'%.100s', Host is '%.100s', Sec-Fetch-Site is "
+                         "'%.20s'",
+                         header_or_none(request, MHD_HTTP_HEADER_ORIGIN),
+                         header_or_none(request, MHD_HTTP_HEADER_HOST),
+                         header_or_none(request, "Sec-Fetch-Site"));
+}
+
 enum MHD_Result reply_allow(struct request *request, const char *allow)
 {
     const struct answer none = {.status = MHD_HTTP_NO_CONTENT,

@@ -125,7 +125,8 @@ static int prepare(struct crier__sender *sender)
     curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(sender->handle, CURLOPT_WRITEDATA, sender);
     /* What is sent to another place is still to be published. */
-    curl_easy_setopt(sender->handle, CURLOPT_POSTREDIR, CURL_REDIR_POST_ALL);
+    curl_easy_setopt(sender->handle, CURLOPT_POSTREDIR,
+                     (long)CURL_REDIR_POST_ALL);
     return 0;
 }
 
