@@ -120,20 +120,23 @@ START_TEST(many_fields)
 }
 END_TEST
 
+/* 0.9.75 takes a comma, too, for what is between two cookies, 1.0 does not. */
 START_TEST(many_cookies)
 {
+    const char *const pieces[] = {"a=b; ", "a=b,"};
     char *headers = malloc(ROOM);
     bool done[200];
     size_t i;
     int status;
 
     for (i = 0; i < 200; i++) {
-        snprintf(headers, ROOM, "Cookie: %s\r\n", repeat("a=b,", 10 + i));
+        snprintf(headers, ROOM, "Cookie: %s\r\n", repeat(pieces[_i], 10 + i));
         done[i] = post(i, headers);
         status = get("/topics/y", "", headers);
         ck_assert_msg(status == 200 || status == 431, "%d", status);
     }
-    ck_assert(done[0] && !done[199]);
+    ck_assert(done[0]);
+    ck_assert(_i == 1 || !done[199]);
     expect_done(done, 200);
     free(headers);
 }
@@ -207,6 +210,44 @@ START_TEST(an_odd_line_anywhere)
 }
 END_TEST
 
+/* libmicrohttpd 1.0.1 crashes over a head without a field where the last argument has no
+ * value, and little of its buffer is left; a head may be a connection's first or a
+ * later one. */
+static const struct {
+    const char *before, *behind; /* a long text */
+} without_fields[] = {
+    {"GET /healthz?", " HTTP/1.0\r\n\r\n"},
+    {"GET /healthz?", " HTTP/1.1\r\n\r\n"},
+    {"GET /healthz?a=", " HTTP/1.0\r\n\r\n"},
+    {"GET /healthz?", "&b HTTP/1.0\r\n\r\nmore"},
+    {"GET /", " HTTP/1.0\r\n\r\n"},
+    {"GET /topics/x?", " HTTP/1.0\r\n\r\n"},
+    {"", " /healthz?a HTTP/1.0\r\n\r\n"},
+};
+
+START_TEST(a_head_without_fields)
+{
+    struct client client;
+    size_t i;
+
+    for (i = 1; i < 11000; i += 80) {
+        client_connect(&client, crierd.port);
+        if (i % 3 == 0) {
+            ck_assert_int_eq(client_request(&client, "GET", "/healthz", "",
+                                            NULL),
+                             200);
+            free(client_body(&client));
+        }
+        client.torn = true; /* it need not be answered, if it is too large */
+        client_send(&client, "%s%s%s", without_fields[_i].before,
+                    repeat("x", i), without_fields[_i].behind);
+        client_head(&client);
+        client_close(&client);
+    }
+    ck_assert_int_eq(get("/healthz", "", ""), 200);
+}
+END_TEST
+
 START_TEST(many_trailers)
 {
     struct client client;
@@ -239,10 +280,11 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_large_field);
     tcase_add_test(c, many_fields);
-    tcase_add_test(c, many_cookies);
+    tcase_add_loop_test(c, many_cookies, 0, 2);
     tcase_add_loop_test(c, many_arguments, 0, 3);
     tcase_add_loop_test(c, arguments_before_much_else, 0, 2);
     tcase_add_loop_test(c, an_odd_line_anywhere, 0, 3);
+    tcase_add_loop_test(c, a_head_without_fields, 0, 7);
     tcase_add_test(c, many_trailers);
     return s;
 }

@@ -231,6 +231,8 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
         return false;
     if (head == 0 && length < HEAD_MAX)
         turn_away(doorman, visitor); /* there will never be one */
+    else if (memchr(window, '\0', head) != NULL)
+        refuse(doorman, visitor, NO_HTTP);
     else if (head != 0 && head_may_be_plain(window, head))
         begin_lane(doorman, visitor);
     else

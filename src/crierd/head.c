@@ -86,9 +86,9 @@ bool head_is_brief(const char *bytes, size_t length)
     if (length < sizeof STREAM || memcmp(bytes, "GET ", 4) != 0 ||
         (memcmp(bytes, STREAM, sizeof STREAM - 1) != 0 &&
          memmem(bytes, length, "text/event-stream", 17) == NULL) ||
-        !has_field(bytes, length, "Host") || /* 1.0.1 would crash without any */
         has_field(bytes, length, "Content-Length") ||
-        has_field(bytes, length, "Transfer-Encoding"))
+        has_field(bytes, length, "Transfer-Encoding") ||
+        has_field(bytes, length, " ") || has_field(bytes, length, "\t"))
         return false;
     if (has_field(bytes, length, "Cookie")) {
         need += length; /* which is copied to be taken apart */

@@ -41,7 +41,8 @@ size_t head_length(const char *bytes, size_t length);
 bool head_begins(const char *bytes, size_t length);
 
 /* Whether the head at BYTES, of LENGTH bytes, asks for a stream, has no body behind
- * it, and is so small that a connection with little memory will do (http.h). Of the
+ * it (no field says so, not even one that goes on in the next line), and is so small that
+ * a connection with little memory will do (http.h). Of the
  * stream and the memory that is a guess, of which nothing but memory depends. */
 bool head_is_brief(const char *bytes, size_t length);
 

@@ -32,6 +32,8 @@
 #include "headroom.h"
 #include "later.h"
 #include "log.h"
+#include "mhd.h"
+#include "reading.h"
 #include "reply.h"
 #include "route.h"
 #include "text.h"
@@ -73,6 +75,7 @@ struct exchange {
     size_t received;  /* of the body, kept or not */
     size_t max;       /* of the body */
     bool crowded;     /* there was no room for it */
+    atomic_uint reading; /* reading.c's, while libmicrohttpd reads the head */
     struct later *later;
     uint64_t started; /* request_clock() */
     uint64_t begun;   /* crier_now() when the headers were in; 0 before */
@@ -123,6 +126,7 @@ static void exchange_free(const struct http_part *part,
         return;
     if (part->warden != NULL)
         warden_release(part->warden, exchange->ward);
+    reading_end(&exchange->reading);
     let_go(exchange);
     free(exchange);
 }
@@ -149,26 +153,34 @@ static size_t memory_of(const struct http_part *part)
     return part->brief ? HTTP_BRIEF_MEMORY : CONNECTION_MEMORY;
 }
 
-static void *uri_logged(void *closure, const char *uri,
-                        struct MHD_Connection *connection)
+/* The next request of CONNECTION has begun. */
+static void renew(struct exchange *exchange, const struct http_part *part,
+                  const char *target, struct MHD_Connection *connection)
 {
-    const struct http_part *part = closure;
-    struct exchange *exchange =
-        MHD_get_connection_info(connection,
-                                MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-            ->socket_context;
-
-    if (exchange == NULL) /* memory was short */
-        return NULL;
     let_go(exchange);
     exchange->received = 0;
     exchange->crowded = false;
     exchange->begun = 0;
     exchange->started = request_clock();
-    if (headroom_for_target(uri, memory_of(part)))
-        exchange->target = strdup(uri);
+    if (!part->brief) /* no head that is brief has a Content-Length */
+        reading_begin(&exchange->reading, connection);
+    if (headroom_for_target(target, memory_of(part)))
+        exchange->target = strdup(target);
     else
         headroom_refuse(connection);
+}
+
+static void *uri_logged(void *closure, const char *uri,
+                        struct MHD_Connection *connection)
+{
+    struct exchange *exchange =
+        MHD_get_connection_info(connection,
+                                MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+            ->socket_context;
+
+    if (exchange != NULL) /* else memory was short */
+        renew(exchange, closure, uri, connection);
+    mhd_cut_query(uri);
     return exchange;
 }
 
@@ -331,6 +343,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     request.later = &exchange->later;
     if (exchange->begun == 0) {
         exchange->begun = crier_now();
+        reading_end(&exchange->reading);
         wait_for_body(exchange);
         if (!headroom_for_answer(connection, memory_of(part))) {
             headroom_refuse(connection);
@@ -365,6 +378,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
 static void log_mhd(void *closure, const char *format, va_list arguments)
 {
     (void)closure;
+    reading_overhear(format);
     log_lines(LOG_DEBUG, format, arguments);
 }
 
@@ -395,7 +409,8 @@ static struct MHD_Daemon *start(struct http_part *part, size_t memory)
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
-        MHD_OPTION_ARRAY, threads > 1 ? pool : none, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, threads > 1 ? pool : none, MHD_OPTION_ARRAY,
+        mhd_options(), MHD_OPTION_END);
 }
 
 bool http_start(struct http *http, struct server *server)

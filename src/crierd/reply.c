@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROBLEM "application/problem+json" /* RFC 9457 */
+
 enum MHD_Result reply_text(struct request *request, unsigned status,
                            const char *text)
 {
@@ -63,6 +65,14 @@ enum MHD_Result reply_empty(struct request *request, unsigned status)
     return answer_give(request, &answer);
 }
 
+/* New problem details, or NULL when memory is short. */
+static json_t *make_problem(unsigned status, const char *detail)
+{
+    return json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
+                     MHD_get_reason_phrase_for(status), "status", (int)status,
+                     "detail", detail);
+}
+
 /* Answers with problem details, with the members of MORE (or NULL), too, and the
  * header NAME (or NULL). DETAIL is made valid. */
 static enum MHD_Result send_problem(struct request *request, unsigned status,
@@ -70,15 +80,13 @@ static enum MHD_Result send_problem(struct request *request, unsigned status,
                                     const char *name, const char *value)
 {
     struct answer answer = {.status = status,
-                            .type = "application/problem+json",
+                            .type = PROBLEM,
                             .name = name,
                             .value = value};
     json_t *problem;
 
     text_make_valid(detail);
-    problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
-                        "title", MHD_get_reason_phrase_for(status), "status",
-                        (int)status, "detail", detail);
+    problem = make_problem(status, detail);
     if (problem != NULL && more != NULL &&
         json_object_update_missing(problem, more) != 0) {
         json_decref(problem);
@@ -102,6 +110,20 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
     return send_problem(request, status, detail, NULL, NULL, NULL);
+}
+
+void reply_past(struct MHD_Connection *connection, unsigned status,
+                const char *detail)
+{
+    const struct answer answer = {
+        .status = status,
+        .type = PROBLEM,
+        .name = MHD_HTTP_HEADER_CONNECTION,
+        .value = "close",
+        .body = json_body(make_problem(status, detail)),
+    };
+
+    answer_past(connection, &answer);
 }
 
 static const char *header_or_none(const struct request *request,

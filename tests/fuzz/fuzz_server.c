@@ -293,9 +293,7 @@ static void read_field(struct answer *answer, const char *line)
 /* Reads the head of an answer at AT; returns what is behind it. */
 static const char *read_head(struct answer *answer, const char *at)
 {
-    const char *head = at;
     char line[LINE];
-    size_t length;
 
     take_line(&at, line);
     memset(answer, 0, sizeof *answer);
@@ -305,12 +303,6 @@ static const char *read_head(struct answer *answer, const char *at)
     MUST(answer->status >= 100 && answer->status < 600);
     for (take_line(&at, line); line[0] != '\0'; take_line(&at, line))
         read_field(answer, line);
-    /* libmicrohttpd (0.9.75) says it twice when it refuses a Content-Length
-     * itself; what crierd refuses has problem details. */
-    length = (size_t)(at - head);
-    if (answer->status >= 400 && !answer->problem &&
-        strncmp(head, at, length) == 0)
-        at += length;
     return at;
 }
 
