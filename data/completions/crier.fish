@@ -41,7 +41,9 @@ function __crier_arguments
             case -H --server --token --header --cacert --cert --key --event \
                 --id --retry --timeout
                 set -e words[1]
-            case '-?*'
+            case - # an argument
+                set count (math $count + 1)
+            case '-*'
             case '*'
                 set count (math $count + 1)
         end
@@ -55,12 +57,12 @@ function __crier_server
     set -l words (commandline -opc)
     while set -q words[1]
         switch $words[1]
-            case -k --insecure '-H?*' '--server=*' '--token=*' '--header=*' \
-                '--cacert=*' '--cert=*' '--key=*'
-                printf '%s\n' $words[1]
             case -H --server --token --header --cacert --cert --key
                 printf '%s\n' $words[1] (string replace -r '^~/' ~/ -- $words[2])
                 set -e words[1]
+            case -k --insecure '-H*' '--server=*' '--token=*' '--header=*' \
+                '--cacert=*' '--cert=*' '--key=*'
+                printf '%s\n' $words[1]
         end
         set -e words[1]
     end
