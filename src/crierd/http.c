@@ -154,8 +154,9 @@ static size_t memory_of(const struct http_part *part)
 }
 
 /* The next request of CONNECTION has begun. */
-static void renew(struct exchange *exchange, const struct http_part *part,
-                  const char *target, struct MHD_Connection *connection)
+static void begin_request(struct exchange *exchange,
+                          const struct http_part *part, const char *target,
+                          struct MHD_Connection *connection)
 {
     let_go(exchange);
     exchange->received = 0;
@@ -179,7 +180,7 @@ static void *uri_logged(void *closure, const char *uri,
             ->socket_context;
 
     if (exchange != NULL) /* else memory was short */
-        renew(exchange, closure, uri, connection);
+        begin_request(exchange, closure, uri, connection);
     mhd_cut_query(uri);
     return exchange;
 }

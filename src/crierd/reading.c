@@ -4,19 +4,20 @@
  *
  * 0.9.75 sends two response heads then, one behind the other (it forgets that it has
  * made the first, and makes it again), and 1.0 a page of its own. There is no callback
- * between the last line of a head and the refusal. But it logs what is wrong before it
- * answers, in the thread that reads; so the requests whose heads a thread is reading
- * are listed here, and when it logs that complaint, the one with a wrong Content-Length
- * gets crierd's answer. What libmicrohttpd sends then finds the socket shut.
+ * between the last line of a head and the refusal. But libmicrohttpd logs what is wrong
+ * before it answers, in the thread that reads. So the requests whose heads are being
+ * read are listed here; when that complaint is logged, the one of this thread with a
+ * wrong Content-Length gets crierd's answer. What libmicrohttpd sends then finds the
+ * socket shut.
  *
  * Most heads come in one piece: then the list has one request a thread, and only while
- * that is read. Where the complaint is worded otherwise, or a libmicrohttpd was built without
- * messages, its own answer remains.
+ * that is read. Where the complaint is worded otherwise, or a libmicrohttpd was built
+ * without messages, its own answer remains.
  *
  * Rejected: to look at the head while it is in the socket, as the door does with a
  * connection's first (of a later one, libmicrohttpd may have read half); to read it in
- * libmicrohttpd's memory when the first line is told (where the received bytes end is
- * not told); to close each connection after one request (proxies keep theirs).
+ * libmicrohttpd's memory when the first line has been read (where the received bytes end
+ * is not known); to close each connection after one request (proxies keep theirs).
  */
 #include <config.h>
 
@@ -67,7 +68,7 @@ void reading_begin(atomic_uint *place, struct MHD_Connection *connection)
 }
 
 /* Takes what has the index AT out of the list. */
-static void take_out(unsigned at)
+static void remove_reading(unsigned at)
 {
     atomic_store(readings[at].place, 0);
     readings[at] = readings[--count];
@@ -81,7 +82,7 @@ void reading_end(atomic_uint *place)
         return;
     pthread_mutex_lock(&lock);
     if (atomic_load(place) != 0)
-        take_out(atomic_load(place) - 1);
+        remove_reading(atomic_load(place) - 1);
     pthread_mutex_unlock(&lock);
 }
 
@@ -97,7 +98,7 @@ static struct MHD_Connection *take_wrong(void)
         if (pthread_equal(readings[i].thread, pthread_self()) &&
             framing_length_is_wrong(readings[i].connection)) {
             wrong = readings[i].connection;
-            take_out(i);
+            remove_reading(i);
         }
     pthread_mutex_unlock(&lock);
     return wrong;
