@@ -233,7 +233,7 @@ static void sweep_program(void)
         if (count < 0)
             return;
         setenv("CRIER_PATIENCE", "1000", 1);
-        setenv("CK_TIMEOUT_MULTIPLIER", "0.25", 1);
+        setenv("CK_TIMEOUT_MULTIPLIER", "0.1", 1);
         finished = with_failures = 0;
         oomed_begin(whose[i], 0);
         sweep((unsigned long)count);

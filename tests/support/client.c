@@ -19,7 +19,7 @@ int client_patience(void)
 {
     const char *patience = getenv("CRIER_PATIENCE");
 
-    return patience != NULL ? (int)strtol(patience, NULL, 10) : 20000;
+    return patience != NULL ? (int)strtol(patience, NULL, 10) : 60000;
 }
 
 /* Whether FD is connected to itself. The kernel may choose the port that a client wants

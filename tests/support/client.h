@@ -10,8 +10,8 @@
  */
 #define PATIENCE client_patience()
 
-/* 20000 ms: far more than anything takes, also when slowed down by a sanitizer; or
- * $CRIER_PATIENCE. */
+/* 60000 ms: far more than anything takes, also with a sanitizer and beside other test
+ * programs; or $CRIER_PATIENCE. */
 int client_patience(void);
 
 struct client {
