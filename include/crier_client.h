@@ -205,8 +205,11 @@ CRIER_API void crier_client_free(struct crier_client *client);
 
 /* A file descriptor that polls readable as long as crier_client_next() should be
  * called: from the beginning on, and after crier_client_restart() and
- * crier_client_close(). Borrowed, and the same for the client's life. (An epoll set:
- * it may be watched by poll(2), epoll(7) and the like, and by nothing else.) */
+ * crier_client_close(). Once crier_client_next() has returned CRIER_CLOSED it never
+ * polls readable again, whatever is called; it stays open until crier_client_free(),
+ * so a program may go on watching it or stop. Borrowed, and the same for the client's
+ * life. (An epoll set: it may be watched by poll(2), epoll(7) and the like, and by
+ * nothing else.) */
 CRIER_API int crier_client_fd(const struct crier_client *client);
 
 /* Works as far as it can without waiting. Returns 1 with the next *MESSAGE, or 0

@@ -424,14 +424,14 @@ int crier_client_next(struct crier_client *client,
 {
     int steps;
 
-    if (client->closed) {
-        crier__loop_step(&client->loop); /* it polls readable no more */
+    if (client->closed)
         return CRIER_ERR_CLOSED;
-    }
     for (steps = 0; steps < STEPS_MAX; steps++) {
         obey(client);
         if (tell(client, message)) {
-            if (!client->closed)
+            if (client->closed)
+                crier__loop_end(&client->loop);
+            else
                 crier__loop_hold(&client->loop); /* there may be more */
             return 1;
         }
