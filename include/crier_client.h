@@ -158,10 +158,16 @@ struct crier_http_options {
  * As the standard says (HTML 9.2.2, 9.2.3): it connects again when a stream ends
  * and after a network error; an answer that is not 200, or not text/event-stream,
  * ends it for good, and so do a certificate that cannot be trusted, a redirect to
- * what is not HTTP, and a line, an event or an id beyond its limit (64 KiB for an id
- * that is to be sent again). What a refusal says is read, for up to 5 s. Redirects
+ * what is not HTTP, a content coding that libcurl does not decode (see below), and a
+ * line, an event or an id beyond its limit (64 KiB for an id that is to be sent again). What a refusal says is read, for up to 5 s. Redirects
  * are followed, up to 20, each when its answer is complete, for which it has 5 s;
  * each new connection begins at the first URL again.
+ *
+ * It asks for no content coding (RFC 9110 8.4), but a server may use one unasked; so
+ * it reads gzip, deflate, br and zstd as far as libcurl is built with them, each event
+ * as soon as its bytes are there. Any other coding ends the client with
+ * CRIER_ERR_ENCODING and a reason that names it, and so does a piece that decodes to
+ * more than 16 MiB.
  *
  * It waits for the reconnection time, which the server may set, before it connects
  * again. For each further attempt that brought no message the wait doubles, up to
@@ -301,7 +307,7 @@ struct crier_published {
  * CRIER_ERR_ID, the errors of crier_event_encode(): nothing was sent (but where the
  * status is not 0: it was redirected to what is no URL).
  * CRIER_ERR_EXISTS, CRIER_ERR_STATUS (reason tells what the server said),
- * CRIER_ERR_CERTIFICATE, -ETIMEDOUT (the time is up; reason tells what was in the
+ * CRIER_ERR_ENCODING (the status was 200), CRIER_ERR_CERTIFICATE, -ETIMEDOUT (the time is up; reason tells what was in the
  * way last), -ENOMEM. */
 CRIER_API int crier_publish(const struct crier_publisher_options *options,
                             const struct crier_event *event,

@@ -302,7 +302,9 @@ static void resume(struct crier_client *client)
 
     client->paused = false;
     client->heard = crier_now();
+    client->resuming = true;
     result = curl_easy_pause(client->handle, CURLPAUSE_CONT);
+    client->resuming = false;
     if (result != CURLE_OK) /* what it had kept is lost */
         stop(client, result);
 }

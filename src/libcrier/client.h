@@ -47,7 +47,9 @@ struct crier_client {
     struct crier__head head;
     bool answered;       /* the headers of the last answer are in */
     bool opened;         /* and it is an event stream */
+    bool coded;          /* libcurl decodes it */
     bool paused;         /* for input to be read */
+    bool resuming;       /* libcurl hands over what it held meanwhile */
     int verdict;         /* the answer is refused: CRIER_ERR_*; or 0 */
     long status;
     uint64_t heard;      /* when the last byte came */

@@ -19,6 +19,10 @@
 /* Bytes of a stream that wait to be parsed. */
 #define INPUT_MAX ((size_t)256 * 1024)
 
+/* The same where they were decoded: what came in one piece is then more. gzip makes no
+ * more than this of the 16 KiB that libcurl reads at a time. */
+#define DECODED_MAX ((size_t)16 * 1024 * 1024)
+
 /* What a refusal may say, and how long it may take to. */
 #define BODY_MAX ((size_t)8 * 1024)
 #define BODY_TIME 5000
@@ -49,6 +53,7 @@ static void refuse(struct crier_client *client)
 static bool look_at(struct crier_client *client)
 {
     const char *type = NULL;
+    int coding;
 
     curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &client->status);
     curl_easy_getinfo(client->handle, CURLINFO_CONTENT_TYPE, &type);
@@ -81,6 +86,13 @@ static bool look_at(struct crier_client *client)
                                           strlen(client->reason))] = '\0';
         return false;
     }
+    coding = crier__http_coding(client->handle, client->reason,
+                                sizeof client->reason);
+    if (coding < 0) {
+        client->verdict = coding;
+        return false;
+    }
+    client->coded = coding > 0;
     client->opened = true;
     client->notice = CRIER_OPEN;
     return true;
@@ -113,6 +125,39 @@ static int on_ready(void *closure, char *remote, char *local, int remote_port,
     return CURL_PREREQFUNC_OK;
 }
 
+/* A piece of the stream decodes to more than we hold. */
+static void refuse_bomb(struct crier_client *client)
+{
+    client->verdict = CRIER_ERR_ENCODING;
+    snprintf(client->reason, sizeof client->reason,
+             "the answer decodes to more than %zu MiB at once",
+             DECODED_MAX >> 20);
+}
+
+/* Takes LENGTH bytes of the stream, whatever waits already. Whether that is
+ * possible. */
+static bool take_bytes(struct crier_client *client, const char *bytes,
+                       size_t length)
+{
+    int error = crier__buffer_add(&client->input, bytes, length);
+
+    if (error == CRIER_ERR_TOO_LARGE)
+        refuse_bomb(client);
+    return error == 0;
+}
+
+/* Forgets the input, all of which is parsed, and does not keep the memory of a burst. */
+static void empty_input(struct crier_client *client)
+{
+    if (client->input.room > INPUT_MAX)
+        crier__buffer_done(&client->input);
+    crier__buffer_clear(&client->input);
+    client->at = 0;
+}
+
+/* libcurl decodes a received piece to its end even while the transfer is paused, and
+ * hands over the result when it is resumed. All of that is taken then: if on_bytes()
+ * paused again, libcurl would copy the rest once more, each time. */
 static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
@@ -122,17 +167,16 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
     client->heard = crier_now();
     if (!client->answered) /* a redirect that is followed shows no body */
         refuse(client);
-    if (client->at == input->length) {
-        crier__buffer_clear(input);
-        client->at = 0;
-    }
+    if (client->at == input->length)
+        empty_input(client);
     if (!client->opened && input->length + length > BODY_MAX)
         return 0;
-    if (input->length != 0 && input->length + length > INPUT_MAX) {
+    if (input->length != 0 && input->length + length > INPUT_MAX &&
+        !(client->coded && client->resuming)) {
         client->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
-    return crier__buffer_add(input, bytes, length) == 0 ? length : 0;
+    return take_bytes(client, bytes, length) ? length : 0;
 }
 
 /* ---- the request ------------------------------------------------------ */
@@ -215,7 +259,7 @@ int crier__client_connect(struct crier_client *client)
     client->trouble[0] = '\0';
     client->reason[0] = '\0';
     client->answered = client->opened = client->paused = false;
-    client->connected = false;
+    client->connected = client->coded = false;
     client->head = (struct crier__head){0};
     client->verdict = 0;
     client->status = 0;
@@ -252,8 +296,13 @@ static bool may_help(const struct crier_client *client, int error)
 
 int crier__client_judge(struct crier_client *client, bool *again)
 {
-    int error = client->verdict;
+    int error;
 
+    /* libcurl has a limit of its own to what it holds of a paused transfer. */
+    if (client->coded && client->paused &&
+        client->result == CURLE_OUT_OF_MEMORY)
+        refuse_bomb(client);
+    error = client->verdict;
     *again = false;
     if (error == CRIER_ERR_STATUS ||
         (error == 0 && client->result == CURLE_OK && !client->opened &&

@@ -116,6 +116,9 @@ int crier__http_headers(const struct crier__http *http,
     char name[64];
     int error = 0;
 
+    /* CURLOPT_ACCEPT_ENCODING has answers decoded, but it would ask for them, too. */
+    if (crier__http_header(http, "Accept-Encoding") == NULL)
+        error = append(&made, "Accept-Encoding:");
     for (; *own != NULL && error == 0; own++) {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*own, ":"), *own);
         if (is_last_id(*own) || crier__http_header(http, name) == NULL)
@@ -250,7 +253,8 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
 
     if (handle == NULL)
         return NULL;
-    if (curl_easy_setopt(handle, CURLOPT_URL, url) != CURLE_OK) {
+    if (curl_easy_setopt(handle, CURLOPT_URL, url) != CURLE_OK ||
+        curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK) {
         curl_easy_cleanup(handle);
         return NULL;
     }
@@ -281,6 +285,12 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
 
 /* ---- answers ---------------------------------------------------------- */
 
+/* Takes off what is no UTF-8: of the server's making, or cut within a character. */
+static void keep_text(char *reason)
+{
+    reason[crier__utf8_prefix(reason, strlen(reason))] = '\0';
+}
+
 int crier__head_line(struct crier__head *head, const char *line, size_t length)
 {
     head->bytes += length;
@@ -294,17 +304,82 @@ int crier__head_line(struct crier__head *head, const char *line, size_t length)
     return 1;
 }
 
+/* Whether libcurl decodes the coding of LENGTH bytes at NAME; *NONE is set where there
+ * is nothing to decode. */
+static bool is_built_in(const char *name, size_t length, bool *none)
+{
+    static const struct {
+        const char *name;
+        int feature;
+    } codings[] = {{"identity", 0},
+                   {"chunked", 0},
+                   {"gzip", CURL_VERSION_LIBZ},
+                   {"x-gzip", CURL_VERSION_LIBZ},
+                   {"deflate", CURL_VERSION_LIBZ},
+                   {"br", CURL_VERSION_BROTLI},
+                   {"zstd", CURL_VERSION_ZSTD}};
+    const int features = curl_version_info(CURLVERSION_NOW)->features;
+    size_t i;
+
+    for (i = 0; i < sizeof codings / sizeof *codings; i++) {
+        if (strlen(codings[i].name) != length ||
+            !curl_strnequal(codings[i].name, name, length))
+            continue;
+        *none = codings[i].feature == 0;
+        return *none || (features & codings[i].feature) != 0;
+    }
+    return false;
+}
+
+/* crier__http_coding() for one header, a list of codings. */
+static int read_codings(const char *list, char *reason, size_t size)
+{
+    bool none = true;
+    int found = 0;
+    size_t length;
+
+    for (; *list != '\0'; list += length) {
+        list += strspn(list, ", \t");
+        length = strcspn(list, ", \t");
+        if (length == 0)
+            continue;
+        if (!is_built_in(list, length, &none)) {
+            snprintf(reason, size,
+                     "the answer is encoded as %.*s, which cannot be decoded",
+                     length < 100 ? (int)length : 100, list);
+            keep_text(reason);
+            return CRIER_ERR_ENCODING;
+        }
+        found = none ? found : 1;
+    }
+    return found;
+}
+
+int crier__http_coding(CURL *handle, char *reason, size_t size)
+{
+    static const char *const names[] = {"Content-Encoding",
+                                        "Transfer-Encoding"};
+    struct curl_header *header;
+    int coding, found = 0;
+    size_t i, at;
+
+    for (i = 0; i < 2; i++)
+        for (at = 0; curl_easy_header(handle, names[i], at, CURLH_HEADER, -1,
+                                      &header) == CURLHE_OK;
+             at++) {
+            coding = read_codings(header->value, reason, size);
+            if (coding < 0)
+                return coding;
+            found |= coding;
+        }
+    return found;
+}
+
 /* ---- refusals, and trying again --------------------------------------- */
 
 bool crier__http_temporary(long status)
 {
     return status == 408 || status == 429 || (status >= 500 && status < 600);
-}
-
-/* Takes off what is no UTF-8: of the server's making, or cut within a character. */
-static void keep_text(char *reason)
-{
-    reason[crier__utf8_prefix(reason, strlen(reason))] = '\0';
 }
 
 void crier__http_reason(char *reason, size_t size, long status,
@@ -353,6 +428,10 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                                                    : CRIER_ERR_NETWORK;
     case CURLE_TOO_MANY_REDIRECTS:
         return CRIER_ERR_STATUS;
+    case CURLE_BAD_CONTENT_ENCODING: /* a coding nobody knows, or broken data */
+        return crier__http_coding(handle, reason, size) < 0
+                   ? CRIER_ERR_ENCODING
+                   : CRIER_ERR_NETWORK;
     case CURLE_OUT_OF_MEMORY: /* said of a header beyond all bounds, too */
         return headers == 0 ? -ENOMEM : CRIER_ERR_NETWORK;
     case CURLE_OPERATION_TIMEDOUT:

@@ -45,7 +45,8 @@ int crier__http_check_url(const char *url);
 bool crier__http_is_token(const char *text);
 
 /* A new handle for URL with all that HTTP says but its headers; NULL when memory is
- * short. Redirects are followed, its signals are off. REASON (CURL_ERROR_SIZE
+ * short. Redirects are followed, the codings that libcurl knows are decoded, its
+ * signals are off. REASON (CURL_ERROR_SIZE
  * bytes, borrowed for its life) gets libcurl's words for what went wrong. */
 CURL *crier__http_handle(const struct crier__http *http, const char *url,
                          char *reason);
@@ -56,9 +57,15 @@ const char *crier__http_header(const struct crier__http *http,
 
 /* A new list, written to *LIST, for CURLOPT_HTTPHEADER: those of OWN (each "Name:
  * value", ended by NULL) that the program does not give itself, and the program's,
- * without Last-Event-ID. -ENOMEM. */
+ * without Last-Event-ID. No Accept-Encoding is sent unless the program gives one.
+ * -ENOMEM. */
 int crier__http_headers(const struct crier__http *http,
                         const char *const *own, struct curl_slist **list);
+
+/* Looks at the content and transfer codings (RFC 9110 8.4, RFC 9112 7) of the answer
+ * whose headers HANDLE has. 0 when it has none (chunked is not counted), 1 when libcurl
+ * decodes them all; CRIER_ERR_ENCODING, with a REASON that names the first other one. */
+int crier__http_coding(CURL *handle, char *reason, size_t size);
 
 /* Whether trying again may help: after a STATUS of HTTP that says so. */
 bool crier__http_temporary(long status);
