@@ -159,9 +159,13 @@ struct crier_http_options {
  * and after a network error; an answer that is not 200, or not text/event-stream,
  * ends it for good, and so do a certificate that cannot be trusted, a redirect to
  * what is not HTTP, a content coding that libcurl does not decode (see below), and a
- * line, an event or an id beyond its limit (64 KiB for an id that is to be sent again). What a refusal says is read, for up to 5 s. Redirects
- * are followed, up to 20, each when its answer is complete, for which it has 5 s;
- * each new connection begins at the first URL again.
+ * line, an event or an id beyond its limit (64 KiB for an id that is to be sent again).
+ * Redirects are followed, up to 20, each when its answer is complete, for which it has
+ * 5 s; each new connection begins at the first URL again.
+ *
+ * What a refusal says becomes the reason: the words of an error in JSON (detail,
+ * error_description, message, error, title; inside "error" first) or the first line of a
+ * text. The client reads up to 8 KiB of it, for up to 5 s.
  *
  * It asks for no content coding (RFC 9110 8.4), but a server may use one unasked; so
  * it reads gzip, deflate, br and zstd as far as libcurl is built with them, each event

@@ -470,6 +470,32 @@ START_TEST(ping_tells_how_the_server_is)
 }
 END_TEST
 
+/* Every command prints what a server says when it refuses, in whatever form. */
+START_TEST(a_refusal_is_printed_with_its_words)
+{
+    static const char *const bodies[] = {
+        "token expired\n", "{\"error\":{\"message\":\"token expired\"}}",
+        "{\"error\":\"invalid_token\",\"error_description\":\"token expired\"}"};
+    struct foreign server;
+    char url[80];
+    size_t i;
+
+    foreign_start(&server);
+    setenv("CRIER_SERVER", server.url, 1);
+    snprintf(url, sizeof url, "%s/", server.url);
+    for (i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        const char *const *words[] = {
+            WORDS("sub", url), WORDS("sub", "n"),   WORDS("pub", "n", "x"),
+            WORDS("ping"),     WORDS("topics"),     WORDS("pub", "n", "--lines"),
+        };
+
+        foreign_answer(&server, "401 Unauthorized", "", bodies[i]);
+        command_expect(1, "", ": 401: token expired\n", "x\n", words[_i]);
+    }
+    foreign_stop(&server);
+}
+END_TEST
+
 START_TEST(ping_tells_what_is_wrong)
 {
     struct foreign server;
@@ -491,6 +517,9 @@ START_TEST(ping_tells_what_is_wrong)
     command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));
     foreign_answer(&server, "503 Off", "", "");
     command_expect(1, "", "answered with status 503", NULL, WORDS("ping"));
+    foreign_answer(&server, "200 OK", "Content-Encoding: compress\r\n", "{}");
+    command_expect(1, "", "compress, which cannot be decoded", NULL,
+                   WORDS("ping"));
     foreign_answer(&server, "200 OK", "",
                    "{\"status\":\"degraded\",\"version\":\"1\\u001b[2J\","
                    "\"uptime\":7300.5,\"clients\":3,\"journal\":"
@@ -528,6 +557,7 @@ static Suite *suite(void)
     tcase_add_test(c, long_lists_come_in_pages);
     tcase_add_test(c, headers_replace_criers_own);
     tcase_add_test(c, ping_tells_how_the_server_is);
+    tcase_add_loop_test(c, a_refusal_is_printed_with_its_words, 0, 6);
     tcase_add_test(c, ping_tells_what_is_wrong);
     return s;
 }

@@ -9,8 +9,6 @@
 
 #include "client.h"
 
-#include "utf8.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,8 +80,7 @@ static bool look_at(struct crier_client *client)
         snprintf(client->reason, sizeof client->reason,
                  "the answer is %.100s, not text/event-stream",
                  type != NULL ? type : "of no type");
-        client->reason[crier__utf8_prefix(client->reason,
-                                          strlen(client->reason))] = '\0';
+        crier__http_tidy(client->reason);
         return false;
     }
     coding = crier__http_coding(client->handle, client->reason,

@@ -285,10 +285,23 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
 
 /* ---- answers ---------------------------------------------------------- */
 
-/* Takes off what is no UTF-8: of the server's making, or cut within a character. */
-static void keep_text(char *reason)
+void crier__http_tidy(char *reason)
 {
-    reason[crier__utf8_prefix(reason, strlen(reason))] = '\0';
+    const char *from = reason,
+               *end = reason + crier__utf8_prefix(reason, strlen(reason));
+    char *to = reason;
+    size_t control;
+
+    while (from < end) {
+        control = crier__utf8_unsafe(from, (size_t)(end - from));
+        if (control == 0) {
+            *to++ = *from++;
+            continue;
+        }
+        *to++ = strchr("\t\n\r", *from) != NULL ? ' ' : '?';
+        from += control;
+    }
+    *to = '\0';
 }
 
 int crier__head_line(struct crier__head *head, const char *line, size_t length)
@@ -347,7 +360,7 @@ static int read_codings(const char *list, char *reason, size_t size)
             snprintf(reason, size,
                      "the answer is encoded as %.*s, which cannot be decoded",
                      length < 100 ? (int)length : 100, list);
-            keep_text(reason);
+            crier__http_tidy(reason);
             return CRIER_ERR_ENCODING;
         }
         found = none ? found : 1;
@@ -382,21 +395,64 @@ bool crier__http_temporary(long status)
     return status == 408 || status == 429 || (status >= 500 && status < 600);
 }
 
+/* What ANSWER, a refusal in JSON, says, or NULL: problem details (RFC 9457), errors of
+ * OAuth (RFC 6749 5.2), the {"error": {"message": ...}} of language models, and what is
+ * like these. Borrowed. */
+static const char *find_words(const json_t *answer)
+{
+    static const char *const names[] = {"detail", "error_description",
+                                        "message", "error", "title"};
+    const json_t *const places[] = {json_object_get(answer, "error"), answer};
+    const char *words;
+    size_t i, name;
+
+    for (i = 0; i < 2; i++)
+        for (name = 0; name < sizeof names / sizeof *names; name++) {
+            words = json_string_value(json_object_get(places[i], names[name]));
+            if (words != NULL && words[0] != '\0')
+                return words;
+        }
+    return json_string_value(answer);
+}
+
+/* The first line of BODY that is not blank, or NULL where that is markup, JSON or no
+ * text; its length goes to *LINE. */
+static const char *find_line(const char *body, size_t length, size_t *line)
+{
+    const char *end = body + length;
+    size_t i = 0;
+
+    while (body < end && strchr(" \t\r\n", *body) != NULL)
+        body++;
+    if (body == end || strchr("<{[", *body) != NULL) /* a NUL, too */
+        return NULL;
+    while (body + i < end && body[i] != '\r' && body[i] != '\n')
+        i++;
+    *line = i;
+    return crier_utf8_valid(body, i) ? body : NULL;
+}
+
 void crier__http_reason(char *reason, size_t size, long status,
                         const char *body, size_t length)
 {
-    json_t *problem = length != 0 ? json_loadb(body, length, 0, NULL) : NULL;
-    const char *detail =
-        json_string_value(json_object_get(problem, "detail"));
+    json_t *answer = NULL;
+    const char *words = NULL;
+    size_t line = 0;
 
-    if (detail == NULL)
-        detail = json_string_value(json_object_get(problem, "title"));
-    if (detail != NULL)
-        snprintf(reason, size, "%ld: %s", status, detail);
+    if (length != 0) {
+        answer = json_loadb(body, length, JSON_DECODE_ANY, NULL);
+        words = find_words(answer);
+        line = words != NULL ? strlen(words) : 0;
+        if (words == NULL)
+            words = find_line(body, length, &line);
+    }
+    if (words != NULL)
+        snprintf(reason, size, "%ld: %.*s", status,
+                 line < size ? (int)line : (int)size, words);
     else
         snprintf(reason, size, "the server answered with status %ld", status);
-    json_decref(problem);
-    keep_text(reason);
+    json_decref(answer);
+    crier__http_tidy(reason);
 }
 
 int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
@@ -414,7 +470,7 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
     else
         snprintf(reason, size, "%s",
                  trouble[0] != '\0' ? trouble : curl_easy_strerror(result));
-    keep_text(reason);
+    crier__http_tidy(reason);
     switch (result) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:

@@ -70,8 +70,13 @@ int crier__http_coding(CURL *handle, char *reason, size_t size);
 /* Whether trying again may help: after a STATUS of HTTP that says so. */
 bool crier__http_temporary(long status);
 
-/* Writes what an answer with STATUS says to REASON: the detail of problem details
- * (RFC 9457) where BODY is that, or just the status. */
+/* Makes REASON a line to be shown to people, in place: cuts it where it is no UTF-8, and
+ * puts a space or '?' for each control character and for what changes the direction of
+ * writing. */
+void crier__http_tidy(char *reason);
+
+/* Writes what a refusal with STATUS says to REASON, tidied and cut to SIZE: the status,
+ * and from BODY the words of an error in JSON or the first line of a text. */
 void crier__http_reason(char *reason, size_t size, long status,
                         const char *body, size_t length);
 
