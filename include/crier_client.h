@@ -150,12 +150,15 @@ struct crier_http_options {
 
 /*
  * Follows one stream, and connects again when the connection breaks, with the
- * header Last-Event-ID. It has no thread of its own: it works inside
+ * header Last-Event-ID; but not where the request's method is not idempotent, such as
+ * POST, unless the program asks for that (enum crier_reconnect). Without reconnection,
+ * CRIER_CLOSED says how the one request ended: CRIER_ERR_ENDED when the server ended
+ * the stream, or the error. It has no thread of its own: it works inside
  * crier_client_next() or crier_client_run(), and reads no faster than its messages
  * are taken. One thread at a time may call these; crier_client_restart() and
  * crier_client_close() may be called from any thread and any callback.
  *
- * As the standard says (HTML 9.2.2, 9.2.3): it connects again when a stream ends
+ * As the standard says (HTML 9.2.2, 9.2.3), it connects again when a stream ends
  * and after a network error; an answer that is not 200, or not text/event-stream,
  * ends it for good, and so do a certificate that cannot be trusted, a redirect to
  * what is not HTTP, a content coding that libcurl does not decode (see below), and a
@@ -181,6 +184,15 @@ struct crier_http_options {
  */
 struct crier_client;
 
+/* Whether a client makes its request again when the stream has ended, the connection
+ * has failed, or the server has refused for the moment. */
+enum crier_reconnect {
+    CRIER_RECONNECT_IDEMPOTENT, /* with GET, HEAD, OPTIONS, TRACE, PUT and DELETE, the
+                                   idempotent methods of RFC 9110 9.2.2 */
+    CRIER_RECONNECT_ALWAYS,     /* with any method */
+    CRIER_RECONNECT_NEVER       /* one request, and no other */
+};
+
 /* Zero means the default. All of it is copied. */
 struct crier_client_options {
     const char *url;           /* http:// or https:// */
@@ -198,6 +210,7 @@ struct crier_client_options {
                                   of a server whose machine is gone) */
     bool persist;              /* go on after 408, 429 and 5xx and after every
                                   network error */
+    enum crier_reconnect reconnect; /* default: by the method */
     struct crier_parser_options limits;
     struct crier_http_options http;
 };
@@ -251,7 +264,8 @@ crier_client_run(struct crier_client *client,
                  const struct crier_client_callbacks *callbacks);
 
 /* Drops the connection, with what was received and not yet told, and connects
- * again at once, from the last event told. Any thread. */
+ * again at once, from the last event told, whatever the option `reconnect` is. Any
+ * thread. */
 CRIER_API void crier_client_restart(struct crier_client *client);
 
 /* Ends it: the next message is CRIER_CLOSED. Any thread. No wait is too long for

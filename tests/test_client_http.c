@@ -138,6 +138,7 @@ START_TEST(methods_and_bodies)
     options.method = cases[_i].method;
     options.body = cases[_i].body;
     options.body_length = cases[_i].length;
+    options.reconnect = CRIER_RECONNECT_ALWAYS;
     request = open_at("/");
     ck_assert_str_eq(request->method, cases[_i].sent);
     check_header(request, "Content-Length", cases[_i].content_length);

@@ -43,6 +43,7 @@ START_TEST(redirects_are_followed)
     const struct foreign_request *request;
     int round;
 
+    options.reconnect = CRIER_RECONNECT_ALWAYS;
     options.body = body;
     options.body_length = body != NULL ? strlen(body) : 0;
     options.last_event_id = "7";

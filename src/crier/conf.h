@@ -15,7 +15,8 @@
 enum {
     EXIT_USAGE = 2,  /* the command line or the config file is wrong */
     EXIT_TIME = 3,   /* the time was up before it was done */
-    EXIT_COMMAND = 4 /* the command of --exec failed */
+    EXIT_COMMAND = 4, /* the command of --exec failed */
+    EXIT_CUT = 5      /* the stream ended too early, and crier was not to reconnect */
 };
 
 /* What all commands have in common. Texts are borrowed from the command line,

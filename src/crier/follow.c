@@ -215,12 +215,36 @@ static void take_open(struct loop *loop)
     loop->lost = false;
 }
 
+/* The server has ended the stream, and crier does not connect again. */
+static void take_end(struct loop *loop)
+{
+    if (loop->sub->count == 0 && !loop->sub->once) {
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    note_error("%s: the stream ended before all that %s asks for had come",
+               place(loop), loop->sub->once ? "--once" : "--count");
+    end(loop, EXIT_CUT);
+}
+
 static void take_closed(struct loop *loop, const struct crier_message *message)
 {
     settle(loop);
-    if (message->error == CRIER_ERR_NO_CONTENT) {
+    switch (message->error) {
+    case CRIER_ERR_NO_CONTENT:
         end(loop, EXIT_SUCCESS);
         return;
+    case CRIER_ERR_ENDED:
+        take_end(loop);
+        return;
+    case CRIER_ERR_NETWORK:
+        if (!loop->opened)
+            break;
+        note_error("connection lost: %s", message->reason);
+        end(loop, EXIT_CUT);
+        return;
+    default:
+        break;
     }
     note_error("%s: %s", place(loop), message->reason);
     end(loop, EXIT_FAILURE);

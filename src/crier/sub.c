@@ -31,7 +31,9 @@ enum {
     OPT_EXEC,
     OPT_METHOD,
     OPT_DATA,
-    OPT_RETRY
+    OPT_RETRY,
+    OPT_RECONNECT,
+    OPT_NO_RECONNECT
 };
 
 static const struct option options[] = {
@@ -47,6 +49,8 @@ static const struct option options[] = {
     {"method", required_argument, NULL, OPT_METHOD},
     {"data", required_argument, NULL, OPT_DATA},
     {"retry", required_argument, NULL, OPT_RETRY},
+    {"reconnect", no_argument, NULL, OPT_RECONNECT},
+    {"no-reconnect", no_argument, NULL, OPT_NO_RECONNECT},
     CONF_OPTIONS,
 };
 
@@ -126,6 +130,12 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
         return set_text("--method", value, &sub->method);
     case OPT_DATA:
         sub->body = value;
+        return CONF_RUN;
+    case OPT_RECONNECT:
+        sub->reconnect = CRIER_RECONNECT_ALWAYS;
+        return CONF_RUN;
+    case OPT_NO_RECONNECT:
+        sub->reconnect = CRIER_RECONNECT_NEVER;
         return CONF_RUN;
     default: /* OPT_RETRY */
         return conf_time("--retry", value, 10, 86400000,

@@ -57,6 +57,28 @@ static char *copy_of(const char *bytes, size_t length)
     return copy;
 }
 
+/* Whether a request of METHOD may be made again (RFC 9110 9.2.2). */
+static bool is_idempotent(const char *method)
+{
+    static const char *const names[] = {"GET",   "HEAD", "OPTIONS",
+                                        "TRACE", "PUT",  "DELETE"};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(method, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the client connects again, as OPTIONS have it. */
+static bool may_reconnect(const struct crier_client_options *options)
+{
+    if (options->reconnect != CRIER_RECONNECT_IDEMPOTENT)
+        return options->reconnect == CRIER_RECONNECT_ALWAYS;
+    return options->method != NULL ? is_idempotent(options->method)
+                                   : options->body == NULL;
+}
+
 static int copy_options(struct crier_client *client,
                         const struct crier_client_options *options)
 {
@@ -67,6 +89,7 @@ static int copy_options(struct crier_client *client,
         client->retry = client->retry_max;
     client->read_timeout = options->read_timeout;
     client->persist = options->persist;
+    client->reconnects = may_reconnect(options);
     client->url = strdup(options->url);
     if (client->url == NULL)
         return -ENOMEM;
@@ -194,8 +217,10 @@ static void connect_now(struct crier_client *client)
         snprintf(client->reason, sizeof client->reason,
                  "the last id is too long to be sent in a header");
         end(client, error);
-    } else if (error != 0) {
+    } else if (error != 0 && client->reconnects) {
         come_back(client, error);
+    } else if (error != 0) {
+        end(client, error);
     }
 }
 
@@ -225,7 +250,7 @@ static void conclude(struct crier_client *client)
     int error = crier__client_judge(client, &again);
 
     crier__client_drop(client);
-    if (again)
+    if (again && client->reconnects)
         come_back(client, error);
     else
         end(client, error);

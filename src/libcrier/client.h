@@ -22,6 +22,7 @@ struct crier_client {
     uint64_t retry, retry_max; /* ms */
     uint32_t read_timeout;     /* ms; 0 for none */
     bool persist;
+    bool reconnects;
     char *url, *method, *body;
     struct crier__http http;
     struct crier__loop loop;
