@@ -130,6 +130,9 @@ START_TEST(a_command_has_nothing_of_criers)
     command_expect(
         4, "", "sh was killed by signal 13", NULL,
         WORDS("sub", "n", "--once", "--exec", "sh", "-c", "kill -PIPE $$"));
+    command_expect(
+        4, "", "sh was killed by signal 25", NULL,
+        WORDS("sub", "n", "--once", "--exec", "sh", "-c", "kill -XFSZ $$"));
 }
 END_TEST
 

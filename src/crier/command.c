@@ -193,16 +193,15 @@ static int start(const struct command *command, int input, char **environment,
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    sigset_t pipe;
+    sigset_t defaults;
     int error;
 
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-    sigemptyset(&pipe);
-    if (!signals_pipe_was_ignored())
-        sigaddset(&pipe, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes, &pipe);
+    sigemptyset(&defaults);
+    signals_add_ignored(&defaults);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
     posix_spawnattr_setsigmask(&attributes, &command->signals->old);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);

@@ -16,6 +16,7 @@
 #include "topics.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -73,17 +74,19 @@ static int version(void)
     return EXIT_SUCCESS;
 }
 
-/* Whoever starts crier may have closed what should be its first three files;
- * what is opened next must not be taken for them. */
-static void keep_first_files(void)
+/* Whoever starts crier may have closed its first three files. Then /dev/null takes
+ * their places, so that no socket gets the number of one; and in the wrong direction, so
+ * that to read from it or to write to it is an error and not a success. */
+static bool fill_first_files(void)
 {
     int fd;
 
-    do
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) |
+                                  O_CLOEXEC) != fd)
+            return false;
+    return true;
 }
 
 static int run(int argc, char **argv)
@@ -106,7 +109,10 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    keep_first_files();
-    signals_no_pipe();
+    if (!fill_first_files()) {
+        note_error("cannot open /dev/null: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    signals_ignore();
     return print_end(run(argc, argv));
 }

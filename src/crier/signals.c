@@ -15,17 +15,30 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static bool pipe_was_ignored;
+static const int ignored[] = {SIGPIPE, SIGXFSZ};
 
-void signals_no_pipe(void)
+#define IGNORED (sizeof ignored / sizeof ignored[0])
+
+static bool was_ignored[IGNORED];
+
+void signals_ignore(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    size_t i;
 
-    if (sigaction(SIGPIPE, &ignore, &before) == 0)
-        pipe_was_ignored = before.sa_handler == SIG_IGN;
+    for (i = 0; i < IGNORED; i++)
+        if (sigaction(ignored[i], &ignore, &before) == 0)
+            was_ignored[i] = before.sa_handler == SIG_IGN;
 }
 
-bool signals_pipe_was_ignored(void) { return pipe_was_ignored; }
+void signals_add_ignored(sigset_t *set)
+{
+    size_t i;
+
+    for (i = 0; i < IGNORED; i++)
+        if (!was_ignored[i])
+            sigaddset(set, ignored[i]);
+}
 
 int signals_open(struct signals *signals)
 {

@@ -11,11 +11,12 @@ struct signals {
     sigset_t old; /* what was blocked before */
 };
 
-/* Ignores SIGPIPE: a reader that goes away is an error of write(). */
-void signals_no_pipe(void);
+/* Ignores SIGPIPE and SIGXFSZ: that a reader is gone, or a file may not grow, is an
+ * error of write(). */
+void signals_ignore(void);
 
-/* Whether it was ignored before that. */
-bool signals_pipe_was_ignored(void);
+/* Adds to SET those of the two that were not ignored before that. */
+void signals_add_ignored(sigset_t *set);
 
 /* Blocks those of the three that are not ignored, for the rest of this
  * process. Before any thread is started. 0 or -errno. */

@@ -213,15 +213,15 @@ static void connect_now(struct crier_client *client)
     int error = crier__client_connect(client);
 
     crier__loop_at(&client->loop, CRIER__NEVER);
-    if (error == CRIER_ERR_LARGE_EVENT) {
+    if (error == 0)
+        return;
+    if (error == CRIER_ERR_LARGE_EVENT)
         snprintf(client->reason, sizeof client->reason,
                  "the last id is too long to be sent in a header");
-        end(client, error);
-    } else if (error != 0 && client->reconnects) {
+    if (error != CRIER_ERR_LARGE_EVENT && client->reconnects)
         come_back(client, error);
-    } else if (error != 0) {
+    else
         end(client, error);
-    }
 }
 
 /* Does what other threads want. */
