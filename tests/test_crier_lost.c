@@ -11,7 +11,6 @@
 #include "support/runner.h"
 #include "support/scratch.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,21 +159,8 @@ END_TEST
  * of that. */
 static void terminate(const struct command *command)
 {
-    unsigned long long pending;
-    char path[64], line[128];
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/status", (int)command->pid);
     ck_assert_int_eq(kill(command->pid, SIGTERM), 0);
-    do {
-        sched_yield();
-        file = fopen(path, "r");
-        ck_assert_ptr_nonnull(file);
-        pending = 0;
-        while (fgets(line, sizeof line, file) != NULL)
-            sscanf(line, "ShdPnd: %llx", &pending);
-        fclose(file);
-    } while (pending != 0);
+    command_wait_taken(command);
 }
 
 /* Starts `crier sub n --state` on three events, of which the second and third

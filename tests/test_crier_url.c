@@ -9,6 +9,7 @@
 #include "support/runner.h"
 #include "support/scratch.h"
 
+#include <curl/curl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -304,6 +305,30 @@ START_TEST(refusals_end_it)
 }
 END_TEST
 
+/* A host beyond ASCII goes out as IDNA has it, whatever the locale. */
+START_TEST(a_host_may_have_letters_of_any_script)
+{
+    char idn[80];
+
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IDN) == 0) {
+        printf("SKIPPED: libcurl has no IDN here\n");
+        return;
+    }
+    if (_i == 0)
+        unsetenv("LC_ALL");
+    else
+        setenv("LC_ALL", _i == 1 ? "C.UTF-8" : "C", 1);
+    unsetenv("LC_CTYPE");
+    unsetenv("LANG");
+    snprintf(idn, sizeof idn, "http://b\xc3\xbc" "cher.localhost:%d/",
+             server.port);
+    foreign_answer(&server, "204 No Content", "", "");
+    command_expect(0, "", "", NULL, WORDS("sub", idn));
+    snprintf(idn, sizeof idn, "xn--bcher-kva.localhost:%d", server.port);
+    ck_assert_str_eq(foreign_header(foreign_request(&server, 0), "Host"), idn);
+}
+END_TEST
+
 /* Events of 100 bytes, 500 of them in a piece. */
 static size_t many(uint64_t number, char *bytes)
 {
@@ -499,6 +524,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_token_is_for_whom_it_was_given);
     tcase_add_loop_test(c, refusals_end_it, 0,
                         (int)(sizeof refusals / sizeof refusals[0]));
+    tcase_add_loop_test(c, a_host_may_have_letters_of_any_script, 0, 3);
     tcase_add_test(c, a_fast_stream_is_written_in_large_pieces);
     tcase_add_loop_test(c, nobody_drives_a_terminal_from_a_stream, 0, 3);
     tcase_add_test(c, notes_are_harmless_too);

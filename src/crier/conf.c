@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define SERVER_DEFAULT "http://127.0.0.1:8080"
 
@@ -143,8 +142,8 @@ static bool names_host(const char *url)
 
     well = parts != NULL && length != 0 && authority[length - 1] != ':' &&
            curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-           (strncasecmp(url, "http://", 7) == 0 ||
-            strncasecmp(url, "https://", 8) == 0);
+           (curl_strnequal(url, "http://", 7) ||
+            curl_strnequal(url, "https://", 8));
     curl_url_cleanup(parts);
     return well;
 }
@@ -345,7 +344,7 @@ const char *conf_header(const struct conf *conf, const char *name)
     size_t i, length = strlen(name);
 
     for (i = 0; i < conf->header_count; i++)
-        if (strncasecmp(conf->headers[i], name, length) == 0 &&
+        if (curl_strnequal(conf->headers[i], name, length) &&
             conf->headers[i][length] == ':')
             return conf->headers[i];
     return NULL;

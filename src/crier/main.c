@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,6 +90,20 @@ static bool fill_first_files(void)
     return true;
 }
 
+/* libcurl reads letters beyond ASCII in the name of a host (IDN) by the character set of
+ * the locale. Nothing else here goes by the locale, so no more of it is set. Where it
+ * says nothing of characters, as in a cron job, they are taken for UTF-8. */
+static void set_characters(void)
+{
+    const char *name;
+
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IDN) == 0)
+        return;
+    name = setlocale(LC_CTYPE, "");
+    if (name == NULL || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -114,5 +129,6 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     signals_ignore();
+    set_characters();
     return print_end(run(argc, argv));
 }

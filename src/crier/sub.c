@@ -12,9 +12,9 @@
 #include "signals.h"
 #include "state.h"
 
+#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DAYS_MAX ((uint64_t)36500 * 24 * 3600 * 1000)
 #define COUNT_MAX UINT64_C(1000000000000)
@@ -154,8 +154,8 @@ static enum conf_result check(struct sub *sub)
     if (sub->url != NULL && sub->name_count > 1)
         return conf_mistake("%s is a URL, and goes without other arguments",
                             sub->url);
-    if (sub->url != NULL && strncasecmp(sub->url, "http://", 7) != 0 &&
-        strncasecmp(sub->url, "https://", 8) != 0)
+    if (sub->url != NULL && !curl_strnequal(sub->url, "http://", 7) &&
+        !curl_strnequal(sub->url, "https://", 8))
         return conf_bad("the URL", sub->url, "one of http or https");
     if (sub->url != NULL && (sub->since != NULL || sub->once))
         return conf_mistake("%s is for topics, not for a URL",
@@ -171,7 +171,7 @@ static enum conf_result check(struct sub *sub)
 
 static bool begins_with(const char *text, const char *begin)
 {
-    return strncasecmp(text, begin, strlen(begin)) == 0;
+    return curl_strnequal(text, begin, strlen(begin));
 }
 
 /* Whether NAME may have been meant for a URL. */

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bytes of a stream that wait to be parsed. */
 #define INPUT_MAX ((size_t)256 * 1024)
@@ -35,7 +34,7 @@ static bool is_event_stream(const char *type)
     static const char wanted[] = "text/event-stream";
     size_t length = sizeof wanted - 1;
 
-    return type != NULL && strncasecmp(type, wanted, length) == 0 &&
+    return type != NULL && curl_strnequal(type, wanted, length) &&
            (type[length] == '\0' || strchr(" \t;", type[length]) != NULL);
 }
 

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -49,7 +48,7 @@ static bool is_header(const char *header)
 
 static bool is_named(const char *header, const char *name, size_t length)
 {
-    return strncasecmp(header, name, length) == 0 &&
+    return curl_strnequal(header, name, length) &&
            (header[length] == ':' || header[length] == ';');
 }
 
