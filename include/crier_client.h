@@ -57,7 +57,8 @@ struct crier_message {
     uint64_t retry;     /* ms */
 
     int error;          /* CRIER_ERR_* or -errno */
-    const char *reason; /* in words; never NULL */
+    const char *reason; /* in words, a line; never NULL. It names no user or
+                           password of a URL. */
     long status;        /* of HTTP; 0 when there was no answer */
 };
 
@@ -138,8 +139,8 @@ struct crier_http_options {
 
     uint32_t connect_timeout; /* ms; default 30000 */
 
-    /* Told all that goes over the wire, or would without TLS: on the thread that
-     * works. DIRECTION is '>' (a request's headers), '<' (a response's), '}' or
+    /* Called with all that goes over the wire, or would without TLS, as it is: tokens
+     * and passwords included. On the thread that works. DIRECTION is '>' (a request's headers), '<' (a response's), '}' or
      * '{' (bodies), '*' (libcurl's remarks). */
     void (*on_wire)(void *closure, char direction, const char *bytes,
                     size_t length);
@@ -312,7 +313,8 @@ struct crier_publisher_options {
 struct crier_published {
     long status;          /* of HTTP; 0 when there was no answer */
     char reason[256];     /* in words, better than crier_error_text()'s: what was in
-                             the way, or what the server said */
+                             the way, or what the server said. It names no user or
+                             password of a URL. */
     char id[256];         /* of the update; of the last one of many */
     uint64_t position;    /* of the same */
     size_t subscribers;   /* to how many streams it went */

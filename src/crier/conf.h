@@ -84,7 +84,7 @@ struct conf_command {
     void *closure;
 };
 
-/* Reads ARGV, of which the first word is the command's name and is replaced,
+/* Reads ARGV, of which the first word is the command's name,
  * and then the environment and the config file. CONF is written in any case.
  * CONF_RUN, CONF_DONE, CONF_BAD. */
 enum conf_result conf_parse(struct conf *conf,
@@ -106,6 +106,10 @@ const char *conf_header(const struct conf *conf, const char *name);
 /* Says that VALUE of OPTION is not WANTED. */
 enum conf_result conf_bad(const char *option, const char *value,
                           const char *wanted);
+
+/* The same for a URL, of which only what may be shown is. */
+enum conf_result conf_bad_url(const char *option, const char *url,
+                              const char *wanted);
 
 /* Says what does not fit, in one line. */
 enum conf_result conf_mistake(const char *format, ...)

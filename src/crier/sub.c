@@ -152,11 +152,11 @@ static enum conf_result check(struct sub *sub)
         if (strstr(sub->names[i], "://") != NULL)
             sub->url = sub->names[i];
     if (sub->url != NULL && sub->name_count > 1)
-        return conf_mistake("%s is a URL, and goes without other arguments",
-                            sub->url);
+        return conf_bad_url("the URL", sub->url,
+                            "alone: it goes without other arguments");
     if (sub->url != NULL && !curl_strnequal(sub->url, "http://", 7) &&
         !curl_strnequal(sub->url, "https://", 8))
-        return conf_bad("the URL", sub->url, "one of http or https");
+        return conf_bad_url("the URL", sub->url, "one of http or https");
     if (sub->url != NULL && (sub->since != NULL || sub->once))
         return conf_mistake("%s is for topics, not for a URL",
                             sub->once ? "--once" : "--since");

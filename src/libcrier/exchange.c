@@ -316,6 +316,37 @@ int crier__head_line(struct crier__head *head, const char *line, size_t length)
     return 1;
 }
 
+/* Where the user information begins that ends at AT, a '@' in TEXT; NULL where there is
+ * none: behind the "//" of a URL or, with a ':' in it, at the begin of a word. */
+static char *find_userinfo(char *text, char *at)
+{
+    char *begin = at;
+
+    while (begin > text && strchr("/?# \t", begin[-1]) == NULL)
+        begin--;
+    if (begin - text >= 2 && begin[-1] == '/')
+        return begin[-2] == '/' ? begin : NULL;
+    begin += strspn(begin, "'\"(");
+    return begin < at && memchr(begin, ':', (size_t)(at - begin)) != NULL
+               ? begin
+               : NULL;
+}
+
+void crier__http_hide_userinfo(char *text)
+{
+    char *at = text, *begin;
+
+    while ((at = strchr(at, '@')) != NULL) {
+        begin = find_userinfo(text, at);
+        if (begin == NULL) {
+            at++;
+            continue;
+        }
+        memmove(begin, at + 1, strlen(at));
+        at = begin;
+    }
+}
+
 /* Whether libcurl decodes the coding of LENGTH bytes at NAME; *NONE is set where there
  * is nothing to decode. */
 static bool is_built_in(const char *name, size_t length, bool *none)
@@ -470,6 +501,7 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
         snprintf(reason, size, "%s",
                  trouble[0] != '\0' ? trouble : curl_easy_strerror(result));
     crier__http_tidy(reason);
+    crier__http_hide_userinfo(reason);
     switch (result) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:

@@ -75,13 +75,17 @@ bool crier__http_temporary(long status);
  * writing. */
 void crier__http_tidy(char *reason);
 
+/* Takes the user information (RFC 3986 3.2.1: user and password) out of all URLs in TEXT,
+ * in place. What has no scheme counts when it begins with "user:password@". */
+void crier__http_hide_userinfo(char *text);
+
 /* Writes what a refusal with STATUS says to REASON, tidied and cut to SIZE: the status,
  * and from BODY the words of an error in JSON or the first line of a text. */
 void crier__http_reason(char *reason, size_t size, long status,
                         const char *body, size_t length);
 
 /* Writes why HANDLE's transfer, which ended with RESULT, failed to REASON; TROUBLE is
- * what libcurl has written to crier__http_handle()'s. Returns the error for it. With
+ * what libcurl has written to crier__http_handle()'s. No user information is in it. Returns the error for it. With
  * CURLE_OK, the answer broke off in its headers, which libcurl takes for the end. */
 int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                         char *reason, size_t size);
