@@ -140,8 +140,8 @@ struct crier_http_options {
     uint32_t connect_timeout; /* ms; default 30000 */
 
     /* Called with all that goes over the wire, or would without TLS, as it is: tokens
-     * and passwords included. On the thread that works. DIRECTION is '>' (a request's headers), '<' (a response's), '}' or
-     * '{' (bodies), '*' (libcurl's remarks). */
+     * and passwords included. On the thread that works. DIRECTION is '>' (a request's
+     * headers), '<' (a response's), '}' or '{' (bodies), '*' (libcurl's remarks). */
     void (*on_wire)(void *closure, char direction, const char *bytes,
                     size_t length);
     void *wire_closure;
