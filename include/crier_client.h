@@ -174,8 +174,8 @@ struct crier_http_options {
  * It asks for no content coding (RFC 9110 8.4), but a server may use one unasked; so
  * it reads gzip, deflate, br and zstd as far as libcurl is built with them, each event
  * as soon as its bytes are there. Any other coding ends the client with
- * CRIER_ERR_ENCODING and a reason that names it, and so does a piece that decodes to
- * more than 16 MiB.
+ * CRIER_ERR_ENCODING and a reason that names it, and so does a received piece (at most
+ * 16 KiB) that decodes to more than 64 MiB.
  *
  * It waits for the reconnection time, which the server may set, before it connects
  * again. For each further attempt that brought no message the wait doubles, up to

@@ -16,8 +16,7 @@
 /* Bytes of a stream that wait to be parsed. */
 #define INPUT_MAX ((size_t)256 * 1024)
 
-/* The same where they were decoded: what came in one piece is then more. gzip makes no
- * more than this of the 16 KiB that libcurl reads at a time. */
+/* The same for what libcurl had decoded while the transfer was paused. */
 #define DECODED_MAX ((size_t)16 * 1024 * 1024)
 
 /* What a refusal may say, and how long it may take to. */
@@ -121,27 +120,6 @@ static int on_ready(void *closure, char *remote, char *local, int remote_port,
     return CURL_PREREQFUNC_OK;
 }
 
-/* A piece of the stream decodes to more than we hold. */
-static void refuse_bomb(struct crier_client *client)
-{
-    client->verdict = CRIER_ERR_ENCODING;
-    snprintf(client->reason, sizeof client->reason,
-             "the answer decodes to more than %zu MiB at once",
-             DECODED_MAX >> 20);
-}
-
-/* Takes LENGTH bytes of the stream, whatever waits already. Whether that is
- * possible. */
-static bool take_bytes(struct crier_client *client, const char *bytes,
-                       size_t length)
-{
-    int error = crier__buffer_add(&client->input, bytes, length);
-
-    if (error == CRIER_ERR_TOO_LARGE)
-        refuse_bomb(client);
-    return error == 0;
-}
-
 /* Forgets the input, all of which is parsed, and does not keep the memory of a burst. */
 static void empty_input(struct crier_client *client)
 {
@@ -152,12 +130,14 @@ static void empty_input(struct crier_client *client)
 }
 
 /* libcurl decodes a received piece to its end even while the transfer is paused, and
- * hands over the result when it is resumed. All of that is taken then: if on_bytes()
- * paused again, libcurl would copy the rest once more, each time. */
+ * hands over the result when it is resumed. More of that is taken at a time, since
+ * libcurl copies what remains whenever on_bytes() pauses again. */
 static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
     struct crier__buffer *input = &client->input;
+    size_t most =
+        client->coded && client->resuming ? DECODED_MAX : INPUT_MAX;
 
     (void)one;
     client->heard = crier_now();
@@ -167,12 +147,11 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
         empty_input(client);
     if (!client->opened && input->length + length > BODY_MAX)
         return 0;
-    if (input->length != 0 && input->length + length > INPUT_MAX &&
-        !(client->coded && client->resuming)) {
+    if (input->length != 0 && input->length + length > most) {
         client->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
-    return take_bytes(client, bytes, length) ? length : 0;
+    return crier__buffer_add(input, bytes, length) == 0 ? length : 0;
 }
 
 /* ---- the request ------------------------------------------------------ */
@@ -290,16 +269,23 @@ static bool may_help(const struct crier_client *client, int error)
     return error != CRIER_ERR_URL && error != CRIER_ERR_STATUS;
 }
 
+/* Whether a received piece has decoded to more than libcurl holds (64 MiB). That alone
+ * ends a transfer that is paused. */
+static bool is_bomb(const struct crier_client *client)
+{
+    return client->coded && client->paused && client->result != CURLE_OK;
+}
+
 int crier__client_judge(struct crier_client *client, bool *again)
 {
-    int error;
+    int error = client->verdict;
 
-    /* libcurl has a limit of its own to what it holds of a paused transfer. */
-    if (client->coded && client->paused &&
-        client->result == CURLE_OUT_OF_MEMORY)
-        refuse_bomb(client);
-    error = client->verdict;
     *again = false;
+    if (is_bomb(client)) {
+        snprintf(client->reason, sizeof client->reason,
+                 "what the server sent at once decodes to too much");
+        return CRIER_ERR_ENCODING;
+    }
     if (error == CRIER_ERR_STATUS ||
         (error == 0 && client->result == CURLE_OK && !client->opened &&
          client->head.whole)) {
