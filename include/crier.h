@@ -102,7 +102,9 @@ extern "C" {
     X(CRIER_ERR_ENDED, -20030, "the server ended the stream")                 \
     X(CRIER_ERR_NO_CONTENT, -20031, "the server has nothing more to send")    \
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
-    X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")
+    X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
+    X(CRIER_ERR_ENCODING, -20034,                                             \
+      "the answer has a content coding that cannot be decoded")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,

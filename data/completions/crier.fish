@@ -128,6 +128,8 @@ complete -c crier -n __crier_exec -a '(__crier_exec_complete)'
 complete -c crier -n $sub -l method -x -d 'of the request to a URL'
 complete -c crier -n $sub -l data -x -d 'body of the request to a URL'
 complete -c crier -n $sub -l retry -x -d 'reconnect after this time'
+complete -c crier -n $sub -l reconnect -d 'connect again, also with POST'
+complete -c crier -n $sub -l no-reconnect -d 'end with the stream'
 
 set -l pub '__crier_command pub'
 complete -c crier -n "$pub; and test (__crier_arguments) -eq 0" -a '(__crier_topics)'

@@ -310,6 +310,7 @@ int pub_failed(const struct conf *conf, const struct pub *pub, int error,
         return EXIT_TIME;
     case CRIER_ERR_EXISTS:
     case CRIER_ERR_STATUS:
+    case CRIER_ERR_ENCODING:
         note_error("%s: %s", conf->server, reason);
         return EXIT_FAILURE;
     default:

@@ -98,8 +98,9 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
     size_t room = ANSWER_MAX - sender->answer.length;
 
     (void)one;
-    return crier__buffer_add(&sender->answer, bytes,
-                             length < room ? length : room) == 0
+    sender->cut = length > room;
+    return !sender->cut &&
+                   crier__buffer_add(&sender->answer, bytes, length) == 0
                ? length
                : 0;
 }
@@ -318,7 +319,10 @@ static bool attempt(struct crier__sender *sender, const char *body,
     curl_easy_setopt(handle, CURLOPT_URL, sender->url[dedupe]);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
+    sender->cut = false;
     result = perform(sender, until);
+    if (sender->cut)
+        result = CURLE_OK;
     if (sender->head.whole)
         curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &published->status);
     /* A refusal is one even if its words are not all there. */

@@ -248,6 +248,24 @@ void command_wait_full(const struct command *command)
     close(polled.fd);
 }
 
+void command_wait_taken(const struct command *command)
+{
+    unsigned long long pending;
+    char path[64], line[128];
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)command->pid);
+    do {
+        sched_yield();
+        file = fopen(path, "r");
+        ck_assert_ptr_nonnull(file);
+        pending = 0;
+        while (fgets(line, sizeof line, file) != NULL)
+            sscanf(line, "ShdPnd: %llx", &pending);
+        fclose(file);
+    } while (pending != 0);
+}
+
 void command_close_output(struct command *command)
 {
     close(command->out.fd);

@@ -54,6 +54,9 @@ void command_read(struct command *command);
 /* Waits until the pipe that it prints to is full; nobody reads it. */
 void command_wait_full(const struct command *command);
 
+/* Waits until it has taken the signals that were sent to it. */
+void command_wait_taken(const struct command *command);
+
 /* Takes its standard output away: whatever it writes now has no reader. */
 void command_close_output(struct command *command);
 
