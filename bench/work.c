@@ -357,11 +357,21 @@ static bool post_to_all(struct session *session)
            publish_wait(&session->publish, 0);
 }
 
+/* Has an update published that nobody follows: after that all of the server is there. */
+static bool warm_up(struct session *session)
+{
+    memset(session->data, 'x', DATA_SIZE);
+    return publish_put(&session->publish, "warm-up", session->data,
+                       DATA_SIZE) &&
+           publish_flush(&session->publish) &&
+           publish_wait(&session->publish, 0);
+}
+
 static bool measure_connect(struct session *session, struct figures *figures)
 {
     struct clients *clients = &session->clients;
 
-    return meter_begin(session) && clients_connect(clients) &&
+    return warm_up(session) && meter_begin(session) && clients_connect(clients) &&
            meter_end(session, usage_now(), clients->count, figures) &&
            post_to_all(session);
 }
@@ -371,7 +381,8 @@ static bool measure_memory(struct session *session, struct figures *figures)
     struct clients *clients = &session->clients;
     struct usage before, after;
 
-    if (!usage_read(session->server->pid, true, &before) ||
+    if (!warm_up(session) ||
+        !usage_read(session->server->pid, true, &before) ||
         !meter_begin(session) || !clients_connect(clients) ||
         !post_to_all(session) ||
         !meter_end(session, usage_now(), clients->count, figures) ||

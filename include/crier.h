@@ -265,6 +265,13 @@ struct crier_shards_options {
     size_t max_streams;  /* open at once; default: no limit */
     size_t max_backlog;  /* bytes of frames handed over by publishers and not
                             yet taken up by the shards; default 64 MiB */
+
+    /* Resumes CONNECTION, and wakes the thread that runs its daemon; for a program that
+     * runs libmicrohttpd's loop itself (MHD_run(), with MHD_USE_EPOLL and without
+     * MHD_USE_INTERNAL_POLLING_THREAD), whose thread would not notice a resume.
+     * Default: MHD_resume_connection(). Called on any thread, under locks: it must do
+     * no more than that, and CONNECTION may be gone once it is resumed. */
+    void (*resume)(struct MHD_Connection *connection);
 };
 
 /* New shards, their threads running with all signals blocked, written to

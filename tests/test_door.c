@@ -42,7 +42,8 @@ static struct door *door;
 
 static void setup(void)
 {
-    const struct crier_shards_options shards = {.threads = 1};
+    const struct crier_shards_options shards = {.threads = 1,
+                                                .resume = http_resume};
     const struct crier_journal_options options = {
         .retention = conf.retention, .max_topics = conf.max_topics};
     struct crier_journal *journal;

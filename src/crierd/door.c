@@ -76,7 +76,8 @@ static bool start(struct doorman *doorman)
     if (doorman->window == NULL || doorman->epoll_fd < 0 ||
         doorman->wake_fd < 0 ||
         epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD, doorman->wake_fd,
-                  &event) != 0)
+                  &event) != 0 ||
+        !http_watch(doorman->http, doorman->epoll_fd))
         return false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -113,6 +114,7 @@ struct door *door_open(struct server *server, struct http *http, int socket,
     door->files = files;
     while (door->started < threads) {
         door->doormen[door->started].door = door;
+        door->doormen[door->started].http = &http->loops[door->started];
         if (!start(&door->doormen[door->started])) {
             done(&door->doormen[door->started]);
             door_close(door);

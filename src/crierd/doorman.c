@@ -96,7 +96,7 @@ static void turn_away(struct doorman *doorman, struct visitor *visitor)
 }
 
 static void hand_over(struct doorman *doorman, struct visitor *visitor,
-                      bool brief)
+                      size_t need)
 {
     if (doorman->closed) {
         turn_away(doorman, visitor);
@@ -104,8 +104,8 @@ static void hand_over(struct doorman *doorman, struct visitor *visitor,
     }
     if (visitor->watched)
         (void)epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL, visitor->fd, NULL);
-    http_take(doorman->door->http, visitor->fd, &visitor->address.any,
-              visitor->length, brief);
+    http_take(doorman->http, visitor->fd, &visitor->address.any,
+              visitor->length, need);
     forget(doorman, visitor);
 }
 
@@ -164,7 +164,7 @@ static void pass_on(struct doorman *doorman, struct visitor *visitor,
     if (!head_begins(window, length) && memchr(window, '\n', length) == NULL)
         refuse(doorman, visitor, NO_HTTP);
     else
-        hand_over(doorman, visitor, false);
+        hand_over(doorman, visitor, SIZE_MAX);
 }
 
 static void run_lane(struct doorman *doorman, struct visitor *visitor)
@@ -199,7 +199,7 @@ static void begin_lane(struct doorman *doorman, struct visitor *visitor)
 {
     visitor->lane = lane_new(doorman->door->server, doorman, visitor->fd);
     if (visitor->lane == NULL) {
-        hand_over(doorman, visitor, false);
+        hand_over(doorman, visitor, SIZE_MAX);
         return;
     }
     if (!watch(doorman, visitor, EPOLLIN | EPOLLOUT)) {
@@ -234,7 +234,8 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
     else if (head != 0 && head_may_be_plain(window, head))
         begin_lane(doorman, visitor);
     else
-        hand_over(doorman, visitor, head != 0 && head_is_brief(window, head));
+        hand_over(doorman, visitor,
+                  head != 0 ? head_need(window, head) : SIZE_MAX);
     return true;
 }
 
@@ -251,7 +252,7 @@ static void end_overdue(struct doorman *doorman)
             DL_DELETE(doorman->visitors, visitor);
             expect(doorman, visitor);
         } else if (verdict == LANE_LEAVES) {
-            hand_over(doorman, visitor, false);
+            hand_over(doorman, visitor, SIZE_MAX);
         } else if (visitor->lane == NULL) {
             refuse(doorman, visitor, NO_HEAD);
         } else {
@@ -385,6 +386,15 @@ static void listen_or_not(struct doorman *doorman, bool wanted)
     doorman->listening = wanted;
 }
 
+/* Lets newcomers in when one has come (KNOCK), and looks at who is to go. */
+static void let_in(struct doorman *doorman, bool knock)
+{
+    if (knock || !doorman->listening)
+        accept_some(doorman);
+    listen_or_not(doorman, !doorman->crowded);
+    end_overdue(doorman);
+}
+
 /* ---- the thread ------------------------------------------------------- */
 
 /* Gives the answers that have come, then runs the lanes they are of. */
@@ -468,11 +478,12 @@ static void send_away(struct doorman *doorman)
 
 static int wait_time(const struct doorman *doorman)
 {
-    uint64_t now = crier_now(), until = UINT64_MAX;
+    uint64_t now = crier_now(), until = http_due(doorman->http);
 
     if (doorman->again != NULL)
         return 0;
-    if (doorman->visitors != NULL && !doorman->closed)
+    if (doorman->visitors != NULL && !doorman->closed &&
+        until > doorman->visitors->deadline)
         until = doorman->visitors->deadline;
     if (!doorman->listening && !doorman->closed && until > now + CROWDED_TIME)
         until = now + CROWDED_TIME;
@@ -495,7 +506,8 @@ static bool pass(struct doorman *doorman, int wait)
         visitor = events[i].data.ptr;
         if (events[i].data.ptr == doorman->door) {
             knock = true;
-        } else if (visitor != NULL) {
+        } else if (visitor != NULL &&
+                   !http_is_ready(doorman->http, events[i].data.ptr)) {
             if (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
                 visitor->hung_up = true;
             look(doorman, visitor);
@@ -519,14 +531,11 @@ void *doorman_run(void *argument)
         take_woken(doorman);
         look_again(doorman);
         take_arrivals(doorman);
-        if (shut) {
+        if (shut)
             send_away(doorman);
-            continue;
-        }
-        if (knock || !doorman->listening)
-            accept_some(doorman);
-        listen_or_not(doorman, !doorman->crowded);
-        end_overdue(doorman);
+        else
+            let_in(doorman, knock);
+        http_run(doorman->http);
     }
     while (doorman->visitors != NULL)
         turn_away(doorman, doorman->visitors);

@@ -12,6 +12,7 @@ struct visitor;
 struct doorman {
     struct door *door;
     pthread_t thread;
+    struct http_loop *http; /* the daemons that its thread runs */
     int epoll_fd, wake_fd;
 
     /* The thread's alone. */
