@@ -28,7 +28,10 @@
 #define BUFFER_GROWTH 192
 
 /* The head of an answer that is a stream takes less than this. */
-#define STREAM_ANSWER 448
+#define STREAM_ANSWER 320
+
+/* Pieces of the memory are of multiples of this. */
+#define ALIGNMENT 16
 
 /* So many pieces of what nobody wants are read. */
 #define ROUNDS 64
@@ -37,13 +40,19 @@ static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
                               "Content-Length: 0\r\n"
                               "Connection: close\r\n\r\n";
 
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 /* libmicrohttpd reads into the first half of the memory, and goes on behind it when that
  * is full and the head is not whole. Records, and a copy of the cookies, come from the
  * end. The head of the answer goes in between. */
 size_t headroom_need(const struct headroom *head)
 {
-    size_t kept = head->records * HEADROOM_RECORD + head->cookies;
-    size_t all = head->length + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
+    size_t kept = head->records * HEADROOM_RECORD + aligned(head->cookies);
+    size_t all =
+        aligned(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
     /* Where much comes behind a short head, the first half is full of it. */
     size_t half = kept + STREAM_ANSWER;
     /* See below. */

@@ -51,6 +51,10 @@
  * that does not come, a response nobody takes, an idle keep-alive. */
 #define CONNECTION_TIMEOUT 30
 
+/* MHD_ALLOW_SUSPEND_RESUME without a descriptor by which a thread is woken: http_resume()
+ * does that. */
+#define SUSPENDS ((unsigned)MHD_ALLOW_SUSPEND_RESUME & ~(unsigned)MHD_USE_ITC)
+
 /* ms for the rest of a request; the next one may first be a while in coming. */
 #define HEAD_TIME 60000
 #define BODY_TIME 30000
@@ -380,8 +384,8 @@ static void log_mhd(void *closure, const char *format, va_list arguments)
 bool http_start_part(struct http_part *part)
 {
     part->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-            MHD_USE_TURBO | MHD_USE_ERROR_LOG,
+        MHD_USE_EPOLL | SUSPENDS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG,
         0, NULL, NULL, handle, part, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, uri_logged, part,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,

@@ -10,11 +10,7 @@
 
 /* How many libmicrohttpd daemons each thread runs: they differ in how much memory a
  * connection has. All but the last are for a single answer, a stream as a rule. */
-#define HTTP_PARTS 7
-
-/* The most descriptors that HTTP has for each thread: of each daemon one for epoll and
- * one by which libmicrohttpd wakes itself, and one to wake the thread. */
-#define HTTP_FILES_PER_THREAD (2 * HTTP_PARTS + 1)
+#define HTTP_PARTS 5
 
 /* One of the daemons. */
 struct http_part {
@@ -46,6 +42,9 @@ struct http {
 /* Prepares to answer the connections that http_take() gives. False when memory or
  * descriptors are short, or libmicrohttpd would not start; HTTP is nothing then. */
 bool http_start(struct http *http, struct server *server);
+
+/* How many descriptors HTTP has, with THREADS threads, when nobody is connected. */
+size_t http_descriptors(unsigned threads);
 
 /* Has EPOLL_FD report when LOOP is to be run, with pointers that http_is_ready() knows.
  * False when the kernel refuses. Before LOOP's thread begins. */

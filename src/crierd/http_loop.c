@@ -26,11 +26,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* What libmicrohttpd may keep of a connection, in bytes, from a curl's request to what
- * most proxies let pass; of which a browser's takes some 3 KiB. What does not fit into
- * the last is answered with 431 (headroom.c). */
-static const size_t memories[HTTP_PARTS] = {1536, 2304, 3072, 4096,
-                                            5120, 7168, 12 * 1024};
+/* What libmicrohttpd may keep of a connection, in bytes: enough for the request of curl;
+ * of a browser; of a browser behind a proxy, with some cookies; with 2 KB of cookies;
+ * and for what most proxies let pass. What does not fit into the last is answered with
+ * 431 (headroom.c). */
+static const size_t memories[HTTP_PARTS] = {1536, 2816, 4416, 7104,
+                                            12 * 1024};
 
 /* ---- start and end ---------------------------------------------------- */
 
@@ -92,6 +93,12 @@ void http_stop(struct http *http)
         stop_loop(&http->loops[i]);
     free(http->loops);
     warden_done(&http->warden);
+}
+
+size_t http_descriptors(unsigned threads)
+{
+    /* Of each daemon the epoll set, of each thread the eventfd. */
+    return (size_t)threads * (HTTP_PARTS + 1);
 }
 
 void http_look(struct http *http)

@@ -31,8 +31,8 @@
 #include <unistd.h>
 
 /* Descriptors that are neither streams nor requests: for each of the threads two of a
- * shard, two of a doorman and those of its HTTP; and the pages, with some to spare. */
-#define FILES_PER_THREAD (4 + HTTP_FILES_PER_THREAD)
+ * shard and two of a doorman, and those of HTTP; and the pages, with some to spare. */
+#define FILES_PER_THREAD 4
 #define SPARE_FILES 32
 
 /* With fewer connections than this there is no point in starting. */
@@ -70,7 +70,8 @@ static size_t raise_file_limit(void)
  * is too few. */
 static long count_connections(const struct conf *conf, size_t files)
 {
-    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads;
+    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads +
+                  http_descriptors(conf->threads);
 
     if (files >= kept + FEWEST_CONNECTIONS)
         return (long)(files - kept);
