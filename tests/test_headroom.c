@@ -250,11 +250,13 @@ static const struct {
     {"?x=", "", "0123456789", ""},
 };
 
+#define STREAM "text/event-stream"
 #define SHAPES ((int)(sizeof shapes / sizeof shapes[0]))
 
-/* Requests TARGET with COUNT pieces of the shape, and BEHIND behind; the status. */
-static int get_shape(int shape, const char *target, size_t count,
-                     const char *behind)
+/* Requests TARGET with COUNT pieces of the shape, and BEHIND behind, and accepts TYPE;
+ * the status. */
+static int get_shape(int shape, const char *target, const char *type,
+                     size_t count, const char *behind)
 {
     const bool query = shapes[shape].query[0] != '\0';
     const char *repeated = repeat(shapes[shape].piece, count);
@@ -264,8 +266,8 @@ static int get_shape(int shape, const char *target, size_t count,
     client_connect(&client, crierd.port);
     client_send(&client,
                 "GET %s%s%s HTTP/1.1\r\nHost: a\r\n"
-                "Accept: text/event-stream\r\n%s%s%s\r\n%s",
-                target, shapes[shape].query, query ? repeated : "",
+                "Accept: %s\r\n%s%s%s\r\n%s",
+                target, shapes[shape].query, query ? repeated : "", type,
                 shapes[shape].before, query ? "" : repeated,
                 shapes[shape].after, behind);
     status = client_head(&client);
@@ -274,7 +276,7 @@ static int get_shape(int shape, const char *target, size_t count,
 }
 
 /* Whatever memory a stream's connection gets, there is room for its request, and for an
- * answer: for which there is where there is most, /healthz being no stream. */
+ * answer, as there is where there is most: where a request is that asks for no stream. */
 START_TEST(a_stream_has_room_enough)
 {
     size_t length = strlen(shapes[_i].piece), count;
@@ -282,16 +284,16 @@ START_TEST(a_stream_has_room_enough)
     int whole = 200;
 
     for (count = 1; count < most && whole == 200; count += step) {
-        whole = get_shape(_i, "/healthz", count, "");
+        whole = get_shape(_i, "/healthz", "application/json+", count, "");
         ck_assert_msg(whole == 200 || whole == 431 || whole == 400 ||
                           whole == 414,
                       "%zu: %d", count, whole);
         if (whole != 200)
             continue;
-        ck_assert_msg(get_shape(_i, "/nowhere", count, "") == 404, "%zu",
+        ck_assert_msg(get_shape(_i, "/nowhere", STREAM, count, "") == 404, "%zu",
                       count);
         if (shapes[_i].query[0] == '\0')
-            ck_assert_msg(get_shape(_i, "/topics/x", count, "") == 200,
+            ck_assert_msg(get_shape(_i, "/topics/x", STREAM, count, "") == 200,
                           "%zu", count);
     }
     ck_assert_uint_gt(count, 50);
@@ -310,7 +312,7 @@ START_TEST(a_stream_has_room_whatever_comes_behind)
     behind[6000] = '\0';
     for (count = 1; count < 5000 / length && (count < 60 || length == 1);
          count += length == 1 ? 100 : 1) {
-        status = get_shape(_i, "/topics/x", count, behind);
+        status = get_shape(_i, "/topics/x", STREAM, count, behind);
         ck_assert_msg(status == 200 || status == 431 ||
                           (status == 400 && shapes[_i].query[0] != '\0'),
                       "%zu: %d", count, status);
