@@ -70,8 +70,8 @@ extern "C" {
     X(CRIER_ERR_LIMIT, -20010, "the limit of open streams is reached")        \
     X(CRIER_ERR_MHD, -20011, "libmicrohttpd refused the response")            \
     X(CRIER_ERR_DAEMON, -20012,                                               \
-      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME or threads of its own, " \
-      "or has one for each connection")                                       \
+      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME, has a thread for each "  \
+      "connection, or none and no function that resumes")                                       \
     X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")           \
     X(CRIER_ERR_TOPIC, -20014,                                                \
       "a topic is not UTF-8 of 1 to 255 bytes without control characters, "   \
@@ -428,7 +428,8 @@ struct crier_stream_options {
  *
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
  * (best with epoll, and as a thread pool when that is wanted) and
- * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION.
+ * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION; or without any
+ * thread of its own, where crier_shards_options.resume is set.
  *
  * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of

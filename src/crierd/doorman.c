@@ -5,7 +5,10 @@
  *             accept        head is there            other than plain
  *   listening ------> heads ---------------> lane ---------------------+
  *                       |                                              v
- *                       +------------------------------------> libmicrohttpd
+ *                       +------------------------------------> libmicrohttpd,
+ *                                                 on this thread (http_loop.c)
+ *
+ * In each pass all that came are handed over first, and libmicrohttpd runs at its end.
  *
  * Events name visitors, and a visitor is freed only while its own event is looked at,
  * or after all events of a pass: one pass has at most one event for each.
@@ -44,6 +47,10 @@
 
 #define NO_HTTP "400 Bad Request"
 #define NO_HEAD "408 Request Timeout"
+
+/* A doorman may have this part more connections than another one, or this many. */
+#define UNEVEN 8
+#define UNEVEN_FEW 64
 
 #define EVENTS_PER_PASS 256
 #define ACCEPTS_PER_PASS 64
@@ -304,11 +311,34 @@ static bool is_crowded(struct doorman *doorman)
     return doorman->crowded;
 }
 
+/* The doorman for somebody who has come to DOORMAN: himself, unless he has far more
+ * connections than another one, whom the kernel wakes less often. Of libmicrohttpd's
+ * connections all are looked at when one ends. */
+static struct doorman *choose(struct doorman *doorman)
+{
+    struct door *door = doorman->door;
+    struct doorman *idlest = doorman;
+    unsigned least = atomic_load(&doorman->http->connections);
+    unsigned own = least, load, i;
+
+    if (own < UNEVEN_FEW)
+        return doorman;
+    for (i = 0; i < door->started; i++) {
+        load = atomic_load(&door->doormen[i].http->connections);
+        if (load < least) {
+            idlest = &door->doormen[i];
+            least = load;
+        }
+    }
+    return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : doorman;
+}
+
 /* Lets one more in. False when nobody waits. */
 static bool accept_one(struct doorman *doorman)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
+    struct doorman *chosen;
     struct visitor *visitor;
     int fd = accept4(doorman->door->socket, (struct sockaddr *)&address,
                      &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -321,6 +351,11 @@ static bool accept_one(struct doorman *doorman)
         return errno != EAGAIN && errno != EWOULDBLOCK;
     }
     doorman->crowded = fd >= doorman->door->files;
+    chosen = choose(doorman);
+    if (chosen != doorman) {
+        doorman_receive(chosen, fd, (struct sockaddr *)&address, length);
+        return true;
+    }
     visitor = visitor_new(doorman->door, fd, (struct sockaddr *)&address,
                           length);
     if (visitor != NULL)
@@ -434,18 +469,33 @@ static void look_again(struct doorman *doorman)
     }
 }
 
-bool doorman_receive(struct doorman *doorman, int fd,
+void doorman_receive(struct doorman *doorman, int fd,
                      const struct sockaddr *address, socklen_t length)
 {
     struct visitor *visitor = visitor_new(doorman->door, fd, address, length);
+    bool first;
 
     if (visitor == NULL)
-        return false;
+        return;
     pthread_mutex_lock(&doorman->lock);
+    first = doorman->arrivals == NULL;
     visitor->next = doorman->arrivals;
     doorman->arrivals = visitor;
     pthread_mutex_unlock(&doorman->lock);
-    return true;
+    if (first)
+        doorman_wake(doorman);
+}
+
+void doorman_done(struct doorman *doorman)
+{
+    struct visitor *visitor;
+
+    while ((visitor = doorman->arrivals) != NULL) {
+        doorman->arrivals = visitor->next;
+        close(visitor->fd);
+        atomic_fetch_sub(&doorman->door->count, 1);
+        free(visitor);
+    }
 }
 
 static void take_arrivals(struct doorman *doorman)

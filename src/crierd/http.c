@@ -138,10 +138,10 @@ static void notified(void *closure, struct MHD_Connection *connection,
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         exchange_free(*context);
-        atomic_fetch_sub(&part->loop->http->connections, 1);
+        atomic_fetch_sub(&part->loop->connections, 1);
         return;
     }
-    atomic_fetch_add(&part->loop->http->connections, 1);
+    atomic_fetch_add(&part->loop->connections, 1);
     info = MHD_get_connection_info(connection,
                                    MHD_CONNECTION_INFO_CONNECTION_FD);
     *context = exchange_new(part, info->connect_fd);

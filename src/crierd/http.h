@@ -28,13 +28,13 @@ struct http_part {
 struct http_loop {
     struct http *http;
     int wake_fd; /* an eventfd, or -1 */
+    atomic_uint connections;
     struct http_part parts[HTTP_PARTS];
 };
 
 struct http {
     struct server *server;
     struct warden warden;
-    atomic_uint connections;
     unsigned count;          /* of loops */
     struct http_loop *loops; /* one for each of the server's threads */
 };

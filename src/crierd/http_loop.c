@@ -108,7 +108,11 @@ void http_look(struct http *http)
 
 unsigned http_count(struct http *http)
 {
-    return atomic_load(&http->connections);
+    unsigned count = 0, i;
+
+    for (i = 0; i < http->count; i++)
+        count += atomic_load(&http->loops[i].connections);
+    return count;
 }
 
 /* ---- when to run ------------------------------------------------------ */
