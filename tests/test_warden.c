@@ -158,7 +158,7 @@ static void *run_http(void *loop)
         fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
             http_take(loop, fd, &address, sizeof address, SIZE_MAX);
-        http_run(loop);
+        http_run(loop, crier_now());
     }
     return NULL;
 }

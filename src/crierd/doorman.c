@@ -528,7 +528,7 @@ static void send_away(struct doorman *doorman)
 
 static int wait_time(const struct doorman *doorman)
 {
-    uint64_t now = crier_now(), until = http_due(doorman->http);
+    uint64_t now = crier_now(), until = doorman->http->due;
 
     if (doorman->again != NULL)
         return 0;
@@ -585,7 +585,7 @@ void *doorman_run(void *argument)
             send_away(doorman);
         else
             let_in(doorman, knock);
-        http_run(doorman->http);
+        http_run(doorman->http, doorman->now);
     }
     while (doorman->visitors != NULL)
         turn_away(doorman, doorman->visitors);

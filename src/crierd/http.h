@@ -21,7 +21,7 @@ struct http_part {
     bool last;              /* a connection is for one answer */
     atomic_bool resumed;    /* a connection of its was, and nobody has looked */
     bool ready;             /* is to be run; its thread alone, as what follows */
-    uint64_t due;           /* when it is to be run at the latest; UINT64_MAX: never */
+    uint64_t due;           /* by crier_now(); UINT64_MAX: never */
 };
 
 /* The daemons that one thread runs. */
@@ -29,6 +29,9 @@ struct http_loop {
     struct http *http;
     int wake_fd; /* an eventfd, or -1 */
     atomic_uint connections;
+    atomic_bool resumed; /* a connection of one of its parts */
+    bool ready;          /* one of its parts; its thread alone, as what follows */
+    uint64_t due;        /* the first of its parts */
     struct http_part parts[HTTP_PARTS];
 };
 
@@ -60,12 +63,9 @@ bool http_is_ready(struct http_loop *loop, void *pointer);
 void http_take(struct http_loop *loop, int fd, const struct sockaddr *address,
                socklen_t length, size_t need);
 
-/* Reads, answers and closes whatever there is to be. LOOP's thread. */
-void http_run(struct http_loop *loop);
-
-/* When http_run() is to be called at the latest, by crier_now(); UINT64_MAX: when there
- * is an event. LOOP's thread. */
-uint64_t http_due(const struct http_loop *loop);
+/* Reads, answers and closes whatever there is to be at NOW, by crier_now(). To be called
+ * when there was an event, and at `due` at the latest. LOOP's thread. */
+void http_run(struct http_loop *loop, uint64_t now);
 
 /* Resumes CONNECTION, and wakes the thread that runs its daemon. In place of
  * MHD_resume_connection(), by itself of no effect on a thread that waits. Any thread. */

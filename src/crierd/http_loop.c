@@ -51,6 +51,7 @@ static bool start_loop(struct http_loop *loop)
     struct http_part *part;
     unsigned i;
 
+    loop->due = UINT64_MAX;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
         return false;
@@ -141,16 +142,15 @@ bool http_watch(struct http_loop *loop, int epoll_fd)
 
 bool http_is_ready(struct http_loop *loop, void *pointer)
 {
-    struct http_part *part;
+    uintptr_t at = (uintptr_t)pointer - (uintptr_t)loop;
 
-    if (pointer == loop)
-        return true; /* http_run() looks for who was resumed */
-    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++)
-        if (pointer == part) {
-            part->ready = true;
-            return true;
-        }
-    return false;
+    if (at >= sizeof *loop)
+        return false;
+    if (at != 0) { /* else http_run() looks for who was resumed */
+        ((struct http_part *)pointer)->ready = true;
+        loop->ready = true;
+    }
+    return true;
 }
 
 void http_resume(struct MHD_Connection *connection)
@@ -160,20 +160,10 @@ void http_resume(struct MHD_Connection *connection)
 
     MHD_resume_connection(connection); /* which may be gone from here on */
     /* Who finds the mark set has it looked at after that, too. */
-    if (!atomic_exchange(&part->resumed, true) &&
+    atomic_store(&part->resumed, true);
+    if (!atomic_exchange(&part->loop->resumed, true) &&
         write(part->loop->wake_fd, &one, sizeof one) < 0)
         return; /* full: so it wakes already */
-}
-
-uint64_t http_due(const struct http_loop *loop)
-{
-    const struct http_part *part;
-    uint64_t due = UINT64_MAX;
-
-    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++)
-        if (part->due < due)
-            due = part->due;
-    return due;
 }
 
 /* ---- running ---------------------------------------------------------- */
@@ -185,7 +175,7 @@ void http_take(struct http_loop *loop, int fd, const struct sockaddr *address,
 
     while (part < loop->parts + HTTP_PARTS - 1 && need > part->memory)
         part++;
-    part->ready = true;
+    part->ready = loop->ready = true;
     /* which closes it when it fails */
     (void)MHD_add_connection(part->daemon, fd, address, length);
 }
@@ -202,12 +192,21 @@ static void run_part(struct http_part *part)
                     : UINT64_MAX;
 }
 
-void http_run(struct http_loop *loop)
+void http_run(struct http_loop *loop, uint64_t now)
 {
     struct http_part *part;
 
-    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++)
+    if (!loop->ready && loop->due > now && !atomic_load(&loop->resumed))
+        return;
+    /* Before the parts' marks, which are set before it. */
+    atomic_store(&loop->resumed, false);
+    loop->ready = false;
+    loop->due = UINT64_MAX;
+    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++) {
         if (atomic_exchange(&part->resumed, false) || part->ready ||
-            (part->due != UINT64_MAX && part->due <= crier_now()))
+            part->due <= now)
             run_part(part);
+        if (part->due < loop->due)
+            loop->due = part->due;
+    }
 }
