@@ -289,7 +289,8 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
  * cut off. Returns 0 when all ended by themselves and otherwise the number
  * that was cut off; and not before all are over, unless MHD's threads do not
  * run, for which it waits 8 s more. Must not be called from a stream's callback
- * or an MHD handler: both are needed for streams to end. */
+ * or an MHD handler, nor on a thread that runs MHD's loop: all of these are needed for
+ * streams to end. */
 CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
                                     uint32_t retry_min, uint32_t retry_max,
                                     uint32_t timeout);
