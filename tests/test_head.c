@@ -9,7 +9,6 @@
 #include "support/runner.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,20 +256,6 @@ START_TEST(what_a_stream_needs)
 }
 END_TEST
 
-/* What comes behind a short head takes half of the memory. */
-START_TEST(many_records_need_twice_as_much)
-{
-    char text[4096];
-    size_t length = 0, i;
-
-    length += (size_t)sprintf(text, "GET /topics/x HTTP/1.1\r\nHost: a\r\n");
-    for (i = 0; i < 40; i++)
-        length += (size_t)sprintf(text + length, "A:\r\n");
-    sprintf(text + length, "\r\n");
-    ck_assert_uint_ge(need_of(text), 2 * 41 * 64);
-}
-END_TEST
-
 static Suite *suite(void)
 {
     Suite *s = suite_create("head");
@@ -289,7 +274,6 @@ static Suite *suite(void)
                         (int)(sizeof whole / sizeof whole[0]));
     tcase_add_test(c, a_nul_needs_all);
     tcase_add_test(c, what_a_stream_needs);
-    tcase_add_test(c, many_records_need_twice_as_much);
     return s;
 }
 

@@ -242,7 +242,7 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
         begin_lane(doorman, visitor);
     else
         hand_over(doorman, visitor,
-                  head != 0 ? head_need(window, head) : SIZE_MAX);
+                  head == length ? head_need(window, head) : SIZE_MAX);
     return true;
 }
 

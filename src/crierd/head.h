@@ -44,7 +44,8 @@ bool head_begins(const char *bytes, size_t length);
  * answer, when it asks for a stream and has no body behind it: so that the connection
  * will have no other request. SIZE_MAX when it does not, or may be understood
  * otherwise. That it asks for a stream is a guess, of which nothing but memory
- * depends; the memory is never too little, whatever comes behind. */
+ * depends; the memory is never too little. (What comes behind the head takes some of it
+ * away: where something is there already, do not ask.) */
 size_t head_need(const char *bytes, size_t length);
 
 /* Whether what stands at BYTES may become a request that is HEAD_PLAIN. */

@@ -23,12 +23,9 @@
 /* When trailers have been read, the buffer they came into still has room for more. */
 #define BUFFER 2048
 
-/* By so much less than this it grows where it is full; what comes behind a head may be in
- * it then. */
+/* By less than this it grows where it is full; so much of what comes behind a head may
+ * be in it then. */
 #define BUFFER_GROWTH 192
-
-/* The head of an answer that is a stream takes less than this. */
-#define STREAM_ANSWER 320
 
 /* Pieces of the memory are of multiples of this. */
 #define ALIGNMENT 16
@@ -53,15 +50,11 @@ size_t headroom_need(const struct headroom *head)
     size_t kept = head->records * HEADROOM_RECORD + aligned(head->cookies);
     size_t all =
         aligned(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
-    /* Where much comes behind a short head, the first half is full of it. */
-    size_t half = kept + STREAM_ANSWER;
     /* See below. */
     size_t query = head->target + BUFFER_STEP +
                    head->arguments * HEADROOM_RECORD;
     size_t most = head->arguments * HEADROOM_RECORD * 8 / 3 + 1;
 
-    if (all < 2 * half)
-        all = 2 * half;
     if (all < query)
         all = query;
     return all > most ? all : most;

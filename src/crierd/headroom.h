@@ -19,8 +19,8 @@ struct headroom {
     size_t records;   /* the same with fields and cookies */
 };
 
-/* The least memory in which a connection has room for such a head and for an answer,
- * whatever comes behind. */
+/* The least memory in which a connection has room for such a head and for an answer, when
+ * nothing comes behind. */
 size_t headroom_need(const struct headroom *head);
 
 /* Whether COUNT arguments have room in a connection with MEMORY bytes, whatever came

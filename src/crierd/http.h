@@ -10,7 +10,7 @@
 
 /* How many libmicrohttpd daemons each thread runs: they differ in how much memory a
  * connection has. All but the last are for a single answer, a stream as a rule. */
-#define HTTP_PARTS 5
+#define HTTP_PARTS 6
 
 /* One of the daemons. */
 struct http_part {

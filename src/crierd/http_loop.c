@@ -28,10 +28,10 @@
 
 /* What libmicrohttpd may keep of a connection, in bytes: enough for the request of curl;
  * of a browser; of a browser behind a proxy, with some cookies; with 2 KB of cookies;
- * and for what most proxies let pass. What does not fit into the last is answered with
- * 431 (headroom.c). */
-static const size_t memories[HTTP_PARTS] = {1536, 2816, 4416, 7104,
-                                            12 * 1024};
+ * with 3; and for what most proxies let pass. What does not fit into the last is
+ * answered with 431 (headroom.c). */
+static const size_t memories[HTTP_PARTS] = {1536, 2816, 4288,
+                                            6976, 9216, 12 * 1024};
 
 /* ---- start and end ---------------------------------------------------- */
 
