@@ -70,8 +70,8 @@ extern "C" {
     X(CRIER_ERR_LIMIT, -20010, "the limit of open streams is reached")        \
     X(CRIER_ERR_MHD, -20011, "libmicrohttpd refused the response")            \
     X(CRIER_ERR_DAEMON, -20012,                                               \
-      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME or threads of its own, " \
-      "or has one for each connection")                                       \
+      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME, has a thread for each "  \
+      "connection, or none and no function that resumes")                                       \
     X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")           \
     X(CRIER_ERR_TOPIC, -20014,                                                \
       "a topic is not UTF-8 of 1 to 255 bytes without control characters, "   \
@@ -267,6 +267,13 @@ struct crier_shards_options {
     size_t max_streams;  /* open at once; default: no limit */
     size_t max_backlog;  /* bytes of frames handed over by publishers and not
                             yet taken up by the shards; default 64 MiB */
+
+    /* Resumes CONNECTION, and wakes the thread that runs its daemon; for a program that
+     * runs libmicrohttpd's loop itself (MHD_run(), with MHD_USE_EPOLL and without
+     * MHD_USE_INTERNAL_POLLING_THREAD), whose thread would not notice a resume.
+     * Default: MHD_resume_connection(). Called on any thread, under locks: it must do
+     * no more than that, and CONNECTION may be gone once it is resumed. */
+    void (*resume)(struct MHD_Connection *connection);
 };
 
 /* New shards, their threads running with all signals blocked, written to
@@ -284,7 +291,8 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
  * cut off. Returns 0 when all ended by themselves and otherwise the number
  * that was cut off; and not before all are over, unless MHD's threads do not
  * run, for which it waits 8 s more. Must not be called from a stream's callback
- * or an MHD handler: both are needed for streams to end. */
+ * or an MHD handler, nor on a thread that runs MHD's loop: all of these are needed for
+ * streams to end. */
 CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
                                     uint32_t retry_min, uint32_t retry_max,
                                     uint32_t timeout);
@@ -423,7 +431,8 @@ struct crier_stream_options {
  *
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
  * (best with epoll, and as a thread pool when that is wanted) and
- * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION.
+ * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION; or without any
+ * thread of its own, where crier_shards_options.resume is set.
  *
  * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of

@@ -25,9 +25,39 @@
 /* When trailers have been read, the buffer they came into still has room for more. */
 #define BUFFER 2048
 
+/* By less than this it grows where it is full; so much of what comes behind a head may
+ * be in it then. */
+#define BUFFER_GROWTH 192
+
+/* Pieces of the memory are of multiples of this. */
+#define ALIGNMENT 16
+
 static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
                               "Content-Length: 0\r\n"
                               "Connection: close\r\n\r\n";
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* libmicrohttpd reads into the first half of the memory, and goes on behind it when that
+ * is full and the head is not whole. Records, and a copy of the cookies, come from the
+ * end. The head of the answer goes in between. */
+size_t headroom_need(const struct headroom *head)
+{
+    size_t kept = head->records * HEADROOM_RECORD + aligned(head->cookies);
+    size_t all =
+        aligned(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
+    /* See below. */
+    size_t query = head->target + BUFFER_STEP +
+                   head->arguments * HEADROOM_RECORD;
+    size_t most = head->arguments * HEADROOM_RECORD * 8 / 3 + 1;
+
+    if (all < query)
+        all = query;
+    return all > most ? all : most;
+}
 
 bool headroom_for_arguments(size_t count, size_t memory)
 {

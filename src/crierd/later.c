@@ -15,6 +15,7 @@
 
 #include "later.h"
 
+#include "http.h"
 #include "lane.h"
 #include "log.h"
 #include "receipt.h"
@@ -47,7 +48,7 @@ static void wake(struct MHD_Connection *connection, struct turn *turn)
     if (turn != NULL)
         lane_wake(turn);
     else
-        MHD_resume_connection(connection);
+        http_resume(connection);
 }
 
 enum MHD_Result later_wait(struct request *request)

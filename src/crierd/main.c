@@ -30,9 +30,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors that are neither streams nor requests: eight for each of the
- * threads, and the pages, with some to spare. */
-#define FILES_PER_THREAD 8
+/* Descriptors that are neither streams nor requests: for each of the threads two of a
+ * shard and two of a doorman, and those of HTTP; and the pages, with some to spare. */
+#define FILES_PER_THREAD 4
 #define SPARE_FILES 32
 
 /* With fewer connections than this there is no point in starting. */
@@ -70,7 +70,8 @@ static size_t raise_file_limit(void)
  * is too few. */
 static long count_connections(const struct conf *conf, size_t files)
 {
-    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads;
+    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads +
+                  http_descriptors(conf->threads);
 
     if (files >= kept + FEWEST_CONNECTIONS)
         return (long)(files - kept);
@@ -275,6 +276,7 @@ static int run_shards(struct server *server, int socket, int files,
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
         .max_streams = server->max_clients,
+        .resume = http_resume,
     };
     int error = crier_shards_new(&options, &server->shards);
     int status = EXIT_FAILURE;

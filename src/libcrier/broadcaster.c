@@ -255,7 +255,7 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
         crier_stream_ref(stream);
         if (hello != NULL)
             member->hello = crier_frame_ref(hello);
-        crier__shard_post(stream->shard, &member->join);
+        crier__shard_post_newcomer(stream->shard, &member->join);
     }
     pthread_mutex_unlock(&broadcaster->lock);
     if (error != 0) {

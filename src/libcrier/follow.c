@@ -139,7 +139,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
         crier__follower_free(follower);
         goto give_up;
     }
-    crier__shard_post(stream->shard, &follower->join);
+    crier__shard_post_newcomer(stream->shard, &follower->join);
     if (topics != NULL)
         crier__hub_announce(hub, topics, true);
     free(topics);

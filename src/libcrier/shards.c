@@ -101,6 +101,7 @@ int crier_shards_new(const struct crier_shards_options *options,
         options->max_streams != 0 ? options->max_streams : SIZE_MAX;
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
+    made->resume = options->resume;
     error = init_locks(made);
     if (error != 0) {
         free(made);

@@ -8,6 +8,7 @@
 struct crier_shards {
     size_t max_streams;
     size_t max_backlog;
+    void (*resume)(struct MHD_Connection *connection); /* or NULL */
     atomic_size_t streams; /* open, or about to be */
     atomic_size_t backlog; /* cost of frames in the inboxes */
     atomic_bool draining;

@@ -77,7 +77,7 @@ static void announce(struct crier_stream *stream, bool headers_out)
         return;
     stream->announced = true;
     stream->headers_out = headers_out;
-    crier__shard_post(stream->shard, &stream->attach);
+    crier__shard_post_newcomer(stream->shard, &stream->attach);
 }
 
 static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
@@ -160,7 +160,8 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
     crier__stream_begin_life(made);
     error = set_options(made, options);
     if (error == 0)
-        error = crier__transport_init(&made->transport, connection);
+        error = crier__transport_init(&made->transport, connection,
+                                      shards->resume);
     if (error != 0) {
         atomic_fetch_sub(&made->shard->load, 1);
         crier_frame_unref(made->keep_alive_frame);

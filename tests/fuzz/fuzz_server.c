@@ -115,7 +115,8 @@ static void start(void)
 static void begin(void)
 {
     const struct crier_shards_options shards = {.threads = 1,
-                                                .max_streams = 16};
+                                                .max_streams = 16,
+                                                .resume = http_resume};
     const struct crier_journal_options journal = {
         .retention = conf.retention,
         .topics = conf.topics,
