@@ -39,6 +39,7 @@
 
 #include "transport.h"
 
+#include "daemon.h"
 #include "frame.h"
 
 #include <errno.h>
@@ -61,9 +62,6 @@
 
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 
-#define NEEDED_FLAGS                                                          \
-    ((int)MHD_ALLOW_SUSPEND_RESUME | (int)MHD_USE_INTERNAL_POLLING_THREAD)
-
 static void set_option(int fd, int level, int name, int value)
 {
     /* These are improvements; a socket that refuses one still works (a UNIX
@@ -71,30 +69,11 @@ static void set_option(int fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static int check_daemon(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *of;
-    const union MHD_DaemonInfo *info;
-
-    of = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
-    if (of == NULL)
-        return CRIER_ERR_MHD;
-    info = MHD_get_daemon_info(of->daemon, MHD_DAEMON_INFO_FLAGS);
-    if (info == NULL)
-        return CRIER_ERR_MHD;
-    /* Without threads of its own nobody would see a resume; with one for each
-     * connection they take each other's. */
-    if ((info->flags & NEEDED_FLAGS) != NEEDED_FLAGS ||
-        (info->flags & MHD_USE_THREAD_PER_CONNECTION) != 0)
-        return CRIER_ERR_DAEMON;
-    return 0;
-}
-
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info;
-    int error = check_daemon(connection);
+    int error = crier__daemon_check_of(connection, NULL);
 
     if (error != 0)
         return error;
