@@ -1,4 +1,4 @@
-/* Sends to all what one of them posts: GET /events, POST /broadcast/TEXT. Silent
+/* Sends to all what one of them posts: GET /events, POST /broadcast/TEXT. Quiet
  * streams are pinged every 10 s. Enter stops ./broadcaster 8081 */
 #include <crier_server.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
- * A server of topics. GET /TOPIC subscribes, and resumes after the id in the field
- * Last-Event-ID; POST /TOPIC publishes, and is answered when the journal has it:
+ * A server of topics. GET /TOPIC subscribes, and resumes after the id in the
+ * field Last-Event-ID; POST /TOPIC publishes, and gets its answer when the
+ * journal has the update:
  *
  *   curl -N http://127.0.0.1:8081/news
  *   curl -d hello http://127.0.0.1:8081/news

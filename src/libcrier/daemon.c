@@ -9,11 +9,15 @@
 
 #include "crier_server.h"
 
+/* What MHD_ALLOW_SUSPEND_RESUME adds to MHD_USE_ITC, which libmicrohttpd takes out
+ * where a daemon has no threads. */
+#define SUSPEND_RESUME                                                        \
+    ((int)MHD_ALLOW_SUSPEND_RESUME & ~(int)MHD_USE_ITC)
+
 /* What is wrong with a daemon of these FLAGS; NULL when nothing is. */
 static const char *find_fault(int flags)
 {
-    bool suspends = (flags & (int)MHD_ALLOW_SUSPEND_RESUME) ==
-                    (int)MHD_ALLOW_SUSPEND_RESUME;
+    bool suspends = (flags & SUSPEND_RESUME) != 0;
     /* Without threads of its own, nobody would see a resume in time. */
     bool polls = (flags & (int)MHD_USE_INTERNAL_POLLING_THREAD) != 0;
 

@@ -253,8 +253,11 @@ crier_request_publish(struct crier_request *request, struct crier_hub *hub,
     const char *reason = NULL;
     int error = crier__daemon_check_of(request->connection, &reason);
 
-    if (received->shards != NULL) /* it has been answered, or will be */
-        return MHD_NO;
+    if (received->shards != NULL) { /* the connection may be suspended */
+        crier__shards_mistake(received->shards,
+                              "crier_request_publish() twice for one request");
+        return MHD_YES;
+    }
     if (error != 0)
         return crier_error_respond(request->connection, error, reason);
     if (options != NULL) {
