@@ -331,9 +331,9 @@ CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
  * when this returns. Of what the program still holds, streams may then only be given
  * back (crier_stream_unref()) and broadcasters and hubs freed.
  *
- * Where that order is not kept the mistake is logged, and: streams that are open are
- * cut off; when they do not end, since MHD's threads do not run, and in a stream's
- * callback, nothing is freed; a hub that is open is closed. */
+ * Where that order is not kept the mistake is logged. When a stream is open it is cut
+ * off and nothing is freed; after MHD_stop_daemon() this may be called again. In a
+ * stream's callback nothing is done at all. A hub that is open is closed. */
 CRIER_API void crier_shards_free(struct crier_shards *shards);
 
 /* The clock of crier_stream_wake(): milliseconds of CLOCK_MONOTONIC. */

@@ -121,6 +121,7 @@ static void publish(unsigned times)
 {
     struct crier_event *event = crier_event_new();
 
+    ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(crier_event_text(event, "x"), 0);
     while (times-- > 0)
         ck_assert_int_eq(crier_hub_publish(hub, "a", event, NULL), 0);
@@ -129,23 +130,22 @@ static void publish(unsigned times)
 
 /* ---- shards ----------------------------------------------------------- */
 
-START_TEST(shards_are_drained_if_nobody_did)
+START_TEST(shards_with_a_stream_are_not_freed)
 {
     struct client client;
 
     open_stream(&client);
     crier_stream_unref(stream);
     crier_shards_free(site.shards);
-    expect_mistake("crier_shards_free() with 1 streams open: "
-                   "crier_shards_drain() comes first");
+    expect_mistake("crier_shards_free() with 1 streams open");
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_GOODBYE);
     client_expect_end(&client);
     client_close(&client);
-    MHD_stop_daemon(site.daemon);
+    site_stop_drained(&site);
 }
 END_TEST
 
-START_TEST(shards_are_drained_without_a_log_too)
+START_TEST(nor_without_a_log)
 {
     struct client client;
 
@@ -155,17 +155,17 @@ START_TEST(shards_are_drained_without_a_log_too)
     crier_stream_unref(stream);
     crier_shards_free(site.shards);
     client_close(&client);
-    MHD_stop_daemon(site.daemon);
+    site_stop_drained(&site);
 }
 END_TEST
 
-/* What does not end when it is cut off keeps its thread; drain has waited already. */
-START_TEST(shards_stay_as_long_as_a_stream_does)
+/* drain has waited already */
+START_TEST(what_does_not_end_is_not_waited_for_twice)
 {
     crier__shards_owe(site.shards);
     atomic_store(&site.shards->cut, true);
     crier_shards_free(site.shards);
-    expect_mistake("1 streams do not end, so their threads stay");
+    expect_mistake("crier_shards_free() with 1 streams open");
     crier__shards_settle(site.shards);
     site_stop(&site);
 }
@@ -323,9 +323,9 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "misuse");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, shards_are_drained_if_nobody_did);
-    tcase_add_test(tcase, shards_are_drained_without_a_log_too);
-    tcase_add_test(tcase, shards_stay_as_long_as_a_stream_does);
+    tcase_add_test(tcase, shards_with_a_stream_are_not_freed);
+    tcase_add_test(tcase, nor_without_a_log);
+    tcase_add_test(tcase, what_does_not_end_is_not_waited_for_twice);
     tcase_add_test(tcase, nothing_is_taken_apart_in_a_callback);
     tcase_add_test(tcase, a_hub_is_closed_if_nobody_did);
     tcase_add_loop_test(tcase, a_hub_that_is_freed_first_waits_for_the_shards,

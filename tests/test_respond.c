@@ -148,6 +148,7 @@ static char *get_problem(const char *target, int status)
     ck_assert_str_eq(json_string_value(json_object_get(problem, "type")),
                      "about:blank");
     ck_assert_ptr_nonnull(json_object_get(problem, "title"));
+    ck_assert_ptr_nonnull(json_object_get(problem, "detail"));
     detail = strdup(json_string_value(json_object_get(problem, "detail")));
     json_decref(problem);
     free(body);
@@ -288,6 +289,7 @@ START_TEST(a_reply_keeps_its_first_error)
 {
     struct crier_reply *reply = crier_reply_new();
 
+    ck_assert_ptr_nonnull(reply);
     ck_assert_int_eq(crier_reply_printf(NULL, NULL, "x"), -ENOMEM);
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "\xff"), CRIER_ERR_UTF8);
     ck_assert_int_eq(crier_reply_printf(reply, "\n", "x"), CRIER_ERR_NEWLINE);
@@ -400,6 +402,7 @@ static void publish(const char *id)
 {
     struct crier_event *event = crier_event_new();
 
+    ck_assert_ptr_nonnull(event);
     crier_event_text(event, id);
     crier_event_id(event, id, strlen(id));
     ck_assert_int_eq(crier_hub_publish(hub, "a", event, NULL), 0);
@@ -426,7 +429,6 @@ static const struct {
     {"?since=all", "two", "three"},
     {"?since=", "", "live"},
     {"?SINCE=all&lasteventid=one", "", "live"},
-    {"?since=0", "", "live"},
 };
 
 START_TEST(it_begins_where_the_request_says)
@@ -442,7 +444,8 @@ START_TEST(it_begins_where_the_request_says)
         snprintf(field, sizeof field, "Last-Event-ID: %s\r\n",
                  starts[_i].field);
     ck_assert_int_eq(get(&client, target, field), 200);
-    publish("live");
+    if (strcmp(starts[_i].first, "live") == 0)
+        publish("live");
     for (;;) {
         char *frame = client_any_frame(&client);
         char *data = strstr(frame, "data: ");

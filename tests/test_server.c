@@ -154,6 +154,18 @@ static void expect(const char *method, const char *target, const char *sent,
     free(got);
 }
 
+/* The status of a HEAD. */
+static int fetch_head(int to, const char *target)
+{
+    struct client client;
+    int status;
+
+    client_connect(&client, to);
+    status = client_request(&client, "HEAD", target, "", NULL);
+    client_close(&client);
+    return status;
+}
+
 /* ---- start and stop --------------------------------------------------- */
 
 START_TEST(it_starts_and_stops_again)
@@ -621,6 +633,7 @@ START_TEST(a_stop_waits_for_the_answer)
     struct client client;
     pthread_t thread;
 
+    ck_assert_ptr_nonnull(nothing);
     start_sqlite();
     publish_held(&client);
     ck_assert(!client_has(&client, 20));
@@ -637,6 +650,36 @@ START_TEST(a_stop_waits_for_the_answer)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     client_close(&client);
     scratch_remove();
+}
+END_TEST
+
+static void *drain_it(void *closure)
+{
+    (void)closure;
+    crier_shards_drain(server.shards, 0, 0, (uint32_t)PATIENCE);
+    box_put(&left, 0);
+    return NULL;
+}
+
+/* Also where nobody has closed the hub. */
+START_TEST(a_drain_waits_for_the_answer)
+{
+    struct client client;
+    pthread_t thread;
+
+    start_sqlite();
+    publish_held(&client);
+    ck_assert_int_eq(pthread_create(&thread, NULL, drain_it, NULL), 0);
+    /* from when it has begun, streams are refused */
+    while (fetch_head(port, "/a") != 503)
+        continue;
+    ck_assert_int_eq(box_count(&left), 0);
+    box_put(&release, 0);
+    ck_assert_int_eq(client_head(&client), 200);
+    box_wait(&left, 1);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    client_close(&client);
+    stop_sqlite();
 }
 END_TEST
 
@@ -698,6 +741,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_file_answers_later);
     tcase_add_test(tcase, a_client_may_leave_meanwhile);
     tcase_add_test(tcase, a_stop_waits_for_the_answer);
+    tcase_add_test(tcase, a_drain_waits_for_the_answer);
     tcase_add_test(tcase, a_second_publication_of_a_request_is_refused);
     tcase_add_test(tcase, short_memory_is_answered);
     return suite;

@@ -10,11 +10,11 @@
  * shards stay about even. They are not moved when others leave: the bound is one on
  * newcomers.
  *
- * A program that takes things apart in the wrong order would have other threads use
- * freed memory. So shards know who uses them (hubs) and whether a stream is open,
- * and are freed only when nothing can reach them any more; the program's log is told
- * what was wrong. Whether MHD is stopped too early cannot be seen: it calls nothing
- * of ours before it ends the program.
+ * When a program takes things apart in the wrong order, other threads use freed
+ * memory. So shards know their users (hubs) and whether a stream is open, and are
+ * freed only when neither can reach them any more; the program's log gets a message.
+ * Whether MHD is stopped too early cannot be detected: it calls nothing of ours
+ * before it ends the program.
  */
 #include <config.h>
 
@@ -381,27 +381,22 @@ void crier__shards_use(struct crier_shards *shards, struct crier__user *user)
     pthread_mutex_unlock(&shards->lock);
 }
 
-/* Whether nothing is open any more. What a drain has waited for in vain is not
- * waited for again. */
-static bool end_streams(struct crier_shards *shards)
+/* Whether a stream is open. If so it is cut off, or else MHD would end the program
+ * when it is stopped; but its thread cannot be freed: MHD may be in the middle of
+ * giving the stream back. What drain has waited for in vain is not waited for again. */
+static bool refuse_free(struct crier_shards *shards)
 {
     size_t left = count_left(shards);
 
     if (left == 0)
-        return true;
+        return false;
     crier__shards_mistake(shards,
-                          "crier_shards_free() with %zu streams open: "
-                          "crier_shards_drain() comes first",
+                          "crier_shards_free() with %zu streams open: they are "
+                          "cut off, and nothing is freed",
                           left);
     if (!atomic_load(&shards->cut))
         crier_shards_drain(shards, 0, 0, 0);
-    left = count_left(shards);
-    if (left != 0)
-        crier__shards_mistake(shards,
-                              "%zu streams do not end, so their threads stay: is "
-                              "there a response without MHD_destroy_response()?",
-                              left);
-    return left == 0;
+    return true;
 }
 
 static void close_users(struct crier_shards *shards)
@@ -423,7 +418,7 @@ void crier_shards_free(struct crier_shards *shards)
                                       "stream would free its own thread");
         return;
     }
-    if (!end_streams(shards))
+    if (refuse_free(shards))
         return;
     close_users(shards);
     stop(shards);
