@@ -112,7 +112,7 @@ extern "C" {
     X(CRIER_ERR_NO_CONTENT, -20031, "the server has nothing more to send")    \
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
     X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
-    X(CRIER_ERR_START, -20040, "libmicrohttpd did not start")
+    X(CRIER_ERR_START, -20050, "libmicrohttpd did not start")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,
@@ -469,6 +469,7 @@ struct crier_stream_options {
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
  * (best with epoll, and as a thread pool when that is wanted) and
  * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION.
+ * crier_daemon_check() (crier_server.h) says at the start what is missing.
  *
  * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
