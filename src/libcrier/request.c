@@ -79,7 +79,7 @@ static unsigned long long announced(struct MHD_Connection *connection)
     return length != NULL ? strtoull(length, NULL, 10) : 0;
 }
 
-static bool expects_continue(struct MHD_Connection *connection)
+static bool wants_continue(struct MHD_Connection *connection)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                        MHD_HTTP_HEADER_EXPECT) != NULL;
@@ -102,7 +102,7 @@ static enum MHD_Result begin_request(const struct crier_server *server,
     received->max = server->max_body != 0 ? server->max_body : DEFAULT_BODY;
     received->body.max = received->max + 1; /* and a NUL */
     if (length <= received->max ||
-        (length <= received->max + READ_MORE && !expects_continue(connection)))
+        (length <= received->max + READ_MORE && !wants_continue(connection)))
         return MHD_YES;
     received->error = CRIER_ERR_TOO_LARGE;
     return refuse_body(received);

@@ -98,8 +98,8 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
 }
 
 /* A new response of the type TYPE with BODY (copied); NULL when memory is short. */
-static struct MHD_Response *make_response(const char *type, char *body,
-                                          size_t length)
+static struct MHD_Response *make_content(const char *type, char *body,
+                                         size_t length)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(length, body, MHD_RESPMEM_MUST_COPY);
@@ -130,7 +130,7 @@ static struct MHD_Response *make_problem(unsigned status, const char *detail)
     if (length == 0)
         return NULL;
     body[length++] = '\n';
-    response = make_response("application/problem+json", body, length);
+    response = make_content("application/problem+json", body, length);
     if (response != NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
                                       RETRY_AFTER);
@@ -150,7 +150,7 @@ static enum MHD_Result send_text(struct MHD_Connection *connection,
         text[length++] = '\n';
     return queue_response(
         connection, status,
-        make_response("text/plain; charset=utf-8", text, length));
+        make_content("text/plain; charset=utf-8", text, length));
 }
 
 enum MHD_Result crier_status_respond(struct MHD_Connection *connection,
@@ -186,7 +186,7 @@ enum MHD_Result crier__respond_json(struct MHD_Connection *connection,
     memcpy(body, text, length);
     body[length] = '\n';
     result = queue_response(connection, MHD_HTTP_OK,
-                            make_response("application/json", body, length + 1));
+                            make_content("application/json", body, length + 1));
     free(body);
     return result;
 }
