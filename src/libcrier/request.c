@@ -114,8 +114,6 @@ static enum MHD_Result read_body(struct received *received, const char *data,
     received->length += length;
     if (received->length > received->max + READ_MORE)
         return MHD_NO;
-    if (received->length > received->max)
-        received->error = CRIER_ERR_TOO_LARGE;
     if (received->error == 0)
         received->error = crier__buffer_add(&received->body, data, length);
     if (received->error != 0)
