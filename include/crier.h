@@ -14,7 +14,8 @@
  *   journal      the one ordered log of updates: in memory, or in a file
  *   hub          topics over a journal: publish, follow, resume
  *
- * The other end, clients and publishers, is in crier_client.h.
+ * The other end, clients and publishers, is in crier_client.h. Calls that answer a
+ * whole request, and a server that they work in, are in crier_server.h.
  *
  * The wire format is that of WHATWG HTML, section 9.2 "Server-sent events".
  *
@@ -52,6 +53,14 @@ extern "C" {
 #define CRIER_API __attribute__((visibility("default")))
 #else
 #define CRIER_API
+#endif
+
+/* Lets the compiler check the arguments of a function like printf(). */
+#if defined(__GNUC__) || defined(__clang__)
+#define CRIER_PRINTF(text, first)                                             \
+    __attribute__((__format__(__printf__, text, first)))
+#else
+#define CRIER_PRINTF(text, first)
 #endif
 
 /* ---- errors ----------------------------------------------------------- */
@@ -104,7 +113,8 @@ extern "C" {
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
     X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
     X(CRIER_ERR_ENCODING, -20034,                                             \
-      "the answer has a content coding that cannot be decoded")
+      "the answer has a content coding that cannot be decoded")               \
+    X(CRIER_ERR_START, -20050, "libmicrohttpd did not start")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,
@@ -126,6 +136,9 @@ CRIER_API bool crier_utf8_valid(const char *text, size_t length);
  * nor end with a space (section 5.6.3: recipients strip it). So every id can be sent
  * as Last-Event-ID and arrives as it was. Any thread. */
 CRIER_API bool crier_id_valid(const char *id, size_t length);
+
+/* Replaces each byte beyond ASCII in TEXT by '?', unless TEXT is UTF-8 already. */
+CRIER_API void crier_utf8_repair(char *text);
 
 /* The library's version, "MAJOR.MINOR.PATCH". Borrowed, constant. */
 CRIER_API const char *crier_version(void);
@@ -215,6 +228,12 @@ CRIER_API int crier_frame_text(const char *type, const char *text,
 CRIER_API int crier_frame_json(const char *type, const json_t *value,
                                struct crier_frame **frame);
 
+/* A new frame from a type (or NULL) and formatted data. The frame is written to
+ * *FRAME. Errors as crier_frame_text()'s; -EILSEQ or -EOVERFLOW when the text cannot
+ * be formatted. */
+CRIER_API int crier_frame_printf(struct crier_frame **frame, const char *type,
+                                 const char *format, ...) CRIER_PRINTF(3, 4);
+
 /* Takes one more reference and returns FRAME. */
 CRIER_API struct crier_frame *crier_frame_ref(struct crier_frame *frame);
 
@@ -242,6 +261,13 @@ CRIER_API void crier_reply_free(struct crier_reply *reply);
  * in all. A refused event leaves REPLY as it was. */
 CRIER_API int crier_reply_add(struct crier_reply *reply,
                               const struct crier_event *event);
+
+/* Appends an event with a type (or NULL) and formatted data. Errors as
+ * crier_frame_printf()'s and crier_reply_add()'s. REPLY keeps the first error of
+ * both for crier_reply_respond(), so that a list needs only one check, at its end;
+ * for that REPLY may be NULL here (-ENOMEM). */
+CRIER_API int crier_reply_printf(struct crier_reply *reply, const char *type,
+                                 const char *format, ...) CRIER_PRINTF(3, 4);
 
 /* A new MHD response with what REPLY holds (copied; REPLY stays the caller's)
  * and the headers Content-Type: text/event-stream, Cache-Control: no-cache and
@@ -274,6 +300,14 @@ struct crier_shards_options {
      * Default: MHD_resume_connection(). Called on any thread, under locks: it must do
      * no more than that, and CONNECTION may be gone once it is resumed. */
     void (*resume)(struct MHD_Connection *connection);
+
+    /* Called with a sentence (borrowed during the call) whenever the library finds
+     * that the program calls it in a way that would end in a crash or a leak, such
+     * as in the wrong order, and has refused the call or done what was missing. Any
+     * thread, never under a lock of the library's. It must not call the library.
+     * Default: nobody hears of it. */
+    void (*log)(void *closure, const char *mistake);
+    void *log_closure;
 };
 
 /* New shards, their threads running with all signals blocked, written to
@@ -287,22 +321,28 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 /* Says goodbye: refuses new streams from now on (CRIER_ERR_CLOSED), lets every
  * stream finish what it has pending, sends each a last "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
- * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to TIMEOUT ms; then what is left is
- * cut off. Returns 0 when all ended by themselves and otherwise the number
+ * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to
+ * TIMEOUT ms; then what is left is cut off. Returns 0 when all ended by themselves and otherwise the number
  * that was cut off; and not before all are over, unless MHD's threads do not
- * run, for which it waits 8 s more. Must not be called from a stream's callback
- * or an MHD handler, nor on a thread that runs MHD's loop: all of these are needed for
- * streams to end. */
+ * run, for which it waits 8 s more. A publisher that crier_request_publish() has not
+ * answered yet is waited for and counted as a stream is. Must not be called from a
+ * stream's callback or an MHD handler, nor on a thread that runs MHD's loop: all of
+ * these are needed for streams to end. In a callback it ends nothing, returns the number
+ * of open streams, and the mistake is logged. */
 CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
                                     uint32_t retry_min, uint32_t retry_max,
                                     uint32_t timeout);
 
 /* Stops and joins the threads and frees SHARDS; NULL is allowed. Call it after
- * crier_shards_drain() and MHD_stop_daemon(), in this order: MHD must not be
- * stopped while a stream is suspended, and a stream must not outlive its shard.
- * Every on_closed has returned when this returns. Of what the program still
- * holds, streams may then only be given back (crier_stream_unref()) and
- * broadcasters freed. */
+ * crier_shards_drain() and MHD_stop_daemon(), in this order. libmicrohttpd ends the
+ * program when its daemon is stopped while a stream is open, and nothing can be done
+ * about that here; crier_server_stop() keeps the order. Every on_closed has returned
+ * when this returns. Of what the program still holds, streams may then only be given
+ * back (crier_stream_unref()) and broadcasters and hubs freed.
+ *
+ * Where that order is not kept the mistake is logged. When a stream is open it is cut
+ * off and nothing is freed; after MHD_stop_daemon() this may be called again. In a
+ * stream's callback nothing is done at all. A hub that is open is closed. */
 CRIER_API void crier_shards_free(struct crier_shards *shards);
 
 /* The clock of crier_stream_wake(): milliseconds of CLOCK_MONOTONIC. */
@@ -412,6 +452,12 @@ struct crier_stream_options {
      * crier_stream_new() fails, on_closed is not called, and CLOSURE is the
      * caller's again. */
     void *closure;
+
+    /* Bytes of memory that the stream brings for the program, aligned for any type
+     * and zeroed; both callbacks get a pointer to it instead of CLOSURE, which must
+     * be NULL. It is freed with the stream, when all references are given back.
+     * Default 0: none; at most 64 KiB. */
+    size_t state;
 };
 
 /*
@@ -432,7 +478,8 @@ struct crier_stream_options {
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
  * (best with epoll, and as a thread pool when that is wanted) and
  * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION; or without any
- * thread of its own, where crier_shards_options.resume is set.
+ * thread of its own, where crier_shards_options.resume is set. crier_daemon_check()
+ * (crier_server.h) says at the start what is missing.
  *
  * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
@@ -447,7 +494,9 @@ CRIER_API int crier_stream_new(struct crier_shards *shards,
 /* Takes one more reference and returns STREAM. */
 CRIER_API struct crier_stream *crier_stream_ref(struct crier_stream *stream);
 
-/* Gives one reference back; NULL is allowed. Does not end the stream. */
+/* Gives one reference back; NULL is allowed. Does not end the stream. As long as
+ * STREAM is open, giving back more than the program holds is logged and does no
+ * harm. */
 CRIER_API void crier_stream_unref(struct crier_stream *stream);
 
 /* Sends FRAME (borrowed). Never blocks. Frames of one thread arrive in the
@@ -457,6 +506,12 @@ CRIER_API void crier_stream_unref(struct crier_stream *stream);
  * full), -ENOMEM; the frame was then not sent. */
 CRIER_API int crier_stream_send(struct crier_stream *stream,
                                 struct crier_frame *frame);
+
+/* Sends an event with a type (or NULL) and formatted data. Errors as
+ * crier_frame_printf()'s and crier_stream_send()'s. */
+CRIER_API int crier_stream_printf(struct crier_stream *stream,
+                                  const char *type, const char *format, ...)
+    CRIER_PRINTF(3, 4);
 
 /* Ends STREAM once what was sent before is on its way; a client that does not
  * take it within 10 s is cut off. Closing twice is harmless. */
@@ -516,7 +571,16 @@ CRIER_API int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
 CRIER_API long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
                                       struct crier_frame *frame);
 
-/* Sends FRAME (borrowed) to the streams that joined under NAME. As above. */
+/* Sends an event with a type (or NULL) and formatted data to every stream on the
+ * list. Returns how many, or an error, as crier_frame_printf() and
+ * crier_broadcaster_send() do. */
+CRIER_API long
+crier_broadcaster_printf(struct crier_broadcaster *broadcaster,
+                         const char *type, const char *format, ...)
+    CRIER_PRINTF(3, 4);
+
+/* Sends FRAME (borrowed) to the streams that joined under NAME. As for
+ * crier_broadcaster_send(). */
 CRIER_API long
 crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
                           const char *name, struct crier_frame *frame);
@@ -655,7 +719,8 @@ CRIER_API void crier_hub_close(struct crier_hub *hub);
 /* Frees HUB and its journal; NULL is allowed. Call crier_hub_close() before
  * crier_shards_free(), and this after it: a journal in a file has threads that give
  * to the shards until it is closed, and the shards give to the hub until they
- * are freed. */
+ * are freed. Called before crier_shards_free(), it logs the mistake and only closes
+ * HUB, which crier_shards_free() then frees. */
 CRIER_API void crier_hub_free(struct crier_hub *hub);
 
 /* What became of a publication. Borrowed during on_done. */

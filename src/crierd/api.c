@@ -12,6 +12,7 @@
 #include "answer.h"
 #include "bulk.h"
 #include "conf.h"
+#include "crier_server.h"
 #include "demo.h"
 #include "later.h"
 #include "reply.h"
@@ -221,40 +222,12 @@ enum MHD_Result api_publish(struct request *request)
 
 /* ---- GET /topics/a,b -------------------------------------------------- */
 
-void api_since(const char *text, struct crier_follow_options *options)
-{
-    uint64_t number;
-
-    options->since = CRIER_SINCE_ID;
-    options->id = text;
-    if (strcmp(text, "all") == 0)
-        options->since = CRIER_SINCE_ALL;
-    else if (number_text(text, 0, UINT32_MAX, &number))
-        options->since = CRIER_SINCE_LAST;
-    else if (conf_age(text, &number))
-        options->since = CRIER_SINCE_TIME;
-    else
-        return;
-    options->id = NULL;
-    options->number = options->since != CRIER_SINCE_ALL ? number : 0;
-}
-
 void api_start(const struct request *request,
                struct crier_follow_options *options)
 {
-    const char *id = request_header(request, "Last-Event-ID");
-    const char *since = value_of(request, "since", NULL);
-
-    /* The header is a browser's that comes back, under the URL of the first
-     * time; so it is the newer word. */
-    if (id == NULL || id[0] == '\0')
-        id = value_of(request, "lastEventID", NULL);
-    if (id != NULL && id[0] != '\0') {
-        options->since = CRIER_SINCE_ID;
-        options->id = id;
-    } else if (since != NULL && since[0] != '\0') {
-        api_since(since, options);
-    }
+    crier_follow_start(options, request_header(request, "Last-Event-ID"),
+                       value_of(request, "lastEventID", NULL),
+                       value_of(request, "since", NULL));
 }
 
 /* The format that the request asks for; -1 when there is none of that name. */

@@ -29,8 +29,8 @@
 #include "bulk.h"
 
 #include "crier_client.h"
+#include "crier_server.h"
 #include "later.h"
-#include "receipt.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -262,6 +262,21 @@ static void fail(struct bulk *bulk, size_t number, int error,
     snprintf(bulk->reason, sizeof bulk->reason, "%s", reason);
 }
 
+/* RECEIPT as a new object, but for whether it is of a duplicate; NULL when memory is
+ * short. */
+static json_t *make_object(const struct crier_receipt *receipt)
+{
+    struct crier_receipt first = *receipt;
+    json_t *object;
+    char *text;
+
+    first.duplicate = false;
+    text = crier_receipt_text(&first);
+    object = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return object;
+}
+
 static void published(void *closure, const struct crier_receipt *receipt)
 {
     struct item *item = closure;
@@ -274,7 +289,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
         bulk->published++;
         bulk->duplicates += receipt->duplicate;
         if (number == bulk->count)
-            bulk->last = receipt_json(receipt);
+            bulk->last = make_object(receipt);
     } else {
         fail(bulk, number, receipt->error, receipt->reason);
     }

@@ -18,8 +18,9 @@
 #include "http.h"
 #include "lane.h"
 #include "log.h"
-#include "receipt.h"
 #include "reply.h"
+
+#include "crier_server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,7 +109,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
     later_log(receipt);
     later->error = receipt->error;
     if (receipt->error == 0) {
-        later->text = receipt_text(receipt);
+        later->text = crier_receipt_text(receipt);
         if (later->text == NULL)
             later->error = -ENOMEM;
     } else {

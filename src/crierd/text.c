@@ -104,15 +104,6 @@ enum text_sight text_sight(const char *text, size_t length)
     return deceptive ? TEXT_DECEPTIVE : TEXT_VISIBLE;
 }
 
-void text_make_valid(char *text)
-{
-    if (crier_utf8_valid(text, strlen(text)))
-        return;
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            *text = '?';
-}
-
 void time_text(char text[TIME_TEXT_SIZE])
 {
     struct timespec now;

@@ -25,10 +25,6 @@ enum text_sight {
  * emoji and several scripts need them. */
 enum text_sight text_sight(const char *text, size_t length);
 
-/* Makes TEXT valid UTF-8: when it is not (it quotes something broken, or was cut
- * inside a character), every byte beyond ASCII becomes a question mark. */
-void text_make_valid(char *text);
-
 /* Writes the time now as RFC 3339 in UTC with milliseconds. */
 void time_text(char text[TIME_TEXT_SIZE]);
 

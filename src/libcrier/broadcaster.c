@@ -21,11 +21,15 @@
  */
 #include <config.h>
 
+#include "broadcaster.h"
+
 #include "frame.h"
+#include "print.h"
 #include "shards.h"
 #include "stream.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +103,12 @@ int crier_broadcaster_new(struct crier_shards *shards,
     }
     *broadcaster = made;
     return 0;
+}
+
+struct crier_shards *
+crier__broadcaster_shards(const struct crier_broadcaster *broadcaster)
+{
+    return broadcaster->shards;
 }
 
 static struct crier_broadcaster *ref(struct crier_broadcaster *broadcaster)
@@ -201,7 +211,7 @@ static void leave(struct crier_stream *stream)
     strike(broadcaster, member);
     pthread_mutex_unlock(&broadcaster->lock);
     crier_frame_unref(member->hello);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
     free(member);
     unref(broadcaster);
 }
@@ -252,7 +262,7 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     error = enter(broadcaster, member, name);
     if (error == 0) {
         ref(broadcaster);
-        crier_stream_ref(stream);
+        crier__stream_ref(stream);
         if (hello != NULL)
             member->hello = crier_frame_ref(hello);
         crier__shard_post_newcomer(stream->shard, &member->join);
@@ -281,7 +291,7 @@ struct delivery {
 static void free_delivery(struct delivery *delivery)
 {
     unref(delivery->broadcaster);
-    crier_stream_unref(delivery->stream);
+    crier__stream_unref(delivery->stream);
     crier_frame_unref(delivery->frame);
     free(delivery);
 }
@@ -326,7 +336,7 @@ static int prepare(struct crier_broadcaster *broadcaster,
     delivery->task.run = deliver;
     delivery->broadcaster = ref(broadcaster);
     delivery->shard = shard;
-    delivery->stream = stream != NULL ? crier_stream_ref(stream) : NULL;
+    delivery->stream = stream != NULL ? crier__stream_ref(stream) : NULL;
     delivery->frame = crier_frame_ref(frame);
     delivery->also = *list;
     *list = delivery;
@@ -402,6 +412,23 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
     error = dispatch(broadcaster, list, error);
     pthread_mutex_unlock(&broadcaster->lock);
     return error != 0 ? error : count;
+}
+
+long crier_broadcaster_printf(struct crier_broadcaster *broadcaster,
+                              const char *type, const char *format, ...)
+{
+    struct crier_frame *frame;
+    va_list arguments;
+    long sent;
+
+    va_start(arguments, format);
+    sent = crier__frame_vprintf(&frame, type, format, arguments);
+    va_end(arguments);
+    if (sent != 0)
+        return sent;
+    sent = crier_broadcaster_send(broadcaster, frame);
+    crier_frame_unref(frame);
+    return sent;
 }
 
 long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,

@@ -335,15 +335,21 @@ static int finish(struct crier_event *event, const char *type,
     return error;
 }
 
-int crier_frame_text(const char *type, const char *text,
-                     struct crier_frame **frame)
+int crier__frame_data(const char *type, const char *text, size_t length,
+                      struct crier_frame **frame)
 {
     struct crier_event *event = crier_event_new();
 
     if (event == NULL)
         return -ENOMEM;
-    crier_event_text(event, text);
+    crier_event_data(event, text, length);
     return finish(event, type, frame);
+}
+
+int crier_frame_text(const char *type, const char *text,
+                     struct crier_frame **frame)
+{
+    return crier__frame_data(type, text, strlen(text), frame);
 }
 
 int crier_frame_json(const char *type, const json_t *value,

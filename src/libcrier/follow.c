@@ -82,7 +82,7 @@ static int make(struct crier_hub *hub, struct crier_stream *stream,
         return -ENOMEM;
     }
     made->topics = topics;
-    made->stream = crier_stream_ref(stream);
+    made->stream = crier__stream_ref(stream);
     made->part = &hub->parts[stream->shard->index];
     made->join.run = crier__follower_join;
     made->again.fire = crier__follower_again;

@@ -70,7 +70,7 @@
 void crier__follower_free(struct crier__follower *follower)
 {
     crier_frame_unref(follower->hello);
-    crier_stream_unref(follower->stream);
+    crier__stream_unref(follower->stream);
     free(follower->job);
     free(follower->topics);
     free(follower->id);

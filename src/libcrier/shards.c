@@ -9,6 +9,12 @@
  * of its followers, so those of one topic are put on the same shard as long as the
  * shards stay about even. They are not moved when others leave: the bound is one on
  * newcomers.
+ *
+ * When a program takes things apart in the wrong order, other threads use freed
+ * memory. So shards know their users (hubs) and whether a stream is open, and are
+ * freed only when neither can reach them any more; the program's log gets a message.
+ * Whether MHD is stopped too early cannot be detected: it calls nothing of ours
+ * before it ends the program.
  */
 #include <config.h>
 
@@ -17,6 +23,8 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,6 +68,14 @@ static int init_locks(struct crier_shards *shards)
     return -error;
 }
 
+static void let_users_go(struct crier_shards *shards)
+{
+    struct crier__user *user, *next;
+
+    LL_FOREACH_SAFE (shards->users, user, next)
+        user->gone(user);
+}
+
 /* The shards post to each other (a stream's on_closed may broadcast), so all of
  * them must have ended before the first one is freed, and what they posted to
  * those that had ended before them is run here. */
@@ -74,6 +90,7 @@ static void stop(struct crier_shards *shards)
         for (any = false, i = 0; i < shards->count; i++)
             any |= crier__shard_finish(&shards->shards[i]);
     while (any);
+    let_users_go(shards);
     for (i = 0; i < shards->count; i++)
         crier__shard_done(&shards->shards[i]);
     pthread_mutex_destroy(&shards->lock);
@@ -102,6 +119,8 @@ int crier_shards_new(const struct crier_shards_options *options,
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
     made->resume = options->resume;
+    made->log = options->log;
+    made->log_closure = options->log_closure;
     error = init_locks(made);
     if (error != 0) {
         free(made);
@@ -119,12 +138,6 @@ int crier_shards_new(const struct crier_shards_options *options,
     }
     *shards = made;
     return 0;
-}
-
-void crier_shards_free(struct crier_shards *shards)
-{
-    if (shards != NULL)
-        stop(shards);
 }
 
 size_t crier_shards_count(const struct crier_shards *shards)
@@ -148,13 +161,28 @@ int crier__shards_enter(struct crier_shards *shards)
     return error;
 }
 
-void crier__shards_leave(struct crier_shards *shards)
+static void lower_count(struct crier_shards *shards, atomic_size_t *count)
 {
-    if (atomic_fetch_sub(&shards->streams, 1) != 1)
+    if (atomic_fetch_sub(count, 1) != 1)
         return;
     pthread_mutex_lock(&shards->lock);
     pthread_cond_broadcast(&shards->ended);
     pthread_mutex_unlock(&shards->lock);
+}
+
+void crier__shards_leave(struct crier_shards *shards)
+{
+    lower_count(shards, &shards->streams);
+}
+
+void crier__shards_owe(struct crier_shards *shards)
+{
+    atomic_fetch_add(&shards->owed, 1);
+}
+
+void crier__shards_settle(struct crier_shards *shards)
+{
+    lower_count(shards, &shards->owed);
 }
 
 /* FNV-1a */
@@ -215,6 +243,32 @@ void crier__shards_release(struct crier_shards *shards, size_t cost)
     atomic_fetch_sub(&shards->backlog, cost);
 }
 
+/* ---- mistakes --------------------------------------------------------- */
+
+void crier__shards_mistake(const struct crier_shards *shards,
+                           const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+
+    if (shards->log == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    shards->log(shards->log_closure, text);
+}
+
+bool crier__shards_run_here(const struct crier_shards *shards)
+{
+    unsigned i;
+
+    for (i = 0; i < shards->count; i++)
+        if (pthread_equal(shards->shards[i].thread, pthread_self()))
+            return true;
+    return false;
+}
+
 /* ---- drain ------------------------------------------------------------ */
 
 #define OF(task, member)                                                      \
@@ -269,7 +323,12 @@ static void post_cuts(struct crier_shards *shards)
     }
 }
 
-/* Waits until no stream is left, at most MILLISECONDS. Returns how many are. */
+static size_t count_left(struct crier_shards *shards)
+{
+    return atomic_load(&shards->streams) + atomic_load(&shards->owed);
+}
+
+/* Waits until no stream is left, and no response owed, at most MILLISECONDS. Returns how many are. */
 static size_t wait_for_end(struct crier_shards *shards, uint32_t milliseconds)
 {
     uint64_t until = crier_now() + milliseconds;
@@ -278,11 +337,11 @@ static size_t wait_for_end(struct crier_shards *shards, uint32_t milliseconds)
     size_t left;
 
     pthread_mutex_lock(&shards->lock);
-    while (atomic_load(&shards->streams) != 0)
+    while (count_left(shards) != 0)
         if (pthread_cond_timedwait(&shards->ended, &shards->lock, &time) ==
             ETIMEDOUT)
             break;
-    left = atomic_load(&shards->streams);
+    left = count_left(shards);
     pthread_mutex_unlock(&shards->lock);
     return left;
 }
@@ -297,6 +356,11 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 {
     size_t left;
 
+    if (crier__shards_run_here(shards)) {
+        crier__shards_mistake(shards, "crier_shards_drain() in a callback of a "
+                                      "stream would wait for itself");
+        return crier_shards_count(shards);
+    }
     if (retry_max < retry_min)
         retry_max = retry_min;
     if (!atomic_exchange(&shards->draining, true))
@@ -307,4 +371,56 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
     if (left != 0)
         wait_for_end(shards, AFTER_CUT);
     return left;
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+void crier__shards_use(struct crier_shards *shards, struct crier__user *user)
+{
+    pthread_mutex_lock(&shards->lock);
+    LL_PREPEND(shards->users, user);
+    pthread_mutex_unlock(&shards->lock);
+}
+
+/* Whether a stream is open. If so it is cut off, or else MHD would end the program
+ * when it is stopped; but its thread cannot be freed: MHD may be in the middle of
+ * giving the stream back. What drain has waited for in vain is not waited for again. */
+static bool refuse_free(struct crier_shards *shards)
+{
+    size_t left = count_left(shards);
+
+    if (left == 0)
+        return false;
+    crier__shards_mistake(shards,
+                          "crier_shards_free() with %zu streams open: they are "
+                          "cut off, and nothing is freed",
+                          left);
+    if (!atomic_load(&shards->cut))
+        crier_shards_drain(shards, 0, 0, 0);
+    return true;
+}
+
+static void close_users(struct crier_shards *shards)
+{
+    struct crier__user *user;
+
+    LL_FOREACH (shards->users, user)
+        if (user->close(user))
+            crier__shards_mistake(shards, "crier_shards_free() before "
+                                          "crier_hub_close()");
+}
+
+void crier_shards_free(struct crier_shards *shards)
+{
+    if (shards == NULL)
+        return;
+    if (crier__shards_run_here(shards)) {
+        crier__shards_mistake(shards, "crier_shards_free() in a callback of a "
+                                      "stream would free its own thread");
+        return;
+    }
+    if (refuse_free(shards))
+        return;
+    close_users(shards);
+    stop(shards);
 }

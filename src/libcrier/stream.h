@@ -26,6 +26,7 @@ struct crier_stream {
     struct crier_frame *keep_alive_frame;
     size_t max_pending;
     uint32_t stall_timeout;
+    atomic_uint held; /* references of the program, for which it has one above */
     void (*on_wake)(void *closure, struct crier_stream *stream);
     void (*on_closed)(void *closure, struct crier_stream *stream,
                       enum crier_reason reason);
@@ -55,6 +56,11 @@ struct crier_stream {
     void (*leave)(struct crier_stream *stream);
     void (*refill)(struct crier_stream *stream); /* and when low has run */
 };
+
+/* Takes a reference for the library itself, and gives it back; NULL is allowed
+ * there. */
+struct crier_stream *crier__stream_ref(struct crier_stream *stream);
+void crier__stream_unref(struct crier_stream *stream);
 
 /* A function that only prefetches: gcc 12 takes a call of one for a call without
  * effect and leaves it out, unless it has put the function in its place before. */

@@ -83,7 +83,7 @@ void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 
 static void let_go(struct crier__task *task)
 {
-    crier_stream_unref(OF(task, done));
+    crier__stream_unref(OF(task, done));
 }
 
 static void done(struct crier__task *task)
@@ -225,7 +225,7 @@ static void low(struct crier__task *task)
 
     if (stream->refill != NULL && !stream->over)
         stream->refill(stream);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
 }
 
 /* The transport's lock is held; a shard's inbox is below it. */
@@ -233,7 +233,7 @@ static void run_low(struct crier__transport *transport)
 {
     struct crier_stream *stream = OF(transport, transport);
 
-    crier_stream_ref(stream);
+    crier__stream_ref(stream);
     crier__shard_post(stream->shard, &stream->low);
 }
 
@@ -266,7 +266,7 @@ static void close_task(struct crier__task *task)
     struct crier_stream *stream = OF(task, close);
 
     end(stream, CRIER_REASON_APP);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
 }
 
 /* A new frame with nothing but a retry at random within the shard's limits. */

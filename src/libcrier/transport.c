@@ -39,6 +39,7 @@
 
 #include "transport.h"
 
+#include "daemon.h"
 #include "frame.h"
 
 #include <errno.h>
@@ -61,9 +62,6 @@
 
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 
-/* 0.9.75 takes the flag for waking itself away where it has no threads. */
-#define SUSPENDS ((int)MHD_ALLOW_SUSPEND_RESUME & ~(int)MHD_USE_ITC)
-
 static void set_option(int fd, int level, int name, int value)
 {
     /* These are improvements; a socket that refuses one still works (a UNIX
@@ -71,33 +69,12 @@ static void set_option(int fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static int check_daemon(struct MHD_Connection *connection, bool threads)
-{
-    int needed =
-        SUSPENDS | (threads ? (int)MHD_USE_INTERNAL_POLLING_THREAD : 0);
-    const union MHD_ConnectionInfo *of;
-    const union MHD_DaemonInfo *info;
-
-    of = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
-    if (of == NULL)
-        return CRIER_ERR_MHD;
-    info = MHD_get_daemon_info(of->daemon, MHD_DAEMON_INFO_FLAGS);
-    if (info == NULL)
-        return CRIER_ERR_MHD;
-    /* Without threads of its own nobody would see a resume, unless the program is told
-     * of it; with one for each connection they take each other's. */
-    if (((int)info->flags & needed) != needed ||
-        (info->flags & MHD_USE_THREAD_PER_CONNECTION) != 0)
-        return CRIER_ERR_DAEMON;
-    return 0;
-}
-
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
                           void (*resume)(struct MHD_Connection *connection))
 {
     const union MHD_ConnectionInfo *info;
-    int error = check_daemon(connection, resume == NULL);
+    int error = crier__daemon_check_of(connection, resume != NULL, NULL);
 
     if (error != 0)
         return error;

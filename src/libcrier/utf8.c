@@ -134,3 +134,12 @@ bool crier__utf8_control(const char *text, size_t length)
             return true;
     return false;
 }
+
+void crier_utf8_repair(char *text)
+{
+    if (crier_utf8_valid(text, strlen(text)))
+        return;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            *text = '?';
+}
