@@ -127,12 +127,9 @@ static bool connected(struct reader *reader)
     clients_topic(clients, client->topic, name, sizeof name);
     memset(padding, 'x', clients->padding);
     length = snprintf(head, sizeof head,
-                      "GET /topics/%s HTTP/1.1\r\n"
-                      "Host: 127.0.0.1\r\n"
-                      "Accept: text/event-stream\r\n"
-                      "Cache-Control: no-cache\r\n"
-                      "%s%s%s%s%s%s\r\n",
-                      name, *id != '\0' ? "Last-Event-ID: " : "", id,
+                      "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s\r\n",
+                      name, clients->fields,
+                      *id != '\0' ? "Last-Event-ID: " : "", id,
                       *id != '\0' ? "\r\n" : "",
                       *padding != '\0' ? "X-Padding: " : "", padding,
                       *padding != '\0' ? "\r\n" : "");

@@ -18,7 +18,8 @@ struct clients {
     size_t topics;
     const char *prefix; /* of the topics' names; borrowed */
     size_t size;        /* bytes of data of each update */
-    size_t padding;     /* bytes of request headers more than usual */
+    const char *fields; /* of the requests, as heads.h has them; borrowed */
+    size_t padding;     /* bytes of request fields more than these */
     struct client *all;
 
     size_t begun, open; /* connections */
@@ -32,7 +33,7 @@ struct clients {
 };
 
 /* COUNT clients that are not connected yet. What is not zero in CLIENTS (port,
- * count, topics, prefix, size, padding) is the caller's. */
+ * count, topics, prefix, size, fields, padding) is the caller's. */
 bool clients_open(struct clients *clients, struct load *load);
 
 /* Disconnects, and frees. */

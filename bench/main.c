@@ -31,8 +31,9 @@ struct options {
     bool together; /* generator and servers share the CPUs */
 };
 
-/* Of those with attackers there are no more. */
+/* Of those with attackers there are no more, nor of those about memory. */
 #define ABUSE_ROUNDS 3
+#define MEMORY_ROUNDS 1
 
 static struct results results;
 
@@ -203,7 +204,7 @@ static bool measure(const struct options *options, enum work_kind work,
     struct server server;
     bool well;
 
-    fprintf(stderr, "%-10s %u  %-14s", work_name(work), *round + 1,
+    fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1,
             server_name(kind));
     if (!server_start(kind, &options->servers, &server))
         return false;
@@ -249,6 +250,8 @@ static bool play_all(const struct options *options)
         rounds = work == WORK_IDLE ? options->idle_rounds : options->rounds;
         if (work_is_abuse((enum work_kind)work) && rounds > ABUSE_ROUNDS)
             rounds = ABUSE_ROUNDS;
+        if (work_is_memory((enum work_kind)work))
+            rounds = MEMORY_ROUNDS;
         for (unsigned round = 0; round < rounds; round++, played++)
             if (!play(options, (enum work_kind)work, round))
                 return false;

@@ -54,7 +54,7 @@ static void print_number(double number, int width, int digits)
 static void print_row(const struct results *results, enum work_kind work,
                       enum server_kind server)
 {
-    printf("%-10s%-14s", work_name(work), server_name(server));
+    printf("%-15s%-14s", work_name(work), server_name(server));
     for (int i = 0; i < FIGURES; i++) {
         print_number(result_median(results, work, server, (enum figure)i) /
                          columns[i].divisor,
@@ -94,8 +94,8 @@ static void print_budgets(const struct results *results)
 void report_print(const struct results *results, const struct work_size *size)
 {
     printf("%zu clients; medians of the rounds; CPU us: of the server, per "
-           "delivery\n(idle: per keep-alive; publish and bulk: per publish); "
-           "rate/s: of these (storm: clients)\n\n%-24s",
+           "delivery\n(idle: per keep-alive; publish and bulk: per publish; "
+           "connect and memory: per client);\nrate/s: of these (storm: clients)\n\n%-29s",
            size->clients, "");
     for (int i = 0; i < FIGURES; i++)
         printf("%*s%s", i == FIGURE_RATE ? 10 : 8, columns[i].head,

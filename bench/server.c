@@ -4,8 +4,7 @@
  * Each is given a new directory under $TMPDIR (or /var/tmp, which is a disk as
  * a rule: the journal in a file shall not be in memory), a free port, and a
  * process group of its own, by which its processes are found and, at the
- * worst, killed. A server ends when the benchmark does, however that ends
- * (PR_SET_PDEATHSIG).
+ * worst, killed. A server ends when the benchmark does, however that ends.
  *
  * crierd runs with its defaults but for --log-level warning, since the others
  * do not log requests either, and --ping-interval, to be that of the others.
@@ -16,6 +15,8 @@
 #include "server.h"
 
 #include "fault.h"
+#include "tests/support/port.h"
+#include "tests/support/spawn.h"
 #include "usage.h"
 
 #include <arpa/inet.h>
@@ -28,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -104,24 +104,6 @@ static struct sockaddr_in address_of(unsigned port)
                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
 
-/* A port that nobody listens on; 0, with a fault, when there is none. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = address_of(0);
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unsigned port = 0;
-
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-        port = ntohs(address.sin_port);
-    if (fd >= 0)
-        close(fd);
-    if (port == 0)
-        (void)fault("no free port: %s", strerror(errno));
-    return port;
-}
-
 /* ---- what is run ------------------------------------------------------ */
 
 /* nginx as a single worker that does nothing but Nchan. Everything that is not
@@ -175,28 +157,42 @@ static bool write_nginx_conf(const struct server *server,
     return fclose(file) == 0 || fault("cannot write %s", path);
 }
 
-static _Noreturn void become_nginx(const struct server *server,
-                                   const struct server_settings *settings,
-                                   const char *conf)
+/* Starts WORDS, ended by NULL, with all it prints going to the log LOG. */
+static bool run_words(const char *const *words, int log, pid_t *pid)
 {
-    char log[PATH_SIZE];
+    const struct spawn spawn = {.words = words,
+                                .files = {0, log, log},
+                                .group = true,
+                                .death = SIGTERM};
+    int error = spawn_program(&spawn, pid);
 
-    snprintf(log, sizeof log, "%s/error", server->directory);
-    execl(settings->nginx, "nginx", "-p", server->directory, "-e", log, "-c",
-          conf, (char *)NULL);
-    _exit(127);
+    return error == 0 ||
+           fault("cannot start %s: %s", words[0], strerror(-error));
 }
 
-static _Noreturn void become_crierd(const struct server *server,
-                                    const struct server_settings *settings)
+static bool run_nginx(struct server *server,
+                      const struct server_settings *settings, int log)
+{
+    char conf[PATH_SIZE], errors[PATH_SIZE];
+    const char *const words[] = {settings->nginx, "-p", server->directory,
+                                 "-e", errors, "-c", conf, NULL};
+
+    snprintf(conf, sizeof conf, "%s/conf", server->directory);
+    snprintf(errors, sizeof errors, "%s/error", server->directory);
+    return write_nginx_conf(server, settings, conf) &&
+           run_words(words, log, &server->pid);
+}
+
+static bool run_crierd(struct server *server,
+                       const struct server_settings *settings, int log)
 {
     char listen[32], ping[16], journal[PATH_SIZE] = "memory";
-    const char *words[WORDS_MAX] = {"crierd",          "--listen",
-                                    listen,            "--www",
-                                    settings->www,     "--data",
-                                    settings->data,    "--log-level",
-                                    "warning",         "--ping-interval",
-                                    ping,              "--journal",
+    const char *words[WORDS_MAX] = {settings->crierd, "--listen",
+                                    listen,           "--www",
+                                    settings->www,    "--data",
+                                    settings->data,   "--log-level",
+                                    "warning",        "--ping-interval",
+                                    ping,             "--journal",
                                     journal};
     const char *const *more = settings->more;
     size_t count = 13;
@@ -208,42 +204,48 @@ static _Noreturn void become_crierd(const struct server *server,
                  server->directory);
     while (more != NULL && *more != NULL && count < WORDS_MAX - 1)
         words[count++] = *more++;
-    execv(settings->crierd, (char *const *)words);
-    _exit(127);
+    return run_words(words, log, &server->pid);
 }
 
-static _Noreturn void become_floor(const struct server *server,
-                                   const struct server_settings *settings)
+static bool run_floor(struct server *server,
+                      const struct server_settings *settings, int log)
 {
     char port[16], keep_alive[16];
+    const char *const words[] = {settings->floor, port, keep_alive,
+                                 settings->floor_fault, NULL};
 
     snprintf(port, sizeof port, "%u", server->port);
     snprintf(keep_alive, sizeof keep_alive, "%u", settings->keep_alive);
-    execl(settings->floor, "floor", port, keep_alive, settings->floor_fault,
-          (char *)NULL);
-    _exit(127);
+    return run_words(words, log, &server->pid);
 }
 
-/* In the child. */
-static _Noreturn void become(const struct server *server,
-                             const struct server_settings *settings,
-                             const char *log, const char *conf, pid_t parent)
+static bool run_kind(struct server *server,
+                     const struct server_settings *settings, int log)
 {
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    switch (server->kind) {
+    case SERVER_NCHAN:
+        return run_nginx(server, settings, log);
+    case SERVER_FLOOR:
+        return run_floor(server, settings, log);
+    default:
+        return run_crierd(server, settings, log);
+    }
+}
 
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (settings->apart)
-        (void)sched_setaffinity(0, sizeof settings->cpus, &settings->cpus);
-    if (getppid() != parent || fd < 0 || dup2(fd, STDERR_FILENO) < 0 ||
-        dup2(fd, STDOUT_FILENO) < 0)
-        _exit(127);
-    if (server->kind == SERVER_NCHAN)
-        become_nginx(server, settings, conf);
-    if (server->kind == SERVER_FLOOR)
-        become_floor(server, settings);
-    become_crierd(server, settings);
+/* Starts SERVER, which inherits the CPUs that this process has at that moment. */
+static bool run_apart(struct server *server,
+                      const struct server_settings *settings, int log)
+{
+    cpu_set_t own;
+    bool well;
+
+    if (!settings->apart)
+        return run_kind(server, settings, log);
+    (void)sched_getaffinity(0, sizeof own, &own);
+    (void)sched_setaffinity(0, sizeof settings->cpus, &settings->cpus);
+    well = run_kind(server, settings, log);
+    (void)sched_setaffinity(0, sizeof own, &own);
+    return well;
 }
 
 /* ---- its life --------------------------------------------------------- */
@@ -325,23 +327,17 @@ static bool wait_ready(struct server *server)
 static bool launch(const struct server_settings *settings,
                    struct server *server)
 {
-    char log[PATH_SIZE], conf[PATH_SIZE];
-    pid_t parent = getpid();
+    char path[PATH_SIZE];
+    bool well;
+    int log;
 
-    snprintf(log, sizeof log, "%s/log", server->directory);
-    snprintf(conf, sizeof conf, "%s/conf", server->directory);
-    if (server->kind == SERVER_NCHAN &&
-        !write_nginx_conf(server, settings, conf))
-        return false;
-    server->pid = fork();
-    if (server->pid == 0)
-        become(server, settings, log, conf, parent);
-    if (server->pid < 0) {
-        server->pid = 0;
-        return fault("fork: %s", strerror(errno));
-    }
-    (void)setpgid(server->pid, server->pid);
-    return wait_ready(server);
+    snprintf(path, sizeof path, "%s/log", server->directory);
+    log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log < 0)
+        return fault("cannot write %s: %s", path, strerror(errno));
+    well = run_apart(server, settings, log);
+    close(log);
+    return well && wait_ready(server);
 }
 
 bool server_start(enum server_kind kind,
@@ -349,9 +345,14 @@ bool server_start(enum server_kind kind,
                   struct server *server)
 {
     *server = (struct server){
-        .kind = kind, .port = free_port(), .patience = settings->patience};
-    if (server->port == 0 || !make_directory(server))
+        .kind = kind, .patience = settings->patience, .held = -1};
+    server->port = (unsigned)port_hold(&server->held);
+    if (server->port == 0)
+        return fault("no free port: %s", strerror(errno));
+    if (!make_directory(server)) {
+        close(server->held);
         return false;
+    }
     return server_again(settings, server);
 }
 
@@ -407,6 +408,9 @@ bool server_stop(struct server *server)
     if (*fault_text() != '\0')
         show_log(server);
     remove_directory(server->directory);
+    if (server->held >= 0)
+        close(server->held);
+    server->held = -1;
     server->pid = 0;
     return *fault_text() == '\0';
 }

@@ -34,6 +34,7 @@ struct server {
     enum server_kind kind;
     pid_t pid; /* 0 when it has ended */
     unsigned port;
+    int held; /* the descriptor that keeps the port, see port.h; or -1 */
     char directory[256]; /* for its files; goes with it */
     unsigned patience;
 };

@@ -12,6 +12,11 @@
  *   publish     nobody follows, one connection publishes with 64 in flight
  *   bulk        the same by libcrier's publisher
  *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
+ *   connect, connect-chrome
+ *               all connect and follow one topic, with the request of curl or of Chrome
+ *   memory, memory-chrome, memory-proxy, memory-cookie
+ *               two fifths follow one topic, and have had one update: memory; with the
+ *               request of curl, of Chrome, and that with more
  *   slow, half-open, large, garbage
  *               as broadcast, with a tenth of the clients, first alone and then
  *               with attackers (attack.c); each for a third of the time
@@ -28,6 +33,7 @@
 #include "clients.h"
 #include "crier_client.h"
 #include "fault.h"
+#include "heads.h"
 #include "publish.h"
 #include "usage.h"
 
@@ -66,7 +72,7 @@ struct session {
 
 static bool session_open(struct session *session, const struct server *server,
                          const struct work_size *size, size_t count,
-                         size_t topics, size_t bytes)
+                         size_t topics, size_t bytes, enum head head)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
@@ -74,7 +80,8 @@ static bool session_open(struct session *session, const struct server *server,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
-                                        .size = bytes};
+                                        .size = bytes,
+                                        .fields = head_fields(head)};
     return load_open(&session->load, size->patience) &&
            publish_open(&session->publish, &session->load, server->port) &&
            clients_open(&session->clients, &session->load);
@@ -197,6 +204,7 @@ static bool large_headers(struct session *session)
                            .topics = 1,
                            .prefix = "large",
                            .size = DATA_SIZE,
+                           .fields = one.fields,
                            .padding = PADDING};
     well = clients_open(&one, &session->load) && clients_connect(&one);
     clients_close(&one);
@@ -339,6 +347,54 @@ static bool measure_storm(struct session *session, struct figures *figures)
     return true;
 }
 
+/* ---- connecting ------------------------------------------------------- */
+
+/* An update to all: who gets it follows the topic. */
+static bool post_to_all(struct session *session)
+{
+    return post(session, 0) && publish_flush(&session->publish) &&
+           clients_wait(&session->clients, 0) &&
+           publish_wait(&session->publish, 0);
+}
+
+/* Has an update published that nobody follows: after that all of the server is there. */
+static bool warm_up(struct session *session)
+{
+    memset(session->data, 'x', DATA_SIZE);
+    return publish_put(&session->publish, "warm-up", session->data,
+                       DATA_SIZE) &&
+           publish_flush(&session->publish) &&
+           publish_wait(&session->publish, 0);
+}
+
+static bool measure_connect(struct session *session, struct figures *figures)
+{
+    struct clients *clients = &session->clients;
+
+    return warm_up(session) && meter_begin(session) && clients_connect(clients) &&
+           meter_end(session, usage_now(), clients->count, figures) &&
+           post_to_all(session);
+}
+
+static bool measure_memory(struct session *session, struct figures *figures)
+{
+    struct clients *clients = &session->clients;
+    struct usage before, after;
+
+    if (!warm_up(session) ||
+        !usage_read(session->server->pid, true, &before) ||
+        !meter_begin(session) || !clients_connect(clients) ||
+        !post_to_all(session) ||
+        !meter_end(session, usage_now(), clients->count, figures) ||
+        !load_linger(&session->load, 500) ||
+        !usage_read(session->server->pid, true, &after))
+        return false;
+    figures->of[FIGURE_MEMORY] =
+        ((double)after.memory - (double)before.memory) /
+        (double)clients->count;
+    return true;
+}
+
 /* ---- under attack ------------------------------------------------------ */
 
 static bool measure_attack(struct session *session,
@@ -387,30 +443,43 @@ static bool measure_abuse(enum work_kind kind, struct session *session,
 
 static const struct {
     const char *name, *unit;
-    unsigned share; /* of the clients: one in so many; 0: none */
+    unsigned share; /* of the clients, in percent */
     unsigned servers;
+    enum head head;
 } works[WORK_KINDS] = {
 #define ALL (1 << SERVER_FLOOR | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
-    [WORK_BROADCAST] = {"broadcast", "delivery", 1, ALL},
-    [WORK_TARGETED] = {"targeted", "delivery", 1, ALL},
-    [WORK_SATURATED] = {"saturated", "delivery", 2, ALL},
-    [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL},
-    [WORK_IDLE] = {"idle", "keep-alive", 1, ALL},
+    [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL},
+    [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL},
+    [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL},
+    [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL},
+    [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME},
     [WORK_PUBLISH] = {"publish", "publish", 0,
-                      ALL | 1 << SERVER_CRIERD_SQLITE},
+                      ALL | 1 << SERVER_CRIERD_SQLITE, HEAD_CURL},
     [WORK_BULK] = {"bulk", "publish", 0,
-                   1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE},
+                   1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE, HEAD_CURL},
 #define REAL (1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
-    [WORK_STORM] = {"storm", "delivery", 1, REAL},
-    [WORK_SLOW] = {"slow", "delivery", 10, REAL},
-    [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL},
-    [WORK_LARGE] = {"large", "delivery", 10, REAL},
-    [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL},
+    [WORK_STORM] = {"storm", "delivery", 100, REAL, HEAD_CURL},
+    [WORK_CONNECT] = {"connect", "client", 100, ALL, HEAD_CURL},
+    [WORK_CONNECT_CHROME] = {"connect-chrome", "client", 100, ALL,
+                             HEAD_CHROME},
+    [WORK_MEMORY] = {"memory", "client", 40, REAL, HEAD_CURL},
+    [WORK_MEMORY_CHROME] = {"memory-chrome", "client", 40, REAL, HEAD_CHROME},
+    [WORK_MEMORY_PROXY] = {"memory-proxy", "client", 40, REAL, HEAD_PROXY},
+    [WORK_MEMORY_COOKIE] = {"memory-cookie", "client", 40, REAL, HEAD_COOKIE},
+    [WORK_SLOW] = {"slow", "delivery", 10, REAL, HEAD_CURL},
+    [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL, HEAD_CURL},
+    [WORK_LARGE] = {"large", "delivery", 10, REAL, HEAD_CURL},
+    [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL, HEAD_CURL},
 };
 
 bool work_is_abuse(enum work_kind kind)
 {
     return kind >= WORK_SLOW;
+}
+
+bool work_is_memory(enum work_kind kind)
+{
+    return kind >= WORK_MEMORY && kind <= WORK_MEMORY_COOKIE;
 }
 
 const char *work_name(enum work_kind kind)
@@ -425,7 +494,7 @@ const char *work_unit(enum work_kind kind)
 
 size_t work_clients(enum work_kind kind, const struct work_size *size)
 {
-    return works[kind].share != 0 ? size->clients / works[kind].share : 0;
+    return size->clients * works[kind].share / 100;
 }
 
 bool work_is_for(enum work_kind kind, enum server_kind server)
@@ -447,6 +516,14 @@ static bool measure(enum work_kind kind, const struct work_size *size,
         return measure_bulk(session, size, figures);
     case WORK_STORM:
         return measure_storm(session, figures);
+    case WORK_CONNECT:
+    case WORK_CONNECT_CHROME:
+        return measure_connect(session, figures);
+    case WORK_MEMORY:
+    case WORK_MEMORY_CHROME:
+    case WORK_MEMORY_PROXY:
+    case WORK_MEMORY_COOKIE:
+        return measure_memory(session, figures);
     default:
         return work_is_abuse(kind)
                    ? measure_abuse(kind, session, size, figures)
@@ -465,7 +542,8 @@ bool work_run(enum work_kind kind, const struct work_size *size,
         figures->of[i] = NAN;
     well = session_open(&session, server, size, clients,
                         kind == WORK_TARGETED ? (clients + 9) / 10 : 1,
-                        kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE) &&
+                        kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE,
+                        works[kind].head) &&
            measure(kind, size, &session, figures);
     session_close(&session);
     return well;

@@ -15,6 +15,12 @@ enum work_kind {
     WORK_PUBLISH,
     WORK_BULK,
     WORK_STORM,
+    WORK_CONNECT,
+    WORK_CONNECT_CHROME,
+    WORK_MEMORY,
+    WORK_MEMORY_CHROME,
+    WORK_MEMORY_PROXY,
+    WORK_MEMORY_COOKIE,
     WORK_SLOW, /* from here on: healthy clients under attack */
     WORK_HALF_OPEN,
     WORK_LARGE,
@@ -56,8 +62,10 @@ struct figures {
 const char *work_name(enum work_kind kind);
 const char *work_unit(enum work_kind kind);
 
-/* Whether it is about attackers. */
+/* Whether it is about attackers; or about little but memory, which is the same in each
+ * round. */
 bool work_is_abuse(enum work_kind kind);
+bool work_is_memory(enum work_kind kind);
 
 /* How many clients it has. */
 size_t work_clients(enum work_kind kind, const struct work_size *size);

@@ -14,7 +14,8 @@
  *   journal      the one ordered log of updates: in memory, or in a file
  *   hub          topics over a journal: publish, follow, resume
  *
- * The other end, clients and publishers, is in crier_client.h.
+ * The other end, clients and publishers, is in crier_client.h. Calls that answer a
+ * whole request, and a server that they work in, are in crier_server.h.
  *
  * The wire format is that of WHATWG HTML, section 9.2 "Server-sent events".
  *
@@ -72,6 +73,14 @@ extern "C" {
 #define CRIER_API
 #endif
 
+/* Lets the compiler check the arguments of a function like printf(). */
+#if defined(__GNUC__) || defined(__clang__)
+#define CRIER_PRINTF(text, first)                                             \
+    __attribute__((__format__(__printf__, text, first)))
+#else
+#define CRIER_PRINTF(text, first)
+#endif
+
 /* ---- errors ----------------------------------------------------------- */
 
 /* Every error of ours: X(name, value, text). */
@@ -88,15 +97,17 @@ extern "C" {
     X(CRIER_ERR_LIMIT, -20010, "the limit of open streams is reached")        \
     X(CRIER_ERR_MHD, -20011, "libmicrohttpd refused the response")            \
     X(CRIER_ERR_DAEMON, -20012,                                               \
-      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME or threads of its own, " \
-      "or has one for each connection")                                       \
+      "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME, has a thread for each "  \
+      "connection, or none and no function that resumes")                                       \
     X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")           \
     X(CRIER_ERR_TOPIC, -20014,                                                \
       "a topic is not UTF-8 of 1 to 255 bytes without control characters, "   \
       "',' and '*'")                                                          \
     X(CRIER_ERR_MANY_TOPICS, -20015, "more than 100 topics at once")          \
     X(CRIER_ERR_ID, -20016,                                                   \
-      "an id of an update has 1 to 255 bytes and does not begin with '#'")    \
+      "an id of an update has 1 to 255 bytes of UTF-8, does not begin with "  \
+      "'#', holds no control character, and neither begins nor ends with a "  \
+      "space")                                                                \
     X(CRIER_ERR_EXISTS, -20017, "the journal holds an update with this id")   \
     X(CRIER_ERR_TOO_MUCH, -20018,                                             \
       "the update is larger than all that the journal may hold")              \
@@ -119,6 +130,8 @@ extern "C" {
     X(CRIER_ERR_NO_CONTENT, -20031, "the server has nothing more to send")    \
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
     X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
+    X(CRIER_ERR_ENCODING, -20034,                                             \
+      "the answer has a content coding that cannot be decoded")               \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
     X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
@@ -128,7 +141,8 @@ extern "C" {
       "the stream has a hub or a broadcaster already")                        \
     X(CRIER_ERR_NOT_JOINED, -20046,                                           \
       "the stream is not one of this hub or broadcaster")                     \
-    X(CRIER_ERR_OTHER_SHARDS, -20047, "the stream belongs to other shards")
+    X(CRIER_ERR_OTHER_SHARDS, -20047, "the stream belongs to other shards")  \
+    X(CRIER_ERR_START, -20050, "libmicrohttpd did not start")
 
 enum crier_error {
 #define CRIER_ERROR_ENUM(name, value, text) name = value,
@@ -143,6 +157,16 @@ CRIER_API const char *crier_error_text(int error);
 /* Whether the LENGTH bytes at TEXT are UTF-8 (RFC 3629), as the texts of events and
  * the names of topics must be. TEXT may be NULL where LENGTH is 0. */
 CRIER_API bool crier_utf8_valid(const char *text, size_t length);
+
+/* Whether the LENGTH bytes at ID may be the id of an update: 1 to 255 bytes of UTF-8
+ * that do not begin with '#' (those ids are the journal's), hold no control character
+ * (RFC 9110 section 5.5 has no way to send one in a header field), and neither begin
+ * nor end with a space (section 5.6.3: recipients strip it). So every id can be sent
+ * as Last-Event-ID and arrives as it was. Any thread. */
+CRIER_API bool crier_id_valid(const char *id, size_t length);
+
+/* Replaces each byte beyond ASCII in TEXT by '?', unless TEXT is UTF-8 already. */
+CRIER_API void crier_utf8_repair(char *text);
 
 /* The library's version, "MAJOR.MINOR.PATCH". Borrowed, constant. */
 CRIER_API const char *crier_version(void);
@@ -200,7 +224,12 @@ CRIER_API int crier_event_type(struct crier_event *event, const char *type);
 CRIER_API int crier_event_id(struct crier_event *event, const char *id,
                              size_t length);
 
-/* How long the client shall wait before it reconnects. */
+/* The longest reconnection time, some 25 days: the timers of common clients are
+ * signed 32-bit numbers of milliseconds, and overflow above it. */
+#define CRIER_RETRY_MAX 2147483647u
+
+/* How long the client shall wait before it reconnects, at most CRIER_RETRY_MAX; else
+ * CRIER_ERR_INVALID. */
 CRIER_API int crier_event_retry(struct crier_event *event,
                                 uint32_t milliseconds);
 
@@ -230,6 +259,12 @@ CRIER_API int crier_frame_text(const char *type, const char *text,
 CRIER_API int crier_frame_json(const char *type, const json_t *value,
                                struct crier_frame **frame);
 
+/* A new frame from a type (or NULL) and formatted data. The frame is written to
+ * *FRAME. Errors as crier_frame_text()'s; -EILSEQ or -EOVERFLOW when the text cannot
+ * be formatted. */
+CRIER_API int crier_frame_printf(struct crier_frame **frame, const char *type,
+                                 const char *format, ...) CRIER_PRINTF(3, 4);
+
 /* Takes one more reference and returns FRAME. */
 CRIER_API struct crier_frame *crier_frame_ref(struct crier_frame *frame);
 
@@ -258,6 +293,13 @@ CRIER_API void crier_reply_free(struct crier_reply *reply);
 CRIER_API int crier_reply_add(struct crier_reply *reply,
                               const struct crier_event *event);
 
+/* Appends an event with a type (or NULL) and formatted data. Errors as
+ * crier_frame_printf()'s and crier_reply_add()'s. REPLY keeps the first error of
+ * both for crier_reply_respond(), so that a list needs only one check, at its end;
+ * for that REPLY may be NULL here (-ENOMEM). */
+CRIER_API int crier_reply_printf(struct crier_reply *reply, const char *type,
+                                 const char *format, ...) CRIER_PRINTF(3, 4);
+
 /* A new MHD response with what REPLY holds (copied; REPLY stays the caller's)
  * and the headers Content-Type: text/event-stream, Cache-Control: no-cache and
  * X-Accel-Buffering: no, written to *RESPONSE. An empty reply is legal. The
@@ -282,6 +324,21 @@ struct crier_shards_options {
     size_t max_streams;  /* open at once; default: no limit */
     size_t max_backlog;  /* bytes of frames handed over by publishers and not
                             yet taken up by the shards; default 64 MiB */
+
+    /* Resumes CONNECTION, and wakes the thread that runs its daemon; for a program that
+     * runs libmicrohttpd's loop itself (MHD_run(), with MHD_USE_EPOLL and without
+     * MHD_USE_INTERNAL_POLLING_THREAD), whose thread would not notice a resume.
+     * Default: MHD_resume_connection(). Called on any thread, under locks: it must do
+     * no more than that, and CONNECTION may be gone once it is resumed. */
+    void (*resume)(struct MHD_Connection *connection);
+
+    /* Called with a sentence (borrowed during the call) whenever the library finds
+     * that the program calls it in a way that would end in a crash or a leak, such
+     * as in the wrong order, and has refused the call or done what was missing. Any
+     * thread, never under a lock of the library's. It must not call the library.
+     * Default: nobody hears of it. */
+    void (*log)(void *closure, const char *mistake);
+    void *log_closure;
 };
 
 /* New shards, their threads running with all signals blocked, written to
@@ -296,23 +353,30 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 /* Says goodbye: refuses new streams from now on (CRIER_ERR_DRAINING), lets every
  * stream finish what it has pending, sends each a last "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
- * the same moment), and ends it. Waits up to TIMEOUT ms; then what is left is
- * cut off. Returns 0 when all ended by themselves and otherwise the number
- * that was cut off. When it returns MHD may be stopped: every stream whose headers
- * are out is over, unless MHD's threads do not run, for which it waits 8 s more. A
- * stream whose handler has not returned by then ends in MHD_stop_daemon(). Must not
- * be called from a stream's callback or an MHD handler: both are needed for streams
- * to end. */
+ * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to
+ * TIMEOUT ms; then what is left is cut off. Returns 0 when all ended by themselves and
+ * otherwise the number that was cut off. When it returns MHD may be stopped: every
+ * stream whose headers are out is over, unless MHD's threads do not run, for which it
+ * waits 8 s more. A stream whose handler has not returned by then ends in
+ * MHD_stop_daemon(). A publisher that crier_request_publish() has not answered yet is
+ * waited for and counted as a stream is. Must not be called from a
+ * stream's callback or an MHD handler, nor on a thread that runs MHD's loop: all of
+ * these are needed for streams to end. In a callback it ends nothing, returns the number
+ * of open streams, and the mistake is logged. */
 CRIER_API size_t crier_shards_drain(struct crier_shards *shards,
                                     uint32_t retry_min, uint32_t retry_max,
                                     uint32_t timeout);
 
 /* Stops and joins the threads and frees SHARDS; NULL is allowed. Call it after
- * crier_shards_drain() and MHD_stop_daemon(), in this order: MHD must not be
- * stopped while a stream is suspended, and a stream must not outlive its shard.
- * Every on_closed has returned when this returns. Of what the program still
- * holds, streams may then only be given back (crier_stream_unref()) and
- * broadcasters freed. */
+ * crier_shards_drain() and MHD_stop_daemon(), in this order. libmicrohttpd ends the
+ * program when its daemon is stopped while a stream is open, and nothing can be done
+ * about that here; crier_server_stop() keeps the order. Every on_closed has returned
+ * when this returns. Of what the program still holds, streams may then only be given
+ * back (crier_stream_unref()) and broadcasters and hubs freed.
+ *
+ * Where that order is not kept the mistake is logged. When a stream is open it is cut
+ * off and nothing is freed; after MHD_stop_daemon() this may be called again. In a
+ * stream's callback nothing is done at all. A hub that is open is closed. */
 CRIER_API void crier_shards_free(struct crier_shards *shards);
 
 /* The clock of crier_stream_wake(): milliseconds of CLOCK_MONOTONIC. */
@@ -429,6 +493,12 @@ struct crier_stream_options {
      * crier_stream_new() fails, on_closed is not called, and CLOSURE is the
      * caller's again. */
     void *closure;
+
+    /* Bytes of memory that the stream brings for the program, aligned for any type
+     * and zeroed; both callbacks get a pointer to it instead of CLOSURE, which must
+     * be NULL. It is freed with the stream, when all references are given back.
+     * Default 0: none; at most 64 KiB. */
+    size_t state;
 };
 
 /*
@@ -442,7 +512,7 @@ struct crier_stream_options {
  * and on_closed tells so from the shard's thread. A response that the program never
  * gives back to MHD_destroy_response() is a leak: the stream stays counted, and
  * where it ends by itself on_closed does not come before crier_shards_drain(), which
- * waits its whole TIMEOUT for it.
+ * waits its whole TIMEOUT for it, and crier_shards_free() frees nothing.
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.
@@ -451,7 +521,9 @@ struct crier_stream_options {
  *
  * The MHD daemon must have been started with MHD_USE_INTERNAL_POLLING_THREAD
  * (best with epoll, and as a thread pool when that is wanted) and
- * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION.
+ * MHD_ALLOW_SUSPEND_RESUME, and without MHD_USE_THREAD_PER_CONNECTION; or without any
+ * thread of its own, where crier_shards_options.resume is set. crier_daemon_check()
+ * (crier_server.h) says at the start what is missing.
  *
  * CRIER_ERR_LIMIT, CRIER_ERR_DRAINING, CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
@@ -466,7 +538,9 @@ CRIER_API int crier_stream_new(struct crier_shards *shards,
 /* Takes one more reference and returns STREAM. */
 CRIER_API struct crier_stream *crier_stream_ref(struct crier_stream *stream);
 
-/* Gives one reference back; NULL is allowed. Does not end the stream. */
+/* Gives one reference back; NULL is allowed. Does not end the stream. As long as
+ * STREAM is open, giving back more than the program holds is logged and does no
+ * harm. */
 CRIER_API void crier_stream_unref(struct crier_stream *stream);
 
 /* Sends FRAME (borrowed). Never blocks. Frames of one thread arrive in the
@@ -476,6 +550,12 @@ CRIER_API void crier_stream_unref(struct crier_stream *stream);
  * full), -ENOMEM; the frame was then not sent. */
 CRIER_API int crier_stream_send(struct crier_stream *stream,
                                 struct crier_frame *frame);
+
+/* Sends an event with a type (or NULL) and formatted data. Errors as
+ * crier_frame_printf()'s and crier_stream_send()'s. */
+CRIER_API int crier_stream_printf(struct crier_stream *stream,
+                                  const char *type, const char *format, ...)
+    CRIER_PRINTF(3, 4);
 
 /* Ends STREAM once what was sent before is on its way; a client that does not
  * take it within 10 s is cut off. Closing twice is harmless. */
@@ -547,7 +627,16 @@ CRIER_API int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
 CRIER_API long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
                                       struct crier_frame *frame);
 
-/* Sends FRAME (borrowed) to the streams that joined under NAME. As above. */
+/* Sends an event with a type (or NULL) and formatted data to every stream on the
+ * list. Returns how many, or an error, as crier_frame_printf() and
+ * crier_broadcaster_send() do. */
+CRIER_API long
+crier_broadcaster_printf(struct crier_broadcaster *broadcaster,
+                         const char *type, const char *format, ...)
+    CRIER_PRINTF(3, 4);
+
+/* Sends FRAME (borrowed) to the streams that joined under NAME. As for
+ * crier_broadcaster_send(). */
 CRIER_API long
 crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
                           const char *name, struct crier_frame *frame);
@@ -574,7 +663,10 @@ crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
 struct crier_journal;
 
 /* How much of the past is held, the oldest goes first. Zero means no limit. What
- * an update counts is its frame, its names and 128 bytes. */
+ * an update counts is its frame, its names and 128 bytes. Its age is counted by
+ * CLOCK_REALTIME. The time of an update never leads the clock by more than 10 s for
+ * long: when a clock that was ahead has been set back, times beyond it are set to it
+ * (but in memory the update's JSON keeps the time that it was given). */
 struct crier_retention {
     size_t count; /* updates */
     size_t bytes;
@@ -612,7 +704,9 @@ crier_journal_memory(const struct crier_journal_options *options,
 
 /* A journal in the SQLite file PATH, which is made when it does not exist, and
  * checked when it does; written to *JOURNAL. Beside it are PATH-wal, PATH-shm and
- * PATH-lock; one process may use it at a time. An update is durable when it is
+ * PATH-lock; one process may use it at a time, by whatever name (CRIER_ERR_IN_USE, also
+ * for a hard link that it has not been opened by before: its log is beside the other
+ * name). An update is durable when it is
  * on the disk (WAL, synchronous=FULL): all that has arrived while one
  * transaction ran goes into the next.
  * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
@@ -681,7 +775,8 @@ CRIER_API void crier_hub_close(struct crier_hub *hub);
 /* Frees HUB and its journal; NULL is allowed. Call crier_hub_close() before
  * crier_shards_free(), and this after it: a journal in a file has threads that give
  * to the shards until it is closed, and the shards give to the hub until they
- * are freed. */
+ * are freed. Called before crier_shards_free(), it logs the mistake and only closes
+ * HUB, which crier_shards_free() then frees. */
 CRIER_API void crier_hub_free(struct crier_hub *hub);
 
 /* What became of a publication. Borrowed during on_done. */
@@ -803,6 +898,10 @@ struct crier_status {
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
     uint64_t gaps;        /* told to streams, or streams ended instead */
+    uint64_t corrected;   /* updates whose time led the clock by more than 10 s, and
+                             was set to it: their age counts from then */
+    bool clock_behind;    /* the clock says a time before 2026, and before that of the
+                             newest update; nothing grows old meanwhile */
 };
 
 /* Writes how HUB is to *STATUS; the error is CRIER_ERR_NULL where HUB is NULL, and

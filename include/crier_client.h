@@ -57,7 +57,8 @@ struct crier_message {
     uint64_t retry;     /* ms */
 
     int error;          /* CRIER_ERR_* or -errno */
-    const char *reason; /* in words; never NULL */
+    const char *reason; /* in words, a line; never NULL. It names no user or
+                           password of a URL. */
     long status;        /* of HTTP; 0 when there was no answer */
 };
 
@@ -138,9 +139,9 @@ struct crier_http_options {
 
     uint32_t connect_timeout; /* ms; default 30000 */
 
-    /* Told all that goes over the wire, or would without TLS: on the thread that
-     * works. DIRECTION is '>' (a request's headers), '<' (a response's), '}' or
-     * '{' (bodies), '*' (libcurl's remarks). */
+    /* Called with all that goes over the wire, or would without TLS, as it is: tokens
+     * and passwords included. On the thread that works. DIRECTION is '>' (a request's
+     * headers), '<' (a response's), '}' or '{' (bodies), '*' (libcurl's remarks). */
     void (*on_wire)(void *closure, char direction, const char *bytes,
                     size_t length);
     void *wire_closure;
@@ -150,18 +151,31 @@ struct crier_http_options {
 
 /*
  * Follows one stream, and connects again when the connection breaks, with the
- * header Last-Event-ID. It has no thread of its own: it works inside
+ * header Last-Event-ID; but not where the request's method is not idempotent, such as
+ * POST, unless the program asks for that (enum crier_reconnect). Without reconnection,
+ * CRIER_CLOSED says how the one request ended: CRIER_ERR_ENDED when the server ended
+ * the stream, or the error. It has no thread of its own: it works inside
  * crier_client_next() or crier_client_run(), and reads no faster than its messages
  * are taken. One thread at a time may call these; crier_client_restart() and
  * crier_client_close() may be called from any thread and any callback.
  *
- * As the standard says (HTML 9.2.2, 9.2.3): it connects again when a stream ends
+ * As the standard says (HTML 9.2.2, 9.2.3), it connects again when a stream ends
  * and after a network error; an answer that is not 200, or not text/event-stream,
  * ends it for good, and so do a certificate that cannot be trusted, a redirect to
- * what is not HTTP, and a line, an event or an id beyond its limit (64 KiB for an id
- * that is to be sent again). What a refusal says is read, for up to 5 s. Redirects
- * are followed, up to 20, each when its answer is complete, for which it has 5 s;
- * each new connection begins at the first URL again.
+ * what is not HTTP, a content coding that libcurl does not decode (see below), and a
+ * line, an event or an id beyond its limit (64 KiB for an id that is to be sent again).
+ * Redirects are followed, up to 20, each when its answer is complete, for which it has
+ * 5 s; each new connection begins at the first URL again.
+ *
+ * What a refusal says becomes the reason: the words of an error in JSON (detail,
+ * error_description, message, error, title; inside "error" first) or the first line of a
+ * text. The client reads up to 8 KiB of it, for up to 5 s.
+ *
+ * It asks for no content coding (RFC 9110 8.4), but a server may use one unasked; so
+ * it reads gzip, deflate, br and zstd as far as libcurl is built with them, each event
+ * as soon as its bytes are there. Any other coding ends the client with
+ * CRIER_ERR_ENCODING and a reason that names it, and so does a received piece (at most
+ * 16 KiB) that decodes to more than 64 MiB.
  *
  * It waits for the reconnection time, which the server may set, before it connects
  * again. For each further attempt that brought no message the wait doubles, up to
@@ -170,6 +184,15 @@ struct crier_http_options {
  * at least, but no longer than retry_max.)
  */
 struct crier_client;
+
+/* Whether a client makes its request again when the stream has ended, the connection
+ * has failed, or the server has refused for the moment. */
+enum crier_reconnect {
+    CRIER_RECONNECT_IDEMPOTENT, /* with GET, HEAD, OPTIONS, TRACE, PUT and DELETE, the
+                                   idempotent methods of RFC 9110 9.2.2 */
+    CRIER_RECONNECT_ALWAYS,     /* with any method */
+    CRIER_RECONNECT_NEVER       /* one request, and no other */
+};
 
 /* Zero means the default. All of it is copied. */
 struct crier_client_options {
@@ -188,6 +211,7 @@ struct crier_client_options {
                                   of a server whose machine is gone) */
     bool persist;              /* go on after 408, 429 and 5xx and after every
                                   network error */
+    enum crier_reconnect reconnect; /* default: by the method */
     struct crier_parser_options limits;
     struct crier_http_options http;
 };
@@ -205,8 +229,11 @@ CRIER_API void crier_client_free(struct crier_client *client);
 
 /* A file descriptor (-1 for NULL) that polls readable as long as crier_client_next() should be
  * called: from the beginning on, and after crier_client_restart() and
- * crier_client_close(). Borrowed, and the same for the client's life. (An epoll set:
- * it may be watched by poll(2), epoll(7) and the like, and by nothing else.) */
+ * crier_client_close(). Once crier_client_next() has returned CRIER_CLOSED it never
+ * polls readable again, whatever is called; it stays open until crier_client_free(),
+ * so a program may go on watching it or stop. Borrowed, and the same for the client's
+ * life. (An epoll set: it may be watched by poll(2), epoll(7) and the like, and by
+ * nothing else.) */
 CRIER_API int crier_client_fd(const struct crier_client *client);
 
 /* Works as far as it can without waiting. Returns 1 with the next *MESSAGE, or 0
@@ -238,7 +265,8 @@ crier_client_run(struct crier_client *client,
                  const struct crier_client_callbacks *callbacks);
 
 /* Drops the connection, with what was received and not yet told, and connects
- * again at once, from the last event told. Any thread. */
+ * again at once, from the last event told, whatever the option `reconnect` is. Any
+ * thread. */
 CRIER_API void crier_client_restart(struct crier_client *client);
 
 /* Ends it: the next message is CRIER_CLOSED. Any thread. No wait is too long for
@@ -285,7 +313,8 @@ struct crier_publisher_options {
 struct crier_published {
     long status;          /* of HTTP; 0 when there was no answer */
     char reason[256];     /* in words, better than crier_error_text()'s: what was in
-                             the way, or what the server said */
+                             the way, or what the server said. It names no user or
+                             password of a URL. */
     char id[256];         /* of the update; of the last one of many */
     uint64_t position;    /* of the same */
     size_t subscribers;   /* to how many streams it went */
@@ -298,7 +327,7 @@ struct crier_published {
  * CRIER_ERR_ID, the errors of crier_event_encode(): nothing was sent (but where the
  * status is not 0: it was redirected to what is no URL).
  * CRIER_ERR_EXISTS, CRIER_ERR_STATUS (reason tells what the server said),
- * CRIER_ERR_CERTIFICATE, -ETIMEDOUT (the time is up; reason tells what was in the
+ * CRIER_ERR_ENCODING (the status was 200), CRIER_ERR_CERTIFICATE, -ETIMEDOUT (the time is up; reason tells what was in the
  * way last), -ENOMEM. */
 CRIER_API int crier_publish(const struct crier_publisher_options *options,
                             const struct crier_event *event,

@@ -12,6 +12,7 @@
 #include "bench/fault.h"
 #include "bench/usage.h"
 #include "check.h"
+#include "tests/support/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,32 +116,35 @@ static bool ready(struct watch *watch, uint32_t events)
 
 /* ---- its life --------------------------------------------------------- */
 
-static _Noreturn void become(const struct sub *sub, int output, pid_t parent)
+/* Starts the command, which prints to OUTPUT. */
+static bool run_crier(struct sub *sub, int output)
 {
     const struct soak *soak = sub->subs->soak;
     bool anew = sub->check.start != START_ID;
     char server[64], names[LEDGER_NAMES_MAX];
-    int null = open("/dev/null", O_RDWR);
+    const char *const words[] = {
+        sub->subs->crier, "sub", "--server", server, "--json", "--quiet",
+        "--retry", "200ms", anew ? "--since" : "--last-event-id",
+        anew ? "all" : sub->last, names, NULL};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), error;
+    const struct spawn spawn = {
+        .words = words, .files = {null, output, null}, .death = SIGKILL};
 
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0)
-        _exit(127);
+    if (null < 0)
+        return fault("/dev/null: %s", strerror(errno));
     snprintf(server, sizeof server, "http://127.0.0.1:%u", soak->server.port);
     ledger_names(sub->check.topics, names, sizeof names);
-    execl(sub->subs->crier, "crier", "sub", "--server", server, "--json",
-          "--quiet", "--retry", "200ms", anew ? "--since" : "--last-event-id",
-          anew ? "all" : sub->last, names, (char *)NULL);
-    _exit(127);
+    error = spawn_program(&spawn, &sub->pid);
+    close(null);
+    return error == 0 || fault("cannot start crier: %s", strerror(-error));
 }
 
 static bool start(struct sub *sub, uint64_t now)
 {
     struct soak *soak = sub->subs->soak;
     bool anew = *sub->last == '\0' || check_is_old(&sub->check, soak);
-    pid_t parent = getpid();
-    int ends[2], begun[2];
+    int ends[2];
+    bool well;
 
     if (anew)
         *sub->last = '\0';
@@ -149,28 +152,16 @@ static bool start(struct sub *sub, uint64_t now)
               anew ? 1u << dice_range(&soak->dice, 0, LANES * LANE_TOPICS - 1)
                    : sub->check.topics,
               anew ? START_ALL : START_ID);
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 ||
-        pipe2(begun, O_CLOEXEC) != 0)
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return fault("pipe: %s", strerror(errno));
     (void)fcntl(ends[1], F_SETFL, 0);
-    sub->pid = fork();
-    if (sub->pid == 0)
-        become(sub, ends[1], parent);
+    well = run_crier(sub, ends[1]);
     close(ends[1]);
-    close(begun[1]);
-    /* Until it has become another program it holds all our connections open,
-     * those that we close, too: then the epoll set would tell of them further
-     * on. */
-    (void)!read(begun[0], &(char){0}, 1);
-    close(begun[0]);
     sub->watch.fd = ends[0];
     sub->length = 0;
     sub->mood = RUNNING;
     sub->due = now + dice_ms(&soak->dice, 100, 3000);
-    if (sub->pid > 0)
-        return load_watch(&soak->load, &sub->watch, EPOLLIN);
-    sub->pid = 0;
-    return fault("fork: %s", strerror(errno));
+    return well && load_watch(&soak->load, &sub->watch, EPOLLIN);
 }
 
 /* Kills it, and reads what it had printed until then. */

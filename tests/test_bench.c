@@ -90,6 +90,14 @@ static const struct {
     {"bulk", "crierd", "publishes_per_s"},
     {"bulk", "crierd sqlite", "publishes_per_s"},
     {"storm", "crierd", "load_cpu_share"},
+    {"connect", "floor", "load_cpu_share"},
+    {"connect", "crierd", "load_cpu_share"},
+    {"connect-chrome", "floor", "load_cpu_share"},
+    {"connect-chrome", "crierd", "load_cpu_share"},
+    {"memory", "crierd", "memory_bytes_per_client"},
+    {"memory-chrome", "crierd", "memory_bytes_per_client"},
+    {"memory-proxy", "crierd", "memory_bytes_per_client"},
+    {"memory-cookie", "crierd", "memory_bytes_per_client"},
     {"slow", "crierd", "attacks_per_s"},
     {"half-open", "crierd", "latency_p50_to_alone"},
     {"large", "crierd", "latency_p99_to_alone"},
@@ -115,7 +123,7 @@ START_TEST(test_measures_everything)
         check_number(row, "rate_per_s");
         check_number(row, rows[i].figure);
     }
-    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 14);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 21);
     json_decref(all);
     svg = measure_contents(svg_path);
     ck_assert_ptr_eq(strstr(svg, "<svg "), svg);
@@ -177,6 +185,16 @@ START_TEST(test_ends_when_told_to)
 }
 END_TEST
 
+START_TEST(test_leaves_no_server_when_killed)
+{
+    const char *const options[] = {"--seconds", "1000", NULL};
+    pid_t pid = start(options);
+
+    measure_wait_log("floor");
+    measure_kill(pid);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("bench");
@@ -188,6 +206,7 @@ static Suite *make_suite(void)
                         sizeof faults / sizeof *faults);
     tcase_add_test(tcase, test_refuses);
     tcase_add_test(tcase, test_ends_when_told_to);
+    tcase_add_test(tcase, test_leaves_no_server_when_killed);
     return suite;
 }
 

@@ -152,6 +152,12 @@ static const struct {
      "event 3: an id of an update has 1 to 255 bytes"},
     {"", "", "data: 1\nid:\n\n", 400, "event 1: an id of an update"},
     {"", "", "data: 1\nid\n\n", 400, "event 1: an id of an update"},
+    {"", "", "data: 1\nid:  \n\n", 400, "event 1: an id of an update"},
+    {"", "", "data: 1\nid:  x\n\n", 400, "event 1: an id of an update"},
+    {"", "", "data: 1\nid: x\t\n\n", 400, "event 1: an id of an update"},
+    {"", "", "data: 1\nid: x\001y\n\n", 400, "event 1: an id of an update"},
+    {"", "", "data: 1\nretry: 2147483648\n\n", 400,
+     "event 1: retry is not a number of ms from 0 to 2147483647"},
     {"", "", "data: 1\nretry: soon\n\n", 400,
      "event 1: retry is not a number of ms"},
     {"", "", "data: 1\nretry:\n\n", 400, "event 1: retry is not"},
@@ -214,7 +220,7 @@ START_TEST(a_nul_stands_in_data_alone)
     char *answer;
 
     ck_assert_int_eq(post_bytes(id, sizeof id - 1, &answer), 400);
-    ck_assert_ptr_nonnull(strstr(answer, "event 2: an id must not hold NUL"));
+    ck_assert_ptr_nonnull(strstr(answer, "event 2: an id of an update"));
     free(answer);
     ck_assert_int_eq(post_bytes(type, sizeof type - 1, &answer), 400);
     ck_assert_ptr_nonnull(strstr(answer, "event 1: a type must not hold NUL"));

@@ -21,6 +21,9 @@ static void teardown(void)
     crierd_stop(&crierd);
 }
 
+static void expect(struct client *client, const char *type,
+                   const char *members);
+
 static void join(struct client *client, const char *name)
 {
     char target[1024];
@@ -30,6 +33,7 @@ static void join(struct client *client, const char *name)
     ck_assert_int_eq(client_request(client, "GET", target, "", NULL), 200);
     ck_assert_str_eq(client_header(client, "Content-Type"),
                      "text/event-stream");
+    expect(client, "welcome", "{}");
 }
 
 /* Takes the next event and fails unless its type is TYPE and each of the
@@ -115,6 +119,28 @@ START_TEST(messages_reach_all_private_ones_only_one)
     client_close(&ada);
     client_close(&bob);
     client_close(&eve);
+}
+END_TEST
+
+/* A client that got no answer sends its message again. */
+START_TEST(a_message_with_an_id_is_said_once)
+{
+    static const char body[] =
+        "{\"user\":\"ada\",\"text\":\"once\",\"id\":\"m1\"}";
+    struct client ada;
+    char *frame;
+
+    join(&ada, "ada");
+    free(client_until(&ada, "connected"));
+    ck_assert_int_eq(post("/chat", body, NULL), 200);
+    ck_assert_int_eq(post("/chat", body, NULL), 200);
+    ck_assert_int_eq(
+        post("/chat", "{\"user\":\"ada\",\"text\":\"after\"}", NULL), 200);
+    frame = client_until(&ada, "\"once\"");
+    ck_assert_ptr_eq(strstr(frame, "id: chat-m1\n"), frame);
+    free(frame);
+    expect(&ada, "message", "{\"text\":\"after\"}");
+    client_close(&ada);
 }
 END_TEST
 
@@ -324,6 +350,7 @@ START_TEST(a_reconnection_hears_what_it_missed)
     client_connect(&ada, crierd.port);
     ck_assert_int_eq(
         client_request(&ada, "GET", "/chat?user=ada", header, NULL), 200);
+    expect(&ada, "welcome", "{\"user\":\"ada\"}");
     expect(&ada, "users", "{\"users\":[\"ada\"]}");
     expect(&ada, "message", "{\"text\":\"two\"}");
     client_close(&ada);
@@ -363,7 +390,13 @@ static const struct {
     {"/chat", "[]", 400, "user and text"},
     {"/chat", "{\"user\":\"a\"}", 400, "user and text"},
     {"/chat", "{\"user\":\"a\",\"text\":1}", 400, "user and text"},
-    {"/chat", "{\"user\":\"a\",\"text\":\"\"}", 400, "text is empty"},
+    {"/chat", "{\"user\":\"a\",\"text\":\"\"}", 400, "text is blank"},
+    {"/chat", "{\"user\":\"a\",\"text\":\" \\n\\u200b\\u00a0\"}", 400, "text is blank"},
+    {"/chat", "{\"user\":\" \",\"text\":\"x\"}", 400, "one of them visible"},
+    {"/chat", "{\"user\":\"\\u200b\",\"text\":\"x\"}", 400, "visible"},
+    {"/chat", "{\"user\":\"a\\u202eb\",\"text\":\"x\"}", 400, "invisible"},
+    {"/chat", "{\"user\":\"a\",\"text\":\"x\",\"id\":1}", 400, "id is not"},
+    {"/chat", "{\"user\":\"a\",\"text\":\"x\",\"id\":\" \"}", 400, "id is not"},
     {"/chat", "{\"user\":\"\",\"text\":\"x\"}", 400, "1 to 64 characters"},
     {"/chat", "{\"user\":\"a\\u0007\",\"text\":\"x\"}", 400, "user is not"},
     {"/chat", "{\"user\":\"a\",\"user\":\"b\",\"text\":\"x\"}", 400,
@@ -409,6 +442,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, all_see_who_comes_and_goes);
     tcase_add_test(c, messages_reach_all_private_ones_only_one);
+    tcase_add_test(c, a_message_with_an_id_is_said_once);
     tcase_add_test(c, two_streams_are_one_user);
     tcase_add_test(c, users_are_listed_added_and_removed);
     tcase_add_test(c, who_is_removed_is_told_and_ended);

@@ -5,10 +5,12 @@
 
 #include "libcrier/exchange.h"
 #include "support/following.h"
+#include "support/port.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MINUTE 60000
 
@@ -187,6 +189,104 @@ START_TEST(it_goes_on_after_the_last_whole_event)
 }
 END_TEST
 
+/* How a request may fail; with `persist`, each would be tried again. */
+enum { STREAM_ENDS, STREAM_BREAKS, NO_ANSWER, BUSY, FAILURES };
+
+static int fail_by(int how)
+{
+    switch (how) {
+    case STREAM_ENDS:
+        foreign_stream(&server);
+        foreign_close(&server);
+        return CRIER_ERR_ENDED;
+    case STREAM_BREAKS:
+        return break_off(TOO_SHORT, "data");
+    case NO_ANSWER:
+        foreign_close(&server);
+        return CRIER_ERR_NETWORK;
+    default:
+        foreign_answer(&server, "503 Busy", "Retry-After: 0\r\n", "");
+        return CRIER_ERR_STATUS;
+    }
+}
+
+static const struct {
+    const char *method, *body;
+    enum crier_reconnect reconnect;
+    bool again;
+} requests[] = {
+    {NULL, NULL, CRIER_RECONNECT_IDEMPOTENT, true},
+    {"GET", "a", CRIER_RECONNECT_IDEMPOTENT, true},
+    {"PUT", "a", CRIER_RECONNECT_IDEMPOTENT, true},
+    {"OPTIONS", NULL, CRIER_RECONNECT_IDEMPOTENT, true},
+    {"DELETE", NULL, CRIER_RECONNECT_IDEMPOTENT, true},
+    {NULL, "a", CRIER_RECONNECT_IDEMPOTENT, false},
+    {NULL, "", CRIER_RECONNECT_IDEMPOTENT, false},
+    {"POST", NULL, CRIER_RECONNECT_IDEMPOTENT, false},
+    {"PATCH", "a", CRIER_RECONNECT_IDEMPOTENT, false},
+    {"get", NULL, CRIER_RECONNECT_IDEMPOTENT, false},
+    {NULL, "a", CRIER_RECONNECT_ALWAYS, true},
+    {"PATCH", "a", CRIER_RECONNECT_ALWAYS, true},
+    {NULL, NULL, CRIER_RECONNECT_NEVER, false},
+    {"PUT", "a", CRIER_RECONNECT_NEVER, false},
+};
+#define REQUESTS (int)(sizeof requests / sizeof *requests)
+
+/* A server may have acted on what is not idempotent, even where it has not said so. */
+START_TEST(only_an_idempotent_request_is_repeated)
+{
+    const int row = _i / FAILURES, how = _i % FAILURES;
+    int error = fail_by(how);
+
+    options.method = requests[row].method;
+    options.body = requests[row].body;
+    options.body_length =
+        options.body != NULL ? strlen(requests[row].body) : 0;
+    options.reconnect = requests[row].reconnect;
+    options.persist = true;
+    start();
+    if (how == STREAM_ENDS || how == STREAM_BREAKS)
+        expect(CRIER_OPEN);
+    if (!requests[row].again) {
+        expect_closed(error);
+        ck_assert_uint_eq(foreign_requests(&server), 1);
+        return;
+    }
+    expect_error(error);
+    foreign_stream(&server);
+    expect(CRIER_OPEN);
+    ck_assert_uint_eq(foreign_requests(&server), 2);
+}
+END_TEST
+
+/* Not even where nobody was there to get it; but a program may ask for it. */
+START_TEST(a_request_without_reconnection_is_made_once)
+{
+    char url[64];
+    int descriptor;
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/",
+             foreign_nobody(&descriptor));
+    options.url = url;
+    options.body = "a";
+    options.body_length = 1;
+    options.persist = true;
+    start();
+    expect_closed(CRIER_ERR_NETWORK);
+    crier_client_free(client);
+    close(descriptor);
+    options.url = server.url;
+    start();
+    foreign_stream(&server);
+    expect(CRIER_OPEN);
+    crier_client_restart(client);
+    foreign_close(&server);
+    foreign_stream(&server);
+    expect(CRIER_OPEN);
+    ck_assert_str_eq(foreign_request(&server, 1)->body, "a");
+}
+END_TEST
+
 START_TEST(an_id_without_data_counts)
 {
     foreign_stream(&server);
@@ -227,7 +327,7 @@ START_TEST(nobody_listens)
     int descriptor, i;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.url = url;
     options.retry = 1000;
     start();
@@ -404,6 +504,9 @@ static Suite *suite(void)
     tcase_add_loop_test(c, limits_end_it, 0, 2);
     c = following_case(s, "coming back");
     tcase_add_loop_test(c, it_goes_on_after_the_last_whole_event, 0, ENDS);
+    tcase_add_loop_test(c, only_an_idempotent_request_is_repeated, 0,
+                        REQUESTS * FAILURES);
+    tcase_add_test(c, a_request_without_reconnection_is_made_once);
     tcase_add_test(c, an_id_without_data_counts);
     tcase_add_loop_test(c, it_comes_back_when_there_is_no_answer, 0, 2);
     tcase_add_test(c, nobody_listens);

@@ -138,6 +138,7 @@ START_TEST(methods_and_bodies)
     options.method = cases[_i].method;
     options.body = cases[_i].body;
     options.body_length = cases[_i].length;
+    options.reconnect = CRIER_RECONNECT_ALWAYS;
     request = open_at("/");
     ck_assert_str_eq(request->method, cases[_i].sent);
     check_header(request, "Content-Length", cases[_i].content_length);
@@ -325,7 +326,7 @@ START_TEST(only_a_stream_will_do)
         {"404 Not Found", "", "<h1>404</h1>", CRIER_ERR_STATUS, "status 404"},
         {"404 Not Found", "", "{\"detail\":", CRIER_ERR_STATUS, "status 404"},
         {"404 Not Found", STREAM, "data: no\n\n", CRIER_ERR_STATUS,
-         "status 404"},
+         "404: data: no"},
         {"500 Oops", STREAM, "", CRIER_ERR_STATUS, "status 500"},
         {"503 Busy", "Retry-After: 1\r\n", "", CRIER_ERR_STATUS, "503"},
         {"206 Partial Content", STREAM, "", CRIER_ERR_STATUS, "status 206"},
@@ -333,7 +334,7 @@ START_TEST(only_a_stream_will_do)
         {"401 Who", "WWW-Authenticate: Basic realm=a\r\n", "",
          CRIER_ERR_STATUS, "status 401"},
         {"302 Found", "", "", CRIER_ERR_STATUS, "status 302"},
-        {"302 Found", STREAM, "data: no\n\n", CRIER_ERR_STATUS, "status 302"},
+        {"302 Found", STREAM, "data: no\n\n", CRIER_ERR_STATUS, "302: data"},
         {"304 Not Modified", "", "", CRIER_ERR_STATUS, "status 304"},
         {"200 OK", "", "data: no\n\n", CRIER_ERR_CONTENT_TYPE, "no type"},
         {"200 OK", "Content-Type: text/html\r\n", "data: no\n\n",
@@ -356,6 +357,66 @@ START_TEST(only_a_stream_will_do)
                   "the reason is: %s", message.reason);
     ck_assert(crier_utf8_valid(message.reason, strlen(message.reason)));
     ck_assert_uint_eq(foreign_requests(&server), 1);
+}
+END_TEST
+
+/* What a refusal says in its body, in the forms that servers use. */
+START_TEST(a_refusal_has_words)
+{
+    static const char *const cases[][2] = {
+        {"token expired", "401: token expired"},
+        {"\r\n  token expired \r\nmore\n", "401: token expired "},
+        {"token\texpired\033[2J\xc2\x9b", "401: token expired?[2J?"},
+        {"{\"error\":\"token expired\"}", "401: token expired"},
+        {"{\"message\":\"token expired\",\"error\":\"Unauthorized\"}",
+         "401: token expired"},
+        {"{\"error\":\"invalid_token\",\"error_description\":\"expired\"}",
+         "401: expired"},
+        {"{\"error\":{\"message\":\"no such key\",\"code\":7},\"message\":\"x\"}",
+         "401: no such key"},
+        {"{\"error\":{\"code\":7},\"message\":\"outside\"}", "401: outside"},
+        {"{\"title\":\"Unauthorized\",\"detail\":\"expired\"}",
+         "401: expired"},
+        {"{\"detail\":\"\",\"title\":\"Unauthorized\"}", "401: Unauthorized"},
+        {"{\"detail\":[\"x\"],\"error\":\"y\"}", "401: y"},
+        {"{\"detail\":\"a\\nb\\u001b\\u202ec\\u0085\"}", "401: a b??c?"},
+        {"\"token expired\"", "401: token expired"},
+        {"{\"other\":\"x\"}", NULL},
+        {"{\"message\":", NULL},
+        {"[\"x\"]", NULL},
+        {" <!DOCTYPE html>", NULL},
+        {"\x1f\x8b\x08", NULL},
+        {"\n\n", NULL},
+    };
+    struct crier_message message;
+
+    foreign_answer(&server, "401 Unauthorized", "", cases[_i][0]);
+    start();
+    message = expect_closed(CRIER_ERR_STATUS);
+    ck_assert_str_eq(message.reason,
+                     cases[_i][1] != NULL
+                         ? cases[_i][1]
+                         : "the server answered with status 401");
+}
+END_TEST
+
+/* However long that is. */
+START_TEST(words_are_bounded)
+{
+    static char body[8000];
+    struct crier_message message;
+    size_t i, length;
+
+    for (i = 0; i < sizeof body - 1; i += 2)
+        memcpy(body + i, "\xc3\xa9", 2);
+    body[sizeof body - 2] = '\0';
+    foreign_answer(&server, "401 Unauthorized", "", body);
+    start();
+    message = expect_closed(CRIER_ERR_STATUS);
+    length = strlen(message.reason);
+    ck_assert_uint_le(length, 512);
+    ck_assert_uint_ge(length, 256);
+    ck_assert(crier_utf8_valid(message.reason, length));
 }
 END_TEST
 
@@ -495,6 +556,8 @@ static Suite *suite(void)
     tcase_add_test(c, options_are_copied);
     c = following_case(s, "answers");
     tcase_add_loop_test(c, only_a_stream_will_do, 0, 19);
+    tcase_add_loop_test(c, a_refusal_has_words, 0, 19);
+    tcase_add_test(c, words_are_bounded);
     tcase_add_loop_test(c, a_stream_has_many_names, 0, 4);
     tcase_add_loop_test(c, it_goes_on_where_the_program_says_so, 0, 5);
     tcase_add_loop_test(c, it_does_not_go_on_for_any_reason, 0, 3);

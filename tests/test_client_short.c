@@ -160,6 +160,7 @@ START_TEST(short_memory)
 
     curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, free, curl_realloc,
                          curl_strdup, curl_calloc);
+    options.reconnect = CRIER_RECONNECT_ALWAYS;
     options.body = "body";
     options.body_length = 4;
     options.http.headers = headers;

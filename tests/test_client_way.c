@@ -43,6 +43,7 @@ START_TEST(redirects_are_followed)
     const struct foreign_request *request;
     int round;
 
+    options.reconnect = CRIER_RECONNECT_ALWAYS;
     options.body = body;
     options.body_length = body != NULL ? strlen(body) : 0;
     options.last_event_id = "7";
@@ -271,6 +272,23 @@ START_TEST(a_proxy_of_the_environment)
 }
 END_TEST
 
+/* libcurl's words may quote a URL, but a reason never has its user and password. */
+START_TEST(a_reason_names_no_user)
+{
+    static const char *const proxies[] = {
+        "bad://alice:s3cret@127.0.0.1:1", "bad://alice@127.0.0.1:1",
+        "bad://alice:s3@cret@127.0.0.1:1"};
+    const char *reason;
+
+    setenv("http_proxy", proxies[_i], 1);
+    unsetenv("no_proxy");
+    options.url = "http://example.com/";
+    start();
+    reason = expect_error(CRIER_ERR_NETWORK).reason;
+    ck_assert_ptr_nonnull(strstr(reason, "bad://127.0.0.1:1"));
+}
+END_TEST
+
 /* What went over the wire, each direction in a text of its own. */
 static char wire[128][4096];
 
@@ -458,6 +476,7 @@ static Suite *suite(void)
     tcase_add_test(c, old_http);
     tcase_add_test(c, the_sixth_version);
     tcase_add_test(c, a_proxy_of_the_environment);
+    tcase_add_loop_test(c, a_reason_names_no_user, 0, 3);
     tcase_add_test(c, the_wire);
     tcase_add_test(c, connections_are_not_inherited);
     c = following_case(s, "answers without end");

@@ -175,6 +175,7 @@ test_topics() {
     expect "$1: none beside a URL" '' "$offers" 'crier sub http://'
     expect "$1: none of a server that is not there" '' \
         "$offers" 'crier sub --server 127.0.0.1:1 '
+    expect "$1: none with a header that is none" '' "$offers" 'crier sub -Hx '
     CRIER_SERVER=127.0.0.1:1 expect "$1: those of the server in the line" \
         news/local "$offers" "crier sub --server '$server' news/"
 }

@@ -260,7 +260,7 @@ START_TEST(the_server_says_when)
     uint64_t begun;
 
     /* Longer than the test's patience. */
-    followed_begin(&followed, &service, ",\"initialDelayMs\":60000");
+    followed_begin(&followed, &service, ",\"initialDelayMs\":600000");
     client_send(&followed.stream, "retry: 1\n\n");
     pass_event("", "");
     followed_break(&followed);
@@ -277,7 +277,7 @@ START_TEST(a_restart_is_at_once_and_no_error)
 {
     struct client old;
 
-    followed_begin(&followed, &service, ",\"initialDelayMs\":60000");
+    followed_begin(&followed, &service, ",\"initialDelayMs\":600000");
     pass_event("1", "1");
     client_send(&followed.stream, "id: 2\ndata: half");
     old = followed.stream;

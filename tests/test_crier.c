@@ -7,6 +7,7 @@
 #include "support/command.h"
 #include "support/crierd.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -116,8 +117,15 @@ static const struct {
     {{"help", "x"}, "'x' is not sub"},
     {{"help", "sub", "x"}, "unexpected argument 'x'"},
     {{"sub", "--sinc"}, "option '--sinc"},
-    {{"sub", "--nothing"}, "unrecognized option '--nothing'"},
-    {{"sub", "-x"}, "invalid option -- 'x'"},
+    {{"sub", "--nothing"}, "unknown option '--nothing'\n"},
+    {{"sub", "--nothing=1"}, "unknown option '--nothing'\n"},
+    {{"sub", "--re"}, "option '--re' is ambiguous\n"},
+    {{"sub", "--once=1"}, "option '--once' takes no argument\n"},
+    {{"sub", "--insecure=1"}, "option '--insecure' takes no argument\n"},
+    {{"sub", "-x"}, "unknown option '-x'\n"},
+    {{"sub", "--json", "-kxv"}, "unknown option '-x'\n"},
+    {{"sub", "-kH"}, "option '-H' requires an argument\n"},
+    {{"sub", "--header"}, "option '--header' requires an argument\n"},
     {{"sub", "--count"}, "option '--count' requires an argument"},
     {{"sub", "--count", "0"}, "--count '0' is not a number from 1"},
     {{"sub", "--count", "-1"}, "--count '-1' is not a number from 1"},
@@ -130,7 +138,7 @@ static const struct {
     {{"sub", "--since", "5M"}, "is given by --last-event-id"},
     {{"sub", "--since", "-5m"}, "--since '-5m' is not all"},
     {{"sub", "--since", "-5"}, "--since '-5' is not all"},
-    {{"sub", "http://x", "y"}, "http://x is a URL"},
+    {{"sub", "http://x", "y"}, "the URL 'http://x' is not alone"},
     {{"sub", "ftp://x"}, "the URL 'ftp://x' is not one of http or https"},
     {{"sub", "http://x", "--since=1"}, "--since is for topics"},
     {{"sub", "http://x", "--once"}, "--once is for topics"},
@@ -150,7 +158,7 @@ static const struct {
     {{"ping", "--server", "http:/"}, "--server 'http:/' is not a server"},
     {{"ping", "--server", "http://:80"}, "'http://:80' is not a server"},
     {{"ping", "--server", "x:y"}, "--server 'x:y' is not a server"},
-    {{"sub", "-H", "X"}, "--header 'X' is not 'NAME: VALUE'"},
+    {{"sub", "-H", "X"}, "--header number 1 is not 'NAME: VALUE'"},
     {{"sub", "-H", "X: a\nY: b"}, "is not 'NAME: VALUE'"},
     {{"sub", "--token", "a\nb"}, "the token of --token is not"},
     {{"pub"}, "Name a topic"},
@@ -286,7 +294,7 @@ END_TEST
 static const struct {
     const char *text, *says;
 } configs[] = {
-    {"server = a\ntoken\n", "config:2: 'token' is not NAME = VALUE"},
+    {"server = a\ntoken\n", "config:2: the line is not NAME = VALUE"},
     {"\n# x\nservre = a\n", "config:3: 'servre' is not server, token"},
     {"token = a\ntoken = b\n", "config:2: 'token' is there twice"},
     {"token =\n", "config:1: 'token' has no value"},
@@ -469,6 +477,32 @@ START_TEST(ping_tells_how_the_server_is)
 }
 END_TEST
 
+/* Every command prints what a server says when it refuses, in whatever form. */
+START_TEST(a_refusal_is_printed_with_its_words)
+{
+    static const char *const bodies[] = {
+        "token expired\n", "{\"error\":{\"message\":\"token expired\"}}",
+        "{\"error\":\"invalid_token\",\"error_description\":\"token expired\"}"};
+    struct foreign server;
+    char url[80];
+    size_t i;
+
+    foreign_start(&server);
+    setenv("CRIER_SERVER", server.url, 1);
+    snprintf(url, sizeof url, "%s/", server.url);
+    for (i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        const char *const *words[] = {
+            WORDS("sub", url), WORDS("sub", "n"),   WORDS("pub", "n", "x"),
+            WORDS("ping"),     WORDS("topics"),     WORDS("pub", "n", "--lines"),
+        };
+
+        foreign_answer(&server, "401 Unauthorized", "", bodies[i]);
+        command_expect(1, "", ": 401: token expired\n", "x\n", words[_i]);
+    }
+    foreign_stop(&server);
+}
+END_TEST
+
 START_TEST(ping_tells_what_is_wrong)
 {
     struct foreign server;
@@ -476,7 +510,7 @@ START_TEST(ping_tells_what_is_wrong)
     int descriptor;
 
     foreign_start(&server);
-    snprintf(dead, sizeof dead, "127.0.0.1:%d", foreign_nobody(&descriptor));
+    snprintf(dead, sizeof dead, "127.0.0.1:%d", port_hold(&descriptor));
     command_expect(1, "", "cannot connect: Connection refused", NULL,
                    WORDS("ping", "--server", dead));
     close(descriptor);
@@ -490,6 +524,9 @@ START_TEST(ping_tells_what_is_wrong)
     command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));
     foreign_answer(&server, "503 Off", "", "");
     command_expect(1, "", "answered with status 503", NULL, WORDS("ping"));
+    foreign_answer(&server, "200 OK", "Content-Encoding: compress\r\n", "{}");
+    command_expect(1, "", "compress, which cannot be decoded", NULL,
+                   WORDS("ping"));
     foreign_answer(&server, "200 OK", "",
                    "{\"status\":\"degraded\",\"version\":\"1\\u001b[2J\","
                    "\"uptime\":7300.5,\"clients\":3,\"journal\":"
@@ -527,6 +564,7 @@ static Suite *suite(void)
     tcase_add_test(c, long_lists_come_in_pages);
     tcase_add_test(c, headers_replace_criers_own);
     tcase_add_test(c, ping_tells_how_the_server_is);
+    tcase_add_loop_test(c, a_refusal_is_printed_with_its_words, 0, 6);
     tcase_add_test(c, ping_tells_what_is_wrong);
     return s;
 }

@@ -15,6 +15,7 @@
 
 static struct crierd crierd;
 static char state[64]; /* a path for --state */
+static char fifo[64];
 
 static void setup(void)
 {
@@ -130,40 +131,121 @@ START_TEST(a_command_has_nothing_of_criers)
     command_expect(
         4, "", "sh was killed by signal 13", NULL,
         WORDS("sub", "n", "--once", "--exec", "sh", "-c", "kill -PIPE $$"));
+    command_expect(
+        4, "", "sh was killed by signal 25", NULL,
+        WORDS("sub", "n", "--once", "--exec", "sh", "-c", "kill -XFSZ $$"));
 }
 END_TEST
 
-START_TEST(a_signal_waits_for_the_command)
+/* Runs SCRIPT for each event of the topic n, with FIFO as $1, and waits until it has
+ * printed "begun". */
+static void begin(struct command *command, int files, const char *script)
 {
-    struct command command;
-    char fifo[64], script[160];
-    FILE *file;
-
     put_numbers(1, 2);
     snprintf(fifo, sizeof fifo, "%s/fifo", scratch);
     ck_assert_int_eq(mkfifo(fifo, 0600), 0);
-    snprintf(script, sizeof script, "echo begun; read x <%s; echo ended",
-             fifo);
-    command_start(&command, 0,
+    command_start(command, files,
                   WORDS("sub", "n", "--since=all", "--state", state, "--exec",
-                        "sh", "-c", script));
-    output_wait(&command.out, "begun\n");
-    ck_assert_int_eq(kill(command.pid, SIGTERM), 0);
-    file = fopen(fifo, "w");
-    fputs("go\n", file);
-    fclose(file);
+                        "sh", "-c", script, "sh", fifo));
+    output_wait(&command->out, "begun\n");
+}
+
+/* Lets the script go that reads its fifo. */
+static void let_go(void)
+{
+    int fd = open(fifo, O_WRONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+
+/* Fails unless the events from FROM on are still to come. */
+static void check_left(const char *from)
+{
+    command_expect(0, from, "", NULL,
+                   WORDS("sub", "n", "--once", "--state", state, "--since",
+                         "all"));
+}
+
+START_TEST(a_signal_reaches_the_command)
+{
+    static const struct {
+        const char *script, *says, *left;
+        int signal;
+    } cases[] = {
+        {"trap 'echo end; exit 3' TERM; cat $1 & echo begun; wait",
+         "crier: sh ended with status 3\n", "1\n2\n", SIGTERM},
+        {"trap 'echo end; exit 0' HUP; cat $1 & echo begun; wait", "", "2\n",
+         SIGHUP},
+    };
+    struct command command;
+
+    begin(&command, 0, cases[_i].script);
+    ck_assert_int_eq(kill(command.pid, cases[_i].signal), 0);
+    output_wait(&command.out, "end\n");
+    let_go();
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "begun\nended\n");
+    ck_assert_str_eq(command.out.text, "begun\nend\n");
+    ck_assert_str_eq(command.err.text, cases[_i].says);
     command_done(&command);
-    /* one that is for both, as Ctrl-C on a terminal */
+    check_left(cases[_i].left);
+}
+END_TEST
+
+/* A command that does as it likes is waited for until the second one. */
+START_TEST(a_second_signal_ends_the_wait)
+{
+    struct command command;
+
+    begin(&command, 0,
+          "trap 'echo got' TERM; cat $1 & echo begun; wait; wait; wait; "
+          "echo end");
+    ck_assert_int_eq(kill(command.pid, SIGTERM), 0);
+    output_wait(&command.out, "got\n");
+    ck_assert_int_eq(kill(command.pid, SIGTERM), 0);
+    command_wait_end(&command);
+    let_go();
+    ck_assert_int_eq(command_wait(&command), 4);
+    ck_assert_str_eq(command.out.text, "begun\ngot\ngot\nend\n");
+    ck_assert_str_eq(command.err.text,
+                     "crier: sh is still running; not waiting for it\n");
+    command_done(&command);
+    check_left("1\n2\n");
+}
+END_TEST
+
+/* Ctrl-C on a terminal is for all that run there, so crier need not pass it on. */
+START_TEST(a_terminals_signal_comes_once)
+{
+    const char *wrapper = getenv("CRIERD_WRAPPER");
+    struct command command;
+    char all[512];
+
+    snprintf(all, sizeof all, "setsid -c %s", wrapper != NULL ? wrapper : "");
+    setenv("CRIERD_WRAPPER", all, 1);
+    begin(&command, COMMAND_IN_TERMINAL,
+          "trap 'echo got' INT; cat $1 & echo begun; wait; wait; echo end");
+    /* crier only gets it when the command has done with it */
+    ck_assert_int_eq(kill(command.pid, SIGSTOP), 0);
+    command_write(&command, "\003");
+    output_wait(&command.out, "got\n");
+    ck_assert_int_eq(kill(command.pid, SIGCONT), 0);
+    command_wait_taken(&command);
+    let_go();
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_str_eq(command.out.text, "begun\ngot\nend\n");
+    command_done(&command);
+}
+END_TEST
+
+/* How the command ends after a signal does not matter to crier's status. */
+START_TEST(a_signal_ends_crier_well)
+{
+    put_numbers(1, 2);
     command_expect(0, "", "", NULL,
-                   WORDS("sub", "n", "--state", state, "--exec", "sh", "-c",
-                         "kill -INT $PPID; kill -INT $$"));
-    command_expect(0, "", "sh ended with status 130\n", NULL,
-                   WORDS("sub", "n", "--state", state, "--exec", "sh", "-c",
-                         "kill -INT $PPID; exit 130"));
-    command_expect(0, "2\n", "", NULL,
-                   WORDS("sub", "n", "--once", "--state", state));
+                   WORDS("sub", "n", "--since=all", "--state", state, "--exec",
+                         "sh", "-c", "kill -INT $PPID; while :; do :; done"));
+    check_left("1\n2\n");
 }
 END_TEST
 
@@ -194,7 +276,10 @@ static Suite *suite(void)
     tcase_add_test(c, large_data_come_on_stdin_alone);
     tcase_add_test(c, a_failure_ends_it_and_comes_again);
     tcase_add_test(c, a_command_has_nothing_of_criers);
-    tcase_add_test(c, a_signal_waits_for_the_command);
+    tcase_add_loop_test(c, a_signal_reaches_the_command, 0, 2);
+    tcase_add_test(c, a_second_signal_ends_the_wait);
+    tcase_add_test(c, a_terminals_signal_comes_once);
+    tcase_add_test(c, a_signal_ends_crier_well);
     tcase_add_test(c, an_ignored_child_has_a_status);
     return s;
 }

@@ -11,7 +11,6 @@
 #include "support/runner.h"
 #include "support/scratch.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +70,7 @@ START_TEST(once_may_take_too_long)
     foreign_say(&server, "id: 1\ndata: a\n\n");
     foreign_hold(&server);
     command_expect(3, "a\n", "", NULL,
-                   WORDS("sub", "n", "--once", "--timeout=200ms"));
+                   WORDS("sub", "n", "--once", "--timeout=3s"));
     foreign_stream(&server);
     foreign_say(&server, ": end\n\n");
     foreign_hold(&server);
@@ -160,21 +159,8 @@ END_TEST
  * of that. */
 static void terminate(const struct command *command)
 {
-    unsigned long long pending;
-    char path[64], line[128];
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/status", (int)command->pid);
     ck_assert_int_eq(kill(command->pid, SIGTERM), 0);
-    do {
-        sched_yield();
-        file = fopen(path, "r");
-        ck_assert_ptr_nonnull(file);
-        pending = 0;
-        while (fgets(line, sizeof line, file) != NULL)
-            sscanf(line, "ShdPnd: %llx", &pending);
-        fclose(file);
-    } while (pending != 0);
+    command_wait_taken(command);
 }
 
 /* Starts `crier sub n --state` on three events, of which the second and third
@@ -201,7 +187,7 @@ static void check_state(const char *expected)
     FILE *file = fopen(state, "r");
 
     ck_assert_ptr_nonnull(file);
-    ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+    ck_assert((fgets(line, sizeof line, file) != NULL) == (*expected != '\0'));
     fclose(file);
     ck_assert_str_eq(line, expected);
 }
@@ -226,7 +212,7 @@ START_TEST(an_event_that_is_cut_is_told)
     struct command command;
     uint64_t begun;
 
-    start_unread(&command, _i == 0 ? "-v" : "--timeout=50ms");
+    start_unread(&command, _i == 0 ? "-v" : "--timeout=3s");
     begun = crier_now();
     if (_i == 0) {
         terminate(&command);
@@ -241,6 +227,84 @@ START_TEST(an_event_that_is_cut_is_told)
     ck_assert_ptr_nonnull(strstr(command.err.text, "last event is cut\n"));
     command_done(&command);
     check_state("1\n");
+}
+END_TEST
+
+/* Has a shell run crier with REDIRECTIONS, after LIMIT ("" for none). */
+static void wrap(const char *limit, const char *redirections)
+{
+    const char *wrapper = getenv("CRIERD_WRAPPER");
+    char script[64], all[512];
+    FILE *file;
+
+    snprintf(script, sizeof script, "%s/wrap", scratch);
+    snprintf(all, sizeof all, "sh %s %s", script,
+             wrapper != NULL ? wrapper : "");
+    file = fopen(script, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "%s\nexec \"$@\" %s\n", limit, redirections);
+    fclose(file);
+    setenv("CRIERD_WRAPPER", all, 1);
+}
+
+/* What nobody can have seen has not been put out. */
+START_TEST(a_closed_output_is_an_error)
+{
+    wrap("", ">&-");
+    foreign_stream(&server);
+    foreign_say(&server, "id: 1\ndata: a\n\n: end\n\n");
+    foreign_hold(&server);
+    command_expect(1, "", "crier: cannot write: Bad file descriptor\n", NULL,
+                   WORDS("sub", "n", "--once", "--state", state));
+    check_state("");
+    foreign_answer(&server, "200 OK", "", "{\"status\":\"ok\"}");
+    command_expect(1, "", "crier: cannot write: Bad file descriptor\n", NULL,
+                   WORDS("ping"));
+}
+END_TEST
+
+START_TEST(a_closed_input_is_an_error)
+{
+    wrap("", "<&-");
+    command_expect(
+        1, "", "crier: cannot read standard input: Bad file descriptor\n",
+        NULL,
+        _i == 0 ? WORDS("pub", "n") : WORDS("pub", "n", "--lines", "-q"));
+    ck_assert_uint_eq(foreign_requests(&server), 0);
+}
+END_TEST
+
+/* What is opened first must not take the place of a file that is closed. */
+START_TEST(no_socket_takes_the_place_of_a_closed_file)
+{
+    wrap("", "<&- >&- 2>&-");
+    foreign_stream(&server);
+    foreign_say(&server, "data: a\n\n: end\n\n");
+    foreign_hold(&server);
+    command_expect(1, "", "", NULL, WORDS("sub", "n", "-v", "--once"));
+    ck_assert_uint_eq(foreign_request(&server, 0)->length, 0);
+}
+END_TEST
+
+/* Events after a file has grown as far as it may. */
+START_TEST(a_file_that_may_not_grow_is_a_full_disk)
+{
+    char redirection[80], path[64], bytes[600] = "";
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/out", scratch);
+    snprintf(redirection, sizeof redirection, ">%s", path);
+    wrap("ulimit -f 1", redirection); /* 512 bytes */
+    foreign_stream(&server);
+    foreign_say(&server, "id: 1\ndata: %0300d\n\n", 1);
+    foreign_say(&server, "id: 2\ndata: %0300d\n\n", 2);
+    foreign_hold(&server);
+    command_expect(1, "", "crier: cannot write: File too large\n", NULL,
+                   WORDS("sub", "n", "--state", state));
+    check_state("1\n");
+    file = fopen(path, "r");
+    ck_assert_uint_eq(fread(bytes, 1, sizeof bytes, file), 512);
+    fclose(file);
 }
 END_TEST
 
@@ -348,6 +412,10 @@ static Suite *suite(void)
     tcase_add_loop_test(c, the_first_wait_is_as_asked_for, 0, 2);
     tcase_add_test(c, an_event_is_written_to_its_end);
     tcase_add_loop_test(c, an_event_that_is_cut_is_told, 0, 2);
+    tcase_add_test(c, a_closed_output_is_an_error);
+    tcase_add_loop_test(c, a_closed_input_is_an_error, 0, 2);
+    tcase_add_test(c, no_socket_takes_the_place_of_a_closed_file);
+    tcase_add_test(c, a_file_that_may_not_grow_is_a_full_disk);
     tcase_add_loop_test(c, a_state_holds_an_id, 0,
                         (int)(sizeof no_ids / sizeof no_ids[0]));
     tcase_add_test(c, a_state_stays_what_it_is);

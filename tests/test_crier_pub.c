@@ -8,6 +8,7 @@
 #include "support/command.h"
 #include "support/crierd.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -139,14 +140,14 @@ START_TEST(a_terminal_is_told_more)
 
     topics_follow(&client, "/topics/t", "");
     command_start(&command, COMMAND_OUT_TERMINAL,
-                  WORDS("pub", "t", "x", "--id=a\tb\x7f", "--dedupe"));
+                  WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "published a    b\\x7f to 1\n");
+    ck_assert_str_eq(command.out.text, "published a\\u202eb to 1\n");
     command_done(&command);
     command_start(&command, COMMAND_OUT_TERMINAL,
-                  WORDS("pub", "t", "x", "--id=a\tb\x7f", "--dedupe"));
+                  WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "a    b\\x7f was there already\n");
+    ck_assert_str_eq(command.out.text, "a\\u202eb was there already\n");
     command_done(&command);
     client_close(&client);
     command_start(&command, COMMAND_IN_TERMINAL, WORDS("pub", "t"));
@@ -236,7 +237,7 @@ START_TEST(a_refusal_is_told_before_the_next_line)
 {
     struct foreign server;
     struct command command;
-    int descriptor, port = foreign_nobody(&descriptor);
+    int descriptor, port = port_hold(&descriptor);
     char nobody[64];
 
     gives_up(1, "403: topics whose names begin", "lines published: 0\n",
@@ -294,8 +295,8 @@ START_TEST(a_server_that_starts_late_is_waited_for)
 {
     struct command command;
     struct crierd late;
-    char options[64], server[64], wanted[128];
-    int descriptor, port = foreign_nobody(&descriptor);
+    char server[64], wanted[128];
+    int descriptor, port = port_hold(&descriptor);
 
     snprintf(server, sizeof server, "http://127.0.0.1:%d", port);
     command_start(&command, 0, WORDS("pub", "t", "x", "--server", server));
@@ -303,15 +304,14 @@ START_TEST(a_server_that_starts_late_is_waited_for)
              "crier: %s: cannot connect: Connection refused; again in 0.",
              server);
     output_wait(&command.err, wanted);
-    close(descriptor);
-    snprintf(options, sizeof options, "--listen 127.0.0.1:%d", port);
-    crierd_start(&late, options);
+    crierd_start_on(&late, port, "");
     ck_assert_int_eq(command_wait(&command), 0);
     ck_assert_ptr_nonnull(strchr(command.out.text, '\n'));
     command_done(&command);
     topics_port = port;
     topics_hold("/topics/t", "", "x ");
     crierd_stop(&late);
+    close(descriptor);
 }
 END_TEST
 
@@ -321,13 +321,13 @@ START_TEST(the_time_is_up_one_day)
     int descriptor;
 
     snprintf(server, sizeof server, "http://127.0.0.1:%d",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     command_expect(
         3, "", "Connection refused; the time is up", NULL,
-        WORDS("pub", "t", "x", "--timeout=10ms", "--server", server));
+        WORDS("pub", "t", "x", "--timeout=1s", "--server", server));
     command_expect(
         3, "", "lines published: 0\n", "a\nb\n",
-        WORDS("pub", "t", "--lines", "--timeout=10ms", "--server", server));
+        WORDS("pub", "t", "--lines", "--timeout=1s", "--server", server));
     close(descriptor);
 }
 END_TEST
@@ -351,14 +351,12 @@ START_TEST(a_crash_of_the_server_loses_and_doubles_nothing)
 {
     struct command command;
     struct crierd durable;
-    char options[160], server[64], *text;
-    int i;
+    char server[64], *text;
+    int descriptor, port = port_hold(&descriptor), i;
 
-    crierd_start(&durable, journal);
-    topics_port = durable.port;
-    snprintf(options, sizeof options, "%s --listen 127.0.0.1:%d", journal,
-             durable.port);
-    snprintf(server, sizeof server, "127.0.0.1:%d", durable.port);
+    crierd_start_on(&durable, port, journal);
+    topics_port = port;
+    snprintf(server, sizeof server, "127.0.0.1:%d", port);
     command_start(&command, 0,
                   WORDS("pub", "n", "--lines", "--server", server));
     for (i = 0; i < 6; i++) {
@@ -368,13 +366,14 @@ START_TEST(a_crash_of_the_server_loses_and_doubles_nothing)
         if (i % 3 != 0)
             wait_for_number(i % 3 == 1 ? i * 400 + 1 : i * 400 + 400);
         crierd_kill(&durable);
-        crierd_start(&durable, options);
+        crierd_start_on(&durable, port, journal);
     }
     command_close_input(&command);
     ck_assert_int_eq(command_wait(&command), 0);
     command_done(&command);
     check_numbers("n", 2400);
     crierd_stop(&durable);
+    close(descriptor);
 }
 END_TEST
 

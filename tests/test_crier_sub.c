@@ -8,6 +8,7 @@
 #include "support/command.h"
 #include "support/crierd.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 static struct crierd crierd;
+static int held; /* its port */
 static char journal[64]; /* the option */
 static char state[64];   /* a path for --state */
 
@@ -27,26 +29,25 @@ static void setup(void)
     scratch_make();
     snprintf(journal, sizeof journal, "--journal sqlite:%s/journal", scratch);
     snprintf(state, sizeof state, "%s/state", scratch);
-    crierd_start(&crierd, journal);
-    topics_port = crierd.port;
+    topics_port = port_hold(&held);
+    crierd_start_on(&crierd, topics_port, journal);
     command_environment(crierd.port);
 }
 
 static void teardown(void)
 {
     crierd_stop(&crierd);
+    close(held);
     scratch_remove();
 }
 
 /* Kills crierd and starts it with OPTIONS on the same port. */
 static void restart(const char *options)
 {
-    char all[128];
+    int port = crierd.port;
 
-    snprintf(all, sizeof all, "%s --listen 127.0.0.1:%d", options,
-             crierd.port);
     crierd_kill(&crierd);
-    crierd_start(&crierd, all);
+    crierd_start_on(&crierd, port, options);
 }
 
 /* Publishes the numbers FROM to TO to the topic n. */
@@ -180,7 +181,7 @@ START_TEST(time_and_count_end_it)
     put_numbers(1, 2);
     command_expect(
         3, "1\n2\n", "", NULL,
-        WORDS("sub", "n", "--timeout=200ms", "--count", "3", "--since=all"));
+        WORDS("sub", "n", "--timeout=3s", "--count", "3", "--since=all"));
     topics_put("/topics/n?event=x", "3");
     topics_put("/topics/n?event=y", "4");
     command_expect(0, "3\n4\n", "", NULL,
@@ -188,7 +189,7 @@ START_TEST(time_and_count_end_it)
                          "--event", "y"));
     command_expect(3, "3\n", "", NULL,
                    WORDS("sub", "n", "--count=2", "--since=all", "--event=x",
-                         "--timeout=200ms"));
+                         "--timeout=3s"));
     command_expect(
         0, "1\n2\n", "", NULL,
         WORDS("sub", "n", "--count=2", "--since=all", "--event=message"));
@@ -304,8 +305,8 @@ START_TEST(a_server_that_starts_late_is_waited_for)
 {
     struct command command;
     struct crierd late;
-    char server[64], options[64];
-    int descriptor, port = foreign_nobody(&descriptor);
+    char server[64];
+    int descriptor, port = port_hold(&descriptor);
 
     snprintf(server, sizeof server, "127.0.0.1:%d", port);
     command_expect(0, "", "", NULL,
@@ -315,15 +316,14 @@ START_TEST(a_server_that_starts_late_is_waited_for)
                   WORDS("sub", "n", "--server", server, "--retry", "10ms"));
     output_wait(&command.err,
                 ": cannot connect: Connection refused; again in");
-    close(descriptor);
-    snprintf(options, sizeof options, "--listen 127.0.0.1:%d", port);
-    crierd_start(&late, options);
+    crierd_start_on(&late, port, "");
     topics_port = port;
     put_numbers(1, 1);
     output_wait(&command.out, "1\n");
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
     command_done(&command);
     crierd_stop(&late);
+    close(descriptor);
 }
 END_TEST
 

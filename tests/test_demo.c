@@ -61,8 +61,8 @@ START_TEST(ticks_are_counted_per_connection)
 END_TEST
 
 /* A schedule that starts anew after every tick would be late by the sum of all
- * delays: 300 ticks, rounded up to the next millisecond each, by far more than
- * the 60 ms allowed here. */
+ * delays: after 150 ticks, rounded up to the next millisecond each, by far more than
+ * the 100 ms allowed here. On a busy machine one of the 150 that follow is in time. */
 START_TEST(ticks_do_not_drift)
 {
     struct client client;
@@ -75,10 +75,10 @@ START_TEST(ticks_do_not_drift)
         if (n == 1)
             first = (int64_t)crier_now();
         late = (int64_t)crier_now() - first - (n - 1) * 10;
-        if (n > 270 && late < least)
+        if (n > 150 && late < least)
             least = late;
     }
-    ck_assert_int_lt(least, 60);
+    ck_assert_int_lt(least, 100);
     ck_assert_int_gt(least, -500);
     client_close(&client);
 }

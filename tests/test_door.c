@@ -31,7 +31,7 @@ uint64_t __wrap_crier_now(void)
     return __real_crier_now() + atomic_load(&passed);
 }
 
-static const struct conf conf = {.threads = 1,
+static struct conf conf = {.threads = 1,
                                  .ping = 3600000,
                                  .max_topics = 100,
                                  .max_message = 1024 * 1024,
@@ -39,10 +39,12 @@ static const struct conf conf = {.threads = 1,
 static struct server server = {.conf = &conf};
 static struct http http;
 static struct door *door;
+static int listening;
 
 static void setup(void)
 {
-    const struct crier_shards_options shards = {.threads = 1};
+    const struct crier_shards_options shards = {.threads = 1,
+                                                .resume = http_resume};
     const struct crier_journal_options options = {
         .retention = conf.retention, .max_topics = conf.max_topics};
     struct crier_journal *journal;
@@ -55,7 +57,7 @@ static void setup(void)
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
     ck_assert_int_eq(
         crier_hub_new(server.shards, journal, NULL, &server.hub), 0);
-    socket = listener_open("127.0.0.1:0", &why);
+    socket = listening = listener_open("127.0.0.1:0", &why);
     ck_assert_int_ge(socket, 0);
     ck_assert(http_start(&http, &server));
     door = door_open(&server, &http, socket, 1000);
@@ -268,6 +270,44 @@ START_TEST(a_door_that_is_shut)
 }
 END_TEST
 
+/* ---- two doormen ------------------------------------------------------- */
+
+static void setup_two(void)
+{
+    conf.threads = 2;
+    setup();
+}
+
+/* Whichever the kernel wakes, connections are with both: each has to look at all of its
+ * own when one ends. */
+START_TEST(doormen_keep_even)
+{
+    static int fds[400];
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    unsigned most = 0, load, i;
+    char text[4096];
+
+    ck_assert_int_eq(
+        getsockname(listening, (struct sockaddr *)&address, &length), 0);
+    for (i = 0; i < 400; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        ck_assert_int_eq(
+            connect(fds[i], (struct sockaddr *)&address, length), 0);
+        say(fds[i], "GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n");
+        ck_assert_uint_ne(hear(fds[i], text, sizeof text, 0), 0);
+    }
+    ck_assert_uint_eq(http_count(&http), 400);
+    for (i = 0; i < 2; i++) {
+        load = atomic_load(&http.loops[i].connections);
+        most = load > most ? load : most;
+    }
+    ck_assert_uint_lt(most, 250);
+    for (i = 0; i < 400; i++)
+        close(fds[i]);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("door");
@@ -282,6 +322,9 @@ static Suite *suite(void)
     tcase_add_test(c, half_a_body_is_libmicrohttpds);
     tcase_add_test(c, what_the_door_has_is_counted);
     tcase_add_test(c, a_door_that_is_shut);
+    c = add_case(s, "two doormen");
+    tcase_add_checked_fixture(c, setup_two, teardown);
+    tcase_add_test(c, doormen_keep_even);
     return s;
 }
 

@@ -125,8 +125,17 @@ START_TEST(fields_stand_alone)
     crier_event_type(event, "ping");
     expect("event: ping\n\n");
     crier_event_reset(event);
-    crier_event_retry(event, UINT32_MAX);
-    expect("retry: 4294967295\n\n");
+    crier_event_retry(event, CRIER_RETRY_MAX);
+    expect("retry: 2147483647\n\n");
+}
+END_TEST
+
+START_TEST(a_retry_that_overflows_timers_is_refused)
+{
+    crier_event_text(event, "d");
+    ck_assert_int_eq(crier_event_retry(event, CRIER_RETRY_MAX + 1u),
+                     CRIER_ERR_INVALID);
+    expect_refusal(CRIER_ERR_INVALID);
 }
 END_TEST
 
@@ -401,6 +410,7 @@ static Suite *suite(void)
     tcase_add_test(good, data_of_no_bytes_may_be_null);
     tcase_add_test(good, fields_have_their_order);
     tcase_add_test(good, fields_stand_alone);
+    tcase_add_test(good, a_retry_that_overflows_timers_is_refused);
     tcase_add_test(good, comment_is_split);
     tcase_add_test(good, a_setter_replaces);
     tcase_add_test(good, json_is_compact_and_one_line);

@@ -1,86 +1,206 @@
-/* doc/examples/topics.c, follow.c and loop.c, as programs that somebody runs. */
+/* doc/examples, as programs that somebody runs, and as texts that somebody reads. */
 #include <config.h>
 
 #include "support/client.h"
-#include "support/crierd.h"
+#include "support/command.h"
 #include "support/runner.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static struct crierd example;
+static struct command example;
+static int port;
 
-/* Writes the path of the example NAME, which is beside the one that is known. */
-static void find_example(const char *name, char path[4096])
+/* Runs the example NAME with WORDS, in the place of crier. */
+static void run_example(struct command *command, const char *name,
+                        const char *const *words)
 {
-    const char *known = getenv("EXAMPLE");
-
-    ck_assert_ptr_nonnull(known);
-    snprintf(path, 4096, "%.*s/%s", (int)(strrchr(known, '/') - known), known,
-             name);
-}
-
-/* Starts the example NAME in crierd's place, which differs in its arguments only. */
-static void start_example(const char *name)
-{
-    static const char listening[] = "listening on http://127.0.0.1:";
     char path[4096];
 
-    find_example(name, path);
-    ck_assert_int_eq(setenv("CRIERD", path, 1), 0);
-    crierd_spawn(&example, "0");
-    crierd_wait_log(&example, "/\n");
-    pthread_mutex_lock(&example.lock);
-    ck_assert_int_eq(strncmp(example.log, listening, strlen(listening)), 0);
-    example.port =
-        (int)strtol(example.log + strlen(listening), NULL, 10);
-    pthread_mutex_unlock(&example.lock);
+    ck_assert_ptr_nonnull(getenv("EXAMPLES"));
+    snprintf(path, sizeof path, "%s/%s", getenv("EXAMPLES"), name);
+    ck_assert_int_eq(setenv("CRIER", path, 1), 0);
+    command_start(command, 0, words);
 }
 
-static void start(void)
+/* Starts the server NAME on a free port, which it tells. */
+static void start_server(const char *name)
 {
-    start_example("topics");
+    static const char url[] = "http://127.0.0.1:";
+    const char *at;
+
+    run_example(&example, name, WORDS("0"));
+    output_wait(&example.err, "/\n");
+    pthread_mutex_lock(&example.err.lock);
+    at = strstr(example.err.text, url);
+    ck_assert_ptr_nonnull(at);
+    port = (int)strtol(at + strlen(url), NULL, 10);
+    pthread_mutex_unlock(&example.err.lock);
+    ck_assert_int_gt(port, 0);
 }
+
+/* It has been told to end; it does so in good order. */
+static void expect_good_end(void)
+{
+    ck_assert_int_eq(command_wait(&example), 0);
+    command_done(&example);
+}
+
+static void press_enter(void)
+{
+    command_write(&example, "\n");
+    expect_good_end();
+}
+
+/* Opens a stream and reads its head. */
+static void open_stream(struct client *client, const char *target,
+                        const char *headers)
+{
+    client_connect(client, port);
+    ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),
+                     200);
+    ck_assert_str_eq(client_header(client, "Content-Type"),
+                     "text/event-stream");
+}
+
+/* Reads up to the event whose data is TEXT, past what else there is. */
+static void expect_data(struct client *client, const char *text)
+{
+    char line[300];
+
+    snprintf(line, sizeof line, "data: %s", text);
+    free(client_until(client, line));
+}
+
+/* ---- the seeds' three ------------------------------------------------- */
+
+START_TEST(a_reply_is_finite)
+{
+    char *body;
+
+    start_server("reply");
+    ck_assert_int_eq(fetch(port, "GET", "/there", "", NULL, &body), 200);
+    ck_assert_str_eq(body, "event: greeting\ndata: hello, world\n\n"
+                           "data: this is /there\n\n");
+    free(body);
+    press_enter();
+}
+END_TEST
+
+START_TEST(a_counter_counts_for_each_client)
+{
+    struct client first, second;
+
+    start_server("counter");
+    open_stream(&first, "/", "");
+    expect_data(&first, "0");
+    expect_data(&first, "1");
+    open_stream(&second, "/", "");
+    expect_data(&second, "0");
+    expect_data(&first, "2");
+    press_enter();
+    client_expect_end(&first);
+    client_expect_end(&second);
+    client_close(&first);
+    client_close(&second);
+}
+END_TEST
+
+START_TEST(a_broadcaster_sends_to_all)
+{
+    struct client clients[3];
+    char *body;
+    int i;
+
+    start_server("broadcaster");
+    for (i = 0; i < 3; i++) {
+        open_stream(&clients[i], "/events", "");
+        expect_data(&clients[i], "connected");
+    }
+    ck_assert_int_eq(fetch(port, "POST", "/broadcast/hi%20all", "", "", &body),
+                     200);
+    ck_assert_str_eq(body, "sent to 3\n");
+    free(body);
+    for (i = 0; i < 3; i++)
+        expect_data(&clients[i], "hi all");
+    ck_assert_int_eq(fetch(port, "GET", "/broadcast/no", "", NULL, NULL), 404);
+    ck_assert_int_eq(fetch(port, "POST", "/elsewhere", "", "", NULL), 404);
+    ck_assert_int_eq(fetch(port, "POST", "/broadcast/%ff", "", "", NULL), 400);
+    press_enter();
+    for (i = 0; i < 3; i++) {
+        client_expect_end(&clients[i]);
+        client_close(&clients[i]);
+    }
+}
+END_TEST
+
+START_TEST(the_end_of_input_ends_them)
+{
+    static const char *const names[] = {"reply", "counter", "broadcaster"};
+
+    start_server(names[_i]);
+    command_close_input(&example);
+    expect_good_end();
+}
+END_TEST
+
+START_TEST(a_port_that_is_taken_is_told)
+{
+    static const char *const names[] = {"reply", "counter", "broadcaster",
+                                        "server"};
+    struct command second;
+    char text[16];
+
+    start_server(names[_i]);
+    snprintf(text, sizeof text, "%d", port);
+    run_example(&second, names[_i], WORDS(text));
+    ck_assert_int_eq(command_wait(&second), 1);
+    ck_assert(output_has(&second.err, "Address already in use"));
+    command_done(&second);
+    command_stop(&example, SIGTERM);
+    command_done(&example);
+}
+END_TEST
+
+/* ---- topics ----------------------------------------------------------- */
 
 static int publish(const char *topic, const char *body)
 {
     char target[300];
 
     snprintf(target, sizeof target, "/%s", topic);
-    return fetch(example.port, "POST", target, "", body, NULL);
+    return fetch(port, "POST", target, "", body, NULL);
+}
+
+static void stop_server(void)
+{
+    ck_assert_int_eq(command_stop(&example, SIGINT), 0);
+    command_done(&example);
 }
 
 START_TEST(what_is_published_is_followed_and_resumed)
 {
     struct client client;
-    char id[256], header[300];
+    char id[256], header[300], *event;
 
-    start();
-    client_connect(&client, example.port);
-    ck_assert_int_eq(client_request(&client, "GET", "/news", "", NULL), 200);
-    ck_assert_str_eq(client_header(&client, "Content-Type"),
-                     "text/event-stream");
+    start_server("server");
+    open_stream(&client, "/news", "");
     ck_assert_int_eq(publish("news", "one"), 200);
     ck_assert_int_eq(publish("sport", "other"), 200);
-    free(client_event(&client, id));
-    ck_assert_int_eq(id[0], '#');
+    event = client_until(&client, "data: one");
+    ck_assert_int_eq(sscanf(event, "id: %255s", id), 1);
+    free(event);
     client_close(&client);
 
     ck_assert_int_eq(publish("news", "two"), 200);
-    client_connect(&client, example.port);
     snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
-    ck_assert_int_eq(client_request(&client, "GET", "/news", header, NULL),
-                     200);
-    client_expect_event(&client, "data: two");
+    open_stream(&client, "/news", header);
+    expect_data(&client, "two");
     ck_assert_int_eq(publish("news", "three"), 200);
-    client_expect_event(&client, "data: three");
-    crierd_stop(&example);
+    expect_data(&client, "three");
+    stop_server();
     client_expect_end(&client);
     client_close(&client);
 }
@@ -91,10 +211,9 @@ START_TEST(a_body_may_come_in_parts)
     char *large = malloc(65538), *frame;
     struct client client, publisher;
 
-    start();
-    client_connect(&client, example.port);
-    ck_assert_int_eq(client_request(&client, "GET", "/a", "", NULL), 200);
-    client_connect(&publisher, example.port);
+    start_server("server");
+    open_stream(&client, "/a", "");
+    client_connect(&publisher, port);
     client_send(&publisher, "POST /a HTTP/1.1\r\nHost: localhost\r\n"
                             "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
     ck_assert_int_eq(client_head(&publisher), 100);
@@ -102,74 +221,88 @@ START_TEST(a_body_may_come_in_parts)
     ck_assert(!client_has(&publisher, 50));
     client_send(&publisher, "llo");
     ck_assert_int_eq(client_head(&publisher), 200);
-    client_expect_event(&client, "data: hello");
+    free(client_body(&publisher));
+    expect_data(&client, "hello");
 
     /* the same connection again */
-    memset(large, 'x', 65536);
+    memset(large, 'x', 65537);
     large[65536] = '\0';
     ck_assert_int_eq(client_request(&publisher, "POST", "/a", "", large), 200);
-    frame = client_event(&client, NULL);
-    ck_assert_uint_eq(strlen(frame), strlen("data: ") + 65536);
+    free(client_body(&publisher));
+    frame = client_until(&client, "data: xxx");
+    ck_assert_uint_eq(strlen(strstr(frame, "data: ")), 6 + 65536);
     free(frame);
+    large[65536] = 'x';
+    large[65537] = '\0';
+    ck_assert_int_eq(client_request(&publisher, "POST", "/a", "", large), 413);
     client_close(&publisher);
     client_close(&client);
     free(large);
-    crierd_stop(&example);
+    stop_server();
 }
 END_TEST
 
 START_TEST(what_is_wrong_is_refused)
 {
-    start();
+    start_server("server");
     ck_assert_int_eq(publish("", "no topic"), 400);
     ck_assert_int_eq(publish("a*", "not a topic"), 400);
     ck_assert_int_eq(publish("a", "\xff"), 400);
     ck_assert_int_eq(publish("a", ""), 200);
-    crierd_stop(&example);
+    ck_assert_int_eq(fetch(port, "GET", "/", "", NULL, NULL), 400);
+    ck_assert_int_eq(fetch(port, "PUT", "/a", "", "x", NULL), 501);
+    stop_server();
 }
 END_TEST
 
-/* Runs doc/examples/follow for TARGET; its output can be read from *OUT. */
-static pid_t run_follow(const char *target, FILE **out)
-{
-    char path[4096], url[300];
-    int ends[2];
-    pid_t pid;
-
-    find_example("follow", path);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", example.port, target);
-    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-    pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        execl(path, path, url, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    *out = fdopen(ends[0], "r");
-    return pid;
-}
-
 START_TEST(a_program_follows)
 {
-    char line[100];
-    FILE *out;
-    pid_t pid;
+    struct command follow;
+    char url[100];
 
-    start();
-    ck_assert_int_eq(publish("news", "before"), 200);
-    pid = run_follow("/news", &out);
-    /* Who follows is told from when it is there on; so it is asked for it. */
+    start_server("server");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/news", port);
+    run_example(&follow, "follow", WORDS(url));
+    /* It hears what comes after it is there; so it is asked for it. */
     do
         ck_assert_int_eq(publish("news", "hello"), 200);
-    while (poll(&(struct pollfd){fileno(out), POLLIN, 0}, 1, 50) == 0);
-    ck_assert_ptr_nonnull(fgets(line, sizeof line, out));
-    ck_assert_str_eq(line, "message: hello\n");
-    kill(pid, SIGTERM);
-    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-    fclose(out);
-    crierd_stop(&example);
+    while (!output_has(&follow.out, "message: hello\n"));
+    command_stop(&follow, SIGTERM);
+    command_done(&follow);
+    stop_server();
+}
+END_TEST
+
+/* ---- the texts -------------------------------------------------------- */
+
+/* How many lines of the example NAME are not blank; fails when one is longer than 80
+ * characters. */
+static int count_lines(const char *name)
+{
+    char path[4096], line[1000];
+    int count = 0;
+    FILE *file;
+
+    ck_assert_ptr_nonnull(getenv("EXAMPLE_SOURCES"));
+    snprintf(path, sizeof path, "%s/%s", getenv("EXAMPLE_SOURCES"), name);
+    file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s cannot be read", path);
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        ck_assert_msg(strlen(line) <= 80, "%s: too long: %s", name, line);
+        count += line[strspn(line, " \t")] != '\0';
+    }
+    fclose(file);
+    return count;
+}
+
+/* An example that grows says that the library asks too much. */
+START_TEST(they_are_short)
+{
+    ck_assert_int_le(count_lines("reply.c"), 20);
+    ck_assert_int_le(count_lines("counter.c"), 30);
+    ck_assert_int_le(count_lines("broadcaster.c"), 40);
+    ck_assert_int_le(count_lines("server.c"), 80);
 }
 END_TEST
 
@@ -180,9 +313,9 @@ START_TEST(a_loop_of_its_own)
     char *frame;
     int i;
 
-    start_example("loop");
+    start_server("loop");
     for (i = 0; i < 2; i++) {
-        client_connect(&clients[i], example.port);
+        client_connect(&clients[i], port);
         ck_assert_int_eq(client_request(&clients[i], "GET", "/", "", NULL),
                          200);
     }
@@ -195,7 +328,8 @@ START_TEST(a_loop_of_its_own)
         ck_assert_uint_gt(next, first);
         free(frame);
     }
-    crierd_stop(&example);
+    command_stop(&example, SIGTERM);
+    command_done(&example);
     for (i = 0; i < 2; i++) {
         free(client_until(&clients[i], "retry: "));
         client_close(&clients[i]);
@@ -206,8 +340,15 @@ END_TEST
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("example");
-    TCase *tcase = add_case(suite, "topics");
+    TCase *tcase = add_case(suite, "seeds");
 
+    tcase_add_test(tcase, a_reply_is_finite);
+    tcase_add_test(tcase, a_counter_counts_for_each_client);
+    tcase_add_test(tcase, a_broadcaster_sends_to_all);
+    tcase_add_loop_test(tcase, the_end_of_input_ends_them, 0, 3);
+    tcase_add_loop_test(tcase, a_port_that_is_taken_is_told, 0, 4);
+    tcase_add_test(tcase, they_are_short);
+    tcase = add_case(suite, "topics");
     tcase_add_test(tcase, what_is_published_is_followed_and_resumed);
     tcase_add_test(tcase, a_body_may_come_in_parts);
     tcase_add_test(tcase, what_is_wrong_is_refused);

@@ -8,6 +8,7 @@
 #include "crierd/head.h"
 #include "support/runner.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,41 +192,67 @@ START_TEST(a_request_begins_with_a_word)
 }
 END_TEST
 
-static bool is_brief(const char *text)
+static size_t need_of(const char *text)
 {
-    return head_is_brief(text, strlen(text));
+    return head_need(text, strlen(text));
 }
 
-START_TEST(what_is_brief)
-{
-    static char large[4096];
+static const char *const whole[] = {
+    "GET /topics HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n",
+    "POST /topics/x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /topics/x?a HTTP/1.1\r\n\r\n",
+    "GET /topics/x HTTP/1.1\r\nHost: a\r\ncontent-length: 9\r\n\r\n",
+    "GET /topics/x HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n",
+    "GET /topics/x HTTP/1.1\r\nHost: a\rContent-Length: 9\r\n\r\n",
+    /* What not everybody takes for the same lines. */
+    "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n",
+    "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\r\n\tc\r\n\r\n",
+    "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\rc\r\n\r\n",
+    "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\r\r\n\r\n",
+};
 
-    ck_assert(is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n"));
-    ck_assert(is_brief("GET /chat HTTP/1.1\r\nHost: a\r\n"
-                       "Accept: text/event-stream\r\n\r\n"));
-    ck_assert(!is_brief("GET /topics HTTP/1.1\r\nHost: a\r\n\r\n"));
-    ck_assert(!is_brief("GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n"));
-    ck_assert(!is_brief("POST /topics/x HTTP/1.1\r\nHost: a\r\n\r\n"));
-    ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r\n"
-                        "content-length: 9\r\n\r\n"));
-    ck_assert(!is_brief("GET /topics/x HTTP/1.1\nHost: a\n"
-                        "Transfer-Encoding: chunked\n\n"));
-    ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r"
-                        "Content-Length: 9\r\n\r\n"));
-    /* Each ',' may be another cookie to libmicrohttpd. */
-    ck_assert(is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r\n"
-                       "Cookie: a=1; b=2\r\n\r\n"));
-    ck_assert(is_brief("GET /topics/x?a,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,, HTTP/1.1"
-                       "\r\nHost: a\r\n\r\n"));
-    ck_assert(!is_brief("GET /topics/x?a HTTP/1.1\r\n\r\n"));
-    ck_assert(!is_brief("GET /topics/x HTTP/1.1\r\nHost: a\r\n"
-                        "cOOKIE: a,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\r\n\r\n"));
-    memset(large, 'x', sizeof large - 1);
-    memcpy(large, "GET /topics/", 12);
-    ck_assert(!is_brief(large));
-    memset(large + 12, '&', 40);
-    large[1000] = '\0';
-    ck_assert(!is_brief(large));
+START_TEST(what_may_be_no_stream_needs_all)
+{
+    ck_assert_uint_eq(need_of(whole[_i]), SIZE_MAX);
+}
+END_TEST
+
+START_TEST(a_nul_needs_all)
+{
+    const char text[] = "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: \0\r\n\r\n";
+
+    ck_assert_uint_eq(head_need(text, sizeof text - 1), SIZE_MAX);
+}
+END_TEST
+
+/* With as much as any client sends, and then FIELDS. */
+#define LONG "0123456789012345678901234567890123456789012345678901234567"
+#define TOPIC(FIELDS)                                                         \
+    "GET /topics/x HTTP/1.1\r\nHost: a\r\n"                                   \
+    "User-Agent: " LONG "\r\nReferer: " LONG LONG LONG LONG LONG "\r\n" FIELDS "\r\n"
+
+START_TEST(what_a_stream_needs)
+{
+    size_t least = need_of(TOPIC(""));
+
+    ck_assert_uint_lt(least, 1600);
+    ck_assert_uint_lt(need_of("GET /chat HTTP/1.1\r\nHost: a\r\n"
+                              "Accept: text/event-stream\r\n\r\n"),
+                      1536);
+    /* A field is kept, and has a record. */
+    ck_assert_uint_eq(need_of(TOPIC("A: 345678901234\r\n")), least + 16 + 64);
+    /* A cookie is kept, and copied, and a record each for it and what is in it. */
+    ck_assert_uint_eq(need_of(TOPIC("cOOKIE: a=1;b=2;c=3;d=4;e=5678\r\n")),
+                      least + 32 + 32 + 6 * 64);
+    ck_assert_uint_eq(need_of(TOPIC("Cookie: a=1,b=23\r\n")),
+                      least + 16 + 32 + 3 * 64);
+    /* Elsewhere nothing is made of that. */
+    ck_assert_uint_eq(need_of(TOPIC("A: b=1;?&,90123\r\n")), least + 16 + 64);
+    /* Arguments have records, too; there must be room for all at the first line. */
+    ck_assert_uint_ge(
+        need_of("GET /topics/x?a&b&c HTTP/1.1\r\nHost: a\r\n\r\n"),
+        need_of("GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n") + 3 * 64);
 }
 END_TEST
 
@@ -243,7 +270,10 @@ static Suite *suite(void)
     tcase_add_loop_test(c, the_end_of_a_head_is_found, 0,
                         (int)(sizeof ends / sizeof ends[0]));
     tcase_add_test(c, a_request_begins_with_a_word);
-    tcase_add_test(c, what_is_brief);
+    tcase_add_loop_test(c, what_may_be_no_stream_needs_all, 0,
+                        (int)(sizeof whole / sizeof whole[0]));
+    tcase_add_test(c, a_nul_needs_all);
+    tcase_add_test(c, what_a_stream_needs);
     return s;
 }
 

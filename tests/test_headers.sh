@@ -12,7 +12,7 @@ read -ra flags <<<"${HEADER_FLAGS-$(pkg-config --cflags libmicrohttpd jansson)}"
 flags+=(-I"$source/include" -Wall -Wextra -Wshadow -Wpedantic -Werror
     -fsyntax-only)
 
-for header in crier crier_client; do
+for header in crier crier_client crier_server; do
     echo "#include <$header.h>" >"$scratch/$header.c"
     "${CC:-cc}" -std=c99 "${flags[@]}" "$scratch/$header.c"
 done
@@ -21,7 +21,7 @@ if ! command -v "${CXX:-c++}" >/dev/null; then
     echo 'SKIPPED: no C++ compiler (Debian: g++)'
     exit 77
 fi
-for header in crier crier_client; do
+for header in crier crier_client crier_server; do
     cat "$scratch/$header.c" >"$scratch/$header.cc"
     # A struct is a type by its bare name, unless a function has the same.
     sed -n 's/^ *struct \(crier_[a-z_]*\) {$/\1/p; s/^struct \(crier_[a-z_]*\);$/\1/p' \

@@ -305,7 +305,17 @@ static const struct {
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length\v: 1\r\n", 400},
     {"POST /events HTTP/1.1\r\nHost: a b/c\r\nContent-Length: 1\r\n", 400},
     {"POST /events HTTP/1.1\r\nHost: x \t\r\nContent-Length: 1\r\n", 200},
-    {"POST /events HTTP/1.1\nHost: x\nContent-Length:1\nX:\n", 200},
+    {"POST /events HTTP/1.1\nHost: x\nContent-Length:1\nX:\n", 400},
+    {"POST /events HTTP/1.1\nHost: x\r\nContent-Length:1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\nContent-Length:1\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length:1\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\r\n", 400},
+    {"POST /events HTTP/1.1\r\nHost: x\r\nX: \rContent-Length: 2\r\n"
+     "Content-Length: 1\r\n",
+     400},
+    {"POST /events\r HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n", 400},
+    {"POST /events x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n", 400},
+    {"POST /events\t HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n", 400},
     {"POST /events HTTP/1.1\nHost: x\nX: y\n z: a\nContent-Length: 1\n", 400},
     {"POST /events HTTP/1.1\r\nHost:x\r\nContent-Length: \t 1\r\nX:\r\nY: \t\r\n", 200},
     {"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n 0\r\n", 400},
@@ -348,6 +358,174 @@ START_TEST(a_request_ends_in_one_place)
 }
 END_TEST
 
+/* Fails unless the connection is closed, with nothing more on it. */
+static void expect_no_more(struct client *client)
+{
+    ck_assert_ptr_null(client_line(client));
+    ck_assert_msg(client->length == 0, "and then: %s", client->bytes);
+}
+
+/* Bodies in chunks, and the status of the answer. */
+static const struct {
+    const char *body;
+    int status;
+} chunked[] = {
+    {"5\r\nhello\r\n0\r\n\r\n", 200},
+    {"0005\r\nhello\r\n00\r\n\r\n", 200},
+    {"5\r\nhello\r\n0\r\nX: y\r\n\r\n", 200},
+    {"0x5\r\nhello\r\n0\r\n\r\n", 400},
+    {"+5\r\nhello\r\n0\r\n\r\n", 400},
+    {"-5\r\nhello\r\n0\r\n\r\n", 400},
+    {" 5\r\nhello\r\n0\r\n\r\n", 400},
+    {"5 \r\nhello\r\n0\r\n\r\n", 400},
+    {"5\rXhello\r\n0\r\n\r\n", 400},
+    {"\r\nhello\r\n0\r\n\r\n", 400},
+    {"5\r\nhelloXX0\r\n\r\n", 400},
+    {"5\r\nhello0\r\n\r\n", 400},
+    {"5\r\nhello\r\n0 \r\n\r\n", 400},
+    {"5\r\nhello\r\n0\r\nx\r\n\r\n", 400},
+    {"5\r\nhello\r\n0\r\n x\r\n\r\n", 400},
+    {"10000000000000005\r\nhello\r\n0\r\n\r\n", 413},
+};
+
+START_TEST(a_body_in_chunks_ends_in_one_place)
+{
+    struct client client;
+    bool refused = chunked[_i].status != 200;
+
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "POST /events HTTP/1.1\r\nHost: x\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n%s"
+                "GET /nothing HTTP/1.1\r\nHost: x\r\n"
+                "Connection: close\r\n\r\n",
+                chunked[_i].body);
+    ck_assert_int_eq(client_head(&client), chunked[_i].status);
+    free(client_body(&client));
+    if (!refused) {
+        ck_assert_int_eq(client_head(&client), 404);
+        free(client_body(&client));
+    }
+    expect_no_more(&client);
+    client_close(&client);
+}
+END_TEST
+
+/* A Content-Length that is no number of bytes (RFC 9110 section 8.6). */
+static const char *const wrong_lengths[] = {
+    "-5", "+5", "5, 5", "abc", "18446744073709551617", "", "5 5", "0x5",
+    "5,", "5.0", "18446744073709551615", "99999999999999999999999999999",
+};
+
+/* Fails unless all that comes is one response, which refuses the length. */
+static void expect_one_refusal(struct client *client)
+{
+    ck_assert_int_eq(client_head(client), 400);
+    ck_assert_str_eq(client_header(client, "Connection"), "close");
+    ck_assert_str_eq(client_header(client, "X-Content-Type-Options"),
+                     "nosniff");
+    expect_problem(client, 400, "Content-Length");
+    expect_no_more(client);
+}
+
+/* The requests that may be before it on the connection. */
+static const char *const before[] = {
+    "",
+    "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\ny",
+    "POST /topics/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\ny",
+};
+
+/* The requests that have it. */
+static const char *const with_length[] = {
+    "POST /events",
+    "POST /topics/x",
+    "GET /topics/x",
+    "GET /healthz",
+};
+
+START_TEST(a_wrong_length_has_one_answer)
+{
+    const char *length = wrong_lengths[_i];
+    struct client client;
+    size_t i, j;
+
+    for (i = 0; i < sizeof before / sizeof before[0]; i++) {
+        for (j = 0; j < sizeof with_length / sizeof with_length[0]; j++) {
+            client_connect(&client, crierd.port);
+            if (i != 0) {
+                client_send(&client, "%s", before[i]);
+                ck_assert_int_eq(client_head(&client), 200);
+                free(client_body(&client));
+            }
+            client_send(&client,
+                        "%s HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n"
+                        "\r\nhello",
+                        with_length[j], length);
+            expect_one_refusal(&client);
+            client_close(&client);
+        }
+    }
+}
+END_TEST
+
+/* A stream's connection has little memory, and is another daemon's: so is one whose
+ * Content-Length shows only when its lines are put together. */
+START_TEST(a_wrong_length_in_two_lines)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /topics/x HTTP/1.1\r\nHost: x\r\n"
+                         "Content-Leng: -5\r\n th\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 400);
+    free(client_body(&client));
+    expect_no_more(&client);
+    client_close(&client);
+}
+END_TEST
+
+/* Behind an answer, in the same piece; and in pieces, while libmicrohttpd's threads
+ * read the heads of others, which are answered as ever. */
+START_TEST(a_wrong_length_in_good_company)
+{
+    struct client client, others[3];
+    size_t i;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "%s%s", before[1],
+                "POST /events HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: -5\r\n\r\nhello");
+    ck_assert_int_eq(client_head(&client), 200);
+    free(client_body(&client));
+    expect_one_refusal(&client);
+    client_close(&client);
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/healthz", "", NULL),
+                     200);
+    free(client_body(&client));
+    client_send(&client, "POST /events HTTP/1.1\r\nHost: x\r\n");
+    for (i = 0; i < 3; i++) {
+        client_connect(&others[i], crierd.port);
+        ck_assert_int_eq(client_request(&others[i], "GET", "/healthz", "",
+                                        NULL),
+                         200);
+        free(client_body(&others[i]));
+        client_send(&others[i], "POST /events HTTP/1.1\r\nHost: x\r\n"
+                                "Content-Length: 5\r\nX:");
+    }
+    client_send(&client, "Content-Length: 5 5\r\n\r\nhello");
+    expect_one_refusal(&client);
+    client_close(&client);
+    for (i = 0; i < 3; i++) {
+        client_send(&others[i], "\r\n\r\nhello");
+        ck_assert_int_eq(client_head(&others[i]), 200);
+        client_close(&others[i]);
+    }
+}
+END_TEST
+
 /* '!' is a NUL. */
 static const char *const with_nul[] = {
     "GET /healthz!abc HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -357,16 +535,27 @@ static const char *const with_nul[] = {
     "GET /healthz HTTP/1.1\r\nHost: x\r\nX!: y\r\n\r\n",
 };
 
+/* libmicrohttpd 1.0 closes a connection without an answer when it finds a NUL in the
+ * first line. Only before a connection's first request crierd can look. */
 START_TEST(a_nul_hides_nothing)
 {
     struct client client;
-    char *request = strdup(with_nul[_i]);
+    char *request = strdup(with_nul[_i]), *line;
     size_t length = strlen(request);
 
     *strchr(request, '!') = '\0';
     client_connect(&client, crierd.port);
     client_send_bytes(&client, request, length);
     ck_assert_int_eq(client_head(&client), 400);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/healthz", "", NULL),
+                     200);
+    free(client_body(&client));
+    client_send_bytes(&client, request, length);
+    line = client_line(&client);
+    ck_assert_msg(line == NULL || strstr(line, " 400 ") != NULL, "%s", line);
+    free(line);
     client_close(&client);
     free(request);
 }
@@ -415,6 +604,100 @@ START_TEST(other_origins_change_nothing)
 }
 END_TEST
 
+/* Scheme, host without case, and port (RFC 6454 section 4). Which scheme the client
+ * used only a proxy knows: Host is taken to be of that which Origin names. */
+static const struct {
+    const char *host, *origin;
+    int status;
+} same_origins[] = {
+    {"www.example.com:80", "http://www.example.com", 200},
+    {"www.example.com", "http://www.example.com:80", 200},
+    {"www.example.com", "http://www.example.com", 200},
+    {"www.example.com", "https://www.example.com", 200},
+    {"www.example.com:443", "https://www.example.com", 200},
+    {"www.example.com", "https://www.example.com:443", 200},
+    {"www.example.com:8080", "http://www.example.com:8080", 200},
+    {"www.example.com:8080", "https://www.example.com:8080", 200},
+    {"www.example.com:", "http://www.example.com", 200},
+    {"WWW.example.com", "HTTP://www.EXAMPLE.com:0080", 200},
+    {"127.0.0.1:80", "http://127.0.0.1", 200},
+    {"[::1]", "http://[::1]", 200},
+    {"[::1]:80", "http://[::1]", 200},
+    {"[2001:DB8::A]:443", "https://[2001:db8::a]", 200},
+    {"[::1]:8080", "http://[::1]:8080", 200},
+    {"www.example.com:443", "http://www.example.com", 403},
+    {"www.example.com:80", "https://www.example.com", 403},
+    {"www.example.com", "http://www.example.com:8080", 403},
+    {"www.example.com:8080", "http://www.example.com", 403},
+    {"www.example.com:80", "http://www.example.com:800", 403},
+    {"www.example.com", "http://www.example.com.", 403},
+    {"www.example.com", "http://example.com", 403},
+    {"example.com", "http://www.example.com", 403},
+    {"www.example.com", "http://www.example.community", 403},
+    {"www.example.com", "ftp://www.example.com", 403},
+    {"www.example.com", "chrome-extension://www.example.com", 403},
+    {"www.example.com", "www.example.com", 403},
+    {"www.example.com", "null", 403},
+    {"null", "null", 403},
+    {"www.example.com", "", 403},
+    {"", "http://", 403},
+    {":80", "http://:80", 403},
+    {"www.example.com", "http://www.example.com/", 403},
+    {"www.example.com", "http://a@www.example.com", 403},
+    {"www.example.com", "http://www.example.com http://evil.example", 403},
+    {"www.example.com:80x", "http://www.example.com:80x", 403},
+    {"www.example.com:65616", "http://www.example.com", 403},
+    {"www.example.com:18446744073709551696", "http://www.example.com", 403},
+    {"www.example.com:80:80", "http://www.example.com:80:80", 403},
+    {"[::1]", "http://[::1]:81", 403},
+    {"[::1", "http://[::1", 403},
+    {"[::1]80", "http://[::1]", 403},
+    {"::1", "http://::1", 403},
+    {"::1:80", "http://[::1]:80", 403},
+};
+
+/* The first target is answered in a lane, the second by libmicrohttpd. */
+START_TEST(origins_are_compared_as_origins)
+{
+    static const char *const targets[] = {"/topics/x", "/events"};
+    struct client client;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        client_connect(&client, crierd.port);
+        client_send(&client,
+                    "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n"
+                    "Content-Length: 1\r\n\r\nx",
+                    targets[i], same_origins[_i].host,
+                    same_origins[_i].origin);
+        ck_assert_int_eq(client_head(&client), same_origins[_i].status);
+        client_close(&client);
+    }
+}
+END_TEST
+
+START_TEST(a_foreign_origin_is_named)
+{
+    const char *const headers[] = {
+        "Origin: http://evil.example:81\r\n",
+        "Origin: https://evil.example:81\r\nSec-Fetch-Site: cross-site\r\n",
+    };
+    const char *const named[] = {"'http://evil.example:81'", "'cross-site'"};
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "POST", "/topics/x",
+                                    headers[_i], "x"),
+                     403);
+    expect_problem(&client, 403, named[_i]);
+    ck_assert_int_eq(client_request(&client, "POST", "/events", headers[_i],
+                                    "x"),
+                     403);
+    expect_problem(&client, 403, "'localhost'");
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(every_answer_is_guarded)
 {
     static const char *const targets[] = {"/", "/healthz", "/nope",
@@ -455,8 +738,17 @@ static Suite *suite(void)
     tcase_add_test(c, a_huge_body_is_refused_before_it_is_sent);
     tcase_add_test(c, large_headers_are_431);
     tcase_add_loop_test(c, a_request_ends_in_one_place, 0, COUNT(framings));
+    tcase_add_loop_test(c, a_body_in_chunks_ends_in_one_place, 0,
+                        COUNT(chunked));
+    tcase_add_loop_test(c, a_wrong_length_has_one_answer, 0,
+                        COUNT(wrong_lengths));
+    tcase_add_test(c, a_wrong_length_in_two_lines);
+    tcase_add_test(c, a_wrong_length_in_good_company);
     tcase_add_loop_test(c, a_nul_hides_nothing, 0, COUNT(with_nul));
     tcase_add_loop_test(c, other_origins_change_nothing, 0, COUNT(origins));
+    tcase_add_loop_test(c, origins_are_compared_as_origins, 0,
+                        COUNT(same_origins));
+    tcase_add_loop_test(c, a_foreign_origin_is_named, 0, 2);
     tcase_add_test(c, every_answer_is_guarded);
     return s;
 }

@@ -114,6 +114,12 @@ START_TEST(what_is_wrong_is_refused)
     ck_assert_int_eq(publish("a,*", NULL, "x"), CRIER_ERR_TOPIC);
     ck_assert_int_eq(publish("a", "", "x"), CRIER_ERR_ID);
     ck_assert_int_eq(publish("a", "#x", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", " ", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", "\tx", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", "x ", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", "x\001y", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", "x\x7f", "x"), CRIER_ERR_ID);
+    ck_assert_int_eq(publish("a", "x y", "x"), 0);
     ck_assert_int_eq(publish("a", id, "x"), CRIER_ERR_ID);
     id[255] = '\0';
     ck_assert_int_eq(publish("a", id, "x"), 0);

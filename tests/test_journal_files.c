@@ -137,6 +137,79 @@ START_TEST(one_at_a_time)
 }
 END_TEST
 
+/* A hard link, or a file mounted twice: two names, and no way to tell that from them. */
+START_TEST(one_at_a_time_by_any_name)
+{
+    char other[128], lock[160], reason[256] = "";
+    struct crier_journal *first;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    first = journal;
+    snprintf(other, sizeof other, "%s/other", journal_dir);
+    ck_assert_int_eq(link(journal_path(), other), 0);
+    ck_assert_int_eq(crier_journal_sqlite(other, NULL, &journal, reason,
+                                          sizeof reason),
+                     CRIER_ERR_IN_USE);
+    ck_assert_ptr_nonnull(strstr(reason, "hard link"));
+    snprintf(lock, sizeof lock, "%s-lock", other);
+    ck_assert_int_ne(access(lock, F_OK), 0); /* the next try is refused, too */
+    write_file(lock, "", 0);
+    ck_assert_int_eq(crier_journal_sqlite(other, NULL, &journal, reason,
+                                          sizeof reason),
+                     CRIER_ERR_IN_USE);
+    ck_assert_ptr_nonnull(strstr(reason, "in this process"));
+    ck_assert_int_eq(unlink(lock), 0);
+    journal = first;
+    append("a", "2");
+    journal_close();
+    ck_assert_int_eq(crier_journal_sqlite(other, NULL, &journal, NULL, 0),
+                     CRIER_ERR_IN_USE); /* its log might be beside the first */
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_reads(all("a"), " 1 2");
+    journal_end();
+}
+END_TEST
+
+/* Whether a lock of SQLite's is on the open FILE, where SQLite keeps its shared ones. */
+static bool sqlite_has_lock(int file)
+{
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = 0x40000002,
+                         .l_len = 510};
+
+    ck_assert_int_eq(fcntl(file, F_OFD_GETLK, &lock), 0);
+    return lock.l_type != F_UNLCK;
+}
+
+/* By SQLite's locks, a program that makes a backup knows that it is not the only one
+ * and has to leave the log alone. */
+START_TEST(a_refusal_leaves_the_locks_of_sqlite)
+{
+    char other[128], lock[160];
+    struct crier_journal *first;
+    int file;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    first = journal;
+    file = open(journal_path(), O_RDWR); /* closing it would drop the locks */
+    ck_assert(sqlite_has_lock(file));
+    snprintf(other, sizeof other, "%s/other", journal_dir);
+    ck_assert_int_eq(link(journal_path(), other), 0);
+    snprintf(lock, sizeof lock, "%s-lock", other);
+    write_file(lock, "", 0);
+    ck_assert_int_eq(crier_journal_sqlite(other, NULL, &journal, NULL, 0),
+                     CRIER_ERR_IN_USE);
+    ck_assert(sqlite_has_lock(file));
+    journal = first;
+    journal_close();
+    close(file);
+    journal_end();
+}
+END_TEST
+
 static int try_path(const char *path)
 {
     struct crier_journal *made;
@@ -221,6 +294,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, somebody_elses_database);
     tcase_add_test(tcase, damaged);
     tcase_add_test(tcase, one_at_a_time);
+    tcase_add_test(tcase, one_at_a_time_by_any_name);
+    tcase_add_test(tcase, a_refusal_leaves_the_locks_of_sqlite);
     tcase_add_test(tcase, paths);
     tcase_add_test(tcase, no_right_to_write);
     return suite;

@@ -6,10 +6,12 @@
 #include <config.h>
 
 #include "crier_client.h"
+#include "crier_server.h"
 #include "support/client.h"
 #include "support/runner.h"
 #include "support/site.h"
 
+#include <errno.h>
 #include <string.h>
 
 static struct site site;
@@ -41,6 +43,10 @@ static void give_back(void)
     crier_hub_free(NULL);
     crier_parser_free(NULL);
     crier_parser_begin(NULL);
+    crier_utf8_repair(NULL);
+    crier_follow_start(NULL, "1", NULL, NULL);
+    crier_server_stop(NULL);
+    crier_server_completed(NULL, NULL, NULL, MHD_REQUEST_TERMINATED_COMPLETED_OK);
     crier_client_free(NULL);
     crier_client_restart(NULL);
     crier_client_close(NULL);
@@ -71,6 +77,9 @@ static void give_counts(void)
     ck_assert_str_eq(crier_parser_id(NULL), "");
     ck_assert(crier_utf8_valid(NULL, 0));
     ck_assert(!crier_utf8_valid(NULL, 1));
+    ck_assert(!crier_id_valid(NULL, 1));
+    ck_assert_uint_eq(crier_error_status(CRIER_ERR_TOPIC, NULL, NULL, 100),
+                      400);
 }
 
 static void give_structs(void)
@@ -89,6 +98,7 @@ static void give_structs(void)
     ck_assert_int_eq(status.error, CRIER_ERR_NULL);
     ck_assert_uint_eq(status.published, 0);
     crier_hub_status(hub, NULL);
+    ck_assert_ptr_null(crier_receipt_text(NULL));
 }
 
 /* ---- what is refused --------------------------------------------------- */
@@ -114,6 +124,8 @@ static void refuse_for_events(void)
     REFUSED(crier_frame_text(NULL, NULL, &made));
     REFUSED(crier_frame_text(NULL, "x", NULL));
     REFUSED(crier_frame_json(NULL, value, NULL));
+    REFUSED(crier_frame_printf(NULL, NULL, "x"));
+    ck_assert_int_eq(crier_reply_printf(NULL, NULL, "x"), -ENOMEM);
     REFUSED(crier_reply_add(NULL, event));
     REFUSED(crier_reply_add(reply, NULL));
     REFUSED(crier_reply_response(NULL, &response));
@@ -132,6 +144,7 @@ static void refuse_for_streams(void)
     REFUSED(crier_stream_new(site.shards, NULL, NULL, &opened, &response));
     REFUSED(crier_stream_send(NULL, frame));
     REFUSED(crier_stream_send(stream, NULL));
+    REFUSED(crier_stream_printf(NULL, NULL, "x"));
     REFUSED(crier_broadcaster_new(NULL, NULL, &made));
     REFUSED(crier_broadcaster_new(site.shards, NULL, NULL));
     REFUSED(crier_broadcaster_join(NULL, stream, NULL, NULL));
@@ -140,6 +153,7 @@ static void refuse_for_streams(void)
     REFUSED(crier_broadcaster_leave(broadcaster, NULL));
     REFUSED(crier_broadcaster_send(NULL, frame));
     REFUSED(crier_broadcaster_send(broadcaster, NULL));
+    REFUSED(crier_broadcaster_printf(NULL, NULL, "x"));
     REFUSED(crier_broadcaster_send_to(NULL, "a", frame));
     REFUSED(crier_broadcaster_send_to(broadcaster, NULL, frame));
     REFUSED(crier_broadcaster_send_to(broadcaster, "a", NULL));
@@ -250,6 +264,33 @@ static void refuse_for_publishers(void)
     REFUSED(crier_publisher_finish(NULL, NULL));
 }
 
+/* Without a connection there is nobody to answer. */
+static void refuse_for_servers(void)
+{
+    const struct crier_follow_options follow = {.topics = "a"};
+    struct crier_server server = {.handle = NULL};
+    const char *reason;
+    size_t length = 0;
+
+    REFUSED(crier_server_start(NULL));
+    REFUSED(crier_server_start(&server));
+    ck_assert_int_eq(crier_daemon_check(NULL, &reason), CRIER_ERR_DAEMON);
+    ck_assert_int_eq(crier_daemon_check(NULL, NULL), CRIER_ERR_DAEMON);
+    ck_assert_int_eq(crier_status_respond(NULL, 200, "x"), MHD_NO);
+    ck_assert_int_eq(crier_error_respond(NULL, -ENOMEM, NULL), MHD_NO);
+    ck_assert_int_eq(crier_reply_respond(crier_reply_new(), NULL), MHD_NO);
+    ck_assert_int_eq(crier_reply_respond(NULL, NULL), MHD_NO);
+    ck_assert_int_eq(crier_stream_respond(site.shards, NULL, NULL), MHD_NO);
+    ck_assert_int_eq(crier_broadcaster_respond(broadcaster, NULL, NULL, NULL),
+                     MHD_NO);
+    ck_assert_int_eq(crier_hub_respond(hub, NULL, &follow, NULL), MHD_NO);
+    ck_assert_int_eq(crier_request_publish(NULL, hub, "a", NULL, NULL),
+                     MHD_NO);
+    ck_assert_int_eq(crier_server_handle(&server, NULL, "/", "GET", "", NULL,
+                                         &length, NULL),
+                     MHD_NO);
+}
+
 /* ---- the site ---------------------------------------------------------- */
 
 static enum MHD_Result answer(struct site *of,
@@ -258,7 +299,14 @@ static enum MHD_Result answer(struct site *of,
 {
     struct MHD_Response *response;
 
-    (void)path;
+    if (strcmp(path, "/stream") == 0)
+        return crier_stream_respond(NULL, connection, NULL);
+    if (strcmp(path, "/broadcaster") == 0)
+        return crier_broadcaster_respond(NULL, connection, NULL, NULL);
+    if (strcmp(path, "/hub") == 0)
+        return crier_hub_respond(NULL, connection, NULL, NULL);
+    if (strcmp(path, "/follow") == 0)
+        return crier_hub_respond(hub, connection, NULL, NULL);
     REFUSED(crier_stream_new(of->shards, connection, NULL, NULL, &response));
     REFUSED(crier_stream_new(of->shards, connection, NULL, &stream, NULL));
     ck_assert_int_eq(crier_stream_new(of->shards, connection, NULL, &stream,
@@ -303,12 +351,24 @@ static void (*const groups[])(void) = {
     give_back,          take_none,          give_counts,
     give_structs,       refuse_for_events,  refuse_for_streams,
     refuse_for_hubs,    refuse_for_parsers, refuse_for_clients,
-    refuse_for_publishers,
+    refuse_for_publishers, refuse_for_servers,
 };
 
 START_TEST(what_is_required_is_refused)
 {
     groups[_i]();
+}
+END_TEST
+
+START_TEST(a_request_is_answered)
+{
+    static const char *const paths[] = {"/stream", "/broadcaster", "/hub",
+                                        "/follow"};
+    char *body;
+
+    ck_assert_int_eq(fetch(site.port, "GET", paths[_i], "", NULL, &body), 500);
+    ck_assert_ptr_nonnull(strstr(body, crier_error_text(CRIER_ERR_NULL)));
+    free(body);
 }
 END_TEST
 
@@ -399,6 +459,7 @@ START_TEST(no_function_is_forgotten)
 
     ck_assert_uint_gt(check_header(HEADERS "/crier.h", tested), 50);
     ck_assert_uint_gt(check_header(HEADERS "/crier_client.h", tested), 15);
+    ck_assert_uint_gt(check_header(HEADERS "/crier_server.h", tested), 10);
     free(tested);
 }
 END_TEST
@@ -411,6 +472,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, what_is_required_is_refused, 0,
                         sizeof groups / sizeof groups[0]);
+    tcase_add_loop_test(c, a_request_is_answered, 0, 4);
     tcase_add_test(c, a_setter_marks_the_event);
     tcase_add_test(c, callbacks_are_not_called);
     tcase_add_test(all, no_function_is_forgotten);

@@ -25,6 +25,7 @@
 #include "support/oomed.h"
 #include "support/runner.h"
 #include "support/scratch.h"
+#include "support/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,20 +65,22 @@ static unsigned long finished, with_failures;
 
 /* ---- one run ---------------------------------------------------------- */
 
-/* In the child: becomes the program. */
-static void become(const struct run *run)
+/* Starts the program, in a process group of its own: check, when it is ended, ends all
+ * of its group. */
+static void start(struct run *run)
 {
+    int log = open(run->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const char *const words[] = {program, NULL};
+    struct spawn spawn = {
+        .words = words, .files = {0, log, log}, .group = true};
     char number[32];
-    int fd = open(run->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-    setpgid(0, 0); /* where check ends all when it is ended */
-    dup2(fd, STDOUT_FILENO);
-    dup2(fd, STDERR_FILENO);
+    ck_assert_int_ge(log, 0);
     snprintf(number, sizeof number, "%lu", run->n);
     setenv("CRIER_OOM", number, 1);
     setenv("CK_MAX_MSG_SIZE", "20000", 1); /* with more check ends itself */
-    execl(program, program, (char *)NULL);
-    _exit(127);
+    ck_assert_int_eq(spawn_program(&spawn, &run->pid), 0);
+    close(log);
 }
 
 static void begin(struct run *run, unsigned long n)
@@ -86,10 +89,7 @@ static void begin(struct run *run, unsigned long n)
     snprintf(run->log, sizeof run->log, "%s/log%d", scratch,
              (int)(run - runs));
     run->until = crier_now() + HANG;
-    run->pid = fork();
-    ck_assert_int_ge(run->pid, 0);
-    if (run->pid == 0)
-        become(run);
+    start(run);
     run->handle = (int)syscall(SYS_pidfd_open, run->pid, 0);
     ck_assert_int_ge(run->handle, 0);
 }
@@ -233,7 +233,7 @@ static void sweep_program(void)
         if (count < 0)
             return;
         setenv("CRIER_PATIENCE", "1000", 1);
-        setenv("CK_TIMEOUT_MULTIPLIER", "0.25", 1);
+        setenv("CK_TIMEOUT_MULTIPLIER", "0.1", 1);
         finished = with_failures = 0;
         oomed_begin(whose[i], 0);
         sweep((unsigned long)count);

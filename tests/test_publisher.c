@@ -8,6 +8,7 @@
 #include "crier_client.h"
 #include "support/client.h"
 #include "support/crierd.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -63,28 +64,6 @@ static void teardown_alone(void)
 {
     scratch_remove();
     crier_event_free(event);
-}
-
-/* A port of 127.0.0.1 where nobody listens, and likely nobody will. */
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static void start_at(int port, const char *more)
-{
-    char words[256];
-
-    snprintf(words, sizeof words, "--listen 127.0.0.1:%d %s", port, more);
-    crierd_start(&crierd, words);
 }
 
 /* ---- one -------------------------------------------------------------- */
@@ -186,13 +165,13 @@ static void start_it(void *closure, const char *reason, uint64_t retry)
     ck_assert_str_eq(reason, "cannot connect: Connection refused");
     ck_assert_uint_le(retry, 15000);
     if (++retries == 2)
-        start_at(*(int *)closure, "");
+        crierd_start_on(&crierd, *(int *)closure, "");
 }
 
 START_TEST(waits_for_the_server)
 {
     struct crier_published published;
-    int port = free_port();
+    int descriptor, port = port_hold(&descriptor);
 
     use_port(port);
     retries = 0;
@@ -203,6 +182,7 @@ START_TEST(waits_for_the_server)
     ck_assert_int_eq(retries, 2);
     topics_hold("/topics/news?poll=1", "", "x ");
     crierd_stop(&crierd);
+    close(descriptor);
 }
 END_TEST
 
@@ -408,7 +388,7 @@ START_TEST(requests_become_smaller)
     char large[3000];
     int i;
 
-    start_at(0, "--max-message 2K");
+    crierd_start(&crierd, "--max-message 2K");
     use_port(crierd.port);
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     for (i = 1; i <= 2000; i++)
@@ -439,9 +419,9 @@ START_TEST(many_outlive_a_crash)
 {
     struct crier_publisher *publisher;
     struct crier_progress progress;
-    int port = free_port(), count = 30000, kills = 0, i;
+    int descriptor, port = port_hold(&descriptor), count = 30000, kills = 0, i;
 
-    start_at(port, journal);
+    crierd_start_on(&crierd, port, journal);
     use_port(port);
     options.timeout = UINT64_MAX;
     options.max_waiting = 20000; /* so that adding goes no faster than sending */
@@ -451,7 +431,7 @@ START_TEST(many_outlive_a_crash)
         crier_publisher_progress(publisher, &progress);
         if (kills < 2 && progress.published > (uint64_t)(kills + 1) * 10000) {
             crierd_kill(&crierd);
-            start_at(port, journal);
+            crierd_start_on(&crierd, port, journal);
             kills++;
         }
     }
@@ -462,6 +442,7 @@ START_TEST(many_outlive_a_crash)
     crier_publisher_free(publisher);
     expect_numbers(count);
     crierd_stop(&crierd);
+    close(descriptor);
 }
 END_TEST
 
@@ -477,12 +458,12 @@ static void look_and_start(void *closure, const char *reason, uint64_t retry)
     crier_publisher_progress(shared, &progress);
     ck_assert_uint_le(progress.added, 1000 / 20 + 1);
     if (++retries == 2)
-        start_at(*(int *)closure, "");
+        crierd_start_on(&crierd, *(int *)closure, "");
 }
 
 START_TEST(little_waits)
 {
-    int port = free_port(), i;
+    int descriptor, port = port_hold(&descriptor), i;
 
     use_port(port);
     retries = 0;
@@ -496,18 +477,21 @@ START_TEST(little_waits)
     crier_publisher_free(shared);
     expect_numbers(500);
     crierd_stop(&crierd);
+    close(descriptor);
 }
 END_TEST
 
 START_TEST(free_does_not_wait)
 {
     struct crier_publisher *publisher;
+    int descriptor;
 
-    use_port(free_port());
+    use_port(port_hold(&descriptor));
     options.timeout = UINT64_MAX;
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     add(publisher, 1);
     crier_publisher_free(publisher); /* or the test's time is up */
+    close(descriptor);
 }
 END_TEST
 

@@ -6,7 +6,9 @@
 
 #include "crier_client.h"
 #include "support/client.h"
+#include "support/coding.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 
 #include <errno.h>
@@ -82,6 +84,41 @@ START_TEST(an_answer_must_be_crierds)
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
     ck_assert_str_eq(published.reason, "the answer is not crierd's");
+}
+END_TEST
+
+/* A proxy on the way may encode an answer, though nobody has asked it to. */
+START_TEST(an_answer_may_be_encoded)
+{
+    const char *coding = _i == 0 ? "gzip" : "compress";
+    char bytes[256];
+    size_t length = coding_write(CODING_GZIP, true, DONE, bytes);
+
+    foreign_say(&server,
+                "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n"
+                "Content-Length: %zu\r\n\r\n",
+                coding, length);
+    foreign_say_bytes(&server, bytes, length);
+    foreign_keep(&server);
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     _i == 0 ? 0 : CRIER_ERR_ENCODING);
+    ck_assert_int_eq(published.status, 200);
+    ck_assert_str_eq(published.id, _i == 0 ? "i" : "");
+    ck_assert_ptr_nonnull(strstr(published.reason, _i == 0 ? "" : "compress"));
+    ck_assert(!foreign_has(foreign_request(&server, 0), "Accept-Encoding"));
+    ck_assert_uint_eq(foreign_requests(&server), 1);
+}
+END_TEST
+
+/* It has been read as far as it matters, and the publication is not repeated. */
+START_TEST(an_answer_without_end_is_not_crierds)
+{
+    foreign_say(&server, "HTTP/1.1 200 OK\r\n\r\n");
+    foreign_make(&server, make_words, UINT64_MAX);
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_STATUS);
+    ck_assert_str_eq(published.reason, "the answer is not crierd's");
+    ck_assert_uint_eq(foreign_requests(&server), 1);
 }
 END_TEST
 
@@ -190,7 +227,7 @@ START_TEST(strict_until_it_is_sent)
     char url[64];
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d",
-             foreign_nobody(&late.descriptor));
+             port_hold(&late.descriptor));
     options.server = url;
     options.strict = true;
     options.on_retry = start_late;
@@ -251,7 +288,7 @@ START_TEST(the_time_is_up)
     int descriptor;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.server = url;
     options.timeout = 2000;
     options.on_retry = on_retry_near_the_end;
@@ -273,7 +310,7 @@ START_TEST(one_may_try_without_waiting)
     int descriptor, i, error;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.server = url;
     options.max_waiting = 1000;
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
@@ -321,6 +358,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, a_refusal_is_one_from_its_headers_on, 0, 3);
     tcase_add_loop_test(c, an_answer_must_be_crierds, 0, 8);
+    tcase_add_loop_test(c, an_answer_may_be_encoded, 0, 2);
+    tcase_add_test(c, an_answer_without_end_is_not_crierds);
     tcase_add_test(c, counts_are_plausible);
     tcase_add_loop_test(c, no_answer_is_asked_for_again, 0, 4);
     tcase_add_test(c, short_memory_for_the_answer);

@@ -1,7 +1,7 @@
 /* What a publisher is told is JSON, whatever the names are. */
 #include <config.h>
 
-#include "crierd/receipt.h"
+#include "crier_server.h"
 #include "support/runner.h"
 
 #include <stdlib.h>
@@ -39,18 +39,16 @@ static json_t *expected(const struct crier_receipt *receipt)
 START_TEST(the_text_is_what_jansson_writes)
 {
     const struct crier_receipt *receipt = &receipts[_i];
-    json_t *object = expected(receipt), *json = receipt_json(receipt);
-    char *text = receipt_text(receipt), *wanted;
+    json_t *object = expected(receipt);
+    char *text = crier_receipt_text(receipt), *wanted;
 
     ck_assert_ptr_nonnull(text);
-    ck_assert(json_equal(json, object));
     if (receipt->duplicate)
         json_object_set_new(object, "duplicate", json_true());
     wanted = json_dumps(object, JSON_COMPACT);
     ck_assert_str_eq(text, wanted);
     free(wanted);
     free(text);
-    json_decref(json);
     json_decref(object);
 }
 END_TEST

@@ -8,6 +8,7 @@
 #include "crier.h"
 #include "support/client.h"
 #include "support/crierd.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 
@@ -133,15 +134,15 @@ static void listen_until(struct listener *listener, int until)
 /* A thousand, or a tenth of that. */
 START_TEST(a_restart_loses_nothing)
 {
-    int count = crierd_is_slow() ? 100 : 1000, i, crash = _i;
+    int count = crierd_is_slow() ? 100 : 1000, i, crash = _i, descriptor;
     struct listener *listeners = calloc((size_t)count, sizeof *listeners);
     char options[128], *held;
     pthread_t publisher;
 
     total = crierd_is_slow() ? 120 : 400;
     atomic_store(&acknowledged, 0);
-    crierd_start(&crierd, journal);
-    restart_port = crierd.port;
+    restart_port = port_hold(&descriptor);
+    crierd_start_on(&crierd, restart_port, journal);
     for (i = 0; i < count; i++)
         connect_listener(&listeners[i]);
     pthread_create(&publisher, NULL, publish_with_retries, NULL);
@@ -152,9 +153,7 @@ START_TEST(a_restart_loses_nothing)
     } else {
         crierd_stop(&crierd);
     }
-    snprintf(options, sizeof options, "%s --listen 127.0.0.1:%d", journal,
-             restart_port);
-    crierd_start(&crierd, options);
+    crierd_start_on(&crierd, restart_port, journal);
     for (i = 0; i < count; i++)
         listen_until(&listeners[i], total);
     pthread_join(publisher, NULL);
@@ -173,8 +172,19 @@ START_TEST(a_restart_loses_nothing)
         client_reset(&listeners[i].client);
     free(listeners);
     crierd_stop(&crierd);
+    close(descriptor);
 }
 END_TEST
+
+/* Runs SQL on the file PATH, which nobody has open. */
+static void change_file(const char *path, const char *sql)
+{
+    sqlite3 *db;
+
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
 
 /* ---- trouble ---------------------------------------------------------- */
 
@@ -301,6 +311,49 @@ START_TEST(an_unreadable_journal_is_trouble)
 }
 END_TEST
 
+/* A file that a clock has written that was ahead: its updates grow old again, and the
+ * operator can see why their times have changed. */
+START_TEST(times_ahead_are_corrected_and_reported)
+{
+    char path[64], *answer;
+
+    crierd_start(&crierd, journal);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
+    crierd_stop(&crierd);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    change_file(path, "UPDATE updates SET time = time + 31536000000;"
+                      "UPDATE journal SET time = time + 31536000000");
+    crierd_start(&crierd, journal);
+    crierd_wait_log(&crierd, "were ahead of it (1)");
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
+                     200);
+    ck_assert_msg(strstr(answer, "\"corrected\":1") != NULL, "%s", answer);
+    free(answer);
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* Two names of one file, both of which it was opened by: two mounts are like that. */
+START_TEST(one_file_is_not_for_two)
+{
+    char path[64], other[72], options[256];
+    struct crierd second;
+    int status;
+
+    crierd_start(&crierd, journal);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    snprintf(other, sizeof other, "%s/other", scratch);
+    ck_assert_int_eq(link(path, other), 0);
+    snprintf(options, sizeof options, "%s/other-lock", scratch);
+    fclose(fopen(options, "w"));
+    snprintf(options, sizeof options, "--journal sqlite:%s", other);
+    ck_assert(!crierd_try_start(&second, options, &status));
+    ck_assert_int_eq(status, 1);
+    crierd_stop(&crierd);
+}
+END_TEST
+
 START_TEST(a_damaged_journal_is_refused)
 {
     char path[64], options[256];
@@ -345,6 +398,8 @@ static Suite *suite(void)
     tcase_add_test(c, a_locked_journal_does_not_hold_up_the_end);
     tcase_add_test(c, a_journal_without_a_name_is_trouble);
     tcase_add_test(c, an_unreadable_journal_is_trouble);
+    tcase_add_test(c, times_ahead_are_corrected_and_reported);
+    tcase_add_test(c, one_file_is_not_for_two);
     tcase_add_test(c, a_damaged_journal_is_refused);
     return s;
 }

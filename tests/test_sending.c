@@ -152,8 +152,8 @@ static void teardown(void)
     crier_shards_drain(site.shards, 0, 0, PATIENCE);
     MHD_stop_daemon(site.daemon);
     crier_broadcaster_free(broadcaster);
-    crier_hub_free(hub);
     crier_shards_free(site.shards);
+    crier_hub_free(hub);
     box_done(&closed);
     box_done(&blocked);
     box_done(&released);

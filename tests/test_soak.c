@@ -196,6 +196,17 @@ START_TEST(test_ends_when_told_to)
 }
 END_TEST
 
+/* Neither crierd nor a `crier sub` is left. */
+START_TEST(test_leaves_nobody_when_killed)
+{
+    const char *const options[] = {NULL};
+    pid_t pid = start(getenv("CRIERD"), "1000", options);
+
+    measure_wait_log("cycle 1 of");
+    measure_kill(pid);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("soak");
@@ -207,6 +218,7 @@ static Suite *make_suite(void)
                         sizeof faults / sizeof *faults);
     tcase_add_test(tcase, test_refuses);
     tcase_add_test(tcase, test_ends_when_told_to);
+    tcase_add_test(tcase, test_leaves_nobody_when_killed);
     return suite;
 }
 

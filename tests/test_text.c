@@ -88,6 +88,38 @@ START_TEST(short_memory)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    enum text_sight sight;
+} sights[] = {
+    {"a", TEXT_VISIBLE},
+    {"a b", TEXT_VISIBLE},
+    {"\xc3\xa9", TEXT_VISIBLE},
+    {"", TEXT_BLANK},
+    {" \t\n", TEXT_BLANK},
+    {"\xc2\xa0", TEXT_BLANK},                          /* no-break space */
+    {"\xe3\x80\x80", TEXT_BLANK},                      /* ideographic space */
+    {"\xe2\x80\x8b", TEXT_BLANK},                      /* zero width space */
+    {"\xe3\x85\xa4", TEXT_BLANK},                      /* Hangul filler */
+    {"\xef\xbb\xbf", TEXT_BLANK},                      /* byte order mark */
+    {"\xef\xb8\x8f", TEXT_BLANK},                      /* variation selector */
+    {"a\xe2\x80\x8b", TEXT_DECEPTIVE},
+    {"a\xe2\x80\xae" "b", TEXT_DECEPTIVE},             /* right-to-left override */
+    {"a\xe2\x81\xa6" "b", TEXT_DECEPTIVE},             /* isolate */
+    {"a\xe2\x80\x8d" "b", TEXT_DECEPTIVE},             /* joiner among ASCII */
+    {"\xe2\x80\x8d\xc3\xa9", TEXT_DECEPTIVE},
+    {"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", TEXT_VISIBLE}, /* emoji */
+    {"\xe2\x9d\xa4\xef\xb8\x8f", TEXT_VISIBLE},
+    {"\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae", TEXT_VISIBLE}, /* Persian */
+};
+
+START_TEST(what_can_be_seen)
+{
+    ck_assert_int_eq(text_sight(sights[_i].text, strlen(sights[_i].text)),
+                     sights[_i].sight);
+}
+END_TEST
+
 START_TEST(a_number)
 {
     uint64_t n = 0;
@@ -134,6 +166,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_name, 0, (int)(sizeof names / sizeof names[0]));
     tcase_add_test(c, utf8_as_jansson_has_it);
     tcase_add_test(c, short_memory);
+    tcase_add_loop_test(c, what_can_be_seen, 0,
+                        (int)(sizeof sights / sizeof sights[0]));
     tcase_add_test(c, a_number);
     tcase_add_test(c, a_file);
     return s;

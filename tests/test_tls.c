@@ -68,6 +68,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+    crier_stream_close(stream); /* or curl waits for more until its time is up */
     if (curl != NULL)
         pclose(curl);
     crier_stream_unref(stream);

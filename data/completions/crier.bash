@@ -15,7 +15,8 @@ _crier_options()
     case $1 in
     sub) echo "--since=all --last-event-id=value --once --state=file
         --count=value --timeout=value --event=value --json --exec=command
-        --method=value --data=value --retry=value -q --quiet $common" ;;
+        --method=value --data=value --retry=value --reconnect --no-reconnect
+        -q --quiet $common" ;;
     pub) echo "--lines --json --event=value --id=value --dedupe --retry=value
         --timeout=value -q --quiet $common" ;;
     topics) echo "--json $common" ;;

@@ -41,7 +41,9 @@ function __crier_arguments
             case -H --server --token --header --cacert --cert --key --event \
                 --id --retry --timeout
                 set -e words[1]
-            case '-?*'
+            case - # an argument
+                set count (math $count + 1)
+            case '-*'
             case '*'
                 set count (math $count + 1)
         end
@@ -55,12 +57,12 @@ function __crier_server
     set -l words (commandline -opc)
     while set -q words[1]
         switch $words[1]
-            case -k --insecure '-H?*' '--server=*' '--token=*' '--header=*' \
-                '--cacert=*' '--cert=*' '--key=*'
-                printf '%s\n' $words[1]
             case -H --server --token --header --cacert --cert --key
                 printf '%s\n' $words[1] (string replace -r '^~/' ~/ -- $words[2])
                 set -e words[1]
+            case -k --insecure '-H*' '--server=*' '--token=*' '--header=*' \
+                '--cacert=*' '--cert=*' '--key=*'
+                printf '%s\n' $words[1]
         end
         set -e words[1]
     end
@@ -126,6 +128,8 @@ complete -c crier -n __crier_exec -a '(__crier_exec_complete)'
 complete -c crier -n $sub -l method -x -d 'of the request to a URL'
 complete -c crier -n $sub -l data -x -d 'body of the request to a URL'
 complete -c crier -n $sub -l retry -x -d 'reconnect after this time'
+complete -c crier -n $sub -l reconnect -d 'connect again, also with POST'
+complete -c crier -n $sub -l no-reconnect -d 'end with the stream'
 
 set -l pub '__crier_command pub'
 complete -c crier -n "$pub; and test (__crier_arguments) -eq 0" -a '(__crier_topics)'

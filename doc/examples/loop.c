@@ -4,6 +4,7 @@
  * runs in the program's loop would not notice when they are resumed. But the loop may
  * accept the connections and hand them over, and whatever it does with streams never
  * blocks. curl -N http://127.0.0.1:8081/ gets a number each second, until Ctrl-C. */
+#define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <crier.h>
 #include <errno.h>

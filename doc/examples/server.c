@@ -1,64 +1,76 @@
-/* A complete SSE server on port 8081: GET /TOPIC follows, POST /TOPIC publishes, Enter or the end of its
- * input ends it. It counts on a journal in memory, and takes bodies of one piece (some KiB); topics.c more. */
-#include <crier.h>
+/*
+ * A server of topics. GET /TOPIC subscribes, and resumes after the id in the
+ * field Last-Event-ID; POST /TOPIC publishes, and gets its answer when the
+ * journal has the update:
+ *
+ *   curl -N http://127.0.0.1:8081/news
+ *   curl -d hello http://127.0.0.1:8081/news
+ *
+ * The journal is in memory, or in FILE. Ctrl-C ends ./server 8081 [FILE]
+ */
+#define _POSIX_C_SOURCE 200809L /* for sigwait() */
+
+#include <crier_server.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
-static struct crier_shards *shards;
-static struct crier_hub *hub;
-
-static enum MHD_Result follow(struct MHD_Connection *to, const char *topic, const char *id)
+static enum MHD_Result answer(struct crier_request *request)
 {
-    struct crier_follow_options options = {.topics = topic, .id = id};
-    struct crier_stream *stream;
-    struct MHD_Response *response;
-    enum MHD_Result result = MHD_NO;
+    struct crier_hub *hub = request->server->hub;
+    const struct crier_follow_options follow = {.topics = request->path + 1};
 
-    options.since = id != NULL ? CRIER_SINCE_ID : CRIER_SINCE_NOW;
-    if (crier_stream_new(shards, to, NULL, &stream, &response) != 0)
-        return MHD_NO;
-    if (crier_hub_follow(hub, stream, &options) == 0)
-        result = MHD_queue_response(to, MHD_HTTP_OK, response);
-    crier_stream_unref(stream), MHD_destroy_response(response);
-    return result;
+    if (strcmp(request->method, "POST") == 0)
+        return crier_request_publish(request, hub, follow.topics, NULL, NULL);
+    if (strcmp(request->method, "GET") == 0 ||
+        strcmp(request->method, "HEAD") == 0)
+        return crier_hub_respond(hub, request->connection, &follow, NULL);
+    return crier_status_respond(request->connection, MHD_HTTP_NOT_IMPLEMENTED,
+                                "GET subscribes, POST publishes");
 }
 
-static enum MHD_Result handle(void *ok, struct MHD_Connection *from, const char *url, const char *method,
-                              const char *version, const char *data, size_t *length, void **event)
+/* Makes the hub, over a journal in memory when FILE is NULL. */
+static int make_hub(struct crier_server *server, const char *file)
 {
-    const char *all = MHD_lookup_connection_value(from, MHD_HEADER_KIND, "Content-Length");
-
-    if (*event == NULL)
-        return (*event = crier_event_new()) != NULL ? MHD_YES : MHD_NO;
-    if (*length != 0 && (all == NULL || strtoul(all, NULL, 10) != *length))
-        return MHD_NO; /* a piece of it would be published */
-    if (*length != 0)
-        return crier_event_data(*event, data, *length), *length = 0, MHD_YES;
-    if (*method == 'G')
-        return follow(from, url + 1, MHD_lookup_connection_value(from, MHD_HEADER_KIND, "Last-Event-ID"));
-    return (void)version, MHD_queue_response(from, crier_hub_publish(hub, url + 1, *event, NULL) ? 400 : 200, ok);
-}
-
-static void done(void *ok, struct MHD_Connection *of, void **event, enum MHD_RequestTerminationCode how)
-{
-    (void)ok, (void)of, (void)how, crier_event_free(*event);
-}
-
-int main(void)
-{
-    struct MHD_Response *ok = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     struct crier_journal *journal;
-    struct MHD_Daemon *daemon;
+    int error = crier_shards_new(NULL, &server->shards);
 
-    if (crier_shards_new(NULL, &shards) || crier_journal_memory(NULL, &journal) ||
-        crier_hub_new(shards, journal, NULL, &hub) ||
-        (daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 8081, NULL, NULL,
-                                   handle, ok, MHD_OPTION_NOTIFY_COMPLETED, done, NULL, MHD_OPTION_END)) == NULL)
-        return fputs("it cannot start: is port 8081 taken?\n", stderr), 1;
-    (void)getchar();
-    crier_hub_close(hub);
-    crier_shards_drain(shards, 1000, 5000, 1000);
-    MHD_stop_daemon(daemon);
-    crier_shards_free(shards);
-    crier_hub_free(hub), MHD_destroy_response(ok);
+    if (error == 0)
+        error = file == NULL
+                    ? crier_journal_memory(NULL, &journal)
+                    : crier_journal_sqlite(file, NULL, &journal, NULL, 0);
+    if (error == 0)
+        error = crier_hub_new(server->shards, journal, NULL, &server->hub);
+    return error;
+}
+
+/* Blocks the signals that end the server, so that sigwait() can take them. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, signals, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct crier_server server = {.handle = answer};
+    sigset_t signals;
+    int number, error;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s PORT [FILE]\n", argv[0]);
+        return 2;
+    }
+    block_signals(&signals);
+    server.port = argv[1];
+    error = make_hub(&server, argv[2]);
+    if (error == 0)
+        error = crier_server_start(&server);
+    fprintf(stderr, "%s\n", error == 0 ? server.url : crier_error_text(error));
+    if (error == 0)
+        sigwait(&signals, &number);
+    crier_server_stop(&server); /* every publisher gets its answer first */
+    return error != 0;
 }

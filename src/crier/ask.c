@@ -1,7 +1,7 @@
 /*
- * One question to the server, and its answer in JSON: libcurl's easy
- * interface. The library's clients follow streams and its publishers publish;
- * this is for what is neither.
+ * One question to the server, and its answer in JSON: libcurl's easy interface, set up
+ * as libcrier sets it up. The library's clients follow streams and its publishers
+ * publish; this is for what is neither.
  */
 #include <config.h>
 
@@ -10,200 +10,139 @@
 #include "note.h"
 #include "text.h"
 
-#include <curl/curl.h>
-#include <stdio.h>
+#include "libcrier/exchange.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A page of 1000 topics, with names and ids of 255 bytes, has no more. */
 #define BODY_MAX ((size_t)4 * 1024 * 1024)
 
+/* A question that is on its way. */
+struct question {
+    const char *server; /* whom it is for, in messages */
+    struct crier__http http;
+    struct curl_slist *headers;
+    CURL *handle;
+    char trouble[CURL_ERROR_SIZE]; /* libcurl's words */
+    struct text body;              /* of the answer */
+};
+
 /* ---- the request ------------------------------------------------------ */
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *closure)
 {
-    struct text *body = closure;
+    struct question *question = closure;
 
-    if (body->length + size * count > BODY_MAX)
+    if (question->body.length + size * count > BODY_MAX)
         return 0;
-    text_add(body, bytes, size * count);
+    text_add(&question->body, bytes, size * count);
     return size * count;
 }
 
-static int take_wire(CURL *handle, curl_infotype type, char *bytes,
-                     size_t length, void *closure)
+/* Makes the question, for PATH of the server. 0 or an error of libcrier's. */
+static int prepare(struct question *question, const struct conf *conf,
+                   const char *path, uint32_t timeout)
 {
-    const struct crier_http_options *http = closure;
+    static const char *const own[] = {"Accept: application/json", NULL};
+    struct crier_http_options options;
+    struct text url = {0};
+    int error;
 
-    (void)handle;
-    if (type == CURLINFO_TEXT)
-        http->on_wire(http->wire_closure, '*', bytes, length);
-    else if (type == CURLINFO_HEADER_OUT)
-        http->on_wire(http->wire_closure, '>', bytes, length);
-    else if (type == CURLINFO_HEADER_IN)
-        http->on_wire(http->wire_closure, '<', bytes, length);
+    conf_http(conf, false, &options);
+    error = crier__http_init(&question->http, &options);
+    if (error == 0)
+        error = crier__http_headers(&question->http, own, &question->headers);
+    if (error != 0)
+        return error;
+    text_puts(&url, conf->server);
+    text_puts(&url, path);
+    question->handle =
+        crier__http_handle(&question->http, url.bytes, question->trouble);
+    text_done(&url);
+    if (question->handle == NULL)
+        return -ENOMEM;
+    curl_easy_setopt(question->handle, CURLOPT_HTTPHEADER, question->headers);
+    curl_easy_setopt(question->handle, CURLOPT_TIMEOUT_MS, (long)timeout);
+    curl_easy_setopt(question->handle, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(question->handle, CURLOPT_WRITEDATA, question);
     return 0;
 }
 
-/* Appends HEADER to *LIST. False when memory is short. */
-static bool add_header(struct curl_slist **list, const char *header)
+static void finish(struct question *question)
 {
-    struct curl_slist *more = curl_slist_append(*list, header);
-
-    if (more != NULL)
-        *list = more;
-    return more != NULL;
-}
-
-/* Makes *LIST the headers of the request: those of the command line, and those
- * of crier's own that are not among them. False when memory is short. */
-static bool make_headers(const struct conf *conf, struct curl_slist **list)
-{
-    struct text line = {0};
-    bool well = true;
-    size_t i;
-
-    if (conf_header(conf, "Accept") == NULL)
-        well = add_header(list, "Accept: application/json");
-    if (conf->token != NULL && conf_header(conf, "Authorization") == NULL) {
-        text_puts(&line, "Authorization: Bearer ");
-        text_puts(&line, conf->token);
-        well = well && add_header(list, line.bytes);
-        text_done(&line);
-    }
-    for (i = 0; i < conf->header_count; i++)
-        well = well && add_header(list, conf->headers[i]);
-    return well;
-}
-
-static void set_tls(CURL *handle, const struct crier_http_options *http)
-{
-    if (http->ca_file != NULL)
-        curl_easy_setopt(handle, CURLOPT_CAINFO, http->ca_file);
-    if (http->cert_file != NULL)
-        curl_easy_setopt(handle, CURLOPT_SSLCERT, http->cert_file);
-    if (http->key_file != NULL)
-        curl_easy_setopt(handle, CURLOPT_SSLKEY, http->key_file);
-    if (http->insecure) {
-        curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-}
-
-static void prepare(CURL *handle, const struct crier_http_options *http,
-                    const char *url, uint32_t timeout)
-{
-    curl_easy_setopt(handle, CURLOPT_URL, url);
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 20L);
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    /* Giving up does not wait until a name is resolved. */
-    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)timeout);
-    curl_easy_setopt(handle, CURLOPT_USERAGENT, "crier/" PACKAGE_VERSION);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
-    set_tls(handle, http);
-    if (http->on_wire != NULL) {
-        curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
-        curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, take_wire);
-        curl_easy_setopt(handle, CURLOPT_DEBUGDATA, http);
-    }
+    curl_easy_cleanup(question->handle);
+    curl_slist_free_all(question->headers);
+    crier__http_done(&question->http);
+    text_done(&question->body);
 }
 
 /* ---- the answer ------------------------------------------------------- */
 
-/* Takes the answer with STATUS. False when it is not what was asked for, which
- * is told. */
-static bool take(const char *url, long status, const struct text *body,
+/* Takes the answer with STATUS. False when it is not what was asked for, which is
+ * noted. */
+static bool take(const struct question *question, long status,
                  struct answer *answer)
 {
-    json_t *object = body->length != 0
-                         ? json_loadb(body->bytes, body->length, 0, NULL)
-                         : NULL;
-    const char *detail = ask_text(object, "detail");
+    const struct text *body = &question->body;
+    json_t *object = NULL;
+    curl_off_t time = 0;
+    char reason[512];
 
-    if (status == 200 && json_is_object(object)) {
-        answer->body = object;
+    curl_easy_getinfo(question->handle, CURLINFO_TOTAL_TIME_T, &time);
+    if (status != 200) {
+        crier__http_reason(reason, sizeof reason, status, body->bytes,
+                           body->length);
+        note_error("%s: %s", question->server, reason);
+        return false;
+    }
+    if (body->length != 0)
+        object = json_loadb(body->bytes, body->length, 0, NULL);
+    if (json_is_object(object)) {
+        *answer = (struct answer){object, (double)time / 1000.0};
         return true;
     }
-    if (status == 200)
-        note_error("%s: the answer is not a crierd's", url);
-    else if (detail[0] != '\0')
-        note_error("%s: %ld: %s", url, status, detail);
-    else
-        note_error("%s: the server answered with status %ld", url, status);
+    note_error("%s: the answer is not a crierd's", question->server);
     json_decref(object);
     return false;
 }
 
-/* Tells why there was no answer. */
-static void tell_trouble(CURL *handle, const char *url, CURLcode result,
-                         const char *trouble)
+/* Notes why there was no answer. */
+static void tell_trouble(const struct question *question, CURLcode result)
 {
     const char *hint = result == CURLE_SSL_CONNECT_ERROR
                            ? " (does this server speak https?)"
                            : "";
-    long error = 0;
+    char reason[512];
+    int error = crier__http_failure(question->handle, result,
+                                    question->trouble, reason, sizeof reason);
 
-    if (result == CURLE_COULDNT_CONNECT)
-        curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &error);
-    if (error != 0)
-        note_error("%s: cannot connect: %s", url, strerror((int)error));
-    else if (result == CURLE_OPERATION_TIMEDOUT)
-        note_error("%s: no answer in time", url);
-    else
-        note_error("%s: %s%s", url,
-                   trouble[0] != '\0' ? trouble : curl_easy_strerror(result),
-                   hint);
-}
-
-static bool perform(CURL *handle, const char *url, struct answer *answer)
-{
-    char trouble[CURL_ERROR_SIZE] = "";
-    struct text body = {0};
-    curl_off_t time = 0;
-    CURLcode result;
-    long status = 0;
-    bool well = false;
-
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, trouble);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &body);
-    result = curl_easy_perform(handle);
-    if (result != CURLE_OK) {
-        tell_trouble(handle, url, result, trouble);
-    } else {
-        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-        curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME_T, &time);
-        answer->time = (double)time / 1000.0;
-        well = take(url, status, &body, answer);
-    }
-    text_done(&body);
-    return well;
+    note_error("%s: %s%s", question->server,
+               error == -ETIMEDOUT ? "no answer in time" : reason, hint);
 }
 
 bool ask(const struct conf *conf, const char *path, uint32_t timeout,
          struct answer *answer)
 {
-    struct crier_http_options http;
-    struct curl_slist *headers = NULL;
-    struct text url = {0};
-    CURL *handle = curl_easy_init();
+    struct question question = {.server = conf->server};
+    int error = prepare(&question, conf, path, timeout);
+    CURLcode result;
     bool well = false;
+    long status = 0;
 
-    conf_http(conf, false, &http);
-    text_puts(&url, conf->server);
-    text_puts(&url, path);
-    if (handle == NULL || !make_headers(conf, &headers)) {
-        note_error("out of memory");
+    if (error != 0) {
+        note_error("%s", crier_error_text(error));
     } else {
-        prepare(handle, &http, url.bytes, timeout);
-        curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-        well = perform(handle, conf->server, answer);
+        result = curl_easy_perform(question.handle);
+        curl_easy_getinfo(question.handle, CURLINFO_RESPONSE_CODE, &status);
+        /* A refusal is one even if its words are not all there. */
+        if (result == CURLE_OK || status >= 400)
+            well = take(&question, status, answer);
+        else
+            tell_trouble(&question, result);
     }
-    curl_easy_cleanup(handle);
-    curl_slist_free_all(headers);
-    text_done(&url);
+    finish(&question);
     return well;
 }
 

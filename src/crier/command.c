@@ -15,6 +15,12 @@
  * back for the command: the command could end before crier has it back, and
  * POSIX leaves open whether a program gets SIGCHLD ignored at all.
  *
+ * While it runs, the signals that would end crier are passed on to it: whoever ends
+ * crier alone, a service manager say, means the command as well. One that a terminal
+ * has sent has reached the command already, since both are in one process group. (One
+ * that somebody else has sent to the whole group cannot be told from others, and
+ * reaches the command twice.)
+ *
  * A command gets the other signals as crier got them, and of descriptors the
  * first three and what crier inherited itself: 3>file is for the command. Not
  * every library that is linked here opens all of its own with close-on-exec;
@@ -33,6 +39,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,16 +201,15 @@ static int start(const struct command *command, int input, char **environment,
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    sigset_t pipe;
+    sigset_t defaults;
     int error;
 
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-    sigemptyset(&pipe);
-    if (!signals_pipe_was_ignored())
-        sigaddset(&pipe, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes, &pipe);
+    sigemptyset(&defaults);
+    signals_add_ignored(&defaults);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
     posix_spawnattr_setsigmask(&attributes, &command->signals->old);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
@@ -245,22 +252,61 @@ void command_init(struct command *command)
     each_descriptor(command, remember);
 }
 
+/* Passes the signals that have come on to PROCESS, but those that it has got itself.
+ * Whether there were any. */
+static bool pass_signals(struct signals *signals, pid_t process)
+{
+    bool any = false, by_kernel;
+    int number;
+
+    while ((number = signals_take(signals, &by_kernel)) != 0) {
+        if (!by_kernel || getpgid(process) != getpgrp())
+            kill(process, number);
+        any = true;
+    }
+    return any;
+}
+
+/* Waits for the end of PROCESS, or for a second signal. 0 with *RESULT as of waitpid(),
+ * or -errno; -ECANCELED for the signal. */
+static int wait_for_end(struct signals *signals, pid_t process, int *result)
+{
+    struct pollfd polled[] = {{.fd = signals->fd, .events = POLLIN},
+                              {.fd = signals->child, .events = POLLIN}};
+    unsigned times = 0;
+    pid_t ended;
+
+    for (;;) {
+        signals_take_child(signals); /* one that comes after this wakes poll() */
+        ended = waitpid(process, result, WNOHANG);
+        if (ended == process)
+            return 0;
+        if (ended < 0)
+            return -errno;
+        if (pass_signals(signals, process) && ++times == 2)
+            return -ECANCELED;
+        poll(polled, 2, -1);
+    }
+}
+
 int command_run(struct command *command, const struct crier_message *message)
 {
     pid_t process;
-    int status;
+    int result = -1, error;
 
     each_descriptor(command, keep_back);
     if (!start_for(command, message, &process))
         return -1;
-    while (waitpid(process, &status, 0) < 0) {
-        if (errno == EINTR)
-            continue;
+    error = wait_for_end(command->signals, process, &result);
+    if (error == 0)
+        return result;
+    if (error == -ECANCELED)
+        note_error("%s is still running; not waiting for it",
+                   command->argv[0]);
+    else
         note_error("cannot wait for '%s': %s", command->argv[0],
-                   strerror(errno));
-        return -1;
-    }
-    return status;
+                   strerror(-error));
+    return -1;
 }
 
 void command_done(struct command *command) { free(command->inherited); }

@@ -14,6 +14,7 @@
 
 #include "note.h"
 #include "print.h"
+#include "secret.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -21,9 +22,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define SERVER_DEFAULT "http://127.0.0.1:8080"
+
+/* As getopt_long() takes them. */
+#define SHORT_OPTIONS "H:kvq"
 
 enum conf_result conf_bad(const char *option, const char *value,
                           const char *wanted)
@@ -109,13 +112,20 @@ static bool fits_header(const char *text)
 static enum conf_result add_header(struct conf *conf, const char *header)
 {
     size_t name = strcspn(header, ":");
+    const char *secret;
 
+    /* it is not shown, for it may hold a token */
     if (header[name] == '\0' || name == 0 || strcspn(header, " \t") < name ||
         !fits_header(header))
-        return conf_bad("--header", header, "'NAME: VALUE'");
+        return conf_mistake("--header number %zu is not 'NAME: VALUE'",
+                            conf->header_count + 1);
     if (conf->header_count == CONF_HEADERS_MAX)
         return conf_mistake("--header is given more than %d times",
                             CONF_HEADERS_MAX);
+    if (curl_strnequal(header, "Authorization:", name + 1)) {
+        secret = strrchr(header, ' '); /* behind the scheme */
+        secret_add(secret != NULL ? secret + 1 : header + name + 1);
+    }
     conf->headers[conf->header_count++] = header;
     return CONF_RUN;
 }
@@ -128,6 +138,7 @@ static enum conf_result set_token(struct conf *conf, const char *token,
         return conf_mistake("the token of %s is %s", from,
                             token[0] == '\0' ? "empty"
                                              : "not what a header can hold");
+    secret_add(token);
     conf->token = token;
     return CONF_RUN;
 }
@@ -143,10 +154,21 @@ static bool names_host(const char *url)
 
     well = parts != NULL && length != 0 && authority[length - 1] != ':' &&
            curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-           (strncasecmp(url, "http://", 7) == 0 ||
-            strncasecmp(url, "https://", 8) == 0);
+           (curl_strnequal(url, "http://", 7) ||
+            curl_strnequal(url, "https://", 8));
     curl_url_cleanup(parts);
     return well;
+}
+
+enum conf_result conf_bad_url(const char *option, const char *url,
+                              const char *wanted)
+{
+    struct text shown = {0};
+
+    secret_url(&shown, url);
+    note_error("%s '%s' is not %s", option, shown.bytes, wanted);
+    text_done(&shown);
+    return CONF_BAD;
 }
 
 /* Takes URL, which came FROM there, for the server's. */
@@ -163,7 +185,8 @@ static enum conf_result set_server(struct conf *conf, const char *url,
     }
     if (!fits_header(url) || strpbrk(url, " \t?#") != NULL ||
         !names_host(conf->server))
-        return conf_bad(from, url, "a server, such as http://127.0.0.1:8080");
+        return conf_bad_url(from, url,
+                            "a server, such as http://127.0.0.1:8080");
     length = strlen(conf->server);
     while (conf->server[length - 1] == '/')
         conf->server[--length] = '\0';
@@ -200,12 +223,47 @@ static enum conf_result set_common(struct conf *conf, const char *help,
         conf->quiet = true;
         note_quiet(true);
         return CONF_RUN;
-    case CONF_HELP:
+    default: /* CONF_HELP */
         print("%s", help);
         return CONF_DONE;
-    default: /* getopt_long has said why */
-        return CONF_BAD;
     }
+}
+
+/* How many options begin with the LENGTH characters of NAME. */
+static size_t count_options(const struct option *options, const char *name,
+                            size_t length)
+{
+    size_t count = 0;
+
+    for (; options->name != NULL; options++)
+        count += strncmp(options->name, name, length) == 0;
+    return count;
+}
+
+/* Says what is wrong with the option before optind, of which getopt_long() returned CODE.
+ * (It would say so itself, but with the value, which may be a token.) */
+static enum conf_result tell_option(const struct option *options, char **argv,
+                                    int code)
+{
+    const char *word = argv[optind - 1];
+    bool is_short = optopt != 0 && optopt < CONF_SERVER &&
+                    (strncmp(word, "--", 2) != 0 ||
+                     strchr(SHORT_OPTIONS, optopt) == NULL);
+    int length = (int)strcspn(word, "=");
+
+    if (is_short)
+        return conf_mistake(code == ':' ? "option '-%c' requires an argument"
+                                        : "unknown option '-%c'",
+                            optopt);
+    if (code == ':')
+        return conf_mistake("option '%.*s' requires an argument", length, word);
+    if (optopt != 0)
+        return conf_mistake("option '%.*s' takes no argument", length, word);
+    return conf_mistake(
+        count_options(options, word + 2, (size_t)length - 2) > 1
+            ? "option '%.*s' is ambiguous"
+            : "unknown option '%.*s'",
+        length, word);
 }
 
 /* ---- environment and config file -------------------------------------- */
@@ -279,11 +337,13 @@ static enum conf_result complete(struct conf *conf)
 
 /* ---- all -------------------------------------------------------------- */
 
-/* Hands option CODE, or an argument, to whom it belongs. */
+/* Hands option CODE of ARGV, or an argument, to whom it belongs. */
 static enum conf_result take(struct conf *conf,
-                             const struct conf_command *command, int code,
-                             char *value)
+                             const struct conf_command *command, char **argv,
+                             int code, char *value)
 {
+    if (code == '?' || code == ':')
+        return tell_option(command->options, argv, code);
     if (code == CONF_ARGUMENT || code >= CONF_OWN)
         return command->set(command->closure, conf, code, value);
     return set_common(conf, command->help, code);
@@ -297,20 +357,22 @@ enum conf_result conf_parse(struct conf *conf,
     int code;
 
     *conf = (struct conf){0};
-    argv[0] = (char *)"crier"; /* begins what getopt_long says */
     optind = 1;
-    /* '-': arguments come in their place among the options. */
+    opterr = 0;
+    /* '-': arguments come in their place among the options; ':': an argument that is
+     * missing is told from an unknown option. */
     while (result == CONF_RUN &&
-           (code = getopt_long(argc, argv, "-H:kvq", command->options,
-                               NULL)) != -1)
-        result = take(conf, command, code, optarg);
+           (code = getopt_long(argc, argv, "-:" SHORT_OPTIONS,
+                               command->options, NULL)) != -1)
+        result = take(conf, command, argv, code, optarg);
     if (result == CONF_REST) {
         conf->rest = argv + optind - 1;
         conf->rest[0] = optarg;
         result = CONF_RUN;
     } else {
         for (; result == CONF_RUN && optind < argc; optind++)
-            result = take(conf, command, CONF_ARGUMENT, argv[optind]);
+            result =
+                take(conf, command, argv, CONF_ARGUMENT, argv[optind]);
     }
     return result == CONF_RUN ? complete(conf) : result;
 }
@@ -345,7 +407,7 @@ const char *conf_header(const struct conf *conf, const char *name)
     size_t i, length = strlen(name);
 
     for (i = 0; i < conf->header_count; i++)
-        if (strncasecmp(conf->headers[i], name, length) == 0 &&
+        if (curl_strnequal(conf->headers[i], name, length) &&
             conf->headers[i][length] == ':')
             return conf->headers[i];
     return NULL;

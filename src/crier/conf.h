@@ -15,7 +15,8 @@
 enum {
     EXIT_USAGE = 2,  /* the command line or the config file is wrong */
     EXIT_TIME = 3,   /* the time was up before it was done */
-    EXIT_COMMAND = 4 /* the command of --exec failed */
+    EXIT_COMMAND = 4, /* the command of --exec failed */
+    EXIT_CUT = 5      /* the stream ended too early, and crier was not to reconnect */
 };
 
 /* What all commands have in common. Texts are borrowed from the command line,
@@ -83,7 +84,7 @@ struct conf_command {
     void *closure;
 };
 
-/* Reads ARGV, of which the first word is the command's name and is replaced,
+/* Reads ARGV, of which the first word is the command's name,
  * and then the environment and the config file. CONF is written in any case.
  * CONF_RUN, CONF_DONE, CONF_BAD. */
 enum conf_result conf_parse(struct conf *conf,
@@ -105,6 +106,10 @@ const char *conf_header(const struct conf *conf, const char *name);
 /* Says that VALUE of OPTION is not WANTED. */
 enum conf_result conf_bad(const char *option, const char *value,
                           const char *wanted);
+
+/* The same for a URL, of which only what may be shown is. */
+enum conf_result conf_bad_url(const char *option, const char *url,
+                              const char *wanted);
 
 /* Says what does not fit, in one line. */
 enum conf_result conf_mistake(const char *format, ...)

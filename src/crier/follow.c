@@ -14,6 +14,7 @@
 
 #include "note.h"
 #include "out.h"
+#include "secret.h"
 #include "show.h"
 #include "source.h"
 #include "text.h"
@@ -40,6 +41,7 @@ struct loop {
     struct source source;
     struct out out;
     struct show show;
+    struct text place; /* what is followed, as it may be shown */
     uint64_t until;  /* when the time is up; UINT64_MAX for never */
     uint64_t count;  /* events that were put out */
     unsigned passed; /* messages since the last look */
@@ -185,12 +187,6 @@ static void take_event(struct loop *loop, const struct crier_message *message)
 
 /* ---- what the client tells -------------------------------------------- */
 
-/* What is followed, for people. */
-static const char *place(const struct loop *loop)
-{
-    return loop->sub->url != NULL ? loop->sub->url : loop->conf->server;
-}
-
 static void take_error(struct loop *loop, const struct crier_message *message)
 {
     struct text wait = {0};
@@ -200,7 +196,7 @@ static void take_error(struct loop *loop, const struct crier_message *message)
     if (loop->opened)
         note("connection lost: %s; again in %s", message->reason, wait.bytes);
     else
-        note("%s: %s; again in %s", place(loop), message->reason, wait.bytes);
+        note("%s: %s; again in %s", loop->place.bytes, message->reason, wait.bytes);
     text_done(&wait);
     loop->lost = true;
 }
@@ -210,19 +206,43 @@ static void take_open(struct loop *loop)
     if (loop->lost && loop->opened)
         note("connected again");
     else if (loop->conf->verbose || loop->lost)
-        note("connected to %s", place(loop));
+        note("connected to %s", loop->place.bytes);
     loop->opened = true;
     loop->lost = false;
+}
+
+/* The server has ended the stream, and crier does not connect again. */
+static void take_end(struct loop *loop)
+{
+    if (loop->sub->count == 0 && !loop->sub->once) {
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    note_error("%s: the stream ended before all that %s asks for had come",
+               loop->place.bytes, loop->sub->once ? "--once" : "--count");
+    end(loop, EXIT_CUT);
 }
 
 static void take_closed(struct loop *loop, const struct crier_message *message)
 {
     settle(loop);
-    if (message->error == CRIER_ERR_NO_CONTENT) {
+    switch (message->error) {
+    case CRIER_ERR_NO_CONTENT:
         end(loop, EXIT_SUCCESS);
         return;
+    case CRIER_ERR_ENDED:
+        take_end(loop);
+        return;
+    case CRIER_ERR_NETWORK:
+        if (!loop->opened)
+            break;
+        note_error("connection lost: %s", message->reason);
+        end(loop, EXIT_CUT);
+        return;
+    default:
+        break;
     }
-    note_error("%s: %s", place(loop), message->reason);
+    note_error("%s: %s", loop->place.bytes, message->reason);
     end(loop, EXIT_FAILURE);
 }
 
@@ -346,9 +366,11 @@ int follow(const struct conf *conf, const struct sub *sub,
                         .until = UINT64_MAX};
     int error = source_open(&loop.source, conf, sub, id);
 
+    secret_url(&loop.place, sub->url != NULL ? sub->url : conf->server);
     if (error != 0) {
-        note_error("%s: %s", loop.source.url, crier_error_text(error));
+        note_error("%s: %s", loop.place.bytes, crier_error_text(error));
         source_close(&loop.source);
+        text_done(&loop.place);
         return error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
     }
     out_open(&loop.out);
@@ -358,5 +380,6 @@ int follow(const struct conf *conf, const struct sub *sub,
     run(&loop);
     source_close(&loop.source);
     out_close(&loop.out);
+    text_done(&loop.place);
     return loop.status;
 }

@@ -48,9 +48,9 @@ const char help_sub[] =
     "      --json             print a JSON object for each, on a line\n"
     "      --exec CMD [ARG].. run this for each, with CRIER_ID, CRIER_EVENT,\n"
     "                         CRIER_TOPIC, CRIER_DATA, the data on stdin\n"
-    "      --method M, --data BODY\n"
-    "                         the request to a URL (default GET, or POST)\n"
+    "      --method M, --data BODY    the request to a URL (GET, or POST)\n"
     "      --retry TIME       reconnect after TIME (3s), or as told\n"
+    "      --reconnect, --no-reconnect    default: not with POST and the like\n"
     "  -q, --quiet            no notes on stderr; -v, --verbose: more\n" COMMON
     "TIME is a number with ms, s (the default), m, h or d. See crier(1).\n";
 

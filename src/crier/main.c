@@ -16,8 +16,10 @@
 #include "topics.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,17 +75,33 @@ static int version(void)
     return EXIT_SUCCESS;
 }
 
-/* Whoever starts crier may have closed what should be its first three files;
- * what is opened next must not be taken for them. */
-static void keep_first_files(void)
+/* Whoever starts crier may have closed its first three files. Then /dev/null takes
+ * their places, so that no socket gets the number of one; and in the wrong direction, so
+ * that to read from it or to write to it is an error and not a success. */
+static bool fill_first_files(void)
 {
     int fd;
 
-    do
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) |
+                                  O_CLOEXEC) != fd)
+            return false;
+    return true;
+}
+
+/* libcurl reads letters beyond ASCII in the name of a host (IDN) by the character set of
+ * the locale. Nothing else here goes by the locale, so no more of it is set. Where it
+ * says nothing of characters, as in a cron job, they are taken for UTF-8. */
+static void set_characters(void)
+{
+    const char *name;
+
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IDN) == 0)
+        return;
+    name = setlocale(LC_CTYPE, "");
+    if (name == NULL || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 static int run(int argc, char **argv)
@@ -106,7 +124,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    keep_first_files();
-    signals_no_pipe();
+    if (!fill_first_files()) {
+        note_error("cannot open /dev/null: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    signals_ignore();
+    set_characters();
     return print_end(run(argc, argv));
 }

@@ -1,12 +1,13 @@
 /*
  * Standard error. Each line leaves by show(), in one write, so that lines of
- * several threads do not mix; and by text_harmless(), since many of them quote
- * what a server said.
+ * several threads do not mix; by text_harmless(), since many of them quote
+ * what a server said; and by secret_hide(), since many name a URL.
  */
 #include <config.h>
 
 #include "note.h"
 
+#include "secret.h"
 #include "text.h"
 
 #include <pthread.h>
@@ -35,21 +36,26 @@ static void put(const struct text *text)
     }
 }
 
-/* Shows a line above the progress line. */
-static void show(const char *prefix, const char *line, size_t length)
+/* Shows a line above the progress line, when HIDE has taken out what is secret. */
+static void show(const char *prefix, const char *line, size_t length,
+                 void (*hide)(char *line))
 {
-    struct text text = {0};
+    struct text text = {0}, shown = {0};
 
+    text_harmless(&shown, line, length, NULL);
+    text_puts(&shown, "");
+    hide(shown.bytes);
     pthread_mutex_lock(&lock);
     if (progress[0] != '\0')
         text_puts(&text, "\r\033[K");
     text_puts(&text, prefix);
-    text_harmless(&text, line, length, NULL);
+    text_puts(&text, shown.bytes);
     text_puts(&text, "\n");
     text_puts(&text, progress);
     put(&text);
     pthread_mutex_unlock(&lock);
     text_done(&text);
+    text_done(&shown);
 }
 
 static void show_format(const char *format, va_list arguments)
@@ -59,7 +65,7 @@ static void show_format(const char *format, va_list arguments)
 
     if (length < 0)
         return;
-    show("crier: ", line, (size_t)length);
+    show("crier: ", line, (size_t)length, secret_hide);
     free(line);
 }
 
@@ -130,6 +136,6 @@ void note_wire(void *closure, char direction, const char *bytes, size_t length)
     for (; length != 0; bytes += line, length -= line) {
         end = memchr(bytes, '\n', length);
         line = end != NULL ? (size_t)(end - bytes) + 1 : length;
-        show(prefix, bytes, without_end(bytes, line));
+        show(prefix, bytes, without_end(bytes, line), secret_hide_wire);
     }
 }

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
- * What goes to standard error, a line at a time, each made harmless. Any
- * thread.
+ * What goes to standard error, a line at a time, each made harmless and without
+ * what is secret. Any thread.
  */
 
 /* Whether note() is silent; at first it is not. */

@@ -154,11 +154,13 @@ static int write_up_to(const struct out *out, size_t *done, size_t end,
 /* It stopped at DONE because of REASON, a signal or the time: writes the rest
  * of an event that is begun. */
 static int finish_event(const struct out *out, size_t *done,
-                        const struct signals *signals, int reason)
+                        struct signals *signals, int reason)
 {
+    bool by_kernel;
     int error;
 
-    signals_take(signals);
+    while (signals_take(signals, &by_kernel) != 0)
+        continue;
     error = write_up_to(out, done, end_of_event(out, *done), signals->fd,
                         crier_now() + GRACE);
     if (error == -EINTR || error == -ETIMEDOUT)
@@ -166,7 +168,7 @@ static int finish_event(const struct out *out, size_t *done,
     return error != 0 ? error : reason;
 }
 
-int out_flush(struct out *out, const struct signals *signals, uint64_t until,
+int out_flush(struct out *out, struct signals *signals, uint64_t until,
               const char **id)
 {
     size_t done = 0;

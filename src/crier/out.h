@@ -33,7 +33,7 @@ bool out_is_full(const struct out *out);
  * then still written, if that takes no more than a short while and no second
  * signal comes: -EINTR or -ETIMEDOUT, else -ECANCELED. Beside these -EPIPE
  * when the reader is gone, -errno. */
-int out_flush(struct out *out, const struct signals *signals, uint64_t until,
+int out_flush(struct out *out, struct signals *signals, uint64_t until,
               const char **id);
 
 void out_close(struct out *out);

@@ -10,6 +10,7 @@
 #include "help.h"
 #include "note.h"
 #include "print.h"
+#include "secret.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -80,6 +81,7 @@ static int tell(const struct conf *conf, const struct answer *answer)
                  clients == 1 ? "" : "s", ask_text(journal, "type"),
                  reason[0] != '\0' ? ": " : "", reason, answer->time) >= 0) {
         text_harmless(&line, said, strlen(said), NULL);
+        secret_hide(line.bytes);
         free(said);
     }
     if (!well)

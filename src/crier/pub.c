@@ -81,8 +81,9 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
         return CONF_RUN;
     case OPT_RETRY:
         pub->with_retry = true;
-        return conf_time("--retry", value, 0, UINT32_MAX,
-                         "a time, such as 500ms or 10s", &pub->retry);
+        return conf_time("--retry", value, 0, CRIER_RETRY_MAX,
+                         "a time up to 24 days, such as 500ms or 10s",
+                         &pub->retry);
     case OPT_JSON:
         pub->json = true;
         return CONF_RUN;
@@ -309,6 +310,7 @@ int pub_failed(const struct conf *conf, const struct pub *pub, int error,
         return EXIT_TIME;
     case CRIER_ERR_EXISTS:
     case CRIER_ERR_STATUS:
+    case CRIER_ERR_ENCODING:
         note_error("%s: %s", conf->server, reason);
         return EXIT_FAILURE;
     default:

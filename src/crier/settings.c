@@ -67,23 +67,35 @@ static char **find(struct settings *settings, const char *name)
     return NULL;
 }
 
+/* Whether NAME, which is none of ours, may be shown: it looks like a word, and not like
+ * a token that somebody forgot to name. */
+static bool is_word(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+
+    return strlen(name) <= 20 && name[strspn(name, letters)] == '\0';
+}
+
 /* Takes up one line. What is wrong with it, or NULL; *NAME is what that is
- * about. */
+ * about, or NULL where that is not to be shown. */
 static const char *take(struct settings *settings, char *line,
                         const char **name)
 {
     char *equals, *value, **to;
 
     line = trim(line);
-    *name = line;
+    *name = NULL;
     if (line[0] == '\0' || line[0] == '#')
         return NULL;
     equals = strchr(line, '=');
     if (equals == NULL)
         return "is not NAME = VALUE";
     *equals = '\0';
-    *name = trim(line);
-    to = find(settings, *name);
+    line = trim(line);
+    if (is_word(line))
+        *name = line;
+    to = find(settings, line);
     if (to == NULL)
         return "is not server, token, cacert, cert or key";
     if (*to != NULL)
@@ -130,7 +142,10 @@ static bool read_lines(struct settings *settings, FILE *file)
         }
         wrong = take(settings, line, &name);
         if (wrong != NULL) {
-            note_error("%s:%d: '%s' %s", settings->path, number, name, wrong);
+            note_error("%s:%d: %s%s%s %s", settings->path, number,
+                       name != NULL ? "'" : "",
+                       name != NULL ? name : "the line",
+                       name != NULL ? "'" : "", wrong);
             return false;
         }
         if (settings->server != NULL && settings->server_line == 0)

@@ -1,8 +1,9 @@
 /*
  * The signals that end crier, by signalfd(2), so that they are one more thing
- * to poll for. It is not read from: a signal stays pending, and whatever waits
- * after that, for a slow reader say, sees at once that the end has come. Only
- * who wants to hear of a second one takes the first (out.c).
+ * to poll for. As a rule it is not read from: a signal stays pending, and whatever
+ * waits after that, for a slow reader say, sees at once that the end has come. It is
+ * taken only where a second one means something else: while an event is written to its
+ * end (out.c), and while a command of --exec runs (command.c).
  * A signal that whoever started crier has set to be ignored (nohup, a shell's
  * background job) stays ignored.
  */
@@ -15,22 +16,42 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static bool pipe_was_ignored;
+static const int ignored[] = {SIGPIPE, SIGXFSZ};
 
-void signals_no_pipe(void)
+#define IGNORED (sizeof ignored / sizeof ignored[0])
+
+static bool was_ignored[IGNORED];
+
+void signals_ignore(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    size_t i;
 
-    if (sigaction(SIGPIPE, &ignore, &before) == 0)
-        pipe_was_ignored = before.sa_handler == SIG_IGN;
+    for (i = 0; i < IGNORED; i++)
+        if (sigaction(ignored[i], &ignore, &before) == 0)
+            was_ignored[i] = before.sa_handler == SIG_IGN;
 }
 
-bool signals_pipe_was_ignored(void) { return pipe_was_ignored; }
+void signals_add_ignored(sigset_t *set)
+{
+    size_t i;
+
+    for (i = 0; i < IGNORED; i++)
+        if (!was_ignored[i])
+            sigaddset(set, ignored[i]);
+}
+
+/* A descriptor that tells of the signals in SET, which are blocked. */
+static int open_set(const sigset_t *set)
+{
+    return signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
 
 int signals_open(struct signals *signals)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
+    sigset_t child;
     size_t i;
 
     sigemptyset(&signals->set);
@@ -38,9 +59,14 @@ int signals_open(struct signals *signals)
         if (sigaction(numbers[i], NULL, &action) == 0 &&
             action.sa_handler != SIG_IGN)
             sigaddset(&signals->set, numbers[i]);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &signals->set, &signals->old);
-    signals->fd = signalfd(-1, &signals->set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return signals->fd < 0 ? -errno : 0;
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    signals->taken = false;
+    signals->fd = open_set(&signals->set);
+    signals->child = open_set(&child);
+    return signals->fd < 0 || signals->child < 0 ? -errno : 0;
 }
 
 bool signals_pending(const struct signals *signals)
@@ -48,6 +74,8 @@ bool signals_pending(const struct signals *signals)
     sigset_t pending;
     int i;
 
+    if (signals->taken)
+        return true;
     sigpending(&pending);
     for (i = 1; i < NSIG; i++)
         if (sigismember(&signals->set, i) == 1 &&
@@ -56,11 +84,22 @@ bool signals_pending(const struct signals *signals)
     return false;
 }
 
-void signals_take(const struct signals *signals)
+int signals_take(struct signals *signals, bool *by_kernel)
 {
     struct signalfd_siginfo one;
 
-    while (read(signals->fd, &one, sizeof one) > 0)
+    if (read(signals->fd, &one, sizeof one) != (ssize_t)sizeof one)
+        return 0;
+    signals->taken = true;
+    *by_kernel = one.ssi_code == SI_KERNEL;
+    return (int)one.ssi_signo;
+}
+
+void signals_take_child(const struct signals *signals)
+{
+    struct signalfd_siginfo one;
+
+    while (read(signals->child, &one, sizeof one) > 0)
         continue;
 }
 
@@ -68,4 +107,6 @@ void signals_close(struct signals *signals)
 {
     if (signals->fd >= 0)
         close(signals->fd);
+    if (signals->child >= 0)
+        close(signals->child);
 }

@@ -95,6 +95,7 @@ int source_open(struct source *source, const struct conf *conf,
                 .last_event_id = id[0] != '\0' ? id : NULL,
                 .retry_max = RETRY_MAX,
                 .persist = true,
+                .reconnect = sub->reconnect,
             },
         .url = make_url(conf, sub),
         .live = sub->url == NULL && sub->since == NULL && !sub->once &&

@@ -12,9 +12,9 @@
 #include "signals.h"
 #include "state.h"
 
+#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DAYS_MAX ((uint64_t)36500 * 24 * 3600 * 1000)
 #define COUNT_MAX UINT64_C(1000000000000)
@@ -31,7 +31,9 @@ enum {
     OPT_EXEC,
     OPT_METHOD,
     OPT_DATA,
-    OPT_RETRY
+    OPT_RETRY,
+    OPT_RECONNECT,
+    OPT_NO_RECONNECT
 };
 
 static const struct option options[] = {
@@ -47,6 +49,8 @@ static const struct option options[] = {
     {"method", required_argument, NULL, OPT_METHOD},
     {"data", required_argument, NULL, OPT_DATA},
     {"retry", required_argument, NULL, OPT_RETRY},
+    {"reconnect", no_argument, NULL, OPT_RECONNECT},
+    {"no-reconnect", no_argument, NULL, OPT_NO_RECONNECT},
     CONF_OPTIONS,
 };
 
@@ -127,6 +131,12 @@ static enum conf_result set(void *closure, struct conf *conf, int code,
     case OPT_DATA:
         sub->body = value;
         return CONF_RUN;
+    case OPT_RECONNECT:
+        sub->reconnect = CRIER_RECONNECT_ALWAYS;
+        return CONF_RUN;
+    case OPT_NO_RECONNECT:
+        sub->reconnect = CRIER_RECONNECT_NEVER;
+        return CONF_RUN;
     default: /* OPT_RETRY */
         return conf_time("--retry", value, 10, 86400000,
                          "a time from 10ms to 24h", &sub->retry);
@@ -142,11 +152,11 @@ static enum conf_result check(struct sub *sub)
         if (strstr(sub->names[i], "://") != NULL)
             sub->url = sub->names[i];
     if (sub->url != NULL && sub->name_count > 1)
-        return conf_mistake("%s is a URL, and goes without other arguments",
-                            sub->url);
-    if (sub->url != NULL && strncasecmp(sub->url, "http://", 7) != 0 &&
-        strncasecmp(sub->url, "https://", 8) != 0)
-        return conf_bad("the URL", sub->url, "one of http or https");
+        return conf_bad_url("the URL", sub->url,
+                            "alone: it goes without other arguments");
+    if (sub->url != NULL && !curl_strnequal(sub->url, "http://", 7) &&
+        !curl_strnequal(sub->url, "https://", 8))
+        return conf_bad_url("the URL", sub->url, "one of http or https");
     if (sub->url != NULL && (sub->since != NULL || sub->once))
         return conf_mistake("%s is for topics, not for a URL",
                             sub->once ? "--once" : "--since");
@@ -161,7 +171,7 @@ static enum conf_result check(struct sub *sub)
 
 static bool begins_with(const char *text, const char *begin)
 {
-    return strncasecmp(text, begin, strlen(begin)) == 0;
+    return curl_strnequal(text, begin, strlen(begin));
 }
 
 /* Whether NAME may have been meant for a URL. */

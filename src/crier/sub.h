@@ -26,6 +26,7 @@ struct sub {
     uint64_t count;   /* 0 for no end */
     uint64_t timeout; /* ms; 0 for no end */
     uint64_t retry;   /* ms; 0 for the default */
+    enum crier_reconnect reconnect;
     bool once;
     bool json;
     char **command; /* of --exec; NULL for none */

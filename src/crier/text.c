@@ -13,6 +13,8 @@
 
 #include "text.h"
 
+#include "libcrier/utf8.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,14 +96,6 @@ static size_t read_character(const unsigned char *bytes, size_t length,
     return size;
 }
 
-static bool is_harmful(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c ||
-           code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069);
-}
-
 /* How many of the LENGTH bytes at BYTES may be shown as they are; *SIZE and
  * *CODE are of the character after them, *SIZE is 0 where it is none. */
 static size_t harmless_length(const char *bytes, size_t length, size_t *size,
@@ -112,7 +106,7 @@ static size_t harmless_length(const char *bytes, size_t length, size_t *size,
     for (; at < length; at += *size) {
         *size = read_character((const unsigned char *)bytes + at, length - at,
                                code);
-        if (*size == 0 || is_harmful(*code))
+        if (*size == 0 || crier__utf8_unsafe(bytes + at, *size) != 0)
             break;
     }
     return at;

@@ -10,6 +10,7 @@
 
 #include "lane.h"
 #include "log.h"
+#include "mhd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,7 +131,7 @@ static struct MHD_Response *make(const struct answer *answer)
     return NULL;
 }
 
-/* ---- a lane's ---------------------------------------------------------- */
+/* ---- as text ----------------------------------------------------------- */
 
 /* The headers that are the same for a second. */
 static const char *common_text(void)
@@ -151,26 +152,54 @@ static const char *common_text(void)
     return text;
 }
 
-static bool write_out(struct request *request, const struct answer *answer)
+/* Room for the head of an answer as text. */
+#define HEAD_TEXT 1024
+
+/* Writes the head of ANSWER, whose body has LENGTH bytes, to TEXT. Returns its
+ * length. */
+static size_t write_head(char text[HEAD_TEXT], const struct answer *answer,
+                         size_t length)
 {
-    size_t length = answer->type != NULL ? strlen(answer->body) : 0;
-    char head[1024];
     int at, more = 0;
 
-    at = snprintf(head, sizeof head, "HTTP/1.1 %u %s\r\n%s", answer->status,
+    at = snprintf(text, HEAD_TEXT, "HTTP/1.1 %u %s\r\n%s", answer->status,
                   MHD_get_reason_phrase_for(answer->status), common_text());
     if (answer->name != NULL)
-        at += snprintf(head + at, sizeof head - (size_t)at, "%s: %s\r\n",
+        at += snprintf(text + at, HEAD_TEXT - (size_t)at, "%s: %s\r\n",
                        answer->name, answer->value);
     if (answer->type != NULL)
-        more = snprintf(head + at, sizeof head - (size_t)at,
+        more = snprintf(text + at, HEAD_TEXT - (size_t)at,
                         "Content-Type: %s\r\nCache-Control: no-store\r\n"
                         "Content-Length: %zu\r\n",
                         answer->type, length);
     at += more;
-    at += snprintf(head + at, sizeof head - (size_t)at, "\r\n");
-    return lane_put(request->turn, head, (size_t)at) &&
+    at += snprintf(text + at, HEAD_TEXT - (size_t)at, "\r\n");
+    return (size_t)at;
+}
+
+static bool write_out(struct request *request, const struct answer *answer)
+{
+    size_t length = answer->type != NULL ? strlen(answer->body) : 0;
+    char head[HEAD_TEXT];
+
+    return lane_put(request->turn, head, write_head(head, answer, length)) &&
            (length == 0 || lane_put(request->turn, answer->body, length));
+}
+
+void answer_past(struct MHD_Connection *connection,
+                 const struct answer *answer)
+{
+    size_t body = answer->body != NULL ? strlen(answer->body) : 0, length = 0;
+    char *bytes = body != 0 ? malloc(HEAD_TEXT + body) : NULL;
+
+    if (bytes != NULL) {
+        length = write_head(bytes, answer, body);
+        memcpy(bytes + length, answer->body, body);
+        length += body;
+    }
+    mhd_end_with(connection, bytes, length);
+    free(bytes);
+    free(answer->body);
 }
 
 enum MHD_Result answer_give(struct request *request,

@@ -17,6 +17,12 @@ struct answer {
 enum MHD_Result answer_give(struct request *request,
                             const struct answer *answer);
 
+/* Answers the request of CONNECTION past libmicrohttpd, which may be about to refuse it,
+ * and ends the connection (mhd.h); frees the body. Without one, for want of memory, it
+ * only ends. Not logged. The connection's thread. */
+void answer_past(struct MHD_Connection *connection,
+                 const struct answer *answer);
+
 /* The same with RESPONSE (stolen, may be NULL), for a request of libmicrohttpd. */
 enum MHD_Result answer_respond(struct request *request, unsigned status,
                                struct MHD_Response *response);

@@ -12,6 +12,7 @@
 #include "answer.h"
 #include "bulk.h"
 #include "conf.h"
+#include "crier_server.h"
 #include "demo.h"
 #include "later.h"
 #include "reply.h"
@@ -156,9 +157,10 @@ static bool set_fields(struct request *request, struct crier_event *event)
     }
     if (retry == NULL)
         return true;
-    if (!number_text(retry, 0, UINT32_MAX, &milliseconds)) {
-        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
-                                        "retry is not a number of ms");
+    if (!number_text(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "retry is not a number of ms from 0 to %u", CRIER_RETRY_MAX);
         return false;
     }
     crier_event_retry(event, (uint32_t)milliseconds);
@@ -220,40 +222,12 @@ enum MHD_Result api_publish(struct request *request)
 
 /* ---- GET /topics/a,b -------------------------------------------------- */
 
-void api_since(const char *text, struct crier_follow_options *options)
-{
-    uint64_t number;
-
-    options->since = CRIER_SINCE_ID;
-    options->id = text;
-    if (strcmp(text, "all") == 0)
-        options->since = CRIER_SINCE_ALL;
-    else if (number_text(text, 0, UINT32_MAX, &number))
-        options->since = CRIER_SINCE_LAST;
-    else if (conf_age(text, &number))
-        options->since = CRIER_SINCE_TIME;
-    else
-        return;
-    options->id = NULL;
-    options->number = options->since != CRIER_SINCE_ALL ? number : 0;
-}
-
 void api_start(const struct request *request,
                struct crier_follow_options *options)
 {
-    const char *id = request_header(request, "Last-Event-ID");
-    const char *since = value_of(request, "since", NULL);
-
-    /* The header is a browser's that comes back, under the URL of the first
-     * time; so it is the newer word. */
-    if (id == NULL || id[0] == '\0')
-        id = value_of(request, "lastEventID", NULL);
-    if (id != NULL && id[0] != '\0') {
-        options->since = CRIER_SINCE_ID;
-        options->id = id;
-    } else if (since != NULL && since[0] != '\0') {
-        api_since(since, options);
-    }
+    crier_follow_start(options, request_header(request, "Last-Event-ID"),
+                       value_of(request, "lastEventID", NULL),
+                       value_of(request, "since", NULL));
 }
 
 /* The format that the request asks for; -1 when there is none of that name. */
@@ -385,8 +359,7 @@ enum MHD_Result api_follow(struct request *request)
     /* Where others are told of it, following changes something. (A page of another
      * origin could not read the answer anyway.) */
     if (request->server->conf->presence != NULL && request_is_foreign(request))
-        return reply_problem(request, MHD_HTTP_FORBIDDEN,
-                             "a page of another origin may not do this");
+        return reply_foreign(request);
     if (format < 0)
         return reply_problem(request, MHD_HTTP_BAD_REQUEST,
                              "format is not sse, full, json or raw");

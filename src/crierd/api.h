@@ -10,10 +10,6 @@ enum MHD_Result api_follow(struct request *request);
 enum MHD_Result api_list(struct request *request);
 enum MHD_Result api_forget(struct request *request);
 
-/* Reads what since= may be into OPTIONS, which borrows TEXT: "all", a number of
- * updates, a time with a unit, or an id. */
-void api_since(const char *text, struct crier_follow_options *options);
-
 /* Where the request wants to begin: Last-Event-ID, lastEventID=, since=, or now.
  * OPTIONS borrows from REQUEST. */
 void api_start(const struct request *request,

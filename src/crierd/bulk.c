@@ -29,8 +29,8 @@
 #include "bulk.h"
 
 #include "crier_client.h"
+#include "crier_server.h"
 #include "later.h"
-#include "receipt.h"
 #include "reply.h"
 
 #include <errno.h>
@@ -39,22 +39,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_MAX 255
-
 /* ---- the check -------------------------------------------------------- */
 
 static const char *wrong_id(const char *value, size_t length)
 {
-    if (memchr(value, '\0', length) != NULL)
-        return crier_error_text(CRIER_ERR_NUL);
-    if (length == 0 || length > ID_MAX || value[0] == '#')
-        return crier_error_text(CRIER_ERR_ID);
-    return NULL;
+    return crier_id_valid(value, length) ? NULL
+                                         : crier_error_text(CRIER_ERR_ID);
 }
 
 static const char *wrong_retry(const char *value, size_t length)
 {
-    static const char wrong[] = "retry is not a number of ms";
+    static const char wrong[] =
+        "retry is not a number of ms from 0 to 2147483647";
     uint64_t number = 0;
     size_t i;
 
@@ -62,7 +58,7 @@ static const char *wrong_retry(const char *value, size_t length)
         if (value[i] < '0' || value[i] > '9')
             return wrong;
         number = number * 10 + (uint64_t)(value[i] - '0');
-        if (number > UINT32_MAX)
+        if (number > CRIER_RETRY_MAX)
             return wrong;
     }
     return length != 0 ? NULL : wrong;
@@ -266,6 +262,21 @@ static void fail(struct bulk *bulk, size_t number, int error,
     snprintf(bulk->reason, sizeof bulk->reason, "%s", reason);
 }
 
+/* RECEIPT as a new object, but for whether it is of a duplicate; NULL when memory is
+ * short. */
+static json_t *make_object(const struct crier_receipt *receipt)
+{
+    struct crier_receipt first = *receipt;
+    json_t *object;
+    char *text;
+
+    first.duplicate = false;
+    text = crier_receipt_text(&first);
+    object = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return object;
+}
+
 static void published(void *closure, const struct crier_receipt *receipt)
 {
     struct item *item = closure;
@@ -278,7 +289,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
         bulk->published++;
         bulk->duplicates += receipt->duplicate;
         if (number == bulk->count)
-            bulk->last = receipt_json(receipt);
+            bulk->last = make_object(receipt);
     } else {
         fail(bulk, number, receipt->error, receipt->reason);
     }

@@ -19,41 +19,61 @@
 
 #define NAME_MAX_CHARACTERS 64
 
+/* Of the id that a client gives its message: the update's has a prefix besides. */
+#define MESSAGE_ID_MAX 100
+
 /* ---- checks ----------------------------------------------------------- */
 
 static bool is_name(const char *text, size_t length)
 {
-    return text_valid(text, length, 1, NAME_MAX_CHARACTERS);
+    return text_valid(text, length, 1, NAME_MAX_CHARACTERS) &&
+           text_sight(text, length) == TEXT_VISIBLE;
 }
 
 static enum MHD_Result bad_name(struct request *request, const char *what)
 {
     return reply_problem(request, MHD_HTTP_BAD_REQUEST,
-                         "%s is not UTF-8 of 1 to %d characters without "
-                         "control characters",
+                         "%s is not UTF-8 of 1 to %d characters, one of them "
+                         "visible, without control characters and invisible "
+                         "ones",
                          what, NAME_MAX_CHARACTERS);
 }
 
-/* Reads the body {"user","text"} into a new object whose two members are good.
- * NULL when the answer is given already. */
+/* Whether ID, the id of a message or NULL, may be one. */
+static bool is_message_id(const json_t *id)
+{
+    return id == NULL ||
+           (json_is_string(id) && json_string_length(id) <= MESSAGE_ID_MAX &&
+            crier_id_valid(json_string_value(id), json_string_length(id)));
+}
+
+/* Reads the body {"user","text","id"} into a new object whose members are good; id may
+ * be missing. NULL when the answer is given already. */
 static json_t *read_message(struct request *request)
 {
     json_t *message = reply_read_json(request, JSON_REJECT_DUPLICATES);
-    json_t *user, *text;
+    json_t *user, *text, *id;
 
     if (message == NULL)
         return NULL;
     user = json_object_get(message, "user");
     text = json_object_get(message, "text");
+    id = json_object_get(message, "id");
     if (!json_is_string(user) || !json_is_string(text))
         request->result = reply_problem(
             request, MHD_HTTP_BAD_REQUEST,
             "the body must be an object with the strings user and text");
     else if (!is_name(json_string_value(user), json_string_length(user)))
         request->result = bad_name(request, "user");
-    else if (json_string_length(text) == 0)
+    else if (text_sight(json_string_value(text), json_string_length(text)) ==
+             TEXT_BLANK)
         request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
-                                        "text is empty");
+                                        "text is blank");
+    else if (!is_message_id(id))
+        request->result = reply_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "id is not a string of 1 to %d bytes that could be an update's id",
+            MESSAGE_ID_MAX);
     else
         return message;
     json_decref(message);
@@ -130,19 +150,24 @@ static enum MHD_Result sent(struct request *request,
                                 (json_int_t)later->number));
 }
 
-/* Publishes the message in the body, to TO alone unless that is NULL. */
+/* Publishes the message in the body, to TO alone unless that is NULL. One with an id
+ * is published once, however often the client sends it. */
 static enum MHD_Result say(struct request *request, const char *to)
 {
     json_t *body = read_message(request);
     struct room_message message;
     enum MHD_Result result;
+    const char *id;
+    bool dedupe;
     int error;
 
     if (body == NULL)
         return request->result;
+    id = json_string_value(json_object_get(body, "id"));
+    dedupe = id != NULL;
     error = room_say(request->server->room,
                      json_string_value(json_object_get(body, "user")), to,
-                     json_string_value(json_object_get(body, "text")),
+                     json_string_value(json_object_get(body, "text")), id,
                      &message);
     json_decref(body);
     if (error != 0)
@@ -151,7 +176,7 @@ static enum MHD_Result say(struct request *request, const char *to)
         result = reply_problem(request, MHD_HTTP_NOT_FOUND,
                                "nobody of that name is connected to the chat");
     else
-        result = later_publish(request, message.topics, message.event, false,
+        result = later_publish(request, message.topics, message.event, dedupe,
                                (long)message.clients, sent);
     crier_event_free(message.event);
     return result;

@@ -1,13 +1,13 @@
 /*
  * The door: who connects waits here until the head of the first request is there, as a
- * whole. Then libmicrohttpd gets the connection, with nothing read from it; or a lane
- * does, if the client publishes (lane.c).
+ * whole. Then libmicrohttpd gets the connection, with nothing read from it, and runs on
+ * the same thread (http_loop.c); or a lane does, if the client publishes (lane.c).
  *
  * Why libmicrohttpd does not accept by itself:
  *
  *   - A connection costs it a block of memory whose size is fixed beforehand, and that
- *     is most of what an idle client costs. Here it is known what the request needs.
- *     One for a stream gets a small block, unless its head is large (http.h).
+ *     is most of what an idle client costs. Here it is known what the request needs,
+ *     and one for a stream gets the smallest block that will do (http_loop.c).
  *   - It waits 30 s for each next byte of a head, and so for ever for a client that
  *     sends one now and then. The door gives 30 s for all of the head; and where
  *     descriptors are short, who has waited longest has to go. A connection that has
@@ -17,7 +17,8 @@
  *   - It cannot stop accepting: MHD_quiesce_daemon aborts the program when it races
  *     with an accept (0.9.75).
  *
- * All doormen (doorman.c) listen on the one socket.
+ * All doormen (doorman.c) listen on the one socket. The kernel gives a connection out
+ * when its first bytes are there (listener.c), so most need not be waited for here.
  *
  * Lock order: a doorman's lock is the last, like a shard's: it is held to put a turn
  * in or to take all of them.
@@ -76,7 +77,8 @@ static bool start(struct doorman *doorman)
     if (doorman->window == NULL || doorman->epoll_fd < 0 ||
         doorman->wake_fd < 0 ||
         epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD, doorman->wake_fd,
-                  &event) != 0)
+                  &event) != 0 ||
+        !http_watch(doorman->http, doorman->epoll_fd))
         return false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -113,6 +115,7 @@ struct door *door_open(struct server *server, struct http *http, int socket,
     door->files = files;
     while (door->started < threads) {
         door->doormen[door->started].door = door;
+        door->doormen[door->started].http = &http->loops[door->started];
         if (!start(&door->doormen[door->started])) {
             done(&door->doormen[door->started]);
             door_close(door);
@@ -133,8 +136,7 @@ void door_let_in(struct door *door, int fd, const struct sockaddr *address,
 {
     unsigned turn = atomic_fetch_add(&door->next, 1) % door->started;
 
-    if (doorman_receive(&door->doormen[turn], fd, address, length))
-        doorman_wake(&door->doormen[turn]);
+    doorman_receive(&door->doormen[turn], fd, address, length);
 }
 
 /* Tells all doormen, also to STOP. */
@@ -164,8 +166,10 @@ void door_close(struct door *door)
     tell(door, true);
     for (i = 0; i < door->started; i++)
         pthread_join(door->doormen[i].thread, NULL);
-    for (i = 0; i < door->started; i++)
+    for (i = 0; i < door->started; i++) {
+        doorman_done(&door->doormen[i]);
         done(&door->doormen[i]);
+    }
     close(door->socket);
     free(door);
 }

@@ -11,8 +11,8 @@ struct doorman;
 struct turn;
 
 /* Lets the connections in that come to the listening SOCKET (the door's to close, also
- * on failure), and hands them over to HTTP, which must be there until the door is
- * closed; those whose descriptor is FILES or more have to wait. NULL when it cannot
+ * on failure), hands them over to HTTP, which must be there until the door is closed,
+ * and runs its loops; those whose descriptor is FILES or more have to wait. NULL when it cannot
  * start. */
 struct door *door_open(struct server *server, struct http *http, int socket,
                        int files);

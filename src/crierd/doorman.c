@@ -5,7 +5,10 @@
  *             accept        head is there            other than plain
  *   listening ------> heads ---------------> lane ---------------------+
  *                       |                                              v
- *                       +------------------------------------> libmicrohttpd
+ *                       +------------------------------------> libmicrohttpd,
+ *                                                 on this thread (http_loop.c)
+ *
+ * In each pass all that came are handed over first, and libmicrohttpd runs at its end.
  *
  * Events name visitors, and a visitor is freed only while its own event is looked at,
  * or after all events of a pass: one pass has at most one event for each.
@@ -44,6 +47,10 @@
 
 #define NO_HTTP "400 Bad Request"
 #define NO_HEAD "408 Request Timeout"
+
+/* A doorman may have this part more connections than another one, or this many. */
+#define UNEVEN 8
+#define UNEVEN_FEW 64
 
 #define EVENTS_PER_PASS 256
 #define ACCEPTS_PER_PASS 64
@@ -96,7 +103,7 @@ static void turn_away(struct doorman *doorman, struct visitor *visitor)
 }
 
 static void hand_over(struct doorman *doorman, struct visitor *visitor,
-                      bool brief)
+                      size_t need)
 {
     if (doorman->closed) {
         turn_away(doorman, visitor);
@@ -104,8 +111,8 @@ static void hand_over(struct doorman *doorman, struct visitor *visitor,
     }
     if (visitor->watched)
         (void)epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL, visitor->fd, NULL);
-    http_take(doorman->door->http, visitor->fd, &visitor->address.any,
-              visitor->length, brief);
+    http_take(doorman->http, visitor->fd, &visitor->address.any,
+              visitor->length, need);
     forget(doorman, visitor);
 }
 
@@ -164,7 +171,7 @@ static void pass_on(struct doorman *doorman, struct visitor *visitor,
     if (!head_begins(window, length) && memchr(window, '\n', length) == NULL)
         refuse(doorman, visitor, NO_HTTP);
     else
-        hand_over(doorman, visitor, false);
+        hand_over(doorman, visitor, SIZE_MAX);
 }
 
 static void run_lane(struct doorman *doorman, struct visitor *visitor)
@@ -199,7 +206,7 @@ static void begin_lane(struct doorman *doorman, struct visitor *visitor)
 {
     visitor->lane = lane_new(doorman->door->server, doorman, visitor->fd);
     if (visitor->lane == NULL) {
-        hand_over(doorman, visitor, false);
+        hand_over(doorman, visitor, SIZE_MAX);
         return;
     }
     if (!watch(doorman, visitor, EPOLLIN | EPOLLOUT)) {
@@ -231,10 +238,13 @@ static bool look(struct doorman *doorman, struct visitor *visitor)
         return false;
     if (head == 0 && length < HEAD_MAX)
         turn_away(doorman, visitor); /* there will never be one */
+    else if (memchr(window, '\0', head) != NULL)
+        refuse(doorman, visitor, NO_HTTP);
     else if (head != 0 && head_may_be_plain(window, head))
         begin_lane(doorman, visitor);
     else
-        hand_over(doorman, visitor, head != 0 && head_is_brief(window, head));
+        hand_over(doorman, visitor,
+                  head == length ? head_need(window, head) : SIZE_MAX);
     return true;
 }
 
@@ -251,7 +261,7 @@ static void end_overdue(struct doorman *doorman)
             DL_DELETE(doorman->visitors, visitor);
             expect(doorman, visitor);
         } else if (verdict == LANE_LEAVES) {
-            hand_over(doorman, visitor, false);
+            hand_over(doorman, visitor, SIZE_MAX);
         } else if (visitor->lane == NULL) {
             refuse(doorman, visitor, NO_HEAD);
         } else {
@@ -303,11 +313,34 @@ static bool is_crowded(struct doorman *doorman)
     return doorman->crowded;
 }
 
+/* The doorman for somebody who has come to DOORMAN: himself, unless he has far more
+ * connections than another one, whom the kernel wakes less often. Of libmicrohttpd's
+ * connections all are looked at when one ends. */
+static struct doorman *choose(struct doorman *doorman)
+{
+    struct door *door = doorman->door;
+    struct doorman *idlest = doorman;
+    unsigned least = atomic_load(&doorman->http->connections);
+    unsigned own = least, load, i;
+
+    if (own < UNEVEN_FEW)
+        return doorman;
+    for (i = 0; i < door->started; i++) {
+        load = atomic_load(&door->doormen[i].http->connections);
+        if (load < least) {
+            idlest = &door->doormen[i];
+            least = load;
+        }
+    }
+    return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : doorman;
+}
+
 /* Lets one more in. False when nobody waits. */
 static bool accept_one(struct doorman *doorman)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
+    struct doorman *chosen;
     struct visitor *visitor;
     int fd = accept4(doorman->door->socket, (struct sockaddr *)&address,
                      &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -320,6 +353,11 @@ static bool accept_one(struct doorman *doorman)
         return errno != EAGAIN && errno != EWOULDBLOCK;
     }
     doorman->crowded = fd >= doorman->door->files;
+    chosen = choose(doorman);
+    if (chosen != doorman) {
+        doorman_receive(chosen, fd, (struct sockaddr *)&address, length);
+        return true;
+    }
     visitor = visitor_new(doorman->door, fd, (struct sockaddr *)&address,
                           length);
     if (visitor != NULL)
@@ -385,6 +423,15 @@ static void listen_or_not(struct doorman *doorman, bool wanted)
     doorman->listening = wanted;
 }
 
+/* Lets newcomers in when one has come (KNOCK), and looks at who is to go. */
+static void let_in(struct doorman *doorman, bool knock)
+{
+    if (knock || !doorman->listening)
+        accept_some(doorman);
+    listen_or_not(doorman, !doorman->crowded);
+    end_overdue(doorman);
+}
+
 /* ---- the thread ------------------------------------------------------- */
 
 /* Gives the answers that have come, then runs the lanes they are of. */
@@ -424,18 +471,33 @@ static void look_again(struct doorman *doorman)
     }
 }
 
-bool doorman_receive(struct doorman *doorman, int fd,
+void doorman_receive(struct doorman *doorman, int fd,
                      const struct sockaddr *address, socklen_t length)
 {
     struct visitor *visitor = visitor_new(doorman->door, fd, address, length);
+    bool first;
 
     if (visitor == NULL)
-        return false;
+        return;
     pthread_mutex_lock(&doorman->lock);
+    first = doorman->arrivals == NULL;
     visitor->next = doorman->arrivals;
     doorman->arrivals = visitor;
     pthread_mutex_unlock(&doorman->lock);
-    return true;
+    if (first)
+        doorman_wake(doorman);
+}
+
+void doorman_done(struct doorman *doorman)
+{
+    struct visitor *visitor;
+
+    while ((visitor = doorman->arrivals) != NULL) {
+        doorman->arrivals = visitor->next;
+        close(visitor->fd);
+        atomic_fetch_sub(&doorman->door->count, 1);
+        free(visitor);
+    }
 }
 
 static void take_arrivals(struct doorman *doorman)
@@ -468,11 +530,12 @@ static void send_away(struct doorman *doorman)
 
 static int wait_time(const struct doorman *doorman)
 {
-    uint64_t now = crier_now(), until = UINT64_MAX;
+    uint64_t now = crier_now(), until = doorman->http->due;
 
     if (doorman->again != NULL)
         return 0;
-    if (doorman->visitors != NULL && !doorman->closed)
+    if (doorman->visitors != NULL && !doorman->closed &&
+        until > doorman->visitors->deadline)
         until = doorman->visitors->deadline;
     if (!doorman->listening && !doorman->closed && until > now + CROWDED_TIME)
         until = now + CROWDED_TIME;
@@ -495,7 +558,8 @@ static bool pass(struct doorman *doorman, int wait)
         visitor = events[i].data.ptr;
         if (events[i].data.ptr == doorman->door) {
             knock = true;
-        } else if (visitor != NULL) {
+        } else if (visitor != NULL &&
+                   !http_is_ready(doorman->http, events[i].data.ptr)) {
             if (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
                 visitor->hung_up = true;
             look(doorman, visitor);
@@ -519,14 +583,11 @@ void *doorman_run(void *argument)
         take_woken(doorman);
         look_again(doorman);
         take_arrivals(doorman);
-        if (shut) {
+        if (shut)
             send_away(doorman);
-            continue;
-        }
-        if (knock || !doorman->listening)
-            accept_some(doorman);
-        listen_or_not(doorman, !doorman->crowded);
-        end_overdue(doorman);
+        else
+            let_in(doorman, knock);
+        http_run(doorman->http, doorman->now);
     }
     while (doorman->visitors != NULL)
         turn_away(doorman, doorman->visitors);

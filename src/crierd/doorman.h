@@ -12,6 +12,7 @@ struct visitor;
 struct doorman {
     struct door *door;
     pthread_t thread;
+    struct http_loop *http; /* the daemons that its thread runs */
     int epoll_fd, wake_fd;
 
     /* The thread's alone. */
@@ -35,17 +36,19 @@ struct door {
     int socket, files;
     atomic_size_t count; /* visitors, of all doormen */
     atomic_uint next;    /* the doorman for door_let_in() */
-    unsigned started;
+    atomic_uint started;
     struct doorman doormen[];
 };
 
 /* What a doorman's thread runs, until it is told to stop. */
 void *doorman_run(void *doorman);
 
-/* Puts FD among the arrivals, for which DOORMAN is to be woken. False when memory is
- * short, and FD is closed. Any thread. */
-bool doorman_receive(struct doorman *doorman, int fd,
+/* Has DOORMAN let FD in, or closes it when memory is short. Any thread. */
+void doorman_receive(struct doorman *doorman, int fd,
                      const struct sockaddr *address, socklen_t length);
+
+/* Closes what was received when DOORMAN's thread had ended. */
+void doorman_done(struct doorman *doorman);
 
 /* Has DOORMAN's thread make a pass. Any thread. */
 void doorman_wake(struct doorman *doorman);

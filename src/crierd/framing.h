@@ -2,6 +2,14 @@
 #define CRIERD_FRAMING_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
+
+/* What framing_wrong() returns for a Content-Length that is no number. */
+extern const char framing_wrong_length[];
+
+/* Whether a Content-Length that CONNECTION's request has, as far as its head is read, is
+ * no number of bytes (RFC 9110 section 8.6). The connection's thread. */
+bool framing_length_is_wrong(struct MHD_Connection *connection);
 
 /* What is wrong with the lines that say where the request on CONNECTION ends and whom
  * it is for: a constant text, or NULL when they are sound. METHOD and VERSION are as

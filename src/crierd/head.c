@@ -14,7 +14,6 @@
 #include "head.h"
 
 #include "headroom.h"
-#include "http.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -78,29 +77,69 @@ static bool has_field(const char *bytes, size_t length, const char *name)
     return false;
 }
 
-bool head_is_brief(const char *bytes, size_t length)
+static bool asks_for_stream(const char *bytes, size_t length)
 {
-    size_t need = length + HEADROOM_ANSWER, arguments = 0, i;
-    const char *parts = "\n?&";
+    return length >= sizeof STREAM && memcmp(bytes, "GET ", 4) == 0 &&
+           (memcmp(bytes, STREAM, sizeof STREAM - 1) == 0 ||
+            memmem(bytes, length, "text/event-stream", 17) != NULL) &&
+           has_field(bytes, length, "Host") && /* 1.0.1 would crash without */
+           !has_field(bytes, length, "Content-Length") &&
+           !has_field(bytes, length, "Transfer-Encoding");
+}
 
-    if (length < sizeof STREAM || memcmp(bytes, "GET ", 4) != 0 ||
-        (memcmp(bytes, STREAM, sizeof STREAM - 1) != 0 &&
-         memmem(bytes, length, "text/event-stream", 17) == NULL) ||
-        !has_field(bytes, length, "Host") || /* 1.0.1 would crash without any */
-        has_field(bytes, length, "Content-Length") ||
-        has_field(bytes, length, "Transfer-Encoding"))
+static size_t count_of(const char *bytes, size_t length, char wanted)
+{
+    const char *end = bytes + length;
+    size_t count = 0;
+
+    while ((bytes = memchr(bytes, wanted, (size_t)(end - bytes))) != NULL) {
+        count++;
+        bytes++;
+    }
+    return count;
+}
+
+/* Counts the line at LINE, of LENGTH bytes with its end, in. False when not everybody
+ * may take it for a line, or it goes on in the one before it, of which libmicrohttpd
+ * makes a copy then. */
+static bool add_line(struct headroom *need, const char *line, size_t length)
+{
+    const char *end = line + length;
+
+    if (line[0] == ' ' || line[0] == '\t' ||
+        memchr(line, '\0', length) != NULL ||
+        count_of(line, length, '\r') !=
+            (size_t)(length > 1 && end[-2] == '\r'))
         return false;
-    if (has_field(bytes, length, "Cookie")) {
-        need += length; /* which is copied to be taken apart */
-        parts = "\n?&;,";
+    need->records++;
+    if (is_field(line, end, "Cookie")) {
+        need->cookies += length;
+        need->records += 1 + count_of(line, length, ';') +
+                         count_of(line, length, ',');
     }
-    for (i = 0; i < length; i++) {
-        if (strchr(parts, bytes[i]) != NULL)
-            need += HEADROOM_RECORD;
-        arguments += bytes[i] == '?' || bytes[i] == '&';
+    return true;
+}
+
+size_t head_need(const char *bytes, size_t length)
+{
+    struct headroom need = {.length = length};
+    const char *line, *next, *end = bytes + length;
+
+    if (!asks_for_stream(bytes, length))
+        return SIZE_MAX;
+    for (line = bytes; line < end; line = next) {
+        next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+        if (!add_line(&need, line, (size_t)(next - line)))
+            return SIZE_MAX;
+        if (line != bytes)
+            continue;
+        need.target = (size_t)(next - line);
+        need.arguments = count_of(line, need.target, '?') +
+                         count_of(line, need.target, '&');
+        need.records += need.arguments;
     }
-    return need <= HTTP_BRIEF_MEMORY &&
-           headroom_for_arguments(arguments, HTTP_BRIEF_MEMORY);
+    need.records -= 2; /* the first line, and the empty one */
+    return headroom_need(&need);
 }
 
 bool head_may_be_plain(const char *bytes, size_t length)

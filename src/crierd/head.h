@@ -40,10 +40,13 @@ size_t head_length(const char *bytes, size_t length);
  * on: a word. */
 bool head_begins(const char *bytes, size_t length);
 
-/* Whether the head at BYTES, of LENGTH bytes, asks for a stream, has no body behind
- * it, and is so small that a connection with little memory will do (http.h). Of the
- * stream and the memory that is a guess, of which nothing but memory depends. */
-bool head_is_brief(const char *bytes, size_t length);
+/* How much memory libmicrohttpd needs for the head at BYTES, of LENGTH bytes, and for an
+ * answer, when it asks for a stream and has no body behind it: so that the connection
+ * will have no other request. SIZE_MAX when it does not, or may be understood
+ * otherwise. That it asks for a stream is a guess, of which nothing but memory
+ * depends; the memory is never too little. (What comes behind the head takes some of it
+ * away: where something is there already, do not ask.) */
+size_t head_need(const char *bytes, size_t length);
 
 /* Whether what stands at BYTES may become a request that is HEAD_PLAIN. */
 bool head_may_be_plain(const char *bytes, size_t length);

@@ -7,15 +7,17 @@
  * for the client, who waits for it; and when the answer does not, it closes the
  * connection, after all that the request asks for has been done. So the two are told
  * beforehand, by an estimate on the safe side, and the 431 goes past libmicrohttpd,
- * which may have no room for that either. (Arguments behind a NUL are not seen: who
- * hides many there waits for the time-out.)
+ * which may have no room for that either. (Arguments that can be seen are taken away
+ * from it, mhd.c; those behind a NUL are not: with 0.9.75, who hides many there in a
+ * later request waits for the time-out.)
  */
 #include <config.h>
 
 #include "headroom.h"
 
+#include "mhd.h"
+
 #include <string.h>
-#include <sys/socket.h>
 
 /* What is received may have so much more room than it needs, and a little is lost. */
 #define BUFFER_STEP (1024 + 128)
@@ -23,12 +25,39 @@
 /* When trailers have been read, the buffer they came into still has room for more. */
 #define BUFFER 2048
 
-/* So many pieces of what nobody wants are read. */
-#define ROUNDS 64
+/* By less than this it grows where it is full; so much of what comes behind a head may
+ * be in it then. */
+#define BUFFER_GROWTH 192
+
+/* Pieces of the memory are of multiples of this. */
+#define ALIGNMENT 16
 
 static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
                               "Content-Length: 0\r\n"
                               "Connection: close\r\n\r\n";
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* libmicrohttpd reads into the first half of the memory, and goes on behind it when that
+ * is full and the head is not whole. Records, and a copy of the cookies, come from the
+ * end. The head of the answer goes in between. */
+size_t headroom_need(const struct headroom *head)
+{
+    size_t kept = head->records * HEADROOM_RECORD + aligned(head->cookies);
+    size_t all =
+        aligned(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
+    /* See below. */
+    size_t query = head->target + BUFFER_STEP +
+                   head->arguments * HEADROOM_RECORD;
+    size_t most = head->arguments * HEADROOM_RECORD * 8 / 3 + 1;
+
+    if (all < query)
+        all = query;
+    return all > most ? all : most;
+}
 
 bool headroom_for_arguments(size_t count, size_t memory)
 {
@@ -84,17 +113,5 @@ bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
 
 void headroom_refuse(struct MHD_Connection *connection)
 {
-    int fd = MHD_get_connection_info(connection,
-                                     MHD_CONNECTION_INFO_CONNECTION_FD)
-                 ->connect_fd;
-    char rest[4096];
-    int rounds = 0;
-
-    (void)send(fd, refusal, sizeof refusal - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    /* With bytes unread, closing would reset the connection; but who goes on sending
-     * is not read for ever. */
-    while (rounds++ < ROUNDS &&
-           recv(fd, rest, sizeof rest, MSG_DONTWAIT) == (ssize_t)sizeof rest)
-        ;
-    (void)shutdown(fd, SHUT_RDWR);
+    mhd_end_with(connection, refusal, sizeof refusal - 1);
 }

@@ -8,7 +8,20 @@
 /* What libmicrohttpd keeps for each field, query argument and cookie, and what the head
  * of the largest of our answers takes; in bytes, rather too much than too little. */
 #define HEADROOM_RECORD 64
-#define HEADROOM_ANSWER 900
+#define HEADROOM_ANSWER 768
+
+/* What is in the head of a request, for whose body there is no room. */
+struct headroom {
+    size_t length;    /* in bytes, of all */
+    size_t target;    /* of the target */
+    size_t cookies;   /* of the fields that are cookies */
+    size_t arguments; /* how many the query has */
+    size_t records;   /* the same with fields and cookies */
+};
+
+/* The least memory in which a connection has room for such a head and for an answer, when
+ * nothing comes behind. */
+size_t headroom_need(const struct headroom *head);
 
 /* Whether COUNT arguments have room in a connection with MEMORY bytes, whatever came
  * behind them. */

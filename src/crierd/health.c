@@ -24,6 +24,11 @@ enum MHD_Result health(struct request *request)
                         (json_int_t)status.gaps);
     if (status.error != 0)
         json_object_set_new(journal, "reason", json_string(status.reason));
+    if (status.corrected != 0)
+        json_object_set_new(journal, "corrected",
+                            json_integer((json_int_t)status.corrected));
+    if (status.clock_behind)
+        json_object_set_new(journal, "clock", json_string("behind"));
     return reply_json(
         request, MHD_HTTP_OK,
         json_pack("{s:s, s:s, s:f, s:I, s:o}", "status",

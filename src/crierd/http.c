@@ -15,10 +15,8 @@
  * All bodies together are bounded, too: past that a request gets 503. A request whose
  * answer comes later (later.c) is handled twice: asked, and answered.
  *
- * Connections come from the door, when the head of their first request is there. There
- * are two daemons, since the memory of a connection is an option of the daemon. A brief
- * one has little, which is most of what an idle client costs; since the next request of
- * the connection might need more, it closes after an answer. (A stream's always does.)
+ * Connections come from the door, when the head of their first request is there.
+ * http_loop.c has the daemons, and runs them.
  *
  * A request may take its time, but not all the time it likes (warden.c): HEAD_TIME for
  * the head of the next one; for the body BODY_TIME, and a second for each BODY_RATE
@@ -32,6 +30,8 @@
 #include "headroom.h"
 #include "later.h"
 #include "log.h"
+#include "mhd.h"
+#include "reading.h"
 #include "reply.h"
 #include "route.h"
 #include "text.h"
@@ -49,14 +49,13 @@
 /* For the bodies of all requests together. */
 #define BODIES_MAX ((size_t)128 * 1024 * 1024)
 
-/* For everything libmicrohttpd keeps of one connection but a brief one. A browser's
- * request takes some 2 KiB of it; what does not fit is answered with 431
- * (headroom.c). */
-#define CONNECTION_MEMORY (12 * 1024)
-
 /* Seconds a connection may sit still while it is not a quiet stream: a header
  * that does not come, a response nobody takes, an idle keep-alive. */
 #define CONNECTION_TIMEOUT 30
+
+/* MHD_ALLOW_SUSPEND_RESUME without a descriptor by which a thread is woken: http_resume()
+ * does that. */
+#define SUSPENDS ((unsigned)MHD_ALLOW_SUSPEND_RESUME & ~(unsigned)MHD_USE_ITC)
 
 /* ms for the rest of a request; the next one may first be a while in coming. */
 #define HEAD_TIME 60000
@@ -65,7 +64,7 @@
 
 /* A connection, and what is going on in it. */
 struct exchange {
-    struct server *server;
+    struct http_part *part;
     struct ward *ward; /* NULL: nobody waits for it */
     char *target;      /* NULL: there is no request, or none to be answered */
     char *body;
@@ -73,6 +72,7 @@ struct exchange {
     size_t received;  /* of the body, kept or not */
     size_t max;       /* of the body */
     bool crowded;     /* there was no room for it */
+    atomic_uint reading; /* reading.c's, while libmicrohttpd reads the head */
     struct later *later;
     uint64_t started; /* request_clock() */
     uint64_t begun;   /* crier_now() when the headers were in; 0 before */
@@ -80,9 +80,14 @@ struct exchange {
 
 /* ---- connections and requests ----------------------------------------- */
 
+static struct server *server_of(const struct http_part *part)
+{
+    return part->loop->http->server;
+}
+
 static void drop_body(struct exchange *exchange)
 {
-    atomic_fetch_sub(&exchange->server->bodies, exchange->length);
+    atomic_fetch_sub(&server_of(exchange->part)->bodies, exchange->length);
     free(exchange->body);
     exchange->body = NULL;
     exchange->length = 0;
@@ -103,26 +108,26 @@ static void wait_for_head(struct exchange *exchange)
     ward_wait(exchange->ward, crier_now() + HEAD_TIME);
 }
 
-static struct exchange *exchange_new(const struct http_part *part, int fd)
+static struct exchange *exchange_new(struct http_part *part, int fd)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
 
     if (exchange == NULL)
         return NULL;
-    exchange->server = part->server;
+    exchange->part = part;
     if (part->warden != NULL)
         exchange->ward = warden_admit(part->warden, fd);
     wait_for_head(exchange);
     return exchange;
 }
 
-static void exchange_free(const struct http_part *part,
-                          struct exchange *exchange)
+static void exchange_free(struct exchange *exchange)
 {
     if (exchange == NULL)
         return;
-    if (part->warden != NULL)
-        warden_release(part->warden, exchange->ward);
+    if (exchange->part->warden != NULL)
+        warden_release(exchange->part->warden, exchange->ward);
+    reading_end(&exchange->reading);
     let_go(exchange);
     free(exchange);
 }
@@ -132,43 +137,58 @@ static void notified(void *closure, struct MHD_Connection *connection,
                      void **context,
                      enum MHD_ConnectionNotificationCode what)
 {
-    const struct http_part *part = closure;
+    struct http_part *part = closure;
     const union MHD_ConnectionInfo *info;
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        exchange_free(part, *context);
+        exchange_free(*context);
+        atomic_fetch_sub(&part->loop->connections, 1);
         return;
     }
+    atomic_fetch_add(&part->loop->connections, 1);
     info = MHD_get_connection_info(connection,
                                    MHD_CONNECTION_INFO_CONNECTION_FD);
     *context = exchange_new(part, info->connect_fd);
 }
 
-static size_t memory_of(const struct http_part *part)
+static struct exchange *exchange_of(struct MHD_Connection *connection)
 {
-    return part->brief ? HTTP_BRIEF_MEMORY : CONNECTION_MEMORY;
+    return MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+        ->socket_context;
 }
 
-static void *uri_logged(void *closure, const char *uri,
-                        struct MHD_Connection *connection)
+struct http_part *http_part_of(struct MHD_Connection *connection)
 {
-    const struct http_part *part = closure;
-    struct exchange *exchange =
-        MHD_get_connection_info(connection,
-                                MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-            ->socket_context;
+    return exchange_of(connection)->part;
+}
 
-    if (exchange == NULL) /* memory was short */
-        return NULL;
+/* The next request of CONNECTION has begun. */
+static void begin_request(struct exchange *exchange, const char *target,
+                          struct MHD_Connection *connection)
+{
     let_go(exchange);
     exchange->received = 0;
     exchange->crowded = false;
     exchange->begun = 0;
     exchange->started = request_clock();
-    if (headroom_for_target(uri, memory_of(part)))
-        exchange->target = strdup(uri);
+    if (!exchange->part->last) /* else the head has no Content-Length */
+        reading_begin(&exchange->reading, connection);
+    if (headroom_for_target(target, exchange->part->memory))
+        exchange->target = strdup(target);
     else
         headroom_refuse(connection);
+}
+
+static void *uri_logged(void *closure, const char *uri,
+                        struct MHD_Connection *connection)
+{
+    struct exchange *exchange = exchange_of(connection);
+
+    (void)closure;
+    if (exchange != NULL) /* else memory was short */
+        begin_request(exchange, uri, connection);
+    mhd_cut_query(uri);
     return exchange;
 }
 
@@ -216,6 +236,7 @@ static void wait_for_body(const struct exchange *exchange)
 static enum MHD_Result take(struct exchange *exchange, const char *data,
                             size_t length)
 {
+    atomic_size_t *bodies = &server_of(exchange->part)->bodies;
     char *grown;
 
     exchange->received += length;
@@ -226,16 +247,15 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
         drop_body(exchange);
         return MHD_YES;
     }
-    if (atomic_fetch_add(&exchange->server->bodies, length) + length >
-        BODIES_MAX) {
-        atomic_fetch_sub(&exchange->server->bodies, length);
+    if (atomic_fetch_add(bodies, length) + length > BODIES_MAX) {
+        atomic_fetch_sub(bodies, length);
         exchange->crowded = true;
         drop_body(exchange);
         return MHD_YES;
     }
     grown = realloc(exchange->body, exchange->received + 1);
     if (grown == NULL) {
-        atomic_fetch_sub(&exchange->server->bodies, length);
+        atomic_fetch_sub(bodies, length);
         return MHD_NO;
     }
     memcpy(grown + exchange->length, data, length);
@@ -314,9 +334,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
 {
     const struct http_part *part = closure;
     struct exchange *exchange = *context;
-    struct request request = {.server = part->server,
+    struct request request = {.server = server_of(part),
                               .connection = connection,
-                              .last = part->brief,
+                              .last = part->last,
                               .method = method,
                               .body = ""};
     enum MHD_Result result;
@@ -331,8 +351,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     request.later = &exchange->later;
     if (exchange->begun == 0) {
         exchange->begun = crier_now();
+        reading_end(&exchange->reading);
         wait_for_body(exchange);
-        if (!headroom_for_answer(connection, memory_of(part))) {
+        if (!headroom_for_answer(connection, part->memory)) {
             headroom_refuse(connection);
             return MHD_NO;
         }
@@ -350,7 +371,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     }
     ward_wait(exchange->ward, 0);
     /* Asked once more: there may have been trailers. */
-    if (!headroom_for_answer(connection, memory_of(part))) {
+    if (!headroom_for_answer(connection, part->memory)) {
         headroom_refuse(connection);
         return MHD_NO;
     }
@@ -365,6 +386,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
 static void log_mhd(void *closure, const char *format, va_list arguments)
 {
     (void)closure;
+    reading_overhear(format);
     log_lines(LOG_DEBUG, format, arguments);
 }
 
@@ -373,72 +395,19 @@ static void log_mhd(void *closure, const char *format, va_list arguments)
  * for ever.
  *
  * "Turbo" has a new connection read at once, and in the epoll set only when it has to
- * wait. Without, all that were handed over together would be in the set's next answer;
- * and when that is just 128 events, 0.9.75 waits for more before it looks at any. */
-static struct MHD_Daemon *start(struct http_part *part, size_t memory)
+ * wait. */
+bool http_start_part(struct http_part *part)
 {
-    unsigned threads = part->server->conf->threads;
-    struct MHD_OptionItem pool[] = {
-        {MHD_OPTION_THREAD_POOL_SIZE, 0, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-
-    pool[0].value = threads;
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO | MHD_USE_ERROR_LOG,
+    part->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | SUSPENDS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG,
         0, NULL, NULL, handle, part, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, uri_logged, part,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, notified, part,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, part->memory,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
-        MHD_OPTION_ARRAY, threads > 1 ? pool : none, MHD_OPTION_END);
-}
-
-bool http_start(struct http *http, struct server *server)
-{
-    warden_init(&http->warden);
-    http->whole =
-        (struct http_part){.server = server, .warden = &http->warden};
-    http->brief = (struct http_part){.server = server, .brief = true};
-    http->whole.daemon = start(&http->whole, CONNECTION_MEMORY);
-    http->brief.daemon = start(&http->brief, HTTP_BRIEF_MEMORY);
-    if (http->whole.daemon != NULL && http->brief.daemon != NULL)
-        return true;
-    http_stop(http);
-    return false;
-}
-
-void http_take(struct http *http, int fd, const struct sockaddr *address,
-               socklen_t length, bool brief)
-{
-    struct http_part *part = brief ? &http->brief : &http->whole;
-
-    /* which closes it when it fails */
-    (void)MHD_add_connection(part->daemon, fd, address, length);
-}
-
-void http_look(struct http *http)
-{
-    warden_look(&http->warden);
-}
-
-unsigned http_count(struct http *http)
-{
-    const enum MHD_DaemonInfoType what = MHD_DAEMON_INFO_CURRENT_CONNECTIONS;
-
-    return MHD_get_daemon_info(http->whole.daemon, what)->num_connections +
-           MHD_get_daemon_info(http->brief.daemon, what)->num_connections;
-}
-
-void http_stop(struct http *http)
-{
-    if (http->brief.daemon != NULL)
-        MHD_stop_daemon(http->brief.daemon);
-    if (http->whole.daemon != NULL)
-        MHD_stop_daemon(http->whole.daemon);
-    warden_done(&http->warden);
+        MHD_OPTION_ARRAY, mhd_options(), MHD_OPTION_END);
+    return part->daemon != NULL;
 }

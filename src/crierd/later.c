@@ -15,10 +15,12 @@
 
 #include "later.h"
 
+#include "http.h"
 #include "lane.h"
 #include "log.h"
-#include "receipt.h"
 #include "reply.h"
+
+#include "crier_server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +49,7 @@ static void wake(struct MHD_Connection *connection, struct turn *turn)
     if (turn != NULL)
         lane_wake(turn);
     else
-        MHD_resume_connection(connection);
+        http_resume(connection);
 }
 
 enum MHD_Result later_wait(struct request *request)
@@ -107,7 +109,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
     later_log(receipt);
     later->error = receipt->error;
     if (receipt->error == 0) {
-        later->text = receipt_text(receipt);
+        later->text = crier_receipt_text(receipt);
         if (later->text == NULL)
             later->error = -ENOMEM;
     } else {

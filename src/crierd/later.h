@@ -43,7 +43,7 @@ void later_done(struct later *later);
 void later_free(struct later *later);
 
 /* crier_hub_publish(), answered by ANSWER, which finds in LATER the error and its
- * reason, and as text that of the receipt (receipt.h); NUMBER is handed on. */
+ * reason, and as text that of crier_receipt_text(); NUMBER is handed on. */
 enum MHD_Result later_publish(struct request *request, const char *topics,
                               const struct crier_event *event, bool dedupe,
                               long number,

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +20,11 @@
 
 #define HOST_SIZE 256
 #define PORT_SIZE 8
+
+/* s for which the kernel keeps a connection to itself that has sent nothing: nearly
+ * always the request is there when the connection is accepted, and nobody need wait for
+ * it. After that it is accepted in any case. */
+#define SILENCE 1
 
 /* Splits WHERE into HOST and PORT. */
 static bool split(const char *where, char host[HOST_SIZE],
@@ -56,13 +63,14 @@ bool listener_valid(const char *where)
 
 static int open_one(const struct addrinfo *address)
 {
-    int on = 1, error, fd;
+    int on = 1, wait = SILENCE, error, fd;
 
     fd = socket(address->ai_family,
                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &wait, sizeof wait);
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
         listen(fd, SOMAXCONN) == 0)
         return fd;

@@ -21,6 +21,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -29,9 +30,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors that are neither streams nor requests: eight for each of the
- * threads, and the pages, with some to spare. */
-#define FILES_PER_THREAD 8
+/* Descriptors that are neither streams nor requests: for each of the threads two of a
+ * shard and two of a doorman, and those of HTTP; and the pages, with some to spare. */
+#define FILES_PER_THREAD 4
 #define SPARE_FILES 32
 
 /* With fewer connections than this there is no point in starting. */
@@ -69,7 +70,8 @@ static size_t raise_file_limit(void)
  * is too few. */
 static long count_connections(const struct conf *conf, size_t files)
 {
-    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads;
+    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads +
+                  http_descriptors(conf->threads);
 
     if (files >= kept + FEWEST_CONNECTIONS)
         return (long)(files - kept);
@@ -186,14 +188,35 @@ static void close_rooms(struct server *server)
 
 /* ---- run -------------------------------------------------------------- */
 
-/* Waits for one of SIGNALS, and looks after HTTP meanwhile. */
-static int wait_for_signal(struct http *http, const sigset_t *signals)
+/* Logs what the journal has found of the clock since BEFORE, which is set to that. */
+static void log_clock(struct crier_hub *hub, struct crier_status *before)
+{
+    struct crier_status now;
+
+    crier_hub_status(hub, &now);
+    if (now.corrected != before->corrected)
+        log_line(LOG_WARNING,
+                 "the clock has been set back: corrected the times of updates "
+                 "that were ahead of it (%" PRIu64 ")",
+                 now.corrected - before->corrected);
+    if (now.clock_behind && !before->clock_behind)
+        log_line(LOG_WARNING, "the clock says a time before 2026: nothing grows "
+                              "old in the journal until it is set");
+    *before = now;
+}
+
+/* Waits for one of SIGNALS, and looks after HTTP and the clock meanwhile. */
+static int wait_for_signal(struct server *server, struct http *http,
+                           const sigset_t *signals)
 {
     const struct timespec time = {.tv_sec = LOOK_TIME};
+    struct crier_status status = {0};
     int number;
 
-    while ((number = sigtimedwait(signals, NULL, &time)) < 0)
+    while ((number = sigtimedwait(signals, NULL, &time)) < 0) {
         http_look(http);
+        log_clock(server->hub, &status);
+    }
     return number;
 }
 
@@ -201,7 +224,7 @@ static int wait_for_signal(struct http *http, const sigset_t *signals)
 static void serve(struct server *server, struct http *http, struct door *door,
                   const sigset_t *signals)
 {
-    int number = wait_for_signal(http, signals);
+    int number = wait_for_signal(server, http, signals);
     size_t cut;
 
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
@@ -253,6 +276,7 @@ static int run_shards(struct server *server, int socket, int files,
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
         .max_streams = server->max_clients,
+        .resume = http_resume,
     };
     int error = crier_shards_new(&options, &server->shards);
     int status = EXIT_FAILURE;

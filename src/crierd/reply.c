@@ -6,14 +6,16 @@
 #include "reply.h"
 
 #include "answer.h"
+#include "crier_server.h"
 #include "log.h"
-#include "text.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PROBLEM "application/problem+json" /* RFC 9457 */
 
 enum MHD_Result reply_text(struct request *request, unsigned status,
                            const char *text)
@@ -63,6 +65,14 @@ enum MHD_Result reply_empty(struct request *request, unsigned status)
     return answer_give(request, &answer);
 }
 
+/* New problem details, or NULL when memory is short. */
+static json_t *make_problem(unsigned status, const char *detail)
+{
+    return json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
+                     MHD_get_reason_phrase_for(status), "status", (int)status,
+                     "detail", detail);
+}
+
 /* Answers with problem details, with the members of MORE (or NULL), too, and the
  * header NAME (or NULL). DETAIL is made valid. */
 static enum MHD_Result send_problem(struct request *request, unsigned status,
@@ -70,15 +80,13 @@ static enum MHD_Result send_problem(struct request *request, unsigned status,
                                     const char *name, const char *value)
 {
     struct answer answer = {.status = status,
-                            .type = "application/problem+json",
+                            .type = PROBLEM,
                             .name = name,
                             .value = value};
     json_t *problem;
 
-    text_make_valid(detail);
-    problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank",
-                        "title", MHD_get_reason_phrase_for(status), "status",
-                        (int)status, "detail", detail);
+    crier_utf8_repair(detail);
+    problem = make_problem(status, detail);
     if (problem != NULL && more != NULL &&
         json_object_update_missing(problem, more) != 0) {
         json_decref(problem);
@@ -104,6 +112,39 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
     return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
+void reply_past(struct MHD_Connection *connection, unsigned status,
+                const char *detail)
+{
+    const struct answer answer = {
+        .status = status,
+        .type = PROBLEM,
+        .name = MHD_HTTP_HEADER_CONNECTION,
+        .value = "close",
+        .body = json_body(make_problem(status, detail)),
+    };
+
+    answer_past(connection, &answer);
+}
+
+static const char *header_or_none(const struct request *request,
+                                  const char *name)
+{
+    const char *value = request_header(request, name);
+
+    return value != NULL ? value : "";
+}
+
+enum MHD_Result reply_foreign(struct request *request)
+{
+    return reply_problem(request, MHD_HTTP_FORBIDDEN,
+                         "a page of another origin may not do this: Origin is "
+                         "'%.100s', Host is '%.100s', Sec-Fetch-Site is "
+                         "'%.20s'",
+                         header_or_none(request, MHD_HTTP_HEADER_ORIGIN),
+                         header_or_none(request, MHD_HTTP_HEADER_HOST),
+                         header_or_none(request, "Sec-Fetch-Site"));
+}
+
 enum MHD_Result reply_allow(struct request *request, const char *allow)
 {
     const struct answer none = {.status = MHD_HTTP_NO_CONTENT,
@@ -120,58 +161,15 @@ enum MHD_Result reply_allow(struct request *request, const char *allow)
                         MHD_HTTP_HEADER_ALLOW, allow);
 }
 
-/* What an error of libcrier is in HTTP, and in words where its own text does not
- * speak to a client. */
-static const struct {
-    int error;
-    unsigned status;
-    const char *text;
-} errors[] = {
-    {CRIER_ERR_LIMIT, MHD_HTTP_SERVICE_UNAVAILABLE,
-     "the server has as many clients as it takes; try again later"},
-    {CRIER_ERR_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
-     "the server is shutting down"},
-    {CRIER_ERR_DRAINING, MHD_HTTP_SERVICE_UNAVAILABLE,
-     "the server is shutting down"},
-    {CRIER_ERR_HUB_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
-     "the server is shutting down"},
-    {CRIER_ERR_BUSY, MHD_HTTP_SERVICE_UNAVAILABLE,
-     "the server has too much to deliver; try again"},
-    {-ENOMEM, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is short of memory"},
-    {CRIER_ERR_UTF8, MHD_HTTP_BAD_REQUEST, "the text is not valid UTF-8"},
-    {CRIER_ERR_NEWLINE, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_TOPIC, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_MANY_TOPICS, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_UNKNOWN, MHD_HTTP_NOT_FOUND, NULL},
-    {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
-    {CRIER_ERR_TOO_LARGE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOO_MUCH, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOPICS_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
-    {CRIER_ERR_STORAGE_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
-    {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
-};
-
 /* Answers with what ERROR is, behind the words WHERE. */
 static enum MHD_Result send_error(struct request *request, const char *where,
                                   int error, const char *reason, json_t *more)
 {
-    unsigned status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-    const char *text = crier_error_text(error);
     char detail[512];
-    size_t i;
+    size_t length = (size_t)snprintf(detail, sizeof detail, "%s", where);
+    unsigned status = crier_error_status(error, reason, detail + length,
+                                         sizeof detail - length);
 
-    for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
-        if (errors[i].error == error) {
-            status = errors[i].status;
-            if (errors[i].text != NULL)
-                text = errors[i].text;
-            break;
-        }
-    if (reason[0] == '\0' || strcmp(reason, crier_error_text(error)) == 0)
-        snprintf(detail, sizeof detail, "%s%s", where, text);
-    else
-        snprintf(detail, sizeof detail, "%s%s: %s", where, text, reason);
     return send_problem(request, status, detail, more, NULL, NULL);
 }
 

@@ -27,6 +27,15 @@ enum MHD_Result reply_problem(struct request *request, unsigned status,
                               const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Answers the request of CONNECTION, of which no handler has heard, with problem details
+ * past libmicrohttpd, and ends the connection (answer.h). Not logged. */
+void reply_past(struct MHD_Connection *connection, unsigned status,
+                const char *detail);
+
+/* 403: a page of another origin made REQUEST (request_is_foreign()). The detail has the
+ * values from which that was concluded. */
+enum MHD_Result reply_foreign(struct request *request);
+
 /* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
 enum MHD_Result reply_allow(struct request *request, const char *allow);
 

@@ -6,6 +6,7 @@
 #include "request.h"
 
 #include "lane.h"
+#include "origin.h"
 #include "text.h"
 
 #include <string.h>
@@ -35,21 +36,14 @@ uint64_t request_last_id(const struct request *request)
 bool request_is_foreign(const struct request *request)
 {
     const char *site = request_header(request, "Sec-Fetch-Site");
-    const char *origin, *host;
+    const char *origin;
 
     if (site != NULL)
         return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
     origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
-    if (origin == NULL)
-        return false;
-    if (strncmp(origin, "http://", 7) == 0)
-        origin += 7;
-    else if (strncmp(origin, "https://", 8) == 0)
-        origin += 8;
-    else
-        return true;
-    host = request_header(request, MHD_HTTP_HEADER_HOST);
-    return host == NULL || strcmp(origin, host) != 0;
+    return origin != NULL &&
+           !origin_is_of(origin,
+                         request_header(request, MHD_HTTP_HEADER_HOST));
 }
 
 uint64_t request_clock(void)

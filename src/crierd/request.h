@@ -33,7 +33,8 @@ const char *request_header(const struct request *request, const char *name);
 uint64_t request_last_id(const struct request *request);
 
 /* Whether a page of another origin made this request: a browser says so by
- * Sec-Fetch-Site, an older one by an Origin that is not the Host. */
+ * Sec-Fetch-Site; an older one, or one that talks plain HTTP with another machine, by
+ * an Origin that is not the Host's (origin.h). */
 bool request_is_foreign(const struct request *request);
 
 /* Microseconds of CLOCK_MONOTONIC. */

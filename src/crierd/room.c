@@ -7,8 +7,9 @@
  *   $chat/by/NAME    the same, for who said it
  *   $chat/people     who comes and goes
  *
- * A newcomer gets the list of users first ("users"), then the last things said,
- * and from then on all that happens. The list is made under the room's lock, and
+ * A newcomer is sent "welcome", which says what time it is here, so that what was said
+ * before can be told from what is said from now on; then the list of users ("users"),
+ * the last things said, and from then on all that happens. The list is made under the room's lock, and
  * so is every change asked to be published; a change that is in the list already
  * may still come after it, but it says who is here from then on, so whoever works
  * list and changes off in their order knows who is here.
@@ -270,6 +271,26 @@ static void announce(struct room *room, const char *type,
 
 /* ---- joining and leaving ---------------------------------------------- */
 
+/* Sends STREAM the time at which USER comes in. */
+static int welcome(struct crier_stream *stream, const struct user *user)
+{
+    char time[TIME_TEXT_SIZE];
+    struct crier_frame *frame;
+    json_t *data;
+    int error = -ENOMEM;
+
+    time_text(time);
+    data = json_pack("{s:s, s:s}", "user", user->name, "time", time);
+    if (data != NULL)
+        error = crier_frame_json("welcome", data, &frame);
+    json_decref(data);
+    if (error != 0)
+        return error;
+    error = crier_stream_send(stream, frame);
+    crier_frame_unref(frame);
+    return error;
+}
+
 /* Has STREAM follow what USER is to hear. */
 static int follow(struct room *room, const struct user *user,
                   struct crier_stream *stream, bool echo,
@@ -299,7 +320,9 @@ static int admit(struct room *room, struct user *user,
 
     if (seat == NULL)
         return -ENOMEM;
-    error = follow(room, user, stream, echo, options);
+    error = welcome(stream, user);
+    if (error == 0)
+        error = follow(room, user, stream, echo, options);
     if (error != 0) {
         free(seat);
         return error;
@@ -373,8 +396,17 @@ void room_free(struct room *room)
 
 /* ---- talking ---------------------------------------------------------- */
 
+/* Gives EVENT the id of a message: ID, in a space of the chat's own. */
+static int set_id(struct crier_event *event, const char *id)
+{
+    char text[ROOM_ID_SIZE];
+    int length = snprintf(text, sizeof text, "chat-%s", id);
+
+    return crier_event_id(event, text, (size_t)length);
+}
+
 int room_say(struct room *room, const char *name, const char *to,
-             const char *text, struct room_message *message)
+             const char *text, const char *id, struct room_message *message)
 {
     char to_topic[ROOM_TOPIC_SIZE], by_topic[ROOM_TOPIC_SIZE];
 
@@ -383,6 +415,11 @@ int room_say(struct room *room, const char *name, const char *to,
     pthread_mutex_unlock(&room->lock);
     message->event = make_event(to != NULL ? "private" : "message",
                                 make_data(name, to, text));
+    if (message->event != NULL && id != NULL &&
+        set_id(message->event, id) != 0) {
+        crier_event_free(message->event);
+        message->event = NULL;
+    }
     if (message->event == NULL)
         return -ENOMEM;
     if (to == NULL) {

@@ -25,7 +25,7 @@ struct room *room_new(struct crier_hub *hub);
 /* Frees ROOM, once no stream of it is open any more; NULL is allowed. */
 void room_free(struct room *room);
 
-/* Lets STREAM in as NAME: it is sent the list of users, then what was said before
+/* Lets STREAM in as NAME: it is sent a welcome, the list of users, then what was said before
  * (as OPTIONS say; topics, live and hello are the room's), and if NAME was not
  * connected before, all are told. With ECHO it hears the private messages that
  * NAME sends, too. Call room_left() when the stream has ended. -ENOMEM,
@@ -49,10 +49,13 @@ struct room_message {
     size_t clients;            /* the streams of whom it is for */
 };
 
-/* Makes of what NAME says to all, or to TO alone unless that is NULL, a message.
- * -ENOMEM. */
+/* Room for the id of a message, with its prefix and a NUL. */
+#define ROOM_ID_SIZE 128
+
+/* Makes of what NAME says to all, or to TO alone unless that is NULL, a message, whose
+ * id is "chat-ID" unless ID is NULL. -ENOMEM. */
 int room_say(struct room *room, const char *name, const char *to,
-             const char *text, struct room_message *message);
+             const char *text, const char *id, struct room_message *message);
 
 /* Adds NAME to the users until it is removed. 1 when it was added before, 0 when
  * it is new; -ENOMEM, -ENOSPC. */

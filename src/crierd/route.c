@@ -77,8 +77,7 @@ static bool matches(const struct route *route, struct request *request)
 static enum MHD_Result run(const struct route *route, struct request *request)
 {
     if (route->changes && request_is_foreign(request))
-        return reply_problem(request, MHD_HTTP_FORBIDDEN,
-                             "a page of another origin may not do this");
+        return reply_foreign(request);
     if (route->changes && atomic_load(&request->server->stopping))
         return reply_error(request, CRIER_ERR_DRAINING);
     return route->handle(request);

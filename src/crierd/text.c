@@ -32,13 +32,76 @@ bool text_valid(const char *text, size_t length, size_t min, size_t max)
            crier_utf8_valid(text, length);
 }
 
-void text_make_valid(char *text)
+/* ---- what can be seen ------------------------------------------------- */
+
+struct range {
+    uint32_t first, last;
+};
+
+static const struct range spaces[] = {
+    {0x0009, 0x000d}, {0x0020, 0x0020}, {0x0085, 0x0085}, {0x00a0, 0x00a0},
+    {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
+    {0x205f, 0x205f}, {0x2800, 0x2800}, {0x3000, 0x3000},
+};
+
+/* Characters without a shape of their own: fillers, joiners, format controls (Unicode's
+ * Default_Ignorable_Code_Point, but for variation selectors, which emoji have). */
+static const struct range invisibles[] = {
+    {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x061c, 0x061c}, {0x115f, 0x1160},
+    {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f}, {0x202a, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
+    {0xfff0, 0xfff8}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
+    {0xe0000, 0xe001f}, {0xe0080, 0xe0fff},
+};
+
+/* Has no shape by itself either, but belongs to the character before it: variation
+ * selectors, and the tags that flags of regions are made of. */
+static const struct range selectors[] = {
+    {0xfe00, 0xfe0f},
+    {0xe0020, 0xe007f},
+};
+
+#define IS_IN(ranges, code)                                                   \
+    is_in(ranges, sizeof(ranges) / sizeof(ranges)[0], code)
+
+static bool is_in(const struct range *ranges, size_t count, uint32_t code)
 {
-    if (crier_utf8_valid(text, strlen(text)))
-        return;
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            *text = '?';
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* The character at *AT, which is valid UTF-8; moves behind it. */
+static uint32_t next_character(const unsigned char **at)
+{
+    uint32_t lead = *(*at)++, code;
+    int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+
+    code = more == 0 ? lead : lead & (0x3fu >> more);
+    while (more-- > 0)
+        code = code << 6 | (*(*at)++ & 0x3f);
+    return code;
+}
+
+enum text_sight text_sight(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + length;
+    bool visible = false, deceptive = false;
+    uint32_t code, before = 0;
+
+    for (; at < end; before = code) {
+        code = next_character(&at);
+        if (IS_IN(invisibles, code))
+            deceptive |= before < 0x80 || (code != 0x200c && code != 0x200d);
+        else if (!IS_IN(spaces, code) && !IS_IN(selectors, code))
+            visible = true;
+    }
+    if (!visible)
+        return TEXT_BLANK;
+    return deceptive ? TEXT_DECEPTIVE : TEXT_VISIBLE;
 }
 
 void time_text(char text[TIME_TEXT_SIZE])

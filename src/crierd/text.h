@@ -12,9 +12,18 @@
  * (U+0000 to U+001F, U+007F to U+009F). */
 bool text_valid(const char *text, size_t length, size_t min, size_t max);
 
-/* Makes TEXT valid UTF-8: when it is not (it quotes something broken, or was cut
- * inside a character), every byte beyond ASCII becomes a question mark. */
-void text_make_valid(char *text);
+/* What text_sight() finds. */
+enum text_sight {
+    TEXT_VISIBLE,
+    TEXT_BLANK,     /* nothing that could be seen */
+    TEXT_DECEPTIVE, /* among other characters, one that is invisible, or that changes
+                       the order in which they are shown */
+};
+
+/* Whether a reader can see of the LENGTH bytes of UTF-8 at TEXT what they are. The
+ * joiners U+200C and U+200D deceive nobody behind a character beyond ASCII, where
+ * emoji and several scripts need them. */
+enum text_sight text_sight(const char *text, size_t length);
 
 /* Writes the time now as RFC 3339 in UTC with milliseconds. */
 void time_text(char text[TIME_TEXT_SIZE]);

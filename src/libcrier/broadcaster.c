@@ -25,11 +25,15 @@
  */
 #include <config.h>
 
+#include "broadcaster.h"
+
 #include "frame.h"
+#include "print.h"
 #include "shards.h"
 #include "stream.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +111,12 @@ int crier_broadcaster_new(struct crier_shards *shards,
     }
     *broadcaster = made;
     return 0;
+}
+
+struct crier_shards *
+crier__broadcaster_shards(const struct crier_broadcaster *broadcaster)
+{
+    return broadcaster->shards;
 }
 
 static struct crier_broadcaster *ref(struct crier_broadcaster *broadcaster)
@@ -209,7 +219,7 @@ static void leave(struct crier_stream *stream)
     strike(broadcaster, member);
     pthread_mutex_unlock(&broadcaster->lock);
     crier_frame_unref(member->hello);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
     free(member);
     unref(broadcaster);
 }
@@ -265,10 +275,10 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     error = enter(broadcaster, member, name);
     if (error == 0) {
         ref(broadcaster);
-        crier_stream_ref(stream);
+        crier__stream_ref(stream);
         if (hello != NULL)
             member->hello = crier_frame_ref(hello);
-        crier__shard_post(stream->shard, &member->join);
+        crier__shard_post_newcomer(stream->shard, &member->join);
     }
     pthread_mutex_unlock(&broadcaster->lock);
     if (error != 0) {
@@ -293,7 +303,7 @@ static void leave_now(struct crier__task *task)
     /* It may be over meanwhile. */
     if (stream->leave == leave)
         leave(stream);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
     unref(leaving->broadcaster);
     free(leaving);
 }
@@ -318,7 +328,7 @@ int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
     }
     leaving->task.run = leave_now;
     leaving->broadcaster = ref(broadcaster);
-    leaving->stream = crier_stream_ref(stream);
+    leaving->stream = crier__stream_ref(stream);
     crier__shard_post(stream->shard, &leaving->task);
     atomic_store(&stream->joined, NULL);
     return 0;
@@ -341,7 +351,7 @@ struct delivery {
 static void free_delivery(struct delivery *delivery)
 {
     unref(delivery->broadcaster);
-    crier_stream_unref(delivery->stream);
+    crier__stream_unref(delivery->stream);
     crier_frame_unref(delivery->frame);
     free(delivery);
 }
@@ -387,7 +397,7 @@ static int prepare(struct crier_broadcaster *broadcaster,
     delivery->task.run = deliver;
     delivery->broadcaster = ref(broadcaster);
     delivery->shard = shard;
-    delivery->stream = member != NULL ? crier_stream_ref(member->stream) : NULL;
+    delivery->stream = member != NULL ? crier__stream_ref(member->stream) : NULL;
     delivery->member = member;
     delivery->frame = crier_frame_ref(frame);
     delivery->also = *list;
@@ -468,6 +478,25 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
     error = dispatch(broadcaster, list, error);
     pthread_mutex_unlock(&broadcaster->lock);
     return error != 0 ? error : count;
+}
+
+long crier_broadcaster_printf(struct crier_broadcaster *broadcaster,
+                              const char *type, const char *format, ...)
+{
+    struct crier_frame *frame;
+    va_list arguments;
+    long sent;
+
+    if (broadcaster == NULL)
+        return CRIER_ERR_NULL;
+    va_start(arguments, format);
+    sent = crier__frame_vprintf(&frame, type, format, arguments);
+    va_end(arguments);
+    if (sent != 0)
+        return sent;
+    sent = crier_broadcaster_send(broadcaster, frame);
+    crier_frame_unref(frame);
+    return sent;
 }
 
 long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,

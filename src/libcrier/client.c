@@ -57,6 +57,28 @@ static char *copy_of(const char *bytes, size_t length)
     return copy;
 }
 
+/* Whether a request of METHOD may be made again (RFC 9110 9.2.2). */
+static bool is_idempotent(const char *method)
+{
+    static const char *const names[] = {"GET",   "HEAD", "OPTIONS",
+                                        "TRACE", "PUT",  "DELETE"};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(method, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the client connects again, as OPTIONS have it. */
+static bool may_reconnect(const struct crier_client_options *options)
+{
+    if (options->reconnect != CRIER_RECONNECT_IDEMPOTENT)
+        return options->reconnect == CRIER_RECONNECT_ALWAYS;
+    return options->method != NULL ? is_idempotent(options->method)
+                                   : options->body == NULL;
+}
+
 static int copy_options(struct crier_client *client,
                         const struct crier_client_options *options)
 {
@@ -67,6 +89,7 @@ static int copy_options(struct crier_client *client,
         client->retry = client->retry_max;
     client->read_timeout = options->read_timeout;
     client->persist = options->persist;
+    client->reconnects = may_reconnect(options);
     client->url = strdup(options->url);
     if (client->url == NULL)
         return -ENOMEM;
@@ -195,13 +218,15 @@ static void connect_now(struct crier_client *client)
     int error = crier__client_connect(client);
 
     crier__loop_at(&client->loop, CRIER__NEVER);
-    if (error == CRIER_ERR_LARGE_EVENT) {
+    if (error == 0)
+        return;
+    if (error == CRIER_ERR_LARGE_EVENT)
         snprintf(client->reason, sizeof client->reason,
                  "the last id is too long to be sent in a header");
-        end(client, error);
-    } else if (error != 0) {
+    if (error != CRIER_ERR_LARGE_EVENT && client->reconnects)
         come_back(client, error);
-    }
+    else
+        end(client, error);
 }
 
 /* Does what other threads want. */
@@ -230,7 +255,7 @@ static void conclude(struct crier_client *client)
     int error = crier__client_judge(client, &again);
 
     crier__client_drop(client);
-    if (again)
+    if (again && client->reconnects)
         come_back(client, error);
     else
         end(client, error);
@@ -307,7 +332,9 @@ static void resume(struct crier_client *client)
 
     client->paused = false;
     client->heard = crier_now();
+    client->resuming = true;
     result = curl_easy_pause(client->handle, CURLPAUSE_CONT);
+    client->resuming = false;
     if (result != CURLE_OK) /* what it had kept is lost */
         stop(client, result);
 }
@@ -433,14 +460,14 @@ int crier_client_next(struct crier_client *client,
         return CRIER_ERR_NULL;
     if (crier__forked(client->born))
         return CRIER_ERR_FORKED;
-    if (client->closed) {
-        crier__loop_step(&client->loop); /* it polls readable no more */
+    if (client->closed)
         return CRIER_ERR_CLOSED;
-    }
     for (steps = 0; steps < STEPS_MAX; steps++) {
         obey(client);
         if (tell(client, message)) {
-            if (!client->closed)
+            if (client->closed)
+                crier__loop_end(&client->loop);
+            else
                 crier__loop_hold(&client->loop); /* there may be more */
             return 1;
         }

@@ -24,6 +24,7 @@ struct crier_client {
     uint64_t retry, retry_max; /* ms */
     uint32_t read_timeout;     /* ms; 0 for none */
     bool persist;
+    bool reconnects;
     char *url, *method, *body;
     struct crier__http http;
     struct crier__loop loop;
@@ -49,7 +50,9 @@ struct crier_client {
     struct crier__head head;
     bool answered;       /* the headers of the last answer are in */
     bool opened;         /* and it is an event stream */
+    bool coded;          /* libcurl decodes it */
     bool paused;         /* for input to be read */
+    bool resuming;       /* libcurl hands over what it held meanwhile */
     int verdict;         /* the answer is refused: CRIER_ERR_*; or 0 */
     long status;
     uint64_t heard;      /* when the last byte came */

@@ -9,15 +9,15 @@
 
 #include "client.h"
 
-#include "utf8.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bytes of a stream that wait to be parsed. */
 #define INPUT_MAX ((size_t)256 * 1024)
+
+/* The same for what libcurl had decoded while the transfer was paused. */
+#define DECODED_MAX ((size_t)16 * 1024 * 1024)
 
 /* What a refusal may say, and how long it may take to. */
 #define BODY_MAX ((size_t)8 * 1024)
@@ -33,7 +33,7 @@ static bool is_event_stream(const char *type)
     static const char wanted[] = "text/event-stream";
     size_t length = sizeof wanted - 1;
 
-    return type != NULL && strncasecmp(type, wanted, length) == 0 &&
+    return type != NULL && curl_strnequal(type, wanted, length) &&
            (type[length] == '\0' || strchr(" \t;", type[length]) != NULL);
 }
 
@@ -49,6 +49,7 @@ static void refuse(struct crier_client *client)
 static bool look_at(struct crier_client *client)
 {
     const char *type = NULL;
+    int coding;
 
     curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &client->status);
     curl_easy_getinfo(client->handle, CURLINFO_CONTENT_TYPE, &type);
@@ -77,10 +78,16 @@ static bool look_at(struct crier_client *client)
         snprintf(client->reason, sizeof client->reason,
                  "the answer is %.100s, not text/event-stream",
                  type != NULL ? type : "of no type");
-        client->reason[crier__utf8_prefix(client->reason,
-                                          strlen(client->reason))] = '\0';
+        crier__http_tidy(client->reason);
         return false;
     }
+    coding = crier__http_coding(client->handle, client->reason,
+                                sizeof client->reason);
+    if (coding < 0) {
+        client->verdict = coding;
+        return false;
+    }
+    client->coded = coding > 0;
     client->opened = true;
     client->notice = CRIER_OPEN;
     return true;
@@ -113,22 +120,34 @@ static int on_ready(void *closure, char *remote, char *local, int remote_port,
     return CURL_PREREQFUNC_OK;
 }
 
+/* Forgets the input, all of which is parsed, and does not keep the memory of a burst. */
+static void empty_input(struct crier_client *client)
+{
+    if (client->input.room > INPUT_MAX)
+        crier__buffer_done(&client->input);
+    crier__buffer_clear(&client->input);
+    client->at = 0;
+}
+
+/* libcurl decodes a received piece to its end even while the transfer is paused, and
+ * hands over the result when it is resumed. More of that is taken at a time, since
+ * libcurl copies what remains whenever on_bytes() pauses again. */
 static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
     struct crier__buffer *input = &client->input;
+    size_t most =
+        client->coded && client->resuming ? DECODED_MAX : INPUT_MAX;
 
     (void)one;
     client->heard = crier_now();
     if (!client->answered) /* a redirect that is followed shows no body */
         refuse(client);
-    if (client->at == input->length) {
-        crier__buffer_clear(input);
-        client->at = 0;
-    }
+    if (client->at == input->length)
+        empty_input(client);
     if (!client->opened && input->length + length > BODY_MAX)
         return 0;
-    if (input->length != 0 && input->length + length > INPUT_MAX) {
+    if (input->length != 0 && input->length + length > most) {
         client->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
@@ -215,7 +234,7 @@ int crier__client_connect(struct crier_client *client)
     client->trouble[0] = '\0';
     client->reason[0] = '\0';
     client->answered = client->opened = client->paused = false;
-    client->connected = false;
+    client->connected = client->coded = false;
     client->head = (struct crier__head){0};
     client->verdict = 0;
     client->status = 0;
@@ -250,11 +269,23 @@ static bool may_help(const struct crier_client *client, int error)
     return error != CRIER_ERR_URL && error != CRIER_ERR_STATUS;
 }
 
+/* Whether a received piece has decoded to more than libcurl holds (64 MiB). That alone
+ * ends a transfer that is paused. */
+static bool is_bomb(const struct crier_client *client)
+{
+    return client->coded && client->paused && client->result != CURLE_OK;
+}
+
 int crier__client_judge(struct crier_client *client, bool *again)
 {
     int error = client->verdict;
 
     *again = false;
+    if (is_bomb(client)) {
+        snprintf(client->reason, sizeof client->reason,
+                 "what the server sent at once decodes to too much");
+        return CRIER_ERR_ENCODING;
+    }
     if (error == CRIER_ERR_STATUS ||
         (error == 0 && client->result == CURLE_OK && !client->opened &&
          client->head.whole)) {

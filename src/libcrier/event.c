@@ -237,6 +237,8 @@ int crier_event_retry(struct crier_event *event, uint32_t milliseconds)
 {
     if (event == NULL)
         return CRIER_ERR_NULL;
+    if (milliseconds > CRIER_RETRY_MAX)
+        return mark(event, CRIER_ERR_INVALID);
     event->retry = milliseconds;
     event->has_retry = true;
     return 0;
@@ -351,15 +353,22 @@ static int finish(struct crier_event *event, const char *type,
     return error;
 }
 
-int crier_frame_text(const char *type, const char *text,
-                     struct crier_frame **frame)
+int crier__frame_data(const char *type, const char *text, size_t length,
+                      struct crier_frame **frame)
 {
     struct crier_event *event = crier_event_new();
 
     if (event == NULL)
         return -ENOMEM;
-    crier_event_text(event, text);
+    crier_event_data(event, text, length);
     return finish(event, type, frame);
+}
+
+int crier_frame_text(const char *type, const char *text,
+                     struct crier_frame **frame)
+{
+    return text != NULL ? crier__frame_data(type, text, strlen(text), frame)
+                        : CRIER_ERR_NULL;
 }
 
 int crier_frame_json(const char *type, const json_t *value,

@@ -13,6 +13,10 @@ int crier__event_write(const struct crier_event *event,
 int crier__event_body(const struct crier_event *event,
                       struct crier_frame **frame);
 
+/* crier_frame_text() with LENGTH bytes at TEXT. */
+int crier__frame_data(const char *type, const char *text, size_t length,
+                      struct crier_frame **frame);
+
 /* The id of EVENT, NUL-terminated: "" for an empty one, NULL for none.
  * Borrowed until EVENT changes. -ENOMEM has been said by the setter. */
 const char *crier__event_id(const struct crier_event *event);

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -49,7 +48,7 @@ static bool is_header(const char *header)
 
 static bool is_named(const char *header, const char *name, size_t length)
 {
-    return strncasecmp(header, name, length) == 0 &&
+    return curl_strnequal(header, name, length) &&
            (header[length] == ':' || header[length] == ';');
 }
 
@@ -116,6 +115,9 @@ int crier__http_headers(const struct crier__http *http,
     char name[64];
     int error = 0;
 
+    /* CURLOPT_ACCEPT_ENCODING has answers decoded, but it would ask for them, too. */
+    if (crier__http_header(http, "Accept-Encoding") == NULL)
+        error = append(&made, "Accept-Encoding:");
     for (; *own != NULL && error == 0; own++) {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*own, ":"), *own);
         if (is_last_id(*own) || crier__http_header(http, name) == NULL)
@@ -250,7 +252,8 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
 
     if (handle == NULL)
         return NULL;
-    if (curl_easy_setopt(handle, CURLOPT_URL, url) != CURLE_OK) {
+    if (curl_easy_setopt(handle, CURLOPT_URL, url) != CURLE_OK ||
+        curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK) {
         curl_easy_cleanup(handle);
         return NULL;
     }
@@ -281,6 +284,25 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
 
 /* ---- answers ---------------------------------------------------------- */
 
+void crier__http_tidy(char *reason)
+{
+    const char *from = reason,
+               *end = reason + crier__utf8_prefix(reason, strlen(reason));
+    char *to = reason;
+    size_t control;
+
+    while (from < end) {
+        control = crier__utf8_unsafe(from, (size_t)(end - from));
+        if (control == 0) {
+            *to++ = *from++;
+            continue;
+        }
+        *to++ = strchr("\t\n\r", *from) != NULL ? ' ' : '?';
+        from += control;
+    }
+    *to = '\0';
+}
+
 int crier__head_line(struct crier__head *head, const char *line, size_t length)
 {
     head->bytes += length;
@@ -294,6 +316,108 @@ int crier__head_line(struct crier__head *head, const char *line, size_t length)
     return 1;
 }
 
+/* Where the user information begins that ends at AT, a '@' in TEXT; NULL where there is
+ * none: behind the "//" of a URL or, with a ':' in it, at the begin of a word. */
+static char *find_userinfo(char *text, char *at)
+{
+    char *begin = at;
+
+    while (begin > text && strchr("/?# \t", begin[-1]) == NULL)
+        begin--;
+    if (begin - text >= 2 && begin[-1] == '/')
+        return begin[-2] == '/' ? begin : NULL;
+    begin += strspn(begin, "'\"(");
+    return begin < at && memchr(begin, ':', (size_t)(at - begin)) != NULL
+               ? begin
+               : NULL;
+}
+
+void crier__http_hide_userinfo(char *text)
+{
+    char *at = text, *begin;
+
+    while ((at = strchr(at, '@')) != NULL) {
+        begin = find_userinfo(text, at);
+        if (begin == NULL) {
+            at++;
+            continue;
+        }
+        memmove(begin, at + 1, strlen(at));
+        at = begin;
+    }
+}
+
+/* Whether libcurl decodes the coding of LENGTH bytes at NAME; *NONE is set where there
+ * is nothing to decode. */
+static bool is_built_in(const char *name, size_t length, bool *none)
+{
+    static const struct {
+        const char *name;
+        int feature;
+    } codings[] = {{"identity", 0},
+                   {"chunked", 0},
+                   {"gzip", CURL_VERSION_LIBZ},
+                   {"x-gzip", CURL_VERSION_LIBZ},
+                   {"deflate", CURL_VERSION_LIBZ},
+                   {"br", CURL_VERSION_BROTLI},
+                   {"zstd", CURL_VERSION_ZSTD}};
+    const int features = curl_version_info(CURLVERSION_NOW)->features;
+    size_t i;
+
+    for (i = 0; i < sizeof codings / sizeof *codings; i++) {
+        if (strlen(codings[i].name) != length ||
+            !curl_strnequal(codings[i].name, name, length))
+            continue;
+        *none = codings[i].feature == 0;
+        return *none || (features & codings[i].feature) != 0;
+    }
+    return false;
+}
+
+/* crier__http_coding() for one header, a list of codings. */
+static int read_codings(const char *list, char *reason, size_t size)
+{
+    bool none = true;
+    int found = 0;
+    size_t length;
+
+    for (; *list != '\0'; list += length) {
+        list += strspn(list, ", \t");
+        length = strcspn(list, ", \t");
+        if (length == 0)
+            continue;
+        if (!is_built_in(list, length, &none)) {
+            snprintf(reason, size,
+                     "the answer is encoded as %.*s, which cannot be decoded",
+                     length < 100 ? (int)length : 100, list);
+            crier__http_tidy(reason);
+            return CRIER_ERR_ENCODING;
+        }
+        found = none ? found : 1;
+    }
+    return found;
+}
+
+int crier__http_coding(CURL *handle, char *reason, size_t size)
+{
+    static const char *const names[] = {"Content-Encoding",
+                                        "Transfer-Encoding"};
+    struct curl_header *header;
+    int coding, found = 0;
+    size_t i, at;
+
+    for (i = 0; i < 2; i++)
+        for (at = 0; curl_easy_header(handle, names[i], at, CURLH_HEADER, -1,
+                                      &header) == CURLHE_OK;
+             at++) {
+            coding = read_codings(header->value, reason, size);
+            if (coding < 0)
+                return coding;
+            found |= coding;
+        }
+    return found;
+}
+
 /* ---- refusals, and trying again --------------------------------------- */
 
 bool crier__http_temporary(long status)
@@ -301,27 +425,64 @@ bool crier__http_temporary(long status)
     return status == 408 || status == 429 || (status >= 500 && status < 600);
 }
 
-/* Takes off what is no UTF-8: of the server's making, or cut within a character. */
-static void keep_text(char *reason)
+/* What ANSWER, a refusal in JSON, says, or NULL: problem details (RFC 9457), errors of
+ * OAuth (RFC 6749 5.2), the {"error": {"message": ...}} of language models, and what is
+ * like these. Borrowed. */
+static const char *find_words(const json_t *answer)
 {
-    reason[crier__utf8_prefix(reason, strlen(reason))] = '\0';
+    static const char *const names[] = {"detail", "error_description",
+                                        "message", "error", "title"};
+    const json_t *const places[] = {json_object_get(answer, "error"), answer};
+    const char *words;
+    size_t i, name;
+
+    for (i = 0; i < 2; i++)
+        for (name = 0; name < sizeof names / sizeof *names; name++) {
+            words = json_string_value(json_object_get(places[i], names[name]));
+            if (words != NULL && words[0] != '\0')
+                return words;
+        }
+    return json_string_value(answer);
+}
+
+/* The first line of BODY that is not blank, or NULL where that is markup, JSON or no
+ * text; its length goes to *LINE. */
+static const char *find_line(const char *body, size_t length, size_t *line)
+{
+    const char *end = body + length;
+    size_t i = 0;
+
+    while (body < end && strchr(" \t\r\n", *body) != NULL)
+        body++;
+    if (body == end || strchr("<{[", *body) != NULL) /* a NUL, too */
+        return NULL;
+    while (body + i < end && body[i] != '\r' && body[i] != '\n')
+        i++;
+    *line = i;
+    return crier_utf8_valid(body, i) ? body : NULL;
 }
 
 void crier__http_reason(char *reason, size_t size, long status,
                         const char *body, size_t length)
 {
-    json_t *problem = length != 0 ? json_loadb(body, length, 0, NULL) : NULL;
-    const char *detail =
-        json_string_value(json_object_get(problem, "detail"));
+    json_t *answer = NULL;
+    const char *words = NULL;
+    size_t line = 0;
 
-    if (detail == NULL)
-        detail = json_string_value(json_object_get(problem, "title"));
-    if (detail != NULL)
-        snprintf(reason, size, "%ld: %s", status, detail);
+    if (length != 0) {
+        answer = json_loadb(body, length, JSON_DECODE_ANY, NULL);
+        words = find_words(answer);
+        line = words != NULL ? strlen(words) : 0;
+        if (words == NULL)
+            words = find_line(body, length, &line);
+    }
+    if (words != NULL)
+        snprintf(reason, size, "%ld: %.*s", status,
+                 line < size ? (int)line : (int)size, words);
     else
         snprintf(reason, size, "the server answered with status %ld", status);
-    json_decref(problem);
-    keep_text(reason);
+    json_decref(answer);
+    crier__http_tidy(reason);
 }
 
 int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
@@ -339,7 +500,8 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
     else
         snprintf(reason, size, "%s",
                  trouble[0] != '\0' ? trouble : curl_easy_strerror(result));
-    keep_text(reason);
+    crier__http_tidy(reason);
+    crier__http_hide_userinfo(reason);
     switch (result) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
@@ -353,6 +515,10 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                                                    : CRIER_ERR_NETWORK;
     case CURLE_TOO_MANY_REDIRECTS:
         return CRIER_ERR_STATUS;
+    case CURLE_BAD_CONTENT_ENCODING: /* a coding nobody knows, or broken data */
+        return crier__http_coding(handle, reason, size) < 0
+                   ? CRIER_ERR_ENCODING
+                   : CRIER_ERR_NETWORK;
     case CURLE_OUT_OF_MEMORY: /* said of a header beyond all bounds, too */
         return headers == 0 ? -ENOMEM : CRIER_ERR_NETWORK;
     case CURLE_OPERATION_TIMEDOUT:

@@ -45,7 +45,8 @@ int crier__http_check_url(const char *url);
 bool crier__http_is_token(const char *text);
 
 /* A new handle for URL with all that HTTP says but its headers; NULL when memory is
- * short. Redirects are followed, its signals are off. REASON (CURL_ERROR_SIZE
+ * short. Redirects are followed, the codings that libcurl knows are decoded, its
+ * signals are off. REASON (CURL_ERROR_SIZE
  * bytes, borrowed for its life) gets libcurl's words for what went wrong. */
 CURL *crier__http_handle(const struct crier__http *http, const char *url,
                          char *reason);
@@ -56,20 +57,35 @@ const char *crier__http_header(const struct crier__http *http,
 
 /* A new list, written to *LIST, for CURLOPT_HTTPHEADER: those of OWN (each "Name:
  * value", ended by NULL) that the program does not give itself, and the program's,
- * without Last-Event-ID. -ENOMEM. */
+ * without Last-Event-ID. No Accept-Encoding is sent unless the program gives one.
+ * -ENOMEM. */
 int crier__http_headers(const struct crier__http *http,
                         const char *const *own, struct curl_slist **list);
+
+/* Looks at the content and transfer codings (RFC 9110 8.4, RFC 9112 7) of the answer
+ * whose headers HANDLE has. 0 when it has none (chunked is not counted), 1 when libcurl
+ * decodes them all; CRIER_ERR_ENCODING, with a REASON that names the first other one. */
+int crier__http_coding(CURL *handle, char *reason, size_t size);
 
 /* Whether trying again may help: after a STATUS of HTTP that says so. */
 bool crier__http_temporary(long status);
 
-/* Writes what an answer with STATUS says to REASON: the detail of problem details
- * (RFC 9457) where BODY is that, or just the status. */
+/* Makes REASON a line to be shown to people, in place: cuts it where it is no UTF-8, and
+ * puts a space or '?' for each control character and for what changes the direction of
+ * writing. */
+void crier__http_tidy(char *reason);
+
+/* Takes the user information (RFC 3986 3.2.1: user and password) out of all URLs in TEXT,
+ * in place. What has no scheme counts when it begins with "user:password@". */
+void crier__http_hide_userinfo(char *text);
+
+/* Writes what a refusal with STATUS says to REASON, tidied and cut to SIZE: the status,
+ * and from BODY the words of an error in JSON or the first line of a text. */
 void crier__http_reason(char *reason, size_t size, long status,
                         const char *body, size_t length);
 
 /* Writes why HANDLE's transfer, which ended with RESULT, failed to REASON; TROUBLE is
- * what libcurl has written to crier__http_handle()'s. Returns the error for it. With
+ * what libcurl has written to crier__http_handle()'s. No user information is in it. Returns the error for it. With
  * CURLE_OK, the answer broke off in its headers, which libcurl takes for the end. */
 int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                         char *reason, size_t size);

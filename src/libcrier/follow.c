@@ -82,7 +82,7 @@ int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
         return -ENOMEM;
     }
     made->topics = topics;
-    made->stream = crier_stream_ref(stream);
+    made->stream = crier__stream_ref(stream);
     made->part = &hub->parts[stream->shard->index];
     made->join.run = crier__follower_join;
     made->again.fire = crier__follower_again;
@@ -167,7 +167,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
         goto give_up;
     }
     begin_live(follower);
-    crier__shard_post(stream->shard, &follower->join);
+    crier__shard_post_newcomer(stream->shard, &follower->join);
     if (topics != NULL)
         crier__hub_announce(hub, topics, true);
     free(topics);

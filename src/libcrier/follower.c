@@ -72,7 +72,7 @@
 void crier__follower_free(struct crier__follower *follower)
 {
     crier_frame_unref(follower->hello);
-    crier_stream_unref(follower->stream);
+    crier__stream_unref(follower->stream);
     free(follower->job);
     free(follower->topics);
     free(follower->id);
@@ -317,7 +317,7 @@ static void begin(struct crier__follower *follower)
 void crier__follower_join(struct crier__task *task)
 {
     struct crier__follower *follower = (struct crier__follower *)task;
-    struct crier_stream *stream = crier_stream_ref(follower->stream);
+    struct crier_stream *stream = crier__stream_ref(follower->stream);
     struct crier__part *part = follower->part;
 
     stream->member = follower;
@@ -332,5 +332,5 @@ void crier__follower_join(struct crier__task *task)
         begin(follower);
     if (part->early != NULL)
         crier__followers_change_early(part, stream);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
 }

@@ -453,7 +453,7 @@ static int make_update(const char *topics, const struct crier_event *event,
     unsigned count;
     int error;
 
-    if (id != NULL && !crier__id_allowed(id))
+    if (id != NULL && !crier_id_valid(id, strlen(id)))
         return CRIER_ERR_ID;
     error = crier__topics_parse(topics, &list, &count);
     if (error != 0)
@@ -548,6 +548,45 @@ static int init_locks(struct crier_hub *hub)
     return error;
 }
 
+/* Frees HUB, which is closed, when nothing can reach it any more. */
+static void free_hub(struct crier_hub *hub)
+{
+    unsigned i;
+
+    for (i = 0; i < hub->part_count; i++) {
+        batch_done(&hub->parts[i].waiting);
+        batch_done(&hub->parts[i].taken);
+        crier__changes_free(hub->parts[i].changes);
+        crier__changes_free(hub->parts[i].early);
+    }
+    hub->journal->ops->free(hub->journal);
+    pthread_cond_destroy(&hub->idle);
+    pthread_mutex_destroy(&hub->presence_lock);
+    pthread_mutex_destroy(&hub->close_lock);
+    pthread_mutex_destroy(&hub->lock);
+    free(hub->presence);
+    free(hub);
+}
+
+static bool close_for_shards(struct crier__user *user)
+{
+    struct crier_hub *hub = (struct crier_hub *)user;
+
+    if (atomic_load(&hub->closed))
+        return false;
+    crier_hub_close(hub);
+    return true;
+}
+
+static void outlive_shards(struct crier__user *user)
+{
+    struct crier_hub *hub = (struct crier_hub *)user;
+
+    hub->shards = NULL;
+    if (hub->given_up)
+        free_hub(hub);
+}
+
 int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
                   const struct crier_hub_options *options,
                   struct crier_hub **hub)
@@ -584,6 +623,9 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
         made->parts[i].shard = &shards->shards[i];
         made->parts[i].delivered = made->last;
     }
+    made->user.close = close_for_shards;
+    made->user.gone = outlive_shards;
+    crier__shards_use(shards, &made->user);
     *hub = made;
     return 0;
 fail:
@@ -629,21 +671,15 @@ void crier_hub_close(struct crier_hub *hub)
 
 void crier_hub_free(struct crier_hub *hub)
 {
-    unsigned i;
-
     if (hub == NULL || crier__forked(hub->born))
         return;
     crier_hub_close(hub);
-    for (i = 0; i < hub->part_count; i++) {
-        batch_done(&hub->parts[i].waiting);
-        batch_done(&hub->parts[i].taken);
-        crier__changes_free(hub->parts[i].early);
+    if (hub->shards == NULL) {
+        free_hub(hub);
+        return;
     }
-    hub->journal->ops->free(hub->journal);
-    pthread_cond_destroy(&hub->idle);
-    pthread_mutex_destroy(&hub->presence_lock);
-    pthread_mutex_destroy(&hub->close_lock);
-    pthread_mutex_destroy(&hub->lock);
-    free(hub->presence);
-    free(hub);
+    crier__shards_mistake(hub->shards,
+                          "crier_hub_free() before crier_shards_free(), with "
+                          "which the hub will be freed");
+    hub->given_up = true;
 }

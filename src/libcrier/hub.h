@@ -57,8 +57,10 @@ struct crier__part {
 };
 
 struct crier_hub {
-    unsigned born; /* see fork.h */
-    struct crier_shards *shards;
+    struct crier__user user;     /* of shards */
+    unsigned born;               /* see fork.h */
+    struct crier_shards *shards; /* NULL when they have been freed */
+    bool given_up;               /* to be freed with the shards */
     struct crier_journal *journal;
     enum crier_slow slow;
     char *presence; /* a list, "*" or NULL */

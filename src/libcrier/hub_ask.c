@@ -281,6 +281,8 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
     }
     status->journal = hub->journal->ops->name;
     status->gaps = atomic_load(&hub->gaps);
+    status->corrected = atomic_load(&hub->journal->corrected);
+    status->clock_behind = atomic_load(&hub->journal->clock_behind);
     if (!atomic_load(&hub->closed))
         status->error = hub->journal->ops->status(hub->journal,
                                                   status->reason);

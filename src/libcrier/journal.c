@@ -1,5 +1,16 @@
 /*
  * What all journals share: their options, and the clock.
+ *
+ * The time of an update is the clock's when the journal took it, but never less than
+ * that of the update before: so times rise with positions. A clock that is set back
+ * by a little is waited for. One that was ahead, and is right again, would stand
+ * still for as long as it was ahead: nothing would grow old, and "since=1s" would give
+ * everything. So times that lead the clock by more than LEAD_MAX are set to it; an
+ * update's age then counts from when that was noticed, since nobody knows better.
+ *
+ * A clock before EARLIEST is itself wrong: a machine without a battery begins in 1970.
+ * By it, all that is held would look new, and when the clock is set, old. So nothing
+ * is corrected by such a clock.
  */
 #include <config.h>
 
@@ -14,6 +25,12 @@
 #include <time.h>
 
 #define DEFAULT_TOPICS 100000
+
+/* By how many ms the time of an update may lead the clock. */
+#define LEAD_MAX 10000
+
+/* 2026-01-01, in ms since 1970: no clock that is right says less. */
+#define EARLIEST INT64_C(1767225600000)
 
 static int copy_topics(struct crier_journal *journal,
                        const struct crier_topic_retention *topics,
@@ -111,14 +128,35 @@ crier__journal_retention(const struct crier_journal *journal,
     return none;
 }
 
-int64_t crier__journal_time(int64_t before)
+/* ---- the clock -------------------------------------------------------- */
+
+static int64_t read_clock(void)
 {
     struct timespec time;
-    int64_t now;
 
     clock_gettime(CLOCK_REALTIME, &time);
-    now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+int64_t crier__journal_time(int64_t before)
+{
+    int64_t now = read_clock();
+
     return now > before ? now : before;
+}
+
+bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
+                          int64_t *now)
+{
+    bool ahead, behind;
+
+    *now = read_clock();
+    ahead = last > *now + LEAD_MAX;
+    behind = ahead && *now < EARLIEST;
+    if (behind != atomic_load_explicit(&journal->clock_behind,
+                                       memory_order_relaxed))
+        atomic_store(&journal->clock_behind, behind);
+    return ahead && !behind;
 }
 
 bool crier__listed(const struct crier__list *list, const char *name)

@@ -175,6 +175,10 @@ struct crier_journal {
     size_t topic_count;
     size_t max_topics;
     bool ages; /* some retention has an age */
+
+    /* For crier_hub_status(). */
+    _Atomic uint64_t corrected; /* updates whose time led the clock */
+    atomic_bool clock_behind;   /* it is before 2026 */
 };
 
 /* Fills in the shared part but for the epoch. The zeros of OPTIONS' retention are
@@ -200,5 +204,11 @@ crier__journal_retention(const struct crier_journal *journal,
 
 /* ms since 1970, never less than BEFORE. */
 int64_t crier__journal_time(int64_t before);
+
+/* Whether LAST, the time of JOURNAL's newest update, leads the clock by more than it
+ * may; *NOW is the clock's time. Then the times that are beyond it are to be set to
+ * it. A clock that is plainly behind is not gone by. */
+bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
+                          int64_t *now);
 
 #endif

@@ -168,6 +168,34 @@ static void keep_limits(struct crier__memory *memory,
 
 /* ---- age -------------------------------------------------------------- */
 
+/* Sets the times beyond NOW to it. Since times rise with positions, these are the
+ * last ones. */
+static void correct_times(struct crier__memory *memory, int64_t now)
+{
+    size_t i = memory->all.length;
+    struct crier__entry *entry;
+
+    while (i-- > 0) {
+        entry = crier__ring_at(&memory->all, i)->entry;
+        if (entry == NULL)
+            continue;
+        if (entry->time <= now)
+            break;
+        entry->time = now;
+        atomic_fetch_add(&memory->journal.corrected, 1);
+    }
+    memory->time = now;
+}
+
+int64_t crier__memory_now(struct crier__memory *memory)
+{
+    int64_t now;
+
+    if (crier__journal_ahead(&memory->journal, memory->time, &now))
+        correct_times(memory, now);
+    return now > memory->time ? now : memory->time;
+}
+
 /* The time before which what TOPIC holds is too old (NULL: by the limit of all
  * alone). */
 int64_t crier__memory_too_old(const struct crier__memory *memory,
@@ -192,12 +220,12 @@ void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
         return;
     time = crier__memory_too_old(memory, NULL, now);
     while (left-- > 0 && memory->all.length != 0 &&
-           crier__ring_at(&memory->all, 0)->entry->update->time < time)
+           crier__ring_at(&memory->all, 0)->entry->time < time)
         evict_oldest(memory);
     while (turns-- > 0 && left > 0 && (topic = memory->aging) != NULL) {
         time = crier__memory_too_old(memory, topic, now);
         while (left-- > 0 && topic->ring.length != 0 &&
-               crier__ring_at(&topic->ring, 0)->entry->update->time < time)
+               crier__ring_at(&topic->ring, 0)->entry->time < time)
             evict_from(memory, topic);
         DL_DELETE2(memory->aging, topic, age_prev, age_next);
         DL_APPEND2(memory->aging, topic, age_prev, age_next);
@@ -236,7 +264,7 @@ static int find_topics(struct crier__memory *memory,
 static int enter(struct crier__memory *memory, struct crier__entry *entry)
 {
     struct crier__update *update = entry->update;
-    int64_t time = crier__journal_time(memory->time);
+    int64_t time = crier__memory_now(memory);
     int error = find_topics(memory, entry);
 
     if (error == 0)
@@ -253,7 +281,7 @@ static int enter(struct crier__memory *memory, struct crier__entry *entry)
             return -ENOMEM;
     }
     memory->last++;
-    memory->time = time;
+    memory->time = entry->time = time;
     return 0;
 }
 
@@ -289,7 +317,7 @@ static int put_in(struct crier__memory *memory, struct crier__append *append,
     struct crier__entry *older = NULL;
     int error;
 
-    crier__memory_evict_old(memory, crier__journal_time(memory->time));
+    crier__memory_evict_old(memory, crier__memory_now(memory));
     if (update->given)
         HASH_FIND(hh, memory->ids, update->id, strlen(update->id), older);
     if (older != NULL) {

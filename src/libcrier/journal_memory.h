@@ -27,6 +27,7 @@ struct crier__memory_topic {
 struct crier__entry {
     UT_hash_handle hh; /* by id, when the publisher gave it */
     struct crier__update *update;
+    int64_t time; /* the update's, or an earlier one where that led the clock */
     unsigned held; /* by so many of its topics */
     unsigned topic_count;
     struct crier__memory_topic *topics[];
@@ -48,6 +49,10 @@ struct crier__memory {
     uint64_t evicted;   /* of what "*" means */
     uint64_t forgotten; /* the highest evicted of topics without a record */
 };
+
+/* Under the lock: the time that the journal goes by, which is never less than that of
+ * the newest update. Times that lead the clock too far are corrected. */
+int64_t crier__memory_now(struct crier__memory *memory);
 
 /* Under the lock: takes away some of what is too old. */
 void crier__memory_evict_old(struct crier__memory *memory, int64_t now);

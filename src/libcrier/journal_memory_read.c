@@ -35,7 +35,7 @@ static size_t index_at(const struct crier__ring *ring, int64_t time)
             if (crier__ring_at(ring, at)->entry != NULL)
                 break;
         if (at == high ||
-            crier__ring_at(ring, at)->entry->update->time >= time)
+            crier__ring_at(ring, at)->entry->time >= time)
             high = middle;
         else
             low = at + 1;
@@ -235,7 +235,7 @@ static void begin(struct crier__memory *memory, struct crier__read *read,
                   struct cursor *cursors)
 {
     bool past = read->resolve && read->since != CRIER_SINCE_ID;
-    int64_t now = crier__journal_time(memory->time);
+    int64_t now = crier__memory_now(memory);
     uint64_t after = read->after, start, *told;
     struct cursor *cursor;
     unsigned i;
@@ -305,15 +305,15 @@ static void describe(const struct crier__memory_topic *topic,
                      struct crier__topic_info *info)
 {
     const struct crier__ring *ring = &topic->ring;
-    const struct crier__update *first = crier__ring_at(ring, 0)->entry->update;
-    const struct crier__update *last =
-        crier__ring_at(ring, ring->length - 1)->entry->update;
+    const struct crier__entry *first = crier__ring_at(ring, 0)->entry;
+    const struct crier__entry *last =
+        crier__ring_at(ring, ring->length - 1)->entry;
 
     memcpy(info->name, topic->name, topic->length + 1);
     info->count = ring->length;
     info->bytes = topic->bytes;
-    snprintf(info->first, sizeof info->first, "%s", first->id);
-    snprintf(info->last, sizeof info->last, "%s", last->id);
+    snprintf(info->first, sizeof info->first, "%s", first->update->id);
+    snprintf(info->last, sizeof info->last, "%s", last->update->id);
     info->time = last->time;
 }
 
@@ -329,7 +329,7 @@ void crier__memory_list(struct crier_journal *journal,
     list->error = found == NULL ? -ENOMEM : 0;
     if (found != NULL) {
         pthread_mutex_lock(&memory->lock);
-        crier__memory_evict_old(memory, crier__journal_time(memory->time));
+        crier__memory_evict_old(memory, crier__memory_now(memory));
         HASH_ITER (hh, memory->topics, topic, next)
             if (topic->ring.length != 0 && crier__listed(list, topic->name))
                 list->count =

@@ -20,8 +20,8 @@
  * publishes.
  *
  * Between transactions the writer evicts (journal_sqlite_evict.c): at once as
- * long as there is more to evict, else once a second where something can grow
- * old.
+ * long as there is more to evict, else once a second, when it also looks whether the
+ * clock has been set back.
  *
  * Rejected: a transaction by each publisher's thread, which makes all wait in
  * a row for the disk; a transaction by a timer, which makes each wait for no
@@ -195,10 +195,8 @@ static bool wait_for_wishes(struct crier__sqlite *sqlite,
         go_on = !sqlite->stop_writing;
         if (!go_on || (sqlite->more && sqlite->error == 0))
             break;
-        if (!sqlite->journal.ages && sqlite->error == 0)
-            pthread_cond_wait(&sqlite->to_write, &sqlite->lock);
-        else if (pthread_cond_timedwait(&sqlite->to_write, &sqlite->lock,
-                                        &until) == ETIMEDOUT)
+        if (pthread_cond_timedwait(&sqlite->to_write, &sqlite->lock, &until) ==
+            ETIMEDOUT)
             break;
     }
     take_group(sqlite, group);

@@ -54,11 +54,18 @@ struct crier__sqlite_hand {
 #define CRIER__LATELY 1024
 #define CRIER__LATELY_BYTES ((size_t)16 * 1024 * 1024)
 
+/* A file that this journal alone uses. */
+struct crier__sqlite_claim {
+    struct crier__sqlite_claim *prev, *next; /* among those of this process */
+    bool entered; /* in that list */
+    int lock_file, file; /* -1: none */
+    dev_t device;
+    ino_t inode;
+};
+
 struct crier__sqlite {
     struct crier_journal journal;
-    int lock_file;
-    dev_t device; /* of the file that is open */
-    ino_t inode;
+    struct crier__sqlite_claim claim;
     char *name;
 
     /* The writing thread alone, once it runs. */
@@ -71,11 +78,13 @@ struct crier__sqlite {
     bool more;         /* there was more to evict */
     bool rubbish;      /* of that, there may be what no topic holds any more */
     uint64_t taken;    /* appends, ever */
+    unsigned corrected; /* times, in the open transaction */
 
     /* The reading thread alone. */
     struct crier__sql reader;
     struct crier__update *lately[CRIER__LATELY]; /* references; some NULL */
     size_t lately_bytes;
+    uint64_t corrected_before; /* journal.corrected when they were read */
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__wishes wishes;
@@ -92,9 +101,33 @@ struct crier__sqlite {
     char reason[128];
 };
 
+/* ---- journal_sqlite_file.c ---- */
+
+/* The application id of our databases: "Crie". */
+#define CRIER__SQLITE_APPLICATION 0x43726965
+
+/* No claim yet. */
+#define CRIER__SQLITE_NO_CLAIM {.lock_file = -1, .file = -1}
+
+/* Claims the file PATH, which is made where there is none. Whether it fails or not,
+ * crier__sqlite_unclaim() is needed. CRIER_ERR_IN_USE, CRIER_ERR_DAMAGED (it is none
+ * of ours), -errno; REASON then says more. */
+int crier__sqlite_claim(struct crier__sqlite_claim *claim, const char *path,
+                        char reason[256]);
+
+/* Whether PATH still leads to the claimed file. */
+bool crier__sqlite_is_claimed(const struct crier__sqlite_claim *claim,
+                              const char *path);
+
+/* Gives the claim up. Call it when SQLite has closed the file, and not before. */
+void crier__sqlite_unclaim(struct crier__sqlite_claim *claim);
+
+/* Writes into REASON what errno says went wrong with FILE; returns -errno. */
+int crier__sqlite_fail(char reason[256], const char *file);
+
 /* ---- journal_sqlite_open.c ---- */
 
-/* Takes the lock of the file PATH, opens both connections, and reads what is
+/* Claims the file PATH, opens both connections, and reads what is
  * to be known beforehand. Whether it fails or not, crier__sqlite_close() is
  * needed. The errors of crier_journal_sqlite(); REASON then says more. */
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
@@ -161,7 +194,7 @@ void crier__sqlite_trim(struct crier__sqlite *sqlite);
 bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position);
 
 /* what is due, and what is more than the limits of all allow; sets
- * sqlite->more. */
+ * sqlite->more. Corrects times that lead the clock, too. */
 void crier__sqlite_tidy(struct crier__sqlite *sqlite);
 
 /* ---- both threads ---- */
@@ -170,6 +203,11 @@ void crier__sqlite_tidy(struct crier__sqlite *sqlite);
  * as it likes. */
 int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
                           const char *name, size_t length);
+
+/* The highest position up to LAST whose update is older than TIME; 0: none. STATEMENT
+ * is SQL's READ_TIME_FROM or WRITE_TIME_FROM. */
+uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
+                             uint64_t last, int64_t time);
 
 /* ---- journal_sqlite_read.c: in the reading thread ---- */
 
@@ -183,6 +221,11 @@ void crier__sqlite_list(struct crier__sqlite *sqlite,
 void crier__sqlite_forget_lately(struct crier__sqlite *sqlite);
 
 /* ---- the statements ---- */
+
+/* The first update from a position on, and its time. */
+#define CRIER__SQLITE_TIME_FROM                                               \
+    "SELECT position, time FROM updates WHERE position >= ?1 "                \
+    "ORDER BY position LIMIT 1"
 
 extern const char *const crier__sqlite_writes[];
 extern const char *const crier__sqlite_reads[];
@@ -216,6 +259,8 @@ enum crier__sqlite_write {
     WRITE_ENTRY_LEFT,
     WRITE_ENTRY_HAS,
     WRITE_ENTRY_DROP,
+    WRITE_TIME_FROM,
+    WRITE_TIME_SET,
     WRITE_STATEMENTS
 };
 

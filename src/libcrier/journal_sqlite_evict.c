@@ -39,6 +39,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many times are corrected in one transaction. */
+#define CORRECTIONS 500
+
 int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
                           const char *name, size_t length)
 {
@@ -378,16 +381,70 @@ bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position)
     return cleared && topics != NULL;
 }
 
+/* ---- times that lead the clock ---------------------------------------- */
+
+uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
+                             uint64_t last, int64_t time)
+{
+    uint64_t low = 0, high = last, middle;
+    sqlite3_stmt *row;
+
+    /* What is up to LOW is older, what is above HIGH is not. */
+    while (low < high) {
+        middle = low + (high - low) / 2 + 1;
+        row = crier__sql_begin(sql, statement, "u", middle);
+        if (!crier__sql_row(sql, row)) {
+            high = middle - 1;
+            continue;
+        }
+        if (sqlite3_column_int64(row, 1) < time)
+            low = crier__sql_number(row, 0);
+        else
+            high = middle - 1;
+        crier__sql_end(row);
+    }
+    return low;
+}
+
+/* Sets times that lead the clock to it, from the oldest on, so that times rise with
+ * positions after each step as before it. When all are set, every topic is due: when
+ * its oldest update becomes too old was reckoned with a wrong time. */
+static void correct_times(struct crier__sqlite *sqlite)
+{
+    struct crier__sql *sql = &sqlite->writer;
+    struct crier__totals *totals = &sqlite->totals;
+    uint64_t right;
+    int64_t now;
+
+    if (!crier__journal_ahead(&sqlite->journal, totals->time, &now))
+        return;
+    right = crier__sqlite_older(sql, WRITE_TIME_FROM, totals->last, now + 1);
+    if (crier__sql_run(sql, WRITE_TIME_SET, "iui", now, right,
+                       (int64_t)CORRECTIONS) != 0)
+        return;
+    sqlite->corrected += (unsigned)sqlite3_changes(sql->db);
+    if (sqlite3_changes(sql->db) == CORRECTIONS) {
+        sqlite->more = true;
+        return;
+    }
+    totals->time = now;
+    crier__sqlite_put_away(sqlite);
+    crier__sqlite_let_fall(sqlite);
+    crier__sql_run(sql, WRITE_ALL_DUE, "");
+}
+
 /* ---- what there is to do ---------------------------------------------- */
 
 void crier__sqlite_tidy(struct crier__sqlite *sqlite)
 {
-    int64_t now = crier__journal_time(sqlite->totals.time);
     char name[CRIER__TOPIC_ROOM];
     struct crier__sqlite_topic topic;
     size_t length;
+    int64_t now;
 
     sqlite->more = sqlite->rubbish = false;
+    correct_times(sqlite);
+    now = crier__journal_time(sqlite->totals.time);
     while (crier__sqlite_due(sqlite, now, &topic, name, &length)) {
         if (sqlite->budget == 0) {
             sqlite->more = sqlite->rubbish = true;
@@ -403,9 +460,13 @@ bool crier__sqlite_untidy(struct crier__sqlite *sqlite)
 {
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row;
+    int64_t now;
 
-    if (too_much(sqlite))
+    if (too_much(sqlite) ||
+        crier__journal_ahead(&sqlite->journal, sqlite->totals.time, &now))
         return true;
+    if (!sqlite->journal.ages && !sqlite->more)
+        return false;
     row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i",
                            crier__journal_time(sqlite->totals.time));
     if (!crier__sql_row(sql, row))

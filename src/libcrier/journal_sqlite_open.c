@@ -1,24 +1,16 @@
 /*
- * Opening the journal's file: is it ours, is it sound, is it free?
+ * Opening the journal's file with SQLite: is it sound, and what does it hold?
+ * journal_sqlite_file.c has seen to it that it is ours, and free.
  *
- * A path given by mistake must not cost anybody a file. So a file that is
- * there is first looked at with plain reads: one that is neither empty nor an
- * SQLite database with our application id is refused before SQLite has touched
- * it (which would recover and checkpoint somebody else's database). A new one
- * is given its tables and that id in one transaction before it becomes a WAL
- * database, so that the id is always found in the file itself. What is damaged
- * is never repaired: the check runs before anything is written, and when it
- * fails nothing is checkpointed.
- *
- * One process at a time: an flock() on PATH-lock, which the kernel releases
- * when the process dies, however that happens. SQLite's own locks last for a
- * transaction only, and its exclusive mode would keep out those who make a
- * backup. The lock's file stays, for whoever removes one may remove another's.
+ * A new file is given its tables and our application id in one transaction before it
+ * becomes a WAL database, so that the id is always found in the file itself. A file
+ * that is damaged is never repaired: the check runs before anything is written, and
+ * when it fails nothing is checkpointed.
  *
  * SQLite gives "", ":memory:" and (where the program has allowed URIs)
  * "file:..." a meaning of their own. With "./" in front they are names of
- * files. A file that is there goes by its real name, so that a link to it
- * finds the same lock.
+ * files. A file that exists goes by its real name, so that a symbolic link to it
+ * finds the same lock and the same log.
  */
 #include <config.h>
 
@@ -27,19 +19,11 @@
 #include "buffer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* "Crie"; at byte 68 of the file. */
-#define APPLICATION 0x43726965
-#define APPLICATION_AT 68
-#define HEADER 100
 #define FORMAT 1
 
 #define TEXT_OF(x) #x
@@ -82,17 +66,8 @@ static const char schema[] =
     " topic INTEGER NOT NULL,"
     " position INTEGER NOT NULL,"
     " PRIMARY KEY (topic, position)) WITHOUT ROWID;"
-    "PRAGMA application_id = " TEXT(APPLICATION) ";"
+    "PRAGMA application_id = " TEXT(CRIER__SQLITE_APPLICATION) ";"
     "PRAGMA user_version = " TEXT(FORMAT) ";";
-
-/* Says in REASON what went wrong with FILE; returns -errno. */
-static int fail(char reason[256], const char *file)
-{
-    int error = -errno;
-
-    snprintf(reason, 256, "%.200s: %s", file, crier_error_text(error));
-    return error;
-}
 
 static int refuse(char reason[256], const char *why)
 {
@@ -105,70 +80,6 @@ static int failure(const struct crier__sql *sql, char reason[256])
 {
     snprintf(reason, 256, "%s", sql->reason);
     return sql->damaged ? CRIER_ERR_DAMAGED : sql->error;
-}
-
-/* ---- before SQLite ---------------------------------------------------- */
-
-static int lock(struct crier__sqlite *sqlite, const char *path,
-                char reason[256])
-{
-    char *name;
-    int error = 0;
-
-    if (asprintf(&name, "%s-lock", path) < 0)
-        return -ENOMEM;
-    sqlite->lock_file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (sqlite->lock_file < 0) {
-        error = fail(reason, name);
-    } else if (flock(sqlite->lock_file, LOCK_EX | LOCK_NB) < 0) {
-        error = fail(reason, name);
-        if (error == -EWOULDBLOCK) {
-            error = CRIER_ERR_IN_USE;
-            snprintf(reason, 256, "%.200s is locked", name);
-        }
-    }
-    free(name);
-    return error;
-}
-
-/* Whether the file may be ours, by its first bytes. */
-static int check_header(int file, const char *path, char reason[256])
-{
-    unsigned char header[HEADER];
-    struct stat status;
-    ssize_t length;
-    uint32_t application;
-
-    if (fstat(file, &status) < 0)
-        return fail(reason, path);
-    if (!S_ISREG(status.st_mode))
-        return refuse(reason, "not a regular file");
-    if (status.st_size == 0)
-        return 0;
-    length = pread(file, header, sizeof header, 0);
-    if (length < 0)
-        return fail(reason, path);
-    if (length < (ssize_t)sizeof header ||
-        memcmp(header, "SQLite format 3", 16) != 0)
-        return refuse(reason, "file is not a database");
-    application = (uint32_t)header[APPLICATION_AT] << 24 |
-                  (uint32_t)header[APPLICATION_AT + 1] << 16 |
-                  (uint32_t)header[APPLICATION_AT + 2] << 8 |
-                  header[APPLICATION_AT + 3];
-    if (application != APPLICATION)
-        return refuse(reason, "a database of another program");
-    return 0;
-}
-
-static int look(const char *path, char reason[256])
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
-
-    if (file < 0)
-        return errno == ENOENT ? 0 : fail(reason, path);
-    error = check_header(file, path, reason);
-    close(file);
-    return error;
 }
 
 /* ---- the database ----------------------------------------------------- */
@@ -268,7 +179,7 @@ static int check(struct crier__sqlite *sqlite, char reason[256])
         return create(sqlite, reason);
     if (ask(sql, "PRAGMA application_id", &number, text, sizeof text) != 0)
         return failure(sql, reason);
-    if (number != APPLICATION)
+    if (number != CRIER__SQLITE_APPLICATION)
         return refuse(reason, "a database of another program");
     if (ask(sql, "PRAGMA user_version", &number, text, sizeof text) != 0)
         return failure(sql, reason);
@@ -423,7 +334,7 @@ static int open_writer(struct crier__sqlite *sqlite, const char *path,
         return failure(sql, reason);
     if (sqlite3_db_readonly(sql->db, "main") == 1) {
         errno = EACCES;
-        return fail(reason, path);
+        return crier__sqlite_fail(reason, path);
     }
     sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     error = check(sqlite, reason);
@@ -447,25 +358,13 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     return load(sqlite, reason);
 }
 
-/* Remembers which file it is that has been opened. */
-static int know_file(struct crier__sqlite *sqlite, char reason[256])
-{
-    struct stat status;
-
-    if (stat(sqlite->name, &status) != 0)
-        return fail(reason, sqlite->name);
-    sqlite->device = status.st_dev;
-    sqlite->inode = status.st_ino;
-    return 0;
-}
-
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
                        char reason[256])
 {
     char *name;
     int error;
 
-    sqlite->lock_file = -1;
+    sqlite->claim = (struct crier__sqlite_claim)CRIER__SQLITE_NO_CLAIM;
     reason[0] = '\0';
     if (path[0] == '\0')
         return CRIER_ERR_INVALID;
@@ -477,9 +376,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
     if (name == NULL &&
         asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0)
         return -ENOMEM;
-    error = lock(sqlite, name, reason);
-    if (error == 0)
-        error = look(name, reason);
+    error = crier__sqlite_claim(&sqlite->claim, name, reason);
     if (error == 0)
         error = open_writer(sqlite, name, reason);
     if (error == 0)
@@ -487,8 +384,10 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
     if (error == 0)
         error = set_up(sqlite, reason);
     sqlite->name = name;
-    if (error == 0)
-        error = know_file(sqlite, reason);
+    if (error == 0 && !crier__sqlite_is_claimed(&sqlite->claim, name)) {
+        snprintf(reason, 256, "%.200s has been replaced meanwhile", name);
+        error = CRIER_ERR_IN_USE;
+    }
     if (error == 0)
         error = adapt(sqlite, reason);
     if (error == 0)
@@ -503,6 +402,5 @@ void crier__sqlite_close(struct crier__sqlite *sqlite)
     crier__sql_close(&sqlite->reader);
     crier__sql_close(&sqlite->writer);
     free(sqlite->name);
-    if (sqlite->lock_file >= 0)
-        close(sqlite->lock_file);
+    crier__sqlite_unclaim(&sqlite->claim); /* after SQLite has closed it */
 }

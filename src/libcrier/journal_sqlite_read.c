@@ -264,7 +264,8 @@ static int make_update(const struct crier__view *view, sqlite3_stmt *row,
     *update = NULL;
     if (topics == NULL || !is_line(topics) || body == NULL ||
         !is_body(body, length) ||
-        (id != NULL && (!crier__id_allowed(id) || !is_line(id))))
+        (id != NULL && (id[0] == '\0' || strlen(id) >= CRIER__ID_SIZE ||
+                        !is_line(id))))
         return 0; /* somebody has been at the file */
     frame = crier__frame_new(length);
     if (frame == NULL)
@@ -293,6 +294,16 @@ void crier__sqlite_forget_lately(struct crier__sqlite *sqlite)
         sqlite->lately[i] = NULL;
     }
     sqlite->lately_bytes = 0;
+}
+
+/* Drops what was read lately if times have been corrected meanwhile. */
+static void forget_if_corrected(struct crier__sqlite *sqlite)
+{
+    uint64_t corrected = atomic_load(&sqlite->journal.corrected);
+
+    if (corrected != sqlite->corrected_before)
+        crier__sqlite_forget_lately(sqlite);
+    sqlite->corrected_before = corrected;
 }
 
 /* Keeps UPDATE. A thousand followers that were too slow for the same updates then
@@ -403,6 +414,7 @@ void crier__sqlite_read(struct crier__sqlite *sqlite,
     if (sources == NULL)
         return;
     read->error = CRIER_ERR_STORAGE;
+    forget_if_corrected(sqlite);
     if (crier__view_open(sqlite, &view))
         read->error = answer(&view, read, sources);
     crier__view_close(&view);

@@ -52,8 +52,7 @@ const char *const crier__sqlite_reads[] = {
     [READ_HOLDS] = "SELECT topics.evicted FROM topics JOIN entries "
                    "ON entries.topic = topics.topic AND entries.position = ?2 "
                    "WHERE topics.name = ?1",
-    [READ_TIME_FROM] = "SELECT position, time FROM updates "
-                       "WHERE position >= ?1 ORDER BY position LIMIT 1",
+    [READ_TIME_FROM] = CRIER__SQLITE_TIME_FROM,
     [READ_ID] = "SELECT position FROM updates WHERE id = ?1",
     [READ_UPDATE] = "SELECT time, id, topics, body, hidden FROM updates "
                     "WHERE position = ?1",
@@ -104,24 +103,7 @@ void crier__view_close(struct crier__view *view)
 
 uint64_t crier__view_older(const struct crier__view *view, int64_t time)
 {
-    uint64_t low = 0, high = view->last, middle;
-    sqlite3_stmt *row;
-
-    /* What is up to LOW is older, what is above HIGH is not. */
-    while (low < high) {
-        middle = low + (high - low) / 2 + 1;
-        row = crier__sql_begin(view->sql, READ_TIME_FROM, "u", middle);
-        if (!crier__sql_row(view->sql, row)) {
-            high = middle - 1;
-            continue;
-        }
-        if (sqlite3_column_int64(row, 1) < time)
-            low = crier__sql_number(row, 0);
-        else
-            high = middle - 1;
-        crier__sql_end(row);
-    }
-    return low;
+    return crier__sqlite_older(view->sql, READ_TIME_FROM, view->last, time);
 }
 
 /* Whether an update of TIME is too old for a topic where AGE is the limit. */

@@ -29,7 +29,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* How many evictions a transaction may do beyond what its appends displace. */
 #define BUDGET 500
@@ -79,6 +78,10 @@ const char *const crier__sqlite_writes[] = {
                         "AND position = ?2",
     [WRITE_ENTRY_DROP] = "DELETE FROM entries WHERE topic = ?1 "
                          "AND position = ?2",
+    [WRITE_TIME_FROM] = CRIER__SQLITE_TIME_FROM,
+    [WRITE_TIME_SET] = "UPDATE updates SET time = ?1 WHERE position IN "
+                       "(SELECT position FROM updates WHERE position > ?2 "
+                       "ORDER BY position LIMIT ?3)",
 };
 
 /* ---- the transaction -------------------------------------------------- */
@@ -86,10 +89,7 @@ const char *const crier__sqlite_writes[] = {
 /* What is written to a file without a name is lost when it is closed. */
 static void check_file(struct crier__sqlite *sqlite)
 {
-    struct stat now;
-
-    if (stat(sqlite->name, &now) != 0 || now.st_ino != sqlite->inode ||
-        now.st_dev != sqlite->device)
+    if (!crier__sqlite_is_claimed(&sqlite->claim, sqlite->name))
         crier__sql_fail(&sqlite->writer,
                         "its file has been removed or replaced");
 }
@@ -100,6 +100,7 @@ int crier__sqlite_begin(struct crier__sqlite *sqlite)
     crier__sqlite_let_fall(sqlite);
     sqlite->totals = sqlite->saved;
     sqlite->budget = BUDGET;
+    sqlite->corrected = 0;
     check_file(sqlite);
     return crier__sql_run(&sqlite->writer, WRITE_BEGIN, "");
 }
@@ -115,6 +116,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
                    totals->count, totals->bytes);
     if (crier__sql_run(sql, WRITE_COMMIT, "") == 0) {
         sqlite->saved = *totals;
+        atomic_fetch_add(&sqlite->journal.corrected, sqlite->corrected);
         return;
     }
     *totals = sqlite->saved;

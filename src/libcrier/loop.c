@@ -131,6 +131,15 @@ void crier__loop_done(struct crier__loop *loop)
         close(loop->wake);
 }
 
+void crier__loop_end(struct crier__loop *loop)
+{
+    /* It may hold sockets of connections that it is still shutting down. */
+    curl_multi_cleanup(loop->multi);
+    loop->multi = NULL;
+    epoll_ctl(loop->set, EPOLL_CTL_DEL, loop->timer, NULL);
+    epoll_ctl(loop->set, EPOLL_CTL_DEL, loop->wake, NULL);
+}
+
 void crier__loop_wake(struct crier__loop *loop)
 {
     uint64_t one = 1;

@@ -29,6 +29,10 @@ int crier__loop_init(struct crier__loop *loop);
 /* Gives it back; its transfers must have been taken out. */
 void crier__loop_done(struct crier__loop *loop);
 
+/* Ends the loop: its descriptor never polls readable again, whatever is called.
+ * The transfers must have been taken out; crier__loop_done() is still due. */
+void crier__loop_end(struct crier__loop *loop);
+
 /* Makes the descriptor readable until the next crier__loop_step(). Any thread. */
 void crier__loop_wake(struct crier__loop *loop);
 

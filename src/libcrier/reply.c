@@ -8,12 +8,15 @@
 #include "reply.h"
 
 #include "event.h"
+#include "frame.h"
+#include "print.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct crier_reply {
     struct crier__buffer body;
+    int error; /* the first one of an event */
 };
 
 struct crier_reply *crier_reply_new(void)
@@ -29,11 +32,43 @@ void crier_reply_free(struct crier_reply *reply)
     free(reply);
 }
 
+/* Keeps ERROR if it is the first one, and returns it. */
+static int keep_error(struct crier_reply *reply, int error)
+{
+    if (reply->error == 0)
+        reply->error = error;
+    return error;
+}
+
 int crier_reply_add(struct crier_reply *reply, const struct crier_event *event)
 {
     if (reply == NULL || event == NULL)
         return CRIER_ERR_NULL;
-    return crier__event_write(event, &reply->body);
+    return keep_error(reply, crier__event_write(event, &reply->body));
+}
+
+int crier_reply_printf(struct crier_reply *reply, const char *type,
+                       const char *format, ...)
+{
+    struct crier_frame *frame;
+    va_list arguments;
+    int error;
+
+    if (reply == NULL)
+        return -ENOMEM;
+    va_start(arguments, format);
+    error = crier__frame_vprintf(&frame, type, format, arguments);
+    va_end(arguments);
+    if (error == 0) {
+        error = crier__buffer_add(&reply->body, frame->bytes, frame->length);
+        crier_frame_unref(frame);
+    }
+    return keep_error(reply, error);
+}
+
+int crier__reply_error(const struct crier_reply *reply)
+{
+    return reply != NULL ? reply->error : -ENOMEM;
 }
 
 int crier__reply_headers(struct MHD_Response *response,

@@ -9,4 +9,7 @@
 int crier__reply_headers(struct MHD_Response *response,
                          enum crier_format format);
 
+/* The first error of an event of REPLY; -ENOMEM when there is no REPLY. */
+int crier__reply_error(const struct crier_reply *reply);
+
 #endif

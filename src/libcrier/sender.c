@@ -98,8 +98,9 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
     size_t room = ANSWER_MAX - sender->answer.length;
 
     (void)one;
-    return crier__buffer_add(&sender->answer, bytes,
-                             length < room ? length : room) == 0
+    sender->cut = length > room;
+    return !sender->cut &&
+                   crier__buffer_add(&sender->answer, bytes, length) == 0
                ? length
                : 0;
 }
@@ -125,7 +126,8 @@ static int prepare(struct crier__sender *sender)
     curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(sender->handle, CURLOPT_WRITEDATA, sender);
     /* What is sent to another place is still to be published. */
-    curl_easy_setopt(sender->handle, CURLOPT_POSTREDIR, CURL_REDIR_POST_ALL);
+    curl_easy_setopt(sender->handle, CURLOPT_POSTREDIR,
+                     (long)CURL_REDIR_POST_ALL);
     return 0;
 }
 
@@ -195,7 +197,7 @@ int crier__sender_write(struct crier__sender *sender,
     char line[64];
     int error = 0, length;
 
-    if (id != NULL && !crier__id_allowed(id))
+    if (id != NULL && !crier_id_valid(id, strlen(id)))
         return CRIER_ERR_ID;
     if (id == NULL) {
         length = snprintf(line, sizeof line, "id: %s-%llu\n", sender->run,
@@ -318,7 +320,10 @@ static bool attempt(struct crier__sender *sender, const char *body,
     curl_easy_setopt(handle, CURLOPT_URL, sender->url[dedupe]);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
+    sender->cut = false;
     result = perform(sender, until);
+    if (sender->cut)
+        result = CURLE_OK;
     if (sender->head.whole)
         curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &published->status);
     /* A refusal is one even if its words are not all there. */

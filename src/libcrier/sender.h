@@ -19,7 +19,8 @@ struct crier__sender {
     struct curl_slist *headers;
     char trouble[CURL_ERROR_SIZE];
     struct crier__head head;
-    struct crier__buffer answer; /* as much of it as is looked at */
+    struct crier__buffer answer;
+    bool cut;          /* the answer was too long: it was received only in part */
     char run[32];      /* what the ids it makes begin with */
     uint64_t made;     /* how many ids it made */
     atomic_bool stop;
@@ -48,8 +49,8 @@ int crier__sender_write(struct crier__sender *sender,
 
 /* Publishes the COUNT events in BODY and waits. With DEDUPE, ids that are there
  * already are no error, and after an attempt that was sent they never are. The outcome's error is
- * 0, CRIER_ERR_EXISTS, CRIER_ERR_STATUS, CRIER_ERR_CERTIFICATE, CRIER_ERR_URL,
- * -ETIMEDOUT, -ENOMEM, or -ECANCELED after crier__sender_stop(). */
+ * 0, CRIER_ERR_EXISTS, CRIER_ERR_STATUS, CRIER_ERR_ENCODING, CRIER_ERR_CERTIFICATE,
+ * CRIER_ERR_URL, -ETIMEDOUT, -ENOMEM, or -ECANCELED after crier__sender_stop(). */
 void crier__sender_send(struct crier__sender *sender, const char *body,
                         size_t length, uint64_t count, bool dedupe,
                         struct crier__outcome *outcome);

@@ -22,6 +22,10 @@
  * the work per wake-up falls as the load rises. A publisher pays for a wake-up
  * (one write to an eventfd) only when it finds the shard asleep.
  *
+ * A crowd of new streams would have it woken for each of them, and on a busy machine to
+ * wake a thread costs as much as to connect. So when a pass had newcomers the shard only
+ * dozes, for a millisecond: more newcomers wait for its end, anything else wakes it.
+ *
  * Lock order: a broadcaster's lock, then a shard's, then a transport's. A shard's
  * lock is held for a few instructions only, and no callback runs under it.
  */
@@ -39,6 +43,9 @@
 #include <unistd.h>
 
 #define EVENTS_PER_PASS 256
+
+/* ms */
+#define DOZE 1
 
 uint64_t crier_now(void)
 {
@@ -77,19 +84,34 @@ static void queue_run(struct crier__shard *shard, struct crier__queue *queue)
     }
 }
 
-void crier__shard_post(struct crier__shard *shard, struct crier__task *task)
+static void post(struct crier__shard *shard, struct crier__task *task,
+                 bool newcomer)
 {
     uint64_t one = 1;
     bool wake;
 
     pthread_mutex_lock(&shard->lock);
     queue_add(&shard->inbox, task);
-    wake = shard->asleep;
-    shard->asleep = false;
+    shard->newcomers |= newcomer;
+    wake = shard->rest == CRIER__ASLEEP ||
+           (shard->rest == CRIER__DOZING && !newcomer);
+    if (wake)
+        shard->rest = CRIER__AWAKE;
     pthread_mutex_unlock(&shard->lock);
     /* An eventfd that is full is one that wakes already. */
     if (wake && write(shard->wake_fd, &one, sizeof one) < 0)
         return;
+}
+
+void crier__shard_post(struct crier__shard *shard, struct crier__task *task)
+{
+    post(shard, task, false);
+}
+
+void crier__shard_post_newcomer(struct crier__shard *shard,
+                                struct crier__task *task)
+{
+    post(shard, task, true);
 }
 
 void crier__shard_later(struct crier__shard *shard, struct crier__task *task)
@@ -103,7 +125,9 @@ void crier__shard_later(struct crier__shard *shard, struct crier__task *task)
 static void take_inbox(struct crier__shard *shard, struct crier__queue *tasks)
 {
     pthread_mutex_lock(&shard->lock);
-    shard->asleep = false;
+    shard->rest = CRIER__AWAKE;
+    shard->crowd = shard->newcomers;
+    shard->newcomers = false;
     if (shard->inbox.first != NULL) {
         *tasks = shard->inbox;
         queue_init(&shard->inbox);
@@ -119,19 +143,22 @@ static bool wait_time(struct crier__shard *shard, int *milliseconds)
 {
     uint64_t next = crier__timers_next(&shard->timers);
     uint64_t now = next != CRIER__NO_TIME ? crier_now() : 0;
+    int most = shard->crowd ? DOZE : 60000;
     bool idle, stop;
 
     pthread_mutex_lock(&shard->lock);
     idle = shard->inbox.first == NULL;
     stop = shard->stop;
-    shard->asleep = idle && !stop;
+    if (idle && !stop)
+        shard->rest = shard->crowd ? CRIER__DOZING : CRIER__ASLEEP;
     pthread_mutex_unlock(&shard->lock);
     if (!idle || next <= now)
         *milliseconds = 0;
-    else if (next == CRIER__NO_TIME)
+    else if (next == CRIER__NO_TIME && !shard->crowd)
         *milliseconds = -1;
     else
-        *milliseconds = next - now > 60000 ? 60000 : (int)(next - now);
+        *milliseconds =
+            next - now > (uint64_t)most ? most : (int)(next - now);
     return !(idle && stop);
 }
 

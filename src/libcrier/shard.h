@@ -25,6 +25,13 @@ struct crier__watch {
     void (*ready)(struct crier__watch *watch, uint32_t events);
 };
 
+/* Whether a shard's thread is in epoll_wait, or about to be. */
+enum crier__rest {
+    CRIER__AWAKE,
+    CRIER__DOZING, /* it is, for a moment */
+    CRIER__ASLEEP
+};
+
 struct crier__shard {
     struct crier_shards *set;
     pthread_t thread;
@@ -38,6 +45,7 @@ struct crier__shard {
     struct crier__timers timers;
     struct crier__queue later;    /* the end of this pass */
     bool more; /* tasks of this pass, or updates of this task, are still to come */
+    bool crowd; /* newcomers were among them: there may be more in a moment */
     struct crier_stream *streams; /* the attached ones, a utlist DL list */
     bool draining;
 
@@ -48,7 +56,8 @@ struct crier__shard {
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__queue inbox;
-    bool asleep; /* in epoll_wait, or about to be */
+    enum crier__rest rest;
+    bool newcomers; /* in the inbox */
     bool stop;
 };
 
@@ -69,6 +78,11 @@ void crier__shard_done(struct crier__shard *shard);
 /* Hands TASK over to be run on SHARD's thread, after those posted before. Any
  * thread. TASK must not be posted again until it has begun to run. */
 void crier__shard_post(struct crier__shard *shard, struct crier__task *task);
+
+/* The same for what a new stream needs: when many come together it may take a
+ * millisecond, and the shard is woken once for all of them. */
+void crier__shard_post_newcomer(struct crier__shard *shard,
+                                struct crier__task *task);
 
 /* Has TASK run at the end of this pass. The shard's thread only. */
 void crier__shard_later(struct crier__shard *shard, struct crier__task *task);

@@ -9,6 +9,12 @@
  * of its followers, so those of one topic are put on the same shard as long as the
  * shards stay about even. They are not moved when others leave: the bound is one on
  * newcomers.
+ *
+ * When a program takes things apart in the wrong order, other threads use freed
+ * memory. So shards know their users (hubs) and whether a stream is open, and are
+ * freed only when neither can reach them any more; the program's log gets a message.
+ * Whether MHD is stopped too early cannot be detected: it calls nothing of ours
+ * before it ends the program.
  */
 #include <config.h>
 
@@ -17,6 +23,8 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,6 +68,14 @@ static int init_locks(struct crier_shards *shards)
     return -error;
 }
 
+static void let_users_go(struct crier_shards *shards)
+{
+    struct crier__user *user, *next;
+
+    LL_FOREACH_SAFE (shards->users, user, next)
+        user->gone(user);
+}
+
 /* The shards post to each other (a stream's on_closed may broadcast), so all of
  * them must have ended before the first one is freed, and what they posted to
  * those that had ended before them is run here. */
@@ -74,6 +90,7 @@ static void stop(struct crier_shards *shards)
         for (any = false, i = 0; i < shards->count; i++)
             any |= crier__shard_finish(&shards->shards[i]);
     while (any);
+    let_users_go(shards);
     for (i = 0; i < shards->count; i++)
         crier__shard_done(&shards->shards[i]);
     pthread_mutex_destroy(&shards->lock);
@@ -104,6 +121,9 @@ int crier_shards_new(const struct crier_shards_options *options,
         options->max_streams != 0 ? options->max_streams : SIZE_MAX;
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
+    made->resume = options->resume;
+    made->log = options->log;
+    made->log_closure = options->log_closure;
     error = crier__fork_watch(&made->born);
     if (error == 0)
         error = init_locks(made);
@@ -123,12 +143,6 @@ int crier_shards_new(const struct crier_shards_options *options,
     }
     *shards = made;
     return 0;
-}
-
-void crier_shards_free(struct crier_shards *shards)
-{
-    if (shards != NULL && !crier__forked(shards->born))
-        stop(shards);
 }
 
 size_t crier_shards_count(const struct crier_shards *shards)
@@ -159,11 +173,6 @@ int crier__shards_enter(struct crier_shards *shards)
     return error;
 }
 
-void crier__shards_leave(struct crier_shards *shards)
-{
-    atomic_fetch_sub(&shards->streams, 1);
-}
-
 /* Drain may have been waiting for this. */
 static void signal_ended(struct crier_shards *shards)
 {
@@ -172,10 +181,20 @@ static void signal_ended(struct crier_shards *shards)
     pthread_mutex_unlock(&shards->lock);
 }
 
+static void lower_count(struct crier_shards *shards, atomic_size_t *count)
+{
+    if (atomic_fetch_sub(count, 1) == 1)
+        signal_ended(shards);
+}
+
+void crier__shards_leave(struct crier_shards *shards)
+{
+    atomic_fetch_sub(&shards->streams, 1);
+}
+
 void crier__shards_over(struct crier_shards *shards)
 {
-    if (atomic_fetch_sub(&shards->open, 1) == 1)
-        signal_ended(shards);
+    lower_count(shards, &shards->open);
 }
 
 void crier__shards_hold(struct crier_shards *shards)
@@ -185,8 +204,17 @@ void crier__shards_hold(struct crier_shards *shards)
 
 void crier__shards_let_go(struct crier_shards *shards)
 {
-    if (atomic_fetch_sub(&shards->held, 1) == 1)
-        signal_ended(shards);
+    lower_count(shards, &shards->held);
+}
+
+void crier__shards_owe(struct crier_shards *shards)
+{
+    atomic_fetch_add(&shards->owed, 1);
+}
+
+void crier__shards_settle(struct crier_shards *shards)
+{
+    lower_count(shards, &shards->owed);
 }
 
 /* FNV-1a */
@@ -247,6 +275,32 @@ void crier__shards_release(struct crier_shards *shards, size_t cost)
     atomic_fetch_sub(&shards->backlog, cost);
 }
 
+/* ---- mistakes --------------------------------------------------------- */
+
+void crier__shards_mistake(const struct crier_shards *shards,
+                           const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+
+    if (shards->log == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    shards->log(shards->log_closure, text);
+}
+
+bool crier__shards_run_here(const struct crier_shards *shards)
+{
+    unsigned i;
+
+    for (i = 0; i < shards->count; i++)
+        if (pthread_equal(shards->shards[i].thread, pthread_self()))
+            return true;
+    return false;
+}
+
 /* ---- drain ------------------------------------------------------------ */
 
 #define OF(task, member)                                                      \
@@ -304,9 +358,15 @@ static void post_cuts(struct crier_shards *shards)
     }
 }
 
+/* How many streams are not over, and responses owed. */
+static size_t count_left(struct crier_shards *shards)
+{
+    return atomic_load(&shards->open) + atomic_load(&shards->owed);
+}
+
 static bool all_over(struct crier_shards *shards)
 {
-    return atomic_load(&shards->open) == 0 && atomic_load(&shards->held) == 0;
+    return count_left(shards) == 0 && atomic_load(&shards->held) == 0;
 }
 
 /* Whether MHD may be stopped. A stream that is open then has no headers out: its
@@ -314,7 +374,8 @@ static bool all_over(struct crier_shards *shards)
  * forgotten its response, which nobody can wait for. */
 static bool all_cut(struct crier_shards *shards)
 {
-    return atomic_load(&shards->uncut) == 0 && atomic_load(&shards->held) == 0;
+    return atomic_load(&shards->uncut) == 0 &&
+           atomic_load(&shards->held) == 0 && atomic_load(&shards->owed) == 0;
 }
 
 /* Waits until DONE says so, at most MILLISECONDS. */
@@ -334,6 +395,11 @@ static void wait_for_end(struct crier_shards *shards,
     pthread_mutex_unlock(&shards->lock);
 }
 
+static uint32_t limit_retry(uint32_t milliseconds)
+{
+    return milliseconds < CRIER_RETRY_MAX ? milliseconds : CRIER_RETRY_MAX;
+}
+
 size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
                           uint32_t retry_max, uint32_t timeout)
 {
@@ -341,15 +407,73 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 
     if (shards == NULL || crier__forked(shards->born))
         return 0;
+    if (crier__shards_run_here(shards)) {
+        crier__shards_mistake(shards, "crier_shards_drain() in a callback of a "
+                                      "stream would wait for itself");
+        return crier_shards_count(shards);
+    }
+    if (retry_max < retry_min)
+        retry_max = retry_min;
     if (!atomic_exchange(&shards->draining, true))
-        post_goodbyes(shards, retry_min,
-                      retry_max > retry_min ? retry_max : retry_min);
+        post_goodbyes(shards, limit_retry(retry_min), limit_retry(retry_max));
     wait_for_end(shards, all_over, timeout);
     if (all_over(shards))
         return 0;
-    left = atomic_load(&shards->open);
+    left = count_left(shards);
     if (!atomic_exchange(&shards->cut, true))
         post_cuts(shards);
     wait_for_end(shards, all_cut, AFTER_CUT);
     return left;
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+void crier__shards_use(struct crier_shards *shards, struct crier__user *user)
+{
+    pthread_mutex_lock(&shards->lock);
+    LL_PREPEND(shards->users, user);
+    pthread_mutex_unlock(&shards->lock);
+}
+
+/* Whether MHD or the program still has the response of a stream. If so it is cut off, or else MHD would end the program
+ * when it is stopped; but its thread cannot be freed: MHD may be in the middle of
+ * giving the stream back. What drain has waited for in vain is not waited for again. */
+static bool refuse_free(struct crier_shards *shards)
+{
+    size_t left = atomic_load(&shards->unfreed) + atomic_load(&shards->owed);
+
+    if (left == 0)
+        return false;
+    crier__shards_mistake(shards,
+                          "crier_shards_free() with %zu streams open: they are "
+                          "cut off, and nothing is freed",
+                          left);
+    if (!atomic_load(&shards->cut))
+        crier_shards_drain(shards, 0, 0, 0);
+    return true;
+}
+
+static void close_users(struct crier_shards *shards)
+{
+    struct crier__user *user;
+
+    LL_FOREACH (shards->users, user)
+        if (user->close(user))
+            crier__shards_mistake(shards, "crier_shards_free() before "
+                                          "crier_hub_close()");
+}
+
+void crier_shards_free(struct crier_shards *shards)
+{
+    if (shards == NULL || crier__forked(shards->born))
+        return;
+    if (crier__shards_run_here(shards)) {
+        crier__shards_mistake(shards, "crier_shards_free() in a callback of a "
+                                      "stream would free its own thread");
+        return;
+    }
+    if (refuse_free(shards))
+        return;
+    close_users(shards);
+    stop(shards);
 }

@@ -2,8 +2,9 @@
  * A stream: how it is made, and what any thread may do with it. What its shard
  * does is in stream_life.c, how bytes reach the client in transport.c.
  *
- * Life. Three parties hold a reference: the program (crier_stream_unref), MHD
- * (until it frees the response) and the shard.
+ * Life. Three parties hold a reference: the program, MHD (until it frees the
+ * response) and the shard. The program's references are counted apart (`held`) and
+ * together are one: so one that it gives back twice is not taken from the others.
  *
  *   crier_stream_new   in the access handler; the program sends, joins, queues
  *   attach             posted by the first call of the content reader, that is
@@ -41,11 +42,15 @@
 
 #include "stream.h"
 
+#include "daemon.h"
 #include "frame.h"
+#include "print.h"
 #include "reply.h"
 #include "shards.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 /* MHD asks for the body in pieces of this size. All bytes of a plain stream go past
@@ -53,20 +58,24 @@
 #define BLOCK_PLAIN 8
 #define BLOCK_TLS 4096
 
+/* The program's state is behind the stream. */
+#define STATE_AT                                                              \
+    ((sizeof(struct crier_stream) + _Alignof(max_align_t) - 1) /              \
+     _Alignof(max_align_t) * _Alignof(max_align_t))
+#define STATE_MAX ((size_t)64 * 1024)
+
 #define DEFAULT_KEEP_ALIVE 15000
 #define SHORTEST_KEEP_ALIVE 10
 #define DEFAULT_STALL 30000
 #define DEFAULT_PENDING ((size_t)256 * 1024)
 
-struct crier_stream *crier_stream_ref(struct crier_stream *stream)
+struct crier_stream *crier__stream_ref(struct crier_stream *stream)
 {
-    if (stream != NULL)
-        atomic_fetch_add_explicit(&stream->references, 1,
-                                  memory_order_relaxed);
+    atomic_fetch_add_explicit(&stream->references, 1, memory_order_relaxed);
     return stream;
 }
 
-void crier_stream_unref(struct crier_stream *stream)
+void crier__stream_unref(struct crier_stream *stream)
 {
     if (stream == NULL ||
         atomic_fetch_sub_explicit(&stream->references, 1,
@@ -77,6 +86,32 @@ void crier_stream_unref(struct crier_stream *stream)
     free(stream);
 }
 
+struct crier_stream *crier_stream_ref(struct crier_stream *stream)
+{
+    if (stream != NULL && atomic_fetch_add(&stream->held, 1) == 0)
+        crier__stream_ref(stream);
+    return stream;
+}
+
+void crier_stream_unref(struct crier_stream *stream)
+{
+    unsigned held;
+
+    if (stream == NULL)
+        return;
+    held = atomic_load(&stream->held);
+    do
+        if (held == 0) {
+            crier__shards_mistake(stream->shard->set,
+                                  "crier_stream_unref() of a stream that the "
+                                  "program does not hold");
+            return;
+        }
+    while (!atomic_compare_exchange_weak(&stream->held, &held, held - 1));
+    if (held == 1)
+        crier__stream_unref(stream);
+}
+
 /* ---- MHD's callbacks -------------------------------------------------- */
 
 static void announce(struct crier_stream *stream, bool headers_out)
@@ -85,18 +120,18 @@ static void announce(struct crier_stream *stream, bool headers_out)
         return;
     stream->announced = true;
     stream->headers_out = headers_out;
-    stream->held = headers_out;
+    stream->suspendable = headers_out;
     if (headers_out)
         crier__shards_hold(stream->shard->set);
-    crier__shard_post(stream->shard, &stream->attach);
+    crier__shard_post_newcomer(stream->shard, &stream->attach);
 }
 
 /* MHD does not suspend the connection any more. */
 static void let_go(struct crier_stream *stream)
 {
-    if (stream->held)
+    if (stream->suspendable)
         crier__shards_let_go(stream->shard->set);
-    stream->held = false;
+    stream->suspendable = false;
 }
 
 static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
@@ -121,10 +156,11 @@ static void freed(void *closure)
     if (!stream->armed || crier__forked(stream->shard->set->born))
         return;
     crier__transport_release(&stream->transport);
+    atomic_fetch_sub(&stream->shard->set->unfreed, 1);
     let_go(stream);
     announce(stream, false);
     crier__shard_post(stream->shard, &stream->done);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
 }
 
 /* ---- making ----------------------------------------------------------- */
@@ -153,6 +189,10 @@ static int set_options(struct crier_stream *stream,
     stream->on_room = options->on_room;
     stream->on_closed = options->on_closed;
     stream->closure = options->closure;
+    if (options->state != 0 && options->closure != NULL)
+        return CRIER_ERR_INVALID;
+    if (options->state != 0)
+        stream->closure = (char *)stream + STATE_AT;
     if (stream->format == CRIER_FORMAT_JSON ||
         stream->format == CRIER_FORMAT_RAW) { /* an empty line */
         stream->keep_alive_frame = crier__frame_new(1);
@@ -175,17 +215,22 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream)
 {
-    struct crier_stream *made = calloc(1, sizeof *made);
+    struct crier_stream *made;
     int error;
 
+    if (options->state > STATE_MAX)
+        return CRIER_ERR_INVALID;
+    made = calloc(1, STATE_AT + options->state);
     if (made == NULL)
         return -ENOMEM;
     atomic_init(&made->references, 1);
+    atomic_init(&made->held, 1);
     made->shard = crier__shards_choose(shards, options->near);
     crier__stream_begin_life(made);
     error = set_options(made, options);
     if (error == 0)
-        error = crier__transport_init(&made->transport, connection);
+        error = crier__transport_init(&made->transport, connection,
+                                      shards->resume);
     if (error != 0) {
         atomic_fetch_sub(&made->shard->load, 1);
         crier_frame_unref(made->keep_alive_frame);
@@ -214,10 +259,21 @@ static struct MHD_Response *make_response(struct crier_stream *stream)
     }
     /* From here on MHD and the shard have their references; freeing the
      * response gives both back. */
-    crier_stream_ref(stream);
-    crier_stream_ref(stream);
+    crier__stream_ref(stream);
+    crier__stream_ref(stream);
+    atomic_fetch_add(&stream->shard->set->unfreed, 1);
     stream->armed = true;
     return response;
+}
+
+/* Names the fault, which the error does not. */
+static void log_daemon(const struct crier_shards *shards,
+                       struct MHD_Connection *connection)
+{
+    const char *reason = NULL;
+
+    if (crier__daemon_check_of(connection, shards->resume != NULL, &reason) == CRIER_ERR_DAEMON)
+        crier__shards_mistake(shards, "crier_stream_new(): %s", reason);
 }
 
 int crier_stream_new(struct crier_shards *shards,
@@ -239,6 +295,8 @@ int crier_stream_new(struct crier_shards *shards,
         return error;
     error = make(shards, connection, options != NULL ? options : &defaults,
                  &made);
+    if (error == CRIER_ERR_DAEMON)
+        log_daemon(shards, connection);
     if (error != 0)
         goto leave;
     answer = make_response(made);
@@ -248,7 +306,7 @@ int crier_stream_new(struct crier_shards *shards,
         return 0;
     }
     atomic_fetch_sub(&made->shard->load, 1);
-    crier_stream_unref(made);
+    crier__stream_unref(made);
     error = -ENOMEM;
 leave:
     crier__shards_leave(shards);
@@ -273,7 +331,7 @@ static void deliver(struct crier__task *task)
                           crier__frame_cost(delivery->frame));
     crier__stream_append(stream, delivery->frame, SIZE_MAX); /* let in by the send */
     crier_frame_unref(delivery->frame);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
     free(delivery);
 }
 
@@ -311,10 +369,29 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
     atomic_fetch_add_explicit(&stream->transport.waiting, cost,
                               memory_order_relaxed);
     delivery->task.run = deliver;
-    delivery->stream = crier_stream_ref(stream);
+    delivery->stream = crier__stream_ref(stream);
     delivery->frame = crier_frame_ref(frame);
     crier__shard_post(stream->shard, &delivery->task);
     return 0;
+}
+
+int crier_stream_printf(struct crier_stream *stream, const char *type,
+                        const char *format, ...)
+{
+    struct crier_frame *frame;
+    va_list arguments;
+    int error;
+
+    if (stream == NULL)
+        return CRIER_ERR_NULL;
+    va_start(arguments, format);
+    error = crier__frame_vprintf(&frame, type, format, arguments);
+    va_end(arguments);
+    if (error != 0)
+        return error;
+    error = crier_stream_send(stream, frame);
+    crier_frame_unref(frame);
+    return error;
 }
 
 void crier_stream_close(struct crier_stream *stream)
@@ -322,7 +399,7 @@ void crier_stream_close(struct crier_stream *stream)
     if (stream == NULL || crier__forked(stream->shard->set->born) ||
         atomic_exchange(&stream->closing, true))
         return;
-    crier_stream_ref(stream);
+    crier__stream_ref(stream);
     crier__shard_post(stream->shard, &stream->close);
 }
 

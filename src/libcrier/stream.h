@@ -25,6 +25,7 @@ struct crier_stream {
     struct crier_frame *keep_alive_frame;
     size_t max_pending;
     uint32_t stall_timeout;
+    atomic_uint held; /* references of the program, for which it has one above */
 
     /* Set by any thread, and taken by the look. */
     atomic_bool looking;  /* it is posted */
@@ -44,7 +45,7 @@ struct crier_stream {
     bool armed;       /* freeing the response ends the stream */
     bool announced;   /* attach is posted */
     bool headers_out; /* read by the shard after attach is posted */
-    bool held;        /* counted so in the shards */
+    bool suspendable; /* counted as held in the shards */
 
     /* Used by the shard's thread alone, but for posting. */
     struct crier_stream *prev, *next; /* in the shard's list */
@@ -65,6 +66,11 @@ struct crier_stream {
     void (*leave)(struct crier_stream *stream);
     void (*refill)(struct crier_stream *stream); /* and when little is pending */
 };
+
+/* Takes a reference for the library itself, and gives it back; NULL is allowed
+ * there. */
+struct crier_stream *crier__stream_ref(struct crier_stream *stream);
+void crier__stream_unref(struct crier_stream *stream);
 
 /* A function that only prefetches: gcc 12 takes a call of one for a call without
  * effect and leaves it out, unless it has put the function in its place before. */

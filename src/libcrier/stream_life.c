@@ -87,7 +87,7 @@ void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 
 static void unref_task(struct crier__task *task)
 {
-    crier_stream_unref(OF(task, done));
+    crier__stream_unref(OF(task, done));
 }
 
 static void done(struct crier__task *task)
@@ -261,14 +261,14 @@ static void look(struct crier__task *task)
     if (stream->attached && stream->headers_out && !stream->over &&
         !stream->ending && atomic_exchange(&stream->notified, false))
         stream->on_wake(stream->closure, stream);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
 }
 
 void crier__stream_look(struct crier_stream *stream)
 {
     if (atomic_exchange(&stream->looking, true))
         return;
-    crier_stream_ref(stream);
+    crier__stream_ref(stream);
     crier__shard_post(stream->shard, &stream->look);
 }
 
@@ -295,7 +295,7 @@ static void close_task(struct crier__task *task)
     struct crier_stream *stream = OF(task, close);
 
     end(stream, CRIER_REASON_APP);
-    crier_stream_unref(stream);
+    crier__stream_unref(stream);
 }
 
 /* A new frame with nothing but a retry at random within the shard's limits. */

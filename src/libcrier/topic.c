@@ -6,6 +6,8 @@
 
 #include "topic.h"
 
+#include "utf8.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +26,6 @@ const char *crier__topics_next(struct crier__topics *walk, size_t *length)
     return topic;
 }
 
-/* C0 and C1 controls and DEL; the latter ones are C2 80 to C2 9F in UTF-8. */
-static bool has_control(const char *name, size_t length)
-{
-    const unsigned char *at = (const unsigned char *)name;
-    size_t i;
-
-    for (i = 0; i < length; i++)
-        if (at[i] < 0x20 || at[i] == 0x7f ||
-            (at[i] == 0xc2 && i + 1 < length && at[i + 1] < 0xa0))
-            return true;
-    return false;
-}
-
 static bool valid(const char *name, size_t length)
 {
     size_t max = crier__topic_hidden(name) ? CRIER__TOPIC_ROOM - 1
@@ -44,7 +33,7 @@ static bool valid(const char *name, size_t length)
 
     return length != 0 && length <= max &&
            memchr(name, '*', length) == NULL &&
-           crier_utf8_valid(name, length) && !has_control(name, length);
+           crier_utf8_valid(name, length) && !crier__utf8_control(name, length);
 }
 
 /* Whether the list of END - LIST bytes has the topic NAME already. */

@@ -44,6 +44,7 @@
 
 #include "transport.h"
 
+#include "daemon.h"
 #include "frame.h"
 
 #include <errno.h>
@@ -66,9 +67,6 @@
 
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 
-#define NEEDED_FLAGS                                                          \
-    ((int)MHD_ALLOW_SUSPEND_RESUME | (int)MHD_USE_INTERNAL_POLLING_THREAD)
-
 static void set_option(int fd, int level, int name, int value)
 {
     /* These are improvements; a socket that refuses one still works (a UNIX
@@ -76,30 +74,12 @@ static void set_option(int fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static int check_daemon(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *of;
-    const union MHD_DaemonInfo *info;
-
-    of = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
-    if (of == NULL)
-        return CRIER_ERR_MHD;
-    info = MHD_get_daemon_info(of->daemon, MHD_DAEMON_INFO_FLAGS);
-    if (info == NULL)
-        return CRIER_ERR_MHD;
-    /* Without threads of its own nobody would see a resume; with one for each
-     * connection they take each other's. */
-    if ((info->flags & NEEDED_FLAGS) != NEEDED_FLAGS ||
-        (info->flags & MHD_USE_THREAD_PER_CONNECTION) != 0)
-        return CRIER_ERR_DAEMON;
-    return 0;
-}
-
 int crier__transport_init(struct crier__transport *transport,
-                          struct MHD_Connection *connection)
+                          struct MHD_Connection *connection,
+                          void (*resume)(struct MHD_Connection *connection))
 {
     const union MHD_ConnectionInfo *info;
-    int error = check_daemon(connection);
+    int error = crier__daemon_check_of(connection, resume != NULL, NULL);
 
     if (error != 0)
         return error;
@@ -110,6 +90,7 @@ int crier__transport_init(struct crier__transport *transport,
     transport->fd = info->connect_fd;
     transport->epoll_fd = -1;
     transport->connection = connection;
+    transport->resume = resume != NULL ? resume : MHD_resume_connection;
     transport->tls =
         MHD_get_connection_info(connection,
                                 MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
@@ -153,7 +134,7 @@ static void clear(struct crier__transport *transport)
 static void resume(struct crier__transport *transport)
 {
     transport->parked = false;
-    MHD_resume_connection(transport->connection);
+    transport->resume(transport->connection);
 }
 
 /* Whether a send that failed with ERROR may be tried again later. */

@@ -28,17 +28,20 @@ struct crier__transport {
     size_t low_water;     /* of the cost of pending */
     void (*low)(struct crier__transport *transport);
 
-    struct MHD_Connection *connection; /* never changes, so it needs no lock */
+    /* These never change, so they need no lock. */
+    struct MHD_Connection *connection;
+    void (*resume)(struct MHD_Connection *connection);
 
     /* The cost of all frames on their way here: those in pending, and those
      * that a sender has handed to the shard. */
     atomic_size_t waiting;
 };
 
-/* Prepares TRANSPORT, zeroed, for CONNECTION. CRIER_ERR_DAEMON,
- * CRIER_ERR_MHD, -errno. */
+/* Prepares TRANSPORT, zeroed, for CONNECTION. RESUME is crier_shards_options'; with NULL
+ * the daemon must have threads of its own. CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
 int crier__transport_init(struct crier__transport *transport,
-                          struct MHD_Connection *connection);
+                          struct MHD_Connection *connection,
+                          void (*resume)(struct MHD_Connection *connection));
 
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);

@@ -18,6 +18,7 @@
 
 #include "buffer.h"
 #include "topic.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -126,6 +127,13 @@ size_t crier__update_cost(const struct crier__update *update)
 }
 
 /* ---- ids -------------------------------------------------------------- */
+
+bool crier_id_valid(const char *id, size_t length)
+{
+    return id != NULL && length != 0 && length < CRIER__ID_SIZE && id[0] != '#' &&
+           id[0] != ' ' && id[length - 1] != ' ' &&
+           crier_utf8_valid(id, length) && !crier__utf8_control(id, length);
+}
 
 void crier__id_make(char id[CRIER__ID_SIZE], const char *epoch,
                     uint64_t position)

@@ -12,12 +12,6 @@
 /* Room for an epoch, likewise. */
 #define CRIER__EPOCH_SIZE 17
 
-/* Whether a publisher may give the id ID. */
-static inline bool crier__id_allowed(const char *id)
-{
-    return id[0] != '\0' && id[0] != '#' && strlen(id) < CRIER__ID_SIZE;
-}
-
 /* An event with its topics and, once it is placed, its place in the journal.
  * Reference counted, and constant once placed. */
 struct crier__update {

@@ -97,8 +97,50 @@ size_t crier__utf8_broken(const char *text, size_t length)
     return got != 0 ? got : 1;
 }
 
+size_t crier__utf8_unsafe(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    if (bytes[0] < 0x20 || bytes[0] == 0x7f)
+        return 1;
+    if (length < 2)
+        return 0;
+    if ((bytes[0] == 0xc2 && bytes[1] < 0xa0) ||  /* C1 */
+        (bytes[0] == 0xd8 && bytes[1] == 0x9c))   /* U+061C */
+        return 2;
+    if (length < 3 || bytes[0] != 0xe2)
+        return 0;
+    if ((bytes[1] == 0x80 && (bytes[2] == 0x8e || bytes[2] == 0x8f ||
+                              (bytes[2] >= 0xa8 && bytes[2] <= 0xae))) ||
+        (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9))
+        return 3; /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+    return 0;
+}
+
 bool crier_utf8_valid(const char *text, size_t length)
 {
     return length == 0 ||
            (text != NULL && crier__utf8_prefix(text, length) == length);
+}
+
+bool crier__utf8_control(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t i;
+
+    /* U+0080 to U+009F are C2 80 to C2 9F. */
+    for (i = 0; i < length; i++)
+        if (at[i] < 0x20 || at[i] == 0x7f ||
+            (at[i] == 0xc2 && i + 1 < length && at[i + 1] < 0xa0))
+            return true;
+    return false;
+}
+
+void crier_utf8_repair(char *text)
+{
+    if (text == NULL || crier_utf8_valid(text, strlen(text)))
+        return;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            *text = '?';
 }

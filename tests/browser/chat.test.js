@@ -7,12 +7,12 @@ import { entry, knock, listed, say, scenario, sees, state, until } from './harne
 scenario('two people see each other come, write and go', async ({ enter }) => {
   const ada = await enter('ada');
   await listed(ada, 'ada');
-  await sees(ada, 'User ada connected');
+  await sees(ada, 'ada joined');
 
   const bob = await enter('bob');
   await listed(bob, 'ada', 'bob');
   await listed(ada, 'ada', 'bob');
-  await sees(ada, 'User bob connected');
+  await sees(ada, 'ada and bob joined');
 
   await say(ada, 'Hello, Bob');
   await sees(bob, 'Hello, Bob');
@@ -28,7 +28,7 @@ scenario('two people see each other come, write and go', async ({ enter }) => {
 
   await bob.getByRole('button', { name: 'Leave' }).click();
   await state(bob, 'closed');
-  await sees(ada, 'User bob left');
+  await sees(ada, 'bob left');
   await listed(ada, 'ada');
 });
 
@@ -60,7 +60,7 @@ scenario('a private message to somebody who left is kept, and never made public'
   await listed(ada, 'ada', 'bob');
   await ada.getByLabel('To', { exact: true }).selectOption('bob');
   await bob.close();
-  await sees(ada, 'User bob left');
+  await sees(ada, 'bob left');
 
   const field = ada.getByLabel('Message', { exact: true });
   await field.fill('too late');
@@ -127,7 +127,7 @@ scenario('who was put on the list by hand stays on it', async ({ enter, server }
   await listed(ada, 'ada', 'bob');
   const page = await enter('bob');
   await page.close();
-  await sees(ada, 'User bob left');
+  await sees(ada, 'bob left');
   await enter('cyd');
   await listed(ada, 'ada', 'bob', 'cyd');
   await fetch(bob, { method: 'DELETE' });
@@ -162,6 +162,110 @@ scenario('a name the server refuses is refused with its reason', async ({ contex
   await knock(page, 'x'.repeat(65));
   await page.getByRole('alert').filter({ hasText: '64' }).waitFor();
   await state(page, 'closed');
+});
+
+scenario('joins and leaves fold into one quiet line', async ({ enter, server, people }) => {
+  const ada = await enter('ada');
+  const log = ada.getByRole('log');
+  for (let n = 1; n <= 60; n += 1) await server.say('bob', `number ${n}.`);
+  await sees(ada, 'number 60.');
+  await log.hover();
+  await ada.mouse.wheel(0, -600);
+  await log.and(ada.locator('.reading')).waitFor();
+
+  const leave = await people('bob', 'cyd', 'dan', 'eve', 'fay');
+  await sees(ada, 'bob, cyd and 3 more joined');
+  leave('cyd');
+  await sees(ada, 'bob, dan and 2 more joined · cyd left');
+  assert.equal(await ada.locator('#log > .notice').count(), 2);
+  assert.equal(await ada.locator('#log > .notice').last().getAttribute('aria-live'), 'off');
+  assert.ok(await ada.locator('#newer').isHidden(), 'they are no new messages');
+  await server.say('bob', 'one more');
+  await ada.getByRole('button', { name: '1 new message' }).waitFor();
+  leave('dan');
+  await sees(ada, /^dan left$/);
+});
+
+scenario('the list follows a message of the reader\'s own that makes the field shrink', async ({ enter, server }) => {
+  const ada = await enter('ada');
+  const log = ada.getByRole('log');
+  for (let n = 1; n <= 30; n += 1) await server.say('bob', `number ${n}.`);
+  await sees(ada, 'number 30.');
+  const field = ada.getByLabel('Message', { exact: true });
+  for (let n = 1; n <= 5; n += 1) {
+    await field.fill('');
+    await field.pressSequentially(`first ${n}`);
+    for (let line = 2; line <= 5; line += 1) {
+      await field.press('Shift+Enter');
+      await field.pressSequentially(`line ${line}`);
+    }
+    const height = await field.evaluate((e) => e.clientHeight);
+    assert.ok(height > 100, `the field has grown: ${height}`);
+    await field.press('Enter');
+    await sees(ada, `first ${n}`);
+    await until(async () => await field.inputValue() === '', 'the field is empty');
+    await until(() => log.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight < 2), `message ${n} is in view`);
+  }
+});
+
+scenario('a message whose answer is lost is not said twice', async ({ enter, forgive }) => {
+  forgive(/ERR_FAILED/);
+  const ada = await enter('ada');
+  const field = ada.getByLabel('Message', { exact: true });
+  const bodies = [];
+  await ada.route('**/chat', async (route) => {
+    bodies.push(route.request().postDataJSON());
+    const answer = await route.fetch();
+    if (bodies.length === 1) await route.abort('failed');
+    else await route.fulfill({ response: answer });
+  });
+  await field.fill('once');
+  await field.press('Enter');
+  await sees(ada, 'once');
+  await until(async () => await field.inputValue() === '', 'the stream has brought it back, so it was taken');
+  assert.equal(await ada.locator('#unsent').textContent(), '');
+
+  // The same words once more are another message.
+  await field.fill('once');
+  await field.press('Enter');
+  await until(async () => await entry(ada, 'once').count() === 2, 'it is said again');
+  assert.notEqual(bodies[0].id, bodies[1].id);
+});
+
+scenario('a message is sent again under the same id', async ({ enter, forgive }) => {
+  forgive(/ERR_FAILED/);
+  const ada = await enter('ada');
+  const field = ada.getByLabel('Message', { exact: true });
+  const ids = [];
+  await ada.route('**/chat', async (route) => {
+    ids.push(route.request().postDataJSON().id);
+    if (ids.length < 3) await route.abort('failed');
+    else await route.continue();
+  });
+  await field.fill('try');
+  for (let n = 1; n <= 2; n += 1) {
+    await field.press('Enter');
+    await until(() => ids.length === n, `attempt ${n}`);
+    await ada.getByRole('alert').filter({ hasText: 'could not be reached' }).waitFor();
+  }
+  await field.press('Enter');
+  await sees(ada, 'try');
+  assert.ok(ids[0] && ids[0] === ids[1] && ids[1] === ids[2], ids.join());
+});
+
+scenario('storage that is full or forbidden keeps nobody out', async ({ context, enter }) => {
+  const full = await context();
+  await full.addInitScript(() => {
+    Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };
+  });
+  await listed(await enter('ada', full), 'ada');
+  const forbidden = await context();
+  await forbidden.addInitScript(() => {
+    for (const area of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(globalThis, area, { get() { throw new DOMException('no', 'SecurityError'); } });
+    }
+  });
+  await listed(await enter('bob', forbidden), 'ada', 'bob');
 });
 
 scenario('the list follows the newest message, but not away from the reader', async ({ enter, server }) => {

@@ -18,6 +18,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { get } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
@@ -174,6 +175,7 @@ class World {
   #contexts = [];
   #complaints = [];
   #forgiven = [];
+  #requests = [];
 
   /** Starts what the setting asks for. */
   async begin({ options = [], journal = false }) {
@@ -220,6 +222,26 @@ class World {
     return page;
   };
 
+  /**
+   * People in the chat who have no browser: resolves once all are there.
+   *
+   * @returns {Promise<(name: string) => void>}  makes one of them leave
+   */
+  people = async (...names) => {
+    const open = new Map();
+    for (const name of names) {
+      const request = get(`${this.server.url}/chat?user=${name}`);
+      open.set(name, request);
+      this.#requests.push(request);
+      request.on('error', () => {}); // it is destroyed in the end
+      const [answer] = await once(request, 'response');
+      answer.on('error', () => {}).resume();
+      await until(async () => (await (await fetch(`${this.server.url}/users`)).text()).split('\n').includes(name),
+        `${name} is there`);
+    }
+    return (name) => open.get(name).destroy();
+  };
+
   /** Expects the browser to complain like this. @param {RegExp} pattern */
   forgive = (pattern) => this.#forgiven.push(pattern);
 
@@ -238,6 +260,7 @@ class World {
 
   async end() {
     await Promise.allSettled(this.#contexts.map((context) => context.close()));
+    this.#requests.forEach((request) => request.destroy());
     this.#line?.close();
     await this.server?.stop();
     if (this.#journals) await rm(this.#journals, { recursive: true });

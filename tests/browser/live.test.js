@@ -35,6 +35,10 @@ scenario('quotes are drawn', async ({ context, open }) => {
     assert.ok(Number(newest) > 0);
     assert.match(await tile.locator('.price').textContent(), /^\d+\.\d\d$/);
     assert.match(await tile.locator('.change').textContent(), /^[▲▼■] [+−]\d+\.\d\d$/);
+    const price = async (where) => Number(await tile.locator(where).textContent());
+    assert.ok(await price('.top-price') >= Number(newest), 'the top of the scale');
+    assert.ok(await price('.bottom-price') <= Number(newest), 'the bottom of the scale');
+    assert.match(await tile.locator('.time-span').textContent(), /^last \d+ s$/);
     const box = await tile.locator('.line').boundingBox();
     assert.ok(box.width > 0, `${symbol} is drawn`);
   }
@@ -94,7 +98,7 @@ scenario('a topic is published to and followed', async ({ context, open, server,
   forgive(/status of 403/);
   const page = await open(await context(), '/live.html');
   const [topic, news] = [page.getByLabel('Topic', { exact: true }), page.getByLabel('Your news')];
-  const heard = (tab) => tab.locator('#topics .heard li > span').allTextContents();
+  const heard = (tab) => tab.locator('#topics .heard li span').allTextContents();
   const hears = (tab, ...texts) => until(async () => (await heard(tab)).join() === texts.join(), `${texts} are heard`);
   const follow = (tab) => tab.getByRole('button', { name: 'Follow', exact: true }).click();
   const post = async (name, text) => {
@@ -149,12 +153,46 @@ scenario('a topic is published to and followed', async ({ context, open, server,
   assert.equal(await news.inputValue(), 'forged');
 });
 
+scenario('a topic shows updates of every type', async ({ context, open, server, lay }) => {
+  const line = await lay();
+  const page = await open(await context(), '/live.html');
+  const heard = () => page.locator('#topics .heard li > div').allTextContents();
+  const hears = (...texts) => until(async () => (await heard()).join() === texts.join(), `${texts} are heard`);
+  const post = (text, type) => fetch(`${server.url}/topics/t${type ? `?event=${type}` : ''}`, { method: 'POST', body: text });
+  await post('plain');
+  await post('rain', 'alert');
+  await page.getByLabel('Topic', { exact: true }).fill('t');
+  await page.getByRole('button', { name: 'Follow', exact: true }).click();
+  await state(page, 'live', '#topics .status');
+  await hears('plain', 'alert rain');
+  await post('two\nlines', 'statechange'); // a type that the page has a use of its own for
+  await hears('plain', 'alert rain', 'statechange two\nlines');
+
+  line.cut();
+  await state(page, 'retrying', '#topics .status');
+  await post('meanwhile', 'alert');
+  line.mend();
+  await hears('plain', 'alert rain', 'statechange two\nlines', 'alert meanwhile');
+});
+
+scenario('values of a lost stream are dimmed', async ({ context, open, server }) => {
+  const page = await open(await context(), '/live.html');
+  const opacity = (what) => page.locator(what).evaluate((e) => Number(getComputedStyle(e).opacity));
+  await state(page, 'live', '#ticks .status');
+  await state(page, 'live', '#quotes .status');
+  assert.equal(await opacity('.dial'), 1);
+  await server.stop();
+  await until(async () => await opacity('.dial') < .6 && await opacity('.charts') < .6, 'they are dim');
+  await server.start();
+  await until(async () => await opacity('.dial') === 1 && await opacity('.charts') === 1, 'they are not');
+});
+
 scenario('a topic goes on after a break, and tells of a gap', {
   options: ['--retain-topic', 'short:count=2'],
 }, async ({ context, open, server, lay }) => {
   const line = await lay();
   const page = await open(await context(), '/live.html');
-  const heard = () => page.locator('#topics .heard li > span').allTextContents();
+  const heard = () => page.locator('#topics .heard li span').allTextContents();
   const hears = (...texts) => until(async () => (await heard()).join() === texts.join(), `${texts} are heard`);
   const post = (name, text) => fetch(`${server.url}/topics/${name}`, { method: 'POST', body: text });
   const follow = async (name) => {

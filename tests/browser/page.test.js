@@ -42,7 +42,7 @@ scenario('the keyboard is enough', async ({ context, enter, open }) => {
 
   await tabTo(ada, 'leave');
   await ada.keyboard.press('Enter');
-  await sees(bob, 'User ada left');
+  await sees(bob, 'ada left');
   assert.equal(await focused(ada), 'name');
 });
 
@@ -70,11 +70,18 @@ scenario('landmarks, labels and live regions are there', async ({ enter, open })
   await ada.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });
 });
 
+/** What is to be touched, is visible, and is smaller than 44 pixels. */
+const small = (page) => page.evaluate(() => [...document.querySelectorAll('a, button, input, select, textarea, summary')]
+  .filter((element) => element.checkVisibility() && !element.matches('.skip'))
+  .map((element) => [element, element.getBoundingClientRect()])
+  .filter(([, { width, height }]) => height < 44 || width < 44)
+  .map(([element, { width, height }]) => `${element.localName} "${element.textContent.trim()}": ${width} x ${height}`));
+
 for (const width of [320, 390]) {
   scenario(`a phone ${width} pixels wide shows everything`, async ({ context, enter, open, server }) => {
     const phone = await context({ viewport: { width, height: 568 }, hasTouch: true, isMobile: true });
     const fits = async (page) => {
-      const wide = await page.evaluate(() => [...document.querySelectorAll('html, #log, #people, main, .card')]
+      const wide = await page.evaluate(() => [...document.querySelectorAll('html, #log, .side, main, .card')]
         .filter((element) => element.scrollWidth > element.clientWidth)
         .map((element) => `${element.localName}#${element.id} is ${element.scrollWidth} pixels wide`));
       assert.deepEqual(wide, []);
@@ -82,6 +89,7 @@ for (const width of [320, 390]) {
     };
     const page = await open(phone);
     await fits(page);
+    assert.deepEqual(await small(page), []);
     await page.close();
 
     const ada = await enter('ada', phone);
@@ -96,10 +104,19 @@ for (const width of [320, 390]) {
       assert.ok(box.y >= 0 && box.y + box.height <= 568, `${control} is within the height`);
     }
     assert.ok((await ada.locator('#log').boundingBox()).height > 150, 'there is room for messages');
+    assert.deepEqual(await small(ada), []);
+
+    // The people are one row: how many they are is said, and that it goes on is seen.
+    assert.ok(await ada.locator('#count').isVisible());
+    assert.equal(await ada.locator('#count').textContent(), '2');
+    const people = ada.locator('#people');
+    assert.ok(await people.evaluate((e) => e.scrollWidth > e.clientWidth), 'it scrolls');
+    assert.match(await people.evaluate((e) => getComputedStyle(e).maskImage), /gradient/);
 
     const live = await open(phone, '/live.html');
     await live.locator('[data-symbol]').first().waitFor();
     await fits(live);
+    assert.deepEqual(await small(live), []);
   });
 }
 

@@ -49,10 +49,10 @@ scenario('a closed tab leaves the others alone; the last one leaves the chat', a
   await sees(second, 'anybody?');
   await say(second, 'me');
   await sees(watcher, 'me');
-  assert.equal(await entry(watcher, 'User ada left').count(), 0);
+  assert.equal(await entry(watcher, 'ada left').count(), 0);
 
   await second.close();
-  await sees(watcher, 'User ada left');
+  await sees(watcher, 'ada left');
   await listed(watcher, 'watcher');
   await clients(server, 1);
 });
@@ -67,7 +67,7 @@ scenario('a tab that crashes is noticed', async ({ context, enter, open, server 
   const crash = ada.waitForEvent('crash');
   ada.goto('chrome://crash').catch(() => {});
   await crash;
-  await sees(watcher, 'User ada left');
+  await sees(watcher, 'ada left');
   await clients(server, 3);
 });
 

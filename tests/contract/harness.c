@@ -7,6 +7,8 @@
 
 #include "harness.h"
 
+#include "../support/spawn.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <fcntl.h>
@@ -27,6 +29,8 @@
 void service_start(struct service *service)
 {
     const char *program = getenv("CONTRACT_SERVICE");
+    const char *const words[] = {program, "0", NULL};
+    struct spawn spawn = {.words = words};
     char line[128];
     FILE *output;
     int ends[2];
@@ -34,14 +38,9 @@ void service_start(struct service *service)
     ck_assert_msg(program != NULL, "CONTRACT_SERVICE is not set: run make "
                                    "check");
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-    service->pid = fork();
-    ck_assert_int_ge(service->pid, 0);
-    if (service->pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        setenv("no_proxy", "*", 1);
-        execl(program, program, "0", NULL);
-        _exit(127);
-    }
+    setenv("no_proxy", "*", 1);
+    spawn.files[STDOUT_FILENO] = ends[1];
+    ck_assert_int_eq(spawn_program(&spawn, &service->pid), 0);
     close(ends[1]);
     output = fdopen(ends[0], "r");
     ck_assert_ptr_nonnull(fgets(line, sizeof line, output));

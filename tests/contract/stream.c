@@ -298,6 +298,7 @@ static void take_options(struct taking *taking,
     options->last_event_id = take_line(taking, "lastEventId");
     options->retry = take_ms(taking, "initialDelayMs", 3000);
     options->read_timeout = take_ms(taking, "readTimeoutMs", 0);
+    options->reconnect = CRIER_RECONNECT_ALWAYS; /* the contract has it with POST */
     /* To a client 0 means its default; here it means no delay. */
     if (options->retry == 0)
         options->retry = 1;

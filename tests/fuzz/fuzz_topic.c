@@ -17,7 +17,7 @@
 
 #include "fuzz.h"
 
-#include "crierd/api.h"
+#include "crier_server.h"
 #include "crierd/conf.h"
 #include "crierd/text.h"
 #include "libcrier/topic.h"
@@ -210,7 +210,11 @@ static void check_since(const char *text)
     bool digits = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
     uint64_t time;
 
-    api_since(text, &options);
+    crier_follow_start(&options, NULL, NULL, text);
+    if (text[0] == '\0') {
+        MUST(options.since == CRIER_SINCE_NOW);
+        return;
+    }
     MUST((options.since == CRIER_SINCE_ALL) == (strcmp(text, "all") == 0));
     MUST((options.since == CRIER_SINCE_ID) == (options.id == text));
     if (options.since == CRIER_SINCE_LAST)

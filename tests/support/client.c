@@ -19,7 +19,28 @@ int client_patience(void)
 {
     const char *patience = getenv("CRIER_PATIENCE");
 
-    return patience != NULL ? (int)strtol(patience, NULL, 10) : 20000;
+    return patience != NULL ? (int)strtol(patience, NULL, 10) : 60000;
+}
+
+/* Whether FD is connected to itself. The kernel may choose the port that a client wants
+ * to reach as the client's own, where nobody listens; then both find each other. */
+static bool is_own_peer(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t own_size = sizeof own, peer_size = sizeof peer;
+
+    return getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 &&
+           own.sin_port == peer.sin_port &&
+           own.sin_addr.s_addr == peer.sin_addr.s_addr;
+}
+
+/* Has the end of FD be a reset, which leaves nothing behind on its port. */
+static void end_by_reset(int fd)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 /* 0, or -errno of connect(). */
@@ -38,6 +59,10 @@ static int try_connect(struct client *client, int port, int receive_buffer)
     if (connect(client->fd, (struct sockaddr *)&address, sizeof address) !=
         0)
         return -errno;
+    if (is_own_peer(client->fd)) {
+        end_by_reset(client->fd);
+        return -ECONNREFUSED;
+    }
     client->bytes = calloc(1, 1);
     return 0;
 }
@@ -72,9 +97,7 @@ void client_close(struct client *client)
 
 void client_reset(struct client *client)
 {
-    struct linger none = {.l_onoff = 1, .l_linger = 0};
-
-    setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    end_by_reset(client->fd);
     client_close(client);
 }
 

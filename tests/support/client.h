@@ -10,8 +10,8 @@
  */
 #define PATIENCE client_patience()
 
-/* 20000 ms: far more than anything takes, also when slowed down by a sanitizer; or
- * $CRIER_PATIENCE. */
+/* 60000 ms: far more than anything takes, also with a sanitizer and beside other test
+ * programs; or $CRIER_PATIENCE. */
 int client_patience(void);
 
 struct client {
@@ -29,7 +29,8 @@ struct client {
 void client_connect(struct client *client, int port);
 void client_connect_small(struct client *client, int port, int receive_buffer);
 
-/* Connects to PORT if somebody listens there. */
+/* Connects to PORT if somebody listens there. A connection to itself, which a client
+ * may get where nobody does, does not count. */
 bool client_try_connect(struct client *client, int port);
 
 void client_close(struct client *client);

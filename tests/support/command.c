@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "scratch.h"
+#include "spawn.h"
 
 #include <check.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -157,26 +157,27 @@ static void make_full(int fd)
     close(full);
 }
 
-/* Becomes the command. */
-static void become(const char *const *words, const int files[3])
+/* Starts the command with the descriptors FILES. */
+static pid_t run_words(const char *const *words, const int files[3])
 {
-    const char *all[WORDS_MAX] = {NULL}, *program = getenv("CRIER");
-    const char *wrapper = getenv("CRIERD_WRAPPER");
-    char *front = strdup(wrapper != NULL ? wrapper : ""), *word;
+    const char *all[WORDS_MAX] = {NULL}, *wrapper = getenv("CRIERD_WRAPPER");
+    char *front = strdup(wrapper != NULL ? wrapper : ""), *rest = front, *word;
+    struct spawn spawn = {.words = all,
+                          .files = {files[0], files[1], files[2]}};
     size_t count = 0;
-    int i;
+    pid_t pid = 0;
+    int error;
 
-    while ((word = strsep(&front, " ")) != NULL)
+    while ((word = strsep(&rest, " ")) != NULL)
         if (*word != '\0')
             all[count++] = word;
-    all[count++] = program;
+    all[count++] = getenv("CRIER");
     for (; *words != NULL && count < WORDS_MAX - 1; words++)
         all[count++] = *words;
-    for (i = 0; i < 3; i++)
-        dup2(files[i], i);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execvp(all[0], (char *const *)all);
-    _exit(127);
+    error = spawn_program(&spawn, &pid);
+    ck_assert_msg(error == 0, "%s: %s", all[0], strerror(-error));
+    free(front);
+    return pid;
 }
 
 void command_start(struct command *command, int files,
@@ -191,12 +192,7 @@ void command_start(struct command *command, int files,
     make_file(files & COMMAND_ERR_TERMINAL, true, &err, &its[2]);
     if (files & COMMAND_OUT_FULL)
         make_full(its[1]);
-    command->pid = fork();
-    ck_assert_int_ge(command->pid, 0);
-    if (command->pid == 0) {
-        signal(SIGPIPE, SIG_DFL);
-        become(words, its);
-    }
+    command->pid = run_words(words, its);
     for (i = 0; i < 3; i++)
         close(its[i]);
     output_init(&command->out, out, !(files & COMMAND_OUT_UNREAD));
@@ -227,6 +223,16 @@ void command_close_input(struct command *command)
 
 void command_read(struct command *command) { output_start(&command->out); }
 
+static bool has_ended(const struct command *command)
+{
+    siginfo_t information = {0};
+
+    ck_assert_int_eq(waitid(P_PID, (id_t)command->pid, &information,
+                            WEXITED | WNOWAIT | WNOHANG),
+                     0);
+    return information.si_pid != 0;
+}
+
 void command_wait_full(const struct command *command)
 {
     struct pollfd polled = {.events = POLLOUT};
@@ -235,9 +241,29 @@ void command_wait_full(const struct command *command)
     snprintf(path, sizeof path, "/proc/self/fd/%d", command->out.fd);
     polled.fd = open(path, O_WRONLY | O_CLOEXEC);
     ck_assert_int_ge(polled.fd, 0);
-    while (poll(&polled, 1, 0) > 0)
+    while (poll(&polled, 1, 0) > 0) {
+        ck_assert_msg(!has_ended(command), "it ended before its output was full");
         sched_yield();
+    }
     close(polled.fd);
+}
+
+void command_wait_taken(const struct command *command)
+{
+    unsigned long long pending;
+    char path[64], line[128];
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)command->pid);
+    do {
+        sched_yield();
+        file = fopen(path, "r");
+        ck_assert_ptr_nonnull(file);
+        pending = 0;
+        while (fgets(line, sizeof line, file) != NULL)
+            sscanf(line, "ShdPnd: %llx", &pending);
+        fclose(file);
+    } while (pending != 0);
 }
 
 void command_close_output(struct command *command)

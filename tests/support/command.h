@@ -9,7 +9,7 @@
 /*
  * The command $CRIER in a process of its own, with the words of
  * $CRIERD_WRAPPER in front. What it prints is read all the time and kept. It
- * dies with the test.
+ * is in the process group of the test, which check kills when the test ends.
  */
 struct command_output {
     int fd; /* our end */
@@ -53,6 +53,9 @@ void command_read(struct command *command);
 
 /* Waits until the pipe that it prints to is full; nobody reads it. */
 void command_wait_full(const struct command *command);
+
+/* Waits until it has taken the signals that were sent to it. */
+void command_wait_taken(const struct command *command);
 
 /* Takes its standard output away: whatever it writes now has no reader. */
 void command_close_output(struct command *command);

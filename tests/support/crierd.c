@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "crier.h"
+#include "spawn.h"
 
 #include <check.h>
 #include <errno.h>
@@ -79,7 +80,8 @@ void crierd_spawn(struct crierd *crierd, const char *options)
     char *words[WORDS_MAX] = {NULL};
     char *wrapper = copy_of_env("CRIERD_WRAPPER");
     char *program = copy_of_env("CRIERD"), *rest = strdup(options);
-    int ends[2];
+    struct spawn spawn = {.words = (const char *const *)words};
+    int ends[2], error;
 
     ck_assert_msg(*program != '\0', "CRIERD is not set: run make check");
     memset(crierd, 0, sizeof *crierd);
@@ -87,13 +89,9 @@ void crierd_spawn(struct crierd *crierd, const char *options)
     add_words(words, wrapper);
     add_words(words, program);
     add_words(words, rest);
-    crierd->pid = fork();
-    ck_assert_int_ge(crierd->pid, 0);
-    if (crierd->pid == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        execvp(words[0], words);
-        _exit(127);
-    }
+    spawn.files[STDERR_FILENO] = ends[1];
+    error = spawn_program(&spawn, &crierd->pid);
+    ck_assert_msg(error == 0, "%s: %s", words[0], strerror(-error));
     close(ends[1]);
     free(wrapper);
     free(program);
@@ -215,6 +213,16 @@ void crierd_start(struct crierd *crierd, const char *options)
     int status;
 
     ck_assert(crierd_try_start(crierd, options, &status));
+}
+
+void crierd_start_on(struct crierd *crierd, int port, const char *options)
+{
+    char *all;
+
+    ck_assert_int_gt(
+        asprintf(&all, "--listen 127.0.0.1:%d %s", port, options), 0);
+    crierd_start(crierd, all);
+    free(all);
 }
 
 void crierd_stop_by(struct crierd *crierd, int signal)

@@ -31,6 +31,10 @@ void crierd_start(struct crierd *crierd, const char *options);
  * status, -1 for a signal, goes to *STATUS. Whether it listens. */
 bool crierd_try_start(struct crierd *crierd, const char *options, int *status);
 
+/* As crierd_start(), on PORT: for one that is started again where it was, or where
+ * somebody waits for it. Until then port_hold() keeps the port. */
+void crierd_start_on(struct crierd *crierd, int port, const char *options);
+
 /* Starts it with just OPTIONS, and does not wait. */
 void crierd_spawn(struct crierd *crierd, const char *options);
 

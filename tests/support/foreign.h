@@ -116,7 +116,4 @@ const char *foreign_header(const struct foreign_request *request,
                            const char *name);
 bool foreign_has(const struct foreign_request *request, const char *name);
 
-/* A port where nobody listens, nor will until DESCRIPTOR is closed. */
-int foreign_nobody(int *descriptor);
-
 #endif

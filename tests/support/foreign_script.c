@@ -8,10 +8,8 @@
 
 #include "client.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,17 +183,4 @@ const char *foreign_header(const struct foreign_request *request,
     at = find_header(strstr(at, "\r\n") + 2, name);
     ck_assert_msg(at == NULL, "more than one %s in: %s", name, request->head);
     return value;
-}
-
-int foreign_nobody(int *descriptor)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-
-    *descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(
-        bind(*descriptor, (struct sockaddr *)&address, sizeof address), 0);
-    getsockname(*descriptor, (struct sockaddr *)&address, &length);
-    return ntohs(address.sin_port);
 }

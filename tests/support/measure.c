@@ -5,10 +5,12 @@
 #include "client.h"
 #include "crier.h"
 #include "scratch.h"
+#include "spawn.h"
 
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,24 +51,19 @@ char *measure_contents(const char *path)
 pid_t measure_start(const char *const *words, const char *const *more)
 {
     const char *all[WORDS_MAX] = {NULL};
+    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct spawn spawn = {.words = all, .files = {0, log, log}};
     size_t count = 0;
-    pid_t pid;
+    pid_t pid = 0;
 
     ck_assert_msg(words[0] != NULL, "the program is not set: run make check");
     while (*words != NULL && count < WORDS_MAX - 1)
         all[count++] = *words++;
     while (*more != NULL && count < WORDS_MAX - 1)
         all[count++] = *more++;
-    pid = fork();
-    if (pid == 0) {
-        int fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-        dup2(fd, STDOUT_FILENO);
-        dup2(fd, STDERR_FILENO);
-        execv(all[0], (char *const *)all);
-        _exit(127);
-    }
-    ck_assert_int_gt(pid, 0);
+    ck_assert_int_ge(log, 0);
+    ck_assert_int_eq(spawn_program(&spawn, &pid), 0);
+    close(log);
     return pid;
 }
 
@@ -87,9 +84,26 @@ void measure_wait_log(const char *text)
     }
 }
 
+/* Waits until no child is left, nor any that this process got from one that ended. */
+static void wait_for_rest(void)
+{
+    uint64_t begun = crier_now();
+
+    while (waitpid(-1, NULL, WNOHANG) >= 0) {
+        ck_assert_uint_lt(crier_now() - begun, PATIENCE);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    ck_assert_int_eq(errno, ECHILD);
+}
+
+void measure_kill(pid_t pid)
+{
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    wait_for_rest();
+}
+
 void measure_expect(pid_t pid, int status, const char *text)
 {
-    uint64_t begun;
     char command[128], *log;
     int ended;
 
@@ -99,13 +113,7 @@ void measure_expect(pid_t pid, int status, const char *text)
                       strstr(log, text) != NULL,
                   "status %x and no '%s' in:\n%s", ended, text, log);
     free(log);
-    /* What was killed with it may need a moment. */
-    begun = crier_now();
-    while (waitpid(-1, NULL, WNOHANG) >= 0) {
-        ck_assert_uint_lt(crier_now() - begun, PATIENCE);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-    ck_assert_int_eq(errno, ECHILD);
+    wait_for_rest(); /* what was killed with it may need a moment */
     snprintf(command, sizeof command, "! ls -d %s/crier-bench-* 2>/dev/null",
              scratch);
     ck_assert_int_eq(system(command), 0);

@@ -23,6 +23,9 @@ void measure_wait_log(const char *text);
  * may be left. */
 void measure_expect(pid_t pid, int status, const char *text);
 
+/* Kills it on the spot; no server may be left. Their files are. */
+void measure_kill(pid_t pid);
+
 /* The whole text of a file; to be freed. */
 char *measure_contents(const char *path);
 

@@ -34,7 +34,7 @@ static inline TCase *add_case(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);
 
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     suite_add_tcase(suite, tcase);
     return tcase;
 }

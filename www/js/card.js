@@ -2,7 +2,8 @@
  * A card shows an endless stream: how it stands, and a button to pause it.
  *
  * Whatever moves by itself must be stoppable. Pausing closes the stream for
- * this tab, so nothing is sent in vain.
+ * this tab, so nothing is sent in vain. While the stream is not live, what the card
+ * shows is dimmed.
  */
 import { setText, showState } from './dom.js';
 
@@ -21,6 +22,7 @@ export function run(card, open) {
       if (current !== stream) return;
       showState(status, current.state);
       setText(trouble, current.trouble);
+      card.toggleAttribute('data-stale', !['live', 'connecting'].includes(current.state));
       if (current.state === 'closed') stop('Ended');
     });
     label('Pause');
@@ -30,6 +32,7 @@ export function run(card, open) {
     stream = null;
     current.close();
     showState(status, 'closed', word);
+    card.toggleAttribute('data-stale', true);
     label('Resume');
   };
   const label = (verb) => {

@@ -1,9 +1,12 @@
 /**
  * A small line chart in SVG: the newest values of one series.
  *
- * It stretches to any size without distorting its strokes, and says in words
- * what it shows, for those who do not see it.
+ * It stretches to any size without distorting its strokes, carries the prices at its
+ * top and bottom and the time that it spans, and says in words what it shows, for those
+ * who do not see it.
  */
+import { make, setText } from './dom.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 const [WIDTH, HEIGHT, MARGIN] = [240, 80, 8];
 const END = WIDTH - MARGIN;
@@ -13,6 +16,7 @@ const CALM = 0.01; // the chart's height is at least this share of the value
 
 export class Chart {
   #values = [];
+  #times = []; // when each came, in ms
   #opening = 0;
   #name;
   #title = shape('title');
@@ -20,15 +24,21 @@ export class Chart {
   #area = shape('path', 'area');
   #line = shape('path', 'line');
   #dot = shape('path', 'dot');
+  #highest = make('span', { class: 'top-price' });
+  #lowest = make('span', { class: 'bottom-price' });
+  #span = make('span', { class: 'time-span' });
 
   /** @param {string} name  what the values are, for the description */
   constructor(name) {
     this.#name = name;
-    this.element = shape('svg', 'chart');
-    this.element.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-    this.element.setAttribute('preserveAspectRatio', 'none');
-    this.element.setAttribute('role', 'img');
-    this.element.append(this.#title, this.#area, this.#base, this.#line, this.#dot);
+    const drawing = shape('svg', 'chart');
+    drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
+    drawing.setAttribute('preserveAspectRatio', 'none');
+    drawing.setAttribute('role', 'img');
+    drawing.append(this.#title, this.#area, this.#base, this.#line, this.#dot);
+    const scale = [this.#highest, this.#lowest, this.#span];
+    for (const label of scale) label.setAttribute('aria-hidden', 'true'); // the title says it
+    this.element = make('div', { class: 'plot' }, drawing, ...scale);
   }
 
   /**
@@ -38,7 +48,11 @@ export class Chart {
   add(value, opening) {
     this.#opening = opening;
     this.#values.push(value);
-    if (this.#values.length > KEEP) this.#values.shift();
+    this.#times.push(performance.now());
+    if (this.#values.length > KEEP) {
+      this.#values.shift();
+      this.#times.shift();
+    }
     this.#draw();
   }
 
@@ -50,6 +64,7 @@ export class Chart {
     const middle = (bottom + top) / 2;
     const step = END / (Math.max(values.length, SPARSE) - 1);
     const scale = (HEIGHT - 2 * MARGIN) / range;
+    const seconds = (this.#times.at(-1) - this.#times[0]) / 1000;
     const x = (index) => (END - (values.length - 1 - index) * step).toFixed(1);
     const y = (value) => (HEIGHT / 2 - (value - middle) * scale).toFixed(1);
 
@@ -60,10 +75,19 @@ export class Chart {
     this.#area.setAttribute('d', `M${line}H${WIDTH}V${HEIGHT}H${x(0)}Z`);
     this.#dot.setAttribute('d', `M${end}L${end}`); // no length, but round ends
 
+    setText(this.#highest, (middle + range / 2).toFixed(2));
+    setText(this.#lowest, (middle - range / 2).toFixed(2));
+    setText(this.#span, values.length > 1 ? `last ${duration(seconds)}` : '');
     const [lowest, highest, newest] = [low, high, values.at(-1)].map((value) => value.toFixed(2));
     this.#title.textContent = `${this.#name}: ${values.length} rates, ` +
-      `lowest ${lowest}, highest ${highest}, newest ${newest}`;
+      `in ${duration(seconds)}, lowest ${lowest}, highest ${highest}, newest ${newest}`;
   }
+}
+
+/** A time span in words: "45 s", "1 min 30 s". */
+function duration(seconds) {
+  const [minutes, rest] = [Math.floor(seconds / 60), Math.round(seconds % 60)];
+  return minutes ? `${minutes} min${rest ? ` ${rest} s` : ''}` : `${rest} s`;
 }
 
 function shape(name, kind) {

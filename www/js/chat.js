@@ -25,21 +25,23 @@ const REMEMBERED = 1000; // ids
 let stream = null;
 let broken = false; // the stream was live, and is not
 let me = '';
-let came = 0; // when, in ms, by this clock; what was said before is the past
+let came = ''; // when, by the server's clock; what was said before is the past
 let unread = 0;
 
-/** A place for the name that outlives the page, where storage is allowed. */
+/** A place for the name that outlives the page; storage may be forbidden, or full. */
 function memory(area) {
   const key = 'crier.name';
-  try {
-    const storage = globalThis[area];
-    return {
-      get: () => storage.getItem(key) ?? '',
-      set: (value) => storage.setItem(key, value),
-    };
-  } catch {
-    return { get: () => '', set: () => {} };
-  }
+  const attempt = (use) => {
+    try {
+      return use(globalThis[area]);
+    } catch {
+      return null;
+    }
+  };
+  return {
+    get: () => attempt((storage) => storage.getItem(key)) ?? '',
+    set: (value) => attempt((storage) => storage.setItem(key, value)),
+  };
 }
 const ofTab = memory('sessionStorage');
 const ofBrowser = memory('localStorage');
@@ -58,19 +60,21 @@ function unseen() {
 /** Enters the room; everything that happens there comes through here. */
 function join(as) {
   me = as;
-  came = Date.now();
+  came = '';
   stream = new Stream(`chat?user=${encodeURIComponent(me)}&echo=1`, { keep: 'chat' });
   const on = (type, handle) => stream.addEventListener(type, ({ data }) => handle(JSON.parse(data)));
   const once = unseen();
-  const onNew = (type, handle) => stream.addEventListener(type, ({ data, lastEventId }) => {
-    if (once(lastEventId)) handle(JSON.parse(data));
+  const onNew = (type, handle) => stream.addEventListener(type, ({ data, lastEventId, past }) => {
+    if (once(lastEventId)) handle(JSON.parse(data), { id: lastEventId, past });
   });
 
+  on('welcome', ({ time }) => { came ||= time; });
   on('users', ({ users }) => people.reset(users, me));
   for (const type of ['join', 'leave']) {
     onNew(type, (change) => {
-      people.change(change.user, isHere(type, change));
-      log.notice(change.text, change.time);
+      const here = isHere(type, change);
+      people.change(change.user, here);
+      log.movement(change.user, type === 'join', change.time);
     });
   }
   onNew('message', hear);
@@ -98,6 +102,8 @@ function leave(why = '') {
   showState(status, 'closed', 'Not joined');
   log.clear();
   text.value = ''; // it may have been meant for one person only
+  draft = { text: '', to: '', id: '' };
+  fitText();
   people.choose('');
   showTrouble('');
   room.hidden = true;
@@ -122,12 +128,16 @@ function showStanding() {
   room.classList.toggle('stale', state !== 'live');
 }
 
-/** A message has arrived; those of the past have been there to be read before. */
-function hear(message) {
-  const past = Date.parse(message.time) < came;
-  log.message(message, { own: message.user === me, past });
-  if (document.hidden && !past) unread += 1;
+/**
+ * A message has arrived. One of the past has been there to be read before: this tab came
+ * later, by the server's clock, or shares a stream that had it already.
+ */
+function hear(message, { id, past }) {
+  const old = past || message.time < came;
+  log.message(message, { own: message.user === me, past: old });
+  if (document.hidden && !old) unread += 1;
   showUnread();
+  if (draft.id !== '' && id === `chat-${draft.id}`) sent();
 }
 
 function showUnread() {
@@ -139,30 +149,45 @@ function showTrouble(why) {
   setText(byId('unsent'), why);
 }
 
+/**
+ * What is being sent. When the answer is lost, nobody knows whether the message was
+ * taken: so it has an id, and keeps it when it is sent again. The server takes an id
+ * once; and when the message comes back by the stream, it has been taken.
+ */
+let draft = { text: '', to: '', id: '' };
+
+/** A new id, also where the page is not a secure context. */
+const newId = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-');
+
+/** The draft has been taken. */
+function sent() {
+  if (text.value === draft.text) text.value = '';
+  draft = { text: '', to: '', id: '' };
+  showTrouble('');
+  fitText();
+}
+
 let sending = false;
 async function say() {
   const from = stream;
-  const message = { user: me, text: text.value };
   const to = people.chosen;
-  if (sending || !message.text.trim()) return;
+  if (sending || !text.value.trim()) return;
+  if (draft.text !== text.value || draft.to !== to) draft = { text: text.value, to, id: newId() };
+  const { id } = draft;
   sending = true;
   try {
-    await post(to ? `chat/${encodeURIComponent(to)}` : 'chat', message);
-    if (from !== stream) return; // we have left meanwhile
-    if (text.value === message.text) text.value = '';
-    showTrouble('');
+    await post(to ? `chat/${encodeURIComponent(to)}` : 'chat', { user: me, text: draft.text, id });
+    if (from === stream && draft.id === id) sent();
   } catch ({ message: why }) {
-    showTrouble(`Not sent: ${why}`);
+    if (from === stream && draft.id === id) showTrouble(`Not sent: ${why}`);
   } finally {
     sending = false;
-    fitText();
   }
 }
 
-/** Lets the text field grow with the text; CSS sets the bounds. */
+/** Lets the text field grow with the text, see chat.css. */
 function fitText() {
-  text.style.height = 'auto';
-  text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+  text.parentElement.dataset.text = text.value;
 }
 
 byId('join').addEventListener('submit', (event) => {

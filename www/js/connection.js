@@ -19,6 +19,7 @@
  * (waiting before the next attempt) -> live ... -> closed.
  */
 import { reason } from './problem.js';
+import { Reader } from './reader.js';
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 30_000;
@@ -41,13 +42,13 @@ export class Connection {
 
   /**
    * @param {string} url
-   * @param {Iterable<string>} types  the event types to listen for
+   * @param {Iterable<string>|null} types  the event types to listen for; null: all
    * @param {(event: Event) => void} onevent
    * @param {(state: State, trouble: string) => void} onstate
    */
   constructor(url, types, onevent, onstate) {
     this.#url = url;
-    this.#types = new Set(types);
+    this.#types = types && new Set(types);
     this.#onevent = onevent;
     this.#onstate = onstate;
     this.#connect('connecting');
@@ -55,7 +56,7 @@ export class Connection {
 
   /** Listens for one more type of event. */
   listen(type) {
-    if (this.#types.has(type)) return;
+    if (!this.#types || this.#types.has(type)) return;
     this.#types.add(type);
     this.#source?.addEventListener(type, this.#pass);
   }
@@ -80,8 +81,9 @@ export class Connection {
 
   #connect(state) {
     this.#onstate(state, '');
-    const source = this.#source = new EventSource(this.#next);
-    for (const type of this.#types) source.addEventListener(type, this.#pass);
+    const source = this.#source = this.#types ? new EventSource(this.#next) : new Reader(this.#next);
+    for (const type of this.#types ?? []) source.addEventListener(type, this.#pass);
+    source.onevent = this.#pass; // of a Reader
     source.onopen = () => {
       this.#failures = 0;
       this.#onstate('live', '');

@@ -12,6 +12,8 @@ const KEEP = 500;
 const NEAR = 48; // pixels from the end that still count as the end
 const SAME_BREATH = 120_000; // ms within which a message needs no new heading
 
+const NAMED = 2; // people by name where more than one more joined or left
+
 /** @typedef {{user: string, to?: string, text: string, time: string}} Message */
 
 export class Log {
@@ -20,9 +22,11 @@ export class Log {
   #following = true;
   #missed = 0;
   #scrolling = 0;
-  #top = 0;
+  #top = 0; // of what was last in view
+  #bottom = 0;
   #last = null;
   #day = ''; // that of the newest entry
+  #crowd = null; // who came and went in the newest entry
 
   /**
    * @param {HTMLElement} list  the scrolling element with role=log
@@ -53,6 +57,22 @@ export class Log {
   }
 
   /**
+   * Somebody joined or left. Those who do so one after the other share one line, which
+   * is read out by nobody and counts as no message.
+   *
+   * @param {string} user
+   * @param {boolean} here  whether the user is here now
+   * @param {string} time
+   */
+  movement(user, here, time) {
+    this.#turnTo(time);
+    this.#crowd ??= new Crowd();
+    this.#crowd.add(user, here);
+    if (!this.#crowd.element.isConnected) this.#append(this.#crowd.element, this.#crowd);
+    if (this.#following) this.#toEndSoon();
+  }
+
+  /**
    * Something that somebody said.
    *
    * @param {Message} message  `to` makes it a private one
@@ -75,6 +95,7 @@ export class Log {
   clear() {
     this.#list.replaceChildren();
     this.#last = null;
+    this.#crowd = null;
     this.#day = '';
     this.#follow();
   }
@@ -96,7 +117,10 @@ export class Log {
     this.#append(make('div', { class: 'notice day' }, make('time', { datetime: time }, day)));
   }
 
-  #append(entry) {
+  /** Appends an entry; whoever moves next joins its CROWD, if it is one. */
+  #append(entry, crowd = null) {
+    this.#crowd = crowd;
+    if (crowd) this.#last = null;
     this.#list.append(entry);
     while (this.#list.childElementCount > KEEP) this.#list.firstElementChild.remove();
   }
@@ -109,16 +133,20 @@ export class Log {
   }
 
   /**
-   * Only moving up ends the following: the end may also get away from us by
-   * itself, when a message comes in or the window shrinks. The browser's
-   * scroll anchoring, which holds the text in place when entries above it
-   * go, would look like moving up: so it is for those who read only.
+   * Only moving up ends the following, and that moves the top and the bottom of what is
+   * in view. The end may also get away by itself: when a message comes in, or the window
+   * shrinks (the top stays); and when the list grows, because the text field below it
+   * shrinks, the browser moves the top alone. The browser's scroll anchoring, which
+   * holds the text in place when entries above it go, would look like moving up: so it
+   * is for those who read only.
    */
   #onscroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
-    if (scrollHeight - scrollTop - clientHeight < NEAR) this.#following = true;
-    else if (scrollTop < this.#top) this.#following = false;
+    const bottom = scrollTop + clientHeight;
+    if (scrollHeight - bottom < NEAR) this.#following = true;
+    else if (scrollTop < this.#top && bottom < this.#bottom) this.#following = false;
     this.#top = scrollTop;
+    this.#bottom = bottom;
     this.#list.classList.toggle('reading', !this.#following);
     if (this.#following && this.#missed > 0) this.#follow();
   }
@@ -142,6 +170,7 @@ export class Log {
   #toEnd() {
     this.#list.scrollTop = this.#list.scrollHeight;
     this.#top = this.#list.scrollTop;
+    this.#bottom = this.#top + this.#list.clientHeight;
   }
 
   #showMissed() {
@@ -149,6 +178,30 @@ export class Log {
     this.#button.hidden = n === 0;
     setText(this.#button, n === 1 ? '1 new message' : `${n} new messages`);
   }
+}
+
+/** People who joined or left one after the other, as one line. */
+class Crowd {
+  element = make('div', { class: 'notice', 'aria-live': 'off' });
+  #here = new Map(); // by name, in the order of their last movement
+
+  add(user, here) {
+    this.#here.delete(user);
+    this.#here.set(user, here);
+    const names = (wanted) => [...this.#here].filter(([, now]) => now === wanted).map(([name]) => name);
+    const parts = [[names(true), 'joined'], [names(false), 'left']].filter(([{ length }]) => length);
+    this.element.replaceChildren(...parts.flatMap(([list, verb], index) =>
+      [index ? ' · ' : '', ...enumerate(list), ` ${verb}`]));
+  }
+}
+
+/** Names as a text: "ada", "ada and bob", "ada, bob and cyd", "ada, bob and 3 more". */
+function enumerate(names) {
+  const shown = names.length > NAMED + 1 ? names.slice(0, NAMED) : names;
+  const words = shown.map((name) => make('bdi', {}, name));
+  if (shown.length < names.length) words.push(`${names.length - shown.length} more`);
+  return words.flatMap((word, index) =>
+    [index === 0 ? '' : index === words.length - 1 ? ' and ' : ', ', word]);
 }
 
 function heading(user, to, own, time) {

@@ -7,7 +7,8 @@
  *   stream.close();
  *
  * It looks like an EventSource, keeps trying where that gives up, tells how
- * it stands, and shares its connection with all other tabs that listen to the
+ * it stands, can deliver events of every type (`every`, as an event "any" whose `kind`
+ * is the type), and shares its connection with all other tabs that listen to the
  * same URL. The sharing is done by a SharedWorker (worker.js); in a browser
  * without one the tab simply opens a connection of its own.
  */
@@ -30,15 +31,17 @@ export class Stream extends EventTarget {
   trouble = '';
   /** How many tabs share the connection. */
   tabs = 1;
-  #types = new Set(['message']);
+  #types;
   #link = null;
 
   /**
    * @param {string} url  relative to the page
-   * @param {{keep?: string}} [options]  what a late tab is told, see keep.js
+   * @param {{keep?: string, every?: boolean}} [options]  what a late tab is told, see
+   *        keep.js; whether to deliver events of every type
    */
-  constructor(url, { keep = 'nothing' } = {}) {
+  constructor(url, { keep = 'nothing', every = false } = {}) {
     super();
+    this.#types = every ? null : new Set(['message']);
     this.url = new URL(url, document.baseURI).href;
     // Not before the caller has added its listeners: the types are theirs.
     queueMicrotask(() => this.#open(keep));
@@ -46,7 +49,7 @@ export class Stream extends EventTarget {
 
   addEventListener(type, listener, options) {
     super.addEventListener(type, listener, options);
-    if (type === 'statechange' || this.#types.has(type)) return;
+    if (type === 'statechange' || !this.#types || this.#types.has(type)) return;
     this.#types.add(type);
     this.#link?.listen(type);
   }
@@ -72,10 +75,11 @@ export class Stream extends EventTarget {
     }
   }
 
-  #receive({ event, ...standing }) {
+  #receive({ event, past = false, ...standing }) {
     if (this.state === 'closed') return; // it was on its way when we left
-    if (event) this.dispatchEvent(new MessageEvent(event.type, event));
-    else this.#become(standing);
+    if (!event) return this.#become(standing);
+    const type = this.#types ? event.type : 'any';
+    this.dispatchEvent(Object.assign(new MessageEvent(type, event), { kind: event.type, past }));
   }
 
   #become({ state, trouble = '', tabs = 1 }) {
@@ -95,7 +99,7 @@ function direct(url, types, receive) {
 /** A part in the connection that the worker holds for all tabs. */
 function shared(url, types, keep, receive, onfail) {
   const script = new URL('worker.js', import.meta.url);
-  const worker = new SharedWorker(script, { type: 'module', name: 'crier-2' });
+  const worker = new SharedWorker(script, { type: 'module', name: 'crier-3' });
   const { port } = worker;
   // Locks exist in secure contexts only; elsewhere the farewell must do.
   const lock = navigator.locks && `crier-${crypto.randomUUID()}`;
@@ -113,7 +117,7 @@ function shared(url, types, keep, receive, onfail) {
     },
   };
   const begin = () => {
-    if (open) port.postMessage({ open: { url, types: [...types], keep, room: ROOM, lock } });
+    if (open) port.postMessage({ open: { url, types: types && [...types], keep, room: ROOM, lock } });
     return released;
   };
 

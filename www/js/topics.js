@@ -3,6 +3,7 @@
  *
  * Following begins with what was published before. What is published comes back
  * by the stream like everybody else's, so nothing is shown that did not arrive.
+ * Updates of every type are shown; the type stands before the text.
  */
 import { make, setText, showState } from './dom.js';
 import { post } from './problem.js';
@@ -19,6 +20,14 @@ function fault(topic) {
   if (/[,*]/.test(topic)) return 'The name of a topic has no comma and no asterisk.';
   if (/^\.\.?$/.test(topic)) return 'Browsers take this for a step in a path. Choose another name.';
   return '';
+}
+
+/** One event in the list. A gap is the server's own word, and no update. */
+function entry(type, data, id) {
+  if (type === 'gap') return make('li', { class: 'notice' }, make('span', {}, 'Some messages may be missing here.'));
+  const tag = type === 'message' ? [] : [make('b', { class: 'type', title: 'Type of the event' }, type), ' '];
+  return make('li', {}, make('div', {}, ...tag, make('span', { dir: 'auto' }, data)),
+    make('code', { title: id }, id));
 }
 
 export function startTopics(card) {
@@ -42,16 +51,11 @@ export function startTopics(card) {
 
   function begin() {
     end();
-    const current = stream = new Stream(`${address()}?since=10`, { keep: 'topic' });
+    const current = stream = new Stream(`${address()}?since=10`, { keep: 'topic', every: true });
     followed = topic.value;
     heard.replaceChildren();
     heard.setAttribute('aria-label', `What ${followed} says`);
-    current.addEventListener('message', ({ data, lastEventId }) => {
-      add(make('li', {}, make('span', { dir: 'auto' }, data), make('code', { title: lastEventId }, lastEventId)));
-    });
-    current.addEventListener('gap', () => {
-      add(make('li', { class: 'notice' }, make('span', {}, 'Some messages may be missing here.')));
-    });
+    current.addEventListener('any', ({ kind, data, lastEventId }) => add(entry(kind, data, lastEventId)));
     current.addEventListener('statechange', () => {
       if (current !== stream) return;
       if (current.state === 'closed') end('Ended');

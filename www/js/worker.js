@@ -15,8 +15,9 @@
  * Lock, under a name of its own, for as long as its tab is alive. The hub
  * asks for the same lock: the moment it gets it, the tab is gone.
  *
- * Messages from a tab: {open: {url, types, keep, room, lock}}, {listen: type},
- * {close: true}. Messages to a tab: {event}, {state, trouble, tabs}.
+ * Messages from a tab: {open: {url, types, keep, room, lock}}, where types is null for
+ * all of them, {listen: type}, {close: true}. Messages to a tab: {event, past}, where
+ * past says that it came before the tab did; {state, trouble, tabs}.
  */
 import { Connection } from './connection.js';
 import { rules } from './keep.js';
@@ -32,14 +33,15 @@ let room = 1;
 class Channel {
   #ports = new Set();
   #kept = [];
-  #types = new Set();
+  #types;
   #connection = null;
   #state = 'connecting';
   #trouble = '';
 
-  constructor(url, keep) {
+  constructor({ url, types, keep }) {
     this.url = url;
     this.rule = rules[keep];
+    this.#types = types && new Set(types);
   }
 
   /** Whether it occupies a connection, or will again. */
@@ -52,9 +54,9 @@ class Channel {
   }
 
   join(port, types) {
-    types.forEach((type) => this.listen(type));
+    types?.forEach((type) => this.listen(type));
     this.#ports.add(port);
-    for (const event of this.#kept) port.postMessage({ event });
+    for (const event of this.#kept) port.postMessage({ event, past: true });
     this.#tellState();
   }
 
@@ -67,7 +69,7 @@ class Channel {
   }
 
   listen(type) {
-    this.#types.add(type);
+    this.#types?.add(type);
     this.#connection?.listen(type);
   }
 
@@ -117,7 +119,7 @@ self.onconnect = ({ ports: [port] }) => {
   port.onmessage = ({ data: { open, listen, close } }) => {
     if (open) {
       room = Math.max(room, open.room);
-      channel = channels.get(open.url) ?? new Channel(open.url, open.keep);
+      channel = channels.get(open.url) ?? new Channel(open);
       channels.set(open.url, channel);
       channel.join(port, open.types);
       admit();

@@ -1,12 +1,13 @@
 /*
- * What a publisher is told of its update. This is written for each one, and by way of
- * jansson it was half of what publishing costs: an object, an array and their members
- * made, walked and freed again. The shape is always the same, so it is written down;
- * only a name with characters that JSON escapes is left to jansson.
+ * The receipt of an update as JSON, which is what a publisher gets. It is written for
+ * each update; by way of jansson it was half of what publishing costs: an object, an
+ * array and their members made, walked and freed again. The shape is always the same,
+ * so it is written here, and only a name with characters that JSON escapes is left to
+ * jansson.
  */
 #include <config.h>
 
-#include "receipt.h"
+#include "crier_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,12 +76,17 @@ static char *put(char *at, const char *text)
     return at + length;
 }
 
-char *receipt_text(const struct crier_receipt *receipt)
+char *crier_receipt_text(const struct crier_receipt *receipt)
 {
-    size_t id = strlen(receipt->id), topics = strlen(receipt->topics);
-    /* a name of one byte has two quotes and a comma beside it */
-    char *text = malloc(FRAME + LONGEST * (id + topics)), *at = text;
+    size_t id, topics;
+    char *text, *at;
 
+    if (receipt == NULL || receipt->id == NULL || receipt->topics == NULL)
+        return NULL;
+    id = strlen(receipt->id);
+    topics = strlen(receipt->topics);
+    /* a name of one byte has two quotes and a comma beside it */
+    text = at = malloc(FRAME + LONGEST * (id + topics));
     if (text == NULL)
         return NULL;
     at = put_string(put(at, "{\"id\":"), receipt->id, id);
@@ -94,17 +100,4 @@ char *receipt_text(const struct crier_receipt *receipt)
              (unsigned long long)receipt->position, receipt->subscribers,
              receipt->duplicate ? ",\"duplicate\":true" : "");
     return text;
-}
-
-json_t *receipt_json(const struct crier_receipt *receipt)
-{
-    struct crier_receipt first = *receipt;
-    json_t *json;
-    char *text;
-
-    first.duplicate = false;
-    text = receipt_text(&first);
-    json = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    return json;
 }
