@@ -26,12 +26,6 @@ struct crier_stream {
     size_t max_pending;
     uint32_t stall_timeout;
     atomic_uint held; /* references of the program, for which it has one above */
-
-    /* Set by any thread, and taken by the look. */
-    atomic_bool looking;  /* it is posted */
-    atomic_bool no_room;  /* on_room is to be called */
-    atomic_bool notified; /* on_wake is to be called */
-
     void (*on_wake)(void *closure, struct crier_stream *stream);
     void (*on_room)(void *closure, struct crier_stream *stream);
     void (*on_closed)(void *closure, struct crier_stream *stream,
@@ -46,6 +40,11 @@ struct crier_stream {
     bool announced;   /* attach is posted */
     bool headers_out; /* read by the shard after attach is posted */
     bool suspendable; /* counted as held in the shards */
+
+    /* Set by any thread, and taken by the look. */
+    atomic_bool looking;  /* it is posted */
+    atomic_bool no_room;  /* on_room is to be called */
+    atomic_bool notified; /* on_wake is to be called */
 
     /* Used by the shard's thread alone, but for posting. */
     struct crier_stream *prev, *next; /* in the shard's list */
