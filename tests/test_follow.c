@@ -461,8 +461,10 @@ static unsigned topics_at(const struct slot *slot, uint64_t position,
             continue;
         }
         must &= ~gone;
-        if (change->to == 63 || position > change->before)
+        if (position > change->before)
             *may |= new;
+        if (change->to == 63) /* "*" begins where the stream is */
+            *may |= change->to;
         if (position > change->after) {
             *may &= ~gone;
             must |= new;
@@ -549,6 +551,7 @@ static void play_all(bool sqlite, size_t retained, unsigned seed)
 
     printf("%s, %zu held: CRIER_SEED=%u\n", sqlite ? "sqlite" : "memory",
            retained, seed);
+    fflush(stdout); /* a failure would take it along */
     memset(slots, 0, sizeof slots);
     for (i = 0; i < SLOTS; i++)
         slots[i].number = i;

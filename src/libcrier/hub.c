@@ -77,18 +77,15 @@ static struct crier__followed *get(struct crier_hub *hub, const char *name,
     return followed;
 }
 
-/* Forgets FOLLOWED if nobody follows it. */
-static void tidy(struct crier_hub *hub, struct crier__followed *followed)
-{
-    if (followed->count != 0 || followed->coming != 0)
-        return;
-    HASH_DEL(hub->followed, followed);
-    free(followed);
-}
+/* What one counts for in each of its topics. */
+struct weight {
+    size_t count, staying, coming, told;
+};
 
-/* Counts out up to LIMIT topics of the list. */
-static void count_out(struct crier_hub *hub, const char *topics,
-                      unsigned index, unsigned limit, bool once, bool awake)
+/* Takes WEIGHT from up to LIMIT topics of the list; those that nobody follows are
+ * forgotten. */
+static void take_out(struct crier_hub *hub, const char *topics, unsigned index,
+                     unsigned limit, struct weight weight)
 {
     struct crier__topics walk = {topics};
     struct crier__followed *followed;
@@ -98,79 +95,69 @@ static void count_out(struct crier_hub *hub, const char *topics,
     while (limit-- > 0 &&
            (name = crier__topics_next(&walk, &length)) != NULL) {
         followed = find(hub, name, length);
-        followed->per_shard[index] -= awake;
-        followed->staying -= !once;
-        followed->count--;
-        tidy(hub, followed);
+        followed->count -= weight.count;
+        followed->staying -= weight.staying;
+        followed->coming -= weight.coming;
+        followed->per_shard[index] -= weight.told;
+        if (followed->count == 0 && followed->coming == 0) {
+            HASH_DEL(hub->followed, followed);
+            free(followed);
+        }
     }
+}
+
+/* Adds WEIGHT to each topic of the list. -ENOMEM; nothing is added then. */
+static int put_in(struct crier_hub *hub, const char *topics, unsigned index,
+                  struct weight weight)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    unsigned done = 0;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = get(hub, name, length);
+        if (followed == NULL) {
+            take_out(hub, topics, index, done, weight);
+            return -ENOMEM;
+        }
+        followed->count += weight.count;
+        followed->staying += weight.staying;
+        followed->coming += weight.coming;
+        followed->per_shard[index] += weight.told;
+        done++;
+    }
+    return 0;
+}
+
+static struct weight weight_of(bool once, bool awake)
+{
+    return (struct weight){.count = 1, .staying = !once, .told = awake};
 }
 
 int crier__hub_count_in(struct crier_hub *hub, const char *topics,
                         unsigned index, bool once, uint64_t *now)
 {
-    struct crier__topics walk = {topics};
-    struct crier__followed *followed;
-    const char *name;
-    unsigned done = 0;
-    size_t length;
-    int error = 0;
+    int error;
 
     pthread_mutex_lock(&hub->lock);
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        followed = get(hub, name, length);
-        if (followed == NULL) {
-            count_out(hub, topics, index, done, once, true);
-            error = -ENOMEM;
-            break;
-        }
-        followed->count++;
-        followed->staying += !once;
-        followed->per_shard[index]++;
-        done++;
-    }
+    error = put_in(hub, topics, index, weight_of(once, true));
     *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
     return error;
 }
 
-/* Takes up to LIMIT topics of the list from those that one is coming to. */
-static void come_out(struct crier_hub *hub, const char *topics, unsigned index,
-                     unsigned limit)
+void crier__hub_count_out(struct crier_hub *hub, const char *topics,
+                          unsigned index, bool once, bool awake)
 {
-    struct crier__topics walk = {topics};
-    struct crier__followed *followed;
-    const char *name;
-    size_t length;
-
-    while (limit-- > 0 &&
-           (name = crier__topics_next(&walk, &length)) != NULL) {
-        followed = find(hub, name, length);
-        followed->coming--;
-        followed->per_shard[index]--;
-        tidy(hub, followed);
-    }
+    pthread_mutex_lock(&hub->lock);
+    take_out(hub, topics, index, UINT_MAX, weight_of(once, awake));
+    pthread_mutex_unlock(&hub->lock);
 }
 
-static int come_in(struct crier_hub *hub, const char *topics, unsigned index)
-{
-    struct crier__topics walk = {topics};
-    struct crier__followed *followed;
-    const char *name;
-    unsigned done = 0;
-    size_t length;
-
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        followed = get(hub, name, length);
-        if (followed == NULL) {
-            come_out(hub, topics, index, done);
-            return -ENOMEM;
-        }
-        followed->coming++;
-        followed->per_shard[index]++;
-        done++;
-    }
-    return 0;
-}
+/* One that is to change to a topic. */
+static const struct weight coming = {.coming = 1, .told = 1};
 
 int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
                     struct crier__change *change, uint64_t *after)
@@ -180,7 +167,7 @@ int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
     int error;
 
     pthread_mutex_lock(&hub->lock);
-    error = come_in(hub, topics, index);
+    error = put_in(hub, topics, index, coming);
     if (error == 0) {
         *after = hub->last;
         DL_APPEND(part->changes, change);
@@ -196,30 +183,12 @@ int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
 void crier__hub_came(struct crier_hub *hub, const char *topics,
                      const char *old, unsigned index, bool once, bool awake)
 {
-    struct crier__topics walk = {topics};
-    struct crier__followed *followed;
-    const char *name;
-    size_t length;
-
     pthread_mutex_lock(&hub->lock);
-    while (old != NULL &&
-           (name = crier__topics_next(&walk, &length)) != NULL) {
-        followed = find(hub, name, length);
-        followed->count++;
-        followed->staying += !once;
-        followed->per_shard[index] += awake;
+    if (old != NULL) { /* the topics are all there: it cannot fail */
+        (void)put_in(hub, topics, index, weight_of(once, awake));
+        take_out(hub, old, index, UINT_MAX, weight_of(once, awake));
     }
-    come_out(hub, topics, index, UINT_MAX);
-    if (old != NULL)
-        count_out(hub, old, index, UINT_MAX, once, awake);
-    pthread_mutex_unlock(&hub->lock);
-}
-
-void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool once, bool awake)
-{
-    pthread_mutex_lock(&hub->lock);
-    count_out(hub, topics, index, UINT_MAX, once, awake);
+    take_out(hub, topics, index, UINT_MAX, coming);
     pthread_mutex_unlock(&hub->lock);
 }
 
