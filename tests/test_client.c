@@ -266,7 +266,7 @@ START_TEST(a_request_without_reconnection_is_made_once)
     int descriptor;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.url = url;
     options.body = "a";
     options.body_length = 1;
