@@ -141,7 +141,7 @@ static void pass(uint64_t time)
     atomic_fetch_add(&passed, time);
     fd = come();
     say(fd, "GET /topics/x%00 HTTP/1.1\r\nHost: a\r\n\r\n");
-    expect(fd, "HTTP/1.1 400", "}");
+    expect(fd, "HTTP/1.1 400", "}\n");
     close(fd);
 }
 
@@ -161,7 +161,7 @@ START_TEST(half_a_head_is_waited_for)
     say(fd, HALF);
     pass(29000);
     say(fd, "Content-Length: 1\r\n\r\nx");
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     close(fd);
 }
 END_TEST
@@ -197,7 +197,7 @@ START_TEST(who_publishes_may_pause)
 
     for (i = 0; i < 3; i++) {
         say(fd, WHOLE);
-        expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+        expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
         pass(29000);
     }
     pass(1001);
@@ -211,7 +211,7 @@ START_TEST(half_a_head_ends_a_lane)
     int fd = visit();
 
     say(fd, WHOLE);
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     pass(15000);
     say(fd, HALF);
     pass(15001);
@@ -227,9 +227,9 @@ START_TEST(half_a_body_is_libmicrohttpds)
     say(fd, HALF "Content-Length: 5\r\n\r\nab");
     pass(30001);
     say(fd, "cde");
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     say(fd, WHOLE);
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     close(fd);
 }
 END_TEST
@@ -261,11 +261,11 @@ START_TEST(a_door_that_is_shut)
 
     say(half, HALF);
     say(lane, WHOLE);
-    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}\n");
     door_shut(door);
     expect_end(half);
     say(lane, WHOLE);
-    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}\n");
     close(lane);
 }
 END_TEST
