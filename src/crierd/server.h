@@ -12,6 +12,7 @@ struct server {
     struct crier_shards *shards;
     size_t max_clients;
     uint64_t started;     /* crier_now() */
+    uint64_t signalled;   /* the same, when crierd was told to stop; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
