@@ -52,7 +52,8 @@ static void setup(void)
     int socket;
 
     log_set_level(LOG_ERROR);
-    server.max_clients = 10;
+    server.descriptors = (struct descriptors){
+        .most = 10, .clients = 10, .crowded = 1000};
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
     ck_assert_int_eq(
@@ -60,7 +61,7 @@ static void setup(void)
     socket = listening = listener_open("127.0.0.1:0", &why);
     ck_assert_int_ge(socket, 0);
     ck_assert(http_start(&http, &server));
-    door = door_open(&server, &http, socket, 1000);
+    door = door_open(&server, &http, socket);
     ck_assert_ptr_nonnull(door);
 }
 

@@ -250,7 +250,7 @@ START_TEST(every_thread)
         return;
     }
     count_stacks(&stacks, &all);
-    ck_assert_int_ge(all, 2 + 2 + 1); /* shards, doormen, main */
+    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, doormen, log, main */
     ck_assert_int_ge(stacks, all - 1);
 }
 END_TEST

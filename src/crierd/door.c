@@ -91,8 +91,7 @@ static void done(struct doorman *doorman)
     pthread_mutex_destroy(&doorman->lock);
 }
 
-struct door *door_open(struct server *server, struct http *http, int socket,
-                       int files)
+struct door *door_open(struct server *server, struct http *http, int socket)
 {
     unsigned threads = server->conf->threads;
     struct door *door =
@@ -105,7 +104,7 @@ struct door *door_open(struct server *server, struct http *http, int socket,
     door->server = server;
     door->http = http;
     door->socket = socket;
-    door->files = files;
+    door->crowded = (int)server->descriptors.crowded;
     while (door->started < threads) {
         door->doormen[door->started].door = door;
         door->doormen[door->started].http = &http->loops[door->started];

@@ -29,16 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-/* Descriptors that are neither streams nor requests: for each of the threads two of a
- * shard and two of a doorman, and those of HTTP; and the pages, with some to spare. */
-#define FILES_PER_THREAD 4
-#define SPARE_FILES 32
-
-/* With fewer connections than this there is no point in starting. */
-#define FEWEST_CONNECTIONS 16
 
 /* What clients are told to wait before they come back, drawn from this range so
  * that they do not come all at once. */
@@ -58,49 +49,27 @@
 
 /* ---- limits ----------------------------------------------------------- */
 
-/* Raises the limit of open files as far as it goes, and returns it. */
-static size_t raise_file_limit(void)
+/* Divides the descriptors and logs what comes out. False when there are too few. */
+static bool plan_descriptors(const struct conf *conf,
+                             struct descriptors *descriptors)
 {
-    struct rlimit limit;
+    size_t limit = descriptors_raise_limit();
+    size_t needed = descriptors_divide(descriptors, conf, limit,
+                                       descriptors_open(limit));
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return 1024;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 100000000)
-        return 100000000;
-    return (size_t)limit.rlim_cur;
-}
-
-/* How many connections the open files allow; -1 and a line in the log when that
- * is too few. */
-static long count_connections(const struct conf *conf, size_t files)
-{
-    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads +
-                  http_descriptors(conf->threads);
-
-    if (files >= kept + FEWEST_CONNECTIONS)
-        return (long)(files - kept);
-    log_line(LOG_ERROR,
-             "the open-file limit of %zu is too low: %u threads need %zu",
-             files, conf->threads, kept + FEWEST_CONNECTIONS);
-    return -1;
-}
-
-/* How many of the CONNECTIONS may be streams. The rest is for requests, so that
- * a client too many can still be told so. */
-static size_t choose_max_clients(const struct conf *conf, size_t connections)
-{
-    size_t most = connections - connections / 10 - 1;
-
-    if (conf->max_clients > most)
+    if (needed != 0) {
+        log_line(LOG_ERROR,
+                 "the open-file limit of %zu is too low: %u threads need %zu",
+                 limit, conf->threads, needed);
+        return false;
+    }
+    if (conf->max_clients > descriptors->clients)
         log_line(LOG_WARNING,
-                 "the open-file limit allows %zu clients, not %zu", most,
-                 conf->max_clients);
-    return conf->max_clients != 0 && conf->max_clients < most
-               ? conf->max_clients
-               : most;
+                 "the open-file limit allows %zu clients, not %zu",
+                 descriptors->clients, conf->max_clients);
+    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", limit,
+             descriptors->clients);
+    return true;
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -247,7 +216,7 @@ static void serve(struct server *server, struct http *http, struct door *door,
 }
 
 /* Answers on SOCKET, which is closed in the end, until told to stop. */
-static int open_door(struct server *server, int socket, int files,
+static int open_door(struct server *server, int socket,
                      const sigset_t *signals)
 {
     char address[LISTENER_ADDRESS_SIZE];
@@ -262,7 +231,7 @@ static int open_door(struct server *server, int socket, int files,
         return EXIT_FAILURE;
     }
     listener_address(socket, address);
-    door = door_open(server, &http, socket, files);
+    door = door_open(server, &http, socket);
     if (door != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
@@ -278,12 +247,12 @@ static int open_door(struct server *server, int socket, int files,
     return status;
 }
 
-static int run_shards(struct server *server, int socket, int files,
+static int run_shards(struct server *server, int socket,
                       const sigset_t *signals)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
-        .max_streams = server->max_clients,
+        .max_streams = server->descriptors.clients,
         .resume = http_resume,
     };
     int error = crier_shards_new(&options, &server->shards);
@@ -296,7 +265,7 @@ static int run_shards(struct server *server, int socket, int files,
         return EXIT_FAILURE;
     }
     if (open_rooms(server))
-        status = open_door(server, socket, files, signals);
+        status = open_door(server, socket, signals);
     else
         close(socket);
     if (server->hub != NULL)
@@ -321,22 +290,17 @@ static void end_log(const struct server *server)
 static int run(struct server *server, const sigset_t *signals)
 {
     const struct conf *conf = server->conf;
-    size_t files = raise_file_limit();
-    long connections = count_connections(conf, files);
     const char *why;
     int socket;
 
-    if (connections < 0)
+    if (!plan_descriptors(conf, &server->descriptors))
         return EXIT_FAILURE;
-    server->max_clients = choose_max_clients(conf, (size_t)connections);
-    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", files,
-             server->max_clients);
     socket = listener_open(conf->listen, &why);
     if (socket < 0) {
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    return run_shards(server, socket, (int)(files - SPARE_FILES), signals);
+    return run_shards(server, socket, signals);
 }
 
 /* ---- main ------------------------------------------------------------- */

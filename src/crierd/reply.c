@@ -265,7 +265,7 @@ bool reply_open(struct request *request,
 
     if (request->head) {
         request->result =
-            crier_shards_count(server->shards) < server->max_clients
+            crier_shards_count(server->shards) < server->descriptors.clients
                 ? reply_head(request, options->format)
                 : reply_error(request, CRIER_ERR_LIMIT);
         return false;
