@@ -310,8 +310,9 @@ struct crier_shards_options {
     void *log_closure;
 };
 
-/* New shards, their threads running with all signals blocked, written to
- * *SHARDS. -errno of the system; CRIER_ERR_INVALID for more than 64 threads. */
+/* New shards, their threads running with all signals blocked and on 512 KiB of stack
+ * each, written to *SHARDS. -errno of the system; CRIER_ERR_INVALID for more than 64
+ * threads. */
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
@@ -652,7 +653,8 @@ crier_journal_memory(const struct crier_journal_options *options,
  * for a hard link that it has not been opened by before: its log is beside the other
  * name). An update is durable when it is
  * on the disk (WAL, synchronous=FULL): all that has arrived while one
- * transaction ran goes into the next.
+ * transaction ran goes into the next. A file that may not grow (RLIMIT_FSIZE) counts as
+ * a full disk, if the program ignores SIGXFSZ, which would end it otherwise.
  * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
  * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then what SQLite said is
  * written to REASON, when that is not NULL: at most SIZE bytes, NUL included. */

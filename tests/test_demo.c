@@ -134,14 +134,14 @@ START_TEST(events_reach_all)
     ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "", "hello\nyou",
                            &answer),
                      200);
-    ck_assert_str_eq(answer, "msg sent");
+    ck_assert_str_eq(answer, "msg sent\n");
     free(answer);
     client_expect_event(&one, "data: hello\ndata: you");
     client_expect_event(&two, "data: hello\ndata: you");
     ck_assert_int_eq(
         fetch(crierd.port, "GET", "/events/a%2Fb%20c", "", NULL, &answer),
         200);
-    ck_assert_str_eq(answer, "msg sent");
+    ck_assert_str_eq(answer, "msg sent\n");
     free(answer);
     client_expect_event(&one, "data: a/b c");
     client_expect_event(&two, "data: a/b c");

@@ -698,6 +698,70 @@ START_TEST(a_foreign_origin_is_named)
 }
 END_TEST
 
+static const struct {
+    const char *method, *target, *headers, *body;
+    int status;
+} texts[] = {
+    {"GET", "/healthz", "", NULL, 200},
+    {"GET", "/topics", "", NULL, 200},
+    {"GET", "/topics/none", "Accept: application/json\r\n", NULL, 404},
+    {"GET", "/topics/x?format=odd", "", NULL, 400},
+    {"POST", "/topics/x", "", "in a lane", 200},
+    {"POST", "/topics/x", "Cookie: a=b\r\n", "not in a lane", 200},
+    {"GET", "/topics/x", "Accept: application/json\r\n", NULL, 200},
+    {"POST", "/topics/x?id=a%0Ab", "", "in a lane", 400},
+    {"POST", "/topics/x", "Content-Type: text/event-stream\r\n",
+     "data: a\n\ndata: b\n\n", 200},
+    {"POST", "/topics/x", "Content-Type: text/event-stream\r\n", "data: a\n",
+     400},
+    {"POST", "/events", "", "hello", 200},
+    {"GET", "/events/hello", "", NULL, 200},
+    {"POST", "/chat", "", "{\"user\":\"ada\",\"text\":\"hi\"}", 200},
+    {"POST", "/chat", "", "{", 400},
+    {"POST", "/users/ada", "", "", 201},
+    {"POST", "/users/ada", "", "", 200},
+    {"GET", "/users", "", NULL, 200},
+    {"GET", "/users", "Accept: application/json\r\n", NULL, 200},
+    {"GET", "/nothing", "", NULL, 404},
+    {"PUT", "/topics/x", "", "", 405},
+    {"GET", "/tokens", "", NULL, 400},
+    {"GET", "/quotes?symbol=none", "", NULL, 400},
+    {"POST", "/chat", "Origin: http://b\r\n", "", 403},
+};
+
+/* Text and JSON end with one newline, which Content-Length counts. */
+START_TEST(texts_end_with_a_newline)
+{
+    struct client client;
+    size_t i, length;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        ck_assert_msg(client_request(&client, texts[i].method, texts[i].target,
+                                     texts[i].headers,
+                                     texts[i].body) == texts[i].status,
+                      "%s %s %zu", texts[i].method, texts[i].target, i);
+        body = client_body(&client);
+        length = strlen(body);
+        ck_assert_msg(length > 1 && body[length - 1] == '\n' &&
+                          body[length - 2] != '\n',
+                      "%s: '%s'", texts[i].target, body);
+        ck_assert_int_eq(atoi(client_header(&client, "Content-Length")),
+                         (int)length);
+        free(body);
+    }
+    /* What has no body stays without. */
+    ck_assert_int_eq(fetch(crierd.port, "DELETE", "/users/ada", "", NULL, NULL),
+                     204);
+    ck_assert_int_eq(client_request(&client, "GET", "/users", "", NULL), 200);
+    body = client_body(&client);
+    ck_assert_str_eq(body, "");
+    free(body);
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(every_answer_is_guarded)
 {
     static const char *const targets[] = {"/", "/healthz", "/nope",
@@ -749,6 +813,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, origins_are_compared_as_origins, 0,
                         COUNT(same_origins));
     tcase_add_loop_test(c, a_foreign_origin_is_named, 0, 2);
+    tcase_add_test(c, texts_end_with_a_newline);
     tcase_add_test(c, every_answer_is_guarded);
     return s;
 }

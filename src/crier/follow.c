@@ -12,6 +12,7 @@
 
 #include "follow.h"
 
+#include "json_read.h"
 #include "note.h"
 #include "out.h"
 #include "secret.h"
@@ -151,7 +152,7 @@ static bool is_wanted(const struct sub *sub,
 /* A gap: the server gives less than was asked for, and goes on. */
 static void note_gap(const struct crier_message *message)
 {
-    json_t *gap = json_loadb(message->data, message->length, 0, NULL);
+    json_t *gap = json_read(message->data, message->length, 0, NULL);
     const char *id = json_string_value(json_object_get(gap, "requested"));
 
     if (id != NULL)

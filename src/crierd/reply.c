@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "crier_server.h"
+#include "json_read.h"
 #include "log.h"
 
 #include <errno.h>
@@ -199,9 +200,13 @@ json_t *reply_read_json(struct request *request, size_t flags)
     json_t *value;
 
     errno = 0; /* jansson does not always tell short memory from bad JSON */
-    value = json_loadb(request->body, request->body_length, flags, &wrong);
+    value = json_read(request->body, request->body_length, flags, &wrong);
     if (value == NULL && errno == ENOMEM)
         request->result = reply_error(request, -ENOMEM);
+    else if (value == NULL &&
+             json_error_code(&wrong) == json_error_stack_overflow)
+        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "the body is refused: %s", wrong.text);
     else if (value == NULL)
         request->result = reply_problem(
             request, MHD_HTTP_BAD_REQUEST,
@@ -260,7 +265,7 @@ bool reply_open(struct request *request,
 
     if (request->head) {
         request->result =
-            crier_shards_count(server->shards) < server->max_clients
+            crier_shards_count(server->shards) < server->descriptors.clients
                 ? reply_head(request, options->format)
                 : reply_error(request, CRIER_ERR_LIMIT);
         return false;

@@ -15,10 +15,10 @@
 #include <config.h>
 
 #include "sender.h"
+#include "thread_start.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,19 +152,6 @@ static void *run(void *closure)
 
 /* ---- its life --------------------------------------------------------- */
 
-/* Starts the thread with all signals blocked: they are the program's. */
-static int start(struct crier_publisher *publisher)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&publisher->thread, NULL, run, publisher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 static void destroy(struct crier_publisher *publisher)
 {
     struct item *item, *next;
@@ -198,7 +185,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     pthread_cond_init(&made->less, NULL);
     error = crier__sender_init(&made->sender, options);
     if (error == 0)
-        error = start(made);
+        error = thread_start(&made->thread, run, made);
     if (error != 0) {
         destroy(made);
         return error;
