@@ -195,6 +195,7 @@ static void completed(void *closure, struct MHD_Connection *connection,
     (void)how;
     if (exchange == NULL)
         return;
+    reading_end(&exchange->reading);
     wait_for_head(exchange);
     let_go(exchange);
     *context = NULL;
@@ -452,6 +453,7 @@ unsigned http_count(struct http *http)
 
 void http_stop(struct http *http)
 {
+    reading_settle();
     if (http->brief.daemon != NULL)
         MHD_stop_daemon(http->brief.daemon);
     if (http->whole.daemon != NULL)

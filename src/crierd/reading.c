@@ -10,6 +10,9 @@
  * wrong Content-Length gets crierd's answer. What libmicrohttpd sends then finds the
  * socket shut.
  *
+ * The client has the answer before libmicrohttpd is through with the request, and may end
+ * crierd then: see reading_settle().
+ *
  * Most heads come in one piece: then the list has one request a thread, and only while
  * that is read. Where the complaint is worded otherwise, or a libmicrohttpd was built
  * without messages, its own answer remains.
@@ -27,17 +30,24 @@
 #include "reply.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 /* When there are more, the list forgets one, and libmicrohttpd's own answer remains for
  * that. */
 #define READINGS_MAX 512
+
+/* A second in all. */
+#define SETTLE_PAUSE 1000000 /* ns */
+#define SETTLE_ROUNDS 1000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all that follows */
 static struct {
     struct MHD_Connection *connection;
     pthread_t thread;   /* which alone may look at the connection */
     atomic_uint *place; /* where the index is kept, and 1; read without the lock */
+    bool refused;
 } readings[READINGS_MAX];
 static unsigned count, forgotten;
 
@@ -63,6 +73,7 @@ void reading_begin(atomic_uint *place, struct MHD_Connection *connection)
     readings[at].connection = connection;
     readings[at].thread = pthread_self();
     readings[at].place = place;
+    readings[at].refused = false;
     atomic_store(place, at + 1);
     pthread_mutex_unlock(&lock);
 }
@@ -86,19 +97,20 @@ void reading_end(atomic_uint *place)
     pthread_mutex_unlock(&lock);
 }
 
-/* Takes a request of this thread that has a wrong Content-Length out of the list, and
- * returns its connection; NULL when there is none. */
-static struct MHD_Connection *take_wrong(void)
+/* The connection of a request of this thread that has a wrong Content-Length, and which
+ * is noted as refused; NULL when there is none. */
+static struct MHD_Connection *find_wrong(void)
 {
     struct MHD_Connection *wrong = NULL;
     unsigned i;
 
     pthread_mutex_lock(&lock);
     for (i = 0; i < count && wrong == NULL; i++)
-        if (pthread_equal(readings[i].thread, pthread_self()) &&
+        if (!readings[i].refused &&
+            pthread_equal(readings[i].thread, pthread_self()) &&
             framing_length_is_wrong(readings[i].connection)) {
             wrong = readings[i].connection;
-            remove_reading(i);
+            readings[i].refused = true;
         }
     pthread_mutex_unlock(&lock);
     return wrong;
@@ -110,7 +122,28 @@ void reading_overhear(const char *format)
 
     if (strstr(format, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL)
         return;
-    wrong = take_wrong();
+    wrong = find_wrong();
     if (wrong != NULL)
         reply_past(wrong, MHD_HTTP_BAD_REQUEST, framing_wrong_length);
+}
+
+static bool some_are_refused(void)
+{
+    bool some = false;
+    unsigned i;
+
+    pthread_mutex_lock(&lock);
+    for (i = 0; i < count && !some; i++)
+        some = readings[i].refused;
+    pthread_mutex_unlock(&lock);
+    return some;
+}
+
+void reading_settle(void)
+{
+    const struct timespec pause = {.tv_nsec = SETTLE_PAUSE};
+    unsigned i;
+
+    for (i = 0; i < SETTLE_ROUNDS && some_are_refused(); i++)
+        nanosleep(&pause, NULL);
 }

@@ -9,13 +9,18 @@
  * before the first time it is 0. */
 void reading_begin(atomic_uint *place, struct MHD_Connection *connection);
 
-/* The head has been read, or the connection is gone. Nothing where it did not begin.
- * Any thread. */
+/* The head has been read, or libmicrohttpd is through with the request. Nothing where it
+ * did not begin. Any thread. */
 void reading_end(atomic_uint *place);
 
 /* libmicrohttpd has logged a line, by FORMAT: if it complains of a Content-Length,
  * answers the request that has it with 400 and problem details, before libmicrohttpd
  * does, and ends the connection. The thread that logged. */
 void reading_overhear(const char *format);
+
+/* Waits until libmicrohttpd is through with all requests that were answered so, for a
+ * second at the most. To be called before a daemon is stopped: while 0.9.75 stops, it
+ * crashes over a request that it refuses by itself. */
+void reading_settle(void);
 
 #endif
