@@ -161,7 +161,7 @@ static void set_id(struct build *build, const char *text, size_t length)
 static void set_retry(struct build *build, const char *text)
 {
     build->model.retry_set = true;
-    build->model.retry = (uint32_t)strtoul(text, NULL, 10);
+    build->model.retry = (uint32_t)strtoul(text, NULL, 10) & CRIER_RETRY_MAX;
     MUST(crier_event_retry(build->event, build->model.retry) == 0);
 }
 
