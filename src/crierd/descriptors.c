@@ -33,9 +33,9 @@
 
 /* ---- for a moment ------------------------------------------------------- */
 
-/* What each doorman holds beyond the limit of connections: the one by which it notices,
- * and the one by which it sees whether that is over. And what each thread of
- * libmicrohttpd opens on the way to a page: a directory. */
+/* What each doorman's thread opens beyond the limit of connections: the one by which it
+ * notices that, the one by which it sees whether that is over, and a directory on the way
+ * to a page. */
 #define MOMENT_THREAD 3
 
 /* Pages that are being sent. Without one left, a page is refused with 503. */
