@@ -32,6 +32,24 @@
  *   Threads    An event or a reply belongs to one thread at a time. Frames,
  *              shards, streams, broadcasters and hubs may be used from any
  *              thread.
+ *   NULL       Options whose every member has a default may be NULL, and a
+ *              callback that is NULL is not called. What frees or gives back accepts NULL and
+ *              does nothing. Any other pointer is required unless its comment
+ *              says that it may be NULL. Where a required one is NULL (an
+ *              argument, or a member of the options), a function that returns
+ *              an error returns CRIER_ERR_NULL, one that returns a count
+ *              returns 0, one that returns a pointer returns NULL, and any
+ *              other does nothing.
+ *   fork()     What has threads or descriptors belongs to the process that made
+ *              it: shards, and streams, broadcasters and hubs with them, a
+ *              journal in a file, a client, a bulk publisher. In a child process
+ *              a function that is given one returns CRIER_ERR_FORKED, or the
+ *              count 0, or does nothing; it does not wait, and touches nothing
+ *              of the parent's. So call daemon() or fork() before
+ *              crier_shards_new(), crier_journal_sqlite(), crier_client_new()
+ *              and crier_publisher_new(), and leave MHD's daemon alone in the
+ *              child: MHD_stop_daemon() aborts there. (vfork() and _Fork()
+ *              are not noticed; posix_spawn() and exec leave nothing open.)
  *   Units      Times are milliseconds, sizes are bytes.
  *
  * The library never exits, never prints and never touches signals.
@@ -98,7 +116,7 @@ extern "C" {
     X(CRIER_ERR_STORAGE, -20020, "the journal cannot be written")             \
     X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
     X(CRIER_ERR_DAMAGED, -20022, "the journal's file is damaged or is none")  \
-    X(CRIER_ERR_IN_USE, -20023, "another process uses the journal's file")    \
+    X(CRIER_ERR_IN_USE, -20023, "the journal's file is open already")         \
     X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")                    \
     X(CRIER_ERR_LONG_LINE, -20025,                                            \
       "a line of the stream is longer than is allowed here")                  \
@@ -114,6 +132,16 @@ extern "C" {
     X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
     X(CRIER_ERR_ENCODING, -20034,                                             \
       "the answer has a content coding that cannot be decoded")               \
+    X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
+    X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
+    X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
+    X(CRIER_ERR_HUB_CLOSED, -20043, "the hub is closed")                      \
+    X(CRIER_ERR_FINISHED, -20044, "the publisher takes no more updates")      \
+    X(CRIER_ERR_JOINED, -20045,                                               \
+      "the stream has a hub or a broadcaster already")                        \
+    X(CRIER_ERR_NOT_JOINED, -20046,                                           \
+      "the stream is not one of this hub or broadcaster")                     \
+    X(CRIER_ERR_OTHER_SHARDS, -20047, "the stream belongs to other shards")  \
     X(CRIER_ERR_START, -20050, "libmicrohttpd did not start")
 
 enum crier_error {
@@ -127,7 +155,7 @@ enum crier_error {
 CRIER_API const char *crier_error_text(int error);
 
 /* Whether the LENGTH bytes at TEXT are UTF-8 (RFC 3629), as the texts of events and
- * the names of topics must be. */
+ * the names of topics must be. TEXT may be NULL where LENGTH is 0. */
 CRIER_API bool crier_utf8_valid(const char *text, size_t length);
 
 /* Whether the LENGTH bytes at ID may be the id of an update: 1 to 255 bytes of UTF-8
@@ -172,7 +200,8 @@ CRIER_API void crier_event_reset(struct crier_event *event);
 /* The message: LENGTH bytes at TEXT, any length, NUL bytes included. Lines end
  * at LF, CRLF or a lone CR, each becomes a "data" field of its own, and the
  * client joins them with LF; so no text can smuggle in another field. A
- * trailing line end is kept, as an empty last line. Empty data is legal. */
+ * trailing line end is kept, as an empty last line. Empty data is legal; TEXT may
+ * be NULL then. */
 CRIER_API int crier_event_data(struct crier_event *event, const char *text,
                                size_t length);
 
@@ -180,15 +209,17 @@ CRIER_API int crier_event_data(struct crier_event *event, const char *text,
 CRIER_API int crier_event_text(struct crier_event *event, const char *text);
 
 /* The message, as the compact JSON text of VALUE (borrowed; scalars are
- * allowed). CRIER_ERR_JSON when jansson cannot write it. */
+ * allowed). CRIER_ERR_JSON when jansson cannot write it, or could not make it: VALUE
+ * is NULL. */
 CRIER_API int crier_event_json(struct crier_event *event, const json_t *value);
 
-/* The event's type, for addEventListener(); "message" when never set or empty.
+/* The event's type, for addEventListener(); "message" when never set, empty or NULL.
  * CRIER_ERR_NEWLINE when TYPE holds CR or LF. */
 CRIER_API int crier_event_type(struct crier_event *event, const char *type);
 
 /* The event's id, LENGTH bytes; the client sends the last one it saw back as
- * Last-Event-ID. Empty is legal: it makes the client forget its last id.
+ * Last-Event-ID. Empty is legal (ID may be NULL then): it makes the client forget its
+ * last id.
  * CRIER_ERR_NEWLINE when it holds CR or LF, CRIER_ERR_NUL when it holds NUL. */
 CRIER_API int crier_event_id(struct crier_event *event, const char *id,
                              size_t length);
@@ -241,7 +272,7 @@ CRIER_API struct crier_frame *crier_frame_ref(struct crier_frame *frame);
 CRIER_API void crier_frame_unref(struct crier_frame *frame);
 
 /* The frame's bytes, not NUL-terminated, borrowed for as long as the caller holds
- * a reference; their number goes to *LENGTH. */
+ * a reference; their number goes to *LENGTH (may be NULL). */
 CRIER_API const char *crier_frame_bytes(const struct crier_frame *frame,
                                         size_t *length);
 
@@ -316,17 +347,20 @@ struct crier_shards_options {
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
-/* How many streams are open now. */
+/* How many streams are open now, those included that have ended and whose response
+ * has not been freed yet. max_streams counts the same. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 
-/* Says goodbye: refuses new streams from now on (CRIER_ERR_CLOSED), lets every
+/* Says goodbye: refuses new streams from now on (CRIER_ERR_DRAINING), lets every
  * stream finish what it has pending, sends each a last "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
  * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to
- * TIMEOUT ms; then what is left is cut off. Returns 0 when all ended by themselves and otherwise the number
- * that was cut off; and not before all are over, unless MHD's threads do not
- * run, for which it waits 8 s more. A publisher that crier_request_publish() has not
- * answered yet is waited for and counted as a stream is. Must not be called from a
+ * TIMEOUT ms; then what is left is cut off. Returns 0 when all ended by themselves and
+ * otherwise the number that was cut off. When it returns MHD may be stopped: every
+ * stream whose headers are out is over, unless MHD's threads do not run, for which it
+ * waits 8 s more. A stream whose handler has not returned by then ends in
+ * MHD_stop_daemon(). A publisher that crier_request_publish() has not answered yet is
+ * waited for and counted as a stream is. Must not be called from a
  * stream's callback or an MHD handler, nor on a thread that runs MHD's loop: all of
  * these are needed for streams to end. In a callback it ends nothing, returns the number
  * of open streams, and the mistake is logged. */
@@ -355,7 +389,8 @@ CRIER_API uint64_t crier_now(void);
 struct crier_stream;
 
 /* Why a stream ended: X(name, text). A client that closes only its own half of
- * the connection has left, too. */
+ * the connection has left, too. CRIER_REASON_UNSENT is also that of a connection
+ * that fails before its headers are out: libmicrohttpd does not say which it was. */
 #define CRIER_REASONS(X)                                                      \
     X(CRIER_REASON_APP, "closed by the server")                               \
     X(CRIER_REASON_GOODBYE, "server is shutting down")                        \
@@ -364,7 +399,9 @@ struct crier_stream;
     X(CRIER_REASON_SLOW, "client reads too slowly")                           \
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
-    X(CRIER_REASON_JOURNAL, "the journal cannot be read")
+    X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_UNSENT,                                                    \
+      "no body was sent: a HEAD request, or the response was not queued")
 
 enum crier_reason {
 #define CRIER_REASON_ENUM(name, text) name,
@@ -439,17 +476,21 @@ struct crier_stream_options {
 
     /* Called once as soon as the stream's headers are out (not at all when they
      * never are, or the request was a HEAD), and then whenever the time has come
-     * that crier_stream_wake() set. A source of events that is the stream's own
-     * (a counter, a feed) lives here; when a send is refused with
-     * CRIER_ERR_FULL, it can wake itself again a little later. */
+     * that crier_stream_wake() set, and after crier_stream_notify(). A source of events
+     * that is the stream's own (a counter, a feed) lives here. */
     void (*on_wake)(void *closure, struct crier_stream *stream);
+
+    /* Called once after crier_stream_send() has refused with CRIER_ERR_FULL, as soon as
+     * no more than a quarter of max_pending waits for the client. A source that stops
+     * at a refusal goes on here. */
+    void (*on_room)(void *closure, struct crier_stream *stream);
 
     /* Called exactly once, when the stream is over for whatever reason;
      * no other callback of this stream follows. */
     void (*on_closed)(void *closure, struct crier_stream *stream,
                       enum crier_reason reason);
 
-    /* Passed to both. Borrowed until on_closed returns; but when
+    /* Passed to all three. Borrowed until on_closed returns; but when
      * crier_stream_new() fails, on_closed is not called, and CLOSURE is the
      * caller's again. */
     void *closure;
@@ -469,7 +510,10 @@ struct crier_stream_options {
  * no-cache and X-Accel-Buffering: no. The caller may add headers, then queues it
  * with MHD_queue_response() and gives it back with MHD_destroy_response(), both
  * before the handler returns. A response that is never queued ends the stream,
- * and on_closed tells so from the shard's thread.
+ * and on_closed tells so from the shard's thread. A response that the program never
+ * gives back to MHD_destroy_response() is a leak: the stream stays counted, and
+ * where it ends by itself on_closed does not come before crier_shards_drain(), which
+ * waits its whole TIMEOUT for it, and crier_shards_free() frees nothing.
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.
@@ -482,7 +526,7 @@ struct crier_stream_options {
  * thread of its own, where crier_shards_options.resume is set. crier_daemon_check()
  * (crier_server.h) says at the start what is missing.
  *
- * CRIER_ERR_LIMIT, CRIER_ERR_CLOSED (shards are draining), CRIER_ERR_DAEMON,
+ * CRIER_ERR_LIMIT, CRIER_ERR_DRAINING, CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
  * crier_event_comment() for the keep-alive text, -ENOMEM.
  */
@@ -523,6 +567,12 @@ CRIER_API void crier_stream_close(struct crier_stream *stream);
  * own callbacks. */
 CRIER_API void crier_stream_wake(struct crier_stream *stream, uint64_t when);
 
+/* Makes on_wake run soon, on the thread of the stream's shard. Any thread; never
+ * blocks. Several calls may make it run once: it runs after the last of them. A time
+ * set by crier_stream_wake() stays. Nothing happens where there is no on_wake, or the
+ * stream is closed. */
+CRIER_API void crier_stream_notify(struct crier_stream *stream);
+
 /* ---- broadcaster ------------------------------------------------------ */
 
 /*
@@ -558,13 +608,19 @@ CRIER_API void crier_broadcaster_free(struct crier_broadcaster *broadcaster);
 /* Puts STREAM on the list, under NAME (copied; several streams may share one)
  * or without a name when NAME is NULL. When HELLO (borrowed) is not NULL it is
  * sent first. The stream leaves the list by itself when it ends, right before
- * its on_closed. A stream joins at most one broadcaster, once.
- * CRIER_ERR_CLOSED, CRIER_ERR_INVALID (joined before, or a stream of other
- * shards), -ENOMEM. */
+ * its on_closed. A stream is on one list at a time.
+ * CRIER_ERR_CLOSED, CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, -ENOMEM. */
 CRIER_API int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
                                      struct crier_stream *stream,
                                      const char *name,
                                      struct crier_frame *hello);
+
+/* Takes STREAM off the list: it hears all that was broadcast before the call, and
+ * nothing that is broadcast after it returned. The stream goes on, with the keep-alive
+ * that it has now, and may join another list, this one again, or follow a hub. The
+ * counts follow a little later. CRIER_ERR_NOT_JOINED, -ENOMEM. */
+CRIER_API int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
+                                      struct crier_stream *stream);
 
 /* Sends FRAME (borrowed) to every stream on the list. Never blocks. Returns how
  * many streams it goes to, or CRIER_ERR_BUSY or -ENOMEM; then it goes to none.
@@ -712,7 +768,7 @@ CRIER_API int crier_hub_new(struct crier_shards *shards,
                             const struct crier_hub_options *options,
                             struct crier_hub **hub);
 
-/* Refuses everything new from now on (CRIER_ERR_CLOSED) and waits until all that
+/* Refuses everything new from now on (CRIER_ERR_HUB_CLOSED) and waits until all that
  * was asked of the journal has been answered, on_done included. To be called
  * before crier_shards_drain() and MHD_stop_daemon() by a program that suspends
  * connections until on_done; not in a callback of this header. */
@@ -754,7 +810,7 @@ struct crier_publish_options {
  * update's; otherwise the journal makes one. Never blocks. Updates of one thread
  * come in the order published.
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID, CRIER_ERR_TOO_MUCH,
- * CRIER_ERR_BUSY (too much is waiting already), CRIER_ERR_CLOSED, the errors of
+ * CRIER_ERR_BUSY (too much is waiting already), CRIER_ERR_HUB_CLOSED, the errors of
  * crier_event_encode(), -ENOMEM; on_done is not called then. What the journal
  * says is in the receipt: CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,
  * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM. */
@@ -787,12 +843,29 @@ struct crier_follow_options {
 };
 
 /* Has STREAM follow what OPTIONS (borrowed, with all it names) says. A stream
- * follows one hub or joins one broadcaster, once; it ceases when it ends.
- * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_INVALID,
- * -ENOMEM. */
+ * follows one hub or is on the list of one broadcaster; it ceases when it ends.
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
+ * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since), -ENOMEM. */
 CRIER_API int crier_hub_follow(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const struct crier_follow_options *options);
+
+/* Changes the topics that STREAM, which follows HUB, is sent: to TOPICS, "a,b" or "*".
+ * Of a topic that it followed before (by name or by "*") nothing is lost and nothing
+ * comes twice, be the stream live or behind. Of a topic that is new to it all comes that
+ * is published after the call returned, and nothing that was in the journal before the
+ * call; but "*" in the place of names begins where the stream is, which may be behind.
+ * Of a topic that it follows no more nothing comes that is published after the call
+ * returned, nor what was published before and it has not been sent. Never blocks. The
+ * counts and the presence events follow a little later.
+ *
+ * A client that comes back makes the request that it made at first: the program must
+ * know the topics then.
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_NOT_JOINED, CRIER_ERR_CLOSED,
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_BUSY, -ENOMEM. */
+CRIER_API int crier_hub_change(struct crier_hub *hub,
+                               struct crier_stream *stream,
+                               const char *topics);
 
 /* How many streams follow TOPIC by its name, or "*"; those that only look at what is
  * held (`once`) do not count. */
@@ -805,7 +878,7 @@ CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
  * on any thread, possibly before: with an error, or with a new array of objects
  * {"topic","messages","bytes","subscribers","first","last","time"}, of which the
  * last three (ids, and RFC 3339) are null when nothing is held.
- * CRIER_ERR_CLOSED, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, -ENOMEM. */
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, -ENOMEM. */
 CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
                              const char *after, unsigned limit,
                              void (*on_done)(void *closure, int error,
@@ -815,13 +888,13 @@ CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
 /* Forgets what the journal holds of TOPIC; updates that have other topics, too,
  * are still held there. A client that resumes from before is told a gap. ON_DONE as
  * above, with 0, CRIER_ERR_UNKNOWN (nothing is held), or what the journal says.
- * CRIER_ERR_TOPIC, CRIER_ERR_CLOSED, -ENOMEM. */
+ * CRIER_ERR_TOPIC, CRIER_ERR_HUB_CLOSED, -ENOMEM. */
 CRIER_API int crier_hub_forget(struct crier_hub *hub, const char *topic,
                                void (*on_done)(void *closure, int error),
                                void *closure);
 
-/* How HUB is. */
-struct crier_hub_status {
+/* How a hub is. */
+struct crier_status {
     const char *journal;  /* "memory" or "sqlite" */
     int error;            /* the journal's trouble now; 0: it is well */
     char reason[128];     /* in words */
@@ -833,8 +906,10 @@ struct crier_hub_status {
                              newest update; nothing grows old meanwhile */
 };
 
+/* Writes how HUB is to *STATUS; the error is CRIER_ERR_NULL where HUB is NULL, and
+ * CRIER_ERR_FORKED in a child process. */
 CRIER_API void crier_hub_status(struct crier_hub *hub,
-                                struct crier_hub_status *status);
+                                struct crier_status *status);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,7 @@
  *   client       follows a stream over HTTP, and comes back when it breaks
  *   publisher    publishes to a crierd, one update or many
  *
- * Conventions are those of crier.h: errors, ownership, threads, units. HTTP is
+ * Conventions are those of crier.h: errors, ownership, threads, NULL, units. HTTP is
  * spoken by libcurl, which takes proxies from the environment (http_proxy,
  * https_proxy, no_proxy). None of this handles SIGPIPE, which TLS libraries may
  * raise: a program that uses https should ignore it.
@@ -101,8 +101,8 @@ CRIER_API void crier_parser_begin(struct crier_parser *parser);
  * or LF, CRIER_ERR_UTF8, CRIER_ERR_LARGE_EVENT, -ENOMEM. */
 CRIER_API int crier_parser_set_id(struct crier_parser *parser, const char *id);
 
-/* The last event id: that of the last complete event, "" for none. Borrowed until
- * the next call. */
+/* The last event id: that of the last complete event, "" for none or for NULL. Borrowed
+ * until the next call. */
 CRIER_API const char *crier_parser_id(const struct crier_parser *parser);
 
 /* Reads on in the *LENGTH bytes at *BYTES, up to the end of the next message, and
@@ -227,7 +227,7 @@ CRIER_API int crier_client_new(const struct crier_client_options *options,
  * using it. */
 CRIER_API void crier_client_free(struct crier_client *client);
 
-/* A file descriptor that polls readable as long as crier_client_next() should be
+/* A file descriptor (-1 for NULL) that polls readable as long as crier_client_next() should be
  * called: from the beginning on, and after crier_client_restart() and
  * crier_client_close(). Once crier_client_next() has returned CRIER_CLOSED it never
  * polls readable again, whatever is called; it stays open until crier_client_free(),
@@ -321,8 +321,8 @@ struct crier_published {
     bool duplicate;       /* it was there before; so `subscribers` is 0 */
 };
 
-/* Publishes EVENT (borrowed, unchanged) and waits for the answer; *PUBLISHED is
- * written in any case. 0 says that the server's journal has it.
+/* Publishes EVENT (borrowed, unchanged) and waits for the answer; *PUBLISHED (may be
+ * NULL) is written in any case. 0 says that the server's journal has it.
  * CRIER_ERR_URL, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS,
  * CRIER_ERR_ID, the errors of crier_event_encode(): nothing was sent (but where the
  * status is not 0: it was redirected to what is no URL).
@@ -351,9 +351,13 @@ crier_publisher_new(const struct crier_publisher_options *options,
                     struct crier_publisher **publisher);
 
 /* Hands EVENT (borrowed, unchanged) over; waits while max_waiting is reached. Any
- * thread. The errors of crier_event_encode(), CRIER_ERR_ID; CRIER_ERR_CLOSED when
+ * thread. The errors of crier_event_encode(), CRIER_ERR_ID; CRIER_ERR_FINISHED when
  * an update was refused for good (see crier_publisher_finish()), or after that. */
 CRIER_API int crier_publisher_add(struct crier_publisher *publisher,
+                                  const struct crier_event *event);
+
+/* The same, but does not wait: CRIER_ERR_BUSY when max_waiting is reached. */
+CRIER_API int crier_publisher_try(struct crier_publisher *publisher,
                                   const struct crier_event *event);
 
 /* How far it is. Any thread. */

@@ -14,7 +14,9 @@
  * Requests need the two callbacks of the server. crier_server_start() installs
  * these; a program that starts its own daemon can install them itself.
  *
- * The conventions of crier.h hold here, too.
+ * The conventions of crier.h hold here, too. Where a required pointer is NULL, a call
+ * that answers a request answers with CRIER_ERR_NULL, and where it has no connection
+ * returns MHD_NO.
  */
 #ifndef CRIER_SERVER_H
 #define CRIER_SERVER_H
@@ -204,7 +206,7 @@ struct crier_server {
 
 /* Starts a daemon for SERVER whose threads have all signals blocked. 0, and the
  * handler may be called before this returns; or -errno (-EADDRINUSE when the port is
- * taken), CRIER_ERR_INVALID (no handler, or a port or address that is none),
+ * taken), CRIER_ERR_INVALID (a port or address that is none),
  * CRIER_ERR_START (libmicrohttpd did not say why), CRIER_ERR_DAEMON (the flags do
  * not go with streams), -ENOMEM; then SERVER is as it was. */
 CRIER_API int crier_server_start(struct crier_server *server);

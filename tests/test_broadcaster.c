@@ -40,7 +40,7 @@ static enum MHD_Result answer(struct site *of,
                                             first),
                      0);
     ck_assert_int_eq(crier_broadcaster_join(broadcaster, stream, NULL, NULL),
-                     CRIER_ERR_INVALID);
+                     CRIER_ERR_JOINED);
     crier_frame_unref(first);
     result = site_queue(connection, response);
     crier_stream_unref(last);
@@ -183,6 +183,95 @@ START_TEST(who_leaves_is_off_the_list_at_once)
     client_close(&client);
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
     ck_assert_uint_eq(crier_broadcaster_count(broadcaster), 0);
+    stop();
+}
+END_TEST
+
+START_TEST(a_stream_leaves_the_list)
+{
+    struct crier_broadcaster *other;
+    struct crier_frame *first = frame_of("joined again");
+    struct client client;
+
+    start(CRIER_NEVER);
+    ck_assert_int_eq(crier_broadcaster_new(site.shards, &ping, &other), 0);
+    join(&client, "/ada");
+    box_wait(&joined, 1);
+    ck_assert_int_eq(crier_broadcaster_leave(other, last),
+                     CRIER_ERR_NOT_JOINED);
+    ck_assert_int_eq(send_text("before"), 1);
+    ck_assert_int_eq(crier_broadcaster_leave(broadcaster, last), 0);
+    ck_assert_int_eq(crier_broadcaster_leave(broadcaster, last),
+                     CRIER_ERR_NOT_JOINED);
+    send_text("after");
+    send_to("ada", "after, by name");
+    ck_assert_int_eq(crier_broadcaster_join(other, last, NULL, NULL), 0);
+    send_to("ada", "on another list");
+    ck_assert_int_eq(crier_broadcaster_leave(other, last), 0);
+    ck_assert_int_eq(
+        crier_broadcaster_join(broadcaster, last, "bob", first), 0);
+    send_to("ada", "under another name");
+    ck_assert_int_ge(send_to("bob", "to bob"), 1);
+    client_expect(&client, "data: connected");
+    client_expect(&client, "data: before");
+    client_expect(&client, "data: joined again");
+    client_expect(&client, "data: to bob");
+    ck_assert_uint_eq(crier_broadcaster_count(broadcaster), 1);
+    ck_assert_uint_eq(crier_broadcaster_count_of(broadcaster, "ada"), 0);
+    ck_assert_uint_eq(crier_broadcaster_count(other), 0);
+    client_close(&client);
+    box_wait(&closed, 1);
+    ck_assert_int_eq(crier_broadcaster_leave(broadcaster, last), 0);
+    crier_frame_unref(first);
+    crier_broadcaster_free(other);
+    stop();
+}
+END_TEST
+
+/* Streams leave and join again while others broadcast: each hears, between a hello and
+ * its leaving, all numbers that there are. */
+static void *leave_and_join(void *unused)
+{
+    struct crier_frame *first = frame_of("again");
+    int i;
+
+    (void)unused;
+    for (i = 0; i < 300; i++) {
+        ck_assert_int_eq(crier_broadcaster_leave(broadcaster, last), 0);
+        ck_assert_int_eq(
+            crier_broadcaster_join(broadcaster, last, NULL, first), 0);
+    }
+    crier_frame_unref(first);
+    return NULL;
+}
+
+START_TEST(nothing_is_lost_between_joining_and_leaving)
+{
+    int i, before = -1, number;
+    struct client client;
+    pthread_t thread;
+    char *frame;
+
+    start(CRIER_NEVER);
+    options.max_pending = 10000000;
+    join(&client, "/");
+    box_wait(&joined, 1);
+    pthread_create(&thread, NULL, leave_and_join, NULL);
+    for (i = 0; i < 3000; i++)
+        ck_assert_int_ge(send_number(i), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_ge(send_number(i), 1);
+    for (number = 0; number != i;) {
+        frame = client_any_frame(&client);
+        if (sscanf(frame, "data: %d", &number) != 1) {
+            before = -1; /* hello: it may have missed some */
+        } else {
+            ck_assert(before < 0 || number == before + 1);
+            before = number;
+        }
+        free(frame);
+    }
+    client_close(&client);
     stop();
 }
 END_TEST
@@ -424,7 +513,7 @@ START_TEST(streams_of_other_shards_are_refused)
     join(&client, "/");
     box_wait(&joined, 1);
     ck_assert_int_eq(crier_broadcaster_join(other, last, NULL, NULL),
-                     CRIER_ERR_INVALID);
+                     CRIER_ERR_OTHER_SHARDS);
     crier_broadcaster_free(other);
     crier_shards_free(shards);
     client_close(&client);
@@ -493,6 +582,8 @@ static Suite *suite(void)
     tcase_add_test(c, all_hear_it_in_order_after_hello);
     tcase_add_test(c, names_and_single_streams);
     tcase_add_test(c, who_leaves_is_off_the_list_at_once);
+    tcase_add_test(c, a_stream_leaves_the_list);
+    tcase_add_test(c, nothing_is_lost_between_joining_and_leaving);
     tcase_add_test(c, pings_are_comments);
     tcase_add_test(c, nobody_is_lost_while_joining);
     tcase_add_test(c, nobody_is_lost_while_others_leave);

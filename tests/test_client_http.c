@@ -225,7 +225,7 @@ START_TEST(what_cannot_be_sent_is_refused)
         size_t limit;
         int error;
     } cases[] = {
-        {.error = CRIER_ERR_URL},
+        {.error = CRIER_ERR_NULL},
         {.url = "", .error = CRIER_ERR_URL},
         {.url = "example.com/", .error = CRIER_ERR_URL},
         {.url = "/topics", .error = CRIER_ERR_URL},

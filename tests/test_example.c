@@ -306,6 +306,37 @@ START_TEST(they_are_short)
 }
 END_TEST
 
+START_TEST(a_loop_of_its_own)
+{
+    struct client clients[2];
+    unsigned long first, next;
+    char *frame;
+    int i;
+
+    start_server("loop");
+    for (i = 0; i < 2; i++) {
+        client_connect(&clients[i], port);
+        ck_assert_int_eq(client_request(&clients[i], "GET", "/", "", NULL),
+                         200);
+    }
+    for (i = 0; i < 2; i++) {
+        frame = client_any_frame(&clients[i]);
+        ck_assert_int_eq(sscanf(frame, "data: %lu", &first), 1);
+        free(frame);
+        frame = client_any_frame(&clients[i]);
+        ck_assert_int_eq(sscanf(frame, "data: %lu", &next), 1);
+        ck_assert_uint_gt(next, first);
+        free(frame);
+    }
+    command_stop(&example, SIGTERM);
+    command_done(&example);
+    for (i = 0; i < 2; i++) {
+        free(client_until(&clients[i], "retry: "));
+        client_close(&clients[i]);
+    }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("example");
@@ -322,6 +353,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_body_may_come_in_parts);
     tcase_add_test(tcase, what_is_wrong_is_refused);
     tcase_add_test(tcase, a_program_follows);
+    tcase_add_test(tcase, a_loop_of_its_own);
     return suite;
 }
 

@@ -2,7 +2,7 @@
  * The promise of the hub, against a simple model: every stream sees a part of the
  * journal, in its order, without a loss and without a duplicate, whatever clients
  * and publishers do. Threads publish as fast as they can while streams come, read
- * a little, stall, go, and resume, at random.
+ * a little, stall, change their topics, go, and resume, at random.
  *
  * The model is an array: which topics the update at each position has.
  *
@@ -17,6 +17,7 @@
 #include "support/scratch.h"
 #include "support/site.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,8 +87,48 @@ static unsigned model_done(void)
 static struct site site;
 static struct crier_hub *hub;
 
-/* /MASK/SINCE: n (now), a (all), a number (the last ones) or an id; with o before it
- * the stream ends after what is held. */
+/* The newest stream of each slot, a reference. */
+static struct {
+    pthread_mutex_t lock;
+    struct crier_stream *of[SLOTS + 1];
+} streams = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Has STREAM (a reference) be the one of SLOT. */
+static void keep_stream(unsigned slot, struct crier_stream *stream)
+{
+    pthread_mutex_lock(&streams.lock);
+    crier_stream_unref(streams.of[slot]);
+    streams.of[slot] = stream;
+    pthread_mutex_unlock(&streams.lock);
+}
+
+static struct crier_stream *stream_of(unsigned slot)
+{
+    struct crier_stream *stream;
+
+    pthread_mutex_lock(&streams.lock);
+    stream = crier_stream_ref(streams.of[slot]);
+    pthread_mutex_unlock(&streams.lock);
+    return stream;
+}
+
+/* Writes the names of the topics in MASK. */
+static void name_topics(unsigned mask, char topics[2 * TOPICS + 1])
+{
+    unsigned i, n = 0;
+
+    for (i = 0; i < TOPICS; i++)
+        if (mask & (1U << i)) {
+            topics[n++] = (char)('a' + i);
+            topics[n++] = ',';
+        }
+    topics[n - 1] = '\0';
+    if (mask == 63)
+        strcpy(topics, "*");
+}
+
+/* /SLOT/MASK/SINCE: n (now), a (all), a number (the last ones) or an id; with o before
+ * it the stream ends after what is held. */
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
                               const char *path)
@@ -95,19 +136,14 @@ static enum MHD_Result answer(struct site *of,
     const struct crier_stream_options options = {.max_pending = 16 * 1024,
                                                  .stall_timeout = CRIER_NEVER};
     struct crier_follow_options follow = {.since = CRIER_SINCE_NOW};
-    char topics[2 * TOPICS + 1] = "", since[300];
+    char topics[2 * TOPICS + 1], since[300];
     struct MHD_Response *response;
     struct crier_stream *stream;
-    unsigned mask, i, n = 0;
+    unsigned slot, mask;
 
-    ck_assert_int_eq(sscanf(path, "/%u/%299[^\n]", &mask, since), 2);
-    for (i = 0; i < TOPICS; i++)
-        if (mask & (1U << i)) {
-            topics[n++] = (char)('a' + i);
-            topics[n++] = ',';
-        }
-    topics[n - 1] = '\0';
-    follow.topics = mask == 63 ? "*" : topics;
+    ck_assert_int_eq(sscanf(path, "/%u/%u/%299[^\n]", &slot, &mask, since), 3);
+    name_topics(mask, topics);
+    follow.topics = topics;
     if (since[0] == 'o') {
         follow.once = true;
         memmove(since, since + 1, strlen(since));
@@ -125,7 +161,7 @@ static enum MHD_Result answer(struct site *of,
                                       &stream, &response),
                      0);
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
-    crier_stream_unref(stream);
+    keep_stream(slot, stream);
     return site_queue(connection, response);
 }
 
@@ -154,8 +190,25 @@ static void start(bool sqlite, size_t count)
     ck_assert_int_eq(crier_hub_new(site.shards, journal, NULL, &hub), 0);
 }
 
+/* How many follow anything. */
+static size_t count_all(void)
+{
+    size_t count = crier_hub_count(hub, "*");
+    char topic[2] = "a";
+
+    for (; topic[0] < 'a' + TOPICS; topic[0]++)
+        count += crier_hub_count(hub, topic);
+    return count;
+}
+
 static void stop(bool sqlite)
 {
+    unsigned i;
+
+    while (count_all() != 0) /* all have gone, and are counted out */
+        sched_yield();
+    for (i = 0; i <= SLOTS; i++)
+        keep_stream(i, NULL);
     crier_hub_close(hub);
     site_stop(&site);
     crier_hub_free(hub);
@@ -206,10 +259,23 @@ static void *publish(void *closure)
 
 #define GAP UINT64_MAX
 
+/* At some point the topics became others. */
+struct change {
+    unsigned from, to;
+    uint64_t seen;  /* all up to here had been taken before */
+    uint64_t before; /* all up to here was in the journal before the call */
+    uint64_t after; /* nothing beyond was, when it had returned */
+    bool again;     /* it was by resuming from `seen` */
+};
+
 struct slot {
+    unsigned number;
     bool open;
     struct client client;
-    unsigned mask;
+    unsigned mask;  /* the topics now */
+    unsigned first; /* and at the beginning */
+    struct change *changes;
+    size_t change_count, change_room;
     char id[256]; /* the last one seen, "" for none */
     uint64_t low; /* nothing up to here may come */
     uint64_t high; /* everything beyond must come */
@@ -224,6 +290,51 @@ static void see(struct slot *slot, uint64_t position)
         slot->seen = realloc(slot->seen, slot->room * sizeof *slot->seen);
     }
     slot->seen[slot->count++] = position;
+}
+
+/* The position of the last one seen; 0: none. */
+static uint64_t last_seen(const struct slot *slot)
+{
+    size_t i = slot->count;
+
+    while (i > 0 && slot->seen[i - 1] == GAP)
+        i--;
+    return i != 0 ? slot->seen[i - 1] : 0;
+}
+
+static void note_change(struct slot *slot, struct change change)
+{
+    if (slot->change_count == slot->change_room) {
+        slot->change_room = slot->change_room != 0 ? slot->change_room * 2 : 16;
+        slot->changes = realloc(slot->changes, slot->change_room *
+                                                   sizeof *slot->changes);
+    }
+    change.from = slot->mask;
+    change.seen = last_seen(slot);
+    slot->changes[slot->change_count++] = change;
+    slot->mask = change.to;
+}
+
+/* Has the stream of SLOT follow other topics, if it is there still. */
+static void change_topics(struct slot *slot, unsigned *state)
+{
+    struct change change = {.to = 1 + next_random(state) % 63};
+    struct crier_stream *stream = stream_of(slot->number);
+    char topics[2 * TOPICS + 1];
+    int error;
+
+    if (next_random(state) % 4 == 0)
+        change.to = slot->mask ^ (1U << next_random(state) % TOPICS);
+    if (change.to == 0)
+        change.to = 63;
+    name_topics(change.to, topics);
+    change.before = model_last();
+    error = crier_hub_change(hub, stream, topics);
+    change.after = atomic_load(&begun);
+    crier_stream_unref(stream);
+    ck_assert(error == 0 || error == CRIER_ERR_BUSY);
+    if (error == 0)
+        note_change(slot, change);
 }
 
 /* Takes one frame. False at the end of the stream. */
@@ -252,23 +363,29 @@ static void open_slot(struct slot *slot, unsigned *state)
 
     if (resumes) {
         snprintf(id, sizeof id, "%%23%s", slot->id + 1);
-        snprintf(target, sizeof target, "/%u/%s", slot->mask, id);
+        snprintf(target, sizeof target, "/%u/%u/%s", slot->number, slot->mask,
+                 id);
+        if (slot->change_count != 0)
+            note_change(slot,
+                        (struct change){.to = slot->mask, .again = true});
     } else {
-        slot->count = 0;
+        slot->count = slot->change_count = 0;
         slot->id[0] = '\0';
-        slot->mask = 1 + next_random(state) % 63;
+        slot->first = slot->mask = 1 + next_random(state) % 63;
         slot->low = slot->high = 0;
         switch (next_random(state) % 3) {
         case 0:
-            snprintf(target, sizeof target, "/%u/a", slot->mask);
+            snprintf(target, sizeof target, "/%u/%u/a", slot->number,
+                     slot->mask);
             break;
         case 1:
             slot->low = model_last();
-            snprintf(target, sizeof target, "/%u/n", slot->mask);
+            snprintf(target, sizeof target, "/%u/%u/n", slot->number,
+                     slot->mask);
             break;
         default:
-            snprintf(target, sizeof target, "/%u/%u", slot->mask,
-                     next_random(state) % 300);
+            snprintf(target, sizeof target, "/%u/%u/%u", slot->number,
+                     slot->mask, next_random(state) % 300);
         }
     }
     client_connect_small(&slot->client, site.port, 65536);
@@ -293,6 +410,8 @@ static void play(struct slot *slot, unsigned *state)
         open_slot(slot, state);
     else if (what < 4)
         close_slot(slot);
+    else if (what < 9)
+        change_topics(slot, state);
     else if (what < 70)
         for (n = next_random(state) % 40; n > 0; n--)
             if (client_has(&slot->client, 0))
@@ -309,9 +428,10 @@ static void *poll_on(void *closure)
 
     while (atomic_load(&polling)) {
         if (slot->id[0] != '\0')
-            snprintf(target, sizeof target, "/63/o%%23%s", slot->id + 1);
+            snprintf(target, sizeof target, "/%u/63/o%%23%s", slot->number,
+                     slot->id + 1);
         else
-            strcpy(target, "/63/oa");
+            snprintf(target, sizeof target, "/%u/63/oa", slot->number);
         client_connect(&slot->client, site.port);
         ck_assert_int_eq(
             client_request(&slot->client, "GET", target, "", NULL), 200);
@@ -322,10 +442,48 @@ static void *poll_on(void *closure)
     return NULL;
 }
 
-/* Whether the update at POSITION is for SLOT. */
-static bool concerns(const struct slot *slot, uint64_t position)
+/* The topics of which SLOT must have what is at POSITION, and those of which it *MAY. */
+static unsigned topics_at(const struct slot *slot, uint64_t position,
+                          unsigned *may)
 {
-    return (model.topics[position] & slot->mask) != 0;
+    unsigned must = slot->first, gone, new;
+    const struct change *change;
+
+    *may = must;
+    for (change = slot->changes; change < slot->changes + slot->change_count;
+         change++) {
+        gone = change->from & ~change->to;
+        new = change->to & ~change->from;
+        if (position <= change->seen)
+            continue;
+        if (change->again) {
+            must = *may = change->to;
+            continue;
+        }
+        must &= ~gone;
+        if (change->to == 63 || position > change->before)
+            *may |= new;
+        if (position > change->after) {
+            *may &= ~gone;
+            must |= new;
+        }
+    }
+    return must;
+}
+
+static bool must_have(const struct slot *slot, uint64_t position)
+{
+    unsigned may;
+
+    return (model.topics[position] & topics_at(slot, position, &may)) != 0;
+}
+
+static bool may_have(const struct slot *slot, uint64_t position)
+{
+    unsigned may;
+
+    (void)topics_at(slot, position, &may);
+    return (model.topics[position] & may) != 0;
 }
 
 /* The last position that SLOT must see. */
@@ -333,7 +491,7 @@ static uint64_t expected_last(const struct slot *slot)
 {
     uint64_t position = model.last;
 
-    while (position > 0 && !concerns(slot, position))
+    while (position > 0 && !must_have(slot, position))
         position--;
     return position;
 }
@@ -354,12 +512,12 @@ static void verify(const struct slot *slot, bool gaps)
         }
         ck_assert_msg(position > before, "%lu after %lu",
                       (unsigned long)position, (unsigned long)before);
-        ck_assert_msg(concerns(slot, position), "%lu is not for it",
+        ck_assert_msg(may_have(slot, position), "%lu is not for it",
                       (unsigned long)position);
         skipped = i == 0 ? slot->high : before;
         if (!gap && (i != 0 || slot->high != 0 || !gaps))
             for (skipped++; skipped < position; skipped++)
-                ck_assert_msg(!concerns(slot, skipped),
+                ck_assert_msg(!must_have(slot, skipped),
                               "lost %lu between %lu and %lu",
                               (unsigned long)skipped, (unsigned long)before,
                               (unsigned long)position);
@@ -385,13 +543,15 @@ static void finish_slot(struct slot *slot, bool gaps)
 static void play_all(bool sqlite, size_t retained, unsigned seed)
 {
     static struct slot slots[SLOTS];
-    struct slot poller = {.mask = 63};
+    struct slot poller = {.number = SLOTS, .mask = 63, .first = 63};
     pthread_t publishers[PUBLISHERS], polls;
     unsigned state = seed, i;
 
     printf("%s, %zu held: CRIER_SEED=%u\n", sqlite ? "sqlite" : "memory",
            retained, seed);
     memset(slots, 0, sizeof slots);
+    for (i = 0; i < SLOTS; i++)
+        slots[i].number = i;
     start(sqlite, retained);
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&publishers[i], NULL, publish,
@@ -411,6 +571,7 @@ static void play_all(bool sqlite, size_t retained, unsigned seed)
             open_slot(&slots[i], &state);
         finish_slot(&slots[i], retained < UPDATES_MAX);
         free(slots[i].seen);
+        free(slots[i].changes);
     }
     stop(sqlite);
 }

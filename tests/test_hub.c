@@ -135,8 +135,7 @@ START_TEST(a_stream_follows_once)
 
     open_stream(&client);
     ck_assert_int_eq(follow_error, 0);
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
-                     CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_JOINED);
     ck_assert_uint_eq(crier_hub_count(hub, "a"), 1);
     client_close(&client);
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
@@ -155,9 +154,11 @@ START_TEST(wrong_wishes_are_refused)
     follow.live = "a";
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_TOPIC);
     follow.live = NULL;
-    follow.since = CRIER_SINCE_ID;
+    follow.since = (enum crier_since)5;
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
                      CRIER_ERR_INVALID);
+    follow.since = CRIER_SINCE_ID;
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_NULL);
     follow.id = "x"; /* after all these it can still follow */
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
     client_expect(&client,
@@ -236,7 +237,189 @@ START_TEST(a_closed_stream_reads_no_more)
 }
 END_TEST
 
+/* ---- changing topics -------------------------------------------------- */
+
+START_TEST(topics_are_changed)
+{
+    struct client client;
+
+    open_stream(&client);
+    ck_assert_int_eq(publish("a", "1", "a"), 0);
+    ck_assert_int_eq(publish("b", "2", "before it is followed"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "b,c"), 0);
+    ck_assert_int_eq(publish("a", "3", "not followed any more"), 0);
+    ck_assert_int_eq(publish("c", "4", "c"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "c"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "a,c"), 0);
+    ck_assert_int_eq(publish("c,a", "5", "both"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "*"), 0);
+    ck_assert_int_eq(publish("d", "6", "any"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "d"), 0);
+    ck_assert_int_eq(publish("c", "7", "not any"), 0);
+    ck_assert_int_eq(publish("d", "8", "d"), 0);
+    client_expect(&client, "id: 1\ndata: a");
+    client_expect(&client, "id: 4\ndata: c");
+    client_expect(&client, "id: 5\ndata: both");
+    client_expect(&client, "id: 6\ndata: any");
+    client_expect(&client, "id: 8\ndata: d");
+    ck_assert_uint_eq(crier_hub_count(hub, "a"), 0);
+    ck_assert_uint_eq(crier_hub_count(hub, "*"), 0);
+    ck_assert_uint_eq(crier_hub_count(hub, "d"), 1);
+    client_close(&client);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    ck_assert_uint_eq(crier_hub_count(hub, "d"), 0);
+}
+END_TEST
+
+/* The handler changes them before the shard knows of the stream. */
+static enum MHD_Result answer_and_change(struct site *of,
+                                         struct MHD_Connection *connection,
+                                         const char *path)
+{
+    enum MHD_Result queued = answer(of, connection, path);
+
+    ck_assert_int_eq(publish("b", "1", "b"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "b,c"), 0);
+    ck_assert_int_eq(publish("a,b", "2", "b, too"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "c"), 0);
+    ck_assert_int_eq(publish("b", "3", "b"), 0);
+    ck_assert_int_eq(publish("c", "4", "c"), 0);
+    return queued;
+}
+
+START_TEST(topics_are_changed_at_once)
+{
+    struct client client;
+    char *frame;
+
+    site.answer = answer_and_change;
+    open_stream(&client);
+    frame = client_frame(&client);
+    if (strstr(frame, "id: 2") != NULL) { /* it may have come in time */
+        free(frame);
+        frame = client_frame(&client);
+    }
+    ck_assert_str_eq(frame, "id: 4\ndata: c");
+    free(frame);
+    client_close(&client);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    ck_assert_uint_eq(crier_hub_count(hub, "b"), 0);
+}
+END_TEST
+
+/* A stream that is behind keeps what it follows on, has the rest from the change on,
+ * and with "*" all from where it is. */
+static const struct {
+    const char *topics;
+    bool past; /* of the topic that is new */
+} behind[] = {{"a,b", false}, {"*", true}};
+
+START_TEST(one_that_is_behind_loses_nothing)
+{
+    bool old = false, new = false;
+    struct client client;
+    char *large, *frame;
+    int i, next = 0;
+
+    large = malloc(20001);
+    memset(large, 'x', 20000);
+    large[20000] = '\0';
+    options.max_pending = 16 * 1024;
+    client_connect_small(&client, site.port, 4096);
+    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
+    for (i = 0; i < 50; i++)
+        ck_assert_int_eq(publish("a", NULL, large), 0);
+    ck_assert_int_eq(publish("b", NULL, "old"), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, behind[_i].topics), 0);
+    ck_assert_int_eq(publish("b", NULL, "new"), 0);
+    ck_assert_int_eq(publish("a", NULL, "end"), 0);
+    do {
+        frame = client_any_frame(&client);
+        next += strstr(frame, "data: xxx") != NULL;
+        old |= strstr(frame, "data: old") != NULL;
+        new |= strstr(frame, "data: new") != NULL;
+        i = strstr(frame, "data: end") != NULL;
+        free(frame);
+    } while (i == 0);
+    ck_assert_int_eq(next, 50);
+    ck_assert(new);
+    ck_assert_int_eq(old, behind[_i].past);
+    free(large);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(presence_tells_of_changes)
+{
+    struct client client, watcher;
+
+    follow.topics = "$presence/p";
+    open_stream(&watcher);
+    follow.topics = "a";
+    open_stream(&client);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "a,p"), 0);
+    client_expect_event(&watcher,
+                        "event: join\ndata: {\"topic\":\"p\",\"count\":1}");
+    ck_assert_int_eq(crier_hub_change(hub, stream, "p,b"), 0); /* nothing new */
+    ck_assert_int_eq(crier_hub_change(hub, stream, "b"), 0);
+    client_expect_event(&watcher,
+                        "event: leave\ndata: {\"topic\":\"p\",\"count\":0}");
+    client_close(&client);
+    client_close(&watcher);
+}
+END_TEST
+
+START_TEST(wrong_changes_are_refused)
+{
+    struct client client;
+
+    follow.topics = "a,,b";
+    open_stream(&client);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "a"),
+                     CRIER_ERR_NOT_JOINED);
+    follow.topics = "a";
+    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "a,,b"), CRIER_ERR_TOPIC);
+    ck_assert_int_eq(crier_hub_change(hub, stream, ""), CRIER_ERR_TOPIC);
+    ck_assert_int_eq(publish("a", "1", "a"), 0);
+    client_expect(&client, "id: 1\ndata: a");
+    client_close(&client);
+    box_wait(&closed, 1);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "a"), CRIER_ERR_CLOSED);
+}
+END_TEST
+
 /* ---- memory ----------------------------------------------------------- */
+
+/* The N-th allocation of a change fails: nothing has changed. */
+START_TEST(short_memory_changes_nothing)
+{
+    struct client client;
+    long n;
+    int error = -ENOMEM;
+
+    open_stream(&client);
+    for (n = 1; error != 0; n++) {
+        ck_assert_int_lt(n, 50);
+        oom_after(n);
+        error = crier_hub_change(hub, stream, "b,c");
+        oom_never();
+        ck_assert(error == 0 || error == -ENOMEM);
+        if (error != 0)
+            ck_assert_int_eq(publish("a,b", NULL, "a"), 0);
+        if (error != 0)
+            client_expect_event(&client, "data: a");
+    }
+    ck_assert_int_gt(n, 4);
+    ck_assert_int_eq(publish("a", NULL, "a"), 0);
+    ck_assert_int_eq(publish("b", NULL, "b"), 0);
+    client_expect_event(&client, "data: b");
+    client_close(&client);
+    box_wait(&closed, 1);
+    ck_assert_uint_eq(crier_hub_count(hub, "a") + crier_hub_count(hub, "b"),
+                      0);
+}
+END_TEST
 
 /* The N-th allocation fails, for every N there is: what is refused is not
  * there, and what is not refused comes, in order. */
@@ -360,25 +543,26 @@ static void forgotten(void *closure, int error)
 
 START_TEST(a_closed_hub_refuses_everything)
 {
-    struct crier_hub_status status;
+    struct crier_status status;
     struct client client;
     int unused = 1;
 
     open_stream(&client);
     crier_hub_close(hub);
     crier_hub_close(hub);
-    ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_CLOSED);
+    ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(crier_hub_list(hub, "", "", 1, listed, &unused),
-                     CRIER_ERR_CLOSED);
+                     CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(crier_hub_forget(hub, "a", forgotten, &unused),
-                     CRIER_ERR_CLOSED);
+                     CRIER_ERR_HUB_CLOSED);
+    ck_assert_int_eq(crier_hub_change(hub, stream, "b"), CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(unused, 1);
     crier_hub_status(hub, &status);
     ck_assert_str_eq(status.journal, "memory");
     ck_assert_int_eq(status.error, 0);
     client_close(&client);
     open_stream(&client);
-    ck_assert_int_eq(follow_error, CRIER_ERR_CLOSED);
+    ck_assert_int_eq(follow_error, CRIER_ERR_HUB_CLOSED);
     client_close(&client);
 }
 END_TEST
@@ -395,6 +579,12 @@ static Suite *suite(void)
     tcase_add_test(c, hello_then_the_past_then_what_is_new);
     tcase_add_test(c, once_ends_after_what_is_held);
     tcase_add_test(c, a_closed_stream_reads_no_more);
+    tcase_add_test(c, topics_are_changed);
+    tcase_add_test(c, topics_are_changed_at_once);
+    tcase_add_loop_test(c, one_that_is_behind_loses_nothing, 0, 2);
+    tcase_add_test(c, presence_tells_of_changes);
+    tcase_add_test(c, wrong_changes_are_refused);
+    tcase_add_test(c, short_memory_changes_nothing);
     tcase_add_test(c, short_memory_loses_nothing);
     tcase_add_test(c, a_shard_that_is_behind_reads_on);
     tcase_add_test(c, short_memory_refuses_a_follower_cleanly);

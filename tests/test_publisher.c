@@ -324,7 +324,7 @@ START_TEST(many_in_order)
     for (i = 1; i <= count; i++)
         add(publisher, i);
     ck_assert_int_eq(crier_publisher_finish(publisher, &published), 0);
-    ck_assert_int_eq(crier_publisher_add(publisher, event), CRIER_ERR_CLOSED);
+    ck_assert_int_eq(crier_publisher_add(publisher, event), CRIER_ERR_FINISHED);
     crier_publisher_progress(publisher, &progress);
     ck_assert_uint_eq(progress.added, (uint64_t)count);
     ck_assert_uint_eq(progress.published, (uint64_t)count);
@@ -366,7 +366,7 @@ START_TEST(many_are_refused)
     crier_event_text(event, "x");
     while (error == 0) /* it ends, since little may wait */
         error = crier_publisher_add(publisher, event);
-    ck_assert_int_eq(error, CRIER_ERR_CLOSED);
+    ck_assert_int_eq(error, CRIER_ERR_FINISHED);
     ck_assert_int_eq(crier_publisher_finish(publisher, &published),
                      CRIER_ERR_STATUS);
     ck_assert_int_eq(published.status, 403);

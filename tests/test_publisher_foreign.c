@@ -301,6 +301,29 @@ START_TEST(the_time_is_up)
 }
 END_TEST
 
+/* Nobody answers, so nothing that was added goes. */
+START_TEST(one_may_try_without_waiting)
+{
+    struct crier_progress progress;
+    struct crier_publisher *publisher;
+    char url[64];
+    int descriptor, i, error;
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%d",
+             port_hold(&descriptor));
+    options.server = url;
+    options.max_waiting = 1000;
+    ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
+    for (i = 0; (error = crier_publisher_try(publisher, event)) == 0; i++)
+        ck_assert_int_lt(i, 1000);
+    ck_assert_int_eq(error, CRIER_ERR_BUSY);
+    crier_publisher_progress(publisher, &progress);
+    ck_assert_uint_eq(progress.added, (uint64_t)i);
+    crier_publisher_free(publisher);
+    close(descriptor);
+}
+END_TEST
+
 START_TEST(a_server_has_no_query)
 {
     static const char *const ends[] = {"?a=b", "/#x", "/a?"};
@@ -344,6 +367,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_redirect_is_followed);
     tcase_add_test(c, mistakes_are_named);
     tcase_add_test(c, the_time_is_up);
+    tcase_add_test(c, one_may_try_without_waiting);
     tcase_add_loop_test(c, a_server_has_no_query, 0, 3);
     return s;
 }

@@ -9,11 +9,13 @@
 #include "support/runner.h"
 #include "support/site.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static struct crier_stream *stream;
-static struct signal_box opened, closed;
+static struct signal_box opened, closed, logged;
 static struct site site;
 static FILE *curl;
 
@@ -37,14 +39,25 @@ static enum MHD_Result answer(struct site *of,
     return result;
 }
 
+/* What libmicrohttpd logs. */
+static void log_line(void *closure, const char *format, va_list arguments)
+{
+    (void)closure;
+    vprintf(format, arguments);
+    box_put(&logged, 0);
+}
+
 static void setup(void)
 {
     char command[128];
 
     box_init(&opened);
     box_init(&closed);
-    site = (struct site){
-        .answer = answer, .key = key, .certificate = certificate};
+    box_init(&logged);
+    site = (struct site){.answer = answer,
+                         .key = key,
+                         .certificate = certificate,
+                         .log = log_line};
     site_start(&site, NULL);
     snprintf(command, sizeof command,
              "curl -skN --max-time 60 https://127.0.0.1:%d/", site.port);
@@ -56,11 +69,20 @@ static void setup(void)
 static void teardown(void)
 {
     crier_stream_close(stream); /* or curl waits for more until its time is up */
-    pclose(curl);
+    if (curl != NULL)
+        pclose(curl);
     crier_stream_unref(stream);
     site_stop(&site);
     box_done(&opened);
     box_done(&closed);
+    box_done(&logged);
+}
+
+/* The client leaves, also when it is in the middle of writing. */
+static void leave(void)
+{
+    pclose(curl);
+    curl = NULL;
 }
 
 static void send_text(const char *text)
@@ -150,6 +172,51 @@ START_TEST(large_frames_come_whole)
 }
 END_TEST
 
+/* More than all the kernels and curl hold. */
+static void send_much(void)
+{
+    const size_t length = 3000000;
+    char *text = malloc(length + 1);
+
+    memset(text, 'x', length);
+    text[length] = '\0';
+    send_text(text);
+    free(text);
+}
+
+START_TEST(a_client_that_leaves_is_no_error)
+{
+    char bytes[1000];
+
+    if (_i == 1) {
+        send_much();
+        ck_assert_uint_eq(fread(bytes, 1, sizeof bytes, curl), sizeof bytes);
+    }
+    leave();
+    box_wait(&closed, 1);
+    crier_shards_drain(site.shards, 0, 0, PATIENCE);
+    ck_assert_int_eq(box_count(&logged), 0);
+}
+END_TEST
+
+/* There is no close_notify where the client lacks something: RFC 9112, section 9.8. */
+START_TEST(a_client_sees_that_it_lacks_something)
+{
+    char bytes[4096];
+    int status;
+
+    send_much();
+    ck_assert_uint_eq(fread(bytes, 1, sizeof bytes, curl), sizeof bytes);
+    ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, 50), 1);
+    while (fread(bytes, 1, sizeof bytes, curl) > 0)
+        continue;
+    status = pclose(curl);
+    curl = NULL;
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 56); /* receiving has failed */
+}
+END_TEST
+
 START_TEST(drain_says_goodbye)
 {
     char line[64];
@@ -170,6 +237,8 @@ static Suite *suite(void)
     tcase_add_test(c, frames_come_at_once);
     tcase_add_test(c, broadcasts_come_by_tls_too);
     tcase_add_test(c, large_frames_come_whole);
+    tcase_add_loop_test(c, a_client_that_leaves_is_no_error, 0, 2);
+    tcase_add_test(c, a_client_sees_that_it_lacks_something);
     tcase_add_test(c, drain_says_goodbye);
     return s;
 }

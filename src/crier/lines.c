@@ -167,7 +167,7 @@ static int add(struct crier_publisher *publisher, struct crier_event *event,
  * has refused is not told here. */
 static int tell_end(uint64_t number, int result, int error)
 {
-    if (result == -ECANCELED || error == CRIER_ERR_CLOSED)
+    if (result == -ECANCELED || error == CRIER_ERR_FINISHED)
         return EXIT_SUCCESS;
     if (result == -EFBIG) {
         error = CRIER_ERR_TOO_LARGE;

@@ -14,7 +14,7 @@ enum MHD_Result health(struct request *request)
 {
     const struct server *server = request->server;
     double uptime = (double)(crier_now() - server->started) / 1000.0;
-    struct crier_hub_status status;
+    struct crier_status status;
     json_t *journal;
 
     crier_hub_status(server->hub, &status);

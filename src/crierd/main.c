@@ -165,9 +165,9 @@ static void close_rooms(struct server *server)
 /* ---- run -------------------------------------------------------------- */
 
 /* Logs what the journal has found of the clock since BEFORE, which is set to that. */
-static void log_clock(struct crier_hub *hub, struct crier_hub_status *before)
+static void log_clock(struct crier_hub *hub, struct crier_status *before)
 {
-    struct crier_hub_status now;
+    struct crier_status now;
 
     crier_hub_status(hub, &now);
     if (now.corrected != before->corrected)
@@ -186,7 +186,7 @@ static int wait_for_signal(struct server *server, struct http *http,
                            const sigset_t *signals)
 {
     const struct timespec time = {.tv_sec = LOOK_TIME};
-    struct crier_hub_status status = {0};
+    struct crier_status status = {0};
     int number;
 
     while ((number = sigtimedwait(signals, NULL, &time)) < 0) {

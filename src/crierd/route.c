@@ -79,7 +79,7 @@ static enum MHD_Result run(const struct route *route, struct request *request)
     if (route->changes && request_is_foreign(request))
         return reply_foreign(request);
     if (route->changes && atomic_load(&request->server->stopping))
-        return reply_error(request, CRIER_ERR_CLOSED);
+        return reply_error(request, CRIER_ERR_DRAINING);
     return route->handle(request);
 }
 

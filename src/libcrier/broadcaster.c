@@ -16,8 +16,12 @@
  * never runs under it.
  *
  * Life of a member: made by join(), on its shard's list once the join task has
- * run, freed on the shard's thread when the stream is over. The directory knows
- * it from join() on.
+ * run, freed on the shard's thread when the stream is over or leaves. The directory
+ * knows it from join() on.
+ *
+ * Leaving is a task as well, so it has its place among the broadcasts. Until it has run
+ * the directory still has the name; therefore a frame for one member names the member,
+ * and goes to nobody where the stream has become another one meanwhile.
  */
 #include <config.h>
 
@@ -86,6 +90,10 @@ int crier_broadcaster_new(struct crier_shards *shards,
     uint32_t ping = DEFAULT_PING;
     int error;
 
+    if (shards == NULL || broadcaster == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(shards->born))
+        return CRIER_ERR_FORKED;
     if (options != NULL && options->ping != 0)
         ping = options->ping;
     if (ping < SHORTEST_PING)
@@ -244,16 +252,21 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     struct member *member;
     int error;
 
+    if (broadcaster == NULL || stream == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
     if (stream->shard->set != broadcaster->shards)
-        return CRIER_ERR_INVALID;
+        return CRIER_ERR_OTHER_SHARDS;
     member = calloc(1, sizeof *member);
     if (member == NULL)
         return -ENOMEM;
-    if (atomic_exchange(&stream->joined, true)) {
+    error = crier__stream_give(stream, broadcaster);
+    if (error != 0) {
         free(member);
-        return CRIER_ERR_INVALID;
+        return error;
     }
     member->join.run = join;
     member->broadcaster = broadcaster;
@@ -269,10 +282,56 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     }
     pthread_mutex_unlock(&broadcaster->lock);
     if (error != 0) {
-        atomic_store(&stream->joined, false);
+        atomic_store(&stream->joined, NULL);
         free(member);
     }
     return error;
+}
+
+/* A stream on its way off the list. */
+struct leaving {
+    struct crier__task task;
+    struct crier_broadcaster *broadcaster; /* a reference */
+    struct crier_stream *stream;           /* a reference */
+};
+
+static void leave_now(struct crier__task *task)
+{
+    struct leaving *leaving = (struct leaving *)task;
+    struct crier_stream *stream = leaving->stream;
+
+    /* It may be over meanwhile. */
+    if (stream->leave == leave)
+        leave(stream);
+    crier__stream_unref(stream);
+    unref(leaving->broadcaster);
+    free(leaving);
+}
+
+int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
+                            struct crier_stream *stream)
+{
+    static char going; /* stands for nobody: nothing joins before the task is posted */
+    void *owner = broadcaster;
+    struct leaving *leaving;
+
+    if (broadcaster == NULL || stream == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
+    leaving = malloc(sizeof *leaving);
+    if (leaving == NULL)
+        return -ENOMEM;
+    if (!atomic_compare_exchange_strong(&stream->joined, &owner, &going)) {
+        free(leaving);
+        return CRIER_ERR_NOT_JOINED;
+    }
+    leaving->task.run = leave_now;
+    leaving->broadcaster = ref(broadcaster);
+    leaving->stream = crier__stream_ref(stream);
+    crier__shard_post(stream->shard, &leaving->task);
+    atomic_store(&stream->joined, NULL);
+    return 0;
 }
 
 /* ---- sending ---------------------------------------------------------- */
@@ -284,6 +343,7 @@ struct delivery {
     struct crier_broadcaster *broadcaster; /* a reference */
     struct crier__shard *shard;
     struct crier_stream *stream; /* a reference; NULL: to all */
+    const struct member *member; /* the stream's; not to be looked into */
     struct crier_frame *frame;   /* a reference */
     size_t cost;                 /* in the backlog */
 };
@@ -314,9 +374,10 @@ static void deliver(struct crier__task *task)
     struct member *member, *next;
 
     crier__shards_release(delivery->broadcaster->shards, delivery->cost);
-    if (delivery->stream != NULL)
-        crier__stream_offer(delivery->stream, delivery->frame);
-    else /* a member may be cut for slowness, and so leave, on the way */
+    if (delivery->stream != NULL) {
+        if (delivery->stream->member == delivery->member)
+            crier__stream_offer(delivery->stream, delivery->frame);
+    } else /* a member may be cut for slowness, and so leave, on the way */
         DL_FOREACH_SAFE (part->members, member, next) {
             look_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
@@ -326,7 +387,7 @@ static void deliver(struct crier__task *task)
 
 /* Puts one more delivery in front of LIST. */
 static int prepare(struct crier_broadcaster *broadcaster,
-                   struct crier__shard *shard, struct crier_stream *stream,
+                   struct crier__shard *shard, const struct member *member,
                    struct crier_frame *frame, struct delivery **list)
 {
     struct delivery *delivery = calloc(1, sizeof *delivery);
@@ -336,7 +397,8 @@ static int prepare(struct crier_broadcaster *broadcaster,
     delivery->task.run = deliver;
     delivery->broadcaster = ref(broadcaster);
     delivery->shard = shard;
-    delivery->stream = stream != NULL ? crier__stream_ref(stream) : NULL;
+    delivery->stream = member != NULL ? crier__stream_ref(member->stream) : NULL;
+    delivery->member = member;
     delivery->frame = crier_frame_ref(frame);
     delivery->also = *list;
     *list = delivery;
@@ -364,8 +426,8 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
     int error = 0;
 
     DL_FOREACH2 (name->members, member, name_next) {
-        error = prepare(broadcaster, member->stream->shard, member->stream,
-                        frame, list);
+        error = prepare(broadcaster, member->stream->shard, member, frame,
+                        list);
         if (error != 0)
             break;
     }
@@ -406,6 +468,10 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
     long count;
     int error;
 
+    if (broadcaster == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&broadcaster->lock);
     count = (long)broadcaster->count;
     error = prepare_all(broadcaster, frame, &list);
@@ -421,6 +487,8 @@ long crier_broadcaster_printf(struct crier_broadcaster *broadcaster,
     va_list arguments;
     long sent;
 
+    if (broadcaster == NULL)
+        return CRIER_ERR_NULL;
     va_start(arguments, format);
     sent = crier__frame_vprintf(&frame, type, format, arguments);
     va_end(arguments);
@@ -439,6 +507,10 @@ long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
     long count = 0;
     int error = 0;
 
+    if (broadcaster == NULL || text == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(broadcaster->shards->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&broadcaster->lock);
     name = find_name(broadcaster, text);
     if (name != NULL) {
@@ -454,6 +526,8 @@ size_t crier_broadcaster_count(struct crier_broadcaster *broadcaster)
 {
     size_t count;
 
+    if (broadcaster == NULL || crier__forked(broadcaster->shards->born))
+        return 0;
     pthread_mutex_lock(&broadcaster->lock);
     count = broadcaster->count;
     pthread_mutex_unlock(&broadcaster->lock);
@@ -466,6 +540,9 @@ size_t crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
     struct name *name;
     size_t count;
 
+    if (broadcaster == NULL || text == NULL ||
+        crier__forked(broadcaster->shards->born))
+        return 0;
     pthread_mutex_lock(&broadcaster->lock);
     name = find_name(broadcaster, text);
     count = name != NULL ? name->count : 0;

@@ -113,9 +113,12 @@ static int set_begin(struct crier_client *client, const char *id)
 int crier_client_new(const struct crier_client_options *options,
                      struct crier_client **client)
 {
-    int error = crier__http_check_url(options->url);
     struct crier_client *made;
+    int error;
 
+    if (options == NULL || options->url == NULL || client == NULL)
+        return CRIER_ERR_NULL;
+    error = crier__http_check_url(options->url);
     if (error != 0)
         return error;
     made = calloc(1, sizeof *made);
@@ -123,7 +126,9 @@ int crier_client_new(const struct crier_client_options *options,
         return -ENOMEM;
     made->state = CRIER__WAITING;
     made->notice = CRIER__SILENT;
-    error = crier__loop_init(&made->loop);
+    error = crier__fork_watch(&made->born);
+    if (error == 0)
+        error = crier__loop_init(&made->loop);
     if (error != 0) {
         free(made);
         return error;
@@ -148,7 +153,7 @@ int crier_client_new(const struct crier_client_options *options,
 
 void crier_client_free(struct crier_client *client)
 {
-    if (client == NULL)
+    if (client == NULL || crier__forked(client->born))
         return;
     crier__client_drop(client);
     if (client->handle != NULL)
@@ -165,7 +170,7 @@ void crier_client_free(struct crier_client *client)
 
 int crier_client_fd(const struct crier_client *client)
 {
-    return client->loop.set;
+    return client != NULL ? client->loop.set : -1;
 }
 
 /* ---- from state to state ---------------------------------------------- */
@@ -451,6 +456,10 @@ int crier_client_next(struct crier_client *client,
 {
     int steps;
 
+    if (client == NULL || message == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(client->born))
+        return CRIER_ERR_FORKED;
     if (client->closed)
         return CRIER_ERR_CLOSED;
     for (steps = 0; steps < STEPS_MAX; steps++) {
@@ -494,10 +503,12 @@ static void dispatch(const struct crier_client_callbacks *callbacks,
 int crier_client_run(struct crier_client *client,
                      const struct crier_client_callbacks *callbacks)
 {
-    struct pollfd poller = {.fd = client->loop.set, .events = POLLIN};
+    struct pollfd poller = {.fd = crier_client_fd(client), .events = POLLIN};
     struct crier_message message;
     int result, error;
 
+    if (callbacks == NULL)
+        return CRIER_ERR_NULL;
     for (;;) {
         result = crier_client_next(client, &message);
         if (result < 0)
@@ -515,6 +526,8 @@ int crier_client_run(struct crier_client *client,
 
 static void order(struct crier_client *client, int what)
 {
+    if (client == NULL || crier__forked(client->born))
+        return;
     atomic_fetch_or(&client->orders, what);
     crier__loop_wake(&client->loop);
 }

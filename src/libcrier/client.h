@@ -3,6 +3,7 @@
 
 #include "buffer.h"
 #include "exchange.h"
+#include "fork.h"
 #include "loop.h"
 
 #include <stdatomic.h>
@@ -19,6 +20,7 @@ enum crier__client_state {
 
 /* All of it belongs to the thread in crier_client_next(), but `orders`. */
 struct crier_client {
+    unsigned born;             /* see fork.h */
     uint64_t retry, retry_max; /* ms */
     uint32_t read_timeout;     /* ms; 0 for none */
     bool persist;

@@ -52,6 +52,8 @@ void crier_event_free(struct crier_event *event)
 
 void crier_event_reset(struct crier_event *event)
 {
+    if (event == NULL)
+        return;
     crier__buffer_clear(&event->comment);
     crier__buffer_clear(&event->data);
     crier__buffer_clear(&event->type);
@@ -64,7 +66,7 @@ void crier_event_reset(struct crier_event *event)
 /* Remembers ERROR if it is the first one, and returns it. */
 static int mark(struct crier_event *event, int error)
 {
-    if (event->error == 0)
+    if (event != NULL && event->error == 0)
         event->error = error;
     return error;
 }
@@ -144,12 +146,16 @@ static int set_lines(struct crier_event *event, struct crier__buffer *field,
 int crier_event_data(struct crier_event *event, const char *text,
                      size_t length)
 {
+    if (event == NULL || (text == NULL && length != 0))
+        return mark(event, CRIER_ERR_NULL);
     return set_lines(event, &event->data, &event->has_data, "data",
                      length != 0 ? text : "", length);
 }
 
 int crier_event_text(struct crier_event *event, const char *text)
 {
+    if (text == NULL)
+        return mark(event, CRIER_ERR_NULL);
     return crier_event_data(event, text, strlen(text));
 }
 
@@ -158,8 +164,8 @@ int crier_event_json(struct crier_event *event, const json_t *value)
     char *text;
     int error;
 
-    if (value == NULL)
-        return mark(event, CRIER_ERR_JSON);
+    if (event == NULL || value == NULL)
+        return mark(event, event == NULL ? CRIER_ERR_NULL : CRIER_ERR_JSON);
     errno = 0; /* jansson does not tell why it fails */
     text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     if (text == NULL)
@@ -171,6 +177,8 @@ int crier_event_json(struct crier_event *event, const json_t *value)
 
 int crier_event_comment(struct crier_event *event, const char *text)
 {
+    if (event == NULL || text == NULL)
+        return mark(event, CRIER_ERR_NULL);
     return set_lines(event, &event->comment, &event->has_comment, "", text,
                      strlen(text));
 }
@@ -202,6 +210,10 @@ static int set_value(struct crier_event *event, struct crier__buffer *field,
 
 int crier_event_type(struct crier_event *event, const char *type)
 {
+    if (event == NULL)
+        return CRIER_ERR_NULL;
+    if (type == NULL)
+        type = "";
     return set_value(event, &event->type, type, strlen(type));
 }
 
@@ -211,6 +223,8 @@ int crier_event_id(struct crier_event *event, const char *id, size_t length)
 
     if (length == 0)
         id = "";
+    if (event == NULL || id == NULL)
+        return mark(event, CRIER_ERR_NULL);
     if (memchr(id, '\0', length) != NULL)
         return mark(event, CRIER_ERR_NUL);
     error = set_value(event, &event->id, id, length);
@@ -221,6 +235,8 @@ int crier_event_id(struct crier_event *event, const char *id, size_t length)
 
 int crier_event_retry(struct crier_event *event, uint32_t milliseconds)
 {
+    if (event == NULL)
+        return CRIER_ERR_NULL;
     if (milliseconds > CRIER_RETRY_MAX)
         return mark(event, CRIER_ERR_INVALID);
     event->retry = milliseconds;
@@ -301,6 +317,8 @@ done:
 int crier_event_encode(const struct crier_event *event,
                        struct crier_frame **frame)
 {
+    if (event == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
     return encode(event, true, frame);
 }
 
@@ -349,7 +367,8 @@ int crier__frame_data(const char *type, const char *text, size_t length,
 int crier_frame_text(const char *type, const char *text,
                      struct crier_frame **frame)
 {
-    return crier__frame_data(type, text, strlen(text), frame);
+    return text != NULL ? crier__frame_data(type, text, strlen(text), frame)
+                        : CRIER_ERR_NULL;
 }
 
 int crier_frame_json(const char *type, const json_t *value,

@@ -65,9 +65,9 @@ static char *copy_id(const char *id)
     return copy;
 }
 
-static int make(struct crier_hub *hub, struct crier_stream *stream,
-                const struct crier_follow_options *options,
-                struct crier__follower **follower)
+int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
+                        const struct crier_follow_options *options,
+                        struct crier__follower **follower)
 {
     struct crier__follower *made;
     unsigned past, count, i;
@@ -108,6 +108,34 @@ static int make(struct crier_hub *hub, struct crier_stream *stream,
     return 0;
 }
 
+/* Where its live topics begin is known now. */
+static void begin_live(struct crier__follower *follower)
+{
+    unsigned i;
+
+    for (i = 0; i < follower->sub_count; i++)
+        if (follower->subs[i].live != 0)
+            follower->subs[i].live = follower->joined + 1;
+}
+
+static int check(const struct crier_hub *hub, struct crier_stream *stream,
+                 const struct crier_follow_options *options)
+{
+    if (hub == NULL || stream == NULL || options == NULL ||
+        options->topics == NULL ||
+        (options->since == CRIER_SINCE_ID && options->id == NULL))
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    if ((unsigned)options->since > CRIER_SINCE_TIME)
+        return CRIER_ERR_INVALID;
+    if (stream->shard->set != hub->shards)
+        return CRIER_ERR_OTHER_SHARDS;
+    if (atomic_load(&hub->closed))
+        return CRIER_ERR_HUB_CLOSED;
+    return atomic_load(&stream->closing) ? CRIER_ERR_CLOSED : 0;
+}
+
 int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
                      const struct crier_follow_options *options)
 {
@@ -115,14 +143,13 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     char *topics = NULL;
     int error;
 
-    if (atomic_load(&hub->closed) || atomic_load(&stream->closing))
-        return CRIER_ERR_CLOSED;
-    if (stream->shard->set != hub->shards ||
-        (unsigned)options->since > CRIER_SINCE_TIME ||
-        (options->since == CRIER_SINCE_ID && options->id == NULL) ||
-        atomic_exchange(&stream->joined, true))
-        return CRIER_ERR_INVALID;
-    error = make(hub, stream, options, &follower);
+    error = check(hub, stream, options);
+    if (error != 0)
+        return error;
+    error = crier__stream_give(stream, hub);
+    if (error != 0)
+        return error;
+    error = crier__follower_new(hub, stream, options, &follower);
     if (error != 0)
         goto give_up;
     /* The follower is the shard's soon. */
@@ -139,6 +166,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
         crier__follower_free(follower);
         goto give_up;
     }
+    begin_live(follower);
     crier__shard_post_newcomer(stream->shard, &follower->join);
     if (topics != NULL)
         crier__hub_announce(hub, topics, true);
@@ -146,6 +174,6 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     return 0;
 give_up:
     free(topics);
-    atomic_store(&stream->joined, false);
+    atomic_store(&stream->joined, NULL);
     return error;
 }

@@ -43,12 +43,14 @@
  * been yielded by then is taken for missed; if that is beyond E, it reads again,
  * awake this time, and the case is the one above.
  *
+ * A stream that changes its topics gets another follower: follow_change.c.
+ *
  * Memory. A stream has at most max_pending waiting, and one update more; the rest
  * is the journal. An idle follower has no read.
  *
  * Life: made by crier_hub_follow(), on the shard's thread from its join task on,
- * gone from the lines when the stream is over, freed then or when its read has
- * been answered.
+ * gone from the lines when the stream is over or another one takes over, freed then or
+ * when its read has been answered.
  */
 #include <config.h>
 
@@ -107,7 +109,7 @@ static struct crier__line *get_line(struct crier__part *part, const char *name,
     return line;
 }
 
-static bool line_up(struct crier__follower *follower)
+bool crier__follower_line_up(struct crier__follower *follower)
 {
     struct crier__topics walk = {follower->topics};
     struct crier__sub *sub = follower->subs;
@@ -124,7 +126,7 @@ static bool line_up(struct crier__follower *follower)
     return true;
 }
 
-static void leave_lines(struct crier__follower *follower)
+void crier__follower_leave_lines(struct crier__follower *follower)
 {
     struct crier__sub *sub = follower->subs;
     struct crier__line *line;
@@ -149,7 +151,7 @@ void crier__follower_doze(struct crier__follower *follower)
     if (!follower->awake)
         return;
     follower->awake = false;
-    leave_lines(follower);
+    crier__follower_leave_lines(follower);
     crier__hub_doze(part->hub, follower->topics, part->shard->index);
 }
 
@@ -160,8 +162,8 @@ bool crier__follower_wake(struct crier__follower *follower)
 
     if (follower->awake)
         return true;
-    if (!line_up(follower)) {
-        leave_lines(follower);
+    if (!crier__follower_line_up(follower)) {
+        crier__follower_leave_lines(follower);
         return false;
     }
     follower->awake = true;
@@ -262,7 +264,7 @@ void crier__followers_reread(struct crier__part *part, uint64_t position)
 
 /* ---- beginning and end ------------------------------------------------ */
 
-static void leave(struct crier_stream *stream)
+void crier__follower_leave(struct crier_stream *stream)
 {
     struct crier__follower *follower = stream->member;
     struct crier__part *part = follower->part;
@@ -270,7 +272,7 @@ static void leave(struct crier_stream *stream)
     stream->member = NULL;
     stream->leave = NULL;
     stream->refill = NULL;
-    leave_lines(follower);
+    crier__follower_leave_lines(follower);
     if (follower->timed) {
         crier__timers_set(&part->shard->timers, &follower->again,
                           CRIER__NO_TIME);
@@ -315,18 +317,20 @@ static void begin(struct crier__follower *follower)
 void crier__follower_join(struct crier__task *task)
 {
     struct crier__follower *follower = (struct crier__follower *)task;
-    struct crier_stream *stream = follower->stream;
+    struct crier_stream *stream = crier__stream_ref(follower->stream);
+    struct crier__part *part = follower->part;
 
     stream->member = follower;
-    stream->leave = leave;
+    stream->leave = crier__follower_leave;
     stream->refill = crier__follower_refill;
-    if (stream->over) {
-        leave(stream);
-        return;
-    }
-    if (!line_up(follower) ||
-        crier__timers_reserve(&follower->part->shard->timers, 1) != 0)
+    if (stream->over)
+        crier__follower_leave(stream);
+    else if (!crier__follower_line_up(follower) ||
+             crier__timers_reserve(&part->shard->timers, 1) != 0)
         crier__stream_cut(stream, CRIER_REASON_MEMORY);
     else
         begin(follower);
+    if (part->early != NULL)
+        crier__followers_change_early(part, stream);
+    crier__stream_unref(stream);
 }

@@ -17,7 +17,8 @@ struct crier__sub {
     struct crier__sub *prev, *next;
     struct crier__follower *follower;
     struct crier__line *line; /* NULL: not on one */
-    bool live;                /* without its past */
+    uint64_t live; /* nothing up to the position before this one is meant; 0: it
+                      begins as `since` says */
 };
 
 /* A read, and what it is about. */
@@ -35,7 +36,7 @@ struct crier__follower {
     struct crier_frame *hello;   /* a reference or NULL */
     struct crier__timer again;
     struct crier__follow_job *job; /* while it reads */
-    char *topics;    /* a list; the live ones are the last */
+    char *topics;    /* a list */
     char *id;        /* to resume from, or NULL */
     uint64_t number;
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
@@ -54,6 +55,20 @@ struct crier__follower {
     struct crier__sub subs[];
 };
 
+/* One that is to take over from the follower of its stream. */
+struct crier__change {
+    struct crier__change *prev, *next;
+    struct crier__follower *made;
+    uint64_t after; /* of topics that are new to it, nothing up to here is meant */
+    size_t cost;    /* in the backlog */
+};
+
+/* A new follower as OPTIONS say, which only the caller knows. CRIER_ERR_TOPIC,
+ * CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
+                        const struct crier_follow_options *options,
+                        struct crier__follower **follower);
+
 /* Runs on the shard's thread first of all. */
 void crier__follower_join(struct crier__task *task);
 
@@ -64,6 +79,36 @@ void crier__follower_again(struct crier__timer *timer, uint64_t now);
 void crier__follower_free(struct crier__follower *follower);
 
 /* All that follows: on the thread of PART's shard only. */
+
+/* Puts FOLLOWER on the lines of its topics. False when memory is short: then it is on
+ * some. */
+bool crier__follower_line_up(struct crier__follower *follower);
+
+/* Takes FOLLOWER off all lines. */
+void crier__follower_leave_lines(struct crier__follower *follower);
+
+/* Makes the changes of the DL list that come before the update at POSITION. Returns the
+ * rest. */
+struct crier__change *crier__followers_change(struct crier__part *part,
+                                              struct crier__change *changes,
+                                              uint64_t position);
+
+/* Makes those of STREAM that its shard has not come to yet. FOLLOWER may be gone, or
+ * freed, then. */
+void crier__followers_change_now(struct crier__part *part,
+                                 const struct crier_stream *stream);
+
+/* Makes those of STREAM that came before it had a follower, or drops them. */
+void crier__followers_change_early(struct crier__part *part,
+                                   const struct crier_stream *stream);
+
+/* Frees what is left of a list when the shards are no more. */
+void crier__changes_free(struct crier__change *changes);
+
+/* Has MADE know which gaps OLD, which does not read now, has told of the topics that
+ * both follow. Where memory is short one may be told again. */
+void crier__follower_keep_told(struct crier__follower *made,
+                               const struct crier__follower *old);
 
 /* Gives UPDATE to the followers of its topics. */
 void crier__followers_deliver(struct crier__part *part,
@@ -86,6 +131,9 @@ bool crier__follower_wake(struct crier__follower *follower);
 
 /* FOLLOWER need not be told of updates: it waits for its client. */
 void crier__follower_doze(struct crier__follower *follower);
+
+/* What is done when a follower's stream is over: it leaves. */
+void crier__follower_leave(struct crier_stream *stream);
 
 /* FOLLOWER has all that there is. */
 void crier__follower_go_live(struct crier__follower *follower);

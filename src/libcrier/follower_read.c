@@ -87,8 +87,9 @@ static struct crier__follow_job *new_job(struct crier__follower *follower)
     while ((name = crier__topics_next(&walk, &length)) != NULL) {
         memcpy(to, name, length);
         job->selectors[i].topic = to;
-        job->selectors[i].live = follower->subs[i].live;
-        job->selectors[i].from = follower->subs[i].live ? follower->joined : 0;
+        job->selectors[i].live = follower->subs[i].live != 0;
+        if (follower->subs[i].live != 0)
+            job->selectors[i].from = follower->subs[i].live - 1;
         to += length + 1;
         i++;
     }
@@ -98,6 +99,24 @@ static struct crier__follow_job *new_job(struct crier__follower *follower)
     job->read.selectors = job->selectors;
     job->read.selector_count = count;
     return job;
+}
+
+void crier__follower_keep_told(struct crier__follower *made,
+                               const struct crier__follower *old)
+{
+    struct crier__selector *from, *to;
+    unsigned i, j;
+
+    if (old->job == NULL || made->job != NULL)
+        return;
+    made->job = new_job(made);
+    for (i = 0; made->job != NULL && i < made->sub_count; i++)
+        for (j = 0; j < old->sub_count; j++) {
+            to = &made->job->selectors[i];
+            from = &old->job->selectors[j];
+            if (strcmp(to->topic, from->topic) == 0)
+                to->told = from->told;
+        }
 }
 
 void crier__follower_read(struct crier__follower *follower)
@@ -270,6 +289,9 @@ static void take_answer(struct crier__task *task)
     int error = 0;
     unsigned i;
 
+    /* What is asked of the stream now is not what was read: then it is gone. */
+    if (!follower->gone)
+        crier__followers_change_now(follower->part, follower->stream);
     if (!follower->gone) /* this may make it so */
         error = use_answer(follower, read);
     if (read->error == 0)

@@ -24,7 +24,9 @@ struct crier_frame *crier__frame_new(size_t length)
 
 struct crier_frame *crier_frame_ref(struct crier_frame *frame)
 {
-    atomic_fetch_add_explicit(&frame->references, 1, memory_order_relaxed);
+    if (frame != NULL)
+        atomic_fetch_add_explicit(&frame->references, 1,
+                                  memory_order_relaxed);
     return frame;
 }
 
@@ -38,6 +40,7 @@ void crier_frame_unref(struct crier_frame *frame)
 
 const char *crier_frame_bytes(const struct crier_frame *frame, size_t *length)
 {
-    *length = frame->length;
-    return frame->bytes;
+    if (length != NULL)
+        *length = frame != NULL ? frame->length : 0;
+    return frame != NULL ? frame->bytes : NULL;
 }

@@ -18,6 +18,9 @@
  * full, in which an update counts from crier_hub_publish() until it is in the
  * journal, and on each shard's list.
  *
+ * A stream that changes its topics has its place in these lists, too: a change is taken
+ * up after the updates that were yielded before it and before those that come later.
+ *
  * Lock order: presence, the journal's, the hub's, a shard's. Questions to the
  * journal are asked with none of ours held but presence, which is what makes the
  * counts that are told come in their order.
@@ -34,6 +37,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* What a shard's list may hold, in bytes of updates. */
 #define LIST_MAX ((size_t)8 * 1024 * 1024)
@@ -73,6 +77,15 @@ static struct crier__followed *get(struct crier_hub *hub, const char *name,
     return followed;
 }
 
+/* Forgets FOLLOWED if nobody follows it. */
+static void tidy(struct crier_hub *hub, struct crier__followed *followed)
+{
+    if (followed->count != 0 || followed->coming != 0)
+        return;
+    HASH_DEL(hub->followed, followed);
+    free(followed);
+}
+
 /* Counts out up to LIMIT topics of the list. */
 static void count_out(struct crier_hub *hub, const char *topics,
                       unsigned index, unsigned limit, bool once, bool awake)
@@ -87,10 +100,8 @@ static void count_out(struct crier_hub *hub, const char *topics,
         followed = find(hub, name, length);
         followed->per_shard[index] -= awake;
         followed->staying -= !once;
-        if (--followed->count == 0) {
-            HASH_DEL(hub->followed, followed);
-            free(followed);
-        }
+        followed->count--;
+        tidy(hub, followed);
     }
 }
 
@@ -120,6 +131,88 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
     *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
     return error;
+}
+
+/* Takes up to LIMIT topics of the list from those that one is coming to. */
+static void come_out(struct crier_hub *hub, const char *topics, unsigned index,
+                     unsigned limit)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    size_t length;
+
+    while (limit-- > 0 &&
+           (name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = find(hub, name, length);
+        followed->coming--;
+        followed->per_shard[index]--;
+        tidy(hub, followed);
+    }
+}
+
+static int come_in(struct crier_hub *hub, const char *topics, unsigned index)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    unsigned done = 0;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = get(hub, name, length);
+        if (followed == NULL) {
+            come_out(hub, topics, index, done);
+            return -ENOMEM;
+        }
+        followed->coming++;
+        followed->per_shard[index]++;
+        done++;
+    }
+    return 0;
+}
+
+int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
+                    struct crier__change *change, uint64_t *after)
+{
+    struct crier__part *part = &hub->parts[index];
+    bool post = false;
+    int error;
+
+    pthread_mutex_lock(&hub->lock);
+    error = come_in(hub, topics, index);
+    if (error == 0) {
+        *after = hub->last;
+        DL_APPEND(part->changes, change);
+        post = !part->posted;
+        part->posted = true;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (post)
+        crier__shard_post(part->shard, &part->deliver);
+    return error;
+}
+
+void crier__hub_came(struct crier_hub *hub, const char *topics,
+                     const char *old, unsigned index, bool once, bool awake)
+{
+    struct crier__topics walk = {topics};
+    struct crier__followed *followed;
+    const char *name;
+    size_t length;
+
+    pthread_mutex_lock(&hub->lock);
+    while (old != NULL &&
+           (name = crier__topics_next(&walk, &length)) != NULL) {
+        followed = find(hub, name, length);
+        followed->count++;
+        followed->staying += !once;
+        followed->per_shard[index] += awake;
+    }
+    come_out(hub, topics, index, UINT_MAX);
+    if (old != NULL)
+        count_out(hub, old, index, UINT_MAX, once, awake);
+    pthread_mutex_unlock(&hub->lock);
 }
 
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
@@ -161,6 +254,8 @@ size_t crier_hub_count(struct crier_hub *hub, const char *topic)
     struct crier__followed *followed;
     size_t count;
 
+    if (hub == NULL || topic == NULL || crier__forked(hub->born))
+        return 0;
     pthread_mutex_lock(&hub->lock);
     followed = find(hub, topic, strlen(topic));
     count = followed != NULL ? followed->staying : 0;
@@ -269,6 +364,7 @@ static void deliver(struct crier__task *task)
 {
     struct crier__part *part = (struct crier__part *)task;
     struct crier_hub *hub = part->hub;
+    struct crier__change *changes;
     struct crier__batch taken;
     bool more = part->shard->more;
     uint64_t lost;
@@ -280,6 +376,8 @@ static void deliver(struct crier__task *task)
     memset(&part->taken, 0, sizeof part->taken);
     lost = part->lost;
     part->lost = 0;
+    changes = part->changes;
+    part->changes = NULL;
     part->cost = 0;
     part->posted = false;
     pthread_mutex_unlock(&hub->lock);
@@ -291,9 +389,13 @@ static void deliver(struct crier__task *task)
         if (taken.updates[i]->position > part->delivered)
             part->delivered = taken.updates[i]->position;
         part->shard->more = more || i + 1 < taken.count;
+        if (changes != NULL)
+            changes = crier__followers_change(part, changes,
+                                              taken.updates[i]->position);
         crier__followers_deliver(part, taken.updates[i]);
         crier__update_unref(taken.updates[i]);
     }
+    (void)crier__followers_change(part, changes, UINT64_MAX);
     taken.count = 0;
     if (taken.room > BATCH_KEPT)
         batch_done(&taken);
@@ -410,8 +512,12 @@ int crier_hub_publish(struct crier_hub *hub, const char *topics,
     struct crier__update *update;
     int error;
 
+    if (hub == NULL || topics == NULL || event == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
     if (atomic_load(&hub->closed))
-        return CRIER_ERR_CLOSED;
+        return CRIER_ERR_HUB_CLOSED;
     error = make_update(topics, event, &update);
     return error != 0 ? error : submit(hub, update, options);
 }
@@ -450,6 +556,8 @@ static void free_hub(struct crier_hub *hub)
     for (i = 0; i < hub->part_count; i++) {
         batch_done(&hub->parts[i].waiting);
         batch_done(&hub->parts[i].taken);
+        crier__changes_free(hub->parts[i].changes);
+        crier__changes_free(hub->parts[i].early);
     }
     hub->journal->ops->free(hub->journal);
     pthread_cond_destroy(&hub->idle);
@@ -483,10 +591,16 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
                   const struct crier_hub_options *options,
                   struct crier_hub **hub)
 {
-    struct crier_hub *made;
+    struct crier_hub *made = NULL;
     unsigned i;
-    int error = -ENOMEM;
+    int error = CRIER_ERR_NULL;
 
+    if (shards == NULL || journal == NULL || hub == NULL)
+        goto fail;
+    error = CRIER_ERR_FORKED;
+    if (crier__forked(shards->born) || crier__journal_forked(journal))
+        goto fail;
+    error = -ENOMEM;
     made = calloc(1, sizeof *made + shards->count * sizeof made->parts[0]);
     if (made == NULL)
         goto fail;
@@ -495,6 +609,7 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
         error = init_locks(made);
     if (error != 0)
         goto fail;
+    made->born = shards->born;
     made->shards = shards;
     made->part_count = shards->count;
     made->journal = journal;
@@ -528,7 +643,7 @@ int crier__hub_enter(struct crier_hub *hub)
     if (!atomic_load(&hub->closed))
         return 0;
     crier__hub_leave(hub);
-    return CRIER_ERR_CLOSED;
+    return CRIER_ERR_HUB_CLOSED;
 }
 
 void crier__hub_leave(struct crier_hub *hub)
@@ -542,7 +657,8 @@ void crier__hub_leave(struct crier_hub *hub)
 
 void crier_hub_close(struct crier_hub *hub)
 {
-    if (atomic_exchange(&hub->closed, true))
+    if (hub == NULL || crier__forked(hub->born) ||
+        atomic_exchange(&hub->closed, true))
         return;
     if (hub->journal->ops->hurry != NULL)
         hub->journal->ops->hurry(hub->journal);
@@ -555,7 +671,7 @@ void crier_hub_close(struct crier_hub *hub)
 
 void crier_hub_free(struct crier_hub *hub)
 {
-    if (hub == NULL)
+    if (hub == NULL || crier__forked(hub->born))
         return;
     crier_hub_close(hub);
     if (hub->shards == NULL) {

@@ -9,14 +9,16 @@
 #include <uthash.h>
 
 struct crier__follower;
+struct crier__change;
 
 /* A topic that some stream follows, or "*". */
 struct crier__followed {
     UT_hash_handle hh;
     size_t count;   /* of those who follow it */
     size_t staying; /* of those who do not only look at what is held */
+    size_t coming;  /* of those who change to it; they count nowhere else yet, */
     char *name;
-    size_t per_shard[]; /* of those who are awake: to be told of each update */
+    size_t per_shard[]; /* but here: of those who are to be told of each update */
 };
 
 /* The followers of one topic on one shard that are awake. */
@@ -44,16 +46,19 @@ struct crier__part {
     bool posted;
     size_t cost;   /* of waiting */
     uint64_t lost; /* an update that was not put on the list; 0: none */
+    struct crier__change *changes; /* a DL list, in the order asked for */
 
     /* The shard's thread alone. */
     struct crier__line *lines;
     struct crier__follower *followers; /* a DL list */
+    struct crier__change *early; /* likewise, of streams whose join has not run yet */
     struct crier__batch taken;
     uint64_t delivered; /* the position of the last update that was here */
 };
 
 struct crier_hub {
     struct crier__user user;     /* of shards */
+    unsigned born;               /* see fork.h */
     struct crier_shards *shards; /* NULL when they have been freed */
     bool given_up;               /* to be freed with the shards */
     struct crier_journal *journal;
@@ -76,7 +81,7 @@ struct crier_hub {
     struct crier__part parts[];
 };
 
-/* Counts one question more. CRIER_ERR_CLOSED. */
+/* Counts one question more. CRIER_ERR_HUB_CLOSED. */
 int crier__hub_enter(struct crier_hub *hub);
 
 /* Counts it out again, after its answer has done its work. */
@@ -91,6 +96,17 @@ int crier__hub_count_in(struct crier_hub *hub, const char *topics,
 /* Counts it out again; it is AWAKE or not. */
 void crier__hub_count_out(struct crier_hub *hub, const char *topics,
                           unsigned index, bool once, bool awake);
+
+/* Counts one that is to change to TOPICS in as coming, has its shard INDEX told of
+ * everything after the position written to *AFTER, and puts CHANGE behind what the
+ * shard is told until then. -ENOMEM; nothing is done then. */
+int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
+                    struct crier__change *change, uint64_t *after);
+
+/* It has come to TOPICS from OLD (NULL: it did not, for it is over), and is AWAKE or
+ * not. */
+void crier__hub_came(struct crier_hub *hub, const char *topics,
+                     const char *old, unsigned index, bool once, bool awake);
 
 /* It need not be told of updates any more, or has to be again (from when on is
  * written to *NOW). */

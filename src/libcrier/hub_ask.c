@@ -57,7 +57,7 @@ static int find_listeners(struct listing *listing)
         return -ENOMEM;
     pthread_mutex_lock(&hub->lock);
     HASH_ITER (hh, hub->followed, followed, next)
-        if (strcmp(followed->name, "*") != 0 &&
+        if (followed->count != 0 && strcmp(followed->name, "*") != 0 &&
             crier__listed(list, followed->name))
             count = crier__list_in(
                 list, found, count,
@@ -138,7 +138,10 @@ static void listed(struct crier__list *list)
         if (array == NULL)
             error = -ENOMEM;
     }
-    listing->on_done(listing->closure, error, array);
+    if (listing->on_done != NULL)
+        listing->on_done(listing->closure, error, array);
+    else
+        json_decref(array);
     free_listing(listing);
     crier__hub_leave(hub);
 }
@@ -181,6 +184,10 @@ int crier_hub_list(struct crier_hub *hub, const char *prefix,
     unsigned count;
     int error;
 
+    if (hub == NULL || after == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
     if (limit < 1 || limit > LIMIT_MAX)
         return CRIER_ERR_INVALID;
     if (prefix == NULL) { /* one topic */
@@ -220,7 +227,8 @@ static void forgotten(struct crier__forget *forget)
     struct forgetting *forgetting = (struct forgetting *)forget;
     struct crier_hub *hub = forgetting->hub;
 
-    forgetting->on_done(forgetting->closure, forget->error);
+    if (forgetting->on_done != NULL)
+        forgetting->on_done(forgetting->closure, forget->error);
     free(forgetting->topic);
     free(forgetting);
     crier__hub_leave(hub);
@@ -229,10 +237,15 @@ static void forgotten(struct crier__forget *forget)
 int crier_hub_forget(struct crier_hub *hub, const char *topic,
                      void (*on_done)(void *closure, int error), void *closure)
 {
-    struct forgetting *forgetting = calloc(1, sizeof *forgetting);
+    struct forgetting *forgetting;
     unsigned count;
     int error;
 
+    if (hub == NULL || topic == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    forgetting = calloc(1, sizeof *forgetting);
     if (forgetting == NULL)
         return -ENOMEM;
     error = crier__topics_parse(topic, &forgetting->topic, &count);
@@ -256,9 +269,16 @@ int crier_hub_forget(struct crier_hub *hub, const char *topic,
 
 /* ---- status ----------------------------------------------------------- */
 
-void crier_hub_status(struct crier_hub *hub, struct crier_hub_status *status)
+void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
 {
+    if (status == NULL)
+        return;
     memset(status, 0, sizeof *status);
+    if (hub == NULL || crier__forked(hub->born)) {
+        status->journal = "";
+        status->error = hub == NULL ? CRIER_ERR_NULL : CRIER_ERR_FORKED;
+        return;
+    }
     status->journal = hub->journal->ops->name;
     status->gaps = atomic_load(&hub->gaps);
     status->corrected = atomic_load(&hub->journal->corrected);

@@ -62,6 +62,9 @@ int crier__journal_init(struct crier_journal *journal,
 
     if (options == NULL)
         options = &none;
+    for (i = 0; i < options->topic_count; i++)
+        if (options->topics == NULL || options->topics[i].topic == NULL)
+            return CRIER_ERR_NULL;
     journal->ops = ops;
     journal->retention = options->retention;
     if (journal->retention.count == 0)
@@ -76,10 +79,17 @@ int crier__journal_init(struct crier_journal *journal,
     journal->ages = journal->retention.age != 0;
     for (i = 0; i < options->topic_count; i++)
         journal->ages |= options->topics[i].retention.age != 0;
-    error = copy_topics(journal, options->topics, options->topic_count);
+    error = crier__fork_watch(&journal->born);
+    if (error == 0)
+        error = copy_topics(journal, options->topics, options->topic_count);
     if (error != 0)
         crier__journal_done(journal);
     return error;
+}
+
+bool crier__journal_forked(const struct crier_journal *journal)
+{
+    return journal->ops->bound && crier__forked(journal->born);
 }
 
 void crier__journal_done(struct crier_journal *journal)
@@ -182,7 +192,7 @@ unsigned crier__list_in(const struct crier__list *list,
 
 void crier_journal_free(struct crier_journal *journal)
 {
-    if (journal == NULL)
+    if (journal == NULL || crier__journal_forked(journal))
         return;
     journal->ops->stop(journal);
     journal->ops->free(journal);

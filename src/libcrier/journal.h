@@ -1,6 +1,7 @@
 #ifndef CRIER_JOURNAL_H
 #define CRIER_JOURNAL_H
 
+#include "fork.h"
 #include "topic.h"
 #include "update.h"
 
@@ -133,6 +134,7 @@ struct crier__forget {
 
 struct crier__journal_ops {
     const char *name;
+    bool bound; /* to the process that made it, by threads or descriptors */
     void (*append)(struct crier_journal *journal,
                    struct crier__append *append);
     void (*read)(struct crier_journal *journal, struct crier__read *read);
@@ -160,6 +162,7 @@ struct crier__journal_ops {
 /* The part that all backends share; each has it as its first member. */
 struct crier_journal {
     const struct crier__journal_ops *ops;
+    unsigned born; /* see fork.h */
 
     /* Set by the hub before the first question. Returns to how many streams the
      * update goes. */
@@ -184,6 +187,9 @@ int crier__journal_init(struct crier_journal *journal,
                         const struct crier__journal_ops *ops,
                         const struct crier_journal_options *options,
                         const struct crier_retention *defaults);
+
+/* Whether JOURNAL belongs to the parent of this process. */
+bool crier__journal_forked(const struct crier_journal *journal);
 
 /* Frees what crier__journal_init() made. */
 void crier__journal_done(struct crier_journal *journal);

@@ -456,9 +456,12 @@ int crier_journal_memory(const struct crier_journal_options *options,
 {
     static const struct crier_retention defaults = {
         .count = 100000, .bytes = (size_t)16 * 1024 * 1024};
-    struct crier__memory *memory = calloc(1, sizeof *memory);
+    struct crier__memory *memory;
     int error;
 
+    if (journal == NULL)
+        return CRIER_ERR_NULL;
+    memory = calloc(1, sizeof *memory);
     if (memory == NULL)
         return -ENOMEM;
     error = crier__journal_init(&memory->journal, &ops, options, &defaults);

@@ -439,6 +439,7 @@ static void free_sqlite(struct crier_journal *journal)
 
 static const struct crier__journal_ops ops = {
     .name = "sqlite",
+    .bound = true,
     .append = append,
     .read = read_later,
     .list = list_later,
@@ -476,10 +477,13 @@ int crier_journal_sqlite(const char *path,
 {
     static const struct crier_retention defaults = {
         .count = 10000000, .bytes = (size_t)1024 * 1024 * 1024};
-    struct crier__sqlite *sqlite = calloc(1, sizeof *sqlite);
+    struct crier__sqlite *sqlite;
     char why[256] = "";
     int error;
 
+    if (path == NULL || journal == NULL)
+        return CRIER_ERR_NULL;
+    sqlite = calloc(1, sizeof *sqlite);
     if (sqlite == NULL)
         return -ENOMEM;
     error = crier__journal_init(&sqlite->journal, &ops, options, &defaults);

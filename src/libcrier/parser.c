@@ -60,6 +60,8 @@ int crier_parser_new(const struct crier_parser_options *options,
     size_t max_event = options != NULL ? options->max_event : 0;
     struct crier_parser *made;
 
+    if (parser == NULL)
+        return CRIER_ERR_NULL;
     if (max_line > LIMIT_MAX || max_event > LIMIT_MAX)
         return CRIER_ERR_INVALID;
     made = calloc(1, sizeof *made);
@@ -113,6 +115,8 @@ static void clear_event(struct crier_parser *parser)
 
 void crier_parser_begin(struct crier_parser *parser)
 {
+    if (parser == NULL)
+        return;
     clear_event(parser);
     clear(&parser->line);
     parser->first = true;
@@ -288,14 +292,18 @@ static int commit_id(struct crier_parser *parser)
 
 const char *crier_parser_id(const struct crier_parser *parser)
 {
-    return parser->last.length != 0 ? parser->last.bytes : "";
+    return parser != NULL && parser->last.length != 0 ? parser->last.bytes
+                                                      : "";
 }
 
 int crier_parser_set_id(struct crier_parser *parser, const char *id)
 {
-    size_t length = strlen(id);
+    size_t length;
     int error;
 
+    if (parser == NULL || id == NULL)
+        return CRIER_ERR_NULL;
+    length = strlen(id);
     if (strpbrk(id, "\r\n") != NULL)
         return CRIER_ERR_NEWLINE;
     if (!crier_utf8_valid(id, length))
@@ -456,8 +464,12 @@ static int step(struct crier_parser *parser, const char **bytes,
 int crier_parser_next(struct crier_parser *parser, const char **bytes,
                       size_t *length, struct crier_message *message)
 {
-    int result = parser->error;
+    int result;
 
+    if (parser == NULL || bytes == NULL || length == NULL || message == NULL ||
+        (*bytes == NULL && *length != 0))
+        return CRIER_ERR_NULL;
+    result = parser->error;
     if (parser->told)
         clear_event(parser);
     *message = (struct crier_message){.data = "",

@@ -34,6 +34,8 @@ int crier__frame_vprintf(struct crier_frame **frame, const char *type,
     va_list again;
     int length, error;
 
+    if (frame == NULL || format == NULL)
+        return CRIER_ERR_NULL;
     va_copy(again, arguments);
     length = vsnprintf(brief, sizeof brief, format, arguments);
     if (length < 0)

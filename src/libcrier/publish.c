@@ -16,6 +16,10 @@ int crier_publish(const struct crier_publisher_options *options,
     struct crier__buffer body = {0};
     struct crier__outcome outcome = {0};
 
+    if (options == NULL || event == NULL) {
+        outcome.error = CRIER_ERR_NULL;
+        goto done;
+    }
     outcome.error = crier__sender_init(&sender, options);
     if (outcome.error == 0)
         outcome.error = crier__sender_write(&sender, event, &body);
@@ -24,9 +28,11 @@ int crier_publish(const struct crier_publisher_options *options,
                            !options->strict, &outcome);
     crier__buffer_done(&body);
     crier__sender_done(&sender);
+done:
     if (outcome.published.reason[0] == '\0')
         snprintf(outcome.published.reason, sizeof outcome.published.reason,
                  "%s", crier_error_text(outcome.error));
-    *published = outcome.published;
+    if (published != NULL)
+        *published = outcome.published;
     return outcome.error;
 }

@@ -14,6 +14,7 @@
  */
 #include <config.h>
 
+#include "fork.h"
 #include "sender.h"
 #include "thread_start.h"
 
@@ -35,6 +36,7 @@ struct item {
 };
 
 struct crier_publisher {
+    unsigned born; /* see fork.h */
     struct crier__sender sender;
     size_t max_waiting;
     pthread_t thread;
@@ -170,9 +172,12 @@ static void destroy(struct crier_publisher *publisher)
 int crier_publisher_new(const struct crier_publisher_options *options,
                         struct crier_publisher **publisher)
 {
-    struct crier_publisher *made = calloc(1, sizeof *made);
+    struct crier_publisher *made;
     int error;
 
+    if (options == NULL || publisher == NULL)
+        return CRIER_ERR_NULL;
+    made = calloc(1, sizeof *made);
     if (made == NULL)
         return -ENOMEM;
     made->max_waiting =
@@ -185,6 +190,8 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     pthread_cond_init(&made->less, NULL);
     error = crier__sender_init(&made->sender, options);
     if (error == 0)
+        error = crier__fork_watch(&made->born);
+    if (error == 0)
         error = thread_start(&made->thread, run, made);
     if (error != 0) {
         destroy(made);
@@ -196,7 +203,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
 
 void crier_publisher_free(struct crier_publisher *publisher)
 {
-    if (publisher == NULL)
+    if (publisher == NULL || crier__forked(publisher->born))
         return;
     pthread_mutex_lock(&publisher->lock);
     publisher->closed = publisher->over = true;
@@ -232,14 +239,18 @@ static int make_item(struct crier_publisher *publisher,
     return 0;
 }
 
-/* Waits for room and puts ITEM into the queue. With the lock. */
-static int put(struct crier_publisher *publisher, struct item *item)
+/* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
+static int put(struct crier_publisher *publisher, struct item *item,
+               bool may_wait)
 {
     while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
-           publisher->waiting + item->length > publisher->max_waiting)
+           publisher->waiting + item->length > publisher->max_waiting) {
+        if (!may_wait)
+            return CRIER_ERR_BUSY;
         pthread_cond_wait(&publisher->less, &publisher->lock);
+    }
     if (publisher->closed || publisher->over)
-        return CRIER_ERR_CLOSED;
+        return CRIER_ERR_FINISHED;
     if (publisher->last != NULL)
         publisher->last->next = item;
     else
@@ -251,16 +262,20 @@ static int put(struct crier_publisher *publisher, struct item *item)
     return 0;
 }
 
-int crier_publisher_add(struct crier_publisher *publisher,
-                        const struct crier_event *event)
+static int add(struct crier_publisher *publisher,
+               const struct crier_event *event, bool may_wait)
 {
     struct item *item;
     int error;
 
+    if (publisher == NULL || event == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(publisher->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&publisher->lock);
     error = make_item(publisher, event, &item);
     if (error == 0) {
-        error = put(publisher, item);
+        error = put(publisher, item, may_wait);
         if (error != 0)
             free(item);
     }
@@ -268,9 +283,26 @@ int crier_publisher_add(struct crier_publisher *publisher,
     return error;
 }
 
+int crier_publisher_add(struct crier_publisher *publisher,
+                        const struct crier_event *event)
+{
+    return add(publisher, event, true);
+}
+
+int crier_publisher_try(struct crier_publisher *publisher,
+                        const struct crier_event *event)
+{
+    return add(publisher, event, false);
+}
+
 void crier_publisher_progress(struct crier_publisher *publisher,
                               struct crier_progress *progress)
 {
+    if (progress == NULL)
+        return;
+    memset(progress, 0, sizeof *progress);
+    if (publisher == NULL || crier__forked(publisher->born))
+        return;
     pthread_mutex_lock(&publisher->lock);
     *progress = publisher->progress;
     pthread_mutex_unlock(&publisher->lock);
@@ -282,6 +314,10 @@ int crier_publisher_finish(struct crier_publisher *publisher,
 {
     int error;
 
+    if (publisher == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(publisher->born))
+        return CRIER_ERR_FORKED;
     pthread_mutex_lock(&publisher->lock);
     publisher->closed = true;
     pthread_cond_broadcast(&publisher->less);

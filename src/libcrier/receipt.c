@@ -78,10 +78,15 @@ static char *put(char *at, const char *text)
 
 char *crier_receipt_text(const struct crier_receipt *receipt)
 {
-    size_t id = strlen(receipt->id), topics = strlen(receipt->topics);
-    /* a name of one byte has two quotes and a comma beside it */
-    char *text = malloc(FRAME + LONGEST * (id + topics)), *at = text;
+    size_t id, topics;
+    char *text, *at;
 
+    if (receipt == NULL || receipt->id == NULL || receipt->topics == NULL)
+        return NULL;
+    id = strlen(receipt->id);
+    topics = strlen(receipt->topics);
+    /* a name of one byte has two quotes and a comma beside it */
+    text = at = malloc(FRAME + LONGEST * (id + topics));
     if (text == NULL)
         return NULL;
     at = put_string(put(at, "{\"id\":"), receipt->id, id);

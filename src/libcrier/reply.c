@@ -42,6 +42,8 @@ static int keep_error(struct crier_reply *reply, int error)
 
 int crier_reply_add(struct crier_reply *reply, const struct crier_event *event)
 {
+    if (reply == NULL || event == NULL)
+        return CRIER_ERR_NULL;
     return keep_error(reply, crier__event_write(event, &reply->body));
 }
 
@@ -95,6 +97,8 @@ int crier_reply_response(const struct crier_reply *reply,
     struct MHD_Response *made;
     int error;
 
+    if (reply == NULL || response == NULL)
+        return CRIER_ERR_NULL;
     made = MHD_create_response_from_buffer(
         reply->body.length, reply->body.bytes, MHD_RESPMEM_MUST_COPY);
     if (made == NULL)

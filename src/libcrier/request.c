@@ -152,10 +152,15 @@ crier_server_handle(void *closure, struct MHD_Connection *connection,
                     const char *url, const char *method, const char *version,
                     const char *data, size_t *length, void **context)
 {
-    struct received *received = *context;
-    size_t more = *length;
+    struct received *received;
+    size_t more;
 
     (void)version;
+    if (closure == NULL || connection == NULL || url == NULL ||
+        method == NULL || length == NULL || context == NULL)
+        return MHD_NO;
+    received = *context;
+    more = *length;
     if (received == NULL)
         return begin_request(closure, connection, context);
     if (more != 0) {
@@ -176,7 +181,7 @@ void crier_server_completed(void *closure, struct MHD_Connection *connection,
                             void **context,
                             enum MHD_RequestTerminationCode code)
 {
-    struct received *received = *context;
+    struct received *received = context != NULL ? *context : NULL;
 
     (void)closure;
     (void)connection;
@@ -249,8 +254,13 @@ crier_request_publish(struct crier_request *request, struct crier_hub *hub,
     struct crier_publish_options publish = {.on_done = note_receipt,
                                             .closure = received};
     const char *reason = NULL;
-    int error = crier__daemon_check_of(request->connection, false, &reason);
+    int error;
 
+    if (request == NULL)
+        return MHD_NO;
+    if (hub == NULL || topics == NULL)
+        return crier_error_respond(request->connection, CRIER_ERR_NULL, NULL);
+    error = crier__daemon_check_of(request->connection, false, &reason);
     if (received->shards != NULL) { /* the connection may be suspended */
         crier__shards_mistake(received->shards,
                               "crier_request_publish() twice for one request");

@@ -44,6 +44,10 @@ static const struct {
      "the server has as many clients as it takes; try again later"},
     {CRIER_ERR_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
+    {CRIER_ERR_DRAINING, MHD_HTTP_SERVICE_UNAVAILABLE,
+     "the server is shutting down"},
+    {CRIER_ERR_HUB_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
+     "the server is shutting down"},
     {CRIER_ERR_BUSY, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has too much to deliver; try again"},
     {-ENOMEM, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is short of memory"},
@@ -76,7 +80,7 @@ unsigned crier_error_status(int error, const char *reason, char *detail,
                 text = statuses[i].text;
             break;
         }
-    snprintf(detail, size, "%s%s%s", text, more ? ": " : "",
+    snprintf(detail, detail != NULL ? size : 0, "%s%s%s", text, more ? ": " : "",
              more ? reason : "");
     return status;
 }
@@ -142,6 +146,8 @@ static enum MHD_Result send_text(struct MHD_Connection *connection,
 {
     size_t length;
 
+    if (connection == NULL)
+        return MHD_NO;
     crier_utf8_repair(text);
     if (status >= MHD_HTTP_BAD_REQUEST)
         return queue_response(connection, status, make_problem(status, text));
@@ -159,6 +165,8 @@ enum MHD_Result crier_status_respond(struct MHD_Connection *connection,
     char text[TEXT_SIZE + 1];
     va_list arguments;
 
+    if (format == NULL)
+        return crier_error_respond(connection, CRIER_ERR_NULL, NULL);
     va_start(arguments, format);
     vsnprintf(text, TEXT_SIZE, format, arguments);
     va_end(arguments);
@@ -195,7 +203,8 @@ enum MHD_Result crier_reply_respond(struct crier_reply *reply,
                                     struct MHD_Connection *connection)
 {
     struct MHD_Response *response;
-    int error = crier__reply_error(reply);
+    int error =
+        connection != NULL ? crier__reply_error(reply) : CRIER_ERR_NULL;
 
     if (error == 0)
         error = crier_reply_response(reply, &response);
@@ -240,9 +249,11 @@ crier_broadcaster_respond(struct crier_broadcaster *broadcaster,
 {
     struct MHD_Response *response;
     struct crier_stream *stream;
-    int error = crier_stream_new(crier__broadcaster_shards(broadcaster),
-                                 connection, NULL, &stream, &response);
+    int error = CRIER_ERR_NULL;
 
+    if (broadcaster != NULL)
+        error = crier_stream_new(crier__broadcaster_shards(broadcaster),
+                                 connection, NULL, &stream, &response);
     if (error != 0)
         return crier_error_respond(connection, error, NULL);
     error = crier_broadcaster_join(broadcaster, stream, name, hello);
@@ -324,6 +335,8 @@ void crier_follow_start(struct crier_follow_options *options,
      * the field is newer than the parameters. */
     const char *id = is_there(field) ? field : parameter;
 
+    if (options == NULL)
+        return;
     if (is_there(id)) {
         options->since = CRIER_SINCE_ID;
         options->id = id;
@@ -357,12 +370,15 @@ enum MHD_Result crier_hub_respond(struct crier_hub *hub,
                                   const struct crier_stream_options *stream)
 {
     struct crier_stream_options options = {0};
-    struct crier_follow_options start = *follow;
+    struct crier_follow_options start;
     struct query query = {NULL, NULL};
     struct MHD_Response *response;
     struct crier_stream *made;
     int error;
 
+    if (hub == NULL || follow == NULL)
+        return crier_error_respond(connection, CRIER_ERR_NULL, NULL);
+    start = *follow;
     if (stream != NULL)
         options = *stream;
     if (options.near == NULL)

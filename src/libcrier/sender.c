@@ -162,8 +162,9 @@ int crier__sender_init(struct crier__sender *sender,
     error = strpbrk(server, "?#") == NULL ? crier__http_check_url(server)
                                           : CRIER_ERR_URL;
     if (error == 0)
-        error = crier__topics_parse(
-            options->topics != NULL ? options->topics : "", &topics, &count);
+        error = options->topics != NULL
+                    ? crier__topics_parse(options->topics, &topics, &count)
+                    : CRIER_ERR_NULL;
     if (error != 0)
         return error;
     error = make_urls(sender, server, topics);

@@ -169,9 +169,11 @@ int crier_server_start(struct crier_server *server)
 {
     struct crier_shards *made = NULL;
     union address address;
-    int error = server->handle != NULL ? 0 : CRIER_ERR_INVALID;
+    int error = 0;
 
-    if (error == 0 && server->port != NULL)
+    if (server == NULL || server->handle == NULL)
+        return CRIER_ERR_NULL;
+    if (server->port != NULL)
         error = read_address(server, &address);
     if (error == 0 && server->shards == NULL) {
         error = crier_shards_new(NULL, &made);

@@ -106,6 +106,8 @@ int crier_shards_new(const struct crier_shards_options *options,
     unsigned threads;
     int error;
 
+    if (shards == NULL)
+        return CRIER_ERR_NULL;
     if (options == NULL)
         options = &defaults;
     threads = options->threads != 0 ? options->threads : default_threads();
@@ -114,6 +116,7 @@ int crier_shards_new(const struct crier_shards_options *options,
     made = calloc(1, sizeof *made + threads * sizeof made->shards[0]);
     if (made == NULL)
         return -ENOMEM;
+    atomic_init(&made->uncut, threads);
     made->max_streams =
         options->max_streams != 0 ? options->max_streams : SIZE_MAX;
     made->max_backlog =
@@ -121,7 +124,9 @@ int crier_shards_new(const struct crier_shards_options *options,
     made->resume = options->resume;
     made->log = options->log;
     made->log_closure = options->log_closure;
-    error = init_locks(made);
+    error = crier__fork_watch(&made->born);
+    if (error == 0)
+        error = init_locks(made);
     if (error != 0) {
         free(made);
         return error;
@@ -142,6 +147,8 @@ int crier_shards_new(const struct crier_shards_options *options,
 
 size_t crier_shards_count(const struct crier_shards *shards)
 {
+    if (shards == NULL || crier__forked(shards->born))
+        return 0;
     return atomic_load(&shards->streams);
 }
 
@@ -151,28 +158,53 @@ int crier__shards_enter(struct crier_shards *shards)
 {
     int error = 0;
 
+    if (crier__forked(shards->born))
+        return CRIER_ERR_FORKED;
     /* Counted first: either drain counts this one, or this one sees drain. */
+    atomic_fetch_add(&shards->open, 1);
     if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
         error = CRIER_ERR_LIMIT;
     if (atomic_load(&shards->draining))
-        error = CRIER_ERR_CLOSED;
-    if (error != 0)
+        error = CRIER_ERR_DRAINING;
+    if (error != 0) {
         crier__shards_leave(shards);
+        crier__shards_over(shards);
+    }
     return error;
 }
 
-static void lower_count(struct crier_shards *shards, atomic_size_t *count)
+/* Drain may have been waiting for this. */
+static void signal_ended(struct crier_shards *shards)
 {
-    if (atomic_fetch_sub(count, 1) != 1)
-        return;
     pthread_mutex_lock(&shards->lock);
     pthread_cond_broadcast(&shards->ended);
     pthread_mutex_unlock(&shards->lock);
 }
 
+static void lower_count(struct crier_shards *shards, atomic_size_t *count)
+{
+    if (atomic_fetch_sub(count, 1) == 1)
+        signal_ended(shards);
+}
+
 void crier__shards_leave(struct crier_shards *shards)
 {
-    lower_count(shards, &shards->streams);
+    atomic_fetch_sub(&shards->streams, 1);
+}
+
+void crier__shards_over(struct crier_shards *shards)
+{
+    lower_count(shards, &shards->open);
+}
+
+void crier__shards_hold(struct crier_shards *shards)
+{
+    atomic_fetch_add(&shards->held, 1);
+}
+
+void crier__shards_let_go(struct crier_shards *shards)
+{
+    lower_count(shards, &shards->held);
 }
 
 void crier__shards_owe(struct crier_shards *shards)
@@ -287,10 +319,13 @@ static void say_goodbye(struct crier__task *task)
 
 static void cut_off(struct crier__task *task)
 {
+    struct crier__shard *shard = OF(task, cut_off);
     struct crier_stream *stream, *next;
 
-    DL_FOREACH_SAFE (OF(task, cut_off)->streams, stream, next)
+    DL_FOREACH_SAFE (shard->streams, stream, next)
         crier__stream_cut(stream, CRIER_REASON_GOODBYE);
+    if (atomic_fetch_sub(&shard->set->uncut, 1) == 1)
+        signal_ended(shard->set);
 }
 
 static void post_goodbyes(struct crier_shards *shards, uint32_t retry_min,
@@ -323,27 +358,41 @@ static void post_cuts(struct crier_shards *shards)
     }
 }
 
+/* How many streams are not over, and responses owed. */
 static size_t count_left(struct crier_shards *shards)
 {
-    return atomic_load(&shards->streams) + atomic_load(&shards->owed);
+    return atomic_load(&shards->open) + atomic_load(&shards->owed);
 }
 
-/* Waits until no stream is left, and no response owed, at most MILLISECONDS. Returns how many are. */
-static size_t wait_for_end(struct crier_shards *shards, uint32_t milliseconds)
+static bool all_over(struct crier_shards *shards)
+{
+    return count_left(shards) == 0 && atomic_load(&shards->held) == 0;
+}
+
+/* Whether MHD may be stopped. A stream that is open then has no headers out: its
+ * handler still runs, and MHD_stop_daemon() waits for that; or the program has
+ * forgotten its response, which nobody can wait for. */
+static bool all_cut(struct crier_shards *shards)
+{
+    return atomic_load(&shards->uncut) == 0 &&
+           atomic_load(&shards->held) == 0 && atomic_load(&shards->owed) == 0;
+}
+
+/* Waits until DONE says so, at most MILLISECONDS. */
+static void wait_for_end(struct crier_shards *shards,
+                         bool (*done)(struct crier_shards *shards),
+                         uint32_t milliseconds)
 {
     uint64_t until = crier_now() + milliseconds;
     struct timespec time = {.tv_sec = (time_t)(until / 1000),
                             .tv_nsec = (long)(until % 1000) * 1000000};
-    size_t left;
 
     pthread_mutex_lock(&shards->lock);
-    while (count_left(shards) != 0)
+    while (!done(shards))
         if (pthread_cond_timedwait(&shards->ended, &shards->lock, &time) ==
             ETIMEDOUT)
             break;
-    left = count_left(shards);
     pthread_mutex_unlock(&shards->lock);
-    return left;
 }
 
 static uint32_t limit_retry(uint32_t milliseconds)
@@ -356,6 +405,8 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 {
     size_t left;
 
+    if (shards == NULL || crier__forked(shards->born))
+        return 0;
     if (crier__shards_run_here(shards)) {
         crier__shards_mistake(shards, "crier_shards_drain() in a callback of a "
                                       "stream would wait for itself");
@@ -365,11 +416,13 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
         retry_max = retry_min;
     if (!atomic_exchange(&shards->draining, true))
         post_goodbyes(shards, limit_retry(retry_min), limit_retry(retry_max));
-    left = wait_for_end(shards, timeout);
-    if (left != 0 && !atomic_exchange(&shards->cut, true))
+    wait_for_end(shards, all_over, timeout);
+    if (all_over(shards))
+        return 0;
+    left = count_left(shards);
+    if (!atomic_exchange(&shards->cut, true))
         post_cuts(shards);
-    if (left != 0)
-        wait_for_end(shards, AFTER_CUT);
+    wait_for_end(shards, all_cut, AFTER_CUT);
     return left;
 }
 
@@ -382,12 +435,12 @@ void crier__shards_use(struct crier_shards *shards, struct crier__user *user)
     pthread_mutex_unlock(&shards->lock);
 }
 
-/* Whether a stream is open. If so it is cut off, or else MHD would end the program
+/* Whether MHD or the program still has the response of a stream. If so it is cut off, or else MHD would end the program
  * when it is stopped; but its thread cannot be freed: MHD may be in the middle of
  * giving the stream back. What drain has waited for in vain is not waited for again. */
 static bool refuse_free(struct crier_shards *shards)
 {
-    size_t left = count_left(shards);
+    size_t left = atomic_load(&shards->unfreed) + atomic_load(&shards->owed);
 
     if (left == 0)
         return false;
@@ -412,7 +465,7 @@ static void close_users(struct crier_shards *shards)
 
 void crier_shards_free(struct crier_shards *shards)
 {
-    if (shards == NULL)
+    if (shards == NULL || crier__forked(shards->born))
         return;
     if (crier__shards_run_here(shards)) {
         crier__shards_mistake(shards, "crier_shards_free() in a callback of a "

@@ -1,6 +1,7 @@
 #ifndef CRIER_SHARDS_H
 #define CRIER_SHARDS_H
 
+#include "fork.h"
 #include "shard.h"
 
 #define CRIER__SHARDS_MAX 64
@@ -19,32 +20,45 @@ struct crier__user {
 };
 
 struct crier_shards {
+    unsigned born; /* see fork.h */
     size_t max_streams;
     size_t max_backlog;
     void (*resume)(struct MHD_Connection *connection); /* or NULL */
     void (*log)(void *closure, const char *mistake); /* or NULL */
     void *log_closure;
-    atomic_size_t streams; /* open, or about to be */
+    atomic_size_t streams; /* that are counted: until they are done */
+    atomic_size_t unfreed; /* responses that MHD or the program still has */
+    atomic_size_t open;    /* streams that are not over */
+    atomic_size_t held;    /* those that MHD has suspended, or still may */
     atomic_size_t owed;    /* responses that wait for a journal, or are not out */
     atomic_size_t backlog; /* cost of frames in the inboxes */
     atomic_bool draining;
     atomic_bool cut;       /* the time of drain is over */
     atomic_uint next;      /* whose turn it is to get a stream */
 
+    atomic_uint uncut;     /* shards that have not cut their streams off then */
+
     pthread_mutex_t lock; /* for ended, and guards users */
-    pthread_cond_t ended; /* signalled when the last stream or response ends */
+    pthread_cond_t ended; /* signalled when open, held, owed or uncut becomes 0 */
     struct crier__user *users; /* a utlist LL list */
 
     unsigned count;
     struct crier__shard shards[];
 };
 
-/* Takes a place for one more stream. CRIER_ERR_LIMIT, CRIER_ERR_CLOSED. */
+/* Takes a place for one more stream, which is open. CRIER_ERR_LIMIT,
+ * CRIER_ERR_DRAINING, CRIER_ERR_FORKED. */
 int crier__shards_enter(struct crier_shards *shards);
 
 /* Gives the place back. */
 void crier__shards_leave(struct crier_shards *shards);
 
+/* A stream is over; each once, in whichever order with crier__shards_leave(). */
+void crier__shards_over(struct crier_shards *shards);
+
+/* MHD may suspend a stream's connection from now on, and not any more. */
+void crier__shards_hold(struct crier_shards *shards);
+void crier__shards_let_go(struct crier_shards *shards);
 /* Counts a response that crier_shards_drain() is to wait for, and counts it out
  * again. */
 void crier__shards_owe(struct crier_shards *shards);

@@ -18,7 +18,13 @@
  * or too slow), and at done when it ends in peace or by MHD. Nothing is freed within a pass: done lets the
  * last reference go at the pass's end, so events of the same epoll_wait may
  * still name the stream, and later ones cannot, since MHD's release has taken
- * the socket off the epoll set.
+ * the socket off the epoll set. A program that forgets its response is never done with
+ * the stream; drain does not wait for that (see `open` and `held` in shards.h).
+ *
+ * Looking. Three things happen on the shard once somebody has asked for them: the
+ * follower's refill and on_room, when little is pending, and on_wake, when another
+ * thread wants it. One task serves all: flags say what it is to look for, and whoever
+ * sets a flag posts it unless it is posted already.
  *
  * Order. Whatever is sent goes through the shard's inbox as a task; the shard
  * appends it to the stream's pending frames and flushes once per pass. So all
@@ -82,7 +88,7 @@ void crier__stream_unref(struct crier_stream *stream)
 
 struct crier_stream *crier_stream_ref(struct crier_stream *stream)
 {
-    if (atomic_fetch_add(&stream->held, 1) == 0)
+    if (stream != NULL && atomic_fetch_add(&stream->held, 1) == 0)
         crier__stream_ref(stream);
     return stream;
 }
@@ -114,27 +120,44 @@ static void announce(struct crier_stream *stream, bool headers_out)
         return;
     stream->announced = true;
     stream->headers_out = headers_out;
+    stream->suspendable = headers_out;
+    if (headers_out)
+        crier__shards_hold(stream->shard->set);
     crier__shard_post_newcomer(stream->shard, &stream->attach);
+}
+
+/* MHD does not suspend the connection any more. */
+static void let_go(struct crier_stream *stream)
+{
+    if (stream->suspendable)
+        crier__shards_let_go(stream->shard->set);
+    stream->suspendable = false;
 }
 
 static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
 {
     struct crier_stream *stream = closure;
+    ssize_t result;
 
     (void)position;
     announce(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
-        crier__transport_cut(&stream->transport, false);
-    return crier__transport_read(&stream->transport, to, max);
+        crier__transport_cut(&stream->transport, false, false);
+    result = crier__transport_read(&stream->transport, to, max);
+    if (result < 0)
+        let_go(stream);
+    return result;
 }
 
 static void freed(void *closure)
 {
     struct crier_stream *stream = closure;
 
-    if (!stream->armed)
+    if (!stream->armed || crier__forked(stream->shard->set->born))
         return;
     crier__transport_release(&stream->transport);
+    atomic_fetch_sub(&stream->shard->set->unfreed, 1);
+    let_go(stream);
     announce(stream, false);
     crier__shard_post(stream->shard, &stream->done);
     crier__stream_unref(stream);
@@ -163,6 +186,7 @@ static int set_options(struct crier_stream *stream,
         (unsigned)options->format >= CRIER_FORMATS)
         return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
+    stream->on_room = options->on_room;
     stream->on_closed = options->on_closed;
     stream->closure = options->closure;
     if (options->state != 0 && options->closure != NULL)
@@ -237,6 +261,7 @@ static struct MHD_Response *make_response(struct crier_stream *stream)
      * response gives both back. */
     crier__stream_ref(stream);
     crier__stream_ref(stream);
+    atomic_fetch_add(&stream->shard->set->unfreed, 1);
     stream->armed = true;
     return response;
 }
@@ -260,8 +285,12 @@ int crier_stream_new(struct crier_shards *shards,
     static const struct crier_stream_options defaults;
     struct MHD_Response *answer;
     struct crier_stream *made;
-    int error = crier__shards_enter(shards);
+    int error;
 
+    if (shards == NULL || connection == NULL || stream == NULL ||
+        response == NULL)
+        return CRIER_ERR_NULL;
+    error = crier__shards_enter(shards);
     if (error != 0)
         return error;
     error = make(shards, connection, options != NULL ? options : &defaults,
@@ -281,6 +310,7 @@ int crier_stream_new(struct crier_shards *shards,
     error = -ENOMEM;
 leave:
     crier__shards_leave(shards);
+    crier__shards_over(shards);
     return error;
 }
 
@@ -305,17 +335,29 @@ static void deliver(struct crier__task *task)
     free(delivery);
 }
 
+static int refuse_full(struct crier_stream *stream)
+{
+    if (stream->on_room != NULL && !atomic_exchange(&stream->no_room, true))
+        crier__stream_look(stream);
+    return CRIER_ERR_FULL;
+}
+
 int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
 {
-    size_t cost = crier__frame_cost(frame);
     struct delivery *delivery;
+    size_t cost;
     int error;
 
+    if (stream == NULL || frame == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(stream->shard->set->born))
+        return CRIER_ERR_FORKED;
     if (atomic_load(&stream->closing))
         return CRIER_ERR_CLOSED;
     if (atomic_load_explicit(&stream->transport.waiting,
                              memory_order_relaxed) >= stream->max_pending)
-        return CRIER_ERR_FULL;
+        return refuse_full(stream);
+    cost = crier__frame_cost(frame);
     error = crier__shards_reserve(stream->shard->set, cost);
     if (error != 0)
         return error;
@@ -340,6 +382,8 @@ int crier_stream_printf(struct crier_stream *stream, const char *type,
     va_list arguments;
     int error;
 
+    if (stream == NULL)
+        return CRIER_ERR_NULL;
     va_start(arguments, format);
     error = crier__frame_vprintf(&frame, type, format, arguments);
     va_end(arguments);
@@ -352,7 +396,8 @@ int crier_stream_printf(struct crier_stream *stream, const char *type,
 
 void crier_stream_close(struct crier_stream *stream)
 {
-    if (atomic_exchange(&stream->closing, true))
+    if (stream == NULL || crier__forked(stream->shard->set->born) ||
+        atomic_exchange(&stream->closing, true))
         return;
     crier__stream_ref(stream);
     crier__shard_post(stream->shard, &stream->close);
@@ -360,13 +405,32 @@ void crier_stream_close(struct crier_stream *stream)
 
 void crier_stream_wake(struct crier_stream *stream, uint64_t when)
 {
-    struct crier__shard *shard = stream->shard;
+    struct crier__shard *shard;
 
-    if (stream->over || stream->ending || !stream->attached)
+    if (stream == NULL || stream->over || stream->ending || !stream->attached)
         return;
+    shard = stream->shard;
     /* Never within this pass, so that a source that is always due leaves the
      * others their turn. */
     if (when <= shard->now)
         when = shard->now + 1;
     crier__timers_set(&shard->timers, &stream->wake, when);
+}
+
+void crier_stream_notify(struct crier_stream *stream)
+{
+    if (stream == NULL || crier__forked(stream->shard->set->born) ||
+        stream->on_wake == NULL || atomic_load(&stream->closing))
+        return;
+    if (!atomic_exchange(&stream->notified, true))
+        crier__stream_look(stream);
+}
+
+int crier__stream_give(struct crier_stream *stream, void *owner)
+{
+    void *none = NULL;
+
+    return atomic_compare_exchange_strong(&stream->joined, &none, owner)
+               ? 0
+               : CRIER_ERR_JOINED;
 }

@@ -11,7 +11,6 @@ struct crier_stream {
     struct crier__shard *shard;
 
     atomic_bool closing; /* nothing is let in any more */
-    atomic_bool joined;  /* to a broadcaster, once for all */
 
     /* The shard's thread alone. */
     bool begun;    /* attach has run: callbacks may be called */
@@ -28,14 +27,24 @@ struct crier_stream {
     uint32_t stall_timeout;
     atomic_uint held; /* references of the program, for which it has one above */
     void (*on_wake)(void *closure, struct crier_stream *stream);
+    void (*on_room)(void *closure, struct crier_stream *stream);
     void (*on_closed)(void *closure, struct crier_stream *stream,
                       enum crier_reason reason);
     void *closure;
+
+    /* The broadcaster or the hub that the program gave it to; NULL: none. */
+    _Atomic(void *) joined;
 
     /* MHD's thread alone. */
     bool armed;       /* freeing the response ends the stream */
     bool announced;   /* attach is posted */
     bool headers_out; /* read by the shard after attach is posted */
+    bool suspendable; /* counted as held in the shards */
+
+    /* Set by any thread, and taken by the look. */
+    atomic_bool looking;  /* it is posted */
+    atomic_bool no_room;  /* on_room is to be called */
+    atomic_bool notified; /* on_wake is to be called */
 
     /* Used by the shard's thread alone, but for posting. */
     struct crier_stream *prev, *next; /* in the shard's list */
@@ -46,7 +55,7 @@ struct crier_stream {
     struct crier__task close;
     struct crier__task done;
     struct crier__task flush;
-    struct crier__task low; /* posted when little is pending, see refill */
+    struct crier__task look;
     int failed; /* what a send at once failed with, for the flush */
     uint32_t keep_alive;
     uint64_t check_due;
@@ -54,7 +63,7 @@ struct crier_stream {
     enum crier_reason reason;
     void *member; /* the broadcaster's or the hub's, what it does at the end, */
     void (*leave)(struct crier_stream *stream);
-    void (*refill)(struct crier_stream *stream); /* and when low has run */
+    void (*refill)(struct crier_stream *stream); /* and when little is pending */
 };
 
 /* Takes a reference for the library itself, and gives it back; NULL is allowed
@@ -74,6 +83,14 @@ CRIER__PREFETCHES void crier__stream_prefetch(const struct crier_stream *stream)
     __builtin_prefetch(&stream->transport.fd, 1);
     __builtin_prefetch(&stream->transport.pending, 1);
 }
+
+/* Has the shard look whether there is room and who wants to know, and whether on_wake
+ * is to run. Any thread. */
+void crier__stream_look(struct crier_stream *stream);
+
+/* Gives STREAM to OWNER, a broadcaster or a hub. CRIER_ERR_JOINED when it is another's
+ * or OWNER's already. Any thread. */
+int crier__stream_give(struct crier_stream *stream, void *owner);
 
 /* Fills in what the shard will run. */
 void crier__stream_begin_life(struct crier_stream *stream);

@@ -48,12 +48,13 @@
 
 /* ---- the end ---------------------------------------------------------- */
 
-static void over(struct crier_stream *stream, enum crier_reason reason)
+/* Returns whether it was not over before; then it is to be counted out. */
+static bool over(struct crier_stream *stream, enum crier_reason reason)
 {
     struct crier__timers *timers = &stream->shard->timers;
 
     if (stream->over)
-        return;
+        return false;
     stream->over = true;
     atomic_store(&stream->closing, true);
     crier__timers_set(timers, &stream->alive, CRIER__NO_TIME);
@@ -62,17 +63,20 @@ static void over(struct crier_stream *stream, enum crier_reason reason)
         stream->leave(stream);
     if (stream->on_closed != NULL)
         stream->on_closed(stream->closure, stream, reason);
+    return true;
 }
 
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 {
+    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_VANISHED;
     /* What the kernel holds for a client that takes nothing is worth nothing. */
     bool reset = reason == CRIER_REASON_VANISHED ||
                  reason == CRIER_REASON_SLOW;
 
-    crier__transport_cut(&stream->transport, reset);
+    crier__transport_cut(&stream->transport, gone, reset);
     if (stream->begun) {
-        over(stream, reason);
+        if (over(stream, reason))
+            crier__shards_over(stream->shard->set);
         return;
     }
     /* Its handler still runs, and on_closed must wait for that. */
@@ -81,7 +85,7 @@ void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
     atomic_store(&stream->closing, true);
 }
 
-static void let_go(struct crier__task *task)
+static void unref_task(struct crier__task *task)
 {
     crier__stream_unref(OF(task, done));
 }
@@ -90,15 +94,17 @@ static void done(struct crier__task *task)
 {
     struct crier_stream *stream = OF(task, done);
     struct crier__shard *shard = stream->shard;
+    bool now = over(stream, stream->reason);
 
-    over(stream, stream->reason);
     if (stream->attached) {
         DL_DELETE(shard->streams, stream);
         crier__timers_release(&shard->timers, TIMERS);
     }
     atomic_fetch_sub(&shard->load, 1);
     crier__shards_leave(shard->set);
-    task->run = let_go;
+    if (now)
+        crier__shards_over(shard->set);
+    task->run = unref_task;
     crier__shard_later(shard, task);
 }
 
@@ -219,28 +225,51 @@ void crier__stream_force(struct crier_stream *stream,
     crier__stream_append(stream, frame, SIZE_MAX);
 }
 
-static void low(struct crier__task *task)
-{
-    struct crier_stream *stream = OF(task, low);
-
-    if (stream->refill != NULL && !stream->over)
-        stream->refill(stream);
-    crier__stream_unref(stream);
-}
-
 /* The transport's lock is held; a shard's inbox is below it. */
-static void run_low(struct crier__transport *transport)
+static void look_again(struct crier__transport *transport)
 {
-    struct crier_stream *stream = OF(transport, transport);
-
-    crier__stream_ref(stream);
-    crier__shard_post(stream->shard, &stream->low);
+    crier__stream_look(OF(transport, transport));
 }
 
 bool crier__stream_hungry(struct crier_stream *stream)
 {
     return crier__transport_hungry(&stream->transport,
-                                   stream->max_pending / 4, run_low);
+                                   stream->max_pending / 4, look_again);
+}
+
+/* Tells those who wait for room, if there is any; if not, the transport will. */
+static void offer_room(struct crier_stream *stream)
+{
+    if ((stream->refill == NULL && !atomic_load(&stream->no_room)) ||
+        !crier__stream_hungry(stream))
+        return;
+    if (stream->refill != NULL)
+        stream->refill(stream);
+    if (!stream->over && !stream->ending &&
+        atomic_exchange(&stream->no_room, false))
+        stream->on_room(stream->closure, stream);
+}
+
+static void look(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, look);
+
+    atomic_store(&stream->looking, false);
+    if (stream->attached && !stream->over)
+        offer_room(stream);
+    /* Until its headers are out, on_wake is going to be called anyway. */
+    if (stream->attached && stream->headers_out && !stream->over &&
+        !stream->ending && atomic_exchange(&stream->notified, false))
+        stream->on_wake(stream->closure, stream);
+    crier__stream_unref(stream);
+}
+
+void crier__stream_look(struct crier_stream *stream)
+{
+    if (atomic_exchange(&stream->looking, true))
+        return;
+    crier__stream_ref(stream);
+    crier__shard_post(stream->shard, &stream->look);
 }
 
 /* Takes no more frames in, ends after those that are in. */
@@ -463,17 +492,23 @@ static void attach(struct crier__task *task)
     struct crier__shard *shard = stream->shard;
 
     stream->begun = true;
+    if (!stream->headers_out && !stream->cut && !stream->ending)
+        stream->reason = CRIER_REASON_UNSENT;
     if (!settle_in(stream))
         return;
-    if (stream->cut) /* before it had begun */
-        over(stream, stream->reason);
-    else if (shard->draining)
+    if (stream->cut) { /* before it had begun */
+        if (over(stream, stream->reason))
+            crier__shards_over(shard->set);
+    } else if (shard->draining) {
         crier__stream_goodbye(stream);
-    else if (stream->ending) /* closed before the headers were out */
+    } else if (stream->ending) { /* closed before the headers were out */
         crier__timers_set(&shard->timers, &stream->alive,
                           shard->now + LINGER);
-    else {
+    } else {
         crier__stream_keep_alive(stream, stream->keep_alive);
+        atomic_store(&stream->notified, false);
+        if (atomic_load(&stream->no_room)) /* it was looked at too early */
+            crier__stream_look(stream);
         if (stream->on_wake != NULL && stream->headers_out)
             stream->on_wake(stream->closure, stream);
     }
@@ -488,6 +523,6 @@ void crier__stream_begin_life(struct crier_stream *stream)
     stream->close.run = close_task;
     stream->done.run = done;
     stream->flush.run = flush;
-    stream->low.run = low;
+    stream->look.run = look;
     stream->reason = CRIER_REASON_TRANSPORT;
 }

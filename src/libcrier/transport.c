@@ -27,6 +27,11 @@
  * ends with the connection), so bytes sent past MHD are the same bytes that it
  * would have sent. With TLS they are not: there all goes by the reader.
  *
+ * A body that is cut ends as any other does, for MHD logs an error where it is told
+ * of one, and that clients leave is none. Only where a client that is still there lacks
+ * something is it an error: MHD is told so, and the client gets a reset (with TLS and
+ * no close_notify) instead of an end that could be that of the stream.
+ *
  * Rules that MHD demands: suspend only inside the reader; resume exactly once
  * per suspend, which is what `parked` is for; do not return 0 from the reader
  * without having suspended.
@@ -205,8 +210,10 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
         transport->cut = true;
         clear(transport);
     }
-    if (transport->cut)
-        return finish(transport, MHD_CONTENT_READER_END_WITH_ERROR);
+    if (transport->cut) /* MHD logs an error, so it is told of one only if it is one */
+        return finish(transport, transport->owed
+                                     ? MHD_CONTENT_READER_END_WITH_ERROR
+                                     : MHD_CONTENT_READER_END_OF_STREAM);
     if (transport->tls && transport->pending.count != 0) {
         count = crier__pending_copy(&transport->pending, to, max);
         drop(transport, count);
@@ -314,17 +321,21 @@ void crier__transport_end(struct crier__transport *transport)
     pthread_mutex_unlock(&transport->lock);
 }
 
-void crier__transport_cut(struct crier__transport *transport, bool reset)
+void crier__transport_cut(struct crier__transport *transport, bool gone,
+                          bool reset)
 {
     struct linger none = {.l_onoff = 1, .l_linger = 0};
 
     pthread_mutex_lock(&transport->lock);
     if (!transport->cut && transport->fd >= 0) {
         transport->cut = true;
+        transport->owed = !gone && transport->pending.count != 0;
         clear(transport);
-        if (reset)
+        if (reset || transport->owed)
             (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none,
                              sizeof none);
+        if (transport->owed && transport->tls) /* MHD shall not say goodbye */
+            (void)shutdown(transport->fd, SHUT_RDWR);
         if (transport->parked)
             resume(transport);
         else /* MHD may be waiting for room: let it see a hang-up. */

@@ -16,6 +16,7 @@ struct crier__transport {
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
     bool cut;             /* nothing is sent any more */
+    bool owed;            /* and a client that is still there lacks something */
     bool begun;           /* the headers are out */
     bool hungry;          /* low is to be called */
     bool tls;             /* never changes */
@@ -65,9 +66,12 @@ int crier__transport_flush(struct crier__transport *transport);
 /* Ends the body once what is pending now is sent; flush afterwards. */
 void crier__transport_end(struct crier__transport *transport);
 
-/* Drops what is pending and ends the connection at once; with RESET the kernel
- * drops what it has not delivered, too. */
-void crier__transport_cut(struct crier__transport *transport, bool reset);
+/* Drops what is pending and ends the connection at once. The client is still there or
+ * has GONE. With RESET, and where a client that is still there loses what was pending,
+ * the kernel drops what it has not delivered, too, and the client sees an error: a body
+ * that ends with its connection (RFC 9112, section 6.3) has no other sign of that. */
+void crier__transport_cut(struct crier__transport *transport, bool gone,
+                          bool reset);
 
 /* MHD's content reader: see MHD_ContentReaderCallback. */
 ssize_t crier__transport_read(struct crier__transport *transport, char *to,

@@ -130,7 +130,7 @@ size_t crier__update_cost(const struct crier__update *update)
 
 bool crier_id_valid(const char *id, size_t length)
 {
-    return length != 0 && length < CRIER__ID_SIZE && id[0] != '#' &&
+    return id != NULL && length != 0 && length < CRIER__ID_SIZE && id[0] != '#' &&
            id[0] != ' ' && id[length - 1] != ' ' &&
            crier_utf8_valid(id, length) && !crier__utf8_control(id, length);
 }

@@ -119,7 +119,8 @@ size_t crier__utf8_unsafe(const char *text, size_t length)
 
 bool crier_utf8_valid(const char *text, size_t length)
 {
-    return crier__utf8_prefix(text, length) == length;
+    return length == 0 ||
+           (text != NULL && crier__utf8_prefix(text, length) == length);
 }
 
 bool crier__utf8_control(const char *text, size_t length)
@@ -137,7 +138,7 @@ bool crier__utf8_control(const char *text, size_t length)
 
 void crier_utf8_repair(char *text)
 {
-    if (crier_utf8_valid(text, strlen(text)))
+    if (text == NULL || crier_utf8_valid(text, strlen(text)))
         return;
     for (; *text != '\0'; text++)
         if ((unsigned char)*text >= 0x80)

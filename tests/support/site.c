@@ -33,6 +33,10 @@ void site_start(struct site *site, const struct crier_shards_options *options)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct MHD_OptionItem log[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)site->log, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)site->key},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)site->certificate},
@@ -43,8 +47,10 @@ void site_start(struct site *site, const struct crier_shards_options *options)
     ck_assert_int_eq(crier_shards_new(options, &site->shards), 0);
     site->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-            (site->key != NULL ? MHD_USE_TLS : 0),
-        0, NULL, NULL, handle, site, MHD_OPTION_SOCK_ADDR, &address,
+            (site->key != NULL ? MHD_USE_TLS : 0) |
+            (site->log != NULL ? MHD_USE_ERROR_LOG : 0),
+        0, NULL, NULL, handle, site, MHD_OPTION_ARRAY,
+        site->log != NULL ? log : &log[1], MHD_OPTION_SOCK_ADDR, &address,
         MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_LIMIT, 4000u,
         MHD_OPTION_ARRAY, site->key != NULL ? tls : &tls[2], MHD_OPTION_END);
     ck_assert_ptr_nonnull(site->daemon);

@@ -20,6 +20,7 @@ struct site {
     void *closure;           /* for the test */
     const char *key;         /* PEM; NULL: no TLS */
     const char *certificate; /* likewise */
+    MHD_LogCallback log;     /* NULL: libmicrohttpd logs nothing */
 };
 
 /* Starts SITE, whose answer is set, with OPTIONS for its shards (may be NULL). */
