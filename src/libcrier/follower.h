@@ -32,6 +32,8 @@ struct crier__follower {
     struct crier__task join;
     struct crier__follower *prev, *next;
     struct crier__part *part;
+    struct crier_frame *start;   /* an id block that came too late to be what the
+                                    body begins with: a reference or NULL */
     struct crier_frame *hello;   /* a reference or NULL */
     struct crier__timer again;
     struct crier__follow_job *job; /* while it reads */
@@ -41,6 +43,7 @@ struct crier__follower {
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
     enum crier_since since; /* NOW: there is nothing to be resolved any more */
     bool once;
+    bool untold; /* its client has no id yet, and is to get one */
     bool awake; /* on the lines, and told of updates */
     bool timed; /* the timer is reserved */
     bool gone;  /* off the lines; to be freed when the read is answered */
@@ -53,6 +56,10 @@ struct crier__follower {
     struct crier_stream *stream; /* a reference */
     struct crier__sub subs[];
 };
+
+/* A new frame of the block that sets the last event id to ID and is no event; NULL
+ * when memory is short. */
+struct crier_frame *crier__follower_id_frame(const char *id);
 
 /* Runs on the shard's thread first of all. */
 void crier__follower_join(struct crier__task *task);
