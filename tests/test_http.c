@@ -2,6 +2,7 @@
  * has. */
 #include <config.h>
 
+#include "crier.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
@@ -107,10 +108,25 @@ static const char *const streams[] = {"/ticks",
                                       "/tokens?prompt=x",
                                       "/quotes"};
 
+/* Waits until no stream is open: one ends a moment after its connection. */
+static void wait_for_nobody(void)
+{
+    uint64_t until = crier_now() + (uint64_t)PATIENCE;
+    bool nobody;
+    char *answer;
+
+    do {
+        ck_assert_int_eq(
+            fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);
+        nobody = strstr(answer, "\"clients\":0") != NULL;
+        ck_assert_msg(nobody || crier_now() < until, "%s", answer);
+        free(answer);
+    } while (!nobody);
+}
+
 START_TEST(head_of_a_stream_has_headers_and_no_end)
 {
     struct client client;
-    char *answer;
 
     client_connect(&client, crierd.port);
     ck_assert_int_eq(client_request(&client, "HEAD", streams[_i], "", NULL),
@@ -121,10 +137,59 @@ START_TEST(head_of_a_stream_has_headers_and_no_end)
     ck_assert_str_eq(client_header(&client, "Connection"), "close");
     ck_assert_ptr_null(client_frame(&client)); /* it ends, and is empty */
     client_close(&client);
-    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
-                     200);
-    ck_assert_ptr_nonnull(strstr(answer, "\"clients\":0"));
-    free(answer);
+    wait_for_nobody();
+}
+END_TEST
+
+static const struct {
+    const char *target, *type;
+} event_streams[] = {
+    {"/ticks", "text/event-stream"},
+    {"/sse", "text/event-stream"},
+    {"/events", "text/event-stream"},
+    {"/chat?user=ada", "text/event-stream"},
+    {"/tokens?prompt=x", "text/event-stream"},
+    {"/quotes", "text/event-stream"},
+    {"/updates", "text/event-stream"},
+    {"/topics/a", "text/event-stream"},
+    {"/topics/a?poll=1&format=full", "text/event-stream"},
+    {"/topics/a?format=json", "application/x-ndjson"},
+    {"/topics/a?format=raw", "text/plain; charset=utf-8"},
+};
+
+/* The head of the answer to METHOD, from its first field on, without those that
+ * may differ. */
+static char *fields_of(const char *method, const char *target)
+{
+    char *fields = calloc(1, sizeof((struct client *)0)->head), *line, *rest;
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, method, target, "", NULL), 200);
+    for (line = strtok_r(client.head, "\r\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\r\n", &rest))
+        if (strncmp(line, "Date:", 5) != 0 &&
+            strncmp(line, "Last-Event-ID:", 14) != 0)
+            strcat(strcat(fields, line), "\n");
+    client_close(&client);
+    return fields;
+}
+
+/* Proxies that compress or buffer would hold back what is sent (RFC 9111, 5.2.2.6). */
+START_TEST(no_proxy_may_change_a_stream)
+{
+    char *get = fields_of("GET", event_streams[_i].target), type[64];
+    char *head = fields_of("HEAD", event_streams[_i].target);
+
+    snprintf(type, sizeof type, "\nContent-Type: %s\n",
+             event_streams[_i].type);
+    ck_assert_str_eq(head, get);
+    ck_assert_ptr_nonnull(strstr(get, type));
+    ck_assert_ptr_nonnull(
+        strstr(get, "\nCache-Control: no-cache, no-transform\n"));
+    ck_assert_ptr_nonnull(strstr(get, "\nX-Accel-Buffering: no\n"));
+    free(get);
+    free(head);
 }
 END_TEST
 
@@ -795,6 +860,8 @@ static Suite *suite(void)
     tcase_add_test(c, options_tell_the_methods);
     tcase_add_loop_test(c, head_of_a_stream_has_headers_and_no_end, 0,
                         COUNT(streams));
+    tcase_add_loop_test(c, no_proxy_may_change_a_stream, 0,
+                        COUNT(event_streams));
     tcase_add_test(c, head_sees_the_same_mistakes);
     tcase_add_test(c, http_1_0);
     tcase_add_test(c, requests_share_a_connection);
