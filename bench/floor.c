@@ -246,7 +246,7 @@ static void publish(struct topic *topic, const char *body, size_t length)
 
 static void keep_alive(void)
 {
-    static const char comment[] = ":\n\n";
+    static const char comment[] = ":\n";
     struct frame *frame = must(malloc(sizeof *frame + sizeof comment));
     struct topic *topic, *next;
 

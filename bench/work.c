@@ -49,6 +49,7 @@
 #define MISSED 100
 #define PADDING 3072
 #define LINGER_MS 20
+#define QUIET_TRIES 250 /* some 5 s */
 
 /* Updates that each client has had before it counts. Linux acknowledges the first 16
  * segments of a connection one by one and at once (and again after a silence of 200 ms
@@ -423,6 +424,23 @@ static bool measure_attack(struct session *session,
     return *fault_text() == '\0';
 }
 
+/* Waits until the server has dealt with all that the attackers left behind: while
+ * libmicrohttpd 0.9.75 is stopped it may crash over a request that it refuses. */
+static bool wait_until_quiet(struct session *session)
+{
+    struct usage now = {0};
+    uint64_t before = 1;
+    int i;
+
+    for (i = 0; i < QUIET_TRIES && now.cpu != before; i++) {
+        before = now.cpu;
+        if (!load_linger(&session->load, LINGER_MS) ||
+            !usage_read(session->server->pid, false, &now))
+            return false;
+    }
+    return true;
+}
+
 static bool measure_abuse(enum work_kind kind, struct session *session,
                           const struct work_size *size,
                           struct figures *figures)
@@ -436,7 +454,7 @@ static bool measure_abuse(enum work_kind kind, struct session *session,
                           session->server->port, size->clients) &&
            measure_attack(session, &third, &attack, figures);
     attack_end(&attack);
-    return well;
+    return well && wait_until_quiet(session);
 }
 
 /* ---- which there are -------------------------------------------------- */

@@ -301,8 +301,9 @@ CRIER_API int crier_reply_printf(struct crier_reply *reply, const char *type,
                                  const char *format, ...) CRIER_PRINTF(3, 4);
 
 /* A new MHD response with what REPLY holds (copied; REPLY stays the caller's)
- * and the headers Content-Type: text/event-stream, Cache-Control: no-cache and
- * X-Accel-Buffering: no, written to *RESPONSE. An empty reply is legal. The
+ * and the headers Content-Type: text/event-stream, Cache-Control: no-cache,
+ * no-transform (RFC 9111, 5.2.2.6: no proxy may compress it) and X-Accel-Buffering:
+ * no, written to *RESPONSE. An empty reply is legal. The
  * caller may add headers, queues it with MHD_queue_response() and gives it back
  * with MHD_destroy_response(). -ENOMEM. */
 CRIER_API int crier_reply_response(const struct crier_reply *reply,
@@ -341,8 +342,9 @@ struct crier_shards_options {
     void *log_closure;
 };
 
-/* New shards, their threads running with all signals blocked, written to
- * *SHARDS. -errno of the system; CRIER_ERR_INVALID for more than 64 threads. */
+/* New shards, their threads running with all signals blocked and on 512 KiB of stack
+ * each, written to *SHARDS. -errno of the system; CRIER_ERR_INVALID for more than 64
+ * threads. */
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
@@ -351,7 +353,7 @@ CRIER_API int crier_shards_new(const struct crier_shards_options *options,
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 
 /* Says goodbye: refuses new streams from now on (CRIER_ERR_DRAINING), lets every
- * stream finish what it has pending, sends each a last "retry" drawn at random
+ * stream finish what it has pending, sends each a last line "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
  * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to
  * TIMEOUT ms; then what is left is cut off. Returns 0 when all ended by themselves and
@@ -426,7 +428,7 @@ enum crier_format {
     CRIER_FORMAT_FULL    /* text/event-stream, each update with two more fields,
                             which browsers ignore: "topics" (a list) and "time"
                             (RFC 3339, when it was published); and with `once`
-                            the comment "end" when all was given */
+                            the comment line ": end" when all was given */
 };
 #define CRIER_FORMATS 4
 
@@ -444,7 +446,9 @@ struct crier_stream_options {
      * for none. */
     uint32_t keep_alive;
 
-    /* The comment's text; default: empty. Borrowed during the call. */
+    /* The comment's text; default: empty. It is sent as lines of a comment, without
+     * the empty line that would end an event: several client libraries take that for
+     * an event without data. Borrowed during the call. */
     const char *keep_alive_text;
 
     /* How much may wait for a client that reads slowly; default 256 KiB. Each
@@ -506,13 +510,17 @@ struct crier_stream_options {
  * reference to *STREAM (crier_stream_unref() it when no longer needed; the
  * stream goes on without) and a new response to *RESPONSE, for this connection
  * only, with the headers Content-Type: text/event-stream, Cache-Control:
- * no-cache and X-Accel-Buffering: no. The caller may add headers, then queues it
- * with MHD_queue_response() and gives it back with MHD_destroy_response(), both
- * before the handler returns. A response that is never queued ends the stream,
+ * no-cache, no-transform and X-Accel-Buffering: no. The caller may add headers, then
+ * queues it with MHD_queue_response() and gives it back with MHD_destroy_response(),
+ * both before the handler returns. A response that is never queued ends the stream,
  * and on_closed tells so from the shard's thread. A response that the program never
  * gives back to MHD_destroy_response() is a leak: the stream stays counted, and
  * where it ends by itself on_closed does not come before crier_shards_drain(), which
  * waits its whole TIMEOUT for it, and crier_shards_free() frees nothing.
+ *
+ * The body begins at once with the comment of the keep-alives (in JSON and raw with
+ * an empty line), since browsers and proxies announce a response with its first
+ * byte; but see crier_hub_follow().
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.
@@ -708,7 +716,8 @@ crier_journal_memory(const struct crier_journal_options *options,
  * for a hard link that it has not been opened by before: its log is beside the other
  * name). An update is durable when it is
  * on the disk (WAL, synchronous=FULL): all that has arrived while one
- * transaction ran goes into the next.
+ * transaction ran goes into the next. A file that may not grow (RLIMIT_FSIZE) counts as
+ * a full disk, if the program ignores SIGXFSZ, which would end it otherwise.
  * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
  * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then what SQLite said is
  * written to REASON, when that is not NULL: at most SIZE bytes, NUL included. */
@@ -836,8 +845,25 @@ struct crier_follow_options {
                                 and ones that are not UTF-8, are not known */
     uint64_t number;
     bool once;               /* ends the stream after what is held now, or when
-                                that cannot be read; no presence is told */
-    struct crier_frame *hello; /* sent first; or NULL */
+                                that cannot be read; it begins with that and not
+                                with a comment; no presence is told */
+    struct crier_frame *hello; /* sent before the first update; or NULL */
+
+    /* An event stream begins with a block that holds nothing but an id, in place
+     * of the comment (see crier_stream_new()): the id after which the stream
+     * begins. A browser's EventSource dispatches no event for it (HTML 9.2.6) and
+     * comes back with that id, so a client that is cut off before its first
+     * update loses nothing. With CRIER_SINCE_ALL, LAST and TIME the journal has
+     * to be read first: the stream begins with the comment, and the id follows
+     * when there is no update to send. The clients of many programs take the
+     * block for an event with empty data. JSON and raw streams have no such
+     * block. */
+    bool start_id;
+
+    /* The response of STREAM, not queued yet, or NULL: gets the response field
+     * Last-Event-ID with the same id; none with CRIER_SINCE_ALL, LAST and TIME,
+     * and none for an id that no field can carry. Borrowed during the call. */
+    struct MHD_Response *response;
 };
 
 /* Has STREAM follow what OPTIONS (borrowed, with all it names) says. A stream

@@ -154,10 +154,14 @@ struct crier_http_options {
  * header Last-Event-ID; but not where the request's method is not idempotent, such as
  * POST, unless the program asks for that (enum crier_reconnect). Without reconnection,
  * CRIER_CLOSED says how the one request ended: CRIER_ERR_ENDED when the server ended
- * the stream, or the error. It has no thread of its own: it works inside
- * crier_client_next() or crier_client_run(), and reads no faster than its messages
- * are taken. One thread at a time may call these; crier_client_restart() and
- * crier_client_close() may be called from any thread and any callback.
+ * the stream, or the error. As long as the client has seen no id, it takes the one of
+ * the response field Last-Event-ID, by which crierd says after which update a stream
+ * begins: so a client that is cut off before its first event loses nothing.
+ *
+ * It has no thread of its own: it works inside crier_client_next() or
+ * crier_client_run(), and reads no faster than its messages are taken. One thread at a
+ * time may call these; crier_client_restart() and crier_client_close() may be called
+ * from any thread and any callback.
  *
  * As the standard says (HTML 9.2.2, 9.2.3), it connects again when a stream ends
  * and after a network error; an answer that is not 200, or not text/event-stream,
@@ -222,6 +226,12 @@ struct crier_client_options {
  * CRIER_ERR_LARGE_EVENT (of the same), -ENOMEM, -errno. */
 CRIER_API int crier_client_new(const struct crier_client_options *options,
                                struct crier_client **client);
+
+/* Has CLIENT use URL (copied) from its next connection on, for example one whose
+ * query has to be renewed. By the thread that calls crier_client_next().
+ * CRIER_ERR_URL, -ENOMEM; the URL is then as it was. */
+CRIER_API int crier_client_set_url(struct crier_client *client,
+                                   const char *url);
 
 /* Frees CLIENT, whose connection is closed; NULL is allowed. Nothing else may be
  * using it. */

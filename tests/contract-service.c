@@ -41,7 +41,7 @@ struct service {
 /* A request as it comes in. */
 struct request {
     char *body;
-    size_t length;
+    size_t length, room;
     bool lost; /* the body did not fit */
     bool last; /* when this is answered, the service quits */
 };
@@ -211,19 +211,32 @@ static enum MHD_Result handle(struct service *service,
 
 /* ---- libmicrohttpd ---------------------------------------------------- */
 
+/* Makes room for LENGTH bytes more of the body, and for as many again: a sanitizer copies
+ * all of it each time. */
+static bool make_room(struct request *request, size_t length)
+{
+    char *longer;
+
+    if (length > BODY_MAX - request->length)
+        return false;
+    if (length <= request->room - request->length)
+        return true;
+    longer = realloc(request->body, 2 * (request->length + length));
+    if (longer == NULL)
+        return false;
+    request->body = longer;
+    request->room = 2 * (request->length + length);
+    return true;
+}
+
 /* Keeps more of the body. */
 static void receive(struct request *request, const char *bytes, size_t length)
 {
-    char *longer = NULL;
-
-    if (length <= BODY_MAX - request->length)
-        longer = realloc(request->body, request->length + length);
-    if (longer == NULL) {
+    if (!make_room(request, length)) {
         request->lost = true;
         return;
     }
-    request->body = longer;
-    memcpy(longer + request->length, bytes, length);
+    memcpy(request->body + request->length, bytes, length);
     request->length += length;
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define FILES 110
+#define FILES 100
 #define HALF_OPEN 80
 #define STREAMS 3
 

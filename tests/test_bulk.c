@@ -227,6 +227,7 @@ START_TEST(a_nul_stands_in_data_alone)
     free(answer);
     topics_hold("/topics/a", "", "");
     topics_follow(&client, "/topics/a?format=raw", "");
+    client_expect_line(&client, "");
     ck_assert_int_eq(post_bytes(data, sizeof data - 1, &answer), 200);
     free(answer);
     answer = client_bytes(&client, 4);

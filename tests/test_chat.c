@@ -104,12 +104,12 @@ START_TEST(messages_reach_all_private_ones_only_one)
                           "{\"user\":\"ada\",\"text\":\"psst <b>\"}",
                           &answer),
                      200);
-    ck_assert_str_eq(answer, "{\"status\":\"sent\",\"clients\":1}");
+    ck_assert_str_eq(answer, "{\"status\":\"sent\",\"clients\":1}\n");
     free(answer);
     ck_assert_int_eq(
         post("/chat", "{\"user\":\"ada\",\"text\":\"hello\\nall\"}", &answer),
         200);
-    ck_assert_str_eq(answer, "{\"status\":\"sent\",\"clients\":3}");
+    ck_assert_str_eq(answer, "{\"status\":\"sent\",\"clients\":3}\n");
     free(answer);
     expect(&bob, "private",
            "{\"user\":\"ada\",\"to\":\"bob\",\"text\":\"psst <b>\"}");
@@ -173,7 +173,7 @@ START_TEST(users_are_listed_added_and_removed)
     join(&ada, "ada");
     free(client_until(&ada, "connected"));
     ck_assert_int_eq(post("/users/zo%C3%AB", "", &answer), 201);
-    ck_assert_str_eq(answer, "{\"user\":\"zo\xc3\xab\"}");
+    ck_assert_str_eq(answer, "{\"user\":\"zo\xc3\xab\"}\n");
     free(answer);
     expect(&ada, "join", "{\"user\":\"zo\xc3\xab\"}");
     ck_assert_int_eq(post("/users/zo%C3%AB", "", NULL), 200);
@@ -184,7 +184,7 @@ START_TEST(users_are_listed_added_and_removed)
     ck_assert_int_eq(fetch(crierd.port, "GET", "/users",
                            "Accept: application/json\r\n", NULL, &answer),
                      200);
-    ck_assert_str_eq(answer, "{\"users\":[\"ada\",\"zo\xc3\xab\"]}");
+    ck_assert_str_eq(answer, "{\"users\":[\"ada\",\"zo\xc3\xab\"]}\n");
     free(answer);
     ck_assert_int_eq(
         fetch(crierd.port, "DELETE", "/users/zo%C3%AB", "", NULL, NULL), 204);

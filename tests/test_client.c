@@ -266,7 +266,7 @@ START_TEST(a_request_without_reconnection_is_made_once)
     int descriptor;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
     options.url = url;
     options.body = "a";
     options.body_length = 1;
@@ -300,6 +300,87 @@ START_TEST(an_id_without_data_counts)
     ck_assert_str_eq(foreign_header(foreign_request(&server, 1),
                                     "Last-Event-ID"),
                      "a b\xc3\xa9");
+}
+END_TEST
+
+/* A stream whose response says that it begins after ID. */
+static void begin_after(const char *id)
+{
+    foreign_say(&server,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                "last-event-id:  %s \r\nConnection: close\r\n\r\n",
+                id);
+    foreign_close(&server);
+}
+
+/* As crierd does: so who is cut off before the first event loses nothing. */
+START_TEST(a_response_may_say_where_it_begins)
+{
+    struct crier_message message;
+
+    begin_after("#e-5");
+    begin_after("#e-9");
+    foreign_stream(&server);
+    start();
+    message = expect(CRIER_OPEN);
+    ck_assert_str_eq(message.id, "#e-5");
+    expect_error(CRIER_ERR_ENDED);
+    message = expect(CRIER_OPEN); /* an id that it has stays */
+    ck_assert_str_eq(message.id, "#e-5");
+    expect_error(CRIER_ERR_ENDED);
+    expect(CRIER_OPEN);
+    ck_assert(!foreign_has(foreign_request(&server, 0), "Last-Event-ID"));
+    ck_assert_str_eq(foreign_header(foreign_request(&server, 1),
+                                    "Last-Event-ID"),
+                     "#e-5");
+    ck_assert_str_eq(foreign_header(foreign_request(&server, 2),
+                                    "Last-Event-ID"),
+                     "#e-5");
+}
+END_TEST
+
+START_TEST(what_is_no_id_is_ignored)
+{
+    static char long_id[64 * 1024 + 2];
+
+    memset(long_id, 'x', sizeof long_id - 1);
+    begin_after("\xff");
+    begin_after(long_id);
+    begin_after("");
+    foreign_stream(&server);
+    start();
+    expect(CRIER_OPEN);
+    expect_error(CRIER_ERR_ENDED);
+    expect(CRIER_OPEN);
+    expect_error(CRIER_ERR_ENDED);
+    expect(CRIER_OPEN);
+    expect_error(CRIER_ERR_ENDED);
+    expect(CRIER_OPEN);
+    ck_assert(!foreign_has(foreign_request(&server, 1), "Last-Event-ID"));
+    ck_assert(!foreign_has(foreign_request(&server, 2), "Last-Event-ID"));
+    ck_assert(!foreign_has(foreign_request(&server, 3), "Last-Event-ID"));
+}
+END_TEST
+
+START_TEST(its_url_may_change)
+{
+    char url[80];
+
+    foreign_stream(&server);
+    foreign_close(&server);
+    foreign_stream(&server);
+    snprintf(url, sizeof url, "%s/first", server.url);
+    options.url = url;
+    start();
+    expect(CRIER_OPEN);
+    snprintf(url, sizeof url, "%s/second", server.url);
+    ck_assert_int_eq(crier_client_set_url(client, url), 0);
+    ck_assert_int_eq(crier_client_set_url(client, "ftp://x/"), CRIER_ERR_URL);
+    ck_assert_int_eq(crier_client_set_url(client, NULL), CRIER_ERR_URL);
+    expect_error(CRIER_ERR_ENDED); /* of the first one */
+    expect(CRIER_OPEN);
+    ck_assert_str_eq(foreign_request(&server, 0)->target, "/first");
+    ck_assert_str_eq(foreign_request(&server, 1)->target, "/second");
 }
 END_TEST
 
@@ -508,6 +589,9 @@ static Suite *suite(void)
                         REQUESTS * FAILURES);
     tcase_add_test(c, a_request_without_reconnection_is_made_once);
     tcase_add_test(c, an_id_without_data_counts);
+    tcase_add_test(c, a_response_may_say_where_it_begins);
+    tcase_add_test(c, what_is_no_id_is_ignored);
+    tcase_add_test(c, its_url_may_change);
     tcase_add_loop_test(c, it_comes_back_when_there_is_no_answer, 0, 2);
     tcase_add_test(c, nobody_listens);
     tcase_add_test(c, a_message_resets_the_wait);

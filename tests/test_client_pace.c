@@ -125,11 +125,12 @@ START_TEST(a_pause_of_the_program_is_no_silence)
     start();
     expect(CRIER_OPEN);
     expect_made(0, 10);
+    wait_received(); /* what has been sent need not have come */
     skip(70 * MINUTE);
     expect_made(10, 19990);
     settle();
     foreign_make(&server, make_event, 1);
-    wait_readable(); /* what has been sent need not have come */
+    wait_received();
     skip(70 * MINUTE);
     expect_made(0, 1);
     settle();

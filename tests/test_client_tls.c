@@ -92,6 +92,8 @@ static void expect_all(void)
     ck_assert_str_eq(message.reason, "");
     ck_assert_int_eq(message.kind, CRIER_OPEN);
     next(&message);
+    ck_assert_int_eq(message.kind, CRIER_COMMENT); /* a stream begins with one */
+    next(&message);
     ck_assert_str_eq(message.data, "short");
     next(&message);
     ck_assert_int_eq(message.kind, CRIER_EVENT);

@@ -126,6 +126,28 @@ START_TEST(refusals)
 }
 END_TEST
 
+static const struct {
+    const char *arguments;
+    enum log_level level;
+} levels[] = {
+    {"--log-level error", LOG_ERROR},     {"--log-level err", LOG_ERROR},
+    {"--log-level warning", LOG_WARNING}, {"--log-level warn", LOG_WARNING},
+    {"--log-level info", LOG_INFO},       {"--log-level debug", LOG_DEBUG},
+    {"--log-level INFO", LOG_INFO},       {"--log-level Warn", LOG_WARNING},
+};
+
+#define LEVELS ((int)(sizeof levels / sizeof levels[0]))
+
+/* As people type them. */
+START_TEST(log_levels)
+{
+    struct conf conf;
+
+    ck_assert_int_eq(parse(&conf, levels[_i].arguments), CONF_RUN);
+    ck_assert_int_eq(conf.log_level, levels[_i].level);
+}
+END_TEST
+
 START_TEST(durations)
 {
     uint32_t ms = 0;
@@ -153,6 +175,7 @@ static Suite *suite(void)
     tcase_add_test(c, values_about_topics);
     tcase_add_loop_test(c, refusals, 0,
                         (int)(sizeof refused / sizeof refused[0]));
+    tcase_add_loop_test(c, log_levels, 0, LEVELS);
     tcase_add_test(c, durations);
     return s;
 }

@@ -49,15 +49,15 @@ START_TEST(once_is_all_that_is_held)
     foreign_reset(&server);
     foreign_answer(&server, "503 Soon", "", "");
     foreign_stream(&server);
-    foreign_say(&server, "id: 3\ndata: c\n\n: end\n\n");
+    foreign_say(&server, "id: 3\ndata: c\n\n: end\n");
     foreign_hold(&server); /* and it does not wait for more */
     command_expect(0, "a\nb\nc\n", "crier: connection lost: ", NULL,
                    WORDS("sub", "n", "--once", "--retry=10ms"));
     request = foreign_request(&server, 0);
-    ck_assert_str_eq(request->target, "/topics/n?format=full&poll=1");
+    ck_assert_str_eq(request->target, "/topics/n?format=full&start=id&poll=1");
     ck_assert(!foreign_has(request, "Last-Event-ID"));
     request = foreign_request(&server, 1);
-    ck_assert_str_eq(request->target, "/topics/n?format=full&poll=1");
+    ck_assert_str_eq(request->target, "/topics/n?format=full&start=id&poll=1");
     ck_assert_str_eq(foreign_header(request, "Last-Event-ID"), "1");
     request = foreign_request(&server, 3);
     ck_assert_str_eq(foreign_header(request, "Last-Event-ID"), "2");
@@ -72,10 +72,89 @@ START_TEST(once_may_take_too_long)
     command_expect(3, "a\n", "", NULL,
                    WORDS("sub", "n", "--once", "--timeout=3s"));
     foreign_stream(&server);
-    foreign_say(&server, ": end\n\n");
+    foreign_say(&server, ": end\n");
     foreign_hold(&server);
     command_expect(0, "", "", NULL,
                    WORDS("sub", "n", "--once", "--timeout=1h"));
+}
+END_TEST
+
+/* ---- before the first event ------------------------------------------- */
+
+static const char *const begins[] = {
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    "Last-Event-ID: #e-5\r\nConnection: close\r\n\r\n:\n",
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    "Connection: close\r\n\r\nid: #e-5\n\n"};
+
+/* By the response field, or by the block with an id. */
+START_TEST(it_goes_on_where_the_stream_began)
+{
+    const struct foreign_request *request;
+
+    foreign_say(&server, "%s", begins[_i]);
+    foreign_reset(&server);
+    foreign_stream(&server);
+    foreign_say(&server, "id: 6\ndata: x\n\n");
+    foreign_hold(&server);
+    command_expect(0, "x\n", "crier: connection lost: ", NULL,
+                   WORDS("sub", "n", "--retry=10ms", "--count=1"));
+    request = foreign_request(&server, 0);
+    ck_assert_str_eq(request->target, "/topics/n?format=full&start=id");
+    ck_assert(!foreign_has(request, "Last-Event-ID"));
+    request = foreign_request(&server, 1);
+    ck_assert_str_eq(request->target, "/topics/n?format=full&start=id");
+    ck_assert_str_eq(foreign_header(request, "Last-Event-ID"), "#e-5");
+}
+END_TEST
+
+/* What is published before the first connection comes, too. */
+START_TEST(it_asks_for_what_came_before_it_was_connected)
+{
+    static const char since[] = "/topics/n?format=full&start=id&since=";
+    const struct foreign_request *request;
+    unsigned long long ms;
+    int i;
+
+    foreign_answer(&server, "503 Soon", "", "");
+    foreign_answer(&server, "503 Soon", "", "");
+    foreign_stream(&server);
+    foreign_say(&server, "id: 6\ndata: x\n\n");
+    foreign_reset(&server);
+    foreign_stream(&server);
+    foreign_say(&server, "data: y\n\n");
+    foreign_hold(&server);
+    command_expect(0, "x\ny\n", "503", NULL,
+                   WORDS("sub", "n", "--retry=10ms", "--count=2"));
+    request = foreign_request(&server, 0);
+    ck_assert_str_eq(request->target, "/topics/n?format=full&start=id");
+    for (i = 1; i < 4; i++) {
+        request = foreign_request(&server, (size_t)i);
+        ck_assert_int_eq(strncmp(request->target, since, strlen(since)), 0);
+        ck_assert_int_eq(
+            sscanf(request->target + strlen(since), "%llums", &ms), 1);
+        ck_assert_uint_ge(ms, 10);
+    }
+    ck_assert_str_eq(foreign_header(request, "Last-Event-ID"), "6");
+}
+END_TEST
+
+START_TEST(the_url_of_another_server_is_left_alone)
+{
+    const struct foreign_request *request;
+    char url[128];
+
+    foreign_answer(&server, "503 Soon", "", "");
+    foreign_stream(&server);
+    foreign_say(&server, "data: x\n\n");
+    foreign_hold(&server);
+    snprintf(url, sizeof url, "%s/topics/n?a=b", server.url);
+    command_expect(0, "x\n", "503", NULL,
+                   WORDS("sub", url, "--retry=10ms", "--count=1"));
+    request = foreign_request(&server, 0);
+    ck_assert_str_eq(request->target, "/topics/n?a=b");
+    request = foreign_request(&server, 1);
+    ck_assert_str_eq(request->target, "/topics/n?a=b");
 }
 END_TEST
 
@@ -407,6 +486,9 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, once_is_all_that_is_held);
     tcase_add_test(c, once_may_take_too_long);
+    tcase_add_loop_test(c, it_goes_on_where_the_stream_began, 0, 2);
+    tcase_add_test(c, it_asks_for_what_came_before_it_was_connected);
+    tcase_add_test(c, the_url_of_another_server_is_left_alone);
     tcase_add_test(c, waits_double_until_something_comes);
     tcase_add_test(c, a_server_says_how_long_to_wait);
     tcase_add_loop_test(c, the_first_wait_is_as_asked_for, 0, 2);

@@ -6,6 +6,7 @@
 
 #include "support/command.h"
 #include "support/foreign.h"
+#include "support/port.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 
@@ -32,7 +33,7 @@ static void setup(void)
     snprintf(where, sizeof where, "http://" USER "127.0.0.1:%d", server.port);
     snprintf(url, sizeof url, "%s/stream?access_token=" TOKEN, where);
     snprintf(dead, sizeof dead, "http://" USER "127.0.0.1:%d",
-             foreign_nobody(&descriptor));
+             port_hold(&descriptor));
 }
 
 static void teardown(void)

@@ -281,7 +281,7 @@ START_TEST(a_broken_connection_is_told_and_mended)
 }
 END_TEST
 
-/* A journal in memory, and nothing heard yet that one could go on after. */
+/* Nothing has come yet when it is cut off. */
 START_TEST(what_comes_while_it_is_away_is_not_lost)
 {
     struct command command;
@@ -289,14 +289,34 @@ START_TEST(what_comes_while_it_is_away_is_not_lost)
     put_numbers(1, 1);
     command_start(&command, 0, WORDS("sub", "n", "-v", "--retry=500ms"));
     output_wait(&command.err, "connected to");
-    restart("");
+    restart(journal);
     put_numbers(2, 2);
     output_wait(&command.out, "2\n");
-    restart("");
+    restart(journal);
     put_numbers(3, 3);
     output_wait(&command.out, "3\n");
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
-    ck_assert_ptr_eq(strstr(command.out.text, "2\n"), command.out.text);
+    ck_assert_str_eq(command.out.text, "2\n3\n");
+    command_done(&command);
+}
+END_TEST
+
+/* The same with a journal in memory, whose first life is over: that is a gap. */
+START_TEST(what_comes_in_another_life_is_told)
+{
+    struct command command;
+
+    restart("");
+    command_start(&command, 0, WORDS("sub", "n", "-v", "--retry=500ms"));
+    output_wait(&command.err, "connected to");
+    restart("");
+    put_numbers(2, 2);
+    output_wait(&command.out, "\n2\n");
+    ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
+    ck_assert_ptr_eq(strstr(command.out.text, "{\"requested\":\"#"),
+                     command.out.text);
+    ck_assert_ptr_nonnull(
+        strstr(command.err.text, "the server does not hold the update '#"));
     command_done(&command);
 }
 END_TEST
@@ -365,6 +385,22 @@ START_TEST(state_goes_on_across_restarts)
     go_on(151, "10");
     command_expect(0, "", "", NULL,
                    WORDS("sub", "n", "--once", "--state", state));
+}
+END_TEST
+
+/* Also where it ended before the first event. */
+START_TEST(state_begins_where_the_stream_began)
+{
+    struct command command;
+
+    put_numbers(1, 1);
+    command_start(&command, 0, WORDS("sub", "n", "--state", state, "-v"));
+    output_wait(&command.err, "connected to");
+    ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
+    command_done(&command);
+    put_numbers(2, 2);
+    command_expect(0, "2\n", "", NULL,
+                   WORDS("sub", "n", "--state", state, "--count=1"));
 }
 END_TEST
 
@@ -467,8 +503,10 @@ static Suite *suite(void)
     tcase_add_test(c, it_ends_with_its_reader);
     tcase_add_test(c, a_broken_connection_is_told_and_mended);
     tcase_add_test(c, what_comes_while_it_is_away_is_not_lost);
+    tcase_add_test(c, what_comes_in_another_life_is_told);
     tcase_add_test(c, a_server_that_starts_late_is_waited_for);
     tcase_add_test(c, state_goes_on_across_restarts);
+    tcase_add_test(c, state_begins_where_the_stream_began);
     tcase_add_test(c, state_is_never_ahead);
     tcase_add_test(c, state_outlives_a_crash_of_crier);
     tcase_add_test(c, a_state_is_for_one);

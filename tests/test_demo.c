@@ -30,7 +30,8 @@ static void follow(struct client *client, const char *target,
                      200);
     ck_assert_str_eq(client_header(client, "Content-Type"),
                      "text/event-stream");
-    ck_assert_str_eq(client_header(client, "Cache-Control"), "no-cache");
+    ck_assert_str_eq(client_header(client, "Cache-Control"),
+                     "no-cache, no-transform");
     ck_assert_str_eq(client_header(client, "X-Accel-Buffering"), "no");
 }
 
@@ -134,14 +135,14 @@ START_TEST(events_reach_all)
     ck_assert_int_eq(fetch(crierd.port, "POST", "/events", "", "hello\nyou",
                            &answer),
                      200);
-    ck_assert_str_eq(answer, "msg sent");
+    ck_assert_str_eq(answer, "msg sent\n");
     free(answer);
     client_expect_event(&one, "data: hello\ndata: you");
     client_expect_event(&two, "data: hello\ndata: you");
     ck_assert_int_eq(
         fetch(crierd.port, "GET", "/events/a%2Fb%20c", "", NULL, &answer),
         200);
-    ck_assert_str_eq(answer, "msg sent");
+    ck_assert_str_eq(answer, "msg sent\n");
     free(answer);
     client_expect_event(&one, "data: a/b c");
     client_expect_event(&two, "data: a/b c");
@@ -207,14 +208,15 @@ START_TEST(pings_come_when_it_is_quiet)
     ck_assert_int_eq(client_request(&client, "GET", "/events", "", NULL),
                      200);
     client_expect(&client, "data: connected");
-    client_expect(&client, ":");
-    client_expect(&client, ":");
+    client_expect_line(&client, ":");
+    client_expect_line(&client, ":");
     client_close(&client);
     client_connect(&client, pinging.port);
     ck_assert_int_eq(
         client_request(&client, "GET", "/ticks?interval=60000", "", NULL),
         200);
-    client_expect(&client, ":");
+    client_expect_line(&client, ":"); /* it begins with that */
+    client_expect_line(&client, ":");
     client_close(&client);
     crierd_stop(&pinging);
 }

@@ -52,7 +52,8 @@ static void setup(void)
     int socket;
 
     log_set_level(LOG_ERROR);
-    server.max_clients = 10;
+    server.descriptors = (struct descriptors){
+        .most = 10, .clients = 10, .crowded = 1000};
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
     ck_assert_int_eq(
@@ -60,7 +61,7 @@ static void setup(void)
     socket = listening = listener_open("127.0.0.1:0", &why);
     ck_assert_int_ge(socket, 0);
     ck_assert(http_start(&http, &server));
-    door = door_open(&server, &http, socket, 1000);
+    door = door_open(&server, &http, socket);
     ck_assert_ptr_nonnull(door);
 }
 
@@ -141,7 +142,7 @@ static void pass(uint64_t time)
     atomic_fetch_add(&passed, time);
     fd = come();
     say(fd, "GET /topics/x%00 HTTP/1.1\r\nHost: a\r\n\r\n");
-    expect(fd, "HTTP/1.1 400", "}");
+    expect(fd, "HTTP/1.1 400", "}\n");
     close(fd);
 }
 
@@ -161,7 +162,7 @@ START_TEST(half_a_head_is_waited_for)
     say(fd, HALF);
     pass(29000);
     say(fd, "Content-Length: 1\r\n\r\nx");
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     close(fd);
 }
 END_TEST
@@ -197,7 +198,7 @@ START_TEST(who_publishes_may_pause)
 
     for (i = 0; i < 3; i++) {
         say(fd, WHOLE);
-        expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+        expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
         pass(29000);
     }
     pass(1001);
@@ -211,7 +212,7 @@ START_TEST(half_a_head_ends_a_lane)
     int fd = visit();
 
     say(fd, WHOLE);
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     pass(15000);
     say(fd, HALF);
     pass(15001);
@@ -227,9 +228,9 @@ START_TEST(half_a_body_is_libmicrohttpds)
     say(fd, HALF "Content-Length: 5\r\n\r\nab");
     pass(30001);
     say(fd, "cde");
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     say(fd, WHOLE);
-    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
     close(fd);
 }
 END_TEST
@@ -261,11 +262,11 @@ START_TEST(a_door_that_is_shut)
 
     say(half, HALF);
     say(lane, WHOLE);
-    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}\n");
     door_shut(door);
     expect_end(half);
     say(lane, WHOLE);
-    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}");
+    expect(lane, "HTTP/1.1 200", "\"subscribers\":0}\n");
     close(lane);
 }
 END_TEST

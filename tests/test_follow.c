@@ -4,6 +4,10 @@
  * and publishers do. Threads publish as fast as they can while streams come, read
  * a little, stall, change their topics, go, and resume, at random.
  *
+ * So is what a stream says of where it begins: a client that goes there before it
+ * has read anything, and comes back with that id, is a part of the journal like any
+ * other.
+ *
  * The model is an array: which topics the update at each position has.
  *
  * Every run prints its seed; CRIER_SEED=N repeats it as far as threads allow, and
@@ -160,6 +164,8 @@ static enum MHD_Result answer(struct site *of,
     ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
                                       &stream, &response),
                      0);
+    follow.start_id = true;
+    follow.response = response;
     ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
     keep_stream(slot, stream);
     return site_queue(connection, response);
@@ -268,6 +274,9 @@ struct change {
     bool again;     /* it was by resuming from `seen` */
 };
 
+/* Beside a position: the stream is said to be there, and has no update there. */
+#define TOLD ((uint64_t)1 << 62)
+
 struct slot {
     unsigned number;
     bool open;
@@ -299,7 +308,7 @@ static uint64_t last_seen(const struct slot *slot)
 
     while (i > 0 && slot->seen[i - 1] == GAP)
         i--;
-    return i != 0 ? slot->seen[i - 1] : 0;
+    return i != 0 ? slot->seen[i - 1] & ~TOLD : 0;
 }
 
 static void note_change(struct slot *slot, struct change change)
@@ -337,18 +346,25 @@ static void change_topics(struct slot *slot, unsigned *state)
         note_change(slot, change);
 }
 
+/* The position in ID, which is remembered as the last one seen. */
+static uint64_t take_id(struct slot *slot, const char *id)
+{
+    const char *dash = strrchr(id, '-');
+
+    ck_assert_ptr_nonnull(dash);
+    strcpy(slot->id, id);
+    return strtoull(dash + 1, NULL, 10);
+}
+
 /* Takes one frame. False at the end of the stream. */
 static bool take(struct slot *slot)
 {
-    char id[256], *frame = client_event(&slot->client, id), *dash;
+    char id[256], *frame = client_event(&slot->client, id);
 
     if (frame == NULL)
         return false;
     if (id[0] != '\0') {
-        dash = strrchr(id, '-');
-        ck_assert_ptr_nonnull(dash);
-        see(slot, strtoull(dash + 1, NULL, 10));
-        strcpy(slot->id, id);
+        see(slot, take_id(slot, id) | (frame[0] == '\0' ? TOLD : 0));
     } else if (strncmp(frame, "event: gap\n", 11) == 0) {
         see(slot, GAP);
     }
@@ -356,10 +372,20 @@ static bool take(struct slot *slot)
     return true;
 }
 
+/* A stream that begins where the journal is must say so at once. */
+static void begin_there(struct slot *slot)
+{
+    const char *field = client_header(&slot->client, "Last-Event-ID");
+
+    ck_assert_str_ne(field, "");
+    slot->low = slot->high = take_id(slot, field);
+}
+
 static void open_slot(struct slot *slot, unsigned *state)
 {
     char target[600], id[300];
     bool resumes = slot->id[0] != '\0' && next_random(state) % 4 != 0;
+    uint64_t least = 0;
 
     if (resumes) {
         snprintf(id, sizeof id, "%%23%s", slot->id + 1);
@@ -379,7 +405,7 @@ static void open_slot(struct slot *slot, unsigned *state)
                      slot->mask);
             break;
         case 1:
-            slot->low = model_last();
+            least = model_last();
             snprintf(target, sizeof target, "/%u/%u/n", slot->number,
                      slot->mask);
             break;
@@ -391,8 +417,14 @@ static void open_slot(struct slot *slot, unsigned *state)
     client_connect_small(&slot->client, site.port, 65536);
     ck_assert_int_eq(client_request(&slot->client, "GET", target, "", NULL),
                      200);
-    if (!resumes && strchr(target, 'a') == NULL)
+    if (resumes)
+        ck_assert_str_eq(client_header(&slot->client, "Last-Event-ID"),
+                         slot->id);
+    else if (strchr(target, 'n') != NULL)
+        begin_there(slot);
+    else if (strchr(target, 'a') == NULL)
         slot->high = atomic_load(&begun);
+    ck_assert_uint_ge(slot->low, least);
     slot->open = true;
 }
 
@@ -502,23 +534,24 @@ static uint64_t expected_last(const struct slot *slot)
 static void verify(const struct slot *slot, bool gaps)
 {
     uint64_t before = slot->low, position, skipped;
-    bool gap = false;
+    bool gap = false, told;
     size_t i;
 
     for (i = 0; i < slot->count; i++) {
-        position = slot->seen[i];
-        if (position == GAP) {
+        if (slot->seen[i] == GAP) {
             ck_assert_msg(gaps, "a gap, though all is held");
             gap = true;
             continue;
         }
-        ck_assert_msg(position > before, "%lu after %lu",
+        position = slot->seen[i] & ~TOLD;
+        told = position != slot->seen[i];
+        ck_assert_msg(position >= before + !told, "%lu after %lu",
                       (unsigned long)position, (unsigned long)before);
-        ck_assert_msg(may_have(slot, position), "%lu is not for it",
+        ck_assert_msg(told || may_have(slot, position), "%lu is not for it",
                       (unsigned long)position);
         skipped = i == 0 ? slot->high : before;
         if (!gap && (i != 0 || slot->high != 0 || !gaps))
-            for (skipped++; skipped < position; skipped++)
+            for (skipped++; skipped < position + told; skipped++)
                 ck_assert_msg(!must_have(slot, skipped),
                               "lost %lu between %lu and %lu",
                               (unsigned long)skipped, (unsigned long)before,
@@ -534,7 +567,7 @@ static void finish_slot(struct slot *slot, bool gaps)
 
     while (last > slot->high &&
            (slot->count == 0 || slot->seen[slot->count - 1] == GAP ||
-            slot->seen[slot->count - 1] < last))
+            (slot->seen[slot->count - 1] & ~TOLD) < last))
         ck_assert(take(slot));
     verify(slot, gaps);
     close_slot(slot);

@@ -2,6 +2,7 @@
  * has. */
 #include <config.h>
 
+#include "crier.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
@@ -107,10 +108,25 @@ static const char *const streams[] = {"/ticks",
                                       "/tokens?prompt=x",
                                       "/quotes"};
 
+/* Waits until no stream is open: one ends a moment after its connection. */
+static void wait_for_nobody(void)
+{
+    uint64_t until = crier_now() + (uint64_t)PATIENCE;
+    bool nobody;
+    char *answer;
+
+    do {
+        ck_assert_int_eq(
+            fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);
+        nobody = strstr(answer, "\"clients\":0") != NULL;
+        ck_assert_msg(nobody || crier_now() < until, "%s", answer);
+        free(answer);
+    } while (!nobody);
+}
+
 START_TEST(head_of_a_stream_has_headers_and_no_end)
 {
     struct client client;
-    char *answer;
 
     client_connect(&client, crierd.port);
     ck_assert_int_eq(client_request(&client, "HEAD", streams[_i], "", NULL),
@@ -121,10 +137,59 @@ START_TEST(head_of_a_stream_has_headers_and_no_end)
     ck_assert_str_eq(client_header(&client, "Connection"), "close");
     ck_assert_ptr_null(client_frame(&client)); /* it ends, and is empty */
     client_close(&client);
-    ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
-                     200);
-    ck_assert_ptr_nonnull(strstr(answer, "\"clients\":0"));
-    free(answer);
+    wait_for_nobody();
+}
+END_TEST
+
+static const struct {
+    const char *target, *type;
+} event_streams[] = {
+    {"/ticks", "text/event-stream"},
+    {"/sse", "text/event-stream"},
+    {"/events", "text/event-stream"},
+    {"/chat?user=ada", "text/event-stream"},
+    {"/tokens?prompt=x", "text/event-stream"},
+    {"/quotes", "text/event-stream"},
+    {"/updates", "text/event-stream"},
+    {"/topics/a", "text/event-stream"},
+    {"/topics/a?poll=1&format=full", "text/event-stream"},
+    {"/topics/a?format=json", "application/x-ndjson"},
+    {"/topics/a?format=raw", "text/plain; charset=utf-8"},
+};
+
+/* The head of the answer to METHOD, from its first field on, without those that
+ * may differ. */
+static char *fields_of(const char *method, const char *target)
+{
+    char *fields = calloc(1, sizeof((struct client *)0)->head), *line, *rest;
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, method, target, "", NULL), 200);
+    for (line = strtok_r(client.head, "\r\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\r\n", &rest))
+        if (strncmp(line, "Date:", 5) != 0 &&
+            strncmp(line, "Last-Event-ID:", 14) != 0)
+            strcat(strcat(fields, line), "\n");
+    client_close(&client);
+    return fields;
+}
+
+/* Proxies that compress or buffer would hold back what is sent (RFC 9111, 5.2.2.6). */
+START_TEST(no_proxy_may_change_a_stream)
+{
+    char *get = fields_of("GET", event_streams[_i].target), type[64];
+    char *head = fields_of("HEAD", event_streams[_i].target);
+
+    snprintf(type, sizeof type, "\nContent-Type: %s\n",
+             event_streams[_i].type);
+    ck_assert_str_eq(head, get);
+    ck_assert_ptr_nonnull(strstr(get, type));
+    ck_assert_ptr_nonnull(
+        strstr(get, "\nCache-Control: no-cache, no-transform\n"));
+    ck_assert_ptr_nonnull(strstr(get, "\nX-Accel-Buffering: no\n"));
+    free(get);
+    free(head);
 }
 END_TEST
 
@@ -698,6 +763,70 @@ START_TEST(a_foreign_origin_is_named)
 }
 END_TEST
 
+static const struct {
+    const char *method, *target, *headers, *body;
+    int status;
+} texts[] = {
+    {"GET", "/healthz", "", NULL, 200},
+    {"GET", "/topics", "", NULL, 200},
+    {"GET", "/topics/none", "Accept: application/json\r\n", NULL, 404},
+    {"GET", "/topics/x?format=odd", "", NULL, 400},
+    {"POST", "/topics/x", "", "in a lane", 200},
+    {"POST", "/topics/x", "Cookie: a=b\r\n", "not in a lane", 200},
+    {"GET", "/topics/x", "Accept: application/json\r\n", NULL, 200},
+    {"POST", "/topics/x?id=a%0Ab", "", "in a lane", 400},
+    {"POST", "/topics/x", "Content-Type: text/event-stream\r\n",
+     "data: a\n\ndata: b\n\n", 200},
+    {"POST", "/topics/x", "Content-Type: text/event-stream\r\n", "data: a\n",
+     400},
+    {"POST", "/events", "", "hello", 200},
+    {"GET", "/events/hello", "", NULL, 200},
+    {"POST", "/chat", "", "{\"user\":\"ada\",\"text\":\"hi\"}", 200},
+    {"POST", "/chat", "", "{", 400},
+    {"POST", "/users/ada", "", "", 201},
+    {"POST", "/users/ada", "", "", 200},
+    {"GET", "/users", "", NULL, 200},
+    {"GET", "/users", "Accept: application/json\r\n", NULL, 200},
+    {"GET", "/nothing", "", NULL, 404},
+    {"PUT", "/topics/x", "", "", 405},
+    {"GET", "/tokens", "", NULL, 400},
+    {"GET", "/quotes?symbol=none", "", NULL, 400},
+    {"POST", "/chat", "Origin: http://b\r\n", "", 403},
+};
+
+/* Text and JSON end with one newline, which Content-Length counts. */
+START_TEST(texts_end_with_a_newline)
+{
+    struct client client;
+    size_t i, length;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    for (i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        ck_assert_msg(client_request(&client, texts[i].method, texts[i].target,
+                                     texts[i].headers,
+                                     texts[i].body) == texts[i].status,
+                      "%s %s %zu", texts[i].method, texts[i].target, i);
+        body = client_body(&client);
+        length = strlen(body);
+        ck_assert_msg(length > 1 && body[length - 1] == '\n' &&
+                          body[length - 2] != '\n',
+                      "%s: '%s'", texts[i].target, body);
+        ck_assert_int_eq(atoi(client_header(&client, "Content-Length")),
+                         (int)length);
+        free(body);
+    }
+    /* What has no body stays without. */
+    ck_assert_int_eq(fetch(crierd.port, "DELETE", "/users/ada", "", NULL, NULL),
+                     204);
+    ck_assert_int_eq(client_request(&client, "GET", "/users", "", NULL), 200);
+    body = client_body(&client);
+    ck_assert_str_eq(body, "");
+    free(body);
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(every_answer_is_guarded)
 {
     static const char *const targets[] = {"/", "/healthz", "/nope",
@@ -731,6 +860,8 @@ static Suite *suite(void)
     tcase_add_test(c, options_tell_the_methods);
     tcase_add_loop_test(c, head_of_a_stream_has_headers_and_no_end, 0,
                         COUNT(streams));
+    tcase_add_loop_test(c, no_proxy_may_change_a_stream, 0,
+                        COUNT(event_streams));
     tcase_add_test(c, head_sees_the_same_mistakes);
     tcase_add_test(c, http_1_0);
     tcase_add_test(c, requests_share_a_connection);
@@ -749,6 +880,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, origins_are_compared_as_origins, 0,
                         COUNT(same_origins));
     tcase_add_loop_test(c, a_foreign_origin_is_named, 0, 2);
+    tcase_add_test(c, texts_end_with_a_newline);
     tcase_add_test(c, every_answer_is_guarded);
     return s;
 }

@@ -294,7 +294,7 @@ static void turn_ping(void)
     size_t i;
 
     for (i = 0; i < listening; i++)
-        client_expect(&heard[i], ":");
+        client_expect_line(&heard[i], ":");
 }
 
 /* An update makes them all wait from the same moment on. So their pings come

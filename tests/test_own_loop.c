@@ -112,6 +112,7 @@ START_TEST(streams_work)
     struct client client;
     int port = start(&options);
 
+    ck_assert_ptr_nonnull(event);
     ck_assert_int_eq(crier_event_text(event, "hello"), 0);
     ck_assert_int_eq(crier_event_encode(event, &frame), 0);
     client_connect(&client, port);

@@ -170,7 +170,7 @@ static void any_event(struct crier_event *event, json_t *expected)
         memcpy(last, text.bytes, text.length + 1);
     }
     if (fields & 8) {
-        retry = (uint32_t)below(1U << 31) * 2 + below(2);
+        retry = below(1U << 31);
         crier_event_retry(event, retry);
         json_array_append_new(expected, log_retry(retry));
     }

@@ -49,7 +49,8 @@ START_TEST(a_complete_response)
         ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
         ck_assert_str_eq(client_header(&client, "Content-Type"),
                          "text/event-stream");
-        ck_assert_str_eq(client_header(&client, "Cache-Control"), "no-cache");
+        ck_assert_str_eq(client_header(&client, "Cache-Control"),
+                     "no-cache, no-transform");
         ck_assert_str_eq(client_header(&client, "X-Accel-Buffering"), "no");
         ck_assert_str_eq(client_header(&client, "Content-Length"), "53");
         body = client_body(&client);

@@ -172,7 +172,8 @@ static void open_stream(struct client *client, const char *path)
 static void hold_up(struct client *client)
 {
     client_connect(client, site.port);
-    client_send(client, "GET /block HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    ck_assert_int_eq(client_request(client, "GET", "/block", "", NULL), 200);
+    client_expect_line(client, ":");
     box_wait(&blocked, 1);
 }
 

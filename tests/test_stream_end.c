@@ -341,7 +341,7 @@ START_TEST(short_memory)
         ck_assert_uint_eq(crier_shards_count(site.shards), 0);
         client_close(&client);
     }
-    ck_assert_int_gt(oom, 4);
+    ck_assert_int_gt(oom, 2);
     ck_assert_uint_eq(crier_shards_count(site.shards), 1);
     box_wait(&woken, 1);
     ck_assert_int_eq(box_count(&woken), 1);

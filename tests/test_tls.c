@@ -49,6 +49,15 @@ static void log_line(void *closure, const char *format, va_list arguments)
         box_put(&logged, 0);
 }
 
+/* Reads a line and fails unless it is WANTED. */
+static void expect_line(const char *wanted)
+{
+    char line[256];
+
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, curl));
+    ck_assert_str_eq(line, wanted);
+}
+
 static void setup(void)
 {
     char command[128];
@@ -66,6 +75,7 @@ static void setup(void)
     curl = popen(command, "r");
     ck_assert_ptr_nonnull(curl);
     box_wait(&opened, 1);
+    expect_line(":\n"); /* a stream begins with that */
 }
 
 static void teardown(void)
@@ -98,13 +108,11 @@ static void send_text(const char *text)
 /* Reads a frame of one line and fails unless its data is TEXT. */
 static void expect(const char *text)
 {
-    char line[256], wanted[256];
+    char wanted[256];
 
     snprintf(wanted, sizeof wanted, "data: %s\n", text);
-    ck_assert_ptr_nonnull(fgets(line, sizeof line, curl));
-    ck_assert_str_eq(line, wanted);
-    ck_assert_ptr_nonnull(fgets(line, sizeof line, curl));
-    ck_assert_str_eq(line, "\n");
+    expect_line(wanted);
+    expect_line("\n");
 }
 
 /* All of it goes through MHD, whose pieces the kernel would hold back for 200 ms

@@ -51,12 +51,16 @@ START_TEST(a_query_has_parameters)
 {
     ck_assert_ptr_null(
         uri_parse(&uri, "/?a=1&b=x+y%2Bz&&c&d=&a=2&%61bc=q=r"));
-    ck_assert_str_eq(uri_parameter(&uri, "a")->bytes, "1");
+    ck_assert_str_eq(uri_parameter(&uri, "a")->bytes, "2"); /* the last */
     ck_assert_str_eq(uri_parameter(&uri, "b")->bytes, "x y+z");
     ck_assert_str_eq(uri_parameter(&uri, "c")->bytes, "");
     ck_assert_str_eq(uri_parameter(&uri, "d")->bytes, "");
     ck_assert_str_eq(uri_parameter(&uri, "abc")->bytes, "q=r");
     ck_assert_ptr_null(uri_parameter(&uri, "nope"));
+    ck_assert_str_eq(uri_parameter_of_two(&uri, "a", "b")->bytes, "2");
+    ck_assert_str_eq(uri_parameter_of_two(&uri, "d", "b")->bytes, "");
+    ck_assert_str_eq(uri_parameter_of_two(&uri, "nope", "c")->bytes, "");
+    ck_assert_ptr_null(uri_parameter_of_two(&uri, "nope", "none"));
     uri_done(&uri);
 }
 END_TEST

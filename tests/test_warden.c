@@ -179,6 +179,7 @@ static void start(void)
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
     ck_assert_int_eq(
         crier_hub_new(server.shards, journal, NULL, &server.hub), 0);
+    server.descriptors = (struct descriptors){.most = 10, .clients = 10};
     ck_assert(http_start(&http, &server));
     listening = listener_open("127.0.0.1:0", &why);
     ck_assert_msg(listening >= 0, "%s", why);

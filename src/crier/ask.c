@@ -7,6 +7,7 @@
 
 #include "ask.h"
 
+#include "json_read.h"
 #include "note.h"
 #include "text.h"
 
@@ -98,7 +99,7 @@ static bool take(const struct question *question, long status,
         return false;
     }
     if (body->length != 0)
-        object = json_loadb(body->bytes, body->length, 0, NULL);
+        object = json_read(body->bytes, body->length, 0, NULL);
     if (json_is_object(object)) {
         *answer = (struct answer){object, (double)time / 1000.0};
         return true;

@@ -342,8 +342,13 @@ static enum conf_result take(struct conf *conf,
                              const struct conf_command *command, char **argv,
                              int code, char *value)
 {
-    if (code == '?' || code == ':')
-        return tell_option(command->options, argv, code);
+    enum conf_result result;
+
+    if (code == '?' || code == ':') {
+        result = tell_option(command->options, argv, code);
+        fputs("Try 'crier --help'.\n", stderr);
+        return result;
+    }
     if (code == CONF_ARGUMENT || code >= CONF_OWN)
         return command->set(command->closure, conf, code, value);
     return set_common(conf, command->help, code);

@@ -12,6 +12,7 @@
 
 #include "follow.h"
 
+#include "json_read.h"
 #include "note.h"
 #include "out.h"
 #include "secret.h"
@@ -151,7 +152,7 @@ static bool is_wanted(const struct sub *sub,
 /* A gap: the server gives less than was asked for, and goes on. */
 static void note_gap(const struct crier_message *message)
 {
-    json_t *gap = json_loadb(message->data, message->length, 0, NULL);
+    json_t *gap = json_read(message->data, message->length, 0, NULL);
     const char *id = json_string_value(json_object_get(gap, "requested"));
 
     if (id != NULL)
@@ -201,8 +202,12 @@ static void take_error(struct loop *loop, const struct crier_message *message)
     loop->lost = true;
 }
 
-static void take_open(struct loop *loop)
+static void take_open(struct loop *loop, const struct crier_message *message)
 {
+    /* Nothing has come yet, so all up to this id is put out. */
+    if (!loop->opened && loop->state->put.length == 0 &&
+        message->id[0] != '\0')
+        state_put(loop->state, message->id);
     if (loop->lost && loop->opened)
         note("connected again");
     else if (loop->conf->verbose || loop->lost)
@@ -263,7 +268,7 @@ static void take(struct loop *loop, const struct crier_message *message)
         take_event(loop, message);
         break;
     case CRIER_OPEN:
-        take_open(loop);
+        take_open(loop, message);
         break;
     case CRIER_ERROR:
         take_error(loop, message);
@@ -302,13 +307,13 @@ static int shorter(int one, int other)
 static void wait_for_more(struct loop *loop)
 {
     struct pollfd polled[] = {
-        {.fd = source_fd(&loop->source), .events = POLLIN},
+        {.fd = crier_client_fd(loop->source.client), .events = POLLIN},
         {.fd = loop->signals->fd, .events = POLLIN},
         /* tells when its reader goes; that of --exec is the command's affair
          * */
         {.fd = loop->sub->command == NULL ? STDOUT_FILENO : -1},
     };
-    int wait = shorter(source_wait(&loop->source), state_wait(loop->state));
+    int wait = state_wait(loop->state);
     uint64_t now = crier_now();
 
     if (loop->until != UINT64_MAX)

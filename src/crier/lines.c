@@ -12,6 +12,7 @@
 
 #include "input.h"
 #include "note.h"
+#include "thread_start.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -105,7 +106,7 @@ static bool progress_begin(struct progress *progress,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&progress->ending, &attributes);
     pthread_condattr_destroy(&attributes);
-    well = pthread_create(&progress->thread, NULL, run, progress) == 0;
+    well = thread_start(&progress->thread, run, progress) == 0;
     if (!well) {
         pthread_cond_destroy(&progress->ending);
         pthread_mutex_destroy(&progress->lock);

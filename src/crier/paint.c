@@ -14,6 +14,8 @@
 
 #include "paint.h"
 
+#include "json_read.h"
+
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
@@ -181,8 +183,8 @@ static bool is_json(const char *bytes, size_t length)
     if (space == length || (bytes[space] != '{' && bytes[space] != '[') ||
         length > JSON_MAX || memchr(bytes, '\0', length) != NULL)
         return false;
-    value = json_loadb(bytes, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL,
-                       NULL);
+    value = json_read(bytes, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL,
+                      NULL);
     json_decref(value);
     return value != NULL;
 }

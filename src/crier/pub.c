@@ -11,6 +11,7 @@
 
 #include "help.h"
 #include "input.h"
+#include "json_read.h"
 #include "lines.h"
 #include "note.h"
 #include "print.h"
@@ -166,7 +167,7 @@ static enum conf_result check_json(const char *word, const char *value)
     const size_t flags =
         JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
     json_error_t error;
-    json_t *parsed = json_loads(value, flags, &error);
+    json_t *parsed = json_read(value, strlen(value), flags, &error);
 
     if (parsed != NULL) {
         json_decref(parsed);
@@ -176,7 +177,7 @@ static enum conf_result check_json(const char *word, const char *value)
     case json_error_numeric_overflow:
         return conf_mistake("a number is too large in '%s'", word);
     case json_error_stack_overflow:
-        return conf_mistake("JSON is nested too deep in '%s'", word);
+        return conf_mistake("%s in '%s'", error.text, word);
     case json_error_null_byte_in_key:
         return conf_mistake("a key has a NUL in '%s'", word);
     default:

@@ -1,17 +1,16 @@
 /*
- * What `crier sub` follows.
+ * What `crier sub` follows: a URL, and the client for it.
  *
- * A client that comes back says after which id it wants to go on. One that
- * follows a topic from now on and has heard nothing yet has no id; what is
- * published while it is away would be lost on it. But crierd can also begin at
- * a time, and crier knows how long ago it began: so each further connection
- * asks for all that is not older than that, until an id is known. (The server
- * counts that back from its answer, so a request that is delayed misses as
- * much of the begin. To ask for more would give what was there before.) Since
- * the URL then changes each time, this is a new client each time, and the wait
- * between two of them is made here, by the rules of the client's own. A client
- * does not tell what the server has set with "retry", or asked for with
- * Retry-After; but how long it would wait says enough.
+ * A client reconnects after the last id that it has. Of a topic it has one from the
+ * beginning, since crierd says where a stream begins (start=id). The URL of another
+ * server is left as it is.
+ *
+ * As long as no connection has brought an id, what is published meanwhile should
+ * not be lost. So each further attempt asks for all that is not older than this
+ * crier. (The server counts back from its answer: a request
+ * that is delayed misses as much of the beginning, and a step of the server's clock
+ * counts, too. To ask for more would return what was published before.) The time is
+ * that of CLOCK_BOOTTIME: a laptop that sleeps is away.
  */
 #include <config.h>
 
@@ -21,10 +20,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define RETRY_DEFAULT 3000
 #define RETRY_MAX 60000
@@ -63,7 +62,7 @@ static char *make_url(const struct conf *conf, const struct sub *sub)
     text_puts(&url, conf->server);
     text_puts(&url, "/topics/");
     add_topics(&url, sub);
-    text_puts(&url, "?format=full");
+    text_puts(&url, "?format=full&start=id");
     if (sub->once)
         text_puts(&url, "&poll=1");
     if (sub->since != NULL) {
@@ -73,126 +72,68 @@ static char *make_url(const struct conf *conf, const struct sub *sub)
     return url.bytes;
 }
 
-/* ---- clients ---------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------- */
 
-/* New clients begin with the reconnection time RETRY, in ms. */
-static void set_retry(struct source *source, uint64_t retry)
+/* ms of CLOCK_BOOTTIME. */
+static uint64_t boot_time(void)
 {
-    source->options.retry = retry < UINT32_MAX ? (uint32_t)retry : UINT32_MAX;
-    if (source->options.retry_max < source->options.retry)
-        source->options.retry_max = source->options.retry;
+    struct timespec time;
+
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
 int source_open(struct source *source, const struct conf *conf,
                 const struct sub *sub, const char *id)
 {
-    *source = (struct source){
-        .options =
-            {
-                .method = sub->method,
-                .body = sub->body,
-                .body_length = sub->body != NULL ? strlen(sub->body) : 0,
-                .last_event_id = id[0] != '\0' ? id : NULL,
-                .retry_max = RETRY_MAX,
-                .persist = true,
-                .reconnect = sub->reconnect,
-            },
-        .url = make_url(conf, sub),
-        .live = sub->url == NULL && sub->since == NULL && !sub->once &&
-                id[0] == '\0',
-        .begun = crier_now(),
+    uint64_t retry = sub->retry != 0 ? sub->retry : RETRY_DEFAULT;
+    struct crier_client_options options = {
+        .method = sub->method,
+        .body = sub->body,
+        .body_length = sub->body != NULL ? strlen(sub->body) : 0,
+        .last_event_id = id[0] != '\0' ? id : NULL,
+        .retry = (uint32_t)retry,
+        .retry_max = retry > RETRY_MAX ? (uint32_t)retry : RETRY_MAX,
+        .persist = true,
+        .reconnect = sub->reconnect,
     };
-    conf_http(conf, sub->url != NULL, &source->options.http);
-    source->options.url = source->url;
-    set_retry(source, sub->retry != 0 ? sub->retry : RETRY_DEFAULT);
-    return crier_client_new(&source->options, &source->client);
+
+    *source = (struct source){
+        .url = make_url(conf, sub),
+        .begun = boot_time(),
+        .fresh = sub->url == NULL && sub->since == NULL && !sub->once &&
+                 id[0] == '\0',
+    };
+    options.url = source->url;
+    conf_http(conf, sub->url != NULL, &options.http);
+    return crier_client_new(&options, &source->client);
 }
 
-/* A new client, which begins where the first one did. */
-static int replace_client(struct source *source)
+/* Has the next attempt ask for all that is not older than SOURCE. */
+static int ask_since_begun(struct source *source)
 {
     char *url;
     int error;
 
     if (asprintf(&url, "%s&since=%" PRIu64 "ms", source->url,
-                 crier_now() - source->begun) < 0)
+                 boot_time() - source->begun) < 0)
         return -ENOMEM;
-    source->options.url = url;
-    error = crier_client_new(&source->options, &source->client);
+    error = crier_client_set_url(source->client, url);
     free(url);
     return error;
 }
 
-/* How long to wait after the error MESSAGE of a new client, in ms. It would
- * have waited for its reconnection time and up to half of that, or longer
- * where a refusal asked for that; what is outside of this after a stream was
- * set by the server. */
-static uint64_t wait_after(struct source *source,
-                           const struct crier_message *message)
-{
-    uint64_t retry = source->options.retry, wait = message->retry;
-    bool outside = wait < retry || wait > retry + retry / 2;
-    unsigned i;
-
-    if (message->status == 200 && outside)
-        set_retry(source, wait);
-    if (message->status == 200 || !outside)
-        retry = wait;
-    for (i = 0; i < source->failures && retry < RETRY_MAX; i++)
-        retry *= 2;
-    source->failures++;
-    if (retry > RETRY_MAX)
-        retry = RETRY_MAX;
-    return wait > retry ? wait : retry;
-}
-
 int source_next(struct source *source, struct crier_message *message)
 {
-    int result;
+    int result = source->failed ? ask_since_begun(source) : 0;
 
-    if (source->broken) {
-        source->broken = false;
-        crier_client_free(source->client);
-        source->client = NULL;
-    }
-    if (source->client == NULL) {
-        if (crier_now() < source->wake)
-            return 0;
-        result = replace_client(source);
-        if (result != 0)
-            return result;
-    }
-    result = crier_client_next(source->client, message);
-    if (result <= 0)
-        return result;
-    if (message->id != NULL && message->id[0] != '\0')
-        source->live = false;
-    if (message->kind == CRIER_EVENT || message->kind == CRIER_COMMENT) {
-        source->failures = 0;
-    } else if (message->kind == CRIER_ERROR && source->live) {
-        message->retry = wait_after(source, message);
-        source->wake = crier_now() + message->retry;
-        source->broken = true;
-    }
+    if (result == 0)
+        result = crier_client_next(source->client, message);
+    if (result == 1 && message->id[0] != '\0')
+        source->fresh = source->failed = false;
+    else if (result == 1 && message->kind == CRIER_ERROR)
+        source->failed = source->fresh;
     return result;
-}
-
-int source_fd(const struct source *source)
-{
-    return source->client != NULL && !source->broken
-               ? crier_client_fd(source->client)
-               : -1;
-}
-
-int source_wait(const struct source *source)
-{
-    uint64_t now = crier_now();
-
-    if (source->client != NULL && !source->broken)
-        return -1;
-    if (now >= source->wake)
-        return 0;
-    return source->wake - now < INT_MAX ? (int)(source->wake - now) : INT_MAX;
 }
 
 void source_close(struct source *source)

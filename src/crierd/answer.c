@@ -57,6 +57,18 @@ static void log_failure(const struct request *request)
              request->target);
 }
 
+/* The length of the body of ANSWER, which is made to end with a newline, so that it
+ * stands on lines of its own in a terminal or a file. The newline takes the place of
+ * the NUL. */
+static size_t end_body(const struct answer *answer)
+{
+    size_t length = strlen(answer->body);
+
+    if (length != 0 && answer->body[length - 1] != '\n')
+        answer->body[length++] = '\n';
+    return length;
+}
+
 /* ---- libmicrohttpd's --------------------------------------------------- */
 
 /* Queues RESPONSE with the first HEADERS of the common headers. */
@@ -120,7 +132,7 @@ static struct MHD_Response *make(const struct answer *answer)
                                                    MHD_RESPMEM_PERSISTENT);
     else
         response = MHD_create_response_from_buffer(
-            strlen(answer->body), answer->body, MHD_RESPMEM_MUST_FREE);
+            end_body(answer), answer->body, MHD_RESPMEM_MUST_FREE);
     if (response == NULL) {
         free(answer->body);
         return NULL;
@@ -179,7 +191,7 @@ static size_t write_head(char text[HEAD_TEXT], const struct answer *answer,
 
 static bool write_out(struct request *request, const struct answer *answer)
 {
-    size_t length = answer->type != NULL ? strlen(answer->body) : 0;
+    size_t length = answer->type != NULL ? end_body(answer) : 0;
     char head[HEAD_TEXT];
 
     return lane_put(request->turn, head, write_head(head, answer, length)) &&
@@ -189,7 +201,7 @@ static bool write_out(struct request *request, const struct answer *answer)
 void answer_past(struct MHD_Connection *connection,
                  const struct answer *answer)
 {
-    size_t body = answer->body != NULL ? strlen(answer->body) : 0, length = 0;
+    size_t body = answer->body != NULL ? end_body(answer) : 0, length = 0;
     char *bytes = body != 0 ? malloc(HEAD_TEXT + body) : NULL;
 
     if (bytes != NULL) {

@@ -3,7 +3,8 @@
 
 #include "request.h"
 
-/* An answer, but for the headers that every one has. */
+/* An answer, but for the headers that every one has and the newline at the end of the
+ * body. */
 struct answer {
     unsigned status;
     const char *type; /* of the body; NULL: there is none */

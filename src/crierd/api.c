@@ -222,12 +222,34 @@ enum MHD_Result api_publish(struct request *request)
 
 /* ---- GET /topics/a,b -------------------------------------------------- */
 
-void api_start(const struct request *request,
-               struct crier_follow_options *options)
+/* Whether a browser's own EventSource asks. */
+static bool is_event_source(const struct request *request)
 {
+    return crier_is_event_source(
+        request_header(request, MHD_HTTP_HEADER_ACCEPT),
+        request_header(request, MHD_HTTP_HEADER_CACHE_CONTROL),
+        request_header(request, MHD_HTTP_HEADER_USER_AGENT));
+}
+
+bool api_start(struct request *request, struct crier_follow_options *options)
+{
+    const struct uri_text *id =
+        uri_parameter_of_two(&request->uri, "lastEventID", "lastEventId");
+    const char *start = value_of(request, "start", NULL);
+
     crier_follow_start(options, request_header(request, "Last-Event-ID"),
-                       value_of(request, "lastEventID", NULL),
+                       id != NULL ? id->bytes : NULL,
                        value_of(request, "since", NULL));
+    if (start == NULL)
+        options->start_id = is_event_source(request);
+    else if (strcmp(start, "id") == 0)
+        options->start_id = true;
+    else if (strcmp(start, "comment") != 0) {
+        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "start is not id or comment");
+        return false;
+    }
+    return true;
 }
 
 /* The format that the request asks for; -1 when there is none of that name. */
@@ -248,7 +270,7 @@ static int read_format(const struct request *request)
 }
 
 static enum MHD_Result follow(struct request *request,
-                              const struct crier_follow_options *follow,
+                              struct crier_follow_options *follow,
                               enum crier_format format)
 {
     struct crier_stream_options options = {
@@ -265,6 +287,7 @@ static enum MHD_Result follow(struct request *request,
 
     if (!reply_open(request, &options, &stream, &response))
         return request->result;
+    follow->response = response;
     error = crier_hub_follow(request->server->hub, stream, follow);
     crier_stream_unref(stream);
     if (error == 0)
@@ -370,7 +393,13 @@ enum MHD_Result api_follow(struct request *request)
     options.once = poll != NULL && strcmp(poll, "1") == 0;
     if (options.once)
         options.since = CRIER_SINCE_ALL;
-    api_start(request, &options);
+    if (!api_start(request, &options))
+        return request->result;
+    if (format != CRIER_FORMAT_EVENTS && format != CRIER_FORMAT_FULL &&
+        options.start_id && value_of(request, "start", NULL) != NULL)
+        return reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "start=id is for event streams; here the field "
+                             "Last-Event-ID of the response says the same");
     return follow(request, &options, (enum crier_format)format);
 }
 

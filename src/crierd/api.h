@@ -10,9 +10,10 @@ enum MHD_Result api_follow(struct request *request);
 enum MHD_Result api_list(struct request *request);
 enum MHD_Result api_forget(struct request *request);
 
-/* Where the request wants to begin: Last-Event-ID, lastEventID=, since=, or now.
- * OPTIONS borrows from REQUEST. */
-void api_start(const struct request *request,
-               struct crier_follow_options *options);
+/* Reads into OPTIONS, which borrows from REQUEST, where the request wants to begin
+ * (Last-Event-ID, lastEventID= or lastEventId=, since=, or now) and whether the
+ * stream is to start with an id: as start= says, or else when a browser's own
+ * EventSource asks. Returns false when a mistake is answered (request->result). */
+bool api_start(struct request *request, struct crier_follow_options *options);
 
 #endif

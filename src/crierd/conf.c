@@ -186,6 +186,13 @@ static enum conf_result bad(const char *option, const char *value,
     return CONF_BAD;
 }
 
+/* The command line itself is not understood, which has been said. */
+static enum conf_result try_help(void)
+{
+    fputs("Try 'crierd --help'.\n", stderr);
+    return CONF_BAD;
+}
+
 static enum conf_result set_number(const char *option, uint64_t min,
                                    uint64_t max, uint64_t *number)
 {
@@ -351,7 +358,7 @@ static enum conf_result set_topics(struct conf *conf, int code)
     case OPT_STALL_TIMEOUT:
         return set_time("--stall-timeout", &conf->stall_timeout);
     default: /* getopt_long has said why */
-        return CONF_BAD;
+        return try_help();
     }
 }
 
@@ -436,7 +443,7 @@ enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
         result = set(conf, code);
     if (result == CONF_RUN && optind < argc) {
         fprintf(stderr, "crierd: unexpected argument '%s'\n", argv[optind]);
-        result = CONF_BAD;
+        result = try_help();
     }
     return result;
 }

@@ -38,7 +38,7 @@ struct conf {
 enum conf_result {
     CONF_RUN,  /* go on */
     CONF_DONE, /* --help or --version was answered: exit 0 */
-    CONF_BAD   /* one line on standard error has said why: exit 2 */
+    CONF_BAD   /* standard error says why: exit 2 */
 };
 
 enum conf_result conf_parse(struct conf *conf, int argc, char **argv);

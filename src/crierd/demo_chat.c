@@ -118,6 +118,8 @@ enum MHD_Result demo_chat(struct request *request)
                              "who joins is missing: /chat?user=NAME");
     if (!is_name(name->bytes, name->length))
         return bad_name(request, "user");
+    if (!api_start(request, &follow))
+        return request->result;
     visit = malloc(sizeof *visit + name->length + 1);
     if (visit == NULL)
         return reply_error(request, -ENOMEM);
@@ -128,7 +130,7 @@ enum MHD_Result demo_chat(struct request *request)
         free(visit);
         return request->result;
     }
-    api_start(request, &follow);
+    follow.response = response;
     error = room_join(visit->room, stream, visit->name,
                       echo != NULL && strcmp(echo->bytes, "1") == 0, &follow);
     crier_stream_unref(stream);

@@ -27,9 +27,10 @@ enum MHD_Result demo_events(struct request *request)
     struct crier_stream *stream;
     int error;
 
-    if (!reply_open(request, &options, &stream, &response))
+    if (!api_start(request, &follow) ||
+        !reply_open(request, &options, &stream, &response))
         return request->result;
-    api_start(request, &follow);
+    follow.response = response;
     error = crier_frame_text(NULL, "connected", &follow.hello);
     if (error == 0)
         error = crier_hub_follow(request->server->hub, stream, &follow);

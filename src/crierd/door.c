@@ -28,9 +28,9 @@
 #include "doorman.h"
 
 #include "lane.h"
+#include "thread_start.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -64,8 +64,6 @@ static bool start(struct doorman *doorman)
 {
     /* Edge-triggered, so that the eventfd need not be read. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    sigset_t all, before;
-    int error;
 
     doorman->woken_end = &doorman->woken;
     doorman->now = crier_now();
@@ -80,12 +78,7 @@ static bool start(struct doorman *doorman)
                   &event) != 0 ||
         !http_watch(doorman->http, doorman->epoll_fd))
         return false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&doorman->thread, NULL, doorman_run,
-                           doorman);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error == 0;
+    return thread_start(&doorman->thread, doorman_run, doorman) == 0;
 }
 
 static void done(struct doorman *doorman)
@@ -98,8 +91,7 @@ static void done(struct doorman *doorman)
     pthread_mutex_destroy(&doorman->lock);
 }
 
-struct door *door_open(struct server *server, struct http *http, int socket,
-                       int files)
+struct door *door_open(struct server *server, struct http *http, int socket)
 {
     unsigned threads = server->conf->threads;
     struct door *door =
@@ -112,7 +104,7 @@ struct door *door_open(struct server *server, struct http *http, int socket,
     door->server = server;
     door->http = http;
     door->socket = socket;
-    door->files = files;
+    door->crowded = (int)server->descriptors.crowded;
     while (door->started < threads) {
         door->doormen[door->started].door = door;
         door->doormen[door->started].http = &http->loops[door->started];

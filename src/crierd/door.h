@@ -12,10 +12,9 @@ struct turn;
 
 /* Lets the connections in that come to the listening SOCKET (the door's to close, also
  * on failure), hands them over to HTTP, which must be there until the door is closed,
- * and runs its loops; those whose descriptor is FILES or more have to wait. NULL when it cannot
- * start. */
-struct door *door_open(struct server *server, struct http *http, int socket,
-                       int files);
+ * and runs its loops. Nobody is let in while the descriptors are crowded (descriptors.h).
+ * NULL when it cannot start. */
+struct door *door_open(struct server *server, struct http *http, int socket);
 
 /* Lets FD in (the door's from here on, also on failure) as if it had come to the
  * listening socket from ADDRESS of LENGTH bytes. Any thread. */

@@ -309,7 +309,7 @@ static bool is_crowded(struct doorman *doorman)
     fd = dup(doorman->door->socket); /* the number tells */
     if (fd >= 0)
         close(fd);
-    doorman->crowded = fd < 0 || fd >= doorman->door->files;
+    doorman->crowded = fd < 0 || fd >= doorman->door->crowded;
     return doorman->crowded;
 }
 
@@ -352,7 +352,7 @@ static bool accept_one(struct doorman *doorman)
                            errno == ENOBUFS || errno == ENOMEM;
         return errno != EAGAIN && errno != EWOULDBLOCK;
     }
-    doorman->crowded = fd >= doorman->door->files;
+    doorman->crowded = fd >= doorman->door->crowded;
     chosen = choose(doorman);
     if (chosen != doorman) {
         doorman_receive(chosen, fd, (struct sockaddr *)&address, length);
@@ -395,6 +395,18 @@ static void replace_some(struct doorman *doorman)
     }
 }
 
+/* Lets HTTP end connections that have nothing to do. Those who wait are accepted when
+ * that has been done. */
+static void make_room(struct doorman *doorman)
+{
+    if (doorman->now < doorman->made_room + CROWDED_TIME ||
+        !somebody_waits(doorman))
+        return;
+    doorman->made_room = doorman->now;
+    http_make_room(doorman->door->http, doorman->now - PATIENCE,
+                   ACCEPTS_PER_PASS);
+}
+
 static void accept_some(struct doorman *doorman)
 {
     int i;
@@ -402,8 +414,10 @@ static void accept_some(struct doorman *doorman)
     for (i = 0; i < ACCEPTS_PER_PASS && !is_crowded(doorman); i++)
         if (!accept_one(doorman))
             return;
-    if (is_crowded(doorman))
-        replace_some(doorman);
+    if (!is_crowded(doorman))
+        return;
+    replace_some(doorman);
+    make_room(doorman);
 }
 
 /* Listens, or not while it is crowded or shut. */

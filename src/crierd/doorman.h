@@ -20,6 +20,7 @@ struct doorman {
     bool listening; /* the listening socket is in the epoll set */
     bool crowded;   /* the last descriptor was one too many */
     bool closed;    /* nobody is handed over any more */
+    uint64_t made_room; /* crier_now() when HTTP was last asked for that */
     struct visitor *visitors; /* by deadline */
     struct visitor *again;    /* to be looked at in the next pass */
     char *window;             /* LANE_WINDOW and one for a NUL */
@@ -33,7 +34,8 @@ struct doorman {
 struct door {
     struct server *server;
     struct http *http;
-    int socket, files;
+    int socket;
+    int crowded; /* the first descriptor that is one too many */
     atomic_size_t count; /* visitors, of all doormen */
     atomic_uint next;    /* the doorman for door_let_in() */
     atomic_uint started;

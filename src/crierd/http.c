@@ -16,7 +16,9 @@
  * answer comes later (later.c) is handled twice: asked, and answered.
  *
  * Connections come from the door, when the head of their first request is there.
- * http_loop.c has the daemons, and runs them.
+ * http_loop.c has the daemons, and runs them. While as many streams are open as there are
+ * descriptors for, every answer closes its connection: the descriptors that are left are
+ * for requests, not for waiting until the next one comes.
  *
  * A request may take its time, but not all the time it likes (warden.c): HEAD_TIME for
  * the head of the next one; for the body BODY_TIME, and a second for each BODY_RATE
@@ -105,7 +107,9 @@ static void let_go(struct exchange *exchange)
 /* Has the next request waited for. */
 static void wait_for_head(struct exchange *exchange)
 {
-    ward_wait(exchange->ward, crier_now() + HEAD_TIME);
+    uint64_t now = crier_now();
+
+    ward_idle(exchange->ward, now, now + HEAD_TIME);
 }
 
 static struct exchange *exchange_new(struct http_part *part, int fd)
@@ -327,6 +331,12 @@ static enum MHD_Result finish(struct exchange *exchange,
     return result;
 }
 
+/* Whether as many streams are open as there are descriptors for. */
+static bool is_full(const struct server *server)
+{
+    return crier_shards_count(server->shards) >= server->descriptors.most;
+}
+
 static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
                               const char *url, const char *method,
                               const char *version, const char *data,
@@ -336,7 +346,6 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     struct exchange *exchange = *context;
     struct request request = {.server = server_of(part),
                               .connection = connection,
-                              .last = part->last,
                               .method = method,
                               .body = ""};
     enum MHD_Result result;
@@ -345,6 +354,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     (void)url;
     if (exchange == NULL || exchange->target == NULL)
         return MHD_NO;
+    request.last = part->last || is_full(request.server);
     request.head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
     request.target = exchange->target;
     request.received = exchange->started;

@@ -75,6 +75,10 @@ void http_resume(struct MHD_Connection *connection);
  * every few seconds. Any thread. */
 void http_look(struct http *http);
 
+/* Ends at most MOST connections that have been between two requests since SINCE
+ * (crier_now()) or longer. Any thread. */
+void http_make_room(struct http *http, uint64_t since, unsigned most);
+
 /* How many connections HTTP has. Any thread. */
 unsigned http_count(struct http *http);
 

@@ -102,6 +102,11 @@ size_t http_descriptors(unsigned threads)
     return (size_t)threads * (HTTP_PARTS + 1);
 }
 
+void http_make_room(struct http *http, uint64_t since, unsigned most)
+{
+    warden_make_room(&http->warden, since, most);
+}
+
 void http_look(struct http *http)
 {
     warden_look(&http->warden);

@@ -2,18 +2,31 @@
 #define CRIERD_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* Lines below LEVEL are dropped from now on. Before any thread starts. */
 void log_set_level(enum log_level level);
 
-/* The level called NAME ("error", "warning", "info", "debug"), or -1. */
+/* The level called NAME ("error", "warning", "info", "debug"; "err" and "warn" too; in
+ * upper or lower case), or -1. */
 int log_level_by_name(const char *name);
 
-/* Writes one line to standard error: the time, the level and the text, in which
- * all but printable ASCII is made visible. Longer than 1 KiB it is cut. Any thread;
- * lines do not mix. */
+/* Starts the thread that writes the log. Until then, log_line() writes by itself and
+ * waits for standard error. Returns false when the thread cannot be started. Before
+ * any other thread starts. */
+bool log_start(void);
+
+/* Writes the lines that are left, but does not wait for standard error beyond DEADLINE
+ * (crier_now()). After log_start(), as the last call to the log; the process is to end
+ * soon, since the log's thread may still be blocked. */
+void log_stop(uint64_t deadline);
+
+/* Logs one line: the time, the level and the text, in which all but printable ASCII is
+ * made visible. Longer than 1 KiB it is cut. Any thread; never waits for standard error:
+ * a line for which there is no room is dropped, and the log says so when it can. */
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

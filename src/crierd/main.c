@@ -21,22 +21,15 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-/* Descriptors that are neither streams nor requests: for each of the threads two of a
- * shard and two of a doorman, and those of HTTP; and the pages, with some to spare. */
-#define FILES_PER_THREAD 4
-#define SPARE_FILES 32
-
-/* With fewer connections than this there is no point in starting. */
-#define FEWEST_CONNECTIONS 16
 
 /* What clients are told to wait before they come back, drawn from this range so
  * that they do not come all at once. */
@@ -49,51 +42,34 @@
 /* How long streams may take to end. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
 
+/* After a signal, ms from there to the last attempt to write the log; and how long that
+ * may take in any case. */
+#define END_TIME 1500
+#define FLUSH_TIME 200
+
 /* ---- limits ----------------------------------------------------------- */
 
-/* Raises the limit of open files as far as it goes, and returns it. */
-static size_t raise_file_limit(void)
+/* Divides the descriptors and logs what comes out. False when there are too few. */
+static bool plan_descriptors(const struct conf *conf,
+                             struct descriptors *descriptors)
 {
-    struct rlimit limit;
+    size_t limit = descriptors_raise_limit();
+    size_t needed = descriptors_divide(descriptors, conf, limit,
+                                       descriptors_open(limit));
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return 1024;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 100000000)
-        return 100000000;
-    return (size_t)limit.rlim_cur;
-}
-
-/* How many connections the open files allow; -1 and a line in the log when that
- * is too few. */
-static long count_connections(const struct conf *conf, size_t files)
-{
-    size_t kept = SPARE_FILES + FILES_PER_THREAD * conf->threads +
-                  http_descriptors(conf->threads);
-
-    if (files >= kept + FEWEST_CONNECTIONS)
-        return (long)(files - kept);
-    log_line(LOG_ERROR,
-             "the open-file limit of %zu is too low: %u threads need %zu",
-             files, conf->threads, kept + FEWEST_CONNECTIONS);
-    return -1;
-}
-
-/* How many of the CONNECTIONS may be streams. The rest is for requests, so that
- * a client too many can still be told so. */
-static size_t choose_max_clients(const struct conf *conf, size_t connections)
-{
-    size_t most = connections - connections / 10 - 1;
-
-    if (conf->max_clients > most)
+    if (needed != 0) {
+        log_line(LOG_ERROR,
+                 "the open-file limit of %zu is too low: %u threads need %zu",
+                 limit, conf->threads, needed);
+        return false;
+    }
+    if (conf->max_clients > descriptors->clients)
         log_line(LOG_WARNING,
-                 "the open-file limit allows %zu clients, not %zu", most,
-                 conf->max_clients);
-    return conf->max_clients != 0 && conf->max_clients < most
-               ? conf->max_clients
-               : most;
+                 "the open-file limit allows %zu clients, not %zu",
+                 descriptors->clients, conf->max_clients);
+    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", limit,
+             descriptors->clients);
+    return true;
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -227,6 +203,7 @@ static void serve(struct server *server, struct http *http, struct door *door,
     int number = wait_for_signal(server, http, signals);
     size_t cut;
 
+    server->signalled = crier_now();
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
@@ -239,7 +216,7 @@ static void serve(struct server *server, struct http *http, struct door *door,
 }
 
 /* Answers on SOCKET, which is closed in the end, until told to stop. */
-static int open_door(struct server *server, int socket, int files,
+static int open_door(struct server *server, int socket,
                      const sigset_t *signals)
 {
     char address[LISTENER_ADDRESS_SIZE];
@@ -254,7 +231,7 @@ static int open_door(struct server *server, int socket, int files,
         return EXIT_FAILURE;
     }
     listener_address(socket, address);
-    door = door_open(server, &http, socket, files);
+    door = door_open(server, &http, socket);
     if (door != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
@@ -270,12 +247,12 @@ static int open_door(struct server *server, int socket, int files,
     return status;
 }
 
-static int run_shards(struct server *server, int socket, int files,
+static int run_shards(struct server *server, int socket,
                       const sigset_t *signals)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
-        .max_streams = server->max_clients,
+        .max_streams = server->descriptors.clients,
         .resume = http_resume,
     };
     int error = crier_shards_new(&options, &server->shards);
@@ -288,7 +265,7 @@ static int run_shards(struct server *server, int socket, int files,
         return EXIT_FAILURE;
     }
     if (open_rooms(server))
-        status = open_door(server, socket, files, signals);
+        status = open_door(server, socket, signals);
     else
         close(socket);
     if (server->hub != NULL)
@@ -298,52 +275,112 @@ static int run_shards(struct server *server, int socket, int files,
     return status;
 }
 
-static int run(const struct conf *conf, const sigset_t *signals)
+/* Ends the log: after a signal in what is left of END_TIME. */
+static void end_log(const struct server *server)
 {
-    struct server server = {.conf = conf, .started = crier_now(), .www = -1};
-    size_t files = raise_file_limit();
-    long connections = count_connections(conf, files);
+    uint64_t begun = crier_now(), deadline = begun + END_TIME;
+
+    if (server->signalled != 0)
+        deadline = server->signalled + END_TIME;
+    if (deadline < begun + FLUSH_TIME)
+        deadline = begun + FLUSH_TIME;
+    log_stop(deadline);
+}
+
+static int run(struct server *server, const sigset_t *signals)
+{
+    const struct conf *conf = server->conf;
     const char *why;
     int socket;
 
-    if (connections < 0)
+    if (!plan_descriptors(conf, &server->descriptors))
         return EXIT_FAILURE;
-    server.max_clients = choose_max_clients(conf, (size_t)connections);
-    log_line(LOG_INFO, "open-file limit %zu: at most %zu clients", files,
-             server.max_clients);
     socket = listener_open(conf->listen, &why);
     if (socket < 0) {
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    return run_shards(&server, socket, (int)(files - SPARE_FILES), signals);
+    return run_shards(server, socket, signals);
 }
 
-int main(int argc, char **argv)
-{
-    struct conf conf;
-    sigset_t signals;
+/* ---- main ------------------------------------------------------------- */
 
-    switch (conf_parse(&conf, argc, argv)) {
-    case CONF_DONE:
-        return EXIT_SUCCESS;
-    case CONF_BAD:
-        return 2;
-    case CONF_RUN:
-        break;
-    }
-    log_set_level(conf.log_level);
+/* Makes sure that the descriptors 0 to 2 are open. Otherwise a socket or the journal
+ * would get one of their numbers, and the log would be written into it. What is opened
+ * for standard output cannot be written to, so that it is an error to print there. */
+static bool open_standard_files(void)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
+            return false;
+    return true;
+}
+
+/* Signals: those in SIGNALS are waited for; for the others errno is enough, EPIPE, and
+ * EFBIG where a file has reached the limit of `ulimit -f`. */
+static void set_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
     /* A terminal that is closed ends crierd as Ctrl-C does. */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigaddset(signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+static int start(const struct conf *conf)
+{
+    struct server server = {.conf = conf, .started = crier_now(), .www = -1};
+    sigset_t signals;
+    int status;
+
+    set_signals(&signals);
     /* Whatever thread publishes, the journal holds, and another one lets go; with
      * an arena for each of them, all would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
     /* SQLite would take a lock for each piece of memory, to know how much it has. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    return run(&conf, &signals);
+    log_set_level(conf->log_level);
+    if (!log_start()) {
+        log_line(LOG_ERROR, "cannot start the log's thread");
+        return EXIT_FAILURE;
+    }
+    status = run(&server, &signals);
+    end_log(&server);
+    return status;
+}
+
+/* Whether all that was printed has reached standard output. */
+static int end_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "crierd: cannot write to standard output: %s\n",
+            strerror(errno));
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct conf conf;
+
+    if (!open_standard_files()) {
+        fprintf(stderr, "crierd: cannot open /dev/null: %s\n",
+                strerror(errno));
+        return EXIT_FAILURE;
+    }
+    switch (conf_parse(&conf, argc, argv)) {
+    case CONF_DONE:
+        return end_output();
+    case CONF_BAD:
+        return 2;
+    case CONF_RUN:
+        break;
+    }
+    return start(&conf);
 }

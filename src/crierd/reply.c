@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "crier_server.h"
+#include "json_read.h"
 #include "log.h"
 
 #include <errno.h>
@@ -199,9 +200,13 @@ json_t *reply_read_json(struct request *request, size_t flags)
     json_t *value;
 
     errno = 0; /* jansson does not always tell short memory from bad JSON */
-    value = json_loadb(request->body, request->body_length, flags, &wrong);
+    value = json_read(request->body, request->body_length, flags, &wrong);
     if (value == NULL && errno == ENOMEM)
         request->result = reply_error(request, -ENOMEM);
+    else if (value == NULL &&
+             json_error_code(&wrong) == json_error_stack_overflow)
+        request->result = reply_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "the body is refused: %s", wrong.text);
     else if (value == NULL)
         request->result = reply_problem(
             request, MHD_HTTP_BAD_REQUEST,
@@ -212,41 +217,19 @@ json_t *reply_read_json(struct request *request, size_t flags)
 
 /* ---- streams ---------------------------------------------------------- */
 
-static ssize_t no_body(void *closure, uint64_t position, char *to, size_t max)
-{
-    (void)closure;
-    (void)position;
-    (void)to;
-    (void)max;
-    return MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-/* To HEAD: what GET would say, and no Content-Length, since a stream has none. */
+/* To HEAD: the fields of GET. The stream ends with them, and nobody is told. */
 static enum MHD_Result reply_head(struct request *request,
-                                  enum crier_format format)
+                                  const struct crier_stream_options *options)
 {
-    static const char *const types[CRIER_FORMATS] = {
-        [CRIER_FORMAT_EVENTS] = "text/event-stream",
-        [CRIER_FORMAT_JSON] = "application/x-ndjson",
-        [CRIER_FORMAT_RAW] = "text/plain; charset=utf-8",
-        [CRIER_FORMAT_FULL] = "text/event-stream",
-    };
+    const struct crier_stream_options silent = {.format = options->format};
     struct MHD_Response *response;
+    struct crier_stream *stream;
+    int error = crier_stream_new(request->server->shards, request->connection,
+                                 &silent, &stream, &response);
 
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16,
-                                                 no_body, NULL, NULL);
-    if (response != NULL &&
-        (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                 types[format]) != MHD_YES ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                                 "no-cache") != MHD_YES ||
-         MHD_add_response_header(response, "X-Accel-Buffering", "no") !=
-             MHD_YES ||
-         MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY,
-                                  MHD_RO_END) != MHD_YES)) {
-        MHD_destroy_response(response);
-        response = NULL;
-    }
+    if (error != 0)
+        return reply_error(request, error);
+    crier_stream_unref(stream);
     return answer_stream(request, response);
 }
 
@@ -259,10 +242,7 @@ bool reply_open(struct request *request,
     int error;
 
     if (request->head) {
-        request->result =
-            crier_shards_count(server->shards) < server->max_clients
-                ? reply_head(request, options->format)
-                : reply_error(request, CRIER_ERR_LIMIT);
+        request->result = reply_head(request, options);
         return false;
     }
     bounded.stall_timeout = server->conf->stall_timeout;

@@ -3,6 +3,7 @@
 
 #include "conf.h"
 #include "crier.h"
+#include "descriptors.h"
 
 #include <stdatomic.h>
 
@@ -10,8 +11,9 @@
 struct server {
     const struct conf *conf;
     struct crier_shards *shards;
-    size_t max_clients;
-    uint64_t started;     /* crier_now() */
+    struct descriptors descriptors;
+    uint64_t started;   /* crier_now() */
+    uint64_t signalled; /* the same, when crierd was told to stop; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;

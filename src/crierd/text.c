@@ -158,7 +158,8 @@ int text_from_file(const char *dir, const char *name, size_t max, char **text)
 
     if (asprintf(&path, "%s/%s", dir, name) < 0)
         return -ENOMEM;
-    file = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a named pipe must not block the start. */
+    file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     error = file < 0 ? -errno : 0;
     free(path);
     if (error != 0)

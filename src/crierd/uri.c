@@ -174,12 +174,23 @@ void uri_done(struct uri *uri)
     memset(uri, 0, sizeof *uri);
 }
 
-const struct uri_text *uri_parameter(const struct uri *uri, const char *name)
+const struct uri_text *uri_parameter_of_two(const struct uri *uri,
+                                            const char *name,
+                                            const char *other)
 {
+    const struct uri_parameter *parameter;
     size_t i;
 
-    for (i = 0; i < uri->parameter_count; i++)
-        if (strcmp(uri->parameters[i].name.bytes, name) == 0)
-            return &uri->parameters[i].value;
+    for (i = uri->parameter_count; i > 0; i--) {
+        parameter = &uri->parameters[i - 1];
+        if (strcmp(parameter->name.bytes, name) == 0 ||
+            strcmp(parameter->name.bytes, other) == 0)
+            return &parameter->value;
+    }
     return NULL;
+}
+
+const struct uri_text *uri_parameter(const struct uri *uri, const char *name)
+{
+    return uri_parameter_of_two(uri, name, name);
 }

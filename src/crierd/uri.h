@@ -43,7 +43,13 @@ const char *uri_parse(struct uri *uri, const char *target);
 /* Frees what URI holds. */
 void uri_done(struct uri *uri);
 
-/* The value of the first parameter called NAME, or NULL. Borrowed from URI. */
+/* The value of the last parameter called NAME, or NULL. (A client that adds its own
+ * parameter to a URL appends it.) Borrowed from URI. */
 const struct uri_text *uri_parameter(const struct uri *uri, const char *name);
+
+/* The same for a parameter that has two names. */
+const struct uri_text *uri_parameter_of_two(const struct uri *uri,
+                                            const char *name,
+                                            const char *other);
 
 #endif

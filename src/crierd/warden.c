@@ -15,6 +15,9 @@
  * out. Bytes that are there already are read before that end, and more may come, so it
  * is done again each time as long as the connection is there.
  *
+ * Where descriptors are short, a connection between two requests costs one that somebody
+ * else needs. Then connections that are idle are ended in the same way (doorman.c).
+ *
  * A descriptor that was closed may soon be somebody else's. libmicrohttpd tells of the
  * end of a connection before it closes the socket, so whoever is in the list, under
  * the lock, still has his own.
@@ -34,6 +37,7 @@ struct ward {
     struct ward *prev, *next;
     int fd;
     atomic_uint_least64_t deadline; /* or 0 */
+    atomic_uint_least64_t idle;     /* between two requests since then, or 0 */
 };
 
 void warden_init(struct warden *warden)
@@ -73,8 +77,36 @@ void warden_release(struct warden *warden, struct ward *ward)
 
 void ward_wait(struct ward *ward, uint64_t deadline)
 {
-    if (ward != NULL)
-        atomic_store(&ward->deadline, deadline);
+    if (ward == NULL)
+        return;
+    atomic_store(&ward->idle, 0);
+    atomic_store(&ward->deadline, deadline);
+}
+
+void ward_idle(struct ward *ward, uint64_t now, uint64_t deadline)
+{
+    if (ward == NULL)
+        return;
+    atomic_store(&ward->deadline, deadline);
+    atomic_store(&ward->idle, now);
+}
+
+void warden_make_room(struct warden *warden, uint64_t since, unsigned most)
+{
+    struct ward *ward;
+    uint64_t idle;
+
+    pthread_mutex_lock(&warden->lock);
+    DL_FOREACH (warden->wards, ward) {
+        idle = atomic_load(&ward->idle);
+        if (idle == 0 || idle > since)
+            continue;
+        if (most-- == 0)
+            break;
+        atomic_store(&ward->idle, 0);
+        (void)shutdown(ward->fd, SHUT_RD);
+    }
+    pthread_mutex_unlock(&warden->lock);
 }
 
 void warden_look(struct warden *warden)

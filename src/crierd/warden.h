@@ -29,6 +29,14 @@ void warden_release(struct warden *warden, struct ward *ward);
  * is waited for. WARD may be NULL. Any thread, but one at a time. */
 void ward_wait(struct ward *ward, uint64_t deadline);
 
+/* The same for a client that is between two requests since NOW: where descriptors are
+ * short, its connection may be ended before DEADLINE. */
+void ward_idle(struct ward *ward, uint64_t now, uint64_t deadline);
+
+/* Ends the receiving side of at most MOST clients that have been between two requests
+ * since SINCE (crier_now()) or longer. Any thread. */
+void warden_make_room(struct warden *warden, uint64_t since, unsigned most);
+
 /* Ends the receiving side of those that are overdue. To be called every few seconds.
  * Any thread. */
 void warden_look(struct warden *warden);

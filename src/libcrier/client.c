@@ -151,6 +151,21 @@ int crier_client_new(const struct crier_client_options *options,
     return 0;
 }
 
+int crier_client_set_url(struct crier_client *client, const char *url)
+{
+    int error = crier__http_check_url(url);
+    char *copy;
+
+    if (error != 0)
+        return error;
+    copy = strdup(url);
+    if (copy == NULL)
+        return -ENOMEM;
+    free(client->url);
+    client->url = copy;
+    return 0;
+}
+
 void crier_client_free(struct crier_client *client)
 {
     if (client == NULL || crier__forked(client->born))

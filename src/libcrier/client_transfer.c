@@ -45,6 +45,20 @@ static void refuse(struct crier_client *client)
     client->body_until = crier_now() + BODY_TIME;
 }
 
+/* A client that has no id yet takes that of the field Last-Event-ID, by which crierd
+ * says after which update the stream begins. A value that cannot be an id is
+ * ignored. Returns false when memory is short. */
+static bool take_begin(struct crier_client *client)
+{
+    struct curl_header *field;
+
+    return crier_parser_id(client->parser)[0] != '\0' ||
+           curl_easy_header(client->handle, "Last-Event-ID", 0, CURLH_HEADER,
+                            -1, &field) != CURLHE_OK ||
+           strlen(field->value) > ID_MAX ||
+           crier_parser_set_id(client->parser, field->value) != -ENOMEM;
+}
+
 /* The headers of an answer are complete. Returns whether to read on. */
 static bool look_at(struct crier_client *client)
 {
@@ -88,6 +102,8 @@ static bool look_at(struct crier_client *client)
         return false;
     }
     client->coded = coding > 0;
+    if (!take_begin(client))
+        return false;
     client->opened = true;
     client->notice = CRIER_OPEN;
     return true;
@@ -226,6 +242,9 @@ int crier__client_connect(struct crier_client *client)
 {
     int error = set_headers(client);
 
+    if (error == 0 && curl_easy_setopt(client->handle, CURLOPT_URL,
+                                       client->url) != CURLE_OK)
+        error = -ENOMEM;
     if (error != 0)
         return error;
     crier_parser_begin(client->parser);

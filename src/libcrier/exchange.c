@@ -6,6 +6,7 @@
 
 #include "exchange.h"
 
+#include "json_read.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -470,7 +471,7 @@ void crier__http_reason(char *reason, size_t size, long status,
     size_t line = 0;
 
     if (length != 0) {
-        answer = json_loadb(body, length, JSON_DECODE_ANY, NULL);
+        answer = json_read(body, length, JSON_DECODE_ANY, NULL);
         words = find_words(answer);
         line = words != NULL ? strlen(words) : 0;
         if (words == NULL)

@@ -1,6 +1,32 @@
 /*
- * crier_hub_follow(): checks what is asked for, and makes a follower of it. What
- * that does then is told in follower.c.
+ * crier_hub_follow(): checks what is asked for, makes a follower of it, and tells the
+ * client where its stream begins. What the follower does then is told in follower.c.
+ *
+ * The position that is told must be one from which the stream really continues: a
+ * client that is cut off right after it resumes there, and must lose nothing and get
+ * nothing twice, while publishers go on. With CRIER_SINCE_NOW it is `joined`: the hub
+ * reads it under the lock under which it counts the follower in. Every update up to
+ * joined has been yielded before, and is not sent; every later one comes to the
+ * follower's shard, and is. So the position is known when the response is built,
+ * whatever journal there is, and holds whether the follower then goes live or has to
+ * read first.
+ *
+ * With CRIER_SINCE_ID it is the id that the client asked for, as it is. The journal may
+ * not know that id, and only the read finds out; but then the read finds a gap, too,
+ * and a client that is cut off before the gap must ask for the same id again to be told
+ * of it. A position in its place would lose the gap.
+ *
+ * With CRIER_SINCE_ALL, LAST and TIME only the journal knows where the stream begins,
+ * and one in a file answers later. `joined` would be wrong: it skips the past that has
+ * not been sent. So the response says nothing, and a client that is cut off here asks
+ * the same question again. Position 0 was rejected: a client that resumes after 0 is
+ * told a gap where the journal has let go anything, ever.
+ *
+ * When the first read has reached the end and there was no update to send, the client
+ * is told the position that the read has reached (follower_read.c). Then it has an id
+ * after CRIER_SINCE_ALL, LAST and TIME, too; and after CRIER_SINCE_ID one that stays
+ * good, where the id of a program's own may be let go while its topics are quiet. An
+ * update has an id itself, so where there was one nothing is told.
  */
 #include <config.h>
 
@@ -89,6 +115,7 @@ int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
     made->number = options->number;
     made->since = options->since;
     made->once = options->once;
+    made->untold = options->start_id && crier__stream_is_events(stream);
     made->awake = true;
     made->sub_count = count;
     for (i = 0; i < count; i++) {
@@ -106,6 +133,93 @@ int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
     }
     *follower = made;
     return 0;
+}
+
+/* ---- where it begins -------------------------------------------------- */
+
+/* Whether ID can be the value of a field, of HTTP and of an event stream, and
+ * arrives as it is. */
+static bool is_sendable(const char *id)
+{
+    size_t length = strlen(id), i;
+
+    if (length == 0 || id[0] == ' ' || id[length - 1] == ' ')
+        return false;
+    for (i = 0; i < length; i++)
+        if ((unsigned char)id[i] < ' ' || id[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* The id after which FOLLOWER begins, as far as it is known before the journal is
+ * read: one asked for, or one written to MADE. NULL when it is not. */
+static const char *begin_id(const struct crier__follower *follower,
+                            char made[CRIER__ID_SIZE])
+{
+    switch (follower->since) {
+    case CRIER_SINCE_NOW:
+        crier__id_make(made, follower->part->hub->journal->epoch,
+                       follower->joined);
+        return made;
+    case CRIER_SINCE_ID:
+        return is_sendable(follower->id) ? follower->id : NULL;
+    case CRIER_SINCE_ALL:
+    case CRIER_SINCE_LAST:
+    case CRIER_SINCE_TIME:
+        break;
+    }
+    return NULL;
+}
+
+/* Has the body begin with ID. -ENOMEM. */
+static int start_with_id(struct crier__follower *follower, const char *id)
+{
+    struct crier_frame *frame = crier__follower_id_frame(id);
+
+    if (frame == NULL)
+        return -ENOMEM;
+    if (crier__transport_start(&follower->stream->transport, frame))
+        crier_frame_unref(frame);
+    else
+        follower->start = frame;
+    follower->untold = follower->since != CRIER_SINCE_NOW;
+    return 0;
+}
+
+/* Has the response and the body tell the client where its stream begins. -ENOMEM. */
+static int announce_begin(struct crier__follower *follower,
+                          struct MHD_Response *response)
+{
+    char made[CRIER__ID_SIZE];
+    const char *id = begin_id(follower, made);
+
+    if (response != NULL && id != NULL &&
+        MHD_add_response_header(response, "Last-Event-ID", id) != MHD_YES)
+        return -ENOMEM;
+    if (follower->untold && id != NULL)
+        return start_with_id(follower, id);
+    if (follower->once) /* what it has comes at once, or its end */
+        crier__transport_start(&follower->stream->transport, NULL);
+    return 0;
+}
+
+/* Counts FOLLOWER in with the hub, and tells where it begins. -ENOMEM; it is not
+ * counted then. */
+static int enter(struct crier__follower *follower,
+                 struct MHD_Response *response)
+{
+    struct crier_hub *hub = follower->part->hub;
+    unsigned index = follower->stream->shard->index;
+    int error = crier__hub_count_in(hub, follower->topics, index,
+                                    follower->once, &follower->joined);
+
+    if (error != 0)
+        return error;
+    error = announce_begin(follower, response);
+    if (error != 0)
+        crier__hub_count_out(hub, follower->topics, index, follower->once,
+                             true);
+    return error;
 }
 
 /* Where its live topics begin is known now. */
@@ -159,9 +273,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
             error = -ENOMEM;
     }
     if (error == 0)
-        error = crier__hub_count_in(hub, follower->topics,
-                                    stream->shard->index, options->once,
-                                    &follower->joined);
+        error = enter(follower, options->response);
     if (error != 0) {
         crier__follower_free(follower);
         goto give_up;

@@ -152,6 +152,7 @@ static bool inherit(struct crier__follower *made,
     made->cursor = old->cursor;
     made->missed = old->missed;
     made->once = old->once;
+    made->untold = old->untold;
     made->awake = old->awake;
     if (old->id != NULL) /* a read may still name the old one's */
         made->id = strdup(old->id);

@@ -43,7 +43,9 @@
  * been yielded by then is taken for missed; if that is beyond E, it reads again,
  * awake this time, and the case is the one above.
  *
- * A stream that changes its topics gets another follower: follow_change.c.
+ * A stream that changes its topics gets another follower: follow_change.c. A client is
+ * told where it is before its first update: follow.c says how, and why that position is
+ * right.
  *
  * Memory. A stream has at most max_pending waiting, and one update more; the rest
  * is the journal. An idle follower has no read.
@@ -71,6 +73,7 @@
 
 void crier__follower_free(struct crier__follower *follower)
 {
+    crier_frame_unref(follower->start);
     crier_frame_unref(follower->hello);
     crier__stream_unref(follower->stream);
     free(follower->job);
@@ -289,6 +292,16 @@ void crier__follower_leave(struct crier_stream *stream)
         crier__follower_free(follower);
 }
 
+/* Sends *FRAME, unless it is NULL, and gives it back. */
+static void send_first(struct crier__follower *follower,
+                       struct crier_frame **frame)
+{
+    if (*frame != NULL)
+        crier__stream_force(follower->stream, *frame);
+    crier_frame_unref(*frame);
+    *frame = NULL;
+}
+
 static void begin(struct crier__follower *follower)
 {
     struct crier__part *part = follower->part;
@@ -296,14 +309,12 @@ static void begin(struct crier__follower *follower)
     DL_APPEND(part->followers, follower);
     follower->timed = true;
     follower->state = CRIER__ASKED; /* not to be freed here */
-    if (follower->hello != NULL)
-        crier__stream_force(follower->stream, follower->hello);
+    send_first(follower, &follower->start);
+    send_first(follower, &follower->hello);
     if (follower->gone) {
         crier__follower_free(follower);
         return;
     }
-    crier_frame_unref(follower->hello);
-    follower->hello = NULL;
     follower->cursor = follower->joined;
     if (part->delivered > follower->joined)
         follower->missed = part->delivered;

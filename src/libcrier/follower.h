@@ -33,6 +33,8 @@ struct crier__follower {
     struct crier__task join;
     struct crier__follower *prev, *next;
     struct crier__part *part;
+    struct crier_frame *start;   /* an id block that came too late to be what the
+                                    body begins with: a reference or NULL */
     struct crier_frame *hello;   /* a reference or NULL */
     struct crier__timer again;
     struct crier__follow_job *job; /* while it reads */
@@ -42,6 +44,7 @@ struct crier__follower {
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
     enum crier_since since; /* NOW: there is nothing to be resolved any more */
     bool once;
+    bool untold; /* its client has no id yet, and is to get one */
     bool awake; /* on the lines, and told of updates */
     bool timed; /* the timer is reserved */
     bool gone;  /* off the lines; to be freed when the read is answered */
@@ -68,6 +71,10 @@ struct crier__change {
 int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
                         const struct crier_follow_options *options,
                         struct crier__follower **follower);
+
+/* A new frame of the block that sets the last event id to ID and is no event; NULL
+ * when memory is short. */
+struct crier_frame *crier__follower_id_frame(const char *id);
 
 /* Runs on the shard's thread first of all. */
 void crier__follower_join(struct crier__task *task);

@@ -231,10 +231,44 @@ static int append_all(struct crier__follower *follower,
     return 0;
 }
 
+/* ---- the position ----------------------------------------------------- */
+
+struct crier_frame *crier__follower_id_frame(const char *id)
+{
+    size_t length = strlen(id);
+    struct crier_frame *frame = crier__frame_new(4 + length + 2);
+
+    if (frame == NULL)
+        return NULL;
+    memcpy(frame->bytes, "id: ", 4);
+    memcpy(frame->bytes + 4, id, length);
+    memcpy(frame->bytes + 4 + length, "\n\n", 2);
+    return frame;
+}
+
+/* Sends the client the position up to which it has had everything. 0 or
+ * -ENOMEM. */
+static int send_position(struct crier__follower *follower)
+{
+    char id[CRIER__ID_SIZE];
+    struct crier_frame *frame;
+
+    crier__id_make(id, follower->part->hub->journal->epoch, follower->cursor);
+    frame = crier__follower_id_frame(id);
+    if (frame == NULL)
+        return -ENOMEM;
+    follower->untold = false;
+    crier__stream_force(follower->stream, frame);
+    crier_frame_unref(frame);
+    return 0;
+}
+
 /* Does what the answer says. 0, or an error: read again later. */
 static int use_answer(struct crier__follower *follower,
                       struct crier__read *read)
 {
+    int error;
+
     if (read->error != 0)
         return read->error;
     if (read->gap)
@@ -245,23 +279,27 @@ static int use_answer(struct crier__follower *follower,
     follower->since = CRIER_SINCE_NOW;
     free(follower->id);
     follower->id = NULL;
-    return append_all(follower, read);
+    error = append_all(follower, read);
+    if (read->count != 0) /* each update has its own id */
+        follower->untold = false;
+    if (error == 0 && read->end && follower->untold)
+        error = send_position(follower);
+    return error;
 }
 
 /* Ends a stream that was only to give what is held. A client that counts on having
  * all of it cannot tell the end from a connection that broke: format "full" says. */
 static void say_end(struct crier_stream *stream)
 {
-    static const char end[] = ": end\n\n";
+    static const char end[] = ": end\n";
     struct crier_frame *frame;
 
     if (stream->format == CRIER_FORMAT_FULL) {
-        frame = crier__frame_new(sizeof end - 1);
+        frame = crier__frame_of(end, sizeof end - 1);
         if (frame == NULL) {
             crier__stream_cut(stream, CRIER_REASON_MEMORY);
             return;
         }
-        memcpy(frame->bytes, end, sizeof end - 1);
         crier__stream_force(stream, frame);
         crier_frame_unref(frame);
     }

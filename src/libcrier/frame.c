@@ -10,6 +10,7 @@
 #include "frame.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct crier_frame *crier__frame_new(size_t length)
 {
@@ -19,6 +20,15 @@ struct crier_frame *crier__frame_new(size_t length)
         return NULL;
     atomic_init(&frame->references, 1);
     frame->length = length;
+    return frame;
+}
+
+struct crier_frame *crier__frame_of(const char *bytes, size_t length)
+{
+    struct crier_frame *frame = crier__frame_new(length);
+
+    if (frame != NULL && length != 0)
+        memcpy(frame->bytes, bytes, length);
     return frame;
 }
 

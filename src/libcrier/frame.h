@@ -15,6 +15,10 @@ struct crier_frame {
  * NULL when memory is short. */
 struct crier_frame *crier__frame_new(size_t length);
 
+/* A new frame of the LENGTH bytes at BYTES (copied), or NULL when memory is
+ * short. */
+struct crier_frame *crier__frame_of(const char *bytes, size_t length);
+
 /* What FRAME counts for where waiting frames are bounded: its bytes and
  * something for the place in the list, so that many tiny frames are bounded
  * too. */

@@ -35,8 +35,9 @@
 
 #include "journal_sqlite.h"
 
+#include "thread_start.h"
+
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,20 +373,15 @@ static void join(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
 
 static int start_threads(struct crier__sqlite *sqlite)
 {
-    sigset_t all, before;
-    int error;
+    int error = thread_start(&sqlite->writing, write_all, sqlite);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&sqlite->writing, NULL, write_all, sqlite);
-    if (error == 0) {
-        error = pthread_create(&sqlite->reading, NULL, read_all, sqlite);
-        if (error != 0)
-            join(sqlite, sqlite->writing, &sqlite->stop_writing,
-                 &sqlite->to_write);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
+    if (error != 0)
+        return error;
+    error = thread_start(&sqlite->reading, read_all, sqlite);
+    if (error != 0)
+        join(sqlite, sqlite->writing, &sqlite->stop_writing,
+             &sqlite->to_write);
+    return error;
 }
 
 static int init_locks(struct crier__sqlite *sqlite)

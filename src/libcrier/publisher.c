@@ -16,10 +16,10 @@
 
 #include "fork.h"
 #include "sender.h"
+#include "thread_start.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,19 +154,6 @@ static void *run(void *closure)
 
 /* ---- its life --------------------------------------------------------- */
 
-/* Starts the thread with all signals blocked: they are the program's. */
-static int start(struct crier_publisher *publisher)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&publisher->thread, NULL, run, publisher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 static void destroy(struct crier_publisher *publisher)
 {
     struct item *item, *next;
@@ -205,7 +192,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     if (error == 0)
         error = crier__fork_watch(&made->born);
     if (error == 0)
-        error = start(made);
+        error = thread_start(&made->thread, run, made);
     if (error != 0) {
         destroy(made);
         return error;

@@ -84,7 +84,7 @@ int crier__reply_headers(struct MHD_Response *response,
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                 types[format]) != MHD_YES ||
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                                "no-cache") != MHD_YES ||
+                                "no-cache, no-transform") != MHD_YES ||
         MHD_add_response_header(response, "X-Accel-Buffering", "no") !=
             MHD_YES)
         return -ENOMEM;

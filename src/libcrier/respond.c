@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Room for the text of a response. */
 #define TEXT_SIZE 1024
@@ -345,10 +346,20 @@ void crier_follow_start(struct crier_follow_options *options,
     }
 }
 
+bool crier_is_event_source(const char *accept, const char *cache_control,
+                           const char *user_agent)
+{
+    return accept != NULL && strcasecmp(accept, "text/event-stream") == 0 &&
+           cache_control != NULL &&
+           strcasecmp(cache_control, "no-cache") == 0 && user_agent != NULL &&
+           strncmp(user_agent, "Mozilla/", 8) == 0;
+}
+
 /* What the query says about where to begin. */
 struct query {
     const char *id;
     const char *since;
+    const char *start;
 };
 
 static enum MHD_Result read_parameter(void *closure, enum MHD_ValueKind kind,
@@ -361,7 +372,36 @@ static enum MHD_Result read_parameter(void *closure, enum MHD_ValueKind kind,
         query->id = value;
     else if (strcmp(name, "since") == 0)
         query->since = value;
+    else if (strcmp(name, "start") == 0)
+        query->start = value;
     return MHD_YES;
+}
+
+static const char *field_of(struct MHD_Connection *connection,
+                            const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Sets in OPTIONS where the stream begins and how, by what the request says. */
+static void read_start(struct MHD_Connection *connection,
+                       struct crier_follow_options *options)
+{
+    struct query query = {NULL, NULL, NULL};
+
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
+                              read_parameter, &query);
+    crier_follow_start(options, field_of(connection, "Last-Event-ID"),
+                       query.id, query.since);
+    if (query.start != NULL && strcmp(query.start, "id") == 0)
+        options->start_id = true;
+    else if (query.start != NULL && strcmp(query.start, "comment") == 0)
+        options->start_id = false;
+    else if (crier_is_event_source(
+                 field_of(connection, MHD_HTTP_HEADER_ACCEPT),
+                 field_of(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
+                 field_of(connection, MHD_HTTP_HEADER_USER_AGENT)))
+        options->start_id = true;
 }
 
 enum MHD_Result crier_hub_respond(struct crier_hub *hub,
@@ -371,7 +411,6 @@ enum MHD_Result crier_hub_respond(struct crier_hub *hub,
 {
     struct crier_stream_options options = {0};
     struct crier_follow_options start;
-    struct query query = {NULL, NULL};
     struct MHD_Response *response;
     struct crier_stream *made;
     int error;
@@ -387,12 +426,8 @@ enum MHD_Result crier_hub_respond(struct crier_hub *hub,
                              &response);
     if (error != 0)
         return crier_error_respond(connection, error, NULL);
-    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
-                              read_parameter, &query);
-    crier_follow_start(&start,
-                       MHD_lookup_connection_value(
-                           connection, MHD_HEADER_KIND, "Last-Event-ID"),
-                       query.id, query.since);
+    read_start(connection, &start);
+    start.response = response;
     error = crier_hub_follow(hub, made, &start);
     return open_stream(connection, made, response, error);
 }

@@ -15,6 +15,7 @@
 
 #include "event.h"
 #include "journal.h"
+#include "json_read.h"
 #include "topic.h"
 #include "update.h"
 
@@ -274,8 +275,8 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
 
     errno = 0; /* jansson does not always tell short memory from bad JSON */
     if (sender->answer.length != 0)
-        answer = json_loadb(sender->answer.bytes, sender->answer.length, 0,
-                            NULL);
+        answer = json_read(sender->answer.bytes, sender->answer.length, 0,
+                           NULL);
     if (answer == NULL && errno == ENOMEM) {
         outcome->error = -ENOMEM;
         snprintf(published->reason, sizeof published->reason, "%s",

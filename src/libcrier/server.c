@@ -16,6 +16,7 @@
 
 #include "crier_server.h"
 #include "shards.h"
+#include "thread_start.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -148,8 +149,9 @@ static int start_daemon(struct crier_server *server, union address *address)
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, crier_server_handle, server, MHD_OPTION_ARRAY,
         address != NULL ? where : none, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_NOTIFY_COMPLETED,
-        crier_server_completed, NULL, MHD_OPTION_ARRAY,
+        (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_THREAD_STACK_SIZE,
+        THREAD_STACK, MHD_OPTION_NOTIFY_COMPLETED, crier_server_completed,
+        NULL, MHD_OPTION_ARRAY,
         server->options != NULL ? server->options : none, MHD_OPTION_END);
     error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

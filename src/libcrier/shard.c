@@ -33,8 +33,9 @@
 
 #include "shard.h"
 
+#include "thread_start.h"
+
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -188,18 +189,6 @@ static void *run(void *argument)
 
 /* ---- start and stop --------------------------------------------------- */
 
-static int start_thread(struct crier__shard *shard)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&shard->thread, NULL, run, shard);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int crier__shard_start(struct crier__shard *shard)
 {
     /* Edge-triggered, so that the eventfd need not be read. */
@@ -224,7 +213,7 @@ int crier__shard_start(struct crier__shard *shard)
     error = -pthread_mutex_init(&shard->lock, NULL);
     if (error != 0)
         goto close_wake;
-    error = start_thread(shard);
+    error = thread_start(&shard->thread, run, shard);
     if (error == 0)
         return 0;
     pthread_mutex_destroy(&shard->lock);

@@ -28,11 +28,42 @@
 #define PATIENCE_MS 2000
 #define PAUSE_MS 5
 
+/* EFBIG: RLIMIT_FSIZE does not allow a larger file. */
 static bool no_room(int code, int system_error)
 {
     return code == SQLITE_FULL ||
            (code == SQLITE_IOERR &&
-            (system_error == ENOSPC || system_error == EDQUOT));
+            (system_error == ENOSPC || system_error == EDQUOT ||
+             system_error == EFBIG));
+}
+
+/* The errno with which writing to the database's file or to its log has failed. */
+static int write_errno(sqlite3 *db)
+{
+    static const int pointers[] = {SQLITE_FCNTL_JOURNAL_POINTER,
+                                   SQLITE_FCNTL_FILE_POINTER};
+    sqlite3_file *file;
+    int error = 0;
+    size_t i;
+
+    for (i = 0; i < 2 && error == 0; i++) {
+        file = NULL;
+        if (sqlite3_file_control(db, "main", pointers[i], &file) ==
+                SQLITE_OK &&
+            file != NULL && file->pMethods != NULL)
+            (void)file->pMethods->xFileControl(
+                file, SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    return error;
+}
+
+/* The errno of what has just failed. sqlite3_system_errno() does not have that of a
+ * write during COMMIT. */
+static int system_errno(sqlite3 *db)
+{
+    return sqlite3_extended_errcode(db) == SQLITE_IOERR_WRITE
+               ? write_errno(db)
+               : sqlite3_system_errno(db);
 }
 
 /* Notes that CODE was returned, unless something failed before. */
@@ -43,7 +74,7 @@ static void fail(struct crier__sql *sql, int code)
 
     if (sql->error != 0)
         return;
-    system_error = sqlite3_system_errno(sql->db);
+    system_error = system_errno(sql->db);
     code &= 0xff;
     sql->error = no_room(code, system_error) ? CRIER_ERR_STORAGE_FULL
                                              : CRIER_ERR_STORAGE;

@@ -52,6 +52,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* MHD asks for the body in pieces of this size. All bytes of a plain stream go past
  * it (see transport.c), and the block is part of what an idle client costs. */
@@ -112,6 +113,42 @@ void crier_stream_unref(struct crier_stream *stream)
         crier__stream_unref(stream);
 }
 
+/* ---- the response's fields -------------------------------------------- */
+
+struct field {
+    char name[64], value[300];
+};
+
+/* Copies the first field that has room in the struct field CLOSURE. */
+static enum MHD_Result copy_field(void *closure, enum MHD_ValueKind kind,
+                                  const char *name, const char *value)
+{
+    struct field *field = closure;
+
+    (void)kind;
+    if (strlen(name) >= sizeof field->name ||
+        strlen(value) >= sizeof field->value)
+        return MHD_YES;
+    strcpy(field->name, name);
+    strcpy(field->value, value);
+    return MHD_NO;
+}
+
+/* Frees the fields of RESPONSE, which have been sent: MHD looks at them no more, but
+ * would keep them as long as the client stays. (They are copied since MHD compares with
+ * what it was given after it has freed its own.) */
+static void free_fields(struct MHD_Response *response)
+{
+    struct field field;
+
+    do {
+        field.name[0] = '\0';
+        MHD_get_response_headers(response, copy_field, &field);
+    } while (field.name[0] != '\0' &&
+             MHD_del_response_header(response, field.name, field.value) ==
+                 MHD_YES);
+}
+
 /* ---- MHD's callbacks -------------------------------------------------- */
 
 static void announce(struct crier_stream *stream, bool headers_out)
@@ -140,6 +177,8 @@ static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
     ssize_t result;
 
     (void)position;
+    if (!stream->announced)
+        free_fields(stream->response);
     announce(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
         crier__transport_cut(&stream->transport, false, false);
@@ -165,13 +204,38 @@ static void freed(void *closure)
 
 /* ---- making ----------------------------------------------------------- */
 
+/* Writes a new frame of the comment TEXT to *FRAME: its lines, and no empty one,
+ * which several client libraries take for an event (tests/README). */
+static int make_comment(const char *text, struct crier_frame **frame)
+{
+    struct crier_event *event = crier_event_new();
+    int error;
+
+    if (event == NULL)
+        return -ENOMEM;
+    crier_event_comment(event, text);
+    error = crier_event_encode(event, frame);
+    crier_event_free(event);
+    if (error == 0)
+        (*frame)->length--;
+    return error;
+}
+
+/* Makes what is sent when nothing else is. */
+static int make_keep_alive(struct crier_stream *stream, const char *text)
+{
+    bool events = crier__stream_is_events(stream);
+    const char *bytes = events ? ":\n" : "\n";
+
+    if (events && text != NULL)
+        return make_comment(text, &stream->keep_alive_frame);
+    stream->keep_alive_frame = crier__frame_of(bytes, strlen(bytes));
+    return stream->keep_alive_frame != NULL ? 0 : -ENOMEM;
+}
+
 static int set_options(struct crier_stream *stream,
                        const struct crier_stream_options *options)
 {
-    const char *text = options->keep_alive_text;
-    struct crier_event *event;
-    int error;
-
     stream->keep_alive = options->keep_alive != 0 ? options->keep_alive
                                                   : DEFAULT_KEEP_ALIVE;
     if (stream->keep_alive < SHORTEST_KEEP_ALIVE)
@@ -193,21 +257,7 @@ static int set_options(struct crier_stream *stream,
         return CRIER_ERR_INVALID;
     if (options->state != 0)
         stream->closure = (char *)stream + STATE_AT;
-    if (stream->format == CRIER_FORMAT_JSON ||
-        stream->format == CRIER_FORMAT_RAW) { /* an empty line */
-        stream->keep_alive_frame = crier__frame_new(1);
-        if (stream->keep_alive_frame == NULL)
-            return -ENOMEM;
-        stream->keep_alive_frame->bytes[0] = '\n';
-        return 0;
-    }
-    event = crier_event_new();
-    if (event == NULL)
-        return -ENOMEM;
-    crier_event_comment(event, text != NULL ? text : "");
-    error = crier_event_encode(event, &stream->keep_alive_frame);
-    crier_event_free(event);
-    return error;
+    return make_keep_alive(stream, options->keep_alive_text);
 }
 
 /* A new stream that is not known to MHD yet, with one reference. */
@@ -237,6 +287,7 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
         free(made);
         return error;
     }
+    crier__transport_start(&made->transport, made->keep_alive_frame);
     *stream = made;
     return 0;
 }
@@ -263,6 +314,7 @@ static struct MHD_Response *make_response(struct crier_stream *stream)
     crier__stream_ref(stream);
     atomic_fetch_add(&stream->shard->set->unfreed, 1);
     stream->armed = true;
+    stream->response = response;
     return response;
 }
 

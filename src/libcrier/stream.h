@@ -36,6 +36,7 @@ struct crier_stream {
     _Atomic(void *) joined;
 
     /* MHD's thread alone. */
+    struct MHD_Response *response; /* MHD's, until it frees it */
     bool armed;       /* freeing the response ends the stream */
     bool announced;   /* attach is posted */
     bool headers_out; /* read by the shard after attach is posted */
@@ -70,6 +71,13 @@ struct crier_stream {
  * there. */
 struct crier_stream *crier__stream_ref(struct crier_stream *stream);
 void crier__stream_unref(struct crier_stream *stream);
+
+/* Whether STREAM is text/event-stream. */
+static inline bool crier__stream_is_events(const struct crier_stream *stream)
+{
+    return stream->format == CRIER_FORMAT_EVENTS ||
+           stream->format == CRIER_FORMAT_FULL;
+}
 
 /* A function that only prefetches: gcc 12 takes a call of one for a call without
  * effect and leaves it out, unless it has put the function in its place before. */

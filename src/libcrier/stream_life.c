@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <utlist.h>
@@ -298,30 +297,27 @@ static void close_task(struct crier__task *task)
     crier__stream_unref(stream);
 }
 
-/* A new frame with nothing but a retry at random within the shard's limits. */
+/* A new frame with a retry at random within the shard's limits. It is the field's
+ * line alone: HTML 9.2.6 applies it there, and several client libraries take an
+ * empty line for an event (tests/README). */
 static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
 {
     uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
-    struct crier_frame *frame;
     uint32_t random = 0;
     char text[32];
     int length;
 
     (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
-    length = snprintf(text, sizeof text, "retry: %llu\n\n",
+    length = snprintf(text, sizeof text, "retry: %llu\n",
                       (unsigned long long)(shard->retry_min + random % span));
-    frame = crier__frame_new((size_t)length);
-    if (frame != NULL)
-        memcpy(frame->bytes, text, (size_t)length);
-    return frame;
+    return crier__frame_of(text, (size_t)length);
 }
 
 void crier__stream_goodbye(struct crier_stream *stream)
 {
     struct crier_frame *frame = NULL;
 
-    if (stream->format == CRIER_FORMAT_EVENTS ||
-        stream->format == CRIER_FORMAT_FULL)
+    if (crier__stream_is_events(stream))
         frame = goodbye_frame(stream->shard);
     if (frame != NULL) { /* the last one, so it is let in whatever waits */
         atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));

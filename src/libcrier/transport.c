@@ -32,6 +32,12 @@
  * something is it an error: MHD is told so, and the client gets a reset (with TLS and
  * no close_notify) instead of an end that could be that of the stream.
  *
+ * The first call of the reader comes right after the headers, on the same thread, and
+ * sends what the body begins with. That cannot be the same send(): MHD (0.9.75 and
+ * 1.0.1) sends the headers of a response with a content reader alone, and sets
+ * TCP_NODELAY afterwards, which pushes them out even where TCP_CORK is set. (So that
+ * option need not be set here.)
+ *
  * Rules that MHD demands: suspend only inside the reader; resume exactly once
  * per suspend, which is what `parked` is for; do not return 0 from the reader
  * without having suspended.
@@ -67,17 +73,11 @@
 
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 
-static void set_option(int fd, int level, int name, int value)
-{
-    /* These are improvements; a socket that refuses one still works (a UNIX
-     * socket has no TCP options, for one). */
-    (void)setsockopt(fd, level, name, &value, sizeof value);
-}
-
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
                           void (*resume)(struct MHD_Connection *connection))
 {
+    const int send_buffer = SEND_BUFFER;
     const union MHD_ConnectionInfo *info;
     int error = crier__daemon_check_of(connection, resume != NULL, NULL);
 
@@ -96,13 +96,15 @@ int crier__transport_init(struct crier__transport *transport,
                                 MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
-    set_option(transport->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
-    set_option(transport->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* An improvement; a socket that refuses it still works. */
+    (void)setsockopt(transport->fd, SOL_SOCKET, SO_SNDBUF, &send_buffer,
+                     sizeof send_buffer);
     return -pthread_mutex_init(&transport->lock, NULL);
 }
 
 void crier__transport_done(struct crier__transport *transport)
 {
+    crier_frame_unref(transport->start);
     crier__pending_clear(&transport->pending);
     pthread_mutex_destroy(&transport->lock);
 }
@@ -129,6 +131,23 @@ static void clear(struct crier__transport *transport)
 
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
+}
+
+/* Puts what the body begins with in front of all that is pushed. */
+static void put_start(struct crier__transport *transport)
+{
+    struct crier_frame *start = transport->start;
+
+    transport->started = true;
+    if (start == NULL)
+        return;
+    transport->start = NULL;
+    transport->busy_since = crier_now();
+    atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(start),
+                              memory_order_relaxed);
+    /* The first one always finds room. */
+    (void)crier__pending_push(&transport->pending, start);
+    crier_frame_unref(start);
 }
 
 static void resume(struct crier__transport *transport)
@@ -205,7 +224,8 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
             MHD_set_connection_option(transport->connection,
                                       MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     }
-
+    if (!transport->started && !transport->cut)
+        put_start(transport);
     if (!transport->cut && !transport->tls && transmit(transport) != 0) {
         transport->cut = true;
         clear(transport);
@@ -239,6 +259,21 @@ ssize_t crier__transport_read(struct crier__transport *transport, char *to,
     return result;
 }
 
+bool crier__transport_start(struct crier__transport *transport,
+                            struct crier_frame *frame)
+{
+    bool started;
+
+    pthread_mutex_lock(&transport->lock);
+    started = transport->started;
+    if (!started) {
+        crier_frame_unref(transport->start);
+        transport->start = frame != NULL ? crier_frame_ref(frame) : NULL;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return !started;
+}
+
 int crier__transport_push(struct crier__transport *transport,
                           struct crier_frame *frame, size_t limit)
 {
@@ -248,6 +283,8 @@ int crier__transport_push(struct crier__transport *transport,
     pthread_mutex_lock(&transport->lock);
     if (transport->cut || transport->fd < 0)
         goto unlock;
+    if (!transport->started)
+        put_start(transport);
     /* A dead connection shows itself again at the flush. */
     if (crier__pending_behind(pending) >= limit && transport->parked &&
         !transport->tls)

@@ -20,6 +20,7 @@ struct crier__transport {
     bool begun;           /* the headers are out */
     bool hungry;          /* low is to be called */
     bool tls;             /* never changes */
+    bool started;         /* what the body begins with is pending, or gone */
     uint64_t last_sent;   /* crier_now() */
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending ceased to be empty, or the client was seen
@@ -27,6 +28,8 @@ struct crier__transport {
     int queued;           /* bytes that the kernel held then */
     size_t low_water;     /* of the cost of pending */
     void (*low)(struct crier__transport *transport);
+    struct crier_frame *start; /* what the body begins with, until it is started: a
+                                * reference; or NULL for nothing */
 
     /* These never change, so they need no lock. */
     struct MHD_Connection *connection;
@@ -45,6 +48,12 @@ int crier__transport_init(struct crier__transport *transport,
 
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);
+
+/* Makes FRAME (a reference is taken; NULL for nothing) what the body begins with,
+ * before all that is pushed, in the place of what that was. Returns false, and
+ * changes nothing, when the body has begun. */
+bool crier__transport_start(struct crier__transport *transport,
+                            struct crier_frame *frame);
 
 /* Appends FRAME, whose cost must be in waiting already, for the next flush. When
  * frames of LIMIT or more are pending behind the first one, after sending what

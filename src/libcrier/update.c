@@ -263,15 +263,6 @@ static json_t *as_object(const struct crier__update *update,
     return object;
 }
 
-static struct crier_frame *frame_of(const char *bytes, size_t length)
-{
-    struct crier_frame *frame = crier__frame_new(length);
-
-    if (frame != NULL && length != 0)
-        memcpy(frame->bytes, bytes, length);
-    return frame;
-}
-
 static struct crier_frame *as_json(const struct crier__update *update,
                                    const struct fields *fields)
 {
@@ -288,7 +279,7 @@ static struct crier_frame *as_json(const struct crier__update *update,
         return NULL;
     length = strlen(text);
     text[length] = '\n'; /* in the place of the NUL */
-    frame = frame_of(text, length + 1);
+    frame = crier__frame_of(text, length + 1);
     free(text);
     return frame;
 }
@@ -325,7 +316,7 @@ static struct crier_frame *convert(const struct crier__update *update,
     if (read_fields(update, &fields) == 0)
         frame = format == CRIER_FORMAT_JSON
                     ? as_json(update, &fields)
-                    : frame_of(fields.data.bytes, fields.data.length);
+                    : crier__frame_of(fields.data.bytes, fields.data.length);
     crier__buffer_done(&fields.data);
     return frame;
 }

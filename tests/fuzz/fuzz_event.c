@@ -160,9 +160,13 @@ static void set_id(struct build *build, const char *text, size_t length)
 
 static void set_retry(struct build *build, const char *text)
 {
+    uint32_t retry = (uint32_t)strtoul(text, NULL, 10);
+    int right = retry <= CRIER_RETRY_MAX ? 0 : CRIER_ERR_INVALID;
+
+    if (!took(build, crier_event_retry(build->event, retry), right))
+        return;
     build->model.retry_set = true;
-    build->model.retry = (uint32_t)strtoul(text, NULL, 10);
-    MUST(crier_event_retry(build->event, build->model.retry) == 0);
+    build->model.retry = retry;
 }
 
 /* ---- reading back ----------------------------------------------------- */

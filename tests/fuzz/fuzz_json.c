@@ -26,6 +26,7 @@
 #include "crierd/request.h"
 #include "crierd/room.h"
 #include "crierd/route.h"
+#include "json_read.h"
 #include "libcrier/journal.h"
 
 #include <string.h>
@@ -204,7 +205,7 @@ static bool read_value(struct grammar *grammar)
 {
     bool good;
 
-    if (++grammar->depth > 1000)
+    if (++grammar->depth > JSON_DEPTH_MAX)
         grammar->odd = true;
     skip_space(grammar);
     if (take(grammar, "{"))

@@ -102,7 +102,8 @@ static void start(void)
 {
     log_set_level(conf.log_level);
     signal(SIGPIPE, SIG_IGN);
-    server.max_clients = 16;
+    server.descriptors = (struct descriptors){
+        .most = 16, .clients = 16, .crowded = 1 << 20};
     server.started = crier_now();
     server.www = files_open(directory("WWW"));
     server.answers = demo_answers_new(directory("DATA"));
@@ -136,7 +137,7 @@ static void begin(void)
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
-    door = door_open(&server, &http, socket, 1 << 20);
+    door = door_open(&server, &http, socket);
     MUST(door != NULL);
 }
 

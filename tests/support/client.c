@@ -272,10 +272,25 @@ char *client_line(struct client *client)
     return line;
 }
 
+/* Drops the empty comments that a stream begins with and is pinged with. */
+static void drop_pings(struct client *client)
+{
+    char *end;
+
+    while ((end = receive_until(client, "\n")) == client->bytes + 1 &&
+           client->bytes[0] == ':')
+        free(take(client, 2));
+}
+
 char *client_frame(struct client *client)
 {
-    char *end = receive_until(client, "\n\n"), *frame;
+    char *end, *frame;
 
+    drop_pings(client);
+    end = receive_until(client, "\n\n");
+    if (end == NULL && (client->bytes[0] == ':' ||
+                        strncmp(client->bytes, "retry: ", 7) == 0))
+        return client_line(client);
     if (end == NULL) {
         ck_assert_msg(client->length == 0 || client->torn, "half a frame: '%s'",
                       client->bytes);
@@ -320,6 +335,15 @@ char *client_event(struct client *client, char id[256])
         snprintf(id, 256, "%s", frame + 4);
     memmove(frame, end, strlen(end) + 1);
     return frame;
+}
+
+void client_expect_line(struct client *client, const char *text)
+{
+    char *line = client_line(client);
+
+    ck_assert_msg(line != NULL, "the stream ended before the line '%s'", text);
+    ck_assert_str_eq(line, text);
+    free(line);
 }
 
 void client_expect_event(struct client *client, const char *text)

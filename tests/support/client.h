@@ -66,8 +66,10 @@ char *client_body(struct client *client);
 /* Takes the next line, without its LF. NULL at the end. To be freed. */
 char *client_line(struct client *client);
 
-/* Takes the next frame, without the empty line at its end. NULL at the end of
- * the stream. To be freed. */
+/* Takes the next frame, without the empty line at its end. The empty comments
+ * before it are dropped, with which a stream begins and is pinged; the one line at
+ * the end of a stream is a frame (its goodbye, or ": end"). NULL at the end of the
+ * stream. To be freed. */
 char *client_frame(struct client *client);
 
 /* The same, but the end of the stream fails. */
@@ -75,6 +77,9 @@ char *client_any_frame(struct client *client);
 
 /* Takes the next frame and fails unless it is TEXT. */
 void client_expect(struct client *client, const char *text);
+
+/* Takes the next line and fails unless it is TEXT. */
+void client_expect_line(struct client *client, const char *text);
 
 /* Takes the next frame and fails unless it is a line with an id of the journal's
  * and TEXT. */

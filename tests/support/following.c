@@ -9,11 +9,14 @@
 
 #include "client.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 /* What the linker's --wrap makes of the names. */
@@ -203,6 +206,29 @@ void settle(void)
 void wait_readable(void)
 {
     struct pollfd poller = {.fd = crier_client_fd(client), .events = POLLIN};
+
+    ck_assert_int_eq(poll(&poller, 1, PATIENCE), 1);
+}
+
+int find_connection(void)
+{
+    struct sockaddr_in address;
+    socklen_t size;
+    int fd;
+
+    for (fd = 0; fd < 1024; fd++) {
+        size = sizeof address;
+        if (getpeername(fd, (struct sockaddr *)&address, &size) == 0 &&
+            address.sin_family == AF_INET &&
+            ntohs(address.sin_port) == server.port)
+            return fd;
+    }
+    ck_abort_msg("there is no connection to the server");
+}
+
+void wait_received(void)
+{
+    struct pollfd poller = {.fd = find_connection(), .events = POLLIN};
 
     ck_assert_int_eq(poll(&poller, 1, PATIENCE), 1);
 }

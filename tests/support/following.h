@@ -50,6 +50,12 @@ void settle(void);
 /* Waits until the client has something to do, without doing it. */
 void wait_readable(void);
 
+/* The descriptor of the client's connection to the server, which must be open. */
+int find_connection(void);
+
+/* Waits until bytes have come on it that the client has not read. */
+void wait_received(void);
+
 /* Works, without a message, until the server has got N requests. */
 void work_until_asked(size_t n);
 

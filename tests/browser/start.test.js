@@ -1,0 +1,70 @@
+/**
+ * A browser's own EventSource on a topic: what the server tells it at the beginning of
+ * a stream, so that nothing is lost.
+ */
+import assert from 'node:assert/strict';
+import { scenario, until } from './harness.js';
+
+/** Opens an EventSource in the page, which remembers what it dispatches. */
+const subscribe = (page, path) => page.evaluate((url) => {
+  window.opened = 0;
+  window.heard = [];
+  const source = new EventSource(url);
+  source.onopen = () => { window.opened += 1; };
+  source.onmessage = ({ data, lastEventId }) => window.heard.push({ data, lastEventId });
+}, path);
+
+/** Waits until another stream of the topic has had this many pings. */
+async function pings(server, count) {
+  const stream = await fetch(`${server.url}/topics/news`);
+  let text = '';
+  for await (const bytes of stream.body) {
+    text += new TextDecoder().decode(bytes);
+    if (text.split('\n').length > count + 1) return; // leaves the loop, and the stream
+  }
+  assert.fail(`the stream ended: ${text}`);
+}
+
+const opened = (page) => page.evaluate(() => window.opened);
+const heard = (page) => page.evaluate(() => window.heard.map(({ data }) => data));
+
+scenario('an EventSource that is cut off before its first event gets what came in between', async ({
+  context, open, server, lay,
+}) => {
+  const post = async (text) => {
+    const answer = await fetch(`${server.url}/topics/quiet`, { method: 'POST', body: text });
+    assert.equal(answer.status, 200);
+  };
+  const hears = (...texts) =>
+    until(async () => (await heard(page)).join() === texts.join(), `${texts} are heard`);
+
+  const line = await lay();
+  const page = await open(await context());
+  await post('before');
+  await subscribe(page, '/topics/quiet');
+  await until(async () => await opened(page) === 1, 'the stream is open');
+  line.cut();
+  await post('between');
+  line.mend();
+  await hears('between');
+  assert.equal(await opened(page), 2);
+  await post('after');
+  await hears('between', 'after'); // and the ids alone were no events
+});
+
+scenario('pings and goodbyes are no events', { options: ['--ping-interval', '50ms'] }, async ({
+  context, open, server,
+}) => {
+  const page = await open(await context());
+  await subscribe(page, '/topics/news');
+  await until(async () => await opened(page) === 1, 'the stream is open');
+  await fetch(`${server.url}/topics/news`, { method: 'POST', body: 'one' });
+  await until(async () => (await heard(page)).length === 1, 'an event');
+  await pings(server, 3); // so the page has had some, too
+  await server.stop();
+  await server.start();
+  await until(async () => await opened(page) === 2, 'the stream is open again');
+  await fetch(`${server.url}/topics/news`, { method: 'POST', body: 'two' });
+  await until(async () => (await heard(page)).at(-1) === 'two', 'the next event');
+  assert.deepEqual(await heard(page), ['one', 'two']);
+});

@@ -1,0 +1,331 @@
+/* How a stream of topics begins: its first bytes, and what they and the response say
+ * of where a client may come back to. */
+#include <config.h>
+
+#include "support/both.h"
+#include "support/client.h"
+#include "support/runner.h"
+
+#include <string.h>
+
+/* What HTML and Fetch make a browser's EventSource send. */
+#define ACCEPT "Accept: text/event-stream\r\n"
+#define NO_CACHE "Cache-Control: no-cache\r\n"
+#define MOZILLA "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
+#define BROWSER ACCEPT NO_CACHE MOZILLA
+
+/* Takes the block that holds nothing but an id, and writes that to ID. */
+static void expect_id(struct client *client, char id[256])
+{
+    char *line = client_line(client);
+
+    ck_assert_ptr_nonnull(line);
+    ck_assert_msg(strncmp(line, "id: ", 4) == 0, "'%s' is not an id", line);
+    snprintf(id, 256, "%s", line + 4);
+    free(line);
+    client_expect_line(client, "");
+}
+
+/* The same for an id of the journal's own at POSITION. */
+static void expect_position(struct client *client, unsigned long position)
+{
+    char id[256], end[32];
+
+    expect_id(client, id);
+    snprintf(end, sizeof end, "-%lu", position);
+    ck_assert_int_eq(id[0], '#');
+    ck_assert_ptr_nonnull(strrchr(id, '-'));
+    ck_assert_str_eq(strrchr(id, '-'), end);
+}
+
+/* Resumes at TARGET after ID. */
+static void resume_after(struct client *client, const char *target,
+                         const char *id)
+{
+    char header[300];
+
+    snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
+    topics_follow(client, target, header);
+}
+
+/* ---- the first bytes -------------------------------------------------- */
+
+static const struct {
+    const char *target, *headers;
+    const char *first; /* the first line; NULL: a block with an id */
+} starts[] = {
+    {"/topics/a", "", ":"},
+    {"/topics/a", ACCEPT NO_CACHE, ":"},
+    {"/topics/a", ACCEPT MOZILLA, ":"},
+    {"/topics/a", NO_CACHE MOZILLA, ":"},
+    {"/topics/a", "Accept: text/event-stream, */*\r\n" NO_CACHE MOZILLA, ":"},
+    {"/topics/a", ACCEPT "Cache-Control: max-age=0\r\n" MOZILLA, ":"},
+    {"/topics/a", ACCEPT NO_CACHE "User-Agent: undici\r\n", ":"},
+    {"/topics/a?start=comment", BROWSER, ":"},
+    {"/topics/a?start=id&start=comment", "", ":"},
+    {"/topics/a", BROWSER, NULL},
+    {"/topics/*", BROWSER, NULL},
+    {"/topics/a", "accept: TEXT/event-stream\r\ncache-control: No-Cache\r\n"
+                  "user-agent: Mozilla/5.0\r\n", NULL},
+    {"/topics/a?start=id", "", NULL},
+    {"/topics/a?start=comment&start=id", "", NULL},
+    {"/topics/a?format=full", "", ":"},
+    {"/topics/a?format=full&start=id", "", NULL},
+    {"/topics/a?format=json", BROWSER, ""},
+    {"/topics/a?format=raw", "", ""},
+    {"/topics/a?since=all", BROWSER, ":"}, /* the journal is asked first */
+    {"/events", "", ":"},
+    {"/events", BROWSER, NULL},
+    {"/chat?user=ada", "", ":"},
+    {"/chat?user=ada", BROWSER, ":"}, /* likewise */
+    {"/ticks", BROWSER, ":"},
+    {"/sse", "", ":"},
+    {"/tokens?prompt=x", "", ":"},
+    {"/quotes", "", ":"},
+};
+
+START_TEST(a_stream_begins_with_bytes)
+{
+    struct client client;
+
+    topics_follow(&client, starts[_i].target, starts[_i].headers);
+    if (starts[_i].first != NULL)
+        client_expect_line(&client, starts[_i].first);
+    else
+        expect_position(&client, 0);
+    client_close(&client);
+}
+END_TEST
+
+/* What is held comes at once, and so does its end. */
+START_TEST(a_poll_begins_with_what_is_held)
+{
+    static const char *const formats[] = {"sse", "json", "raw"};
+    struct client client;
+    char target[64], *body;
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        snprintf(target, sizeof target, "/topics/a?poll=1&format=%s",
+                 formats[i]);
+        body = topics_get(target, "");
+        ck_assert_str_eq(body, "");
+        free(body);
+    }
+    topics_follow(&client, "/topics/a?poll=1", BROWSER);
+    expect_position(&client, 0);
+    client_expect_end(&client);
+    client_close(&client);
+    topics_put("/topics/a?id=1", "x");
+    body = topics_get("/topics/a?poll=1", "");
+    ck_assert_str_eq(body, "id: 1\ndata: x\n\n");
+    free(body);
+    body = topics_get("/topics/a?poll=1&format=raw", "");
+    ck_assert_str_eq(body, "x\n");
+    free(body);
+    body = topics_get("/topics/a?poll=1&start=id", "");
+    ck_assert_str_eq(body, "id: 1\ndata: x\n\n");
+    free(body);
+}
+END_TEST
+
+static const struct {
+    const char *target, *says;
+} mistakes[] = {
+    {"/topics/a?start=", "start is not id or comment"},
+    {"/topics/a?start=now", "start is not id or comment"},
+    {"/events?start=now", "start is not id or comment"},
+    {"/chat?user=ada&start=now", "start is not id or comment"},
+    {"/topics/a?start=id&format=json", "start=id is for event streams"},
+    {"/topics/a?start=id&format=raw", "start=id is for event streams"},
+};
+
+START_TEST(a_wrong_start_is_named)
+{
+    char *answer;
+
+    ck_assert_int_eq(
+        fetch(topics_port, "GET", mistakes[_i].target, "", NULL, &answer),
+        400);
+    ck_assert_msg(strstr(answer, mistakes[_i].says) != NULL, "%s", answer);
+    free(answer);
+}
+END_TEST
+
+/* ---- where it begins -------------------------------------------------- */
+
+/* A client that is cut off before its first update loses nothing, whichever way it
+ * was told where its stream begins. */
+START_TEST(who_is_cut_off_early_loses_nothing)
+{
+    struct client client;
+    char id[256], field[256];
+
+    topics_put("/topics/a", "before");
+    topics_follow(&client, "/topics/a", BROWSER);
+    expect_id(&client, id);
+    snprintf(field, sizeof field, "%s",
+             client_header(&client, "Last-Event-ID"));
+    ck_assert_str_eq(field, id);
+    client_reset(&client);
+    topics_put("/topics/a", "between");
+    topics_put("/topics/b", "elsewhere");
+    resume_after(&client, "/topics/a", id);
+    client_expect_event(&client, "data: between");
+    topics_put("/topics/a", "after");
+    client_expect_event(&client, "data: after");
+    client_close(&client);
+}
+END_TEST
+
+/* Every format has the field, also for who gets no id. */
+START_TEST(the_response_says_where_it_begins)
+{
+    static const char *const targets[] = {
+        "/topics/a", "/topics/a?format=json", "/topics/a?format=raw",
+        "/topics/a?poll=1&since=0x", "/events"};
+    struct client client;
+    json_t *receipt = topics_publish("/topics/a", "", "1", 200);
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        topics_follow(&client, targets[i], "");
+        ck_assert_str_eq(client_header(&client, "Last-Event-ID"),
+                         json_text(receipt, "id"));
+        client_close(&client);
+    }
+    topics_follow(&client, targets[3], "");
+    ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "0x");
+    client_close(&client);
+    topics_follow(&client, targets[4], "");
+    ck_assert_str_eq(client_header(&client, "Last-Event-ID"),
+                     json_text(receipt, "id"));
+    client_close(&client);
+    json_decref(receipt);
+}
+END_TEST
+
+/* Where the journal has to be read first, there is no field; the id follows when
+ * there is nothing that would have one, and never before a gap. */
+START_TEST(a_past_without_updates_ends_with_an_id)
+{
+    static const char *const targets[] = {
+        "/topics/a?start=id&since=all", "/topics/a?start=id&since=10",
+        "/topics/a?start=id&since=0", "/topics/a?start=id&since=90s"};
+    struct client client;
+    char id[256];
+    size_t i;
+
+    topics_put("/topics/b", "elsewhere");
+    for (i = 0; i < 4; i++) {
+        topics_follow(&client, targets[i], "");
+        ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "");
+        client_expect_line(&client, ":");
+        expect_position(&client, 1);
+        client_close(&client);
+    }
+    topics_follow(&client, "/topics/a?start=id", "Last-Event-ID: unknown\r\n");
+    ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "unknown");
+    client_expect(&client, "id: unknown");
+    client_expect(&client, "event: gap\ndata: "
+                           "{\"requested\":\"unknown\",\"oldest\":null}");
+    expect_id(&client, id);
+    client_close(&client);
+    topics_put("/topics/a", "1");
+    resume_after(&client, "/topics/a", id);
+    client_expect_event(&client, "data: 1");
+    client_close(&client);
+    topics_follow(&client, "/topics/a?start=id&since=all", "");
+    client_expect_event(&client, "data: 1"); /* which has an id itself */
+    topics_put("/topics/a", "2");
+    client_expect_event(&client, "data: 2");
+    client_close(&client);
+}
+END_TEST
+
+/* An id of a program's own may be let go while its topic is quiet. */
+START_TEST(who_comes_back_to_nothing_new_gets_an_id_that_lasts)
+{
+    struct client client;
+
+    topics_put("/topics/a?id=own", "1");
+    topics_put("/topics/b", "2");
+    resume_after(&client, "/topics/a?start=id", "own");
+    client_expect(&client, "id: own");
+    expect_position(&client, 2);
+    client_close(&client);
+}
+END_TEST
+
+/* What no field can carry is in none. */
+START_TEST(an_odd_id_smuggles_nothing)
+{
+    static const char *const ids[] = {"a%0Ab%0A%0Adata:%20x", "a%0D%0AX:%20y",
+                                      "%20a", "a%20", "%7F", "a%09b"};
+    struct client client;
+    char target[128];
+    size_t i;
+
+    for (i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        snprintf(target, sizeof target, "/topics/a?start=id&lastEventID=%s",
+                 ids[i]);
+        topics_follow(&client, target, "");
+        ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "");
+        ck_assert_str_eq(client_header(&client, "X"), "");
+        client_expect_line(&client, ":");
+        client_expect_line(&client, "event: gap");
+        free(client_line(&client));
+        client_expect_line(&client, "");
+        expect_position(&client, 0);
+        client_close(&client);
+    }
+}
+END_TEST
+
+/* ---- parameters ------------------------------------------------------- */
+
+/* A client that adds its own to a URL does so at its end. */
+START_TEST(of_a_parameter_given_twice_the_last_counts)
+{
+    topics_put("/topics/a?id=1", "1");
+    topics_put("/topics/a?id=2", "2");
+    topics_put("/topics/a?id=x&id=3", "3");
+    topics_hold("/topics/a?lastEventId=1", "", "2 3 ");
+    topics_hold("/topics/a?lastEventID=1&lastEventId=2", "", "3 ");
+    topics_hold("/topics/a?lastEventId=2&lastEventID=1", "", "2 3 ");
+    topics_hold("/topics/a?lastEventID=1&lastEventID=2", "", "3 ");
+    topics_hold("/topics/a?lastEventID=2&lastEventID=&since=1", "", "3 ");
+    topics_hold("/topics/a?since=all&since=1", "", "3 ");
+    topics_hold("/topics/a?lastEventId=3", "Last-Event-ID: 2\r\n", "3 ");
+    topics_hold("/topics/a?lasteventid=2", "", "1 2 3 ");
+}
+END_TEST
+
+static void add_tests(TCase *c)
+{
+    tcase_add_loop_test(c, a_stream_begins_with_bytes, 0,
+                        (int)(sizeof starts / sizeof starts[0]));
+    tcase_add_test(c, a_poll_begins_with_what_is_held);
+    tcase_add_loop_test(c, a_wrong_start_is_named, 0,
+                        (int)(sizeof mistakes / sizeof mistakes[0]));
+    tcase_add_test(c, who_is_cut_off_early_loses_nothing);
+    tcase_add_test(c, the_response_says_where_it_begins);
+    tcase_add_test(c, a_past_without_updates_ends_with_an_id);
+    tcase_add_test(c, who_comes_back_to_nothing_new_gets_an_id_that_lasts);
+    tcase_add_test(c, an_odd_id_smuggles_nothing);
+    tcase_add_test(c, of_a_parameter_given_twice_the_last_counts);
+}
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("topics_start");
+    TCase *memory = add_case(s, "memory"), *file = add_case(s, "file");
+
+    tcase_add_checked_fixture(memory, both_memory, both_end);
+    add_tests(memory);
+    tcase_add_checked_fixture(file, both_file, both_end);
+    add_tests(file);
+    return s;
+}
+
+RUN_SUITE(suite)
