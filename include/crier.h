@@ -849,6 +849,15 @@ struct crier_follow_options {
                                 with a comment; no presence is told */
     struct crier_frame *hello; /* sent before the first update; or NULL */
 
+    /* Called exactly once if crier_hub_follow() returns 0, or NULL: when the journal
+     * has answered the first read, with 0 or with why it cannot be read; or when the
+     * stream ends before, with CRIER_ERR_CLOSED. With `once`, a program that queues its
+     * response only after that can refuse in place of an empty stream: then the stream
+     * is closed, but the connection is not. On the shard's thread, as the stream's
+     * callbacks. */
+    void (*on_read)(void *closure, int error);
+    void *closure;
+
     /* An event stream begins with a block that holds nothing but an id, in place
      * of the comment (see crier_stream_new()): the id after which the stream
      * begins. A browser's EventSource dispatches no event for it (HTML 9.2.6) and
