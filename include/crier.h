@@ -518,9 +518,10 @@ struct crier_stream_options {
  * where it ends by itself on_closed does not come before crier_shards_drain(), which
  * waits its whole TIMEOUT for it, and crier_shards_free() frees nothing.
  *
- * The body begins at once with the comment of the keep-alives (in JSON and raw with
- * an empty line), since browsers and proxies announce a response with its first
- * byte; but see crier_hub_follow().
+ * The body begins with the comment of the keep-alives (in JSON and raw with an empty
+ * line), since browsers and proxies announce a response with its first byte; but see
+ * crier_hub_follow(). The kernel may keep that for up to 200 ms, to send it together
+ * with the first frame.
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.

@@ -178,7 +178,7 @@ static int start_with_id(struct crier__follower *follower, const char *id)
 
     if (frame == NULL)
         return -ENOMEM;
-    if (crier__transport_start(&follower->stream->transport, frame))
+    if (crier__transport_start(&follower->stream->transport, frame, true))
         crier_frame_unref(frame);
     else
         follower->start = frame;
@@ -199,7 +199,7 @@ static int announce_begin(struct crier__follower *follower,
     if (follower->untold && id != NULL)
         return start_with_id(follower, id);
     if (follower->once) /* what it has comes at once, or its end */
-        crier__transport_start(&follower->stream->transport, NULL);
+        crier__transport_start(&follower->stream->transport, NULL, true);
     return 0;
 }
 
