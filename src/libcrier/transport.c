@@ -237,7 +237,7 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
     }
     if (!transport->cut && !transport->tls &&
         transmit(transport, flags) != 0) {
-        transport->cut = true;
+        transport->cut = transport->left = true;
         clear(transport);
     }
     if (transport->cut) /* MHD logs an error, so it is told of one only if it is one */
