@@ -153,9 +153,14 @@ int crier_client_new(const struct crier_client_options *options,
 
 int crier_client_set_url(struct crier_client *client, const char *url)
 {
-    int error = crier__http_check_url(url);
     char *copy;
+    int error;
 
+    if (client == NULL || url == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(client->born))
+        return CRIER_ERR_FORKED;
+    error = crier__http_check_url(url);
     if (error != 0)
         return error;
     copy = strdup(url);
