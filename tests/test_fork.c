@@ -142,6 +142,7 @@ static void refuse(void)
     FORKED(crier_hub_change(hub, stream, "b"));
     FORKED(crier_hub_list(hub, "", "", 1, NULL, NULL));
     FORKED(crier_hub_forget(hub, "a", NULL, NULL));
+    FORKED(crier_client_set_url(follower, "http://127.0.0.1:1/"));
     FORKED(crier_client_next(follower, &message));
     FORKED(crier_client_run(follower, &callbacks));
     FORKED(crier_publisher_add(publisher, event));

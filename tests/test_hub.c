@@ -307,6 +307,49 @@ START_TEST(topics_are_changed_at_once)
 }
 END_TEST
 
+static struct signal_box go_on;
+
+static void block(void *closure, struct crier_stream *of)
+{
+    (void)closure;
+    (void)of;
+    box_wait(&go_on, 1);
+}
+
+/* A client that is to get an id gets one, also when the topics change before the journal
+ * has answered: a shard that is busy until then sees to that. */
+static enum MHD_Result answer_and_turn(struct site *of,
+                                       struct MHD_Connection *connection,
+                                       const char *path)
+{
+    enum MHD_Result queued = answer(of, connection, path);
+
+    ck_assert_int_eq(crier_hub_change(hub, stream, "b"), 0);
+    box_put(&go_on, 0);
+    return queued;
+}
+
+START_TEST(an_id_to_begin_with_is_not_forgotten)
+{
+    struct client client, blocking;
+
+    box_init(&go_on);
+    options.near = "a";
+    options.on_wake = block;
+    open_stream(&blocking);
+    options.on_wake = NULL;
+    site.answer = answer_and_turn;
+    follow.since = CRIER_SINCE_ALL;
+    follow.start_id = true;
+    open_stream(&client);
+    free(client_until(&client, "id: #"));
+    client_close(&client);
+    client_close(&blocking);
+    box_wait(&closed, 2);
+    box_done(&go_on);
+}
+END_TEST
+
 /* A stream that is behind keeps what it follows on, has the rest from the change on,
  * and with "*" all from where it is. */
 static const struct {
@@ -483,15 +526,6 @@ START_TEST(short_memory_refuses_a_follower_cleanly)
 }
 END_TEST
 
-static struct signal_box go_on;
-
-static void block(void *closure, struct crier_stream *of)
-{
-    (void)closure;
-    (void)of;
-    box_wait(&go_on, 1);
-}
-
 /* While a shard is busy its list grows to a limit; what does not fit comes from the
  * journal, in order. */
 START_TEST(a_shard_that_is_behind_reads_on)
@@ -581,6 +615,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_closed_stream_reads_no_more);
     tcase_add_test(c, topics_are_changed);
     tcase_add_test(c, topics_are_changed_at_once);
+    tcase_add_test(c, an_id_to_begin_with_is_not_forgotten);
     tcase_add_loop_test(c, one_that_is_behind_loses_nothing, 0, 2);
     tcase_add_test(c, presence_tells_of_changes);
     tcase_add_test(c, wrong_changes_are_refused);
