@@ -235,8 +235,9 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
         if (!transport->urgent && !transport->ending)
             flags |= MSG_MORE;
     }
-    if (!transport->cut && !transport->tls &&
-        transmit(transport, flags) != 0) {
+    if (!transport->cut && !transport->tls)
+        transport->broken = transmit(transport, flags);
+    if (transport->broken != 0) {
         transport->cut = true;
         clear(transport);
     }
