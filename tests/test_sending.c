@@ -115,7 +115,8 @@ static enum MHD_Result answer(struct site *of,
                                       &response),
                      0);
     if (!blocks) {
-        join(made, path);
+        if (strcmp(path, "/alone") != 0)
+            join(made, path);
         crier_stream_unref(stream);
         stream = made;
     } else {
@@ -346,6 +347,20 @@ START_TEST(a_dead_connection_ends_the_stream)
 END_TEST
 
 /* The shard that is woken wants the hub's lock at once. */
+/* The first bytes are sent as soon as the headers are out. */
+START_TEST(a_client_may_have_left_by_then)
+{
+    struct client client;
+
+    atomic_store(&cap, -ECONNRESET);
+    client_connect(&client, site.port);
+    ck_assert_int_eq(client_request(&client, "GET", "/alone", "", NULL), 200);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    client_expect_end(&client);
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(a_shard_is_woken_with_the_lock_free)
 {
     struct client client;
@@ -373,6 +388,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, the_rest_of_a_short_send_follows, 0, 2);
     tcase_add_loop_test(c, nothing_overtakes_the_rest, 0, 2);
     tcase_add_loop_test(c, a_send_that_must_wait_is_done_again, 0, 2);
+    tcase_add_test(c, a_client_may_have_left_by_then);
     tcase_add_test(c, a_shard_is_woken_with_the_lock_free);
     tcase_add_loop_test(c, a_dead_connection_ends_the_stream, 0, 4);
     return s;

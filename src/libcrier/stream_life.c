@@ -89,14 +89,22 @@ static void unref_task(struct crier__task *task)
     crier__stream_unref(OF(task, done));
 }
 
+/* Why a stream ends to which a send failed with ERROR. */
+static enum crier_reason reason_of(int error)
+{
+    return error == -ETIMEDOUT ? CRIER_REASON_VANISHED : CRIER_REASON_LEFT;
+}
+
 static void done(struct crier__task *task)
 {
     struct crier_stream *stream = OF(task, done);
     struct crier__shard *shard = stream->shard;
-    /* A client may leave before its stream has been looked at by its shard. */
-    bool left = stream->reason == CRIER_REASON_TRANSPORT &&
-                stream->transport.left;
-    bool now = over(stream, left ? CRIER_REASON_LEFT : stream->reason);
+    int broken = stream->transport.broken;
+    bool now;
+
+    if (broken != 0 && stream->reason == CRIER_REASON_TRANSPORT)
+        stream->reason = reason_of(broken);
+    now = over(stream, stream->reason);
 
     if (stream->attached) {
         DL_DELETE(shard->streams, stream);
@@ -135,10 +143,8 @@ static void flush(struct crier__task *task)
     stream->dirty = false;
     error = stream->failed != 0 ? stream->failed
                                 : crier__transport_flush(&stream->transport);
-    if (error == -ETIMEDOUT)
-        crier__stream_cut(stream, CRIER_REASON_VANISHED);
-    else if (error != 0)
-        crier__stream_cut(stream, CRIER_REASON_LEFT);
+    if (error != 0)
+        crier__stream_cut(stream, reason_of(error));
     else if (!stream->over && atomic_load(&stream->transport.waiting) != 0)
         watch_for_stall(stream);
 }

@@ -235,9 +235,10 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
         if (!transport->urgent && !transport->ending)
             flags |= MSG_MORE;
     }
-    if (!transport->cut && !transport->tls &&
-        transmit(transport, flags) != 0) {
-        transport->cut = transport->left = true;
+    if (!transport->cut && !transport->tls)
+        transport->broken = transmit(transport, flags);
+    if (transport->broken != 0) {
+        transport->cut = true;
         clear(transport);
     }
     if (transport->cut) /* MHD logs an error, so it is told of one only if it is one */

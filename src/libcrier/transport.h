@@ -27,6 +27,8 @@ struct crier__transport {
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending ceased to be empty, or the client was seen
                              to take something, likewise */
+    int broken;           /* -errno of a send by the reader; 0: none has failed. To be
+                             read after release, too */
     int queued;           /* bytes that the kernel held then */
     size_t low_water;     /* of the cost of pending */
     void (*low)(struct crier__transport *transport);
