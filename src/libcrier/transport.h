@@ -16,7 +16,6 @@ struct crier__transport {
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
     bool cut;             /* nothing is sent any more */
-    bool left;            /* because a send in the reader found the client gone */
     bool owed;            /* and a client that is still there lacks something */
     bool begun;           /* the headers are out */
     bool hungry;          /* low is to be called */
