@@ -518,9 +518,10 @@ struct crier_stream_options {
  * where it ends by itself on_closed does not come before crier_shards_drain(), which
  * waits its whole TIMEOUT for it, and crier_shards_free() frees nothing.
  *
- * The body begins at once with the comment of the keep-alives (in JSON and raw with
- * an empty line), since browsers and proxies announce a response with its first
- * byte; but see crier_hub_follow().
+ * The body begins with the comment of the keep-alives (in JSON and raw with an empty
+ * line), since browsers and proxies announce a response with its first byte; but see
+ * crier_hub_follow(). The kernel may keep that for up to 200 ms, to send it together
+ * with the first frame.
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
  * ends with the connection. The socket gets TCP_NODELAY and a small SO_SNDBUF.
@@ -848,6 +849,15 @@ struct crier_follow_options {
                                 that cannot be read; it begins with that and not
                                 with a comment; no presence is told */
     struct crier_frame *hello; /* sent before the first update; or NULL */
+
+    /* Called exactly once if crier_hub_follow() returns 0, or NULL: when the journal
+     * has answered the first read, with 0 or with why it cannot be read; or when the
+     * stream ends before, with CRIER_ERR_CLOSED. With `once`, a program that queues its
+     * response only after that can refuse in place of an empty stream: then the stream
+     * is closed, but the connection is not. On the shard's thread, as the stream's
+     * callbacks. */
+    void (*on_read)(void *closure, int error);
+    void *closure;
 
     /* An event stream begins with a block that holds nothing but an id, in place
      * of the comment (see crier_stream_new()): the id after which the stream

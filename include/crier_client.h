@@ -229,7 +229,7 @@ CRIER_API int crier_client_new(const struct crier_client_options *options,
 
 /* Has CLIENT use URL (copied) from its next connection on, for example one whose
  * query has to be renewed. By the thread that calls crier_client_next().
- * CRIER_ERR_URL, -ENOMEM; the URL is then as it was. */
+ * CRIER_ERR_URL, CRIER_ERR_NULL, CRIER_ERR_FORKED, -ENOMEM; the URL is then as it was. */
 CRIER_API int crier_client_set_url(struct crier_client *client,
                                    const char *url);
 

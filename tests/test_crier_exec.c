@@ -1,13 +1,17 @@
 /* crier sub --exec against the real crierd. */
 #include <config.h>
 
+#include "crier.h"
+#include "support/client.h"
 #include "support/command.h"
 #include "support/crierd.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,12 +154,17 @@ static void begin(struct command *command, int files, const char *script)
     output_wait(&command->out, "begun\n");
 }
 
-/* Lets the script go that reads its fifo. */
+/* Lets the script go that reads its fifo, once it does. */
 static void let_go(void)
 {
-    int fd = open(fifo, O_WRONLY | O_CLOEXEC);
+    const uint64_t until = crier_now() + PATIENCE;
+    int fd;
 
-    ck_assert_int_ge(fd, 0);
+    while ((fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
+        ck_assert_int_eq(errno, ENXIO);
+        ck_assert_uint_lt(crier_now(), until);
+        sched_yield();
+    }
     close(fd);
 }
 
@@ -224,7 +233,8 @@ START_TEST(a_terminals_signal_comes_once)
     snprintf(all, sizeof all, "setsid -c %s", wrapper != NULL ? wrapper : "");
     setenv("CRIERD_WRAPPER", all, 1);
     begin(&command, COMMAND_IN_TERMINAL,
-          "trap 'echo got' INT; cat $1 & echo begun; wait; wait; echo end");
+          "trap '' INT; cat $1 & trap 'echo got' INT; echo begun; "
+          "wait; wait; echo end");
     /* crier only gets it when the command has done with it */
     ck_assert_int_eq(kill(command.pid, SIGSTOP), 0);
     command_write(&command, "\003");

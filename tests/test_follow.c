@@ -545,8 +545,12 @@ static void verify(const struct slot *slot, bool gaps)
         }
         position = slot->seen[i] & ~TOLD;
         told = position != slot->seen[i];
-        ck_assert_msg(position >= before + !told, "%lu after %lu",
-                      (unsigned long)position, (unsigned long)before);
+        ck_assert_msg(position >= before + !told, "%lu after %lu%s%s",
+                      (unsigned long)position, (unsigned long)before,
+                      told ? ", told" : "",
+                      i != 0 && (slot->seen[i - 1] & TOLD) != 0
+                          ? ", which was told"
+                          : "");
         ck_assert_msg(told || may_have(slot, position), "%lu is not for it",
                       (unsigned long)position);
         skipped = i == 0 ? slot->high : before;

@@ -294,6 +294,26 @@ START_TEST(by_id)
 }
 END_TEST
 
+/* A client may come back with an id that the hub has not been given yet: nothing may
+ * come from before that, in whatever topic. */
+START_TEST(live_topics_do_not_begin_before_the_id)
+{
+    char third[CRIER__ID_SIZE];
+
+    journal_start(_i, NULL);
+    append("a", "1");
+    append("b", "2");
+    append("a", "3");
+    strcpy(third, appended_id);
+    append("b", "4");
+    live = "b";
+    live_from = 1;
+    ck_reads(since_id(third, "a"), " 4");
+    live = NULL;
+    journal_end();
+}
+END_TEST
+
 START_TEST(live_topics_begin_where_they_are_followed)
 {
     char made[CRIER__ID_SIZE];
@@ -345,6 +365,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, the_last_ones, 0, BACKENDS);
     tcase_add_loop_test(tcase, by_time, 0, BACKENDS);
     tcase_add_loop_test(tcase, by_id, 0, BACKENDS);
+    tcase_add_loop_test(tcase, live_topics_do_not_begin_before_the_id, 0,
+                        BACKENDS);
     tcase_add_loop_test(tcase, live_topics_begin_where_they_are_followed, 0,
                         BACKENDS);
     tcase_add_loop_test(tcase, the_oldest_is_one_that_is_meant, 0, BACKENDS);

@@ -13,43 +13,20 @@
 
 #define ck_reads(given, wanted) ck_assert_str_eq(given, wanted)
 
-#define SECOND INT64_C(1000)
-#define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 #define YEAR (365 * 24 * HOUR)
 
 #define PATIENCE 60 /* s */
-
-/* ---- a clock that the tests set --------------------------------------- */
-
-static _Atomic int64_t ahead; /* ms, of the real clock */
-
-int __real_clock_gettime(clockid_t clock, struct timespec *time);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
-
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
-{
-    int result = __real_clock_gettime(clock, time);
-
-    if (clock == CLOCK_REALTIME)
-        time->tv_sec += (time_t)(atomic_load(&ahead) / SECOND);
-    return result;
-}
-
-static void set_clock(int64_t milliseconds)
-{
-    atomic_store(&ahead, milliseconds);
-}
 
 /* Waits until at least COUNT times have been corrected. */
 static void wait_corrected(uint64_t count)
 {
     struct timespec now, until;
 
-    __real_clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PATIENCE;
     while (atomic_load(&journal->corrected) < count) {
-        __real_clock_gettime(CLOCK_MONOTONIC, &now);
+        clock_gettime(CLOCK_MONOTONIC, &now);
         ck_assert_msg(now.tv_sec < until.tv_sec, "%u instead of %u corrected",
                       (unsigned)atomic_load(&journal->corrected),
                       (unsigned)count);

@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(age_of_all)
 {
-    const struct crier_journal_options options = {.retention.age = 150};
+    const struct crier_journal_options options = {.retention.age = 150 * MINUTE};
     int64_t time;
 
     journal_start(_i, &options);
@@ -126,7 +126,7 @@ START_TEST(age_of_all)
     append("a", "2");
     time = crier__journal_time(0);
     ck_reads(all("a"), " 1 2");
-    pass(time + 151);
+    pass(time + 151 * MINUTE);
     ck_reads(all("*"), "");
     ck_reads(after(0, "*"), "gap");
     ck_reads(after(1, "b"), "");
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(age_of_a_topic)
 {
-    const struct crier_topic_retention topics[] = {{"a*", {.age = 150}}};
+    const struct crier_topic_retention topics[] = {{"a*", {.age = 150 * MINUTE}}};
     const struct crier_journal_options options = {.topics = topics,
                                                   .topic_count = 1};
     int64_t time;
@@ -157,7 +157,7 @@ START_TEST(age_of_a_topic)
     append("b", "3");
     time = crier__journal_time(0);
     ck_reads(all("a1,b"), " 1 2 3");
-    pass(time + 151);
+    pass(time + 151 * MINUTE);
     ck_reads(all("a1"), "");
     ck_reads(after(0, "a1"), "gap");
     ck_reads(all("b"), " 2 3");
@@ -179,7 +179,7 @@ END_TEST
 
 START_TEST(one_after_the_other_grows_old)
 {
-    const struct crier_topic_retention topics[] = {{"a*", {.age = 300}}};
+    const struct crier_topic_retention topics[] = {{"a*", {.age = 300 * MINUTE}}};
     const struct crier_journal_options options = {.topics = topics,
                                                   .topic_count = 1};
     int64_t first, second;
@@ -187,13 +187,13 @@ START_TEST(one_after_the_other_grows_old)
     journal_start(_i, &options);
     append("a", "1");
     first = crier__journal_time(0);
-    pass(first + 200);
+    pass(first + 200 * MINUTE);
     append("a", "2");
     second = crier__journal_time(0);
-    pass(first + 301);
+    pass(first + 301 * MINUTE);
     append("other", "3"); /* takes 1 away */
     append("other", "4");
-    pass(second + 301);
+    pass(second + 301 * MINUTE);
     ck_reads(all("a"), "");
     ck_reads(after(1, "a"), "gap");
     ck_reads(all("a,other"), " 3 4");

@@ -95,7 +95,7 @@ START_TEST(other_options_than_the_last_time)
     const struct crier_journal_options fewer = {.topics = topics,
                                                 .topic_count = 1};
     const struct crier_journal_options few = {.retention.count = 4};
-    const struct crier_journal_options young = {.retention.age = 100};
+    const struct crier_journal_options young = {.retention.age = MINUTE};
     int64_t time;
 
     ck_assert_int_eq(journal_open(NULL), 0);
@@ -111,7 +111,7 @@ START_TEST(other_options_than_the_last_time)
         sched_yield();
     time = crier__journal_time(0);
     journal_close();
-    pass(time + 101);
+    pass(time + MINUTE);
     ck_assert_int_eq(journal_open(&young), 0);
     ck_reads(all("*"), "");
     journal_end();

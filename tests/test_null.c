@@ -78,9 +78,7 @@ static void give_counts(void)
     ck_assert(crier_utf8_valid(NULL, 0));
     ck_assert(!crier_utf8_valid(NULL, 1));
     ck_assert(!crier_id_valid(NULL, 1));
-    ck_assert(!crier_is_event_source(NULL, "no-cache", "Mozilla/"));
-    ck_assert(!crier_is_event_source("text/event-stream", NULL, "Mozilla/"));
-    ck_assert(!crier_is_event_source("text/event-stream", "no-cache", NULL));
+    ck_assert(!crier_is_event_source(NULL, NULL, NULL));
     ck_assert_uint_eq(crier_error_status(CRIER_ERR_TOPIC, NULL, NULL, 100),
                       400);
 }
@@ -237,7 +235,7 @@ static void refuse_for_clients(void)
     REFUSED(crier_client_new(&none, &client));
     REFUSED(crier_client_new(&some, NULL));
     ck_assert_int_eq(crier_client_new(&some, &client), 0);
-    REFUSED(crier_client_set_url(NULL, "http://127.0.0.1:1/"));
+    REFUSED(crier_client_set_url(NULL, "http://127.0.0.1/"));
     REFUSED(crier_client_set_url(client, NULL));
     REFUSED(crier_client_next(NULL, &message));
     REFUSED(crier_client_next(client, NULL));

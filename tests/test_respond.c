@@ -382,7 +382,8 @@ END_TEST
 
 START_TEST(streams_without_memory_are_refused)
 {
-    static const char *const targets[] = {"/broadcaster", "/hub"};
+    static const char *const targets[] = {"/broadcaster", "/hub",
+                                          "/hub?start=id"};
     struct client client;
     int status = 0;
 
@@ -457,6 +458,57 @@ START_TEST(it_begins_where_the_request_says)
             break;
     }
     client_close(&client);
+}
+END_TEST
+
+#define BROWSER                                                               \
+    "Accept: text/event-stream\r\nCache-Control: no-cache\r\n"                 \
+    "User-Agent: Mozilla/5.0\r\n"
+
+static const struct {
+    const char *query, *fields;
+    bool id;
+} beginnings[] = {
+    {"", "", false},
+    {"", BROWSER, true},
+    {"?start=id", "", true},
+    {"?start=comment", BROWSER, false},
+    {"?start=comment&start=id", "", true},
+    {"?start=unknown", BROWSER, true},
+};
+
+/* A browser, and whoever asks for it, by the first bytes; all by the field. */
+START_TEST(it_says_where_it_begins)
+{
+    struct client client;
+    char target[100], wanted[300] = ":";
+
+    publish("one");
+    snprintf(target, sizeof target, "/hub%s", beginnings[_i].query);
+    ck_assert_int_eq(get(&client, target, beginnings[_i].fields), 200);
+    ck_assert_int_eq(client_header(&client, "Last-Event-ID")[0], '#');
+    if (beginnings[_i].id)
+        snprintf(wanted, sizeof wanted, "id: %s",
+                 client_header(&client, "Last-Event-ID"));
+    client_expect_line(&client, wanted);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(who_is_a_browser)
+{
+    const char *accept = "text/event-stream", *cache = "no-cache";
+    const char *agent = "Mozilla/5.0 (X11)";
+
+    ck_assert(crier_is_event_source(accept, cache, agent));
+    ck_assert(crier_is_event_source("Text/Event-Stream", "NO-CACHE", agent));
+    ck_assert(!crier_is_event_source(NULL, cache, agent));
+    ck_assert(!crier_is_event_source(accept, NULL, agent));
+    ck_assert(!crier_is_event_source(accept, cache, NULL));
+    ck_assert(!crier_is_event_source("*/*", cache, agent));
+    ck_assert(!crier_is_event_source("text/event-stream,*/*", cache, agent));
+    ck_assert(!crier_is_event_source(accept, "no-store", agent));
+    ck_assert(!crier_is_event_source(accept, cache, "curl/8 Mozilla/5.0"));
 }
 END_TEST
 
@@ -580,9 +632,12 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_member_is_greeted);
     tcase_add_test(tcase, who_comes_at_the_end_is_refused);
     tcase_add_test(tcase, a_closed_hub_refuses);
-    tcase_add_loop_test(tcase, streams_without_memory_are_refused, 0, 2);
+    tcase_add_loop_test(tcase, streams_without_memory_are_refused, 0, 3);
     tcase_add_loop_test(tcase, it_begins_where_the_request_says, 0,
                         (int)(sizeof starts / sizeof starts[0]));
+    tcase_add_loop_test(tcase, it_says_where_it_begins, 0,
+                        sizeof beginnings / sizeof *beginnings);
+    tcase_add_test(tcase, who_is_a_browser);
     tcase_add_test(tcase, the_program_says_where_others_begin);
     tcase = add_case(suite, "texts");
     tcase_add_test(tcase, since_is_read);

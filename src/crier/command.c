@@ -253,18 +253,19 @@ void command_init(struct command *command)
 }
 
 /* Passes the signals that have come on to PROCESS, but those that it has got itself.
- * Whether there were any. */
+ * Whether there were any. All are taken first, so that one that somebody sends because
+ * of what PROCESS does is another one. */
 static bool pass_signals(struct signals *signals, pid_t process)
 {
-    bool any = false, by_kernel;
-    int number;
+    bool by_kernel, shared = getpgid(process) == getpgrp();
+    int numbers[NSIG], number;
+    size_t count = 0, i;
 
-    while ((number = signals_take(signals, &by_kernel)) != 0) {
-        if (!by_kernel || getpgid(process) != getpgrp())
-            kill(process, number);
-        any = true;
-    }
-    return any;
+    while (count < NSIG && (number = signals_take(signals, &by_kernel)) != 0)
+        numbers[count++] = by_kernel && shared ? 0 : number;
+    for (i = 0; i < count; i++)
+        kill(process, numbers[i]); /* 0 sends none */
+    return count != 0;
 }
 
 /* Waits for the end of PROCESS, or for a second signal. 0 with *RESULT as of waitpid(),

@@ -269,6 +269,58 @@ static int read_format(const struct request *request)
     return strcmp(format, "sse") == 0 ? CRIER_FORMAT_EVENTS : -1;
 }
 
+/* ---- poll=1 ----------------------------------------------------------- */
+
+/* A poll whose journal cannot be read is refused, so its response waits for the first
+ * read. */
+static void polled(void *closure, int error)
+{
+    struct later *later = closure;
+
+    later->error = error;
+    later_done(later);
+}
+
+static enum MHD_Result answer_polled(struct request *request,
+                                     const struct later *later)
+{
+    struct MHD_Response *response = later->response;
+    struct crier_status status;
+
+    if (later->error == 0) {
+        (*request->later)->response = NULL;
+        return answer_stream(request, response);
+    }
+    if (later->error != CRIER_ERR_STORAGE)
+        return reply_error(request, later->error);
+    crier_hub_status(request->server->hub, &status);
+    return reply_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                         "the journal cannot be read: %s", status.reason);
+}
+
+/* Has STREAM, given back here, follow what FOLLOW says, and answers with its response
+ * when something has been read. */
+static enum MHD_Result poll_held(struct request *request,
+                                 struct crier_stream *stream,
+                                 struct crier_follow_options *follow)
+{
+    struct later *later = later_new(request, answer_polled);
+    int error = -ENOMEM;
+
+    if (later != NULL) {
+        later->response = follow->response;
+        follow->on_read = polled;
+        follow->closure = later;
+        error = crier_hub_follow(request->server->hub, stream, follow);
+    } else {
+        MHD_destroy_response(follow->response);
+    }
+    crier_stream_unref(stream);
+    return error != 0 ? reply_error(request, error) : later_wait(request);
+}
+
+/* ---- streams ---------------------------------------------------------- */
+
 static enum MHD_Result follow(struct request *request,
                               struct crier_follow_options *follow,
                               enum crier_format format)
@@ -288,6 +340,8 @@ static enum MHD_Result follow(struct request *request,
     if (!reply_open(request, &options, &stream, &response))
         return request->result;
     follow->response = response;
+    if (follow->once)
+        return poll_held(request, stream, follow);
     error = crier_hub_follow(request->server->hub, stream, follow);
     crier_stream_unref(stream);
     if (error == 0)

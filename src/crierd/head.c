@@ -82,7 +82,6 @@ static bool asks_for_stream(const char *bytes, size_t length)
     return length >= sizeof STREAM && memcmp(bytes, "GET ", 4) == 0 &&
            (memcmp(bytes, STREAM, sizeof STREAM - 1) == 0 ||
             memmem(bytes, length, "text/event-stream", 17) != NULL) &&
-           has_field(bytes, length, "Host") && /* 1.0.1 would crash without */
            !has_field(bytes, length, "Content-Length") &&
            !has_field(bytes, length, "Transfer-Encoding");
 }

@@ -81,6 +81,8 @@ void later_free(struct later *later)
         return;
     json_decref(later->value);
     free(later->text);
+    if (later->response != NULL)
+        MHD_destroy_response(later->response);
     free(later);
 }
 

@@ -23,6 +23,7 @@ struct later {
     char reason[LATER_REASON];
     json_t *value; /* or NULL */
     char *text;    /* likewise, from malloc() */
+    struct MHD_Response *response; /* of a stream; owned, or NULL */
     long number;
 };
 

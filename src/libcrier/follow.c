@@ -178,7 +178,7 @@ static int start_with_id(struct crier__follower *follower, const char *id)
 
     if (frame == NULL)
         return -ENOMEM;
-    if (crier__transport_start(&follower->stream->transport, frame))
+    if (crier__transport_start(&follower->stream->transport, frame, true))
         crier_frame_unref(frame);
     else
         follower->start = frame;
@@ -199,7 +199,7 @@ static int announce_begin(struct crier__follower *follower,
     if (follower->untold && id != NULL)
         return start_with_id(follower, id);
     if (follower->once) /* what it has comes at once, or its end */
-        crier__transport_start(&follower->stream->transport, NULL);
+        crier__transport_start(&follower->stream->transport, NULL, true);
     return 0;
 }
 
@@ -250,9 +250,21 @@ static int check(const struct crier_hub *hub, struct crier_stream *stream,
     return atomic_load(&stream->closing) ? CRIER_ERR_CLOSED : 0;
 }
 
+static struct crier__first_read *
+new_first_read(const struct crier_follow_options *options)
+{
+    struct crier__first_read *first = malloc(sizeof *first);
+
+    if (first != NULL)
+        *first = (struct crier__first_read){options->on_read,
+                                            options->closure};
+    return first;
+}
+
 int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
                      const struct crier_follow_options *options)
 {
+    struct crier__first_read *first = NULL;
     struct crier__follower *follower;
     char *topics = NULL;
     int error;
@@ -266,8 +278,13 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     error = crier__follower_new(hub, stream, options, &follower);
     if (error != 0)
         goto give_up;
+    if (options->on_read != NULL) {
+        first = new_first_read(options);
+        if (first == NULL)
+            error = -ENOMEM;
+    }
     /* The follower is the shard's soon. */
-    if (hub->presence != NULL && !options->once) {
+    if (error == 0 && hub->presence != NULL && !options->once) {
         topics = strdup(follower->topics);
         if (topics == NULL)
             error = -ENOMEM;
@@ -279,6 +296,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
         goto give_up;
     }
     begin_live(follower);
+    follower->first_read = first;
     crier__shard_post_newcomer(stream->shard, &follower->join);
     if (topics != NULL)
         crier__hub_announce(hub, topics, true);
@@ -286,6 +304,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     return 0;
 give_up:
     free(topics);
+    free(first);
     atomic_store(&stream->joined, NULL);
     return error;
 }

@@ -185,6 +185,8 @@ static bool replace(struct crier__follower *made, struct crier__follower *old)
     struct crier__timers *timers = &part->shard->timers;
 
     made->stream->member = made;
+    made->first_read = old->first_read;
+    old->first_read = NULL;
     made->timed = true; /* the reservation of the old one */
     old->timed = false;
     if (old->again.place != 0)

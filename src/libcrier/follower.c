@@ -71,8 +71,21 @@
     (offsetof(struct crier__follower, subs) -                                 \
      offsetof(struct crier__follower, state))
 
+bool crier__follower_report_read(struct crier__follower *follower, int error)
+{
+    struct crier__first_read *first = follower->first_read;
+
+    if (first == NULL)
+        return false;
+    follower->first_read = NULL;
+    first->on_read(first->closure, error);
+    free(first);
+    return true;
+}
+
 void crier__follower_free(struct crier__follower *follower)
 {
+    (void)crier__follower_report_read(follower, CRIER_ERR_CLOSED);
     crier_frame_unref(follower->start);
     crier_frame_unref(follower->hello);
     crier__stream_unref(follower->stream);

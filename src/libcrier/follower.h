@@ -29,6 +29,12 @@ struct crier__follow_job {
     struct crier__selector selectors[];
 };
 
+/* Who is to hear of the first read. */
+struct crier__first_read {
+    void (*on_read)(void *closure, int error);
+    void *closure;
+};
+
 struct crier__follower {
     struct crier__task join;
     struct crier__follower *prev, *next;
@@ -38,6 +44,7 @@ struct crier__follower {
     struct crier_frame *hello;   /* a reference or NULL */
     struct crier__timer again;
     struct crier__follow_job *job; /* while it reads */
+    struct crier__first_read *first_read; /* owned; NULL: nobody, or it has been */
     char *topics;    /* a list */
     char *id;        /* to resume from, or NULL */
     uint64_t number;
@@ -75,6 +82,10 @@ int crier__follower_new(struct crier_hub *hub, struct crier_stream *stream,
 /* A new frame of the block that sets the last event id to ID and is no event; NULL
  * when memory is short. */
 struct crier_frame *crier__follower_id_frame(const char *id);
+
+/* Reports the first read, if somebody is to hear of it and has not; whether it did. The
+ * shard's thread. */
+bool crier__follower_report_read(struct crier__follower *follower, int error);
 
 /* Runs on the shard's thread first of all. */
 void crier__follower_join(struct crier__task *task);

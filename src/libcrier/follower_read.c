@@ -324,6 +324,7 @@ static void take_answer(struct crier__task *task)
                                      offsetof(struct crier__follow_job, task));
     struct crier__follower *follower = job->follower;
     struct crier__read *read = &job->read;
+    bool reported = false;
     int error = 0;
     unsigned i;
 
@@ -335,8 +336,14 @@ static void take_answer(struct crier__task *task)
     if (read->error == 0)
         for (i = 0; i < read->count; i++)
             crier__update_unref(read->updates[i]);
-    if (!follower->gone && error != 0 && follower->once)
-        crier__stream_cut(follower->stream, CRIER_REASON_JOURNAL);
+    if (!follower->gone)
+        reported = crier__follower_report_read(follower, error);
+    if (!follower->gone && error != 0 && follower->once) {
+        if (reported) /* the program refuses on the same connection */
+            crier_stream_close(follower->stream);
+        else
+            crier__stream_cut(follower->stream, CRIER_REASON_JOURNAL);
+    }
     if (follower->gone)
         crier__follower_free(follower);
     else if (error != 0)

@@ -247,7 +247,7 @@ static void begin(struct crier__memory *memory, struct crier__read *read,
     if (past && after > read->after)
         after = read->after;
     for (cursor = cursors; cursor < cursors + i; cursor++) {
-        start = read->resolve && cursor->live ? 0 : after;
+        start = past && cursor->live ? 0 : after;
         if (cursor->from > start)
             start = cursor->from;
         told = &read->selectors[cursor - cursors].told;

@@ -216,7 +216,9 @@ static void begin(const struct crier__view *view, struct crier__read *read,
     if (past && after > read->after)
         after = read->after;
     for (source = sources; source < sources + i; source++) {
-        source->start = read->resolve && source->live ? 0 : after;
+        /* With an id, also what has no past begins no earlier: the id may be beyond
+         * all that the hub has been given yet. */
+        source->start = past && source->live ? 0 : after;
         if (source->start < source->from)
             source->start = source->from;
         told = read->selectors[source - sources].told;

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define DEFAULT_ADDRESS "127.0.0.1"
 
@@ -111,10 +112,35 @@ static void write_url(struct crier_server *server)
 
 /* ---- start ------------------------------------------------------------ */
 
-/* Why libmicrohttpd did not start, as far as errno can be believed: it also holds
- * what TLS or the C library left there. */
-static int find_error(int error)
+/* Binds a socket to ADDRESS, as libmicrohttpd does, and closes it. 0 or -errno. */
+static int try_address(const union address *address)
 {
+    bool six = address->any.sa_family == AF_INET6;
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1, off = 0;
+    int error = 0;
+
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (six)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, &address->any,
+             six ? sizeof address->v6 : sizeof address->v4) != 0)
+        error = -errno;
+    close(fd);
+    return error;
+}
+
+/* Why libmicrohttpd did not start at ADDRESS (or NULL), after which errno was ERROR. That
+ * cannot always be believed: it also holds what TLS or the C library left there, and
+ * 1.0.1 closes the socket that it could not bind a second time, so EBADF. */
+static int find_error(const union address *address, int error)
+{
+    int reason = address != NULL ? try_address(address) : 0;
+
+    if (reason != 0)
+        return reason;
     switch (error) {
     case EADDRINUSE:
     case EADDRNOTAVAIL:
@@ -156,7 +182,7 @@ static int start_daemon(struct crier_server *server, union address *address)
     error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (server->daemon == NULL)
-        return find_error(error);
+        return find_error(address, error);
     error = crier_daemon_check(server->daemon, NULL);
     if (error != 0) {
         MHD_stop_daemon(server->daemon);

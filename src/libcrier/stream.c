@@ -287,7 +287,7 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
         free(made);
         return error;
     }
-    crier__transport_start(&made->transport, made->keep_alive_frame);
+    crier__transport_start(&made->transport, made->keep_alive_frame, false);
     *stream = made;
     return 0;
 }

@@ -93,7 +93,10 @@ static void done(struct crier__task *task)
 {
     struct crier_stream *stream = OF(task, done);
     struct crier__shard *shard = stream->shard;
-    bool now = over(stream, stream->reason);
+    /* A client may leave before its stream has been looked at by its shard. */
+    bool left = stream->reason == CRIER_REASON_TRANSPORT &&
+                stream->transport.left;
+    bool now = over(stream, left ? CRIER_REASON_LEFT : stream->reason);
 
     if (stream->attached) {
         DL_DELETE(shard->streams, stream);

@@ -16,11 +16,13 @@ struct crier__transport {
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
     bool cut;             /* nothing is sent any more */
+    bool left;            /* because a send in the reader found the client gone */
     bool owed;            /* and a client that is still there lacks something */
     bool begun;           /* the headers are out */
     bool hungry;          /* low is to be called */
     bool tls;             /* never changes */
     bool started;         /* what the body begins with is pending, or gone */
+    bool urgent;          /* it is not to wait for what comes next */
     uint64_t last_sent;   /* crier_now() */
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending ceased to be empty, or the client was seen
@@ -50,10 +52,11 @@ int crier__transport_init(struct crier__transport *transport,
 void crier__transport_done(struct crier__transport *transport);
 
 /* Makes FRAME (a reference is taken; NULL for nothing) what the body begins with,
- * before all that is pushed, in the place of what that was. Returns false, and
- * changes nothing, when the body has begun. */
+ * before all that is pushed, in the place of what that was. Unless it is URGENT, the
+ * kernel may keep it for 200 ms to send it together with what comes next. Returns
+ * false, and changes nothing, when the body has begun. */
 bool crier__transport_start(struct crier__transport *transport,
-                            struct crier_frame *frame);
+                            struct crier_frame *frame, bool urgent);
 
 /* Appends FRAME, whose cost must be in waiting already, for the next flush. When
  * frames of LIMIT or more are pending behind the first one, after sending what

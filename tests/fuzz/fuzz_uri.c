@@ -189,7 +189,7 @@ static void check_uri(const struct uri *uri)
         check_text(&parameter->name);
         check_text(&parameter->value);
         found = uri_parameter(uri, parameter->name.bytes);
-        MUST(found != NULL && found <= &parameter->value);
+        MUST(found != NULL && found >= &parameter->value);
     }
 }
 

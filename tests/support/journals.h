@@ -4,6 +4,7 @@
 #include "libcrier/journal.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * A journal under test, asked from one thread that waits for each answer. What
@@ -76,7 +77,15 @@ extern struct crier__topic_info listed[1000];
 const char *list(const char *prefix, const char *behind, bool hidden,
                  unsigned limit);
 
-/* Waits, without reading, until it is later than TIME. */
+/* ms */
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+
+/* Puts the real-time clock of this process so much ahead of the machine's. Programs with
+ * journals.c are linked with --wrap=clock_gettime. */
+void set_clock(int64_t milliseconds);
+
+/* Puts it ahead, if need be, so that it is later than TIME. */
 void pass(int64_t time);
 
 #endif
