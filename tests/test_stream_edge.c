@@ -63,7 +63,7 @@ START_TEST(a_client_that_leaves_is_no_error)
         client_close(&client);
     else
         client_reset(&client);
-    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    box_wait(&closed, 1);
     finish();
     ck_assert_int_eq(box_count(&logged), 0);
     box_done(&logged);
@@ -168,6 +168,7 @@ START_TEST(drain_does_not_wait_for_a_forgotten_response)
     struct client client;
 
     site.answer = answer_and_forget;
+    options.on_wake = count_wake;
     client_connect(&client, site.port);
     client_send(&client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n",
                 forgetting->queued ? "/" : "/never");
@@ -175,10 +176,11 @@ START_TEST(drain_does_not_wait_for_a_forgotten_response)
         ck_assert_int_eq(client_head(&client), 200);
     else
         ck_assert_ptr_null(client_line(&client));
-    if (forgetting->left)
+    if (forgetting->left) {
+        box_wait(&woken, 1); /* the shard watches the client */
         client_reset(&client);
-    if (forgetting->left)
         ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    }
     if (forgetting->closed)
         crier_stream_close(stream);
     if (forgetting->closed) /* but for the comment that it may have begun with */

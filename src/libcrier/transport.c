@@ -204,7 +204,18 @@ static int transmit(struct crier__transport *transport, int flags)
     return 0;
 }
 
-/* The reader's last answer, END. MHD closes the connection then, but with epoll
+/* The socket is not ours any more. */
+static void leave_socket(struct crier__transport *transport)
+{
+    if (transport->epoll_fd >= 0)
+        (void)epoll_ctl(transport->epoll_fd, EPOLL_CTL_DEL, transport->fd,
+                        NULL);
+    transport->epoll_fd = -1;
+    transport->fd = -1;
+}
+
+/* The reader's last answer, END. MHD closes the socket then, and it may be another
+ * one's before the response is freed. It closes the connection, too, but with epoll
  * it gets round to freeing it only when it walks its list of time-outs, and that
  * walk stops at the first connection that is not due: one idle browser would
  * keep the sockets of all streams that ended, for as long as the time-out is.
@@ -214,6 +225,7 @@ static ssize_t finish(struct crier__transport *transport, ssize_t end)
 {
     MHD_set_connection_option(transport->connection,
                               MHD_CONNECTION_OPTION_TIMEOUT, 1u);
+    leave_socket(transport);
     return end;
 }
 
@@ -396,11 +408,7 @@ void crier__transport_cut(struct crier__transport *transport, bool gone,
 void crier__transport_release(struct crier__transport *transport)
 {
     pthread_mutex_lock(&transport->lock);
-    if (transport->epoll_fd >= 0)
-        (void)epoll_ctl(transport->epoll_fd, EPOLL_CTL_DEL, transport->fd,
-                        NULL);
-    transport->epoll_fd = -1;
-    transport->fd = -1;
+    leave_socket(transport);
     transport->parked = false;
     clear(transport);
     pthread_mutex_unlock(&transport->lock);

@@ -11,7 +11,7 @@
 /* The way of one stream's bytes to its client. */
 struct crier__transport {
     pthread_mutex_t lock; /* guards what follows */
-    int fd;               /* -1 once MHD is done with the connection */
+    int fd;               /* -1 once the body has ended, or MHD is done with it */
     int epoll_fd;         /* where fd is watched, or -1 */
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
