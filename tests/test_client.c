@@ -376,7 +376,7 @@ START_TEST(its_url_may_change)
     snprintf(url, sizeof url, "%s/second", server.url);
     ck_assert_int_eq(crier_client_set_url(client, url), 0);
     ck_assert_int_eq(crier_client_set_url(client, "ftp://x/"), CRIER_ERR_URL);
-    ck_assert_int_eq(crier_client_set_url(client, NULL), CRIER_ERR_URL);
+    ck_assert_int_eq(crier_client_set_url(client, NULL), CRIER_ERR_NULL);
     expect_error(CRIER_ERR_ENDED); /* of the first one */
     expect(CRIER_OPEN);
     ck_assert_str_eq(foreign_request(&server, 0)->target, "/first");
