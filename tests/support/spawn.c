@@ -53,13 +53,16 @@ static int set_files(posix_spawn_file_actions_t *actions, const int files[3])
 static int set_attributes(posix_spawnattr_t *attributes, bool group)
 {
     short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-    sigset_t none, pipe;
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+    sigset_t none, defaults;
+    size_t i;
 
     sigemptyset(&none);
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
+    sigemptyset(&defaults);
+    for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        sigaddset(&defaults, numbers[i]); /* nohup ignores SIGHUP, for one */
     posix_spawnattr_setsigmask(attributes, &none);
-    posix_spawnattr_setsigdefault(attributes, &pipe);
+    posix_spawnattr_setsigdefault(attributes, &defaults);
     if (group)
         flags |= POSIX_SPAWN_SETPGROUP; /* 0, its own, is the default */
     return posix_spawnattr_setflags(attributes, flags);
