@@ -8,16 +8,21 @@
 #include "support/client.h"
 #include "support/runner.h"
 #include "support/site.h"
+#include "support/spawn.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct crier_stream *stream;
 static struct signal_box opened, closed, logged;
 static struct site site;
-static FILE *curl;
+static FILE *curl; /* what it prints */
+static pid_t pid;  /* its process */
 
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
@@ -58,10 +63,41 @@ static void expect_line(const char *wanted)
     ck_assert_str_eq(line, wanted);
 }
 
+static void start_curl(void)
+{
+    char url[64];
+    const char *const words[] = {"curl", "-skN", url, NULL};
+    struct spawn spawn = {.words = words};
+    int ends[2];
+
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/", site.port);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    spawn.files[STDOUT_FILENO] = ends[1];
+    ck_assert_int_eq(spawn_program(&spawn, &pid), 0);
+    close(ends[1]);
+    curl = fdopen(ends[0], "r");
+}
+
+/* Waits for the end of curl. The status of waitpid(). */
+static int end_curl(void)
+{
+    int status;
+
+    fclose(curl);
+    curl = NULL;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* The client leaves, also when it is in the middle of writing. */
+static void leave(void)
+{
+    kill(pid, SIGKILL);
+    end_curl();
+}
+
 static void setup(void)
 {
-    char command[128];
-
     box_init(&opened);
     box_init(&closed);
     box_init(&logged);
@@ -70,31 +106,20 @@ static void setup(void)
                          .certificate = certificate,
                          .log = log_line};
     site_start(&site, NULL);
-    snprintf(command, sizeof command,
-             "curl -skN --max-time 60 https://127.0.0.1:%d/", site.port);
-    curl = popen(command, "r");
-    ck_assert_ptr_nonnull(curl);
+    start_curl();
     box_wait(&opened, 1);
     expect_line(":\n"); /* a stream begins with that */
 }
 
 static void teardown(void)
 {
-    crier_stream_close(stream); /* or curl waits for more until its time is up */
     if (curl != NULL)
-        pclose(curl);
+        leave();
     crier_stream_unref(stream);
     site_stop(&site);
     box_done(&opened);
     box_done(&closed);
     box_done(&logged);
-}
-
-/* The client leaves, also when it is in the middle of writing. */
-static void leave(void)
-{
-    pclose(curl);
-    curl = NULL;
 }
 
 static void send_text(const char *text)
@@ -220,8 +245,7 @@ START_TEST(a_client_sees_that_it_lacks_something)
     ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, 50), 1);
     while (fread(bytes, 1, sizeof bytes, curl) > 0)
         continue;
-    status = pclose(curl);
-    curl = NULL;
+    status = end_curl();
     ck_assert(WIFEXITED(status));
     ck_assert_int_eq(WEXITSTATUS(status), 56); /* receiving has failed */
 }

@@ -103,6 +103,15 @@ void send_text(const char *text)
     crier_frame_unref(frame);
 }
 
+void expect_left(bool reset)
+{
+    int reason = box_wait(&closed, 1);
+
+    ck_assert_msg(reason == CRIER_REASON_LEFT ||
+                      (reset && reason == CRIER_REASON_TRANSPORT),
+                  "the reason is %d", reason);
+}
+
 void finish(void)
 {
     crier_stream_unref(stream);

@@ -35,6 +35,10 @@ void open_stream(struct client *client);
 /* Sends a frame of plain data to it. */
 void send_text(const char *text);
 
+/* Waits for the end of the stream whose client has left, by a RESET or not. A reset that
+ * comes while the connection is still libmicrohttpd's ends as its failure. */
+void expect_left(bool reset);
+
 /* Gives the stream back and stops the site. */
 void finish(void);
 
