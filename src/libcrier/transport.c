@@ -382,6 +382,17 @@ void crier__transport_end(struct crier__transport *transport)
     pthread_mutex_unlock(&transport->lock);
 }
 
+/* Sends a reset now. shutdown() would send a FIN, and where that is read before the reset
+ * that comes with close(), a TLS client may take it for the end of the stream (curl
+ * does). */
+static void reset_connection(int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    if (connect(fd, &nobody, sizeof nobody) != 0)
+        (void)shutdown(fd, SHUT_RDWR);
+}
+
 void crier__transport_cut(struct crier__transport *transport, bool gone,
                           bool reset)
 {
@@ -396,7 +407,7 @@ void crier__transport_cut(struct crier__transport *transport, bool gone,
             (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none,
                              sizeof none);
         if (transport->owed && transport->tls) /* MHD shall not say goodbye */
-            (void)shutdown(transport->fd, SHUT_RDWR);
+            reset_connection(transport->fd);
         if (transport->parked)
             resume(transport);
         else /* MHD may be waiting for room: let it see a hang-up. */
