@@ -356,7 +356,7 @@ CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
  * stream finish what it has pending, sends each a last line "retry" drawn at random
  * between RETRY_MIN and RETRY_MAX ms (so that the clients do not all return in
  * the same moment; both are at most CRIER_RETRY_MAX), and ends it. Waits up to
- * TIMEOUT ms; then what is left is cut off. Returns 0 when all ended by themselves and
+ * TIMEOUT ms, then cuts the remaining streams off. Returns 0 when all ended by themselves and
  * otherwise the number that was cut off. When it returns MHD may be stopped: every
  * stream whose headers are out is over, unless MHD's threads do not run, for which it
  * waits 8 s more. A stream whose handler has not returned by then ends in
@@ -847,7 +847,7 @@ struct crier_follow_options {
     uint64_t number;
     bool once;               /* ends the stream after what is held now, or when
                                 that cannot be read; it begins with that and not
-                                with a comment; no presence is told */
+                                with a comment; presence does not count it */
     struct crier_frame *hello; /* sent before the first update; or NULL */
 
     /* Called exactly once if crier_hub_follow() returns 0, or NULL: when the journal

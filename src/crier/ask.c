@@ -43,8 +43,9 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *closure)
 }
 
 /* Makes the question, for PATH of the server. 0 or an error of libcrier's. */
-static int prepare(struct question *question, const struct conf *conf,
-                   const char *path, uint32_t timeout)
+static int prepare_question(struct question *question,
+                            const struct conf *conf, const char *path,
+                            uint32_t timeout)
 {
     static const char *const own[] = {"Accept: application/json", NULL};
     struct crier_http_options options;
@@ -71,7 +72,7 @@ static int prepare(struct question *question, const struct conf *conf,
     return 0;
 }
 
-static void finish(struct question *question)
+static void end_question(struct question *question)
 {
     curl_easy_cleanup(question->handle);
     curl_slist_free_all(question->headers);
@@ -83,7 +84,7 @@ static void finish(struct question *question)
 
 /* Takes the answer with STATUS. False when it is not what was asked for, which is
  * noted. */
-static bool take(const struct question *question, long status,
+static bool take_answer(const struct question *question, long status,
                  struct answer *answer)
 {
     const struct text *body = &question->body;
@@ -127,7 +128,7 @@ bool ask(const struct conf *conf, const char *path, uint32_t timeout,
          struct answer *answer)
 {
     struct question question = {.server = conf->server};
-    int error = prepare(&question, conf, path, timeout);
+    int error = prepare_question(&question, conf, path, timeout);
     CURLcode result;
     bool well = false;
     long status = 0;
@@ -139,11 +140,11 @@ bool ask(const struct conf *conf, const char *path, uint32_t timeout,
         curl_easy_getinfo(question.handle, CURLINFO_RESPONSE_CODE, &status);
         /* A refusal is one even if its words are not all there. */
         if (result == CURLE_OK || status >= 400)
-            well = take(&question, status, answer);
+            well = take_answer(&question, status, answer);
         else
             tell_trouble(&question, result);
     }
-    finish(&question);
+    end_question(&question);
     return well;
 }
 

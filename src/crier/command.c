@@ -18,7 +18,7 @@
  * While it runs, the signals that would end crier are passed on to it: whoever ends
  * crier alone, a service manager say, means the command as well. One that a terminal
  * has sent has reached the command already, since both are in one process group. (One
- * that somebody else has sent to the whole group cannot be told from others, and
+ * that somebody else has sent to the whole group looks like any other, and
  * reaches the command twice.)
  *
  * A command gets the other signals as crier got them, and of descriptors the

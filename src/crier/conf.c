@@ -365,7 +365,7 @@ enum conf_result conf_parse(struct conf *conf,
     optind = 1;
     opterr = 0;
     /* '-': arguments come in their place among the options; ':': an argument that is
-     * missing is told from an unknown option. */
+     * missing can be distinguished from an unknown option. */
     while (result == CONF_RUN &&
            (code = getopt_long(argc, argv, "-:" SHORT_OPTIONS,
                                command->options, NULL)) != -1)

@@ -1,5 +1,5 @@
 /*
- * Standard error. Each line leaves by show(), in one write, so that lines of
+ * Standard error. Each line leaves by show_line(), in one write, so that lines of
  * several threads do not mix; by text_harmless(), since many of them quote
  * what a server said; and by secret_hide(), since many name a URL.
  */
@@ -37,7 +37,7 @@ static void put(const struct text *text)
 }
 
 /* Shows a line above the progress line, when HIDE has taken out what is secret. */
-static void show(const char *prefix, const char *line, size_t length,
+static void show_line(const char *prefix, const char *line, size_t length,
                  void (*hide)(char *line))
 {
     struct text text = {0}, shown = {0};
@@ -65,7 +65,7 @@ static void show_format(const char *format, va_list arguments)
 
     if (length < 0)
         return;
-    show("crier: ", line, (size_t)length, secret_hide);
+    show_line("crier: ", line, (size_t)length, secret_hide);
     free(line);
 }
 
@@ -136,6 +136,6 @@ void note_wire(void *closure, char direction, const char *bytes, size_t length)
     for (; length != 0; bytes += line, length -= line) {
         end = memchr(bytes, '\n', length);
         line = end != NULL ? (size_t)(end - bytes) + 1 : length;
-        show(prefix, bytes, without_end(bytes, line), secret_hide_wire);
+        show_line(prefix, bytes, without_end(bytes, line), secret_hide_wire);
     }
 }

@@ -273,7 +273,7 @@ static int read_format(const struct request *request)
 
 /* A poll whose journal cannot be read is refused, so its response waits for the first
  * read. */
-static void polled(void *closure, int error)
+static void note_poll(void *closure, int error)
 {
     struct later *later = closure;
 
@@ -309,7 +309,7 @@ static enum MHD_Result poll_held(struct request *request,
 
     if (later != NULL) {
         later->response = follow->response;
-        follow->on_read = polled;
+        follow->on_read = note_poll;
         follow->closure = later;
         error = crier_hub_follow(request->server->hub, stream, follow);
     } else {

@@ -316,7 +316,7 @@ static bool is_crowded(struct doorman *doorman)
 /* The doorman for somebody who has come to DOORMAN: himself, unless he has far more
  * connections than another one, whom the kernel wakes less often. Of libmicrohttpd's
  * connections all are looked at when one ends. */
-static struct doorman *choose(struct doorman *doorman)
+static struct doorman *choose_doorman(struct doorman *doorman)
 {
     struct door *door = doorman->door;
     struct doorman *idlest = doorman;
@@ -353,7 +353,7 @@ static bool accept_one(struct doorman *doorman)
         return errno != EAGAIN && errno != EWOULDBLOCK;
     }
     doorman->crowded = fd >= doorman->door->crowded;
-    chosen = choose(doorman);
+    chosen = choose_doorman(doorman);
     if (chosen != doorman) {
         doorman_receive(chosen, fd, (struct sockaddr *)&address, length);
         return true;

@@ -36,7 +36,7 @@ static const char refusal[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
                               "Content-Length: 0\r\n"
                               "Connection: close\r\n\r\n";
 
-static size_t aligned(size_t size)
+static size_t align_size(size_t size)
 {
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
@@ -46,9 +46,9 @@ static size_t aligned(size_t size)
  * end. The head of the answer goes in between. */
 size_t headroom_need(const struct headroom *head)
 {
-    size_t kept = head->records * HEADROOM_RECORD + aligned(head->cookies);
+    size_t kept = head->records * HEADROOM_RECORD + align_size(head->cookies);
     size_t all =
-        aligned(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
+        align_size(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
     /* See below. */
     size_t query = head->target + BUFFER_STEP +
                    head->arguments * HEADROOM_RECORD;

@@ -275,7 +275,7 @@ static int run_shards(struct server *server, int socket,
     return status;
 }
 
-/* Ends the log: after a signal in what is left of END_TIME. */
+/* Ends the log; after a signal, within the remainder of END_TIME. */
 static void end_log(const struct server *server)
 {
     uint64_t begun = crier_now(), deadline = begun + END_TIME;
@@ -287,7 +287,7 @@ static void end_log(const struct server *server)
     log_stop(deadline);
 }
 
-static int run(struct server *server, const sigset_t *signals)
+static int run_server(struct server *server, const sigset_t *signals)
 {
     const struct conf *conf = server->conf;
     const char *why;
@@ -333,7 +333,7 @@ static void set_signals(sigset_t *signals)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static int start(const struct conf *conf)
+static int start_server(const struct conf *conf)
 {
     struct server server = {.conf = conf, .started = crier_now(), .www = -1};
     sigset_t signals;
@@ -350,7 +350,7 @@ static int start(const struct conf *conf)
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;
     }
-    status = run(&server, &signals);
+    status = run_server(&server, &signals);
     end_log(&server);
     return status;
 }
@@ -382,5 +382,5 @@ int main(int argc, char **argv)
     case CONF_RUN:
         break;
     }
-    return start(&conf);
+    return start_server(&conf);
 }

@@ -217,7 +217,8 @@ json_t *reply_read_json(struct request *request, size_t flags)
 
 /* ---- streams ---------------------------------------------------------- */
 
-/* To HEAD: the fields of GET. The stream ends with them, and nobody is told. */
+/* Answers HEAD with the fields of GET. The stream ends with them, and no callback is
+ * called. */
 static enum MHD_Result reply_head(struct request *request,
                                   const struct crier_stream_options *options)
 {

@@ -7,12 +7,12 @@
  *   $chat/by/NAME    the same, for who said it
  *   $chat/people     who comes and goes
  *
- * A newcomer is sent "welcome", which says what time it is here, so that what was said
- * before can be told from what is said from now on; then the list of users ("users"),
- * the last things said, and from then on all that happens. The list is made under the room's lock, and
- * so is every change asked to be published; a change that is in the list already
- * may still come after it, but it says who is here from then on, so whoever works
- * list and changes off in their order knows who is here.
+ * A newcomer's stream begins with "welcome", which holds the server's time: messages
+ * with an earlier time were said before the newcomer came. The list of users ("users")
+ * follows, then the last messages, and from then on all that happens. The list is made
+ * under the room's lock, and so is every change asked to be published; a change that is
+ * in the list already may still come after it, but it says who is here from then on, so
+ * whoever works list and changes off in their order knows who is here.
  *
  * A change that cannot be published would break that; then the room is marked
  * stale, and before the next thing it says it publishes the whole list.
@@ -272,7 +272,7 @@ static void announce(struct room *room, const char *type,
 /* ---- joining and leaving ---------------------------------------------- */
 
 /* Sends STREAM the time at which USER comes in. */
-static int welcome(struct crier_stream *stream, const struct user *user)
+static int send_welcome(struct crier_stream *stream, const struct user *user)
 {
     char time[TIME_TEXT_SIZE];
     struct crier_frame *frame;
@@ -320,7 +320,7 @@ static int admit(struct room *room, struct user *user,
 
     if (seat == NULL)
         return -ENOMEM;
-    error = welcome(stream, user);
+    error = send_welcome(stream, user);
     if (error == 0)
         error = follow(room, user, stream, echo, options);
     if (error != 0) {

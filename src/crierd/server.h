@@ -13,7 +13,7 @@ struct server {
     struct crier_shards *shards;
     struct descriptors descriptors;
     uint64_t started;   /* crier_now() */
-    uint64_t signalled; /* the same, when crierd was told to stop; 0 before */
+    uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;

@@ -1,6 +1,6 @@
 /*
  * crier_hub_follow(): checks what is asked for, makes a follower of it, and tells the
- * client where its stream begins. What the follower does then is told in follower.c.
+ * client where its stream begins. follower.c describes what the follower does then.
  *
  * The position that is told must be one from which the stream really continues: a
  * client that is cut off right after it resumes there, and must lose nothing and get
@@ -205,7 +205,7 @@ static int announce_begin(struct crier__follower *follower,
 
 /* Counts FOLLOWER in with the hub, and tells where it begins. -ENOMEM; it is not
  * counted then. */
-static int enter(struct crier__follower *follower,
+static int enter_hub(struct crier__follower *follower,
                  struct MHD_Response *response)
 {
     struct crier_hub *hub = follower->part->hub;
@@ -232,7 +232,7 @@ static void begin_live(struct crier__follower *follower)
             follower->subs[i].live = follower->joined + 1;
 }
 
-static int check(const struct crier_hub *hub, struct crier_stream *stream,
+static int check_follow(const struct crier_hub *hub, struct crier_stream *stream,
                  const struct crier_follow_options *options)
 {
     if (hub == NULL || stream == NULL || options == NULL ||
@@ -269,7 +269,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
     char *topics = NULL;
     int error;
 
-    error = check(hub, stream, options);
+    error = check_follow(hub, stream, options);
     if (error != 0)
         return error;
     error = crier__stream_give(stream, hub);
@@ -290,7 +290,7 @@ int crier_hub_follow(struct crier_hub *hub, struct crier_stream *stream,
             error = -ENOMEM;
     }
     if (error == 0)
-        error = enter(follower, options->response);
+        error = enter_hub(follower, options->response);
     if (error != 0) {
         crier__follower_free(follower);
         goto give_up;

@@ -10,7 +10,7 @@
  *
  * The hub's lock guards the directory (how many follow what, on which shard) and
  * these lists. A follower that has been counted in is certain to have every later
- * update on its shard's list; what happens there is told in follower.c.
+ * update on its shard's list; follower.c describes what happens there.
  *
  * An update that is in the journal cannot be refused any more. If a shard's list is
  * full, or memory for it is short, all its followers read on from the journal

@@ -435,9 +435,10 @@ void crier__shards_use(struct crier_shards *shards, struct crier__user *user)
     pthread_mutex_unlock(&shards->lock);
 }
 
-/* Whether MHD or the program still has the response of a stream. If so it is cut off, or else MHD would end the program
- * when it is stopped; but its thread cannot be freed: MHD may be in the middle of
- * giving the stream back. What drain has waited for in vain is not waited for again. */
+/* Whether MHD or the program still has the response of a stream. If so, the stream is cut
+ * off, since MHD would end the program when it is stopped; but the threads cannot be
+ * freed, since MHD may be giving the stream back just now. A drain that has waited in
+ * vain is not repeated. */
 static bool refuse_free(struct crier_shards *shards)
 {
     size_t left = atomic_load(&shards->unfreed) + atomic_load(&shards->owed);

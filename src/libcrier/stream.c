@@ -129,8 +129,8 @@ static enum MHD_Result copy_field(void *closure, enum MHD_ValueKind kind,
     if (strlen(name) >= sizeof field->name ||
         strlen(value) >= sizeof field->value)
         return MHD_YES;
-    strcpy(field->name, name);
-    strcpy(field->value, value);
+    memcpy(field->name, name, strlen(name) + 1);
+    memcpy(field->value, value, strlen(value) + 1);
     return MHD_NO;
 }
 
