@@ -10,6 +10,7 @@
 #include "listener.h"
 #include "text.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <microhttpd.h>
 #include <sqlite3.h>
@@ -126,20 +127,21 @@ struct unit {
 static bool number_with_unit(const char *text, const struct unit *units,
                              size_t count, uint64_t max, uint64_t *value)
 {
-    size_t digits = strspn(text, "0123456789"), i;
-    char number[20];
+    uint64_t number;
+    char *unit;
+    size_t i;
 
-    if (digits >= sizeof number)
+    if (*text < '0' || *text > '9') /* strtoull would take " -1" */
         return false;
-    memcpy(number, text, digits);
-    number[digits] = '\0';
+    errno = 0;
+    number = strtoull(text, &unit, 10);
+    if (errno != 0)
+        return false;
     for (i = 0; i < count; i++) {
-        if (strcmp(text + digits, units[i].name) != 0)
+        if (strcmp(unit, units[i].name) != 0)
             continue;
-        if (!number_text(number, 0, max / units[i].factor, value))
-            return false;
-        *value *= units[i].factor;
-        return true;
+        *value = number * units[i].factor;
+        return number <= max / units[i].factor;
     }
     return false;
 }

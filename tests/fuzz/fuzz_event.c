@@ -230,10 +230,21 @@ static void read_back(struct build *build, const char *bytes, size_t length)
 
 /* ---- bulk bodies ------------------------------------------------------ */
 
+/* What crier_id_valid() documents, said once more; the setter has made sure of UTF-8. */
 static bool can_be_published(const char *id)
 {
-    return id == NULL ||
-           (id[0] != '\0' && id[0] != '#' && strlen(id) <= 255);
+    size_t length, i;
+
+    if (id == NULL)
+        return true;
+    length = strlen(id);
+    if (length == 0 || length > 255 || id[0] == '#')
+        return false;
+    for (i = 0; i < length; i++)
+        if ((unsigned char)id[i] < ' ' || id[i] == 0x7f ||
+            (id[i] == '\xc2' && (unsigned char)id[i + 1] < 0xa0))
+            return false;
+    return id[0] != ' ' && id[length - 1] != ' ';
 }
 
 static void check_bulk(const struct model *model, const char *bytes,
