@@ -520,7 +520,7 @@ struct crier_stream_options {
  *
  * The body begins with the comment of the keep-alives (in JSON and raw with an empty
  * line), since browsers and proxies announce a response with its first byte; but see
- * crier_hub_follow(). The kernel may keep that for up to 200 ms, to send it together
+ * crier_hub_subscribe(). The kernel may keep that for up to 200 ms, to send it together
  * with the first frame.
  *
  * The answer is HTTP/1.1 with "Connection: close" and a body without chunks, that
@@ -828,7 +828,7 @@ CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
 
 /* Where a stream begins. */
 enum crier_since {
-    CRIER_SINCE_NOW,    /* with what is published after crier_hub_follow() */
+    CRIER_SINCE_NOW,    /* with what is published after crier_hub_subscribe() */
     CRIER_SINCE_ID,     /* after the update with the id `id`; when that is not
                            known or something after it is not held any more, with
                            a gap and then with all that is held after it */
@@ -838,7 +838,7 @@ enum crier_since {
     CRIER_SINCE_TIME    /* with what is not older than `number` ms */
 };
 
-struct crier_follow_options {
+struct crier_subscribe_options {
     const char *topics;      /* "a,b" or "*" */
     const char *live;        /* more topics, without their past; or NULL */
     enum crier_since since;
@@ -850,7 +850,7 @@ struct crier_follow_options {
                                 with a comment; presence does not count it */
     struct crier_frame *hello; /* sent before the first update; or NULL */
 
-    /* Called exactly once if crier_hub_follow() returns 0, or NULL: when the journal
+    /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with why it cannot be read; or when the
      * stream ends before, with CRIER_ERR_CLOSED. With `once`, a program that queues its
      * response only after that can refuse in place of an empty stream: then the stream
@@ -880,9 +880,9 @@ struct crier_follow_options {
  * follows one hub or is on the list of one broadcaster; it ceases when it ends.
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
  * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since), -ENOMEM. */
-CRIER_API int crier_hub_follow(struct crier_hub *hub,
+CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                struct crier_stream *stream,
-                               const struct crier_follow_options *options);
+                               const struct crier_subscribe_options *options);
 
 /* Changes the topics that STREAM, which follows HUB, is sent: to TOPICS, "a,b" or "*".
  * Of a topic that it followed before (by name or by "*") nothing is lost and nothing

@@ -103,7 +103,7 @@ crier_broadcaster_respond(struct crier_broadcaster *broadcaster,
  *              "12h", "7d") or an id
  *
  * Where none is there, OPTIONS stays as it was. */
-CRIER_API void crier_follow_start(struct crier_follow_options *options,
+CRIER_API void crier_subscribe_start(struct crier_subscribe_options *options,
                                   const char *field, const char *parameter,
                                   const char *since);
 
@@ -111,23 +111,23 @@ CRIER_API void crier_follow_start(struct crier_follow_options *options,
  * may be NULL: HTML 9.2.2 and Fetch (cache mode "no-store") make it send just
  * "Accept: text/event-stream" and "Cache-Control: no-cache", and its User-Agent begins
  * with "Mozilla/". The clients of programs, which may take an id alone for an event
- * (crier_follow_options.start_id), send something else. */
+ * (crier_subscribe_options.start_id), send something else. */
 CRIER_API bool crier_is_event_source(const char *accept,
                                      const char *cache_control,
                                      const char *user_agent);
 
-/* Answers with a stream that follows what FOLLOW says, as by crier_hub_follow().
+/* Answers with a stream that follows what FOLLOW says, as by crier_hub_subscribe().
  * The stream is made with STREAM (NULL means the default); where that has no
  * `near`, with the topics. Where the request says where to begin, that replaces what
  * FOLLOW says: by the field Last-Event-ID, or the parameters "lastEventID" (also
  * written "lastEventId", as one polyfill does) or "since" of the query, as
- * crier_follow_start() reads them; of a parameter that is there twice, the last
+ * crier_subscribe_start() reads them; of a parameter that is there twice, the last
  * one. The response gets the field Last-Event-ID, and the stream of a browser's own
  * EventSource (crier_is_event_source()), or after "start=id" in the query, starts with
  * an id; after "start=comment" it does not. */
 CRIER_API enum MHD_Result
 crier_hub_respond(struct crier_hub *hub, struct MHD_Connection *connection,
-                  const struct crier_follow_options *follow,
+                  const struct crier_subscribe_options *follow,
                   const struct crier_stream_options *stream);
 
 /* ---- request ---------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <config.h>
 
 #include "crier_client.h"
-#include "crierd/bulk.h"
+#include "crierd/api/bulk.h"
 #include "support/both.h"
 #include "support/bulk.h"
 #include "support/client.h"
@@ -21,7 +21,7 @@ START_TEST(every_event_is_an_update)
     struct client client;
     json_t *answer;
 
-    topics_follow(&client, "/topics/a", "");
+    topics_subscribe(&client, "/topics/a", "");
     answer =
         bulk_post("/topics/a,b,a",
                   "\xef\xbb\xbf: a comment\n"
@@ -226,7 +226,7 @@ START_TEST(a_nul_stands_in_data_alone)
     ck_assert_ptr_nonnull(strstr(answer, "event 1: a type must not hold NUL"));
     free(answer);
     topics_hold("/topics/a", "", "");
-    topics_follow(&client, "/topics/a?format=raw", "");
+    topics_subscribe(&client, "/topics/a?format=raw", "");
     client_expect_line(&client, "");
     ck_assert_int_eq(post_bytes(data, sizeof data - 1, &answer), 200);
     free(answer);
@@ -308,7 +308,7 @@ START_TEST(ten_thousand_are_the_limit)
     struct client client;
     int i;
 
-    topics_follow(&client, "/topics/a", "");
+    topics_subscribe(&client, "/topics/a", "");
     ck_assert_int_eq(
         fetch(crierd.port, "POST", "/topics/a", STREAM, more, &answer), 413);
     ck_assert_ptr_nonnull(strstr(answer, "more than 10000 events"));

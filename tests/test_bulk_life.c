@@ -116,7 +116,7 @@ START_TEST(each_connection_keeps_its_order)
     int next[2] = {0, 0}, bulks = crierd_is_slow() ? 4 : 10, i, which;
 
     both_start(_i ? journal : "");
-    topics_follow(&client, "/topics/a", "");
+    topics_subscribe(&client, "/topics/a", "");
     for (i = 0; i < 2; i++) {
         publishers[i].bulks = bulks;
         pthread_create(&publishers[i].thread, NULL, publish_in_order,
@@ -305,16 +305,16 @@ END_TEST
 START_TEST(a_crash_in_the_middle_can_be_repeated)
 {
     char *body = bulk_numbered("n", 0, 10000);
-    struct client client, follower;
+    struct client client, subscriber;
     json_t *answer;
 
     both_start(journal);
-    topics_follow(&follower, "/topics/a", "");
+    topics_subscribe(&subscriber, "/topics/a", "");
     send_bulk(&client, "/topics/a?dedupe=1", body);
-    client_expect(&follower, "id: n0\ndata: n0");
+    client_expect(&subscriber, "id: n0\ndata: n0");
     crierd_kill(&crierd);
     client_close(&client);
-    client_close(&follower);
+    client_close(&subscriber);
     both_start(journal);
     answer = bulk_post("/topics/a?dedupe=1", body, 200);
     ck_assert_int_eq(json_number(answer, "published"), 10000);

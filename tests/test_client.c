@@ -3,7 +3,7 @@
  */
 #include <config.h>
 
-#include "libcrier/exchange.h"
+#include "libcrier/client/exchange.h"
 #include "support/following.h"
 #include "support/port.h"
 

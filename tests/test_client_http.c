@@ -4,7 +4,7 @@
  */
 #include <config.h>
 
-#include "libcrier/utf8.h"
+#include "base/utf8.h"
 #include "support/following.h"
 
 #include <errno.h>

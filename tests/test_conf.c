@@ -1,7 +1,7 @@
 /* The command line: defaults, values, and refusals. */
 #include <config.h>
 
-#include "crierd/conf.h"
+#include "crierd/config/conf.h"
 #include "support/runner.h"
 
 #include <getopt.h>

@@ -138,7 +138,7 @@ START_TEST(a_terminal_is_told_more)
     struct command command;
     struct client client;
 
-    topics_follow(&client, "/topics/t", "");
+    topics_subscribe(&client, "/topics/t", "");
     command_start(&command, COMMAND_OUT_TERMINAL,
                   WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);

@@ -5,7 +5,7 @@
 #include <config.h>
 
 #include "crier.h"
-#include "crierd/descriptors.h"
+#include "crierd/net/descriptors.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"

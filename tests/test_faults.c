@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define PUBLISHERS 4
-#define FOLLOWERS 8
+#define SUBSCRIBERS 8
 
 static struct crierd crierd;
 static struct faults *faults;
@@ -114,7 +114,7 @@ static void *publish_all(void *closure)
     return NULL;
 }
 
-struct follower {
+struct subscriber {
     struct client client;
     bool open;
     char id[64];
@@ -122,27 +122,27 @@ struct follower {
     int all;
 };
 
-static void follow(struct follower *follower)
+static void follow(struct subscriber *subscriber)
 {
     int status = 0;
 
     while (status != 200) {
-        ck_assert_msg(crier_now() < deadline, "a follower gets %d", status);
-        connect_to_crierd(&follower->client);
-        client_send(&follower->client,
+        ck_assert_msg(crier_now() < deadline, "a subscriber gets %d", status);
+        connect_to_crierd(&subscriber->client);
+        client_send(&subscriber->client,
                     "GET /topics/t?since=all HTTP/1.1\r\nHost: x\r\n"
                     "%s%s\r\n\r\n",
-                    follower->id[0] != '\0' ? "Last-Event-ID: " : "X: ",
-                    follower->id[0] != '\0' ? follower->id : "x");
-        status = client_head(&follower->client);
+                    subscriber->id[0] != '\0' ? "Last-Event-ID: " : "X: ",
+                    subscriber->id[0] != '\0' ? subscriber->id : "x");
+        status = client_head(&subscriber->client);
         if (status != 200)
-            client_close(&follower->client);
+            client_close(&subscriber->client);
     }
-    follower->open = true;
+    subscriber->open = true;
 }
 
 /* Takes FRAME, which must be the next one of its publisher. */
-static void take(struct follower *follower, const char *frame)
+static void take(struct subscriber *subscriber, const char *frame)
 {
     char wanted[160];
     int of;
@@ -154,34 +154,34 @@ static void take(struct follower *follower, const char *frame)
     }
     of = frame[4] - 'a';
     ck_assert_msg(of >= 0 && of < PUBLISHERS, "%s", frame);
-    follower->seen[of]++;
-    follower->all++;
-    snprintf(follower->id, sizeof follower->id, "%c%d", 'a' + of,
-             follower->seen[of]);
-    snprintf(wanted, sizeof wanted, "id: %s\ndata: %s", follower->id,
-             follower->id);
+    subscriber->seen[of]++;
+    subscriber->all++;
+    snprintf(subscriber->id, sizeof subscriber->id, "%c%d", 'a' + of,
+             subscriber->seen[of]);
+    snprintf(wanted, sizeof wanted, "id: %s\ndata: %s", subscriber->id,
+             subscriber->id);
     ck_assert_str_eq(frame, wanted);
 }
 
 static void *follow_all(void *closure)
 {
-    struct follower *follower = closure;
+    struct subscriber *subscriber = closure;
     char *frame;
 
-    while (follower->all < PUBLISHERS * each) {
-        if (!follower->open)
-            follow(follower);
-        frame = client_frame(&follower->client);
+    while (subscriber->all < PUBLISHERS * each) {
+        if (!subscriber->open)
+            follow(subscriber);
+        frame = client_frame(&subscriber->client);
         if (frame == NULL) {
-            client_close(&follower->client);
-            follower->open = false;
+            client_close(&subscriber->client);
+            subscriber->open = false;
             continue;
         }
-        take(follower, frame);
+        take(subscriber, frame);
         free(frame);
     }
-    if (follower->open)
-        client_close(&follower->client);
+    if (subscriber->open)
+        client_close(&subscriber->client);
     return NULL;
 }
 
@@ -190,18 +190,18 @@ static void *follow_all(void *closure)
 static void play(void)
 {
     static const char *const names[PUBLISHERS] = {"a", "b", "c", "d"};
-    static struct follower followers[FOLLOWERS];
-    pthread_t threads[PUBLISHERS + FOLLOWERS];
+    static struct subscriber subscribers[SUBSCRIBERS];
+    pthread_t threads[PUBLISHERS + SUBSCRIBERS];
     int i;
 
-    memset(followers, 0, sizeof followers);
+    memset(subscribers, 0, sizeof subscribers);
     deadline = crier_now() + 90000;
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&threads[i], NULL, publish_all, (void *)names[i]);
-    for (i = 0; i < FOLLOWERS; i++)
+    for (i = 0; i < SUBSCRIBERS; i++)
         pthread_create(&threads[PUBLISHERS + i], NULL, follow_all,
-                       &followers[i]);
-    for (i = 0; i < PUBLISHERS + FOLLOWERS; i++)
+                       &subscribers[i]);
+    for (i = 0; i < PUBLISHERS + SUBSCRIBERS; i++)
         pthread_join(threads[i], NULL);
 }
 
@@ -209,7 +209,7 @@ static void play(void)
 static void check_all(void)
 {
     uint64_t until = crier_now() + PATIENCE;
-    struct follower again = {0};
+    struct subscriber again = {0};
     char *answer;
     bool well;
 

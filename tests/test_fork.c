@@ -25,7 +25,7 @@ static struct crier_hub *hub;
 static struct crier_journal *journal; /* of no hub */
 static struct crier_broadcaster *broadcaster;
 static struct crier_stream *stream;
-static struct crier_client *follower;
+static struct crier_client *subscriber;
 static struct crier_publisher *publisher;
 static struct crier_event *event;
 static struct crier_frame *frame;
@@ -38,14 +38,14 @@ static enum MHD_Result answer(struct site *of,
 {
     const struct crier_stream_options options = {.on_closed = box_closed,
                                                  .closure = &closed};
-    const struct crier_follow_options follow = {.topics = "a"};
+    const struct crier_subscribe_options follow = {.topics = "a"};
     struct MHD_Response *response;
 
     (void)path;
     ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
                                       &stream, &response),
                      0);
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
     return site_queue(connection, response);
 }
 
@@ -74,7 +74,7 @@ static void start(void)
     journal = open_journal("b");
     ck_assert_int_eq(crier_broadcaster_new(site.shards, NULL, &broadcaster),
                      0);
-    ck_assert_int_eq(crier_client_new(&reach, &follower), 0);
+    ck_assert_int_eq(crier_client_new(&reach, &subscriber), 0);
     ck_assert_int_eq(crier_publisher_new(&press, &publisher), 0);
     event = crier_event_new();
     ck_assert_int_eq(crier_event_text(event, "x"), 0);
@@ -102,7 +102,7 @@ static void use(void)
 static void stop(void)
 {
     crier_publisher_free(publisher);
-    crier_client_free(follower);
+    crier_client_free(subscriber);
     crier_frame_unref(frame);
     crier_event_free(event);
     client_close(&client);
@@ -123,7 +123,7 @@ static void stop(void)
 /* Takes no memory: the allocators of the sanitizers may be locked for ever. */
 static void refuse(void)
 {
-    const struct crier_follow_options follow = {.topics = "a"};
+    const struct crier_subscribe_options follow = {.topics = "a"};
     struct crier_client_callbacks callbacks = {.on_event = NULL};
     struct crier_published published;
     struct crier_broadcaster *other;
@@ -138,13 +138,13 @@ static void refuse(void)
     FORKED(crier_broadcaster_send(broadcaster, frame));
     FORKED(crier_broadcaster_send_to(broadcaster, "a", frame));
     FORKED(crier_hub_publish(hub, "a", event, NULL));
-    FORKED(crier_hub_follow(hub, stream, &follow));
+    FORKED(crier_hub_subscribe(hub, stream, &follow));
     FORKED(crier_hub_change(hub, stream, "b"));
     FORKED(crier_hub_list(hub, "", "", 1, NULL, NULL));
     FORKED(crier_hub_forget(hub, "a", NULL, NULL));
-    FORKED(crier_client_set_url(follower, "http://127.0.0.1:1/"));
-    FORKED(crier_client_next(follower, &message));
-    FORKED(crier_client_run(follower, &callbacks));
+    FORKED(crier_client_set_url(subscriber, "http://127.0.0.1:1/"));
+    FORKED(crier_client_next(subscriber, &message));
+    FORKED(crier_client_run(subscriber, &callbacks));
     FORKED(crier_publisher_add(publisher, event));
     FORKED(crier_publisher_try(publisher, event));
     FORKED(crier_publisher_finish(publisher, &published));
@@ -165,9 +165,9 @@ static void give_back(void)
 
     ck_assert_int_eq(crier_journal_memory(NULL, &memory), 0);
     FORKED(crier_hub_new(site.shards, memory, NULL, &made));
-    crier_client_restart(follower);
-    crier_client_close(follower);
-    crier_client_free(follower);
+    crier_client_restart(subscriber);
+    crier_client_close(subscriber);
+    crier_client_free(subscriber);
     crier_publisher_free(publisher);
     crier_stream_notify(stream);
     crier_stream_close(stream);
@@ -184,7 +184,7 @@ static void refuse_and_close(void)
 {
     refuse();
     crier_publisher_free(publisher);
-    crier_client_free(follower);
+    crier_client_free(subscriber);
     crier_stream_close(stream);
     crier_hub_close(hub);
     ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, UINT32_MAX), 0);

@@ -13,7 +13,7 @@
 
 static struct site site;
 static struct crier_hub *hub;
-static struct crier_follow_options follow;
+static struct crier_subscribe_options follow;
 static struct crier_stream_options options;
 static struct crier_stream *stream; /* the newest, a reference */
 static struct signal_box closed;
@@ -32,7 +32,7 @@ static enum MHD_Result answer(struct site *of,
                                       &stream, &response),
                      0);
     oom_after(oom);
-    follow_error = crier_hub_follow(hub, stream, &follow);
+    follow_error = crier_hub_subscribe(hub, stream, &follow);
     oom_never();
     return site_queue(connection, response);
 }
@@ -135,7 +135,7 @@ START_TEST(a_stream_follows_once)
 
     open_stream(&client);
     ck_assert_int_eq(follow_error, 0);
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_JOINED);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), CRIER_ERR_JOINED);
     ck_assert_uint_eq(crier_hub_count(hub, "a"), 1);
     client_close(&client);
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
@@ -152,15 +152,15 @@ START_TEST(wrong_wishes_are_refused)
     ck_assert_int_eq(follow_error, CRIER_ERR_TOPIC);
     follow.topics = "*";
     follow.live = "a";
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_TOPIC);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), CRIER_ERR_TOPIC);
     follow.live = NULL;
     follow.since = (enum crier_since)5;
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow),
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow),
                      CRIER_ERR_INVALID);
     follow.since = CRIER_SINCE_ID;
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), CRIER_ERR_NULL);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), CRIER_ERR_NULL);
     follow.id = "x"; /* after all these it can still follow */
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
     client_expect(&client,
                   "event: gap\ndata: {\"requested\":\"x\",\"oldest\":null}");
     client_close(&client);
@@ -421,7 +421,7 @@ START_TEST(wrong_changes_are_refused)
     ck_assert_int_eq(crier_hub_change(hub, stream, "a"),
                      CRIER_ERR_NOT_JOINED);
     follow.topics = "a";
-    ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
     ck_assert_int_eq(crier_hub_change(hub, stream, "a,,b"), CRIER_ERR_TOPIC);
     ck_assert_int_eq(crier_hub_change(hub, stream, ""), CRIER_ERR_TOPIC);
     ck_assert_int_eq(publish("a", "1", "a"), 0);
@@ -503,7 +503,7 @@ START_TEST(short_memory_loses_nothing)
 }
 END_TEST
 
-START_TEST(short_memory_refuses_a_follower_cleanly)
+START_TEST(short_memory_refuses_a_subscriber_cleanly)
 {
     struct client client;
 
@@ -622,7 +622,7 @@ static Suite *suite(void)
     tcase_add_test(c, short_memory_changes_nothing);
     tcase_add_test(c, short_memory_loses_nothing);
     tcase_add_test(c, a_shard_that_is_behind_reads_on);
-    tcase_add_test(c, short_memory_refuses_a_follower_cleanly);
+    tcase_add_test(c, short_memory_refuses_a_subscriber_cleanly);
     tcase_add_test(c, a_closed_hub_refuses_everything);
     return s;
 }

@@ -61,7 +61,7 @@
 
 #define FEW 100
 #define MANY 800
-#define AT_A_TIME 10 /* followers of a topic */
+#define AT_A_TIME 10 /* subscribers of a topic */
 #define IN_FLIGHT 64
 #define BULK 1000
 #define TRIES 3 /* odd */

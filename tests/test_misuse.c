@@ -3,7 +3,7 @@
 #include <config.h>
 
 #include "crier_server.h"
-#include "libcrier/shards.h"
+#include "libcrier/stream/shards.h"
 #include "support/client.h"
 #include "support/runner.h"
 #include "support/scratch.h"
@@ -45,7 +45,7 @@ static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
                               const char *path)
 {
-    const struct crier_follow_options follow = {.topics = "a"};
+    const struct crier_subscribe_options follow = {.topics = "a"};
     struct MHD_Response *response;
 
     (void)path;
@@ -53,7 +53,7 @@ static enum MHD_Result answer(struct site *of,
                                       &stream, &response),
                      0);
     if (hub != NULL)
-        ck_assert_int_eq(crier_hub_follow(hub, stream, &follow), 0);
+        ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
     return site_queue(connection, response);
 }
 

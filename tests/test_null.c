@@ -44,7 +44,7 @@ static void give_back(void)
     crier_parser_free(NULL);
     crier_parser_begin(NULL);
     crier_utf8_repair(NULL);
-    crier_follow_start(NULL, "1", NULL, NULL);
+    crier_subscribe_start(NULL, "1", NULL, NULL);
     crier_server_stop(NULL);
     crier_server_completed(NULL, NULL, NULL, MHD_REQUEST_TERMINATED_COMPLETED_OK);
     crier_client_free(NULL);
@@ -166,7 +166,7 @@ static void refuse_for_hubs(void)
     const struct crier_topic_retention nameless = {.topic = NULL};
     const struct crier_journal_options options[] = {
         {.topics = &nameless, .topic_count = 1}, {.topic_count = 1}};
-    struct crier_follow_options follow = {.topics = NULL};
+    struct crier_subscribe_options follow = {.topics = NULL};
     struct crier_journal *journal;
     struct crier_hub *made;
     int i;
@@ -187,13 +187,13 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_publish(NULL, "a", event, NULL));
     REFUSED(crier_hub_publish(hub, NULL, event, NULL));
     REFUSED(crier_hub_publish(hub, "a", NULL, NULL));
-    REFUSED(crier_hub_follow(hub, stream, NULL));
-    REFUSED(crier_hub_follow(hub, stream, &follow));
+    REFUSED(crier_hub_subscribe(hub, stream, NULL));
+    REFUSED(crier_hub_subscribe(hub, stream, &follow));
     follow.topics = "a";
-    REFUSED(crier_hub_follow(NULL, stream, &follow));
-    REFUSED(crier_hub_follow(hub, NULL, &follow));
+    REFUSED(crier_hub_subscribe(NULL, stream, &follow));
+    REFUSED(crier_hub_subscribe(hub, NULL, &follow));
     follow.since = CRIER_SINCE_ID;
-    REFUSED(crier_hub_follow(hub, stream, &follow));
+    REFUSED(crier_hub_subscribe(hub, stream, &follow));
     REFUSED(crier_hub_change(NULL, stream, "a"));
     REFUSED(crier_hub_change(hub, NULL, "a"));
     REFUSED(crier_hub_change(hub, stream, NULL));
@@ -270,7 +270,7 @@ static void refuse_for_publishers(void)
 /* Without a connection there is nobody to answer. */
 static void refuse_for_servers(void)
 {
-    const struct crier_follow_options follow = {.topics = "a"};
+    const struct crier_subscribe_options follow = {.topics = "a"};
     struct crier_server server = {.handle = NULL};
     const char *reason;
     size_t length = 0;

@@ -4,7 +4,7 @@
  * that it rests on. Each time it refuses to start, in words and with status 1, or it
  * does what it is asked: the same requests every time, each of which is answered as
  * ever, or with 503, or not at all (and the connection is closed); asked again, it
- * does it. What was acknowledged is there for a follower, once and in order, and
+ * does it. What was acknowledged is there for a subscriber, once and in order, and
  * afterwards in the journal. It ends in time with status 0. A sanitizer, or valgrind,
  * says more.
  *
@@ -109,9 +109,9 @@ static void visit(const char *target)
     client_close(&client);
 }
 
-/* ---- a follower ------------------------------------------------------- */
+/* ---- a subscriber ------------------------------------------------------- */
 
-static struct client follower;
+static struct client subscriber;
 static char last_id[256];
 static int followed;
 
@@ -120,7 +120,7 @@ static void follow(void)
     char headers[300];
 
     snprintf(headers, sizeof headers, "Last-Event-ID: %s\r\n", last_id);
-    ask(&follower, 200, "GET", "/topics/a?since=all",
+    ask(&subscriber, 200, "GET", "/topics/a?since=all",
         last_id[0] != '\0' ? headers : "", NULL);
 }
 
@@ -146,9 +146,9 @@ static void catch_up(void)
     char id[256], *frame;
 
     while (followed < update_count) {
-        frame = client_event(&follower, id);
+        frame = client_event(&subscriber, id);
         if (frame == NULL) {
-            client_close(&follower);
+            client_close(&subscriber);
             follow();
             continue;
         }
@@ -186,7 +186,7 @@ static void use_topics(void)
     other_status = 0;
     publish("7", "/topics/a?id=7&dedupe=1", "", "seven");
     catch_up();
-    client_close(&follower);
+    client_close(&subscriber);
 }
 
 static void use_demos(void)
@@ -214,7 +214,7 @@ static void check_journal(void)
     last_id[0] = '\0';
     follow();
     catch_up();
-    client_close(&follower);
+    client_close(&subscriber);
     crierd_stop(&crierd);
 }
 

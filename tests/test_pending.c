@@ -2,7 +2,7 @@
 #include <config.h>
 
 #include "crier.h"
-#include "libcrier/pending.h"
+#include "libcrier/stream/pending.h"
 #include "support/oom.h"
 #include "support/runner.h"
 

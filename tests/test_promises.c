@@ -45,7 +45,7 @@ static void follow(struct client *client, const char *target,
 /* ---- one order, nothing lost ------------------------------------------ */
 
 #define PUBLISHERS 10
-#define FOLLOWERS 30
+#define SUBSCRIBERS 30
 
 static int each; /* publisher's updates */
 
@@ -91,7 +91,7 @@ START_TEST(all_see_one_order_while_ten_publish)
 {
     static const char *const names[PUBLISHERS] = {"a", "b", "c", "d", "e",
                                                   "f", "g", "h", "i", "j"};
-    struct client followers[FOLLOWERS];
+    struct client subscribers[SUBSCRIBERS];
     pthread_t publishers[PUBLISHERS];
     char *all;
     int i, frames = 0;
@@ -101,8 +101,8 @@ START_TEST(all_see_one_order_while_ten_publish)
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&publishers[i], NULL, publish_many, (void *)names[i]);
     /* They come while the publishers write; some want all, some from here. */
-    for (i = 0; i < FOLLOWERS; i++)
-        follow(&followers[i],
+    for (i = 0; i < SUBSCRIBERS; i++)
+        follow(&subscribers[i],
                i % 2 ? "/topics/t" : "/topics/t,other?since=all", "");
     for (i = 0; i < PUBLISHERS; i++)
         pthread_join(publishers[i], NULL);
@@ -113,9 +113,9 @@ START_TEST(all_see_one_order_while_ten_publish)
     for (i = 0; all[i] != '\0'; i++)
         frames += all[i] == '\n' && all[i + 1] == '\n';
     ck_assert_int_eq(frames, PUBLISHERS * each + 1);
-    for (i = 0; i < FOLLOWERS; i++) {
-        compare(&followers[i], all);
-        client_close(&followers[i]);
+    for (i = 0; i < SUBSCRIBERS; i++) {
+        compare(&subscribers[i], all);
+        client_close(&subscribers[i]);
     }
     free(all);
     crierd_stop(&crierd);

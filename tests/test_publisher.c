@@ -74,7 +74,7 @@ START_TEST(one_arrives)
     struct client client;
     char id[256], *frame;
 
-    topics_follow(&client, "/topics/sport", "");
+    topics_subscribe(&client, "/topics/sport", "");
     options.topics = "news,sport";
     crier_event_text(event, "two\nlines");
     crier_event_type(event, "goal");
@@ -301,7 +301,7 @@ static void expect_numbers(int count)
     char *line, expected[16];
     int i;
 
-    topics_follow(&client, "/topics/news?poll=1&format=raw", "");
+    topics_subscribe(&client, "/topics/news?poll=1&format=raw", "");
     for (i = 1; i <= count; i++) {
         line = client_line(&client);
         snprintf(expected, sizeof expected, "%d", i);

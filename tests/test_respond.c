@@ -17,7 +17,7 @@ static struct site site;
 static struct crier_hub *hub;
 static struct crier_broadcaster *broadcaster;
 static struct crier_frame *hello;
-static struct crier_follow_options follow;
+static struct crier_subscribe_options follow;
 static struct crier_stream_options options;
 static struct signal_box closed;
 static long oom; /* of the next response */
@@ -96,7 +96,7 @@ static void setup(void)
     box_init(&closed);
     hello = frame_of("welcome");
     oom = 0;
-    follow = (struct crier_follow_options){.topics = "a"};
+    follow = (struct crier_subscribe_options){.topics = "a"};
     options = (struct crier_stream_options){
         .keep_alive = CRIER_NEVER,
         .on_closed = box_closed,
@@ -554,21 +554,21 @@ START_TEST(since_is_read)
         {"1 s", CRIER_SINCE_ID, 0},
         {"#e-1", CRIER_SINCE_ID, 0},
     };
-    struct crier_follow_options start;
+    struct crier_subscribe_options start;
     size_t i;
 
     for (i = 0; i < sizeof known / sizeof known[0]; i++) {
-        start = (struct crier_follow_options){.id = "old", .number = 7};
-        crier_follow_start(&start, "", NULL, known[i].text);
+        start = (struct crier_subscribe_options){.id = "old", .number = 7};
+        crier_subscribe_start(&start, "", NULL, known[i].text);
         ck_assert_int_eq(start.since, known[i].since);
         ck_assert_uint_eq(start.number, known[i].number);
         ck_assert_ptr_eq(start.id, known[i].since == CRIER_SINCE_ID
                                        ? known[i].text
                                        : NULL);
     }
-    start = (struct crier_follow_options){.since = CRIER_SINCE_LAST,
+    start = (struct crier_subscribe_options){.since = CRIER_SINCE_LAST,
                                           .number = 7};
-    crier_follow_start(&start, NULL, "", "");
+    crier_subscribe_start(&start, NULL, "", "");
     ck_assert_int_eq(start.since, CRIER_SINCE_LAST);
     ck_assert_uint_eq(start.number, 7);
 }

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "libcrier/hub.h"
+#include "libcrier/hub/hub.h"
 #include "support/client.h"
 #include "support/runner.h"
 #include "support/site.h"
@@ -91,10 +91,10 @@ static void block(void *closure, struct crier_stream *of)
 static void join(struct crier_stream *of, const char *path)
 {
     struct crier_frame *hello = frame_of("hello");
-    struct crier_follow_options follow = {.topics = "a", .hello = hello};
+    struct crier_subscribe_options follow = {.topics = "a", .hello = hello};
 
     if (strcmp(path, "/follow") == 0)
-        ck_assert_int_eq(crier_hub_follow(hub, of, &follow), 0);
+        ck_assert_int_eq(crier_hub_subscribe(hub, of, &follow), 0);
     else
         ck_assert_int_eq(crier_broadcaster_join(broadcaster, of, NULL, hello),
                          0);
@@ -201,7 +201,7 @@ static void publish(const char *text)
     crier_event_free(event);
 }
 
-/* What a test does with members of the broadcaster, and with followers. */
+/* What a test does with members of the broadcaster, and with subscribers. */
 static const struct way {
     const char *path;
     void (*tell)(const char *text);

@@ -61,7 +61,7 @@ static enum MHD_Result publish_as_told(struct crier_request *request)
 
 static enum MHD_Result answer(struct crier_request *request)
 {
-    const struct crier_follow_options follow = {.topics = request->path + 1};
+    const struct crier_subscribe_options follow = {.topics = request->path + 1};
 
     ck_assert_ptr_eq(request->server, &server);
     ck_assert_int_eq(request->body[request->length], '\0');

@@ -1,11 +1,11 @@
 /* JSON that is nested deep, and the stacks of the threads that read it. */
 #include <config.h>
 
-#include "json_read.h"
+#include "base/json_read.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
-#include "thread_start.h"
+#include "base/thread_start.h"
 
 #include <string.h>
 #include <sys/resource.h>

@@ -4,8 +4,8 @@
  */
 #include <config.h>
 
-#include "libcrier/shards.h"
-#include "libcrier/stream.h"
+#include "libcrier/stream/shards.h"
+#include "libcrier/stream/stream.h"
 #include "support/runner.h"
 #include "support/stream_site.h"
 

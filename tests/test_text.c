@@ -2,7 +2,7 @@
 #include <config.h>
 
 #include "crier.h"
-#include "crierd/text.h"
+#include "crierd/http/text.h"
 #include "support/oom.h"
 #include "support/runner.h"
 

@@ -1,7 +1,7 @@
 /* Timers against a simple model: random sets, cancels and firings. */
 #include <config.h>
 
-#include "libcrier/timer.h"
+#include "base/timer.h"
 #include "support/runner.h"
 
 #include <stdio.h>

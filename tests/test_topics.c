@@ -31,10 +31,10 @@ START_TEST(what_is_published_is_heard)
     json_t *receipt;
     char id[256], *event;
 
-    topics_follow(&one, "/topics/a", "");
-    topics_follow(&both, "/topics/a,b", "");
-    topics_follow(&all, "/topics/*", "");
-    topics_follow(&other, "/topics/c", "");
+    topics_subscribe(&one, "/topics/a", "");
+    topics_subscribe(&both, "/topics/a,b", "");
+    topics_subscribe(&all, "/topics/*", "");
+    topics_subscribe(&other, "/topics/c", "");
     receipt = topics_publish("/topics/a", "", "hello\nyou", 200);
     ck_assert_int_eq(json_number(receipt, "subscribers"), 3);
     ck_assert_int_gt(json_number(receipt, "position"), 0);
@@ -71,7 +71,7 @@ START_TEST(an_event_has_its_fields)
 {
     struct client client;
 
-    topics_follow(&client, "/topics/a", "");
+    topics_subscribe(&client, "/topics/a", "");
     topics_put("/topics/a?event=greeting&id=my-1&retry=1500", "x");
     client_expect(&client, "id: my-1\nevent: greeting\nretry: 1500\ndata: x");
     json_decref(topics_publish("/topics/a",
@@ -115,7 +115,7 @@ START_TEST(names_are_percent_decoded)
 {
     struct client client;
 
-    topics_follow(&client, "/topics/a%2Fb%20%C3%A9", "");
+    topics_subscribe(&client, "/topics/a%2Fb%20%C3%A9", "");
     topics_put("/topics/a/b%20%c3%a9", "x");
     client_expect_event(&client, "data: x");
     client_close(&client);
@@ -221,13 +221,13 @@ START_TEST(other_forms_are_the_same_stream)
     char *line;
     json_t *object;
 
-    topics_follow(&json, "/topics/a?format=json", "");
+    topics_subscribe(&json, "/topics/a?format=json", "");
     ck_assert_str_eq(client_header(&json, "Content-Type"),
                      "application/x-ndjson");
-    topics_follow(&accept, "/topics/a", "Accept: application/x-ndjson\r\n");
+    topics_subscribe(&accept, "/topics/a", "Accept: application/x-ndjson\r\n");
     ck_assert_str_eq(client_header(&accept, "Content-Type"),
                      "application/x-ndjson");
-    topics_follow(&raw, "/topics/a?format=raw", "");
+    topics_subscribe(&raw, "/topics/a?format=raw", "");
     ck_assert_str_eq(client_header(&raw, "Content-Type"),
                      "text/plain; charset=utf-8");
     client_expect_line(&json, ""); /* as all streams, they begin with bytes */
@@ -254,7 +254,7 @@ START_TEST(other_forms_are_the_same_stream)
     client_close(&json);
     client_close(&accept);
     client_close(&raw);
-    topics_follow(&json, "/topics/a?format=json&lastEventID=none", "");
+    topics_subscribe(&json, "/topics/a?format=json&lastEventID=none", "");
     client_expect_line(&json, "");
     line = client_line(&json);
     ck_assert_str_eq(line, "{\"event\":\"gap\",\"data\":{\"requested\":"
@@ -294,7 +294,7 @@ START_TEST(the_full_form_is_the_same_stream_with_more)
 
     crierd_start(&other, "--ping-interval 100ms");
     topics_port = other.port;
-    topics_follow(&client, "/topics/a?format=full&lastEventID=none", "");
+    topics_subscribe(&client, "/topics/a?format=full&lastEventID=none", "");
     ck_assert_str_eq(client_header(&client, "Content-Type"),
                      "text/event-stream");
     gap = client_until(&client, "gap"); /* a ping may come first */
@@ -304,17 +304,17 @@ START_TEST(the_full_form_is_the_same_stream_with_more)
     client_expect_line(&client, ":");
     client_expect_line(&client, ":");
     topics_put("/topics/a,b?event=e&retry=5&id=i", "x\ny\n");
-    topics_follow(&past, "/topics/*?format=full&poll=1", "");
+    topics_subscribe(&past, "/topics/*?format=full&poll=1", "");
     free(client_until(&past, "data: x"));
     client_expect(&past, ": end"); /* and so it is all */
     ck_assert_ptr_null(client_frame(&past));
     client_close(&past);
-    topics_follow(&past, "/topics/*?format=full&poll=1", "");
+    topics_subscribe(&past, "/topics/*?format=full&poll=1", "");
     expect_full(&past, "a,b", "\nid: i\nevent: e\nretry: 5\n"
                               "data: x\ndata: y\ndata:");
     client_close(&past);
     client_close(&client);
-    topics_follow(&client, "/topics/*?format=full", "");
+    topics_subscribe(&client, "/topics/*?format=full", "");
     topics_put("/topics/c?id=j", ""); /* live, and not kept yet */
     expect_full(&client, "c", "\nid: j\ndata:");
     client_connect(&past, topics_port);
@@ -379,7 +379,7 @@ START_TEST(a_message_of_a_mebibyte_goes_through)
 
     memset(large, 'x', length);
     large[length] = '\0';
-    topics_follow(&client, "/topics/a", "");
+    topics_subscribe(&client, "/topics/a", "");
     topics_put("/topics/a", large);
     event = client_event(&client, NULL);
     ck_assert_uint_eq(strlen(event), length + 6);
@@ -406,7 +406,7 @@ START_TEST(who_takes_nothing_at_all_is_ended)
     client_connect_small(&silent, topics_port, 4096);
     ck_assert_int_eq(
         client_request(&silent, "GET", "/topics/a", "", NULL), 200);
-    topics_follow(&reader, "/topics/a", "");
+    topics_subscribe(&reader, "/topics/a", "");
     for (i = 0; i < 5; i++) {
         topics_put("/topics/a", large);
         free(client_frame(&reader));

@@ -59,12 +59,12 @@ START_TEST(the_past_can_be_asked_for)
              json_text(receipt, "id"));
     topics_hold("/topics/odd", header, "9 ");
     json_decref(receipt);
-    topics_follow(&client, "/topics/odd?since=1", "");
+    topics_subscribe(&client, "/topics/odd?since=1", "");
     client_expect_event(&client, "data: 9");
     topics_put("/topics/odd", "11");
     client_expect_event(&client, "data: 11");
     client_close(&client);
-    topics_follow(&client, "/topics/odd", "");
+    topics_subscribe(&client, "/topics/odd", "");
     topics_put("/topics/odd", "13"); /* without asking, only what is new */
     client_expect_event(&client, "data: 13");
     client_close(&client);
@@ -79,7 +79,7 @@ START_TEST(an_unknown_id_is_a_gap)
 
     receipt = topics_publish("/topics/a", "", "1", 200);
     topics_put("/topics/a", "2");
-    topics_follow(&client, "/topics/a", "Last-Event-ID: no \"such\" id\r\n");
+    topics_subscribe(&client, "/topics/a", "Last-Event-ID: no \"such\" id\r\n");
     frame = client_frame(&client);
     snprintf(wanted, sizeof wanted,
              "event: gap\ndata: {\"requested\":\"no \\\"such\\\" id\","
@@ -93,7 +93,7 @@ START_TEST(an_unknown_id_is_a_gap)
     topics_put("/topics/a", "3");
     client_expect_event(&client, "data: 3");
     client_close(&client);
-    topics_follow(&client, "/topics/empty?lastEventID=x", "");
+    topics_subscribe(&client, "/topics/empty?lastEventID=x", "");
     client_expect(&client,
                   "event: gap\ndata: {\"requested\":\"x\",\"oldest\":null}");
     client_close(&client);
@@ -118,10 +118,10 @@ START_TEST(an_odd_id_is_a_gap)
     id[255] = 'a';
     id[256] = '\0';
     snprintf(target, sizeof target, "/topics/a?lastEventID=%s", id);
-    topics_follow(&client, target, "");
+    topics_subscribe(&client, target, "");
     free(client_until(&client, "event: gap\ndata: {\"requested\":\"#?aaa"));
     client_close(&client);
-    topics_follow(&client, "/topics/none", "Last-Event-ID: \xff" "x\r\n");
+    topics_subscribe(&client, "/topics/none", "Last-Event-ID: \xff" "x\r\n");
     client_expect(&client, "event: gap\ndata: {\"requested\":\"#??x\","
                            "\"oldest\":null}");
     client_close(&client);
@@ -162,7 +162,7 @@ START_TEST(a_repeated_id_is_refused_or_nothing_new)
     struct client client;
     json_t *first, *again;
 
-    topics_follow(&client, "/topics/a,b", "");
+    topics_subscribe(&client, "/topics/a,b", "");
     first = topics_publish("/topics/a?id=once", "", "1", 200);
     again = topics_publish("/topics/b?id=once", "", "2", 409);
     json_decref(again);
@@ -227,7 +227,7 @@ START_TEST(topics_are_listed)
     topics_put("/topics/b?id=b1", "x");
     topics_put("/topics/a,b?id=b2", "x");
     topics_put("/topics/c", "x");
-    topics_follow(&client, "/topics/b,bb", "");
+    topics_subscribe(&client, "/topics/b,bb", "");
     lists("/topics", "a b bb c ");
     lists("/topics?limit=2", "a b > b");
     lists("/topics?limit=2&after=b", "bb c > c");
@@ -256,7 +256,7 @@ START_TEST(a_topic_is_forgotten)
 
     topics_put("/topics/a?id=1a", "1");
     topics_put("/topics/a,b?id=2a", "2");
-    topics_follow(&client, "/topics/a", "");
+    topics_subscribe(&client, "/topics/a", "");
     ck_assert_int_eq(fetch(topics_port, "DELETE", "/topics/a", "", NULL, NULL),
                      204);
     topics_hold("/topics/a", "", "");
@@ -274,11 +274,11 @@ START_TEST(presence_is_told)
 {
     struct client watcher, one, two;
 
-    topics_follow(&watcher, "/topics/$presence/room,$presence/a/b", "");
-    topics_follow(&one, "/topics/room,other", "");
+    topics_subscribe(&watcher, "/topics/$presence/room,$presence/a/b", "");
+    topics_subscribe(&one, "/topics/room,other", "");
     client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"room\","
                                   "\"count\":1}");
-    topics_follow(&two, "/topics/a/b,room", "");
+    topics_subscribe(&two, "/topics/a/b,room", "");
     client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"a/b\","
                                   "\"count\":1}");
     client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"room\","

@@ -45,7 +45,7 @@ static void resume_after(struct client *client, const char *target,
     char header[300];
 
     snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
-    topics_follow(client, target, header);
+    topics_subscribe(client, target, header);
 }
 
 /* ---- the first bytes -------------------------------------------------- */
@@ -88,7 +88,7 @@ START_TEST(a_stream_begins_with_bytes)
 {
     struct client client;
 
-    topics_follow(&client, starts[_i].target, starts[_i].headers);
+    topics_subscribe(&client, starts[_i].target, starts[_i].headers);
     if (starts[_i].first != NULL)
         client_expect_line(&client, starts[_i].first);
     else
@@ -112,7 +112,7 @@ START_TEST(a_poll_begins_with_what_is_held)
         ck_assert_str_eq(body, "");
         free(body);
     }
-    topics_follow(&client, "/topics/a?poll=1", BROWSER);
+    topics_subscribe(&client, "/topics/a?poll=1", BROWSER);
     expect_position(&client, 0);
     client_expect_end(&client);
     client_close(&client);
@@ -162,7 +162,7 @@ START_TEST(who_is_cut_off_early_loses_nothing)
     char id[256], field[256];
 
     topics_put("/topics/a", "before");
-    topics_follow(&client, "/topics/a", BROWSER);
+    topics_subscribe(&client, "/topics/a", BROWSER);
     expect_id(&client, id);
     snprintf(field, sizeof field, "%s",
              client_header(&client, "Last-Event-ID"));
@@ -189,15 +189,15 @@ START_TEST(the_response_says_where_it_begins)
     size_t i;
 
     for (i = 0; i < 3; i++) {
-        topics_follow(&client, targets[i], "");
+        topics_subscribe(&client, targets[i], "");
         ck_assert_str_eq(client_header(&client, "Last-Event-ID"),
                          json_text(receipt, "id"));
         client_close(&client);
     }
-    topics_follow(&client, targets[3], "");
+    topics_subscribe(&client, targets[3], "");
     ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "0x");
     client_close(&client);
-    topics_follow(&client, targets[4], "");
+    topics_subscribe(&client, targets[4], "");
     ck_assert_str_eq(client_header(&client, "Last-Event-ID"),
                      json_text(receipt, "id"));
     client_close(&client);
@@ -218,13 +218,13 @@ START_TEST(a_past_without_updates_ends_with_an_id)
 
     topics_put("/topics/b", "elsewhere");
     for (i = 0; i < 4; i++) {
-        topics_follow(&client, targets[i], "");
+        topics_subscribe(&client, targets[i], "");
         ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "");
         client_expect_line(&client, ":");
         expect_position(&client, 1);
         client_close(&client);
     }
-    topics_follow(&client, "/topics/a?start=id", "Last-Event-ID: unknown\r\n");
+    topics_subscribe(&client, "/topics/a?start=id", "Last-Event-ID: unknown\r\n");
     ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "unknown");
     client_expect(&client, "id: unknown");
     client_expect(&client, "event: gap\ndata: "
@@ -235,7 +235,7 @@ START_TEST(a_past_without_updates_ends_with_an_id)
     resume_after(&client, "/topics/a", id);
     client_expect_event(&client, "data: 1");
     client_close(&client);
-    topics_follow(&client, "/topics/a?start=id&since=all", "");
+    topics_subscribe(&client, "/topics/a?start=id&since=all", "");
     client_expect_event(&client, "data: 1"); /* which has an id itself */
     topics_put("/topics/a", "2");
     client_expect_event(&client, "data: 2");
@@ -269,7 +269,7 @@ START_TEST(an_odd_id_smuggles_nothing)
     for (i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         snprintf(target, sizeof target, "/topics/a?start=id&lastEventID=%s",
                  ids[i]);
-        topics_follow(&client, target, "");
+        topics_subscribe(&client, target, "");
         ck_assert_str_eq(client_header(&client, "Last-Event-ID"), "");
         ck_assert_str_eq(client_header(&client, "X"), "");
         client_expect_line(&client, ":");

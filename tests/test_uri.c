@@ -1,7 +1,7 @@
 /* Request targets: what they mean, and what is refused. */
 #include <config.h>
 
-#include "crierd/uri.h"
+#include "crierd/http/uri.h"
 #include "support/oom.h"
 #include "support/runner.h"
 

@@ -105,7 +105,7 @@ START_TEST(a_vanished_user_leaves_within_two_pings)
 END_TEST
 
 /* The same for those who are counted on a topic. */
-START_TEST(a_vanished_follower_leaves_presence)
+START_TEST(a_vanished_subscriber_leaves_presence)
 {
     struct client watcher, gone;
     struct crierd crierd;
@@ -171,7 +171,7 @@ static Suite *suite(void)
     TCase *c = add_case(s, "vanish");
 
     tcase_add_loop_test(c, a_vanished_user_leaves_within_two_pings, 0, 2);
-    tcase_add_test(c, a_vanished_follower_leaves_presence);
+    tcase_add_test(c, a_vanished_subscriber_leaves_presence);
     tcase_add_test(c, a_silent_reader_stays);
     return s;
 }

@@ -18,7 +18,7 @@
 static enum MHD_Result answer(struct crier_request *request)
 {
     struct crier_hub *hub = request->server->hub;
-    const struct crier_follow_options follow = {.topics = request->path + 1};
+    const struct crier_subscribe_options follow = {.topics = request->path + 1};
 
     if (strcmp(request->method, "POST") == 0)
         return crier_request_publish(request, hub, follow.topics, NULL, NULL);

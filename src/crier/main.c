@@ -5,15 +5,15 @@
 #include <config.h>
 
 #include "crier.h"
-#include "conf.h"
-#include "help.h"
-#include "note.h"
-#include "ping.h"
-#include "print.h"
-#include "pub.h"
-#include "signals.h"
-#include "sub.h"
-#include "topics.h"
+#include "crier/cli/config_file.h"
+#include "crier/cli/help.h"
+#include "crier/cli/note.h"
+#include "crier/commands/cmd_ping.h"
+#include "crier/output/print.h"
+#include "crier/commands/pub.h"
+#include "crier/cli/signals.h"
+#include "crier/commands/sub.h"
+#include "crier/commands/cmd_topics.h"
 
 #include <curl/curl.h>
 #include <errno.h>

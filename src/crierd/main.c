@@ -10,15 +10,15 @@
  */
 #include <config.h>
 
-#include "conf.h"
-#include "demo.h"
-#include "door.h"
-#include "files.h"
-#include "http.h"
-#include "listener.h"
-#include "log.h"
-#include "room.h"
-#include "server.h"
+#include "crierd/config/conf.h"
+#include "crierd/demo/demo.h"
+#include "crierd/net/acceptor.h"
+#include "crierd/static/files.h"
+#include "crierd/http/http.h"
+#include "crierd/net/listener.h"
+#include "crierd/log/log.h"
+#include "crierd/demo/chat_room.h"
+#include "crierd/http/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,7 +145,7 @@ static bool open_rooms(struct server *server)
         return false;
     if (!open_hub(server))
         return false;
-    server->room = room_new(server->hub);
+    server->room = chat_room_new(server->hub);
     if (server->room != NULL)
         return true;
     log_line(LOG_ERROR, "out of memory");
@@ -154,7 +154,7 @@ static bool open_rooms(struct server *server)
 
 static void close_rooms(struct server *server)
 {
-    room_free(server->room);
+    chat_room_free(server->room);
     crier_hub_free(server->hub);
     demo_quotes_free(server->quotes);
     demo_answers_free(server->answers);
@@ -197,7 +197,7 @@ static int wait_for_signal(struct server *server, struct http *http,
 }
 
 /* Serves until there is a signal, and says goodbye. */
-static void serve(struct server *server, struct http *http, struct door *door,
+static void serve(struct server *server, struct http *http, struct acceptor *acceptor,
                   const sigset_t *signals)
 {
     int number = wait_for_signal(server, http, signals);
@@ -207,7 +207,7 @@ static void serve(struct server *server, struct http *http, struct door *door,
     log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
-    door_shut(door);
+    acceptor_shut(acceptor);
     crier_hub_close(server->hub);
     cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
     if (cut != 0)
@@ -221,7 +221,7 @@ static int open_door(struct server *server, int socket,
 {
     char address[LISTENER_ADDRESS_SIZE];
     struct http http;
-    struct door *door;
+    struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
     if (!http_start(&http, server)) {
@@ -231,12 +231,12 @@ static int open_door(struct server *server, int socket,
         return EXIT_FAILURE;
     }
     listener_address(socket, address);
-    door = door_open(server, &http, socket);
-    if (door != NULL) {
+    acceptor = acceptor_open(server, &http, socket);
+    if (acceptor != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
-        serve(server, &http, door, signals);
-        door_close(door);
+        serve(server, &http, acceptor, signals);
+        acceptor_close(acceptor);
         status = EXIT_SUCCESS;
     } else {
         log_line(LOG_ERROR, "cannot start threads");

@@ -22,9 +22,9 @@
 #include "fuzz.h"
 
 #include "crier_client.h"
-#include "crierd/bulk.h"
-#include "libcrier/event.h"
-#include "libcrier/update.h"
+#include "crierd/api/bulk.h"
+#include "libcrier/wire/event.h"
+#include "libcrier/wire/update.h"
 
 #include <string.h>
 

@@ -36,8 +36,8 @@
 #include "journal_damage.h"
 
 #include "crier_client.h"
-#include "libcrier/journal.h"
-#include "libcrier/utf8.h"
+#include "libcrier/journal/journal.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

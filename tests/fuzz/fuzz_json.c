@@ -22,12 +22,12 @@
 
 #include "fuzz.h"
 
-#include "crierd/later.h"
-#include "crierd/request.h"
-#include "crierd/room.h"
-#include "crierd/route.h"
-#include "json_read.h"
-#include "libcrier/journal.h"
+#include "crierd/http/deferred.h"
+#include "crierd/http/request.h"
+#include "crierd/demo/chat_room.h"
+#include "crierd/http/route.h"
+#include "base/json_read.h"
+#include "libcrier/journal/journal.h"
 
 #include <string.h>
 
@@ -342,7 +342,7 @@ static void stop(void)
 {
     crier_hub_close(server.hub);
     crier_shards_free(server.shards);
-    room_free(server.room);
+    chat_room_free(server.room);
     crier_hub_free(server.hub);
 }
 
@@ -355,23 +355,23 @@ static void start(void)
     MUST(crier_shards_new(&one, &server.shards) == 0);
     MUST(crier_journal_memory(&few, &journal) == 0);
     MUST(crier_hub_new(server.shards, journal, NULL, &server.hub) == 0);
-    server.room = room_new(server.hub);
+    server.room = chat_room_new(server.hub);
     MUST(server.room != NULL && atexit(stop) == 0);
 }
 
 static void post(const char *target, const char *body, size_t length)
 {
-    struct later *later = NULL;
+    struct deferred *deferred = NULL;
     struct request request = {.server = &server,
                               .method = "POST",
                               .target = target,
                               .body = body,
                               .body_length = length,
-                              .later = &later};
+                              .deferred = &deferred};
 
     status = 0;
     MUST(route_run(&request) == MHD_YES);
-    later_free(later);
+    deferred_free(deferred);
     MUST(json_is_object(answer));
     if (status != 200)
         MUST(json_integer_value(json_object_get(answer, "status")) == status);

@@ -17,7 +17,7 @@
 #include "fuzz.h"
 
 #include "crier_client.h"
-#include "libcrier/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

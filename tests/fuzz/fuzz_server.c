@@ -31,12 +31,12 @@
 #include "fuzz.h"
 
 #include "crier_client.h"
-#include "crierd/demo.h"
-#include "crierd/door.h"
-#include "crierd/files.h"
-#include "crierd/http.h"
-#include "crierd/listener.h"
-#include "crierd/room.h"
+#include "crierd/demo/demo.h"
+#include "crierd/net/acceptor.h"
+#include "crierd/static/files.h"
+#include "crierd/http/http.h"
+#include "crierd/net/listener.h"
+#include "crierd/demo/chat_room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,7 @@ static const struct conf conf = {
 
 static struct server server = {.conf = &conf};
 static struct http http;
-static struct door *door; /* an input's */
+static struct acceptor *acceptor; /* an input's */
 static bool started;
 
 static void stop(void)
@@ -132,24 +132,24 @@ static void begin(void)
     MUST(crier_shards_new(&shards, &server.shards) == 0);
     MUST(crier_journal_memory(&journal, &made) == 0);
     MUST(crier_hub_new(server.shards, made, &hub, &server.hub) == 0);
-    server.room = room_new(server.hub);
+    server.room = chat_room_new(server.hub);
     MUST(server.room != NULL);
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
-    door = door_open(&server, &http, socket);
-    MUST(door != NULL);
+    acceptor = acceptor_open(&server, &http, socket);
+    MUST(acceptor != NULL);
 }
 
 static void end(void)
 {
-    door_shut(door);
+    acceptor_shut(acceptor);
     crier_hub_close(server.hub);
     MUST(crier_shards_drain(server.shards, 1, 2, PATIENCE) == 0);
-    door_close(door);
+    acceptor_close(acceptor);
     http_stop(&http);
     crier_shards_free(server.shards);
-    room_free(server.room);
+    chat_room_free(server.room);
     crier_hub_free(server.hub);
 }
 
@@ -179,7 +179,7 @@ static bool is_any_open(void)
 
 static bool is_any_served(void)
 {
-    return is_any_open() || door_count(door) != 0 || http_count(&http) != 0 ||
+    return is_any_open() || acceptor_count(acceptor) != 0 || http_count(&http) != 0 ||
            crier_shards_count(server.shards) != 0;
 }
 
@@ -209,7 +209,7 @@ static int open_connection(void)
     MUST(fstat(pair[1], &status) == 0);
     ends[end_count].fd = pair[1];
     ends[end_count++].inode = status.st_ino;
-    door_let_in(door, pair[1], &address, sizeof address);
+    acceptor_let_in(acceptor, pair[1], &address, sizeof address);
     return pair[0];
 }
 
@@ -284,7 +284,7 @@ static char *read_all(int fd, int quiet, size_t *length)
 
 /* ---- answers ---------------------------------------------------------- */
 
-struct answer {
+struct response {
     unsigned status;
     bool has_length, events, json, problem;
     size_t length; /* of the body, as it says */
@@ -301,7 +301,7 @@ static void take_line(const char **at, char line[LINE])
     *at += length + 2;
 }
 
-static void read_field(struct answer *answer, const char *line)
+static void read_field(struct response *answer, const char *line)
 {
     const char *colon = strchr(line, ':'), *value;
     size_t name = strcspn(line, ": \t");
@@ -323,7 +323,7 @@ static void read_field(struct answer *answer, const char *line)
 }
 
 /* Reads the head of an answer at AT; returns what is behind it. */
-static const char *read_head(struct answer *answer, const char *at)
+static const char *read_head(struct response *answer, const char *at)
 {
     char line[LINE];
 
@@ -369,7 +369,7 @@ static void check_lines(const char *bytes, size_t length)
     }
 }
 
-static void check_body(const struct answer *answer, const char *bytes,
+static void check_body(const struct response *answer, const char *bytes,
                        size_t length)
 {
     json_t *problem;
@@ -390,7 +390,7 @@ static void check_body(const struct answer *answer, const char *bytes,
 /* All that came on one connection; HEAD when an answer may be one to HEAD. */
 static void check_answers(const char *at, const char *end, bool head)
 {
-    struct answer answer;
+    struct response answer;
     size_t left;
 
     while (at < end) {

@@ -18,9 +18,9 @@
 #include "fuzz.h"
 
 #include "crier_server.h"
-#include "crierd/conf.h"
-#include "crierd/text.h"
-#include "libcrier/topic.h"
+#include "crierd/config/conf.h"
+#include "crierd/http/text.h"
+#include "libcrier/wire/topic.h"
 
 #include <errno.h>
 #include <string.h>
@@ -206,11 +206,11 @@ static void check_numbers(const char *text)
 
 static void check_since(const char *text)
 {
-    struct crier_follow_options options = {0};
+    struct crier_subscribe_options options = {0};
     bool digits = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
     uint64_t time;
 
-    crier_follow_start(&options, NULL, NULL, text);
+    crier_subscribe_start(&options, NULL, NULL, text);
     if (text[0] == '\0') {
         MUST(options.since == CRIER_SINCE_NOW);
         return;

@@ -15,7 +15,7 @@
 
 #include "fuzz.h"
 
-#include "crierd/uri.h"
+#include "crierd/http/uri.h"
 
 #include <stdbool.h>
 #include <string.h>

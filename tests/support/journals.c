@@ -2,7 +2,7 @@
 
 #include "journals.h"
 
-#include "libcrier/topic.h"
+#include "libcrier/wire/topic.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #ifndef TESTS_JOURNALS_H
 #define TESTS_JOURNALS_H
 
-#include "libcrier/journal.h"
+#include "libcrier/journal/journal.h"
 
 #include <stdbool.h>
 #include <stdint.h>

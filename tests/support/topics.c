@@ -80,7 +80,7 @@ void topics_hold(const char *target, const char *headers,
     free(body);
 }
 
-void topics_follow(struct client *client, const char *target,
+void topics_subscribe(struct client *client, const char *target,
                    const char *headers)
 {
     client_connect(client, topics_port);

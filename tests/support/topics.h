@@ -31,7 +31,7 @@ void topics_hold(const char *target, const char *headers,
                  const char *expected);
 
 /* Opens a stream. */
-void topics_follow(struct client *client, const char *target,
+void topics_subscribe(struct client *client, const char *target,
                    const char *headers);
 
 #endif

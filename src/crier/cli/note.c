@@ -1,0 +1,141 @@
+/*
+ * Standard error. Each line leaves by show_line(), in one write, so that lines of
+ * several threads do not mix; by text_harmless(), since many of them quote
+ * what a server said; and by secret_hide(), since many name a URL.
+ */
+#include <config.h>
+
+#include "note.h"
+
+#include "secret.h"
+#include "printable.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_quiet;
+static char progress[128]; /* what the progress line says; "" for none */
+
+void note_quiet(bool quiet) { is_quiet = quiet; }
+
+static void put(const struct text *text)
+{
+    size_t done = 0;
+    ssize_t put;
+
+    while (done < text->length) {
+        put = write(STDERR_FILENO, text->bytes + done, text->length - done);
+        if (put < 0)
+            return; /* there is nobody to tell */
+        done += (size_t)put;
+    }
+}
+
+/* Shows a line above the progress line, when HIDE has taken out what is secret. */
+static void show_line(const char *prefix, const char *line, size_t length,
+                 void (*hide)(char *line))
+{
+    struct text text = {0}, shown = {0};
+
+    text_harmless(&shown, line, length, NULL);
+    text_puts(&shown, "");
+    hide(shown.bytes);
+    pthread_mutex_lock(&lock);
+    if (progress[0] != '\0')
+        text_puts(&text, "\r\033[K");
+    text_puts(&text, prefix);
+    text_puts(&text, shown.bytes);
+    text_puts(&text, "\n");
+    text_puts(&text, progress);
+    put(&text);
+    pthread_mutex_unlock(&lock);
+    text_done(&text);
+    text_done(&shown);
+}
+
+static void show_format(const char *format, va_list arguments)
+{
+    char *line;
+    int length = vasprintf(&line, format, arguments);
+
+    if (length < 0)
+        return;
+    show_line("crier: ", line, (size_t)length, secret_hide);
+    free(line);
+}
+
+void note_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    show_format(format, arguments);
+    va_end(arguments);
+}
+
+void note(const char *format, ...)
+{
+    va_list arguments;
+
+    if (is_quiet)
+        return;
+    va_start(arguments, format);
+    show_format(format, arguments);
+    va_end(arguments);
+}
+
+void note_progress(const char *format, ...)
+{
+    struct text text = {0};
+    va_list arguments;
+
+    pthread_mutex_lock(&lock);
+    va_start(arguments, format);
+    vsnprintf(progress, sizeof progress, format, arguments);
+    va_end(arguments);
+    text_puts(&text, "\r\033[K");
+    text_puts(&text, progress);
+    put(&text);
+    pthread_mutex_unlock(&lock);
+    text_done(&text);
+}
+
+void note_progress_done(void)
+{
+    pthread_mutex_lock(&lock);
+    if (progress[0] != '\0')
+        put(&(struct text){.bytes = (char[]){'\n'}, .length = 1});
+    progress[0] = '\0';
+    pthread_mutex_unlock(&lock);
+}
+
+/* The length of the line of LENGTH bytes without its end. */
+static size_t without_end(const char *line, size_t length)
+{
+    if (length != 0 && line[length - 1] == '\n')
+        length--;
+    if (length != 0 && line[length - 1] == '\r')
+        length--;
+    return length;
+}
+
+void note_wire(void *closure, char direction, const char *bytes, size_t length)
+{
+    const char prefix[] = {direction, ' ', '\0'};
+    const char *end;
+    size_t line;
+
+    (void)closure;
+    if (direction == '{' || direction == '}')
+        return;
+    for (; length != 0; bytes += line, length -= line) {
+        end = memchr(bytes, '\n', length);
+        line = end != NULL ? (size_t)(end - bytes) + 1 : length;
+        show_line(prefix, bytes, without_end(bytes, line), secret_hide_wire);
+    }
+}

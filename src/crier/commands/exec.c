@@ -1,0 +1,313 @@
+/*
+ * --exec: one process for each event, with the event in its environment and
+ * its data on standard input.
+ *
+ * Standard input is a file in memory (memfd_create(2)). A pipe would have to
+ * be fed while the command runs, or not, and watched for a command that does
+ * not read; a file just lies there. It has no name and goes with the process.
+ *
+ * The environment cannot hold a NUL, and no string of it may be longer than
+ * 128 KiB. What does not fit is left out; the data are on standard input
+ * anyway.
+ *
+ * Whoever starts crier may have set SIGCHLD to be ignored; then no process
+ * would leave a status. So crier sets it to its default, and does not set it
+ * back for the command: the command could end before crier has it back, and
+ * POSIX leaves open whether a program gets SIGCHLD ignored at all.
+ *
+ * While it runs, the signals that would end crier are passed on to it: whoever ends
+ * crier alone, a service manager say, means the command as well. One that a terminal
+ * has sent has reached the command already, since both are in one process group. (One
+ * that somebody else has sent to the whole group looks like any other, and
+ * reaches the command twice.)
+ *
+ * A command gets the other signals as crier got them, and of descriptors the
+ * first three and what crier inherited itself: 3>file is for the command. Not
+ * every library that is linked here opens all of its own with close-on-exec;
+ * so before each start all but the inherited ones are given that flag, by the
+ * list in /proc. There is no other thread of crier's that would open any
+ * meanwhile (libcurl's resolver has a socket pair of its own, which is open
+ * already).
+ */
+#include <config.h>
+
+#include "exec.h"
+
+#include "crier/cli/note.h"
+#include "crier/cli/printable.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Linux's MAX_ARG_STRLEN, with the NUL at the end. */
+#define VARIABLE_MAX ((size_t)128 * 1024)
+
+/* ---- descriptors ------------------------------------------------------ */
+
+static bool is_inherited(const struct command *command, int fd)
+{
+    size_t i;
+
+    for (i = 0; i < command->inherited_count; i++)
+        if (command->inherited[i] == fd)
+            return true;
+    return false;
+}
+
+/* Calls LOOK for every open descriptor but the first three. */
+static void each_descriptor(struct command *command,
+                            void (*look)(struct command *command, int fd))
+{
+    DIR *list = opendir("/proc/self/fd");
+    struct dirent *entry;
+    int fd;
+
+    if (list == NULL)
+        return;
+    while ((entry = readdir(list)) != NULL) {
+        fd = (int)strtol(entry->d_name, NULL, 10);
+        if (fd > STDERR_FILENO && fd != dirfd(list))
+            look(command, fd);
+    }
+    closedir(list);
+}
+
+static void remember(struct command *command, int fd)
+{
+    size_t size = (command->inherited_count + 1) * sizeof(int);
+    int *more = realloc(command->inherited, size);
+
+    if (more == NULL)
+        return; /* then the command does not get this one */
+    command->inherited = more;
+    command->inherited[command->inherited_count++] = fd;
+}
+
+static void keep_back(struct command *command, int fd)
+{
+    if (!is_inherited(command, fd))
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* ---- environment ------------------------------------------------------ */
+
+/* A new "NAME=VALUE" of LENGTH bytes of value, or NULL when it does not fit.
+ * */
+static char *variable(const char *name, const char *value, size_t length)
+{
+    struct text text = {0};
+
+    if (strlen(name) + 1 + length + 1 > VARIABLE_MAX ||
+        memchr(value, '\0', length) != NULL)
+        return NULL;
+    text_puts(&text, name);
+    text_puts(&text, "=");
+    text_add(&text, value, length);
+    return text.bytes;
+}
+
+/* Whether ENTRY is one of those that say what the event is. */
+static bool is_own(const char *entry)
+{
+    static const char *const names[] = {
+        "CRIER_ID=", "CRIER_EVENT=", "CRIER_TOPIC=", "CRIER_DATA="};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* A new environment for MESSAGE. The first four entries, of which *OWN are
+ * there, are to be freed, too. */
+static char **make_environment(const struct crier_message *message,
+                               size_t *own)
+{
+    const char *topics = message->topics != NULL ? message->topics : "";
+    const char *id = message->has_id ? message->id : "";
+    char *variables[] = {
+        variable("CRIER_ID", id, strlen(id)),
+        variable("CRIER_EVENT", message->type, message->type_length),
+        variable("CRIER_TOPIC", topics, strlen(topics)),
+        variable("CRIER_DATA", message->data, message->length),
+    };
+    size_t count = 0, i;
+    char **entries;
+
+    while (environ[count] != NULL)
+        count++;
+    entries = calloc(count + 5, sizeof *entries);
+    *own = 0;
+    for (i = 0; i < 4; i++) {
+        if (entries == NULL)
+            free(variables[i]);
+        else if (variables[i] != NULL)
+            entries[(*own)++] = variables[i];
+    }
+    for (count = *own, i = 0; entries != NULL && environ[i] != NULL; i++)
+        if (!is_own(environ[i]))
+            entries[count++] = environ[i];
+    return entries;
+}
+
+static void free_environment(char **entries, size_t own)
+{
+    while (own > 0)
+        free(entries[--own]);
+    free(entries);
+}
+
+/* ---- running ---------------------------------------------------------- */
+
+/* A new file in memory with the LENGTH bytes at BYTES, to be read from its
+ * begin; -1 with errno. */
+static int make_input(const char *bytes, size_t length)
+{
+    int file = memfd_create("event", MFD_CLOEXEC), error;
+    size_t done = 0;
+    ssize_t written;
+
+    if (file < 0)
+        return -1;
+    while (done < length) {
+        written = write(file, bytes + done, length - done);
+        if (written < 0)
+            goto failed;
+        done += (size_t)written;
+    }
+    if (lseek(file, 0, SEEK_SET) == 0)
+        return file;
+failed:
+    error = errno;
+    close(file);
+    errno = error;
+    return -1;
+}
+
+/* Starts the command. 0 or an errno. */
+static int start(const struct command *command, int input, char **environment,
+                 pid_t *process)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t defaults;
+    int error;
+
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
+    sigemptyset(&defaults);
+    signals_add_ignored(&defaults);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setsigmask(&attributes, &command->signals->old);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    error = posix_spawnp(process, command->argv[0], &files, &attributes,
+                         command->argv, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return error;
+}
+
+/* Starts the command for MESSAGE; false when that is impossible, which is
+ * told. */
+static bool start_for(const struct command *command,
+                      const struct crier_message *message, pid_t *process)
+{
+    size_t own = 0;
+    char **environment = make_environment(message, &own);
+    int input = make_input(message->data, message->length), error;
+
+    if (environment == NULL)
+        error = ENOMEM;
+    else
+        error =
+            input < 0 ? errno : start(command, input, environment, process);
+    if (environment != NULL)
+        free_environment(environment, own);
+    if (input >= 0)
+        close(input);
+    if (error != 0)
+        note_error("cannot run '%s': %s", command->argv[0], strerror(error));
+    return error == 0;
+}
+
+void command_init(struct command *command)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+
+    *command = (struct command){0};
+    sigaction(SIGCHLD, &action, NULL);
+    each_descriptor(command, remember);
+}
+
+/* Passes the signals that have come on to PROCESS, but those that it has got itself.
+ * Whether there were any. All are taken first, so that one that somebody sends because
+ * of what PROCESS does is another one. */
+static bool pass_signals(struct signals *signals, pid_t process)
+{
+    bool by_kernel, shared = getpgid(process) == getpgrp();
+    int numbers[NSIG], number;
+    size_t count = 0, i;
+
+    while (count < NSIG && (number = signals_take(signals, &by_kernel)) != 0)
+        numbers[count++] = by_kernel && shared ? 0 : number;
+    for (i = 0; i < count; i++)
+        kill(process, numbers[i]); /* 0 sends none */
+    return count != 0;
+}
+
+/* Waits for the end of PROCESS, or for a second signal. 0 with *RESULT as of waitpid(),
+ * or -errno; -ECANCELED for the signal. */
+static int wait_for_end(struct signals *signals, pid_t process, int *result)
+{
+    struct pollfd polled[] = {{.fd = signals->fd, .events = POLLIN},
+                              {.fd = signals->child, .events = POLLIN}};
+    unsigned times = 0;
+    pid_t ended;
+
+    for (;;) {
+        signals_take_child(signals); /* one that comes after this wakes poll() */
+        ended = waitpid(process, result, WNOHANG);
+        if (ended == process)
+            return 0;
+        if (ended < 0)
+            return -errno;
+        if (pass_signals(signals, process) && ++times == 2)
+            return -ECANCELED;
+        poll(polled, 2, -1);
+    }
+}
+
+int command_run(struct command *command, const struct crier_message *message)
+{
+    pid_t process;
+    int result = -1, error;
+
+    each_descriptor(command, keep_back);
+    if (!start_for(command, message, &process))
+        return -1;
+    error = wait_for_end(command->signals, process, &result);
+    if (error == 0)
+        return result;
+    if (error == -ECANCELED)
+        note_error("%s is still running; not waiting for it",
+                   command->argv[0]);
+    else
+        note_error("cannot wait for '%s': %s", command->argv[0],
+                   strerror(-error));
+    return -1;
+}
+
+void command_done(struct command *command) { free(command->inherited); }

@@ -1,0 +1,125 @@
+/*
+ * Standard input. getline() would let a line grow without an end; here both
+ * ways have a maximum. And a read() that waits hears of nothing else; so what
+ * is there is polled first, which also does for a descriptor that somebody has
+ * made non-blocking.
+ */
+#include <config.h>
+
+#include "pub_input.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK 65536
+
+/* Waits until there is something to read, or the end. 0, -errno or -ECANCELED.
+ */
+static int wait_for_more(const struct input *input)
+{
+    struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
+    int patience, ready = poll(&polled, 1, 0);
+
+    while (ready == 0 || (ready < 0 && errno == EINTR)) {
+        patience = input->patience != NULL ? input->patience(input->closure)
+                                           : -1;
+        if (patience == 0)
+            return -ECANCELED;
+        ready = poll(&polled, 1, patience);
+    }
+    return ready < 0 ? -errno : 0; /* what it is, read() will tell */
+}
+
+/* Reads some more. 0, -errno or -ECANCELED. */
+static int fill(struct input *input)
+{
+    char block[BLOCK];
+    ssize_t got;
+    int error;
+
+    do {
+        error = wait_for_more(input);
+        if (error != 0)
+            return error;
+        got = read(STDIN_FILENO, block, sizeof block);
+    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
+    if (got < 0)
+        return -errno;
+    if (got == 0)
+        input->ended = true;
+    text_add(&input->text, block, (size_t)got);
+    return 0;
+}
+
+int input_all(struct input *input, size_t max)
+{
+    int error = 0;
+
+    while (!input->ended && error == 0) {
+        error = fill(input);
+        if (input->text.length > max)
+            return -EFBIG;
+    }
+    return error;
+}
+
+/* Forgets what was taken. */
+static void shift(struct input *input)
+{
+    memmove(input->text.bytes, input->text.bytes + input->at,
+            input->text.length - input->at);
+    input->text.length -= input->at;
+    input->searched -= input->at;
+    input->at = 0;
+}
+
+/* Reads until the next line is there, and returns its end; NULL at the end of
+ * all, or after *ERROR. */
+static const char *find_end(struct input *input, size_t max, int *error)
+{
+    const char *end;
+
+    *error = 0;
+    for (;;) {
+        end = input->text.bytes == NULL
+                  ? NULL
+                  : memchr(input->text.bytes + input->searched, '\n',
+                           input->text.length - input->searched);
+        if (end != NULL || input->ended)
+            return end;
+        input->searched = input->text.length;
+        if (input->at != 0)
+            shift(input);
+        if (input->text.length > max)
+            *error = -EFBIG;
+        else
+            *error = fill(input);
+        if (*error != 0)
+            return NULL;
+    }
+}
+
+int input_line(struct input *input, size_t max, const char **line,
+               size_t *length)
+{
+    const char *end;
+    int error;
+
+    end = find_end(input, max, &error);
+    if (error != 0)
+        return error;
+    if (end == NULL && input->at == input->text.length)
+        return 0;
+    *line = input->text.bytes + input->at;
+    *length = end != NULL ? (size_t)(end - *line)
+                          : input->text.length - input->at;
+    input->at += *length + (end != NULL);
+    input->searched = input->at;
+    if (*length != 0 && (*line)[*length - 1] == '\r')
+        --*length;
+    return *length > max ? -EFBIG : 1;
+}
+
+void input_done(struct input *input) { text_done(&input->text); }

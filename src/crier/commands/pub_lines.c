@@ -1,0 +1,239 @@
+/*
+ * crier pub --lines: from standard input into a bulk publisher.
+ *
+ * The main thread reads and hands over, and may have to wait for either. So
+ * the line that tells how far it is, is drawn by a thread of its own, and on
+ * terminals alone. A publisher that has given up does not say so by itself;
+ * while it has something to do and no line comes, it is asked now and then.
+ */
+#include <config.h>
+
+#include "pub_lines.h"
+
+#include "pub_input.h"
+#include "crier/cli/note.h"
+#include "base/thread_start.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How often the publisher is asked whether it has given up, in ms. */
+#define ASK_INTERVAL 100
+
+/* How often the progress line is drawn, in ms. */
+#define DRAW_INTERVAL 200
+
+/* The rate is that of about this many ms. */
+#define RATE_INTERVAL 2000
+#define RATE_STEPS (RATE_INTERVAL / DRAW_INTERVAL)
+
+struct progress {
+    struct crier_publisher *publisher;
+    uint64_t begun;
+    uint64_t past[RATE_STEPS]; /* what was published at the last times */
+    size_t steps;              /* times there were */
+
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t ending;
+    bool ended;
+};
+
+/* ---- progress --------------------------------------------------------- */
+
+static void draw(struct progress *progress)
+{
+    struct crier_progress now;
+    uint64_t since, steps;
+
+    crier_publisher_progress(progress->publisher, &now);
+    steps = progress->steps < RATE_STEPS ? progress->steps : RATE_STEPS;
+    since = steps != 0 ? progress->past[(progress->steps - steps) % RATE_STEPS]
+                       : 0;
+    note_progress(
+        "%" PRIu64 " sent  %" PRIu64 "/s  %" PRIu64 " errors", now.published,
+        steps != 0 ? (now.published - since) * 1000 / (steps * DRAW_INTERVAL)
+                   : 0,
+        now.retries + (now.failed != 0));
+    progress->past[progress->steps++ % RATE_STEPS] = now.published;
+}
+
+/* Waits for the next time to draw. Whether it has come to an end. */
+static bool wait_to_draw(struct progress *progress)
+{
+    struct timespec until;
+    int error = 0;
+    bool ended;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += DRAW_INTERVAL * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&progress->lock);
+    while (!progress->ended && error == 0)
+        error =
+            pthread_cond_timedwait(&progress->ending, &progress->lock, &until);
+    ended = progress->ended;
+    pthread_mutex_unlock(&progress->lock);
+    return ended;
+}
+
+static void *run(void *closure)
+{
+    do
+        draw(closure);
+    while (!wait_to_draw(closure));
+    return NULL;
+}
+
+/* Begins to tell how far PUBLISHER is. False when there is no thread for that.
+ * */
+static bool progress_begin(struct progress *progress,
+                           struct crier_publisher *publisher)
+{
+    pthread_condattr_t attributes;
+    bool well;
+
+    *progress =
+        (struct progress){.publisher = publisher, .begun = crier_now()};
+    pthread_mutex_init(&progress->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&progress->ending, &attributes);
+    pthread_condattr_destroy(&attributes);
+    well = thread_start(&progress->thread, run, progress) == 0;
+    if (!well) {
+        pthread_cond_destroy(&progress->ending);
+        pthread_mutex_destroy(&progress->lock);
+    }
+    return well;
+}
+
+/* Ends that, and sums up. */
+static void progress_end(struct progress *progress)
+{
+    struct crier_progress all;
+    uint64_t time = crier_now() - progress->begun;
+
+    pthread_mutex_lock(&progress->lock);
+    progress->ended = true;
+    pthread_cond_signal(&progress->ending);
+    pthread_mutex_unlock(&progress->lock);
+    pthread_join(progress->thread, NULL);
+    pthread_cond_destroy(&progress->ending);
+    pthread_mutex_destroy(&progress->lock);
+    crier_publisher_progress(progress->publisher, &all);
+    note_progress("%" PRIu64 " sent in %" PRIu64 ".%u s  %" PRIu64
+                  "/s  %" PRIu64 " errors",
+                  all.published, time / 1000, (unsigned)(time % 1000 / 100),
+                  all.published * 1000 / (time != 0 ? time : 1),
+                  all.retries + (all.failed != 0));
+    note_progress_done();
+}
+
+/* ---- lines ------------------------------------------------------------ */
+
+/* How long to wait for a line: the patience of an input. */
+static int patience(void *closure)
+{
+    struct crier_progress now;
+
+    crier_publisher_progress(closure, &now);
+    if (now.failed != 0)
+        return 0;
+    return now.published < now.added ? ASK_INTERVAL : -1;
+}
+
+/* Hands one line over. 0 or an error of crier_publisher_add()'s. */
+static int add(struct crier_publisher *publisher, struct crier_event *event,
+               const struct pub *pub, const char *line, size_t length)
+{
+    crier_event_reset(event);
+    crier_event_data(event, line, length);
+    if (pub->type != NULL)
+        crier_event_type(event, pub->type);
+    if (pub->with_retry)
+        crier_event_retry(event, (uint32_t)pub->retry);
+    return crier_publisher_add(publisher, event);
+}
+
+/* Tells why there are no more lines after NUMBER of them: RESULT of
+ * input_line(), or ERROR of add(). Returns the exit status. What the publisher
+ * has refused is not told here. */
+static int tell_end(uint64_t number, int result, int error)
+{
+    if (result == -ECANCELED || error == CRIER_ERR_FINISHED)
+        return EXIT_SUCCESS;
+    if (result == -EFBIG) {
+        error = CRIER_ERR_TOO_LARGE;
+        number++;
+    } else if (result < 0) {
+        note_error("cannot read standard input: %s", strerror(-result));
+        return EXIT_FAILURE;
+    }
+    if (error == 0)
+        return EXIT_SUCCESS;
+    note_error("line %" PRIu64 ": %s", number, crier_error_text(error));
+    return EXIT_FAILURE;
+}
+
+/* Hands all lines over. Returns the exit status, as tell_end(). */
+static int add_all(struct crier_publisher *publisher, const struct pub *pub)
+{
+    struct crier_event *event = crier_event_new();
+    struct input input = {.patience = patience, .closure = publisher};
+    const char *line;
+    size_t length;
+    uint64_t number = 0;
+    int result, error = 0;
+
+    if (event == NULL) {
+        note_error("out of memory");
+        return EXIT_FAILURE;
+    }
+    while ((result = input_line(&input, CRIER_EVENT_MAX, &line, &length)) >
+           0) {
+        number++;
+        error = add(publisher, event, pub, line, length);
+        if (error != 0)
+            break;
+    }
+    input_done(&input);
+    crier_event_free(event);
+    return tell_end(number, result, error);
+}
+
+int lines_run(const struct conf *conf, const struct pub *pub)
+{
+    struct crier_publisher_options options;
+    struct crier_published published = {0};
+    struct crier_publisher *publisher;
+    struct crier_progress all;
+    struct progress progress;
+    bool shown = false;
+    int status, error;
+
+    pub_options(conf, pub, &options);
+    error = crier_publisher_new(&options, &publisher);
+    if (error != 0)
+        return pub_failed(conf, pub, error, crier_error_text(error));
+    if (!conf->quiet && isatty(STDERR_FILENO))
+        shown = progress_begin(&progress, publisher);
+    status = add_all(publisher, pub);
+    error = crier_publisher_finish(publisher, &published);
+    if (shown)
+        progress_end(&progress);
+    if (error != 0)
+        status = pub_failed(conf, pub, error, published.reason);
+    if (status != EXIT_SUCCESS) { /* in order, so this tells where to go on */
+        crier_publisher_progress(publisher, &all);
+        note("lines published: %" PRIu64, all.published);
+    }
+    crier_publisher_free(publisher);
+    return status;
+}

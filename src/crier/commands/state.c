@@ -1,0 +1,244 @@
+/*
+ * The file of --state: the last id and LF; empty when there is none. It is
+ * written anew beside the old one, synced, and renamed over it; so at any time
+ * it is one whole id that was put out, and a crash can only have events come
+ * again.
+ *
+ * A sync for each event would make a fast stream slow; the first one after a
+ * quiet second is written at once, and those that follow within the second
+ * together.
+ *
+ * Two processes with one file would each write where the other is not. The
+ * lock is on a file of its own, PATH-lock, which stays: PATH itself is
+ * replaced, and who locks a file that was just replaced locks nothing.
+ */
+#include <config.h>
+
+#include "state.h"
+
+#include "crier_client.h"
+#include "crier/cli/note.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The shortest time between two writes, in ms. */
+#define SAVE_INTERVAL 1000
+
+/* The longest id that a request could carry. */
+#define ID_MAX 65536
+
+static bool trouble(const struct state *state, const char *what)
+{
+    note_error("cannot %s the state file %s: %s", what, state->path,
+               strerror(errno));
+    return false;
+}
+
+/* A new string, PATH and ENDING; ends the program where memory is short. */
+static char *beside(const char *path, const char *ending)
+{
+    struct text text = {0};
+
+    text_puts(&text, path);
+    text_puts(&text, ending);
+    return text.bytes;
+}
+
+/* ---- begin ------------------------------------------------------------ */
+
+/* Makes the file if there is none: also the one that a link without a target
+ * is for. */
+static bool make_file(const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+    if (file >= 0)
+        close(file);
+    return file >= 0;
+}
+
+/* A link to the file is to stay one, and what is no file must not be replaced
+ * by one. */
+static bool find_file(struct state *state, const char *path)
+{
+    struct stat status;
+
+    state->path = realpath(path, NULL);
+    if (state->path == NULL && errno == ENOENT && make_file(path))
+        state->path = realpath(path, NULL);
+    if (state->path == NULL) {
+        state->path = beside(path, "");
+        return trouble(state, "find");
+    }
+    if (stat(state->path, &status) == 0 && S_ISREG(status.st_mode))
+        return true;
+    note_error("the state file %s is not a file", state->path);
+    return false;
+}
+
+static bool take_lock(struct state *state)
+{
+    char *name = beside(state->path, "-lock");
+
+    state->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    free(name);
+    if (state->lock < 0)
+        return trouble(state, "lock");
+    if (flock(state->lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return trouble(state, "lock");
+    note_error("another crier uses the state file %s", state->path);
+    return false;
+}
+
+/* Whether a client can take ID. */
+static bool is_id(const char *id)
+{
+    struct crier_parser *parser = NULL;
+    bool well = crier_parser_new(NULL, &parser) == 0 &&
+                crier_parser_set_id(parser, id) == 0;
+
+    crier_parser_free(parser);
+    return well;
+}
+
+/* Takes the LENGTH bytes of the file. */
+static bool take_id(struct state *state, const char *bytes, size_t length)
+{
+    const char *end = memchr(bytes, '\n', length);
+    size_t id = end != NULL ? (size_t)(end - bytes) : length;
+
+    text_add(&state->put, bytes, id);
+    if (length <= ID_MAX && id + (end != NULL) == length &&
+        memchr(bytes, '\0', id) == NULL && is_id(state->put.bytes))
+        return true;
+    note_error("the state file %s does not hold an id", state->path);
+    return false;
+}
+
+static bool read_id(struct state *state)
+{
+    FILE *file = fopen(state->path, "re");
+    char *bytes;
+    size_t length;
+    bool well;
+
+    if (file == NULL)
+        return errno == ENOENT || trouble(state, "read");
+    bytes = malloc(ID_MAX + 1);
+    if (bytes == NULL) {
+        fclose(file);
+        return trouble(state, "read");
+    }
+    length = fread(bytes, 1, ID_MAX + 1, file);
+    if (ferror(file))
+        well = trouble(state, "read");
+    else
+        well = take_id(state, bytes, length);
+    free(bytes);
+    fclose(file);
+    return well;
+}
+
+bool state_open(struct state *state, const char *path)
+{
+    *state = (struct state){.lock = -1};
+    text_add(&state->put, "", 0);
+    /* long ago, so that the first event is saved at once */
+    state->saved = crier_now() - SAVE_INTERVAL;
+    return find_file(state, path) && take_lock(state) && read_id(state);
+}
+
+/* ---- on and on -------------------------------------------------------- */
+
+void state_put(struct state *state, const char *id)
+{
+    if (state->path == NULL || strcmp(state->put.bytes, id) == 0)
+        return;
+    text_clear(&state->put);
+    text_puts(&state->put, id);
+    state->changed = true;
+}
+
+/* Opens a new file NAME for those who may use the old one, PATH. NULL with
+ * errno. */
+static FILE *open_new(const char *name, const char *path)
+{
+    struct stat old;
+    FILE *file;
+    int fd;
+
+    unlink(name);
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return NULL;
+    if (stat(path, &old) == 0)
+        fchmod(fd, old.st_mode & 07777);
+    file = fdopen(fd, "w");
+    if (file == NULL)
+        close(fd);
+    return file;
+}
+
+/* Writes the file NAME, to be the new PATH. 0 or -1 with errno. */
+static int write_file(const char *name, const char *path,
+                      const struct text *id)
+{
+    FILE *file = open_new(name, path);
+    int error = 0;
+
+    if (file == NULL)
+        return -1;
+    if ((id->length != 0 && fprintf(file, "%s\n", id->bytes) < 0) ||
+        fflush(file) != 0 || fsync(fileno(file)) != 0)
+        error = errno;
+    if (fclose(file) != 0 && error == 0)
+        error = errno;
+    errno = error;
+    return error != 0 ? -1 : 0;
+}
+
+bool state_save(struct state *state, bool now)
+{
+    char *name;
+    bool well;
+
+    if (!state->changed || (!now && state_wait(state) > 0))
+        return true;
+    name = beside(state->path, "-new");
+    well = write_file(name, state->path, &state->put) == 0 &&
+           rename(name, state->path) == 0;
+    if (!well)
+        trouble(state, "write");
+    free(name);
+    state->saved = crier_now();
+    state->changed = false;
+    return well;
+}
+
+int state_wait(const struct state *state)
+{
+    uint64_t since = crier_now() - state->saved;
+
+    if (!state->changed)
+        return -1;
+    return since < SAVE_INTERVAL ? (int)(SAVE_INTERVAL - since) : 0;
+}
+
+void state_close(struct state *state)
+{
+    if (state->path == NULL)
+        return;
+    if (state->lock >= 0)
+        close(state->lock);
+    free(state->path);
+    text_done(&state->put);
+}

@@ -1,0 +1,390 @@
+/*
+ * The loop of `crier sub`: take what comes, put it out, remember how far it
+ * is.
+ *
+ * Events are put out together: standard output is flushed when nothing more
+ * has come, or the buffer is full. So a fast stream costs few writes, and a
+ * slow one is shown event by event. What --state remembers moves to what a
+ * flush has written whole, or past an event whose command of --exec has ended
+ * well, and never else.
+ */
+#include <config.h>
+
+#include "sub_loop.h"
+
+#include "base/json_read.h"
+#include "crier/cli/note.h"
+#include "crier/output/output.h"
+#include "crier/cli/secret.h"
+#include "crier/output/format.h"
+#include "subscription.h"
+#include "crier/cli/printable.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How many messages may pass without a look at signals and the time. */
+#define LOOK_INTERVAL 256
+
+#define GOING_ON (-1)
+
+struct loop {
+    const struct conf *conf;
+    const struct sub *sub;
+    struct signals *signals;
+    struct state *state;
+    struct command *command;
+    struct source source;
+    struct out out;
+    struct show show;
+    struct text place; /* what is followed, as it may be shown */
+    uint64_t until;  /* when the time is up; UINT64_MAX for never */
+    uint64_t count;  /* events that were put out */
+    unsigned passed; /* messages since the last look */
+    bool lost;       /* the connection; it has been told */
+    bool opened;     /* there was one */
+    bool torn;  /* standard output takes no more; what waited was dropped */
+    int status; /* to exit with; GOING_ON as long as there is none */
+};
+
+/* Ends the loop, unless it has ended for another reason before. */
+static void end(struct loop *loop, int status)
+{
+    if (loop->status == GOING_ON)
+        loop->status = status;
+}
+
+/* ---- putting out ------------------------------------------------------ */
+
+/* What was asked for is not done yet, if it can be done at all. */
+static int status_of_time(const struct loop *loop)
+{
+    return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
+}
+
+/* Ends the loop, since standard output takes no more. */
+static void tear(struct loop *loop, int error)
+{
+    loop->torn = true;
+    if (error == -EPIPE || error == -EINTR) { /* nobody reads on; a signal */
+        end(loop, EXIT_SUCCESS);
+    } else if (error == -ETIMEDOUT) {
+        loop->status = status_of_time(loop);
+    } else if (error == -ECANCELED) {
+        note_error("the output was not read in time: its last event is cut");
+        loop->status = EXIT_FAILURE;
+    } else {
+        note_error("cannot write: %s", strerror(-error));
+        loop->status = EXIT_FAILURE;
+    }
+}
+
+/* Puts out what waits for that. */
+static void settle(struct loop *loop)
+{
+    const char *id;
+    int error;
+
+    if (loop->torn)
+        return;
+    error = out_flush(&loop->out, loop->signals, loop->until, &id);
+    /* What is in a pipe when its reader goes has not been read. */
+    if (id != NULL && error != -EPIPE)
+        state_put(loop->state, id);
+    if (error != 0)
+        tear(loop, error);
+    else if (!state_save(loop->state, false))
+        loop->status = EXIT_FAILURE;
+}
+
+/* The command has ended with STATUS, as of waitpid(), and that is not 0. */
+static void fail_command(struct loop *loop, int status)
+{
+    const char *name = loop->command->argv[0];
+
+    if (signals_pending(loop->signals)) { /* a Ctrl-C, for both */
+        if (WIFEXITED(status))
+            note("%s ended with status %d", name, WEXITSTATUS(status));
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    if (WIFEXITED(status))
+        note_error("%s ended with status %d", name, WEXITSTATUS(status));
+    else
+        note_error("%s was killed by signal %d (%s)", name, WTERMSIG(status),
+                   strsignal(WTERMSIG(status)));
+    end(loop, EXIT_COMMAND);
+}
+
+static void run_command(struct loop *loop, const struct crier_message *message)
+{
+    int status = command_run(loop->command, message);
+
+    if (status == 0) {
+        out_event(&loop->out, message->id);
+        settle(loop);
+        if (!state_save(loop->state, true))
+            loop->status = EXIT_FAILURE;
+    } else if (status > 0) {
+        fail_command(loop, status);
+    } else {
+        end(loop, EXIT_COMMAND);
+    }
+}
+
+static bool is_wanted(const struct sub *sub,
+                      const struct crier_message *message)
+{
+    size_t i;
+
+    for (i = 0; i < sub->type_count; i++)
+        if (strlen(sub->types[i]) == message->type_length &&
+            memcmp(sub->types[i], message->type, message->type_length) == 0)
+            return true;
+    return sub->type_count == 0;
+}
+
+/* A gap: the server gives less than was asked for, and goes on. */
+static void note_gap(const struct crier_message *message)
+{
+    json_t *gap = json_read(message->data, message->length, 0, NULL);
+    const char *id = json_string_value(json_object_get(gap, "requested"));
+
+    if (id != NULL)
+        note("the server does not hold the update '%s', or not all that came "
+             "after it: here is what it holds",
+             id);
+    else
+        note("the server does not hold all that was asked for");
+    json_decref(gap);
+}
+
+static void take_event(struct loop *loop, const struct crier_message *message)
+{
+    bool wanted = is_wanted(loop->sub, message);
+
+    if (loop->sub->url == NULL && !message->has_id &&
+        strcmp(message->type, "gap") == 0) {
+        settle(loop);
+        note_gap(message);
+    }
+    if (wanted && loop->sub->command != NULL) {
+        run_command(loop, message);
+    } else {
+        if (wanted)
+            show_event(&loop->show, &loop->out.text, message);
+        out_event(&loop->out, message->id);
+        if (out_is_full(&loop->out))
+            settle(loop);
+    }
+    if (wanted && ++loop->count == loop->sub->count)
+        end(loop, EXIT_SUCCESS);
+}
+
+/* ---- what the client tells -------------------------------------------- */
+
+static void take_error(struct loop *loop, const struct crier_message *message)
+{
+    struct text wait = {0};
+
+    settle(loop);
+    text_seconds(&wait, message->retry);
+    if (loop->opened)
+        note("connection lost: %s; again in %s", message->reason, wait.bytes);
+    else
+        note("%s: %s; again in %s", loop->place.bytes, message->reason, wait.bytes);
+    text_done(&wait);
+    loop->lost = true;
+}
+
+static void take_open(struct loop *loop, const struct crier_message *message)
+{
+    /* Nothing has come yet, so all up to this id is put out. */
+    if (!loop->opened && loop->state->put.length == 0 &&
+        message->id[0] != '\0')
+        state_put(loop->state, message->id);
+    if (loop->lost && loop->opened)
+        note("connected again");
+    else if (loop->conf->verbose || loop->lost)
+        note("connected to %s", loop->place.bytes);
+    loop->opened = true;
+    loop->lost = false;
+}
+
+/* The server has ended the stream, and crier does not connect again. */
+static void take_end(struct loop *loop)
+{
+    if (loop->sub->count == 0 && !loop->sub->once) {
+        end(loop, EXIT_SUCCESS);
+        return;
+    }
+    note_error("%s: the stream ended before all that %s asks for had come",
+               loop->place.bytes, loop->sub->once ? "--once" : "--count");
+    end(loop, EXIT_CUT);
+}
+
+static void take_closed(struct loop *loop, const struct crier_message *message)
+{
+    settle(loop);
+    switch (message->error) {
+    case CRIER_ERR_NO_CONTENT:
+        end(loop, EXIT_SUCCESS);
+        return;
+    case CRIER_ERR_ENDED:
+        take_end(loop);
+        return;
+    case CRIER_ERR_NETWORK:
+        if (!loop->opened)
+            break;
+        note_error("connection lost: %s", message->reason);
+        end(loop, EXIT_CUT);
+        return;
+    default:
+        break;
+    }
+    note_error("%s: %s", loop->place.bytes, message->reason);
+    end(loop, EXIT_FAILURE);
+}
+
+static void take_comment(struct loop *loop,
+                         const struct crier_message *message)
+{
+    if (loop->conf->verbose)
+        note("comment: %s", message->data);
+    /* An end of the stream alone may be a connection that broke. */
+    if (loop->sub->once && strcmp(message->data, " end") == 0)
+        end(loop, EXIT_SUCCESS);
+}
+
+static void take(struct loop *loop, const struct crier_message *message)
+{
+    switch (message->kind) {
+    case CRIER_EVENT:
+        take_event(loop, message);
+        break;
+    case CRIER_OPEN:
+        take_open(loop, message);
+        break;
+    case CRIER_ERROR:
+        take_error(loop, message);
+        break;
+    case CRIER_CLOSED:
+        take_closed(loop, message);
+        break;
+    case CRIER_COMMENT:
+        take_comment(loop, message);
+        break;
+    case CRIER_RETRY:
+        break;
+    }
+}
+
+/* ---- the loop --------------------------------------------------------- */
+
+/* Ends the loop when a signal has come or the time is up. */
+static void look(struct loop *loop)
+{
+    loop->passed = 0;
+    if (signals_pending(loop->signals))
+        end(loop, EXIT_SUCCESS);
+    else if (crier_now() >= loop->until)
+        end(loop, status_of_time(loop));
+}
+
+static int shorter(int one, int other)
+{
+    if (one < 0 || (other >= 0 && other < one))
+        return other;
+    return one;
+}
+
+/* Waits for whatever comes next. */
+static void wait_for_more(struct loop *loop)
+{
+    struct pollfd polled[] = {
+        {.fd = crier_client_fd(loop->source.client), .events = POLLIN},
+        {.fd = loop->signals->fd, .events = POLLIN},
+        /* tells when its reader goes; that of --exec is the command's affair
+         * */
+        {.fd = loop->sub->command == NULL ? STDOUT_FILENO : -1},
+    };
+    int wait = state_wait(loop->state);
+    uint64_t now = crier_now();
+
+    if (loop->until != UINT64_MAX)
+        wait = shorter(wait, loop->until <= now ? 0
+                             : loop->until - now < 1000000
+                                 ? (int)(loop->until - now)
+                                 : 1000000);
+    if (poll(polled, 3, wait) < 0 && errno != EINTR) {
+        note_error("cannot poll: %s", strerror(errno));
+        end(loop, EXIT_FAILURE);
+    } else if (polled[2].revents != 0) {
+        end(loop, EXIT_SUCCESS);
+    }
+}
+
+static void run(struct loop *loop)
+{
+    struct crier_message message;
+    int result;
+
+    while (loop->status == GOING_ON) {
+        result = source_next(&loop->source, &message);
+        if (result < 0) {
+            note_error("%s", crier_error_text(result));
+            end(loop, EXIT_FAILURE);
+        } else if (result > 0) {
+            take(loop, &message);
+        } else {
+            settle(loop);
+            if (loop->status == GOING_ON)
+                wait_for_more(loop);
+        }
+        if (result <= 0 || ++loop->passed == LOOK_INTERVAL ||
+            loop->sub->command != NULL)
+            look(loop);
+    }
+    settle(loop);
+    if (!state_save(loop->state, true))
+        loop->status = EXIT_FAILURE;
+}
+
+int follow(const struct conf *conf, const struct sub *sub,
+           struct signals *signals, struct state *state,
+           struct command *command)
+{
+    const char *id = state->put.length != 0 ? state->put.bytes
+                     : sub->last_id != NULL ? sub->last_id
+                                            : "";
+    struct loop loop = {.conf = conf,
+                        .sub = sub,
+                        .signals = signals,
+                        .state = state,
+                        .command = command,
+                        .status = GOING_ON,
+                        .until = UINT64_MAX};
+    int error = source_open(&loop.source, conf, sub, id);
+
+    secret_url(&loop.place, sub->url != NULL ? sub->url : conf->server);
+    if (error != 0) {
+        note_error("%s: %s", loop.place.bytes, crier_error_text(error));
+        source_close(&loop.source);
+        text_done(&loop.place);
+        return error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
+    }
+    out_open(&loop.out);
+    show_init(&loop.show, sub->json, loop.out.terminal);
+    if (sub->timeout != 0)
+        loop.until = crier_now() + sub->timeout;
+    run(&loop);
+    source_close(&loop.source);
+    out_close(&loop.out);
+    text_done(&loop.place);
+    return loop.status;
+}

@@ -1,0 +1,217 @@
+/*
+ * Colours, and JSON for people: laid out anew, each kind of token in its
+ * colour.
+ *
+ * jansson says whether it is JSON, and no more: what it would write is another
+ * text with the same meaning (1.10 becomes 1.1000000000000001), and people
+ * look at what was sent. So the tokens are copied, and only the white space
+ * between them is ours.
+ *
+ * Beyond some depth all stays on the line: indentation makes a text of nested
+ * brackets longer by as much as it is deep.
+ */
+#include <config.h>
+
+#include "color.h"
+
+#include "base/json_read.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <string.h>
+
+/* Longer ones are not looked at. */
+#define JSON_MAX ((size_t)1024 * 1024)
+
+#define DEPTH_MAX 8
+
+static const char *const codes[] = {
+#define PAINT_CODE(name, code) [name] = "\033[" code "m",
+    PAINT_COLOURS(PAINT_CODE)
+#undef PAINT_CODE
+};
+
+static const char plain[] = "\033[0m";
+
+void paint_text(struct text *text, enum paint colour, bool colours,
+                const char *bytes, size_t length)
+{
+    if (colours)
+        text_puts(text, codes[colour]);
+    text_harmless(text, bytes, length, NULL);
+    if (colours)
+        text_puts(text, plain);
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
+struct walk {
+    struct text *to;
+    const char *at, *end;
+    const struct paint_layout *layout;
+    bool one_line;
+    size_t depth;
+    size_t columns; /* taken, counted in bytes */
+};
+
+static void skip_space(struct walk *walk)
+{
+    while (walk->at < walk->end && strchr(" \t\r\n", *walk->at) != NULL)
+        walk->at++;
+}
+
+static void put(struct walk *walk, const char *string)
+{
+    text_puts(walk->to, string);
+    walk->columns += strlen(string);
+}
+
+static void put_coloured(struct walk *walk, enum paint colour, size_t length)
+{
+    if (walk->layout->colours)
+        text_puts(walk->to, codes[colour]);
+    text_harmless_json(walk->to, walk->at, length);
+    if (walk->layout->colours)
+        text_puts(walk->to, plain);
+    walk->at += length;
+    walk->columns += length;
+}
+
+/* Goes to a new line, or puts what stands for that on the same one. */
+static void break_line(struct walk *walk, const char *instead)
+{
+    if (walk->one_line || walk->depth > DEPTH_MAX) {
+        put(walk, instead);
+        return;
+    }
+    text_puts(walk->to, "\n");
+    text_spaces(walk->to, walk->layout->indent + 2 * walk->depth);
+}
+
+static void walk_string(struct walk *walk)
+{
+    const char *end = walk->at + 1;
+    struct walk after = *walk;
+
+    while (end < walk->end && *end != '"')
+        end += *end == '\\' && end + 1 < walk->end ? 2 : 1;
+    if (end < walk->end)
+        end++;
+    after.at = end;
+    skip_space(&after);
+    put_coloured(walk,
+                 after.at < walk->end && *after.at == ':' ? PAINT_KEY
+                                                          : PAINT_STRING,
+                 (size_t)(end - walk->at));
+}
+
+static void walk_other(struct walk *walk)
+{
+    const char *end = walk->at;
+
+    while (end < walk->end && strchr(" \t\r\n,:[]{}\"", *end) == NULL)
+        end++;
+    put_coloured(walk,
+                 isalpha((unsigned char)*walk->at) ? PAINT_WORD : PAINT_NUMBER,
+                 (size_t)(end - walk->at));
+}
+
+static void walk_open(struct walk *walk)
+{
+    const char bracket[] = {*walk->at++, '\0'};
+
+    put(walk, bracket);
+    skip_space(walk);
+    walk->depth++;
+    if (walk->at < walk->end && (*walk->at == '}' || *walk->at == ']'))
+        return;
+    break_line(walk, "");
+}
+
+static void walk_close(struct walk *walk)
+{
+    const char bracket[] = {*walk->at++, '\0'};
+    char before = walk->to->bytes[walk->to->length - 1];
+
+    /* on the line of what it closes when that is empty, or all is on a line */
+    if (before == '{' || before == '[' || walk->depth > DEPTH_MAX) {
+        walk->depth--;
+    } else {
+        walk->depth--;
+        break_line(walk, "");
+    }
+    put(walk, bracket);
+}
+
+static void walk_token(struct walk *walk)
+{
+    switch (*walk->at) {
+    case '{':
+    case '[':
+        walk_open(walk);
+        break;
+    case '}':
+    case ']':
+        walk_close(walk);
+        break;
+    case ',':
+        walk->at++;
+        put(walk, ",");
+        break_line(walk, " ");
+        break;
+    case ':':
+        walk->at++;
+        put(walk, ": ");
+        break;
+    case '"':
+        walk_string(walk);
+        break;
+    default:
+        walk_other(walk);
+    }
+    skip_space(walk);
+}
+
+static bool is_json(const char *bytes, size_t length)
+{
+    size_t space = 0;
+    json_t *value;
+
+    while (space < length && strchr(" \t\r\n", bytes[space]) != NULL)
+        space++;
+    /* jansson takes some NULs for white space */
+    if (space == length || (bytes[space] != '{' && bytes[space] != '[') ||
+        length > JSON_MAX || memchr(bytes, '\0', length) != NULL)
+        return false;
+    value = json_read(bytes, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL,
+                      NULL);
+    json_decref(value);
+    return value != NULL;
+}
+
+bool paint_json(struct text *text, const struct paint_layout *layout,
+                const char *bytes, size_t length)
+{
+    struct walk walk = {.to = text,
+                        .at = bytes,
+                        .end = bytes + length,
+                        .layout = layout,
+                        .one_line = true,
+                        .columns = layout->first};
+    size_t before = text->length;
+    struct walk again = walk;
+
+    if (!is_json(bytes, length))
+        return false;
+    skip_space(&walk);
+    while (walk.at < walk.end && walk.columns <= layout->width)
+        walk_token(&walk);
+    if (walk.columns <= layout->width)
+        return true;
+    text->length = before;
+    again.one_line = false;
+    skip_space(&again);
+    while (again.at < again.end)
+        walk_token(&again);
+    return true;
+}

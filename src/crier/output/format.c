@@ -1,0 +1,158 @@
+/*
+ * An event as text. In a pipe: its data, or a JSON object, and LF. On a
+ * terminal: time, topic, type, and the data, laid out for eyes.
+ *
+ * Nothing of an event reaches a terminal as it came, see text.c.
+ */
+#include <config.h>
+
+#include "format.h"
+
+#include "color.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of what HH:MM:SS and a space take. */
+#define TIME_WIDTH 9
+
+#define WIDTH_DEFAULT 80
+
+void show_init(struct show *show, bool json, bool terminal)
+{
+    const char *no = getenv("NO_COLOR"), *kind = getenv("TERM");
+
+    *show = (struct show){
+        .json = json,
+        .terminal = terminal,
+        .colours = terminal && (no == NULL || no[0] == '\0') &&
+                   (kind == NULL || strcmp(kind, "dumb") != 0),
+    };
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
+static json_t *topics_array(const char *topics)
+{
+    json_t *array = json_array();
+    size_t length;
+
+    for (;;) {
+        length = strcspn(topics, ",");
+        json_array_append_new(array, json_stringn(topics, length));
+        if (topics[length] == '\0')
+            return array;
+        topics += length + 1;
+    }
+}
+
+static int append(const char *bytes, size_t length, void *closure)
+{
+    text_add(closure, bytes, length);
+    return 0;
+}
+
+static void show_json(const struct show *show, struct text *text,
+                      const struct crier_message *message)
+{
+    json_t *object = json_object();
+    struct text line = {0};
+
+    if (message->has_id && message->id[0] != '\0')
+        json_object_set_new(object, "id", json_string(message->id));
+    if (message->time != NULL)
+        json_object_set_new(object, "time", json_string(message->time));
+    if (message->topics != NULL)
+        json_object_set_new(object, "topics", topics_array(message->topics));
+    if (strcmp(message->type, "message") != 0)
+        json_object_set_new(object, "event",
+                            json_stringn(message->type, message->type_length));
+    json_object_set_new(object, "data",
+                        json_stringn(message->data, message->length));
+    if (!show->terminal) {
+        json_dump_callback(object, append, text, JSON_COMPACT);
+    } else {
+        json_dump_callback(object, append, &line, JSON_COMPACT);
+        text_harmless_json(text, line.bytes, line.length);
+        text_done(&line);
+    }
+    json_decref(object);
+    text_puts(text, "\n");
+}
+
+/* ---- for eyes --------------------------------------------------------- */
+
+/* Reads an RFC 3339 time in UTC; the time now where that is none. */
+static time_t read_time(const char *text)
+{
+    struct tm parts = {0};
+    const char *end;
+
+    if (text == NULL)
+        return time(NULL);
+    end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (end == NULL)
+        return time(NULL);
+    end += strspn(end, ".0123456789");
+    return *end == 'Z' ? timegm(&parts) : time(NULL);
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
+        return size.ws_col;
+    return WIDTH_DEFAULT;
+}
+
+static void show_pretty(const struct show *show, struct text *text,
+                        const struct crier_message *message)
+{
+    static const char newline[] = "\n         ";
+    struct paint_layout layout = {.indent = TIME_WIDTH,
+                                  .first = TIME_WIDTH + 1,
+                                  .width = terminal_width(),
+                                  .colours = show->colours};
+    time_t when = read_time(message->time);
+    char clock[16];
+    struct tm parts;
+
+    localtime_r(&when, &parts);
+    strftime(clock, sizeof clock, "%H:%M:%S", &parts);
+    paint_text(text, PAINT_TIME, show->colours, clock, strlen(clock));
+    if (message->topics != NULL) {
+        text_puts(text, " ");
+        paint_text(text, PAINT_TOPIC, show->colours, message->topics,
+                   strlen(message->topics));
+        layout.first += 1 + strlen(message->topics);
+    }
+    if (strcmp(message->type, "message") != 0) {
+        text_puts(text, " ");
+        paint_text(text, PAINT_TYPE, show->colours, message->type,
+                   message->type_length);
+        layout.first += 1 + message->type_length;
+    }
+    text_puts(text, "  ");
+    if (!paint_json(text, &layout, message->data, message->length))
+        text_harmless(text, message->data, message->length, newline);
+    text_puts(text, "\n");
+}
+
+void show_event(const struct show *show, struct text *text,
+                const struct crier_message *message)
+{
+    if (show->json) {
+        show_json(show, text, message);
+    } else if (show->terminal) {
+        show_pretty(show, text, message);
+    } else {
+        text_add(text, message->data, message->length);
+        text_puts(text, "\n");
+    }
+}

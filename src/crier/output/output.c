@@ -1,0 +1,191 @@
+/*
+ * Standard output, in large writes. stdio would do, but for two things: a
+ * write that waits for a slow reader must not keep crier from hearing a
+ * signal, and what --state remembers must not go beyond what was really
+ * written. Making the descriptor non-blocking would make it so for all who
+ * share it, the user's shell included. So it is polled, and written in pieces
+ * for which a pipe that polls writable always has room.
+ *
+ * Half an event at the end of a file is worse than none: the next run would
+ * have it come again behind that half, and who reads lines would get neither.
+ * So each event's end is marked, and crier stops at one.
+ */
+#include <config.h>
+
+#include "output.h"
+
+#include "crier.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The longest wait at a time, in ms. */
+#define WAIT_MAX 1000000
+
+/* How long the reader may take for the rest of an event that is begun when
+ * crier is to end, in ms. */
+#define GRACE 2000
+
+/* From how many bytes on it is full. */
+#define FULL 65536
+
+struct out_mark {
+    size_t end; /* of an event, in the text */
+    size_t id;  /* where its id begins, in the ids */
+};
+
+void out_open(struct out *out)
+{
+    *out = (struct out){.terminal = isatty(STDOUT_FILENO)};
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+static size_t count_marks(const struct out *out)
+{
+    return out->marks.length / sizeof(struct out_mark);
+}
+
+static const struct out_mark *get_mark(const struct out *out, size_t number)
+{
+    return (const struct out_mark *)out->marks.bytes + number;
+}
+
+void out_event(struct out *out, const char *id)
+{
+    struct out_mark mark = {.end = out->text.length, .id = out->ids.length};
+    const struct out_mark *last = NULL;
+
+    if (out->marks.length != 0)
+        last = get_mark(out, count_marks(out) - 1);
+    if (last != NULL && strcmp(out->ids.bytes + last->id, id) == 0) {
+        if (last->end == mark.end)
+            return;
+        mark.id = last->id;
+    } else {
+        text_add(&out->ids, id, strlen(id) + 1);
+    }
+    text_add(&out->marks, (const char *)&mark, sizeof mark);
+}
+
+bool out_is_full(const struct out *out)
+{
+    return out->text.length >= FULL || out->ids.length >= FULL;
+}
+
+/* The end of the event of which the byte before DONE is one; 0 for 0. */
+static size_t end_of_event(const struct out *out, size_t done)
+{
+    size_t i;
+
+    for (i = 0; done != 0 && i < count_marks(out); i++)
+        if (get_mark(out, i)->end >= done)
+            return get_mark(out, i)->end;
+    return done;
+}
+
+/* The id with the last event that ends within the first DONE bytes; NULL when
+ * there is none. */
+static const char *id_at(const struct out *out, size_t done)
+{
+    size_t i = count_marks(out);
+
+    while (i > 0)
+        if (get_mark(out, --i)->end <= done)
+            return out->ids.bytes + get_mark(out, i)->id;
+    return NULL;
+}
+
+/* ---- writing ---------------------------------------------------------- */
+
+/* Waits until there is room. 0 or an error as out_flush()'s. */
+static int wait_for_room(int signals, uint64_t until)
+{
+    struct pollfd polled[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
+                              {.fd = signals, .events = POLLIN}};
+    uint64_t now;
+    int wait = -1;
+
+    for (;;) {
+        if (until != UINT64_MAX) {
+            now = crier_now();
+            wait = now >= until             ? 0
+                   : until - now < WAIT_MAX ? (int)(until - now)
+                                            : WAIT_MAX;
+        }
+        if (poll(polled, 2, wait) < 0 && errno != EINTR)
+            return -errno;
+        if (polled[0].revents != 0) /* what it is, write() will tell */
+            return 0;
+        if (polled[1].revents != 0)
+            return -EINTR;
+        if (wait == 0)
+            return -ETIMEDOUT;
+    }
+}
+
+/* Writes from *DONE up to END, and moves *DONE. 0 or an error as
+ * out_flush()'s, without -ECANCELED. */
+static int write_up_to(const struct out *out, size_t *done, size_t end,
+                       int signals, uint64_t until)
+{
+    ssize_t written;
+    size_t piece;
+    int error;
+
+    while (*done < end) {
+        error = wait_for_room(signals, until);
+        if (error != 0)
+            return error;
+        piece = end - *done;
+        written = write(STDOUT_FILENO, out->text.bytes + *done,
+                        piece < PIPE_BUF ? piece : PIPE_BUF);
+        if (written >= 0)
+            *done += (size_t)written;
+        else if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+    return 0;
+}
+
+/* It stopped at DONE because of REASON, a signal or the time: writes the rest
+ * of an event that is begun. */
+static int finish_event(const struct out *out, size_t *done,
+                        struct signals *signals, int reason)
+{
+    bool by_kernel;
+    int error;
+
+    while (signals_take(signals, &by_kernel) != 0)
+        continue;
+    error = write_up_to(out, done, end_of_event(out, *done), signals->fd,
+                        crier_now() + GRACE);
+    if (error == -EINTR || error == -ETIMEDOUT)
+        return -ECANCELED;
+    return error != 0 ? error : reason;
+}
+
+int out_flush(struct out *out, struct signals *signals, uint64_t until,
+              const char **id)
+{
+    size_t done = 0;
+    int error = write_up_to(out, &done, out->text.length, signals->fd, until);
+
+    if (error == -EINTR || error == -ETIMEDOUT)
+        error = finish_event(out, &done, signals, error);
+    *id = id_at(out, done);
+    text_clear(&out->text);
+    text_clear(&out->marks);
+    text_clear(&out->ids); /* the bytes stay */
+    return error;
+}
+
+void out_close(struct out *out)
+{
+    text_done(&out->text);
+    text_done(&out->marks);
+    text_done(&out->ids);
+}

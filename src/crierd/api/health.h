@@ -1,0 +1,9 @@
+#ifndef CRIERD_HEALTH_H
+#define CRIERD_HEALTH_H
+
+#include "crierd/http/request.h"
+
+/* GET /healthz */
+enum MHD_Result health(struct request *request);
+
+#endif

@@ -1,0 +1,276 @@
+/*
+ * /chat and /users: the routes of the chat room. Checks what comes from outside
+ * and leaves the rest to room.c.
+ */
+#include <config.h>
+
+#include "crierd/http/response.h"
+#include "crierd/api/api.h"
+#include "demo.h"
+#include "crierd/http/deferred.h"
+#include "crierd/log/log.h"
+#include "crierd/http/respond.h"
+#include "chat_room.h"
+#include "crierd/http/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_CHARACTERS 64
+
+/* Of the id that a client gives its message: the update's has a prefix besides. */
+#define MESSAGE_ID_MAX 100
+
+/* ---- checks ----------------------------------------------------------- */
+
+static bool is_name(const char *text, size_t length)
+{
+    return text_valid(text, length, 1, NAME_MAX_CHARACTERS) &&
+           text_sight(text, length) == TEXT_VISIBLE;
+}
+
+static enum MHD_Result bad_name(struct request *request, const char *what)
+{
+    return respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                         "%s is not UTF-8 of 1 to %d characters, one of them "
+                         "visible, without control characters and invisible "
+                         "ones",
+                         what, NAME_MAX_CHARACTERS);
+}
+
+/* Whether ID, the id of a message or NULL, may be one. */
+static bool is_message_id(const json_t *id)
+{
+    return id == NULL ||
+           (json_is_string(id) && json_string_length(id) <= MESSAGE_ID_MAX &&
+            crier_id_valid(json_string_value(id), json_string_length(id)));
+}
+
+/* Reads the body {"user","text","id"} into a new object whose members are good; id may
+ * be missing. NULL when the answer is given already. */
+static json_t *read_message(struct request *request)
+{
+    json_t *message = request_read_json(request, JSON_REJECT_DUPLICATES);
+    json_t *user, *text, *id;
+
+    if (message == NULL)
+        return NULL;
+    user = json_object_get(message, "user");
+    text = json_object_get(message, "text");
+    id = json_object_get(message, "id");
+    if (!json_is_string(user) || !json_is_string(text))
+        request->result = respond_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "the body must be an object with the strings user and text");
+    else if (!is_name(json_string_value(user), json_string_length(user)))
+        request->result = bad_name(request, "user");
+    else if (text_sight(json_string_value(text), json_string_length(text)) ==
+             TEXT_BLANK)
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "text is blank");
+    else if (!is_message_id(id))
+        request->result = respond_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "id is not a string of 1 to %d bytes that could be an update's id",
+            MESSAGE_ID_MAX);
+    else
+        return message;
+    json_decref(message);
+    return NULL;
+}
+
+/* ---- GET /chat -------------------------------------------------------- */
+
+struct visit {
+    struct chat_room *room;
+    char name[];
+};
+
+static void closed(void *closure, struct crier_stream *stream,
+                   enum crier_reason reason)
+{
+    struct visit *visit = closure;
+
+    respond_stream_closed((void *)"/chat", stream, reason);
+    chat_room_left(visit->room, stream, visit->name);
+    free(visit);
+}
+
+enum MHD_Result demo_chat(struct request *request)
+{
+    const struct uri_text *name = uri_parameter(&request->uri, "user");
+    struct crier_stream_options options = {
+        .keep_alive = request->server->conf->ping,
+        .max_pending = DEMO_PENDING,
+        .on_closed = closed,
+    };
+    struct crier_subscribe_options follow = {.since = CRIER_SINCE_LAST,
+                                          .number = ROOM_HISTORY};
+    const struct uri_text *echo = uri_parameter(&request->uri, "echo");
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    struct visit *visit;
+    int error;
+
+    if (name == NULL)
+        return respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                             "who joins is missing: /chat?user=NAME");
+    if (!is_name(name->bytes, name->length))
+        return bad_name(request, "user");
+    if (!api_start(request, &follow))
+        return request->result;
+    visit = malloc(sizeof *visit + name->length + 1);
+    if (visit == NULL)
+        return respond_error(request, -ENOMEM);
+    visit->room = request->server->room;
+    memcpy(visit->name, name->bytes, name->length + 1);
+    options.closure = visit;
+    if (!respond_stream(request, &options, &stream, &response)) {
+        free(visit);
+        return request->result;
+    }
+    follow.response = response;
+    error = chat_room_join(visit->room, stream, visit->name,
+                      echo != NULL && strcmp(echo->bytes, "1") == 0, &follow);
+    crier_stream_unref(stream);
+    if (error == 0)
+        return response_stream(request, response);
+    MHD_destroy_response(response);
+    return respond_error(request, error);
+}
+
+/* ---- POST /chat, POST /chat/NAME -------------------------------------- */
+
+static enum MHD_Result sent(struct request *request,
+                            const struct deferred *deferred)
+{
+    if (deferred->error != 0)
+        return respond_failure(request, deferred->error, deferred->reason);
+    return respond_json(request, MHD_HTTP_OK,
+                      json_pack("{s:s, s:I}", "status", "sent", "clients",
+                                (json_int_t)deferred->number));
+}
+
+/* Publishes the message in the body, to TO alone unless that is NULL. One with an id
+ * is published once, however often the client sends it. */
+static enum MHD_Result say(struct request *request, const char *to)
+{
+    json_t *body = read_message(request);
+    struct chat_room_message message;
+    enum MHD_Result result;
+    const char *id;
+    bool dedupe;
+    int error;
+
+    if (body == NULL)
+        return request->result;
+    id = json_string_value(json_object_get(body, "id"));
+    dedupe = id != NULL;
+    error = chat_room_say(request->server->room,
+                     json_string_value(json_object_get(body, "user")), to,
+                     json_string_value(json_object_get(body, "text")), id,
+                     &message);
+    json_decref(body);
+    if (error != 0)
+        return respond_error(request, error);
+    if (to != NULL && message.clients == 0)
+        result = respond_problem(request, MHD_HTTP_NOT_FOUND,
+                               "nobody of that name is connected to the chat");
+    else
+        result = deferred_publish(request, message.topics, message.event, dedupe,
+                               (long)message.clients, sent);
+    crier_event_free(message.event);
+    return result;
+}
+
+enum MHD_Result demo_chat_post(struct request *request)
+{
+    return say(request, NULL);
+}
+
+enum MHD_Result demo_chat_private(struct request *request)
+{
+    if (!is_name(request->argument->bytes, request->argument->length))
+        return bad_name(request, "the name in the path");
+    return say(request, request->argument->bytes);
+}
+
+/* ---- /users ----------------------------------------------------------- */
+
+static bool wants_json(const struct request *request)
+{
+    const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
+
+    return accept != NULL && strstr(accept, "application/json") != NULL;
+}
+
+/* The names in LIST, one a line. */
+static char *as_text(const json_t *list)
+{
+    size_t length = 1, at = 0, i;
+    json_t *name;
+    char *text;
+
+    json_array_foreach (list, i, name)
+        length += json_string_length(name) + 1;
+    text = malloc(length);
+    if (text == NULL)
+        return NULL;
+    json_array_foreach (list, i, name) {
+        memcpy(text + at, json_string_value(name), json_string_length(name));
+        at += json_string_length(name);
+        text[at++] = '\n';
+    }
+    text[at] = '\0';
+    return text;
+}
+
+enum MHD_Result demo_users(struct request *request)
+{
+    json_t *list = chat_room_users(request->server->room);
+    enum MHD_Result result;
+    char *text;
+
+    if (list == NULL)
+        return respond_error(request, -ENOMEM);
+    if (wants_json(request))
+        return respond_json(request, MHD_HTTP_OK,
+                          json_pack("{s:o}", "users", list));
+    text = as_text(list);
+    json_decref(list);
+    result = text != NULL ? respond_text(request, MHD_HTTP_OK, text)
+                          : respond_error(request, -ENOMEM);
+    free(text);
+    return result;
+}
+
+enum MHD_Result demo_users_add(struct request *request)
+{
+    const char *name = request->argument->bytes;
+    int result;
+
+    if (!is_name(name, request->argument->length))
+        return bad_name(request, "the name in the path");
+    result = chat_room_add(request->server->room, name);
+    if (result == -ENOSPC)
+        return respond_problem(request, MHD_HTTP_INSUFFICIENT_STORAGE,
+                             "%d users have been added, which is the limit",
+                             ROOM_ADDED_MAX);
+    if (result < 0)
+        return respond_error(request, result);
+    return respond_json(request, result == 0 ? MHD_HTTP_CREATED : MHD_HTTP_OK,
+                      json_pack("{s:s}", "user", name));
+}
+
+enum MHD_Result demo_users_remove(struct request *request)
+{
+    const char *name = request->argument->bytes;
+
+    if (!is_name(name, request->argument->length))
+        return bad_name(request, "the name in the path");
+    if (!chat_room_remove(request->server->room, name))
+        return respond_problem(request, MHD_HTTP_NOT_FOUND,
+                             "there is no user of that name");
+    return respond_empty(request, MHD_HTTP_NO_CONTENT);
+}

@@ -1,9 +1,0 @@
-#ifndef CRIERD_HEALTH_H
-#define CRIERD_HEALTH_H
-
-#include "request.h"
-
-/* GET /healthz */
-enum MHD_Result health(struct request *request);
-
-#endif

@@ -1,0 +1,298 @@
+/*
+ * What can be told of a request before libmicrohttpd has it: whether its head is
+ * there, how much memory it will need, and whether it is one of those that lanes
+ * answer (lane.c).
+ *
+ * This is no second HTTP parser. It knows one shape, a POST to /topics/..., and that
+ * only as a careful client writes it; whatever looks otherwise in any way is
+ * libmicrohttpd's, to be understood or refused. So there is nothing about which the two
+ * could disagree: where this one says where a request ends, every server says the
+ * same (RFC 9112 section 6.3).
+ */
+#include <config.h>
+
+#include "classify.h"
+
+#include "crierd/http/quirks/headroom.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#define PLAIN "POST /topics/"
+#define STREAM "GET /topics/"
+#define PROTOCOL " HTTP/1.1\r\n"
+
+/* The characters of a token (RFC 9110 section 5.6.2). */
+static bool is_token(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+size_t head_length(const char *bytes, size_t length)
+{
+    const char *at = bytes, *end = bytes + length;
+
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at++;
+        if (at < end && *at == '\r')
+            at++;
+        if (at < end && *at == '\n')
+            return (size_t)(at + 1 - bytes);
+    }
+    return 0;
+}
+
+bool head_begins(const char *bytes, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && (bytes[i] == '\r' || bytes[i] == '\n'))
+        i++; /* which a server should pass over (RFC 9112 section 2.2) */
+    while (i < length && is_token((unsigned char)bytes[i]))
+        i++;
+    return i == length || (i != 0 && bytes[i] == ' ');
+}
+
+/* Whether what stands at AT, before END, is the field NAME, or begins like it. */
+static bool is_field(const char *at, const char *end, const char *name)
+{
+    size_t length = strlen(name);
+
+    return (size_t)(end - at) >= length &&
+           strncasecmp(at, name, length) == 0;
+}
+
+/* Whether the head of LENGTH at BYTES has a field NAME. To libmicrohttpd a line may
+ * end in a CR alone, it seems at times. */
+static bool has_field(const char *bytes, size_t length, const char *name)
+{
+    const char *at = bytes, *end = bytes + length;
+
+    for (; at < end; at++)
+        if ((*at == '\r' || *at == '\n') && is_field(at + 1, end, name))
+            return true;
+    return false;
+}
+
+static bool asks_for_stream(const char *bytes, size_t length)
+{
+    return length >= sizeof STREAM && memcmp(bytes, "GET ", 4) == 0 &&
+           (memcmp(bytes, STREAM, sizeof STREAM - 1) == 0 ||
+            memmem(bytes, length, "text/event-stream", 17) != NULL) &&
+           !has_field(bytes, length, "Content-Length") &&
+           !has_field(bytes, length, "Transfer-Encoding");
+}
+
+static size_t count_of(const char *bytes, size_t length, char wanted)
+{
+    const char *end = bytes + length;
+    size_t count = 0;
+
+    while ((bytes = memchr(bytes, wanted, (size_t)(end - bytes))) != NULL) {
+        count++;
+        bytes++;
+    }
+    return count;
+}
+
+/* Counts the line at LINE, of LENGTH bytes with its end, in. False when not everybody
+ * may take it for a line, or it goes on in the one before it, of which libmicrohttpd
+ * makes a copy then. */
+static bool add_line(struct headroom *need, const char *line, size_t length)
+{
+    const char *end = line + length;
+
+    if (line[0] == ' ' || line[0] == '\t' ||
+        memchr(line, '\0', length) != NULL ||
+        count_of(line, length, '\r') !=
+            (size_t)(length > 1 && end[-2] == '\r'))
+        return false;
+    need->records++;
+    if (is_field(line, end, "Cookie")) {
+        need->cookies += length;
+        need->records += 1 + count_of(line, length, ';') +
+                         count_of(line, length, ',');
+    }
+    return true;
+}
+
+size_t head_need(const char *bytes, size_t length)
+{
+    struct headroom need = {.length = length};
+    const char *line, *next, *end = bytes + length;
+
+    if (!asks_for_stream(bytes, length))
+        return SIZE_MAX;
+    for (line = bytes; line < end; line = next) {
+        next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+        if (!add_line(&need, line, (size_t)(next - line)))
+            return SIZE_MAX;
+        if (line != bytes)
+            continue;
+        need.target = (size_t)(next - line);
+        need.arguments = count_of(line, need.target, '?') +
+                         count_of(line, need.target, '&');
+        need.records += need.arguments;
+    }
+    need.records -= 2; /* the first line, and the empty one */
+    return headroom_need(&need);
+}
+
+bool head_may_be_plain(const char *bytes, size_t length)
+{
+    return length >= sizeof PLAIN - 1 &&
+           memcmp(bytes, PLAIN, sizeof PLAIN - 1) == 0;
+}
+
+/* ---- a head that is plain --------------------------------------------- */
+
+/* What has been seen of the fields that decide. */
+struct seen {
+    bool host, length;
+};
+
+/* Fields that make a request another one than it looks; not for lanes. */
+static bool is_special(const struct head_field *field)
+{
+    static const char *const names[] = {"Expect", "Transfer-Encoding",
+                                        "Upgrade", "Trailer"};
+    size_t i;
+
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(field->name, names[i]) == 0)
+            return true;
+    if (strcasecmp(field->name, "Connection") == 0)
+        return strcasecmp(field->value, "keep-alive") != 0;
+    /* Many updates in one body are work of their own. */
+    return strcasecmp(field->name, "Content-Type") == 0 &&
+           strncasecmp(field->value, "text/event-stream", 17) == 0;
+}
+
+static bool read_length(const char *value, size_t *length)
+{
+    size_t number = 0;
+
+    if (*value == '\0')
+        return false;
+    for (; *value >= '0' && *value <= '9'; value++) {
+        number = number * 10 + (size_t)(*value - '0');
+        if (number > HEAD_BODY_MAX)
+            return false;
+    }
+    *length = number;
+    return *value == '\0';
+}
+
+static bool is_host(const char *value)
+{
+    return value[0] != '\0' && strpbrk(value, " \t/") == NULL;
+}
+
+/* Takes FIELD in; false when with it the request is not plain. */
+static bool judge(struct head *head, const struct head_field *field,
+                  struct seen *seen)
+{
+    if (strcasecmp(field->name, "Host") == 0) {
+        if (seen->host || !is_host(field->value))
+            return false;
+        seen->host = true;
+    } else if (strcasecmp(field->name, "Content-Length") == 0) {
+        if (seen->length || !read_length(field->value, &head->body_length))
+            return false;
+        seen->length = true;
+    } else if (is_special(field)) {
+        return false;
+    }
+    if (head->field_count == HEAD_FIELDS_MAX)
+        return false;
+    head->fields[head->field_count++] = *field;
+    return true;
+}
+
+/* Reads the line at *AT, "name: value" CRLF, and moves behind it. */
+static bool read_field(char **at, struct head_field *field)
+{
+    char *name = *at, *colon = name, *value, *end;
+
+    while (is_token((unsigned char)*colon))
+        colon++;
+    if (colon == name || *colon != ':')
+        return false;
+    for (value = colon + 1; *value == ' ' || *value == '\t'; value++)
+        ;
+    for (end = value; (unsigned char)*end >= ' ' && *end != 0x7f; end++)
+        ;
+    if (end[0] != '\r' || end[1] != '\n' || (end > value && end[-1] == ' '))
+        return false;
+    *colon = *end = '\0';
+    field->name = name;
+    field->value = value;
+    *at = end + 2;
+    return true;
+}
+
+/* Reads the request line at BYTES; returns what is behind it, or NULL. */
+static char *read_line(struct head *head, char *bytes)
+{
+    char *target = bytes + strlen("POST "), *end = target;
+
+    while ((unsigned char)*end > ' ' && (unsigned char)*end < 0x7f)
+        end++;
+    if (strncmp(end, PROTOCOL, sizeof PROTOCOL - 1) != 0)
+        return NULL;
+    *end = '\0';
+    head->target = target;
+    return end + sizeof PROTOCOL - 1;
+}
+
+/* Takes the head apart, which ends in an empty line of CRLF. */
+static bool take_apart(struct head *head, char *bytes)
+{
+    char *at = read_line(head, bytes);
+    struct head_field field;
+    struct seen seen = {false, false};
+
+    if (at == NULL)
+        return false;
+    while (*at != '\r')
+        if (!read_field(&at, &field) || !judge(head, &field, &seen))
+            return false;
+    return at + 2 == bytes + head->length && seen.host && seen.length;
+}
+
+enum head_kind head_read(struct head *head, char *bytes, size_t length)
+{
+    char before[HEAD_MAX];
+
+    head->length = 0;
+    if (length < sizeof PLAIN - 1)
+        return memcmp(bytes, PLAIN, length) == 0 ? HEAD_PARTIAL : HEAD_OTHER;
+    if (!head_may_be_plain(bytes, length))
+        return HEAD_OTHER;
+    head->length = head_length(bytes, length < HEAD_MAX ? length : HEAD_MAX);
+    if (head->length == 0)
+        return length < HEAD_MAX ? HEAD_PARTIAL : HEAD_OTHER;
+    head->field_count = 0;
+    memcpy(before, bytes, head->length);
+    if (take_apart(head, bytes)) {
+        if (length - head->length >= head->body_length)
+            return HEAD_PLAIN;
+        memcpy(bytes, before, head->length);
+        return HEAD_PARTIAL;
+    }
+    memcpy(bytes, before, head->length);
+    return HEAD_OTHER;
+}
+
+const char *head_field(const struct head *head, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < head->field_count; i++)
+        if (strcasecmp(head->fields[i].name, name) == 0)
+            return head->fields[i].value;
+    return NULL;
+}

@@ -1,0 +1,141 @@
+/*
+ * Answers that wait for the journal.
+ *
+ * The handler asks, then suspends its connection, unless it is done already: an
+ * append in memory is. Whoever answers resumes it, and MHD calls the handler
+ * again, which finds the later with its request. The state decides who comes
+ * first; whoever finds the other one's mark acts, so a connection is resumed
+ * exactly when it was suspended, and nobody looks at a later that may be gone. A
+ * lane is not suspended, and is told instead.
+ *
+ * A suspended connection must not be there when MHD stops: crier_hub_close() has
+ * waited for all answers then.
+ */
+#include <config.h>
+
+#include "deferred.h"
+
+#include "http.h"
+#include "pipeline.h"
+#include "crierd/log/log.h"
+#include "respond.h"
+
+#include "crier_server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ASKED, PARKED, DONE };
+
+struct deferred *deferred_new(struct request *request,
+                        enum MHD_Result (*answer)(struct request *request,
+                                                  const struct deferred *deferred))
+{
+    struct deferred *deferred = calloc(1, sizeof *deferred);
+
+    if (deferred == NULL)
+        return NULL;
+    deferred->connection = request->connection;
+    deferred->turn = request->turn;
+    deferred->answer = answer;
+    *request->deferred = deferred;
+    return deferred;
+}
+
+static void wake(struct MHD_Connection *connection, struct turn *turn)
+{
+    if (turn != NULL)
+        pipeline_wake(turn);
+    else
+        http_resume(connection);
+}
+
+enum MHD_Result deferred_wait(struct request *request)
+{
+    struct deferred *deferred = *request->deferred;
+
+    if (atomic_load(&deferred->state) == DONE)
+        return deferred->answer(request, deferred);
+    deferred->waiting = true;
+    if (request->turn == NULL)
+        MHD_suspend_connection(request->connection);
+    if (atomic_exchange(&deferred->state, PARKED) == DONE)
+        wake(request->connection, request->turn);
+    return MHD_YES;
+}
+
+void deferred_done(struct deferred *deferred)
+{
+    struct MHD_Connection *connection = deferred->connection;
+    struct turn *turn = deferred->turn;
+
+    if (atomic_exchange(&deferred->state, DONE) == PARKED)
+        wake(connection, turn);
+}
+
+void deferred_free(struct deferred *deferred)
+{
+    if (deferred == NULL)
+        return;
+    json_decref(deferred->value);
+    free(deferred->text);
+    if (deferred->response != NULL)
+        MHD_destroy_response(deferred->response);
+    free(deferred);
+}
+
+/* ---- publishing ------------------------------------------------------- */
+
+void deferred_log(const struct crier_receipt *receipt)
+{
+    static atomic_bool troubled;
+    bool now = receipt->error == CRIER_ERR_STORAGE ||
+               receipt->error == CRIER_ERR_STORAGE_FULL;
+
+    if (receipt->error != 0 && !now)
+        return;
+    if (atomic_exchange(&troubled, now) == now)
+        return;
+    if (now)
+        log_line(LOG_ERROR, "the journal is in trouble: %s", receipt->reason);
+    else
+        log_line(LOG_INFO, "the journal is well again");
+}
+
+static void published(void *closure, const struct crier_receipt *receipt)
+{
+    struct deferred *deferred = closure;
+
+    deferred_log(receipt);
+    deferred->error = receipt->error;
+    if (receipt->error == 0) {
+        deferred->text = crier_receipt_text(receipt);
+        if (deferred->text == NULL)
+            deferred->error = -ENOMEM;
+    } else {
+        snprintf(deferred->reason, sizeof deferred->reason, "%s", receipt->reason);
+    }
+    deferred_done(deferred);
+}
+
+enum MHD_Result deferred_publish(struct request *request, const char *topics,
+                              const struct crier_event *event, bool dedupe,
+                              long number,
+                              enum MHD_Result (*answer)(
+                                  struct request *request,
+                                  const struct deferred *deferred))
+{
+    struct crier_publish_options options = {.dedupe = dedupe,
+                                            .on_done = published};
+    struct deferred *deferred = deferred_new(request, answer);
+    int error;
+
+    if (deferred == NULL)
+        return respond_error(request, -ENOMEM);
+    deferred->number = number;
+    options.closure = deferred;
+    error = crier_hub_publish(request->server->hub, topics, event, &options);
+    return error != 0 ? respond_error(request, error) : deferred_wait(request);
+}

@@ -1,0 +1,55 @@
+/*
+ * What handlers ask of a request beyond its path, query and body.
+ */
+#include <config.h>
+
+#include "request.h"
+
+#include "pipeline.h"
+#include "origin.h"
+#include "text.h"
+
+#include <string.h>
+#include <time.h>
+
+/* No event of ours has a larger number as its id. */
+#define ID_MAX UINT64_C(1000000000000000)
+
+const char *request_header(const struct request *request, const char *name)
+{
+    if (request->turn != NULL)
+        return pipeline_header(request->turn, name);
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                       name);
+}
+
+uint64_t request_last_id(const struct request *request)
+{
+    const char *header = request_header(request, "Last-Event-ID");
+    uint64_t id;
+
+    if (header == NULL || !number_text(header, 0, ID_MAX, &id))
+        return 0;
+    return id;
+}
+
+bool request_is_foreign(const struct request *request)
+{
+    const char *site = request_header(request, "Sec-Fetch-Site");
+    const char *origin;
+
+    if (site != NULL)
+        return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
+    origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
+    return origin != NULL &&
+           !origin_is_of(origin,
+                         request_header(request, MHD_HTTP_HEADER_HOST));
+}
+
+uint64_t request_clock(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}

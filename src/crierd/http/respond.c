@@ -1,0 +1,263 @@
+/*
+ * Answers: what a handler has to say, as text, JSON, problem details or a stream.
+ */
+#include <config.h>
+
+#include "respond.h"
+
+#include "response.h"
+#include "crier_server.h"
+#include "base/json_read.h"
+#include "crierd/log/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBLEM "application/problem+json" /* RFC 9457 */
+
+enum MHD_Result respond_text(struct request *request, unsigned status,
+                           const char *text)
+{
+    const struct response answer = {.status = status,
+                                  .type = "text/plain; charset=utf-8",
+                                  .body = strdup(text)};
+
+    return response_send(request, &answer);
+}
+
+/* VALUE, which is freed, as text from malloc(); NULL when memory is short. */
+static char *json_body(json_t *value)
+{
+    char *body = NULL;
+
+    if (value != NULL)
+        body = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(value);
+    return body;
+}
+
+enum MHD_Result respond_json(struct request *request, unsigned status,
+                           json_t *value)
+{
+    const struct response answer = {.status = status,
+                                  .type = "application/json",
+                                  .body = json_body(value)};
+
+    return response_send(request, &answer);
+}
+
+enum MHD_Result respond_json_text(struct request *request, unsigned status,
+                                const char *text)
+{
+    const struct response answer = {.status = status,
+                                  .type = "application/json",
+                                  .body = strdup(text)};
+
+    return response_send(request, &answer);
+}
+
+enum MHD_Result respond_empty(struct request *request, unsigned status)
+{
+    const struct response answer = {.status = status};
+
+    return response_send(request, &answer);
+}
+
+/* New problem details, or NULL when memory is short. */
+static json_t *make_problem(unsigned status, const char *detail)
+{
+    return json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
+                     MHD_get_reason_phrase_for(status), "status", (int)status,
+                     "detail", detail);
+}
+
+/* Answers with problem details, with the members of MORE (or NULL), too, and the
+ * header NAME (or NULL). DETAIL is made valid. */
+static enum MHD_Result send_problem(struct request *request, unsigned status,
+                                    char *detail, json_t *more,
+                                    const char *name, const char *value)
+{
+    struct response answer = {.status = status,
+                            .type = PROBLEM,
+                            .name = name,
+                            .value = value};
+    json_t *problem;
+
+    crier_utf8_repair(detail);
+    problem = make_problem(status, detail);
+    if (problem != NULL && more != NULL &&
+        json_object_update_missing(problem, more) != 0) {
+        json_decref(problem);
+        problem = NULL;
+    }
+    if (name == NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        answer.name = MHD_HTTP_HEADER_RETRY_AFTER;
+        answer.value = "5";
+    }
+    answer.body = json_body(problem);
+    return response_send(request, &answer);
+}
+
+enum MHD_Result respond_problem(struct request *request, unsigned status,
+                              const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    return send_problem(request, status, detail, NULL, NULL, NULL);
+}
+
+void respond_early(struct MHD_Connection *connection, unsigned status,
+                const char *detail)
+{
+    const struct response answer = {
+        .status = status,
+        .type = PROBLEM,
+        .name = MHD_HTTP_HEADER_CONNECTION,
+        .value = "close",
+        .body = json_body(make_problem(status, detail)),
+    };
+
+    response_send_early(connection, &answer);
+}
+
+static const char *header_or_none(const struct request *request,
+                                  const char *name)
+{
+    const char *value = request_header(request, name);
+
+    return value != NULL ? value : "";
+}
+
+enum MHD_Result respond_cross_site(struct request *request)
+{
+    return respond_problem(request, MHD_HTTP_FORBIDDEN,
+                         "a page of another origin may not do this: Origin is "
+                         "'%.100s', Host is '%.100s', Sec-Fetch-Site is "
+                         "'%.20s'",
+                         header_or_none(request, MHD_HTTP_HEADER_ORIGIN),
+                         header_or_none(request, MHD_HTTP_HEADER_HOST),
+                         header_or_none(request, "Sec-Fetch-Site"));
+}
+
+enum MHD_Result respond_allow(struct request *request, const char *allow)
+{
+    const struct response none = {.status = MHD_HTTP_NO_CONTENT,
+                                .name = MHD_HTTP_HEADER_ALLOW,
+                                .value = allow};
+    char detail[160];
+
+    if (strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return response_send(request, &none);
+    snprintf(detail, sizeof detail,
+             "this resource does not know the method %.20s; it knows %s",
+             request->method, allow);
+    return send_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, detail, NULL,
+                        MHD_HTTP_HEADER_ALLOW, allow);
+}
+
+/* Answers with what ERROR is, behind the words WHERE. */
+static enum MHD_Result send_error(struct request *request, const char *where,
+                                  int error, const char *reason, json_t *more)
+{
+    char detail[512];
+    size_t length = (size_t)snprintf(detail, sizeof detail, "%s", where);
+    unsigned status = crier_error_status(error, reason, detail + length,
+                                         sizeof detail - length);
+
+    return send_problem(request, status, detail, more, NULL, NULL);
+}
+
+enum MHD_Result respond_failure(struct request *request, int error,
+                              const char *reason)
+{
+    return send_error(request, "", error, reason, NULL);
+}
+
+enum MHD_Result respond_failure_of(struct request *request, size_t number,
+                                 int error, const char *reason, json_t *more)
+{
+    char where[40];
+
+    snprintf(where, sizeof where, "event %zu: ", number);
+    return send_error(request, where, error, reason, more);
+}
+
+enum MHD_Result respond_error(struct request *request, int error)
+{
+    return respond_failure(request, error, "");
+}
+
+json_t *request_read_json(struct request *request, size_t flags)
+{
+    json_error_t wrong;
+    json_t *value;
+
+    errno = 0; /* jansson does not always tell short memory from bad JSON */
+    value = json_read(request->body, request->body_length, flags, &wrong);
+    if (value == NULL && errno == ENOMEM)
+        request->result = respond_error(request, -ENOMEM);
+    else if (value == NULL &&
+             json_error_code(&wrong) == json_error_stack_overflow)
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                        "the body is refused: %s", wrong.text);
+    else if (value == NULL)
+        request->result = respond_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "the body is not JSON: line %d, column %d: %s", wrong.line,
+            wrong.column, wrong.text);
+    return value;
+}
+
+/* ---- streams ---------------------------------------------------------- */
+
+/* Answers HEAD with the fields of GET. The stream ends with them, and no callback is
+ * called. */
+static enum MHD_Result reply_head(struct request *request,
+                                  const struct crier_stream_options *options)
+{
+    const struct crier_stream_options silent = {.format = options->format};
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    int error = crier_stream_new(request->server->shards, request->connection,
+                                 &silent, &stream, &response);
+
+    if (error != 0)
+        return respond_error(request, error);
+    crier_stream_unref(stream);
+    return response_stream(request, response);
+}
+
+bool respond_stream(struct request *request,
+                const struct crier_stream_options *options,
+                struct crier_stream **stream, struct MHD_Response **response)
+{
+    const struct server *server = request->server;
+    struct crier_stream_options bounded = *options;
+    int error;
+
+    if (request->head) {
+        request->result = reply_head(request, options);
+        return false;
+    }
+    bounded.stall_timeout = server->conf->stall_timeout;
+    error = crier_stream_new(server->shards, request->connection,
+                             &bounded, stream, response);
+    if (error != 0)
+        request->result = respond_error(request, error);
+    return error == 0;
+}
+
+void respond_stream_closed(void *closure, struct crier_stream *stream,
+                         enum crier_reason reason)
+{
+    (void)stream;
+    log_line(LOG_DEBUG, "stream %s ended: %s", (const char *)closure,
+             crier_reason_text(reason));
+}

@@ -1,0 +1,26 @@
+#ifndef CRIERD_SERVER_H
+#define CRIERD_SERVER_H
+
+#include "crierd/config/conf.h"
+#include "crier.h"
+#include "crierd/net/descriptors.h"
+
+#include <stdatomic.h>
+
+/* What every handler can reach; set up by main before the first request. */
+struct server {
+    const struct conf *conf;
+    struct crier_shards *shards;
+    struct descriptors descriptors;
+    uint64_t started;   /* crier_now() */
+    uint64_t signalled; /* the same, when the signal to stop came; 0 before */
+    atomic_bool stopping; /* nothing is changed any more */
+    int www;              /* the directory of the pages */
+    struct crier_hub *hub;
+    atomic_size_t bodies; /* bytes of request bodies that are held */
+    struct chat_room *room;
+    struct quotes *quotes;
+    struct answers *answers;
+};
+
+#endif

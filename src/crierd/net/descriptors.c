@@ -1,0 +1,116 @@
+/*
+ * The descriptors: how many streams the open-file limit allows.
+ *
+ * This is the one place that says what costs how many of them. A promise rests on the
+ * sum: as many streams as the log announces can be open, one more is refused with 503,
+ * and other requests are answered all the time. tests/test_descriptors.c compares
+ * descriptors_own() with what a running crierd has open, and keeps the promise to it.
+ *
+ * The kernel always assigns the lowest free number. So a new descriptor with the number
+ * N or a higher one means that at least N are open, and nobody has to count them
+ * (doorman.c).
+ */
+#include <config.h>
+
+#include "descriptors.h"
+
+#include "crierd/http/http.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+/* ---- as long as crierd runs --------------------------------------------- */
+
+/* The listening socket, and the directory of the pages. */
+#define FOR_ALL 2
+
+/* A shard and a doorman of each thread: an epoll set and an eventfd each. */
+#define FOR_THREAD 4
+
+/* A journal in a file: its two locks; the database and its log, opened by the thread that
+ * writes and by the one that reads; the index of the log, which both share. */
+#define FOR_JOURNAL_FILE 7
+
+/* ---- for a moment ------------------------------------------------------- */
+
+/* What each doorman's thread opens beyond the limit of connections: the one by which it
+ * notices that, the one by which it sees whether that is over, and a directory on the way
+ * to a page. */
+#define MOMENT_THREAD 3
+
+/* Pages that are being sent. Without one left, a page is refused with 503. */
+#define MOMENT_PAGES 8
+
+/* The journal's directory, which is synced; a temporary file; and the database once
+ * more, when it is opened again after a failure. */
+#define MOMENT_JOURNAL_FILE 3
+
+/* ---- connections -------------------------------------------------------- */
+
+/* A tenth of the connections, and at least so many, is kept for requests that are no
+ * streams. */
+#define REQUESTS_MIN 8
+#define REQUESTS_PART 10
+
+/* With fewer streams than this there is no point in starting. */
+#define CLIENTS_MIN 8
+
+/* No larger limit makes a difference. */
+#define LIMIT_MAX ((size_t)100000000)
+
+/* Nobody hands so many descriptors to a program that it starts. */
+#define FOUND_MAX ((size_t)4096)
+
+size_t descriptors_open(size_t limit)
+{
+    size_t count = 0, fd;
+
+    for (fd = 0; fd < limit && fd < FOUND_MAX; fd++)
+        count += fcntl((int)fd, F_GETFD) >= 0;
+    return count;
+}
+
+size_t descriptors_raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > LIMIT_MAX)
+        return LIMIT_MAX;
+    return (size_t)limit.rlim_cur;
+}
+
+size_t descriptors_own(const struct conf *conf, size_t found)
+{
+    return found + FOR_ALL + conf->threads * FOR_THREAD +
+           http_descriptors(conf->threads) +
+           (conf->journal != NULL ? FOR_JOURNAL_FILE : 0);
+}
+
+size_t descriptors_divide(struct descriptors *descriptors,
+                          const struct conf *conf, size_t limit, size_t found)
+{
+    size_t own = descriptors_own(conf, found), connections, requests;
+    size_t rest = conf->threads * MOMENT_THREAD + MOMENT_PAGES +
+                  (conf->journal != NULL ? MOMENT_JOURNAL_FILE : 0);
+    size_t needed = own + CLIENTS_MIN + REQUESTS_MIN + rest;
+
+    if (limit < needed)
+        return needed;
+    connections = limit - own - rest;
+    requests = connections / REQUESTS_PART;
+    if (requests < REQUESTS_MIN)
+        requests = REQUESTS_MIN;
+    *descriptors = (struct descriptors){
+        .most = connections - requests,
+        .clients = connections - requests,
+        .crowded = limit - rest,
+    };
+    if (conf->max_clients != 0 && conf->max_clients < descriptors->most)
+        descriptors->clients = conf->max_clients;
+    return 0;
+}

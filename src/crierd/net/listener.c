@@ -1,0 +1,121 @@
+/*
+ * The listening socket. crierd opens it itself rather than leave it to
+ * libmicrohttpd, so that "address already in use" can be said as just that, and
+ * so that port 0 can be asked which port it became.
+ */
+#include <config.h>
+
+#include "listener.h"
+
+#include "crierd/http/text.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HOST_SIZE 256
+#define PORT_SIZE 8
+
+/* s for which the kernel keeps a connection to itself that has sent nothing: nearly
+ * always the request is there when the connection is accepted, and nobody need wait for
+ * it. After that it is accepted in any case. */
+#define SILENCE 1
+
+/* Splits WHERE into HOST and PORT. */
+static bool split(const char *where, char host[HOST_SIZE],
+                  char port[PORT_SIZE])
+{
+    const char *colon = strrchr(where, ':');
+    uint64_t number;
+    size_t length;
+
+    if (colon == NULL || strlen(colon + 1) >= PORT_SIZE ||
+        !number_text(colon + 1, 0, 65535, &number))
+        return false;
+    length = (size_t)(colon - where);
+    if (where[0] == '[') {
+        if (length < 3 || where[length - 1] != ']')
+            return false;
+        where++;
+        length -= 2;
+    } else if (memchr(where, ':', length) != NULL) {
+        return false; /* a bare IPv6 address: where does the port begin? */
+    }
+    if (length == 0 || length >= HOST_SIZE)
+        return false;
+    memcpy(host, where, length);
+    host[length] = '\0';
+    snprintf(port, PORT_SIZE, "%s", colon + 1);
+    return true;
+}
+
+bool listener_valid(const char *where)
+{
+    char host[HOST_SIZE], port[PORT_SIZE];
+
+    return split(where, host, port);
+}
+
+static int open_one(const struct addrinfo *address)
+{
+    int on = 1, wait = SILENCE, error, fd;
+
+    fd = socket(address->ai_family,
+                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &wait, sizeof wait);
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+        listen(fd, SOMAXCONN) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int listener_open(const char *where, const char **why)
+{
+    const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+                                   .ai_socktype = SOCK_STREAM};
+    struct addrinfo *addresses, *address;
+    char host[HOST_SIZE], port[PORT_SIZE];
+    int error, fd = -1;
+
+    if (!split(where, host, port)) {
+        *why = "not HOST:PORT";
+        return -1;
+    }
+    error = getaddrinfo(host, port, &hints, &addresses);
+    if (error != 0) {
+        *why = gai_strerror(error);
+        return -1;
+    }
+    for (address = addresses; address != NULL && fd < 0;
+         address = address->ai_next)
+        fd = open_one(address);
+    if (fd < 0)
+        *why = strerror(errno);
+    freeaddrinfo(addresses);
+    return fd;
+}
+
+void listener_address(int socket, char text[LISTENER_ADDRESS_SIZE])
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char host[64] = "?", port[8] = "?";
+
+    if (getsockname(socket, (struct sockaddr *)&address, &size) == 0)
+        (void)getnameinfo((struct sockaddr *)&address, size, host,
+                          sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(text, LISTENER_ADDRESS_SIZE,
+             address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}

@@ -1,0 +1,335 @@
+/*
+ * A bulk publisher: a queue, and a thread that empties it.
+ *
+ * Each update is an item, encoded when it is added. The thread takes as many as go
+ * into a request, sends them without the lock, and only then takes the next: so
+ * there is one order, and what comes meanwhile makes the next request larger. An
+ * item stays in the queue until its request is answered.
+ *
+ * A server may allow less in a request than is sent (413); then the requests become
+ * smaller, down to a single update, which is refused for good.
+ *
+ * The lock guards all but `sender`, which is the thread's; of that, the ids and the
+ * two counters for other threads are said so. No other lock is taken under it.
+ */
+#include <config.h>
+
+#include "base/fork.h"
+#include "sender.h"
+#include "base/thread_start.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define DEFAULT_WAITING ((size_t)1024 * 1024)
+#define REQUEST_BYTES ((size_t)256 * 1024)
+#define REQUEST_EVENTS 5000 /* crierd takes 10000 */
+
+struct item {
+    struct item *next;
+    size_t length;
+    char bytes[];
+};
+
+struct crier_publisher {
+    unsigned born; /* see fork.h */
+    struct crier__sender sender;
+    size_t max_waiting;
+    pthread_t thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t more; /* for the thread */
+    pthread_cond_t less; /* for those who add, and finish */
+    struct item *items, *last;
+    size_t waiting; /* bytes of items */
+    bool closed;    /* takes no more */
+    bool over;      /* refused for good, or freed: nothing is sent any more */
+    struct crier_progress progress;
+    struct crier__outcome outcome; /* of the last request */
+    struct crier__buffer scratch;  /* to encode in */
+
+    size_t request_bytes; /* the thread's alone */
+    struct crier__buffer body;
+};
+
+/* ---- the thread ------------------------------------------------------- */
+
+/* Nothing is sent any more, since OUTCOME is final. With the lock. */
+static void give_up(struct crier_publisher *publisher,
+                    const struct crier__outcome *outcome)
+{
+    struct crier_progress *progress = &publisher->progress;
+
+    publisher->outcome = *outcome;
+    publisher->over = true;
+    progress->failed = progress->added - progress->published;
+    pthread_cond_broadcast(&publisher->less);
+}
+
+/* Waits for items and writes the next request. Returns how many are in it; 0 when it
+ * is to end. With the lock. */
+static size_t gather(struct crier_publisher *publisher)
+{
+    struct item *item;
+    size_t count = 0;
+
+    while (publisher->items == NULL && !publisher->over)
+        pthread_cond_wait(&publisher->more, &publisher->lock);
+    if (publisher->over)
+        return 0;
+    crier__buffer_done(&publisher->body);
+    LL_FOREACH (publisher->items, item) {
+        if (count != 0 && publisher->body.length + item->length >
+                              publisher->request_bytes)
+            break;
+        if (count == REQUEST_EVENTS ||
+            crier__buffer_add(&publisher->body, item->bytes, item->length) !=
+                0)
+            break;
+        count++;
+    }
+    if (count == 0)
+        give_up(publisher, &(struct crier__outcome){.error = -ENOMEM});
+    return count;
+}
+
+/* Takes the first COUNT items off the queue. With the lock. */
+static void drop(struct crier_publisher *publisher, size_t count)
+{
+    struct item *item;
+
+    while (count-- != 0) {
+        item = publisher->items;
+        publisher->items = item->next;
+        publisher->waiting -= item->length;
+        free(item);
+    }
+    if (publisher->items == NULL)
+        publisher->last = NULL;
+}
+
+/* The request of COUNT items has the OUTCOME. With the lock. */
+static void settle(struct crier_publisher *publisher, size_t count,
+                   const struct crier__outcome *outcome)
+{
+    struct crier_progress *progress = &publisher->progress;
+
+    if (outcome->error == CRIER_ERR_STATUS &&
+        outcome->published.status == 413 && count > 1) {
+        publisher->request_bytes = publisher->body.length / 2;
+        return; /* the same again, in smaller ones */
+    }
+    progress->published += outcome->count;
+    progress->duplicates += outcome->duplicates;
+    if (outcome->error != 0) {
+        give_up(publisher, outcome);
+        return;
+    }
+    publisher->outcome = *outcome;
+    drop(publisher, count);
+    pthread_cond_broadcast(&publisher->less);
+}
+
+static void *run(void *closure)
+{
+    struct crier_publisher *publisher = closure;
+    struct crier__outcome outcome;
+    size_t count;
+
+    pthread_mutex_lock(&publisher->lock);
+    while ((count = gather(publisher)) != 0) {
+        pthread_mutex_unlock(&publisher->lock);
+        crier__sender_send(&publisher->sender, publisher->body.bytes,
+                           publisher->body.length, count, true, &outcome);
+        pthread_mutex_lock(&publisher->lock);
+        settle(publisher, count, &outcome);
+    }
+    pthread_mutex_unlock(&publisher->lock);
+    return NULL;
+}
+
+/* ---- its life --------------------------------------------------------- */
+
+static void destroy(struct crier_publisher *publisher)
+{
+    struct item *item, *next;
+
+    LL_FOREACH_SAFE (publisher->items, item, next)
+        free(item);
+    pthread_mutex_destroy(&publisher->lock);
+    pthread_cond_destroy(&publisher->more);
+    pthread_cond_destroy(&publisher->less);
+    crier__buffer_done(&publisher->scratch);
+    crier__buffer_done(&publisher->body);
+    crier__sender_done(&publisher->sender);
+    free(publisher);
+}
+
+int crier_publisher_new(const struct crier_publisher_options *options,
+                        struct crier_publisher **publisher)
+{
+    struct crier_publisher *made;
+    int error;
+
+    if (options == NULL || publisher == NULL)
+        return CRIER_ERR_NULL;
+    made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return -ENOMEM;
+    made->max_waiting =
+        options->max_waiting != 0 ? options->max_waiting : DEFAULT_WAITING;
+    made->request_bytes = REQUEST_BYTES;
+    /* An update as large as may be, with an id of ours, and no more than that. */
+    made->body.max = made->scratch.max = CRIER_EVENT_MAX + 64;
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->more, NULL);
+    pthread_cond_init(&made->less, NULL);
+    error = crier__sender_init(&made->sender, options);
+    if (error == 0)
+        error = crier__fork_watch(&made->born);
+    if (error == 0)
+        error = thread_start(&made->thread, run, made);
+    if (error != 0) {
+        destroy(made);
+        return error;
+    }
+    *publisher = made;
+    return 0;
+}
+
+void crier_publisher_free(struct crier_publisher *publisher)
+{
+    if (publisher == NULL || crier__forked(publisher->born))
+        return;
+    pthread_mutex_lock(&publisher->lock);
+    publisher->closed = publisher->over = true;
+    pthread_cond_broadcast(&publisher->more);
+    pthread_cond_broadcast(&publisher->less);
+    pthread_mutex_unlock(&publisher->lock);
+    crier__sender_stop(&publisher->sender);
+    pthread_join(publisher->thread, NULL);
+    destroy(publisher);
+}
+
+/* ---- adding ----------------------------------------------------------- */
+
+/* A new item of EVENT. With the lock. */
+static int make_item(struct crier_publisher *publisher,
+                     const struct crier_event *event, struct item **item)
+{
+    struct crier__buffer *scratch = &publisher->scratch;
+    struct item *made;
+    int error;
+
+    crier__buffer_clear(scratch);
+    error = crier__sender_write(&publisher->sender, event, scratch);
+    if (error != 0)
+        return error;
+    made = malloc(sizeof *made + scratch->length);
+    if (made == NULL)
+        return -ENOMEM;
+    made->next = NULL;
+    made->length = scratch->length;
+    memcpy(made->bytes, scratch->bytes, scratch->length);
+    *item = made;
+    return 0;
+}
+
+/* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
+static int put(struct crier_publisher *publisher, struct item *item,
+               bool may_wait)
+{
+    while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
+           publisher->waiting + item->length > publisher->max_waiting) {
+        if (!may_wait)
+            return CRIER_ERR_BUSY;
+        pthread_cond_wait(&publisher->less, &publisher->lock);
+    }
+    if (publisher->closed || publisher->over)
+        return CRIER_ERR_FINISHED;
+    if (publisher->last != NULL)
+        publisher->last->next = item;
+    else
+        publisher->items = item;
+    publisher->last = item;
+    publisher->waiting += item->length;
+    publisher->progress.added++;
+    pthread_cond_signal(&publisher->more);
+    return 0;
+}
+
+static int add(struct crier_publisher *publisher,
+               const struct crier_event *event, bool may_wait)
+{
+    struct item *item;
+    int error;
+
+    if (publisher == NULL || event == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(publisher->born))
+        return CRIER_ERR_FORKED;
+    pthread_mutex_lock(&publisher->lock);
+    error = make_item(publisher, event, &item);
+    if (error == 0) {
+        error = put(publisher, item, may_wait);
+        if (error != 0)
+            free(item);
+    }
+    pthread_mutex_unlock(&publisher->lock);
+    return error;
+}
+
+int crier_publisher_add(struct crier_publisher *publisher,
+                        const struct crier_event *event)
+{
+    return add(publisher, event, true);
+}
+
+int crier_publisher_try(struct crier_publisher *publisher,
+                        const struct crier_event *event)
+{
+    return add(publisher, event, false);
+}
+
+void crier_publisher_progress(struct crier_publisher *publisher,
+                              struct crier_progress *progress)
+{
+    if (progress == NULL)
+        return;
+    memset(progress, 0, sizeof *progress);
+    if (publisher == NULL || crier__forked(publisher->born))
+        return;
+    pthread_mutex_lock(&publisher->lock);
+    *progress = publisher->progress;
+    pthread_mutex_unlock(&publisher->lock);
+    progress->retries = atomic_load(&publisher->sender.retries);
+}
+
+int crier_publisher_finish(struct crier_publisher *publisher,
+                           struct crier_published *published)
+{
+    int error;
+
+    if (publisher == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(publisher->born))
+        return CRIER_ERR_FORKED;
+    pthread_mutex_lock(&publisher->lock);
+    publisher->closed = true;
+    pthread_cond_broadcast(&publisher->less);
+    while (publisher->items != NULL && !publisher->over)
+        pthread_cond_wait(&publisher->less, &publisher->lock);
+    error = publisher->outcome.error;
+    if (published != NULL) {
+        *published = publisher->outcome.published;
+        if (published->reason[0] == '\0')
+            snprintf(published->reason, sizeof published->reason, "%s",
+                     crier_error_text(error));
+    }
+    pthread_mutex_unlock(&publisher->lock);
+    return error;
+}

@@ -1,0 +1,509 @@
+/*
+ * The journal in an SQLite file: two threads, and what they are asked.
+ *
+ * The writing thread takes all that has been asked of it and puts it into one
+ * transaction: what arrives while one is on its way to the disk goes into the
+ * next. So a thousand publishers share the wait for one fsync, and a single
+ * one waits for no other. Only after the commit are the updates of a
+ * transaction yielded, in order, and their publishers told. The reading thread
+ * has a connection of its own, which in WAL mode neither waits for the writer
+ * nor makes it wait. Nobody who asks ever waits for the disk: a question is
+ * put on a list.
+ *
+ * Appends need no memory to be queued, so that there is no way to fail between
+ * a publisher and the journal. A forgetting gets a little record that says
+ * between which appends it came.
+ *
+ * When a transaction fails, all that were in it are told, and the journal is
+ * in trouble. Then the writer tries a little transaction of its own every
+ * second, which ends the trouble as soon as it can, whether or not anybody
+ * publishes.
+ *
+ * Between transactions the writer evicts (journal_sqlite_evict.c): at once as
+ * long as there is more to evict, else once a second, when it also looks whether the
+ * clock has been set back.
+ *
+ * Rejected: a transaction by each publisher's thread, which makes all wait in
+ * a row for the disk; a transaction by a timer, which makes each wait for no
+ * reason; and synchronous=NORMAL, with which "it is in" means "unless the
+ * power fails".
+ *
+ * The lock guards the lists and the trouble; it is held for a few
+ * instructions, and nothing is called under it.
+ */
+#include <config.h>
+
+#include "sqlite.h"
+
+#include "base/thread_start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A transaction takes no more than this. */
+#define GROUP_COUNT 1024
+#define GROUP_BYTES ((size_t)8 * 1024 * 1024)
+
+/* How often the writer looks after things of its own accord, in s. */
+#define ROUND 1
+
+/* ---- asking ----------------------------------------------------------- */
+
+static void init_wishes(struct crier__wishes *wishes)
+{
+    wishes->appends = NULL;
+    wishes->appends_end = &wishes->appends;
+    wishes->forgets = NULL;
+    wishes->forgets_end = &wishes->forgets;
+}
+
+static void append(struct crier_journal *journal,
+                   struct crier__append *append)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    append->next = NULL;
+    pthread_mutex_lock(&sqlite->lock);
+    *sqlite->wishes.appends_end = append;
+    sqlite->wishes.appends_end = &append->next;
+    sqlite->asked++;
+    pthread_cond_signal(&sqlite->to_write);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void forget(struct crier_journal *journal,
+                   struct crier__forget *forget)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+    struct crier__forgetting *forgetting = calloc(1, sizeof *forgetting);
+
+    if (forgetting == NULL) {
+        forget->error = -ENOMEM;
+        forget->done(forget);
+        return;
+    }
+    forgetting->forget = forget;
+    pthread_mutex_lock(&sqlite->lock);
+    forgetting->after = sqlite->asked;
+    *sqlite->wishes.forgets_end = forgetting;
+    sqlite->wishes.forgets_end = &forgetting->next;
+    pthread_cond_signal(&sqlite->to_write);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void read_later(struct crier_journal *journal,
+                       struct crier__read *read)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    read->next = NULL;
+    pthread_mutex_lock(&sqlite->lock);
+    *sqlite->reads_end = read;
+    sqlite->reads_end = &read->next;
+    pthread_cond_signal(&sqlite->to_read);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void list_later(struct crier_journal *journal,
+                       struct crier__list *list)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    list->next = NULL;
+    pthread_mutex_lock(&sqlite->lock);
+    *sqlite->lists_end = list;
+    sqlite->lists_end = &list->next;
+    pthread_cond_signal(&sqlite->to_read);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static int status(struct crier_journal *journal, char reason[128])
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+    int error;
+
+    pthread_mutex_lock(&sqlite->lock);
+    error = sqlite->error;
+    memcpy(reason, sqlite->reason, sizeof sqlite->reason);
+    if (error == 0 && sqlite->unreadable) {
+        error = CRIER_ERR_STORAGE;
+        memcpy(reason, sqlite->unread, sizeof sqlite->unread);
+    }
+    pthread_mutex_unlock(&sqlite->lock);
+    return error;
+}
+
+static uint64_t last(struct crier_journal *journal)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+    uint64_t position;
+
+    pthread_mutex_lock(&sqlite->lock);
+    position = sqlite->last;
+    pthread_mutex_unlock(&sqlite->lock);
+    return position;
+}
+
+/* ---- the writing thread ----------------------------------------------- */
+
+/* Moves as much as a transaction takes to GROUP; under the lock. */
+static void take_group(struct crier__sqlite *sqlite,
+                       struct crier__wishes *group)
+{
+    struct crier__wishes *wishes = &sqlite->wishes;
+    struct crier__forgetting *forgetting;
+    struct crier__append *taken;
+    size_t count = 0, bytes = 0;
+
+    init_wishes(group);
+    while ((taken = wishes->appends) != NULL && count < GROUP_COUNT &&
+           bytes < GROUP_BYTES) {
+        wishes->appends = taken->next;
+        taken->next = NULL;
+        *group->appends_end = taken;
+        group->appends_end = &taken->next;
+        count++;
+        bytes += crier__update_cost(taken->update);
+    }
+    if (wishes->appends == NULL)
+        wishes->appends_end = &wishes->appends;
+    while ((forgetting = wishes->forgets) != NULL &&
+           forgetting->after <= sqlite->taken + count) {
+        wishes->forgets = forgetting->next;
+        forgetting->next = NULL;
+        *group->forgets_end = forgetting;
+        group->forgets_end = &forgetting->next;
+    }
+    if (wishes->forgets == NULL)
+        wishes->forgets_end = &wishes->forgets;
+}
+
+/* Waits until there is something to do. Returns false when there is nothing,
+ * and will not be. */
+static bool wait_for_wishes(struct crier__sqlite *sqlite,
+                            struct crier__wishes *group)
+{
+    struct timespec until;
+    bool go_on = true;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ROUND;
+    pthread_mutex_lock(&sqlite->lock);
+    while (sqlite->wishes.appends == NULL && sqlite->wishes.forgets == NULL) {
+        go_on = !sqlite->stop_writing;
+        if (!go_on || (sqlite->more && sqlite->error == 0))
+            break;
+        if (pthread_cond_timedwait(&sqlite->to_write, &sqlite->lock, &until) ==
+            ETIMEDOUT)
+            break;
+    }
+    take_group(sqlite, group);
+    pthread_mutex_unlock(&sqlite->lock);
+    return go_on;
+}
+
+/* Tells the world how the last transaction went. */
+static void settle(struct crier__sqlite *sqlite)
+{
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->last = sqlite->saved.last;
+    sqlite->error = sqlite->writer.error;
+    memcpy(sqlite->reason, sqlite->writer.reason, sizeof sqlite->reason);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void fulfil(struct crier__sqlite *sqlite,
+                   const struct crier__wishes *group)
+{
+    struct crier__forgetting *forgetting = group->forgets;
+    struct crier__append *one;
+    uint64_t number = sqlite->taken;
+
+    crier__sqlite_tidy(sqlite);
+    for (one = group->appends;; one = one->next) {
+        for (; forgetting != NULL && forgetting->after <= number;
+             forgetting = forgetting->next)
+            crier__sqlite_forget(sqlite, forgetting->forget);
+        if (one == NULL)
+            break;
+        crier__sqlite_append(sqlite, one);
+        number++;
+    }
+    crier__sqlite_tidy(sqlite);
+}
+
+/* Answers what has been asked for; `next` is the asker's again after that. */
+static void answer(struct crier__sqlite *sqlite, struct crier__wishes *group)
+{
+    const struct crier__sql *sql = &sqlite->writer;
+    struct crier__forgetting *forgetting;
+    struct crier__append *one, *next;
+
+    for (one = group->appends; one != NULL; one = one->next) {
+        sqlite->taken++;
+        one->reason[0] = '\0';
+        if (sql->error != 0) {
+            one->error = sql->error;
+            snprintf(one->reason, sizeof one->reason, "%s", sql->reason);
+        } else if (one->error == 0) {
+            one->subscribers = sqlite->journal.yield(sqlite->journal.closure,
+                                                     one->update);
+        }
+    }
+    for (one = group->appends; one != NULL; one = next) {
+        next = one->next;
+        one->done(one);
+    }
+    while ((forgetting = group->forgets) != NULL) {
+        group->forgets = forgetting->next;
+        if (sql->error != 0)
+            forgetting->forget->error = sql->error;
+        forgetting->forget->done(forgetting->forget);
+        free(forgetting);
+    }
+}
+
+/* A transaction that nobody has asked for. */
+static void look_after(struct crier__sqlite *sqlite)
+{
+    if (sqlite->writer.error == 0 && !crier__sqlite_untidy(sqlite) &&
+        sqlite->writer.error == 0) {
+        sqlite->more = false;
+        return;
+    }
+    /* A log that has grown may be what fills the disk. */
+    if (sqlite->writer.error == CRIER_ERR_STORAGE_FULL)
+        (void)sqlite3_wal_checkpoint_v2(sqlite->writer.db, NULL,
+                                        SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                        NULL);
+    crier__sqlite_begin(sqlite);
+    crier__sqlite_tidy(sqlite);
+    crier__sqlite_commit(sqlite);
+    settle(sqlite);
+}
+
+static void *write_all(void *argument)
+{
+    struct crier__sqlite *sqlite = argument;
+    struct crier__wishes group;
+
+    while (wait_for_wishes(sqlite, &group)) {
+        if (group.appends == NULL && group.forgets == NULL) {
+            look_after(sqlite);
+            continue;
+        }
+        if (crier__sqlite_begin(sqlite) == 0)
+            fulfil(sqlite, &group);
+        crier__sqlite_commit(sqlite);
+        settle(sqlite);
+        answer(sqlite, &group);
+    }
+    return NULL;
+}
+
+/* ---- the reading thread ----------------------------------------------- */
+
+/* Waits for questions and takes them all. False when there will be none. */
+static bool wait_for_questions(struct crier__sqlite *sqlite,
+                               struct crier__read **reads,
+                               struct crier__list **lists)
+{
+    pthread_mutex_lock(&sqlite->lock);
+    while (sqlite->reads == NULL && sqlite->lists == NULL &&
+           !sqlite->stop_reading)
+        pthread_cond_wait(&sqlite->to_read, &sqlite->lock);
+    *reads = sqlite->reads;
+    sqlite->reads = NULL;
+    sqlite->reads_end = &sqlite->reads;
+    *lists = sqlite->lists;
+    sqlite->lists = NULL;
+    sqlite->lists_end = &sqlite->lists;
+    pthread_mutex_unlock(&sqlite->lock);
+    return *reads != NULL || *lists != NULL;
+}
+
+/* Tells the world how the last read went. */
+static void note_reading(struct crier__sqlite *sqlite)
+{
+    const struct crier__sql *sql = &sqlite->reader;
+
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->unreadable = sql->error != 0;
+    memcpy(sqlite->unread, sql->reason, sizeof sqlite->unread);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void *read_all(void *argument)
+{
+    struct crier__sqlite *sqlite = argument;
+    struct crier__read *reads, *read;
+    struct crier__list *lists, *list;
+
+    while (wait_for_questions(sqlite, &reads, &lists)) {
+        while ((read = reads) != NULL) {
+            reads = read->next;
+            crier__sqlite_read(sqlite, read);
+            note_reading(sqlite);
+            read->done(read);
+        }
+        while ((list = lists) != NULL) {
+            lists = list->next;
+            crier__sqlite_list(sqlite, list);
+            list->done(list);
+        }
+    }
+    return NULL;
+}
+
+/* ---- start and end ---------------------------------------------------- */
+
+/* Stops the thread THREAD, whose order to stop is *STOP. */
+static void join(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
+                 pthread_cond_t *wake)
+{
+    pthread_mutex_lock(&sqlite->lock);
+    *stop = true;
+    pthread_cond_signal(wake);
+    pthread_mutex_unlock(&sqlite->lock);
+    pthread_join(thread, NULL);
+}
+
+static int start_threads(struct crier__sqlite *sqlite)
+{
+    int error = thread_start(&sqlite->writing, write_all, sqlite);
+
+    if (error != 0)
+        return error;
+    error = thread_start(&sqlite->reading, read_all, sqlite);
+    if (error != 0)
+        join(sqlite, sqlite->writing, &sqlite->stop_writing,
+             &sqlite->to_write);
+    return error;
+}
+
+static int init_locks(struct crier__sqlite *sqlite)
+{
+    pthread_condattr_t monotonic;
+    int error = -pthread_condattr_init(&monotonic);
+
+    if (error != 0)
+        return error;
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    error = -pthread_mutex_init(&sqlite->lock, NULL);
+    if (error != 0)
+        goto destroy_attributes;
+    error = -pthread_cond_init(&sqlite->to_write, &monotonic);
+    if (error != 0)
+        goto destroy_lock;
+    error = -pthread_cond_init(&sqlite->to_read, NULL);
+    if (error == 0)
+        goto destroy_attributes;
+    pthread_cond_destroy(&sqlite->to_write);
+destroy_lock:
+    pthread_mutex_destroy(&sqlite->lock);
+destroy_attributes:
+    pthread_condattr_destroy(&monotonic);
+    return error;
+}
+
+static void hurry(struct crier_journal *journal)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    atomic_store(&sqlite->writer.hurry, true);
+    atomic_store(&sqlite->reader.hurry, true);
+}
+
+static void stop(struct crier_journal *journal)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    join(sqlite, sqlite->writing, &sqlite->stop_writing, &sqlite->to_write);
+    join(sqlite, sqlite->reading, &sqlite->stop_reading, &sqlite->to_read);
+    crier__sqlite_close(sqlite);
+}
+
+static void free_sqlite(struct crier_journal *journal)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    pthread_cond_destroy(&sqlite->to_read);
+    pthread_cond_destroy(&sqlite->to_write);
+    pthread_mutex_destroy(&sqlite->lock);
+    crier__journal_done(journal);
+    free(sqlite);
+}
+
+static const struct crier__journal_ops ops = {
+    .name = "sqlite",
+    .bound = true,
+    .append = append,
+    .read = read_later,
+    .list = list_later,
+    .forget = forget,
+    .status = status,
+    .last = last,
+    .hurry = hurry,
+    .stop = stop,
+    .free = free_sqlite,
+};
+
+static int start(struct crier__sqlite *sqlite, const char *path,
+                 char reason[256])
+{
+    int error;
+
+    init_wishes(&sqlite->wishes);
+    sqlite->reads_end = &sqlite->reads;
+    sqlite->lists_end = &sqlite->lists;
+    error = crier__sqlite_open(sqlite, path, reason);
+    if (error == 0) {
+        /* What was left to do when the file was last open. */
+        sqlite->more = true;
+        error = start_threads(sqlite);
+    }
+    if (error != 0)
+        crier__sqlite_close(sqlite);
+    return error;
+}
+
+int crier_journal_sqlite(const char *path,
+                         const struct crier_journal_options *options,
+                         struct crier_journal **journal, char *reason,
+                         size_t size)
+{
+    static const struct crier_retention defaults = {
+        .count = 10000000, .bytes = (size_t)1024 * 1024 * 1024};
+    struct crier__sqlite *sqlite;
+    char why[256] = "";
+    int error;
+
+    if (path == NULL || journal == NULL)
+        return CRIER_ERR_NULL;
+    sqlite = calloc(1, sizeof *sqlite);
+    if (sqlite == NULL)
+        return -ENOMEM;
+    error = crier__journal_init(&sqlite->journal, &ops, options, &defaults);
+    if (error != 0) {
+        free(sqlite);
+        return error;
+    }
+    error = init_locks(sqlite);
+    if (error != 0) {
+        crier__journal_done(&sqlite->journal);
+        free(sqlite);
+        return error;
+    }
+    error = start(sqlite, path, why);
+    if (error != 0) {
+        if (reason != NULL && size != 0)
+            snprintf(reason, size, "%s", why);
+        free_sqlite(&sqlite->journal);
+        return error;
+    }
+    *journal = &sqlite->journal;
+    return 0;
+}

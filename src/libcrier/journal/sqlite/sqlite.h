@@ -1,0 +1,287 @@
+#ifndef CRIER_JOURNAL_SQLITE_H
+#define CRIER_JOURNAL_SQLITE_H
+
+#include "libcrier/journal/journal.h"
+#include "sql.h"
+#include "libcrier/wire/topic.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+/* The row of the table "journal" but for what never changes. */
+struct crier__totals {
+    uint64_t last;      /* the highest position that has been in */
+    int64_t time;       /* of the last update */
+    uint64_t evicted;   /* the highest position let go, of what "*" means */
+    uint64_t forgotten; /* the highest `evicted` of topics without a row */
+    uint64_t topics;    /* rows */
+    uint64_t count, bytes;
+};
+
+/* A forgetting that was asked for. */
+struct crier__forgetting {
+    struct crier__forgetting *next;
+    struct crier__forget *forget;
+    uint64_t after; /* so many appends were asked for before it, ever */
+};
+
+/* Appends and forgettings, in the order asked for. */
+struct crier__wishes {
+    struct crier__append *appends, **appends_end;
+    struct crier__forgetting *forgets, **forgets_end;
+};
+
+/* A row of the table "topics". */
+struct crier__sqlite_topic {
+    int64_t row;
+    uint64_t count, bytes, evicted;
+    int64_t due; /* -1: never */
+};
+
+/* Rows that the open transaction has looked at. */
+#define CRIER__HAND 16
+struct crier__sqlite_hand {
+    struct crier__sqlite_held {
+        struct crier__sqlite_topic topic;
+        bool changed; /* not yet in the table */
+        size_t length;
+        char name[CRIER__TOPIC_ROOM];
+    } held[CRIER__HAND];
+    unsigned count, next; /* the next that makes room */
+};
+
+/* What was read lately, by position: many clients read the same. */
+#define CRIER__LATELY 1024
+#define CRIER__LATELY_BYTES ((size_t)16 * 1024 * 1024)
+
+/* A file that this journal alone uses. */
+struct crier__sqlite_claim {
+    struct crier__sqlite_claim *prev, *next; /* among those of this process */
+    bool entered; /* in that list */
+    int lock_file, file; /* -1: none */
+    dev_t device;
+    ino_t inode;
+};
+
+struct crier__sqlite {
+    struct crier_journal journal;
+    struct crier__sqlite_claim claim;
+    char *name;
+
+    /* The writing thread alone, once it runs. */
+    struct crier__sql writer;
+    struct crier__totals totals; /* as in the open transaction */
+    struct crier__totals saved;  /* as in the last one that was committed */
+    uint64_t position; /* the last one given, also to what failed then */
+    unsigned budget;   /* evictions left to the open transaction */
+    struct crier__sqlite_hand hand;
+    bool more;         /* there was more to evict */
+    bool rubbish;      /* of that, there may be what no topic holds any more */
+    uint64_t taken;    /* appends, ever */
+    unsigned corrected; /* times, in the open transaction */
+
+    /* The reading thread alone. */
+    struct crier__sql reader;
+    struct crier__update *lately[CRIER__LATELY]; /* references; some NULL */
+    size_t lately_bytes;
+    uint64_t corrected_before; /* journal.corrected when they were read */
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct crier__wishes wishes;
+    uint64_t asked; /* appends, ever */
+    struct crier__read *reads, **reads_end;
+    struct crier__list *lists, **lists_end;
+    pthread_cond_t to_write, to_read;
+    pthread_t writing, reading;
+    bool stop_writing, stop_reading;
+    bool unreadable; /* the last read failed, for the reason unread */
+    char unread[128];
+    uint64_t last; /* totals.last as the world may know it */
+    int error;     /* the trouble */
+    char reason[128];
+};
+
+/* ---- journal_sqlite_file.c ---- */
+
+/* The application id of our databases: "Crie". */
+#define CRIER__SQLITE_APPLICATION 0x43726965
+
+/* No claim yet. */
+#define CRIER__SQLITE_NO_CLAIM {.lock_file = -1, .file = -1}
+
+/* Claims the file PATH, which is made where there is none. Whether it fails or not,
+ * crier__sqlite_unclaim() is needed. CRIER_ERR_IN_USE, CRIER_ERR_DAMAGED (it is none
+ * of ours), -errno; REASON then says more. */
+int crier__sqlite_claim(struct crier__sqlite_claim *claim, const char *path,
+                        char reason[256]);
+
+/* Whether PATH still leads to the claimed file. */
+bool crier__sqlite_is_claimed(const struct crier__sqlite_claim *claim,
+                              const char *path);
+
+/* Gives the claim up. Call it when SQLite has closed the file, and not before. */
+void crier__sqlite_unclaim(struct crier__sqlite_claim *claim);
+
+/* Writes into REASON what errno says went wrong with FILE; returns -errno. */
+int crier__sqlite_fail(char reason[256], const char *file);
+
+/* ---- journal_sqlite_open.c ---- */
+
+/* Claims the file PATH, opens both connections, and reads what is
+ * to be known beforehand. Whether it fails or not, crier__sqlite_close() is
+ * needed. The errors of crier_journal_sqlite(); REASON then says more. */
+int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
+                       char reason[256]);
+void crier__sqlite_close(struct crier__sqlite *sqlite);
+
+/* ---- journal_sqlite_write.c: in the writing thread ---- */
+
+/* A transaction. After commit or undo, sqlite->writer.error says how it went.
+ * Begin returns sqlite->writer.error. */
+int crier__sqlite_begin(struct crier__sqlite *sqlite);
+void crier__sqlite_commit(struct crier__sqlite *sqlite);
+
+/* In a transaction: does what APPEND asks, its answer included; what it says
+ * holds only when the transaction is committed. */
+void crier__sqlite_append(struct crier__sqlite *sqlite,
+                          struct crier__append *append);
+
+/* Likewise for FORGET. */
+void crier__sqlite_forget(struct crier__sqlite *sqlite,
+                          struct crier__forget *forget);
+
+/* ---- journal_sqlite_topics.c: in the writing thread, in a transaction ---- */
+
+/* Finds the topic of LENGTH bytes at NAME; false when it has no row. */
+bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
+                        size_t length, struct crier__sqlite_topic *topic);
+
+/* Saves TOPIC. */
+void crier__sqlite_save(struct crier__sqlite *sqlite,
+                        const struct crier__sqlite_topic *topic);
+
+/* Gives the topic of LENGTH bytes at NAME a row, if need be that of one that holds
+ * nothing. CRIER_ERR_TOPICS_FULL. */
+int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
+                            size_t length, struct crier__sqlite_topic *topic);
+
+/* Finds the topic that is due first, and its *NAME; false when none is at NOW. */
+bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
+                       struct crier__sqlite_topic *topic,
+                       char name[CRIER__TOPIC_ROOM], size_t *length);
+
+/* Writes what is only in hand; */
+void crier__sqlite_put_away(struct crier__sqlite *sqlite);
+
+/* or gives it up, since the table is what it was before. */
+void crier__sqlite_let_fall(struct crier__sqlite *sqlite);
+
+/* ---- journal_sqlite_evict.c: in the writing thread ---- */
+
+/* Whether there is something to be evicted by now. */
+bool crier__sqlite_untidy(struct crier__sqlite *sqlite);
+
+/* In a transaction, within its budget: evicts what is more than the limits of
+ * the topics TOPICS allow; */
+void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
+                               const char *topics);
+
+/* what is more than the limits of all allow, rubbish first; */
+void crier__sqlite_trim(struct crier__sqlite *sqlite);
+
+/* the update at POSITION, if it is only there because nobody has yet taken it
+ * away (whatever the budget); false when it is really held; */
+bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position);
+
+/* what is due, and what is more than the limits of all allow; sets
+ * sqlite->more. Corrects times that lead the clock, too. */
+void crier__sqlite_tidy(struct crier__sqlite *sqlite);
+
+/* ---- both threads ---- */
+
+/* How old what is in the topic of LENGTH bytes at NAME may become, in ms; 0:
+ * as it likes. */
+int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
+                          const char *name, size_t length);
+
+/* The highest position up to LAST whose update is older than TIME; 0: none. STATEMENT
+ * is SQL's READ_TIME_FROM or WRITE_TIME_FROM. */
+uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
+                             uint64_t last, int64_t time);
+
+/* ---- journal_sqlite_read.c: in the reading thread ---- */
+
+/* Answers READ or LIST, all but `done`. */
+void crier__sqlite_read(struct crier__sqlite *sqlite,
+                        struct crier__read *read);
+void crier__sqlite_list(struct crier__sqlite *sqlite,
+                        struct crier__list *list);
+
+/* Drops what was read lately; also when the thread is no more. */
+void crier__sqlite_forget_lately(struct crier__sqlite *sqlite);
+
+/* ---- the statements ---- */
+
+/* The first update from a position on, and its time. */
+#define CRIER__SQLITE_TIME_FROM                                               \
+    "SELECT position, time FROM updates WHERE position >= ?1 "                \
+    "ORDER BY position LIMIT 1"
+
+extern const char *const crier__sqlite_writes[];
+extern const char *const crier__sqlite_reads[];
+
+enum crier__sqlite_write {
+    WRITE_BEGIN,
+    WRITE_COMMIT,
+    WRITE_SAVEPOINT,
+    WRITE_RELEASE,
+    WRITE_BACK,
+    WRITE_TOTALS,
+    WRITE_SAME,
+    WRITE_OPTIONS,
+    WRITE_ALL_DUE,
+    WRITE_ID_FIND,
+    WRITE_UPDATE_ADD,
+    WRITE_UPDATE_FIND,
+    WRITE_UPDATE_TOPICS,
+    WRITE_UPDATE_FIRST,
+    WRITE_UPDATE_HOLDS,
+    WRITE_UPDATE_DROP,
+    WRITE_TOPIC_FIND,
+    WRITE_TOPIC_ADD,
+    WRITE_TOPIC_SAVE,
+    WRITE_TOPIC_DUE,
+    WRITE_TOPIC_SPARE,
+    WRITE_TOPIC_DROP,
+    WRITE_ENTRY_ADD,
+    WRITE_ENTRY_FIRST,
+    WRITE_ENTRY_LAST,
+    WRITE_ENTRY_LEFT,
+    WRITE_ENTRY_HAS,
+    WRITE_ENTRY_DROP,
+    WRITE_TIME_FROM,
+    WRITE_TIME_SET,
+    WRITE_STATEMENTS
+};
+
+enum crier__sqlite_question {
+    READ_BEGIN,
+    READ_COMMIT,
+    READ_TOTALS,
+    READ_TOPIC,
+    READ_DUE,
+    READ_AFTER,
+    READ_BEFORE,
+    READ_ALL_AFTER,
+    READ_ALL_BEFORE,
+    READ_OLD,
+    READ_HOLDS,
+    READ_TIME_FROM,
+    READ_ID,
+    READ_UPDATE,
+    READ_TOPICS,
+    READ_SUM,
+    READ_STATEMENTS
+};
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The table "topics", as the writing thread sees it: rows in hand.
+ *
+ * An append changes the row of each of its topics, and those that share a
+ * transaction mostly share their topics. So the rows that were looked at last are
+ * kept in hand while the transaction lasts, and written once: when their place is
+ * needed, before a statement that searches the table by what is in them, before a
+ * savepoint, and at the end. What is not in hand is as the table says. Nothing stays
+ * in hand from one transaction to the next, so that one which is undone leaves
+ * nothing behind.
+ */
+#include <config.h>
+
+#include "sqlite.h"
+
+#include <string.h>
+
+static void write_row(struct crier__sqlite *sqlite,
+                      const struct crier__sqlite_topic *topic)
+{
+    crier__sql_run(&sqlite->writer, WRITE_TOPIC_SAVE, "iuuui", topic->row,
+                   topic->count, topic->bytes, topic->evicted, topic->due);
+}
+
+static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
+{
+    topic->row = sqlite3_column_int64(row, 0);
+    topic->count = crier__sql_number(row, 1);
+    topic->bytes = crier__sql_number(row, 2);
+    topic->evicted = crier__sql_number(row, 3);
+    topic->due = sqlite3_column_type(row, 4) == SQLITE_NULL
+                     ? -1
+                     : sqlite3_column_int64(row, 4);
+}
+
+/* ---- what is in hand -------------------------------------------------- */
+
+static void put_away(struct crier__sqlite *sqlite,
+                     struct crier__sqlite_held *held)
+{
+    if (held->changed)
+        write_row(sqlite, &held->topic);
+    held->changed = false;
+}
+
+/* Takes TOPIC, which is as in the table, in hand. */
+static void take(struct crier__sqlite *sqlite, const char *name, size_t length,
+                 const struct crier__sqlite_topic *topic)
+{
+    struct crier__sqlite_hand *hand = &sqlite->hand;
+    struct crier__sqlite_held *held = &hand->held[hand->next];
+
+    if (length >= sizeof held->name)
+        return; /* of a file that somebody edited */
+    if (hand->count < CRIER__HAND)
+        hand->count++;
+    else
+        put_away(sqlite, held);
+    hand->next = (hand->next + 1) % CRIER__HAND;
+    held->topic = *topic;
+    held->changed = false;
+    held->length = length;
+    memcpy(held->name, name, length);
+}
+
+void crier__sqlite_put_away(struct crier__sqlite *sqlite)
+{
+    unsigned i;
+
+    for (i = 0; i < sqlite->hand.count; i++)
+        put_away(sqlite, &sqlite->hand.held[i]);
+}
+
+void crier__sqlite_let_fall(struct crier__sqlite *sqlite)
+{
+    sqlite->hand.count = sqlite->hand.next = 0;
+}
+
+/* ---- rows ------------------------------------------------------------- */
+
+bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
+                        size_t length, struct crier__sqlite_topic *topic)
+{
+    struct crier__sqlite_hand *hand = &sqlite->hand;
+    sqlite3_stmt *row;
+    unsigned i;
+
+    for (i = 0; i < hand->count; i++)
+        if (hand->held[i].length == length &&
+            memcmp(hand->held[i].name, name, length) == 0) {
+            *topic = hand->held[i].topic;
+            return true;
+        }
+    row = crier__sql_begin(&sqlite->writer, WRITE_TOPIC_FIND, "t", name,
+                           length);
+    if (!crier__sql_row(&sqlite->writer, row))
+        return false;
+    read_row(row, topic);
+    crier__sql_end(row);
+    take(sqlite, name, length, topic);
+    return true;
+}
+
+void crier__sqlite_save(struct crier__sqlite *sqlite,
+                        const struct crier__sqlite_topic *topic)
+{
+    struct crier__sqlite_hand *hand = &sqlite->hand;
+    unsigned i;
+
+    for (i = 0; i < hand->count; i++)
+        if (hand->held[i].topic.row == topic->row) {
+            hand->held[i].topic = *topic;
+            hand->held[i].changed = true;
+            return;
+        }
+    write_row(sqlite, topic);
+}
+
+bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
+                       struct crier__sqlite_topic *topic,
+                       char name[CRIER__TOPIC_ROOM], size_t *length)
+{
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row;
+
+    crier__sqlite_put_away(sqlite);
+    row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i", now);
+    if (!crier__sql_row(sql, row))
+        return false;
+    read_row(row, topic);
+    *length = crier__sql_text(row, 5, name, CRIER__TOPIC_ROOM);
+    crier__sql_end(row);
+    return true;
+}
+
+/* ---- new ones --------------------------------------------------------- */
+
+/* Gives up the row of the topic that has held nothing for longest. */
+static bool recycle(struct crier__sqlite *sqlite)
+{
+    struct crier__sql *sql = &sqlite->writer;
+    struct crier__totals *totals = &sqlite->totals;
+    sqlite3_stmt *row;
+    uint64_t evicted;
+    int64_t topic;
+
+    crier__sqlite_put_away(sqlite);
+    row = crier__sql_begin(sql, WRITE_TOPIC_SPARE, "");
+    if (!crier__sql_row(sql, row))
+        return false;
+    topic = sqlite3_column_int64(row, 0);
+    evicted = crier__sql_number(row, 1);
+    crier__sql_end(row);
+    crier__sqlite_let_fall(sqlite);
+    crier__sql_run(sql, WRITE_TOPIC_DROP, "i", topic);
+    if (evicted > totals->forgotten)
+        totals->forgotten = evicted;
+    totals->topics--;
+    return true;
+}
+
+int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
+                            size_t length, struct crier__sqlite_topic *topic)
+{
+    struct crier__totals *totals = &sqlite->totals;
+
+    while (totals->topics >= sqlite->journal.max_topics)
+        if (!recycle(sqlite))
+            return CRIER_ERR_TOPICS_FULL;
+    crier__sql_run(&sqlite->writer, WRITE_TOPIC_ADD, "tu", name, length,
+                   totals->forgotten);
+    totals->topics++;
+    memset(topic, 0, sizeof *topic);
+    topic->row = sqlite3_last_insert_rowid(sqlite->writer.db);
+    topic->evicted = totals->forgotten;
+    topic->due = -1;
+    take(sqlite, name, length, topic);
+    return 0;
+}

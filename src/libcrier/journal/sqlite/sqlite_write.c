@@ -1,0 +1,306 @@
+/*
+ * Writing the journal in a file: one transaction, and what an append or a
+ * forgetting does in it.
+ *
+ * Four tables: one row of what is true of the journal as a whole, its updates,
+ * its topics, and `entries`, which says which topic holds which update. The
+ * sums are kept in the same transaction as what they sum up, in memory in
+ * `totals` until it ends; when it fails, `totals` is again what was `saved`.
+ *
+ * The position is the writer's own counter and not SQLite's, since the update
+ * has to be placed, which can fail, before there is a row. A position that was
+ * given to what then failed is not given again as long as this process lives,
+ * so that an id that somebody may have seen in an error never means two
+ * things. After a restart it may be: it was never in the journal.
+ *
+ * An append that cannot be done for its own reasons must not undo those before it
+ * in the same transaction. Most of these show before anything is written (its id is
+ * there, memory is short). Only a new topic may find no place when others have been
+ * written: then there is a savepoint, for which SQLite keeps a copy of each page. If
+ * SQLite itself fails, the whole transaction is undone, and all that were in it get
+ * that error.
+ */
+#include <config.h>
+
+#include "sqlite.h"
+
+#include "libcrier/wire/topic.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How many evictions a transaction may do beyond what its appends displace. */
+#define BUDGET 500
+
+const char *const crier__sqlite_writes[] = {
+    [WRITE_BEGIN] = "BEGIN IMMEDIATE",
+    [WRITE_COMMIT] = "COMMIT",
+    [WRITE_SAVEPOINT] = "SAVEPOINT append",
+    [WRITE_RELEASE] = "RELEASE append",
+    [WRITE_BACK] = "ROLLBACK TO append",
+    [WRITE_TOTALS] = "UPDATE journal SET last = ?1, time = ?2, evicted = ?3, "
+                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7",
+    [WRITE_SAME] = "SELECT 1 FROM journal WHERE retention = ?1",
+    [WRITE_OPTIONS] = "UPDATE journal SET retention = ?1",
+    [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
+    [WRITE_ID_FIND] = "SELECT position FROM updates WHERE id = ?1",
+    [WRITE_UPDATE_ADD] =
+        "INSERT INTO updates (position, time, hidden, holds, cost, id, topics, "
+        "body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [WRITE_UPDATE_FIND] = "SELECT holds, cost, time, hidden FROM updates "
+                          "WHERE position = ?1",
+    [WRITE_UPDATE_TOPICS] = "SELECT time, topics FROM updates "
+                            "WHERE position = ?1",
+    [WRITE_UPDATE_FIRST] = "SELECT position, hidden, cost, topics "
+                           "FROM updates ORDER BY position LIMIT 1",
+    [WRITE_UPDATE_HOLDS] = "UPDATE updates SET holds = ?2 WHERE position = ?1",
+    [WRITE_UPDATE_DROP] = "DELETE FROM updates WHERE position = ?1",
+    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due "
+                         "FROM topics WHERE name = ?1",
+    [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due)"
+                        " VALUES (?1, 0, 0, ?2, NULL)",
+    [WRITE_TOPIC_SAVE] = "UPDATE topics SET count = ?2, bytes = ?3, "
+                         "evicted = ?4, due = ?5 WHERE topic = ?1",
+    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, name "
+                        "FROM topics WHERE due <= ?1 ORDER BY due LIMIT 1",
+    [WRITE_TOPIC_SPARE] = "SELECT topic, evicted FROM topics WHERE count = 0 "
+                          "AND due IS NULL ORDER BY evicted LIMIT 1",
+    [WRITE_TOPIC_DROP] = "DELETE FROM topics WHERE topic = ?1",
+    [WRITE_ENTRY_ADD] = "INSERT INTO entries (topic, position) "
+                        "VALUES (?1, ?2)",
+    [WRITE_ENTRY_FIRST] = "SELECT position FROM entries WHERE topic = ?1 "
+                          "AND position > ?2 ORDER BY position LIMIT 1",
+    [WRITE_ENTRY_LAST] = "SELECT max(position) FROM entries WHERE topic = ?1",
+    [WRITE_ENTRY_LEFT] = "SELECT position FROM entries WHERE topic = ?1 "
+                         "AND position <= ?2 ORDER BY position LIMIT 1",
+    [WRITE_ENTRY_HAS] = "SELECT 1 FROM entries WHERE topic = ?1 "
+                        "AND position = ?2",
+    [WRITE_ENTRY_DROP] = "DELETE FROM entries WHERE topic = ?1 "
+                         "AND position = ?2",
+    [WRITE_TIME_FROM] = CRIER__SQLITE_TIME_FROM,
+    [WRITE_TIME_SET] = "UPDATE updates SET time = ?1 WHERE position IN "
+                       "(SELECT position FROM updates WHERE position > ?2 "
+                       "ORDER BY position LIMIT ?3)",
+};
+
+/* ---- the transaction -------------------------------------------------- */
+
+/* What is written to a file without a name is lost when it is closed. */
+static void check_file(struct crier__sqlite *sqlite)
+{
+    if (!crier__sqlite_is_claimed(&sqlite->claim, sqlite->name))
+        crier__sql_fail(&sqlite->writer,
+                        "its file has been removed or replaced");
+}
+
+int crier__sqlite_begin(struct crier__sqlite *sqlite)
+{
+    crier__sql_clear(&sqlite->writer);
+    crier__sqlite_let_fall(sqlite);
+    sqlite->totals = sqlite->saved;
+    sqlite->budget = BUDGET;
+    sqlite->corrected = 0;
+    check_file(sqlite);
+    return crier__sql_run(&sqlite->writer, WRITE_BEGIN, "");
+}
+
+void crier__sqlite_commit(struct crier__sqlite *sqlite)
+{
+    struct crier__totals *totals = &sqlite->totals;
+    struct crier__sql *sql = &sqlite->writer;
+
+    crier__sqlite_put_away(sqlite);
+    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuu", totals->last, totals->time,
+                   totals->evicted, totals->forgotten, totals->topics,
+                   totals->count, totals->bytes);
+    if (crier__sql_run(sql, WRITE_COMMIT, "") == 0) {
+        sqlite->saved = *totals;
+        atomic_fetch_add(&sqlite->journal.corrected, sqlite->corrected);
+        return;
+    }
+    *totals = sqlite->saved;
+    /* SQLite has rolled it back itself where it had to. Its error, if any,
+     * would only hide the first one. */
+    if (sqlite3_get_autocommit(sql->db) == 0)
+        sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* ---- topics ----------------------------------------------------------- */
+
+/* Has the topic of LENGTH bytes at NAME hold the update that will be at
+ * POSITION. */
+static int hold(struct crier__sqlite *sqlite, const char *name, size_t length,
+                uint64_t position, size_t cost, int64_t time)
+{
+    int64_t age = crier__sqlite_age(sqlite, name, length);
+    struct crier__sqlite_topic topic;
+    int error = 0;
+
+    if (!crier__sqlite_find(sqlite, name, length, &topic))
+        error = crier__sqlite_new_topic(sqlite, name, length, &topic);
+    if (error != 0)
+        return error;
+    topic.count++;
+    topic.bytes += cost;
+    if (topic.due < 0 && age != 0)
+        topic.due = time + age + 1;
+    crier__sql_run(&sqlite->writer, WRITE_ENTRY_ADD, "iu", topic.row,
+                   position);
+    crier__sqlite_save(sqlite, &topic);
+    return 0;
+}
+
+/* Has all topics of UPDATE hold it; their number goes to *HOLDS. */
+static int hold_all(struct crier__sqlite *sqlite,
+                    const struct crier__update *update, uint64_t position,
+                    int64_t time, uint64_t *holds)
+{
+    struct crier__topics walk = {update->topics};
+    size_t cost = crier__update_cost(update), length;
+    const char *name;
+    int error = 0;
+
+    *holds = 0;
+    while (error == 0 && (name = crier__topics_next(&walk, &length)) != NULL) {
+        error = hold(sqlite, name, length, position, cost, time);
+        ++*holds;
+    }
+    return error;
+}
+
+/* ---- append ----------------------------------------------------------- */
+
+/* The position of the update with UPDATE's id; 0 when there is none. */
+static uint64_t find_older(struct crier__sqlite *sqlite,
+                           const struct crier__update *update)
+{
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row;
+    uint64_t position;
+
+    if (!update->given)
+        return 0;
+    row = crier__sql_begin(sql, WRITE_ID_FIND, "t", update->id,
+                           strlen(update->id));
+    if (!crier__sql_row(sql, row))
+        return 0;
+    position = crier__sql_number(row, 0);
+    crier__sql_end(row);
+    return position;
+}
+
+static int put_in(struct crier__sqlite *sqlite, struct crier__update *update)
+{
+    struct crier__totals *totals = &sqlite->totals;
+    int64_t time = crier__journal_time(totals->time);
+    uint64_t position = ++sqlite->position, holds;
+    const char *body;
+    size_t length;
+    int error;
+
+    error = crier__update_place(update, sqlite->journal.epoch, position, time);
+    if (error == 0)
+        error = hold_all(sqlite, update, position, time, &holds);
+    if (error != 0)
+        return error;
+    body = crier__update_body(update, &length);
+    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuttb", position,
+                   time, (uint64_t)update->hidden, holds,
+                   (uint64_t)crier__update_cost(update),
+                   update->given ? update->id : NULL,
+                   update->given ? strlen(update->id) : 0, update->topics,
+                   strlen(update->topics), body, length);
+    totals->last = position;
+    totals->time = time;
+    totals->count++;
+    totals->bytes += crier__update_cost(update);
+    sqlite->budget += 2 * (unsigned)holds + 2;
+    return 0;
+}
+
+/* Whether all topics TOPICS have a row. */
+static bool all_known(struct crier__sqlite *sqlite, const char *topics)
+{
+    struct crier__topics walk = {topics};
+    struct crier__sqlite_topic topic;
+    const char *name;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL)
+        if (!crier__sqlite_find(sqlite, name, length, &topic))
+            return false;
+    return true;
+}
+
+/* Puts UPDATE in, or nothing of it. */
+static int put_in_whole(struct crier__sqlite *sqlite,
+                        struct crier__update *update)
+{
+    struct crier__totals before = sqlite->totals;
+    struct crier__sql *sql = &sqlite->writer;
+    int error;
+
+    crier__sqlite_put_away(sqlite);
+    crier__sql_run(sql, WRITE_SAVEPOINT, "");
+    error = put_in(sqlite, update);
+    if (error != 0) {
+        crier__sql_run(sql, WRITE_BACK, "");
+        crier__sqlite_let_fall(sqlite);
+        sqlite->totals = before;
+    }
+    crier__sql_run(sql, WRITE_RELEASE, "");
+    return error;
+}
+
+void crier__sqlite_append(struct crier__sqlite *sqlite,
+                          struct crier__append *append)
+{
+    append->position = find_older(sqlite, append->update);
+    if (append->position != 0 &&
+        !crier__sqlite_clear(sqlite, append->position)) {
+        append->error = CRIER_ERR_EXISTS;
+        return;
+    }
+    append->error = all_known(sqlite, append->update->topics)
+                        ? put_in(sqlite, append->update)
+                        : put_in_whole(sqlite, append->update);
+    if (append->error != 0)
+        return;
+    crier__sqlite_trim_topics(sqlite, append->update->topics);
+    crier__sqlite_trim(sqlite);
+}
+
+/* ---- forget ----------------------------------------------------------- */
+
+static uint64_t last_entry(struct crier__sqlite *sqlite, int64_t topic)
+{
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row = crier__sql_begin(sql, WRITE_ENTRY_LAST, "i", topic);
+    uint64_t position;
+
+    if (!crier__sql_row(sql, row))
+        return 0;
+    position = crier__sql_number(row, 0);
+    crier__sql_end(row);
+    return position;
+}
+
+void crier__sqlite_forget(struct crier__sqlite *sqlite,
+                          struct crier__forget *forget)
+{
+    struct crier__sqlite_topic topic;
+
+    forget->error = 0;
+    if (!crier__sqlite_find(sqlite, forget->topic, strlen(forget->topic),
+                            &topic) ||
+        topic.count == 0) {
+        forget->error = CRIER_ERR_UNKNOWN;
+        return;
+    }
+    topic.evicted = last_entry(sqlite, topic.row);
+    topic.count = topic.bytes = 0;
+    topic.due = 0;
+    sqlite->rubbish = true;
+    crier__sqlite_save(sqlite, &topic);
+}

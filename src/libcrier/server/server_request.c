@@ -1,0 +1,284 @@
+/*
+ * Requests with their whole body, and the response that waits for the journal.
+ *
+ * libmicrohttpd calls an access handler when the headers of a request are there,
+ * then for each piece of its body, and then until a response is queued. Here the
+ * pieces become one body, with which the program's handler is called once.
+ *
+ * A publication may be answered at once (a journal in memory does) or later, on
+ * another thread. The handler asks, then suspends its connection. Both sides
+ * exchange `state`, and the side that comes second sees the other's mark and acts: so
+ * a connection is resumed exactly once when it was suspended, and on_done looks at
+ * nothing that may be gone. A suspended connection stays, whatever its client does,
+ * and libmicrohttpd must not be stopped while there is one; so such a response is
+ * owed to the shards, and crier_shards_drain() waits for it.
+ *
+ * A body that is too large is read to its end and thrown away, so that the client
+ * reads the 413 instead of a reset connection; but not for ever: READ_MORE past the
+ * limit the connection is closed. A client that announces it is told at once.
+ */
+#include <config.h>
+
+#include "base/buffer.h"
+#include "libcrier/stream/daemon.h"
+#include "libcrier/hub/hub.h"
+#include "server_respond.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_BODY ((size_t)64 * 1024)
+
+/* So much more than is allowed is read. */
+#define READ_MORE ((size_t)1024 * 1024)
+
+#define REASON_SIZE 160
+
+/* The sides that have been there: the journal's, and the handler's. */
+enum { ASKED, PARKED, DONE };
+
+struct received {
+    struct crier_request request; /* what the program sees */
+    struct crier__buffer body;
+    size_t length; /* of the body, kept or not */
+    size_t max;    /* of the body */
+    int error;     /* of reading the body, then of the publication */
+    bool handled;  /* the program's handler has been called */
+
+    /* A publication. */
+    struct crier_shards *shards; /* that wait for the response; NULL: there is none */
+    atomic_int state;
+    char reason[REASON_SIZE];
+    char *text; /* of the receipt; NULL when memory was short */
+    void (*on_done)(void *closure, const struct crier_receipt *receipt);
+    void *closure;
+};
+
+/* ---- the body --------------------------------------------------------- */
+
+static enum MHD_Result refuse_body(const struct received *received)
+{
+    struct MHD_Connection *connection = received->request.connection;
+
+    if (received->error != CRIER_ERR_TOO_LARGE)
+        return crier_error_respond(connection, received->error, NULL);
+    return crier_status_respond(connection, MHD_HTTP_CONTENT_TOO_LARGE,
+                                "the body is larger than %zu bytes",
+                                received->max);
+}
+
+/* How long the client says that the body is. 0 when it does not; libmicrohttpd has
+ * refused what is no number. */
+static unsigned long long announced(struct MHD_Connection *connection)
+{
+    const char *length = MHD_lookup_connection_value(
+        connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return length != NULL ? strtoull(length, NULL, 10) : 0;
+}
+
+static bool wants_continue(struct MHD_Connection *connection)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_EXPECT) != NULL;
+}
+
+/* The headers are there. A response that is queued now closes the connection when
+ * there is a body. */
+static enum MHD_Result begin_request(const struct crier_server *server,
+                                     struct MHD_Connection *connection,
+                                     void **context)
+{
+    struct received *received = calloc(1, sizeof *received);
+    unsigned long long length = announced(connection);
+
+    if (received == NULL)
+        return crier_error_respond(connection, -ENOMEM, NULL);
+    *context = received;
+    received->request.server = server;
+    received->request.connection = connection;
+    received->max = server->max_body != 0 ? server->max_body : DEFAULT_BODY;
+    received->body.max = received->max + 1; /* and a NUL */
+    if (length <= received->max ||
+        (length <= received->max + READ_MORE && !wants_continue(connection)))
+        return MHD_YES;
+    received->error = CRIER_ERR_TOO_LARGE;
+    return refuse_body(received);
+}
+
+static enum MHD_Result read_body(struct received *received, const char *data,
+                                 size_t length)
+{
+    received->length += length;
+    if (received->length > received->max + READ_MORE)
+        return MHD_NO;
+    if (received->error == 0)
+        received->error = crier__buffer_add(&received->body, data, length);
+    if (received->error != 0)
+        crier__buffer_done(&received->body);
+    return MHD_YES;
+}
+
+/* ---- the handler ------------------------------------------------------ */
+
+static enum MHD_Result respond_published(struct received *received)
+{
+    struct MHD_Connection *connection = received->request.connection;
+
+    if (received->error != 0)
+        return crier_error_respond(connection, received->error,
+                                   received->reason);
+    return crier__respond_json(connection, received->text);
+}
+
+static enum MHD_Result call_handler(struct received *received)
+{
+    struct crier_request *request = &received->request;
+
+    received->handled = true;
+    if (received->error == 0)
+        received->error = crier__buffer_add(&received->body, "", 1);
+    if (received->error != 0)
+        return refuse_body(received);
+    request->body = received->body.bytes;
+    request->length = received->length;
+    return request->server->handle(request);
+}
+
+enum MHD_Result
+crier_server_handle(void *closure, struct MHD_Connection *connection,
+                    const char *url, const char *method, const char *version,
+                    const char *data, size_t *length, void **context)
+{
+    struct received *received;
+    size_t more;
+
+    (void)version;
+    if (closure == NULL || connection == NULL || url == NULL ||
+        method == NULL || length == NULL || context == NULL)
+        return MHD_NO;
+    received = *context;
+    more = *length;
+    if (received == NULL)
+        return begin_request(closure, connection, context);
+    if (more != 0) {
+        *length = 0;
+        return read_body(received, data, more);
+    }
+    if (received->shards != NULL)
+        return respond_published(received);
+    if (received->handled) /* but not answered; it would be called for ever */
+        return crier_status_respond(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                                    "the handler has sent no response");
+    received->request.method = method;
+    received->request.path = url[0] != '\0' ? url : "/";
+    return call_handler(received);
+}
+
+void crier_server_completed(void *closure, struct MHD_Connection *connection,
+                            void **context,
+                            enum MHD_RequestTerminationCode code)
+{
+    struct received *received = context != NULL ? *context : NULL;
+
+    (void)closure;
+    (void)connection;
+    (void)code;
+    if (received == NULL)
+        return;
+    *context = NULL;
+    if (received->shards != NULL)
+        crier__shards_settle(received->shards);
+    crier__buffer_done(&received->body);
+    free(received->text);
+    free(received);
+}
+
+/* ---- publishing ------------------------------------------------------- */
+
+static void note_receipt(void *closure, const struct crier_receipt *receipt)
+{
+    struct received *received = closure;
+    struct MHD_Connection *connection = received->request.connection;
+
+    received->error = receipt->error;
+    snprintf(received->reason, sizeof received->reason, "%s", receipt->reason);
+    if (receipt->error == 0)
+        received->text = crier_receipt_text(receipt);
+    if (received->on_done != NULL)
+        received->on_done(received->closure, receipt);
+    if (atomic_exchange(&received->state, DONE) == PARKED)
+        MHD_resume_connection(connection);
+}
+
+static enum MHD_Result wait_for_receipt(struct received *received)
+{
+    struct MHD_Connection *connection = received->request.connection;
+
+    if (atomic_load(&received->state) == DONE)
+        return respond_published(received);
+    MHD_suspend_connection(connection);
+    if (atomic_exchange(&received->state, PARKED) == DONE)
+        MHD_resume_connection(connection);
+    return MHD_YES;
+}
+
+/* crier_hub_publish() with the body where there is no EVENT. */
+static int publish_body(const struct crier_request *request,
+                        struct crier_hub *hub, const char *topics,
+                        const struct crier_event *event,
+                        const struct crier_publish_options *options)
+{
+    struct crier_event *made;
+    int error;
+
+    if (event != NULL)
+        return crier_hub_publish(hub, topics, event, options);
+    made = crier_event_new();
+    if (made == NULL)
+        return -ENOMEM;
+    crier_event_data(made, request->body, request->length);
+    error = crier_hub_publish(hub, topics, made, options);
+    crier_event_free(made);
+    return error;
+}
+
+enum MHD_Result
+crier_request_publish(struct crier_request *request, struct crier_hub *hub,
+                      const char *topics, const struct crier_event *event,
+                      const struct crier_publish_options *options)
+{
+    struct received *received = (struct received *)request;
+    struct crier_publish_options publish = {.on_done = note_receipt,
+                                            .closure = received};
+    const char *reason = NULL;
+    int error;
+
+    if (request == NULL)
+        return MHD_NO;
+    if (hub == NULL || topics == NULL)
+        return crier_error_respond(request->connection, CRIER_ERR_NULL, NULL);
+    error = crier__daemon_check_of(request->connection, false, &reason);
+    if (received->shards != NULL) { /* the connection may be suspended */
+        crier__shards_mistake(received->shards,
+                              "crier_request_publish() twice for one request");
+        return MHD_YES;
+    }
+    if (error != 0)
+        return crier_error_respond(request->connection, error, reason);
+    if (options != NULL) {
+        publish.dedupe = options->dedupe;
+        received->on_done = options->on_done;
+        received->closure = options->closure;
+    }
+    received->shards = hub->shards;
+    crier__shards_owe(received->shards);
+    error = publish_body(request, hub, topics, event, &publish);
+    if (error == 0)
+        return wait_for_receipt(received);
+    crier__shards_settle(received->shards);
+    received->shards = NULL;
+    return crier_error_respond(request->connection, error, NULL);
+}

@@ -1,0 +1,533 @@
+/*
+ * The life of a stream as its shard sees it: attached, sent to, kept alive,
+ * over, done. All of this runs on the shard's thread; see stream.c for the whole
+ * course.
+ *
+ * A client that vanished acknowledges nothing. TCP_USER_TIMEOUT would end such a
+ * connection for free, but it also ends one whose client is merely slow and
+ * keeps its window closed; so the shard asks TCP itself whether all has been
+ * acknowledged, and if not, whether the last word was ours and how long the peer has
+ * been silent (TCP_INFO).
+ */
+#include <config.h>
+
+#include "libcrier/wire/frame.h"
+#include "shards.h"
+#include "stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <utlist.h>
+
+/* How long a closed stream may take to deliver what is pending. */
+#define LINGER 10000
+
+/* No peer is given up for a silence shorter than this: a delayed
+ * acknowledgement alone may take 200 ms, a retransmission more. */
+#define SHORTEST_SILENCE 1000
+
+/* When to check again what was too young to tell. */
+#define SOON 300
+
+/* Pings and checks that come due within this part of the ping interval do so
+ * together, at its end: to wake a thread costs more than a ping. */
+#define TOGETHER 256
+
+/* TCP_INFO counts in jiffies, which may be 10 ms each. */
+#define ROUGHLY 20
+
+/* Two timers each. */
+#define TIMERS 2
+
+#define OF(pointer, member)                                                   \
+    ((struct crier_stream *)((char *)(pointer) -                              \
+                             offsetof(struct crier_stream, member)))
+
+/* ---- the end ---------------------------------------------------------- */
+
+/* Returns whether it was not over before; then it is to be counted out. */
+static bool over(struct crier_stream *stream, enum crier_reason reason)
+{
+    struct crier__timers *timers = &stream->shard->timers;
+
+    if (stream->over)
+        return false;
+    stream->over = true;
+    atomic_store(&stream->closing, true);
+    crier__timers_set(timers, &stream->alive, CRIER__NO_TIME);
+    crier__timers_set(timers, &stream->wake, CRIER__NO_TIME);
+    if (stream->leave != NULL)
+        stream->leave(stream);
+    if (stream->on_closed != NULL)
+        stream->on_closed(stream->closure, stream, reason);
+    return true;
+}
+
+void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
+{
+    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_VANISHED;
+    /* What the kernel holds for a client that takes nothing is worth nothing. */
+    bool reset = reason == CRIER_REASON_VANISHED ||
+                 reason == CRIER_REASON_SLOW;
+
+    crier__transport_cut(&stream->transport, gone, reset);
+    if (stream->begun) {
+        if (over(stream, reason))
+            crier__shards_over(stream->shard->set);
+        return;
+    }
+    /* Its handler still runs, and on_closed must wait for that. */
+    stream->ending = stream->cut = true;
+    stream->reason = reason;
+    atomic_store(&stream->closing, true);
+}
+
+static void unref_task(struct crier__task *task)
+{
+    crier__stream_unref(OF(task, done));
+}
+
+/* Why a stream ends to which a send failed with ERROR. */
+static enum crier_reason reason_of(int error)
+{
+    return error == -ETIMEDOUT ? CRIER_REASON_VANISHED : CRIER_REASON_LEFT;
+}
+
+static void done(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, done);
+    struct crier__shard *shard = stream->shard;
+    int broken = stream->transport.broken;
+    bool now;
+
+    if (broken != 0 && stream->reason == CRIER_REASON_TRANSPORT)
+        stream->reason = reason_of(broken);
+    now = over(stream, stream->reason);
+
+    if (stream->attached) {
+        DL_DELETE(shard->streams, stream);
+        crier__timers_release(&shard->timers, TIMERS);
+    }
+    atomic_fetch_sub(&shard->load, 1);
+    crier__shards_leave(shard->set);
+    if (now)
+        crier__shards_over(shard->set);
+    task->run = unref_task;
+    crier__shard_later(shard, task);
+}
+
+/* ---- sending, on the shard's thread ----------------------------------- */
+
+/* Something was left: sees to it that it is looked at in time. */
+static void watch_for_stall(struct crier_stream *stream)
+{
+    struct crier__shard *shard = stream->shard;
+    uint64_t due = shard->now + stream->stall_timeout;
+
+    if (stream->stall_timeout == CRIER_NEVER || stream->ending ||
+        !stream->attached)
+        return;
+    if (stream->alive.place == 0 || stream->alive.when > due) {
+        (void)crier__transport_stuck(&stream->transport);
+        crier__timers_set(&shard->timers, &stream->alive, due);
+    }
+}
+
+static void flush(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, flush);
+    int error;
+
+    stream->dirty = false;
+    error = stream->failed != 0 ? stream->failed
+                                : crier__transport_flush(&stream->transport);
+    if (error != 0)
+        crier__stream_cut(stream, reason_of(error));
+    else if (!stream->over && atomic_load(&stream->transport.waiting) != 0)
+        watch_for_stall(stream);
+}
+
+static void make_dirty(struct crier_stream *stream)
+{
+    if (stream->dirty)
+        return;
+    stream->dirty = true;
+    crier__shard_later(stream->shard, &stream->flush);
+}
+
+/* Sends FRAME, which is not counted yet, at once if there is nothing that it could
+ * be gathered with. If not, it is to be appended. A stream is cut at the end of the
+ * pass only: others may be in the middle of their lists. */
+static bool send_at_once(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    struct crier__shard *shard = stream->shard;
+    int left;
+
+    if (shard->more)
+        return false;
+    left = crier__transport_send(&stream->transport, frame, shard->now);
+    if (left == -EAGAIN)
+        return false;
+    if (left < 0)
+        stream->failed = left;
+    if (left != 0)
+        make_dirty(stream);
+    return true;
+}
+
+void crier__stream_append(struct crier_stream *stream,
+                          struct crier_frame *frame, size_t limit)
+{
+    int error;
+
+    if (stream->over || stream->ending)
+        return;
+    error = crier__transport_push(&stream->transport, frame, limit);
+    if (error == CRIER_ERR_FULL)
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+    else if (error != 0)
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+    else
+        make_dirty(stream);
+}
+
+void crier__stream_offer(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    if (stream->over || stream->ending || send_at_once(stream, frame))
+        return;
+    atomic_fetch_add_explicit(&stream->transport.waiting,
+                              crier__frame_cost(frame), memory_order_relaxed);
+    crier__stream_append(stream, frame, stream->max_pending);
+}
+
+int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame)
+{
+    size_t cost = crier__frame_cost(frame);
+    int error;
+
+    if (stream->over || stream->ending || send_at_once(stream, frame))
+        return 0;
+    atomic_fetch_add_explicit(&stream->transport.waiting, cost,
+                              memory_order_relaxed);
+    error = crier__transport_push(&stream->transport, frame,
+                                  stream->max_pending);
+    if (error == 0)
+        make_dirty(stream);
+    else
+        atomic_fetch_sub_explicit(&stream->transport.waiting, cost,
+                                  memory_order_relaxed);
+    return error;
+}
+
+void crier__stream_force(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    if (stream->over || stream->ending)
+        return;
+    atomic_fetch_add_explicit(&stream->transport.waiting,
+                              crier__frame_cost(frame), memory_order_relaxed);
+    crier__stream_append(stream, frame, SIZE_MAX);
+}
+
+/* The transport's lock is held; a shard's inbox is below it. */
+static void look_again(struct crier__transport *transport)
+{
+    crier__stream_look(OF(transport, transport));
+}
+
+bool crier__stream_hungry(struct crier_stream *stream)
+{
+    return crier__transport_hungry(&stream->transport,
+                                   stream->max_pending / 4, look_again);
+}
+
+/* Tells those who wait for room, if there is any; if not, the transport will. */
+static void offer_room(struct crier_stream *stream)
+{
+    if ((stream->refill == NULL && !atomic_load(&stream->no_room)) ||
+        !crier__stream_hungry(stream))
+        return;
+    if (stream->refill != NULL)
+        stream->refill(stream);
+    if (!stream->over && !stream->ending &&
+        atomic_exchange(&stream->no_room, false))
+        stream->on_room(stream->closure, stream);
+}
+
+static void look(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, look);
+
+    atomic_store(&stream->looking, false);
+    if (stream->attached && !stream->over)
+        offer_room(stream);
+    /* Until its headers are out, on_wake is going to be called anyway. */
+    if (stream->attached && stream->headers_out && !stream->over &&
+        !stream->ending && atomic_exchange(&stream->notified, false))
+        stream->on_wake(stream->closure, stream);
+    crier__stream_unref(stream);
+}
+
+void crier__stream_look(struct crier_stream *stream)
+{
+    if (atomic_exchange(&stream->looking, true))
+        return;
+    crier__stream_ref(stream);
+    crier__shard_post(stream->shard, &stream->look);
+}
+
+/* Takes no more frames in, ends after those that are in. */
+static void end(struct crier_stream *stream, enum crier_reason reason)
+{
+    if (stream->over || stream->ending)
+        return;
+    stream->ending = true;
+    stream->reason = reason;
+    atomic_store(&stream->closing, true);
+    crier__transport_end(&stream->transport);
+    crier__timers_set(&stream->shard->timers, &stream->wake, CRIER__NO_TIME);
+    if (stream->attached) /* a goodbye has the time that drain gives */
+        crier__timers_set(&stream->shard->timers, &stream->alive,
+                          reason == CRIER_REASON_GOODBYE
+                              ? CRIER__NO_TIME
+                              : stream->shard->now + LINGER);
+    make_dirty(stream);
+}
+
+static void close_task(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, close);
+
+    end(stream, CRIER_REASON_APP);
+    crier__stream_unref(stream);
+}
+
+/* A new frame with a retry at random within the shard's limits. It is the field's
+ * line alone: HTML 9.2.6 applies it there, and several client libraries take an
+ * empty line for an event (tests/README). */
+static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
+{
+    uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
+    uint32_t random = 0;
+    char text[32];
+    int length;
+
+    (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
+    length = snprintf(text, sizeof text, "retry: %llu\n",
+                      (unsigned long long)(shard->retry_min + random % span));
+    return crier__frame_of(text, (size_t)length);
+}
+
+void crier__stream_goodbye(struct crier_stream *stream)
+{
+    struct crier_frame *frame = NULL;
+
+    if (crier__stream_is_events(stream))
+        frame = goodbye_frame(stream->shard);
+    if (frame != NULL) { /* the last one, so it is let in whatever waits */
+        atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));
+        crier__stream_append(stream, frame, SIZE_MAX);
+    }
+    crier_frame_unref(frame);
+    end(stream, CRIER_REASON_GOODBYE);
+}
+
+/* ---- keep-alive ------------------------------------------------------- */
+
+static uint32_t silence_allowed(const struct crier_stream *stream)
+{
+    uint32_t allowed = stream->keep_alive / 4 * 3;
+
+    return allowed > SHORTEST_SILENCE ? allowed : SHORTEST_SILENCE;
+}
+
+/* Checks on the peer, and sets the time of the next check. Returns whether it
+ * has answered nothing for as long as is allowed, though it had to. */
+static bool vanished(struct crier_stream *stream, uint64_t now)
+{
+    uint64_t since = stream->unacked_since;
+    uint32_t silence;
+
+    stream->check_due = now + silence_allowed(stream);
+    switch (crier__transport_answer(&stream->transport, &silence)) {
+    case CRIER__ANSWERED:
+        stream->unacked_since = 0;
+        return false;
+    case CRIER__PENDING:
+        stream->check_due = now + SOON;
+        return false;
+    case CRIER__OVERDUE:
+        break;
+    }
+    if (since == 0 || silence + ROUGHLY < now - since) {
+        stream->unacked_since = now; /* it is owed anew */
+        return false;
+    }
+    return now - since >= silence_allowed(stream);
+}
+
+/* How long the client has taken nothing though something waits, in ms. */
+static uint64_t stuck(struct crier_stream *stream)
+{
+    if (atomic_load(&stream->transport.waiting) == 0)
+        return 0;
+    return crier__transport_stuck(&stream->transport);
+}
+
+/* The end of the part of the interval that DUE is in. */
+static uint64_t together(const struct crier_stream *stream, uint64_t due)
+{
+    uint64_t part = stream->keep_alive / TOGETHER;
+
+    return part > 1 ? (due + part - 1) / part * part : due;
+}
+
+/* Sets the timer to what comes first: the ping, the check, or a stall. */
+static void set_alive(struct crier_stream *stream, uint64_t last_sent)
+{
+    uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
+
+    if (stream->keep_alive != CRIER_NEVER) {
+        due = last_sent + stream->keep_alive;
+        if (due > stream->check_due)
+            due = stream->check_due;
+        due = together(stream, due);
+    }
+    if (stream->stall_timeout != CRIER_NEVER &&
+        atomic_load(&stream->transport.waiting) != 0)
+        stalled =
+            stream->shard->now + stream->stall_timeout - stuck(stream);
+    if (due > stalled)
+        due = stalled;
+    crier__timers_set(&stream->shard->timers, &stream->alive, due);
+}
+
+static void alive(struct crier__timer *timer, uint64_t now)
+{
+    struct crier_stream *stream = OF(timer, alive);
+    uint64_t last_sent;
+
+    if (stream->ending) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    if (now >= stream->check_due) {
+        if (vanished(stream, now)) {
+            crier__stream_cut(stream, CRIER_REASON_VANISHED);
+            return;
+        }
+    }
+    if (stream->stall_timeout != CRIER_NEVER &&
+        stuck(stream) >= stream->stall_timeout) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    last_sent = crier__transport_last_sent(&stream->transport);
+    if (now >= last_sent + stream->keep_alive) {
+        last_sent = now;
+        if (stream->unacked_since == 0) { /* a check that is due stays so */
+            stream->unacked_since = now;
+            stream->check_due = now + silence_allowed(stream);
+        }
+        /* Where frames wait, they say all that a ping would. */
+        if (atomic_load(&stream->transport.waiting) == 0)
+            crier__stream_offer(stream, stream->keep_alive_frame);
+        else
+            make_dirty(stream);
+    }
+    if (!stream->over)
+        set_alive(stream, last_sent);
+}
+
+void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval)
+{
+    stream->keep_alive = interval;
+    stream->check_due = stream->shard->now + silence_allowed(stream);
+    if (stream->attached && !stream->over && !stream->ending)
+        set_alive(stream, crier__transport_last_sent(&stream->transport));
+}
+
+/* ---- the beginning ---------------------------------------------------- */
+
+static void woken(struct crier__timer *timer, uint64_t now)
+{
+    struct crier_stream *stream = OF(timer, wake);
+
+    (void)now;
+    if (stream->on_wake != NULL)
+        stream->on_wake(stream->closure, stream);
+}
+
+static void ready(struct crier__watch *watch, uint32_t events)
+{
+    struct crier_stream *stream = OF(watch, watch);
+
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+        crier__stream_cut(stream, CRIER_REASON_LEFT);
+    else if (!stream->over) /* there is room again */
+        make_dirty(stream);
+}
+
+/* Puts STREAM among the shard's. False when that failed, and it was cut. */
+static bool settle_in(struct crier_stream *stream)
+{
+    struct crier__shard *shard = stream->shard;
+
+    if (crier__timers_reserve(&shard->timers, TIMERS) != 0) {
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+        return false;
+    }
+    stream->attached = true;
+    DL_APPEND(shard->streams, stream);
+    if (crier__transport_watch(&stream->transport, shard->epoll_fd,
+                               &stream->watch) != 0) {
+        crier__stream_cut(stream, CRIER_REASON_TRANSPORT);
+        return false;
+    }
+    return true;
+}
+
+static void attach(struct crier__task *task)
+{
+    struct crier_stream *stream = OF(task, attach);
+    struct crier__shard *shard = stream->shard;
+
+    stream->begun = true;
+    if (!stream->headers_out && !stream->cut && !stream->ending)
+        stream->reason = CRIER_REASON_UNSENT;
+    if (!settle_in(stream))
+        return;
+    if (stream->cut) { /* before it had begun */
+        if (over(stream, stream->reason))
+            crier__shards_over(shard->set);
+    } else if (shard->draining) {
+        crier__stream_goodbye(stream);
+    } else if (stream->ending) { /* closed before the headers were out */
+        crier__timers_set(&shard->timers, &stream->alive,
+                          shard->now + LINGER);
+    } else {
+        crier__stream_keep_alive(stream, stream->keep_alive);
+        atomic_store(&stream->notified, false);
+        if (atomic_load(&stream->no_room)) /* it was looked at too early */
+            crier__stream_look(stream);
+        if (stream->on_wake != NULL && stream->headers_out)
+            stream->on_wake(stream->closure, stream);
+    }
+}
+
+void crier__stream_begin_life(struct crier_stream *stream)
+{
+    stream->watch.ready = ready;
+    stream->alive.fire = alive;
+    stream->wake.fire = woken;
+    stream->attach.run = attach;
+    stream->close.run = close_task;
+    stream->done.run = done;
+    stream->flush.run = flush;
+    stream->look.run = look;
+    stream->reason = CRIER_REASON_TRANSPORT;
+}

@@ -1,0 +1,530 @@
+/*
+ * The way of a stream's bytes to its client: the only file that suspends and
+ * resumes MHD connections, and the only one that sends.
+ *
+ * A transport is open (MHD is sending headers or calling the content reader),
+ * parked (the reader had nothing to say and suspended the connection), or
+ * released (MHD has freed the response).
+ *
+ *          headers sent            sent what could be
+ *   new ---------------> open ------------------------> parked
+ *                         ^                                |
+ *                         +--------------------------------+
+ *                           resume: the end of the body, a
+ *                           cut; with TLS also something to send
+ *
+ * While parked, MHD does not touch the socket and holds no unsent byte, because
+ * it asks the reader only when all it got before is in the kernel's hands. So
+ * the shard sends to the socket itself, and where the kernel takes less than
+ * everything, epoll tells the shard when there is room again. Resuming for each
+ * send instead would wake an MHD thread, which then walks through every
+ * connection it has suspended: a message to one client would cost as much as
+ * there are clients. Resuming only when a send falls short, so that MHD waits
+ * for the room, was tried: MHD then asks the readers of all stalled clients again
+ * with each event that it has, or ends them by a time-out of its own.
+ *
+ * The body has no chunk framing (the response is in HTTP/1.0 compatible mode and
+ * ends with the connection), so bytes sent past MHD are the same bytes that it
+ * would have sent. With TLS they are not: there all goes by the reader.
+ *
+ * A body that is cut ends as any other does, for MHD logs an error where it is told
+ * of one, and that clients leave is none. Only where a client that is still there lacks
+ * something is it an error: MHD is told so, and the client gets a reset (with TLS and
+ * no close_notify) instead of an end that could be that of the stream.
+ *
+ * The first call of the reader comes right after the headers, on the same thread, and
+ * sends what the body begins with. That cannot be the same send(): MHD (0.9.75 and
+ * 1.0.1) sends the headers of a response with a content reader alone, and sets
+ * TCP_NODELAY afterwards, which pushes them out even where TCP_CORK is set. (So that
+ * option need not be set here.) A comment, which nobody waits for, is sent with
+ * MSG_MORE: the kernel keeps it until something else is sent, the headers are
+ * acknowledged, or 200 ms are over. On loopback, where each segment is acknowledged at
+ * once on the sender's CPU, a segment of its own would take a fifth of all that
+ * connecting takes. An id is sent at once: until it has come, its client cannot resume.
+ *
+ * Rules that MHD demands: suspend only inside the reader; resume exactly once
+ * per suspend, which is what `parked` is for; do not return 0 from the reader
+ * without having suspended.
+ *
+ * The lock is held while sending, for a send never blocks. MHD's own locks are
+ * below it: the reader is called with the response's mutex held, and suspend and
+ * resume take the daemon's. Nothing here is called with these in another order.
+ */
+#include <config.h>
+
+#include "transport.h"
+
+#include "daemon.h"
+#include "libcrier/wire/frame.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define VECTORS 64
+
+/* What the kernel holds for a client at most, as set; it doubles that for its
+ * own bookkeeping. Left alone it would be megabytes for each stalled client. */
+#define SEND_BUFFER (64 * 1024)
+
+/* A delayed acknowledgement may take 200 ms. */
+#define MOMENT 250
+
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+
+int crier__transport_init(struct crier__transport *transport,
+                          struct MHD_Connection *connection,
+                          void (*resume)(struct MHD_Connection *connection))
+{
+    const int send_buffer = SEND_BUFFER;
+    const union MHD_ConnectionInfo *info;
+    int error = crier__daemon_check_of(connection, resume != NULL, NULL);
+
+    if (error != 0)
+        return error;
+    info = MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info == NULL)
+        return CRIER_ERR_MHD;
+    transport->fd = info->connect_fd;
+    transport->epoll_fd = -1;
+    transport->connection = connection;
+    transport->resume = resume != NULL ? resume : MHD_resume_connection;
+    transport->tls =
+        MHD_get_connection_info(connection,
+                                MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
+    atomic_init(&transport->waiting, 0);
+    transport->last_sent = crier_now();
+    /* An improvement; a socket that refuses it still works. */
+    (void)setsockopt(transport->fd, SOL_SOCKET, SO_SNDBUF, &send_buffer,
+                     sizeof send_buffer);
+    return -pthread_mutex_init(&transport->lock, NULL);
+}
+
+void crier__transport_done(struct crier__transport *transport)
+{
+    crier_frame_unref(transport->start);
+    crier__pending_clear(&transport->pending);
+    pthread_mutex_destroy(&transport->lock);
+}
+
+/* ---- under the lock --------------------------------------------------- */
+
+static void drop(struct crier__transport *transport, size_t bytes)
+{
+    size_t cost = crier__pending_drop(&transport->pending, bytes);
+
+    atomic_fetch_sub_explicit(&transport->waiting, cost,
+                              memory_order_relaxed);
+    transport->last_sent = crier_now();
+    if (transport->hungry &&
+        transport->pending.cost <= transport->low_water) {
+        transport->hungry = false;
+        transport->low(transport);
+    }
+}
+
+static void clear(struct crier__transport *transport)
+{
+    size_t cost = crier__pending_clear(&transport->pending);
+
+    atomic_fetch_sub_explicit(&transport->waiting, cost,
+                              memory_order_relaxed);
+}
+
+/* Puts what the body begins with in front of all that is pushed. */
+static void put_start(struct crier__transport *transport)
+{
+    struct crier_frame *start = transport->start;
+
+    transport->started = true;
+    if (start == NULL)
+        return;
+    transport->start = NULL;
+    transport->busy_since = crier_now();
+    atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(start),
+                              memory_order_relaxed);
+    /* The first one always finds room. */
+    (void)crier__pending_push(&transport->pending, start);
+    crier_frame_unref(start);
+}
+
+static void resume(struct crier__transport *transport)
+{
+    transport->parked = false;
+    transport->resume(transport->connection);
+}
+
+/* Whether a send that failed with ERROR may be tried again later. */
+static bool may_wait(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ||
+           error == ENOBUFS || error == ENOMEM;
+}
+
+/* For a single one send() is cheaper than sendmsg(). */
+static ssize_t send_vectors(int fd, struct iovec *vectors, int count,
+                            int flags)
+{
+    struct msghdr message = {.msg_iov = vectors,
+                             .msg_iovlen = (size_t)count};
+
+    if (count == 1)
+        return send(fd, vectors->iov_base, vectors->iov_len, flags);
+    return sendmsg(fd, &message, flags);
+}
+
+/* Sends what the kernel takes of what is pending. 0, also when it took less
+ * than everything; -errno when the connection is dead. */
+static int transmit(struct crier__transport *transport, int flags)
+{
+    struct iovec vectors[VECTORS];
+    size_t wanted;
+    ssize_t sent;
+    int count, i;
+
+    while (transport->pending.count != 0) {
+        count = crier__pending_vectors(&transport->pending, vectors, VECTORS);
+        for (wanted = 0, i = 0; i < count; i++)
+            wanted += vectors[i].iov_len;
+        sent = send_vectors(transport->fd, vectors, count, flags);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return may_wait(errno) ? 0 : -errno;
+        drop(transport, (size_t)sent);
+        if ((size_t)sent < wanted)
+            break;
+    }
+    return 0;
+}
+
+/* The socket is not ours any more. */
+static void leave_socket(struct crier__transport *transport)
+{
+    if (transport->epoll_fd >= 0)
+        (void)epoll_ctl(transport->epoll_fd, EPOLL_CTL_DEL, transport->fd,
+                        NULL);
+    transport->epoll_fd = -1;
+    transport->fd = -1;
+}
+
+/* The reader's last answer, END. MHD closes the socket then, and it may be another
+ * one's before the response is freed. It closes the connection, too, but with epoll
+ * it gets round to freeing it only when it walks its list of time-outs, and that
+ * walk stops at the first connection that is not due: one idle browser would
+ * keep the sockets of all streams that ended, for as long as the time-out is.
+ * Connections with a time-out of their own are on a list that is always walked
+ * to its end. */
+static ssize_t finish(struct crier__transport *transport, ssize_t end)
+{
+    MHD_set_connection_option(transport->connection,
+                              MHD_CONNECTION_OPTION_TIMEOUT, 1u);
+    leave_socket(transport);
+    return end;
+}
+
+static ssize_t read_locked(struct crier__transport *transport, char *to,
+                           size_t max)
+{
+    int flags = SEND_FLAGS;
+    size_t count;
+
+    if (!transport->begun) {
+        transport->begun = true;
+        /* The shard sees to it that no client sits still. Others are parked. */
+        if (transport->tls)
+            MHD_set_connection_option(transport->connection,
+                                      MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+    }
+    if (!transport->started && !transport->cut) {
+        put_start(transport);
+        if (!transport->urgent && !transport->ending)
+            flags |= MSG_MORE;
+    }
+    if (!transport->cut && !transport->tls)
+        transport->broken = transmit(transport, flags);
+    if (transport->broken != 0) {
+        transport->cut = true;
+        clear(transport);
+    }
+    if (transport->cut) /* MHD logs an error, so it is told of one only if it is one */
+        return finish(transport, transport->owed
+                                     ? MHD_CONTENT_READER_END_WITH_ERROR
+                                     : MHD_CONTENT_READER_END_OF_STREAM);
+    if (transport->tls && transport->pending.count != 0) {
+        count = crier__pending_copy(&transport->pending, to, max);
+        drop(transport, count);
+        return (ssize_t)count;
+    }
+    if (transport->ending && transport->pending.count == 0)
+        return finish(transport, MHD_CONTENT_READER_END_OF_STREAM);
+    transport->parked = true;
+    MHD_suspend_connection(transport->connection);
+    return 0;
+}
+
+/* ---- the calls -------------------------------------------------------- */
+
+ssize_t crier__transport_read(struct crier__transport *transport, char *to,
+                              size_t max)
+{
+    ssize_t result;
+
+    pthread_mutex_lock(&transport->lock);
+    result = read_locked(transport, to, max);
+    pthread_mutex_unlock(&transport->lock);
+    return result;
+}
+
+bool crier__transport_start(struct crier__transport *transport,
+                            struct crier_frame *frame, bool urgent)
+{
+    bool started;
+
+    pthread_mutex_lock(&transport->lock);
+    started = transport->started;
+    if (!started) {
+        crier_frame_unref(transport->start);
+        transport->start = frame != NULL ? crier_frame_ref(frame) : NULL;
+        transport->urgent = urgent;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return !started;
+}
+
+int crier__transport_push(struct crier__transport *transport,
+                          struct crier_frame *frame, size_t limit)
+{
+    struct crier__pending *pending = &transport->pending;
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->cut || transport->fd < 0)
+        goto unlock;
+    if (!transport->started)
+        put_start(transport);
+    /* A dead connection shows itself again at the flush. */
+    if (crier__pending_behind(pending) >= limit && transport->parked &&
+        !transport->tls)
+        (void)transmit(transport, SEND_FLAGS);
+    if (pending->count == 0)
+        transport->busy_since = crier_now();
+    error = crier__pending_behind(pending) >= limit
+                ? CRIER_ERR_FULL
+                : crier__pending_push(pending, frame);
+unlock:
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+/* The first SENT bytes of FRAME are gone; the rest is all that is pending. */
+static void keep_rest(struct crier__transport *transport,
+                      struct crier_frame *frame, size_t sent)
+{
+    /* The first one always finds room. */
+    (void)crier__pending_push(&transport->pending, frame);
+    (void)crier__pending_drop(&transport->pending, sent);
+    atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
+                              memory_order_relaxed);
+    transport->busy_since = crier_now();
+}
+
+int crier__transport_send(struct crier__transport *transport,
+                          struct crier_frame *frame, uint64_t now)
+{
+    int result = -EAGAIN;
+    ssize_t sent;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->parked && !transport->tls && transport->pending.count == 0) {
+        sent = send(transport->fd, frame->bytes, frame->length, SEND_FLAGS);
+        if (sent >= 0) {
+            transport->last_sent = now;
+            result = (size_t)sent < frame->length;
+        } else if (!may_wait(errno)) {
+            result = -errno;
+        }
+        if (result == 1)
+            keep_rest(transport, frame, (size_t)sent);
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return result;
+}
+
+int crier__transport_flush(struct crier__transport *transport)
+{
+    bool left;
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->parked) {
+        if (!transport->tls)
+            error = transmit(transport, SEND_FLAGS);
+        left = transport->pending.count != 0;
+        if (error == 0 && (transport->tls ? left || transport->ending
+                                          : transport->ending && !left))
+            resume(transport);
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+void crier__transport_end(struct crier__transport *transport)
+{
+    pthread_mutex_lock(&transport->lock);
+    transport->ending = true;
+    pthread_mutex_unlock(&transport->lock);
+}
+
+/* Sends a reset now. shutdown() would send a FIN, and where that is read before the reset
+ * that comes with close(), a TLS client may take it for the end of the stream (curl
+ * does). */
+static void reset_connection(int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    if (connect(fd, &nobody, sizeof nobody) != 0)
+        (void)shutdown(fd, SHUT_RDWR);
+}
+
+void crier__transport_cut(struct crier__transport *transport, bool gone,
+                          bool reset)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+    pthread_mutex_lock(&transport->lock);
+    if (!transport->cut && transport->fd >= 0) {
+        transport->cut = true;
+        transport->owed = !gone && transport->pending.count != 0;
+        clear(transport);
+        if (reset || transport->owed)
+            (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none,
+                             sizeof none);
+        if (transport->owed && transport->tls) /* MHD shall not say goodbye */
+            reset_connection(transport->fd);
+        if (transport->parked)
+            resume(transport);
+        else /* MHD may be waiting for room: let it see a hang-up. */
+            (void)shutdown(transport->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&transport->lock);
+}
+
+void crier__transport_release(struct crier__transport *transport)
+{
+    pthread_mutex_lock(&transport->lock);
+    leave_socket(transport);
+    transport->parked = false;
+    clear(transport);
+    pthread_mutex_unlock(&transport->lock);
+}
+
+int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
+                           void *pointer)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLOUT | EPOLLET,
+                                .data.ptr = pointer};
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->fd >= 0) {
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, transport->fd, &event) == 0)
+            transport->epoll_fd = epoll_fd;
+        else
+            error = -errno;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+uint64_t crier__transport_last_sent(struct crier__transport *transport)
+{
+    uint64_t when;
+
+    pthread_mutex_lock(&transport->lock);
+    when = transport->last_sent;
+    pthread_mutex_unlock(&transport->lock);
+    return when;
+}
+
+uint64_t crier__transport_stuck(struct crier__transport *transport)
+{
+    uint64_t since, stuck = 0;
+    int queued = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->pending.count != 0) {
+        /* The kernel takes more only when it has got rid of a good part of what it
+         * holds; but a client that reads slowly empties it little by little. */
+        if (transport->fd >= 0)
+            (void)ioctl(transport->fd, SIOCOUTQ, &queued);
+        if (queued < transport->queued)
+            transport->busy_since = crier_now();
+        transport->queued = queued;
+        since = transport->last_sent > transport->busy_since
+                    ? transport->last_sent
+                    : transport->busy_since;
+        stuck = crier_now() - since;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return stuck;
+}
+
+bool crier__transport_hungry(struct crier__transport *transport,
+                             size_t low_water,
+                             void (*low)(struct crier__transport *transport))
+{
+    bool now;
+
+    pthread_mutex_lock(&transport->lock);
+    now = transport->pending.cost <= low_water;
+    transport->low_water = low_water;
+    transport->low = low;
+    transport->hungry = !now;
+    pthread_mutex_unlock(&transport->lock);
+    return now;
+}
+
+/* Whether the last word was ours. It is not enough that bytes are out and no
+ * acknowledgement has come for long: a client with a full window answers each
+ * retransmission and each probe, but these come ever more rarely. One whose
+ * machine has vanished answers none. */
+static enum crier__answer judge(const struct tcp_info *info)
+{
+    if (info->tcpi_unacked == 0 && info->tcpi_probes == 0)
+        return CRIER__ANSWERED;
+    if (info->tcpi_probes > 1) /* each answer sets them to 0 */
+        return CRIER__OVERDUE;
+    if (info->tcpi_unacked != 0 &&
+        info->tcpi_last_ack_recv <= info->tcpi_last_data_sent)
+        return CRIER__ANSWERED;
+    if (info->tcpi_unacked == 0 || info->tcpi_last_data_sent < MOMENT)
+        return CRIER__PENDING;
+    return CRIER__OVERDUE;
+}
+
+enum crier__answer crier__transport_answer(struct crier__transport *transport,
+                                           uint32_t *silence)
+{
+    enum crier__answer answer = CRIER__ANSWERED;
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    int queued = 0;
+
+    memset(&info, 0, sizeof info);
+    pthread_mutex_lock(&transport->lock);
+    /* Nearly always all is acknowledged, which is cheap to see. */
+    if (transport->fd >= 0 &&
+        (ioctl(transport->fd, SIOCOUTQ, &queued) != 0 || queued != 0) &&
+        getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+        answer = judge(&info);
+    pthread_mutex_unlock(&transport->lock);
+    *silence = info.tcpi_last_ack_recv;
+    return answer;
+}

@@ -1,0 +1,27 @@
+#ifndef CRIER_EVENT_H
+#define CRIER_EVENT_H
+
+#include "base/buffer.h"
+#include "crier.h"
+
+/* Appends EVENT's wire bytes to OUT. Errors as crier_event_encode()'s; OUT is
+ * then as it was. */
+int crier__event_write(const struct crier_event *event,
+                       struct crier__buffer *out);
+
+/* Encodes EVENT without its id into a new frame. As crier_event_encode(). */
+int crier__event_body(const struct crier_event *event,
+                      struct crier_frame **frame);
+
+/* crier_frame_text() with LENGTH bytes at TEXT. */
+int crier__frame_data(const char *type, const char *text, size_t length,
+                      struct crier_frame **frame);
+
+/* The id of EVENT, NUL-terminated: "" for an empty one, NULL for none.
+ * Borrowed until EVENT changes. -ENOMEM has been said by the setter. */
+const char *crier__event_id(const struct crier_event *event);
+
+/* Whether EVENT has data, be it empty: without, clients ignore it. */
+bool crier__event_has_data(const struct crier_event *event);
+
+#endif

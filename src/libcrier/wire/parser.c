@@ -1,0 +1,486 @@
+/*
+ * The event-stream interpretation of WHATWG HTML, section 9.2.6.
+ *
+ * The standard decodes the stream as UTF-8 first and then takes it apart. Here the
+ * lines come first, and the value of a field is decoded when its line is whole.
+ * That is the same: a line end is ASCII, and an ASCII byte always ends a sequence
+ * of UTF-8, a broken one included.
+ *
+ * A line that lies within the bytes of one call is read where it is; only what is
+ * cut off at their end is copied (`line`). An event is collected field by field
+ * (`data`, `type`, `id`, `topics`, `time`), each with a NUL behind it once it is
+ * told. What was told is cleared by the next call, not before: it is borrowed.
+ *
+ * Two ids: `id` is what the last id field said; it becomes `last` when its event
+ * is complete, also where that has no data and is not told. So the id of an event
+ * that was cut off does not count.
+ *
+ * Rejected: callbacks, which would need a way to stop inside them, to go on later
+ * and to hand an error through.
+ */
+#include <config.h>
+
+#include "base/buffer.h"
+#include "crier_client.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_MAX ((size_t)1024 * 1024 * 1024)
+
+/* What a large line or event left behind is given back. */
+#define KEEP ((size_t)64 * 1024)
+
+/* Bytes that are searched at a time. */
+#define BLOCK ((size_t)256)
+
+static const char bom[3] = {'\xef', '\xbb', '\xbf'};
+
+struct crier_parser {
+    size_t max_line, max_event;
+    struct crier__buffer line; /* the begin of one that is cut off */
+    struct crier__buffer data; /* each line with its LF */
+    struct crier__buffer type, id, last, topics, time;
+    struct crier__buffer comment;
+    bool has_id;
+    bool first; /* the first line is not over: a BOM may stand there */
+    bool cr;    /* the last byte was a CR: a LF belongs to it */
+    bool told;  /* the event is to be cleared */
+    int error;
+};
+
+/* ---- its life --------------------------------------------------------- */
+
+int crier_parser_new(const struct crier_parser_options *options,
+                     struct crier_parser **parser)
+{
+    size_t max_line = options != NULL ? options->max_line : 0;
+    size_t max_event = options != NULL ? options->max_event : 0;
+    struct crier_parser *made;
+
+    if (parser == NULL)
+        return CRIER_ERR_NULL;
+    if (max_line > LIMIT_MAX || max_event > LIMIT_MAX)
+        return CRIER_ERR_INVALID;
+    made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return -ENOMEM;
+    made->max_line = max_line != 0 ? max_line : CRIER_EVENT_MAX;
+    made->max_event = max_event != 0 ? max_event : CRIER_EVENT_MAX;
+    made->line.max = made->max_line;
+    made->comment.max = 3 * made->max_line + 1; /* see add_decoded() */
+    made->data.max = made->type.max = made->id.max = made->last.max =
+        made->topics.max = made->time.max = made->max_event + 1;
+    made->first = true;
+    *parser = made;
+    return 0;
+}
+
+void crier_parser_free(struct crier_parser *parser)
+{
+    if (parser == NULL)
+        return;
+    crier__buffer_done(&parser->line);
+    crier__buffer_done(&parser->data);
+    crier__buffer_done(&parser->type);
+    crier__buffer_done(&parser->id);
+    crier__buffer_done(&parser->last);
+    crier__buffer_done(&parser->topics);
+    crier__buffer_done(&parser->time);
+    crier__buffer_done(&parser->comment);
+    free(parser);
+}
+
+/* Empties BUFFER, and gives its memory back where that is much. */
+static void clear(struct crier__buffer *buffer)
+{
+    if (buffer->room > KEEP)
+        crier__buffer_done(buffer);
+    else
+        crier__buffer_clear(buffer);
+}
+
+/* Forgets the event, complete or not; its id has been committed or not. */
+static void clear_event(struct crier_parser *parser)
+{
+    clear(&parser->data);
+    clear(&parser->type);
+    clear(&parser->topics);
+    clear(&parser->time);
+    parser->has_id = false;
+    parser->told = false;
+}
+
+void crier_parser_begin(struct crier_parser *parser)
+{
+    if (parser == NULL)
+        return;
+    clear_event(parser);
+    clear(&parser->line);
+    parser->first = true;
+    parser->cr = false;
+    parser->error = 0;
+}
+
+/* ---- text ------------------------------------------------------------- */
+
+/* Appends LENGTH bytes at TEXT to BUFFER, decoded as UTF-8: what is none becomes
+ * U+FFFD, one for each maximal subpart (Encoding standard, UTF-8 decoder). */
+static int add_decoded(struct crier__buffer *buffer, const char *text,
+                       size_t length)
+{
+    size_t good;
+    int error;
+
+    for (;;) {
+        good = crier__utf8_prefix(text, length);
+        error = crier__buffer_add(buffer, text, good);
+        if (error != 0 || good == length)
+            return error;
+        text += good;
+        length -= good;
+        error = crier__buffer_add(buffer, "\xef\xbf\xbd", 3);
+        if (error != 0)
+            return error;
+        good = crier__utf8_broken(text, length);
+        text += good;
+        length -= good;
+    }
+}
+
+/* BUFFER's bytes as a string, with its NUL behind it (which is not counted). */
+static int as_string(struct crier__buffer *buffer, const char **string)
+{
+    int error = crier__buffer_add(buffer, "", 1);
+
+    if (error != 0)
+        return error;
+    buffer->length--;
+    *string = buffer->bytes;
+    return 0;
+}
+
+/* Whether the event is within its limit. */
+static int check_event(const struct crier_parser *parser)
+{
+    size_t length = parser->type.length + parser->topics.length +
+                    parser->time.length +
+                    (parser->has_id ? parser->id.length : 0);
+
+    if (parser->data.length != 0)
+        length += parser->data.length - 1; /* the last LF is not told */
+    return length > parser->max_event ? CRIER_ERR_LARGE_EVENT : 0;
+}
+
+/* The ERROR of what was added to the event, or that of its limit. */
+static int within_event(const struct crier_parser *parser, int error)
+{
+    if (error == CRIER_ERR_TOO_LARGE)
+        return CRIER_ERR_LARGE_EVENT;
+    return error != 0 ? error : check_event(parser);
+}
+
+/* Makes BUFFER, a part of the event, the VALUE in the place of what it was. */
+static int set(struct crier_parser *parser, struct crier__buffer *buffer,
+               const char *value, size_t length)
+{
+    crier__buffer_clear(buffer);
+    return within_event(parser, add_decoded(buffer, value, length));
+}
+
+/* ---- fields ----------------------------------------------------------- */
+
+static int add_data(struct crier_parser *parser, const char *value,
+                    size_t length)
+{
+    int error = add_decoded(&parser->data, value, length);
+
+    if (error == 0)
+        error = crier__buffer_add(&parser->data, "\n", 1);
+    return within_event(parser, error);
+}
+
+static int set_id(struct crier_parser *parser, const char *value,
+                  size_t length)
+{
+    if (length != 0 && memchr(value, '\0', length) != NULL)
+        return 0;
+    parser->has_id = true;
+    return set(parser, &parser->id, value, length);
+}
+
+/* Digits only; more than fits is as much as fits. */
+static bool read_retry(const char *value, size_t length, uint64_t *retry)
+{
+    uint64_t number = 0, digit;
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        if (value[i] < '0' || value[i] > '9')
+            return false;
+        digit = (uint64_t)(value[i] - '0');
+        number = number > (UINT64_MAX - digit) / 10 ? UINT64_MAX
+                                                    : number * 10 + digit;
+    }
+    *retry = number;
+    return length != 0;
+}
+
+static bool is_name(const char *line, size_t length, const char *name)
+{
+    return length == strlen(name) && memcmp(line, name, length) == 0;
+}
+
+/* The field NAME of the event has the VALUE. 1 when there is something to tell. */
+static int take_field(struct crier_parser *parser, const char *name,
+                      size_t name_length, const char *value, size_t length,
+                      struct crier_message *message)
+{
+    if (is_name(name, name_length, "data"))
+        return add_data(parser, value, length);
+    if (is_name(name, name_length, "event"))
+        return set(parser, &parser->type, value, length);
+    if (is_name(name, name_length, "id"))
+        return set_id(parser, value, length);
+    if (is_name(name, name_length, "topics"))
+        return set(parser, &parser->topics, value, length);
+    if (is_name(name, name_length, "time"))
+        return set(parser, &parser->time, value, length);
+    if (is_name(name, name_length, "retry") &&
+        read_retry(value, length, &message->retry)) {
+        message->kind = CRIER_RETRY;
+        return 1;
+    }
+    return 0;
+}
+
+static int take_comment(struct crier_parser *parser, const char *text,
+                        size_t length, struct crier_message *message)
+{
+    int error;
+
+    clear(&parser->comment);
+    error = add_decoded(&parser->comment, text, length);
+    if (error == 0)
+        error = as_string(&parser->comment, &message->data);
+    message->length = parser->comment.length;
+    message->kind = CRIER_COMMENT;
+    return error != 0 ? error : 1;
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+/* The id of an event that is complete becomes the last one. */
+static int commit_id(struct crier_parser *parser)
+{
+    struct crier__buffer last = parser->last;
+    const char *string;
+    int error;
+
+    if (!parser->has_id)
+        return 0;
+    error = as_string(&parser->id, &string);
+    if (error != 0)
+        return error;
+    parser->last = parser->id;
+    parser->id = last;
+    clear(&parser->id);
+    return 0;
+}
+
+const char *crier_parser_id(const struct crier_parser *parser)
+{
+    return parser != NULL && parser->last.length != 0 ? parser->last.bytes
+                                                      : "";
+}
+
+int crier_parser_set_id(struct crier_parser *parser, const char *id)
+{
+    size_t length;
+    int error;
+
+    if (parser == NULL || id == NULL)
+        return CRIER_ERR_NULL;
+    length = strlen(id);
+    if (strpbrk(id, "\r\n") != NULL)
+        return CRIER_ERR_NEWLINE;
+    if (!crier_utf8_valid(id, length))
+        return CRIER_ERR_UTF8;
+    if (length > parser->max_event)
+        return CRIER_ERR_LARGE_EVENT;
+    clear_event(parser);
+    crier__buffer_clear(&parser->id);
+    error = crier__buffer_add(&parser->id, id, length);
+    parser->has_id = error == 0;
+    if (error == 0)
+        error = commit_id(parser);
+    parser->has_id = false;
+    return error;
+}
+
+/* An extra field, which is NULL where it is not there or empty. */
+static int optional(struct crier__buffer *buffer, const char **string)
+{
+    return buffer->length != 0 ? as_string(buffer, string) : 0;
+}
+
+/* Makes MESSAGE the event, which is complete and has data. */
+static int tell_event(struct crier_parser *parser,
+                      struct crier_message *message)
+{
+    int error = 0;
+
+    parser->told = true;
+    message->kind = CRIER_EVENT;
+    message->has_id = parser->has_id;
+    parser->data.bytes[parser->data.length - 1] = '\0'; /* the last LF */
+    message->data = parser->data.bytes;
+    message->length = parser->data.length - 1;
+    if (parser->type.length != 0) {
+        message->type_length = parser->type.length;
+        error = as_string(&parser->type, &message->type);
+    }
+    if (error == 0)
+        error = optional(&parser->topics, &message->topics);
+    if (error == 0)
+        error = optional(&parser->time, &message->time);
+    return error;
+}
+
+/* An empty line: the event is complete. 1 when it is to be told. Its id counts last,
+ * when nothing can fail any more: an event that was not told is asked for again. */
+static int dispatch(struct crier_parser *parser, struct crier_message *message)
+{
+    bool has_data = parser->data.length != 0;
+    int error = has_data ? tell_event(parser, message) : 0;
+
+    if (error == 0)
+        error = commit_id(parser);
+    if (!has_data)
+        clear_event(parser);
+    return error != 0 ? error : has_data;
+}
+
+/* One whole LINE without its end. 1 when there is something to tell. */
+static int take_line(struct crier_parser *parser, const char *line,
+                     size_t length, struct crier_message *message)
+{
+    const char *colon, *value;
+    size_t name_length = length;
+
+    if (length > parser->max_line)
+        return CRIER_ERR_LONG_LINE;
+    if (parser->first && length >= sizeof bom &&
+        memcmp(line, bom, sizeof bom) == 0) {
+        line += sizeof bom;
+        length -= sizeof bom;
+        name_length = length;
+    }
+    parser->first = false;
+    if (length == 0)
+        return dispatch(parser, message);
+    if (line[0] == ':')
+        return take_comment(parser, line + 1, length - 1, message);
+    colon = memchr(line, ':', length);
+    value = line + length;
+    if (colon != NULL) {
+        name_length = (size_t)(colon - line);
+        value = colon + 1;
+        if (value < line + length && value[0] == ' ')
+            value++;
+    }
+    return take_field(parser, line, name_length, value,
+                      (size_t)(line + length - value), message);
+}
+
+/* ---- bytes ------------------------------------------------------------ */
+
+/* Where the first line in the LENGTH bytes ends; NULL when it does not. It goes by
+ * blocks: looking for a LF up to the end, for each of many lines that end with CR,
+ * would take time in the square of their number. */
+static const char *line_end(const char *bytes, size_t length)
+{
+    const char *lf, *cr;
+    size_t block;
+
+    for (; length != 0; bytes += block, length -= block) {
+        block = length < BLOCK ? length : BLOCK;
+        lf = memchr(bytes, '\n', block);
+        cr = memchr(bytes, '\r', lf != NULL ? (size_t)(lf - bytes) : block);
+        if (cr != NULL || lf != NULL)
+            return cr != NULL ? cr : lf;
+    }
+    return NULL;
+}
+
+/* Keeps the begin of a line that goes on in the next call. */
+static int keep(struct crier_parser *parser, const char *bytes, size_t length)
+{
+    int error = crier__buffer_add(&parser->line, bytes, length);
+
+    return error == CRIER_ERR_TOO_LARGE ? CRIER_ERR_LONG_LINE : error;
+}
+
+/* The line that was kept, with the LENGTH bytes that end it. */
+static int take_kept(struct crier_parser *parser, const char *bytes,
+                     size_t length, struct crier_message *message)
+{
+    int result = keep(parser, bytes, length);
+
+    if (result == 0)
+        result = take_line(parser, parser->line.bytes, parser->line.length,
+                           message);
+    clear(&parser->line);
+    return result;
+}
+
+/* Reads the next line or what there is of it. 1 when there is something to tell. */
+static int step(struct crier_parser *parser, const char **bytes,
+                size_t *length, struct crier_message *message)
+{
+    const char *start = *bytes, *end;
+    size_t line;
+
+    if (parser->cr && start[0] == '\n') {
+        parser->cr = false;
+        ++*bytes;
+        --*length;
+        return 0;
+    }
+    end = line_end(start, *length);
+    line = end != NULL ? (size_t)(end - start) : *length;
+    *bytes += line + (end != NULL);
+    *length -= line + (end != NULL);
+    parser->cr = end != NULL && *end == '\r';
+    if (end == NULL)
+        return keep(parser, start, line);
+    if (parser->line.length != 0)
+        return take_kept(parser, start, line, message);
+    return take_line(parser, start, line, message);
+}
+
+int crier_parser_next(struct crier_parser *parser, const char **bytes,
+                      size_t *length, struct crier_message *message)
+{
+    int result;
+
+    if (parser == NULL || bytes == NULL || length == NULL || message == NULL ||
+        (*bytes == NULL && *length != 0))
+        return CRIER_ERR_NULL;
+    result = parser->error;
+    if (parser->told)
+        clear_event(parser);
+    *message = (struct crier_message){.data = "",
+                                      .type = "message",
+                                      .type_length = 7,
+                                      .id = "",
+                                      .reason = ""};
+    while (result == 0 && *length != 0)
+        result = step(parser, bytes, length, message);
+    if (result < 0)
+        parser->error = result;
+    message->id = crier_parser_id(parser);
+    return result;
+}

@@ -1,0 +1,352 @@
+/*
+ * An update: a frame with its topics, its id and its position.
+ *
+ * Its frame is text/event-stream, which is what nearly all clients want, and the
+ * only form in which an update is held. The others are made from that: for those who
+ * hear it live once for all, and kept with it; for one who reads the past, for
+ * him alone. A frame of ours is easily read back, since
+ * every line is "name: value" and nothing else was let in. Nor can a topic end the
+ * line of a field: it has no control characters.
+ *
+ * An update is made by its publisher with everything but its place. The journal
+ * places it; from then on it never changes, but for the frames that are made
+ * later, each of which is set once.
+ */
+#include <config.h>
+
+#include "update.h"
+
+#include "base/buffer.h"
+#include "topic.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What retention counts beside the bytes of an update. */
+#define OVERHEAD 128
+
+static bool all_hidden(const char *topics)
+{
+    struct crier__topics walk = {topics};
+    const char *name;
+    size_t length;
+
+    while ((name = crier__topics_next(&walk, &length)) != NULL)
+        if (!crier__topic_hidden(name))
+            return false;
+    return true;
+}
+
+struct crier__update *crier__update_new(const char *topics, const char *id,
+                                        struct crier_frame *body)
+{
+    size_t length = strlen(topics) + 1;
+    size_t room = id != NULL ? strlen(id) + 1 : CRIER__EPOCH_SIZE + 24;
+    struct crier__update *update = calloc(1, sizeof *update + length + room);
+
+    if (update == NULL)
+        return NULL;
+    atomic_init(&update->references, 1);
+    memcpy(update->text, topics, length);
+    update->topics = update->text;
+    update->id = update->text + length;
+    if (id != NULL)
+        memcpy(update->id, id, room);
+    update->given = id != NULL;
+    update->hidden = all_hidden(topics);
+    update->frame = crier_frame_ref(body);
+    return update;
+}
+
+struct crier__update *crier__update_ref(struct crier__update *update)
+{
+    atomic_fetch_add_explicit(&update->references, 1, memory_order_relaxed);
+    return update;
+}
+
+void crier__update_unref(struct crier__update *update)
+{
+    int i;
+
+    if (update == NULL ||
+        atomic_fetch_sub_explicit(&update->references, 1,
+                                  memory_order_acq_rel) != 1)
+        return;
+    crier_frame_unref(update->frame);
+    for (i = 0; i < CRIER_FORMATS - 1; i++)
+        crier_frame_unref(atomic_load(&update->other[i]));
+    free(update);
+}
+
+int crier__update_place(struct crier__update *update, const char *epoch,
+                        uint64_t position, int64_t time)
+{
+    char made[CRIER__ID_SIZE];
+    const char *id = update->id;
+    struct crier_frame *frame, *body = update->frame;
+    size_t length;
+
+    if (!update->given) {
+        crier__id_make(made, epoch, position);
+        id = made;
+    }
+    length = strlen(id);
+    frame = crier__frame_new(4 + length + 1 + body->length);
+    if (frame == NULL)
+        return -ENOMEM;
+    memcpy(frame->bytes, "id: ", 4);
+    memcpy(frame->bytes + 4, id, length);
+    frame->bytes[4 + length] = '\n';
+    memcpy(frame->bytes + 5 + length, body->bytes, body->length);
+    if (!update->given)
+        memcpy(update->id, made, length + 1);
+    update->head = 5 + length;
+    update->position = position;
+    update->time = time;
+    update->frame = frame;
+    crier_frame_unref(body);
+    return 0;
+}
+
+const char *crier__update_body(const struct crier__update *update,
+                               size_t *length)
+{
+    *length = update->frame->length - update->head;
+    return update->frame->bytes + update->head;
+}
+
+size_t crier__update_cost(const struct crier__update *update)
+{
+    return update->frame->length - update->head + strlen(update->topics) +
+           (update->given ? strlen(update->id) : 0) + OVERHEAD;
+}
+
+/* ---- ids -------------------------------------------------------------- */
+
+bool crier_id_valid(const char *id, size_t length)
+{
+    return id != NULL && length != 0 && length < CRIER__ID_SIZE && id[0] != '#' &&
+           id[0] != ' ' && id[length - 1] != ' ' &&
+           crier_utf8_valid(id, length) && !crier__utf8_control(id, length);
+}
+
+void crier__id_make(char id[CRIER__ID_SIZE], const char *epoch,
+                    uint64_t position)
+{
+    snprintf(id, CRIER__ID_SIZE, "#%s-%" PRIu64, epoch, position);
+}
+
+bool crier__id_read(const char *id, const char *epoch, uint64_t *position)
+{
+    size_t length = strlen(epoch);
+    char again[CRIER__ID_SIZE];
+
+    if (id[0] != '#' || strncmp(id + 1, epoch, length) != 0 ||
+        id[length + 1] != '-')
+        return false;
+    *position = strtoull(id + length + 2, NULL, 10);
+    crier__id_make(again, epoch, *position);
+    return strcmp(id, again) == 0 && *position <= INT64_MAX;
+}
+
+/* ---- other forms ------------------------------------------------------ */
+
+/* The fields of a frame of ours. */
+struct fields {
+    const char *type, *retry;
+    size_t type_length, retry_length;
+    struct crier__buffer data; /* the lines, each with its LF */
+};
+
+/* Whether the line of LENGTH bytes at LINE is the field NAME; its value. */
+static bool is_field(const char *line, size_t length, const char *name,
+                     const char **value, size_t *value_length)
+{
+    size_t own = strlen(name);
+
+    if (length <= own || memcmp(line, name, own) != 0 || line[own] != ':')
+        return false;
+    own += length > own + 1 && line[own + 1] == ' ' ? 2 : 1;
+    *value = line + own;
+    *value_length = length - own;
+    return true;
+}
+
+static int read_fields(const struct crier__update *update,
+                       struct fields *fields)
+{
+    const char *line, *end, *stop, *value;
+    size_t length;
+    int error = 0;
+
+    line = crier__update_body(update, &length);
+    end = line + length;
+    for (; line < end && error == 0; line = stop + 1) {
+        stop = memchr(line, '\n', (size_t)(end - line));
+        if (stop == NULL)
+            break;
+        length = (size_t)(stop - line);
+        if (is_field(line, length, "data", &value, &length)) {
+            error = crier__buffer_add(&fields->data, value, length);
+            if (error == 0)
+                error = crier__buffer_add(&fields->data, "\n", 1);
+        } else if (is_field(line, length, "event", &value, &length)) {
+            fields->type = value;
+            fields->type_length = length;
+        } else if (is_field(line, length, "retry", &value, &length)) {
+            fields->retry = value;
+            fields->retry_length = length;
+        }
+    }
+    return error;
+}
+
+void crier__time_text(int64_t time, char text[32])
+{
+    time_t seconds = (time_t)(time / 1000);
+    struct tm parts;
+    size_t length;
+
+    gmtime_r(&seconds, &parts);
+    length = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, 32 - length, ".%03dZ", (int)(time % 1000));
+}
+
+static json_t *topics_array(const char *topics)
+{
+    struct crier__topics walk = {topics};
+    json_t *array = json_array();
+    const char *name;
+    size_t length;
+
+    while (array != NULL &&
+           (name = crier__topics_next(&walk, &length)) != NULL)
+        if (json_array_append_new(array, json_stringn(name, length)) != 0) {
+            json_decref(array);
+            array = NULL;
+        }
+    return array;
+}
+
+static json_t *as_object(const struct crier__update *update,
+                         const struct fields *fields)
+{
+    size_t length = fields->data.length;
+    char time[32];
+    json_t *object;
+
+    crier__time_text(update->time, time);
+    object = json_pack("{s:s, s:I, s:s, s:o}", "id", update->id, "position",
+                       (json_int_t)update->position, "time", time, "topics",
+                       topics_array(update->topics));
+    if (object == NULL)
+        return NULL;
+    if ((fields->type != NULL &&
+         json_object_set_new(object, "event",
+                             json_stringn(fields->type,
+                                          fields->type_length)) != 0) ||
+        (fields->retry != NULL &&
+         json_object_set_new(object, "retry",
+                             json_integer(strtoll(fields->retry, NULL, 10))) !=
+             0) ||
+        json_object_set_new(object, "data",
+                            json_stringn(length != 0 ? fields->data.bytes : "",
+                                         length != 0 ? length - 1 : 0)) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+static struct crier_frame *as_json(const struct crier__update *update,
+                                   const struct fields *fields)
+{
+    json_t *object = as_object(update, fields);
+    struct crier_frame *frame;
+    size_t length;
+    char *text;
+
+    if (object == NULL)
+        return NULL;
+    text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    if (text == NULL)
+        return NULL;
+    length = strlen(text);
+    text[length] = '\n'; /* in the place of the NUL */
+    frame = crier__frame_of(text, length + 1);
+    free(text);
+    return frame;
+}
+
+/* The frame with two more fields in front. */
+static struct crier_frame *as_full(const struct crier__update *update)
+{
+    static const char format[] = "topics: %s\ntime: %s\n";
+    const struct crier_frame *body = update->frame;
+    struct crier_frame *frame;
+    char time[32];
+    size_t head;
+
+    crier__time_text(update->time, time);
+    head = sizeof format - 5 + strlen(update->topics) + strlen(time);
+    frame = crier__frame_new(head + body->length);
+    if (frame == NULL)
+        return NULL;
+    /* the NUL falls where the body begins, which is never empty */
+    snprintf(frame->bytes, head + 1, format, update->topics, time);
+    memcpy(frame->bytes + head, body->bytes, body->length);
+    return frame;
+}
+
+/* A new frame of UPDATE in FORMAT, which is not EVENTS. */
+static struct crier_frame *convert(const struct crier__update *update,
+                                   enum crier_format format)
+{
+    struct fields fields = {0};
+    struct crier_frame *frame = NULL;
+
+    if (format == CRIER_FORMAT_FULL)
+        return as_full(update);
+    if (read_fields(update, &fields) == 0)
+        frame = format == CRIER_FORMAT_JSON
+                    ? as_json(update, &fields)
+                    : crier__frame_of(fields.data.bytes, fields.data.length);
+    crier__buffer_done(&fields.data);
+    return frame;
+}
+
+struct crier_frame *crier__update_copy(struct crier__update *update,
+                                       enum crier_format format)
+{
+    struct crier_frame *frame = update->frame;
+
+    if (format != CRIER_FORMAT_EVENTS)
+        frame = atomic_load(&update->other[format - 1]);
+    return frame != NULL ? crier_frame_ref(frame) : convert(update, format);
+}
+
+struct crier_frame *crier__update_frame(struct crier__update *update,
+                                        enum crier_format format)
+{
+    struct crier_frame *frame, *none = NULL;
+
+    if (format == CRIER_FORMAT_EVENTS)
+        return update->frame;
+    frame = atomic_load(&update->other[format - 1]);
+    if (frame != NULL)
+        return frame;
+    frame = convert(update, format);
+    if (frame != NULL &&
+        !atomic_compare_exchange_strong(&update->other[format - 1], &none,
+                                        frame)) {
+        crier_frame_unref(frame); /* another thread was faster */
+        frame = none;
+    }
+    return frame;
+}

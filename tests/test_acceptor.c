@@ -1,0 +1,332 @@
+/*
+ * The door: how long it waits for whom. crierd's HTTP side runs in this process, with
+ * a clock that the test moves; connections are one end of a socketpair each.
+ */
+#include <config.h>
+
+#include "crierd/net/acceptor.h"
+#include "crierd/net/listener.h"
+#include "crierd/log/log.h"
+#include "support/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATIENCE 20000
+#define HALF "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
+#define WHOLE HALF "Content-Length: 1\r\n\r\nx"
+
+uint64_t __real_crier_now(void);
+uint64_t __wrap_crier_now(void);
+
+static atomic_ullong passed; /* ms beyond the real time */
+
+uint64_t __wrap_crier_now(void)
+{
+    return __real_crier_now() + atomic_load(&passed);
+}
+
+static struct conf conf = {.threads = 1,
+                                 .ping = 3600000,
+                                 .max_topics = 100,
+                                 .max_message = 1024 * 1024,
+                                 .retention = {.count = 50}};
+static struct server server = {.conf = &conf};
+static struct http http;
+static struct acceptor *acceptor;
+static int listening;
+
+static void setup(void)
+{
+    const struct crier_shards_options shards = {.threads = 1,
+                                                .resume = http_resume};
+    const struct crier_journal_options options = {
+        .retention = conf.retention, .max_topics = conf.max_topics};
+    struct crier_journal *journal;
+    const char *why;
+    int socket;
+
+    log_set_level(LOG_ERROR);
+    server.descriptors = (struct descriptors){
+        .most = 10, .clients = 10, .crowded = 1000};
+    ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);
+    ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
+    ck_assert_int_eq(
+        crier_hub_new(server.shards, journal, NULL, &server.hub), 0);
+    socket = listening = listener_open("127.0.0.1:0", &why);
+    ck_assert_int_ge(socket, 0);
+    ck_assert(http_start(&http, &server));
+    acceptor = acceptor_open(&server, &http, socket);
+    ck_assert_ptr_nonnull(acceptor);
+}
+
+static void teardown(void)
+{
+    acceptor_shut(acceptor);
+    crier_hub_close(server.hub);
+    ck_assert_uint_eq(crier_shards_drain(server.shards, 1, 2, PATIENCE), 0);
+    acceptor_close(acceptor);
+    http_stop(&http);
+    crier_shards_free(server.shards);
+    crier_hub_free(server.hub);
+}
+
+/* Comes to the door: the client's end. */
+static int come(void)
+{
+    const struct sockaddr address = {.sa_family = AF_UNIX};
+    int ends[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    acceptor_let_in(acceptor, ends[1], &address, sizeof address);
+    return ends[0];
+}
+
+static void say(int fd, const char *text)
+{
+    size_t length = strlen(text);
+
+    ck_assert_int_eq(send(fd, text, length, MSG_NOSIGNAL), (ssize_t)length);
+}
+
+/* Reads some more behind the LENGTH bytes in TEXT. 0 at the end. */
+static size_t hear(int fd, char *text, size_t size, size_t length)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    ssize_t got;
+
+    ck_assert_int_eq(poll(&wanted, 1, PATIENCE), 1);
+    got = recv(fd, text + length, size - 1 - length, 0);
+    if (got < 0 && errno == ECONNRESET) /* what was sent is not read any more */
+        got = 0;
+    ck_assert_int_ge(got, 0);
+    text[length + (size_t)got] = '\0';
+    return (size_t)got;
+}
+
+/* Takes a whole answer, which must begin with BEGIN and end with END. */
+static void expect(int fd, const char *begin, const char *end)
+{
+    size_t length = 0, got;
+    char text[4096] = "";
+
+    while (length < strlen(end) ||
+           strcmp(text + length - strlen(end), end) != 0) {
+        got = hear(fd, text, sizeof text, length);
+        ck_assert_msg(got != 0, "ends with '%s'", text);
+        length += got;
+    }
+    ck_assert_msg(strncmp(text, begin, strlen(begin)) == 0, "%s", text);
+}
+
+static void expect_end(int fd)
+{
+    char text[4096];
+
+    ck_assert_msg(hear(fd, text, sizeof text, 0) == 0, "%s", text);
+    close(fd);
+}
+
+/* Lets TIME ms pass. Somebody who comes has the doorman look at the clock; when he is
+ * answered, that has been done. */
+static void pass(uint64_t time)
+{
+    int fd;
+
+    atomic_fetch_add(&passed, time);
+    fd = come();
+    say(fd, "GET /topics/x%00 HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(fd, "HTTP/1.1 400", "}\n");
+    close(fd);
+}
+
+/* Comes to the door, and is in. */
+static int visit(void)
+{
+    int fd = come();
+
+    pass(0);
+    return fd;
+}
+
+START_TEST(half_a_head_is_waited_for)
+{
+    int fd = visit();
+
+    say(fd, HALF);
+    pass(29000);
+    say(fd, "Content-Length: 1\r\n\r\nx");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
+    close(fd);
+}
+END_TEST
+
+/* Bytes that come now and then do not make the time longer. */
+START_TEST(but_not_for_ever)
+{
+    int fd = visit();
+
+    say(fd, HALF);
+    pass(15000);
+    say(fd, "A: b\r\n");
+    pass(14000);
+    say(fd, "C: d\r\n");
+    pass(1001);
+    expect(fd, "HTTP/1.1 408 Request Timeout\r\n", "\r\n\r\n");
+    expect_end(fd);
+}
+END_TEST
+
+START_TEST(who_says_nothing_is_told_nothing)
+{
+    int fd = visit();
+
+    pass(30001);
+    expect_end(fd);
+}
+END_TEST
+
+START_TEST(who_publishes_may_pause)
+{
+    int fd = visit(), i;
+
+    for (i = 0; i < 3; i++) {
+        say(fd, WHOLE);
+        expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
+        pass(29000);
+    }
+    pass(1001);
+    expect_end(fd);
+}
+END_TEST
+
+/* Only whole requests make the time longer. */
+START_TEST(half_a_head_ends_a_lane)
+{
+    int fd = visit();
+
+    say(fd, WHOLE);
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
+    pass(15000);
+    say(fd, HALF);
+    pass(15001);
+    expect_end(fd);
+}
+END_TEST
+
+/* libmicrohttpd has the time for a body that is slow. */
+START_TEST(half_a_body_is_libmicrohttpds)
+{
+    int fd = visit();
+
+    say(fd, HALF "Content-Length: 5\r\n\r\nab");
+    pass(30001);
+    say(fd, "cde");
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
+    say(fd, WHOLE);
+    expect(fd, "HTTP/1.1 200", "\"subscribers\":0}\n");
+    close(fd);
+}
+END_TEST
+
+/* Who is handed over may be answered before the door has noted that he left. */
+static void wait_for_count(size_t count)
+{
+    uint64_t late = __real_crier_now() + PATIENCE;
+
+    while (acceptor_count(acceptor) != count)
+        ck_assert_uint_lt(__real_crier_now(), late);
+}
+
+START_TEST(what_the_door_has_is_counted)
+{
+    int fd = visit();
+
+    say(fd, HALF);
+    wait_for_count(1);
+    close(fd);
+    wait_for_count(0);
+}
+END_TEST
+
+/* Who has begun to publish is answered, who has not said what it wants is not. */
+START_TEST(a_door_that_is_shut)
+{
+    int half = visit(), pipeline = visit();
+
+    say(half, HALF);
+    say(pipeline, WHOLE);
+    expect(pipeline, "HTTP/1.1 200", "\"subscribers\":0}\n");
+    acceptor_shut(acceptor);
+    expect_end(half);
+    say(pipeline, WHOLE);
+    expect(pipeline, "HTTP/1.1 200", "\"subscribers\":0}\n");
+    close(pipeline);
+}
+END_TEST
+
+/* ---- two doormen ------------------------------------------------------- */
+
+static void setup_two(void)
+{
+    conf.threads = 2;
+    setup();
+}
+
+/* Whichever the kernel wakes, connections are with both: each has to look at all of its
+ * own when one ends. */
+START_TEST(doormen_keep_even)
+{
+    static int fds[400];
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    unsigned most = 0, load, i;
+    char text[4096];
+
+    ck_assert_int_eq(
+        getsockname(listening, (struct sockaddr *)&address, &length), 0);
+    for (i = 0; i < 400; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        ck_assert_int_eq(
+            connect(fds[i], (struct sockaddr *)&address, length), 0);
+        say(fds[i], "GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n");
+        ck_assert_uint_ne(hear(fds[i], text, sizeof text, 0), 0);
+    }
+    ck_assert_uint_eq(http_count(&http), 400);
+    for (i = 0; i < 2; i++) {
+        load = atomic_load(&http.loops[i].connections);
+        most = load > most ? load : most;
+    }
+    ck_assert_uint_lt(most, 250);
+    for (i = 0; i < 400; i++)
+        close(fds[i]);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("door");
+    TCase *c = add_case(s, "door");
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, half_a_head_is_waited_for);
+    tcase_add_test(c, but_not_for_ever);
+    tcase_add_test(c, who_says_nothing_is_told_nothing);
+    tcase_add_test(c, who_publishes_may_pause);
+    tcase_add_test(c, half_a_head_ends_a_lane);
+    tcase_add_test(c, half_a_body_is_libmicrohttpds);
+    tcase_add_test(c, what_the_door_has_is_counted);
+    tcase_add_test(c, a_door_that_is_shut);
+    c = add_case(s, "two doormen");
+    tcase_add_checked_fixture(c, setup_two, teardown);
+    tcase_add_test(c, doormen_keep_even);
+    return s;
+}
+
+RUN_SUITE(suite)
