@@ -9,6 +9,7 @@
  */
 #include <config.h>
 
+#include "base/container_of.h"
 #include "subscriber.h"
 
 #include "libcrier/wire/frame.h"
@@ -34,8 +35,7 @@ void crier__subscriber_wait(struct crier__subscriber *subscriber)
 void crier__subscriber_again(struct crier__timer *timer, uint64_t now)
 {
     struct crier__subscriber *subscriber =
-        (struct crier__subscriber *)((char *)timer -
-                                   offsetof(struct crier__subscriber, again));
+        CRIER__CONTAINER_OF(timer, struct crier__subscriber, again);
 
     (void)now;
     crier__subscriber_read(subscriber);
@@ -320,8 +320,7 @@ void crier__subscriber_go_live(struct crier__subscriber *subscriber)
 static void take_answer(struct crier__task *task)
 {
     struct crier__subscribe_job *job =
-        (struct crier__subscribe_job *)((char *)task -
-                                     offsetof(struct crier__subscribe_job, task));
+        CRIER__CONTAINER_OF(task, struct crier__subscribe_job, task);
     struct crier__subscriber *subscriber = job->subscriber;
     struct crier__read *read = &job->read;
     bool reported = false;

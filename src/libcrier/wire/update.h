@@ -61,7 +61,6 @@ struct crier_frame *crier__update_copy(struct crier__update *update,
                                        enum crier_format format);
 
 /* Writes TIME, ms since 1970, as RFC 3339 in UTC. */
-void crier__time_text(int64_t time, char text[32]);
 
 /* Writes the id that the journal of EPOCH gives to POSITION. */
 void crier__id_make(char id[CRIER__ID_SIZE], const char *epoch,
