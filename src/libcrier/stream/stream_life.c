@@ -12,6 +12,7 @@
 #include <config.h>
 
 #include "base/container_of.h"
+#include "base/random.h"
 #include "libcrier/wire/frame.h"
 #include "shards.h"
 #include "stream.h"
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <utlist.h>
 
 /* How long a closed stream may take to deliver what is pending. */
@@ -312,13 +312,12 @@ static void close_task(struct crier__task *task)
 static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
 {
     uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
-    uint32_t random = 0;
     char text[32];
     int length;
 
-    (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
     length = snprintf(text, sizeof text, "retry: %llu\n",
-                      (unsigned long long)(shard->retry_min + random % span));
+                      (unsigned long long)(shard->retry_min +
+                                           crier__random_below(span)));
     return crier__frame_of(text, (size_t)length);
 }
 

@@ -26,6 +26,7 @@
 
 #include "memory.h"
 
+#include "base/random.h"
 #include "libcrier/wire/topic.h"
 
 #include <errno.h>
@@ -469,7 +470,7 @@ int crier_journal_memory(const struct crier_journal_options *options,
         free(memory);
         return error;
     }
-    error = crier__epoch_new(memory->journal.epoch);
+    error = crier__random_name(memory->journal.epoch);
     if (error == 0)
         error = -pthread_mutex_init(&memory->lock, NULL);
     if (error != 0) {
