@@ -237,8 +237,7 @@ static void wait_for_body(const struct exchange *exchange)
                   (uint64_t)exchange->received * 1000 / BODY_RATE);
 }
 
-static enum MHD_Result take(struct exchange *exchange, const char *data,
-                            size_t length)
+static bool take(struct exchange *exchange, const char *data, size_t length)
 {
     atomic_size_t *bodies = &server_of(exchange->part)->bodies;
     char *grown;
@@ -246,32 +245,32 @@ static enum MHD_Result take(struct exchange *exchange, const char *data,
     exchange->received += length;
     wait_for_body(exchange);
     if (exchange->received > exchange->max + READ_MORE)
-        return MHD_NO;
+        return false;
     if (exchange->received > exchange->max || exchange->crowded) {
         drop_body(exchange);
-        return MHD_YES;
+        return true;
     }
     if (atomic_fetch_add(bodies, length) + length > BODIES_MAX) {
         atomic_fetch_sub(bodies, length);
         exchange->crowded = true;
         drop_body(exchange);
-        return MHD_YES;
+        return true;
     }
     grown = realloc(exchange->body, exchange->received + 1);
     if (grown == NULL) {
         atomic_fetch_sub(bodies, length);
-        return MHD_NO;
+        return false;
     }
     memcpy(grown + exchange->length, data, length);
     exchange->body = grown;
     exchange->length += length;
     exchange->body[exchange->length] = '\0';
-    return MHD_YES;
+    return true;
 }
 
 /* ---- the request ------------------------------------------------------ */
 
-static enum MHD_Result too_large(struct request *request, size_t max)
+static bool too_large(struct request *request, size_t max)
 {
     return respond_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
                          "the body is larger than %zu bytes", max);
@@ -296,8 +295,7 @@ static size_t body_max(const struct request *request)
 
 /* The headers are in: what can be refused now is. An answer given here closes
  * the connection after it. */
-static enum MHD_Result begin(struct request *request, const char *version,
-                             size_t max)
+static bool begin(struct request *request, const char *version, size_t max)
 {
     struct MHD_Connection *connection = request->connection;
     const char *wrong = framing_wrong(connection, request->method,
@@ -308,14 +306,13 @@ static enum MHD_Result begin(struct request *request, const char *version,
     if (announces_more(connection, max + READ_MORE) ||
         (announces_more(connection, max) && expects_continue(connection)))
         return too_large(request, max);
-    return MHD_YES;
+    return true;
 }
 
 /* The whole request is there: answers it, or has the question asked. */
-static enum MHD_Result finish(struct exchange *exchange,
-                              struct request *request)
+static bool finish(struct exchange *exchange, struct request *request)
 {
-    enum MHD_Result result;
+    bool result;
 
     if (exchange->received > exchange->max)
         result = too_large(request, exchange->max);
@@ -348,7 +345,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
                               .connection = connection,
                               .method = method,
                               .body = ""};
-    enum MHD_Result result;
+    bool alive;
     size_t more = *length;
 
     (void)url;
@@ -368,16 +365,16 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
             return MHD_NO;
         }
         exchange->max = body_max(&request);
-        return begin(&request, version, exchange->max);
+        return begin(&request, version, exchange->max) ? MHD_YES : MHD_NO;
     }
     if (exchange->deferred != NULL) {
-        result = exchange->deferred->answer(&request, exchange->deferred);
+        alive = exchange->deferred->answer(&request, exchange->deferred);
         let_go(exchange);
-        return result;
+        return alive ? MHD_YES : MHD_NO;
     }
     if (more != 0) {
         *length = 0;
-        return take(exchange, data, more);
+        return take(exchange, data, more) ? MHD_YES : MHD_NO;
     }
     reaped_wait(exchange->reaped, 0);
     /* Asked once more: there may have been trailers. */
@@ -388,7 +385,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     if (exchange->body != NULL)
         request.body = exchange->body;
     request.body_length = exchange->length;
-    return finish(exchange, &request);
+    return finish(exchange, &request) ? MHD_YES : MHD_NO;
 }
 
 /* ---- start ------------------------------------------------------------ */
