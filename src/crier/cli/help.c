@@ -74,7 +74,7 @@ const char help_pub[] =
 const char help_topics[] =
     "Usage: crier topics [OPTION]... [PREFIX]\n"
     "List the topics, or those that begin with PREFIX: the name, how many\n"
-    "messages and bytes are held, how many streams follow it, the last id\n"
+    "updates and bytes are held, how many streams follow it, the last id\n"
     "and its time.\n"
     "\n"
     "      --json             print a JSON object for each, on a line\n"
