@@ -156,13 +156,13 @@ static json_int_t held(const char *topic)
 {
     char target[64];
     json_t *about;
-    json_int_t messages;
+    json_int_t updates;
 
     snprintf(target, sizeof target, "/topics/%s", topic);
     about = topics_get_json(target, "Accept: application/json\r\n");
-    messages = json_number(about, "messages");
+    updates = json_number(about, "updates");
     json_decref(about);
-    return messages;
+    return updates;
 }
 
 START_TEST(who_does_not_wait_leaves_all_or_nothing)

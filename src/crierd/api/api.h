@@ -5,10 +5,10 @@
 
 /* /topics: publish, follow, list, describe and forget. */
 
-enum MHD_Result api_publish(struct request *request);
-enum MHD_Result api_subscribe(struct request *request);
-enum MHD_Result api_list(struct request *request);
-enum MHD_Result api_forget(struct request *request);
+bool api_publish(struct request *request);
+bool api_subscribe(struct request *request);
+bool api_list(struct request *request);
+bool api_forget(struct request *request);
 
 /* Reads into OPTIONS, which borrows from REQUEST, where the request wants to begin
  * (Last-Event-ID, lastEventID= or lastEventId=, since=, or now) and whether the

@@ -293,8 +293,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
     settle(bulk, 1);
 }
 
-static enum MHD_Result answer(struct request *request,
-                              const struct deferred *deferred)
+static bool answer(struct request *request, const struct deferred *deferred)
 {
     if (deferred->error == 0)
         return respond_json(request, MHD_HTTP_OK, json_incref(deferred->value));
@@ -364,8 +363,7 @@ static void hand_over(struct bulk *bulk, struct reader *reader,
     settle(bulk, bulk->count - number + 1);
 }
 
-enum MHD_Result bulk_publish(struct request *request, const char *topics,
-                             bool dedupe)
+bool bulk_publish(struct request *request, const char *topics, bool dedupe)
 {
     struct reader reader = {.bytes = request->body,
                             .length = request->body_length};

@@ -19,28 +19,28 @@ static inline bool demo_try_again(int error)
 /* The demo application: handlers of the routes, and the state they share, which
  * main makes before the first request and frees after the last stream. */
 
-enum MHD_Result demo_ticks(struct request *request);
-enum MHD_Result demo_sse(struct request *request);
-enum MHD_Result demo_updates(struct request *request);
+bool demo_ticks(struct request *request);
+bool demo_sse(struct request *request);
+bool demo_updates(struct request *request);
 
-enum MHD_Result demo_events(struct request *request);
-enum MHD_Result demo_events_post(struct request *request);
-enum MHD_Result demo_events_get(struct request *request);
+bool demo_events(struct request *request);
+bool demo_events_post(struct request *request);
+bool demo_events_get(struct request *request);
 
-enum MHD_Result demo_chat(struct request *request);
-enum MHD_Result demo_chat_post(struct request *request);
-enum MHD_Result demo_chat_private(struct request *request);
-enum MHD_Result demo_users(struct request *request);
-enum MHD_Result demo_users_add(struct request *request);
-enum MHD_Result demo_users_remove(struct request *request);
+bool demo_chat(struct request *request);
+bool demo_chat_post(struct request *request);
+bool demo_chat_private(struct request *request);
+bool demo_users(struct request *request);
+bool demo_users_add(struct request *request);
+bool demo_users_remove(struct request *request);
 
-enum MHD_Result demo_tokens(struct request *request);
+bool demo_tokens(struct request *request);
 /* Reads the texts from the directory DATA. NULL and a line in the log when that
  * fails. */
 struct answers *demo_answers_new(const char *data);
 void demo_answers_free(struct answers *answers);
 
-enum MHD_Result demo_quotes(struct request *request);
+bool demo_quotes(struct request *request);
 /* Reads the rates from the directory DATA, likewise. */
 struct quotes *demo_quotes_new(const char *data);
 void demo_quotes_free(struct quotes *quotes);

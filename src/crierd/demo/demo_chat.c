@@ -30,7 +30,7 @@ static bool is_name(const char *text, size_t length)
            text_sight(text, length) == TEXT_VISIBLE;
 }
 
-static enum MHD_Result bad_name(struct request *request, const char *what)
+static bool bad_name(struct request *request, const char *what)
 {
     return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                          "%s is not UTF-8 of 1 to %d characters, one of them "
@@ -97,7 +97,7 @@ static void closed(void *closure, struct crier_stream *stream,
     free(visit);
 }
 
-enum MHD_Result demo_chat(struct request *request)
+bool demo_chat(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
     struct crier_stream_options options = {
@@ -142,8 +142,7 @@ enum MHD_Result demo_chat(struct request *request)
 
 /* ---- POST /chat, POST /chat/NAME -------------------------------------- */
 
-static enum MHD_Result sent(struct request *request,
-                            const struct deferred *deferred)
+static bool sent(struct request *request, const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_failure(request, deferred->error, deferred->reason);
@@ -154,11 +153,11 @@ static enum MHD_Result sent(struct request *request,
 
 /* Publishes the message in the body, to TO alone unless that is NULL. One with an id
  * is published once, however often the client sends it. */
-static enum MHD_Result say(struct request *request, const char *to)
+static bool say(struct request *request, const char *to)
 {
     json_t *body = read_message(request);
     struct chat_room_message message;
-    enum MHD_Result result;
+    bool result;
     const char *id;
     bool dedupe;
     int error;
@@ -184,12 +183,12 @@ static enum MHD_Result say(struct request *request, const char *to)
     return result;
 }
 
-enum MHD_Result demo_chat_post(struct request *request)
+bool demo_chat_post(struct request *request)
 {
     return say(request, NULL);
 }
 
-enum MHD_Result demo_chat_private(struct request *request)
+bool demo_chat_private(struct request *request)
 {
     if (!is_name(request->argument->bytes, request->argument->length))
         return bad_name(request, "the name in the path");
@@ -226,10 +225,10 @@ static char *as_text(const json_t *list)
     return text;
 }
 
-enum MHD_Result demo_users(struct request *request)
+bool demo_users(struct request *request)
 {
     json_t *list = chat_room_users(request->server->room);
-    enum MHD_Result result;
+    bool result;
     char *text;
 
     if (list == NULL)
@@ -245,7 +244,7 @@ enum MHD_Result demo_users(struct request *request)
     return result;
 }
 
-enum MHD_Result demo_users_add(struct request *request)
+bool demo_users_add(struct request *request)
 {
     const char *name = request->argument->bytes;
     int result;
@@ -263,7 +262,7 @@ enum MHD_Result demo_users_add(struct request *request)
                       json_pack("{s:s}", "user", name));
 }
 
-enum MHD_Result demo_users_remove(struct request *request)
+bool demo_users_remove(struct request *request)
 {
     const char *name = request->argument->bytes;
 

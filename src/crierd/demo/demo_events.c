@@ -14,7 +14,7 @@
 
 #define TOPIC "events"
 
-enum MHD_Result demo_events(struct request *request)
+bool demo_events(struct request *request)
 {
     struct crier_stream_options options = {
         .keep_alive = request->server->conf->ping,
@@ -42,19 +42,18 @@ enum MHD_Result demo_events(struct request *request)
     return respond_error(request, error);
 }
 
-static enum MHD_Result answer(struct request *request,
-                              const struct deferred *deferred)
+static bool answer(struct request *request, const struct deferred *deferred)
 {
     return deferred->error == 0
                ? respond_text(request, MHD_HTTP_OK, "msg sent")
                : respond_failure(request, deferred->error, deferred->reason);
 }
 
-static enum MHD_Result publish(struct request *request, const char *message,
-                               size_t length)
+static bool publish(struct request *request, const char *message,
+                    size_t length)
 {
     struct crier_event *event = crier_event_new();
-    enum MHD_Result result;
+    bool result;
 
     if (event == NULL)
         return respond_error(request, -ENOMEM);
@@ -64,12 +63,12 @@ static enum MHD_Result publish(struct request *request, const char *message,
     return result;
 }
 
-enum MHD_Result demo_events_post(struct request *request)
+bool demo_events_post(struct request *request)
 {
     return publish(request, request->body, request->body_length);
 }
 
-enum MHD_Result demo_events_get(struct request *request)
+bool demo_events_get(struct request *request)
 {
     if (!request->server->conf->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,

@@ -335,7 +335,7 @@ static uint32_t wanted(const struct quotes *quotes,
     return bits;
 }
 
-enum MHD_Result demo_quotes(struct request *request)
+bool demo_quotes(struct request *request)
 {
     struct quotes *quotes = request->server->quotes;
     struct crier_stream_options options = {

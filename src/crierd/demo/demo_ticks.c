@@ -97,8 +97,7 @@ static void closed(void *closure, struct crier_stream *stream,
     free(counter);
 }
 
-static enum MHD_Result count(struct request *request,
-                             const struct counter *template)
+static bool count(struct request *request, const struct counter *template)
 {
     struct counter *counter = malloc(sizeof *counter);
     struct crier_stream_options options = {
@@ -121,7 +120,7 @@ static enum MHD_Result count(struct request *request,
     return response_stream(request, response);
 }
 
-enum MHD_Result demo_ticks(struct request *request)
+bool demo_ticks(struct request *request)
 {
     const struct uri_text *interval =
         uri_parameter(&request->uri, "interval");
@@ -136,7 +135,7 @@ enum MHD_Result demo_ticks(struct request *request)
     return count(request, &counter);
 }
 
-enum MHD_Result demo_sse(struct request *request)
+bool demo_sse(struct request *request)
 {
     struct counter counter = {.path = "/sse",
                               .frame = sse_frame,
@@ -178,7 +177,7 @@ static int fill(struct crier_reply *reply, struct crier_event *event)
     return crier_reply_add(reply, event);
 }
 
-enum MHD_Result demo_updates(struct request *request)
+bool demo_updates(struct request *request)
 {
     struct crier_reply *reply = crier_reply_new();
     struct crier_event *event = crier_event_new();

@@ -190,7 +190,7 @@ static void closed(void *closure, struct crier_stream *stream,
     free(closure);
 }
 
-enum MHD_Result demo_tokens(struct request *request)
+bool demo_tokens(struct request *request)
 {
     const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
     struct crier_stream_options options = {

@@ -238,35 +238,34 @@ static void wait_for_body(const struct exchange *exchange)
                   (uint64_t)exchange->received * 1000 / BODY_RATE);
 }
 
-static enum MHD_Result take(struct exchange *exchange, const char *data,
-                            size_t length)
+static bool take(struct exchange *exchange, const char *data, size_t length)
 {
     atomic_size_t *bodies = &server_of(exchange->part)->bodies;
 
     exchange->received += length;
     wait_for_body(exchange);
     if (exchange->received > exchange->max + READ_MORE)
-        return MHD_NO;
+        return false;
     if (exchange->received > exchange->max || exchange->crowded) {
         drop_body(exchange);
-        return MHD_YES;
+        return true;
     }
     if (atomic_fetch_add(bodies, length) + length > BODIES_MAX) {
         atomic_fetch_sub(bodies, length);
         exchange->crowded = true;
         drop_body(exchange);
-        return MHD_YES;
+        return true;
     }
     if (crier__buffer_add(&exchange->body, data, length) != 0) {
         atomic_fetch_sub(bodies, length);
-        return MHD_NO;
+        return false;
     }
-    return MHD_YES;
+    return true;
 }
 
 /* ---- the request ------------------------------------------------------ */
 
-static enum MHD_Result too_large(struct request *request, size_t max)
+static bool too_large(struct request *request, size_t max)
 {
     return respond_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
                          "the body is larger than %zu bytes", max);
@@ -291,8 +290,7 @@ static size_t body_max(const struct request *request)
 
 /* The headers are in: what can be refused now is. An answer given here closes
  * the connection after it. */
-static enum MHD_Result begin(struct request *request, const char *version,
-                             size_t max)
+static bool begin(struct request *request, const char *version, size_t max)
 {
     struct MHD_Connection *connection = request->connection;
     const char *wrong = framing_wrong(connection, request->method,
@@ -303,14 +301,13 @@ static enum MHD_Result begin(struct request *request, const char *version,
     if (announces_more(connection, max + READ_MORE) ||
         (announces_more(connection, max) && expects_continue(connection)))
         return too_large(request, max);
-    return MHD_YES;
+    return true;
 }
 
 /* The whole request is there: answers it, or has the question asked. */
-static enum MHD_Result finish(struct exchange *exchange,
-                              struct request *request)
+static bool finish(struct exchange *exchange, struct request *request)
 {
-    enum MHD_Result result;
+    bool result;
 
     if (exchange->received > exchange->max)
         result = too_large(request, exchange->max);
@@ -343,7 +340,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
                               .connection = connection,
                               .method = method,
                               .body = ""};
-    enum MHD_Result result;
+    bool alive;
     size_t more = *length;
 
     (void)url;
@@ -364,16 +361,16 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         }
         exchange->max = body_max(&request);
         exchange->body.max = exchange->max;
-        return begin(&request, version, exchange->max);
+        return begin(&request, version, exchange->max) ? MHD_YES : MHD_NO;
     }
     if (exchange->deferred != NULL) {
-        result = exchange->deferred->answer(&request, exchange->deferred);
+        alive = exchange->deferred->answer(&request, exchange->deferred);
         let_go(exchange);
-        return result;
+        return alive ? MHD_YES : MHD_NO;
     }
     if (more != 0) {
         *length = 0;
-        return take(exchange, data, more);
+        return take(exchange, data, more) ? MHD_YES : MHD_NO;
     }
     reaped_wait(exchange->reaped, 0);
     /* Asked once more: there may have been trailers. */
@@ -384,7 +381,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     if (exchange->body.length != 0)
         request.body = exchange->body.bytes;
     request.body_length = exchange->body.length;
-    return finish(exchange, &request);
+    return finish(exchange, &request) ? MHD_YES : MHD_NO;
 }
 
 /* ---- start ------------------------------------------------------------ */

@@ -238,7 +238,7 @@ static void handle(struct pipeline *pipeline, const struct head *head, char *bod
     request.body = body;
     request.body_length = head->body_length;
     body[head->body_length] = '\0';
-    if (route_run(&request) != MHD_YES)
+    if (!route_run(&request))
         pipeline->broken = true;
     body[head->body_length] = behind;
     turn->head = NULL;
@@ -260,7 +260,7 @@ struct pipeline *pipeline_answer(struct turn *turn)
 
     if (request.target == NULL) /* memory was short for it */
         request.target = "/topics/?";
-    if (turn->deferred->answer(&request, turn->deferred) != MHD_YES)
+    if (!turn->deferred->answer(&request, turn->deferred))
         pipeline->broken = true;
     turn->answered = true;
     advance(pipeline);

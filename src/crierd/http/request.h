@@ -22,7 +22,7 @@ struct request {
     size_t body_length;
     struct deferred **deferred;  /* where an answer that comes later is kept */
     uint64_t received;     /* crier__clock_us() */
-    enum MHD_Result result; /* what respond_stream() answered */
+    bool result; /* what the handler returns when it was answered for it */
 };
 
 /* The value of the header NAME, or NULL. Borrowed. */

@@ -25,7 +25,7 @@
 struct route {
     const char *method;
     const char *path[2];
-    enum MHD_Result (*handle)(struct request *request);
+    bool (*handle)(struct request *request);
     bool changes;
 };
 
@@ -74,7 +74,7 @@ static bool matches(const struct route *route, struct request *request)
     return true;
 }
 
-static enum MHD_Result run(const struct route *route, struct request *request)
+static bool run(const struct route *route, struct request *request)
 {
     if (route->changes && request_is_foreign(request))
         return respond_cross_site(request);
@@ -93,7 +93,7 @@ static void allow(char *list, size_t size, const char *method)
 
 /* No route has both the path and the method of REQUEST: tells which methods the path
  * has, if it is one. */
-static enum MHD_Result otherwise(struct request *request, const char *method)
+static bool otherwise(struct request *request, const char *method)
 {
     char methods[64] = "";
     size_t i;
@@ -114,7 +114,7 @@ static enum MHD_Result otherwise(struct request *request, const char *method)
 }
 
 /* Finds the handler of REQUEST, whose target is taken apart. */
-static enum MHD_Result find(struct request *request)
+static bool find(struct request *request)
 {
     const char *method = request->head ? "GET" : request->method;
     size_t i;
@@ -126,10 +126,10 @@ static enum MHD_Result find(struct request *request)
     return otherwise(request, method);
 }
 
-enum MHD_Result route_run(struct request *request)
+bool route_run(struct request *request)
 {
     const char *wrong;
-    enum MHD_Result result;
+    bool result;
 
     if (strcmp(request->target, "*") == 0 &&
         strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)

@@ -5,6 +5,6 @@
 
 /* Takes the target of REQUEST apart, finds its handler and runs it. What no route
  * knows is a file. */
-enum MHD_Result route_run(struct request *request);
+bool route_run(struct request *request);
 
 #endif

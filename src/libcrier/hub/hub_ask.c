@@ -87,7 +87,7 @@ static json_t *describe(const char *name, const struct crier__topic_info *info,
     else
         info = &nothing;
     return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "topic", name,
-                     "messages", (json_int_t)info->count, "bytes",
+                     "updates", (json_int_t)info->count, "bytes",
                      (json_int_t)info->bytes, "subscribers", (json_int_t)count,
                      "first", info->count != 0 ? info->first : NULL, "last",
                      info->count != 0 ? info->last : NULL, "time",
