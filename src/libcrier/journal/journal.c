@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #define DEFAULT_TOPICS 100000
@@ -99,20 +98,6 @@ void crier__journal_done(struct crier_journal *journal)
     for (i = 0; i < journal->topic_count; i++)
         free((char *)journal->topics[i].topic);
     free(journal->topics);
-}
-
-int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE])
-{
-    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    unsigned char random[8];
-    size_t i;
-
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return -errno;
-    for (i = 0; i < sizeof random; i++)
-        epoch[i] = digits[random[i] % 32];
-    epoch[i] = '\0';
-    return 0;
 }
 
 struct crier_retention

@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include "gate.h"
 #include "hub.h"
 
 #include "libcrier/wire/topic.h"
