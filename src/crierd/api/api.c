@@ -9,6 +9,7 @@
 
 #include "api.h"
 
+#include "base/number.h"
 #include "crierd/http/response.h"
 #include "bulk.h"
 #include "crierd/config/conf.h"
@@ -157,7 +158,7 @@ static bool set_fields(struct request *request, struct crier_event *event)
     }
     if (retry == NULL)
         return true;
-    if (!number_text(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
+    if (!crier__number_read(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
         request->result = respond_problem(
             request, MHD_HTTP_BAD_REQUEST,
             "retry is not a number of ms from 0 to %u", CRIER_RETRY_MAX);
@@ -412,7 +413,7 @@ bool api_list(struct request *request)
     const char *limit = value_of(request, "limit", NULL);
     uint64_t number = LIST_DEFAULT;
 
-    if (limit != NULL && !number_text(limit, 1, LIST_MAX, &number))
+    if (limit != NULL && !crier__number_read(limit, 1, LIST_MAX, &number))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                              "limit is not a number from 1 to %d", LIST_MAX);
     if (prefix != NULL && is_own(prefix, true))

@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "crierd/http/response.h"
 #include "demo.h"
 #include "crierd/log/log.h"
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct counter {
     const char *path;
@@ -128,7 +128,7 @@ bool demo_ticks(struct request *request)
         .path = "/ticks", .frame = tick_frame, .interval = 1000};
 
     if (interval != NULL &&
-        !number_text(interval->bytes, 10, 60000, &counter.interval))
+        !crier__number_read(interval->bytes, 10, 60000, &counter.interval))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                              "interval is not a number of milliseconds from "
                              "10 to 60000");
