@@ -1,15 +1,15 @@
 /*
  * crier: chooses the command. Each is a room of its own; what they have in
- * common is in conf.c.
+ * common is in options.c.
  */
 #include <config.h>
 
 #include "crier.h"
-#include "crier/cli/config_file.h"
+#include "crier/cli/options.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
 #include "crier/commands/cmd_ping.h"
-#include "crier/output/print.h"
+#include "crier/cli/print.h"
 #include "crier/commands/pub.h"
 #include "crier/cli/signals.h"
 #include "crier/commands/sub.h"
@@ -26,7 +26,7 @@
 
 static const struct {
     const char *name;
-    int (*run)(int argc, char **argv);
+    int (*run_command)(int argc, char **argv);
     const char *help;
 } commands[] = {
     {"sub", sub_run, help_sub},
@@ -38,7 +38,7 @@ static const struct {
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 /* The number of the command NAME; COMMANDS when there is none. */
-static size_t find(const char *name)
+static size_t find_command(const char *name)
 {
     size_t i = 0;
 
@@ -47,13 +47,13 @@ static size_t find(const char *name)
     return i;
 }
 
-static int unknown(const char *name)
+static int report_unknown(const char *name)
 {
     note_error("'%s' is not sub, pub, topics, ping or help", name);
     return EXIT_USAGE;
 }
 
-static int help(int argc, char **argv)
+static int run_help(int argc, char **argv)
 {
     size_t i;
 
@@ -61,17 +61,17 @@ static int help(int argc, char **argv)
         note_error("unexpected argument '%s'", argv[3]);
         return EXIT_USAGE;
     }
-    i = argc > 2 ? find(argv[2]) : COMMANDS;
+    i = argc > 2 ? find_command(argv[2]) : COMMANDS;
     if (argc > 2 && i == COMMANDS)
-        return unknown(argv[2]);
-    print("%s", i < COMMANDS ? commands[i].help : help_crier);
+        return report_unknown(argv[2]);
+    print_text("%s", i < COMMANDS ? commands[i].help : help_crier);
     return EXIT_SUCCESS;
 }
 
-static int version(void)
+static int print_version(void)
 {
-    print("crier %s (%s, jansson %s)\n", crier_version(), curl_version(),
-          jansson_version_str());
+    print_text("crier %s (%s, jansson %s)\n", crier_version(), curl_version(),
+               jansson_version_str());
     return EXIT_SUCCESS;
 }
 
@@ -84,8 +84,8 @@ static bool fill_first_files(void)
 
     for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 &&
-            open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) |
-                                  O_CLOEXEC) != fd)
+            open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC) !=
+                fd)
             return false;
     return true;
 }
@@ -104,22 +104,22 @@ static void set_characters(void)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-static int run(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    size_t i = find(name);
+    size_t i = find_command(name);
 
     if (i < COMMANDS)
-        return commands[i].run(argc - 1, argv + 1);
+        return commands[i].run_command(argc - 1, argv + 1);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0)
-        return help(argc, argv);
+        return run_help(argc, argv);
     if (strcmp(name, "--version") == 0)
-        return version();
+        return print_version();
     if (name[0] == '\0') {
-        note_error("which command? sub, pub, topics or ping (crier --help)");
+        note_error("which command? sub, pub, topics or ping (crier --run_help)");
         return EXIT_USAGE;
     }
-    return unknown(name);
+    return report_unknown(name);
 }
 
 int main(int argc, char **argv)
@@ -130,5 +130,5 @@ int main(int argc, char **argv)
     }
     signals_ignore();
     set_characters();
-    return print_end(run(argc, argv));
+    return print_finish(run_command(argc, argv));
 }

@@ -8,11 +8,11 @@
 #include "help.h"
 
 /* What every command takes. */
-#define COMMON                                                                \
-    "      --server URL       $CRIER_SERVER, or http://127.0.0.1:8080\n"      \
-    "      --token TOKEN      a bearer token (default $CRIER_TOKEN)\n"        \
-    "  -H, --header 'N: V'    one more header of the request\n"               \
-    "      --cacert FILE, --cert FILE, --key FILE, -k, --insecure\n"          \
+#define COMMON                                                                         \
+    "      --server URL       $CRIER_SERVER, or http://127.0.0.1:8080\n"               \
+    "      --token TOKEN      a bearer token (default $CRIER_TOKEN)\n"                 \
+    "  -H, --header 'N: V'    one more header of the request\n"                        \
+    "      --cacert FILE, --cert FILE, --key FILE, -k, --insecure\n"                   \
     "                         TLS, as with curl\n"
 
 const char help_crier[] =
@@ -27,8 +27,7 @@ const char help_crier[] =
     "  crier --version               print the versions\n"
     "\n"
     "Every command takes --help, and to reach the server:\n"
-    "\n" COMMON
-    "  -v, --verbose          show requests and answers on stderr\n"
+    "\n" COMMON "  -v, --verbose          show requests and answers on stderr\n"
     "\n"
     "~/.config/crier/config may hold server, token, cacert, cert and key,\n"
     "each as NAME = VALUE on a line. See crier(1).\n";
@@ -69,8 +68,7 @@ const char help_pub[] =
     "      --retry TIME       what clients shall wait before they reconnect\n"
     "      --timeout TIME     try for so long (default 30s; 0 for ever)\n"
     "  -q, --quiet            print nothing but errors\n"
-    "  -v, --verbose          show requests and answers on stderr\n" COMMON
-    "\n"
+    "  -v, --verbose          show requests and answers on stderr\n" COMMON "\n"
     "TIME is a number with ms, s (the default), m, h or d. See crier(1).\n";
 
 const char help_topics[] =
@@ -80,8 +78,7 @@ const char help_topics[] =
     "and its time.\n"
     "\n"
     "      --json             print a JSON object for each, on a line\n"
-    "  -v, --verbose          show requests and answers on stderr\n" COMMON
-    "\n"
+    "  -v, --verbose          show requests and answers on stderr\n" COMMON "\n"
     "See crier(1).\n";
 
 const char help_ping[] =
@@ -91,6 +88,5 @@ const char help_ping[] =
     "\n"
     "      --timeout TIME     wait so long for an answer (default 5s)\n"
     "  -q, --quiet            print nothing, unless it is not well\n"
-    "  -v, --verbose          show requests and answers on stderr\n" COMMON
-    "\n"
+    "  -v, --verbose          show requests and answers on stderr\n" COMMON "\n"
     "See crier(1).\n";

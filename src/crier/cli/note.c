@@ -1,6 +1,6 @@
 /*
- * Standard error. Each line leaves by show_line(), in one write, so that lines of
- * several threads do not mix; by text_harmless(), since many of them quote
+ * Standard error. Each line leaves by write_note(), in one write, so that lines of
+ * several threads do not mix; by text_add_printable(), since many of them quote
  * what a server said; and by secret_hide(), since many name a URL.
  */
 #include <config.h>
@@ -23,49 +23,49 @@ static char progress[128]; /* what the progress line says; "" for none */
 
 void note_quiet(bool quiet) { is_quiet = quiet; }
 
-static void put(const struct text *text)
+static void write_stderr(const struct text *text)
 {
     size_t done = 0;
-    ssize_t put;
+    ssize_t written;
 
     while (done < text->length) {
-        put = write(STDERR_FILENO, text->bytes + done, text->length - done);
-        if (put < 0)
+        written = write(STDERR_FILENO, text->bytes + done, text->length - done);
+        if (written < 0)
             return; /* there is nobody to tell */
-        done += (size_t)put;
+        done += (size_t)written;
     }
 }
 
 /* Shows a line above the progress line, when HIDE has taken out what is secret. */
-static void show_line(const char *prefix, const char *line, size_t length,
-                 void (*hide)(char *line))
+static void write_note(const char *prefix, const char *line, size_t length,
+                       void (*hide)(char *line))
 {
     struct text text = {0}, shown = {0};
 
-    text_harmless(&shown, line, length, NULL);
-    text_puts(&shown, "");
+    text_add_printable(&shown, line, length, NULL);
+    text_add_string(&shown, "");
     hide(shown.bytes);
     pthread_mutex_lock(&lock);
     if (progress[0] != '\0')
-        text_puts(&text, "\r\033[K");
-    text_puts(&text, prefix);
-    text_puts(&text, shown.bytes);
-    text_puts(&text, "\n");
-    text_puts(&text, progress);
-    put(&text);
+        text_add_string(&text, "\r\033[K");
+    text_add_string(&text, prefix);
+    text_add_string(&text, shown.bytes);
+    text_add_string(&text, "\n");
+    text_add_string(&text, progress);
+    write_stderr(&text);
     pthread_mutex_unlock(&lock);
     text_done(&text);
     text_done(&shown);
 }
 
-static void show_format(const char *format, va_list arguments)
+static void format_note(const char *format, va_list arguments)
 {
     char *line;
     int length = vasprintf(&line, format, arguments);
 
     if (length < 0)
         return;
-    show_line("crier: ", line, (size_t)length, secret_hide);
+    write_note("crier: ", line, (size_t)length, secret_hide);
     free(line);
 }
 
@@ -74,7 +74,7 @@ void note_error(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    show_format(format, arguments);
+    format_note(format, arguments);
     va_end(arguments);
 }
 
@@ -85,7 +85,7 @@ void note(const char *format, ...)
     if (is_quiet)
         return;
     va_start(arguments, format);
-    show_format(format, arguments);
+    format_note(format, arguments);
     va_end(arguments);
 }
 
@@ -98,9 +98,9 @@ void note_progress(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(progress, sizeof progress, format, arguments);
     va_end(arguments);
-    text_puts(&text, "\r\033[K");
-    text_puts(&text, progress);
-    put(&text);
+    text_add_string(&text, "\r\033[K");
+    text_add_string(&text, progress);
+    write_stderr(&text);
     pthread_mutex_unlock(&lock);
     text_done(&text);
 }
@@ -109,13 +109,13 @@ void note_progress_done(void)
 {
     pthread_mutex_lock(&lock);
     if (progress[0] != '\0')
-        put(&(struct text){.bytes = (char[]){'\n'}, .length = 1});
+        write_stderr(&(struct text){.bytes = (char[]){'\n'}, .length = 1});
     progress[0] = '\0';
     pthread_mutex_unlock(&lock);
 }
 
 /* The length of the line of LENGTH bytes without its end. */
-static size_t without_end(const char *line, size_t length)
+static size_t strip_line_end(const char *line, size_t length)
 {
     if (length != 0 && line[length - 1] == '\n')
         length--;
@@ -136,6 +136,6 @@ void note_wire(void *closure, char direction, const char *bytes, size_t length)
     for (; length != 0; bytes += line, length -= line) {
         end = memchr(bytes, '\n', length);
         line = end != NULL ? (size_t)(end - bytes) + 1 : length;
-        show_line(prefix, bytes, without_end(bytes, line), secret_hide_wire);
+        write_note(prefix, bytes, strip_line_end(bytes, line), secret_hide_wire);
     }
 }

@@ -1,191 +1,412 @@
 /*
- * The config file: lines "name = value", and comments after '#' at the begin
- * of a line. Names are those of the options. A value is what is left when
- * white space at both ends is taken off; there are no quotes, so there is
- * nothing to escape. What is not understood is a mistake and not passed over:
- * a token under a misspelt name would be missing without a word.
+ * What all commands have in common: their options, the read_environment, the config
+ * file. Every mistake gets one line that names it.
+ *
+ * A secret goes to whom it was meant for. What the config file says beside
+ * `server` (a token, certificates) is for that server alone, or, when it names
+ * none, for the default one; it is not used when --server or $CRIER_SERVER
+ * names another. A stream that `crier sub` follows by its URL gets nothing
+ * that was not given on the command line.
  */
 #include <config.h>
 
 #include "options.h"
 
 #include "note.h"
+#include "print.h"
+#include "secret.h"
 
+#include <curl/curl.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_SIZE 8192
+#define SERVER_DEFAULT "http://127.0.0.1:8080"
 
-/* The path, or NULL when there is no such place. */
-static char *find_path(void)
+/* As getopt_long() takes them. */
+#define SHORT_OPTIONS "H:kvq"
+
+enum options_result options_reject(const char *option, const char *value,
+                                   const char *wanted)
 {
-    const char *config = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
-    char *path;
-    int length;
-
-    /* The XDG specification has relative paths ignored. */
-    if (config != NULL && config[0] == '/')
-        length = asprintf(&path, "%s/crier/config", config);
-    else if (home != NULL && home[0] != '\0')
-        length = asprintf(&path, "%s/.config/crier/config", home);
-    else
-        return NULL;
-    return length < 0 ? NULL : path;
+    note_error("%s '%s' is not %s", option, value, wanted);
+    return OPTIONS_BAD;
 }
 
-static char *trim(char *text)
+enum options_result options_report(const char *format, ...)
 {
-    static const char white[] = " \t\r\n";
-    char *end;
+    char line[512];
+    va_list arguments;
 
-    text += strspn(text, white);
-    end = text + strlen(text);
-    while (end > text && strchr(white, end[-1]) != NULL)
-        end--;
-    *end = '\0';
-    return text;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    note_error("%s", line);
+    return OPTIONS_BAD;
 }
 
-static char **find(struct settings *settings, const char *name)
+/* ---- numbers ---------------------------------------------------------- */
+
+/* Reads the digits at TEXT; *END is what follows. False without any, or beyond
+ * 64 bits. */
+static bool read_digits(const char *text, uint64_t *number, char **end)
 {
-    const struct {
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(text, end, 10);
+    return errno == 0;
+}
+
+enum options_result options_read_number(const char *option, const char *value,
+                                        uint64_t min, uint64_t max, uint64_t *number)
+{
+    char *end, wanted[64];
+
+    if (read_digits(value, number, &end) && *end == '\0' && *number >= min &&
+        *number <= max)
+        return OPTIONS_RUN;
+    snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
+             (unsigned long long)min, (unsigned long long)max);
+    return options_reject(option, value, wanted);
+}
+
+enum options_result options_read_time(const char *option, const char *value,
+                                      uint64_t min, uint64_t max, const char *wanted,
+                                      uint64_t *milliseconds)
+{
+    static const struct {
         const char *name;
-        char **value;
-    } all[] = {{"server", &settings->server},
-               {"token", &settings->token},
-               {"cacert", &settings->ca_file},
-               {"cert", &settings->cert_file},
-               {"key", &settings->key_file}};
+        uint64_t factor;
+    } units[] = {{"ms", 1},    {"s", 1000},    {"", 1000},
+                 {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    uint64_t number;
+    char *end;
     size_t i;
 
-    for (i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (strcmp(name, all[i].name) == 0)
-            return all[i].value;
-    return NULL;
-}
-
-/* Whether NAME, which is none of ours, may be shown: it looks like a word, and not like
- * a token that somebody forgot to name. */
-static bool is_word(const char *name)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
-
-    return strlen(name) <= 20 && name[strspn(name, letters)] == '\0';
-}
-
-/* Takes up one line. What is wrong with it, or NULL; *NAME is what that is
- * about, or NULL where that is not to be shown. */
-static const char *take(struct settings *settings, char *line,
-                        const char **name)
-{
-    char *equals, *value, **to;
-
-    line = trim(line);
-    *name = NULL;
-    if (line[0] == '\0' || line[0] == '#')
-        return NULL;
-    equals = strchr(line, '=');
-    if (equals == NULL)
-        return "is not NAME = VALUE";
-    *equals = '\0';
-    line = trim(line);
-    if (is_word(line))
-        *name = line;
-    to = find(settings, line);
-    if (to == NULL)
-        return "is not server, token, cacert, cert or key";
-    if (*to != NULL)
-        return "is there twice";
-    value = trim(equals + 1);
-    if (value[0] == '\0')
-        return "has no value";
-    *to = strdup(value);
-    return *to == NULL ? "finds no memory" : NULL;
-}
-
-/* Reads the next line, without its LF, into LINE. What is wrong with it, or
- * NULL; *MORE is whether there was one. (fgets() would not tell of a NUL, and
- * getline() has no maximum.) */
-static const char *read_line(FILE *file, char line[LINE_SIZE], bool *more)
-{
-    size_t length = 0;
-    int c;
-
-    while ((c = getc(file)) != EOF && c != '\n') {
-        if (c == '\0')
-            return "there is a NUL in the line";
-        if (length == LINE_SIZE - 1)
-            return "the line is too long";
-        line[length++] = (char)c;
-    }
-    line[length] = '\0';
-    *more = c != EOF || length != 0;
-    return NULL;
-}
-
-static bool read_lines(struct settings *settings, FILE *file)
-{
-    char line[LINE_SIZE];
-    const char *wrong, *name;
-    bool more = true;
-    int number;
-
-    for (number = 1; more; number++) {
-        wrong = read_line(file, line, &more);
-        if (wrong != NULL) {
-            note_error("%s:%d: %s", settings->path, number, wrong);
-            return false;
+    if (!read_digits(value, &number, &end))
+        return options_reject(option, value, wanted);
+    for (i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(end, units[i].name) == 0 && number <= max / units[i].factor &&
+            number * units[i].factor >= min) {
+            *milliseconds = number * units[i].factor;
+            return OPTIONS_RUN;
         }
-        wrong = take(settings, line, &name);
-        if (wrong != NULL) {
-            note_error("%s:%d: %s%s%s %s", settings->path, number,
-                       name != NULL ? "'" : "",
-                       name != NULL ? name : "the line",
-                       name != NULL ? "'" : "", wrong);
-            return false;
-        }
-        if (settings->server != NULL && settings->server_line == 0)
-            settings->server_line = number;
-        if (settings->token != NULL && settings->token_line == 0)
-            settings->token_line = number;
-    }
-    if (!ferror(file))
-        return true;
-    note_error("cannot read %s: %s", settings->path, strerror(errno));
-    return false;
+    return options_reject(option, value, wanted);
 }
 
-bool settings_read(struct settings *settings)
+/* ---- options ---------------------------------------------------------- */
+
+/* Whether TEXT can be in a header: no control character but TAB. */
+static bool fits_header(const char *text)
 {
-    FILE *file;
+    for (; *text != '\0'; text++)
+        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static enum options_result add_header(struct options *options, const char *header)
+{
+    size_t name = strcspn(header, ":");
+    const char *secret;
+
+    /* it is not shown, for it may hold a token */
+    if (header[name] == '\0' || name == 0 || strcspn(header, " \t") < name ||
+        !fits_header(header))
+        return options_report("--header number %zu is not 'NAME: VALUE'",
+                              options->header_count + 1);
+    if (options->header_count == OPTIONS_HEADERS_MAX)
+        return options_report("--header is given more than %d times",
+                              OPTIONS_HEADERS_MAX);
+    if (curl_strnequal(header, "Authorization:", name + 1)) {
+        secret = strrchr(header, ' '); /* behind the scheme */
+        secret_add(secret != NULL ? secret + 1 : header + name + 1);
+    }
+    options->headers[options->header_count++] = header;
+    return OPTIONS_RUN;
+}
+
+static enum options_result set_token(struct options *options, const char *token,
+                                     const char *from)
+{
+    /* the token itself is for nobody's eyes */
+    if (token[0] == '\0' || !fits_header(token))
+        return options_report("the token of %s is %s", from,
+                              token[0] == '\0' ? "empty"
+                                               : "not what a header can hold");
+    secret_add(token);
+    options->token = token;
+    return OPTIONS_RUN;
+}
+
+/* Whether URL, with a scheme, is of HTTP and names a host. What does not, as
+ * "http://", must not come to libcurl, which would find a host in the path. */
+static bool has_host(const char *url)
+{
+    const char *authority = strstr(url, "://") + 3;
+    size_t length = strcspn(authority, "/");
+    CURLU *parts = curl_url();
     bool well;
 
-    *settings = (struct settings){.path = find_path()};
-    if (settings->path == NULL)
-        return true;
-    file = fopen(settings->path, "re");
-    if (file == NULL) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return true;
-        note_error("cannot read %s: %s", settings->path, strerror(errno));
-        return false;
-    }
-    well = read_lines(settings, file);
-    fclose(file);
+    well = parts != NULL && length != 0 && authority[length - 1] != ':' &&
+           curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+           (curl_strnequal(url, "http://", 7) || curl_strnequal(url, "https://", 8));
+    curl_url_cleanup(parts);
     return well;
 }
 
-void settings_done(struct settings *settings)
+enum options_result options_reject_url(const char *option, const char *url,
+                                       const char *wanted)
 {
-    free(settings->path);
-    free(settings->server);
-    free(settings->token);
-    free(settings->ca_file);
-    free(settings->cert_file);
-    free(settings->key_file);
-    *settings = (struct settings){0};
+    struct text shown = {0};
+
+    secret_url(&shown, url);
+    note_error("%s '%s' is not %s", option, shown.bytes, wanted);
+    text_done(&shown);
+    return OPTIONS_BAD;
+}
+
+/* Takes URL, which came FROM there, for the server's. */
+static enum options_result set_server(struct options *options, const char *url,
+                                      const char *from)
+{
+    bool whole = strstr(url, "://") != NULL;
+    size_t length;
+
+    free(options->server);
+    if (asprintf(&options->server, "%s%s", whole ? "" : "http://", url) < 0) {
+        options->server = NULL;
+        return options_report("out of memory");
+    }
+    if (!fits_header(url) || strpbrk(url, " \t?#") != NULL ||
+        !has_host(options->server))
+        return options_reject_url(from, url, "a server, such as http://127.0.0.1:8080");
+    length = strlen(options->server);
+    while (options->server[length - 1] == '/')
+        options->server[--length] = '\0';
+    return OPTIONS_RUN;
+}
+
+static enum options_result set_common(struct options *options, const char *help,
+                                      int code)
+{
+    switch (code) {
+    case OPTION_SERVER:
+        return set_server(options, optarg, "--server");
+    case OPTION_TOKEN:
+        options->token_given = true;
+        return set_token(options, optarg, "--token");
+    case 'H':
+        return add_header(options, optarg);
+    case OPTION_CACERT:
+        options->ca_file = optarg;
+        return OPTIONS_RUN;
+    case OPTION_CERT:
+        options->cert_file = optarg;
+        return OPTIONS_RUN;
+    case OPTION_KEY:
+        options->key_file = optarg;
+        return OPTIONS_RUN;
+    case 'k':
+        options->insecure = true;
+        return OPTIONS_RUN;
+    case 'v':
+        options->verbose = true;
+        return OPTIONS_RUN;
+    case 'q':
+        options->quiet = true;
+        note_quiet(true);
+        return OPTIONS_RUN;
+    default: /* OPTION_HELP */
+        print_text("%s", help);
+        return OPTIONS_DONE;
+    }
+}
+
+/* How many options begin with the LENGTH characters of NAME. */
+static size_t count_options(const struct option *table, const char *name, size_t length)
+{
+    size_t count = 0;
+
+    for (; table->name != NULL; table++)
+        count += strncmp(table->name, name, length) == 0;
+    return count;
+}
+
+/* Says what is wrong with the option before optind, of which getopt_long() returned CODE.
+ * (It would say so itself, but with the value, which may be a token.) */
+static enum options_result report_option(const struct option *table, char **argv,
+                                         int code)
+{
+    const char *word = argv[optind - 1];
+    bool is_short =
+        optopt != 0 && optopt < OPTION_SERVER &&
+        (strncmp(word, "--", 2) != 0 || strchr(SHORT_OPTIONS, optopt) == NULL);
+    int length = (int)strcspn(word, "=");
+
+    if (is_short)
+        return options_report(code == ':' ? "option '-%c' requires an argument"
+                                          : "unknown option '-%c'",
+                              optopt);
+    if (code == ':')
+        return options_report("option '%.*s' requires an argument", length, word);
+    if (optopt != 0)
+        return options_report("option '%.*s' takes no argument", length, word);
+    return options_report(count_options(table, word + 2, (size_t)length - 2) > 1
+                              ? "option '%.*s' is ambiguous"
+                              : "unknown option '%.*s'",
+                          length, word);
+}
+
+/* ---- environment and config file -------------------------------------- */
+
+static const char *read_environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Uses the config, which are for the server that CONF has. */
+static enum options_result apply_config_file(struct options *options)
+{
+    const struct config_file *config = &options->config;
+    char from[512];
+
+    if (options->ca_file == NULL)
+        options->ca_file = config->ca_file;
+    if (options->cert_file == NULL && options->key_file == NULL) {
+        options->cert_file = config->cert_file;
+        options->key_file = config->key_file;
+    }
+    if (options->token != NULL || config->token == NULL)
+        return OPTIONS_RUN;
+    snprintf(from, sizeof from, "%s:%d", config->path, config->token_line);
+    return set_token(options, config->token, from);
+}
+
+/* Sets CONF's server to the one that the config file is about. */
+static enum options_result set_config_server(struct options *options)
+{
+    const struct config_file *config = &options->config;
+    char from[512];
+
+    if (config->server == NULL)
+        return set_server(options, SERVER_DEFAULT, "");
+    snprintf(from, sizeof from, "%s:%d: server", config->path, config->server_line);
+    return set_server(options, config->server, from);
+}
+
+/* Fills in what the command line left open. */
+static enum options_result complete_options(struct options *options)
+{
+    const char *server = read_environment("CRIER_SERVER");
+    const char *token = read_environment("CRIER_TOKEN");
+    struct options own = {0}; /* its server is the config file's */
+    enum options_result result = OPTIONS_RUN;
+    bool is_own;
+
+    if (options->server == NULL && server != NULL)
+        result = set_server(options, server, "$CRIER_SERVER");
+    if (result == OPTIONS_RUN && options->token == NULL && token != NULL)
+        result = set_token(options, token, "$CRIER_TOKEN");
+    if (result != OPTIONS_RUN || !config_file_read(&options->config))
+        return OPTIONS_BAD;
+    own.config = options->config;
+    result = set_config_server(&own);
+    if (result != OPTIONS_RUN) {
+        free(own.server);
+        return result;
+    }
+    is_own = options->server == NULL || strcmp(options->server, own.server) == 0;
+    if (options->server == NULL)
+        options->server = own.server;
+    else
+        free(own.server);
+    return is_own ? apply_config_file(options) : OPTIONS_RUN;
+}
+
+/* ---- all -------------------------------------------------------------- */
+
+/* Hands option CODE of ARGV, or an argument, to whom it belongs. */
+static enum options_result take_option(struct options *options,
+                                       const struct options_command *command,
+                                       char **argv, int code, char *value)
+{
+    enum options_result result;
+
+    if (code == '?' || code == ':') {
+        result = report_option(command->table, argv, code);
+        fputs("Try 'crier --help'.\n", stderr);
+        return result;
+    }
+    if (code == OPTIONS_ARGUMENT || code >= OPTIONS_OWN)
+        return command->set(command->closure, options, code, value);
+    return set_common(options, command->help, code);
+}
+
+enum options_result options_parse(struct options *options,
+                                  const struct options_command *command, int argc,
+                                  char **argv)
+{
+    enum options_result result = OPTIONS_RUN;
+    int code;
+
+    *options = (struct options){0};
+    optind = 1;
+    opterr = 0;
+    /* '-': arguments come in their place among the table; ':': an argument that is
+     * missing can be distinguished from an unknown option. */
+    while (result == OPTIONS_RUN && (code = getopt_long(argc, argv, "-:" SHORT_OPTIONS,
+                                                        command->table, NULL)) != -1)
+        result = take_option(options, command, argv, code, optarg);
+    if (result == OPTIONS_REST) {
+        options->rest = argv + optind - 1;
+        options->rest[0] = optarg;
+        result = OPTIONS_RUN;
+    } else {
+        for (; result == OPTIONS_RUN && optind < argc; optind++)
+            result =
+                take_option(options, command, argv, OPTIONS_ARGUMENT, argv[optind]);
+    }
+    return result == OPTIONS_RUN ? complete_options(options) : result;
+}
+
+void options_done(struct options *options)
+{
+    free(options->server);
+    config_file_done(&options->config);
+}
+
+void options_get_http(const struct options *options, bool foreign,
+                      struct crier_http_options *http)
+{
+    const struct config_file *config = &options->config;
+
+    *http = (struct crier_http_options){
+        .headers = options->headers,
+        .token = foreign && !options->token_given ? NULL : options->token,
+        .insecure = options->insecure,
+        .on_wire = options->verbose ? note_wire : NULL,
+    };
+    if (!foreign || options->ca_file != config->ca_file)
+        http->ca_file = options->ca_file;
+    if (!foreign || options->cert_file != config->cert_file)
+        http->cert_file = options->cert_file;
+    if (!foreign || options->key_file != config->key_file)
+        http->key_file = options->key_file;
+}
+
+const char *options_find_header(const struct options *options, const char *name)
+{
+    size_t i, length = strlen(name);
+
+    for (i = 0; i < options->header_count; i++)
+        if (curl_strnequal(options->headers[i], name, length) &&
+            options->headers[i][length] == ':')
+            return options->headers[i];
+    return NULL;
 }

@@ -46,32 +46,31 @@ void text_add(struct text *text, const char *bytes, size_t length)
     text->bytes[text->length] = '\0';
 }
 
-void text_puts(struct text *text, const char *string)
+void text_add_string(struct text *text, const char *string)
 {
     text_add(text, string, strlen(string));
 }
 
-void text_spaces(struct text *text, size_t count)
+void text_add_spaces(struct text *text, size_t count)
 {
     while (count-- != 0)
         text_add(text, " ", 1);
 }
 
-void text_seconds(struct text *text, uint64_t milliseconds)
+void text_add_seconds(struct text *text, uint64_t milliseconds)
 {
     char number[32];
 
     snprintf(number, sizeof number, "%" PRIu64 ".%u s", milliseconds / 1000,
              (unsigned)(milliseconds % 1000 / 100));
-    text_puts(text, number);
+    text_add_string(text, number);
 }
 
 /* ---- harmless --------------------------------------------------------- */
 
 /* Reads the character at BYTES (LENGTH at least 1) into *CODE and returns how
  * many bytes it has; 0 when it is not UTF-8. */
-static size_t read_character(const unsigned char *bytes, size_t length,
-                             uint32_t *code)
+static size_t read_character(const unsigned char *bytes, size_t length, uint32_t *code)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t size, i;
@@ -90,71 +89,69 @@ static size_t read_character(const unsigned char *bytes, size_t length,
             return 0;
         *code = *code << 6 | (bytes[i] & 0x3f);
     }
-    if (*code < least[size] || *code > 0x10ffff ||
-        (*code >= 0xd800 && *code < 0xe000))
+    if (*code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
         return 0;
     return size;
 }
 
 /* How many of the LENGTH bytes at BYTES may be shown as they are; *SIZE and
  * *CODE are of the character after them, *SIZE is 0 where it is none. */
-static size_t harmless_length(const char *bytes, size_t length, size_t *size,
+static size_t count_printable(const char *bytes, size_t length, size_t *size,
                               uint32_t *code)
 {
     size_t at = 0;
 
     for (; at < length; at += *size) {
-        *size = read_character((const unsigned char *)bytes + at, length - at,
-                               code);
+        *size = read_character((const unsigned char *)bytes + at, length - at, code);
         if (*size == 0 || crier__utf8_unsafe(bytes + at, *size) != 0)
             break;
     }
     return at;
 }
 
-void text_harmless(struct text *text, const char *bytes, size_t length,
-                   const char *newline)
+void text_add_printable(struct text *text, const char *bytes, size_t length,
+                        const char *newline)
 {
     size_t good, size;
     uint32_t code;
     char shown[16];
 
     for (;;) {
-        good = harmless_length(bytes, length, &size, &code);
+        good = count_printable(bytes, length, &size, &code);
         text_add(text, bytes, good);
         bytes += good;
         length -= good;
         if (length == 0)
             return;
         if (size != 0 && code == '\n' && newline != NULL) {
-            text_puts(text, newline);
+            text_add_string(text, newline);
         } else if (code == '\t') {
-            text_spaces(text, 4);
+            text_add_spaces(text, 4);
         } else {
             snprintf(shown, sizeof shown,
                      size == 0 || code < 0x100 ? "\\x%02x" : "\\u%04x",
                      size == 0 ? (unsigned char)*bytes : code);
-            text_puts(text, shown);
+            text_add_string(text, shown);
         }
         bytes += size == 0 ? 1 : size;
         length -= size == 0 ? 1 : size;
     }
 }
 
-void text_harmless_json(struct text *text, const char *bytes, size_t length)
+void text_add_printable_json(struct text *text, const char *bytes, size_t length)
 {
     size_t good, size;
     uint32_t code;
     char shown[16];
 
     for (;;) {
-        good = harmless_length(bytes, length, &size, &code);
+        good = count_printable(bytes, length, &size, &code);
         text_add(text, bytes, good);
         if (good == length)
             return;
         /* what is not UTF-8 is not JSON, and does not come here */
         snprintf(shown, sizeof shown, "\\u%04x", size == 0 ? 0xfffd : code);
-        text_puts(text, shown);
+        text_add_string(text, shown);
         good += size == 0 ? 1 : size;
         bytes += good;
         length -= good;
@@ -163,7 +160,7 @@ void text_harmless_json(struct text *text, const char *bytes, size_t length)
 
 /* ---- URLs ------------------------------------------------------------- */
 
-void text_url(struct text *text, const char *string, const char *keep)
+void text_add_url(struct text *text, const char *string, const char *keep)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "abcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -175,6 +172,6 @@ void text_url(struct text *text, const char *string, const char *keep)
             continue;
         }
         snprintf(encoded, sizeof encoded, "%%%02X", (unsigned char)*string);
-        text_puts(text, encoded);
+        text_add_string(text, encoded);
     }
 }

@@ -58,9 +58,9 @@ static void hide_remembered(char *line)
  * is secret. */
 static bool is_secret(const char *name, size_t length)
 {
-    static const char *const words[] = {
-        "authorization", "cookie",    "token",   "secret", "passw",
-        "key",           "signature", "session", "credential"};
+    static const char *const words[] = {"authorization", "cookie",  "token",
+                                        "secret",        "passw",   "key",
+                                        "signature",     "session", "credential"};
     size_t i, at, word;
 
     for (i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -56,8 +56,7 @@ int signals_open(struct signals *signals)
 
     sigemptyset(&signals->set);
     for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (sigaction(numbers[i], NULL, &action) == 0 &&
-            action.sa_handler != SIG_IGN)
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
             sigaddset(&signals->set, numbers[i]);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -78,8 +77,7 @@ bool signals_pending(const struct signals *signals)
         return true;
     sigpending(&pending);
     for (i = 1; i < NSIG; i++)
-        if (sigismember(&signals->set, i) == 1 &&
-            sigismember(&pending, i) == 1)
+        if (sigismember(&signals->set, i) == 1 && sigismember(&pending, i) == 1)
             return true;
     return false;
 }

@@ -6,10 +6,10 @@
 #include "cmd_ping.h"
 
 #include "http_get.h"
-#include "crier/cli/config_file.h"
+#include "crier/cli/options.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
-#include "crier/output/print.h"
+#include "crier/cli/print.h"
 #include "crier/cli/secret.h"
 #include "crier/cli/printable.h"
 
@@ -19,21 +19,21 @@
 
 #define TIMEOUT_DEFAULT 5000
 
-enum { OPT_TIMEOUT = CONF_OWN };
+enum { OPT_TIMEOUT = OPTIONS_OWN };
 
-static const struct option options[] = {
+static const struct option option_table[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    CONF_OPTIONS,
+    OPTIONS_COMMON,
 };
 
-static enum conf_result set(void *closure, struct conf *conf, int code,
-                            char *value)
+static enum options_result set_ping_option(void *closure, struct options *options,
+                                           int code, char *value)
 {
-    (void)conf;
+    (void)options;
     if (code != OPT_TIMEOUT)
-        return conf_mistake("unexpected argument '%s'", value);
-    return conf_time("--timeout", value, 1, 86400000, "a time from 1ms to 24h",
-                     closure);
+        return options_report("unexpected argument '%s'", value);
+    return options_read_time("--timeout", value, 1, 86400000, "a time from 1ms to 24h",
+                             closure);
 }
 
 /* Appends SECONDS in the largest unit of which they are at least one. */
@@ -53,41 +53,41 @@ static void add_age(struct text *text, double seconds)
                  ? 0
                  : (double)(long long)(seconds / units[i].seconds),
              units[i].name);
-    text_puts(text, age);
+    text_add_string(text, age);
 }
 
 /* Says how the server is. Returns the exit status. */
-static int tell(const struct conf *conf, const struct answer *answer)
+static int report_health(const struct options *options,
+                         const struct http_response *response)
 {
-    const json_t *journal = json_object_get(answer->body, "journal");
-    const char *status = ask_text(answer->body, "status");
-    const char *reason = ask_text(journal, "reason");
-    json_int_t clients =
-        json_integer_value(json_object_get(answer->body, "clients"));
+    const json_t *journal = json_object_get(response->body, "journal");
+    const char *status = http_get_text(response->body, "status");
+    const char *reason = http_get_text(journal, "reason");
+    json_int_t clients = json_integer_value(json_object_get(response->body, "clients"));
     bool well = strcmp(status, "ok") == 0;
     struct text age = {0}, line = {0};
     char *said;
 
     if (status[0] == '\0') {
-        note_error("%s: the answer is not a crierd's", conf->server);
+        note_error("%s: the answer is not a crierd's", options->server);
         return EXIT_FAILURE;
     }
-    add_age(&age, json_number_value(json_object_get(answer->body, "uptime")));
+    add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",
-                 conf->server, well ? "well" : status,
-                 ask_text(answer->body, "version"), age.bytes, clients,
-                 clients == 1 ? "" : "s", ask_text(journal, "type"),
-                 reason[0] != '\0' ? ": " : "", reason, answer->time) >= 0) {
-        text_harmless(&line, said, strlen(said), NULL);
+                 options->server, well ? "well" : status,
+                 http_get_text(response->body, "version"), age.bytes, clients,
+                 clients == 1 ? "" : "s", http_get_text(journal, "type"),
+                 reason[0] != '\0' ? ": " : "", reason, response->time) >= 0) {
+        text_add_printable(&line, said, strlen(said), NULL);
         secret_hide(line.bytes);
         free(said);
     }
     if (!well)
         note_error("%s", line.bytes);
-    else if (!conf->quiet)
-        print("%s\n", line.bytes);
+    else if (!options->quiet)
+        print_text("%s\n", line.bytes);
     text_done(&age);
     text_done(&line);
     return well ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -96,21 +96,22 @@ static int tell(const struct conf *conf, const struct answer *answer)
 int ping_run(int argc, char **argv)
 {
     uint64_t timeout = TIMEOUT_DEFAULT;
-    const struct conf_command mine = {help_ping, options, set, &timeout};
-    struct conf conf = {0};
-    enum conf_result result = conf_parse(&conf, &mine, argc, argv);
-    struct answer answer;
+    const struct options_command mine = {help_ping, option_table, set_ping_option,
+                                         &timeout};
+    struct options options = {0};
+    enum options_result result = options_parse(&options, &mine, argc, argv);
+    struct http_response response;
     int status = EXIT_SUCCESS;
 
-    if (result == CONF_BAD) {
+    if (result == OPTIONS_BAD) {
         status = EXIT_USAGE;
-    } else if (result == CONF_RUN &&
-               !ask(&conf, "/healthz", (uint32_t)timeout, &answer)) {
+    } else if (result == OPTIONS_RUN &&
+               !http_get(&options, "/healthz", (uint32_t)timeout, &response)) {
         status = EXIT_FAILURE;
-    } else if (result == CONF_RUN) {
-        status = tell(&conf, &answer);
-        json_decref(answer.body);
+    } else if (result == OPTIONS_RUN) {
+        status = report_health(&options, &response);
+        json_decref(response.body);
     }
-    conf_done(&conf);
+    options_done(&options);
     return status;
 }

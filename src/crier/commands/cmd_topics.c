@@ -7,9 +7,9 @@
 #include "cmd_topics.h"
 
 #include "http_get.h"
-#include "crier/cli/config_file.h"
+#include "crier/cli/options.h"
 #include "crier/cli/help.h"
-#include "crier/output/print.h"
+#include "crier/cli/print.h"
 #include "crier/cli/printable.h"
 
 #include <stdio.h>
@@ -30,27 +30,27 @@ struct topics {
     bool terminal;
 };
 
-enum { OPT_JSON = CONF_OWN };
+enum { OPT_JSON = OPTIONS_OWN };
 
-static const struct option options[] = {
+static const struct option option_table[] = {
     {"json", no_argument, NULL, OPT_JSON},
-    CONF_OPTIONS,
+    OPTIONS_COMMON,
 };
 
-static enum conf_result set(void *closure, struct conf *conf, int code,
-                            char *value)
+static enum options_result set_topics_option(void *closure, struct options *options,
+                                             int code, char *value)
 {
     struct topics *topics = closure;
 
-    (void)conf;
+    (void)options;
     if (code == OPT_JSON) {
         topics->json = true;
-        return CONF_RUN;
+        return OPTIONS_RUN;
     }
     if (topics->prefix != NULL)
-        return conf_mistake("unexpected argument '%s'", value);
+        return options_report("unexpected argument '%s'", value);
     topics->prefix = value;
-    return CONF_RUN;
+    return OPTIONS_RUN;
 }
 
 /* ---- printing --------------------------------------------------------- */
@@ -69,7 +69,7 @@ static void add_exact(struct text *text, const char *bytes, size_t length)
 
     for (i = 0; i < length; i++)
         if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
-            text_harmless(text, bytes + i, 1, NULL);
+            text_add_printable(text, bytes + i, 1, NULL);
         else
             text_add(text, bytes + i, 1);
 }
@@ -82,22 +82,22 @@ static void add_cell(struct text *text, const json_t *topic, size_t column,
     char number[32];
 
     if (json_is_string(value) && terminal) {
-        text_harmless(text, json_string_value(value),
-                      json_string_length(value), NULL);
+        text_add_printable(text, json_string_value(value), json_string_length(value),
+                           NULL);
     } else if (json_is_string(value)) {
         add_exact(text, json_string_value(value), json_string_length(value));
     } else if (json_is_integer(value)) {
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT,
                  json_integer_value(value));
-        text_puts(text, number);
+        text_add_string(text, number);
     } else {
-        text_puts(text, "-");
+        text_add_string(text, "-");
     }
 }
 
 /* How many columns of a terminal the LENGTH bytes take, one for each
  * character. */
-static size_t width_of(const char *bytes, size_t length)
+static size_t count_columns(const char *bytes, size_t length)
 {
     size_t width = 0, i;
 
@@ -108,18 +108,17 @@ static size_t width_of(const char *bytes, size_t length)
 }
 
 /* Appends CELL in a column of WIDTH. */
-static void add_padded(struct text *text, const char *cell, size_t column,
-                       size_t width)
+static void add_padded(struct text *text, const char *cell, size_t column, size_t width)
 {
-    size_t own = width_of(cell, strlen(cell));
+    size_t own = count_columns(cell, strlen(cell));
     size_t spaces = own < width ? width - own : 0;
 
     if (is_number(column))
-        text_spaces(text, spaces);
-    text_puts(text, cell);
+        text_add_spaces(text, spaces);
+    text_add_string(text, cell);
     if (!is_number(column) && column != COLUMNS - 1)
-        text_spaces(text, spaces);
-    text_puts(text, column != COLUMNS - 1 ? "  " : "\n");
+        text_add_spaces(text, spaces);
+    text_add_string(text, column != COLUMNS - 1 ? "  " : "\n");
 }
 
 static void add_table(struct text *text, const json_t *list, bool head)
@@ -130,27 +129,25 @@ static void add_table(struct text *text, const json_t *list, bool head)
 
     for (column = 0; column < COLUMNS; column++) {
         widths[column] = strlen(names[column]);
-        json_array_foreach(list, i, topic)
-        {
+        json_array_foreach (list, i, topic) {
             text_clear(&cell);
             add_cell(&cell, topic, column, true);
-            if (width_of(cell.bytes, cell.length) > widths[column])
-                widths[column] = width_of(cell.bytes, cell.length);
+            if (count_columns(cell.bytes, cell.length) > widths[column])
+                widths[column] = count_columns(cell.bytes, cell.length);
         }
     }
     for (column = 0; head && column < COLUMNS; column++)
         add_padded(text, names[column], column, widths[column]);
-    json_array_foreach(list, i, topic) for (column = 0; column < COLUMNS;
-                                            column++)
-    {
-        text_clear(&cell);
-        add_cell(&cell, topic, column, true);
-        add_padded(text, cell.bytes, column, widths[column]);
-    }
+    json_array_foreach (list, i, topic)
+        for (column = 0; column < COLUMNS; column++) {
+            text_clear(&cell);
+            add_cell(&cell, topic, column, true);
+            add_padded(text, cell.bytes, column, widths[column]);
+        }
     text_done(&cell);
 }
 
-static int append(const char *bytes, size_t length, void *closure)
+static int append_json(const char *bytes, size_t length, void *closure)
 {
     text_add(closure, bytes, length);
     return 0;
@@ -162,28 +159,27 @@ static void add_plain(struct text *text, const json_t *topic)
 
     for (column = 0; column < COLUMNS; column++) {
         if (column != 0)
-            text_puts(text, "\t");
+            text_add_string(text, "\t");
         add_cell(text, topic, column, false);
     }
-    text_puts(text, "\n");
+    text_add_string(text, "\n");
 }
 
 static void add_json(struct text *text, const json_t *topic, bool terminal)
 {
     struct text line = {0};
 
-    json_dump_callback(topic, append, &line, JSON_COMPACT);
+    json_dump_callback(topic, append_json, &line, JSON_COMPACT);
     if (terminal)
-        text_harmless_json(text, line.bytes, line.length);
+        text_add_printable_json(text, line.bytes, line.length);
     else
         text_add(text, line.bytes, line.length);
-    text_puts(text, "\n");
+    text_add_string(text, "\n");
     text_done(&line);
 }
 
 /* Prints a page. False when that is impossible. */
-static bool print_page(const struct topics *topics, const json_t *list,
-                       bool first)
+static bool print_page(const struct topics *topics, const json_t *list, bool first)
 {
     struct text text = {0};
     const json_t *topic;
@@ -193,8 +189,7 @@ static bool print_page(const struct topics *topics, const json_t *list,
     if (topics->terminal && !topics->json && json_array_size(list) != 0)
         add_table(&text, list, first);
     else
-        json_array_foreach(list, i, topic)
-        {
+        json_array_foreach (list, i, topic) {
             if (topics->json)
                 add_json(&text, topic, topics->terminal);
             else
@@ -207,9 +202,9 @@ static bool print_page(const struct topics *topics, const json_t *list,
 
 /* ---- asking ----------------------------------------------------------- */
 
-static int run(const struct conf *conf, const struct topics *topics)
+static int list_topics(const struct options *options, const struct topics *topics)
 {
-    struct answer answer = {0};
+    struct http_response response = {0};
     struct text path = {0};
     int status = EXIT_SUCCESS;
     bool more = true, first = true;
@@ -217,23 +212,23 @@ static int run(const struct conf *conf, const struct topics *topics)
 
     while (more) {
         text_clear(&path);
-        text_puts(&path, "/topics?limit=" PAGE "&prefix=");
-        text_url(&path, topics->prefix != NULL ? topics->prefix : "", "");
-        text_puts(&path, "&after=");
-        text_url(&path, next, "");
-        json_decref(answer.body);
-        answer.body = NULL;
-        if (!ask(conf, path.bytes, TIMEOUT, &answer)) {
+        text_add_string(&path, "/topics?limit=" PAGE "&prefix=");
+        text_add_url(&path, topics->prefix != NULL ? topics->prefix : "", "");
+        text_add_string(&path, "&after=");
+        text_add_url(&path, next, "");
+        json_decref(response.body);
+        response.body = NULL;
+        if (!http_get(options, path.bytes, TIMEOUT, &response)) {
             status = EXIT_FAILURE;
             break;
         }
-        if (!print_page(topics, json_object_get(answer.body, "topics"), first))
-            break; /* print_end() tells */
-        next = ask_text(answer.body, "next");
+        if (!print_page(topics, json_object_get(response.body, "topics"), first))
+            break; /* print_finish() tells */
+        next = http_get_text(response.body, "next");
         more = next[0] != '\0';
         first = false;
     }
-    json_decref(answer.body);
+    json_decref(response.body);
     text_done(&path);
     return status;
 }
@@ -241,15 +236,16 @@ static int run(const struct conf *conf, const struct topics *topics)
 int topics_run(int argc, char **argv)
 {
     struct topics topics = {.terminal = isatty(STDOUT_FILENO)};
-    const struct conf_command mine = {help_topics, options, set, &topics};
-    struct conf conf = {0};
-    enum conf_result result = conf_parse(&conf, &mine, argc, argv);
+    const struct options_command mine = {help_topics, option_table, set_topics_option,
+                                         &topics};
+    struct options options = {0};
+    enum options_result result = options_parse(&options, &mine, argc, argv);
     int status = EXIT_SUCCESS;
 
-    if (result == CONF_BAD)
+    if (result == OPTIONS_BAD)
         status = EXIT_USAGE;
-    else if (result == CONF_RUN)
-        status = run(&conf, &topics);
-    conf_done(&conf);
+    else if (result == OPTIONS_RUN)
+        status = list_topics(&options, &topics);
+    options_done(&options);
     return status;
 }

@@ -54,19 +54,19 @@
 
 /* ---- descriptors ------------------------------------------------------ */
 
-static bool is_inherited(const struct command *command, int fd)
+static bool is_inherited(const struct exec *exec, int fd)
 {
     size_t i;
 
-    for (i = 0; i < command->inherited_count; i++)
-        if (command->inherited[i] == fd)
+    for (i = 0; i < exec->inherited_count; i++)
+        if (exec->inherited[i] == fd)
             return true;
     return false;
 }
 
 /* Calls LOOK for every open descriptor but the first three. */
-static void each_descriptor(struct command *command,
-                            void (*look)(struct command *command, int fd))
+static void for_each_descriptor(struct exec *exec,
+                                void (*look)(struct exec *exec, int fd))
 {
     DIR *list = opendir("/proc/self/fd");
     struct dirent *entry;
@@ -77,25 +77,25 @@ static void each_descriptor(struct command *command,
     while ((entry = readdir(list)) != NULL) {
         fd = (int)strtol(entry->d_name, NULL, 10);
         if (fd > STDERR_FILENO && fd != dirfd(list))
-            look(command, fd);
+            look(exec, fd);
     }
     closedir(list);
 }
 
-static void remember(struct command *command, int fd)
+static void remember_inherited(struct exec *exec, int fd)
 {
-    size_t size = (command->inherited_count + 1) * sizeof(int);
-    int *more = realloc(command->inherited, size);
+    size_t size = (exec->inherited_count + 1) * sizeof(int);
+    int *more = realloc(exec->inherited, size);
 
     if (more == NULL)
         return; /* then the command does not get this one */
-    command->inherited = more;
-    command->inherited[command->inherited_count++] = fd;
+    exec->inherited = more;
+    exec->inherited[exec->inherited_count++] = fd;
 }
 
-static void keep_back(struct command *command, int fd)
+static void close_on_exec(struct exec *exec, int fd)
 {
-    if (!is_inherited(command, fd))
+    if (!is_inherited(exec, fd))
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
@@ -103,21 +103,21 @@ static void keep_back(struct command *command, int fd)
 
 /* A new "NAME=VALUE" of LENGTH bytes of value, or NULL when it does not fit.
  * */
-static char *variable(const char *name, const char *value, size_t length)
+static char *make_variable(const char *name, const char *value, size_t length)
 {
     struct text text = {0};
 
     if (strlen(name) + 1 + length + 1 > VARIABLE_MAX ||
         memchr(value, '\0', length) != NULL)
         return NULL;
-    text_puts(&text, name);
-    text_puts(&text, "=");
+    text_add_string(&text, name);
+    text_add_string(&text, "=");
     text_add(&text, value, length);
     return text.bytes;
 }
 
 /* Whether ENTRY is one of those that say what the event is. */
-static bool is_own(const char *entry)
+static bool is_event_variable(const char *entry)
 {
     static const char *const names[] = {
         "CRIER_ID=", "CRIER_EVENT=", "CRIER_TOPIC=", "CRIER_DATA="};
@@ -131,16 +131,15 @@ static bool is_own(const char *entry)
 
 /* A new environment for MESSAGE. The first four entries, of which *OWN are
  * there, are to be freed, too. */
-static char **make_environment(const struct crier_message *message,
-                               size_t *own)
+static char **make_environment(const struct crier_message *message, size_t *own)
 {
     const char *topics = message->topics != NULL ? message->topics : "";
     const char *id = message->has_id ? message->id : "";
     char *variables[] = {
-        variable("CRIER_ID", id, strlen(id)),
-        variable("CRIER_EVENT", message->type, message->type_length),
-        variable("CRIER_TOPIC", topics, strlen(topics)),
-        variable("CRIER_DATA", message->data, message->length),
+        make_variable("CRIER_ID", id, strlen(id)),
+        make_variable("CRIER_EVENT", message->type, message->type_length),
+        make_variable("CRIER_TOPIC", topics, strlen(topics)),
+        make_variable("CRIER_DATA", message->data, message->length),
     };
     size_t count = 0, i;
     char **entries;
@@ -156,7 +155,7 @@ static char **make_environment(const struct crier_message *message,
             entries[(*own)++] = variables[i];
     }
     for (count = *own, i = 0; entries != NULL && environ[i] != NULL; i++)
-        if (!is_own(environ[i]))
+        if (!is_event_variable(environ[i]))
             entries[count++] = environ[i];
     return entries;
 }
@@ -196,8 +195,8 @@ failed:
 }
 
 /* Starts the command. 0 or an errno. */
-static int start(const struct command *command, int input, char **environment,
-                 pid_t *process)
+static int spawn_command(const struct exec *exec, int input, char **environment,
+                         pid_t *process)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -210,11 +209,11 @@ static int start(const struct command *command, int input, char **environment,
     sigemptyset(&defaults);
     signals_add_ignored(&defaults);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setsigmask(&attributes, &command->signals->old);
+    posix_spawnattr_setsigmask(&attributes, &exec->signals->old);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    error = posix_spawnp(process, command->argv[0], &files, &attributes,
-                         command->argv, environment);
+    error = posix_spawnp(process, exec->argv[0], &files, &attributes, exec->argv,
+                         environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return error;
@@ -222,8 +221,8 @@ static int start(const struct command *command, int input, char **environment,
 
 /* Starts the command for MESSAGE; false when that is impossible, which is
  * told. */
-static bool start_for(const struct command *command,
-                      const struct crier_message *message, pid_t *process)
+static bool start_for_event(const struct exec *exec,
+                            const struct crier_message *message, pid_t *process)
 {
     size_t own = 0;
     char **environment = make_environment(message, &own);
@@ -232,24 +231,23 @@ static bool start_for(const struct command *command,
     if (environment == NULL)
         error = ENOMEM;
     else
-        error =
-            input < 0 ? errno : start(command, input, environment, process);
+        error = input < 0 ? errno : spawn_command(exec, input, environment, process);
     if (environment != NULL)
         free_environment(environment, own);
     if (input >= 0)
         close(input);
     if (error != 0)
-        note_error("cannot run '%s': %s", command->argv[0], strerror(error));
+        note_error("cannot run '%s': %s", exec->argv[0], strerror(error));
     return error == 0;
 }
 
-void command_init(struct command *command)
+void exec_init(struct exec *exec)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
 
-    *command = (struct command){0};
+    *exec = (struct exec){0};
     sigaction(SIGCHLD, &action, NULL);
-    each_descriptor(command, remember);
+    for_each_descriptor(exec, remember_inherited);
 }
 
 /* Passes the signals that have come on to PROCESS, but those that it has got itself.
@@ -270,7 +268,7 @@ static bool pass_signals(struct signals *signals, pid_t process)
 
 /* Waits for the end of PROCESS, or for a second signal. 0 with *RESULT as of waitpid(),
  * or -errno; -ECANCELED for the signal. */
-static int wait_for_end(struct signals *signals, pid_t process, int *result)
+static int wait_for_exit(struct signals *signals, pid_t process, int *result)
 {
     struct pollfd polled[] = {{.fd = signals->fd, .events = POLLIN},
                               {.fd = signals->child, .events = POLLIN}};
@@ -290,24 +288,22 @@ static int wait_for_end(struct signals *signals, pid_t process, int *result)
     }
 }
 
-int command_run(struct command *command, const struct crier_message *message)
+int exec_run(struct exec *exec, const struct crier_message *message)
 {
     pid_t process;
     int result = -1, error;
 
-    each_descriptor(command, keep_back);
-    if (!start_for(command, message, &process))
+    for_each_descriptor(exec, close_on_exec);
+    if (!start_for_event(exec, message, &process))
         return -1;
-    error = wait_for_end(command->signals, process, &result);
+    error = wait_for_exit(exec->signals, process, &result);
     if (error == 0)
         return result;
     if (error == -ECANCELED)
-        note_error("%s is still running; not waiting for it",
-                   command->argv[0]);
+        note_error("%s is still running; not waiting for it", exec->argv[0]);
     else
-        note_error("cannot wait for '%s': %s", command->argv[0],
-                   strerror(-error));
+        note_error("cannot wait for '%s': %s", exec->argv[0], strerror(-error));
     return -1;
 }
 
-void command_done(struct command *command) { free(command->inherited); }
+void exec_done(struct exec *exec) { free(exec->inherited); }

@@ -1,5 +1,5 @@
-#ifndef CRIER_COMMAND_H
-#define CRIER_COMMAND_H
+#ifndef CRIER_EXEC_H
+#define CRIER_EXEC_H
 
 #include "crier_client.h"
 #include "crier/cli/signals.h"
@@ -7,22 +7,22 @@
 #include <stddef.h>
 
 /* The command of --exec. */
-struct command {
-    char **argv;                   /* borrowed, ended by NULL */
-    struct signals *signals;       /* borrowed: what it gets of signals */
-    int *inherited;                /* descriptors that are not crier's own */
+struct exec {
+    char **argv;             /* borrowed, ended by NULL */
+    struct signals *signals; /* borrowed: what it gets of signals */
+    int *inherited;          /* descriptors that are not crier's own */
     size_t inherited_count;
 };
 
 /* Before crier opens anything of its own. */
-void command_init(struct command *command);
+void exec_init(struct exec *exec);
 
 /* Runs the command for the event MESSAGE and waits for its end. A signal that comes
  * meanwhile is passed on to it; when a second one comes, the wait ends. 0 when the
  * command ended with status 0, or what waitpid() says; -1 when it is not known how it
  * ended, which is noted. */
-int command_run(struct command *command, const struct crier_message *message);
+int exec_run(struct exec *exec, const struct crier_message *message);
 
-void command_done(struct command *command);
+void exec_done(struct exec *exec);
 
 #endif

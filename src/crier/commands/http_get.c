@@ -21,7 +21,7 @@
 #define BODY_MAX ((size_t)4 * 1024 * 1024)
 
 /* A question that is on its way. */
-struct question {
+struct get_request {
     const char *server; /* whom it is for, in messages */
     struct crier__http http;
     struct curl_slist *headers;
@@ -32,103 +32,99 @@ struct question {
 
 /* ---- the request ------------------------------------------------------ */
 
-static size_t take_body(char *bytes, size_t size, size_t count, void *closure)
+static size_t append_body(char *bytes, size_t size, size_t count, void *closure)
 {
-    struct question *question = closure;
+    struct get_request *request = closure;
 
-    if (question->body.length + size * count > BODY_MAX)
+    if (request->body.length + size * count > BODY_MAX)
         return 0;
-    text_add(&question->body, bytes, size * count);
+    text_add(&request->body, bytes, size * count);
     return size * count;
 }
 
-/* Makes the question, for PATH of the server. 0 or an error of libcrier's. */
-static int prepare_question(struct question *question,
-                            const struct conf *conf, const char *path,
-                            uint32_t timeout)
+/* Makes the request, for PATH of the server. 0 or an error of libcrier's. */
+static int prepare_request(struct get_request *request, const struct options *options,
+                           const char *path, uint32_t timeout)
 {
     static const char *const own[] = {"Accept: application/json", NULL};
-    struct crier_http_options options;
+    struct crier_http_options http_options;
     struct text url = {0};
     int error;
 
-    conf_http(conf, false, &options);
-    error = crier__http_init(&question->http, &options);
+    options_get_http(options, false, &http_options);
+    error = crier__http_init(&request->http, &http_options);
     if (error == 0)
-        error = crier__http_headers(&question->http, own, &question->headers);
+        error = crier__http_headers(&request->http, own, &request->headers);
     if (error != 0)
         return error;
-    text_puts(&url, conf->server);
-    text_puts(&url, path);
-    question->handle =
-        crier__http_handle(&question->http, url.bytes, question->trouble);
+    text_add_string(&url, options->server);
+    text_add_string(&url, path);
+    request->handle = crier__http_handle(&request->http, url.bytes, request->trouble);
     text_done(&url);
-    if (question->handle == NULL)
+    if (request->handle == NULL)
         return -ENOMEM;
-    curl_easy_setopt(question->handle, CURLOPT_HTTPHEADER, question->headers);
-    curl_easy_setopt(question->handle, CURLOPT_TIMEOUT_MS, (long)timeout);
-    curl_easy_setopt(question->handle, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(question->handle, CURLOPT_WRITEDATA, question);
+    curl_easy_setopt(request->handle, CURLOPT_HTTPHEADER, request->headers);
+    curl_easy_setopt(request->handle, CURLOPT_TIMEOUT_MS, (long)timeout);
+    curl_easy_setopt(request->handle, CURLOPT_WRITEFUNCTION, append_body);
+    curl_easy_setopt(request->handle, CURLOPT_WRITEDATA, request);
     return 0;
 }
 
-static void end_question(struct question *question)
+static void free_request(struct get_request *request)
 {
-    curl_easy_cleanup(question->handle);
-    curl_slist_free_all(question->headers);
-    crier__http_done(&question->http);
-    text_done(&question->body);
+    curl_easy_cleanup(request->handle);
+    curl_slist_free_all(request->headers);
+    crier__http_done(&request->http);
+    text_done(&request->body);
 }
 
 /* ---- the answer ------------------------------------------------------- */
 
 /* Takes the answer with STATUS. False when it is not what was asked for, which is
  * noted. */
-static bool take_answer(const struct question *question, long status,
-                 struct answer *answer)
+static bool read_response(const struct get_request *request, long status,
+                          struct http_response *response)
 {
-    const struct text *body = &question->body;
+    const struct text *body = &request->body;
     json_t *object = NULL;
     curl_off_t time = 0;
     char reason[512];
 
-    curl_easy_getinfo(question->handle, CURLINFO_TOTAL_TIME_T, &time);
+    curl_easy_getinfo(request->handle, CURLINFO_TOTAL_TIME_T, &time);
     if (status != 200) {
-        crier__http_reason(reason, sizeof reason, status, body->bytes,
-                           body->length);
-        note_error("%s: %s", question->server, reason);
+        crier__http_reason(reason, sizeof reason, status, body->bytes, body->length);
+        note_error("%s: %s", request->server, reason);
         return false;
     }
     if (body->length != 0)
         object = json_read(body->bytes, body->length, 0, NULL);
     if (json_is_object(object)) {
-        *answer = (struct answer){object, (double)time / 1000.0};
+        *response = (struct http_response){object, (double)time / 1000.0};
         return true;
     }
-    note_error("%s: the answer is not a crierd's", question->server);
+    note_error("%s: the answer is not a crierd's", request->server);
     json_decref(object);
     return false;
 }
 
 /* Notes why there was no answer. */
-static void tell_trouble(const struct question *question, CURLcode result)
+static void report_failure(const struct get_request *request, CURLcode result)
 {
-    const char *hint = result == CURLE_SSL_CONNECT_ERROR
-                           ? " (does this server speak https?)"
-                           : "";
+    const char *hint =
+        result == CURLE_SSL_CONNECT_ERROR ? " (does this server speak https?)" : "";
     char reason[512];
-    int error = crier__http_failure(question->handle, result,
-                                    question->trouble, reason, sizeof reason);
+    int error = crier__http_failure(request->handle, result, request->trouble, reason,
+                                    sizeof reason);
 
-    note_error("%s: %s%s", question->server,
+    note_error("%s: %s%s", request->server,
                error == -ETIMEDOUT ? "no answer in time" : reason, hint);
 }
 
-bool ask(const struct conf *conf, const char *path, uint32_t timeout,
-         struct answer *answer)
+bool http_get(const struct options *options, const char *path, uint32_t timeout,
+              struct http_response *response)
 {
-    struct question question = {.server = conf->server};
-    int error = prepare_question(&question, conf, path, timeout);
+    struct get_request request = {.server = options->server};
+    int error = prepare_request(&request, options, path, timeout);
     CURLcode result;
     bool well = false;
     long status = 0;
@@ -136,19 +132,19 @@ bool ask(const struct conf *conf, const char *path, uint32_t timeout,
     if (error != 0) {
         note_error("%s", crier_error_text(error));
     } else {
-        result = curl_easy_perform(question.handle);
-        curl_easy_getinfo(question.handle, CURLINFO_RESPONSE_CODE, &status);
+        result = curl_easy_perform(request.handle);
+        curl_easy_getinfo(request.handle, CURLINFO_RESPONSE_CODE, &status);
         /* A refusal is one even if its words are not all there. */
         if (result == CURLE_OK || status >= 400)
-            well = take_answer(&question, status, answer);
+            well = read_response(&request, status, response);
         else
-            tell_trouble(&question, result);
+            report_failure(&request, result);
     }
-    end_question(&question);
+    free_request(&request);
     return well;
 }
 
-const char *ask_text(const json_t *object, const char *key)
+const char *http_get_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
 

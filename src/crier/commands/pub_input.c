@@ -17,14 +17,13 @@
 
 /* Waits until there is something to read, or the end. 0, -errno or -ECANCELED.
  */
-static int wait_for_more(const struct input *input)
+static int wait_for_input(const struct pub_input *input)
 {
     struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
     int patience, ready = poll(&polled, 1, 0);
 
     while (ready == 0 || (ready < 0 && errno == EINTR)) {
-        patience = input->patience != NULL ? input->patience(input->closure)
-                                           : -1;
+        patience = input->patience != NULL ? input->patience(input->closure) : -1;
         if (patience == 0)
             return -ECANCELED;
         ready = poll(&polled, 1, patience);
@@ -33,14 +32,14 @@ static int wait_for_more(const struct input *input)
 }
 
 /* Reads some more. 0, -errno or -ECANCELED. */
-static int fill(struct input *input)
+static int read_block(struct pub_input *input)
 {
     char block[BLOCK];
     ssize_t got;
     int error;
 
     do {
-        error = wait_for_more(input);
+        error = wait_for_input(input);
         if (error != 0)
             return error;
         got = read(STDIN_FILENO, block, sizeof block);
@@ -53,12 +52,12 @@ static int fill(struct input *input)
     return 0;
 }
 
-int input_all(struct input *input, size_t max)
+int pub_input_read_all(struct pub_input *input, size_t max)
 {
     int error = 0;
 
     while (!input->ended && error == 0) {
-        error = fill(input);
+        error = read_block(input);
         if (input->text.length > max)
             return -EFBIG;
     }
@@ -66,7 +65,7 @@ int input_all(struct input *input, size_t max)
 }
 
 /* Forgets what was taken. */
-static void shift(struct input *input)
+static void drop_taken(struct pub_input *input)
 {
     memmove(input->text.bytes, input->text.bytes + input->at,
             input->text.length - input->at);
@@ -77,7 +76,7 @@ static void shift(struct input *input)
 
 /* Reads until the next line is there, and returns its end; NULL at the end of
  * all, or after *ERROR. */
-static const char *find_end(struct input *input, size_t max, int *error)
+static const char *find_line_end(struct pub_input *input, size_t max, int *error)
 {
     const char *end;
 
@@ -91,30 +90,29 @@ static const char *find_end(struct input *input, size_t max, int *error)
             return end;
         input->searched = input->text.length;
         if (input->at != 0)
-            shift(input);
+            drop_taken(input);
         if (input->text.length > max)
             *error = -EFBIG;
         else
-            *error = fill(input);
+            *error = read_block(input);
         if (*error != 0)
             return NULL;
     }
 }
 
-int input_line(struct input *input, size_t max, const char **line,
-               size_t *length)
+int pub_input_read_line(struct pub_input *input, size_t max, const char **line,
+                        size_t *length)
 {
     const char *end;
     int error;
 
-    end = find_end(input, max, &error);
+    end = find_line_end(input, max, &error);
     if (error != 0)
         return error;
     if (end == NULL && input->at == input->text.length)
         return 0;
     *line = input->text.bytes + input->at;
-    *length = end != NULL ? (size_t)(end - *line)
-                          : input->text.length - input->at;
+    *length = end != NULL ? (size_t)(end - *line) : input->text.length - input->at;
     input->at += *length + (end != NULL);
     input->searched = input->at;
     if (*length != 0 && (*line)[*length - 1] == '\r')
@@ -122,4 +120,4 @@ int input_line(struct input *input, size_t max, const char **line,
     return *length > max ? -EFBIG : 1;
 }
 
-void input_done(struct input *input) { text_done(&input->text); }
+void pub_input_done(struct pub_input *input) { text_done(&input->text); }

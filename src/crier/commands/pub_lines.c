@@ -46,20 +46,18 @@ struct progress {
 
 /* ---- progress --------------------------------------------------------- */
 
-static void draw(struct progress *progress)
+static void draw_progress(struct progress *progress)
 {
     struct crier_progress now;
     uint64_t since, steps;
 
     crier_publisher_progress(progress->publisher, &now);
     steps = progress->steps < RATE_STEPS ? progress->steps : RATE_STEPS;
-    since = steps != 0 ? progress->past[(progress->steps - steps) % RATE_STEPS]
-                       : 0;
-    note_progress(
-        "%" PRIu64 " sent  %" PRIu64 "/s  %" PRIu64 " errors", now.published,
-        steps != 0 ? (now.published - since) * 1000 / (steps * DRAW_INTERVAL)
-                   : 0,
-        now.retries + (now.failed != 0));
+    since = steps != 0 ? progress->past[(progress->steps - steps) % RATE_STEPS] : 0;
+    note_progress("%" PRIu64 " sent  %" PRIu64 "/s  %" PRIu64 " errors", now.published,
+                  steps != 0 ? (now.published - since) * 1000 / (steps * DRAW_INTERVAL)
+                             : 0,
+                  now.retries + (now.failed != 0));
     progress->past[progress->steps++ % RATE_STEPS] = now.published;
 }
 
@@ -76,37 +74,34 @@ static bool wait_to_draw(struct progress *progress)
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&progress->lock);
     while (!progress->ended && error == 0)
-        error =
-            pthread_cond_timedwait(&progress->ending, &progress->lock, &until);
+        error = pthread_cond_timedwait(&progress->ending, &progress->lock, &until);
     ended = progress->ended;
     pthread_mutex_unlock(&progress->lock);
     return ended;
 }
 
-static void *run(void *closure)
+static void *run_progress(void *closure)
 {
     do
-        draw(closure);
+        draw_progress(closure);
     while (!wait_to_draw(closure));
     return NULL;
 }
 
 /* Begins to tell how far PUBLISHER is. False when there is no thread for that.
  * */
-static bool progress_begin(struct progress *progress,
-                           struct crier_publisher *publisher)
+static bool progress_begin(struct progress *progress, struct crier_publisher *publisher)
 {
     pthread_condattr_t attributes;
     bool well;
 
-    *progress =
-        (struct progress){.publisher = publisher, .begun = crier_now()};
+    *progress = (struct progress){.publisher = publisher, .begun = crier_now()};
     pthread_mutex_init(&progress->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&progress->ending, &attributes);
     pthread_condattr_destroy(&attributes);
-    well = thread_start(&progress->thread, run, progress) == 0;
+    well = thread_start(&progress->thread, run_progress, progress) == 0;
     if (!well) {
         pthread_cond_destroy(&progress->ending);
         pthread_mutex_destroy(&progress->lock);
@@ -128,18 +123,17 @@ static void progress_end(struct progress *progress)
     pthread_cond_destroy(&progress->ending);
     pthread_mutex_destroy(&progress->lock);
     crier_publisher_progress(progress->publisher, &all);
-    note_progress("%" PRIu64 " sent in %" PRIu64 ".%u s  %" PRIu64
-                  "/s  %" PRIu64 " errors",
-                  all.published, time / 1000, (unsigned)(time % 1000 / 100),
-                  all.published * 1000 / (time != 0 ? time : 1),
-                  all.retries + (all.failed != 0));
+    note_progress(
+        "%" PRIu64 " sent in %" PRIu64 ".%u s  %" PRIu64 "/s  %" PRIu64 " errors",
+        all.published, time / 1000, (unsigned)(time % 1000 / 100),
+        all.published * 1000 / (time != 0 ? time : 1), all.retries + (all.failed != 0));
     note_progress_done();
 }
 
 /* ---- lines ------------------------------------------------------------ */
 
 /* How long to wait for a line: the patience of an input. */
-static int patience(void *closure)
+static int input_patience(void *closure)
 {
     struct crier_progress now;
 
@@ -150,8 +144,8 @@ static int patience(void *closure)
 }
 
 /* Hands one line over. 0 or an error of crier_publisher_add()'s. */
-static int add(struct crier_publisher *publisher, struct crier_event *event,
-               const struct pub *pub, const char *line, size_t length)
+static int add_line(struct crier_publisher *publisher, struct crier_event *event,
+                    const struct pub_options *pub, const char *line, size_t length)
 {
     crier_event_reset(event);
     crier_event_data(event, line, length);
@@ -163,9 +157,9 @@ static int add(struct crier_publisher *publisher, struct crier_event *event,
 }
 
 /* Tells why there are no more lines after NUMBER of them: RESULT of
- * input_line(), or ERROR of add(). Returns the exit status. What the publisher
+ * pub_input_read_line(), or ERROR of add_line(). Returns the exit status. What the publisher
  * has refused is not told here. */
-static int tell_end(uint64_t number, int result, int error)
+static int report_end(uint64_t number, int result, int error)
 {
     if (result == -ECANCELED || error == CRIER_ERR_FINISHED)
         return EXIT_SUCCESS;
@@ -182,11 +176,11 @@ static int tell_end(uint64_t number, int result, int error)
     return EXIT_FAILURE;
 }
 
-/* Hands all lines over. Returns the exit status, as tell_end(). */
-static int add_all(struct crier_publisher *publisher, const struct pub *pub)
+/* Hands all lines over. Returns the exit status, as report_end(). */
+static int add_lines(struct crier_publisher *publisher, const struct pub_options *pub)
 {
     struct crier_event *event = crier_event_new();
-    struct input input = {.patience = patience, .closure = publisher};
+    struct pub_input input = {.patience = input_patience, .closure = publisher};
     const char *line;
     size_t length;
     uint64_t number = 0;
@@ -196,21 +190,21 @@ static int add_all(struct crier_publisher *publisher, const struct pub *pub)
         note_error("out of memory");
         return EXIT_FAILURE;
     }
-    while ((result = input_line(&input, CRIER_EVENT_MAX, &line, &length)) >
+    while ((result = pub_input_read_line(&input, CRIER_EVENT_MAX, &line, &length)) >
            0) {
         number++;
-        error = add(publisher, event, pub, line, length);
+        error = add_line(publisher, event, pub, line, length);
         if (error != 0)
             break;
     }
-    input_done(&input);
+    pub_input_done(&input);
     crier_event_free(event);
-    return tell_end(number, result, error);
+    return report_end(number, result, error);
 }
 
-int lines_run(const struct conf *conf, const struct pub *pub)
+int pub_lines_run(const struct options *options, const struct pub_options *pub)
 {
-    struct crier_publisher_options options;
+    struct crier_publisher_options publisher_options;
     struct crier_published published = {0};
     struct crier_publisher *publisher;
     struct crier_progress all;
@@ -218,18 +212,18 @@ int lines_run(const struct conf *conf, const struct pub *pub)
     bool shown = false;
     int status, error;
 
-    pub_options(conf, pub, &options);
-    error = crier_publisher_new(&options, &publisher);
+    pub_options_for_publisher(options, pub, &publisher_options);
+    error = crier_publisher_new(&publisher_options, &publisher);
     if (error != 0)
-        return pub_failed(conf, pub, error, crier_error_text(error));
-    if (!conf->quiet && isatty(STDERR_FILENO))
+        return pub_options_report(options, pub, error, crier_error_text(error));
+    if (!options->quiet && isatty(STDERR_FILENO))
         shown = progress_begin(&progress, publisher);
-    status = add_all(publisher, pub);
+    status = add_lines(publisher, pub);
     error = crier_publisher_finish(publisher, &published);
     if (shown)
         progress_end(&progress);
     if (error != 0)
-        status = pub_failed(conf, pub, error, published.reason);
+        status = pub_options_report(options, pub, error, published.reason);
     if (status != EXIT_SUCCESS) { /* in order, so this tells where to go on */
         crier_publisher_progress(publisher, &all);
         note("lines published: %" PRIu64, all.published);

@@ -1,10 +1,10 @@
-#ifndef CRIER_LINES_H
-#define CRIER_LINES_H
+#ifndef CRIER_PUB_LINES_H
+#define CRIER_PUB_LINES_H
 
-#include "pub.h"
+#include "pub_options.h"
 
 /* crier pub --lines: publishes every line of standard input. Returns the exit
  * status. */
-int lines_run(const struct conf *conf, const struct pub *pub);
+int pub_lines_run(const struct options *options, const struct pub_options *pub);
 
 #endif

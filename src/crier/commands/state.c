@@ -34,20 +34,19 @@
 /* The longest id that a request could carry. */
 #define ID_MAX 65536
 
-static bool trouble(const struct state *state, const char *what)
+static bool report_trouble(const struct state *state, const char *what)
 {
-    note_error("cannot %s the state file %s: %s", what, state->path,
-               strerror(errno));
+    note_error("cannot %s the state file %s: %s", what, state->path, strerror(errno));
     return false;
 }
 
 /* A new string, PATH and ENDING; ends the program where memory is short. */
-static char *beside(const char *path, const char *ending)
+static char *make_path(const char *path, const char *ending)
 {
     struct text text = {0};
 
-    text_puts(&text, path);
-    text_puts(&text, ending);
+    text_add_string(&text, path);
+    text_add_string(&text, ending);
     return text.bytes;
 }
 
@@ -74,8 +73,8 @@ static bool find_file(struct state *state, const char *path)
     if (state->path == NULL && errno == ENOENT && make_file(path))
         state->path = realpath(path, NULL);
     if (state->path == NULL) {
-        state->path = beside(path, "");
-        return trouble(state, "find");
+        state->path = make_path(path, "");
+        return report_trouble(state, "find");
     }
     if (stat(state->path, &status) == 0 && S_ISREG(status.st_mode))
         return true;
@@ -85,16 +84,16 @@ static bool find_file(struct state *state, const char *path)
 
 static bool take_lock(struct state *state)
 {
-    char *name = beside(state->path, "-lock");
+    char *name = make_path(state->path, "-lock");
 
     state->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     free(name);
     if (state->lock < 0)
-        return trouble(state, "lock");
+        return report_trouble(state, "lock");
     if (flock(state->lock, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (errno != EWOULDBLOCK)
-        return trouble(state, "lock");
+        return report_trouble(state, "lock");
     note_error("another crier uses the state file %s", state->path);
     return false;
 }
@@ -103,22 +102,22 @@ static bool take_lock(struct state *state)
 static bool is_id(const char *id)
 {
     struct crier_parser *parser = NULL;
-    bool well = crier_parser_new(NULL, &parser) == 0 &&
-                crier_parser_set_id(parser, id) == 0;
+    bool well =
+        crier_parser_new(NULL, &parser) == 0 && crier_parser_set_id(parser, id) == 0;
 
     crier_parser_free(parser);
     return well;
 }
 
 /* Takes the LENGTH bytes of the file. */
-static bool take_id(struct state *state, const char *bytes, size_t length)
+static bool parse_id(struct state *state, const char *bytes, size_t length)
 {
     const char *end = memchr(bytes, '\n', length);
     size_t id = end != NULL ? (size_t)(end - bytes) : length;
 
-    text_add(&state->put, bytes, id);
+    text_add(&state->id, bytes, id);
     if (length <= ID_MAX && id + (end != NULL) == length &&
-        memchr(bytes, '\0', id) == NULL && is_id(state->put.bytes))
+        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes))
         return true;
     note_error("the state file %s does not hold an id", state->path);
     return false;
@@ -132,17 +131,17 @@ static bool read_id(struct state *state)
     bool well;
 
     if (file == NULL)
-        return errno == ENOENT || trouble(state, "read");
+        return errno == ENOENT || report_trouble(state, "read");
     bytes = malloc(ID_MAX + 1);
     if (bytes == NULL) {
         fclose(file);
-        return trouble(state, "read");
+        return report_trouble(state, "read");
     }
     length = fread(bytes, 1, ID_MAX + 1, file);
     if (ferror(file))
-        well = trouble(state, "read");
+        well = report_trouble(state, "read");
     else
-        well = take_id(state, bytes, length);
+        well = parse_id(state, bytes, length);
     free(bytes);
     fclose(file);
     return well;
@@ -151,7 +150,7 @@ static bool read_id(struct state *state)
 bool state_open(struct state *state, const char *path)
 {
     *state = (struct state){.lock = -1};
-    text_add(&state->put, "", 0);
+    text_add(&state->id, "", 0);
     /* long ago, so that the first event is saved at once */
     state->saved = crier_now() - SAVE_INTERVAL;
     return find_file(state, path) && take_lock(state) && read_id(state);
@@ -159,18 +158,18 @@ bool state_open(struct state *state, const char *path)
 
 /* ---- on and on -------------------------------------------------------- */
 
-void state_put(struct state *state, const char *id)
+void state_set_id(struct state *state, const char *id)
 {
-    if (state->path == NULL || strcmp(state->put.bytes, id) == 0)
+    if (state->path == NULL || strcmp(state->id.bytes, id) == 0)
         return;
-    text_clear(&state->put);
-    text_puts(&state->put, id);
+    text_clear(&state->id);
+    text_add_string(&state->id, id);
     state->changed = true;
 }
 
 /* Opens a new file NAME for those who may use the old one, PATH. NULL with
  * errno. */
-static FILE *open_new(const char *name, const char *path)
+static FILE *open_new_file(const char *name, const char *path)
 {
     struct stat old;
     FILE *file;
@@ -189,10 +188,9 @@ static FILE *open_new(const char *name, const char *path)
 }
 
 /* Writes the file NAME, to be the new PATH. 0 or -1 with errno. */
-static int write_file(const char *name, const char *path,
-                      const struct text *id)
+static int write_file(const char *name, const char *path, const struct text *id)
 {
-    FILE *file = open_new(name, path);
+    FILE *file = open_new_file(name, path);
     int error = 0;
 
     if (file == NULL)
@@ -211,20 +209,20 @@ bool state_save(struct state *state, bool now)
     char *name;
     bool well;
 
-    if (!state->changed || (!now && state_wait(state) > 0))
+    if (!state->changed || (!now && state_save_delay(state) > 0))
         return true;
-    name = beside(state->path, "-new");
-    well = write_file(name, state->path, &state->put) == 0 &&
+    name = make_path(state->path, "-new");
+    well = write_file(name, state->path, &state->id) == 0 &&
            rename(name, state->path) == 0;
     if (!well)
-        trouble(state, "write");
+        report_trouble(state, "write");
     free(name);
     state->saved = crier_now();
     state->changed = false;
     return well;
 }
 
-int state_wait(const struct state *state)
+int state_save_delay(const struct state *state)
 {
     uint64_t since = crier_now() - state->saved;
 
@@ -240,5 +238,5 @@ void state_close(struct state *state)
     if (state->lock >= 0)
         close(state->lock);
     free(state->path);
-    text_done(&state->put);
+    text_done(&state->id);
 }

@@ -1,5 +1,5 @@
 /*
- * The loop of `crier sub`: take what comes, put it out, remember how far it
+ * The loop of `crier sub`: take what comes, print it, remember how far it
  * is.
  *
  * Events are put out together: standard output is flushed when nothing more
@@ -34,26 +34,26 @@
 #define GOING_ON (-1)
 
 struct loop {
-    const struct conf *conf;
-    const struct sub *sub;
+    const struct options *options;
+    const struct sub_options *sub;
     struct signals *signals;
     struct state *state;
-    struct command *command;
-    struct source source;
-    struct out out;
-    struct show show;
+    struct exec *exec;
+    struct subscription subscription;
+    struct output output;
+    struct event_format format;
     struct text place; /* what is followed, as it may be shown */
-    uint64_t until;  /* when the time is up; UINT64_MAX for never */
-    uint64_t count;  /* events that were put out */
-    unsigned passed; /* messages since the last look */
-    bool lost;       /* the connection; it has been told */
-    bool opened;     /* there was one */
-    bool torn;  /* standard output takes no more; what waited was dropped */
-    int status; /* to exit with; GOING_ON as long as there is none */
+    uint64_t until;    /* when the time is up; UINT64_MAX for never */
+    uint64_t count;    /* events that were put out */
+    unsigned passed;   /* messages since the last look */
+    bool lost;         /* the connection; it has been told */
+    bool opened;       /* there was one */
+    bool torn;         /* standard output takes no more; what waited was dropped */
+    int status;        /* to exit with; GOING_ON as long as there is none */
 };
 
 /* Ends the loop, unless it has ended for another reason before. */
-static void end(struct loop *loop, int status)
+static void end_loop(struct loop *loop, int status)
 {
     if (loop->status == GOING_ON)
         loop->status = status;
@@ -62,19 +62,19 @@ static void end(struct loop *loop, int status)
 /* ---- putting out ------------------------------------------------------ */
 
 /* What was asked for is not done yet, if it can be done at all. */
-static int status_of_time(const struct loop *loop)
+static int timeout_status(const struct loop *loop)
 {
     return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
 }
 
 /* Ends the loop, since standard output takes no more. */
-static void tear(struct loop *loop, int error)
+static void end_output(struct loop *loop, int error)
 {
     loop->torn = true;
     if (error == -EPIPE || error == -EINTR) { /* nobody reads on; a signal */
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
     } else if (error == -ETIMEDOUT) {
-        loop->status = status_of_time(loop);
+        loop->status = timeout_status(loop);
     } else if (error == -ECANCELED) {
         note_error("the output was not read in time: its last event is cut");
         loop->status = EXIT_FAILURE;
@@ -85,32 +85,32 @@ static void tear(struct loop *loop, int error)
 }
 
 /* Puts out what waits for that. */
-static void settle(struct loop *loop)
+static void flush_events(struct loop *loop)
 {
     const char *id;
     int error;
 
     if (loop->torn)
         return;
-    error = out_flush(&loop->out, loop->signals, loop->until, &id);
+    error = output_flush(&loop->output, loop->signals, loop->until, &id);
     /* What is in a pipe when its reader goes has not been read. */
     if (id != NULL && error != -EPIPE)
-        state_put(loop->state, id);
+        state_set_id(loop->state, id);
     if (error != 0)
-        tear(loop, error);
+        end_output(loop, error);
     else if (!state_save(loop->state, false))
         loop->status = EXIT_FAILURE;
 }
 
 /* The command has ended with STATUS, as of waitpid(), and that is not 0. */
-static void fail_command(struct loop *loop, int status)
+static void report_exec_failure(struct loop *loop, int status)
 {
-    const char *name = loop->command->argv[0];
+    const char *name = loop->exec->argv[0];
 
     if (signals_pending(loop->signals)) { /* a Ctrl-C, for both */
         if (WIFEXITED(status))
             note("%s ended with status %d", name, WEXITSTATUS(status));
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
         return;
     }
     if (WIFEXITED(status))
@@ -118,26 +118,26 @@ static void fail_command(struct loop *loop, int status)
     else
         note_error("%s was killed by signal %d (%s)", name, WTERMSIG(status),
                    strsignal(WTERMSIG(status)));
-    end(loop, EXIT_COMMAND);
+    end_loop(loop, EXIT_COMMAND);
 }
 
-static void run_command(struct loop *loop, const struct crier_message *message)
+static void exec_event(struct loop *loop, const struct crier_message *message)
 {
-    int status = command_run(loop->command, message);
+    int status = exec_run(loop->exec, message);
 
     if (status == 0) {
-        out_event(&loop->out, message->id);
-        settle(loop);
+        output_mark_event(&loop->output, message->id);
+        flush_events(loop);
         if (!state_save(loop->state, true))
             loop->status = EXIT_FAILURE;
     } else if (status > 0) {
-        fail_command(loop, status);
+        report_exec_failure(loop, status);
     } else {
-        end(loop, EXIT_COMMAND);
+        end_loop(loop, EXIT_COMMAND);
     }
 }
 
-static bool is_wanted(const struct sub *sub,
+static bool is_wanted(const struct sub_options *sub,
                       const struct crier_message *message)
 {
     size_t i;
@@ -170,20 +170,20 @@ static void take_event(struct loop *loop, const struct crier_message *message)
 
     if (loop->sub->url == NULL && !message->has_id &&
         strcmp(message->type, "gap") == 0) {
-        settle(loop);
+        flush_events(loop);
         note_gap(message);
     }
-    if (wanted && loop->sub->command != NULL) {
-        run_command(loop, message);
+    if (wanted && loop->sub->exec != NULL) {
+        exec_event(loop, message);
     } else {
         if (wanted)
-            show_event(&loop->show, &loop->out.text, message);
-        out_event(&loop->out, message->id);
-        if (out_is_full(&loop->out))
-            settle(loop);
+            format_event(&loop->format, &loop->output.text, message);
+        output_mark_event(&loop->output, message->id);
+        if (output_is_full(&loop->output))
+            flush_events(loop);
     }
     if (wanted && ++loop->count == loop->sub->count)
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
 }
 
 /* ---- what the client tells -------------------------------------------- */
@@ -192,8 +192,8 @@ static void take_error(struct loop *loop, const struct crier_message *message)
 {
     struct text wait = {0};
 
-    settle(loop);
-    text_seconds(&wait, message->retry);
+    flush_events(loop);
+    text_add_seconds(&wait, message->retry);
     if (loop->opened)
         note("connection lost: %s; again in %s", message->reason, wait.bytes);
     else
@@ -205,63 +205,61 @@ static void take_error(struct loop *loop, const struct crier_message *message)
 static void take_open(struct loop *loop, const struct crier_message *message)
 {
     /* Nothing has come yet, so all up to this id is put out. */
-    if (!loop->opened && loop->state->put.length == 0 &&
-        message->id[0] != '\0')
-        state_put(loop->state, message->id);
+    if (!loop->opened && loop->state->id.length == 0 && message->id[0] != '\0')
+        state_set_id(loop->state, message->id);
     if (loop->lost && loop->opened)
         note("connected again");
-    else if (loop->conf->verbose || loop->lost)
+    else if (loop->options->verbose || loop->lost)
         note("connected to %s", loop->place.bytes);
     loop->opened = true;
     loop->lost = false;
 }
 
 /* The server has ended the stream, and crier does not connect again. */
-static void take_end(struct loop *loop)
+static void take_stream_end(struct loop *loop)
 {
     if (loop->sub->count == 0 && !loop->sub->once) {
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
         return;
     }
     note_error("%s: the stream ended before all that %s asks for had come",
                loop->place.bytes, loop->sub->once ? "--once" : "--count");
-    end(loop, EXIT_CUT);
+    end_loop(loop, EXIT_CUT);
 }
 
 static void take_closed(struct loop *loop, const struct crier_message *message)
 {
-    settle(loop);
+    flush_events(loop);
     switch (message->error) {
     case CRIER_ERR_NO_CONTENT:
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
         return;
     case CRIER_ERR_ENDED:
-        take_end(loop);
+        take_stream_end(loop);
         return;
     case CRIER_ERR_NETWORK:
         if (!loop->opened)
             break;
         note_error("connection lost: %s", message->reason);
-        end(loop, EXIT_CUT);
+        end_loop(loop, EXIT_CUT);
         return;
     default:
         break;
     }
     note_error("%s: %s", loop->place.bytes, message->reason);
-    end(loop, EXIT_FAILURE);
+    end_loop(loop, EXIT_FAILURE);
 }
 
-static void take_comment(struct loop *loop,
-                         const struct crier_message *message)
+static void take_comment(struct loop *loop, const struct crier_message *message)
 {
-    if (loop->conf->verbose)
+    if (loop->options->verbose)
         note("comment: %s", message->data);
     /* An end of the stream alone may be a connection that broke. */
     if (loop->sub->once && strcmp(message->data, " end") == 0)
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
 }
 
-static void take(struct loop *loop, const struct crier_message *message)
+static void take_message(struct loop *loop, const struct crier_message *message)
 {
     switch (message->kind) {
     case CRIER_EVENT:
@@ -287,16 +285,16 @@ static void take(struct loop *loop, const struct crier_message *message)
 /* ---- the loop --------------------------------------------------------- */
 
 /* Ends the loop when a signal has come or the time is up. */
-static void look(struct loop *loop)
+static void check_limits(struct loop *loop)
 {
     loop->passed = 0;
     if (signals_pending(loop->signals))
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
     else if (crier_now() >= loop->until)
-        end(loop, status_of_time(loop));
+        end_loop(loop, timeout_status(loop));
 }
 
-static int shorter(int one, int other)
+static int shorter_wait(int one, int other)
 {
     if (one < 0 || (other >= 0 && other < one))
         return other;
@@ -304,87 +302,85 @@ static int shorter(int one, int other)
 }
 
 /* Waits for whatever comes next. */
-static void wait_for_more(struct loop *loop)
+static void wait_for_message(struct loop *loop)
 {
     struct pollfd polled[] = {
-        {.fd = crier_client_fd(loop->source.client), .events = POLLIN},
+        {.fd = crier_client_fd(loop->subscription.client), .events = POLLIN},
         {.fd = loop->signals->fd, .events = POLLIN},
         /* tells when its reader goes; that of --exec is the command's affair
          * */
-        {.fd = loop->sub->command == NULL ? STDOUT_FILENO : -1},
+        {.fd = loop->sub->exec == NULL ? STDOUT_FILENO : -1},
     };
-    int wait = state_wait(loop->state);
+    int wait = state_save_delay(loop->state);
     uint64_t now = crier_now();
 
     if (loop->until != UINT64_MAX)
-        wait = shorter(wait, loop->until <= now ? 0
-                             : loop->until - now < 1000000
-                                 ? (int)(loop->until - now)
-                                 : 1000000);
+        wait =
+            shorter_wait(wait, loop->until <= now            ? 0
+                               : loop->until - now < 1000000 ? (int)(loop->until - now)
+                                                             : 1000000);
     if (poll(polled, 3, wait) < 0 && errno != EINTR) {
         note_error("cannot poll: %s", strerror(errno));
-        end(loop, EXIT_FAILURE);
+        end_loop(loop, EXIT_FAILURE);
     } else if (polled[2].revents != 0) {
-        end(loop, EXIT_SUCCESS);
+        end_loop(loop, EXIT_SUCCESS);
     }
 }
 
-static void run(struct loop *loop)
+static void run_loop(struct loop *loop)
 {
     struct crier_message message;
     int result;
 
     while (loop->status == GOING_ON) {
-        result = source_next(&loop->source, &message);
+        result = subscription_next(&loop->subscription, &message);
         if (result < 0) {
             note_error("%s", crier_error_text(result));
-            end(loop, EXIT_FAILURE);
+            end_loop(loop, EXIT_FAILURE);
         } else if (result > 0) {
-            take(loop, &message);
+            take_message(loop, &message);
         } else {
-            settle(loop);
+            flush_events(loop);
             if (loop->status == GOING_ON)
-                wait_for_more(loop);
+                wait_for_message(loop);
         }
-        if (result <= 0 || ++loop->passed == LOOK_INTERVAL ||
-            loop->sub->command != NULL)
-            look(loop);
+        if (result <= 0 || ++loop->passed == LOOK_INTERVAL || loop->sub->exec != NULL)
+            check_limits(loop);
     }
-    settle(loop);
+    flush_events(loop);
     if (!state_save(loop->state, true))
         loop->status = EXIT_FAILURE;
 }
 
-int follow(const struct conf *conf, const struct sub *sub,
-           struct signals *signals, struct state *state,
-           struct command *command)
+int sub_loop_run(const struct options *options, const struct sub_options *sub,
+                 struct signals *signals, struct state *state, struct exec *exec)
 {
-    const char *id = state->put.length != 0 ? state->put.bytes
+    const char *id = state->id.length != 0  ? state->id.bytes
                      : sub->last_id != NULL ? sub->last_id
                                             : "";
-    struct loop loop = {.conf = conf,
+    struct loop loop = {.options = options,
                         .sub = sub,
                         .signals = signals,
                         .state = state,
-                        .command = command,
+                        .exec = exec,
                         .status = GOING_ON,
                         .until = UINT64_MAX};
-    int error = source_open(&loop.source, conf, sub, id);
+    int error = subscription_open(&loop.subscription, options, sub, id);
 
-    secret_url(&loop.place, sub->url != NULL ? sub->url : conf->server);
+    secret_url(&loop.place, sub->url != NULL ? sub->url : options->server);
     if (error != 0) {
         note_error("%s: %s", loop.place.bytes, crier_error_text(error));
-        source_close(&loop.source);
+        subscription_close(&loop.subscription);
         text_done(&loop.place);
         return error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
     }
-    out_open(&loop.out);
-    show_init(&loop.show, sub->json, loop.out.terminal);
+    output_open(&loop.output);
+    format_init(&loop.format, sub->json, loop.output.terminal);
     if (sub->timeout != 0)
         loop.until = crier_now() + sub->timeout;
-    run(&loop);
-    source_close(&loop.source);
-    out_close(&loop.out);
+    run_loop(&loop);
+    subscription_close(&loop.subscription);
+    output_close(&loop.output);
     text_done(&loop.place);
     return loop.status;
 }

@@ -31,43 +31,44 @@
 /* ---- URL -------------------------------------------------------------- */
 
 /* Appends the topics; all when there are none. */
-static void add_topics(struct text *url, const struct sub *sub)
+static void add_topic_list(struct text *url, const struct sub_options *sub)
 {
     size_t i;
 
     if (sub->name_count == 0)
-        text_puts(url, "*");
+        text_add_string(url, "*");
     for (i = 0; i < sub->name_count; i++) {
         if (i != 0)
-            text_puts(url, ",");
-        text_url(url, sub->names[i], ",*");
+            text_add_string(url, ",");
+        text_add_url(url, sub->names[i], ",*");
     }
     /* A segment of dots would be taken for a way up the path; a topic that is
      * named twice counts once. */
-    if (sub->name_count == 1 && (strcmp(sub->names[0], ".") == 0 ||
-                                 strcmp(sub->names[0], "..") == 0)) {
-        text_puts(url, ",");
-        text_puts(url, sub->names[0]);
+    if (sub->name_count == 1 &&
+        (strcmp(sub->names[0], ".") == 0 || strcmp(sub->names[0], "..") == 0)) {
+        text_add_string(url, ",");
+        text_add_string(url, sub->names[0]);
     }
 }
 
-static char *make_url(const struct conf *conf, const struct sub *sub)
+static char *make_stream_url(const struct options *options,
+                             const struct sub_options *sub)
 {
     struct text url = {0};
 
     if (sub->url != NULL) {
-        text_puts(&url, sub->url);
+        text_add_string(&url, sub->url);
         return url.bytes;
     }
-    text_puts(&url, conf->server);
-    text_puts(&url, "/topics/");
-    add_topics(&url, sub);
-    text_puts(&url, "?format=full&start=id");
+    text_add_string(&url, options->server);
+    text_add_string(&url, "/topics/");
+    add_topic_list(&url, sub);
+    text_add_string(&url, "?format=full&start=id");
     if (sub->once)
-        text_puts(&url, "&poll=1");
+        text_add_string(&url, "&poll=1");
     if (sub->since != NULL) {
-        text_puts(&url, "&since=");
-        text_url(&url, sub->since, "");
+        text_add_string(&url, "&since=");
+        text_add_url(&url, sub->since, "");
     }
     return url.bytes;
 }
@@ -83,11 +84,11 @@ static uint64_t boot_time(void)
     return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-int source_open(struct source *source, const struct conf *conf,
-                const struct sub *sub, const char *id)
+int subscription_open(struct subscription *subscription, const struct options *options,
+                      const struct sub_options *sub, const char *id)
 {
     uint64_t retry = sub->retry != 0 ? sub->retry : RETRY_DEFAULT;
-    struct crier_client_options options = {
+    struct crier_client_options client = {
         .method = sub->method,
         .body = sub->body,
         .body_length = sub->body != NULL ? strlen(sub->body) : 0,
@@ -98,46 +99,45 @@ int source_open(struct source *source, const struct conf *conf,
         .reconnect = sub->reconnect,
     };
 
-    *source = (struct source){
-        .url = make_url(conf, sub),
+    *subscription = (struct subscription){
+        .url = make_stream_url(options, sub),
         .begun = boot_time(),
-        .fresh = sub->url == NULL && sub->since == NULL && !sub->once &&
-                 id[0] == '\0',
+        .fresh = sub->url == NULL && sub->since == NULL && !sub->once && id[0] == '\0',
     };
-    options.url = source->url;
-    conf_http(conf, sub->url != NULL, &options.http);
-    return crier_client_new(&options, &source->client);
+    client.url = subscription->url;
+    options_get_http(options, sub->url != NULL, &client.http);
+    return crier_client_new(&client, &subscription->client);
 }
 
 /* Has the next attempt ask for all that is not older than SOURCE. */
-static int ask_since_begun(struct source *source)
+static int request_since_begun(struct subscription *subscription)
 {
     char *url;
     int error;
 
-    if (asprintf(&url, "%s&since=%" PRIu64 "ms", source->url,
-                 boot_time() - source->begun) < 0)
+    if (asprintf(&url, "%s&since=%" PRIu64 "ms", subscription->url,
+                 boot_time() - subscription->begun) < 0)
         return -ENOMEM;
-    error = crier_client_set_url(source->client, url);
+    error = crier_client_set_url(subscription->client, url);
     free(url);
     return error;
 }
 
-int source_next(struct source *source, struct crier_message *message)
+int subscription_next(struct subscription *subscription, struct crier_message *message)
 {
-    int result = source->failed ? ask_since_begun(source) : 0;
+    int result = subscription->failed ? request_since_begun(subscription) : 0;
 
     if (result == 0)
-        result = crier_client_next(source->client, message);
+        result = crier_client_next(subscription->client, message);
     if (result == 1 && message->id[0] != '\0')
-        source->fresh = source->failed = false;
+        subscription->fresh = subscription->failed = false;
     else if (result == 1 && message->kind == CRIER_ERROR)
-        source->failed = source->fresh;
+        subscription->failed = subscription->fresh;
     return result;
 }
 
-void source_close(struct source *source)
+void subscription_close(struct subscription *subscription)
 {
-    crier_client_free(source->client);
-    free(source->url);
+    crier_client_free(subscription->client);
+    free(subscription->url);
 }

@@ -1,14 +1,14 @@
-#ifndef CRIER_SOURCE_H
-#define CRIER_SOURCE_H
+#ifndef CRIER_SUBSCRIPTION_H
+#define CRIER_SUBSCRIPTION_H
 
-#include "crier/cli/config_file.h"
-#include "sub.h"
+#include "crier/cli/options.h"
+#include "sub_options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* The stream that `crier sub` follows. */
-struct source {
+struct subscription {
     struct crier_client *client;
     char *url;      /* of the first attempt */
     uint64_t begun; /* ms of CLOCK_BOOTTIME */
@@ -17,13 +17,13 @@ struct source {
 };
 
 /* Prepares to follow what SUB says, after ID ("" for none). 0 or an error of
- * crier_client_new()'s; source_close() in either case. */
-int source_open(struct source *source, const struct conf *conf,
-                const struct sub *sub, const char *id);
+ * crier_client_new()'s; subscription_close() in either case. */
+int subscription_open(struct subscription *subscription, const struct options *options,
+                      const struct sub_options *sub, const char *id);
 
 /* As crier_client_next(). */
-int source_next(struct source *source, struct crier_message *message);
+int subscription_next(struct subscription *subscription, struct crier_message *message);
 
-void source_close(struct source *source);
+void subscription_close(struct subscription *subscription);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Colours, and JSON for people: laid out anew, each kind of token in its
- * colour.
+ * Colors, and JSON for people: laid out anew, each kind of token in its
+ * color.
  *
  * jansson says whether it is JSON, and no more: what it would write is another
  * text with the same meaning (1.10 becomes 1.1000000000000001), and people
@@ -26,21 +26,21 @@
 #define DEPTH_MAX 8
 
 static const char *const codes[] = {
-#define PAINT_CODE(name, code) [name] = "\033[" code "m",
-    PAINT_COLOURS(PAINT_CODE)
-#undef PAINT_CODE
+#define COLOR_CODE(name, code) [name] = "\033[" code "m",
+    COLOR_KINDS(COLOR_CODE)
+#undef COLOR_CODE
 };
 
 static const char plain[] = "\033[0m";
 
-void paint_text(struct text *text, enum paint colour, bool colours,
-                const char *bytes, size_t length)
+void color_add_text(struct text *text, enum color color, bool colors, const char *bytes,
+                    size_t length)
 {
-    if (colours)
-        text_puts(text, codes[colour]);
-    text_harmless(text, bytes, length, NULL);
-    if (colours)
-        text_puts(text, plain);
+    if (colors)
+        text_add_string(text, codes[color]);
+    text_add_printable(text, bytes, length, NULL);
+    if (colors)
+        text_add_string(text, plain);
 }
 
 /* ---- JSON ------------------------------------------------------------- */
@@ -48,31 +48,31 @@ void paint_text(struct text *text, enum paint colour, bool colours,
 struct walk {
     struct text *to;
     const char *at, *end;
-    const struct paint_layout *layout;
+    const struct json_layout *layout;
     bool one_line;
     size_t depth;
     size_t columns; /* taken, counted in bytes */
 };
 
-static void skip_space(struct walk *walk)
+static void skip_white(struct walk *walk)
 {
     while (walk->at < walk->end && strchr(" \t\r\n", *walk->at) != NULL)
         walk->at++;
 }
 
-static void put(struct walk *walk, const char *string)
+static void put_plain(struct walk *walk, const char *string)
 {
-    text_puts(walk->to, string);
+    text_add_string(walk->to, string);
     walk->columns += strlen(string);
 }
 
-static void put_coloured(struct walk *walk, enum paint colour, size_t length)
+static void put_colored(struct walk *walk, enum color color, size_t length)
 {
-    if (walk->layout->colours)
-        text_puts(walk->to, codes[colour]);
-    text_harmless_json(walk->to, walk->at, length);
-    if (walk->layout->colours)
-        text_puts(walk->to, plain);
+    if (walk->layout->colors)
+        text_add_string(walk->to, codes[color]);
+    text_add_printable_json(walk->to, walk->at, length);
+    if (walk->layout->colors)
+        text_add_string(walk->to, plain);
     walk->at += length;
     walk->columns += length;
 }
@@ -81,11 +81,11 @@ static void put_coloured(struct walk *walk, enum paint colour, size_t length)
 static void break_line(struct walk *walk, const char *instead)
 {
     if (walk->one_line || walk->depth > DEPTH_MAX) {
-        put(walk, instead);
+        put_plain(walk, instead);
         return;
     }
-    text_puts(walk->to, "\n");
-    text_spaces(walk->to, walk->layout->indent + 2 * walk->depth);
+    text_add_string(walk->to, "\n");
+    text_add_spaces(walk->to, walk->layout->indent + 2 * walk->depth);
 }
 
 static void walk_string(struct walk *walk)
@@ -98,11 +98,10 @@ static void walk_string(struct walk *walk)
     if (end < walk->end)
         end++;
     after.at = end;
-    skip_space(&after);
-    put_coloured(walk,
-                 after.at < walk->end && *after.at == ':' ? PAINT_KEY
-                                                          : PAINT_STRING,
-                 (size_t)(end - walk->at));
+    skip_white(&after);
+    put_colored(walk,
+                after.at < walk->end && *after.at == ':' ? COLOR_KEY : COLOR_STRING,
+                (size_t)(end - walk->at));
 }
 
 static void walk_other(struct walk *walk)
@@ -111,17 +110,16 @@ static void walk_other(struct walk *walk)
 
     while (end < walk->end && strchr(" \t\r\n,:[]{}\"", *end) == NULL)
         end++;
-    put_coloured(walk,
-                 isalpha((unsigned char)*walk->at) ? PAINT_WORD : PAINT_NUMBER,
-                 (size_t)(end - walk->at));
+    put_colored(walk, isalpha((unsigned char)*walk->at) ? COLOR_WORD : COLOR_NUMBER,
+                (size_t)(end - walk->at));
 }
 
 static void walk_open(struct walk *walk)
 {
     const char bracket[] = {*walk->at++, '\0'};
 
-    put(walk, bracket);
-    skip_space(walk);
+    put_plain(walk, bracket);
+    skip_white(walk);
     walk->depth++;
     if (walk->at < walk->end && (*walk->at == '}' || *walk->at == ']'))
         return;
@@ -140,7 +138,7 @@ static void walk_close(struct walk *walk)
         walk->depth--;
         break_line(walk, "");
     }
-    put(walk, bracket);
+    put_plain(walk, bracket);
 }
 
 static void walk_token(struct walk *walk)
@@ -156,12 +154,12 @@ static void walk_token(struct walk *walk)
         break;
     case ',':
         walk->at++;
-        put(walk, ",");
+        put_plain(walk, ",");
         break_line(walk, " ");
         break;
     case ':':
         walk->at++;
-        put(walk, ": ");
+        put_plain(walk, ": ");
         break;
     case '"':
         walk_string(walk);
@@ -169,7 +167,7 @@ static void walk_token(struct walk *walk)
     default:
         walk_other(walk);
     }
-    skip_space(walk);
+    skip_white(walk);
 }
 
 static bool is_json(const char *bytes, size_t length)
@@ -183,14 +181,13 @@ static bool is_json(const char *bytes, size_t length)
     if (space == length || (bytes[space] != '{' && bytes[space] != '[') ||
         length > JSON_MAX || memchr(bytes, '\0', length) != NULL)
         return false;
-    value = json_read(bytes, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL,
-                      NULL);
+    value = json_read(bytes, length, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
     json_decref(value);
     return value != NULL;
 }
 
-bool paint_json(struct text *text, const struct paint_layout *layout,
-                const char *bytes, size_t length)
+bool color_add_json(struct text *text, const struct json_layout *layout,
+                    const char *bytes, size_t length)
 {
     struct walk walk = {.to = text,
                         .at = bytes,
@@ -203,14 +200,14 @@ bool paint_json(struct text *text, const struct paint_layout *layout,
 
     if (!is_json(bytes, length))
         return false;
-    skip_space(&walk);
+    skip_white(&walk);
     while (walk.at < walk.end && walk.columns <= layout->width)
         walk_token(&walk);
     if (walk.columns <= layout->width)
         return true;
     text->length = before;
     again.one_line = false;
-    skip_space(&again);
+    skip_white(&again);
     while (again.at < again.end)
         walk_token(&again);
     return true;

@@ -1,42 +1,42 @@
-#ifndef CRIER_PAINT_H
-#define CRIER_PAINT_H
+#ifndef CRIER_COLOR_H
+#define CRIER_COLOR_H
 
 #include "crier/cli/printable.h"
 
 #include <stdbool.h>
 
-/* What is coloured: X(name, code). */
-#define PAINT_COLOURS(X)                                                      \
-    X(PAINT_TIME, "2")                                                        \
-    X(PAINT_TOPIC, "36")                                                      \
-    X(PAINT_TYPE, "35")                                                       \
-    X(PAINT_KEY, "34")                                                        \
-    X(PAINT_STRING, "32")                                                     \
-    X(PAINT_NUMBER, "33")                                                     \
-    X(PAINT_WORD, "35")
+/* What is colored: X(name, code). */
+#define COLOR_KINDS(X)                                                                 \
+    X(COLOR_TIME, "2")                                                                 \
+    X(COLOR_TOPIC, "36")                                                               \
+    X(COLOR_TYPE, "35")                                                                \
+    X(COLOR_KEY, "34")                                                                 \
+    X(COLOR_STRING, "32")                                                              \
+    X(COLOR_NUMBER, "33")                                                              \
+    X(COLOR_WORD, "35")
 
-enum paint {
-#define PAINT_ENUM(name, code) name,
-    PAINT_COLOURS(PAINT_ENUM)
-#undef PAINT_ENUM
+enum color {
+#define COLOR_ENUM(name, code) name,
+    COLOR_KINDS(COLOR_ENUM)
+#undef COLOR_ENUM
 };
 
 /* How JSON is laid out. */
-struct paint_layout {
+struct json_layout {
     size_t indent; /* columns before each line but the first */
     size_t first;  /* columns that are taken on the first line */
     size_t width;  /* columns of the terminal */
-    bool colours;
+    bool colors;
 };
 
-/* Appends LENGTH bytes in a colour, when COLOURS, and made harmless. */
-void paint_text(struct text *text, enum paint colour, bool colours,
-                const char *bytes, size_t length);
+/* Appends LENGTH bytes in a color, when COLOURS, and made harmless. */
+void color_add_text(struct text *text, enum color color, bool colors, const char *bytes,
+                    size_t length);
 
 /* Appends the object or array of JSON in the LENGTH bytes at BYTES, made
  * harmless: on one line when it fits, else indented. Tokens stay as they are
  * written. False, with nothing done, when it is none. */
-bool paint_json(struct text *text, const struct paint_layout *layout,
-                const char *bytes, size_t length);
+bool color_add_json(struct text *text, const struct json_layout *layout,
+                    const char *bytes, size_t length);
 
 #endif

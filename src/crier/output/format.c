@@ -23,15 +23,15 @@
 
 #define WIDTH_DEFAULT 80
 
-void show_init(struct show *show, bool json, bool terminal)
+void format_init(struct event_format *format, bool json, bool terminal)
 {
     const char *no = getenv("NO_COLOR"), *kind = getenv("TERM");
 
-    *show = (struct show){
+    *format = (struct event_format){
         .json = json,
         .terminal = terminal,
-        .colours = terminal && (no == NULL || no[0] == '\0') &&
-                   (kind == NULL || strcmp(kind, "dumb") != 0),
+        .colors = terminal && (no == NULL || no[0] == '\0') &&
+                  (kind == NULL || strcmp(kind, "dumb") != 0),
     };
 }
 
@@ -51,14 +51,14 @@ static json_t *topics_array(const char *topics)
     }
 }
 
-static int append(const char *bytes, size_t length, void *closure)
+static int append_dump(const char *bytes, size_t length, void *closure)
 {
     text_add(closure, bytes, length);
     return 0;
 }
 
-static void show_json(const struct show *show, struct text *text,
-                      const struct crier_message *message)
+static void format_json(const struct event_format *format, struct text *text,
+                        const struct crier_message *message)
 {
     json_t *object = json_object();
     struct text line = {0};
@@ -72,17 +72,16 @@ static void show_json(const struct show *show, struct text *text,
     if (strcmp(message->type, "message") != 0)
         json_object_set_new(object, "event",
                             json_stringn(message->type, message->type_length));
-    json_object_set_new(object, "data",
-                        json_stringn(message->data, message->length));
-    if (!show->terminal) {
-        json_dump_callback(object, append, text, JSON_COMPACT);
+    json_object_set_new(object, "data", json_stringn(message->data, message->length));
+    if (!format->terminal) {
+        json_dump_callback(object, append_dump, text, JSON_COMPACT);
     } else {
-        json_dump_callback(object, append, &line, JSON_COMPACT);
-        text_harmless_json(text, line.bytes, line.length);
+        json_dump_callback(object, append_dump, &line, JSON_COMPACT);
+        text_add_printable_json(text, line.bytes, line.length);
         text_done(&line);
     }
     json_decref(object);
-    text_puts(text, "\n");
+    text_add_string(text, "\n");
 }
 
 /* ---- for eyes --------------------------------------------------------- */
@@ -111,48 +110,48 @@ static size_t terminal_width(void)
     return WIDTH_DEFAULT;
 }
 
-static void show_pretty(const struct show *show, struct text *text,
-                        const struct crier_message *message)
+static void format_pretty(const struct event_format *format, struct text *text,
+                          const struct crier_message *message)
 {
     static const char newline[] = "\n         ";
-    struct paint_layout layout = {.indent = TIME_WIDTH,
-                                  .first = TIME_WIDTH + 1,
-                                  .width = terminal_width(),
-                                  .colours = show->colours};
+    struct json_layout layout = {.indent = TIME_WIDTH,
+                                 .first = TIME_WIDTH + 1,
+                                 .width = terminal_width(),
+                                 .colors = format->colors};
     time_t when = read_time(message->time);
     char clock[16];
     struct tm parts;
 
     localtime_r(&when, &parts);
     strftime(clock, sizeof clock, "%H:%M:%S", &parts);
-    paint_text(text, PAINT_TIME, show->colours, clock, strlen(clock));
+    color_add_text(text, COLOR_TIME, format->colors, clock, strlen(clock));
     if (message->topics != NULL) {
-        text_puts(text, " ");
-        paint_text(text, PAINT_TOPIC, show->colours, message->topics,
-                   strlen(message->topics));
+        text_add_string(text, " ");
+        color_add_text(text, COLOR_TOPIC, format->colors, message->topics,
+                       strlen(message->topics));
         layout.first += 1 + strlen(message->topics);
     }
     if (strcmp(message->type, "message") != 0) {
-        text_puts(text, " ");
-        paint_text(text, PAINT_TYPE, show->colours, message->type,
-                   message->type_length);
+        text_add_string(text, " ");
+        color_add_text(text, COLOR_TYPE, format->colors, message->type,
+                       message->type_length);
         layout.first += 1 + message->type_length;
     }
-    text_puts(text, "  ");
-    if (!paint_json(text, &layout, message->data, message->length))
-        text_harmless(text, message->data, message->length, newline);
-    text_puts(text, "\n");
+    text_add_string(text, "  ");
+    if (!color_add_json(text, &layout, message->data, message->length))
+        text_add_printable(text, message->data, message->length, newline);
+    text_add_string(text, "\n");
 }
 
-void show_event(const struct show *show, struct text *text,
-                const struct crier_message *message)
+void format_event(const struct event_format *format, struct text *text,
+                  const struct crier_message *message)
 {
-    if (show->json) {
-        show_json(show, text, message);
-    } else if (show->terminal) {
-        show_pretty(show, text, message);
+    if (format->json) {
+        format_json(format, text, message);
+    } else if (format->terminal) {
+        format_pretty(format, text, message);
     } else {
         text_add(text, message->data, message->length);
-        text_puts(text, "\n");
+        text_add_string(text, "\n");
     }
 }

@@ -1,5 +1,5 @@
-#ifndef CRIER_SHOW_H
-#define CRIER_SHOW_H
+#ifndef CRIER_FORMAT_H
+#define CRIER_FORMAT_H
 
 #include "crier_client.h"
 #include "crier/cli/printable.h"
@@ -7,17 +7,17 @@
 #include <stdbool.h>
 
 /* How events are printed. */
-struct show {
+struct event_format {
     bool json;     /* a JSON object a line */
     bool terminal; /* for eyes: and nothing that would drive a terminal */
-    bool colours;
+    bool colors;
 };
 
 /* Sets COLOURS: on a terminal, unless the environment says NO_COLOR. */
-void show_init(struct show *show, bool json, bool terminal);
+void format_init(struct event_format *format, bool json, bool terminal);
 
 /* Appends the event MESSAGE, with a line end. */
-void show_event(const struct show *show, struct text *text,
-                const struct crier_message *message);
+void format_event(const struct event_format *format, struct text *text,
+                  const struct crier_message *message);
 
 #endif

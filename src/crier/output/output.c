@@ -32,76 +32,76 @@
 /* From how many bytes on it is full. */
 #define FULL 65536
 
-struct out_mark {
+struct output_mark {
     size_t end; /* of an event, in the text */
     size_t id;  /* where its id begins, in the ids */
 };
 
-void out_open(struct out *out)
+void output_open(struct output *output)
 {
-    *out = (struct out){.terminal = isatty(STDOUT_FILENO)};
+    *output = (struct output){.terminal = isatty(STDOUT_FILENO)};
 }
 
 /* ---- events ----------------------------------------------------------- */
 
-static size_t count_marks(const struct out *out)
+static size_t count_marks(const struct output *output)
 {
-    return out->marks.length / sizeof(struct out_mark);
+    return output->marks.length / sizeof(struct output_mark);
 }
 
-static const struct out_mark *get_mark(const struct out *out, size_t number)
+static const struct output_mark *get_mark(const struct output *output, size_t number)
 {
-    return (const struct out_mark *)out->marks.bytes + number;
+    return (const struct output_mark *)output->marks.bytes + number;
 }
 
-void out_event(struct out *out, const char *id)
+void output_mark_event(struct output *output, const char *id)
 {
-    struct out_mark mark = {.end = out->text.length, .id = out->ids.length};
-    const struct out_mark *last = NULL;
+    struct output_mark mark = {.end = output->text.length, .id = output->ids.length};
+    const struct output_mark *last = NULL;
 
-    if (out->marks.length != 0)
-        last = get_mark(out, count_marks(out) - 1);
-    if (last != NULL && strcmp(out->ids.bytes + last->id, id) == 0) {
+    if (output->marks.length != 0)
+        last = get_mark(output, count_marks(output) - 1);
+    if (last != NULL && strcmp(output->ids.bytes + last->id, id) == 0) {
         if (last->end == mark.end)
             return;
         mark.id = last->id;
     } else {
-        text_add(&out->ids, id, strlen(id) + 1);
+        text_add(&output->ids, id, strlen(id) + 1);
     }
-    text_add(&out->marks, (const char *)&mark, sizeof mark);
+    text_add(&output->marks, (const char *)&mark, sizeof mark);
 }
 
-bool out_is_full(const struct out *out)
+bool output_is_full(const struct output *output)
 {
-    return out->text.length >= FULL || out->ids.length >= FULL;
+    return output->text.length >= FULL || output->ids.length >= FULL;
 }
 
 /* The end of the event of which the byte before DONE is one; 0 for 0. */
-static size_t end_of_event(const struct out *out, size_t done)
+static size_t end_of_event(const struct output *output, size_t done)
 {
     size_t i;
 
-    for (i = 0; done != 0 && i < count_marks(out); i++)
-        if (get_mark(out, i)->end >= done)
-            return get_mark(out, i)->end;
+    for (i = 0; done != 0 && i < count_marks(output); i++)
+        if (get_mark(output, i)->end >= done)
+            return get_mark(output, i)->end;
     return done;
 }
 
 /* The id with the last event that ends within the first DONE bytes; NULL when
  * there is none. */
-static const char *id_at(const struct out *out, size_t done)
+static const char *find_id(const struct output *output, size_t done)
 {
-    size_t i = count_marks(out);
+    size_t i = count_marks(output);
 
     while (i > 0)
-        if (get_mark(out, --i)->end <= done)
-            return out->ids.bytes + get_mark(out, i)->id;
+        if (get_mark(output, --i)->end <= done)
+            return output->ids.bytes + get_mark(output, i)->id;
     return NULL;
 }
 
 /* ---- writing ---------------------------------------------------------- */
 
-/* Waits until there is room. 0 or an error as out_flush()'s. */
+/* Waits until there is room. 0 or an error as output_flush()'s. */
 static int wait_for_room(int signals, uint64_t until)
 {
     struct pollfd polled[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
@@ -128,8 +128,8 @@ static int wait_for_room(int signals, uint64_t until)
 }
 
 /* Writes from *DONE up to END, and moves *DONE. 0 or an error as
- * out_flush()'s, without -ECANCELED. */
-static int write_up_to(const struct out *out, size_t *done, size_t end,
+ * output_flush()'s, without -ECANCELED. */
+static int write_up_to(const struct output *output, size_t *done, size_t end,
                        int signals, uint64_t until)
 {
     ssize_t written;
@@ -141,7 +141,7 @@ static int write_up_to(const struct out *out, size_t *done, size_t end,
         if (error != 0)
             return error;
         piece = end - *done;
-        written = write(STDOUT_FILENO, out->text.bytes + *done,
+        written = write(STDOUT_FILENO, output->text.bytes + *done,
                         piece < PIPE_BUF ? piece : PIPE_BUF);
         if (written >= 0)
             *done += (size_t)written;
@@ -153,7 +153,7 @@ static int write_up_to(const struct out *out, size_t *done, size_t end,
 
 /* It stopped at DONE because of REASON, a signal or the time: writes the rest
  * of an event that is begun. */
-static int finish_event(const struct out *out, size_t *done,
+static int finish_event(const struct output *output, size_t *done,
                         struct signals *signals, int reason)
 {
     bool by_kernel;
@@ -161,31 +161,31 @@ static int finish_event(const struct out *out, size_t *done,
 
     while (signals_take(signals, &by_kernel) != 0)
         continue;
-    error = write_up_to(out, done, end_of_event(out, *done), signals->fd,
+    error = write_up_to(output, done, end_of_event(output, *done), signals->fd,
                         crier_now() + GRACE);
     if (error == -EINTR || error == -ETIMEDOUT)
         return -ECANCELED;
     return error != 0 ? error : reason;
 }
 
-int out_flush(struct out *out, struct signals *signals, uint64_t until,
-              const char **id)
+int output_flush(struct output *output, struct signals *signals, uint64_t until,
+                 const char **id)
 {
     size_t done = 0;
-    int error = write_up_to(out, &done, out->text.length, signals->fd, until);
+    int error = write_up_to(output, &done, output->text.length, signals->fd, until);
 
     if (error == -EINTR || error == -ETIMEDOUT)
-        error = finish_event(out, &done, signals, error);
-    *id = id_at(out, done);
-    text_clear(&out->text);
-    text_clear(&out->marks);
-    text_clear(&out->ids); /* the bytes stay */
+        error = finish_event(output, &done, signals, error);
+    *id = find_id(output, done);
+    text_clear(&output->text);
+    text_clear(&output->marks);
+    text_clear(&output->ids); /* the bytes stay */
     return error;
 }
 
-void out_close(struct out *out)
+void output_close(struct output *output)
 {
-    text_done(&out->text);
-    text_done(&out->marks);
-    text_done(&out->ids);
+    text_done(&output->text);
+    text_done(&output->marks);
+    text_done(&output->ids);
 }

@@ -1,13 +1,13 @@
 /*
  * Standard output, straight to write(). With stdio a failure shows at whatever
  * call, and its errno is gone when the program ends; here it is kept, and told
- * once, by print_end().
+ * once, by print_finish().
  */
 #include <config.h>
 
 #include "print.h"
 
-#include "crier/cli/note.h"
+#include "note.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,7 +38,7 @@ bool print_bytes(const char *bytes, size_t length)
     return failure == 0;
 }
 
-bool print(const char *format, ...)
+bool print_text(const char *format, ...)
 {
     va_list arguments;
     char *text;
@@ -56,7 +56,7 @@ bool print(const char *format, ...)
     return failure == 0;
 }
 
-int print_end(int status)
+int print_finish(int status)
 {
     if (failure == 0 || failure == EPIPE)
         return status;

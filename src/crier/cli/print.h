@@ -9,10 +9,10 @@
 
 /* Writes LENGTH bytes, or a text. False when that is, or was, impossible. */
 bool print_bytes(const char *bytes, size_t length);
-bool print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool print_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The exit status of a program that would end with STATUS. What could not be
  * written is told, and makes it EXIT_FAILURE, unless nobody reads any more. */
-int print_end(int status);
+int print_finish(int status);
 
 #endif
