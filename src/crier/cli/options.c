@@ -13,6 +13,7 @@
 #include "options.h"
 
 #include "base/number.h"
+
 #include "note.h"
 #include "print.h"
 #include "secret.h"
@@ -67,8 +68,8 @@ enum options_result options_read_time(const char *option, const char *value,
 {
     uint64_t number;
 
-    if (!crier__number_read_unit(value, crier__time_units, CRIER__TIME_UNITS,
-                                 max, &number) ||
+    if (!crier__number_read_unit(value, crier__time_units, CRIER__TIME_UNITS, max,
+                                 &number) ||
         number < min)
         return options_reject(option, value, wanted);
     *milliseconds = number;

@@ -10,9 +10,9 @@
 
 #include "pub_lines.h"
 
-#include "base/cond.h"
 #include "pub_input.h"
 #include "crier/cli/note.h"
+#include "base/cond.h"
 #include "base/thread.h"
 
 #include <errno.h>

@@ -397,6 +397,7 @@ enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
         .keep_alive = 15000,
         .log_level = LOG_INFO,
         .get_publish = true,
+        .demo = true,
         .max_message = 1024 * 1024,
         .stall_timeout = 30000,
     };

@@ -18,10 +18,11 @@ struct request {
     bool last;          /* the connection closes after the answer */
     struct uri uri;
     const struct uri_text *argument; /* the path segment a route left open */
+    void *context;                   /* that of the route's table */
     const char *body;                /* NUL-terminated, never NULL */
     size_t body_length;
     struct deferred **deferred;  /* where an answer that comes later is kept */
-    uint64_t received;     /* crier__clock_us() */
+    uint64_t received;           /* crier__clock_us() */
     bool result; /* what the handler returns when it was answered for it */
 };
 

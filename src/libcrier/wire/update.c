@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 /* What retention counts beside the bytes of an update. */
@@ -128,6 +129,20 @@ size_t crier__update_cost(const struct crier__update *update)
 }
 
 /* ---- ids -------------------------------------------------------------- */
+
+int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE])
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    unsigned char random[8];
+    size_t i;
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return -errno;
+    for (i = 0; i < sizeof random; i++)
+        epoch[i] = digits[random[i] % 32];
+    epoch[i] = '\0';
+    return 0;
+}
 
 bool crier_id_valid(const char *id, size_t length)
 {

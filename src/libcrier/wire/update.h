@@ -62,6 +62,9 @@ struct crier_frame *crier__update_copy(struct crier__update *update,
 
 /* Writes TIME, ms since 1970, as RFC 3339 in UTC. */
 
+/* Writes a new epoch: short, and random enough never to come again. -errno. */
+int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE]);
+
 /* Writes the id that the journal of EPOCH gives to POSITION. */
 void crier__id_make(char id[CRIER__ID_SIZE], const char *epoch,
                     uint64_t position);

@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include "gate.h"
 #include "base/clock.h"
 #include "hub.h"
 
