@@ -86,6 +86,8 @@
 
 #include "subscriber.h"
 
+#include "base/container_of.h"
+
 #include "directory.h"
 #include "presence.h"
 #include "subscriber_list.h"
@@ -202,8 +204,7 @@ static void read_on(struct crier__subscriber *subscriber)
 void crier__subscriber_again(struct crier__timer *timer, uint64_t now)
 {
     struct crier__subscriber *subscriber =
-        (struct crier__subscriber *)((char *)timer -
-                                   offsetof(struct crier__subscriber, again));
+        CRIER__CONTAINER_OF(timer, struct crier__subscriber, again);
 
     (void)now;
     read_on(subscriber);
@@ -648,8 +649,7 @@ static void go_live(struct crier__subscriber *subscriber)
 static void take_answer(struct crier__task *task)
 {
     struct crier__subscribe_job *job =
-        (struct crier__subscribe_job *)((char *)task -
-                                     offsetof(struct crier__subscribe_job, task));
+        CRIER__CONTAINER_OF(task, struct crier__subscribe_job, task);
     struct crier__subscriber *subscriber = job->subscriber;
     struct crier__read *read = &job->read;
     bool reported = false;
