@@ -32,6 +32,7 @@
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
+#include "receipt.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -262,34 +263,19 @@ static void fail(struct bulk *bulk, size_t number, int error,
     snprintf(bulk->reason, sizeof bulk->reason, "%s", reason);
 }
 
-/* RECEIPT as a new object, but for whether it is of a duplicate; NULL when memory is
- * short. */
-static json_t *make_object(const struct crier_receipt *receipt)
-{
-    struct crier_receipt first = *receipt;
-    json_t *object;
-    char *text;
-
-    first.duplicate = false;
-    text = crier_receipt_text(&first);
-    object = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    return object;
-}
-
-static void published(void *closure, const struct crier_receipt *receipt)
+static void note_receipt(void *closure, const struct crier_receipt *receipt)
 {
     struct item *item = closure;
     struct bulk *bulk = item->bulk;
     size_t number = (size_t)(item - bulk->items) + 1;
 
-    deferred_log(receipt);
+    receipt_log(receipt);
     pthread_mutex_lock(&bulk->lock);
     if (receipt->error == 0) {
         bulk->published++;
         bulk->duplicates += receipt->duplicate;
         if (number == bulk->count)
-            bulk->last = make_object(receipt);
+            bulk->last = receipt_object(receipt);
     } else {
         fail(bulk, number, receipt->error, receipt->reason);
     }
@@ -347,7 +333,7 @@ static void hand_over(struct bulk *bulk, struct reader *reader,
                       struct crier_hub *hub, const char *topics, bool dedupe)
 {
     struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = published};
+                                            .on_done = note_receipt};
     size_t number = 0;
     int error = 0;
 

@@ -4,6 +4,6 @@
 #include "crierd/http/request.h"
 
 /* GET /healthz */
-bool health(struct request *request);
+bool health_get(struct request *request);
 
 #endif
