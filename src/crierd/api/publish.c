@@ -7,9 +7,9 @@
 #include "publish.h"
 
 #include "bulk.h"
+#include "base/number.h"
 #include "crier_server.h"
 #include "crierd/http/respond.h"
-#include "crierd/http/text.h"
 #include "parameter.h"
 #include "receipt.h"
 
@@ -145,7 +145,7 @@ static bool set_fields(struct request *request, struct crier_event *event)
     }
     if (retry == NULL)
         return true;
-    if (!number_text(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
+    if (!crier__number_read(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
         request->result = respond_problem(
             request, MHD_HTTP_BAD_REQUEST,
             "retry is not a number of milliseconds from 0 to %u", CRIER_RETRY_MAX);

@@ -6,11 +6,11 @@
 
 #include "topics.h"
 
+#include "base/number.h"
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
-#include "crierd/http/text.h"
 #include "parameter.h"
 #include "streams.h"
 
@@ -180,7 +180,7 @@ bool topics_list(struct request *request)
     const char *limit = parameter_value(request, "limit", NULL);
     uint64_t number = LIST_DEFAULT;
 
-    if (limit != NULL && !number_text(limit, 1, LIST_MAX, &number))
+    if (limit != NULL && !crier__number_read(limit, 1, LIST_MAX, &number))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "limit is not a number from 1 to %d", LIST_MAX);
     if (prefix != NULL && parameter_is_reserved(prefix, true))

@@ -6,6 +6,8 @@
  */
 #include <config.h>
 
+#include "base/clock.h"
+#include "base/number.h"
 #include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -13,7 +15,6 @@
 #include "demo_parts.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ static bool read_row(struct quotes *quotes, char *line)
     if (price == NULL || line != NULL || *symbol == '\0' ||
         !text_valid(symbol, strlen(symbol), 1, 16) ||
         !text_valid(name, strlen(name), 1, 64) ||
-        !number_text(offset, quotes->row_count != 0 ? row[-1].offset : 0,
+        !crier__number_read(offset, quotes->row_count != 0 ? row[-1].offset : 0,
                      UINT32_MAX, &row->offset))
         return false;
     row->price = strtod(price, &end);
@@ -214,9 +215,9 @@ static int send_row(struct crier_stream *stream, const struct quotes *quotes,
                     const struct row *row)
 {
     const struct symbol *symbol = &quotes->symbols[row->symbol];
-    char time[TIME_TEXT_SIZE];
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
-    time_text(time);
+    crier__clock_text(crier__clock_real(), time);
     return send_event(stream, symbol->symbol,
                       json_pack("{s:s, s:s, s:f, s:f, s:s}", "symbol",
                                 symbol->symbol, "name", symbol->name, "price",

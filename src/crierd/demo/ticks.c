@@ -6,11 +6,11 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "crier_server.h"
 #include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
-#include "crierd/http/text.h"
 #include "demo_parts.h"
 
 #include <errno.h>
@@ -124,7 +124,7 @@ bool ticks_get(struct request *request)
         .path = "/ticks", .make_frame = make_tick, .interval = 1000};
 
     if (interval != NULL &&
-        !number_text(interval->bytes, 10, 60000, &counter.interval))
+        !crier__number_read(interval->bytes, 10, 60000, &counter.interval))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "interval is not a number of milliseconds from "
                                "10 to 60000");
