@@ -125,8 +125,8 @@ static bool set_json_data(struct request *request, struct crier_event *event)
     return true;
 }
 
-/* Sets the type, id and retry of EVENT from the parameters and headers of REQUEST. Returns
- * false after it has sent an error. */
+/* Sets the type, id and retry of EVENT from the parameters and headers of REQUEST.
+ * Returns false after it has sent an error. */
 static bool set_fields(struct request *request, struct crier_event *event)
 {
     const char *type = parameter_value(request, "event", "Event-Type");

@@ -49,8 +49,8 @@ static bool is_message_id(const json_t *id)
             crier_id_valid(json_string_value(id), json_string_length(id)));
 }
 
-/* Reads the body {"user","text","id"} into a new object whose members are valid; id may be
- * missing. Returns NULL after it has sent an error. */
+/* Reads the body {"user","text","id"} into a new object whose members are valid; id may
+ * be missing. Returns NULL after it has sent an error. */
 static json_t *read_message(struct request *request)
 {
     json_t *message = request_read_json(request, JSON_REJECT_DUPLICATES);
@@ -148,12 +148,12 @@ static bool respond_sent(struct request *request, const struct deferred *deferre
     if (deferred->error != 0)
         return respond_failure(request, deferred->error, deferred->reason);
     return respond_json(request, MHD_HTTP_OK,
-                      json_pack("{s:s, s:I}", "status", "sent", "clients",
-                                (json_int_t)deferred->number));
+                        json_pack("{s:s, s:I}", "status", "sent", "clients",
+                                  (json_int_t)deferred->number));
 }
 
-/* Publishes the message in the body, to TO alone unless that is NULL. A message with an id
- * is published once, however often the client sends it. */
+/* Publishes the message in the body, to TO alone unless that is NULL. A message with an
+ * id is published once, however often the client sends it. */
 static bool post_message(struct request *request, const char *to)
 {
     json_t *body = read_message(request);

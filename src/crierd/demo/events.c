@@ -66,7 +66,7 @@ bool events_post_by_get(struct request *request)
 {
     if (!request->server->conf->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,
-                             "publishing by GET is disabled; POST the text to "
+                               "publishing by GET is disabled; POST the text to "
                                "/events");
     if (request->head)
         return respond_empty(request, MHD_HTTP_OK);

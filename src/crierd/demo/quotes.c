@@ -74,7 +74,7 @@ static bool read_row(struct quotes *quotes, char *line)
         !text_valid(symbol, strlen(symbol), 1, 16) ||
         !text_valid(name, strlen(name), 1, 64) ||
         !crier__number_read(offset, quotes->row_count != 0 ? row[-1].offset : 0,
-                     UINT32_MAX, &row->offset))
+                            UINT32_MAX, &row->offset))
         return false;
     row->price = strtod(price, &end);
     if (end == price || *end != '\0')
@@ -191,8 +191,8 @@ static bool wants_symbol(const struct ticker *ticker, unsigned symbol)
     return (ticker->wanted >> symbol & 1) != 0;
 }
 
-/* Sends an event of TYPE with VALUE (stolen; NULL when memory was short). The JSON text is
- * made here, with few digits: 99.1, not 99.099999999999994. */
+/* Sends an event of TYPE with VALUE (stolen; NULL when memory was short). The JSON text
+ * is made here, with few digits: 99.1, not 99.099999999999994. */
 static int send_event(struct crier_stream *stream, const char *type,
                       json_t *value)
 {
@@ -308,7 +308,7 @@ static void send_due_rows(void *closure, struct crier_stream *stream)
 }
 
 static void end_ticker(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+                       enum crier_reason reason)
 {
     respond_stream_closed((void *)"/quotes", stream, reason);
     free(closure);
@@ -317,7 +317,7 @@ static void end_ticker(void *closure, struct crier_stream *stream,
 /* The symbols in the list PARAMETER, all without one, as bits. *WRONG is set to the first
  * unknown one, or NULL. */
 static uint32_t read_symbols(const struct quotes *quotes,
-                       const struct uri_text *parameter, const char **wrong)
+                             const struct uri_text *parameter, const char **wrong)
 {
     uint32_t all = (uint32_t)((UINT64_C(1) << quotes->symbol_count) - 1);
     char *rest, *symbol;

@@ -85,11 +85,11 @@ static void count_on(void *closure, struct crier_stream *stream)
     else
         crier_stream_wake(stream,
                           counter->started +
-                              (counter->sent + 1) * counter->interval);
+                          (counter->sent + 1) * counter->interval);
 }
 
 static void end_counter(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+                        enum crier_reason reason)
 {
     struct counter *counter = closure;
 

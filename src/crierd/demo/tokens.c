@@ -84,7 +84,7 @@ void answers_free(struct answers *answers)
 
 /* The text for PROMPT, chosen by its FNV-1a hash: any fixed choice would do. */
 static const char *choose_text(const struct answers *answers,
-                             const struct uri_text *prompt)
+                               const struct uri_text *prompt)
 {
     uint32_t hash = 2166136261u;
     size_t i;
@@ -123,7 +123,7 @@ struct token_stream {
 
 /* The frame of an event with the data VALUE (stolen; NULL when memory was short). */
 static int make_frame(const char *type, uint64_t id, json_t *value,
-                       struct crier_frame **frame)
+                      struct crier_frame **frame)
 {
     struct crier_event *event = crier_event_new();
     char text[24];
@@ -185,7 +185,7 @@ static void send_token(void *closure, struct crier_stream *stream)
 }
 
 static void end_tokens(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+                       enum crier_reason reason)
 {
     respond_stream_closed((void *)"/tokens", stream, reason);
     free(closure);
