@@ -271,7 +271,7 @@ START_TEST(a_journal_in_trouble_is_told)
         "%s", answer);
     free(answer);
     free(body);
-    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_wait_log(&crierd, "the journal fails");
 }
 END_TEST
 
