@@ -108,14 +108,13 @@ extern "C" {
       "an id of an update has 1 to 255 bytes of UTF-8, does not begin with "  \
       "'#', holds no control character, and neither begins nor ends with a "  \
       "space")                                                                \
-    X(CRIER_ERR_EXISTS, -20017, "the journal holds an update with this id")   \
+    X(CRIER_ERR_EXISTS, -20017, "an update with this id already exists")   \
     X(CRIER_ERR_TOO_MUCH, -20018,                                             \
       "the update is larger than all that the journal may hold")              \
-    X(CRIER_ERR_TOPICS_FULL, -20019, "the journal has as many topics as it "  \
-      "may")                                                                  \
+    X(CRIER_ERR_TOPICS_FULL, -20019, "too many topics")                       \
     X(CRIER_ERR_STORAGE, -20020, "the journal cannot be written")             \
     X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
-    X(CRIER_ERR_DAMAGED, -20022, "the journal's file is damaged or is none")  \
+    X(CRIER_ERR_DAMAGED, -20022, "not a Crier journal, or damaged")         \
     X(CRIER_ERR_IN_USE, -20023, "the journal's file is open already")         \
     X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")                    \
     X(CRIER_ERR_LONG_LINE, -20025,                                            \
@@ -910,7 +909,7 @@ CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
  * their bytes, behind AFTER ("" to begin), at most LIMIT (1 to 1000); or, when
  * PREFIX is NULL, just the topic AFTER. ON_DONE is called once when 0 was returned,
  * on any thread, possibly before: with an error, or with a new array of objects
- * {"topic","messages","bytes","subscribers","first","last","time"}, of which the
+ * {"topic","updates","bytes","subscribers","first","last","time"}, of which the
  * last three (ids, and RFC 3339) are null when nothing is held.
  * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, -ENOMEM. */
 CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,

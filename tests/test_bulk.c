@@ -123,7 +123,7 @@ START_TEST(an_id_that_is_there_is_a_conflict)
     ck_assert_int_eq(json_number(answer, "published"), 3);
     ck_assert_int_eq(json_number(answer, "duplicates"), 0);
     ck_assert_str_eq(json_text(answer, "detail"),
-                     "event 2: the journal holds an update with this id");
+                     "event 2: an update with this id already exists");
     json_decref(answer);
     topics_hold("/topics/a", "", "1 3 5 ");
 }

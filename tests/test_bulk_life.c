@@ -74,7 +74,7 @@ START_TEST(limits_are_those_of_single_ones)
                            "data: 1\n\ndata: 2\n\n", &answer),
                      507);
     ck_assert_msg(
-        strstr(answer, "\"event 1: the journal has as many topics") &&
+        strstr(answer, "\"event 1: too many topics") &&
             strstr(answer, "\"published\":0"),
         "%s", answer);
     free(answer);
@@ -156,13 +156,13 @@ static json_int_t held(const char *topic)
 {
     char target[64];
     json_t *about;
-    json_int_t messages;
+    json_int_t updates;
 
     snprintf(target, sizeof target, "/topics/%s", topic);
     about = topics_get_json(target, "Accept: application/json\r\n");
-    messages = json_number(about, "messages");
+    updates = json_number(about, "updates");
     json_decref(about);
-    return messages;
+    return updates;
 }
 
 START_TEST(who_does_not_wait_leaves_all_or_nothing)

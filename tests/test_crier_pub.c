@@ -105,7 +105,7 @@ START_TEST(an_id_is_there_once)
 {
     command_expect(0, "1\n", "", NULL, WORDS("pub", "t", "a", "--id=1"));
     command_expect(1, "", "409: ", NULL, WORDS("pub", "t", "b", "--id=1"));
-    command_expect(1, "", "the journal holds an update with this id", NULL,
+    command_expect(1, "", "an update with this id already exists", NULL,
                    WORDS("pub", "t", "b", "--id=1"));
     command_expect(0, "1\n", "", NULL,
                    WORDS("pub", "t", "c", "--id=1", "--dedupe"));

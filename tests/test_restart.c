@@ -365,7 +365,7 @@ START_TEST(a_damaged_journal_is_refused)
     snprintf(options, sizeof options, "--listen 127.0.0.1:0 --www %s --data %s %s",
              getenv("WWW"), getenv("DATA"), journal);
     crierd_spawn(&crierd, options);
-    crierd_wait_log(&crierd, "damaged or is none");
+    crierd_wait_log(&crierd, "not a Crier journal, or damaged");
     ck_assert_int_eq(crierd_wait(&crierd), 1);
     file = fopen(path, "r");
     ck_assert_ptr_nonnull(fgets(options, sizeof options, file));

@@ -576,7 +576,7 @@ START_TEST(what_the_journal_refuses_is_told)
 {
     start_sqlite();
     expect("POST", "/once", "", 200, "{\"id\":\"same\"");
-    expect("POST", "/once", "", 409, "holds an update with this id");
+    expect("POST", "/once", "", 409, "an update with this id already exists");
     ck_assert_int_eq(box_wait(&entered, 2), CRIER_ERR_EXISTS);
     stop_sqlite();
 }

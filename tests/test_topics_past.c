@@ -234,7 +234,7 @@ START_TEST(topics_are_listed)
     lists("/topics?limit=2&after=c", "");
     lists("/topics?prefix=b", "b bb ");
     topic = topics_get_json("/topics/b", "Accept: application/json\r\n");
-    ck_assert_int_eq(json_number(topic, "messages"), 2);
+    ck_assert_int_eq(json_number(topic, "updates"), 2);
     ck_assert_int_eq(json_number(topic, "subscribers"), 1);
     ck_assert_int_gt(json_number(topic, "bytes"), 0);
     ck_assert_str_eq(json_text(topic, "first"), "b1");
@@ -242,7 +242,7 @@ START_TEST(topics_are_listed)
     ck_assert_uint_eq(strlen(json_text(topic, "time")), 24);
     json_decref(topic);
     topic = topics_get_json("/topics/bb", "Accept: application/json\r\n");
-    ck_assert_int_eq(json_number(topic, "messages"), 0);
+    ck_assert_int_eq(json_number(topic, "updates"), 0);
     ck_assert_int_eq(json_number(topic, "subscribers"), 1);
     ck_assert(json_is_null(json_object_get(topic, "last")));
     json_decref(topic);

@@ -77,7 +77,7 @@ function __crier_topics
         return
     end
     timeout 2 crier topics (__crier_server) -- "$prefix" </dev/null \
-        2>/dev/null | head -n 1000 | while read -l -d \t name messages rest
+        2>/dev/null | head -n 1000 | while read -l -d \t name updates rest
             # One that begins with - would be taken for an option.
             if string match -q -- '-*' "$list$name"
                 and not contains -- -- (commandline -opc)
@@ -86,7 +86,7 @@ function __crier_topics
             if string match -qr '[[:cntrl:]]' -- "$name"
                 continue
             end
-            printf '%s%s\t%s messages\n' "$list" "$name" "$messages"
+            printf '%s%s\t%s updates\n' "$list" "$name" "$updates"
         end
 end
 

@@ -55,7 +55,7 @@ static enum options_result set_topics_option(void *closure, struct options *opti
 
 /* ---- printing --------------------------------------------------------- */
 
-static const char *const names[COLUMNS] = {"topic",       "messages", "bytes",
+static const char *const names[COLUMNS] = {"topic",       "updates", "bytes",
                                            "subscribers", "last",     "time"};
 
 static bool is_number(size_t column) { return column >= 1 && column <= 3; }

@@ -9,11 +9,12 @@
 
 #include "api.h"
 
+#include "base/number.h"
 #include "crierd/http/response.h"
 #include "bulk.h"
+#include "health.h"
 #include "crierd/config/conf.h"
 #include "crier_server.h"
-#include "crierd/demo/demo.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -57,7 +58,7 @@ static bool is_own(const char *topics, bool allowed)
     }
 }
 
-static enum MHD_Result own(struct request *request)
+static bool own(struct request *request)
 {
     return respond_problem(request, MHD_HTTP_FORBIDDEN,
                          "topics whose names begin with '$' are Crier's own");
@@ -72,8 +73,8 @@ static bool accepts(const struct request *request, const char *type)
 
 /* ---- POST /topics/a,b ------------------------------------------------- */
 
-static enum MHD_Result answer_published(struct request *request,
-                                        const struct deferred *deferred)
+static bool answer_published(struct request *request,
+                             const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_failure(request, deferred->error, deferred->reason);
@@ -157,7 +158,7 @@ static bool set_fields(struct request *request, struct crier_event *event)
     }
     if (retry == NULL)
         return true;
-    if (!number_text(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
+    if (!crier__number_read(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
         request->result = respond_problem(
             request, MHD_HTTP_BAD_REQUEST,
             "retry is not a number of ms from 0 to %u", CRIER_RETRY_MAX);
@@ -187,8 +188,8 @@ answered:
     return NULL;
 }
 
-static enum MHD_Result publish_many(struct request *request,
-                                    const char *topics, bool dedupe)
+static bool publish_many(struct request *request, const char *topics,
+                         bool dedupe)
 {
     if (value_of(request, "event", "Event-Type") != NULL ||
         value_of(request, "id", "Event-ID") != NULL ||
@@ -199,13 +200,13 @@ static enum MHD_Result publish_many(struct request *request,
     return bulk_publish(request, topics, dedupe);
 }
 
-enum MHD_Result api_publish(struct request *request)
+static bool handle_publish(struct request *request)
 {
     const char *topics = request->argument->bytes;
     const char *text = value_of(request, "dedupe", NULL);
     bool dedupe = text != NULL && strcmp(text, "1") == 0;
     struct crier_event *event;
-    enum MHD_Result result;
+    bool result;
 
     if (is_own(topics, false))
         return own(request);
@@ -281,8 +282,8 @@ static void note_poll(void *closure, int error)
     deferred_done(deferred);
 }
 
-static enum MHD_Result answer_polled(struct request *request,
-                                     const struct deferred *deferred)
+static bool answer_polled(struct request *request,
+                          const struct deferred *deferred)
 {
     struct MHD_Response *response = deferred->response;
     struct crier_status status;
@@ -300,9 +301,8 @@ static enum MHD_Result answer_polled(struct request *request,
 
 /* Has STREAM, given back here, follow what FOLLOW says, and answers with its response
  * when something has been read. */
-static enum MHD_Result poll_held(struct request *request,
-                                 struct crier_stream *stream,
-                                 struct crier_subscribe_options *follow)
+static bool poll_held(struct request *request, struct crier_stream *stream,
+                      struct crier_subscribe_options *follow)
 {
     struct deferred *deferred = deferred_new(request, answer_polled);
     int error = -ENOMEM;
@@ -321,13 +321,12 @@ static enum MHD_Result poll_held(struct request *request,
 
 /* ---- streams ---------------------------------------------------------- */
 
-static enum MHD_Result follow(struct request *request,
-                              struct crier_subscribe_options *follow,
-                              enum crier_format format)
+static bool follow(struct request *request,
+                   struct crier_subscribe_options *follow,
+                   enum crier_format format)
 {
     struct crier_stream_options options = {
         .keep_alive = request->server->conf->ping,
-        .max_pending = DEMO_PENDING,
         .format = format,
         .near = follow->topics,
         .on_closed = respond_stream_closed,
@@ -362,11 +361,10 @@ static void listed(void *closure, int error, json_t *topics)
 }
 
 /* Asks for a list and has ANSWER give it. */
-static enum MHD_Result
-ask_for_list(struct request *request, const char *prefix, const char *after,
-             unsigned limit,
-             enum MHD_Result (*answer)(struct request *request,
-                                       const struct deferred *deferred))
+static bool ask_for_list(struct request *request, const char *prefix,
+                         const char *after, unsigned limit,
+                         bool (*answer)(struct request *request,
+                                        const struct deferred *deferred))
 {
     struct deferred *deferred = deferred_new(request, answer);
     int error;
@@ -379,8 +377,8 @@ ask_for_list(struct request *request, const char *prefix, const char *after,
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
 
-static enum MHD_Result answer_list(struct request *request,
-                                   const struct deferred *deferred)
+static bool answer_list(struct request *request,
+                        const struct deferred *deferred)
 {
     size_t count = json_array_size(deferred->value);
     json_t *last;
@@ -396,8 +394,8 @@ static enum MHD_Result answer_list(struct request *request,
                                 last));
 }
 
-static enum MHD_Result answer_one(struct request *request,
-                                  const struct deferred *deferred)
+static bool answer_one(struct request *request,
+                       const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_error(request, deferred->error);
@@ -407,14 +405,14 @@ static enum MHD_Result answer_one(struct request *request,
                       json_incref(json_array_get(deferred->value, 0)));
 }
 
-enum MHD_Result api_list(struct request *request)
+static bool handle_list(struct request *request)
 {
     const char *prefix = value_of(request, "prefix", NULL);
     const char *after = value_of(request, "after", NULL);
     const char *limit = value_of(request, "limit", NULL);
     uint64_t number = LIST_DEFAULT;
 
-    if (limit != NULL && !number_text(limit, 1, LIST_MAX, &number))
+    if (limit != NULL && !crier__number_read(limit, 1, LIST_MAX, &number))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                              "limit is not a number from 1 to %d", LIST_MAX);
     if (prefix != NULL && is_own(prefix, true))
@@ -424,7 +422,7 @@ enum MHD_Result api_list(struct request *request)
                         answer_list);
 }
 
-enum MHD_Result api_subscribe(struct request *request)
+static bool handle_subscribe(struct request *request)
 {
     const char *topics = request->argument->bytes;
     const char *poll = value_of(request, "poll", NULL);
@@ -467,15 +465,15 @@ static void forgotten(void *closure, int error)
     deferred_done(deferred);
 }
 
-static enum MHD_Result answer_forgotten(struct request *request,
-                                        const struct deferred *deferred)
+static bool answer_forgotten(struct request *request,
+                             const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_error(request, deferred->error);
     return respond_empty(request, MHD_HTTP_NO_CONTENT);
 }
 
-enum MHD_Result api_forget(struct request *request)
+static bool handle_forget(struct request *request)
 {
     const char *topic = request->argument->bytes;
     struct deferred *deferred;
@@ -489,3 +487,14 @@ enum MHD_Result api_forget(struct request *request)
     error = crier_hub_forget(request->server->hub, topic, forgotten, deferred);
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
+
+/* ---- the routes ------------------------------------------------------- */
+
+const struct route api_routes[] = {
+    {"GET", {"topics"}, handle_list, false},
+    {"GET", {"topics", "**"}, handle_subscribe, false},
+    {"POST", {"topics", "**"}, handle_publish, true},
+    {"DELETE", {"topics", "**"}, handle_forget, true},
+    {"GET", {"healthz"}, health, false},
+    {0},
+};

@@ -10,8 +10,7 @@
 /* Publishes each event of the body, a text/event-stream, under TOPICS, in their
  * order; DEDUPE as for a single one. Answers when the journal has answered for all
  * of them. */
-enum MHD_Result bulk_publish(struct request *request, const char *topics,
-                             bool dedupe);
+bool bulk_publish(struct request *request, const char *topics, bool dedupe);
 
 /* What a body is found to be. */
 struct bulk_check {

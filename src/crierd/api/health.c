@@ -10,7 +10,7 @@
 
 #include "crierd/http/respond.h"
 
-enum MHD_Result health(struct request *request)
+bool health(struct request *request)
 {
     const struct server *server = request->server;
     double uptime = (double)(crier_now() - server->started) / 1000.0;

@@ -4,6 +4,6 @@
 #include "crierd/http/request.h"
 
 /* GET /healthz */
-enum MHD_Result health(struct request *request);
+bool health(struct request *request);
 
 #endif

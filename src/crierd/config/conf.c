@@ -6,11 +6,12 @@
 
 #include "conf.h"
 
+#include "base/number.h"
+#include "base/thread.h"
 #include "crier.h"
 #include "crierd/net/listener.h"
 #include "crierd/http/text.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <microhttpd.h>
 #include <sqlite3.h>
@@ -118,42 +119,10 @@ static const char help[] =
     "a unit it means seconds. SIZE is a number of bytes, or with K, M or G.\n"
     "See crierd(8).\n";
 
-struct unit {
-    const char *name;
-    uint64_t factor;
-};
-
-/* Reads a number with one of the COUNT units behind it, up to MAX in all. */
-static bool number_with_unit(const char *text, const struct unit *units,
-                             size_t count, uint64_t max, uint64_t *value)
-{
-    uint64_t number;
-    char *unit;
-    size_t i;
-
-    if (*text < '0' || *text > '9') /* strtoull would take " -1" */
-        return false;
-    errno = 0;
-    number = strtoull(text, &unit, 10);
-    if (errno != 0)
-        return false;
-    for (i = 0; i < count; i++) {
-        if (strcmp(unit, units[i].name) != 0)
-            continue;
-        *value = number * units[i].factor;
-        return number <= max / units[i].factor;
-    }
-    return false;
-}
-
 bool conf_age(const char *text, uint64_t *milliseconds)
 {
-    static const struct unit units[] = {{"ms", 1},     {"s", 1000},
-                                        {"", 1000},    {"m", 60000},
-                                        {"h", 3600000}, {"d", DAY}};
-
-    return number_with_unit(text, units, sizeof units / sizeof units[0],
-                            36500 * DAY, milliseconds);
+    return crier__number_read_unit(text, crier__time_units, CRIER__TIME_UNITS,
+                                   36500 * DAY, milliseconds);
 }
 
 bool conf_duration(const char *text, uint32_t *milliseconds)
@@ -169,12 +138,12 @@ bool conf_duration(const char *text, uint32_t *milliseconds)
 
 bool conf_size(const char *text, size_t *bytes)
 {
-    static const struct unit units[] = {
+    static const struct crier__unit units[] = {
         {"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}};
     uint64_t value;
 
-    if (!number_with_unit(text, units, sizeof units / sizeof units[0],
-                          SIZE_LIMIT, &value) ||
+    if (!crier__number_read_unit(text, units, sizeof units / sizeof units[0],
+                                 SIZE_LIMIT, &value) ||
         value == 0)
         return false;
     *bytes = (size_t)value;
@@ -200,7 +169,7 @@ static enum conf_result set_number(const char *option, uint64_t min,
 {
     char wanted[64];
 
-    if (number_text(optarg, min, max, number))
+    if (crier__number_read(optarg, min, max, number))
         return CONF_RUN;
     snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
              (unsigned long long)min, (unsigned long long)max);
@@ -257,7 +226,7 @@ static bool read_limit(char *limit, struct crier_retention *retention)
     uint64_t count;
 
     if (strncmp(limit, "count=", 6) == 0 &&
-        number_text(limit + 6, 1, COUNT_MAX, &count)) {
+        crier__number_read(limit + 6, 1, COUNT_MAX, &count)) {
         retention->count = (size_t)count;
         return true;
     }
@@ -414,15 +383,6 @@ static enum conf_result set(struct conf *conf, int code)
     }
 }
 
-static unsigned default_threads(void)
-{
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (online < 1)
-        return 1;
-    return online < THREADS_MAX ? (unsigned)online : THREADS_MAX;
-}
-
 enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
 {
     enum conf_result result = CONF_RUN;
@@ -432,11 +392,12 @@ enum conf_result conf_parse(struct conf *conf, int argc, char **argv)
         .listen = "127.0.0.1:8080",
         .www = PKGDATADIR "/www",
         .data = PKGDATADIR "/data",
-        .threads = default_threads(),
+        .threads = crier__thread_count(THREADS_MAX),
         .ping = 10000,
         .keep_alive = 15000,
         .log_level = LOG_INFO,
         .get_publish = true,
+        .demo = true,
         .max_message = 1024 * 1024,
         .stall_timeout = 30000,
     };

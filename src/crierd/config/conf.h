@@ -23,6 +23,7 @@ struct conf {
     size_t max_clients;  /* 0: what the open-file limit allows */
     enum log_level log_level;
     bool get_publish;
+    bool demo; /* whether the demo is served */
 
     const char *journal; /* the path of the file, or NULL for one in memory */
     struct crier_retention retention;

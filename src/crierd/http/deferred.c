@@ -30,8 +30,8 @@
 enum { ASKED, PARKED, DONE };
 
 struct deferred *deferred_new(struct request *request,
-                        enum MHD_Result (*answer)(struct request *request,
-                                                  const struct deferred *deferred))
+                              bool (*answer)(struct request *request,
+                                             const struct deferred *deferred))
 {
     struct deferred *deferred = calloc(1, sizeof *deferred);
 
@@ -52,7 +52,7 @@ static void wake(struct MHD_Connection *connection, struct turn *turn)
         http_resume(connection);
 }
 
-enum MHD_Result deferred_wait(struct request *request)
+bool deferred_wait(struct request *request)
 {
     struct deferred *deferred = *request->deferred;
 
@@ -63,7 +63,7 @@ enum MHD_Result deferred_wait(struct request *request)
         MHD_suspend_connection(request->connection);
     if (atomic_exchange(&deferred->state, PARKED) == DONE)
         wake(request->connection, request->turn);
-    return MHD_YES;
+    return true;
 }
 
 void deferred_done(struct deferred *deferred)
@@ -120,12 +120,11 @@ static void published(void *closure, const struct crier_receipt *receipt)
     deferred_done(deferred);
 }
 
-enum MHD_Result deferred_publish(struct request *request, const char *topics,
-                              const struct crier_event *event, bool dedupe,
-                              long number,
-                              enum MHD_Result (*answer)(
-                                  struct request *request,
-                                  const struct deferred *deferred))
+bool deferred_publish(struct request *request, const char *topics,
+                      const struct crier_event *event, bool dedupe,
+                      long number,
+                      bool (*answer)(struct request *request,
+                                     const struct deferred *deferred))
 {
     struct crier_publish_options options = {.dedupe = dedupe,
                                             .on_done = published};

@@ -15,8 +15,7 @@ struct deferred {
     struct turn *turn;
     atomic_int state;
     bool waiting; /* the answer was not there yet; the handler's thread alone */
-    enum MHD_Result (*answer)(struct request *request,
-                              const struct deferred *deferred);
+    bool (*answer)(struct request *request, const struct deferred *deferred);
 
     /* For `answer`, set before deferred_done(). */
     int error;
@@ -30,12 +29,12 @@ struct deferred {
 /* A new later for REQUEST, which holds it from now on: ANSWER is called once it is
  * done, on the handler's thread. NULL when memory is short. */
 struct deferred *deferred_new(struct request *request,
-                        enum MHD_Result (*answer)(struct request *request,
-                                                  const struct deferred *deferred));
+                              bool (*answer)(struct request *request,
+                                             const struct deferred *deferred));
 
 /* What the handler returns when it has asked: deferred_done() has been called or
  * will be. */
-enum MHD_Result deferred_wait(struct request *request);
+bool deferred_wait(struct request *request);
 
 /* The question is answered. Any thread; LATER is not the caller's any more. */
 void deferred_done(struct deferred *deferred);
@@ -45,12 +44,11 @@ void deferred_free(struct deferred *deferred);
 
 /* crier_hub_publish(), answered by ANSWER, which finds in LATER the error and its
  * reason, and as text that of crier_receipt_text(); NUMBER is handed on. */
-enum MHD_Result deferred_publish(struct request *request, const char *topics,
-                              const struct crier_event *event, bool dedupe,
-                              long number,
-                              enum MHD_Result (*answer)(
-                                  struct request *request,
-                                  const struct deferred *deferred));
+bool deferred_publish(struct request *request, const char *topics,
+                      const struct crier_event *event, bool dedupe,
+                      long number,
+                      bool (*answer)(struct request *request,
+                                     const struct deferred *deferred));
 
 /* Has a line in the log say when the journal begins and when it ceases to be in
  * trouble; for every receipt. Any thread. */

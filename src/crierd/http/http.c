@@ -28,6 +28,9 @@
 
 #include "http.h"
 
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/number.h"
 #include "framing.h"
 #include "crierd/http/quirks/headroom.h"
 #include "deferred.h"
@@ -69,14 +72,13 @@ struct exchange {
     struct http_part *part;
     struct reaped *reaped; /* NULL: nobody waits for it */
     char *target;      /* NULL: there is no request, or none to be answered */
-    char *body;
-    size_t length;    /* of body */
+    struct crier__buffer body;
     size_t received;  /* of the body, kept or not */
     size_t max;       /* of the body */
     bool crowded;     /* there was no room for it */
     atomic_uint reading; /* reading.c's, while libmicrohttpd reads the head */
     struct deferred *deferred;
-    uint64_t started; /* request_clock() */
+    uint64_t started; /* crier__clock_us() */
     uint64_t begun;   /* crier_now() when the headers were in; 0 before */
 };
 
@@ -89,10 +91,9 @@ static struct server *server_of(const struct http_part *part)
 
 static void drop_body(struct exchange *exchange)
 {
-    atomic_fetch_sub(&server_of(exchange->part)->bodies, exchange->length);
-    free(exchange->body);
-    exchange->body = NULL;
-    exchange->length = 0;
+    atomic_fetch_sub(&server_of(exchange->part)->bodies,
+                     exchange->body.length);
+    crier__buffer_done(&exchange->body);
 }
 
 static void let_go(struct exchange *exchange)
@@ -175,7 +176,7 @@ static void begin_request(struct exchange *exchange, const char *target,
     exchange->received = 0;
     exchange->crowded = false;
     exchange->begun = 0;
-    exchange->started = request_clock();
+    exchange->started = crier__clock_us();
     if (!exchange->part->last) /* else the head has no Content-Length */
         reading_begin(&exchange->reading, connection);
     if (headroom_for_target(target, exchange->part->memory))
@@ -220,7 +221,7 @@ static bool announces_more(struct MHD_Connection *connection, size_t max)
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length;
 
-    return header != NULL && !number_text(header, 0, max, &length);
+    return header != NULL && !crier__number_read(header, 0, max, &length);
 }
 
 static bool expects_continue(struct MHD_Connection *connection)
@@ -237,41 +238,34 @@ static void wait_for_body(const struct exchange *exchange)
                   (uint64_t)exchange->received * 1000 / BODY_RATE);
 }
 
-static enum MHD_Result take(struct exchange *exchange, const char *data,
-                            size_t length)
+static bool take(struct exchange *exchange, const char *data, size_t length)
 {
     atomic_size_t *bodies = &server_of(exchange->part)->bodies;
-    char *grown;
 
     exchange->received += length;
     wait_for_body(exchange);
     if (exchange->received > exchange->max + READ_MORE)
-        return MHD_NO;
+        return false;
     if (exchange->received > exchange->max || exchange->crowded) {
         drop_body(exchange);
-        return MHD_YES;
+        return true;
     }
     if (atomic_fetch_add(bodies, length) + length > BODIES_MAX) {
         atomic_fetch_sub(bodies, length);
         exchange->crowded = true;
         drop_body(exchange);
-        return MHD_YES;
+        return true;
     }
-    grown = realloc(exchange->body, exchange->received + 1);
-    if (grown == NULL) {
+    if (crier__buffer_add(&exchange->body, data, length) != 0) {
         atomic_fetch_sub(bodies, length);
-        return MHD_NO;
+        return false;
     }
-    memcpy(grown + exchange->length, data, length);
-    exchange->body = grown;
-    exchange->length += length;
-    exchange->body[exchange->length] = '\0';
-    return MHD_YES;
+    return true;
 }
 
 /* ---- the request ------------------------------------------------------ */
 
-static enum MHD_Result too_large(struct request *request, size_t max)
+static bool too_large(struct request *request, size_t max)
 {
     return respond_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
                          "the body is larger than %zu bytes", max);
@@ -296,8 +290,7 @@ static size_t body_max(const struct request *request)
 
 /* The headers are in: what can be refused now is. An answer given here closes
  * the connection after it. */
-static enum MHD_Result begin(struct request *request, const char *version,
-                             size_t max)
+static bool begin(struct request *request, const char *version, size_t max)
 {
     struct MHD_Connection *connection = request->connection;
     const char *wrong = framing_wrong(connection, request->method,
@@ -308,14 +301,13 @@ static enum MHD_Result begin(struct request *request, const char *version,
     if (announces_more(connection, max + READ_MORE) ||
         (announces_more(connection, max) && expects_continue(connection)))
         return too_large(request, max);
-    return MHD_YES;
+    return true;
 }
 
 /* The whole request is there: answers it, or has the question asked. */
-static enum MHD_Result finish(struct exchange *exchange,
-                              struct request *request)
+static bool finish(struct exchange *exchange, struct request *request)
 {
-    enum MHD_Result result;
+    bool result;
 
     if (exchange->received > exchange->max)
         result = too_large(request, exchange->max);
@@ -348,7 +340,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
                               .connection = connection,
                               .method = method,
                               .body = ""};
-    enum MHD_Result result;
+    bool alive;
     size_t more = *length;
 
     (void)url;
@@ -368,16 +360,17 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
             return MHD_NO;
         }
         exchange->max = body_max(&request);
-        return begin(&request, version, exchange->max);
+        exchange->body.max = exchange->max;
+        return begin(&request, version, exchange->max) ? MHD_YES : MHD_NO;
     }
     if (exchange->deferred != NULL) {
-        result = exchange->deferred->answer(&request, exchange->deferred);
+        alive = exchange->deferred->answer(&request, exchange->deferred);
         let_go(exchange);
-        return result;
+        return alive ? MHD_YES : MHD_NO;
     }
     if (more != 0) {
         *length = 0;
-        return take(exchange, data, more);
+        return take(exchange, data, more) ? MHD_YES : MHD_NO;
     }
     reaped_wait(exchange->reaped, 0);
     /* Asked once more: there may have been trailers. */
@@ -385,10 +378,10 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         headroom_refuse(connection);
         return MHD_NO;
     }
-    if (exchange->body != NULL)
-        request.body = exchange->body;
-    request.body_length = exchange->length;
-    return finish(exchange, &request);
+    if (exchange->body.length != 0)
+        request.body = exchange->body.bytes;
+    request.body_length = exchange->body.length;
+    return finish(exchange, &request) ? MHD_YES : MHD_NO;
 }
 
 /* ---- start ------------------------------------------------------------ */

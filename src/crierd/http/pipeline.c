@@ -36,6 +36,7 @@
 
 #include "pipeline.h"
 
+#include "base/clock.h"
 #include "crierd/net/acceptor.h"
 #include "classify.h"
 #include "deferred.h"
@@ -230,14 +231,14 @@ static void handle(struct pipeline *pipeline, const struct head *head, char *bod
         pipeline->broken = true;
         return;
     }
-    turn->received = request_clock();
+    turn->received = crier__clock_us();
     turn->head = head;
     request = request_of(turn);
     request.target = head->target;
     request.body = body;
     request.body_length = head->body_length;
     body[head->body_length] = '\0';
-    if (route_run(&request) != MHD_YES)
+    if (!route_run(&request))
         pipeline->broken = true;
     body[head->body_length] = behind;
     turn->head = NULL;
@@ -259,7 +260,7 @@ struct pipeline *pipeline_answer(struct turn *turn)
 
     if (request.target == NULL) /* memory was short for it */
         request.target = "/topics/?";
-    if (turn->deferred->answer(&request, turn->deferred) != MHD_YES)
+    if (!turn->deferred->answer(&request, turn->deferred))
         pipeline->broken = true;
     turn->answered = true;
     advance(pipeline);

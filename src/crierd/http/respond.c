@@ -18,8 +18,7 @@
 
 #define PROBLEM "application/problem+json" /* RFC 9457 */
 
-enum MHD_Result respond_text(struct request *request, unsigned status,
-                           const char *text)
+bool respond_text(struct request *request, unsigned status, const char *text)
 {
     const struct response answer = {.status = status,
                                   .type = "text/plain; charset=utf-8",
@@ -39,8 +38,7 @@ static char *json_body(json_t *value)
     return body;
 }
 
-enum MHD_Result respond_json(struct request *request, unsigned status,
-                           json_t *value)
+bool respond_json(struct request *request, unsigned status, json_t *value)
 {
     const struct response answer = {.status = status,
                                   .type = "application/json",
@@ -49,8 +47,8 @@ enum MHD_Result respond_json(struct request *request, unsigned status,
     return response_send(request, &answer);
 }
 
-enum MHD_Result respond_json_text(struct request *request, unsigned status,
-                                const char *text)
+bool respond_json_text(struct request *request, unsigned status,
+                       const char *text)
 {
     const struct response answer = {.status = status,
                                   .type = "application/json",
@@ -59,7 +57,7 @@ enum MHD_Result respond_json_text(struct request *request, unsigned status,
     return response_send(request, &answer);
 }
 
-enum MHD_Result respond_empty(struct request *request, unsigned status)
+bool respond_empty(struct request *request, unsigned status)
 {
     const struct response answer = {.status = status};
 
@@ -76,9 +74,9 @@ static json_t *make_problem(unsigned status, const char *detail)
 
 /* Answers with problem details, with the members of MORE (or NULL), too, and the
  * header NAME (or NULL). DETAIL is made valid. */
-static enum MHD_Result send_problem(struct request *request, unsigned status,
-                                    char *detail, json_t *more,
-                                    const char *name, const char *value)
+static bool send_problem(struct request *request, unsigned status,
+                         char *detail, json_t *more, const char *name,
+                         const char *value)
 {
     struct response answer = {.status = status,
                             .type = PROBLEM,
@@ -101,8 +99,8 @@ static enum MHD_Result send_problem(struct request *request, unsigned status,
     return response_send(request, &answer);
 }
 
-enum MHD_Result respond_problem(struct request *request, unsigned status,
-                              const char *format, ...)
+bool respond_problem(struct request *request, unsigned status,
+                     const char *format, ...)
 {
     char detail[512];
     va_list arguments;
@@ -135,7 +133,7 @@ static const char *header_or_none(const struct request *request,
     return value != NULL ? value : "";
 }
 
-enum MHD_Result respond_cross_site(struct request *request)
+bool respond_cross_site(struct request *request)
 {
     return respond_problem(request, MHD_HTTP_FORBIDDEN,
                          "a page of another origin may not do this: Origin is "
@@ -146,7 +144,7 @@ enum MHD_Result respond_cross_site(struct request *request)
                          header_or_none(request, "Sec-Fetch-Site"));
 }
 
-enum MHD_Result respond_allow(struct request *request, const char *allow)
+bool respond_allow(struct request *request, const char *allow)
 {
     const struct response none = {.status = MHD_HTTP_NO_CONTENT,
                                 .name = MHD_HTTP_HEADER_ALLOW,
@@ -163,8 +161,8 @@ enum MHD_Result respond_allow(struct request *request, const char *allow)
 }
 
 /* Answers with what ERROR is, behind the words WHERE. */
-static enum MHD_Result send_error(struct request *request, const char *where,
-                                  int error, const char *reason, json_t *more)
+static bool send_error(struct request *request, const char *where, int error,
+                       const char *reason, json_t *more)
 {
     char detail[512];
     size_t length = (size_t)snprintf(detail, sizeof detail, "%s", where);
@@ -174,14 +172,13 @@ static enum MHD_Result send_error(struct request *request, const char *where,
     return send_problem(request, status, detail, more, NULL, NULL);
 }
 
-enum MHD_Result respond_failure(struct request *request, int error,
-                              const char *reason)
+bool respond_failure(struct request *request, int error, const char *reason)
 {
     return send_error(request, "", error, reason, NULL);
 }
 
-enum MHD_Result respond_failure_of(struct request *request, size_t number,
-                                 int error, const char *reason, json_t *more)
+bool respond_failure_of(struct request *request, size_t number, int error,
+                        const char *reason, json_t *more)
 {
     char where[40];
 
@@ -189,7 +186,7 @@ enum MHD_Result respond_failure_of(struct request *request, size_t number,
     return send_error(request, where, error, reason, more);
 }
 
-enum MHD_Result respond_error(struct request *request, int error)
+bool respond_error(struct request *request, int error)
 {
     return respond_failure(request, error, "");
 }
@@ -217,10 +214,14 @@ json_t *request_read_json(struct request *request, size_t flags)
 
 /* ---- streams ---------------------------------------------------------- */
 
+/* How many bytes of frames may wait in memory for one client. What a subscriber of
+ * topics misses by that it reads from the journal. */
+#define MAX_PENDING ((size_t)64 * 1024)
+
 /* Answers HEAD with the fields of GET. The stream ends with them, and no callback is
  * called. */
-static enum MHD_Result reply_head(struct request *request,
-                                  const struct crier_stream_options *options)
+static bool reply_head(struct request *request,
+                       const struct crier_stream_options *options)
 {
     const struct crier_stream_options silent = {.format = options->format};
     struct MHD_Response *response;
@@ -246,6 +247,7 @@ bool respond_stream(struct request *request,
         request->result = reply_head(request, options);
         return false;
     }
+    bounded.max_pending = MAX_PENDING;
     bounded.stall_timeout = server->conf->stall_timeout;
     error = crier_stream_new(server->shards, request->connection,
                              &bounded, stream, response);

@@ -7,24 +7,22 @@
  * handler returns (answer.h). */
 
 /* With plain text (copied). */
-enum MHD_Result respond_text(struct request *request, unsigned status,
-                           const char *text);
+bool respond_text(struct request *request, unsigned status, const char *text);
 
 /* With JSON (VALUE is stolen; NULL means that memory was short). */
-enum MHD_Result respond_json(struct request *request, unsigned status,
-                           json_t *value);
+bool respond_json(struct request *request, unsigned status, json_t *value);
 
 /* The same with JSON as text (copied). */
-enum MHD_Result respond_json_text(struct request *request, unsigned status,
-                                const char *text);
+bool respond_json_text(struct request *request, unsigned status,
+                       const char *text);
 
 /* With headers only. */
-enum MHD_Result respond_empty(struct request *request, unsigned status);
+bool respond_empty(struct request *request, unsigned status);
 
 /* With problem details (RFC 9457) whose detail is the formatted text. 503 gets
  * a Retry-After. */
-enum MHD_Result respond_problem(struct request *request, unsigned status,
-                              const char *format, ...)
+bool respond_problem(struct request *request, unsigned status,
+                     const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Answers the request of CONNECTION, of which no handler has heard, with problem details
@@ -34,26 +32,25 @@ void respond_early(struct MHD_Connection *connection, unsigned status,
 
 /* 403: a page of another origin made REQUEST (request_is_foreign()). The detail has the
  * values from which that was concluded. */
-enum MHD_Result respond_cross_site(struct request *request);
+bool respond_cross_site(struct request *request);
 
 /* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
-enum MHD_Result respond_allow(struct request *request, const char *allow);
+bool respond_allow(struct request *request, const char *allow);
 
 /* Reads the body as JSON, as jansson's FLAGS have it: a new value, or NULL when that is
  * answered (in request->result). */
 json_t *request_read_json(struct request *request, size_t flags);
 
 /* For an ERROR of libcrier. */
-enum MHD_Result respond_error(struct request *request, int error);
+bool respond_error(struct request *request, int error);
 
 /* The same, and where the trouble is the journal's, in words. */
-enum MHD_Result respond_failure(struct request *request, int error,
-                              const char *reason);
+bool respond_failure(struct request *request, int error, const char *reason);
 
 /* The same for the event NUMBER of many, with the members of MORE (borrowed; NULL
  * for none) beside those that problem details have. */
-enum MHD_Result respond_failure_of(struct request *request, size_t number,
-                                 int error, const char *reason, json_t *more);
+bool respond_failure_of(struct request *request, size_t number, int error,
+                        const char *reason, json_t *more);
 
 /* Makes a stream for REQUEST, *RESPONSE is to be sent with response_stream().
  * When that is impossible, or the method is HEAD, answers at once, returns false, and

@@ -8,6 +8,7 @@
 
 #include "response.h"
 
+#include "base/clock.h"
 #include "pipeline.h"
 #include "crierd/log/log.h"
 #include "mhd.h"
@@ -47,7 +48,7 @@ static void log_request(const struct request *request, unsigned status)
 {
     log_line(LOG_INFO, "%s %.*s %u %.1f ms", request->method,
              (int)strcspn(request->target, "?"), request->target, status,
-             (double)(request_clock() - request->received) / 1000.0);
+             (double)(crier__clock_us() - request->received) / 1000.0);
 }
 
 static void log_failure(const struct request *request)
@@ -72,37 +73,37 @@ static size_t end_body(const struct response *answer)
 /* ---- libmicrohttpd's --------------------------------------------------- */
 
 /* Queues RESPONSE with the first HEADERS of the common headers. */
-static enum MHD_Result queue(struct request *request, unsigned status,
-                             struct MHD_Response *response, size_t headers)
+static bool queue(struct request *request, unsigned status,
+                  struct MHD_Response *response, size_t headers)
 {
-    enum MHD_Result result = response != NULL ? MHD_YES : MHD_NO;
+    bool queued = response != NULL;
     size_t i;
 
-    for (i = 0; i < headers && result == MHD_YES; i++)
-        result = MHD_add_response_header(response, common_headers[i].name,
-                                         common_headers[i].value);
-    if (result == MHD_YES && request->last)
-        result = MHD_add_response_header(
-            response, MHD_HTTP_HEADER_CONNECTION, "close");
-    if (result == MHD_YES)
-        result = MHD_queue_response(request->connection, status, response);
+    for (i = 0; i < headers && queued; i++)
+        queued = MHD_add_response_header(response, common_headers[i].name,
+                                         common_headers[i].value) == MHD_YES;
+    if (queued && request->last)
+        queued = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
+                                         "close") == MHD_YES;
+    if (queued)
+        queued = MHD_queue_response(request->connection, status, response) ==
+                 MHD_YES;
     if (response != NULL)
         MHD_destroy_response(response);
-    if (result == MHD_YES)
+    if (queued)
         log_request(request, status);
     else
         log_failure(request);
-    return result;
+    return queued;
 }
 
-enum MHD_Result response_queue(struct request *request, unsigned status,
-                               struct MHD_Response *response)
+bool response_queue(struct request *request, unsigned status,
+                    struct MHD_Response *response)
 {
     return queue(request, status, response, COMMON_HEADERS);
 }
 
-enum MHD_Result response_stream(struct request *request,
-                              struct MHD_Response *response)
+bool response_stream(struct request *request, struct MHD_Response *response)
 {
     request->last = false; /* libmicrohttpd says that of itself */
     return queue(request, MHD_HTTP_OK, response, STREAM_HEADERS);
@@ -214,8 +215,7 @@ void response_send_early(struct MHD_Connection *connection,
     free(answer->body);
 }
 
-enum MHD_Result response_send(struct request *request,
-                            const struct response *answer)
+bool response_send(struct request *request, const struct response *answer)
 {
     bool well = answer->type == NULL || answer->body != NULL;
 
@@ -228,5 +228,5 @@ enum MHD_Result response_send(struct request *request,
         log_request(request, answer->status);
     else
         log_failure(request);
-    return well ? MHD_YES : MHD_NO;
+    return well;
 }

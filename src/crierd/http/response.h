@@ -14,9 +14,8 @@ struct response {
 };
 
 /* Answers REQUEST, writes its line to the log and frees the body. Returns what the
- * handler returns: MHD_NO when memory was short, and the connection is closed. */
-enum MHD_Result response_send(struct request *request,
-                            const struct response *answer);
+ * handler returns: false when memory was short, and the connection is closed. */
+bool response_send(struct request *request, const struct response *answer);
 
 /* Answers the request of CONNECTION past libmicrohttpd, which may be about to refuse it,
  * and ends the connection (mhd.h); frees the body. Without one, for want of memory, it
@@ -25,12 +24,11 @@ void response_send_early(struct MHD_Connection *connection,
                  const struct response *answer);
 
 /* The same with RESPONSE (stolen, may be NULL), for a request of libmicrohttpd. */
-enum MHD_Result response_queue(struct request *request, unsigned status,
-                               struct MHD_Response *response);
+bool response_queue(struct request *request, unsigned status,
+                    struct MHD_Response *response);
 
 /* The same with the response of a stream, which gets fewer headers: they stay in
  * memory as long as its client does. */
-enum MHD_Result response_stream(struct request *request,
-                              struct MHD_Response *response);
+bool response_stream(struct request *request, struct MHD_Response *response);
 
 #endif

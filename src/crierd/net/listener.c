@@ -7,6 +7,7 @@
 
 #include "listener.h"
 
+#include "base/number.h"
 #include "crierd/http/text.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static bool split(const char *where, char host[HOST_SIZE],
     size_t length;
 
     if (colon == NULL || strlen(colon + 1) >= PORT_SIZE ||
-        !number_text(colon + 1, 0, 65535, &number))
+        !crier__number_read(colon + 1, 0, 65535, &number))
         return false;
     length = (size_t)(colon - where);
     if (where[0] == '[') {

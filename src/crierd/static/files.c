@@ -145,13 +145,13 @@ static struct MHD_Response *make(int fd, const struct stat *status,
     return NULL;
 }
 
-static enum MHD_Result not_found(struct request *request)
+static bool not_found(struct request *request)
 {
     return respond_problem(request, MHD_HTTP_NOT_FOUND,
                          "there is nothing at this path");
 }
 
-enum MHD_Result files_get(struct request *request)
+bool files_get(struct request *request)
 {
     struct stat status;
     char etag[ETAG_SIZE];

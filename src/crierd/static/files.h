@@ -7,6 +7,6 @@
 int files_open(const char *dir);
 
 /* Answers with the page that the path names. */
-enum MHD_Result files_get(struct request *request);
+bool files_get(struct request *request);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "crierd/http/response.h"
 #include "crierd/api/api.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/http/deferred.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
@@ -30,7 +30,7 @@ static bool is_name(const char *text, size_t length)
            text_sight(text, length) == TEXT_VISIBLE;
 }
 
-static enum MHD_Result bad_name(struct request *request, const char *what)
+static bool bad_name(struct request *request, const char *what)
 {
     return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                          "%s is not UTF-8 of 1 to %d characters, one of them "
@@ -97,12 +97,11 @@ static void closed(void *closure, struct crier_stream *stream,
     free(visit);
 }
 
-enum MHD_Result demo_chat(struct request *request)
+bool chat_join(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
     struct crier_stream_options options = {
         .keep_alive = request->server->conf->ping,
-        .max_pending = DEMO_PENDING,
         .on_closed = closed,
     };
     struct crier_subscribe_options follow = {.since = CRIER_SINCE_LAST,
@@ -123,7 +122,7 @@ enum MHD_Result demo_chat(struct request *request)
     visit = malloc(sizeof *visit + name->length + 1);
     if (visit == NULL)
         return respond_error(request, -ENOMEM);
-    visit->room = request->server->room;
+    visit->room = demo_of(request)->room;
     memcpy(visit->name, name->bytes, name->length + 1);
     options.closure = visit;
     if (!respond_stream(request, &options, &stream, &response)) {
@@ -142,8 +141,7 @@ enum MHD_Result demo_chat(struct request *request)
 
 /* ---- POST /chat, POST /chat/NAME -------------------------------------- */
 
-static enum MHD_Result sent(struct request *request,
-                            const struct deferred *deferred)
+static bool sent(struct request *request, const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_failure(request, deferred->error, deferred->reason);
@@ -154,11 +152,11 @@ static enum MHD_Result sent(struct request *request,
 
 /* Publishes the message in the body, to TO alone unless that is NULL. One with an id
  * is published once, however often the client sends it. */
-static enum MHD_Result say(struct request *request, const char *to)
+static bool say(struct request *request, const char *to)
 {
     json_t *body = read_message(request);
     struct chat_room_message message;
-    enum MHD_Result result;
+    bool result;
     const char *id;
     bool dedupe;
     int error;
@@ -167,7 +165,7 @@ static enum MHD_Result say(struct request *request, const char *to)
         return request->result;
     id = json_string_value(json_object_get(body, "id"));
     dedupe = id != NULL;
-    error = chat_room_say(request->server->room,
+    error = chat_room_say(demo_of(request)->room,
                      json_string_value(json_object_get(body, "user")), to,
                      json_string_value(json_object_get(body, "text")), id,
                      &message);
@@ -184,12 +182,12 @@ static enum MHD_Result say(struct request *request, const char *to)
     return result;
 }
 
-enum MHD_Result demo_chat_post(struct request *request)
+bool chat_post(struct request *request)
 {
     return say(request, NULL);
 }
 
-enum MHD_Result demo_chat_private(struct request *request)
+bool chat_post_private(struct request *request)
 {
     if (!is_name(request->argument->bytes, request->argument->length))
         return bad_name(request, "the name in the path");
@@ -226,10 +224,10 @@ static char *as_text(const json_t *list)
     return text;
 }
 
-enum MHD_Result demo_users(struct request *request)
+bool chat_list_users(struct request *request)
 {
-    json_t *list = chat_room_users(request->server->room);
-    enum MHD_Result result;
+    json_t *list = chat_room_users(demo_of(request)->room);
+    bool result;
     char *text;
 
     if (list == NULL)
@@ -245,14 +243,14 @@ enum MHD_Result demo_users(struct request *request)
     return result;
 }
 
-enum MHD_Result demo_users_add(struct request *request)
+bool chat_add_user(struct request *request)
 {
     const char *name = request->argument->bytes;
     int result;
 
     if (!is_name(name, request->argument->length))
         return bad_name(request, "the name in the path");
-    result = chat_room_add(request->server->room, name);
+    result = chat_room_add(demo_of(request)->room, name);
     if (result == -ENOSPC)
         return respond_problem(request, MHD_HTTP_INSUFFICIENT_STORAGE,
                              "%d users have been added, which is the limit",
@@ -263,13 +261,13 @@ enum MHD_Result demo_users_add(struct request *request)
                       json_pack("{s:s}", "user", name));
 }
 
-enum MHD_Result demo_users_remove(struct request *request)
+bool chat_remove_user(struct request *request)
 {
     const char *name = request->argument->bytes;
 
     if (!is_name(name, request->argument->length))
         return bad_name(request, "the name in the path");
-    if (!chat_room_remove(request->server->room, name))
+    if (!chat_room_remove(demo_of(request)->room, name))
         return respond_problem(request, MHD_HTTP_NOT_FOUND,
                              "there is no user of that name");
     return respond_empty(request, MHD_HTTP_NO_CONTENT);

@@ -6,7 +6,7 @@
 
 #include "crierd/http/response.h"
 #include "crierd/api/api.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 
@@ -14,11 +14,10 @@
 
 #define TOPIC "events"
 
-enum MHD_Result demo_events(struct request *request)
+bool events_get(struct request *request)
 {
     struct crier_stream_options options = {
         .keep_alive = request->server->conf->ping,
-        .max_pending = DEMO_PENDING,
         .on_closed = respond_stream_closed,
         .closure = (void *)"/events",
     };
@@ -42,19 +41,18 @@ enum MHD_Result demo_events(struct request *request)
     return respond_error(request, error);
 }
 
-static enum MHD_Result answer(struct request *request,
-                              const struct deferred *deferred)
+static bool answer(struct request *request, const struct deferred *deferred)
 {
     return deferred->error == 0
                ? respond_text(request, MHD_HTTP_OK, "msg sent")
                : respond_failure(request, deferred->error, deferred->reason);
 }
 
-static enum MHD_Result publish(struct request *request, const char *message,
-                               size_t length)
+static bool publish(struct request *request, const char *message,
+                    size_t length)
 {
     struct crier_event *event = crier_event_new();
-    enum MHD_Result result;
+    bool result;
 
     if (event == NULL)
         return respond_error(request, -ENOMEM);
@@ -64,12 +62,12 @@ static enum MHD_Result publish(struct request *request, const char *message,
     return result;
 }
 
-enum MHD_Result demo_events_post(struct request *request)
+bool events_post(struct request *request)
 {
     return publish(request, request->body, request->body_length);
 }
 
-enum MHD_Result demo_events_get(struct request *request)
+bool events_post_by_get(struct request *request)
 {
     if (!request->server->conf->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,

@@ -7,8 +7,9 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "crierd/http/response.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct counter {
     const char *path;
@@ -78,7 +78,7 @@ static void woken(void *closure, struct crier_stream *stream)
         counter->started = crier_now();
     else
         error = send_next(counter, stream);
-    if (demo_try_again(error))
+    if (demo_may_retry(error))
         crier_stream_wake(stream, crier_now() + DEMO_RETRY);
     else if (error != 0) /* a number must not be missing: end instead */
         crier_stream_close(stream);
@@ -97,8 +97,7 @@ static void closed(void *closure, struct crier_stream *stream,
     free(counter);
 }
 
-static enum MHD_Result count(struct request *request,
-                             const struct counter *template)
+static bool count(struct request *request, const struct counter *template)
 {
     struct counter *counter = malloc(sizeof *counter);
     struct crier_stream_options options = {
@@ -121,7 +120,7 @@ static enum MHD_Result count(struct request *request,
     return response_stream(request, response);
 }
 
-enum MHD_Result demo_ticks(struct request *request)
+bool ticks_get(struct request *request)
 {
     const struct uri_text *interval =
         uri_parameter(&request->uri, "interval");
@@ -129,14 +128,14 @@ enum MHD_Result demo_ticks(struct request *request)
         .path = "/ticks", .frame = tick_frame, .interval = 1000};
 
     if (interval != NULL &&
-        !number_text(interval->bytes, 10, 60000, &counter.interval))
+        !crier__number_read(interval->bytes, 10, 60000, &counter.interval))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                              "interval is not a number of milliseconds from "
                              "10 to 60000");
     return count(request, &counter);
 }
 
-enum MHD_Result demo_sse(struct request *request)
+bool ticks_get_sse(struct request *request)
 {
     struct counter counter = {.path = "/sse",
                               .frame = sse_frame,
@@ -178,7 +177,7 @@ static int fill(struct crier_reply *reply, struct crier_event *event)
     return crier_reply_add(reply, event);
 }
 
-enum MHD_Result demo_updates(struct request *request)
+bool ticks_get_updates(struct request *request)
 {
     struct crier_reply *reply = crier_reply_new();
     struct crier_event *event = crier_event_new();
