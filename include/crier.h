@@ -101,8 +101,8 @@ extern "C" {
       "connection, or none and no function that resumes")                                       \
     X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")           \
     X(CRIER_ERR_TOPIC, -20014,                                                \
-      "a topic is not UTF-8 of 1 to 255 bytes without control characters, "   \
-      "',' and '*'")                                                          \
+      "a topic is not UTF-8 of 1 to 255 bytes without control characters "    \
+      "and '*', which may only end a selector")                               \
     X(CRIER_ERR_MANY_TOPICS, -20015, "more than 100 topics at once")          \
     X(CRIER_ERR_ID, -20016,                                                   \
       "an id of an update has 1 to 255 bytes of UTF-8, does not begin with "  \
@@ -681,8 +681,8 @@ struct crier_retention {
     uint64_t age; /* ms */
 };
 
-/* The retention of the topic TOPIC, or, where TOPIC ends in '*', of all topics
- * that begin with what is before it. */
+/* The retention of the topics that TOPIC, a selector, matches. Here "*" matches the names
+ * that begin with '$', too. */
 struct crier_topic_retention {
     const char *topic;
     struct crier_retention retention;
@@ -694,8 +694,8 @@ struct crier_journal_options {
      * MiB, in a file 10000000 and 1 GiB; no limit of age. */
     struct crier_retention retention;
 
-    /* Of each topic for itself, within the above; the first one that fits its
-     * name counts. Default: none. Copied. */
+    /* Of each topic for itself, within the above; the first one that matches its
+     * name applies. Default: none. Copied. */
     const struct crier_topic_retention *topics;
     size_t topic_count;
 
@@ -704,8 +704,8 @@ struct crier_journal_options {
     size_t max_topics;
 };
 
-/* A new journal in memory, written to *JOURNAL. An update is "as durable as the
- * journal promises" when it is in. -ENOMEM, CRIER_ERR_INVALID, -errno. */
+/* Writes a *new* journal in memory to *JOURNAL. -ENOMEM, CRIER_ERR_INVALID,
+ * CRIER_ERR_TOPIC (of a retention), -errno. */
 CRIER_API int
 crier_journal_memory(const struct crier_journal_options *options,
                      struct crier_journal **journal);
@@ -738,10 +738,16 @@ CRIER_API void crier_journal_free(struct crier_journal *journal);
  * part of the journal, in its order, without a loss and without a duplicate,
  * from the point on where it began.
  *
- * A topic is 1 to 255 bytes of UTF-8 without control characters, ',' and '*'.
- * Where several are named they are separated by ','. Names that begin with '$' are
- * the program's own; they may have 511 bytes. "*" in the place of all topics
- * follows every one but those.
+ * A topic is 1 to 255 bytes of UTF-8 without control characters and '*'. Names that
+ * begin with '$' are the program's own; they may have 511 bytes. A text of topics has
+ * commas between them; a name that holds a comma itself is given in an array.
+ *
+ * A selector says to which topics a stream subscribes:
+ *   "log.a"   exact: the topic of that name
+ *   "log.*"   prefix: each topic whose name begins with what is before the '*'
+ *   "*"       all: each topic whose name does not begin with '$'
+ * As in MQTT, "*" does not match the names that begin with '$'; a prefix that begins with
+ * '$' itself does. A text of selectors may mix them: "a,log.*".
  *
  * A stream that reads slowly holds at most its max_pending and one update more.
  * After that it reads on from the journal, at its own pace. When the journal has
@@ -761,10 +767,10 @@ enum crier_slow {
 struct crier_hub_options {
     enum crier_slow slow;
 
-    /* The topics that have presence, separated by ',', or "*" for all: whenever a
-     * stream begins or ceases to follow such a TOPIC by its name, an event
+    /* Selectors of the topics that have presence, with commas between them: whenever
+     * a stream begins or ceases to subscribe to such a TOPIC by its name, an event
      * "join" or "leave" with {"topic":TOPIC,"count":N} is published under
-     * "$presence/TOPIC"; N is how many follow it now. Default: none. Copied. */
+     * "$presence/TOPIC"; N is how many subscribe to it now. Default: none. Copied. */
     const char *presence;
 };
 
@@ -795,9 +801,10 @@ struct crier_receipt {
     const char *id;     /* of the update; with CRIER_ERR_EXISTS and where it is a
                            duplicate, of the one that was there before */
     uint64_t position;  /* of the same update */
-    const char *topics; /* as published */
-    size_t subscribers; /* to how many streams it goes; one that follows two of
-                           its topics counts for both */
+    const char *const *topics; /* as published, each once */
+    size_t topic_count;
+    size_t subscribers; /* to how many streams it goes; one with two selectors that
+                           match counts for both */
     bool duplicate;     /* nothing was published, see below */
 };
 
@@ -825,6 +832,13 @@ CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
                                 const struct crier_event *event,
                                 const struct crier_publish_options *options);
 
+/* The same under COUNT TOPICS, whose names may hold commas. Where a text of topics is
+ * written (the field "topics" of CRIER_FORMAT_FULL), such a comma is "%2C". */
+CRIER_API int
+crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
+                     size_t count, const struct crier_event *event,
+                     const struct crier_publish_options *options);
+
 /* Where a stream begins. */
 enum crier_since {
     CRIER_SINCE_NOW,    /* with what is published after crier_hub_subscribe() */
@@ -833,13 +847,16 @@ enum crier_since {
                            a gap and then with all that is held after it */
     CRIER_SINCE_ALL,    /* with all that is held */
     CRIER_SINCE_LAST,   /* with the last `number` held; in memory at most 100000
-                           divided by the number of topics */
+                           divided by the number of topics. A prefix that matches
+                           more than 100 topics looks at the last 100000 updates */
     CRIER_SINCE_TIME    /* with what is not older than `number` ms */
 };
 
 struct crier_subscribe_options {
-    const char *topics;      /* "a,b" or "*" */
-    const char *live;        /* more topics, without their past; or NULL */
+    const char *topics;      /* selectors: "a", "a,log.*", "*"; or NULL */
+    const char *const *selectors; /* more of them, which may hold commas; */
+    size_t selector_count;        /* at least one is needed in all */
+    const char *live;        /* more selectors, without their past; or NULL */
     enum crier_since since;
     const char *id;          /* for CRIER_SINCE_ID; longer ones than ids can be,
                                 and ones that are not UTF-8, are not known */
@@ -883,14 +900,14 @@ CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const struct crier_subscribe_options *options);
 
-/* Changes the topics that STREAM, which follows HUB, is sent: to TOPICS, "a,b" or "*".
- * Of a topic that it followed before (by name or by "*") nothing is lost and nothing
- * comes twice, be the stream live or behind. Of a topic that is new to it all comes that
- * is published after the call returned, and nothing that was in the journal before the
- * call; but "*" in the place of names begins where the stream is, which may be behind.
- * Of a topic that it follows no more nothing comes that is published after the call
- * returned, nor what was published before and it has not been sent. Never blocks. The
- * counts and the presence events follow a little later.
+/* Changes the selectors of STREAM, which subscribes to HUB, to TOPICS ("a,log.*"). Of a
+ * topic that the old selectors match nothing is lost and nothing comes twice, whether the
+ * stream is live or behind. Of a topic that is new to it all comes that is published after
+ * the call has returned, and nothing that was in the journal before the call; but a
+ * pattern that covers one of the old selectors begins where the stream is, which may be
+ * behind. Of a topic that it does not subscribe to any more nothing comes that is
+ * published after the call has returned, nor what has not been sent yet. Never blocks.
+ * The counts and the presence events follow a little later.
  *
  * A client that comes back makes the request that it made at first: the program must
  * know the topics then.
@@ -900,19 +917,20 @@ CRIER_API int crier_hub_change(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const char *topics);
 
-/* How many streams follow TOPIC by its name, or "*"; those that only look at what is
- * held (`once`) do not count. */
+/* How many streams subscribe by the selector TOPIC as it is written; those that only read
+ * what is held (`once`) do not count. */
 CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
 
-/* Lists topics that hold something or are followed, and whose names do not begin
- * with '$' unless PREFIX does: those with PREFIX ("" for all), in the order of
- * their bytes, behind AFTER ("" to begin), at most LIMIT (1 to 1000); or, when
- * PREFIX is NULL, just the topic AFTER. ON_DONE is called once when 0 was returned,
- * on any thread, possibly before: with an error, or with a new array of objects
+/* Lists the topics that TOPICS, selectors with commas between them, match and that hold
+ * something or have subscribers, in the order of their bytes, behind AFTER ("" to begin),
+ * at most LIMIT (1 to 1000). ON_DONE is called once if 0 was returned, on any thread,
+ * possibly before: with an error, or with a *new* array of objects
  * {"topic","updates","bytes","subscribers","first","last","time"}, of which the
- * last three (ids, and RFC 3339) are null when nothing is held.
- * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, -ENOMEM. */
-CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
+ * last three (ids, and RFC 3339) are null when nothing is held. "subscribers" are those
+ * by this name.
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC,
+ * CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+CRIER_API int crier_hub_list(struct crier_hub *hub, const char *topics,
                              const char *after, unsigned limit,
                              void (*on_done)(void *closure, int error,
                                              json_t *topics),
