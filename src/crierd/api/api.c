@@ -325,7 +325,6 @@ static bool follow(struct request *request,
                    enum crier_format format)
 {
     struct crier_stream_options options = {
-        .keep_alive = request->server->conf->ping,
         .max_pending = DEMO_PENDING,
         .format = format,
         .near = follow->topics,
@@ -433,7 +432,7 @@ bool api_subscribe(struct request *request)
         return own(request);
     /* Where others are told of it, following changes something. (A page of another
      * origin could not read the answer anyway.) */
-    if (request->server->conf->presence != NULL && request_is_foreign(request))
+    if (conf_current()->presence != NULL && request_is_foreign(request))
         return respond_cross_site(request);
     if (format < 0)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,

@@ -101,7 +101,6 @@ bool demo_chat(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
     struct crier_stream_options options = {
-        .keep_alive = request->server->conf->ping,
         .max_pending = DEMO_PENDING,
         .on_closed = closed,
     };

@@ -17,7 +17,6 @@
 bool demo_events(struct request *request)
 {
     struct crier_stream_options options = {
-        .keep_alive = request->server->conf->ping,
         .max_pending = DEMO_PENDING,
         .on_closed = respond_stream_closed,
         .closure = (void *)"/events",
@@ -70,7 +69,7 @@ bool demo_events_post(struct request *request)
 
 bool demo_events_get(struct request *request)
 {
-    if (!request->server->conf->get_publish)
+    if (!conf_current()->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,
                              "publishing by GET is switched off here; POST "
                              "the message to /events");

@@ -338,7 +338,6 @@ bool demo_quotes(struct request *request)
 {
     struct quotes *quotes = request->server->quotes;
     struct crier_stream_options options = {
-        .keep_alive = request->server->conf->keep_alive,
         .on_wake = woken,
         .on_closed = closed,
     };

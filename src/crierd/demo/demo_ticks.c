@@ -101,7 +101,6 @@ static bool count(struct request *request, const struct counter *template)
 {
     struct counter *counter = malloc(sizeof *counter);
     struct crier_stream_options options = {
-        .keep_alive = request->server->conf->keep_alive,
         .on_wake = woken,
         .on_closed = closed,
         .closure = counter,

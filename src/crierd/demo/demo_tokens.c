@@ -194,7 +194,6 @@ bool demo_tokens(struct request *request)
 {
     const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
     struct crier_stream_options options = {
-        .keep_alive = request->server->conf->keep_alive,
         .on_wake = woken,
         .on_closed = closed,
     };
