@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "crierd/api/api.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
@@ -54,6 +55,7 @@ static void setup(void)
 
     log_set_level(LOG_ERROR);
     ck_assert(conf_publish(&conf));
+    server.tables[0] = (struct route_table){.routes = api_routes};
     server.descriptors = (struct descriptors){
         .most = 10, .clients = 10, .crowded = 1000};
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);

@@ -74,7 +74,7 @@ START_TEST(limits_are_those_of_single_ones)
                            "data: 1\n\ndata: 2\n\n", &answer),
                      507);
     ck_assert_msg(
-        strstr(answer, "\"event 1: the journal has as many topics") &&
+        strstr(answer, "\"event 1: too many topics") &&
             strstr(answer, "\"published\":0"),
         "%s", answer);
     free(answer);

@@ -3,7 +3,7 @@
  */
 #include <config.h>
 
-#include "libcrier/client/exchange.h"
+#include "base/curl.h"
 #include "support/following.h"
 #include "support/port.h"
 

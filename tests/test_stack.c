@@ -5,7 +5,7 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -123,7 +123,7 @@ START_TEST(a_small_stack_will_do)
     pthread_t thread;
     int which = _i;
 
-    ck_assert_uint_ge(THREAD_STACK, 4 * SMALL_STACK);
+    ck_assert_uint_ge(CRIER__THREAD_STACK, 4 * SMALL_STACK);
     pthread_attr_init(&attributes);
     ck_assert_int_eq(pthread_attr_setstacksize(&attributes, SMALL_STACK), 0);
     ck_assert_int_eq(pthread_create(&thread, &attributes, recurse, &which), 0);
@@ -218,7 +218,7 @@ static void count_stacks(int *stacks, int *all)
     ck_assert_ptr_nonnull(file);
     while (fgets(line, sizeof line, file) != NULL)
         if (sscanf(line, "%lx-%lx %7s", &from, &to, access) == 3 &&
-            strcmp(access, "rw-p") == 0 && to - from == THREAD_STACK)
+            strcmp(access, "rw-p") == 0 && to - from == CRIER__THREAD_STACK)
             ++*stacks;
     fclose(file);
     snprintf(path, sizeof path, "/proc/%d/status", (int)crierd.pid);

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,25 +119,6 @@ START_TEST(what_can_be_seen)
 }
 END_TEST
 
-START_TEST(a_number)
-{
-    uint64_t n = 0;
-
-    ck_assert(number_text("0", 0, 10, &n) && n == 0);
-    ck_assert(number_text("10", 0, 10, &n) && n == 10);
-    ck_assert(number_text("18446744073709551615", 0, UINT64_MAX, &n));
-    ck_assert(!number_text("11", 0, 10, &n));
-    ck_assert(!number_text("0", 1, 10, &n));
-    ck_assert(!number_text("", 0, 10, &n));
-    ck_assert(!number_text("-1", 0, UINT64_MAX, &n));
-    ck_assert(!number_text(" 1", 0, 10, &n));
-    ck_assert(!number_text("+1", 0, 10, &n));
-    ck_assert(!number_text("1x", 0, 10, &n));
-    ck_assert(!number_text("0x1", 0, 10, &n));
-    ck_assert(!number_text("18446744073709551616", 0, UINT64_MAX, &n));
-}
-END_TEST
-
 START_TEST(a_file)
 {
     char name[] = "crier-text-XXXXXX", *text;
@@ -168,7 +148,6 @@ static Suite *suite(void)
     tcase_add_test(c, short_memory);
     tcase_add_loop_test(c, what_can_be_seen, 0,
                         (int)(sizeof sights / sizeof sights[0]));
-    tcase_add_test(c, a_number);
     tcase_add_test(c, a_file);
     return s;
 }

@@ -12,13 +12,13 @@
 
 #include "crierd/config/backend.h"
 #include "crierd/config/load.h"
+#include "crierd/api/api.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
-#include "crierd/demo/chat_room.h"
 #include "crierd/http/server.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ static bool plan_descriptors(const struct conf *conf,
 /* What of the past Crier's own topics hold, unless the command line says
  * otherwise. */
 static const struct crier_topic_retention own_topics[] = {
-    {ROOM_TOPICS, {.count = 1000}},
+    {DEMO_TOPICS, {.count = DEMO_RETAINED}},
     {"$presence/*", {.count = 1000}},
 };
 
@@ -130,9 +130,11 @@ static bool open_hub(struct server *server)
     return error == 0;
 }
 
-static bool open_rooms(struct server *server)
+/* Opens the modules of SERVER and enters their routes. */
+static bool open_modules(struct server *server, struct demo **demo)
 {
     const struct conf *conf = server->conf;
+    struct route_table *table = server->tables;
 
     server->www = files_open(conf->www);
     if (server->www < 0) {
@@ -140,25 +142,21 @@ static bool open_rooms(struct server *server)
                  crier_error_text(server->www));
         return false;
     }
-    server->answers = demo_answers_new(conf->data);
-    server->quotes = demo_quotes_new(conf->data);
-    if (server->answers == NULL || server->quotes == NULL)
-        return false;
+    server->get_file = files_get;
     if (!open_hub(server))
         return false;
-    server->room = chat_room_new(server->hub);
-    if (server->room != NULL)
+    *table++ = (struct route_table){.routes = api_routes};
+    if (!conf->demo)
         return true;
-    log_line(LOG_ERROR, "out of memory");
-    return false;
+    *demo = demo_open(server);
+    *table++ = (struct route_table){.routes = demo_routes, .context = *demo};
+    return *demo != NULL;
 }
 
-static void close_rooms(struct server *server)
+static void close_modules(struct server *server, struct demo *demo)
 {
-    chat_room_free(server->room);
+    demo_close(demo);
     crier_hub_free(server->hub);
-    demo_quotes_free(server->quotes);
-    demo_answers_free(server->answers);
     if (server->www >= 0)
         close(server->www);
 }
@@ -257,6 +255,7 @@ static int run_shards(struct server *server, int socket,
         .resume = http_resume,
     };
     int error = crier_shards_new(&options, &server->shards);
+    struct demo *demo = NULL;
     int status = EXIT_FAILURE;
 
     if (error != 0) {
@@ -265,14 +264,14 @@ static int run_shards(struct server *server, int socket,
         close(socket);
         return EXIT_FAILURE;
     }
-    if (open_rooms(server))
+    if (open_modules(server, &demo))
         status = open_door(server, socket, signals);
     else
         close(socket);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
-    close_rooms(server);
+    close_modules(server, demo);
     return status;
 }
 

@@ -24,7 +24,8 @@
 
 #include "crierd/http/deferred.h"
 #include "crierd/http/request.h"
-#include "crierd/demo/chat_room.h"
+#include "crierd/api/api.h"
+#include "crierd/demo/demo.h"
 #include "crierd/http/route.h"
 #include "base/json_read.h"
 #include "libcrier/journal/journal.h"
@@ -337,12 +338,13 @@ static void check_chat(const char *body, size_t length)
 
 static struct conf conf;
 static struct server server = {.conf = &conf};
+static struct demo *demo;
 
 static void stop(void)
 {
     crier_hub_close(server.hub);
     crier_shards_free(server.shards);
-    chat_room_free(server.room);
+    demo_close(demo);
     crier_hub_free(server.hub);
 }
 
@@ -355,8 +357,13 @@ static void start(void)
     MUST(crier_shards_new(&one, &server.shards) == 0);
     MUST(crier_journal_memory(&few, &journal) == 0);
     MUST(crier_hub_new(server.shards, journal, NULL, &server.hub) == 0);
-    server.room = chat_room_new(server.hub);
-    MUST(server.room != NULL && atexit(stop) == 0);
+    conf.data = getenv("DATA");
+    MUST(conf.data != NULL);
+    demo = demo_open(&server);
+    MUST(demo != NULL && atexit(stop) == 0);
+    server.tables[0] = (struct route_table){.routes = api_routes};
+    server.tables[1] = (struct route_table){.routes = demo_routes,
+                                            .context = demo};
 }
 
 static void post(const char *target, const char *body, size_t length)

@@ -31,12 +31,12 @@
 #include "fuzz.h"
 
 #include "crier_client.h"
+#include "crierd/api/api.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
 #include "crierd/net/listener.h"
-#include "crierd/demo/chat_room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,14 +77,13 @@ static struct conf conf = {
 };
 
 static struct server server = {.conf = &conf};
+static struct demo *demo; /* an input's */
 static struct http http;
 static struct acceptor *acceptor; /* an input's */
 static bool started;
 
 static void stop(void)
 {
-    demo_quotes_free(server.quotes);
-    demo_answers_free(server.answers);
     close(server.www);
 }
 
@@ -108,9 +107,9 @@ static void start(void)
         .most = 16, .clients = 16, .crowded = 1 << 20};
     server.started = crier_now();
     server.www = files_open(directory("WWW"));
-    server.answers = demo_answers_new(directory("DATA"));
-    server.quotes = demo_quotes_new(directory("DATA"));
-    MUST(server.www >= 0 && server.answers != NULL && server.quotes != NULL);
+    MUST(server.www >= 0);
+    server.get_file = files_get;
+    conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;
 }
@@ -134,8 +133,11 @@ static void begin(void)
     MUST(crier_shards_new(&shards, &server.shards) == 0);
     MUST(crier_journal_memory(&journal, &made) == 0);
     MUST(crier_hub_new(server.shards, made, &hub, &server.hub) == 0);
-    server.room = chat_room_new(server.hub);
-    MUST(server.room != NULL);
+    demo = demo_open(&server);
+    MUST(demo != NULL);
+    server.tables[0] = (struct route_table){.routes = api_routes};
+    server.tables[1] = (struct route_table){.routes = demo_routes,
+                                            .context = demo};
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
@@ -151,7 +153,7 @@ static void end(void)
     acceptor_close(acceptor);
     http_stop(&http);
     crier_shards_free(server.shards);
-    chat_room_free(server.room);
+    demo_close(demo);
     crier_hub_free(server.hub);
 }
 

@@ -15,6 +15,7 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "fuzz.h"
 
 #include "crier_server.h"
@@ -22,7 +23,6 @@
 #include "crierd/http/text.h"
 #include "libcrier/wire/topic.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* ---- a plain reading of the rules ------------------------------------- */
@@ -187,7 +187,7 @@ static void check_numbers(const char *text)
     uint64_t number, time;
     size_t size;
 
-    if (number_text(text, 3, 1000, &number))
+    if (crier__number_read(text, 3, 1000, &number))
         MUST(number >= 3 && number <= 1000 &&
              text[strspn(text, "0123456789")] == '\0');
     if (value_time(text, &time))

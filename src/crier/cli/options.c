@@ -12,12 +12,13 @@
 
 #include "options.h"
 
+#include "base/number.h"
+
 #include "note.h"
 #include "print.h"
 #include "secret.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,24 +50,12 @@ enum options_result options_report(const char *format, ...)
 
 /* ---- numbers ---------------------------------------------------------- */
 
-/* Reads the digits at TEXT; *END is what follows. False without any, or beyond
- * 64 bits. */
-static bool read_digits(const char *text, uint64_t *number, char **end)
-{
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    *number = strtoull(text, end, 10);
-    return errno == 0;
-}
-
 enum options_result options_read_number(const char *option, const char *value,
                                         uint64_t min, uint64_t max, uint64_t *number)
 {
-    char *end, wanted[64];
+    char wanted[64];
 
-    if (read_digits(value, number, &end) && *end == '\0' && *number >= min &&
-        *number <= max)
+    if (crier__number_read(value, min, max, number))
         return OPTIONS_RUN;
     snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
              (unsigned long long)min, (unsigned long long)max);
@@ -77,24 +66,14 @@ enum options_result options_read_time(const char *option, const char *value,
                                       uint64_t min, uint64_t max, const char *wanted,
                                       uint64_t *milliseconds)
 {
-    static const struct {
-        const char *name;
-        uint64_t factor;
-    } units[] = {{"ms", 1},    {"s", 1000},    {"", 1000},
-                 {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     uint64_t number;
-    char *end;
-    size_t i;
 
-    if (!read_digits(value, &number, &end))
+    if (!crier__number_read_unit(value, crier__time_units, CRIER__TIME_UNITS, max,
+                                 &number) ||
+        number < min)
         return options_reject(option, value, wanted);
-    for (i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(end, units[i].name) == 0 && number <= max / units[i].factor &&
-            number * units[i].factor >= min) {
-            *milliseconds = number * units[i].factor;
-            return OPTIONS_RUN;
-        }
-    return options_reject(option, value, wanted);
+    *milliseconds = number;
+    return OPTIONS_RUN;
 }
 
 /* ---- options ---------------------------------------------------------- */

@@ -10,7 +10,7 @@
 
 #include "secret.h"
 
-#include "libcrier/client/exchange.h"
+#include "base/curl.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -7,11 +7,10 @@
 
 #include "http_get.h"
 
+#include "base/curl.h"
 #include "base/json_read.h"
 #include "crier/cli/note.h"
 #include "crier/cli/printable.h"
-
-#include "libcrier/client/exchange.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -12,14 +12,14 @@
 
 #include "pub_input.h"
 #include "crier/cli/note.h"
-#include "base/thread_start.h"
+#include "base/cond.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How often the publisher is asked whether it has given up, in ms. */
@@ -64,17 +64,13 @@ static void draw_progress(struct progress *progress)
 /* Waits for the next time to draw. Whether it has come to an end. */
 static bool wait_to_draw(struct progress *progress)
 {
-    struct timespec until;
-    int error = 0;
+    uint64_t until = crier_now() + DRAW_INTERVAL;
     bool ended;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += DRAW_INTERVAL * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&progress->lock);
-    while (!progress->ended && error == 0)
-        error = pthread_cond_timedwait(&progress->ending, &progress->lock, &until);
+    while (!progress->ended &&
+           crier__cond_wait(&progress->ending, &progress->lock, until))
+        ;
     ended = progress->ended;
     pthread_mutex_unlock(&progress->lock);
     return ended;
@@ -92,16 +88,12 @@ static void *run_progress(void *closure)
  * */
 static bool progress_begin(struct progress *progress, struct crier_publisher *publisher)
 {
-    pthread_condattr_t attributes;
     bool well;
 
     *progress = (struct progress){.publisher = publisher, .begun = crier_now()};
     pthread_mutex_init(&progress->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&progress->ending, &attributes);
-    pthread_condattr_destroy(&attributes);
-    well = thread_start(&progress->thread, run_progress, progress) == 0;
+    crier__cond_init(&progress->ending);
+    well = crier__thread_start(&progress->thread, run_progress, progress) == 0;
     if (!well) {
         pthread_cond_destroy(&progress->ending);
         pthread_mutex_destroy(&progress->lock);

@@ -9,11 +9,12 @@
 
 #include "api.h"
 
+#include "base/number.h"
 #include "crierd/http/response.h"
 #include "bulk.h"
+#include "health.h"
 #include "crierd/config/conf.h"
 #include "crier_server.h"
-#include "crierd/demo/demo.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -157,7 +158,7 @@ static bool set_fields(struct request *request, struct crier_event *event)
     }
     if (retry == NULL)
         return true;
-    if (!number_text(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
+    if (!crier__number_read(retry, 0, CRIER_RETRY_MAX, &milliseconds)) {
         request->result = respond_problem(
             request, MHD_HTTP_BAD_REQUEST,
             "retry is not a number of ms from 0 to %u", CRIER_RETRY_MAX);
@@ -199,7 +200,7 @@ static bool publish_many(struct request *request, const char *topics,
     return bulk_publish(request, topics, dedupe);
 }
 
-bool api_publish(struct request *request)
+static bool handle_publish(struct request *request)
 {
     const char *topics = request->argument->bytes;
     const char *text = value_of(request, "dedupe", NULL);
@@ -325,7 +326,6 @@ static bool follow(struct request *request,
                    enum crier_format format)
 {
     struct crier_stream_options options = {
-        .max_pending = DEMO_PENDING,
         .format = format,
         .near = follow->topics,
         .on_closed = respond_stream_closed,
@@ -404,14 +404,14 @@ static bool answer_one(struct request *request,
                       json_incref(json_array_get(deferred->value, 0)));
 }
 
-bool api_list(struct request *request)
+static bool handle_list(struct request *request)
 {
     const char *prefix = value_of(request, "prefix", NULL);
     const char *after = value_of(request, "after", NULL);
     const char *limit = value_of(request, "limit", NULL);
     uint64_t number = LIST_DEFAULT;
 
-    if (limit != NULL && !number_text(limit, 1, LIST_MAX, &number))
+    if (limit != NULL && !crier__number_read(limit, 1, LIST_MAX, &number))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                              "limit is not a number from 1 to %d", LIST_MAX);
     if (prefix != NULL && is_own(prefix, true))
@@ -421,7 +421,7 @@ bool api_list(struct request *request)
                         answer_list);
 }
 
-bool api_subscribe(struct request *request)
+static bool handle_subscribe(struct request *request)
 {
     const char *topics = request->argument->bytes;
     const char *poll = value_of(request, "poll", NULL);
@@ -472,7 +472,7 @@ static bool answer_forgotten(struct request *request,
     return respond_empty(request, MHD_HTTP_NO_CONTENT);
 }
 
-bool api_forget(struct request *request)
+static bool handle_forget(struct request *request)
 {
     const char *topic = request->argument->bytes;
     struct deferred *deferred;
@@ -486,3 +486,14 @@ bool api_forget(struct request *request)
     error = crier_hub_forget(request->server->hub, topic, forgotten, deferred);
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
+
+/* ---- the routes ------------------------------------------------------- */
+
+const struct route api_routes[] = {
+    {"GET", {"topics"}, handle_list, false},
+    {"GET", {"topics", "**"}, handle_subscribe, false},
+    {"POST", {"topics", "**"}, handle_publish, true},
+    {"DELETE", {"topics", "**"}, handle_forget, true},
+    {"GET", {"healthz"}, health, false},
+    {0},
+};

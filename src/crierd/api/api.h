@@ -1,14 +1,10 @@
 #ifndef CRIERD_API_H
 #define CRIERD_API_H
 
-#include "crierd/http/request.h"
+#include "crierd/http/route.h"
 
-/* /topics: publish, follow, list, describe and forget. */
-
-bool api_publish(struct request *request);
-bool api_subscribe(struct request *request);
-bool api_list(struct request *request);
-bool api_forget(struct request *request);
+/* /topics (publish, subscribe, list, describe and forget) and /healthz. */
+extern const struct route api_routes[];
 
 /* Reads into OPTIONS, which borrows from REQUEST, where the request wants to begin
  * (Last-Event-ID, lastEventID= or lastEventId=, since=, or now) and whether the

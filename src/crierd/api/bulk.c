@@ -28,6 +28,7 @@
 
 #include "bulk.h"
 
+#include "base/number.h"
 #include "crier_client.h"
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
@@ -51,17 +52,13 @@ static const char *wrong_retry(const char *value, size_t length)
 {
     static const char wrong[] =
         "retry is not a number of ms from 0 to 2147483647";
-    uint64_t number = 0;
-    size_t i;
+    uint64_t number;
+    size_t digits;
 
-    for (i = 0; i < length; i++) {
-        if (value[i] < '0' || value[i] > '9')
-            return wrong;
-        number = number * 10 + (uint64_t)(value[i] - '0');
-        if (number > CRIER_RETRY_MAX)
-            return wrong;
-    }
-    return length != 0 ? NULL : wrong;
+    return crier__number_scan(value, length, &digits, &number) &&
+                   digits == length && number <= CRIER_RETRY_MAX
+               ? NULL
+               : wrong;
 }
 
 /* An empty line. */

@@ -3,7 +3,7 @@
 
 #include "address.h"
 
-#include "value.h"
+#include "base/number.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@ bool address_split(const char *where, char host[ADDRESS_HOST_SIZE],
     size_t length;
 
     if (colon == NULL || strlen(colon + 1) >= ADDRESS_PORT_SIZE ||
-        !value_number(colon + 1, 0, 65535, &number))
+        !crier__number_read(colon + 1, 0, 65535, &number))
         return false;
     length = (size_t)(colon - where);
     if (where[0] == '[') {

@@ -11,6 +11,7 @@
 #include "file.h"
 #include "mistakes.h"
 #include "print.h"
+#include "base/thread.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -197,16 +198,6 @@ static void apply_environment(struct conf *conf, struct mistakes *mistakes)
 
 /* ---- defaults --------------------------------------------------------- */
 
-static unsigned count_processors(void)
-{
-    const struct option_row *row = option_find("threads");
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (online < 1)
-        return 1;
-    return (uint64_t)online < row->max ? (unsigned)online : (unsigned)row->max;
-}
-
 /* Without a file, crierd is being tried out: so it has the demo then. */
 static bool apply_defaults(struct conf *conf)
 {
@@ -217,7 +208,8 @@ static bool apply_defaults(struct conf *conf)
         if (option_rows[i].preset != NULL &&
             option_set(conf, &option_rows[i], option_rows[i].preset, wanted) != 0)
             return false;
-    conf->threads = count_processors();
+    conf->threads =
+        crier__thread_count((unsigned)option_find("threads")->max);
     conf->demo = conf->file == NULL;
     return true;
 }

@@ -15,6 +15,7 @@
 #include "backend.h"
 #include "retain.h"
 #include "value.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -285,7 +286,7 @@ static bool read_number(const struct option_row *row, const char *text,
         *number = bytes;
         break;
     default:
-        well = value_number(text, 0, UINT64_MAX, number);
+        well = crier__number_read(text, 0, UINT64_MAX, number);
         break;
     }
     return well && *number >= row->min && *number <= row->max;

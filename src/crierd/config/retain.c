@@ -7,6 +7,7 @@
 #include "retain.h"
 
 #include "value.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ const char *retain_set_limit(struct crier_retention *retention, const char *key,
     uint64_t number;
 
     if (strcmp(key, "count") == 0) {
-        if (!value_number(text, 1, RETAIN_COUNT_MAX, &number))
+        if (!crier__number_read(text, 1, RETAIN_COUNT_MAX, &number))
             return "a number from 1 to 1000000000000";
         retention->count = (size_t)number;
         return NULL;

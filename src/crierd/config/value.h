@@ -8,10 +8,6 @@
 /* Room for a value as the functions below write it. */
 #define VALUE_SIZE 32
 
-/* Reads all of TEXT as a decimal number from MIN to MAX. */
-bool value_number(const char *text, uint64_t min, uint64_t max,
-                  uint64_t *number);
-
 /* Reads a time of up to 100 years: a number followed by "ms", "s", "m", "h" or "d", or
  * by nothing, which means seconds. Writes milliseconds. */
 bool value_time(const char *text, uint64_t *milliseconds);

@@ -24,6 +24,7 @@
 
 #include "chat_room.h"
 
+#include "base/clock.h"
 #include "crierd/log/log.h"
 #include "crierd/http/text.h"
 
@@ -219,9 +220,9 @@ static int users_frame(struct chat_room *room, struct crier_frame **frame)
 /* The data of an event in which USER says TEXT, to TO when that is not NULL. */
 static json_t *make_data(const char *user, const char *to, const char *text)
 {
-    char time[TIME_TEXT_SIZE];
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
-    time_text(time);
+    crier__clock_text(crier__clock_real(), time);
     return json_pack("{s:s, s:s*, s:s, s:s}", "user", user, "to", to, "text",
                      text, "time", time);
 }
@@ -274,12 +275,12 @@ static void announce(struct chat_room *room, const char *type,
 /* Sends STREAM the time at which USER comes in. */
 static int send_welcome(struct crier_stream *stream, const struct user *user)
 {
-    char time[TIME_TEXT_SIZE];
+    char time[CRIER__CLOCK_TEXT_SIZE];
     struct crier_frame *frame;
     json_t *data;
     int error = -ENOMEM;
 
-    time_text(time);
+    crier__clock_text(crier__clock_real(), time);
     data = json_pack("{s:s, s:s}", "user", user->name, "time", time);
     if (data != NULL)
         error = crier_frame_json("welcome", data, &frame);

@@ -13,6 +13,8 @@
 
 #include "classify.h"
 
+#include "base/number.h"
+#include "base/token.h"
 #include "crierd/http/quirks/headroom.h"
 
 #include <stdint.h>
@@ -22,14 +24,6 @@
 #define PLAIN "POST /topics/"
 #define STREAM "GET /topics/"
 #define PROTOCOL " HTTP/1.1\r\n"
-
-/* The characters of a token (RFC 9110 section 5.6.2). */
-static bool is_token(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
 
 size_t head_length(const char *bytes, size_t length)
 {
@@ -51,7 +45,7 @@ bool head_begins(const char *bytes, size_t length)
 
     while (i < length && (bytes[i] == '\r' || bytes[i] == '\n'))
         i++; /* which a server should pass over (RFC 9112 section 2.2) */
-    while (i < length && is_token((unsigned char)bytes[i]))
+    while (i < length && crier__token_bytes[(unsigned char)bytes[i]])
         i++;
     return i == length || (i != 0 && bytes[i] == ' ');
 }
@@ -173,17 +167,12 @@ static bool is_special(const struct head_field *field)
 
 static bool read_length(const char *value, size_t *length)
 {
-    size_t number = 0;
+    uint64_t number;
 
-    if (*value == '\0')
+    if (!crier__number_read(value, 0, HEAD_BODY_MAX, &number))
         return false;
-    for (; *value >= '0' && *value <= '9'; value++) {
-        number = number * 10 + (size_t)(*value - '0');
-        if (number > HEAD_BODY_MAX)
-            return false;
-    }
-    *length = number;
-    return *value == '\0';
+    *length = (size_t)number;
+    return true;
 }
 
 static bool is_host(const char *value)
@@ -217,8 +206,7 @@ static bool read_field(char **at, struct head_field *field)
 {
     char *name = *at, *colon = name, *value, *end;
 
-    while (is_token((unsigned char)*colon))
-        colon++;
+    colon += crier__token_length(colon);
     if (colon == name || *colon != ':')
         return false;
     for (value = colon + 1; *value == ' ' || *value == '\t'; value++)

@@ -9,17 +9,14 @@
 
 #include "framing.h"
 
+#include "base/number.h"
+#include "base/token.h"
 #include "mhd.h"
 #include "text.h"
 
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-
-/* The characters of a token (RFC 9110 section 5.6.2). */
-#define TOKEN                                                                 \
-    "!#$%&'*+-.^_`|~0123456789"                                               \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 /* What ends the last field, and then the head: CR LF, twice. */
 #define END 4
@@ -90,7 +87,7 @@ static bool is_odd_length(const char *value)
     uint64_t length;
 
     return value[0] == '\0' || value[strspn(value, "0123456789")] != '\0' ||
-           !number_text(value, 0, UINT64_MAX - 1, &length);
+           !crier__number_read(value, 0, UINT64_MAX - 1, &length);
 }
 
 static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
@@ -103,7 +100,7 @@ static enum MHD_Result look(void *closure, enum MHD_ValueKind kind,
         value = "";
     if (fields->line_end != NULL)
         see_line(fields, name, value);
-    if (name[0] == '\0' || name[strspn(name, TOKEN)] != '\0')
+    if (!crier__token_valid(name))
         fields->odd_name = true;
     if (strchr(value, '\r') != NULL) /* RFC 9112 section 2.2 */
         fields->odd_value = true;

@@ -28,6 +28,9 @@
 
 #include "http.h"
 
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/number.h"
 #include "framing.h"
 #include "crierd/http/quirks/headroom.h"
 #include "deferred.h"
@@ -69,14 +72,13 @@ struct exchange {
     struct http_part *part;
     struct reaped *reaped; /* NULL: nobody waits for it */
     char *target;      /* NULL: there is no request, or none to be answered */
-    char *body;
-    size_t length;    /* of body */
+    struct crier__buffer body;
     size_t received;  /* of the body, kept or not */
     size_t max;       /* of the body */
     bool crowded;     /* there was no room for it */
     atomic_uint reading; /* reading.c's, while libmicrohttpd reads the head */
     struct deferred *deferred;
-    uint64_t started; /* request_clock() */
+    uint64_t started; /* crier__clock_us() */
     uint64_t begun;   /* crier_now() when the headers were in; 0 before */
 };
 
@@ -89,10 +91,9 @@ static struct server *server_of(const struct http_part *part)
 
 static void drop_body(struct exchange *exchange)
 {
-    atomic_fetch_sub(&server_of(exchange->part)->bodies, exchange->length);
-    free(exchange->body);
-    exchange->body = NULL;
-    exchange->length = 0;
+    atomic_fetch_sub(&server_of(exchange->part)->bodies,
+                     exchange->body.length);
+    crier__buffer_done(&exchange->body);
 }
 
 static void let_go(struct exchange *exchange)
@@ -175,7 +176,7 @@ static void begin_request(struct exchange *exchange, const char *target,
     exchange->received = 0;
     exchange->crowded = false;
     exchange->begun = 0;
-    exchange->started = request_clock();
+    exchange->started = crier__clock_us();
     if (!exchange->part->last) /* else the head has no Content-Length */
         reading_begin(&exchange->reading, connection);
     if (headroom_for_target(target, exchange->part->memory))
@@ -220,7 +221,7 @@ static bool announces_more(struct MHD_Connection *connection, size_t max)
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length;
 
-    return header != NULL && !number_text(header, 0, max, &length);
+    return header != NULL && !crier__number_read(header, 0, max, &length);
 }
 
 static bool expects_continue(struct MHD_Connection *connection)
@@ -240,7 +241,6 @@ static void wait_for_body(const struct exchange *exchange)
 static bool take(struct exchange *exchange, const char *data, size_t length)
 {
     atomic_size_t *bodies = &server_of(exchange->part)->bodies;
-    char *grown;
 
     exchange->received += length;
     wait_for_body(exchange);
@@ -256,15 +256,10 @@ static bool take(struct exchange *exchange, const char *data, size_t length)
         drop_body(exchange);
         return true;
     }
-    grown = realloc(exchange->body, exchange->received + 1);
-    if (grown == NULL) {
+    if (crier__buffer_add(&exchange->body, data, length) != 0) {
         atomic_fetch_sub(bodies, length);
         return false;
     }
-    memcpy(grown + exchange->length, data, length);
-    exchange->body = grown;
-    exchange->length += length;
-    exchange->body[exchange->length] = '\0';
     return true;
 }
 
@@ -365,6 +360,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
             return MHD_NO;
         }
         exchange->max = body_max(&request);
+        exchange->body.max = exchange->max;
         return begin(&request, version, exchange->max) ? MHD_YES : MHD_NO;
     }
     if (exchange->deferred != NULL) {
@@ -382,9 +378,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         headroom_refuse(connection);
         return MHD_NO;
     }
-    if (exchange->body != NULL)
-        request.body = exchange->body;
-    request.body_length = exchange->length;
+    if (exchange->body.length != 0)
+        request.body = exchange->body.bytes;
+    request.body_length = exchange->body.length;
     return finish(exchange, &request) ? MHD_YES : MHD_NO;
 }
 

@@ -36,6 +36,7 @@
 
 #include "pipeline.h"
 
+#include "base/clock.h"
 #include "crierd/net/acceptor.h"
 #include "classify.h"
 #include "deferred.h"
@@ -230,7 +231,7 @@ static void handle(struct pipeline *pipeline, const struct head *head, char *bod
         pipeline->broken = true;
         return;
     }
-    turn->received = request_clock();
+    turn->received = crier__clock_us();
     turn->head = head;
     request = request_of(turn);
     request.target = head->target;

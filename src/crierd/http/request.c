@@ -5,12 +5,12 @@
 
 #include "request.h"
 
+#include "base/number.h"
 #include "pipeline.h"
 #include "origin.h"
 #include "text.h"
 
 #include <string.h>
-#include <time.h>
 
 /* No event of ours has a larger number as its id. */
 #define ID_MAX UINT64_C(1000000000000000)
@@ -28,7 +28,7 @@ uint64_t request_last_id(const struct request *request)
     const char *header = request_header(request, "Last-Event-ID");
     uint64_t id;
 
-    if (header == NULL || !number_text(header, 0, ID_MAX, &id))
+    if (header == NULL || !crier__number_read(header, 0, ID_MAX, &id))
         return 0;
     return id;
 }
@@ -46,10 +46,3 @@ bool request_is_foreign(const struct request *request)
                          request_header(request, MHD_HTTP_HEADER_HOST));
 }
 
-uint64_t request_clock(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}

@@ -18,10 +18,11 @@ struct request {
     bool last;          /* the connection closes after the answer */
     struct uri uri;
     const struct uri_text *argument; /* the path segment a route left open */
+    void *context;                   /* that of the route's table */
     const char *body;                /* NUL-terminated, never NULL */
     size_t body_length;
     struct deferred **deferred;  /* where an answer that comes later is kept */
-    uint64_t received;     /* microseconds of CLOCK_MONOTONIC */
+    uint64_t received;           /* crier__clock_us() */
     bool result; /* what the handler returns when it was answered for it */
 };
 
@@ -36,8 +37,5 @@ uint64_t request_last_id(const struct request *request);
  * Sec-Fetch-Site; an older one, or one that talks plain HTTP with another machine, by
  * an Origin that is not the Host's (origin.h). */
 bool request_is_foreign(const struct request *request);
-
-/* Microseconds of CLOCK_MONOTONIC. */
-uint64_t request_clock(void);
 
 #endif

@@ -214,6 +214,10 @@ json_t *request_read_json(struct request *request, size_t flags)
 
 /* ---- streams ---------------------------------------------------------- */
 
+/* How many bytes of frames may wait in memory for one client. What a subscriber of
+ * topics misses by that it reads from the journal. */
+#define MAX_PENDING ((size_t)64 * 1024)
+
 /* Answers HEAD with the fields of GET. The stream ends with them, and no callback is
  * called. */
 static bool reply_head(struct request *request,
@@ -243,6 +247,7 @@ bool respond_stream(struct request *request,
         request->result = reply_head(request, options);
         return false;
     }
+    bounded.max_pending = MAX_PENDING;
     bounded.keep_alive = conf->ping;
     bounded.stall_timeout = conf->stall_timeout;
     error = crier_stream_new(request->server->shards, request->connection,

@@ -8,6 +8,7 @@
 
 #include "response.h"
 
+#include "base/clock.h"
 #include "pipeline.h"
 #include "crierd/log/log.h"
 #include "mhd.h"
@@ -47,7 +48,7 @@ static void log_request(const struct request *request, unsigned status)
 {
     log_line(LOG_INFO, "%s %.*s %u %.1f ms", request->method,
              (int)strcspn(request->target, "?"), request->target, status,
-             (double)(request_clock() - request->received) / 1000.0);
+             (double)(crier__clock_us() - request->received) / 1000.0);
 }
 
 static void log_failure(const struct request *request)

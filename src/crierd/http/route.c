@@ -1,57 +1,19 @@
 /*
- * The table of routes: which handler answers which method on which path. A path
- * in the table is a list of segments; "*" stands for any one segment that is not
- * empty, "**" for all that follow, slashes included, and the handler finds it in
- * request->argument.
+ * Finds the route of a request in the tables of the server's modules.
  *
- * HEAD runs the handler of GET, OPTIONS tells the methods. A request that
- * changes something is refused when a page of another origin makes it; GET of
- * /events/MSG changes something, too.
+ * HEAD runs the handler of GET, and OPTIONS returns the methods. A request that changes
+ * something is refused when a page of another origin sends it; GET of /events/MSG
+ * changes something, too.
  */
 #include <config.h>
 
 #include "route.h"
 
-#include "crierd/api/api.h"
-#include "crierd/demo/demo.h"
-#include "crierd/static/files.h"
-#include "crierd/api/health.h"
 #include "respond.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-struct route {
-    const char *method;
-    const char *path[2];
-    bool (*handle)(struct request *request);
-    bool changes;
-};
-
-static const struct route routes[] = {
-    {"GET", {"topics"}, api_list, false},
-    {"GET", {"topics", "**"}, api_subscribe, false},
-    {"POST", {"topics", "**"}, api_publish, true},
-    {"DELETE", {"topics", "**"}, api_forget, true},
-    {"GET", {"ticks"}, demo_ticks, false},
-    {"GET", {"sse"}, demo_sse, false},
-    {"GET", {"events"}, demo_events, false},
-    {"POST", {"events"}, demo_events_post, true},
-    {"GET", {"events", "*"}, demo_events_get, true},
-    {"GET", {"chat"}, demo_chat, false},
-    {"POST", {"chat"}, demo_chat_post, true},
-    {"POST", {"chat", "*"}, demo_chat_private, true},
-    {"GET", {"users"}, demo_users, false},
-    {"POST", {"users", "*"}, demo_users_add, true},
-    {"DELETE", {"users", "*"}, demo_users_remove, true},
-    {"GET", {"updates"}, demo_updates, false},
-    {"GET", {"tokens"}, demo_tokens, false},
-    {"GET", {"quotes"}, demo_quotes, false},
-    {"GET", {"healthz"}, health, false},
-};
-
-#define ROUTES (sizeof routes / sizeof routes[0])
 
 static bool matches(const struct route *route, struct request *request)
 {
@@ -91,39 +53,60 @@ static void allow(char *list, size_t size, const char *method)
              method);
 }
 
-/* No route has both the path and the method of REQUEST: tells which methods the path
- * has, if it is one. */
-static bool otherwise(struct request *request, const char *method)
-{
-    char methods[64] = "";
-    size_t i;
+/* A place in the tables of routes. */
+struct place {
+    const struct route_table *table;
+    const struct route *route; /* NULL: none of TABLE yet */
+};
 
-    for (i = 0; i < ROUTES; i++) {
-        if (!matches(&routes[i], request))
-            continue;
-        allow(methods, sizeof methods, routes[i].method);
-        if (strcmp(routes[i].method, "GET") == 0)
+/* The next route behind PLACE whose path is that of REQUEST; NULL: there is none. */
+static const struct route *next_match(struct place *place,
+                                      struct request *request)
+{
+    for (; place->table->routes != NULL; place->table++, place->route = NULL) {
+        place->route = place->route != NULL ? place->route + 1
+                                            : place->table->routes;
+        for (; place->route->method != NULL; place->route++)
+            if (matches(place->route, request))
+                return place->route;
+    }
+    return NULL;
+}
+
+/* No route has both the path and the method of REQUEST: responds with the methods that
+ * the path has, or with a file. */
+static bool respond_otherwise(struct request *request, const char *method)
+{
+    struct place place = {.table = request->server->tables};
+    const struct route *route;
+    char methods[64] = "";
+
+    while ((route = next_match(&place, request)) != NULL) {
+        allow(methods, sizeof methods, route->method);
+        if (strcmp(route->method, "GET") == 0)
             allow(methods, sizeof methods, "HEAD");
     }
     if (methods[0] == '\0' && strcmp(method, "GET") == 0)
-        return files_get(request);
+        return request->server->get_file(request);
     if (methods[0] == '\0')
         allow(methods, sizeof methods, "GET, HEAD");
     allow(methods, sizeof methods, "OPTIONS");
     return respond_allow(request, methods);
 }
 
-/* Finds the handler of REQUEST, whose target is taken apart. */
-static bool find(struct request *request)
+/* Finds the handler of REQUEST, whose target is taken apart, and runs it. */
+static bool run_handler(struct request *request)
 {
+    struct place place = {.table = request->server->tables};
     const char *method = request->head ? "GET" : request->method;
-    size_t i;
+    const struct route *route;
 
-    for (i = 0; i < ROUTES; i++)
-        if (strcmp(routes[i].method, method) == 0 &&
-            matches(&routes[i], request))
-            return run(&routes[i], request);
-    return otherwise(request, method);
+    while ((route = next_match(&place, request)) != NULL)
+        if (strcmp(route->method, method) == 0) {
+            request->context = place.table->context;
+            return run(route, request);
+        }
+    return respond_otherwise(request, method);
 }
 
 bool route_run(struct request *request)
@@ -139,7 +122,7 @@ bool route_run(struct request *request)
         return respond_error(request, -ENOMEM);
     if (wrong != NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
-    result = find(request);
+    result = run_handler(request);
     uri_done(&request->uri);
     return result;
 }

@@ -7,6 +7,18 @@
 
 #include <stdatomic.h>
 
+struct request;
+struct route;
+
+/* The routes of a module. The last one has no method. */
+struct route_table {
+    const struct route *routes; /* NULL: no more tables */
+    void *context;              /* what its handlers find in request->context */
+};
+
+/* How many tables a server may have, one without routes included. */
+#define SERVER_TABLES 3
+
 /* What every handler can reach; set up by main before the first request. */
 struct server {
     const struct conf *conf;
@@ -18,9 +30,8 @@ struct server {
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     atomic_size_t bodies; /* bytes of request bodies that are held */
-    struct chat_room *room;
-    struct quotes *quotes;
-    struct answers *answers;
+    struct route_table tables[SERVER_TABLES]; /* searched in this order */
+    bool (*get_file)(struct request *request); /* answers GET of any other path */
 };
 
 #endif

@@ -31,8 +31,10 @@
 
 #include "log.h"
 
+#include "base/clock.h"
+#include "base/cond.h"
 #include "crier.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -156,16 +158,10 @@ static void write_whole(const char *lines, size_t length)
 
 static size_t begin_line(char line[LINE_SIZE], enum log_level level)
 {
-    struct timespec now;
-    struct tm utc;
-    size_t at;
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    at = strftime(line, LINE_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    at += (size_t)snprintf(line + at, LINE_SIZE - at, ".%03ldZ %-7s ",
-                           now.tv_nsec / 1000000, names[level]);
-    return at;
+    crier__clock_text(crier__clock_real(), time);
+    return (size_t)snprintf(line, LINE_SIZE, "%s %-7s ", time, names[level]);
 }
 
 /* Where lines are missing, writes how many. Returns false when that failed. */
@@ -256,42 +252,27 @@ static void put_line(const char *line, size_t length)
     pthread_mutex_unlock(&queue.lock);
 }
 
-static struct timespec time_after(uint64_t ms)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    time.tv_sec += (time_t)(ms / 1000);
-    time.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (time.tv_nsec >= 1000000000) {
-        time.tv_sec++;
-        time.tv_nsec -= 1000000000;
-    }
-    return time;
-}
-
 /* Waits until there is something to write or to be reported again. Under the lock. */
 static void wait_for_lines(void)
 {
-    struct timespec until = time_after(RETRY_TIME);
-    int error = 0;
+    uint64_t until =
+        writer.missing != 0 ? crier_now() + RETRY_TIME : UINT64_MAX;
 
     queue.waiting = true;
-    while (queue.length == 0 && !queue.stopping && error == 0)
-        error = writer.missing != 0
-                    ? pthread_cond_timedwait(&queue.more, &queue.lock, &until)
-                    : pthread_cond_wait(&queue.more, &queue.lock);
+    while (queue.length == 0 && !queue.stopping &&
+           crier__cond_wait(&queue.more, &queue.lock, until))
+        ;
     queue.waiting = false;
 }
 
 /* Lets lines gather. Under the lock. */
 static void pause_for_lines(void)
 {
-    struct timespec until = time_after(PAUSE_TIME);
-    int error = 0;
+    uint64_t until = crier_now() + PAUSE_TIME;
 
-    while (queue.length <= BUFFER_SIZE / 2 && !queue.stopping && error == 0)
-        error = pthread_cond_timedwait(&queue.more, &queue.lock, &until);
+    while (queue.length <= BUFFER_SIZE / 2 && !queue.stopping &&
+           crier__cond_wait(&queue.more, &queue.lock, until))
+        ;
 }
 
 static void *write_log(void *unused)
@@ -323,30 +304,22 @@ static void *write_log(void *unused)
 
 bool log_start(void)
 {
-    pthread_condattr_t monotonic;
-
-    if (pthread_condattr_init(&monotonic) != 0)
-        return false;
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    queue.started = pthread_cond_init(&queue.more, &monotonic) == 0 &&
-                    pthread_cond_init(&queue.done, &monotonic) == 0 &&
-                    thread_start(&thread, write_log, NULL) == 0;
-    pthread_condattr_destroy(&monotonic);
+    queue.started = crier__cond_init(&queue.more) == 0 &&
+                    crier__cond_init(&queue.done) == 0 &&
+                    crier__thread_start(&thread, write_log, NULL) == 0;
     return queue.started;
 }
 
 void log_stop(uint64_t deadline)
 {
-    uint64_t now = crier_now();
-    struct timespec until = time_after(deadline > now ? deadline - now : 0);
-    int error = 0;
     bool ended;
 
     pthread_mutex_lock(&queue.lock);
     queue.stopping = true;
     pthread_cond_signal(&queue.more);
-    while (!queue.ended && error == 0)
-        error = pthread_cond_timedwait(&queue.done, &queue.lock, &until);
+    while (!queue.ended &&
+           crier__cond_wait(&queue.done, &queue.lock, deadline))
+        ;
     ended = queue.ended;
     pthread_mutex_unlock(&queue.lock);
     if (ended)

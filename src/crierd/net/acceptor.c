@@ -28,7 +28,7 @@
 #include "acceptor_thread.h"
 
 #include "crierd/http/pipeline.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static bool start(struct acceptor_thread *thread)
                   &event) != 0 ||
         !http_watch(thread->http, thread->epoll_fd))
         return false;
-    return thread_start(&thread->thread, acceptor_thread_run, thread) == 0;
+    return crier__thread_start(&thread->thread, acceptor_thread_run, thread) == 0;
 }
 
 static void done(struct acceptor_thread *thread)

@@ -2,7 +2,7 @@
 #define CRIER_CLIENT_INTERNAL_H
 
 #include "base/buffer.h"
-#include "exchange.h"
+#include "base/curl.h"
 #include "base/fork.h"
 #include "loop.h"
 

@@ -7,6 +7,8 @@
  */
 #include <config.h>
 
+#include "base/buffer.h"
+#include "base/token.h"
 #include "client.h"
 
 #include <errno.h>
@@ -139,7 +141,7 @@ static int on_ready(void *closure, char *remote, char *local, int remote_port,
 /* Forgets the input, all of which is parsed, and does not keep the memory of a burst. */
 static void empty_input(struct crier_client *client)
 {
-    if (client->input.room > INPUT_MAX)
+    if (client->input.capacity > INPUT_MAX)
         crier__buffer_done(&client->input);
     crier__buffer_clear(&client->input);
     client->at = 0;
@@ -199,7 +201,7 @@ int crier__client_prepare(struct crier_client *client, size_t body_length)
     }
     if (client->method == NULL)
         return 0;
-    if (!crier__http_is_token(client->method))
+    if (!crier__token_valid(client->method))
         return CRIER_ERR_INVALID;
     /* Of these libcurl knows how redirects change them. */
     if (strcmp(client->method, post ? "POST" : "GET") != 0 &&

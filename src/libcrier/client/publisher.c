@@ -14,9 +14,10 @@
  */
 #include <config.h>
 
+#include "base/buffer.h"
 #include "base/fork.h"
 #include "sender.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -192,7 +193,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     if (error == 0)
         error = crier__fork_watch(&made->born);
     if (error == 0)
-        error = thread_start(&made->thread, run, made);
+        error = crier__thread_start(&made->thread, run, made);
     if (error != 0) {
         destroy(made);
         return error;

@@ -14,7 +14,6 @@
 #include "sender.h"
 
 #include "libcrier/wire/event.h"
-#include "libcrier/journal/journal.h"
 #include "base/json_read.h"
 #include "libcrier/wire/topic.h"
 #include "libcrier/wire/update.h"

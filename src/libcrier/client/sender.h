@@ -2,7 +2,7 @@
 #define CRIER_SENDER_H
 
 #include "base/buffer.h"
-#include "exchange.h"
+#include "base/curl.h"
 
 #include <stdatomic.h>
 

@@ -81,42 +81,4 @@ struct crier_hub {
     struct crier__part parts[];
 };
 
-/* Counts one question more. CRIER_ERR_HUB_CLOSED. */
-int crier__hub_enter(struct crier_hub *hub);
-
-/* Counts it out again, after its answer has done its work. */
-void crier__hub_leave(struct crier_hub *hub);
-
-/* Counts a subscriber on the shard INDEX in, and awake, for each topic of the list
- * TOPICS ("*" included), and writes the position after which its shard is told of
- * everything to *NOW; ONCE: it does not stay. -ENOMEM; nothing is counted then. */
-int crier__hub_count_in(struct crier_hub *hub, const char *topics,
-                        unsigned index, bool once, uint64_t *now);
-
-/* Counts it out again; it is AWAKE or not. */
-void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool once, bool awake);
-
-/* Counts one that is to change to TOPICS in as coming, has its shard INDEX told of
- * everything after the position written to *AFTER, and puts CHANGE behind what the
- * shard is told until then. -ENOMEM; nothing is done then. */
-int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
-                    struct crier__change *change, uint64_t *after);
-
-/* It has come to TOPICS from OLD (NULL: it did not, for it is over), and is AWAKE or
- * not. */
-void crier__hub_came(struct crier_hub *hub, const char *topics,
-                     const char *old, unsigned index, bool once, bool awake);
-
-/* It need not be told of updates any more, or has to be again (from when on is
- * written to *NOW). */
-void crier__hub_doze(struct crier_hub *hub, const char *topics,
-                     unsigned index);
-void crier__hub_awake(struct crier_hub *hub, const char *topics,
-                      unsigned index, uint64_t *now);
-
-/* Tells those who want to know that a stream has begun (JOIN) or ceased to follow
- * each of TOPICS. */
-void crier__hub_announce(struct crier_hub *hub, const char *topics, bool join);
-
 #endif

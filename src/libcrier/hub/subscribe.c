@@ -30,7 +30,10 @@
  */
 #include <config.h>
 
+#include "directory.h"
+#include "presence.h"
 #include "subscriber.h"
+#include "subscriber_read.h"
 
 #include "libcrier/wire/topic.h"
 
@@ -91,7 +94,7 @@ static char *copy_id(const char *id)
     return copy;
 }
 
-int crier__subscriber_new(struct crier_hub *hub, struct crier_stream *stream,
+static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
                         const struct crier_subscribe_options *options,
                         struct crier__subscriber **subscriber)
 {
@@ -275,7 +278,7 @@ int crier_hub_subscribe(struct crier_hub *hub, struct crier_stream *stream,
     error = crier__stream_give(stream, hub);
     if (error != 0)
         return error;
-    error = crier__subscriber_new(hub, stream, options, &subscriber);
+    error = new_subscriber(hub, stream, options, &subscriber);
     if (error != 0)
         goto give_up;
     if (options->on_read != NULL) {
@@ -306,5 +309,65 @@ give_up:
     free(topics);
     free(first);
     atomic_store(&stream->joined, NULL);
+    return error;
+}
+
+/* ---- other topics ------------------------------------------------------- */
+
+static int check_change(struct crier_hub *hub, struct crier_stream *stream,
+                        const char *topics)
+{
+    if (hub == NULL || stream == NULL || topics == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    if (atomic_load(&hub->closed))
+        return CRIER_ERR_HUB_CLOSED;
+    if (atomic_load(&stream->joined) != hub)
+        return CRIER_ERR_NOT_JOINED;
+    return atomic_load(&stream->closing) ? CRIER_ERR_CLOSED : 0;
+}
+
+/* A new change, whose cost is counted in the backlog. */
+static int new_change(struct crier_hub *hub, struct crier_stream *stream,
+                      const char *topics, struct crier__change **change)
+{
+    const struct crier_subscribe_options options = {.topics = topics};
+    struct crier__change *made = calloc(1, sizeof *made);
+    int error = -ENOMEM;
+
+    if (made != NULL)
+        error = new_subscriber(hub, stream, &options, &made->made);
+    if (error != 0) {
+        free(made);
+        return error;
+    }
+    made->cost = sizeof *made + sizeof *made->made + strlen(topics) +
+                 made->made->sub_count * sizeof made->made->subs[0];
+    error = crier__shards_reserve(hub->shards, made->cost);
+    if (error != 0) {
+        crier__subscriber_free(made->made);
+        free(made);
+        return error;
+    }
+    *change = made;
+    return 0;
+}
+
+int crier_hub_change(struct crier_hub *hub, struct crier_stream *stream,
+                     const char *topics)
+{
+    struct crier__change *change;
+    int error = check_change(hub, stream, topics);
+
+    if (error == 0)
+        error = new_change(hub, stream, topics, &change);
+    if (error != 0)
+        return error;
+    /* Once that has succeeded it is the shard's. */
+    error = crier__hub_come(hub, change->made->topics, stream->shard->index,
+                            change, &change->after);
+    if (error != 0)
+        crier__change_drop(change);
     return error;
 }

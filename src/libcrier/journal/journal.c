@@ -16,13 +16,13 @@
 
 #include "journal.h"
 
+#include "base/clock.h"
 #include "libcrier/wire/topic.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define DEFAULT_TOPICS 100000
 
@@ -101,20 +101,6 @@ void crier__journal_done(struct crier_journal *journal)
     free(journal->topics);
 }
 
-int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE])
-{
-    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    unsigned char random[8];
-    size_t i;
-
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return -errno;
-    for (i = 0; i < sizeof random; i++)
-        epoch[i] = digits[random[i] % 32];
-    epoch[i] = '\0';
-    return 0;
-}
-
 struct crier_retention
 crier__journal_retention(const struct crier_journal *journal,
                          const char *topic, size_t length)
@@ -130,17 +116,9 @@ crier__journal_retention(const struct crier_journal *journal,
 
 /* ---- the clock -------------------------------------------------------- */
 
-static int64_t read_clock(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 int64_t crier__journal_time(int64_t before)
 {
-    int64_t now = read_clock();
+    int64_t now = crier__clock_real();
 
     return now > before ? now : before;
 }
@@ -150,7 +128,7 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
 {
     bool ahead, behind;
 
-    *now = read_clock();
+    *now = crier__clock_real();
     ahead = last > *now + LEAD_MAX;
     behind = ahead && *now < EARLIEST;
     if (behind != atomic_load_explicit(&journal->clock_behind,

@@ -194,9 +194,6 @@ bool crier__journal_forked(const struct crier_journal *journal);
 /* Frees what crier__journal_init() made. */
 void crier__journal_done(struct crier_journal *journal);
 
-/* Writes a new epoch: short, and random enough never to come again. -errno. */
-int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE]);
-
 /* The retention of a topic of its own; all zero when it has none. */
 struct crier_retention
 crier__journal_retention(const struct crier_journal *journal,

@@ -14,16 +14,16 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "crier_server.h"
 #include "libcrier/stream/shards.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,14 +53,12 @@ union address {
 
 static bool read_port(const char *text, in_port_t *port)
 {
-    unsigned long number = 0;
-    size_t digits = strspn(text, "0123456789");
+    uint64_t number;
 
-    if (digits == 0 || digits > 5 || text[digits] != '\0')
+    if (!crier__number_read(text, 0, UINT16_MAX, &number))
         return false;
-    number = strtoul(text, NULL, 10);
     *port = htons((uint16_t)number);
-    return number <= UINT16_MAX;
+    return true;
 }
 
 /* Reads where SERVER is to listen. 0 or CRIER_ERR_INVALID. */
@@ -176,7 +174,7 @@ static int start_daemon(struct crier_server *server, union address *address)
         flags, 0, NULL, NULL, crier_server_handle, server, MHD_OPTION_ARRAY,
         address != NULL ? where : none, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_THREAD_STACK_SIZE,
-        THREAD_STACK, MHD_OPTION_NOTIFY_COMPLETED, crier_server_completed,
+        CRIER__THREAD_STACK, MHD_OPTION_NOTIFY_COMPLETED, crier_server_completed,
         NULL, MHD_OPTION_ARRAY,
         server->options != NULL ? server->options : none, MHD_OPTION_END);
     error = errno;

@@ -10,6 +10,7 @@
 
 #include "server_respond.h"
 
+#include "base/number.h"
 #include "libcrier/stream/broadcaster.h"
 #include "libcrier/hub/hub.h"
 #include "libcrier/stream/finite.h"
@@ -263,60 +264,22 @@ crier_broadcaster_respond(struct crier_broadcaster *broadcaster,
 
 /* ---- subscriptions ---------------------------------------------------- */
 
-/* Reads the digits in front of TEXT; what is behind them goes to *REST. False when
- * there are none, or too many. */
-static bool read_number(const char *text, uint64_t *number, const char **rest)
-{
-    unsigned long long value;
-    char *end;
-
-    if (*text < '0' || *text > '9') /* strtoull() would take " -1" */
-        return false;
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    *number = value;
-    *rest = end;
-    return errno == 0;
-}
-
-/* Writes NUMBER times UNIT to *MILLISECONDS. False when there is no such unit, or the
- * time is longer than any that counts. */
-static bool read_age(const char *unit, uint64_t number, uint64_t *milliseconds)
-{
-    static const struct {
-        const char *name;
-        uint64_t milliseconds;
-    } units[] = {{"ms", 1},
-                 {"s", 1000},
-                 {"m", 60 * 1000},
-                 {"h", 60 * 60 * 1000},
-                 {"d", DAY}};
-    size_t i;
-
-    for (i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(unit, units[i].name) == 0) {
-            *milliseconds = number * units[i].milliseconds;
-            return number <= LONGEST_AGE / units[i].milliseconds;
-        }
-    return false;
-}
-
 static void set_since(struct crier_subscribe_options *options, const char *text)
 {
-    uint64_t number = 0, age = 0;
-    const char *unit = text;
-    bool numbered = read_number(text, &number, &unit);
+    uint64_t number;
 
     options->id = NULL;
     options->number = 0;
     if (strcmp(text, "all") == 0) {
         options->since = CRIER_SINCE_ALL;
-    } else if (numbered && *unit == '\0' && number <= UINT32_MAX) {
+    } else if (crier__number_read(text, 0, UINT32_MAX, &number)) {
         options->since = CRIER_SINCE_LAST;
         options->number = number;
-    } else if (numbered && read_age(unit, number, &age)) {
+    } else if (crier__number_read_unit(text, crier__time_units,
+                                       CRIER__TIME_UNITS - 1, LONGEST_AGE,
+                                       &number)) {
         options->since = CRIER_SINCE_TIME;
-        options->number = age;
+        options->number = number;
     } else {
         options->since = CRIER_SINCE_ID;
         options->id = text;

@@ -27,6 +27,7 @@
 
 #include "broadcaster.h"
 
+#include "base/container_of.h"
 #include "libcrier/wire/frame.h"
 #include "libcrier/wire/frame_print.h"
 #include "shards.h"
@@ -227,7 +228,7 @@ static void leave(struct crier_stream *stream)
 static void join(struct crier__task *task)
 {
     struct member *member =
-        (struct member *)((char *)task - offsetof(struct member, join));
+        CRIER__CONTAINER_OF(task, struct member, join);
     struct crier_stream *stream = member->stream;
     struct crier_broadcaster *broadcaster = member->broadcaster;
     unsigned index = stream->shard->index;

@@ -33,28 +33,17 @@
 
 #include "shard.h"
 
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_PER_PASS 256
 
 /* ms */
 #define DOZE 1
-
-uint64_t crier_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 /* ---- queues ----------------------------------------------------------- */
 
@@ -213,7 +202,7 @@ int crier__shard_start(struct crier__shard *shard)
     error = -pthread_mutex_init(&shard->lock, NULL);
     if (error != 0)
         goto close_wake;
-    error = thread_start(&shard->thread, run, shard);
+    error = crier__thread_start(&shard->thread, run, shard);
     if (error == 0)
         return 0;
     pthread_mutex_destroy(&shard->lock);

@@ -20,14 +20,15 @@
 
 #include "shards.h"
 
+#include "base/cond.h"
+#include "base/container_of.h"
+#include "base/thread.h"
 #include "stream.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #define DEFAULT_BACKLOG ((size_t)64 * 1024 * 1024)
@@ -41,27 +42,12 @@
  * less; but to stop MHD before they have would abort the program. */
 #define AFTER_CUT 8000
 
-static unsigned default_threads(void)
-{
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (online < 1)
-        return 1;
-    return online < CRIER__SHARDS_MAX ? (unsigned)online : CRIER__SHARDS_MAX;
-}
-
 static int init_locks(struct crier_shards *shards)
 {
-    pthread_condattr_t attributes;
-    int error = pthread_condattr_init(&attributes);
+    int error = crier__cond_init(&shards->ended);
 
     if (error != 0)
-        return -error;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    error = pthread_cond_init(&shards->ended, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (error != 0)
-        return -error;
+        return error;
     error = pthread_mutex_init(&shards->lock, NULL);
     if (error != 0)
         pthread_cond_destroy(&shards->ended);
@@ -110,7 +96,9 @@ int crier_shards_new(const struct crier_shards_options *options,
         return CRIER_ERR_NULL;
     if (options == NULL)
         options = &defaults;
-    threads = options->threads != 0 ? options->threads : default_threads();
+    threads = options->threads != 0
+                  ? options->threads
+                  : crier__thread_count(CRIER__SHARDS_MAX);
     if (threads > CRIER__SHARDS_MAX)
         return CRIER_ERR_INVALID;
     made = calloc(1, sizeof *made + threads * sizeof made->shards[0]);
@@ -303,9 +291,7 @@ bool crier__shards_run_here(const struct crier_shards *shards)
 
 /* ---- drain ------------------------------------------------------------ */
 
-#define OF(task, member)                                                      \
-    ((struct crier__shard *)((char *)(task) -                                 \
-                             offsetof(struct crier__shard, member)))
+#define OF(task, member) CRIER__CONTAINER_OF(task, struct crier__shard, member)
 
 static void say_goodbye(struct crier__task *task)
 {
@@ -384,14 +370,11 @@ static void wait_for_end(struct crier_shards *shards,
                          uint32_t milliseconds)
 {
     uint64_t until = crier_now() + milliseconds;
-    struct timespec time = {.tv_sec = (time_t)(until / 1000),
-                            .tv_nsec = (long)(until % 1000) * 1000000};
 
     pthread_mutex_lock(&shards->lock);
-    while (!done(shards))
-        if (pthread_cond_timedwait(&shards->ended, &shards->lock, &time) ==
-            ETIMEDOUT)
-            break;
+    while (!done(shards) &&
+           crier__cond_wait(&shards->ended, &shards->lock, until))
+        ;
     pthread_mutex_unlock(&shards->lock);
 }
 

@@ -11,6 +11,7 @@
  */
 #include <config.h>
 
+#include "base/container_of.h"
 #include "libcrier/wire/frame.h"
 #include "shards.h"
 #include "stream.h"
@@ -42,8 +43,7 @@
 #define TIMERS 2
 
 #define OF(pointer, member)                                                   \
-    ((struct crier_stream *)((char *)(pointer) -                              \
-                             offsetof(struct crier_stream, member)))
+    CRIER__CONTAINER_OF(pointer, struct crier_stream, member)
 
 /* ---- the end ---------------------------------------------------------- */
 

@@ -21,6 +21,7 @@
 #include <config.h>
 
 #include "base/buffer.h"
+#include "base/number.h"
 #include "crier_client.h"
 #include "base/utf8.h"
 
@@ -96,7 +97,7 @@ void crier_parser_free(struct crier_parser *parser)
 /* Empties BUFFER, and gives its memory back where that is much. */
 static void clear(struct crier__buffer *buffer)
 {
-    if (buffer->room > KEEP)
+    if (buffer->capacity > KEEP)
         crier__buffer_done(buffer);
     else
         crier__buffer_clear(buffer);
@@ -214,18 +215,14 @@ static int set_id(struct crier_parser *parser, const char *value,
 /* Digits only; more than fits is as much as fits. */
 static bool read_retry(const char *value, size_t length, uint64_t *retry)
 {
-    uint64_t number = 0, digit;
-    size_t i;
+    size_t digits;
+    uint64_t number;
 
-    for (i = 0; i < length; i++) {
-        if (value[i] < '0' || value[i] > '9')
-            return false;
-        digit = (uint64_t)(value[i] - '0');
-        number = number > (UINT64_MAX - digit) / 10 ? UINT64_MAX
-                                                    : number * 10 + digit;
-    }
+    (void)crier__number_scan(value, length, &digits, &number);
+    if (digits == 0 || digits != length)
+        return false;
     *retry = number;
-    return length != 0;
+    return true;
 }
 
 static bool is_name(const char *line, size_t length, const char *name)

@@ -17,6 +17,7 @@
 #include "update.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "topic.h"
 #include "base/utf8.h"
 
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 /* What retention counts beside the bytes of an update. */
@@ -128,6 +130,20 @@ size_t crier__update_cost(const struct crier__update *update)
 
 /* ---- ids -------------------------------------------------------------- */
 
+int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE])
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    unsigned char random[8];
+    size_t i;
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return -errno;
+    for (i = 0; i < sizeof random; i++)
+        epoch[i] = digits[random[i] % 32];
+    epoch[i] = '\0';
+    return 0;
+}
+
 bool crier_id_valid(const char *id, size_t length)
 {
     return id != NULL && length != 0 && length < CRIER__ID_SIZE && id[0] != '#' &&
@@ -206,17 +222,6 @@ static int read_fields(const struct crier__update *update,
     return error;
 }
 
-void crier__time_text(int64_t time, char text[32])
-{
-    time_t seconds = (time_t)(time / 1000);
-    struct tm parts;
-    size_t length;
-
-    gmtime_r(&seconds, &parts);
-    length = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + length, 32 - length, ".%03dZ", (int)(time % 1000));
-}
-
 static json_t *topics_array(const char *topics)
 {
     struct crier__topics walk = {topics};
@@ -237,10 +242,10 @@ static json_t *as_object(const struct crier__update *update,
                          const struct fields *fields)
 {
     size_t length = fields->data.length;
-    char time[32];
+    char time[CRIER__CLOCK_TEXT_SIZE];
     json_t *object;
 
-    crier__time_text(update->time, time);
+    crier__clock_text(update->time, time);
     object = json_pack("{s:s, s:I, s:s, s:o}", "id", update->id, "position",
                        (json_int_t)update->position, "time", time, "topics",
                        topics_array(update->topics));
@@ -290,10 +295,10 @@ static struct crier_frame *as_full(const struct crier__update *update)
     static const char format[] = "topics: %s\ntime: %s\n";
     const struct crier_frame *body = update->frame;
     struct crier_frame *frame;
-    char time[32];
+    char time[CRIER__CLOCK_TEXT_SIZE];
     size_t head;
 
-    crier__time_text(update->time, time);
+    crier__clock_text(update->time, time);
     head = sizeof format - 5 + strlen(update->topics) + strlen(time);
     frame = crier__frame_new(head + body->length);
     if (frame == NULL)

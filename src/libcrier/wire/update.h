@@ -61,7 +61,9 @@ struct crier_frame *crier__update_copy(struct crier__update *update,
                                        enum crier_format format);
 
 /* Writes TIME, ms since 1970, as RFC 3339 in UTC. */
-void crier__time_text(int64_t time, char text[32]);
+
+/* Writes a new epoch: short, and random enough never to come again. -errno. */
+int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE]);
 
 /* Writes the id that the journal of EPOCH gives to POSITION. */
 void crier__id_make(char id[CRIER__ID_SIZE], const char *epoch,

@@ -12,7 +12,7 @@
  */
 #include <config.h>
 
-#include "memory.h"
+#include "memory_read.h"
 
 #include "libcrier/wire/topic.h"
 

@@ -8,7 +8,7 @@
 #include <config.h>
 
 #include "crierd/http/response.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -52,7 +52,7 @@ static void cut_paragraphs(struct answers *answers)
     }
 }
 
-struct answers *demo_answers_new(const char *data)
+struct answers *answers_new(const char *data)
 {
     struct answers *answers = calloc(1, sizeof *answers);
     int error = -ENOMEM;
@@ -70,11 +70,11 @@ struct answers *demo_answers_new(const char *data)
     if (answers->count != 0)
         return answers;
     log_line(LOG_ERROR, "%s/" FILE_NAME " holds no text", data);
-    demo_answers_free(answers);
+    answers_free(answers);
     return NULL;
 }
 
-void demo_answers_free(struct answers *answers)
+void answers_free(struct answers *answers)
 {
     if (answers == NULL)
         return;
@@ -171,7 +171,7 @@ static void woken(void *closure, struct crier_stream *stream)
         error = crier_stream_send(stream, frame);
         crier_frame_unref(frame);
     }
-    if (demo_try_again(error)) {
+    if (demo_may_retry(error)) {
         crier_stream_wake(stream, crier_now() + DEMO_RETRY);
     } else if (error != 0 || length == 0) {
         crier_stream_close(stream);
@@ -190,7 +190,7 @@ static void closed(void *closure, struct crier_stream *stream,
     free(closure);
 }
 
-bool demo_tokens(struct request *request)
+bool tokens_get(struct request *request)
 {
     const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
     struct crier_stream_options options = {
@@ -214,7 +214,7 @@ bool demo_tokens(struct request *request)
     if (telling == NULL)
         return respond_error(request, -ENOMEM);
     options.closure = telling;
-    telling->rest = skip_words(answer_to(request->server->answers, prompt),
+    telling->rest = skip_words(answer_to(demo_of(request)->answers, prompt),
                                seen, &telling->told);
     if (seen > telling->told) { /* it has seen "done" */
         free(telling);

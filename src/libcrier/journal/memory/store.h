@@ -1,5 +1,5 @@
-#ifndef CRIER_JOURNAL_MEMORY_H
-#define CRIER_JOURNAL_MEMORY_H
+#ifndef CRIER_STORE_H
+#define CRIER_STORE_H
 
 #include "libcrier/journal/journal.h"
 #include "ring.h"
@@ -68,10 +68,21 @@ int64_t crier__memory_too_old(const struct crier__memory *memory,
                               const struct crier__memory_topic *topic,
                               int64_t now);
 
-/* The two questions that change nothing. */
-void crier__memory_read(struct crier_journal *journal,
-                        struct crier__read *read);
-void crier__memory_list(struct crier_journal *journal,
-                        struct crier__list *list);
+/* Under the lock: TOPIC lets its oldest entry go. */
+void crier__memory_evict_from(struct crier__memory *memory,
+                              struct crier__memory_topic *topic);
+
+/* Under the lock: all topics that still hold the oldest entry of all let it go. */
+void crier__memory_evict_oldest(struct crier__memory *memory);
+
+/* Under the lock: places the update of ENTRY, and reserves what it needs. On failure
+ * nothing has changed. */
+int crier__memory_enter(struct crier__memory *memory,
+                        struct crier__entry *entry);
+
+/* Under the lock: puts ENTRY, which has been placed, on the rings, and lets go what is
+ * more than the limits allow. */
+void crier__memory_hold(struct crier__memory *memory,
+                        struct crier__entry *entry);
 
 #endif

@@ -4,10 +4,11 @@
  */
 #include <config.h>
 
-#include "exchange.h"
+#include "curl.h"
 
-#include "base/json_read.h"
-#include "base/utf8.h"
+#include "json_read.h"
+#include "token.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,20 +27,10 @@
 
 /* ---- headers ---------------------------------------------------------- */
 
-/* The characters of a token (RFC 9110, 5.6.2). */
-#define TOKEN                                                                 \
-    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"                     \
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-bool crier__http_is_token(const char *text)
-{
-    return text[0] != '\0' && text[strspn(text, TOKEN)] == '\0';
-}
-
 /* "Name: value" or "Name:"; libcurl's "Name;" (an empty value) as well. */
 static bool is_header(const char *header)
 {
-    size_t name = strspn(header, TOKEN);
+    size_t name = crier__token_length(header);
 
     if (name == 0 || strpbrk(header, "\r\n") != NULL)
         return false;

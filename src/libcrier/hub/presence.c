@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "hub.h"
+#include "presence.h"
 
 #include "libcrier/wire/topic.h"
 

@@ -1,5 +1,5 @@
-#ifndef CRIER_EXCHANGE_H
-#define CRIER_EXCHANGE_H
+#ifndef CRIER_CURL_H
+#define CRIER_CURL_H
 
 #include "crier_client.h"
 
@@ -40,9 +40,6 @@ void crier__http_done(struct crier__http *http);
 
 /* 0, or CRIER_ERR_URL when URL is not http:// or https:// with a host; -ENOMEM. */
 int crier__http_check_url(const char *url);
-
-/* Whether TEXT is a token of HTTP, as methods and names of headers are. */
-bool crier__http_is_token(const char *text);
 
 /* A new handle for URL with all that HTTP says but its headers; NULL when memory is
  * short. Redirects are followed, the codings that libcurl knows are decoded, its

@@ -6,14 +6,15 @@
  */
 #include <config.h>
 
+#include "base/clock.h"
+#include "base/number.h"
 #include "crierd/http/response.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,7 +72,7 @@ static bool read_row(struct quotes *quotes, char *line)
     if (price == NULL || line != NULL || *symbol == '\0' ||
         !text_valid(symbol, strlen(symbol), 1, 16) ||
         !text_valid(name, strlen(name), 1, 64) ||
-        !number_text(offset, quotes->row_count != 0 ? row[-1].offset : 0,
+        !crier__number_read(offset, quotes->row_count != 0 ? row[-1].offset : 0,
                      UINT32_MAX, &row->offset))
         return false;
     row->price = strtod(price, &end);
@@ -116,7 +117,7 @@ static size_t count_lines(const char *text)
     return lines;
 }
 
-struct quotes *demo_quotes_new(const char *data)
+struct quotes *quotes_new(const char *data)
 {
     struct quotes *quotes = calloc(1, sizeof *quotes);
     size_t wrong;
@@ -133,14 +134,14 @@ struct quotes *demo_quotes_new(const char *data)
     if (error != 0) {
         log_line(LOG_ERROR, "cannot read %s/" FILE_NAME ": %s", data,
                  crier_error_text(error));
-        demo_quotes_free(quotes);
+        quotes_free(quotes);
         return NULL;
     }
     wrong = read_rows(quotes);
     if (wrong != 0) {
         log_line(LOG_ERROR, "%s/" FILE_NAME ": line %zu is not "
                  "offset_ms,symbol,name,price", data, wrong);
-        demo_quotes_free(quotes);
+        quotes_free(quotes);
         return NULL;
     }
     quotes->period = quotes->rows[quotes->row_count - 1].offset + PAUSE;
@@ -148,7 +149,7 @@ struct quotes *demo_quotes_new(const char *data)
     return quotes;
 }
 
-void demo_quotes_free(struct quotes *quotes)
+void quotes_free(struct quotes *quotes)
 {
     if (quotes == NULL)
         return;
@@ -212,9 +213,9 @@ static int send_row(struct crier_stream *stream, const struct quotes *quotes,
                     const struct row *row)
 {
     const struct symbol *symbol = &quotes->symbols[row->symbol];
-    char time[TIME_TEXT_SIZE];
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
-    time_text(time);
+    crier__clock_text(crier__clock_real(), time);
     return send_event(stream, symbol->symbol,
                 json_pack("{s:s, s:s, s:f, s:f, s:s}", "symbol",
                                 symbol->symbol, "name", symbol->name, "price",
@@ -297,7 +298,7 @@ static void woken(void *closure, struct crier_stream *stream)
     }
     if (error == 0)
         crier_stream_wake(stream, due(ticker));
-    else if (ticker->begun && demo_try_again(error))
+    else if (ticker->begun && demo_may_retry(error))
         crier_stream_wake(stream, crier_now() + DEMO_RETRY);
     else
         crier_stream_close(stream);
@@ -334,9 +335,9 @@ static uint32_t wanted(const struct quotes *quotes,
     return bits;
 }
 
-bool demo_quotes(struct request *request)
+bool quotes_get(struct request *request)
 {
-    struct quotes *quotes = request->server->quotes;
+    struct quotes *quotes = demo_of(request)->quotes;
     struct crier_stream_options options = {
         .on_wake = woken,
         .on_closed = closed,

@@ -7,8 +7,9 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "crierd/http/response.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct counter {
     const char *path;
@@ -78,7 +78,7 @@ static void woken(void *closure, struct crier_stream *stream)
         counter->started = crier_now();
     else
         error = send_next(counter, stream);
-    if (demo_try_again(error))
+    if (demo_may_retry(error))
         crier_stream_wake(stream, crier_now() + DEMO_RETRY);
     else if (error != 0) /* a number must not be missing: end instead */
         crier_stream_close(stream);
@@ -119,7 +119,7 @@ static bool count(struct request *request, const struct counter *template)
     return response_stream(request, response);
 }
 
-bool demo_ticks(struct request *request)
+bool ticks_get(struct request *request)
 {
     const struct uri_text *interval =
         uri_parameter(&request->uri, "interval");
@@ -127,14 +127,14 @@ bool demo_ticks(struct request *request)
         .path = "/ticks", .frame = tick_frame, .interval = 1000};
 
     if (interval != NULL &&
-        !number_text(interval->bytes, 10, 60000, &counter.interval))
+        !crier__number_read(interval->bytes, 10, 60000, &counter.interval))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                              "interval is not a number of milliseconds from "
                              "10 to 60000");
     return count(request, &counter);
 }
 
-bool demo_sse(struct request *request)
+bool ticks_get_sse(struct request *request)
 {
     struct counter counter = {.path = "/sse",
                               .frame = sse_frame,
@@ -176,7 +176,7 @@ static int fill(struct crier_reply *reply, struct crier_event *event)
     return crier_reply_add(reply, event);
 }
 
-bool demo_updates(struct request *request)
+bool ticks_get_updates(struct request *request)
 {
     struct crier_reply *reply = crier_reply_new();
     struct crier_event *event = crier_event_new();

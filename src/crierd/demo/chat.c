@@ -6,7 +6,7 @@
 
 #include "crierd/http/response.h"
 #include "crierd/api/api.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/http/deferred.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
@@ -97,11 +97,10 @@ static void closed(void *closure, struct crier_stream *stream,
     free(visit);
 }
 
-bool demo_chat(struct request *request)
+bool chat_join(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
     struct crier_stream_options options = {
-        .max_pending = DEMO_PENDING,
         .on_closed = closed,
     };
     struct crier_subscribe_options follow = {.since = CRIER_SINCE_LAST,
@@ -122,7 +121,7 @@ bool demo_chat(struct request *request)
     visit = malloc(sizeof *visit + name->length + 1);
     if (visit == NULL)
         return respond_error(request, -ENOMEM);
-    visit->room = request->server->room;
+    visit->room = demo_of(request)->room;
     memcpy(visit->name, name->bytes, name->length + 1);
     options.closure = visit;
     if (!respond_stream(request, &options, &stream, &response)) {
@@ -165,7 +164,7 @@ static bool say(struct request *request, const char *to)
         return request->result;
     id = json_string_value(json_object_get(body, "id"));
     dedupe = id != NULL;
-    error = chat_room_say(request->server->room,
+    error = chat_room_say(demo_of(request)->room,
                      json_string_value(json_object_get(body, "user")), to,
                      json_string_value(json_object_get(body, "text")), id,
                      &message);
@@ -182,12 +181,12 @@ static bool say(struct request *request, const char *to)
     return result;
 }
 
-bool demo_chat_post(struct request *request)
+bool chat_post(struct request *request)
 {
     return say(request, NULL);
 }
 
-bool demo_chat_private(struct request *request)
+bool chat_post_private(struct request *request)
 {
     if (!is_name(request->argument->bytes, request->argument->length))
         return bad_name(request, "the name in the path");
@@ -224,9 +223,9 @@ static char *as_text(const json_t *list)
     return text;
 }
 
-bool demo_users(struct request *request)
+bool chat_list_users(struct request *request)
 {
-    json_t *list = chat_room_users(request->server->room);
+    json_t *list = chat_room_users(demo_of(request)->room);
     bool result;
     char *text;
 
@@ -243,14 +242,14 @@ bool demo_users(struct request *request)
     return result;
 }
 
-bool demo_users_add(struct request *request)
+bool chat_add_user(struct request *request)
 {
     const char *name = request->argument->bytes;
     int result;
 
     if (!is_name(name, request->argument->length))
         return bad_name(request, "the name in the path");
-    result = chat_room_add(request->server->room, name);
+    result = chat_room_add(demo_of(request)->room, name);
     if (result == -ENOSPC)
         return respond_problem(request, MHD_HTTP_INSUFFICIENT_STORAGE,
                              "%d users have been added, which is the limit",
@@ -261,13 +260,13 @@ bool demo_users_add(struct request *request)
                       json_pack("{s:s}", "user", name));
 }
 
-bool demo_users_remove(struct request *request)
+bool chat_remove_user(struct request *request)
 {
     const char *name = request->argument->bytes;
 
     if (!is_name(name, request->argument->length))
         return bad_name(request, "the name in the path");
-    if (!chat_room_remove(request->server->room, name))
+    if (!chat_room_remove(demo_of(request)->room, name))
         return respond_problem(request, MHD_HTTP_NOT_FOUND,
                              "there is no user of that name");
     return respond_empty(request, MHD_HTTP_NO_CONTENT);

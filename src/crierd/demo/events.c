@@ -6,7 +6,7 @@
 
 #include "crierd/http/response.h"
 #include "crierd/api/api.h"
-#include "demo.h"
+#include "demo_parts.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 
@@ -14,10 +14,9 @@
 
 #define TOPIC "events"
 
-bool demo_events(struct request *request)
+bool events_get(struct request *request)
 {
     struct crier_stream_options options = {
-        .max_pending = DEMO_PENDING,
         .on_closed = respond_stream_closed,
         .closure = (void *)"/events",
     };
@@ -62,12 +61,12 @@ static bool publish(struct request *request, const char *message,
     return result;
 }
 
-bool demo_events_post(struct request *request)
+bool events_post(struct request *request)
 {
     return publish(request, request->body, request->body_length);
 }
 
-bool demo_events_get(struct request *request)
+bool events_post_by_get(struct request *request)
 {
     if (!conf_current()->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,

@@ -7,6 +7,8 @@
  */
 #include <config.h>
 
+#include "gate.h"
+#include "base/clock.h"
 #include "hub.h"
 
 #include "libcrier/wire/topic.h"
@@ -79,10 +81,10 @@ static json_t *describe(const char *name, const struct crier__topic_info *info,
                         size_t count)
 {
     static const struct crier__topic_info nothing;
-    char time[32];
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
     if (info != NULL)
-        crier__time_text(info->time, time);
+        crier__clock_text(info->time, time);
     else
         info = &nothing;
     return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "topic", name,

@@ -35,20 +35,20 @@
 
 #include "sqlite.h"
 
-#include "base/thread_start.h"
+#include "base/cond.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A transaction takes no more than this. */
 #define GROUP_COUNT 1024
 #define GROUP_BYTES ((size_t)8 * 1024 * 1024)
 
-/* How often the writer looks after things of its own accord, in s. */
-#define ROUND 1
+/* How often the writer looks after things of its own accord, in ms. */
+#define ROUND 1000
 
 /* ---- asking ----------------------------------------------------------- */
 
@@ -186,18 +186,15 @@ static void take_group(struct crier__sqlite *sqlite,
 static bool wait_for_wishes(struct crier__sqlite *sqlite,
                             struct crier__wishes *group)
 {
-    struct timespec until;
+    uint64_t until = crier_now() + ROUND;
     bool go_on = true;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ROUND;
     pthread_mutex_lock(&sqlite->lock);
     while (sqlite->wishes.appends == NULL && sqlite->wishes.forgets == NULL) {
         go_on = !sqlite->stop_writing;
         if (!go_on || (sqlite->more && sqlite->error == 0))
             break;
-        if (pthread_cond_timedwait(&sqlite->to_write, &sqlite->lock, &until) ==
-            ETIMEDOUT)
+        if (!crier__cond_wait(&sqlite->to_write, &sqlite->lock, until))
             break;
     }
     take_group(sqlite, group);
@@ -373,11 +370,11 @@ static void join(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
 
 static int start_threads(struct crier__sqlite *sqlite)
 {
-    int error = thread_start(&sqlite->writing, write_all, sqlite);
+    int error = crier__thread_start(&sqlite->writing, write_all, sqlite);
 
     if (error != 0)
         return error;
-    error = thread_start(&sqlite->reading, read_all, sqlite);
+    error = crier__thread_start(&sqlite->reading, read_all, sqlite);
     if (error != 0)
         join(sqlite, sqlite->writing, &sqlite->stop_writing,
              &sqlite->to_write);
@@ -386,26 +383,19 @@ static int start_threads(struct crier__sqlite *sqlite)
 
 static int init_locks(struct crier__sqlite *sqlite)
 {
-    pthread_condattr_t monotonic;
-    int error = -pthread_condattr_init(&monotonic);
+    int error = -pthread_mutex_init(&sqlite->lock, NULL);
 
     if (error != 0)
         return error;
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    error = -pthread_mutex_init(&sqlite->lock, NULL);
-    if (error != 0)
-        goto destroy_attributes;
-    error = -pthread_cond_init(&sqlite->to_write, &monotonic);
+    error = crier__cond_init(&sqlite->to_write);
     if (error != 0)
         goto destroy_lock;
     error = -pthread_cond_init(&sqlite->to_read, NULL);
     if (error == 0)
-        goto destroy_attributes;
+        return 0;
     pthread_cond_destroy(&sqlite->to_write);
 destroy_lock:
     pthread_mutex_destroy(&sqlite->lock);
-destroy_attributes:
-    pthread_condattr_destroy(&monotonic);
     return error;
 }
 
