@@ -327,7 +327,7 @@ START_TEST(limits_are_refusals_of_their_own)
 
     memset(large, 'x', 40000);
     large[40000] = '\0';
-    crierd_start(&other, "--max-message 30K --retain-bytes 20K "
+    crierd_start(&other, "--max-update 30K --retain-bytes 20K "
                           "--max-topics 100");
     topics_port = other.port;
     ck_assert_int_eq(
