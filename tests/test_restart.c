@@ -257,7 +257,7 @@ START_TEST(a_journal_without_a_name_is_trouble)
     ck_assert_msg(strstr(answer, "removed or replaced") != NULL, "%s", answer);
     free(answer);
     wait_for_health("degraded");
-    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_wait_log(&crierd, "the journal fails");
     crierd_stop(&crierd);
 }
 END_TEST

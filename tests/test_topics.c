@@ -121,12 +121,12 @@ static const struct {
     {"POST", "/topics/a,,b", "", "x", 400, "1 to 255 bytes"},
     {"POST", "/topics/", "", "x", 405, "GET"},
     {"POST", "/topics", "", "x", 405, "GET"},
-    {"POST", "/topics/$mine", "", "x", 403, "Crier's own"},
-    {"POST", "/topics/a,$presence/a", "", "x", 403, "Crier's own"},
-    {"GET", "/topics/$chat", "", NULL, 403, "Crier's own"},
-    {"GET", "/topics/a,$chat/to/bob", "", NULL, 403, "Crier's own"},
-    {"GET", "/topics?prefix=$chat", "", NULL, 403, "Crier's own"},
-    {"DELETE", "/topics/$presence/a", "", NULL, 403, "Crier's own"},
+    {"POST", "/topics/$mine", "", "x", 403, "are reserved"},
+    {"POST", "/topics/a,$presence/a", "", "x", 403, "are reserved"},
+    {"GET", "/topics/$chat", "", NULL, 403, "are reserved"},
+    {"GET", "/topics/a,$chat/to/bob", "", NULL, 403, "are reserved"},
+    {"GET", "/topics?prefix=$chat", "", NULL, 403, "are reserved"},
+    {"DELETE", "/topics/$presence/a", "", NULL, 403, "are reserved"},
     {"POST", "/topics/a", "", "\xff", 400, "UTF-8"},
     {"POST", "/topics/a?event=a%0Ab", "", "x", 400, "CR or LF"},
     {"POST", "/topics/a?id=a%0Ab", "", "x", 400, "CR or LF"},
@@ -327,7 +327,7 @@ START_TEST(limits_are_refusals_of_their_own)
 
     memset(large, 'x', 40000);
     large[40000] = '\0';
-    crierd_start(&other, "--max-message 30K --retain-bytes 20K "
+    crierd_start(&other, "--max-update 30K --retain-bytes 20K "
                           "--max-topics 100");
     topics_port = other.port;
     ck_assert_int_eq(

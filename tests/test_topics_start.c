@@ -136,8 +136,8 @@ static const struct {
     {"/topics/a?start=now", "start is not id or comment"},
     {"/events?start=now", "start is not id or comment"},
     {"/chat?user=ada&start=now", "start is not id or comment"},
-    {"/topics/a?start=id&format=json", "start=id is for event streams"},
-    {"/topics/a?start=id&format=raw", "start=id is for event streams"},
+    {"/topics/a?start=id&format=json", "start=id requires format=sse or full"},
+    {"/topics/a?start=id&format=raw", "start=id requires format=sse or full"},
 };
 
 START_TEST(a_wrong_start_is_named)
