@@ -6,7 +6,7 @@
 
 #include "crier_client.h"
 #include "crierd/api/bulk.h"
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/bulk.h"
 #include "support/client.h"
 #include "support/runner.h"
@@ -358,7 +358,7 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk");
     TCase *memory = add_case(s, "memory"), *file = add_case(s, "sqlite");
 
-    tcase_add_checked_fixture(memory, both_memory, both_end);
+    tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
     tcase_add_test(memory, parameters_of_the_type_do_not_matter);
     tcase_add_loop_test(memory, mistakes_are_named_and_nothing_is_published, 0,
@@ -366,7 +366,7 @@ static Suite *suite(void)
     tcase_add_test(memory, a_nul_stands_in_data_alone);
     tcase_add_test(memory, long_ids_are_refused);
     tcase_add_test(memory, the_check_and_the_parser_agree);
-    tcase_add_checked_fixture(file, both_file, both_end);
+    tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
     return s;
 }

@@ -8,6 +8,7 @@
 
 #include "base/number.h"
 #include "crier_server.h"
+#include "crierd/config/conf.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
@@ -92,8 +93,7 @@ static bool open_stream(struct request *request, const char *topics,
                         enum crier_format format)
 {
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->ping,
-                    .format = format,
+        .options = {.format = format,
                     .near = topics,
                     .on_closed = respond_stream_closed,
                     .closure = (void *)"/topics"},
@@ -209,7 +209,7 @@ bool topics_get(struct request *request)
         return parameter_refuse_reserved(request);
     /* With presence others see who subscribes, so subscribing changes something. (A page
      * of another origin could not read the response anyway.) */
-    if (request->server->conf->presence != NULL && request_is_foreign(request))
+    if (conf_current()->presence != NULL && request_is_foreign(request))
         return respond_cross_site(request);
     if (format < 0)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
