@@ -26,8 +26,8 @@ struct attack {
 
 /* Starts the process, which does nothing yet: before there are connections, which it
  * would keep. CLIENTS is the size of the run (attack.c tells what follows from it). */
-bool attack_prepare(struct attack *attack, enum attack_kind kind,
-                    unsigned port, size_t clients);
+bool attack_prepare(struct attack *attack, enum attack_kind kind, unsigned port,
+                    size_t clients);
 
 /* Has them begin; returns when all their connections have been made once. False, with a
  * fault, when they could not. */

@@ -53,28 +53,26 @@ static const char head[] =
 static const char title[] = "Crier: how much of each budget is used";
 
 /* The number as people write it. */
-static void say(double number, char *text, size_t room)
+static void format_number(double number, char *text, size_t size)
 {
-    snprintf(text, room, number < 100 ? "%.2f" : "%.0f", number);
+    snprintf(text, size, number < 100 ? "%.2f" : "%.0f", number);
 }
 
-static void draw(FILE *file, const struct budget *budget, double measured,
-                 int y)
+static void draw_budget(FILE *file, const struct budget *budget, double measured, int y)
 {
     double share =
         budget->at_least ? budget->limit / measured : measured / budget->limit;
     bool met = result_met(budget, measured);
     char is[32] = "not measured", limit[32];
 
-    say(budget->limit, limit, sizeof limit);
-    fprintf(file, "<text x=\"%d\" y=\"%d\">%s</text>\n", LEFT, y,
-            budget->text);
+    format_number(budget->limit, limit, sizeof limit);
+    fprintf(file, "<text x=\"%d\" y=\"%d\">%s</text>\n", LEFT, y, budget->text);
     fprintf(file,
             "<rect class=\"rest\" x=\"%d\" y=\"%d\" width=\"%d\" "
             "height=\"14\" rx=\"2\"/>\n",
             LEFT, y + 7, FULL);
     if (!isnan(measured)) {
-        say(measured, is, sizeof is);
+        format_number(measured, is, sizeof is);
         share = fmin(fmax(share, 0), SHARE_MAX);
         fprintf(file,
                 "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" "
@@ -97,11 +95,11 @@ bool chart_write(const struct results *results, const char *path)
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
-    fprintf(file, head, WIDTH, height, WIDTH, height, title, WIDTH, height,
-            LEFT, title);
+    fprintf(file, head, WIDTH, height, WIDTH, height, title, WIDTH, height, LEFT,
+            title);
     for (size_t i = 0; i < budgets_count; i++)
-        draw(file, &budgets[i], result_budget(results, &budgets[i]),
-             TOP + ROW * (int)i);
+        draw_budget(file, &budgets[i], result_budget(results, &budgets[i]),
+                    TOP + ROW * (int)i);
     fprintf(file,
             "<line class=\"line\" x1=\"%d\" x2=\"%d\" y1=\"%d\" "
             "y2=\"%d\"/>\n</svg>\n",

@@ -49,7 +49,7 @@ void clients_disconnect(struct clients *clients, bool gently);
 
 /* Writes the name of a topic, "PREFIX-N". */
 void clients_topic(const struct clients *clients, size_t topic, char *name,
-                   size_t room);
+                   size_t size);
 
 /* Makes the data of TOPIC's next update at DATA, which has room for `size`
  * bytes: its topic, its number and the time, which is now. */

@@ -26,15 +26,9 @@ bool fault(const char *format, ...)
     return false;
 }
 
-const char *fault_text(void)
-{
-    return text;
-}
+const char *fault_text(void) { return text; }
 
-static void on_signal(int number)
-{
-    caught = number;
-}
+static void on_signal(int number) { caught = number; }
 
 void fault_catch_signals(void)
 {

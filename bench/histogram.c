@@ -8,19 +8,18 @@
 #include "histogram.h"
 
 /* The cell of NS: its highest six bits, and where they stand. */
-static unsigned cell_of(uint64_t ns)
+static unsigned find_cell(uint64_t ns)
 {
     unsigned shift;
 
     if (ns < HISTOGRAM_STEPS)
         return (unsigned)ns;
     shift = 63 - (unsigned)__builtin_clzll(ns) - 5;
-    return (shift + 1) * HISTOGRAM_STEPS +
-           (unsigned)((ns >> shift) - HISTOGRAM_STEPS);
+    return (shift + 1) * HISTOGRAM_STEPS + (unsigned)((ns >> shift) - HISTOGRAM_STEPS);
 }
 
 /* The middle of a cell, in ns. */
-static double middle_of(unsigned cell)
+static double cell_middle(unsigned cell)
 {
     unsigned shift;
 
@@ -34,7 +33,7 @@ static double middle_of(unsigned cell)
 void histogram_add(struct histogram *histogram, uint64_t ns)
 {
     histogram->count++;
-    histogram->cells[cell_of(ns)]++;
+    histogram->cells[find_cell(ns)]++;
 }
 
 double histogram_at(const struct histogram *histogram, double share)
@@ -44,7 +43,7 @@ double histogram_at(const struct histogram *histogram, double share)
     for (unsigned cell = 0; cell < 64 * HISTOGRAM_STEPS; cell++) {
         seen += (double)histogram->cells[cell];
         if (seen >= wanted && seen > 0)
-            return middle_of(cell);
+            return cell_middle(cell);
     }
     return 0;
 }

@@ -67,8 +67,7 @@ int load_connect(unsigned port, size_t from, int window)
         (void)fault("cannot open a socket: %s", strerror(errno));
         return -1;
     }
-    address.sin_addr.s_addr =
-        htonl(INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES));
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (window != 0)
@@ -86,7 +85,7 @@ int load_connect(unsigned port, size_t from, int window)
 }
 
 /* Whether the run goes on; or has stood still for too long. */
-static bool moves(struct load *load, const char *what)
+static bool check_progress(struct load *load, const char *what)
 {
     uint64_t now = usage_now();
 
@@ -95,11 +94,10 @@ static bool moves(struct load *load, const char *what)
         load->since = now;
     }
     return now - load->since < load->patience ||
-           fault("%s: nothing for %u s", what,
-                 (unsigned)(load->patience / 1000000000));
+           fault("%s: nothing for %u s", what, (unsigned)(load->patience / 1000000000));
 }
 
-static bool handle(struct load *load, int timeout)
+static bool handle_events(struct load *load, int timeout)
 {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(load->epoll, events, EVENTS, timeout);
@@ -117,7 +115,7 @@ static bool handle(struct load *load, int timeout)
 
 bool load_step(struct load *load, int timeout, const char *what)
 {
-    return handle(load, timeout) && moves(load, what);
+    return handle_events(load, timeout) && check_progress(load, what);
 }
 
 bool load_linger(struct load *load, unsigned ms)
@@ -125,7 +123,7 @@ bool load_linger(struct load *load, unsigned ms)
     uint64_t now = usage_now(), until = now + ms * (uint64_t)1000000;
 
     while (now < until) {
-        if (!handle(load, (int)((until - now) / 1000000) + 1))
+        if (!handle_events(load, (int)((until - now) / 1000000) + 1))
             return false;
         now = usage_now();
     }

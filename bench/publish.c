@@ -29,8 +29,7 @@ bool publish_flush(struct publish *publish)
         done = send(publish->watch.fd, publish->out + publish->out_sent,
                     publish->out_length - publish->out_sent, MSG_NOSIGNAL);
         if (done < 0 && errno == EAGAIN)
-            return load_watch(publish->load, &publish->watch,
-                              EPOLLIN | EPOLLOUT);
+            return load_watch(publish->load, &publish->watch, EPOLLIN | EPOLLOUT);
         if (done < 0)
             return publish->calls != NULL
                        ? publish->calls->ended(publish, errno)
@@ -42,8 +41,8 @@ bool publish_flush(struct publish *publish)
 }
 
 /* Counts an answer and has it judged; returns whether the run goes on. */
-static bool take_answer(struct publish *publish, const char *answer,
-                        const char *body, size_t length)
+static bool count_response(struct publish *publish, const char *answer,
+                           const char *body, size_t length)
 {
     int status = (int)strtol(answer + strcspn(answer, " "), NULL, 10);
 
@@ -52,13 +51,12 @@ static bool take_answer(struct publish *publish, const char *answer,
     if (publish->calls != NULL)
         return publish->calls->answered(publish, status, body, length);
     return status / 100 == 2 ||
-           fault("publishing failed: %.*s", (int)strcspn(answer, "\r\n"),
-                 answer);
+           fault("publishing failed: %.*s", (int)strcspn(answer, "\r\n"), answer);
 }
 
 /* Takes the first answer, whose length goes to *USED: 0 when it is not whole. */
-static bool read_answer(struct publish *publish, const char *bytes,
-                        size_t length, size_t *used)
+static bool read_response(struct publish *publish, const char *bytes, size_t length,
+                          size_t *used)
 {
     static const char name[] = "\r\nContent-Length: ";
     const char *end = memmem(bytes, length, "\r\n\r\n", 4), *field;
@@ -70,23 +68,23 @@ static bool read_answer(struct publish *publish, const char *bytes,
     end += 4;
     field = memmem(bytes, (size_t)(end - bytes), name, sizeof name - 1);
     if (field == NULL)
-        return fault("an answer without a length: %.*s",
-                     (int)strcspn(bytes, "\r\n"), bytes);
+        return fault("an answer without a length: %.*s", (int)strcspn(bytes, "\r\n"),
+                     bytes);
     body = strtoul(field + sizeof name - 1, NULL, 10);
     if (length < (size_t)(end - bytes) + body)
         return true;
     *used = (size_t)(end - bytes) + body;
-    return take_answer(publish, bytes, end, body);
+    return count_response(publish, bytes, end, body);
 }
 
-static bool ready(struct watch *watch, uint32_t events)
+static bool on_publish_ready(struct watch *watch, uint32_t events)
 {
     struct publish *publish = (struct publish *)watch;
     size_t begin = 0, used;
     ssize_t got;
 
-    if ((events & EPOLLOUT) && (!load_watch(publish->load, watch, EPOLLIN) ||
-                                !publish_flush(publish)))
+    if ((events & EPOLLOUT) &&
+        (!load_watch(publish->load, watch, EPOLLIN) || !publish_flush(publish)))
         return false;
     if (watch->fd < 0) /* it ended, and was closed */
         return true;
@@ -101,8 +99,8 @@ static bool ready(struct watch *watch, uint32_t events)
     publish->in_length += (size_t)got;
     publish->in[publish->in_length] = '\0';
     do {
-        if (!read_answer(publish, publish->in + begin,
-                         publish->in_length - begin, &used))
+        if (!read_response(publish, publish->in + begin, publish->in_length - begin,
+                           &used))
             return false;
         begin += used;
     } while (used != 0);
@@ -115,13 +113,12 @@ bool publish_open(struct publish *publish, struct load *load, unsigned port)
 {
     memset(publish, 0, sizeof *publish);
     publish->load = load;
-    publish->watch.ready = ready;
+    publish->watch.ready = on_publish_ready;
     publish->watch.fd = load_connect(port, 0, 0);
     publish->in = malloc(ANSWERS_SIZE);
     if (publish->in == NULL)
         return fault("memory is short");
-    return publish->watch.fd >= 0 &&
-           load_watch(load, &publish->watch, EPOLLIN);
+    return publish->watch.fd >= 0 && load_watch(load, &publish->watch, EPOLLIN);
 }
 
 void publish_close(struct publish *publish)
@@ -134,20 +131,19 @@ void publish_close(struct publish *publish)
     publish->in = publish->out = NULL;
 }
 
-bool publish_ask(struct publish *publish, const char *method,
-                 const char *target, const char *type, const char *data,
-                 size_t length)
+bool publish_ask(struct publish *publish, const char *method, const char *target,
+                 const char *type, const char *data, size_t length)
 {
-    size_t room = publish->out_length + HEAD_SIZE + length;
+    size_t size = publish->out_length + HEAD_SIZE + length;
     char *grown;
     int head;
 
-    if (room > publish->out_room) {
-        grown = realloc(publish->out, room * 2);
+    if (size > publish->out_capacity) {
+        grown = realloc(publish->out, size * 2);
         if (grown == NULL)
             return fault("memory is short");
         publish->out = grown;
-        publish->out_room = room * 2;
+        publish->out_capacity = size * 2;
     }
     head = snprintf(publish->out + publish->out_length, HEAD_SIZE,
                     "%s %s HTTP/1.1\r\n"

@@ -25,7 +25,7 @@ struct publish {
     const struct publish_calls *calls;
     uint64_t sent, answered;
     char *out;
-    size_t out_length, out_sent, out_room;
+    size_t out_length, out_sent, out_capacity;
     char *in; /* NUL-terminated */
     size_t in_length;
 };
@@ -42,9 +42,8 @@ bool publish_put(struct publish *publish, const char *topic, const char *data,
                  size_t length);
 
 /* Makes any request, whose TYPE is that of its DATA. */
-bool publish_ask(struct publish *publish, const char *method,
-                 const char *target, const char *type, const char *data,
-                 size_t length);
+bool publish_ask(struct publish *publish, const char *method, const char *target,
+                 const char *type, const char *data, size_t length);
 
 /* Sends all requests that were made, now or as soon as the socket takes them.
  */

@@ -27,9 +27,9 @@ struct reader {
     struct load *load;
     const struct reader_calls *calls;
     struct crier_parser *parser;
-    char begin[13];  /* of the answer */
-    uint8_t length;  /* of `begin` */
-    uint8_t ends;    /* of CR LF CR LF, how much has come */
+    char begin[13]; /* of the answer */
+    uint8_t length; /* of `begin` */
+    uint8_t ends;   /* of CR LF CR LF, how much has come */
     bool connecting;
 };
 
@@ -42,8 +42,7 @@ void reader_done(struct reader *reader);
 
 /* Connects to PORT; FROM and WINDOW as load_connect() has them. The last id of
  * the parser stays. */
-bool reader_connect(struct reader *reader, unsigned port, size_t from,
-                    int window);
+bool reader_connect(struct reader *reader, unsigned port, size_t from, int window);
 
 /* Sends a request, or a part of one. False, with a fault, when it does not go
  * out at once: that is for what is small, and first on its connection. */

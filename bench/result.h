@@ -7,7 +7,7 @@
 
 /* All that a run measured. All zero is nothing. */
 struct results {
-    double others; /* CPUs that other programs used meanwhile */
+    double others;  /* CPUs that other programs used meanwhile */
     double seconds; /* that it took */
     unsigned rounds[WORK_KINDS][SERVER_KINDS]; /* that are there */
     struct figures of[WORK_KINDS][SERVER_KINDS][ROUNDS_MAX];
@@ -35,12 +35,11 @@ double result_median(const struct results *results, enum work_kind work,
  * highest of them go to *LOW and *HIGH, where those are not NULL. NAN when
  * there is none. */
 double result_ratio(const struct results *results, enum work_kind work,
-                    enum server_kind server, enum server_kind base,
-                    enum figure figure, double *low, double *high);
+                    enum server_kind server, enum server_kind base, enum figure figure,
+                    double *low, double *high);
 
 /* What was measured of BUDGET; NAN when nothing was. */
-double result_budget(const struct results *results,
-                     const struct budget *budget);
+double result_budget(const struct results *results, const struct budget *budget);
 
 /* Whether that is within the budget. */
 bool result_met(const struct budget *budget, double measured);

@@ -31,13 +31,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t ns_of(const struct timespec *time)
+static uint64_t to_ns(const struct timespec *time)
 {
     return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
 }
 
 /* The process group of PID, or -1 when it is gone. */
-static pid_t group_of(pid_t pid)
+static pid_t read_group(pid_t pid)
 {
     char path[64], line[512], *end;
     FILE *file;
@@ -79,10 +79,9 @@ static bool add_cpu(pid_t pid, struct usage *usage)
     struct timespec time;
     clockid_t clock;
 
-    if (clock_getcpuclockid(pid, &clock) != 0 ||
-        clock_gettime(clock, &time) != 0)
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
         return false;
-    usage->cpu += ns_of(&time);
+    usage->cpu += to_ns(&time);
     return true;
 }
 
@@ -98,7 +97,7 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
     memset(usage, 0, sizeof *usage);
     while ((entry = readdir(directory)) != NULL) {
         pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || group_of(pid) != group)
+        if (pid <= 0 || read_group(pid) != group)
             continue;
         usage->processes++;
         well = add_cpu(pid, usage) && well;
@@ -129,34 +128,30 @@ size_t usage_files(pid_t pid)
     return count;
 }
 
-static uint64_t ns_of_rusage(int whose)
+static uint64_t read_rusage(int whose)
 {
     struct rusage used = {0};
 
     (void)getrusage(whose, &used);
     return ((uint64_t)used.ru_utime.tv_sec + (uint64_t)used.ru_stime.tv_sec) *
                1000000000 +
-           ((uint64_t)used.ru_utime.tv_usec +
-            (uint64_t)used.ru_stime.tv_usec) *
-               1000;
+           ((uint64_t)used.ru_utime.tv_usec + (uint64_t)used.ru_stime.tv_usec) * 1000;
 }
 
 uint64_t usage_others(void)
 {
-    unsigned long long user = 0, nice = 0, system = 0, irq = 0, softirq = 0,
-                       steal = 0;
+    unsigned long long user = 0, nice = 0, system = 0, irq = 0, softirq = 0, steal = 0;
     uint64_t busy, ours;
     FILE *file = fopen("/proc/stat", "re");
 
-    if (file == NULL ||
-        fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user, &nice,
-               &system, &irq, &softirq, &steal) != 6)
+    if (file == NULL || fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user,
+                               &nice, &system, &irq, &softirq, &steal) != 6)
         user = 0;
     if (file != NULL)
         fclose(file);
     busy = (user + nice + system + irq + softirq + steal) *
            (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-    ours = ns_of_rusage(RUSAGE_SELF) + ns_of_rusage(RUSAGE_CHILDREN);
+    ours = read_rusage(RUSAGE_SELF) + read_rusage(RUSAGE_CHILDREN);
     return busy > ours ? busy - ours : 0;
 }
 
@@ -165,7 +160,7 @@ uint64_t usage_own(void)
     struct timespec time;
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return ns_of(&time);
+    return to_ns(&time);
 }
 
 uint64_t usage_now(void)
@@ -173,5 +168,5 @@ uint64_t usage_now(void)
     struct timespec time;
 
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return ns_of(&time);
+    return to_ns(&time);
 }

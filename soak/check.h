@@ -16,11 +16,11 @@ struct check {
     uint32_t topics; /* that it follows */
     enum start start;
     bool open;
-    bool lacks; /* a gap was told */
-    uint64_t last[LANES];  /* the last number it had, or need not have */
-    uint64_t maybe[LANES]; /* up to here something may be missing */
-    uint64_t due[LANES];   /* acknowledged when it asked */
-    uint64_t position;     /* of the last that it had, where known */
+    bool lacks;                   /* a gap was told */
+    uint64_t last[SERIES_COUNT];  /* the last number it had, or need not have */
+    uint64_t maybe[SERIES_COUNT]; /* up to here something may be missing */
+    uint64_t due[SERIES_COUNT];   /* acknowledged when it asked */
+    uint64_t position;            /* of the last that it had, where known */
 };
 
 /* It asks for TOPICS, from START; for START_ID it must have asked before, for
@@ -31,7 +31,7 @@ void check_ask(struct check *check, struct soak *soak, uint32_t topics,
 /* The stream is open. */
 void check_open(struct check *check, struct soak *soak);
 
-/* It got an event; false, with a promise broken, when it should not have.
+/* It got an event; false, with a invariant broken, when it should not have.
  * *UPDATE is which one, or NULL for a gap. */
 bool check_event(struct check *check, struct soak *soak, const char *type,
                  const char *id, const char *data, size_t length,
@@ -40,10 +40,10 @@ bool check_event(struct check *check, struct soak *soak, const char *type,
 /* The first number that has not come and that it must have; 0 when it has all.
  * *LANE is whose. With POLLED it must have only what was acknowledged when it
  * asked. */
-uint64_t check_missing(const struct check *check, const struct soak *soak,
-                       bool polled, enum lane *lane);
+uint64_t check_missing(const struct check *check, const struct soak *soak, bool polled,
+                       enum series *series);
 
-/* Whether what it had last is so long ago that the ledger has forgotten it. */
+/* Whether what it had last is so long ago that the oracle has forgotten it. */
 bool check_is_old(const struct check *check, const struct soak *soak);
 
 #endif

@@ -4,9 +4,9 @@
 #include "bench/histogram.h"
 #include "bench/load.h"
 #include "bench/server.h"
-#include "dice.h"
-#include "ledger.h"
-#include "verdict.h"
+#include "rng.h"
+#include "oracle.h"
+#include "invariants.h"
 
 /* s; after this crierd ends a stream whose client takes nothing. */
 #define SOAK_STALL_TIMEOUT 2
@@ -19,12 +19,12 @@ struct soak {
     struct load load;
     struct server_settings settings;
     struct server server;
-    bool up;           /* crierd runs, and nobody told it to end */
-    bool told;         /* the last end was by SIGTERM */
+    bool up;            /* crierd runs, and nobody told it to end */
+    bool told;          /* the last end was by SIGTERM */
     uint64_t disturbed; /* when it was last told to end, or killed; ns */
-    struct ledger ledger;
-    struct dice dice;
-    struct verdict verdict;
+    struct oracle oracle;
+    struct rng rng;
+    struct invariants invariants;
     struct histogram latency; /* to clients that do nothing but read */
     size_t here;              /* streams that are open */
 };

@@ -80,7 +80,7 @@ static const char *const always[] = {
     "bad requests refused",   "deliveries",
 };
 
-static const char *const promises[] = {
+static const char *const invariants[] = {
     "all that was acknowledged comes, or a gap says so",
     "once, in order, and ids rise",
     "nothing else comes, and it is whole",
@@ -128,17 +128,17 @@ START_TEST(test_does_and_says_all)
     char *text, line[128];
 
     measure_expect(start(getenv("CRIERD"), "8", options), 0,
-                   "seed 7: no promise was broken");
+                   "seed 7: no invariant was broken");
     text = measure_contents(measure_log());
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         ck_assert_msg(counted(text, always[i]) > 0, "none: '%s' in:\n%s",
                       always[i], text);
-    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
-        snprintf(line, sizeof line, "\nkept     %s", promises[i]);
+    for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
+        snprintf(line, sizeof line, "\nholds    %s", invariants[i]);
         ck_assert_msg(strstr(text, line) != NULL, "no '%s' in:\n%s", line,
                       text);
     }
-    ck_assert_ptr_nonnull(strstr(text, "\nopen     memory is flat (not judged"));
+    ck_assert_ptr_nonnull(strstr(text, "\nskipped  memory is flat (not judged"));
     free(text);
     text = measure_contents(svg_path);
     check_xml(text);

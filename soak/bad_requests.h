@@ -1,11 +1,11 @@
-#ifndef SOAK_REFUSE_H
-#define SOAK_REFUSE_H
+#ifndef SOAK_BAD_REQUESTS_H
+#define SOAK_BAD_REQUESTS_H
 
 #include "bench/publish.h"
 #include "soak.h"
 
 /* Who makes bad requests, one after the other. */
-struct refuse {
+struct bad_requests {
     struct publish publish; /* first */
     struct soak *soak;
     bool open, over;
@@ -13,11 +13,11 @@ struct refuse {
     size_t which;
 };
 
-void refuse_init(struct refuse *refuse, struct soak *soak);
+void bad_requests_init(struct bad_requests *bad_requests, struct soak *soak);
 
 /* Makes a bad request when one is due and ACTIVE. */
-bool refuse_tick(struct refuse *refuse, bool active, uint64_t now);
+bool bad_requests_tick(struct bad_requests *bad_requests, bool active, uint64_t now);
 
-void refuse_close(struct refuse *refuse);
+void bad_requests_close(struct bad_requests *bad_requests);
 
 #endif

@@ -1,9 +1,9 @@
-#ifndef SOAK_PLAY_H
-#define SOAK_PLAY_H
+#ifndef SOAK_SCENARIO_H
+#define SOAK_SCENARIO_H
 
-#include "record.h"
+#include "samples.h"
 
-struct play_size {
+struct scenario_size {
     unsigned seconds;  /* of the whole run */
     size_t clients;    /* in this process */
     size_t subs;       /* processes of `crier sub` */
@@ -12,7 +12,7 @@ struct play_size {
 
 /* Plays the whole run, with a crierd that it starts and ends; false when it
  * was cut short by a fault. */
-bool play(struct soak *soak, struct record *record,
-          const struct play_size *size);
+bool scenario_run(struct soak *soak, struct samples *samples,
+                  const struct scenario_size *size);
 
 #endif

@@ -47,16 +47,16 @@ struct frame {
 };
 
 /* A frame that waits for one client. */
-struct rest {
+struct pending {
     struct frame *frame;
     size_t sent;
-    struct rest *prev, *next;
+    struct pending *prev, *next;
 };
 
 struct topic {
     char name[NAME_SIZE];
     struct connection **members;
-    size_t count, room;
+    size_t count, capacity;
     uint64_t updates;
     struct frame *kept; /* by the fault swap */
     UT_hash_handle hh;
@@ -68,7 +68,7 @@ struct connection {
     size_t length;
     struct topic *topic; /* NULL unless it follows one */
     size_t place;        /* among the members */
-    struct rest *rests;
+    struct pending *pending;
 };
 
 static int poller;
@@ -76,115 +76,115 @@ static struct topic *topics;
 static const char *fault = "";
 static char block[REQUEST_MAX];
 
-static void die(const char *what)
+static void fail_with_errno(const char *what)
 {
-    fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "baseline: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static void *must(void *memory)
+static void *check_memory(void *memory)
 {
     if (memory == NULL)
-        die("memory");
+        fail_with_errno("memory");
     return memory;
 }
 
 /* ---- sending ---------------------------------------------------------- */
 
-static void release(struct frame *frame)
+static void release_frame(struct frame *frame)
 {
     if (--frame->references == 0)
         free(frame);
 }
 
-static void watch(struct connection *connection, int how, uint32_t events)
+static void watch_connection(struct connection *connection, int how, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = connection};
 
     if (epoll_ctl(poller, how, connection->fd, &event) != 0)
-        die("epoll_ctl");
+        fail_with_errno("epoll_ctl");
 }
 
 /* Sends FRAME from SENT on; returns how far that came. An error shows when the
  * socket is read. */
-static size_t push(struct connection *connection, const struct frame *frame,
-                   size_t sent)
+static size_t send_frame(struct connection *connection, const struct frame *frame,
+                         size_t sent)
 {
-    ssize_t done = send(connection->fd, frame->bytes + sent,
-                        frame->length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t done = send(connection->fd, frame->bytes + sent, frame->length - sent,
+                        MSG_NOSIGNAL | MSG_DONTWAIT);
 
     return done < 0 ? sent : sent + (size_t)done;
 }
 
-static void deliver(struct connection *connection, struct frame *frame)
+static void deliver_frame(struct connection *connection, struct frame *frame)
 {
-    struct rest *rest;
+    struct pending *first;
     size_t sent = 0;
 
-    if (connection->rests == NULL) {
-        sent = push(connection, frame, 0);
+    if (connection->pending == NULL) {
+        sent = send_frame(connection, frame, 0);
         if (sent == frame->length)
             return;
-        watch(connection, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+        watch_connection(connection, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
     }
-    rest = must(malloc(sizeof *rest));
-    rest->frame = frame;
-    rest->sent = sent;
+    first = check_memory(malloc(sizeof *first));
+    first->frame = frame;
+    first->sent = sent;
     frame->references++;
-    DL_APPEND(connection->rests, rest);
+    DL_APPEND(connection->pending, first);
 }
 
-static void drop_rest(struct connection *connection)
+static void drop_pending(struct connection *connection)
 {
-    struct rest *rest = connection->rests;
+    struct pending *first = connection->pending;
 
-    DL_DELETE(connection->rests, rest);
-    release(rest->frame);
-    free(rest);
+    DL_DELETE(connection->pending, first);
+    release_frame(first->frame);
+    free(first);
 }
 
 /* There is room in the socket. */
-static void go_on(struct connection *connection)
+static void send_pending(struct connection *connection)
 {
-    struct rest *rest;
+    struct pending *first;
 
-    while ((rest = connection->rests) != NULL) {
-        rest->sent = push(connection, rest->frame, rest->sent);
-        if (rest->sent < rest->frame->length)
+    while ((first = connection->pending) != NULL) {
+        first->sent = send_frame(connection, first->frame, first->sent);
+        if (first->sent < first->frame->length)
             return;
-        drop_rest(connection);
+        drop_pending(connection);
     }
-    watch(connection, EPOLL_CTL_MOD, EPOLLIN);
+    watch_connection(connection, EPOLL_CTL_MOD, EPOLLIN);
 }
 
 /* ---- topics ----------------------------------------------------------- */
 
-static struct topic *find(const char *name)
+static struct topic *find_topic(const char *name)
 {
     struct topic *topic;
 
     HASH_FIND_STR(topics, name, topic);
     if (topic == NULL) {
-        topic = must(calloc(1, sizeof *topic));
+        topic = check_memory(calloc(1, sizeof *topic));
         snprintf(topic->name, sizeof topic->name, "%s", name);
         HASH_ADD_STR(topics, name, topic);
     }
     return topic;
 }
 
-static void join(struct connection *connection, struct topic *topic)
+static void join_topic(struct connection *connection, struct topic *topic)
 {
-    if (topic->count == topic->room) {
-        topic->room = topic->room != 0 ? topic->room * 2 : 8;
-        topic->members = must(
-            realloc(topic->members, topic->room * sizeof *topic->members));
+    if (topic->count == topic->capacity) {
+        topic->capacity = topic->capacity != 0 ? topic->capacity * 2 : 8;
+        topic->members =
+            check_memory(realloc(topic->members, topic->capacity * sizeof *topic->members));
     }
     connection->topic = topic;
     connection->place = topic->count;
     topic->members[topic->count++] = connection;
 }
 
-static void leave(struct connection *connection)
+static void leave_topic(struct connection *connection)
 {
     struct topic *topic = connection->topic;
     struct connection *last;
@@ -197,25 +197,25 @@ static void leave(struct connection *connection)
 }
 
 /* Does to MEMBER what the fault says in place of the right thing. */
-static void spoil(struct topic *topic, struct connection *member,
-                  struct frame *frame)
+static void apply_fault(struct topic *topic, struct connection *member,
+                        struct frame *frame)
 {
     if (topic->kept != NULL) { /* swap: the one before comes after this one */
-        deliver(member, frame);
-        deliver(member, topic->kept);
-        release(topic->kept);
+        deliver_frame(member, frame);
+        deliver_frame(member, topic->kept);
+        release_frame(topic->kept);
         topic->kept = NULL;
     } else if (topic->updates != FAULTY_UPDATE) {
-        deliver(member, frame);
+        deliver_frame(member, frame);
     } else if (strcmp(fault, "double") == 0) {
-        deliver(member, frame);
-        deliver(member, frame);
+        deliver_frame(member, frame);
+        deliver_frame(member, frame);
     } else if (strcmp(fault, "swap") == 0) {
         topic->kept = frame;
         frame->references++;
     } else if (strcmp(fault, "spoil") == 0) {
         frame->bytes[frame->length - 3] = '\n';
-        deliver(member, frame);
+        deliver_frame(member, frame);
     } else if (strcmp(fault, "die") == 0) {
         abort();
     } else if (strcmp(fault, "hang") == 0) {
@@ -225,9 +225,9 @@ static void spoil(struct topic *topic, struct connection *member,
     } /* drop: nothing */
 }
 
-static void publish(struct topic *topic, const char *body, size_t length)
+static void publish_update(struct topic *topic, const char *body, size_t length)
 {
-    struct frame *frame = must(malloc(sizeof *frame + HEAD_SIZE + length));
+    struct frame *frame = check_memory(malloc(sizeof *frame + HEAD_SIZE + length));
     int head;
 
     frame->references = 1;
@@ -238,48 +238,48 @@ static void publish(struct topic *topic, const char *body, size_t length)
     frame->length = (size_t)head + length + 2;
     for (size_t i = 0; i < topic->count; i++)
         if (*fault != '\0' && i == FAULTY_MEMBER)
-            spoil(topic, topic->members[i], frame);
+            apply_fault(topic, topic->members[i], frame);
         else
-            deliver(topic->members[i], frame);
-    release(frame);
+            deliver_frame(topic->members[i], frame);
+    release_frame(frame);
 }
 
-static void keep_alive(void)
+static void send_keep_alives(void)
 {
     static const char comment[] = ":\n";
-    struct frame *frame = must(malloc(sizeof *frame + sizeof comment));
+    struct frame *frame = check_memory(malloc(sizeof *frame + sizeof comment));
     struct topic *topic, *next;
 
     frame->references = 1;
     frame->length = sizeof comment - 1;
     memcpy(frame->bytes, comment, sizeof comment);
-    HASH_ITER (hh, topics, topic, next)
-        for (size_t i = 0; i < topic->count; i++)
-            deliver(topic->members[i], frame);
-    release(frame);
+    HASH_ITER(hh, topics, topic, next)
+    for (size_t i = 0; i < topic->count; i++)
+        deliver_frame(topic->members[i], frame);
+    release_frame(frame);
 }
 
 /* ---- requests --------------------------------------------------------- */
 
-static void finish(struct connection *connection)
+static void close_connection(struct connection *connection)
 {
-    leave(connection);
-    while (connection->rests != NULL)
-        drop_rest(connection);
+    leave_topic(connection);
+    while (connection->pending != NULL)
+        drop_pending(connection);
     close(connection->fd);
     free(connection->in);
     free(connection);
 }
 
-static void answer(struct connection *connection, const char *text)
+static void send_response(struct connection *connection, const char *text)
 {
     (void)send(connection->fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
 /* Does the first request in the LENGTH bytes at BYTES, which end with a NUL.
  * Returns its length, 0 when it is not whole, -1 when it is not understood. */
-static ssize_t serve(struct connection *connection, const char *bytes,
-                     size_t length)
+static ssize_t serve_request(struct connection *connection, const char *bytes,
+                             size_t length)
 {
     char method[8], name[NAME_SIZE];
     const char *end = strstr(bytes, "\r\n\r\n"), *field;
@@ -291,11 +291,11 @@ static ssize_t serve(struct connection *connection, const char *bytes,
     if (sscanf(bytes, "%7s /topics/%255s", method, name) != 2)
         return -1;
     if (strcmp(method, "GET") == 0) {
-        answer(connection, "HTTP/1.1 200 OK\r\n"
-                           "Content-Type: text/event-stream\r\n"
-                           "Cache-Control: no-cache\r\n"
-                           "Connection: close\r\n\r\n");
-        join(connection, find(name));
+        send_response(connection, "HTTP/1.1 200 OK\r\n"
+                                  "Content-Type: text/event-stream\r\n"
+                                  "Cache-Control: no-cache\r\n"
+                                  "Connection: close\r\n\r\n");
+        join_topic(connection, find_topic(name));
         return (ssize_t)head;
     }
     field = strcasestr(bytes, "\r\nContent-Length:");
@@ -305,33 +305,32 @@ static ssize_t serve(struct connection *connection, const char *bytes,
         return -1;
     if (length < head + body)
         return 0;
-    publish(find(name), bytes + head, body);
-    answer(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    publish_update(find_topic(name), bytes + head, body);
+    send_response(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     return (ssize_t)(head + body);
 }
 
 /* Reads what has come, and does what is whole of it. */
-static void take(struct connection *connection)
+static void read_requests(struct connection *connection)
 {
     size_t begin = 0, length = connection->length;
     ssize_t got, used;
 
     if (connection->in != NULL)
         memcpy(block, connection->in, length);
-    got = recv(connection->fd, block + length, sizeof block - 1 - length,
-               MSG_DONTWAIT);
+    got = recv(connection->fd, block + length, sizeof block - 1 - length, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0) {
-        finish(connection);
+        close_connection(connection);
         return;
     }
     length += (size_t)got;
     block[length] = '\0';
     while (begin < length &&
-           (used = serve(connection, block + begin, length - begin)) != 0) {
+           (used = serve_request(connection, block + begin, length - begin)) != 0) {
         if (used < 0) {
-            finish(connection);
+            close_connection(connection);
             return;
         }
         begin += (size_t)used;
@@ -340,69 +339,68 @@ static void take(struct connection *connection)
     connection->in = NULL;
     connection->length = length - begin;
     if (connection->length != 0) {
-        connection->in = must(malloc(connection->length));
+        connection->in = check_memory(malloc(connection->length));
         memcpy(connection->in, block + begin, connection->length);
     }
 }
 
 /* ---- the loop --------------------------------------------------------- */
 
-static int listen_at(unsigned port)
+static int open_listener(unsigned port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-    if (fd < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(fd, SOMAXCONN) != 0)
-        die("listen");
+        fail_with_errno("listen");
     return fd;
 }
 
-static int timer_every(unsigned seconds)
+static int open_timer(unsigned seconds)
 {
     struct itimerspec when = {.it_interval.tv_sec = seconds,
                               .it_value.tv_sec = seconds};
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 
     if (fd < 0 || timerfd_settime(fd, 0, &when, NULL) != 0)
-        die("timerfd");
+        fail_with_errno("timerfd");
     return fd;
 }
 
-static void let_in(int listener)
+static void accept_connections(int listener)
 {
     struct connection *connection;
     int fd, on = 1;
 
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        connection = must(calloc(1, sizeof *connection));
+        connection = check_memory(calloc(1, sizeof *connection));
         connection->fd = fd;
-        watch(connection, EPOLL_CTL_ADD, EPOLLIN);
+        watch_connection(connection, EPOLL_CTL_ADD, EPOLLIN);
     }
 }
 
-static void handle(const struct epoll_event *event,
-                   const struct connection *listener,
-                   const struct connection *timer)
+static void handle_event(const struct epoll_event *event,
+                         const struct connection *listener,
+                         const struct connection *timer)
 {
     struct connection *connection = event->data.ptr;
     uint64_t ticks;
 
     if (connection == listener) {
-        let_in(connection->fd);
+        accept_connections(connection->fd);
     } else if (connection == timer) {
         if (read(timer->fd, &ticks, sizeof ticks) == sizeof ticks)
-            keep_alive();
+            send_keep_alives();
     } else {
         if (event->events & EPOLLOUT)
-            go_on(connection);
+            send_pending(connection);
         if (event->events & ~(uint32_t)EPOLLOUT)
-            take(connection);
+            read_requests(connection);
     }
 }
 
@@ -413,20 +411,19 @@ int main(int argc, char **argv)
     int count;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: floor PORT KEEP-ALIVE-SECONDS [FAULT]\n");
+        fprintf(stderr, "usage: baseline PORT KEEP-ALIVE-SECONDS [FAULT]\n");
         return 2;
     }
     if (argc > 3)
         fault = argv[3];
     if ((poller = epoll_create1(0)) < 0)
-        die("epoll_create1");
-    listener.fd = listen_at((unsigned)strtoul(argv[1], NULL, 10));
-    timer.fd = timer_every((unsigned)strtoul(argv[2], NULL, 10));
-    watch(&listener, EPOLL_CTL_ADD, EPOLLIN);
-    watch(&timer, EPOLL_CTL_ADD, EPOLLIN);
-    while ((count = epoll_wait(poller, events, 256, -1)) >= 0 ||
-           errno == EINTR)
+        fail_with_errno("epoll_create1");
+    listener.fd = open_listener((unsigned)strtoul(argv[1], NULL, 10));
+    timer.fd = open_timer((unsigned)strtoul(argv[2], NULL, 10));
+    watch_connection(&listener, EPOLL_CTL_ADD, EPOLLIN);
+    watch_connection(&timer, EPOLL_CTL_ADD, EPOLLIN);
+    while ((count = epoll_wait(poller, events, 256, -1)) >= 0 || errno == EINTR)
         for (int i = 0; i < count; i++)
-            handle(&events[i], &listener, &timer);
-    die("epoll_wait");
+            handle_event(&events[i], &listener, &timer);
+    fail_with_errno("epoll_wait");
 }
