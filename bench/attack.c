@@ -1,20 +1,20 @@
 /*
- * Attackers: what a server has to bear from those who mean harm, while others are
- * measured. All of a kind do the same, one after the other, RATE times a second in all:
- * who has no connection makes one, and sends how it begins; who has one sends more. What
- * is answered is read and thrown away, and who is thrown out comes back when it is his
- * turn.
+ * Attackers: hostile clients that load a server while other clients are measured. All
+ * attackers of a kind do the same, in turn, RATE actions a second together. An attacker
+ * without a connection opens one and sends its first piece; one with a connection sends
+ * another piece. Responses are read and discarded. An attacker that was disconnected
+ * connects again at its next turn.
  *
- *   slow       one in five of the run's clients; each has a head that never ends, of
- *              which one byte comes every 100 ms
- *   half-open  as many as the run's clients; each sends half a head and no more
+ *   slow       a fifth of the run's clients; each sends a head that never ends, one
+ *              byte every 100 ms
+ *   half-open  as many as the run's clients; each sends half a head and stops
  *   large      64, with 1000 heads a second of 12 to 64 KiB
- *   garbage    64, with 1000 pieces a second: bytes at random, or sound publishes with
- *              nonsense behind them
+ *   garbage    64, with 1000 pieces a second: random bytes, or valid publishes with
+ *              random bytes after them
  *
- * They are a process of their own, since the generator's descriptors are the healthy
- * clients'; it shares the CPU with the generator. So the rates are bounded: without, the
- * generator would measure how long it waits for its CPU.
+ * The attackers are a separate process, because the generator needs its descriptors for
+ * the measured clients. The process shares the generator's CPU, so the rates are
+ * limited: without a limit the generator would measure how long it waits for its CPU.
  */
 #include <config.h>
 
@@ -41,9 +41,9 @@
 
 #define PIECE_MAX ((size_t)64 * 1024)
 #define SMALLEST_HEAD ((size_t)12 * 1024)
-#define FEW 64         /* attackers of a kind that is about work, not numbers */
-#define WORK_RATE 1000 /* a second, of those */
-#define BYTE_RATE 10   /* a second, of each that is slow */
+#define FEW 64         /* attackers of the kinds that are about work, not numbers */
+#define WORK_RATE 1000 /* actions a second, of those */
+#define BYTE_RATE 10   /* actions a second, of each slow one */
 #define CONNECTING_MAX 256
 #define TICK 2      /* ms */
 #define PATIENCE 20 /* s */
@@ -53,7 +53,7 @@ struct attack_counts {
 };
 
 struct attacker {
-    struct watch watch; /* first */
+    struct watch watch; /* first member */
     struct attackers *attackers;
     bool connecting;
 };
@@ -62,7 +62,7 @@ struct attackers {
     enum attack_kind kind;
     unsigned port;
     size_t count;
-    double rate; /* a second */
+    double rate; /* actions a second */
     struct attacker *all;
     struct load load;
     struct attack_counts *counts;
@@ -113,7 +113,7 @@ static size_t make_garbage(void)
     return length;
 }
 
-/* What comes first on a connection, in `piece`. */
+/* Writes the first bytes of a connection to `piece`. Returns their number. */
 static size_t make_first_piece(enum attack_kind kind)
 {
     switch (kind) {
@@ -128,7 +128,7 @@ static size_t make_first_piece(enum attack_kind kind)
     }
 }
 
-/* What comes then; 0 for nothing. */
+/* Writes the next bytes of a connection to `piece`. Returns their number, 0 for none. */
 static size_t make_next_piece(enum attack_kind kind)
 {
     return kind == ATTACK_SLOW      ? put_text("x")
@@ -146,7 +146,7 @@ static void disconnect_attacker(struct attacker *attacker)
     attacker->watch.fd = -1;
 }
 
-/* Sends LENGTH bytes of the piece, as far as the socket takes them. */
+/* Sends LENGTH bytes of `piece`, as many as the socket takes. */
 static void send_piece(struct attacker *attacker, size_t length)
 {
     if (send(attacker->watch.fd, piece, length, MSG_NOSIGNAL) >= 0)
@@ -188,7 +188,7 @@ static bool connect_attacker(struct attacker *attacker)
     return load_watch(&attackers->load, &attacker->watch, EPOLLOUT);
 }
 
-/* It is this one's turn. */
+/* Runs the attacker's turn. */
 static bool run_attacker(struct attacker *attacker)
 {
     size_t length;
@@ -203,7 +203,7 @@ static bool run_attacker(struct attacker *attacker)
 
 /* ---- all of them ------------------------------------------------------ */
 
-/* Has all connect, no more at a time than any server's backlog takes. */
+/* Connects all attackers, with no more connections pending than any server's backlog. */
 static bool connect_attackers(struct attackers *attackers)
 {
     while (attackers->begun < attackers->count || attackers->connecting != 0) {
@@ -302,7 +302,7 @@ bool attack_begin(struct attack *attack)
     return (send(attack->control, &byte, 1, MSG_NOSIGNAL) == 1 &&
             poll(&wanted, 1, 2 * PATIENCE * 1000) == 1 &&
             read(attack->control, &byte, 1) == 1) ||
-           fault("the attackers did not come through");
+           fault("the attackers cannot connect");
 }
 
 uint64_t attack_count(const struct attack *attack)
@@ -318,7 +318,7 @@ uint64_t attack_cpu(const struct attack *attack)
     if (clock_getcpuclockid(attack->pid, &clock) == 0 &&
         clock_gettime(clock, &time) == 0)
         return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-    (void)fault("the attackers are gone");
+    (void)fault("the attackers have exited");
     return 0;
 }
 

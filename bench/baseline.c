@@ -1,18 +1,17 @@
 /*
- * The floor: what one send() per delivery costs, and nothing else. A server of
- * the benchmark, not to be used for anything.
+ * The baseline: the cost of one send() per delivery, and nothing else. A server for the
+ * benchmark only.
  *
- * GET /topics/NAME follows a topic, POST /topics/NAME publishes the body to
- * it. One thread, one epoll set; a POST is sent to each member before the next
- * byte is read. All that a real server does besides is missing on purpose: no
- * journal, no ids that outlive it, no limits, no validation. What it has is
- * what the other servers have, too: TCP_NODELAY, an id line, and frames that
- * wait when a socket takes only a part.
+ * GET /topics/NAME subscribes to a topic, POST /topics/NAME publishes the body to it.
+ * There is one thread with one epoll set; a POST is sent to every member before the
+ * next byte is read. Everything else that a real server does is missing on purpose: a
+ * journal, persistent ids, limits, validation. It shares with the other servers
+ * TCP_NODELAY, an id line, and a queue of frames that a socket did not take at once.
  *
- * Keep-alives go to all members in one go, when the interval is over. That is
- * the cheapest way, and so the strictest measure of another.
+ * Keep-alives go to all members at the same time. That is the cheapest way, and so the
+ * strictest comparison.
  *
- * What it does wrong on demand (FAULT) is for the test of the benchmark.
+ * FAULT makes it misbehave, for the test of the benchmark.
  */
 #include <config.h>
 
@@ -36,7 +35,7 @@
 #define NAME_SIZE 256
 #define HEAD_SIZE 64
 
-/* The update and the member of a topic that a fault is about. */
+/* The update, and the member of its topic, that a fault affects. */
 #define FAULTY_UPDATE 5
 #define FAULTY_MEMBER 2
 
@@ -46,7 +45,7 @@ struct frame {
     char bytes[];
 };
 
-/* A frame that waits for one client. */
+/* A frame waiting to be sent to one client. */
 struct pending {
     struct frame *frame;
     size_t sent;
@@ -58,16 +57,16 @@ struct topic {
     struct connection **members;
     size_t count, capacity;
     uint64_t updates;
-    struct frame *kept; /* by the fault swap */
+    struct frame *kept; /* frame held back by the fault "swap" */
     UT_hash_handle hh;
 };
 
 struct connection {
     int fd;
-    char *in; /* what of a request has come; NULL for nothing */
+    char *in; /* start of an incomplete request; NULL for none */
     size_t length;
-    struct topic *topic; /* NULL unless it follows one */
-    size_t place;        /* among the members */
+    struct topic *topic; /* subscribed topic, or NULL */
+    size_t place;        /* index in the topic's members */
     struct pending *pending;
 };
 
@@ -105,8 +104,8 @@ static void watch_connection(struct connection *connection, int how, uint32_t ev
         fail_with_errno("epoll_ctl");
 }
 
-/* Sends FRAME from SENT on; returns how far that came. An error shows when the
- * socket is read. */
+/* Sends FRAME from SENT on. Returns how many of its bytes have been sent then. An error
+ * of the socket is handled when it is read. */
 static size_t send_frame(struct connection *connection, const struct frame *frame,
                          size_t sent)
 {
@@ -143,7 +142,7 @@ static void drop_pending(struct connection *connection)
     free(first);
 }
 
-/* There is room in the socket. */
+/* Sends what is pending. Called when the socket is writable. */
 static void send_pending(struct connection *connection)
 {
     struct pending *first;
@@ -176,8 +175,8 @@ static void join_topic(struct connection *connection, struct topic *topic)
 {
     if (topic->count == topic->capacity) {
         topic->capacity = topic->capacity != 0 ? topic->capacity * 2 : 8;
-        topic->members =
-            check_memory(realloc(topic->members, topic->capacity * sizeof *topic->members));
+        topic->members = check_memory(
+            realloc(topic->members, topic->capacity * sizeof *topic->members));
     }
     connection->topic = topic;
     connection->place = topic->count;
@@ -196,11 +195,11 @@ static void leave_topic(struct connection *connection)
     last->place = connection->place;
 }
 
-/* Does to MEMBER what the fault says in place of the right thing. */
+/* Sends FRAME to MEMBER with the fault. */
 static void apply_fault(struct topic *topic, struct connection *member,
                         struct frame *frame)
 {
-    if (topic->kept != NULL) { /* swap: the one before comes after this one */
+    if (topic->kept != NULL) { /* swap: the earlier frame comes after this one */
         deliver_frame(member, frame);
         deliver_frame(member, topic->kept);
         release_frame(topic->kept);
@@ -222,7 +221,7 @@ static void apply_fault(struct topic *topic, struct connection *member,
         (void)signal(SIGTERM, SIG_IGN);
         for (;;)
             pause();
-    } /* drop: nothing */
+    } /* drop: send nothing */
 }
 
 static void publish_update(struct topic *topic, const char *body, size_t length)
@@ -276,8 +275,8 @@ static void send_response(struct connection *connection, const char *text)
     (void)send(connection->fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
-/* Does the first request in the LENGTH bytes at BYTES, which end with a NUL.
- * Returns its length, 0 when it is not whole, -1 when it is not understood. */
+/* Handles the first request in the LENGTH bytes at BYTES, which end with a NUL. Returns
+ * its length, 0 if it is incomplete, or -1 if it is invalid. */
 static ssize_t serve_request(struct connection *connection, const char *bytes,
                              size_t length)
 {
@@ -310,7 +309,7 @@ static ssize_t serve_request(struct connection *connection, const char *bytes,
     return (ssize_t)(head + body);
 }
 
-/* Reads what has come, and does what is whole of it. */
+/* Reads available bytes and handles the complete requests in them. */
 static void read_requests(struct connection *connection)
 {
     size_t begin = 0, length = connection->length;

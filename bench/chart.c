@@ -1,12 +1,11 @@
 /*
- * The budgets as a picture: a bar each, as long as the share of its budget
- * that is used, beside one line at 1 for all of them. For a figure that must
- * be at least so much, the share is turned over, so that short is good
- * everywhere.
+ * The budgets as a picture: for each budget a bar, whose length is the used share of
+ * it, and one line at 1 for all. For a lower limit the share is inverted, so that short
+ * is always good.
  *
- * Plain SVG without a script: it stands in a page or alone, and takes its
- * colours from the reader's preference for light or dark. No colour means
- * anything by itself: what is missed also says so.
+ * Plain SVG without scripts: usable in a page or alone, with colors for the reader's
+ * preference of light or dark. Colors carry no information of their own: a missed
+ * budget also says so.
  */
 #include <config.h>
 
@@ -23,7 +22,7 @@
 #define TOP 64
 #define ROW 44
 #define LEFT 24
-#define FULL 340      /* from 0 to the line at 1 */
+#define FULL 340      /* length of a share of 1 */
 #define SHARE_MAX 1.5 /* longer bars are cut off */
 
 static const char head[] =
@@ -52,7 +51,7 @@ static const char head[] =
 
 static const char title[] = "Crier: how much of each budget is used";
 
-/* The number as people write it. */
+/* Formats NUMBER for people. */
 static void format_number(double number, char *text, size_t size)
 {
     snprintf(text, size, number < 100 ? "%.2f" : "%.0f", number);

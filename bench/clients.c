@@ -1,17 +1,16 @@
 /*
- * Subscribers, and the check of what they get.
+ * Subscribers, and the check of each delivery.
  *
- * The data of an update is "TOPIC SEQUENCE TIME xxx...": which topic it is of,
- * its number in that topic from 1, and when it was handed to the publisher's
- * socket, in ns. A client takes number n only after n - 1, of its own topic,
- * of the right length; a lower one is a duplicate or out of order, a higher
- * one a loss. That holds across reconnections, too. So every single delivery
- * is checked, and the first wrong one ends the run. What does not come at all
- * is told by the loop's patience, and what comes too much at the end by
- * load_linger().
+ * The data of an update is "TOPIC SEQUENCE TIME xxx...": the topic, the number within
+ * the topic from 1, and the time of publishing in ns. A client accepts number n only
+ * after n - 1, for its own topic and with the right length; a lower number is a
+ * duplicate or out of order, a higher one a loss. This also holds across reconnections.
+ * So every delivery is checked, and the first wrong one ends the run. The loop's
+ * patience detects updates that never arrive, and load_linger() at the end detects
+ * surplus ones.
  *
- * For each topic a ring counts how many clients each update has still to
- * reach: that tells in O(1) when it is everywhere.
+ * For each topic a ring counts the clients that each update still has to reach, so it
+ * takes O(1) to see that an update has reached all.
  */
 #include <config.h>
 
@@ -25,23 +24,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many connect at a time: no more than any server's backlog. */
+/* Maximum number of pending connections: not more than any server's backlog. */
 #define CONNECTING_MAX 256
 
 #define REQUEST_SIZE 8192
 
 struct client {
-    struct reader reader; /* first */
+    struct reader reader; /* first member */
     struct clients *clients;
     size_t topic;
     uint64_t number; /* of the last update */
 };
 
-/* A topic: what is expected of it. */
+/* A topic, and what its clients still have to receive. */
 struct count_of {
     uint64_t published;
     uint32_t members;
-    uint32_t left[CLIENTS_WINDOW]; /* of these, whom update n has to reach */
+    uint32_t left[CLIENTS_WINDOW]; /* clients that update n has to reach, at n %
+                                    * CLIENTS_WINDOW */
 };
 
 void clients_topic(const struct clients *clients, size_t topic, char *name, size_t size)
@@ -75,13 +75,13 @@ static bool check_delivery(struct client *client, const struct crier_message *me
     sent = strtoull(end, &end, 10);
     if (message->length != clients->size || of != client->topic || sent > now ||
         strcmp(message->type, "message") != 0)
-        return report_wrong_delivery(client, "not what was published", message);
+        return report_wrong_delivery(client, "not as published", message);
     if (number <= client->number)
-        return report_wrong_delivery(client, "came twice, or late", message);
+        return report_wrong_delivery(client, "a duplicate, or out of order", message);
     if (number > client->number + 1)
-        return report_wrong_delivery(client, "one before it is lost", message);
+        return report_wrong_delivery(client, "an earlier one is lost", message);
     if (number > topic->published)
-        return report_wrong_delivery(client, "was never published", message);
+        return report_wrong_delivery(client, "never published", message);
     client->number = number;
     if (--topic->left[number % CLIENTS_WINDOW] == 0)
         clients->complete++;
@@ -109,7 +109,7 @@ static bool on_client_open(struct reader *reader)
     struct clients *clients = ((struct client *)reader)->clients;
 
     if (reader_status(reader) != 200)
-        return fault("a stream is refused: %s", reader->begin);
+        return fault("a stream was refused: %s", reader->begin);
     clients->open++;
     clients->load->progress++;
     return connect_more(clients);
@@ -145,7 +145,7 @@ static const struct reader_calls calls = {on_client_connected, on_client_open,
 
 /* ---- connections ------------------------------------------------------ */
 
-/* Begins as many connections as may be begun now. */
+/* Starts as many connections as are allowed now. */
 static bool connect_more(struct clients *clients)
 {
     while (clients->begun < clients->count &&
@@ -166,7 +166,7 @@ bool clients_open(struct clients *clients, struct load *load)
     clients->all = calloc(clients->count + 1, sizeof *clients->all);
     clients->topic = calloc(clients->topics, sizeof *clients->topic);
     if (clients->all == NULL || clients->topic == NULL)
-        return fault("memory is short");
+        return fault("out of memory");
     for (size_t i = 0; i < clients->count; i++) {
         client = &clients->all[i];
         client->clients = clients;
@@ -221,7 +221,7 @@ bool clients_compose(struct clients *clients, size_t topic, char *data)
     int length;
 
     if (*left != 0)
-        return fault("too many updates on their way");
+        return fault("too many updates in flight");
     *left = of->members;
     clients->published++;
     length =

@@ -1,6 +1,6 @@
 /*
- * The requests of clients that exist. What a server keeps of a request is a good part
- * of what an idle client costs, so it matters what the load generator sends.
+ * Requests of real clients. What a server stores of a request is a large part of the
+ * cost of an idle client, so it matters what the load generator sends.
  */
 #include <config.h>
 
@@ -11,7 +11,7 @@
     "User-Agent: curl/7.88.1\r\n"                                                      \
     "Accept: text/event-stream\r\n"
 
-/* Chrome 138 on Linux, from a page of the same origin; all but Host and Connection,
+/* Chrome 138 on Linux, from a page of the same origin; without Host and Connection,
  * which a proxy replaces. */
 #define CHROME                                                                         \
     "sec-ch-ua-platform: \"Linux\"\r\n"                                                \
@@ -45,12 +45,12 @@
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
-/* Three cookies, of 500 bytes in all. */
+/* Three cookies, 500 bytes in all. */
 #define COOKIE_500                                                                     \
     "Cookie: _ga=GA1.1.1234567890.1700000000; theme=dark; session=" HUNDRED HUNDRED    \
         HUNDRED HUNDRED TEN TEN TEN TEN "0123456\r\n"
 
-/* Three cookies, of 2,048 bytes in all. */
+/* Three cookies, 2,048 bytes in all. */
 #define COOKIE_2048                                                                    \
     "Cookie: _ga=GA1.1.1234567890.1700000000; theme=dark; session=" HUNDRED HUNDRED    \
         HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED        \

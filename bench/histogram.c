@@ -1,13 +1,13 @@
 /*
- * Durations in cells that grow with them: each power of two has 32 cells, so a
- * percentile is right to some 3 %, whatever it is, and counting one in costs
- * the same always. To keep all of them would be some 100 MB for a long run.
+ * Durations in buckets that grow with them: each power of two has 32 buckets, so a
+ * percentile is exact to about 3 %, and counting a duration takes constant time.
+ * Storing every duration would take about 100 MB in a long run.
  */
 #include <config.h>
 
 #include "histogram.h"
 
-/* The cell of NS: its highest six bits, and where they stand. */
+/* Returns the bucket of NS, from its highest six bits and their position. */
 static unsigned find_cell(uint64_t ns)
 {
     unsigned shift;
@@ -18,7 +18,7 @@ static unsigned find_cell(uint64_t ns)
     return (shift + 1) * HISTOGRAM_STEPS + (unsigned)((ns >> shift) - HISTOGRAM_STEPS);
 }
 
-/* The middle of a cell, in ns. */
+/* Returns the middle of a bucket, in ns. */
 static double cell_middle(unsigned cell)
 {
     unsigned shift;

@@ -1,10 +1,9 @@
 /*
- * bench: what Crier costs, beside a bare loop and beside Nchan. README tells
- * what the figures mean.
+ * bench: the cost of crierd beside the baseline and Nchan. README explains the figures.
  *
- * The order is the method: workload by workload, round by round, and in each
- * round every server once. A wrong delivery, a server that hangs or dies, or a
- * signal ends the run with status 1; a budget that is missed does not.
+ * The order is the method: for each workload and each round, every server once. A wrong
+ * delivery, a server that hangs or exits, or a signal ends the run with status 1; a
+ * missed budget does not.
  */
 #include <config.h>
 
@@ -25,13 +24,13 @@ struct options {
     struct server_settings servers;
     struct work_size size;
     unsigned rounds;
-    unsigned idle_rounds; /* these take long */
-    const char *only;     /* the workloads, with commas; NULL for all */
+    unsigned idle_rounds; /* fewer, because they take long */
+    const char *only;     /* workloads, separated by commas; NULL for all */
     const char *json, *svg;
     bool together; /* generator and servers share the CPUs */
 };
 
-/* Of those with attackers there are no more, nor of those about memory. */
+/* Maximum number of rounds with attackers, and of rounds that measure memory. */
 #define ABUSE_ROUNDS 3
 #define MEMORY_ROUNDS 1
 
@@ -39,19 +38,19 @@ static struct results results;
 
 static const char usage[] =
     "Usage: bench [OPTION]...\n"
-    "Measures crierd beside baseline and Nchan; see bench/README.\n"
-    "  --baseline, --crierd, --nginx PATH  the servers (--nginx '' for none)\n"
-    "  --nchan PATH                     the module of nginx\n"
-    "  --www, --data DIR                crierd's\n"
-    "  --clients N                      of broadcast; 10000\n"
-    "  --rounds N                       of each workload; 5, at most 15\n"
-    "  --idle-rounds N                  of the workload idle; 3\n"
-    "  --seconds N                      that a round publishes; 1.2\n"
-    "  --keep-alive N                   s between keep-alives; 15\n"
-    "  --patience N                     s without progress; 20\n"
-    "  --only WORKLOAD,...              no others\n"
-    "  --together                       share the CPUs with the servers\n"
-    "  --json FILE, --svg FILE          write these\n";
+    "Measures crierd beside the baseline and Nchan; see bench/README.\n"
+    "  --baseline, --crierd PATH  programs\n"
+    "  --nginx, --nchan PATH      nginx ('': none) and its module\n"
+    "  --www, --data DIR          of crierd\n"
+    "  --clients N                number of clients of broadcast; 10000\n"
+    "  --rounds N                 of each workload; 5, at most 15\n"
+    "  --idle-rounds N            of the workload idle; 3\n"
+    "  --seconds N                publishing time of a round; 1.2\n"
+    "  --keep-alive N             seconds between keep-alives; 15\n"
+    "  --patience N               seconds without progress until failure; 20\n"
+    "  --only WORKLOAD,...        run only these workloads\n"
+    "  --together                 share the CPUs with the servers\n"
+    "  --json FILE, --svg FILE    write the results\n";
 
 enum {
     OPTION_BASELINE = 256,
@@ -97,7 +96,7 @@ static const struct option long_options[] = {
 
 /* ---- options ---------------------------------------------------------- */
 
-/* A whole number from LOW to HIGH; ends the program when TEXT is not one. */
+/* Parses a whole number from LOW to HIGH; ends the program if TEXT is not one. */
 static unsigned parse_number(const char *text, unsigned low, unsigned high)
 {
     char *end;
@@ -180,7 +179,7 @@ static void read_options(int argc, char **argv, struct options *options)
     options->servers.keep_alive = options->size.keep_alive;
 }
 
-/* Whether WORD is one of the words of LIST, which are separated by commas. */
+/* Returns whether WORD is in LIST, whose words are separated by commas. */
 static bool is_listed(const char *list, const char *word)
 {
     size_t length = strlen(word);
@@ -216,7 +215,7 @@ static bool measure_server(const struct options *options, enum work_kind work,
     return well;
 }
 
-/* One round: each server once, and another one first each time. */
+/* Runs one round: each server once, starting with another one in each round. */
 static bool run_round(const struct options *options, enum work_kind work,
                       unsigned round)
 {
@@ -253,21 +252,21 @@ static bool run_workloads(const struct options *options)
                 return false;
     }
     if (played == 0)
-        return fault("no workload is called '%s'", options->only);
+        return fault("unknown workload '%s'", options->only);
     results.seconds = (double)(usage_now() - begun) / 1e9;
     results.others = ((double)usage_others() - (double)others) / 1e9 / results.seconds;
     return true;
 }
 
-/* Tells which servers are not there; without crierd there is no point. */
+/* Reports missing servers. Without crierd, fails. */
 static bool check_servers(const struct server_settings *settings)
 {
     for (int kind = 0; kind < SERVER_KINDS; kind++)
         if (!server_available((enum server_kind)kind, settings))
-            fprintf(stderr, "%s is not there, and left out\n",
+            fprintf(stderr, "%s is not installed: skipped\n",
                     server_name((enum server_kind)kind));
     return server_available(SERVER_CRIERD, settings) ||
-           fault("there is no %s", settings->crierd);
+           fault("%s is missing", settings->crierd);
 }
 
 int main(int argc, char **argv)

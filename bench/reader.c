@@ -1,9 +1,9 @@
 /*
- * A connection that reads a stream: connect, ask, the headers of the answer, and
- * then messages, by a parser of libcrier: so what is read is what the standard
- * says. Of the headers only the status matters, and where they end.
+ * A connection that reads a stream: connects, sends a request, and reads the response
+ * headers and then messages, by libcrier's parser, so the stream is read as the
+ * standard says. Of the headers only the status and the end matter.
  *
- * What a request says, and what the messages must be, is the owner's.
+ * The owner writes the request and checks the messages.
  */
 #include <config.h>
 
@@ -31,12 +31,12 @@ static bool parse_stream(struct reader *reader, const char *bytes, size_t length
 
     while (reader->watch.fd >= 0 &&
            (result = crier_parser_next(reader->parser, &bytes, &length, &message)) > 0)
-        if (!reader->calls->told(reader, &message, now))
+        if (!reader->calls->received(reader, &message, now))
             return false;
-    return result >= 0 || fault("what came is no stream (%d)", result);
+    return result >= 0 || fault("the response is not a stream (%d)", result);
 }
 
-/* Reads the headers of the answer; returns how many bytes those were. */
+/* Reads response headers. Returns how many bytes they were. */
 static size_t skip_head(struct reader *reader, const char *bytes, size_t length)
 {
     size_t used;
@@ -86,7 +86,7 @@ bool reader_init(struct reader *reader, struct load *load,
     reader->watch.ready = on_reader_ready;
     reader->load = load;
     reader->calls = calls;
-    return crier_parser_new(NULL, &reader->parser) == 0 || fault("memory is short");
+    return crier_parser_new(NULL, &reader->parser) == 0 || fault("out of memory");
 }
 
 void reader_done(struct reader *reader)

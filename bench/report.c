@@ -1,8 +1,7 @@
 /*
- * What was measured, as a table for people and as JSON for programs. Both have
- * the same rows: a workload and a server each. In JSON nothing is rounded but
- * to four digits, what was not measured is null, and each round's CPU stands
- * beside the median, so that who does not believe the median can look.
+ * The results, as a table for people and as JSON for programs, with the same rows: one
+ * for each workload and server. JSON has four digits, null for what was not measured,
+ * and the CPU of each round beside the median, so that the median can be checked.
  */
 #include <config.h>
 
@@ -23,7 +22,7 @@
 static const struct {
     const char *name; /* in JSON */
     const char *head; /* in the table */
-    double divisor;   /* of what is printed */
+    double divisor;   /* of the printed number */
     int digits;
 } columns[FIGURES] = {
     [FIGURE_CPU] = {"cpu_ns", "CPU us", 1e3, 2},
@@ -42,7 +41,7 @@ static const struct {
 
 /* ---- the table -------------------------------------------------------- */
 
-/* Prints a number, or a dash for none, in WIDTH columns. */
+/* Prints a number, or a dash for NAN, in WIDTH columns. */
 static void print_number(double number, int width, int digits)
 {
     if (isnan(number))
@@ -114,7 +113,7 @@ void report_print(const struct results *results, const struct work_size *size)
 
 /* ---- JSON ------------------------------------------------------------- */
 
-/* NUMBER to four digits. */
+/* Returns NUMBER with four digits. */
 static json_t *make_number(double number)
 {
     char text[32];

@@ -1,9 +1,9 @@
 /*
- * What was measured, and what that is against the budgets.
+ * The results, and their comparison with the budgets.
  *
- * Rounds alternate between the servers, and a ratio is taken within a round:
- * the median of the rounds' ratios, not the ratio of two medians. What slows
- * the whole machine for a while, as neighbours on a shared one do, then slows
+ * Rounds alternate between the servers, and a ratio is computed within a round: the
+ * median of the rounds' ratios, not the ratio of two medians. Anything that slows down
+ * the whole machine for a while, such as other tenants of a shared one, then affects
  * both sides of a ratio.
  */
 #include <config.h>
@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* kB are 1000 bytes here. */
+/* 1 kB is 1000 bytes here. */
 const struct budget budgets[] = {
     {"broadcast: CPU per delivery, crierd / baseline", WORK_BROADCAST, FIGURE_CPU,
      SERVER_CRIERD, SERVER_BASELINE, false, 1.15},
@@ -67,7 +67,7 @@ static int compare_doubles(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Sorts the COUNT numbers at VALUES. */
+/* Sorts COUNT numbers. Returns their median, NAN for none. */
 static double sort_for_median(double *values, unsigned count)
 {
     if (count == 0)

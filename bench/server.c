@@ -1,14 +1,14 @@
 /*
- * The servers: how each is started, and that it ends.
+ * The servers: starting and stopping them.
  *
- * Each is given a new directory under $TMPDIR (or /var/tmp, which is a disk as
- * a rule: the journal in a file shall not be in memory), a free port, and a
- * process group of its own, by which its processes are found and, at the
- * worst, killed. A server ends when the benchmark does, however that ends.
+ * Each server gets a new directory under $TMPDIR (or /var/tmp, which is usually on a
+ * disk: a journal in a file should not be in memory), a free port, and a process group,
+ * by which its processes are found and, if necessary, killed. A server ends when the
+ * benchmark does, however that ends.
  *
- * crierd runs with its defaults but for --log-level warning, since the others
- * do not log requests either, and --ping-interval, to be that of the others.
- * How nginx is configured is to be seen below and is told in README.
+ * crierd runs with its defaults except for --log-level warning, because the others do
+ * not log requests, and --ping-interval, to match the others. The configuration of
+ * nginx is below and in README.
  */
 #include <config.h>
 
@@ -39,7 +39,7 @@
 #define PATH_SIZE 512
 #define STOP_SECONDS 5
 #define WORDS_MAX 40
-#define TOLD 8192 /* bytes of a log */
+#define TOLD 8192 /* bytes of a log to print */
 
 static const char *const names[SERVER_KINDS] = {"baseline", "crierd", "crierd sqlite",
                                                 "nchan"};
@@ -81,7 +81,7 @@ bool server_enough_files(size_t clients)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    /* crierd lets nine tenths of it be streams. */
+    /* crierd uses nine tenths of the limit for streams. */
     return limit.rlim_cur >= clients + clients / 4 + 300 ||
            fault("%zu clients need more open files than %llu", clients,
                  (unsigned long long)limit.rlim_cur);
@@ -101,8 +101,7 @@ static struct sockaddr_in make_address(unsigned port)
 
 /* ---- what is run ------------------------------------------------------ */
 
-/* nginx as a single worker that does nothing but Nchan. Everything that is not
- * said is its default. */
+/* nginx with a single worker that only runs Nchan; everything else is its default. */
 static const char nginx_conf[] = "load_module %s;\n"
                                  "daemon off;\n"
                                  "%s"
@@ -149,7 +148,8 @@ static bool write_nginx_conf(const struct server *server,
     return fclose(file) == 0 || fault("cannot write %s", path);
 }
 
-/* Starts WORDS, ended by NULL, with all it prints going to the log LOG. */
+/* Starts the program WORDS, ended by NULL, with its output going to the descriptor LOG.
+ */
 static bool run_words(const char *const *words, int log, pid_t *pid)
 {
     const struct spawn spawn = {
@@ -218,7 +218,7 @@ static bool run_kind(struct server *server, const struct server_settings *settin
     }
 }
 
-/* Starts SERVER, which inherits the CPUs that this process has at that moment. */
+/* Starts SERVER on the CPUs of the settings; a process inherits those of its parent. */
 static bool run_apart(struct server *server, const struct server_settings *settings,
                       int log)
 {
@@ -265,7 +265,7 @@ static void remove_directory(const char *directory)
     (void)rmdir(directory);
 }
 
-/* Tells what the server said last, to whom it concerns. */
+/* Prints the end of the server's log. */
 static void show_log(const struct server *server)
 {
     char path[PATH_SIZE], text[TOLD];
@@ -277,16 +277,17 @@ static void show_log(const struct server *server)
         snprintf(path, sizeof path, "%s/%s", server->directory, logs[i]);
         if ((file = fopen(path, "re")) == NULL)
             continue;
-        (void)fseek(file, -(long)sizeof text, SEEK_END); /* or it is short */
+        (void)fseek(file, -(long)sizeof text,
+                    SEEK_END); /* fails if the log is shorter */
         length = fread(text, 1, sizeof text, file);
         fclose(file);
         if (length != 0)
-            fprintf(stderr, "%s said last:\n%.*s", names[server->kind], (int)length,
-                    text);
+            fprintf(stderr, "end of the log of %s:\n%.*s", names[server->kind],
+                    (int)length, text);
     }
 }
 
-/* Waits until SERVER lets connect. */
+/* Waits until SERVER accepts connections. */
 static bool wait_ready(struct server *server)
 {
     struct sockaddr_in address = make_address(server->port);
@@ -308,7 +309,7 @@ static bool wait_ready(struct server *server)
     return fault("%s does not accept connections", names[server->kind]);
 }
 
-/* Starts SERVER, which has its port and its directory. */
+/* Starts SERVER in its directory, on its port. */
 static bool launch_server(const struct server_settings *settings, struct server *server)
 {
     char path[PATH_SIZE];
@@ -353,7 +354,7 @@ bool server_gone(struct server *server, int *status)
     return server->pid == 0;
 }
 
-/* Waits for the end of SERVER; false when it does not come. */
+/* Waits until SERVER exits. Returns false if it takes too long. */
 static bool reap_server(const struct server *server, int *status)
 {
     uint64_t until = usage_now() + STOP_SECONDS * (uint64_t)1000000000;
@@ -379,10 +380,10 @@ bool server_stop(struct server *server)
             (void)kill(-server->pid, SIGKILL);
             (void)waitpid(server->pid, &status, 0);
         }
-        (void)kill(-server->pid, SIGKILL); /* what it may have left */
+        (void)kill(-server->pid, SIGKILL); /* its remaining processes */
         if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
             !(is_baseline && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
-            (void)fault("%s did not end well (status %d)", names[server->kind], status);
+            (void)fault("%s failed (status %d)", names[server->kind], status);
     }
     if (*fault_text() != '\0')
         show_log(server);

@@ -1,21 +1,19 @@
 /*
- * CPU and memory of a server, whatever processes and threads it has.
+ * CPU and memory of a server, over all its processes and threads.
  *
- * /proc tells which processes are of the server's process group. The CPU of
- * each comes from its CPU clock (clock_getcpuclockid): the kernel's sum over
- * all threads of what /proc/PID/task/TID/schedstat counts, those that have
- * ended included, in nanoseconds. A thread that runs right now is behind by a
- * tick at most (4 ms at 250 Hz); the figures are taken when the server has
- * nothing to do.
+ * /proc lists the processes of the server's process group. The CPU of each comes from
+ * its CPU clock (clock_getcpuclockid): the kernel's sum over all threads, including
+ * those that have exited, of what /proc/PID/task/TID/schedstat counts in nanoseconds. A
+ * running thread may be behind by one tick (4 ms at 250 Hz); the clocks are read when
+ * the server is idle.
  *
- * Rejected: utime and stime of /proc/PID/stat (10 ms steps, on many kernels
- * sampled by the tick), and schedstat itself (a thread that ended takes its
- * share with it).
+ * Rejected: utime and stime of /proc/PID/stat (steps of 10 ms, on many kernels sampled
+ * by the tick), and schedstat itself (a thread that exits takes its share with it).
  *
- * What the kernel does for a server outside its threads (the disk's
- * interrupts, kernel threads that write) is counted for nobody. What a send()
- * over loopback costs up to the receiver's queue is the sender's, on kernels
- * without IRQ_TIME_ACCOUNTING; it is the same for all servers.
+ * Work that the kernel does for a server outside its threads (interrupts of the disk,
+ * kernel threads that write) is not counted. On kernels without IRQ_TIME_ACCOUNTING a
+ * send() over loopback is charged to the sender up to the receiver's queue; this is the
+ * same for all servers.
  */
 #include <config.h>
 
@@ -36,7 +34,7 @@ static uint64_t to_ns(const struct timespec *time)
     return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
 }
 
-/* The process group of PID, or -1 when it is gone. */
+/* Returns the process group of PID, or -1 if it has exited. */
 static pid_t read_group(pid_t pid)
 {
     char path[64], line[512], *end;
@@ -93,7 +91,7 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
     pid_t pid;
 
     if (directory == NULL)
-        return fault("/proc is not there");
+        return fault("/proc is missing");
     memset(usage, 0, sizeof *usage);
     while ((entry = readdir(directory)) != NULL) {
         pid = (pid_t)strtol(entry->d_name, NULL, 10);
@@ -106,7 +104,7 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
     }
     closedir(directory);
     if (!well || usage->processes == 0)
-        return fault("a process of the server ended, or may not be read");
+        return fault("a process of the server has exited, or cannot be read");
     return true;
 }
 
@@ -124,7 +122,7 @@ size_t usage_files(pid_t pid)
     if (directory != NULL)
         closedir(directory);
     if (count == 0)
-        (void)fault("the descriptors of the server cannot be counted");
+        (void)fault("cannot count the descriptors of the server");
     return count;
 }
 

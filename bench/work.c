@@ -1,29 +1,28 @@
 /*
- * The workloads. Each round has a server that was just started, so that none
- * inherits what another left, and ends with a moment in which nothing more may
- * come.
+ * The workloads. Each round uses a newly started server, so that none inherits state of
+ * another round, and ends with a short time in which nothing more may arrive.
  *
- *   broadcast   all follow one topic; the next update when all have the last
- *   targeted    ten follow each of many topics; one topic after the other
- *   saturated   half as many follow one topic, and 64 updates are on their way all
- *               the time: published and not yet at every client
+ *   broadcast   all subscribe to one topic; the next update when all have the last
+ *   targeted    ten subscribe to each of many topics; one topic after the other
+ *   saturated   half as many subscribe to one topic, and 64 updates are in flight
+ *               all the time: published and not yet at every client
  *   chunked     a tenth as many, and updates of 64 KiB
- *   idle        all follow and nothing is published: memory, and keep-alives
- *   publish     nobody follows, one connection publishes with 64 in flight
+ *   idle        all subscribe and nothing is published: memory, and keep-alives
+ *   publish     no subscribers, one connection publishes with 64 in flight
  *   bulk        the same by libcrier's publisher
- *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
+ *   storm       all disconnect, miss 100 updates, reconnect with Last-Event-ID
  *   connect, connect-chrome
- *               all connect and follow one topic, with the request of curl or of Chrome
+ *               all connect and subscribe to one topic, with the request of curl or
+ *               of Chrome
  *   memory, memory-chrome, memory-proxy, memory-cookie
- *               two fifths follow one topic, and have had one update: memory; with the
- *               request of curl, of Chrome, and that with more
+ *               two fifths subscribe to one topic and receive one update: memory;
+ *               with the request of curl, of Chrome, and that with more fields
  *   slow, half-open, large, garbage
  *               as broadcast, with a tenth of the clients, first alone and then
  *               with attackers (attack.c); each for a third of the time
  *
- * A round publishes for a time and not a number of updates, so that a slow
- * server does not make the run longer. What is measured begins after a
- * warm-up.
+ * A round publishes for a fixed time and not a fixed number of updates, so that a slow
+ * server does not make the run longer. Measuring starts after a warm-up.
  */
 #include <config.h>
 
@@ -49,15 +48,15 @@
 #define MISSED 100
 #define PADDING 3072
 #define LINGER_MS 20
-#define QUIET_TRIES 250 /* some 5 s */
+#define QUIET_TRIES 250 /* about 5 s */
 
-/* Updates that each client has had before it counts. Linux acknowledges the first 16
+/* Updates that each client receives before measuring. Linux acknowledges the first 16
  * segments of a connection one by one and at once (and again after a silence of 200 ms
- * or more), and on loopback on the sender's CPU: what is the receiver's work would be
- * charged to the server. */
+ * or more), on loopback on the sender's CPU: the server would be charged for the
+ * receiver's work. */
 #define WARM_UP 17
 
-/* What one round works with. */
+/* The state of one round. */
 struct session {
     const struct server *server;
     struct load load;
@@ -65,7 +64,7 @@ struct session {
     struct publish publish;
     char data[LARGE_SIZE];
 
-    uint64_t begun, own; /* of what is measured; ns */
+    uint64_t begun, own; /* when measuring began; ns */
     struct usage usage;
 };
 
@@ -95,7 +94,7 @@ static void session_close(struct session *session)
     load_close(&session->load);
 }
 
-/* Publishes the next update of TOPIC. */
+/* Queues the next update of TOPIC. */
 static bool publish_next(struct session *session, size_t topic)
 {
     char name[64];
@@ -105,7 +104,7 @@ static bool publish_next(struct session *session, size_t topic)
            publish_put(&session->publish, name, session->data, session->clients.size);
 }
 
-/* From here on it counts. */
+/* Starts measuring. */
 static bool begin_meter(struct session *session)
 {
     if (!usage_read(session->server->pid, false, &session->usage))
@@ -116,8 +115,7 @@ static bool begin_meter(struct session *session)
     return true;
 }
 
-/* Takes the CPU since begin_meter() for each of COUNT, which took until END.
- */
+/* Computes the CPU since begin_meter() for each of COUNT deliveries, the last at END. */
 static bool end_meter(struct session *session, uint64_t end, uint64_t count,
                       struct figures *figures)
 {
@@ -129,7 +127,7 @@ static bool end_meter(struct session *session, uint64_t end, uint64_t count,
         !usage_read(session->server->pid, false, &usage))
         return false;
     if (usage.processes != session->usage.processes)
-        return fault("processes of the server came or went");
+        return fault("processes of the server started or exited");
     if (count == 0)
         return fault("nothing was delivered");
     figures->of[FIGURE_CPU] = (double)(usage.cpu - session->usage.cpu) / (double)count;
@@ -147,8 +145,8 @@ static bool has_time(const struct session *session, const struct work_size *size
 
 /* ---- updates to clients ----------------------------------------------- */
 
-/* Publishes to the topics in turn, with IN_FLIGHT updates on their way; at
- * least COUNT, and while the time lasts. */
+/* Publishes to the topics in turn, with IN_FLIGHT updates in flight: at least COUNT,
+ * and, if TIMED, until the time is over. */
 static bool publish_updates(struct session *session, const struct work_size *size,
                             unsigned in_flight, size_t count, bool timed)
 {
@@ -185,7 +183,7 @@ static bool measure_updates(struct session *session, const struct work_size *siz
 
 /* ---- nothing but keep-alives ------------------------------------------ */
 
-/* Whether a request with large headers is accepted. */
+/* Checks that the server accepts a request with large headers. */
 static bool try_large_headers(struct session *session)
 {
     struct clients one = session->clients;
@@ -203,9 +201,8 @@ static bool try_large_headers(struct session *session)
     return well;
 }
 
-/* The window begins when each client has had its first keep-alive, and is as
- * long as the interval: so each gets one, and whatever a server does in
- * between is in it. */
+/* Measures one keep-alive interval, which begins after each client has had its first
+ * keep-alive. So each gets one, and all other work of the server is included. */
 static bool measure_idle(struct session *session, const struct work_size *size,
                          struct figures *figures)
 {
@@ -213,7 +210,7 @@ static bool measure_idle(struct session *session, const struct work_size *size,
     unsigned interval = size->keep_alive * 1000;
     struct usage before, after;
 
-    publish_close(&session->publish); /* servers do not bear silent ones */
+    publish_close(&session->publish); /* servers close silent connections */
     if (!usage_read(session->server->pid, true, &before) || !clients_connect(clients) ||
         !load_linger(&session->load, 500) ||
         !usage_read(session->server->pid, true, &after))
@@ -233,12 +230,12 @@ static bool measure_idle(struct session *session, const struct work_size *size,
 
 /* ---- publishing ------------------------------------------------------- */
 
-/* Has IN_FLIGHT requests in flight: those that are due go out together. */
+/* Fills the connection up to IN_FLIGHT requests; new ones are sent together. */
 static bool fill_pipeline(struct session *session)
 {
     struct publish *publish = &session->publish;
 
-    while (publish->sent - publish->answered < IN_FLIGHT)
+    while (publish->sent - publish->responses < IN_FLIGHT)
         if (!publish_next(session, 0))
             return false;
     return publish_flush(publish);
@@ -252,18 +249,18 @@ static bool measure_publish(struct session *session, const struct work_size *siz
 
     if (!fill_pipeline(session) || !publish_wait(publish, 0) || !begin_meter(session))
         return false;
-    before = publish->answered;
+    before = publish->responses;
     while (has_time(session, size))
         if (!fill_pipeline(session) || !publish_wait(publish, IN_FLIGHT - 1))
             return false;
     if (!publish_wait(publish, 0) ||
-        !end_meter(session, usage_now(), publish->answered - before, figures))
+        !end_meter(session, usage_now(), publish->responses - before, figures))
         return false;
     figures->of[FIGURE_PUBLISHES] = figures->of[FIGURE_RATE];
     return true;
 }
 
-/* Adds updates to PUBLISHER while the time lasts. */
+/* Adds updates to PUBLISHER until the time is over. */
 static int add_updates(struct session *session, const struct work_size *size,
                        struct crier_publisher *publisher)
 {
@@ -335,14 +332,16 @@ static bool measure_storm(struct session *session, struct figures *figures)
 
 /* ---- connecting ------------------------------------------------------- */
 
-/* An update to all: who gets it follows the topic. */
+/* Publishes an update that every client must receive, which proves that it is
+ * subscribed. */
 static bool publish_to_all(struct session *session)
 {
     return publish_next(session, 0) && publish_flush(&session->publish) &&
            clients_wait(&session->clients, 0) && publish_wait(&session->publish, 0);
 }
 
-/* Has an update published that nobody follows: after that all of the server is there. */
+/* Publishes an update that nobody subscribes to: after that the server has allocated
+ * what it needs by itself. */
 static bool warm_up(struct session *session)
 {
     memset(session->data, 'x', DATA_SIZE);
@@ -399,8 +398,8 @@ static bool measure_attack(struct session *session, const struct work_size *size
     return *fault_text() == '\0';
 }
 
-/* Waits until the server has dealt with all that the attackers left behind: while
- * libmicrohttpd 0.9.75 is stopped it may crash over a request that it refuses. */
+/* Waits until the server has finished with the attackers' requests: libmicrohttpd
+ * 0.9.75 may crash on a request that it refuses while it is being stopped. */
 static bool wait_until_quiet(struct session *session)
 {
     struct usage now = {0};

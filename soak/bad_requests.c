@@ -1,7 +1,7 @@
 /*
- * Bad requests: each must be refused with its own status, and nothing of it
- * may come to anybody. (Whatever does come fails the check of the client that
- * gets it, for it is in no oracle.)
+ * Bad requests: each must be refused with its own status, and nothing of it may be
+ * delivered. (Any delivery fails the check of its client, because the oracle does not
+ * know the update.)
  */
 #include <config.h>
 
@@ -45,7 +45,7 @@ void bad_requests_close(struct bad_requests *bad_requests)
 }
 
 static bool on_bad_request_response(struct publish *publish, int status,
-                                    const char *answer, size_t length)
+                                    const char *response, size_t length)
 {
     struct bad_requests *bad_requests = (struct bad_requests *)publish;
     struct soak *soak = bad_requests->soak;
@@ -58,9 +58,9 @@ static bool on_bad_request_response(struct publish *publish, int status,
     return (status == 503 && soak_excused(soak, bad_requests->since)) ||
            invariant_broken(
                &soak->invariants, INVARIANT_PUBLISH,
-               "%s %s was to be refused with %d: %d: %.*s",
+               "%s %s should be refused with %d, but got %d: %.*s",
                cases[bad_requests->which].method, cases[bad_requests->which].target,
-               cases[bad_requests->which].status, status, (int)length, answer);
+               cases[bad_requests->which].status, status, (int)length, response);
 }
 
 static bool on_bad_request_end(struct publish *publish, int error)

@@ -4,9 +4,9 @@
 #include "bench/publish.h"
 #include "soak.h"
 
-/* Who makes bad requests, one after the other. */
+/* A client that sends bad requests, one after the other. */
 struct bad_requests {
-    struct publish publish; /* first */
+    struct publish publish; /* first member */
     struct soak *soak;
     bool open, over;
     uint64_t since, due; /* ns */
@@ -15,7 +15,7 @@ struct bad_requests {
 
 void bad_requests_init(struct bad_requests *bad_requests, struct soak *soak);
 
-/* Makes a bad request when one is due and ACTIVE. */
+/* Sends a bad request if one is due and ACTIVE. */
 bool bad_requests_tick(struct bad_requests *bad_requests, bool active, uint64_t now);
 
 void bad_requests_close(struct bad_requests *bad_requests);

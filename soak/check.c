@@ -1,15 +1,14 @@
 /*
- * What one client must get, and in which order.
+ * What one client must receive, and in which order.
  *
- * A stream is a part of the journal. So of each series, of which it follows some
- * topics, numbers come that only rise, and none is left out that has one of
- * these topics. There are three exceptions: at the beginning it is not known
- * where exactly "now" was; after a gap, what retention may have let go may be
- * missing; and an update whose answer was lost may be there or not. For the
- * last, all clients must agree: it came to all who were to get it, or to none.
+ * A stream is a part of the journal. So the numbers of each series rise, and no update
+ * is missing that has a topic of the client. There are three exceptions. At the
+ * beginning it is not known where exactly "now" was. After a gap, expired updates may
+ * be missing. And an update without a response may have been published or not; then all
+ * clients must agree: either all of its subscribers receive it, or none.
  *
- * `last` and `maybe` say that in two numbers a series: what comes is beyond
- * `last`, and what is missing beyond `maybe` is lost.
+ * Two numbers for each series express that: an update that arrives must be beyond
+ * `last`, and a missing one must not be beyond `maybe`.
  */
 #include <config.h>
 
@@ -25,7 +24,7 @@ static bool report_broken(const struct check *check, struct soak *soak,
                           const char *what)
 {
     static const char *const starts[] = {"now", "all", "the last few", "its last id"};
-    static const char *const states[] = {"not answered", "acknowledged", "unsure"};
+    static const char *const states[] = {"not acknowledged", "acknowledged", "unsure"};
     const struct update *update = oracle_at(&soak->oracle, series, number);
     char names[ORACLE_NAMES_MAX];
 
@@ -78,7 +77,7 @@ void check_open(struct check *check, struct soak *soak)
 
 /* ---- updates ---------------------------------------------------------- */
 
-/* Judges those of LANE between the last one and NUMBER, which has come. */
+/* Checks the updates of SERIES between the last one and NUMBER, which has arrived. */
 static bool check_skipped(const struct check *check, struct soak *soak,
                           enum series series, uint64_t number)
 {
@@ -93,13 +92,13 @@ static bool check_skipped(const struct check *check, struct soak *soak,
             continue;
         if (update->state != UPDATE_UNSURE || update->seen)
             return report_broken(check, soak, INVARIANT_ALL, series, n,
-                                 "a later one came without it");
+                                 "a later one arrived without it");
         update->skipped = true;
     }
     return true;
 }
 
-/* Whether ID is that of UPDATE, and its position beyond that of the last. */
+/* Checks that ID is that of UPDATE, and its position beyond the last one. */
 static bool check_id(struct check *check, struct soak *soak, enum series series,
                      struct update *update, const char *id)
 {
@@ -111,14 +110,14 @@ static bool check_id(struct check *check, struct soak *soak, enum series series,
     if (oracle_has_ids(series)) {
         if (strcmp(id, own) != 0)
             return report_broken(check, soak, INVARIANT_TRUE, series, update->number,
-                                 "its id is another one");
+                                 "it has another id");
     } else if (!oracle_position(&soak->oracle, id, &position) ||
                (update->position != 0 && update->position != position)) {
         return report_broken(check, soak, INVARIANT_TRUE, series, update->number,
-                             "its id is another one than was answered");
+                             "its id is not that of the response");
     }
     update->position = position;
-    if (position == 0) /* no answer has told it yet */
+    if (position == 0) /* not known before the response */
         return true;
     if (position <= check->position)
         return report_broken(check, soak, INVARIANT_ONCE, series, update->number,
@@ -134,13 +133,13 @@ static bool take_update(struct check *check, struct soak *soak, const char *id,
 
     if ((update->topics & check->topics) == 0)
         return report_broken(check, soak, INVARIANT_TRUE, series, number,
-                             "it is not followed");
+                             "its topics were not subscribed to");
     if (number <= check->last[series])
         return report_broken(check, soak, INVARIANT_ONCE, series, number,
-                             "it came twice, late, or from before the begin");
+                             "a duplicate, out of order, or from before the start");
     if (update->state == UPDATE_UNSURE && update->skipped)
         return report_broken(check, soak, INVARIANT_ALL, series, number,
-                             "it is there, but others did not get it");
+                             "it arrived, but not at other subscribers");
     if (!check_skipped(check, soak, series, number) ||
         !check_id(check, soak, series, update, id))
         return false;
@@ -154,7 +153,7 @@ static bool take_update(struct check *check, struct soak *soak, const char *id,
 
 /* ---- gaps ------------------------------------------------------------- */
 
-/* Whether something of LANE after what it had may have been let go. */
+/* Returns whether an update of SERIES after the last one may have expired. */
 static bool may_have_gap(const struct check *check, struct soak *soak,
                          enum series series)
 {
@@ -183,8 +182,7 @@ static bool take_gap(struct check *check, struct soak *soak, const char *data)
 
         oracle_names(check->topics, names, sizeof names);
         return invariant_broken(&soak->invariants, INVARIANT_GAP,
-                                "%.100s, to a client of %.80s to whom all is "
-                                "still held",
+                                "%.100s, to a client of %.80s that has missed none",
                                 data, names);
     }
     check->lacks = true;

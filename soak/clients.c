@@ -1,5 +1,5 @@
 /*
- * The clients in this process, all of them; what one does is told in client.c.
+ * All clients in this process. virtual_client.c has what one of them does.
  */
 #include <config.h>
 
@@ -48,7 +48,7 @@ bool clients_tick(struct clients *clients, bool settling, uint64_t now)
     return true;
 }
 
-bool clients_complete(struct clients *clients, char *who, size_t size)
+bool clients_complete(struct clients *clients, char *reason, size_t size)
 {
     const struct virtual_client *client;
     enum series series;
@@ -59,12 +59,12 @@ bool clients_complete(struct clients *clients, char *who, size_t size)
         if (client->state == STATE_AWAY)
             continue;
         if (client->state != STATE_OPEN) {
-            snprintf(who, size, "client %zu is not done", i);
+            snprintf(reason, size, "client %zu has not finished", i);
             return false;
         }
         number = check_missing(&client->check, clients->soak, client->poll, &series);
         if (number != 0 || client->poll) {
-            snprintf(who, size, "client %zu waits for %s %llu", i,
+            snprintf(reason, size, "client %zu waits for %s %llu", i,
                      number != 0 ? oracle_series_name(series) : "the end",
                      (unsigned long long)number);
             return false;
@@ -97,7 +97,7 @@ bool clients_open(struct clients *clients, struct soak *soak, size_t count)
     *clients = (struct clients){.soak = soak, .count = count};
     clients->all = calloc(count, sizeof *clients->all);
     if (clients->all == NULL)
-        return fault("memory is short");
+        return fault("out of memory");
     for (size_t i = 0; i < count; i++)
         if (!virtual_client_init(&clients->all[i], clients,
                                  i % 20 < 10   ? KIND_STEADY

@@ -17,18 +17,18 @@ struct clients {
 bool clients_open(struct clients *clients, struct soak *soak, size_t count);
 void clients_close(struct clients *clients);
 
-/* Does what is due: clients come, stall and leave, unless SETTLING: then
- * nobody comes or leaves any more and all read. */
+/* Runs the clients whose turn it is: they connect, stall and disconnect. If SETTLING,
+ * no client connects or disconnects any more, and all read. */
 bool clients_tick(struct clients *clients, bool settling, uint64_t now);
 
-/* Whether each open stream has all that it must have; if not, the first who
- * has not is described in WHO. */
-bool clients_complete(struct clients *clients, char *who, size_t size);
+/* Returns whether each open stream has received what it must; if not, describes the
+ * first one that has not in REASON. */
+bool clients_complete(struct clients *clients, char *reason, size_t size);
 
-/* All leave, in one way or another. */
+/* Disconnects all clients, each in its own way. */
 void clients_leave(struct clients *clients);
 
-/* A new cycle begins: all come soon. */
+/* Starts a new cycle: all clients connect soon. */
 void clients_invite(struct clients *clients, uint64_t now);
 
 #endif

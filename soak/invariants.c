@@ -1,7 +1,7 @@
 /*
- * What was promised, what was done to try it, and how it ended. The first
- * invariant that breaks during the run ends it, since what comes after would be
- * of no worth; memory and descriptors are judged at the end.
+ * The invariants, the counts of what was tried, and the results. The first broken
+ * invariant ends the run, because later results would be meaningless. Memory and
+ * descriptors are checked at the end.
  */
 #include <config.h>
 

@@ -4,18 +4,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is promised: X(name, text). */
+/* The invariants: X(name, text). */
 #define SOAK_INVARIANTS(X)                                                             \
-    X(INVARIANT_ALL, "all that was acknowledged comes, or a gap says so")              \
-    X(INVARIANT_ONCE, "once, in order, and ids rise")                                  \
-    X(INVARIANT_TRUE, "nothing else comes, and it is whole")                           \
-    X(INVARIANT_GAP, "a gap only where retention let something go")                    \
-    X(INVARIANT_GOODBYE, "a goodbye to each client, at SIGTERM alone")                 \
-    X(INVARIANT_HARM, "who reads is let in and stays, whatever others do")             \
-    X(INVARIANT_PUBLISH, "good updates are taken, bad ones refused")                   \
-    X(INVARIANT_LIFE, "crierd ends when told to, and starts again")                    \
-    X(INVARIANT_FILES, "descriptors are flat")                                         \
-    X(INVARIANT_MEMORY, "memory is flat")
+    X(INVARIANT_ALL, "every acknowledged update arrives, or a gap is reported")        \
+    X(INVARIANT_ONCE, "updates arrive once, in order, with rising positions")          \
+    X(INVARIANT_TRUE, "nothing else arrives, and data are intact")                     \
+    X(INVARIANT_GAP, "gaps are reported only where updates have expired")              \
+    X(INVARIANT_GOODBYE, "each client gets a goodbye, only at SIGTERM")                \
+    X(INVARIANT_HARM, "clients that read are accepted and stay connected")             \
+    X(INVARIANT_PUBLISH, "valid updates are accepted, bad requests refused")           \
+    X(INVARIANT_LIFE, "crierd exits only when signalled, and starts again")            \
+    X(INVARIANT_FILES, "descriptors do not leak")                                      \
+    X(INVARIANT_MEMORY, "memory does not grow")
 
 enum invariant {
 #define SOAK_PROMISE_ENUM(name, text) name,
@@ -24,7 +24,7 @@ enum invariant {
         INVARIANTS
 };
 
-/* What is counted: X(name, text). */
+/* The counts: X(name, text). */
 #define SOAK_TALLIES(X)                                                                \
     X(TALLY_STREAMS, "streams opened")                                                 \
     X(TALLY_RETURNS, "of these, with a last id")                                       \
@@ -42,8 +42,8 @@ enum invariant {
     X(TALLY_CRASHES, "crierd: SIGKILL")                                                \
     X(TALLY_GOODBYES, "goodbyes")                                                      \
     X(TALLY_UPDATES, "updates acknowledged")                                           \
-    X(TALLY_DUPLICATES, "of these, sent again and there already")                      \
-    X(TALLY_UNSURE, "updates without an answer")                                       \
+    X(TALLY_DUPLICATES, "of these, sent again as duplicates")                          \
+    X(TALLY_UNSURE, "updates without a response")                                      \
     X(TALLY_BURSTS, "bursts")                                                          \
     X(TALLY_CUTS, "publishers cut off")                                                \
     X(TALLY_REFUSED, "bad requests refused")                                           \
@@ -61,28 +61,28 @@ enum tally {
 struct invariants {
     uint64_t begun; /* ns */
     uint64_t tally[TALLIES];
-    char broken[INVARIANTS][512];  /* why; "" when kept */
+    char broken[INVARIANTS][512];  /* why it is broken; "" if it holds */
     char remarks[INVARIANTS][128]; /* for the report */
-    bool open[INVARIANTS];         /* it was not judged */
+    bool open[INVARIANTS];         /* not checked */
 };
 
-/* PROMISE is broken, as FORMAT tells. Returns false, with a fault that says
+/* Records that INVARIANT is broken, and how. Returns false, with a fault that says
  * when, so that the run ends. */
 bool invariant_broken(struct invariants *invariants, enum invariant invariant,
                       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* What the report says beside PROMISE. */
+/* Adds a note to INVARIANT in the report. */
 void invariant_note(struct invariants *invariants, enum invariant invariant,
                     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* PROMISE was not judged, and why. */
+/* Records that INVARIANT was not checked, and why. */
 void invariant_skip(struct invariants *invariants, enum invariant invariant,
                     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Whether a invariant is broken. */
+/* Returns whether an invariant is broken. */
 bool invariants_any_broken(const struct invariants *invariants);
 
-/* Prints the table of what was done, and a line for each invariant. */
+/* Prints the counts, and a line for each invariant. */
 void invariants_print(const struct invariants *invariants);
 
 #endif

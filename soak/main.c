@@ -1,7 +1,6 @@
 /*
- * soak: crierd under all that clients, publishers and operators do to it, for
- * as long as is wanted, while everything it invariants is checked. README tells
- * what is done and how it is judged.
+ * soak: runs crierd under what clients, publishers and operators do, for as long as
+ * requested, and checks its invariants. README describes the load and the checks.
  */
 #include <config.h>
 
@@ -22,13 +21,13 @@
 static const char usage[] =
     "Usage: soak [OPTION]...\n"
     "Runs a crierd under load and checks its invariants; see soak/README.\n"
-    "  --crierd, --crier PATH  the programs\n"
-    "  --www, --data DIR       crierd's\n"
-    "  --seconds N             how long; 600\n"
-    "  --seed N                what is tried; otherwise a new one\n"
+    "  --crierd, --crier PATH  programs\n"
+    "  --www, --data DIR       of crierd\n"
+    "  --seconds N             duration; 600\n"
+    "  --seed N                repeat the choices of an earlier run\n"
     "  --clients N             2000, at most 10000\n"
     "  --subs N                processes of crier sub; 8, at most 100\n"
-    "  --svg FILE              write the plot there\n";
+    "  --svg FILE              write the plot\n";
 
 enum {
     OPTION_CRIERD = 256,
@@ -56,7 +55,7 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0}};
 
-/* Beside what every crierd of the benchmark is given. */
+/* In addition to the options of every crierd of the benchmark. */
 static const char *const crierd_options[] = {
     "--retain-count",
     TEXT_OF(ORACLE_RETAIN_COUNT),
@@ -78,7 +77,7 @@ struct options {
 
 static struct soak soak;
 
-/* A whole number from LOW to HIGH; ends the program when TEXT is not one. */
+/* Parses a whole number from LOW to HIGH; ends the program if TEXT is not one. */
 static uint64_t parse_number(const char *text, uint64_t low, uint64_t high)
 {
     char *end;
@@ -136,12 +135,12 @@ static void read_options(int argc, char **argv, struct options *options)
 static bool check_programs(const struct options *options)
 {
     if (!server_available(SERVER_CRIERD_SQLITE, &soak.settings))
-        return fault("there is no %s", soak.settings.crierd);
+        return fault("%s is missing", soak.settings.crierd);
     return access(options->size.crier, X_OK) == 0 ||
-           fault("there is no %s", options->size.crier);
+           fault("%s is missing", options->size.crier);
 }
 
-/* Runs, and tells all there is to tell; returns the exit status. */
+/* Runs, and prints the report. Returns the exit status. */
 static int run_soak(const struct options *options)
 {
     struct samples samples;
@@ -150,7 +149,7 @@ static int run_soak(const struct options *options)
     samples_init(&samples, &soak);
     well = scenario_run(&soak, &samples, &options->size);
     if (well) {
-        samples_judge(&samples);
+        samples_check(&samples);
     } else {
         invariant_skip(&soak.invariants, INVARIANT_FILES, "the run was cut short");
         invariant_skip(&soak.invariants, INVARIANT_MEMORY, "the run was cut short");

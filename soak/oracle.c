@@ -1,19 +1,17 @@
 /*
- * What was published: the truth that all clients are checked against.
+ * The oracle: all published updates, which deliveries are checked against.
  *
- * The updates of a series are numbered in the order in which they are published;
- * the series has one publisher that sends them in this order, so the journal has
- * them in this order, too. The data of an update tell the series and the number,
- * and the rest of them follows from these: so a client that got it can say
- * which one it is and whether it is whole.
+ * The updates of a series are numbered in order of publication. One publisher sends
+ * them in this order, so they are in this order in the journal, too. The data of an
+ * update contain its series and number, and the rest of the data follows from these. So
+ * a client can tell which update it has received and whether it is intact.
  *
- * What retention has let go is not known exactly, since series are not ordered
- * among each other here. So there is a line behind which all is held for sure:
- * half of what crierd is told to hold, which leaves room for all that is on
- * its way. In the series with short topics the order is known, and each of its
- * updates is taken to be in all of its topics.
+ * It is not known exactly what has expired, because the order between the series is not
+ * known here. Updates within half of the retention are certainly stored; the other half
+ * covers updates in flight. In the series with short retention the order is known, and
+ * each of its updates is assumed to be in all of its topics.
  *
- * The oldest updates are forgotten. They are long gone by then.
+ * The oracle forgets the oldest updates, which have expired long before.
  */
 #include <config.h>
 
@@ -25,8 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What an update counts beside its data, at the most: 128 bytes and names, of
- * topics and fields. */
+/* Maximum size of an update beside its data: 128 bytes, and the names of topics and
+ * fields. */
 #define OVERHEAD 512
 
 #define HEAD_MAX 64
@@ -41,7 +39,7 @@ bool oracle_open(struct oracle *oracle)
     memset(oracle, 0, sizeof *oracle);
     oracle->pattern = malloc(2 * ORACLE_SIZE_MAX);
     if (oracle->pattern == NULL)
-        return fault("memory is short");
+        return fault("out of memory");
     for (size_t i = 0; i < 2 * ORACLE_SIZE_MAX; i++) {
         state = state * 1664525 + 1013904223;
         oracle->pattern[i] = (char)('0' + (state >> 24) % 64);
@@ -50,7 +48,7 @@ bool oracle_open(struct oracle *oracle)
         oracle->updates[series] =
             calloc(ORACLE_MEMORY, sizeof *oracle->updates[series]);
         if (oracle->updates[series] == NULL)
-            return fault("memory is short");
+            return fault("out of memory");
     }
     return true;
 }

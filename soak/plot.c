@@ -1,12 +1,11 @@
 /*
- * The run as a picture: above, crierd's memory and the open streams; below,
- * how long updates took to clients that only read, on a logarithmic scale.
- * Dots are the quiet points, by which memory is judged; lines from top to
- * bottom are restarts.
+ * The run as a picture: above, crierd's memory and the open streams; below, on a
+ * logarithmic scale, the latency of clients that only read. Dots are the quiet points,
+ * at which memory is checked; vertical lines are restarts.
  *
- * Plain SVG without a script, in the reader's colours: light or dark. No line
- * is told by its colour alone: each has its name at its end, and a pattern of
- * its own.
+ * Plain SVG without scripts, in colors for the reader's preference of light or dark.
+ * Lines do not depend on their color: each has its name at its end, and its own
+ * pattern.
  */
 #include <config.h>
 
@@ -23,11 +22,11 @@
 #define WIDTH 900
 #define HEIGHT 560
 #define LEFT 70
-#define RIGHT 750 /* of the panels; names stand beside them */
+#define RIGHT 750 /* of the panels; names are to the right */
 #define TOP 60
 #define PANEL 190
 #define SECOND_TOP 310
-#define SILENCE 3 /* s without a sample, over which no line is drawn */
+#define SILENCE 3 /* s without a sample that interrupt a line */
 #define MIB (1024.0 * 1024)
 #define LATENCY_MIN 1e5 /* ns, the lower end of the scale */
 
@@ -59,7 +58,7 @@ static const char head[] =
     "<text class=\"title\" x=\"%d\" y=\"26\">Crier: a soak of %.0f s, seed "
     "%" PRIu64 "</text>\n";
 
-/* The scale of one line: from `low` at the bottom to `high` at the top. */
+/* The scale of a line: from `low` at the bottom to `high` at the top. */
 struct scale {
     double low, high;
     bool logarithmic;
@@ -68,13 +67,16 @@ struct scale {
 
 struct line {
     const char *class, *name;
-    double (*value)(const struct sample *sample); /* NAN: nothing */
+    double (*value)(const struct sample *sample); /* NAN for none */
     struct scale scale;
 };
 
 static double memory_of(const struct sample *sample) { return sample->memory / MIB; }
 
-static double here_of(const struct sample *sample) { return (double)sample->here; }
+static double count_streams(const struct sample *sample)
+{
+    return (double)sample->open_streams;
+}
 
 static double p50_of(const struct sample *sample)
 {
@@ -109,7 +111,7 @@ static double find_highest(const struct samples *samples, const struct line *lin
     return high;
 }
 
-/* A round number that is not below VALUE, four times a round one. */
+/* Returns a number of at least VALUE that is four times a round number. */
 static double round_up(double value)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
@@ -164,7 +166,7 @@ static void draw_tick(FILE *file, double y, const char *left, const char *right)
 static void draw_first(FILE *file, const struct samples *samples, double whole)
 {
     struct line memory = {"a", "memory", memory_of, {.top = TOP}};
-    struct line here = {"b", "streams", here_of, {.top = TOP}};
+    struct line here = {"b", "streams", count_streams, {.top = TOP}};
     char left[32], right[32];
 
     memory.scale.high = round_up(find_highest(samples, &memory));

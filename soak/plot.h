@@ -3,8 +3,7 @@
 
 #include "samples.h"
 
-/* Writes memory and clients, and latencies, over the time of the run, as SVG
- * to the file PATH. */
+/* Writes memory, clients and latencies over time, as SVG to the file PATH. */
 bool plot_write(const struct samples *samples, uint64_t seed, const char *path);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * The publishers, one for each series. A series's updates go out in their order,
- * and after a lost connection from the first on that has no answer: that keeps
- * their order in the journal, even when the old connection's requests are read
- * after the new one's, since an id that is there already is passed over.
+ * The publishers, one for each series. Updates are sent in order, and after a lost
+ * connection again from the first one without a response. That keeps their order in the
+ * journal even if requests of the old connection are read after those of the new one,
+ * because an update whose id already exists is skipped.
  *
- * Without ids nothing can be sent again; then it stays unsure whether it was
- * published, and such a publisher never cuts off a connection with requests on
- * their way: they could be read after the next connection's.
+ * Updates without ids cannot be sent again, so it stays unknown whether they were
+ * published. Their publisher never cuts a connection with requests in flight: they
+ * could be read after those of the next connection.
  */
 #include <config.h>
 
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* crierd ends connections that were idle for 30 s. */
+/* crierd closes connections that were idle for 30 s. */
 #define IDLE (25 * UINT64_C(1000000000))
 
 #define BULK_MAX 200
@@ -30,8 +30,8 @@
 
 static const struct {
     unsigned flight; /* requests */
-    unsigned pause;  /* ms between updates, on an average */
-    unsigned burst;  /* updates, at the most */
+    unsigned pause;  /* average time between updates, ms */
+    unsigned burst;  /* maximum number of updates */
 } ways[SERIES_COUNT] = {
     [SERIES_SINGLE] = {1, 60, 20},  [SERIES_PIPELINED] = {32, 60, 300},
     [SERIES_PLAIN] = {16, 60, 200}, [SERIES_BULK] = {1, 400, 400},
@@ -99,20 +99,20 @@ static uint64_t number_in(const char *text, size_t length, const char *name)
     return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-/* All of FLIGHT is in the journal, as ANSWER says. */
+/* Records that all of FLIGHT is in the journal, according to the response ANSWER. */
 static bool accept_response(struct publisher *publisher, const struct flight *flight,
-                            const char *answer, size_t length)
+                            const char *response, size_t length)
 {
     struct soak *soak = publisher->soak;
-    uint64_t position = number_in(answer, length, "\"position\":");
-    uint64_t duplicates = number_in(answer, length, "\"duplicates\":");
+    uint64_t position = number_in(response, length, "\"position\":");
+    uint64_t duplicates = number_in(response, length, "\"duplicates\":");
     bool again = false;
     struct update *update;
 
     if (publisher->series == SERIES_BULK &&
-        number_in(answer, length, "\"published\":") != flight->count)
+        number_in(response, length, "\"published\":") != flight->count)
         position = 0;
-    if (memmem(answer, length, "\"duplicate\":true", 16) != NULL)
+    if (memmem(response, length, "\"duplicate\":true", 16) != NULL)
         duplicates = 1;
     for (uint64_t i = 0; i < flight->count; i++) {
         update = oracle_at(&soak->oracle, publisher->series, flight->first + i);
@@ -126,16 +126,16 @@ static bool accept_response(struct publisher *publisher, const struct flight *fl
     soak->invariants.tally[TALLY_DUPLICATES] += duplicates;
     return (position != 0 && (duplicates == 0 || again)) ||
            invariant_broken(&soak->invariants, INVARIANT_PUBLISH,
-                            "%s %llu and %llu more, sent %s, were answered "
-                            "with %.*s",
+                            "%s %llu and %llu more, sent %s, got the "
+                            "response %.*s",
                             oracle_series_name(publisher->series),
                             (unsigned long long)flight->first,
                             (unsigned long long)flight->count - 1,
-                            again ? "again" : "once", (int)length, answer);
+                            again ? "again" : "once", (int)length, response);
 }
 
 static bool on_publisher_response(struct publish *publish, int status,
-                                  const char *answer, size_t length)
+                                  const char *response, size_t length)
 {
     struct publisher *publisher = (struct publisher *)publish;
     struct soak *soak = publisher->soak;
@@ -146,18 +146,18 @@ static bool on_publisher_response(struct publish *publish, int status,
         return true;
     if (publisher->count == 0)
         return invariant_broken(&soak->invariants, INVARIANT_PUBLISH,
-                                "an answer without a request: %d", status);
+                                "a response without a request: %d", status);
     if (status == 200) {
         pop_flight(publisher);
-        return accept_response(publisher, &flight, answer, length);
+        return accept_response(publisher, &flight, response, length);
     }
     publisher->drop = true;
     return (status == 503 && soak_excused(soak, publisher->since)) ||
            invariant_broken(&soak->invariants, INVARIANT_PUBLISH,
-                            "%s %llu was answered with %d: %.*s",
+                            "%s %llu got the response %d: %.*s",
                             oracle_series_name(publisher->series),
                             (unsigned long long)flight.first, status, (int)length,
-                            answer);
+                            response);
 }
 
 static const struct publish_calls calls = {on_publisher_response, on_publisher_end};
@@ -175,7 +175,7 @@ static bool open_publisher(struct publisher *publisher, uint64_t now)
 
 /* ---- requests --------------------------------------------------------- */
 
-/* Writes the update as an event of a stream to TEXT; returns its length. */
+/* Writes UPDATE as an event of a stream to TEXT. Returns its length. */
 static size_t write_event(const struct publisher *publisher,
                           const struct update *update, char *text)
 {
@@ -191,8 +191,8 @@ static size_t write_event(const struct publisher *publisher,
     return length + 2;
 }
 
-/* Writes to the body what one request takes of the updates from FIRST on, which
- * now count as sent; returns how many these are. */
+/* Writes to `body` as many updates from FIRST on as one request takes, and marks them
+ * as sent. Returns their number. */
 static uint64_t fill_body(struct publisher *publisher, const struct update *first,
                           uint64_t now, size_t *length)
 {
@@ -220,7 +220,7 @@ static uint64_t fill_body(struct publisher *publisher, const struct update *firs
     return count;
 }
 
-/* Makes a request of as many updates from FIRST on as go together. */
+/* Sends a request with as many updates from FIRST on as go together. */
 static bool send_request(struct publisher *publisher, uint64_t first, uint64_t now)
 {
     const struct update *update =
@@ -275,7 +275,7 @@ static void produce_updates(struct publisher *publisher, uint64_t now)
     struct soak *soak = publisher->soak;
     unsigned pause = ways[publisher->series].pause;
 
-    /* What waits for crierd to come back shall not pile up. */
+    /* No backlog may build up while crierd is down. */
     if (now < publisher->due ||
         soak->oracle.made[publisher->series] - publisher->asked >
             ways[publisher->series].burst)
@@ -292,7 +292,7 @@ static void produce_updates(struct publisher *publisher, uint64_t now)
     }
 }
 
-/* Cuts the connection off now and then, where it may be. */
+/* Cuts the connection now and then, where that is allowed. */
 static void cut_connection(struct publisher *publisher)
 {
     if (!rng_chance(&publisher->soak->rng, 1) ||

@@ -6,7 +6,7 @@
 
 #define PUBLISHER_FLIGHT 32
 
-/* A request that has no answer yet: which updates are in it. */
+/* The updates of a request that has no response yet. */
 struct flight {
     uint64_t first;
     uint64_t count;
@@ -14,30 +14,30 @@ struct flight {
 
 /* The publisher of a series. */
 struct publisher {
-    struct publish publish; /* first */
+    struct publish publish; /* first member */
     struct soak *soak;
     enum series series;
     bool open;
-    bool drop;      /* close it: an answer was of no use */
+    bool drop;      /* close it, after an unusable response */
     uint64_t since; /* when it was opened, ns */
-    uint64_t used;  /* when something was last sent or answered */
-    uint64_t due;   /* when it makes updates again */
-    uint64_t asked; /* up to here updates were sent on this connection */
+    uint64_t used;  /* time of the last request or response */
+    uint64_t due;   /* when it next makes updates */
+    uint64_t asked; /* updates up to here were sent on this connection */
     struct flight flights[PUBLISHER_FLIGHT];
     unsigned head, count; /* of `flights` */
 };
 
-/* The publisher of LANE, which is not connected. */
+/* Initializes the publisher of SERIES, unconnected. */
 void publisher_init(struct publisher *publisher, struct soak *soak, enum series series);
 void publisher_done(struct publisher *publisher);
 
-/* Does what is due; new updates are made only when PRODUCING. */
+/* Sends what is due; makes new updates only if PRODUCING. */
 bool publisher_tick(struct publisher *publisher, bool producing, uint64_t now);
 
-/* Whether all that was made has its answer. */
+/* Returns whether every update has its response. */
 bool publisher_idle(const struct publisher *publisher);
 
-/* Disconnects. What has no answer is sent again later, or is unsure. */
+/* Disconnects. Updates without a response are sent again later, or marked as unsure. */
 void publisher_close(struct publisher *publisher);
 
 #endif

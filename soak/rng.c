@@ -1,7 +1,6 @@
 /*
- * Random numbers: splitmix64. All of a run's come from one seed, so what is
- * tried is the same again; when it comes is not, since that is up to the
- * machine.
+ * Random numbers by splitmix64. All numbers of a run come from one seed, so it can be
+ * repeated with the same choices; the timing depends on the machine.
  */
 #include <config.h>
 

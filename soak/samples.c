@@ -1,18 +1,16 @@
 /*
- * What is measured, and whether it is flat.
+ * Samples of memory and descriptors, and the check that they do not grow.
  *
- * What a server uses under load goes up and down with the load. So the quiet
- * points are compared: the end of each cycle, when nobody is connected. crierd
- * then holds its journal and nothing else.
+ * Usage under load varies with the load. So the quiet points are compared: the end of
+ * each cycle, when no client is connected and crierd holds only its journal.
  *
- * Descriptors must then be as many as they were before anybody came.
+ * The number of descriptors must then be the same as before the first client.
  *
- * Memory is judged within the longest life of crierd. The first third of its
- * quiet points is the warm-up, in which the journal fills up to what it
- * retains and malloc() finds its size. The median of the last third may then
- * be above that of the second third by 5 % and 1 MiB: that is for
- * fragmentation, which comes and goes. What leaks goes on rising; a median is
- * not moved by a single point, up or down.
+ * Memory is checked within the longest life of crierd. The first third of its quiet
+ * points is the warm-up, in which the journal fills up to its retention and malloc()
+ * reaches its size. The median of the last third may exceed that of the second third by
+ * 5 % and 1 MiB, for fragmentation, which varies. A leak keeps growing; a median is not
+ * moved by a single point.
  */
 #include <config.h>
 
@@ -24,12 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JUDGED_MIN 9 /* quiet points, three in each third */
+#define CHECKED_MIN 9 /* quiet points, three in each third */
 #define MEMORY_SHARE 1.05
 #define MEMORY_MORE (1024.0 * 1024)
 #define MIB (1024.0 * 1024)
 
-/* crierd is taken to be built as this is. */
+/* crierd is assumed to be built with the same options. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #else
@@ -48,7 +46,7 @@ void samples_done(struct samples *samples)
     free(samples->marks);
 }
 
-/* Makes room for one more of COUNT items of SIZE bytes at *ITEMS. */
+/* Makes space for one more of COUNT items of SIZE bytes at *ITEMS. */
 static bool grow_list(void *items, size_t size, size_t count, size_t *capacity)
 {
     void **list = items, *grown;
@@ -57,7 +55,7 @@ static bool grow_list(void *items, size_t size, size_t count, size_t *capacity)
         return true;
     grown = realloc(*list, (*capacity + 1) * 2 * size);
     if (grown == NULL)
-        return fault("memory is short");
+        return fault("out of memory");
     *list = grown;
     *capacity = (*capacity + 1) * 2;
     return true;
@@ -83,7 +81,7 @@ bool samples_tick(struct samples *samples, uint64_t now)
     samples->list[samples->sample_count++] =
         (struct sample){.at = seconds_of(samples, now),
                         .memory = (double)usage.memory,
-                        .here = soak->here,
+                        .open_streams = soak->open_streams,
                         .p50 = histogram_at(&soak->latency, 0.5),
                         .p99 = histogram_at(&soak->latency, 0.99)};
     memset(&soak->latency, 0, sizeof soak->latency);
@@ -118,7 +116,7 @@ bool samples_add_quiet_point(struct samples *samples)
 
 /* ---- flat ------------------------------------------------------------- */
 
-static void judge_files(const struct samples *samples)
+static void check_files(const struct samples *samples)
 {
     struct invariants *invariants = &samples->soak->invariants;
     const struct quiet *quiet;
@@ -127,8 +125,8 @@ static void judge_files(const struct samples *samples)
         quiet = &samples->quiets[i];
         if (quiet->files != samples->files) {
             (void)invariant_broken(invariants, INVARIANT_FILES,
-                                   "%zu were open before anybody came, and %zu "
-                                   "when it was quiet at %.0f s",
+                                   "%zu were open before the first client, and %zu "
+                                   "at the quiet point at %.0f s",
                                    samples->files, quiet->files, quiet->at);
             return;
         }
@@ -144,7 +142,7 @@ static int by_size(const void *one, const void *other)
     return a < b ? -1 : a > b;
 }
 
-/* The median of COUNT (at least one) quiet points' memory. */
+/* Returns the median memory of COUNT (at least one) quiet points. */
 static double find_median_memory(const struct quiet *quiets, size_t count)
 {
     double *values = malloc(count * sizeof *values), middle;
@@ -159,7 +157,7 @@ static double find_median_memory(const struct quiet *quiets, size_t count)
     return middle;
 }
 
-static void judge_memory(const struct samples *samples)
+static void check_memory_growth(const struct samples *samples)
 {
     struct invariants *invariants = &samples->soak->invariants;
     const struct quiet *quiets = samples->quiets;
@@ -177,14 +175,14 @@ static void judge_memory(const struct samples *samples)
     }
     if (SANITIZED) {
         invariant_skip(invariants, INVARIANT_MEMORY,
-                       "not judged: a sanitizer keeps what is freed");
+                       "not checked: sanitizers keep freed memory");
         return;
     }
-    if (length < JUDGED_MIN) {
+    if (length < CHECKED_MIN) {
         invariant_skip(invariants, INVARIANT_MEMORY,
-                       "not judged: %zu quiet points without a restart are "
+                       "not checked: %zu quiet points without a restart are "
                        "fewer than %d",
-                       length, JUDGED_MIN);
+                       length, CHECKED_MIN);
         return;
     }
     before = find_median_memory(quiets + best + length / 3, length / 3);
@@ -199,8 +197,8 @@ static void judge_memory(const struct samples *samples)
                                before / MIB, after / MIB);
 }
 
-void samples_judge(const struct samples *samples)
+void samples_check(const struct samples *samples)
 {
-    judge_files(samples);
-    judge_memory(samples);
+    check_files(samples);
+    check_memory_growth(samples);
 }

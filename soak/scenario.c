@@ -1,12 +1,11 @@
 /*
- * The run: cycles of the same length and the same mix. In each there is a
- * storm of all that clients and publishers do; then publishers finish, all who
- * read must get everything, all leave, and the quiet point is taken.
+ * The scenario: cycles of the same length and mix. Each has a storm of what clients and
+ * publishers do. Then the publishers finish, all reading clients must receive
+ * everything, all clients disconnect, and the quiet point is recorded.
  *
- * In the first quarter of the cycles crierd is ended in the middle of the
- * storm, by SIGTERM and by SIGKILL in turns, and started again with its
- * journal. After that it lives to the end of the run, where it is told to end
- * while all are with it.
+ * In the first quarter of the cycles crierd is stopped in the middle of the storm, by
+ * SIGTERM and SIGKILL in turns, and started again with its journal. After that it runs
+ * until the end, when it gets a SIGTERM with all clients connected.
  */
 #include <config.h>
 
@@ -28,10 +27,10 @@
 #define CYCLE_MAX 8 /* s */
 #define CYCLES_MIN 4
 #define STORM_SHARE 80 /* % of a cycle; the rest is for becoming quiet */
-/* A crier that lost crierd waits up to 5 s by its goodbye, half of it more by
- * chance, and twice as long when it came too early. */
+/* A crier whose crierd has gone waits up to 5 s after a goodbye, plus a random half,
+ * and twice as long after reconnecting too early. */
 #define PATIENCE (60 * SECOND)
-#define FILES_PATIENCE (35 * SECOND) /* silent connections have 30 s */
+#define FILES_PATIENCE (35 * SECOND) /* silent connections are closed after 30 s */
 #define QUIET_MS 200
 
 struct scenario {
@@ -41,7 +40,7 @@ struct scenario {
     struct subs subs;
     struct publisher publishers[SERIES_COUNT];
     struct bad_requests bad_requests;
-    uint64_t killed; /* when it was told to end, ns */
+    uint64_t killed; /* when it was signalled, ns */
 };
 
 /* ---- crierd's life ---------------------------------------------------- */
@@ -57,14 +56,14 @@ static bool end_crierd(struct scenario *scenario, bool crash)
     struct soak *soak = scenario->soak;
 
     soak->up = false;
-    soak->told = !crash;
+    soak->terminated = !crash;
     scenario->killed = soak->disturbed = usage_now();
     soak->invariants.tally[crash ? TALLY_CRASHES : TALLY_TERMS]++;
     (void)kill(soak->server.pid, crash ? SIGKILL : SIGTERM);
     return samples_add_restart(scenario->samples, crash);
 }
 
-/* Whether crierd has ended; *WELL is false when that went wrong. */
+/* Returns whether crierd has exited; sets *WELL to false if it should not have. */
 static bool has_ended(struct scenario *scenario, bool *well)
 {
     struct soak *soak = scenario->soak;
@@ -74,13 +73,14 @@ static bool has_ended(struct scenario *scenario, bool *well)
     if (!server_gone(&soak->server, &status)) {
         if (!soak->up && usage_now() - scenario->killed > PATIENCE)
             *well = invariant_broken(&soak->invariants, INVARIANT_LIFE,
-                                     "crierd does not end");
+                                     "crierd does not exit");
         return false;
     }
-    if (soak->up || (soak->told && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)))
+    if (soak->up ||
+        (soak->terminated && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)))
         *well = invariant_broken(
-            &soak->invariants, INVARIANT_LIFE, "crierd ended %s with status 0x%x",
-            soak->up ? "by itself" : "when told to", (unsigned)status);
+            &soak->invariants, INVARIANT_LIFE, "crierd exited %s with status 0x%x",
+            soak->up ? "by itself" : "after the signal", (unsigned)status);
     return true;
 }
 
@@ -97,7 +97,7 @@ static bool start_again(struct scenario *scenario)
 
 /* ---- the loop --------------------------------------------------------- */
 
-/* One turn: everybody does what is due. */
+/* One turn of the loop: runs whatever is due. */
 static bool run_turn(struct scenario *scenario, bool storm)
 {
     struct soak *soak = scenario->soak;
@@ -115,7 +115,7 @@ static bool run_turn(struct scenario *scenario, bool storm)
            samples_tick(scenario->samples, now);
 }
 
-/* A storm until END; crierd is ended at RESTART (0: not at all). */
+/* Runs a storm until END; stops crierd at RESTART (0: not at all). */
 static bool run_storm(struct scenario *scenario, uint64_t end, uint64_t restart,
                       bool crash)
 {
@@ -136,32 +136,33 @@ static bool run_storm(struct scenario *scenario, uint64_t end, uint64_t restart,
     return true;
 }
 
-static bool are_publishers_idle(const struct scenario *scenario, char *who, size_t size)
+static bool are_publishers_idle(const struct scenario *scenario, char *reason,
+                                size_t size)
 {
     for (int series = 0; series < SERIES_COUNT; series++)
         if (!publisher_idle(&scenario->publishers[series])) {
-            snprintf(who, size, "the publisher %s waits for answers",
+            snprintf(reason, size, "the publisher %s waits for responses",
                      oracle_series_name((enum series)series));
             return false;
         }
     return true;
 }
 
-/* Publishers finish, and all get what they must have. */
+/* Waits until publishers have finished and all clients have received what they must. */
 static bool settle_clients(struct scenario *scenario)
 {
     struct soak *soak = scenario->soak;
     uint64_t until = usage_now() + PATIENCE;
-    char who[128] = "";
+    char reason[128] = "";
     bool well;
 
-    while (!are_publishers_idle(scenario, who, sizeof who) ||
+    while (!are_publishers_idle(scenario, reason, sizeof reason) ||
            scenario->bad_requests.open ||
-           !clients_complete(&scenario->clients, who, sizeof who) ||
-           !subs_complete(&scenario->subs, who, sizeof who)) {
+           !clients_complete(&scenario->clients, reason, sizeof reason) ||
+           !subs_complete(&scenario->subs, reason, sizeof reason)) {
         if (usage_now() > until)
-            return invariant_broken(&soak->invariants, INVARIANT_ALL, "in vain: %s",
-                                    who);
+            return invariant_broken(&soak->invariants, INVARIANT_ALL, "timeout: %s",
+                                    reason);
         if (has_ended(scenario, &well) || !run_turn(scenario, false))
             return false;
     }
@@ -184,7 +185,7 @@ static bool wait_for_files(const struct scenario *scenario)
     return files != 0;
 }
 
-/* All go away, and crierd has time to notice. */
+/* Disconnects all clients and waits until crierd has noticed. */
 static bool become_quiet(struct scenario *scenario)
 {
     clients_leave(&scenario->clients);
@@ -197,7 +198,7 @@ static bool become_quiet(struct scenario *scenario)
            samples_add_quiet_point(scenario->samples);
 }
 
-/* crierd is told to end while all are with it. */
+/* Stops crierd while all clients are connected. */
 static bool end_with_clients(struct scenario *scenario)
 {
     bool well;
@@ -208,12 +209,11 @@ static bool end_with_clients(struct scenario *scenario)
     while (!has_ended(scenario, &well))
         if (!well || !run_turn(scenario, false))
             return false;
-    /* What it said last may still be in the sockets. */
+    /* the last bytes may still be in the sockets */
     return well && load_linger(&scenario->soak->load, 100);
 }
 
-/* crierd has just been started: what it has open when nobody has been there?
- * */
+/* Counts the descriptors that crierd, just started, has open without clients. */
 static bool count_files(struct scenario *scenario)
 {
     struct soak *soak = scenario->soak;
@@ -221,8 +221,8 @@ static bool count_files(struct scenario *scenario)
     size_t before = 0;
     bool well;
 
-    /* An answer says that all of it has been started; and what reads the
-     * journal opens a file when it first does. */
+    /* A response shows that it has started completely. The journal opens a file at its
+     * first read. */
     well = publish_open(&publish, &soak->load, soak->server.port) &&
            publish_ask(&publish, "GET", "/topics", "text/plain", "", 0) &&
            publish_flush(&publish) && publish_wait(&publish, 0);
@@ -247,7 +247,7 @@ static bool run_cycles(struct scenario *scenario, unsigned seconds)
     for (unsigned i = 0; i < count; i++) {
         start = usage_now();
         end = begun + whole * i / count + whole / count * STORM_SHARE / 100;
-        if (end < start + SECOND) /* the one before took long */
+        if (end < start + SECOND) /* the previous cycle took long */
             end = start + SECOND;
         fprintf(stderr, "\r%5.0f s  cycle %u of %u  ", (double)(start - begun) / 1e9,
                 i + 1, count);

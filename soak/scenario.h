@@ -7,11 +7,11 @@ struct scenario_size {
     unsigned seconds;  /* of the whole run */
     size_t clients;    /* in this process */
     size_t subs;       /* processes of `crier sub` */
-    const char *crier; /* the command */
+    const char *crier; /* path of the command */
 };
 
-/* Plays the whole run, with a crierd that it starts and ends; false when it
- * was cut short by a fault. */
+/* Runs the scenario, with a crierd that it starts and stops. Returns false if a fault
+ * cut it short. */
 bool scenario_run(struct soak *soak, struct samples *samples,
                   const struct scenario_size *size);
 

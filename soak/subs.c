@@ -1,9 +1,8 @@
 /*
- * Clients that are processes of their own: `crier sub --json`, whose output is
- * checked as the streams in this process are. They are stopped by SIGSTOP for
- * a while, some for longer than the stall timeout; and killed, and begun again
- * after the last id they printed. From a crierd that went away they come back
- * by themselves.
+ * Clients in processes of their own: `crier sub --json`, whose output is checked like
+ * the streams in this process. They are stopped by SIGSTOP for a while, some for longer
+ * than the stall timeout, or killed and started again after the last id that they
+ * printed. When crierd is restarted they reconnect by themselves.
  */
 #include <config.h>
 
@@ -25,20 +24,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A line is an update as JSON, which escapes some of it. */
+/* For a line with an update as JSON, which escapes some bytes. */
 #define ROOM (8 * ORACLE_SIZE_MAX)
 
 enum sub_state { SUB_AWAY, SUB_RUNNING, SUB_STOPPED };
 
 struct sub {
-    struct watch watch; /* first */
+    struct watch watch; /* first member */
     struct subs *subs;
     struct check check;
     enum sub_state state;
     pid_t pid;
     uint64_t due;
-    char last[256]; /* the last id it printed */
-    char *output;   /* what of it is not whole yet */
+    char last[256]; /* last id that it printed */
+    char *output;   /* an incomplete line */
     size_t length;
 };
 
@@ -61,7 +60,7 @@ static bool take_line(struct sub *sub, const char *line, size_t length)
 
     if (event == NULL)
         return invariant_broken(&soak->invariants, INVARIANT_TRUE,
-                                "crier sub printed no JSON: %.*s",
+                                "crier sub printed invalid JSON: %.*s",
                                 length < 100 ? (int)length : 100, line);
     if (!sub->check.open)
         check_open(&sub->check, soak);
@@ -75,7 +74,7 @@ static bool take_line(struct sub *sub, const char *line, size_t length)
     return well;
 }
 
-/* Reads what it has printed; *END says whether that was all. */
+/* Reads its output. Sets *END at the end of it. */
 static bool read_output(struct sub *sub, bool *end)
 {
     char *newline, *from;
@@ -97,7 +96,7 @@ static bool read_output(struct sub *sub, bool *end)
     }
     sub->length -= (size_t)(from - sub->output);
     memmove(sub->output, from, sub->length);
-    return sub->length < ROOM || fault("crier sub printed too long a line");
+    return sub->length < ROOM || fault("a line of crier sub is too long");
 }
 
 static bool on_sub_output(struct watch *watch, uint32_t events)
@@ -109,12 +108,12 @@ static bool on_sub_output(struct watch *watch, uint32_t events)
     if (!read_output(sub, &end))
         return false;
     return !end || invariant_broken(&sub->subs->soak->invariants, INVARIANT_HARM,
-                                    "crier sub ended by itself");
+                                    "crier sub exited by itself");
 }
 
 /* ---- its life --------------------------------------------------------- */
 
-/* Starts the command, which prints to OUTPUT. */
+/* Starts the command with its output going to OUTPUT. */
 static bool run_crier(struct sub *sub, int output)
 {
     const struct soak *soak = sub->subs->soak;
@@ -170,7 +169,7 @@ static bool start_sub(struct sub *sub, uint64_t now)
     return well && load_watch(&soak->load, &sub->watch, EPOLLIN);
 }
 
-/* Kills it, and reads what it had printed until then. */
+/* Kills it, and reads the rest of its output. */
 static bool end_sub(struct sub *sub)
 {
     bool end = false, well = true;
@@ -232,7 +231,7 @@ bool subs_tick(struct subs *subs, bool settling, uint64_t now)
     return true;
 }
 
-bool subs_complete(const struct subs *subs, char *who, size_t size)
+bool subs_complete(const struct subs *subs, char *reason, size_t size)
 {
     const struct sub *sub;
     enum series series;
@@ -245,8 +244,8 @@ bool subs_complete(const struct subs *subs, char *who, size_t size)
                      : 0;
         if (number == 0)
             continue;
-        snprintf(who, size, "crier sub waits for %s %llu", oracle_series_name(series),
-                 (unsigned long long)number);
+        snprintf(reason, size, "crier sub waits for %s %llu",
+                 oracle_series_name(series), (unsigned long long)number);
         return false;
     }
     return true;
@@ -266,13 +265,13 @@ bool subs_open(struct subs *subs, struct soak *soak, const char *crier, size_t c
     *subs = (struct subs){.soak = soak, .crier = crier, .count = count};
     subs->all = calloc(count, sizeof *subs->all);
     if (subs->all == NULL)
-        return fault("memory is short");
+        return fault("out of memory");
     for (size_t i = 0; i < count; i++) {
         subs->all[i].subs = subs;
         subs->all[i].watch = (struct watch){.fd = -1, .ready = on_sub_output};
         subs->all[i].output = malloc(ROOM);
         if (subs->all[i].output == NULL)
-            return fault("memory is short");
+            return fault("out of memory");
     }
     return true;
 }

@@ -5,10 +5,10 @@
 
 struct sub;
 
-/* `crier sub`, some times, each a process. */
+/* Processes of `crier sub`. */
 struct subs {
     struct soak *soak;
-    const char *crier; /* the command; borrowed */
+    const char *crier; /* path of the command; borrowed */
     size_t count;
     struct sub *all;
 };
@@ -16,12 +16,12 @@ struct subs {
 bool subs_open(struct subs *subs, struct soak *soak, const char *crier, size_t count);
 void subs_close(struct subs *subs);
 
-/* Does what is due: starts, stops, wakes and kills them; when SETTLING, wakes
- * them alone. */
+/* Starts, stops, continues and kills those whose turn it is. If SETTLING, only
+ * continues them. */
 bool subs_tick(struct subs *subs, bool settling, uint64_t now);
 
-/* As clients_complete(). */
-bool subs_complete(const struct subs *subs, char *who, size_t size);
+/* Like clients_complete(). */
+bool subs_complete(const struct subs *subs, char *reason, size_t size);
 
 /* Kills all of them. */
 bool subs_leave(struct subs *subs);

@@ -1,19 +1,19 @@
 /*
- * A client in this process: what it does, well or badly. What it must get is
- * told in check.c.
+ * A client in this process: its behavior, good or bad. check.c has what it must
+ * receive.
  *
- *   stays     comes at the beginning of a cycle and reads to its end. Such a
- *             one is never harmed, and its latencies are those of the plot.
- *   visits    comes for a moment and leaves by closing, by a reset, by closing
- *             one half, or before its request is whole; comes back with its
- *             last id, or begins anew; or polls
- *   stalls    has a small window and stops reading: for a moment, or for so
- *             long that crierd has to end its stream
- *   page      one of a number of clients who close in the same moment and come
- *             back at once, as those of a page that is reloaded
+ *   steady    connects at the beginning of a cycle and reads to its end. It must
+ *             never be harmed, and its latencies are those of the plot.
+ *   visitor   connects for a moment and leaves by closing, by a reset, by closing
+ *             one half, or before its request is complete; comes back with its
+ *             last id, or without; or polls
+ *   staller   has a small window and stops reading: for a moment, or for so long
+ *             that crierd has to close its stream
+ *   page      one of several clients that close at the same time and reconnect at
+ *             once, as those of a reloaded page do
  *
- * STATE_AWAY -> STATE_CONNECTING -> STATE_OPEN -> STATE_AWAY; STATE_OPEN <-> STATE_STALLED; STATE_OPEN -> STATE_HALF_CLOSED -> STATE_AWAY
- * (one half is closed); STATE_CONNECTING -> STATE_PARTIAL -> STATE_AWAY (half of a request was sent).
+ * States: AWAY -> CONNECTING -> OPEN -> AWAY; OPEN <-> STALLED; OPEN -> HALF_CLOSED ->
+ * AWAY; CONNECTING -> PARTIAL (half a request was sent) -> AWAY.
  */
 #include <config.h>
 
@@ -31,9 +31,8 @@
 #define SECOND UINT64_C(1000000000)
 #define ANSWER_PATIENCE (20 * SECOND)
 
-/* Who closes before crierd has read what there is to be read is not noticed
- * until the connection's time-out: that would be waited for at the quiet
- * point. */
+/* If a client closes before crierd has read everything, crierd notices only at the
+ * connection's timeout, and the quiet point would wait for that. */
 #define BROKEN_MS 100
 
 static size_t client_index(const struct virtual_client *client)
@@ -56,14 +55,14 @@ void virtual_client_disconnect(struct virtual_client *client, bool gently,
     if (client->state == STATE_CONNECTING || client->state == STATE_PARTIAL)
         clients->connecting--;
     else if (client->state != STATE_AWAY)
-        clients->soak->here--;
+        clients->soak->open_streams--;
     reader_close(&client->reader, gently);
     client->state = STATE_AWAY;
     client->due = usage_now() + pause;
     client->stalled = client->resumed = client->stall = 0;
 }
 
-/* Leaves by itself, in one way or another. */
+/* Leaves, in one of several ways. */
 static bool leave_stream(struct virtual_client *client)
 {
     struct rng *rng = &client->clients->soak->rng;
@@ -92,7 +91,7 @@ static uint32_t choose_topics(struct rng *rng, enum client_kind kind)
 
     if (which < 1)
         return ORACLE_ALL;
-    if (kind == KIND_STALLER) /* there is much to take */
+    if (kind == KIND_STALLER) /* with many bytes to read */
         topics =
             1u << (SERIES_LARGE * SERIES_TOPICS + rng_range(rng, 0, SERIES_TOPICS - 1));
     do
@@ -101,7 +100,7 @@ static uint32_t choose_topics(struct rng *rng, enum client_kind kind)
     return topics;
 }
 
-/* Decides where it begins, and what the request says of it. */
+/* Chooses where the stream starts, and writes the request's query and header for it. */
 static void choose_start(struct virtual_client *client, char *query, char *header,
                          size_t size)
 {
@@ -161,7 +160,7 @@ static bool on_connected(struct reader *reader)
     return reader_ask(reader, head, length);
 }
 
-/* How long it does what it does first. */
+/* Returns when it first acts on an open stream. */
 static uint64_t first_due(const struct virtual_client *client, uint64_t now)
 {
     struct rng *rng = &client->clients->soak->rng;
@@ -184,7 +183,7 @@ static bool on_open(struct reader *reader)
     soak->load.progress++;
     if (client->state == STATE_PARTIAL)
         return invariant_broken(&soak->invariants, INVARIANT_TRUE,
-                                "half a request was answered with %d",
+                                "half a request got the response %d",
                                 reader_status(reader));
     if (reader_status(reader) != 200) {
         bool fair = soak_excused(soak, client->since);
@@ -197,7 +196,7 @@ static bool on_open(struct reader *reader)
     check_open(&client->check, soak);
     client->state = STATE_OPEN;
     client->clients->connecting--;
-    soak->here++;
+    soak->open_streams++;
     client->goodbye = false;
     client->due = first_due(client, usage_now());
     ++*find_tally(client, TALLY_STREAMS);
@@ -213,13 +212,13 @@ static bool take_goodbye(struct virtual_client *client,
 
     client->goodbye = true;
     ++*find_tally(client, TALLY_GOODBYES);
-    return (soak_excused(soak, client->since) && soak->told && message->retry >= 1000 &&
-            message->retry <= 5000) ||
-           invariant_broken(&soak->invariants, INVARIANT_GOODBYE, "retry: %llu came %s",
-                            (unsigned long long)message->retry,
-                            soak_excused(soak, client->since)
-                                ? "as a goodbye"
-                                : "while crierd was to go on");
+    return (soak_excused(soak, client->since) && soak->terminated &&
+            message->retry >= 1000 && message->retry <= 5000) ||
+           invariant_broken(
+               &soak->invariants, INVARIANT_GOODBYE, "retry: %llu arrived %s",
+               (unsigned long long)message->retry,
+               soak_excused(soak, client->since) ? "as a goodbye"
+                                                 : "while crierd was to continue");
 }
 
 static bool on_message(struct reader *reader, const struct crier_message *message,
@@ -246,10 +245,9 @@ static bool on_message(struct reader *reader, const struct crier_message *messag
     return true;
 }
 
-/* Whether it stalled for so long that crierd may have ended it. Stalls with no
- * more than a moment between count together: after a closed window the kernel
- * of the sender finds out about a small one by probes alone, which become
- * rare. */
+/* Returns whether it stalled for so long that crierd may have closed its stream. Stalls
+ * with only a moment between them count together: after a closed window the sender's
+ * kernel notices a small one only by probes, which become rare. */
 static bool has_overstayed(const struct virtual_client *client)
 {
     uint64_t lasted = client->stall;
@@ -259,7 +257,7 @@ static bool has_overstayed(const struct virtual_client *client)
     return lasted > SOAK_STALL_TIMEOUT * SECOND * 9 / 10;
 }
 
-/* Whether crierd may have ended its stream in this way. */
+/* Returns whether crierd was allowed to end the stream in this way. */
 static bool may_end(const struct virtual_client *client, int error)
 {
     struct soak *soak = client->clients->soak;
@@ -270,8 +268,8 @@ static bool may_end(const struct virtual_client *client, int error)
         client->state == STATE_HALF_CLOSED)
         return client->state != STATE_CONNECTING || soak_excused(soak, client->since) ||
                invariant_broken(&soak->invariants, INVARIANT_HARM,
-                                "a client was not let in: %s", strerror(error));
-    if (soak_excused(soak, client->since) && soak->told && !client->goodbye &&
+                                "a client was not accepted: %s", strerror(error));
+    if (soak_excused(soak, client->since) && soak->terminated && !client->goodbye &&
         !client->poll && client->stalled == 0)
         return invariant_broken(&soak->invariants, INVARIANT_GOODBYE,
                                 "a stream ended without one");
@@ -375,9 +373,9 @@ bool virtual_client_act(struct virtual_client *client, uint64_t now)
         break;
     }
     return soak_excused(client->clients->soak, client->since) ||
-           invariant_broken(invariants, INVARIANT_HARM, "a client waited in vain %s",
+           invariant_broken(invariants, INVARIANT_HARM, "a client waited too long %s",
                             client->state == STATE_CONNECTING
-                                ? "to be let in"
+                                ? "for its stream"
                                 : "for the end of its stream");
 }
 

@@ -19,36 +19,35 @@ enum client_state {
 };
 
 struct virtual_client {
-    struct reader reader; /* first */
+    struct reader reader; /* first member */
     struct clients *clients;
     struct check check;
     enum client_kind kind;
     enum client_state state;
-    bool returning;   /* with its last id, when it comes */
+    bool returning;   /* connects with its last id */
     bool poll;        /* its stream ends by itself */
-    bool goodbye;     /* the last message was one */
-    uint64_t since;   /* when it began to connect; ns */
-    uint64_t due;     /* when it does something */
-    uint64_t stalled; /* when it last began to; 0: not on this stream */
-    uint64_t resumed; /* when it last went on */
-    uint64_t stall;   /* how long it did, without reading for long between */
+    bool goodbye;     /* the last message was a goodbye */
+    uint64_t since;   /* start of the connection, ns */
+    uint64_t due;     /* when it acts next */
+    uint64_t stalled; /* start of the last stall; 0: none on this stream */
+    uint64_t resumed; /* end of the last stall */
+    uint64_t stall;   /* total of stalls without much reading between them */
 };
 
-/* A client of CROWD that has not come yet. */
+/* Initializes a client of CLIENTS, unconnected. */
 bool virtual_client_init(struct virtual_client *client, struct clients *clients,
                          enum client_kind kind);
 void virtual_client_done(struct virtual_client *client);
 
-/* It has no connection any more, which it closes (see reader_close()), and
- * comes back after PAUSE ns. */
+/* Disconnects (see reader_close()); it reconnects after PAUSE ns. */
 void virtual_client_disconnect(struct virtual_client *client, bool gently,
                                uint64_t pause);
 
-/* Does what it is to do at NOW. */
+/* Acts: what it does at NOW depends on its kind and state. */
 bool virtual_client_act(struct virtual_client *client, uint64_t now);
 
-/* While all is to become quiet: who stalls reads again, who polls, leaves or
- * sent half a request finishes, and nobody else moves. */
+/* Acts while everything becomes quiet: a stalled client reads again; one that polls,
+ * leaves or has sent half a request finishes; others do nothing. */
 bool virtual_client_settle(struct virtual_client *client, uint64_t now);
 
 #endif

@@ -137,12 +137,12 @@ END_TEST
 static const struct {
     const char *fault, *workload, *said;
 } faults[] = {
-    {"double", "broadcast", "came twice"},
-    {"double", "saturated", "came twice"},
+    {"double", "broadcast", "a duplicate"},
+    {"double", "saturated", "a duplicate"},
     {"drop", "broadcast", "not at every client"},
-    {"drop", "saturated", "one before it is lost"},
-    {"swap", "saturated", "one before it is lost"},
-    {"spoil", "broadcast", "not what was published"},
+    {"drop", "saturated", "an earlier one is lost"},
+    {"swap", "saturated", "an earlier one is lost"},
+    {"spoil", "broadcast", "not as published"},
     {"hang", "broadcast", "not at every client"},
     {"die", "broadcast", "ended"},
 };
@@ -169,8 +169,8 @@ START_TEST(test_refuses)
     const char *const no_work[] = {"--only", "broad", NULL};
     const char *const no_crierd[] = {"--crierd", "/nowhere", NULL};
 
-    measure_expect(start(no_work), 1, "no workload is called 'broad'");
-    measure_expect(start(no_crierd), 1, "there is no /nowhere");
+    measure_expect(start(no_work), 1, "unknown workload 'broad'");
+    measure_expect(start(no_crierd), 1, "/nowhere is missing");
 }
 END_TEST
 
