@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOO_LARGE (SOAK_MAX_MESSAGE + 10000)
+#define TOO_LARGE (SOAK_MAX_UPDATE + 10000)
 
 static const struct {
     const char *method, *target, *type, *body;

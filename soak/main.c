@@ -65,8 +65,8 @@ static const char *const crierd_options[] = {
     "short/*:count=" TEXT_OF(ORACLE_RETAIN_SHORT),
     "--stall-timeout",
     TEXT_OF(SOAK_STALL_TIMEOUT) "s",
-    "--max-message",
-    TEXT_OF(SOAK_MAX_MESSAGE),
+    "--max-update",
+    TEXT_OF(SOAK_MAX_UPDATE),
     NULL};
 
 struct options {

@@ -12,7 +12,7 @@
 #define SOAK_STALL_TIMEOUT 2
 
 /* Maximum body size of crierd. */
-#define SOAK_MAX_MESSAGE 102400
+#define SOAK_MAX_UPDATE 102400
 
 /* State shared by all files. */
 struct soak {

@@ -157,7 +157,7 @@ static const struct {
 } faults[] = {
     {"--max-clients 16", "BROKEN   clients that read are accepted"},
     {"--stall-timeout 10ms", "BROKEN   "}, /* a poll may be cut short */
-    {"--max-message 20K", "BROKEN   valid updates are accepted"},
+    {"--max-update 20K", "BROKEN   valid updates are accepted"},
     /* a loss, a gap, or what is sent again and was let go comes twice */
     {"--retain-count 20", "BROKEN   "},
     {"--journal memory", "BROKEN   "},
