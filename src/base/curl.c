@@ -7,6 +7,7 @@
 #include "curl.h"
 
 #include "json_read.h"
+#include "random.h"
 #include "token.h"
 #include "utf8.h"
 
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #define DEFAULT_CONNECT 30000
@@ -523,7 +523,6 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
 uint64_t crier__backoff(uint64_t retry, uint64_t max, unsigned failures)
 {
     uint64_t wait, spread, most = max - max / 3;
-    uint32_t random = 0;
 
     if (failures > DOUBLINGS_MAX)
         failures = DOUBLINGS_MAX;
@@ -535,7 +534,5 @@ uint64_t crier__backoff(uint64_t retry, uint64_t max, unsigned failures)
     spread = wait / 2;
     if (wait <= max && spread > max - wait)
         spread = max - wait;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
-        random = 0; /* no entropy yet: then without */
-    return wait + random % (spread + 1);
+    return wait + crier__random_below(spread + 1);
 }

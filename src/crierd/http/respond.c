@@ -154,7 +154,7 @@ bool respond_allow(struct request *request, const char *allow)
     if (strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
         return response_send(request, &none);
     snprintf(detail, sizeof detail,
-             "this resource does not know the method %.20s; it knows %s",
+             "method %.20s not allowed; allowed: %s",
              request->method, allow);
     return send_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, detail, NULL,
                         MHD_HTTP_HEADER_ALLOW, allow);

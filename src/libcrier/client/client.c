@@ -24,7 +24,7 @@
  */
 #include <config.h>
 
-#include "client.h"
+#include "client_transfer.h"
 
 #include <errno.h>
 #include <poll.h>

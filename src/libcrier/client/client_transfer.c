@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/token.h"
-#include "client.h"
+#include "client_transfer.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -13,8 +13,9 @@
 
 #include "sender.h"
 
-#include "libcrier/wire/event.h"
 #include "base/json_read.h"
+#include "base/random.h"
+#include "libcrier/wire/event.h"
 #include "libcrier/wire/topic.h"
 #include "libcrier/wire/update.h"
 
@@ -134,11 +135,11 @@ static int prepare(struct crier__sender *sender)
 /* Ids of ours are to be like no others, also when a program runs twice at once. */
 static int name_run(struct crier__sender *sender)
 {
-    char name[2][CRIER__EPOCH_SIZE];
-    int error = crier__epoch_new(name[0]);
+    char name[2][CRIER__RANDOM_NAME_SIZE];
+    int error = crier__random_name(name[0]);
 
     if (error == 0)
-        error = crier__epoch_new(name[1]);
+        error = crier__random_name(name[1]);
     snprintf(sender->run, sizeof sender->run, "%.8s%.8s", name[0], name[1]);
     return error;
 }

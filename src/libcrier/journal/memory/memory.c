@@ -5,6 +5,8 @@
 
 #include "memory_read.h"
 
+#include "base/random.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +176,7 @@ int crier_journal_memory(const struct crier_journal_options *options,
         free(memory);
         return error;
     }
-    error = crier__epoch_new(memory->journal.epoch);
+    error = crier__random_name(memory->journal.epoch);
     if (error == 0)
         error = -pthread_mutex_init(&memory->lock, NULL);
     if (error != 0) {

@@ -1,5 +1,5 @@
-#ifndef CRIER_CLIENT_INTERNAL_H
-#define CRIER_CLIENT_INTERNAL_H
+#ifndef CRIER_CLIENT_TRANSFER_H
+#define CRIER_CLIENT_TRANSFER_H
 
 #include "base/buffer.h"
 #include "base/curl.h"
