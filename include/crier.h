@@ -347,6 +347,18 @@ struct crier_shards_options {
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
+/* Changes how many streams may be open at once; 0: no limit. Streams beyond a lower limit
+ * stay open. Any thread. */
+CRIER_API void crier_shards_set_max_streams(struct crier_shards *shards,
+                                            size_t max_streams);
+
+/* Sets, in ms, the keep_alive and the stall_timeout of all streams whose options leave
+ * them 0, open ones included; 0 for the default. Any thread, one at a time.
+ * CRIER_ERR_INVALID for less than 10. */
+CRIER_API int crier_shards_set_times(struct crier_shards *shards,
+                                     uint32_t keep_alive,
+                                     uint32_t stall_timeout);
+
 /* How many streams are open now, those included that have ended and whose response
  * has not been freed yet. max_streams counts the same. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
@@ -441,8 +453,8 @@ enum crier_format {
  */
 struct crier_stream_options {
     /* After this long with nothing sent, or up to half a percent later, a comment is
-     * sent; every frame starts the wait anew. Default 15000; from 10. CRIER_NEVER
-     * for none. */
+     * sent; every frame starts the wait anew. Default: what
+     * crier_shards_set_times() has set, or 15000; from 10. CRIER_NEVER for none. */
     uint32_t keep_alive;
 
     /* The comment's text; default: empty. It is sent as lines of a comment, without
@@ -461,7 +473,8 @@ struct crier_stream_options {
     /* A client that takes nothing at all for this long while something waits
      * for it is cut off, with CRIER_REASON_SLOW. TCP tells of room in large steps, so
      * one that takes less than some 128 KiB in that time may count as such, too.
-     * Default 30000; from 10. CRIER_NEVER for none. */
+     * Default: what crier_shards_set_times() has set, or 30000; from 10. CRIER_NEVER
+     * for none. */
     uint32_t stall_timeout;
 
     /* The Content-Type of the response, the form of keep-alives, and that in
