@@ -113,8 +113,8 @@ START_TEST(limits_end_it)
     static const struct {
         struct crier_parser_options limits;
         int error;
-    } cases[] = {{{.max_line = 20}, CRIER_ERR_LONG_LINE},
-                 {{.max_event = 20}, CRIER_ERR_LARGE_EVENT}};
+    } cases[] = {{{.max_line = 20}, CRIER_ERR_MAX_LINE},
+                 {{.max_event = 20}, CRIER_ERR_MAX_EVENT}};
     struct crier_message message;
 
     options.limits = cases[_i].limits;

@@ -224,7 +224,7 @@ static void send_when_room(unsigned n)
     struct crier_frame *frame = frame_of(text);
     int rooms = box_count(&roomed), error;
 
-    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_FULL)
+    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_MAX_PENDING)
         box_wait(&roomed, ++rooms);
     ck_assert_int_eq(error, 0);
     crier_frame_unref(frame);
@@ -291,7 +291,7 @@ static enum MHD_Result answer_and_fill(struct site *of,
                      0);
     while ((error = crier_stream_send(stream, frame)) == 0)
         continue;
-    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_PENDING);
     crier_frame_unref(frame);
     return site_queue(connection, response);
 }
@@ -328,7 +328,7 @@ START_TEST(nobody_waits_for_room_of_a_closed_stream)
     ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
     box_wait(&opened, 1);
     send_text(text);
-    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_FULL);
+    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_MAX_PENDING);
     crier_stream_close(stream);
     ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_CLOSED);
     free(client_body(&client));

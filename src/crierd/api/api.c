@@ -328,7 +328,7 @@ static bool follow(struct request *request,
     struct crier_stream_options options = {
         .keep_alive = request->server->conf->ping,
         .format = format,
-        .near = follow->topics,
+        .affinity = follow->topics,
         .on_closed = respond_stream_closed,
         .closure = (void *)"/topics",
     };
@@ -400,7 +400,7 @@ static bool answer_one(struct request *request,
     if (deferred->error != 0)
         return respond_error(request, deferred->error);
     if (json_array_size(deferred->value) == 0)
-        return respond_error(request, CRIER_ERR_UNKNOWN);
+        return respond_error(request, CRIER_ERR_NO_TOPIC);
     return respond_json(request, MHD_HTTP_OK,
                       json_incref(json_array_get(deferred->value, 0)));
 }

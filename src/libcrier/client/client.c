@@ -240,10 +240,10 @@ static void connect_now(struct crier_client *client)
     crier__loop_at(&client->loop, CRIER__NEVER);
     if (error == 0)
         return;
-    if (error == CRIER_ERR_LARGE_EVENT)
+    if (error == CRIER_ERR_ID_SIZE)
         snprintf(client->reason, sizeof client->reason,
                  "the last id is too long to be sent in a header");
-    if (error != CRIER_ERR_LARGE_EVENT && client->reconnects)
+    if (error != CRIER_ERR_ID_SIZE && client->reconnects)
         come_back(client, error);
     else
         end(client, error);

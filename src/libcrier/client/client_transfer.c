@@ -228,7 +228,7 @@ static int set_headers(struct crier_client *client)
     if (client->body == NULL)
         own[3] = "Content-Type:"; /* libcurl would make one up for a POST */
     if (strlen(id) > ID_MAX)
-        return CRIER_ERR_LARGE_EVENT;
+        return CRIER_ERR_ID_SIZE;
     if (id[0] != '\0') {
         if (asprintf(&last, "Last-Event-ID: %s", id) < 0)
             return -ENOMEM;

@@ -247,7 +247,7 @@ static int put(struct crier_publisher *publisher, struct item *item,
     while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
            publisher->waiting + item->length > publisher->max_waiting) {
         if (!may_wait)
-            return CRIER_ERR_BUSY;
+            return CRIER_ERR_MAX_WAITING;
         pthread_cond_wait(&publisher->less, &publisher->lock);
     }
     if (publisher->closed || publisher->over)

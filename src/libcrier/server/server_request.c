@@ -62,7 +62,7 @@ static enum MHD_Result refuse_body(const struct received *received)
 {
     struct MHD_Connection *connection = received->request.connection;
 
-    if (received->error != CRIER_ERR_TOO_LARGE)
+    if (received->error != CRIER_ERR_FRAME_SIZE)
         return crier_error_respond(connection, received->error, NULL);
     return crier_status_respond(connection, MHD_HTTP_CONTENT_TOO_LARGE,
                                 "the body is larger than %zu bytes",
@@ -104,7 +104,7 @@ static enum MHD_Result begin_request(const struct crier_server *server,
     if (length <= received->max ||
         (length <= received->max + READ_MORE && !wants_continue(connection)))
         return MHD_YES;
-    received->error = CRIER_ERR_TOO_LARGE;
+    received->error = CRIER_ERR_FRAME_SIZE;
     return refuse_body(received);
 }
 

@@ -42,7 +42,7 @@ static const struct {
     unsigned status;
     const char *text;
 } statuses[] = {
-    {CRIER_ERR_LIMIT, MHD_HTTP_SERVICE_UNAVAILABLE,
+    {CRIER_ERR_MAX_STREAMS, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has as many clients as it takes; try again later"},
     {CRIER_ERR_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
@@ -50,7 +50,7 @@ static const struct {
      "the server is shutting down"},
     {CRIER_ERR_HUB_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
-    {CRIER_ERR_BUSY, MHD_HTTP_SERVICE_UNAVAILABLE,
+    {CRIER_ERR_MAX_BACKLOG, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has too much to deliver; try again"},
     {-ENOMEM, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is short of memory"},
     {CRIER_ERR_UTF8, MHD_HTTP_BAD_REQUEST, "the text is not valid UTF-8"},
@@ -58,11 +58,11 @@ static const struct {
     {CRIER_ERR_TOPIC, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_MANY_TOPICS, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_UNKNOWN, MHD_HTTP_NOT_FOUND, NULL},
+    {CRIER_ERR_NO_TOPIC, MHD_HTTP_NOT_FOUND, NULL},
     {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
-    {CRIER_ERR_TOO_LARGE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOO_MUCH, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOPICS_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
+    {CRIER_ERR_FRAME_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_UPDATE_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_MAX_TOPICS, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
 };
@@ -369,7 +369,7 @@ static void read_start(struct MHD_Connection *connection,
 
 enum MHD_Result crier_hub_respond(struct crier_hub *hub,
                                   struct MHD_Connection *connection,
-                                  const struct crier_subscribe_options *follow,
+                                  const struct crier_subscribe_options *subscribe,
                                   const struct crier_stream_options *stream)
 {
     struct crier_stream_options options = {0};
@@ -378,13 +378,13 @@ enum MHD_Result crier_hub_respond(struct crier_hub *hub,
     struct crier_stream *made;
     int error;
 
-    if (hub == NULL || follow == NULL)
+    if (hub == NULL || subscribe == NULL)
         return crier_error_respond(connection, CRIER_ERR_NULL, NULL);
-    start = *follow;
+    start = *subscribe;
     if (stream != NULL)
         options = *stream;
-    if (options.near == NULL)
-        options.near = follow->topics;
+    if (options.affinity == NULL)
+        options.affinity = subscribe->topics;
     error = crier_stream_new(hub->shards, connection, &options, &made,
                              &response);
     if (error != 0)

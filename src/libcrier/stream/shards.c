@@ -2,7 +2,7 @@
  * The set of shards, which a program starts, counts, drains (drain.c) and frees. It holds
  * the two limits for all streams together: how many there are, and how many bytes
  * publishers may hand over before the shards have taken them up. A publisher that is
- * faster than the machine exceeds the second one (CRIER_ERR_BACKLOG); slow clients never
+ * faster than the machine exceeds the second one (CRIER_ERR_MAX_BACKLOG); slow clients never
  * cause it.
  *
  * A stream gets its shard here, for its whole life. An update wakes every shard that has
@@ -156,7 +156,7 @@ int crier__shards_enter(struct crier_shards *shards)
     /* Counted first: either drain counts this one, or this one sees drain. */
     atomic_fetch_add(&shards->open, 1);
     if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
-        error = CRIER_ERR_LIMIT;
+        error = CRIER_ERR_MAX_STREAMS;
     if (atomic_load(&shards->draining))
         error = CRIER_ERR_DRAINING;
     if (error != 0) {
@@ -257,7 +257,7 @@ int crier__shards_reserve(struct crier_shards *shards, size_t cost)
     /* As with a stream's own limit, an empty backlog accepts a frame of any size. */
     if (atomic_fetch_add(&shards->backlog, cost) >= shards->max_backlog) {
         crier__shards_release(shards, cost);
-        return CRIER_ERR_BUSY;
+        return CRIER_ERR_MAX_BACKLOG;
     }
     return 0;
 }

@@ -152,9 +152,9 @@ static bool over(struct crier_stream *stream, enum crier_reason reason)
 
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 {
-    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_VANISHED;
+    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_DEAD_PEER;
     /* What the kernel holds for a client that takes nothing is worth nothing. */
-    bool reset = reason == CRIER_REASON_VANISHED ||
+    bool reset = reason == CRIER_REASON_DEAD_PEER ||
                  reason == CRIER_REASON_SLOW;
 
     crier__transport_cut(&stream->transport, gone, reset);
@@ -177,7 +177,7 @@ static void unref_task(struct crier__task *task)
 /* Why a stream ends to which a send failed with ERROR. */
 static enum crier_reason reason_of(int error)
 {
-    return error == -ETIMEDOUT ? CRIER_REASON_VANISHED : CRIER_REASON_LEFT;
+    return error == -ETIMEDOUT ? CRIER_REASON_DEAD_PEER : CRIER_REASON_LEFT;
 }
 
 static void done(struct crier__task *task)
@@ -271,7 +271,7 @@ void crier__stream_append(struct crier_stream *stream,
     if (stream->over || stream->ending)
         return;
     error = crier__transport_push(&stream->transport, frame, limit);
-    if (error == CRIER_ERR_FULL)
+    if (error == CRIER_ERR_MAX_PENDING)
         crier__stream_cut(stream, CRIER_REASON_SLOW);
     else if (error != 0)
         crier__stream_cut(stream, CRIER_REASON_MEMORY);
@@ -377,7 +377,7 @@ static void end(struct crier_stream *stream, enum crier_reason reason)
     crier__timers_set(&stream->shard->timers, &stream->wake, CRIER__NO_TIME);
     if (stream->attached) /* a goodbye has the time that drain gives */
         crier__timers_set(&stream->shard->timers, &stream->alive,
-                          reason == CRIER_REASON_GOODBYE
+                          reason == CRIER_REASON_SHUTDOWN
                               ? CRIER__NO_TIME
                               : stream->shard->now + LINGER);
     make_dirty(stream);
@@ -406,7 +406,7 @@ static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
     return crier__frame_of(text, (size_t)length);
 }
 
-void crier__stream_goodbye(struct crier_stream *stream)
+void crier__stream_shut_down(struct crier_stream *stream)
 {
     struct crier_frame *frame = NULL;
 
@@ -417,7 +417,7 @@ void crier__stream_goodbye(struct crier_stream *stream)
         crier__stream_append(stream, frame, SIZE_MAX);
     }
     crier_frame_unref(frame);
-    end(stream, CRIER_REASON_GOODBYE);
+    end(stream, CRIER_REASON_SHUTDOWN);
 }
 
 /* ---- keep-alive ------------------------------------------------------- */
@@ -501,7 +501,7 @@ static void alive(struct crier__timer *timer, uint64_t now)
     }
     if (now >= stream->check_due) {
         if (vanished(stream, now)) {
-            crier__stream_cut(stream, CRIER_REASON_VANISHED);
+            crier__stream_cut(stream, CRIER_REASON_DEAD_PEER);
             return;
         }
     }
@@ -589,7 +589,7 @@ static void attach(struct crier__task *task)
         if (over(stream, stream->reason))
             crier__shards_over(shard->set);
     } else if (shard->draining) {
-        crier__stream_goodbye(stream);
+        crier__stream_shut_down(stream);
     } else if (stream->ending) { /* closed before the headers were out */
         crier__timers_set(&shard->timers, &stream->alive,
                           shard->now + LINGER);
@@ -641,7 +641,7 @@ static int refuse_full(struct crier_stream *stream)
 {
     if (stream->on_room != NULL && !atomic_exchange(&stream->no_room, true))
         crier__stream_look(stream);
-    return CRIER_ERR_FULL;
+    return CRIER_ERR_MAX_PENDING;
 }
 
 int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)

@@ -195,7 +195,7 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
         return -ENOMEM;
     atomic_init(&made->references, 1);
     atomic_init(&made->held, 1);
-    made->shard = crier__shards_choose(shards, options->near);
+    made->shard = crier__shards_choose(shards, options->affinity);
     crier__stream_begin_life(made);
     error = set_options(made, options);
     if (error == 0)

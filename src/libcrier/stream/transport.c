@@ -316,7 +316,7 @@ int crier__transport_push(struct crier__transport *transport,
     if (pending->count == 0)
         transport->busy_since = crier_now();
     error = crier__pending_behind(pending) >= limit
-                ? CRIER_ERR_FULL
+                ? CRIER_ERR_MAX_PENDING
                 : crier__pending_push(pending, frame);
 unlock:
     pthread_mutex_unlock(&transport->lock);

@@ -172,14 +172,14 @@ static int check_event(const struct crier_parser *parser)
 
     if (parser->data.length != 0)
         length += parser->data.length - 1; /* the last LF is not told */
-    return length > parser->max_event ? CRIER_ERR_LARGE_EVENT : 0;
+    return length > parser->max_event ? CRIER_ERR_MAX_EVENT : 0;
 }
 
 /* The ERROR of what was added to the event, or that of its limit. */
 static int within_event(const struct crier_parser *parser, int error)
 {
-    if (error == CRIER_ERR_TOO_LARGE)
-        return CRIER_ERR_LARGE_EVENT;
+    if (error == CRIER_ERR_FRAME_SIZE)
+        return CRIER_ERR_MAX_EVENT;
     return error != 0 ? error : check_event(parser);
 }
 
@@ -306,7 +306,7 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
     if (!crier_utf8_valid(id, length))
         return CRIER_ERR_UTF8;
     if (length > parser->max_event)
-        return CRIER_ERR_LARGE_EVENT;
+        return CRIER_ERR_MAX_EVENT;
     clear_event(parser);
     crier__buffer_clear(&parser->id);
     error = crier__buffer_add(&parser->id, id, length);
@@ -368,7 +368,7 @@ static int take_line(struct crier_parser *parser, const char *line,
     size_t name_length = length;
 
     if (length > parser->max_line)
-        return CRIER_ERR_LONG_LINE;
+        return CRIER_ERR_MAX_LINE;
     if (parser->first && length >= sizeof bom &&
         memcmp(line, bom, sizeof bom) == 0) {
         line += sizeof bom;
@@ -417,7 +417,7 @@ static int keep(struct crier_parser *parser, const char *bytes, size_t length)
 {
     int error = crier__buffer_add(&parser->line, bytes, length);
 
-    return error == CRIER_ERR_TOO_LARGE ? CRIER_ERR_LONG_LINE : error;
+    return error == CRIER_ERR_FRAME_SIZE ? CRIER_ERR_MAX_LINE : error;
 }
 
 /* The line that was kept, with the LENGTH bytes that end it. */
