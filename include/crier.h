@@ -118,7 +118,7 @@ extern "C" {
     X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
     X(CRIER_ERR_DAMAGED, -20022, "not a Crier journal, or damaged")         \
     X(CRIER_ERR_IN_USE, -20023, "the journal's file is open already")         \
-    X(CRIER_ERR_NO_TOPIC, -20024, "the journal has no update of this topic")  \
+    X(CRIER_ERR_NO_TOPIC, -20024, "there is no such topic")                   \
     X(CRIER_ERR_MAX_LINE, -20025,                                            \
       "a line of the stream is longer than max_line")                  \
     X(CRIER_ERR_MAX_EVENT, -20026,                                          \
