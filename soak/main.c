@@ -62,7 +62,7 @@ static const char *const crierd_options[] = {
     "--retain-bytes",  TEXT_OF(LEDGER_RETAIN_BYTES),
     "--retain-topic",  "short/*:count=" TEXT_OF(LEDGER_RETAIN_SHORT),
     "--stall-timeout", TEXT_OF(SOAK_STALL_TIMEOUT) "s",
-    "--max-message",   TEXT_OF(SOAK_MAX_MESSAGE),
+    "--max-update",   TEXT_OF(SOAK_MAX_MESSAGE),
     NULL};
 
 struct options {

@@ -157,7 +157,7 @@ static const struct {
 } faults[] = {
     {"--max-clients 16", "BROKEN   who reads is let in"},
     {"--stall-timeout 10ms", "BROKEN   "}, /* a poll may be cut short */
-    {"--max-message 20K", "BROKEN   good updates are taken"},
+    {"--max-update 20K", "BROKEN   good updates are taken"},
     /* a loss, a gap, or what is sent again and was let go comes twice */
     {"--retain-count 20", "BROKEN   "},
     {"--journal memory", "BROKEN   "},

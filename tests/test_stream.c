@@ -254,10 +254,7 @@ START_TEST(large_frames_arrive_whole)
     char *text, *frame;
     unsigned i;
 
-    options.max_pending = 100000000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 100000000);
     for (i = 0; i < count; i++) {
         text = long_text(sizes[i], i);
         send_text(text);
@@ -327,10 +324,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
     char *text, *got;
     int sent = 0, i, error;
 
-    options.max_pending = 50000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 50000);
     for (;;) {
         ck_assert_int_lt(sent, 100000);
         text = long_text(5000, (unsigned)sent);

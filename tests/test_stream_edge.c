@@ -41,10 +41,7 @@ static void open_stalled(struct client *client)
 {
     char *text = long_text(3000000, 1);
 
-    options.max_pending = 100000000;
-    client_connect_small(client, site.port, 4096);
-    ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(client, 100000000);
     send_text(text);
     free(text);
     free(client_bytes(client, 1000));
@@ -262,10 +259,7 @@ START_TEST(a_source_waits_for_room)
 
     box_init(&roomed);
     options.on_room = on_room;
-    options.max_pending = 50000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 50000);
     pthread_create(&thread, NULL, send_all, NULL);
     expect_all(&client);
     pthread_join(thread, NULL);
@@ -323,10 +317,7 @@ START_TEST(nobody_waits_for_room_of_a_closed_stream)
 
     box_init(&roomed);
     options.on_room = on_room;
-    options.max_pending = 1000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 1000);
     send_text(text);
     ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_MAX_PENDING);
     crier_stream_close(stream);

@@ -36,10 +36,7 @@ START_TEST(a_stalled_client_that_leaves_is_noticed)
     struct client client;
     char *text = long_text(3000000, 1);
 
-    options.max_pending = 100000000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 100000000);
     send_text(text);
     free(client_bytes(&client, 1000));
     if (_i == 0)
@@ -151,10 +148,7 @@ START_TEST(drain_cuts_off_who_does_not_listen)
     struct client client;
     char *text = long_text(3000000, 1);
 
-    options.max_pending = 100000000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 100000000);
     send_text(text);
     free(text);
     ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, 50), 1);

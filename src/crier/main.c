@@ -49,7 +49,7 @@ static size_t find_command(const char *name)
 
 static int report_unknown(const char *name)
 {
-    note_error("'%s' is not sub, pub, topics, ping or help", name);
+    note_error("unknown command '%s' (known: sub, pub, topics, ping, help)", name);
     return EXIT_USAGE;
 }
 
@@ -116,7 +116,7 @@ static int run_command(int argc, char **argv)
     if (strcmp(name, "--version") == 0)
         return print_version();
     if (name[0] == '\0') {
-        note_error("which command? sub, pub, topics or ping (crier --run_help)");
+        note_error("missing command: sub, pub, topics or ping (crier --help)");
         return EXIT_USAGE;
     }
     return report_unknown(name);

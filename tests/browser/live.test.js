@@ -149,7 +149,7 @@ scenario('a topic is published to and followed', async ({ context, open, server,
   await topic.fill('$chat');
   await news.fill('forged');
   await page.getByRole('button', { name: 'Publish' }).click();
-  await page.locator('#topics').getByRole('alert').filter({ hasText: "Crier's own" }).waitFor();
+  await page.locator('#topics').getByRole('alert').filter({ hasText: "are reserved" }).waitFor();
   assert.equal(await news.inputValue(), 'forged');
 });
 

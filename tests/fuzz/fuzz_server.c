@@ -60,17 +60,18 @@
 /* ---- the server ------------------------------------------------------- */
 
 /* Small limits are soon reached; pings would be no answer to anything. */
+static struct crier_topic_retention topics[] = {{"few*", {.count = 2}}};
 static struct conf conf = {
+    .references = 1,
     .threads = 1,
     .ping = 3600000,
-    .keep_alive = 3600000,
     .log_level = LOG_ERROR,
     .get_publish = true,
     .retention = {.count = 50},
-    .topics = {{"few*", {.count = 2}}},
+    .topics = topics,
     .topic_count = 1,
     .max_topics = 100,
-    .max_message = 2048,
+    .max_update = 2048,
     .presence = "here,there",
     .stall_timeout = 30000,
 };
@@ -100,6 +101,7 @@ static const char *directory(const char *name)
 static void start(void)
 {
     log_set_level(conf.log_level);
+    MUST(conf_publish(&conf));
     signal(SIGPIPE, SIG_IGN);
     server.descriptors = (struct descriptors){
         .most = 16, .clients = 16, .crowded = 1 << 20};

@@ -2,6 +2,8 @@
 
 #include "client.h"
 
+#include "text.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
@@ -121,14 +123,13 @@ void client_send_bytes(struct client *client, const char *bytes,
 void client_send(struct client *client, const char *format, ...)
 {
     va_list arguments;
+    size_t length;
     char *text;
-    int length;
 
     va_start(arguments, format);
-    length = vasprintf(&text, format, arguments);
+    text = text_format(format, arguments, &length);
     va_end(arguments);
-    ck_assert_int_ge(length, 0);
-    client_send_bytes(client, text, (size_t)length);
+    client_send_bytes(client, text, length);
     free(text);
 }
 

@@ -7,6 +7,7 @@
 #include "foreign.h"
 
 #include "client.h"
+#include "text.h"
 
 #include <check.h>
 #include <errno.h>
@@ -43,16 +44,13 @@ void foreign_say_bytes(struct foreign *server, const char *bytes,
 
 void foreign_say(struct foreign *server, const char *format, ...)
 {
+    struct foreign_step step = {.what = FOREIGN_SAY};
     va_list arguments;
-    char *text;
-    int length;
 
     va_start(arguments, format);
-    length = vasprintf(&text, format, arguments);
+    step.bytes = text_format(format, arguments, &step.length);
     va_end(arguments);
-    ck_assert_int_ge(length, 0);
-    add(server, (struct foreign_step){
-                    .what = FOREIGN_SAY, .bytes = text, .length = (size_t)length});
+    add(server, step);
 }
 
 void foreign_make(struct foreign *server,

@@ -60,6 +60,16 @@ char *oom_strdup(const char *text)
     return fails() ? NULL : strdup(text);
 }
 
+char *oom_strndup(const char *text, size_t length)
+{
+    return fails() ? NULL : strndup(text, length);
+}
+
+FILE *oom_open_memstream(char **text, size_t *length)
+{
+    return fails() ? NULL : open_memstream(text, length);
+}
+
 int oom_asprintf(char **text, const char *format, ...)
 {
     va_list arguments;

@@ -26,6 +26,16 @@ struct site {
 /* Starts SITE, whose answer is set, with OPTIONS for its shards (may be NULL). */
 void site_start(struct site *site, const struct crier_shards_options *options);
 
+/* The same with a hub, on a journal in memory or in an SQLite file of the scratch
+ * directory, which it makes. Returns the hub. */
+struct crier_hub *site_start_hub(struct site *site,
+                                 const struct crier_shards_options *shards,
+                                 const struct crier_journal_options *journal,
+                                 bool sqlite);
+
+/* Stops it all. */
+void site_stop_hub(struct site *site, struct crier_hub *hub, bool sqlite);
+
 /* Drains, stops and frees. Returns what crier_shards_drain() did. */
 size_t site_stop(struct site *site);
 

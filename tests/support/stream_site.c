@@ -95,6 +95,14 @@ void open_stream(struct client *client)
     box_wait(&opened, 1);
 }
 
+void open_small_stream(struct client *client, size_t max_pending)
+{
+    options.max_pending = max_pending;
+    client_connect_small(client, site.port, 4096);
+    ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
+    box_wait(&opened, 1);
+}
+
 void send_text(const char *text)
 {
     struct crier_frame *frame = frame_of(text);

@@ -32,6 +32,10 @@ void teardown(void);
 /* Opens a stream and reads its head. */
 void open_stream(struct client *client);
 
+/* The same for a client with small buffers, so that the stream soon stalls; at most
+ * MAX_PENDING bytes may wait for it. */
+void open_small_stream(struct client *client, size_t max_pending);
+
 /* Sends a frame of plain data to it. */
 void send_text(const char *text);
 

@@ -13,6 +13,7 @@ struct config_file {
     char *key_file;
     int server_line; /* where they are, from 1 */
     int token_line;
+    bool has_mistake; /* which was reported */
 };
 
 /* Reads $XDG_CONFIG_HOME/crier/config, or ~/.config/crier/config. A file that

@@ -113,9 +113,11 @@ static enum options_result set_token(struct options *options, const char *token,
 {
     /* the token itself is for nobody's eyes */
     if (token[0] == '\0' || !fits_header(token))
-        return options_report("the token of %s is %s", from,
-                              token[0] == '\0' ? "empty"
-                                               : "not what a header can hold");
+        return options_report(
+            "the token of %s is %s", from,
+            token[0] == '\0'
+                ? "empty"
+                : "not possible in a header: it contains a control character");
     secret_add(token);
     options->token = token;
     return OPTIONS_RUN;

@@ -69,14 +69,14 @@ static int report_health(const struct options *options,
     char *said;
 
     if (status[0] == '\0') {
-        note_error("%s: the answer is not a crierd's", options->server);
+        note_error("%s: this is not a response of crierd", options->server);
         return EXIT_FAILURE;
     }
     add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",
-                 options->server, well ? "well" : status,
+                 options->server, well ? "healthy" : status,
                  http_get_text(response->body, "version"), age.bytes, clients,
                  clients == 1 ? "" : "s", http_get_text(journal, "type"),
                  reason[0] != '\0' ? ": " : "", reason, response->time) >= 0) {

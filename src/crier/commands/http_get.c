@@ -101,7 +101,7 @@ static bool read_response(const struct get_request *request, long status,
         *response = (struct http_response){object, (double)time / 1000.0};
         return true;
     }
-    note_error("%s: the answer is not a crierd's", request->server);
+    note_error("%s: this is not a response of crierd", request->server);
     json_decref(object);
     return false;
 }
@@ -116,7 +116,7 @@ static void report_failure(const struct get_request *request, CURLcode result)
                                     sizeof reason);
 
     note_error("%s: %s%s", request->server,
-               error == -ETIMEDOUT ? "no answer in time" : reason, hint);
+               error == -ETIMEDOUT ? "no response in time" : reason, hint);
 }
 
 bool http_get(const struct options *options, const char *path, uint32_t timeout,

@@ -173,10 +173,11 @@ static void print_published(const struct options *options,
         print_text("%s\n", published->id);
     } else if (published->duplicate) {
         text_add_printable(&text, published->id, strlen(published->id), NULL);
-        print_text("%s was there already\n", text.bytes);
+        print_text("%s already exists\n", text.bytes);
     } else {
         text_add_printable(&text, published->id, strlen(published->id), NULL);
-        print_text("published %s to %zu\n", text.bytes, published->subscribers);
+        print_text("published %s to %zu subscriber%s\n", text.bytes,
+                   published->subscribers, published->subscribers == 1 ? "" : "s");
     }
     text_done(&text);
 }

@@ -95,9 +95,9 @@ static enum options_result check_pub_options(const struct options *options,
     const char *type = options_find_header(options, "Content-Type");
 
     if (pub->topics == NULL)
-        return options_report("where to? Name a topic (crier pub --help)");
+        return options_report("missing topic (crier pub --help)");
     if (pub->json && pub->lines)
-        return options_report("--json and --lines do not go together");
+        return options_report("--json and --lines exclude each other");
     if (pub->json && pub->word_count == 0)
         return options_report("--json needs KEY=VALUE");
     if (!pub->json && pub->word_count > 1)
@@ -144,7 +144,7 @@ static void note_retry(void *closure, const char *reason, uint64_t retry)
     struct text wait = {0};
 
     text_add_seconds(&wait, retry);
-    note("%s: %s; again in %s", options->server, reason, wait.bytes);
+    note("%s: %s; retrying in %s", options->server, reason, wait.bytes);
     text_done(&wait);
 }
 
@@ -180,7 +180,7 @@ int pub_options_report(const struct options *options, const struct pub_options *
         note_error("%s", reason);
         return EXIT_USAGE;
     case -ETIMEDOUT:
-        note_error("%s: %s; the time is up", options->server, reason);
+        note_error("%s: %s; timed out", options->server, reason);
         return EXIT_TIME;
     case CRIER_ERR_EXISTS:
     case CRIER_ERR_STATUS:

@@ -78,7 +78,7 @@ static bool find_file(struct state *state, const char *path)
     }
     if (stat(state->path, &status) == 0 && S_ISREG(status.st_mode))
         return true;
-    note_error("the state file %s is not a file", state->path);
+    note_error("the state file %s is not a regular file", state->path);
     return false;
 }
 
@@ -119,7 +119,7 @@ static bool parse_id(struct state *state, const char *bytes, size_t length)
     if (length <= ID_MAX && id + (end != NULL) == length &&
         memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes))
         return true;
-    note_error("the state file %s does not hold an id", state->path);
+    note_error("the state file %s does not contain an id", state->path);
     return false;
 }
 

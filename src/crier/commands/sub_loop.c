@@ -76,7 +76,8 @@ static void end_output(struct loop *loop, int error)
     } else if (error == -ETIMEDOUT) {
         loop->status = timeout_status(loop);
     } else if (error == -ECANCELED) {
-        note_error("the output was not read in time: its last event is cut");
+        note_error(
+            "standard output was not read in time: its last event is incomplete");
         loop->status = EXIT_FAILURE;
     } else {
         note_error("cannot write: %s", strerror(-error));
@@ -156,11 +157,12 @@ static void note_gap(const struct crier_message *message)
     const char *id = json_string_value(json_object_get(gap, "requested"));
 
     if (id != NULL)
-        note("the server does not hold the update '%s', or not all that came "
-             "after it: here is what it holds",
+        note("the server no longer has all updates after '%s'; "
+             "continuing with the oldest it has",
              id);
     else
-        note("the server does not hold all that was asked for");
+        note("the server no longer has all updates that were requested; "
+             "continuing with the oldest it has");
     json_decref(gap);
 }
 
@@ -195,9 +197,9 @@ static void take_error(struct loop *loop, const struct crier_message *message)
     flush_events(loop);
     text_add_seconds(&wait, message->retry);
     if (loop->opened)
-        note("connection lost: %s; again in %s", message->reason, wait.bytes);
+        note("connection lost: %s; reconnecting in %s", message->reason, wait.bytes);
     else
-        note("%s: %s; again in %s", loop->place.bytes, message->reason, wait.bytes);
+        note("%s: %s; retrying in %s", loop->place.bytes, message->reason, wait.bytes);
     text_done(&wait);
     loop->lost = true;
 }
@@ -208,7 +210,7 @@ static void take_open(struct loop *loop, const struct crier_message *message)
     if (!loop->opened && loop->state->id.length == 0 && message->id[0] != '\0')
         state_set_id(loop->state, message->id);
     if (loop->lost && loop->opened)
-        note("connected again");
+        note("reconnected");
     else if (loop->options->verbose || loop->lost)
         note("connected to %s", loop->place.bytes);
     loop->opened = true;
@@ -222,8 +224,8 @@ static void take_stream_end(struct loop *loop)
         end_loop(loop, EXIT_SUCCESS);
         return;
     }
-    note_error("%s: the stream ended before all that %s asks for had come",
-               loop->place.bytes, loop->sub->once ? "--once" : "--count");
+    note_error("%s: the stream ended before %s was complete", loop->place.bytes,
+               loop->sub->once ? "--once" : "--count");
     end_loop(loop, EXIT_CUT);
 }
 

@@ -159,8 +159,7 @@ static enum options_result check_sub_options(struct sub_options *sub)
         return options_report("%s is for a URL, not for topics",
                               sub->method != NULL ? "--method" : "--data");
     if (sub->json && sub->exec != NULL)
-        return options_report("--json prints, and --exec does not: "
-                              "one of them is too much");
+        return options_report("--json and --exec exclude each other");
     return OPTIONS_RUN;
 }
 

@@ -17,15 +17,8 @@
 
 #include "http.h"
 #include "pipeline.h"
-#include "crierd/log/log.h"
-#include "respond.h"
 
-#include "crier_server.h"
-
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { ASKED, PARKED, DONE };
 
@@ -84,57 +77,4 @@ void deferred_free(struct deferred *deferred)
     if (deferred->response != NULL)
         MHD_destroy_response(deferred->response);
     free(deferred);
-}
-
-/* ---- publishing ------------------------------------------------------- */
-
-void deferred_log(const struct crier_receipt *receipt)
-{
-    static atomic_bool troubled;
-    bool now = receipt->error == CRIER_ERR_STORAGE ||
-               receipt->error == CRIER_ERR_STORAGE_FULL;
-
-    if (receipt->error != 0 && !now)
-        return;
-    if (atomic_exchange(&troubled, now) == now)
-        return;
-    if (now)
-        log_line(LOG_ERROR, "the journal is in trouble: %s", receipt->reason);
-    else
-        log_line(LOG_INFO, "the journal is well again");
-}
-
-static void published(void *closure, const struct crier_receipt *receipt)
-{
-    struct deferred *deferred = closure;
-
-    deferred_log(receipt);
-    deferred->error = receipt->error;
-    if (receipt->error == 0) {
-        deferred->text = crier_receipt_text(receipt);
-        if (deferred->text == NULL)
-            deferred->error = -ENOMEM;
-    } else {
-        snprintf(deferred->reason, sizeof deferred->reason, "%s", receipt->reason);
-    }
-    deferred_done(deferred);
-}
-
-bool deferred_publish(struct request *request, const char *topics,
-                      const struct crier_event *event, bool dedupe,
-                      long number,
-                      bool (*answer)(struct request *request,
-                                     const struct deferred *deferred))
-{
-    struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = published};
-    struct deferred *deferred = deferred_new(request, answer);
-    int error;
-
-    if (deferred == NULL)
-        return respond_error(request, -ENOMEM);
-    deferred->number = number;
-    options.closure = deferred;
-    error = crier_hub_publish(request->server->hub, topics, event, &options);
-    return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }

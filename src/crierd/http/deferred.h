@@ -42,16 +42,4 @@ void deferred_done(struct deferred *deferred);
 /* Frees LATER, which is done or was never asked for; NULL is allowed. */
 void deferred_free(struct deferred *deferred);
 
-/* crier_hub_publish(), answered by ANSWER, which finds in LATER the error and its
- * reason, and as text that of crier_receipt_text(); NUMBER is handed on. */
-bool deferred_publish(struct request *request, const char *topics,
-                      const struct crier_event *event, bool dedupe,
-                      long number,
-                      bool (*answer)(struct request *request,
-                                     const struct deferred *deferred));
-
-/* Has a line in the log say when the journal begins and when it ceases to be in
- * trouble; for every receipt. Any thread. */
-void deferred_log(const struct crier_receipt *receipt);
-
 #endif

@@ -3,10 +3,12 @@
 
 #include "crierd/http/request.h"
 
-/* Opens the directory DIR of the pages. Its descriptor, or -errno. */
+/* Opens the directory DIR of the pages. Returns its descriptor, which the caller closes,
+ * or -errno. */
 int files_open(const char *dir);
 
-/* Answers with the page that the path names. */
+/* Responds with the file that the path of REQUEST names, or with 404. Returns what the
+ * handler returns. */
 bool files_get(struct request *request);
 
 #endif

@@ -71,7 +71,7 @@ static enum MHD_Result refuse_body(const struct received *received)
 
 /* How long the client says that the body is. 0 when it does not; libmicrohttpd has
  * refused what is no number. */
-static unsigned long long announced(struct MHD_Connection *connection)
+static unsigned long long announced_length(struct MHD_Connection *connection)
 {
     const char *length = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -92,7 +92,7 @@ static enum MHD_Result begin_request(const struct crier_server *server,
                                      void **context)
 {
     struct received *received = calloc(1, sizeof *received);
-    unsigned long long length = announced(connection);
+    unsigned long long length = announced_length(connection);
 
     if (received == NULL)
         return crier_error_respond(connection, -ENOMEM, NULL);
@@ -108,7 +108,7 @@ static enum MHD_Result begin_request(const struct crier_server *server,
     return refuse_body(received);
 }
 
-static enum MHD_Result read_body(struct received *received, const char *data,
+static enum MHD_Result add_body(struct received *received, const char *data,
                                  size_t length)
 {
     received->length += length;
@@ -165,7 +165,7 @@ crier_server_handle(void *closure, struct MHD_Connection *connection,
         return begin_request(closure, connection, context);
     if (more != 0) {
         *length = 0;
-        return read_body(received, data, more);
+        return add_body(received, data, more);
     }
     if (received->shards != NULL)
         return respond_published(received);

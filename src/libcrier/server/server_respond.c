@@ -286,7 +286,7 @@ static void set_since(struct crier_subscribe_options *options, const char *text)
     }
 }
 
-static bool is_there(const char *text)
+static bool is_given(const char *text)
 {
     return text != NULL && text[0] != '\0';
 }
@@ -297,14 +297,14 @@ void crier_subscribe_start(struct crier_subscribe_options *options,
 {
     /* A browser that comes back sends the field with the URL of the first time; so
      * the field is newer than the parameters. */
-    const char *id = is_there(field) ? field : parameter;
+    const char *id = is_given(field) ? field : parameter;
 
     if (options == NULL)
         return;
-    if (is_there(id)) {
+    if (is_given(id)) {
         options->since = CRIER_SINCE_ID;
         options->id = id;
-    } else if (is_there(since)) {
+    } else if (is_given(since)) {
         set_since(options, since);
     }
 }
@@ -340,7 +340,7 @@ static enum MHD_Result read_parameter(void *closure, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-static const char *field_of(struct MHD_Connection *connection,
+static const char *find_field(struct MHD_Connection *connection,
                             const char *name)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
@@ -354,16 +354,16 @@ static void read_start(struct MHD_Connection *connection,
 
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
                               read_parameter, &query);
-    crier_subscribe_start(options, field_of(connection, "Last-Event-ID"),
+    crier_subscribe_start(options, find_field(connection, "Last-Event-ID"),
                        query.id, query.since);
     if (query.start != NULL && strcmp(query.start, "id") == 0)
         options->start_id = true;
     else if (query.start != NULL && strcmp(query.start, "comment") == 0)
         options->start_id = false;
     else if (crier_is_event_source(
-                 field_of(connection, MHD_HTTP_HEADER_ACCEPT),
-                 field_of(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
-                 field_of(connection, MHD_HTTP_HEADER_USER_AGENT)))
+                 find_field(connection, MHD_HTTP_HEADER_ACCEPT),
+                 find_field(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
+                 find_field(connection, MHD_HTTP_HEADER_USER_AGENT)))
         options->start_id = true;
 }
 
