@@ -61,7 +61,7 @@ static int append_header(struct curl_slist **list, const char *header)
 }
 
 static int add_option_headers(struct crier__http *http,
-                       const struct crier_http_options *options)
+                              const struct crier_http_options *options)
 {
     char *header;
     size_t i;
@@ -206,7 +206,7 @@ static curl_socket_t open_socket(void *closure, curlsocktype purpose,
 }
 
 static int report_wire(CURL *handle, curl_infotype type, char *bytes,
-                    size_t length, void *closure)
+                       size_t length, void *closure)
 {
     static const char directions[] = {
         [CURLINFO_TEXT] = '*',       [CURLINFO_HEADER_IN] = '<',

@@ -49,7 +49,7 @@ static struct crier__due *due_at(struct crier__timers *timers, uint32_t place)
 }
 
 static void put_due(struct crier__timers *timers, struct crier__due due,
-                uint32_t place)
+                    uint32_t place)
 {
     *due_at(timers, place) = due;
     due.timer->place = place;
@@ -73,7 +73,7 @@ static uint32_t first_below(struct crier__timers *timers, uint32_t place)
 /* Moves DUE from PLACE towards the top, then towards the bottom, to where it
  * belongs. */
 static void settle_due(struct crier__timers *timers, struct crier__due due,
-                   uint32_t place)
+                       uint32_t place)
 {
     uint32_t above, below;
 
@@ -114,7 +114,7 @@ void crier__timers_set(struct crier__timers *timers,
     }
     timer->when = when;
     settle_due(timers, (struct crier__due){when, timer},
-           timer->place != 0 ? timer->place : ++timers->count);
+               timer->place != 0 ? timer->place : ++timers->count);
 }
 
 uint64_t crier__timers_next(const struct crier__timers *timers)

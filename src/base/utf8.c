@@ -15,7 +15,7 @@
 /* The length of the sequence that LEAD starts, 0 if it starts none; the range
  * of the second byte goes to *LOW and *HIGH. */
 static size_t read_lead(unsigned char lead, unsigned char *low,
-                       unsigned char *high)
+                        unsigned char *high)
 {
     *low = 0x80;
     *high = 0xbf;

@@ -501,8 +501,8 @@ int crier_client_next(struct crier_client *client,
 /* ---- a loop of our own ------------------------------------------------ */
 
 static void call_back(const struct crier_client_callbacks *callbacks,
-                     struct crier_client *client,
-                     const struct crier_message *message)
+                      struct crier_client *client,
+                      const struct crier_message *message)
 {
     void (*const tell[])(void *, struct crier_client *,
                          const struct crier_message *) = {

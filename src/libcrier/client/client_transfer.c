@@ -125,7 +125,7 @@ static size_t take_header(char *line, size_t one, size_t length, void *closure)
 
 /* The server is reached; now it has the read timeout to answer in. */
 static int note_request_sent(void *closure, char *remote, char *local, int remote_port,
-                    int local_port)
+                             int local_port)
 {
     struct crier_client *client = closure;
 

@@ -60,7 +60,7 @@ static int set_curl_timer(CURLM *multi, long milliseconds, void *closure)
 /* ---- sockets ---------------------------------------------------------- */
 
 static int set_curl_socket(CURL *handle, curl_socket_t socket, int what,
-                     void *closure, void *known)
+                           void *closure, void *known)
 {
     struct crier__loop *loop = closure;
     struct epoll_event event = {.data.fd = socket};

@@ -115,7 +115,7 @@ static void drop_updates(struct crier_publisher *publisher, size_t count)
 
 /* The request of COUNT items has the OUTCOME. With the lock. */
 static void settle_updates(struct crier_publisher *publisher, size_t count,
-                   const struct crier__outcome *outcome)
+                           const struct crier__outcome *outcome)
 {
     struct crier_progress *progress = &publisher->progress;
 
@@ -242,7 +242,7 @@ static int make_item(struct crier_publisher *publisher,
 
 /* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
 static int queue_item(struct crier_publisher *publisher, struct item *item,
-               bool may_wait)
+                      bool may_wait)
 {
     while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
            publisher->waiting + item->length > publisher->max_waiting) {
@@ -264,7 +264,7 @@ static int queue_item(struct crier_publisher *publisher, struct item *item,
 }
 
 static int add_event(struct crier_publisher *publisher,
-               const struct crier_event *event, bool may_wait)
+                     const struct crier_event *event, bool may_wait)
 {
     struct item *item;
     int error;

@@ -307,8 +307,8 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
 /* One attempt to send BODY, which has COUNT events. Returns whether another one may
  * help. */
 static bool attempt_once(struct crier__sender *sender, const char *body,
-                    size_t length, uint64_t count, bool dedupe, uint64_t until,
-                    struct crier__outcome *outcome)
+                         size_t length, uint64_t count, bool dedupe, uint64_t until,
+                         struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
     CURL *handle = sender->handle;

@@ -109,7 +109,7 @@ static enum MHD_Result begin_request(const struct crier_server *server,
 }
 
 static enum MHD_Result add_body(struct received *received, const char *data,
-                                 size_t length)
+                                size_t length)
 {
     received->length += length;
     if (received->length > received->max + READ_MORE)

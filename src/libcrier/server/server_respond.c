@@ -292,8 +292,8 @@ static bool is_given(const char *text)
 }
 
 void crier_subscribe_start(struct crier_subscribe_options *options,
-                        const char *field, const char *parameter,
-                        const char *since)
+                           const char *field, const char *parameter,
+                           const char *since)
 {
     /* A browser that comes back sends the field with the URL of the first time; so
      * the field is newer than the parameters. */
@@ -341,7 +341,7 @@ static enum MHD_Result read_parameter(void *closure, enum MHD_ValueKind kind,
 }
 
 static const char *find_field(struct MHD_Connection *connection,
-                            const char *name)
+                              const char *name)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
@@ -355,7 +355,7 @@ static void read_start(struct MHD_Connection *connection,
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
                               read_parameter, &query);
     crier_subscribe_start(options, find_field(connection, "Last-Event-ID"),
-                       query.id, query.since);
+                          query.id, query.since);
     if (query.start != NULL && strcmp(query.start, "id") == 0)
         options->start_id = true;
     else if (query.start != NULL && strcmp(query.start, "comment") == 0)

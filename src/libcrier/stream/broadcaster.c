@@ -175,7 +175,7 @@ static struct name *get_name(struct crier_broadcaster *broadcaster,
 }
 
 static int enter_name(struct crier_broadcaster *broadcaster, struct member *member,
-                 const char *text)
+                      const char *text)
 {
     if (text != NULL) {
         member->name = get_name(broadcaster, text);
@@ -190,7 +190,7 @@ static int enter_name(struct crier_broadcaster *broadcaster, struct member *memb
 }
 
 static void strike_member(struct crier_broadcaster *broadcaster,
-                   struct member *member)
+                          struct member *member)
 {
     struct name *name = member->name;
 
@@ -388,8 +388,8 @@ static void deliver_broadcast(struct crier__task *task)
 
 /* Puts one more delivery in front of LIST. */
 static int prepare_delivery(struct crier_broadcaster *broadcaster,
-                   struct crier__shard *shard, const struct member *member,
-                   struct crier_frame *frame, struct delivery **list)
+                            struct crier__shard *shard, const struct member *member,
+                            struct crier_frame *frame, struct delivery **list)
 {
     struct delivery *delivery = calloc(1, sizeof *delivery);
 
@@ -415,7 +415,7 @@ static int prepare_all(struct crier_broadcaster *broadcaster,
     for (i = 0; i < broadcaster->shards->count && error == 0; i++)
         if (broadcaster->parts[i].count != 0)
             error = prepare_delivery(broadcaster, &broadcaster->shards->shards[i],
-                            NULL, frame, list);
+                                     NULL, frame, list);
     return error;
 }
 
@@ -428,7 +428,7 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
 
     DL_FOREACH2 (name->members, member, name_next) {
         error = prepare_delivery(broadcaster, member->stream->shard, member, frame,
-                        list);
+                                 list);
         if (error != 0)
             break;
     }
@@ -438,7 +438,7 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
 /* Posts the deliveries of LIST, or when ERROR is not 0, frees them. Returns
  * ERROR or that of the backlog. */
 static int dispatch_frame(struct crier_broadcaster *broadcaster,
-                    struct delivery *list, int error)
+                          struct delivery *list, int error)
 {
     struct delivery *delivery;
     size_t cost = 0;

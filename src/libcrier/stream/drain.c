@@ -44,7 +44,7 @@ static void run_cuts(struct crier__task *task)
 }
 
 static void post_shutdowns(struct crier_shards *shards, uint32_t retry_min,
-                          uint32_t retry_max)
+                           uint32_t retry_max)
 {
     struct crier__shard *shard;
     unsigned i;

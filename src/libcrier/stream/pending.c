@@ -16,7 +16,7 @@
 #include <string.h>
 
 static struct crier_frame **find_slot(const struct crier__pending *pending,
-                                 uint32_t index)
+                                      uint32_t index)
 {
     uint32_t at = pending->first + index;
 

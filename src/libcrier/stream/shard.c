@@ -75,7 +75,7 @@ static void run_queue(struct crier__shard *shard, struct crier__queue *queue)
 }
 
 static void post_task(struct crier__shard *shard, struct crier__task *task,
-                 bool newcomer)
+                      bool newcomer)
 {
     uint64_t one = 1;
     bool wake;

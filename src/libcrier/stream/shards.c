@@ -224,7 +224,7 @@ static uint32_t hash_text(const char *text)
  * emptiest shard: then the emptiest. So each of a thousand topics is on one shard, and the
  * ten thousand streams of a single topic are on all of them. */
 static struct crier__shard *choose_by_affinity(struct crier_shards *shards,
-                                        const char *affinity)
+                                               const char *affinity)
 {
     struct crier__shard *own = &shards->shards[hash_text(affinity) % shards->count];
     struct crier__shard *emptiest = own;

@@ -182,8 +182,8 @@ static int set_options(struct crier_stream *stream,
 
 /* A new stream that is not known to MHD yet, with one reference. */
 static int make_stream(struct crier_shards *shards, struct MHD_Connection *connection,
-                const struct crier_stream_options *options,
-                struct crier_stream **stream)
+                       const struct crier_stream_options *options,
+                       struct crier_stream **stream)
 {
     struct crier_stream *made;
     int error;
@@ -266,7 +266,7 @@ int crier_stream_new(struct crier_shards *shards,
     if (error != 0)
         return error;
     error = make_stream(shards, connection, options != NULL ? options : &defaults,
-                 &made);
+                        &made);
     if (error == CRIER_ERR_DAEMON)
         log_daemon(shards, connection);
     if (error != 0)

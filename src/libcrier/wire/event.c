@@ -75,7 +75,7 @@ static int mark_error(struct crier_event *event, int error)
 
 /* Appends "NAME: VALUE" and LF, or "NAME:" and LF for an empty value. */
 static int add_field_line(struct crier__buffer *out, const char *name,
-                    const char *value, size_t length)
+                          const char *value, size_t length)
 {
     int error = crier__buffer_add(out, name, strlen(name));
 
@@ -99,7 +99,7 @@ static const char *find_byte(const char *from, const char *end, char c)
 /* Appends each line of TEXT as a line with NAME: n line ends make n + 1. The
  * next LF and the next CR are each looked for once, so the time is linear. */
 static int add_field_lines(struct crier__buffer *out, const char *name,
-                     const char *text, size_t length)
+                           const char *text, size_t length)
 {
     const char *end = text + length, *stop;
     const char *lf = find_byte(text, end, '\n'), *cr = find_byte(text, end, '\r');
@@ -122,8 +122,8 @@ static int add_field_lines(struct crier__buffer *out, const char *name,
 
 /* Replaces the lines in FIELD by those of TEXT, or leaves FIELD as it was. */
 static int set_field_lines(struct crier_event *event, struct crier__buffer *field,
-                     bool *has, const char *name, const char *text,
-                     size_t length)
+                           bool *has, const char *name, const char *text,
+                           size_t length)
 {
     struct crier__buffer lines = {0};
     int error;
@@ -149,7 +149,7 @@ int crier_event_data(struct crier_event *event, const char *text,
     if (event == NULL || (text == NULL && length != 0))
         return mark_error(event, CRIER_ERR_NULL);
     return set_field_lines(event, &event->data, &event->has_data, "data",
-                     length != 0 ? text : "", length);
+                           length != 0 ? text : "", length);
 }
 
 int crier_event_text(struct crier_event *event, const char *text)
@@ -180,12 +180,12 @@ int crier_event_comment(struct crier_event *event, const char *text)
     if (event == NULL || text == NULL)
         return mark_error(event, CRIER_ERR_NULL);
     return set_field_lines(event, &event->comment, &event->has_comment, "", text,
-                     strlen(text));
+                           strlen(text));
 }
 
 /* Replaces the value in FIELD, which must stay on one line. */
 static int set_field_value(struct crier_event *event, struct crier__buffer *field,
-                     const char *value, size_t length)
+                           const char *value, size_t length)
 {
     struct crier__buffer copy = {0};
     int error;
@@ -294,7 +294,7 @@ int crier__event_write(const struct crier_event *event,
 }
 
 static int encode_frame(const struct crier_event *event, bool with_id,
-                  struct crier_frame **frame)
+                        struct crier_frame **frame)
 {
     struct crier__buffer out = {0};
     struct crier_frame *made;
@@ -342,7 +342,7 @@ bool crier__event_has_data(const struct crier_event *event)
 
 /* Encodes EVENT under TYPE into *FRAME and frees EVENT. */
 static int finish_frame(struct crier_event *event, const char *type,
-                  struct crier_frame **frame)
+                        struct crier_frame **frame)
 {
     int error;
 

@@ -185,7 +185,7 @@ static int check_event_size(const struct crier_parser *parser, int error)
 
 /* Makes BUFFER, a part of the event, the VALUE in the place of what it was. */
 static int set_buffer(struct crier_parser *parser, struct crier__buffer *buffer,
-               const char *value, size_t length)
+                      const char *value, size_t length)
 {
     crier__buffer_clear(buffer);
     return check_event_size(parser, add_decoded(buffer, value, length));
@@ -422,7 +422,7 @@ static int keep_line(struct crier_parser *parser, const char *bytes, size_t leng
 
 /* The line that was kept, with the LENGTH bytes that end it. */
 static int take_kept_line(struct crier_parser *parser, const char *bytes,
-                     size_t length, struct crier_message *message)
+                          size_t length, struct crier_message *message)
 {
     int result = keep_line(parser, bytes, length);
 
@@ -435,7 +435,7 @@ static int take_kept_line(struct crier_parser *parser, const char *bytes,
 
 /* Reads the next line or what there is of it. 1 when there is something to tell. */
 static int parse_step(struct crier_parser *parser, const char **bytes,
-                size_t *length, struct crier_message *message)
+                      size_t *length, struct crier_message *message)
 {
     const char *start = *bytes, *end;
     size_t line;
