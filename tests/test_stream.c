@@ -485,7 +485,7 @@ START_TEST(the_number_of_streams_changes)
     open_stream(&client);
     client_connect(&refused, site.port);
     ck_assert_int_eq(client_request(&refused, "GET", "/", "", NULL), 503);
-    ck_assert_int_eq(last_error, CRIER_ERR_LIMIT);
+    ck_assert_int_eq(last_error, CRIER_ERR_MAX_STREAMS);
     client_close(&refused);
     crier_shards_set_max_streams(site.shards, 0);
     crier_stream_unref(stream);
