@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "crierd/api/api.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
@@ -31,10 +32,11 @@ uint64_t __wrap_crier_now(void)
     return __real_crier_now() + atomic_load(&passed);
 }
 
-static struct conf conf = {.threads = 1,
+static struct conf conf = {.references = 1,
+                           .threads = 1,
                                  .ping = 3600000,
                                  .max_topics = 100,
-                                 .max_message = 1024 * 1024,
+                                 .max_update = 1024 * 1024,
                                  .retention = {.count = 50}};
 static struct server server = {.conf = &conf};
 static struct http http;
@@ -52,6 +54,8 @@ static void setup(void)
     int socket;
 
     log_set_level(LOG_ERROR);
+    ck_assert(conf_publish(&conf));
+    server.tables[0] = (struct route_table){.routes = api_routes};
     server.descriptors = (struct descriptors){
         .most = 10, .clients = 10, .crowded = 1000};
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);

@@ -36,7 +36,7 @@ START_TEST(limits_are_those_of_single_ones)
     int i;
 
     snprintf(options, sizeof options,
-             "%s --max-message 30K --retain-bytes 20K --max-topics 100", file);
+             "%s --max-update 30K --retain-bytes 20K --max-topics 100", file);
     fixture_start(options);
     memset(large, 'x', 40000);
     large[40000] = '\0';

@@ -115,7 +115,7 @@ END_TEST
 
 START_TEST(refusals_are_told)
 {
-    char large[] = "--max-message 100";
+    char large[] = "--max-update 100";
     struct crierd small;
     char server[64], body[128];
 

@@ -83,7 +83,7 @@ static void check_own(const struct conf *conf)
 START_TEST(the_sum_of_its_own)
 {
     const struct conf conf = {.threads = (unsigned)_i / 2 + 1,
-                              .journal = _i % 2 != 0 ? "journal" : NULL};
+                              .journal = _i % 2 != 0 ? "sqlite:journal" : NULL};
     char options[128];
     size_t length;
 
@@ -202,7 +202,7 @@ END_TEST
 START_TEST(the_lowest_limit)
 {
     struct conf conf = {.threads = threads[_i % THREADS],
-                        .journal = _i < THREADS ? NULL : "journal"};
+                        .journal = _i < THREADS ? NULL : "sqlite:journal"};
     struct descriptors descriptors;
     char options[128];
 

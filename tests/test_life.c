@@ -25,15 +25,15 @@ static const struct {
     const char *says;
 } starts[] = {
     {"--nope", 2,
-     "crierd: unrecognized option '--nope'\nTry 'crierd --help'.\n"},
+     "crierd: unrecognized option '--nope'\ncrierd: try 'crierd --help'\n"},
     {"--threads", 2,
      "crierd: option '--threads' requires an argument\n"
-     "Try 'crierd --help'.\n"},
+     "crierd: try 'crierd --help'\n"},
     {"--threads 0", 2, "crierd: --threads '0' is not a number from 1 to 64\n"},
     {"--log-level x", 2,
      "crierd: --log-level 'x' is not error, warning, info or debug\n"},
     {"x", 2,
-     "crierd: unexpected argument 'x'\nTry 'crierd --help'.\n"},
+     "crierd: unexpected argument 'x'\ncrierd: try 'crierd --help'\n"},
     {"--listen nonsense", 2, "crierd: --listen 'nonsense' is not HOST:PORT"},
     {"--listen ::1:80", 2, "crierd: --listen '::1:80' is not HOST:PORT"},
     {"--listen 127.0.0.1:x", 2, "--listen '127.0.0.1:x' is not HOST:PORT"},

@@ -388,7 +388,7 @@ START_TEST(requests_become_smaller)
     char large[3000];
     int i;
 
-    crierd_start(&crierd, "--max-message 2K");
+    crierd_start(&crierd, "--max-update 2K");
     use_port(crierd.port);
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     for (i = 1; i <= 2000; i++)

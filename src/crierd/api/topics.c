@@ -8,6 +8,7 @@
 
 #include "base/number.h"
 #include "crier_server.h"
+#include "crierd/config/conf.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
@@ -92,9 +93,8 @@ static bool open_stream(struct request *request, const char *topics,
                         enum crier_format format)
 {
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->ping,
-                    .format = format,
-                    .near = topics,
+        .options = {.format = format,
+                    .affinity = topics,
                     .on_closed = respond_stream_closed,
                     .closure = (void *)"/topics"},
         .begin = streams_subscribe,
@@ -169,7 +169,7 @@ static bool respond_one(struct request *request,
     if (deferred->error != 0)
         return respond_error(request, deferred->error);
     if (json_array_size(deferred->value) == 0)
-        return respond_error(request, CRIER_ERR_UNKNOWN);
+        return respond_error(request, CRIER_ERR_NO_TOPIC);
     return respond_json(request, MHD_HTTP_OK,
                         json_incref(json_array_get(deferred->value, 0)));
 }
@@ -216,7 +216,7 @@ bool topics_get(struct request *request)
         return parameter_refuse_reserved(request);
     /* With presence others see who subscribes, so subscribing changes something. (A page
      * of another origin could not read the response anyway.) */
-    if (request->server->conf->presence != NULL && request_is_foreign(request))
+    if (conf_current()->presence != NULL && request_is_foreign(request))
         return respond_cross_site(request);
     if (format < 0)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,

@@ -115,8 +115,7 @@ bool chat_join(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->ping,
-                    .on_closed = end_visit},
+        .options = {.on_closed = end_visit},
         .owns_closure = true,
         .begin = begin_visit,
         .subscription = {.since = CRIER_SINCE_LAST, .number = ROOM_HISTORY},

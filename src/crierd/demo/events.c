@@ -6,6 +6,7 @@
 
 #include "crierd/api/publish.h"
 #include "crierd/api/streams.h"
+#include "crierd/config/conf.h"
 #include "crierd/http/respond.h"
 #include "demo_parts.h"
 
@@ -16,8 +17,7 @@
 bool events_get(struct request *request)
 {
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->ping,
-                    .on_closed = respond_stream_closed,
+        .options = {.on_closed = respond_stream_closed,
                     .closure = (void *)"/events"},
         .begin = streams_subscribe,
         .subscription = {.topics = TOPIC},
@@ -64,7 +64,7 @@ bool events_post(struct request *request)
 
 bool events_post_by_get(struct request *request)
 {
-    if (!request->server->conf->get_publish)
+    if (!conf_current()->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,
                                "publishing by GET is disabled; POST the text to "
                                "/events");

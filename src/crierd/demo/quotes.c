@@ -343,8 +343,7 @@ bool quotes_get(struct request *request)
 {
     const struct quotes *quotes = demo_of(request)->quotes;
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->keep_alive,
-                    .on_wake = send_due_rows,
+        .options = {.on_wake = send_due_rows,
                     .on_closed = end_ticker},
         .owns_closure = true,
     };

@@ -103,8 +103,7 @@ static bool open_counter(struct request *request,
 {
     struct counter *counter = malloc(sizeof *counter);
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->keep_alive,
-                    .on_wake = count_on,
+        .options = {.on_wake = count_on,
                     .on_closed = end_counter,
                     .closure = counter},
         .owns_closure = true,

@@ -195,8 +195,7 @@ bool tokens_get(struct request *request)
 {
     const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
     struct stream_start start = {
-        .options = {.keep_alive = request->server->conf->keep_alive,
-                    .on_wake = send_token,
+        .options = {.on_wake = send_token,
                     .on_closed = end_tokens},
         .owns_closure = true,
     };

@@ -283,7 +283,7 @@ static size_t body_max(const struct request *request)
     wrong = uri_parse(&uri, request->target);
     if (wrong == uri_no_memory || /* it may be one of them */
         (wrong == NULL && strcmp(uri.segments[0].bytes, "topics") == 0))
-        max = request->server->conf->max_message;
+        max = conf_current()->max_update;
     uri_done(&uri);
     return max;
 }

@@ -319,7 +319,7 @@ static size_t take(struct pipeline *pipeline, char *window, size_t length)
         case HEAD_PLAIN:
             break;
         }
-        if (head.body_length > pipeline->server->conf->max_message) {
+        if (head.body_length > conf_current()->max_update) {
             pipeline->leaving = true; /* as it was: NULs are no matter to it */
             return used;
         }

@@ -14,6 +14,7 @@
 
 #include "descriptors.h"
 
+#include "crierd/config/backend.h"
 #include "crierd/http/http.h"
 
 #include <fcntl.h>
@@ -84,11 +85,22 @@ size_t descriptors_raise_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
+/* Whether CONF's journal is a file. */
+static bool has_journal_file(const struct conf *conf)
+{
+    const struct backend *backend = NULL;
+    const char *argument;
+
+    if (conf->journal != NULL)
+        backend = backend_find(conf->journal, &argument);
+    return backend != NULL && backend->file;
+}
+
 size_t descriptors_own(const struct conf *conf, size_t found)
 {
     return found + FOR_ALL + conf->threads * FOR_THREAD +
            http_descriptors(conf->threads) +
-           (conf->journal != NULL ? FOR_JOURNAL_FILE : 0);
+           (has_journal_file(conf) ? FOR_JOURNAL_FILE : 0);
 }
 
 size_t descriptors_divide(struct descriptors *descriptors,
@@ -96,7 +108,7 @@ size_t descriptors_divide(struct descriptors *descriptors,
 {
     size_t own = descriptors_own(conf, found), connections, requests;
     size_t rest = conf->threads * MOMENT_THREAD + MOMENT_PAGES +
-                  (conf->journal != NULL ? MOMENT_JOURNAL_FILE : 0);
+                  (has_journal_file(conf) ? MOMENT_JOURNAL_FILE : 0);
     size_t needed = own + CLIENTS_MIN + REQUESTS_MIN + rest;
 
     if (limit < needed)

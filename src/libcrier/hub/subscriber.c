@@ -235,7 +235,7 @@ static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
                         int error)
 {
     subscriber->missed = position;
-    if (error == CRIER_ERR_FULL)
+    if (error == CRIER_ERR_MAX_PENDING)
         read_when_drained(subscriber);
     else
         retry_later(subscriber);
@@ -301,7 +301,7 @@ void crier__subscribers_reread(struct crier__hub_shard *shard, uint64_t position
         shard->delivered = position;
     DL_FOREACH (shard->subscribers, subscriber)
         if (subscriber->state == CRIER__LIVE)
-            fall_behind(subscriber, position, CRIER_ERR_FULL);
+            fall_behind(subscriber, position, CRIER_ERR_MAX_PENDING);
         else if (position > subscriber->missed)
             subscriber->missed = position;
 }

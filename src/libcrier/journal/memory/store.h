@@ -81,7 +81,7 @@ void crier__memory_evict_from(struct crier__memory *memory,
 void crier__memory_evict_oldest(struct crier__memory *memory);
 
 /* Places the update of ENTRY, and reserves what crier__memory_hold() needs. After an
- * error nothing has changed. CRIER_ERR_TOPICS_FULL, -ENOMEM. */
+ * error nothing has changed. CRIER_ERR_MAX_TOPICS, -ENOMEM. */
 int crier__memory_place(struct crier__memory *memory,
                         struct crier__entry *entry);
 
