@@ -393,7 +393,8 @@ static const struct {
     const char *bytes;
     size_t length;
 } no_ids[] = {{"two\nlines\n", 10}, {"a\rb\n", 4}, {"a\0b\n", 4},
-              {"\xff\n", 2},        {"a\n\n", 3}};
+              {"\xff\n", 2},        {"a\n\n", 3},    {" \n", 2},
+              {"a\t\n", 3}};
 
 START_TEST(a_state_holds_an_id)
 {
@@ -405,6 +406,19 @@ START_TEST(a_state_holds_an_id)
     snprintf(says, sizeof says, "crier: the state file %s does not contain an id",
              state);
     command_expect(1, "", says, NULL, WORDS("sub", "n", "--state", state));
+}
+END_TEST
+
+/* An id that no header field can carry: crier ends, since it could not resume. */
+START_TEST(an_id_that_cannot_be_sent_is_an_error)
+{
+    char url[80];
+
+    snprintf(url, sizeof url, "%s/", server.url);
+    foreign_answer(&server, "200 OK", "Content-Type: text/event-stream\r\n",
+                   "retry: 1\nid:  \ndata: x\n\n");
+    command_expect(1, "x\n", "the last event id cannot be sent", NULL,
+                   WORDS("sub", url));
 }
 END_TEST
 
@@ -485,6 +499,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, once_is_all_that_is_held);
+    tcase_add_test(c, an_id_that_cannot_be_sent_is_an_error);
     tcase_add_test(c, once_may_take_too_long);
     tcase_add_loop_test(c, it_goes_on_where_the_stream_began, 0, 2);
     tcase_add_test(c, it_asks_for_what_came_before_it_was_connected);
