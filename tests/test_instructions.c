@@ -65,7 +65,7 @@
 
 static struct crierd server;
 static struct client asking;      /* ends the windows */
-static struct client publisher;   /* does only that, so it gets a lane */
+static struct client publisher;   /* publishes only, so it gets a pipeline */
 static struct client heard[MANY]; /* those who listen */
 static size_t listening, topics;
 static unsigned windows;
