@@ -121,7 +121,7 @@ struct subscriber {
     int all;
 };
 
-static void follow(struct subscriber *subscriber)
+static void subscribe_once(struct subscriber *subscriber)
 {
     int status = 0;
 
@@ -162,14 +162,14 @@ static void take(struct subscriber *subscriber, const char *frame)
     ck_assert_str_eq(frame, wanted);
 }
 
-static void *follow_all(void *closure)
+static void *subscribe_to_all(void *closure)
 {
     struct subscriber *subscriber = closure;
     char *frame;
 
     while (subscriber->all < PUBLISHERS * each) {
         if (!subscriber->open)
-            follow(subscriber);
+            subscribe_once(subscriber);
         frame = client_frame(&subscriber->client);
         if (frame == NULL) {
             client_close(&subscriber->client);
@@ -198,7 +198,7 @@ static void play(void)
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&threads[i], NULL, publish_all, (void *)names[i]);
     for (i = 0; i < SUBSCRIBERS; i++)
-        pthread_create(&threads[PUBLISHERS + i], NULL, follow_all,
+        pthread_create(&threads[PUBLISHERS + i], NULL, subscribe_to_all,
                        &subscribers[i]);
     for (i = 0; i < PUBLISHERS + SUBSCRIBERS; i++)
         pthread_join(threads[i], NULL);
@@ -212,7 +212,7 @@ static void check_all(void)
     char *answer;
     bool well;
 
-    follow_all(&again);
+    subscribe_to_all(&again);
     do {
         ck_assert_int_eq(
             fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);

@@ -111,9 +111,9 @@ static void visit(const char *target)
 
 static struct client subscriber;
 static char last_id[256];
-static int followed;
+static int received;
 
-static void follow(void)
+static void open_stream(void)
 {
     char headers[300];
 
@@ -129,13 +129,13 @@ static void take(const char *id)
     char now[sizeof updates[0]];
     int i;
 
-    for (i = followed; strcmp(updates[i], id) != 0; i++)
+    for (i = received; strcmp(updates[i], id) != 0; i++)
         ck_assert_msg(i + 1 < update_count, "'%s' has come: once more?", id);
-    ck_assert_msg(i == followed || refused, "'%s' instead of '%s'", id,
-                  updates[followed]);
+    ck_assert_msg(i == received || refused, "'%s' instead of '%s'", id,
+                  updates[received]);
     memcpy(now, updates[i], sizeof now);
-    memcpy(updates[i], updates[followed], sizeof now);
-    memcpy(updates[followed++], now, sizeof now);
+    memcpy(updates[i], updates[received], sizeof now);
+    memcpy(updates[received++], now, sizeof now);
 }
 
 /* Reads until all acknowledged updates have arrived, in order. */
@@ -143,11 +143,11 @@ static void catch_up(void)
 {
     char id[256], *frame;
 
-    while (followed < update_count) {
+    while (received < update_count) {
         frame = client_event(&subscriber, id);
         if (frame == NULL) {
             client_close(&subscriber);
-            follow();
+            open_stream();
             continue;
         }
         if (id[0] != '\0') {
@@ -166,7 +166,7 @@ static void use_topics(void)
                                "event: e\n\nid: 6\ndata: six\n\n";
 
     publish("1", "/topics/a?id=1&dedupe=1", "", "one");
-    follow();
+    open_stream();
     publish("2", "/topics/a,b?id=2&dedupe=1&event=e", "", "zw\xc3\xb6lf");
     publish("3", "/topics/a?id=3&dedupe=1",
             "Content-Type: application/json\r\n", "{\"a\": [3, \"\xc3\xa4\"]}");
@@ -208,9 +208,9 @@ static void use_demos(void)
 static void check_journal(void)
 {
     crierd_start(&crierd, journal);
-    followed = 0;
+    received = 0;
     last_id[0] = '\0';
-    follow();
+    open_stream();
     catch_up();
     client_close(&subscriber);
     crierd_stop(&crierd);
@@ -223,7 +223,7 @@ static unsigned long once(const char *of, unsigned long n)
     bool listens;
     int status;
 
-    update_count = followed = 0;
+    update_count = received = 0;
     refused = false;
     last_id[0] = '\0';
     snprintf(journal, sizeof journal, "--threads 2 --presence p "
