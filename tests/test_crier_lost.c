@@ -422,8 +422,8 @@ START_TEST(an_id_that_cannot_be_sent_is_an_error)
 }
 END_TEST
 
-/* Follows with --state PATH for one event, with the id ID. */
-static void follow_one(const char *path, const char *id)
+/* Subscribes with --state PATH for one event, with the id ID. */
+static void subscribe_once(const char *path, const char *id)
 {
     foreign_stream(&server);
     foreign_say(&server, "id: %s\ndata: x\n\n", id);
@@ -445,19 +445,19 @@ START_TEST(a_state_stays_what_it_is)
     char link[64], lock[64];
 
     umask(022);
-    follow_one(state, "1");
+    subscribe_once(state, "1");
     ck_assert_uint_eq(mode_of(state), S_IFREG | 0644);
     ck_assert_int_eq(chmod(state, 0600), 0);
-    follow_one(state, "2");
+    subscribe_once(state, "2");
     ck_assert_uint_eq(mode_of(state), S_IFREG | 0600);
     /* by a link, also one without a target yet, as it is seen from there */
     snprintf(link, sizeof link, "%s/link", scratch);
     snprintf(lock, sizeof lock, "%s/link-lock", scratch);
     ck_assert_int_eq(symlink("state", link), 0);
-    follow_one(link, "3");
+    subscribe_once(link, "3");
     check_state("3\n");
     ck_assert_int_eq(unlink(state), 0);
-    follow_one(link, "4");
+    subscribe_once(link, "4");
     check_state("4\n");
     ck_assert(S_ISLNK(mode_of(link)));
     ck_assert_int_ne(access(lock, F_OK), 0);
