@@ -788,10 +788,10 @@ CRIER_API int crier_hub_new(struct crier_shards *shards,
 CRIER_API void crier_hub_close(struct crier_hub *hub);
 
 /* Frees HUB and its journal; NULL is allowed. Call crier_hub_close() before
- * crier_shards_free(), and this after it: until it is closed, the threads of a journal
- * in a file pass updates to the shards, and until they are freed, the shards use the
- * hub. When this is called before crier_shards_free(), it logs the mistake and only
- * closes HUB, which crier_shards_free() then frees. */
+ * crier_shards_free(), and this after it: the threads of a journal in a file pass
+ * updates to the shards until the hub is closed, and the shards use the hub until they
+ * are freed. When this is called before crier_shards_free(), it logs the mistake and
+ * only closes HUB, which crier_shards_free() then frees. */
 CRIER_API void crier_hub_free(struct crier_hub *hub);
 
 /* The result of a publication. Borrowed during on_done. */
