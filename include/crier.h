@@ -349,6 +349,18 @@ struct crier_shards_options {
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
+/* Changes how many streams may be open at once; 0: no limit. Streams beyond a lower
+ * limit stay open. Any thread. */
+CRIER_API void crier_shards_set_max_streams(struct crier_shards *shards,
+                                            size_t max_streams);
+
+/* Sets, in ms, the keep_alive and the stall_timeout of all streams whose options leave
+ * them 0, open ones included; 0 for the default. Any thread, one at a time.
+ * CRIER_ERR_INVALID for less than 10. */
+CRIER_API int crier_shards_set_times(struct crier_shards *shards,
+                                     uint32_t keep_alive,
+                                     uint32_t stall_timeout);
+
 /* Returns the number of open streams, including those that have ended and whose
  * response libmicrohttpd has not freed yet. max_streams limits the same number. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
@@ -446,7 +458,8 @@ enum crier_format {
  */
 struct crier_stream_options {
     /* When nothing has been sent for this long (or up to half a percent longer), a
-     * comment is sent. Default 15000; at least 10. CRIER_NEVER for none. */
+     * comment is sent. Default: what crier_shards_set_times() has set, or 15000; at
+     * least 10. CRIER_NEVER for none. */
     uint32_t keep_alive;
 
     /* The text of that comment; default: empty. It is sent as comment lines, without
@@ -465,7 +478,8 @@ struct crier_stream_options {
     /* A client that takes nothing at all for this long while something is pending for
      * it is cut off, with CRIER_REASON_SLOW. TCP reports free space in large steps, so
      * this may also cut off a client that takes less than some 128 KiB in that time.
-     * Default 30000; at least 10. CRIER_NEVER for none. */
+     * Default: what crier_shards_set_times() has set, or 30000; at least 10.
+     * CRIER_NEVER for none. */
     uint32_t stall_timeout;
 
     /* Sets the Content-Type of the response, the form of keep-alives, and the form in

@@ -54,6 +54,10 @@ struct crier__shard {
     struct crier__task cut_off;
     uint32_t retry_min, retry_max;
 
+    /* See times.c. */
+    struct crier__task retime;
+    atomic_bool retiming; /* it is posted */
+
     pthread_mutex_t lock; /* guards what follows */
     struct crier__queue inbox;
     enum crier__rest rest;

@@ -110,8 +110,9 @@ int crier_shards_new(const struct crier_shards_options *options,
     if (made == NULL)
         return -ENOMEM;
     atomic_init(&made->uncut, threads);
-    made->max_streams =
-        options->max_streams != 0 ? options->max_streams : SIZE_MAX;
+    crier_shards_set_max_streams(made, options->max_streams);
+    atomic_init(&made->keep_alive, CRIER__KEEP_ALIVE);
+    atomic_init(&made->stall_timeout, CRIER__STALL_TIMEOUT);
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
     made->resume = options->resume;
@@ -138,6 +139,12 @@ int crier_shards_new(const struct crier_shards_options *options,
     return 0;
 }
 
+void crier_shards_set_max_streams(struct crier_shards *shards, size_t max)
+{
+    if (shards != NULL)
+        atomic_store(&shards->max_streams, max != 0 ? max : SIZE_MAX);
+}
+
 size_t crier_shards_count(const struct crier_shards *shards)
 {
     if (shards == NULL || crier__forked(shards->born))
@@ -155,7 +162,7 @@ int crier__shards_enter(struct crier_shards *shards)
         return CRIER_ERR_FORKED;
     /* Counted first: either drain counts this one, or this one sees drain. */
     atomic_fetch_add(&shards->open, 1);
-    if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
+    if (atomic_fetch_add(&shards->streams, 1) >= atomic_load(&shards->max_streams))
         error = CRIER_ERR_MAX_STREAMS;
     if (atomic_load(&shards->draining))
         error = CRIER_ERR_DRAINING;

@@ -6,6 +6,11 @@
 
 #define CRIER__SHARDS_MAX 64
 
+/* The defaults of streams, and the shortest that either may be, in ms. */
+#define CRIER__KEEP_ALIVE 15000
+#define CRIER__STALL_TIMEOUT 30000
+#define CRIER__SHORTEST_TIME 10
+
 /* An object that uses shards as long as they exist, such as a hub; embedded in its
  * owner. */
 struct crier__user {
@@ -21,7 +26,8 @@ struct crier__user {
 
 struct crier_shards {
     unsigned born; /* see fork.h */
-    size_t max_streams;
+    atomic_size_t max_streams;
+    atomic_uint keep_alive, stall_timeout; /* ms, of streams without their own */
     size_t max_backlog;
     void (*resume)(struct MHD_Connection *connection); /* or NULL */
     void (*log)(void *closure, const char *mistake); /* or NULL */

@@ -529,7 +529,19 @@ static void run_alive_timer(struct crier__timer *timer, uint64_t now)
 
 void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval)
 {
+    stream->own_keep_alive = true;
     stream->keep_alive = interval;
+    crier__stream_retime(stream);
+}
+
+void crier__stream_retime(struct crier_stream *stream)
+{
+    const struct crier_shards *shards = stream->shard->set;
+
+    if (!stream->own_keep_alive)
+        stream->keep_alive = atomic_load(&shards->keep_alive);
+    if (!stream->own_stall)
+        stream->stall_timeout = atomic_load(&shards->stall_timeout);
     stream->check_due = stream->shard->now + allowed_silence(stream);
     if (stream->attached && !stream->over && !stream->ending)
         set_alive_timer(stream, crier__transport_last_sent(&stream->transport));
@@ -594,7 +606,7 @@ static void run_attach(struct crier__task *task)
         crier__timers_set(&shard->timers, &stream->alive,
                           shard->now + LINGER);
     } else {
-        crier__stream_keep_alive(stream, stream->keep_alive);
+        crier__stream_retime(stream);
         atomic_store(&stream->notified, false);
         if (atomic_load(&stream->no_room)) /* it was looked at too early */
             crier__stream_look(stream);

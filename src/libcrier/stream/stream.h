@@ -19,6 +19,7 @@ struct crier_stream {
     bool ending;   /* no frame is let in any more */
     bool cut;      /* before it had begun */
     bool over;     /* on_closed was called */
+    bool own_keep_alive, own_stall; /* not those of the shards */
 
     struct crier__transport transport;
 
@@ -128,6 +129,9 @@ bool crier__stream_hungry(struct crier_stream *stream);
 
 /* Sets the keep-alive interval from now on. */
 void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval);
+
+/* Takes the times that are not the stream's own from the shards, and sets its timer. */
+void crier__stream_retime(struct crier_stream *stream);
 
 /* Ends STREAM at once. */
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason);

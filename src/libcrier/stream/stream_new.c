@@ -28,9 +28,6 @@
      _Alignof(max_align_t) * _Alignof(max_align_t))
 #define STATE_MAX ((size_t)64 * 1024)
 
-#define DEFAULT_KEEP_ALIVE 15000
-#define SHORTEST_KEEP_ALIVE 10
-#define DEFAULT_STALL 30000
 #define DEFAULT_PENDING ((size_t)256 * 1024)
 
 /* ---- the response's fields -------------------------------------------- */
@@ -156,17 +153,22 @@ static int make_keep_alive(struct crier_stream *stream, const char *text)
 static int set_options(struct crier_stream *stream,
                        const struct crier_stream_options *options)
 {
-    stream->keep_alive = options->keep_alive != 0 ? options->keep_alive
-                                                  : DEFAULT_KEEP_ALIVE;
-    if (stream->keep_alive < SHORTEST_KEEP_ALIVE)
+    const struct crier_shards *shards = stream->shard->set;
+
+    stream->own_keep_alive = options->keep_alive != 0;
+    stream->keep_alive = stream->own_keep_alive
+                             ? options->keep_alive
+                             : atomic_load(&shards->keep_alive);
+    if (stream->keep_alive < CRIER__SHORTEST_TIME)
         return CRIER_ERR_INVALID;
     stream->max_pending = options->max_pending != 0 ? options->max_pending
                                                     : DEFAULT_PENDING;
-    stream->stall_timeout = options->stall_timeout != 0
+    stream->own_stall = options->stall_timeout != 0;
+    stream->stall_timeout = stream->own_stall
                                 ? options->stall_timeout
-                                : DEFAULT_STALL;
+                                : atomic_load(&shards->stall_timeout);
     stream->format = options->format;
-    if (stream->stall_timeout < SHORTEST_KEEP_ALIVE ||
+    if (stream->stall_timeout < CRIER__SHORTEST_TIME ||
         (unsigned)options->format >= CRIER_FORMATS)
         return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
