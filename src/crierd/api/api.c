@@ -15,6 +15,7 @@
 #include "health.h"
 #include "crierd/config/conf.h"
 #include "crier_server.h"
+#include "publish.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
@@ -215,8 +216,8 @@ static bool handle_publish(struct request *request)
     event = read_event(request);
     if (event == NULL)
         return request->result;
-    result = deferred_publish(request, topics, event, dedupe, 0,
-                           answer_published);
+    result =
+        publish_deferred(request, topics, event, dedupe, 0, answer_published);
     crier_event_free(event);
     return result;
 }
@@ -289,7 +290,7 @@ static bool answer_polled(struct request *request,
     struct crier_status status;
 
     if (deferred->error == 0) {
-        (*request->deferred)->response = NULL;
+        request->deferred->response = NULL;
         return response_stream(request, response);
     }
     if (deferred->error != CRIER_ERR_STORAGE)
@@ -363,8 +364,7 @@ static void listed(void *closure, int error, json_t *topics)
 /* Asks for a list and has ANSWER give it. */
 static bool ask_for_list(struct request *request, const char *prefix,
                          const char *after, unsigned limit,
-                         bool (*answer)(struct request *request,
-                                        const struct deferred *deferred))
+                         deferred_respond *answer)
 {
     struct deferred *deferred = deferred_new(request, answer);
     int error;
@@ -491,10 +491,30 @@ static bool handle_forget(struct request *request)
 /* ---- the routes ------------------------------------------------------- */
 
 const struct route api_routes[] = {
-    {"GET", {"topics"}, handle_list, false},
-    {"GET", {"topics", "**"}, handle_subscribe, false},
-    {"POST", {"topics", "**"}, handle_publish, true},
-    {"DELETE", {"topics", "**"}, handle_forget, true},
-    {"GET", {"healthz"}, health, false},
+    {.method = "POST",
+     .path = "/topics/**",
+     .handle = handle_publish,
+     .scope = SCOPE_PUBLISH,
+     .max_body = ROUTE_BODY_UPDATE,
+     .changes = true,
+     .pipelined = true},
+    {.method = "GET",
+     .path = "/topics/**",
+     .handle = handle_subscribe,
+     .scope = SCOPE_SUBSCRIBE,
+     .streams = true},
+    {.method = "DELETE",
+     .path = "/topics/**",
+     .handle = handle_forget,
+     .scope = SCOPE_ADMIN,
+     .changes = true},
+    {.method = "GET",
+     .path = "/topics",
+     .handle = handle_list,
+     .scope = SCOPE_READ},
+    {.method = "GET",
+     .path = "/healthz",
+     .handle = health,
+     .scope = SCOPE_READ},
     {0},
 };

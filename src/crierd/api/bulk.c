@@ -31,6 +31,7 @@
 #include "base/number.h"
 #include "crier_client.h"
 #include "crier_server.h"
+#include "publish.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 
@@ -280,7 +281,7 @@ static void published(void *closure, const struct crier_receipt *receipt)
     struct bulk *bulk = item->bulk;
     size_t number = (size_t)(item - bulk->items) + 1;
 
-    deferred_log(receipt);
+    publish_log(receipt);
     pthread_mutex_lock(&bulk->lock);
     if (receipt->error == 0) {
         bulk->published++;

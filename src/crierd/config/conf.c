@@ -10,7 +10,6 @@
 #include "base/thread.h"
 #include "crier.h"
 #include "crierd/net/listener.h"
-#include "crierd/http/text.h"
 
 #include <getopt.h>
 #include <microhttpd.h>

@@ -7,6 +7,7 @@
 #include "crierd/http/response.h"
 #include "crierd/api/api.h"
 #include "demo_parts.h"
+#include "crierd/api/publish.h"
 #include "crierd/http/deferred.h"
 #include "crierd/log/log.h"
 #include "crierd/http/respond.h"
@@ -176,8 +177,8 @@ static bool say(struct request *request, const char *to)
         result = respond_problem(request, MHD_HTTP_NOT_FOUND,
                                "nobody of that name is connected to the chat");
     else
-        result = deferred_publish(request, message.topics, message.event, dedupe,
-                               (long)message.clients, sent);
+        result = publish_deferred(request, message.topics, message.event,
+                                  dedupe, (long)message.clients, sent);
     crier_event_free(message.event);
     return result;
 }

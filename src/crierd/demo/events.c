@@ -7,6 +7,7 @@
 #include "crierd/http/response.h"
 #include "crierd/api/api.h"
 #include "demo_parts.h"
+#include "crierd/api/publish.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
 
@@ -57,7 +58,7 @@ static bool publish(struct request *request, const char *message,
     if (event == NULL)
         return respond_error(request, -ENOMEM);
     crier_event_data(event, message, length);
-    result = deferred_publish(request, TOPIC, event, false, 0, answer);
+    result = publish_deferred(request, TOPIC, event, false, 0, answer);
     crier_event_free(event);
     return result;
 }

@@ -8,7 +8,6 @@
 #include "listener.h"
 
 #include "base/number.h"
-#include "crierd/http/text.h"
 
 #include <errno.h>
 #include <netdb.h>
