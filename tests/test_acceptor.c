@@ -36,7 +36,7 @@ uint64_t __wrap_crier_now(void)
 static struct conf conf = {.threads = 1,
                                  .ping = 3600000,
                                  .max_topics = 100,
-                                 .max_message = 1024 * 1024,
+                                 .max_update = 1024 * 1024,
                                  .retention = {.count = 50}};
 static struct server server = {.conf = &conf};
 static struct http http;
@@ -55,6 +55,7 @@ static void setup(void)
     int socket;
 
     log_set_level(LOG_ERROR);
+    ck_assert(conf_publish(&conf));
     server.tables[0].routes = api_routes;
     server.descriptors = (struct descriptors){
         .most = 10, .clients = 10, .crowded = 1000};

@@ -7,6 +7,7 @@
 #include "base/cond.h"
 #include "base/container_of.h"
 #include "base/number.h"
+#include "base/random.h"
 #include "base/thread.h"
 #include "base/token.h"
 #include "crier.h"
@@ -200,6 +201,23 @@ START_TEST(how_many_threads)
 }
 END_TEST
 
+START_TEST(random_names)
+{
+    char one[CRIER__RANDOM_NAME_SIZE], other[CRIER__RANDOM_NAME_SIZE];
+    bool seen[3] = {false};
+    int i;
+
+    ck_assert_int_eq(crier__random_name(one), 0);
+    ck_assert_int_eq(crier__random_name(other), 0);
+    ck_assert_uint_eq(strspn(one, "0123456789abcdefghjkmnpqrstvwxyz"), 8);
+    ck_assert_str_ne(one, other);
+    ck_assert_uint_eq(crier__random_below(1), 0);
+    for (i = 0; i < 1000; i++)
+        seen[crier__random_below(3)] = true;
+    ck_assert(seen[0] && seen[1] && seen[2]);
+}
+END_TEST
+
 /* ---- memory ----------------------------------------------------------- */
 
 START_TEST(a_buffer)
@@ -211,7 +229,7 @@ START_TEST(a_buffer)
     ck_assert_int_eq(crier__buffer_add(&buffer, bytes, 64), 0);
     ck_assert_int_eq(buffer.bytes[64], '\0');
     ck_assert_int_eq(crier__buffer_add(&buffer, bytes, 37),
-                     CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
     ck_assert_uint_eq(buffer.length, 64);
     ck_assert_int_eq(crier__buffer_add(&buffer, bytes, 36), 0);
     ck_assert_uint_eq(strlen(buffer.bytes), 100);
@@ -249,6 +267,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_signal_ends_the_wait);
     tcase_add_test(c, the_wait_ends_in_time);
     tcase_add_test(c, how_many_threads);
+    tcase_add_test(c, random_names);
     tcase_add_test(c, a_buffer);
     tcase_add_test(c, a_container);
     return s;

@@ -6,7 +6,7 @@
 
 #include "crier_client.h"
 #include "crierd/api/bulk.h"
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/bulk.h"
 #include "support/client.h"
 #include "support/runner.h"
@@ -157,21 +157,21 @@ static const struct {
     {"", "", "data: 1\nid: x\t\n\n", 400, "event 1: an id of an update"},
     {"", "", "data: 1\nid: x\001y\n\n", 400, "event 1: an id of an update"},
     {"", "", "data: 1\nretry: 2147483648\n\n", 400,
-     "event 1: retry is not a number of ms from 0 to 2147483647"},
+     "event 1: retry is not a number of milliseconds from 0 to 2147483647"},
     {"", "", "data: 1\nretry: soon\n\n", 400,
-     "event 1: retry is not a number of ms"},
+     "event 1: retry is not a number of milliseconds"},
     {"", "", "data: 1\nretry:\n\n", 400, "event 1: retry is not"},
     {"", "", "data: 1\nretry: 4294967296\n\n", 400, "event 1: retry is not"},
     {"", "", "data: 1\n\ndata: \xff\n\n", 400, "not valid UTF-8"},
     {"", "", "data: 1\n\n: \xff\n\n", 400, "not valid UTF-8"},
-    {"?id=x", "", "data: 1\n\n", 400, "says its event, id and retry itself"},
-    {"?event=x", "", "data: 1\n\n", 400, "itself"},
-    {"?retry=1", "", "data: 1\n\n", 400, "itself"},
-    {"", "Event-ID: x\r\n", "data: 1\n\n", 400, "itself"},
-    {"", "Event-Type: x\r\n", "data: 1\n\n", 400, "itself"},
-    {"", "Event-Retry: 1\r\n", "data: 1\n\n", 400, "itself"},
+    {"?id=x", "", "data: 1\n\n", 400, "stand in its events"},
+    {"?event=x", "", "data: 1\n\n", 400, "in its events"},
+    {"?retry=1", "", "data: 1\n\n", 400, "in its events"},
+    {"", "Event-ID: x\r\n", "data: 1\n\n", 400, "in its events"},
+    {"", "Event-Type: x\r\n", "data: 1\n\n", 400, "in its events"},
+    {"", "Event-Retry: 1\r\n", "data: 1\n\n", 400, "in its events"},
     {",,b", "", "data: 1\n\n", 400, "\"a topic is not UTF-8"},
-    {",$b", "", "data: 1\n\n", 403, "Crier's own"},
+    {",$b", "", "data: 1\n\n", 403, "are reserved"},
     {"", "Sec-Fetch-Site: cross-site\r\n", "data: 1\n\n", 403,
      "another origin"},
 };
@@ -358,7 +358,7 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk");
     TCase *memory = add_case(s, "memory"), *file = add_case(s, "sqlite");
 
-    tcase_add_checked_fixture(memory, both_memory, both_end);
+    tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
     tcase_add_test(memory, parameters_of_the_type_do_not_matter);
     tcase_add_loop_test(memory, mistakes_are_named_and_nothing_is_published, 0,
@@ -366,7 +366,7 @@ static Suite *suite(void)
     tcase_add_test(memory, a_nul_stands_in_data_alone);
     tcase_add_test(memory, long_ids_are_refused);
     tcase_add_test(memory, the_check_and_the_parser_agree);
-    tcase_add_checked_fixture(file, both_file, both_end);
+    tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
     return s;
 }

@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/bulk.h"
 #include "support/client.h"
 #include "support/runner.h"
@@ -14,14 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static char journal[64]; /* the option for one in a file */
-
-static void setup(void)
-{
-    scratch_make();
-    both_journal(journal);
-}
 
 /* Has crierd go round so often that it has taken all that was sent to it; it is to
  * have one thread. */
@@ -39,13 +31,13 @@ static void let_it_take(void)
 /* The first one that fails ends it; what is before it is told. */
 START_TEST(limits_are_those_of_single_ones)
 {
-    const char *file = _i ? journal : "";
+    const char *file = _i ? journal_option : "";
     char options[256], *large = malloc(40001), *body, *answer, target[64];
     int i;
 
     snprintf(options, sizeof options,
-             "%s --max-message 30K --retain-bytes 20K --max-topics 100", file);
-    both_start(options);
+             "%s --max-update 30K --retain-bytes 20K --max-topics 100", file);
+    fixture_start(options);
     memset(large, 'x', 40000);
     large[40000] = '\0';
     memcpy(large, "data: ", 6);
@@ -115,7 +107,7 @@ START_TEST(each_connection_keeps_its_order)
     char wanted[64], *frame;
     int next[2] = {0, 0}, bulks = crierd_is_slow() ? 4 : 10, i, which;
 
-    both_start(_i ? journal : "");
+    fixture_start(_i ? journal_option : "");
     topics_subscribe(&client, "/topics/a", "");
     for (i = 0; i < 2; i++) {
         publishers[i].bulks = bulks;
@@ -172,7 +164,7 @@ START_TEST(who_does_not_wait_leaves_all_or_nothing)
     json_int_t count;
     int i;
 
-    both_start(_i ? journal : "");
+    fixture_start(_i ? journal_option : "");
     for (i = 0; i < 60; i++) {
         snprintf(topic, sizeof topic, "t%d", i);
         snprintf(target, sizeof target, "/topics/%s", topic);
@@ -216,8 +208,8 @@ START_TEST(who_goes_while_it_waits_loses_nothing)
     struct client client;
     sqlite3 *other;
 
-    snprintf(options, sizeof options, "%s --threads 1", journal);
-    both_start(options);
+    snprintf(options, sizeof options, "%s --threads 1", journal_option);
+    fixture_start(options);
     topics_put("/topics/a?id=first", "x");
     other = lock_file();
     send_bulk(&client, "/topics/a", body);
@@ -243,8 +235,8 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
     sqlite3 *other;
     int i;
 
-    snprintf(options, sizeof options, "%s --threads 1", journal);
-    both_start(options);
+    snprintf(options, sizeof options, "%s --threads 1", journal_option);
+    fixture_start(options);
     other = lock_file();
     for (i = 0; i < 5; i++) {
         send_bulk(&clients[i], "/topics/a", body);
@@ -257,7 +249,7 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
         client_close(&clients[i]);
     }
     ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
-    both_start(journal);
+    fixture_start(journal_option);
     free(body);
 }
 END_TEST
@@ -267,7 +259,7 @@ START_TEST(a_journal_in_trouble_is_told)
     char path[64], *body = bulk_numbered("n", 0, 3000), *answer;
     int status;
 
-    both_start(journal);
+    fixture_start(journal_option);
     topics_put("/topics/a", "x");
     snprintf(path, sizeof path, "%s/journal", scratch);
     ck_assert_int_eq(unlink(path), 0);
@@ -279,7 +271,7 @@ START_TEST(a_journal_in_trouble_is_told)
         "%s", answer);
     free(answer);
     free(body);
-    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_wait_log(&crierd, "the journal fails");
 }
 END_TEST
 
@@ -289,14 +281,14 @@ START_TEST(a_crash_loses_nothing)
     char *body;
     int i;
 
-    both_start(journal);
+    fixture_start(journal_option);
     for (i = 0; i < 5; i++) {
         body = bulk_numbered("n", i * 2000, 2000);
         bulk_expect("/topics/a", body, 200, 2000, 0);
         free(body);
     }
     crierd_kill(&crierd);
-    both_start(journal);
+    fixture_start(journal_option);
     bulk_held("a", "n", 10000);
 }
 END_TEST
@@ -308,14 +300,14 @@ START_TEST(a_crash_in_the_middle_can_be_repeated)
     struct client client, subscriber;
     json_t *answer;
 
-    both_start(journal);
+    fixture_start(journal_option);
     topics_subscribe(&subscriber, "/topics/a", "");
     send_bulk(&client, "/topics/a?dedupe=1", body);
     client_expect(&subscriber, "id: n0\ndata: n0");
     crierd_kill(&crierd);
     client_close(&client);
     client_close(&subscriber);
-    both_start(journal);
+    fixture_start(journal_option);
     answer = bulk_post("/topics/a?dedupe=1", body, 200);
     ck_assert_int_eq(json_number(answer, "published"), 10000);
     ck_assert_int_ge(json_number(answer, "duplicates"), 1);
@@ -330,7 +322,7 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk_life");
     TCase *c = add_case(s, "bulk_life");
 
-    tcase_add_checked_fixture(c, setup, both_end);
+    tcase_add_checked_fixture(c, fixture_scratch, fixture_end);
     tcase_add_loop_test(c, limits_are_those_of_single_ones, 0, 2);
     tcase_add_loop_test(c, each_connection_keeps_its_order, 0, 2);
     tcase_add_loop_test(c, who_does_not_wait_leaves_all_or_nothing, 0, 2);

@@ -401,7 +401,7 @@ static const struct {
     {"/chat", "{\"user\":\"a\\u0007\",\"text\":\"x\"}", 400, "user is not"},
     {"/chat", "{\"user\":\"a\",\"user\":\"b\",\"text\":\"x\"}", 400,
      "duplicate"},
-    {"/chat/nobody", "{\"user\":\"a\",\"text\":\"x\"}", 404, "nobody"},
+    {"/chat/nobody", "{\"user\":\"a\",\"text\":\"x\"}", 404, "no user of this name"},
     {"/chat/%07", "{\"user\":\"a\",\"text\":\"x\"}", 400, "in the path"},
     {"/users/%FF", "", 400, "in the path"},
     {"/chat", "{\"a\":\"\\\xc3\xa9\"}", 400, "not JSON"}, /* jansson quotes

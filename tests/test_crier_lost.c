@@ -163,7 +163,7 @@ END_TEST
 /* The seconds that note number N (from 0) says it will wait. */
 static double wait_in(const char *text, int n)
 {
-    static const char says[] = "; again in ";
+    static const char says[] = "ing in ";
 
     do
         text = strstr(text, says);
@@ -207,7 +207,7 @@ START_TEST(a_server_says_how_long_to_wait)
     foreign_answer(&server, "503 Busy", "", "");
     foreign_answer(&server, "503 Busy", "Retry-After: 1\r\n", "");
     command_start(&command, 0, WORDS("sub", "n"));
-    output_wait(&command.err, "again in 1.0 s\n"); /* not four times that */
+    output_wait(&command.err, "ing in 1.0 s\n"); /* not four times that */
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
     ck_assert_double_le(wait_in(command.err.text, 0), 0.1);
     ck_assert_double_le(wait_in(command.err.text, 1), 0.1);
@@ -225,7 +225,7 @@ START_TEST(the_first_wait_is_as_asked_for)
     foreign_say(&server, "%s", _i == 0 ? "" : "id: 1\ndata: x\n\n");
     foreign_close(&server);
     command_start(&command, 0, WORDS("sub", "n", "--retry=2m"));
-    output_wait(&command.err, "; again in ");
+    output_wait(&command.err, "ing in ");
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
     ck_assert_double_ge(wait_in(command.err.text, 0), 120);
     command_done(&command);
@@ -303,7 +303,7 @@ START_TEST(an_event_that_is_cut_is_told)
     command_read(&command);
     ck_assert_int_eq(command_wait(&command), 1);
     ck_assert_uint_lt(command.out.length, 200000);
-    ck_assert_ptr_nonnull(strstr(command.err.text, "last event is cut\n"));
+    ck_assert_ptr_nonnull(strstr(command.err.text, "its last event is incomplete\n"));
     command_done(&command);
     check_state("1\n");
 }
@@ -402,7 +402,7 @@ START_TEST(a_state_holds_an_id)
 
     fwrite(no_ids[_i].bytes, 1, no_ids[_i].length, file);
     fclose(file);
-    snprintf(says, sizeof says, "crier: the state file %s does not hold an id",
+    snprintf(says, sizeof says, "crier: the state file %s does not contain an id",
              state);
     command_expect(1, "", says, NULL, WORDS("sub", "n", "--state", state));
 }
@@ -468,7 +468,7 @@ START_TEST(a_topic_like_a_url_is_noted)
 
     if (names[_i].noted)
         snprintf(says, sizeof says,
-                 "crier: following the topic '%s'; "
+                 "crier: subscribing to the topic '%s'; "
                  "a URL begins with http://\n",
                  names[_i].name);
     foreign_answer(&server, "204 No Content", "", "");

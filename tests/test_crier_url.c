@@ -48,10 +48,10 @@ START_TEST(any_server_can_be_followed)
     foreign_answer(&server, "204 No Content", "", "");
     ck_assert_int_eq(command_run(&command, NULL, WORDS("sub", url)), 0);
     ck_assert_str_eq(command.out.text, "one\ntwo\n\nthree\n");
-    ck_assert_ptr_nonnull(strstr(command.err.text, "connected again\n"));
+    ck_assert_ptr_nonnull(strstr(command.err.text, "reconnected\n"));
     ck_assert_ptr_nonnull(strstr(command.err.text,
                                  "connection lost: the server answered with "
-                                 "status 503; again in 0.0 s\n"));
+                                 "status 503; reconnecting in 0.0 s\n"));
     command_done(&command);
     request = foreign_request(&server, 0);
     ck_assert_str_eq(request->method, "GET");
@@ -185,7 +185,7 @@ static const struct {
     {"Content-Length: 9\r\n\r\ndata: x\n\n",
      {"--data=q", "--count=2"},
      5,
-     ": the stream ended before all that --count asks for had come\n"},
+     ": the stream ended before --count was complete\n"},
     {"Content-Length: 9\r\n\r\ndata: x\n\n", {"--data=q", "--count=1"}, 0, ""},
     {"Content-Length: 99\r\n\r\ndata: x\n\n",
      {"--data=q"},

@@ -8,7 +8,7 @@
  * clients are real connections from here, outside of valgrind. Two windows of
  * different size are counted, and the difference is divided by that of their
  * sizes: so what is done once falls out. A window ends where GET /healthz
- * makes the server call health(): there callgrind writes down what it has
+ * makes the server call health_get(): there callgrind writes down what it has
  * counted, and begins anew.
  *
  * Each turn begins when the last has come to its end with all clients, so
@@ -85,7 +85,7 @@ static void start(const char *program, const char *options)
     ck_assert_int_gt(asprintf(&wrapper,
                               "valgrind -q --tool=callgrind "
                               "--callgrind-out-file=%s/counts "
-                              "--dump-before=health --toggle-collect=log_line "
+                              "--dump-before=health_get --toggle-collect=log_line "
                               "--collect-atstart=yes",
                               scratch),
                      0);
@@ -134,7 +134,7 @@ static double count(void)
     get("/healthz");
     snprintf(path, sizeof path, "%s/counts.%u", scratch, ++windows);
     file = fopen(path, "re");
-    ck_assert_msg(file != NULL, "callgrind has not seen health()");
+    ck_assert_msg(file != NULL, "callgrind has not seen health_get()");
     while (fgets(line, sizeof line, file) != NULL)
         (void)sscanf(line, "totals: %llu", &counted);
     fclose(file);

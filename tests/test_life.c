@@ -25,15 +25,15 @@ static const struct {
     const char *says;
 } starts[] = {
     {"--nope", 2,
-     "crierd: unrecognized option '--nope'\nTry 'crierd --help'.\n"},
+     "crierd: unrecognized option '--nope'\ncrierd: try 'crierd --help'\n"},
     {"--threads", 2,
      "crierd: option '--threads' requires an argument\n"
-     "Try 'crierd --help'.\n"},
+     "crierd: try 'crierd --help'\n"},
     {"--threads 0", 2, "crierd: --threads '0' is not a number from 1 to 64\n"},
     {"--log-level x", 2,
      "crierd: --log-level 'x' is not error, warning, info or debug\n"},
     {"x", 2,
-     "crierd: unexpected argument 'x'\nTry 'crierd --help'.\n"},
+     "crierd: unexpected argument 'x'\ncrierd: try 'crierd --help'\n"},
     {"--listen nonsense", 2, "crierd: --listen 'nonsense' is not HOST:PORT"},
     {"--listen ::1:80", 2, "crierd: --listen '::1:80' is not HOST:PORT"},
     {"--listen 127.0.0.1:x", 2, "--listen '127.0.0.1:x' is not HOST:PORT"},
@@ -355,7 +355,7 @@ START_TEST(a_request_is_one_line)
     fetch(crierd.port, "GET", "/healthz?secret=1", "", NULL, NULL);
     crierd_wait_log(&crierd, "info    GET /healthz 200 ");
     fetch(crierd.port, "POST", "/nope%0Aforged", "", "", NULL);
-    crierd_wait_log(&crierd, "info    POST /nope%0Aforged 405 ");
+    crierd_wait_log(&crierd, "info    POST /nope%0Aforged 404 ");
     fetch(crierd.port, "GET", "/\xc2\x9b[31m\\", "", NULL, NULL);
     crierd_wait_log(&crierd, "info    GET /\\xc2\\x9b[31m\\\\ 404 ");
     follow(&client, "/ticks");

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/client.h"
 #include "support/runner.h"
 
@@ -377,8 +377,8 @@ static Suite *suite(void)
 
     for (i = 0; i < 2; i++) {
         c = add_case(s, i == 0 ? "memory" : "sqlite");
-        tcase_add_checked_fixture(c, i == 0 ? both_memory : both_file,
-                                  both_end);
+        tcase_add_checked_fixture(c, i == 0 ? fixture_memory : fixture_file,
+                                  fixture_end);
         tcase_add_loop_test(c, a_lane_answers_like_libmicrohttpd, 0,
                             (int)REQUESTS);
         tcase_add_test(c, answers_come_in_order);

@@ -151,7 +151,7 @@ START_TEST(the_server_says_why)
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
     ck_assert_int_eq(published.status, 403);
-    ck_assert_ptr_nonnull(strstr(published.reason, "Crier's own"));
+    ck_assert_ptr_nonnull(strstr(published.reason, "are reserved"));
 }
 END_TEST
 
@@ -370,7 +370,7 @@ START_TEST(many_are_refused)
     ck_assert_int_eq(crier_publisher_finish(publisher, &published),
                      CRIER_ERR_STATUS);
     ck_assert_int_eq(published.status, 403);
-    ck_assert_ptr_nonnull(strstr(published.reason, "Crier's own"));
+    ck_assert_ptr_nonnull(strstr(published.reason, "are reserved"));
     crier_publisher_progress(publisher, &progress);
     ck_assert_uint_ge(progress.added, 1);
     ck_assert_uint_eq(progress.failed, progress.added);
@@ -388,7 +388,7 @@ START_TEST(requests_become_smaller)
     char large[3000];
     int i;
 
-    crierd_start(&crierd, "--max-message 2K");
+    crierd_start(&crierd, "--max-update 2K");
     use_port(crierd.port);
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     for (i = 1; i <= 2000; i++)

@@ -138,9 +138,9 @@ END_TEST
 
 /* ---- with libmicrohttpd ----------------------------------------------- */
 
-static const struct conf conf = {.threads = 1,
+static struct conf conf = {.threads = 1,
                                  .ping = 3600000,
-                                 .max_message = 1024 * 1024,
+                                 .max_update = 1024 * 1024,
                                  .stall_timeout = 3600000};
 static struct server server = {.conf = &conf};
 static struct http http;
@@ -183,6 +183,7 @@ static void start(void)
     const char *why;
 
     log_set_level(LOG_ERROR);
+    ck_assert(conf_publish(&conf));
     server.tables[0].routes = api_routes;
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);

@@ -18,7 +18,6 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
-#include "support/scratch.h"
 #include "support/site.h"
 
 #include <sched.h>
@@ -176,24 +175,13 @@ static void start(bool sqlite, size_t count)
     const struct crier_shards_options two = {.threads = 2};
     const struct crier_journal_options options = {
         .retention = {.count = count, .bytes = (size_t)1 << 30}};
-    struct crier_journal *journal;
-    char path[64];
 
     memset(model.topics, 0, sizeof model.topics);
     model.last = model.done = 0;
     atomic_store(&begun, 0);
     memset(&site, 0, sizeof site);
     site.answer = answer;
-    site_start(&site, &two);
-    if (sqlite) {
-        scratch_make();
-        snprintf(path, sizeof path, "%s/journal", scratch);
-        ck_assert_int_eq(
-            crier_journal_sqlite(path, &options, &journal, NULL, 0), 0);
-    } else {
-        ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
-    }
-    ck_assert_int_eq(crier_hub_new(site.shards, journal, NULL, &hub), 0);
+    hub = site_start_hub(&site, &two, &options, sqlite);
 }
 
 /* How many follow anything. */
@@ -215,11 +203,7 @@ static void stop(bool sqlite)
         sched_yield();
     for (i = 0; i <= SLOTS; i++)
         keep_stream(i, NULL);
-    crier_hub_close(hub);
-    site_stop(&site);
-    crier_hub_free(hub);
-    if (sqlite)
-        scratch_remove();
+    site_stop_hub(&site, hub, sqlite);
 }
 
 /* ---- publishers ------------------------------------------------------- */
@@ -253,7 +237,7 @@ static void *publish(void *closure)
         atomic_fetch_add(&begun, 1);
         do
             error = crier_hub_publish(hub, topics, event, &options);
-        while (error == CRIER_ERR_BUSY && usleep(1000) == 0);
+        while (error == CRIER_ERR_MAX_BACKLOG && usleep(1000) == 0);
         ck_assert_int_eq(error, 0);
     }
     free(text);
@@ -341,7 +325,7 @@ static void change_topics(struct slot *slot, unsigned *state)
     error = crier_hub_change(hub, stream, topics);
     change.after = atomic_load(&begun);
     crier_stream_unref(stream);
-    ck_assert(error == 0 || error == CRIER_ERR_BUSY);
+    ck_assert(error == 0 || error == CRIER_ERR_MAX_BACKLOG);
     if (error == 0)
         note_change(slot, change);
 }

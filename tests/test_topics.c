@@ -2,26 +2,12 @@
 #include <config.h>
 
 #include "support/client.h"
-#include "support/crierd.h"
+#include "support/fixture.h"
 #include "support/runner.h"
-#include "support/topics.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct crierd crierd;
-
-static void setup(void)
-{
-    crierd_start(&crierd, "--presence room,a/b");
-    topics_port = crierd.port;
-}
-
-static void teardown(void)
-{
-    crierd_stop(&crierd);
-}
 
 /* ---- publish and follow ----------------------------------------------- */
 
@@ -135,12 +121,12 @@ static const struct {
     {"POST", "/topics/a,,b", "", "x", 400, "1 to 255 bytes"},
     {"POST", "/topics/", "", "x", 404, "nothing at this path"},
     {"POST", "/topics", "", "x", 405, "GET"},
-    {"POST", "/topics/$mine", "", "x", 403, "Crier's own"},
-    {"POST", "/topics/a,$presence/a", "", "x", 403, "Crier's own"},
-    {"GET", "/topics/$chat", "", NULL, 403, "Crier's own"},
-    {"GET", "/topics/a,$chat/to/bob", "", NULL, 403, "Crier's own"},
-    {"GET", "/topics?prefix=$chat", "", NULL, 403, "Crier's own"},
-    {"DELETE", "/topics/$presence/a", "", NULL, 403, "Crier's own"},
+    {"POST", "/topics/$mine", "", "x", 403, "are reserved"},
+    {"POST", "/topics/a,$presence/a", "", "x", 403, "are reserved"},
+    {"GET", "/topics/$chat", "", NULL, 403, "are reserved"},
+    {"GET", "/topics/a,$chat/to/bob", "", NULL, 403, "are reserved"},
+    {"GET", "/topics?prefix=$chat", "", NULL, 403, "are reserved"},
+    {"DELETE", "/topics/$presence/a", "", NULL, 403, "are reserved"},
     {"POST", "/topics/a", "", "\xff", 400, "UTF-8"},
     {"POST", "/topics/a?event=a%0Ab", "", "x", 400, "CR or LF"},
     {"POST", "/topics/a?id=a%0Ab", "", "x", 400, "CR or LF"},
@@ -339,7 +325,7 @@ START_TEST(limits_are_refusals_of_their_own)
 
     memset(large, 'x', 40000);
     large[40000] = '\0';
-    crierd_start(&other, "--max-message 30K --retain-bytes 20K "
+    crierd_start(&other, "--max-update 30K --retain-bytes 20K "
                           "--max-topics 100");
     topics_port = other.port;
     ck_assert_int_eq(
@@ -349,7 +335,7 @@ START_TEST(limits_are_refusals_of_their_own)
     large[25000] = '\0';
     ck_assert_int_eq(
         fetch(topics_port, "POST", "/topics/a", "", large, &answer), 413);
-    ck_assert_ptr_nonnull(strstr(answer, "than all that the journal may hold"));
+    ck_assert_ptr_nonnull(strstr(answer, "than the retention of the journal"));
     free(answer);
     free(large);
     for (i = 0; i < 100; i++) {
@@ -439,7 +425,7 @@ static Suite *suite(void)
     Suite *s = suite_create("topics");
     TCase *c = add_case(s, "topics");
 
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, fixture_presence, fixture_end);
     tcase_add_test(c, what_is_published_is_heard);
     tcase_add_test(c, an_event_has_its_fields);
     tcase_add_test(c, a_nul_is_no_json);

@@ -4,26 +4,12 @@
 
 #include "crier.h"
 #include "support/client.h"
-#include "support/crierd.h"
+#include "support/fixture.h"
 #include "support/runner.h"
-#include "support/topics.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct crierd crierd;
-
-static void setup(void)
-{
-    crierd_start(&crierd, "--presence room,a/b");
-    topics_port = crierd.port;
-}
-
-static void teardown(void)
-{
-    crierd_stop(&crierd);
-}
 
 /* ---- the past --------------------------------------------------------- */
 
@@ -302,7 +288,7 @@ static Suite *suite(void)
     Suite *s = suite_create("topics_past");
     TCase *c = add_case(s, "topics_past");
 
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, fixture_presence, fixture_end);
     tcase_add_test(c, the_past_can_be_asked_for);
     tcase_add_test(c, an_unknown_id_is_a_gap);
     tcase_add_test(c, an_odd_id_is_a_gap);

@@ -2,7 +2,7 @@
  * of where a client may come back to. */
 #include <config.h>
 
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/client.h"
 #include "support/runner.h"
 
@@ -136,8 +136,8 @@ static const struct {
     {"/topics/a?start=now", "start is not id or comment"},
     {"/events?start=now", "start is not id or comment"},
     {"/chat?user=ada&start=now", "start is not id or comment"},
-    {"/topics/a?start=id&format=json", "start=id is for event streams"},
-    {"/topics/a?start=id&format=raw", "start=id is for event streams"},
+    {"/topics/a?start=id&format=json", "start=id requires format=sse or full"},
+    {"/topics/a?start=id&format=raw", "start=id requires format=sse or full"},
 };
 
 START_TEST(a_wrong_start_is_named)
@@ -321,9 +321,9 @@ static Suite *suite(void)
     Suite *s = suite_create("topics_start");
     TCase *memory = add_case(s, "memory"), *file = add_case(s, "file");
 
-    tcase_add_checked_fixture(memory, both_memory, both_end);
+    tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
-    tcase_add_checked_fixture(file, both_file, both_end);
+    tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
     return s;
 }

@@ -10,7 +10,8 @@
  */
 #include <config.h>
 
-#include "crierd/config/conf.h"
+#include "crierd/config/backend.h"
+#include "crierd/config/load.h"
 #include "crierd/api/api.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
@@ -54,11 +55,12 @@ static bool plan_descriptors(const struct conf *conf,
                              struct descriptors *descriptors)
 {
     size_t limit = descriptors_raise_limit();
+    const char *argument;
     const struct descriptors_needs needs = {
         .found = descriptors_open(limit),
         .threads = conf->threads,
         .http = http_descriptors(conf->threads),
-        .journal_file = conf->journal != NULL,
+        .journal_file = backend_find(conf->journal, &argument)->file,
         .max_clients = conf->max_clients,
     };
     size_t needed = descriptors_divide(descriptors, &needs, limit);
@@ -98,22 +100,22 @@ static struct crier_journal *open_journal(const struct conf *conf)
         .topic_count = conf->topic_count + OWN_TOPICS,
         .max_topics = conf->max_topics,
     };
+    const struct backend *backend;
     struct crier_journal *journal;
+    const char *argument;
     char reason[256] = "";
     int error;
 
-    memcpy(topics, conf->topics, conf->topic_count * sizeof topics[0]);
+    if (conf->topic_count != 0)
+        memcpy(topics, conf->topics, conf->topic_count * sizeof topics[0]);
     memcpy(topics + conf->topic_count, own_topics, sizeof own_topics);
-    if (conf->journal == NULL)
-        error = crier_journal_memory(&options, &journal);
-    else
-        error = crier_journal_sqlite(conf->journal, &options, &journal, reason,
-                                     sizeof reason);
+    backend = backend_find(conf->journal, &argument);
+    error = backend->open(argument, &options, &journal, reason, sizeof reason);
     if (error == 0)
         return journal;
     log_line(LOG_ERROR, "journal %s: %s%s%s",
-             conf->journal != NULL ? conf->journal : "in memory",
-             crier_error_text(error), reason[0] != '\0' ? ": " : "", reason);
+             argument != NULL ? argument : "in memory", crier_error_text(error),
+             reason[0] != '\0' ? ": " : "", reason);
     return NULL;
 }
 
@@ -347,7 +349,7 @@ static void set_signals(sigset_t *signals)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static int start_server(const struct conf *conf)
+static int start_server(struct conf *conf)
 {
     struct server server = {.conf = conf, .started = crier_now(), .www = -1};
     sigset_t signals;
@@ -364,7 +366,13 @@ static int start_server(const struct conf *conf)
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;
     }
-    status = run_server(&server, &signals);
+    if (conf_publish(conf)) {
+        status = run_server(&server, &signals);
+    } else {
+        log_line(LOG_ERROR, "too many thread-specific keys");
+        status = EXIT_FAILURE;
+    }
+    conf_publish(NULL);
     end_log(&server);
     return status;
 }
@@ -379,22 +387,30 @@ static int end_output(void)
     return EXIT_FAILURE;
 }
 
+static void report_mistake(const char *text)
+{
+    fprintf(stderr, "crierd: %s\n", text);
+}
+
 int main(int argc, char **argv)
 {
-    struct conf conf;
+    struct conf *conf;
+    int status;
 
     if (!open_standard_files()) {
         fprintf(stderr, "crierd: cannot open /dev/null: %s\n",
                 strerror(errno));
         return EXIT_FAILURE;
     }
-    switch (conf_parse(&conf, argc, argv)) {
-    case CONF_DONE:
+    switch (load_conf(argc, argv, report_mistake, &conf)) {
+    case LOAD_DONE:
         return end_output();
-    case CONF_BAD:
+    case LOAD_BAD:
         return 2;
-    case CONF_RUN:
+    case LOAD_RUN:
         break;
     }
-    return start_server(&conf);
+    status = start_server(conf);
+    conf_unref(conf);
+    return status;
 }

@@ -315,7 +315,7 @@ static void check_chat(const char *body, size_t length)
 
 /* ---- the target ------------------------------------------------------- */
 
-static struct conf conf = {.max_message = (size_t)1024 * 1024};
+static struct conf conf = {.max_update = (size_t)1024 * 1024};
 static struct server server = {.conf = &conf};
 static struct demo *demo;
 
@@ -333,6 +333,7 @@ static void start(void)
     const struct crier_journal_options few = {.retention = {.count = 10}};
 
     log_set_level(LOG_ERROR);
+    MUST(conf_publish(&conf));
     MUST(crier_shards_new(&one, &server.shards) == 0);
     MUST(crier_journal_memory(&few, &journal) == 0);
     MUST(crier_hub_new(server.shards, journal, NULL, &server.hub) == 0);

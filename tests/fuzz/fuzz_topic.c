@@ -19,7 +19,7 @@
 #include "fuzz.h"
 
 #include "crier_server.h"
-#include "crierd/config/conf.h"
+#include "crierd/config/value.h"
 #include "crierd/http/text.h"
 #include "libcrier/wire/topic.h"
 
@@ -185,18 +185,14 @@ static void check_list(const char *text)
 static void check_numbers(const char *text)
 {
     uint64_t number, time;
-    uint32_t duration;
     size_t size;
 
     if (crier__number_read(text, 3, 1000, &number))
         MUST(number >= 3 && number <= 1000 &&
              text[strspn(text, "0123456789")] == '\0');
-    if (conf_duration(text, &duration))
-        MUST(conf_age(text, &time) && time == duration && duration >= 10 &&
-             duration <= 86400000);
-    if (conf_age(text, &time))
+    if (value_time(text, &time))
         MUST(time <= UINT64_C(36500) * 86400000 && strspn(text, "0123456789"));
-    if (conf_size(text, &size))
+    if (value_size(text, &size))
         MUST(size >= 1 && size <= (size_t)1 << 44 &&
              size % ((size_t)1 << (strchr(text, 'G')   ? 30
                                    : strchr(text, 'M') ? 20
@@ -220,9 +216,9 @@ static void check_since(const char *text)
     if (options.since == CRIER_SINCE_LAST)
         MUST(digits && options.number <= UINT32_MAX);
     if (options.since == CRIER_SINCE_TIME)
-        MUST(conf_age(text, &time) && time == options.number);
+        MUST(value_time(text, &time) && time == options.number);
     if (options.since == CRIER_SINCE_ID)
-        MUST(!conf_age(text, &time));
+        MUST(!value_time(text, &time));
 }
 
 /* ---- the target ------------------------------------------------------- */

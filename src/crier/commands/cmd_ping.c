@@ -1,5 +1,5 @@
 /*
- * crier ping: asks /healthz, and says it in a line.
+ * crier ping: requests /healthz and prints the result on one line.
  */
 #include <config.h>
 
@@ -36,7 +36,7 @@ static enum options_result set_ping_option(void *closure, struct options *option
                              closure);
 }
 
-/* Appends SECONDS in the largest unit of which they are at least one. */
+/* Appends SECONDS in the largest unit in which they are at least 1. */
 static void add_age(struct text *text, double seconds)
 {
     static const struct {
@@ -56,7 +56,7 @@ static void add_age(struct text *text, double seconds)
     text_add_string(text, age);
 }
 
-/* Says how the server is. Returns the exit status. */
+/* Prints the server's health. Returns the exit status. */
 static int report_health(const struct options *options,
                          const struct http_response *response)
 {
@@ -69,14 +69,14 @@ static int report_health(const struct options *options,
     char *said;
 
     if (status[0] == '\0') {
-        note_error("%s: the answer is not a crierd's", options->server);
+        note_error("%s: this is not a response of crierd", options->server);
         return EXIT_FAILURE;
     }
     add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",
-                 options->server, well ? "well" : status,
+                 options->server, well ? "healthy" : status,
                  http_get_text(response->body, "version"), age.bytes, clients,
                  clients == 1 ? "" : "s", http_get_text(journal, "type"),
                  reason[0] != '\0' ? ": " : "", reason, response->time) >= 0) {

@@ -3,16 +3,16 @@
 
 #include "crierd/http/deferred.h"
 
-/* Publishes EVENT under TOPICS by crier_hub_publish(), and responds to REQUEST when the
- * journal has answered: RESPOND finds in its deferred response the error and its reason,
- * or as text what crier_receipt_text() makes of the receipt; NUMBER is passed on. Returns
- * what the handler returns. */
-bool publish_deferred(struct request *request, const char *topics,
-                      const struct crier_event *event, bool dedupe,
-                      long number, deferred_respond *respond);
+/* POST /topics/a,b: publishes the body. */
+bool publish_handle(struct request *request);
 
-/* Logs when the journal begins to fail, and when it ceases to; to be called with every
- * receipt. Any thread. */
-void publish_log(const struct crier_receipt *receipt);
+/* Publishes EVENT to TOPICS. When the journal has answered, RESPOND is called. It finds
+ * in the deferred response the error and its reason, the receipt as text
+ * (crier_receipt_text()), and NUMBER. DEDUPE as in struct crier_publish_options. Returns
+ * what the handler returns. */
+bool publish_event(struct request *request, const char *topics,
+                   const struct crier_event *event, bool dedupe, long number,
+                   bool (*respond)(struct request *request,
+                                   const struct deferred *deferred));
 
 #endif

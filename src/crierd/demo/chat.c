@@ -1,18 +1,16 @@
 /*
- * /chat and /users: the routes of the chat room. Checks what comes from outside
- * and leaves the rest to room.c.
+ * /chat and /users: the handlers of the chat. They check requests and leave the rest to
+ * chat_room.c.
  */
 #include <config.h>
 
-#include "crierd/http/response.h"
-#include "crierd/api/api.h"
-#include "demo_parts.h"
-#include "crierd/api/publish.h"
-#include "crierd/http/deferred.h"
-#include "crierd/log/log.h"
-#include "crierd/http/respond.h"
 #include "chat_room.h"
+#include "crierd/api/parameter.h"
+#include "crierd/api/publish.h"
+#include "crierd/api/streams.h"
+#include "crierd/http/respond.h"
 #include "crierd/http/text.h"
+#include "demo_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,27 +18,30 @@
 
 #define NAME_MAX_CHARACTERS 64
 
-/* Of the id that a client gives its message: the update's has a prefix besides. */
+/* Bytes of the id that a client gives to a message. The id of the update has a prefix,
+ * too. */
 #define MESSAGE_ID_MAX 100
 
 /* ---- checks ----------------------------------------------------------- */
 
+/* Whether TEXT may be the name of a user. */
 static bool is_name(const char *text, size_t length)
 {
     return text_valid(text, length, 1, NAME_MAX_CHARACTERS) &&
            text_sight(text, length) == TEXT_VISIBLE;
 }
 
-static bool bad_name(struct request *request, const char *what)
+/* Responds that WHAT is no name. */
+static bool refuse_name(struct request *request, const char *what)
 {
     return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                         "%s is not UTF-8 of 1 to %d characters, one of them "
-                         "visible, without control characters and invisible "
-                         "ones",
-                         what, NAME_MAX_CHARACTERS);
+                           "%s is not UTF-8 of 1 to %d characters, at least "
+                           "one of them visible, without control characters "
+                           "and misleading invisible ones",
+                           what, NAME_MAX_CHARACTERS);
 }
 
-/* Whether ID, the id of a message or NULL, may be one. */
+/* Whether ID may be the id of a message. NULL is allowed: the message has none. */
 static bool is_message_id(const json_t *id)
 {
     return id == NULL ||
@@ -48,8 +49,8 @@ static bool is_message_id(const json_t *id)
             crier_id_valid(json_string_value(id), json_string_length(id)));
 }
 
-/* Reads the body {"user","text","id"} into a new object whose members are good; id may
- * be missing. NULL when the answer is given already. */
+/* Reads the body {"user","text","id"} into a new object whose members are valid; id may
+ * be missing. Returns NULL after it has sent an error. */
 static json_t *read_message(struct request *request)
 {
     json_t *message = request_read_json(request, JSON_REJECT_DUPLICATES);
@@ -65,11 +66,11 @@ static json_t *read_message(struct request *request)
             request, MHD_HTTP_BAD_REQUEST,
             "the body must be an object with the strings user and text");
     else if (!is_name(json_string_value(user), json_string_length(user)))
-        request->result = bad_name(request, "user");
+        request->result = refuse_name(request, "user");
     else if (text_sight(json_string_value(text), json_string_length(text)) ==
              TEXT_BLANK)
         request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                                        "text is blank");
+                                          "text is blank");
     else if (!is_message_id(id))
         request->result = respond_problem(
             request, MHD_HTTP_BAD_REQUEST,
@@ -83,13 +84,15 @@ static json_t *read_message(struct request *request)
 
 /* ---- GET /chat -------------------------------------------------------- */
 
+/* A user's stream. */
 struct visit {
     struct chat_room *room;
+    bool echo; /* the stream has the private messages that the user sends, too */
     char name[];
 };
 
-static void closed(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+static void end_visit(void *closure, struct crier_stream *stream,
+                      enum crier_reason reason)
 {
     struct visit *visit = closure;
 
@@ -98,62 +101,59 @@ static void closed(void *closure, struct crier_stream *stream,
     free(visit);
 }
 
+static int begin_visit(struct request *request, struct stream_start *start,
+                       struct crier_stream *stream)
+{
+    const struct visit *visit = start->options.closure;
+
+    (void)request;
+    return chat_room_join(visit->room, stream, visit->name, visit->echo,
+                          &start->subscription);
+}
+
 bool chat_join(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
-    struct crier_stream_options options = {
-        .keep_alive = request->server->conf->ping,
-        .on_closed = closed,
+    struct stream_start start = {
+        .options = {.on_closed = end_visit},
+        .owns_closure = true,
+        .begin = begin_visit,
+        .subscription = {.since = CRIER_SINCE_LAST, .number = ROOM_HISTORY},
     };
-    struct crier_subscribe_options follow = {.since = CRIER_SINCE_LAST,
-                                          .number = ROOM_HISTORY};
-    const struct uri_text *echo = uri_parameter(&request->uri, "echo");
-    struct MHD_Response *response;
-    struct crier_stream *stream;
     struct visit *visit;
-    int error;
 
     if (name == NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "who joins is missing: /chat?user=NAME");
+                               "the parameter user is missing: "
+                               "/chat?user=NAME");
     if (!is_name(name->bytes, name->length))
-        return bad_name(request, "user");
-    if (!api_start(request, &follow))
+        return refuse_name(request, "user");
+    if (!streams_read_start(request, &start.subscription))
         return request->result;
     visit = malloc(sizeof *visit + name->length + 1);
     if (visit == NULL)
         return respond_error(request, -ENOMEM);
     visit->room = demo_of(request)->room;
+    visit->echo = parameter_is_set(request, "echo");
     memcpy(visit->name, name->bytes, name->length + 1);
-    options.closure = visit;
-    if (!respond_stream(request, &options, &stream, &response)) {
-        free(visit);
-        return request->result;
-    }
-    follow.response = response;
-    error = chat_room_join(visit->room, stream, visit->name,
-                      echo != NULL && strcmp(echo->bytes, "1") == 0, &follow);
-    crier_stream_unref(stream);
-    if (error == 0)
-        return response_stream(request, response);
-    MHD_destroy_response(response);
-    return respond_error(request, error);
+    start.options.closure = visit;
+    return streams_open(request, &start);
 }
 
 /* ---- POST /chat, POST /chat/NAME -------------------------------------- */
 
-static bool sent(struct request *request, const struct deferred *deferred)
+static bool respond_sent(struct request *request, const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_failure(request, deferred->error, deferred->reason);
     return respond_json(request, MHD_HTTP_OK,
-                      json_pack("{s:s, s:I}", "status", "sent", "clients",
-                                (json_int_t)deferred->number));
+                        json_pack("{s:s, s:I}", "status", "sent", "clients",
+                                  (json_int_t)deferred->number));
 }
 
-/* Publishes the message in the body, to TO alone unless that is NULL. One with an id
- * is published once, however often the client sends it. */
-static bool say(struct request *request, const char *to)
+/* Publishes the message in the body, to TO alone unless that is NULL. A message with an
+ * id is published once, however often the client sends it. */
+static bool post_message(struct request *request, const char *to)
 {
     json_t *body = read_message(request);
     struct chat_room_message message;
@@ -167,45 +167,39 @@ static bool say(struct request *request, const char *to)
     id = json_string_value(json_object_get(body, "id"));
     dedupe = id != NULL;
     error = chat_room_say(demo_of(request)->room,
-                     json_string_value(json_object_get(body, "user")), to,
-                     json_string_value(json_object_get(body, "text")), id,
-                     &message);
+                          json_string_value(json_object_get(body, "user")), to,
+                          json_string_value(json_object_get(body, "text")), id,
+                          &message);
     json_decref(body);
     if (error != 0)
         return respond_error(request, error);
     if (to != NULL && message.clients == 0)
         result = respond_problem(request, MHD_HTTP_NOT_FOUND,
-                               "nobody of that name is connected to the chat");
+                                 "no user of this name is connected to the "
+                                 "chat");
     else
-        result = publish_deferred(request, message.topics, message.event,
-                                  dedupe, (long)message.clients, sent);
+        result = publish_event(request, message.topics, message.event,
+                               dedupe, (long)message.clients, respond_sent);
     crier_event_free(message.event);
     return result;
 }
 
 bool chat_post(struct request *request)
 {
-    return say(request, NULL);
+    return post_message(request, NULL);
 }
 
 bool chat_post_private(struct request *request)
 {
     if (!is_name(request->argument->bytes, request->argument->length))
-        return bad_name(request, "the name in the path");
-    return say(request, request->argument->bytes);
+        return refuse_name(request, "the name in the path");
+    return post_message(request, request->argument->bytes);
 }
 
 /* ---- /users ----------------------------------------------------------- */
 
-static bool wants_json(const struct request *request)
-{
-    const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
-
-    return accept != NULL && strstr(accept, "application/json") != NULL;
-}
-
-/* The names in LIST, one a line. */
-static char *as_text(const json_t *list)
+/* A new text with the names in LIST, one per line. NULL when memory is short. */
+static char *join_lines(const json_t *list)
 {
     size_t length = 1, at = 0, i;
     json_t *name;
@@ -233,10 +227,10 @@ bool chat_list_users(struct request *request)
 
     if (list == NULL)
         return respond_error(request, -ENOMEM);
-    if (wants_json(request))
+    if (parameter_accepts(request, "application/json"))
         return respond_json(request, MHD_HTTP_OK,
-                          json_pack("{s:o}", "users", list));
-    text = as_text(list);
+                            json_pack("{s:o}", "users", list));
+    text = join_lines(list);
     json_decref(list);
     result = text != NULL ? respond_text(request, MHD_HTTP_OK, text)
                           : respond_error(request, -ENOMEM);
@@ -250,16 +244,16 @@ bool chat_add_user(struct request *request)
     int result;
 
     if (!is_name(name, request->argument->length))
-        return bad_name(request, "the name in the path");
+        return refuse_name(request, "the name in the path");
     result = chat_room_add(demo_of(request)->room, name);
     if (result == -ENOSPC)
         return respond_problem(request, MHD_HTTP_INSUFFICIENT_STORAGE,
-                             "%d users have been added, which is the limit",
-                             ROOM_ADDED_MAX);
+                               "no more than %d users can be added",
+                               ROOM_ADDED_MAX);
     if (result < 0)
         return respond_error(request, result);
     return respond_json(request, result == 0 ? MHD_HTTP_CREATED : MHD_HTTP_OK,
-                      json_pack("{s:s}", "user", name));
+                        json_pack("{s:s}", "user", name));
 }
 
 bool chat_remove_user(struct request *request)
@@ -267,9 +261,9 @@ bool chat_remove_user(struct request *request)
     const char *name = request->argument->bytes;
 
     if (!is_name(name, request->argument->length))
-        return bad_name(request, "the name in the path");
+        return refuse_name(request, "the name in the path");
     if (!chat_room_remove(demo_of(request)->room, name))
         return respond_problem(request, MHD_HTTP_NOT_FOUND,
-                             "there is no user of that name");
+                               "there is no user of this name");
     return respond_empty(request, MHD_HTTP_NO_CONTENT);
 }

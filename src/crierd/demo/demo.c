@@ -12,20 +12,20 @@
 #include <stdlib.h>
 
 const struct route demo_routes[] = {
-    {"GET", "/ticks", ticks_get, SCOPE_SUBSCRIBE, .streams = true},
-    {"GET", "/sse", ticks_get_sse, SCOPE_SUBSCRIBE, .streams = true},
+    {"GET", "/ticks", ticks_get, SCOPE_SUBSCRIBE, .changes = false},
+    {"GET", "/sse", ticks_get_sse, SCOPE_SUBSCRIBE, .changes = false},
     {"GET", "/updates", ticks_get_updates, SCOPE_READ, .changes = false},
-    {"GET", "/events", events_get, SCOPE_SUBSCRIBE, .streams = true},
+    {"GET", "/events", events_get, SCOPE_SUBSCRIBE, .changes = false},
     {"POST", "/events", events_post, SCOPE_PUBLISH, .changes = true},
     {"GET", "/events/*", events_post_by_get, SCOPE_PUBLISH, .changes = true},
-    {"GET", "/chat", chat_join, SCOPE_SUBSCRIBE, .streams = true},
+    {"GET", "/chat", chat_join, SCOPE_SUBSCRIBE, .changes = false},
     {"POST", "/chat", chat_post, SCOPE_PUBLISH, .changes = true},
     {"POST", "/chat/*", chat_post_private, SCOPE_PUBLISH, .changes = true},
     {"GET", "/users", chat_list_users, SCOPE_READ, .changes = false},
     {"POST", "/users/*", chat_add_user, SCOPE_PUBLISH, .changes = true},
     {"DELETE", "/users/*", chat_remove_user, SCOPE_PUBLISH, .changes = true},
-    {"GET", "/tokens", tokens_get, SCOPE_SUBSCRIBE, .streams = true},
-    {"GET", "/quotes", quotes_get, SCOPE_SUBSCRIBE, .streams = true},
+    {"GET", "/tokens", tokens_get, SCOPE_SUBSCRIBE, .changes = false},
+    {"GET", "/quotes", quotes_get, SCOPE_SUBSCRIBE, .changes = false},
     {0},
 };
 

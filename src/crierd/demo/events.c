@@ -1,15 +1,14 @@
 /*
- * /events: what anybody posts, to everybody who follows it. It is the topic
- * "events" under another name, with a greeting.
+ * /events: everything posted here is broadcast to all subscribers. It is the topic
+ * "events" under another path; its streams begin with a greeting.
  */
 #include <config.h>
 
-#include "crierd/http/response.h"
-#include "crierd/api/api.h"
-#include "demo_parts.h"
 #include "crierd/api/publish.h"
-#include "crierd/http/deferred.h"
+#include "crierd/api/streams.h"
+#include "crierd/config/conf.h"
 #include "crierd/http/respond.h"
+#include "demo_parts.h"
 
 #include <errno.h>
 
@@ -17,65 +16,60 @@
 
 bool events_get(struct request *request)
 {
-    struct crier_stream_options options = {
-        .keep_alive = request->server->conf->ping,
-        .on_closed = respond_stream_closed,
-        .closure = (void *)"/events",
+    struct stream_start start = {
+        .options = {.on_closed = respond_stream_closed,
+                    .closure = (void *)"/events"},
+        .begin = streams_subscribe,
+        .subscription = {.topics = TOPIC},
     };
-    struct crier_subscribe_options follow = {.topics = TOPIC};
-    struct MHD_Response *response;
-    struct crier_stream *stream;
+    bool result;
     int error;
 
-    if (!api_start(request, &follow) ||
-        !respond_stream(request, &options, &stream, &response))
+    if (!streams_read_start(request, &start.subscription))
         return request->result;
-    follow.response = response;
-    error = crier_frame_text(NULL, "connected", &follow.hello);
-    if (error == 0)
-        error = crier_hub_subscribe(request->server->hub, stream, &follow);
-    crier_frame_unref(follow.hello);
-    crier_stream_unref(stream);
-    if (error == 0)
-        return response_stream(request, response);
-    MHD_destroy_response(response);
-    return respond_error(request, error);
+    error = crier_frame_text(NULL, "connected", &start.subscription.hello);
+    if (error != 0)
+        return respond_error(request, error);
+    result = streams_open(request, &start);
+    crier_frame_unref(start.subscription.hello);
+    return result;
 }
 
-static bool answer(struct request *request, const struct deferred *deferred)
+static bool respond_sent(struct request *request,
+                         const struct deferred *deferred)
 {
     return deferred->error == 0
                ? respond_text(request, MHD_HTTP_OK, "msg sent")
                : respond_failure(request, deferred->error, deferred->reason);
 }
 
-static bool publish(struct request *request, const char *message,
-                    size_t length)
+static bool publish_text(struct request *request, const char *text,
+                         size_t length)
 {
     struct crier_event *event = crier_event_new();
     bool result;
 
     if (event == NULL)
         return respond_error(request, -ENOMEM);
-    crier_event_data(event, message, length);
-    result = publish_deferred(request, TOPIC, event, false, 0, answer);
+    crier_event_data(event, text, length);
+    result = publish_event(request, TOPIC, event, false, 0, respond_sent);
     crier_event_free(event);
     return result;
 }
 
 bool events_post(struct request *request)
 {
-    return publish(request, request->body, request->body_length);
+    return publish_text(request, request->body, request->body_length);
 }
 
 bool events_post_by_get(struct request *request)
 {
-    if (!request->server->conf->get_publish)
+    if (!conf_current()->get_publish)
         return respond_problem(request, MHD_HTTP_FORBIDDEN,
-                             "publishing by GET is switched off here; POST "
-                             "the message to /events");
+                               "publishing by GET is disabled; POST the text to "
+                               "/events");
     if (request->head)
         return respond_empty(request, MHD_HTTP_OK);
-    return publish(request, request->argument->bytes,
-                   request->argument->length);
+    return publish_text(request, request->argument->bytes,
+                        request->argument->length);
 }

@@ -1,18 +1,18 @@
 /*
- * /quotes: stock rates, invented, replayed from data/quotes.csv over and over.
- * All clients see the replay at the same point: the server's uptime says where
- * it is. A client gets the symbols first, then the newest rate of each symbol it
- * asked for, then rates as they come, each under its symbol as the event's type.
+ * /quotes: invented stock prices, replayed from data/quotes.csv in a loop. All clients
+ * see the same point of the replay, which follows from the server's uptime. A client
+ * first receives the list of symbols, then the latest price of each symbol that it asked
+ * for, then prices as they change, each in an event whose type is the symbol.
  */
 #include <config.h>
 
 #include "base/clock.h"
 #include "base/number.h"
-#include "crierd/http/response.h"
-#include "demo_parts.h"
-#include "crierd/log/log.h"
+#include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
+#include "crierd/log/log.h"
+#include "demo_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@
 
 struct symbol {
     const char *symbol, *name;
-    double opening; /* its first rate, to which a change is told */
+    double opening; /* its first price, from which changes are counted */
 };
 
 struct row {
@@ -56,24 +56,25 @@ static int find_symbol(const struct quotes *quotes, const char *symbol)
     return -1;
 }
 
-/* Cuts the next field off *LINE. */
-static char *field(char **line)
+/* Cuts the next field off *LINE; NULL when there is none. */
+static char *take_field(char **line)
 {
     return *line != NULL ? strsep(line, ",") : NULL;
 }
 
+/* Reads LINE into the next row. False when it is malformed. */
 static bool read_row(struct quotes *quotes, char *line)
 {
     struct row *row = &quotes->rows[quotes->row_count];
-    char *offset = field(&line), *symbol = field(&line);
-    char *name = field(&line), *price = field(&line), *end;
+    char *offset = take_field(&line), *symbol = take_field(&line);
+    char *name = take_field(&line), *price = take_field(&line), *end;
     int known;
 
     if (price == NULL || line != NULL || *symbol == '\0' ||
         !text_valid(symbol, strlen(symbol), 1, 16) ||
         !text_valid(name, strlen(name), 1, 64) ||
         !crier__number_read(offset, quotes->row_count != 0 ? row[-1].offset : 0,
-                     UINT32_MAX, &row->offset))
+                            UINT32_MAX, &row->offset))
         return false;
     row->price = strtod(price, &end);
     if (end == price || *end != '\0')
@@ -91,7 +92,7 @@ static bool read_row(struct quotes *quotes, char *line)
     return true;
 }
 
-/* Returns the number of the line that is wrong, 0 when none is. */
+/* Reads all rows. Returns the number of the first malformed line, or 0. */
 static size_t read_rows(struct quotes *quotes)
 {
     char *rest = quotes->memory, *line;
@@ -100,7 +101,7 @@ static size_t read_rows(struct quotes *quotes)
     while ((line = strsep(&rest, "\n")) != NULL) {
         number++;
         line[strcspn(line, "\r")] = '\0';
-        if (number == 1 || *line == '\0') /* the names of the columns */
+        if (number == 1 || *line == '\0') /* the header */
             continue;
         if (!read_row(quotes, line))
             return number;
@@ -164,11 +165,12 @@ struct ticker {
     const struct quotes *quotes;
     uint32_t wanted;  /* a bit for each symbol */
     uint64_t cycle;   /* which replay */
-    size_t next;      /* the row to come */
+    size_t next;      /* the next row */
     bool begun;
 };
 
-static uint64_t due(const struct ticker *ticker)
+/* When the next row is due, by crier_now(). */
+static uint64_t due_time(const struct ticker *ticker)
 {
     const struct quotes *quotes = ticker->quotes;
 
@@ -176,7 +178,7 @@ static uint64_t due(const struct ticker *ticker)
            quotes->rows[ticker->next].offset;
 }
 
-static void advance(struct ticker *ticker)
+static void skip_row(struct ticker *ticker)
 {
     if (++ticker->next == ticker->quotes->row_count) {
         ticker->next = 0;
@@ -184,13 +186,13 @@ static void advance(struct ticker *ticker)
     }
 }
 
-static bool wants(const struct ticker *ticker, unsigned symbol)
+static bool wants_symbol(const struct ticker *ticker, unsigned symbol)
 {
     return (ticker->wanted >> symbol & 1) != 0;
 }
 
-/* Sends an event of TYPE with VALUE (stolen). A rate of 99.10 is not written as
- * 99.099999999999994, which is why the JSON text is made here. */
+/* Sends an event of TYPE with VALUE (stolen; NULL when memory was short). The JSON text
+ * is made here, with few digits: 99.1, not 99.099999999999994. */
 static int send_event(struct crier_stream *stream, const char *type,
                       json_t *value)
 {
@@ -217,7 +219,7 @@ static int send_row(struct crier_stream *stream, const struct quotes *quotes,
 
     crier__clock_text(crier__clock_real(), time);
     return send_event(stream, symbol->symbol,
-                json_pack("{s:s, s:s, s:f, s:f, s:s}", "symbol",
+                      json_pack("{s:s, s:s, s:f, s:f, s:s}", "symbol",
                                 symbol->symbol, "name", symbol->name, "price",
                                 row->price, "change",
                                 row->price - symbol->opening, "time", time));
@@ -231,7 +233,7 @@ static int send_symbols(struct crier_stream *stream,
     unsigned i;
 
     for (i = 0; i < quotes->symbol_count && list != NULL; i++)
-        if (wants(ticker, i))
+        if (wants_symbol(ticker, i))
             json_array_append_new(
                 list, json_pack("{s:s, s:s}", "symbol",
                                 quotes->symbols[i].symbol, "name",
@@ -239,8 +241,8 @@ static int send_symbols(struct crier_stream *stream,
     return send_event(stream, "symbols", json_pack("{s:o}", "symbols", list));
 }
 
-/* Sends the newest row of each wanted symbol that is past. */
-static int send_newest(struct crier_stream *stream,
+/* Sends the latest row of each wanted symbol. */
+static int send_latest(struct crier_stream *stream,
                        const struct ticker *ticker)
 {
     const struct quotes *quotes = ticker->quotes;
@@ -260,24 +262,25 @@ static int send_newest(struct crier_stream *stream,
     return error;
 }
 
-static int begin(struct ticker *ticker, struct crier_stream *stream)
+/* Finds the current point of the replay and sends what a new client gets first. */
+static int begin_replay(struct ticker *ticker, struct crier_stream *stream)
 {
     const struct quotes *quotes = ticker->quotes;
     uint64_t now = crier_now();
     int error;
 
     ticker->cycle = (now - quotes->started) / quotes->period;
-    while (due(ticker) <= now &&
+    while (due_time(ticker) <= now &&
            ticker->cycle == (now - quotes->started) / quotes->period)
-        advance(ticker);
+        skip_row(ticker);
     error = send_symbols(stream, ticker);
     if (error == 0)
-        error = send_newest(stream, ticker);
+        error = send_latest(stream, ticker);
     ticker->begun = error == 0;
     return error;
 }
 
-static void woken(void *closure, struct crier_stream *stream)
+static void send_due_rows(void *closure, struct crier_stream *stream)
 {
     struct ticker *ticker = closure;
     const struct quotes *quotes = ticker->quotes;
@@ -285,35 +288,36 @@ static void woken(void *closure, struct crier_stream *stream)
     int error = 0;
 
     if (!ticker->begun)
-        error = begin(ticker, stream);
+        error = begin_replay(ticker, stream);
     while (error == 0) {
         const struct row *row = &quotes->rows[ticker->next];
 
-        if (wants(ticker, row->symbol)) {
-            if (due(ticker) > now)
+        if (wants_symbol(ticker, row->symbol)) {
+            if (due_time(ticker) > now)
                 break;
             error = send_row(stream, quotes, row);
         }
-        advance(ticker);
+        skip_row(ticker);
     }
     if (error == 0)
-        crier_stream_wake(stream, due(ticker));
+        crier_stream_wake(stream, due_time(ticker));
     else if (ticker->begun && demo_may_retry(error))
         crier_stream_wake(stream, crier_now() + DEMO_RETRY);
     else
         crier_stream_close(stream);
 }
 
-static void closed(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+static void end_ticker(void *closure, struct crier_stream *stream,
+                       enum crier_reason reason)
 {
     respond_stream_closed((void *)"/quotes", stream, reason);
     free(closure);
 }
 
-/* Reads the list of symbols in PARAMETER. On a wrong one *WRONG tells it. */
-static uint32_t wanted(const struct quotes *quotes,
-                       const struct uri_text *parameter, const char **wrong)
+/* The symbols in the list PARAMETER, all without one, as bits. *WRONG is set to the first
+ * unknown one, or NULL. */
+static uint32_t read_symbols(const struct quotes *quotes,
+                             const struct uri_text *parameter, const char **wrong)
 {
     uint32_t all = (uint32_t)((UINT64_C(1) << quotes->symbol_count) - 1);
     char *rest, *symbol;
@@ -337,35 +341,28 @@ static uint32_t wanted(const struct quotes *quotes,
 
 bool quotes_get(struct request *request)
 {
-    struct quotes *quotes = demo_of(request)->quotes;
-    struct crier_stream_options options = {
-        .keep_alive = request->server->conf->keep_alive,
-        .on_wake = woken,
-        .on_closed = closed,
+    const struct quotes *quotes = demo_of(request)->quotes;
+    struct stream_start start = {
+        .options = {.on_wake = send_due_rows,
+                    .on_closed = end_ticker},
+        .owns_closure = true,
     };
-    struct MHD_Response *response;
-    struct crier_stream *stream;
     struct ticker *ticker;
     const char *wrong;
-    uint32_t bits;
+    uint32_t bits = read_symbols(
+        quotes, uri_parameter(&request->uri, "symbol"), &wrong);
 
-    bits = wanted(quotes, uri_parameter(&request->uri, "symbol"), &wrong);
     if (wrong != NULL && !text_valid(wrong, strlen(wrong), 1, 16))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "symbol is not a list such as ACME,GLBX");
+                               "symbol is not a list such as ACME,GLBX");
     if (wrong != NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "there is no symbol %s", wrong);
+                               "there is no symbol %s", wrong);
     ticker = calloc(1, sizeof *ticker);
     if (ticker == NULL)
         return respond_error(request, -ENOMEM);
     ticker->quotes = quotes;
     ticker->wanted = bits;
-    options.closure = ticker;
-    if (!respond_stream(request, &options, &stream, &response)) {
-        free(ticker);
-        return request->result;
-    }
-    crier_stream_unref(stream);
-    return response_stream(request, response);
+    start.options.closure = ticker;
+    return streams_open(request, &start);
 }

@@ -1,33 +1,33 @@
 /*
- * /ticks and /sse: counters, one per connection; and /updates, the finite reply.
+ * /ticks and /sse: counters, one per connection; and /updates, a finite response.
  *
- * A counter is a stream with an on_wake. The n-th tick is due at start + n times
- * the interval, whatever the ticks before it cost, so the schedule does not
- * drift.
+ * A counter is a stream with an on_wake. The n-th tick is due at the start plus n times
+ * the interval, however late earlier ticks were, so the schedule does not drift.
  */
 #include <config.h>
 
 #include "base/number.h"
+#include "crier_server.h"
+#include "crierd/api/streams.h"
+#include "crierd/http/respond.h"
 #include "crierd/http/response.h"
 #include "demo_parts.h"
-#include "crierd/log/log.h"
-#include "crierd/http/respond.h"
-#include "crierd/http/text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct counter {
     const char *path;
-    int (*frame)(uint64_t number, struct crier_frame **frame);
-    uint64_t interval;
-    uint64_t offset;  /* the number before the first one */
-    uint64_t started; /* 0: not yet */
-    uint64_t sent;
+    int (*make_frame)(uint64_t number, struct crier_frame **frame);
+    uint64_t interval; /* ms */
+    uint64_t offset;   /* the number before the first one */
+    uint64_t started;  /* by crier_now(); 0: not yet */
+    uint64_t sent;     /* numbers */
 };
 
-static int tick_frame(uint64_t number, struct crier_frame **frame)
+static int make_tick(uint64_t number, struct crier_frame **frame)
 {
     char text[24];
 
@@ -35,7 +35,7 @@ static int tick_frame(uint64_t number, struct crier_frame **frame)
     return crier_frame_text(NULL, text, frame);
 }
 
-static int sse_frame(uint64_t number, struct crier_frame **frame)
+static int make_counter(uint64_t number, struct crier_frame **frame)
 {
     struct crier_event *event = crier_event_new();
     char text[48];
@@ -55,10 +55,10 @@ static int sse_frame(uint64_t number, struct crier_frame **frame)
 }
 
 /* Sends the next number. */
-static int send_next(struct counter *counter, struct crier_stream *stream)
+static int send_number(struct counter *counter, struct crier_stream *stream)
 {
     struct crier_frame *frame;
-    int error = counter->frame(counter->offset + counter->sent + 1, &frame);
+    int error = counter->make_frame(counter->offset + counter->sent + 1, &frame);
 
     if (error != 0)
         return error;
@@ -69,7 +69,7 @@ static int send_next(struct counter *counter, struct crier_stream *stream)
     return error;
 }
 
-static void woken(void *closure, struct crier_stream *stream)
+static void count_on(void *closure, struct crier_stream *stream)
 {
     struct counter *counter = closure;
     int error = 0;
@@ -77,19 +77,19 @@ static void woken(void *closure, struct crier_stream *stream)
     if (counter->started == 0)
         counter->started = crier_now();
     else
-        error = send_next(counter, stream);
+        error = send_number(counter, stream);
     if (demo_may_retry(error))
         crier_stream_wake(stream, crier_now() + DEMO_RETRY);
-    else if (error != 0) /* a number must not be missing: end instead */
+    else if (error != 0) /* no number may be missing */
         crier_stream_close(stream);
     else
         crier_stream_wake(stream,
                           counter->started +
-                              (counter->sent + 1) * counter->interval);
+                          (counter->sent + 1) * counter->interval);
 }
 
-static void closed(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+static void end_counter(void *closure, struct crier_stream *stream,
+                        enum crier_reason reason)
 {
     struct counter *counter = closure;
 
@@ -97,27 +97,22 @@ static void closed(void *closure, struct crier_stream *stream,
     free(counter);
 }
 
-static bool count(struct request *request, const struct counter *template)
+/* Opens a stream with a copy of TEMPLATE. */
+static bool open_counter(struct request *request,
+                         const struct counter *template)
 {
     struct counter *counter = malloc(sizeof *counter);
-    struct crier_stream_options options = {
-        .keep_alive = request->server->conf->keep_alive,
-        .on_wake = woken,
-        .on_closed = closed,
-        .closure = counter,
+    struct stream_start start = {
+        .options = {.on_wake = count_on,
+                    .on_closed = end_counter,
+                    .closure = counter},
+        .owns_closure = true,
     };
-    struct MHD_Response *response;
-    struct crier_stream *stream;
 
     if (counter == NULL)
         return respond_error(request, -ENOMEM);
     *counter = *template;
-    if (!respond_stream(request, &options, &stream, &response)) {
-        free(counter);
-        return request->result;
-    }
-    crier_stream_unref(stream);
-    return response_stream(request, response);
+    return streams_open(request, &start);
 }
 
 bool ticks_get(struct request *request)
@@ -125,29 +120,29 @@ bool ticks_get(struct request *request)
     const struct uri_text *interval =
         uri_parameter(&request->uri, "interval");
     struct counter counter = {
-        .path = "/ticks", .frame = tick_frame, .interval = 1000};
+        .path = "/ticks", .make_frame = make_tick, .interval = 1000};
 
     if (interval != NULL &&
         !crier__number_read(interval->bytes, 10, 60000, &counter.interval))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "interval is not a number of milliseconds from "
-                             "10 to 60000");
-    return count(request, &counter);
+                               "interval is not a number of milliseconds from "
+                               "10 to 60000");
+    return open_counter(request, &counter);
 }
 
 bool ticks_get_sse(struct request *request)
 {
     struct counter counter = {.path = "/sse",
-                              .frame = sse_frame,
+                              .make_frame = make_counter,
                               .interval = 1000,
                               .offset = request_last_id(request)};
 
-    return count(request, &counter);
+    return open_counter(request, &counter);
 }
 
 /* ---- /updates --------------------------------------------------------- */
 
-static void fill_update(struct crier_event *event, int number)
+static void set_update(struct crier_event *event, int number)
 {
     char id[16], count[32];
     int length = snprintf(id, sizeof id, "%d", number);
@@ -159,7 +154,7 @@ static void fill_update(struct crier_event *event, int number)
     crier_event_text(event, count);
 }
 
-static int fill(struct crier_reply *reply, struct crier_event *event)
+static int add_events(struct crier_reply *reply, struct crier_event *event)
 {
     int number, error;
 
@@ -167,7 +162,7 @@ static int fill(struct crier_reply *reply, struct crier_event *event)
     crier_event_text(event, "ready");
     error = crier_reply_add(reply, event);
     for (number = 1; number <= 2 && error == 0; number++) {
-        fill_update(event, number);
+        set_update(event, number);
         error = crier_reply_add(reply, event);
     }
     if (error != 0)
@@ -185,7 +180,7 @@ bool ticks_get_updates(struct request *request)
     int error = -ENOMEM;
 
     if (reply != NULL && event != NULL)
-        error = fill(reply, event);
+        error = add_events(reply, event);
     if (error == 0)
         error = crier_reply_response(reply, &response);
     crier_event_free(event);

@@ -1,17 +1,17 @@
 /*
- * /tokens: a canned text, streamed word by word the way a language model's
- * answer is. The same prompt always gets the same text, so that a client that
- * lost its connection resumes after Last-Event-ID where it was. Token n has id
- * n; "done" has the id after the last one, and to a client that has seen it the
- * answer is 204, which tells an EventSource not to come again.
+ * /tokens: a canned text, streamed word by word like the output of a language model. The
+ * same prompt always yields the same text, so a client that lost its connection resumes
+ * after its Last-Event-ID. Token n has the id n, and "done" the id after that of the last
+ * token. A client that has received "done" gets 204, after which an EventSource does not
+ * reconnect.
  */
 #include <config.h>
 
-#include "crierd/http/response.h"
-#include "demo_parts.h"
-#include "crierd/log/log.h"
+#include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
+#include "crierd/log/log.h"
+#include "demo_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ struct answers {
     size_t count;
 };
 
-/* Cuts the paragraphs out of the file's text, in place. */
+/* Splits the text of the file into paragraphs, in place. */
 static void cut_paragraphs(struct answers *answers)
 {
     char *at = answers->memory, *end, *c;
@@ -69,7 +69,7 @@ struct answers *answers_new(const char *data)
     cut_paragraphs(answers);
     if (answers->count != 0)
         return answers;
-    log_line(LOG_ERROR, "%s/" FILE_NAME " holds no text", data);
+    log_line(LOG_ERROR, "%s/" FILE_NAME " has no text", data);
     answers_free(answers);
     return NULL;
 }
@@ -82,9 +82,9 @@ void answers_free(struct answers *answers)
     free(answers);
 }
 
-/* FNV-1a: any spread will do, as long as it is always the same. */
-static const char *answer_to(const struct answers *answers,
-                             const struct uri_text *prompt)
+/* The text for PROMPT, chosen by its FNV-1a hash: any fixed choice would do. */
+static const char *choose_text(const struct answers *answers,
+                               const struct uri_text *prompt)
 {
     uint32_t hash = 2166136261u;
     size_t i;
@@ -96,33 +96,34 @@ static const char *answer_to(const struct answers *answers,
 
 /* ---- words ------------------------------------------------------------ */
 
-/* The length of the word at TEXT with the spaces behind it. */
-static size_t word_length(const char *text)
+/* The length of the word at TEXT and the spaces behind it. */
+static size_t measure_word(const char *text)
 {
     size_t length = strcspn(text, " ");
 
     return length + strspn(text + length, " ");
 }
 
-/* Skips COUNT words; *SKIPPED says how many there were. */
+/* Skips COUNT words, or all if TEXT has fewer; *SKIPPED is how many. */
 static const char *skip_words(const char *text, uint64_t count,
                               uint64_t *skipped)
 {
     for (*skipped = 0; *skipped < count && *text != '\0'; ++*skipped)
-        text += word_length(text);
+        text += measure_word(text);
     return text;
 }
 
 /* ---- the stream ------------------------------------------------------- */
 
-struct telling {
-    const char *rest;
-    uint64_t told;
-    uint64_t due;
+struct token_stream {
+    const char *rest; /* of the text */
+    uint64_t sent;    /* tokens */
+    uint64_t due;     /* of the next token, by crier_now(); 0: not started */
 };
 
-static int event_frame(const char *type, uint64_t id, json_t *value,
-                       struct crier_frame **frame)
+/* The frame of an event with the data VALUE (stolen; NULL when memory was short). */
+static int make_frame(const char *type, uint64_t id, json_t *value,
+                      struct crier_frame **frame)
 {
     struct crier_event *event = crier_event_new();
     char text[24];
@@ -141,32 +142,32 @@ static int event_frame(const char *type, uint64_t id, json_t *value,
     return error;
 }
 
-/* The frame of the word at the head of what is left, LENGTH bytes, or of "done"
- * when nothing is. */
-static int next_frame(const struct telling *telling, size_t length,
-                      struct crier_frame **frame)
+/* The frame of the next token, whose word has LENGTH bytes, or of "done" if LENGTH is
+ * 0. */
+static int make_next_frame(const struct token_stream *tokens, size_t length,
+                           struct crier_frame **frame)
 {
-    json_int_t next = (json_int_t)telling->told + 1;
+    json_int_t next = (json_int_t)tokens->sent + 1;
 
     if (length == 0)
-        return event_frame("done", telling->told + 1,
-                           json_pack("{s:I}", "tokens", next - 1), frame);
-    return event_frame("token", telling->told + 1,
-                       json_pack("{s:I, s:s%}", "index", next, "text",
-                                 telling->rest, length),
-                       frame);
+        return make_frame("done", tokens->sent + 1,
+                          json_pack("{s:I}", "tokens", next - 1), frame);
+    return make_frame("token", tokens->sent + 1,
+                      json_pack("{s:I, s:s%}", "index", next, "text",
+                                tokens->rest, length),
+                      frame);
 }
 
-static void woken(void *closure, struct crier_stream *stream)
+static void send_token(void *closure, struct crier_stream *stream)
 {
-    struct telling *telling = closure;
-    size_t length = word_length(telling->rest);
+    struct token_stream *tokens = closure;
+    size_t length = measure_word(tokens->rest);
     struct crier_frame *frame;
     int error;
 
-    if (telling->due == 0)
-        telling->due = crier_now();
-    error = next_frame(telling, length, &frame);
+    if (tokens->due == 0)
+        tokens->due = crier_now();
+    error = make_next_frame(tokens, length, &frame);
     if (error == 0) {
         error = crier_stream_send(stream, frame);
         crier_frame_unref(frame);
@@ -176,15 +177,15 @@ static void woken(void *closure, struct crier_stream *stream)
     } else if (error != 0 || length == 0) {
         crier_stream_close(stream);
     } else {
-        telling->told++;
-        telling->rest += length;
-        telling->due += INTERVAL;
-        crier_stream_wake(stream, telling->due);
+        tokens->sent++;
+        tokens->rest += length;
+        tokens->due += INTERVAL;
+        crier_stream_wake(stream, tokens->due);
     }
 }
 
-static void closed(void *closure, struct crier_stream *stream,
-                   enum crier_reason reason)
+static void end_tokens(void *closure, struct crier_stream *stream,
+                       enum crier_reason reason)
 {
     respond_stream_closed((void *)"/tokens", stream, reason);
     free(closure);
@@ -193,38 +194,32 @@ static void closed(void *closure, struct crier_stream *stream,
 bool tokens_get(struct request *request)
 {
     const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
-    struct crier_stream_options options = {
-        .keep_alive = request->server->conf->keep_alive,
-        .on_wake = woken,
-        .on_closed = closed,
+    struct stream_start start = {
+        .options = {.on_wake = send_token,
+                    .on_closed = end_tokens},
+        .owns_closure = true,
     };
     uint64_t seen = request_last_id(request);
-    struct MHD_Response *response;
-    struct crier_stream *stream;
-    struct telling *telling;
+    struct token_stream *tokens;
 
     if (prompt == NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "the prompt is missing: /tokens?prompt=TEXT");
+                               "the parameter prompt is missing: "
+                               "/tokens?prompt=TEXT");
     if (!text_valid(prompt->bytes, prompt->length, 1, PROMPT_MAX))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                             "prompt is not UTF-8 of 1 to %d characters "
-                             "without control characters",
-                             PROMPT_MAX);
-    telling = calloc(1, sizeof *telling);
-    if (telling == NULL)
+                               "prompt is not UTF-8 of 1 to %d characters "
+                               "without control characters",
+                               PROMPT_MAX);
+    tokens = calloc(1, sizeof *tokens);
+    if (tokens == NULL)
         return respond_error(request, -ENOMEM);
-    options.closure = telling;
-    telling->rest = skip_words(answer_to(demo_of(request)->answers, prompt),
-                               seen, &telling->told);
-    if (seen > telling->told) { /* it has seen "done" */
-        free(telling);
+    tokens->rest = skip_words(choose_text(demo_of(request)->answers, prompt),
+                              seen, &tokens->sent);
+    if (seen > tokens->sent) { /* the client has received "done" */
+        free(tokens);
         return respond_empty(request, MHD_HTTP_NO_CONTENT);
     }
-    if (!respond_stream(request, &options, &stream, &response)) {
-        free(telling);
-        return request->result;
-    }
-    crier_stream_unref(stream);
-    return response_stream(request, response);
+    start.options.closure = tokens;
+    return streams_open(request, &start);
 }

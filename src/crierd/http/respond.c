@@ -143,7 +143,7 @@ bool respond_allow(struct request *request, const char *allow)
     if (strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
         return response_send(request, &none);
     snprintf(detail, sizeof detail,
-             "this resource does not know the method %.20s; it knows %s",
+             "method %.20s not allowed; allowed: %s",
              request->method, allow);
     return send_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, detail, NULL,
                         MHD_HTTP_HEADER_ALLOW, allow);
@@ -228,7 +228,7 @@ bool respond_stream(struct request *request,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream, struct MHD_Response **response)
 {
-    const struct server *server = request->server;
+    const struct conf *conf = conf_current();
     struct crier_stream_options bounded = *options;
     int error;
 
@@ -237,8 +237,9 @@ bool respond_stream(struct request *request,
         return false;
     }
     bounded.max_pending = MAX_PENDING;
-    bounded.stall_timeout = server->conf->stall_timeout;
-    error = crier_stream_new(server->shards, request->connection,
+    bounded.keep_alive = conf->ping;
+    bounded.stall_timeout = conf->stall_timeout;
+    error = crier_stream_new(request->server->shards, request->connection,
                              &bounded, stream, response);
     if (error != 0)
         request->result = respond_error(request, error);

@@ -42,19 +42,19 @@ static void log_response(const struct request *request, unsigned status)
 {
     char peer[PEER_TEXT_SIZE];
 
-    log_line(LOG_INFO, "%s %s %.*s %u %.1f ms", peer_text(request->peer, peer),
-             request->method, (int)strcspn(request->target, "?"),
-             request->target, status,
-             (double)(crier__clock_us() - request->received) / 1000.0);
+    log_line(LOG_INFO, "%s %.*s %u %.1f ms %s", request->method,
+             (int)strcspn(request->target, "?"), request->target, status,
+             (double)(crier__clock_us() - request->received) / 1000.0,
+             peer_text(request->peer, peer));
 }
 
 static void log_no_memory(const struct request *request)
 {
     char peer[PEER_TEXT_SIZE];
 
-    log_line(LOG_ERROR, "%s %s %.*s: out of memory, connection closed",
-             peer_text(request->peer, peer), request->method,
-             (int)strcspn(request->target, "?"), request->target);
+    log_line(LOG_ERROR, "%s %.*s: out of memory, connection to %s closed",
+             request->method, (int)strcspn(request->target, "?"),
+             request->target, peer_text(request->peer, peer));
 }
 
 /* Sets the length of RESPONSE's body. A newline at its end takes the place of the NUL. */

@@ -159,7 +159,7 @@ size_t route_max_body(const struct request *request)
     size_t max = request->route->max_body;
 
     if (max == ROUTE_BODY_UPDATE)
-        return request->server->conf->max_message;
+        return conf_current()->max_update;
     return max != 0 ? max : ROUTE_BODY_SMALL;
 }
 

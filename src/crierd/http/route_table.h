@@ -10,7 +10,7 @@ struct request;
 /* What a request is about, for whoever decides who may do it (policy.c). */
 enum scope { SCOPE_READ, SCOPE_SUBSCRIBE, SCOPE_PUBLISH, SCOPE_ADMIN };
 
-/* A largest body of as many bytes as an update may have (--max-message). */
+/* A largest body of as many bytes as an update may have (--max-update). */
 #define ROUTE_BODY_UPDATE SIZE_MAX
 
 /* The largest body of most routes that have one. */

@@ -7,6 +7,7 @@
 
 #include "finite.h"
 
+#include "base/buffer.h"
 #include "libcrier/wire/event.h"
 #include "libcrier/wire/frame.h"
 #include "libcrier/wire/frame_print.h"

@@ -5,6 +5,8 @@
 
 #include "memory_read.h"
 
+#include "base/random.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +85,7 @@ static void forget(struct crier_journal *journal, struct crier__forget *forget)
     last = memory->last;
     topic = crier__memory_find(memory, forget->topic, length);
     forget->error =
-        topic == NULL || topic->ring.length == 0 ? CRIER_ERR_UNKNOWN : 0;
+        topic == NULL || topic->ring.length == 0 ? CRIER_ERR_NO_TOPIC : 0;
     while (forget->error == 0 && more) {
         topic = crier__memory_find(memory, forget->topic, length);
         for (left = STEP; left > 0 && topic != NULL; left--) {
@@ -174,7 +176,7 @@ int crier_journal_memory(const struct crier_journal_options *options,
         free(memory);
         return error;
     }
-    error = crier__epoch_new(memory->journal.epoch);
+    error = crier__random_name(memory->journal.epoch);
     if (error == 0)
         error = -pthread_mutex_init(&memory->lock, NULL);
     if (error != 0) {

@@ -17,6 +17,7 @@
 #include "sqlite.h"
 
 #include "base/buffer.h"
+#include "base/random.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -103,8 +104,8 @@ static int ask(struct crier__sql *sql, const char *text, int64_t *number,
 static int create(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->writer;
-    char epoch[CRIER__EPOCH_SIZE], *row;
-    int error = crier__epoch_new(epoch);
+    char epoch[CRIER__RANDOM_NAME_SIZE], *row;
+    int error = crier__random_name(epoch);
 
     if (error != 0)
         return error;
