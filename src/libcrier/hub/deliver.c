@@ -139,7 +139,7 @@ static struct delivery take_lists(struct crier__hub_shard *shard)
     return delivery;
 }
 
-static void run_delivery(struct crier__task *task)
+static void run_lists(struct crier__task *task)
 {
     struct crier__hub_shard *shard = (struct crier__hub_shard *)task;
     bool more = shard->shard->more;
@@ -177,7 +177,7 @@ void crier__deliver_init(struct crier_hub *hub)
     unsigned i;
 
     for (i = 0; i < hub->shard_count; i++, shard++) {
-        shard->deliver.run = run_delivery;
+        shard->deliver.run = run_lists;
         shard->hub = hub;
         shard->shard = &hub->shards->shards[i];
         shard->delivered = hub->last;

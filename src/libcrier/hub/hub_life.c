@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int init_locks(struct crier_hub *hub)
+static int init_hub_locks(struct crier_hub *hub)
 {
     int error = crier__gate_init(&hub->gate);
 
@@ -76,7 +76,7 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
         options->presence[0] != '\0')
         error = crier__selectors_parse(options->presence, &made->presence);
     if (error == 0)
-        error = init_locks(made);
+        error = init_hub_locks(made);
     if (error != 0)
         goto fail;
     made->born = shards->born;

@@ -125,7 +125,7 @@ selectors_of(const struct crier__topics *texts)
 }
 
 /* The bytes of TEXT, a NUL included, as far as a list may have them. */
-static size_t measure(const char *text)
+static size_t measure_text(const char *text)
 {
     return text != NULL ? strnlen(text, CRIER__TOPICS_LONGEST) + 1 : 0;
 }
@@ -141,7 +141,7 @@ int crier__selectors_collect(const char *text, const char *const *texts,
                              size_t count, const char *last, unsigned *first,
                              struct crier__selectors **selectors)
 {
-    size_t size = measure(text) + measure(last);
+    size_t size = measure_text(text) + measure_text(last);
     size_t more = crier__topics_measure(texts, count);
     struct crier__topics *list;
     int error;

@@ -51,7 +51,7 @@ struct crier__topics *crier__topics_new(size_t size)
     return topics;
 }
 
-static bool has_name(const struct crier__topics *topics, const char *name,
+static bool has_topic(const struct crier__topics *topics, const char *name,
                      size_t length)
 {
     const char *other;
@@ -65,7 +65,7 @@ static bool has_name(const struct crier__topics *topics, const char *name,
 int crier__topics_add(struct crier__topics *topics, const char *name,
                       size_t length)
 {
-    if (has_name(topics, name, length))
+    if (has_topic(topics, name, length))
         return 0;
     if (topics->count == CRIER__TOPICS_MAX)
         return CRIER_ERR_MANY_TOPICS;

@@ -307,7 +307,7 @@ static struct crier_frame *as_full(const struct crier__update *update)
 }
 
 /* A new frame of UPDATE in FORMAT, which is not EVENTS. */
-static struct crier_frame *convert(const struct crier__update *update,
+static struct crier_frame *convert_frame(const struct crier__update *update,
                                    enum crier_format format)
 {
     struct fields fields = {0};
@@ -330,7 +330,7 @@ struct crier_frame *crier__update_copy(struct crier__update *update,
 
     if (format != CRIER_FORMAT_EVENTS)
         frame = atomic_load(&update->other[format - 1]);
-    return frame != NULL ? crier_frame_ref(frame) : convert(update, format);
+    return frame != NULL ? crier_frame_ref(frame) : convert_frame(update, format);
 }
 
 struct crier_frame *crier__update_frame(struct crier__update *update,
@@ -343,7 +343,7 @@ struct crier_frame *crier__update_frame(struct crier__update *update,
     frame = atomic_load(&update->other[format - 1]);
     if (frame != NULL)
         return frame;
-    frame = convert(update, format);
+    frame = convert_frame(update, format);
     if (frame != NULL &&
         !atomic_compare_exchange_strong(&update->other[format - 1], &none,
                                         frame)) {

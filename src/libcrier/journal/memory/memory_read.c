@@ -484,7 +484,7 @@ void crier__memory_read(struct crier_journal *journal,
 
 /* ---- list ------------------------------------------------------------- */
 
-static void describe_topic(const struct crier__memory_topic *topic,
+static void describe_held(const struct crier__memory_topic *topic,
                            struct crier__topic_info *info)
 {
     const struct crier__ring *ring = &topic->ring;
@@ -515,7 +515,7 @@ static void fill_list(const struct crier__memory *memory,
          name = crier__names_after(&memory->names, name->text)) {
         topic = (struct crier__memory_topic *)name;
         if (topic->ring.length != 0 && crier__list_wants(list, name->text))
-            describe_topic(topic, &list->infos[list->count++]);
+            describe_held(topic, &list->infos[list->count++]);
     }
 }
 

@@ -19,7 +19,7 @@
 #define SMALLEST 4
 
 /* Moves what is held to NEW slots of ROOM, without the holes. */
-static void move(struct crier__ring *ring, struct crier__slot *slots,
+static void move_slots(struct crier__ring *ring, struct crier__slot *slots,
                  size_t room)
 {
     struct crier__slot *slot;
@@ -48,7 +48,7 @@ int crier__ring_reserve(struct crier__ring *ring)
     slots = malloc(room * sizeof *slots);
     if (slots == NULL)
         return -ENOMEM;
-    move(ring, slots, room);
+    move_slots(ring, slots, room);
     return 0;
 }
 
@@ -76,7 +76,7 @@ size_t crier__ring_after(const struct crier__ring *ring, uint64_t position)
 }
 
 /* Gives memory back when little of it is used. Fails in peace. */
-static void shrink(struct crier__ring *ring)
+static void shrink_ring(struct crier__ring *ring)
 {
     size_t held = ring->length - ring->holes, room = ring->room;
     struct crier__slot *slots;
@@ -87,7 +87,7 @@ static void shrink(struct crier__ring *ring)
         return;
     slots = malloc(room * sizeof *slots);
     if (slots != NULL)
-        move(ring, slots, room);
+        move_slots(ring, slots, room);
 }
 
 void crier__ring_shift(struct crier__ring *ring)
@@ -101,7 +101,7 @@ void crier__ring_shift(struct crier__ring *ring)
         ring->length--;
         hole = ring->length != 0 && crier__ring_at(ring, 0)->entry == NULL;
     } while (hole);
-    shrink(ring);
+    shrink_ring(ring);
 }
 
 void crier__ring_remove(struct crier__ring *ring, uint64_t position)
@@ -114,7 +114,7 @@ void crier__ring_remove(struct crier__ring *ring, uint64_t position)
     }
     crier__ring_at(ring, index)->entry = NULL;
     ring->holes++;
-    shrink(ring);
+    shrink_ring(ring);
 }
 
 void crier__ring_done(struct crier__ring *ring)

@@ -67,7 +67,7 @@ static int system_errno(sqlite3 *db)
 }
 
 /* Notes that CODE was returned, unless something failed before. */
-static void fail(struct crier__sql *sql, int code)
+static void note_failure(struct crier__sql *sql, int code)
 {
     char text[64];
     int system_error;
@@ -127,7 +127,7 @@ int crier__sql_open(struct crier__sql *sql, const char *path,
     if (sql->db == NULL)
         return -ENOMEM;
     if (code != SQLITE_OK)
-        fail(sql, code);
+        note_failure(sql, code);
     else
         sqlite3_busy_handler(sql->db, wait_for_lock, sql);
     return sql->error;
@@ -159,7 +159,7 @@ int crier__sql_script(struct crier__sql *sql, const char *text)
     if (sql->error == 0) {
         code = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
         if (code != SQLITE_OK)
-            fail(sql, code);
+            note_failure(sql, code);
     }
     return sql->error;
 }
@@ -200,7 +200,7 @@ static int bind_all(sqlite3_stmt *statement, const char *format,
     return code;
 }
 
-static int prepare(struct crier__sql *sql, unsigned which)
+static int prepare_statement(struct crier__sql *sql, unsigned which)
 {
     if (sql->statements[which] != NULL)
         return SQLITE_OK;
@@ -215,14 +215,14 @@ int crier__sql_prepare(struct crier__sql *sql)
     int code;
 
     for (i = 0; i < sql->count && sql->error == 0; i++) {
-        code = prepare(sql, i);
+        code = prepare_statement(sql, i);
         if (code != SQLITE_OK)
-            fail(sql, code);
+            note_failure(sql, code);
     }
     return sql->error;
 }
 
-static sqlite3_stmt *begin(struct crier__sql *sql, unsigned which,
+static sqlite3_stmt *begin_statement(struct crier__sql *sql, unsigned which,
                            const char *format, va_list arguments)
 {
     sqlite3_stmt **statement = &sql->statements[which];
@@ -230,12 +230,12 @@ static sqlite3_stmt *begin(struct crier__sql *sql, unsigned which,
 
     if (sql->error != 0)
         return NULL;
-    code = prepare(sql, which);
+    code = prepare_statement(sql, which);
     if (code == SQLITE_OK)
         code = bind_all(*statement, format, arguments);
     if (code == SQLITE_OK)
         return *statement;
-    fail(sql, code);
+    note_failure(sql, code);
     return NULL;
 }
 
@@ -246,7 +246,7 @@ sqlite3_stmt *crier__sql_begin(struct crier__sql *sql, unsigned which,
     va_list arguments;
 
     va_start(arguments, format);
-    statement = begin(sql, which, format, arguments);
+    statement = begin_statement(sql, which, format, arguments);
     va_end(arguments);
     return statement;
 }
@@ -260,7 +260,7 @@ sqlite3_stmt *crier__sql_other(struct crier__sql *sql, const char *text)
         return NULL;
     code = sqlite3_prepare_v2(sql->db, text, -1, &statement, NULL);
     if (code != SQLITE_OK)
-        fail(sql, code);
+        note_failure(sql, code);
     return statement;
 }
 
@@ -275,7 +275,7 @@ bool crier__sql_row(struct crier__sql *sql, sqlite3_stmt *statement)
         if (code == SQLITE_ROW)
             return true;
         if (code != SQLITE_DONE)
-            fail(sql, code);
+            note_failure(sql, code);
     }
     crier__sql_end(statement);
     return false;
@@ -293,7 +293,7 @@ int crier__sql_run(struct crier__sql *sql, unsigned which, const char *format,
     va_list arguments;
 
     va_start(arguments, format);
-    statement = begin(sql, which, format, arguments);
+    statement = begin_statement(sql, which, format, arguments);
     va_end(arguments);
     while (crier__sql_row(sql, statement))
         ;

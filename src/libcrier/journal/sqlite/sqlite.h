@@ -11,20 +11,20 @@
 struct crier__totals {
     uint64_t last;      /* the highest position that has been in */
     int64_t time;       /* of the last update */
-    uint64_t evicted;   /* the highest position let go, of what "*" means */
+    uint64_t evicted;   /* the highest position evicted of what "*" matches */
     uint64_t forgotten; /* the highest `evicted` of topics without a row */
     uint64_t topics;    /* rows */
     uint64_t count, bytes;
 };
 
-/* A forgetting that was asked for. */
+/* A forgetting in the queue. */
 struct crier__forgetting {
     struct crier__forgetting *next;
     struct crier__forget *forget;
     uint64_t after; /* so many appends were asked for before it, ever */
 };
 
-/* Appends and forgettings, in the order asked for. */
+/* The appends and forgettings that the writer is asked for, in order. */
 struct crier__sqlite_queue {
     struct crier__append *appends, **appends_end;
     struct crier__forgetting *forgets, **forgets_end;
@@ -37,19 +37,19 @@ struct crier__sqlite_topic {
     int64_t due; /* -1: never */
 };
 
-/* Rows that the open transaction has looked at. */
+/* The row cache: rows that the open transaction has read. */
 #define CRIER__SQLITE_ROWS 16
 struct crier__sqlite_rows {
     struct crier__sqlite_row {
         struct crier__sqlite_topic topic;
-        bool changed; /* not yet in the table */
+        bool changed; /* not written to the table yet */
         size_t length;
         char name[CRIER__TOPIC_SIZE];
     } held[CRIER__SQLITE_ROWS];
-    unsigned count, next; /* the next that makes room */
+    unsigned count, next; /* the next to be replaced */
 };
 
-/* What was read lately, by position: many clients read the same. */
+/* The recent cache: updates read last, by position. Many clients read the same ones. */
 #define CRIER__RECENT 1024
 #define CRIER__RECENT_BYTES ((size_t)16 * 1024 * 1024)
 
@@ -70,12 +70,12 @@ struct crier__sqlite {
     /* The writing thread alone, once it runs. */
     struct crier__sql writer;
     struct crier__totals totals; /* as in the open transaction */
-    struct crier__totals saved;  /* as in the last one that was committed */
-    uint64_t position; /* the last one given, also to what failed then */
+    struct crier__totals saved;  /* as in the last transaction committed */
+    uint64_t position; /* the last one used, even if the append failed then */
     unsigned budget;   /* evictions left to the open transaction */
     struct crier__sqlite_rows rows;
     bool more;         /* there was more to evict */
-    bool orphans;      /* of that, there may be what no topic holds any more */
+    bool orphans;      /* among it may be entries up to `evicted`, which nobody reads */
     uint64_t taken;    /* appends, ever */
     unsigned corrected; /* times, in the open transaction */
 
@@ -93,14 +93,14 @@ struct crier__sqlite {
     pthread_cond_t to_write, to_read;
     pthread_t writing, reading;
     bool stop_writing, stop_reading;
-    bool unreadable; /* the last read failed, for the reason unread */
-    char unread[128];
-    uint64_t last; /* totals.last as the world may know it */
-    int error;     /* the trouble */
+    bool unreadable; /* the last read failed, */
+    char unread[128]; /* for this reason */
+    uint64_t last; /* totals.last of the last transaction committed */
+    int error;     /* the status */
     char reason[128];
 };
 
-/* ---- journal_sqlite_file.c ---- */
+/* ---- sqlite_file.c ---- */
 
 /* The application id of our databases: "Crie". */
 #define CRIER__SQLITE_APPLICATION 0x43726965
@@ -114,7 +114,7 @@ struct crier__sqlite {
 int crier__sqlite_claim(struct crier__sqlite_claim *claim, const char *path,
                         char reason[256]);
 
-/* Whether PATH still leads to the claimed file. */
+/* Whether PATH still names the claimed file. */
 bool crier__sqlite_is_claimed(const struct crier__sqlite_claim *claim,
                               const char *path);
 
@@ -124,7 +124,7 @@ void crier__sqlite_unclaim(struct crier__sqlite_claim *claim);
 /* Writes into REASON what errno says went wrong with FILE; returns -errno. */
 int crier__sqlite_fail(char reason[256], const char *file);
 
-/* ---- journal_sqlite_open.c ---- */
+/* ---- sqlite_open.c ---- */
 
 /* Claims the file PATH, opens both connections, and reads what is
  * to be known beforehand. Whether it fails or not, crier__sqlite_close() is
@@ -133,7 +133,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
                        char reason[256]);
 void crier__sqlite_close(struct crier__sqlite *sqlite);
 
-/* ---- journal_sqlite_write.c: in the writing thread ---- */
+/* ---- sqlite_write.c: in the writing thread ---- */
 
 /* A transaction. After commit or undo, sqlite->writer.error says how it went.
  * Begin returns sqlite->writer.error. */
@@ -149,7 +149,7 @@ void crier__sqlite_append(struct crier__sqlite *sqlite,
 void crier__sqlite_forget(struct crier__sqlite *sqlite,
                           struct crier__forget *forget);
 
-/* ---- journal_sqlite_topics.c: in the writing thread, in a transaction ---- */
+/* ---- sqlite_topics.c: in the writing thread, in a transaction ---- */
 
 /* Finds the topic of LENGTH bytes at NAME; false when it has no row. */
 bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
@@ -169,37 +169,37 @@ bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
                        struct crier__sqlite_topic *topic,
                        char name[CRIER__TOPIC_SIZE], size_t *length);
 
-/* Writes what is only in hand; */
+/* Writes the changed rows of the cache to the table. */
 void crier__sqlite_flush_rows(struct crier__sqlite *sqlite);
 
-/* or gives it up, since the table is what it was before. */
+/* Empties the cache without writing it: the table is what it was before. */
 void crier__sqlite_discard_rows(struct crier__sqlite *sqlite);
 
-/* ---- journal_sqlite_evict.c: in the writing thread ---- */
+/* ---- sqlite_evict.c: in the writing thread ---- */
 
-/* Whether there is something to be evicted by now. */
+/* Whether there is something to evict now. */
 bool crier__sqlite_needs_eviction(struct crier__sqlite *sqlite);
 
-/* In a transaction, within its budget: evicts what is more than the limits of
- * the topics TOPICS allow; */
+/* In a transaction, within its budget: evicts what exceeds the limits of TOPICS. */
 void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
                                const struct crier__topics *topics);
 
-/* what is more than the limits of all allow, rubbish first; */
+/* Likewise what exceeds the limits of all topics together; orphans go first. */
 void crier__sqlite_trim(struct crier__sqlite *sqlite);
 
-/* the update at POSITION, if it is only there because nobody has yet taken it
- * away (whatever the budget); false when it is really held; */
+/* In a transaction: evicts the update at POSITION if no topic shows it any more, whatever
+ * the budget, so that its id is free. False when a topic holds it. */
 bool crier__sqlite_free_id(struct crier__sqlite *sqlite, uint64_t position);
 
-/* what is due, and what is more than the limits of all allow; sets
- * sqlite->more. Corrects times that lead the clock, too. */
+/* In a transaction, within its budget: corrects times that are ahead of the clock, evicts
+ * what is due and what exceeds the limits of all topics together, and sets
+ * sqlite->more. */
 void crier__sqlite_evict_due(struct crier__sqlite *sqlite);
 
 /* ---- both threads ---- */
 
-/* How old what is in the topic of LENGTH bytes at NAME may become, in ms; 0:
- * as it likes. */
+/* How old an update in the topic of LENGTH bytes at NAME may become, in ms; 0: there is
+ * no limit. */
 int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
                           const char *name, size_t length);
 
@@ -208,7 +208,7 @@ int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
 uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
                              uint64_t last, int64_t time);
 
-/* ---- journal_sqlite_read.c: in the reading thread ---- */
+/* ---- sqlite_read.c: in the reading thread ---- */
 
 /* Answers READ or LIST, all but `done`. */
 void crier__sqlite_read(struct crier__sqlite *sqlite,
@@ -216,7 +216,7 @@ void crier__sqlite_read(struct crier__sqlite *sqlite,
 void crier__sqlite_list(struct crier__sqlite *sqlite,
                         struct crier__list *list);
 
-/* Drops what was read lately; also when the thread is no more. */
+/* Empties the recent cache; also after the thread has ended. */
 void crier__sqlite_drop_recent(struct crier__sqlite *sqlite);
 
 /* ---- the column "topics" of updates: names, one on a line ---- */

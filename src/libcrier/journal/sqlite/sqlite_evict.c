@@ -1,34 +1,30 @@
 /*
- * Letting go, in a file: what retention says, in small steps.
+ * Eviction in a file: what retention asks for, in small steps.
  *
- * An update stays as long as one of its topics holds it. A topic lets go from
- * its oldest entry on, so one number says what it has let go: its `evicted`.
- * Entries up to there that are still in the table are rubbish that nobody
- * reads; that is how a topic of a million updates is forgotten with one row
- * written.
+ * An update stays as long as one of its topics holds it. A topic evicts from its oldest
+ * entry on, so one number says what it has evicted: its `evicted`. Entries up to there that
+ * are still in the table are orphans, which nobody reads; so a topic of a million updates
+ * is forgotten by writing one row.
  *
- * Two things make work: an append, which has limits of count and bytes passed,
- * and time. For the latter a topic's row has the column `due`: never later
- * than the moment when its oldest entry becomes too old; 0 when there is work
- * now (rubbish, or more than its limits allow); NULL when there will be none.
- * It may be too early, since entries also go for other reasons: then a look at
- * the topic sets it right. So what is to be done is found by one index,
- * however many topics there are, and readers, too, can tell from it that
- * nothing is too old. When the options have changed since the file was
- * written, all topics are due.
+ * Two things make work: an append, which exceeds limits of count and bytes, and time. For
+ * the latter the row of a topic has the column `due`: never later than the moment when its
+ * oldest entry becomes too old; 0 when there is work now (orphans, or more than its limits
+ * allow); NULL when there will be none. It may be too early, since entries also go for
+ * other reasons: then a look at the topic corrects it. So one index finds what is to do,
+ * however many topics there are, and readers can tell from it that nothing is too old.
+ * When the options have changed since the file was written, all topics are due.
  *
- * A transaction has a budget of evictions, so that nobody waits for an append
- * behind a million deletions; when it is used up, the topic remains due and
- * the writer goes on in the next one. An append brings along what it displaces
- * in the usual case. (One transaction for all was rejected for that reason;
- * and so was DELETE with a LIMIT, which cannot keep the sums.)
+ * A transaction has a budget of evictions, so that no append waits for a million
+ * deletions; when it is used up, the topic remains due and the writer goes on in the next
+ * transaction. An append adds to the budget what it displaces in the usual case. (One
+ * transaction for all was rejected for that reason; and so was DELETE with a LIMIT, which
+ * cannot keep the sums.)
  *
- * What is rubbish is still in the sums of all until it is gone. So as long as there
- * may be some, it goes before the limits of all take anything that is held.
+ * Orphans are still in the sums of all until they are deleted. So as long as there may be
+ * some, they go before the limits of all evict anything that is held.
  *
- * A topic that holds nothing keeps its row for its `evicted`. It can make room
- * for a new one only when it is not due: no rubbish may be taken for the new
- * one's.
+ * A topic that holds nothing keeps its row for its `evicted`. The row can make place for a
+ * new topic only when it is not due, or its orphans would be taken for the new topic's.
  */
 #include <config.h>
 
@@ -79,18 +75,18 @@ static bool find_held(struct crier__sqlite *sqlite, uint64_t position,
     return true;
 }
 
-static uint64_t less(uint64_t sum, uint64_t part)
+static uint64_t subtract_part(uint64_t sum, uint64_t part)
 {
     return sum > part ? sum - part : 0; /* of a file that somebody edited */
 }
 
-static void drop(struct crier__sqlite *sqlite, const struct held *held)
+static void drop_update(struct crier__sqlite *sqlite, const struct held *held)
 {
     struct crier__totals *totals = &sqlite->totals;
 
     crier__sql_run(&sqlite->writer, WRITE_UPDATE_DROP, "u", held->position);
-    totals->count = less(totals->count, 1);
-    totals->bytes = less(totals->bytes, held->cost);
+    totals->count = subtract_part(totals->count, 1);
+    totals->bytes = subtract_part(totals->bytes, held->cost);
     if (!held->hidden && held->position > totals->evicted)
         totals->evicted = held->position;
 }
@@ -99,9 +95,9 @@ static void drop(struct crier__sqlite *sqlite, const struct held *held)
 static void count_evicted(struct crier__sqlite_topic *topic, const struct held *held)
 {
     if (held->position <= topic->evicted)
-        return; /* rubbish, not counted any more */
-    topic->count = less(topic->count, 1);
-    topic->bytes = less(topic->bytes, held->cost);
+        return; /* orphans, not counted any more */
+    topic->count = subtract_part(topic->count, 1);
+    topic->bytes = subtract_part(topic->bytes, held->cost);
     topic->evicted = held->position;
     if (topic->count == 0 && topic->due > 0)
         topic->due = -1;
@@ -125,7 +121,7 @@ static void evict_entry(struct crier__sqlite *sqlite,
         crier__sql_run(&sqlite->writer, WRITE_UPDATE_HOLDS, "uu", position,
                        held.holds - 1);
     else
-        drop(sqlite, &held);
+        drop_update(sqlite, &held);
 }
 
 /* ---- a topic ---------------------------------------------------------- */
@@ -286,7 +282,7 @@ static bool evict_oldest(struct crier__sqlite *sqlite)
     topics = (const char *)sqlite3_column_text(row, 3);
     take_out(sqlite, &held, topics);
     crier__sql_end(row); /* TOPICS was its */
-    drop(sqlite, &held);
+    drop_update(sqlite, &held);
     return sql->error == 0;
 }
 
@@ -405,7 +401,7 @@ uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
 /* Sets times that lead the clock to it, from the oldest on, so that times rise with
  * positions after each step as before it. When all are set, every topic is due: when
  * its oldest update becomes too old was reckoned with a wrong time. */
-static void correct_times(struct crier__sqlite *sqlite)
+static void correct_file_times(struct crier__sqlite *sqlite)
 {
     struct crier__sql *sql = &sqlite->writer;
     struct crier__totals *totals = &sqlite->totals;
@@ -439,7 +435,7 @@ void crier__sqlite_evict_due(struct crier__sqlite *sqlite)
     int64_t now;
 
     sqlite->more = sqlite->orphans = false;
-    correct_times(sqlite);
+    correct_file_times(sqlite);
     now = crier__journal_time(sqlite->totals.time);
     while (crier__sqlite_due(sqlite, now, &topic, name, &length)) {
         if (sqlite->budget == 0) {

@@ -49,7 +49,7 @@
 
 /* ---- questions -------------------------------------------------------- */
 
-static void init_queue(struct crier__sqlite_queue *queue)
+static void init_write_queue(struct crier__sqlite_queue *queue)
 {
     queue->appends = NULL;
     queue->appends_end = &queue->appends;
@@ -155,7 +155,7 @@ static void take_group(struct crier__sqlite *sqlite,
     struct crier__append *taken;
     size_t count = 0, bytes = 0;
 
-    init_queue(group);
+    init_write_queue(group);
     while ((taken = queue->appends) != NULL && count < GROUP_COUNT &&
            bytes < GROUP_BYTES) {
         queue->appends = taken->next;
@@ -379,7 +379,7 @@ static int start_threads(struct crier__sqlite *sqlite)
     return error;
 }
 
-static int init_locks(struct crier__sqlite *sqlite)
+static int init_sqlite_locks(struct crier__sqlite *sqlite)
 {
     int error = -pthread_mutex_init(&sqlite->lock, NULL);
 
@@ -444,7 +444,7 @@ static int start_sqlite(struct crier__sqlite *sqlite, const char *path,
 {
     int error;
 
-    init_queue(&sqlite->queue);
+    init_write_queue(&sqlite->queue);
     sqlite->reads_end = &sqlite->reads;
     sqlite->lists_end = &sqlite->lists;
     error = crier__sqlite_open(sqlite, path, reason);
@@ -479,7 +479,7 @@ int crier_journal_sqlite(const char *path,
         free(sqlite);
         return error;
     }
-    error = init_locks(sqlite);
+    error = init_sqlite_locks(sqlite);
     if (error != 0) {
         crier__journal_done(&sqlite->journal);
         free(sqlite);

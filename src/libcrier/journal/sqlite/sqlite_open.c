@@ -70,14 +70,14 @@ static const char schema[] =
     "PRAGMA application_id = " TEXT(CRIER__SQLITE_APPLICATION) ";"
     "PRAGMA user_version = " TEXT(FORMAT) ";";
 
-static int refuse(char reason[256], const char *why)
+static int refuse_file(char reason[256], const char *why)
 {
     snprintf(reason, 256, "%s", why);
     return CRIER_ERR_DAMAGED;
 }
 
 /* Passes the failure of SQL on. */
-static int failure(const struct crier__sql *sql, char reason[256])
+static int report_failure(const struct crier__sql *sql, char reason[256])
 {
     snprintf(reason, 256, "%s", sql->reason);
     return sql->damaged ? CRIER_ERR_DAMAGED : sql->error;
@@ -86,7 +86,7 @@ static int failure(const struct crier__sql *sql, char reason[256])
 /* ---- the database ----------------------------------------------------- */
 
 /* The value of TEXT, a statement that gives one, in NUMBER and COPY. */
-static int ask(struct crier__sql *sql, const char *text, int64_t *number,
+static int query_one(struct crier__sql *sql, const char *text, int64_t *number,
                char *copy, size_t size)
 {
     sqlite3_stmt *statement = crier__sql_other(sql, text);
@@ -101,7 +101,7 @@ static int ask(struct crier__sql *sql, const char *text, int64_t *number,
     return sql->error;
 }
 
-static int create(struct crier__sqlite *sqlite, char reason[256])
+static int create_database(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->writer;
     char epoch[CRIER__RANDOM_NAME_SIZE], *row;
@@ -117,7 +117,7 @@ static int create(struct crier__sqlite *sqlite, char reason[256])
     crier__sql_script(sql, schema);
     crier__sql_script(sql, row);
     free(row);
-    return sql->error != 0 ? failure(sql, reason) : 0;
+    return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
 /* What must be so in a file that nobody but a journal has written to. The numbers
@@ -158,32 +158,32 @@ static int check_sense(struct crier__sql *sql, char reason[256])
     size_t i;
 
     for (i = 0; i < sizeof senses / sizeof senses[0]; i++) {
-        if (ask(sql, senses[i].text, &yes, text, sizeof text) != 0)
-            return failure(sql, reason);
+        if (query_one(sql, senses[i].text, &yes, text, sizeof text) != 0)
+            return report_failure(sql, reason);
         if (!yes)
-            return refuse(reason, senses[i].why);
+            return refuse_file(reason, senses[i].why);
     }
     return 0;
 }
 
 /* Whether the database is ours and sound; makes one of an empty file. */
-static int check(struct crier__sqlite *sqlite, char reason[256])
+static int check_database(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->writer;
     char text[200];
     int64_t number;
 
-    if (ask(sql, "SELECT count(*) FROM sqlite_master", &number, text,
+    if (query_one(sql, "SELECT count(*) FROM sqlite_master", &number, text,
             sizeof text) != 0)
-        return failure(sql, reason);
+        return report_failure(sql, reason);
     if (number == 0)
-        return create(sqlite, reason);
-    if (ask(sql, "PRAGMA application_id", &number, text, sizeof text) != 0)
-        return failure(sql, reason);
+        return create_database(sqlite, reason);
+    if (query_one(sql, "PRAGMA application_id", &number, text, sizeof text) != 0)
+        return report_failure(sql, reason);
     if (number != CRIER__SQLITE_APPLICATION)
-        return refuse(reason, "a database of another program");
-    if (ask(sql, "PRAGMA user_version", &number, text, sizeof text) != 0)
-        return failure(sql, reason);
+        return refuse_file(reason, "a database of another program");
+    if (query_one(sql, "PRAGMA user_version", &number, text, sizeof text) != 0)
+        return report_failure(sql, reason);
     if (number != FORMAT) {
         snprintf(reason, 256, "its format is %" PRId64 " instead of %d",
                  number, FORMAT);
@@ -191,12 +191,12 @@ static int check(struct crier__sqlite *sqlite, char reason[256])
     }
     /* quick_check is faster, but does not look whether tables and indices agree, and
      * a search would miss what is in a wrong place. */
-    if (ask(sql, "PRAGMA integrity_check(1)", &number, text, sizeof text) != 0)
-        return failure(sql, reason);
+    if (query_one(sql, "PRAGMA integrity_check(1)", &number, text, sizeof text) != 0)
+        return report_failure(sql, reason);
     if (strcmp(text, "ok") != 0) {
         for (char *end = text; (end = strchr(end, '\n')) != NULL;)
             *end = ' '; /* it says where in one line, and what in the next */
-        return refuse(reason, text);
+        return refuse_file(reason, text);
     }
     return check_sense(sql, reason);
 }
@@ -223,11 +223,11 @@ static int count_all(struct crier__sql *sql, struct crier__totals *totals,
     }
     sqlite3_finalize(row);
     if (sql->error != 0)
-        return failure(sql, reason);
-    return sense ? 0 : refuse(reason, "what the table updates says cannot be");
+        return report_failure(sql, reason);
+    return sense ? 0 : refuse_file(reason, "what the table updates says cannot be");
 }
 
-static int load(struct crier__sqlite *sqlite, char reason[256])
+static int load_totals(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->reader;
     sqlite3_stmt *row = crier__sql_begin(sql, READ_TOTALS, "");
@@ -235,8 +235,8 @@ static int load(struct crier__sqlite *sqlite, char reason[256])
     int error;
 
     if (!crier__sql_row(sql, row))
-        return sql->error != 0 ? failure(sql, reason)
-                               : refuse(reason, "the table journal is empty");
+        return sql->error != 0 ? report_failure(sql, reason)
+                               : refuse_file(reason, "the table journal is empty");
     totals->last = crier__sql_number(row, 0);
     totals->evicted = crier__sql_number(row, 1);
     totals->forgotten = crier__sql_number(row, 2);
@@ -253,7 +253,7 @@ static int load(struct crier__sqlite *sqlite, char reason[256])
 
 /* ---- other options than the last time --------------------------------- */
 
-static int describe(struct crier__buffer *text, const char *topic,
+static int describe_retention(struct crier__buffer *text, const char *topic,
                     const struct crier_retention *keep)
 {
     char numbers[80];
@@ -266,7 +266,7 @@ static int describe(struct crier__buffer *text, const char *topic,
 }
 
 /* Makes all topics due when OPTIONS are not those of the last time. */
-static int compare(struct crier__sqlite *sqlite,
+static int compare_options(struct crier__sqlite *sqlite,
                    const struct crier__buffer *options, char reason[256])
 {
     struct crier__sql *sql = &sqlite->writer;
@@ -283,21 +283,21 @@ static int compare(struct crier__sqlite *sqlite,
         crier__sql_run(sql, WRITE_ALL_DUE, "");
         crier__sqlite_commit(sqlite);
     }
-    return sql->error != 0 ? failure(sql, reason) : 0;
+    return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
-static int adapt(struct crier__sqlite *sqlite, char reason[256])
+static int adapt_to_options(struct crier__sqlite *sqlite, char reason[256])
 {
     const struct crier_journal *journal = &sqlite->journal;
     struct crier__buffer options = {0};
-    int error = describe(&options, "", &journal->retention);
+    int error = describe_retention(&options, "", &journal->retention);
     size_t i;
 
     for (i = 0; i < journal->rule_count && error == 0; i++)
-        error = describe(&options, journal->rules[i].pattern,
+        error = describe_retention(&options, journal->rules[i].pattern,
                          &journal->rules[i].retention);
     if (error == 0)
-        error = compare(sqlite, &options, reason);
+        error = compare_options(sqlite, &options, reason);
     crier__buffer_done(&options);
     return error;
 }
@@ -310,8 +310,8 @@ static int set_up(struct crier__sqlite *sqlite, char reason[256])
     char mode[16];
     int64_t number;
 
-    if (ask(sql, "PRAGMA journal_mode = WAL", &number, mode, sizeof mode) != 0)
-        return failure(sql, reason);
+    if (query_one(sql, "PRAGMA journal_mode = WAL", &number, mode, sizeof mode) != 0)
+        return report_failure(sql, reason);
     if (strcmp(mode, "wal") != 0) { /* which needs memory that is shared */
         snprintf(reason, 256, "the file system does not allow WAL");
         return CRIER_ERR_STORAGE;
@@ -319,7 +319,7 @@ static int set_up(struct crier__sqlite *sqlite, char reason[256])
     /* After a burst, the log's file does not stay as large as it was. */
     crier__sql_script(sql, "PRAGMA synchronous = FULL;"
                            "PRAGMA journal_size_limit = 67108864;");
-    return sql->error != 0 ? failure(sql, reason) : 0;
+    return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
 static int open_writer(struct crier__sqlite *sqlite, const char *path,
@@ -332,15 +332,15 @@ static int open_writer(struct crier__sqlite *sqlite, const char *path,
     if (error == -ENOMEM)
         return error;
     if (error != 0)
-        return failure(sql, reason);
+        return report_failure(sql, reason);
     if (sqlite3_db_readonly(sql->db, "main") == 1) {
         errno = EACCES;
         return crier__sqlite_fail(reason, path);
     }
     sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    error = check(sqlite, reason);
+    error = check_database(sqlite, reason);
     if (error == 0 && crier__sql_prepare(sql) != 0)
-        error = failure(sql, reason);
+        error = report_failure(sql, reason);
     return error;
 }
 
@@ -355,8 +355,8 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
         return error;
     crier__sql_script(sql, "PRAGMA query_only = 1");
     if (crier__sql_prepare(sql) != 0)
-        return failure(sql, reason);
-    return load(sqlite, reason);
+        return report_failure(sql, reason);
+    return load_totals(sqlite, reason);
 }
 
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
@@ -390,7 +390,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
         error = CRIER_ERR_IN_USE;
     }
     if (error == 0)
-        error = adapt(sqlite, reason);
+        error = adapt_to_options(sqlite, reason);
     if (error == 0)
         sqlite3_db_config(sqlite->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                           0, NULL);

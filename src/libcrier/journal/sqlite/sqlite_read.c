@@ -137,7 +137,7 @@ static void scan_source(struct reading *reading, const struct source *source,
     merge_positions(page, fresh, count, falling);
 }
 
-static bool is_live(const struct reading *reading, const struct source *source)
+static bool source_is_live(const struct reading *reading, const struct source *source)
 {
     return reading->read->selectors[source->selector].live;
 }
@@ -149,7 +149,7 @@ static uint64_t from_of(const struct reading *reading,
 }
 
 /* The position before the last NUMBER that the sources which are not live hold. */
-static uint64_t before_last(struct reading *reading, uint64_t number)
+static uint64_t find_before_last(struct reading *reading, uint64_t number)
 {
     const struct source *source, *end = reading->sources + reading->count;
     uint64_t before = INT64_MAX;
@@ -164,7 +164,7 @@ static uint64_t before_last(struct reading *reading, uint64_t number)
     for (;;) {
         page.count = 0;
         for (source = reading->sources; source < end; source++)
-            if (!is_live(reading, source) && reading->horizon == 0)
+            if (!source_is_live(reading, source) && reading->horizon == 0)
                 scan_source(reading, source, from_of(reading, source), before,
                             true, &page);
         if (page.count >= number)
@@ -195,7 +195,7 @@ static struct source *add_source(struct reading *reading, unsigned selector)
     return source;
 }
 
-static void open_exact(struct reading *reading, unsigned selector,
+static void open_exact_source(struct reading *reading, unsigned selector,
                        const struct crier__selector *exact)
 {
     const struct crier__view *view = reading->view;
@@ -214,7 +214,7 @@ static void open_exact(struct reading *reading, unsigned selector,
     crier__sql_end(row);
 }
 
-static void open_prefix(struct reading *reading, unsigned selector,
+static void open_prefix_sources(struct reading *reading, unsigned selector,
                         const struct crier__selector *prefix)
 {
     unsigned max = SOURCES_MAX - (reading->read->selector_count - selector - 1);
@@ -252,7 +252,7 @@ static void open_prefix(struct reading *reading, unsigned selector,
     add_source(reading, selector)->filter = prefix;
 }
 
-static void open_selector(struct reading *reading, unsigned selector)
+static void open_sources(struct reading *reading, unsigned selector)
 {
     const struct crier__selector *what =
         &reading->read->selectors[selector].selector;
@@ -260,10 +260,10 @@ static void open_selector(struct reading *reading, unsigned selector)
     reading->floors[selector] = 0;
     switch (what->kind) {
     case CRIER__EXACT:
-        open_exact(reading, selector, what);
+        open_exact_source(reading, selector, what);
         break;
     case CRIER__PREFIX:
-        open_prefix(reading, selector, what);
+        open_prefix_sources(reading, selector, what);
         break;
     case CRIER__ALL:
         add_source(reading, selector)->filter = what;
@@ -273,7 +273,7 @@ static void open_selector(struct reading *reading, unsigned selector)
 }
 
 /* Finds the position of the update with the id ID. False when it is not known. */
-static bool locate_id(const struct crier__view *view, const char *id,
+static bool find_id_row(const struct crier__view *view, const char *id,
                       uint64_t *position)
 {
     sqlite3_stmt *row;
@@ -289,7 +289,7 @@ static bool locate_id(const struct crier__view *view, const char *id,
 }
 
 /* Finds the position after which the selectors that are not live begin. */
-static uint64_t resolve_since(struct reading *reading)
+static uint64_t resolve_file_since(struct reading *reading)
 {
     const struct crier__view *view = reading->view;
     struct crier__read *read = reading->read;
@@ -297,12 +297,12 @@ static uint64_t resolve_since(struct reading *reading)
 
     switch (read->since) {
     case CRIER_SINCE_ID:
-        if (locate_id(view, read->id, &position))
+        if (find_id_row(view, read->id, &position))
             return position;
         read->gap = true;
         return 0;
     case CRIER_SINCE_LAST:
-        return before_last(reading, read->number);
+        return find_before_last(reading, read->number);
     case CRIER_SINCE_TIME:
         return read->number < (uint64_t)view->now
                    ? crier__view_older(view, view->now - (int64_t)read->number)
@@ -315,7 +315,7 @@ static uint64_t resolve_since(struct reading *reading)
 }
 
 /* Writes the first id held of what the selectors match. */
-static void find_oldest(struct reading *reading)
+static void find_oldest_row(struct reading *reading)
 {
     const struct source *source, *end = reading->sources + reading->count;
     struct page page = {0};
@@ -330,7 +330,7 @@ static void find_oldest(struct reading *reading)
 }
 
 /* Opens the sources, finds where each selector begins, and looks for gaps. */
-static void begin_read(struct reading *reading)
+static void begin_file_read(struct reading *reading)
 {
     struct crier__read *read = reading->read;
     bool past = read->resolve && read->since != CRIER_SINCE_ID;
@@ -339,9 +339,9 @@ static void begin_read(struct reading *reading)
     unsigned i;
 
     for (i = 0; i < read->selector_count; i++)
-        open_selector(reading, i);
+        open_sources(reading, i);
     if (read->resolve)
-        after = resolve_since(reading);
+        after = resolve_file_since(reading);
     if (past && after > read->after)
         after = read->after;
     for (i = 0; i < read->selector_count; i++) {
@@ -359,7 +359,7 @@ static void begin_read(struct reading *reading)
             read->gap = true;
     }
     if (read->gap)
-        find_oldest(reading);
+        find_oldest_row(reading);
 }
 
 /* ---- updates ---------------------------------------------------------- */
@@ -536,7 +536,7 @@ static int answer_read(struct reading *reading)
     const struct source *source = reading->sources;
     struct page page = {0};
 
-    begin_read(reading);
+    begin_file_read(reading);
     reading->scans = SCAN_MAX;
     reading->horizon = INT64_MAX;
     for (; source < reading->sources + reading->count; source++)

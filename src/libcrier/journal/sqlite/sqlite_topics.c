@@ -1,13 +1,12 @@
 /*
- * The table "topics", as the writing thread sees it: rows in hand.
+ * The table "topics", as the writing thread sees it: with a row cache.
  *
- * An append changes the row of each of its topics, and those that share a
- * transaction mostly share their topics. So the rows that were looked at last are
- * kept in hand while the transaction lasts, and written once: when their place is
- * needed, before a statement that searches the table by what is in them, before a
- * savepoint, and at the end. What is not in hand is as the table says. Nothing stays
- * in hand from one transaction to the next, so that one which is undone leaves
- * nothing behind.
+ * An append changes the row of each of its topics, and the appends of a transaction mostly
+ * share their topics. So the rows that were read last are cached while the transaction
+ * lasts, and written once: when their place in the cache is needed, before a statement
+ * that searches the table by their columns, before a savepoint, and at the end. A row that
+ * is not cached is as the table has it. The cache is empty when a transaction begins, so
+ * one that is undone leaves nothing behind.
  */
 #include <config.h>
 
@@ -33,9 +32,9 @@ static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
                      : sqlite3_column_int64(row, 4);
 }
 
-/* ---- what is in hand -------------------------------------------------- */
+/* ---- the row cache ---------------------------------------------------- */
 
-static void put_away(struct crier__sqlite *sqlite,
+static void flush_row(struct crier__sqlite *sqlite,
                      struct crier__sqlite_row *held)
 {
     if (held->changed)
@@ -43,19 +42,19 @@ static void put_away(struct crier__sqlite *sqlite,
     held->changed = false;
 }
 
-/* Takes TOPIC, which is as in the table, in hand. */
-static void take(struct crier__sqlite *sqlite, const char *name, size_t length,
+/* Caches TOPIC, which is as in the table. */
+static void cache_row(struct crier__sqlite *sqlite, const char *name, size_t length,
                  const struct crier__sqlite_topic *topic)
 {
     struct crier__sqlite_rows *rows = &sqlite->rows;
     struct crier__sqlite_row *held = &rows->held[rows->next];
 
     if (length >= sizeof held->name)
-        return; /* of a file that somebody edited */
+        return; /* the file has been edited */
     if (rows->count < CRIER__SQLITE_ROWS)
         rows->count++;
     else
-        put_away(sqlite, held);
+        flush_row(sqlite, held);
     rows->next = (rows->next + 1) % CRIER__SQLITE_ROWS;
     held->topic = *topic;
     held->changed = false;
@@ -68,7 +67,7 @@ void crier__sqlite_flush_rows(struct crier__sqlite *sqlite)
     unsigned i;
 
     for (i = 0; i < sqlite->rows.count; i++)
-        put_away(sqlite, &sqlite->rows.held[i]);
+        flush_row(sqlite, &sqlite->rows.held[i]);
 }
 
 void crier__sqlite_discard_rows(struct crier__sqlite *sqlite)
@@ -97,7 +96,7 @@ bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
         return false;
     read_row(row, topic);
     crier__sql_end(row);
-    take(sqlite, name, length, topic);
+    cache_row(sqlite, name, length, topic);
     return true;
 }
 
@@ -133,10 +132,11 @@ bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
     return true;
 }
 
-/* ---- new ones --------------------------------------------------------- */
+/* ---- new rows --------------------------------------------------------- */
 
-/* Gives up the row of the topic that has held nothing for longest. */
-static bool recycle(struct crier__sqlite *sqlite)
+/* Drops the row of the topic that has held nothing for longest. False when there is
+ * none. */
+static bool recycle_row(struct crier__sqlite *sqlite)
 {
     struct crier__sql *sql = &sqlite->writer;
     struct crier__totals *totals = &sqlite->totals;
@@ -165,7 +165,7 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
     struct crier__totals *totals = &sqlite->totals;
 
     while (totals->topics >= sqlite->journal.max_topics)
-        if (!recycle(sqlite))
+        if (!recycle_row(sqlite))
             return CRIER_ERR_MAX_TOPICS;
     crier__sql_run(&sqlite->writer, WRITE_TOPIC_ADD, "tu", name, length,
                    totals->forgotten);
@@ -174,6 +174,6 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
     topic->row = sqlite3_last_insert_rowid(sqlite->writer.db);
     topic->evicted = totals->forgotten;
     topic->due = -1;
-    take(sqlite, name, length, topic);
+    cache_row(sqlite, name, length, topic);
     return 0;
 }

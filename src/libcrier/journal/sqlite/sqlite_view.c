@@ -188,7 +188,7 @@ bool crier__view_shown(const struct crier__view *view, uint64_t position)
 
 /* Of the updates up to FLOOR that TOPIC holds in vain: the highest one that "*"
  * means and that is not shown any more, if it is above LOWEST. */
-static uint64_t highest_lost(const struct crier__view *view, int64_t topic,
+static uint64_t find_highest_lost(const struct crier__view *view, int64_t topic,
                              uint64_t lowest, uint64_t floor)
 {
     struct crier__sql *sql = view->sql;
@@ -228,7 +228,7 @@ uint64_t crier__view_floor_all(const struct crier__view *view)
     row = crier__sql_begin(view->sql, READ_DUE, "i", view->now);
     while (crier__sql_row(view->sql, row)) {
         length = crier__sql_text(row, 3, name, sizeof name);
-        floor = highest_lost(view, sqlite3_column_int64(row, 0), floor,
+        floor = find_highest_lost(view, sqlite3_column_int64(row, 0), floor,
                              crier__view_floor(view, row, name, length));
     }
     return floor;
@@ -251,7 +251,7 @@ void crier__view_id(const struct crier__view *view, uint64_t position,
 /* ---- list ------------------------------------------------------------- */
 
 /* The first entry of TOPIC that is above FLOOR, or the last one; 0: none. */
-static uint64_t entry_of(const struct crier__view *view, int64_t topic,
+static uint64_t find_edge_entry(const struct crier__view *view, int64_t topic,
                          uint64_t floor, bool last)
 {
     sqlite3_stmt *entry =
@@ -267,7 +267,7 @@ static uint64_t entry_of(const struct crier__view *view, int64_t topic,
 }
 
 /* Takes off INFO what TOPIC has between EVICTED and FLOOR. */
-static void take_off(const struct crier__view *view, int64_t topic,
+static void subtract_hidden(const struct crier__view *view, int64_t topic,
                      uint64_t evicted, uint64_t floor,
                      struct crier__topic_info *info)
 {
@@ -295,9 +295,9 @@ static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
         return false;
     floor = crier__view_floor(view, row, info->name, length);
     if (floor > evicted)
-        take_off(view, topic, evicted, floor, info);
-    first = entry_of(view, topic, floor, false);
-    last = entry_of(view, topic, floor, true);
+        subtract_hidden(view, topic, evicted, floor, info);
+    first = find_edge_entry(view, topic, floor, false);
+    last = find_edge_entry(view, topic, floor, true);
     info->first[0] = info->last[0] = '\0';
     info->time = 0;
     crier__view_id(view, first, info->first, &time);

@@ -206,7 +206,7 @@ static void write_update(struct crier__sqlite *sqlite,
                    (size_t)update->topics->size - 1, body, length);
 }
 
-static int append_update(struct crier__sqlite *sqlite,
+static int insert_update(struct crier__sqlite *sqlite,
                          struct crier__update *update)
 {
     struct crier__totals *totals = &sqlite->totals;
@@ -256,7 +256,7 @@ static int append_or_undo(struct crier__sqlite *sqlite,
 
     crier__sqlite_flush_rows(sqlite);
     crier__sql_run(sql, WRITE_SAVEPOINT, "");
-    error = append_update(sqlite, update);
+    error = insert_update(sqlite, update);
     if (error != 0) {
         crier__sql_run(sql, WRITE_BACK, "");
         crier__sqlite_discard_rows(sqlite);
@@ -276,7 +276,7 @@ void crier__sqlite_append(struct crier__sqlite *sqlite,
         return;
     }
     append->error = have_rows(sqlite, append->update->topics)
-                        ? append_update(sqlite, append->update)
+                        ? insert_update(sqlite, append->update)
                         : append_or_undo(sqlite, append->update);
     if (append->error != 0)
         return;
