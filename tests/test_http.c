@@ -317,6 +317,84 @@ START_TEST(a_huge_body_is_refused_before_it_is_sent)
 }
 END_TEST
 
+/* Requests that are refused when only their heads have come. */
+static const struct {
+    const char *method, *target, *headers;
+    int status;
+} unread[] = {
+    {"POST", "/topics/x", "Content-Length: 1048577\r\n", 413},
+    {"POST", "/ticks", "Content-Length: 1\r\n", 405},
+    {"PATCH", "/index.html", "Content-Length: 1\r\n", 405},
+    {"BREW", "/topics/x", "Transfer-Encoding: chunked\r\n", 405},
+    {"POST", "/nothing", "Content-Length: 1\r\n", 404},
+    {"POST", "/nothing", "Transfer-Encoding: chunked\r\n", 404},
+    {"POST", "/nothing", "Expect: 100-continue\r\nContent-Length: 1\r\n", 404},
+    {"GET", "/users/ada", "Content-Length: 1\r\n", 405},
+    {"POST", "/%", "Content-Length: 1\r\n", 400},
+    {"POST", "/topics/x", "Origin: http://b\r\nContent-Length: 1\r\n", 403},
+    {"DELETE", "/topics/x",
+     "Sec-Fetch-Site: cross-site\r\nContent-Length: 1\r\n", 403},
+    {"POST", "/events",
+     "Sec-Fetch-Site: cross-site\r\n"
+     "Transfer-Encoding: chunked\r\n",
+     403},
+};
+
+START_TEST(refused_before_the_body)
+{
+    struct client client;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n",
+                unread[_i].method, unread[_i].target, unread[_i].headers);
+    ck_assert_int_eq(client_head(&client), unread[_i].status);
+    ck_assert_str_eq(client_header(&client, "Connection"), "close");
+    ck_assert_str_eq(client_header(&client, "X-Content-Type-Options"),
+                     "nosniff");
+    body = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(body, "\"detail\""));
+    free(body);
+    ck_assert_ptr_null(client_line(&client)); /* the end */
+    client_close(&client);
+}
+END_TEST
+
+/* A client that sends all of its body before it reads receives the response, and no
+ * reset. */
+START_TEST(a_refusal_is_received)
+{
+    static char bytes[4 * 1024 * 1024];
+    struct client client;
+
+    memset(bytes, 'x', sizeof bytes);
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "POST /%s HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: %zu\r\n\r\n",
+                _i == 0 ? "topics/x" : "nothing", sizeof bytes);
+    client_send_bytes(&client, bytes, sizeof bytes);
+    ck_assert_int_eq(client_head(&client), _i == 0 ? 413 : 404);
+    free(client_body(&client));
+    ck_assert_ptr_null(client_line(&client));
+    client_close(&client);
+}
+END_TEST
+
+/* HEAD has no body, whatever is refused. */
+START_TEST(head_is_refused_without_a_body)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "HEAD /users/ada HTTP/1.1\r\nHost: x\r\n"
+                         "Content-Length: 1\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 405);
+    ck_assert_ptr_null(client_line(&client));
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(large_headers_are_431)
 {
     struct client client;
@@ -868,6 +946,9 @@ static Suite *suite(void)
     tcase_add_test(c, requests_share_a_connection);
     tcase_add_loop_test(c, a_body_has_a_limit, 0, 2);
     tcase_add_test(c, a_huge_body_is_refused_before_it_is_sent);
+    tcase_add_loop_test(c, refused_before_the_body, 0, COUNT(unread));
+    tcase_add_loop_test(c, a_refusal_is_received, 0, 2);
+    tcase_add_test(c, head_is_refused_without_a_body);
     tcase_add_test(c, large_headers_are_431);
     tcase_add_loop_test(c, a_request_ends_in_one_place, 0, COUNT(framings));
     tcase_add_loop_test(c, a_body_in_chunks_ends_in_one_place, 0,
