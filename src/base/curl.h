@@ -65,9 +65,13 @@ int crier__http_coding(CURL *handle, char *reason, size_t size);
 /* Whether STATUS says that trying again may help. */
 bool crier__http_temporary(long status);
 
-/* Turns REASON into a line that can be shown to people, in place: cuts it at the first
- * byte that is not UTF-8, and replaces each control character, and each one that
- * changes the direction of writing, by a space or '?'. */
+/* Whether a header field can carry VALUE to recipients unchanged: no control character
+ * but TAB, and no white space at its ends (RFC 9110, section 5.5). */
+bool crier__http_value_fits(const char *value);
+
+/* Turns REASON into a line that can be shown to people, in place: replaces each control
+ * character, each one that changes the direction of writing, and each fault in its UTF-8
+ * by a space or '?', and drops a fault at its end. */
 void crier__http_tidy(char *reason);
 
 /* Removes the user information (RFC 3986 3.2.1: user and password) from all URLs in
