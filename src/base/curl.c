@@ -288,7 +288,7 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
     return handle;
 }
 
-/* ---- answers ---------------------------------------------------------- */
+/* ---- responses -------------------------------------------------------- */
 
 void crier__http_tidy(char *reason)
 {
@@ -402,7 +402,7 @@ static int read_codings(const char *list, char *reason, size_t size)
             continue;
         if (!is_decoded(list, length, &none)) {
             snprintf(reason, size,
-                     "the answer is encoded as %.*s, which cannot be decoded",
+                     "the response is encoded as %.*s, which cannot be decoded",
                      length < 100 ? (int)length : 100, list);
             crier__http_tidy(reason);
             return CRIER_ERR_ENCODING;
@@ -507,7 +507,7 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
     curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
     curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &headers);
     if (result == CURLE_OK)
-        snprintf(reason, size, "the answer broke off in its headers");
+        snprintf(reason, size, "the response broke off in its headers");
     else if (result == CURLE_COULDNT_CONNECT && number != 0)
         snprintf(reason, size, "cannot connect: %s",
                  crier_error_text(-(int)number));

@@ -509,8 +509,8 @@ static void call_back(const struct crier_client_callbacks *callbacks,
                       struct crier_client *client,
                       const struct crier_message *message)
 {
-    void (*const tell[])(void *, struct crier_client *,
-                         const struct crier_message *) = {
+    void (*const handlers[])(void *, struct crier_client *,
+                             const struct crier_message *) = {
         [CRIER_EVENT] = callbacks->on_event,
         [CRIER_COMMENT] = callbacks->on_comment,
         [CRIER_ERROR] = callbacks->on_error,
@@ -520,8 +520,8 @@ static void call_back(const struct crier_client_callbacks *callbacks,
     if (message->kind == CRIER_OPEN) {
         if (callbacks->on_open != NULL)
             callbacks->on_open(callbacks->closure, client);
-    } else if (tell[message->kind] != NULL) {
-        tell[message->kind](callbacks->closure, client, message);
+    } else if (handlers[message->kind] != NULL) {
+        handlers[message->kind](callbacks->closure, client, message);
     }
 }
 

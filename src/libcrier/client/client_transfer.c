@@ -28,7 +28,7 @@
 /* No server accepts a longer id in a header. */
 #define ID_MAX ((size_t)64 * 1024)
 
-/* ---- the answer ------------------------------------------------------- */
+/* ---- the response ----------------------------------------------------- */
 
 static bool is_event_stream(const char *type)
 {
@@ -92,7 +92,7 @@ static bool judge_headers(struct crier_client *client)
     if (!is_event_stream(type)) {
         client->verdict = CRIER_ERR_CONTENT_TYPE;
         snprintf(client->reason, sizeof client->reason,
-                 "the answer is %.100s, not text/event-stream",
+                 "the response is %.100s, not text/event-stream",
                  type != NULL ? type : "of no type");
         crier__http_tidy(client->reason);
         return false;
@@ -165,7 +165,7 @@ static size_t take_bytes(char *bytes, size_t one, size_t length, void *closure)
         empty_input(client);
     if (!client->opened && input->length + length > BODY_MAX) {
         crier__buffer_add(input, bytes, BODY_MAX - input->length);
-        return 0; /* what there is says why the server refused */
+        return 0; /* the beginning holds the reason */
     }
     if (input->length != 0 && input->length + length > most) {
         client->paused = true;

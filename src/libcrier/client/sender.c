@@ -249,7 +249,7 @@ static CURLcode perform_transfer(struct crier__sender *sender, uint64_t until)
         if (now >= until || now - since >= ANSWER_TIME) {
             result = CURLE_OPERATION_TIMEDOUT;
             snprintf(sender->trouble, sizeof sender->trouble,
-                     "there was no answer in time");
+                     "there was no response in time");
             break;
         }
         curl_multi_poll(sender->multi, NULL, 0,
@@ -300,7 +300,7 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
     if (published->status == 200 && (id == NULL || outcome->count != count)) {
         outcome->error = CRIER_ERR_STATUS;
         snprintf(published->reason, sizeof published->reason,
-                 "the answer is not crierd's");
+                 "the response is not crierd's");
     }
     json_decref(answer);
 }
@@ -349,7 +349,7 @@ static bool attempt_once(struct crier__sender *sender, const char *body,
            crier__http_temporary(published->status);
 }
 
-/* ---- until there is an answer ----------------------------------------- */
+/* ---- until there is a response --------------------------------------- */
 
 /* Waits until the time AT, or crier__sender_stop(). */
 static void sleep_until(struct crier__sender *sender, uint64_t at)

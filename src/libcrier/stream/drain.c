@@ -1,10 +1,10 @@
 /*
  * How a set of shards ends: drain, which ends every stream, and free.
  *
- * Drain says goodbye to the streams and waits until they are over. At the end of its
- * time it cuts the rest off. Then MHD's threads must have given each connection back
- * before the program stops MHD, which would abort on a connection that is still
- * suspended; so drain waits for that as well.
+ * Drain sends each stream a last retry and waits until all of them are over. At the end
+ * of its time it cuts the rest off. Then the threads of MHD must have given each
+ * connection back before the program stops MHD, which would abort on a connection that
+ * is still suspended; so drain waits for that as well.
  */
 #include <config.h>
 

@@ -48,7 +48,7 @@ struct crier_parser {
     bool has_id;
     bool first; /* in the first line, which may begin with a BOM */
     bool cr;    /* the last byte was a CR, to which a LF belongs */
-    bool told;  /* the event was reported: the next call clears it */
+    bool reported; /* the event was reported: the next call clears it */
     int error;
 };
 
@@ -111,7 +111,7 @@ static void clear_event(struct crier_parser *parser)
     clear_buffer(&parser->topics);
     clear_buffer(&parser->time);
     parser->has_id = false;
-    parser->told = false;
+    parser->reported = false;
 }
 
 void crier_parser_begin(struct crier_parser *parser)
@@ -329,7 +329,7 @@ static int fill_event(struct crier_parser *parser,
 {
     int error = 0;
 
-    parser->told = true;
+    parser->reported = true;
     message->kind = CRIER_EVENT;
     message->has_id = parser->has_id;
     parser->data.bytes[parser->data.length - 1] = '\0'; /* the last LF */
@@ -469,7 +469,7 @@ int crier_parser_next(struct crier_parser *parser, const char **bytes,
         (*bytes == NULL && *length != 0))
         return CRIER_ERR_NULL;
     result = parser->error;
-    if (parser->told)
+    if (parser->reported)
         clear_event(parser);
     *message = (struct crier_message){.data = "",
                                       .type = "message",
