@@ -459,8 +459,9 @@ static const char *find_message(const json_t *answer)
     return json_string_value(answer);
 }
 
-/* Returns the first line of BODY that is not blank, or NULL when that is markup or JSON;
- * writes its length to *LINE. It need not be UTF-8. */
+/* Returns the first line of BODY that is not blank, or NULL when that is markup or JSON,
+ * or begins with a control character, as compressed data does; writes its length to
+ * *LINE. It need not be UTF-8. */
 static const char *find_line(const char *body, size_t length, size_t *line)
 {
     const char *end = body + length;
@@ -468,7 +469,7 @@ static const char *find_line(const char *body, size_t length, size_t *line)
 
     while (body < end && strchr(" \t\r\n", *body) != NULL)
         body++;
-    if (body == end || strchr("<{[", *body) != NULL) /* a NUL, too */
+    if (body == end || (unsigned char)*body < ' ' || strchr("<{[", *body) != NULL)
         return NULL;
     while (body + i < end && strchr("\r\n", body[i]) == NULL) /* NUL ends it, too */
         i++;

@@ -104,12 +104,14 @@ static int copy_options(struct crier_client *client,
  * program. */
 static int set_begin(struct crier_client *client, const char *id)
 {
+    int error;
+
     if (id == NULL)
         id = crier__http_header(&client->http, "Last-Event-ID");
     if (id == NULL)
         return 0;
-    return crier__http_value_fits(id) ? crier_parser_set_id(client->parser, id)
-                                      : CRIER_ERR_ID_FIELD;
+    error = crier_parser_set_id(client->parser, id);
+    return error != 0 || crier__http_value_fits(id) ? error : CRIER_ERR_ID_FIELD;
 }
 
 int crier_client_new(const struct crier_client_options *options,
