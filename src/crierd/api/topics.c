@@ -132,8 +132,7 @@ static void note_list(void *closure, int error, json_t *topics)
 /* Has the hub describe topics (crier_hub_list()); RESPOND is called with them. */
 static bool describe_topics(struct request *request, const char *prefix,
                             const char *after, unsigned limit,
-                            bool (*respond)(struct request *request,
-                                            const struct deferred *deferred))
+                            deferred_respond *respond)
 {
     struct deferred *deferred = deferred_new(request, respond);
     int error;
