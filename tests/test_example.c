@@ -262,7 +262,7 @@ START_TEST(a_program_follows)
 
     start_server("server");
     snprintf(url, sizeof url, "http://127.0.0.1:%d/news", port);
-    run_example(&follow, "follow", WORDS(url));
+    run_example(&follow, "subscribe", WORDS(url));
     /* It hears what comes after it is there; so it is asked for it. */
     do
         ck_assert_int_eq(publish("news", "hello"), 200);

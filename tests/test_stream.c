@@ -120,7 +120,7 @@ static unsigned open_near(struct client *client, const char *text)
 {
     int before = box_count(&opened);
 
-    options.near = text;
+    options.affinity = text;
     crier_stream_unref(stream);
     client_connect(client, site.port);
     ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
@@ -211,7 +211,7 @@ static void *sender(void *number)
         frame = frame_of(text);
         do
             error = crier_stream_send(stream, frame);
-        while (error == CRIER_ERR_FULL);
+        while (error == CRIER_ERR_MAX_PENDING);
         ck_assert_int_eq(error, 0);
         crier_frame_unref(frame);
     }
@@ -334,7 +334,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
             break;
         sent++;
     }
-    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_PENDING);
     ck_assert_int_ge(sent, 10);
     for (i = 0; i < sent; i++) {
         text = long_text(5000, (unsigned)i);
@@ -343,7 +343,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
         free(got);
         free(text);
     }
-    while ((error = try_send("room again")) == CRIER_ERR_FULL)
+    while ((error = try_send("room again")) == CRIER_ERR_MAX_PENDING)
         sched_yield(); /* it need not know yet what has come */
     ck_assert_int_eq(error, 0);
     client_expect(&client, "data: room again");
@@ -485,7 +485,7 @@ START_TEST(the_number_of_streams_changes)
     open_stream(&client);
     client_connect(&refused, site.port);
     ck_assert_int_eq(client_request(&refused, "GET", "/", "", NULL), 503);
-    ck_assert_int_eq(last_error, CRIER_ERR_LIMIT);
+    ck_assert_int_eq(last_error, CRIER_ERR_MAX_STREAMS);
     client_close(&refused);
     crier_shards_set_max_streams(site.shards, 0);
     crier_stream_unref(stream);

@@ -71,7 +71,7 @@ static void strip_line(struct reader *reader)
 
 /* Reads the next line into READER. False at the end of the file, or when the line is
  * wrong. */
-static bool read_line(struct reader *reader)
+static bool read_ini_line(struct reader *reader)
 {
     int c;
 
@@ -153,7 +153,7 @@ static char *read_piece(char *piece, int size, void *closure)
     if (reader->wrong != NULL || reader->stopped)
         return NULL;
     if (reader->done == reader->length) {
-        if (!finish_line(reader) || !read_line(reader))
+        if (!finish_line(reader) || !read_ini_line(reader))
             return NULL;
     } else {
         piece[lead++] = ' ';

@@ -1,6 +1,6 @@
 /*
- * crier: chooses the command. Each is a room of its own; what they have in
- * common is in options.c.
+ * crier: finds the command and runs it. Each command has a file in commands/; the
+ * options that all of them take are in cli/options.c.
  */
 #include <config.h>
 
@@ -37,7 +37,7 @@ static const struct {
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-/* The number of the command NAME; COMMANDS when there is none. */
+/* Returns the index of the command NAME, or COMMANDS if there is none. */
 static size_t find_command(const char *name)
 {
     size_t i = 0;
@@ -75,9 +75,9 @@ static int print_version(void)
     return EXIT_SUCCESS;
 }
 
-/* Whoever starts crier may have closed its first three files. Then /dev/null takes
- * their places, so that no socket gets the number of one; and in the wrong direction, so
- * that to read from it or to write to it is an error and not a success. */
+/* The caller may have closed descriptors 0, 1 or 2. Opens /dev/null in their place, so
+ * that no socket gets one of these numbers. It is opened in the wrong direction, so
+ * that reading from it or writing to it fails instead of seeming to succeed. */
 static bool fill_first_files(void)
 {
     int fd;
@@ -90,9 +90,9 @@ static bool fill_first_files(void)
     return true;
 }
 
-/* libcurl reads letters beyond ASCII in the name of a host (IDN) by the character set of
- * the locale. Nothing else here goes by the locale, so no more of it is set. Where it
- * says nothing of characters, as in a cron job, they are taken for UTF-8. */
+/* libcurl decodes non-ASCII host names (IDN) by the character set of the locale, so
+ * only LC_CTYPE is set. If the locale does not name a character set, as in a cron job,
+ * UTF-8 is used. */
 static void set_characters(void)
 {
     const char *name;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The path, or NULL when there is no such place. */
+/* Returns the path, or NULL if neither variable is usable. */
 static char *find_path(void)
 {
     const char *config = getenv("XDG_CONFIG_HOME");
@@ -23,7 +23,7 @@ static char *find_path(void)
     char *path;
     int length;
 
-    /* The XDG specification has relative paths ignored. */
+    /* The XDG specification says to ignore relative paths. */
     if (config != NULL && config[0] == '/')
         length = asprintf(&path, "%s/crier/config", config);
     else if (home != NULL && home[0] != '\0')
@@ -33,14 +33,14 @@ static char *find_path(void)
     return length < 0 ? NULL : path;
 }
 
-/* One name, with its value and line in the configuration. */
+/* A name, with its place in struct config_file. */
 struct setting {
     const char *name;
     char **value;
-    int *line; /* NULL when no message needs it */
+    int *line; /* NULL if no message names the line */
 };
 
-/* Finds NAME, in CONFIG. False when there is no such name. */
+/* Finds NAME in CONFIG. Returns false if there is no such name. */
 static bool find_setting(struct config_file *config, const char *name,
                          struct setting *setting)
 {
@@ -59,8 +59,8 @@ static bool find_setting(struct config_file *config, const char *name,
     return false;
 }
 
-/* Whether the unknown NAME may be shown: it looks like a word, and not like a token whose
- * name is missing. */
+/* Returns whether the unknown NAME may be printed: it looks like a word, and not like a
+ * token whose name is missing. */
 static bool is_word(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
@@ -80,7 +80,7 @@ static bool report_mistake(const struct config_file *config, int line, const cha
     return false;
 }
 
-/* Takes one entry of the file, for ini_file_read(). */
+/* Stores one entry of the file. Callback of ini_file_read(). */
 static bool take_setting(void *closure, const struct ini_entry *entry)
 {
     struct config_file *config = closure;

@@ -1,5 +1,5 @@
 /*
- * crier ping: asks /healthz, and says it in a line.
+ * crier ping: requests /healthz and prints the result on one line.
  */
 #include <config.h>
 
@@ -36,7 +36,7 @@ static enum options_result set_ping_option(void *closure, struct options *option
                              closure);
 }
 
-/* Appends SECONDS in the largest unit of which they are at least one. */
+/* Appends SECONDS in the largest unit in which they are at least 1. */
 static void add_age(struct text *text, double seconds)
 {
     static const struct {
@@ -56,7 +56,7 @@ static void add_age(struct text *text, double seconds)
     text_add_string(text, age);
 }
 
-/* Says how the server is. Returns the exit status. */
+/* Prints the server's health. Returns the exit status. */
 static int report_health(const struct options *options,
                          const struct http_response *response)
 {

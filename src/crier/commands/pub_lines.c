@@ -1,10 +1,10 @@
 /*
- * crier pub --lines: from standard input into a bulk publisher.
+ * crier pub --lines: standard input to a bulk publisher.
  *
- * The main thread reads and hands over, and may have to wait for either. So
- * the line that tells how far it is, is drawn by a thread of its own, and on
- * terminals alone. A publisher that has given up does not say so by itself;
- * while it has something to do and no line comes, it is asked now and then.
+ * The main thread reads lines and adds them to the publisher, and may block in either.
+ * So another thread draws the progress line, on terminals only. A publisher that has
+ * given up does not notify anybody; while it has work and no line arrives, it is
+ * polled.
  */
 #include <config.h>
 
@@ -22,24 +22,24 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How often the publisher is asked whether it has given up, in ms. */
+/* Interval of polling the publisher, in ms. */
 #define ASK_INTERVAL 100
 
-/* How often the progress line is drawn, in ms. */
+/* Interval of drawing the progress line, in ms. */
 #define DRAW_INTERVAL 200
 
-/* The rate is that of about this many ms. */
+/* Period that the displayed rate is measured over, in ms. */
 #define RATE_INTERVAL 2000
 #define RATE_STEPS (RATE_INTERVAL / DRAW_INTERVAL)
 
 struct progress {
     struct crier_publisher *publisher;
     uint64_t begun;
-    uint64_t past[RATE_STEPS]; /* what was published at the last times */
-    size_t steps;              /* times there were */
+    uint64_t past[RATE_STEPS]; /* updates published at each of the last steps */
+    size_t steps;              /* number of steps so far */
 
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the members below */
     pthread_cond_t ending;
     bool ended;
 };
@@ -61,7 +61,7 @@ static void draw_progress(struct progress *progress)
     progress->past[progress->steps++ % RATE_STEPS] = now.published;
 }
 
-/* Waits for the next time to draw. Whether it has come to an end. */
+/* Waits until the next drawing. Returns whether the progress line has ended. */
 static bool wait_to_draw(struct progress *progress)
 {
     uint64_t until = crier_now() + DRAW_INTERVAL;
@@ -84,8 +84,7 @@ static void *run_progress(void *closure)
     return NULL;
 }
 
-/* Begins to tell how far PUBLISHER is. False when there is no thread for that.
- * */
+/* Starts drawing the progress of PUBLISHER. Returns false if no thread can be started. */
 static bool progress_begin(struct progress *progress, struct crier_publisher *publisher)
 {
     bool well;
@@ -101,7 +100,7 @@ static bool progress_begin(struct progress *progress, struct crier_publisher *pu
     return well;
 }
 
-/* Ends that, and sums up. */
+/* Stops drawing, and draws a summary. */
 static void progress_end(struct progress *progress)
 {
     struct crier_progress all;
@@ -124,7 +123,7 @@ static void progress_end(struct progress *progress)
 
 /* ---- lines ------------------------------------------------------------ */
 
-/* How long to wait for a line: the patience of an input. */
+/* Returns how long to wait for a line: patience() of struct pub_input. */
 static int input_patience(void *closure)
 {
     struct crier_progress now;
@@ -135,7 +134,7 @@ static int input_patience(void *closure)
     return now.published < now.added ? ASK_INTERVAL : -1;
 }
 
-/* Hands one line over. 0 or an error of crier_publisher_add()'s. */
+/* Adds one line. Returns 0 or an error of crier_publisher_add(). */
 static int add_line(struct crier_publisher *publisher, struct crier_event *event,
                     const struct pub_options *pub, const char *line, size_t length)
 {
@@ -148,15 +147,15 @@ static int add_line(struct crier_publisher *publisher, struct crier_event *event
     return crier_publisher_add(publisher, event);
 }
 
-/* Tells why there are no more lines after NUMBER of them: RESULT of
- * pub_input_read_line(), or ERROR of add_line(). Returns the exit status. What the publisher
- * has refused is not told here. */
+/* Reports why reading stopped after NUMBER lines: RESULT of pub_input_read_line(), or
+ * ERROR of add_line(). Returns the exit status. Errors of the publisher itself are not
+ * reported here. */
 static int report_end(uint64_t number, int result, int error)
 {
     if (result == -ECANCELED || error == CRIER_ERR_FINISHED)
         return EXIT_SUCCESS;
     if (result == -EFBIG) {
-        error = CRIER_ERR_TOO_LARGE;
+        error = CRIER_ERR_FRAME_SIZE;
         number++;
     } else if (result < 0) {
         note_error("cannot read standard input: %s", strerror(-result));
@@ -168,7 +167,7 @@ static int report_end(uint64_t number, int result, int error)
     return EXIT_FAILURE;
 }
 
-/* Hands all lines over. Returns the exit status, as report_end(). */
+/* Adds all lines. Returns the exit status, as report_end() does. */
 static int add_lines(struct crier_publisher *publisher, const struct pub_options *pub)
 {
     struct crier_event *event = crier_event_new();
@@ -216,7 +215,8 @@ int pub_lines_run(const struct options *options, const struct pub_options *pub)
         progress_end(&progress);
     if (error != 0)
         status = pub_options_report(options, pub, error, published.reason);
-    if (status != EXIT_SUCCESS) { /* in order, so this tells where to go on */
+    if (status != EXIT_SUCCESS) { /* lines are published in order, so this is where to
+                                   * resume */
         crier_publisher_progress(publisher, &all);
         note("lines published: %" PRIu64, all.published);
     }

@@ -1,6 +1,6 @@
 /*
- * The command line of `crier pub`, and what its two ways to publish have in common: the
- * options of a publisher, and the exit status for each of its errors.
+ * The command line of `crier pub`, and what its two ways to publish share: the options
+ * of the publisher, and the exit status for each of its errors.
  */
 #include <config.h>
 
@@ -87,7 +87,7 @@ static enum options_result set_pub_option(void *closure, struct options *options
     }
 }
 
-/* Whether all that was said goes together. */
+/* Checks that the options fit together. */
 static enum options_result check_pub_options(const struct options *options,
                                              const struct pub_options *pub)
 {
@@ -110,7 +110,7 @@ static enum options_result check_pub_options(const struct options *options,
         return options_report("--id is for one update, not for --lines");
     if (pub->dedupe && pub->id == NULL)
         return options_report("--dedupe needs an --id");
-    if (type != NULL) /* crierd would take what crier writes for data */
+    if (type != NULL) /* crierd would not read the data as crier writes them */
         return options_report("--header '%s' is not for pub: data are text, or "
                               "an object with --json",
                               type);
@@ -174,7 +174,7 @@ int pub_options_report(const struct options *options, const struct pub_options *
     case CRIER_ERR_MANY_TOPICS:
         note_error("'%s': %s", pub->topics, reason);
         return EXIT_USAGE;
-    case CRIER_ERR_INVALID: /* all that can be so is on the command line */
+    case CRIER_ERR_INVALID: /* only the command line can cause these */
     case CRIER_ERR_ID:
     case CRIER_ERR_NEWLINE:
         note_error("%s", reason);

@@ -1,12 +1,10 @@
 /*
- * The loop of `crier sub`: take what comes, print it, remember how far it
- * is.
+ * The loop of `crier sub`: receives events, prints them, and saves the last id.
  *
- * Events are put out together: standard output is flushed when nothing more
- * has come, or the buffer is full. So a fast stream costs few writes, and a
- * slow one is shown event by event. What --state remembers moves to what a
- * flush has written whole, or past an event whose command of --exec has ended
- * well, and never else.
+ * Output is flushed when no more events are available or the buffer is full. So a fast
+ * stream needs few writes, and a slow one is printed event by event. The saved id
+ * advances only over events that a flush has written whole, or whose --exec command has
+ * succeeded.
  */
 #include <config.h>
 
@@ -28,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How many messages may pass without a look at signals and the time. */
+/* Number of messages between two checks of signals and the timeout. */
 #define LOOK_INTERVAL 256
 
 #define GOING_ON (-1)
@@ -42,17 +40,17 @@ struct loop {
     struct subscription subscription;
     struct output output;
     struct event_format format;
-    struct text place; /* what is followed, as it may be shown */
-    uint64_t until;    /* when the time is up; UINT64_MAX for never */
-    uint64_t count;    /* events that were put out */
-    unsigned passed;   /* messages since the last look */
-    bool lost;         /* the connection; it has been told */
-    bool opened;       /* there was one */
-    bool torn;         /* standard output takes no more; what waited was dropped */
-    int status;        /* to exit with; GOING_ON as long as there is none */
+    struct text place; /* the server or URL, without secrets */
+    uint64_t until;    /* when the timeout expires; UINT64_MAX for never */
+    uint64_t count;    /* events printed */
+    unsigned passed;   /* messages since the last check */
+    bool lost;         /* the connection was lost, and this was reported */
+    bool opened;       /* a connection was open once */
+    bool torn;         /* standard output failed; buffered events were dropped */
+    int status;        /* exit status; GOING_ON until the loop ends */
 };
 
-/* Ends the loop, unless it has ended for another reason before. */
+/* Ends the loop with STATUS, unless it has already ended. */
 static void end_loop(struct loop *loop, int status)
 {
     if (loop->status == GOING_ON)
@@ -61,17 +59,17 @@ static void end_loop(struct loop *loop, int status)
 
 /* ---- putting out ------------------------------------------------------ */
 
-/* What was asked for is not done yet, if it can be done at all. */
+/* Returns the exit status after the timeout. */
 static int timeout_status(const struct loop *loop)
 {
     return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
 }
 
-/* Ends the loop, since standard output takes no more. */
+/* Ends the loop after ERROR of standard output. */
 static void end_output(struct loop *loop, int error)
 {
     loop->torn = true;
-    if (error == -EPIPE || error == -EINTR) { /* nobody reads on; a signal */
+    if (error == -EPIPE || error == -EINTR) { /* the reader closed the pipe; a signal */
         end_loop(loop, EXIT_SUCCESS);
     } else if (error == -ETIMEDOUT) {
         loop->status = timeout_status(loop);
@@ -85,7 +83,7 @@ static void end_output(struct loop *loop, int error)
     }
 }
 
-/* Puts out what waits for that. */
+/* Flushes the output and saves the id. */
 static void flush_events(struct loop *loop)
 {
     const char *id;
@@ -94,7 +92,7 @@ static void flush_events(struct loop *loop)
     if (loop->torn)
         return;
     error = output_flush(&loop->output, loop->signals, loop->until, &id);
-    /* What is in a pipe when its reader goes has not been read. */
+    /* events left in a closed pipe were not read */
     if (id != NULL && error != -EPIPE)
         state_set_id(loop->state, id);
     if (error != 0)
@@ -103,12 +101,12 @@ static void flush_events(struct loop *loop)
         loop->status = EXIT_FAILURE;
 }
 
-/* The command has ended with STATUS, as of waitpid(), and that is not 0. */
+/* Handles STATUS of waitpid(), not 0, of an --exec command. */
 static void report_exec_failure(struct loop *loop, int status)
 {
     const char *name = loop->exec->argv[0];
 
-    if (signals_pending(loop->signals)) { /* a Ctrl-C, for both */
+    if (signals_pending(loop->signals)) { /* Ctrl-C reached both processes */
         if (WIFEXITED(status))
             note("%s ended with status %d", name, WEXITSTATUS(status));
         end_loop(loop, EXIT_SUCCESS);
@@ -150,7 +148,7 @@ static bool is_wanted(const struct sub_options *sub,
     return sub->type_count == 0;
 }
 
-/* A gap: the server gives less than was asked for, and goes on. */
+/* Reports a gap: the server has expired some of the requested updates. */
 static void note_gap(const struct crier_message *message)
 {
     json_t *gap = json_read(message->data, message->length, 0, NULL);
@@ -206,7 +204,7 @@ static void take_error(struct loop *loop, const struct crier_message *message)
 
 static void take_open(struct loop *loop, const struct crier_message *message)
 {
-    /* Nothing has come yet, so all up to this id is put out. */
+    /* No event has arrived, so everything up to this id is printed. */
     if (!loop->opened && loop->state->id.length == 0 && message->id[0] != '\0')
         state_set_id(loop->state, message->id);
     if (loop->lost && loop->opened)
@@ -217,7 +215,7 @@ static void take_open(struct loop *loop, const struct crier_message *message)
     loop->lost = false;
 }
 
-/* The server has ended the stream, and crier does not connect again. */
+/* Handles the end of the stream when crier is not to reconnect. */
 static void take_stream_end(struct loop *loop)
 {
     if (loop->sub->count == 0 && !loop->sub->once) {
@@ -256,7 +254,7 @@ static void take_comment(struct loop *loop, const struct crier_message *message)
 {
     if (loop->options->verbose)
         note("comment: %s", message->data);
-    /* An end of the stream alone may be a connection that broke. */
+    /* without this comment, the end of the stream may be a lost connection */
     if (loop->sub->once && strcmp(message->data, " end") == 0)
         end_loop(loop, EXIT_SUCCESS);
 }
@@ -286,7 +284,7 @@ static void take_message(struct loop *loop, const struct crier_message *message)
 
 /* ---- the loop --------------------------------------------------------- */
 
-/* Ends the loop when a signal has come or the time is up. */
+/* Ends the loop after a signal or the timeout. */
 static void check_limits(struct loop *loop)
 {
     loop->passed = 0;
@@ -303,14 +301,14 @@ static int shorter_wait(int one, int other)
     return one;
 }
 
-/* Waits for whatever comes next. */
+/* Waits until something happens. */
 static void wait_for_message(struct loop *loop)
 {
     struct pollfd polled[] = {
         {.fd = crier_client_fd(loop->subscription.client), .events = POLLIN},
         {.fd = loop->signals->fd, .events = POLLIN},
-        /* tells when its reader goes; that of --exec is the command's affair
-         * */
+        /* notifies when the reader closes the pipe; not with --exec, whose command
+         * writes */
         {.fd = loop->sub->exec == NULL ? STDOUT_FILENO : -1},
     };
     int wait = state_save_delay(loop->state);

@@ -50,7 +50,7 @@ static const struct option option_table[] = {
     OPTIONS_COMMON,
 };
 
-/* Takes a text that must not be empty. */
+/* Stores VALUE, which must not be empty. */
 static enum options_result set_text(const char *option, const char *value,
                                     const char **text)
 {
@@ -65,7 +65,7 @@ static enum options_result add_type(struct sub_options *sub, const char *type)
     return set_text("--event", type, &sub->types[sub->type_count++]);
 }
 
-/* The server takes what is no number and no time for an id. */
+/* The server takes anything but a number or a time for an id. */
 static enum options_result set_since(struct sub_options *sub, const char *when)
 {
     static const char digits[] = "0123456789";
@@ -138,7 +138,7 @@ static enum options_result set_sub_option(void *closure, struct options *options
     }
 }
 
-/* Whether all that was said goes together. */
+/* Checks that the options fit together. */
 static enum options_result check_sub_options(struct sub_options *sub)
 {
     size_t i;
@@ -168,7 +168,7 @@ static bool begins_with(const char *text, const char *begin)
     return curl_strnequal(text, begin, strlen(begin));
 }
 
-/* Whether NAME may have been meant for a URL. */
+/* Returns whether NAME looks like a URL without its scheme. */
 static bool is_like_url(const char *name)
 {
     const char *at = name;

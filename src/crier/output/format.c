@@ -1,8 +1,8 @@
 /*
- * An event as text. In a pipe: its data, or a JSON object, and LF. On a
- * terminal: time, topic, type, and the data, laid out for eyes.
+ * An event as text. In a pipe: its data, or a JSON object, and LF. On a terminal: time,
+ * topic, type, and the data laid out for people.
  *
- * Nothing of an event reaches a terminal as it came, see text.c.
+ * Text of an event is escaped before it reaches a terminal (printable.c).
  */
 #include <config.h>
 
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of what HH:MM:SS and a space take. */
+/* Columns of "HH:MM:SS ". */
 #define TIME_WIDTH 9
 
 #define WIDTH_DEFAULT 80
@@ -86,7 +86,7 @@ static void format_json(const struct event_format *format, struct text *text,
 
 /* ---- for eyes --------------------------------------------------------- */
 
-/* Reads an RFC 3339 time in UTC; the time now where that is none. */
+/* Parses an RFC 3339 time in UTC. Returns the current time if TEXT is not one. */
 static time_t read_time(const char *text)
 {
     struct tm parts = {0};

@@ -50,7 +50,7 @@ struct crier__shard {
     bool draining;
 
     /* Posted once each; what the goodbye says is set before. */
-    struct crier__task say_goodbye;
+    struct crier__task shut_down;
     struct crier__task cut_off;
     uint32_t retry_min, retry_max;
 

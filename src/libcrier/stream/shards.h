@@ -52,7 +52,7 @@ struct crier_shards {
     struct crier__shard shards[];
 };
 
-/* Counts one more stream, which is open from now on. CRIER_ERR_STREAMS,
+/* Counts one more stream, which is open from now on. CRIER_ERR_MAX_STREAMS,
  * CRIER_ERR_DRAINING, CRIER_ERR_FORKED. */
 int crier__shards_enter(struct crier_shards *shards);
 
@@ -92,7 +92,7 @@ bool crier__shards_run_here(const struct crier_shards *shards);
 struct crier__shard *crier__shards_choose(struct crier_shards *shards,
                                           const char *affinity);
 
-/* Adds COST to the backlog. CRIER_ERR_BACKLOG. */
+/* Adds COST to the backlog. CRIER_ERR_MAX_BACKLOG. */
 int crier__shards_reserve(struct crier_shards *shards, size_t cost);
 
 /* Takes COST off the backlog. */

@@ -115,7 +115,7 @@ void crier__stream_append(struct crier_stream *stream,
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame);
 
-/* The same, but a frame for which there is no room is refused: CRIER_ERR_FULL,
+/* The same, but a frame for which there is no room is refused: CRIER_ERR_MAX_PENDING,
  * -ENOMEM. */
 int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame);
 
@@ -137,6 +137,6 @@ void crier__stream_retime(struct crier_stream *stream);
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason);
 
 /* Says goodbye as crier_shards_drain() does. */
-void crier__stream_goodbye(struct crier_stream *stream);
+void crier__stream_shut_down(struct crier_stream *stream);
 
 #endif
