@@ -10,7 +10,6 @@
  */
 #include <config.h>
 
-#include "crierd/config/backend.h"
 #include "crierd/config/load.h"
 #include "crierd/api/api.h"
 #include "crierd/demo/demo.h"
@@ -20,6 +19,8 @@
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
+#include "crierd/reload.h"
+#include "crierd/topics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,13 @@
 #define END_TIME 1500
 #define FLUSH_TIME 200
 
+/* What crierd was started with, and waits for. */
+struct launch {
+    int argc;
+    char **argv;
+    sigset_t signals;
+};
+
 /* ---- limits ----------------------------------------------------------- */
 
 /* Divides the descriptors and logs what comes out. False when there are too few. */
@@ -75,61 +83,6 @@ static bool plan_descriptors(const struct conf *conf,
 
 /* ---- start ------------------------------------------------------------ */
 
-/* What of the past Crier's own topics hold, unless the command line says
- * otherwise. */
-static const struct crier_topic_retention own_topics[] = {
-    {DEMO_TOPICS, {.count = DEMO_RETAINED}},
-    {"$presence/*", {.count = 1000}},
-};
-
-#define OWN_TOPICS (sizeof own_topics / sizeof own_topics[0])
-
-static struct crier_journal *open_journal(const struct conf *conf)
-{
-    struct crier_topic_retention topics[CONF_TOPICS_MAX + OWN_TOPICS];
-    const struct crier_journal_options options = {
-        .retention = conf->retention,
-        .topics = topics,
-        .topic_count = conf->topic_count + OWN_TOPICS,
-        .max_topics = conf->max_topics,
-    };
-    const struct backend *backend;
-    struct crier_journal *journal;
-    const char *argument;
-    char reason[256] = "";
-    int error;
-
-    if (conf->topic_count != 0)
-        memcpy(topics, conf->topics, conf->topic_count * sizeof topics[0]);
-    memcpy(topics + conf->topic_count, own_topics, sizeof own_topics);
-    backend = backend_find(conf->journal, &argument);
-    error = backend->open(argument, &options, &journal, reason, sizeof reason);
-    if (error == 0)
-        return journal;
-    log_line(LOG_ERROR, "journal %s: %s%s%s",
-             argument != NULL ? argument : "in memory", crier_error_text(error),
-             reason[0] != '\0' ? ": " : "", reason);
-    return NULL;
-}
-
-static bool open_hub(struct server *server)
-{
-    const struct conf *conf = server->conf;
-    const struct crier_hub_options options = {.slow = conf->slow,
-                                              .presence = conf->presence};
-    struct crier_journal *journal = open_journal(conf);
-    int error;
-
-    if (journal == NULL)
-        return false;
-    error = crier_hub_new(server->shards, journal, &options, &server->hub);
-    if (error != 0)
-        log_line(LOG_ERROR, "cannot open the topics (--presence %s): %s",
-                 conf->presence != NULL ? conf->presence : "not given",
-                 crier_error_text(error));
-    return error == 0;
-}
-
 /* Opens the modules of SERVER and enters their routes. */
 static bool open_modules(struct server *server, struct demo **demo)
 {
@@ -143,7 +96,7 @@ static bool open_modules(struct server *server, struct demo **demo)
         return false;
     }
     server->get_file = files_get;
-    if (!open_hub(server))
+    if (!topics_open(server))
         return false;
     *table++ = (struct route_table){.routes = api_routes};
     if (!conf->demo)
@@ -180,26 +133,41 @@ static void log_clock(struct crier_hub *hub, struct crier_status *before)
     *before = now;
 }
 
-/* Waits for one of SIGNALS, and looks after HTTP and the clock meanwhile. */
+/* Whether INFO is of a signal to read the configuration again, and there is a file. A
+ * terminal that is closed sends the same signal, but the kernel does so by itself. */
+static bool is_reload(const siginfo_t *info)
+{
+    return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
+           conf_current()->file != NULL;
+}
+
+/* Waits for a signal to end, and looks after HTTP and the clock meanwhile. */
 static int wait_for_signal(struct server *server, struct http *http,
-                           const sigset_t *signals)
+                           const struct launch *launch)
 {
     const struct timespec time = {.tv_sec = LOOK_TIME};
     struct crier_status status = {0};
+    siginfo_t info;
     int number;
 
-    while ((number = sigtimedwait(signals, NULL, &time)) < 0) {
-        http_look(http);
-        log_clock(server->hub, &status);
+    for (;;) {
+        number = sigtimedwait(&launch->signals, &info, &time);
+        if (number < 0) {
+            http_look(http);
+            log_clock(server->hub, &status);
+        } else if (is_reload(&info)) {
+            reload_conf(server, launch->argc, launch->argv);
+        } else {
+            return number;
+        }
     }
-    return number;
 }
 
 /* Serves until there is a signal, and says goodbye. */
 static void serve(struct server *server, struct http *http, struct acceptor *acceptor,
-                  const sigset_t *signals)
+                  const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, signals);
+    int number = wait_for_signal(server, http, launch);
     size_t cut;
 
     server->signalled = crier_now();
@@ -216,7 +184,7 @@ static void serve(struct server *server, struct http *http, struct acceptor *acc
 
 /* Answers on SOCKET, which is closed in the end, until told to stop. */
 static int open_door(struct server *server, int socket,
-                     const sigset_t *signals)
+                     const struct launch *launch)
 {
     char address[LISTENER_ADDRESS_SIZE];
     struct http http;
@@ -234,7 +202,7 @@ static int open_door(struct server *server, int socket,
     if (acceptor != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
-        serve(server, &http, acceptor, signals);
+        serve(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
     } else {
@@ -247,13 +215,14 @@ static int open_door(struct server *server, int socket,
 }
 
 static int run_shards(struct server *server, int socket,
-                      const sigset_t *signals)
+                      const struct launch *launch)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
         .max_streams = server->descriptors.clients,
         .resume = http_resume,
     };
+    const struct conf *conf = server->conf;
     int error = crier_shards_new(&options, &server->shards);
     struct demo *demo = NULL;
     int status = EXIT_FAILURE;
@@ -264,8 +233,9 @@ static int run_shards(struct server *server, int socket,
         close(socket);
         return EXIT_FAILURE;
     }
+    crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &demo))
-        status = open_door(server, socket, signals);
+        status = open_door(server, socket, launch);
     else
         close(socket);
     if (server->hub != NULL)
@@ -287,7 +257,7 @@ static void end_log(const struct server *server)
     log_stop(deadline);
 }
 
-static int run_server(struct server *server, const sigset_t *signals)
+static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
     const char *why;
@@ -300,7 +270,7 @@ static int run_server(struct server *server, const sigset_t *signals)
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    return run_shards(server, socket, signals);
+    return run_shards(server, socket, launch);
 }
 
 /* ---- main ------------------------------------------------------------- */
@@ -326,20 +296,18 @@ static void set_signals(sigset_t *signals)
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
-    /* A terminal that is closed ends crierd as Ctrl-C does. */
     sigaddset(signals, SIGHUP);
     sigprocmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static int start_server(struct conf *conf)
+static int start_server(struct conf *conf, struct launch *launch)
 {
     struct server server = {.conf = conf, .started = crier_now(), .www = -1};
-    sigset_t signals;
     int status;
 
-    set_signals(&signals);
+    set_signals(&launch->signals);
     /* Whatever thread publishes, the journal holds, and another one lets go; with
      * an arena for each of them, all would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
@@ -351,7 +319,7 @@ static int start_server(struct conf *conf)
         return EXIT_FAILURE;
     }
     if (conf_publish(conf)) {
-        status = run_server(&server, &signals);
+        status = run_server(&server, launch);
     } else {
         log_line(LOG_ERROR, "too many thread-specific keys");
         status = EXIT_FAILURE;
@@ -378,6 +346,7 @@ static void report_mistake(const char *text)
 
 int main(int argc, char **argv)
 {
+    struct launch launch = {.argc = argc, .argv = argv};
     struct conf *conf;
     int status;
 
@@ -394,7 +363,7 @@ int main(int argc, char **argv)
     case LOAD_RUN:
         break;
     }
-    status = start_server(conf);
+    status = start_server(conf, &launch);
     conf_unref(conf);
     return status;
 }

@@ -39,6 +39,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,11 +62,11 @@
 #define PAUSE_TIME 10
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
-static enum log_level threshold = LOG_INFO;
+static atomic_int threshold = LOG_INFO;
 
 void log_set_level(enum log_level level)
 {
-    threshold = level;
+    atomic_store(&threshold, level);
 }
 
 int log_level_by_name(const char *name)
@@ -357,7 +358,7 @@ void log_lines(enum log_level level, const char *format, va_list arguments)
     char text[LINE_MAX_BYTES], line[LINE_SIZE];
     size_t at;
 
-    if (level > threshold)
+    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
     at = begin_line(line, level);
     vsnprintf(text, sizeof text, format, arguments);

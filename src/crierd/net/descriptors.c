@@ -119,10 +119,16 @@ size_t descriptors_divide(struct descriptors *descriptors,
         requests = REQUESTS_MIN;
     *descriptors = (struct descriptors){
         .most = connections - requests,
-        .clients = connections - requests,
         .crowded = limit - rest,
     };
+    descriptors_limit_clients(descriptors, conf);
+    return 0;
+}
+
+void descriptors_limit_clients(struct descriptors *descriptors,
+                               const struct conf *conf)
+{
+    descriptors->clients = descriptors->most;
     if (conf->max_clients != 0 && conf->max_clients < descriptors->most)
         descriptors->clients = conf->max_clients;
-    return 0;
 }

@@ -11,8 +11,8 @@
  * and a rest for what is open for a moment only. */
 struct descriptors {
     size_t most;    /* streams that there are descriptors for */
-    size_t clients; /* streams that may be open at once: MOST, or what the command line
-                       says if that is less */
+    size_t clients; /* streams that may be open at once: MOST, or what the configuration
+                       says if that is less; changed by a reload */
     size_t crowded; /* no connection is accepted while this number is the lowest free
                        one: the rest begins here */
 };
@@ -31,5 +31,9 @@ size_t descriptors_own(const struct conf *conf, size_t found);
  * or how many it would need when LIMIT is too low. */
 size_t descriptors_divide(struct descriptors *descriptors,
                           const struct conf *conf, size_t limit, size_t found);
+
+/* Sets how many streams a crierd of CONF may have open at once. */
+void descriptors_limit_clients(struct descriptors *descriptors,
+                               const struct conf *conf);
 
 #endif
