@@ -27,7 +27,7 @@ static void log_change(const char *name, bool restart)
 static void apply_conf(struct server *server, const struct conf *conf)
 {
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
-    descriptors_limit_clients(&server->descriptors, conf);
+    descriptors_limit_clients(&server->descriptors, conf->max_clients);
     crier_shards_set_max_streams(server->shards, server->descriptors.clients);
     log_set_level(conf->log_level);
 }
