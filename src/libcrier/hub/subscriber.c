@@ -214,7 +214,7 @@ void crier__subscriber_retry(struct crier__timer *timer, uint64_t now)
 static void read_when_drained(struct crier__subscriber *subscriber)
 {
     subscriber->state = CRIER__BLOCKED;
-    if (crier__stream_hungry(subscriber->stream))
+    if (crier__stream_is_low(subscriber->stream))
         read_on(subscriber);
     else
         pause_delivery(subscriber);
@@ -315,7 +315,7 @@ static void leave_hub(struct crier_stream *stream)
 
     stream->member = NULL;
     stream->leave = NULL;
-    stream->refill = NULL;
+    stream->on_low = NULL;
     crier__subscriber_lists_leave(subscriber);
     if (subscriber->listed) {
         crier__timers_set(&shard->shard->timers, &subscriber->retry,
@@ -688,7 +688,7 @@ void crier__subscriber_join(struct crier__task *task)
 
     stream->member = subscriber;
     stream->leave = leave_hub;
-    stream->refill = drain_subscriber;
+    stream->on_low = drain_subscriber;
     if (stream->over)
         leave_hub(stream);
     else if (!crier__subscriber_lists_join(subscriber) ||
