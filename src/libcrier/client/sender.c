@@ -149,8 +149,8 @@ int crier__sender_init(struct crier__sender *sender,
 {
     const char *server =
         options->server != NULL ? options->server : DEFAULT_SERVER;
-    unsigned count;
-    char *topics;
+    struct crier__topics *topics;
+    char *text;
     int error;
 
     memset(sender, 0, sizeof *sender);
@@ -163,11 +163,18 @@ int crier__sender_init(struct crier__sender *sender,
                                           : CRIER_ERR_URL;
     if (error == 0)
         error = options->topics != NULL
-                    ? crier__topics_parse(options->topics, &topics, &count)
+                    ? crier__topics_parse(options->topics, &topics)
                     : CRIER_ERR_NULL;
     if (error != 0)
         return error;
-    error = make_urls(sender, server, topics);
+    text = malloc(topics->size);
+    if (text != NULL) {
+        crier__topics_join(topics, ',', text);
+        error = make_urls(sender, server, text);
+    } else {
+        error = -ENOMEM;
+    }
+    free(text);
     free(topics);
     if (error == 0)
         error = name_run(sender);

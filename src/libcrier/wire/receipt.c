@@ -51,20 +51,20 @@ static char *put_string(char *at, const char *text, size_t length)
     return size != 0 ? at + size : NULL;
 }
 
-/* Writes the array of the names in the list TOPICS. */
-static char *put_topics(char *at, const char *topics)
+/* Writes the array of the topics of RECEIPT. */
+static char *put_topics(char *at, const struct crier_receipt *receipt)
 {
-    size_t length;
+    size_t i;
 
-    for (*at++ = '['; at != NULL; topics += length + 1) {
-        length = strcspn(topics, ",");
-        at = put_string(at, topics, length);
-        if (at == NULL || topics[length] == '\0')
-            break;
-        *at++ = ',';
+    *at++ = '[';
+    for (i = 0; i < receipt->topic_count; i++) {
+        if (i != 0)
+            *at++ = ',';
+        at = put_string(at, receipt->topics[i], strlen(receipt->topics[i]));
+        if (at == NULL)
+            return NULL;
     }
-    if (at != NULL)
-        *at++ = ']';
+    *at++ = ']';
     return at;
 }
 
@@ -78,20 +78,21 @@ static char *put_text(char *at, const char *text)
 
 char *crier_receipt_text(const struct crier_receipt *receipt)
 {
-    size_t id, topics;
+    size_t id, topics = 0, i;
     char *text, *at;
 
     if (receipt == NULL || receipt->id == NULL || receipt->topics == NULL)
         return NULL;
     id = strlen(receipt->id);
-    topics = strlen(receipt->topics);
-    /* a name of one byte has two quotes and a comma beside it */
+    /* A name has two quotes and a comma beside it. */
+    for (i = 0; i < receipt->topic_count; i++)
+        topics += strlen(receipt->topics[i]) + 1;
     text = at = malloc(FRAME + LONGEST * (id + topics));
     if (text == NULL)
         return NULL;
     at = put_string(put_text(at, "{\"id\":"), receipt->id, id);
     if (at != NULL)
-        at = put_topics(put_text(at, ",\"topics\":"), receipt->topics);
+        at = put_topics(put_text(at, ",\"topics\":"), receipt);
     if (at == NULL) {
         free(text);
         return NULL;
