@@ -819,6 +819,26 @@ CRIER_API void crier_hub_close(struct crier_hub *hub);
  * only closes HUB, which crier_shards_free() then frees. */
 CRIER_API void crier_hub_free(struct crier_hub *hub);
 
+/* Changes the options that HUB was made with. Each can be called by any thread at any time,
+ * by one at a time, and ends no stream.
+ *
+ * slow: applies whenever a stream falls behind from now on. CRIER_ERR_INVALID.
+ *
+ * presence: a text of selectors as in crier_hub_options, copied; NULL for none. Who
+ * subscribes already is counted, but not announced. -ENOMEM, CRIER_ERR_TOPIC,
+ * CRIER_ERR_MANY_TOPICS.
+ *
+ * retention: the options of the journal, copied; NULL for the defaults. A journal in memory
+ * evicts what they do not allow before the call returns, and takes time in proportion to
+ * that and to the number of topics; one in a file evicts in small steps from now on.
+ * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_HUB_CLOSED. */
+CRIER_API int crier_hub_set_slow(struct crier_hub *hub, enum crier_slow slow);
+CRIER_API int crier_hub_set_presence(struct crier_hub *hub,
+                                     const char *presence);
+CRIER_API int
+crier_hub_set_retention(struct crier_hub *hub,
+                        const struct crier_journal_options *options);
+
 /* The result of a publication. Borrowed during on_done. */
 struct crier_receipt {
     int error;          /* 0: it is in the journal */

@@ -228,7 +228,6 @@ bool respond_stream(struct request *request,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream, struct MHD_Response **response)
 {
-    const struct conf *conf = conf_current();
     struct crier_stream_options bounded = *options;
     int error;
 
@@ -237,8 +236,6 @@ bool respond_stream(struct request *request,
         return false;
     }
     bounded.max_pending = MAX_PENDING;
-    bounded.keep_alive = conf->ping;
-    bounded.stall_timeout = conf->stall_timeout;
     error = crier_stream_new(request->server->shards, request->connection,
                              &bounded, stream, response);
     if (error != 0)

@@ -78,7 +78,7 @@ static int new_topic(struct crier__memory *memory, const char *name,
 {
     struct crier__memory_topic *made;
 
-    if (HASH_COUNT(memory->topics) >= memory->journal.max_topics &&
+    if (HASH_COUNT(memory->topics) >= memory->journal.policy.max_topics &&
         !recycle_topic(memory))
         return CRIER_ERR_MAX_TOPICS;
     made = calloc(1, sizeof *made + length + 1);
@@ -167,6 +167,14 @@ static void enforce_limits(struct crier__memory *memory,
         crier__memory_evict_from(memory, topic);
 }
 
+static void enforce_limits_of_all(struct crier__memory *memory)
+{
+    const struct crier_retention *keep = &memory->journal.policy.retention;
+
+    while (memory->count > keep->count || memory->bytes > keep->bytes)
+        crier__memory_evict_oldest(memory);
+}
+
 /* ---- age -------------------------------------------------------------- */
 
 /* Sets the times that are later than NOW to it: those of the last entries, since times
@@ -201,7 +209,7 @@ int64_t crier__memory_too_old(const struct crier__memory *memory,
                               const struct crier__memory_topic *topic,
                               int64_t now)
 {
-    uint64_t age = memory->journal.retention.age;
+    uint64_t age = memory->journal.policy.retention.age;
 
     if (topic != NULL && topic->retention.age != 0 &&
         (age == 0 || topic->retention.age < age))
@@ -215,7 +223,7 @@ void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
     struct crier__memory_topic *topic;
     int64_t time;
 
-    if (!memory->journal.ages)
+    if (!memory->journal.policy.ages)
         return;
     time = crier__memory_too_old(memory, NULL, now);
     while (left-- > 0 && memory->all.length != 0 &&
@@ -288,7 +296,6 @@ int crier__memory_place(struct crier__memory *memory,
 void crier__memory_hold(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
-    const struct crier_retention *keep = &memory->journal.retention;
     struct crier__update *update = entry->update;
     size_t cost = crier__update_cost(update);
     struct crier__memory_topic *topics[CRIER__TOPICS_MAX];
@@ -306,8 +313,23 @@ void crier__memory_hold(struct crier__memory *memory,
     }
     for (i = 0; i < count; i++) /* this may take ENTRY away again */
         enforce_limits(memory, topics[i]);
-    while (memory->count > keep->count || memory->bytes > keep->bytes)
-        crier__memory_evict_oldest(memory);
+    enforce_limits_of_all(memory);
+}
+
+void crier__memory_adapt(struct crier__memory *memory)
+{
+    struct crier__memory_topic *topic, *next;
+
+    HASH_ITER (hh, memory->topics, topic, next) {
+        if (topic->retention.age != 0)
+            DL_DELETE2(memory->aging, topic, age_prev, age_next);
+        topic->retention = crier__journal_retention(
+            &memory->journal, topic->name, topic->length);
+        if (topic->retention.age != 0)
+            DL_APPEND2(memory->aging, topic, age_prev, age_next);
+        enforce_limits(memory, topic);
+    }
+    enforce_limits_of_all(memory);
 }
 
 /* ---- the end ---------------------------------------------------------- */

@@ -93,6 +93,7 @@ struct crier__sqlite {
     pthread_cond_t to_write, to_read;
     pthread_t writing, reading;
     bool stop_writing, stop_reading;
+    bool retained; /* there is a new policy, which the file does not have yet */
     bool unreadable; /* the last read failed, for the reason unread */
     char unread[128];
     uint64_t last; /* totals.last as the world may know it */
@@ -132,6 +133,11 @@ int crier__sqlite_fail(char reason[256], const char *file);
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
                        char reason[256]);
 void crier__sqlite_close(struct crier__sqlite *sqlite);
+
+/* In the writing thread, outside a transaction: makes all topics due when the journal's
+ * policy is not the one that the file has. The errors of a transaction; REASON then says
+ * more. */
+int crier__sqlite_adapt(struct crier__sqlite *sqlite, char reason[256]);
 
 /* ---- journal_sqlite_write.c: in the writing thread ---- */
 
@@ -200,8 +206,8 @@ void crier__sqlite_evict_due(struct crier__sqlite *sqlite);
 
 /* How old what is in the topic of LENGTH bytes at NAME may become, in ms; 0:
  * as it likes. */
-int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
-                          const char *name, size_t length);
+int64_t crier__sqlite_age(struct crier__sqlite *sqlite, const char *name,
+                          size_t length);
 
 /* The highest position up to LAST whose update is older than TIME; 0: none. STATEMENT
  * is SQL's READ_TIME_FROM or WRITE_TIME_FROM. */

@@ -286,16 +286,28 @@ static int compare(struct crier__sqlite *sqlite,
     return sql->error != 0 ? failure(sql, reason) : 0;
 }
 
-static int adapt(struct crier__sqlite *sqlite, char reason[256])
+/* Writes what the journal's policy is to TEXT. */
+static int describe_policy(struct crier_journal *journal,
+                           struct crier__buffer *text)
 {
-    const struct crier_journal *journal = &sqlite->journal;
-    struct crier__buffer options = {0};
-    int error = describe(&options, "", &journal->retention);
+    const struct crier__policy *policy = &journal->policy;
+    int error;
     size_t i;
 
-    for (i = 0; i < journal->rule_count && error == 0; i++)
-        error = describe(&options, journal->rules[i].pattern,
-                         &journal->rules[i].retention);
+    pthread_mutex_lock(&journal->policy_lock);
+    error = describe(text, "", &policy->retention);
+    for (i = 0; i < policy->rule_count && error == 0; i++)
+        error = describe(text, policy->rules[i].pattern,
+                         &policy->rules[i].retention);
+    pthread_mutex_unlock(&journal->policy_lock);
+    return error;
+}
+
+int crier__sqlite_adapt(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__buffer options = {0};
+    int error = describe_policy(&sqlite->journal, &options);
+
     if (error == 0)
         error = compare(sqlite, &options, reason);
     crier__buffer_done(&options);
@@ -390,7 +402,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
         error = CRIER_ERR_IN_USE;
     }
     if (error == 0)
-        error = adapt(sqlite, reason);
+        error = crier__sqlite_adapt(sqlite, reason);
     if (error == 0)
         sqlite3_db_config(sqlite->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                           0, NULL);
