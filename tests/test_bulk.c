@@ -193,7 +193,7 @@ START_TEST(mistakes_are_named_and_nothing_is_published)
 }
 END_TEST
 
-/* The status of the answer to BODY, which may hold NULs, and what it says. */
+/* The status of the response to BODY, which may contain NULs, and part of its text. */
 static int post_bytes(const char *body, size_t length, char **answer)
 {
     struct client client;

@@ -1,7 +1,7 @@
 /*
- * Many updates in one request: the limits of the journal, several publishers at
- * once, those who do not wait for the answer, and what an end or a crash of crierd
- * makes of it.
+ * Many updates in one request: the limits of the journal, several publishers at once,
+ * publishers that do not wait for the response, and the end or a crash of crierd in the
+ * middle.
  */
 #include <config.h>
 
@@ -28,7 +28,7 @@ static void let_it_take(void)
 
 /* ---- limits ----------------------------------------------------------- */
 
-/* The first one that fails ends it; what is before it is told. */
+/* The first update that fails ends the request; the response counts those before it. */
 START_TEST(limits_are_those_of_single_ones)
 {
     const char *file = _i ? journal_option : "";
@@ -173,7 +173,7 @@ START_TEST(who_does_not_wait_leaves_all_or_nothing)
         topics_put(target, "so that it is known");
         send_bulk(&client, target, body);
         if (i % 2 == 0)
-            client_has(&client, i % 10); /* some get as far as the answer */
+            client_has(&client, i % 10); /* some get a response */
         if (i % 3 == 0)
             client_reset(&client);
         else
@@ -201,7 +201,8 @@ static sqlite3 *lock_file(void)
     return other;
 }
 
-/* While it waits for the journal, the client goes, in order and not. */
+/* The client closes the connection while it waits for the journal, by a FIN or a
+ * RST. */
 START_TEST(who_goes_while_it_waits_loses_nothing)
 {
     char options[128], *body = bulk_numbered("n", 0, 500);
@@ -275,7 +276,7 @@ START_TEST(a_journal_in_trouble_is_told)
 }
 END_TEST
 
-/* What was answered with 200 is on the disk. */
+/* Updates with a response of 200 are on the disk. */
 START_TEST(a_crash_loses_nothing)
 {
     char *body;

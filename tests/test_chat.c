@@ -1,4 +1,4 @@
-/* The chat, end to end: who is told what, and who is here. */
+/* The chat, end to end: who receives which messages, and the list of users. */
 #include <config.h>
 
 #include "support/client.h"
@@ -122,7 +122,7 @@ START_TEST(messages_reach_all_private_ones_only_one)
 }
 END_TEST
 
-/* A client that got no answer sends its message again. */
+/* A client that received no response sends its message again. */
 START_TEST(a_message_with_an_id_is_said_once)
 {
     static const char body[] =
@@ -214,8 +214,8 @@ START_TEST(who_is_removed_is_told_and_ended)
 }
 END_TEST
 
-/* An added user stays when its stream goes, and the list that clients keep by
- * the events agrees with the server's. */
+/* An added user stays in the list when its stream ends, and the list that clients
+ * derive from the events equals the server's. */
 START_TEST(an_added_user_stays)
 {
     struct client ada, bob;
@@ -290,7 +290,8 @@ static void say(const char *target, const char *text)
     ck_assert_int_eq(post(target, body, NULL), 200);
 }
 
-/* The past is for those who come, what is private for whom it is meant. */
+/* Users who join receive the past messages; private messages only reach their
+ * recipients. */
 START_TEST(a_newcomer_hears_the_last_fifty)
 {
     struct client ada, bob, eve;
@@ -357,7 +358,8 @@ START_TEST(a_reconnection_hears_what_it_missed)
 }
 END_TEST
 
-/* Who takes a name that was removed does not read the other one's post. */
+/* A user with the name of a removed user does not receive the private messages of
+ * that. */
 START_TEST(private_messages_go_with_their_user)
 {
     struct client bob, eve;

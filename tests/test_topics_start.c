@@ -1,5 +1,5 @@
-/* How a stream of topics begins: its first bytes, and what they and the response say
- * of where a client may come back to. */
+/* How a stream of topics begins: its first bytes, and the id to resume from that these
+ * and the response have. */
 #include <config.h>
 
 #include "support/fixture.h"
@@ -97,7 +97,7 @@ START_TEST(a_stream_begins_with_bytes)
 }
 END_TEST
 
-/* What is held comes at once, and so does its end. */
+/* A poll sends the updates that are held, and ends. */
 START_TEST(a_poll_begins_with_what_is_held)
 {
     static const char *const formats[] = {"sse", "json", "raw"};
@@ -154,8 +154,8 @@ END_TEST
 
 /* ---- where it begins -------------------------------------------------- */
 
-/* A client that is cut off before its first update loses nothing, whichever way it
- * was told where its stream begins. */
+/* A client that is disconnected before its first update loses nothing, whether the
+ * bytes or the field gave it the id. */
 START_TEST(who_is_cut_off_early_loses_nothing)
 {
     struct client client;
@@ -178,7 +178,7 @@ START_TEST(who_is_cut_off_early_loses_nothing)
 }
 END_TEST
 
-/* Every format has the field, also for who gets no id. */
+/* The response has the field in every format, also in those without ids. */
 START_TEST(the_response_says_where_it_begins)
 {
     static const char *const targets[] = {
@@ -243,7 +243,7 @@ START_TEST(a_past_without_updates_ends_with_an_id)
 }
 END_TEST
 
-/* An id of a program's own may be let go while its topic is quiet. */
+/* An id that a publisher chose may expire while its topic is quiet. */
 START_TEST(who_comes_back_to_nothing_new_gets_an_id_that_lasts)
 {
     struct client client;
