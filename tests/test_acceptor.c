@@ -342,8 +342,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("door");
-    TCase *c = add_case(s, "door");
+    Suite *s = suite_create("acceptor");
+    TCase *c = add_case(s, "acceptor");
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, half_a_head_is_waited_for);
@@ -355,7 +355,7 @@ static Suite *suite(void)
     tcase_add_test(c, what_the_door_has_is_counted);
     tcase_add_test(c, a_door_that_is_shut);
     tcase_add_test(c, a_refused_client_lingers);
-    c = add_case(s, "two doormen");
+    c = add_case(s, "two threads");
     tcase_add_checked_fixture(c, setup_two, teardown);
     tcase_add_test(c, doormen_keep_even);
     return s;

@@ -172,7 +172,7 @@ START_TEST(a_publisher_that_does_not_wait_leaves_all_or_nothing)
         topics_put(target, "so that it is known");
         send_bulk(&client, target, body);
         if (i % 2 == 0)
-            client_has(&client, i % 10); /* some get as far as the answer */
+            client_has(&client, i % 10); /* some get a response */
         if (i % 3 == 0)
             client_reset(&client);
         else

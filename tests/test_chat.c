@@ -224,8 +224,8 @@ START_TEST(a_removed_user_is_notified_and_closed)
 }
 END_TEST
 
-/* An added user stays when its stream goes, and the list that clients keep by
- * the events agrees with the server's. */
+/* An added user stays in the list when its stream ends, and the list that clients
+ * derive from the events equals the server's. */
 START_TEST(an_added_user_stays)
 {
     struct client ada, bob;

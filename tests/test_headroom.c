@@ -1,6 +1,6 @@
 /*
- * Requests about as large as libmicrohttpd has memory for: each is answered, and what
- * is answered with 431 has not been done.
+ * Requests about as large as libmicrohttpd has memory for: crierd responds to each, and
+ * does not carry out a request to which it responds with 431.
  */
 #include <config.h>
 
@@ -56,8 +56,8 @@ static int get(const char *target, const char *query, const char *headers)
     return status;
 }
 
-/* Publishes NUMBER to /topics/x with HEADERS, by a request that is not plain. Fails
- * unless that is answered. Returns whether it was to be done. */
+/* Publishes NUMBER to /topics/x with HEADERS, by a request that no pipeline takes.
+ * Fails without a response. Returns whether the status is 200. */
 static bool post(size_t number, const char *headers)
 {
     struct client client;
@@ -192,8 +192,8 @@ START_TEST(many_arguments)
 }
 END_TEST
 
-/* Arguments take no room from what came in the same piece, of the head or behind it; in a
- * connection for a stream, too. */
+/* Arguments take no room from what came in the same piece, of the head or behind it; in
+ * a connection for a stream, too. */
 START_TEST(arguments_before_much_else)
 {
     const char *const targets[] = {"/healthz?", "/topics/x?"};
@@ -211,7 +211,7 @@ START_TEST(arguments_before_much_else)
 }
 END_TEST
 
-/* A field that goes on in the next line, and one without a name, at each place in
+/* A field that continues in the next line, and one without a name, at each place in
  * libmicrohttpd's buffers. */
 static const char *const odd_lines[] = {
     "Content-Lengt: 5\r\n h\r\n",
@@ -236,8 +236,8 @@ START_TEST(an_odd_line_anywhere)
 }
 END_TEST
 
-/* libmicrohttpd 1.0.1 crashes over a head without a field where the last argument has no
- * value, and little of its buffer is left; a head may be a connection's first or a
+/* libmicrohttpd 1.0.1 crashes over a head without a field where the last argument has
+ * no value, and little of its buffer is left; a head may be a connection's first or a
  * later one. */
 static const struct {
     const char *before, *behind; /* a long text */
@@ -264,7 +264,7 @@ START_TEST(a_head_without_fields)
                              200);
             free(client_body(&client));
         }
-        client.torn = true; /* it need not be answered, if it is too large */
+        client.torn = true; /* a response is not necessary if it is too large */
         client_send(&client, "%s%s%s", without_fields[_i].before,
                     repeat("x", i), without_fields[_i].behind);
         client_head(&client);
@@ -343,7 +343,8 @@ static int get_shape(int shape, const char *target, const char *type,
 }
 
 /* Whatever memory a stream's connection gets, there is room for its request, and for an
- * answer, as there is where there is most: where a request is that asks for no stream. */
+ * answer, as there is where there is most: where a request is that asks for no
+ * stream. */
 START_TEST(a_stream_has_room_enough)
 {
     size_t length = strlen(shapes[_i].piece), count;
