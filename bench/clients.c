@@ -49,7 +49,7 @@ void clients_topic(const struct clients *clients, size_t topic, char *name, size
     snprintf(name, size, "%s-%zu", clients->prefix, topic);
 }
 
-/* ---- what comes ------------------------------------------------------- */
+/* ---- deliveries --------------------------------------------------------- */
 
 static bool report_wrong_delivery(const struct client *client, const char *what,
                                   const struct crier_message *message)
@@ -143,7 +143,7 @@ static bool on_client_end(struct reader *reader, int error)
 static const struct reader_calls calls = {on_client_connected, on_client_open,
                                           on_client_message, on_client_end};
 
-/* ---- connections ------------------------------------------------------ */
+/* ---- connections -------------------------------------------------------- */
 
 /* Starts as many connections as are allowed now. */
 static bool connect_more(struct clients *clients)
@@ -211,7 +211,7 @@ void clients_close(struct clients *clients)
     clients->topic = NULL;
 }
 
-/* ---- updates ---------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------ */
 
 bool clients_compose(struct clients *clients, size_t topic, char *data)
 {

@@ -68,9 +68,9 @@ struct session {
     struct usage usage;
 };
 
-/* ---- what they have in common ----------------------------------------- */
+/* ---- shared steps ------------------------------------------------------- */
 
-static bool session_open(struct session *session, const struct server *server,
+static bool open_session(struct session *session, const struct server *server,
                          const struct work_size *size, size_t count, size_t topics,
                          size_t bytes, enum head head)
 {
@@ -87,7 +87,7 @@ static bool session_open(struct session *session, const struct server *server,
            clients_open(&session->clients, &session->load);
 }
 
-static void session_close(struct session *session)
+static void close_session(struct session *session)
 {
     clients_close(&session->clients);
     publish_close(&session->publish);
@@ -143,7 +143,7 @@ static bool has_time(const struct session *session, const struct work_size *size
     return (double)(usage_now() - session->begun) < size->seconds * 1e9;
 }
 
-/* ---- updates to clients ----------------------------------------------- */
+/* ---- updates to clients ------------------------------------------------- */
 
 /* Publishes to the topics in turn, with IN_FLIGHT updates in flight: at least COUNT,
  * and, if TIMED, until the time is over. */
@@ -181,13 +181,13 @@ static bool measure_updates(struct session *session, const struct work_size *siz
     return true;
 }
 
-/* ---- nothing but keep-alives ------------------------------------------ */
+/* ---- keep-alives -------------------------------------------------------- */
 
 /* Checks that the server accepts a request with large headers. */
 static bool try_large_headers(struct session *session)
 {
     struct clients one = session->clients;
-    bool well;
+    bool ok;
 
     one = (struct clients){.port = one.port,
                            .count = 1,
@@ -196,9 +196,9 @@ static bool try_large_headers(struct session *session)
                            .size = DATA_SIZE,
                            .fields = one.fields,
                            .padding = PADDING};
-    well = clients_open(&one, &session->load) && clients_connect(&one);
+    ok = clients_open(&one, &session->load) && clients_connect(&one);
     clients_close(&one);
-    return well;
+    return ok;
 }
 
 /* Measures one keep-alive interval, which begins after each client has had its first
@@ -228,7 +228,7 @@ static bool measure_idle(struct session *session, const struct work_size *size,
     return true;
 }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
 /* Fills the connection up to IN_FLIGHT requests; new ones are sent together. */
 static bool fill_pipeline(struct session *session)
@@ -308,7 +308,7 @@ static bool measure_bulk(struct session *session, const struct work_size *size,
     return true;
 }
 
-/* ---- coming back ------------------------------------------------------ */
+/* ---- reconnecting ------------------------------------------------------- */
 
 static bool measure_storm(struct session *session, struct figures *figures)
 {
@@ -330,7 +330,7 @@ static bool measure_storm(struct session *session, struct figures *figures)
     return true;
 }
 
-/* ---- connecting ------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
 /* Publishes an update that every client must receive, which proves that it is
  * subscribed. */
@@ -375,7 +375,7 @@ static bool measure_memory(struct session *session, struct figures *figures)
     return true;
 }
 
-/* ---- under attack ------------------------------------------------------ */
+/* ---- under attack ------------------------------------------------------- */
 
 static bool measure_attack(struct session *session, const struct work_size *size,
                            struct attack *attack, struct figures *figures)
@@ -420,17 +420,17 @@ static bool measure_abuse(enum work_kind kind, struct session *session,
 {
     struct work_size third = *size;
     struct attack attack;
-    bool well;
+    bool ok;
 
     third.seconds /= 3;
-    well = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
-                          session->server->port, size->clients) &&
-           measure_attack(session, &third, &attack, figures);
+    ok = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
+                        session->server->port, size->clients) &&
+         measure_attack(session, &third, &attack, figures);
     attack_end(&attack);
-    return well && wait_until_quiet(session);
+    return ok && wait_until_quiet(session);
 }
 
-/* ---- which there are -------------------------------------------------- */
+/* ---- the table of workloads --------------------------------------------- */
 
 static const struct {
     const char *name, *unit;
@@ -516,15 +516,15 @@ bool work_run(enum work_kind kind, const struct work_size *size,
 {
     static struct session session;
     size_t clients = work_clients(kind, size);
-    bool well;
+    bool ok;
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
-    well =
-        session_open(&session, server, size, clients,
+    ok =
+        open_session(&session, server, size, clients,
                      kind == WORK_TARGETED ? (clients + 9) / 10 : 1,
                      kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, works[kind].head) &&
         measure_work(kind, size, &session, figures);
-    session_close(&session);
-    return well;
+    close_session(&session);
+    return ok;
 }

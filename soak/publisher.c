@@ -40,7 +40,7 @@ static const struct {
 
 static char body[BODY_MAX > ORACLE_SIZE_MAX ? BODY_MAX : ORACLE_SIZE_MAX];
 
-/* ---- the connection --------------------------------------------------- */
+/* ---- the connection ----------------------------------------------------- */
 
 static struct flight pop_flight(struct publisher *publisher)
 {
@@ -92,7 +92,7 @@ static bool on_publisher_end(struct publish *publish, int error)
                        waiting, error != 0 ? strerror(error) : "end");
 }
 
-static uint64_t number_in(const char *text, size_t length, const char *name)
+static uint64_t find_number(const char *text, size_t length, const char *name)
 {
     const char *at = memmem(text, length, name, strlen(name));
 
@@ -104,13 +104,13 @@ static bool accept_response(struct publisher *publisher, const struct flight *fl
                             const char *response, size_t length)
 {
     struct soak *soak = publisher->soak;
-    uint64_t position = number_in(response, length, "\"position\":");
-    uint64_t duplicates = number_in(response, length, "\"duplicates\":");
+    uint64_t position = find_number(response, length, "\"position\":");
+    uint64_t duplicates = find_number(response, length, "\"duplicates\":");
     bool again = false;
     struct update *update;
 
     if (publisher->series == SERIES_BULK &&
-        number_in(response, length, "\"published\":") != flight->count)
+        find_number(response, length, "\"published\":") != flight->count)
         position = 0;
     if (memmem(response, length, "\"duplicate\":true", 16) != NULL)
         duplicates = 1;
@@ -173,7 +173,7 @@ static bool open_publisher(struct publisher *publisher, uint64_t now)
     return true;
 }
 
-/* ---- requests --------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 /* Writes UPDATE as an event of a stream to TEXT. Returns its length. */
 static size_t write_event(const struct publisher *publisher,
@@ -248,7 +248,7 @@ static bool send_request(struct publisher *publisher, uint64_t first, uint64_t n
                        bulk ? "text/event-stream" : "text/plain", body, length);
 }
 
-/* ---- what it does ----------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------ */
 
 static void make_updates(struct publisher *publisher, size_t count)
 {

@@ -35,7 +35,7 @@
  * connection's timeout, and the quiet point would wait for that. */
 #define BROKEN_MS 100
 
-static size_t client_index(const struct virtual_client *client)
+static size_t get_client_index(const struct virtual_client *client)
 {
     return (size_t)(client - client->clients->all);
 }
@@ -45,7 +45,7 @@ static uint64_t *find_tally(const struct virtual_client *client, enum tally tall
     return &client->clients->soak->invariants.tally[tally];
 }
 
-/* ---- going ------------------------------------------------------------ */
+/* ---- disconnecting ------------------------------------------------------ */
 
 void virtual_client_disconnect(struct virtual_client *client, bool gently,
                                uint64_t pause)
@@ -82,7 +82,7 @@ static bool leave_stream(struct virtual_client *client)
     return true;
 }
 
-/* ---- coming ----------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
 static uint32_t choose_topics(struct rng *rng, enum client_kind kind)
 {
@@ -203,7 +203,7 @@ static bool on_open(struct reader *reader)
     return true;
 }
 
-/* ---- here ------------------------------------------------------------- */
+/* ---- open streams ------------------------------------------------------- */
 
 static bool take_goodbye(struct virtual_client *client,
                          const struct crier_message *message)
@@ -335,7 +335,7 @@ static bool resume_client(struct virtual_client *client, uint64_t now)
     return reader_pause(&client->reader, false);
 }
 
-/* ---- what it does ----------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------ */
 
 static bool connect_client(struct virtual_client *client, uint64_t now)
 {
@@ -348,7 +348,7 @@ static bool connect_client(struct virtual_client *client, uint64_t now)
     client->since = now;
     client->due = now + ANSWER_PATIENCE;
     return reader_connect(&client->reader, clients->soak->server.port,
-                          client_index(client),
+                          get_client_index(client),
                           client->kind == KIND_STALLER ? SMALL_WINDOW : 0);
 }
 
