@@ -89,12 +89,14 @@ extern "C" {
     X(CRIER_ERR_NEWLINE, -20002, "a type or id must not hold CR or LF")       \
     X(CRIER_ERR_NUL, -20003, "an id must not hold NUL")                       \
     X(CRIER_ERR_EMPTY, -20004, "the event has no field set")                  \
-    X(CRIER_ERR_TOO_LARGE, -20005, "the event is larger than 16 MiB")         \
+    X(CRIER_ERR_FRAME_SIZE, -20005, "the encoded event is larger than 16 MiB")         \
     X(CRIER_ERR_JSON, -20006, "the JSON value cannot be written as text")     \
     X(CRIER_ERR_CLOSED, -20007, "the stream is closed")                       \
-    X(CRIER_ERR_FULL, -20008, "the stream has too much unsent already")       \
-    X(CRIER_ERR_BUSY, -20009, "too much is waiting to be delivered")          \
-    X(CRIER_ERR_LIMIT, -20010, "the limit of open streams is reached")        \
+    X(CRIER_ERR_MAX_PENDING, -20008,                                          \
+      "the stream has max_pending bytes unsent")                              \
+    X(CRIER_ERR_MAX_BACKLOG, -20009,                                          \
+      "max_backlog bytes are waiting to be delivered")                        \
+    X(CRIER_ERR_MAX_STREAMS, -20010, "max_streams streams are open")          \
     X(CRIER_ERR_MHD, -20011, "libmicrohttpd refused the response")            \
     X(CRIER_ERR_DAEMON, -20012,                                               \
       "the MHD daemon lacks MHD_ALLOW_SUSPEND_RESUME, has a thread for each "  \
@@ -109,18 +111,18 @@ extern "C" {
       "'#', holds no control character, and neither begins nor ends with a "  \
       "space")                                                                \
     X(CRIER_ERR_EXISTS, -20017, "an update with this id already exists")   \
-    X(CRIER_ERR_TOO_MUCH, -20018,                                             \
-      "the update is larger than all that the journal may hold")              \
-    X(CRIER_ERR_TOPICS_FULL, -20019, "too many topics")                       \
+    X(CRIER_ERR_UPDATE_SIZE, -20018,                                             \
+      "the update is larger than the retention of the journal")              \
+    X(CRIER_ERR_MAX_TOPICS, -20019, "too many topics")                        \
     X(CRIER_ERR_STORAGE, -20020, "the journal cannot be written")             \
     X(CRIER_ERR_STORAGE_FULL, -20021, "the disk of the journal is full")      \
     X(CRIER_ERR_DAMAGED, -20022, "not a Crier journal, or damaged")         \
     X(CRIER_ERR_IN_USE, -20023, "the journal's file is open already")         \
-    X(CRIER_ERR_UNKNOWN, -20024, "there is no such topic")                    \
-    X(CRIER_ERR_LONG_LINE, -20025,                                            \
-      "a line of the stream is longer than is allowed here")                  \
-    X(CRIER_ERR_LARGE_EVENT, -20026,                                          \
-      "an event of the stream is larger than is allowed here")                \
+    X(CRIER_ERR_NO_TOPIC, -20024, "there is no such topic")                   \
+    X(CRIER_ERR_MAX_LINE, -20025,                                            \
+      "a line of the stream is longer than max_line")                  \
+    X(CRIER_ERR_MAX_EVENT, -20026,                                          \
+      "an event of the stream is larger than max_event")                \
     X(CRIER_ERR_URL, -20027, "this is not the URL of an HTTP server")         \
     X(CRIER_ERR_NETWORK, -20028, "the connection failed")                     \
     X(CRIER_ERR_CERTIFICATE, -20029,                                          \
@@ -128,14 +130,18 @@ extern "C" {
     X(CRIER_ERR_ENDED, -20030, "the server ended the stream")                 \
     X(CRIER_ERR_NO_CONTENT, -20031, "the server has nothing more to send")    \
     X(CRIER_ERR_STATUS, -20032, "the server refused")                         \
-    X(CRIER_ERR_CONTENT_TYPE, -20033, "the answer is not text/event-stream")  \
+    X(CRIER_ERR_CONTENT_TYPE, -20033, "the response is not text/event-stream") \
     X(CRIER_ERR_ENCODING, -20034,                                             \
-      "the answer has a content coding that cannot be decoded")               \
+      "the response has a content coding that cannot be decoded")             \
+    X(CRIER_ERR_ID_SIZE, -20035,                                              \
+      "the last event id is longer than 64 KiB")                              \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
     X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
     X(CRIER_ERR_HUB_CLOSED, -20043, "the hub is closed")                      \
-    X(CRIER_ERR_FINISHED, -20044, "the publisher takes no more updates")      \
+    X(CRIER_ERR_FINISHED, -20044, "the publisher has finished")               \
+    X(CRIER_ERR_MAX_WAITING, -20048,                                          \
+      "max_waiting updates are waiting to be published")                      \
     X(CRIER_ERR_JOINED, -20045,                                               \
       "the stream has a hub or a broadcaster already")                        \
     X(CRIER_ERR_NOT_JOINED, -20046,                                           \
@@ -183,7 +189,7 @@ CRIER_API const char *crier_version(void);
  *
  * All text must be UTF-8 (HTML 9.2.5: "event streams must always be encoded
  * as UTF-8"); otherwise CRIER_ERR_UTF8. Every setter may return -ENOMEM and
- * CRIER_ERR_TOO_LARGE.
+ * CRIER_ERR_FRAME_SIZE.
  */
 struct crier_event;
 
@@ -287,7 +293,7 @@ CRIER_API struct crier_reply *crier_reply_new(void);
 CRIER_API void crier_reply_free(struct crier_reply *reply);
 
 /* Appends EVENT (borrowed) in its encoded form. Errors as
- * crier_event_encode()'s; -ENOMEM; CRIER_ERR_TOO_LARGE past CRIER_EVENT_MAX
+ * crier_event_encode()'s; -ENOMEM; CRIER_ERR_FRAME_SIZE past CRIER_EVENT_MAX
  * in all. A refused event leaves REPLY as it was. */
 CRIER_API int crier_reply_add(struct crier_reply *reply,
                               const struct crier_event *event);
@@ -347,6 +353,18 @@ struct crier_shards_options {
 CRIER_API int crier_shards_new(const struct crier_shards_options *options,
                                struct crier_shards **shards);
 
+/* Changes how many streams may be open at once; 0: no limit. Streams beyond a lower limit
+ * stay open. Any thread. */
+CRIER_API void crier_shards_set_max_streams(struct crier_shards *shards,
+                                            size_t max_streams);
+
+/* Sets, in ms, the keep_alive and the stall_timeout of all streams whose options leave
+ * them 0, open ones included; 0 for the default. Any thread, one at a time.
+ * CRIER_ERR_INVALID for less than 10. */
+CRIER_API int crier_shards_set_times(struct crier_shards *shards,
+                                     uint32_t keep_alive,
+                                     uint32_t stall_timeout);
+
 /* How many streams are open now, those included that have ended and whose response
  * has not been freed yet. max_streams counts the same. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
@@ -393,9 +411,9 @@ struct crier_stream;
  * that fails before its headers are out: libmicrohttpd does not say which it was. */
 #define CRIER_REASONS(X)                                                      \
     X(CRIER_REASON_APP, "closed by the server")                               \
-    X(CRIER_REASON_GOODBYE, "server is shutting down")                        \
+    X(CRIER_REASON_SHUTDOWN, "server is shutting down")                        \
     X(CRIER_REASON_LEFT, "client closed the connection")                      \
-    X(CRIER_REASON_VANISHED, "client stopped acknowledging")                  \
+    X(CRIER_REASON_DEAD_PEER, "client host stopped acknowledging")                  \
     X(CRIER_REASON_SLOW, "client reads too slowly")                           \
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
@@ -441,8 +459,8 @@ enum crier_format {
  */
 struct crier_stream_options {
     /* After this long with nothing sent, or up to half a percent later, a comment is
-     * sent; every frame starts the wait anew. Default 15000; from 10. CRIER_NEVER
-     * for none. */
+     * sent; every frame starts the wait anew. Default: what
+     * crier_shards_set_times() has set, or 15000; from 10. CRIER_NEVER for none. */
     uint32_t keep_alive;
 
     /* The comment's text; default: empty. It is sent as lines of a comment, without
@@ -452,7 +470,7 @@ struct crier_stream_options {
 
     /* How much may wait for a client that reads slowly; default 256 KiB. Each
      * frame counts its bytes and 64 more, and is let in when less than this is
-     * waiting. Past that, crier_stream_send() refuses with CRIER_ERR_FULL, and
+     * waiting. Past that, crier_stream_send() refuses with CRIER_ERR_MAX_PENDING, and
      * a broadcast, which has nobody to refuse to, ends the stream with
      * CRIER_REASON_SLOW (the frame that is being sent does not count there).
      * Beside this the kernel holds some 128 KiB at most for each client. */
@@ -461,7 +479,8 @@ struct crier_stream_options {
     /* A client that takes nothing at all for this long while something waits
      * for it is cut off, with CRIER_REASON_SLOW. TCP tells of room in large steps, so
      * one that takes less than some 128 KiB in that time may count as such, too.
-     * Default 30000; from 10. CRIER_NEVER for none. */
+     * Default: what crier_shards_set_times() has set, or 30000; from 10. CRIER_NEVER
+     * for none. */
     uint32_t stall_timeout;
 
     /* The Content-Type of the response, the form of keep-alives, and that in
@@ -474,7 +493,7 @@ struct crier_stream_options {
      * follow. Those with the same text are kept on one thread as far as its load
      * allows, so that a frame for all of them wakes one thread only. Default
      * NULL: the threads take turns. Borrowed during the call. */
-    const char *near;
+    const char *affinity;
 
     /* Called once as soon as the stream's headers are out (not at all when they
      * never are, or the request was a HEAD), and then whenever the time has come
@@ -482,7 +501,7 @@ struct crier_stream_options {
      * that is the stream's own (a counter, a feed) lives here. */
     void (*on_wake)(void *closure, struct crier_stream *stream);
 
-    /* Called once after crier_stream_send() has refused with CRIER_ERR_FULL, as soon as
+    /* Called once after crier_stream_send() has refused with CRIER_ERR_MAX_PENDING, as soon as
      * no more than a quarter of max_pending waits for the client. A source that stops
      * at a refusal goes on here. */
     void (*on_room)(void *closure, struct crier_stream *stream);
@@ -533,7 +552,7 @@ struct crier_stream_options {
  * thread of its own, where crier_shards_options.resume is set. crier_daemon_check()
  * (crier_server.h) says at the start what is missing.
  *
- * CRIER_ERR_LIMIT, CRIER_ERR_DRAINING, CRIER_ERR_DAEMON,
+ * CRIER_ERR_MAX_STREAMS, CRIER_ERR_DRAINING, CRIER_ERR_DAEMON,
  * CRIER_ERR_MHD, CRIER_ERR_INVALID, the errors of
  * crier_event_comment() for the keep-alive text, -ENOMEM.
  */
@@ -554,7 +573,7 @@ CRIER_API void crier_stream_unref(struct crier_stream *stream);
 /* Sends FRAME (borrowed). Never blocks. Frames of one thread arrive in the
  * order sent, those of broadcasts it made included. 0 says that the frame is on
  * its way; it does not arrive when the stream ends first.
- * CRIER_ERR_CLOSED, CRIER_ERR_FULL, CRIER_ERR_BUSY (the shards' backlog is
+ * CRIER_ERR_CLOSED, CRIER_ERR_MAX_PENDING, CRIER_ERR_MAX_BACKLOG (the shards' backlog is
  * full), -ENOMEM; the frame was then not sent. */
 CRIER_API int crier_stream_send(struct crier_stream *stream,
                                 struct crier_frame *frame);
@@ -630,7 +649,7 @@ CRIER_API int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
                                       struct crier_stream *stream);
 
 /* Sends FRAME (borrowed) to every stream on the list. Never blocks. Returns how
- * many streams it goes to, or CRIER_ERR_BUSY or -ENOMEM; then it goes to none.
+ * many streams it goes to, or CRIER_ERR_MAX_BACKLOG or -ENOMEM; then it goes to none.
  * To send to one stream only, use crier_stream_send(). */
 CRIER_API long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
                                       struct crier_frame *frame);
@@ -816,10 +835,10 @@ struct crier_publish_options {
 /* Publishes EVENT (borrowed) under TOPICS. If it has an id, that becomes the
  * update's; otherwise the journal makes one. Never blocks. Updates of one thread
  * come in the order published.
- * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID, CRIER_ERR_TOO_MUCH,
- * CRIER_ERR_BUSY (too much is waiting already), CRIER_ERR_HUB_CLOSED, the errors of
+ * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID, CRIER_ERR_UPDATE_SIZE,
+ * CRIER_ERR_MAX_BACKLOG (too much is waiting already), CRIER_ERR_HUB_CLOSED, the errors of
  * crier_event_encode(), -ENOMEM; on_done is not called then. What the journal
- * says is in the receipt: CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,
+ * says is in the receipt: CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS,
  * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM. */
 CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
                                 const struct crier_event *event,
@@ -895,7 +914,7 @@ CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
  * A client that comes back makes the request that it made at first: the program must
  * know the topics then.
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_NOT_JOINED, CRIER_ERR_CLOSED,
- * CRIER_ERR_HUB_CLOSED, CRIER_ERR_BUSY, -ENOMEM. */
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_MAX_BACKLOG, -ENOMEM. */
 CRIER_API int crier_hub_change(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const char *topics);
@@ -920,7 +939,7 @@ CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
 
 /* Forgets what the journal holds of TOPIC; updates that have other topics, too,
  * are still held there. A client that resumes from before is told a gap. ON_DONE as
- * above, with 0, CRIER_ERR_UNKNOWN (nothing is held), or what the journal says.
+ * above, with 0, CRIER_ERR_NO_TOPIC (nothing is held), or what the journal says.
  * CRIER_ERR_TOPIC, CRIER_ERR_HUB_CLOSED, -ENOMEM. */
 CRIER_API int crier_hub_forget(struct crier_hub *hub, const char *topic,
                                void (*on_done)(void *closure, int error),

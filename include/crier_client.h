@@ -98,7 +98,7 @@ CRIER_API void crier_parser_free(struct crier_parser *parser);
 CRIER_API void crier_parser_begin(struct crier_parser *parser);
 
 /* Sets the last event id, as if the stream had. CRIER_ERR_NEWLINE when ID holds CR
- * or LF, CRIER_ERR_UTF8, CRIER_ERR_LARGE_EVENT, -ENOMEM. */
+ * or LF, CRIER_ERR_UTF8, CRIER_ERR_MAX_EVENT, -ENOMEM. */
 CRIER_API int crier_parser_set_id(struct crier_parser *parser, const char *id);
 
 /* The last event id: that of the last complete event, "" for none or for NULL. Borrowed
@@ -113,7 +113,7 @@ CRIER_API const char *crier_parser_id(const struct crier_parser *parser);
  *     while ((result = crier_parser_next(parser, &bytes, &length, &message)) > 0)
  *         ... one message ...
  *
- * CRIER_ERR_LONG_LINE, CRIER_ERR_LARGE_EVENT, -ENOMEM: the stream cannot be read
+ * CRIER_ERR_MAX_LINE, CRIER_ERR_MAX_EVENT, -ENOMEM: the stream cannot be read
  * on; the same error comes again until crier_parser_begin(). */
 CRIER_API int crier_parser_next(struct crier_parser *parser,
                                 const char **bytes, size_t *length,
@@ -223,7 +223,7 @@ struct crier_client_options {
 /* A new client, which connects with the first crier_client_next(), written to
  * *CLIENT. CRIER_ERR_URL, CRIER_ERR_INVALID (a header or a method that HTTP cannot
  * carry, limits), CRIER_ERR_NEWLINE (in last_event_id), CRIER_ERR_UTF8 and
- * CRIER_ERR_LARGE_EVENT (of the same), -ENOMEM, -errno. */
+ * CRIER_ERR_MAX_EVENT (of the same), -ENOMEM, -errno. */
 CRIER_API int crier_client_new(const struct crier_client_options *options,
                                struct crier_client **client);
 
@@ -366,7 +366,7 @@ crier_publisher_new(const struct crier_publisher_options *options,
 CRIER_API int crier_publisher_add(struct crier_publisher *publisher,
                                   const struct crier_event *event);
 
-/* The same, but does not wait: CRIER_ERR_BUSY when max_waiting is reached. */
+/* The same, but does not wait: CRIER_ERR_MAX_WAITING when max_waiting is reached. */
 CRIER_API int crier_publisher_try(struct crier_publisher *publisher,
                                   const struct crier_event *event);
 

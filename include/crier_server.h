@@ -116,10 +116,10 @@ CRIER_API bool crier_is_event_source(const char *accept,
                                      const char *cache_control,
                                      const char *user_agent);
 
-/* Answers with a stream that follows what FOLLOW says, as by crier_hub_subscribe().
- * The stream is made with STREAM (NULL means the default); where that has no
- * `near`, with the topics. Where the request says where to begin, that replaces what
- * FOLLOW says: by the field Last-Event-ID, or the parameters "lastEventID" (also
+/* Answers with a stream that subscribes to what SUBSCRIBE says, as by
+ * crier_hub_subscribe(). The stream is made with the options STREAM (NULL means the
+ * default); where they have no `affinity`, it is the topics. Where the request says where
+ * to begin, that replaces what SUBSCRIBE says: by the field Last-Event-ID, or the parameters "lastEventID" (also
  * written "lastEventId", as one polyfill does) or "since" of the query, as
  * crier_subscribe_start() reads them; of a parameter that is there twice, the last
  * one. The response gets the field Last-Event-ID, and the stream of a browser's own
@@ -127,7 +127,7 @@ CRIER_API bool crier_is_event_source(const char *accept,
  * an id; after "start=comment" it does not. */
 CRIER_API enum MHD_Result
 crier_hub_respond(struct crier_hub *hub, struct MHD_Connection *connection,
-                  const struct crier_subscribe_options *follow,
+                  const struct crier_subscribe_options *subscribe,
                   const struct crier_stream_options *stream);
 
 /* ---- request ---------------------------------------------------------- */

@@ -229,7 +229,7 @@ START_TEST(a_buffer)
     ck_assert_int_eq(crier__buffer_add(&buffer, bytes, 64), 0);
     ck_assert_int_eq(buffer.bytes[64], '\0');
     ck_assert_int_eq(crier__buffer_add(&buffer, bytes, 37),
-                     CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
     ck_assert_uint_eq(buffer.length, 64);
     ck_assert_int_eq(crier__buffer_add(&buffer, bytes, 36), 0);
     ck_assert_uint_eq(strlen(buffer.bytes), 100);

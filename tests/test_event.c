@@ -318,8 +318,8 @@ START_TEST(too_large)
 
     memset(text, 'x', CRIER_EVENT_MAX);
     ck_assert_int_eq(crier_event_data(event, text, CRIER_EVENT_MAX),
-                     CRIER_ERR_TOO_LARGE);
-    expect_refusal(CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
+    expect_refusal(CRIER_ERR_FRAME_SIZE);
     free(text);
 }
 END_TEST

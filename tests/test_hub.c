@@ -334,7 +334,7 @@ START_TEST(an_id_to_begin_with_is_not_forgotten)
     struct client client, blocking;
 
     box_init(&go_on);
-    options.near = "a";
+    options.affinity = "a";
     options.on_wake = block;
     open_stream(&blocking);
     options.on_wake = NULL;

@@ -118,7 +118,7 @@ static void append_one(void)
 static void forget_one(void)
 {
     unsigned topic = random_below(TOPICS);
-    int i, error = CRIER_ERR_UNKNOWN;
+    int i, error = CRIER_ERR_NO_TOPIC;
 
     for (i = 0; i < count; i++)
         if (items[i].held >> topic & 1) {

@@ -211,10 +211,10 @@ START_TEST(forgetting)
     append("a,b", "2");
     append("a", "3");
     append("b", "4");
-    ck_assert_int_eq(forget("c"), CRIER_ERR_UNKNOWN);
-    ck_assert_int_eq(forget("*"), CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(forget("c"), CRIER_ERR_NO_TOPIC);
+    ck_assert_int_eq(forget("*"), CRIER_ERR_NO_TOPIC);
     ck_assert_int_eq(forget("a"), 0);
-    ck_assert_int_eq(forget("a"), CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(forget("a"), CRIER_ERR_NO_TOPIC);
     ck_reads(all("a"), "");
     ck_reads(all("b"), " 2 4");
     ck_reads(all("*"), " 2 4");
@@ -316,24 +316,24 @@ START_TEST(no_more_topics)
         append_many(name, i, 1);
     }
     append("a,b", "98");
-    ck_assert_int_eq(try_append("c", NULL, "99"), CRIER_ERR_TOPICS_FULL);
-    ck_assert_int_eq(try_append("t01,c", NULL, "99"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("c", NULL, "99"), CRIER_ERR_MAX_TOPICS);
+    ck_assert_int_eq(try_append("t01,c", NULL, "99"), CRIER_ERR_MAX_TOPICS);
     ck_reads(all("t01"), " 1");
     append("a,b,t01", "99");
     ck_reads(all("t01"), " 1 99");
     ck_assert_int_eq(forget("t05"), 0);
     ck_assert_int_eq(forget("t03"), 0);
-    ck_assert_int_eq(try_append("c,d,e", NULL, "100"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("c,d,e", NULL, "100"), CRIER_ERR_MAX_TOPICS);
     /* t05 is one of those that are empty, so only one is left. */
     ck_assert_int_eq(try_append("t05,c,d", NULL, "100"),
-                     CRIER_ERR_TOPICS_FULL);
+                     CRIER_ERR_MAX_TOPICS);
     ck_assert_int_eq(try_append("c,d,t05", NULL, "100"),
-                     CRIER_ERR_TOPICS_FULL);
+                     CRIER_ERR_MAX_TOPICS);
     if (_i == SQLITE) /* nor has any of these taken a record away */
         ck_reads(after(1, "none"), "");
     append("t05,c", "100");
     ck_reads(all("t05,c"), " 100");
-    ck_assert_int_eq(try_append("d", NULL, "101"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("d", NULL, "101"), CRIER_ERR_MAX_TOPICS);
     /* t03 has no record any more; what it had was before t03's last. */
     ck_reads(after(2, "t03"), "gap");
     ck_reads(after(98, "t03"), "");

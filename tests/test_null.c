@@ -66,6 +66,7 @@ static void take_none(void)
 
 static void give_counts(void)
 {
+    crier_shards_set_max_streams(NULL, 1);
     ck_assert_uint_eq(crier_shards_count(NULL), 0);
     ck_assert_uint_eq(crier_shards_drain(NULL, 0, 0, 0), 0);
     ck_assert_uint_eq(crier_broadcaster_count(NULL), 0);
@@ -141,6 +142,7 @@ static void refuse_for_streams(void)
     struct crier_stream *opened;
 
     REFUSED(crier_shards_new(NULL, NULL));
+    REFUSED(crier_shards_set_times(NULL, 0, 0));
     REFUSED(crier_stream_new(NULL, NULL, NULL, &opened, &response));
     REFUSED(crier_stream_new(site.shards, NULL, NULL, &opened, &response));
     REFUSED(crier_stream_send(NULL, frame));

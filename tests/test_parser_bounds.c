@@ -81,14 +81,14 @@ static void check_default(const char *before, const char *after, size_t most,
 
 START_TEST(the_default_of_a_line)
 {
-    check_default(":", "\n", 16 * MIB - 1, CRIER_ERR_LONG_LINE);
+    check_default(":", "\n", 16 * MIB - 1, CRIER_ERR_MAX_LINE);
 }
 END_TEST
 
 START_TEST(the_default_of_an_event)
 {
     check_default("data: 123\nid: 456\ndata: ", "\n\n", 16 * MIB - 7,
-                  CRIER_ERR_LARGE_EVENT);
+                  CRIER_ERR_MAX_EVENT);
 }
 END_TEST
 
@@ -112,18 +112,18 @@ static void check_endless(const char *piece, size_t max_line, size_t max_event,
 
 START_TEST(an_endless_line)
 {
-    check_endless("x", 1000, 0, 1000, CRIER_ERR_LONG_LINE);
-    check_endless(":", 1000, 0, 1000, CRIER_ERR_LONG_LINE);
-    check_endless("data: and so on", MIB, 10, MIB, CRIER_ERR_LONG_LINE);
-    check_endless("xxxxxxxx", 0, 0, 16 * MIB, CRIER_ERR_LONG_LINE);
+    check_endless("x", 1000, 0, 1000, CRIER_ERR_MAX_LINE);
+    check_endless(":", 1000, 0, 1000, CRIER_ERR_MAX_LINE);
+    check_endless("data: and so on", MIB, 10, MIB, CRIER_ERR_MAX_LINE);
+    check_endless("xxxxxxxx", 0, 0, 16 * MIB, CRIER_ERR_MAX_LINE);
 }
 END_TEST
 
 START_TEST(an_endless_event)
 {
-    check_endless("data\n", 0, 1000, 1001 * 5, CRIER_ERR_LARGE_EVENT);
-    check_endless("data:3456789\n", 0, 999, 125 * 13, CRIER_ERR_LARGE_EVENT);
-    check_endless("data:3456789\n", 0, 0, 2 * MIB * 13, CRIER_ERR_LARGE_EVENT);
+    check_endless("data\n", 0, 1000, 1001 * 5, CRIER_ERR_MAX_EVENT);
+    check_endless("data:3456789\n", 0, 999, 125 * 13, CRIER_ERR_MAX_EVENT);
+    check_endless("data:3456789\n", 0, 0, 2 * MIB * 13, CRIER_ERR_MAX_EVENT);
 }
 END_TEST
 

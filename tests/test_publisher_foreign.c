@@ -316,7 +316,7 @@ START_TEST(one_may_try_without_waiting)
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     for (i = 0; (error = crier_publisher_try(publisher, event)) == 0; i++)
         ck_assert_int_lt(i, 1000);
-    ck_assert_int_eq(error, CRIER_ERR_BUSY);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_WAITING);
     crier_publisher_progress(publisher, &progress);
     ck_assert_uint_eq(progress.added, (uint64_t)i);
     crier_publisher_free(publisher);

@@ -219,13 +219,13 @@ START_TEST(an_error_has_its_status)
         int error;
         unsigned status;
     } known[] = {
-        {CRIER_ERR_LIMIT, 503},   {CRIER_ERR_CLOSED, 503},
-        {CRIER_ERR_BUSY, 503},    {-ENOMEM, 503},
+        {CRIER_ERR_MAX_STREAMS, 503},   {CRIER_ERR_CLOSED, 503},
+        {CRIER_ERR_MAX_BACKLOG, 503},    {-ENOMEM, 503},
         {CRIER_ERR_UTF8, 400},    {CRIER_ERR_NEWLINE, 400},
         {CRIER_ERR_TOPIC, 400},   {CRIER_ERR_MANY_TOPICS, 400},
-        {CRIER_ERR_ID, 400},      {CRIER_ERR_UNKNOWN, 404},
-        {CRIER_ERR_EXISTS, 409},  {CRIER_ERR_TOO_LARGE, 413},
-        {CRIER_ERR_TOO_MUCH, 413}, {CRIER_ERR_TOPICS_FULL, 507},
+        {CRIER_ERR_ID, 400},      {CRIER_ERR_NO_TOPIC, 404},
+        {CRIER_ERR_EXISTS, 409},  {CRIER_ERR_FRAME_SIZE, 413},
+        {CRIER_ERR_UPDATE_SIZE, 413}, {CRIER_ERR_MAX_TOPICS, 507},
         {CRIER_ERR_STORAGE_FULL, 507}, {CRIER_ERR_STORAGE, 503},
         {CRIER_ERR_DAEMON, 500},  {CRIER_ERR_INVALID, 500},
         {-EIO, 500},              {1, 500},
@@ -294,7 +294,7 @@ START_TEST(a_reply_keeps_its_first_error)
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "\xff"), CRIER_ERR_UTF8);
     ck_assert_int_eq(crier_reply_printf(reply, "\n", "x"), CRIER_ERR_NEWLINE);
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "%*s", 20000000, ""),
-                     CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "x"), 0);
     crier_reply_free(reply);
 }
@@ -606,7 +606,7 @@ START_TEST(a_frame_is_formatted)
     ck_assert_int_eq(crier_frame_printf(&frame, NULL, "%s", "\xff"),
                      CRIER_ERR_UTF8);
     ck_assert_int_eq(crier_frame_printf(&frame, NULL, "%*s", 20000000, ""),
-                     CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
     ck_assert_int_eq(crier_frame_printf(&frame, NULL, "%lc", (wint_t)0x10ffff),
                      -EILSEQ); /* in the C locale */
     oom_after(1);

@@ -332,7 +332,7 @@ START_TEST(a_dead_connection_ends_the_stream)
 {
     static const struct {
         int error, reason;
-    } deaths[] = {{ETIMEDOUT, CRIER_REASON_VANISHED},
+    } deaths[] = {{ETIMEDOUT, CRIER_REASON_DEAD_PEER},
                   {EPIPE, CRIER_REASON_LEFT}};
     const struct way *way = &ways[_i % 2];
     struct client client;

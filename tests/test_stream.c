@@ -120,7 +120,7 @@ static unsigned open_near(struct client *client, const char *text)
 {
     int before = box_count(&opened);
 
-    options.near = text;
+    options.affinity = text;
     crier_stream_unref(stream);
     client_connect(client, site.port);
     ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
@@ -211,7 +211,7 @@ static void *sender(void *number)
         frame = frame_of(text);
         do
             error = crier_stream_send(stream, frame);
-        while (error == CRIER_ERR_FULL);
+        while (error == CRIER_ERR_MAX_PENDING);
         ck_assert_int_eq(error, 0);
         crier_frame_unref(frame);
     }
@@ -334,7 +334,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
             break;
         sent++;
     }
-    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_PENDING);
     ck_assert_int_ge(sent, 10);
     for (i = 0; i < sent; i++) {
         text = long_text(5000, (unsigned)i);
@@ -343,7 +343,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
         free(got);
         free(text);
     }
-    while ((error = try_send("room again")) == CRIER_ERR_FULL)
+    while ((error = try_send("room again")) == CRIER_ERR_MAX_PENDING)
         sched_yield(); /* it need not know yet what has come */
     ck_assert_int_eq(error, 0);
     client_expect(&client, "data: room again");
@@ -449,6 +449,53 @@ START_TEST(a_keep_alive_too_short_is_refused)
 }
 END_TEST
 
+/* A stream without times of its own gets new ones while it is open; one that has some
+ * keeps them. */
+START_TEST(times_change_while_streams_are_open)
+{
+    struct client client, own;
+
+    options.keep_alive = 3600000;
+    open_stream(&own);
+    crier_stream_unref(stream);
+    options.keep_alive = 0;
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 3600000, 0), 0);
+    open_stream(&client);
+    client_expect_line(&client, ":"); /* it begins with that */
+    client_expect_line(&own, ":");
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 10, 0), 0);
+    client_expect_line(&client, ":");
+    client_expect_line(&client, ":");
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 9, 0),
+                     CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 0, 9),
+                     CRIER_ERR_INVALID);
+    ck_assert(!client_has(&own, 0));
+    client_close(&client);
+    client_close(&own);
+    finish();
+}
+END_TEST
+
+START_TEST(the_number_of_streams_changes)
+{
+    struct client client, refused;
+
+    crier_shards_set_max_streams(site.shards, 1);
+    open_stream(&client);
+    client_connect(&refused, site.port);
+    ck_assert_int_eq(client_request(&refused, "GET", "/", "", NULL), 503);
+    ck_assert_int_eq(last_error, CRIER_ERR_MAX_STREAMS);
+    client_close(&refused);
+    crier_shards_set_max_streams(site.shards, 0);
+    crier_stream_unref(stream);
+    open_stream(&refused);
+    client_close(&refused);
+    client_close(&client);
+    finish();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("stream");
@@ -468,6 +515,8 @@ static Suite *suite(void)
     tcase_add_test(c, frames_put_the_keep_alive_off);
     tcase_add_test(c, keep_alives_come_together);
     tcase_add_test(c, keep_alive_is_empty_by_default);
+    tcase_add_test(c, times_change_while_streams_are_open);
+    tcase_add_test(c, the_number_of_streams_changes);
     tcase_add_test(c, a_keep_alive_too_short_is_refused);
     return s;
 }

@@ -221,7 +221,7 @@ static void send_when_room(unsigned n)
     struct crier_frame *frame = frame_of(text);
     int rooms = box_count(&roomed), error;
 
-    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_FULL)
+    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_MAX_PENDING)
         box_wait(&roomed, ++rooms);
     ck_assert_int_eq(error, 0);
     crier_frame_unref(frame);
@@ -285,7 +285,7 @@ static enum MHD_Result answer_and_fill(struct site *of,
                      0);
     while ((error = crier_stream_send(stream, frame)) == 0)
         continue;
-    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_PENDING);
     crier_frame_unref(frame);
     return site_queue(connection, response);
 }
@@ -319,7 +319,7 @@ START_TEST(nobody_waits_for_room_of_a_closed_stream)
     options.on_room = on_room;
     open_small_stream(&client, 1000);
     send_text(text);
-    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_FULL);
+    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_MAX_PENDING);
     crier_stream_close(stream);
     ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_CLOSED);
     free(client_body(&client));

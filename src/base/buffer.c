@@ -34,7 +34,7 @@ int crier__buffer_add(struct crier__buffer *buffer, const char *bytes,
     char *grown;
 
     if (length > max - buffer->length)
-        return CRIER_ERR_TOO_LARGE;
+        return CRIER_ERR_FRAME_SIZE;
     while (capacity <= buffer->length + length)
         capacity *= 2;
     if (capacity != buffer->capacity) {

@@ -38,7 +38,7 @@ static bool is_header(const char *header)
            (header[name] == ';' && header[name + 1] == '\0');
 }
 
-static bool is_named(const char *header, const char *name, size_t length)
+static bool has_name(const char *header, const char *name, size_t length)
 {
     return curl_strnequal(header, name, length) &&
            (header[length] == ':' || header[length] == ';');
@@ -47,10 +47,10 @@ static bool is_named(const char *header, const char *name, size_t length)
 /* The program's says where to begin, and no more than that. */
 static bool is_last_id(const char *header)
 {
-    return is_named(header, "Last-Event-ID", strlen("Last-Event-ID"));
+    return has_name(header, "Last-Event-ID", strlen("Last-Event-ID"));
 }
 
-static int append(struct curl_slist **list, const char *header)
+static int append_header(struct curl_slist **list, const char *header)
 {
     struct curl_slist *grown = curl_slist_append(*list, header);
 
@@ -60,8 +60,8 @@ static int append(struct curl_slist **list, const char *header)
     return 0;
 }
 
-static int add_headers(struct crier__http *http,
-                       const struct crier_http_options *options)
+static int add_option_headers(struct crier__http *http,
+                              const struct crier_http_options *options)
 {
     char *header;
     size_t i;
@@ -71,14 +71,14 @@ static int add_headers(struct crier__http *http,
                 error == 0;
          i++)
         error = is_header(options->headers[i])
-                    ? append(&http->headers, options->headers[i])
+                    ? append_header(&http->headers, options->headers[i])
                     : CRIER_ERR_INVALID;
     if (error != 0 || options->token == NULL ||
         crier__http_header(http, "Authorization") != NULL)
         return error;
     if (asprintf(&header, "Authorization: Bearer %s", options->token) < 0)
         return -ENOMEM;
-    error = is_header(header) ? append(&http->headers, header)
+    error = is_header(header) ? append_header(&http->headers, header)
                               : CRIER_ERR_INVALID;
     free(header);
     return error;
@@ -91,7 +91,7 @@ const char *crier__http_header(const struct crier__http *http,
     const char *value;
 
     for (item = http->headers; item != NULL; item = item->next) {
-        if (!is_named(item->data, name, strlen(name)))
+        if (!has_name(item->data, name, strlen(name)))
             continue;
         value = item->data + strlen(name) + 1;
         return value + strspn(value, " \t");
@@ -109,15 +109,15 @@ int crier__http_headers(const struct crier__http *http,
 
     /* CURLOPT_ACCEPT_ENCODING has answers decoded, but it would ask for them, too. */
     if (crier__http_header(http, "Accept-Encoding") == NULL)
-        error = append(&made, "Accept-Encoding:");
+        error = append_header(&made, "Accept-Encoding:");
     for (; *own != NULL && error == 0; own++) {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*own, ":"), *own);
         if (is_last_id(*own) || crier__http_header(http, name) == NULL)
-            error = append(&made, *own);
+            error = append_header(&made, *own);
     }
     for (item = http->headers; item != NULL && error == 0; item = item->next)
         if (!is_last_id(item->data))
-            error = append(&made, item->data);
+            error = append_header(&made, item->data);
     if (error == 0)
         *list = made;
     else
@@ -132,7 +132,7 @@ static void start_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static int copy(char **to, const char *text)
+static int copy_setting(char **to, const char *text)
 {
     if (text == NULL)
         return 0;
@@ -153,12 +153,12 @@ int crier__http_init(struct crier__http *http,
                                 : DEFAULT_CONNECT;
     http->on_wire = options->on_wire;
     http->wire_closure = options->wire_closure;
-    error = copy(&http->ca_file, options->ca_file);
+    error = copy_setting(&http->ca_file, options->ca_file);
     if (error == 0)
-        error = copy(&http->cert_file, options->cert_file);
+        error = copy_setting(&http->cert_file, options->cert_file);
     if (error == 0)
-        error = copy(&http->key_file, options->key_file);
-    return error != 0 ? error : add_headers(http, options);
+        error = copy_setting(&http->key_file, options->key_file);
+    return error != 0 ? error : add_option_headers(http, options);
 }
 
 void crier__http_done(struct crier__http *http)
@@ -205,8 +205,8 @@ static curl_socket_t open_socket(void *closure, curlsocktype purpose,
                   address->protocol);
 }
 
-static int on_debug(CURL *handle, curl_infotype type, char *bytes,
-                    size_t length, void *closure)
+static int report_wire(CURL *handle, curl_infotype type, char *bytes,
+                       size_t length, void *closure)
 {
     static const char directions[] = {
         [CURLINFO_TEXT] = '*',       [CURLINFO_HEADER_IN] = '<',
@@ -267,7 +267,7 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason);
     set_tls(http, handle);
     if (http->on_wire != NULL) {
-        curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, on_debug);
+        curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, report_wire);
         curl_easy_setopt(handle, CURLOPT_DEBUGDATA, (void *)http);
         curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
     }
@@ -341,7 +341,7 @@ void crier__http_hide_userinfo(char *text)
 
 /* Whether libcurl decodes the coding of LENGTH bytes at NAME; *NONE is set where there
  * is nothing to decode. */
-static bool is_built_in(const char *name, size_t length, bool *none)
+static bool is_decoded(const char *name, size_t length, bool *none)
 {
     static const struct {
         const char *name;
@@ -378,7 +378,7 @@ static int read_codings(const char *list, char *reason, size_t size)
         length = strcspn(list, ", \t");
         if (length == 0)
             continue;
-        if (!is_built_in(list, length, &none)) {
+        if (!is_decoded(list, length, &none)) {
             snprintf(reason, size,
                      "the answer is encoded as %.*s, which cannot be decoded",
                      length < 100 ? (int)length : 100, list);
@@ -420,7 +420,7 @@ bool crier__http_temporary(long status)
 /* What ANSWER, a refusal in JSON, says, or NULL: problem details (RFC 9457), errors of
  * OAuth (RFC 6749 5.2), the {"error": {"message": ...}} of language models, and what is
  * like these. Borrowed. */
-static const char *find_words(const json_t *answer)
+static const char *find_message(const json_t *answer)
 {
     static const char *const names[] = {"detail", "error_description",
                                         "message", "error", "title"};
@@ -463,7 +463,7 @@ void crier__http_reason(char *reason, size_t size, long status,
 
     if (length != 0) {
         answer = json_read(body, length, JSON_DECODE_ANY, NULL);
-        words = find_words(answer);
+        words = find_message(answer);
         line = words != NULL ? strlen(words) : 0;
         if (words == NULL)
             words = find_line(body, length, &line);

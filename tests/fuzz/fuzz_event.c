@@ -230,7 +230,8 @@ static void read_back(struct build *build, const char *bytes, size_t length)
 
 /* ---- bulk bodies ------------------------------------------------------ */
 
-/* What crier_id_valid() documents, said once more; the setter has made sure of UTF-8. */
+/* What crier_id_valid() documents, said once more; the setter has made sure of
+ * UTF-8. */
 static bool can_be_published(const char *id)
 {
     size_t length, i;

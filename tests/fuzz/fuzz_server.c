@@ -1,10 +1,9 @@
 /*
- * A fuzz target for all of crierd: what a client may send to it. The first two bytes
- * of the input say how, the rest is sent (a digit each in the seed corpus):
+ * A fuzz target for all of crierd: what a client may send to it. The first two bytes of
+ * the input say how, the rest is sent (a digit each in the seed corpus):
  *
- *   1  whether each connection is closed at once (odd), or its sending half only,
- *      and what comes is read to its end
- *   2  how it is cut: 0 not at all, else at random by this seed
+ * 1 whether each connection is closed at once (odd), or its sending half only, and what
+ * comes is read to its end 2 how it is cut: 0 not at all, else at random by this seed
  *
  * A byte 1E ends one connection's part and begins the next one's. All stay open until
  * everything is sent; so one can follow what the next ones publish.
@@ -14,17 +13,16 @@
  * That they are other threads than the fuzzer's costs it nothing but time: each input
  * waits until no connection and no stream is left, and has everything for its own but
  * the pages, which is taken apart again; so nothing is left of it for the next one, and
- * a find comes again when it is run alone. A cut waits until the server has read what is
- * before it, or 1 ms.
+ * a find comes again when it is run alone. A cut waits until the server has read what
+ * is before it, or 1 ms.
  *
  * What must hold:
  *
- *   - each connection ends within seconds when its client has ended it;
- *   - what came is answers of HTTP: a status line, fields, as many bytes as the
- *     Content-Length says; problem details have the status of their answer, a stream
- *     of events is read by the parser, one of JSON has an object in each line;
- *   - afterwards no stream, no connection and no byte of a body is counted, and
- *     /healthz says that all is well.
+ * - each connection ends within seconds when its client has ended it; - what came is
+ * answers of HTTP: a status line, fields, as many bytes as the Content-Length says;
+ * problem details have the status of their answer, a stream of events is read by the
+ * parser, one of JSON has an object in each line; - afterwards no stream, no connection
+ * and no byte of a body is counted, and /healthz says that all is well.
  */
 #include <config.h>
 
@@ -52,6 +50,7 @@
 
 #define PATIENCE 8000 /* ms */
 #define QUIET 1000
+#define STREAM_QUIET 20
 #define CONNECTIONS 4 /* an input's */
 #define ANSWER_MAX ((size_t)8 * 1024 * 1024)
 #define LINE 2048
@@ -165,8 +164,8 @@ static struct {
 } ends[CONNECTIONS + 1];
 static size_t end_count;
 
-/* By /proc, since the descriptor is another thread's: the thread sanitizer does not want
- * to see it in use here while that thread closes it. */
+/* By /proc, since the descriptor is another thread's: the thread sanitizer does not
+ * want to see it in use here while that thread closes it. */
 static bool is_any_open(void)
 {
     struct stat status;
@@ -251,41 +250,6 @@ static void send_all(int fd, const char *bytes, size_t length, unsigned cut)
     }
 }
 
-/* Reads all that comes, into new memory, and closes the connection. libmicrohttpd
- * does not see the end of a request that was there before it read the last of it, and
- * would wait for its time-out; so one that is quiet for QUIET ms is closed, too. */
-static char *read_all(int fd, int quiet, size_t *length)
-{
-    struct pollfd wanted = {.fd = fd, .events = POLLIN};
-    size_t room = 4096;
-    char *bytes = malloc(room);
-    ssize_t got;
-    int ready;
-
-    *length = 0;
-    for (;;) {
-        MUST(bytes != NULL && *length < ANSWER_MAX);
-        ready = poll(&wanted, 1, quiet);
-        MUST(ready >= 0 || errno == EINTR); /* by the fuzzer's alarm */
-        if (ready == 0)
-            break;
-        if (ready < 0)
-            continue;
-        got = recv(fd, bytes + *length, room - *length - 1, MSG_DONTWAIT);
-        MUST(got >= 0 || errno == ECONNRESET);
-        if (got <= 0)
-            break;
-        *length += (size_t)got;
-        if (room - *length < 1024) {
-            room *= 2;
-            bytes = realloc(bytes, room);
-        }
-    }
-    close(fd);
-    bytes[*length] = '\0';
-    return bytes;
-}
-
 /* ---- answers ---------------------------------------------------------- */
 
 struct response {
@@ -340,6 +304,64 @@ static const char *read_head(struct response *answer, const char *at)
     for (take_line(&at, line); line[0] != '\0'; take_line(&at, line))
         read_field(answer, line);
     return at;
+}
+
+/* Whether the last of the answers that begin at AT is a stream, which does not end by
+ * itself. */
+static bool is_stream(const char *at, const char *end)
+{
+    struct response answer;
+
+    while (at < end && memmem(at, (size_t)(end - at), "\r\n\r\n", 4) != NULL) {
+        at = read_head(&answer, at);
+        if (!answer.has_length)
+            return answer.events || answer.json;
+        if ((size_t)(end - at) < answer.length)
+            return false;
+        at += answer.length;
+    }
+    return false;
+}
+
+/* Reads all answers into new memory, and closes the connection. libmicrohttpd misses
+ * the end of a client that closed its sending half before the last request was read,
+ * and would keep the connection until its time-out. So this function closes a
+ * connection on which nothing came for QUIET ms, or for STREAM_QUIET ms if the last
+ * answer is a stream; HEAD says that answers may lack the body that their head
+ * announces. */
+static char *read_all(int fd, int quiet, bool head, size_t *length)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    size_t size = 4096;
+    char *bytes = malloc(size);
+    int ready;
+    ssize_t got;
+
+    *length = 0;
+    for (;;) {
+        MUST(bytes != NULL && *length < ANSWER_MAX);
+        ready = poll(&wanted, 1, quiet);
+        MUST(ready >= 0 || errno == EINTR); /* by the fuzzer's alarm */
+        if (ready == 0)
+            break;
+        if (ready < 0)
+            continue;
+        got = recv(fd, bytes + *length, size - *length - 1, MSG_DONTWAIT);
+        MUST(got >= 0 || errno == ECONNRESET);
+        if (got <= 0)
+            break;
+        *length += (size_t)got;
+        bytes[*length] = '\0';
+        if (!head && is_stream(bytes, bytes + *length))
+            quiet = STREAM_QUIET;
+        if (size - *length < 1024) {
+            size *= 2;
+            bytes = realloc(bytes, size);
+        }
+    }
+    close(fd);
+    bytes[*length] = '\0';
+    return bytes;
 }
 
 static void check_events(const char *bytes, size_t length)
@@ -425,7 +447,7 @@ static void check_health(void)
     json_t *health;
 
     send_all(fd, request, strlen(request), 0);
-    bytes = read_all(fd, PATIENCE, &length);
+    bytes = read_all(fd, PATIENCE, false, &length);
     MUST(strncmp(bytes, "HTTP/1.1 200 ", 13) == 0);
     body = strstr(bytes, "\r\n\r\n");
     MUST(body != NULL);
@@ -477,7 +499,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
             continue;
         }
         MUST(shutdown(fds[i], SHUT_WR) == 0 || errno == ENOTCONN);
-        bytes = read_all(fds[i], QUIET, &length);
+        bytes = read_all(fds[i], QUIET, head, &length);
         check_answers(bytes, bytes + length, head);
         free(bytes);
     }

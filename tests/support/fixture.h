@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 
-/* Fixtures for tests of a real crierd that the functions topics_* ask, with a journal in
- * memory or in a file of the scratch directory. */
+/* Fixtures for tests of a real crierd that the functions topics_* ask, with a journal
+ * in memory or in a file of the scratch directory. */
 static struct crierd crierd;
 static char journal_option[64]; /* the option for a journal in a file */
 
-/* For tests that start crierd themselves; ends with scratch_remove() or fixture_end(). */
+/* For tests that start crierd themselves; ends with scratch_remove() or
+ * fixture_end(). */
 static inline void fixture_scratch(void)
 {
     scratch_make();

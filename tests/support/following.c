@@ -1,7 +1,8 @@
 /*
- * The client's clock is crier_now() and its alarm a timer of the kernel's; the
- * linker puts this file between (--wrap). crier_now() is ahead of the kernel's
- * clock by what was skipped, and the timer is set back by as much.
+ * The client reads the time from crier_now() and waits on a timer of the kernel. The
+ * linker replaces both calls by functions of this file (--wrap): crier_now() is ahead
+ * of the kernel's clock by the time that was skipped, and timers expire earlier by as
+ * much.
  */
 #include <config.h>
 
@@ -19,7 +20,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-/* What the linker's --wrap makes of the names. */
+/* The names that the linker's --wrap gives them. */
 uint64_t __real_crier_now(void);
 int __real_timerfd_settime(int fd, int flags, const struct itimerspec *new,
                            struct itimerspec *old);
@@ -27,7 +28,7 @@ uint64_t __wrap_crier_now(void);
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *new,
                            struct itimerspec *old);
 
-/* More calls than anything needs that does not turn in circles. */
+/* More calls than any client needs that is not in an endless loop. */
 #define CALLS_MAX 1000
 
 struct foreign server;
@@ -40,7 +41,7 @@ static int descriptors_before;
 
 static _Atomic uint64_t skipped; /* ms */
 
-/* What this thread set last. */
+/* The timer that this thread set last. */
 static _Thread_local int timer;
 static _Thread_local struct itimerspec timer_at;
 
@@ -56,7 +57,7 @@ static int set_timer(void)
                  timer_at.it_value.tv_nsec / 1000000 - (int64_t)skipped;
 
     if ((timer_at.it_value.tv_sec | timer_at.it_value.tv_nsec) != 0) {
-        ms = ms > 0 ? ms : 1; /* the past; zero would disarm it */
+        ms = ms > 0 ? ms : 1; /* zero would disarm the timer */
         real.it_value.tv_sec = ms / 1000;
         real.it_value.tv_nsec = ms % 1000 * 1000000;
     }

@@ -30,7 +30,7 @@ struct crier__topic_info listed[1000];
 static char path[96];
 static char text[TEXT_SIZE];
 
-/* What has been yielded; by one thread at a time. */
+/* The updates that were yielded; one thread at a time does that. */
 static uint64_t last_yielded, yielded, successes;
 static atomic_bool disorder;
 
@@ -233,7 +233,7 @@ int forget(const char *topic)
 
 /* ---- reading ---------------------------------------------------------- */
 
-/* The question that is asked page by page. */
+/* The read of which each page is one call. */
 static struct crier__read question;
 static struct crier__selector selectors[CRIER__TOPICS_MAX];
 static char names[CRIER__TOPICS_MAX][CRIER__TOPIC_ROOM];

@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Allocation failures on purpose. What is tested calls these instead of malloc() and
- * the like: tests/Makefile.inc has its names changed. */
+/* Allocations that fail on purpose. In the test programs, all code that is tested calls
+ * these functions instead of malloc() and the like: tests/Makefile.inc renames the
+ * symbols in its objects. */
 
-/* This thread's N-th allocation from now on fails, once. */
+/* Makes the N-th allocation of this thread from now on fail, once. */
 void oom_after(long n);
 
 void oom_never(void);

@@ -170,7 +170,7 @@ int box_wait(struct signal_box *box, int count)
 
     pthread_mutex_lock(&box->lock);
     while (box->count < count && box->count != seen) {
-        seen = box->count; /* as long as there is any progress */
+        seen = box->count; /* give up only if there was no progress */
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += PATIENCE / 1000;
         while (box->count < count &&

@@ -16,7 +16,7 @@ int last_error;
 long oom;
 bool headers_fail;
 
-/* What the linker's --wrap makes of the name. */
+/* The names that the linker's --wrap gives it. */
 enum MHD_Result __real_MHD_add_response_header(struct MHD_Response *response,
                                                const char *name,
                                                const char *value);

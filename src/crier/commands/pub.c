@@ -139,7 +139,7 @@ static int read_input(const struct options *options, struct text *text)
         note("reading from the terminal; end with Ctrl-D");
     error = pub_input_read_all(&input, CRIER_EVENT_MAX);
     if (error == -EFBIG)
-        note_error("%s", crier_error_text(CRIER_ERR_TOO_LARGE));
+        note_error("%s", crier_error_text(CRIER_ERR_FRAME_SIZE));
     else if (error != 0)
         note_error("cannot read standard input: %s", strerror(-error));
     *text = input.text;

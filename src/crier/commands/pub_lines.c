@@ -155,7 +155,7 @@ static int report_end(uint64_t number, int result, int error)
     if (result == -ECANCELED || error == CRIER_ERR_FINISHED)
         return EXIT_SUCCESS;
     if (result == -EFBIG) {
-        error = CRIER_ERR_TOO_LARGE;
+        error = CRIER_ERR_FRAME_SIZE;
         number++;
     } else if (result < 0) {
         note_error("cannot read standard input: %s", strerror(-result));

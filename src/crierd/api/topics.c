@@ -94,7 +94,7 @@ static bool open_stream(struct request *request, const char *topics,
 {
     struct stream_start start = {
         .options = {.format = format,
-                    .near = topics,
+                    .affinity = topics,
                     .on_closed = respond_stream_closed,
                     .closure = (void *)"/topics"},
         .begin = streams_subscribe,
@@ -168,7 +168,7 @@ static bool respond_one(struct request *request,
     if (deferred->error != 0)
         return respond_error(request, deferred->error);
     if (json_array_size(deferred->value) == 0)
-        return respond_error(request, CRIER_ERR_UNKNOWN);
+        return respond_error(request, CRIER_ERR_NO_TOPIC);
     return respond_json(request, MHD_HTTP_OK,
                         json_incref(json_array_get(deferred->value, 0)));
 }

@@ -22,7 +22,7 @@ static inline const struct demo *demo_of(const struct request *request)
 
 static inline bool demo_may_retry(int error)
 {
-    return error == CRIER_ERR_FULL || error == CRIER_ERR_BUSY;
+    return error == CRIER_ERR_MAX_PENDING || error == CRIER_ERR_MAX_BACKLOG;
 }
 
 /* Handlers. */

@@ -46,7 +46,7 @@ enum { ORDER_RESTART = 1, ORDER_CLOSE = 2 };
 
 /* ---- its life --------------------------------------------------------- */
 
-static char *copy_of(const char *bytes, size_t length)
+static char *copy_bytes(const char *bytes, size_t length)
 {
     char *copy = malloc(length + 1);
 
@@ -97,7 +97,7 @@ static int copy_options(struct crier_client *client,
         (client->method = strdup(options->method)) == NULL)
         return -ENOMEM;
     if (options->body != NULL &&
-        (client->body = copy_of(options->body, options->body_length)) == NULL)
+        (client->body = copy_bytes(options->body, options->body_length)) == NULL)
         return -ENOMEM;
     return 0;
 }
@@ -196,7 +196,7 @@ int crier_client_fd(const struct crier_client *client)
 /* ---- from state to state ---------------------------------------------- */
 
 /* It is over for good; client->reason may say why. */
-static void end(struct crier_client *client, int error)
+static void end_client(struct crier_client *client, int error)
 {
     client->state = CRIER__OVER;
     client->notice = CRIER_CLOSED;
@@ -240,17 +240,17 @@ static void connect_now(struct crier_client *client)
     crier__loop_at(&client->loop, CRIER__NEVER);
     if (error == 0)
         return;
-    if (error == CRIER_ERR_LARGE_EVENT)
+    if (error == CRIER_ERR_ID_SIZE)
         snprintf(client->reason, sizeof client->reason,
                  "the last id is too long to be sent in a header");
-    if (error != CRIER_ERR_LARGE_EVENT && client->reconnects)
+    if (error != CRIER_ERR_ID_SIZE && client->reconnects)
         come_back(client, error);
     else
-        end(client, error);
+        end_client(client, error);
 }
 
 /* Does what other threads want. */
-static void obey(struct crier_client *client)
+static void obey_orders(struct crier_client *client)
 {
     int orders = atomic_exchange(&client->orders, 0);
 
@@ -261,7 +261,7 @@ static void obey(struct crier_client *client)
     client->notice = CRIER__SILENT;
     if ((orders & ORDER_CLOSE) != 0) {
         snprintf(client->reason, sizeof client->reason, "closed");
-        end(client, 0);
+        end_client(client, 0);
     } else {
         client->failures = 0;
         connect_now(client);
@@ -269,7 +269,7 @@ static void obey(struct crier_client *client)
 }
 
 /* The transfer is over and all that it brought is told. */
-static void conclude(struct crier_client *client)
+static void conclude_transfer(struct crier_client *client)
 {
     bool again;
     int error = crier__client_judge(client, &again);
@@ -278,13 +278,13 @@ static void conclude(struct crier_client *client)
     if (again && client->reconnects)
         come_back(client, error);
     else
-        end(client, error);
+        end_client(client, error);
 }
 
 /* ---- working ---------------------------------------------------------- */
 
 /* How long nothing may come; ms. Connecting has a limit of its own. */
-static uint64_t patience(const struct crier_client *client)
+static uint64_t get_patience(const struct crier_client *client)
 {
     if (!client->connected &&
         client->read_timeout < client->http.connect_timeout)
@@ -293,13 +293,13 @@ static uint64_t patience(const struct crier_client *client)
 }
 
 /* When the transfer has taken too long. */
-static uint64_t deadline(const struct crier_client *client)
+static uint64_t find_deadline(const struct crier_client *client)
 {
     uint64_t silent, at = client->body_until;
 
     if (client->read_timeout == 0)
         return at;
-    silent = client->heard + patience(client);
+    silent = client->heard + get_patience(client);
     return silent < at ? silent : at;
 }
 
@@ -319,7 +319,7 @@ static bool is_late(struct crier_client *client)
 
     if (client->body_until != CRIER__NEVER)
         follow_redirect(client);
-    at = deadline(client);
+    at = find_deadline(client);
     if (at <= crier_now())
         return true;
     if (at < client->loop.at) /* else it is looked at then */
@@ -328,7 +328,7 @@ static bool is_late(struct crier_client *client)
 }
 
 /* The transfer is over, or is to be. */
-static void stop(struct crier_client *client, CURLcode result)
+static void stop_client(struct crier_client *client, CURLcode result)
 {
     curl_multi_remove_handle(client->loop.multi, client->handle);
     client->state = CRIER__ENDING;
@@ -336,17 +336,17 @@ static void stop(struct crier_client *client, CURLcode result)
 }
 
 /* The time is up: of a refusal's words, or of the silence. */
-static void cut(struct crier_client *client)
+static void cut_connection(struct crier_client *client)
 {
     if (client->body_until <= crier_now())
         client->verdict = CRIER_ERR_STATUS; /* of a redirect, too */
     snprintf(client->trouble, sizeof client->trouble,
-             "nothing came for %g s", (double)patience(client) / 1000);
-    stop(client, CURLE_OPERATION_TIMEDOUT);
+             "nothing came for %g s", (double)get_patience(client) / 1000);
+    stop_client(client, CURLE_OPERATION_TIMEDOUT);
 }
 
 /* All of the input is parsed: there is room. */
-static void resume(struct crier_client *client)
+static void resume_transfer(struct crier_client *client)
 {
     CURLcode result;
 
@@ -356,7 +356,7 @@ static void resume(struct crier_client *client)
     result = curl_easy_pause(client->handle, CURLPAUSE_CONT);
     client->resuming = false;
     if (result != CURLE_OK) /* what it had kept is lost */
-        stop(client, result);
+        stop_client(client, result);
 }
 
 static bool run_transfer(struct crier_client *client)
@@ -366,28 +366,28 @@ static bool run_transfer(struct crier_client *client)
     int left;
 
     if (client->paused) {
-        resume(client);
+        resume_transfer(client);
         return true;
     }
     moved = crier__loop_step(&client->loop);
     done = curl_multi_info_read(client->loop.multi, &left);
     if (done != NULL) {
-        stop(client, done->data.result);
+        stop_client(client, done->data.result);
         return true;
     }
     if (client->loop.stuck) {
-        stop(client, CURLE_OUT_OF_MEMORY);
+        stop_client(client, CURLE_OUT_OF_MEMORY);
         return true;
     }
     if (is_late(client)) {
-        cut(client);
+        cut_connection(client);
         return true;
     }
     return moved;
 }
 
 /* Goes on when all that came is told. Returns whether that did anything. */
-static bool work(struct crier_client *client)
+static bool work_once(struct crier_client *client)
 {
     switch (client->state) {
     case CRIER__WAITING:
@@ -399,7 +399,7 @@ static bool work(struct crier_client *client)
     case CRIER__RUNNING:
         return run_transfer(client);
     case CRIER__ENDING:
-        conclude(client);
+        conclude_transfer(client);
         return true;
     default:
         return false;
@@ -433,7 +433,7 @@ static void give_notice(struct crier_client *client,
 }
 
 /* The next message of what has come. */
-static bool parse(struct crier_client *client, struct crier_message *message)
+static bool parse_input(struct crier_client *client, struct crier_message *message)
 {
     const char *bytes;
     size_t length;
@@ -446,7 +446,7 @@ static bool parse(struct crier_client *client, struct crier_message *message)
         client->at = client->input.length - length;
         if (result < 0) {
             crier__client_drop(client);
-            end(client, result);
+            end_client(client, result);
             return false;
         }
         if (result == 1 && message->kind == CRIER_RETRY)
@@ -461,9 +461,9 @@ static bool parse(struct crier_client *client, struct crier_message *message)
     return false;
 }
 
-static bool tell(struct crier_client *client, struct crier_message *message)
+static bool fill_message(struct crier_client *client, struct crier_message *message)
 {
-    if (client->notice == CRIER__SILENT && parse(client, message))
+    if (client->notice == CRIER__SILENT && parse_input(client, message))
         return true;
     if (client->notice == CRIER__SILENT)
         return false;
@@ -483,15 +483,15 @@ int crier_client_next(struct crier_client *client,
     if (client->closed)
         return CRIER_ERR_CLOSED;
     for (steps = 0; steps < STEPS_MAX; steps++) {
-        obey(client);
-        if (tell(client, message)) {
+        obey_orders(client);
+        if (fill_message(client, message)) {
             if (client->closed)
                 crier__loop_end(&client->loop);
             else
                 crier__loop_hold(&client->loop); /* there may be more */
             return 1;
         }
-        if (!work(client))
+        if (!work_once(client))
             return 0;
     }
     crier__loop_hold(&client->loop);
@@ -500,9 +500,9 @@ int crier_client_next(struct crier_client *client,
 
 /* ---- a loop of our own ------------------------------------------------ */
 
-static void dispatch(const struct crier_client_callbacks *callbacks,
-                     struct crier_client *client,
-                     const struct crier_message *message)
+static void call_back(const struct crier_client_callbacks *callbacks,
+                      struct crier_client *client,
+                      const struct crier_message *message)
 {
     void (*const tell[])(void *, struct crier_client *,
                          const struct crier_message *) = {
@@ -538,13 +538,13 @@ int crier_client_run(struct crier_client *client,
             continue;
         }
         error = message.error;
-        dispatch(callbacks, client, &message);
+        call_back(callbacks, client, &message);
         if (message.kind == CRIER_CLOSED)
             return error;
     }
 }
 
-static void order(struct crier_client *client, int what)
+static void give_order(struct crier_client *client, int what)
 {
     if (client == NULL || crier__forked(client->born))
         return;
@@ -554,10 +554,10 @@ static void order(struct crier_client *client, int what)
 
 void crier_client_restart(struct crier_client *client)
 {
-    order(client, ORDER_RESTART);
+    give_order(client, ORDER_RESTART);
 }
 
 void crier_client_close(struct crier_client *client)
 {
-    order(client, ORDER_CLOSE);
+    give_order(client, ORDER_CLOSE);
 }

@@ -40,7 +40,7 @@ static bool is_event_stream(const char *type)
 }
 
 /* The answer says no, and may say why. */
-static void refuse(struct crier_client *client)
+static void refuse_response(struct crier_client *client)
 {
     client->answered = true;
     client->verdict = CRIER_ERR_STATUS;
@@ -62,7 +62,7 @@ static bool take_begin(struct crier_client *client)
 }
 
 /* The headers of an answer are complete. Returns whether to read on. */
-static bool look_at(struct crier_client *client)
+static bool judge_headers(struct crier_client *client)
 {
     const char *type = NULL;
     int coding;
@@ -86,7 +86,7 @@ static bool look_at(struct crier_client *client)
         return false;
     }
     if (client->status != 200) {
-        refuse(client);
+        refuse_response(client);
         return true;
     }
     if (!is_event_stream(type)) {
@@ -111,7 +111,7 @@ static bool look_at(struct crier_client *client)
     return true;
 }
 
-static size_t on_header(char *line, size_t one, size_t length, void *closure)
+static size_t take_header(char *line, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
     int whole = crier__head_line(&client->head, line, length);
@@ -120,12 +120,12 @@ static size_t on_header(char *line, size_t one, size_t length, void *closure)
     client->heard = crier_now();
     if (whole < 0)
         return 0;
-    return whole == 0 || client->answered || look_at(client) ? length : 0;
+    return whole == 0 || client->answered || judge_headers(client) ? length : 0;
 }
 
 /* The server is reached; now it has the read timeout to answer in. */
-static int on_ready(void *closure, char *remote, char *local, int remote_port,
-                    int local_port)
+static int note_request_sent(void *closure, char *remote, char *local, int remote_port,
+                             int local_port)
 {
     struct crier_client *client = closure;
 
@@ -149,8 +149,8 @@ static void empty_input(struct crier_client *client)
 
 /* libcurl decodes a received piece to its end even while the transfer is paused, and
  * hands over the result when it is resumed. More of that is taken at a time, since
- * libcurl copies what remains whenever on_bytes() pauses again. */
-static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+ * libcurl copies what remains whenever take_bytes() pauses again. */
+static size_t take_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
     struct crier__buffer *input = &client->input;
@@ -160,7 +160,7 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
     (void)one;
     client->heard = crier_now();
     if (!client->answered) /* a redirect that is followed shows no body */
-        refuse(client);
+        refuse_response(client);
     if (client->at == input->length)
         empty_input(client);
     if (!client->opened && input->length + length > BODY_MAX)
@@ -184,11 +184,11 @@ int crier__client_prepare(struct crier_client *client, size_t body_length)
         crier__http_handle(&client->http, client->url, client->trouble);
     if (handle == NULL)
         return -ENOMEM;
-    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, client);
-    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_ready);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, note_request_sent);
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, client);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, client);
     /* It is not kept open while the client waits to connect again. */
     curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
@@ -228,7 +228,7 @@ static int set_headers(struct crier_client *client)
     if (client->body == NULL)
         own[3] = "Content-Type:"; /* libcurl would make one up for a POST */
     if (strlen(id) > ID_MAX)
-        return CRIER_ERR_LARGE_EVENT;
+        return CRIER_ERR_ID_SIZE;
     if (id[0] != '\0') {
         if (asprintf(&last, "Last-Event-ID: %s", id) < 0)
             return -ENOMEM;

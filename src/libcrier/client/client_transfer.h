@@ -65,7 +65,7 @@ struct crier_client {
 /* Makes the handle. CRIER_ERR_INVALID (method), -ENOMEM. */
 int crier__client_prepare(struct crier_client *client, size_t body_length);
 
-/* Connects: RUNNING. -ENOMEM, CRIER_ERR_LARGE_EVENT (the last id is too long for a
+/* Connects: RUNNING. -ENOMEM, CRIER_ERR_ID_SIZE (the last id is too long for a
  * header); the state is then as it was. */
 int crier__client_connect(struct crier_client *client);
 

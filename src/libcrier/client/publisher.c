@@ -73,7 +73,7 @@ static void give_up(struct crier_publisher *publisher,
 
 /* Waits for items and writes the next request. Returns how many are in it; 0 when it
  * is to end. With the lock. */
-static size_t gather(struct crier_publisher *publisher)
+static size_t gather_updates(struct crier_publisher *publisher)
 {
     struct item *item;
     size_t count = 0;
@@ -99,7 +99,7 @@ static size_t gather(struct crier_publisher *publisher)
 }
 
 /* Takes the first COUNT items off the queue. With the lock. */
-static void drop(struct crier_publisher *publisher, size_t count)
+static void drop_updates(struct crier_publisher *publisher, size_t count)
 {
     struct item *item;
 
@@ -114,8 +114,8 @@ static void drop(struct crier_publisher *publisher, size_t count)
 }
 
 /* The request of COUNT items has the OUTCOME. With the lock. */
-static void settle(struct crier_publisher *publisher, size_t count,
-                   const struct crier__outcome *outcome)
+static void settle_updates(struct crier_publisher *publisher, size_t count,
+                           const struct crier__outcome *outcome)
 {
     struct crier_progress *progress = &publisher->progress;
 
@@ -131,23 +131,23 @@ static void settle(struct crier_publisher *publisher, size_t count,
         return;
     }
     publisher->outcome = *outcome;
-    drop(publisher, count);
+    drop_updates(publisher, count);
     pthread_cond_broadcast(&publisher->less);
 }
 
-static void *run(void *closure)
+static void *run_publisher(void *closure)
 {
     struct crier_publisher *publisher = closure;
     struct crier__outcome outcome;
     size_t count;
 
     pthread_mutex_lock(&publisher->lock);
-    while ((count = gather(publisher)) != 0) {
+    while ((count = gather_updates(publisher)) != 0) {
         pthread_mutex_unlock(&publisher->lock);
         crier__sender_send(&publisher->sender, publisher->body.bytes,
                            publisher->body.length, count, true, &outcome);
         pthread_mutex_lock(&publisher->lock);
-        settle(publisher, count, &outcome);
+        settle_updates(publisher, count, &outcome);
     }
     pthread_mutex_unlock(&publisher->lock);
     return NULL;
@@ -155,7 +155,7 @@ static void *run(void *closure)
 
 /* ---- its life --------------------------------------------------------- */
 
-static void destroy(struct crier_publisher *publisher)
+static void destroy_publisher(struct crier_publisher *publisher)
 {
     struct item *item, *next;
 
@@ -193,9 +193,9 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     if (error == 0)
         error = crier__fork_watch(&made->born);
     if (error == 0)
-        error = crier__thread_start(&made->thread, run, made);
+        error = crier__thread_start(&made->thread, run_publisher, made);
     if (error != 0) {
-        destroy(made);
+        destroy_publisher(made);
         return error;
     }
     *publisher = made;
@@ -213,7 +213,7 @@ void crier_publisher_free(struct crier_publisher *publisher)
     pthread_mutex_unlock(&publisher->lock);
     crier__sender_stop(&publisher->sender);
     pthread_join(publisher->thread, NULL);
-    destroy(publisher);
+    destroy_publisher(publisher);
 }
 
 /* ---- adding ----------------------------------------------------------- */
@@ -241,13 +241,13 @@ static int make_item(struct crier_publisher *publisher,
 }
 
 /* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
-static int put(struct crier_publisher *publisher, struct item *item,
-               bool may_wait)
+static int queue_item(struct crier_publisher *publisher, struct item *item,
+                      bool may_wait)
 {
     while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
            publisher->waiting + item->length > publisher->max_waiting) {
         if (!may_wait)
-            return CRIER_ERR_BUSY;
+            return CRIER_ERR_MAX_WAITING;
         pthread_cond_wait(&publisher->less, &publisher->lock);
     }
     if (publisher->closed || publisher->over)
@@ -263,8 +263,8 @@ static int put(struct crier_publisher *publisher, struct item *item,
     return 0;
 }
 
-static int add(struct crier_publisher *publisher,
-               const struct crier_event *event, bool may_wait)
+static int add_event(struct crier_publisher *publisher,
+                     const struct crier_event *event, bool may_wait)
 {
     struct item *item;
     int error;
@@ -276,7 +276,7 @@ static int add(struct crier_publisher *publisher,
     pthread_mutex_lock(&publisher->lock);
     error = make_item(publisher, event, &item);
     if (error == 0) {
-        error = put(publisher, item, may_wait);
+        error = queue_item(publisher, item, may_wait);
         if (error != 0)
             free(item);
     }
@@ -287,13 +287,13 @@ static int add(struct crier_publisher *publisher,
 int crier_publisher_add(struct crier_publisher *publisher,
                         const struct crier_event *event)
 {
-    return add(publisher, event, true);
+    return add_event(publisher, event, true);
 }
 
 int crier_publisher_try(struct crier_publisher *publisher,
                         const struct crier_event *event)
 {
-    return add(publisher, event, false);
+    return add_event(publisher, event, false);
 }
 
 void crier_publisher_progress(struct crier_publisher *publisher,

@@ -41,7 +41,7 @@
 
 /* Appends TOPICS to PATH, encoded but for '/' and ','. Dots and empty segments would
  * be taken for more than characters. */
-static int add_topics(struct crier__buffer *path, const char *topics)
+static int add_path_topics(struct crier__buffer *path, const char *topics)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~,";
@@ -66,7 +66,7 @@ static int make_urls(struct crier__sender *sender, const char *server,
 {
     size_t length = strlen(server);
     struct crier__buffer path = {0};
-    int error = add_topics(&path, topics);
+    int error = add_path_topics(&path, topics);
 
     while (length != 0 && server[length - 1] == '/')
         length--;
@@ -85,7 +85,7 @@ static int make_urls(struct crier__sender *sender, const char *server,
     return error;
 }
 
-static size_t on_header(char *line, size_t one, size_t length, void *closure)
+static size_t take_response_header(char *line, size_t one, size_t length, void *closure)
 {
     struct crier__sender *sender = closure;
 
@@ -93,7 +93,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *closure)
     return crier__head_line(&sender->head, line, length) >= 0 ? length : 0;
 }
 
-static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+static size_t take_response_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier__sender *sender = closure;
     size_t room = ANSWER_MAX - sender->answer.length;
@@ -106,7 +106,7 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
                : 0;
 }
 
-static int prepare(struct crier__sender *sender)
+static int prepare_handle(struct crier__sender *sender)
 {
     static const char *const own[] = {"Content-Type: text/event-stream",
                                       "Accept: application/json", "Expect:",
@@ -122,9 +122,9 @@ static int prepare(struct crier__sender *sender)
         return -ENOMEM;
     curl_easy_setopt(sender->handle, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(sender->handle, CURLOPT_HTTPHEADER, sender->headers);
-    curl_easy_setopt(sender->handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(sender->handle, CURLOPT_HEADERFUNCTION, take_response_header);
     curl_easy_setopt(sender->handle, CURLOPT_HEADERDATA, sender);
-    curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, take_response_bytes);
     curl_easy_setopt(sender->handle, CURLOPT_WRITEDATA, sender);
     /* What is sent to another place is still to be published. */
     curl_easy_setopt(sender->handle, CURLOPT_POSTREDIR,
@@ -173,7 +173,7 @@ int crier__sender_init(struct crier__sender *sender,
         error = name_run(sender);
     if (error == 0)
         error = crier__http_init(&sender->http, &options->http);
-    return error != 0 ? error : prepare(sender);
+    return error != 0 ? error : prepare_handle(sender);
 }
 
 void crier__sender_done(struct crier__sender *sender)
@@ -226,7 +226,7 @@ static bool is_answered(const struct crier__sender *sender)
            (status < 300 || status >= 400);
 }
 
-static CURLcode perform(struct crier__sender *sender, uint64_t until)
+static CURLcode perform_transfer(struct crier__sender *sender, uint64_t until)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
     uint64_t now, since = 0; /* since when only the rest is to come */
@@ -258,7 +258,7 @@ static CURLcode perform(struct crier__sender *sender, uint64_t until)
     return result;
 }
 
-static uint64_t number_of(const json_t *answer, const char *name)
+static uint64_t read_count(const json_t *answer, const char *name)
 {
     json_int_t number = json_integer_value(json_object_get(answer, name));
 
@@ -284,11 +284,11 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
         return;
     }
     id = json_string_value(json_object_get(answer, "id"));
-    outcome->count = number_of(answer, "published");
-    outcome->duplicates = number_of(answer, "duplicates");
+    outcome->count = read_count(answer, "published");
+    outcome->duplicates = read_count(answer, "duplicates");
     snprintf(published->id, sizeof published->id, "%s", id != NULL ? id : "");
-    published->position = number_of(answer, "position");
-    published->subscribers = (size_t)number_of(answer, "subscribers");
+    published->position = read_count(answer, "position");
+    published->subscribers = (size_t)read_count(answer, "subscribers");
     published->duplicate = outcome->duplicates != 0;
     if (published->status != 200) /* not all of them */
         count--;
@@ -306,9 +306,9 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
 
 /* One attempt to send BODY, which has COUNT events. Returns whether another one may
  * help. */
-static bool attempt(struct crier__sender *sender, const char *body,
-                    size_t length, uint64_t count, bool dedupe, uint64_t until,
-                    struct crier__outcome *outcome)
+static bool attempt_once(struct crier__sender *sender, const char *body,
+                         size_t length, uint64_t count, bool dedupe, uint64_t until,
+                         struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
     CURL *handle = sender->handle;
@@ -322,7 +322,7 @@ static bool attempt(struct crier__sender *sender, const char *body,
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
     sender->cut = false;
-    result = perform(sender, until);
+    result = perform_transfer(sender, until);
     if (sender->cut)
         result = CURLE_OK;
     if (sender->head.whole)
@@ -377,7 +377,7 @@ void crier__sender_send(struct crier__sender *sender, const char *body,
         sender->timeout < UINT64_MAX - now ? now + sender->timeout : UINT64_MAX;
     unsigned failures = 0;
 
-    while (attempt(sender, body, length, count, dedupe, until, outcome)) {
+    while (attempt_once(sender, body, length, count, dedupe, until, outcome)) {
         if (atomic_load(&sender->stop))
             break;
         dedupe = dedupe || was_sent(sender);

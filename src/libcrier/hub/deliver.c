@@ -14,7 +14,7 @@
  *
  * An update that is in the journal cannot be refused any more. If a shard's list is
  * full, or memory for it is short, all its subscribers read on from the journal
- * instead. Publishers are refused early (CRIER_ERR_BUSY), when the shards' backlog is
+ * instead. Publishers are refused early (CRIER_ERR_MAX_BACKLOG), when the shards' backlog is
  * full, in which an update counts from crier_hub_publish() until it is in the
  * journal, and on each shard's list.
  *

@@ -86,7 +86,7 @@ static int submit(struct crier_hub *hub, struct crier__update *update,
     int error = 0;
 
     if (cost > hub->journal->retention.bytes)
-        error = CRIER_ERR_TOO_MUCH;
+        error = CRIER_ERR_UPDATE_SIZE;
     if (error == 0)
         error = crier__shards_reserve(hub->shards, cost);
     if (error != 0)

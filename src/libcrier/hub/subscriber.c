@@ -235,7 +235,7 @@ static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
                         int error)
 {
     subscriber->missed = position;
-    if (error == CRIER_ERR_FULL)
+    if (error == CRIER_ERR_MAX_PENDING)
         read_when_hungry(subscriber);
     else
         wait_again(subscriber);
@@ -312,7 +312,7 @@ void crier__subscribers_reread(struct crier__part *part, uint64_t position)
         part->delivered = position;
     DL_FOREACH (part->subscribers, subscriber)
         if (subscriber->state == CRIER__LIVE)
-            fall_behind(subscriber, position, CRIER_ERR_FULL);
+            fall_behind(subscriber, position, CRIER_ERR_MAX_PENDING);
         else if (position > subscriber->missed)
             subscriber->missed = position;
 }

@@ -30,7 +30,7 @@ struct crier__append {
                                      and of no use after a failure */
 
     /* The answer. */
-    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,
+    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS,
                          CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM */
     char reason[128]; /* in words, "" where the error's text says it all */
     uint64_t position; /* with CRIER_ERR_EXISTS, that of the older one */
@@ -129,7 +129,7 @@ struct crier__forget {
     struct crier__forget *next;
     void (*done)(struct crier__forget *forget);
     const char *topic;
-    int error; /* 0, CRIER_ERR_UNKNOWN, CRIER_ERR_STORAGE... */
+    int error; /* 0, CRIER_ERR_NO_TOPIC, CRIER_ERR_STORAGE... */
 };
 
 struct crier__journal_ops {

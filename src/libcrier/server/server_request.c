@@ -62,7 +62,7 @@ static enum MHD_Result refuse_body(const struct received *received)
 {
     struct MHD_Connection *connection = received->request.connection;
 
-    if (received->error != CRIER_ERR_TOO_LARGE)
+    if (received->error != CRIER_ERR_FRAME_SIZE)
         return crier_error_respond(connection, received->error, NULL);
     return crier_status_respond(connection, MHD_HTTP_CONTENT_TOO_LARGE,
                                 "the body is larger than %zu bytes",
@@ -71,7 +71,7 @@ static enum MHD_Result refuse_body(const struct received *received)
 
 /* How long the client says that the body is. 0 when it does not; libmicrohttpd has
  * refused what is no number. */
-static unsigned long long announced(struct MHD_Connection *connection)
+static unsigned long long announced_length(struct MHD_Connection *connection)
 {
     const char *length = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -92,7 +92,7 @@ static enum MHD_Result begin_request(const struct crier_server *server,
                                      void **context)
 {
     struct received *received = calloc(1, sizeof *received);
-    unsigned long long length = announced(connection);
+    unsigned long long length = announced_length(connection);
 
     if (received == NULL)
         return crier_error_respond(connection, -ENOMEM, NULL);
@@ -104,12 +104,12 @@ static enum MHD_Result begin_request(const struct crier_server *server,
     if (length <= received->max ||
         (length <= received->max + READ_MORE && !wants_continue(connection)))
         return MHD_YES;
-    received->error = CRIER_ERR_TOO_LARGE;
+    received->error = CRIER_ERR_FRAME_SIZE;
     return refuse_body(received);
 }
 
-static enum MHD_Result read_body(struct received *received, const char *data,
-                                 size_t length)
+static enum MHD_Result add_body(struct received *received, const char *data,
+                                size_t length)
 {
     received->length += length;
     if (received->length > received->max + READ_MORE)
@@ -165,7 +165,7 @@ crier_server_handle(void *closure, struct MHD_Connection *connection,
         return begin_request(closure, connection, context);
     if (more != 0) {
         *length = 0;
-        return read_body(received, data, more);
+        return add_body(received, data, more);
     }
     if (received->shards != NULL)
         return respond_published(received);

@@ -42,7 +42,7 @@ static const struct {
     unsigned status;
     const char *text;
 } statuses[] = {
-    {CRIER_ERR_LIMIT, MHD_HTTP_SERVICE_UNAVAILABLE,
+    {CRIER_ERR_MAX_STREAMS, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has as many clients as it takes; try again later"},
     {CRIER_ERR_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
@@ -50,7 +50,7 @@ static const struct {
      "the server is shutting down"},
     {CRIER_ERR_HUB_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
-    {CRIER_ERR_BUSY, MHD_HTTP_SERVICE_UNAVAILABLE,
+    {CRIER_ERR_MAX_BACKLOG, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has too much to deliver; try again"},
     {-ENOMEM, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is short of memory"},
     {CRIER_ERR_UTF8, MHD_HTTP_BAD_REQUEST, "the text is not valid UTF-8"},
@@ -58,11 +58,11 @@ static const struct {
     {CRIER_ERR_TOPIC, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_MANY_TOPICS, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_UNKNOWN, MHD_HTTP_NOT_FOUND, NULL},
+    {CRIER_ERR_NO_TOPIC, MHD_HTTP_NOT_FOUND, NULL},
     {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
-    {CRIER_ERR_TOO_LARGE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOO_MUCH, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOPICS_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
+    {CRIER_ERR_FRAME_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_UPDATE_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_MAX_TOPICS, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
 };
@@ -286,25 +286,25 @@ static void set_since(struct crier_subscribe_options *options, const char *text)
     }
 }
 
-static bool is_there(const char *text)
+static bool is_given(const char *text)
 {
     return text != NULL && text[0] != '\0';
 }
 
 void crier_subscribe_start(struct crier_subscribe_options *options,
-                        const char *field, const char *parameter,
-                        const char *since)
+                           const char *field, const char *parameter,
+                           const char *since)
 {
     /* A browser that comes back sends the field with the URL of the first time; so
      * the field is newer than the parameters. */
-    const char *id = is_there(field) ? field : parameter;
+    const char *id = is_given(field) ? field : parameter;
 
     if (options == NULL)
         return;
-    if (is_there(id)) {
+    if (is_given(id)) {
         options->since = CRIER_SINCE_ID;
         options->id = id;
-    } else if (is_there(since)) {
+    } else if (is_given(since)) {
         set_since(options, since);
     }
 }
@@ -340,8 +340,8 @@ static enum MHD_Result read_parameter(void *closure, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-static const char *field_of(struct MHD_Connection *connection,
-                            const char *name)
+static const char *find_field(struct MHD_Connection *connection,
+                              const char *name)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
@@ -354,22 +354,22 @@ static void read_start(struct MHD_Connection *connection,
 
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
                               read_parameter, &query);
-    crier_subscribe_start(options, field_of(connection, "Last-Event-ID"),
-                       query.id, query.since);
+    crier_subscribe_start(options, find_field(connection, "Last-Event-ID"),
+                          query.id, query.since);
     if (query.start != NULL && strcmp(query.start, "id") == 0)
         options->start_id = true;
     else if (query.start != NULL && strcmp(query.start, "comment") == 0)
         options->start_id = false;
     else if (crier_is_event_source(
-                 field_of(connection, MHD_HTTP_HEADER_ACCEPT),
-                 field_of(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
-                 field_of(connection, MHD_HTTP_HEADER_USER_AGENT)))
+                 find_field(connection, MHD_HTTP_HEADER_ACCEPT),
+                 find_field(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
+                 find_field(connection, MHD_HTTP_HEADER_USER_AGENT)))
         options->start_id = true;
 }
 
 enum MHD_Result crier_hub_respond(struct crier_hub *hub,
                                   struct MHD_Connection *connection,
-                                  const struct crier_subscribe_options *follow,
+                                  const struct crier_subscribe_options *subscribe,
                                   const struct crier_stream_options *stream)
 {
     struct crier_stream_options options = {0};
@@ -378,13 +378,13 @@ enum MHD_Result crier_hub_respond(struct crier_hub *hub,
     struct crier_stream *made;
     int error;
 
-    if (hub == NULL || follow == NULL)
+    if (hub == NULL || subscribe == NULL)
         return crier_error_respond(connection, CRIER_ERR_NULL, NULL);
-    start = *follow;
+    start = *subscribe;
     if (stream != NULL)
         options = *stream;
-    if (options.near == NULL)
-        options.near = follow->topics;
+    if (options.affinity == NULL)
+        options.affinity = subscribe->topics;
     error = crier_stream_new(hub->shards, connection, &options, &made,
                              &response);
     if (error != 0)

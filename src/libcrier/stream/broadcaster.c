@@ -15,9 +15,9 @@
  * shard in the same order. Lock order: broadcaster, shard, transport. A task
  * never runs under it.
  *
- * Life of a member: made by join(), on its shard's list once the join task has
+ * Life of a member: made by join_member(), on its shard's list once the join task has
  * run, freed on the shard's thread when the stream is over or leaves. The directory
- * knows it from join() on.
+ * knows it from join_member() on.
  *
  * Leaving is a task as well, so it has its place among the broadcasts. Until it has run
  * the directory still has the name; therefore a frame for one member names the member,
@@ -120,14 +120,14 @@ crier__broadcaster_shards(const struct crier_broadcaster *broadcaster)
     return broadcaster->shards;
 }
 
-static struct crier_broadcaster *ref(struct crier_broadcaster *broadcaster)
+static struct crier_broadcaster *ref_broadcaster(struct crier_broadcaster *broadcaster)
 {
     atomic_fetch_add_explicit(&broadcaster->references, 1,
                               memory_order_relaxed);
     return broadcaster;
 }
 
-static void unref(struct crier_broadcaster *broadcaster)
+static void unref_broadcaster(struct crier_broadcaster *broadcaster)
 {
     if (atomic_fetch_sub_explicit(&broadcaster->references, 1,
                                   memory_order_acq_rel) != 1)
@@ -139,7 +139,7 @@ static void unref(struct crier_broadcaster *broadcaster)
 void crier_broadcaster_free(struct crier_broadcaster *broadcaster)
 {
     if (broadcaster != NULL)
-        unref(broadcaster);
+        unref_broadcaster(broadcaster);
 }
 
 /* ---- the directory, under the lock ------------------------------------ */
@@ -174,8 +174,8 @@ static struct name *get_name(struct crier_broadcaster *broadcaster,
     return name;
 }
 
-static int enter(struct crier_broadcaster *broadcaster, struct member *member,
-                 const char *text)
+static int enter_name(struct crier_broadcaster *broadcaster, struct member *member,
+                      const char *text)
 {
     if (text != NULL) {
         member->name = get_name(broadcaster, text);
@@ -189,8 +189,8 @@ static int enter(struct crier_broadcaster *broadcaster, struct member *member,
     return 0;
 }
 
-static void strike(struct crier_broadcaster *broadcaster,
-                   struct member *member)
+static void strike_member(struct crier_broadcaster *broadcaster,
+                          struct member *member)
 {
     struct name *name = member->name;
 
@@ -207,7 +207,7 @@ static void strike(struct crier_broadcaster *broadcaster,
 
 /* ---- joining and leaving ---------------------------------------------- */
 
-static void leave(struct crier_stream *stream)
+static void leave_broadcaster(struct crier_stream *stream)
 {
     struct member *member = stream->member;
     struct crier_broadcaster *broadcaster = member->broadcaster;
@@ -217,15 +217,15 @@ static void leave(struct crier_stream *stream)
     if (member->listed)
         DL_DELETE(broadcaster->parts[stream->shard->index].members, member);
     pthread_mutex_lock(&broadcaster->lock);
-    strike(broadcaster, member);
+    strike_member(broadcaster, member);
     pthread_mutex_unlock(&broadcaster->lock);
     crier_frame_unref(member->hello);
     crier__stream_unref(stream);
     free(member);
-    unref(broadcaster);
+    unref_broadcaster(broadcaster);
 }
 
-static void join(struct crier__task *task)
+static void join_member(struct crier__task *task)
 {
     struct member *member =
         CRIER__CONTAINER_OF(task, struct member, join);
@@ -234,9 +234,9 @@ static void join(struct crier__task *task)
     unsigned index = stream->shard->index;
 
     stream->member = member;
-    stream->leave = leave;
+    stream->leave = leave_broadcaster;
     if (stream->over) {
-        leave(stream);
+        leave_broadcaster(stream);
         return;
     }
     DL_APPEND(broadcaster->parts[index].members, member);
@@ -269,13 +269,13 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
         free(member);
         return error;
     }
-    member->join.run = join;
+    member->join.run = join_member;
     member->broadcaster = broadcaster;
     member->stream = stream;
     pthread_mutex_lock(&broadcaster->lock);
-    error = enter(broadcaster, member, name);
+    error = enter_name(broadcaster, member, name);
     if (error == 0) {
-        ref(broadcaster);
+        ref_broadcaster(broadcaster);
         crier__stream_ref(stream);
         if (hello != NULL)
             member->hello = crier_frame_ref(hello);
@@ -296,16 +296,16 @@ struct leaving {
     struct crier_stream *stream;           /* a reference */
 };
 
-static void leave_now(struct crier__task *task)
+static void leave_early(struct crier__task *task)
 {
     struct leaving *leaving = (struct leaving *)task;
     struct crier_stream *stream = leaving->stream;
 
     /* It may be over meanwhile. */
-    if (stream->leave == leave)
-        leave(stream);
+    if (stream->leave == leave_broadcaster)
+        leave_broadcaster(stream);
     crier__stream_unref(stream);
-    unref(leaving->broadcaster);
+    unref_broadcaster(leaving->broadcaster);
     free(leaving);
 }
 
@@ -327,8 +327,8 @@ int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
         free(leaving);
         return CRIER_ERR_NOT_JOINED;
     }
-    leaving->task.run = leave_now;
-    leaving->broadcaster = ref(broadcaster);
+    leaving->task.run = leave_early;
+    leaving->broadcaster = ref_broadcaster(broadcaster);
     leaving->stream = crier__stream_ref(stream);
     crier__shard_post(stream->shard, &leaving->task);
     atomic_store(&stream->joined, NULL);
@@ -351,7 +351,7 @@ struct delivery {
 
 static void free_delivery(struct delivery *delivery)
 {
-    unref(delivery->broadcaster);
+    unref_broadcaster(delivery->broadcaster);
     crier__stream_unref(delivery->stream);
     crier_frame_unref(delivery->frame);
     free(delivery);
@@ -359,7 +359,7 @@ static void free_delivery(struct delivery *delivery)
 
 /* Has the processor fetch the stream of NEXT, whose turn is next, and the member
  * after that. */
-CRIER__PREFETCHES void look_ahead(const struct member *next)
+CRIER__PREFETCHES void prefetch_ahead(const struct member *next)
 {
     if (next == NULL)
         return;
@@ -367,7 +367,7 @@ CRIER__PREFETCHES void look_ahead(const struct member *next)
     crier__stream_prefetch(next->stream);
 }
 
-static void deliver(struct crier__task *task)
+static void deliver_broadcast(struct crier__task *task)
 {
     struct delivery *delivery = (struct delivery *)task;
     struct part *part =
@@ -380,23 +380,23 @@ static void deliver(struct crier__task *task)
             crier__stream_offer(delivery->stream, delivery->frame);
     } else /* a member may be cut for slowness, and so leave, on the way */
         DL_FOREACH_SAFE (part->members, member, next) {
-            look_ahead(next);
+            prefetch_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
         }
     free_delivery(delivery);
 }
 
 /* Puts one more delivery in front of LIST. */
-static int prepare(struct crier_broadcaster *broadcaster,
-                   struct crier__shard *shard, const struct member *member,
-                   struct crier_frame *frame, struct delivery **list)
+static int prepare_delivery(struct crier_broadcaster *broadcaster,
+                            struct crier__shard *shard, const struct member *member,
+                            struct crier_frame *frame, struct delivery **list)
 {
     struct delivery *delivery = calloc(1, sizeof *delivery);
 
     if (delivery == NULL)
         return -ENOMEM;
-    delivery->task.run = deliver;
-    delivery->broadcaster = ref(broadcaster);
+    delivery->task.run = deliver_broadcast;
+    delivery->broadcaster = ref_broadcaster(broadcaster);
     delivery->shard = shard;
     delivery->stream = member != NULL ? crier__stream_ref(member->stream) : NULL;
     delivery->member = member;
@@ -414,8 +414,8 @@ static int prepare_all(struct crier_broadcaster *broadcaster,
 
     for (i = 0; i < broadcaster->shards->count && error == 0; i++)
         if (broadcaster->parts[i].count != 0)
-            error = prepare(broadcaster, &broadcaster->shards->shards[i],
-                            NULL, frame, list);
+            error = prepare_delivery(broadcaster, &broadcaster->shards->shards[i],
+                                     NULL, frame, list);
     return error;
 }
 
@@ -427,8 +427,8 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
     int error = 0;
 
     DL_FOREACH2 (name->members, member, name_next) {
-        error = prepare(broadcaster, member->stream->shard, member, frame,
-                        list);
+        error = prepare_delivery(broadcaster, member->stream->shard, member, frame,
+                                 list);
         if (error != 0)
             break;
     }
@@ -437,8 +437,8 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
 
 /* Posts the deliveries of LIST, or when ERROR is not 0, frees them. Returns
  * ERROR or that of the backlog. */
-static int dispatch(struct crier_broadcaster *broadcaster,
-                    struct delivery *list, int error)
+static int dispatch_frame(struct crier_broadcaster *broadcaster,
+                          struct delivery *list, int error)
 {
     struct delivery *delivery;
     size_t cost = 0;
@@ -476,7 +476,7 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
     pthread_mutex_lock(&broadcaster->lock);
     count = (long)broadcaster->count;
     error = prepare_all(broadcaster, frame, &list);
-    error = dispatch(broadcaster, list, error);
+    error = dispatch_frame(broadcaster, list, error);
     pthread_mutex_unlock(&broadcaster->lock);
     return error != 0 ? error : count;
 }
@@ -517,7 +517,7 @@ long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
     if (name != NULL) {
         count = (long)name->count;
         error = prepare_name(broadcaster, name, frame, &list);
-        error = dispatch(broadcaster, list, error);
+        error = dispatch_frame(broadcaster, list, error);
     }
     pthread_mutex_unlock(&broadcaster->lock);
     return error != 0 ? error : count;

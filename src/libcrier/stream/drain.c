@@ -21,15 +21,15 @@
 
 /* ---- drain ------------------------------------------------------------ */
 
-static void run_goodbyes(struct crier__task *task)
+static void run_shutdown(struct crier__task *task)
 {
     struct crier__shard *shard =
-        CRIER__CONTAINER_OF(task, struct crier__shard, say_goodbye);
+        CRIER__CONTAINER_OF(task, struct crier__shard, shut_down);
     struct crier_stream *stream, *next;
 
     shard->draining = true;
     DL_FOREACH_SAFE (shard->streams, stream, next)
-        crier__stream_goodbye(stream);
+        crier__stream_shut_down(stream);
 }
 
 static void run_cuts(struct crier__task *task)
@@ -39,12 +39,12 @@ static void run_cuts(struct crier__task *task)
     struct crier_stream *stream, *next;
 
     DL_FOREACH_SAFE (shard->streams, stream, next)
-        crier__stream_cut(stream, CRIER_REASON_GOODBYE);
+        crier__stream_cut(stream, CRIER_REASON_SHUTDOWN);
     crier__shards_lower(shard->set, &shard->set->uncut);
 }
 
-static void post_goodbyes(struct crier_shards *shards, uint32_t retry_min,
-                          uint32_t retry_max)
+static void post_shutdowns(struct crier_shards *shards, uint32_t retry_min,
+                           uint32_t retry_max)
 {
     struct crier__shard *shard;
     unsigned i;
@@ -53,8 +53,8 @@ static void post_goodbyes(struct crier_shards *shards, uint32_t retry_min,
         shard = &shards->shards[i];
         shard->retry_min = retry_min;
         shard->retry_max = retry_max;
-        shard->say_goodbye.run = run_goodbyes;
-        crier__shard_post(shard, &shard->say_goodbye);
+        shard->shut_down.run = run_shutdown;
+        crier__shard_post(shard, &shard->shut_down);
     }
 }
 
@@ -127,7 +127,7 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
     if (retry_max < retry_min)
         retry_max = retry_min;
     if (!atomic_exchange(&shards->draining, true))
-        post_goodbyes(shards, limit_retry(retry_min), limit_retry(retry_max));
+        post_shutdowns(shards, limit_retry(retry_min), limit_retry(retry_max));
     wait_for_end(shards, are_all_over, timeout);
     if (are_all_over(shards))
         return 0;

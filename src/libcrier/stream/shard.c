@@ -47,13 +47,13 @@
 
 /* ---- queues ----------------------------------------------------------- */
 
-static void queue_init(struct crier__queue *queue)
+static void init_queue(struct crier__queue *queue)
 {
     queue->first = NULL;
     queue->end = &queue->first;
 }
 
-static void queue_add(struct crier__queue *queue, struct crier__task *task)
+static void add_task(struct crier__queue *queue, struct crier__task *task)
 {
     task->next = NULL;
     *queue->end = task;
@@ -61,7 +61,7 @@ static void queue_add(struct crier__queue *queue, struct crier__task *task)
 }
 
 /* Runs all that QUEUE holds and all that they add to it. */
-static void queue_run(struct crier__shard *shard, struct crier__queue *queue)
+static void run_queue(struct crier__shard *shard, struct crier__queue *queue)
 {
     struct crier__task *task;
 
@@ -74,14 +74,14 @@ static void queue_run(struct crier__shard *shard, struct crier__queue *queue)
     }
 }
 
-static void post(struct crier__shard *shard, struct crier__task *task,
-                 bool newcomer)
+static void post_task(struct crier__shard *shard, struct crier__task *task,
+                      bool newcomer)
 {
     uint64_t one = 1;
     bool wake;
 
     pthread_mutex_lock(&shard->lock);
-    queue_add(&shard->inbox, task);
+    add_task(&shard->inbox, task);
     shard->newcomers |= newcomer;
     wake = shard->rest == CRIER__ASLEEP ||
            (shard->rest == CRIER__DOZING && !newcomer);
@@ -95,18 +95,18 @@ static void post(struct crier__shard *shard, struct crier__task *task,
 
 void crier__shard_post(struct crier__shard *shard, struct crier__task *task)
 {
-    post(shard, task, false);
+    post_task(shard, task, false);
 }
 
 void crier__shard_post_newcomer(struct crier__shard *shard,
                                 struct crier__task *task)
 {
-    post(shard, task, true);
+    post_task(shard, task, true);
 }
 
 void crier__shard_later(struct crier__shard *shard, struct crier__task *task)
 {
-    queue_add(&shard->later, task);
+    add_task(&shard->later, task);
 }
 
 /* ---- the thread ------------------------------------------------------- */
@@ -120,16 +120,16 @@ static void take_inbox(struct crier__shard *shard, struct crier__queue *tasks)
     shard->newcomers = false;
     if (shard->inbox.first != NULL) {
         *tasks = shard->inbox;
-        queue_init(&shard->inbox);
+        init_queue(&shard->inbox);
     } else {
-        queue_init(tasks);
+        init_queue(tasks);
     }
     pthread_mutex_unlock(&shard->lock);
 }
 
 /* How long to wait for events: not at all when a task is there. Returns false
  * when the shard is to stop. */
-static bool wait_time(struct crier__shard *shard, int *milliseconds)
+static bool prepare_wait(struct crier__shard *shard, int *milliseconds)
 {
     uint64_t next = crier__timers_next(&shard->timers);
     uint64_t now = next != CRIER__NO_TIME ? crier_now() : 0;
@@ -152,7 +152,7 @@ static bool wait_time(struct crier__shard *shard, int *milliseconds)
     return !(idle && stop);
 }
 
-static void *run(void *argument)
+static void *run_shard(void *argument)
 {
     struct crier__shard *shard = argument;
     struct epoll_event events[EVENTS_PER_PASS];
@@ -160,7 +160,7 @@ static void *run(void *argument)
     struct crier__watch *watch;
     int wait, count, i;
 
-    while (wait_time(shard, &wait)) {
+    while (prepare_wait(shard, &wait)) {
         count = epoll_wait(shard->epoll_fd, events, EVENTS_PER_PASS, wait);
         shard->now = crier_now();
         for (i = 0; i < count; i++) {
@@ -169,9 +169,9 @@ static void *run(void *argument)
                 watch->ready(watch, events[i].events);
         }
         take_inbox(shard, &tasks);
-        queue_run(shard, &tasks);
+        run_queue(shard, &tasks);
         crier__timers_fire(&shard->timers, shard->now);
-        queue_run(shard, &shard->later);
+        run_queue(shard, &shard->later);
     }
     return NULL;
 }
@@ -184,8 +184,8 @@ int crier__shard_start(struct crier__shard *shard)
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET};
     int error;
 
-    queue_init(&shard->inbox);
-    queue_init(&shard->later);
+    init_queue(&shard->inbox);
+    init_queue(&shard->later);
     shard->now = crier_now();
     shard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (shard->epoll_fd < 0)
@@ -202,7 +202,7 @@ int crier__shard_start(struct crier__shard *shard)
     error = -pthread_mutex_init(&shard->lock, NULL);
     if (error != 0)
         goto close_wake;
-    error = crier__thread_start(&shard->thread, run, shard);
+    error = crier__thread_start(&shard->thread, run_shard, shard);
     if (error == 0)
         return 0;
     pthread_mutex_destroy(&shard->lock);
@@ -234,8 +234,8 @@ bool crier__shard_finish(struct crier__shard *shard)
 
     take_inbox(shard, &tasks);
     any = tasks.first != NULL;
-    queue_run(shard, &tasks);
-    queue_run(shard, &shard->later);
+    run_queue(shard, &tasks);
+    run_queue(shard, &shard->later);
     return any;
 }
 

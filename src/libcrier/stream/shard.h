@@ -50,9 +50,13 @@ struct crier__shard {
     bool draining;
 
     /* Posted once each; what the goodbye says is set before. */
-    struct crier__task say_goodbye;
+    struct crier__task shut_down;
     struct crier__task cut_off;
     uint32_t retry_min, retry_max;
+
+    /* See times.c. */
+    struct crier__task retime;
+    atomic_bool retiming; /* it is posted */
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__queue inbox;

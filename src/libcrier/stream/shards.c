@@ -2,7 +2,7 @@
  * The set of shards, which a program starts, counts, drains (drain.c) and frees. It holds
  * the two limits for all streams together: how many there are, and how many bytes
  * publishers may hand over before the shards have taken them up. A publisher that is
- * faster than the machine exceeds the second one (CRIER_ERR_BACKLOG); slow clients never
+ * faster than the machine exceeds the second one (CRIER_ERR_MAX_BACKLOG); slow clients never
  * cause it.
  *
  * A stream gets its shard here, for its whole life. An update wakes every shard that has
@@ -110,8 +110,9 @@ int crier_shards_new(const struct crier_shards_options *options,
     if (made == NULL)
         return -ENOMEM;
     atomic_init(&made->uncut, threads);
-    made->max_streams =
-        options->max_streams != 0 ? options->max_streams : SIZE_MAX;
+    crier_shards_set_max_streams(made, options->max_streams);
+    atomic_init(&made->keep_alive, CRIER__KEEP_ALIVE);
+    atomic_init(&made->stall_timeout, CRIER__STALL_TIMEOUT);
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
     made->resume = options->resume;
@@ -138,6 +139,12 @@ int crier_shards_new(const struct crier_shards_options *options,
     return 0;
 }
 
+void crier_shards_set_max_streams(struct crier_shards *shards, size_t max)
+{
+    if (shards != NULL)
+        atomic_store(&shards->max_streams, max != 0 ? max : SIZE_MAX);
+}
+
 size_t crier_shards_count(const struct crier_shards *shards)
 {
     if (shards == NULL || crier__forked(shards->born))
@@ -155,8 +162,8 @@ int crier__shards_enter(struct crier_shards *shards)
         return CRIER_ERR_FORKED;
     /* Counted first: either drain counts this one, or this one sees drain. */
     atomic_fetch_add(&shards->open, 1);
-    if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
-        error = CRIER_ERR_LIMIT;
+    if (atomic_fetch_add(&shards->streams, 1) >= atomic_load(&shards->max_streams))
+        error = CRIER_ERR_MAX_STREAMS;
     if (atomic_load(&shards->draining))
         error = CRIER_ERR_DRAINING;
     if (error != 0) {
@@ -224,7 +231,7 @@ static uint32_t hash_text(const char *text)
  * emptiest shard: then the emptiest. So each of a thousand topics is on one shard, and the
  * ten thousand streams of a single topic are on all of them. */
 static struct crier__shard *choose_by_affinity(struct crier_shards *shards,
-                                        const char *affinity)
+                                               const char *affinity)
 {
     struct crier__shard *own = &shards->shards[hash_text(affinity) % shards->count];
     struct crier__shard *emptiest = own;
@@ -257,7 +264,7 @@ int crier__shards_reserve(struct crier_shards *shards, size_t cost)
     /* As with a stream's own limit, an empty backlog accepts a frame of any size. */
     if (atomic_fetch_add(&shards->backlog, cost) >= shards->max_backlog) {
         crier__shards_release(shards, cost);
-        return CRIER_ERR_BUSY;
+        return CRIER_ERR_MAX_BACKLOG;
     }
     return 0;
 }

@@ -6,6 +6,11 @@
 
 #define CRIER__SHARDS_MAX 64
 
+/* The defaults of streams, and the shortest that either may be, in ms. */
+#define CRIER__KEEP_ALIVE 15000
+#define CRIER__STALL_TIMEOUT 30000
+#define CRIER__SHORTEST_TIME 10
+
 /* An object that uses shards as long as they exist, such as a hub; embedded in its
  * owner. */
 struct crier__user {
@@ -21,7 +26,8 @@ struct crier__user {
 
 struct crier_shards {
     unsigned born; /* see fork.h */
-    size_t max_streams;
+    atomic_size_t max_streams;
+    atomic_uint keep_alive, stall_timeout; /* ms, of streams without their own */
     size_t max_backlog;
     void (*resume)(struct MHD_Connection *connection); /* or NULL */
     void (*log)(void *closure, const char *mistake); /* or NULL */
@@ -46,7 +52,7 @@ struct crier_shards {
     struct crier__shard shards[];
 };
 
-/* Counts one more stream, which is open from now on. CRIER_ERR_STREAMS,
+/* Counts one more stream, which is open from now on. CRIER_ERR_MAX_STREAMS,
  * CRIER_ERR_DRAINING, CRIER_ERR_FORKED. */
 int crier__shards_enter(struct crier_shards *shards);
 
@@ -86,7 +92,7 @@ bool crier__shards_run_here(const struct crier_shards *shards);
 struct crier__shard *crier__shards_choose(struct crier_shards *shards,
                                           const char *affinity);
 
-/* Adds COST to the backlog. CRIER_ERR_BACKLOG. */
+/* Adds COST to the backlog. CRIER_ERR_MAX_BACKLOG. */
 int crier__shards_reserve(struct crier_shards *shards, size_t cost);
 
 /* Takes COST off the backlog. */

@@ -82,7 +82,7 @@
 /* Two timers each. */
 #define TIMERS 2
 
-#define OF(pointer, member)                                                   \
+#define STREAM_OF(pointer, member)                                                   \
     CRIER__CONTAINER_OF(pointer, struct crier_stream, member)
 
 /* ---- references ------------------------------------------------------ */
@@ -133,7 +133,7 @@ void crier_stream_unref(struct crier_stream *stream)
 /* ---- the end ---------------------------------------------------------- */
 
 /* Returns whether it was not over before; then it is to be counted out. */
-static bool over(struct crier_stream *stream, enum crier_reason reason)
+static bool end_stream(struct crier_stream *stream, enum crier_reason reason)
 {
     struct crier__timers *timers = &stream->shard->timers;
 
@@ -152,14 +152,14 @@ static bool over(struct crier_stream *stream, enum crier_reason reason)
 
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 {
-    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_VANISHED;
+    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_DEAD_PEER;
     /* What the kernel holds for a client that takes nothing is worth nothing. */
-    bool reset = reason == CRIER_REASON_VANISHED ||
+    bool reset = reason == CRIER_REASON_DEAD_PEER ||
                  reason == CRIER_REASON_SLOW;
 
     crier__transport_cut(&stream->transport, gone, reset);
     if (stream->begun) {
-        if (over(stream, reason))
+        if (end_stream(stream, reason))
             crier__shards_over(stream->shard->set);
         return;
     }
@@ -169,27 +169,27 @@ void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
     atomic_store(&stream->closing, true);
 }
 
-static void unref_task(struct crier__task *task)
+static void run_unref(struct crier__task *task)
 {
-    crier__stream_unref(OF(task, done));
+    crier__stream_unref(STREAM_OF(task, done));
 }
 
 /* Why a stream ends to which a send failed with ERROR. */
-static enum crier_reason reason_of(int error)
+static enum crier_reason reason_for_error(int error)
 {
-    return error == -ETIMEDOUT ? CRIER_REASON_VANISHED : CRIER_REASON_LEFT;
+    return error == -ETIMEDOUT ? CRIER_REASON_DEAD_PEER : CRIER_REASON_LEFT;
 }
 
-static void done(struct crier__task *task)
+static void run_done(struct crier__task *task)
 {
-    struct crier_stream *stream = OF(task, done);
+    struct crier_stream *stream = STREAM_OF(task, done);
     struct crier__shard *shard = stream->shard;
     int broken = stream->transport.broken;
     bool now;
 
     if (broken != 0 && stream->reason == CRIER_REASON_TRANSPORT)
-        stream->reason = reason_of(broken);
-    now = over(stream, stream->reason);
+        stream->reason = reason_for_error(broken);
+    now = end_stream(stream, stream->reason);
 
     if (stream->attached) {
         DL_DELETE(shard->streams, stream);
@@ -199,7 +199,7 @@ static void done(struct crier__task *task)
     crier__shards_leave(shard->set);
     if (now)
         crier__shards_over(shard->set);
-    task->run = unref_task;
+    task->run = run_unref;
     crier__shard_later(shard, task);
 }
 
@@ -220,21 +220,21 @@ static void watch_for_stall(struct crier_stream *stream)
     }
 }
 
-static void flush(struct crier__task *task)
+static void run_flush(struct crier__task *task)
 {
-    struct crier_stream *stream = OF(task, flush);
+    struct crier_stream *stream = STREAM_OF(task, flush);
     int error;
 
     stream->dirty = false;
     error = stream->failed != 0 ? stream->failed
                                 : crier__transport_flush(&stream->transport);
     if (error != 0)
-        crier__stream_cut(stream, reason_of(error));
+        crier__stream_cut(stream, reason_for_error(error));
     else if (!stream->over && atomic_load(&stream->transport.waiting) != 0)
         watch_for_stall(stream);
 }
 
-static void make_dirty(struct crier_stream *stream)
+static void queue_flush(struct crier_stream *stream)
 {
     if (stream->dirty)
         return;
@@ -259,7 +259,7 @@ static bool send_at_once(struct crier_stream *stream,
     if (left < 0)
         stream->failed = left;
     if (left != 0)
-        make_dirty(stream);
+        queue_flush(stream);
     return true;
 }
 
@@ -271,12 +271,12 @@ void crier__stream_append(struct crier_stream *stream,
     if (stream->over || stream->ending)
         return;
     error = crier__transport_push(&stream->transport, frame, limit);
-    if (error == CRIER_ERR_FULL)
+    if (error == CRIER_ERR_MAX_PENDING)
         crier__stream_cut(stream, CRIER_REASON_SLOW);
     else if (error != 0)
         crier__stream_cut(stream, CRIER_REASON_MEMORY);
     else
-        make_dirty(stream);
+        queue_flush(stream);
 }
 
 void crier__stream_offer(struct crier_stream *stream,
@@ -301,7 +301,7 @@ int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame)
     error = crier__transport_push(&stream->transport, frame,
                                   stream->max_pending);
     if (error == 0)
-        make_dirty(stream);
+        queue_flush(stream);
     else
         atomic_fetch_sub_explicit(&stream->transport.waiting, cost,
                                   memory_order_relaxed);
@@ -319,19 +319,19 @@ void crier__stream_force(struct crier_stream *stream,
 }
 
 /* The transport's lock is held; a shard's inbox is below it. */
-static void look_again(struct crier__transport *transport)
+static void request_look(struct crier__transport *transport)
 {
-    crier__stream_look(OF(transport, transport));
+    crier__stream_look(STREAM_OF(transport, transport));
 }
 
 bool crier__stream_hungry(struct crier_stream *stream)
 {
     return crier__transport_hungry(&stream->transport,
-                                   stream->max_pending / 4, look_again);
+                                   stream->max_pending / 4, request_look);
 }
 
 /* Tells those who wait for room, if there is any; if not, the transport will. */
-static void offer_room(struct crier_stream *stream)
+static void report_room(struct crier_stream *stream)
 {
     if ((stream->refill == NULL && !atomic_load(&stream->no_room)) ||
         !crier__stream_hungry(stream))
@@ -343,13 +343,13 @@ static void offer_room(struct crier_stream *stream)
         stream->on_room(stream->closure, stream);
 }
 
-static void look(struct crier__task *task)
+static void run_look(struct crier__task *task)
 {
-    struct crier_stream *stream = OF(task, look);
+    struct crier_stream *stream = STREAM_OF(task, look);
 
     atomic_store(&stream->looking, false);
     if (stream->attached && !stream->over)
-        offer_room(stream);
+        report_room(stream);
     /* Until its headers are out, on_wake is going to be called anyway. */
     if (stream->attached && stream->headers_out && !stream->over &&
         !stream->ending && atomic_exchange(&stream->notified, false))
@@ -366,7 +366,7 @@ void crier__stream_look(struct crier_stream *stream)
 }
 
 /* Takes no more frames in, ends after those that are in. */
-static void end(struct crier_stream *stream, enum crier_reason reason)
+static void finish_stream(struct crier_stream *stream, enum crier_reason reason)
 {
     if (stream->over || stream->ending)
         return;
@@ -377,24 +377,24 @@ static void end(struct crier_stream *stream, enum crier_reason reason)
     crier__timers_set(&stream->shard->timers, &stream->wake, CRIER__NO_TIME);
     if (stream->attached) /* a goodbye has the time that drain gives */
         crier__timers_set(&stream->shard->timers, &stream->alive,
-                          reason == CRIER_REASON_GOODBYE
+                          reason == CRIER_REASON_SHUTDOWN
                               ? CRIER__NO_TIME
                               : stream->shard->now + LINGER);
-    make_dirty(stream);
+    queue_flush(stream);
 }
 
-static void close_task(struct crier__task *task)
+static void run_close(struct crier__task *task)
 {
-    struct crier_stream *stream = OF(task, close);
+    struct crier_stream *stream = STREAM_OF(task, close);
 
-    end(stream, CRIER_REASON_APP);
+    finish_stream(stream, CRIER_REASON_APP);
     crier__stream_unref(stream);
 }
 
 /* A new frame with a retry at random within the shard's limits. It is the field's
  * line alone: HTML 9.2.6 applies it there, and several client libraries take an
  * empty line for an event (tests/README). */
-static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
+static struct crier_frame *make_goodbye(const struct crier__shard *shard)
 {
     uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
     char text[32];
@@ -406,23 +406,23 @@ static struct crier_frame *goodbye_frame(const struct crier__shard *shard)
     return crier__frame_of(text, (size_t)length);
 }
 
-void crier__stream_goodbye(struct crier_stream *stream)
+void crier__stream_shut_down(struct crier_stream *stream)
 {
     struct crier_frame *frame = NULL;
 
     if (crier__stream_is_events(stream))
-        frame = goodbye_frame(stream->shard);
+        frame = make_goodbye(stream->shard);
     if (frame != NULL) { /* the last one, so it is let in whatever waits */
         atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));
         crier__stream_append(stream, frame, SIZE_MAX);
     }
     crier_frame_unref(frame);
-    end(stream, CRIER_REASON_GOODBYE);
+    finish_stream(stream, CRIER_REASON_SHUTDOWN);
 }
 
 /* ---- keep-alive ------------------------------------------------------- */
 
-static uint32_t silence_allowed(const struct crier_stream *stream)
+static uint32_t allowed_silence(const struct crier_stream *stream)
 {
     uint32_t allowed = stream->keep_alive / 4 * 3;
 
@@ -431,12 +431,12 @@ static uint32_t silence_allowed(const struct crier_stream *stream)
 
 /* Checks on the peer, and sets the time of the next check. Returns whether it
  * has answered nothing for as long as is allowed, though it had to. */
-static bool vanished(struct crier_stream *stream, uint64_t now)
+static bool is_peer_dead(struct crier_stream *stream, uint64_t now)
 {
     uint64_t since = stream->unacked_since;
     uint32_t silence;
 
-    stream->check_due = now + silence_allowed(stream);
+    stream->check_due = now + allowed_silence(stream);
     switch (crier__transport_answer(&stream->transport, &silence)) {
     case CRIER__ANSWERED:
         stream->unacked_since = 0;
@@ -451,11 +451,11 @@ static bool vanished(struct crier_stream *stream, uint64_t now)
         stream->unacked_since = now; /* it is owed anew */
         return false;
     }
-    return now - since >= silence_allowed(stream);
+    return now - since >= allowed_silence(stream);
 }
 
 /* How long the client has taken nothing though something waits, in ms. */
-static uint64_t stuck(struct crier_stream *stream)
+static uint64_t stalled_time(struct crier_stream *stream)
 {
     if (atomic_load(&stream->transport.waiting) == 0)
         return 0;
@@ -463,7 +463,7 @@ static uint64_t stuck(struct crier_stream *stream)
 }
 
 /* The end of the part of the interval that DUE is in. */
-static uint64_t together(const struct crier_stream *stream, uint64_t due)
+static uint64_t align_due(const struct crier_stream *stream, uint64_t due)
 {
     uint64_t part = stream->keep_alive / TOGETHER;
 
@@ -471,7 +471,7 @@ static uint64_t together(const struct crier_stream *stream, uint64_t due)
 }
 
 /* Sets the timer to what comes first: the ping, the check, or a stall. */
-static void set_alive(struct crier_stream *stream, uint64_t last_sent)
+static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
 {
     uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
 
@@ -479,20 +479,20 @@ static void set_alive(struct crier_stream *stream, uint64_t last_sent)
         due = last_sent + stream->keep_alive;
         if (due > stream->check_due)
             due = stream->check_due;
-        due = together(stream, due);
+        due = align_due(stream, due);
     }
     if (stream->stall_timeout != CRIER_NEVER &&
         atomic_load(&stream->transport.waiting) != 0)
         stalled =
-            stream->shard->now + stream->stall_timeout - stuck(stream);
+            stream->shard->now + stream->stall_timeout - stalled_time(stream);
     if (due > stalled)
         due = stalled;
     crier__timers_set(&stream->shard->timers, &stream->alive, due);
 }
 
-static void alive(struct crier__timer *timer, uint64_t now)
+static void run_alive_timer(struct crier__timer *timer, uint64_t now)
 {
-    struct crier_stream *stream = OF(timer, alive);
+    struct crier_stream *stream = STREAM_OF(timer, alive);
     uint64_t last_sent;
 
     if (stream->ending) {
@@ -500,13 +500,13 @@ static void alive(struct crier__timer *timer, uint64_t now)
         return;
     }
     if (now >= stream->check_due) {
-        if (vanished(stream, now)) {
-            crier__stream_cut(stream, CRIER_REASON_VANISHED);
+        if (is_peer_dead(stream, now)) {
+            crier__stream_cut(stream, CRIER_REASON_DEAD_PEER);
             return;
         }
     }
     if (stream->stall_timeout != CRIER_NEVER &&
-        stuck(stream) >= stream->stall_timeout) {
+        stalled_time(stream) >= stream->stall_timeout) {
         crier__stream_cut(stream, CRIER_REASON_SLOW);
         return;
     }
@@ -515,49 +515,61 @@ static void alive(struct crier__timer *timer, uint64_t now)
         last_sent = now;
         if (stream->unacked_since == 0) { /* a check that is due stays so */
             stream->unacked_since = now;
-            stream->check_due = now + silence_allowed(stream);
+            stream->check_due = now + allowed_silence(stream);
         }
         /* Where frames wait, they say all that a ping would. */
         if (atomic_load(&stream->transport.waiting) == 0)
             crier__stream_offer(stream, stream->keep_alive_frame);
         else
-            make_dirty(stream);
+            queue_flush(stream);
     }
     if (!stream->over)
-        set_alive(stream, last_sent);
+        set_alive_timer(stream, last_sent);
 }
 
 void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval)
 {
+    stream->own_keep_alive = true;
     stream->keep_alive = interval;
-    stream->check_due = stream->shard->now + silence_allowed(stream);
+    crier__stream_retime(stream);
+}
+
+void crier__stream_retime(struct crier_stream *stream)
+{
+    const struct crier_shards *shards = stream->shard->set;
+
+    if (!stream->own_keep_alive)
+        stream->keep_alive = atomic_load(&shards->keep_alive);
+    if (!stream->own_stall)
+        stream->stall_timeout = atomic_load(&shards->stall_timeout);
+    stream->check_due = stream->shard->now + allowed_silence(stream);
     if (stream->attached && !stream->over && !stream->ending)
-        set_alive(stream, crier__transport_last_sent(&stream->transport));
+        set_alive_timer(stream, crier__transport_last_sent(&stream->transport));
 }
 
 /* ---- the beginning ---------------------------------------------------- */
 
-static void woken(struct crier__timer *timer, uint64_t now)
+static void run_wake_timer(struct crier__timer *timer, uint64_t now)
 {
-    struct crier_stream *stream = OF(timer, wake);
+    struct crier_stream *stream = STREAM_OF(timer, wake);
 
     (void)now;
     if (stream->on_wake != NULL)
         stream->on_wake(stream->closure, stream);
 }
 
-static void ready(struct crier__watch *watch, uint32_t events)
+static void handle_socket(struct crier__watch *watch, uint32_t events)
 {
-    struct crier_stream *stream = OF(watch, watch);
+    struct crier_stream *stream = STREAM_OF(watch, watch);
 
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
         crier__stream_cut(stream, CRIER_REASON_LEFT);
     else if (!stream->over) /* there is room again */
-        make_dirty(stream);
+        queue_flush(stream);
 }
 
 /* Puts STREAM among the shard's. False when that failed, and it was cut. */
-static bool settle_in(struct crier_stream *stream)
+static bool add_to_shard(struct crier_stream *stream)
 {
     struct crier__shard *shard = stream->shard;
 
@@ -575,26 +587,26 @@ static bool settle_in(struct crier_stream *stream)
     return true;
 }
 
-static void attach(struct crier__task *task)
+static void run_attach(struct crier__task *task)
 {
-    struct crier_stream *stream = OF(task, attach);
+    struct crier_stream *stream = STREAM_OF(task, attach);
     struct crier__shard *shard = stream->shard;
 
     stream->begun = true;
     if (!stream->headers_out && !stream->cut && !stream->ending)
         stream->reason = CRIER_REASON_UNSENT;
-    if (!settle_in(stream))
+    if (!add_to_shard(stream))
         return;
     if (stream->cut) { /* before it had begun */
-        if (over(stream, stream->reason))
+        if (end_stream(stream, stream->reason))
             crier__shards_over(shard->set);
     } else if (shard->draining) {
-        crier__stream_goodbye(stream);
+        crier__stream_shut_down(stream);
     } else if (stream->ending) { /* closed before the headers were out */
         crier__timers_set(&shard->timers, &stream->alive,
                           shard->now + LINGER);
     } else {
-        crier__stream_keep_alive(stream, stream->keep_alive);
+        crier__stream_retime(stream);
         atomic_store(&stream->notified, false);
         if (atomic_load(&stream->no_room)) /* it was looked at too early */
             crier__stream_look(stream);
@@ -605,14 +617,14 @@ static void attach(struct crier__task *task)
 
 void crier__stream_begin_life(struct crier_stream *stream)
 {
-    stream->watch.ready = ready;
-    stream->alive.fire = alive;
-    stream->wake.fire = woken;
-    stream->attach.run = attach;
-    stream->close.run = close_task;
-    stream->done.run = done;
-    stream->flush.run = flush;
-    stream->look.run = look;
+    stream->watch.ready = handle_socket;
+    stream->alive.fire = run_alive_timer;
+    stream->wake.fire = run_wake_timer;
+    stream->attach.run = run_attach;
+    stream->close.run = run_close;
+    stream->done.run = run_done;
+    stream->flush.run = run_flush;
+    stream->look.run = run_look;
     stream->reason = CRIER_REASON_TRANSPORT;
 }
 
@@ -624,7 +636,7 @@ struct delivery {
     struct crier_frame *frame;
 };
 
-static void deliver(struct crier__task *task)
+static void run_delivery(struct crier__task *task)
 {
     struct delivery *delivery = (struct delivery *)task;
     struct crier_stream *stream = delivery->stream;
@@ -637,11 +649,11 @@ static void deliver(struct crier__task *task)
     free(delivery);
 }
 
-static int refuse_full(struct crier_stream *stream)
+static int refuse_frame(struct crier_stream *stream)
 {
     if (stream->on_room != NULL && !atomic_exchange(&stream->no_room, true))
         crier__stream_look(stream);
-    return CRIER_ERR_FULL;
+    return CRIER_ERR_MAX_PENDING;
 }
 
 int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
@@ -658,7 +670,7 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
         return CRIER_ERR_CLOSED;
     if (atomic_load_explicit(&stream->transport.waiting,
                              memory_order_relaxed) >= stream->max_pending)
-        return refuse_full(stream);
+        return refuse_frame(stream);
     cost = crier__frame_cost(frame);
     error = crier__shards_reserve(stream->shard->set, cost);
     if (error != 0)
@@ -670,7 +682,7 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
     }
     atomic_fetch_add_explicit(&stream->transport.waiting, cost,
                               memory_order_relaxed);
-    delivery->task.run = deliver;
+    delivery->task.run = run_delivery;
     delivery->stream = crier__stream_ref(stream);
     delivery->frame = crier_frame_ref(frame);
     crier__shard_post(stream->shard, &delivery->task);

@@ -19,6 +19,7 @@ struct crier_stream {
     bool ending;   /* no frame is let in any more */
     bool cut;      /* before it had begun */
     bool over;     /* on_closed was called */
+    bool own_keep_alive, own_stall; /* not those of the shards */
 
     struct crier__transport transport;
 
@@ -114,7 +115,7 @@ void crier__stream_append(struct crier_stream *stream,
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame);
 
-/* The same, but a frame for which there is no room is refused: CRIER_ERR_FULL,
+/* The same, but a frame for which there is no room is refused: CRIER_ERR_MAX_PENDING,
  * -ENOMEM. */
 int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame);
 
@@ -129,10 +130,13 @@ bool crier__stream_hungry(struct crier_stream *stream);
 /* Sets the keep-alive interval from now on. */
 void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval);
 
+/* Takes the times that are not the stream's own from the shards, and sets its timer. */
+void crier__stream_retime(struct crier_stream *stream);
+
 /* Ends STREAM at once. */
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason);
 
 /* Says goodbye as crier_shards_drain() does. */
-void crier__stream_goodbye(struct crier_stream *stream);
+void crier__stream_shut_down(struct crier_stream *stream);
 
 #endif

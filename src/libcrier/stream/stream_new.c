@@ -28,9 +28,6 @@
      _Alignof(max_align_t) * _Alignof(max_align_t))
 #define STATE_MAX ((size_t)64 * 1024)
 
-#define DEFAULT_KEEP_ALIVE 15000
-#define SHORTEST_KEEP_ALIVE 10
-#define DEFAULT_STALL 30000
 #define DEFAULT_PENDING ((size_t)256 * 1024)
 
 /* ---- the response's fields -------------------------------------------- */
@@ -71,7 +68,7 @@ static void free_fields(struct MHD_Response *response)
 
 /* ---- MHD's callbacks -------------------------------------------------- */
 
-static void announce(struct crier_stream *stream, bool headers_out)
+static void announce_stream(struct crier_stream *stream, bool headers_out)
 {
     if (stream->announced)
         return;
@@ -84,14 +81,14 @@ static void announce(struct crier_stream *stream, bool headers_out)
 }
 
 /* MHD does not suspend the connection any more. */
-static void let_go(struct crier_stream *stream)
+static void end_suspending(struct crier_stream *stream)
 {
     if (stream->suspendable)
         crier__shards_let_go(stream->shard->set);
     stream->suspendable = false;
 }
 
-static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
+static ssize_t read_body_bytes(void *closure, uint64_t position, char *to, size_t max)
 {
     struct crier_stream *stream = closure;
     ssize_t result;
@@ -99,16 +96,16 @@ static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
     (void)position;
     if (!stream->announced)
         free_fields(stream->response);
-    announce(stream, true);
+    announce_stream(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
         crier__transport_cut(&stream->transport, false, false);
     result = crier__transport_read(&stream->transport, to, max);
     if (result < 0)
-        let_go(stream);
+        end_suspending(stream);
     return result;
 }
 
-static void freed(void *closure)
+static void free_response_stream(void *closure)
 {
     struct crier_stream *stream = closure;
 
@@ -116,8 +113,8 @@ static void freed(void *closure)
         return;
     crier__transport_release(&stream->transport);
     atomic_fetch_sub(&stream->shard->set->unfreed, 1);
-    let_go(stream);
-    announce(stream, false);
+    end_suspending(stream);
+    announce_stream(stream, false);
     crier__shard_post(stream->shard, &stream->done);
     crier__stream_unref(stream);
 }
@@ -156,17 +153,22 @@ static int make_keep_alive(struct crier_stream *stream, const char *text)
 static int set_options(struct crier_stream *stream,
                        const struct crier_stream_options *options)
 {
-    stream->keep_alive = options->keep_alive != 0 ? options->keep_alive
-                                                  : DEFAULT_KEEP_ALIVE;
-    if (stream->keep_alive < SHORTEST_KEEP_ALIVE)
+    const struct crier_shards *shards = stream->shard->set;
+
+    stream->own_keep_alive = options->keep_alive != 0;
+    stream->keep_alive = stream->own_keep_alive
+                             ? options->keep_alive
+                             : atomic_load(&shards->keep_alive);
+    if (stream->keep_alive < CRIER__SHORTEST_TIME)
         return CRIER_ERR_INVALID;
     stream->max_pending = options->max_pending != 0 ? options->max_pending
                                                     : DEFAULT_PENDING;
-    stream->stall_timeout = options->stall_timeout != 0
+    stream->own_stall = options->stall_timeout != 0;
+    stream->stall_timeout = stream->own_stall
                                 ? options->stall_timeout
-                                : DEFAULT_STALL;
+                                : atomic_load(&shards->stall_timeout);
     stream->format = options->format;
-    if (stream->stall_timeout < SHORTEST_KEEP_ALIVE ||
+    if (stream->stall_timeout < CRIER__SHORTEST_TIME ||
         (unsigned)options->format >= CRIER_FORMATS)
         return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
@@ -181,9 +183,9 @@ static int set_options(struct crier_stream *stream,
 }
 
 /* A new stream that is not known to MHD yet, with one reference. */
-static int make(struct crier_shards *shards, struct MHD_Connection *connection,
-                const struct crier_stream_options *options,
-                struct crier_stream **stream)
+static int make_stream(struct crier_shards *shards, struct MHD_Connection *connection,
+                       const struct crier_stream_options *options,
+                       struct crier_stream **stream)
 {
     struct crier_stream *made;
     int error;
@@ -195,7 +197,7 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
         return -ENOMEM;
     atomic_init(&made->references, 1);
     atomic_init(&made->held, 1);
-    made->shard = crier__shards_choose(shards, options->near);
+    made->shard = crier__shards_choose(shards, options->affinity);
     crier__stream_begin_life(made);
     error = set_options(made, options);
     if (error == 0)
@@ -213,13 +215,13 @@ static int make(struct crier_shards *shards, struct MHD_Connection *connection,
 }
 
 /* HTTP/1.1 with a body that ends with the connection, not in chunks. */
-static struct MHD_Response *make_response(struct crier_stream *stream)
+static struct MHD_Response *make_stream_response(struct crier_stream *stream)
 {
     struct MHD_Response *response;
 
     response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, stream->transport.tls ? BLOCK_TLS : BLOCK_PLAIN,
-        reader, stream, freed);
+        read_body_bytes, stream, free_response_stream);
     if (response == NULL)
         return NULL;
     if (crier__reply_headers(response, stream->format) != 0 ||
@@ -265,13 +267,13 @@ int crier_stream_new(struct crier_shards *shards,
     error = crier__shards_enter(shards);
     if (error != 0)
         return error;
-    error = make(shards, connection, options != NULL ? options : &defaults,
-                 &made);
+    error = make_stream(shards, connection, options != NULL ? options : &defaults,
+                        &made);
     if (error == CRIER_ERR_DAEMON)
         log_daemon(shards, connection);
     if (error != 0)
         goto leave;
-    answer = make_response(made);
+    answer = make_stream_response(made);
     if (answer != NULL) {
         *stream = made;
         *response = answer;

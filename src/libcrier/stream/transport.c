@@ -115,7 +115,7 @@ void crier__transport_done(struct crier__transport *transport)
 
 /* ---- under the lock --------------------------------------------------- */
 
-static void drop(struct crier__transport *transport, size_t bytes)
+static void drop_pending(struct crier__transport *transport, size_t bytes)
 {
     size_t cost = crier__pending_drop(&transport->pending, bytes);
 
@@ -129,7 +129,7 @@ static void drop(struct crier__transport *transport, size_t bytes)
     }
 }
 
-static void clear(struct crier__transport *transport)
+static void clear_bytes(struct crier__transport *transport)
 {
     size_t cost = crier__pending_clear(&transport->pending);
 
@@ -138,7 +138,7 @@ static void clear(struct crier__transport *transport)
 }
 
 /* Puts what the body begins with in front of all that is pushed. */
-static void put_start(struct crier__transport *transport)
+static void send_start(struct crier__transport *transport)
 {
     struct crier_frame *start = transport->start;
 
@@ -154,14 +154,14 @@ static void put_start(struct crier__transport *transport)
     crier_frame_unref(start);
 }
 
-static void resume(struct crier__transport *transport)
+static void resume_connection(struct crier__transport *transport)
 {
     transport->parked = false;
     transport->resume(transport->connection);
 }
 
 /* Whether a send that failed with ERROR may be tried again later. */
-static bool may_wait(int error)
+static bool may_keep_waiting(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ||
            error == ENOBUFS || error == ENOMEM;
@@ -181,7 +181,7 @@ static ssize_t send_vectors(int fd, struct iovec *vectors, int count,
 
 /* Sends what the kernel takes of what is pending. 0, also when it took less
  * than everything; -errno when the connection is dead. */
-static int transmit(struct crier__transport *transport, int flags)
+static int transmit_pending(struct crier__transport *transport, int flags)
 {
     struct iovec vectors[VECTORS];
     size_t wanted;
@@ -196,8 +196,8 @@ static int transmit(struct crier__transport *transport, int flags)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return may_wait(errno) ? 0 : -errno;
-        drop(transport, (size_t)sent);
+            return may_keep_waiting(errno) ? 0 : -errno;
+        drop_pending(transport, (size_t)sent);
         if ((size_t)sent < wanted)
             break;
     }
@@ -221,7 +221,7 @@ static void leave_socket(struct crier__transport *transport)
  * keep the sockets of all streams that ended, for as long as the time-out is.
  * Connections with a time-out of their own are on a list that is always walked
  * to its end. */
-static ssize_t finish(struct crier__transport *transport, ssize_t end)
+static ssize_t finish_body(struct crier__transport *transport, ssize_t end)
 {
     MHD_set_connection_option(transport->connection,
                               MHD_CONNECTION_OPTION_TIMEOUT, 1u);
@@ -243,27 +243,27 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
                                       MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     }
     if (!transport->started && !transport->cut) {
-        put_start(transport);
+        send_start(transport);
         if (!transport->urgent && !transport->ending)
             flags |= MSG_MORE;
     }
     if (!transport->cut && !transport->tls)
-        transport->broken = transmit(transport, flags);
+        transport->broken = transmit_pending(transport, flags);
     if (transport->broken != 0) {
         transport->cut = true;
-        clear(transport);
+        clear_bytes(transport);
     }
     if (transport->cut) /* MHD logs an error, so it is told of one only if it is one */
-        return finish(transport, transport->owed
+        return finish_body(transport, transport->owed
                                      ? MHD_CONTENT_READER_END_WITH_ERROR
                                      : MHD_CONTENT_READER_END_OF_STREAM);
     if (transport->tls && transport->pending.count != 0) {
         count = crier__pending_copy(&transport->pending, to, max);
-        drop(transport, count);
+        drop_pending(transport, count);
         return (ssize_t)count;
     }
     if (transport->ending && transport->pending.count == 0)
-        return finish(transport, MHD_CONTENT_READER_END_OF_STREAM);
+        return finish_body(transport, MHD_CONTENT_READER_END_OF_STREAM);
     transport->parked = true;
     MHD_suspend_connection(transport->connection);
     return 0;
@@ -308,15 +308,15 @@ int crier__transport_push(struct crier__transport *transport,
     if (transport->cut || transport->fd < 0)
         goto unlock;
     if (!transport->started)
-        put_start(transport);
+        send_start(transport);
     /* A dead connection shows itself again at the flush. */
     if (crier__pending_behind(pending) >= limit && transport->parked &&
         !transport->tls)
-        (void)transmit(transport, SEND_FLAGS);
+        (void)transmit_pending(transport, SEND_FLAGS);
     if (pending->count == 0)
         transport->busy_since = crier_now();
     error = crier__pending_behind(pending) >= limit
-                ? CRIER_ERR_FULL
+                ? CRIER_ERR_MAX_PENDING
                 : crier__pending_push(pending, frame);
 unlock:
     pthread_mutex_unlock(&transport->lock);
@@ -347,7 +347,7 @@ int crier__transport_send(struct crier__transport *transport,
         if (sent >= 0) {
             transport->last_sent = now;
             result = (size_t)sent < frame->length;
-        } else if (!may_wait(errno)) {
+        } else if (!may_keep_waiting(errno)) {
             result = -errno;
         }
         if (result == 1)
@@ -365,11 +365,11 @@ int crier__transport_flush(struct crier__transport *transport)
     pthread_mutex_lock(&transport->lock);
     if (transport->parked) {
         if (!transport->tls)
-            error = transmit(transport, SEND_FLAGS);
+            error = transmit_pending(transport, SEND_FLAGS);
         left = transport->pending.count != 0;
         if (error == 0 && (transport->tls ? left || transport->ending
                                           : transport->ending && !left))
-            resume(transport);
+            resume_connection(transport);
     }
     pthread_mutex_unlock(&transport->lock);
     return error;
@@ -402,14 +402,14 @@ void crier__transport_cut(struct crier__transport *transport, bool gone,
     if (!transport->cut && transport->fd >= 0) {
         transport->cut = true;
         transport->owed = !gone && transport->pending.count != 0;
-        clear(transport);
+        clear_bytes(transport);
         if (reset || transport->owed)
             (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none,
                              sizeof none);
         if (transport->owed && transport->tls) /* MHD shall not say goodbye */
             reset_connection(transport->fd);
         if (transport->parked)
-            resume(transport);
+            resume_connection(transport);
         else /* MHD may be waiting for room: let it see a hang-up. */
             (void)shutdown(transport->fd, SHUT_RDWR);
     }
@@ -421,7 +421,7 @@ void crier__transport_release(struct crier__transport *transport)
     pthread_mutex_lock(&transport->lock);
     leave_socket(transport);
     transport->parked = false;
-    clear(transport);
+    clear_bytes(transport);
     pthread_mutex_unlock(&transport->lock);
 }
 
@@ -495,7 +495,7 @@ bool crier__transport_hungry(struct crier__transport *transport,
  * acknowledgement has come for long: a client with a full window answers each
  * retransmission and each probe, but these come ever more rarely. One whose
  * machine has vanished answers none. */
-static enum crier__answer judge(const struct tcp_info *info)
+static enum crier__answer judge_peer(const struct tcp_info *info)
 {
     if (info->tcpi_unacked == 0 && info->tcpi_probes == 0)
         return CRIER__ANSWERED;
@@ -523,7 +523,7 @@ enum crier__answer crier__transport_answer(struct crier__transport *transport,
     if (transport->fd >= 0 &&
         (ioctl(transport->fd, SIOCOUTQ, &queued) != 0 || queued != 0) &&
         getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-        answer = judge(&info);
+        answer = judge_peer(&info);
     pthread_mutex_unlock(&transport->lock);
     *silence = info.tcpi_last_ack_recv;
     return answer;

@@ -61,7 +61,7 @@ bool crier__transport_start(struct crier__transport *transport,
 
 /* Appends FRAME, whose cost must be in waiting already, for the next flush. When
  * frames of LIMIT or more are pending behind the first one, after sending what
- * can be sent, CRIER_ERR_FULL; -ENOMEM. */
+ * can be sent, CRIER_ERR_MAX_PENDING; -ENOMEM. */
 int crier__transport_push(struct crier__transport *transport,
                           struct crier_frame *frame, size_t limit);
 

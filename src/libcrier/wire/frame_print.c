@@ -41,7 +41,7 @@ int crier__frame_vprintf(struct crier_frame **frame, const char *type,
     if (length < 0)
         error = -errno;
     else if ((size_t)length > CRIER_EVENT_MAX)
-        error = CRIER_ERR_TOO_LARGE;
+        error = CRIER_ERR_FRAME_SIZE;
     else
         error = 0;
     if (error == 0 && (size_t)length >= sizeof brief) {

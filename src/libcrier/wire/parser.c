@@ -95,7 +95,7 @@ void crier_parser_free(struct crier_parser *parser)
 }
 
 /* Empties BUFFER, and gives its memory back where that is much. */
-static void clear(struct crier__buffer *buffer)
+static void clear_buffer(struct crier__buffer *buffer)
 {
     if (buffer->capacity > KEEP)
         crier__buffer_done(buffer);
@@ -106,10 +106,10 @@ static void clear(struct crier__buffer *buffer)
 /* Forgets the event, complete or not; its id has been committed or not. */
 static void clear_event(struct crier_parser *parser)
 {
-    clear(&parser->data);
-    clear(&parser->type);
-    clear(&parser->topics);
-    clear(&parser->time);
+    clear_buffer(&parser->data);
+    clear_buffer(&parser->type);
+    clear_buffer(&parser->topics);
+    clear_buffer(&parser->time);
     parser->has_id = false;
     parser->told = false;
 }
@@ -119,7 +119,7 @@ void crier_parser_begin(struct crier_parser *parser)
     if (parser == NULL)
         return;
     clear_event(parser);
-    clear(&parser->line);
+    clear_buffer(&parser->line);
     parser->first = true;
     parser->cr = false;
     parser->error = 0;
@@ -152,7 +152,7 @@ static int add_decoded(struct crier__buffer *buffer, const char *text,
 }
 
 /* BUFFER's bytes as a string, with its NUL behind it (which is not counted). */
-static int as_string(struct crier__buffer *buffer, const char **string)
+static int terminate_string(struct crier__buffer *buffer, const char **string)
 {
     int error = crier__buffer_add(buffer, "", 1);
 
@@ -172,23 +172,23 @@ static int check_event(const struct crier_parser *parser)
 
     if (parser->data.length != 0)
         length += parser->data.length - 1; /* the last LF is not told */
-    return length > parser->max_event ? CRIER_ERR_LARGE_EVENT : 0;
+    return length > parser->max_event ? CRIER_ERR_MAX_EVENT : 0;
 }
 
 /* The ERROR of what was added to the event, or that of its limit. */
-static int within_event(const struct crier_parser *parser, int error)
+static int check_event_size(const struct crier_parser *parser, int error)
 {
-    if (error == CRIER_ERR_TOO_LARGE)
-        return CRIER_ERR_LARGE_EVENT;
+    if (error == CRIER_ERR_FRAME_SIZE)
+        return CRIER_ERR_MAX_EVENT;
     return error != 0 ? error : check_event(parser);
 }
 
 /* Makes BUFFER, a part of the event, the VALUE in the place of what it was. */
-static int set(struct crier_parser *parser, struct crier__buffer *buffer,
-               const char *value, size_t length)
+static int set_buffer(struct crier_parser *parser, struct crier__buffer *buffer,
+                      const char *value, size_t length)
 {
     crier__buffer_clear(buffer);
-    return within_event(parser, add_decoded(buffer, value, length));
+    return check_event_size(parser, add_decoded(buffer, value, length));
 }
 
 /* ---- fields ----------------------------------------------------------- */
@@ -200,7 +200,7 @@ static int add_data(struct crier_parser *parser, const char *value,
 
     if (error == 0)
         error = crier__buffer_add(&parser->data, "\n", 1);
-    return within_event(parser, error);
+    return check_event_size(parser, error);
 }
 
 static int set_id(struct crier_parser *parser, const char *value,
@@ -209,7 +209,7 @@ static int set_id(struct crier_parser *parser, const char *value,
     if (length != 0 && memchr(value, '\0', length) != NULL)
         return 0;
     parser->has_id = true;
-    return set(parser, &parser->id, value, length);
+    return set_buffer(parser, &parser->id, value, length);
 }
 
 /* Digits only; more than fits is as much as fits. */
@@ -225,7 +225,7 @@ static bool read_retry(const char *value, size_t length, uint64_t *retry)
     return true;
 }
 
-static bool is_name(const char *line, size_t length, const char *name)
+static bool is_field_name(const char *line, size_t length, const char *name)
 {
     return length == strlen(name) && memcmp(line, name, length) == 0;
 }
@@ -235,17 +235,17 @@ static int take_field(struct crier_parser *parser, const char *name,
                       size_t name_length, const char *value, size_t length,
                       struct crier_message *message)
 {
-    if (is_name(name, name_length, "data"))
+    if (is_field_name(name, name_length, "data"))
         return add_data(parser, value, length);
-    if (is_name(name, name_length, "event"))
-        return set(parser, &parser->type, value, length);
-    if (is_name(name, name_length, "id"))
+    if (is_field_name(name, name_length, "event"))
+        return set_buffer(parser, &parser->type, value, length);
+    if (is_field_name(name, name_length, "id"))
         return set_id(parser, value, length);
-    if (is_name(name, name_length, "topics"))
-        return set(parser, &parser->topics, value, length);
-    if (is_name(name, name_length, "time"))
-        return set(parser, &parser->time, value, length);
-    if (is_name(name, name_length, "retry") &&
+    if (is_field_name(name, name_length, "topics"))
+        return set_buffer(parser, &parser->topics, value, length);
+    if (is_field_name(name, name_length, "time"))
+        return set_buffer(parser, &parser->time, value, length);
+    if (is_field_name(name, name_length, "retry") &&
         read_retry(value, length, &message->retry)) {
         message->kind = CRIER_RETRY;
         return 1;
@@ -258,10 +258,10 @@ static int take_comment(struct crier_parser *parser, const char *text,
 {
     int error;
 
-    clear(&parser->comment);
+    clear_buffer(&parser->comment);
     error = add_decoded(&parser->comment, text, length);
     if (error == 0)
-        error = as_string(&parser->comment, &message->data);
+        error = terminate_string(&parser->comment, &message->data);
     message->length = parser->comment.length;
     message->kind = CRIER_COMMENT;
     return error != 0 ? error : 1;
@@ -278,12 +278,12 @@ static int commit_id(struct crier_parser *parser)
 
     if (!parser->has_id)
         return 0;
-    error = as_string(&parser->id, &string);
+    error = terminate_string(&parser->id, &string);
     if (error != 0)
         return error;
     parser->last = parser->id;
     parser->id = last;
-    clear(&parser->id);
+    clear_buffer(&parser->id);
     return 0;
 }
 
@@ -306,7 +306,7 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
     if (!crier_utf8_valid(id, length))
         return CRIER_ERR_UTF8;
     if (length > parser->max_event)
-        return CRIER_ERR_LARGE_EVENT;
+        return CRIER_ERR_MAX_EVENT;
     clear_event(parser);
     crier__buffer_clear(&parser->id);
     error = crier__buffer_add(&parser->id, id, length);
@@ -318,13 +318,13 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
 }
 
 /* An extra field, which is NULL where it is not there or empty. */
-static int optional(struct crier__buffer *buffer, const char **string)
+static int terminate_optional(struct crier__buffer *buffer, const char **string)
 {
-    return buffer->length != 0 ? as_string(buffer, string) : 0;
+    return buffer->length != 0 ? terminate_string(buffer, string) : 0;
 }
 
 /* Makes MESSAGE the event, which is complete and has data. */
-static int tell_event(struct crier_parser *parser,
+static int fill_event(struct crier_parser *parser,
                       struct crier_message *message)
 {
     int error = 0;
@@ -337,21 +337,21 @@ static int tell_event(struct crier_parser *parser,
     message->length = parser->data.length - 1;
     if (parser->type.length != 0) {
         message->type_length = parser->type.length;
-        error = as_string(&parser->type, &message->type);
+        error = terminate_string(&parser->type, &message->type);
     }
     if (error == 0)
-        error = optional(&parser->topics, &message->topics);
+        error = terminate_optional(&parser->topics, &message->topics);
     if (error == 0)
-        error = optional(&parser->time, &message->time);
+        error = terminate_optional(&parser->time, &message->time);
     return error;
 }
 
 /* An empty line: the event is complete. 1 when it is to be told. Its id counts last,
  * when nothing can fail any more: an event that was not told is asked for again. */
-static int dispatch(struct crier_parser *parser, struct crier_message *message)
+static int dispatch_event(struct crier_parser *parser, struct crier_message *message)
 {
     bool has_data = parser->data.length != 0;
-    int error = has_data ? tell_event(parser, message) : 0;
+    int error = has_data ? fill_event(parser, message) : 0;
 
     if (error == 0)
         error = commit_id(parser);
@@ -368,7 +368,7 @@ static int take_line(struct crier_parser *parser, const char *line,
     size_t name_length = length;
 
     if (length > parser->max_line)
-        return CRIER_ERR_LONG_LINE;
+        return CRIER_ERR_MAX_LINE;
     if (parser->first && length >= sizeof bom &&
         memcmp(line, bom, sizeof bom) == 0) {
         line += sizeof bom;
@@ -377,7 +377,7 @@ static int take_line(struct crier_parser *parser, const char *line,
     }
     parser->first = false;
     if (length == 0)
-        return dispatch(parser, message);
+        return dispatch_event(parser, message);
     if (line[0] == ':')
         return take_comment(parser, line + 1, length - 1, message);
     colon = memchr(line, ':', length);
@@ -397,7 +397,7 @@ static int take_line(struct crier_parser *parser, const char *line,
 /* Where the first line in the LENGTH bytes ends; NULL when it does not. It goes by
  * blocks: looking for a LF up to the end, for each of many lines that end with CR,
  * would take time in the square of their number. */
-static const char *line_end(const char *bytes, size_t length)
+static const char *find_line_end(const char *bytes, size_t length)
 {
     const char *lf, *cr;
     size_t block;
@@ -413,29 +413,29 @@ static const char *line_end(const char *bytes, size_t length)
 }
 
 /* Keeps the begin of a line that goes on in the next call. */
-static int keep(struct crier_parser *parser, const char *bytes, size_t length)
+static int keep_line(struct crier_parser *parser, const char *bytes, size_t length)
 {
     int error = crier__buffer_add(&parser->line, bytes, length);
 
-    return error == CRIER_ERR_TOO_LARGE ? CRIER_ERR_LONG_LINE : error;
+    return error == CRIER_ERR_FRAME_SIZE ? CRIER_ERR_MAX_LINE : error;
 }
 
 /* The line that was kept, with the LENGTH bytes that end it. */
-static int take_kept(struct crier_parser *parser, const char *bytes,
-                     size_t length, struct crier_message *message)
+static int take_kept_line(struct crier_parser *parser, const char *bytes,
+                          size_t length, struct crier_message *message)
 {
-    int result = keep(parser, bytes, length);
+    int result = keep_line(parser, bytes, length);
 
     if (result == 0)
         result = take_line(parser, parser->line.bytes, parser->line.length,
                            message);
-    clear(&parser->line);
+    clear_buffer(&parser->line);
     return result;
 }
 
 /* Reads the next line or what there is of it. 1 when there is something to tell. */
-static int step(struct crier_parser *parser, const char **bytes,
-                size_t *length, struct crier_message *message)
+static int parse_step(struct crier_parser *parser, const char **bytes,
+                      size_t *length, struct crier_message *message)
 {
     const char *start = *bytes, *end;
     size_t line;
@@ -446,15 +446,15 @@ static int step(struct crier_parser *parser, const char **bytes,
         --*length;
         return 0;
     }
-    end = line_end(start, *length);
+    end = find_line_end(start, *length);
     line = end != NULL ? (size_t)(end - start) : *length;
     *bytes += line + (end != NULL);
     *length -= line + (end != NULL);
     parser->cr = end != NULL && *end == '\r';
     if (end == NULL)
-        return keep(parser, start, line);
+        return keep_line(parser, start, line);
     if (parser->line.length != 0)
-        return take_kept(parser, start, line, message);
+        return take_kept_line(parser, start, line, message);
     return take_line(parser, start, line, message);
 }
 
@@ -475,7 +475,7 @@ int crier_parser_next(struct crier_parser *parser, const char **bytes,
                                       .id = "",
                                       .reason = ""};
     while (result == 0 && *length != 0)
-        result = step(parser, bytes, length, message);
+        result = parse_step(parser, bytes, length, message);
     if (result < 0)
         parser->error = result;
     message->id = crier_parser_id(parser);

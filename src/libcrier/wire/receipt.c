@@ -68,7 +68,7 @@ static char *put_topics(char *at, const char *topics)
     return at;
 }
 
-static char *put(char *at, const char *text)
+static char *put_text(char *at, const char *text)
 {
     size_t length = strlen(text);
 
@@ -89,9 +89,9 @@ char *crier_receipt_text(const struct crier_receipt *receipt)
     text = at = malloc(FRAME + LONGEST * (id + topics));
     if (text == NULL)
         return NULL;
-    at = put_string(put(at, "{\"id\":"), receipt->id, id);
+    at = put_string(put_text(at, "{\"id\":"), receipt->id, id);
     if (at != NULL)
-        at = put_topics(put(at, ",\"topics\":"), receipt->topics);
+        at = put_topics(put_text(at, ",\"topics\":"), receipt->topics);
     if (at == NULL) {
         free(text);
         return NULL;

@@ -85,7 +85,7 @@ static void forget(struct crier_journal *journal, struct crier__forget *forget)
     last = memory->last;
     topic = crier__memory_find(memory, forget->topic, length);
     forget->error =
-        topic == NULL || topic->ring.length == 0 ? CRIER_ERR_UNKNOWN : 0;
+        topic == NULL || topic->ring.length == 0 ? CRIER_ERR_NO_TOPIC : 0;
     while (forget->error == 0 && more) {
         topic = crier__memory_find(memory, forget->topic, length);
         for (left = STEP; left > 0 && topic != NULL; left--) {

@@ -76,7 +76,7 @@ static int new_topic(struct crier__memory *memory, const char *name,
 
     if (HASH_COUNT(memory->topics) >= memory->journal.max_topics &&
         !recycle(memory))
-        return CRIER_ERR_TOPICS_FULL;
+        return CRIER_ERR_MAX_TOPICS;
     made = calloc(1, sizeof *made + length + 1);
     if (made == NULL)
         return -ENOMEM;

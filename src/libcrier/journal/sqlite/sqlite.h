@@ -161,7 +161,7 @@ void crier__sqlite_save(struct crier__sqlite *sqlite,
                         const struct crier__sqlite_topic *topic);
 
 /* Gives the topic of LENGTH bytes at NAME a row, if need be that of one that holds
- * nothing. CRIER_ERR_TOPICS_FULL. */
+ * nothing. CRIER_ERR_MAX_TOPICS. */
 int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
                             size_t length, struct crier__sqlite_topic *topic);
 

@@ -166,7 +166,7 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
 
     while (totals->topics >= sqlite->journal.max_topics)
         if (!recycle(sqlite))
-            return CRIER_ERR_TOPICS_FULL;
+            return CRIER_ERR_MAX_TOPICS;
     crier__sql_run(&sqlite->writer, WRITE_TOPIC_ADD, "tu", name, length,
                    totals->forgotten);
     totals->topics++;

@@ -295,7 +295,7 @@ void crier__sqlite_forget(struct crier__sqlite *sqlite,
     if (!crier__sqlite_find(sqlite, forget->topic, strlen(forget->topic),
                             &topic) ||
         topic.count == 0) {
-        forget->error = CRIER_ERR_UNKNOWN;
+        forget->error = CRIER_ERR_NO_TOPIC;
         return;
     }
     topic.evicted = last_entry(sqlite, topic.row);
