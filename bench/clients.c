@@ -130,7 +130,7 @@ static bool on_client_connected(struct reader *reader)
                  name, clients->fields, *id != '\0' ? "Last-Event-ID: " : "", id,
                  *id != '\0' ? "\r\n" : "", *padding != '\0' ? "X-Padding: " : "",
                  padding, *padding != '\0' ? "\r\n" : "");
-    return reader_ask(reader, head, (size_t)length);
+    return reader_send_request(reader, head, (size_t)length);
 }
 
 static bool on_client_end(struct reader *reader, int error)

@@ -39,7 +39,7 @@
 #define PATH_SIZE 512
 #define STOP_SECONDS 5
 #define WORDS_MAX 40
-#define TOLD 8192 /* bytes of a log to print */
+#define LOG_TAIL 8192 /* bytes of a log to print */
 
 static const char *const names[SERVER_KINDS] = {"baseline", "crierd", "crierd sqlite",
                                                 "nchan"};
@@ -268,7 +268,7 @@ static void remove_directory(const char *directory)
 /* Prints the end of the server's log. */
 static void show_log(const struct server *server)
 {
-    char path[PATH_SIZE], text[TOLD];
+    char path[PATH_SIZE], text[LOG_TAIL];
     const char *const logs[] = {"log", "error"};
     size_t length;
     FILE *file;
@@ -336,10 +336,10 @@ bool server_start(enum server_kind kind, const struct server_settings *settings,
         close(server->held);
         return false;
     }
-    return server_again(settings, server);
+    return server_restart(settings, server);
 }
 
-bool server_again(const struct server_settings *settings, struct server *server)
+bool server_restart(const struct server_settings *settings, struct server *server)
 {
     if (launch_server(settings, server))
         return true;
@@ -347,7 +347,7 @@ bool server_again(const struct server_settings *settings, struct server *server)
     return false;
 }
 
-bool server_gone(struct server *server, int *status)
+bool server_has_exited(struct server *server, int *status)
 {
     if (server->pid > 0 && waitpid(server->pid, status, WNOHANG) == server->pid)
         server->pid = 0;

@@ -101,7 +101,8 @@ static bool publish_next(struct session *session, size_t topic)
 
     clients_topic(&session->clients, topic, name, sizeof name);
     return clients_compose(&session->clients, topic, session->data) &&
-           publish_put(&session->publish, name, session->data, session->clients.size);
+           publish_add_update(&session->publish, name, session->data,
+                              session->clients.size);
 }
 
 /* Starts measuring. */
@@ -345,7 +346,7 @@ static bool publish_to_all(struct session *session)
 static bool warm_up(struct session *session)
 {
     memset(session->data, 'x', DATA_SIZE);
-    return publish_put(&session->publish, "warm-up", session->data, DATA_SIZE) &&
+    return publish_add_update(&session->publish, "warm-up", session->data, DATA_SIZE) &&
            publish_flush(&session->publish) && publish_wait(&session->publish, 0);
 }
 

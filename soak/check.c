@@ -46,8 +46,8 @@ static bool has_series(const struct check *check, int series)
     return (check->topics >> series * SERIES_TOPICS & ((1 << SERIES_TOPICS) - 1)) != 0;
 }
 
-void check_ask(struct check *check, struct soak *soak, uint32_t topics,
-               enum start start)
+void check_start(struct check *check, struct soak *soak, uint32_t topics,
+                 enum start start)
 {
     const struct oracle *oracle = &soak->oracle;
 

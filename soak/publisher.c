@@ -68,10 +68,10 @@ void publisher_close(struct publisher *publisher)
             continue;
         update->state = UPDATE_UNSURE;
         publisher->soak->invariants.tally[TALLY_UNSURE]++;
-        publisher->asked = flight.first;
+        publisher->sent = flight.first;
     }
     if (oracle_has_ids(publisher->series))
-        publisher->asked = oracle->acked[publisher->series];
+        publisher->sent = oracle->acked[publisher->series];
 }
 
 static bool on_publisher_end(struct publish *publish, int error)
@@ -242,10 +242,10 @@ static bool send_request(struct publisher *publisher, uint64_t first, uint64_t n
     snprintf(target, sizeof target, "/topics/%.400s%s", names, query);
     publisher->flights[(publisher->head + publisher->count++) % PUBLISHER_FLIGHT] =
         (struct flight){first, count};
-    publisher->asked = first + count - 1;
+    publisher->sent = first + count - 1;
     publisher->used = now;
-    return publish_ask(&publisher->publish, "POST", target,
-                       bulk ? "text/event-stream" : "text/plain", body, length);
+    return publish_add_request(&publisher->publish, "POST", target,
+                               bulk ? "text/event-stream" : "text/plain", body, length);
 }
 
 /* ---- actions ------------------------------------------------------------ */
@@ -276,9 +276,8 @@ static void produce_updates(struct publisher *publisher, uint64_t now)
     unsigned pause = ways[publisher->series].pause;
 
     /* No backlog may build up while crierd is down. */
-    if (now < publisher->due ||
-        soak->oracle.made[publisher->series] - publisher->asked >
-            ways[publisher->series].burst)
+    if (now < publisher->due || soak->oracle.made[publisher->series] - publisher->sent >
+                                    ways[publisher->series].burst)
         return;
     publisher->due = now + rng_ms(&soak->rng, 0, 2ul * pause);
     if (rng_chance(&soak->rng, BURST_CHANCE)) {
@@ -311,13 +310,13 @@ bool publisher_tick(struct publisher *publisher, bool producing, uint64_t now)
         publisher_close(publisher);
     if (producing)
         produce_updates(publisher, now);
-    if (oracle->made[publisher->series] == publisher->asked && publisher->count == 0)
+    if (oracle->made[publisher->series] == publisher->sent && publisher->count == 0)
         return true;
     if (!publisher->open)
         return !publisher->soak->up || open_publisher(publisher, now);
-    while (publisher->asked < oracle->made[publisher->series] &&
+    while (publisher->sent < oracle->made[publisher->series] &&
            publisher->count < ways[publisher->series].flight)
-        if (!send_request(publisher, publisher->asked + 1, now))
+        if (!send_request(publisher, publisher->sent + 1, now))
             return false;
     if (!publish_flush(&publisher->publish))
         return false;
@@ -329,7 +328,7 @@ bool publisher_tick(struct publisher *publisher, bool producing, uint64_t now)
 bool publisher_idle(const struct publisher *publisher)
 {
     return publisher->count == 0 &&
-           publisher->asked == publisher->soak->oracle.made[publisher->series];
+           publisher->sent == publisher->soak->oracle.made[publisher->series];
 }
 
 void publisher_init(struct publisher *publisher, struct soak *soak, enum series series)

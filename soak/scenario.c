@@ -70,7 +70,7 @@ static bool has_ended(struct scenario *scenario, bool *ok)
     int status = 0;
 
     *ok = true;
-    if (!server_gone(&soak->server, &status)) {
+    if (!server_has_exited(&soak->server, &status)) {
         if (!soak->up && usage_now() - scenario->killed > PATIENCE)
             *ok = invariant_broken(&soak->invariants, INVARIANT_LIFE,
                                    "crierd does not exit");
@@ -88,7 +88,7 @@ static bool start_again(struct scenario *scenario)
 {
     struct soak *soak = scenario->soak;
 
-    if (!server_again(&soak->settings, &soak->server))
+    if (!server_restart(&soak->settings, &soak->server))
         return invariant_broken(&soak->invariants, INVARIANT_LIFE,
                                 "crierd does not start again");
     mark_start(scenario);
@@ -121,7 +121,7 @@ static bool run_storm(struct scenario *scenario, uint64_t end, uint64_t restart,
 {
     bool ok = true;
 
-    clients_invite(&scenario->clients, usage_now());
+    clients_begin_cycle(&scenario->clients, usage_now());
     while (usage_now() < end || !scenario->soak->up) {
         if (restart != 0 && usage_now() >= restart) {
             restart = 0;
@@ -188,11 +188,11 @@ static bool wait_for_files(const struct scenario *scenario)
 /* Disconnects all clients and waits until crierd has noticed. */
 static bool become_quiet(struct scenario *scenario)
 {
-    clients_leave(&scenario->clients);
+    clients_disconnect_all(&scenario->clients);
     for (int series = 0; series < SERIES_COUNT; series++)
         publisher_close(&scenario->publishers[series]);
     bad_requests_close(&scenario->bad_requests);
-    if (!subs_leave(&scenario->subs) || !wait_for_files(scenario))
+    if (!subs_kill(&scenario->subs) || !wait_for_files(scenario))
         return false;
     return samples_tick(scenario->samples, usage_now()) &&
            samples_add_quiet_point(scenario->samples);
@@ -224,7 +224,7 @@ static bool count_files(struct scenario *scenario)
     /* A response shows that it has started completely. The journal opens a file at its
      * first read. */
     ok = publish_open(&publish, &soak->load, soak->server.port) &&
-         publish_ask(&publish, "GET", "/topics", "text/plain", "", 0) &&
+         publish_add_request(&publish, "GET", "/topics", "text/plain", "", 0) &&
          publish_flush(&publish) && publish_wait(&publish, 0);
     publish_close(&publish);
     scenario->samples->files = usage_files(soak->server.pid);

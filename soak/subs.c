@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* For a line with an update as JSON, which escapes some bytes. */
-#define ROOM (8 * ORACLE_SIZE_MAX)
+#define OUTPUT_SIZE (8 * ORACLE_SIZE_MAX)
 
 enum sub_state { SUB_AWAY, SUB_RUNNING, SUB_STOPPED };
 
@@ -81,7 +81,7 @@ static bool read_output(struct sub *sub, bool *end)
     ssize_t got;
 
     *end = false;
-    got = read(sub->watch.fd, sub->output + sub->length, ROOM - sub->length);
+    got = read(sub->watch.fd, sub->output + sub->length, OUTPUT_SIZE - sub->length);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ||
                fault("cannot read from crier sub: %s", strerror(errno));
@@ -96,7 +96,7 @@ static bool read_output(struct sub *sub, bool *end)
     }
     sub->length -= (size_t)(from - sub->output);
     memmove(sub->output, from, sub->length);
-    return sub->length < ROOM || fault("a line of crier sub is too long");
+    return sub->length < OUTPUT_SIZE || fault("a line of crier sub is too long");
 }
 
 static bool on_sub_output(struct watch *watch, uint32_t events)
@@ -153,10 +153,10 @@ static bool start_sub(struct sub *sub, uint64_t now)
 
     if (anew)
         *sub->last = '\0';
-    check_ask(&sub->check, soak,
-              anew ? 1u << rng_range(&soak->rng, 0, SERIES_COUNT * SERIES_TOPICS - 1)
-                   : sub->check.topics,
-              anew ? START_ALL : START_ID);
+    check_start(&sub->check, soak,
+                anew ? 1u << rng_range(&soak->rng, 0, SERIES_COUNT * SERIES_TOPICS - 1)
+                     : sub->check.topics,
+                anew ? START_ALL : START_ID);
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return fault("pipe: %s", strerror(errno));
     (void)fcntl(ends[1], F_SETFL, 0);
@@ -251,7 +251,7 @@ bool subs_complete(const struct subs *subs, char *reason, size_t size)
     return true;
 }
 
-bool subs_leave(struct subs *subs)
+bool subs_kill(struct subs *subs)
 {
     bool ok = true;
 
@@ -269,7 +269,7 @@ bool subs_open(struct subs *subs, struct soak *soak, const char *crier, size_t c
     for (size_t i = 0; i < count; i++) {
         subs->all[i].subs = subs;
         subs->all[i].watch = (struct watch){.fd = -1, .ready = on_sub_output};
-        subs->all[i].output = malloc(ROOM);
+        subs->all[i].output = malloc(OUTPUT_SIZE);
         if (subs->all[i].output == NULL)
             return fault("out of memory");
     }
@@ -280,7 +280,7 @@ void subs_close(struct subs *subs)
 {
     if (subs->all == NULL)
         return;
-    (void)subs_leave(subs);
+    (void)subs_kill(subs);
     for (size_t i = 0; i < subs->count; i++)
         free(subs->all[i].output);
     free(subs->all);

@@ -118,19 +118,19 @@ static void choose_start(struct virtual_client *client, char *query, char *heade
             snprintf(query, size, "&lastEventID=%s%s", sharp ? "%23" : "", id + sharp);
         else
             snprintf(header, size, "Last-Event-ID: %s\r\n", id);
-        check_ask(&client->check, soak, topics, START_ID);
+        check_start(&client->check, soak, topics, START_ID);
         return;
     }
     (void)crier_parser_set_id(client->reader.parser, "");
     topics = choose_topics(&soak->rng, client->kind);
     if (client->poll || which < (client->kind == KIND_STALLER ? 5 : 1)) {
         snprintf(query, size, "&since=all");
-        check_ask(&client->check, soak, topics, START_ALL);
+        check_start(&client->check, soak, topics, START_ALL);
     } else if (which < 3) {
         snprintf(query, size, "&since=%u", (unsigned)rng_range(&soak->rng, 1, 30));
-        check_ask(&client->check, soak, topics, START_LAST);
+        check_start(&client->check, soak, topics, START_LAST);
     } else {
-        check_ask(&client->check, soak, topics, START_NOW);
+        check_start(&client->check, soak, topics, START_NOW);
     }
 }
 
@@ -157,7 +157,7 @@ static bool on_connected(struct reader *reader)
         client->returning = false;
         length = rng_range(rng, 1, length - 1);
     }
-    return reader_ask(reader, head, length);
+    return reader_send_request(reader, head, length);
 }
 
 /* Returns when it first acts on an open stream. */
