@@ -135,6 +135,9 @@ extern "C" {
       "the response has a content coding that cannot be decoded")             \
     X(CRIER_ERR_ID_SIZE, -20035,                                              \
       "the last event id is longer than 64 KiB")                              \
+    X(CRIER_ERR_ID_FIELD, -20036,                                             \
+      "the last event id cannot be sent: it begins or ends with white space, " \
+      "or holds a control character")                                         \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
     X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \

@@ -222,8 +222,9 @@ struct crier_client_options {
 
 /* A new client, which connects with the first crier_client_next(), written to
  * *CLIENT. CRIER_ERR_URL, CRIER_ERR_INVALID (a header or a method that HTTP cannot
- * carry, limits), CRIER_ERR_NEWLINE (in last_event_id), CRIER_ERR_UTF8 and
- * CRIER_ERR_MAX_EVENT (of the same), -ENOMEM, -errno. */
+ * carry, limits), CRIER_ERR_NEWLINE, CRIER_ERR_UTF8, CRIER_ERR_MAX_EVENT and
+ * CRIER_ERR_ID_FIELD (of last_event_id, which must be what a header field can carry: RFC
+ * 9110, section 5.5), -ENOMEM, -errno. */
 CRIER_API int crier_client_new(const struct crier_client_options *options,
                                struct crier_client **client);
 
