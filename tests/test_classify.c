@@ -16,6 +16,15 @@
 #define HOST "Host: a\r\n"
 #define LENGTH "Content-Length: 2\r\n"
 
+static const struct route routes[] = {
+    {.method = "POST", .path = "/topics/**", .pipelined = true},
+    {.method = "GET", .path = "/topics/**", .streams = true},
+    {.method = "GET", .path = "/ticks", .streams = true},
+    {0},
+};
+
+static const struct route_table tables[] = {{routes, NULL}, {NULL, NULL}};
+
 static struct head head;
 
 /* Reads TEXT from memory that ends where it does. */
@@ -26,7 +35,7 @@ static enum head_kind read_exact(const char *text, size_t length)
 
     ck_assert_ptr_nonnull(bytes);
     memcpy(bytes + 1, text, length);
-    kind = head_read(&head, bytes + 1, length);
+    kind = head_read(&head, tables, bytes + 1, length);
     if (kind != HEAD_PLAIN)
         ck_assert(memcmp(bytes + 1, text, length) == 0);
     free(bytes);
@@ -45,7 +54,8 @@ START_TEST(a_plain_request_is_taken_apart)
                    "Content-length: 007\r\n\r\n"
                    "one\ntwoPOST";
 
-    ck_assert_int_eq(head_read(&head, bytes, sizeof bytes - 1), HEAD_PLAIN);
+    ck_assert_int_eq(head_read(&head, tables, bytes, sizeof bytes - 1),
+                     HEAD_PLAIN);
     ck_assert_str_eq(head.target, "/topics/a,b?event=c%20d");
     ck_assert_uint_eq(head.body_length, 7);
     ck_assert_int_eq(strncmp(bytes + head.length, "one\ntwoPOST", 11), 0);
@@ -179,22 +189,60 @@ START_TEST(the_end_of_a_head_is_found)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool ended;
+    enum service_verdict verdict;
+} begins[] = {
+    {"", false, SERVICE_CLOSE},
+    {"GE", false, SERVICE_WAIT},
+    {"GE", true, SERVICE_CLOSE},
+    {"\r\n", false, SERVICE_WAIT},
+    {"\r\nGET / HT", false, SERVICE_WAIT},
+    {"GET / HTTP/1.1\r\n\r\n", false, SERVICE_TAKE},
+    {"GET / HTTP/1.1\r\n\r\n", true, SERVICE_TAKE},
+    {" GET", false, SERVICE_REFUSE},
+    {"GET/ ", false, SERVICE_REFUSE},
+    {" GET /\r\n", false, SERVICE_TAKE},     /* libmicrohttpd refuses a line */
+    {"\x16\x03\x01", false, SERVICE_REFUSE}, /* TLS */
+};
+
 START_TEST(a_request_begins_with_a_word)
 {
-    ck_assert(head_begins("", 0));
-    ck_assert(head_begins("GE", 2));
-    ck_assert(head_begins("\r\n", 2));
-    ck_assert(head_begins("\r\nGET / HT", 10));
-    ck_assert(!head_begins(" GET", 4));
-    ck_assert(!head_begins("GET/ ", 5));
-    ck_assert(!head_begins("\x16\x03\x01", 3)); /* TLS */
-    ck_assert(!head_begins("\0", 1));
+    ck_assert_int_eq(classify_head(begins[_i].text, strlen(begins[_i].text),
+                                   begins[_i].ended),
+                     begins[_i].verdict);
+}
+END_TEST
+
+START_TEST(no_head_has_a_nul)
+{
+    static const char nul[] = "\0";
+    static const char inside[] = "GET / HTTP/1.1\r\nA: \0\r\n\r\n";
+    static const char behind[] = "POST / HTTP/1.1\r\nA: b\r\n\r\n\0";
+
+    ck_assert_int_eq(classify_head(nul, 1, false), SERVICE_REFUSE);
+    ck_assert_int_eq(classify_head(inside, sizeof inside - 1, false),
+                     SERVICE_REFUSE);
+    ck_assert_int_eq(classify_head(behind, sizeof behind - 1, false),
+                     SERVICE_TAKE);
+}
+END_TEST
+
+/* One of the largest size is libmicrohttpd's, to be refused. */
+START_TEST(a_head_without_end_is_taken)
+{
+    static char text[HEAD_MAX];
+
+    memset(text, 'x', sizeof text);
+    ck_assert_int_eq(classify_head(text, HEAD_MAX - 1, false), SERVICE_WAIT);
+    ck_assert_int_eq(classify_head(text, HEAD_MAX, false), SERVICE_TAKE);
 }
 END_TEST
 
 static size_t need_of(const char *text)
 {
-    return head_need(text, strlen(text));
+    return head_need(tables, text, strlen(text));
 }
 
 static const char *const whole[] = {
@@ -221,7 +269,7 @@ START_TEST(a_nul_needs_all)
 {
     const char text[] = "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: \0\r\n\r\n";
 
-    ck_assert_uint_eq(head_need(text, sizeof text - 1), SIZE_MAX);
+    ck_assert_uint_eq(head_need(tables, text, sizeof text - 1), SIZE_MAX);
 }
 END_TEST
 
@@ -248,10 +296,18 @@ START_TEST(what_a_stream_needs)
                       least + 16 + 32 + 3 * 64);
     /* Elsewhere nothing is made of that. */
     ck_assert_uint_eq(need_of(TOPIC("A: b=1;?&,90123\r\n")), least + 16 + 64);
-    /* Arguments have records, too; there must be room for all at the first line. */
-    ck_assert_uint_ge(
-        need_of("GET /topics/x?a&b&c HTTP/1.1\r\nHost: a\r\n\r\n"),
-        need_of("GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n") + 3 * 64);
+    /* A query is kept, and nothing is made of it (mhd_cut_query()). */
+    ck_assert_uint_eq(
+        need_of("GET /topics/x?a&b&c=0123456789 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        need_of("GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n") + 16);
+    /* Whether a path is a stream's is in the routes. */
+    ck_assert_uint_lt(need_of("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n"), 1536);
+    ck_assert_uint_lt(need_of("GET /ticks?a HTTP/1.1\r\nHost: a\r\n\r\n"),
+                      1536);
+    ck_assert_uint_eq(need_of("GET /ticksy HTTP/1.1\r\nHost: a\r\n\r\n"),
+                      SIZE_MAX);
+    ck_assert_uint_eq(need_of("GET /ticks/a HTTP/1.1\r\nHost: a\r\n\r\n"),
+                      SIZE_MAX);
 }
 END_TEST
 
@@ -268,7 +324,10 @@ static Suite *suite(void)
     tcase_add_test(c, a_head_has_a_largest_size);
     tcase_add_loop_test(c, the_end_of_a_head_is_found, 0,
                         (int)(sizeof ends / sizeof ends[0]));
-    tcase_add_test(c, a_request_begins_with_a_word);
+    tcase_add_loop_test(c, a_request_begins_with_a_word, 0,
+                        (int)(sizeof begins / sizeof begins[0]));
+    tcase_add_test(c, no_head_has_a_nul);
+    tcase_add_test(c, a_head_without_end_is_taken);
     tcase_add_loop_test(c, what_may_be_no_stream_needs_all, 0,
                         (int)(sizeof whole / sizeof whole[0]));
     tcase_add_test(c, a_nul_needs_all);

@@ -55,8 +55,15 @@ static bool plan_descriptors(const struct conf *conf,
                              struct descriptors *descriptors)
 {
     size_t limit = descriptors_raise_limit();
-    size_t needed = descriptors_divide(descriptors, conf, limit,
-                                       descriptors_open(limit));
+    const char *argument;
+    const struct descriptors_needs needs = {
+        .found = descriptors_open(limit),
+        .threads = conf->threads,
+        .http = http_descriptors(conf->threads),
+        .journal_file = backend_find(conf->journal, &argument)->file,
+        .max_clients = conf->max_clients,
+    };
+    size_t needed = descriptors_divide(descriptors, &needs, limit);
 
     if (needed != 0) {
         log_line(LOG_ERROR,
@@ -142,15 +149,17 @@ static bool open_modules(struct server *server, struct demo **demo)
                  crier_error_text(server->www));
         return false;
     }
-    server->get_file = files_get;
     if (!open_hub(server))
         return false;
     *table++ = (struct route_table){.routes = api_routes};
-    if (!conf->demo)
-        return true;
-    *demo = demo_open(server);
-    *table++ = (struct route_table){.routes = demo_routes, .context = *demo};
-    return *demo != NULL;
+    if (conf->demo) {
+        *demo = demo_open(server);
+        if (*demo == NULL)
+            return false;
+        *table++ = (struct route_table){demo_routes, *demo};
+    }
+    *table = (struct route_table){.routes = files_routes};
+    return true;
 }
 
 static void close_modules(struct server *server, struct demo *demo)
@@ -189,7 +198,7 @@ static int wait_for_signal(struct server *server, struct http *http,
     int number;
 
     while ((number = sigtimedwait(signals, NULL, &time)) < 0) {
-        http_look(http);
+        http_end_overdue(http);
         log_clock(server->hub, &status);
     }
     return number;
@@ -218,6 +227,12 @@ static void serve(struct server *server, struct http *http, struct acceptor *acc
 static int open_door(struct server *server, int socket,
                      const sigset_t *signals)
 {
+    struct acceptor_options options = {
+        .service = &http_service,
+        .threads = server->conf->threads,
+        .socket = socket,
+        .crowded = (int)server->descriptors.crowded,
+    };
     char address[LISTENER_ADDRESS_SIZE];
     struct http http;
     struct acceptor *acceptor;
@@ -230,7 +245,8 @@ static int open_door(struct server *server, int socket,
         return EXIT_FAILURE;
     }
     listener_address(socket, address);
-    acceptor = acceptor_open(server, &http, socket);
+    options.context = &http;
+    acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
@@ -252,7 +268,7 @@ static int run_shards(struct server *server, int socket,
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
         .max_streams = server->descriptors.clients,
-        .resume = http_resume,
+        .resume = exchange_resume,
     };
     int error = crier_shards_new(&options, &server->shards);
     struct demo *demo = NULL;

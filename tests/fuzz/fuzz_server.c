@@ -107,7 +107,6 @@ static void start(void)
     server.started = crier_now();
     server.www = files_open(directory("WWW"));
     MUST(server.www >= 0);
-    server.get_file = files_get;
     conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;
@@ -115,9 +114,8 @@ static void start(void)
 
 static void begin(void)
 {
-    const struct crier_shards_options shards = {.threads = 1,
-                                                .max_streams = 16,
-                                                .resume = http_resume};
+    const struct crier_shards_options shards = {
+        .threads = 1, .max_streams = 16, .resume = exchange_resume};
     const struct crier_journal_options journal = {
         .retention = conf.retention,
         .topics = conf.topics,
@@ -125,6 +123,8 @@ static void begin(void)
         .max_topics = conf.max_topics,
     };
     const struct crier_hub_options hub = {.presence = conf.presence};
+    struct acceptor_options options = {
+        .service = &http_service, .threads = conf.threads, .crowded = 1 << 20};
     struct crier_journal *made;
     const char *why;
     int socket;
@@ -137,10 +137,13 @@ static void begin(void)
     server.tables[0] = (struct route_table){.routes = api_routes};
     server.tables[1] = (struct route_table){.routes = demo_routes,
                                             .context = demo};
+    server.tables[2] = (struct route_table){.routes = files_routes};
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
-    acceptor = acceptor_open(&server, &http, socket);
+    options.context = &http;
+    options.socket = socket;
+    acceptor = acceptor_open(&options);
     MUST(acceptor != NULL);
 }
 

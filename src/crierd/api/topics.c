@@ -58,7 +58,7 @@ static bool respond_polled(struct request *request,
     struct crier_status status;
 
     if (deferred->error == 0) {
-        (*request->deferred)->response = NULL;
+        request->deferred->response = NULL;
         return response_stream(request, response);
     }
     if (deferred->error != CRIER_ERR_STORAGE)

@@ -1,8 +1,6 @@
 #ifndef CRIERD_DESCRIPTORS_H
 #define CRIERD_DESCRIPTORS_H
 
-#include "crierd/config/conf.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,19 +15,28 @@ struct descriptors {
                        one: the rest begins here */
 };
 
+/* What decides how many descriptors crierd needs. */
+struct descriptors_needs {
+    size_t found;     /* were open when it started */
+    unsigned threads; /* shards, and threads of the acceptor */
+    size_t http;      /* those of the HTTP side (http_descriptors()) */
+    bool journal_file;
+    size_t
+        max_clients; /* that the operator wants; 0: as many as there can be */
+};
+
 /* How many descriptors are open now, of those below LIMIT. */
 size_t descriptors_open(size_t limit);
 
 /* Raises the process's limit of open files as far as it goes, and returns it. */
 size_t descriptors_raise_limit(void);
 
-/* The descriptors that a crierd of CONF has open as long as it runs, when it found FOUND
- * at its start. */
-size_t descriptors_own(const struct conf *conf, size_t found);
+/* How many descriptors a crierd with NEEDS has open as long as it runs. */
+size_t descriptors_own(const struct descriptors_needs *needs);
 
-/* Divides LIMIT descriptors for a crierd of CONF that found FOUND of them open. Returns 0,
- * or how many it would need when LIMIT is too low. */
+/* Divides LIMIT descriptors for a crierd with NEEDS. Returns 0, or how many it would need
+ * when LIMIT is too low. */
 size_t descriptors_divide(struct descriptors *descriptors,
-                          const struct conf *conf, size_t limit, size_t found);
+                          const struct descriptors_needs *needs, size_t limit);
 
 #endif

@@ -23,9 +23,6 @@
 
 #include "reading.h"
 
-#include "framing.h"
-#include "respond.h"
-
 #include <pthread.h>
 #include <string.h>
 
@@ -86,9 +83,10 @@ void reading_end(atomic_uint *place)
     pthread_mutex_unlock(&lock);
 }
 
-/* Takes a request of this thread that has a wrong Content-Length out of the list, and
- * returns its connection; NULL when there is none. */
-static struct MHD_Connection *take_wrong(void)
+/* Takes the first request of this thread that IS_WRONG out of the list, and returns its
+ * connection; NULL when there is none. */
+static struct MHD_Connection *take_wrong(
+    bool (*is_wrong)(struct MHD_Connection *connection))
 {
     struct MHD_Connection *wrong = NULL;
     unsigned i;
@@ -96,7 +94,7 @@ static struct MHD_Connection *take_wrong(void)
     pthread_mutex_lock(&lock);
     for (i = 0; i < count && wrong == NULL; i++)
         if (pthread_equal(readings[i].thread, pthread_self()) &&
-            framing_length_is_wrong(readings[i].connection)) {
+            is_wrong(readings[i].connection)) {
             wrong = readings[i].connection;
             remove_reading(i);
         }
@@ -104,13 +102,10 @@ static struct MHD_Connection *take_wrong(void)
     return wrong;
 }
 
-void reading_overhear(const char *format)
+struct MHD_Connection *reading_find(
+    const char *format, bool (*is_wrong)(struct MHD_Connection *connection))
 {
-    struct MHD_Connection *wrong;
-
     if (strstr(format, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL)
-        return;
-    wrong = take_wrong();
-    if (wrong != NULL)
-        respond_early(wrong, MHD_HTTP_BAD_REQUEST, framing_wrong_length);
+        return NULL;
+    return take_wrong(is_wrong);
 }
