@@ -135,6 +135,8 @@ extern "C" {
       "the response has a content coding that cannot be decoded")             \
     X(CRIER_ERR_ID_SIZE, -20035,                                              \
       "the last event id is longer than 64 KiB")                              \
+    X(CRIER_ERR_SEPARATED, -20036,                                            \
+      "the journal's file and its log may be separated")                      \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
     X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
@@ -731,14 +733,16 @@ crier_journal_memory(const struct crier_journal_options *options,
 
 /* A journal in the SQLite file PATH, which is made when it does not exist, and
  * checked when it does; written to *JOURNAL. Beside it are PATH-wal, PATH-shm and
- * PATH-lock; one process may use it at a time, by whatever name (CRIER_ERR_IN_USE, also
- * for a hard link that it has not been opened by before: its log is beside the other
- * name). An update is durable when it is
+ * PATH-lock; one process may use it at a time, by whatever name (CRIER_ERR_IN_USE).
+ * After a crash the last updates are in PATH-wal alone: a file that is opened by another
+ * name then, a file with the log of another beside it, and a hard link that it has not
+ * been opened by before are refused (CRIER_ERR_SEPARATED), since updates would be lost.
+ * An update is durable when it is
  * on the disk (WAL, synchronous=FULL): all that has arrived while one
  * transaction ran goes into the next. A file that may not grow (RLIMIT_FSIZE) counts as
  * a full disk, if the program ignores SIGXFSZ, which would end it otherwise.
  * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
- * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then what SQLite said is
+ * CRIER_ERR_SEPARATED, CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then what SQLite said is
  * written to REASON, when that is not NULL: at most SIZE bytes, NUL included. */
 CRIER_API int
 crier_journal_sqlite(const char *path,
