@@ -82,30 +82,30 @@ START_TEST(half_a_head_makes_room)
 }
 END_TEST
 
-/* The same of those who have published, and now only stay: one for each who comes. */
-START_TEST(an_idle_lane_makes_room)
+/* The same for idle connections of publishers: each new connection closes one of them. */
+START_TEST(an_idle_pipeline_makes_room)
 {
-    struct client lanes[HALF_OPEN];
+    struct client pipelines[HALF_OPEN];
     int i, gone = 0;
 
     limit_files(FILES);
     crierd_start(&crierd, "--threads 1");
     for (i = 0; i < HALF_OPEN; i++) {
-        client_connect(&lanes[i], crierd.port);
-        client_send(&lanes[i], "%s",
+        client_connect(&pipelines[i], crierd.port);
+        client_send(&pipelines[i], "%s",
                     "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
                     "Content-Length: 2\r\n\r\nhi");
-        ck_assert_int_eq(client_head(&lanes[i]), 200);
-        free(client_body(&lanes[i]));
+        ck_assert_int_eq(client_head(&pipelines[i]), 200);
+        free(client_body(&pipelines[i]));
     }
     ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, NULL),
                      200);
-    ck_assert_ptr_null(client_line(&lanes[0]));
+    ck_assert_ptr_null(client_line(&pipelines[0]));
     for (i = 1; i < HALF_OPEN; i++)
-        gone += client_has(&lanes[i], 0);
+        gone += client_has(&pipelines[i], 0);
     ck_assert_int_lt(gone, HALF_OPEN / 2);
     for (i = 0; i < HALF_OPEN; i++)
-        client_close(&lanes[i]);
+        client_close(&pipelines[i]);
     check_serves();
     crierd_stop(&crierd);
 }
@@ -253,7 +253,7 @@ static Suite *suite(void)
 
     if (getenv("CRIERD_WRAPPER") == NULL) /* valgrind takes some files */
         tcase_add_test(c, half_a_head_makes_room);
-    tcase_add_test(c, an_idle_lane_makes_room);
+    tcase_add_test(c, an_idle_pipeline_makes_room);
     c = add_case(s, "nonsense");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, a_large_head_is_refused, 0,

@@ -6,7 +6,7 @@
 
 #include "support/client.h"
 #include "support/coding.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -292,17 +292,17 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client coding");
-    TCase *c = following_case(s, "decoded");
+    TCase *c = client_fixture_case(s, "decoded");
 
     tcase_add_loop_test(c, an_event_is_told_when_it_has_come, 0, CODINGS);
     tcase_add_loop_test(c, a_coding_in_a_coding, 0, 2);
     tcase_add_test(c, a_program_may_ask_for_a_coding);
     tcase_add_test(c, a_refusal_is_decoded);
-    c = following_case(s, "not decoded");
+    c = client_fixture_case(s, "not decoded");
     tcase_add_loop_test(c, another_coding_is_named, 0, 9);
     tcase_add_test(c, a_refusal_in_another_coding);
     tcase_add_test(c, what_cannot_be_decoded_is_an_error);
-    c = following_case(s, "dense");
+    c = client_fixture_case(s, "dense");
     tcase_add_test(c, a_dense_stream_comes_whole);
     tcase_add_test(c, a_bomb_is_refused);
     tcase_add_test(c, a_bomb_in_a_refusal);

@@ -5,7 +5,7 @@
 #include <config.h>
 
 #include "support/client.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -329,16 +329,16 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client pace");
-    TCase *c = following_case(s, "silence");
+    TCase *c = client_fixture_case(s, "silence");
 
     tcase_add_test(c, silence_is_cut);
     tcase_add_loop_test(c, silence_is_noticed, 0, 2);
     tcase_add_test(c, any_byte_breaks_the_silence);
     tcase_add_test(c, by_default_silence_may_last);
     tcase_add_test(c, a_pause_of_the_program_is_no_silence);
-    c = following_case(s, "a slow program");
+    c = client_fixture_case(s, "a slow program");
     tcase_add_test(c, what_is_not_taken_stays_with_the_server);
-    c = following_case(s, "the descriptor");
+    c = client_fixture_case(s, "the descriptor");
     tcase_add_test(c, it_tells_when_there_is_something_to_do);
     tcase_add_loop_test(c, one_message_a_time_will_do, 0, 2);
     tcase_add_loop_test(c, a_client_that_is_over_is_quiet, 0, 2);

@@ -5,7 +5,7 @@
 #include <config.h>
 
 #include "support/client.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 #include "support/oom.h"
 
 #include <curl/curl.h>
@@ -90,9 +90,9 @@ int __wrap_epoll_ctl(int set, int what, int descriptor,
     return -1;
 }
 
-/* Follows the stream until its last event. Returns how it ended. There is no
+/* Reads the stream until its last event. Returns how it ended. There is no
  * check in here, because check allocates, too. */
-static int follow(void)
+static int read_stream(void)
 {
     struct pollfd poller = {.events = POLLIN};
     struct crier_message message = {0};
@@ -169,7 +169,7 @@ START_TEST(short_memory)
         serve_again();
         client = NULL;
         oom_after(n);
-        result = follow();
+        result = read_stream();
         armed = still_armed();
         oom_never();
         ck_assert_msg(result == 0 || result == -ENOMEM, "%ld: %d, %s", n,
@@ -195,7 +195,7 @@ START_TEST(short_of_something_else)
         serve_again();
         ck_assert_int_lt(n, 10000);
         failing[_i] = n;
-        result = follow();
+        result = read_stream();
         /* a client needs a set of its own to begin with */
         ck_assert_msg(result == 0 || (_i == WATCH && client == NULL &&
                                       result == -ENOSPC),
@@ -212,7 +212,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client short");
-    TCase *c = following_case(s, "short");
+    TCase *c = client_fixture_case(s, "short");
 
     tcase_add_test(c, short_memory);
     tcase_add_loop_test(c, short_of_something_else, 0, 3);

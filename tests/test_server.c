@@ -61,7 +61,7 @@ static enum MHD_Result publish_as_told(struct crier_request *request)
 
 static enum MHD_Result answer(struct crier_request *request)
 {
-    const struct crier_subscribe_options follow = {.topics = request->path + 1};
+    const struct crier_subscribe_options subscription = {.topics = request->path + 1};
 
     ck_assert_ptr_eq(request->server, &server);
     ck_assert_int_eq(request->body[request->length], '\0');
@@ -80,7 +80,7 @@ static enum MHD_Result answer(struct crier_request *request)
     }
     if (strcmp(request->method, "POST") == 0)
         return publish_as_told(request);
-    return crier_hub_respond(server.hub, request->connection, &follow, NULL);
+    return crier_hub_respond(server.hub, request->connection, &subscription, NULL);
 }
 
 static int port_of(const char *url)

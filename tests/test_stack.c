@@ -149,7 +149,7 @@ static void teardown(void)
     crierd_stop(&crierd);
 }
 
-/* Those who read a body: a lane, and libmicrohttpd. */
+/* The readers of a body: a pipeline, and libmicrohttpd. */
 static const char *const headers[] = {
     "Content-Type: application/json\r\n",
     "Content-Type: application/json\r\nX-Odd: \r\nCookie: a=b\r\n",
@@ -250,7 +250,7 @@ START_TEST(every_thread)
         return;
     }
     count_stacks(&stacks, &all);
-    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, doormen, log, main */
+    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, acceptor threads, log, main */
     ck_assert_int_ge(stacks, all - 1);
 }
 END_TEST

@@ -38,6 +38,18 @@ static bool is_header(const char *header)
            (header[name] == ';' && header[name + 1] == '\0');
 }
 
+bool crier__http_value_fits(const char *value)
+{
+    size_t length = strlen(value), i;
+
+    for (i = 0; i < length; i++)
+        if (((unsigned char)value[i] < ' ' && value[i] != '\t') ||
+            value[i] == 0x7f)
+            return false;
+    return length == 0 ||
+           (strchr(" \t", value[0]) == NULL && strchr(" \t", value[length - 1]) == NULL);
+}
+
 static bool has_name(const char *header, const char *name, size_t length)
 {
     return curl_strnequal(header, name, length) &&
@@ -278,12 +290,19 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
 
 void crier__http_tidy(char *reason)
 {
-    const char *from = reason,
-               *end = reason + crier__utf8_prefix(reason, strlen(reason));
+    const char *from = reason, *end = reason + strlen(reason);
+    const char *valid = reason + crier__utf8_prefix(reason, strlen(reason));
     char *to = reason;
     size_t control;
 
     while (from < end) {
+        if (from == valid) { /* a character that is broken; at the end, cut off */
+            from += crier__utf8_broken(from, (size_t)(end - from));
+            if (from < end)
+                *to++ = '?';
+            valid = from + crier__utf8_prefix(from, (size_t)(end - from));
+            continue;
+        }
         control = crier__utf8_unsafe(from, (size_t)(end - from));
         if (control == 0) {
             *to++ = *from++;
@@ -437,8 +456,8 @@ static const char *find_message(const json_t *answer)
     return json_string_value(answer);
 }
 
-/* The first line of BODY that is not blank, or NULL where that is markup, JSON or no
- * text; its length goes to *LINE. */
+/* The first line of BODY that is not blank, or NULL where that is markup or JSON; its
+ * length goes to *LINE. It need not be UTF-8. */
 static const char *find_line(const char *body, size_t length, size_t *line)
 {
     const char *end = body + length;
@@ -448,10 +467,10 @@ static const char *find_line(const char *body, size_t length, size_t *line)
         body++;
     if (body == end || strchr("<{[", *body) != NULL) /* a NUL, too */
         return NULL;
-    while (body + i < end && body[i] != '\r' && body[i] != '\n')
+    while (body + i < end && strchr("\r\n", body[i]) == NULL) /* NUL ends it, too */
         i++;
     *line = i;
-    return crier_utf8_valid(body, i) ? body : NULL;
+    return body;
 }
 
 void crier__http_reason(char *reason, size_t size, long status,

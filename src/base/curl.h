@@ -67,9 +67,13 @@ int crier__http_coding(CURL *handle, char *reason, size_t size);
 /* Whether trying again may help: after a STATUS of HTTP that says so. */
 bool crier__http_temporary(long status);
 
-/* Makes REASON a line to be shown to people, in place: cuts it where it is no UTF-8, and
- * puts a space or '?' for each control character and for what changes the direction of
- * writing. */
+/* Whether a header field can carry VALUE, and recipients get it as it is: no control
+ * character but TAB, and no white space at its ends (RFC 9110, section 5.5). */
+bool crier__http_value_fits(const char *value);
+
+/* Makes REASON a line to be shown to people, in place: replaces each control character,
+ * each character that changes the direction of writing, and each fault in its UTF-8 by a
+ * space or '?', and drops a fault at its end. */
 void crier__http_tidy(char *reason);
 
 /* Takes the user information (RFC 3986 3.2.1: user and password) out of all URLs in TEXT,

@@ -61,8 +61,12 @@ static bool is_secret(const char *name, size_t length)
     static const char *const words[] = {"authorization", "cookie",  "token",
                                         "secret",        "passw",   "key",
                                         "signature",     "session", "credential"};
+    static const char *const whole[] = {"auth", "jwt", "pwd", "sig"};
     size_t i, at, word;
 
+    for (i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        if (strlen(whole[i]) == length && curl_strnequal(name, whole[i], length))
+            return true;
     for (i = 0; i < sizeof words / sizeof words[0]; i++) {
         word = strlen(words[i]);
         for (at = 0; at + word <= length; at++)

@@ -14,6 +14,7 @@
 
 #include "state.h"
 
+#include "base/curl.h"
 #include "crier_client.h"
 #include "crier/cli/note.h"
 
@@ -114,7 +115,8 @@ static bool parse_id(struct state *state, const char *bytes, size_t length)
 
     text_add(&state->id, bytes, id);
     if (length <= ID_MAX && id + (end != NULL) == length &&
-        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes))
+        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes) &&
+        crier__http_value_fits(state->id.bytes))
         return true;
     note_error("the state file %s does not contain an id", state->path);
     return false;

@@ -107,7 +107,10 @@ static int set_begin(struct crier_client *client, const char *id)
 {
     if (id == NULL)
         id = crier__http_header(&client->http, "Last-Event-ID");
-    return id != NULL ? crier_parser_set_id(client->parser, id) : 0;
+    if (id == NULL)
+        return 0;
+    return crier__http_value_fits(id) ? crier_parser_set_id(client->parser, id)
+                                      : CRIER_ERR_ID_FIELD;
 }
 
 int crier_client_new(const struct crier_client_options *options,
@@ -236,14 +239,16 @@ static void come_back(struct crier_client *client, int error)
 static void connect_now(struct crier_client *client)
 {
     int error = crier__client_connect(client);
+    bool unsendable;
 
     crier__loop_at(&client->loop, CRIER__NEVER);
     if (error == 0)
         return;
-    if (error == CRIER_ERR_ID_SIZE)
-        snprintf(client->reason, sizeof client->reason,
-                 "the last id is too long to be sent in a header");
-    if (error != CRIER_ERR_ID_SIZE && client->reconnects)
+    unsendable = error == CRIER_ERR_ID_SIZE || error == CRIER_ERR_ID_FIELD;
+    if (unsendable)
+        snprintf(client->reason, sizeof client->reason, "%s",
+                 crier_error_text(error));
+    if (!unsendable && client->reconnects)
         come_back(client, error);
     else
         end_client(client, error);

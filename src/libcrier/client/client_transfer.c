@@ -163,8 +163,10 @@ static size_t take_bytes(char *bytes, size_t one, size_t length, void *closure)
         refuse_response(client);
     if (client->at == input->length)
         empty_input(client);
-    if (!client->opened && input->length + length > BODY_MAX)
-        return 0;
+    if (!client->opened && input->length + length > BODY_MAX) {
+        crier__buffer_add(input, bytes, BODY_MAX - input->length);
+        return 0; /* what there is says why the server refused */
+    }
     if (input->length != 0 && input->length + length > most) {
         client->paused = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -229,6 +231,8 @@ static int set_headers(struct crier_client *client)
         own[3] = "Content-Type:"; /* libcurl would make one up for a POST */
     if (strlen(id) > ID_MAX)
         return CRIER_ERR_ID_SIZE;
+    if (!crier__http_value_fits(id))
+        return CRIER_ERR_ID_FIELD;
     if (id[0] != '\0') {
         if (asprintf(&last, "Last-Event-ID: %s", id) < 0)
             return -ENOMEM;

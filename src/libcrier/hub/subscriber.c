@@ -214,7 +214,7 @@ void crier__subscriber_again(struct crier__timer *timer, uint64_t now)
 static void read_when_hungry(struct crier__subscriber *subscriber)
 {
     subscriber->state = CRIER__FULL;
-    if (crier__stream_hungry(subscriber->stream))
+    if (crier__stream_is_low(subscriber->stream))
         read_on(subscriber);
     else
         doze(subscriber);
@@ -326,7 +326,7 @@ static void leave_hub(struct crier_stream *stream)
 
     stream->member = NULL;
     stream->leave = NULL;
-    stream->refill = NULL;
+    stream->on_low = NULL;
     crier__subscriber_leave_lines(subscriber);
     if (subscriber->timed) {
         crier__timers_set(&part->shard->timers, &subscriber->again,
@@ -726,7 +726,7 @@ void crier__subscriber_join(struct crier__task *task)
 
     stream->member = subscriber;
     stream->leave = leave_hub;
-    stream->refill = refill;
+    stream->on_low = refill;
     if (stream->over)
         leave_hub(stream);
     else if (!crier__subscriber_line_up(subscriber) ||
