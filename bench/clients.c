@@ -46,7 +46,17 @@ struct count_of {
 
 void clients_topic(const struct clients *clients, size_t topic, char *name, size_t size)
 {
-    snprintf(name, size, "%s-%zu", clients->prefix, topic);
+    snprintf(name, size, "%s-%zu%s", clients->prefix, topic,
+             clients->by_prefix ? "/x" : "");
+}
+
+/* Writes what the clients of TOPIC subscribe to. */
+static void write_selector(const struct clients *clients, size_t topic, char *text,
+                           size_t size)
+{
+    clients_topic(clients, topic, text, size);
+    if (clients->by_prefix)
+        text[strlen(text) - 1] = '*';
 }
 
 /* ---- what comes ------------------------------------------------------- */
@@ -123,7 +133,7 @@ static bool on_client_connected(struct reader *reader)
     const char *id = crier_parser_id(reader->parser);
     int length;
 
-    clients_topic(clients, client->topic, name, sizeof name);
+    write_selector(clients, client->topic, name, sizeof name);
     memset(padding, 'x', clients->padding);
     length =
         snprintf(head, sizeof head, "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s\r\n",

@@ -4,6 +4,7 @@
  *
  *   broadcast   all subscribe to one topic; the next update when all have the last
  *   targeted    ten subscribe to each of many topics; one topic after the other
+ *   prefix      the same, but by a prefix for each topic
  *   saturated   half as many subscribe to one topic, and 64 updates are in flight
  *               all the time: published and not yet at every client
  *   chunked     a tenth as many, and updates of 64 KiB
@@ -72,7 +73,7 @@ struct session {
 
 static bool session_open(struct session *session, const struct server *server,
                          const struct work_size *size, size_t count, size_t topics,
-                         size_t bytes, enum head head)
+                         size_t bytes, bool by_prefix, enum head head)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
@@ -80,6 +81,7 @@ static bool session_open(struct session *session, const struct server *server,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
+                                        .by_prefix = by_prefix,
                                         .size = bytes,
                                         .fields = head_fields(head)};
     return load_open(&session->load, size->patience) &&
@@ -441,6 +443,7 @@ static const struct {
 #define ALL (1 << SERVER_BASELINE | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
     [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL},
     [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL},
+    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL},
     [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL},
     [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL},
     [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME},
@@ -515,15 +518,16 @@ bool work_run(enum work_kind kind, const struct work_size *size,
               const struct server *server, struct figures *figures)
 {
     static struct session session;
+    bool by_prefix = kind == WORK_PREFIX, well;
     size_t clients = work_clients(kind, size);
-    bool well;
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
     well =
         session_open(&session, server, size, clients,
-                     kind == WORK_TARGETED ? (clients + 9) / 10 : 1,
-                     kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, works[kind].head) &&
+                     kind == WORK_TARGETED || by_prefix ? (clients + 9) / 10 : 1,
+                     kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, by_prefix,
+                     works[kind].head) &&
         measure_work(kind, size, &session, figures);
     session_close(&session);
     return well;

@@ -102,8 +102,8 @@ extern "C" {
       "connection, or none and no function that resumes")                     \
     X(CRIER_ERR_INVALID, -20013, "an argument is out of its range")           \
     X(CRIER_ERR_TOPIC, -20014,                                                \
-      "a topic is not UTF-8 of 1 to 255 bytes without control characters, "   \
-      "',' and '*'")                                                          \
+      "a topic is not UTF-8 of 1 to 255 bytes without control characters "    \
+      "and '*', which may only end a selector")                               \
     X(CRIER_ERR_MANY_TOPICS, -20015, "more than 100 topics at once")          \
     X(CRIER_ERR_ID, -20016,                                                   \
       "an id of an update has 1 to 255 bytes of UTF-8, does not begin with "  \
@@ -703,8 +703,8 @@ struct crier_retention {
     uint64_t age; /* ms */
 };
 
-/* The retention of the topic TOPIC, or, where TOPIC ends in '*', of all topics
- * that begin with what is before it. */
+/* The retention of the topics that TOPIC, a selector, matches. Here "*" matches the names
+ * that begin with '$', too. */
 struct crier_topic_retention {
     const char *topic;
     struct crier_retention retention;
@@ -716,8 +716,8 @@ struct crier_journal_options {
      * 10000000 and 1 GiB in a file; no limit of age. */
     struct crier_retention retention;
 
-    /* Of each topic for itself, within the above; the first one that fits its
-     * name counts. Default: none. Copied. */
+    /* Of each topic for itself, within the above; the first one that matches its
+     * name applies. Default: none. Copied. */
     const struct crier_topic_retention *topics;
     size_t topic_count;
 
@@ -726,7 +726,8 @@ struct crier_journal_options {
     size_t max_topics;
 };
 
-/* Writes a new journal in memory to *JOURNAL. -ENOMEM, CRIER_ERR_INVALID, -errno. */
+/* Writes a *new* journal in memory to *JOURNAL. -ENOMEM, CRIER_ERR_INVALID,
+ * CRIER_ERR_TOPIC (of a retention), -errno. */
 CRIER_API int
 crier_journal_memory(const struct crier_journal_options *options,
                      struct crier_journal **journal);
@@ -760,9 +761,16 @@ CRIER_API void crier_journal_free(struct crier_journal *journal);
  * topics. So every stream is a part of the journal, in its order, without loss and
  * without duplicates, from the point where the stream began.
  *
- * A topic is 1 to 255 bytes of UTF-8 without control characters, ',' and '*'. Several
- * topics are separated by ','. Names that begin with '$' are for the program; they may
- * have 511 bytes. "*" instead of topics subscribes to every topic but those.
+ * A topic is 1 to 255 bytes of UTF-8 without control characters and '*'. Names that
+ * begin with '$' are the program's own; they may have 511 bytes. A text of topics has
+ * commas between them; a name that holds a comma itself is given in an array.
+ *
+ * A selector says to which topics a stream subscribes:
+ *   "log.a"   exact: the topic of that name
+ *   "log.*"   prefix: each topic whose name begins with what is before the '*'
+ *   "*"       all: each topic whose name does not begin with '$'
+ * As in MQTT, "*" does not match the names that begin with '$'; a prefix that begins with
+ * '$' itself does. A text of selectors may mix them: "a,log.*".
  *
  * At most max_pending bytes and one update are pending for a stream that reads slowly;
  * after that the hub reads the journal for it, at the pace of its client. When the
@@ -784,10 +792,10 @@ enum crier_slow {
 struct crier_hub_options {
     enum crier_slow slow;
 
-    /* The topics that have presence, separated by ',', or "*" for all. Whenever a
-     * stream begins or ceases to subscribe to such a TOPIC by its name, an event "join"
-     * or "leave" with {"topic":TOPIC,"count":N} is published under "$presence/TOPIC"; N
-     * is the number of its subscribers then. Default: none. Copied. */
+    /* Selectors of the topics that have presence, with commas between them: whenever
+     * a stream begins or ceases to subscribe to such a TOPIC by its name, an event
+     * "join" or "leave" with {"topic":TOPIC,"count":N} is published under
+     * "$presence/TOPIC"; N is how many subscribe to it now. Default: none. Copied. */
     const char *presence;
 };
 
@@ -818,9 +826,10 @@ struct crier_receipt {
     const char *id;     /* of the update; with CRIER_ERR_EXISTS and where it is a
                            duplicate, of the one that was there before */
     uint64_t position;  /* of the same update */
-    const char *topics; /* as published */
-    size_t subscribers; /* the number of streams it goes to; a stream that subscribes
-                           to two of its topics counts twice */
+    const char *const *topics; /* as published, each once */
+    size_t topic_count;
+    size_t subscribers; /* to how many streams it goes; one with two selectors that
+                           match counts for both */
     bool duplicate;     /* nothing was published, see below */
 };
 
@@ -847,6 +856,13 @@ CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
                                 const struct crier_event *event,
                                 const struct crier_publish_options *options);
 
+/* The same under COUNT TOPICS, whose names may hold commas. Where a text of topics is
+ * written (the field "topics" of CRIER_FORMAT_FULL), such a comma is "%2C". */
+CRIER_API int
+crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
+                     size_t count, const struct crier_event *event,
+                     const struct crier_publish_options *options);
+
 /* Where a stream begins. */
 enum crier_since {
     CRIER_SINCE_NOW,    /* with the first update that is published after
@@ -856,13 +872,16 @@ enum crier_since {
                            then with all that is held after it */
     CRIER_SINCE_ALL,    /* with the first update that is held */
     CRIER_SINCE_LAST,   /* with the last `number` updates held; in memory at most 100000
-                           divided by the number of topics */
+                           divided by the number of topics. A prefix that matches
+                           more than 100 topics looks at the last 100000 updates */
     CRIER_SINCE_TIME    /* with the first update that is at most `number` ms old */
 };
 
 struct crier_subscribe_options {
-    const char *topics;      /* "a,b" or "*" */
-    const char *live;        /* more topics, without their past; or NULL */
+    const char *topics;      /* selectors: "a", "a,log.*", "*"; or NULL */
+    const char *const *selectors; /* more of them, which may hold commas; */
+    size_t selector_count;        /* at least one is needed in all */
+    const char *live;        /* more selectors, without their past; or NULL */
     enum crier_since since;
     const char *id;          /* for CRIER_SINCE_ID; a text that cannot be an id is
                                 an id that is not known */
@@ -906,15 +925,14 @@ CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const struct crier_subscribe_options *options);
 
-/* Changes the topics that STREAM, a subscriber of HUB, receives to TOPICS, "a,b" or
- * "*". For a topic to which it subscribed before (by name or by "*") nothing is lost
- * and nothing comes twice, whether the stream is up to date or behind. For a new topic
- * it receives all that is published after the call has returned, and nothing that was
- * in the journal before the call; but a "*" that replaces names begins where the stream
- * is, which may be behind. For a topic that it no longer subscribes to it receives
- * nothing that is published after the call has returned, nor earlier updates that have
- * not been sent. Never blocks. The counts and the presence events follow a little
- * later.
+/* Changes the selectors of STREAM, a subscriber of HUB, to TOPICS ("a,log.*"). For a topic
+ * that the old selectors match nothing is lost and nothing comes twice, whether the stream
+ * is up to date or behind. For a new topic it receives all that is published after the
+ * call has returned, and nothing that was in the journal before the call; but a pattern
+ * that covers one of the old selectors begins where the stream is, which may be behind.
+ * For a topic that it no longer subscribes to it receives nothing that is published after
+ * the call has returned, nor earlier updates that have not been sent. Never blocks. The
+ * counts and the presence events follow a little later.
  *
  * A client that reconnects repeats its first request; the program must know the topics
  * then. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_NOT_JOINED, CRIER_ERR_CLOSED,
@@ -923,19 +941,20 @@ CRIER_API int crier_hub_change(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const char *topics);
 
-/* Returns the number of streams that subscribe to TOPIC by its name, or to "*". Streams
- * that only read what is held (`once`) do not count. */
+/* How many streams subscribe by the selector TOPIC as it is written; those that only read
+ * what is held (`once`) do not count. */
 CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
 
-/* Lists the topics that hold something or have subscribers, except those whose names
- * begin with '$' unless PREFIX does: the topics that begin with PREFIX ("" for all), in
- * the order of their bytes, after AFTER ("" for the beginning), at most LIMIT (1 to
- * 1000); or, when PREFIX is NULL, only the topic AFTER. ON_DONE is called once if this
- * returns 0, on any thread, possibly before: with an error, or with a new array of
- * objects {"topic","updates","bytes","subscribers","first","last","time"}, of which the
- * last three (ids, and RFC 3339) are null when nothing is held. CRIER_ERR_HUB_CLOSED,
- * CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, -ENOMEM. */
-CRIER_API int crier_hub_list(struct crier_hub *hub, const char *prefix,
+/* Lists the topics that TOPICS, selectors with commas between them, match and that hold
+ * something or have subscribers, in the order of their bytes, behind AFTER ("" to begin),
+ * at most LIMIT (1 to 1000). ON_DONE is called once if 0 was returned, on any thread,
+ * possibly before: with an error, or with a *new* array of objects
+ * {"topic","updates","bytes","subscribers","first","last","time"}, of which the
+ * last three (ids, and RFC 3339) are null when nothing is held. "subscribers" are those
+ * by this name.
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC,
+ * CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+CRIER_API int crier_hub_list(struct crier_hub *hub, const char *topics,
                              const char *after, unsigned limit,
                              void (*on_done)(void *closure, int error,
                                              json_t *topics),

@@ -134,11 +134,21 @@ START_TEST(a_message_with_an_id_is_said_once)
     free(client_until(&ada, "connected"));
     ck_assert_int_eq(post("/chat", body, NULL), 200);
     ck_assert_int_eq(post("/chat", body, NULL), 200);
+    /* another user's, and one to another user, are other messages */
+    ck_assert_int_eq(
+        post("/chat", "{\"user\":\"bob\",\"text\":\"mine\",\"id\":\"m1\"}", NULL),
+        200);
+    ck_assert_int_eq(
+        post("/chat/ada", "{\"user\":\"ada\",\"text\":\"self\",\"id\":\"m1\"}",
+             NULL),
+        200);
     ck_assert_int_eq(
         post("/chat", "{\"user\":\"ada\",\"text\":\"after\"}", NULL), 200);
     frame = client_until(&ada, "\"once\"");
-    ck_assert_ptr_eq(strstr(frame, "id: chat-m1\n"), frame);
+    ck_assert_ptr_eq(strstr(frame, "id: chat-m1-"), frame);
     free(frame);
+    expect(&ada, "message", "{\"text\":\"mine\"}");
+    expect(&ada, "private", "{\"text\":\"self\"}");
     expect(&ada, "message", "{\"text\":\"after\"}");
     client_close(&ada);
 }

@@ -426,6 +426,40 @@ START_TEST(an_unknown_symbol_is_named)
 }
 END_TEST
 
+static const char *const demo_paths[] = {
+    "/ticks",           "/sse",           "/updates", "/events", "/events/x",
+    "/chat?user=ada",   "/users",         "/quotes",  "/tokens?prompt=x",
+};
+
+START_TEST(the_demo_can_be_off)
+{
+    struct crierd plain;
+    char *answer;
+    size_t i;
+
+    crierd_start(&plain, "--demo off --data /nowhere");
+    for (i = 0; i < sizeof demo_paths / sizeof demo_paths[0]; i++)
+        ck_assert_msg(
+            fetch(plain.port, "GET", demo_paths[i], "", NULL, NULL) == 404,
+            "%s", demo_paths[i]);
+    ck_assert_int_ne(fetch(plain.port, "POST", "/events", "", "x", NULL), 200);
+    ck_assert_int_ne(fetch(plain.port, "POST", "/users/ada", "", "", NULL),
+                     201);
+    ck_assert_int_eq(fetch(plain.port, "GET", "/", "", NULL, NULL), 200);
+    ck_assert_int_eq(fetch(plain.port, "GET", "/js/demo.js", "", NULL, NULL),
+                     200);
+    ck_assert_int_eq(
+        fetch(plain.port, "POST", "/topics/events", "", "x", NULL), 200);
+    ck_assert_int_eq(
+        fetch(plain.port, "GET", "/topics/events?poll=1&format=raw", "", NULL,
+              &answer),
+        200);
+    ck_assert_str_eq(answer, "x\n");
+    free(answer);
+    crierd_stop(&plain);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("demo");
@@ -448,6 +482,7 @@ static Suite *suite(void)
     tcase_add_test(c, quotes_of_the_symbols_asked_for);
     tcase_add_test(c, quotes_of_all);
     tcase_add_test(c, an_unknown_symbol_is_named);
+    tcase_add_test(c, the_demo_can_be_off);
     return s;
 }
 

@@ -120,6 +120,35 @@ START_TEST(many_fields)
 }
 END_TEST
 
+/* Whether libmicrohttpd or crierd refuses it, a request gets one response. */
+START_TEST(cookies_without_room_get_one_response)
+{
+    static const char *const pieces[] = {"b", ";", "a=b;"};
+    const char *wrong = NULL, *second;
+    struct client client;
+    size_t size;
+    char *all;
+    int status;
+
+    for (size = 40; size < 14000; size += size / 4) {
+        client_connect(&client, crierd.port);
+        client_send(&client,
+                    "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                    "Cookie: a=%s\r\n\r\n",
+                    repeat(pieces[_i], size / strlen(pieces[_i])));
+        status = client_head(&client);
+        ck_assert_msg(status == 200 || status == 431, "%d", status);
+        all = client_body(&client);
+        second = strstr(all, "HTTP/1.1");
+        if (second != NULL)
+            wrong = second;
+        free(all);
+        ck_assert_msg(wrong == NULL, "two heads with cookies of %zu bytes", size);
+        client_close(&client);
+    }
+}
+END_TEST
+
 /* 0.9.75 takes a comma, too, for what is between two cookies, 1.0 does not. */
 START_TEST(many_cookies)
 {
@@ -367,6 +396,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_large_field);
     tcase_add_test(c, many_fields);
+    tcase_add_loop_test(c, cookies_without_room_get_one_response, 0, 3);
     tcase_add_loop_test(c, many_cookies, 0, 2);
     tcase_add_loop_test(c, many_arguments, 0, 3);
     tcase_add_loop_test(c, arguments_before_much_else, 0, 2);

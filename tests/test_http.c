@@ -928,6 +928,42 @@ START_TEST(every_answer_is_guarded)
 }
 END_TEST
 
+/* RFC 9110, section 5.5; both of a request that libmicrohttpd reads and of one that the
+ * pipeline does (a plain POST). */
+START_TEST(white_space_behind_a_value_is_no_part_of_it)
+{
+    static const char *const more[] = {"", "Trailer: a\r\n"};
+    struct client client;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "POST /topics/blanks HTTP/1.1\r\nHost: a \r\n%s"
+                "Origin: http://a\t\r\nEvent-Type: alert \t \r\nEvent-ID: b1 \r\n"
+                "Event-Retry: 3000 \r\nContent-Length: 1\r\n\r\nx",
+                more[_i]);
+    ck_assert_int_eq(client_head(&client), 200);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /topics/blanks?poll=1&since=all HTTP/1.1\r\nHost: a\r\n"
+                         "Connection: close\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 200);
+    body = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(body, "event: alert\n"));
+    ck_assert_ptr_nonnull(strstr(body, "id: b1\n"));
+    free(body);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /topics/blanks?poll=1 HTTP/1.1\r\nHost: a\r\n"
+                         "Last-Event-ID: b1 \r\nConnection: close\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 200);
+    body = client_body(&client);
+    ck_assert_ptr_null(strstr(body, "event: gap"));
+    free(body);
+    client_close(&client);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("http");
@@ -964,6 +1000,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_foreign_origin_is_named, 0, 2);
     tcase_add_test(c, texts_end_with_a_newline);
     tcase_add_test(c, every_answer_is_guarded);
+    tcase_add_loop_test(c, white_space_behind_a_value_is_no_part_of_it, 0, 2);
     return s;
 }
 

@@ -83,7 +83,7 @@ START_TEST(an_answer_must_be_crierds)
     foreign_answer(&server, "200 OK", "", answers[_i]);
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
-    ck_assert_str_eq(published.reason, "the answer is not crierd's");
+    ck_assert_str_eq(published.reason, "the response is not crierd's");
 }
 END_TEST
 
@@ -117,7 +117,7 @@ START_TEST(an_answer_without_end_is_not_crierds)
     foreign_make(&server, make_words, UINT64_MAX);
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
-    ck_assert_str_eq(published.reason, "the answer is not crierd's");
+    ck_assert_str_eq(published.reason, "the response is not crierd's");
     ck_assert_uint_eq(foreign_requests(&server), 1);
 }
 END_TEST

@@ -125,7 +125,7 @@ static const struct {
     {"POST", "/topics/a,$presence/a", "", "x", 403, "are reserved"},
     {"GET", "/topics/$chat", "", NULL, 403, "are reserved"},
     {"GET", "/topics/a,$chat/to/bob", "", NULL, 403, "are reserved"},
-    {"GET", "/topics?prefix=$chat", "", NULL, 403, "are reserved"},
+    {"GET", "/topics?match=$chat*", "", NULL, 403, "are reserved"},
     {"DELETE", "/topics/$presence/a", "", NULL, 403, "are reserved"},
     {"POST", "/topics/a", "", "\xff", 400, "UTF-8"},
     {"POST", "/topics/a?event=a%0Ab", "", "x", 400, "CR or LF"},
@@ -155,7 +155,6 @@ static const struct {
     {"GET", "/topics?limit=0", "", NULL, 400, "1 to 1000"},
     {"DELETE", "/topics/nothing", "", NULL, 404, "no such topic"},
     {"DELETE", "/topics/a,b", "", NULL, 400, "topic"},
-    {"GET", "/topics/a,b", "Accept: application/json\r\n", NULL, 400, "topic"},
     {"GET", "/topics/nothing", "Accept: application/json\r\n", NULL, 404,
      "no such topic"},
 };

@@ -228,7 +228,7 @@ static void read_done(struct crier__read *read)
 static char *last_published(const char *topic, const char *type,
                             size_t *length)
 {
-    struct crier__selector selector = {.topic = topic};
+    struct crier__read_selector selector = {0};
     struct crier__read read = {.done = read_done,
                                .selectors = &selector,
                                .selector_count = 1,
@@ -241,6 +241,7 @@ static char *last_published(const char *topic, const char *type,
     const char *body, *fields;
     char *data;
 
+    MUST(crier__selector_init(&selector.selector, topic) == 0);
     journal->ops->read(journal, &read);
     MUST(read.error == 0 && read.count == 1);
     body = crier__update_body(read.updates[0], length);

@@ -25,7 +25,7 @@
 
 /* What the command line asks for. */
 struct topics {
-    const char *prefix;
+    const char *match; /* selectors with commas between them */
     bool json;
     bool terminal;
 };
@@ -47,9 +47,9 @@ static enum options_result set_topics_option(void *closure, struct options *opti
         topics->json = true;
         return OPTIONS_RUN;
     }
-    if (topics->prefix != NULL)
+    if (topics->match != NULL)
         return options_report("unexpected argument '%s'", value);
-    topics->prefix = value;
+    topics->match = value;
     return OPTIONS_RUN;
 }
 
@@ -210,8 +210,8 @@ static int list_topics(const struct options *options, const struct topics *topic
 
     while (more) {
         text_clear(&path);
-        text_add_string(&path, "/topics?limit=" PAGE "&prefix=");
-        text_add_url(&path, topics->prefix != NULL ? topics->prefix : "", "");
+        text_add_string(&path, "/topics?limit=" PAGE "&match=");
+        text_add_url(&path, topics->match != NULL ? topics->match : "*", "");
         text_add_string(&path, "&after=");
         text_add_url(&path, next, "");
         json_decref(response.body);

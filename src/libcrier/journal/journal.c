@@ -1,23 +1,22 @@
 /*
- * What all journals share: their options, and the clock.
+ * What all journals share: their options and the clock.
  *
  * The time of an update is the clock's when the journal took it, but never less than
- * that of the update before: so times rise with positions. A clock that is set back
- * by a little is waited for. One that was ahead, and is right again, would stand
- * still for as long as it was ahead: nothing would grow old, and "since=1s" would give
- * everything. So times that lead the clock by more than LEAD_MAX are set to it; an
- * update's age then counts from when that was noticed, since nobody knows better.
+ * that of the update before, so times rise with positions. When the clock is set back by
+ * a little, times stand still until it has caught up. When it was far ahead, and is right
+ * again, that would take too long: nothing would grow old, and "since=1s" would give
+ * everything. So times that are ahead of the clock by more than LEAD_MAX are set to it;
+ * the age of such an update then counts from the moment of the correction.
  *
  * A clock before EARLIEST is itself wrong: a machine without a battery begins in 1970.
- * By it, all that is held would look new, and when the clock is set, old. So nothing
- * is corrected by such a clock.
+ * By such a clock all updates would look new, and old once it is set. So it corrects
+ * nothing.
  */
 #include <config.h>
 
 #include "journal.h"
 
 #include "base/clock.h"
-#include "libcrier/wire/topic.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,29 +24,32 @@
 
 #define DEFAULT_TOPICS 100000
 
-/* By how many ms the time of an update may lead the clock. */
+/* By how many ms the time of an update may be ahead of the clock. */
 #define LEAD_MAX 10000
 
-/* 2026-01-01, in ms since 1970: no clock that is right says less. */
+/* 2026-01-01 in ms since 1970: a clock that is right says more. */
 #define EARLIEST INT64_C(1767225600000)
 
-static int copy_topics(struct crier_journal *journal,
-                       const struct crier_topic_retention *topics,
-                       size_t count)
+static int copy_rules(struct crier_journal *journal,
+                      const struct crier_topic_retention *topics, size_t count)
 {
+    struct crier__retention_rule *rule;
+    int error = 0;
     size_t i;
 
-    journal->topics = calloc(count + 1, sizeof *journal->topics);
-    if (journal->topics == NULL)
+    journal->rules = calloc(count + 1, sizeof *journal->rules);
+    if (journal->rules == NULL)
         return -ENOMEM;
-    for (i = 0; i < count; i++) {
-        journal->topics[i].retention = topics[i].retention;
-        journal->topics[i].topic = strdup(topics[i].topic);
-        if (journal->topics[i].topic == NULL)
+    for (i = 0; i < count && error == 0; i++) {
+        rule = &journal->rules[i];
+        rule->retention = topics[i].retention;
+        rule->pattern = strdup(topics[i].topic);
+        if (rule->pattern == NULL)
             return -ENOMEM;
-        journal->topic_count++;
+        journal->rule_count++;
+        error = crier__selector_init(&rule->selector, rule->pattern);
     }
-    return 0;
+    return error;
 }
 
 int crier__journal_init(struct crier_journal *journal,
@@ -72,7 +74,7 @@ int crier__journal_init(struct crier_journal *journal,
         journal->retention.bytes = defaults->bytes;
     journal->max_topics =
         options->max_topics != 0 ? options->max_topics : DEFAULT_TOPICS;
-    /* One update may have this many at once. */
+    /* One update may have so many. */
     if (journal->max_topics < CRIER__TOPICS_MAX)
         return CRIER_ERR_INVALID;
     journal->ages = journal->retention.age != 0;
@@ -80,7 +82,7 @@ int crier__journal_init(struct crier_journal *journal,
         journal->ages |= options->topics[i].retention.age != 0;
     error = crier__fork_watch(&journal->born);
     if (error == 0)
-        error = copy_topics(journal, options->topics, options->topic_count);
+        error = copy_rules(journal, options->topics, options->topic_count);
     if (error != 0)
         crier__journal_done(journal);
     return error;
@@ -95,21 +97,22 @@ void crier__journal_done(struct crier_journal *journal)
 {
     size_t i;
 
-    for (i = 0; i < journal->topic_count; i++)
-        free((char *)journal->topics[i].topic);
-    free(journal->topics);
+    for (i = 0; i < journal->rule_count; i++)
+        free(journal->rules[i].pattern);
+    free(journal->rules);
 }
 
 struct crier_retention
-crier__journal_retention(const struct crier_journal *journal,
-                         const char *topic, size_t length)
+crier__journal_retention(const struct crier_journal *journal, const char *name,
+                         size_t length)
 {
     static const struct crier_retention none;
-    size_t i;
+    const struct crier__retention_rule *rule = journal->rules;
 
-    for (i = 0; i < journal->topic_count; i++)
-        if (crier__topic_fits(journal->topics[i].topic, topic, length))
-            return journal->topics[i].retention;
+    for (; rule < journal->rules + journal->rule_count; rule++)
+        if (rule->selector.kind == CRIER__ALL ||
+            crier__selector_matches(&rule->selector, name, length))
+            return rule->retention;
     return none;
 }
 
@@ -136,41 +139,18 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
     return ahead && !behind;
 }
 
-bool crier__listed(const struct crier__list *list, const char *name)
-{
-    if (list->prefix == NULL)
-        return strcmp(name, list->after) == 0;
-    return (list->hidden || !crier__topic_hidden(name)) &&
-           strncmp(name, list->prefix, strlen(list->prefix)) == 0 &&
-           strcmp(name, list->after) > 0;
-}
+/* ---- the rest --------------------------------------------------------- */
 
-unsigned crier__list_in(const struct crier__list *list,
-                        struct crier__named *first, unsigned count,
-                        struct crier__named one)
+bool crier__list_wants(const struct crier__list *list, const char *name)
 {
-    unsigned low = 0, high = count, middle;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-        if (strcmp(first[middle].name, one.name) > 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    if (low == list->limit)
-        return count;
-    if (count == list->limit)
-        count--;
-    memmove(first + low + 1, first + low, (count - low) * sizeof *first);
-    first[low] = one;
-    return count + 1;
+    return strcmp(name, list->after) > 0 &&
+           crier__selectors_match(list->selectors, name);
 }
 
 void crier_journal_free(struct crier_journal *journal)
 {
     if (journal == NULL || crier__journal_forked(journal))
         return;
-    journal->ops->stop(journal);
+    journal->ops->close(journal);
     journal->ops->free(journal);
 }

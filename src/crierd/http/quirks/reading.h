@@ -14,10 +14,11 @@ void reading_begin(atomic_uint *place, struct MHD_Connection *connection);
  * or the connection is about to be closed. Any thread. */
 void reading_end(atomic_uint *place);
 
-/* libmicrohttpd logs a line, by FORMAT. If that complains of a Content-Length, takes the
+/* libmicrohttpd logs a line, by FORMAT. If that contains COMPLAINT, takes the first
  * connection of this thread for which IS_WRONG returns true out of the list and returns
  * it; otherwise NULL. The thread that logs. */
 struct MHD_Connection *reading_find(
-    const char *format, bool (*is_wrong)(struct MHD_Connection *connection));
+    const char *format, const char *complaint,
+    bool (*is_wrong)(struct MHD_Connection *connection));
 
 #endif

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 1
+#define FORMAT 2
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
@@ -49,7 +49,7 @@ static const char schema[] =
     " holds INTEGER NOT NULL,"  /* so many topics hold it */
     " cost INTEGER NOT NULL,"
     " id TEXT," /* of the publisher; NULL: #epoch-position */
-    " topics TEXT NOT NULL,"
+    " topics TEXT NOT NULL," /* names, one on a line */
     " body BLOB NOT NULL);"
     "CREATE UNIQUE INDEX updates_id ON updates (id) WHERE id IS NOT NULL;"
     "CREATE INDEX updates_all ON updates (position) WHERE hidden = 0;"
@@ -293,9 +293,9 @@ static int adapt(struct crier__sqlite *sqlite, char reason[256])
     int error = describe(&options, "", &journal->retention);
     size_t i;
 
-    for (i = 0; i < journal->topic_count && error == 0; i++)
-        error = describe(&options, journal->topics[i].topic,
-                         &journal->topics[i].retention);
+    for (i = 0; i < journal->rule_count && error == 0; i++)
+        error = describe(&options, journal->rules[i].pattern,
+                         &journal->rules[i].retention);
     if (error == 0)
         error = compare(sqlite, &options, reason);
     crier__buffer_done(&options);
@@ -399,7 +399,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
 
 void crier__sqlite_close(struct crier__sqlite *sqlite)
 {
-    crier__sqlite_forget_lately(sqlite);
+    crier__sqlite_drop_recent(sqlite);
     crier__sql_close(&sqlite->reader);
     crier__sql_close(&sqlite->writer);
     free(sqlite->name);
