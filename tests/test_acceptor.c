@@ -281,6 +281,27 @@ START_TEST(a_door_that_is_shut)
 }
 END_TEST
 
+/* A client that is refused before its body came may go on sending, but not for ever. */
+START_TEST(a_refused_client_lingers)
+{
+    char text[4096];
+    int fd = visit(), i;
+
+    say(fd, "POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n");
+    expect(fd, "HTTP/1.1 404", "}\n");
+    ck_assert_uint_eq(hear(fd, text, sizeof text, 0), 0); /* no more is said */
+    for (i = 0; i < 4; i++) {
+        pass(1000);
+        say(fd, "x");
+    }
+    pass(1000);
+    pass(0);
+    ck_assert_int_eq(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    ck_assert_int_eq(errno, EPIPE);
+    close(fd);
+}
+END_TEST
+
 /* ---- two doormen ------------------------------------------------------- */
 
 static void setup_two(void)
@@ -321,8 +342,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("door");
-    TCase *c = add_case(s, "door");
+    Suite *s = suite_create("acceptor");
+    TCase *c = add_case(s, "acceptor");
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, half_a_head_is_waited_for);
@@ -333,7 +354,8 @@ static Suite *suite(void)
     tcase_add_test(c, half_a_body_is_libmicrohttpds);
     tcase_add_test(c, what_the_door_has_is_counted);
     tcase_add_test(c, a_door_that_is_shut);
-    c = add_case(s, "two doormen");
+    tcase_add_test(c, a_refused_client_lingers);
+    c = add_case(s, "two threads");
     tcase_add_checked_fixture(c, setup_two, teardown);
     tcase_add_test(c, doormen_keep_even);
     return s;

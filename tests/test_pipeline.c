@@ -1,8 +1,8 @@
 /*
- * Publishers with a connection of their own: many requests on their way, answered by a
- * lane (lane.c) as libmicrohttpd would answer them, and in order; with a journal in
- * memory and with one in a file. A request with the field "Trailer" is one that no lane
- * takes, and means nothing else to crierd.
+ * Publishers with a connection of their own: they pipeline many requests, and a
+ * pipeline (pipeline.c) responds as libmicrohttpd would, and in order; with a journal
+ * in memory and with one in a file. Pipelines do not take a request with the field
+ * "Trailer", which means nothing else to crierd.
  */
 #include <config.h>
 
@@ -43,7 +43,7 @@ static void send_off(struct client *client, char **requests)
     *requests = NULL;
 }
 
-/* Reads an answer with STATUS, returns its body. */
+/* Reads a response, which must have STATUS; returns its JSON, new. */
 static json_t *answer(struct client *client, int status)
 {
     int got = client_head(client);
@@ -56,7 +56,7 @@ static json_t *answer(struct client *client, int status)
     return json;
 }
 
-/* Reads the answer to a publish; its position must be POSITION. */
+/* Reads the response to a publish; its position must be POSITION. */
 static void expect_published(struct client *client, json_int_t position)
 {
     json_t *json = answer(client, 200);
@@ -106,9 +106,9 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The status, the header lines in alphabetical order but for Date and Connection (what is
- * refused before its body has been read ends libmicrohttpd's), and the body in which the
- * journal's numbers are crossed out. To be freed. */
+/* Returns, in new memory, the status, the header lines in alphabetical order without
+ * Date and Connection (libmicrohttpd closes the connection when it refuses a request
+ * before its body is read), and the body with the journal's numbers replaced. */
 static char *canonical(struct client *client)
 {
     char *lines[32], *at, *all, *body, *line, head[sizeof client->head];
@@ -253,7 +253,8 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
-/* What is not a lane's is answered after what was, by libmicrohttpd from then on. */
+/* libmicrohttpd responds to a request that the pipeline does not take, after the
+ * responses to those before it, and to all requests from then on. */
 START_TEST(other_requests_have_their_turn)
 {
     struct client client;
@@ -302,8 +303,8 @@ START_TEST(who_ends_its_sending_half_gets_all_answers)
 }
 END_TEST
 
-/* Who goes without waiting for answers harms nobody, and what was published is what was
- * sent, up to some point. */
+/* A client that closes the connection without waiting for the responses harms nobody,
+ * and the updates up to some point are published. */
 START_TEST(who_goes_early)
 {
     struct client client;
@@ -339,8 +340,8 @@ static bool stands_still(struct client *client)
     return poll(&wanted, 1, 300) == 0;
 }
 
-/* Answers that nobody takes are not kept without end: the lane stops reading, others
- * are served, and all is there once it is asked for. */
+/* The memory for responses that the client does not read is bounded: the pipeline stops
+ * reading, and others are served; when the client reads, it receives every response. */
 START_TEST(who_takes_no_answers_waits)
 {
     static const char request[] = "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
@@ -371,7 +372,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("lane");
+    Suite *s = suite_create("pipeline");
     TCase *c;
     int i;
 

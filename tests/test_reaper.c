@@ -1,6 +1,7 @@
 /*
- * Who sends a request byte by byte is not waited for without end. crierd's code runs in
- * this program, but for its main and its door, and its clock is put forward by skip().
+ * crierd does not wait for ever for a client that sends a request byte by byte.
+ * crierd's code runs in this program, except for its main() and its acceptor; skip()
+ * moves its clock forward.
  */
 #include <config.h>
 
@@ -19,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What the linker's --wrap makes of the name. */
+/* The names that the linker's --wrap gives it. */
 uint64_t __real_crier_now(void);
 uint64_t __wrap_crier_now(void);
 
@@ -35,7 +36,7 @@ static void skip(uint64_t ms)
     atomic_fetch_add(&skipped, ms);
 }
 
-/* ---- the warden alone ------------------------------------------------- */
+/* ---- the reaper alone ------------------------------------------------- */
 
 static struct reaper reaper;
 static int ends[2];
@@ -57,7 +58,7 @@ static void release(void)
     close(ends[1]);
 }
 
-/* Whether the end of what comes is there to be read. */
+/* Whether the end of the connection can be read. */
 static bool is_ended(void)
 {
     char byte;
@@ -78,7 +79,7 @@ START_TEST(who_is_late_is_ended)
     ck_assert(!is_ended());
     look_after(1000);
     ck_assert(is_ended());
-    /* What is said can still be heard. */
+    /* The response can still be read. */
     ck_assert_int_eq(send(ends[0], "x", 1, MSG_NOSIGNAL), 1);
 }
 END_TEST
@@ -148,7 +149,7 @@ static int listening, port, poller;
 static pthread_t thread;
 static atomic_bool stopping;
 
-/* In place of a doorman: hands over whoever connects, whatever has come. */
+/* In place of an acceptor thread: hands over each connection, whatever was received. */
 static void *run_http(void *loop)
 {
     const struct sockaddr address = {.sa_family = AF_UNIX};
@@ -216,9 +217,9 @@ static void stop(void)
     crier_hub_free(server.hub);
 }
 
-/* Makes a second of every millisecond, MOST of them, until CLIENT's connection is
- * closed; after how many seconds it was. BYTE is sent in each, as it keeps libmicrohttpd
- * waiting. */
+/* Moves the clock by a second every millisecond, at most MOST times, until CLIENT's
+ * connection is closed; sends BYTE each time, to keep libmicrohttpd waiting. Returns
+ * the number of seconds. */
 static uint64_t seconds_to_end(struct client *client, char byte, uint64_t most)
 {
     uint64_t begun = crier_now(), late = __real_crier_now() + PATIENCE;
@@ -237,13 +238,13 @@ static uint64_t seconds_to_end(struct client *client, char byte, uint64_t most)
     return (crier_now() - begun) / 1000;
 }
 
-/* Has one request of CLIENT answered, which may send more. */
+/* Completes one request of CLIENT, which may send more. */
 static void ask(struct client *client)
 {
     ck_assert_int_eq(client_request(client, "OPTIONS", "*", "", NULL), 204);
 }
 
-/* Waits until COUNT bytes of bodies are there. */
+/* Waits until crierd counts COUNT bytes of bodies. */
 static void await_bodies(size_t count)
 {
     uint64_t late = __real_crier_now() + PATIENCE;
@@ -263,7 +264,7 @@ START_TEST(the_next_head_may_take_its_time)
     http_end_overdue(&http);
     client_send(&client, "st: x\r\n\r\n");
     ck_assert_int_eq(client_head(&client), 204);
-    /* And the one after it, as much again. */
+    /* The next request may take as long. */
     skip(58000);
     http_end_overdue(&http);
     ask(&client);
@@ -285,7 +286,7 @@ START_TEST(the_next_head_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* What the door takes for no beginning of a head is not waited for either. */
+/* Nor does crierd wait for bytes that the acceptor does not take for a head. */
 START_TEST(the_first_head_is_not_waited_for_for_ever)
 {
     struct client client;
@@ -347,7 +348,7 @@ START_TEST(a_body_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* Nothing is waited for while an answer is on its way, as long as that may be. */
+/* There is no deadline while crierd responds, however long that takes. */
 START_TEST(a_stream_goes_on)
 {
     struct crier_event *event = crier_event_new();
@@ -368,7 +369,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("warden");
+    Suite *s = suite_create("reaper");
     TCase *c = add_case(s, "alone");
 
     tcase_add_checked_fixture(c, admit, release);

@@ -517,13 +517,22 @@ static enum MHD_Result take_piece(void *closure,
 
 /* ---- start ------------------------------------------------------------ */
 
-/* libmicrohttpd is about to log a line by FORMAT: where it complains of a Content-Length,
- * responds to the request before libmicrohttpd does (reading.c). */
+/* libmicrohttpd is about to log a line by FORMAT: where it complains of a request that it
+ * would refuse with two heads, responds before it does (reading.c). */
 static void overhear_complaint(const char *format)
 {
-    struct MHD_Connection *wrong =
-        reading_find(format, framing_length_is_wrong);
-    struct exchange *exchange = wrong != NULL ? exchange_of(wrong) : NULL;
+    /* "... to parse cookies" or "... to allocate header record", of a cookie's */
+    struct MHD_Connection *wrong = reading_find(
+        format, "Not enough memory in pool to", headroom_cookies_failed);
+    struct exchange *exchange;
+
+    if (wrong != NULL) {
+        headroom_refuse(wrong);
+        return;
+    }
+    wrong = reading_find(format, MHD_HTTP_HEADER_CONTENT_LENGTH,
+                         framing_length_is_wrong);
+    exchange = wrong != NULL ? exchange_of(wrong) : NULL;
 
     if (exchange == NULL || exchange->request == NULL)
         return;

@@ -72,6 +72,7 @@ static enum MHD_Result see_field(void *closure, enum MHD_ValueKind kind,
         if (strcasecmp(value, "chunked") != 0)
             fields->odd_encoding = true;
     }
+    lines_cut_blanks(value);
     return MHD_YES;
 }
 

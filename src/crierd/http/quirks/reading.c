@@ -1,13 +1,13 @@
 /*
  * Requests that libmicrohttpd refuses before crierd hears of them, because of their
- * Content-Length.
+ * Content-Length or the size of their cookies.
  *
  * 0.9.75 sends two response heads then, one behind the other (it forgets that it has
  * made the first, and makes it again), and 1.0 a page of its own. There is no callback
  * between the last line of a head and the refusal. But libmicrohttpd logs what is wrong
  * before it answers, in the thread that reads. So the requests whose heads are being
- * read are listed here; when that complaint is logged, the one of this thread with a
- * wrong Content-Length gets crierd's answer. What libmicrohttpd sends then finds the
+ * read are listed here; when such a complaint is logged, the one of this thread that it
+ * is about gets crierd's response. What libmicrohttpd sends then finds the
  * socket shut.
  *
  * Most heads come in one piece: then the list has one request a thread, and only while
@@ -103,9 +103,8 @@ static struct MHD_Connection *take_wrong(
 }
 
 struct MHD_Connection *reading_find(
-    const char *format, bool (*is_wrong)(struct MHD_Connection *connection))
+    const char *format, const char *complaint,
+    bool (*is_wrong)(struct MHD_Connection *connection))
 {
-    if (strstr(format, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL)
-        return NULL;
-    return take_wrong(is_wrong);
+    return strstr(format, complaint) != NULL ? take_wrong(is_wrong) : NULL;
 }

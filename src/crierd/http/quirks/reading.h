@@ -14,10 +14,11 @@ void reading_begin(atomic_uint *place, struct MHD_Connection *connection);
  * Any thread. */
 void reading_end(atomic_uint *place);
 
-/* libmicrohttpd logs a line, by FORMAT: if it complains of a Content-Length, returns the
- * connection whose request IS_WRONG of, and takes it out of the list; else NULL. The
- * thread that logs. */
+/* libmicrohttpd logs a line, by FORMAT: if it contains COMPLAINT, takes the first request
+ * that this thread reads and that IS_WRONG out of the list, and returns its connection;
+ * else returns NULL. The thread that logs. */
 struct MHD_Connection *reading_find(
-    const char *format, bool (*is_wrong)(struct MHD_Connection *connection));
+    const char *format, const char *complaint,
+    bool (*is_wrong)(struct MHD_Connection *connection));
 
 #endif
