@@ -59,7 +59,7 @@ static void write_selector(const struct clients *clients, size_t topic, char *te
         text[strlen(text) - 1] = '*';
 }
 
-/* ---- what comes ------------------------------------------------------- */
+/* ---- deliveries --------------------------------------------------------- */
 
 static bool report_wrong_delivery(const struct client *client, const char *what,
                                   const struct crier_message *message)
@@ -140,7 +140,7 @@ static bool on_client_connected(struct reader *reader)
                  name, clients->fields, *id != '\0' ? "Last-Event-ID: " : "", id,
                  *id != '\0' ? "\r\n" : "", *padding != '\0' ? "X-Padding: " : "",
                  padding, *padding != '\0' ? "\r\n" : "");
-    return reader_ask(reader, head, (size_t)length);
+    return reader_send_request(reader, head, (size_t)length);
 }
 
 static bool on_client_end(struct reader *reader, int error)
@@ -153,7 +153,7 @@ static bool on_client_end(struct reader *reader, int error)
 static const struct reader_calls calls = {on_client_connected, on_client_open,
                                           on_client_message, on_client_end};
 
-/* ---- connections ------------------------------------------------------ */
+/* ---- connections -------------------------------------------------------- */
 
 /* Starts as many connections as are allowed now. */
 static bool connect_more(struct clients *clients)
@@ -221,7 +221,7 @@ void clients_close(struct clients *clients)
     clients->topic = NULL;
 }
 
-/* ---- updates ---------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------ */
 
 bool clients_compose(struct clients *clients, size_t topic, char *data)
 {

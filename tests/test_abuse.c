@@ -1,6 +1,6 @@
 /*
- * Who means harm, or just does not speak HTTP: he is told so or thrown out, and nobody
- * else is harmed.
+ * Clients that attack crierd, or do not speak HTTP: each receives an error or is
+ * disconnected, and other clients are not affected.
  */
 #include <config.h>
 
@@ -23,7 +23,7 @@ static void check_serves(void)
                      200);
 }
 
-/* Takes what there is up to the end of the connection, which must come; to be freed. */
+/* Reads to the end of the connection, which must come, into new memory. */
 static char *all_of(struct client *client)
 {
     char *all = calloc(1, 1), *line;
@@ -48,8 +48,8 @@ static void limit_files(rlim_t files)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* More connections than there are descriptors: those who have waited longest for
- * nothing make room, streams do not. */
+/* More connections than descriptors: crierd closes the idle connections that waited
+ * longest, but no streams. */
 START_TEST(half_a_head_makes_room)
 {
     struct client streams[STREAMS], half[HALF_OPEN];
@@ -82,7 +82,8 @@ START_TEST(half_a_head_makes_room)
 }
 END_TEST
 
-/* The same for idle connections of publishers: each new connection closes one of them. */
+/* The same for idle connections of publishers: each new connection closes one of
+ * them. */
 START_TEST(an_idle_pipeline_makes_room)
 {
     struct client pipelines[HALF_OPEN];
@@ -184,8 +185,8 @@ static const struct {
 
 #define GARBAGES ((int)(sizeof garbage / sizeof garbage[0]))
 
-/* Sends COUNT sound publishes and garbage behind them; returns what comes up to the end
- * of the connection, which must come before any time-out (30 s). To be freed. */
+/* Sends COUNT valid requests to publish and garbage after them. Reads to the end of the
+ * connection, which must come before any time-out (30 s), into new memory. */
 static char *answers_to(int count, const char *bytes, size_t length)
 {
     struct client client;
@@ -220,7 +221,7 @@ START_TEST(garbage_is_refused_at_once)
 }
 END_TEST
 
-/* What was sound has been done, and its answers come first. */
+/* The valid requests are carried out, and their responses come first. */
 START_TEST(garbage_behind_what_is_sound)
 {
     struct client stream;

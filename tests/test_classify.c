@@ -1,7 +1,7 @@
 /*
- * What is told of a request before libmicrohttpd has it. A head that lanes take must
- * be one about which no two servers could disagree; so most of this is about what they
- * do not take.
+ * What is found in the first bytes of a connection. A head that pipelines take must be one
+ * about which no two servers could disagree; so most of this is about what they do not
+ * take.
  */
 #include <config.h>
 
@@ -27,7 +27,7 @@ static const struct route_table tables[] = {{routes, NULL}, {NULL, NULL}};
 
 static struct head head;
 
-/* Reads TEXT from memory that ends where it does. */
+/* Reads TEXT from memory that ends at its last byte. */
 static enum head_kind read_exact(const char *text, size_t length)
 {
     char *bytes = malloc(length + 1); /* + 1: none is no memory */
@@ -68,7 +68,7 @@ START_TEST(a_plain_request_is_taken_apart)
 }
 END_TEST
 
-/* Cut anywhere, it is a part of one; and nothing behind its end is looked at. */
+/* A head that is cut anywhere is incomplete; the bytes behind a head are not read. */
 START_TEST(parts_are_parts)
 {
     static const char text[] = BEGIN HOST LENGTH "\r\nab";
@@ -155,7 +155,7 @@ START_TEST(a_nul_is_no_end)
 }
 END_TEST
 
-/* One that never ends is no part for ever. */
+/* A head that never ends is not incomplete for ever. */
 START_TEST(a_head_has_a_largest_size)
 {
     static char text[2 * HEAD_MAX];
@@ -229,7 +229,7 @@ START_TEST(no_head_has_a_nul)
 }
 END_TEST
 
-/* One of the largest size is libmicrohttpd's, to be refused. */
+/* A body of the largest size goes to libmicrohttpd, which refuses it. */
 START_TEST(a_head_without_end_is_taken)
 {
     static char text[HEAD_MAX];
@@ -252,7 +252,7 @@ static const char *const whole[] = {
     "GET /topics/x HTTP/1.1\r\nHost: a\r\ncontent-length: 9\r\n\r\n",
     "GET /topics/x HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n",
     "GET /topics/x HTTP/1.1\r\nHost: a\rContent-Length: 9\r\n\r\n",
-    /* What not everybody takes for the same lines. */
+    /* Lines that not every server reads alike. */
     "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n",
     "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\r\n\tc\r\n\r\n",
     "GET /topics/x HTTP/1.1\r\nHost: a\r\nA: b\rc\r\n\r\n",
@@ -273,7 +273,7 @@ START_TEST(a_nul_needs_all)
 }
 END_TEST
 
-/* With as much as any client sends, and then FIELDS. */
+/* A head with the fields that most clients send, and then FIELDS. */
 #define LONG "0123456789012345678901234567890123456789012345678901234567"
 #define TOPIC(FIELDS)                                                         \
     "GET /topics/x HTTP/1.1\r\nHost: a\r\n"                                   \
@@ -287,20 +287,20 @@ START_TEST(what_a_stream_needs)
     ck_assert_uint_lt(need_of("GET /chat HTTP/1.1\r\nHost: a\r\n"
                               "Accept: text/event-stream\r\n\r\n"),
                       1536);
-    /* A field is kept, and has a record. */
+    /* libmicrohttpd keeps a field and a record of it. */
     ck_assert_uint_eq(need_of(TOPIC("A: 345678901234\r\n")), least + 16 + 64);
-    /* A cookie is kept, and copied, and a record each for it and what is in it. */
+    /* It keeps and copies a cookie, and has records of it and of its parts. */
     ck_assert_uint_eq(need_of(TOPIC("cOOKIE: a=1;b=2;c=3;d=4;e=5678\r\n")),
                       least + 32 + 32 + 6 * 64);
     ck_assert_uint_eq(need_of(TOPIC("Cookie: a=1,b=23\r\n")),
                       least + 16 + 32 + 3 * 64);
-    /* Elsewhere nothing is made of that. */
+    /* In other fields it does not look for parts. */
     ck_assert_uint_eq(need_of(TOPIC("A: b=1;?&,90123\r\n")), least + 16 + 64);
-    /* A query is kept, and nothing is made of it (mhd_cut_query()). */
+    /* It keeps a query, but does not parse it (mhd_cut_query()). */
     ck_assert_uint_eq(
         need_of("GET /topics/x?a&b&c=0123456789 HTTP/1.1\r\nHost: a\r\n\r\n"),
         need_of("GET /topics/x HTTP/1.1\r\nHost: a\r\n\r\n") + 16);
-    /* Whether a path is a stream's is in the routes. */
+    /* The routes say whether a path is a stream. */
     ck_assert_uint_lt(need_of("GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n"), 1536);
     ck_assert_uint_lt(need_of("GET /ticks?a HTTP/1.1\r\nHost: a\r\n\r\n"),
                       1536);
@@ -313,7 +313,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("head");
+    Suite *s = suite_create("classify");
     TCase *c = add_case(s, "head");
 
     tcase_add_test(c, a_plain_request_is_taken_apart);

@@ -327,7 +327,8 @@ static void begin_after(const char *id)
     foreign_close(&server);
 }
 
-/* As crierd does: so who is cut off before the first event loses nothing. */
+/* As crierd does it: so a client that is disconnected before the first event loses
+ * nothing. */
 START_TEST(a_response_may_say_where_it_begins)
 {
     struct crier_message message;
@@ -542,8 +543,8 @@ START_TEST(a_huge_retry_is_survived)
 }
 END_TEST
 
-/* "retry: 0" means at once, but not that a server that is away is asked without
- * end. */
+/* "retry: 0" means at once; but a client does not retry without pause while the server
+ * is away. */
 START_TEST(no_wait_is_not_for_ever)
 {
     struct crier_message message;

@@ -1,6 +1,6 @@
 /*
- * Streams and refusals that a server sends in a content coding, though nobody has
- * asked for one (RFC 9110 12.5.3 allows that).
+ * Streams and error responses that a server sends in a content coding although the
+ * client did not accept one (RFC 9110 12.5.3 allows that).
  */
 #include <config.h>
 
@@ -16,7 +16,7 @@
 
 #define STREAM "Content-Type: text/event-stream\r\n"
 
-/* Begins an answer with STATUS in CODINGS. */
+/* Begins a response with STATUS in CODINGS. */
 static void begin(const char *status, const char *codings)
 {
     foreign_say(&server,

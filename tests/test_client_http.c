@@ -1,6 +1,6 @@
 /*
- * The HTTP of a client: what it asks for, which answers it takes, and where
- * redirects lead it.
+ * The HTTP of a client: its requests, the responses that it accepts, and where it
+ * follows redirects.
  */
 #include <config.h>
 

@@ -31,7 +31,7 @@ static const char *begun_after(size_t n)
 
 /* ---- crier_client_run() ----------------------------------------------- */
 
-/* A run, what it told, and what its callbacks do. */
+/* A run of a client, its messages, and what its callbacks do. */
 struct run {
     struct crier_client *client;
     pthread_t thread;
@@ -182,7 +182,8 @@ START_TEST(a_callback_may_close)
 }
 END_TEST
 
-/* What was received and not told is told by the next stream, if at all. */
+/* Bytes that were received but not returned as a message come again in the next
+ * stream, if at all. */
 START_TEST(a_callback_may_restart)
 {
     static const char *const cases[][2] = {
@@ -305,7 +306,7 @@ END_TEST
 
 enum { NEW, CONNECTING, OPEN, HALF_TOLD, FULL, WAITING, STATES };
 
-/* Has a client, begun after the id 5, come to the state STATE. */
+/* Brings a client, which began after the id 5, to the state STATE. */
 static void come_to(int state)
 {
     options.last_event_id = "5";

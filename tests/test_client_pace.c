@@ -1,6 +1,6 @@
 /*
- * The pace of a client: a server that falls silent, a program that takes its time,
- * and a descriptor that tells when there is something to do, and only then.
+ * The pace of a client: a server that sends nothing, a program that is slow, and a
+ * descriptor that is readable when the client has something to do, and only then.
  */
 #include <config.h>
 
@@ -221,8 +221,8 @@ START_TEST(it_tells_when_there_is_something_to_do)
 }
 END_TEST
 
-/* One message for each time that it is readable, however many come at once; through
- * an epoll set as well. */
+/* Returns one message each time that it is readable, however many arrive at once;
+ * through an epoll set as well. */
 START_TEST(one_message_a_time_will_do)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -303,7 +303,7 @@ static size_t make_type(uint64_t number, char *bytes)
     return (size_t)sprintf(bytes, "event: %01000d\n", (int)(number % 1000));
 }
 
-/* The server goes on sending, but only what is not told. */
+/* The server goes on sending, but nothing that makes a message. */
 START_TEST(it_does_not_hold_the_program_up)
 {
     static size_t (*const makers[])(uint64_t, char *) = {

@@ -1,6 +1,6 @@
 /*
- * A client that is short of something: of memory, of room in the kernel. It comes
- * back or says what is missing; nothing crashes, hangs, or is left behind.
+ * A client without enough memory or kernel resources: it reconnects or reports the
+ * error, and does not crash, hang or leak.
  */
 #include <config.h>
 
@@ -112,7 +112,7 @@ static int read_stream(void)
     return message.error;
 }
 
-/* Whether a failure was asked for and has not come yet. */
+/* Whether a failure was requested and has not happened yet. */
 static bool still_armed(void)
 {
     void *probe;
@@ -186,7 +186,7 @@ START_TEST(short_memory)
 }
 END_TEST
 
-/* It comes back when the system or libcurl cannot go on. */
+/* It reconnects after an error of the system or of libcurl. */
 START_TEST(short_of_something_else)
 {
     int n, result, left = 0;

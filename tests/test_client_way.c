@@ -1,6 +1,6 @@
 /*
- * The way to a stream: redirects, connections and proxies; and answers
- * that lead nowhere, or never end.
+ * How a client reaches a stream: redirects, connections and proxies; and responses that
+ * are no stream, or that never end.
  */
 #include <config.h>
 

@@ -1,5 +1,5 @@
-/* contract-service, end to end: what it asks servers for, how it takes their
- * answers, and when it connects again. The events are in test_contract.c. */
+/* contract-service, end to end: its requests, how it handles responses, and when it
+ * reconnects. test_contract.c has the events. */
 #include <config.h>
 
 #include "contract/harness.h"
@@ -22,8 +22,8 @@ static void teardown(void)
     service_stop(&service);
 }
 
-/* Sends an event with the id ID ("" for one without) and waits until it is told;
- * TOLD is the id that comes with it. */
+/* Sends an event with the id ID ("" for none) and waits until the service reports it
+ * with the id TOLD. */
 static void pass_event(const char *id, const char *told)
 {
     client_send(&subscription.stream, "%s%s\ndata: a\n\n",
@@ -131,7 +131,7 @@ END_TEST
 
 /* ---- answers ---------------------------------------------------------- */
 
-/* Takes a connection for TARGET and answers it with STATUS to go to PATH. */
+/* Accepts a connection for TARGET and redirects it to PATH with STATUS. */
 static void redirect(const char *target, int status, const char *path)
 {
     struct client client;

@@ -1,7 +1,7 @@
 /*
- * crier sub where something breaks in the middle: the connection, by a server
- * that says what a crierd does only when something is wrong with it; or what
- * it writes, because nobody reads.
+ * crier sub when something fails in the middle: the connection, with a server that
+ * sends what crierd sends only after a failure; or its output, because its reader
+ * stopped.
  */
 #include <config.h>
 
@@ -108,7 +108,7 @@ START_TEST(it_goes_on_where_the_stream_began)
 }
 END_TEST
 
-/* What is published before the first connection comes, too. */
+/* It also receives what is published before its first connection. */
 START_TEST(it_asks_for_what_came_before_it_was_connected)
 {
     static const char since[] = "/topics/n?format=full&start=id&since=";
@@ -326,7 +326,7 @@ static void wrap(const char *limit, const char *redirections)
     setenv("CRIERD_WRAPPER", all, 1);
 }
 
-/* What nobody can have seen has not been put out. */
+/* Output that no reader can have received does not count as printed. */
 START_TEST(a_closed_output_is_an_error)
 {
     wrap("", ">&-");

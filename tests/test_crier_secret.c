@@ -1,5 +1,5 @@
 /*
- * What crier never prints: the user and the password in a URL, and tokens, wherever
+ * crier never prints secrets: the user and the password in a URL, and tokens, wherever
  * they come from and whatever goes wrong.
  */
 #include <config.h>

@@ -168,7 +168,7 @@ START_TEST(the_request_is_what_is_asked_for)
 }
 END_TEST
 
-/* What a stream may come to where it is not asked for again. */
+/* How a stream may end without a reconnection. */
 static const struct {
     const char *answer; /* behind the status line */
     const char *words[6];
@@ -306,7 +306,7 @@ START_TEST(refusals_end_it)
 }
 END_TEST
 
-/* A host beyond ASCII goes out as IDNA has it, whatever the locale. */
+/* A host with other than ASCII characters is sent as IDNA, whatever the locale. */
 START_TEST(a_host_may_have_letters_of_any_script)
 {
     char idn[80];

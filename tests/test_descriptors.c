@@ -23,8 +23,8 @@
 /* Clients that are refused and stay, and others that do. */
 #define EXTRA 8
 
-/* Connections without a request: twice as many as there are beside the streams where the
- * limit is low. */
+/* Connections without a request: twice as many as there are beside the streams where
+ * the limit is low. */
 #define IDLE 16
 
 /* A head of which crierd does not think that it belongs to a short-lived connection. */
@@ -128,8 +128,8 @@ static void check_health(void)
                      200);
 }
 
-/* Starts crierd with OPTIONS. Returns how many clients it says that there may be; 0 when
- * it refuses to start. */
+/* Starts crierd with OPTIONS. Returns how many clients it says that there may be; 0
+ * when it refuses to start. */
 static int announced(const char *options)
 {
     static const char says[] = "at most ";
@@ -148,8 +148,9 @@ static int announced(const char *options)
     return clients;
 }
 
-/* As many streams as were announced, then 503; and requests are answered all the time,
- * also when those who were refused stay, and others that have asked for something. */
+/* crierd accepts as many streams as it announced and then responds with 503. It
+ * responds to other requests all the time, also while clients that it refused stay
+ * connected. */
 static void fill(int clients, int extra)
 {
     struct client *streams = calloc((size_t)clients, sizeof *streams);

@@ -1,4 +1,4 @@
-/* doc/examples, as programs that somebody runs, and as texts that somebody reads. */
+/* doc/examples, as programs to run and as texts to read. */
 #include <config.h>
 
 #include "support/client.h"
@@ -25,7 +25,7 @@ static void run_example(struct command *command, const char *name,
     command_start(command, 0, words);
 }
 
-/* Starts the server NAME on a free port, which it tells. */
+/* Starts the server NAME on a free port, which it prints. */
 static void start_server(const char *name)
 {
     static const char url[] = "http://127.0.0.1:";
@@ -41,7 +41,7 @@ static void start_server(const char *name)
     ck_assert_int_gt(port, 0);
 }
 
-/* It has been told to end; it does so in good order. */
+/* It received the signal to end, and ends with status 0. */
 static void expect_good_end(void)
 {
     ck_assert_int_eq(command_wait(&example), 0);
@@ -263,7 +263,7 @@ START_TEST(a_program_subscribes)
     start_server("server");
     snprintf(url, sizeof url, "http://127.0.0.1:%d/news", port);
     run_example(&subscribe, "subscribe", WORDS(url));
-    /* It hears what comes after it is there; so it is asked for it. */
+    /* It receives updates from its start on; the test waits until it has started. */
     do
         ck_assert_int_eq(publish("news", "hello"), 200);
     while (!output_has(&subscribe.out, "message: hello\n"));

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -347,9 +348,21 @@ END_TEST
 
 /* ---- log and signals -------------------------------------------------- */
 
+/* The client's own port. */
+static int port_of(const struct client *client)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+
+    ck_assert_int_eq(
+        getsockname(client->fd, (struct sockaddr *)&address, &length), 0);
+    return ntohs(address.sin_port);
+}
+
 START_TEST(a_request_is_one_line)
 {
     struct client client;
+    char peer[32];
 
     crierd_start(&crierd, "--log-level debug");
     fetch(crierd.port, "GET", "/healthz?secret=1", "", NULL, NULL);
@@ -360,6 +373,8 @@ START_TEST(a_request_is_one_line)
     crierd_wait_log(&crierd, "info    GET /\\xc2\\x9b[31m\\\\ 404 ");
     open_stream(&client, "/ticks");
     crierd_wait_log(&crierd, "info    GET /ticks 200 ");
+    snprintf(peer, sizeof peer, " ms 127.0.0.1:%d\n", port_of(&client));
+    crierd_wait_log(&crierd, peer);
     client_close(&client);
     crierd_wait_log(&crierd, "debug   stream /ticks ended: client closed the "
                              "connection");

@@ -187,6 +187,9 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_new(NULL, journal, NULL, &made));
     ck_assert_int_eq(crier_journal_memory(NULL, &journal), 0);
     REFUSED(crier_hub_new(site.shards, journal, NULL, NULL));
+    REFUSED(crier_hub_set_slow(NULL, CRIER_SLOW_GAP));
+    REFUSED(crier_hub_set_presence(NULL, "a"));
+    REFUSED(crier_hub_set_retention(NULL, NULL));
     REFUSED(crier_hub_publish(NULL, "a", event, NULL));
     REFUSED(crier_hub_publish(hub, NULL, event, NULL));
     REFUSED(crier_hub_publish(hub, "a", NULL, NULL));

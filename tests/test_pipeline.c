@@ -1,8 +1,8 @@
 /*
- * Publishers with a connection of their own: many requests on their way, answered by a
- * lane (lane.c) as libmicrohttpd would answer them, and in order; with a journal in
- * memory and with one in a file. A request with the field "Trailer" is one that no lane
- * takes, and means nothing else to crierd.
+ * Publishers with a connection of their own: many requests in flight, answered by a
+ * pipeline (pipeline.c) as libmicrohttpd would answer them, and in order; with a journal
+ * in memory and with one in a file. A request with the field "Trailer" is one that no
+ * pipeline takes, and means nothing else to crierd.
  */
 #include <config.h>
 
@@ -43,7 +43,7 @@ static void send_off(struct client *client, char **requests)
     *requests = NULL;
 }
 
-/* Reads an answer with STATUS, returns its body. */
+/* Reads a response, which must have STATUS; returns its JSON, new. */
 static json_t *answer(struct client *client, int status)
 {
     int got = client_head(client);
@@ -56,7 +56,7 @@ static json_t *answer(struct client *client, int status)
     return json;
 }
 
-/* Reads the answer to a publish; its position must be POSITION. */
+/* Reads the response to a publish; its position must be POSITION. */
 static void expect_published(struct client *client, json_int_t position)
 {
     json_t *json = answer(client, 200);
@@ -106,9 +106,9 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The status, the header lines in alphabetical order but for Date and Connection (what is
- * refused before its body has been read ends libmicrohttpd's), and the body in which the
- * journal's numbers are crossed out. To be freed. */
+/* Returns, in new memory, the status, the header lines in alphabetical order without
+ * Date and Connection (libmicrohttpd closes the connection when it refuses a request
+ * before its body is read), and the body with the journal's numbers replaced. */
 static char *canonical(struct client *client)
 {
     char *lines[32], *at, *all, *body, *line, head[sizeof client->head];
@@ -136,18 +136,18 @@ static char *canonical(struct client *client)
     return all;
 }
 
-START_TEST(a_lane_answers_like_libmicrohttpd)
+START_TEST(a_pipeline_answers_like_libmicrohttpd)
 {
     struct client pipeline, other;
-    char *in_lane = NULL, *elsewhere = NULL, *headers, *a, *b;
+    char *in_pipeline = NULL, *elsewhere = NULL, *headers, *a, *b;
 
     client_connect(&pipeline, crierd.port);
     client_connect(&other, crierd.port);
     ck_assert_int_ge(asprintf(&headers, "%s" OTHER, requests[_i].headers), 0);
-    add(&in_lane, requests[_i].target, requests[_i].headers,
+    add(&in_pipeline, requests[_i].target, requests[_i].headers,
         requests[_i].body);
     add(&elsewhere, requests[_i].target, headers, requests[_i].body);
-    send_off(&pipeline, &in_lane);
+    send_off(&pipeline, &in_pipeline);
     a = canonical(&pipeline);
     send_off(&other, &elsewhere);
     b = canonical(&other);
@@ -253,7 +253,8 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
-/* What is not a lane's is answered after what was, by libmicrohttpd from then on. */
+/* A request that is not plain is answered after those before it, and libmicrohttpd has
+ * the connection from then on. */
 START_TEST(other_requests_have_their_turn)
 {
     struct client client;
@@ -302,8 +303,8 @@ START_TEST(who_ends_its_sending_half_gets_all_answers)
 }
 END_TEST
 
-/* Who goes without waiting for answers harms nobody, and what was published is what was
- * sent, up to some point. */
+/* A client that closes the connection without waiting for the responses harms nobody,
+ * and the updates up to some point are published. */
 START_TEST(who_goes_early)
 {
     struct client client;
@@ -339,9 +340,9 @@ static bool stands_still(struct client *client)
     return poll(&wanted, 1, 300) == 0;
 }
 
-/* Answers that nobody takes are not kept without end: the lane stops reading, others
- * are served, and all is there once it is asked for. */
-START_TEST(who_takes_no_answers_waits)
+/* Responses that the client does not read are not kept without end: the pipeline stops
+ * reading, other connections are served, and every response is there once it is read. */
+START_TEST(a_client_that_does_not_read_waits)
 {
     static const char request[] = "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
                                   "Content-Length: 1\r\n\r\nx";
@@ -371,7 +372,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("lane");
+    Suite *s = suite_create("pipeline");
     TCase *c;
     int i;
 
@@ -379,7 +380,7 @@ static Suite *suite(void)
         c = add_case(s, i == 0 ? "memory" : "sqlite");
         tcase_add_checked_fixture(c, i == 0 ? fixture_memory : fixture_file,
                                   fixture_end);
-        tcase_add_loop_test(c, a_lane_answers_like_libmicrohttpd, 0,
+        tcase_add_loop_test(c, a_pipeline_answers_like_libmicrohttpd, 0,
                             (int)REQUESTS);
         tcase_add_test(c, answers_come_in_order);
         tcase_add_test(c, mistakes_are_answered_in_their_turn);
@@ -387,7 +388,7 @@ static Suite *suite(void)
         tcase_add_test(c, other_requests_have_their_turn);
         tcase_add_test(c, who_ends_its_sending_half_gets_all_answers);
         tcase_add_test(c, who_goes_early);
-        tcase_add_test(c, who_takes_no_answers_waits);
+        tcase_add_test(c, a_client_that_does_not_read_waits);
     }
     return s;
 }

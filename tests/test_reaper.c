@@ -1,6 +1,6 @@
 /*
- * Who sends a request byte by byte is not waited for without end. crierd's code runs in
- * this program, but for its main and its door, and its clock is put forward by skip().
+ * A client that sends a request byte by byte has a deadline. crierd's code runs in this
+ * program, but for its main and its acceptor, and skip() advances its clock.
  */
 #include <config.h>
 
@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What the linker's --wrap makes of the name. */
+/* The names that the linker's --wrap gives it. */
 uint64_t __real_crier_now(void);
 uint64_t __wrap_crier_now(void);
 
@@ -35,29 +35,29 @@ static void skip(uint64_t ms)
     atomic_fetch_add(&skipped, ms);
 }
 
-/* ---- the warden alone ------------------------------------------------- */
+/* ---- the reaper alone ------------------------------------------------- */
 
 static struct reaper reaper;
 static int ends[2];
-static struct reaped *reaped;
+static struct reaper_entry *reaped;
 
 static void admit(void)
 {
     reaper_init(&reaper);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    reaped = reaper_admit(&reaper, ends[0]);
+    reaped = reaper_add(&reaper, ends[0]);
     ck_assert_ptr_nonnull(reaped);
 }
 
 static void release(void)
 {
-    reaper_release(&reaper, reaped);
+    reaper_remove(&reaper, reaped);
     reaper_done(&reaper);
     close(ends[0]);
     close(ends[1]);
 }
 
-/* Whether the end of what comes is there to be read. */
+/* Whether the end of the connection can be read. */
 static bool is_ended(void)
 {
     char byte;
@@ -71,23 +71,23 @@ static void look_after(uint64_t ms)
     reaper_end_overdue(&reaper);
 }
 
-START_TEST(who_is_late_is_ended)
+START_TEST(an_overdue_client_is_ended)
 {
-    reaped_wait(reaped, crier_now() + 60000);
+    reaper_set_deadline(reaped, crier_now() + 60000);
     look_after(59000);
     ck_assert(!is_ended());
     look_after(1000);
     ck_assert(is_ended());
-    /* What is said can still be heard. */
+    /* The response can still be read. */
     ck_assert_int_eq(send(ends[0], "x", 1, MSG_NOSIGNAL), 1);
 }
 END_TEST
 
-START_TEST(nothing_may_be_waited_for)
+START_TEST(without_a_deadline)
 {
     look_after(3600000);
-    reaped_wait(reaped, crier_now() + 1);
-    reaped_wait(reaped, 0);
+    reaper_set_deadline(reaped, crier_now() + 1);
+    reaper_set_deadline(reaped, 0);
     look_after(3600000);
     ck_assert(!is_ended());
 }
@@ -95,8 +95,8 @@ END_TEST
 
 START_TEST(the_last_word_holds)
 {
-    reaped_wait(reaped, crier_now() + 1000);
-    reaped_wait(reaped, crier_now() + 10000);
+    reaper_set_deadline(reaped, crier_now() + 1000);
+    reaper_set_deadline(reaped, crier_now() + 10000);
     look_after(9000);
     ck_assert(!is_ended());
     look_after(1000);
@@ -104,20 +104,20 @@ START_TEST(the_last_word_holds)
 }
 END_TEST
 
-START_TEST(only_who_is_late)
+START_TEST(only_overdue_clients)
 {
-    struct reaped *other;
+    struct reaper_entry *other;
     int others[2];
     char byte;
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, others), 0);
-    other = reaper_admit(&reaper, others[0]);
-    reaped_wait(reaped, crier_now() + 2000);
-    reaped_wait(other, crier_now() + 1000);
+    other = reaper_add(&reaper, others[0]);
+    reaper_set_deadline(reaped, crier_now() + 2000);
+    reaper_set_deadline(other, crier_now() + 1000);
     look_after(1000);
     ck_assert(!is_ended());
     ck_assert_int_eq(recv(others[0], &byte, 1, MSG_DONTWAIT), 0);
-    reaper_release(&reaper, other);
+    reaper_remove(&reaper, other);
     look_after(1000);
     ck_assert(is_ended());
     close(others[0]);
@@ -125,14 +125,14 @@ START_TEST(only_who_is_late)
 }
 END_TEST
 
-START_TEST(who_has_gone_is_let_be)
+START_TEST(a_removed_entry_has_no_deadline)
 {
-    reaped_wait(reaped, crier_now() + 1);
-    reaper_release(&reaper, reaped);
+    reaper_set_deadline(reaped, crier_now() + 1);
+    reaper_remove(&reaper, reaped);
     reaped = NULL;
     look_after(1000);
     ck_assert(!is_ended());
-    reaped_wait(reaped, 1); /* as when memory was short */
+    reaper_set_deadline(reaped, 1); /* as when memory was short */
 }
 END_TEST
 
@@ -148,7 +148,7 @@ static int listening, port, poller;
 static pthread_t thread;
 static atomic_bool stopping;
 
-/* In place of a doorman: hands over whoever connects, whatever has come. */
+/* In place of the acceptor: hands over each connection, whatever has come. */
 static void *run_http(void *loop)
 {
     const struct sockaddr address = {.sa_family = AF_UNIX};
@@ -216,9 +216,9 @@ static void stop(void)
     crier_hub_free(server.hub);
 }
 
-/* Makes a second of every millisecond, MOST of them, until CLIENT's connection is
- * closed; after how many seconds it was. BYTE is sent in each, as it keeps libmicrohttpd
- * waiting. */
+/* Moves the clock by a second every millisecond, at most MOST times, until CLIENT's
+ * connection is closed; sends BYTE each time, to keep libmicrohttpd waiting. Returns
+ * the number of seconds. */
 static uint64_t seconds_to_end(struct client *client, char byte, uint64_t most)
 {
     uint64_t begun = crier_now(), late = __real_crier_now() + PATIENCE;
@@ -237,13 +237,13 @@ static uint64_t seconds_to_end(struct client *client, char byte, uint64_t most)
     return (crier_now() - begun) / 1000;
 }
 
-/* Has one request of CLIENT answered, which may send more. */
+/* Completes one request of CLIENT, which may send more. */
 static void ask(struct client *client)
 {
     ck_assert_int_eq(client_request(client, "OPTIONS", "*", "", NULL), 204);
 }
 
-/* Waits until COUNT bytes of bodies are there. */
+/* Waits until crierd counts COUNT bytes of bodies. */
 static void await_bodies(size_t count)
 {
     uint64_t late = __real_crier_now() + PATIENCE;
@@ -263,7 +263,7 @@ START_TEST(the_next_head_may_take_its_time)
     http_end_overdue(&http);
     client_send(&client, "st: x\r\n\r\n");
     ck_assert_int_eq(client_head(&client), 204);
-    /* And the one after it, as much again. */
+    /* The next request may take as long. */
     skip(58000);
     http_end_overdue(&http);
     ask(&client);
@@ -285,7 +285,7 @@ START_TEST(the_next_head_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* What the door takes for no beginning of a head is not waited for either. */
+/* Bytes that begin no head have a deadline, too. */
 START_TEST(the_first_head_is_not_waited_for_for_ever)
 {
     struct client client;
@@ -347,7 +347,7 @@ START_TEST(a_body_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* Nothing is waited for while an answer is on its way, as long as that may be. */
+/* There is no deadline while crierd responds, however long that takes. */
 START_TEST(a_stream_goes_on)
 {
     struct crier_event *event = crier_event_new();
@@ -368,15 +368,15 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("warden");
+    Suite *s = suite_create("reaper");
     TCase *c = add_case(s, "alone");
 
     tcase_add_checked_fixture(c, admit, release);
-    tcase_add_test(c, who_is_late_is_ended);
-    tcase_add_test(c, nothing_may_be_waited_for);
+    tcase_add_test(c, an_overdue_client_is_ended);
+    tcase_add_test(c, without_a_deadline);
     tcase_add_test(c, the_last_word_holds);
-    tcase_add_test(c, only_who_is_late);
-    tcase_add_test(c, who_has_gone_is_let_be);
+    tcase_add_test(c, only_overdue_clients);
+    tcase_add_test(c, a_removed_entry_has_no_deadline);
     c = add_case(s, "with libmicrohttpd");
     tcase_add_checked_fixture(c, start, stop);
     tcase_add_test(c, the_next_head_may_take_its_time);

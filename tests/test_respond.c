@@ -1,5 +1,5 @@
-/* Whole responses, in an access handler of the test's own: that they are what HTTP and
- * the header say, whatever goes wrong. */
+/* Whole responses, in an access handler of the test: they must be as HTTP and the
+ * header file say, whatever goes wrong. */
 #include <config.h>
 
 #include "crier_server.h"

@@ -1,7 +1,7 @@
 /*
- * A journal in a file, tried against the real crierd: every update exactly once
- * across an orderly restart and a crash, with a thousand clients; and trouble
- * with the file, which is told, and passes.
+ * A journal in a file, tested with the real crierd: every update exactly once across a
+ * restart and a crash, with a thousand clients; and errors of the file, which crierd
+ * reports and survives.
  */
 #include <config.h>
 
@@ -24,7 +24,7 @@ static atomic_int acknowledged;
 static int total;
 static int restart_port; /* the same before and after */
 
-/* Tries FETCH until it is answered with 200, whatever becomes of crierd. */
+/* Publishes until the status is 200, whatever happens to crierd. */
 static void publish_surely(const char *target, const char *body)
 {
     struct client client;
@@ -32,7 +32,7 @@ static void publish_surely(const char *target, const char *body)
 
     while (status != 200) {
         if (!client_try_connect(&client, restart_port)) {
-            usleep(1000); /* nothing tells when somebody listens again */
+            usleep(1000); /* no event reports when a server listens again */
             continue;
         }
         client.torn = true;
@@ -153,7 +153,7 @@ START_TEST(a_restart_loses_nothing)
 }
 END_TEST
 
-/* Runs SQL on the file PATH, which nobody has open. */
+/* Runs SQL on the file PATH, which no process has open. */
 static void change_file(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -215,7 +215,7 @@ START_TEST(trouble_is_told_and_passes)
 }
 END_TEST
 
-/* The end does not wait for a lock that somebody else holds. */
+/* crierd ends without waiting for a lock that another process holds. */
 START_TEST(a_locked_journal_does_not_hold_up_the_end)
 {
     struct client publishers[20];
@@ -352,6 +352,36 @@ START_TEST(a_damaged_journal_is_refused)
 }
 END_TEST
 
+/* After a crash, the log is beside the former name. */
+START_TEST(a_file_moved_after_a_crash_is_refused)
+{
+    char path[64], moved[72], options[256], *held;
+
+    fixture_start(journal_option);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
+    crierd_kill(&crierd);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    snprintf(moved, sizeof moved, "%s/moved", scratch);
+    ck_assert_int_eq(rename(path, moved), 0);
+    snprintf(options, sizeof options,
+             "--listen 127.0.0.1:0 --www %s --data %s --journal sqlite:%s",
+             getenv("WWW"), getenv("DATA"), moved);
+    crierd_spawn(&crierd, options);
+    snprintf(options, sizeof options, "it was not closed as %s", path);
+    crierd_wait_log(&crierd, options);
+    ck_assert_int_eq(crierd_wait(&crierd), 1);
+    ck_assert_int_eq(rename(moved, path), 0);
+    fixture_start(journal_option);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/topics/t?since=all&poll=1", "",
+                           NULL, &held),
+                     200);
+    ck_assert_msg(strstr(held, "data: 1\n") != NULL, "%s", held);
+    free(held);
+    crierd_stop(&crierd);
+}
+END_TEST
+
 /* Enough open files for a thousand clients. */
 static bool raise_limit(void)
 {
@@ -377,6 +407,7 @@ static Suite *suite(void)
     tcase_add_test(c, times_ahead_are_corrected_and_reported);
     tcase_add_test(c, one_file_is_not_for_two);
     tcase_add_test(c, a_damaged_journal_is_refused);
+    tcase_add_test(c, a_file_moved_after_a_crash_is_refused);
     return s;
 }
 

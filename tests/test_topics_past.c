@@ -1,5 +1,5 @@
-/* What topics hold: where a stream begins, gaps, repeated ids; what there is, what
- * is forgotten, and presence. */
+/* Past updates of topics: where a stream begins, gaps, repeated ids; the list of topics,
+ * deletion, and presence. */
 #include <config.h>
 
 #include "crier.h"
@@ -88,7 +88,7 @@ START_TEST(an_unknown_id_is_a_gap)
 }
 END_TEST
 
-/* Ids that no update can have are unknown, and told in a form that is text. */
+/* Ids that no update can have are unknown. The gap event has them as valid text. */
 START_TEST(an_odd_id_is_a_gap)
 {
     char id[257], target[512];
@@ -114,7 +114,7 @@ START_TEST(an_odd_id_is_a_gap)
 }
 END_TEST
 
-START_TEST(what_is_let_go_is_a_gap)
+START_TEST(evicted_updates_are_a_gap)
 {
     struct crierd other;
     char target[64], header[64];
@@ -143,7 +143,7 @@ START_TEST(what_is_let_go_is_a_gap)
 }
 END_TEST
 
-START_TEST(a_repeated_id_is_refused_or_nothing_new)
+START_TEST(a_repeated_id_is_refused_or_deduplicated)
 {
     struct client client;
     json_t *first, *again;
@@ -168,7 +168,7 @@ START_TEST(a_repeated_id_is_refused_or_nothing_new)
 }
 END_TEST
 
-/* ---- what there is ---------------------------------------------------- */
+/* ---- the list of topics ----------------------------------------------- */
 
 /* The names in the list at TARGET, each followed by a space, and the next one. */
 static void list_names(const char *target, char text[1024])
@@ -192,7 +192,8 @@ static void lists(const char *target, const char *expected)
     ck_assert_str_eq(text, expected);
 }
 
-/* The same, soon: who has seen the end of a stream may be a moment ahead. */
+/* The same after a moment: a client may see the end of a stream before the hub counts it
+ * out. */
 static void will_list(const char *target, const char *expected)
 {
     uint64_t until = crier_now() + PATIENCE;
@@ -236,7 +237,7 @@ START_TEST(topics_are_listed)
 }
 END_TEST
 
-START_TEST(a_topic_is_forgotten)
+START_TEST(a_topic_is_deleted)
 {
     struct client client;
 
@@ -256,7 +257,7 @@ START_TEST(a_topic_is_forgotten)
 }
 END_TEST
 
-START_TEST(presence_is_told)
+START_TEST(presence_is_published)
 {
     struct client watcher, one, two;
 
@@ -272,7 +273,7 @@ START_TEST(presence_is_told)
     client_close(&one);
     client_expect_event(&watcher, "event: leave\ndata: {\"topic\":\"room\","
                                   "\"count\":1}");
-    free(topics_get("/topics/room?poll=1", "")); /* one that only looks is not told */
+    free(topics_get("/topics/room?poll=1", "")); /* a poll is not counted */
     client_close(&two);
     free(client_until(&watcher, "event: leave\ndata: {\"topic\":\"room\","
                                 "\"count\":0}"));
@@ -356,11 +357,11 @@ static Suite *suite(void)
     tcase_add_test(c, the_past_can_be_asked_for);
     tcase_add_test(c, an_unknown_id_is_a_gap);
     tcase_add_test(c, an_odd_id_is_a_gap);
-    tcase_add_test(c, what_is_let_go_is_a_gap);
-    tcase_add_test(c, a_repeated_id_is_refused_or_nothing_new);
+    tcase_add_test(c, evicted_updates_are_a_gap);
+    tcase_add_test(c, a_repeated_id_is_refused_or_deduplicated);
     tcase_add_test(c, topics_are_listed);
-    tcase_add_test(c, a_topic_is_forgotten);
-    tcase_add_test(c, presence_is_told);
+    tcase_add_test(c, a_topic_is_deleted);
+    tcase_add_test(c, presence_is_published);
     tcase_add_test(c, a_prefix_is_subscribed_to);
     tcase_add_test(c, a_prefix_keeps_off_the_programs_own_names);
     return s;

@@ -128,12 +128,12 @@ static const char *find_host(const char *url)
 {
     const char *begin = strstr(url, "://"), *end;
     CURLU *parts = curl_url();
-    bool well = parts != NULL && begin != NULL &&
-                curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+    bool ok = parts != NULL && begin != NULL &&
+              curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
 
     curl_url_cleanup(parts);
     begin = begin != NULL ? begin + 3 : url;
-    end = begin + (well ? strcspn(begin, "/?#") : strlen(begin));
+    end = begin + (ok ? strcspn(begin, "/?#") : strlen(begin));
     while (end > begin && end[-1] != '@')
         end--;
     return end;

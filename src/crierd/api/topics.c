@@ -133,8 +133,7 @@ static void note_list(void *closure, int error, json_t *topics)
  * RESPOND with them. */
 static bool describe_topics(struct request *request, const char *selectors,
                             const char *after, unsigned limit,
-                            bool (*respond)(struct request *request,
-                                            const struct deferred *deferred))
+                            deferred_respond *respond)
 {
     struct deferred *deferred = deferred_new(request, respond);
     int error;

@@ -185,7 +185,7 @@ json_t *request_read_json(struct request *request, size_t flags)
     json_error_t wrong;
     json_t *value;
 
-    errno = 0; /* jansson does not always tell short memory from bad JSON */
+    errno = 0; /* jansson reports short memory as bad JSON sometimes */
     value = json_read(request->body, request->body_length, flags, &wrong);
     if (value == NULL && errno == ENOMEM)
         request->result = respond_error(request, -ENOMEM);
@@ -228,7 +228,6 @@ bool respond_stream(struct request *request,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream, struct MHD_Response **response)
 {
-    const struct conf *conf = conf_current();
     struct crier_stream_options bounded = *options;
     int error;
 
@@ -237,8 +236,6 @@ bool respond_stream(struct request *request,
         return false;
     }
     bounded.max_pending = MAX_PENDING;
-    bounded.keep_alive = conf->ping;
-    bounded.stall_timeout = conf->stall_timeout;
     error = crier_stream_new(request->server->shards, request->connection,
                              &bounded, stream, response);
     if (error != 0)

@@ -105,10 +105,16 @@ size_t descriptors_divide(struct descriptors *descriptors,
         requests = REQUESTS_MIN;
     *descriptors = (struct descriptors){
         .most = connections - requests,
-        .clients = connections - requests,
         .crowded = limit - rest,
     };
-    if (needs->max_clients != 0 && needs->max_clients < descriptors->most)
-        descriptors->clients = needs->max_clients;
+    descriptors_limit_clients(descriptors, needs->max_clients);
     return 0;
+}
+
+void descriptors_limit_clients(struct descriptors *descriptors,
+                               size_t max_clients)
+{
+    descriptors->clients = descriptors->most;
+    if (max_clients != 0 && max_clients < descriptors->most)
+        descriptors->clients = max_clients;
 }

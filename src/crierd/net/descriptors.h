@@ -9,8 +9,8 @@
  * and a rest for what is open for a moment only. */
 struct descriptors {
     size_t most;    /* streams that there are descriptors for */
-    size_t clients; /* streams that may be open at once: MOST, or what the command line
-                       says if that is less */
+    size_t clients; /* streams that may be open at once: MOST, or what the configuration
+                       says if that is less; changed by a reload */
     size_t crowded; /* no connection is accepted while this number is the lowest free
                        one: the rest begins here */
 };
@@ -38,5 +38,10 @@ size_t descriptors_own(const struct descriptors_needs *needs);
  * when LIMIT is too low. */
 size_t descriptors_divide(struct descriptors *descriptors,
                           const struct descriptors_needs *needs, size_t limit);
+
+/* Sets how many streams may be open at once: MAX_CLIENTS, or as many as there are
+ * descriptors for when that is 0 or more. */
+void descriptors_limit_clients(struct descriptors *descriptors,
+                               size_t max_clients);
 
 #endif

@@ -175,9 +175,10 @@ static bool get_file(struct request *request)
              (unsigned long long)status.st_mtim.tv_nsec,
              (unsigned long long)status.st_size);
     known = has_etag(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH),
-                       etag);
-    return response_send_made(request, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
-                          make_file_response(fd, &status, name, etag));
+                     etag);
+    return response_send_made(request,
+                              known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
+                              make_file_response(fd, &status, name, etag));
 }
 
 /* Whether there is a file for REQUEST. */

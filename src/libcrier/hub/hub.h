@@ -57,14 +57,15 @@ struct crier_hub {
     struct crier_shards *shards; /* NULL after they have been freed */
     bool given_up;               /* free it with the shards */
     struct crier_journal *journal;
-    enum crier_slow slow;
-    struct crier__selectors *presence; /* or NULL */
+    atomic_int slow; /* an enum crier_slow */
+    atomic_bool has_presence;
     struct crier__gate gate;
     atomic_uint_fast64_t gaps;
 
     pthread_mutex_t presence_lock; /* held while a count is published */
 
     pthread_mutex_t lock; /* guards what follows */
+    struct crier__selectors *presence; /* or NULL: not has_presence */
     struct crier__directory directory;
     uint64_t last; /* the position of the last update yielded */
     uint64_t published;

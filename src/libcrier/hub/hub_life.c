@@ -83,7 +83,9 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
     made->shards = shards;
     made->shard_count = shards->count;
     made->journal = journal;
-    made->slow = options != NULL ? options->slow : CRIER_SLOW_GAP;
+    atomic_init(&made->has_presence, made->presence != NULL);
+    atomic_init(&made->slow,
+                options != NULL ? (int)options->slow : CRIER_SLOW_GAP);
     journal->yield = crier__deliver_yield;
     journal->closure = made;
     made->last = journal->ops->last(journal);
@@ -98,6 +100,35 @@ fail:
         free(made->presence);
     free(made);
     crier_journal_free(journal);
+    return error;
+}
+
+int crier_hub_set_slow(struct crier_hub *hub, enum crier_slow slow)
+{
+    if (hub == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    if (slow != CRIER_SLOW_GAP && slow != CRIER_SLOW_DISCONNECT)
+        return CRIER_ERR_INVALID;
+    atomic_store(&hub->slow, slow);
+    return 0;
+}
+
+int crier_hub_set_retention(struct crier_hub *hub,
+                            const struct crier_journal_options *options)
+{
+    int error;
+
+    if (hub == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    error = crier__gate_enter(&hub->gate);
+    if (error != 0)
+        return error;
+    error = crier__journal_retain(hub->journal, options);
+    crier__gate_leave(&hub->gate);
     return error;
 }
 

@@ -8,6 +8,7 @@
 #include "presence.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Publishes the count of TOPIC. When memory is short or the journal refuses it, nothing
  * is published; the next update of this topic has the right count again. */
@@ -32,18 +33,52 @@ static void publish_count(struct crier_hub *hub, const char *topic, bool join)
     crier_event_free(event);
 }
 
+/* Whether the topic NAME has presence. */
+static bool is_present(struct crier_hub *hub, const char *name)
+{
+    bool present;
+
+    pthread_mutex_lock(&hub->lock);
+    present = hub->presence != NULL &&
+              crier__selectors_match(hub->presence, name);
+    pthread_mutex_unlock(&hub->lock);
+    return present;
+}
+
 void crier__presence_announce(struct crier_hub *hub,
                               const struct crier__selectors *selectors,
                               const struct crier__selectors *others, bool join)
 {
     const struct crier__selector *selector = selectors->items;
 
-    if (hub->presence == NULL)
+    if (!atomic_load(&hub->has_presence))
         return;
     for (; selector < selectors->items + selectors->count; selector++)
         if (selector->kind == CRIER__EXACT &&
             !crier__topic_hidden(selector->text) &&
-            crier__selectors_match(hub->presence, selector->text) &&
+            is_present(hub, selector->text) &&
             (others == NULL || crier__selectors_find(others, selector) < 0))
             publish_count(hub, selector->text, join);
+}
+
+int crier_hub_set_presence(struct crier_hub *hub, const char *selectors)
+{
+    struct crier__selectors *made = NULL, *old;
+    int error = 0;
+
+    if (hub == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    if (selectors != NULL && selectors[0] != '\0')
+        error = crier__selectors_parse(selectors, &made);
+    if (error != 0)
+        return error;
+    pthread_mutex_lock(&hub->lock);
+    old = hub->presence;
+    hub->presence = made;
+    atomic_store(&hub->has_presence, made != NULL);
+    pthread_mutex_unlock(&hub->lock);
+    free(old);
+    return 0;
 }

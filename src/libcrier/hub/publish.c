@@ -81,7 +81,7 @@ static int submit_update(struct crier_hub *hub, struct crier__update *update,
     struct publication *publication = NULL;
     int error = 0;
 
-    if (cost > hub->journal->retention.bytes)
+    if (cost > atomic_load(&hub->journal->max_bytes))
         error = CRIER_ERR_UPDATE_SIZE;
     if (error == 0)
         error = crier__shards_reserve(hub->shards, cost);

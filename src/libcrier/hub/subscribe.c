@@ -260,7 +260,7 @@ int crier_hub_subscribe(struct crier_hub *hub, struct crier_stream *stream,
             error = -ENOMEM;
     }
     /* The subscriber is the shard's soon. */
-    if (error == 0 && hub->presence != NULL && !options->once) {
+    if (error == 0 && atomic_load(&hub->has_presence) && !options->once) {
         announced = crier__selectors_copy(subscriber->selectors);
         if (announced == NULL)
             error = -ENOMEM;

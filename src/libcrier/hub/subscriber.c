@@ -524,7 +524,7 @@ static void report_gap(struct crier__subscriber *subscriber, const char *oldest)
     atomic_fetch_add(&hub->gaps, 1);
     /* A client that comes back gets the gap and what there is. */
     if (subscriber->since == CRIER_SINCE_NOW &&
-        hub->slow == CRIER_SLOW_DISCONNECT) {
+        atomic_load(&hub->slow) == CRIER_SLOW_DISCONNECT) {
         crier__stream_cut(stream, CRIER_REASON_SLOW);
         return;
     }

@@ -5,6 +5,8 @@
 #include "libcrier/wire/selector.h"
 #include "libcrier/wire/update.h"
 
+#include <pthread.h>
+
 /*
  * What a hub asks of a journal, and what each backend guarantees.
  *
@@ -120,6 +122,8 @@ struct crier__forget {
     int error; /* 0, CRIER_ERR_NO_TOPIC, CRIER_ERR_STORAGE... */
 };
 
+struct crier__policy;
+
 struct crier__journal_ops {
     const char *name;
     bool bound; /* to the process that made it, by threads or descriptors */
@@ -135,6 +139,10 @@ struct crier__journal_ops {
 
     /* The highest position that the journal has ever held. */
     uint64_t (*last)(struct crier_journal *journal);
+
+    /* Replaces the journal's policy by POLICY with crier__journal_swap_policy(), and
+     * evicts what it does not allow, now or soon. */
+    void (*retain)(struct crier_journal *journal, struct crier__policy *policy);
 
     /* Called before close: the backend stops waiting for locks and retries, and fails
      * at once instead. NULL: it never waits. */
@@ -154,6 +162,15 @@ struct crier__retention_rule {
     struct crier_retention retention;
 };
 
+/* What a journal keeps: its options, with the defaults filled in. */
+struct crier__policy {
+    struct crier_retention retention;
+    struct crier__retention_rule *rules;
+    size_t rule_count;
+    size_t max_topics;
+    bool ages; /* some retention limits the age */
+};
+
 /* What all backends share; each has it as its first member. */
 struct crier_journal {
     const struct crier__journal_ops *ops;
@@ -165,11 +182,12 @@ struct crier_journal {
     void *closure;
 
     char epoch[CRIER__EPOCH_SIZE];
-    struct crier_retention retention;
-    struct crier__retention_rule *rules;
-    size_t rule_count;
-    size_t max_topics;
-    bool ages; /* some retention limits the age */
+
+    pthread_mutex_t policy_lock; /* below the backend's; guards policy */
+    struct crier__policy policy; /* replaced under the lock of a backend that has only
+                                    one, too, so that it may read it there */
+    struct crier_retention defaults;
+    atomic_size_t max_bytes; /* policy.retention.bytes */
 
     /* For crier_hub_status(). */
     _Atomic uint64_t corrected; /* updates whose time was ahead of the clock */
@@ -191,9 +209,23 @@ void crier__journal_done(struct crier_journal *journal);
 
 /* The retention of the topic NAME of LENGTH bytes by the first rule that matches it;
  * all zero when none does. Here "*" matches the names that begin with '$', too. */
-struct crier_retention
-crier__journal_retention(const struct crier_journal *journal, const char *name,
-                         size_t length);
+struct crier_retention crier__journal_retention(struct crier_journal *journal,
+                                                const char *name,
+                                                size_t length);
+
+/* The retention of all topics together, the most topics, and whether some retention limits
+ * the age. */
+struct crier_retention crier__journal_limits(struct crier_journal *journal);
+size_t crier__journal_max_topics(struct crier_journal *journal);
+bool crier__journal_ages(struct crier_journal *journal);
+
+/* Replaces JOURNAL's policy by what OPTIONS say. The errors of crier__journal_init(). */
+int crier__journal_retain(struct crier_journal *journal,
+                          const struct crier_journal_options *options);
+
+/* Exchanges JOURNAL's policy for *POLICY. */
+void crier__journal_swap_policy(struct crier_journal *journal,
+                                struct crier__policy *policy);
 
 /* The real-time clock in ms since 1970, but at least BEFORE. */
 int64_t crier__journal_time(int64_t before);

@@ -310,7 +310,8 @@ static void leave_early(struct crier__task *task)
 int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
                             struct crier_stream *stream)
 {
-    static char going; /* a placeholder: the stream cannot join before the task is posted */
+    /* A placeholder: the stream cannot join before the task is posted. */
+    static char going;
     void *owner = broadcaster;
     struct leaving *leaving;
 

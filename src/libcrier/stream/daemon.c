@@ -44,7 +44,7 @@ static int check_daemon(struct MHD_Daemon *daemon, bool runs,
     if (daemon != NULL) {
         info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_FLAGS);
         fault = info != NULL ? find_fault((int)info->flags, runs)
-                             : "libmicrohttpd does not tell the daemon's flags";
+                             : "libmicrohttpd does not report the daemon's flags";
     }
     if (fault == NULL)
         return 0;

@@ -17,33 +17,34 @@
  *
  * A stream is over before it is done when the shard cuts it, because its client is gone
  * or too slow; it is over with done when it ends by itself or by MHD. Nothing is freed
- * within a pass: done gives the last reference back at the end of its pass, because later
- * events of the same epoll_wait() may still name the stream. Those of the next one cannot:
- * MHD has closed the socket. A stream whose response the program has lost is never done;
- * drain does not wait for it (see `open` and `held` in shards.h).
+ * within a pass: done gives the last reference back at the end of its pass, because
+ * later events of the same epoll_wait() may still name the stream. Those of the next
+ * one cannot: MHD has closed the socket. A stream whose response the program has lost
+ * is never done; drain does not wait for it (see `open` and `held` in shards.h).
  *
  * Looking. The shard does three things on request: it calls on_low and on_room when
  * little is pending, and on_wake when another thread asks for it. One task serves all
  * three: flags say what is requested, and the thread that sets a flag posts the task
  * unless it is posted already.
  *
- * Order. Everything that is sent goes through the inbox of the shard as a task; the shard
- * appends it to the pending frames of the stream, and flushes each stream once per pass.
- * So what one thread sends arrives in the order in which it was sent, to whatever it was
- * addressed, and a burst costs one system call. A broadcast frame is written immediately
- * if it is the last task of the pass and the stream has nothing pending. Deferring it to
- * the flush at the end of the pass would mean touching every stream twice, which costs
- * more than anything except the send().
+ * Order. Everything that is sent goes through the inbox of the shard as a task; the
+ * shard appends it to the pending frames of the stream, and flushes each stream once
+ * per pass. So what one thread sends arrives in the order in which it was sent, to
+ * whatever it was addressed, and a burst costs one system call. A broadcast frame is
+ * written immediately if it is the last task of the pass and the stream has nothing
+ * pending. Deferring it to the flush at the end of the pass would mean touching every
+ * stream twice, which costs more than anything except the send().
  *
  * Bounds. `waiting` counts a frame from crier_stream_send() until the kernel or MHD has
- * it; a frame that is sent immediately is counted only if a rest of it is left. Rejected:
- * a limit on the pending frames alone, which would let frames pile up in the inbox.
+ * it; a frame that is sent immediately is counted only if a rest of it is left.
+ * Rejected: a limit on the pending frames alone, which would let frames pile up in the
+ * inbox.
  *
  * Dead peers. A client whose host is gone acknowledges nothing. TCP_USER_TIMEOUT would
  * end such a connection at no cost, but it also ends one whose client is only slow and
- * keeps its window closed. So the shard asks TCP whether everything has been acknowledged
- * and, if not, whether the last segment was ours and how long the peer has been silent
- * (TCP_INFO).
+ * keeps its window closed. So the shard asks TCP whether everything has been
+ * acknowledged and, if not, whether the last segment was ours and how long the peer has
+ * been silent (TCP_INFO).
  */
 #include <config.h>
 

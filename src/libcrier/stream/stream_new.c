@@ -1,6 +1,6 @@
 /*
- * How a stream is made: the stream, its response, and the callbacks by which MHD asks for
- * the body and frees the response. What happens in between is in stream.c.
+ * How a stream is made: the stream, its response, and the callbacks by which MHD asks
+ * for the body and frees the response. What happens in between is in stream.c.
  */
 #include <config.h>
 
@@ -246,8 +246,9 @@ static void log_daemon(const struct crier_shards *shards,
                        struct MHD_Connection *connection)
 {
     const char *reason = NULL;
+    int error = crier__daemon_check_of(connection, shards->resume != NULL, &reason);
 
-    if (crier__daemon_check_of(connection, shards->resume != NULL, &reason) == CRIER_ERR_DAEMON)
+    if (error == CRIER_ERR_DAEMON)
         crier__shards_mistake(shards, "crier_stream_new(): %s", reason);
 }
 

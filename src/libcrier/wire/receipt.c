@@ -1,9 +1,8 @@
 /*
- * The receipt of an update as JSON, which is what a publisher gets. It is written for
- * each update; by way of jansson it was half of what publishing costs: an object, an
- * array and their members made, walked and freed again. The shape is always the same,
- * so it is written here, and only a name with characters that JSON escapes is left to
- * jansson.
+ * The receipt of an update as JSON, which every publisher gets. Making it with jansson
+ * took half of the time of publishing: an object, an array and their members are made,
+ * walked and freed again. The shape is always the same, so this file writes it, and
+ * leaves only names with characters that JSON escapes to jansson.
  */
 #include <config.h>
 
@@ -13,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands around the strings. */
+/* The size of everything but the strings. */
 #define FRAME 160
 
 /* A byte may become \uXXXX. */
@@ -29,7 +28,7 @@ static bool is_plain(const char *text, size_t length)
     return true;
 }
 
-/* Writes LENGTH bytes of UTF-8 at TEXT as a string to AT. Returns where that ends, NULL
+/* Writes LENGTH bytes of UTF-8 at TEXT as a JSON string to AT. Returns its end, or NULL
  * when memory is short. */
 static char *put_string(char *at, const char *text, size_t length)
 {
@@ -84,7 +83,7 @@ char *crier_receipt_text(const struct crier_receipt *receipt)
     if (receipt == NULL || receipt->id == NULL || receipt->topics == NULL)
         return NULL;
     id = strlen(receipt->id);
-    /* A name has two quotes and a comma beside it. */
+    /* even a name of one byte has room for its two quotes and a comma */
     for (i = 0; i < receipt->topic_count; i++)
         topics += strlen(receipt->topics[i]) + 1;
     text = at = malloc(FRAME + LONGEST * (id + topics));

@@ -86,6 +86,16 @@ bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
     return need <= memory;
 }
 
+bool headroom_cookies_failed(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *head = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return head != NULL && head->header_size != 0 &&
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_COOKIE) != NULL;
+}
+
 void headroom_refuse(struct MHD_Connection *connection)
 {
     mhd_end_with(connection, refusal, sizeof refusal - 1);

@@ -26,6 +26,10 @@ size_t headroom_need(const struct headroom *head);
  * of it has. */
 bool headroom_for_response(struct MHD_Connection *connection, size_t memory);
 
+/* Whether the head of CONNECTION's request has been read to its end and has cookies: of
+ * a request that libmicrohttpd is about to refuse, since it cannot parse them. */
+bool headroom_cookies_failed(struct MHD_Connection *connection);
+
 /* Sends 431 to the request of CONNECTION and ends the connection. No response may have
  * been sent; libmicrohttpd still closes the socket. */
 void headroom_refuse(struct MHD_Connection *connection);

@@ -6,7 +6,8 @@
  *     continues is appended to the name before it;
  *   - a line that begins with a colon ends the head;
  *   - a NUL ends a name, a value or the target;
- *   - LF ends a line, with CR before it or without.
+ *   - LF ends a line, with CR before it or without;
+ *   - white space behind a value is part of it (which is cut off here).
  *
  * But the head is still in its memory, with NULs where words and lines ended. So what it
  * reports must be all that is there: the version behind the target, each name two bytes
@@ -60,6 +61,15 @@ void lines_see(struct lines *lines, const char *name, const char *value)
         lines->last = value + strlen(value);
     else
         lines->odd = true;
+}
+
+void lines_cut_blanks(const char *value)
+{
+    /* It is in libmicrohttpd's memory for the connection, which can be written to. */
+    char *end = (char *)value + strlen(value);
+
+    while (end > value && strchr(" \t", end[-1]) != NULL)
+        *--end = '\0';
 }
 
 void lines_end(struct lines *lines)

@@ -27,6 +27,10 @@ void lines_begin(struct lines *lines, struct MHD_Connection *connection,
 /* The next field has NAME and VALUE, which are libmicrohttpd's ("" where that is NULL). */
 void lines_see(struct lines *lines, const char *name, const char *value);
 
+/* Cuts off the white space behind VALUE, which is libmicrohttpd's and was seen before:
+ * it is no part of the value (RFC 9110, section 5.5). */
+void lines_cut_blanks(const char *value);
+
 /* There are no more fields. */
 void lines_end(struct lines *lines);
 

@@ -133,6 +133,17 @@ static void free_memory(struct crier_journal *journal)
     free(memory);
 }
 
+static void memory_retain(struct crier_journal *journal,
+                          struct crier__policy *policy)
+{
+    struct crier__memory *memory = (struct crier__memory *)journal;
+
+    pthread_mutex_lock(&memory->lock);
+    crier__journal_swap_policy(journal, policy);
+    crier__memory_adapt(memory);
+    pthread_mutex_unlock(&memory->lock);
+}
+
 static const struct crier__journal_ops memory_ops = {
     .name = "memory",
     .append = append_update,
@@ -141,6 +152,7 @@ static const struct crier__journal_ops memory_ops = {
     .forget = forget_topic,
     .status = report_status,
     .last = last_position,
+    .retain = memory_retain,
     .close = close_memory,
     .free = free_memory,
 };

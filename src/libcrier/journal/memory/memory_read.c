@@ -125,7 +125,7 @@ static struct cursor *add_cursor(struct reading *reading, unsigned selector,
     struct cursor *cursor = &reading->cursors[reading->count++];
 
     *cursor = (struct cursor){.ring = ring, .selector = selector};
-    if (reading->memory->journal.ages)
+    if (reading->memory->journal.policy.ages)
         cursor->first =
             index_at(ring, crier__memory_too_old(reading->memory, topic,
                                                  reading->now));
@@ -138,7 +138,7 @@ static uint64_t highest_missed(const struct reading *reading,
 {
     size_t index;
 
-    if (!reading->memory->journal.ages)
+    if (!reading->memory->journal.policy.ages)
         return topic->evicted;
     index = index_at(&topic->ring, crier__memory_too_old(reading->memory, topic,
                                                          reading->now));

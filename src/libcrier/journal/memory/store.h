@@ -92,4 +92,8 @@ void crier__memory_hold(struct crier__memory *memory,
 /* Evicts all, and frees what MEMORY holds. */
 void crier__memory_clear(struct crier__memory *memory);
 
+/* Under the lock: applies the journal's policy, which is a new one, to all topics. Takes
+ * time in proportion to their number and to what it evicts. */
+void crier__memory_adapt(struct crier__memory *memory);
+
 #endif

@@ -36,10 +36,10 @@
 /* How many times are corrected in one transaction. */
 #define CORRECTIONS 500
 
-int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
-                          const char *name, size_t length)
+int64_t crier__sqlite_age(struct crier__sqlite *sqlite, const char *name,
+                          size_t length)
 {
-    uint64_t all = sqlite->journal.retention.age;
+    uint64_t all = crier__journal_limits(&sqlite->journal).age;
     uint64_t own = crier__journal_retention(&sqlite->journal, name, length).age;
     uint64_t age = own != 0 && (all == 0 || own < all) ? own : all;
 
@@ -236,12 +236,12 @@ static void evict_from_topic(struct crier__sqlite *sqlite,
 
 /* ---- all -------------------------------------------------------------- */
 
-static bool too_much(const struct crier__sqlite *sqlite)
+static bool too_much(struct crier__sqlite *sqlite)
 {
-    const struct crier_retention *keep = &sqlite->journal.retention;
+    struct crier_retention keep = crier__journal_limits(&sqlite->journal);
 
-    return (keep->count != 0 && sqlite->totals.count > keep->count) ||
-           (keep->bytes != 0 && sqlite->totals.bytes > keep->bytes);
+    return (keep.count != 0 && sqlite->totals.count > keep.count) ||
+           (keep.bytes != 0 && sqlite->totals.bytes > keep.bytes);
 }
 
 /* Takes HELD out of the topics TOPICS. */
@@ -457,7 +457,7 @@ bool crier__sqlite_needs_eviction(struct crier__sqlite *sqlite)
     if (too_much(sqlite) ||
         crier__journal_ahead(&sqlite->journal, sqlite->totals.time, &now))
         return true;
-    if (!sqlite->journal.ages && !sqlite->more)
+    if (!crier__journal_ages(&sqlite->journal) && !sqlite->more)
         return false;
     row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i",
                            crier__journal_time(sqlite->totals.time));

@@ -189,7 +189,7 @@ static bool wait_for_group(struct crier__sqlite *sqlite,
     pthread_mutex_lock(&sqlite->lock);
     while (sqlite->queue.appends == NULL && sqlite->queue.forgets == NULL) {
         go_on = !sqlite->stop_writing;
-        if (!go_on || (sqlite->more && sqlite->error == 0))
+        if (!go_on || (sqlite->retained && sqlite->error == 0) || (sqlite->more && sqlite->error == 0))
             break;
         if (!crier__cond_wait(&sqlite->to_write, &sqlite->lock, until))
             break;
@@ -280,12 +280,34 @@ static void run_eviction(struct crier__sqlite *sqlite)
     set_status(sqlite);
 }
 
+/* Applies the journal's policy, if it is new, in a transaction of its own. When that
+ * fails, it is tried again. */
+static void apply_policy(struct crier__sqlite *sqlite)
+{
+    char reason[256];
+    bool retained;
+
+    pthread_mutex_lock(&sqlite->lock);
+    retained = sqlite->retained;
+    sqlite->retained = false;
+    pthread_mutex_unlock(&sqlite->lock);
+    if (!retained)
+        return;
+    retained = crier__sqlite_adapt(sqlite, reason) != 0;
+    sqlite->more = true;
+    set_status(sqlite);
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->retained |= retained;
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
 static void *run_writer(void *argument)
 {
     struct crier__sqlite *sqlite = argument;
     struct crier__sqlite_queue group;
 
     while (wait_for_group(sqlite, &group)) {
+        apply_policy(sqlite);
         if (group.appends == NULL && group.forgets == NULL) {
             run_eviction(sqlite);
             continue;
@@ -425,6 +447,18 @@ static void free_sqlite(struct crier_journal *journal)
     free(sqlite);
 }
 
+static void sqlite_retain(struct crier_journal *journal,
+                          struct crier__policy *policy)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    crier__journal_swap_policy(journal, policy);
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->retained = true;
+    pthread_cond_signal(&sqlite->to_write);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
 static const struct crier__journal_ops sqlite_ops = {
     .name = "sqlite",
     .bound = true,
@@ -434,6 +468,7 @@ static const struct crier__journal_ops sqlite_ops = {
     .forget = queue_forget,
     .status = sqlite_status,
     .last = sqlite_last,
+    .retain = sqlite_retain,
     .interrupt = interrupt_sqlite,
     .close = close_sqlite,
     .free = free_sqlite,

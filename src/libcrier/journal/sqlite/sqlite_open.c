@@ -1,6 +1,7 @@
 /*
  * Opening the journal's file with SQLite: is it sound, and what does it hold?
- * journal_sqlite_file.c has seen to it that it is ours, and free.
+ * sqlite_file.c has seen to it that it is ours, and free; sqlite_mark.c, that its log is
+ * beside it.
  *
  * A new file is given its tables and our application id in one transaction before it
  * becomes a WAL database, so that the id is always found in the file itself. A file
@@ -286,16 +287,28 @@ static int compare_options(struct crier__sqlite *sqlite,
     return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
-static int adapt_to_options(struct crier__sqlite *sqlite, char reason[256])
+/* Writes what the journal's policy is to TEXT. */
+static int describe_policy(struct crier_journal *journal,
+                           struct crier__buffer *text)
 {
-    const struct crier_journal *journal = &sqlite->journal;
-    struct crier__buffer options = {0};
-    int error = describe_retention(&options, "", &journal->retention);
+    const struct crier__policy *policy = &journal->policy;
+    int error;
     size_t i;
 
-    for (i = 0; i < journal->rule_count && error == 0; i++)
-        error = describe_retention(&options, journal->rules[i].pattern,
-                         &journal->rules[i].retention);
+    pthread_mutex_lock(&journal->policy_lock);
+    error = describe_retention(text, "", &policy->retention);
+    for (i = 0; i < policy->rule_count && error == 0; i++)
+        error = describe_retention(text, policy->rules[i].pattern,
+                         &policy->rules[i].retention);
+    pthread_mutex_unlock(&journal->policy_lock);
+    return error;
+}
+
+int crier__sqlite_adapt(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__buffer options = {0};
+    int error = describe_policy(&sqlite->journal, &options);
+
     if (error == 0)
         error = compare_options(sqlite, &options, reason);
     crier__buffer_done(&options);
@@ -377,20 +390,24 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
     if (name == NULL &&
         asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0)
         return -ENOMEM;
+    sqlite->name = name;
     error = crier__sqlite_claim(&sqlite->claim, name, reason);
+    if (error == 0)
+        error = crier__sqlite_check_mark(sqlite, name, reason);
     if (error == 0)
         error = open_writer(sqlite, name, reason);
     if (error == 0)
         error = open_reader(sqlite, name, reason);
     if (error == 0)
         error = set_up(sqlite, reason);
-    sqlite->name = name;
     if (error == 0 && !crier__sqlite_is_claimed(&sqlite->claim, name)) {
         snprintf(reason, 256, "%.200s has been replaced meanwhile", name);
         error = CRIER_ERR_IN_USE;
     }
     if (error == 0)
-        error = adapt_to_options(sqlite, reason);
+        error = crier__sqlite_mark_open(sqlite, reason);
+    if (error == 0)
+        error = crier__sqlite_adapt(sqlite, reason);
     if (error == 0)
         sqlite3_db_config(sqlite->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                           0, NULL);
@@ -401,6 +418,8 @@ void crier__sqlite_close(struct crier__sqlite *sqlite)
 {
     crier__sqlite_drop_recent(sqlite);
     crier__sql_close(&sqlite->reader);
+    if (sqlite->marked)
+        crier__sqlite_mark_closed(sqlite);
     crier__sql_close(&sqlite->writer);
     free(sqlite->name);
     crier__sqlite_unclaim(&sqlite->claim); /* after SQLite has closed it */

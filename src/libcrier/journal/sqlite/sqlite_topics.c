@@ -164,7 +164,7 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
 {
     struct crier__totals *totals = &sqlite->totals;
 
-    while (totals->topics >= sqlite->journal.max_topics)
+    while (totals->topics >= crier__journal_max_topics(&sqlite->journal))
         if (!recycle_row(sqlite))
             return CRIER_ERR_MAX_TOPICS;
     crier__sql_run(&sqlite->writer, WRITE_TOPIC_ADD, "tu", name, length,
