@@ -739,7 +739,7 @@ START_TEST(a_crash_while_opening)
     }
     step_count = 0;
     ck_assert_int_eq(journal_open(NULL), 0);
-    ck_assert_int_ge(step_count, 7);
+    ck_assert_int_ge(step_count, 5);
     ck_assert_int_lt(step_count, STEPS);
     journal_close();
     ck_assert_int_lt(step_count, STEPS);
