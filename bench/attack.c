@@ -69,7 +69,7 @@ struct attackers {
     size_t begun, connecting, next;
 };
 
-/* ---- what is sent ----------------------------------------------------- */
+/* ---- data --------------------------------------------------------------- */
 
 static char piece[PIECE_MAX];
 
@@ -136,7 +136,7 @@ static size_t make_next_piece(enum attack_kind kind)
                                     : 0;
 }
 
-/* ---- one of them ------------------------------------------------------ */
+/* ---- one attacker ------------------------------------------------------- */
 
 static void disconnect_attacker(struct attacker *attacker)
 {
@@ -201,7 +201,7 @@ static bool run_attacker(struct attacker *attacker)
     return true;
 }
 
-/* ---- all of them ------------------------------------------------------ */
+/* ---- all attackers ------------------------------------------------------ */
 
 /* Connects all attackers, with no more connections pending than any server's backlog. */
 static bool connect_attackers(struct attackers *attackers)
@@ -268,7 +268,7 @@ static struct attackers make_attackers(enum attack_kind kind, unsigned port,
     return attackers;
 }
 
-/* ---- from outside ----------------------------------------------------- */
+/* ---- public functions --------------------------------------------------- */
 
 bool attack_prepare(struct attack *attack, enum attack_kind kind, unsigned port,
                     size_t clients)

@@ -88,7 +88,7 @@ static void *check_memory(void *memory)
     return memory;
 }
 
-/* ---- sending ---------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------ */
 
 static void release_frame(struct frame *frame)
 {
@@ -156,7 +156,7 @@ static void send_pending(struct connection *connection)
     watch_connection(connection, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-/* ---- topics ----------------------------------------------------------- */
+/* ---- topics ------------------------------------------------------------- */
 
 static struct topic *find_topic(const char *name)
 {
@@ -258,7 +258,7 @@ static void send_keep_alives(void)
     release_frame(frame);
 }
 
-/* ---- requests --------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static void close_connection(struct connection *connection)
 {
@@ -343,7 +343,7 @@ static void read_requests(struct connection *connection)
     }
 }
 
-/* ---- the loop --------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 static int open_listener(unsigned port)
 {

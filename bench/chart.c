@@ -90,7 +90,7 @@ bool chart_write(const struct results *results, const char *path)
 {
     int height = TOP + ROW * (int)budgets_count + 12;
     FILE *file = fopen(path, "we");
-    bool well;
+    bool ok;
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
@@ -103,7 +103,7 @@ bool chart_write(const struct results *results, const char *path)
             "<line class=\"line\" x1=\"%d\" x2=\"%d\" y1=\"%d\" "
             "y2=\"%d\"/>\n</svg>\n",
             LEFT + FULL, LEFT + FULL, TOP - 16, height - 8);
-    well = ferror(file) == 0;
-    return (fclose(file) == 0 && well) ||
+    ok = ferror(file) == 0;
+    return (fclose(file) == 0 && ok) ||
            fault("cannot write %s: %s", path, strerror(errno));
 }

@@ -46,10 +46,20 @@ struct count_of {
 
 void clients_topic(const struct clients *clients, size_t topic, char *name, size_t size)
 {
-    snprintf(name, size, "%s-%zu", clients->prefix, topic);
+    snprintf(name, size, "%s-%zu%s", clients->prefix, topic,
+             clients->by_prefix ? "/x" : "");
 }
 
-/* ---- what comes ------------------------------------------------------- */
+/* Writes what the clients of TOPIC subscribe to. */
+static void write_selector(const struct clients *clients, size_t topic, char *text,
+                           size_t size)
+{
+    clients_topic(clients, topic, text, size);
+    if (clients->by_prefix)
+        text[strlen(text) - 1] = '*';
+}
+
+/* ---- deliveries --------------------------------------------------------- */
 
 static bool report_wrong_delivery(const struct client *client, const char *what,
                                   const struct crier_message *message)
@@ -123,14 +133,14 @@ static bool on_client_connected(struct reader *reader)
     const char *id = crier_parser_id(reader->parser);
     int length;
 
-    clients_topic(clients, client->topic, name, sizeof name);
+    write_selector(clients, client->topic, name, sizeof name);
     memset(padding, 'x', clients->padding);
     length =
         snprintf(head, sizeof head, "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s\r\n",
                  name, clients->fields, *id != '\0' ? "Last-Event-ID: " : "", id,
                  *id != '\0' ? "\r\n" : "", *padding != '\0' ? "X-Padding: " : "",
                  padding, *padding != '\0' ? "\r\n" : "");
-    return reader_ask(reader, head, (size_t)length);
+    return reader_send_request(reader, head, (size_t)length);
 }
 
 static bool on_client_end(struct reader *reader, int error)
@@ -143,7 +153,7 @@ static bool on_client_end(struct reader *reader, int error)
 static const struct reader_calls calls = {on_client_connected, on_client_open,
                                           on_client_message, on_client_end};
 
-/* ---- connections ------------------------------------------------------ */
+/* ---- connections -------------------------------------------------------- */
 
 /* Starts as many connections as are allowed now. */
 static bool connect_more(struct clients *clients)
@@ -211,7 +221,7 @@ void clients_close(struct clients *clients)
     clients->topic = NULL;
 }
 
-/* ---- updates ---------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------ */
 
 bool clients_compose(struct clients *clients, size_t topic, char *data)
 {

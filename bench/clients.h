@@ -17,6 +17,7 @@ struct clients {
     size_t count;
     size_t topics;
     const char *prefix; /* prefix of topic names; borrowed */
+    bool by_prefix;     /* subscribe by a prefix that matches one topic */
     size_t size;        /* bytes of data of each update */
     const char *fields; /* request fields, from heads.h; borrowed */
     size_t padding;     /* bytes of additional request fields */

@@ -19,7 +19,7 @@ static unsigned find_cell(uint64_t ns)
 }
 
 /* Returns the middle of a bucket, in ns. */
-static double cell_middle(unsigned cell)
+static double find_cell_middle(unsigned cell)
 {
     unsigned shift;
 
@@ -43,7 +43,7 @@ double histogram_at(const struct histogram *histogram, double share)
     for (unsigned cell = 0; cell < 64 * HISTOGRAM_STEPS; cell++) {
         seen += (double)histogram->cells[cell];
         if (seen >= wanted && seen > 0)
-            return cell_middle(cell);
+            return find_cell_middle(cell);
     }
     return 0;
 }

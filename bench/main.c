@@ -94,7 +94,7 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0}};
 
-/* ---- options ---------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
 /* Parses a whole number from LOW to HIGH; ends the program if TEXT is not one. */
 static unsigned parse_number(const char *text, unsigned low, unsigned high)
@@ -191,7 +191,7 @@ static bool is_listed(const char *list, const char *word)
     return false;
 }
 
-/* ---- the run ---------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------ */
 
 static bool measure_server(const struct options *options, enum work_kind work,
                            enum server_kind kind)
@@ -199,20 +199,20 @@ static bool measure_server(const struct options *options, enum work_kind work,
     unsigned *round = &results.rounds[work][kind];
     struct figures *figures = &results.of[work][kind][*round];
     struct server server;
-    bool well;
+    bool ok;
 
     fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1, server_name(kind));
     if (!server_start(kind, &options->servers, &server))
         return false;
-    well = work_run(work, &options->size, &server, figures);
-    well = server_stop(&server) && well;
-    if (well) {
+    ok = work_run(work, &options->size, &server, figures);
+    ok = server_stop(&server) && ok;
+    if (ok) {
         (*round)++;
         fprintf(stderr, "%8.2f us  %10.0f/s  load %3.0f %%\n",
                 figures->of[FIGURE_CPU] / 1e3, figures->of[FIGURE_RATE],
                 figures->of[FIGURE_LOAD] * 100);
     }
-    return well;
+    return ok;
 }
 
 /* Runs one round: each server once, starting with another one in each round. */

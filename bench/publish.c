@@ -130,8 +130,9 @@ void publish_close(struct publish *publish)
     publish->in = publish->out = NULL;
 }
 
-bool publish_ask(struct publish *publish, const char *method, const char *target,
-                 const char *type, const char *data, size_t length)
+bool publish_add_request(struct publish *publish, const char *method,
+                         const char *target, const char *type, const char *data,
+                         size_t length)
 {
     size_t size = publish->out_length + HEAD_SIZE + length;
     char *grown;
@@ -158,13 +159,13 @@ bool publish_ask(struct publish *publish, const char *method, const char *target
     return true;
 }
 
-bool publish_put(struct publish *publish, const char *topic, const char *data,
-                 size_t length)
+bool publish_add_update(struct publish *publish, const char *topic, const char *data,
+                        size_t length)
 {
     char target[HEAD_SIZE];
 
     snprintf(target, sizeof target, "/topics/%s", topic);
-    return publish_ask(publish, "POST", target, "text/plain", data, length);
+    return publish_add_request(publish, "POST", target, "text/plain", data, length);
 }
 
 bool publish_wait(struct publish *publish, uint64_t left)

@@ -39,12 +39,13 @@ void publish_close(struct publish *publish);
 
 /* Queues a request that publishes LENGTH bytes of DATA to TOPIC; publish_flush() sends
  * it. */
-bool publish_put(struct publish *publish, const char *topic, const char *data,
-                 size_t length);
+bool publish_add_update(struct publish *publish, const char *topic, const char *data,
+                        size_t length);
 
 /* Queues any request, with DATA of the given TYPE. */
-bool publish_ask(struct publish *publish, const char *method, const char *target,
-                 const char *type, const char *data, size_t length);
+bool publish_add_request(struct publish *publish, const char *method,
+                         const char *target, const char *type, const char *data,
+                         size_t length);
 
 /* Sends all queued requests, at once or as soon as the socket is writable. */
 bool publish_flush(struct publish *publish);

@@ -108,7 +108,7 @@ bool reader_connect(struct reader *reader, unsigned port, size_t from, int windo
     return reader->watch.fd >= 0 && load_watch(reader->load, &reader->watch, EPOLLOUT);
 }
 
-bool reader_ask(struct reader *reader, const char *head, size_t length)
+bool reader_send_request(struct reader *reader, const char *head, size_t length)
 {
     return send(reader->watch.fd, head, length, MSG_NOSIGNAL) == (ssize_t)length ||
            fault("cannot send a request: %s", strerror(errno));

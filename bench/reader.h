@@ -9,7 +9,7 @@ struct reader;
 /* Callbacks of a reader. Each returns whether the run goes on, and may close the
  * reader. */
 struct reader_calls {
-    /* Called when it is connected; sends a request by reader_ask(). */
+    /* Called when it is connected; sends a request by reader_send_request(). */
     bool (*connected)(struct reader *reader);
     /* Called at the end of the response headers. */
     bool (*opened)(struct reader *reader);
@@ -46,7 +46,7 @@ bool reader_connect(struct reader *reader, unsigned port, size_t from, int windo
 
 /* Sends a request or part of one. Returns false, with a fault, if it cannot be sent at
  * once; so it must be small and the first on its connection. */
-bool reader_ask(struct reader *reader, const char *head, size_t length);
+bool reader_send_request(struct reader *reader, const char *head, size_t length);
 
 /* Stops or resumes reading. */
 bool reader_pause(struct reader *reader, bool paused);

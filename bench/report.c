@@ -39,7 +39,7 @@ static const struct {
     [FIGURE_LOAD] = {"load_cpu_share", "load", 1, 2},
 };
 
-/* ---- the table -------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 /* Prints a number, or a dash for NAN, in WIDTH columns. */
 static void print_number(double number, int width, int digits)
@@ -111,7 +111,7 @@ void report_print(const struct results *results, const struct work_size *size)
     fflush(stdout);
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
 /* Returns NUMBER with four digits. */
 static json_t *make_number(double number)
@@ -213,7 +213,7 @@ bool report_write(const struct results *results, const struct work_size *size,
     time_t now = time(NULL);
     char date[32];
     json_t *all;
-    bool well;
+    bool ok;
 
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&now));
     all = json_pack("{s:s,s:s,s:o,s:{s:I,s:f,s:i},s:o,s:o}", "crier", VERSION, "date",
@@ -221,8 +221,8 @@ bool report_write(const struct results *results, const struct work_size *size,
                     (json_int_t)size->clients, "seconds_per_round", size->seconds,
                     "keep_alive_s", (int)size->keep_alive, "rows",
                     make_rows(results, size), "budgets", make_budgets(results));
-    well = all != NULL &&
-           json_dump_file(all, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
+    ok = all != NULL &&
+         json_dump_file(all, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     json_decref(all);
-    return well || fault("cannot write %s: %s", path, strerror(errno));
+    return ok || fault("cannot write %s: %s", path, strerror(errno));
 }

@@ -21,6 +21,8 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_NCHAN, false, 0.72},
     {"targeted: CPU per delivery, crierd / nchan", WORK_TARGETED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.85},
+    {"prefix: CPU per delivery, prefix / targeted", WORK_PREFIX, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_CRIERD, false, 1.15},
     {"saturated: CPU per delivery, crierd / nchan", WORK_SATURATED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.1},
     {"chunked: CPU per delivery, crierd / baseline", WORK_CHUNKED, FIGURE_CPU,
@@ -89,20 +91,32 @@ double result_median(const struct results *results, enum work_kind work,
     return sort_for_median(values, count);
 }
 
+/* Writes the ratios of ONE to OTHER in ROUNDS rounds to VALUES. Returns how many there
+ * are: those that are finite. */
+static unsigned compute_ratios(const struct figures *one, const struct figures *other,
+                               unsigned rounds, enum figure figure, double *values)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < rounds; i++) {
+        values[count] = one[i].of[figure] / other[i].of[figure];
+        count += isfinite(values[count]) != 0;
+    }
+    return count;
+}
+
+static unsigned fewer(unsigned a, unsigned b) { return a < b ? a : b; }
+
 double result_ratio(const struct results *results, enum work_kind work,
                     enum server_kind server, enum server_kind base, enum figure figure,
                     double *low, double *high)
 {
-    const struct figures *one = results->of[work][server];
-    const struct figures *other = results->of[work][base];
     double values[ROUNDS_MAX], median;
-    unsigned count = 0;
+    unsigned count = compute_ratios(
+        results->of[work][server], results->of[work][base],
+        fewer(results->rounds[work][server], results->rounds[work][base]), figure,
+        values);
 
-    for (unsigned i = 0;
-         i < results->rounds[work][server] && i < results->rounds[work][base]; i++) {
-        values[count] = one[i].of[figure] / other[i].of[figure];
-        count += isfinite(values[count]) != 0;
-    }
     median = sort_for_median(values, count);
     if (low != NULL)
         *low = count != 0 ? values[0] : NAN;
@@ -113,6 +127,17 @@ double result_ratio(const struct results *results, enum work_kind work,
 
 double result_budget(const struct results *results, const struct budget *budget)
 {
+    double values[ROUNDS_MAX];
+    unsigned rounds;
+
+    if (budget->work == WORK_PREFIX) {
+        rounds = fewer(results->rounds[WORK_PREFIX][budget->server],
+                       results->rounds[WORK_TARGETED][budget->server]);
+        return sort_for_median(
+            values, compute_ratios(results->of[WORK_PREFIX][budget->server],
+                                   results->of[WORK_TARGETED][budget->server], rounds,
+                                   budget->figure, values));
+    }
     if (budget->server == budget->base)
         return result_median(results, budget->work, budget->server, budget->figure);
     return result_ratio(results, budget->work, budget->server, budget->base,

@@ -13,7 +13,8 @@ struct results {
     struct figures of[WORK_KINDS][SERVER_KINDS][ROUNDS_MAX];
 };
 
-/* A limit for a figure of a server, or for its ratio to that of another server. */
+/* A limit for a figure of a server, or for its ratio to that of another server. The
+ * one of prefix is the ratio to targeted. */
 struct budget {
     const char *text;
     enum work_kind work;

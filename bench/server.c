@@ -39,7 +39,7 @@
 #define PATH_SIZE 512
 #define STOP_SECONDS 5
 #define WORDS_MAX 40
-#define TOLD 8192 /* bytes of a log to print */
+#define LOG_TAIL 8192 /* bytes of a log to print */
 
 static const char *const names[SERVER_KINDS] = {"baseline", "crierd", "crierd sqlite",
                                                 "nchan"};
@@ -99,7 +99,7 @@ static struct sockaddr_in make_address(unsigned port)
                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
 
-/* ---- what is run ------------------------------------------------------ */
+/* ---- programs ----------------------------------------------------------- */
 
 /* nginx with a single worker that only runs Nchan; everything else is its default. */
 static const char nginx_conf[] = "load_module %s;\n"
@@ -223,18 +223,18 @@ static bool run_apart(struct server *server, const struct server_settings *setti
                       int log)
 {
     cpu_set_t own;
-    bool well;
+    bool ok;
 
     if (!settings->apart)
         return run_kind(server, settings, log);
     (void)sched_getaffinity(0, sizeof own, &own);
     (void)sched_setaffinity(0, sizeof settings->cpus, &settings->cpus);
-    well = run_kind(server, settings, log);
+    ok = run_kind(server, settings, log);
     (void)sched_setaffinity(0, sizeof own, &own);
-    return well;
+    return ok;
 }
 
-/* ---- its life --------------------------------------------------------- */
+/* ---- starting and stopping ---------------------------------------------- */
 
 static bool make_directory(struct server *server)
 {
@@ -268,7 +268,7 @@ static void remove_directory(const char *directory)
 /* Prints the end of the server's log. */
 static void show_log(const struct server *server)
 {
-    char path[PATH_SIZE], text[TOLD];
+    char path[PATH_SIZE], text[LOG_TAIL];
     const char *const logs[] = {"log", "error"};
     size_t length;
     FILE *file;
@@ -313,16 +313,16 @@ static bool wait_ready(struct server *server)
 static bool launch_server(const struct server_settings *settings, struct server *server)
 {
     char path[PATH_SIZE];
-    bool well;
+    bool ok;
     int log;
 
     snprintf(path, sizeof path, "%s/log", server->directory);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0)
         return fault("cannot write %s: %s", path, strerror(errno));
-    well = run_apart(server, settings, log);
+    ok = run_apart(server, settings, log);
     close(log);
-    return well && wait_ready(server);
+    return ok && wait_ready(server);
 }
 
 bool server_start(enum server_kind kind, const struct server_settings *settings,
@@ -336,10 +336,10 @@ bool server_start(enum server_kind kind, const struct server_settings *settings,
         close(server->held);
         return false;
     }
-    return server_again(settings, server);
+    return server_restart(settings, server);
 }
 
-bool server_again(const struct server_settings *settings, struct server *server)
+bool server_restart(const struct server_settings *settings, struct server *server)
 {
     if (launch_server(settings, server))
         return true;
@@ -347,7 +347,7 @@ bool server_again(const struct server_settings *settings, struct server *server)
     return false;
 }
 
-bool server_gone(struct server *server, int *status)
+bool server_has_exited(struct server *server, int *status)
 {
     if (server->pid > 0 && waitpid(server->pid, status, WNOHANG) == server->pid)
         server->pid = 0;

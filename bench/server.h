@@ -61,11 +61,11 @@ bool server_start(enum server_kind kind, const struct server_settings *settings,
 
 /* Returns whether the server has exited, without waiting; then *STATUS is that of
  * waitpid(). Its files and port are kept. */
-bool server_gone(struct server *server, int *status);
+bool server_has_exited(struct server *server, int *status);
 
 /* Starts a server that has exited again, with the same files and port. Otherwise like
  * server_start(). */
-bool server_again(const struct server_settings *settings, struct server *server);
+bool server_restart(const struct server_settings *settings, struct server *server);
 
 /* Stops the server, by force if it takes too long, and removes its files. Returns
  * false, with a fault, if it had exited before, or had to be killed. */

@@ -87,7 +87,7 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
 {
     DIR *directory = opendir("/proc");
     struct dirent *entry;
-    bool well = true;
+    bool ok = true;
     pid_t pid;
 
     if (directory == NULL)
@@ -98,12 +98,12 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
         if (pid <= 0 || read_group(pid) != group)
             continue;
         usage->processes++;
-        well = add_cpu(pid, usage) && well;
+        ok = add_cpu(pid, usage) && ok;
         if (with_memory)
-            well = add_memory(pid, usage) && well;
+            ok = add_memory(pid, usage) && ok;
     }
     closedir(directory);
-    if (!well || usage->processes == 0)
+    if (!ok || usage->processes == 0)
         return fault("a process of the server has exited, or cannot be read");
     return true;
 }

@@ -4,6 +4,7 @@
  *
  *   broadcast   all subscribe to one topic; the next update when all have the last
  *   targeted    ten subscribe to each of many topics; one topic after the other
+ *   prefix      the same, but by a prefix for each topic
  *   saturated   half as many subscribe to one topic, and 64 updates are in flight
  *               all the time: published and not yet at every client
  *   chunked     a tenth as many, and updates of 64 KiB
@@ -68,11 +69,11 @@ struct session {
     struct usage usage;
 };
 
-/* ---- what they have in common ----------------------------------------- */
+/* ---- shared steps ------------------------------------------------------- */
 
-static bool session_open(struct session *session, const struct server *server,
+static bool open_session(struct session *session, const struct server *server,
                          const struct work_size *size, size_t count, size_t topics,
-                         size_t bytes, enum head head)
+                         size_t bytes, bool by_prefix, enum head head)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
@@ -80,6 +81,7 @@ static bool session_open(struct session *session, const struct server *server,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
+                                        .by_prefix = by_prefix,
                                         .size = bytes,
                                         .fields = head_fields(head)};
     return load_open(&session->load, size->patience) &&
@@ -87,7 +89,7 @@ static bool session_open(struct session *session, const struct server *server,
            clients_open(&session->clients, &session->load);
 }
 
-static void session_close(struct session *session)
+static void close_session(struct session *session)
 {
     clients_close(&session->clients);
     publish_close(&session->publish);
@@ -101,7 +103,8 @@ static bool publish_next(struct session *session, size_t topic)
 
     clients_topic(&session->clients, topic, name, sizeof name);
     return clients_compose(&session->clients, topic, session->data) &&
-           publish_put(&session->publish, name, session->data, session->clients.size);
+           publish_add_update(&session->publish, name, session->data,
+                              session->clients.size);
 }
 
 /* Starts measuring. */
@@ -143,7 +146,7 @@ static bool has_time(const struct session *session, const struct work_size *size
     return (double)(usage_now() - session->begun) < size->seconds * 1e9;
 }
 
-/* ---- updates to clients ----------------------------------------------- */
+/* ---- updates to clients ------------------------------------------------- */
 
 /* Publishes to the topics in turn, with IN_FLIGHT updates in flight: at least COUNT,
  * and, if TIMED, until the time is over. */
@@ -181,13 +184,13 @@ static bool measure_updates(struct session *session, const struct work_size *siz
     return true;
 }
 
-/* ---- nothing but keep-alives ------------------------------------------ */
+/* ---- keep-alives -------------------------------------------------------- */
 
 /* Checks that the server accepts a request with large headers. */
 static bool try_large_headers(struct session *session)
 {
     struct clients one = session->clients;
-    bool well;
+    bool ok;
 
     one = (struct clients){.port = one.port,
                            .count = 1,
@@ -196,9 +199,9 @@ static bool try_large_headers(struct session *session)
                            .size = DATA_SIZE,
                            .fields = one.fields,
                            .padding = PADDING};
-    well = clients_open(&one, &session->load) && clients_connect(&one);
+    ok = clients_open(&one, &session->load) && clients_connect(&one);
     clients_close(&one);
-    return well;
+    return ok;
 }
 
 /* Measures one keep-alive interval, which begins after each client has had its first
@@ -228,7 +231,7 @@ static bool measure_idle(struct session *session, const struct work_size *size,
     return true;
 }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
 /* Fills the connection up to IN_FLIGHT requests; new ones are sent together. */
 static bool fill_pipeline(struct session *session)
@@ -308,7 +311,7 @@ static bool measure_bulk(struct session *session, const struct work_size *size,
     return true;
 }
 
-/* ---- coming back ------------------------------------------------------ */
+/* ---- reconnecting ------------------------------------------------------- */
 
 static bool measure_storm(struct session *session, struct figures *figures)
 {
@@ -330,7 +333,7 @@ static bool measure_storm(struct session *session, struct figures *figures)
     return true;
 }
 
-/* ---- connecting ------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
 /* Publishes an update that every client must receive, which proves that it is
  * subscribed. */
@@ -345,7 +348,7 @@ static bool publish_to_all(struct session *session)
 static bool warm_up(struct session *session)
 {
     memset(session->data, 'x', DATA_SIZE);
-    return publish_put(&session->publish, "warm-up", session->data, DATA_SIZE) &&
+    return publish_add_update(&session->publish, "warm-up", session->data, DATA_SIZE) &&
            publish_flush(&session->publish) && publish_wait(&session->publish, 0);
 }
 
@@ -375,7 +378,7 @@ static bool measure_memory(struct session *session, struct figures *figures)
     return true;
 }
 
-/* ---- under attack ------------------------------------------------------ */
+/* ---- under attack ------------------------------------------------------- */
 
 static bool measure_attack(struct session *session, const struct work_size *size,
                            struct attack *attack, struct figures *figures)
@@ -420,17 +423,17 @@ static bool measure_abuse(enum work_kind kind, struct session *session,
 {
     struct work_size third = *size;
     struct attack attack;
-    bool well;
+    bool ok;
 
     third.seconds /= 3;
-    well = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
-                          session->server->port, size->clients) &&
-           measure_attack(session, &third, &attack, figures);
+    ok = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
+                        session->server->port, size->clients) &&
+         measure_attack(session, &third, &attack, figures);
     attack_end(&attack);
-    return well && wait_until_quiet(session);
+    return ok && wait_until_quiet(session);
 }
 
-/* ---- which there are -------------------------------------------------- */
+/* ---- the table of workloads --------------------------------------------- */
 
 static const struct {
     const char *name, *unit;
@@ -441,6 +444,7 @@ static const struct {
 #define ALL (1 << SERVER_BASELINE | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
     [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL},
     [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL},
+    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL},
     [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL},
     [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL},
     [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME},
@@ -515,16 +519,17 @@ bool work_run(enum work_kind kind, const struct work_size *size,
               const struct server *server, struct figures *figures)
 {
     static struct session session;
+    bool by_prefix = kind == WORK_PREFIX, ok;
     size_t clients = work_clients(kind, size);
-    bool well;
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
-    well =
-        session_open(&session, server, size, clients,
-                     kind == WORK_TARGETED ? (clients + 9) / 10 : 1,
-                     kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, works[kind].head) &&
+    ok =
+        open_session(&session, server, size, clients,
+                     kind == WORK_TARGETED || by_prefix ? (clients + 9) / 10 : 1,
+                     kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, by_prefix,
+                     works[kind].head) &&
         measure_work(kind, size, &session, figures);
-    session_close(&session);
-    return well;
+    close_session(&session);
+    return ok;
 }

@@ -9,6 +9,7 @@
 enum work_kind {
     WORK_BROADCAST,
     WORK_TARGETED,
+    WORK_PREFIX,
     WORK_SATURATED,
     WORK_CHUNKED,
     WORK_IDLE,

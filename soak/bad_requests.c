@@ -100,9 +100,9 @@ bool bad_requests_tick(struct bad_requests *bad_requests, bool active, uint64_t 
     body = cases[bad_requests->which].body;
     if (body == NULL)
         body = memset(large, 'x', sizeof large);
-    return publish_ask(&bad_requests->publish, cases[bad_requests->which].method,
-                       cases[bad_requests->which].target,
-                       cases[bad_requests->which].type, body,
-                       body == large ? sizeof large : strlen(body)) &&
+    return publish_add_request(
+               &bad_requests->publish, cases[bad_requests->which].method,
+               cases[bad_requests->which].target, cases[bad_requests->which].type, body,
+               body == large ? sizeof large : strlen(body)) &&
            publish_flush(&bad_requests->publish);
 }

@@ -46,8 +46,8 @@ static bool has_series(const struct check *check, int series)
     return (check->topics >> series * SERIES_TOPICS & ((1 << SERIES_TOPICS) - 1)) != 0;
 }
 
-void check_ask(struct check *check, struct soak *soak, uint32_t topics,
-               enum start start)
+void check_start(struct check *check, struct soak *soak, uint32_t topics,
+                 enum start start)
 {
     const struct oracle *oracle = &soak->oracle;
 
@@ -75,7 +75,7 @@ void check_open(struct check *check, struct soak *soak)
     }
 }
 
-/* ---- updates ---------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------ */
 
 /* Checks the updates of SERIES between the last one and NUMBER, which has arrived. */
 static bool check_skipped(const struct check *check, struct soak *soak,
@@ -151,7 +151,7 @@ static bool take_update(struct check *check, struct soak *soak, const char *id,
     return true;
 }
 
-/* ---- gaps ------------------------------------------------------------- */
+/* ---- gaps --------------------------------------------------------------- */
 
 /* Returns whether an update of SERIES after the last one may have expired. */
 static bool may_have_gap(const struct check *check, struct soak *soak,
@@ -212,7 +212,7 @@ bool check_event(struct check *check, struct soak *soak, const char *type,
     return take_update(check, soak, id, series, *update);
 }
 
-/* ---- what is still to come -------------------------------------------- */
+/* ---- missing updates ---------------------------------------------------- */
 
 uint64_t check_missing(const struct check *check, const struct soak *soak, bool polled,
                        enum series *series)

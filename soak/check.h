@@ -25,8 +25,8 @@ struct check {
 
 /* Starts a request for TOPICS, from START. For START_ID there must have been an earlier
  * request for the same topics. */
-void check_ask(struct check *check, struct soak *soak, uint32_t topics,
-               enum start start);
+void check_start(struct check *check, struct soak *soak, uint32_t topics,
+                 enum start start);
 
 /* The stream is open. */
 void check_open(struct check *check, struct soak *soak);

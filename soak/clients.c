@@ -73,7 +73,7 @@ bool clients_complete(struct clients *clients, char *reason, size_t size)
     return true;
 }
 
-void clients_leave(struct clients *clients)
+void clients_disconnect_all(struct clients *clients)
 {
     for (size_t i = 0; i < clients->count; i++) {
         struct virtual_client *client = &clients->all[i];
@@ -85,7 +85,7 @@ void clients_leave(struct clients *clients)
     }
 }
 
-void clients_invite(struct clients *clients, uint64_t now)
+void clients_begin_cycle(struct clients *clients, uint64_t now)
 {
     for (size_t i = 0; i < clients->count; i++)
         if (clients->all[i].state == STATE_AWAY)

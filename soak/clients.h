@@ -26,9 +26,9 @@ bool clients_tick(struct clients *clients, bool settling, uint64_t now);
 bool clients_complete(struct clients *clients, char *reason, size_t size);
 
 /* Disconnects all clients, each in its own way. */
-void clients_leave(struct clients *clients);
+void clients_disconnect_all(struct clients *clients);
 
 /* Starts a new cycle: all clients connect soon. */
-void clients_invite(struct clients *clients, uint64_t now);
+void clients_begin_cycle(struct clients *clients, uint64_t now);
 
 #endif

@@ -144,11 +144,11 @@ static bool check_programs(const struct options *options)
 static int run_soak(const struct options *options)
 {
     struct samples samples;
-    bool well;
+    bool ok;
 
     samples_init(&samples, &soak);
-    well = scenario_run(&soak, &samples, &options->size);
-    if (well) {
+    ok = scenario_run(&soak, &samples, &options->size);
+    if (ok) {
         samples_check(&samples);
     } else {
         invariant_skip(&soak.invariants, INVARIANT_FILES, "the run was cut short");
@@ -156,12 +156,12 @@ static int run_soak(const struct options *options)
     }
     invariants_print(&soak.invariants);
     if (options->svg != NULL)
-        well = plot_write(&samples, options->seed, options->svg) && well;
+        ok = plot_write(&samples, options->seed, options->svg) && ok;
     samples_done(&samples);
-    well = well && !invariants_any_broken(&soak.invariants);
+    ok = ok && !invariants_any_broken(&soak.invariants);
     printf("\nsoak: seed %" PRIu64 ": %s\n", options->seed,
-           well ? "no invariant was broken" : fault_text());
-    return well ? 0 : 1;
+           ok ? "no invariant was broken" : fault_text());
+    return ok ? 0 : 1;
 }
 
 int main(int argc, char **argv)

@@ -61,7 +61,7 @@ void oracle_close(struct oracle *oracle)
     memset(oracle, 0, sizeof *oracle);
 }
 
-/* ---- names ------------------------------------------------------------ */
+/* ---- names -------------------------------------------------------------- */
 
 const char *oracle_series_name(enum series series) { return series_names[series]; }
 
@@ -86,7 +86,7 @@ void oracle_names(uint32_t topics, char *names, size_t size)
                 series_names[i / SERIES_TOPICS], i % SERIES_TOPICS);
 }
 
-/* ---- updates ---------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------ */
 
 struct update *oracle_make(struct oracle *oracle, enum series series, uint32_t topics,
                            size_t size)
@@ -122,7 +122,7 @@ void oracle_ack(struct oracle *oracle, enum series series, struct update *update
         oracle->acked[series] = update->number;
 }
 
-/* ---- data ------------------------------------------------------------- */
+/* ---- data --------------------------------------------------------------- */
 
 static size_t write_head(enum series series, uint64_t number, char *head)
 {
@@ -189,7 +189,7 @@ bool oracle_position(struct oracle *oracle, const char *id, uint64_t *position)
     return strlen(oracle->epoch) == length && memcmp(oracle->epoch, id, length) == 0;
 }
 
-/* ---- retention -------------------------------------------------------- */
+/* ---- retention ---------------------------------------------------------- */
 
 static bool is_held(const struct oracle *oracle, enum series series, uint64_t number)
 {

@@ -71,24 +71,24 @@ struct line {
     struct scale scale;
 };
 
-static double memory_of(const struct sample *sample) { return sample->memory / MIB; }
+static double get_memory(const struct sample *sample) { return sample->memory / MIB; }
 
-static double count_streams(const struct sample *sample)
+static double get_streams(const struct sample *sample)
 {
     return (double)sample->open_streams;
 }
 
-static double p50_of(const struct sample *sample)
+static double get_p50(const struct sample *sample)
 {
     return sample->p50 > 0 ? sample->p50 : NAN;
 }
 
-static double p99_of(const struct sample *sample)
+static double get_p99(const struct sample *sample)
 {
     return sample->p99 > 0 ? sample->p99 : NAN;
 }
 
-static double y_of(const struct scale *scale, double value)
+static double get_y(const struct scale *scale, double value)
 {
     double share = scale->logarithmic
                        ? log(value / scale->low) / log(scale->high / scale->low)
@@ -97,7 +97,7 @@ static double y_of(const struct scale *scale, double value)
     return scale->top + PANEL * (1 - fmin(fmax(share, 0), 1));
 }
 
-static double x_of(double at, double whole)
+static double get_x(double at, double whole)
 {
     return LEFT + (RIGHT - LEFT) * fmin(at / whole, 1);
 }
@@ -123,7 +123,7 @@ static double round_up(double value)
     return 4 * steps[i] * power;
 }
 
-/* ---- lines ------------------------------------------------------------ */
+/* ---- lines -------------------------------------------------------------- */
 
 static void draw_line(FILE *file, const struct samples *samples,
                       const struct line *line, double whole)
@@ -142,15 +142,15 @@ static void draw_line(FILE *file, const struct samples *samples,
         before = samples->list[i].at;
         if (!drawing)
             fprintf(file, "<polyline class=\"%s\" points=\"", line->class);
-        fprintf(file, "%.1f,%.1f ", x_of(samples->list[i].at, whole),
-                y_of(&line->scale, value));
+        fprintf(file, "%.1f,%.1f ", get_x(samples->list[i].at, whole),
+                get_y(&line->scale, value));
         drawing = true;
         last = value;
     }
     fputs(drawing ? "\"/>\n" : "", file);
     if (!isnan(last))
         fprintf(file, "<text class=\"%s\" x=\"%d\" y=\"%.1f\">%s</text>\n", line->class,
-                RIGHT + 50, y_of(&line->scale, last) + 4, line->name);
+                RIGHT + 50, get_y(&line->scale, last) + 4, line->name);
 }
 
 static void draw_tick(FILE *file, double y, const char *left, const char *right)
@@ -165,8 +165,8 @@ static void draw_tick(FILE *file, double y, const char *left, const char *right)
 
 static void draw_first(FILE *file, const struct samples *samples, double whole)
 {
-    struct line memory = {"a", "memory", memory_of, {.top = TOP}};
-    struct line here = {"b", "streams", count_streams, {.top = TOP}};
+    struct line memory = {"a", "memory", get_memory, {.top = TOP}};
+    struct line here = {"b", "streams", get_streams, {.top = TOP}};
     char left[32], right[32];
 
     memory.scale.high = round_up(find_highest(samples, &memory));
@@ -184,28 +184,28 @@ static void draw_first(FILE *file, const struct samples *samples, double whole)
     draw_line(file, samples, &memory, whole);
     for (size_t i = 0; i < samples->quiet_count; i++)
         fprintf(file, "<circle class=\"a\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n",
-                x_of(samples->quiets[i].at, whole),
-                y_of(&memory.scale, samples->quiets[i].memory / MIB));
+                get_x(samples->quiets[i].at, whole),
+                get_y(&memory.scale, samples->quiets[i].memory / MIB));
 }
 
 static void draw_second(FILE *file, const struct samples *samples, double whole)
 {
     struct line p50 = {"a",
                        "p50",
-                       p50_of,
+                       get_p50,
                        {.low = LATENCY_MIN, .logarithmic = true, .top = SECOND_TOP}};
     struct line p99 = p50;
     char left[32];
 
     p99.class = "b";
     p99.name = "p99";
-    p99.value = p99_of;
+    p99.value = get_p99;
     p50.scale.high =
         pow(10, ceil(log10(fmax(find_highest(samples, &p99), 10 * LATENCY_MIN))));
     p99.scale = p50.scale;
     for (double value = LATENCY_MIN; value <= p50.scale.high * 1.01; value *= 10) {
         snprintf(left, sizeof left, "%g", value / 1e6);
-        draw_tick(file, y_of(&p50.scale, value), left, "");
+        draw_tick(file, get_y(&p50.scale, value), left, "");
     }
     fprintf(file,
             "<text x=\"%d\" y=\"%d\">From publishing until a client that "
@@ -220,7 +220,7 @@ static void draw_mark(FILE *file, const struct mark *mark, double whole, int top
     fprintf(file,
             "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" "
             "y2=\"%d\"><title>%s at %.0f s</title></line>\n",
-            x_of(mark->at, whole), x_of(mark->at, whole), top, top + PANEL,
+            get_x(mark->at, whole), get_x(mark->at, whole), top, top + PANEL,
             mark->crash ? "SIGKILL" : "SIGTERM", mark->at);
 }
 
@@ -232,7 +232,7 @@ static void draw_time(FILE *file, const struct samples *samples, double whole)
         fprintf(file,
                 "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g s"
                 "</text>\n",
-                x_of(at, whole), SECOND_TOP + PANEL + 20, at);
+                get_x(at, whole), SECOND_TOP + PANEL + 20, at);
     for (size_t i = 0; i < samples->mark_count; i++) {
         draw_mark(file, &samples->marks[i], whole, TOP);
         draw_mark(file, &samples->marks[i], whole, SECOND_TOP);
@@ -249,7 +249,7 @@ bool plot_write(const struct samples *samples, uint64_t seed, const char *path)
     double whole =
         samples->sample_count != 0 ? samples->list[samples->sample_count - 1].at : 0;
     FILE *file = fopen(path, "we");
-    bool well;
+    bool ok;
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
@@ -260,7 +260,7 @@ bool plot_write(const struct samples *samples, uint64_t seed, const char *path)
     draw_second(file, samples, whole);
     draw_time(file, samples, whole);
     fputs("</svg>\n", file);
-    well = ferror(file) == 0;
-    return (fclose(file) == 0 && well) ||
+    ok = ferror(file) == 0;
+    return (fclose(file) == 0 && ok) ||
            fault("cannot write %s: %s", path, strerror(errno));
 }

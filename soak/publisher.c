@@ -40,7 +40,7 @@ static const struct {
 
 static char body[BODY_MAX > ORACLE_SIZE_MAX ? BODY_MAX : ORACLE_SIZE_MAX];
 
-/* ---- the connection --------------------------------------------------- */
+/* ---- the connection ----------------------------------------------------- */
 
 static struct flight pop_flight(struct publisher *publisher)
 {
@@ -68,10 +68,10 @@ void publisher_close(struct publisher *publisher)
             continue;
         update->state = UPDATE_UNSURE;
         publisher->soak->invariants.tally[TALLY_UNSURE]++;
-        publisher->asked = flight.first;
+        publisher->sent = flight.first;
     }
     if (oracle_has_ids(publisher->series))
-        publisher->asked = oracle->acked[publisher->series];
+        publisher->sent = oracle->acked[publisher->series];
 }
 
 static bool on_publisher_end(struct publish *publish, int error)
@@ -92,7 +92,7 @@ static bool on_publisher_end(struct publish *publish, int error)
                        waiting, error != 0 ? strerror(error) : "end");
 }
 
-static uint64_t number_in(const char *text, size_t length, const char *name)
+static uint64_t find_number(const char *text, size_t length, const char *name)
 {
     const char *at = memmem(text, length, name, strlen(name));
 
@@ -104,13 +104,13 @@ static bool accept_response(struct publisher *publisher, const struct flight *fl
                             const char *response, size_t length)
 {
     struct soak *soak = publisher->soak;
-    uint64_t position = number_in(response, length, "\"position\":");
-    uint64_t duplicates = number_in(response, length, "\"duplicates\":");
+    uint64_t position = find_number(response, length, "\"position\":");
+    uint64_t duplicates = find_number(response, length, "\"duplicates\":");
     bool again = false;
     struct update *update;
 
     if (publisher->series == SERIES_BULK &&
-        number_in(response, length, "\"published\":") != flight->count)
+        find_number(response, length, "\"published\":") != flight->count)
         position = 0;
     if (memmem(response, length, "\"duplicate\":true", 16) != NULL)
         duplicates = 1;
@@ -173,7 +173,7 @@ static bool open_publisher(struct publisher *publisher, uint64_t now)
     return true;
 }
 
-/* ---- requests --------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 /* Writes UPDATE as an event of a stream to TEXT. Returns its length. */
 static size_t write_event(const struct publisher *publisher,
@@ -242,13 +242,13 @@ static bool send_request(struct publisher *publisher, uint64_t first, uint64_t n
     snprintf(target, sizeof target, "/topics/%.400s%s", names, query);
     publisher->flights[(publisher->head + publisher->count++) % PUBLISHER_FLIGHT] =
         (struct flight){first, count};
-    publisher->asked = first + count - 1;
+    publisher->sent = first + count - 1;
     publisher->used = now;
-    return publish_ask(&publisher->publish, "POST", target,
-                       bulk ? "text/event-stream" : "text/plain", body, length);
+    return publish_add_request(&publisher->publish, "POST", target,
+                               bulk ? "text/event-stream" : "text/plain", body, length);
 }
 
-/* ---- what it does ----------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------ */
 
 static void make_updates(struct publisher *publisher, size_t count)
 {
@@ -276,9 +276,8 @@ static void produce_updates(struct publisher *publisher, uint64_t now)
     unsigned pause = ways[publisher->series].pause;
 
     /* No backlog may build up while crierd is down. */
-    if (now < publisher->due ||
-        soak->oracle.made[publisher->series] - publisher->asked >
-            ways[publisher->series].burst)
+    if (now < publisher->due || soak->oracle.made[publisher->series] - publisher->sent >
+                                    ways[publisher->series].burst)
         return;
     publisher->due = now + rng_ms(&soak->rng, 0, 2ul * pause);
     if (rng_chance(&soak->rng, BURST_CHANCE)) {
@@ -311,13 +310,13 @@ bool publisher_tick(struct publisher *publisher, bool producing, uint64_t now)
         publisher_close(publisher);
     if (producing)
         produce_updates(publisher, now);
-    if (oracle->made[publisher->series] == publisher->asked && publisher->count == 0)
+    if (oracle->made[publisher->series] == publisher->sent && publisher->count == 0)
         return true;
     if (!publisher->open)
         return !publisher->soak->up || open_publisher(publisher, now);
-    while (publisher->asked < oracle->made[publisher->series] &&
+    while (publisher->sent < oracle->made[publisher->series] &&
            publisher->count < ways[publisher->series].flight)
-        if (!send_request(publisher, publisher->asked + 1, now))
+        if (!send_request(publisher, publisher->sent + 1, now))
             return false;
     if (!publish_flush(&publisher->publish))
         return false;
@@ -329,7 +328,7 @@ bool publisher_tick(struct publisher *publisher, bool producing, uint64_t now)
 bool publisher_idle(const struct publisher *publisher)
 {
     return publisher->count == 0 &&
-           publisher->asked == publisher->soak->oracle.made[publisher->series];
+           publisher->sent == publisher->soak->oracle.made[publisher->series];
 }
 
 void publisher_init(struct publisher *publisher, struct soak *soak, enum series series)

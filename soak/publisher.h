@@ -22,7 +22,7 @@ struct publisher {
     uint64_t since; /* when it was opened, ns */
     uint64_t used;  /* time of the last request or response */
     uint64_t due;   /* when it next makes updates */
-    uint64_t asked; /* updates up to here were sent on this connection */
+    uint64_t sent;  /* updates up to here were sent on this connection */
     struct flight flights[PUBLISHER_FLIGHT];
     unsigned head, count; /* of `flights` */
 };

@@ -61,7 +61,7 @@ static bool grow_list(void *items, size_t size, size_t count, size_t *capacity)
     return true;
 }
 
-static double seconds_of(const struct samples *samples, uint64_t now)
+static double get_seconds(const struct samples *samples, uint64_t now)
 {
     return (double)(now - samples->soak->invariants.begun) / 1e9;
 }
@@ -79,7 +79,7 @@ bool samples_tick(struct samples *samples, uint64_t now)
         !usage_read(soak->server.pid, true, &usage))
         return false;
     samples->list[samples->sample_count++] =
-        (struct sample){.at = seconds_of(samples, now),
+        (struct sample){.at = get_seconds(samples, now),
                         .memory = (double)usage.memory,
                         .open_streams = soak->open_streams,
                         .p50 = histogram_at(&soak->latency, 0.5),
@@ -94,7 +94,7 @@ bool samples_add_restart(struct samples *samples, bool crash)
                    &samples->mark_capacity))
         return false;
     samples->marks[samples->mark_count++] =
-        (struct mark){seconds_of(samples, usage_now()), crash};
+        (struct mark){get_seconds(samples, usage_now()), crash};
     return true;
 }
 
@@ -109,12 +109,12 @@ bool samples_add_quiet_point(struct samples *samples)
                    &samples->quiet_capacity))
         return false;
     samples->quiets[samples->quiet_count++] =
-        (struct quiet){seconds_of(samples, usage_now()), (double)usage.memory, files,
+        (struct quiet){get_seconds(samples, usage_now()), (double)usage.memory, files,
                        (unsigned)samples->mark_count};
     return true;
 }
 
-/* ---- flat ------------------------------------------------------------- */
+/* ---- growth ------------------------------------------------------------- */
 
 static void check_files(const struct samples *samples)
 {
@@ -135,7 +135,7 @@ static void check_files(const struct samples *samples)
                    samples->files, samples->quiet_count);
 }
 
-static int by_size(const void *one, const void *other)
+static int compare_doubles(const void *one, const void *other)
 {
     double a = *(const double *)one, b = *(const double *)other;
 
@@ -151,7 +151,7 @@ static double find_median_memory(const struct quiet *quiets, size_t count)
         return 0;
     for (size_t i = 0; i < count; i++)
         values[i] = quiets[i].memory;
-    qsort(values, count, sizeof *values, by_size);
+    qsort(values, count, sizeof *values, compare_doubles);
     middle = values[count / 2];
     free(values);
     return middle;

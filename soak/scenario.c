@@ -43,7 +43,7 @@ struct scenario {
     uint64_t killed; /* when it was signalled, ns */
 };
 
-/* ---- crierd's life ---------------------------------------------------- */
+/* ---- starting and stopping crierd --------------------------------------- */
 
 static void mark_start(struct scenario *scenario)
 {
@@ -64,21 +64,21 @@ static bool end_crierd(struct scenario *scenario, bool crash)
 }
 
 /* Returns whether crierd has exited; sets *WELL to false if it should not have. */
-static bool has_ended(struct scenario *scenario, bool *well)
+static bool has_ended(struct scenario *scenario, bool *ok)
 {
     struct soak *soak = scenario->soak;
     int status = 0;
 
-    *well = true;
-    if (!server_gone(&soak->server, &status)) {
+    *ok = true;
+    if (!server_has_exited(&soak->server, &status)) {
         if (!soak->up && usage_now() - scenario->killed > PATIENCE)
-            *well = invariant_broken(&soak->invariants, INVARIANT_LIFE,
-                                     "crierd does not exit");
+            *ok = invariant_broken(&soak->invariants, INVARIANT_LIFE,
+                                   "crierd does not exit");
         return false;
     }
     if (soak->up ||
         (soak->terminated && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)))
-        *well = invariant_broken(
+        *ok = invariant_broken(
             &soak->invariants, INVARIANT_LIFE, "crierd exited %s with status 0x%x",
             soak->up ? "by itself" : "after the signal", (unsigned)status);
     return true;
@@ -88,14 +88,14 @@ static bool start_again(struct scenario *scenario)
 {
     struct soak *soak = scenario->soak;
 
-    if (!server_again(&soak->settings, &soak->server))
+    if (!server_restart(&soak->settings, &soak->server))
         return invariant_broken(&soak->invariants, INVARIANT_LIFE,
                                 "crierd does not start again");
     mark_start(scenario);
     return true;
 }
 
-/* ---- the loop --------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 /* One turn of the loop: runs whatever is due. */
 static bool run_turn(struct scenario *scenario, bool storm)
@@ -119,18 +119,18 @@ static bool run_turn(struct scenario *scenario, bool storm)
 static bool run_storm(struct scenario *scenario, uint64_t end, uint64_t restart,
                       bool crash)
 {
-    bool well = true;
+    bool ok = true;
 
-    clients_invite(&scenario->clients, usage_now());
+    clients_begin_cycle(&scenario->clients, usage_now());
     while (usage_now() < end || !scenario->soak->up) {
         if (restart != 0 && usage_now() >= restart) {
             restart = 0;
             if (!end_crierd(scenario, crash))
                 return false;
         }
-        if (has_ended(scenario, &well) && well)
-            well = start_again(scenario);
-        if (!well || !run_turn(scenario, true))
+        if (has_ended(scenario, &ok) && ok)
+            ok = start_again(scenario);
+        if (!ok || !run_turn(scenario, true))
             return false;
     }
     return true;
@@ -154,7 +154,7 @@ static bool settle_clients(struct scenario *scenario)
     struct soak *soak = scenario->soak;
     uint64_t until = usage_now() + PATIENCE;
     char reason[128] = "";
-    bool well;
+    bool ok;
 
     while (!are_publishers_idle(scenario, reason, sizeof reason) ||
            scenario->bad_requests.open ||
@@ -163,7 +163,7 @@ static bool settle_clients(struct scenario *scenario)
         if (usage_now() > until)
             return invariant_broken(&soak->invariants, INVARIANT_ALL, "timeout: %s",
                                     reason);
-        if (has_ended(scenario, &well) || !run_turn(scenario, false))
+        if (has_ended(scenario, &ok) || !run_turn(scenario, false))
             return false;
     }
     return true;
@@ -188,11 +188,11 @@ static bool wait_for_files(const struct scenario *scenario)
 /* Disconnects all clients and waits until crierd has noticed. */
 static bool become_quiet(struct scenario *scenario)
 {
-    clients_leave(&scenario->clients);
+    clients_disconnect_all(&scenario->clients);
     for (int series = 0; series < SERIES_COUNT; series++)
         publisher_close(&scenario->publishers[series]);
     bad_requests_close(&scenario->bad_requests);
-    if (!subs_leave(&scenario->subs) || !wait_for_files(scenario))
+    if (!subs_kill(&scenario->subs) || !wait_for_files(scenario))
         return false;
     return samples_tick(scenario->samples, usage_now()) &&
            samples_add_quiet_point(scenario->samples);
@@ -201,16 +201,16 @@ static bool become_quiet(struct scenario *scenario)
 /* Stops crierd while all clients are connected. */
 static bool end_with_clients(struct scenario *scenario)
 {
-    bool well;
+    bool ok;
 
     if (!end_crierd(scenario, false))
         return false;
     scenario->samples->mark_count--; /* it is not started again */
-    while (!has_ended(scenario, &well))
-        if (!well || !run_turn(scenario, false))
+    while (!has_ended(scenario, &ok))
+        if (!ok || !run_turn(scenario, false))
             return false;
     /* the last bytes may still be in the sockets */
-    return well && load_linger(&scenario->soak->load, 100);
+    return ok && load_linger(&scenario->soak->load, 100);
 }
 
 /* Counts the descriptors that crierd, just started, has open without clients. */
@@ -219,21 +219,21 @@ static bool count_files(struct scenario *scenario)
     struct soak *soak = scenario->soak;
     struct publish publish;
     size_t before = 0;
-    bool well;
+    bool ok;
 
     /* A response shows that it has started completely. The journal opens a file at its
      * first read. */
-    well = publish_open(&publish, &soak->load, soak->server.port) &&
-           publish_ask(&publish, "GET", "/topics", "text/plain", "", 0) &&
-           publish_flush(&publish) && publish_wait(&publish, 0);
+    ok = publish_open(&publish, &soak->load, soak->server.port) &&
+         publish_add_request(&publish, "GET", "/topics", "text/plain", "", 0) &&
+         publish_flush(&publish) && publish_wait(&publish, 0);
     publish_close(&publish);
     scenario->samples->files = usage_files(soak->server.pid);
-    while (well && scenario->samples->files != before) {
+    while (ok && scenario->samples->files != before) {
         before = scenario->samples->files;
-        well = load_linger(&soak->load, QUIET_MS);
+        ok = load_linger(&soak->load, QUIET_MS);
         scenario->samples->files = usage_files(soak->server.pid);
     }
-    return well;
+    return ok;
 }
 
 static bool run_cycles(struct scenario *scenario, unsigned seconds)
@@ -263,21 +263,21 @@ bool scenario_run(struct soak *soak, struct samples *samples,
                   const struct scenario_size *size)
 {
     static struct scenario scenario;
-    bool well;
+    bool ok;
 
     scenario = (struct scenario){.soak = soak, .samples = samples};
     for (int series = 0; series < SERIES_COUNT; series++)
         publisher_init(&scenario.publishers[series], soak, (enum series)series);
     bad_requests_init(&scenario.bad_requests, soak);
-    well = load_open(&soak->load, (unsigned)(2 * PATIENCE / SECOND)) &&
-           oracle_open(&soak->oracle) &&
-           clients_open(&scenario.clients, soak, size->clients) &&
-           subs_open(&scenario.subs, soak, size->crier, size->subs) &&
-           server_start(SERVER_CRIERD_SQLITE, &soak->settings, &soak->server);
-    if (well) {
+    ok = load_open(&soak->load, (unsigned)(2 * PATIENCE / SECOND)) &&
+         oracle_open(&soak->oracle) &&
+         clients_open(&scenario.clients, soak, size->clients) &&
+         subs_open(&scenario.subs, soak, size->crier, size->subs) &&
+         server_start(SERVER_CRIERD_SQLITE, &soak->settings, &soak->server);
+    if (ok) {
         mark_start(&scenario);
-        well = count_files(&scenario) && run_cycles(&scenario, size->seconds);
-        well = server_stop(&soak->server) && well;
+        ok = count_files(&scenario) && run_cycles(&scenario, size->seconds);
+        ok = server_stop(&soak->server) && ok;
     }
     fputc('\n', stderr);
     for (int series = 0; series < SERIES_COUNT; series++)
@@ -287,5 +287,5 @@ bool scenario_run(struct soak *soak, struct samples *samples,
     clients_close(&scenario.clients);
     oracle_close(&soak->oracle);
     load_close(&soak->load);
-    return well;
+    return ok;
 }

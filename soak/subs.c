@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* For a line with an update as JSON, which escapes some bytes. */
-#define ROOM (8 * ORACLE_SIZE_MAX)
+#define OUTPUT_SIZE (8 * ORACLE_SIZE_MAX)
 
 enum sub_state { SUB_AWAY, SUB_RUNNING, SUB_STOPPED };
 
@@ -41,9 +41,9 @@ struct sub {
     size_t length;
 };
 
-/* ---- what it prints --------------------------------------------------- */
+/* ---- output ------------------------------------------------------------- */
 
-static const char *text_of(const json_t *event, const char *name)
+static const char *get_text(const json_t *event, const char *name)
 {
     const char *text = json_string_value(json_object_get(event, name));
 
@@ -54,9 +54,9 @@ static bool take_line(struct sub *sub, const char *line, size_t length)
 {
     struct soak *soak = sub->subs->soak;
     json_t *event = json_loadb(line, length, 0, NULL);
-    const char *type = text_of(event, "event"), *id = text_of(event, "id");
+    const char *type = get_text(event, "event"), *id = get_text(event, "id");
     struct update *update;
-    bool well;
+    bool ok;
 
     if (event == NULL)
         return invariant_broken(&soak->invariants, INVARIANT_TRUE,
@@ -64,14 +64,14 @@ static bool take_line(struct sub *sub, const char *line, size_t length)
                                 length < 100 ? (int)length : 100, line);
     if (!sub->check.open)
         check_open(&sub->check, soak);
-    well = check_event(&sub->check, soak, *type != '\0' ? type : "message", id,
-                       text_of(event, "data"),
-                       json_string_length(json_object_get(event, "data")), &update);
+    ok = check_event(&sub->check, soak, *type != '\0' ? type : "message", id,
+                     get_text(event, "data"),
+                     json_string_length(json_object_get(event, "data")), &update);
     if (update != NULL)
         snprintf(sub->last, sizeof sub->last, "%s", id);
     json_decref(event);
     soak->load.progress++;
-    return well;
+    return ok;
 }
 
 /* Reads its output. Sets *END at the end of it. */
@@ -81,7 +81,7 @@ static bool read_output(struct sub *sub, bool *end)
     ssize_t got;
 
     *end = false;
-    got = read(sub->watch.fd, sub->output + sub->length, ROOM - sub->length);
+    got = read(sub->watch.fd, sub->output + sub->length, OUTPUT_SIZE - sub->length);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ||
                fault("cannot read from crier sub: %s", strerror(errno));
@@ -96,7 +96,7 @@ static bool read_output(struct sub *sub, bool *end)
     }
     sub->length -= (size_t)(from - sub->output);
     memmove(sub->output, from, sub->length);
-    return sub->length < ROOM || fault("a line of crier sub is too long");
+    return sub->length < OUTPUT_SIZE || fault("a line of crier sub is too long");
 }
 
 static bool on_sub_output(struct watch *watch, uint32_t events)
@@ -111,7 +111,7 @@ static bool on_sub_output(struct watch *watch, uint32_t events)
                                     "crier sub exited by itself");
 }
 
-/* ---- its life --------------------------------------------------------- */
+/* ---- starting and stopping ---------------------------------------------- */
 
 /* Starts the command with its output going to OUTPUT. */
 static bool run_crier(struct sub *sub, int output)
@@ -149,30 +149,30 @@ static bool start_sub(struct sub *sub, uint64_t now)
     struct soak *soak = sub->subs->soak;
     bool anew = *sub->last == '\0' || check_is_old(&sub->check, soak);
     int ends[2];
-    bool well;
+    bool ok;
 
     if (anew)
         *sub->last = '\0';
-    check_ask(&sub->check, soak,
-              anew ? 1u << rng_range(&soak->rng, 0, SERIES_COUNT * SERIES_TOPICS - 1)
-                   : sub->check.topics,
-              anew ? START_ALL : START_ID);
+    check_start(&sub->check, soak,
+                anew ? 1u << rng_range(&soak->rng, 0, SERIES_COUNT * SERIES_TOPICS - 1)
+                     : sub->check.topics,
+                anew ? START_ALL : START_ID);
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return fault("pipe: %s", strerror(errno));
     (void)fcntl(ends[1], F_SETFL, 0);
-    well = run_crier(sub, ends[1]);
+    ok = run_crier(sub, ends[1]);
     close(ends[1]);
     sub->watch.fd = ends[0];
     sub->length = 0;
     sub->state = SUB_RUNNING;
     sub->due = now + rng_ms(&soak->rng, 100, 3000);
-    return well && load_watch(&soak->load, &sub->watch, EPOLLIN);
+    return ok && load_watch(&soak->load, &sub->watch, EPOLLIN);
 }
 
 /* Kills it, and reads the rest of its output. */
 static bool end_sub(struct sub *sub)
 {
-    bool end = false, well = true;
+    bool end = false, ok = true;
 
     if (sub->state == SUB_AWAY)
         return true;
@@ -180,13 +180,13 @@ static bool end_sub(struct sub *sub)
         (void)kill(sub->pid, SIGKILL);
         (void)waitpid(sub->pid, NULL, 0);
     }
-    while (well && !end)
-        well = read_output(sub, &end);
+    while (ok && !end)
+        ok = read_output(sub, &end);
     close(sub->watch.fd);
     sub->watch.fd = -1;
     sub->pid = 0;
     sub->state = SUB_AWAY;
-    return well;
+    return ok;
 }
 
 static bool act_sub(struct sub *sub, uint64_t now)
@@ -216,7 +216,7 @@ static bool act_sub(struct sub *sub, uint64_t now)
     return true;
 }
 
-/* ---- all of them ------------------------------------------------------ */
+/* ---- all processes ------------------------------------------------------ */
 
 bool subs_tick(struct subs *subs, bool settling, uint64_t now)
 {
@@ -251,13 +251,13 @@ bool subs_complete(const struct subs *subs, char *reason, size_t size)
     return true;
 }
 
-bool subs_leave(struct subs *subs)
+bool subs_kill(struct subs *subs)
 {
-    bool well = true;
+    bool ok = true;
 
     for (size_t i = 0; i < subs->count; i++)
-        well = end_sub(&subs->all[i]) && well;
-    return well;
+        ok = end_sub(&subs->all[i]) && ok;
+    return ok;
 }
 
 bool subs_open(struct subs *subs, struct soak *soak, const char *crier, size_t count)
@@ -269,7 +269,7 @@ bool subs_open(struct subs *subs, struct soak *soak, const char *crier, size_t c
     for (size_t i = 0; i < count; i++) {
         subs->all[i].subs = subs;
         subs->all[i].watch = (struct watch){.fd = -1, .ready = on_sub_output};
-        subs->all[i].output = malloc(ROOM);
+        subs->all[i].output = malloc(OUTPUT_SIZE);
         if (subs->all[i].output == NULL)
             return fault("out of memory");
     }
@@ -280,7 +280,7 @@ void subs_close(struct subs *subs)
 {
     if (subs->all == NULL)
         return;
-    (void)subs_leave(subs);
+    (void)subs_kill(subs);
     for (size_t i = 0; i < subs->count; i++)
         free(subs->all[i].output);
     free(subs->all);

@@ -24,6 +24,6 @@ bool subs_tick(struct subs *subs, bool settling, uint64_t now);
 bool subs_complete(const struct subs *subs, char *reason, size_t size);
 
 /* Kills all of them. */
-bool subs_leave(struct subs *subs);
+bool subs_kill(struct subs *subs);
 
 #endif

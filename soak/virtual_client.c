@@ -35,7 +35,7 @@
  * connection's timeout, and the quiet point would wait for that. */
 #define BROKEN_MS 100
 
-static size_t client_index(const struct virtual_client *client)
+static size_t get_client_index(const struct virtual_client *client)
 {
     return (size_t)(client - client->clients->all);
 }
@@ -45,7 +45,7 @@ static uint64_t *find_tally(const struct virtual_client *client, enum tally tall
     return &client->clients->soak->invariants.tally[tally];
 }
 
-/* ---- going ------------------------------------------------------------ */
+/* ---- disconnecting ------------------------------------------------------ */
 
 void virtual_client_disconnect(struct virtual_client *client, bool gently,
                                uint64_t pause)
@@ -82,7 +82,7 @@ static bool leave_stream(struct virtual_client *client)
     return true;
 }
 
-/* ---- coming ----------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
 static uint32_t choose_topics(struct rng *rng, enum client_kind kind)
 {
@@ -118,19 +118,19 @@ static void choose_start(struct virtual_client *client, char *query, char *heade
             snprintf(query, size, "&lastEventID=%s%s", sharp ? "%23" : "", id + sharp);
         else
             snprintf(header, size, "Last-Event-ID: %s\r\n", id);
-        check_ask(&client->check, soak, topics, START_ID);
+        check_start(&client->check, soak, topics, START_ID);
         return;
     }
     (void)crier_parser_set_id(client->reader.parser, "");
     topics = choose_topics(&soak->rng, client->kind);
     if (client->poll || which < (client->kind == KIND_STALLER ? 5 : 1)) {
         snprintf(query, size, "&since=all");
-        check_ask(&client->check, soak, topics, START_ALL);
+        check_start(&client->check, soak, topics, START_ALL);
     } else if (which < 3) {
         snprintf(query, size, "&since=%u", (unsigned)rng_range(&soak->rng, 1, 30));
-        check_ask(&client->check, soak, topics, START_LAST);
+        check_start(&client->check, soak, topics, START_LAST);
     } else {
-        check_ask(&client->check, soak, topics, START_NOW);
+        check_start(&client->check, soak, topics, START_NOW);
     }
 }
 
@@ -157,7 +157,7 @@ static bool on_connected(struct reader *reader)
         client->returning = false;
         length = rng_range(rng, 1, length - 1);
     }
-    return reader_ask(reader, head, length);
+    return reader_send_request(reader, head, length);
 }
 
 /* Returns when it first acts on an open stream. */
@@ -203,7 +203,7 @@ static bool on_open(struct reader *reader)
     return true;
 }
 
-/* ---- here ------------------------------------------------------------- */
+/* ---- open streams ------------------------------------------------------- */
 
 static bool take_goodbye(struct virtual_client *client,
                          const struct crier_message *message)
@@ -335,7 +335,7 @@ static bool resume_client(struct virtual_client *client, uint64_t now)
     return reader_pause(&client->reader, false);
 }
 
-/* ---- what it does ----------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------ */
 
 static bool connect_client(struct virtual_client *client, uint64_t now)
 {
@@ -348,7 +348,7 @@ static bool connect_client(struct virtual_client *client, uint64_t now)
     client->since = now;
     client->due = now + ANSWER_PATIENCE;
     return reader_connect(&client->reader, clients->soak->server.port,
-                          client_index(client),
+                          get_client_index(client),
                           client->kind == KIND_STALLER ? SMALL_WINDOW : 0);
 }
 

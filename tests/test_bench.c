@@ -1,6 +1,6 @@
 /*
- * The benchmark, small: it measures all there is to measure, and it sees what
- * a server does wrong. What the figures are is of no interest here.
+ * Runs the benchmark with few clients: it must measure everything, and detect what a
+ * server does wrong. The figures do not matter here.
  */
 #include <config.h>
 
@@ -25,7 +25,7 @@ static void set_up(void)
     snprintf(svg_path, sizeof svg_path, "%s/svg", scratch);
 }
 
-/* Starts the benchmark with few clients; OPTIONS is ended by NULL. */
+/* Starts the benchmark with few clients and OPTIONS, ended by NULL. */
 static pid_t start(const char *const *options)
 {
     const char *const words[] = {getenv("BENCH"), "--baseline",
@@ -45,7 +45,7 @@ static pid_t start(const char *const *options)
 
 /* ---- what is measured ------------------------------------------------- */
 
-/* The row of WORKLOAD and SERVER. */
+/* Returns the row of WORKLOAD and SERVER. */
 static json_t *row_of(json_t *rows, const char *workload, const char *server)
 {
     json_t *row;

@@ -1,6 +1,6 @@
 /*
- * Many updates in one request, with a journal in memory and with one in a file:
- * what is published, and what is refused.
+ * Many updates in one request, with a journal in memory and with one in a file: success
+ * and refusals.
  */
 #include <config.h>
 
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what is published ------------------------------------------------ */
+/* ---- success ---------------------------------------------------------- */
 
 START_TEST(every_event_is_an_update)
 {
@@ -85,7 +85,7 @@ START_TEST(a_connection_carries_one_after_the_other)
 }
 END_TEST
 
-START_TEST(what_is_repeated_is_published_once)
+START_TEST(repeated_ids_are_published_once)
 {
     char *body = bulk_numbered("n", 0, 100),
          *more = bulk_numbered("n", 50, 100);
@@ -109,7 +109,7 @@ START_TEST(what_is_repeated_is_published_once)
 END_TEST
 
 /* The others are published all the same. */
-START_TEST(an_id_that_is_there_is_a_conflict)
+START_TEST(an_existing_id_is_a_conflict)
 {
     json_t *answer;
 
@@ -129,7 +129,7 @@ START_TEST(an_id_that_is_there_is_a_conflict)
 }
 END_TEST
 
-/* ---- what is refused -------------------------------------------------- */
+/* ---- refusals --------------------------------------------------------- */
 
 static const struct {
     const char *query, *headers, *body;
@@ -193,7 +193,7 @@ START_TEST(mistakes_are_named_and_nothing_is_published)
 }
 END_TEST
 
-/* The status of the answer to BODY, which may hold NULs, and what it says. */
+/* Returns the status of the response to BODY, which may hold NULs, and its text. */
 static int post_bytes(const char *body, size_t length, char **answer)
 {
     struct client client;
@@ -252,8 +252,8 @@ START_TEST(long_ids_are_refused)
 }
 END_TEST
 
-/* Where a standard reader would drop something, and nowhere else, the check says
- * that something is wrong; what it counts is what the parser gives. */
+/* The check finds a mistake exactly where a standard parser would drop something. It counts
+ * the events that the parser returns. */
 START_TEST(the_check_and_the_parser_agree)
 {
     static const char *const parts[] = {
@@ -347,8 +347,8 @@ static void add_tests(TCase *c)
 {
     tcase_add_test(c, every_event_is_an_update);
     tcase_add_test(c, a_connection_carries_one_after_the_other);
-    tcase_add_test(c, what_is_repeated_is_published_once);
-    tcase_add_test(c, an_id_that_is_there_is_a_conflict);
+    tcase_add_test(c, repeated_ids_are_published_once);
+    tcase_add_test(c, an_existing_id_is_a_conflict);
     tcase_add_test(c, ten_thousand_are_the_limit);
     tcase_add_test(c, many_topics_take_fewer);
 }

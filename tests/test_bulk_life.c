@@ -1,7 +1,6 @@
 /*
- * Many updates in one request: the limits of the journal, several publishers at
- * once, those who do not wait for the answer, and what an end or a crash of crierd
- * makes of it.
+ * Many updates in one request: the limits of the journal, several publishers at once,
+ * publishers that do not wait for the response, and the end or a crash of crierd.
  */
 #include <config.h>
 
@@ -28,7 +27,7 @@ static void let_it_take(void)
 
 /* ---- limits ----------------------------------------------------------- */
 
-/* The first one that fails ends it; what is before it is told. */
+/* The first failure ends the request; the response counts the updates before it. */
 START_TEST(limits_are_those_of_single_ones)
 {
     const char *file = _i ? journal_option : "";
@@ -51,7 +50,7 @@ START_TEST(limits_are_those_of_single_ones)
         asprintf(&body, "data: 1\n\ndata: 2\n\n%s\n\ndata: 4\n\n", large), 0);
     ck_assert_int_eq(
         fetch(crierd.port, "POST", "/topics/a", STREAM, body, &answer), 413);
-    ck_assert_msg(strstr(answer, "\"event 3: the update is larger than all") &&
+    ck_assert_msg(strstr(answer, "\"event 3: the update is larger than the ") &&
                       strstr(answer, "\"published\":2,\"duplicates\":0"),
                   "%s", answer);
     free(answer);
@@ -73,7 +72,7 @@ START_TEST(limits_are_those_of_single_ones)
 }
 END_TEST
 
-/* ---- several, and those who go ---------------------------------------- */
+/* ---- several publishers, and some that disconnect --------------------- */
 
 struct publisher {
     pthread_t thread;
@@ -143,7 +142,7 @@ static void send_bulk(struct client *client, const char *target,
                 target, strlen(body), body);
 }
 
-/* How many updates TOPIC holds; it must have been heard of. */
+/* How many updates TOPIC holds. The topic must exist. */
 static json_int_t held(const char *topic)
 {
     char target[64];
@@ -157,7 +156,7 @@ static json_int_t held(const char *topic)
     return updates;
 }
 
-START_TEST(who_does_not_wait_leaves_all_or_nothing)
+START_TEST(a_publisher_that_does_not_wait_leaves_all_or_nothing)
 {
     char topic[16], target[32], name[16], *body;
     struct client client;
@@ -173,7 +172,7 @@ START_TEST(who_does_not_wait_leaves_all_or_nothing)
         topics_put(target, "so that it is known");
         send_bulk(&client, target, body);
         if (i % 2 == 0)
-            client_has(&client, i % 10); /* some get as far as the answer */
+            client_has(&client, i % 10); /* some get a response */
         if (i % 3 == 0)
             client_reset(&client);
         else
@@ -201,8 +200,8 @@ static sqlite3 *lock_file(void)
     return other;
 }
 
-/* While it waits for the journal, the client goes, in order and not. */
-START_TEST(who_goes_while_it_waits_loses_nothing)
+/* The client disconnects, by a FIN or a reset, while crierd waits for the journal. */
+START_TEST(a_publisher_that_disconnects_loses_nothing)
 {
     char options[128], *body = bulk_numbered("n", 0, 500);
     struct client client;
@@ -254,7 +253,7 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
 }
 END_TEST
 
-START_TEST(a_journal_in_trouble_is_told)
+START_TEST(a_failing_journal_is_reported)
 {
     char path[64], *body = bulk_numbered("n", 0, 3000), *answer;
     int status;
@@ -275,7 +274,7 @@ START_TEST(a_journal_in_trouble_is_told)
 }
 END_TEST
 
-/* What was answered with 200 is on the disk. */
+/* After a response of 200 the updates are on the disk. */
 START_TEST(a_crash_loses_nothing)
 {
     char *body;
@@ -293,7 +292,7 @@ START_TEST(a_crash_loses_nothing)
 }
 END_TEST
 
-/* A crash in the middle, and the whole once more. */
+/* After a crash in the middle the whole request is repeated. */
 START_TEST(a_crash_in_the_middle_can_be_repeated)
 {
     char *body = bulk_numbered("n", 0, 10000);
@@ -325,10 +324,10 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, fixture_scratch, fixture_end);
     tcase_add_loop_test(c, limits_are_those_of_single_ones, 0, 2);
     tcase_add_loop_test(c, each_connection_keeps_its_order, 0, 2);
-    tcase_add_loop_test(c, who_does_not_wait_leaves_all_or_nothing, 0, 2);
-    tcase_add_loop_test(c, who_goes_while_it_waits_loses_nothing, 0, 2);
+    tcase_add_loop_test(c, a_publisher_that_does_not_wait_leaves_all_or_nothing, 0, 2);
+    tcase_add_loop_test(c, a_publisher_that_disconnects_loses_nothing, 0, 2);
     tcase_add_test(c, the_end_does_not_wait_for_a_locked_journal);
-    tcase_add_test(c, a_journal_in_trouble_is_told);
+    tcase_add_test(c, a_failing_journal_is_reported);
     tcase_add_test(c, a_crash_loses_nothing);
     tcase_add_test(c, a_crash_in_the_middle_can_be_repeated);
     return s;

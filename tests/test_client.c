@@ -1,10 +1,10 @@
 /*
- * Following a stream: what a client tells, in which order, and how it comes back.
+ * A stream: which messages a client returns, in which order, and how it reconnects.
  */
 #include <config.h>
 
 #include "base/curl.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 #include "support/port.h"
 
 #include <errno.h>
@@ -327,7 +327,8 @@ static void begin_after(const char *id)
     foreign_close(&server);
 }
 
-/* As crierd does: so who is cut off before the first event loses nothing. */
+/* As crierd does it: so a client that is disconnected before the first event loses
+ * nothing. */
 START_TEST(a_response_may_say_where_it_begins)
 {
     struct crier_message message;
@@ -542,8 +543,8 @@ START_TEST(a_huge_retry_is_survived)
 }
 END_TEST
 
-/* "retry: 0" means at once, but not that a server that is away is asked without
- * end. */
+/* "retry: 0" means at once; but a client does not retry without pause while the server
+ * is away. */
 START_TEST(no_wait_is_not_for_ever)
 {
     struct crier_message message;
@@ -590,14 +591,14 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client");
-    TCase *c = following_case(s, "what is told");
+    TCase *c = client_fixture_case(s, "what is told");
 
     tcase_add_test(c, everything_is_told_in_order);
     tcase_add_test(c, open_does_not_wait_for_a_byte);
     tcase_add_test(c, bytes_may_come_one_by_one);
     tcase_add_test(c, a_long_event_comes_whole);
     tcase_add_loop_test(c, limits_end_it, 0, 2);
-    c = following_case(s, "coming back");
+    c = client_fixture_case(s, "coming back");
     tcase_add_loop_test(c, it_goes_on_after_the_last_whole_event, 0, ENDS);
     tcase_add_loop_test(c, only_an_idempotent_request_is_repeated, 0,
                         REQUESTS * FAILURES);

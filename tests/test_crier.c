@@ -151,7 +151,9 @@ static const struct {
     {{"sub", "--exec", ""}, "--exec is empty"},
     {{"sub", ""}, "a topic is empty"},
     {{"sub", "http://"}, "http://: this is not the URL"},
-    {{"sub", "--last-event-id", "a\nb"}, "CR or LF"},
+    {{"sub", "--last-event-id", "a\nb"}, "cannot be sent"},
+    {{"sub", "--last-event-id", " "}, "--last-event-id ' ' cannot be sent"},
+    {{"sub", "--last-event-id", "a\t"}, "cannot be sent"},
     {{"sub", "--server", "ftp://x"}, "--server 'ftp://x' is not a server"},
     {{"sub", "--server", "http://x?y"}, "is not a server"},
     {{"ping", "--server", ""}, "--server '' is not a server"},
@@ -555,6 +557,23 @@ START_TEST(a_refusal_is_printed_with_its_words)
 }
 END_TEST
 
+/* Whatever the server says: a line without an end, and what is not UTF-8. */
+START_TEST(a_refusal_is_printed_though_it_is_odd)
+{
+    struct foreign server;
+    char body[9001], *const url = server.url;
+
+    foreign_start(&server);
+    memset(body, 'a', sizeof body - 1);
+    body[sizeof body - 1] = '\0';
+    foreign_answer(&server, "401 Unauthorized", "", body);
+    command_expect(1, "", ": 401: aaaaaaaaaaaaaaaa", NULL, WORDS("sub", url));
+    foreign_answer(&server, "401 Unauthorized", "", "nicht g\xfcltig\n");
+    command_expect(1, "", ": 401: nicht g?ltig\n", NULL, WORDS("sub", url));
+    foreign_stop(&server);
+}
+END_TEST
+
 START_TEST(ping_tells_what_is_wrong)
 {
     struct foreign server;
@@ -619,6 +638,7 @@ static Suite *suite(void)
     tcase_add_test(c, headers_replace_criers_own);
     tcase_add_test(c, ping_tells_how_the_server_is);
     tcase_add_loop_test(c, a_refusal_is_printed_with_its_words, 0, 6);
+    tcase_add_test(c, a_refusal_is_printed_though_it_is_odd);
     tcase_add_test(c, ping_tells_what_is_wrong);
     return s;
 }

@@ -1,5 +1,5 @@
 /*
- * What crier never prints: the user and the password in a URL, and tokens, wherever
+ * crier never prints secrets: the user and the password in a URL, and tokens, wherever
  * they come from and whatever goes wrong.
  */
 #include <config.h>
@@ -210,6 +210,9 @@ START_TEST(a_topic_with_a_user)
     snprintf(topic, sizeof topic, USER "127.0.0.1:%d/x", server.port);
     foreign_answer(&server, "204 No Content", "", "");
     check(0, "subscribing to the topic '127.0.0.1:", WORDS("sub", topic));
+    foreign_answer(&server, "204 No Content", "", "");
+    check(0, "subscribing to the topic '127.0.0.1/x'",
+          WORDS("sub", "http:/" USER "127.0.0.1/x"));
 }
 END_TEST
 

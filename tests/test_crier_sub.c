@@ -281,7 +281,7 @@ START_TEST(a_broken_connection_is_told_and_mended)
 }
 END_TEST
 
-/* Nothing has come yet when it is cut off. */
+/* The connection ends before the first byte. */
 START_TEST(what_comes_while_it_is_away_is_not_lost)
 {
     struct command command;
@@ -404,7 +404,7 @@ START_TEST(state_begins_where_the_stream_began)
 }
 END_TEST
 
-/* Whoever does not read what is printed has not got it. */
+/* Output that its reader did not read is not delivered. */
 START_TEST(state_is_never_ahead)
 {
     char body[101] = "", target[32];

@@ -324,7 +324,7 @@ START_TEST(too_large)
 }
 END_TEST
 
-/* Every allocation fails once: an error comes back, and nothing leaks. */
+/* Each allocation fails once: the call returns an error, and nothing leaks. */
 START_TEST(short_memory)
 {
     struct crier_frame *frame;

@@ -200,8 +200,8 @@ END_TEST
 
 /* ---- when ------------------------------------------------------------- */
 
-/* Each message comes with the byte that ends its last line, and nothing behind it
- * is read before the next call. */
+/* The parser returns each message at the byte that ends its last line, and reads nothing
+ * behind that before the next call. */
 static const struct {
     const char *stream;
     size_t ends[4];
@@ -258,9 +258,8 @@ END_TEST
 
 /* ---- one stream after another ----------------------------------------- */
 
-/* Feeds STREAM whole; what it tells must be EXPECTED: events as TYPE|DATA|ID and
- * a + where they have an id of their own, comments as :TEXT, retries as a
- * number. */
+/* Feeds STREAM at once; its messages must be EXPECTED: events as TYPE|DATA|ID, with a +
+ * if they have an id of their own, comments as :TEXT, retries as a number. */
 static void tells(struct crier_parser *parser, const char *stream,
                   const char *expected)
 {

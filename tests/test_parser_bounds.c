@@ -1,6 +1,6 @@
 /*
- * The event-stream parser where it comes to an end of something: its limits,
- * memory that does not grow, time that is linear, memory that is short.
+ * The event-stream parser at its bounds: its limits, memory that does not grow, time
+ * that is linear, allocations that fail.
  */
 #include <config.h>
 
@@ -14,8 +14,8 @@
 
 #define MIB ((size_t)1024 * 1024)
 
-/* Feeds the LENGTH bytes at BYTES, counts what is told in *TOLD and returns what
- * the parser returned last. Allocates nothing. */
+/* Feeds the LENGTH bytes at BYTES, counts the messages in *TOLD and returns the
+ * parser's last result. Allocates nothing. */
 static int pass(struct crier_parser *parser, const char *bytes, size_t length,
                 size_t *told)
 {
@@ -242,7 +242,7 @@ static const char busy[] =
     "\ntime: " LONG LONG "\ndata: b\n\n"
     "id: 3\n\n:" LONG LONG "\n";
 
-/* What `busy` tells, and the last event id after each. */
+/* The messages of `busy`, and the last event id after each. */
 static const char *const ids[] = {"0", "0", "0", "1-" LONG, "2-" LONG LONG,
                                   "3"};
 
@@ -259,7 +259,7 @@ static int pass_busy(struct crier_parser *parser, size_t size, size_t *told)
     return result;
 }
 
-/* PARSER has run out of memory after TOLD messages. */
+/* PARSER ran out of memory after TOLD messages. */
 static void check_short(struct crier_parser *parser, size_t told)
 {
     json_t *log = json_array(), *expected = json_array();
@@ -267,7 +267,8 @@ static void check_short(struct crier_parser *parser, size_t told)
     const char *id = crier_parser_id(parser);
     struct cuts cuts = {.how = BY_BYTE};
 
-    /* The id of an event that was not told does not count: it is to come again. */
+    /* The id of an event that was not returned does not count, so that the event comes
+ * again. */
     ck_assert_msg(strcmp(id, ids[told]) == 0 ||
                       (told == 4 && strcmp(id, "3") == 0),
                   "after %zu messages the id is %s", told, id);

@@ -1,7 +1,7 @@
 /*
- * What Crier promises to people who rely on it, each tried against the real
- * crierd: order and completeness while many publish, bounded memory while clients
- * take nothing, and a word to who is left behind.
+ * What Crier promises its users, tested with the real crierd: order and completeness
+ * while many publish, bounded memory while clients read nothing, and a gap event for
+ * clients that the journal left behind.
  */
 #include <config.h>
 
@@ -77,7 +77,7 @@ START_TEST(all_see_one_order_while_ten_publish)
     fixture_start(backend(_i));
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&publishers[i], NULL, publish_many, (void *)names[i]);
-    /* They come while the publishers write; some want all, some from here. */
+    /* They connect while the publishers write; some read all, some from then on. */
     for (i = 0; i < SUBSCRIBERS; i++)
         topics_subscribe(&subscribers[i],
                          i % 2 ? "/topics/t" : "/topics/t,other?since=all", "");
@@ -156,7 +156,7 @@ START_TEST(clients_that_take_nothing_cost_little)
 }
 END_TEST
 
-/* Has a client stall until the journal has let go what it needs next. */
+/* Stalls a client until the next update that it needs has expired. */
 static void leave_behind(struct client *client)
 {
     char *large = malloc(60001);

@@ -1,7 +1,7 @@
 /*
- * Publishing with libcrier, tried against the real crierd: one update and many,
- * refusals, and what a publisher must get through: no server yet, an answer that is
- * lost, a crash in the middle.
+ * Publishing with libcrier, tested with the real crierd: one update and many, refusals,
+ * and what a publisher must survive: no server yet, a response that is lost, a crash in
+ * the middle.
  */
 #include <config.h>
 
@@ -186,8 +186,7 @@ START_TEST(waits_for_the_server)
 }
 END_TEST
 
-/* A server between: it hands each request on, and keeps the first answer to
- * itself. */
+/* A proxy that passes each request on, but drops the first response. */
 static int between;
 
 static void hand_on(int from, int to)
@@ -212,7 +211,7 @@ static void hand_on(int from, int to)
     }
 }
 
-/* Hands the request on, waits for its answer, and breaks off. */
+/* Passes the request on, waits for its response, and closes the connection. */
 static void swallow(int from, int to)
 {
     struct pollfd both[2] = {{.fd = from, .events = POLLIN},

@@ -26,7 +26,7 @@ static enum MHD_Result answer(struct site *of,
                               const char *path)
 {
     const struct crier_stream_options options = {.max_pending = 64 * 1024};
-    const struct crier_subscribe_options follow = {
+    const struct crier_subscribe_options subscription = {
         .topics = "t",
         .since = strcmp(path, "/all") == 0 ? CRIER_SINCE_ALL
                                            : CRIER_SINCE_NOW,
@@ -37,7 +37,7 @@ static enum MHD_Result answer(struct site *of,
     ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
                                       &stream, &response),
                      0);
-    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &subscription), 0);
     crier_stream_unref(stream);
     return site_queue(connection, response);
 }

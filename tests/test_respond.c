@@ -1,5 +1,5 @@
-/* Whole responses, in an access handler of the test's own: that they are what HTTP and
- * the header say, whatever goes wrong. */
+/* Whole responses, in an access handler of the test: they must be as HTTP and the
+ * header file say, whatever goes wrong. */
 #include <config.h>
 
 #include "crier_server.h"
@@ -17,7 +17,7 @@ static struct site site;
 static struct crier_hub *hub;
 static struct crier_broadcaster *broadcaster;
 static struct crier_frame *hello;
-static struct crier_subscribe_options follow;
+static struct crier_subscribe_options subscription;
 static struct crier_stream_options options;
 static struct signal_box closed;
 static long oom; /* of the next response */
@@ -72,7 +72,7 @@ static enum MHD_Result answer(struct site *of,
     else if (strcmp(path, "/broadcaster") == 0)
         result = answer_broadcaster(connection);
     else if (strcmp(path, "/hub") == 0)
-        result = crier_hub_respond(hub, connection, &follow, &options);
+        result = crier_hub_respond(hub, connection, &subscription, &options);
     else if (strcmp(path, "/reply") == 0)
         result = answer_reply(connection, "last");
     else if (strcmp(path, "/bad-reply") == 0)
@@ -96,7 +96,7 @@ static void setup(void)
     box_init(&closed);
     hello = frame_of("welcome");
     oom = 0;
-    follow = (struct crier_subscribe_options){.topics = "a"};
+    subscription = (struct crier_subscribe_options){.topics = "a"};
     options = (struct crier_stream_options){
         .keep_alive = CRIER_NEVER,
         .on_closed = box_closed,
@@ -518,11 +518,11 @@ START_TEST(the_program_says_where_others_begin)
 
     publish("one");
     publish("two");
-    follow.since = CRIER_SINCE_ALL;
+    subscription.since = CRIER_SINCE_ALL;
     ck_assert_int_eq(get(&client, "/hub", ""), 200);
     expect_data(&client, "one");
     client_close(&client);
-    follow.topics = "a,,b";
+    subscription.topics = "a,,b";
     expect_problem("/hub", 400, crier_error_text(CRIER_ERR_TOPIC));
     box_wait(&closed, 2);
 }

@@ -1,7 +1,7 @@
 /*
- * A journal in a file, tried against the real crierd: every update exactly once
- * across an orderly restart and a crash, with a thousand clients; and trouble
- * with the file, which is told, and passes.
+ * A journal in a file, tested with the real crierd: every update exactly once across a
+ * restart and a crash, with a thousand clients; and errors of the file, which crierd
+ * reports and survives.
  */
 #include <config.h>
 
@@ -24,7 +24,7 @@ static atomic_int acknowledged;
 static int total;
 static int restart_port; /* the same before and after */
 
-/* Tries FETCH until it is answered with 200, whatever becomes of crierd. */
+/* Publishes until the status is 200, whatever happens to crierd. */
 static void publish_surely(const char *target, const char *body)
 {
     struct client client;
@@ -32,7 +32,7 @@ static void publish_surely(const char *target, const char *body)
 
     while (status != 200) {
         if (!client_try_connect(&client, restart_port)) {
-            usleep(1000); /* nothing tells when somebody listens again */
+            usleep(1000); /* no event reports when a server listens again */
             continue;
         }
         client.torn = true;
@@ -153,7 +153,7 @@ START_TEST(a_restart_loses_nothing)
 }
 END_TEST
 
-/* Runs SQL on the file PATH, which nobody has open. */
+/* Runs SQL on the file PATH, which no process has open. */
 static void change_file(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -215,7 +215,7 @@ START_TEST(trouble_is_told_and_passes)
 }
 END_TEST
 
-/* The end does not wait for a lock that somebody else holds. */
+/* crierd ends without waiting for a lock that another process holds. */
 START_TEST(a_locked_journal_does_not_hold_up_the_end)
 {
     struct client publishers[20];

@@ -115,8 +115,8 @@ static void *recurse(void *closure)
     return NULL;
 }
 
-/* Needs no more than a quarter of the stack that our threads have, and so is no danger
- * either for who calls libcrier from a thread with a small one. */
+/* Checks that it needs at most a quarter of the stack of our threads; so a program may
+ * call libcrier from a thread with a small stack. */
 START_TEST(a_small_stack_will_do)
 {
     pthread_attr_t attributes;
@@ -149,7 +149,7 @@ static void teardown(void)
     crierd_stop(&crierd);
 }
 
-/* Those who read a body: a lane, and libmicrohttpd. */
+/* The readers of a body: a pipeline, and libmicrohttpd. */
 static const char *const headers[] = {
     "Content-Type: application/json\r\n",
     "Content-Type: application/json\r\nX-Odd: \r\nCookie: a=b\r\n",
@@ -157,8 +157,8 @@ static const char *const headers[] = {
 
 #define HEADERS ((int)(sizeof headers / sizeof headers[0]))
 
-/* Posts BODY, which is freed, and fails unless the answer has STATUS and, where that is
- * 400, the limit. */
+/* Posts BODY and frees it; fails unless the response has STATUS and, if that is 400,
+ * names the limit. */
 static void post(const char *target, const char *header, char *body, int status)
 {
     char *answer;
@@ -250,7 +250,7 @@ START_TEST(every_thread)
         return;
     }
     count_stacks(&stacks, &all);
-    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, doormen, log, main */
+    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, acceptor threads, log, main */
     ck_assert_int_ge(stacks, all - 1);
 }
 END_TEST

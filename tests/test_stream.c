@@ -372,8 +372,8 @@ static void tick(void *closure, struct crier_stream *of)
     crier_stream_wake(of, crier_now() + 20);
 }
 
-/* Frames every 20 ms for longer than the keep-alive: no comment comes among
- * them, and one comes when they stop. */
+/* Sends frames every 20 ms for longer than the keep-alive: no comment is sent between
+ * them, and one is when they stop. */
 START_TEST(frames_put_the_keep_alive_off)
 {
     struct client client;

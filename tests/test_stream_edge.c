@@ -270,7 +270,7 @@ START_TEST(a_source_waits_for_room)
 }
 END_TEST
 
-/* Frames are refused before the shard knows of the stream. */
+/* A stream refuses frames before its shard has it. */
 static enum MHD_Result answer_and_fill(struct site *of,
                                        struct MHD_Connection *connection,
                                        const char *path)

@@ -288,7 +288,7 @@ START_TEST(cut_before_it_has_begun)
 }
 END_TEST
 
-/* What was accepted is delivered, goodbye included, to a client that reads,
+/* A client that reads receives all frames that the stream accepted, and the last line,
  * however much it is. */
 START_TEST(drain_delivers_what_was_accepted)
 {
@@ -317,8 +317,8 @@ START_TEST(drain_delivers_what_was_accepted)
 }
 END_TEST
 
-/* Every allocation of a new stream fails once: an error comes back, no callback
- * is called, and its place is free again. */
+/* Each allocation of a new stream fails once: the call returns an error, calls no
+ * callback, and frees the stream's place. */
 START_TEST(short_memory)
 {
     struct client client;

@@ -49,7 +49,7 @@ START_TEST(a_name)
 }
 END_TEST
 
-/* jansson, which answers with these texts, must agree. */
+/* jansson, which crierd encodes these texts with, must agree. */
 START_TEST(utf8_as_jansson_has_it)
 {
     static const char tails[][3] = {"\x80\x80", "\xbf\xbf", "a\x80", "\x80z"};

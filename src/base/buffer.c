@@ -1,6 +1,6 @@
 /*
- * A growing run of bytes. Its capacity doubles, so that appending is cheap, and it never
- * grows past its maximum, so that nothing built on it can either.
+ * A growing run of bytes. Its capacity doubles, so that appending is cheap, and it
+ * never grows past its maximum, so that nothing built on it can either.
  */
 #include <config.h>
 

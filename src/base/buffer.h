@@ -17,8 +17,8 @@ void crier__buffer_done(struct crier__buffer *buffer);
 /* Empties BUFFER and keeps its memory. */
 void crier__buffer_clear(struct crier__buffer *buffer);
 
-/* Appends LENGTH bytes. Returns -ENOMEM, or CRIER_ERR_FRAME_SIZE when BUFFER would become
- * longer than its maximum; BUFFER is unchanged then. */
+/* Appends LENGTH bytes. Returns -ENOMEM, or CRIER_ERR_FRAME_SIZE when BUFFER would
+ * become longer than its maximum; BUFFER is unchanged then. */
 int crier__buffer_add(struct crier__buffer *buffer, const char *bytes,
                       size_t length);
 

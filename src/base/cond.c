@@ -1,6 +1,6 @@
 /*
- * Condition variables with the monotonic clock. The default clock is CLOCK_REALTIME, with
- * which a wait becomes longer or shorter when somebody sets the time.
+ * Condition variables with the monotonic clock. The default clock is CLOCK_REALTIME,
+ * with which a wait becomes longer or shorter when somebody sets the time.
  */
 #include <config.h>
 

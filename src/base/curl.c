@@ -1,6 +1,8 @@
 /*
- * What clients and publishers do alike when they speak HTTP: set libcurl up, merge
- * headers, put refusals into words, and wait before they try again.
+ * What libcrier's clients and publishers and the crier command share when they speak
+ * HTTP: they set libcurl up, merge headers, put refusals into words, and wait before
+ * they try again. Only programs that link libcrier-client use it; crierd does not need
+ * libcurl.
  */
 #include <config.h>
 
@@ -22,7 +24,7 @@
 #define REDIRECTS_MAX 20L
 #define DOUBLINGS_MAX 32
 
-/* Headers of one answer, its redirects and trailers included. */
+/* The headers of one response, with its redirects and trailers. */
 #define HEAD_MAX ((size_t)512 * 1024)
 
 /* ---- headers ---------------------------------------------------------- */
@@ -38,13 +40,25 @@ static bool is_header(const char *header)
            (header[name] == ';' && header[name + 1] == '\0');
 }
 
+bool crier__http_value_fits(const char *value)
+{
+    size_t length = strlen(value), i;
+
+    for (i = 0; i < length; i++)
+        if (((unsigned char)value[i] < ' ' && value[i] != '\t') ||
+            value[i] == 0x7f)
+            return false;
+    return length == 0 ||
+           (strchr(" \t", value[0]) == NULL && strchr(" \t", value[length - 1]) == NULL);
+}
+
 static bool has_name(const char *header, const char *name, size_t length)
 {
     return curl_strnequal(header, name, length) &&
            (header[length] == ':' || header[length] == ';');
 }
 
-/* The program's says where to begin, and no more than that. */
+/* The program's own Last-Event-ID only says where to begin. */
 static bool is_last_id(const char *header)
 {
     return has_name(header, "Last-Event-ID", strlen("Last-Event-ID"));
@@ -107,7 +121,7 @@ int crier__http_headers(const struct crier__http *http,
     char name[64];
     int error = 0;
 
-    /* CURLOPT_ACCEPT_ENCODING has answers decoded, but it would ask for them, too. */
+    /* CURLOPT_ACCEPT_ENCODING decodes responses, but would also ask for them. */
     if (crier__http_header(http, "Accept-Encoding") == NULL)
         error = append_header(&made, "Accept-Encoding:");
     for (; *own != NULL && error == 0; own++) {
@@ -195,7 +209,7 @@ int crier__http_check_url(const char *url)
     return error;
 }
 
-/* No program that is started meanwhile inherits a connection. */
+/* Opens a socket that a program started meanwhile does not inherit. */
 static curl_socket_t open_socket(void *closure, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
@@ -254,7 +268,7 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    /* Giving up does not wait until a name is resolved. */
+    /* An end does not wait until a name is resolved. */
     curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -274,16 +288,23 @@ CURL *crier__http_handle(const struct crier__http *http, const char *url,
     return handle;
 }
 
-/* ---- answers ---------------------------------------------------------- */
+/* ---- responses -------------------------------------------------------- */
 
 void crier__http_tidy(char *reason)
 {
-    const char *from = reason,
-               *end = reason + crier__utf8_prefix(reason, strlen(reason));
+    const char *from = reason, *end = reason + strlen(reason);
+    const char *valid = reason + crier__utf8_prefix(reason, strlen(reason));
     char *to = reason;
     size_t control;
 
     while (from < end) {
+        if (from == valid) { /* a character that is broken; at the end, cut off */
+            from += crier__utf8_broken(from, (size_t)(end - from));
+            if (from < end)
+                *to++ = '?';
+            valid = from + crier__utf8_prefix(from, (size_t)(end - from));
+            continue;
+        }
         control = crier__utf8_unsafe(from, (size_t)(end - from));
         if (control == 0) {
             *to++ = *from++;
@@ -308,8 +329,9 @@ int crier__head_line(struct crier__head *head, const char *line, size_t length)
     return 1;
 }
 
-/* Where the user information begins that ends at AT, a '@' in TEXT; NULL where there is
- * none: behind the "//" of a URL or, with a ':' in it, at the begin of a word. */
+/* Returns the beginning of the user information that ends at AT, a '@' in TEXT; NULL
+ * when there is none. It begins behind the "//" of a URL or, with a ':' in it, at the
+ * beginning of a word. */
 static char *find_userinfo(char *text, char *at)
 {
     char *begin = at;
@@ -339,7 +361,7 @@ void crier__http_hide_userinfo(char *text)
     }
 }
 
-/* Whether libcurl decodes the coding of LENGTH bytes at NAME; *NONE is set where there
+/* Whether libcurl decodes the coding of LENGTH bytes at NAME; *NONE is set when there
  * is nothing to decode. */
 static bool is_decoded(const char *name, size_t length, bool *none)
 {
@@ -380,7 +402,7 @@ static int read_codings(const char *list, char *reason, size_t size)
             continue;
         if (!is_decoded(list, length, &none)) {
             snprintf(reason, size,
-                     "the answer is encoded as %.*s, which cannot be decoded",
+                     "the response is encoded as %.*s, which cannot be decoded",
                      length < 100 ? (int)length : 100, list);
             crier__http_tidy(reason);
             return CRIER_ERR_ENCODING;
@@ -417,9 +439,9 @@ bool crier__http_temporary(long status)
     return status == 408 || status == 429 || (status >= 500 && status < 600);
 }
 
-/* What ANSWER, a refusal in JSON, says, or NULL: problem details (RFC 9457), errors of
- * OAuth (RFC 6749 5.2), the {"error": {"message": ...}} of language models, and what is
- * like these. Borrowed. */
+/* Returns the text of ANSWER, a refusal in JSON, or NULL: of problem details (RFC
+ * 9457), errors of OAuth (RFC 6749 5.2), the {"error": {"message": ...}} of language
+ * models, and similar ones. Borrowed. */
 static const char *find_message(const json_t *answer)
 {
     static const char *const names[] = {"detail", "error_description",
@@ -437,8 +459,9 @@ static const char *find_message(const json_t *answer)
     return json_string_value(answer);
 }
 
-/* The first line of BODY that is not blank, or NULL where that is markup, JSON or no
- * text; its length goes to *LINE. */
+/* Returns the first line of BODY that is not blank, or NULL when that is markup or JSON,
+ * or begins with a control character, as compressed data does; writes its length to
+ * *LINE. It need not be UTF-8. */
 static const char *find_line(const char *body, size_t length, size_t *line)
 {
     const char *end = body + length;
@@ -446,12 +469,12 @@ static const char *find_line(const char *body, size_t length, size_t *line)
 
     while (body < end && strchr(" \t\r\n", *body) != NULL)
         body++;
-    if (body == end || strchr("<{[", *body) != NULL) /* a NUL, too */
+    if (body == end || (unsigned char)*body < ' ' || strchr("<{[", *body) != NULL)
         return NULL;
-    while (body + i < end && body[i] != '\r' && body[i] != '\n')
+    while (body + i < end && strchr("\r\n", body[i]) == NULL) /* NUL ends it, too */
         i++;
     *line = i;
-    return crier_utf8_valid(body, i) ? body : NULL;
+    return body;
 }
 
 void crier__http_reason(char *reason, size_t size, long status,
@@ -485,7 +508,7 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
     curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
     curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &headers);
     if (result == CURLE_OK)
-        snprintf(reason, size, "the answer broke off in its headers");
+        snprintf(reason, size, "the response broke off in its headers");
     else if (result == CURLE_COULDNT_CONNECT && number != 0)
         snprintf(reason, size, "cannot connect: %s",
                  crier_error_text(-(int)number));
@@ -507,11 +530,11 @@ int crier__http_failure(CURL *handle, CURLcode result, const char *trouble,
                                                    : CRIER_ERR_NETWORK;
     case CURLE_TOO_MANY_REDIRECTS:
         return CRIER_ERR_STATUS;
-    case CURLE_BAD_CONTENT_ENCODING: /* a coding nobody knows, or broken data */
+    case CURLE_BAD_CONTENT_ENCODING: /* an unknown coding, or broken data */
         return crier__http_coding(handle, reason, size) < 0
                    ? CRIER_ERR_ENCODING
                    : CRIER_ERR_NETWORK;
-    case CURLE_OUT_OF_MEMORY: /* said of a header beyond all bounds, too */
+    case CURLE_OUT_OF_MEMORY: /* also for a header that is too large */
         return headers == 0 ? -ENOMEM : CRIER_ERR_NETWORK;
     case CURLE_OPERATION_TIMEDOUT:
         return -ETIMEDOUT;
@@ -527,7 +550,7 @@ uint64_t crier__backoff(uint64_t retry, uint64_t max, unsigned failures)
     if (failures > DOUBLINGS_MAX)
         failures = DOUBLINGS_MAX;
     if (retry == 0 && failures > 0)
-        retry = 1; /* nothing doubled would be nothing for ever */
+        retry = 1; /* 0 cannot be doubled */
     wait = retry;
     if (retry < most)
         wait = retry > most >> failures ? most : retry << failures;

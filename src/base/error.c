@@ -1,6 +1,6 @@
 /*
- * Error and reason texts, all from the X-macro tables of crier.h, so that a
- * code cannot exist without its text.
+ * The texts of errors and reasons, all from the X-macro tables of crier.h, so that no
+ * code lacks a text.
  */
 #include <config.h>
 

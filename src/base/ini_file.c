@@ -22,6 +22,7 @@
 
 #define LINE_SIZE 8192
 #define WHITE " \t\r"
+#define MARK "\xef\xbb\xbf"
 
 /* libinih cuts longer keys and sections off. */
 #define NAME_MAX_LENGTH 48
@@ -32,6 +33,7 @@ struct reader {
     void *closure;
 
     int number;           /* of the line in TEXT, from 1 */
+    int section_number;   /* of the line with the last [SECTION], or 0 */
     char text[LINE_SIZE]; /* the line, without white space at its start */
     size_t length;
     size_t done;   /* bytes that libinih has */
@@ -47,11 +49,15 @@ struct reader {
 
 /* ---- lines ------------------------------------------------------------ */
 
-/* Removes what is not part of the entry in READER's line: white space at its start, and
- * a comment at its end. */
+/* Removes what is not part of the entry in READER's line: a byte order mark at the start
+ * of the file, white space at the line's start, and a comment at its end. */
 static void strip_line(struct reader *reader)
 {
-    size_t white = strspn(reader->text, WHITE), i;
+    size_t mark = 0, white, i;
+
+    if (reader->number == 1 && strncmp(reader->text, MARK, strlen(MARK)) == 0)
+        mark = strlen(MARK);
+    white = mark + strspn(reader->text + mark, WHITE);
 
     reader->length -= white;
     memmove(reader->text, reader->text + white, reader->length + 1);
@@ -82,6 +88,8 @@ static bool read_ini_line(struct reader *reader)
     }
     reader->text[reader->length] = '\0';
     strip_line(reader);
+    if (reader->text[0] == '[')
+        reader->section_number = reader->number;
     return c != EOF || reader->length != 0;
 }
 
@@ -105,7 +113,7 @@ static bool needs_entry(const struct reader *reader)
 static bool finish_line(struct reader *reader)
 {
     const struct ini_entry entry = {reader->section, reader->key, reader->value,
-                                    reader->number};
+                                    reader->number, reader->section_number};
 
     if (reader->number == 0)
         return true;

@@ -11,6 +11,7 @@ struct ini_entry {
     const char *key;
     const char *value; /* may be "" */
     int line;          /* from 1 */
+    int section_line;  /* the line of [SECTION]; 0 before the first one */
 };
 
 /* Handles an entry. Returns false to stop reading. */

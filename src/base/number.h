@@ -27,9 +27,9 @@ bool crier__number_scan(const char *text, size_t length, size_t *digits,
 bool crier__number_read(const char *text, uint64_t min, uint64_t max,
                         uint64_t *number);
 
-/* Reads TEXT as decimal digits and the name of one of the COUNT units at UNITS; *VALUE is
- * the product. Returns false, and leaves *VALUE alone, when TEXT is anything else or the
- * product is larger than MAX. */
+/* Reads TEXT as decimal digits and the name of one of the COUNT units at UNITS; *VALUE
+ * is the product. Returns false, and leaves *VALUE alone, when TEXT is anything else or
+ * the product is larger than MAX. */
 bool crier__number_read_unit(const char *text, const struct crier__unit *units,
                              size_t count, uint64_t max, uint64_t *value);
 

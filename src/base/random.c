@@ -1,6 +1,6 @@
 /*
- * Random numbers from the kernel: names that are to be like no others (an epoch, a run of
- * a publisher), and numbers that spread what many would do at the same moment.
+ * Random numbers from the kernel: names that are to be like no others (an epoch, a run
+ * of a publisher), and numbers that spread what many would do at the same moment.
  */
 #include <config.h>
 

@@ -1,14 +1,15 @@
 /*
- * Timers in a heap: setting one costs O(log n), firing O(due log n). With thousands
- * of them it is the waiting for memory that costs, so the heap has four ways, which
- * makes it half as deep as with two, and the times are in it, side by side.
+ * Timers in a heap: setting one costs O(log n), firing costs O(due log n). With
+ * thousands of timers, waiting for memory is what costs; so the heap has four branches
+ * per node, which makes it half as deep as two would, and the times are in it, side by
+ * side.
  *
- * A stream's keep-alive starts anew with every frame, but moving its timer each
- * time would cost more than the send. So owners leave the timer be, and when it
- * fires compare with the time of their last frame and set it again: one heap
- * operation per interval, however much is sent.
+ * The keep-alive of a stream starts anew with every frame, but moving its timer each
+ * time would cost more than the send. So owners do not move the timer; when it fires
+ * they compare the time of their last frame, and set it again: one heap operation per
+ * interval, however much is sent.
  *
- * Room is reserved when an owner is born, so that setting a timer cannot fail.
+ * Capacity is reserved when an owner is made, so that setting a timer cannot fail.
  */
 #include <config.h>
 
@@ -55,7 +56,7 @@ static void put_due(struct crier__timers *timers, struct crier__due due,
     due.timer->place = place;
 }
 
-/* The earliest of those below PLACE; 0 when there is none. */
+/* Returns the earliest of the places below PLACE; 0 when there is none. */
 static uint32_t first_below(struct crier__timers *timers, uint32_t place)
 {
     uint32_t child = (place - 1) * WAYS + 2, end = child + WAYS, first = child;
@@ -70,8 +71,7 @@ static uint32_t first_below(struct crier__timers *timers, uint32_t place)
     return first;
 }
 
-/* Moves DUE from PLACE towards the top, then towards the bottom, to where it
- * belongs. */
+/* Moves DUE from PLACE towards the top, then towards the bottom, to its place. */
 static void settle_due(struct crier__timers *timers, struct crier__due due,
                        uint32_t place)
 {

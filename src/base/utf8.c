@@ -1,9 +1,8 @@
 /*
- * UTF-8: whether and where it is broken, after the table of well-formed byte
- * sequences in RFC 3629 section 4: the lead byte gives the length of the sequence
- * and the range of its second byte; that range is what rules out overlong forms,
- * surrogates and code points above U+10FFFF. ASCII, the usual case, is passed
- * eight bytes at a time.
+ * UTF-8: whether a text is valid and where it is not, by the table of well-formed byte
+ * sequences in RFC 3629 section 4. The lead byte gives the length of the sequence and
+ * the range of its second byte; that range excludes overlong forms, surrogates and code
+ * points above U+10FFFF. ASCII, the usual case, is skipped eight bytes at a time.
  */
 #include <config.h>
 
@@ -12,8 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the sequence that LEAD starts, 0 if it starts none; the range
- * of the second byte goes to *LOW and *HIGH. */
+/* Returns the length of the sequence that LEAD starts, 0 if it starts none; writes the
+ * range of the second byte to *LOW and *HIGH. */
 static size_t read_lead(unsigned char lead, unsigned char *low,
                         unsigned char *high)
 {
@@ -38,7 +37,7 @@ static size_t read_lead(unsigned char lead, unsigned char *low,
     return 0;
 }
 
-/* How many bytes at the start of TEXT are ASCII, in steps of eight. */
+/* Returns how many bytes at the start of TEXT are ASCII, in steps of eight. */
 static size_t skip_ascii(const unsigned char *text, size_t length)
 {
     size_t at = 0;
@@ -53,8 +52,8 @@ static size_t skip_ascii(const unsigned char *text, size_t length)
     return at;
 }
 
-/* How many of the LENGTH bytes (at least one, not ASCII) begin a sequence, or are
- * one where that is *NEED; 0 where the first one can begin none. */
+/* Returns how many of the LENGTH bytes (at least one, not ASCII) begin a sequence; they
+ * are complete if that is *NEED; 0 when the first one can begin none. */
 static size_t match_sequence(const unsigned char *bytes, size_t length, size_t *need)
 {
     unsigned char low, high;

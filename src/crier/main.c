@@ -5,15 +5,15 @@
 #include <config.h>
 
 #include "crier.h"
-#include "crier/cli/options.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
-#include "crier/commands/cmd_ping.h"
+#include "crier/cli/options.h"
 #include "crier/cli/print.h"
-#include "crier/commands/pub.h"
 #include "crier/cli/signals.h"
-#include "crier/commands/sub.h"
+#include "crier/commands/cmd_ping.h"
 #include "crier/commands/cmd_topics.h"
+#include "crier/commands/pub.h"
+#include "crier/commands/sub.h"
 
 #include <curl/curl.h>
 #include <errno.h>

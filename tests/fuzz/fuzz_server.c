@@ -1,28 +1,30 @@
 /*
  * A fuzz target for all of crierd: what a client may send to it. The first two bytes of
- * the input say how, the rest is sent (a digit each in the seed corpus):
+ * the input are options (digits in the seed corpus); the clients send the rest.
  *
- * 1 whether each connection is closed at once (odd), or its sending half only, and what
- * comes is read to its end 2 how it is cut: 0 not at all, else at random by this seed
+ *   1  odd: each client closes its connection at once; even: it closes its sending half,
+ *      and reads to the end
+ *   2  0: the bytes are sent at once; else this is the seed of random cuts
  *
- * A byte 1E ends one connection's part and begins the next one's. All stay open until
- * everything is sent; so one can follow what the next ones publish.
+ * A byte 1E separates what one connection sends from what the next one sends. All
+ * connections stay open until everything is sent; so one can subscribe to what the next
+ * ones publish.
  *
- * crierd's code runs in this process, but for main.c: a doorman's thread, those of
- * libmicrohttpd and a shard's serve connections that are one end of a socketpair each.
- * That they are other threads than the fuzzer's costs it nothing but time: each input
- * waits until no connection and no stream is left, and has everything for its own but
- * the pages, which is taken apart again; so nothing is left of it for the next one, and
- * a find comes again when it is run alone. A cut waits until the server has read what
- * is before it, or 1 ms.
+ * crierd's code runs in this process, except for main.c: an acceptor thread, the threads
+ * of libmicrohttpd and a shard serve connections that are socketpairs. The threads cost
+ * time, but no determinism: each input has a server of its own, except for the pages, and
+ * waits until no connection and no stream is left. So no input influences the next one,
+ * and an input that reveals a fault does so again when it is run alone. At a cut the
+ * client waits until the server has read what was sent, or 1 ms.
  *
  * What must hold:
  *
- * - each connection ends within seconds when its client has ended it; - what came is
- * answers of HTTP: a status line, fields, as many bytes as the Content-Length says;
- * problem details have the status of their answer, a stream of events is read by the
- * parser, one of JSON has an object in each line; - afterwards no stream, no connection
- * and no byte of a body is counted, and /healthz says that all is well.
+ *   - each connection ends within seconds after its client has ended it;
+ *   - the clients receive HTTP responses: a status line, fields, and as many bytes as
+ *     Content-Length says; problem details have the status of their response, the parser
+ *     accepts a stream of events, and each line of a stream of JSON is an object;
+ *   - afterwards crierd counts no stream, no connection and no byte of a body, and
+ *     /healthz reports that all is well.
  */
 #include <config.h>
 
@@ -107,7 +109,6 @@ static void start(void)
     server.started = crier_now();
     server.www = files_open(directory("WWW"));
     MUST(server.www >= 0);
-    server.get_file = files_get;
     conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;
@@ -115,9 +116,8 @@ static void start(void)
 
 static void begin(void)
 {
-    const struct crier_shards_options shards = {.threads = 1,
-                                                .max_streams = 16,
-                                                .resume = http_resume};
+    const struct crier_shards_options shards = {
+        .threads = 1, .max_streams = 16, .resume = exchange_resume};
     const struct crier_journal_options journal = {
         .retention = conf.retention,
         .topics = conf.topics,
@@ -125,6 +125,8 @@ static void begin(void)
         .max_topics = conf.max_topics,
     };
     const struct crier_hub_options hub = {.presence = conf.presence};
+    struct acceptor_options options = {
+        .service = &http_service, .threads = conf.threads, .crowded = 1 << 20};
     struct crier_journal *made;
     const char *why;
     int socket;
@@ -137,10 +139,13 @@ static void begin(void)
     server.tables[0] = (struct route_table){.routes = api_routes};
     server.tables[1] = (struct route_table){.routes = demo_routes,
                                             .context = demo};
+    server.tables[2] = (struct route_table){.routes = files_routes};
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
-    acceptor = acceptor_open(&server, &http, socket);
+    options.context = &http;
+    options.socket = socket;
+    acceptor = acceptor_open(&options);
     MUST(acceptor != NULL);
 }
 
@@ -156,8 +161,8 @@ static void end(void)
     crier_hub_free(server.hub);
 }
 
-/* The server's ends of an input's connections, and of the one that asks for its health.
- * While one is on its way from the door to libmicrohttpd, neither counts it. */
+/* The server's ends of the connections of an input, and of the one that checks the health.
+ * While the acceptor hands a connection over to libmicrohttpd, neither counts it. */
 static struct {
     int fd;
     ino_t inode; /* of the socket: another one may get the number */

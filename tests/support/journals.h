@@ -58,10 +58,10 @@ void append_many(const char *topics, int first, int count);
 
 int forget(const char *topic);
 
-/* Read the updates after a point, in pages of at most page_bytes (4 MiB if that is 0).
- * Return "gap" if there is one, and then the data of each update with a space before
- * it; valid until the next call. LIVE has topics that are subscribed to after the
- * position `live_from`, or is NULL. */
+/* Reads page by page (of at most page_bytes, and 4 MiB if 0) what comes after a
+ * point: the texts, each with a space before it, behind "gap" if there is one.
+ * Borrowed until the next call. LIVE are selectors that are read after the
+ * position `live_from`, or NULL. */
 extern size_t page_bytes;
 extern const char *live;
 extern uint64_t live_from;
@@ -71,11 +71,10 @@ const char *since_id(const char *id, const char *topics);
 const char *after(uint64_t position, const char *topics);
 const char *all(const char *topics);
 
-/* Lists topics: returns "name:count" of each, with a space before it, and stores the
- * infos in `listed`. */
+/* Lists the topics that SELECTORS match: "name:count" each with a space before it. The
+ * infos are in `listed`. */
 extern struct crier__topic_info listed[1000];
-const char *list(const char *prefix, const char *behind, bool hidden,
-                 unsigned limit);
+const char *list(const char *selectors, const char *behind, unsigned limit);
 
 /* ms */
 #define SECOND INT64_C(1000)

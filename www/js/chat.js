@@ -138,7 +138,7 @@ function showMessage(message, { id, past }) {
   log.message(message, { own: message.user === me, past: old });
   if (document.hidden && !old) unread += 1;
   showUnread();
-  if (draft.id !== '' && id === `chat-${draft.id}`) finishDraft();
+  if (draft.id !== '' && id.startsWith(`chat-${draft.id}-`)) finishDraft();
 }
 
 function showUnread() {

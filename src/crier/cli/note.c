@@ -8,8 +8,8 @@
 
 #include "note.h"
 
-#include "secret.h"
 #include "printable.h"
+#include "secret.h"
 
 #include <pthread.h>
 #include <stdarg.h>

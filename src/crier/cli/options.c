@@ -48,7 +48,7 @@ enum options_result options_report(const char *format, ...)
     return OPTIONS_BAD;
 }
 
-/* ---- numbers ---------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------ */
 
 enum options_result options_read_number(const char *option, const char *value,
                                         uint64_t min, uint64_t max, uint64_t *number)
@@ -76,7 +76,7 @@ enum options_result options_read_time(const char *option, const char *value,
     return OPTIONS_RUN;
 }
 
-/* ---- options ---------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
 /* Returns whether TEXT is possible in a header: it has no control character but TAB. */
 static bool fits_header(const char *text)
@@ -131,13 +131,13 @@ static bool has_host(const char *url)
     const char *authority = strstr(url, "://") + 3;
     size_t length = strcspn(authority, "/");
     CURLU *parts = curl_url();
-    bool well;
+    bool ok;
 
-    well = parts != NULL && length != 0 && authority[length - 1] != ':' &&
-           curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-           (curl_strnequal(url, "http://", 7) || curl_strnequal(url, "https://", 8));
+    ok = parts != NULL && length != 0 && authority[length - 1] != ':' &&
+         curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+         (curl_strnequal(url, "http://", 7) || curl_strnequal(url, "https://", 8));
     curl_url_cleanup(parts);
-    return well;
+    return ok;
 }
 
 enum options_result options_reject_url(const char *option, const char *url,
@@ -243,7 +243,7 @@ static enum options_result report_option(const struct option *table, char **argv
                           length, word);
 }
 
-/* ---- environment and config file -------------------------------------- */
+/* ---- environment and configuration file --------------------------------- */
 
 static const char *read_environment(const char *name)
 {
@@ -311,7 +311,7 @@ static enum options_result complete_options(struct options *options)
     return is_own ? apply_config_file(options) : OPTIONS_RUN;
 }
 
-/* ---- all -------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------ */
 
 /* Handles option CODE, or an argument. */
 static enum options_result take_option(struct options *options,

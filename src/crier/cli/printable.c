@@ -65,7 +65,7 @@ void text_add_seconds(struct text *text, uint64_t milliseconds)
     text_add_string(text, number);
 }
 
-/* ---- harmless --------------------------------------------------------- */
+/* ---- escaping ----------------------------------------------------------- */
 
 /* Decodes the character at BYTES (LENGTH at least 1) into *CODE. Returns its length in
  * bytes, or 0 if it is not UTF-8. */
@@ -157,7 +157,7 @@ void text_add_printable_json(struct text *text, const char *bytes, size_t length
     }
 }
 
-/* ---- URLs ------------------------------------------------------------- */
+/* ---- URLs --------------------------------------------------------------- */
 
 void text_add_url(struct text *text, const char *string, const char *keep)
 {

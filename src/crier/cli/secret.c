@@ -61,8 +61,12 @@ static bool is_secret(const char *name, size_t length)
     static const char *const words[] = {"authorization", "cookie",  "token",
                                         "secret",        "passw",   "key",
                                         "signature",     "session", "credential"};
+    static const char *const whole[] = {"auth", "jwt", "pwd", "sig"};
     size_t i, at, word;
 
+    for (i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        if (strlen(whole[i]) == length && curl_strnequal(name, whole[i], length))
+            return true;
     for (i = 0; i < sizeof words / sizeof words[0]; i++) {
         word = strlen(words[i]);
         for (at = 0; at + word <= length; at++)
@@ -124,12 +128,12 @@ static const char *find_host(const char *url)
 {
     const char *begin = strstr(url, "://"), *end;
     CURLU *parts = curl_url();
-    bool well = parts != NULL && begin != NULL &&
-                curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+    bool ok = parts != NULL && begin != NULL &&
+              curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
 
     curl_url_cleanup(parts);
     begin = begin != NULL ? begin + 3 : url;
-    end = begin + (well ? strcspn(begin, "/?#") : strlen(begin));
+    end = begin + (ok ? strcspn(begin, "/?#") : strlen(begin));
     while (end > begin && end[-1] != '@')
         end--;
     return end;

@@ -5,13 +5,13 @@
 
 #include "cmd_ping.h"
 
-#include "http_get.h"
-#include "crier/cli/options.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
+#include "crier/cli/options.h"
 #include "crier/cli/print.h"
-#include "crier/cli/secret.h"
 #include "crier/cli/printable.h"
+#include "crier/cli/secret.h"
+#include "http_get.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +64,7 @@ static int report_health(const struct options *options,
     const char *status = http_get_text(response->body, "status");
     const char *reason = http_get_text(journal, "reason");
     json_int_t clients = json_integer_value(json_object_get(response->body, "clients"));
-    bool well = strcmp(status, "ok") == 0;
+    bool ok = strcmp(status, "ok") == 0;
     struct text age = {0}, line = {0};
     char *said;
 
@@ -76,7 +76,7 @@ static int report_health(const struct options *options,
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",
-                 options->server, well ? "healthy" : status,
+                 options->server, ok ? "healthy" : status,
                  http_get_text(response->body, "version"), age.bytes, clients,
                  clients == 1 ? "" : "s", http_get_text(journal, "type"),
                  reason[0] != '\0' ? ": " : "", reason, response->time) >= 0) {
@@ -84,13 +84,13 @@ static int report_health(const struct options *options,
         secret_hide(line.bytes);
         free(said);
     }
-    if (!well)
+    if (!ok)
         note_error("%s", line.bytes);
     else if (!options->quiet)
         print_text("%s\n", line.bytes);
     text_done(&age);
     text_done(&line);
-    return well ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int ping_run(int argc, char **argv)

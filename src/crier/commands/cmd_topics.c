@@ -6,11 +6,11 @@
 
 #include "cmd_topics.h"
 
-#include "http_get.h"
-#include "crier/cli/options.h"
 #include "crier/cli/help.h"
+#include "crier/cli/options.h"
 #include "crier/cli/print.h"
 #include "crier/cli/printable.h"
+#include "http_get.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@
 
 /* What the command line asks for. */
 struct topics {
-    const char *prefix;
+    const char *match; /* selectors with commas between them */
     bool json;
     bool terminal;
 };
@@ -47,13 +47,13 @@ static enum options_result set_topics_option(void *closure, struct options *opti
         topics->json = true;
         return OPTIONS_RUN;
     }
-    if (topics->prefix != NULL)
+    if (topics->match != NULL)
         return options_report("unexpected argument '%s'", value);
-    topics->prefix = value;
+    topics->match = value;
     return OPTIONS_RUN;
 }
 
-/* ---- printing --------------------------------------------------------- */
+/* ---- printing ----------------------------------------------------------- */
 
 static const char *const names[COLUMNS] = {"topic",       "updates", "bytes",
                                            "subscribers", "last",    "time"};
@@ -181,7 +181,7 @@ static bool print_page(const struct topics *topics, const json_t *list, bool fir
 {
     struct text text = {0};
     const json_t *topic;
-    bool well;
+    bool ok;
     size_t i;
 
     if (topics->terminal && !topics->json && json_array_size(list) != 0)
@@ -193,12 +193,12 @@ static bool print_page(const struct topics *topics, const json_t *list, bool fir
             else
                 add_plain(&text, topic);
         }
-    well = print_bytes(text.bytes, text.length);
+    ok = print_bytes(text.bytes, text.length);
     text_done(&text);
-    return well;
+    return ok;
 }
 
-/* ---- asking ----------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static int list_topics(const struct options *options, const struct topics *topics)
 {
@@ -210,8 +210,8 @@ static int list_topics(const struct options *options, const struct topics *topic
 
     while (more) {
         text_clear(&path);
-        text_add_string(&path, "/topics?limit=" PAGE "&prefix=");
-        text_add_url(&path, topics->prefix != NULL ? topics->prefix : "", "");
+        text_add_string(&path, "/topics?limit=" PAGE "&match=");
+        text_add_url(&path, topics->match != NULL ? topics->match : "*", "");
         text_add_string(&path, "&after=");
         text_add_url(&path, next, "");
         json_decref(response.body);

@@ -49,7 +49,7 @@
 /* Linux's MAX_ARG_STRLEN, including the NUL. */
 #define VARIABLE_MAX ((size_t)128 * 1024)
 
-/* ---- descriptors ------------------------------------------------------ */
+/* ---- descriptors -------------------------------------------------------- */
 
 static bool is_inherited(const struct exec *exec, int fd)
 {
@@ -96,7 +96,7 @@ static void close_on_exec(struct exec *exec, int fd)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* ---- environment ------------------------------------------------------ */
+/* ---- environment -------------------------------------------------------- */
 
 /* Returns a new "NAME=VALUE" with LENGTH bytes of value, or NULL if it does not fit. */
 static char *make_variable(const char *name, const char *value, size_t length)
@@ -163,7 +163,7 @@ static void free_environment(char **entries, size_t own)
     free(entries);
 }
 
-/* ---- running ---------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 /* Returns a new file in memory with the LENGTH bytes at BYTES, positioned at its start;
  * -1 with errno. */

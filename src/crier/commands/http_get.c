@@ -28,7 +28,7 @@ struct get_request {
     struct text body;              /* of the response */
 };
 
-/* ---- the request ------------------------------------------------------ */
+/* ---- the request -------------------------------------------------------- */
 
 static size_t append_body(char *bytes, size_t size, size_t count, void *closure)
 {
@@ -76,7 +76,7 @@ static void free_request(struct get_request *request)
     text_done(&request->body);
 }
 
-/* ---- the answer ------------------------------------------------------- */
+/* ---- the response ------------------------------------------------------- */
 
 /* Parses the response. Returns false, after reporting why, if it is not a 200 with a
  * JSON object. */
@@ -124,7 +124,7 @@ bool http_get(const struct options *options, const char *path, uint32_t timeout,
     struct get_request request = {.server = options->server};
     int error = prepare_request(&request, options, path, timeout);
     CURLcode result;
-    bool well = false;
+    bool ok = false;
     long status = 0;
 
     if (error != 0) {
@@ -134,12 +134,12 @@ bool http_get(const struct options *options, const char *path, uint32_t timeout,
         curl_easy_getinfo(request.handle, CURLINFO_RESPONSE_CODE, &status);
         /* an error status counts even if the body is incomplete */
         if (result == CURLE_OK || status >= 400)
-            well = read_response(&request, status, response);
+            ok = read_response(&request, status, response);
         else
             report_failure(&request, result);
     }
     free_request(&request);
-    return well;
+    return ok;
 }
 
 const char *http_get_text(const json_t *object, const char *key)

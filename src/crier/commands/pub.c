@@ -9,13 +9,13 @@
 
 #include "pub.h"
 
-#include "pub_input.h"
-#include "pub_options.h"
 #include "base/json_read.h"
-#include "pub_lines.h"
 #include "crier/cli/note.h"
 #include "crier/cli/print.h"
 #include "crier/cli/printable.h"
+#include "pub_input.h"
+#include "pub_lines.h"
+#include "pub_options.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the data --------------------------------------------------------- */
+/* ---- the data ----------------------------------------------------------- */
 
 /* Appends LENGTH bytes as a JSON string. */
 static enum options_result add_string(struct text *text, const char *word,
@@ -159,7 +159,7 @@ static int make_data(const struct options *options, const struct pub_options *pu
     return EXIT_SUCCESS;
 }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
 /* Reports success. */
 static void print_published(const struct options *options,

@@ -10,10 +10,10 @@
 
 #include "pub_lines.h"
 
-#include "pub_input.h"
-#include "crier/cli/note.h"
 #include "base/cond.h"
 #include "base/thread.h"
+#include "crier/cli/note.h"
+#include "pub_input.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +44,7 @@ struct progress {
     bool ended;
 };
 
-/* ---- progress --------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------- */
 
 static void draw_progress(struct progress *progress)
 {
@@ -85,23 +85,23 @@ static void *run_progress(void *closure)
 }
 
 /* Starts drawing the progress of PUBLISHER. Returns false if no thread can be started. */
-static bool progress_begin(struct progress *progress, struct crier_publisher *publisher)
+static bool begin_progress(struct progress *progress, struct crier_publisher *publisher)
 {
-    bool well;
+    bool ok;
 
     *progress = (struct progress){.publisher = publisher, .begun = crier_now()};
     pthread_mutex_init(&progress->lock, NULL);
     crier__cond_init(&progress->ending);
-    well = crier__thread_start(&progress->thread, run_progress, progress) == 0;
-    if (!well) {
+    ok = crier__thread_start(&progress->thread, run_progress, progress) == 0;
+    if (!ok) {
         pthread_cond_destroy(&progress->ending);
         pthread_mutex_destroy(&progress->lock);
     }
-    return well;
+    return ok;
 }
 
 /* Stops drawing, and draws a summary. */
-static void progress_end(struct progress *progress)
+static void end_progress(struct progress *progress)
 {
     struct crier_progress all;
     uint64_t time = crier_now() - progress->begun;
@@ -121,10 +121,10 @@ static void progress_end(struct progress *progress)
     note_progress_done();
 }
 
-/* ---- lines ------------------------------------------------------------ */
+/* ---- lines -------------------------------------------------------------- */
 
 /* Returns how long to wait for a line: patience() of struct pub_input. */
-static int input_patience(void *closure)
+static int get_patience(void *closure)
 {
     struct crier_progress now;
 
@@ -171,7 +171,7 @@ static int report_end(uint64_t number, int result, int error)
 static int add_lines(struct crier_publisher *publisher, const struct pub_options *pub)
 {
     struct crier_event *event = crier_event_new();
-    struct pub_input input = {.patience = input_patience, .closure = publisher};
+    struct pub_input input = {.patience = get_patience, .closure = publisher};
     const char *line;
     size_t length;
     uint64_t number = 0;
@@ -208,11 +208,11 @@ int pub_lines_run(const struct options *options, const struct pub_options *pub)
     if (error != 0)
         return pub_options_report(options, pub, error, crier_error_text(error));
     if (!options->quiet && isatty(STDERR_FILENO))
-        shown = progress_begin(&progress, publisher);
+        shown = begin_progress(&progress, publisher);
     status = add_lines(publisher, pub);
     error = crier_publisher_finish(publisher, &published);
     if (shown)
-        progress_end(&progress);
+        end_progress(&progress);
     if (error != 0)
         status = pub_options_report(options, pub, error, published.reason);
     if (status != EXIT_SUCCESS) { /* lines are published in order, so this is where to

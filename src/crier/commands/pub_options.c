@@ -136,7 +136,7 @@ enum options_result pub_options_parse(struct pub_options *pub, struct options *o
 
 void pub_options_done(struct pub_options *pub) { free(pub->words); }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
 static void note_retry(void *closure, const char *reason, uint64_t retry)
 {

@@ -14,6 +14,7 @@
 
 #include "state.h"
 
+#include "base/curl.h"
 #include "crier_client.h"
 #include "crier/cli/note.h"
 
@@ -48,7 +49,7 @@ static char *make_path(const char *path, const char *ending)
     return text.bytes;
 }
 
-/* ---- begin ------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------ */
 
 /* Creates the file if it does not exist; also the target of a dangling symbolic link. */
 static bool make_file(const char *path)
@@ -99,11 +100,11 @@ static bool take_lock(struct state *state)
 static bool is_id(const char *id)
 {
     struct crier_parser *parser = NULL;
-    bool well =
+    bool ok =
         crier_parser_new(NULL, &parser) == 0 && crier_parser_set_id(parser, id) == 0;
 
     crier_parser_free(parser);
-    return well;
+    return ok;
 }
 
 /* Parses the contents of the file. */
@@ -114,7 +115,8 @@ static bool parse_id(struct state *state, const char *bytes, size_t length)
 
     text_add(&state->id, bytes, id);
     if (length <= ID_MAX && id + (end != NULL) == length &&
-        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes))
+        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes) &&
+        crier__http_value_fits(state->id.bytes))
         return true;
     note_error("the state file %s does not contain an id", state->path);
     return false;
@@ -125,7 +127,7 @@ static bool read_id(struct state *state)
     FILE *file = fopen(state->path, "re");
     char *bytes;
     size_t length;
-    bool well;
+    bool ok;
 
     if (file == NULL)
         return errno == ENOENT || report_trouble(state, "read");
@@ -136,12 +138,12 @@ static bool read_id(struct state *state)
     }
     length = fread(bytes, 1, ID_MAX + 1, file);
     if (ferror(file))
-        well = report_trouble(state, "read");
+        ok = report_trouble(state, "read");
     else
-        well = parse_id(state, bytes, length);
+        ok = parse_id(state, bytes, length);
     free(bytes);
     fclose(file);
-    return well;
+    return ok;
 }
 
 bool state_open(struct state *state, const char *path)
@@ -153,7 +155,7 @@ bool state_open(struct state *state, const char *path)
     return find_file(state, path) && take_lock(state) && read_id(state);
 }
 
-/* ---- on and on -------------------------------------------------------- */
+/* ---- saving ------------------------------------------------------------- */
 
 void state_set_id(struct state *state, const char *id)
 {
@@ -204,19 +206,19 @@ static int write_file(const char *name, const char *path, const struct text *id)
 bool state_save(struct state *state, bool now)
 {
     char *name;
-    bool well;
+    bool ok;
 
     if (!state->changed || (!now && state_save_delay(state) > 0))
         return true;
     name = make_path(state->path, "-new");
-    well = write_file(name, state->path, &state->id) == 0 &&
-           rename(name, state->path) == 0;
-    if (!well)
+    ok = write_file(name, state->path, &state->id) == 0 &&
+         rename(name, state->path) == 0;
+    if (!ok)
         report_trouble(state, "write");
     free(name);
     state->saved = crier_now();
     state->changed = false;
-    return well;
+    return ok;
 }
 
 int state_save_delay(const struct state *state)

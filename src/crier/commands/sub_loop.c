@@ -12,11 +12,11 @@
 
 #include "base/json_read.h"
 #include "crier/cli/note.h"
-#include "crier/output/output.h"
+#include "crier/cli/printable.h"
 #include "crier/cli/secret.h"
 #include "crier/output/format.h"
+#include "crier/output/output.h"
 #include "subscription.h"
-#include "crier/cli/printable.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 /* Number of messages between two checks of signals and the timeout. */
-#define LOOK_INTERVAL 256
+#define CHECK_INTERVAL 256
 
-#define GOING_ON (-1)
+#define LOOP_RUNNING (-1)
 
 struct loop {
     const struct options *options;
@@ -40,27 +40,27 @@ struct loop {
     struct subscription subscription;
     struct output output;
     struct event_format format;
-    struct text place; /* the server or URL, without secrets */
-    uint64_t until;    /* when the timeout expires; UINT64_MAX for never */
-    uint64_t count;    /* events printed */
-    unsigned passed;   /* messages since the last check */
-    bool lost;         /* the connection was lost, and this was reported */
-    bool opened;       /* a connection was open once */
-    bool torn;         /* standard output failed; buffered events were dropped */
-    int status;        /* exit status; GOING_ON until the loop ends */
+    struct text origin; /* the server or URL, without secrets */
+    uint64_t until;     /* when the timeout expires; UINT64_MAX for never */
+    uint64_t count;     /* events printed */
+    unsigned unchecked; /* messages since the last check */
+    bool lost;          /* the connection was lost, and this was reported */
+    bool opened;        /* a connection was open once */
+    bool output_failed; /* standard output failed; buffered events were dropped */
+    int status;         /* exit status; LOOP_RUNNING until the loop ends */
 };
 
 /* Ends the loop with STATUS, unless it has already ended. */
 static void end_loop(struct loop *loop, int status)
 {
-    if (loop->status == GOING_ON)
+    if (loop->status == LOOP_RUNNING)
         loop->status = status;
 }
 
-/* ---- putting out ------------------------------------------------------ */
+/* ---- output ------------------------------------------------------------- */
 
 /* Returns the exit status after the timeout. */
-static int timeout_status(const struct loop *loop)
+static int get_timeout_status(const struct loop *loop)
 {
     return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
 }
@@ -68,11 +68,11 @@ static int timeout_status(const struct loop *loop)
 /* Ends the loop after ERROR of standard output. */
 static void end_output(struct loop *loop, int error)
 {
-    loop->torn = true;
+    loop->output_failed = true;
     if (error == -EPIPE || error == -EINTR) { /* the reader closed the pipe; a signal */
         end_loop(loop, EXIT_SUCCESS);
     } else if (error == -ETIMEDOUT) {
-        loop->status = timeout_status(loop);
+        loop->status = get_timeout_status(loop);
     } else if (error == -ECANCELED) {
         note_error(
             "standard output was not read in time: its last event is incomplete");
@@ -89,7 +89,7 @@ static void flush_events(struct loop *loop)
     const char *id;
     int error;
 
-    if (loop->torn)
+    if (loop->output_failed)
         return;
     error = output_flush(&loop->output, loop->signals, loop->until, &id);
     /* events left in a closed pipe were not read */
@@ -186,7 +186,7 @@ static void take_event(struct loop *loop, const struct crier_message *message)
         end_loop(loop, EXIT_SUCCESS);
 }
 
-/* ---- what the client tells -------------------------------------------- */
+/* ---- messages of the client --------------------------------------------- */
 
 static void take_error(struct loop *loop, const struct crier_message *message)
 {
@@ -197,7 +197,7 @@ static void take_error(struct loop *loop, const struct crier_message *message)
     if (loop->opened)
         note("connection lost: %s; reconnecting in %s", message->reason, wait.bytes);
     else
-        note("%s: %s; retrying in %s", loop->place.bytes, message->reason, wait.bytes);
+        note("%s: %s; retrying in %s", loop->origin.bytes, message->reason, wait.bytes);
     text_done(&wait);
     loop->lost = true;
 }
@@ -210,7 +210,7 @@ static void take_open(struct loop *loop, const struct crier_message *message)
     if (loop->lost && loop->opened)
         note("reconnected");
     else if (loop->options->verbose || loop->lost)
-        note("connected to %s", loop->place.bytes);
+        note("connected to %s", loop->origin.bytes);
     loop->opened = true;
     loop->lost = false;
 }
@@ -222,7 +222,7 @@ static void take_stream_end(struct loop *loop)
         end_loop(loop, EXIT_SUCCESS);
         return;
     }
-    note_error("%s: the stream ended before %s was complete", loop->place.bytes,
+    note_error("%s: the stream ended before %s was complete", loop->origin.bytes,
                loop->sub->once ? "--once" : "--count");
     end_loop(loop, EXIT_CUT);
 }
@@ -246,7 +246,7 @@ static void take_closed(struct loop *loop, const struct crier_message *message)
     default:
         break;
     }
-    note_error("%s: %s", loop->place.bytes, message->reason);
+    note_error("%s: %s", loop->origin.bytes, message->reason);
     end_loop(loop, EXIT_FAILURE);
 }
 
@@ -282,19 +282,19 @@ static void take_message(struct loop *loop, const struct crier_message *message)
     }
 }
 
-/* ---- the loop --------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 /* Ends the loop after a signal or the timeout. */
 static void check_limits(struct loop *loop)
 {
-    loop->passed = 0;
+    loop->unchecked = 0;
     if (signals_pending(loop->signals))
         end_loop(loop, EXIT_SUCCESS);
     else if (crier_now() >= loop->until)
-        end_loop(loop, timeout_status(loop));
+        end_loop(loop, get_timeout_status(loop));
 }
 
-static int shorter_wait(int one, int other)
+static int choose_shorter(int one, int other)
 {
     if (one < 0 || (other >= 0 && other < one))
         return other;
@@ -315,10 +315,10 @@ static void wait_for_message(struct loop *loop)
     uint64_t now = crier_now();
 
     if (loop->until != UINT64_MAX)
-        wait =
-            shorter_wait(wait, loop->until <= now            ? 0
-                               : loop->until - now < 1000000 ? (int)(loop->until - now)
-                                                             : 1000000);
+        wait = choose_shorter(wait, loop->until <= now ? 0
+                                    : loop->until - now < 1000000
+                                        ? (int)(loop->until - now)
+                                        : 1000000);
     if (poll(polled, 3, wait) < 0 && errno != EINTR) {
         note_error("cannot poll: %s", strerror(errno));
         end_loop(loop, EXIT_FAILURE);
@@ -332,7 +332,7 @@ static void run_loop(struct loop *loop)
     struct crier_message message;
     int result;
 
-    while (loop->status == GOING_ON) {
+    while (loop->status == LOOP_RUNNING) {
         result = subscription_next(&loop->subscription, &message);
         if (result < 0) {
             note_error("%s", crier_error_text(result));
@@ -341,10 +341,11 @@ static void run_loop(struct loop *loop)
             take_message(loop, &message);
         } else {
             flush_events(loop);
-            if (loop->status == GOING_ON)
+            if (loop->status == LOOP_RUNNING)
                 wait_for_message(loop);
         }
-        if (result <= 0 || ++loop->passed == LOOK_INTERVAL || loop->sub->exec != NULL)
+        if (result <= 0 || ++loop->unchecked == CHECK_INTERVAL ||
+            loop->sub->exec != NULL)
             check_limits(loop);
     }
     flush_events(loop);
@@ -363,15 +364,15 @@ int sub_loop_run(const struct options *options, const struct sub_options *sub,
                         .signals = signals,
                         .state = state,
                         .exec = exec,
-                        .status = GOING_ON,
+                        .status = LOOP_RUNNING,
                         .until = UINT64_MAX};
     int error = subscription_open(&loop.subscription, options, sub, id);
 
-    secret_url(&loop.place, sub->url != NULL ? sub->url : options->server);
+    secret_url(&loop.origin, sub->url != NULL ? sub->url : options->server);
     if (error != 0) {
-        note_error("%s: %s", loop.place.bytes, crier_error_text(error));
+        note_error("%s: %s", loop.origin.bytes, crier_error_text(error));
         subscription_close(&loop.subscription);
-        text_done(&loop.place);
+        text_done(&loop.origin);
         return error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
     }
     output_open(&loop.output);
@@ -381,6 +382,6 @@ int sub_loop_run(const struct options *options, const struct sub_options *sub,
     run_loop(&loop);
     subscription_close(&loop.subscription);
     output_close(&loop.output);
-    text_done(&loop.place);
+    text_done(&loop.origin);
     return loop.status;
 }

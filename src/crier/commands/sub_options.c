@@ -5,10 +5,10 @@
 
 #include "sub_options.h"
 
+#include "base/curl.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +87,15 @@ static enum options_result set_since(struct sub_options *sub, const char *when)
                           when);
 }
 
+static enum options_result set_last_id(struct sub_options *sub, const char *id)
+{
+    if (!crier__http_value_fits(id))
+        return options_report("--last-event-id '%s' cannot be sent: it begins or ends "
+                              "with white space, or holds a control character",
+                              id);
+    return set_text("--last-event-id", id, &sub->last_id);
+}
+
 static enum options_result set_sub_option(void *closure, struct options *options,
                                           int code, char *value)
 {
@@ -99,7 +108,7 @@ static enum options_result set_sub_option(void *closure, struct options *options
     case OPT_SINCE:
         return set_since(sub, value);
     case OPT_LAST_ID:
-        return set_text("--last-event-id", value, &sub->last_id);
+        return set_last_id(sub, value);
     case OPT_ONCE:
         sub->once = true;
         return OPTIONS_RUN;
@@ -187,12 +196,14 @@ static bool is_like_url(const char *name)
 
 void sub_options_note_urls(const struct sub_options *sub)
 {
+    const char *at;
     size_t i;
 
     for (i = 0; i < sub->name_count && sub->url == NULL; i++) {
         if (is_like_url(sub->names[i])) {
+            at = strrchr(sub->names[i], '@'); /* what is before it may be a password */
             note("subscribing to the topic '%s'; a URL begins with http://",
-                 sub->names[i]);
+                 at != NULL ? at + 1 : sub->names[i]);
             return;
         }
     }

@@ -28,7 +28,7 @@
 #define RETRY_DEFAULT 3000
 #define RETRY_MAX 60000
 
-/* ---- URL -------------------------------------------------------------- */
+/* ---- URL ---------------------------------------------------------------- */
 
 /* Appends the topics, or "*" if there are none. */
 static void add_topic_list(struct text *url, const struct sub_options *sub)
@@ -73,7 +73,7 @@ static char *make_stream_url(const struct options *options,
     return url.bytes;
 }
 
-/* ---- the client ------------------------------------------------------- */
+/* ---- the client --------------------------------------------------------- */
 
 /* Returns CLOCK_BOOTTIME in ms. */
 static uint64_t boot_time(void)

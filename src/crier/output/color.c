@@ -41,7 +41,7 @@ void color_add_text(struct text *text, enum color color, bool colors, const char
         text_add_string(text, plain);
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
 struct walk {
     struct text *to;

@@ -35,9 +35,9 @@ void format_init(struct event_format *format, bool json, bool terminal)
     };
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
-static json_t *topics_array(const char *topics)
+static json_t *make_topics_array(const char *topics)
 {
     json_t *array = json_array();
     size_t length;
@@ -68,7 +68,7 @@ static void format_json(const struct event_format *format, struct text *text,
     if (message->time != NULL)
         json_object_set_new(object, "time", json_string(message->time));
     if (message->topics != NULL)
-        json_object_set_new(object, "topics", topics_array(message->topics));
+        json_object_set_new(object, "topics", make_topics_array(message->topics));
     if (strcmp(message->type, "message") != 0)
         json_object_set_new(object, "event",
                             json_stringn(message->type, message->type_length));
@@ -84,7 +84,7 @@ static void format_json(const struct event_format *format, struct text *text,
     text_add_string(text, "\n");
 }
 
-/* ---- for eyes --------------------------------------------------------- */
+/* ---- for people --------------------------------------------------------- */
 
 /* Parses an RFC 3339 time in UTC. Returns the current time if TEXT is not one. */
 static time_t read_time(const char *text)
@@ -101,7 +101,7 @@ static time_t read_time(const char *text)
     return *end == 'Z' ? timegm(&parts) : time(NULL);
 }
 
-static size_t terminal_width(void)
+static size_t get_terminal_width(void)
 {
     struct winsize size;
 
@@ -116,7 +116,7 @@ static void format_pretty(const struct event_format *format, struct text *text,
     static const char newline[] = "\n         ";
     struct json_layout layout = {.indent = TIME_WIDTH,
                                  .first = TIME_WIDTH + 1,
-                                 .width = terminal_width(),
+                                 .width = get_terminal_width(),
                                  .colors = format->colors};
     time_t when = read_time(message->time);
     char clock[16];

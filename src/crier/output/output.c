@@ -40,7 +40,7 @@ void output_open(struct output *output)
     *output = (struct output){.terminal = isatty(STDOUT_FILENO)};
 }
 
-/* ---- events ----------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------- */
 
 static size_t count_marks(const struct output *output)
 {
@@ -75,7 +75,7 @@ bool output_is_full(const struct output *output)
 }
 
 /* Returns the end of the event that the byte before DONE belongs to; 0 for 0. */
-static size_t end_of_event(const struct output *output, size_t done)
+static size_t find_event_end(const struct output *output, size_t done)
 {
     size_t i;
 
@@ -97,7 +97,7 @@ static const char *find_id(const struct output *output, size_t done)
     return NULL;
 }
 
-/* ---- writing ---------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 /* Waits until the output is writable. Returns 0 or an error of output_flush(). */
 static int wait_until_writable(int signals, uint64_t until)
@@ -159,7 +159,7 @@ static int finish_event(const struct output *output, size_t *done,
 
     while (signals_take(signals, &by_kernel) != 0)
         continue;
-    error = write_up_to(output, done, end_of_event(output, *done), signals->fd,
+    error = write_up_to(output, done, find_event_end(output, *done), signals->fd,
                         crier_now() + GRACE);
     if (error == -EINTR || error == -ETIMEDOUT)
         return -ECANCELED;

@@ -73,7 +73,7 @@ static void check_end(struct bulk_check *check)
     check->data = check->field = false;
 }
 
-static bool is_field(const char *line, size_t length, const char *name)
+static bool names_field(const char *line, size_t length, const char *name)
 {
     return length == strlen(name) && memcmp(line, name, length) == 0;
 }
@@ -93,13 +93,13 @@ static void check_line(struct bulk_check *check, const char *line,
     if (value < line + length && value[0] == ' ')
         value++;
     length -= (size_t)(value - line);
-    if (is_field(line, name, "data"))
+    if (names_field(line, name, "data"))
         check->data = true;
-    else if (is_field(line, name, "id"))
+    else if (names_field(line, name, "id"))
         check->wrong = check_id(value, length);
-    else if (is_field(line, name, "retry"))
+    else if (names_field(line, name, "retry"))
         check->wrong = check_retry(value, length);
-    else if (!is_field(line, name, "event"))
+    else if (!names_field(line, name, "event"))
         return; /* a comment or an unknown field */
     else if (memchr(value, '\0', length) != NULL)
         check->wrong = "a type must not hold NUL";

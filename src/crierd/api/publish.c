@@ -41,8 +41,7 @@ static void note_receipt(void *closure, const struct crier_receipt *receipt)
 
 bool publish_event(struct request *request, const char *topics,
                    const struct crier_event *event, bool dedupe, long number,
-                   bool (*respond)(struct request *request,
-                                   const struct deferred *deferred))
+                   deferred_respond *respond)
 {
     struct crier_publish_options options = {.dedupe = dedupe,
                                             .on_done = note_receipt};

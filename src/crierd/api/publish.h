@@ -12,7 +12,6 @@ bool publish_handle(struct request *request);
  * what the handler returns. */
 bool publish_event(struct request *request, const char *topics,
                    const struct crier_event *event, bool dedupe, long number,
-                   bool (*respond)(struct request *request,
-                                   const struct deferred *deferred));
+                   deferred_respond *respond);
 
 #endif

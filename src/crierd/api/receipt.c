@@ -9,7 +9,6 @@
 #include "crierd/log/log.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 void receipt_log(const struct crier_receipt *receipt)
 {
@@ -27,27 +26,23 @@ void receipt_log(const struct crier_receipt *receipt)
         log_line(LOG_INFO, "the journal works again");
 }
 
-/* A new array of the names in the list TOPICS, or NULL when memory is short. */
-static json_t *split_topics(const char *topics)
+/* A new array of the topics of RECEIPT, or NULL when memory is short. */
+static json_t *topics_array(const struct crier_receipt *receipt)
 {
     json_t *array = json_array();
-    size_t length;
+    size_t i;
 
-    for (; array != NULL; topics += length + 1) {
-        length = strcspn(topics, ",");
-        if (json_array_append_new(array, json_stringn(topics, length)) != 0) {
+    for (i = 0; array != NULL && i < receipt->topic_count; i++)
+        if (json_array_append_new(array, json_string(receipt->topics[i])) != 0) {
             json_decref(array);
             return NULL;
         }
-        if (topics[length] == '\0')
-            break;
-    }
     return array;
 }
 
 json_t *receipt_object(const struct crier_receipt *receipt)
 {
-    json_t *topics = split_topics(receipt->topics);
+    json_t *topics = topics_array(receipt);
 
     if (topics == NULL)
         return NULL;

@@ -58,7 +58,7 @@ static bool respond_polled(struct request *request,
     struct crier_status status;
 
     if (deferred->error == 0) {
-        (*request->deferred)->response = NULL;
+        request->deferred->response = NULL;
         return response_stream(request, response);
     }
     if (deferred->error != CRIER_ERR_STORAGE)
@@ -129,11 +129,11 @@ static void note_list(void *closure, int error, json_t *topics)
     deferred_done(deferred);
 }
 
-/* Has the hub describe topics (crier_hub_list()); RESPOND is called with them. */
-static bool describe_topics(struct request *request, const char *prefix,
+/* Makes the hub describe the topics that SELECTORS match (crier_hub_list()) and calls
+ * RESPOND with them. */
+static bool describe_topics(struct request *request, const char *selectors,
                             const char *after, unsigned limit,
-                            bool (*respond)(struct request *request,
-                                            const struct deferred *deferred))
+                            deferred_respond *respond)
 {
     struct deferred *deferred = deferred_new(request, respond);
     int error;
@@ -141,7 +141,7 @@ static bool describe_topics(struct request *request, const char *prefix,
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);
     deferred->number = (long)limit;
-    error = crier_hub_list(request->server->hub, prefix, after, limit,
+    error = crier_hub_list(request->server->hub, selectors, after, limit,
                            note_list, deferred);
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
@@ -173,9 +173,9 @@ static bool respond_one(struct request *request,
                         json_incref(json_array_get(deferred->value, 0)));
 }
 
-bool topics_list(struct request *request)
+/* Responds with a page of the topics that SELECTORS match. */
+static bool list_topics(struct request *request, const char *selectors)
 {
-    const char *prefix = parameter_value(request, "prefix", NULL);
     const char *after = parameter_value(request, "after", NULL);
     const char *limit = parameter_value(request, "limit", NULL);
     uint64_t number = LIST_DEFAULT;
@@ -183,16 +183,22 @@ bool topics_list(struct request *request)
     if (limit != NULL && !crier__number_read(limit, 1, LIST_MAX, &number))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "limit is not a number from 1 to %d", LIST_MAX);
-    if (prefix != NULL && parameter_is_reserved(prefix, true))
+    return describe_topics(request, selectors, after != NULL ? after : "",
+                           (unsigned)number, respond_list);
+}
+
+bool topics_list(struct request *request)
+{
+    const char *match = parameter_value(request, "match", NULL);
+
+    if (match != NULL && parameter_is_reserved(match, true))
         return parameter_refuse_reserved(request);
-    return describe_topics(request, prefix != NULL ? prefix : "",
-                           after != NULL ? after : "", (unsigned)number,
-                           respond_list);
+    return list_topics(request, match != NULL ? match : "*");
 }
 
 /* ---- GET and DELETE --------------------------------------------------- */
 
-/* Whether REQUEST asks for the description of a topic, not for its updates. */
+/* Whether REQUEST asks for the description of topics, not for their updates. */
 static bool wants_description(const struct request *request)
 {
     return parameter_value(request, "format", NULL) == NULL &&
@@ -215,7 +221,9 @@ bool topics_get(struct request *request)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "format is not sse, full, json or raw");
     if (wants_description(request))
-        return describe_topics(request, NULL, topics, 1, respond_one);
+        return strpbrk(topics, ",*") != NULL
+                   ? list_topics(request, topics)
+                   : describe_topics(request, topics, "", 1, respond_one);
     return open_stream(request, topics, (enum crier_format)format);
 }
 
@@ -244,6 +252,8 @@ bool topics_delete(struct request *request)
 
     if (parameter_is_reserved(topic, false))
         return parameter_refuse_reserved(request);
+    if (strchr(topic, ',') != NULL) /* one topic at a time */
+        return respond_error(request, CRIER_ERR_TOPIC);
     deferred = deferred_new(request, respond_deleted);
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);

@@ -1,77 +1,29 @@
 /*
  * The configuration file: NAME = VALUE with the names of the long options, and sections
- * [retain-topic] for the entries of that list. libinih splits it up.
- *
- * The packages of libinih are built without the number of the line, with a line of 200
- * bytes, of which it makes two when it is longer, and with indented lines that continue
- * the one before. So it is given lines by a reader of ours, which counts them, reports
- * those that are too long, and takes the indentation away.
+ * [retain-topic] for the entries of that list.
  */
 #include <config.h>
 
 #include "file.h"
 
+#include "base/ini_file.h"
 #include "retain.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <string.h>
 
 #define RETAIN_SECTION "retain-topic"
 
 struct reader {
-    FILE *stream;
     const char *path;
     struct conf *conf;
     struct mistakes *mistakes;
-    unsigned line;    /* the last one that was read */
-    unsigned section; /* the line of the last [ */
 
-    /* The entry that is being read. */
-    unsigned entry; /* the line of its section; 0: none */
+    /* The entry of the list that is being read. */
+    int entry; /* the line of its section; 0: none */
     char topic[256];
     struct crier_retention retention;
 };
-
-/* ---- lines ------------------------------------------------------------ */
-
-/* Reads one line without indentation and its end, up to SIZE bytes with a NUL. Returns
- * its length, SIZE or more when it was longer; -1 at the end of the file. */
-static int read_line(struct reader *reader, char *line, int size)
-{
-    int length = 0, c;
-
-    while ((c = getc(reader->stream)) != EOF && c != '\n') {
-        if (length == 0 && (c == ' ' || c == '\t'))
-            continue;
-        if (c == '\0')
-            c = '?';
-        if (length + 1 < size)
-            line[length] = (char)c;
-        length++;
-    }
-    line[length < size ? length : size - 1] = '\0';
-    return c == EOF && length == 0 ? -1 : length;
-}
-
-/* Gives libinih its next line; a reader as ini_parse_stream() wants it. */
-static char *next_line(char *line, int size, void *stream)
-{
-    struct reader *reader = stream;
-    int length = read_line(reader, line, size);
-
-    if (length < 0)
-        return NULL;
-    reader->line++;
-    if (length + 1 >= size) {
-        mistakes_add(reader->mistakes, "%s:%u: longer than %d bytes",
-                     reader->path, reader->line, size - 2);
-        line[0] = '\0';
-    }
-    if (line[0] == '[')
-        reader->section = reader->line;
-    return line;
-}
 
 /* ---- [retain-topic] --------------------------------------------------- */
 
@@ -87,125 +39,130 @@ static void end_entry(struct reader *reader)
     if (source->origin != CONF_FILE)
         retain_clear(reader->conf);
     if (reader->topic[0] == '\0')
-        mistakes_add(reader->mistakes, "%s:%u: [%s] without a topic",
+        mistakes_add(reader->mistakes, "%s:%d: [%s] without a topic",
                      reader->path, reader->entry, RETAIN_SECTION);
     else if (keep->count == 0 && keep->bytes == 0 && keep->age == 0)
         mistakes_add(reader->mistakes,
-                     "%s:%u: [%s] without a count, bytes or age", reader->path,
+                     "%s:%d: [%s] without a count, bytes or age", reader->path,
                      reader->entry, RETAIN_SECTION);
     else if (retain_add(reader->conf, reader->topic, strlen(reader->topic),
                         keep) == -E2BIG)
-        mistakes_add(reader->mistakes, "%s:%u: [%s] more than %d times",
+        mistakes_add(reader->mistakes, "%s:%d: [%s] more than %d times",
                      reader->path, reader->entry, RETAIN_SECTION,
                      CONF_TOPICS_MAX);
-    *source = (struct conf_source){CONF_FILE, reader->entry};
+    *source = (struct conf_source){CONF_FILE, (unsigned)reader->entry};
     reader->entry = 0;
 }
 
-static void begin_entry(struct reader *reader)
+static void begin_entry(struct reader *reader, int line)
 {
     end_entry(reader);
-    reader->entry = reader->section;
+    reader->entry = line;
     reader->topic[0] = '\0';
     reader->retention = (struct crier_retention){0};
 }
 
-static void read_entry(struct reader *reader, const char *key, const char *value)
+static const char *set_topic(struct reader *reader, const char *topic)
 {
-    size_t length = strlen(value);
+    size_t length = strlen(topic);
+
+    if (!retain_is_topic(topic, length) || length >= sizeof reader->topic)
+        return "a topic, or the beginning of topics and '*'";
+    memcpy(reader->topic, topic, length + 1);
+    return NULL;
+}
+
+/* Takes a key of the section, which is one of the list's. */
+static void read_limit(struct reader *reader, const struct ini_entry *entry)
+{
     const char *wanted;
 
-    if (reader->entry != reader->section)
-        begin_entry(reader);
-    if (strcmp(key, "topic") == 0) {
-        wanted = "a topic, or the beginning of topics and '*'";
-        if (retain_is_topic(value, length) && length < sizeof reader->topic) {
-            memcpy(reader->topic, value, length + 1);
-            wanted = NULL;
-        }
-    } else {
-        wanted = retain_set_limit(&reader->retention, key, value);
-    }
+    if (reader->entry != entry->section_line)
+        begin_entry(reader, entry->section_line);
+    if (strcmp(entry->key, "topic") == 0)
+        wanted = set_topic(reader, entry->value);
+    else
+        wanted = retain_set_limit(&reader->retention, entry->key, entry->value);
     if (wanted == NULL)
         return;
     if (wanted[0] == '\0')
         mistakes_add(reader->mistakes,
-                     "%s:%u: [%s] has no key '%s'; it has topic, count, bytes "
+                     "%s:%d: [%s] has no key '%s'; it has topic, count, bytes "
                      "and age",
-                     reader->path, reader->line, RETAIN_SECTION, key);
+                     reader->path, entry->line, RETAIN_SECTION, entry->key);
     else
-        mistakes_add(reader->mistakes, "%s:%u: %s '%s' is not %s", reader->path,
-                     reader->line, key, value, wanted);
+        mistakes_add(reader->mistakes, "%s:%d: %s '%s' is not %s", reader->path,
+                     entry->line, entry->key, entry->value, wanted);
 }
 
 /* ---- options ---------------------------------------------------------- */
 
-static void refuse_key(struct reader *reader, const char *key)
+static void refuse_key(struct reader *reader, const struct ini_entry *entry)
 {
-    const char *nearest = option_nearest(key, true);
+    const char *nearest = option_nearest(entry->key, true);
 
-    mistakes_add(reader->mistakes, "%s:%u: unknown key '%s'%s%s%s",
-                 reader->path, reader->line, key,
+    mistakes_add(reader->mistakes, "%s:%d: unknown key '%s'%s%s%s",
+                 reader->path, entry->line, entry->key,
                  nearest != NULL ? "; did you mean '" : "",
                  nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
-static void read_option(struct reader *reader, const char *key,
-                        const char *value)
+static void read_option(struct reader *reader, const struct ini_entry *entry)
 {
-    const struct option_row *row = option_find(key);
+    const struct option_row *row = option_find(entry->key);
     char label[1024];
 
     if (row == NULL) {
-        refuse_key(reader, key);
+        refuse_key(reader, entry);
         return;
     }
     if (row->type == OPTION_ACTION) {
         mistakes_add(reader->mistakes,
-                     "%s:%u: '%s' is for the command line, not for a file",
-                     reader->path, reader->line, key);
+                     "%s:%d: '%s' is for the command line, not for a file",
+                     reader->path, entry->line, entry->key);
         return;
     }
-    snprintf(label, sizeof label, "%s:%u: %s", reader->path, reader->line, key);
+    snprintf(label, sizeof label, "%s:%d: %s", reader->path, entry->line,
+             entry->key);
     mistakes_assign(reader->mistakes, reader->conf, row,
-                    (struct conf_source){CONF_FILE, reader->line}, label, value);
+                    (struct conf_source){CONF_FILE, (unsigned)entry->line},
+                    label, entry->value);
 }
 
-/* Takes one KEY = VALUE of SECTION; a handler as ini_parse_stream() wants it. */
-static int read_pair(void *user, const char *section, const char *key,
-                     const char *value)
+/* Takes one KEY = VALUE of the file. */
+static bool read_pair(void *closure, const struct ini_entry *entry)
 {
-    struct reader *reader = user;
+    struct reader *reader = closure;
 
-    if (section[0] == '\0')
-        read_option(reader, key, value);
-    else if (strcmp(section, RETAIN_SECTION) == 0)
-        read_entry(reader, key, value);
+    if (entry->section[0] == '\0')
+        read_option(reader, entry);
+    else if (strcmp(entry->section, RETAIN_SECTION) == 0)
+        read_limit(reader, entry);
     else
         mistakes_add(reader->mistakes,
-                     "%s:%u: '%s' is in an unknown section [%s]; the only one "
+                     "%s:%d: '%s' is in an unknown section [%s]; the only one "
                      "is [%s]",
-                     reader->path, reader->line, key, section, RETAIN_SECTION);
-    return 1; /* go on */
+                     reader->path, entry->line, entry->key, entry->section,
+                     RETAIN_SECTION);
+    return true;
 }
 
 void file_read(const char *path, struct conf *conf, struct mistakes *mistakes)
 {
     struct reader reader = {.path = path, .conf = conf, .mistakes = mistakes};
+    FILE *file = fopen(path, "re");
+    const char *wrong;
     int line;
 
-    reader.stream = fopen(path, "re");
-    if (reader.stream == NULL) {
+    if (file == NULL) {
         mistakes_add(mistakes, "%s: %s", path, strerror(errno));
         return;
     }
-    line = ini_parse_stream(next_line, &reader, read_pair, &reader);
-    if (ferror(reader.stream))
-        mistakes_add(mistakes, "%s: cannot be read: %s", path, strerror(errno));
-    else if (line > 0)
-        mistakes_add(mistakes,
-                     "%s:%d: not 'NAME = VALUE', a [section] or a # comment",
-                     path, line);
-    fclose(reader.stream);
+    wrong = ini_file_read(file, read_pair, &reader, &line);
+    if (line < 0)
+        mistakes_add(mistakes, "%s: %s: %s", path, wrong, strerror(errno));
+    else if (wrong != NULL)
+        mistakes_add(mistakes, "%s:%d: %s", path, line, wrong);
+    fclose(file);
     end_entry(&reader);
 }

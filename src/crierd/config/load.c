@@ -217,7 +217,7 @@ static bool apply_defaults(struct conf *conf)
 /* ---- all -------------------------------------------------------------- */
 
 /* A new snapshot of all sources, or NULL when there were mistakes. */
-static struct conf *gather(const struct arguments *arguments,
+static struct conf *gather_conf(const struct arguments *arguments,
                            struct mistakes *mistakes)
 {
     const char *file = arguments->file != NULL ? arguments->file
@@ -297,7 +297,7 @@ enum load_result load_conf(int argc, char **argv,
         mistakes_add(&mistakes, "try 'crierd --help'");
     } else if (serve_action(arguments.action)) {
         result = LOAD_DONE;
-    } else if ((made = gather(&arguments, &mistakes)) != NULL) {
+    } else if ((made = gather_conf(&arguments, &mistakes)) != NULL) {
         result = LOAD_RUN;
         if (arguments.action != ACTION_NONE)
             result = serve_conf(arguments.action, made, &mistakes);

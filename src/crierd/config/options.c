@@ -154,7 +154,7 @@ void option_variable(const struct option_row *row,
 
 #define NAME_MAX_LENGTH 31
 
-static unsigned smallest(unsigned a, unsigned b, unsigned c)
+static unsigned smallest_of(unsigned a, unsigned b, unsigned c)
 {
     unsigned least = a < b ? a : b;
 
@@ -182,7 +182,7 @@ static unsigned edit_distance(const char *a, const char *b)
         costs[0] = i;
         for (j = 1; j <= length; j++) {
             above = costs[j];
-            costs[j] = smallest(above + 1, costs[j - 1] + 1,
+            costs[j] = smallest_of(above + 1, costs[j - 1] + 1,
                                 before + !same_letter(a[i - 1], b[j - 1]));
             before = above;
         }

@@ -113,8 +113,8 @@ void print_help(FILE *to)
 
 /* ---- --dump-config ---------------------------------------------------- */
 
-/* What a line of a file can hold with libinih, NAME = included. */
-#define LINE_LIMIT 197
+/* What a line of a file can hold, NAME = included. */
+#define LINE_LIMIT 8191
 
 static void print_origin(const struct conf *conf, const struct option_row *row,
                          FILE *to)

@@ -142,7 +142,8 @@ bool chat_join(struct request *request)
 
 /* ---- POST /chat, POST /chat/NAME -------------------------------------- */
 
-static bool respond_sent(struct request *request, const struct deferred *deferred)
+static bool respond_message_sent(struct request *request,
+                                 const struct deferred *deferred)
 {
     if (deferred->error != 0)
         return respond_failure(request, deferred->error, deferred->reason);
@@ -179,7 +180,8 @@ static bool post_message(struct request *request, const char *to)
                                  "chat");
     else
         result = publish_event(request, message.topics, message.event,
-                               dedupe, (long)message.clients, respond_sent);
+                               dedupe, (long)message.clients,
+                               respond_message_sent);
     crier_event_free(message.event);
     return result;
 }

@@ -28,6 +28,7 @@
 #include "crierd/http/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -403,11 +404,23 @@ void chat_room_free(struct chat_room *room)
 
 /* ---- messages --------------------------------------------------------- */
 
-/* Sets the id of EVENT to "chat-ID": no other event has an id with this prefix. */
-static int set_message_id(struct crier_event *event, const char *id)
+/* Returns the FNV-1a hash of TEXT, continued from HASH. */
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    do
+        hash = (hash ^ (unsigned char)*text) * 16777619U;
+    while (*text++ != '\0');
+    return hash;
+}
+
+/* Sets the id of EVENT to "chat-ID-HASH". ID is the client's own, and only a message
+ * from the same user to the same one is a repetition, so HASH is of NAME and TO. */
+static int set_message_id(struct crier_event *event, const char *id, const char *name,
+                          const char *to)
 {
     char text[ROOM_ID_SIZE];
-    int length = snprintf(text, sizeof text, "chat-%s", id);
+    uint32_t hash = hash_text(hash_text(2166136261U, name), to != NULL ? to : "");
+    int length = snprintf(text, sizeof text, "chat-%s-%08" PRIx32, id, hash);
 
     return crier_event_id(event, text, (size_t)length);
 }
@@ -423,7 +436,7 @@ int chat_room_say(struct chat_room *room, const char *name, const char *to,
     message->event = make_event(to != NULL ? "private" : "message",
                                 make_data(name, to, text));
     if (message->event != NULL && id != NULL &&
-        set_message_id(message->event, id) != 0) {
+        set_message_id(message->event, id, name, to) != 0) {
         crier_event_free(message->event);
         message->event = NULL;
     }

@@ -50,7 +50,7 @@ struct chat_room_message {
 #define ROOM_ID_SIZE 128
 
 /* Makes a message of TEXT from NAME to all, or to TO alone unless that is NULL. Its id is
- * "chat-ID" unless ID is NULL. Returns 0 or -ENOMEM. */
+ * "chat-ID-HASH" unless ID is NULL; the hash is of NAME and TO. Returns 0 or -ENOMEM. */
 int chat_room_say(struct chat_room *room, const char *name, const char *to,
                   const char *text, const char *id,
                   struct chat_room_message *message);

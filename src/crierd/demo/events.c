@@ -35,8 +35,8 @@ bool events_get(struct request *request)
     return result;
 }
 
-static bool respond_sent(struct request *request,
-                         const struct deferred *deferred)
+static bool respond_posted(struct request *request,
+                           const struct deferred *deferred)
 {
     return deferred->error == 0
                ? respond_text(request, MHD_HTTP_OK, "msg sent")
@@ -52,7 +52,7 @@ static bool publish_text(struct request *request, const char *text,
     if (event == NULL)
         return respond_error(request, -ENOMEM);
     crier_event_data(event, text, length);
-    result = publish_event(request, TOPIC, event, false, 0, respond_sent);
+    result = publish_event(request, TOPIC, event, false, 0, respond_posted);
     crier_event_free(event);
     return result;
 }

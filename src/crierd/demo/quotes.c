@@ -109,7 +109,7 @@ static size_t read_rows(struct quotes *quotes)
     return quotes->row_count != 0 ? 0 : number;
 }
 
-static size_t count_lines(const char *text)
+static size_t count_file_lines(const char *text)
 {
     size_t lines = 1;
 
@@ -128,7 +128,7 @@ struct quotes *quotes_new(const char *data)
         error = text_from_file(data, FILE_NAME, FILE_SIZE_MAX,
                                &quotes->memory);
     if (error == 0) {
-        quotes->rows = calloc(count_lines(quotes->memory),
+        quotes->rows = calloc(count_file_lines(quotes->memory),
                               sizeof *quotes->rows);
         error = quotes->rows != NULL ? 0 : -ENOMEM;
     }

@@ -6,9 +6,7 @@
 #include "request.h"
 
 #include "base/number.h"
-#include "pipeline.h"
 #include "origin.h"
-#include "text.h"
 
 #include <string.h>
 
@@ -17,10 +15,7 @@
 
 const char *request_header(const struct request *request, const char *name)
 {
-    if (request->turn != NULL)
-        return pipeline_header(request->turn, name);
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
-                                       name);
+    return request->carrier->header(request, name);
 }
 
 uint64_t request_last_id(const struct request *request)
@@ -45,4 +40,3 @@ bool request_is_foreign(const struct request *request)
            !origin_is_of(origin,
                          request_header(request, MHD_HTTP_HEADER_HOST));
 }
-

@@ -1,23 +1,15 @@
 #ifndef CRIERD_SERVER_H
 #define CRIERD_SERVER_H
 
+#include "route_table.h"
 #include "crierd/config/conf.h"
 #include "crier.h"
 #include "crierd/net/descriptors.h"
 
 #include <stdatomic.h>
 
-struct request;
-struct route;
-
-/* The routes of a module. The last one has no method. */
-struct route_table {
-    const struct route *routes; /* NULL: no more tables */
-    void *context;              /* what its handlers find in request->context */
-};
-
 /* How many tables a server may have, one without routes included. */
-#define SERVER_TABLES 3
+#define SERVER_TABLES 4
 
 /* What every handler can reach; set up by main before the first request. */
 struct server {
@@ -31,7 +23,6 @@ struct server {
     struct crier_hub *hub;
     atomic_size_t bodies; /* bytes of request bodies that are held */
     struct route_table tables[SERVER_TABLES]; /* searched in this order */
-    bool (*get_file)(struct request *request); /* answers GET of any other path */
 };
 
 #endif

@@ -39,6 +39,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,11 +62,11 @@
 #define PAUSE_TIME 10
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
-static enum log_level threshold = LOG_INFO;
+static atomic_int threshold = LOG_INFO;
 
 void log_set_level(enum log_level level)
 {
-    threshold = level;
+    atomic_store(&threshold, level);
 }
 
 int log_level_by_name(const char *name)
@@ -97,7 +98,7 @@ static struct {
 
 /* Writes LENGTH bytes to standard error and waits as long as that takes. Returns how
  * many were written; fewer only after an error. */
-static size_t write_out(const char *bytes, size_t length)
+static size_t write_bytes(const char *bytes, size_t length)
 {
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     size_t at = 0;
@@ -118,7 +119,7 @@ static size_t write_out(const char *bytes, size_t length)
 /* Writes the rest of a line. Returns whether there is none any more. */
 static bool write_rest(void)
 {
-    size_t count = write_out(writer.rest, writer.rest_length);
+    size_t count = write_bytes(writer.rest, writer.rest_length);
 
     writer.rest_length -= count;
     memmove(writer.rest, writer.rest + count, writer.rest_length);
@@ -133,7 +134,7 @@ static size_t line_length(const char *lines, size_t length)
     return (size_t)(end - lines) + 1;
 }
 
-static size_t count_lines(const char *lines, size_t length)
+static size_t count_log_lines(const char *lines, size_t length)
 {
     size_t count = 0, at;
 
@@ -146,14 +147,14 @@ static size_t count_lines(const char *lines, size_t length)
  * begun becomes the rest, and the others count as missing. */
 static void write_whole(const char *lines, size_t length)
 {
-    size_t count = write_rest() ? write_out(lines, length) : 0;
+    size_t count = write_rest() ? write_bytes(lines, length) : 0;
 
     if (count != 0 && lines[count - 1] != '\n') {
         writer.rest_length = line_length(lines + count, length - count);
         memcpy(writer.rest, lines + count, writer.rest_length);
         count += writer.rest_length;
     }
-    writer.missing += count_lines(lines + count, length - count);
+    writer.missing += count_log_lines(lines + count, length - count);
 }
 
 static size_t begin_line(char line[LINE_SIZE], enum log_level level)
@@ -209,7 +210,7 @@ static void write_lines(const char *lines, size_t length, size_t dropped)
         if (write_missing())
             write_whole(lines + at, chunk);
         else
-            writer.missing += count_lines(lines + at, chunk);
+            writer.missing += count_log_lines(lines + at, chunk);
     }
     writer.missing += dropped;
     (void)write_missing();
@@ -357,7 +358,7 @@ void log_lines(enum log_level level, const char *format, va_list arguments)
     char text[LINE_MAX_BYTES], line[LINE_SIZE];
     size_t at;
 
-    if (level > threshold)
+    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
     at = begin_line(line, level);
     vsnprintf(text, sizeof text, format, arguments);

@@ -8,6 +8,7 @@
 
 #include "files.h"
 
+#include "crierd/http/request.h"
 #include "crierd/http/response.h"
 #include "crierd/http/respond.h"
 
@@ -152,7 +153,7 @@ static bool respond_not_found(struct request *request)
                            "there is nothing at this path");
 }
 
-bool files_get(struct request *request)
+static bool get_file(struct request *request)
 {
     struct stat status;
     char etag[ETAG_SIZE];
@@ -174,7 +175,28 @@ bool files_get(struct request *request)
              (unsigned long long)status.st_mtim.tv_nsec,
              (unsigned long long)status.st_size);
     known = has_etag(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH),
-                       etag);
-    return response_queue(request, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
-                          make_file_response(fd, &status, name, etag));
+                     etag);
+    return response_send_made(request,
+                              known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
+                              make_file_response(fd, &status, name, etag));
 }
+
+/* Whether there is a file for REQUEST. */
+static bool has_file(const struct request *request)
+{
+    struct stat status;
+    const char *name;
+    int fd = open_file(request->server->www, &request->uri, &name);
+    bool regular;
+
+    if (fd < 0)
+        return false;
+    regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    close(fd);
+    return regular;
+}
+
+const struct route files_routes[] = {
+    {"GET", "**", get_file, SCOPE_READ, .exists = has_file},
+    {0},
+};

@@ -1,26 +1,24 @@
 /*
- * A client: follows one stream over HTTP, and comes back when it breaks.
+ * A client: receives one stream over HTTP, and reconnects when it breaks.
  *
- *               due                   over                 told
+ *               due                   over               reported
  *     WAITING --------> RUNNING -----------------> ENDING -------> WAITING
- *        ^                 |        a final answer,   |            or OVER
- *        |   restart       |        close             v
+ *        ^                 |      a final response,    |            or OVER
+ *        |   restart       |      close                v
  *        +-----------------+------------------------ OVER
  *
- * What libcurl receives goes to `input`. crier_client_next() parses on in it, one
- * message a call, and works with libcurl only when all of it is parsed. So memory
- * is bounded by the input's and the parser's limits, however slowly the program
- * takes its messages.
+ * What libcurl receives goes into `input`. crier_client_next() parses one message of it
+ * per call, and calls libcurl only when all of it is parsed. So the limits of the input
+ * and of the parser bound the memory, however slowly the program takes its messages.
  *
- * What is to be told beside what the parser finds is the `notice`. There is at most
- * one: OPEN comes before the first byte, ERROR and CLOSED after the last.
+ * A message that does not come from the parser is the `notice`. There is at most one:
+ * OPEN comes before the first byte, ERROR and CLOSED after the last.
  *
- * Other threads leave their `orders` and wake the descriptor; the thread in
- * crier_client_next() does the rest. No lock is needed.
+ * Other threads set `orders` and wake the descriptor; the thread in crier_client_next()
+ * does the rest. No lock is needed.
  *
  * Rejected: a thread for each client, which would need a bounded queue, and locks
- * that callbacks run under. A program that wants a thread has crier_client_run() in
- * one.
+ * around callbacks. A program that wants a thread calls crier_client_run() in one.
  */
 #include <config.h>
 
@@ -35,11 +33,11 @@
 #define DEFAULT_RETRY 3000
 #define DEFAULT_RETRY_MAX 60000
 
-/* What a server may set; 49 days. */
+/* The longest time that a server can set; 49 days. */
 #define RETRY_MAX UINT32_MAX
 
-/* A server that sends without end what is not told must not keep the program in
- * crier_client_next() for ever. */
+/* A server that sends endless data without a message must not keep the program in
+ * crier_client_next(). */
 #define STEPS_MAX 64
 
 enum { ORDER_RESTART = 1, ORDER_CLOSE = 2 };
@@ -57,7 +55,7 @@ static char *copy_bytes(const char *bytes, size_t length)
     return copy;
 }
 
-/* Whether a request of METHOD may be made again (RFC 9110 9.2.2). */
+/* Whether a request with METHOD may be repeated (RFC 9110 9.2.2). */
 static bool is_idempotent(const char *method)
 {
     static const char *const names[] = {"GET",   "HEAD", "OPTIONS",
@@ -70,7 +68,7 @@ static bool is_idempotent(const char *method)
     return false;
 }
 
-/* Whether the client connects again, as OPTIONS have it. */
+/* Whether the client reconnects, by its options. */
 static bool may_reconnect(const struct crier_client_options *options)
 {
     if (options->reconnect != CRIER_RECONNECT_IDEMPOTENT)
@@ -102,12 +100,18 @@ static int copy_options(struct crier_client *client,
     return 0;
 }
 
-/* Where to begin: as the option says, or a header of the program's. */
+/* Sets the id after which to begin: from the option, or from a header of the
+ * program. */
 static int set_begin(struct crier_client *client, const char *id)
 {
+    int error;
+
     if (id == NULL)
         id = crier__http_header(&client->http, "Last-Event-ID");
-    return id != NULL ? crier_parser_set_id(client->parser, id) : 0;
+    if (id == NULL)
+        return 0;
+    error = crier_parser_set_id(client->parser, id);
+    return error != 0 || crier__http_value_fits(id) ? error : CRIER_ERR_ID_FIELD;
 }
 
 int crier_client_new(const struct crier_client_options *options,
@@ -195,7 +199,7 @@ int crier_client_fd(const struct crier_client *client)
 
 /* ---- from state to state ---------------------------------------------- */
 
-/* It is over for good; client->reason may say why. */
+/* The client has ended; client->reason may hold the reason. */
 static void end_client(struct crier_client *client, int error)
 {
     client->state = CRIER__OVER;
@@ -204,7 +208,7 @@ static void end_client(struct crier_client *client, int error)
     crier__loop_at(&client->loop, CRIER__NEVER);
 }
 
-/* What the server asked for with Retry-After, within our limit; ms. */
+/* Returns the time of Retry-After, within retry_max; ms. */
 static uint64_t asked_wait(const struct crier_client *client)
 {
     curl_off_t seconds = 0;
@@ -217,7 +221,7 @@ static uint64_t asked_wait(const struct crier_client *client)
                : client->retry_max;
 }
 
-/* It connects again after a while. */
+/* Lets the client reconnect after its wait. */
 static void come_back(struct crier_client *client, int error)
 {
     uint64_t asked = client->status != 200 ? asked_wait(client) : 0;
@@ -236,20 +240,22 @@ static void come_back(struct crier_client *client, int error)
 static void connect_now(struct crier_client *client)
 {
     int error = crier__client_connect(client);
+    bool unsendable;
 
     crier__loop_at(&client->loop, CRIER__NEVER);
     if (error == 0)
         return;
-    if (error == CRIER_ERR_ID_SIZE)
-        snprintf(client->reason, sizeof client->reason,
-                 "the last id is too long to be sent in a header");
-    if (error != CRIER_ERR_ID_SIZE && client->reconnects)
+    unsendable = error == CRIER_ERR_ID_SIZE || error == CRIER_ERR_ID_FIELD;
+    if (unsendable)
+        snprintf(client->reason, sizeof client->reason, "%s",
+                 crier_error_text(error));
+    if (!unsendable && client->reconnects)
         come_back(client, error);
     else
         end_client(client, error);
 }
 
-/* Does what other threads want. */
+/* Carries out the orders of other threads. */
 static void obey_orders(struct crier_client *client)
 {
     int orders = atomic_exchange(&client->orders, 0);
@@ -268,7 +274,7 @@ static void obey_orders(struct crier_client *client)
     }
 }
 
-/* The transfer is over and all that it brought is told. */
+/* The transfer is over, and all its messages have been reported. */
 static void conclude_transfer(struct crier_client *client)
 {
     bool again;
@@ -283,7 +289,7 @@ static void conclude_transfer(struct crier_client *client)
 
 /* ---- working ---------------------------------------------------------- */
 
-/* How long nothing may come; ms. Connecting has a limit of its own. */
+/* Returns how long the server may be silent; ms. Connecting has a limit of its own. */
 static uint64_t get_patience(const struct crier_client *client)
 {
     if (!client->connected &&
@@ -292,7 +298,7 @@ static uint64_t get_patience(const struct crier_client *client)
     return client->read_timeout;
 }
 
-/* When the transfer has taken too long. */
+/* Returns when the transfer has taken too long. */
 static uint64_t find_deadline(const struct crier_client *client)
 {
     uint64_t silent, at = client->body_until;
@@ -303,7 +309,7 @@ static uint64_t find_deadline(const struct crier_client *client)
     return silent < at ? silent : at;
 }
 
-/* Where a redirect leads to has time again. */
+/* Gives the target of a redirect its own time. */
 static void follow_redirect(struct crier_client *client)
 {
     long followed = 0;
@@ -322,12 +328,12 @@ static bool is_late(struct crier_client *client)
     at = find_deadline(client);
     if (at <= crier_now())
         return true;
-    if (at < client->loop.at) /* else it is looked at then */
+    if (at < client->loop.at) /* otherwise it is checked then */
         crier__loop_at(&client->loop, at);
     return false;
 }
 
-/* The transfer is over, or is to be. */
+/* Ends the transfer, which is over or has to end. */
 static void stop_client(struct crier_client *client, CURLcode result)
 {
     curl_multi_remove_handle(client->loop.multi, client->handle);
@@ -335,17 +341,17 @@ static void stop_client(struct crier_client *client, CURLcode result)
     client->result = result;
 }
 
-/* The time is up: of a refusal's words, or of the silence. */
+/* A time is over: that of the body of a refusal, or of silence. */
 static void cut_connection(struct crier_client *client)
 {
     if (client->body_until <= crier_now())
-        client->verdict = CRIER_ERR_STATUS; /* of a redirect, too */
+        client->verdict = CRIER_ERR_STATUS; /* also for a redirect */
     snprintf(client->trouble, sizeof client->trouble,
              "nothing came for %g s", (double)get_patience(client) / 1000);
     stop_client(client, CURLE_OPERATION_TIMEDOUT);
 }
 
-/* All of the input is parsed: there is room. */
+/* All of the input is parsed, so the transfer can continue. */
 static void resume_transfer(struct crier_client *client)
 {
     CURLcode result;
@@ -355,7 +361,7 @@ static void resume_transfer(struct crier_client *client)
     client->resuming = true;
     result = curl_easy_pause(client->handle, CURLPAUSE_CONT);
     client->resuming = false;
-    if (result != CURLE_OK) /* what it had kept is lost */
+    if (result != CURLE_OK) /* what libcurl held is lost */
         stop_client(client, result);
 }
 
@@ -386,7 +392,8 @@ static bool run_transfer(struct crier_client *client)
     return moved;
 }
 
-/* Goes on when all that came is told. Returns whether that did anything. */
+/* Works on when all messages have been reported. Returns whether that had any
+ * effect. */
 static bool work_once(struct crier_client *client)
 {
     switch (client->state) {
@@ -432,7 +439,7 @@ static void give_notice(struct crier_client *client,
     client->notice = CRIER__SILENT;
 }
 
-/* The next message of what has come. */
+/* Writes the next message of the input to MESSAGE. */
 static bool parse_input(struct crier_client *client, struct crier_message *message)
 {
     const char *bytes;
@@ -504,8 +511,8 @@ static void call_back(const struct crier_client_callbacks *callbacks,
                       struct crier_client *client,
                       const struct crier_message *message)
 {
-    void (*const tell[])(void *, struct crier_client *,
-                         const struct crier_message *) = {
+    void (*const handlers[])(void *, struct crier_client *,
+                             const struct crier_message *) = {
         [CRIER_EVENT] = callbacks->on_event,
         [CRIER_COMMENT] = callbacks->on_comment,
         [CRIER_ERROR] = callbacks->on_error,
@@ -515,8 +522,8 @@ static void call_back(const struct crier_client_callbacks *callbacks,
     if (message->kind == CRIER_OPEN) {
         if (callbacks->on_open != NULL)
             callbacks->on_open(callbacks->closure, client);
-    } else if (tell[message->kind] != NULL) {
-        tell[message->kind](callbacks->closure, client, message);
+    } else if (handlers[message->kind] != NULL) {
+        handlers[message->kind](callbacks->closure, client, message);
     }
 }
 

@@ -9,16 +9,16 @@
 #include <stdatomic.h>
 
 enum crier__client_state {
-    CRIER__WAITING, /* until loop.at, then it connects */
+    CRIER__WAITING, /* for loop.at, to connect */
     CRIER__RUNNING, /* libcurl has the transfer */
-    CRIER__ENDING,  /* the transfer is over; what it brought is told first */
+    CRIER__ENDING,  /* the transfer is over; its messages come first */
     CRIER__OVER     /* for good */
 };
 
-/* No notice. */
+/* There is no notice. */
 #define CRIER__SILENT (-1)
 
-/* All of it belongs to the thread in crier_client_next(), but `orders`. */
+/* Belongs to the thread in crier_client_next(), except `orders`. */
 struct crier_client {
     unsigned born;             /* see fork.h */
     uint64_t retry, retry_max; /* ms */
@@ -30,50 +30,49 @@ struct crier_client {
     struct crier__loop loop;
     struct crier_parser *parser;
 
-    atomic_int orders; /* ORDER_*: any thread's wish */
+    atomic_int orders; /* ORDER_*, set by any thread */
     enum crier__client_state state;
     uint64_t due;      /* WAITING: when to connect */
     unsigned failures; /* attempts since a message came */
 
-    int notice;        /* what is to be told beside messages, or SILENT */
+    int notice;        /* the kind of a message to report, or SILENT */
     int error;         /* of the notice */
     char reason[512];
     uint64_t wait;
-    bool closed;       /* CRIER_CLOSED has been told */
+    bool closed;       /* CRIER_CLOSED has been reported */
 
     /* The transfer. */
     CURL *handle;
     struct curl_slist *headers;
-    char trouble[CURL_ERROR_SIZE]; /* libcurl's words */
+    char trouble[CURL_ERROR_SIZE]; /* the error text of libcurl */
     CURLcode result;
-    bool connected;      /* and the request is on its way */
+    bool connected;      /* and the request is being sent */
     struct crier__head head;
-    bool answered;       /* the headers of the last answer are in */
+    bool answered;       /* the headers of the last response are complete */
     bool opened;         /* and it is an event stream */
     bool coded;          /* libcurl decodes it */
-    bool paused;         /* for input to be read */
-    bool resuming;       /* libcurl hands over what it held meanwhile */
-    int verdict;         /* the answer is refused: CRIER_ERR_*; or 0 */
+    bool paused;         /* until the input is parsed */
+    bool resuming;       /* libcurl passes on what it held meanwhile */
+    int verdict;         /* why the response is refused: CRIER_ERR_*; or 0 */
     long status;
     uint64_t heard;      /* when the last byte came */
-    uint64_t body_until; /* how long a refusal or a redirect may go on, or NEVER */
-    long redirects;      /* how many were followed when the last one came */
-    struct crier__buffer input; /* the stream, or what a refusal says */
-    size_t at;                  /* in input: it is parsed up to here */
+    uint64_t body_until; /* until when a refusal or a redirect may last, or NEVER */
+    long redirects;      /* how many had been followed at the last one */
+    struct crier__buffer input; /* the stream, or the body of a refusal */
+    size_t at;                  /* the input is parsed up to here */
 };
 
 /* Makes the handle. CRIER_ERR_INVALID (method), -ENOMEM. */
 int crier__client_prepare(struct crier_client *client, size_t body_length);
 
-/* Connects: RUNNING. -ENOMEM, CRIER_ERR_ID_SIZE (the last id is too long for a
- * header); the state is then as it was. */
+/* Connects: RUNNING. -ENOMEM, CRIER_ERR_ID_SIZE; the state is unchanged then. */
 int crier__client_connect(struct crier_client *client);
 
-/* Takes the transfer from libcurl if it has it, and forgets what it brought. */
+/* Takes the transfer back from libcurl and discards what it has received. */
 void crier__client_drop(struct crier_client *client);
 
-/* What the transfer that is over came to: the error, with client->reason in words,
- * and in *AGAIN whether to connect again. */
+/* Returns the result of the transfer, which is over: its error, with the text in
+ * client->reason; writes to *AGAIN whether to reconnect. */
 int crier__client_judge(struct crier_client *client, bool *again);
 
 #endif

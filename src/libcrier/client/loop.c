@@ -1,10 +1,10 @@
 /*
- * libcurl's sockets and timers in an epoll set, whose descriptor polls readable
- * when there is something to do. So a program with a loop of its own watches one
- * descriptor, and no thread is needed.
+ * The sockets and timers of libcurl in an epoll set, whose descriptor polls readable
+ * when there is work. So a program with a loop of its own watches one descriptor, and
+ * no thread is needed.
  *
  * Rejected: curl_multi_poll(), which cannot be nested in another loop; and
- * curl_multi_fdset(), whose answer changes with every call.
+ * curl_multi_fdset(), whose result changes with every call.
  */
 #include <config.h>
 
@@ -75,8 +75,8 @@ static int set_curl_socket(CURL *handle, curl_socket_t socket, int what,
         event.events |= EPOLLIN;
     if (what != CURL_POLL_IN)
         event.events |= EPOLLOUT;
-    /* A socket may have been closed and its number given again, unseen. An error
-     * returned from here would be the end of all transfers, later ones too. */
+    /* A socket may have been closed and its number used again unnoticed. An error
+     * returned here would end all transfers, later ones too. */
     if (epoll_ctl(loop->set, EPOLL_CTL_MOD, socket, &event) != 0 &&
         epoll_ctl(loop->set, EPOLL_CTL_ADD, socket, &event) != 0)
         loop->stuck = true;
@@ -144,7 +144,7 @@ void crier__loop_wake(struct crier__loop *loop)
 {
     uint64_t one = 1;
 
-    /* It fails only when it is readable anyway. */
+    /* The write fails only when the descriptor is readable already. */
     if (write(loop->wake, &one, sizeof one) < 0)
         return;
 }
@@ -176,7 +176,7 @@ static void take_result(struct crier__loop *loop, const struct epoll_event *even
         return;
     }
     if (event->data.fd == loop->timer) {
-        /* Both times may be due; who asked for `at` looks at the clock. */
+        /* Both times may be due; the owner of `at` checks the clock. */
         if (read(loop->timer, &count, sizeof count) < 0)
             return;
         loop->armed = CRIER__NEVER;

@@ -1,16 +1,16 @@
 /*
  * A bulk publisher: a queue, and a thread that empties it.
  *
- * Each update is an item, encoded when it is added. The thread takes as many as go
- * into a request, sends them without the lock, and only then takes the next: so
- * there is one order, and what comes meanwhile makes the next request larger. An
- * item stays in the queue until its request is answered.
+ * Each update is an item, encoded when it is added. The thread takes as many items as
+ * fit into a request and sends them without the lock; only then it takes the next ones.
+ * So there is one order, and items that arrive meanwhile make the next request larger.
+ * An item stays in the queue until its request is answered.
  *
- * A server may allow less in a request than is sent (413); then the requests become
- * smaller, down to a single update, which is refused for good.
+ * A server may accept less in a request than was sent (413); then the requests become
+ * smaller, down to a single update, which is a final refusal.
  *
- * The lock guards all but `sender`, which is the thread's; of that, the ids and the
- * two counters for other threads are said so. No other lock is taken under it.
+ * The lock guards everything but `sender`, which belongs to the thread, except for the
+ * ids and the two counters that other threads may use. No other lock is taken under it.
  */
 #include <config.h>
 
@@ -28,7 +28,7 @@
 
 #define DEFAULT_WAITING ((size_t)1024 * 1024)
 #define REQUEST_BYTES ((size_t)256 * 1024)
-#define REQUEST_EVENTS 5000 /* crierd takes 10000 */
+#define REQUEST_EVENTS 5000 /* crierd accepts 10000 */
 
 struct item {
     struct item *next;
@@ -43,23 +43,23 @@ struct crier_publisher {
     pthread_t thread;
 
     pthread_mutex_t lock;
-    pthread_cond_t more; /* for the thread */
-    pthread_cond_t less; /* for those who add, and finish */
+    pthread_cond_t more; /* signalled for the thread */
+    pthread_cond_t less; /* signalled for callers that add or finish */
     struct item *items, *last;
     size_t waiting; /* bytes of items */
-    bool closed;    /* takes no more */
-    bool over;      /* refused for good, or freed: nothing is sent any more */
+    bool closed;    /* accepts no more */
+    bool over;      /* after a final refusal or a free: nothing more is sent */
     struct crier_progress progress;
     struct crier__outcome outcome; /* of the last request */
     struct crier__buffer scratch;  /* to encode in */
 
-    size_t request_bytes; /* the thread's alone */
+    size_t request_bytes; /* the thread alone */
     struct crier__buffer body;
 };
 
 /* ---- the thread ------------------------------------------------------- */
 
-/* Nothing is sent any more, since OUTCOME is final. With the lock. */
+/* Stops sending, because OUTCOME is final. With the lock. */
 static void give_up(struct crier_publisher *publisher,
                     const struct crier__outcome *outcome)
 {
@@ -71,8 +71,8 @@ static void give_up(struct crier_publisher *publisher,
     pthread_cond_broadcast(&publisher->less);
 }
 
-/* Waits for items and writes the next request. Returns how many are in it; 0 when it
- * is to end. With the lock. */
+/* Waits for items and writes the next request. Returns the number of its items; 0 when
+ * the thread must end. With the lock. */
 static size_t gather_updates(struct crier_publisher *publisher)
 {
     struct item *item;
@@ -98,7 +98,7 @@ static size_t gather_updates(struct crier_publisher *publisher)
     return count;
 }
 
-/* Takes the first COUNT items off the queue. With the lock. */
+/* Removes the first COUNT items from the queue. With the lock. */
 static void drop_updates(struct crier_publisher *publisher, size_t count)
 {
     struct item *item;
@@ -113,7 +113,7 @@ static void drop_updates(struct crier_publisher *publisher, size_t count)
         publisher->last = NULL;
 }
 
-/* The request of COUNT items has the OUTCOME. With the lock. */
+/* Takes the OUTCOME of the request with COUNT items. With the lock. */
 static void settle_updates(struct crier_publisher *publisher, size_t count,
                            const struct crier__outcome *outcome)
 {
@@ -122,7 +122,7 @@ static void settle_updates(struct crier_publisher *publisher, size_t count,
     if (outcome->error == CRIER_ERR_STATUS &&
         outcome->published.status == 413 && count > 1) {
         publisher->request_bytes = publisher->body.length / 2;
-        return; /* the same again, in smaller ones */
+        return; /* the same items go into smaller requests */
     }
     progress->published += outcome->count;
     progress->duplicates += outcome->duplicates;
@@ -184,7 +184,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     made->max_waiting =
         options->max_waiting != 0 ? options->max_waiting : DEFAULT_WAITING;
     made->request_bytes = REQUEST_BYTES;
-    /* An update as large as may be, with an id of ours, and no more than that. */
+    /* An update of the maximal size, and the id that the publisher makes. */
     made->body.max = made->scratch.max = CRIER_EVENT_MAX + 64;
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->more, NULL);
@@ -218,7 +218,7 @@ void crier_publisher_free(struct crier_publisher *publisher)
 
 /* ---- adding ----------------------------------------------------------- */
 
-/* A new item of EVENT. With the lock. */
+/* Makes an item of EVENT. With the lock. */
 static int make_item(struct crier_publisher *publisher,
                      const struct crier_event *event, struct item **item)
 {
@@ -240,7 +240,7 @@ static int make_item(struct crier_publisher *publisher,
     return 0;
 }
 
-/* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
+/* Queues ITEM when max_waiting allows it, for which it may wait. With the lock. */
 static int queue_item(struct crier_publisher *publisher, struct item *item,
                       bool may_wait)
 {

@@ -3,14 +3,13 @@
 
 #include "hub.h"
 
-/* Makes the parts of HUB, one for each of its shards, ready to deliver. */
+/* Prepares the shards' shares of HUB. */
 void crier__deliver_init(struct crier_hub *hub);
 
-/* Frees what the parts of HUB hold. */
+/* Frees what the shards' shares of HUB hold. */
 void crier__deliver_done(struct crier_hub *hub);
 
-/* The journal's yield: puts UPDATE on the list of each shard that has subscribers of its
- * topics. Returns how many there are. */
+/* The journal's yield (see journal.h); CLOSURE is the hub. */
 size_t crier__deliver_yield(void *closure, struct crier__update *update);
 
 #endif

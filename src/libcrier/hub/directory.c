@@ -1,6 +1,6 @@
 /*
- * The directory: how many streams subscribe to what, and on which shard. The hub's lock
- * guards it.
+ * The directory: how many streams subscribe to each selector, and on which shards. The
+ * hub's lock guards it.
  */
 #include <config.h>
 
@@ -8,195 +8,228 @@
 
 #include "subscription.h"
 
-#include "libcrier/wire/topic.h"
-
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-struct crier__subscription *
-crier__directory_find(struct crier_hub *hub, const char *name, size_t length)
-{
-    struct crier__subscription *followed;
+/* ---- entries ---------------------------------------------------------- */
 
-    HASH_FIND(hh, hub->followed, name, length, followed);
-    return followed;
+static struct crier__directory_entry *
+find_entry(const struct crier_hub *hub, const char *text, size_t length)
+{
+    return (struct crier__directory_entry *)crier__index_find(
+        &hub->directory.index, text, length);
 }
 
-static struct crier__subscription *get(struct crier_hub *hub, const char *name,
-                                   size_t length)
+/* The entry of SELECTOR, which is made if there is none. NULL when memory is short. */
+static struct crier__directory_entry *
+get_entry(struct crier_hub *hub, const struct crier__selector *selector)
 {
-    struct crier__subscription *followed = crier__directory_find(hub, name, length);
-    size_t counts = hub->shards->count * sizeof followed->per_shard[0];
+    size_t length = strlen(selector->text), size;
+    struct crier__directory_entry *entry =
+        find_entry(hub, selector->text, length);
 
-    if (followed != NULL)
-        return followed;
-    followed = calloc(1, sizeof *followed + counts + length + 1);
-    if (followed == NULL)
+    if (entry != NULL)
+        return entry;
+    size = sizeof *entry + hub->shard_count * sizeof entry->active[0];
+    entry = calloc(1, size + length + 1);
+    if (entry == NULL)
         return NULL;
-    followed->name = (char *)followed + sizeof *followed + counts;
-    memcpy(followed->name, name, length);
-    HASH_ADD_KEYPTR(hh, hub->followed, followed->name, length, followed);
-    if (followed->hh.tbl == NULL) {
-        free(followed);
+    crier__index_copy(&entry->entry.selector, selector, (char *)entry + size);
+    if (crier__index_add(&hub->directory.index, &entry->entry) != 0) {
+        free(entry);
         return NULL;
     }
-    return followed;
+    return entry;
 }
 
-/* What one counts for in each of its topics. */
+/* ---- counting --------------------------------------------------------- */
+
+/* What one subscriber counts for each of its selectors. */
 struct weight {
-    size_t count, staying, coming, told;
+    size_t count, staying, changing, active;
 };
 
-/* Takes WEIGHT from up to LIMIT topics of the list; those that nobody follows are
- * forgotten. */
-static void take_out(struct crier_hub *hub, const char *topics, unsigned index,
-                     unsigned limit, struct weight weight)
+static struct weight weight_of(bool once, bool active)
 {
-    struct crier__topics walk = {topics};
-    struct crier__subscription *followed;
-    const char *name;
-    size_t length;
+    return (struct weight){.count = 1, .staying = !once, .active = active};
+}
 
-    while (limit-- > 0 &&
-           (name = crier__topics_next(&walk, &length)) != NULL) {
-        followed = crier__directory_find(hub, name, length);
-        followed->count -= weight.count;
-        followed->staying -= weight.staying;
-        followed->coming -= weight.coming;
-        followed->per_shard[index] -= weight.told;
-        if (followed->count == 0 && followed->coming == 0) {
-            HASH_DEL(hub->followed, followed);
-            free(followed);
+static const struct weight changing = {.changing = 1, .active = 1};
+
+/* Subtracts WEIGHT from the first COUNT of SELECTORS, and frees entries that nobody
+ * subscribes to. */
+static void subtract_weight(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned count, unsigned index,
+                            struct weight weight)
+{
+    struct crier__directory_entry *entry;
+    const char *text;
+    unsigned i;
+
+    for (i = 0; i < count; i++) {
+        text = selectors->items[i].text;
+        entry = find_entry(hub, text, strlen(text));
+        entry->count -= weight.count;
+        entry->staying -= weight.staying;
+        entry->changing -= weight.changing;
+        entry->active[index] -= weight.active;
+        if (entry->count == 0 && entry->changing == 0) {
+            crier__index_remove(&hub->directory.index, &entry->entry);
+            free(entry);
         }
     }
 }
 
-/* Adds WEIGHT to each topic of the list. -ENOMEM; nothing is added then. */
-static int put_in(struct crier_hub *hub, const char *topics, unsigned index,
-                  struct weight weight)
+/* Adds WEIGHT to each of SELECTORS. -ENOMEM; nothing is added then. */
+static int add_weight(struct crier_hub *hub,
+                      const struct crier__selectors *selectors, unsigned index,
+                      struct weight weight)
 {
-    struct crier__topics walk = {topics};
-    struct crier__subscription *followed;
-    const char *name;
-    unsigned done = 0;
-    size_t length;
+    struct crier__directory_entry *entry;
+    unsigned i;
 
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        followed = get(hub, name, length);
-        if (followed == NULL) {
-            take_out(hub, topics, index, done, weight);
+    for (i = 0; i < selectors->count; i++) {
+        entry = get_entry(hub, &selectors->items[i]);
+        if (entry == NULL) {
+            subtract_weight(hub, selectors, i, index, weight);
             return -ENOMEM;
         }
-        followed->count += weight.count;
-        followed->staying += weight.staying;
-        followed->coming += weight.coming;
-        followed->per_shard[index] += weight.told;
-        done++;
+        entry->count += weight.count;
+        entry->staying += weight.staying;
+        entry->changing += weight.changing;
+        entry->active[index] += weight.active;
     }
     return 0;
 }
 
-static struct weight weight_of(bool once, bool awake)
-{
-    return (struct weight){.count = 1, .staying = !once, .told = awake};
-}
-
-int crier__hub_count_in(struct crier_hub *hub, const char *topics,
-                        unsigned index, bool once, uint64_t *now)
+int crier__directory_enter(struct crier_hub *hub,
+                           const struct crier__selectors *selectors,
+                           unsigned index, bool once, uint64_t *now)
 {
     int error;
 
     pthread_mutex_lock(&hub->lock);
-    error = put_in(hub, topics, index, weight_of(once, true));
+    error = add_weight(hub, selectors, index, weight_of(once, true));
     *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
     return error;
 }
 
-void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool once, bool awake)
+void crier__directory_leave(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned index, bool once, bool active)
 {
     pthread_mutex_lock(&hub->lock);
-    take_out(hub, topics, index, UINT_MAX, weight_of(once, awake));
+    subtract_weight(hub, selectors, selectors->count, index,
+                    weight_of(once, active));
     pthread_mutex_unlock(&hub->lock);
 }
 
-/* One that is to change to a topic. */
-static const struct weight coming = {.coming = 1, .told = 1};
-
-int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
-                    struct crier__change *change, uint64_t *after)
+int crier__directory_begin_change(struct crier_hub *hub,
+                                  const struct crier__selectors *selectors,
+                                  unsigned index, struct crier__change *change,
+                                  uint64_t *after)
 {
-    struct crier__part *part = &hub->parts[index];
+    struct crier__hub_shard *shard = &hub->per_shard[index];
     bool post = false;
     int error;
 
     pthread_mutex_lock(&hub->lock);
-    error = put_in(hub, topics, index, coming);
+    error = add_weight(hub, selectors, index, changing);
     if (error == 0) {
         *after = hub->last;
-        DL_APPEND(part->changes, change);
-        post = !part->posted;
-        part->posted = true;
+        DL_APPEND(shard->changes, change);
+        post = !shard->posted;
+        shard->posted = true;
     }
     pthread_mutex_unlock(&hub->lock);
     if (post)
-        crier__shard_post(part->shard, &part->deliver);
+        crier__shard_post(shard->shard, &shard->deliver);
     return error;
 }
 
-void crier__hub_came(struct crier_hub *hub, const char *topics,
-                     const char *old, unsigned index, bool once, bool awake)
+void crier__directory_end_change(struct crier_hub *hub,
+                                 const struct crier__selectors *selectors,
+                                 const struct crier__selectors *old,
+                                 unsigned index, bool once, bool active)
 {
+    struct weight weight = weight_of(once, active);
+
     pthread_mutex_lock(&hub->lock);
-    if (old != NULL) { /* the topics are all there: it cannot fail */
-        (void)put_in(hub, topics, index, weight_of(once, awake));
-        take_out(hub, old, index, UINT_MAX, weight_of(once, awake));
+    if (old != NULL) { /* all entries exist, so it cannot fail */
+        (void)add_weight(hub, selectors, index, weight);
+        subtract_weight(hub, old, old->count, index, weight);
     }
-    take_out(hub, topics, index, UINT_MAX, coming);
+    subtract_weight(hub, selectors, selectors->count, index, changing);
     pthread_mutex_unlock(&hub->lock);
 }
 
-void crier__hub_doze(struct crier_hub *hub, const char *topics, unsigned index)
-{
-    struct crier__topics walk = {topics};
-    const char *name;
-    size_t length;
+static const struct weight one_active = {.active = 1};
 
+void crier__directory_pause(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned index)
+{
     pthread_mutex_lock(&hub->lock);
-    while ((name = crier__topics_next(&walk, &length)) != NULL)
-        crier__directory_find(hub, name, length)->per_shard[index]--;
+    subtract_weight(hub, selectors, selectors->count, index, one_active);
     pthread_mutex_unlock(&hub->lock);
 }
 
-void crier__hub_awake(struct crier_hub *hub, const char *topics,
-                      unsigned index, uint64_t *now)
+void crier__directory_resume(struct crier_hub *hub,
+                             const struct crier__selectors *selectors,
+                             unsigned index, uint64_t *now)
 {
-    struct crier__topics walk = {topics};
-    const char *name;
-    size_t length;
-
     pthread_mutex_lock(&hub->lock);
-    while ((name = crier__topics_next(&walk, &length)) != NULL)
-        crier__directory_find(hub, name, length)->per_shard[index]++;
+    (void)add_weight(hub, selectors, index, one_active); /* likewise */
     *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
 }
 
+/* ---- questions -------------------------------------------------------- */
+
+/* The destination as its entries are found. */
+struct finding {
+    struct crier__destination destination;
+    unsigned shard_count;
+};
+
+static void add_entry(void *closure, struct crier__index_entry *found)
+{
+    const struct crier__directory_entry *entry =
+        (struct crier__directory_entry *)found;
+    struct finding *finding = closure;
+    unsigned shard;
+
+    finding->destination.subscribers += entry->count;
+    for (shard = 0; shard < finding->shard_count; shard++)
+        if (entry->active[shard] != 0)
+            finding->destination.shards |= (uint64_t)1 << shard;
+}
+
+struct crier__destination
+crier__directory_match(struct crier_hub *hub,
+                       const struct crier__update *update)
+{
+    struct finding finding = {.shard_count = hub->shard_count};
+
+    crier__index_match(&hub->directory.index, update->topics, update->hidden,
+                       add_entry, &finding);
+    return finding.destination;
+}
+
 size_t crier_hub_count(struct crier_hub *hub, const char *topic)
 {
-    struct crier__subscription *followed;
+    const struct crier__directory_entry *entry;
     size_t count;
 
     if (hub == NULL || topic == NULL || crier__forked(hub->born))
         return 0;
     pthread_mutex_lock(&hub->lock);
-    followed = crier__directory_find(hub, topic, strlen(topic));
-    count = followed != NULL ? followed->staying : 0;
+    entry = find_entry(hub, topic, strlen(topic));
+    count = entry != NULL ? entry->staying : 0;
     pthread_mutex_unlock(&hub->lock);
     return count;
 }

@@ -3,36 +3,63 @@
 
 #include "hub.h"
 
-/* Under the hub's lock: the entry of the topic of LENGTH bytes at NAME, or NULL. */
-struct crier__subscription *
-crier__directory_find(struct crier_hub *hub, const char *name, size_t length);
+/* A selector that some stream subscribes to. */
+struct crier__directory_entry {
+    struct crier__index_entry entry;
+    size_t count;    /* of the subscribers */
+    size_t staying;  /* of those that do not only read what is held */
+    size_t changing; /* of those that are about to change to it, which count in nothing
+                        else yet but in active */
+    size_t active[]; /* by shard: of those that each update must be delivered to */
+};
 
-/* Counts a subscriber on the shard INDEX in, and awake, for each topic of the list
- * TOPICS ("*" included), and writes the position after which its shard is told of
- * everything to *NOW; ONCE: it does not stay. -ENOMEM; nothing is counted then. */
-int crier__hub_count_in(struct crier_hub *hub, const char *topics,
-                        unsigned index, bool once, uint64_t *now);
+/* Counts a subscriber on the shard INDEX in for each of SELECTORS, active; ONCE: it does
+ * not stay. Writes the position after which all updates that match are delivered to its
+ * shard to *NOW. -ENOMEM; nothing is counted then. */
+int crier__directory_enter(struct crier_hub *hub,
+                           const struct crier__selectors *selectors,
+                           unsigned index, bool once, uint64_t *now);
 
-/* Counts it out again; it is AWAKE or not. */
-void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool once, bool awake);
+/* Counts it out again; it is ACTIVE or not. */
+void crier__directory_leave(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned index, bool once, bool active);
 
-/* Counts one that is to change to TOPICS in as coming, has its shard INDEX told of
- * everything after the position written to *AFTER, and puts CHANGE behind what the
- * shard is told until then. -ENOMEM; nothing is done then. */
-int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
-                    struct crier__change *change, uint64_t *after);
+/* Counts a subscriber on the shard INDEX in as about to change to SELECTORS: all updates
+ * that match them after the position written to *AFTER are delivered to its shard. Puts
+ * CHANGE behind the updates that the shard is to deliver before. -ENOMEM; nothing is done
+ * then. */
+int crier__directory_begin_change(struct crier_hub *hub,
+                                  const struct crier__selectors *selectors,
+                                  unsigned index, struct crier__change *change,
+                                  uint64_t *after);
 
-/* It has come to TOPICS from OLD (NULL: it did not, for it is over), and is AWAKE or
- * not. */
-void crier__hub_came(struct crier_hub *hub, const char *topics,
-                     const char *old, unsigned index, bool once, bool awake);
+/* The subscriber has changed to SELECTORS from OLD, and is ACTIVE or not. OLD is NULL if
+ * it has not, because its stream is over. */
+void crier__directory_end_change(struct crier_hub *hub,
+                                 const struct crier__selectors *selectors,
+                                 const struct crier__selectors *old,
+                                 unsigned index, bool once, bool active);
 
-/* It need not be told of updates any more, or has to be again (from when on is
- * written to *NOW). */
-void crier__hub_doze(struct crier_hub *hub, const char *topics,
-                     unsigned index);
-void crier__hub_awake(struct crier_hub *hub, const char *topics,
-                      unsigned index, uint64_t *now);
+/* Updates need not be delivered to the subscriber any more, */
+void crier__directory_pause(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned index);
+
+/* or must be again, after the position written to *NOW. */
+void crier__directory_resume(struct crier_hub *hub,
+                             const struct crier__selectors *selectors,
+                             unsigned index, uint64_t *now);
+
+/* Where an update goes. */
+struct crier__destination {
+    uint64_t shards;    /* a bit for each one with an active subscriber */
+    size_t subscribers; /* one that has two selectors which match counts twice */
+};
+
+/* Under the hub's lock: finds where UPDATE goes. Cannot fail. */
+struct crier__destination
+crier__directory_match(struct crier_hub *hub,
+                       const struct crier__update *update);
 
 #endif

@@ -7,46 +7,30 @@
 #include "deliver.h"
 #include "gate.h"
 #include "hub.h"
-#include "subscriber.h"
-
-#include "libcrier/wire/topic.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int set_presence(struct crier_hub *hub, const char *presence)
-{
-    unsigned count;
-
-    if (presence == NULL || presence[0] == '\0')
-        return 0;
-    if (strcmp(presence, "*") != 0)
-        return crier__topics_parse(presence, &hub->presence, &count);
-    hub->presence = strdup(presence);
-    return hub->presence != NULL ? 0 : -ENOMEM;
-}
-
 static int init_locks(struct crier_hub *hub)
 {
-    pthread_mutex_t *const locks[] = {&hub->presence_lock, &hub->close_lock,
-                                      &hub->lock};
-    int error = -pthread_cond_init(&hub->idle, NULL);
-    size_t i;
+    int error = crier__gate_init(&hub->gate);
 
-    for (i = 0; i < 3 && error == 0; i++)
-        error = -pthread_mutex_init(locks[i], NULL);
+    if (error == 0)
+        error = -pthread_mutex_init(&hub->presence_lock, NULL);
+    if (error == 0)
+        error = -pthread_mutex_init(&hub->lock, NULL);
     return error;
 }
 
-/* Frees HUB, which is closed, when nothing can reach it any more. */
+/* Frees HUB, which is closed and which nothing refers to any more. */
 static void free_hub(struct crier_hub *hub)
 {
     crier__deliver_done(hub);
     hub->journal->ops->free(hub->journal);
-    pthread_cond_destroy(&hub->idle);
+    crier__index_done(&hub->directory.index);
+    crier__gate_done(&hub->gate);
     pthread_mutex_destroy(&hub->presence_lock);
-    pthread_mutex_destroy(&hub->close_lock);
     pthread_mutex_destroy(&hub->lock);
     free(hub->presence);
     free(hub);
@@ -56,7 +40,7 @@ static bool close_for_shards(struct crier__user *user)
 {
     struct crier_hub *hub = (struct crier_hub *)user;
 
-    if (atomic_load(&hub->closed))
+    if (crier__gate_is_closed(&hub->gate))
         return false;
     crier_hub_close(hub);
     return true;
@@ -84,19 +68,24 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
     if (crier__forked(shards->born) || crier__journal_forked(journal))
         goto fail;
     error = -ENOMEM;
-    made = calloc(1, sizeof *made + shards->count * sizeof made->parts[0]);
+    made = calloc(1, sizeof *made + shards->count * sizeof made->per_shard[0]);
     if (made == NULL)
         goto fail;
-    error = options != NULL ? set_presence(made, options->presence) : 0;
+    error = 0;
+    if (options != NULL && options->presence != NULL &&
+        options->presence[0] != '\0')
+        error = crier__selectors_parse(options->presence, &made->presence);
     if (error == 0)
         error = init_locks(made);
     if (error != 0)
         goto fail;
     made->born = shards->born;
     made->shards = shards;
-    made->part_count = shards->count;
+    made->shard_count = shards->count;
     made->journal = journal;
-    made->slow = options != NULL ? options->slow : CRIER_SLOW_GAP;
+    atomic_init(&made->has_presence, made->presence != NULL);
+    atomic_init(&made->slow,
+                options != NULL ? (int)options->slow : CRIER_SLOW_GAP);
     journal->yield = crier__deliver_yield;
     journal->closure = made;
     made->last = journal->ops->last(journal);
@@ -114,18 +103,44 @@ fail:
     return error;
 }
 
+int crier_hub_set_slow(struct crier_hub *hub, enum crier_slow slow)
+{
+    if (hub == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    if (slow != CRIER_SLOW_GAP && slow != CRIER_SLOW_DISCONNECT)
+        return CRIER_ERR_INVALID;
+    atomic_store(&hub->slow, slow);
+    return 0;
+}
+
+int crier_hub_set_retention(struct crier_hub *hub,
+                            const struct crier_journal_options *options)
+{
+    int error;
+
+    if (hub == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    error = crier__gate_enter(&hub->gate);
+    if (error != 0)
+        return error;
+    error = crier__journal_retain(hub->journal, options);
+    crier__gate_leave(&hub->gate);
+    return error;
+}
+
 void crier_hub_close(struct crier_hub *hub)
 {
     if (hub == NULL || crier__forked(hub->born) ||
-        atomic_exchange(&hub->closed, true))
+        !crier__gate_close(&hub->gate))
         return;
-    if (hub->journal->ops->hurry != NULL)
-        hub->journal->ops->hurry(hub->journal);
-    pthread_mutex_lock(&hub->close_lock);
-    while (atomic_load(&hub->asked) != 0)
-        pthread_cond_wait(&hub->idle, &hub->close_lock);
-    pthread_mutex_unlock(&hub->close_lock);
-    hub->journal->ops->stop(hub->journal);
+    if (hub->journal->ops->interrupt != NULL)
+        hub->journal->ops->interrupt(hub->journal);
+    crier__gate_wait(&hub->gate);
+    hub->journal->ops->close(hub->journal);
 }
 
 void crier_hub_free(struct crier_hub *hub)

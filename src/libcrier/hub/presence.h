@@ -3,8 +3,10 @@
 
 #include "hub.h"
 
-/* Tells those who want to know that a stream has begun (JOIN) or ceased to follow
- * each of TOPICS. */
-void crier__hub_announce(struct crier_hub *hub, const char *topics, bool join);
+/* Publishes that a stream has begun (JOIN) or ceased to subscribe to those of SELECTORS
+ * that are names of topics with presence and not among OTHERS (NULL: none). */
+void crier__presence_announce(struct crier_hub *hub,
+                              const struct crier__selectors *selectors,
+                              const struct crier__selectors *others, bool join);
 
 #endif

@@ -16,22 +16,23 @@
 struct publication {
     struct crier__append append;
     struct crier_hub *hub;
-    size_t cost; /* in the backlog */
+    size_t cost; /* counted in the backlog */
     bool dedupe;
     void (*on_done)(void *closure, const struct crier_receipt *receipt);
     void *closure;
 };
 
-static void published(struct crier__append *append)
+static void report_published(struct crier__append *append)
 {
     struct publication *publication = (struct publication *)append;
     struct crier_hub *hub = publication->hub;
     struct crier__update *update = append->update;
+    const char *names[CRIER__TOPICS_MAX], *name;
     struct crier_receipt receipt = {
         .error = append->error,
         .id = update->id,
         .position = update->position,
-        .topics = update->topics,
+        .topics = names,
         .subscribers = append->subscribers,
     };
 
@@ -45,58 +46,53 @@ static void published(struct crier__append *append)
                          ? append->reason
                          : crier_error_text(receipt.error);
     crier__shards_release(hub->shards, publication->cost);
+    CRIER__TOPICS_EACH (update->topics, name)
+        names[receipt.topic_count++] = name;
     if (publication->on_done != NULL)
         publication->on_done(publication->closure, &receipt);
     crier__update_unref(update);
     free(publication);
-    crier__hub_leave(hub);
+    crier__gate_leave(&hub->gate);
 }
 
-/* A new update of EVENT, not placed. */
-static int make_update(const char *topics, const struct crier_event *event,
+/* Makes a *new* update of EVENT for TOPICS, not placed. */
+static int make_update(const struct crier__topics *topics,
+                       const struct crier_event *event,
                        struct crier__update **update)
 {
     const char *id = crier__event_id(event);
     struct crier_frame *body;
-    char *list;
-    unsigned count;
     int error;
 
-    if (id != NULL && !crier_id_valid(id, strlen(id)))
-        return CRIER_ERR_ID;
-    error = crier__topics_parse(topics, &list, &count);
-    if (error != 0)
-        return error;
     error = crier__event_body(event, &body);
     if (error == 0) {
-        *update = crier__update_new(list, id, body);
+        *update = crier__update_new(topics, id, body);
         error = *update != NULL ? 0 : -ENOMEM;
         crier_frame_unref(body);
     }
-    free(list);
     return error;
 }
 
-/* Asks for UPDATE (stolen) to be appended. */
-static int submit(struct crier_hub *hub, struct crier__update *update,
+/* Asks the journal to append UPDATE (*stolen*). */
+static int submit_update(struct crier_hub *hub, struct crier__update *update,
                   const struct crier_publish_options *options)
 {
     size_t cost = crier__update_cost(update);
     struct publication *publication = NULL;
     int error = 0;
 
-    if (cost > hub->journal->retention.bytes)
+    if (cost > atomic_load(&hub->journal->max_bytes))
         error = CRIER_ERR_UPDATE_SIZE;
     if (error == 0)
         error = crier__shards_reserve(hub->shards, cost);
     if (error != 0)
         goto unref;
     publication = calloc(1, sizeof *publication);
-    error = publication != NULL ? crier__hub_enter(hub) : -ENOMEM;
+    error = publication != NULL ? crier__gate_enter(&hub->gate) : -ENOMEM;
     if (error != 0)
         goto release;
     publication->append.update = update;
-    publication->append.done = published;
+    publication->append.done = report_published;
     publication->hub = hub;
     publication->cost = cost;
     if (options != NULL) {
@@ -114,19 +110,59 @@ unref:
     return error;
 }
 
-int crier_hub_publish(struct crier_hub *hub, const char *topics,
-                      const struct crier_event *event,
-                      const struct crier_publish_options *options)
+/* ---- the calls -------------------------------------------------------- */
+
+static int check_publish(struct crier_hub *hub, const void *topics,
+                         const struct crier_event *event)
 {
-    struct crier__update *update;
-    int error;
+    const char *id;
 
     if (hub == NULL || topics == NULL || event == NULL)
         return CRIER_ERR_NULL;
     if (crier__forked(hub->born))
         return CRIER_ERR_FORKED;
-    if (atomic_load(&hub->closed))
+    if (crier__gate_is_closed(&hub->gate))
         return CRIER_ERR_HUB_CLOSED;
-    error = make_update(topics, event, &update);
-    return error != 0 ? error : submit(hub, update, options);
+    id = crier__event_id(event);
+    return id != NULL && !crier_id_valid(id, strlen(id)) ? CRIER_ERR_ID : 0;
+}
+
+/* Publishes EVENT under TOPICS (*stolen*). */
+static int publish_event(struct crier_hub *hub, struct crier__topics *topics,
+                         const struct crier_event *event,
+                         const struct crier_publish_options *options)
+{
+    struct crier__update *update;
+    int error = make_update(topics, event, &update);
+
+    free(topics);
+    return error != 0 ? error : submit_update(hub, update, options);
+}
+
+int crier_hub_publish(struct crier_hub *hub, const char *topics,
+                      const struct crier_event *event,
+                      const struct crier_publish_options *options)
+{
+    int error = check_publish(hub, topics, event);
+    struct crier__topics *list;
+
+    if (error == 0)
+        error = crier__topics_parse(topics, &list);
+    return error != 0 ? error : publish_event(hub, list, event, options);
+}
+
+int crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
+                         size_t count, const struct crier_event *event,
+                         const struct crier_publish_options *options)
+{
+    int error = check_publish(hub, topics, event);
+    struct crier__topics *list;
+    size_t i;
+
+    for (i = 0; i < count && error == 0; i++)
+        if (topics[i] == NULL)
+            error = CRIER_ERR_NULL;
+    if (error == 0)
+        error = crier__topics_list(topics, count, &list);
+    return error != 0 ? error : publish_event(hub, list, event, options);
 }

@@ -1,17 +1,15 @@
 /*
- * What is asked of a hub but to publish and to follow: what topics there are, to
- * forget one, how it is.
+ * The other questions to a hub: the list of topics, forgetting a topic, and the status.
  *
- * A list is of what the journal holds and of what is followed, each of which
- * gives its first ones in order; they are merged here.
+ * A list has the topics of which the journal holds something, and those that somebody
+ * subscribes to by name. Both come in order, and are merged here.
  */
 #include <config.h>
 
+#include "directory.h"
 #include "gate.h"
-#include "base/clock.h"
-#include "hub.h"
 
-#include "libcrier/wire/topic.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,10 +20,10 @@
 
 /* ---- the list --------------------------------------------------------- */
 
-/* A followed topic. */
-struct listener {
+/* A topic with subscribers. */
+struct subscribed {
     size_t count;
-    char name[CRIER__TOPIC_ROOM];
+    char name[CRIER__TOPIC_SIZE];
 };
 
 struct listing {
@@ -33,51 +31,80 @@ struct listing {
     struct crier_hub *hub;
     void (*on_done)(void *closure, int error, json_t *topics);
     void *closure;
-    struct listener *listeners; /* room for limit */
-    unsigned listener_count;
-    char *prefix, *after; /* copies */
+    struct subscribed *subscribed; /* `limit` of them */
+    unsigned subscribed_count;
+    struct crier__selectors *selectors;
+    char *after; /* a copy */
 };
 
 static void free_listing(struct listing *listing)
 {
     free(listing->list.infos);
-    free(listing->listeners);
-    free(listing->prefix);
+    free(listing->subscribed);
+    free(listing->selectors);
     free(listing->after);
     free(listing);
 }
 
-static int find_listeners(struct listing *listing)
+/* Puts ENTRY in its place among the first COUNT entries, of which no more than LIMIT are
+ * kept. Returns how many there are then. */
+static unsigned insert_entry(const struct crier__directory_entry **first,
+                             unsigned count, unsigned limit,
+                             const struct crier__directory_entry *entry)
 {
-    struct crier__list *list = &listing->list;
+    const char *name = entry->entry.selector.text;
+    unsigned low = 0, high = count, middle;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+        if (strcmp(first[middle]->entry.selector.text, name) > 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (low == limit)
+        return count;
+    if (count == limit)
+        count--;
+    memmove(first + low + 1, first + low, (count - low) * sizeof *first);
+    first[low] = entry;
+    return count + 1;
+}
+
+/* Finds the first topics of LISTING that have subscribers. -ENOMEM. */
+static int find_subscribed(struct listing *listing)
+{
+    const struct crier__list *list = &listing->list;
+    const struct crier__directory_entry **first =
+        calloc(list->limit, sizeof *first);
+    struct crier__index_entry *entry, *next;
     struct crier_hub *hub = listing->hub;
-    struct crier__subscription *followed, *next;
-    struct crier__named *found = calloc(list->limit, sizeof *found);
     unsigned count = 0, i;
 
-    if (found == NULL)
+    if (first == NULL)
         return -ENOMEM;
     pthread_mutex_lock(&hub->lock);
-    HASH_ITER (hh, hub->followed, followed, next)
-        if (followed->count != 0 && strcmp(followed->name, "*") != 0 &&
-            crier__listed(list, followed->name))
-            count = crier__list_in(
-                list, found, count,
-                (struct crier__named){followed->name, followed});
+    HASH_ITER (hh, hub->directory.index.entries, entry, next)
+        if (((struct crier__directory_entry *)entry)->count != 0 &&
+            entry->selector.kind == CRIER__EXACT &&
+            crier__list_wants(list, entry->selector.text))
+            count = insert_entry(first, count, list->limit,
+                                 (struct crier__directory_entry *)entry);
     for (i = 0; i < count; i++) {
-        listing->listeners[i].count =
-            ((const struct crier__subscription *)found[i].of)->staying;
-        snprintf(listing->listeners[i].name,
-                 sizeof listing->listeners[i].name, "%s", found[i].name);
+        listing->subscribed[i].count = first[i]->staying;
+        snprintf(listing->subscribed[i].name,
+                 sizeof listing->subscribed[i].name, "%s",
+                 first[i]->entry.selector.text);
     }
     pthread_mutex_unlock(&hub->lock);
-    listing->listener_count = count;
-    free(found);
+    listing->subscribed_count = count;
+    free(first);
     return 0;
 }
 
-/* A new object of what is held (or NULL) under NAME and followed COUNT times. */
-static json_t *describe(const char *name, const struct crier__topic_info *info,
+/* A new object that describes the topic NAME, of which INFO (or NULL) is held, with COUNT
+ * subscribers. */
+static json_t *describe_topic(const char *name, const struct crier__topic_info *info,
                         size_t count)
 {
     static const struct crier__topic_info nothing;
@@ -96,27 +123,28 @@ static json_t *describe(const char *name, const struct crier__topic_info *info,
 }
 
 /* Merges both lists, which are in order. NULL when memory is short. */
-static json_t *merge(const struct listing *listing)
+static json_t *merge_lists(const struct listing *listing)
 {
     const struct crier__topic_info *info = listing->list.infos;
-    const struct crier__topic_info *infos = info + listing->list.count;
-    const struct listener *one = listing->listeners;
-    const struct listener *ones = one + listing->listener_count;
+    const struct crier__topic_info *infos_end = info + listing->list.count;
+    const struct subscribed *one = listing->subscribed;
+    const struct subscribed *ones_end = one + listing->subscribed_count;
     json_t *array = json_array();
     size_t limit = listing->list.limit, count;
     const char *name;
     int order;
 
     while (array != NULL && json_array_size(array) < limit &&
-           (info < infos || one < ones)) {
-        order = info == infos  ? 1
-                : one == ones ? -1
-                              : strcmp(info->name, one->name);
+           (info < infos_end || one < ones_end)) {
+        order = info == infos_end ? 1
+                : one == ones_end ? -1
+                                  : strcmp(info->name, one->name);
         name = order <= 0 ? info->name : one->name;
-        /* what is held may be followed by more than fit the other list */
+        /* A topic that is held may have subscribers beyond the end of the other list. */
         count = order >= 0 ? one->count : crier_hub_count(listing->hub, name);
         if (json_array_append_new(
-                array, describe(name, order <= 0 ? info : NULL, count)) != 0) {
+                array, describe_topic(name, order <= 0 ? info : NULL, count)) !=
+            0) {
             json_decref(array);
             return NULL;
         }
@@ -126,7 +154,7 @@ static json_t *merge(const struct listing *listing)
     return array;
 }
 
-static void listed(struct crier__list *list)
+static void report_list(struct crier__list *list)
 {
     struct listing *listing = (struct listing *)list;
     struct crier_hub *hub = listing->hub;
@@ -134,9 +162,9 @@ static void listed(struct crier__list *list)
     int error = list->error;
 
     if (error == 0)
-        error = find_listeners(listing);
+        error = find_subscribed(listing);
     if (error == 0) {
-        array = merge(listing);
+        array = merge_lists(listing);
         if (array == NULL)
             error = -ENOMEM;
     }
@@ -145,65 +173,57 @@ static void listed(struct crier__list *list)
     else
         json_decref(array);
     free_listing(listing);
-    crier__hub_leave(hub);
+    crier__gate_leave(&hub->gate);
 }
 
-static struct listing *new_listing(struct crier_hub *hub, const char *prefix,
-                                   const char *after, unsigned limit)
+/* Makes a *new* listing. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+static int new_listing(struct crier_hub *hub, const char *topics,
+                       const char *after, unsigned limit,
+                       struct listing **listing)
 {
-    struct listing *listing = calloc(1, sizeof *listing);
-    struct crier__list *list;
+    struct listing *made = calloc(1, sizeof *made);
+    int error;
 
-    if (listing == NULL)
-        return NULL;
-    list = &listing->list;
-    listing->hub = hub;
-    listing->prefix = prefix != NULL ? strdup(prefix) : NULL;
-    listing->after = strdup(after);
-    listing->listeners = calloc(limit, sizeof *listing->listeners);
-    list->infos = calloc(limit, sizeof *list->infos);
-    list->done = listed;
-    list->prefix = listing->prefix;
-    list->after = listing->after;
-    list->hidden = prefix == NULL || prefix[0] == '$';
-    list->limit = limit;
-    if ((prefix != NULL && listing->prefix == NULL) ||
-        listing->after == NULL || listing->listeners == NULL ||
-        list->infos == NULL) {
-        free_listing(listing);
-        return NULL;
+    if (made == NULL)
+        return -ENOMEM;
+    error = crier__selectors_parse(topics, &made->selectors);
+    made->hub = hub;
+    made->after = strdup(after);
+    made->subscribed = calloc(limit, sizeof *made->subscribed);
+    made->list.infos = calloc(limit, sizeof *made->list.infos);
+    made->list.done = report_list;
+    made->list.selectors = made->selectors;
+    made->list.after = made->after;
+    made->list.limit = limit;
+    if (error == 0 && (made->after == NULL || made->subscribed == NULL ||
+                       made->list.infos == NULL))
+        error = -ENOMEM;
+    if (error != 0) {
+        free_listing(made);
+        return error;
     }
-    return listing;
+    *listing = made;
+    return 0;
 }
 
-int crier_hub_list(struct crier_hub *hub, const char *prefix,
+int crier_hub_list(struct crier_hub *hub, const char *topics,
                    const char *after, unsigned limit,
                    void (*on_done)(void *closure, int error, json_t *topics),
                    void *closure)
 {
     struct listing *listing;
-    char *topic;
-    unsigned count;
     int error;
 
-    if (hub == NULL || after == NULL)
+    if (hub == NULL || topics == NULL || after == NULL)
         return CRIER_ERR_NULL;
     if (crier__forked(hub->born))
         return CRIER_ERR_FORKED;
     if (limit < 1 || limit > LIMIT_MAX)
         return CRIER_ERR_INVALID;
-    if (prefix == NULL) { /* one topic */
-        error = strchr(after, ',') != NULL
-                    ? CRIER_ERR_TOPIC
-                    : crier__topics_parse(after, &topic, &count);
-        if (error != 0)
-            return error;
-        free(topic);
-    }
-    listing = new_listing(hub, prefix, after, prefix != NULL ? limit : 1);
-    if (listing == NULL)
-        return -ENOMEM;
-    error = crier__hub_enter(hub);
+    error = new_listing(hub, topics, after, limit, &listing);
+    if (error != 0)
+        return error;
+    error = crier__gate_enter(&hub->gate);
     if (error != 0) {
         free_listing(listing);
         return error;
@@ -224,7 +244,7 @@ struct forgetting {
     char *topic;
 };
 
-static void forgotten(struct crier__forget *forget)
+static void report_forgotten(struct crier__forget *forget)
 {
     struct forgetting *forgetting = (struct forgetting *)forget;
     struct crier_hub *hub = forgetting->hub;
@@ -233,14 +253,13 @@ static void forgotten(struct crier__forget *forget)
         forgetting->on_done(forgetting->closure, forget->error);
     free(forgetting->topic);
     free(forgetting);
-    crier__hub_leave(hub);
+    crier__gate_leave(&hub->gate);
 }
 
 int crier_hub_forget(struct crier_hub *hub, const char *topic,
                      void (*on_done)(void *closure, int error), void *closure)
 {
     struct forgetting *forgetting;
-    unsigned count;
     int error;
 
     if (hub == NULL || topic == NULL)
@@ -250,17 +269,19 @@ int crier_hub_forget(struct crier_hub *hub, const char *topic,
     forgetting = calloc(1, sizeof *forgetting);
     if (forgetting == NULL)
         return -ENOMEM;
-    error = crier__topics_parse(topic, &forgetting->topic, &count);
-    if (error == 0 && strchr(topic, ',') != NULL)
-        error = CRIER_ERR_TOPIC;
+    error = CRIER_ERR_TOPIC;
+    if (crier__topic_valid(topic, strnlen(topic, CRIER__TOPIC_SIZE))) {
+        forgetting->topic = strdup(topic);
+        error = forgetting->topic != NULL ? 0 : -ENOMEM;
+    }
     if (error == 0)
-        error = crier__hub_enter(hub);
+        error = crier__gate_enter(&hub->gate);
     if (error != 0) {
         free(forgetting->topic);
         free(forgetting);
         return error;
     }
-    forgetting->forget.done = forgotten;
+    forgetting->forget.done = report_forgotten;
     forgetting->forget.topic = forgetting->topic;
     forgetting->hub = hub;
     forgetting->on_done = on_done;
@@ -285,7 +306,7 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
     status->gaps = atomic_load(&hub->gaps);
     status->corrected = atomic_load(&hub->journal->corrected);
     status->clock_behind = atomic_load(&hub->journal->clock_behind);
-    if (!atomic_load(&hub->closed))
+    if (!crier__gate_is_closed(&hub->gate))
         status->error = hub->journal->ops->status(hub->journal,
                                                   status->reason);
     pthread_mutex_lock(&hub->lock);

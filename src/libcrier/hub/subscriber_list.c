@@ -1,75 +1,99 @@
 /*
- * The subscribers of each topic on a shard that are awake.
+ * The lists of a shard: its active subscribers, by selector.
+ *
+ * A list that becomes empty is freed; but while an update is delivered, only after that,
+ * since the delivery walks over the lists.
  */
 #include <config.h>
 
 #include "subscriber_list.h"
 
-#include "libcrier/wire/topic.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-struct crier__line *crier__line_find(struct crier__part *part, const char *name,
-                                     size_t length)
+/* The list of SELECTOR, which is made if there is none. NULL when memory is short. */
+static struct crier__subscriber_list *
+get_list(struct crier__hub_shard *shard, const struct crier__selector *selector)
 {
-    struct crier__line *line;
+    size_t length = strlen(selector->text);
+    struct crier__subscriber_list *list;
 
-    HASH_FIND(hh, part->lines, name, length, line);
-    return line;
-}
-
-static struct crier__line *get_line(struct crier__part *part, const char *name,
-                                    size_t length)
-{
-    struct crier__line *line = crier__line_find(part, name, length);
-
-    if (line != NULL)
-        return line;
-    line = calloc(1, sizeof *line + length + 1);
-    if (line == NULL)
+    list = (struct crier__subscriber_list *)crier__index_find(
+        &shard->lists, selector->text, length);
+    if (list != NULL)
+        return list;
+    list = calloc(1, sizeof *list + length + 1);
+    if (list == NULL)
         return NULL;
-    memcpy(line->name, name, length);
-    HASH_ADD_KEYPTR(hh, part->lines, line->name, length, line);
-    if (line->hh.tbl == NULL) {
-        free(line);
+    crier__index_copy(&list->entry.selector, selector, list->text);
+    if (crier__index_add(&shard->lists, &list->entry) != 0) {
+        free(list);
         return NULL;
     }
-    return line;
+    return list;
 }
 
-bool crier__subscriber_line_up(struct crier__subscriber *subscriber)
+static void free_list(struct crier__hub_shard *shard,
+                      struct crier__subscriber_list *list)
 {
-    struct crier__topics walk = {subscriber->topics};
-    struct crier__sub *sub = subscriber->subs;
-    const char *name;
-    size_t length;
+    crier__index_remove(&shard->lists, &list->entry);
+    free(list);
+}
 
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        sub->line = get_line(subscriber->part, name, length);
-        if (sub->line == NULL)
+bool crier__subscriber_lists_join(struct crier__subscriber *subscriber)
+{
+    const struct crier__selectors *selectors = subscriber->selectors;
+    struct crier__subscription *subscription;
+    unsigned i;
+
+    for (i = 0; i < selectors->count; i++) {
+        subscription = &subscriber->subscriptions[i];
+        subscription->list = get_list(subscriber->shard, &selectors->items[i]);
+        if (subscription->list == NULL)
             return false;
-        DL_APPEND(sub->line->subs, sub);
-        sub++;
+        DL_APPEND(subscription->list->subscriptions, subscription);
     }
     return true;
 }
 
-void crier__subscriber_leave_lines(struct crier__subscriber *subscriber)
+void crier__subscriber_lists_leave(struct crier__subscriber *subscriber)
 {
-    struct crier__sub *sub = subscriber->subs;
-    struct crier__line *line;
+    struct crier__hub_shard *shard = subscriber->shard;
+    struct crier__subscription *subscription = subscriber->subscriptions;
+    struct crier__subscriber_list *list;
+    unsigned i;
 
-    for (; sub < subscriber->subs + subscriber->sub_count; sub++) {
-        line = sub->line;
-        if (line == NULL)
+    for (i = 0; i < subscriber->selectors->count; i++, subscription++) {
+        list = subscription->list;
+        if (list == NULL)
             continue;
-        sub->line = NULL;
-        DL_DELETE(line->subs, sub);
-        if (line->subs == NULL) {
-            HASH_DEL(subscriber->part->lines, line);
-            free(line);
+        subscription->list = NULL;
+        DL_DELETE(list->subscriptions, subscription);
+        if (list->subscriptions != NULL || list->emptied)
+            continue;
+        if (!shard->delivering) {
+            free_list(shard, list);
+            continue;
         }
+        list->emptied = true;
+        list->next_emptied = shard->emptied;
+        shard->emptied = list;
+    }
+}
+
+void crier__subscriber_lists_match(
+    struct crier__hub_shard *shard, const struct crier__update *update,
+    void (*use)(void *closure, struct crier__index_entry *list), void *closure)
+{
+    struct crier__subscriber_list *list;
+
+    shard->delivering = true;
+    crier__index_match(&shard->lists, update->topics, update->hidden, use,
+                       closure);
+    shard->delivering = false;
+    while ((list = shard->emptied) != NULL) {
+        shard->emptied = list->next_emptied;
+        free_list(shard, list);
     }
 }

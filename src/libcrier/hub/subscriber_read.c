@@ -1,10 +1,10 @@
 /*
  * How a subscriber asks the journal for more, and the frames that say where it is.
  *
- * The journal answers on any thread; the answer comes to the shard as a task. A
- * job is the read with all that it names, so that nothing of the subscriber is
- * looked at meanwhile. It is kept from one read to the next, and so remembers
- * which gaps have been told.
+ * The journal answers on any thread; the answer comes to the shard as a task. A job is a
+ * read with all that it refers to, so that nobody looks at the subscriber meanwhile. The
+ * subscriber keeps its job from one read to the next, and so remembers which gaps have
+ * been reported.
  */
 #include <config.h>
 
@@ -13,80 +13,82 @@
 #include "gate.h"
 
 #include "libcrier/wire/frame.h"
-#include "libcrier/wire/topic.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void answered(struct crier__read *read)
+static void post_answer(struct crier__read *read)
 {
-    struct crier__subscribe_job *job = (struct crier__subscribe_job *)read;
-    struct crier_hub *hub = job->subscriber->part->hub;
+    struct crier__read_job *job = (struct crier__read_job *)read;
+    struct crier_hub *hub = job->subscriber->shard->hub;
 
-    crier__shard_post(job->subscriber->part->shard, &job->task);
-    crier__hub_leave(hub);
+    crier__shard_post(job->subscriber->shard->shard, &job->task);
+    crier__gate_leave(&hub->gate);
 }
 
-/* A new job with the selectors of SUBSCRIBER, whose names are behind them. */
-static struct crier__subscribe_job *new_job(struct crier__subscriber *subscriber)
+/* A new job with the selectors of SUBSCRIBER, their texts behind them. */
+static struct crier__read_job *new_job(struct crier__subscriber *subscriber)
 {
-    unsigned count = subscriber->sub_count, i = 0;
-    struct crier__topics walk = {subscriber->topics};
-    size_t room = strlen(subscriber->topics) + 1, length;
-    struct crier__subscribe_job *job;
-    const char *name;
-    char *to;
+    const struct crier__selectors *selectors = subscriber->selectors;
+    size_t size = sizeof(struct crier__read_job);
+    struct crier__read_selector *selector;
+    struct crier__read_job *job;
+    uint64_t live;
+    unsigned i;
+    char *text;
 
-    job = calloc(1, sizeof *job + count * sizeof job->selectors[0] + room);
+    for (i = 0; i < selectors->count; i++)
+        size += sizeof job->selectors[0] + strlen(selectors->items[i].text) + 1;
+    job = calloc(1, size);
     if (job == NULL)
         return NULL;
-    to = (char *)&job->selectors[count];
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        memcpy(to, name, length);
-        job->selectors[i].topic = to;
-        job->selectors[i].live = subscriber->subs[i].live != 0;
-        if (subscriber->subs[i].live != 0)
-            job->selectors[i].from = subscriber->subs[i].live - 1;
-        to += length + 1;
-        i++;
+    text = (char *)&job->selectors[selectors->count];
+    for (i = 0; i < selectors->count; i++) {
+        selector = &job->selectors[i];
+        live = subscriber->subscriptions[i].live;
+        crier__index_copy(&selector->selector, &selectors->items[i], text);
+        text += strlen(text) + 1;
+        selector->live = live != 0;
+        if (live != 0)
+            selector->from = live - 1;
     }
     job->subscriber = subscriber;
-    job->read.done = answered;
+    job->read.done = post_answer;
     job->read.selectors = job->selectors;
-    job->read.selector_count = count;
+    job->read.selector_count = selectors->count;
     return job;
 }
 
-void crier__subscriber_keep_told(struct crier__subscriber *made,
-                               const struct crier__subscriber *old)
+void crier__subscriber_copy_reported(struct crier__subscriber *made,
+                                     const struct crier__subscriber *old)
 {
-    struct crier__selector *from, *to;
-    unsigned i, j;
+    unsigned i;
+    int place;
 
     if (old->job == NULL || made->job != NULL)
         return;
     made->job = new_job(made);
-    for (i = 0; made->job != NULL && i < made->sub_count; i++)
-        for (j = 0; j < old->sub_count; j++) {
-            to = &made->job->selectors[i];
-            from = &old->job->selectors[j];
-            if (strcmp(to->topic, from->topic) == 0)
-                to->told = from->told;
-        }
+    for (i = 0; made->job != NULL && i < made->selectors->count; i++) {
+        place = crier__selectors_find(old->selectors,
+                                      &made->selectors->items[i]);
+        if (place >= 0)
+            made->job->selectors[i].gap_reported_upto =
+                old->job->selectors[place].gap_reported_upto;
+    }
 }
 
 bool crier__subscriber_ask(struct crier__subscriber *subscriber,
                            void (*run)(struct crier__task *task))
 {
-    struct crier_hub *hub = subscriber->part->hub;
+    struct crier_hub *hub = subscriber->shard->hub;
     struct crier__read *read;
 
     if (subscriber->job == NULL)
         subscriber->job = new_job(subscriber);
-    /* A hub that is closed answers no more; its streams are about to end. */
-    if (subscriber->job == NULL || crier__hub_enter(hub) != 0)
+    /* A hub that is closed does not answer any more; its streams are about to end. */
+    if (subscriber->job == NULL || crier__gate_enter(&hub->gate) != 0)
         return false;
-    subscriber->state = CRIER__ASKED;
+    subscriber->state = CRIER__READING;
     subscriber->job->task.run = run;
     read = &subscriber->job->read;
     read->resolve = subscriber->since != CRIER_SINCE_NOW;
@@ -99,33 +101,18 @@ bool crier__subscriber_ask(struct crier__subscriber *subscriber,
     return true;
 }
 
-struct crier_frame *crier__subscriber_gap_frame(struct crier__subscriber *subscriber,
-                                     const char *oldest)
-{
-    char id[CRIER__ID_SIZE];
-    const char *requested = subscriber->id;
-    struct crier_frame *frame = NULL;
-    json_t *data;
-    char *text;
+/* ---- frames ----------------------------------------------------------- */
 
-    if (requested == NULL) {
-        crier__id_make(id, subscriber->part->hub->journal->epoch,
-                       subscriber->cursor);
-        requested = id;
-    }
-    data = json_pack("{s:s, s:s?}", "requested", requested, "oldest",
-                     oldest[0] != '\0' ? oldest : NULL);
-    if (data == NULL)
-        return NULL;
-    if (subscriber->stream->format != CRIER_FORMAT_JSON) {
-        if (crier_frame_json("gap", data, &frame) != 0)
-            frame = NULL;
-        json_decref(data);
-        return frame;
-    }
-    data = json_pack("{s:s, s:o}", "event", "gap", "data", data);
-    text = data != NULL ? json_dumps(data, JSON_COMPACT) : NULL;
-    json_decref(data);
+/* A new frame of a JSON stream with the event "gap" and DATA (*stolen*). */
+static struct crier_frame *json_gap_frame(json_t *data)
+{
+    json_t *event = json_pack("{s:s, s:o}", "event", "gap", "data", data);
+    struct crier_frame *frame = NULL;
+    char *text = NULL;
+
+    if (event != NULL)
+        text = json_dumps(event, JSON_COMPACT);
+    json_decref(event);
     if (text != NULL)
         frame = crier__frame_new(strlen(text) + 1);
     if (frame != NULL) {
@@ -133,6 +120,32 @@ struct crier_frame *crier__subscriber_gap_frame(struct crier__subscriber *subscr
         frame->bytes[frame->length - 1] = '\n';
     }
     free(text);
+    return frame;
+}
+
+struct crier_frame *
+crier__subscriber_gap_frame(const struct crier__subscriber *subscriber,
+                            const char *oldest)
+{
+    char id[CRIER__ID_SIZE];
+    const char *requested = subscriber->id;
+    struct crier_frame *frame = NULL;
+    json_t *data;
+
+    if (requested == NULL) {
+        crier__id_make(id, subscriber->shard->hub->journal->epoch,
+                       subscriber->cursor);
+        requested = id;
+    }
+    data = json_pack("{s:s, s:s?}", "requested", requested, "oldest",
+                     oldest[0] != '\0' ? oldest : NULL);
+    if (data == NULL)
+        return NULL;
+    if (subscriber->stream->format == CRIER_FORMAT_JSON)
+        return json_gap_frame(data);
+    if (crier_frame_json("gap", data, &frame) != 0)
+        frame = NULL;
+    json_decref(data);
     return frame;
 }
 

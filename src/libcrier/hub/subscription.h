@@ -5,31 +5,31 @@
 #include "libcrier/stream/stream.h"
 
 /* See subscriber.c. */
-enum crier__subscribe_state {
+enum crier__subscriber_state {
     CRIER__LIVE,
-    CRIER__ASKED,
-    CRIER__FULL,
-    CRIER__WAITING
+    CRIER__READING,
+    CRIER__BLOCKED,
+    CRIER__RETRYING
 };
 
-/* One topic of one subscriber; on the line of the topic. */
-struct crier__sub {
-    struct crier__sub *prev, *next;
+/* One selector of one subscriber. */
+struct crier__subscription {
+    struct crier__subscription *prev, *next;
     struct crier__subscriber *subscriber;
-    struct crier__line *line; /* NULL: not on one */
-    uint64_t live; /* nothing up to the position before this one is meant; 0: it
+    struct crier__subscriber_list *list; /* NULL: on none */
+    uint64_t live; /* nothing up to the position before this one is wanted; 0: it
                       begins as `since` says */
 };
 
-/* A read, and what it is about. */
-struct crier__subscribe_job {
+/* A read, and whom it is for. */
+struct crier__read_job {
     struct crier__read read;
     struct crier__task task;
     struct crier__subscriber *subscriber;
-    struct crier__selector selectors[];
+    struct crier__read_selector selectors[];
 };
 
-/* Who is to hear of the first read. */
+/* Who wants the result of the first read. */
 struct crier__first_read {
     void (*on_read)(void *closure, int error);
     void *closure;
@@ -38,38 +38,37 @@ struct crier__first_read {
 struct crier__subscriber {
     struct crier__task join;
     struct crier__subscriber *prev, *next;
-    struct crier__part *part;
-    struct crier_frame *start;   /* an id block that came too late to be what the
-                                    body begins with: a reference or NULL */
+    struct crier__hub_shard *shard;
+    struct crier_frame *start;   /* an id block that came too late to begin the body
+                                    with: a reference or NULL */
     struct crier_frame *hello;   /* a reference or NULL */
-    struct crier__timer again;
-    struct crier__subscribe_job *job; /* while it reads */
-    struct crier__first_read *first_read; /* owned; NULL: nobody, or it has been */
-    char *topics;    /* a list */
+    struct crier__timer retry;
+    struct crier__read_job *job; /* kept between reads until it is live; or NULL */
+    struct crier__first_read *first_read; /* owned; NULL: nobody, or it is reported */
+    struct crier__selectors *selectors;
     char *id;        /* to resume from, or NULL */
     uint64_t number;
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
-    enum crier_since since; /* NOW: there is nothing to be resolved any more */
+    enum crier_since since; /* NOW: there is nothing left to resolve */
     bool once;
-    bool untold; /* its client has no id yet, and is to get one */
-    bool awake; /* on the lines, and told of updates */
-    bool timed; /* the timer is reserved */
-    bool gone;  /* off the lines; to be freed when the read is answered */
-    unsigned sub_count;
+    bool needs_id; /* its client has no id yet and wants one */
+    bool active;   /* on its lists; the directory counts it as active */
+    bool listed;   /* among the shard's subscribers, with its timer reserved */
+    bool detached; /* off all lists; freed when its read has been answered */
 
-    /* What each update looks at; the first sub is meant to be near. */
-    enum crier__subscribe_state state;
+    /* What each delivery looks at; the first subscription is near on purpose. */
+    enum crier__subscriber_state state;
     uint64_t missed;
     uint64_t cursor;
     struct crier_stream *stream; /* a reference */
-    struct crier__sub subs[];
+    struct crier__subscription subscriptions[]; /* one for each selector */
 };
 
-/* One that is to take over from the subscriber of its stream. */
+/* A subscriber that is to take over from the one of its stream. */
 struct crier__change {
     struct crier__change *prev, *next;
     struct crier__subscriber *made;
-    uint64_t after; /* of topics that are new to it, nothing up to here is meant */
+    uint64_t after; /* of topics that are new to it nothing up to here is wanted */
     size_t cost;    /* in the backlog */
 };
 

@@ -1,10 +1,10 @@
 /*
- * Whole responses: what an access handler would write again and again to make a
- * stream, subscribe it, queue it and give everything back, and to tell a client what
- * went wrong. Nothing here keeps any state.
+ * Whole responses: the code that every access handler would repeat to make a stream,
+ * subscribe it, queue it and give everything back, and to report an error to a client.
+ * Nothing here keeps any state.
  *
- * The statuses and texts of errors are here for crierd, too, which sends them by
- * ways of its own.
+ * crierd, which sends its responses in other ways, uses the statuses and texts of
+ * errors as well.
  */
 #include <config.h>
 
@@ -22,21 +22,20 @@
 #include <string.h>
 #include <strings.h>
 
-/* Room for the text of a response. */
+/* The size of the text of a response. */
 #define TEXT_SIZE 1024
 
-/* What a client that gets 503 waits before it tries again, in seconds. */
+/* How long a client that gets 503 waits before it tries again, in seconds. */
 #define RETRY_AFTER "5"
 
 #define DAY (24 * 60 * 60 * 1000)
 
-/* No journal holds updates that are older. */
+/* No journal holds older updates. */
 #define LONGEST_AGE ((uint64_t)36500 * DAY)
 
 /* ---- errors ----------------------------------------------------------- */
 
-/* What an error is in HTTP, and in words where its own text does not speak to a
- * client. */
+/* The HTTP status of each error, and a text when its own is not meant for a client. */
 static const struct {
     int error;
     unsigned status;
@@ -103,7 +102,8 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
     return result;
 }
 
-/* A new response of the type TYPE with BODY (copied); NULL when memory is short. */
+/* Returns a new response of the media type TYPE with BODY (copied); NULL when memory is
+ * short. */
 static struct MHD_Response *make_content(const char *type, char *body,
                                          size_t length)
 {
@@ -119,8 +119,8 @@ static struct MHD_Response *make_content(const char *type, char *body,
     return response;
 }
 
-/* A new response with the problem details of STATUS and DETAIL; NULL when memory is
- * short. */
+/* Returns a new response with the problem details of STATUS and DETAIL; NULL when
+ * memory is short. */
 static struct MHD_Response *make_problem(unsigned status, const char *detail)
 {
     char body[6 * TEXT_SIZE + 256]; /* a byte may become \uXXXX */
@@ -217,8 +217,8 @@ enum MHD_Result crier_reply_respond(struct crier_reply *reply,
 
 /* ---- streams ---------------------------------------------------------- */
 
-/* Gives STREAM back and answers with RESPONSE (stolen), or with ERROR; then the
- * stream ends. */
+/* Gives STREAM back and answers with RESPONSE (stolen), or with ERROR, which ends the
+ * stream. */
 static enum MHD_Result open_stream(struct MHD_Connection *connection,
                                    struct crier_stream *stream,
                                    struct MHD_Response *response, int error)
@@ -295,8 +295,8 @@ void crier_subscribe_start(struct crier_subscribe_options *options,
                            const char *field, const char *parameter,
                            const char *since)
 {
-    /* A browser that comes back sends the field with the URL of the first time; so
-     * the field is newer than the parameters. */
+    /* A browser that reconnects sends the field with its first URL; so the field is
+     * newer than the parameters. */
     const char *id = is_given(field) ? field : parameter;
 
     if (options == NULL)
@@ -318,7 +318,7 @@ bool crier_is_event_source(const char *accept, const char *cache_control,
            strncmp(user_agent, "Mozilla/", 8) == 0;
 }
 
-/* What the query says about where to begin. */
+/* The parameters of the query that say where to begin. */
 struct query {
     const char *id;
     const char *since;
@@ -346,7 +346,7 @@ static const char *find_field(struct MHD_Connection *connection,
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* Sets in OPTIONS where the stream begins and how, by what the request says. */
+/* Sets in OPTIONS where and how the stream begins, from the request. */
 static void read_start(struct MHD_Connection *connection,
                        struct crier_subscribe_options *options)
 {

@@ -1,27 +1,25 @@
 /*
- * The broadcaster: who is on the list, and one frame to all of them.
+ * The broadcaster: a list of streams, and the sending of one frame to all of them.
  *
- * Each shard keeps the members that live on it in a list of its own, which only
- * its thread reads and writes; a broadcast is one task for every shard that has
- * members. Joining, too, is a task. So nobody can be lost between a sweep and a
- * registration: there is no sweep over a shared list that a joiner could miss,
- * the order of the inbox decides. (The usual way, one list under one lock,
- * copied and cleaned while pinging, loses those who join meanwhile and lets one
- * slow member hold up the rest.) Pings are the streams' own keep-alives, each on
- * its own timer.
+ * Each shard keeps the members that live on it in a list of its own, which only its
+ * thread reads and writes; a broadcast is one task for every shard that has members.
+ * Joining is a task as well. So no member can be lost between a sweep and a
+ * registration: there is no sweep over a shared list, and the order of the inbox
+ * decides. (The usual design, one list under one lock that is copied and cleaned while
+ * pinging, loses streams that join meanwhile and lets one slow member delay the
+ * others.) Pings are the keep-alives of the streams, each on its own timer.
  *
- * The broadcaster's lock guards the directory (names and counts), and is held
- * while a broadcast is posted to the shards, so that two broadcasts reach every
- * shard in the same order. Lock order: broadcaster, shard, transport. A task
- * never runs under it.
+ * The lock of the broadcaster guards the directory (names and counts). It is held while
+ * a broadcast is posted to the shards, so that two broadcasts reach every shard in the
+ * same order. Lock order: broadcaster, shard, transport. No task runs under it.
  *
- * Life of a member: made by join_member(), on its shard's list once the join task has
- * run, freed on the shard's thread when the stream is over or leaves. The directory
- * knows it from join_member() on.
+ * Life of a member: made by crier_broadcaster_join(); on the list of its shard once the
+ * join task has run; freed on the thread of the shard when the stream is over or
+ * leaves. The directory has it from crier_broadcaster_join() on.
  *
- * Leaving is a task as well, so it has its place among the broadcasts. Until it has run
- * the directory still has the name; therefore a frame for one member names the member,
- * and goes to nobody where the stream has become another one meanwhile.
+ * Leaving is a task as well, so it has its place among the broadcasts. Until that task
+ * has run the directory still has the name; so a frame for one member names the member,
+ * and is dropped when the stream has become another member meanwhile.
  */
 #include <config.h>
 
@@ -289,7 +287,7 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     return error;
 }
 
-/* A stream on its way off the list. */
+/* A stream that is about to leave the list. */
 struct leaving {
     struct crier__task task;
     struct crier_broadcaster *broadcaster; /* a reference */
@@ -301,7 +299,7 @@ static void leave_early(struct crier__task *task)
     struct leaving *leaving = (struct leaving *)task;
     struct crier_stream *stream = leaving->stream;
 
-    /* It may be over meanwhile. */
+    /* The stream may be over by now. */
     if (stream->leave == leave_broadcaster)
         leave_broadcaster(stream);
     crier__stream_unref(stream);
@@ -312,7 +310,8 @@ static void leave_early(struct crier__task *task)
 int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
                             struct crier_stream *stream)
 {
-    static char going; /* stands for nobody: nothing joins before the task is posted */
+    /* A placeholder: the stream cannot join before the task is posted. */
+    static char going;
     void *owner = broadcaster;
     struct leaving *leaving;
 
@@ -344,7 +343,7 @@ struct delivery {
     struct crier_broadcaster *broadcaster; /* a reference */
     struct crier__shard *shard;
     struct crier_stream *stream; /* a reference; NULL: to all */
-    const struct member *member; /* the stream's; not to be looked into */
+    const struct member *member; /* of the stream; only compared, never followed */
     struct crier_frame *frame;   /* a reference */
     size_t cost;                 /* in the backlog */
 };
@@ -357,8 +356,7 @@ static void free_delivery(struct delivery *delivery)
     free(delivery);
 }
 
-/* Has the processor fetch the stream of NEXT, whose turn is next, and the member
- * after that. */
+/* Prefetches the stream of NEXT, which is next, and the member after it. */
 CRIER__PREFETCHES void prefetch_ahead(const struct member *next)
 {
     if (next == NULL)
@@ -378,7 +376,7 @@ static void deliver_broadcast(struct crier__task *task)
     if (delivery->stream != NULL) {
         if (delivery->stream->member == delivery->member)
             crier__stream_offer(delivery->stream, delivery->frame);
-    } else /* a member may be cut for slowness, and so leave, on the way */
+    } else /* a member that is too slow is cut, and so leaves, meanwhile */
         DL_FOREACH_SAFE (part->members, member, next) {
             prefetch_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
@@ -386,7 +384,7 @@ static void deliver_broadcast(struct crier__task *task)
     free_delivery(delivery);
 }
 
-/* Puts one more delivery in front of LIST. */
+/* Adds one more delivery at the front of LIST. */
 static int prepare_delivery(struct crier_broadcaster *broadcaster,
                             struct crier__shard *shard, const struct member *member,
                             struct crier_frame *frame, struct delivery **list)
@@ -435,15 +433,15 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
     return error;
 }
 
-/* Posts the deliveries of LIST, or when ERROR is not 0, frees them. Returns
- * ERROR or that of the backlog. */
+/* Posts the deliveries of LIST, or frees them when ERROR is not 0. Returns ERROR, or
+ * that of the backlog. */
 static int dispatch_frame(struct crier_broadcaster *broadcaster,
                           struct delivery *list, int error)
 {
     struct delivery *delivery;
     size_t cost = 0;
 
-    /* They share one frame, so its bytes count once. */
+    /* The deliveries share one frame, so its bytes count once. */
     for (delivery = list; delivery != NULL; delivery = delivery->also) {
         delivery->cost = crier__frame_cost(delivery->frame);
         if (delivery != list)

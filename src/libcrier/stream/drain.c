@@ -1,10 +1,10 @@
 /*
  * How a set of shards ends: drain, which ends every stream, and free.
  *
- * Drain says goodbye to the streams and waits until they are over. At the end of its time
- * it cuts the rest off. Then MHD's threads must have given each connection back before
- * the program stops MHD, which would abort on a connection that is still suspended; so
- * drain waits for that as well.
+ * Drain sends each stream a last retry and waits until all of them are over. At the end
+ * of its time it cuts the rest off. Then the threads of MHD must have given each
+ * connection back before the program stops MHD, which would abort on a connection that
+ * is still suspended; so drain waits for that as well.
  */
 #include <config.h>
 
@@ -16,7 +16,8 @@
 #include <utlist.h>
 
 /* How long drain waits, after it has cut streams off, for MHD's threads to end their
- * connections, in ms. They need far less; but a program that stops MHD earlier aborts. */
+ * connections, in ms. They need far less; but a program that stops MHD earlier
+ * aborts. */
 #define AFTER_CUT 8000
 
 /* ---- drain ------------------------------------------------------------ */
@@ -85,8 +86,8 @@ static bool are_all_over(struct crier_shards *shards)
 }
 
 /* Whether the program may stop MHD. The headers of a stream that is open then have not
- * been sent: either its handler still runs, and MHD_stop_daemon() waits for that; or the
- * program has lost its response, and waiting would not help. */
+ * been sent: either its handler still runs, and MHD_stop_daemon() waits for that; or
+ * the program has lost its response, and waiting would not help. */
 static bool are_all_cut(struct crier_shards *shards)
 {
     return atomic_load(&shards->uncut) == 0 &&
@@ -140,10 +141,10 @@ size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
 
 /* ---- free ------------------------------------------------------------- */
 
-/* Returns whether MHD or the program still has the response of a stream. If so, this cuts
- * the streams off, because MHD would abort the program when it is stopped; but the threads
- * must stay, because MHD may be giving a stream back at this moment. A drain that has
- * waited in vain is not repeated. */
+/* Returns whether MHD or the program still has the response of a stream. If so, this
+ * cuts the streams off, because MHD would abort the program when it is stopped; but the
+ * threads must stay, because MHD may be giving a stream back at this moment. A drain
+ * that has waited in vain is not repeated. */
 static bool refuse_free(struct crier_shards *shards)
 {
     size_t left = atomic_load(&shards->unfreed) + atomic_load(&shards->owed);

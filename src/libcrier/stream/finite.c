@@ -1,7 +1,7 @@
 /*
- * The reply builder: a finite list of events as one complete response, after
- * the buffered half of rust-web-server's Sse. The bytes are joined as events
- * are added; the response gets a copy, so that one reply can answer many.
+ * The reply: a finite list of events as one complete response. The bytes are joined as
+ * events are added; the response gets a copy, so that one reply can answer several
+ * requests.
  */
 #include <config.h>
 

@@ -1,9 +1,9 @@
 /*
- * The frames that wait for one client. Most streams have none most of the time,
- * so the list is small when it is short and gives its block back when it runs
- * empty: ten thousand idle streams cost no list at all.
+ * The frames that are pending for one client. Most streams have none most of the time,
+ * so a short list is small, and a list that runs empty frees its block: ten thousand
+ * idle streams cost no list at all.
  *
- * It does not bound itself; its owner counts what it lets in.
+ * The list has no bound of its own; its owner counts what it appends.
  */
 #include <config.h>
 
@@ -22,14 +22,14 @@ static struct crier_frame **find_slot(const struct crier__pending *pending,
 
     if (pending->block == NULL)
         return (struct crier_frame **)&pending->few[at % CRIER__PENDING_FEW];
-    return &pending->block[at & (pending->room - 1)];
+    return &pending->block[at & (pending->capacity - 1)];
 }
 
-/* Moves the list into a block of twice the room. */
+/* Moves the list into a block of twice the capacity. */
 static int grow_ring(struct crier__pending *pending)
 {
-    uint32_t room = pending->block != NULL ? pending->room * 2 : 8;
-    struct crier_frame **block = malloc(room * sizeof(struct crier_frame *));
+    uint32_t capacity = pending->block != NULL ? pending->capacity * 2 : 8;
+    struct crier_frame **block = malloc(capacity * sizeof(struct crier_frame *));
     uint32_t i;
 
     if (block == NULL)
@@ -38,7 +38,7 @@ static int grow_ring(struct crier__pending *pending)
         block[i] = *find_slot(pending, i);
     free(pending->block);
     pending->block = block;
-    pending->room = room;
+    pending->capacity = capacity;
     pending->first = 0;
     return 0;
 }
@@ -46,10 +46,10 @@ static int grow_ring(struct crier__pending *pending)
 int crier__pending_push(struct crier__pending *pending,
                         struct crier_frame *frame)
 {
-    uint32_t room =
-        pending->block != NULL ? pending->room : CRIER__PENDING_FEW;
+    uint32_t capacity =
+        pending->block != NULL ? pending->capacity : CRIER__PENDING_FEW;
 
-    if (pending->count == room && grow_ring(pending) != 0)
+    if (pending->count == capacity && grow_ring(pending) != 0)
         return -ENOMEM;
     *find_slot(pending, pending->count) = crier_frame_ref(frame);
     pending->count++;
@@ -99,7 +99,7 @@ size_t crier__pending_copy(const struct crier__pending *pending, char *to,
     return copied;
 }
 
-/* Takes the first frame off. */
+/* Removes the first frame. Returns its cost. */
 static size_t shift_frames(struct crier__pending *pending)
 {
     struct crier_frame *frame = *find_slot(pending, 0);

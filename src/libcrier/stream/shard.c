@@ -1,33 +1,34 @@
 /*
  * A shard: one thread with an inbox, timers and an epoll set.
  *
- * Other threads never touch what a shard owns. They post tasks, and the shard
- * runs them in the order posted; that order is what makes "sent before" mean the
- * same to everybody. Tasks live inside what they are about, so posting takes no
- * memory.
+ * Other threads never touch what a shard owns. They post tasks, and the shard runs
+ * these in the order in which they were posted; that order gives "sent before" the same
+ * meaning for everyone. A task is embedded in the object that it is about, so posting
+ * allocates nothing.
  *
- * The thread goes round in passes:
+ * The thread works in passes:
  *
  *     wait for events, a task or the next timer
  *     call the watches that are ready
- *     run the tasks that have come in by now
+ *     run the tasks that have arrived by now
  *     fire the timers that are due
- *     run what these three left for later: above all, one send per stream for
- *     all that they gave it
+ *     run the tasks that these three have deferred: above all, one flush for each
+ *     stream, of all that they have appended to it
  *
- * `more` tells a task whether another one of the same pass is behind it, and so
- * whether frames are worth gathering.
+ * `more` tells a task whether another one of the same pass follows, and so whether it
+ * is worth gathering frames.
  *
- * Under load, tasks gather while a pass runs and the next pass takes them all:
- * the work per wake-up falls as the load rises. A publisher pays for a wake-up
- * (one write to an eventfd) only when it finds the shard asleep.
+ * Under load, tasks gather while a pass runs, and the next pass takes all of them: the
+ * work per wake-up falls as the load rises. A publisher pays for a wake-up (one write
+ * to an eventfd) only when the shard is asleep.
  *
- * A crowd of new streams would have it woken for each of them, and on a busy machine to
- * wake a thread costs as much as to connect. So when a pass had newcomers the shard only
- * dozes, for a millisecond: more newcomers wait for its end, anything else wakes it.
+ * If each of many new streams woke the shard, waking would cost as much as connecting
+ * on a busy machine. So after a pass with new streams the shard dozes for a
+ * millisecond: further new streams wait for the end of it, anything else wakes the
+ * shard.
  *
- * Lock order: a broadcaster's lock, then a shard's, then a transport's. A shard's
- * lock is held for a few instructions only, and no callback runs under it.
+ * Lock order: the lock of a broadcaster, then of a shard, then of a transport. The lock
+ * of a shard is held for a few instructions only, and no callback runs under it.
  */
 #include <config.h>
 
@@ -42,7 +43,7 @@
 
 #define EVENTS_PER_PASS 256
 
-/* ms */
+/* How long a shard dozes, ms. */
 #define DOZE 1
 
 /* ---- queues ----------------------------------------------------------- */
@@ -60,7 +61,7 @@ static void add_task(struct crier__queue *queue, struct crier__task *task)
     queue->end = &task->next;
 }
 
-/* Runs all that QUEUE holds and all that they add to it. */
+/* Runs all tasks of QUEUE, and those that they add to it. */
 static void run_queue(struct crier__shard *shard, struct crier__queue *queue)
 {
     struct crier__task *task;
@@ -88,7 +89,7 @@ static void post_task(struct crier__shard *shard, struct crier__task *task,
     if (wake)
         shard->rest = CRIER__AWAKE;
     pthread_mutex_unlock(&shard->lock);
-    /* An eventfd that is full is one that wakes already. */
+    /* If the write fails, the eventfd is full, and the shard is being woken. */
     if (wake && write(shard->wake_fd, &one, sizeof one) < 0)
         return;
 }
@@ -127,8 +128,8 @@ static void take_inbox(struct crier__shard *shard, struct crier__queue *tasks)
     pthread_mutex_unlock(&shard->lock);
 }
 
-/* How long to wait for events: not at all when a task is there. Returns false
- * when the shard is to stop. */
+/* Writes how long to wait for events to *MILLISECONDS: 0 when there is a task. Returns
+ * false when the shard must stop. */
 static bool prepare_wait(struct crier__shard *shard, int *milliseconds)
 {
     uint64_t next = crier__timers_next(&shard->timers);

@@ -1,14 +1,14 @@
 /*
- * The set of shards, which a program starts, counts, drains (drain.c) and frees. It holds
- * the two limits for all streams together: how many there are, and how many bytes
+ * The set of shards, which a program starts, counts, drains (drain.c) and frees. It
+ * holds the two limits for all streams together: how many there are, and how many bytes
  * publishers may hand over before the shards have taken them up. A publisher that is
- * faster than the machine exceeds the second one (CRIER_ERR_MAX_BACKLOG); slow clients never
- * cause it.
+ * faster than the machine exceeds the second one (CRIER_ERR_MAX_BACKLOG); slow clients
+ * never cause it.
  *
- * A stream gets its shard here, for its whole life. An update wakes every shard that has
- * one of its subscribers, so the subscribers of a topic are put on the same shard as long
- * as the shards stay about even. They are not moved when others leave: the bound holds for
- * new streams only.
+ * A stream gets its shard here, for its whole life. An update wakes every shard that
+ * has one of its subscribers, so the subscribers of a topic are put on the same shard
+ * as long as the shards stay about even. They are not moved when others leave: the
+ * bound holds for new streams only.
  *
  * When a program frees things in the wrong order, other threads use freed memory. So
  * shards know their users (hubs) and whether a stream is open, and are freed only when
@@ -31,8 +31,8 @@
 
 #define DEFAULT_BACKLOG ((size_t)64 * 1024 * 1024)
 
-/* A shard may have this part (1/UNEVEN) more streams than another one, or UNEVEN_FEW more,
- * so that streams with the same affinity stay together. */
+/* A shard may have this part (1/UNEVEN) more streams than another one, or UNEVEN_FEW
+ * more, so that streams with the same affinity stay together. */
 #define UNEVEN 8
 #define UNEVEN_FEW 64
 
@@ -66,9 +66,9 @@ static void release_users(struct crier_shards *shards)
         user->gone(user);
 }
 
-/* The shards post to each other (a stream's on_closed may broadcast). So all of them must
- * have ended before the first one is freed, and the tasks that they posted to shards that
- * had ended before run here. */
+/* The shards post to each other (a stream's on_closed may broadcast). So all of them
+ * must have ended before the first one is freed, and the tasks that they posted to
+ * shards that had ended before run here. */
 void crier__shards_stop(struct crier_shards *shards)
 {
     unsigned i;
@@ -228,8 +228,8 @@ static uint32_t hash_text(const char *text)
 }
 
 /* Returns the shard that AFFINITY hashes to, unless it has far more streams than the
- * emptiest shard: then the emptiest. So each of a thousand topics is on one shard, and the
- * ten thousand streams of a single topic are on all of them. */
+ * emptiest shard: then the emptiest. So each of a thousand topics is on one shard, and
+ * the ten thousand streams of a single topic are on all of them. */
 static struct crier__shard *choose_by_affinity(struct crier_shards *shards,
                                                const char *affinity)
 {

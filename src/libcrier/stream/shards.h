@@ -16,8 +16,8 @@
 struct crier__user {
     struct crier__user *next;
 
-    /* Called before the threads end: when it returns, no other thread may post anything.
-     * Returns whether the program had omitted to close the user itself. */
+    /* Called before the threads end: when it returns, no other thread may post
+     * anything. Returns whether the program had omitted to close the user itself. */
     bool (*close)(struct crier__user *user);
 
     /* Called immediately before the shards are freed. */
@@ -59,11 +59,12 @@ int crier__shards_enter(struct crier_shards *shards);
 /* Counts a stream out that is done. */
 void crier__shards_leave(struct crier_shards *shards);
 
-/* Counts a stream as over: once for each stream, before or after crier__shards_leave(). */
+/* Counts a stream as over: once for each stream, before or after
+ * crier__shards_leave(). */
 void crier__shards_over(struct crier_shards *shards);
 
-/* Counts a stream whose connection MHD may suspend from now on, and counts it out when MHD
- * cannot any more. */
+/* Counts a stream whose connection MHD may suspend from now on, and counts it out when
+ * MHD cannot any more. */
 void crier__shards_hold(struct crier_shards *shards);
 void crier__shards_let_go(struct crier_shards *shards);
 
@@ -72,23 +73,23 @@ void crier__shards_let_go(struct crier_shards *shards);
 void crier__shards_owe(struct crier_shards *shards);
 void crier__shards_settle(struct crier_shards *shards);
 
-/* Lowers COUNT (open, held, owed or uncut of SHARDS) by one, and wakes drain when it is 0
- * then. */
+/* Lowers COUNT (open, held, owed or uncut of SHARDS) by one, and wakes drain when it is
+ * 0 then. */
 void crier__shards_lower(struct crier_shards *shards, atomic_size_t *count);
 
 /* Adds USER to the users of SHARDS. */
 void crier__shards_use(struct crier_shards *shards, struct crier__user *user);
 
-/* Passes a sentence about a mistake of the program to the log of the program. The caller
- * holds no lock. */
+/* Passes a sentence about a mistake of the program to the log of the program. The
+ * caller holds no lock. */
 void crier__shards_mistake(const struct crier_shards *shards,
                            const char *format, ...) CRIER_PRINTF(2, 3);
 
 /* Whether one of the threads of SHARDS makes this call: a callback of a stream. */
 bool crier__shards_run_here(const struct crier_shards *shards);
 
-/* Chooses the shard for a new stream, and counts the stream there. Streams with the same
- * AFFINITY (a text; NULL for none) are put together. */
+/* Chooses the shard for a new stream, and counts the stream there. Streams with the
+ * same AFFINITY (a text; NULL for none) are put together. */
 struct crier__shard *crier__shards_choose(struct crier_shards *shards,
                                           const char *affinity);
 

@@ -17,33 +17,34 @@
  *
  * A stream is over before it is done when the shard cuts it, because its client is gone
  * or too slow; it is over with done when it ends by itself or by MHD. Nothing is freed
- * within a pass: done gives the last reference back at the end of its pass, because later
- * events of the same epoll_wait() may still name the stream. Those of the next one cannot:
- * MHD has closed the socket. A stream whose response the program has lost is never done;
- * drain does not wait for it (see `open` and `held` in shards.h).
+ * within a pass: done gives the last reference back at the end of its pass, because
+ * later events of the same epoll_wait() may still name the stream. Those of the next
+ * one cannot: MHD has closed the socket. A stream whose response the program has lost
+ * is never done; drain does not wait for it (see `open` and `held` in shards.h).
  *
- * Looking. The shard does three things on request: it calls refill and on_room when
+ * Looking. The shard does three things on request: it calls on_low and on_room when
  * little is pending, and on_wake when another thread asks for it. One task serves all
  * three: flags say what is requested, and the thread that sets a flag posts the task
  * unless it is posted already.
  *
- * Order. Everything that is sent goes through the inbox of the shard as a task; the shard
- * appends it to the pending frames of the stream, and flushes each stream once per pass.
- * So what one thread sends arrives in the order in which it was sent, to whatever it was
- * addressed, and a burst costs one system call. A broadcast frame is written immediately
- * if it is the last task of the pass and the stream has nothing pending. Deferring it to
- * the flush at the end of the pass would mean touching every stream twice, which costs
- * more than anything except the send().
+ * Order. Everything that is sent goes through the inbox of the shard as a task; the
+ * shard appends it to the pending frames of the stream, and flushes each stream once
+ * per pass. So what one thread sends arrives in the order in which it was sent, to
+ * whatever it was addressed, and a burst costs one system call. A broadcast frame is
+ * written immediately if it is the last task of the pass and the stream has nothing
+ * pending. Deferring it to the flush at the end of the pass would mean touching every
+ * stream twice, which costs more than anything except the send().
  *
  * Bounds. `waiting` counts a frame from crier_stream_send() until the kernel or MHD has
- * it; a frame that is sent immediately is counted only if a rest of it is left. Rejected:
- * a limit on the pending frames alone, which would let frames pile up in the inbox.
+ * it; a frame that is sent immediately is counted only if a rest of it is left.
+ * Rejected: a limit on the pending frames alone, which would let frames pile up in the
+ * inbox.
  *
  * Dead peers. A client whose host is gone acknowledges nothing. TCP_USER_TIMEOUT would
  * end such a connection at no cost, but it also ends one whose client is only slow and
- * keeps its window closed. So the shard asks TCP whether everything has been acknowledged
- * and, if not, whether the last segment was ours and how long the peer has been silent
- * (TCP_INFO).
+ * keeps its window closed. So the shard asks TCP whether everything has been
+ * acknowledged and, if not, whether the last segment was ours and how long the peer has
+ * been silent (TCP_INFO).
  */
 #include <config.h>
 
@@ -62,18 +63,18 @@
 #include <sys/epoll.h>
 #include <utlist.h>
 
-/* How long a closed stream may take to deliver what is pending. */
+/* How long a closed stream may take to deliver what is pending, ms. */
 #define LINGER 10000
 
-/* No peer is given up for a silence shorter than this: a delayed
- * acknowledgement alone may take 200 ms, a retransmission more. */
+/* No peer is taken for dead after a shorter silence than this: a delayed
+ * acknowledgement may take 200 ms, a retransmission more. */
 #define SHORTEST_SILENCE 1000
 
-/* When to check again what was too young to tell. */
+/* When to check a peer again whose last answer may still be on its way, ms. */
 #define SOON 300
 
-/* Pings and checks that come due within this part of the ping interval do so
- * together, at its end: to wake a thread costs more than a ping. */
+/* Pings and checks that are due within this part (1/TOGETHER) of the ping interval run
+ * together, at its end: waking a thread costs more than a ping. */
 #define TOGETHER 256
 
 /* TCP_INFO counts in jiffies, which may be 10 ms each. */
@@ -132,7 +133,8 @@ void crier_stream_unref(struct crier_stream *stream)
 
 /* ---- the end ---------------------------------------------------------- */
 
-/* Returns whether it was not over before; then it is to be counted out. */
+/* Makes STREAM over. Returns false when it was over before; otherwise the caller counts
+ * it out. */
 static bool end_stream(struct crier_stream *stream, enum crier_reason reason)
 {
     struct crier__timers *timers = &stream->shard->timers;
@@ -153,7 +155,7 @@ static bool end_stream(struct crier_stream *stream, enum crier_reason reason)
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 {
     bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_DEAD_PEER;
-    /* What the kernel holds for a client that takes nothing is worth nothing. */
+    /* A client that takes nothing will not take what the kernel holds for it. */
     bool reset = reason == CRIER_REASON_DEAD_PEER ||
                  reason == CRIER_REASON_SLOW;
 
@@ -163,7 +165,7 @@ void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
             crier__shards_over(stream->shard->set);
         return;
     }
-    /* Its handler still runs, and on_closed must wait for that. */
+    /* Its handler still runs, and on_closed must wait until it has returned. */
     stream->ending = stream->cut = true;
     stream->reason = reason;
     atomic_store(&stream->closing, true);
@@ -174,7 +176,7 @@ static void run_unref(struct crier__task *task)
     crier__stream_unref(STREAM_OF(task, done));
 }
 
-/* Why a stream ends to which a send failed with ERROR. */
+/* Returns the reason why a stream ends when a send has failed with ERROR. */
 static enum crier_reason reason_for_error(int error)
 {
     return error == -ETIMEDOUT ? CRIER_REASON_DEAD_PEER : CRIER_REASON_LEFT;
@@ -205,7 +207,7 @@ static void run_done(struct crier__task *task)
 
 /* ---- sending, on the shard's thread ----------------------------------- */
 
-/* Something was left: sees to it that it is looked at in time. */
+/* Frames are left after a flush: sets the timer so that a stall is noticed in time. */
 static void watch_for_stall(struct crier_stream *stream)
 {
     struct crier__shard *shard = stream->shard;
@@ -242,9 +244,10 @@ static void queue_flush(struct crier_stream *stream)
     crier__shard_later(stream->shard, &stream->flush);
 }
 
-/* Sends FRAME, which is not counted yet, at once if there is nothing that it could
- * be gathered with. If not, it is to be appended. A stream is cut at the end of the
- * pass only: others may be in the middle of their lists. */
+/* Sends FRAME, which is not counted yet, immediately if no further frame of this pass
+ * could be gathered with it. Returns false if the caller must append it. A stream that
+ * fails is cut at the end of the pass, because callers may be walking through their
+ * lists. */
 static bool send_at_once(struct crier_stream *stream,
                          struct crier_frame *frame)
 {
@@ -318,26 +321,27 @@ void crier__stream_force(struct crier_stream *stream,
     crier__stream_append(stream, frame, SIZE_MAX);
 }
 
-/* The transport's lock is held; a shard's inbox is below it. */
+/* The lock of the transport is held; that of a shard's inbox comes after it. */
 static void request_look(struct crier__transport *transport)
 {
     crier__stream_look(STREAM_OF(transport, transport));
 }
 
-bool crier__stream_hungry(struct crier_stream *stream)
+bool crier__stream_is_low(struct crier_stream *stream)
 {
-    return crier__transport_hungry(&stream->transport,
+    return crier__transport_is_low(&stream->transport,
                                    stream->max_pending / 4, request_look);
 }
 
-/* Tells those who wait for room, if there is any; if not, the transport will. */
+/* Calls on_low and on_room if the pending frames are low; if not, the transport posts
+ * another look when they are. */
 static void report_room(struct crier_stream *stream)
 {
-    if ((stream->refill == NULL && !atomic_load(&stream->no_room)) ||
-        !crier__stream_hungry(stream))
+    if ((stream->on_low == NULL && !atomic_load(&stream->no_room)) ||
+        !crier__stream_is_low(stream))
         return;
-    if (stream->refill != NULL)
-        stream->refill(stream);
+    if (stream->on_low != NULL)
+        stream->on_low(stream);
     if (!stream->over && !stream->ending &&
         atomic_exchange(&stream->no_room, false))
         stream->on_room(stream->closure, stream);
@@ -350,7 +354,7 @@ static void run_look(struct crier__task *task)
     atomic_store(&stream->looking, false);
     if (stream->attached && !stream->over)
         report_room(stream);
-    /* Until its headers are out, on_wake is going to be called anyway. */
+    /* Before its headers have been sent, on_wake will be called in any case. */
     if (stream->attached && stream->headers_out && !stream->over &&
         !stream->ending && atomic_exchange(&stream->notified, false))
         stream->on_wake(stream->closure, stream);
@@ -365,7 +369,7 @@ void crier__stream_look(struct crier_stream *stream)
     crier__shard_post(stream->shard, &stream->look);
 }
 
-/* Takes no more frames in, ends after those that are in. */
+/* Accepts no more frames, and ends the stream after those that are pending. */
 static void finish_stream(struct crier_stream *stream, enum crier_reason reason)
 {
     if (stream->over || stream->ending)
@@ -375,7 +379,7 @@ static void finish_stream(struct crier_stream *stream, enum crier_reason reason)
     atomic_store(&stream->closing, true);
     crier__transport_end(&stream->transport);
     crier__timers_set(&stream->shard->timers, &stream->wake, CRIER__NO_TIME);
-    if (stream->attached) /* a goodbye has the time that drain gives */
+    if (stream->attached) /* drain has a limit of its own */
         crier__timers_set(&stream->shard->timers, &stream->alive,
                           reason == CRIER_REASON_SHUTDOWN
                               ? CRIER__NO_TIME
@@ -391,9 +395,9 @@ static void run_close(struct crier__task *task)
     crier__stream_unref(stream);
 }
 
-/* A new frame with a retry at random within the shard's limits. It is the field's
- * line alone: HTML 9.2.6 applies it there, and several client libraries take an
- * empty line for an event (tests/README). */
+/* Returns a new frame with a retry at random within the shard's bounds. It is the line
+ * of that field alone: HTML 9.2.6 applies it there, and several client libraries take
+ * an empty line for an event (tests/README). */
 static struct crier_frame *make_goodbye(const struct crier__shard *shard)
 {
     uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
@@ -412,7 +416,7 @@ void crier__stream_shut_down(struct crier_stream *stream)
 
     if (crier__stream_is_events(stream))
         frame = make_goodbye(stream->shard);
-    if (frame != NULL) { /* the last one, so it is let in whatever waits */
+    if (frame != NULL) { /* the last one: accepted however much is pending */
         atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));
         crier__stream_append(stream, frame, SIZE_MAX);
     }
@@ -429,8 +433,8 @@ static uint32_t allowed_silence(const struct crier_stream *stream)
     return allowed > SHORTEST_SILENCE ? allowed : SHORTEST_SILENCE;
 }
 
-/* Checks on the peer, and sets the time of the next check. Returns whether it
- * has answered nothing for as long as is allowed, though it had to. */
+/* Checks the peer, and sets the time of the next check. Returns whether it has not
+ * answered for as long as is allowed, although it should have. */
 static bool is_peer_dead(struct crier_stream *stream, uint64_t now)
 {
     uint64_t since = stream->unacked_since;
@@ -448,13 +452,13 @@ static bool is_peer_dead(struct crier_stream *stream, uint64_t now)
         break;
     }
     if (since == 0 || silence + ROUGHLY < now - since) {
-        stream->unacked_since = now; /* it is owed anew */
+        stream->unacked_since = now; /* from now on it should answer */
         return false;
     }
     return now - since >= allowed_silence(stream);
 }
 
-/* How long the client has taken nothing though something waits, in ms. */
+/* Returns how long the client has taken nothing while something is pending, ms. */
 static uint64_t stalled_time(struct crier_stream *stream)
 {
     if (atomic_load(&stream->transport.waiting) == 0)
@@ -462,7 +466,7 @@ static uint64_t stalled_time(struct crier_stream *stream)
     return crier__transport_stuck(&stream->transport);
 }
 
-/* The end of the part of the interval that DUE is in. */
+/* Returns the end of the part of the interval that DUE is in. */
 static uint64_t align_due(const struct crier_stream *stream, uint64_t due)
 {
     uint64_t part = stream->keep_alive / TOGETHER;
@@ -470,7 +474,7 @@ static uint64_t align_due(const struct crier_stream *stream, uint64_t due)
     return part > 1 ? (due + part - 1) / part * part : due;
 }
 
-/* Sets the timer to what comes first: the ping, the check, or a stall. */
+/* Sets the timer to the first of the next ping, the next check and a stall. */
 static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
 {
     uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
@@ -513,11 +517,11 @@ static void run_alive_timer(struct crier__timer *timer, uint64_t now)
     last_sent = crier__transport_last_sent(&stream->transport);
     if (now >= last_sent + stream->keep_alive) {
         last_sent = now;
-        if (stream->unacked_since == 0) { /* a check that is due stays so */
+        if (stream->unacked_since == 0) { /* does not postpone a check */
             stream->unacked_since = now;
             stream->check_due = now + allowed_silence(stream);
         }
-        /* Where frames wait, they say all that a ping would. */
+        /* Pending frames do what a ping would. */
         if (atomic_load(&stream->transport.waiting) == 0)
             crier__stream_offer(stream, stream->keep_alive_frame);
         else
@@ -564,11 +568,12 @@ static void handle_socket(struct crier__watch *watch, uint32_t events)
 
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
         crier__stream_cut(stream, CRIER_REASON_LEFT);
-    else if (!stream->over) /* there is room again */
+    else if (!stream->over) /* the socket accepts bytes again */
         queue_flush(stream);
 }
 
-/* Puts STREAM among the shard's. False when that failed, and it was cut. */
+/* Adds STREAM to the list of its shard. Returns false when that failed and STREAM was
+ * cut. */
 static bool add_to_shard(struct crier_stream *stream)
 {
     struct crier__shard *shard = stream->shard;
@@ -597,18 +602,18 @@ static void run_attach(struct crier__task *task)
         stream->reason = CRIER_REASON_UNSENT;
     if (!add_to_shard(stream))
         return;
-    if (stream->cut) { /* before it had begun */
+    if (stream->cut) { /* cut before it had begun */
         if (end_stream(stream, stream->reason))
             crier__shards_over(shard->set);
     } else if (shard->draining) {
         crier__stream_shut_down(stream);
-    } else if (stream->ending) { /* closed before the headers were out */
+    } else if (stream->ending) { /* closed before its headers were sent */
         crier__timers_set(&shard->timers, &stream->alive,
                           shard->now + LINGER);
     } else {
         crier__stream_retime(stream);
         atomic_store(&stream->notified, false);
-        if (atomic_load(&stream->no_room)) /* it was looked at too early */
+        if (atomic_load(&stream->no_room)) /* an earlier look was ignored */
             crier__stream_look(stream);
         if (stream->on_wake != NULL && stream->headers_out)
             stream->on_wake(stream->closure, stream);
@@ -643,7 +648,7 @@ static void run_delivery(struct crier__task *task)
 
     crier__shards_release(stream->shard->set,
                           crier__frame_cost(delivery->frame));
-    crier__stream_append(stream, delivery->frame, SIZE_MAX); /* let in by the send */
+    crier__stream_append(stream, delivery->frame, SIZE_MAX); /* accepted by the send */
     crier_frame_unref(delivery->frame);
     crier__stream_unref(stream);
     free(delivery);
@@ -724,8 +729,8 @@ void crier_stream_wake(struct crier_stream *stream, uint64_t when)
     if (stream == NULL || stream->over || stream->ending || !stream->attached)
         return;
     shard = stream->shard;
-    /* Never within this pass, so that a source that is always due leaves the
-     * others their turn. */
+    /* Not within this pass, so that a source that is always due does not starve
+     * the other streams. */
     if (when <= shard->now)
         when = shard->now + 1;
     crier__timers_set(&shard->timers, &stream->wake, when);

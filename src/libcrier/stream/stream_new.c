@@ -1,6 +1,6 @@
 /*
- * How a stream is made: the stream, its response, and the callbacks by which MHD asks for
- * the body and frees the response. What happens in between is in stream.c.
+ * How a stream is made: the stream, its response, and the callbacks by which MHD asks
+ * for the body and frees the response. What happens in between is in stream.c.
  */
 #include <config.h>
 
@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* MHD asks for the body in pieces of this size. All bytes of a plain stream go past
- * it (see transport.c), and the block is part of what an idle client costs. */
+/* The size of the pieces in which MHD asks for the body. All bytes of a plain stream
+ * bypass it (see transport.c), and the block is part of the cost of an idle client. */
 #define BLOCK_PLAIN 8
 #define BLOCK_TLS 4096
 
@@ -36,7 +36,7 @@ struct field {
     char name[64], value[300];
 };
 
-/* Copies the first field that has room in the struct field CLOSURE. */
+/* Copies the first field that fits into the struct field CLOSURE. */
 static enum MHD_Result copy_field(void *closure, enum MHD_ValueKind kind,
                                   const char *name, const char *value)
 {
@@ -51,9 +51,9 @@ static enum MHD_Result copy_field(void *closure, enum MHD_ValueKind kind,
     return MHD_NO;
 }
 
-/* Frees the fields of RESPONSE, which have been sent: MHD looks at them no more, but
- * would keep them as long as the client stays. (They are copied since MHD compares with
- * what it was given after it has freed its own.) */
+/* Frees the fields of RESPONSE, which have been sent: MHD does not use them any more,
+ * but would keep them as long as the client stays. (They are copied first, because MHD
+ * compares with its argument after it has freed its own text.) */
 static void free_fields(struct MHD_Response *response)
 {
     struct field field;
@@ -80,7 +80,7 @@ static void announce_stream(struct crier_stream *stream, bool headers_out)
     crier__shard_post_newcomer(stream->shard, &stream->attach);
 }
 
-/* MHD does not suspend the connection any more. */
+/* MHD will not suspend the connection any more. */
 static void end_suspending(struct crier_stream *stream)
 {
     if (stream->suspendable)
@@ -121,7 +121,7 @@ static void free_response_stream(void *closure)
 
 /* ---- making ----------------------------------------------------------- */
 
-/* Writes a new frame of the comment TEXT to *FRAME: its lines, and no empty one,
+/* Writes a new frame with the comment TEXT to *FRAME: its lines without an empty one,
  * which several client libraries take for an event (tests/README). */
 static int make_comment(const char *text, struct crier_frame **frame)
 {
@@ -138,7 +138,7 @@ static int make_comment(const char *text, struct crier_frame **frame)
     return error;
 }
 
-/* Makes what is sent when nothing else is. */
+/* Makes the frame that is sent when nothing else is. */
 static int make_keep_alive(struct crier_stream *stream, const char *text)
 {
     bool events = crier__stream_is_events(stream);
@@ -182,7 +182,7 @@ static int set_options(struct crier_stream *stream,
     return make_keep_alive(stream, options->keep_alive_text);
 }
 
-/* A new stream that is not known to MHD yet, with one reference. */
+/* Writes a new stream, with one reference, to *STREAM. MHD does not know it yet. */
 static int make_stream(struct crier_shards *shards, struct MHD_Connection *connection,
                        const struct crier_stream_options *options,
                        struct crier_stream **stream)
@@ -214,7 +214,8 @@ static int make_stream(struct crier_shards *shards, struct MHD_Connection *conne
     return 0;
 }
 
-/* HTTP/1.1 with a body that ends with the connection, not in chunks. */
+/* The response is HTTP/1.1, and its body ends with the connection instead of being in
+ * chunks. */
 static struct MHD_Response *make_stream_response(struct crier_stream *stream)
 {
     struct MHD_Response *response;
@@ -230,8 +231,8 @@ static struct MHD_Response *make_stream_response(struct crier_stream *stream)
         MHD_destroy_response(response);
         return NULL;
     }
-    /* From here on MHD and the shard have their references; freeing the
-     * response gives both back. */
+    /* From here on MHD and the shard have their references; freeing the response gives
+     * both back. */
     crier__stream_ref(stream);
     crier__stream_ref(stream);
     atomic_fetch_add(&stream->shard->set->unfreed, 1);
@@ -240,13 +241,14 @@ static struct MHD_Response *make_stream_response(struct crier_stream *stream)
     return response;
 }
 
-/* Names the fault, which the error does not. */
+/* Logs what is wrong with the daemon, which the error does not tell. */
 static void log_daemon(const struct crier_shards *shards,
                        struct MHD_Connection *connection)
 {
     const char *reason = NULL;
+    int error = crier__daemon_check_of(connection, shards->resume != NULL, &reason);
 
-    if (crier__daemon_check_of(connection, shards->resume != NULL, &reason) == CRIER_ERR_DAEMON)
+    if (error == CRIER_ERR_DAEMON)
         crier__shards_mistake(shards, "crier_stream_new(): %s", reason);
 }
 

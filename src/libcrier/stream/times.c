@@ -1,8 +1,8 @@
 /*
- * Changing the times of streams while they are open: those that have none of their own
- * use the shards'. A shard's task gives the new ones to the streams that are on the
- * shard's list; a stream that gets there later takes them when it is attached, which is
- * a task of the same thread. So none is left out.
+ * Changing the times of open streams: a stream without times of its own uses those of
+ * the shards. A task of each shard passes new times to the streams on its list; a
+ * stream that is added later takes them when it is attached, which is a task of the
+ * same thread. So no stream is left out.
  */
 #include <config.h>
 

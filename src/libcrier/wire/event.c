@@ -1,16 +1,15 @@
 /*
- * The event builder and the encoder of the event stream format (WHATWG HTML,
- * 9.2.5 "Parsing an event stream", read backwards).
+ * The event builder and the encoder of the event stream format (WHATWG HTML, 9.2.5
+ * "Parsing an event stream", read backwards).
  *
- * Data and comment are turned into their wire lines when they are set, so that
- * encoding only joins buffers. The one thing that must never happen is that text
- * from outside starts a field of its own: a parser ends a line at LF, at CRLF and
- * at a lone CR, so text is split at all three, and a type or id, which cannot be
- * split, is refused when it holds one.
+ * Data and comment become their wire lines when they are set, so that encoding only
+ * joins buffers. Text from outside must never start a field of its own: a parser ends a
+ * line at LF, at CRLF and at a lone CR, so text is split at all three; a type or id,
+ * which cannot be split, is refused when it holds one.
  *
- * Every field is written as "name: value" with one space. A parser removes
- * exactly one, so a value that itself starts with a space survives. A line with
- * no value is written "name:".
+ * Every field is written as "name: value" with one space. A parser removes exactly one,
+ * so a value that itself starts with a space survives. A field without a value is
+ * written as "name:".
  */
 #include <config.h>
 
@@ -31,7 +30,7 @@ struct crier_event {
     struct crier__buffer id;      /* the value */
     uint32_t retry;
     bool has_comment, has_data, has_id, has_retry;
-    int error; /* the first that a setter returned */
+    int error; /* the first error of a setter */
 };
 
 struct crier_event *crier_event_new(void)
@@ -88,7 +87,7 @@ static int add_field_line(struct crier__buffer *out, const char *name,
     return error;
 }
 
-/* The first C from FROM on, or END. */
+/* Returns the first C from FROM on, or END. */
 static const char *find_byte(const char *from, const char *end, char c)
 {
     const char *found = memchr(from, c, (size_t)(end - from));
@@ -96,8 +95,8 @@ static const char *find_byte(const char *from, const char *end, char c)
     return found != NULL ? found : end;
 }
 
-/* Appends each line of TEXT as a line with NAME: n line ends make n + 1. The
- * next LF and the next CR are each looked for once, so the time is linear. */
+/* Appends each line of TEXT as a field NAME: n line ends make n + 1 lines. The next LF
+ * and the next CR are each searched once, so the time is linear. */
 static int add_field_lines(struct crier__buffer *out, const char *name,
                            const char *text, size_t length)
 {
@@ -110,7 +109,7 @@ static int add_field_lines(struct crier__buffer *out, const char *name,
         error = add_field_line(out, name, text, (size_t)(stop - text));
         if (error != 0 || stop == end)
             return error;
-        if (stop == cr && lf == cr + 1 && lf != end) /* CRLF is one */
+        if (stop == cr && lf == cr + 1 && lf != end) /* CRLF is one end */
             stop = lf;
         text = stop + 1;
         if (lf < text)
@@ -120,7 +119,7 @@ static int add_field_lines(struct crier__buffer *out, const char *name,
     }
 }
 
-/* Replaces the lines in FIELD by those of TEXT, or leaves FIELD as it was. */
+/* Replaces the lines in FIELD by those of TEXT, or leaves FIELD unchanged. */
 static int set_field_lines(struct crier_event *event, struct crier__buffer *field,
                            bool *has, const char *name, const char *text,
                            size_t length)
@@ -166,7 +165,7 @@ int crier_event_json(struct crier_event *event, const json_t *value)
 
     if (event == NULL || value == NULL)
         return mark_error(event, event == NULL ? CRIER_ERR_NULL : CRIER_ERR_JSON);
-    errno = 0; /* jansson does not tell why it fails */
+    errno = 0; /* jansson does not report why it fails */
     text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     if (text == NULL)
         return mark_error(event, errno == ENOMEM ? -ENOMEM : CRIER_ERR_JSON);
@@ -202,7 +201,7 @@ static int set_field_value(struct crier_event *event, struct crier__buffer *fiel
         crier__buffer_done(&copy);
         return mark_error(event, error);
     }
-    copy.length--; /* the NUL behind it is for those who want a string */
+    copy.length--; /* the value is a string, too */
     crier__buffer_done(field);
     *field = copy;
     return 0;

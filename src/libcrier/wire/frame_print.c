@@ -1,7 +1,7 @@
 /*
- * Formatted text as a frame. The text is formatted into a small buffer first, which
- * most texts fit; only a longer one is measured by that, allocated and formatted
- * again. vasprintf() would allocate for each, and would have no maximum.
+ * Formatted text as a frame. The text is formatted into a small buffer first, into
+ * which most texts fit; a longer one is measured by that, allocated and formatted
+ * again. vasprintf() would allocate for each text, and has no maximum.
  */
 #include <config.h>
 

@@ -1,22 +1,22 @@
 /*
  * The event-stream interpretation of WHATWG HTML, section 9.2.6.
  *
- * The standard decodes the stream as UTF-8 first and then takes it apart. Here the
- * lines come first, and the value of a field is decoded when its line is whole.
- * That is the same: a line end is ASCII, and an ASCII byte always ends a sequence
- * of UTF-8, a broken one included.
+ * The standard decodes the stream as UTF-8 first and then splits it into lines. This
+ * parser splits first, and decodes the value of a field when its line is complete. The
+ * result is the same: a line end is ASCII, and an ASCII byte always ends a sequence of
+ * UTF-8, even a broken one.
  *
- * A line that lies within the bytes of one call is read where it is; only what is
+ * A line that lies within the bytes of one call is read in place; only a line that is
  * cut off at their end is copied (`line`). An event is collected field by field
  * (`data`, `type`, `id`, `topics`, `time`), each with a NUL behind it once it is
- * told. What was told is cleared by the next call, not before: it is borrowed.
+ * reported. The next call clears what was reported, not earlier: it is borrowed.
  *
- * Two ids: `id` is what the last id field said; it becomes `last` when its event
- * is complete, also where that has no data and is not told. So the id of an event
- * that was cut off does not count.
+ * There are two ids: `id` is the value of the last id field; it becomes `last` when its
+ * event is complete, even if that has no data and is not reported. So the id of an
+ * event that was cut off does not count.
  *
- * Rejected: callbacks, which would need a way to stop inside them, to go on later
- * and to hand an error through.
+ * Rejected: callbacks, which would need a way to stop inside them, to continue later
+ * and to pass an error through.
  */
 #include <config.h>
 
@@ -31,24 +31,24 @@
 
 #define LIMIT_MAX ((size_t)1024 * 1024 * 1024)
 
-/* What a large line or event left behind is given back. */
+/* A buffer that a large line or event has made larger than this is freed. */
 #define KEEP ((size_t)64 * 1024)
 
-/* Bytes that are searched at a time. */
+/* How many bytes are searched at a time. */
 #define BLOCK ((size_t)256)
 
 static const char bom[3] = {'\xef', '\xbb', '\xbf'};
 
 struct crier_parser {
     size_t max_line, max_event;
-    struct crier__buffer line; /* the begin of one that is cut off */
+    struct crier__buffer line; /* the beginning of a line that is cut off */
     struct crier__buffer data; /* each line with its LF */
     struct crier__buffer type, id, last, topics, time;
     struct crier__buffer comment;
     bool has_id;
-    bool first; /* the first line is not over: a BOM may stand there */
-    bool cr;    /* the last byte was a CR: a LF belongs to it */
-    bool told;  /* the event is to be cleared */
+    bool first; /* in the first line, which may begin with a BOM */
+    bool cr;    /* the last byte was a CR, to which a LF belongs */
+    bool reported; /* the event was reported: the next call clears it */
     int error;
 };
 
@@ -94,7 +94,7 @@ void crier_parser_free(struct crier_parser *parser)
     free(parser);
 }
 
-/* Empties BUFFER, and gives its memory back where that is much. */
+/* Empties BUFFER, and frees it when it is large. */
 static void clear_buffer(struct crier__buffer *buffer)
 {
     if (buffer->capacity > KEEP)
@@ -103,7 +103,7 @@ static void clear_buffer(struct crier__buffer *buffer)
         crier__buffer_clear(buffer);
 }
 
-/* Forgets the event, complete or not; its id has been committed or not. */
+/* Drops the event, complete or not. */
 static void clear_event(struct crier_parser *parser)
 {
     clear_buffer(&parser->data);
@@ -111,7 +111,7 @@ static void clear_event(struct crier_parser *parser)
     clear_buffer(&parser->topics);
     clear_buffer(&parser->time);
     parser->has_id = false;
-    parser->told = false;
+    parser->reported = false;
 }
 
 void crier_parser_begin(struct crier_parser *parser)
@@ -127,7 +127,7 @@ void crier_parser_begin(struct crier_parser *parser)
 
 /* ---- text ------------------------------------------------------------- */
 
-/* Appends LENGTH bytes at TEXT to BUFFER, decoded as UTF-8: what is none becomes
+/* Appends LENGTH bytes at TEXT to BUFFER, decoded as UTF-8: invalid bytes become
  * U+FFFD, one for each maximal subpart (Encoding standard, UTF-8 decoder). */
 static int add_decoded(struct crier__buffer *buffer, const char *text,
                        size_t length)
@@ -151,7 +151,7 @@ static int add_decoded(struct crier__buffer *buffer, const char *text,
     }
 }
 
-/* BUFFER's bytes as a string, with its NUL behind it (which is not counted). */
+/* Writes the bytes of BUFFER as a string to *STRING. Its NUL is not counted. */
 static int terminate_string(struct crier__buffer *buffer, const char **string)
 {
     int error = crier__buffer_add(buffer, "", 1);
@@ -171,11 +171,11 @@ static int check_event(const struct crier_parser *parser)
                     (parser->has_id ? parser->id.length : 0);
 
     if (parser->data.length != 0)
-        length += parser->data.length - 1; /* the last LF is not told */
+        length += parser->data.length - 1; /* the last LF is not part of it */
     return length > parser->max_event ? CRIER_ERR_MAX_EVENT : 0;
 }
 
-/* The ERROR of what was added to the event, or that of its limit. */
+/* Returns ERROR, that of adding to the event, or the error of the limit of events. */
 static int check_event_size(const struct crier_parser *parser, int error)
 {
     if (error == CRIER_ERR_FRAME_SIZE)
@@ -183,7 +183,7 @@ static int check_event_size(const struct crier_parser *parser, int error)
     return error != 0 ? error : check_event(parser);
 }
 
-/* Makes BUFFER, a part of the event, the VALUE in the place of what it was. */
+/* Replaces the content of BUFFER, a part of the event, by VALUE. */
 static int set_buffer(struct crier_parser *parser, struct crier__buffer *buffer,
                       const char *value, size_t length)
 {
@@ -212,7 +212,7 @@ static int set_id(struct crier_parser *parser, const char *value,
     return set_buffer(parser, &parser->id, value, length);
 }
 
-/* Digits only; more than fits is as much as fits. */
+/* Reads digits only. A number that is too large becomes UINT64_MAX. */
 static bool read_retry(const char *value, size_t length, uint64_t *retry)
 {
     size_t digits;
@@ -230,7 +230,7 @@ static bool is_field_name(const char *line, size_t length, const char *name)
     return length == strlen(name) && memcmp(line, name, length) == 0;
 }
 
-/* The field NAME of the event has the VALUE. 1 when there is something to tell. */
+/* Takes the field NAME with its VALUE. 1 when there is something to report. */
 static int take_field(struct crier_parser *parser, const char *name,
                       size_t name_length, const char *value, size_t length,
                       struct crier_message *message)
@@ -269,7 +269,7 @@ static int take_comment(struct crier_parser *parser, const char *text,
 
 /* ---- events ----------------------------------------------------------- */
 
-/* The id of an event that is complete becomes the last one. */
+/* Makes the id of a complete event the last one. */
 static int commit_id(struct crier_parser *parser)
 {
     struct crier__buffer last = parser->last;
@@ -317,19 +317,19 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
     return error;
 }
 
-/* An extra field, which is NULL where it is not there or empty. */
+/* The same for an extra field; NULL when it is absent or empty. */
 static int terminate_optional(struct crier__buffer *buffer, const char **string)
 {
     return buffer->length != 0 ? terminate_string(buffer, string) : 0;
 }
 
-/* Makes MESSAGE the event, which is complete and has data. */
+/* Fills MESSAGE with the event, which is complete and has data. */
 static int fill_event(struct crier_parser *parser,
                       struct crier_message *message)
 {
     int error = 0;
 
-    parser->told = true;
+    parser->reported = true;
     message->kind = CRIER_EVENT;
     message->has_id = parser->has_id;
     parser->data.bytes[parser->data.length - 1] = '\0'; /* the last LF */
@@ -346,8 +346,9 @@ static int fill_event(struct crier_parser *parser,
     return error;
 }
 
-/* An empty line: the event is complete. 1 when it is to be told. Its id counts last,
- * when nothing can fail any more: an event that was not told is asked for again. */
+/* Ends the event at an empty line. 1 when it is to be reported. Its id is committed
+ * last, when nothing can fail any more: a client resumes before an event that was not
+ * reported. */
 static int dispatch_event(struct crier_parser *parser, struct crier_message *message)
 {
     bool has_data = parser->data.length != 0;
@@ -360,7 +361,7 @@ static int dispatch_event(struct crier_parser *parser, struct crier_message *mes
     return error != 0 ? error : has_data;
 }
 
-/* One whole LINE without its end. 1 when there is something to tell. */
+/* Takes one whole LINE without its end. 1 when there is something to report. */
 static int take_line(struct crier_parser *parser, const char *line,
                      size_t length, struct crier_message *message)
 {
@@ -394,9 +395,9 @@ static int take_line(struct crier_parser *parser, const char *line,
 
 /* ---- bytes ------------------------------------------------------------ */
 
-/* Where the first line in the LENGTH bytes ends; NULL when it does not. It goes by
- * blocks: looking for a LF up to the end, for each of many lines that end with CR,
- * would take time in the square of their number. */
+/* Returns where the first line in the LENGTH bytes ends; NULL when it does not.
+ * Searches block by block: searching for a LF to the end, for each of many lines that
+ * end with CR, would take time in the square of their number. */
 static const char *find_line_end(const char *bytes, size_t length)
 {
     const char *lf, *cr;
@@ -412,7 +413,7 @@ static const char *find_line_end(const char *bytes, size_t length)
     return NULL;
 }
 
-/* Keeps the begin of a line that goes on in the next call. */
+/* Keeps the beginning of a line that continues in the next call. */
 static int keep_line(struct crier_parser *parser, const char *bytes, size_t length)
 {
     int error = crier__buffer_add(&parser->line, bytes, length);
@@ -420,7 +421,7 @@ static int keep_line(struct crier_parser *parser, const char *bytes, size_t leng
     return error == CRIER_ERR_FRAME_SIZE ? CRIER_ERR_MAX_LINE : error;
 }
 
-/* The line that was kept, with the LENGTH bytes that end it. */
+/* Takes the line that was kept, with the LENGTH bytes that end it. */
 static int take_kept_line(struct crier_parser *parser, const char *bytes,
                           size_t length, struct crier_message *message)
 {
@@ -433,7 +434,8 @@ static int take_kept_line(struct crier_parser *parser, const char *bytes,
     return result;
 }
 
-/* Reads the next line or what there is of it. 1 when there is something to tell. */
+/* Reads the next line, or the part of it that is there. 1 when there is something to
+ * report. */
 static int parse_step(struct crier_parser *parser, const char **bytes,
                       size_t *length, struct crier_message *message)
 {
@@ -467,7 +469,7 @@ int crier_parser_next(struct crier_parser *parser, const char **bytes,
         (*bytes == NULL && *length != 0))
         return CRIER_ERR_NULL;
     result = parser->error;
-    if (parser->told)
+    if (parser->reported)
         clear_event(parser);
     *message = (struct crier_message){.data = "",
                                       .type = "message",

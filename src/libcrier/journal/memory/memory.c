@@ -1,5 +1,9 @@
 /*
- * The journal in memory: what a hub asks of it. store.c holds it.
+ * The journal in memory: bounded, and as fast as a lock and a few pointers. It answers
+ * each question in the call that asks.
+ *
+ * The lock guards everything but what crier__journal_init() set. It ranks above the hub's
+ * (yield is called under it); no `done` runs under it.
  */
 #include <config.h>
 
@@ -11,13 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many updates are forgotten before others get their turn. */
+/* How many updates are forgotten before the lock is free for others. */
 #define STEP 256
 
 /* ---- append ----------------------------------------------------------- */
 
-/* Puts what APPEND brings in, as ENTRY if that succeeds. */
-static int put_in(struct crier__memory *memory, struct crier__append *append,
+/* Appends the update of APPEND as ENTRY; after an error ENTRY is not used. */
+static int append_entry(struct crier__memory *memory, struct crier__append *append,
                   struct crier__entry *entry)
 {
     struct crier__update *update = append->update;
@@ -32,7 +36,7 @@ static int put_in(struct crier__memory *memory, struct crier__append *append,
         return CRIER_ERR_EXISTS;
     }
     entry->update = update;
-    error = crier__memory_enter(memory, entry);
+    error = crier__memory_place(memory, entry);
     if (error != 0)
         return error;
     crier__update_ref(update);
@@ -42,21 +46,11 @@ static int put_in(struct crier__memory *memory, struct crier__append *append,
     return 0;
 }
 
-static unsigned count_topics(const char *topics)
-{
-    unsigned count = 1;
-
-    while ((topics = strchr(topics, ',')) != NULL) {
-        topics++;
-        count++;
-    }
-    return count;
-}
-
-static void append(struct crier_journal *journal, struct crier__append *append)
+static void append_update(struct crier_journal *journal,
+                          struct crier__append *append)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
-    unsigned count = count_topics(append->update->topics);
+    unsigned count = append->update->topics->count;
     struct crier__entry *entry;
 
     append->reason[0] = '\0';
@@ -64,7 +58,7 @@ static void append(struct crier_journal *journal, struct crier__append *append)
     entry = calloc(1, sizeof *entry + count * sizeof entry->topics[0]);
     if (entry != NULL) {
         pthread_mutex_lock(&memory->lock);
-        append->error = put_in(memory, append, entry);
+        append->error = append_entry(memory, append, entry);
         pthread_mutex_unlock(&memory->lock);
         if (append->error != 0)
             free(entry);
@@ -72,7 +66,8 @@ static void append(struct crier_journal *journal, struct crier__append *append)
     append->done(append);
 }
 
-static void forget(struct crier_journal *journal, struct crier__forget *forget)
+static void forget_topic(struct crier_journal *journal,
+                         struct crier__forget *forget)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
     size_t length = strlen(forget->topic);
@@ -95,7 +90,7 @@ static void forget(struct crier_journal *journal, struct crier__forget *forget)
             crier__memory_evict_from(memory, topic);
         }
         more = left == 0;
-        pthread_mutex_unlock(&memory->lock); /* the others' turn */
+        pthread_mutex_unlock(&memory->lock); /* for others */
         pthread_mutex_lock(&memory->lock);
     }
     pthread_mutex_unlock(&memory->lock);
@@ -104,14 +99,14 @@ static void forget(struct crier_journal *journal, struct crier__forget *forget)
 
 /* ---- start and end ---------------------------------------------------- */
 
-static int status(struct crier_journal *journal, char reason[128])
+static int report_status(struct crier_journal *journal, char reason[128])
 {
     (void)journal;
     reason[0] = '\0';
     return 0;
 }
 
-static uint64_t last(struct crier_journal *journal)
+static uint64_t last_position(struct crier_journal *journal)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
     uint64_t position;
@@ -122,8 +117,8 @@ static uint64_t last(struct crier_journal *journal)
     return position;
 }
 
-/* Everything is answered in the call that asks. */
-static void stop(struct crier_journal *journal)
+/* There is nothing left to answer. */
+static void close_memory(struct crier_journal *journal)
 {
     (void)journal;
 }
@@ -131,30 +126,34 @@ static void stop(struct crier_journal *journal)
 static void free_memory(struct crier_journal *journal)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
-    struct crier__memory_topic *topic, *next;
 
-    while (memory->all.length != 0)
-        crier__memory_evict_oldest(memory);
-    HASH_ITER (hh, memory->topics, topic, next) {
-        HASH_DEL(memory->topics, topic);
-        crier__ring_done(&topic->ring);
-        free(topic);
-    }
-    crier__ring_done(&memory->all);
+    crier__memory_clear(memory);
     pthread_mutex_destroy(&memory->lock);
     crier__journal_done(journal);
     free(memory);
 }
 
-static const struct crier__journal_ops ops = {
+static void memory_retain(struct crier_journal *journal,
+                          struct crier__policy *policy)
+{
+    struct crier__memory *memory = (struct crier__memory *)journal;
+
+    pthread_mutex_lock(&memory->lock);
+    crier__journal_swap_policy(journal, policy);
+    crier__memory_adapt(memory);
+    pthread_mutex_unlock(&memory->lock);
+}
+
+static const struct crier__journal_ops memory_ops = {
     .name = "memory",
-    .append = append,
+    .append = append_update,
     .read = crier__memory_read,
     .list = crier__memory_list,
-    .forget = forget,
-    .status = status,
-    .last = last,
-    .stop = stop,
+    .forget = forget_topic,
+    .status = report_status,
+    .last = last_position,
+    .retain = memory_retain,
+    .close = close_memory,
     .free = free_memory,
 };
 
@@ -171,12 +170,14 @@ int crier_journal_memory(const struct crier_journal_options *options,
     memory = calloc(1, sizeof *memory);
     if (memory == NULL)
         return -ENOMEM;
-    error = crier__journal_init(&memory->journal, &ops, options, &defaults);
+    error = crier__journal_init(&memory->journal, &memory_ops, options, &defaults);
     if (error != 0) {
         free(memory);
         return error;
     }
     error = crier__random_name(memory->journal.epoch);
+    memcpy(&memory->names.random, memory->journal.epoch,
+           sizeof memory->names.random);
     if (error == 0)
         error = -pthread_mutex_init(&memory->lock, NULL);
     if (error != 0) {

@@ -3,7 +3,7 @@
 
 #include "store.h"
 
-/* The two questions that change nothing. */
+/* The journal's operations read and list; see journal.h. */
 void crier__memory_read(struct crier_journal *journal,
                         struct crier__read *read);
 void crier__memory_list(struct crier_journal *journal,

@@ -1,26 +1,23 @@
 /*
- * The journal in memory: bounded, and as fast as a lock and a few pointers.
+ * The store of the journal in memory: what it holds, and eviction.
  *
- * One entry for each update held. It is on the ring of each of its topics and on
- * the ring of all. Each topic lets go its oldest entries by its own limits; an
- * entry that no topic holds any more leaves the ring of all, from its middle if
- * need be. Where the limits of all are passed, the oldest entry of all goes, which
- * is the oldest of each topic that still holds it, since all rings are in the
- * order of positions.
+ * There is one entry for each update held. It is on the ring of each of its topics and on
+ * the ring of all. Each topic evicts its oldest entries by its own limits; an entry that
+ * no topic holds any more leaves the ring of all, from its middle if need be. Where the
+ * limits of all topics are exceeded, the oldest entry of all is evicted, which is the
+ * oldest of each topic that still holds it, since all rings are in the order of
+ * positions.
  *
- * What a topic has let go is remembered as one number, the highest position
- * (`evicted`): a reader that begins before it has missed something. A topic that
- * holds nothing keeps its record for the sake of that number, until its place is
- * needed; then the number goes into `forgotten`, which counts for every topic that
- * has no record. So a gap may be told where nothing was missed, never the other
- * way round.
+ * What a topic has evicted is remembered as one number, the highest position
+ * (`evicted`): a reader that begins before it has missed something. A topic that holds
+ * nothing keeps its record for the sake of that number, until a new topic needs the
+ * place; then the number is merged into `forgotten`, which applies to each topic without
+ * a record. So a gap may be reported where nothing was missed, but never the other way
+ * round.
  *
- * Limits of count and bytes are kept at each append, where an update displaces
- * at most what it weighs. What is too old is hidden from readers at once, and
- * taken away in small steps, for thousands may grow old in the same moment.
- *
- * The lock guards everything but what crier__journal_init() set. It is above the
- * hub's (yield is called under it), and no `done` runs under it.
+ * Limits of count and bytes are enforced at each append, where an update displaces at
+ * most its own weight. What is too old is hidden from readers at once, and evicted in
+ * small steps, for thousands of updates may become too old in the same moment.
  */
 #include <config.h>
 
@@ -48,8 +45,17 @@ struct crier__memory_topic *crier__memory_find(struct crier__memory *memory,
     return topic;
 }
 
-/* Gives the record of the topic up that has held nothing for longest. */
-static bool recycle(struct crier__memory *memory)
+static void free_topic(struct crier__memory *memory,
+                       struct crier__memory_topic *topic)
+{
+    HASH_DEL(memory->topics, topic);
+    crier__names_remove(&memory->names, &topic->by_name);
+    crier__ring_done(&topic->ring);
+    free(topic);
+}
+
+/* Drops the record of the topic that has held nothing for longest. */
+static bool recycle_topic(struct crier__memory *memory)
 {
     struct crier__memory_topic *topic;
 
@@ -63,9 +69,7 @@ static bool recycle(struct crier__memory *memory)
     DL_DELETE(memory->empty, topic);
     if (topic->retention.age != 0)
         DL_DELETE2(memory->aging, topic, age_prev, age_next);
-    HASH_DEL(memory->topics, topic);
-    crier__ring_done(&topic->ring);
-    free(topic);
+    free_topic(memory, topic);
     return true;
 }
 
@@ -74,8 +78,8 @@ static int new_topic(struct crier__memory *memory, const char *name,
 {
     struct crier__memory_topic *made;
 
-    if (HASH_COUNT(memory->topics) >= memory->journal.max_topics &&
-        !recycle(memory))
+    if (HASH_COUNT(memory->topics) >= memory->journal.policy.max_topics &&
+        !recycle_topic(memory))
         return CRIER_ERR_MAX_TOPICS;
     made = calloc(1, sizeof *made + length + 1);
     if (made == NULL)
@@ -89,6 +93,8 @@ static int new_topic(struct crier__memory *memory, const char *name,
         free(made);
         return -ENOMEM;
     }
+    made->by_name.text = made->name;
+    crier__names_add(&memory->names, &made->by_name);
     DL_APPEND(memory->empty, made);
     if (made->retention.age != 0)
         DL_APPEND2(memory->aging, made, age_prev, age_next);
@@ -96,7 +102,7 @@ static int new_topic(struct crier__memory *memory, const char *name,
     return 0;
 }
 
-/* Takes TOPIC, which is about to hold something, out of recycling's way. */
+/* TOPIC is about to hold something, and must not be recycled. */
 static void mark_used(struct crier__memory *memory,
                       struct crier__memory_topic *topic)
 {
@@ -104,7 +110,7 @@ static void mark_used(struct crier__memory *memory,
         DL_DELETE(memory->empty, topic);
 }
 
-/* ---- letting go ------------------------------------------------------- */
+/* ---- eviction --------------------------------------------------------- */
 
 static void free_entry(struct crier__memory *memory,
                        struct crier__entry *entry)
@@ -133,7 +139,7 @@ void crier__memory_evict_from(struct crier__memory *memory,
     crier__ring_shift(&topic->ring);
     if (topic->ring.length == 0)
         DL_APPEND(memory->empty, topic);
-    /* The record may be given up now, so the entry must not know it any more. */
+    /* The record may be dropped from now on, so the entry must not refer to it. */
     while (entry->topics[i] != topic)
         i++;
     entry->topics[i] = entry->topics[--entry->held];
@@ -150,7 +156,7 @@ void crier__memory_evict_oldest(struct crier__memory *memory)
         crier__memory_evict_from(memory, entry->topics[held]);
 }
 
-static void keep_limits(struct crier__memory *memory,
+static void enforce_limits(struct crier__memory *memory,
                         struct crier__memory_topic *topic)
 {
     const struct crier_retention *keep = &topic->retention;
@@ -161,10 +167,18 @@ static void keep_limits(struct crier__memory *memory,
         crier__memory_evict_from(memory, topic);
 }
 
+static void enforce_limits_of_all(struct crier__memory *memory)
+{
+    const struct crier_retention *keep = &memory->journal.policy.retention;
+
+    while (memory->count > keep->count || memory->bytes > keep->bytes)
+        crier__memory_evict_oldest(memory);
+}
+
 /* ---- age -------------------------------------------------------------- */
 
-/* Sets the times beyond NOW to it. Since times rise with positions, these are the
- * last ones. */
+/* Sets the times that are later than NOW to it: those of the last entries, since times
+ * rise with positions. */
 static void correct_times(struct crier__memory *memory, int64_t now)
 {
     size_t i = memory->all.length;
@@ -191,13 +205,11 @@ int64_t crier__memory_now(struct crier__memory *memory)
     return now > memory->time ? now : memory->time;
 }
 
-/* The time before which what TOPIC holds is too old (NULL: by the limit of all
- * alone). */
 int64_t crier__memory_too_old(const struct crier__memory *memory,
                               const struct crier__memory_topic *topic,
                               int64_t now)
 {
-    uint64_t age = memory->journal.retention.age;
+    uint64_t age = memory->journal.policy.retention.age;
 
     if (topic != NULL && topic->retention.age != 0 &&
         (age == 0 || topic->retention.age < age))
@@ -211,7 +223,7 @@ void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
     struct crier__memory_topic *topic;
     int64_t time;
 
-    if (!memory->journal.ages)
+    if (!memory->journal.policy.ages)
         return;
     time = crier__memory_too_old(memory, NULL, now);
     while (left-- > 0 && memory->all.length != 0 &&
@@ -229,26 +241,26 @@ void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
 
 /* ---- append ----------------------------------------------------------- */
 
-/* Finds or makes the topics of ENTRY's update. */
+/* Finds or makes the topics of ENTRY's update, with a reserved place in each. */
 static int find_topics(struct crier__memory *memory,
                        struct crier__entry *entry)
 {
-    struct crier__topics walk = {entry->update->topics};
     struct crier__memory_topic *topic;
     const char *name;
-    size_t length;
     unsigned i = 0;
     int error = 0;
 
-    while (error == 0 && (name = crier__topics_next(&walk, &length)) != NULL) {
-        topic = crier__memory_find(memory, name, length);
+    CRIER__TOPICS_EACH (entry->update->topics, name) {
+        topic = crier__memory_find(memory, name, strlen(name));
         if (topic == NULL)
-            error = new_topic(memory, name, length, &topic);
+            error = new_topic(memory, name, strlen(name), &topic);
         if (error != 0)
             break;
         topic->pinned = true;
         entry->topics[i++] = topic;
         error = crier__ring_reserve(&topic->ring);
+        if (error != 0)
+            break;
     }
     entry->topic_count = i;
     while (i-- > 0)
@@ -256,7 +268,7 @@ static int find_topics(struct crier__memory *memory,
     return error;
 }
 
-int crier__memory_enter(struct crier__memory *memory,
+int crier__memory_place(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
     struct crier__update *update = entry->update;
@@ -284,7 +296,6 @@ int crier__memory_enter(struct crier__memory *memory,
 void crier__memory_hold(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
-    const struct crier_retention *keep = &memory->journal.retention;
     struct crier__update *update = entry->update;
     size_t cost = crier__update_cost(update);
     struct crier__memory_topic *topics[CRIER__TOPICS_MAX];
@@ -301,7 +312,35 @@ void crier__memory_hold(struct crier__memory *memory,
         entry->held++;
     }
     for (i = 0; i < count; i++) /* this may take ENTRY away again */
-        keep_limits(memory, topics[i]);
-    while (memory->count > keep->count || memory->bytes > keep->bytes)
+        enforce_limits(memory, topics[i]);
+    enforce_limits_of_all(memory);
+}
+
+void crier__memory_adapt(struct crier__memory *memory)
+{
+    struct crier__memory_topic *topic, *next;
+
+    HASH_ITER (hh, memory->topics, topic, next) {
+        if (topic->retention.age != 0)
+            DL_DELETE2(memory->aging, topic, age_prev, age_next);
+        topic->retention = crier__journal_retention(
+            &memory->journal, topic->name, topic->length);
+        if (topic->retention.age != 0)
+            DL_APPEND2(memory->aging, topic, age_prev, age_next);
+        enforce_limits(memory, topic);
+    }
+    enforce_limits_of_all(memory);
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+void crier__memory_clear(struct crier__memory *memory)
+{
+    struct crier__memory_topic *topic, *next;
+
+    while (memory->all.length != 0)
         crier__memory_evict_oldest(memory);
+    HASH_ITER (hh, memory->topics, topic, next)
+        free_topic(memory, topic);
+    crier__ring_done(&memory->all);
 }

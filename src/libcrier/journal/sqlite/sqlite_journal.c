@@ -1,35 +1,32 @@
 /*
- * The journal in an SQLite file: two threads, and what they are asked.
+ * The journal in an SQLite file: two threads, and the queues of what they are asked.
  *
- * The writing thread takes all that has been asked of it and puts it into one
- * transaction: what arrives while one is on its way to the disk goes into the
- * next. So a thousand publishers share the wait for one fsync, and a single
- * one waits for no other. Only after the commit are the updates of a
- * transaction yielded, in order, and their publishers told. The reading thread
- * has a connection of its own, which in WAL mode neither waits for the writer
- * nor makes it wait. Nobody who asks ever waits for the disk: a question is
- * put on a list.
+ * The writing thread takes all that has been asked of it and puts it into one transaction;
+ * what arrives while that is on its way to the disk goes into the next. So a thousand
+ * publishers share the wait for one fsync, and a single one waits for no other. Only after
+ * the commit are the updates of a transaction yielded, in order, and their publishers
+ * notified. The reading thread has a connection of its own, which in WAL mode neither
+ * waits for the writer nor makes it wait. No caller ever waits for the disk: a question is
+ * put on a queue.
  *
- * Appends need no memory to be queued, so that there is no way to fail between
- * a publisher and the journal. A forgetting gets a little record that says
- * between which appends it came.
+ * An append needs no memory to be queued, so there is no way to fail between a publisher
+ * and the journal. A forgetting gets a small record that says between which appends it
+ * came.
  *
- * When a transaction fails, all that were in it are told, and the journal is
- * in trouble. Then the writer tries a little transaction of its own every
- * second, which ends the trouble as soon as it can, whether or not anybody
- * publishes.
+ * When a transaction fails, all that were in it get the error, and the journal reports it
+ * as its status. Then the writer tries a small transaction of its own every second, which
+ * ends that status as soon as it can, whether or not there are publishers.
  *
- * Between transactions the writer evicts (journal_sqlite_evict.c): at once as
- * long as there is more to evict, else once a second, when it also looks whether the
- * clock has been set back.
+ * Between transactions the writer evicts (sqlite_evict.c): at once as long as there is
+ * more to evict, else once a second, when it also checks whether the clock has been set
+ * back.
  *
- * Rejected: a transaction by each publisher's thread, which makes all wait in
- * a row for the disk; a transaction by a timer, which makes each wait for no
- * reason; and synchronous=NORMAL, with which "it is in" means "unless the
- * power fails".
+ * Rejected: a transaction by each publisher's thread, which makes all of them wait for the
+ * disk in a row; a transaction by a timer, which makes each wait for no reason; and
+ * synchronous=NORMAL, with which an update may be lost when the power fails.
  *
- * The lock guards the lists and the trouble; it is held for a few
- * instructions, and nothing is called under it.
+ * The lock guards the queues and the status; it is held for a few instructions, and
+ * nothing is called under it.
  */
 #include <config.h>
 
@@ -47,35 +44,35 @@
 #define GROUP_COUNT 1024
 #define GROUP_BYTES ((size_t)8 * 1024 * 1024)
 
-/* How often the writer looks after things of its own accord, in ms. */
+/* How often the writer looks for work when it is asked nothing, in ms. */
 #define ROUND 1000
 
-/* ---- asking ----------------------------------------------------------- */
+/* ---- questions -------------------------------------------------------- */
 
-static void init_wishes(struct crier__wishes *wishes)
+static void init_queue(struct crier__sqlite_queue *queue)
 {
-    wishes->appends = NULL;
-    wishes->appends_end = &wishes->appends;
-    wishes->forgets = NULL;
-    wishes->forgets_end = &wishes->forgets;
+    queue->appends = NULL;
+    queue->appends_end = &queue->appends;
+    queue->forgets = NULL;
+    queue->forgets_end = &queue->forgets;
 }
 
-static void append(struct crier_journal *journal,
-                   struct crier__append *append)
+static void queue_append(struct crier_journal *journal,
+                         struct crier__append *append)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
 
     append->next = NULL;
     pthread_mutex_lock(&sqlite->lock);
-    *sqlite->wishes.appends_end = append;
-    sqlite->wishes.appends_end = &append->next;
+    *sqlite->queue.appends_end = append;
+    sqlite->queue.appends_end = &append->next;
     sqlite->asked++;
     pthread_cond_signal(&sqlite->to_write);
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static void forget(struct crier_journal *journal,
-                   struct crier__forget *forget)
+static void queue_forget(struct crier_journal *journal,
+                         struct crier__forget *forget)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
     struct crier__forgetting *forgetting = calloc(1, sizeof *forgetting);
@@ -88,13 +85,13 @@ static void forget(struct crier_journal *journal,
     forgetting->forget = forget;
     pthread_mutex_lock(&sqlite->lock);
     forgetting->after = sqlite->asked;
-    *sqlite->wishes.forgets_end = forgetting;
-    sqlite->wishes.forgets_end = &forgetting->next;
+    *sqlite->queue.forgets_end = forgetting;
+    sqlite->queue.forgets_end = &forgetting->next;
     pthread_cond_signal(&sqlite->to_write);
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static void read_later(struct crier_journal *journal,
+static void queue_read(struct crier_journal *journal,
                        struct crier__read *read)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
@@ -107,7 +104,7 @@ static void read_later(struct crier_journal *journal,
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static void list_later(struct crier_journal *journal,
+static void queue_list(struct crier_journal *journal,
                        struct crier__list *list)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
@@ -120,7 +117,7 @@ static void list_later(struct crier_journal *journal,
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static int status(struct crier_journal *journal, char reason[128])
+static int sqlite_status(struct crier_journal *journal, char reason[128])
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
     int error;
@@ -136,7 +133,7 @@ static int status(struct crier_journal *journal, char reason[128])
     return error;
 }
 
-static uint64_t last(struct crier_journal *journal)
+static uint64_t sqlite_last(struct crier_journal *journal)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
     uint64_t position;
@@ -151,48 +148,48 @@ static uint64_t last(struct crier_journal *journal)
 
 /* Moves as much as a transaction takes to GROUP; under the lock. */
 static void take_group(struct crier__sqlite *sqlite,
-                       struct crier__wishes *group)
+                       struct crier__sqlite_queue *group)
 {
-    struct crier__wishes *wishes = &sqlite->wishes;
+    struct crier__sqlite_queue *queue = &sqlite->queue;
     struct crier__forgetting *forgetting;
     struct crier__append *taken;
     size_t count = 0, bytes = 0;
 
-    init_wishes(group);
-    while ((taken = wishes->appends) != NULL && count < GROUP_COUNT &&
+    init_queue(group);
+    while ((taken = queue->appends) != NULL && count < GROUP_COUNT &&
            bytes < GROUP_BYTES) {
-        wishes->appends = taken->next;
+        queue->appends = taken->next;
         taken->next = NULL;
         *group->appends_end = taken;
         group->appends_end = &taken->next;
         count++;
         bytes += crier__update_cost(taken->update);
     }
-    if (wishes->appends == NULL)
-        wishes->appends_end = &wishes->appends;
-    while ((forgetting = wishes->forgets) != NULL &&
+    if (queue->appends == NULL)
+        queue->appends_end = &queue->appends;
+    while ((forgetting = queue->forgets) != NULL &&
            forgetting->after <= sqlite->taken + count) {
-        wishes->forgets = forgetting->next;
+        queue->forgets = forgetting->next;
         forgetting->next = NULL;
         *group->forgets_end = forgetting;
         group->forgets_end = &forgetting->next;
     }
-    if (wishes->forgets == NULL)
-        wishes->forgets_end = &wishes->forgets;
+    if (queue->forgets == NULL)
+        queue->forgets_end = &queue->forgets;
 }
 
-/* Waits until there is something to do. Returns false when there is nothing,
- * and will not be. */
-static bool wait_for_wishes(struct crier__sqlite *sqlite,
-                            struct crier__wishes *group)
+/* Waits until there is something to do, and takes a group of it. Returns false when
+ * there is nothing, and never will be. */
+static bool wait_for_group(struct crier__sqlite *sqlite,
+                            struct crier__sqlite_queue *group)
 {
     uint64_t until = crier_now() + ROUND;
     bool go_on = true;
 
     pthread_mutex_lock(&sqlite->lock);
-    while (sqlite->wishes.appends == NULL && sqlite->wishes.forgets == NULL) {
+    while (sqlite->queue.appends == NULL && sqlite->queue.forgets == NULL) {
         go_on = !sqlite->stop_writing;
-        if (!go_on || (sqlite->more && sqlite->error == 0))
+        if (!go_on || (sqlite->retained && sqlite->error == 0) || (sqlite->more && sqlite->error == 0))
             break;
         if (!crier__cond_wait(&sqlite->to_write, &sqlite->lock, until))
             break;
@@ -202,8 +199,8 @@ static bool wait_for_wishes(struct crier__sqlite *sqlite,
     return go_on;
 }
 
-/* Tells the world how the last transaction went. */
-static void settle(struct crier__sqlite *sqlite)
+/* Makes the result of the last transaction the status. */
+static void set_status(struct crier__sqlite *sqlite)
 {
     pthread_mutex_lock(&sqlite->lock);
     sqlite->last = sqlite->saved.last;
@@ -212,14 +209,15 @@ static void settle(struct crier__sqlite *sqlite)
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static void fulfil(struct crier__sqlite *sqlite,
-                   const struct crier__wishes *group)
+/* Does what GROUP asks, in a transaction. */
+static void run_group(struct crier__sqlite *sqlite,
+                   const struct crier__sqlite_queue *group)
 {
     struct crier__forgetting *forgetting = group->forgets;
     struct crier__append *one;
     uint64_t number = sqlite->taken;
 
-    crier__sqlite_tidy(sqlite);
+    crier__sqlite_evict_due(sqlite);
     for (one = group->appends;; one = one->next) {
         for (; forgetting != NULL && forgetting->after <= number;
              forgetting = forgetting->next)
@@ -229,11 +227,11 @@ static void fulfil(struct crier__sqlite *sqlite,
         crier__sqlite_append(sqlite, one);
         number++;
     }
-    crier__sqlite_tidy(sqlite);
+    crier__sqlite_evict_due(sqlite);
 }
 
-/* Answers what has been asked for; `next` is the asker's again after that. */
-static void answer(struct crier__sqlite *sqlite, struct crier__wishes *group)
+/* Answers GROUP after its transaction; `next` of each is the caller's again after that. */
+static void answer_group(struct crier__sqlite *sqlite, struct crier__sqlite_queue *group)
 {
     const struct crier__sql *sql = &sqlite->writer;
     struct crier__forgetting *forgetting;
@@ -263,47 +261,69 @@ static void answer(struct crier__sqlite *sqlite, struct crier__wishes *group)
     }
 }
 
-/* A transaction that nobody has asked for. */
-static void look_after(struct crier__sqlite *sqlite)
+/* Evicts, in a transaction of its own. */
+static void run_eviction(struct crier__sqlite *sqlite)
 {
-    if (sqlite->writer.error == 0 && !crier__sqlite_untidy(sqlite) &&
+    if (sqlite->writer.error == 0 && !crier__sqlite_needs_eviction(sqlite) &&
         sqlite->writer.error == 0) {
         sqlite->more = false;
         return;
     }
-    /* A log that has grown may be what fills the disk. */
+    /* The log may have grown so much that it fills the disk. */
     if (sqlite->writer.error == CRIER_ERR_STORAGE_FULL)
         (void)sqlite3_wal_checkpoint_v2(sqlite->writer.db, NULL,
                                         SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                         NULL);
     crier__sqlite_begin(sqlite);
-    crier__sqlite_tidy(sqlite);
+    crier__sqlite_evict_due(sqlite);
     crier__sqlite_commit(sqlite);
-    settle(sqlite);
+    set_status(sqlite);
 }
 
-static void *write_all(void *argument)
+/* Applies the journal's policy, if it is new, in a transaction of its own. When that
+ * fails, it is tried again. */
+static void apply_policy(struct crier__sqlite *sqlite)
+{
+    char reason[256];
+    bool retained;
+
+    pthread_mutex_lock(&sqlite->lock);
+    retained = sqlite->retained;
+    sqlite->retained = false;
+    pthread_mutex_unlock(&sqlite->lock);
+    if (!retained)
+        return;
+    retained = crier__sqlite_adapt(sqlite, reason) != 0;
+    sqlite->more = true;
+    set_status(sqlite);
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->retained |= retained;
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static void *run_writer(void *argument)
 {
     struct crier__sqlite *sqlite = argument;
-    struct crier__wishes group;
+    struct crier__sqlite_queue group;
 
-    while (wait_for_wishes(sqlite, &group)) {
+    while (wait_for_group(sqlite, &group)) {
+        apply_policy(sqlite);
         if (group.appends == NULL && group.forgets == NULL) {
-            look_after(sqlite);
+            run_eviction(sqlite);
             continue;
         }
         if (crier__sqlite_begin(sqlite) == 0)
-            fulfil(sqlite, &group);
+            run_group(sqlite, &group);
         crier__sqlite_commit(sqlite);
-        settle(sqlite);
-        answer(sqlite, &group);
+        set_status(sqlite);
+        answer_group(sqlite, &group);
     }
     return NULL;
 }
 
 /* ---- the reading thread ----------------------------------------------- */
 
-/* Waits for questions and takes them all. False when there will be none. */
+/* Waits for questions and takes them all. False when there never will be any. */
 static bool wait_for_questions(struct crier__sqlite *sqlite,
                                struct crier__read **reads,
                                struct crier__list **lists)
@@ -322,8 +342,8 @@ static bool wait_for_questions(struct crier__sqlite *sqlite,
     return *reads != NULL || *lists != NULL;
 }
 
-/* Tells the world how the last read went. */
-static void note_reading(struct crier__sqlite *sqlite)
+/* Makes the result of the last read the status. */
+static void note_read(struct crier__sqlite *sqlite)
 {
     const struct crier__sql *sql = &sqlite->reader;
 
@@ -333,7 +353,7 @@ static void note_reading(struct crier__sqlite *sqlite)
     pthread_mutex_unlock(&sqlite->lock);
 }
 
-static void *read_all(void *argument)
+static void *run_reader(void *argument)
 {
     struct crier__sqlite *sqlite = argument;
     struct crier__read *reads, *read;
@@ -343,7 +363,7 @@ static void *read_all(void *argument)
         while ((read = reads) != NULL) {
             reads = read->next;
             crier__sqlite_read(sqlite, read);
-            note_reading(sqlite);
+            note_read(sqlite);
             read->done(read);
         }
         while ((list = lists) != NULL) {
@@ -357,8 +377,8 @@ static void *read_all(void *argument)
 
 /* ---- start and end ---------------------------------------------------- */
 
-/* Stops the thread THREAD, whose order to stop is *STOP. */
-static void join(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
+/* Sets *STOP, which makes THREAD end when it has no questions left, and waits for that. */
+static void end_thread(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
                  pthread_cond_t *wake)
 {
     pthread_mutex_lock(&sqlite->lock);
@@ -370,13 +390,13 @@ static void join(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
 
 static int start_threads(struct crier__sqlite *sqlite)
 {
-    int error = crier__thread_start(&sqlite->writing, write_all, sqlite);
+    int error = crier__thread_start(&sqlite->writing, run_writer, sqlite);
 
     if (error != 0)
         return error;
-    error = crier__thread_start(&sqlite->reading, read_all, sqlite);
+    error = crier__thread_start(&sqlite->reading, run_reader, sqlite);
     if (error != 0)
-        join(sqlite, sqlite->writing, &sqlite->stop_writing,
+        end_thread(sqlite, sqlite->writing, &sqlite->stop_writing,
              &sqlite->to_write);
     return error;
 }
@@ -399,20 +419,20 @@ destroy_lock:
     return error;
 }
 
-static void hurry(struct crier_journal *journal)
+static void interrupt_sqlite(struct crier_journal *journal)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
 
-    atomic_store(&sqlite->writer.hurry, true);
-    atomic_store(&sqlite->reader.hurry, true);
+    atomic_store(&sqlite->writer.interrupted, true);
+    atomic_store(&sqlite->reader.interrupted, true);
 }
 
-static void stop(struct crier_journal *journal)
+static void close_sqlite(struct crier_journal *journal)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
 
-    join(sqlite, sqlite->writing, &sqlite->stop_writing, &sqlite->to_write);
-    join(sqlite, sqlite->reading, &sqlite->stop_reading, &sqlite->to_read);
+    end_thread(sqlite, sqlite->writing, &sqlite->stop_writing, &sqlite->to_write);
+    end_thread(sqlite, sqlite->reading, &sqlite->stop_reading, &sqlite->to_read);
     crier__sqlite_close(sqlite);
 }
 
@@ -427,31 +447,44 @@ static void free_sqlite(struct crier_journal *journal)
     free(sqlite);
 }
 
-static const struct crier__journal_ops ops = {
+static void sqlite_retain(struct crier_journal *journal,
+                          struct crier__policy *policy)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    crier__journal_swap_policy(journal, policy);
+    pthread_mutex_lock(&sqlite->lock);
+    sqlite->retained = true;
+    pthread_cond_signal(&sqlite->to_write);
+    pthread_mutex_unlock(&sqlite->lock);
+}
+
+static const struct crier__journal_ops sqlite_ops = {
     .name = "sqlite",
     .bound = true,
-    .append = append,
-    .read = read_later,
-    .list = list_later,
-    .forget = forget,
-    .status = status,
-    .last = last,
-    .hurry = hurry,
-    .stop = stop,
+    .append = queue_append,
+    .read = queue_read,
+    .list = queue_list,
+    .forget = queue_forget,
+    .status = sqlite_status,
+    .last = sqlite_last,
+    .retain = sqlite_retain,
+    .interrupt = interrupt_sqlite,
+    .close = close_sqlite,
     .free = free_sqlite,
 };
 
-static int start(struct crier__sqlite *sqlite, const char *path,
+static int start_sqlite(struct crier__sqlite *sqlite, const char *path,
                  char reason[256])
 {
     int error;
 
-    init_wishes(&sqlite->wishes);
+    init_queue(&sqlite->queue);
     sqlite->reads_end = &sqlite->reads;
     sqlite->lists_end = &sqlite->lists;
     error = crier__sqlite_open(sqlite, path, reason);
     if (error == 0) {
-        /* What was left to do when the file was last open. */
+        /* Something may be left to do from when the file was last open. */
         sqlite->more = true;
         error = start_threads(sqlite);
     }
@@ -476,7 +509,7 @@ int crier_journal_sqlite(const char *path,
     sqlite = calloc(1, sizeof *sqlite);
     if (sqlite == NULL)
         return -ENOMEM;
-    error = crier__journal_init(&sqlite->journal, &ops, options, &defaults);
+    error = crier__journal_init(&sqlite->journal, &sqlite_ops, options, &defaults);
     if (error != 0) {
         free(sqlite);
         return error;
@@ -487,7 +520,7 @@ int crier_journal_sqlite(const char *path,
         free(sqlite);
         return error;
     }
-    error = start(sqlite, path, why);
+    error = start_sqlite(sqlite, path, why);
     if (error != 0) {
         if (reason != NULL && size != 0)
             snprintf(reason, size, "%s", why);

@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* libmicrohttpd has read the first line of a request on CONNECTION, in the thread that
  * calls. Until reading_end() PLACE must stay where it is, and is reading.c's to write;
@@ -13,9 +14,11 @@ void reading_begin(atomic_uint *place, struct MHD_Connection *connection);
  * Any thread. */
 void reading_end(atomic_uint *place);
 
-/* libmicrohttpd has logged a line, by FORMAT: if it complains of a Content-Length,
- * answers the request that has it with 400 and problem details, before libmicrohttpd
- * does, and ends the connection. The thread that logged. */
-void reading_overhear(const char *format);
+/* libmicrohttpd logs a line, by FORMAT: if it contains COMPLAINT, takes the first request
+ * that this thread reads and that IS_WRONG out of the list, and returns its connection;
+ * else returns NULL. The thread that logs. */
+struct MHD_Connection *reading_find(
+    const char *format, const char *complaint,
+    bool (*is_wrong)(struct MHD_Connection *connection));
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef TESTS_FOLLOWING_H
-#define TESTS_FOLLOWING_H
+#ifndef TESTS_CLIENT_FIXTURE_H
+#define TESTS_CLIENT_FIXTURE_H
 
 #include "crier_client.h"
 #include "foreign.h"
@@ -8,7 +8,7 @@
 /*
  * A client of libcrier and a foreign server that it subscribes to, one of each for a
  * test. The test sets the clock of the client, so that waits of minutes take no time.
- * Programs are linked with following.c and the flags WRAP_CLOCK of tests/Makefile.inc.
+ * Programs are linked with client_fixture.c and the flags WRAP_CLOCK of tests/Makefile.inc.
  */
 
 /* The server, and the options that start() passes to crier_client_new(): the server's
@@ -18,11 +18,11 @@ extern struct crier_client_options options;
 extern struct crier_client *client;
 
 /* The fixture. Its end frees the client, and fails if a descriptor is left open. */
-void following_setup(void);
-void following_teardown(void);
+void client_fixture_setup(void);
+void client_fixture_teardown(void);
 
 /* A case named NAME in SUITE with that fixture. */
-TCase *following_case(Suite *suite, const char *name);
+TCase *client_fixture_case(Suite *suite, const char *name);
 
 /* Makes the client. */
 void start(void);

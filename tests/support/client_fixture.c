@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "following.h"
+#include "client_fixture.h"
 
 #include "client.h"
 
@@ -95,7 +95,7 @@ int descriptors(void)
     return count;
 }
 
-void following_setup(void)
+void client_fixture_setup(void)
 {
     unsetenv("http_proxy");
     unsetenv("all_proxy");
@@ -106,18 +106,18 @@ void following_setup(void)
     client = NULL;
 }
 
-void following_teardown(void)
+void client_fixture_teardown(void)
 {
     crier_client_free(client);
     foreign_stop(&server);
     ck_assert_int_eq(descriptors(), descriptors_before);
 }
 
-TCase *following_case(Suite *suite, const char *name)
+TCase *client_fixture_case(Suite *suite, const char *name)
 {
     TCase *tcase = add_case(suite, name);
 
-    tcase_add_checked_fixture(tcase, following_setup, following_teardown);
+    tcase_add_checked_fixture(tcase, client_fixture_setup, client_fixture_teardown);
     return tcase;
 }
 

@@ -1,13 +1,13 @@
 /*
  * Requests that libmicrohttpd refuses before crierd hears of them, because of their
- * Content-Length.
+ * Content-Length or the size of their cookies.
  *
  * 0.9.75 sends two response heads then, one behind the other (it forgets that it has
  * made the first, and makes it again), and 1.0 a page of its own. There is no callback
  * between the last line of a head and the refusal. But libmicrohttpd logs what is wrong
  * before it answers, in the thread that reads. So the requests whose heads are being
- * read are listed here; when that complaint is logged, the one of this thread with a
- * wrong Content-Length gets crierd's answer. What libmicrohttpd sends then finds the
+ * read are listed here; when such a complaint is logged, the one of this thread that it
+ * is about gets crierd's response. What libmicrohttpd sends then finds the
  * socket shut.
  *
  * Most heads come in one piece: then the list has one request a thread, and only while
@@ -22,9 +22,6 @@
 #include <config.h>
 
 #include "reading.h"
-
-#include "framing.h"
-#include "respond.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -86,9 +83,10 @@ void reading_end(atomic_uint *place)
     pthread_mutex_unlock(&lock);
 }
 
-/* Takes a request of this thread that has a wrong Content-Length out of the list, and
- * returns its connection; NULL when there is none. */
-static struct MHD_Connection *take_wrong(void)
+/* Takes the first request of this thread that IS_WRONG out of the list, and returns its
+ * connection; NULL when there is none. */
+static struct MHD_Connection *take_wrong(
+    bool (*is_wrong)(struct MHD_Connection *connection))
 {
     struct MHD_Connection *wrong = NULL;
     unsigned i;
@@ -96,7 +94,7 @@ static struct MHD_Connection *take_wrong(void)
     pthread_mutex_lock(&lock);
     for (i = 0; i < count && wrong == NULL; i++)
         if (pthread_equal(readings[i].thread, pthread_self()) &&
-            framing_length_is_wrong(readings[i].connection)) {
+            is_wrong(readings[i].connection)) {
             wrong = readings[i].connection;
             remove_reading(i);
         }
@@ -104,13 +102,9 @@ static struct MHD_Connection *take_wrong(void)
     return wrong;
 }
 
-void reading_overhear(const char *format)
+struct MHD_Connection *reading_find(
+    const char *format, const char *complaint,
+    bool (*is_wrong)(struct MHD_Connection *connection))
 {
-    struct MHD_Connection *wrong;
-
-    if (strstr(format, MHD_HTTP_HEADER_CONTENT_LENGTH) == NULL)
-        return;
-    wrong = take_wrong();
-    if (wrong != NULL)
-        respond_early(wrong, MHD_HTTP_BAD_REQUEST, framing_wrong_length);
+    return strstr(format, complaint) != NULL ? take_wrong(is_wrong) : NULL;
 }
