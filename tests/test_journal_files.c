@@ -530,7 +530,7 @@ START_TEST(the_log_of_another_state)
     assert_separated(journal_path(), "-wal is the log of another");
     ck_assert_int_eq(unlink(name_file(journal_path(), "-wal")), 0);
     ck_assert_int_eq(journal_open(NULL), 0);
-    list("a", "", false, 1);
+    list("a", "", 1);
     ck_assert_uint_eq(listed[0].count, 303);
     free_state(&crash);
     free_state(&later);
