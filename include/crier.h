@@ -417,7 +417,7 @@ struct crier_stream;
     X(CRIER_REASON_APP, "closed by the server")                               \
     X(CRIER_REASON_SHUTDOWN, "server is shutting down")                        \
     X(CRIER_REASON_LEFT, "client closed the connection")                      \
-    X(CRIER_REASON_DEAD_PEER, "client host stopped acknowledging")                  \
+    X(CRIER_REASON_DEAD_PEER, "client stopped acknowledging")                  \
     X(CRIER_REASON_SLOW, "client reads too slowly")                           \
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
