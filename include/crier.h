@@ -737,16 +737,16 @@ crier_journal_memory(const struct crier_journal_options *options,
 /* Writes a journal in the SQLite file PATH to *JOURNAL. The file is made when it does
  * not exist, and checked when it does. Beside it are PATH-wal, PATH-shm and PATH-lock.
  * One process may use the file at a time, by whatever name; a second one gets
- * CRIER_ERR_IN_USE. After a crash the last updates are in PATH-wal alone: a file that is
- * opened by another name then, a file with the log of another beside it, and a hard link
- * by which it has not been opened before are refused (CRIER_ERR_SEPARATED), since updates
- * would be lost. An update is durable when it is on the disk (WAL,
- * synchronous=FULL); all updates that arrive during a transaction go into the next one.
- * A file that may not grow (RLIMIT_FSIZE) counts as a full disk if the program ignores
- * SIGXFSZ, which would end it otherwise.
+ * CRIER_ERR_IN_USE. After a crash, the last updates are in PATH-wal alone. So
+ * CRIER_ERR_SEPARATED is returned for a file that has been moved without its PATH-wal
+ * then, for one that has the PATH-wal of another file, for a PATH-wal without a file, and
+ * for a hard link by which the file has not been opened before. An update is durable when
+ * it is on the disk (WAL, synchronous=FULL); all updates that arrive during a transaction
+ * go into the next one. A file that may not grow (RLIMIT_FSIZE) counts as a full disk if
+ * the program ignores SIGXFSZ, which would end it otherwise.
  *
- * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
- * CRIER_ERR_SEPARATED, CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then the message of SQLite is written to REASON
+ * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE, CRIER_ERR_SEPARATED,
+ * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then the reason is written to REASON
  * (unless that is NULL), at most SIZE bytes with the NUL. */
 CRIER_API int
 crier_journal_sqlite(const char *path,

@@ -501,7 +501,7 @@ START_TEST(mounted_without_the_log)
     write_file(elsewhere, "", 0);
     if (unshare(CLONE_NEWNS) < 0 ||
         mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount(journal_path(), elsewhere, NULL, MS_BIND, NULL) < 0) {
+        mount(journal_path(), elsewhere, "", MS_BIND, NULL) < 0) {
         printf("SKIPPED: mounted_without_the_log: %s\n", strerror(errno));
     } else {
         assert_separated(elsewhere, journal_path());
@@ -739,7 +739,7 @@ START_TEST(a_crash_while_opening)
     }
     step_count = 0;
     ck_assert_int_eq(journal_open(NULL), 0);
-    ck_assert_int_ge(step_count, 7);
+    ck_assert_int_ge(step_count, 5);
     ck_assert_int_lt(step_count, STEPS);
     journal_close();
     ck_assert_int_lt(step_count, STEPS);

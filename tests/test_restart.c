@@ -301,7 +301,7 @@ START_TEST(times_ahead_are_corrected_and_reported)
     change_file(path, "UPDATE updates SET time = time + 31536000000;"
                       "UPDATE journal SET time = time + 31536000000");
     fixture_start(journal_option);
-    crierd_wait_log(&crierd, "were ahead of it (1)");
+    crierd_wait_log(&crierd, "the times of 1 updates that were ahead of it");
     ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
                      200);
     ck_assert_msg(strstr(answer, "\"corrected\":1") != NULL, "%s", answer);

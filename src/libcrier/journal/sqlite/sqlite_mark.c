@@ -38,6 +38,9 @@
  *      then on T is.)
  *   4. PATH-lock gets T alone.
  *
+ * A start waits for no more of this to be on the disk than that order needs: step 1, and
+ * what the checkpoint itself waits for.
+ *
  * When another program's long read holds the checkpoint up, step 4 is left out.
  *
  * Closing moves the whole log into the file first and marks it closed only then. By one
@@ -293,30 +296,37 @@ static int sync_directory(const char *path)
 
 /* Writes both tokens to PATH-lock. */
 static int write_lock(const struct crier__sqlite *sqlite, const char *one,
-                      const char *other, char reason[256])
+                      const char *other)
 {
-    int file = sqlite->claim.lock_file, error = 0;
     char text[LOCK_LENGTH + 1];
     ssize_t length;
 
     snprintf(text, sizeof text, LOCK_FORMAT, one, other);
-    length = pwrite(file, text, LOCK_LENGTH, 0);
-    if (length < 0 || fsync(file) != 0)
-        error = -errno;
-    else if (length < LOCK_LENGTH)
-        error = -ENOSPC;
-    else if (sqlite->lock_is_new)
-        error = sync_directory(sqlite->name);
-    if (error == 0)
+    length = pwrite(sqlite->claim.lock_file, text, LOCK_LENGTH, 0);
+    if (length == LOCK_LENGTH)
         return 0;
-    errno = -error;
-    crier__sqlite_fail(reason, "its -lock");
+    return length < 0 ? -errno : -ENOSPC;
+}
+
+/* Has the disk know what PATH-lock holds. */
+static int sync_lock(const struct crier__sqlite *sqlite)
+{
+    if (fsync(sqlite->claim.lock_file) != 0)
+        return -errno;
+    return sqlite->lock_is_new ? sync_directory(sqlite->name) : 0;
+}
+
+/* Writes into REASON what ERROR (-errno) of PATH-lock means; returns the journal's
+ * error. */
+static int fail_lock(int error, char reason[256])
+{
+    snprintf(reason, 256, "its -lock: %s", crier_error_text(error));
     return error == -ENOSPC || error == -EDQUOT || error == -EFBIG
                ? CRIER_ERR_STORAGE_FULL
                : error;
 }
 
-/* Writes the mark into the log. Returns -ENOMEM or the writer's error. */
+/* Writes the mark into the log; the checkpoint that follows has it on the disk. Returns -ENOMEM or the writer's error. */
 static int write_mark(struct crier__sqlite *sqlite, bool open)
 {
     struct crier__sql *sql = &sqlite->writer;
@@ -327,6 +337,7 @@ static int write_mark(struct crier__sqlite *sqlite, bool open)
     if (error != 0)
         return error;
     text = sqlite3_mprintf(
+        "PRAGMA synchronous = OFF;"
         "BEGIN IMMEDIATE;"
         "CREATE TABLE IF NOT EXISTS mark ("
         " token TEXT NOT NULL,"
@@ -337,7 +348,8 @@ static int write_mark(struct crier__sqlite *sqlite, bool open)
         " path TEXT NOT NULL);"
         "DELETE FROM mark;"
         "INSERT INTO mark VALUES (%Q, %d, %lld, %lld, %lld, %Q);"
-        "COMMIT",
+        "COMMIT;"
+        "PRAGMA synchronous = FULL;",
         sqlite->token, open, (long long)identity.device,
         (long long)identity.inode, (long long)identity.birth, sqlite->name);
     if (text == NULL)
@@ -357,35 +369,55 @@ static int move_log(struct crier__sqlite *sqlite)
                                      SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
-/* Steps 1 to 4; see above. */
+/* Gives the writer's failure on. */
+static int fail_writer(const struct crier__sqlite *sqlite, int error,
+                       char reason[256])
+{
+    const struct crier__sql *sql = &sqlite->writer;
+
+    if (sql->error == 0)
+        return error;
+    snprintf(reason, 256, "%s", sql->reason);
+    return sql->damaged ? CRIER_ERR_DAMAGED : sql->error;
+}
+
+/* Steps 3 and 4; see above. */
+static int settle_mark(struct crier__sqlite *sqlite, char reason[256])
+{
+    int code = move_log(sqlite), error;
+
+    if (code == SQLITE_BUSY)
+        return 0;
+    if (code == SQLITE_OK) {
+        error = write_lock(sqlite, sqlite->token, sqlite->token);
+        return error == 0 ? 0 : fail_lock(error, reason);
+    }
+    snprintf(reason, 256, "%s", sqlite3_errmsg(sqlite->writer.db));
+    if (code == SQLITE_NOMEM)
+        return -ENOMEM;
+    return code == SQLITE_FULL ? CRIER_ERR_STORAGE_FULL : CRIER_ERR_STORAGE;
+}
+
 int crier__sqlite_mark_open(struct crier__sqlite *sqlite, char reason[256])
 {
     char former[CRIER__SQLITE_TOKEN_SIZE], name[CRIER__RANDOM_NAME_SIZE];
-    int error = crier__random_name(name), code;
+    int error = crier__random_name(name);
 
     if (error != 0)
         return error;
     strcpy(former, sqlite->token);
     snprintf(sqlite->token, sizeof sqlite->token, "%" PRIu64 "-%s",
              sqlite->openings + 1, name);
-    error = write_lock(sqlite, former, sqlite->token, reason);
+    error = write_lock(sqlite, former, sqlite->token);
     if (error == 0)
-        error = write_mark(sqlite, true);
-    if (error != 0) {
-        if (sqlite->writer.error != 0)
-            snprintf(reason, 256, "%s", sqlite->writer.reason);
-        return sqlite->writer.damaged ? CRIER_ERR_DAMAGED : error;
-    }
+        error = sync_lock(sqlite);
+    if (error != 0)
+        return fail_lock(error, reason);
+    error = write_mark(sqlite, true);
+    if (error != 0)
+        return fail_writer(sqlite, error, reason);
     sqlite->marked = true;
-    code = move_log(sqlite);
-    if (code == SQLITE_OK)
-        return write_lock(sqlite, sqlite->token, sqlite->token, reason);
-    if (code == SQLITE_BUSY)
-        return 0;
-    snprintf(reason, 256, "%s", sqlite3_errmsg(sqlite->writer.db));
-    return code == SQLITE_NOMEM ? -ENOMEM
-           : code == SQLITE_FULL ? CRIER_ERR_STORAGE_FULL
-                                 : CRIER_ERR_STORAGE;
+    return settle_mark(sqlite, reason);
 }
 
 void crier__sqlite_mark_closed(struct crier__sqlite *sqlite)
