@@ -1,20 +1,20 @@
 /*
- * Attackers: what a server has to bear from those who mean harm, while others are
- * measured. All of a kind do the same, one after the other, RATE times a second in all:
- * who has no connection makes one, and sends how it begins; who has one sends more. What
- * is answered is read and thrown away, and who is thrown out comes back when it is his
- * turn.
+ * Attackers: hostile clients that load a server while other clients are measured. All
+ * attackers of a kind do the same, in turn, RATE actions a second together. An attacker
+ * without a connection opens one and sends its first piece; one with a connection sends
+ * another piece. Responses are read and discarded. An attacker that was disconnected
+ * connects again at its next turn.
  *
- *   slow       one in five of the run's clients; each has a head that never ends, of
- *              which one byte comes every 100 ms
- *   half-open  as many as the run's clients; each sends half a head and no more
+ *   slow       a fifth of the run's clients; each sends a head that never ends, one
+ *              byte every 100 ms
+ *   half-open  as many as the run's clients; each sends half a head and stops
  *   large      64, with 1000 heads a second of 12 to 64 KiB
- *   garbage    64, with 1000 pieces a second: bytes at random, or sound publishes with
- *              nonsense behind them
+ *   garbage    64, with 1000 pieces a second: random bytes, or valid publishes with
+ *              random bytes after them
  *
- * They are a process of their own, since the generator's descriptors are the healthy
- * clients'; it shares the CPU with the generator. So the rates are bounded: without, the
- * generator would measure how long it waits for its CPU.
+ * The attackers are a separate process, because the generator needs its descriptors for
+ * the measured clients. The process shares the generator's CPU, so the rates are
+ * limited: without a limit the generator would measure how long it waits for its CPU.
  */
 #include <config.h>
 
@@ -41,39 +41,39 @@
 
 #define PIECE_MAX ((size_t)64 * 1024)
 #define SMALLEST_HEAD ((size_t)12 * 1024)
-#define FEW 64          /* attackers of a kind that is about work, not numbers */
-#define WORK_RATE 1000  /* a second, of those */
-#define BYTE_RATE 10    /* a second, of each that is slow */
+#define FEW 64         /* attackers of the kinds that are about work, not numbers */
+#define WORK_RATE 1000 /* actions a second, of those */
+#define BYTE_RATE 10   /* actions a second, of each slow one */
 #define CONNECTING_MAX 256
-#define TICK 2          /* ms */
-#define PATIENCE 20     /* s */
+#define TICK 2      /* ms */
+#define PATIENCE 20 /* s */
 
 struct attack_counts {
     atomic_uint_least64_t done;
 };
 
 struct attacker {
-    struct watch watch; /* first */
-    struct army *army;
+    struct watch watch; /* first member */
+    struct attackers *attackers;
     bool connecting;
 };
 
-struct army {
+struct attackers {
     enum attack_kind kind;
     unsigned port;
     size_t count;
-    double rate; /* a second */
+    double rate; /* actions a second */
     struct attacker *all;
     struct load load;
     struct attack_counts *counts;
     size_t begun, connecting, next;
 };
 
-/* ---- what is sent ----------------------------------------------------- */
+/* ---- data --------------------------------------------------------------- */
 
 static char piece[PIECE_MAX];
 
-static unsigned draw(unsigned below)
+static unsigned random_below(unsigned below)
 {
     static uint32_t state = 1;
 
@@ -81,7 +81,7 @@ static unsigned draw(unsigned below)
     return (state >> 8) % below;
 }
 
-static size_t text(const char *bytes)
+static size_t put_text(const char *bytes)
 {
     size_t length = strlen(bytes);
 
@@ -89,190 +89,191 @@ static size_t text(const char *bytes)
     return length;
 }
 
-static size_t large_head(void)
+static size_t make_large_head(void)
 {
-    size_t length = SMALLEST_HEAD + draw(PIECE_MAX - SMALLEST_HEAD);
+    size_t length = SMALLEST_HEAD + random_below(PIECE_MAX - SMALLEST_HEAD);
 
     memset(piece, 'x', length);
-    (void)text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
+    (void)put_text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
     memcpy(piece + length - 4, "\r\n\r\n", 4);
     return length;
 }
 
-static size_t garbage(void)
+static size_t make_garbage(void)
 {
     static const char sound[] = "POST /topics/abuse HTTP/1.1\r\nHost: a\r\n"
                                 "Content-Length: 1\r\n\r\nx";
     size_t length = 0, end;
     unsigned i;
 
-    for (i = draw(4); i != 0; i--, length += sizeof sound - 1)
+    for (i = random_below(4); i != 0; i--, length += sizeof sound - 1)
         memcpy(piece + length, sound, sizeof sound - 1);
-    for (end = length + draw(200); length < end; length++)
-        piece[length] = (char)draw(256);
+    for (end = length + random_below(200); length < end; length++)
+        piece[length] = (char)random_below(256);
     return length;
 }
 
-/* What comes first on a connection, in `piece`. */
-static size_t first_of(enum attack_kind kind)
+/* Writes the first bytes of a connection to `piece`. Returns their number. */
+static size_t make_first_piece(enum attack_kind kind)
 {
     switch (kind) {
     case ATTACK_SLOW:
-        return text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
+        return put_text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
     case ATTACK_HALF_OPEN:
-        return text("GET /topics/abuse HTTP/1.1\r\nHo");
+        return put_text("GET /topics/abuse HTTP/1.1\r\nHo");
     case ATTACK_LARGE:
-        return large_head();
+        return make_large_head();
     default:
-        return garbage();
+        return make_garbage();
     }
 }
 
-/* What comes then; 0 for nothing. */
-static size_t more_of(enum attack_kind kind)
+/* Writes the next bytes of a connection to `piece`. Returns their number, 0 for none. */
+static size_t make_next_piece(enum attack_kind kind)
 {
-    return kind == ATTACK_SLOW      ? text("x")
-           : kind == ATTACK_GARBAGE ? garbage()
+    return kind == ATTACK_SLOW      ? put_text("x")
+           : kind == ATTACK_GARBAGE ? make_garbage()
                                     : 0;
 }
 
-/* ---- one of them ------------------------------------------------------ */
+/* ---- one attacker ------------------------------------------------------- */
 
-static void leave(struct attacker *attacker)
+static void disconnect_attacker(struct attacker *attacker)
 {
-    attacker->army->connecting -= attacker->connecting;
+    attacker->attackers->connecting -= attacker->connecting;
     attacker->connecting = false;
     close(attacker->watch.fd);
     attacker->watch.fd = -1;
 }
 
-/* Sends LENGTH bytes of the piece, as far as the socket takes them. */
+/* Sends LENGTH bytes of `piece`, as many as the socket takes. */
 static void send_piece(struct attacker *attacker, size_t length)
 {
     if (send(attacker->watch.fd, piece, length, MSG_NOSIGNAL) >= 0)
-        atomic_fetch_add(&attacker->army->counts->done, 1);
+        atomic_fetch_add(&attacker->attackers->counts->done, 1);
     else if (errno != EAGAIN)
-        leave(attacker);
+        disconnect_attacker(attacker);
 }
 
-static bool ready(struct watch *watch, uint32_t events)
+static bool on_attacker_ready(struct watch *watch, uint32_t events)
 {
     static char block[64 * 1024];
     struct attacker *attacker = (struct attacker *)watch;
-    struct army *army = attacker->army;
+    struct attackers *attackers = attacker->attackers;
     ssize_t got;
 
     if (attacker->connecting && !(events & (EPOLLERR | EPOLLHUP))) {
         attacker->connecting = false;
-        army->connecting--;
-        army->load.progress++;
-        send_piece(attacker, first_of(army->kind));
-        return watch->fd < 0 || load_watch(&army->load, watch, EPOLLIN);
+        attackers->connecting--;
+        attackers->load.progress++;
+        send_piece(attacker, make_first_piece(attackers->kind));
+        return watch->fd < 0 || load_watch(&attackers->load, watch, EPOLLIN);
     }
     got = recv(watch->fd, block, sizeof block, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-        leave(attacker);
+        disconnect_attacker(attacker);
     return true;
 }
 
-static bool come(struct attacker *attacker)
+static bool connect_attacker(struct attacker *attacker)
 {
-    struct army *army = attacker->army;
+    struct attackers *attackers = attacker->attackers;
 
     attacker->watch.fd =
-        load_connect(army->port, (size_t)(attacker - army->all), 0);
+        load_connect(attackers->port, (size_t)(attacker - attackers->all), 0);
     if (attacker->watch.fd < 0)
         return false;
     attacker->connecting = true;
-    army->connecting++;
-    return load_watch(&army->load, &attacker->watch, EPOLLOUT);
+    attackers->connecting++;
+    return load_watch(&attackers->load, &attacker->watch, EPOLLOUT);
 }
 
-/* It is this one's turn. */
-static bool act(struct attacker *attacker)
+/* Runs the attacker's turn. */
+static bool run_attacker(struct attacker *attacker)
 {
     size_t length;
 
     if (attacker->watch.fd < 0)
-        return come(attacker);
-    length = attacker->connecting ? 0 : more_of(attacker->army->kind);
+        return connect_attacker(attacker);
+    length = attacker->connecting ? 0 : make_next_piece(attacker->attackers->kind);
     if (length != 0)
         send_piece(attacker, length);
     return true;
 }
 
-/* ---- all of them ------------------------------------------------------ */
+/* ---- all attackers ------------------------------------------------------ */
 
-/* Has all connect, no more at a time than any server's backlog takes. */
-static bool assemble(struct army *army)
+/* Connects all attackers, with no more connections pending than any server's backlog. */
+static bool connect_attackers(struct attackers *attackers)
 {
-    while (army->begun < army->count || army->connecting != 0) {
-        while (army->begun < army->count &&
-               army->connecting < CONNECTING_MAX)
-            if (!come(&army->all[army->begun++]))
+    while (attackers->begun < attackers->count || attackers->connecting != 0) {
+        while (attackers->begun < attackers->count &&
+               attackers->connecting < CONNECTING_MAX)
+            if (!connect_attacker(&attackers->all[attackers->begun++]))
                 return false;
-        if (!load_step(&army->load, 100, "attackers cannot connect"))
+        if (!load_step(&attackers->load, 100, "attackers cannot connect"))
             return false;
     }
     return true;
 }
 
-static bool fight(struct army *army)
+static bool run_attackers(struct attackers *attackers)
 {
     uint64_t begun = usage_now();
     double due, done = 0;
 
     for (;;) {
-        if (!load_linger(&army->load, army->rate > 0 ? TICK : 1000))
+        if (!load_linger(&attackers->load, attackers->rate > 0 ? TICK : 1000))
             return false;
-        due = army->rate * (double)(usage_now() - begun) / 1e9;
+        due = attackers->rate * (double)(usage_now() - begun) / 1e9;
         for (; done < due; done++)
-            if (!act(&army->all[army->next++ % army->count]))
+            if (!run_attacker(&attackers->all[attackers->next++ % attackers->count]))
                 return false;
     }
 }
 
-static _Noreturn void become_army(struct army *army, int control, pid_t parent)
+static _Noreturn void run_process(struct attackers *attackers, int control,
+                                  pid_t parent)
 {
     char byte = 0;
     size_t i;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    army->all = calloc(army->count, sizeof *army->all);
-    if (getppid() != parent || army->all == NULL ||
-        !load_open(&army->load, PATIENCE) || read(control, &byte, 1) != 1)
+    attackers->all = calloc(attackers->count, sizeof *attackers->all);
+    if (getppid() != parent || attackers->all == NULL ||
+        !load_open(&attackers->load, PATIENCE) || read(control, &byte, 1) != 1)
         _exit(1);
-    for (i = 0; i < army->count; i++) {
-        army->all[i].army = army;
-        army->all[i].watch = (struct watch){.fd = -1, .ready = ready};
+    for (i = 0; i < attackers->count; i++) {
+        attackers->all[i].attackers = attackers;
+        attackers->all[i].watch = (struct watch){.fd = -1, .ready = on_attacker_ready};
     }
-    if (assemble(army) && write(control, &byte, 1) == 1)
-        (void)fight(army);
+    if (connect_attackers(attackers) && write(control, &byte, 1) == 1)
+        (void)run_attackers(attackers);
     fprintf(stderr, "attackers: %s\n", fault_text());
     _exit(1);
 }
 
-static struct army army_of(enum attack_kind kind, unsigned port,
-                           size_t clients)
+static struct attackers make_attackers(enum attack_kind kind, unsigned port,
+                                       size_t clients)
 {
-    struct army army = {.kind = kind, .port = port, .count = FEW};
+    struct attackers attackers = {.kind = kind, .port = port, .count = FEW};
 
     if (kind == ATTACK_SLOW)
-        army.count = clients / 5;
+        attackers.count = clients / 5;
     else if (kind == ATTACK_HALF_OPEN)
-        army.count = clients;
-    army.rate = kind == ATTACK_HALF_OPEN ? 0
-                : kind == ATTACK_SLOW    ? BYTE_RATE * (double)army.count
-                                         : WORK_RATE;
-    return army;
+        attackers.count = clients;
+    attackers.rate = kind == ATTACK_HALF_OPEN ? 0
+                     : kind == ATTACK_SLOW    ? BYTE_RATE * (double)attackers.count
+                                              : WORK_RATE;
+    return attackers;
 }
 
-/* ---- from outside ----------------------------------------------------- */
+/* ---- public functions --------------------------------------------------- */
 
-bool attack_prepare(struct attack *attack, enum attack_kind kind,
-                    unsigned port, size_t clients)
+bool attack_prepare(struct attack *attack, enum attack_kind kind, unsigned port,
+                    size_t clients)
 {
-    struct army army = army_of(kind, port, clients);
+    struct attackers attackers = make_attackers(kind, port, clients);
     pid_t parent = getpid();
     int ends[2];
 
@@ -282,12 +283,12 @@ bool attack_prepare(struct attack *attack, enum attack_kind kind,
     if (attack->counts == MAP_FAILED ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return fault("cannot start attackers: %s", strerror(errno));
-    army.counts = attack->counts;
+    attackers.counts = attack->counts;
     attack->control = ends[0];
     attack->pid = fork();
     if (attack->pid == 0) {
         close(ends[0]);
-        become_army(&army, ends[1], parent);
+        run_process(&attackers, ends[1], parent);
     }
     close(ends[1]);
     return attack->pid > 0 || fault("fork: %s", strerror(errno));
@@ -301,7 +302,7 @@ bool attack_begin(struct attack *attack)
     return (send(attack->control, &byte, 1, MSG_NOSIGNAL) == 1 &&
             poll(&wanted, 1, 2 * PATIENCE * 1000) == 1 &&
             read(attack->control, &byte, 1) == 1) ||
-           fault("the attackers did not come through");
+           fault("the attackers cannot connect");
 }
 
 uint64_t attack_count(const struct attack *attack)
@@ -317,7 +318,7 @@ uint64_t attack_cpu(const struct attack *attack)
     if (clock_getcpuclockid(attack->pid, &clock) == 0 &&
         clock_gettime(clock, &time) == 0)
         return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-    (void)fault("the attackers are gone");
+    (void)fault("the attackers have exited");
     return 0;
 }
 

@@ -7,14 +7,14 @@
 #include <sys/types.h>
 
 enum attack_kind {
-    ATTACK_SLOW,      /* heads that come byte by byte */
-    ATTACK_HALF_OPEN, /* half a head, and nothing more */
-    ATTACK_LARGE,     /* heads of 9 to 64 KiB */
-    ATTACK_GARBAGE,   /* random bytes, with sound requests between them */
+    ATTACK_SLOW,      /* heads sent byte by byte */
+    ATTACK_HALF_OPEN, /* half a head and nothing more */
+    ATTACK_LARGE,     /* heads of 12 to 64 KiB */
+    ATTACK_GARBAGE,   /* random bytes, and valid requests between them */
     ATTACK_KINDS
 };
 
-/* What the attackers share with who started them. */
+/* Memory shared with the attackers' process. */
 struct attack_counts;
 
 /* Attackers, in a process of their own. All zero is none. */
@@ -24,22 +24,25 @@ struct attack {
     struct attack_counts *counts;
 };
 
-/* Starts the process, which does nothing yet: before there are connections, which it
- * would keep. CLIENTS is the size of the run (attack.c tells what follows from it). */
-bool attack_prepare(struct attack *attack, enum attack_kind kind,
-                    unsigned port, size_t clients);
+/* Starts the process, which then waits. Call it before opening connections, which the
+ * process would inherit. CLIENTS is the size of the run, which determines the number of
+ * attackers (attack.c). */
+bool attack_prepare(struct attack *attack, enum attack_kind kind, unsigned port,
+                    size_t clients);
 
-/* Has them begin; returns when all their connections have been made once. False, with a
- * fault, when they could not. */
+/* Starts the attack. Returns when each attacker has connected once. Returns false, with
+ * a fault, if they cannot. */
 bool attack_begin(struct attack *attack);
 
-/* How often they have done it so far: a byte, a head, a piece of garbage sent. */
+/* Returns how many actions they have made so far: bytes, heads or pieces of garbage
+ * sent. */
 uint64_t attack_count(const struct attack *attack);
 
-/* ns of CPU that they have used so far; 0, with a fault, when they are gone. */
+/* Returns the CPU time that they have used so far, in ns; 0, with a fault, if the
+ * process has ended. */
 uint64_t attack_cpu(const struct attack *attack);
 
-/* Ends them. */
+/* Ends the process. */
 void attack_end(struct attack *attack);
 
 #endif

@@ -1,12 +1,11 @@
 /*
- * The budgets as a picture: a bar each, as long as the share of its budget
- * that is used, beside one line at 1 for all of them. For a figure that must
- * be at least so much, the share is turned over, so that short is good
- * everywhere.
+ * The budgets as a picture: for each budget a bar, whose length is the used share of
+ * it, and one line at 1 for all. For a lower limit the share is inverted, so that short
+ * is always good.
  *
- * Plain SVG without a script: it stands in a page or alone, and takes its
- * colours from the reader's preference for light or dark. No colour means
- * anything by itself: what is missed also says so.
+ * Plain SVG without scripts: usable in a page or alone, with colors for the reader's
+ * preference of light or dark. Colors carry no information of their own: a missed
+ * budget also says so.
  */
 #include <config.h>
 
@@ -23,7 +22,7 @@
 #define TOP 64
 #define ROW 44
 #define LEFT 24
-#define FULL 340      /* from 0 to the line at 1 */
+#define FULL 340      /* length of a share of 1 */
 #define SHARE_MAX 1.5 /* longer bars are cut off */
 
 static const char head[] =
@@ -52,29 +51,27 @@ static const char head[] =
 
 static const char title[] = "Crier: how much of each budget is used";
 
-/* The number as people write it. */
-static void say(double number, char *text, size_t room)
+/* Formats NUMBER for people. */
+static void format_number(double number, char *text, size_t size)
 {
-    snprintf(text, room, number < 100 ? "%.2f" : "%.0f", number);
+    snprintf(text, size, number < 100 ? "%.2f" : "%.0f", number);
 }
 
-static void draw(FILE *file, const struct budget *budget, double measured,
-                 int y)
+static void draw_budget(FILE *file, const struct budget *budget, double measured, int y)
 {
     double share =
         budget->at_least ? budget->limit / measured : measured / budget->limit;
     bool met = result_met(budget, measured);
     char is[32] = "not measured", limit[32];
 
-    say(budget->limit, limit, sizeof limit);
-    fprintf(file, "<text x=\"%d\" y=\"%d\">%s</text>\n", LEFT, y,
-            budget->text);
+    format_number(budget->limit, limit, sizeof limit);
+    fprintf(file, "<text x=\"%d\" y=\"%d\">%s</text>\n", LEFT, y, budget->text);
     fprintf(file,
             "<rect class=\"rest\" x=\"%d\" y=\"%d\" width=\"%d\" "
             "height=\"14\" rx=\"2\"/>\n",
             LEFT, y + 7, FULL);
     if (!isnan(measured)) {
-        say(measured, is, sizeof is);
+        format_number(measured, is, sizeof is);
         share = fmin(fmax(share, 0), SHARE_MAX);
         fprintf(file,
                 "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" "
@@ -93,20 +90,20 @@ bool chart_write(const struct results *results, const char *path)
 {
     int height = TOP + ROW * (int)budgets_count + 12;
     FILE *file = fopen(path, "we");
-    bool well;
+    bool ok;
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
-    fprintf(file, head, WIDTH, height, WIDTH, height, title, WIDTH, height,
-            LEFT, title);
+    fprintf(file, head, WIDTH, height, WIDTH, height, title, WIDTH, height, LEFT,
+            title);
     for (size_t i = 0; i < budgets_count; i++)
-        draw(file, &budgets[i], result_budget(results, &budgets[i]),
-             TOP + ROW * (int)i);
+        draw_budget(file, &budgets[i], result_budget(results, &budgets[i]),
+                    TOP + ROW * (int)i);
     fprintf(file,
             "<line class=\"line\" x1=\"%d\" x2=\"%d\" y1=\"%d\" "
             "y2=\"%d\"/>\n</svg>\n",
             LEFT + FULL, LEFT + FULL, TOP - 16, height - 8);
-    well = ferror(file) == 0;
-    return (fclose(file) == 0 && well) ||
+    ok = ferror(file) == 0;
+    return (fclose(file) == 0 && ok) ||
            fault("cannot write %s: %s", path, strerror(errno));
 }

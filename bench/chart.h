@@ -3,7 +3,7 @@
 
 #include "result.h"
 
-/* Writes the budgets, and what of each is used, as SVG to the file PATH. */
+/* Writes the budgets, and how much of each is used, as SVG to the file PATH. */
 bool chart_write(const struct results *results, const char *path);
 
 #endif

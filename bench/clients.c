@@ -1,17 +1,16 @@
 /*
- * Subscribers, and the check of what they get.
+ * Subscribers, and the check of each delivery.
  *
- * The data of an update is "TOPIC SEQUENCE TIME xxx...": which topic it is of,
- * its number in that topic from 1, and when it was handed to the publisher's
- * socket, in ns. A client takes number n only after n - 1, of its own topic,
- * of the right length; a lower one is a duplicate or out of order, a higher
- * one a loss. That holds across reconnections, too. So every single delivery
- * is checked, and the first wrong one ends the run. What does not come at all
- * is told by the loop's patience, and what comes too much at the end by
- * load_linger().
+ * The data of an update is "TOPIC SEQUENCE TIME xxx...": the topic, the number within
+ * the topic from 1, and the time of publishing in ns. A client accepts number n only
+ * after n - 1, for its own topic and with the right length; a lower number is a
+ * duplicate or out of order, a higher one a loss. This also holds across reconnections.
+ * So every delivery is checked, and the first wrong one ends the run. The loop's
+ * patience detects updates that never arrive, and load_linger() at the end detects
+ * surplus ones.
  *
- * For each topic a ring counts how many clients each update has still to
- * reach: that tells in O(1) when it is everywhere.
+ * For each topic a ring counts the clients that each update still has to reach, so it
+ * takes O(1) to see that an update has reached all.
  */
 #include <config.h>
 
@@ -25,45 +24,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many connect at a time: no more than any server's backlog. */
+/* Maximum number of pending connections: not more than any server's backlog. */
 #define CONNECTING_MAX 256
 
 #define REQUEST_SIZE 8192
 
 struct client {
-    struct reader reader; /* first */
+    struct reader reader; /* first member */
     struct clients *clients;
     size_t topic;
     uint64_t number; /* of the last update */
 };
 
-/* A topic: what is expected of it. */
+/* A topic, and what its clients still have to receive. */
 struct count_of {
     uint64_t published;
     uint32_t members;
-    uint32_t left[CLIENTS_WINDOW]; /* of these, whom update n has to reach */
+    uint32_t left[CLIENTS_WINDOW]; /* clients that update n has to reach, at n %
+                                    * CLIENTS_WINDOW */
 };
 
-void clients_topic(const struct clients *clients, size_t topic, char *name,
-                   size_t room)
+void clients_topic(const struct clients *clients, size_t topic, char *name, size_t size)
 {
-    snprintf(name, room, "%s-%zu", clients->prefix, topic);
+    snprintf(name, size, "%s-%zu%s", clients->prefix, topic,
+             clients->by_prefix ? "/x" : "");
 }
 
-/* ---- what comes ------------------------------------------------------- */
+/* Writes what the clients of TOPIC subscribe to. */
+static void write_selector(const struct clients *clients, size_t topic, char *text,
+                           size_t size)
+{
+    clients_topic(clients, topic, text, size);
+    if (clients->by_prefix)
+        text[strlen(text) - 1] = '*';
+}
 
-static bool wrong(const struct client *client, const char *what,
-                  const struct crier_message *message)
+/* ---- deliveries --------------------------------------------------------- */
+
+static bool report_wrong_delivery(const struct client *client, const char *what,
+                                  const struct crier_message *message)
 {
     return fault("WRONG DELIVERY: client %zu of topic %zu, after update %llu: "
                  "%s: event '%s', data '%.40s', id '%s'",
                  (size_t)(client - client->clients->all), client->topic,
-                 (unsigned long long)client->number, what, message->type,
-                 message->data, message->id);
+                 (unsigned long long)client->number, what, message->type, message->data,
+                 message->id);
 }
 
-static bool take(struct client *client, const struct crier_message *message,
-                 uint64_t now)
+static bool check_delivery(struct client *client, const struct crier_message *message,
+                           uint64_t now)
 {
     struct clients *clients = client->clients;
     struct count_of *topic = &clients->topic[client->topic];
@@ -74,15 +83,15 @@ static bool take(struct client *client, const struct crier_message *message,
     of = strtoul(message->data, &end, 10);
     number = strtoull(end, &end, 10);
     sent = strtoull(end, &end, 10);
-    if (message->length != clients->size || of != client->topic ||
-        sent > now || strcmp(message->type, "message") != 0)
-        return wrong(client, "not what was published", message);
+    if (message->length != clients->size || of != client->topic || sent > now ||
+        strcmp(message->type, "message") != 0)
+        return report_wrong_delivery(client, "not as published", message);
     if (number <= client->number)
-        return wrong(client, "came twice, or late", message);
+        return report_wrong_delivery(client, "a duplicate, or out of order", message);
     if (number > client->number + 1)
-        return wrong(client, "one before it is lost", message);
+        return report_wrong_delivery(client, "an earlier one is lost", message);
     if (number > topic->published)
-        return wrong(client, "was never published", message);
+        return report_wrong_delivery(client, "never published", message);
     client->number = number;
     if (--topic->left[number % CLIENTS_WINDOW] == 0)
         clients->complete++;
@@ -93,30 +102,30 @@ static bool take(struct client *client, const struct crier_message *message,
     return true;
 }
 
-static bool told(struct reader *reader, const struct crier_message *message,
-                 uint64_t now)
+static bool on_client_message(struct reader *reader,
+                              const struct crier_message *message, uint64_t now)
 {
     struct client *client = (struct client *)reader;
 
     if (message->kind == CRIER_COMMENT)
         client->clients->comments++;
-    return message->kind != CRIER_EVENT || take(client, message, now);
+    return message->kind != CRIER_EVENT || check_delivery(client, message, now);
 }
 
-static bool begin(struct clients *clients);
+static bool connect_more(struct clients *clients);
 
-static bool opened(struct reader *reader)
+static bool on_client_open(struct reader *reader)
 {
     struct clients *clients = ((struct client *)reader)->clients;
 
     if (reader_status(reader) != 200)
-        return fault("a stream is refused: %s", reader->begin);
+        return fault("a stream was refused: %s", reader->begin);
     clients->open++;
     clients->load->progress++;
-    return begin(clients);
+    return connect_more(clients);
 }
 
-static bool connected(struct reader *reader)
+static bool on_client_connected(struct reader *reader)
 {
     const struct client *client = (const struct client *)reader;
     const struct clients *clients = client->clients;
@@ -124,36 +133,35 @@ static bool connected(struct reader *reader)
     const char *id = crier_parser_id(reader->parser);
     int length;
 
-    clients_topic(clients, client->topic, name, sizeof name);
+    write_selector(clients, client->topic, name, sizeof name);
     memset(padding, 'x', clients->padding);
-    length = snprintf(head, sizeof head,
-                      "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s\r\n",
-                      name, clients->fields,
-                      *id != '\0' ? "Last-Event-ID: " : "", id,
-                      *id != '\0' ? "\r\n" : "",
-                      *padding != '\0' ? "X-Padding: " : "", padding,
-                      *padding != '\0' ? "\r\n" : "");
-    return reader_ask(reader, head, (size_t)length);
+    length =
+        snprintf(head, sizeof head, "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s\r\n",
+                 name, clients->fields, *id != '\0' ? "Last-Event-ID: " : "", id,
+                 *id != '\0' ? "\r\n" : "", *padding != '\0' ? "X-Padding: " : "",
+                 padding, *padding != '\0' ? "\r\n" : "");
+    return reader_send_request(reader, head, (size_t)length);
 }
 
-static bool ended(struct reader *reader, int error)
+static bool on_client_end(struct reader *reader, int error)
 {
     (void)reader;
     return fault("the server ended a stream%s%s", error != 0 ? ": " : "",
                  error != 0 ? strerror(error) : "");
 }
 
-static const struct reader_calls calls = {connected, opened, told, ended};
+static const struct reader_calls calls = {on_client_connected, on_client_open,
+                                          on_client_message, on_client_end};
 
-/* ---- connections ------------------------------------------------------ */
+/* ---- connections -------------------------------------------------------- */
 
-/* Begins as many connections as may be begun now. */
-static bool begin(struct clients *clients)
+/* Starts as many connections as are allowed now. */
+static bool connect_more(struct clients *clients)
 {
     while (clients->begun < clients->count &&
            clients->begun - clients->open < CONNECTING_MAX) {
-        if (!reader_connect(&clients->all[clients->begun].reader,
-                            clients->port, clients->begun, 0))
+        if (!reader_connect(&clients->all[clients->begun].reader, clients->port,
+                            clients->begun, 0))
             return false;
         clients->begun++;
     }
@@ -168,7 +176,7 @@ bool clients_open(struct clients *clients, struct load *load)
     clients->all = calloc(clients->count + 1, sizeof *clients->all);
     clients->topic = calloc(clients->topics, sizeof *clients->topic);
     if (clients->all == NULL || clients->topic == NULL)
-        return fault("memory is short");
+        return fault("out of memory");
     for (size_t i = 0; i < clients->count; i++) {
         client = &clients->all[i];
         client->clients = clients;
@@ -184,11 +192,11 @@ bool clients_connect(struct clients *clients)
 {
     char what[64];
 
-    if (!begin(clients))
+    if (!connect_more(clients))
         return false;
     while (clients->open < clients->count) {
-        snprintf(what, sizeof what, "%zu of %zu streams are open",
-                 clients->open, clients->count);
+        snprintf(what, sizeof what, "%zu of %zu streams are open", clients->open,
+                 clients->count);
         if (!load_step(clients->load, 100, what))
             return false;
     }
@@ -213,7 +221,7 @@ void clients_close(struct clients *clients)
     clients->topic = NULL;
 }
 
-/* ---- updates ---------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------ */
 
 bool clients_compose(struct clients *clients, size_t topic, char *data)
 {
@@ -223,12 +231,12 @@ bool clients_compose(struct clients *clients, size_t topic, char *data)
     int length;
 
     if (*left != 0)
-        return fault("too many updates on their way");
+        return fault("too many updates in flight");
     *left = of->members;
     clients->published++;
-    length = snprintf(head, sizeof head, "%zu %llu %llu ", topic,
-                      (unsigned long long)of->published,
-                      (unsigned long long)usage_now());
+    length =
+        snprintf(head, sizeof head, "%zu %llu %llu ", topic,
+                 (unsigned long long)of->published, (unsigned long long)usage_now());
     if ((size_t)length > clients->size)
         return fault("%zu bytes are too few for an update", clients->size);
     memset(data, 'x', clients->size);
@@ -247,8 +255,7 @@ bool clients_wait(struct clients *clients, uint64_t left)
     char what[96];
 
     while (clients->published - clients->complete > left) {
-        snprintf(what, sizeof what,
-                 "%llu updates of %llu are not at every client",
+        snprintf(what, sizeof what, "%llu updates of %llu are not at every client",
                  (unsigned long long)(clients->published - clients->complete),
                  (unsigned long long)clients->published);
         if (!load_step(clients->load, 100, what))

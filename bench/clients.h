@@ -4,61 +4,62 @@
 #include "histogram.h"
 #include "load.h"
 
-/* The most updates of a topic that may be on their way. */
+/* Maximum number of updates of a topic in flight. */
 #define CLIENTS_WINDOW 256
 
 struct client;
 
-/* Subscribers, and the updates that are on their way to them. Client i follows
- * the topic i % topics. */
+/* Subscribers, and the updates in flight to them. Client i subscribes to topic i %
+ * topics. */
 struct clients {
     struct load *load;
     unsigned port;
     size_t count;
     size_t topics;
-    const char *prefix; /* of the topics' names; borrowed */
+    const char *prefix; /* prefix of topic names; borrowed */
+    bool by_prefix;     /* subscribe by a prefix that matches one topic */
     size_t size;        /* bytes of data of each update */
-    const char *fields; /* of the requests, as heads.h has them; borrowed */
-    size_t padding;     /* bytes of request fields more than these */
+    const char *fields; /* request fields, from heads.h; borrowed */
+    size_t padding;     /* bytes of additional request fields */
     struct client *all;
 
     size_t begun, open; /* connections */
     struct count_of *topic;
-    uint64_t published; /* updates that were made */
-    uint64_t complete;  /* those that are at every client */
+    uint64_t published; /* updates made */
+    uint64_t complete;  /* updates that have reached every client */
     uint64_t deliveries;
     uint64_t comments;
-    uint64_t last;            /* when the last delivery came, ns */
-    struct histogram latency; /* from publishing to here */
+    uint64_t last;            /* time of the last delivery, ns */
+    struct histogram latency; /* from publishing to delivery */
 };
 
-/* COUNT clients that are not connected yet. What is not zero in CLIENTS (port,
- * count, topics, prefix, size, fields, padding) is the caller's. */
+/* Makes COUNT clients, which are not connected. The caller has set port, count, topics,
+ * prefix, size, fields and padding. */
 bool clients_open(struct clients *clients, struct load *load);
 
-/* Disconnects, and frees. */
+/* Disconnects and frees the clients. */
 void clients_close(struct clients *clients);
 
-/* Connects them all, again with Last-Event-ID; returns when each has the
- * headers of its answer. */
+/* Connects all clients; on reconnection with Last-Event-ID. Returns when each has
+ * received the response headers. */
 bool clients_connect(struct clients *clients);
 
-/* Disconnects them all: by a reset, or as a browser does when GENTLY. They
- * know what they had. */
+/* Disconnects all clients: by a reset, or with a FIN if GENTLY. They keep their last
+ * ids. */
 void clients_disconnect(struct clients *clients, bool gently);
 
 /* Writes the name of a topic, "PREFIX-N". */
 void clients_topic(const struct clients *clients, size_t topic, char *name,
-                   size_t room);
+                   size_t size);
 
-/* Makes the data of TOPIC's next update at DATA, which has room for `size`
- * bytes: its topic, its number and the time, which is now. */
+/* Writes the data of TOPIC's next update to DATA, `size` bytes: its topic, its number
+ * and the current time. */
 bool clients_compose(struct clients *clients, size_t topic, char *data);
 
-/* Forgets the latencies and counts, not the order that is expected. */
+/* Resets the latencies and counts, but not the expected order. */
 void clients_reset(struct clients *clients);
 
-/* Waits until no more than LEFT updates are on their way. */
+/* Waits until at most LEFT updates are in flight. */
 bool clients_wait(struct clients *clients, uint64_t left);
 
 #endif

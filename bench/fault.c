@@ -1,7 +1,7 @@
 /*
- * What ended the run. All rooms return false when they cannot go on, up to
- * main, which stops the server that runs and says why. So there is one way
- * out, also for Ctrl-C, and no child is left behind.
+ * The fault that ended the run. Every function returns false if it cannot go on, up to
+ * main, which stops the running server and reports the fault. So there is one way out,
+ * also for Ctrl-C, and no child process stays behind.
  */
 #include <config.h>
 
@@ -26,15 +26,9 @@ bool fault(const char *format, ...)
     return false;
 }
 
-const char *fault_text(void)
-{
-    return text;
-}
+const char *fault_text(void) { return text; }
 
-static void on_signal(int number)
-{
-    caught = number;
-}
+static void on_signal(int number) { caught = number; }
 
 void fault_catch_signals(void)
 {

@@ -3,17 +3,16 @@
 
 #include <stdbool.h>
 
-/* Remembers what went wrong, in words; the first fault stays. Returns false,
- * so that `return fault(...)` ends what cannot go on. */
+/* Records a fault; only the first one is kept. Returns false, for `return fault(...)`. */
 bool fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The first fault, or "" when there was none. Borrowed. */
+/* Returns the first fault, or "" if there was none. Borrowed. */
 const char *fault_text(void);
 
-/* From now on SIGINT and SIGTERM are remembered, and nothing more. */
+/* Makes SIGINT and SIGTERM only set a flag. */
 void fault_catch_signals(void);
 
-/* Whether one of them came; that is a fault, too. */
+/* Returns whether one of these signals has arrived; that is a fault, too. */
 bool fault_interrupted(void);
 
 #endif

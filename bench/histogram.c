@@ -1,26 +1,25 @@
 /*
- * Durations in cells that grow with them: each power of two has 32 cells, so a
- * percentile is right to some 3 %, whatever it is, and counting one in costs
- * the same always. To keep all of them would be some 100 MB for a long run.
+ * Durations in buckets that grow with them: each power of two has 32 buckets, so a
+ * percentile is exact to about 3 %, and counting a duration takes constant time.
+ * Storing every duration would take about 100 MB in a long run.
  */
 #include <config.h>
 
 #include "histogram.h"
 
-/* The cell of NS: its highest six bits, and where they stand. */
-static unsigned cell_of(uint64_t ns)
+/* Returns the bucket of NS, from its highest six bits and their position. */
+static unsigned find_cell(uint64_t ns)
 {
     unsigned shift;
 
     if (ns < HISTOGRAM_STEPS)
         return (unsigned)ns;
     shift = 63 - (unsigned)__builtin_clzll(ns) - 5;
-    return (shift + 1) * HISTOGRAM_STEPS +
-           (unsigned)((ns >> shift) - HISTOGRAM_STEPS);
+    return (shift + 1) * HISTOGRAM_STEPS + (unsigned)((ns >> shift) - HISTOGRAM_STEPS);
 }
 
-/* The middle of a cell, in ns. */
-static double middle_of(unsigned cell)
+/* Returns the middle of a bucket, in ns. */
+static double find_cell_middle(unsigned cell)
 {
     unsigned shift;
 
@@ -34,7 +33,7 @@ static double middle_of(unsigned cell)
 void histogram_add(struct histogram *histogram, uint64_t ns)
 {
     histogram->count++;
-    histogram->cells[cell_of(ns)]++;
+    histogram->cells[find_cell(ns)]++;
 }
 
 double histogram_at(const struct histogram *histogram, double share)
@@ -44,7 +43,7 @@ double histogram_at(const struct histogram *histogram, double share)
     for (unsigned cell = 0; cell < 64 * HISTOGRAM_STEPS; cell++) {
         seen += (double)histogram->cells[cell];
         if (seen >= wanted && seen > 0)
-            return middle_of(cell);
+            return find_cell_middle(cell);
     }
     return 0;
 }

@@ -5,18 +5,16 @@
 
 #define HISTOGRAM_STEPS 32
 
-/* How often each duration came, to 1/32 of itself. All zero is an empty one.
- */
+/* Counts of durations, exact to 1/32 of each. All zero is an empty histogram. */
 struct histogram {
     uint64_t count;
     uint64_t cells[64 * HISTOGRAM_STEPS];
 };
 
-/* Counts in one of NS nanoseconds. */
+/* Counts a duration of NS nanoseconds. */
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
-/* The duration in ns that a SHARE (0 to 1) of all do not exceed; 0 when empty.
- */
+/* Returns the duration in ns that a SHARE (0 to 1) of all does not exceed; 0 if empty. */
 double histogram_at(const struct histogram *histogram, double share);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * The load generator's loop: one thread, one epoll set, level-triggered.
+ * The load generator's loop: one thread with one epoll set, level-triggered.
  *
- * Subscribers and publishers share it, so the time of sending and the time of
- * coming are taken by the same clock on the same thread. It is one process,
- * and uses one CPU at the most: its own share of a CPU is told with each
- * figure, and where that is near 100 % the rate and the latency are its own,
- * not the server's (the server's CPU per delivery is not touched by that).
+ * Subscribers and publishers share it, so the times of sending and receiving come from
+ * the same clock on the same thread. The generator is one process and uses at most one
+ * CPU. Its share of that CPU is reported with each figure: near 100 % the rate and the
+ * latencies are limited by the generator, not by the server (the server's CPU per
+ * delivery is still right).
  *
- * Connections come from sixteen addresses of 127.0.0.0/8, since one has no
- * more than some 28,000 ports.
+ * Connections come from sixteen addresses of 127.0.0.0/8, because one address has only
+ * about 28,000 ports.
  */
 #include <config.h>
 
@@ -67,8 +67,7 @@ int load_connect(unsigned port, size_t from, int window)
         (void)fault("cannot open a socket: %s", strerror(errno));
         return -1;
     }
-    address.sin_addr.s_addr =
-        htonl(INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES));
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (window != 0)
@@ -85,8 +84,8 @@ int load_connect(unsigned port, size_t from, int window)
     return -1;
 }
 
-/* Whether the run goes on; or has stood still for too long. */
-static bool moves(struct load *load, const char *what)
+/* Returns whether there was progress within the patience. */
+static bool check_progress(struct load *load, const char *what)
 {
     uint64_t now = usage_now();
 
@@ -95,11 +94,11 @@ static bool moves(struct load *load, const char *what)
         load->since = now;
     }
     return now - load->since < load->patience ||
-           fault("%s: nothing for %u s", what,
+           fault("%s: no progress for %u s", what,
                  (unsigned)(load->patience / 1000000000));
 }
 
-static bool handle(struct load *load, int timeout)
+static bool handle_events(struct load *load, int timeout)
 {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(load->epoll, events, EVENTS, timeout);
@@ -117,7 +116,7 @@ static bool handle(struct load *load, int timeout)
 
 bool load_step(struct load *load, int timeout, const char *what)
 {
-    return handle(load, timeout) && moves(load, what);
+    return handle_events(load, timeout) && check_progress(load, what);
 }
 
 bool load_linger(struct load *load, unsigned ms)
@@ -125,7 +124,7 @@ bool load_linger(struct load *load, unsigned ms)
     uint64_t now = usage_now(), until = now + ms * (uint64_t)1000000;
 
     while (now < until) {
-        if (!handle(load, (int)((until - now) / 1000000) + 1))
+        if (!handle_events(load, (int)((until - now) / 1000000) + 1))
             return false;
         now = usage_now();
     }

@@ -6,43 +6,42 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One file descriptor of the load generator's epoll set. Lives in its owner.
- */
+/* A file descriptor in the load generator's epoll set. Embedded in its owner. */
 struct watch {
-    int fd; /* -1 when there is none */
+    int fd; /* -1 for none */
     bool (*ready)(struct watch *watch, uint32_t events);
 };
 
-/* The load generator's loop: one epoll set, which waits no longer than
- * `patience` for anything to happen. */
+/* The load generator's loop: one epoll set, and the maximum time without progress. */
 struct load {
     int epoll;
     uint64_t patience; /* ns */
-    uint64_t progress; /* counted up by whatever brings the run forward */
+    uint64_t progress; /* incremented whenever the run advances */
     uint64_t seen, since;
-    uint64_t bytes; /* that readers read, headers of answers included */
+    uint64_t bytes; /* read by readers, including response headers */
 };
 
-/* An empty loop. */
+/* Makes an empty loop. */
 bool load_open(struct load *load, unsigned patience_seconds);
 
-/* Frees what load_open() made; the watches are their owners'. */
+/* Frees the loop; watches belong to their owners. */
 void load_close(struct load *load);
 
-/* Watches WATCH->fd for EVENTS; again with other ones when it is watched. */
+/* Watches WATCH->fd for EVENTS; replaces the events of a descriptor that is watched
+ * already. */
 bool load_watch(struct load *load, struct watch *watch, uint32_t events);
 
-/* A socket that connects to PORT of 127.0.0.1 from 127.0.0.(2 + FROM % 16);
- * its receive buffer has WINDOW bytes, or for 0 what is usual. -1, with a
- * fault, when it cannot; that nobody listens is learned by watching it. */
+/* Returns a socket that is connecting to PORT of 127.0.0.1 from 127.0.0.(1 + FROM %
+ * 16), with a receive buffer of WINDOW bytes (0 for the default); -1, with a fault, on
+ * failure. A refused connection shows only when the socket is watched. */
 int load_connect(unsigned port, size_t from, int window);
 
-/* Waits at most TIMEOUT ms and handles what is ready. False after a fault, an
- * interruption, and when nothing made progress for as long as the patience
- * lasts: then WHAT says in the fault what did not come. */
+/* Waits at most TIMEOUT ms and handles ready descriptors. Returns false after a fault,
+ * a signal, or a time without progress as long as the patience: the fault then names
+ * WHAT is missing. */
 bool load_step(struct load *load, int timeout, const char *what);
 
-/* Handles what comes for MS ms, and no progress is no fault. */
+/* Handles ready descriptors for MS ms. A lack of progress is no fault here. */
 bool load_linger(struct load *load, unsigned ms);
 
 #endif

@@ -1,10 +1,9 @@
 /*
- * bench: what Crier costs, beside a bare loop and beside Nchan. README tells
- * what the figures mean.
+ * bench: the cost of crierd beside the baseline and Nchan. README explains the figures.
  *
- * The order is the method: workload by workload, round by round, and in each
- * round every server once. A wrong delivery, a server that hangs or dies, or a
- * signal ends the run with status 1; a budget that is missed does not.
+ * The order is the method: for each workload and each round, every server once. A wrong
+ * delivery, a server that hangs or exits, or a signal ends the run with status 1; a
+ * missed budget does not.
  */
 #include <config.h>
 
@@ -25,13 +24,13 @@ struct options {
     struct server_settings servers;
     struct work_size size;
     unsigned rounds;
-    unsigned idle_rounds; /* these take long */
-    const char *only;     /* the workloads, with commas; NULL for all */
+    unsigned idle_rounds; /* fewer, because they take long */
+    const char *only;     /* workloads, separated by commas; NULL for all */
     const char *json, *svg;
     bool together; /* generator and servers share the CPUs */
 };
 
-/* Of those with attackers there are no more, nor of those about memory. */
+/* Maximum number of rounds with attackers, and of rounds that measure memory. */
 #define ABUSE_ROUNDS 3
 #define MEMORY_ROUNDS 1
 
@@ -39,22 +38,22 @@ static struct results results;
 
 static const char usage[] =
     "Usage: bench [OPTION]...\n"
-    "Measures crierd beside floor and Nchan; see bench/README.\n"
-    "  --floor, --crierd, --nginx PATH  the servers (--nginx '' for none)\n"
-    "  --nchan PATH                     the module of nginx\n"
-    "  --www, --data DIR                crierd's\n"
-    "  --clients N                      of broadcast; 10000\n"
-    "  --rounds N                       of each workload; 5, at most 15\n"
-    "  --idle-rounds N                  of the workload idle; 3\n"
-    "  --seconds N                      that a round publishes; 1.2\n"
-    "  --keep-alive N                   s between keep-alives; 15\n"
-    "  --patience N                     s without progress; 20\n"
-    "  --only WORKLOAD,...              no others\n"
-    "  --together                       share the CPUs with the servers\n"
-    "  --json FILE, --svg FILE          write these\n";
+    "Measures crierd beside the baseline and Nchan; see bench/README.\n"
+    "  --baseline, --crierd PATH  programs\n"
+    "  --nginx, --nchan PATH      nginx ('': none) and its module\n"
+    "  --www, --data DIR          of crierd\n"
+    "  --clients N                number of clients of broadcast; 10000\n"
+    "  --rounds N                 of each workload; 5, at most 15\n"
+    "  --idle-rounds N            of the workload idle; 3\n"
+    "  --seconds N                publishing time of a round; 1.2\n"
+    "  --keep-alive N             seconds between keep-alives; 15\n"
+    "  --patience N               seconds without progress until failure; 20\n"
+    "  --only WORKLOAD,...        run only these workloads\n"
+    "  --together                 share the CPUs with the servers\n"
+    "  --json FILE, --svg FILE    write the results\n";
 
 enum {
-    OPTION_FLOOR = 256,
+    OPTION_BASELINE = 256,
     OPTION_CRIERD,
     OPTION_NGINX,
     OPTION_NCHAN,
@@ -70,12 +69,12 @@ enum {
     OPTION_JSON,
     OPTION_SVG,
     OPTION_TOGETHER,
-    OPTION_FLOOR_FAULT, /* for the test of this program */
+    OPTION_BASELINE_FAULT, /* for the test of this program */
     OPTION_HELP
 };
 
 static const struct option long_options[] = {
-    {"floor", required_argument, NULL, OPTION_FLOOR},
+    {"baseline", required_argument, NULL, OPTION_BASELINE},
     {"crierd", required_argument, NULL, OPTION_CRIERD},
     {"nginx", required_argument, NULL, OPTION_NGINX},
     {"nchan", required_argument, NULL, OPTION_NCHAN},
@@ -91,21 +90,20 @@ static const struct option long_options[] = {
     {"json", required_argument, NULL, OPTION_JSON},
     {"svg", required_argument, NULL, OPTION_SVG},
     {"together", no_argument, NULL, OPTION_TOGETHER},
-    {"floor-fault", required_argument, NULL, OPTION_FLOOR_FAULT},
+    {"baseline-fault", required_argument, NULL, OPTION_BASELINE_FAULT},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0}};
 
-/* ---- options ---------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
-/* A whole number from LOW to HIGH; ends the program when TEXT is not one. */
-static unsigned number(const char *text, unsigned low, unsigned high)
+/* Parses a whole number from LOW to HIGH; ends the program if TEXT is not one. */
+static unsigned parse_number(const char *text, unsigned low, unsigned high)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
 
     if (end == text || *end != '\0' || value < low || value > high) {
-        fprintf(stderr, "bench: '%s' is not a number from %u to %u\n", text,
-                low, high);
+        fprintf(stderr, "bench: '%s' is not a number from %u to %u\n", text, low, high);
         exit(2);
     }
     return (unsigned)value;
@@ -116,24 +114,24 @@ static void set_size(struct options *options, int option, const char *text)
     struct work_size *size = &options->size;
 
     if (option == OPTION_CLIENTS)
-        size->clients = number(text, 10, 19000);
+        size->clients = parse_number(text, 10, 19000);
     else if (option == OPTION_ROUNDS)
-        options->rounds = number(text, 1, ROUNDS_MAX);
+        options->rounds = parse_number(text, 1, ROUNDS_MAX);
     else if (option == OPTION_IDLE_ROUNDS)
-        options->idle_rounds = number(text, 1, ROUNDS_MAX);
+        options->idle_rounds = parse_number(text, 1, ROUNDS_MAX);
     else if (option == OPTION_SECONDS)
         size->seconds = strtod(text, NULL);
     else if (option == OPTION_KEEP_ALIVE)
-        size->keep_alive = number(text, 1, 3600);
+        size->keep_alive = parse_number(text, 1, 3600);
     else if (option == OPTION_PATIENCE)
-        size->patience = options->servers.patience = number(text, 1, 3600);
+        size->patience = options->servers.patience = parse_number(text, 1, 3600);
 }
 
-static const char **path_of(struct options *options, int option)
+static const char **find_path(struct options *options, int option)
 {
     switch (option) {
-    case OPTION_FLOOR:
-        return &options->servers.floor;
+    case OPTION_BASELINE:
+        return &options->servers.baseline;
     case OPTION_CRIERD:
         return &options->servers.crierd;
     case OPTION_NGINX:
@@ -150,8 +148,8 @@ static const char **path_of(struct options *options, int option)
         return &options->json;
     case OPTION_SVG:
         return &options->svg;
-    case OPTION_FLOOR_FAULT:
-        return &options->servers.floor_fault;
+    case OPTION_BASELINE_FAULT:
+        return &options->servers.baseline_fault;
     default:
         return NULL;
     }
@@ -163,7 +161,7 @@ static void read_options(int argc, char **argv, struct options *options)
     int option;
 
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        path = path_of(options, option);
+        path = find_path(options, option);
         if (option == OPTION_HELP) {
             fputs(usage, stdout);
             exit(0);
@@ -181,55 +179,52 @@ static void read_options(int argc, char **argv, struct options *options)
     options->servers.keep_alive = options->size.keep_alive;
 }
 
-/* Whether WORD is one of the words of LIST, which are separated by commas. */
-static bool listed(const char *list, const char *word)
+/* Returns whether WORD is in LIST, whose words are separated by commas. */
+static bool is_listed(const char *list, const char *word)
 {
     size_t length = strlen(word);
     const char *at;
 
     for (at = list; (at = strstr(at, word)) != NULL; at += length)
-        if ((at == list || at[-1] == ',') &&
-            (at[length] == '\0' || at[length] == ','))
+        if ((at == list || at[-1] == ',') && (at[length] == '\0' || at[length] == ','))
             return true;
     return false;
 }
 
-/* ---- the run ---------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------ */
 
-static bool measure(const struct options *options, enum work_kind work,
-                    enum server_kind kind)
+static bool measure_server(const struct options *options, enum work_kind work,
+                           enum server_kind kind)
 {
     unsigned *round = &results.rounds[work][kind];
     struct figures *figures = &results.of[work][kind][*round];
     struct server server;
-    bool well;
+    bool ok;
 
-    fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1,
-            server_name(kind));
+    fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1, server_name(kind));
     if (!server_start(kind, &options->servers, &server))
         return false;
-    well = work_run(work, &options->size, &server, figures);
-    well = server_stop(&server) && well;
-    if (well) {
+    ok = work_run(work, &options->size, &server, figures);
+    ok = server_stop(&server) && ok;
+    if (ok) {
         (*round)++;
         fprintf(stderr, "%8.2f us  %10.0f/s  load %3.0f %%\n",
                 figures->of[FIGURE_CPU] / 1e3, figures->of[FIGURE_RATE],
                 figures->of[FIGURE_LOAD] * 100);
     }
-    return well;
+    return ok;
 }
 
-/* One round: each server once, and another one first each time. */
-static bool play(const struct options *options, enum work_kind work,
-                 unsigned round)
+/* Runs one round: each server once, starting with another one in each round. */
+static bool run_round(const struct options *options, enum work_kind work,
+                      unsigned round)
 {
     enum server_kind kind;
 
     for (unsigned i = 0; i < SERVER_KINDS; i++) {
         kind = (enum server_kind)((i + round) % SERVER_KINDS);
-        if (work_is_for(work, kind) &&
-            server_available(kind, &options->servers) &&
-            !measure(options, work, kind)) {
+        if (work_is_for(work, kind) && server_available(kind, &options->servers) &&
+            !measure_server(options, work, kind)) {
             fprintf(stderr, "\nbench: %s with %s: %s\n", work_name(work),
                     server_name(kind), fault_text());
             return false;
@@ -238,14 +233,14 @@ static bool play(const struct options *options, enum work_kind work,
     return true;
 }
 
-static bool play_all(const struct options *options)
+static bool run_workloads(const struct options *options)
 {
     uint64_t begun = usage_now(), others = usage_others();
     unsigned rounds, played = 0;
 
     for (int work = 0; work < WORK_KINDS; work++) {
         if (options->only != NULL &&
-            !listed(options->only, work_name((enum work_kind)work)))
+            !is_listed(options->only, work_name((enum work_kind)work)))
             continue;
         rounds = work == WORK_IDLE ? options->idle_rounds : options->rounds;
         if (work_is_abuse((enum work_kind)work) && rounds > ABUSE_ROUNDS)
@@ -253,42 +248,38 @@ static bool play_all(const struct options *options)
         if (work_is_memory((enum work_kind)work))
             rounds = MEMORY_ROUNDS;
         for (unsigned round = 0; round < rounds; round++, played++)
-            if (!play(options, (enum work_kind)work, round))
+            if (!run_round(options, (enum work_kind)work, round))
                 return false;
     }
     if (played == 0)
-        return fault("no workload is called '%s'", options->only);
+        return fault("unknown workload '%s'", options->only);
     results.seconds = (double)(usage_now() - begun) / 1e9;
-    results.others =
-        ((double)usage_others() - (double)others) / 1e9 / results.seconds;
+    results.others = ((double)usage_others() - (double)others) / 1e9 / results.seconds;
     return true;
 }
 
-/* Tells which servers are not there; without crierd there is no point. */
-static bool enough_servers(const struct server_settings *settings)
+/* Reports missing servers. Without crierd, fails. */
+static bool check_servers(const struct server_settings *settings)
 {
     for (int kind = 0; kind < SERVER_KINDS; kind++)
         if (!server_available((enum server_kind)kind, settings))
-            fprintf(stderr, "%s is not there, and left out\n",
+            fprintf(stderr, "%s is not installed: skipped\n",
                     server_name((enum server_kind)kind));
     return server_available(SERVER_CRIERD, settings) ||
-           fault("there is no %s", settings->crierd);
+           fault("%s is missing", settings->crierd);
 }
 
 int main(int argc, char **argv)
 {
     struct options options = {
-        .servers = {.floor = "bench/floor",
+        .servers = {.baseline = "bench/baseline",
                     .crierd = "src/crierd/crierd",
                     .www = "www",
                     .data = "data",
                     .nginx = "/usr/sbin/nginx",
                     .nchan = "/usr/lib/nginx/modules/ngx_nchan_module.so",
                     .patience = 20},
-        .size = {.clients = 10000,
-                 .seconds = 1.2,
-                 .keep_alive = 15,
-                 .patience = 20},
+        .size = {.clients = 10000, .seconds = 1.2, .keep_alive = 15, .patience = 20},
         .rounds = 5,
         .idle_rounds = 3};
 
@@ -297,7 +288,7 @@ int main(int argc, char **argv)
     if (!options.together)
         server_set_apart(&options.servers);
     if (!server_enough_files(options.size.clients) ||
-        !enough_servers(&options.servers) || !play_all(&options)) {
+        !check_servers(&options.servers) || !run_workloads(&options)) {
         fprintf(stderr, "bench: failed: %s\n", fault_text());
         return 1;
     }

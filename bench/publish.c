@@ -1,8 +1,7 @@
 /*
- * A publisher: requests one behind the other on one connection, without
- * waiting for the answers (pipelining, RFC 9112 section 9.3.2). How many are
- * in flight is its user's choice. An answer that is not 2xx is a fault, unless
- * somebody wants to judge it.
+ * A publisher that sends requests on one connection without waiting for responses
+ * (pipelining, RFC 9112 section 9.3.2). The caller decides how many are in flight. A
+ * response other than 2xx is a fault, unless the caller handles responses.
  */
 #include <config.h>
 
@@ -29,8 +28,7 @@ bool publish_flush(struct publish *publish)
         done = send(publish->watch.fd, publish->out + publish->out_sent,
                     publish->out_length - publish->out_sent, MSG_NOSIGNAL);
         if (done < 0 && errno == EAGAIN)
-            return load_watch(publish->load, &publish->watch,
-                              EPOLLIN | EPOLLOUT);
+            return load_watch(publish->load, &publish->watch, EPOLLIN | EPOLLOUT);
         if (done < 0)
             return publish->calls != NULL
                        ? publish->calls->ended(publish, errno)
@@ -41,24 +39,23 @@ bool publish_flush(struct publish *publish)
     return true;
 }
 
-/* Counts an answer and has it judged; returns whether the run goes on. */
-static bool take_answer(struct publish *publish, const char *answer,
-                        const char *body, size_t length)
+/* Counts a response and passes it to the caller. Returns whether the run goes on. */
+static bool count_response(struct publish *publish, const char *response,
+                           const char *body, size_t length)
 {
-    int status = (int)strtol(answer + strcspn(answer, " "), NULL, 10);
+    int status = (int)strtol(response + strcspn(response, " "), NULL, 10);
 
-    publish->answered++;
+    publish->responses++;
     publish->load->progress++;
     if (publish->calls != NULL)
-        return publish->calls->answered(publish, status, body, length);
+        return publish->calls->responded(publish, status, body, length);
     return status / 100 == 2 ||
-           fault("publishing failed: %.*s", (int)strcspn(answer, "\r\n"),
-                 answer);
+           fault("publishing failed: %.*s", (int)strcspn(response, "\r\n"), response);
 }
 
-/* Takes the first answer, whose length goes to *USED: 0 when it is not whole. */
-static bool read_answer(struct publish *publish, const char *bytes,
-                        size_t length, size_t *used)
+/* Reads the first response and sets *USED to its length, 0 if it is incomplete. */
+static bool read_response(struct publish *publish, const char *bytes, size_t length,
+                          size_t *used)
 {
     static const char name[] = "\r\nContent-Length: ";
     const char *end = memmem(bytes, length, "\r\n\r\n", 4), *field;
@@ -70,25 +67,25 @@ static bool read_answer(struct publish *publish, const char *bytes,
     end += 4;
     field = memmem(bytes, (size_t)(end - bytes), name, sizeof name - 1);
     if (field == NULL)
-        return fault("an answer without a length: %.*s",
-                     (int)strcspn(bytes, "\r\n"), bytes);
+        return fault("a response without a length: %.*s", (int)strcspn(bytes, "\r\n"),
+                     bytes);
     body = strtoul(field + sizeof name - 1, NULL, 10);
     if (length < (size_t)(end - bytes) + body)
         return true;
     *used = (size_t)(end - bytes) + body;
-    return take_answer(publish, bytes, end, body);
+    return count_response(publish, bytes, end, body);
 }
 
-static bool ready(struct watch *watch, uint32_t events)
+static bool on_publish_ready(struct watch *watch, uint32_t events)
 {
     struct publish *publish = (struct publish *)watch;
     size_t begin = 0, used;
     ssize_t got;
 
-    if ((events & EPOLLOUT) && (!load_watch(publish->load, watch, EPOLLIN) ||
-                                !publish_flush(publish)))
+    if ((events & EPOLLOUT) &&
+        (!load_watch(publish->load, watch, EPOLLIN) || !publish_flush(publish)))
         return false;
-    if (watch->fd < 0) /* it ended, and was closed */
+    if (watch->fd < 0) /* the connection ended, and was closed */
         return true;
     got = recv(watch->fd, publish->in + publish->in_length,
                ANSWERS_SIZE - 1 - publish->in_length, 0);
@@ -101,8 +98,8 @@ static bool ready(struct watch *watch, uint32_t events)
     publish->in_length += (size_t)got;
     publish->in[publish->in_length] = '\0';
     do {
-        if (!read_answer(publish, publish->in + begin,
-                         publish->in_length - begin, &used))
+        if (!read_response(publish, publish->in + begin, publish->in_length - begin,
+                           &used))
             return false;
         begin += used;
     } while (used != 0);
@@ -115,13 +112,12 @@ bool publish_open(struct publish *publish, struct load *load, unsigned port)
 {
     memset(publish, 0, sizeof *publish);
     publish->load = load;
-    publish->watch.ready = ready;
+    publish->watch.ready = on_publish_ready;
     publish->watch.fd = load_connect(port, 0, 0);
     publish->in = malloc(ANSWERS_SIZE);
     if (publish->in == NULL)
-        return fault("memory is short");
-    return publish->watch.fd >= 0 &&
-           load_watch(load, &publish->watch, EPOLLIN);
+        return fault("out of memory");
+    return publish->watch.fd >= 0 && load_watch(load, &publish->watch, EPOLLIN);
 }
 
 void publish_close(struct publish *publish)
@@ -134,20 +130,20 @@ void publish_close(struct publish *publish)
     publish->in = publish->out = NULL;
 }
 
-bool publish_ask(struct publish *publish, const char *method,
-                 const char *target, const char *type, const char *data,
-                 size_t length)
+bool publish_add_request(struct publish *publish, const char *method,
+                         const char *target, const char *type, const char *data,
+                         size_t length)
 {
-    size_t room = publish->out_length + HEAD_SIZE + length;
+    size_t size = publish->out_length + HEAD_SIZE + length;
     char *grown;
     int head;
 
-    if (room > publish->out_room) {
-        grown = realloc(publish->out, room * 2);
+    if (size > publish->out_capacity) {
+        grown = realloc(publish->out, size * 2);
         if (grown == NULL)
-            return fault("memory is short");
+            return fault("out of memory");
         publish->out = grown;
-        publish->out_room = room * 2;
+        publish->out_capacity = size * 2;
     }
     head = snprintf(publish->out + publish->out_length, HEAD_SIZE,
                     "%s %s HTTP/1.1\r\n"
@@ -156,26 +152,26 @@ bool publish_ask(struct publish *publish, const char *method,
                     "Content-Length: %zu\r\n\r\n",
                     method, target, type, length);
     if (head >= HEAD_SIZE)
-        return fault("a request with too long a head");
+        return fault("the head of a request is too long");
     memcpy(publish->out + publish->out_length + head, data, length);
     publish->out_length += (size_t)head + length;
     publish->sent++;
     return true;
 }
 
-bool publish_put(struct publish *publish, const char *topic, const char *data,
-                 size_t length)
+bool publish_add_update(struct publish *publish, const char *topic, const char *data,
+                        size_t length)
 {
     char target[HEAD_SIZE];
 
     snprintf(target, sizeof target, "/topics/%s", topic);
-    return publish_ask(publish, "POST", target, "text/plain", data, length);
+    return publish_add_request(publish, "POST", target, "text/plain", data, length);
 }
 
 bool publish_wait(struct publish *publish, uint64_t left)
 {
-    while (publish->sent - publish->answered > left)
-        if (!load_step(publish->load, 100, "answers to a publisher"))
+    while (publish->sent - publish->responses > left)
+        if (!load_step(publish->load, 100, "responses to a publisher"))
             return false;
     return true;
 }

@@ -5,27 +5,28 @@
 
 struct publish;
 
-/* Who wants to hear of it all. Each returns whether the run goes on; only `ended`
- * may close. */
+/* Callbacks of a publisher. Each returns whether the run goes on; only `ended` may
+ * close the connection. */
 struct publish_calls {
-    /* An answer came, to the first request that had none. BODY ends with it
-     * and not by a NUL. */
-    bool (*answered)(struct publish *publish, int status, const char *body,
-                     size_t length);
-    /* The connection is no more, or never was; ERROR (or 0) says why. */
+    /* Called for the response to the oldest request without one. BODY is not
+     * NUL-terminated. */
+    bool (*responded)(struct publish *publish, int status, const char *body,
+                      size_t length);
+    /* Called when the connection is closed or was never established; ERROR (or 0) is
+     * why. */
     bool (*ended)(struct publish *publish, int error);
 };
 
 /* One connection that publishes by HTTP, pipelined. */
 struct publish {
-    struct watch watch; /* first */
+    struct watch watch; /* first member */
     struct load *load;
-    /* NULL after publish_open(): then an answer that is not 2xx is a fault, and
-     * so is the end of the connection. */
+    /* NULL after publish_open(): then a response other than 2xx, or the end of the
+     * connection, is a fault. */
     const struct publish_calls *calls;
-    uint64_t sent, answered;
+    uint64_t sent, responses;
     char *out;
-    size_t out_length, out_sent, out_room;
+    size_t out_length, out_sent, out_capacity;
     char *in; /* NUL-terminated */
     size_t in_length;
 };
@@ -33,24 +34,23 @@ struct publish {
 /* Connects to PORT. */
 bool publish_open(struct publish *publish, struct load *load, unsigned port);
 
-/* Closes; nothing to be done for one that was never opened. */
+/* Closes the connection; does nothing if it was never opened. */
 void publish_close(struct publish *publish);
 
-/* Makes a request that posts LENGTH bytes of DATA to TOPIC; publish_flush()
- * sends it. */
-bool publish_put(struct publish *publish, const char *topic, const char *data,
-                 size_t length);
+/* Queues a request that publishes LENGTH bytes of DATA to TOPIC; publish_flush() sends
+ * it. */
+bool publish_add_update(struct publish *publish, const char *topic, const char *data,
+                        size_t length);
 
-/* Makes any request, whose TYPE is that of its DATA. */
-bool publish_ask(struct publish *publish, const char *method,
-                 const char *target, const char *type, const char *data,
-                 size_t length);
+/* Queues any request, with DATA of the given TYPE. */
+bool publish_add_request(struct publish *publish, const char *method,
+                         const char *target, const char *type, const char *data,
+                         size_t length);
 
-/* Sends all requests that were made, now or as soon as the socket takes them.
- */
+/* Sends all queued requests, at once or as soon as the socket is writable. */
 bool publish_flush(struct publish *publish);
 
-/* Waits until no more than LEFT requests are without an answer. */
+/* Waits until at most LEFT requests are without a response. */
 bool publish_wait(struct publish *publish, uint64_t left);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * A connection that reads a stream: connect, ask, the headers of the answer, and
- * then messages, by a parser of libcrier: so what is read is what the standard
- * says. Of the headers only the status matters, and where they end.
+ * A connection that reads a stream: connects, sends a request, and reads the response
+ * headers and then messages, by libcrier's parser, so the stream is read as the
+ * standard says. Of the headers only the status and the end matter.
  *
- * What a request says, and what the messages must be, is the owner's.
+ * The owner writes the request and checks the messages.
  */
 #include <config.h>
 
@@ -23,23 +23,21 @@
 
 static char block[BLOCK_SIZE];
 
-static bool parse(struct reader *reader, const char *bytes, size_t length)
+static bool parse_stream(struct reader *reader, const char *bytes, size_t length)
 {
     struct crier_message message;
     uint64_t now = usage_now();
     int result = 0;
 
     while (reader->watch.fd >= 0 &&
-           (result = crier_parser_next(reader->parser, &bytes, &length,
-                                       &message)) > 0)
-        if (!reader->calls->told(reader, &message, now))
+           (result = crier_parser_next(reader->parser, &bytes, &length, &message)) > 0)
+        if (!reader->calls->received(reader, &message, now))
             return false;
-    return result >= 0 || fault("what came is no stream (%d)", result);
+    return result >= 0 || fault("the response is not a stream (%d)", result);
 }
 
-/* Reads the headers of the answer; returns how many bytes those were. */
-static size_t skip_head(struct reader *reader, const char *bytes,
-                        size_t length)
+/* Reads response headers. Returns how many bytes they were. */
+static size_t skip_head(struct reader *reader, const char *bytes, size_t length)
 {
     size_t used;
 
@@ -54,7 +52,7 @@ static size_t skip_head(struct reader *reader, const char *bytes,
     return used;
 }
 
-static bool ready(struct watch *watch, uint32_t events)
+static bool on_reader_ready(struct watch *watch, uint32_t events)
 {
     struct reader *reader = (struct reader *)watch;
     size_t used = 0;
@@ -77,7 +75,7 @@ static bool ready(struct watch *watch, uint32_t events)
         if (reader->ends == 4 && !reader->calls->opened(reader))
             return false;
     }
-    return parse(reader, block + used, (size_t)got - used);
+    return parse_stream(reader, block + used, (size_t)got - used);
 }
 
 bool reader_init(struct reader *reader, struct load *load,
@@ -85,11 +83,10 @@ bool reader_init(struct reader *reader, struct load *load,
 {
     memset(reader, 0, sizeof *reader);
     reader->watch.fd = -1;
-    reader->watch.ready = ready;
+    reader->watch.ready = on_reader_ready;
     reader->load = load;
     reader->calls = calls;
-    return crier_parser_new(NULL, &reader->parser) == 0 ||
-           fault("memory is short");
+    return crier_parser_new(NULL, &reader->parser) == 0 || fault("out of memory");
 }
 
 void reader_done(struct reader *reader)
@@ -101,22 +98,19 @@ void reader_done(struct reader *reader)
     reader->parser = NULL;
 }
 
-bool reader_connect(struct reader *reader, unsigned port, size_t from,
-                    int window)
+bool reader_connect(struct reader *reader, unsigned port, size_t from, int window)
 {
     reader->length = reader->ends = 0;
     memset(reader->begin, 0, sizeof reader->begin);
     reader->connecting = true;
     crier_parser_begin(reader->parser);
     reader->watch.fd = load_connect(port, from, window);
-    return reader->watch.fd >= 0 &&
-           load_watch(reader->load, &reader->watch, EPOLLOUT);
+    return reader->watch.fd >= 0 && load_watch(reader->load, &reader->watch, EPOLLOUT);
 }
 
-bool reader_ask(struct reader *reader, const char *head, size_t length)
+bool reader_send_request(struct reader *reader, const char *head, size_t length)
 {
-    return send(reader->watch.fd, head, length, MSG_NOSIGNAL) ==
-               (ssize_t)length ||
+    return send(reader->watch.fd, head, length, MSG_NOSIGNAL) == (ssize_t)length ||
            fault("cannot send a request: %s", strerror(errno));
 }
 
@@ -141,8 +135,7 @@ void reader_close(struct reader *reader, bool gently)
     if (reader->watch.fd < 0)
         return;
     if (!gently)
-        (void)setsockopt(reader->watch.fd, SOL_SOCKET, SO_LINGER, &reset,
-                         sizeof reset);
+        (void)setsockopt(reader->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(reader->watch.fd);
     reader->watch.fd = -1;
 }

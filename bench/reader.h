@@ -6,57 +6,55 @@
 
 struct reader;
 
-/* What the owner of a reader does. Each returns whether the run goes on, and may
- * close the reader. */
+/* Callbacks of a reader. Each returns whether the run goes on, and may close the
+ * reader. */
 struct reader_calls {
-    /* It is connected: calls reader_ask(), or does without. */
+    /* Called when it is connected; sends a request by reader_send_request(). */
     bool (*connected)(struct reader *reader);
-    /* The headers of the answer are there. */
+    /* Called at the end of the response headers. */
     bool (*opened)(struct reader *reader);
-    /* A message of the stream came, at NOW. */
-    bool (*told)(struct reader *reader, const struct crier_message *message,
-                 uint64_t now);
-    /* There is no connection (any more), and ERROR (or 0) says why. */
+    /* Called for each message of the stream. NOW is the time of reading. */
+    bool (*received)(struct reader *reader, const struct crier_message *message,
+                     uint64_t now);
+    /* Called when the connection ends or fails; ERROR (or 0) is why. */
     bool (*ended)(struct reader *reader, int error);
 };
 
-/* One connection that reads a stream. Lives in its owner, who sets `load` and
+/* A connection that reads a stream. Embedded in its owner, which sets `load` and
  * `calls`. */
 struct reader {
-    struct watch watch; /* first */
+    struct watch watch; /* first member */
     struct load *load;
     const struct reader_calls *calls;
     struct crier_parser *parser;
-    char begin[13];  /* of the answer */
-    uint8_t length;  /* of `begin` */
-    uint8_t ends;    /* of CR LF CR LF, how much has come */
+    char begin[13]; /* of the response */
+    uint8_t length; /* of `begin` */
+    uint8_t ends;   /* how much of CR LF CR LF was read */
     bool connecting;
 };
 
-/* Makes READER, which is not connected. */
+/* Initializes READER, unconnected. */
 bool reader_init(struct reader *reader, struct load *load,
                  const struct reader_calls *calls);
 
-/* Closes, and frees what is in it. */
+/* Closes and frees. */
 void reader_done(struct reader *reader);
 
-/* Connects to PORT; FROM and WINDOW as load_connect() has them. The last id of
- * the parser stays. */
-bool reader_connect(struct reader *reader, unsigned port, size_t from,
-                    int window);
+/* Connects to PORT; FROM and WINDOW as in load_connect(). The parser keeps its last id.
+ */
+bool reader_connect(struct reader *reader, unsigned port, size_t from, int window);
 
-/* Sends a request, or a part of one. False, with a fault, when it does not go
- * out at once: that is for what is small, and first on its connection. */
-bool reader_ask(struct reader *reader, const char *head, size_t length);
+/* Sends a request or part of one. Returns false, with a fault, if it cannot be sent at
+ * once; so it must be small and the first on its connection. */
+bool reader_send_request(struct reader *reader, const char *head, size_t length);
 
-/* From now on READER is read, or is not. */
+/* Stops or resumes reading. */
 bool reader_pause(struct reader *reader, bool paused);
 
-/* The HTTP status, once the headers are there. */
+/* Returns the HTTP status, once the headers are complete. */
 int reader_status(const struct reader *reader);
 
-/* Closes the connection: by a reset, or as a browser does when GENTLY. Nothing
- * to be done when there is none. */
+/* Closes the connection, if any: by a reset, or with a FIN if GENTLY. */
 void reader_close(struct reader *reader, bool gently);
 
 #endif

@@ -1,8 +1,7 @@
 /*
- * What was measured, as a table for people and as JSON for programs. Both have
- * the same rows: a workload and a server each. In JSON nothing is rounded but
- * to four digits, what was not measured is null, and each round's CPU stands
- * beside the median, so that who does not believe the median can look.
+ * The results, as a table for people and as JSON for programs, with the same rows: one
+ * for each workload and server. JSON has four digits, null for what was not measured,
+ * and the CPU of each round beside the median, so that the median can be checked.
  */
 #include <config.h>
 
@@ -23,7 +22,7 @@
 static const struct {
     const char *name; /* in JSON */
     const char *head; /* in the table */
-    double divisor;   /* of what is printed */
+    double divisor;   /* of the printed number */
     int digits;
 } columns[FIGURES] = {
     [FIGURE_CPU] = {"cpu_ns", "CPU us", 1e3, 2},
@@ -40,9 +39,9 @@ static const struct {
     [FIGURE_LOAD] = {"load_cpu_share", "load", 1, 2},
 };
 
-/* ---- the table -------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
-/* Prints a number, or a dash for none, in WIDTH columns. */
+/* Prints a number, or a dash for NAN, in WIDTH columns. */
 static void print_number(double number, int width, int digits)
 {
     if (isnan(number))
@@ -61,12 +60,12 @@ static void print_row(const struct results *results, enum work_kind work,
                      i == FIGURE_RATE ? 10 : 8, columns[i].digits);
         if (i != FIGURE_CPU)
             continue;
-        print_number(result_ratio(results, work, server, SERVER_FLOOR,
-                                  FIGURE_CPU, NULL, NULL),
+        print_number(result_ratio(results, work, server, SERVER_BASELINE, FIGURE_CPU,
+                                  NULL, NULL),
                      8, 2);
-        print_number(result_ratio(results, work, server, SERVER_NCHAN,
-                                  FIGURE_CPU, NULL, NULL),
-                     8, 2);
+        print_number(
+            result_ratio(results, work, server, SERVER_NCHAN, FIGURE_CPU, NULL, NULL),
+            8, 2);
     }
     printf("\n");
 }
@@ -93,29 +92,29 @@ static void print_budgets(const struct results *results)
 
 void report_print(const struct results *results, const struct work_size *size)
 {
-    printf("%zu clients; medians of the rounds; CPU us: of the server, per "
-           "delivery\n(idle: per keep-alive; publish and bulk: per publish; "
-           "connect and memory: per client);\nrate/s: of these (storm: clients)\n\n%-29s",
-           size->clients, "");
+    printf(
+        "%zu clients; medians of the rounds; CPU us: of the server, per "
+        "delivery\n(idle: per keep-alive; publish and bulk: per publish; "
+        "connect and memory: per client);\nrate/s: of these (storm: clients)\n\n%-29s",
+        size->clients, "");
     for (int i = 0; i < FIGURES; i++)
         printf("%*s%s", i == FIGURE_RATE ? 10 : 8, columns[i].head,
-               i == FIGURE_CPU ? " /floor  /nchan" : "");
+               i == FIGURE_CPU ? "   /base  /nchan" : "");
     printf("\n");
     for (int work = 0; work < WORK_KINDS; work++)
         for (int server = 0; server < SERVER_KINDS; server++)
             if (results->rounds[work][server] != 0)
-                print_row(results, (enum work_kind)work,
-                          (enum server_kind)server);
+                print_row(results, (enum work_kind)work, (enum server_kind)server);
     printf("\nIt took %.0f s; other programs used %.2f of %ld CPUs meanwhile.\n",
            results->seconds, results->others, sysconf(_SC_NPROCESSORS_ONLN));
     print_budgets(results);
     fflush(stdout);
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
-/* NUMBER to four digits. */
-static json_t *json_of(double number)
+/* Returns NUMBER with four digits. */
+static json_t *make_number(double number)
 {
     char text[32];
 
@@ -129,58 +128,55 @@ static json_t *json_of(double number)
     return json_real(strtod(text, NULL));
 }
 
-static json_t *ratio_of(const struct results *results, enum work_kind work,
-                        enum server_kind server, enum server_kind base)
+static json_t *make_ratio(const struct results *results, enum work_kind work,
+                          enum server_kind server, enum server_kind base)
 {
     double low, high, ratio;
 
     ratio = result_ratio(results, work, server, base, FIGURE_CPU, &low, &high);
     if (isnan(ratio))
         return json_null();
-    return json_pack("{s:o,s:o,s:o}", "median", json_of(ratio), "lowest",
-                     json_of(low), "highest", json_of(high));
+    return json_pack("{s:o,s:o,s:o}", "median", make_number(ratio), "lowest",
+                     make_number(low), "highest", make_number(high));
 }
 
-static json_t *row_of(const struct results *results,
-                      const struct work_size *size, enum work_kind work,
-                      enum server_kind server)
+static json_t *make_row(const struct results *results, const struct work_size *size,
+                        enum work_kind work, enum server_kind server)
 {
     json_t *rounds = json_array();
-    json_t *row = json_pack("{s:s,s:s,s:I,s:s}", "workload", work_name(work),
-                            "server", server_name(server), "clients",
-                            (json_int_t)work_clients(work, size), "cpu_per",
-                            work_unit(work));
+    json_t *row = json_pack(
+        "{s:s,s:s,s:I,s:s}", "workload", work_name(work), "server", server_name(server),
+        "clients", (json_int_t)work_clients(work, size), "cpu_per", work_unit(work));
 
     for (int i = 0; i < FIGURES; i++)
         json_object_set_new(
             row, columns[i].name,
-            json_of(result_median(results, work, server, (enum figure)i)));
-    json_object_set_new(row, "cpu_to_floor",
-                        ratio_of(results, work, server, SERVER_FLOOR));
+            make_number(result_median(results, work, server, (enum figure)i)));
+    json_object_set_new(row, "cpu_to_baseline",
+                        make_ratio(results, work, server, SERVER_BASELINE));
     json_object_set_new(row, "cpu_to_nchan",
-                        ratio_of(results, work, server, SERVER_NCHAN));
+                        make_ratio(results, work, server, SERVER_NCHAN));
     for (unsigned i = 0; i < results->rounds[work][server]; i++)
-        json_array_append_new(
-            rounds, json_of(results->of[work][server][i].of[FIGURE_CPU]));
+        json_array_append_new(rounds,
+                              make_number(results->of[work][server][i].of[FIGURE_CPU]));
     json_object_set_new(row, "cpu_ns_of_rounds", rounds);
     return row;
 }
 
-static json_t *rows_of(const struct results *results,
-                       const struct work_size *size)
+static json_t *make_rows(const struct results *results, const struct work_size *size)
 {
     json_t *rows = json_array();
 
     for (int work = 0; work < WORK_KINDS; work++)
         for (int server = 0; server < SERVER_KINDS; server++)
             if (results->rounds[work][server] != 0)
-                json_array_append_new(rows, row_of(results, size,
-                                                   (enum work_kind)work,
-                                                   (enum server_kind)server));
+                json_array_append_new(rows,
+                                      make_row(results, size, (enum work_kind)work,
+                                               (enum server_kind)server));
     return rows;
 }
 
-static json_t *budgets_of(const struct results *results)
+static json_t *make_budgets(const struct results *results)
 {
     json_t *all = json_array();
     const struct budget *budget;
@@ -192,24 +188,23 @@ static json_t *budgets_of(const struct results *results)
         json_array_append_new(
             all,
             json_pack("{s:s,s:s,s:f,s:o,s:o}", "budget", budget->text, "limit",
-                      budget->at_least ? "at least" : "at most", "of",
-                      budget->limit, "measured", json_of(measured), "met",
-                      isnan(measured)
-                          ? json_null()
-                          : json_boolean(result_met(budget, measured))));
+                      budget->at_least ? "at least" : "at most", "of", budget->limit,
+                      "measured", make_number(measured), "met",
+                      isnan(measured) ? json_null()
+                                      : json_boolean(result_met(budget, measured))));
     }
     return all;
 }
 
-static json_t *machine_of(const struct results *results)
+static json_t *make_machine(const struct results *results)
 {
     struct utsname name = {0};
 
     (void)uname(&name);
     return json_pack("{s:s,s:s,s:s,s:I,s:o}", "system", name.sysname, "kernel",
                      name.release, "hardware", name.machine, "cpus",
-                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
-                     "cpus_used_by_others", json_of(results->others));
+                     (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "cpus_used_by_others",
+                     make_number(results->others));
 }
 
 bool report_write(const struct results *results, const struct work_size *size,
@@ -218,18 +213,16 @@ bool report_write(const struct results *results, const struct work_size *size,
     time_t now = time(NULL);
     char date[32];
     json_t *all;
-    bool well;
+    bool ok;
 
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&now));
-    all =
-        json_pack("{s:s,s:s,s:o,s:{s:I,s:f,s:i},s:o,s:o}", "crier", VERSION,
-                  "date", date, "machine", machine_of(results), "size", "clients",
-                  (json_int_t)size->clients, "seconds_per_round",
-                  size->seconds, "keep_alive_s", (int)size->keep_alive, "rows",
-                  rows_of(results, size), "budgets", budgets_of(results));
-    well = all != NULL &&
-           json_dump_file(all, path,
-                          JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
+    all = json_pack("{s:s,s:s,s:o,s:{s:I,s:f,s:i},s:o,s:o}", "crier", VERSION, "date",
+                    date, "machine", make_machine(results), "size", "clients",
+                    (json_int_t)size->clients, "seconds_per_round", size->seconds,
+                    "keep_alive_s", (int)size->keep_alive, "rows",
+                    make_rows(results, size), "budgets", make_budgets(results));
+    ok = all != NULL &&
+         json_dump_file(all, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     json_decref(all);
-    return well || fault("cannot write %s: %s", path, strerror(errno));
+    return ok || fault("cannot write %s: %s", path, strerror(errno));
 }

@@ -3,10 +3,10 @@
 
 #include "result.h"
 
-/* Prints the tables to stdout. */
+/* Prints the tables to standard output. */
 void report_print(const struct results *results, const struct work_size *size);
 
-/* Writes all of it as JSON to the file PATH, in one go. */
+/* Writes the results as JSON to the file PATH. */
 bool report_write(const struct results *results, const struct work_size *size,
                   const char *path);
 

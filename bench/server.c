@@ -1,14 +1,14 @@
 /*
- * The servers: how each is started, and that it ends.
+ * The servers: starting and stopping them.
  *
- * Each is given a new directory under $TMPDIR (or /var/tmp, which is a disk as
- * a rule: the journal in a file shall not be in memory), a free port, and a
- * process group of its own, by which its processes are found and, at the
- * worst, killed. A server ends when the benchmark does, however that ends.
+ * Each server gets a new directory under $TMPDIR (or /var/tmp, which is usually on a
+ * disk: a journal in a file should not be in memory), a free port, and a process group,
+ * by which its processes are found and, if necessary, killed. A server ends when the
+ * benchmark does, however that ends.
  *
- * crierd runs with its defaults but for --log-level warning, since the others
- * do not log requests either, and --ping-interval, to be that of the others.
- * How nginx is configured is to be seen below and is told in README.
+ * crierd runs with its defaults except for --log-level warning, because the others do
+ * not log requests, and --ping-interval, to match the others. The configuration of
+ * nginx is below and in README.
  */
 #include <config.h>
 
@@ -39,25 +39,20 @@
 #define PATH_SIZE 512
 #define STOP_SECONDS 5
 #define WORDS_MAX 40
-#define TOLD 8192 /* bytes of a log */
+#define LOG_TAIL 8192 /* bytes of a log to print */
 
-static const char *const names[SERVER_KINDS] = {"floor", "crierd",
-                                                "crierd sqlite", "nchan"};
+static const char *const names[SERVER_KINDS] = {"baseline", "crierd", "crierd sqlite",
+                                                "nchan"};
 
-const char *server_name(enum server_kind kind)
-{
-    return names[kind];
-}
+const char *server_name(enum server_kind kind) { return names[kind]; }
 
-bool server_available(enum server_kind kind,
-                      const struct server_settings *settings)
+bool server_available(enum server_kind kind, const struct server_settings *settings)
 {
     switch (kind) {
-    case SERVER_FLOOR:
-        return access(settings->floor, X_OK) == 0;
+    case SERVER_BASELINE:
+        return access(settings->baseline, X_OK) == 0;
     case SERVER_NCHAN:
-        return access(settings->nginx, X_OK) == 0 &&
-               access(settings->nchan, R_OK) == 0;
+        return access(settings->nginx, X_OK) == 0 && access(settings->nchan, R_OK) == 0;
     default:
         return access(settings->crierd, X_OK) == 0;
     }
@@ -86,96 +81,90 @@ bool server_enough_files(size_t clients)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    /* crierd lets nine tenths of it be streams. */
+    /* crierd uses nine tenths of the limit for streams. */
     return limit.rlim_cur >= clients + clients / 4 + 300 ||
            fault("%zu clients need more open files than %llu", clients,
                  (unsigned long long)limit.rlim_cur);
 }
 
-static void nap(void)
+static void sleep_briefly(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-static struct sockaddr_in address_of(unsigned port)
+static struct sockaddr_in make_address(unsigned port)
 {
     return (struct sockaddr_in){.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)port),
                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
 
-/* ---- what is run ------------------------------------------------------ */
+/* ---- programs ----------------------------------------------------------- */
 
-/* nginx as a single worker that does nothing but Nchan. Everything that is not
- * said is its default. */
-static const char nginx_conf[] =
-    "load_module %s;\n"
-    "daemon off;\n"
-    "%s"
-    "worker_processes 1;\n"
-    "worker_rlimit_nofile 20000;\n"
-    "pid %s/pid;\n"
-    "events { worker_connections 19000; }\n"
-    "http {\n"
-    "    access_log off;\n"
-    "    client_body_temp_path %s/body;\n"
-    "    proxy_temp_path %s/proxy;\n"
-    "    fastcgi_temp_path %s/fastcgi;\n"
-    "    uwsgi_temp_path %s/uwsgi;\n"
-    "    scgi_temp_path %s/scgi;\n"
-    "    keepalive_requests 1000000000;\n"
-    "    keepalive_timeout 1h;\n"
-    "    client_body_buffer_size 128k;\n"
-    "    nchan_shared_memory_size 256M;\n"
-    "    server {\n"
-    "        listen 127.0.0.1:%u backlog=4096;\n"
-    "        location ~ ^/topics/(.+)$ {\n"
-    "            nchan_pubsub;\n"
-    "            nchan_channel_id $1;\n"
-    "            nchan_message_buffer_length 1000;\n"
-    "            nchan_message_timeout 1h;\n"
-    "            nchan_subscriber_first_message oldest;\n"
-    "            nchan_eventsource_ping_interval %u;\n"
-    "            nchan_eventsource_ping_comment \" \";\n"
-    "            nchan_eventsource_ping_event \"\";\n"
-    "        }\n"
-    "    }\n"
-    "}\n";
+/* nginx with a single worker that only runs Nchan; everything else is its default. */
+static const char nginx_conf[] = "load_module %s;\n"
+                                 "daemon off;\n"
+                                 "%s"
+                                 "worker_processes 1;\n"
+                                 "worker_rlimit_nofile 20000;\n"
+                                 "pid %s/pid;\n"
+                                 "events { worker_connections 19000; }\n"
+                                 "http {\n"
+                                 "    access_log off;\n"
+                                 "    client_body_temp_path %s/body;\n"
+                                 "    proxy_temp_path %s/proxy;\n"
+                                 "    fastcgi_temp_path %s/fastcgi;\n"
+                                 "    uwsgi_temp_path %s/uwsgi;\n"
+                                 "    scgi_temp_path %s/scgi;\n"
+                                 "    keepalive_requests 1000000000;\n"
+                                 "    keepalive_timeout 1h;\n"
+                                 "    client_body_buffer_size 128k;\n"
+                                 "    nchan_shared_memory_size 256M;\n"
+                                 "    server {\n"
+                                 "        listen 127.0.0.1:%u backlog=4096;\n"
+                                 "        location ~ ^/topics/(.+)$ {\n"
+                                 "            nchan_pubsub;\n"
+                                 "            nchan_channel_id $1;\n"
+                                 "            nchan_message_buffer_length 1000;\n"
+                                 "            nchan_message_timeout 1h;\n"
+                                 "            nchan_subscriber_first_message oldest;\n"
+                                 "            nchan_eventsource_ping_interval %u;\n"
+                                 "            nchan_eventsource_ping_comment \" \";\n"
+                                 "            nchan_eventsource_ping_event \"\";\n"
+                                 "        }\n"
+                                 "    }\n"
+                                 "}\n";
 
 static bool write_nginx_conf(const struct server *server,
-                             const struct server_settings *settings,
-                             const char *path)
+                             const struct server_settings *settings, const char *path)
 {
     const char *d = server->directory;
     FILE *file = fopen(path, "we");
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
-    fprintf(file, nginx_conf, settings->nchan,
-            geteuid() == 0 ? "user root;\n" : "", d, d, d, d, d, d,
-            server->port, settings->keep_alive);
+    fprintf(file, nginx_conf, settings->nchan, geteuid() == 0 ? "user root;\n" : "", d,
+            d, d, d, d, d, server->port, settings->keep_alive);
     return fclose(file) == 0 || fault("cannot write %s", path);
 }
 
-/* Starts WORDS, ended by NULL, with all it prints going to the log LOG. */
+/* Starts the program WORDS, ended by NULL, with its output going to the descriptor LOG.
+ */
 static bool run_words(const char *const *words, int log, pid_t *pid)
 {
-    const struct spawn spawn = {.words = words,
-                                .files = {0, log, log},
-                                .group = true,
-                                .death = SIGTERM};
+    const struct spawn spawn = {
+        .words = words, .files = {0, log, log}, .group = true, .death = SIGTERM};
     int error = spawn_program(&spawn, pid);
 
-    return error == 0 ||
-           fault("cannot start %s: %s", words[0], strerror(-error));
+    return error == 0 || fault("cannot start %s: %s", words[0], strerror(-error));
 }
 
-static bool run_nginx(struct server *server,
-                      const struct server_settings *settings, int log)
+static bool run_nginx(struct server *server, const struct server_settings *settings,
+                      int log)
 {
     char conf[PATH_SIZE], errors[PATH_SIZE];
-    const char *const words[] = {settings->nginx, "-p", server->directory,
-                                 "-e", errors, "-c", conf, NULL};
+    const char *const words[] = {
+        settings->nginx, "-p", server->directory, "-e", errors, "-c", conf, NULL};
 
     snprintf(conf, sizeof conf, "%s/conf", server->directory);
     snprintf(errors, sizeof errors, "%s/error", server->directory);
@@ -183,72 +172,69 @@ static bool run_nginx(struct server *server,
            run_words(words, log, &server->pid);
 }
 
-static bool run_crierd(struct server *server,
-                       const struct server_settings *settings, int log)
+static bool run_crierd(struct server *server, const struct server_settings *settings,
+                       int log)
 {
     char listen[32], ping[16], journal[PATH_SIZE] = "memory";
-    const char *words[WORDS_MAX] = {settings->crierd, "--listen",
-                                    listen,           "--www",
-                                    settings->www,    "--data",
-                                    settings->data,   "--log-level",
-                                    "warning",        "--ping-interval",
-                                    ping,             "--journal",
-                                    journal};
+    const char *words[WORDS_MAX] = {
+        settings->crierd, "--listen",        listen,         "--www",
+        settings->www,    "--data",          settings->data, "--log-level",
+        "warning",        "--ping-interval", ping,           "--journal",
+        journal};
     const char *const *more = settings->more;
     size_t count = 13;
 
     snprintf(listen, sizeof listen, "127.0.0.1:%u", server->port);
     snprintf(ping, sizeof ping, "%us", settings->keep_alive);
     if (server->kind == SERVER_CRIERD_SQLITE)
-        snprintf(journal, sizeof journal, "sqlite:%s/journal",
-                 server->directory);
+        snprintf(journal, sizeof journal, "sqlite:%s/journal", server->directory);
     while (more != NULL && *more != NULL && count < WORDS_MAX - 1)
         words[count++] = *more++;
     return run_words(words, log, &server->pid);
 }
 
-static bool run_floor(struct server *server,
-                      const struct server_settings *settings, int log)
+static bool run_baseline(struct server *server, const struct server_settings *settings,
+                         int log)
 {
     char port[16], keep_alive[16];
-    const char *const words[] = {settings->floor, port, keep_alive,
-                                 settings->floor_fault, NULL};
+    const char *const words[] = {settings->baseline, port, keep_alive,
+                                 settings->baseline_fault, NULL};
 
     snprintf(port, sizeof port, "%u", server->port);
     snprintf(keep_alive, sizeof keep_alive, "%u", settings->keep_alive);
     return run_words(words, log, &server->pid);
 }
 
-static bool run_kind(struct server *server,
-                     const struct server_settings *settings, int log)
+static bool run_kind(struct server *server, const struct server_settings *settings,
+                     int log)
 {
     switch (server->kind) {
     case SERVER_NCHAN:
         return run_nginx(server, settings, log);
-    case SERVER_FLOOR:
-        return run_floor(server, settings, log);
+    case SERVER_BASELINE:
+        return run_baseline(server, settings, log);
     default:
         return run_crierd(server, settings, log);
     }
 }
 
-/* Starts SERVER, which inherits the CPUs that this process has at that moment. */
-static bool run_apart(struct server *server,
-                      const struct server_settings *settings, int log)
+/* Starts SERVER on the CPUs of the settings; a process inherits those of its parent. */
+static bool run_apart(struct server *server, const struct server_settings *settings,
+                      int log)
 {
     cpu_set_t own;
-    bool well;
+    bool ok;
 
     if (!settings->apart)
         return run_kind(server, settings, log);
     (void)sched_getaffinity(0, sizeof own, &own);
     (void)sched_setaffinity(0, sizeof settings->cpus, &settings->cpus);
-    well = run_kind(server, settings, log);
+    ok = run_kind(server, settings, log);
     (void)sched_setaffinity(0, sizeof own, &own);
-    return well;
+    return ok;
 }
 
-/* ---- its life --------------------------------------------------------- */
+/* ---- starting and stopping ---------------------------------------------- */
 
 static bool make_directory(struct server *server)
 {
@@ -257,8 +243,7 @@ static bool make_directory(struct server *server)
     if (where == NULL || *where == '\0')
         where = "/var/tmp";
     if ((size_t)snprintf(server->directory, sizeof server->directory,
-                         "%s/crier-bench-XXXXXX",
-                         where) >= sizeof server->directory)
+                         "%s/crier-bench-XXXXXX", where) >= sizeof server->directory)
         return fault("TMPDIR is too long");
     return mkdtemp(server->directory) != NULL ||
            fault("cannot make a directory in %s: %s", where, strerror(errno));
@@ -280,10 +265,10 @@ static void remove_directory(const char *directory)
     (void)rmdir(directory);
 }
 
-/* Tells what the server said last, to whom it concerns. */
+/* Prints the end of the server's log. */
 static void show_log(const struct server *server)
 {
-    char path[PATH_SIZE], text[TOLD];
+    char path[PATH_SIZE], text[LOG_TAIL];
     const char *const logs[] = {"log", "error"};
     size_t length;
     FILE *file;
@@ -292,19 +277,20 @@ static void show_log(const struct server *server)
         snprintf(path, sizeof path, "%s/%s", server->directory, logs[i]);
         if ((file = fopen(path, "re")) == NULL)
             continue;
-        (void)fseek(file, -(long)sizeof text, SEEK_END); /* or it is short */
+        (void)fseek(file, -(long)sizeof text,
+                    SEEK_END); /* fails if the log is shorter */
         length = fread(text, 1, sizeof text, file);
         fclose(file);
         if (length != 0)
-            fprintf(stderr, "%s said last:\n%.*s", names[server->kind],
+            fprintf(stderr, "end of the log of %s:\n%.*s", names[server->kind],
                     (int)length, text);
     }
 }
 
-/* Waits until SERVER lets connect. */
+/* Waits until SERVER accepts connections. */
 static bool wait_ready(struct server *server)
 {
-    struct sockaddr_in address = address_of(server->port);
+    struct sockaddr_in address = make_address(server->port);
     uint64_t until = usage_now() + server->patience * (uint64_t)1000000000;
     int fd, result;
 
@@ -318,34 +304,31 @@ static bool wait_ready(struct server *server)
             server->pid = 0;
             return fault("%s did not start", names[server->kind]);
         }
-        nap();
+        sleep_briefly();
     }
     return fault("%s does not accept connections", names[server->kind]);
 }
 
-/* Starts SERVER, which has its port and its directory. */
-static bool launch(const struct server_settings *settings,
-                   struct server *server)
+/* Starts SERVER in its directory, on its port. */
+static bool launch_server(const struct server_settings *settings, struct server *server)
 {
     char path[PATH_SIZE];
-    bool well;
+    bool ok;
     int log;
 
     snprintf(path, sizeof path, "%s/log", server->directory);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0)
         return fault("cannot write %s: %s", path, strerror(errno));
-    well = run_apart(server, settings, log);
+    ok = run_apart(server, settings, log);
     close(log);
-    return well && wait_ready(server);
+    return ok && wait_ready(server);
 }
 
-bool server_start(enum server_kind kind,
-                  const struct server_settings *settings,
+bool server_start(enum server_kind kind, const struct server_settings *settings,
                   struct server *server)
 {
-    *server = (struct server){
-        .kind = kind, .patience = settings->patience, .held = -1};
+    *server = (struct server){.kind = kind, .patience = settings->patience, .held = -1};
     server->port = (unsigned)port_hold(&server->held);
     if (server->port == 0)
         return fault("no free port: %s", strerror(errno));
@@ -353,28 +336,26 @@ bool server_start(enum server_kind kind,
         close(server->held);
         return false;
     }
-    return server_again(settings, server);
+    return server_restart(settings, server);
 }
 
-bool server_again(const struct server_settings *settings,
-                  struct server *server)
+bool server_restart(const struct server_settings *settings, struct server *server)
 {
-    if (launch(settings, server))
+    if (launch_server(settings, server))
         return true;
     (void)server_stop(server);
     return false;
 }
 
-bool server_gone(struct server *server, int *status)
+bool server_has_exited(struct server *server, int *status)
 {
-    if (server->pid > 0 &&
-        waitpid(server->pid, status, WNOHANG) == server->pid)
+    if (server->pid > 0 && waitpid(server->pid, status, WNOHANG) == server->pid)
         server->pid = 0;
     return server->pid == 0;
 }
 
-/* Waits for the end of SERVER; false when it does not come. */
-static bool reap(const struct server *server, int *status)
+/* Waits until SERVER exits. Returns false if it takes too long. */
+static bool reap_server(const struct server *server, int *status)
 {
     uint64_t until = usage_now() + STOP_SECONDS * (uint64_t)1000000000;
     pid_t pid;
@@ -383,27 +364,26 @@ static bool reap(const struct server *server, int *status)
         pid = waitpid(server->pid, status, WNOHANG);
         if (pid != 0)
             return pid == server->pid;
-        nap();
+        sleep_briefly();
     } while (usage_now() < until);
     return false;
 }
 
 bool server_stop(struct server *server)
 {
-    bool floor = server->kind == SERVER_FLOOR;
+    bool is_baseline = server->kind == SERVER_BASELINE;
     int status = 0;
 
     if (server->pid > 0) {
         (void)kill(server->pid, SIGTERM);
-        if (!reap(server, &status)) {
+        if (!reap_server(server, &status)) {
             (void)kill(-server->pid, SIGKILL);
             (void)waitpid(server->pid, &status, 0);
         }
-        (void)kill(-server->pid, SIGKILL); /* what it may have left */
+        (void)kill(-server->pid, SIGKILL); /* its remaining processes */
         if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
-            !(floor && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
-            (void)fault("%s did not end well (status %d)", names[server->kind],
-                        status);
+            !(is_baseline && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+            (void)fault("%s failed (status %d)", names[server->kind], status);
     }
     if (*fault_text() != '\0')
         show_log(server);

@@ -7,70 +7,68 @@
 #include <sys/types.h>
 
 enum server_kind {
-    SERVER_FLOOR,
+    SERVER_BASELINE,
     SERVER_CRIERD,
     SERVER_CRIERD_SQLITE,
     SERVER_NCHAN,
     SERVER_KINDS
 };
 
-/* Where the servers are, and how they are started. Borrowed. */
+/* Paths of the servers, and how to start them. Borrowed. */
 struct server_settings {
-    const char *floor;
+    const char *baseline;
     const char *crierd;
-    const char *www, *data; /* of crierd */
-    const char *const *more; /* options of crierd, ended by NULL; or NULL */
+    const char *www, *data;  /* of crierd */
+    const char *const *more; /* further options of crierd, ended by NULL; or NULL */
     const char *nginx;
-    const char *nchan;       /* the module */
-    const char *floor_fault; /* what floor shall do wrong, or NULL */
-    unsigned keep_alive;     /* s */
-    unsigned patience;       /* s that starting may take */
-    bool apart; /* on all CPUs but the one of server_set_apart() */
+    const char *nchan;          /* module of nginx */
+    const char *baseline_fault; /* the fault that baseline is to make, or NULL */
+    unsigned keep_alive;        /* s */
+    unsigned patience;          /* maximum time of starting, s */
+    bool apart;                 /* servers run on CPUS, not on the CPU of
+                                 * server_set_apart() */
     cpu_set_t cpus;
 };
 
-/* A server that runs, the leader of its own process group. */
+/* A running server, leader of its own process group. */
 struct server {
     enum server_kind kind;
-    pid_t pid; /* 0 when it has ended */
+    pid_t pid; /* 0 after it has exited */
     unsigned port;
-    int held; /* the descriptor that keeps the port, see port.h; or -1 */
-    char directory[256]; /* for its files; goes with it */
+    int held;            /* descriptor that reserves the port (port.h); or -1 */
+    char directory[256]; /* for its files; removed with it */
     unsigned patience;
 };
 
-/* Its name in tables. */
+/* Returns the server's name in tables. */
 const char *server_name(enum server_kind kind);
 
-/* Puts this process on one CPU, and all servers that it starts on the others;
- * with a single CPU it does nothing. */
+/* Puts this process on one CPU, and all servers that it starts on the others. Does
+ * nothing with a single CPU. */
 void server_set_apart(struct server_settings *settings);
 
-/* Whether it is installed. */
-bool server_available(enum server_kind kind,
-                      const struct server_settings *settings);
+/* Returns whether the server is installed. */
+bool server_available(enum server_kind kind, const struct server_settings *settings);
 
-/* Raises the open-file limit, which servers inherit; false, with a fault, when
- * it is too low for CLIENTS clients. */
+/* Raises the open-file limit, which servers inherit. Returns false, with a fault, if it
+ * is too low for CLIENTS clients. */
 bool server_enough_files(size_t clients);
 
-/* Starts one and waits until it accepts connections on 127.0.0.1. On failure
- * there is a fault and nothing runs. */
-bool server_start(enum server_kind kind,
-                  const struct server_settings *settings,
+/* Starts a server and waits until it accepts connections on 127.0.0.1. Returns false,
+ * with a fault and nothing running, on failure. */
+bool server_start(enum server_kind kind, const struct server_settings *settings,
                   struct server *server);
 
-/* Whether it has ended, without waiting for that; then *STATUS is that of
- * waitpid(). Its files and its port are kept. */
-bool server_gone(struct server *server, int *status);
+/* Returns whether the server has exited, without waiting; then *STATUS is that of
+ * waitpid(). Its files and port are kept. */
+bool server_has_exited(struct server *server, int *status);
 
-/* Starts one that has ended once more, as it was. Otherwise as server_start().
- */
-bool server_again(const struct server_settings *settings,
-                  struct server *server);
+/* Starts a server that has exited again, with the same files and port. Otherwise like
+ * server_start(). */
+bool server_restart(const struct server_settings *settings, struct server *server);
 
-/* Stops it, by force when it takes too long, and removes its files. False,
- * with a fault, when it had not run well, or did not end by itself. */
+/* Stops the server, by force if it takes too long, and removes its files. Returns
+ * false, with a fault, if it had exited before, or had to be killed. */
 bool server_stop(struct server *server);
 
 #endif

@@ -1,21 +1,19 @@
 /*
- * CPU and memory of a server, whatever processes and threads it has.
+ * CPU and memory of a server, over all its processes and threads.
  *
- * /proc tells which processes are of the server's process group. The CPU of
- * each comes from its CPU clock (clock_getcpuclockid): the kernel's sum over
- * all threads of what /proc/PID/task/TID/schedstat counts, those that have
- * ended included, in nanoseconds. A thread that runs right now is behind by a
- * tick at most (4 ms at 250 Hz); the figures are taken when the server has
- * nothing to do.
+ * /proc lists the processes of the server's process group. The CPU of each comes from
+ * its CPU clock (clock_getcpuclockid): the kernel's sum over all threads, including
+ * those that have exited, of what /proc/PID/task/TID/schedstat counts in nanoseconds. A
+ * running thread may be behind by one tick (4 ms at 250 Hz); the clocks are read when
+ * the server is idle.
  *
- * Rejected: utime and stime of /proc/PID/stat (10 ms steps, on many kernels
- * sampled by the tick), and schedstat itself (a thread that ended takes its
- * share with it).
+ * Rejected: utime and stime of /proc/PID/stat (steps of 10 ms, on many kernels sampled
+ * by the tick), and schedstat itself (a thread that exits takes its share with it).
  *
- * What the kernel does for a server outside its threads (the disk's
- * interrupts, kernel threads that write) is counted for nobody. What a send()
- * over loopback costs up to the receiver's queue is the sender's, on kernels
- * without IRQ_TIME_ACCOUNTING; it is the same for all servers.
+ * Work that the kernel does for a server outside its threads (interrupts of the disk,
+ * kernel threads that write) is not counted. On kernels without IRQ_TIME_ACCOUNTING a
+ * send() over loopback is charged to the sender up to the receiver's queue; this is the
+ * same for all servers.
  */
 #include <config.h>
 
@@ -31,13 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t ns_of(const struct timespec *time)
+static uint64_t to_ns(const struct timespec *time)
 {
     return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
 }
 
-/* The process group of PID, or -1 when it is gone. */
-static pid_t group_of(pid_t pid)
+/* Returns the process group of PID, or -1 if it has exited. */
+static pid_t read_group(pid_t pid)
 {
     char path[64], line[512], *end;
     FILE *file;
@@ -79,10 +77,9 @@ static bool add_cpu(pid_t pid, struct usage *usage)
     struct timespec time;
     clockid_t clock;
 
-    if (clock_getcpuclockid(pid, &clock) != 0 ||
-        clock_gettime(clock, &time) != 0)
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
         return false;
-    usage->cpu += ns_of(&time);
+    usage->cpu += to_ns(&time);
     return true;
 }
 
@@ -90,24 +87,24 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
 {
     DIR *directory = opendir("/proc");
     struct dirent *entry;
-    bool well = true;
+    bool ok = true;
     pid_t pid;
 
     if (directory == NULL)
-        return fault("/proc is not there");
+        return fault("/proc is missing");
     memset(usage, 0, sizeof *usage);
     while ((entry = readdir(directory)) != NULL) {
         pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || group_of(pid) != group)
+        if (pid <= 0 || read_group(pid) != group)
             continue;
         usage->processes++;
-        well = add_cpu(pid, usage) && well;
+        ok = add_cpu(pid, usage) && ok;
         if (with_memory)
-            well = add_memory(pid, usage) && well;
+            ok = add_memory(pid, usage) && ok;
     }
     closedir(directory);
-    if (!well || usage->processes == 0)
-        return fault("a process of the server ended, or may not be read");
+    if (!ok || usage->processes == 0)
+        return fault("a process of the server has exited, or cannot be read");
     return true;
 }
 
@@ -125,38 +122,34 @@ size_t usage_files(pid_t pid)
     if (directory != NULL)
         closedir(directory);
     if (count == 0)
-        (void)fault("the descriptors of the server cannot be counted");
+        (void)fault("cannot count the descriptors of the server");
     return count;
 }
 
-static uint64_t ns_of_rusage(int whose)
+static uint64_t read_rusage(int whose)
 {
     struct rusage used = {0};
 
     (void)getrusage(whose, &used);
     return ((uint64_t)used.ru_utime.tv_sec + (uint64_t)used.ru_stime.tv_sec) *
                1000000000 +
-           ((uint64_t)used.ru_utime.tv_usec +
-            (uint64_t)used.ru_stime.tv_usec) *
-               1000;
+           ((uint64_t)used.ru_utime.tv_usec + (uint64_t)used.ru_stime.tv_usec) * 1000;
 }
 
 uint64_t usage_others(void)
 {
-    unsigned long long user = 0, nice = 0, system = 0, irq = 0, softirq = 0,
-                       steal = 0;
+    unsigned long long user = 0, nice = 0, system = 0, irq = 0, softirq = 0, steal = 0;
     uint64_t busy, ours;
     FILE *file = fopen("/proc/stat", "re");
 
-    if (file == NULL ||
-        fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user, &nice,
-               &system, &irq, &softirq, &steal) != 6)
+    if (file == NULL || fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user,
+                               &nice, &system, &irq, &softirq, &steal) != 6)
         user = 0;
     if (file != NULL)
         fclose(file);
     busy = (user + nice + system + irq + softirq + steal) *
            (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-    ours = ns_of_rusage(RUSAGE_SELF) + ns_of_rusage(RUSAGE_CHILDREN);
+    ours = read_rusage(RUSAGE_SELF) + read_rusage(RUSAGE_CHILDREN);
     return busy > ours ? busy - ours : 0;
 }
 
@@ -165,7 +158,7 @@ uint64_t usage_own(void)
     struct timespec time;
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return ns_of(&time);
+    return to_ns(&time);
 }
 
 uint64_t usage_now(void)
@@ -173,5 +166,5 @@ uint64_t usage_now(void)
     struct timespec time;
 
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return ns_of(&time);
+    return to_ns(&time);
 }

@@ -6,31 +6,31 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a server has used: all its processes together. */
+/* Usage of a server, over all its processes. */
 struct usage {
-    uint64_t cpu;    /* ns, user and system, since each of them began */
-    uint64_t memory; /* bytes that belong to nobody else (Anonymous) */
+    uint64_t cpu;    /* ns of CPU, user and system, since each process started */
+    uint64_t memory; /* bytes of private memory (Anonymous) */
     size_t processes;
 };
 
-/* Reads what the processes of the process group GROUP have used. False, with a
- * fault, when there is none. Reading the memory takes long where there is much
- * of it; so without WITH_MEMORY it stays 0. */
+/* Reads the usage of the process group GROUP. Returns false, with a fault, if it has no
+ * process. Memory is read only if WITH_MEMORY, because that is slow when there is much
+ * of it. */
 bool usage_read(pid_t group, bool with_memory, struct usage *usage);
 
-/* How many descriptors the process PID has open; 0, with a fault, when it is
- * gone. */
+/* Returns the number of open descriptors of the process PID; 0, with a fault, if it has
+ * exited. */
 size_t usage_files(pid_t pid);
 
-/* ns of CPU that this process has used. */
+/* Returns the CPU time of this process, in ns. */
 uint64_t usage_own(void);
 
-/* ns of CPU that everything else on this machine has used since it started: other
- * programs, and what the host of a virtual machine took. Grows by steps of 10 ms;
- * what this process and its children that have ended used is not in it. */
+/* Returns the CPU time of everything else on this machine since it booted, in ns: other
+ * programs, and what the host of a virtual machine took. Advances in steps of 10 ms.
+ * Does not include this process and its children that have exited. */
 uint64_t usage_others(void);
 
-/* ns of a clock that only rises, the same for all of this run. */
+/* Returns the time of a monotonic clock, in ns. */
 uint64_t usage_now(void);
 
 #endif

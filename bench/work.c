@@ -1,29 +1,29 @@
 /*
- * The workloads. Each round has a server that was just started, so that none
- * inherits what another left, and ends with a moment in which nothing more may
- * come.
+ * The workloads. Each round uses a newly started server, so that none inherits state of
+ * another round, and ends with a short time in which nothing more may arrive.
  *
- *   broadcast   all follow one topic; the next update when all have the last
- *   targeted    ten follow each of many topics; one topic after the other
- *   saturated   half as many follow one topic, and 64 updates are on their way all
- *               the time: published and not yet at every client
+ *   broadcast   all subscribe to one topic; the next update when all have the last
+ *   targeted    ten subscribe to each of many topics; one topic after the other
+ *   prefix      the same, but by a prefix for each topic
+ *   saturated   half as many subscribe to one topic, and 64 updates are in flight
+ *               all the time: published and not yet at every client
  *   chunked     a tenth as many, and updates of 64 KiB
- *   idle        all follow and nothing is published: memory, and keep-alives
- *   publish     nobody follows, one connection publishes with 64 in flight
+ *   idle        all subscribe and nothing is published: memory, and keep-alives
+ *   publish     no subscribers, one connection publishes with 64 in flight
  *   bulk        the same by libcrier's publisher
- *   storm       all disconnect, miss 100 updates, come back with Last-Event-ID
+ *   storm       all disconnect, miss 100 updates, reconnect with Last-Event-ID
  *   connect, connect-chrome
- *               all connect and follow one topic, with the request of curl or of Chrome
+ *               all connect and subscribe to one topic, with the request of curl or
+ *               of Chrome
  *   memory, memory-chrome, memory-proxy, memory-cookie
- *               two fifths follow one topic, and have had one update: memory; with the
- *               request of curl, of Chrome, and that with more
+ *               two fifths subscribe to one topic and receive one update: memory;
+ *               with the request of curl, of Chrome, and that with more fields
  *   slow, half-open, large, garbage
  *               as broadcast, with a tenth of the clients, first alone and then
  *               with attackers (attack.c); each for a third of the time
  *
- * A round publishes for a time and not a number of updates, so that a slow
- * server does not make the run longer. What is measured begins after a
- * warm-up.
+ * A round publishes for a fixed time and not a fixed number of updates, so that a slow
+ * server does not make the run longer. Measuring starts after a warm-up.
  */
 #include <config.h>
 
@@ -49,15 +49,15 @@
 #define MISSED 100
 #define PADDING 3072
 #define LINGER_MS 20
-#define QUIET_TRIES 250 /* some 5 s */
+#define QUIET_TRIES 250 /* about 5 s */
 
-/* Updates that each client has had before it counts. Linux acknowledges the first 16
+/* Updates that each client receives before measuring. Linux acknowledges the first 16
  * segments of a connection one by one and at once (and again after a silence of 200 ms
- * or more), and on loopback on the sender's CPU: what is the receiver's work would be
- * charged to the server. */
+ * or more), on loopback on the sender's CPU: the server would be charged for the
+ * receiver's work. */
 #define WARM_UP 17
 
-/* What one round works with. */
+/* The state of one round. */
 struct session {
     const struct server *server;
     struct load load;
@@ -65,15 +65,15 @@ struct session {
     struct publish publish;
     char data[LARGE_SIZE];
 
-    uint64_t begun, own; /* of what is measured; ns */
+    uint64_t begun, own; /* when measuring began; ns */
     struct usage usage;
 };
 
-/* ---- what they have in common ----------------------------------------- */
+/* ---- shared steps ------------------------------------------------------- */
 
-static bool session_open(struct session *session, const struct server *server,
-                         const struct work_size *size, size_t count,
-                         size_t topics, size_t bytes, enum head head)
+static bool open_session(struct session *session, const struct server *server,
+                         const struct work_size *size, size_t count, size_t topics,
+                         size_t bytes, bool by_prefix, enum head head)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
@@ -81,6 +81,7 @@ static bool session_open(struct session *session, const struct server *server,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
+                                        .by_prefix = by_prefix,
                                         .size = bytes,
                                         .fields = head_fields(head)};
     return load_open(&session->load, size->patience) &&
@@ -88,26 +89,26 @@ static bool session_open(struct session *session, const struct server *server,
            clients_open(&session->clients, &session->load);
 }
 
-static void session_close(struct session *session)
+static void close_session(struct session *session)
 {
     clients_close(&session->clients);
     publish_close(&session->publish);
     load_close(&session->load);
 }
 
-/* Publishes the next update of TOPIC. */
-static bool post(struct session *session, size_t topic)
+/* Queues the next update of TOPIC. */
+static bool publish_next(struct session *session, size_t topic)
 {
     char name[64];
 
     clients_topic(&session->clients, topic, name, sizeof name);
     return clients_compose(&session->clients, topic, session->data) &&
-           publish_put(&session->publish, name, session->data,
-                       session->clients.size);
+           publish_add_update(&session->publish, name, session->data,
+                              session->clients.size);
 }
 
-/* From here on it counts. */
-static bool meter_begin(struct session *session)
+/* Starts measuring. */
+static bool begin_meter(struct session *session)
 {
     if (!usage_read(session->server->pid, false, &session->usage))
         return false;
@@ -117,9 +118,8 @@ static bool meter_begin(struct session *session)
     return true;
 }
 
-/* Takes the CPU since meter_begin() for each of COUNT, which took until END.
- */
-static bool meter_end(struct session *session, uint64_t end, uint64_t count,
+/* Computes the CPU since begin_meter() for each of COUNT deliveries, the last at END. */
+static bool end_meter(struct session *session, uint64_t end, uint64_t count,
                       struct figures *figures)
 {
     struct usage usage;
@@ -130,75 +130,67 @@ static bool meter_end(struct session *session, uint64_t end, uint64_t count,
         !usage_read(session->server->pid, false, &usage))
         return false;
     if (usage.processes != session->usage.processes)
-        return fault("processes of the server came or went");
+        return fault("processes of the server started or exited");
     if (count == 0)
         return fault("nothing was delivered");
-    figures->of[FIGURE_CPU] =
-        (double)(usage.cpu - session->usage.cpu) / (double)count;
+    figures->of[FIGURE_CPU] = (double)(usage.cpu - session->usage.cpu) / (double)count;
     figures->of[FIGURE_RATE] = (double)count / seconds;
     if (session->clients.count != 0)
-        figures->of[FIGURE_BYTES] =
-            (double)session->load.bytes / (double)count;
+        figures->of[FIGURE_BYTES] = (double)session->load.bytes / (double)count;
     figures->of[FIGURE_LOAD] = own / seconds;
     return true;
 }
 
-static bool in_time(const struct session *session,
-                    const struct work_size *size)
+static bool has_time(const struct session *session, const struct work_size *size)
 {
     return (double)(usage_now() - session->begun) < size->seconds * 1e9;
 }
 
-/* ---- updates to clients ----------------------------------------------- */
+/* ---- updates to clients ------------------------------------------------- */
 
-/* Publishes to the topics in turn, with IN_FLIGHT updates on their way; at
- * least COUNT, and while the time lasts. */
-static bool publish_updates(struct session *session,
-                            const struct work_size *size, unsigned in_flight,
-                            size_t count, bool timed)
+/* Publishes to the topics in turn, with IN_FLIGHT updates in flight: at least COUNT,
+ * and, if TIMED, until the time is over. */
+static bool publish_updates(struct session *session, const struct work_size *size,
+                            unsigned in_flight, size_t count, bool timed)
 {
-    for (size_t i = 0; i < count || (timed && in_time(session, size)); i++)
+    for (size_t i = 0; i < count || (timed && has_time(session, size)); i++)
         if (!clients_wait(&session->clients, in_flight - 1) ||
-            !post(session, i % session->clients.topics) ||
+            !publish_next(session, i % session->clients.topics) ||
             !publish_flush(&session->publish))
             return false;
-    return clients_wait(&session->clients, 0) &&
-           publish_wait(&session->publish, 0);
+    return clients_wait(&session->clients, 0) && publish_wait(&session->publish, 0);
 }
 
-static bool measure_updates(struct session *session,
-                            const struct work_size *size, unsigned in_flight,
-                            struct figures *figures)
+static bool measure_updates(struct session *session, const struct work_size *size,
+                            unsigned in_flight, struct figures *figures)
 {
     struct clients *clients = &session->clients;
     const struct histogram *latency = &clients->latency;
     uint64_t before;
 
     if (!clients_connect(clients) ||
-        !publish_updates(session, size, in_flight, WARM_UP * clients->topics,
-                         false) ||
-        !meter_begin(session))
+        !publish_updates(session, size, in_flight, WARM_UP * clients->topics, false) ||
+        !begin_meter(session))
         return false;
     before = clients->published;
     if (!publish_updates(session, size, in_flight, 10, true) ||
-        !meter_end(session, clients->last, clients->deliveries, figures))
+        !end_meter(session, clients->last, clients->deliveries, figures))
         return false;
     figures->of[FIGURE_P50] = histogram_at(latency, 0.5);
     figures->of[FIGURE_P99] = histogram_at(latency, 0.99);
     figures->of[FIGURE_P999] = histogram_at(latency, 0.999);
-    figures->of[FIGURE_PUBLISHES] = (double)(clients->published - before) *
-                                    1e9 /
+    figures->of[FIGURE_PUBLISHES] = (double)(clients->published - before) * 1e9 /
                                     (double)(clients->last - session->begun);
     return true;
 }
 
-/* ---- nothing but keep-alives ------------------------------------------ */
+/* ---- keep-alives -------------------------------------------------------- */
 
-/* Whether a request with large headers is accepted. */
-static bool large_headers(struct session *session)
+/* Checks that the server accepts a request with large headers. */
+static bool try_large_headers(struct session *session)
 {
     struct clients one = session->clients;
-    bool well;
+    bool ok;
 
     one = (struct clients){.port = one.port,
                            .count = 1,
@@ -207,14 +199,13 @@ static bool large_headers(struct session *session)
                            .size = DATA_SIZE,
                            .fields = one.fields,
                            .padding = PADDING};
-    well = clients_open(&one, &session->load) && clients_connect(&one);
+    ok = clients_open(&one, &session->load) && clients_connect(&one);
     clients_close(&one);
-    return well;
+    return ok;
 }
 
-/* The window begins when each client has had its first keep-alive, and is as
- * long as the interval: so each gets one, and whatever a server does in
- * between is in it. */
+/* Measures one keep-alive interval, which begins after each client has had its first
+ * keep-alive. So each gets one, and all other work of the server is included. */
 static bool measure_idle(struct session *session, const struct work_size *size,
                          struct figures *figures)
 {
@@ -222,18 +213,16 @@ static bool measure_idle(struct session *session, const struct work_size *size,
     unsigned interval = size->keep_alive * 1000;
     struct usage before, after;
 
-    publish_close(&session->publish); /* servers do not bear silent ones */
-    if (!usage_read(session->server->pid, true, &before) ||
-        !clients_connect(clients) || !load_linger(&session->load, 500) ||
+    publish_close(&session->publish); /* servers close silent connections */
+    if (!usage_read(session->server->pid, true, &before) || !clients_connect(clients) ||
+        !load_linger(&session->load, 500) ||
         !usage_read(session->server->pid, true, &after))
         return false;
     figures->of[FIGURE_MEMORY] =
-        ((double)after.memory - (double)before.memory) /
-        (double)clients->count;
-    if (!large_headers(session) ||
-        !load_linger(&session->load, interval + 500) ||
-        !meter_begin(session) || !load_linger(&session->load, interval) ||
-        !meter_end(session, usage_now(), clients->comments, figures))
+        ((double)after.memory - (double)before.memory) / (double)clients->count;
+    if (!try_large_headers(session) || !load_linger(&session->load, interval + 500) ||
+        !begin_meter(session) || !load_linger(&session->load, interval) ||
+        !end_meter(session, usage_now(), clients->comments, figures))
         return false;
     if (clients->comments < clients->count * 9 / 10)
         return fault("only %llu keep-alives for %zu clients in %u s",
@@ -242,40 +231,39 @@ static bool measure_idle(struct session *session, const struct work_size *size,
     return true;
 }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
-/* Has IN_FLIGHT requests in flight: those that are due go out together. */
-static bool fill(struct session *session)
+/* Fills the connection up to IN_FLIGHT requests; new ones are sent together. */
+static bool fill_pipeline(struct session *session)
 {
     struct publish *publish = &session->publish;
 
-    while (publish->sent - publish->answered < IN_FLIGHT)
-        if (!post(session, 0))
+    while (publish->sent - publish->responses < IN_FLIGHT)
+        if (!publish_next(session, 0))
             return false;
     return publish_flush(publish);
 }
 
-static bool measure_publish(struct session *session,
-                            const struct work_size *size,
+static bool measure_publish(struct session *session, const struct work_size *size,
                             struct figures *figures)
 {
     struct publish *publish = &session->publish;
     uint64_t before;
 
-    if (!fill(session) || !publish_wait(publish, 0) || !meter_begin(session))
+    if (!fill_pipeline(session) || !publish_wait(publish, 0) || !begin_meter(session))
         return false;
-    before = publish->answered;
-    while (in_time(session, size))
-        if (!fill(session) || !publish_wait(publish, IN_FLIGHT - 1))
+    before = publish->responses;
+    while (has_time(session, size))
+        if (!fill_pipeline(session) || !publish_wait(publish, IN_FLIGHT - 1))
             return false;
     if (!publish_wait(publish, 0) ||
-        !meter_end(session, usage_now(), publish->answered - before, figures))
+        !end_meter(session, usage_now(), publish->responses - before, figures))
         return false;
     figures->of[FIGURE_PUBLISHES] = figures->of[FIGURE_RATE];
     return true;
 }
 
-/* Adds updates to PUBLISHER while the time lasts. */
+/* Adds updates to PUBLISHER until the time is over. */
 static int add_updates(struct session *session, const struct work_size *size,
                        struct crier_publisher *publisher)
 {
@@ -286,7 +274,7 @@ static int add_updates(struct session *session, const struct work_size *size,
         return -ENOMEM;
     memset(session->data, 'x', DATA_SIZE);
     result = crier_event_data(event, session->data, DATA_SIZE);
-    while (result == 0 && in_time(session, size) && !fault_interrupted())
+    while (result == 0 && has_time(session, size) && !fault_interrupted())
         result = crier_publisher_add(publisher, event);
     crier_event_free(event);
     return result;
@@ -296,8 +284,7 @@ static bool measure_bulk(struct session *session, const struct work_size *size,
                          struct figures *figures)
 {
     char url[64];
-    struct crier_publisher_options options = {.server = url,
-                                              .topics = "bench-0"};
+    struct crier_publisher_options options = {.server = url, .topics = "bench-0"};
     struct crier_publisher *publisher;
     struct crier_published published = {0};
     struct crier_progress progress;
@@ -307,7 +294,7 @@ static bool measure_bulk(struct session *session, const struct work_size *size,
     options.timeout = size->patience * (uint64_t)1000;
     if (crier_publisher_new(&options, &publisher) != 0)
         return fault("cannot make a publisher");
-    if (!meter_begin(session)) {
+    if (!begin_meter(session)) {
         crier_publisher_free(publisher);
         return false;
     }
@@ -316,65 +303,62 @@ static bool measure_bulk(struct session *session, const struct work_size *size,
         result = crier_publisher_finish(publisher, &published);
     crier_publisher_progress(publisher, &progress);
     crier_publisher_free(publisher);
-    if (result != 0 || progress.published != progress.added ||
-        progress.duplicates != 0)
+    if (result != 0 || progress.published != progress.added || progress.duplicates != 0)
         return fault("publishing in bulk failed: %s", published.reason);
-    if (!meter_end(session, usage_now(), progress.published, figures))
+    if (!end_meter(session, usage_now(), progress.published, figures))
         return false;
     figures->of[FIGURE_PUBLISHES] = figures->of[FIGURE_RATE];
     return true;
 }
 
-/* ---- coming back ------------------------------------------------------ */
+/* ---- reconnecting ------------------------------------------------------- */
 
 static bool measure_storm(struct session *session, struct figures *figures)
 {
     struct clients *clients = &session->clients;
 
-    if (!clients_connect(clients) || !post(session, 0) ||
+    if (!clients_connect(clients) || !publish_next(session, 0) ||
         !publish_flush(&session->publish) || !clients_wait(clients, 0))
         return false;
     clients_disconnect(clients, true);
     for (unsigned i = 0; i < MISSED; i++)
-        if (!post(session, 0))
+        if (!publish_next(session, 0))
             return false;
-    if (!publish_flush(&session->publish) ||
-        !publish_wait(&session->publish, 0) ||
-        !load_linger(&session->load, 500) || !meter_begin(session) ||
+    if (!publish_flush(&session->publish) || !publish_wait(&session->publish, 0) ||
+        !load_linger(&session->load, 500) || !begin_meter(session) ||
         !clients_connect(clients) || !clients_wait(clients, 0) ||
-        !meter_end(session, clients->last, clients->deliveries, figures))
+        !end_meter(session, clients->last, clients->deliveries, figures))
         return false;
     figures->of[FIGURE_RATE] /= MISSED;
     return true;
 }
 
-/* ---- connecting ------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
-/* An update to all: who gets it follows the topic. */
-static bool post_to_all(struct session *session)
+/* Publishes an update that every client must receive, which proves that it is
+ * subscribed. */
+static bool publish_to_all(struct session *session)
 {
-    return post(session, 0) && publish_flush(&session->publish) &&
-           clients_wait(&session->clients, 0) &&
-           publish_wait(&session->publish, 0);
+    return publish_next(session, 0) && publish_flush(&session->publish) &&
+           clients_wait(&session->clients, 0) && publish_wait(&session->publish, 0);
 }
 
-/* Has an update published that nobody follows: after that all of the server is there. */
+/* Publishes an update that nobody subscribes to: after that the server has allocated
+ * what it needs by itself. */
 static bool warm_up(struct session *session)
 {
     memset(session->data, 'x', DATA_SIZE);
-    return publish_put(&session->publish, "warm-up", session->data,
-                       DATA_SIZE) &&
-           publish_flush(&session->publish) &&
-           publish_wait(&session->publish, 0);
+    return publish_add_update(&session->publish, "warm-up", session->data, DATA_SIZE) &&
+           publish_flush(&session->publish) && publish_wait(&session->publish, 0);
 }
 
 static bool measure_connect(struct session *session, struct figures *figures)
 {
     struct clients *clients = &session->clients;
 
-    return warm_up(session) && meter_begin(session) && clients_connect(clients) &&
-           meter_end(session, usage_now(), clients->count, figures) &&
-           post_to_all(session);
+    return warm_up(session) && begin_meter(session) && clients_connect(clients) &&
+           end_meter(session, usage_now(), clients->count, figures) &&
+           publish_to_all(session);
 }
 
 static bool measure_memory(struct session *session, struct figures *figures)
@@ -382,24 +366,21 @@ static bool measure_memory(struct session *session, struct figures *figures)
     struct clients *clients = &session->clients;
     struct usage before, after;
 
-    if (!warm_up(session) ||
-        !usage_read(session->server->pid, true, &before) ||
-        !meter_begin(session) || !clients_connect(clients) ||
-        !post_to_all(session) ||
-        !meter_end(session, usage_now(), clients->count, figures) ||
+    if (!warm_up(session) || !usage_read(session->server->pid, true, &before) ||
+        !begin_meter(session) || !clients_connect(clients) ||
+        !publish_to_all(session) ||
+        !end_meter(session, usage_now(), clients->count, figures) ||
         !load_linger(&session->load, 500) ||
         !usage_read(session->server->pid, true, &after))
         return false;
     figures->of[FIGURE_MEMORY] =
-        ((double)after.memory - (double)before.memory) /
-        (double)clients->count;
+        ((double)after.memory - (double)before.memory) / (double)clients->count;
     return true;
 }
 
-/* ---- under attack ------------------------------------------------------ */
+/* ---- under attack ------------------------------------------------------- */
 
-static bool measure_attack(struct session *session,
-                           const struct work_size *size,
+static bool measure_attack(struct session *session, const struct work_size *size,
                            struct attack *attack, struct figures *figures)
 {
     struct figures alone;
@@ -413,19 +394,15 @@ static bool measure_attack(struct session *session,
     if (!measure_updates(session, size, 1, figures))
         return false;
     seconds = (double)(usage_now() - session->begun) / 1e9;
-    figures->of[FIGURE_ATTACKS] =
-        (double)(attack_count(attack) - count) / seconds;
-    figures->of[FIGURE_LOAD] +=
-        (double)(attack_cpu(attack) - cpu) / 1e9 / seconds;
-    figures->of[FIGURE_P50_ALONE] =
-        figures->of[FIGURE_P50] / alone.of[FIGURE_P50];
-    figures->of[FIGURE_P99_ALONE] =
-        figures->of[FIGURE_P99] / alone.of[FIGURE_P99];
+    figures->of[FIGURE_ATTACKS] = (double)(attack_count(attack) - count) / seconds;
+    figures->of[FIGURE_LOAD] += (double)(attack_cpu(attack) - cpu) / 1e9 / seconds;
+    figures->of[FIGURE_P50_ALONE] = figures->of[FIGURE_P50] / alone.of[FIGURE_P50];
+    figures->of[FIGURE_P99_ALONE] = figures->of[FIGURE_P99] / alone.of[FIGURE_P99];
     return *fault_text() == '\0';
 }
 
-/* Waits until the server has dealt with all that the attackers left behind: while
- * libmicrohttpd 0.9.75 is stopped it may crash over a request that it refuses. */
+/* Waits until the server has finished with the attackers' requests: libmicrohttpd
+ * 0.9.75 may crash on a request that it refuses while it is being stopped. */
 static bool wait_until_quiet(struct session *session)
 {
     struct usage now = {0};
@@ -442,22 +419,21 @@ static bool wait_until_quiet(struct session *session)
 }
 
 static bool measure_abuse(enum work_kind kind, struct session *session,
-                          const struct work_size *size,
-                          struct figures *figures)
+                          const struct work_size *size, struct figures *figures)
 {
     struct work_size third = *size;
     struct attack attack;
-    bool well;
+    bool ok;
 
     third.seconds /= 3;
-    well = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
-                          session->server->port, size->clients) &&
-           measure_attack(session, &third, &attack, figures);
+    ok = attack_prepare(&attack, (enum attack_kind)(kind - WORK_SLOW),
+                        session->server->port, size->clients) &&
+         measure_attack(session, &third, &attack, figures);
     attack_end(&attack);
-    return well && wait_until_quiet(session);
+    return ok && wait_until_quiet(session);
 }
 
-/* ---- which there are -------------------------------------------------- */
+/* ---- the table of workloads --------------------------------------------- */
 
 static const struct {
     const char *name, *unit;
@@ -465,21 +441,21 @@ static const struct {
     unsigned servers;
     enum head head;
 } works[WORK_KINDS] = {
-#define ALL (1 << SERVER_FLOOR | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
+#define ALL (1 << SERVER_BASELINE | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
     [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL},
     [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL},
+    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL},
     [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL},
     [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL},
     [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME},
-    [WORK_PUBLISH] = {"publish", "publish", 0,
-                      ALL | 1 << SERVER_CRIERD_SQLITE, HEAD_CURL},
-    [WORK_BULK] = {"bulk", "publish", 0,
-                   1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE, HEAD_CURL},
+    [WORK_PUBLISH] = {"publish", "publish", 0, ALL | 1 << SERVER_CRIERD_SQLITE,
+                      HEAD_CURL},
+    [WORK_BULK] = {"bulk", "publish", 0, 1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE,
+                   HEAD_CURL},
 #define REAL (1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
     [WORK_STORM] = {"storm", "delivery", 100, REAL, HEAD_CURL},
     [WORK_CONNECT] = {"connect", "client", 100, ALL, HEAD_CURL},
-    [WORK_CONNECT_CHROME] = {"connect-chrome", "client", 100, ALL,
-                             HEAD_CHROME},
+    [WORK_CONNECT_CHROME] = {"connect-chrome", "client", 100, ALL, HEAD_CHROME},
     [WORK_MEMORY] = {"memory", "client", 40, REAL, HEAD_CURL},
     [WORK_MEMORY_CHROME] = {"memory-chrome", "client", 40, REAL, HEAD_CHROME},
     [WORK_MEMORY_PROXY] = {"memory-proxy", "client", 40, REAL, HEAD_PROXY},
@@ -490,25 +466,16 @@ static const struct {
     [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL, HEAD_CURL},
 };
 
-bool work_is_abuse(enum work_kind kind)
-{
-    return kind >= WORK_SLOW;
-}
+bool work_is_abuse(enum work_kind kind) { return kind >= WORK_SLOW; }
 
 bool work_is_memory(enum work_kind kind)
 {
     return kind >= WORK_MEMORY && kind <= WORK_MEMORY_COOKIE;
 }
 
-const char *work_name(enum work_kind kind)
-{
-    return works[kind].name;
-}
+const char *work_name(enum work_kind kind) { return works[kind].name; }
 
-const char *work_unit(enum work_kind kind)
-{
-    return works[kind].unit;
-}
+const char *work_unit(enum work_kind kind) { return works[kind].unit; }
 
 size_t work_clients(enum work_kind kind, const struct work_size *size)
 {
@@ -520,8 +487,8 @@ bool work_is_for(enum work_kind kind, enum server_kind server)
     return (works[kind].servers >> server & 1) != 0;
 }
 
-static bool measure(enum work_kind kind, const struct work_size *size,
-                    struct session *session, struct figures *figures)
+static bool measure_work(enum work_kind kind, const struct work_size *size,
+                         struct session *session, struct figures *figures)
 {
     switch (kind) {
     case WORK_SATURATED:
@@ -543,9 +510,8 @@ static bool measure(enum work_kind kind, const struct work_size *size,
     case WORK_MEMORY_COOKIE:
         return measure_memory(session, figures);
     default:
-        return work_is_abuse(kind)
-                   ? measure_abuse(kind, session, size, figures)
-                   : measure_updates(session, size, 1, figures);
+        return work_is_abuse(kind) ? measure_abuse(kind, session, size, figures)
+                                   : measure_updates(session, size, 1, figures);
     }
 }
 
@@ -553,16 +519,17 @@ bool work_run(enum work_kind kind, const struct work_size *size,
               const struct server *server, struct figures *figures)
 {
     static struct session session;
+    bool by_prefix = kind == WORK_PREFIX, ok;
     size_t clients = work_clients(kind, size);
-    bool well;
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
-    well = session_open(&session, server, size, clients,
-                        kind == WORK_TARGETED ? (clients + 9) / 10 : 1,
-                        kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE,
-                        works[kind].head) &&
-           measure(kind, size, &session, figures);
-    session_close(&session);
-    return well;
+    ok =
+        open_session(&session, server, size, clients,
+                     kind == WORK_TARGETED || by_prefix ? (clients + 9) / 10 : 1,
+                     kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, by_prefix,
+                     works[kind].head) &&
+        measure_work(kind, size, &session, figures);
+    close_session(&session);
+    return ok;
 }

@@ -9,14 +9,14 @@
  *   request    a request with its whole body, and the call that publishes it
  *   server     a daemon, shards and a hub, started and stopped in the right order
  *
- * Each part works without those below it. The responses need nothing but the
- * connection, so they can be called in every access handler of libmicrohttpd.
- * Requests need the two callbacks of the server. crier_server_start() installs
- * these; a program that starts its own daemon can install them itself.
+ * Each part works without the parts below it. The responses need only the connection,
+ * so every access handler of libmicrohttpd can call them. Requests need the two callbacks
+ * of the server: crier_server_start() installs them; a program that starts its own daemon
+ * can install them itself.
  *
- * The conventions of crier.h hold here, too. Where a required pointer is NULL, a call
- * that answers a request answers with CRIER_ERR_NULL, and where it has no connection
- * returns MHD_NO.
+ * The conventions of crier.h hold here, too. When a required pointer is NULL, a function
+ * that answers a request answers with CRIER_ERR_NULL, and returns MHD_NO when it has no
+ * connection.
  */
 #ifndef CRIER_SERVER_H
 #define CRIER_SERVER_H
@@ -29,86 +29,84 @@ extern "C" {
 
 /* ---- daemon ----------------------------------------------------------- */
 
-/* Checks whether streams can live on the connections of DAEMON (borrowed; NULL is
- * what MHD_start_daemon() returns when it fails). 0 or CRIER_ERR_DAEMON; then a
- * sentence that names the flag that is missing, or is one too many, is written to
- * *REASON (constant) unless REASON is NULL. To be called after
- * MHD_start_daemon(); crier_stream_new() makes the same check, but only when the
- * first client is there. Any thread. */
+/* Checks whether the connections of DAEMON (borrowed; NULL is what MHD_start_daemon()
+ * returns when it fails) can carry streams. Returns 0, or CRIER_ERR_DAEMON and writes a
+ * sentence (constant) to *REASON, unless REASON is NULL, that names the flag that is
+ * missing or must not be set. Call it after MHD_start_daemon(); crier_stream_new()
+ * makes the same check, but only for the first client. Any thread. */
 CRIER_API int crier_daemon_check(struct MHD_Daemon *daemon,
                                  const char **reason);
 
 /* ---- responses -------------------------------------------------------- */
 
 /*
- * Each of these answers the request on CONNECTION, and returns what the access
- * handler then returns: MHD_YES when a response was queued, MHD_NO (which closes
- * the connection) when not even an error could be sent. They are called on the
- * handler's thread, at most one for each request, and do not block.
+ * Each of these functions answers the request on CONNECTION, and returns what the
+ * access handler then returns: MHD_YES when it has queued a response, MHD_NO (which
+ * closes the connection) when not even an error could be sent. Call at most one of them
+ * for each request, on the thread of the handler. They do not block.
  *
- * An error is answered by crier_error_respond(). To HEAD they send the same
- * headers as to GET.
+ * They answer an error by crier_error_respond(). The response to HEAD has the same
+ * headers as that to GET.
  */
 
-/* Returns the HTTP status (RFC 9110, section 15) for ERROR (CRIER_ERR_* or
- * -errno): one from 400 to 499 when the client is at fault, 503 or 507 when it may
- * try again later, 500 for all others. Writes what the client should read about it
- * to DETAIL, at most SIZE bytes with the NUL: a text for ERROR, and behind it
- * REASON (may be NULL or empty) where that says more. SIZE may be 0. Any thread. */
+/* Returns the HTTP status (RFC 9110, section 15) for ERROR (CRIER_ERR_* or -errno): 400
+ * to 499 when the client has made a mistake, 503 or 507 when it may try again later,
+ * 500 for all others. Writes a text for the client to DETAIL, at most SIZE bytes with
+ * the NUL: a text for ERROR, followed by REASON (may be NULL or empty) when that says
+ * more. SIZE may be 0. Any thread. */
 CRIER_API unsigned crier_error_status(int error, const char *reason,
                                       char *detail, size_t size);
 
 /* Answers with STATUS and the formatted text, of which at most 1023 bytes are sent.
  * From 400 on the body is JSON, the problem details of RFC 9457 with that text as
- * "detail"; below, the text and LF as text/plain. 503 gets Retry-After: 5. Text that
- * is not UTF-8 is left out. */
+ * "detail"; below 400 it is the text and LF, as text/plain. 503 gets Retry-After: 5.
+ * Text that is not UTF-8 is omitted. */
 CRIER_API enum MHD_Result
 crier_status_respond(struct MHD_Connection *connection, unsigned status,
                      const char *format, ...) CRIER_PRINTF(3, 4);
 
-/* Answers with what crier_error_status() gives for ERROR and REASON. */
+/* Answers with the status and the text of crier_error_status() for ERROR and REASON. */
 CRIER_API enum MHD_Result
 crier_error_respond(struct MHD_Connection *connection, int error,
                     const char *reason);
 
-/* Answers with REPLY, which is stolen. When an event was refused before (see
- * crier_reply_printf()), or REPLY is NULL, answers with that error. */
+/* Answers with REPLY, which is stolen. When REPLY has refused an event (see
+ * crier_reply_printf()) or is NULL, answers with that error. */
 CRIER_API enum MHD_Result
 crier_reply_respond(struct crier_reply *reply,
                     struct MHD_Connection *connection);
 
-/* Answers with a stream that is made as by crier_stream_new(). The program reaches
- * it in its callbacks. When it cannot be made, no callback is called. */
+/* Answers with a new stream, made as by crier_stream_new(). The program gets the stream
+ * in its callbacks. When it cannot be made, no callback is called. */
 CRIER_API enum MHD_Result
 crier_stream_respond(struct crier_shards *shards,
                      struct MHD_Connection *connection,
                      const struct crier_stream_options *options);
 
-/* Answers with a stream that has joined BROADCASTER as by
- * crier_broadcaster_join(): under NAME (copied) or NULL, with HELLO (borrowed) or
- * NULL. */
+/* Answers with a new stream that joins BROADCASTER as by crier_broadcaster_join():
+ * under NAME (copied; or NULL), with HELLO (borrowed; or NULL). */
 CRIER_API enum MHD_Result
 crier_broadcaster_respond(struct crier_broadcaster *broadcaster,
                           struct MHD_Connection *connection, const char *name,
                           struct crier_frame *hello);
 
-/* Sets in OPTIONS where a stream begins by what its request says. Each of the texts
- * may be NULL or empty and is borrowed for as long as OPTIONS is used; the first of
- * these that is there counts:
+/* Sets in OPTIONS where a stream begins, from the texts of its request. Each text may
+ * be NULL or empty and is borrowed as long as OPTIONS are used; the first of these that
+ * is not empty counts:
  *
- *   FIELD      the field Last-Event-ID, which a browser sends when it comes back
+ *   FIELD      the field Last-Event-ID, which a browser sends when it reconnects
  *              (HTML 9.2.4): after the update with this id
  *   PARAMETER  the same in the query, for clients that cannot set fields
  *   SINCE      "all", a number of updates ("10"), a time ("500ms", "90s", "5m",
  *              "12h", "7d") or an id
  *
- * Where none is there, OPTIONS stays as it was. */
+ * When all are empty, OPTIONS are unchanged. */
 CRIER_API void crier_subscribe_start(struct crier_subscribe_options *options,
                                   const char *field, const char *parameter,
                                   const char *since);
 
 /* Whether a browser's own EventSource made a request with these fields, each of which
- * may be NULL: HTML 9.2.2 and Fetch (cache mode "no-store") make it send just
+ * may be NULL. HTML 9.2.2 and Fetch (cache mode "no-store") make it send exactly
  * "Accept: text/event-stream" and "Cache-Control: no-cache", and its User-Agent begins
  * with "Mozilla/". The clients of programs, which may take an id alone for an event
  * (crier_subscribe_options.start_id), send something else. */
@@ -116,26 +114,27 @@ CRIER_API bool crier_is_event_source(const char *accept,
                                      const char *cache_control,
                                      const char *user_agent);
 
-/* Answers with a stream that follows what FOLLOW says, as by crier_hub_subscribe().
- * The stream is made with STREAM (NULL means the default); where that has no
- * `near`, with the topics. Where the request says where to begin, that replaces what
- * FOLLOW says: by the field Last-Event-ID, or the parameters "lastEventID" (also
- * written "lastEventId", as one polyfill does) or "since" of the query, as
- * crier_subscribe_start() reads them; of a parameter that is there twice, the last
- * one. The response gets the field Last-Event-ID, and the stream of a browser's own
- * EventSource (crier_is_event_source()), or after "start=id" in the query, starts with
- * an id; after "start=comment" it does not. */
+/* Answers with a new stream that subscribes to what SUBSCRIBE says, as by
+ * crier_hub_subscribe(). The stream is made with the options STREAM (NULL means the
+ * default); when they have no `affinity`, it is the topics. When the request says where
+ * to begin, that replaces what SUBSCRIBE says: the field Last-Event-ID, or the
+ * parameters "lastEventID" (also written "lastEventId", as one polyfill does) or
+ * "since" of the query, as crier_subscribe_start() reads them; the last one counts when
+ * a parameter is repeated. The response gets the field Last-Event-ID. The stream starts
+ * with an id (start_id) when a browser's own EventSource made the request
+ * (crier_is_event_source()) or the query has "start=id"; with "start=comment" it does
+ * not. */
 CRIER_API enum MHD_Result
 crier_hub_respond(struct crier_hub *hub, struct MHD_Connection *connection,
-                  const struct crier_subscribe_options *follow,
+                  const struct crier_subscribe_options *subscribe,
                   const struct crier_stream_options *stream);
 
 /* ---- request ---------------------------------------------------------- */
 
 struct crier_server;
 
-/* A request whose body has come to its end. To be read only, and by the handler's
- * thread; it is there until the handler returns. */
+/* A request with its whole body. Read-only, for the thread of the handler; it exists
+ * until the handler returns. */
 struct crier_request {
     const struct crier_server *server;
     struct MHD_Connection *connection; /* for the fields and the query */
@@ -147,95 +146,94 @@ struct crier_request {
     size_t length;      /* of body */
 };
 
-/* Publishes the body of REQUEST under TOPICS and answers when HUB's journal has it:
- * with 200 and the text of crier_receipt_text(), or with the error. Meanwhile the
- * connection is suspended, unless the journal (one in memory, for example) has
- * answered at once; a client that leaves in between changes nothing. Called in the
+/* Publishes the body of REQUEST under TOPICS, and answers when the journal of HUB has
+ * it: with 200 and the text of crier_receipt_text(), or with the error. Meanwhile the
+ * connection is suspended, unless the journal (one in memory, for example) has answered
+ * at once; it makes no difference if the client leaves in between. Call it in the
  * handler of a struct crier_server, which returns what this returns.
  *
- * EVENT (borrowed) is published instead of the body when it is not NULL. OPTIONS
- * are those of crier_hub_publish() and may be NULL; its on_done is called before the
- * client gets its answer.
+ * If EVENT (borrowed) is not NULL, it is published instead of the body. OPTIONS are
+ * those of crier_hub_publish() and may be NULL; its on_done is called before the client
+ * gets its response.
  *
- * TOPICS that come from the client may begin with '$'; a program that keeps such
- * names to itself must look at them before. */
+ * TOPICS that come from the client may begin with '$'; a program that reserves such
+ * names must check them before. */
 CRIER_API enum MHD_Result
 crier_request_publish(struct crier_request *request, struct crier_hub *hub,
                       const char *topics, const struct crier_event *event,
                       const struct crier_publish_options *options);
 
-/* RECEIPT as JSON, new, to be given to free(); NULL when memory is short:
- * {"id": ..., "topics": [...], "position": ..., "subscribers": ...}, and
- * "duplicate": true where it is one. Any thread. */
+/* Returns RECEIPT as JSON, new, to be given to free(); NULL when memory is short:
+ * {"id": ..., "topics": [...], "position": ..., "subscribers": ...}, and "duplicate":
+ * true if it is one. Any thread. */
 CRIER_API char *crier_receipt_text(const struct crier_receipt *receipt);
 
 /* ---- server ----------------------------------------------------------- */
 
-/* Room for the URL of a server. */
+/* The size of the URL of a server, with its NUL. */
 #define CRIER_URL_SIZE 80
 
 /*
- * A small server: a libmicrohttpd daemon, shards, and a hub where there is one. It
- * belongs to the program, lives as long as the server runs, and is used by one
- * thread at a time; only the callbacks below run on others. Zero means the default.
+ * A small server: a libmicrohttpd daemon, shards, and optionally a hub. The struct
+ * belongs to the program and must exist as long as the server runs. One thread at a
+ * time uses it; only the callbacks run on other threads. Zero means the default.
  */
 struct crier_server {
-    /* Answers REQUEST, with one of the functions above or by MHD_queue_response(),
-     * and returns what that returned. Called once for each request, on a thread of
-     * the daemon, when the body is there. */
+    /* Answers REQUEST, with one of the functions above or by MHD_queue_response(), and
+     * returns what that returned. Called once for each request, on a thread of the
+     * daemon, when its body is complete. */
     enum MHD_Result (*handle)(struct crier_request *request);
     void *closure; /* the program's own */
 
-    /* The largest body of a request, default 64 KiB. A larger one is answered with
-     * 413 (RFC 9110, section 15.5.14). */
+    /* The largest body of a request, default 64 KiB. A larger one is answered with 413
+     * (RFC 9110, section 15.5.14). */
     size_t max_body;
 
-    /* Where to listen: a port, "0" for a free one, and a numeric IPv4 or IPv6
-     * address, default "127.0.0.1". Without a port, `options` say it. Borrowed
-     * during crier_server_start(). */
+    /* Where to listen: a port, "0" for a free one, and a numeric IPv4 or IPv6 address,
+     * default "127.0.0.1". Without a port, `options` must set it. Borrowed during
+     * crier_server_start(). */
     const char *port;
     const char *address;
 
-    /* More flags and options for MHD_start_daemon(), such as MHD_USE_TLS with its
-     * key and certificate. OPTIONS (borrowed likewise) end with MHD_OPTION_END and
-     * win over those that crier_server_start() sets, which are
-     * MHD_OPTION_CONNECTION_TIMEOUT (30 s) and MHD_OPTION_NOTIFY_COMPLETED, which
-     * must stay. */
+    /* More flags and options for MHD_start_daemon(), such as MHD_USE_TLS with its key
+     * and certificate. OPTIONS (borrowed likewise) end with MHD_OPTION_END and override
+     * those that crier_server_start() sets: MHD_OPTION_CONNECTION_TIMEOUT (30 s), and
+     * MHD_OPTION_NOTIFY_COMPLETED, which must not be overridden. */
     unsigned flags;
     const struct MHD_OptionItem *options;
 
-    /* What the server consists of. crier_server_start() makes the daemon and, where
-     * there are none, shards; a hub is always the program's to make.
-     * crier_server_stop() stops and frees all three, whoever made them. */
+    /* The parts of the server. crier_server_start() makes the daemon and, if there are
+     * none, the shards; the program makes the hub. crier_server_stop() stops and frees
+     * all three, whoever made them. */
     struct crier_shards *shards;
     struct crier_hub *hub;
     struct MHD_Daemon *daemon;
 
-    /* Written by crier_server_start(): where the server is, for a message. */
+    /* Written by crier_server_start(): the address of the server, for a message. */
     char url[CRIER_URL_SIZE];
 };
 
-/* Starts a daemon for SERVER whose threads have all signals blocked. 0, and the
- * handler may be called before this returns; or -errno (-EADDRINUSE when the port is
- * taken), CRIER_ERR_INVALID (a port or address that is none),
- * CRIER_ERR_START (libmicrohttpd did not say why), CRIER_ERR_DAEMON (the flags do
- * not go with streams), -ENOMEM; then SERVER is as it was. */
+/* Starts a daemon for SERVER, whose threads have all signals blocked. Returns 0, and
+ * the handler may be called before this returns; or -errno (-EADDRINUSE when the port
+ * is taken), CRIER_ERR_INVALID (not a port or an address), CRIER_ERR_START
+ * (libmicrohttpd gave no reason), CRIER_ERR_DAEMON (the flags do not allow streams),
+ * -ENOMEM; SERVER is unchanged then. */
 CRIER_API int crier_server_start(struct crier_server *server);
 
-/* Stops SERVER in the order that all its parts need: closes the hub, so that every
- * publisher gets its answer; ends the streams, whose clients are asked to come back
- * after 1 to 5 s, and cuts off what has not ended after 1 s; stops the daemon; frees
- * the shards and the hub. What SERVER does not have is left out, so this is also
- * the end of a server that did not start, and of a program that has started its
- * daemon itself and put it into SERVER. Afterwards SERVER can be started again; the
- * three are NULL. NULL is allowed. Must not be called from a callback. */
+/* Stops SERVER in the order that its parts need: closes the hub, so that every
+ * publisher gets its response; ends the streams, asks their clients to reconnect after
+ * 1 to 5 s, and cuts off those that have not ended after 1 s; stops the daemon; frees
+ * the shards and the hub. Parts that SERVER does not have are skipped, so this is also
+ * the end of a server that did not start, and of a program that has started its daemon
+ * itself and put it into SERVER. Afterwards the three are NULL, and SERVER can be
+ * started again. NULL is allowed. Must not be called in a callback. */
 CRIER_API void crier_server_stop(struct crier_server *server);
 
-/* The access handler and the MHD_OPTION_NOTIFY_COMPLETED of a server's daemon, for
- * a program that starts its daemon itself, or calls them from handlers of its own
- * for some paths: then for every call that libmicrohttpd makes for such a request.
- * CLOSURE is a struct crier_server with `handle`; it needs nothing else. Both keep
- * their state in *CONTEXT. */
+/* The access handler and the MHD_OPTION_NOTIFY_COMPLETED of a server's daemon. For a
+ * program that starts its daemon itself, or calls them from its own handlers for some
+ * paths: then for every call of libmicrohttpd for such a request. CLOSURE is a struct
+ * crier_server with `handle`; it needs nothing else. Both keep their state in
+ * *CONTEXT. */
 CRIER_API enum MHD_Result
 crier_server_handle(void *closure, struct MHD_Connection *connection,
                     const char *url, const char *method, const char *version,

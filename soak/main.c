@@ -1,13 +1,12 @@
 /*
- * soak: crierd under all that clients, publishers and operators do to it, for
- * as long as is wanted, while everything it promises is checked. README tells
- * what is done and how it is judged.
+ * soak: runs crierd under what clients, publishers and operators do, for as long as
+ * requested, and checks its invariants. README describes the load and the checks.
  */
 #include <config.h>
 
 #include "bench/fault.h"
 #include "bench/usage.h"
-#include "play.h"
+#include "scenario.h"
 #include "plot.h"
 
 #include <getopt.h>
@@ -21,14 +20,14 @@
 
 static const char usage[] =
     "Usage: soak [OPTION]...\n"
-    "Plays with a crierd and checks what it promises; see soak/README.\n"
-    "  --crierd, --crier PATH  the programs\n"
-    "  --www, --data DIR       crierd's\n"
-    "  --seconds N             how long; 600\n"
-    "  --seed N                what is tried; otherwise a new one\n"
+    "Runs a crierd under load and checks its invariants; see soak/README.\n"
+    "  --crierd, --crier PATH  programs\n"
+    "  --www, --data DIR       of crierd\n"
+    "  --seconds N             duration; 600\n"
+    "  --seed N                repeat the choices of an earlier run\n"
     "  --clients N             2000, at most 10000\n"
     "  --subs N                processes of crier sub; 8, at most 100\n"
-    "  --svg FILE              write the plot there\n";
+    "  --svg FILE              write the plot\n";
 
 enum {
     OPTION_CRIERD = 256,
@@ -56,40 +55,43 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0}};
 
-/* Beside what every crierd of the benchmark is given. */
+/* In addition to the options of every crierd of the benchmark. */
 static const char *const crierd_options[] = {
-    "--retain-count",  TEXT_OF(LEDGER_RETAIN_COUNT),
-    "--retain-bytes",  TEXT_OF(LEDGER_RETAIN_BYTES),
-    "--retain-topic",  "short/*:count=" TEXT_OF(LEDGER_RETAIN_SHORT),
-    "--stall-timeout", TEXT_OF(SOAK_STALL_TIMEOUT) "s",
-    "--max-message",   TEXT_OF(SOAK_MAX_MESSAGE),
+    "--retain-count",
+    TEXT_OF(ORACLE_RETAIN_COUNT),
+    "--retain-bytes",
+    TEXT_OF(ORACLE_RETAIN_BYTES),
+    "--retain-topic",
+    "short/*:count=" TEXT_OF(ORACLE_RETAIN_SHORT),
+    "--stall-timeout",
+    TEXT_OF(SOAK_STALL_TIMEOUT) "s",
+    "--max-update",
+    TEXT_OF(SOAK_MAX_UPDATE),
     NULL};
 
 struct options {
-    struct play_size size;
+    struct scenario_size size;
     uint64_t seed;
     const char *svg;
 };
 
 static struct soak soak;
 
-/* A whole number from LOW to HIGH; ends the program when TEXT is not one. */
-static uint64_t number(const char *text, uint64_t low, uint64_t high)
+/* Parses a whole number from LOW to HIGH; ends the program if TEXT is not one. */
+static uint64_t parse_number(const char *text, uint64_t low, uint64_t high)
 {
     char *end;
     unsigned long long value = strtoull(text, &end, 10);
 
     if (end == text || *end != '\0' || value < low || value > high) {
-        fprintf(stderr,
-                "soak: '%s' is not a number from %" PRIu64 " to %" PRIu64
-                "\n",
+        fprintf(stderr, "soak: '%s' is not a number from %" PRIu64 " to %" PRIu64 "\n",
                 text, low, high);
         exit(2);
     }
     return value;
 }
 
-static void set(struct options *options, int option, const char *text)
+static void set_option(struct options *options, int option, const char *text)
 {
     struct server_settings *settings = &soak.settings;
 
@@ -102,13 +104,13 @@ static void set(struct options *options, int option, const char *text)
     else if (option == OPTION_DATA)
         settings->data = text;
     else if (option == OPTION_SECONDS)
-        options->size.seconds = (unsigned)number(text, 4, 10000000);
+        options->size.seconds = (unsigned)parse_number(text, 4, 10000000);
     else if (option == OPTION_SEED)
-        options->seed = number(text, 0, UINT64_MAX);
+        options->seed = parse_number(text, 0, UINT64_MAX);
     else if (option == OPTION_CLIENTS)
-        options->size.clients = number(text, 20, 10000);
+        options->size.clients = parse_number(text, 20, 10000);
     else if (option == OPTION_SUBS)
-        options->size.subs = number(text, 0, 100);
+        options->size.subs = parse_number(text, 0, 100);
     else if (option == OPTION_SVG)
         options->svg = text;
 }
@@ -126,40 +128,40 @@ static void read_options(int argc, char **argv, struct options *options)
             fputs(usage, stderr);
             exit(2);
         }
-        set(options, option, optarg);
+        set_option(options, option, optarg);
     }
 }
 
-static bool installed(const struct options *options)
+static bool check_programs(const struct options *options)
 {
     if (!server_available(SERVER_CRIERD_SQLITE, &soak.settings))
-        return fault("there is no %s", soak.settings.crierd);
+        return fault("%s is missing", soak.settings.crierd);
     return access(options->size.crier, X_OK) == 0 ||
-           fault("there is no %s", options->size.crier);
+           fault("%s is missing", options->size.crier);
 }
 
-/* Runs, and tells all there is to tell; returns the exit status. */
-static int run(const struct options *options)
+/* Runs, and prints the report. Returns the exit status. */
+static int run_soak(const struct options *options)
 {
-    struct record record;
-    bool well;
+    struct samples samples;
+    bool ok;
 
-    record_open(&record, &soak);
-    well = play(&soak, &record, &options->size);
-    if (well) {
-        record_judge(&record);
+    samples_init(&samples, &soak);
+    ok = scenario_run(&soak, &samples, &options->size);
+    if (ok) {
+        samples_check(&samples);
     } else {
-        verdict_open(&soak.verdict, PROMISE_FILES, "the run was cut short");
-        verdict_open(&soak.verdict, PROMISE_MEMORY, "the run was cut short");
+        invariant_skip(&soak.invariants, INVARIANT_FILES, "the run was cut short");
+        invariant_skip(&soak.invariants, INVARIANT_MEMORY, "the run was cut short");
     }
-    verdict_print(&soak.verdict);
+    invariants_print(&soak.invariants);
     if (options->svg != NULL)
-        well = plot_write(&record, options->seed, options->svg) && well;
-    record_close(&record);
-    well = well && !verdict_any(&soak.verdict);
+        ok = plot_write(&samples, options->seed, options->svg) && ok;
+    samples_done(&samples);
+    ok = ok && !invariants_any_broken(&soak.invariants);
     printf("\nsoak: seed %" PRIu64 ": %s\n", options->seed,
-           well ? "no promise was broken" : fault_text());
-    return well ? 0 : 1;
+           ok ? "no invariant was broken" : fault_text());
+    return ok ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -178,11 +180,11 @@ int main(int argc, char **argv)
                                              .patience = 30};
     read_options(argc, argv, &options);
     fault_catch_signals();
-    dice_seed(&soak.dice, options.seed);
-    soak.verdict.begun = usage_now();
+    rng_seed(&soak.rng, options.seed);
+    soak.invariants.begun = usage_now();
     fprintf(stderr, "soak: seed %" PRIu64 "\n", options.seed);
-    if (server_enough_files(options.size.clients) && installed(&options))
-        return run(&options);
+    if (server_enough_files(options.size.clients) && check_programs(&options))
+        return run_soak(&options);
     fprintf(stderr, "soak: %s\n", fault_text());
     return 1;
 }

@@ -1,12 +1,11 @@
 /*
- * The run as a picture: above, crierd's memory and the open streams; below,
- * how long updates took to clients that only read, on a logarithmic scale.
- * Dots are the quiet points, by which memory is judged; lines from top to
- * bottom are restarts.
+ * The run as a picture: above, crierd's memory and the open streams; below, on a
+ * logarithmic scale, the latency of clients that only read. Dots are the quiet points,
+ * at which memory is checked; vertical lines are restarts.
  *
- * Plain SVG without a script, in the reader's colours: light or dark. No line
- * is told by its colour alone: each has its name at its end, and a pattern of
- * its own.
+ * Plain SVG without scripts, in colors for the reader's preference of light or dark.
+ * Lines do not depend on their color: each has its name at its end, and its own
+ * pattern.
  */
 #include <config.h>
 
@@ -23,11 +22,11 @@
 #define WIDTH 900
 #define HEIGHT 560
 #define LEFT 70
-#define RIGHT 750 /* of the panels; names stand beside them */
+#define RIGHT 750 /* of the panels; names are to the right */
 #define TOP 60
 #define PANEL 190
 #define SECOND_TOP 310
-#define SILENCE 3 /* s without a sample, over which no line is drawn */
+#define SILENCE 3 /* s without a sample that interrupt a line */
 #define MIB (1024.0 * 1024)
 #define LATENCY_MIN 1e5 /* ns, the lower end of the scale */
 
@@ -59,7 +58,7 @@ static const char head[] =
     "<text class=\"title\" x=\"%d\" y=\"26\">Crier: a soak of %.0f s, seed "
     "%" PRIu64 "</text>\n";
 
-/* The scale of one line: from `low` at the bottom to `high` at the top. */
+/* The scale of a line: from `low` at the bottom to `high` at the top. */
 struct scale {
     double low, high;
     bool logarithmic;
@@ -68,55 +67,51 @@ struct scale {
 
 struct line {
     const char *class, *name;
-    double (*value)(const struct sample *sample); /* NAN: nothing */
+    double (*value)(const struct sample *sample); /* NAN for none */
     struct scale scale;
 };
 
-static double memory_of(const struct sample *sample)
+static double get_memory(const struct sample *sample) { return sample->memory / MIB; }
+
+static double get_streams(const struct sample *sample)
 {
-    return sample->memory / MIB;
+    return (double)sample->open_streams;
 }
 
-static double here_of(const struct sample *sample)
-{
-    return (double)sample->here;
-}
-
-static double p50_of(const struct sample *sample)
+static double get_p50(const struct sample *sample)
 {
     return sample->p50 > 0 ? sample->p50 : NAN;
 }
 
-static double p99_of(const struct sample *sample)
+static double get_p99(const struct sample *sample)
 {
     return sample->p99 > 0 ? sample->p99 : NAN;
 }
 
-static double y_of(const struct scale *scale, double value)
+static double get_y(const struct scale *scale, double value)
 {
     double share = scale->logarithmic
-                       ? log(value / scale->low) /
-                             log(scale->high / scale->low)
+                       ? log(value / scale->low) / log(scale->high / scale->low)
                        : (value - scale->low) / (scale->high - scale->low);
 
     return scale->top + PANEL * (1 - fmin(fmax(share, 0), 1));
 }
 
-static double x_of(double at, double whole)
+static double get_x(double at, double whole)
 {
     return LEFT + (RIGHT - LEFT) * fmin(at / whole, 1);
 }
 
-static double highest(const struct record *record, const struct line *line)
+static double find_highest(const struct samples *samples, const struct line *line)
 {
     double high = 0;
 
-    for (size_t i = 0; i < record->sample_count; i++)
-        high = fmax(high, line->value(&record->samples[i]));
+    for (size_t i = 0; i < samples->sample_count; i++)
+        high = fmax(high, line->value(&samples->list[i]));
     return high;
 }
 
-/* A round number that is not below VALUE, four times a round one. */
+/* Returns a number of at least VALUE that is four times a round number. */
 static double round_up(double value)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
@@ -128,40 +123,37 @@ static double round_up(double value)
     return 4 * steps[i] * power;
 }
 
-/* ---- lines ------------------------------------------------------------ */
+/* ---- lines -------------------------------------------------------------- */
 
-static void draw_line(FILE *file, const struct record *record,
+static void draw_line(FILE *file, const struct samples *samples,
                       const struct line *line, double whole)
 {
     bool drawing = false;
     double value, last = NAN, before = 0;
 
-    for (size_t i = 0; i < record->sample_count; i++) {
-        value = line->value(&record->samples[i]);
-        if (drawing &&
-            (isnan(value) || record->samples[i].at - before > SILENCE)) {
+    for (size_t i = 0; i < samples->sample_count; i++) {
+        value = line->value(&samples->list[i]);
+        if (drawing && (isnan(value) || samples->list[i].at - before > SILENCE)) {
             fputs("\"/>\n", file);
             drawing = false;
         }
         if (isnan(value))
             continue;
-        before = record->samples[i].at;
+        before = samples->list[i].at;
         if (!drawing)
             fprintf(file, "<polyline class=\"%s\" points=\"", line->class);
-        fprintf(file, "%.1f,%.1f ", x_of(record->samples[i].at, whole),
-                y_of(&line->scale, value));
+        fprintf(file, "%.1f,%.1f ", get_x(samples->list[i].at, whole),
+                get_y(&line->scale, value));
         drawing = true;
         last = value;
     }
     fputs(drawing ? "\"/>\n" : "", file);
     if (!isnan(last))
-        fprintf(file, "<text class=\"%s\" x=\"%d\" y=\"%.1f\">%s</text>\n",
-                line->class, RIGHT + 50, y_of(&line->scale, last) + 4,
-                line->name);
+        fprintf(file, "<text class=\"%s\" x=\"%d\" y=\"%.1f\">%s</text>\n", line->class,
+                RIGHT + 50, get_y(&line->scale, last) + 4, line->name);
 }
 
-static void draw_tick(FILE *file, double y, const char *left,
-                      const char *right)
+static void draw_tick(FILE *file, double y, const char *left, const char *right)
 {
     fprintf(file,
             "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" "
@@ -171,14 +163,14 @@ static void draw_tick(FILE *file, double y, const char *left,
             LEFT, RIGHT, y, y, LEFT - 8, y + 4, left, RIGHT + 8, y + 4, right);
 }
 
-static void draw_first(FILE *file, const struct record *record, double whole)
+static void draw_first(FILE *file, const struct samples *samples, double whole)
 {
-    struct line memory = {"a", "memory", memory_of, {.top = TOP}};
-    struct line here = {"b", "streams", here_of, {.top = TOP}};
+    struct line memory = {"a", "memory", get_memory, {.top = TOP}};
+    struct line here = {"b", "streams", get_streams, {.top = TOP}};
     char left[32], right[32];
 
-    memory.scale.high = round_up(highest(record, &memory));
-    here.scale.high = round_up(highest(record, &here));
+    memory.scale.high = round_up(find_highest(samples, &memory));
+    here.scale.high = round_up(find_highest(samples, &here));
     for (int i = 0; i <= 4; i++) {
         snprintf(left, sizeof left, "%g", memory.scale.high * i / 4);
         snprintf(right, sizeof right, "%g", here.scale.high * i / 4);
@@ -188,53 +180,51 @@ static void draw_first(FILE *file, const struct record *record, double whole)
             "<text x=\"%d\" y=\"%d\">Anonymous memory of crierd, MiB (left; "
             "dots: nobody connected) and open streams (right)</text>\n",
             LEFT, TOP - 10);
-    draw_line(file, record, &here, whole);
-    draw_line(file, record, &memory, whole);
-    for (size_t i = 0; i < record->quiet_count; i++)
-        fprintf(file,
-                "<circle class=\"a\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n",
-                x_of(record->quiets[i].at, whole),
-                y_of(&memory.scale, record->quiets[i].memory / MIB));
+    draw_line(file, samples, &here, whole);
+    draw_line(file, samples, &memory, whole);
+    for (size_t i = 0; i < samples->quiet_count; i++)
+        fprintf(file, "<circle class=\"a\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n",
+                get_x(samples->quiets[i].at, whole),
+                get_y(&memory.scale, samples->quiets[i].memory / MIB));
 }
 
-static void draw_second(FILE *file, const struct record *record, double whole)
+static void draw_second(FILE *file, const struct samples *samples, double whole)
 {
-    struct line p50 = {
-        "a", "p50", p50_of,
-        {.low = LATENCY_MIN, .logarithmic = true, .top = SECOND_TOP}};
+    struct line p50 = {"a",
+                       "p50",
+                       get_p50,
+                       {.low = LATENCY_MIN, .logarithmic = true, .top = SECOND_TOP}};
     struct line p99 = p50;
     char left[32];
 
     p99.class = "b";
     p99.name = "p99";
-    p99.value = p99_of;
+    p99.value = get_p99;
     p50.scale.high =
-        pow(10, ceil(log10(fmax(highest(record, &p99), 10 * LATENCY_MIN))));
+        pow(10, ceil(log10(fmax(find_highest(samples, &p99), 10 * LATENCY_MIN))));
     p99.scale = p50.scale;
-    for (double value = LATENCY_MIN; value <= p50.scale.high * 1.01;
-         value *= 10) {
+    for (double value = LATENCY_MIN; value <= p50.scale.high * 1.01; value *= 10) {
         snprintf(left, sizeof left, "%g", value / 1e6);
-        draw_tick(file, y_of(&p50.scale, value), left, "");
+        draw_tick(file, get_y(&p50.scale, value), left, "");
     }
     fprintf(file,
             "<text x=\"%d\" y=\"%d\">From publishing until a client that "
             "does nothing but read has it, ms</text>\n",
             LEFT, SECOND_TOP - 10);
-    draw_line(file, record, &p50, whole);
-    draw_line(file, record, &p99, whole);
+    draw_line(file, samples, &p50, whole);
+    draw_line(file, samples, &p99, whole);
 }
 
-static void draw_mark(FILE *file, const struct mark *mark, double whole,
-                      int top)
+static void draw_mark(FILE *file, const struct mark *mark, double whole, int top)
 {
     fprintf(file,
             "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" "
             "y2=\"%d\"><title>%s at %.0f s</title></line>\n",
-            x_of(mark->at, whole), x_of(mark->at, whole), top, top + PANEL,
+            get_x(mark->at, whole), get_x(mark->at, whole), top, top + PANEL,
             mark->crash ? "SIGKILL" : "SIGTERM", mark->at);
 }
 
-static void draw_time(FILE *file, const struct record *record, double whole)
+static void draw_time(FILE *file, const struct samples *samples, double whole)
 {
     double step = round_up(whole) / 4;
 
@@ -242,37 +232,35 @@ static void draw_time(FILE *file, const struct record *record, double whole)
         fprintf(file,
                 "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g s"
                 "</text>\n",
-                x_of(at, whole), SECOND_TOP + PANEL + 20, at);
-    for (size_t i = 0; i < record->mark_count; i++) {
-        draw_mark(file, &record->marks[i], whole, TOP);
-        draw_mark(file, &record->marks[i], whole, SECOND_TOP);
+                get_x(at, whole), SECOND_TOP + PANEL + 20, at);
+    for (size_t i = 0; i < samples->mark_count; i++) {
+        draw_mark(file, &samples->marks[i], whole, TOP);
+        draw_mark(file, &samples->marks[i], whole, SECOND_TOP);
     }
-    if (record->mark_count != 0)
+    if (samples->mark_count != 0)
         fprintf(file,
                 "<text x=\"%d\" y=\"%d\">Lines from top to bottom: crierd "
                 "was ended (SIGTERM, or SIGKILL) and started again</text>\n",
                 LEFT, HEIGHT - 14);
 }
 
-bool plot_write(const struct record *record, uint64_t seed, const char *path)
+bool plot_write(const struct samples *samples, uint64_t seed, const char *path)
 {
-    double whole = record->sample_count != 0
-                       ? record->samples[record->sample_count - 1].at
-                       : 0;
+    double whole =
+        samples->sample_count != 0 ? samples->list[samples->sample_count - 1].at : 0;
     FILE *file = fopen(path, "we");
-    bool well;
+    bool ok;
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
     if (whole < 1)
         whole = 1;
-    fprintf(file, head, WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT,
-            whole, seed);
-    draw_first(file, record, whole);
-    draw_second(file, record, whole);
-    draw_time(file, record, whole);
+    fprintf(file, head, WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT, whole, seed);
+    draw_first(file, samples, whole);
+    draw_second(file, samples, whole);
+    draw_time(file, samples, whole);
     fputs("</svg>\n", file);
-    well = ferror(file) == 0;
-    return (fclose(file) == 0 && well) ||
+    ok = ferror(file) == 0;
+    return (fclose(file) == 0 && ok) ||
            fault("cannot write %s: %s", path, strerror(errno));
 }

@@ -1,10 +1,9 @@
 #ifndef SOAK_PLOT_H
 #define SOAK_PLOT_H
 
-#include "record.h"
+#include "samples.h"
 
-/* Writes memory and clients, and latencies, over the time of the run, as SVG
- * to the file PATH. */
-bool plot_write(const struct record *record, uint64_t seed, const char *path);
+/* Writes memory, clients and latencies over time, as SVG to the file PATH. */
+bool plot_write(const struct samples *samples, uint64_t seed, const char *path);
 
 #endif

@@ -4,32 +4,32 @@
 #include "bench/histogram.h"
 #include "bench/load.h"
 #include "bench/server.h"
-#include "dice.h"
-#include "ledger.h"
-#include "verdict.h"
+#include "rng.h"
+#include "oracle.h"
+#include "invariants.h"
 
-/* s; after this crierd ends a stream whose client takes nothing. */
+/* --stall-timeout of crierd, s. */
 #define SOAK_STALL_TIMEOUT 2
 
-/* The largest body that crierd shall take. */
-#define SOAK_MAX_MESSAGE 102400
+/* Maximum body size of crierd. */
+#define SOAK_MAX_UPDATE 102400
 
-/* What the rooms share. */
+/* State shared by all files. */
 struct soak {
     struct load load;
     struct server_settings settings;
     struct server server;
-    bool up;           /* crierd runs, and nobody told it to end */
-    bool told;         /* the last end was by SIGTERM */
-    uint64_t disturbed; /* when it was last told to end, or killed; ns */
-    struct ledger ledger;
-    struct dice dice;
-    struct verdict verdict;
-    struct histogram latency; /* to clients that do nothing but read */
-    size_t here;              /* streams that are open */
+    bool up;            /* crierd runs and was not signalled */
+    bool terminated;    /* the last signal was SIGTERM */
+    uint64_t disturbed; /* time of the last signal, ns */
+    struct oracle oracle;
+    struct rng rng;
+    struct invariants invariants;
+    struct histogram latency; /* of clients that only read */
+    size_t open_streams;      /* number of open streams */
 };
 
-/* Whether crierd may fail somebody who has been with it since SINCE. */
+/* Returns whether crierd may fail a client that has been connected since SINCE. */
 static inline bool soak_excused(const struct soak *soak, uint64_t since)
 {
     return !soak->up || soak->disturbed >= since;

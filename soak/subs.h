@@ -5,26 +5,25 @@
 
 struct sub;
 
-/* `crier sub`, some times, each a process. */
+/* Processes of `crier sub`. */
 struct subs {
     struct soak *soak;
-    const char *crier; /* the command; borrowed */
+    const char *crier; /* path of the command; borrowed */
     size_t count;
     struct sub *all;
 };
 
-bool subs_open(struct subs *subs, struct soak *soak, const char *crier,
-               size_t count);
+bool subs_open(struct subs *subs, struct soak *soak, const char *crier, size_t count);
 void subs_close(struct subs *subs);
 
-/* Does what is due: starts, stops, wakes and kills them; when SETTLING, wakes
- * them alone. */
+/* Starts, stops, continues and kills those whose turn it is. If SETTLING, only
+ * continues them. */
 bool subs_tick(struct subs *subs, bool settling, uint64_t now);
 
-/* As crowd_complete(). */
-bool subs_complete(const struct subs *subs, char *who, size_t room);
+/* Like clients_complete(). */
+bool subs_complete(const struct subs *subs, char *reason, size_t size);
 
 /* Kills all of them. */
-bool subs_leave(struct subs *subs);
+bool subs_kill(struct subs *subs);
 
 #endif

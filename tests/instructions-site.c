@@ -23,7 +23,7 @@ struct site {
 
 /* Not to be made a part of its caller: valgrind looks for its name. */
 __attribute__((noinline)) enum MHD_Result
-health(struct MHD_Connection *connection);
+health_get(struct MHD_Connection *connection);
 
 static enum MHD_Result answer(struct MHD_Connection *connection,
                               unsigned status)
@@ -36,7 +36,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection,
     return result;
 }
 
-enum MHD_Result health(struct MHD_Connection *connection)
+enum MHD_Result health_get(struct MHD_Connection *connection)
 {
     return answer(connection, MHD_HTTP_OK);
 }
@@ -75,7 +75,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
         return MHD_YES;
     }
     if (strcmp(url, "/healthz") == 0)
-        return health(connection);
+        return health_get(connection);
     if (strcmp(url, "/send") != 0)
         return hear(site, connection);
     return answer(connection,

@@ -1,6 +1,6 @@
 /*
- * Who means harm, or just does not speak HTTP: he is told so or thrown out, and nobody
- * else is harmed.
+ * Clients that attack crierd, or do not speak HTTP: each receives an error or is
+ * disconnected, and other clients are not affected.
  */
 #include <config.h>
 
@@ -23,7 +23,7 @@ static void check_serves(void)
                      200);
 }
 
-/* Takes what there is up to the end of the connection, which must come; to be freed. */
+/* Reads to the end of the connection, which must come, into new memory. */
 static char *all_of(struct client *client)
 {
     char *all = calloc(1, 1), *line;
@@ -48,8 +48,8 @@ static void limit_files(rlim_t files)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* More connections than there are descriptors: those who have waited longest for
- * nothing make room, streams do not. */
+/* More connections than descriptors: crierd closes the idle connections that waited
+ * longest, but no streams. */
 START_TEST(half_a_head_makes_room)
 {
     struct client streams[STREAMS], half[HALF_OPEN];
@@ -82,30 +82,31 @@ START_TEST(half_a_head_makes_room)
 }
 END_TEST
 
-/* The same of those who have published, and now only stay: one for each who comes. */
-START_TEST(an_idle_lane_makes_room)
+/* The same for idle connections of publishers: each new connection closes one of
+ * them. */
+START_TEST(an_idle_pipeline_makes_room)
 {
-    struct client lanes[HALF_OPEN];
+    struct client pipelines[HALF_OPEN];
     int i, gone = 0;
 
     limit_files(FILES);
     crierd_start(&crierd, "--threads 1");
     for (i = 0; i < HALF_OPEN; i++) {
-        client_connect(&lanes[i], crierd.port);
-        client_send(&lanes[i], "%s",
+        client_connect(&pipelines[i], crierd.port);
+        client_send(&pipelines[i], "%s",
                     "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
                     "Content-Length: 2\r\n\r\nhi");
-        ck_assert_int_eq(client_head(&lanes[i]), 200);
-        free(client_body(&lanes[i]));
+        ck_assert_int_eq(client_head(&pipelines[i]), 200);
+        free(client_body(&pipelines[i]));
     }
     ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, NULL),
                      200);
-    ck_assert_ptr_null(client_line(&lanes[0]));
+    ck_assert_ptr_null(client_line(&pipelines[0]));
     for (i = 1; i < HALF_OPEN; i++)
-        gone += client_has(&lanes[i], 0);
+        gone += client_has(&pipelines[i], 0);
     ck_assert_int_lt(gone, HALF_OPEN / 2);
     for (i = 0; i < HALF_OPEN; i++)
-        client_close(&lanes[i]);
+        client_close(&pipelines[i]);
     check_serves();
     crierd_stop(&crierd);
 }
@@ -184,8 +185,8 @@ static const struct {
 
 #define GARBAGES ((int)(sizeof garbage / sizeof garbage[0]))
 
-/* Sends COUNT sound publishes and garbage behind them; returns what comes up to the end
- * of the connection, which must come before any time-out (30 s). To be freed. */
+/* Sends COUNT valid requests to publish and garbage after them. Reads to the end of the
+ * connection, which must come before any time-out (30 s), into new memory. */
 static char *answers_to(int count, const char *bytes, size_t length)
 {
     struct client client;
@@ -220,7 +221,7 @@ START_TEST(garbage_is_refused_at_once)
 }
 END_TEST
 
-/* What was sound has been done, and its answers come first. */
+/* The valid requests are carried out, and their responses come first. */
 START_TEST(garbage_behind_what_is_sound)
 {
     struct client stream;
@@ -253,7 +254,7 @@ static Suite *suite(void)
 
     if (getenv("CRIERD_WRAPPER") == NULL) /* valgrind takes some files */
         tcase_add_test(c, half_a_head_makes_room);
-    tcase_add_test(c, an_idle_lane_makes_room);
+    tcase_add_test(c, an_idle_pipeline_makes_room);
     c = add_case(s, "nonsense");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, a_large_head_is_refused, 0,

@@ -4,6 +4,8 @@
  */
 #include <config.h>
 
+#include "crierd/api/api.h"
+#include "crierd/http/http.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
@@ -34,7 +36,7 @@ uint64_t __wrap_crier_now(void)
 static struct conf conf = {.threads = 1,
                                  .ping = 3600000,
                                  .max_topics = 100,
-                                 .max_message = 1024 * 1024,
+                                 .max_update = 1024 * 1024,
                                  .retention = {.count = 50}};
 static struct server server = {.conf = &conf};
 static struct http http;
@@ -44,14 +46,17 @@ static int listening;
 static void setup(void)
 {
     const struct crier_shards_options shards = {.threads = 1,
-                                                .resume = http_resume};
+                                                .resume = exchange_resume};
     const struct crier_journal_options options = {
         .retention = conf.retention, .max_topics = conf.max_topics};
+    struct acceptor_options accepting;
     struct crier_journal *journal;
     const char *why;
     int socket;
 
     log_set_level(LOG_ERROR);
+    ck_assert(conf_publish(&conf));
+    server.tables[0].routes = api_routes;
     server.descriptors = (struct descriptors){
         .most = 10, .clients = 10, .crowded = 1000};
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);
@@ -61,7 +66,12 @@ static void setup(void)
     socket = listening = listener_open("127.0.0.1:0", &why);
     ck_assert_int_ge(socket, 0);
     ck_assert(http_start(&http, &server));
-    acceptor = acceptor_open(&server, &http, socket);
+    accepting.service = &http_service;
+    accepting.context = &http;
+    accepting.threads = conf.threads;
+    accepting.socket = socket;
+    accepting.crowded = (int)server.descriptors.crowded;
+    acceptor = acceptor_open(&accepting);
     ck_assert_ptr_nonnull(acceptor);
 }
 
@@ -271,6 +281,27 @@ START_TEST(a_door_that_is_shut)
 }
 END_TEST
 
+/* A client that is refused before its body came may go on sending, but not for ever. */
+START_TEST(a_refused_client_lingers)
+{
+    char text[4096];
+    int fd = visit(), i;
+
+    say(fd, "POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n");
+    expect(fd, "HTTP/1.1 404", "}\n");
+    ck_assert_uint_eq(hear(fd, text, sizeof text, 0), 0); /* no more is said */
+    for (i = 0; i < 4; i++) {
+        pass(1000);
+        say(fd, "x");
+    }
+    pass(1000);
+    pass(0);
+    ck_assert_int_eq(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    ck_assert_int_eq(errno, EPIPE);
+    close(fd);
+}
+END_TEST
+
 /* ---- two doormen ------------------------------------------------------- */
 
 static void setup_two(void)
@@ -311,8 +342,8 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("door");
-    TCase *c = add_case(s, "door");
+    Suite *s = suite_create("acceptor");
+    TCase *c = add_case(s, "acceptor");
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, half_a_head_is_waited_for);
@@ -323,7 +354,8 @@ static Suite *suite(void)
     tcase_add_test(c, half_a_body_is_libmicrohttpds);
     tcase_add_test(c, what_the_door_has_is_counted);
     tcase_add_test(c, a_door_that_is_shut);
-    c = add_case(s, "two doormen");
+    tcase_add_test(c, a_refused_client_lingers);
+    c = add_case(s, "two threads");
     tcase_add_checked_fixture(c, setup_two, teardown);
     tcase_add_test(c, doormen_keep_even);
     return s;

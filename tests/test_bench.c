@@ -1,6 +1,6 @@
 /*
- * The benchmark, small: it measures all there is to measure, and it sees what
- * a server does wrong. What the figures are is of no interest here.
+ * Runs the benchmark with few clients: it must measure everything, and detect what a
+ * server does wrong. The figures do not matter here.
  */
 #include <config.h>
 
@@ -25,11 +25,11 @@ static void set_up(void)
     snprintf(svg_path, sizeof svg_path, "%s/svg", scratch);
 }
 
-/* Starts the benchmark with few clients; OPTIONS is ended by NULL. */
+/* Starts the benchmark with few clients and OPTIONS, ended by NULL. */
 static pid_t start(const char *const *options)
 {
-    const char *const words[] = {getenv("BENCH"), "--floor",
-                                 getenv("BENCH_FLOOR"), "--crierd",
+    const char *const words[] = {getenv("BENCH"), "--baseline",
+                                 getenv("BENCH_BASELINE"), "--crierd",
                                  getenv("CRIERD"), "--www",
                                  getenv("WWW"), "--data",
                                  getenv("DATA"), "--nginx",
@@ -45,7 +45,7 @@ static pid_t start(const char *const *options)
 
 /* ---- what is measured ------------------------------------------------- */
 
-/* The row of WORKLOAD and SERVER. */
+/* Returns the row of WORKLOAD and SERVER. */
 static json_t *row_of(json_t *rows, const char *workload, const char *server)
 {
     json_t *row;
@@ -74,25 +74,25 @@ static void check_number(json_t *row, const char *name)
 static const struct {
     const char *workload, *server, *figure;
 } rows[] = {
-    {"broadcast", "floor", "latency_p999_ns"},
+    {"broadcast", "baseline", "latency_p999_ns"},
     {"broadcast", "crierd", "latency_p50_ns"},
-    {"targeted", "floor", "latency_p99_ns"},
+    {"targeted", "baseline", "latency_p99_ns"},
     {"targeted", "crierd", "publishes_per_s"},
-    {"saturated", "floor", "publishes_per_s"},
+    {"saturated", "baseline", "publishes_per_s"},
     {"saturated", "crierd", "latency_p999_ns"},
-    {"chunked", "floor", "publishes_per_s"},
+    {"chunked", "baseline", "publishes_per_s"},
     {"chunked", "crierd", "publishes_per_s"},
-    {"idle", "floor", "load_cpu_share"},
+    {"idle", "baseline", "load_cpu_share"},
     {"idle", "crierd", "load_cpu_share"},
-    {"publish", "floor", "publishes_per_s"},
+    {"publish", "baseline", "publishes_per_s"},
     {"publish", "crierd", "publishes_per_s"},
     {"publish", "crierd sqlite", "publishes_per_s"},
     {"bulk", "crierd", "publishes_per_s"},
     {"bulk", "crierd sqlite", "publishes_per_s"},
     {"storm", "crierd", "load_cpu_share"},
-    {"connect", "floor", "load_cpu_share"},
+    {"connect", "baseline", "load_cpu_share"},
     {"connect", "crierd", "load_cpu_share"},
-    {"connect-chrome", "floor", "load_cpu_share"},
+    {"connect-chrome", "baseline", "load_cpu_share"},
     {"connect-chrome", "crierd", "load_cpu_share"},
     {"memory", "crierd", "memory_bytes_per_client"},
     {"memory-chrome", "crierd", "memory_bytes_per_client"},
@@ -137,19 +137,19 @@ END_TEST
 static const struct {
     const char *fault, *workload, *said;
 } faults[] = {
-    {"double", "broadcast", "came twice"},
-    {"double", "saturated", "came twice"},
+    {"double", "broadcast", "a duplicate"},
+    {"double", "saturated", "a duplicate"},
     {"drop", "broadcast", "not at every client"},
-    {"drop", "saturated", "one before it is lost"},
-    {"swap", "saturated", "one before it is lost"},
-    {"spoil", "broadcast", "not what was published"},
+    {"drop", "saturated", "an earlier one is lost"},
+    {"swap", "saturated", "an earlier one is lost"},
+    {"spoil", "broadcast", "not as published"},
     {"hang", "broadcast", "not at every client"},
     {"die", "broadcast", "ended"},
 };
 
 START_TEST(test_sees_what_is_wrong)
 {
-    const char *const options[] = {"--floor-fault",
+    const char *const options[] = {"--baseline-fault",
                                    faults[_i].fault,
                                    "--only",
                                    faults[_i].workload,
@@ -169,8 +169,8 @@ START_TEST(test_refuses)
     const char *const no_work[] = {"--only", "broad", NULL};
     const char *const no_crierd[] = {"--crierd", "/nowhere", NULL};
 
-    measure_expect(start(no_work), 1, "no workload is called 'broad'");
-    measure_expect(start(no_crierd), 1, "there is no /nowhere");
+    measure_expect(start(no_work), 1, "unknown workload 'broad'");
+    measure_expect(start(no_crierd), 1, "/nowhere is missing");
 }
 END_TEST
 
@@ -179,7 +179,7 @@ START_TEST(test_ends_when_told_to)
     const char *const options[] = {"--seconds", "1000", NULL};
     pid_t pid = start(options);
 
-    measure_wait_log("floor");
+    measure_wait_log("baseline");
     ck_assert_int_eq(kill(pid, SIGINT), 0);
     measure_expect(pid, 1, "interrupted");
 }
@@ -190,7 +190,7 @@ START_TEST(test_leaves_no_server_when_killed)
     const char *const options[] = {"--seconds", "1000", NULL};
     pid_t pid = start(options);
 
-    measure_wait_log("floor");
+    measure_wait_log("baseline");
     measure_kill(pid);
 }
 END_TEST

@@ -1,6 +1,6 @@
 /*
- * The broadcaster: what the usual one gets wrong. Members that join during a
- * sweep, leave during a broadcast or stall must cost nobody else anything.
+ * The broadcaster in the cases that implementations get wrong: members that join during
+ * a sweep, leave during a broadcast, or stall must not affect the others.
  */
 #include <config.h>
 
@@ -375,7 +375,7 @@ START_TEST(nobody_is_lost_while_joining)
 }
 END_TEST
 
-/* Every other client goes while broadcasts run: the rest miss nothing. */
+/* Every other client leaves while broadcasts run; the rest receive everything. */
 START_TEST(nobody_is_lost_while_others_leave)
 {
     struct client clients[JOINERS];
@@ -410,8 +410,8 @@ START_TEST(nobody_is_lost_while_others_leave)
 }
 END_TEST
 
-/* One client reads nothing. Broadcasting goes on until it is given up: no send
- * waits for it, and the others have everything. */
+/* One client reads nothing. Broadcasting goes on until crierd disconnects it: no send
+ * waits for it, and the others receive everything. */
 START_TEST(a_stalled_client_costs_only_itself)
 {
     struct client stalled, clients[10];
@@ -454,8 +454,8 @@ START_TEST(a_stalled_client_costs_only_itself)
 }
 END_TEST
 
-/* A burst larger than what may wait for one client ends nobody who reads: what
- * the kernel takes meanwhile makes room. */
+/* A burst larger than what may wait for one client ends no client that reads, because
+ * the kernel takes bytes meanwhile. */
 START_TEST(a_burst_ends_nobody_who_reads)
 {
     struct client client;

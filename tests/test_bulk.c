@@ -1,12 +1,12 @@
 /*
- * Many updates in one request, with a journal in memory and with one in a file:
- * what is published, and what is refused.
+ * Many updates in one request, with a journal in memory and with one in a file: success
+ * and refusals.
  */
 #include <config.h>
 
 #include "crier_client.h"
 #include "crierd/api/bulk.h"
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/bulk.h"
 #include "support/client.h"
 #include "support/runner.h"
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what is published ------------------------------------------------ */
+/* ---- success ---------------------------------------------------------- */
 
 START_TEST(every_event_is_an_update)
 {
@@ -85,7 +85,7 @@ START_TEST(a_connection_carries_one_after_the_other)
 }
 END_TEST
 
-START_TEST(what_is_repeated_is_published_once)
+START_TEST(repeated_ids_are_published_once)
 {
     char *body = bulk_numbered("n", 0, 100),
          *more = bulk_numbered("n", 50, 100);
@@ -109,7 +109,7 @@ START_TEST(what_is_repeated_is_published_once)
 END_TEST
 
 /* The others are published all the same. */
-START_TEST(an_id_that_is_there_is_a_conflict)
+START_TEST(an_existing_id_is_a_conflict)
 {
     json_t *answer;
 
@@ -129,7 +129,7 @@ START_TEST(an_id_that_is_there_is_a_conflict)
 }
 END_TEST
 
-/* ---- what is refused -------------------------------------------------- */
+/* ---- refusals --------------------------------------------------------- */
 
 static const struct {
     const char *query, *headers, *body;
@@ -157,21 +157,21 @@ static const struct {
     {"", "", "data: 1\nid: x\t\n\n", 400, "event 1: an id of an update"},
     {"", "", "data: 1\nid: x\001y\n\n", 400, "event 1: an id of an update"},
     {"", "", "data: 1\nretry: 2147483648\n\n", 400,
-     "event 1: retry is not a number of ms from 0 to 2147483647"},
+     "event 1: retry is not a number of milliseconds from 0 to 2147483647"},
     {"", "", "data: 1\nretry: soon\n\n", 400,
-     "event 1: retry is not a number of ms"},
+     "event 1: retry is not a number of milliseconds"},
     {"", "", "data: 1\nretry:\n\n", 400, "event 1: retry is not"},
     {"", "", "data: 1\nretry: 4294967296\n\n", 400, "event 1: retry is not"},
     {"", "", "data: 1\n\ndata: \xff\n\n", 400, "not valid UTF-8"},
     {"", "", "data: 1\n\n: \xff\n\n", 400, "not valid UTF-8"},
-    {"?id=x", "", "data: 1\n\n", 400, "says its event, id and retry itself"},
-    {"?event=x", "", "data: 1\n\n", 400, "itself"},
-    {"?retry=1", "", "data: 1\n\n", 400, "itself"},
-    {"", "Event-ID: x\r\n", "data: 1\n\n", 400, "itself"},
-    {"", "Event-Type: x\r\n", "data: 1\n\n", 400, "itself"},
-    {"", "Event-Retry: 1\r\n", "data: 1\n\n", 400, "itself"},
+    {"?id=x", "", "data: 1\n\n", 400, "stand in its events"},
+    {"?event=x", "", "data: 1\n\n", 400, "in its events"},
+    {"?retry=1", "", "data: 1\n\n", 400, "in its events"},
+    {"", "Event-ID: x\r\n", "data: 1\n\n", 400, "in its events"},
+    {"", "Event-Type: x\r\n", "data: 1\n\n", 400, "in its events"},
+    {"", "Event-Retry: 1\r\n", "data: 1\n\n", 400, "in its events"},
     {",,b", "", "data: 1\n\n", 400, "\"a topic is not UTF-8"},
-    {",$b", "", "data: 1\n\n", 403, "Crier's own"},
+    {",$b", "", "data: 1\n\n", 403, "are reserved"},
     {"", "Sec-Fetch-Site: cross-site\r\n", "data: 1\n\n", 403,
      "another origin"},
 };
@@ -193,7 +193,7 @@ START_TEST(mistakes_are_named_and_nothing_is_published)
 }
 END_TEST
 
-/* The status of the answer to BODY, which may hold NULs, and what it says. */
+/* Returns the status of the response to BODY, which may hold NULs, and its text. */
 static int post_bytes(const char *body, size_t length, char **answer)
 {
     struct client client;
@@ -252,8 +252,8 @@ START_TEST(long_ids_are_refused)
 }
 END_TEST
 
-/* Where a standard reader would drop something, and nowhere else, the check says
- * that something is wrong; what it counts is what the parser gives. */
+/* The check finds a mistake exactly where a standard parser would drop something. It counts
+ * the events that the parser returns. */
 START_TEST(the_check_and_the_parser_agree)
 {
     static const char *const parts[] = {
@@ -347,8 +347,8 @@ static void add_tests(TCase *c)
 {
     tcase_add_test(c, every_event_is_an_update);
     tcase_add_test(c, a_connection_carries_one_after_the_other);
-    tcase_add_test(c, what_is_repeated_is_published_once);
-    tcase_add_test(c, an_id_that_is_there_is_a_conflict);
+    tcase_add_test(c, repeated_ids_are_published_once);
+    tcase_add_test(c, an_existing_id_is_a_conflict);
     tcase_add_test(c, ten_thousand_are_the_limit);
     tcase_add_test(c, many_topics_take_fewer);
 }
@@ -358,7 +358,7 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk");
     TCase *memory = add_case(s, "memory"), *file = add_case(s, "sqlite");
 
-    tcase_add_checked_fixture(memory, both_memory, both_end);
+    tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
     tcase_add_test(memory, parameters_of_the_type_do_not_matter);
     tcase_add_loop_test(memory, mistakes_are_named_and_nothing_is_published, 0,
@@ -366,7 +366,7 @@ static Suite *suite(void)
     tcase_add_test(memory, a_nul_stands_in_data_alone);
     tcase_add_test(memory, long_ids_are_refused);
     tcase_add_test(memory, the_check_and_the_parser_agree);
-    tcase_add_checked_fixture(file, both_file, both_end);
+    tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
     return s;
 }

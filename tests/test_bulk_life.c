@@ -1,11 +1,10 @@
 /*
- * Many updates in one request: the limits of the journal, several publishers at
- * once, those who do not wait for the answer, and what an end or a crash of crierd
- * makes of it.
+ * Many updates in one request: the limits of the journal, several publishers at once,
+ * publishers that do not wait for the response, and the end or a crash of crierd.
  */
 #include <config.h>
 
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/bulk.h"
 #include "support/client.h"
 #include "support/runner.h"
@@ -14,14 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static char journal[64]; /* the option for one in a file */
-
-static void setup(void)
-{
-    scratch_make();
-    both_journal(journal);
-}
 
 /* Has crierd go round so often that it has taken all that was sent to it; it is to
  * have one thread. */
@@ -36,16 +27,16 @@ static void let_it_take(void)
 
 /* ---- limits ----------------------------------------------------------- */
 
-/* The first one that fails ends it; what is before it is told. */
+/* The first failure ends the request; the response counts the updates before it. */
 START_TEST(limits_are_those_of_single_ones)
 {
-    const char *file = _i ? journal : "";
+    const char *file = _i ? journal_option : "";
     char options[256], *large = malloc(40001), *body, *answer, target[64];
     int i;
 
     snprintf(options, sizeof options,
-             "%s --max-message 30K --retain-bytes 20K --max-topics 100", file);
-    both_start(options);
+             "%s --max-update 30K --retain-bytes 20K --max-topics 100", file);
+    fixture_start(options);
     memset(large, 'x', 40000);
     large[40000] = '\0';
     memcpy(large, "data: ", 6);
@@ -59,7 +50,7 @@ START_TEST(limits_are_those_of_single_ones)
         asprintf(&body, "data: 1\n\ndata: 2\n\n%s\n\ndata: 4\n\n", large), 0);
     ck_assert_int_eq(
         fetch(crierd.port, "POST", "/topics/a", STREAM, body, &answer), 413);
-    ck_assert_msg(strstr(answer, "\"event 3: the update is larger than all") &&
+    ck_assert_msg(strstr(answer, "\"event 3: the update is larger than the ") &&
                       strstr(answer, "\"published\":2,\"duplicates\":0"),
                   "%s", answer);
     free(answer);
@@ -74,14 +65,14 @@ START_TEST(limits_are_those_of_single_ones)
                            "data: 1\n\ndata: 2\n\n", &answer),
                      507);
     ck_assert_msg(
-        strstr(answer, "\"event 1: the journal has as many topics") &&
+        strstr(answer, "\"event 1: too many topics") &&
             strstr(answer, "\"published\":0"),
         "%s", answer);
     free(answer);
 }
 END_TEST
 
-/* ---- several, and those who go ---------------------------------------- */
+/* ---- several publishers, and some that disconnect --------------------- */
 
 struct publisher {
     pthread_t thread;
@@ -115,7 +106,7 @@ START_TEST(each_connection_keeps_its_order)
     char wanted[64], *frame;
     int next[2] = {0, 0}, bulks = crierd_is_slow() ? 4 : 10, i, which;
 
-    both_start(_i ? journal : "");
+    fixture_start(_i ? journal_option : "");
     topics_subscribe(&client, "/topics/a", "");
     for (i = 0; i < 2; i++) {
         publishers[i].bulks = bulks;
@@ -151,7 +142,7 @@ static void send_bulk(struct client *client, const char *target,
                 target, strlen(body), body);
 }
 
-/* How many updates TOPIC holds; it must have been heard of. */
+/* How many updates TOPIC holds. The topic must exist. */
 static json_int_t held(const char *topic)
 {
     char target[64];
@@ -165,14 +156,14 @@ static json_int_t held(const char *topic)
     return updates;
 }
 
-START_TEST(who_does_not_wait_leaves_all_or_nothing)
+START_TEST(a_publisher_that_does_not_wait_leaves_all_or_nothing)
 {
     char topic[16], target[32], name[16], *body;
     struct client client;
     json_int_t count;
     int i;
 
-    both_start(_i ? journal : "");
+    fixture_start(_i ? journal_option : "");
     for (i = 0; i < 60; i++) {
         snprintf(topic, sizeof topic, "t%d", i);
         snprintf(target, sizeof target, "/topics/%s", topic);
@@ -181,7 +172,7 @@ START_TEST(who_does_not_wait_leaves_all_or_nothing)
         topics_put(target, "so that it is known");
         send_bulk(&client, target, body);
         if (i % 2 == 0)
-            client_has(&client, i % 10); /* some get as far as the answer */
+            client_has(&client, i % 10); /* some get a response */
         if (i % 3 == 0)
             client_reset(&client);
         else
@@ -209,15 +200,15 @@ static sqlite3 *lock_file(void)
     return other;
 }
 
-/* While it waits for the journal, the client goes, in order and not. */
-START_TEST(who_goes_while_it_waits_loses_nothing)
+/* The client disconnects, by a FIN or a reset, while crierd waits for the journal. */
+START_TEST(a_publisher_that_disconnects_loses_nothing)
 {
     char options[128], *body = bulk_numbered("n", 0, 500);
     struct client client;
     sqlite3 *other;
 
-    snprintf(options, sizeof options, "%s --threads 1", journal);
-    both_start(options);
+    snprintf(options, sizeof options, "%s --threads 1", journal_option);
+    fixture_start(options);
     topics_put("/topics/a?id=first", "x");
     other = lock_file();
     send_bulk(&client, "/topics/a", body);
@@ -243,8 +234,8 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
     sqlite3 *other;
     int i;
 
-    snprintf(options, sizeof options, "%s --threads 1", journal);
-    both_start(options);
+    snprintf(options, sizeof options, "%s --threads 1", journal_option);
+    fixture_start(options);
     other = lock_file();
     for (i = 0; i < 5; i++) {
         send_bulk(&clients[i], "/topics/a", body);
@@ -257,17 +248,17 @@ START_TEST(the_end_does_not_wait_for_a_locked_journal)
         client_close(&clients[i]);
     }
     ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
-    both_start(journal);
+    fixture_start(journal_option);
     free(body);
 }
 END_TEST
 
-START_TEST(a_journal_in_trouble_is_told)
+START_TEST(a_failing_journal_is_reported)
 {
     char path[64], *body = bulk_numbered("n", 0, 3000), *answer;
     int status;
 
-    both_start(journal);
+    fixture_start(journal_option);
     topics_put("/topics/a", "x");
     snprintf(path, sizeof path, "%s/journal", scratch);
     ck_assert_int_eq(unlink(path), 0);
@@ -279,43 +270,43 @@ START_TEST(a_journal_in_trouble_is_told)
         "%s", answer);
     free(answer);
     free(body);
-    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_wait_log(&crierd, "the journal fails");
 }
 END_TEST
 
-/* What was answered with 200 is on the disk. */
+/* After a response of 200 the updates are on the disk. */
 START_TEST(a_crash_loses_nothing)
 {
     char *body;
     int i;
 
-    both_start(journal);
+    fixture_start(journal_option);
     for (i = 0; i < 5; i++) {
         body = bulk_numbered("n", i * 2000, 2000);
         bulk_expect("/topics/a", body, 200, 2000, 0);
         free(body);
     }
     crierd_kill(&crierd);
-    both_start(journal);
+    fixture_start(journal_option);
     bulk_held("a", "n", 10000);
 }
 END_TEST
 
-/* A crash in the middle, and the whole once more. */
+/* After a crash in the middle the whole request is repeated. */
 START_TEST(a_crash_in_the_middle_can_be_repeated)
 {
     char *body = bulk_numbered("n", 0, 10000);
     struct client client, subscriber;
     json_t *answer;
 
-    both_start(journal);
+    fixture_start(journal_option);
     topics_subscribe(&subscriber, "/topics/a", "");
     send_bulk(&client, "/topics/a?dedupe=1", body);
     client_expect(&subscriber, "id: n0\ndata: n0");
     crierd_kill(&crierd);
     client_close(&client);
     client_close(&subscriber);
-    both_start(journal);
+    fixture_start(journal_option);
     answer = bulk_post("/topics/a?dedupe=1", body, 200);
     ck_assert_int_eq(json_number(answer, "published"), 10000);
     ck_assert_int_ge(json_number(answer, "duplicates"), 1);
@@ -330,13 +321,13 @@ static Suite *suite(void)
     Suite *s = suite_create("bulk_life");
     TCase *c = add_case(s, "bulk_life");
 
-    tcase_add_checked_fixture(c, setup, both_end);
+    tcase_add_checked_fixture(c, fixture_scratch, fixture_end);
     tcase_add_loop_test(c, limits_are_those_of_single_ones, 0, 2);
     tcase_add_loop_test(c, each_connection_keeps_its_order, 0, 2);
-    tcase_add_loop_test(c, who_does_not_wait_leaves_all_or_nothing, 0, 2);
-    tcase_add_loop_test(c, who_goes_while_it_waits_loses_nothing, 0, 2);
+    tcase_add_loop_test(c, a_publisher_that_does_not_wait_leaves_all_or_nothing, 0, 2);
+    tcase_add_loop_test(c, a_publisher_that_disconnects_loses_nothing, 0, 2);
     tcase_add_test(c, the_end_does_not_wait_for_a_locked_journal);
-    tcase_add_test(c, a_journal_in_trouble_is_told);
+    tcase_add_test(c, a_failing_journal_is_reported);
     tcase_add_test(c, a_crash_loses_nothing);
     tcase_add_test(c, a_crash_in_the_middle_can_be_repeated);
     return s;

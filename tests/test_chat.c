@@ -1,4 +1,4 @@
-/* The chat, end to end: who is told what, and who is here. */
+/* The chat, end to end: who receives which events, and who is here. */
 #include <config.h>
 
 #include "support/client.h"
@@ -36,7 +36,7 @@ static void join(struct client *client, const char *name)
     expect(client, "welcome", "{}");
 }
 
-/* Takes the next event and fails unless its type is TYPE and each of the
+/* Reads the next event and fails unless its type is TYPE and each of the
  * members of the JSON object MEMBERS is in its data. */
 static void expect(struct client *client, const char *type,
                    const char *members)
@@ -66,7 +66,7 @@ static int post(const char *target, const char *body, char **answer)
                  "Content-Type: application/json\r\n", body, answer);
 }
 
-START_TEST(all_see_who_comes_and_goes)
+START_TEST(all_see_who_joins_and_leaves)
 {
     struct client ada, bob;
 
@@ -122,8 +122,8 @@ START_TEST(messages_reach_all_private_ones_only_one)
 }
 END_TEST
 
-/* A client that got no answer sends its message again. */
-START_TEST(a_message_with_an_id_is_said_once)
+/* A client that received no response sends its message again. */
+START_TEST(a_message_with_an_id_is_sent_once)
 {
     static const char body[] =
         "{\"user\":\"ada\",\"text\":\"once\",\"id\":\"m1\"}";
@@ -134,11 +134,21 @@ START_TEST(a_message_with_an_id_is_said_once)
     free(client_until(&ada, "connected"));
     ck_assert_int_eq(post("/chat", body, NULL), 200);
     ck_assert_int_eq(post("/chat", body, NULL), 200);
+    /* another user's, and one to another user, are other messages */
+    ck_assert_int_eq(
+        post("/chat", "{\"user\":\"bob\",\"text\":\"mine\",\"id\":\"m1\"}", NULL),
+        200);
+    ck_assert_int_eq(
+        post("/chat/ada", "{\"user\":\"ada\",\"text\":\"self\",\"id\":\"m1\"}",
+             NULL),
+        200);
     ck_assert_int_eq(
         post("/chat", "{\"user\":\"ada\",\"text\":\"after\"}", NULL), 200);
     frame = client_until(&ada, "\"once\"");
-    ck_assert_ptr_eq(strstr(frame, "id: chat-m1\n"), frame);
+    ck_assert_ptr_eq(strstr(frame, "id: chat-m1-"), frame);
     free(frame);
+    expect(&ada, "message", "{\"text\":\"mine\"}");
+    expect(&ada, "private", "{\"text\":\"self\"}");
     expect(&ada, "message", "{\"text\":\"after\"}");
     client_close(&ada);
 }
@@ -195,7 +205,7 @@ START_TEST(users_are_listed_added_and_removed)
 }
 END_TEST
 
-START_TEST(who_is_removed_is_told_and_ended)
+START_TEST(a_removed_user_is_notified_and_closed)
 {
     struct client ada, bob;
 
@@ -214,8 +224,8 @@ START_TEST(who_is_removed_is_told_and_ended)
 }
 END_TEST
 
-/* An added user stays when its stream goes, and the list that clients keep by
- * the events agrees with the server's. */
+/* An added user stays in the list when its stream ends, and the list that clients
+ * derive from the events equals the server's. */
 START_TEST(an_added_user_stays)
 {
     struct client ada, bob;
@@ -249,8 +259,8 @@ static void long_name(char *name, int number)
                                          : 0));
 }
 
-/* A thousand long names are more than what may wait for one client; a newcomer
- * gets the whole list nevertheless. */
+/* A thousand long names are more than may wait in memory for one client; a user who joins
+ * receives the whole list nevertheless. */
 START_TEST(a_long_list_reaches_a_newcomer)
 {
     struct client ada, poster, others[30];
@@ -290,8 +300,8 @@ static void say(const char *target, const char *text)
     ck_assert_int_eq(post(target, body, NULL), 200);
 }
 
-/* The past is for those who come, what is private for whom it is meant. */
-START_TEST(a_newcomer_hears_the_last_fifty)
+/* A user who joins receives past messages, but no private ones of others. */
+START_TEST(a_new_user_receives_the_last_fifty)
 {
     struct client ada, bob, eve;
     char text[32], wanted[64], *frame;
@@ -333,7 +343,7 @@ START_TEST(a_newcomer_hears_the_last_fifty)
 }
 END_TEST
 
-START_TEST(a_reconnection_hears_what_it_missed)
+START_TEST(a_reconnection_receives_what_it_missed)
 {
     struct client ada;
     char id[256], header[300], *frame;
@@ -357,7 +367,7 @@ START_TEST(a_reconnection_hears_what_it_missed)
 }
 END_TEST
 
-/* Who takes a name that was removed does not read the other one's post. */
+/* A user who takes a removed name does not receive the private messages of the first one. */
 START_TEST(private_messages_go_with_their_user)
 {
     struct client bob, eve;
@@ -401,7 +411,7 @@ static const struct {
     {"/chat", "{\"user\":\"a\\u0007\",\"text\":\"x\"}", 400, "user is not"},
     {"/chat", "{\"user\":\"a\",\"user\":\"b\",\"text\":\"x\"}", 400,
      "duplicate"},
-    {"/chat/nobody", "{\"user\":\"a\",\"text\":\"x\"}", 404, "nobody"},
+    {"/chat/nobody", "{\"user\":\"a\",\"text\":\"x\"}", 404, "no user of this name"},
     {"/chat/%07", "{\"user\":\"a\",\"text\":\"x\"}", 400, "in the path"},
     {"/users/%FF", "", 400, "in the path"},
     {"/chat", "{\"a\":\"\\\xc3\xa9\"}", 400, "not JSON"}, /* jansson quotes
@@ -440,18 +450,18 @@ static Suite *suite(void)
     TCase *c = add_case(s, "chat");
 
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_test(c, all_see_who_comes_and_goes);
+    tcase_add_test(c, all_see_who_joins_and_leaves);
     tcase_add_test(c, messages_reach_all_private_ones_only_one);
-    tcase_add_test(c, a_message_with_an_id_is_said_once);
+    tcase_add_test(c, a_message_with_an_id_is_sent_once);
     tcase_add_test(c, two_streams_are_one_user);
     tcase_add_test(c, users_are_listed_added_and_removed);
-    tcase_add_test(c, who_is_removed_is_told_and_ended);
+    tcase_add_test(c, a_removed_user_is_notified_and_closed);
     tcase_add_test(c, an_added_user_stays);
     tcase_add_test(c, a_long_list_reaches_a_newcomer);
     tcase_add_loop_test(c, mistakes_are_named, 0,
                         (int)(sizeof mistakes / sizeof mistakes[0]));
-    tcase_add_test(c, a_newcomer_hears_the_last_fifty);
-    tcase_add_test(c, a_reconnection_hears_what_it_missed);
+    tcase_add_test(c, a_new_user_receives_the_last_fifty);
+    tcase_add_test(c, a_reconnection_receives_what_it_missed);
     tcase_add_test(c, private_messages_go_with_their_user);
     tcase_add_test(c, a_name_is_needed_to_join);
     return s;

@@ -1,12 +1,12 @@
 /*
- * Streams and refusals that a server sends in a content coding, though nobody has
- * asked for one (RFC 9110 12.5.3 allows that).
+ * Streams and error responses that a server sends in a content coding although the
+ * client did not accept one (RFC 9110 12.5.3 allows that).
  */
 #include <config.h>
 
 #include "support/client.h"
 #include "support/coding.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #define STREAM "Content-Type: text/event-stream\r\n"
 
-/* Begins an answer with STATUS in CODINGS. */
+/* Begins a response with STATUS in CODINGS. */
 static void begin(const char *status, const char *codings)
 {
     foreign_say(&server,
@@ -292,17 +292,17 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client coding");
-    TCase *c = following_case(s, "decoded");
+    TCase *c = client_fixture_case(s, "decoded");
 
     tcase_add_loop_test(c, an_event_is_told_when_it_has_come, 0, CODINGS);
     tcase_add_loop_test(c, a_coding_in_a_coding, 0, 2);
     tcase_add_test(c, a_program_may_ask_for_a_coding);
     tcase_add_test(c, a_refusal_is_decoded);
-    c = following_case(s, "not decoded");
+    c = client_fixture_case(s, "not decoded");
     tcase_add_loop_test(c, another_coding_is_named, 0, 9);
     tcase_add_test(c, a_refusal_in_another_coding);
     tcase_add_test(c, what_cannot_be_decoded_is_an_error);
-    c = following_case(s, "dense");
+    c = client_fixture_case(s, "dense");
     tcase_add_test(c, a_dense_stream_comes_whole);
     tcase_add_test(c, a_bomb_is_refused);
     tcase_add_test(c, a_bomb_in_a_refusal);

@@ -1,11 +1,11 @@
 /*
- * The HTTP of a client: what it asks for, which answers it takes, and where
- * redirects lead it.
+ * The HTTP of a client: its requests, the responses that it accepts, and where it
+ * follows redirects.
  */
 #include <config.h>
 
 #include "base/utf8.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #define STREAM "Content-Type: text/event-stream\r\n"
 
-/* Follows TARGET of the server. */
+/* Makes a client for TARGET of the server. */
 static void start_at(const char *target)
 {
     static char url[256];
@@ -543,7 +543,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client http");
-    TCase *c = following_case(s, "requests");
+    TCase *c = client_fixture_case(s, "requests");
 
     tcase_add_test(c, the_request);
     tcase_add_test(c, headers_of_the_program_come_first);
@@ -554,7 +554,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, where_to_begin, 0, 6);
     tcase_add_test(c, what_cannot_be_sent_is_refused);
     tcase_add_test(c, options_are_copied);
-    c = following_case(s, "answers");
+    c = client_fixture_case(s, "answers");
     tcase_add_loop_test(c, only_a_stream_will_do, 0, 19);
     tcase_add_loop_test(c, a_refusal_has_words, 0, 19);
     tcase_add_test(c, words_are_bounded);

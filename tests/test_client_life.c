@@ -5,7 +5,7 @@
 #include <config.h>
 
 #include "support/client.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 #include "support/site.h"
 
 #include <poll.h>
@@ -31,7 +31,7 @@ static const char *begun_after(size_t n)
 
 /* ---- crier_client_run() ----------------------------------------------- */
 
-/* A run, what it told, and what its callbacks do. */
+/* A run of a client, its messages, and what its callbacks do. */
 struct run {
     struct crier_client *client;
     pthread_t thread;
@@ -182,7 +182,8 @@ START_TEST(a_callback_may_close)
 }
 END_TEST
 
-/* What was received and not told is told by the next stream, if at all. */
+/* Bytes that were received but not returned as a message come again in the next
+ * stream, if at all. */
 START_TEST(a_callback_may_restart)
 {
     static const char *const cases[][2] = {
@@ -305,7 +306,7 @@ END_TEST
 
 enum { NEW, CONNECTING, OPEN, HALF_TOLD, FULL, WAITING, STATES };
 
-/* Has a client, begun after the id 5, come to the state STATE. */
+/* Brings a client, which began after the id 5, to the state STATE. */
 static void come_to(int state)
 {
     options.last_event_id = "5";
@@ -438,18 +439,18 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client life");
-    TCase *c = following_case(s, "run");
+    TCase *c = client_fixture_case(s, "run");
 
     tcase_add_test(c, a_run_tells_everything);
     tcase_add_test(c, a_run_ends_with_the_error);
     tcase_add_loop_test(c, a_callback_may_close, 0, 4);
     tcase_add_loop_test(c, a_callback_may_restart, 0, 3);
     tcase_add_test(c, a_restart_ends_the_wait);
-    c = following_case(s, "threads");
+    c = client_fixture_case(s, "threads");
     tcase_add_test(c, another_thread_may_restart_and_close);
     tcase_add_test(c, many_restarts);
     tcase_add_test(c, two_clients_at_once);
-    c = following_case(s, "states");
+    c = client_fixture_case(s, "states");
     tcase_add_loop_test(c, closed_in_every_state, 0, STATES);
     tcase_add_loop_test(c, begun_again_in_every_state, 0, STATES);
     tcase_add_test(c, a_restart_resets_the_wait);

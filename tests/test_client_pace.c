@@ -1,11 +1,11 @@
 /*
- * The pace of a client: a server that falls silent, a program that takes its time,
- * and a descriptor that tells when there is something to do, and only then.
+ * The pace of a client: a server that sends nothing, a program that is slow, and a
+ * descriptor that is readable when the client has something to do, and only then.
  */
 #include <config.h>
 
 #include "support/client.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -221,8 +221,8 @@ START_TEST(it_tells_when_there_is_something_to_do)
 }
 END_TEST
 
-/* One message for each time that it is readable, however many come at once; through
- * an epoll set as well. */
+/* Returns one message each time that it is readable, however many arrive at once;
+ * through an epoll set as well. */
 START_TEST(one_message_a_time_will_do)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -303,7 +303,7 @@ static size_t make_type(uint64_t number, char *bytes)
     return (size_t)sprintf(bytes, "event: %01000d\n", (int)(number % 1000));
 }
 
-/* The server goes on sending, but only what is not told. */
+/* The server goes on sending, but nothing that makes a message. */
 START_TEST(it_does_not_hold_the_program_up)
 {
     static size_t (*const makers[])(uint64_t, char *) = {
@@ -329,16 +329,16 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client pace");
-    TCase *c = following_case(s, "silence");
+    TCase *c = client_fixture_case(s, "silence");
 
     tcase_add_test(c, silence_is_cut);
     tcase_add_loop_test(c, silence_is_noticed, 0, 2);
     tcase_add_test(c, any_byte_breaks_the_silence);
     tcase_add_test(c, by_default_silence_may_last);
     tcase_add_test(c, a_pause_of_the_program_is_no_silence);
-    c = following_case(s, "a slow program");
+    c = client_fixture_case(s, "a slow program");
     tcase_add_test(c, what_is_not_taken_stays_with_the_server);
-    c = following_case(s, "the descriptor");
+    c = client_fixture_case(s, "the descriptor");
     tcase_add_test(c, it_tells_when_there_is_something_to_do);
     tcase_add_loop_test(c, one_message_a_time_will_do, 0, 2);
     tcase_add_loop_test(c, a_client_that_is_over_is_quiet, 0, 2);

@@ -1,11 +1,11 @@
 /*
- * A client that is short of something: of memory, of room in the kernel. It comes
- * back or says what is missing; nothing crashes, hangs, or is left behind.
+ * A client without enough memory or kernel resources: it reconnects or reports the
+ * error, and does not crash, hang or leak.
  */
 #include <config.h>
 
 #include "support/client.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 #include "support/oom.h"
 
 #include <curl/curl.h>
@@ -90,9 +90,9 @@ int __wrap_epoll_ctl(int set, int what, int descriptor,
     return -1;
 }
 
-/* Follows the stream until its last event. Returns how it ended. There is no
+/* Reads the stream until its last event. Returns how it ended. There is no
  * check in here, because check allocates, too. */
-static int follow(void)
+static int read_stream(void)
 {
     struct pollfd poller = {.events = POLLIN};
     struct crier_message message = {0};
@@ -112,7 +112,7 @@ static int follow(void)
     return message.error;
 }
 
-/* Whether a failure was asked for and has not come yet. */
+/* Whether a failure was requested and has not happened yet. */
 static bool still_armed(void)
 {
     void *probe;
@@ -169,7 +169,7 @@ START_TEST(short_memory)
         serve_again();
         client = NULL;
         oom_after(n);
-        result = follow();
+        result = read_stream();
         armed = still_armed();
         oom_never();
         ck_assert_msg(result == 0 || result == -ENOMEM, "%ld: %d, %s", n,
@@ -186,7 +186,7 @@ START_TEST(short_memory)
 }
 END_TEST
 
-/* It comes back when the system or libcurl cannot go on. */
+/* It reconnects after an error of the system or of libcurl. */
 START_TEST(short_of_something_else)
 {
     int n, result, left = 0;
@@ -195,7 +195,7 @@ START_TEST(short_of_something_else)
         serve_again();
         ck_assert_int_lt(n, 10000);
         failing[_i] = n;
-        result = follow();
+        result = read_stream();
         /* a client needs a set of its own to begin with */
         ck_assert_msg(result == 0 || (_i == WATCH && client == NULL &&
                                       result == -ENOSPC),
@@ -212,7 +212,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client short");
-    TCase *c = following_case(s, "short");
+    TCase *c = client_fixture_case(s, "short");
 
     tcase_add_test(c, short_memory);
     tcase_add_loop_test(c, short_of_something_else, 0, 3);

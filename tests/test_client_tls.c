@@ -1,6 +1,6 @@
 /*
- * A client over TLS, against a stream of libcrier's: whom it trusts, and that all
- * comes through.
+ * A client over TLS, with a stream of libcrier: which certificates it trusts, and that
+ * it receives everything.
  */
 #include <config.h>
 

@@ -1,11 +1,11 @@
 /*
- * The way to a stream: redirects, connections and proxies; and answers
- * that lead nowhere, or never end.
+ * How a client reaches a stream: redirects, connections and proxies; and responses that
+ * are no stream, or that never end.
  */
 #include <config.h>
 
 #include "support/client.h"
-#include "support/following.h"
+#include "support/client_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -446,7 +446,7 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("client way");
-    TCase *c = following_case(s, "redirects");
+    TCase *c = client_fixture_case(s, "redirects");
 
     tcase_add_loop_test(c, redirects_are_followed, 0, 15);
     tcase_add_loop_test(c, relative_redirects, 0, 4);
@@ -455,7 +455,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, secrets_stay_with_the_first_server, 0, 2);
     tcase_add_loop_test(c, redirects_lead_to_http_only, 0, 5);
     tcase_add_test(c, a_redirect_to_a_refusal);
-    c = following_case(s, "connections");
+    c = client_fixture_case(s, "connections");
     tcase_add_loop_test(c, chunks, 0, 2);
     tcase_add_test(c, a_length_ends_a_stream);
     tcase_add_test(c, old_http);
@@ -464,7 +464,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_reason_names_no_user, 0, 3);
     tcase_add_test(c, the_wire);
     tcase_add_test(c, connections_are_not_inherited);
-    c = following_case(s, "answers without end");
+    c = client_fixture_case(s, "answers without end");
     tcase_add_loop_test(c, a_refusal_that_never_ends, 0, 2);
     tcase_add_test(c, a_refusal_that_has_much_to_say);
     tcase_add_loop_test(c, a_redirect_that_never_ends, 0, 3);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static struct service service;
-static struct followed followed;
+static struct subscription subscription;
 
 static void setup(void)
 {
@@ -107,15 +107,15 @@ static const struct {
 
 START_TEST(a_bad_request_is_refused)
 {
-    followed_begin(&followed, &service, "");
-    ck_assert_str_eq(followed.target, "/streams/1");
+    subscription_begin(&subscription, &service, "");
+    ck_assert_str_eq(subscription.target, "/streams/1");
     ck_assert_int_eq(service_ask(&service, refused[_i].method,
                                  refused[_i].target, refused[_i].body),
                      refused[_i].status);
     /* Nothing came of it. */
-    client_send(&followed.stream, "data: still\n\n");
-    followed_expect_event(&followed, "message", "still", "");
-    followed_end(&followed);
+    client_send(&subscription.stream, "data: still\n\n");
+    subscription_expect_event(&subscription, "message", "still", "");
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -123,15 +123,15 @@ START_TEST(a_refused_method_is_answered_with_the_others)
 {
     struct client client;
 
-    followed_begin(&followed, &service, "");
+    subscription_begin(&subscription, &service, "");
     client_connect(&client, service.port);
     ck_assert_int_eq(client_request(&client, "PUT", "/", "", NULL), 405);
     ck_assert_str_eq(client_header(&client, "Allow"), "GET, POST, DELETE");
-    ck_assert_int_eq(client_request(&client, "GET", followed.target, "", NULL),
+    ck_assert_int_eq(client_request(&client, "GET", subscription.target, "", NULL),
                      405);
     ck_assert_str_eq(client_header(&client, "Allow"), "POST, DELETE");
     client_close(&client);
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -172,45 +172,45 @@ END_TEST
 
 START_TEST(a_stream_is_stopped_once)
 {
-    followed_begin(&followed, &service, "");
-    followed_stop(&followed);
-    client_expect_end(&followed.stream);
-    ck_assert_int_eq(service_ask(&service, "DELETE", followed.target, NULL),
+    subscription_begin(&subscription, &service, "");
+    subscription_stop(&subscription);
+    client_expect_end(&subscription.stream);
+    ck_assert_int_eq(service_ask(&service, "DELETE", subscription.target, NULL),
                      404);
-    server_expect_nobody(&followed.server);
-    server_expect_nobody(&followed.reports);
-    client_close(&followed.stream);
-    followed_done(&followed);
+    server_expect_nobody(&subscription.server);
+    server_expect_nobody(&subscription.reports);
+    client_close(&subscription.stream);
+    subscription_done(&subscription);
 }
 END_TEST
 
 START_TEST(stopping_does_not_wait_for_a_report)
 {
-    followed_begin(&followed, &service, "");
-    client_send(&followed.stream, "data: a\n\ndata: b\n\n");
-    free(followed_take_report(&followed)); /* and does not answer */
-    followed_stop(&followed);
-    ck_assert(client_has(&followed.reporter, PATIENCE));
-    ck_assert_ptr_null(client_line(&followed.reporter));
-    client_close(&followed.stream);
-    followed_done(&followed);
+    subscription_begin(&subscription, &service, "");
+    client_send(&subscription.stream, "data: a\n\ndata: b\n\n");
+    free(subscription_take_report(&subscription)); /* and does not answer */
+    subscription_stop(&subscription);
+    ck_assert(client_has(&subscription.reporter, PATIENCE));
+    ck_assert_ptr_null(client_line(&subscription.reporter));
+    client_close(&subscription.stream);
+    subscription_done(&subscription);
 }
 END_TEST
 
-START_TEST(it_quits_while_it_follows)
+START_TEST(it_quits_with_a_stream_open)
 {
-    struct followed more[3];
+    struct subscription more[3];
     struct client streams[3];
 
     for (int i = 0; i < 3; i++) {
-        followed_start(&more[i], &service, "");
+        subscription_start(&more[i], &service, "");
         server_stream(&more[i].server, &streams[i]);
     }
     service_stop(&service);
     for (int i = 0; i < 3; i++) {
         client_expect_end(&streams[i]);
         client_close(&streams[i]);
-        followed_done(&more[i]);
+        subscription_done(&more[i]);
     }
     service_start(&service);
 }
@@ -218,23 +218,23 @@ END_TEST
 
 START_TEST(streams_count_for_themselves)
 {
-    struct followed other;
+    struct subscription other;
     struct client others;
 
-    followed_begin(&followed, &service, "");
-    followed_start(&other, &service, "");
+    subscription_begin(&subscription, &service, "");
+    subscription_start(&other, &service, "");
     server_stream(&other.server, &others);
     for (int i = 0; i < 3; i++) {
-        client_send(&followed.stream, "data: a\n\ndata: b\n\n");
+        client_send(&subscription.stream, "data: a\n\ndata: b\n\n");
         client_send(&others, "data: c\n\n");
-        followed_expect_event(&other, "message", "c", "");
-        followed_expect_event(&followed, "message", "a", "");
-        followed_expect_event(&followed, "message", "b", "");
+        subscription_expect_event(&other, "message", "c", "");
+        subscription_expect_event(&subscription, "message", "a", "");
+        subscription_expect_event(&subscription, "message", "b", "");
     }
-    followed_stop(&other);
+    subscription_stop(&other);
     client_close(&others);
-    followed_done(&other);
-    followed_end(&followed);
+    subscription_done(&other);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -255,13 +255,13 @@ static const struct {
 
 START_TEST(an_event_is_told_as_it_is)
 {
-    followed_begin(&followed, &service, "");
-    followed_command(&followed,
-                     "{\"command\":\"listen\",\"listen\":{\"type\":\"t\"}}");
-    client_send(&followed.stream, "%s", events[_i].bytes);
-    followed_expect_event(&followed, events[_i].type, events[_i].data,
-                          events[_i].id);
-    followed_end(&followed);
+    subscription_begin(&subscription, &service, "");
+    subscription_command(&subscription,
+                         "{\"command\":\"listen\",\"listen\":{\"type\":\"t\"}}");
+    client_send(&subscription.stream, "%s", events[_i].bytes);
+    subscription_expect_event(&subscription, events[_i].type, events[_i].data,
+                              events[_i].id);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -269,14 +269,14 @@ START_TEST(a_nul_is_told)
 {
     char *report;
 
-    followed_begin(&followed, &service, "");
-    client_send_bytes(&followed.stream, "data: a\0b\n\n", 11);
-    report = followed_take_report(&followed);
+    subscription_begin(&subscription, &service, "");
+    client_send_bytes(&subscription.stream, "data: a\0b\n\n", 11);
+    report = subscription_take_report(&subscription);
     ck_assert_msg(strstr(report, "\"data\":\"a\\u0000b\"") != NULL, "%s",
                   report);
     free(report);
-    followed_answer_report(&followed);
-    followed_end(&followed);
+    subscription_answer_report(&subscription);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -287,12 +287,12 @@ START_TEST(a_large_event_is_told)
 
     memset(data, 'x', length);
     data[length] = '\0';
-    followed_begin(&followed, &service, "");
-    client_send(&followed.stream, "data: %s\n\n", data);
-    followed_expect_event(&followed, "message", data, "");
-    ck_assert_str_eq(client_header(&followed.reporter, "Expect"), "");
+    subscription_begin(&subscription, &service, "");
+    client_send(&subscription.stream, "data: %s\n\n", data);
+    subscription_expect_event(&subscription, "message", data, "");
+    ck_assert_str_eq(client_header(&subscription.reporter, "Expect"), "");
     free(data);
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -300,14 +300,14 @@ START_TEST(many_events_keep_their_order)
 {
     char number[16];
 
-    followed_begin(&followed, &service, "");
+    subscription_begin(&subscription, &service, "");
     for (int i = 0; i < 300; i++)
-        client_send(&followed.stream, "data: %d\n\n", i);
+        client_send(&subscription.stream, "data: %d\n\n", i);
     for (int i = 0; i < 300; i++) {
         snprintf(number, sizeof number, "%d", i);
-        followed_expect_event(&followed, "message", number, "");
+        subscription_expect_event(&subscription, "message", number, "");
     }
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -315,47 +315,47 @@ END_TEST
 
 START_TEST(one_bom_is_dropped)
 {
-    followed_begin(&followed, &service, "");
-    client_send(&followed.stream, BOM "data: " BOM "a\n\n");
-    followed_expect_event(&followed, "message", BOM "a", "");
-    followed_break(&followed);
-    client_send(&followed.stream, BOM "data: b\n\n");
-    followed_expect_event(&followed, "message", "b", "");
-    followed_end(&followed);
+    subscription_begin(&subscription, &service, "");
+    client_send(&subscription.stream, BOM "data: " BOM "a\n\n");
+    subscription_expect_event(&subscription, "message", BOM "a", "");
+    subscription_break(&subscription);
+    client_send(&subscription.stream, BOM "data: b\n\n");
+    subscription_expect_event(&subscription, "message", "b", "");
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(comments_are_told)
 {
-    followed_begin(&followed, &service, "");
-    client_send(&followed.stream, ":one\n: two\ndata: a\n:\n\n:three\n");
-    followed_expect_comment(&followed, "one");
-    followed_expect_comment(&followed, " two");
-    followed_expect_comment(&followed, "");
-    followed_expect_event(&followed, "message", "a", "");
-    followed_expect_comment(&followed, "three");
-    followed_end(&followed);
+    subscription_begin(&subscription, &service, "");
+    client_send(&subscription.stream, ":one\n: two\ndata: a\n:\n\n:three\n");
+    subscription_expect_comment(&subscription, "one");
+    subscription_expect_comment(&subscription, " two");
+    subscription_expect_comment(&subscription, "");
+    subscription_expect_event(&subscription, "message", "a", "");
+    subscription_expect_comment(&subscription, "three");
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(only_what_is_listened_to_is_told)
 {
-    followed_begin(&followed, &service, "");
-    client_send(&followed.stream, "event: a\ndata: 1\n\ndata: 2\n\n");
-    followed_expect_event(&followed, "message", "2", "");
-    followed_command(&followed,
-                     "{\"command\":\"listen\",\"listen\":{\"type\":\" a\"}}");
-    followed_command(&followed,
-                     "{\"command\":\"listen\",\"listen\":{\"type\":\"b\"}}");
-    followed_command(&followed,
-                     "{\"command\":\"listen\",\"listen\":{\"type\":\"b\"}}");
-    client_send(&followed.stream, "event: a\ndata: 3\n\nevent:  a\ndata: 4\n\n"
+    subscription_begin(&subscription, &service, "");
+    client_send(&subscription.stream, "event: a\ndata: 1\n\ndata: 2\n\n");
+    subscription_expect_event(&subscription, "message", "2", "");
+    subscription_command(&subscription,
+                         "{\"command\":\"listen\",\"listen\":{\"type\":\" a\"}}");
+    subscription_command(&subscription,
+                         "{\"command\":\"listen\",\"listen\":{\"type\":\"b\"}}");
+    subscription_command(&subscription,
+                         "{\"command\":\"listen\",\"listen\":{\"type\":\"b\"}}");
+    client_send(&subscription.stream, "event: a\ndata: 3\n\nevent:  a\ndata: 4\n\n"
                                   "event: b\ndata: 5\n\nevent: bb\ndata: 6\n\n"
                                   "event: message\ndata: 7\n\n");
-    followed_expect_event(&followed, " a", "4", "");
-    followed_expect_event(&followed, "b", "5", "");
-    followed_expect_event(&followed, "message", "7", "");
-    followed_end(&followed);
+    subscription_expect_event(&subscription, " a", "4", "");
+    subscription_expect_event(&subscription, "b", "5", "");
+    subscription_expect_event(&subscription, "message", "7", "");
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -373,7 +373,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, streams_may_be_too_many);
     tcase_add_test(tcase, a_stream_is_stopped_once);
     tcase_add_test(tcase, stopping_does_not_wait_for_a_report);
-    tcase_add_test(tcase, it_quits_while_it_follows);
+    tcase_add_test(tcase, it_quits_with_a_stream_open);
     tcase_add_test(tcase, streams_count_for_themselves);
     tcase = add_case(suite, "events");
     tcase_add_checked_fixture(tcase, setup, teardown);

@@ -1,5 +1,5 @@
-/* contract-service, end to end: what it asks servers for, how it takes their
- * answers, and when it connects again. The events are in test_contract.c. */
+/* contract-service, end to end: its requests, how it handles responses, and when it
+ * reconnects. test_contract.c has the events. */
 #include <config.h>
 
 #include "contract/harness.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 
 static struct service service;
-static struct followed followed;
+static struct subscription subscription;
 
 static void setup(void)
 {
@@ -22,22 +22,22 @@ static void teardown(void)
     service_stop(&service);
 }
 
-/* Sends an event with the id ID ("" for one without) and waits until it is told;
- * TOLD is the id that comes with it. */
+/* Sends an event with the id ID ("" for none) and waits until the service reports it
+ * with the id TOLD. */
 static void pass_event(const char *id, const char *told)
 {
-    client_send(&followed.stream, "%s%s\ndata: a\n\n",
+    client_send(&subscription.stream, "%s%s\ndata: a\n\n",
                 *id != '\0' ? "id: " : ":", id);
     if (*id == '\0')
-        followed_expect_comment(&followed, "");
-    followed_expect_event(&followed, "message", "a", told);
+        subscription_expect_comment(&subscription, "");
+    subscription_expect_event(&subscription, "message", "a", told);
 }
 
 /* The header NAME of the request that opened the stream must be VALUE, "" for
  * none. */
 static void expect_header(const char *name, const char *value)
 {
-    ck_assert_str_eq(client_header(&followed.stream, name), value);
+    ck_assert_str_eq(client_header(&subscription.stream, name), value);
 }
 
 static void expect_request(struct client *client, const char *method,
@@ -54,39 +54,39 @@ static void expect_request(struct client *client, const char *method,
 
 START_TEST(it_asks_as_the_standard_says)
 {
-    followed_begin(&followed, &service, "");
-    expect_request(&followed.stream, "GET", "/stream");
+    subscription_begin(&subscription, &service, "");
+    expect_request(&subscription.stream, "GET", "/stream");
     expect_header("Accept", "text/event-stream");
     expect_header("Cache-Control", "no-cache");
     expect_header("Content-Length", "");
-    ck_assert_ptr_null(strcasestr(followed.stream.head, "Last-Event-ID"));
-    followed_end(&followed);
+    ck_assert_ptr_null(strcasestr(subscription.stream.head, "Last-Event-ID"));
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(headers_are_sent_each_time)
 {
-    followed_begin(&followed, &service,
-                   ",\"headers\":{\"header-name-1\":\"value-1\","
+    subscription_begin(&subscription, &service,
+                       ",\"headers\":{\"header-name-1\":\"value-1\","
                    "\"header-name-2\":\"value: 2\",\"accept\":\"*/*\"}");
     for (int i = 0; i < 2; i++) {
         expect_header("Header-Name-1", "value-1");
         expect_header("Header-Name-2", "value: 2");
         expect_header("Accept", "*/*");
-        followed_break(&followed);
+        subscription_break(&subscription);
     }
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(it_begins_at_an_event)
 {
-    followed_begin(&followed, &service, ",\"lastEventId\":\"\xe2\x82\xac 7\"");
+    subscription_begin(&subscription, &service, ",\"lastEventId\":\"\xe2\x82\xac 7\"");
     expect_header("Last-Event-ID", "\xe2\x82\xac 7");
-    followed_break(&followed);
+    subscription_break(&subscription);
     expect_header("Last-Event-ID", "\xe2\x82\xac 7");
     pass_event("", "\xe2\x82\xac 7");
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -101,17 +101,17 @@ START_TEST(a_body_is_sent_each_time)
              ",\"method\":\"%s\",\"body\":\"{\\\"hello\\\": \\\"world\\\"}\","
              "\"headers\":{\"content-type\":\"application/json\"}",
              methods[_i]);
-    followed_begin(&followed, &service, more);
+    subscription_begin(&subscription, &service, more);
     for (int i = 0; i < 2; i++) {
-        expect_request(&followed.stream, methods[_i], "/stream");
+        expect_request(&subscription.stream, methods[_i], "/stream");
         expect_header("Content-Type", "application/json");
-        got = client_body(&followed.stream);
+        got = client_body(&subscription.stream);
         ck_assert_str_eq(got, body);
         free(got);
         pass_event("", "");
-        followed_break(&followed);
+        subscription_break(&subscription);
     }
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -119,30 +119,30 @@ START_TEST(a_body_may_hold_nul)
 {
     char *got;
 
-    followed_begin(&followed, &service,
-                   ",\"method\":\"POST\",\"body\":\"a\\u0000b\"");
+    subscription_begin(&subscription, &service,
+                       ",\"method\":\"POST\",\"body\":\"a\\u0000b\"");
     expect_header("Content-Length", "3");
-    got = client_body(&followed.stream);
+    got = client_body(&subscription.stream);
     ck_assert_mem_eq(got, "a\0b", 3);
     free(got);
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
 /* ---- answers ---------------------------------------------------------- */
 
-/* Takes a connection for TARGET and answers it with STATUS to go to PATH. */
+/* Accepts a connection for TARGET and redirects it to PATH with STATUS. */
 static void redirect(const char *target, int status, const char *path)
 {
     struct client client;
 
-    server_accept(&followed.server, &client);
+    server_accept(&subscription.server, &client);
     expect_request(&client, "GET", target);
     client_send(&client,
                 "HTTP/1.1 %d Elsewhere\r\nConnection: close\r\n"
                 "Location: http://127.0.0.1:%d%s\r\n"
                 "Content-Length: 0\r\n\r\n",
-                status, followed.server.port, path);
+                status, subscription.server.port, path);
     client_close(&client);
 }
 
@@ -150,21 +150,21 @@ static const int redirects[] = {301, 302, 303, 307, 308};
 
 START_TEST(redirects_are_followed)
 {
-    followed_start(&followed, &service, ",\"lastEventId\":\"7\"");
+    subscription_start(&subscription, &service, ",\"lastEventId\":\"7\"");
     redirect("/stream", redirects[_i], "/second");
     redirect("/second", redirects[_i], "/third");
-    server_stream(&followed.server, &followed.stream);
-    expect_request(&followed.stream, "GET", "/third");
+    server_stream(&subscription.server, &subscription.stream);
+    expect_request(&subscription.stream, "GET", "/third");
     expect_header("Last-Event-ID", "7");
     pass_event("8", "8");
-    client_close(&followed.stream);
-    followed_expect_error(&followed);
+    client_close(&subscription.stream);
+    subscription_expect_error(&subscription);
     /* From the beginning. */
     redirect("/stream", redirects[_i], "/fourth");
-    server_stream(&followed.server, &followed.stream);
-    expect_request(&followed.stream, "GET", "/fourth");
+    server_stream(&subscription.server, &subscription.stream);
+    expect_request(&subscription.stream, "GET", "/fourth");
     expect_header("Last-Event-ID", "8");
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -186,27 +186,27 @@ static const char *const refusals[] = {
 
 START_TEST(a_refusal_is_told_and_is_the_end)
 {
-    followed_start(&followed, &service, "");
-    server_accept(&followed.server, &followed.stream);
-    client_send(&followed.stream, "HTTP/1.1 %s", refusals[_i]);
-    followed_expect_error(&followed);
-    server_expect_nobody(&followed.server);
+    subscription_start(&subscription, &service, "");
+    server_accept(&subscription.server, &subscription.stream);
+    client_send(&subscription.stream, "HTTP/1.1 %s", refusals[_i]);
+    subscription_expect_error(&subscription);
+    server_expect_nobody(&subscription.server);
     /* It is still there, and commands change nothing. */
-    followed_command(&followed, "{\"command\":\"restart\"}");
-    server_expect_nobody(&followed.server);
-    followed_end(&followed);
+    subscription_command(&subscription, "{\"command\":\"restart\"}");
+    server_expect_nobody(&subscription.server);
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(a_torn_connection_is_not_the_end)
 {
-    followed_start(&followed, &service, "");
-    server_accept(&followed.server, &followed.stream);
-    client_reset(&followed.stream);
-    followed_expect_error(&followed);
-    server_stream(&followed.server, &followed.stream);
+    subscription_start(&subscription, &service, "");
+    server_accept(&subscription.server, &subscription.stream);
+    client_reset(&subscription.stream);
+    subscription_expect_error(&subscription);
+    server_stream(&subscription.server, &subscription.stream);
     pass_event("", "");
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -214,32 +214,32 @@ END_TEST
 
 START_TEST(it_comes_back_with_the_last_id)
 {
-    followed_begin(&followed, &service, "");
+    subscription_begin(&subscription, &service, "");
     pass_event("1", "1");
     pass_event("", "1");
-    followed_break(&followed);
+    subscription_break(&subscription);
     expect_header("Last-Event-ID", "1");
     pass_event("", "1");
     pass_event("2", "2");
-    followed_break(&followed);
+    subscription_break(&subscription);
     expect_header("Last-Event-ID", "2");
-    client_send(&followed.stream, "id\ndata: a\n\n");
-    followed_expect_event(&followed, "message", "a", "");
-    followed_break(&followed);
-    ck_assert_ptr_null(strcasestr(followed.stream.head, "Last-Event-ID"));
-    followed_end(&followed);
+    client_send(&subscription.stream, "id\ndata: a\n\n");
+    subscription_expect_event(&subscription, "message", "a", "");
+    subscription_break(&subscription);
+    ck_assert_ptr_null(strcasestr(subscription.stream.head, "Last-Event-ID"));
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(half_an_event_does_not_count)
 {
-    followed_begin(&followed, &service, "");
+    subscription_begin(&subscription, &service, "");
     pass_event("1", "1");
-    client_send(&followed.stream, "id: 2\ndata: b\n");
-    followed_break(&followed);
+    client_send(&subscription.stream, "id: 2\ndata: b\n");
+    subscription_break(&subscription);
     expect_header("Last-Event-ID", "1");
     pass_event("", "1");
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -247,11 +247,11 @@ START_TEST(no_delay_is_none)
 {
     uint64_t begun;
 
-    followed_begin(&followed, &service, ",\"initialDelayMs\":0");
+    subscription_begin(&subscription, &service, ",\"initialDelayMs\":0");
     begun = crier_now();
-    followed_break(&followed);
+    subscription_break(&subscription);
     ck_assert_uint_lt(crier_now() - begun, 3000); /* a client's default */
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -260,16 +260,16 @@ START_TEST(the_server_says_when)
     uint64_t begun;
 
     /* Longer than the test's patience. */
-    followed_begin(&followed, &service, ",\"initialDelayMs\":600000");
-    client_send(&followed.stream, "retry: 1\n\n");
+    subscription_begin(&subscription, &service, ",\"initialDelayMs\":600000");
+    client_send(&subscription.stream, "retry: 1\n\n");
     pass_event("", "");
-    followed_break(&followed);
-    client_send(&followed.stream, "retry: 300\n");
+    subscription_break(&subscription);
+    client_send(&subscription.stream, "retry: 300\n");
     pass_event("", "");
     begun = crier_now();
-    followed_break(&followed);
+    subscription_break(&subscription);
     ck_assert_uint_ge(crier_now() - begun, 300);
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -277,23 +277,23 @@ START_TEST(a_restart_is_at_once_and_no_error)
 {
     struct client old;
 
-    followed_begin(&followed, &service, ",\"initialDelayMs\":600000");
+    subscription_begin(&subscription, &service, ",\"initialDelayMs\":600000");
     pass_event("1", "1");
-    client_send(&followed.stream, "id: 2\ndata: half");
-    old = followed.stream;
-    followed_command(&followed, "{\"command\":\"restart\"}");
-    server_stream(&followed.server, &followed.stream);
+    client_send(&subscription.stream, "id: 2\ndata: half");
+    old = subscription.stream;
+    subscription_command(&subscription, "{\"command\":\"restart\"}");
+    server_stream(&subscription.server, &subscription.stream);
     expect_header("Last-Event-ID", "1");
     ck_assert_ptr_null(client_line(&old));
     client_close(&old);
     pass_event("", "1");
     /* And while it waits. */
-    client_close(&followed.stream);
-    followed_expect_error(&followed);
-    followed_command(&followed, "{\"command\":\"restart\"}");
-    server_stream(&followed.server, &followed.stream);
+    client_close(&subscription.stream);
+    subscription_expect_error(&subscription);
+    subscription_command(&subscription, "{\"command\":\"restart\"}");
+    server_stream(&subscription.server, &subscription.stream);
     pass_event("2", "2");
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
@@ -301,24 +301,24 @@ START_TEST(silence_is_an_error)
 {
     struct client old;
 
-    followed_begin(&followed, &service, ",\"readTimeoutMs\":100");
+    subscription_begin(&subscription, &service, ",\"readTimeoutMs\":100");
     pass_event("1", "1");
-    old = followed.stream;
-    followed_expect_error(&followed);
-    server_stream(&followed.server, &followed.stream);
+    old = subscription.stream;
+    subscription_expect_error(&subscription);
+    server_stream(&subscription.server, &subscription.stream);
     expect_header("Last-Event-ID", "1");
     ck_assert_ptr_null(client_line(&old));
     client_close(&old);
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 
 START_TEST(silence_is_no_error_unless_asked_for)
 {
-    followed_begin(&followed, &service, ",\"readTimeoutMs\":0");
-    server_expect_nobody(&followed.reports);
+    subscription_begin(&subscription, &service, ",\"readTimeoutMs\":0");
+    server_expect_nobody(&subscription.reports);
     pass_event("1", "1");
-    followed_end(&followed);
+    subscription_end(&subscription);
 }
 END_TEST
 

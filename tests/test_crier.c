@@ -115,9 +115,9 @@ static const struct {
     const char *words[6]; /* NULL behind them */
     const char *says;
 } mistakes[] = {
-    {{NULL}, "which command?"},
-    {{"subscribe"}, "'subscribe' is not sub, pub, topics, ping or help"},
-    {{"help", "x"}, "'x' is not sub"},
+    {{NULL}, "missing command"},
+    {{"subscribe"}, "unknown command 'subscribe' (known: sub, pub, topics, ping, help)"},
+    {{"help", "x"}, "unknown command 'x'"},
     {{"help", "sub", "x"}, "unexpected argument 'x'"},
     {{"sub", "--sinc"}, "option '--sinc"},
     {{"sub", "--nothing"}, "unknown option '--nothing'" TRY_HELP},
@@ -147,11 +147,13 @@ static const struct {
     {{"sub", "http://x", "--once"}, "--once is for topics"},
     {{"sub", "x", "--method=PUT"}, "--method is for a URL"},
     {{"sub", "x", "--data=1"}, "--data is for a URL"},
-    {{"sub", "--json", "--exec", "cat"}, "--json prints"},
+    {{"sub", "--json", "--exec", "cat"}, "--json and --exec exclude"},
     {{"sub", "--exec", ""}, "--exec is empty"},
     {{"sub", ""}, "a topic is empty"},
     {{"sub", "http://"}, "http://: this is not the URL"},
-    {{"sub", "--last-event-id", "a\nb"}, "CR or LF"},
+    {{"sub", "--last-event-id", "a\nb"}, "cannot be sent"},
+    {{"sub", "--last-event-id", " "}, "--last-event-id ' ' cannot be sent"},
+    {{"sub", "--last-event-id", "a\t"}, "cannot be sent"},
     {{"sub", "--server", "ftp://x"}, "--server 'ftp://x' is not a server"},
     {{"sub", "--server", "http://x?y"}, "is not a server"},
     {{"ping", "--server", ""}, "--server '' is not a server"},
@@ -164,13 +166,13 @@ static const struct {
     {{"sub", "-H", "X"}, "--header number 1 is not 'NAME: VALUE'"},
     {{"sub", "-H", "X: a\nY: b"}, "is not 'NAME: VALUE'"},
     {{"sub", "--token", "a\nb"}, "the token of --token is not"},
-    {{"pub"}, "Name a topic"},
+    {{"pub"}, "missing topic"},
     {{"pub", "a", "b", "c"}, "unexpected argument 'c'"},
     {{"pub", "a", "--lines", "b"}, "unexpected argument 'b'"},
     {{"pub", "a", "--lines", "--id=1"}, "--id is for one update"},
     {{"pub", "a", "b", "--dedupe"}, "--dedupe needs an --id"},
     {{"pub", "a", "--json"}, "--json needs KEY=VALUE"},
-    {{"pub", "a", "--lines", "--json", "b=1"}, "--json and --lines do not go"},
+    {{"pub", "a", "--lines", "--json", "b=1"}, "--json and --lines exclude"},
     {{"pub", "a", "--json", "b"}, "the argument 'b' is not KEY=VALUE"},
     {{"pub", "a", "--json", "=b"}, "the argument '=b' is not KEY=VALUE"},
     {{"pub", "a", "--json", "k:=x"}, "the value of 'k:=x' is not JSON"},
@@ -300,11 +302,13 @@ static const struct {
 } configs[] = {
     {"server = a\ntoken\n", "config:2: the line is not NAME = VALUE"},
     {"\n# x\nservre = a\n", "config:3: 'servre' is not server, token"},
-    {"token = a\ntoken = b\n", "config:2: 'token' is there twice"},
+    {"token = a\ntoken = b\n", "config:2: 'token' is given twice"},
     {"token =\n", "config:1: 'token' has no value"},
+    {"[a]\ntoken = b\n", "config:2: 'token' is in a section"},
+    {"token = a\n[b\n", "config:2: the line is not NAME = VALUE"},
     {"\nserver = ftp://x\n", "config:2: server 'ftp://x' is not a server"},
     {"server = http://\n", "config:1: server 'http://' is not a server"},
-    {"token = a\033b\n", "config:1 is not what a header can hold"},
+    {"token = a\033b\n", "config:1 is not possible in a header"},
 };
 
 START_TEST(mistakes_of_the_config_file_are_named)
@@ -321,18 +325,48 @@ START_TEST(a_config_has_no_nul_and_no_endless_line)
     char line[9000];
 
     configure_bytes("/.config", "token = a\n\0token = b", 21);
-    command_expect(2, "", "config:2: there is a NUL in the line", NULL,
+    command_expect(2, "", "config:2: the line contains a NUL", NULL,
                    WORDS("ping"));
     configure_bytes("/.config", "token = a\0b\n", 12);
-    command_expect(2, "", "config:1: there is a NUL in the line", NULL,
+    command_expect(2, "", "config:1: the line contains a NUL", NULL,
                    WORDS("ping"));
     memset(line, ' ', sizeof line);
     line[0] = '\n';
     configure_bytes("/.config", line, sizeof line);
     command_expect(2, "", "config:2: the line is too long", NULL,
                    WORDS("ping"));
+    memset(line, 'x', 8191);
+    memcpy(line, "\nurl", 4);
+    configure_bytes("/.config", line, 8192);
+    command_expect(2, "", "config:2: the line is not NAME = VALUE", NULL,
+                   WORDS("ping"));
+    memset(line, ' ', sizeof line);
     configure_bytes("/.config", line, 8000);
     command_expect(0, NULL, "", NULL, WORDS("ping"));
+}
+END_TEST
+
+/* libinih has lines of 200 bytes. */
+START_TEST(a_config_value_may_be_long)
+{
+    char text[9000], value[8192], sent[9000];
+    struct foreign server;
+    size_t i;
+
+    foreign_start(&server);
+    for (i = 0; i < 4000; i++) /* white space and comments where a line is cut */
+        value[i] = i % 7 == 0 ? ' ' : i % 7 == 1 ? '#' : (char)('a' + i % 26);
+    value[0] = 'A';
+    value[4000] = '\0';
+    snprintf(text, sizeof text, "server = 127.0.0.1:%d ; mine\n\ttoken=%s\t; x\n",
+             server.port, value);
+    configure("/.config", text);
+    unsetenv("CRIER_SERVER");
+    foreign_answer(&server, "200 OK", "", "{\"status\":\"ok\"}");
+    command_expect(0, NULL, "", NULL, WORDS("ping"));
+    snprintf(sent, sizeof sent, "Bearer %s", value);
+    ck_assert_str_eq(foreign_header(foreign_request(&server, 0), "Authorization"), sent);
+    foreign_stop(&server);
 }
 END_TEST
 
@@ -485,7 +519,7 @@ START_TEST(ping_tells_how_the_server_is)
 
     ck_assert_int_eq(command_run(&command, NULL, WORDS("ping")), 0);
     snprintf(wanted, sizeof wanted,
-             "http://127.0.0.1:%d is well: crierd %s, up 0 s, 0 clients, "
+             "http://127.0.0.1:%d is healthy: crierd %s, up 0 s, 0 clients, "
              "journal memory, ",
              crierd.port, crier_version());
     ck_assert_ptr_eq(strstr(command.out.text, wanted), command.out.text);
@@ -523,6 +557,23 @@ START_TEST(a_refusal_is_printed_with_its_words)
 }
 END_TEST
 
+/* Whatever the server says: a line without an end, and what is not UTF-8. */
+START_TEST(a_refusal_is_printed_though_it_is_odd)
+{
+    struct foreign server;
+    char body[9001], *const url = server.url;
+
+    foreign_start(&server);
+    memset(body, 'a', sizeof body - 1);
+    body[sizeof body - 1] = '\0';
+    foreign_answer(&server, "401 Unauthorized", "", body);
+    command_expect(1, "", ": 401: aaaaaaaaaaaaaaaa", NULL, WORDS("sub", url));
+    foreign_answer(&server, "401 Unauthorized", "", "nicht g\xfcltig\n");
+    command_expect(1, "", ": 401: nicht g?ltig\n", NULL, WORDS("sub", url));
+    foreign_stop(&server);
+}
+END_TEST
+
 START_TEST(ping_tells_what_is_wrong)
 {
     struct foreign server;
@@ -539,9 +590,9 @@ START_TEST(ping_tells_what_is_wrong)
                    WORDS("ping", "--server", dead));
     setenv("CRIER_SERVER", server.url, 1);
     foreign_answer(&server, "200 OK", "", "<html>");
-    command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));
+    command_expect(1, "", "this is not a response of crierd", NULL, WORDS("ping"));
     foreign_answer(&server, "200 OK", "", "{}");
-    command_expect(1, "", "the answer is not a crierd's", NULL, WORDS("ping"));
+    command_expect(1, "", "this is not a response of crierd", NULL, WORDS("ping"));
     foreign_answer(&server, "503 Off", "", "");
     command_expect(1, "", "answered with status 503", NULL, WORDS("ping"));
     foreign_answer(&server, "200 OK", "Content-Encoding: compress\r\n", "{}");
@@ -556,7 +607,7 @@ START_TEST(ping_tells_what_is_wrong)
                    "journal sqlite: no disk, ",
                    NULL, WORDS("ping"));
     foreign_hold(&server); /* no answer */
-    command_expect(1, "", "no answer in time", NULL,
+    command_expect(1, "", "no response in time", NULL,
                    WORDS("ping", "--timeout", "50ms"));
     foreign_stop(&server);
 }
@@ -578,6 +629,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, mistakes_of_the_config_file_are_named, 0,
                         (int)(sizeof configs / sizeof configs[0]));
     tcase_add_test(c, a_config_has_no_nul_and_no_endless_line);
+    tcase_add_test(c, a_config_value_may_be_long);
     tcase_add_test(c, a_config_that_cannot_be_read_is_told);
     tcase_add_test(c, topics_are_listed);
     tcase_add_test(c, an_id_stays_in_its_column);
@@ -586,6 +638,7 @@ static Suite *suite(void)
     tcase_add_test(c, headers_replace_criers_own);
     tcase_add_test(c, ping_tells_how_the_server_is);
     tcase_add_loop_test(c, a_refusal_is_printed_with_its_words, 0, 6);
+    tcase_add_test(c, a_refusal_is_printed_though_it_is_odd);
     tcase_add_test(c, ping_tells_what_is_wrong);
     return s;
 }

@@ -1,7 +1,7 @@
 /*
- * crier sub where something breaks in the middle: the connection, by a server
- * that says what a crierd does only when something is wrong with it; or what
- * it writes, because nobody reads.
+ * crier sub when something fails in the middle: the connection, with a server that
+ * sends what crierd sends only after a failure; or its output, because its reader
+ * stopped.
  */
 #include <config.h>
 
@@ -108,7 +108,7 @@ START_TEST(it_goes_on_where_the_stream_began)
 }
 END_TEST
 
-/* What is published before the first connection comes, too. */
+/* It also receives what is published before its first connection. */
 START_TEST(it_asks_for_what_came_before_it_was_connected)
 {
     static const char since[] = "/topics/n?format=full&start=id&since=";
@@ -163,7 +163,7 @@ END_TEST
 /* The seconds that note number N (from 0) says it will wait. */
 static double wait_in(const char *text, int n)
 {
-    static const char says[] = "; again in ";
+    static const char says[] = "ing in ";
 
     do
         text = strstr(text, says);
@@ -207,7 +207,7 @@ START_TEST(a_server_says_how_long_to_wait)
     foreign_answer(&server, "503 Busy", "", "");
     foreign_answer(&server, "503 Busy", "Retry-After: 1\r\n", "");
     command_start(&command, 0, WORDS("sub", "n"));
-    output_wait(&command.err, "again in 1.0 s\n"); /* not four times that */
+    output_wait(&command.err, "ing in 1.0 s\n"); /* not four times that */
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
     ck_assert_double_le(wait_in(command.err.text, 0), 0.1);
     ck_assert_double_le(wait_in(command.err.text, 1), 0.1);
@@ -225,7 +225,7 @@ START_TEST(the_first_wait_is_as_asked_for)
     foreign_say(&server, "%s", _i == 0 ? "" : "id: 1\ndata: x\n\n");
     foreign_close(&server);
     command_start(&command, 0, WORDS("sub", "n", "--retry=2m"));
-    output_wait(&command.err, "; again in ");
+    output_wait(&command.err, "ing in ");
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
     ck_assert_double_ge(wait_in(command.err.text, 0), 120);
     command_done(&command);
@@ -303,7 +303,7 @@ START_TEST(an_event_that_is_cut_is_told)
     command_read(&command);
     ck_assert_int_eq(command_wait(&command), 1);
     ck_assert_uint_lt(command.out.length, 200000);
-    ck_assert_ptr_nonnull(strstr(command.err.text, "last event is cut\n"));
+    ck_assert_ptr_nonnull(strstr(command.err.text, "its last event is incomplete\n"));
     command_done(&command);
     check_state("1\n");
 }
@@ -326,7 +326,7 @@ static void wrap(const char *limit, const char *redirections)
     setenv("CRIERD_WRAPPER", all, 1);
 }
 
-/* What nobody can have seen has not been put out. */
+/* Output that no reader can have received does not count as printed. */
 START_TEST(a_closed_output_is_an_error)
 {
     wrap("", ">&-");
@@ -393,7 +393,8 @@ static const struct {
     const char *bytes;
     size_t length;
 } no_ids[] = {{"two\nlines\n", 10}, {"a\rb\n", 4}, {"a\0b\n", 4},
-              {"\xff\n", 2},        {"a\n\n", 3}};
+              {"\xff\n", 2},        {"a\n\n", 3},    {" \n", 2},
+              {"a\t\n", 3}};
 
 START_TEST(a_state_holds_an_id)
 {
@@ -402,14 +403,27 @@ START_TEST(a_state_holds_an_id)
 
     fwrite(no_ids[_i].bytes, 1, no_ids[_i].length, file);
     fclose(file);
-    snprintf(says, sizeof says, "crier: the state file %s does not hold an id",
+    snprintf(says, sizeof says, "crier: the state file %s does not contain an id",
              state);
     command_expect(1, "", says, NULL, WORDS("sub", "n", "--state", state));
 }
 END_TEST
 
-/* Follows with --state PATH for one event, with the id ID. */
-static void follow_one(const char *path, const char *id)
+/* An id that no header field can carry: crier ends, since it could not resume. */
+START_TEST(an_id_that_cannot_be_sent_is_an_error)
+{
+    char url[80];
+
+    snprintf(url, sizeof url, "%s/", server.url);
+    foreign_answer(&server, "200 OK", "Content-Type: text/event-stream\r\n",
+                   "retry: 1\nid:  \ndata: x\n\n");
+    command_expect(1, "x\n", "the last event id cannot be sent", NULL,
+                   WORDS("sub", url));
+}
+END_TEST
+
+/* Subscribes with --state PATH for one event, with the id ID. */
+static void subscribe_once(const char *path, const char *id)
 {
     foreign_stream(&server);
     foreign_say(&server, "id: %s\ndata: x\n\n", id);
@@ -431,19 +445,19 @@ START_TEST(a_state_stays_what_it_is)
     char link[64], lock[64];
 
     umask(022);
-    follow_one(state, "1");
+    subscribe_once(state, "1");
     ck_assert_uint_eq(mode_of(state), S_IFREG | 0644);
     ck_assert_int_eq(chmod(state, 0600), 0);
-    follow_one(state, "2");
+    subscribe_once(state, "2");
     ck_assert_uint_eq(mode_of(state), S_IFREG | 0600);
     /* by a link, also one without a target yet, as it is seen from there */
     snprintf(link, sizeof link, "%s/link", scratch);
     snprintf(lock, sizeof lock, "%s/link-lock", scratch);
     ck_assert_int_eq(symlink("state", link), 0);
-    follow_one(link, "3");
+    subscribe_once(link, "3");
     check_state("3\n");
     ck_assert_int_eq(unlink(state), 0);
-    follow_one(link, "4");
+    subscribe_once(link, "4");
     check_state("4\n");
     ck_assert(S_ISLNK(mode_of(link)));
     ck_assert_int_ne(access(lock, F_OK), 0);
@@ -468,7 +482,7 @@ START_TEST(a_topic_like_a_url_is_noted)
 
     if (names[_i].noted)
         snprintf(says, sizeof says,
-                 "crier: following the topic '%s'; "
+                 "crier: subscribing to the topic '%s'; "
                  "a URL begins with http://\n",
                  names[_i].name);
     foreign_answer(&server, "204 No Content", "", "");
@@ -485,6 +499,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, once_is_all_that_is_held);
+    tcase_add_test(c, an_id_that_cannot_be_sent_is_an_error);
     tcase_add_test(c, once_may_take_too_long);
     tcase_add_loop_test(c, it_goes_on_where_the_stream_began, 0, 2);
     tcase_add_test(c, it_asks_for_what_came_before_it_was_connected);

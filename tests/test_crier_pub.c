@@ -115,11 +115,11 @@ END_TEST
 
 START_TEST(refusals_are_told)
 {
-    char large[] = "--max-message 100";
+    char large[] = "--max-update 100";
     struct crierd small;
     char server[64], body[128];
 
-    command_expect(1, "", "403: topics whose names begin with '$' are Crier's",
+    command_expect(1, "", "403: topics whose names begin with '$' are reserved",
                    NULL, WORDS("pub", "$x", "a"));
     crierd_start(&small, large);
     snprintf(server, sizeof server, "127.0.0.1:%d", small.port);
@@ -142,12 +142,12 @@ START_TEST(a_terminal_is_told_more)
     command_start(&command, COMMAND_OUT_TERMINAL,
                   WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "published a\\u202eb to 1\n");
+    ck_assert_str_eq(command.out.text, "published a\\u202eb to 1 subscriber\n");
     command_done(&command);
     command_start(&command, COMMAND_OUT_TERMINAL,
                   WORDS("pub", "t", "x", "--id=a\u202eb", "--dedupe"));
     ck_assert_int_eq(command_wait(&command), 0);
-    ck_assert_str_eq(command.out.text, "a\\u202eb was there already\n");
+    ck_assert_str_eq(command.out.text, "a\\u202eb already exists\n");
     command_done(&command);
     client_close(&client);
     command_start(&command, COMMAND_IN_TERMINAL, WORDS("pub", "t"));
@@ -243,7 +243,7 @@ START_TEST(a_refusal_is_told_before_the_next_line)
     gives_up(1, "403: topics whose names begin", "lines published: 0\n",
              WORDS("pub", "--lines", "$x"));
     snprintf(nobody, sizeof nobody, "http://127.0.0.1:%d", port);
-    gives_up(3, "the time is up\n", "lines published: 0\n",
+    gives_up(3, "; timed out\n", "lines published: 0\n",
              WORDS("pub", "--lines", "t", "--timeout=10ms", "--server",
                    nobody));
     close(descriptor);
@@ -301,7 +301,7 @@ START_TEST(a_server_that_starts_late_is_waited_for)
     snprintf(server, sizeof server, "http://127.0.0.1:%d", port);
     command_start(&command, 0, WORDS("pub", "t", "x", "--server", server));
     snprintf(wanted, sizeof wanted,
-             "crier: %s: cannot connect: Connection refused; again in 0.",
+             "crier: %s: cannot connect: Connection refused; retrying in 0.",
              server);
     output_wait(&command.err, wanted);
     crierd_start_on(&late, port, "");
@@ -323,7 +323,7 @@ START_TEST(the_time_is_up_one_day)
     snprintf(server, sizeof server, "http://127.0.0.1:%d",
              port_hold(&descriptor));
     command_expect(
-        3, "", "Connection refused; the time is up", NULL,
+        3, "", "Connection refused; timed out", NULL,
         WORDS("pub", "t", "x", "--timeout=1s", "--server", server));
     command_expect(
         3, "", "lines published: 0\n", "a\nb\n",

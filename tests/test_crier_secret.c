@@ -1,5 +1,5 @@
 /*
- * What crier never prints: the user and the password in a URL, and tokens, wherever
+ * crier never prints secrets: the user and the password in a URL, and tokens, wherever
  * they come from and whatever goes wrong.
  */
 #include <config.h>
@@ -209,7 +209,10 @@ START_TEST(a_topic_with_a_user)
     setenv("CRIER_SERVER", server.url, 1);
     snprintf(topic, sizeof topic, USER "127.0.0.1:%d/x", server.port);
     foreign_answer(&server, "204 No Content", "", "");
-    check(0, "following the topic '127.0.0.1:", WORDS("sub", topic));
+    check(0, "subscribing to the topic '127.0.0.1:", WORDS("sub", topic));
+    foreign_answer(&server, "204 No Content", "", "");
+    check(0, "subscribing to the topic '127.0.0.1/x'",
+          WORDS("sub", "http:/" USER "127.0.0.1/x"));
 }
 END_TEST
 
@@ -230,8 +233,8 @@ static const struct {
     {"\n" TOKEN "\n", "config:2: the line is not NAME = VALUE"},
     {TOKEN "==\n", "config:1: the line is not server, token"},
     {"tokn = " TOKEN "\n", "config:1: 'tokn' is not server, token"},
-    {"token = a\ntoken = " TOKEN "\n", "config:2: 'token' is there twice"},
-    {"token = " TOKEN "\x7f\n", "config:1 is not what a header can hold"},
+    {"token = a\ntoken = " TOKEN "\n", "config:2: 'token' is given twice"},
+    {"token = " TOKEN "\x7f\n", "config:1 is not possible in a header"},
     {"server = ftp://" USER "x\n", "config:1: server 'ftp://x' is not"},
 };
 
@@ -256,7 +259,7 @@ END_TEST
 START_TEST(success_names_no_user)
 {
     foreign_answer(&server, "200 OK", "", "{\"status\":\"ok\"}");
-    check(0, " is well", WORDS("ping", "--server", where));
+    check(0, " is healthy", WORDS("ping", "--server", where));
     foreign_stream(&server);
     foreign_say(&server, "data: x\n\n");
     foreign_hold(&server);

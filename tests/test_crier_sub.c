@@ -217,15 +217,15 @@ START_TEST(a_gap_is_told)
                                        "--once", "--json")),
                      0);
     ck_assert_str_eq(command.err.text,
-                     "crier: the server does not hold the update '1', or not "
-                     "all that came after it: here is what it holds\n");
+                     "crier: the server no longer has all updates after '1'; "
+                     "continuing with the oldest it has\n");
     gap = "{\"event\":\"gap\",\"data\":\"{\\\"requested\\\":\\\"1\\\",";
     ck_assert_ptr_eq(strstr(command.out.text, gap), command.out.text);
     ck_assert_ptr_nonnull(strstr(command.out.text, "\n{\"id\":\"4\","));
     command_done(&command);
     command_expect(0, NULL, "", NULL,
                    WORDS("sub", "-q", "n", "--last-event-id=1", "--once"));
-    command_expect(0, NULL, "does not hold the update '10sec', or", NULL,
+    command_expect(0, NULL, "no longer has all updates after '10sec'", NULL,
                    WORDS("sub", "n", "--last-event-id=10sec", "--once"));
 }
 END_TEST
@@ -274,14 +274,14 @@ START_TEST(a_broken_connection_is_told_and_mended)
     ck_assert_str_eq(command.out.text, "1\n2\n");
     ck_assert_ptr_eq(strstr(command.err.text, "crier: connection lost: "),
                      command.err.text);
-    ck_assert_ptr_nonnull(strstr(command.err.text, "; again in 0.0 s\n"));
+    ck_assert_ptr_nonnull(strstr(command.err.text, "; reconnecting in 0.0 s\n"));
     ck_assert_ptr_nonnull(
-        strstr(command.err.text, "crier: connected again\n"));
+        strstr(command.err.text, "crier: reconnected\n"));
     command_done(&command);
 }
 END_TEST
 
-/* Nothing has come yet when it is cut off. */
+/* The connection ends before the first byte. */
 START_TEST(what_comes_while_it_is_away_is_not_lost)
 {
     struct command command;
@@ -316,7 +316,7 @@ START_TEST(what_comes_in_another_life_is_told)
     ck_assert_ptr_eq(strstr(command.out.text, "{\"requested\":\"#"),
                      command.out.text);
     ck_assert_ptr_nonnull(
-        strstr(command.err.text, "the server does not hold the update '#"));
+        strstr(command.err.text, "the server no longer has all updates after '#"));
     command_done(&command);
 }
 END_TEST
@@ -335,7 +335,7 @@ START_TEST(a_server_that_starts_late_is_waited_for)
     command_start(&command, 0,
                   WORDS("sub", "n", "--server", server, "--retry", "10ms"));
     output_wait(&command.err,
-                ": cannot connect: Connection refused; again in");
+                ": cannot connect: Connection refused; retrying in");
     crierd_start_on(&late, port, "");
     topics_port = port;
     put_numbers(1, 1);
@@ -404,7 +404,7 @@ START_TEST(state_begins_where_the_stream_began)
 }
 END_TEST
 
-/* Whoever does not read what is printed has not got it. */
+/* Output that its reader did not read is not delivered. */
 START_TEST(state_is_never_ahead)
 {
     char body[101] = "", target[32];
@@ -477,9 +477,9 @@ START_TEST(a_state_is_for_one)
                    WORDS("sub", "n", "--state", state, "--once"));
     ck_assert_int_eq(command_stop(&command, SIGTERM), 0);
     command_done(&command);
-    command_expect(1, "", "is not a file", NULL,
+    command_expect(1, "", "is not a regular file", NULL,
                    WORDS("sub", "n", "--state", scratch));
-    command_expect(1, "", "is not a file", NULL,
+    command_expect(1, "", "is not a regular file", NULL,
                    WORDS("sub", "n", "--state", "/dev/null"));
     snprintf(path, sizeof path, "%s/none/state", scratch);
     command_expect(1, "", "No such file", NULL,

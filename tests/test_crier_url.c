@@ -32,7 +32,7 @@ static void teardown(void)
     scratch_remove();
 }
 
-START_TEST(any_server_can_be_followed)
+START_TEST(any_server_will_do)
 {
     const struct foreign_request *request;
     struct command command;
@@ -48,10 +48,10 @@ START_TEST(any_server_can_be_followed)
     foreign_answer(&server, "204 No Content", "", "");
     ck_assert_int_eq(command_run(&command, NULL, WORDS("sub", url)), 0);
     ck_assert_str_eq(command.out.text, "one\ntwo\n\nthree\n");
-    ck_assert_ptr_nonnull(strstr(command.err.text, "connected again\n"));
+    ck_assert_ptr_nonnull(strstr(command.err.text, "reconnected\n"));
     ck_assert_ptr_nonnull(strstr(command.err.text,
                                  "connection lost: the server answered with "
-                                 "status 503; again in 0.0 s\n"));
+                                 "status 503; reconnecting in 0.0 s\n"));
     command_done(&command);
     request = foreign_request(&server, 0);
     ck_assert_str_eq(request->method, "GET");
@@ -168,7 +168,7 @@ START_TEST(the_request_is_what_is_asked_for)
 }
 END_TEST
 
-/* What a stream may come to where it is not asked for again. */
+/* How a stream may end without a reconnection. */
 static const struct {
     const char *answer; /* behind the status line */
     const char *words[6];
@@ -185,7 +185,7 @@ static const struct {
     {"Content-Length: 9\r\n\r\ndata: x\n\n",
      {"--data=q", "--count=2"},
      5,
-     ": the stream ended before all that --count asks for had come\n"},
+     ": the stream ended before --count was complete\n"},
     {"Content-Length: 9\r\n\r\ndata: x\n\n", {"--data=q", "--count=1"}, 0, ""},
     {"Content-Length: 99\r\n\r\ndata: x\n\n",
      {"--data=q"},
@@ -242,9 +242,10 @@ START_TEST(a_request_is_repeated_when_asked_for)
 }
 END_TEST
 
-/* Follows the URL with WORDS; what was sent as Authorization, "" for none. */
-static void followed_with(size_t number, char sent[64],
-                          const char *const *words)
+/* Runs crier with WORDS and copies the Authorization header of its request to SENT, ""
+ * if there is none. */
+static void get_authorization(size_t number, char sent[64],
+                              const char *const *words)
 {
     const struct foreign_request *request;
 
@@ -271,14 +272,14 @@ START_TEST(a_token_is_for_whom_it_was_given)
     fprintf(file, "server = %s\ntoken = secret\ncacert = /no/such\n",
             server.url);
     fclose(file);
-    followed_with(0, sent, WORDS("sub", url));
+    get_authorization(0, sent, WORDS("sub", url));
     ck_assert_str_eq(sent, "");
     setenv("CRIER_TOKEN", "secret", 1);
-    followed_with(1, sent, WORDS("sub", url));
+    get_authorization(1, sent, WORDS("sub", url));
     ck_assert_str_eq(sent, "");
-    followed_with(2, sent, WORDS("sub", url, "--token", "given"));
+    get_authorization(2, sent, WORDS("sub", url, "--token", "given"));
     ck_assert_str_eq(sent, "Bearer given");
-    followed_with(3, sent, WORDS("sub", "topic"));
+    get_authorization(3, sent, WORDS("sub", "topic"));
     ck_assert_str_eq(sent, "Bearer secret");
     /* nor are the certificates that are trusted: TLS would complain of the file
      * before it hears that the server speaks none */
@@ -305,7 +306,7 @@ START_TEST(refusals_end_it)
 }
 END_TEST
 
-/* A host beyond ASCII goes out as IDNA has it, whatever the locale. */
+/* A host with other than ASCII characters is sent as IDNA, whatever the locale. */
 START_TEST(a_host_may_have_letters_of_any_script)
 {
     char idn[80];
@@ -511,7 +512,7 @@ static Suite *suite(void)
     TCase *c = add_case(s, "url");
 
     tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_test(c, any_server_can_be_followed);
+    tcase_add_test(c, any_server_will_do);
     tcase_add_test(c, json_says_what_is_known);
     tcase_add_test(c, a_terminal_shows_when);
     tcase_add_test(c, a_nul_is_on_stdin_alone);

@@ -1,5 +1,4 @@
-/* The demo's own streams, end to end: /ticks, /sse, /events, /updates, /tokens,
- * /quotes, /healthz. */
+/* The streams of the demo and /healthz, end to end. */
 #include <config.h>
 
 #include "crier.h"
@@ -181,13 +180,13 @@ START_TEST(get_publishing_can_be_switched_off)
     struct client client;
     char *answer;
 
-    crierd_start(&strict, "--no-get-publish");
+    crierd_start(&strict, "--get-publish off");
     client_connect(&client, strict.port);
     ck_assert_int_eq(client_request(&client, "GET", "/events", "", NULL),
                      200);
     ck_assert_int_eq(
         fetch(strict.port, "GET", "/events/x", "", NULL, &answer), 403);
-    ck_assert_ptr_nonnull(strstr(answer, "switched off"));
+    ck_assert_ptr_nonnull(strstr(answer, "publishing by GET is disabled"));
     free(answer);
     ck_assert_int_eq(fetch(strict.port, "POST", "/events", "", "y", NULL),
                      200);
@@ -203,7 +202,7 @@ START_TEST(pings_come_when_it_is_quiet)
     struct crierd pinging;
     struct client client;
 
-    crierd_start(&pinging, "--ping-interval 50ms --keep-alive 60ms");
+    crierd_start(&pinging, "--ping-interval 50ms");
     client_connect(&client, pinging.port);
     ck_assert_int_eq(client_request(&client, "GET", "/events", "", NULL),
                      200);
@@ -268,8 +267,8 @@ END_TEST
 
 /* ---- /tokens ---------------------------------------------------------- */
 
-/* Takes the tokens from FIRST on, to the end; returns how many there are in
- * all, and their text in *TEXT. */
+/* Reads the tokens from FIRST to the end. Returns how many there are in all, and their text
+ * in *TEXT. */
 static int take_tokens(struct client *client, int first, char *text,
                        size_t size)
 {
@@ -302,7 +301,7 @@ static int take_tokens(struct client *client, int first, char *text,
     return n - 1;
 }
 
-START_TEST(tokens_are_told_and_resumed)
+START_TEST(tokens_arrive_and_resume)
 {
     struct client client;
     char whole[8192], rest[8192], header[64];
@@ -334,7 +333,7 @@ START_TEST(tokens_are_told_and_resumed)
 }
 END_TEST
 
-START_TEST(tokens_want_a_prompt)
+START_TEST(tokens_need_a_prompt)
 {
     char *answer;
 
@@ -351,7 +350,7 @@ END_TEST
 
 /* ---- /quotes ---------------------------------------------------------- */
 
-/* Takes the next quote and checks that it is whole. Its symbol goes to SYMBOL. */
+/* Reads the next quote, checks its members, and writes its symbol to SYMBOL. */
 static void take_quote(struct client *client, char symbol[32])
 {
     char *frame = client_frame(client);
@@ -426,6 +425,40 @@ START_TEST(an_unknown_symbol_is_named)
 }
 END_TEST
 
+static const char *const demo_paths[] = {
+    "/ticks",           "/sse",           "/updates", "/events", "/events/x",
+    "/chat?user=ada",   "/users",         "/quotes",  "/tokens?prompt=x",
+};
+
+START_TEST(the_demo_can_be_off)
+{
+    struct crierd plain;
+    char *answer;
+    size_t i;
+
+    crierd_start(&plain, "--demo off --data /nowhere");
+    for (i = 0; i < sizeof demo_paths / sizeof demo_paths[0]; i++)
+        ck_assert_msg(
+            fetch(plain.port, "GET", demo_paths[i], "", NULL, NULL) == 404,
+            "%s", demo_paths[i]);
+    ck_assert_int_eq(fetch(plain.port, "POST", "/events", "", "x", NULL), 404);
+    ck_assert_int_eq(fetch(plain.port, "POST", "/users/ada", "", "", NULL),
+                     404);
+    ck_assert_int_eq(fetch(plain.port, "GET", "/", "", NULL, NULL), 200);
+    ck_assert_int_eq(fetch(plain.port, "GET", "/js/demo.js", "", NULL, NULL),
+                     200);
+    ck_assert_int_eq(
+        fetch(plain.port, "POST", "/topics/events", "", "x", NULL), 200);
+    ck_assert_int_eq(
+        fetch(plain.port, "GET", "/topics/events?poll=1&format=raw", "", NULL,
+              &answer),
+        200);
+    ck_assert_str_eq(answer, "x\n");
+    free(answer);
+    crierd_stop(&plain);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("demo");
@@ -443,11 +476,12 @@ static Suite *suite(void)
     tcase_add_test(c, pings_come_when_it_is_quiet);
     tcase_add_test(c, updates_is_finite);
     tcase_add_test(c, health_counts_clients);
-    tcase_add_test(c, tokens_are_told_and_resumed);
-    tcase_add_test(c, tokens_want_a_prompt);
+    tcase_add_test(c, tokens_arrive_and_resume);
+    tcase_add_test(c, tokens_need_a_prompt);
     tcase_add_test(c, quotes_of_the_symbols_asked_for);
     tcase_add_test(c, quotes_of_all);
     tcase_add_test(c, an_unknown_symbol_is_named);
+    tcase_add_test(c, the_demo_can_be_off);
     return s;
 }
 

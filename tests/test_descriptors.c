@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "crier.h"
+#include "crierd/http/http.h"
 #include "crierd/net/descriptors.h"
 #include "support/client.h"
 #include "support/crierd.h"
@@ -22,8 +23,8 @@
 /* Clients that are refused and stay, and others that do. */
 #define EXTRA 8
 
-/* Connections without a request: twice as many as there are beside the streams where the
- * limit is low. */
+/* Connections without a request: twice as many as there are beside the streams where
+ * the limit is low. */
 #define IDLE 16
 
 /* A head of which crierd does not think that it belongs to a short-lived connection. */
@@ -50,6 +51,15 @@ static void limit_files(size_t files)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+/* Of a crierd that found the descriptors 0 to 2. */
+static struct descriptors_needs needs_of(unsigned count, bool journal_file)
+{
+    return (struct descriptors_needs){.found = 3,
+                                      .threads = count,
+                                      .http = http_descriptors(count),
+                                      .journal_file = journal_file};
+}
+
 /* ---- those of its own --------------------------------------------------- */
 
 static size_t count_open(void)
@@ -69,35 +79,35 @@ static size_t count_open(void)
 }
 
 /* Waits until crierd has as many descriptors open as it reckons. */
-static void check_own(const struct conf *conf)
+static void check_own(const struct descriptors_needs *needs)
 {
-    size_t own = descriptors_own(conf, 3);
+    size_t own = descriptors_own(needs);
     uint64_t begun = crier_now();
 
     while (count_open() != own)
         ck_assert_msg(crier_now() - begun < (uint64_t)PATIENCE,
                       "%zu are open with %u threads, and not %zu",
-                      count_open(), conf->threads, own);
+                      count_open(), needs->threads, own);
 }
 
 START_TEST(the_sum_of_its_own)
 {
-    const struct conf conf = {.threads = (unsigned)_i / 2 + 1,
-                              .journal = _i % 2 != 0 ? "journal" : NULL};
+    const struct descriptors_needs needs =
+        needs_of((unsigned)_i / 2 + 1, _i % 2 != 0);
     char options[128];
     size_t length;
 
     scratch_make();
     length = (size_t)snprintf(options, sizeof options, "--threads %u",
-                              conf.threads);
-    if (conf.journal != NULL)
+                              needs.threads);
+    if (needs.journal_file)
         snprintf(options + length, sizeof options - length,
                  " --journal sqlite:%s/journal", scratch);
     crierd_start(&crierd, options);
     fetch(crierd.port, "POST", "/topics/x", "", "hello", NULL);
     fetch(crierd.port, "GET", "/topics/x?poll=1", "", NULL, NULL);
     fetch(crierd.port, "GET", "/", "", NULL, NULL);
-    check_own(&conf);
+    check_own(&needs);
     crierd_stop(&crierd);
     scratch_remove();
 }
@@ -118,8 +128,8 @@ static void check_health(void)
                      200);
 }
 
-/* Starts crierd with OPTIONS. Returns how many clients it says that there may be; 0 when
- * it refuses to start. */
+/* Starts crierd with OPTIONS. Returns how many clients it says that there may be; 0
+ * when it refuses to start. */
 static int announced(const char *options)
 {
     static const char says[] = "at most ";
@@ -138,8 +148,9 @@ static int announced(const char *options)
     return clients;
 }
 
-/* As many streams as were announced, then 503; and requests are answered all the time,
- * also when those who were refused stay, and others that have asked for something. */
+/* crierd accepts as many streams as it announced and then responds with 503. It
+ * responds to other requests all the time, also while clients that it refused stay
+ * connected. */
 static void fill(int clients, int extra)
 {
     struct client *streams = calloc((size_t)clients, sizeof *streams);
@@ -180,15 +191,16 @@ static const unsigned threads[] = {1, 2, 4};
 START_TEST(the_announced_number)
 {
     size_t limit = (size_t)limits[_i / THREADS];
-    struct conf conf = {.threads = threads[_i % THREADS]};
+    const struct descriptors_needs needs =
+        needs_of(threads[_i % THREADS], false);
     struct descriptors descriptors;
     char options[32];
     int clients;
 
-    snprintf(options, sizeof options, "--threads %u", conf.threads);
+    snprintf(options, sizeof options, "--threads %u", needs.threads);
     limit_files(limit);
     clients = announced(options);
-    if (descriptors_divide(&descriptors, &conf, limit, 3) != 0) {
+    if (descriptors_divide(&descriptors, &needs, limit) != 0) {
         ck_assert_int_eq(clients, 0);
         return;
     }
@@ -201,17 +213,17 @@ END_TEST
 /* At the lowest limit there is. */
 START_TEST(the_lowest_limit)
 {
-    struct conf conf = {.threads = threads[_i % THREADS],
-                        .journal = _i < THREADS ? NULL : "journal"};
+    const struct descriptors_needs needs =
+        needs_of(threads[_i % THREADS], _i >= THREADS);
     struct descriptors descriptors;
     char options[128];
 
     scratch_make();
     snprintf(options, sizeof options, "--threads %u --journal %s%s%s",
-             conf.threads, conf.journal != NULL ? "sqlite:" : "memory",
-             conf.journal != NULL ? scratch : "",
-             conf.journal != NULL ? "/journal" : "");
-    limit_files(descriptors_divide(&descriptors, &conf, 0, 3));
+             needs.threads, needs.journal_file ? "sqlite:" : "memory",
+             needs.journal_file ? scratch : "",
+             needs.journal_file ? "/journal" : "");
+    limit_files(descriptors_divide(&descriptors, &needs, 0));
     ck_assert_int_eq(announced(options), 8);
     fill(8, EXTRA);
     crierd_stop(&crierd);
@@ -259,9 +271,9 @@ END_TEST
 
 START_TEST(too_few_are_refused_in_a_line)
 {
-    const struct conf conf = {.threads = 2};
+    const struct descriptors_needs needs = needs_of(2, false);
     struct descriptors descriptors;
-    size_t needed = descriptors_divide(&descriptors, &conf, 10, 3);
+    size_t needed = descriptors_divide(&descriptors, &needs, 10);
     char says[128], options[] = "--listen 127.0.0.1:0 --threads 2";
 
     limit_files(needed - 1);

@@ -318,13 +318,13 @@ START_TEST(too_large)
 
     memset(text, 'x', CRIER_EVENT_MAX);
     ck_assert_int_eq(crier_event_data(event, text, CRIER_EVENT_MAX),
-                     CRIER_ERR_TOO_LARGE);
-    expect_refusal(CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
+    expect_refusal(CRIER_ERR_FRAME_SIZE);
     free(text);
 }
 END_TEST
 
-/* Every allocation fails once: an error comes back, and nothing leaks. */
+/* Each allocation fails once: the call returns an error, and nothing leaks. */
 START_TEST(short_memory)
 {
     struct crier_frame *frame;

@@ -1,4 +1,4 @@
-/* doc/examples, as programs that somebody runs, and as texts that somebody reads. */
+/* doc/examples, as programs to run and as texts to read. */
 #include <config.h>
 
 #include "support/client.h"
@@ -25,7 +25,7 @@ static void run_example(struct command *command, const char *name,
     command_start(command, 0, words);
 }
 
-/* Starts the server NAME on a free port, which it tells. */
+/* Starts the server NAME on a free port, which it prints. */
 static void start_server(const char *name)
 {
     static const char url[] = "http://127.0.0.1:";
@@ -41,7 +41,7 @@ static void start_server(const char *name)
     ck_assert_int_gt(port, 0);
 }
 
-/* It has been told to end; it does so in good order. */
+/* It received the signal to end, and ends with status 0. */
 static void expect_good_end(void)
 {
     ck_assert_int_eq(command_wait(&example), 0);
@@ -180,7 +180,7 @@ static void stop_server(void)
     command_done(&example);
 }
 
-START_TEST(what_is_published_is_followed_and_resumed)
+START_TEST(subscribing_and_resuming)
 {
     struct client client;
     char id[256], header[300], *event;
@@ -255,20 +255,20 @@ START_TEST(what_is_wrong_is_refused)
 }
 END_TEST
 
-START_TEST(a_program_follows)
+START_TEST(a_program_subscribes)
 {
-    struct command follow;
+    struct command subscribe;
     char url[100];
 
     start_server("server");
     snprintf(url, sizeof url, "http://127.0.0.1:%d/news", port);
-    run_example(&follow, "follow", WORDS(url));
-    /* It hears what comes after it is there; so it is asked for it. */
+    run_example(&subscribe, "subscribe", WORDS(url));
+    /* It receives updates from its start on; the test waits until it has started. */
     do
         ck_assert_int_eq(publish("news", "hello"), 200);
-    while (!output_has(&follow.out, "message: hello\n"));
-    command_stop(&follow, SIGTERM);
-    command_done(&follow);
+    while (!output_has(&subscribe.out, "message: hello\n"));
+    command_stop(&subscribe, SIGTERM);
+    command_done(&subscribe);
     stop_server();
 }
 END_TEST
@@ -349,10 +349,10 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_port_that_is_taken_is_told, 0, 4);
     tcase_add_test(tcase, they_are_short);
     tcase = add_case(suite, "topics");
-    tcase_add_test(tcase, what_is_published_is_followed_and_resumed);
+    tcase_add_test(tcase, subscribing_and_resuming);
     tcase_add_test(tcase, a_body_may_come_in_parts);
     tcase_add_test(tcase, what_is_wrong_is_refused);
-    tcase_add_test(tcase, a_program_follows);
+    tcase_add_test(tcase, a_program_subscribes);
     tcase_add_test(tcase, a_loop_of_its_own);
     return suite;
 }

@@ -1,10 +1,9 @@
 /*
- * The real crierd on a kernel that fails at random, see support/faults.h: no crash,
- * no leak, no hang, and what was acknowledged is there, once and in its order, for
- * everybody who follows and comes back.
+ * The real crierd with system calls that fail at random (support/faults.h): it must not
+ * crash, leak or hang, and every subscriber that reconnects must receive each
+ * acknowledged update once and in order.
  *
- * CRIER_SEED=N repeats what a failure has printed, as far as threads repeat
- * anything.
+ * CRIER_SEED=N repeats a failure that printed that seed, as far as threads allow.
  */
 #include <config.h>
 
@@ -44,7 +43,7 @@ static void teardown(void)
     scratch_remove();
 }
 
-/* One call in so many fails. */
+/* One in so many calls fails. */
 static void begin_faults(bool file)
 {
     static const unsigned rates[FAULTS] = {
@@ -81,7 +80,7 @@ static void connect_to_crierd(struct client *client)
     client->torn = true;
 }
 
-/* Publishes until it is answered with 200. */
+/* Publishes until the status is 200. */
 static void publish(const char *target, const char *body)
 {
     struct client client;
@@ -122,7 +121,7 @@ struct subscriber {
     int all;
 };
 
-static void follow(struct subscriber *subscriber)
+static void subscribe_once(struct subscriber *subscriber)
 {
     int status = 0;
 
@@ -141,7 +140,7 @@ static void follow(struct subscriber *subscriber)
     subscriber->open = true;
 }
 
-/* Takes FRAME, which must be the next one of its publisher. */
+/* Records FRAME, which must be the next one of its publisher. */
 static void take(struct subscriber *subscriber, const char *frame)
 {
     char wanted[160];
@@ -163,14 +162,14 @@ static void take(struct subscriber *subscriber, const char *frame)
     ck_assert_str_eq(frame, wanted);
 }
 
-static void *follow_all(void *closure)
+static void *subscribe_to_all(void *closure)
 {
     struct subscriber *subscriber = closure;
     char *frame;
 
     while (subscriber->all < PUBLISHERS * each) {
         if (!subscriber->open)
-            follow(subscriber);
+            subscribe_once(subscriber);
         frame = client_frame(&subscriber->client);
         if (frame == NULL) {
             client_close(&subscriber->client);
@@ -199,13 +198,13 @@ static void play(void)
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&threads[i], NULL, publish_all, (void *)names[i]);
     for (i = 0; i < SUBSCRIBERS; i++)
-        pthread_create(&threads[PUBLISHERS + i], NULL, follow_all,
+        pthread_create(&threads[PUBLISHERS + i], NULL, subscribe_to_all,
                        &subscribers[i]);
     for (i = 0; i < PUBLISHERS + SUBSCRIBERS; i++)
         pthread_join(threads[i], NULL);
 }
 
-/* Everything is held once, and crierd is well. */
+/* Checks that the journal has every update once, and that crierd is healthy. */
 static void check_all(void)
 {
     uint64_t until = crier_now() + PATIENCE;
@@ -213,7 +212,7 @@ static void check_all(void)
     char *answer;
     bool well;
 
-    follow_all(&again);
+    subscribe_to_all(&again);
     do {
         ck_assert_int_eq(
             fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);

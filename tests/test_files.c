@@ -1,4 +1,4 @@
-/* The pages, end to end, from a directory with traps in it. */
+/* The pages, end to end, from a directory with files that must not be served. */
 #include <config.h>
 
 #include "support/client.h"
@@ -128,7 +128,7 @@ START_TEST(a_file_with_its_type)
 }
 END_TEST
 
-START_TEST(what_is_known_is_not_sent_again)
+START_TEST(a_known_file_is_not_sent_again)
 {
     struct client client;
     char headers[512], etag[128];
@@ -161,7 +161,7 @@ START_TEST(what_is_known_is_not_sent_again)
 }
 END_TEST
 
-/* No way out, and no way to what is not meant to be seen. */
+/* No path leads out of the directory or to hidden files. */
 static const char *const traps[] = {
     "/../secret.txt",
     "/sub/../../secret.txt",
@@ -211,7 +211,7 @@ static Suite *suite(void)
 #define COUNT(cases) (int)(sizeof cases / sizeof cases[0])
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, a_file_with_its_type, 0, COUNT(files));
-    tcase_add_test(c, what_is_known_is_not_sent_again);
+    tcase_add_test(c, a_known_file_is_not_sent_again);
     tcase_add_loop_test(c, no_way_out, 0, COUNT(traps));
     tcase_add_test(c, a_nul_is_refused);
     return s;

@@ -90,7 +90,7 @@ static void use(void)
 
     do /* threads of a test may have left the journal something to do */
         error = crier_stream_send(stream, frame);
-    while (error == CRIER_ERR_BUSY && sched_yield() == 0);
+    while (error == CRIER_ERR_MAX_BACKLOG && sched_yield() == 0);
     ck_assert_int_eq(error, 0);
     client_expect(&client, "data: x");
     ck_assert_int_eq(crier_hub_publish(hub, "a", event, NULL), 0);
@@ -123,6 +123,7 @@ static void stop(void)
 /* Takes no memory: the allocators of the sanitizers may be locked for ever. */
 static void refuse(void)
 {
+    const char *const topic = "a";
     const struct crier_subscribe_options follow = {.topics = "a"};
     struct crier_client_callbacks callbacks = {.on_event = NULL};
     struct crier_published published;
@@ -138,9 +139,10 @@ static void refuse(void)
     FORKED(crier_broadcaster_send(broadcaster, frame));
     FORKED(crier_broadcaster_send_to(broadcaster, "a", frame));
     FORKED(crier_hub_publish(hub, "a", event, NULL));
+    FORKED(crier_hub_publish_to(hub, &topic, 1, event, NULL));
     FORKED(crier_hub_subscribe(hub, stream, &follow));
     FORKED(crier_hub_change(hub, stream, "b"));
-    FORKED(crier_hub_list(hub, "", "", 1, NULL, NULL));
+    FORKED(crier_hub_list(hub, "*", "", 1, NULL, NULL));
     FORKED(crier_hub_forget(hub, "a", NULL, NULL));
     FORKED(crier_client_set_url(subscriber, "http://127.0.0.1:1/"));
     FORKED(crier_client_next(subscriber, &message));

@@ -58,7 +58,8 @@ static const struct {
     {"GET", "/chat/ada", 405, "GET", "POST, OPTIONS"},
     {"GET", "/users/ada", 405, "GET", "POST, DELETE, OPTIONS"},
     {"PATCH", "/index.html", 405, "PATCH", "GET, HEAD, OPTIONS"},
-    {"POST", "/nothing", 405, "POST", "GET, HEAD, OPTIONS"},
+    {"POST", "/nothing", 404, "nothing at this path", ""},
+    {"OPTIONS", "/nothing", 404, "nothing at this path", ""},
     {"BREW", "/healthz", 405, "BREW", "GET, HEAD, OPTIONS"},
     {"M\xc3\xa9\xc3", "/healthz", 405, "M???", "GET, HEAD, OPTIONS"},
     {"GET", "/%", 400, "hexadecimal", ""},
@@ -312,6 +313,84 @@ START_TEST(a_huge_body_is_refused_before_it_is_sent)
     ck_assert_int_eq(client_head(&client), 100);
     client_send(&client, "ok");
     ck_assert_int_eq(client_head(&client), 200);
+    client_close(&client);
+}
+END_TEST
+
+/* Requests that are refused when only their heads have come. */
+static const struct {
+    const char *method, *target, *headers;
+    int status;
+} unread[] = {
+    {"POST", "/topics/x", "Content-Length: 1048577\r\n", 413},
+    {"POST", "/ticks", "Content-Length: 1\r\n", 405},
+    {"PATCH", "/index.html", "Content-Length: 1\r\n", 405},
+    {"BREW", "/topics/x", "Transfer-Encoding: chunked\r\n", 405},
+    {"POST", "/nothing", "Content-Length: 1\r\n", 404},
+    {"POST", "/nothing", "Transfer-Encoding: chunked\r\n", 404},
+    {"POST", "/nothing", "Expect: 100-continue\r\nContent-Length: 1\r\n", 404},
+    {"GET", "/users/ada", "Content-Length: 1\r\n", 405},
+    {"POST", "/%", "Content-Length: 1\r\n", 400},
+    {"POST", "/topics/x", "Origin: http://b\r\nContent-Length: 1\r\n", 403},
+    {"DELETE", "/topics/x",
+     "Sec-Fetch-Site: cross-site\r\nContent-Length: 1\r\n", 403},
+    {"POST", "/events",
+     "Sec-Fetch-Site: cross-site\r\n"
+     "Transfer-Encoding: chunked\r\n",
+     403},
+};
+
+START_TEST(refused_before_the_body)
+{
+    struct client client;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n",
+                unread[_i].method, unread[_i].target, unread[_i].headers);
+    ck_assert_int_eq(client_head(&client), unread[_i].status);
+    ck_assert_str_eq(client_header(&client, "Connection"), "close");
+    ck_assert_str_eq(client_header(&client, "X-Content-Type-Options"),
+                     "nosniff");
+    body = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(body, "\"detail\""));
+    free(body);
+    ck_assert_ptr_null(client_line(&client)); /* the end */
+    client_close(&client);
+}
+END_TEST
+
+/* A client that sends all of its body before it reads receives the response, and no
+ * reset. */
+START_TEST(a_refusal_is_received)
+{
+    static char bytes[4 * 1024 * 1024];
+    struct client client;
+
+    memset(bytes, 'x', sizeof bytes);
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "POST /%s HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: %zu\r\n\r\n",
+                _i == 0 ? "topics/x" : "nothing", sizeof bytes);
+    client_send_bytes(&client, bytes, sizeof bytes);
+    ck_assert_int_eq(client_head(&client), _i == 0 ? 413 : 404);
+    free(client_body(&client));
+    ck_assert_ptr_null(client_line(&client));
+    client_close(&client);
+}
+END_TEST
+
+/* HEAD has no body, whatever is refused. */
+START_TEST(head_is_refused_without_a_body)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    client_send(&client, "HEAD /users/ada HTTP/1.1\r\nHost: x\r\n"
+                         "Content-Length: 1\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 405);
+    ck_assert_ptr_null(client_line(&client));
     client_close(&client);
 }
 END_TEST
@@ -849,6 +928,42 @@ START_TEST(every_answer_is_guarded)
 }
 END_TEST
 
+/* RFC 9110, section 5.5; both of a request that libmicrohttpd reads and of one that the
+ * pipeline does (a plain POST). */
+START_TEST(white_space_behind_a_value_is_no_part_of_it)
+{
+    static const char *const more[] = {"", "Trailer: a\r\n"};
+    struct client client;
+    char *body;
+
+    client_connect(&client, crierd.port);
+    client_send(&client,
+                "POST /topics/blanks HTTP/1.1\r\nHost: a \r\n%s"
+                "Origin: http://a\t\r\nEvent-Type: alert \t \r\nEvent-ID: b1 \r\n"
+                "Event-Retry: 3000 \r\nContent-Length: 1\r\n\r\nx",
+                more[_i]);
+    ck_assert_int_eq(client_head(&client), 200);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /topics/blanks?poll=1&since=all HTTP/1.1\r\nHost: a\r\n"
+                         "Connection: close\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 200);
+    body = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(body, "event: alert\n"));
+    ck_assert_ptr_nonnull(strstr(body, "id: b1\n"));
+    free(body);
+    client_close(&client);
+    client_connect(&client, crierd.port);
+    client_send(&client, "GET /topics/blanks?poll=1 HTTP/1.1\r\nHost: a\r\n"
+                         "Last-Event-ID: b1 \r\nConnection: close\r\n\r\n");
+    ck_assert_int_eq(client_head(&client), 200);
+    body = client_body(&client);
+    ck_assert_ptr_null(strstr(body, "event: gap"));
+    free(body);
+    client_close(&client);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("http");
@@ -867,6 +982,9 @@ static Suite *suite(void)
     tcase_add_test(c, requests_share_a_connection);
     tcase_add_loop_test(c, a_body_has_a_limit, 0, 2);
     tcase_add_test(c, a_huge_body_is_refused_before_it_is_sent);
+    tcase_add_loop_test(c, refused_before_the_body, 0, COUNT(unread));
+    tcase_add_loop_test(c, a_refusal_is_received, 0, 2);
+    tcase_add_test(c, head_is_refused_without_a_body);
     tcase_add_test(c, large_headers_are_431);
     tcase_add_loop_test(c, a_request_ends_in_one_place, 0, COUNT(framings));
     tcase_add_loop_test(c, a_body_in_chunks_ends_in_one_place, 0,
@@ -882,6 +1000,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_foreign_origin_is_named, 0, 2);
     tcase_add_test(c, texts_end_with_a_newline);
     tcase_add_test(c, every_answer_is_guarded);
+    tcase_add_loop_test(c, white_space_behind_a_value_is_no_part_of_it, 0, 2);
     return s;
 }
 

@@ -150,10 +150,13 @@ START_TEST(wrong_wishes_are_refused)
     follow.topics = "a,,b";
     open_stream(&client);
     ck_assert_int_eq(follow_error, CRIER_ERR_TOPIC);
-    follow.topics = "*";
-    follow.live = "a";
+    follow.topics = "a*b";
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), CRIER_ERR_TOPIC);
+    follow.topics = "a";
+    follow.live = "b,**";
     ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), CRIER_ERR_TOPIC);
     follow.live = NULL;
+    follow.topics = "*";
     follow.since = (enum crier_since)5;
     ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow),
                      CRIER_ERR_INVALID);
@@ -238,6 +241,118 @@ START_TEST(a_closed_stream_reads_no_more)
 END_TEST
 
 /* ---- changing topics -------------------------------------------------- */
+
+/* ---- selectors -------------------------------------------------------- */
+
+static void on_names(void *closure, const struct crier_receipt *receipt)
+{
+    ck_assert_int_eq(receipt->error, 0);
+    ck_assert_uint_eq(receipt->topic_count, 2);
+    ck_assert_str_eq(receipt->topics[0], "http://x/a,b");
+    ck_assert_str_eq(receipt->topics[1], "c");
+    *(size_t *)closure = receipt->subscribers;
+}
+
+/* An IRI may hold a comma, so a program may give names in an array. */
+START_TEST(a_name_may_hold_a_comma)
+{
+    static const char *const topics[] = {"http://x/a,b", "c", "c"};
+    static const char *const wrong[] = {"a,*"};
+    size_t subscribers = 0;
+    const struct crier_publish_options done = {.on_done = on_names,
+                                               .closure = &subscribers};
+    struct crier_event *event = crier_event_new();
+    struct client client;
+
+    crier_event_text(event, "x");
+    follow.topics = NULL;
+    follow.selectors = topics;
+    follow.selector_count = 1;
+    options.format = CRIER_FORMAT_FULL;
+    open_stream(&client);
+    ck_assert_int_eq(follow_error, 0);
+    ck_assert_uint_eq(crier_hub_count(hub, "http://x/a,b"), 1);
+    ck_assert_int_eq(crier_hub_publish_to(hub, topics, 3, event, &done), 0);
+    ck_assert_uint_eq(subscribers, 1);
+    free(client_until(&client, "topics: http://x/a%2Cb,c\n"));
+    ck_assert_int_eq(crier_hub_publish_to(hub, wrong, 1, event, NULL),
+                     CRIER_ERR_TOPIC);
+    ck_assert_int_eq(crier_hub_publish_to(hub, topics, 0, event, NULL),
+                     CRIER_ERR_TOPIC);
+    client_close(&client);
+    crier_event_free(event);
+}
+END_TEST
+
+static void on_count(void *closure, const struct crier_receipt *receipt)
+{
+    *(size_t *)closure = receipt->subscribers;
+}
+
+/* To how many an update of TOPICS goes. */
+static size_t count_of(const char *topics)
+{
+    size_t subscribers = SIZE_MAX;
+    const struct crier_publish_options done = {.on_done = on_count,
+                                               .closure = &subscribers};
+    struct crier_event *event = crier_event_new();
+
+    crier_event_text(event, topics);
+    ck_assert_int_eq(crier_hub_publish(hub, topics, event, &done), 0);
+    crier_event_free(event);
+    return subscribers;
+}
+
+/* What has matched a topic is remembered; patterns that come and go must be seen. */
+START_TEST(prefixes_come_and_go)
+{
+    struct client one, two, three;
+
+    follow.topics = "log/*";
+    open_stream(&one);
+    ck_assert_uint_eq(count_of("log/a"), 1);
+    ck_assert_uint_eq(count_of("log/a"), 1);
+    ck_assert_uint_eq(count_of("log/a,log/b"), 1); /* one selector, once */
+    ck_assert_uint_eq(count_of("lo"), 0);
+    follow.topics = "lo*,log/a";
+    open_stream(&two);
+    ck_assert_uint_eq(count_of("log/a"), 3);
+    ck_assert_uint_eq(count_of("log/b"), 2);
+    ck_assert_uint_eq(count_of("lo"), 1);
+    follow.topics = "*";
+    open_stream(&three);
+    ck_assert_uint_eq(count_of("log/a"), 4);
+    ck_assert_uint_eq(count_of("x,log/b"), 3);
+    ck_assert_uint_eq(crier_hub_count(hub, "log/*"), 1);
+    ck_assert_uint_eq(crier_hub_count(hub, "log/a"), 1);
+    client_close(&one);
+    box_wait(&closed, 1);
+    ck_assert_uint_eq(count_of("log/a"), 3);
+    ck_assert_uint_eq(crier_hub_count(hub, "log/*"), 0);
+    client_close(&two);
+    client_close(&three);
+}
+END_TEST
+
+/* A prefix that covers what the stream had goes on where the stream is. */
+START_TEST(names_are_changed_to_a_prefix)
+{
+    struct client client;
+
+    follow.topics = "log/a";
+    open_stream(&client);
+    ck_assert_int_eq(publish("log/a", NULL, "1"), 0);
+    client_expect_event(&client, "data: 1");
+    ck_assert_int_eq(crier_hub_change(hub, stream, "log/*,x"), 0);
+    ck_assert_int_eq(publish("log/b", NULL, "2"), 0);
+    client_expect_event(&client, "data: 2");
+    ck_assert_int_eq(crier_hub_change(hub, stream, "log/b"), 0);
+    ck_assert_int_eq(publish("log/a", NULL, "3"), 0);
+    ck_assert_int_eq(publish("log/b", NULL, "4"), 0);
+    client_expect_event(&client, "data: 4");
+    client_close(&client);
+}
+END_TEST
 
 START_TEST(topics_are_changed)
 {
@@ -334,7 +449,7 @@ START_TEST(an_id_to_begin_with_is_not_forgotten)
     struct client client, blocking;
 
     box_init(&go_on);
-    options.near = "a";
+    options.affinity = "a";
     options.on_wake = block;
     open_stream(&blocking);
     options.on_wake = NULL;
@@ -585,7 +700,7 @@ START_TEST(a_closed_hub_refuses_everything)
     crier_hub_close(hub);
     crier_hub_close(hub);
     ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_HUB_CLOSED);
-    ck_assert_int_eq(crier_hub_list(hub, "", "", 1, listed, &unused),
+    ck_assert_int_eq(crier_hub_list(hub, "*", "", 1, listed, &unused),
                      CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(crier_hub_forget(hub, "a", forgotten, &unused),
                      CRIER_ERR_HUB_CLOSED);
@@ -614,6 +729,9 @@ static Suite *suite(void)
     tcase_add_test(c, once_ends_after_what_is_held);
     tcase_add_test(c, a_closed_stream_reads_no_more);
     tcase_add_test(c, topics_are_changed);
+    tcase_add_test(c, a_name_may_hold_a_comma);
+    tcase_add_test(c, prefixes_come_and_go);
+    tcase_add_test(c, names_are_changed_to_a_prefix);
     tcase_add_test(c, topics_are_changed_at_once);
     tcase_add_test(c, an_id_to_begin_with_is_not_forgotten);
     tcase_add_loop_test(c, one_that_is_behind_loses_nothing, 0, 2);

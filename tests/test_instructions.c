@@ -1,29 +1,26 @@
 /*
- * How many instructions a delivery, a publish and a ping take, held against
- * tests/instructions.txt. A count does not depend on what else the machine
- * does, as a time would: so a few percent more are a fault, and seen at once.
+ * Counts the instructions of a delivery, a publish and a ping, and compares them with
+ * tests/instructions.txt. Unlike a time, a count does not depend on what else runs on
+ * the machine, so an increase of a few percent is a fault and shows at once.
  *
- * Valgrind's callgrind counts what the server does in user space, on all its
- * threads, but for its lines in the log. The server is a real one, and the
- * clients are real connections from here, outside of valgrind. Two windows of
- * different size are counted, and the difference is divided by that of their
- * sizes: so what is done once falls out. A window ends where GET /healthz
- * makes the server call health(): there callgrind writes down what it has
- * counted, and begins anew.
+ * Valgrind's callgrind counts the user-space instructions of the server, on all its
+ * threads, without its log lines. The server is a real one; its clients are connections
+ * of this process, outside of valgrind. The test counts two windows of different size
+ * and divides the difference by that of their sizes, so that work done once cancels
+ * out. A window ends when GET /healthz makes the server call health_get(): there
+ * callgrind writes its counts and starts at zero.
  *
- * Each turn begins when the last has come to its end with all clients, so
- * threads do the same in the same order each time. What still differs is how
- * far malloc() has to search, and what the heap of timers has to move: up to 2
- * percent where there is much of that. And pings may slip into the next window
- * where the machine stands still for a second. So what is too much is counted
- * again, twice: an instruction too many is there each time.
+ * Each turn begins when the last one is complete at all clients, so threads do the same
+ * in the same order each time. Two things still differ: how far malloc() has to search,
+ * and how much the heap of timers has to move; that is up to 2 percent where there is
+ * much of both. And pings may fall into the next window if the machine stops for a
+ * second. So a count that is too high is repeated, twice: a real increase stays.
  *
- * What the kernel does is not in it, and reading the clock looks cheap, since
- * it is the kernel's under valgrind: for time there is bench/.
+ * The counts exclude the kernel, and reading the clock looks cheap because under
+ * valgrind it is a system call: bench/ measures time.
  *
- * Other compilers, flags and libraries make other counts. The file says for
- * what its counts are; elsewhere, and above all with sanitizers, the test is
- * skipped.
+ * Other compilers, flags and libraries give other counts. The file names those of its
+ * counts; the test is skipped with others, and with sanitizers.
  */
 #include <config.h>
 
@@ -45,11 +42,11 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* What configure chooses. */
+/* The flags that configure chooses. */
 #define FLAGS "-g -O2"
 
-/* The string functions for any x86-64, whatever this one can do. (And of "rep
- * stosb" each byte would count as an instruction.) */
+/* Selects the string functions for any x86-64, whatever this CPU can do. (Each byte of
+ * "rep stosb" would count as an instruction.) */
 #define TUNABLES                                                              \
     "glibc.cpu.hwcaps=-AVX2,-AVX512VL,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,"  \
     "-SSSE3,-SSE4_1,-SSE4_2"
@@ -68,7 +65,7 @@
 
 static struct crierd server;
 static struct client asking;      /* ends the windows */
-static struct client publisher;   /* does only that, so it gets a lane */
+static struct client publisher;   /* publishes only, so it gets a pipeline */
 static struct client heard[MANY]; /* those who listen */
 static size_t listening, topics;
 static unsigned windows;
@@ -76,7 +73,7 @@ static char update[101];
 
 /* ---- the server ------------------------------------------------------- */
 
-/* Starts PROGRAM, or crierd when that is NULL. */
+/* Starts PROGRAM, or crierd if that is NULL. */
 static void start(const char *program, const char *options)
 {
     char *wrapper;
@@ -85,7 +82,7 @@ static void start(const char *program, const char *options)
     ck_assert_int_gt(asprintf(&wrapper,
                               "valgrind -q --tool=callgrind "
                               "--callgrind-out-file=%s/counts "
-                              "--dump-before=health --toggle-collect=log_line "
+                              "--dump-before=health_get --toggle-collect=log_line "
                               "--collect-atstart=yes",
                               scratch),
                      0);
@@ -124,7 +121,7 @@ static void post(const char *target, const char *headers, const char *body)
     free(client_body(&publisher));
 }
 
-/* Ends a window. How many instructions were in it. */
+/* Ends a window; returns the number of instructions in it. */
 static double count(void)
 {
     char path[64], line[256];
@@ -134,7 +131,7 @@ static double count(void)
     get("/healthz");
     snprintf(path, sizeof path, "%s/counts.%u", scratch, ++windows);
     file = fopen(path, "re");
-    ck_assert_msg(file != NULL, "callgrind has not seen health()");
+    ck_assert_msg(file != NULL, "callgrind has not seen health_get()");
     while (fgets(line, sizeof line, file) != NULL)
         (void)sscanf(line, "totals: %llu", &counted);
     fclose(file);
@@ -150,7 +147,7 @@ static double count_of(void (*turn)(void), unsigned turns)
     return count();
 }
 
-/* What each TURN takes: TURNS of them, and twice as many. */
+/* Returns the instructions of each TURN, from TURNS and twice as many turns. */
 static double per_turn(void (*turn)(void), unsigned turns)
 {
     double once;
@@ -162,7 +159,7 @@ static double per_turn(void (*turn)(void), unsigned turns)
 
 /* ---- who listens ------------------------------------------------------ */
 
-/* Has UP_TO listen to TARGET with the number of a topic behind it. */
+/* Makes UP_TO clients subscribe to TARGET followed by the number of a topic. */
 static void listen_to(const char *target, size_t up_to)
 {
     size_t i;
@@ -177,7 +174,7 @@ static void listen_to(const char *target, size_t up_to)
         ck_assert_int_eq(client_head(&heard[listening]), 200);
 }
 
-/* Waits until all who listen to TOPIC have the next update. */
+/* Waits until all subscribers of TOPIC have the next update. */
 static void expect_update(size_t topic)
 {
     size_t i;
@@ -186,7 +183,7 @@ static void expect_update(size_t topic)
         free(client_until(&heard[i], update));
 }
 
-/* What each delivery of a TURN takes that sends one frame to all. */
+/* Returns the instructions of each delivery of a TURN that sends one frame to all. */
 static double per_delivery(const char *target, void (*turn)(void))
 {
     const unsigned turns = 10;
@@ -216,7 +213,7 @@ static double broadcast(void)
     return per_delivery("/", turn_broadcast);
 }
 
-/* An update to each topic, the next one when the last has come. */
+/* Publishes an update to each topic, each one when the last has arrived. */
 static void turn_topics(void)
 {
     char target[32];
@@ -243,7 +240,7 @@ static double targeted(void)
     return per_turn(turn_topics, 4) / MANY;
 }
 
-/* IN_FLIGHT requests at once, one behind the other. */
+/* Sends IN_FLIGHT requests at once, pipelined. */
 static void turn_publish(void)
 {
     char *requests;
@@ -297,8 +294,9 @@ static void turn_ping(void)
         client_expect_line(&heard[i], ":");
 }
 
-/* An update makes them all wait from the same moment on. So their pings come
- * together, and long after, but before the next, the checks on the peers. */
+/* An update restarts the ping interval of all clients at the same moment. So their
+ * pings come together, and the checks of the peers come long after, but before the
+ * next. */
 static double ping(void)
 {
     start(NULL, OPTIONS "--ping-interval 1400ms");
@@ -326,7 +324,7 @@ static bool is_of(const char *line, const char *name)
     return strncmp(line, name, length) == 0 && line[length] == ' ';
 }
 
-/* Finds what the file says of NAME. */
+/* Returns the value of NAME in the file. */
 static bool look_up(const char *name, char value[LINE])
 {
     const char *path = getenv("INSTRUCTIONS");
@@ -345,7 +343,7 @@ static bool look_up(const char *name, char value[LINE])
     return found;
 }
 
-/* Has the file say VALUE of NAME from here on. */
+/* Sets the value of NAME in the file. */
 static void put_down(const char *name, const char *value)
 {
     const char *path = getenv("INSTRUCTIONS");
@@ -371,7 +369,7 @@ static void put_down(const char *name, const char *value)
 
 /* ---- the test --------------------------------------------------------- */
 
-/* What the counts are those of. */
+/* Describes the compiler, flags and libraries of the counts. */
 static void describe_build(char text[LINE])
 {
     struct utsname system = {.machine = ""};
@@ -388,7 +386,7 @@ static bool renewing(void)
     return getenv("INSTRUCTIONS_RENEW") != NULL;
 }
 
-/* Why nothing can be judged here, or NULL. */
+/* Returns why the counts cannot be compared here, or NULL. */
 static const char *why_not(void)
 {
     static char reason[3 * LINE];
@@ -425,7 +423,7 @@ static double measure(const char *name, double (*how)(void))
     return counted;
 }
 
-/* Measures up to TRIES times, until it is not more than MOST. */
+/* Measures up to TRIES times, until the count is at most MOST. */
 static double measure_to(const char *name, double (*how)(void), double most)
 {
     double counted = measure(name, how);

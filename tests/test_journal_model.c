@@ -12,9 +12,20 @@
 #include <time.h>
 
 #define TOPICS 6
+#define ALL TOPICS            /* what a bit stands for that is no topic's: "*", */
+#define PREFIX (TOPICS + 1)   /* "f" and what follows, */
+#define HIDDEN (TOPICS + 2)   /* "$" and what follows, */
+#define NEAR (TOPICS + 3)     /* "a" and what follows */
+#define BITS (TOPICS + 4)
+#define TOPIC_BITS 0x3fU
 #define STEPS 4000
 
-static const char *const names[TOPICS] = {"a", "b", "f/1", "f/2", "$c", "$d"};
+static const char *const names[BITS] = {"a",  "b", "f/1", "f/2", "$c",
+                                        "$d", "*", "f/*", "$*",  "a*"};
+
+/* The topics that each prefix matches. */
+static const unsigned matched[BITS] = {
+    [PREFIX] = 0xc, [HIDDEN] = 0x30, [NEAR] = 0x1};
 static const unsigned limits[TOPICS] = {5, 0, 3, 3, 4, 0};
 static const struct crier_topic_retention retentions[] = {
     {"a", {.count = 5}}, {"f/*", {.count = 3}}, {"$c", {.count = 4}}};
@@ -37,10 +48,22 @@ static unsigned random_below(unsigned limit)
     return (unsigned)nrand48(state) % limit;
 }
 
-/* Whether SET (bit TOPICS: "*") means an update that is in TOPICS_. */
-static bool means(unsigned set, unsigned topics)
+/* The topics that SET asks for by name or by a prefix. */
+static unsigned topics_of(unsigned set)
 {
-    return (set & topics) != 0 || (set >> TOPICS != 0 && (topics & 0xf) != 0);
+    unsigned topics = set & TOPIC_BITS, i;
+
+    for (i = PREFIX; i < BITS; i++)
+        if (set >> i & 1)
+            topics |= matched[i];
+    return topics;
+}
+
+/* Whether SET means the item AT, which is held. */
+static bool means(unsigned set, int at)
+{
+    return (topics_of(set) & items[at].held) != 0 ||
+           ((set >> ALL & 1) != 0 && (items[at].topics & 0xf) != 0);
 }
 
 static void hold_no_more(unsigned topic, unsigned limit)
@@ -72,11 +95,11 @@ static void write_topics(unsigned set, char *text)
     unsigned i;
 
     text[0] = '\0';
-    for (i = 0; i <= TOPICS; i++)
+    for (i = 0; i < BITS; i++)
         if (set >> i & 1) {
             if (text[0] != '\0')
                 strcat(text, ",");
-            strcat(text, i == TOPICS ? "*" : names[i]);
+            strcat(text, names[i]);
         }
 }
 
@@ -118,7 +141,7 @@ static void append_one(void)
 static void forget_one(void)
 {
     unsigned topic = random_below(TOPICS);
-    int i, error = CRIER_ERR_UNKNOWN;
+    int i, error = CRIER_ERR_NO_TOPIC;
 
     for (i = 0; i < count; i++)
         if (items[i].held >> topic & 1) {
@@ -132,21 +155,18 @@ static void forget_one(void)
 static const char *wanted(unsigned set, int first, bool gap)
 {
     static char text[STEPS * 6];
-    unsigned i;
+    unsigned topics = topics_of(set);
     int at;
 
     for (at = first; at < count && !gap; at++) {
-        for (i = 0; i < TOPICS; i++)
-            if (set >> i & 1 && (items[at].topics & ~items[at].held) >> i & 1)
-                gap = true;
-        if (set >> TOPICS && items[at].held == 0 && items[at].topics & 0xf)
+        if ((items[at].topics & ~items[at].held & topics) != 0)
+            gap = true;
+        if (set >> ALL & 1 && items[at].held == 0 && items[at].topics & 0xf)
             gap = true;
     }
     strcpy(text, gap ? "gap" : "");
     for (at = first; at < count; at++)
-        if (items[at].held != 0 &&
-            (means(set & 0x3f, items[at].held) ||
-             means(set & 0x40, items[at].topics)))
+        if (items[at].held != 0 && means(set, at))
             sprintf(text + strlen(text), " %d", at);
     return text;
 }
@@ -164,8 +184,7 @@ static int last_ones(unsigned set, unsigned number)
 
     while (at > 0 && number > 0) {
         at--;
-        if (items[at].held != 0 && (means(set & 0x3f, items[at].held) ||
-                                    means(set & 0x40, items[at].topics)))
+        if (items[at].held != 0 && means(set, at))
             number--;
     }
     return at;
@@ -189,13 +208,13 @@ static int point(void)
 
 static void read_one(void)
 {
-    unsigned set = 1u << random_below(TOPICS + 1), i;
+    unsigned set = 1u << random_below(BITS), i;
     static char correct[STEPS * 6];
     int at = point();
     char topics[64], id[CRIER__ID_SIZE];
 
     for (i = random_below(4); i > 0; i--)
-        set |= 1u << random_below(TOPICS + 1);
+        set |= 1u << random_below(BITS);
     write_topics(set, topics);
     page_bytes = random_below(2) == 0 ? 0 : 1 + random_below(300);
     switch (random_below(5)) {
@@ -224,6 +243,23 @@ static void read_one(void)
     }
 }
 
+/* Lists what the prefixes match. */
+static void list_some(void)
+{
+    unsigned which = PREFIX + random_below(3), i, held;
+    char correct[256] = "";
+    int at;
+
+    for (i = 0; i < TOPICS; i++) {
+        held = 0;
+        for (at = 0; at < count; at++)
+            held += items[at].held >> i & 1;
+        if (matched[which] >> i & 1 && held != 0)
+            sprintf(correct + strlen(correct), " %s:%u", names[i], held);
+    }
+    compare(list(names[which], "", 100), correct, names[which]);
+}
+
 static void list_all(void)
 {
     char correct[256] = "";
@@ -239,7 +275,8 @@ static void list_all(void)
             sprintf(correct + strlen(correct), " %s:%u", names[sorted[i]],
                     held);
     }
-    compare(list("", "", true, 100), correct, "list");
+    compare(list("*,$*", "", 100), correct, "list");
+    list_some();
 }
 
 START_TEST(random_steps)

@@ -56,7 +56,7 @@ START_TEST(bytes_of_all)
     journal_start(_i, &options);
     append_many("a", 1, 4);
     ck_reads(all("a"), " 2 3 4");
-    list("", "", true, 10);
+    list("*,$*", "", 10);
     ck_assert_uint_eq(listed[0].bytes, 3 * cost);
     memset(large, 'x', sizeof large);
     large[cost] = '\0';
@@ -134,12 +134,12 @@ START_TEST(age_of_all)
     ck_reads(after(2, "*,a"), "");
     if (_i == SQLITE) /* in memory it is known until it is taken away */
         ck_reads(since_id("old", "b"), "gap");
-    ck_reads(list("", "", true, 10), "");
+    ck_reads(list("*,$*", "", 10), "");
     append_id("b", "old", "3");
     ck_reads(all("*"), " 3");
     ck_reads(after(2, "*"), " 3");
     ck_reads(since(CRIER_SINCE_LAST, "*,a", 2), " 3");
-    ck_reads(list("", "", true, 10), " b:1");
+    ck_reads(list("*,$*", "", 10), " b:1");
     journal_end();
 }
 END_TEST
@@ -170,9 +170,9 @@ START_TEST(age_of_a_topic)
         append("$other", "tick");
     ck_reads(after(0, "*"), "gap 2 3");
     ck_reads(after(1, "*"), " 2 3");
-    ck_reads(list("", "", false, 10), " b:2");
+    ck_reads(list("*", "", 10), " b:2");
     append("a1", "4");
-    ck_reads(list("", "", false, 10), " a1:1 b:2");
+    ck_reads(list("*", "", 10), " a1:1 b:2");
     journal_end();
 }
 END_TEST
@@ -211,14 +211,14 @@ START_TEST(forgetting)
     append("a,b", "2");
     append("a", "3");
     append("b", "4");
-    ck_assert_int_eq(forget("c"), CRIER_ERR_UNKNOWN);
-    ck_assert_int_eq(forget("*"), CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(forget("c"), CRIER_ERR_NO_TOPIC);
+    ck_assert_int_eq(forget("*"), CRIER_ERR_NO_TOPIC);
     ck_assert_int_eq(forget("a"), 0);
-    ck_assert_int_eq(forget("a"), CRIER_ERR_UNKNOWN);
+    ck_assert_int_eq(forget("a"), CRIER_ERR_NO_TOPIC);
     ck_reads(all("a"), "");
     ck_reads(all("b"), " 2 4");
     ck_reads(all("*"), " 2 4");
-    ck_reads(list("", "", true, 10), " b:2");
+    ck_reads(list("*,$*", "", 10), " b:2");
     ck_reads(since_id(first, "a"), "gap");
     ck_reads(since_id(first, "b"), " 2 4");
     ck_reads(since_id(first, "*"), "gap 2 4");
@@ -226,7 +226,7 @@ START_TEST(forgetting)
     append("a", "5");
     ck_reads(all("a"), " 5");
     ck_reads(after(3, "a"), " 5");
-    ck_reads(list("", "", true, 10), " a:1 b:2");
+    ck_reads(list("*,$*", "", 10), " a:1 b:2");
     ck_assert_int_eq(forget("b"), 0);
     ck_reads(all("*"), " 5");
     journal_end();
@@ -247,7 +247,7 @@ START_TEST(forgetting_much)
     ck_reads(all("a"), "");
     append("a", "new");
     ck_reads(all("a"), " new");
-    ck_reads(list("a", "", false, 9), " a:1");
+    ck_reads(list("a*", "", 9), " a:1");
     ck_assert_int_eq(forget("a"), 0);
     ck_assert_int_eq(forget("b"), 0);
     ck_reads(all("*"), "");
@@ -281,20 +281,20 @@ START_TEST(listing)
     append_id("a/1", "given", "3");
     append("$h,B", "4");
     append("\xc3\xa4", "5");
-    ck_reads(list("", "", false, 10), " B:1 a/1:2 a/2:1 b:1 \xc3\xa4:1");
-    ck_reads(list("", "", true, 10), " $h:1 B:1 a/1:2 a/2:1 b:1 \xc3\xa4:1");
-    ck_reads(list("", "", false, 2), " B:1 a/1:2");
-    ck_reads(list("", "a/1", false, 2), " a/2:1 b:1");
-    ck_reads(list("", "a/11", false, 1), " a/2:1");
-    ck_reads(list("a/", "", false, 10), " a/1:2 a/2:1");
-    ck_reads(list("a/", "a/1", false, 10), " a/2:1");
-    ck_reads(list("a/", "b", false, 10), "");
-    ck_reads(list("$", "", true, 10), " $h:1");
-    ck_reads(list("z", "", true, 10), "");
-    ck_reads(list(NULL, "a/2", false, 1), " a/2:1");
-    ck_reads(list(NULL, "a", false, 1), "");
-    ck_reads(list(NULL, "$h", true, 1), " $h:1");
-    ck_reads(list(NULL, "a/1", false, 1), " a/1:2");
+    ck_reads(list("*", "", 10), " B:1 a/1:2 a/2:1 b:1 \xc3\xa4:1");
+    ck_reads(list("*,$*", "", 10), " $h:1 B:1 a/1:2 a/2:1 b:1 \xc3\xa4:1");
+    ck_reads(list("*", "", 2), " B:1 a/1:2");
+    ck_reads(list("*", "a/1", 2), " a/2:1 b:1");
+    ck_reads(list("*", "a/11", 1), " a/2:1");
+    ck_reads(list("a/*", "", 10), " a/1:2 a/2:1");
+    ck_reads(list("a/*", "a/1", 10), " a/2:1");
+    ck_reads(list("a/*", "b", 10), "");
+    ck_reads(list("$*", "", 10), " $h:1");
+    ck_reads(list("z*", "", 10), "");
+    ck_reads(list("a/2", "", 1), " a/2:1");
+    ck_reads(list("a", "", 1), "");
+    ck_reads(list("$h", "", 1), " $h:1");
+    ck_reads(list("a/1", "", 1), " a/1:2");
     ck_assert_str_eq(listed[0].last, "given");
     ck_assert_int_eq(listed[0].first[0], '#');
     ck_assert_int_ge(listed[0].time, before);
@@ -316,28 +316,28 @@ START_TEST(no_more_topics)
         append_many(name, i, 1);
     }
     append("a,b", "98");
-    ck_assert_int_eq(try_append("c", NULL, "99"), CRIER_ERR_TOPICS_FULL);
-    ck_assert_int_eq(try_append("t01,c", NULL, "99"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("c", NULL, "99"), CRIER_ERR_MAX_TOPICS);
+    ck_assert_int_eq(try_append("t01,c", NULL, "99"), CRIER_ERR_MAX_TOPICS);
     ck_reads(all("t01"), " 1");
     append("a,b,t01", "99");
     ck_reads(all("t01"), " 1 99");
     ck_assert_int_eq(forget("t05"), 0);
     ck_assert_int_eq(forget("t03"), 0);
-    ck_assert_int_eq(try_append("c,d,e", NULL, "100"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("c,d,e", NULL, "100"), CRIER_ERR_MAX_TOPICS);
     /* t05 is one of those that are empty, so only one is left. */
     ck_assert_int_eq(try_append("t05,c,d", NULL, "100"),
-                     CRIER_ERR_TOPICS_FULL);
+                     CRIER_ERR_MAX_TOPICS);
     ck_assert_int_eq(try_append("c,d,t05", NULL, "100"),
-                     CRIER_ERR_TOPICS_FULL);
+                     CRIER_ERR_MAX_TOPICS);
     if (_i == SQLITE) /* nor has any of these taken a record away */
         ck_reads(after(1, "none"), "");
     append("t05,c", "100");
     ck_reads(all("t05,c"), " 100");
-    ck_assert_int_eq(try_append("d", NULL, "101"), CRIER_ERR_TOPICS_FULL);
+    ck_assert_int_eq(try_append("d", NULL, "101"), CRIER_ERR_MAX_TOPICS);
     /* t03 has no record any more; what it had was before t03's last. */
     ck_reads(after(2, "t03"), "gap");
     ck_reads(after(98, "t03"), "");
-    ck_reads(list("t0", "t01", false, 2), " t02:1 t04:1");
+    ck_reads(list("t0*", "t01", 2), " t02:1 t04:1");
     ck_assert_int_eq(forget("c"), 0);
     append("t03", "102"); /* again */
     ck_reads(after(2, "t03"), "gap 102");
@@ -384,7 +384,106 @@ START_TEST(a_topic_that_could_age_makes_room)
         append_many(name, i, 1);
     }
     ck_reads(all("*"), " 297 298 299");
-    ck_reads(list("", "", true, 9), " t297:1 t298:1 t299:1");
+    ck_reads(list("*,$*", "", 9), " t297:1 t298:1 t299:1");
+    journal_end();
+}
+END_TEST
+
+/* ---- prefixes --------------------------------------------------------- */
+
+START_TEST(a_prefix_matches_what_begins_with_it)
+{
+    journal_start(_i, NULL);
+    append("log/a", "1");
+    append("log", "2");
+    append("log/b,log/a", "3");
+    append("$log/a", "4");
+    append("login", "5");
+    append("x,log/", "6");
+    ck_reads(all("log/*"), " 1 3 6");
+    ck_reads(all("log*"), " 1 2 3 5 6");
+    ck_reads(all("x,log/b*"), " 3 6");
+    ck_reads(all("nothing/*"), "");
+    /* as in MQTT: only a prefix that begins with '$' matches such names */
+    ck_reads(all("*"), " 1 2 3 5 6");
+    ck_reads(all("$*"), " 4");
+    ck_reads(all("$log/*,login"), " 4 5");
+    ck_reads(since(CRIER_SINCE_LAST, "log/*", 2), " 3 6");
+    ck_reads(since(CRIER_SINCE_LAST, "log/*,$*", 2), " 4 6");
+    ck_assert_int_eq(forget("log/b"), 0);
+    ck_reads(all("log/*"), " 1 3 6"); /* which log/a still holds */
+    ck_reads(after(1, "log/*"), "gap 3 6");
+    ck_reads(after(3, "log/*"), " 6");
+    journal_end();
+}
+END_TEST
+
+/* Retention is the exception: there "*" means every topic. */
+START_TEST(retention_by_prefixes)
+{
+    const struct crier_topic_retention topics[] = {{"log/*", {.count = 2}},
+                                                   {"*", {.count = 1}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 2};
+
+    journal_start(_i, &options);
+    append_many("log/a", 1, 3);
+    append_many("a", 4, 2);
+    append_many("$a", 6, 2);
+    ck_reads(all("log/*"), " 2 3");
+    ck_reads(all("*,$*"), " 2 3 5 7");
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_pattern_that_is_none)
+{
+    const struct crier_topic_retention topics[] = {{"a*b", {.count = 2}}};
+    const struct crier_journal_options options = {.topics = topics,
+                                                  .topic_count = 1};
+
+    ck_assert_int_eq(crier_journal_memory(&options, &journal), CRIER_ERR_TOPIC);
+    ck_assert_int_eq(crier_journal_sqlite(journal_path(), &options, &journal,
+                                          NULL, 0),
+                     CRIER_ERR_TOPIC);
+    journal = NULL;
+    journal_end();
+}
+END_TEST
+
+#define MANY 250 /* topics: more than one read has cursors for */
+
+/* Reads a prefix of many topics, of which the updates are far apart. */
+START_TEST(a_prefix_of_many_topics)
+{
+    static char correct[MANY * 8];
+    int others = _i == MEMORY ? 100 : 20, i;
+    char name[16];
+    uint64_t first, last = 0;
+
+    journal_start(_i, NULL);
+    first = append("other", "0");
+    for (i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "many/%d", i);
+        append_many("other", i, others);
+        last = append(name, name + 5);
+        sprintf(correct + strlen(correct), " %d", i);
+    }
+    ck_reads(all("many/*"), correct);
+    ck_assert_uint_gt(pages, 1);
+    ck_reads(after(first, "many/*"), correct);
+    page_bytes = 1;
+    ck_reads(all("many/*"), correct);
+    ck_assert_uint_ge(pages, MANY);
+    page_bytes = 0;
+    ck_reads(after(last - 1, "many/*"), " 249");
+    ck_reads(after(last, "many/*"), "");
+    ck_reads(since(CRIER_SINCE_LAST, "many/*", 3), " 247 248 249");
+    ck_reads(since(CRIER_SINCE_LAST, "many/*,other", 1), " 249");
+    ck_assert_int_eq(forget("many/0"), 0);
+    ck_reads(all("many/*"), correct + 2);
+    ck_assert_int_eq(strncmp(after(first, "many/*"), "gap 1 2 3", 9), 0);
+    ck_assert_int_eq(strncmp(all("many/2,many/*,many/1"), " 1 2 3", 6), 0);
     journal_end();
 }
 END_TEST
@@ -410,6 +509,12 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, an_update_outlives_the_record_of_a_topic, 0,
                         BACKENDS);
     tcase_add_loop_test(tcase, a_topic_that_could_age_makes_room, 0, BACKENDS);
+    tcase = add_case(suite, "prefixes");
+    tcase_add_loop_test(tcase, a_prefix_matches_what_begins_with_it, 0,
+                        BACKENDS);
+    tcase_add_loop_test(tcase, retention_by_prefixes, 0, BACKENDS);
+    tcase_add_test(tcase, a_pattern_that_is_none);
+    tcase_add_loop_test(tcase, a_prefix_of_many_topics, 0, BACKENDS);
     return suite;
 }
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,15 +26,15 @@ static const struct {
     const char *says;
 } starts[] = {
     {"--nope", 2,
-     "crierd: unrecognized option '--nope'\nTry 'crierd --help'.\n"},
+     "crierd: unrecognized option '--nope'\ncrierd: try 'crierd --help'\n"},
     {"--threads", 2,
      "crierd: option '--threads' requires an argument\n"
-     "Try 'crierd --help'.\n"},
+     "crierd: try 'crierd --help'\n"},
     {"--threads 0", 2, "crierd: --threads '0' is not a number from 1 to 64\n"},
     {"--log-level x", 2,
      "crierd: --log-level 'x' is not error, warning, info or debug\n"},
     {"x", 2,
-     "crierd: unexpected argument 'x'\nTry 'crierd --help'.\n"},
+     "crierd: unexpected argument 'x'\ncrierd: try 'crierd --help'\n"},
     {"--listen nonsense", 2, "crierd: --listen 'nonsense' is not HOST:PORT"},
     {"--listen ::1:80", 2, "crierd: --listen '::1:80' is not HOST:PORT"},
     {"--listen 127.0.0.1:x", 2, "--listen '127.0.0.1:x' is not HOST:PORT"},
@@ -94,7 +95,7 @@ END_TEST
 
 /* ---- the end ---------------------------------------------------------- */
 
-static void follow(struct client *client, const char *target)
+static void open_stream(struct client *client, const char *target)
 {
     client_connect(client, crierd.port);
     ck_assert_int_eq(client_request(client, "GET", target, "", NULL), 200);
@@ -112,7 +113,7 @@ START_TEST(streams_get_a_goodbye)
 
     crierd_start(&crierd, "--log-level debug");
     for (i = 0; i < 8; i++) {
-        follow(&clients[i], i % 2 == 0 ? "/events" : "/chat?user=x");
+        open_stream(&clients[i], i % 2 == 0 ? "/events" : "/chat?user=x");
         free(client_frame(&clients[i]));
     }
     crierd_stop_by(&crierd, signals[_i]);
@@ -141,7 +142,7 @@ START_TEST(a_full_chat_ends_cleanly)
     crierd_start(&crierd, "--threads 4");
     for (i = 0; i < 40; i++) {
         snprintf(target, sizeof target, "/chat?user=%d", i);
-        follow(&clients[i], target);
+        open_stream(&clients[i], target);
         free(client_frame(&clients[i]));
     }
     crierd_stop(&crierd);
@@ -192,7 +193,7 @@ START_TEST(a_client_too_many_is_told_so)
 
     crierd_start(&crierd, "--max-clients 3 --log-level debug");
     for (i = 0; i < 3; i++) {
-        follow(&clients[i], "/events");
+        open_stream(&clients[i], "/events");
         client_expect(&clients[i], "data: connected");
     }
     client_connect(&more, crierd.port);
@@ -268,7 +269,7 @@ START_TEST(a_journal_at_its_limit)
     scratch_make();
     snprintf(options, sizeof options, "--journal sqlite:%s/journal", scratch);
     crierd_start(&crierd, options);
-    follow(&stream, "/topics/y");
+    open_stream(&stream, "/topics/y");
     limit_file_size(400000);
     ck_assert_int_eq(publish_much(100), 507);
     ck_assert_int_eq(fetch(crierd.port, "POST", "/topics/x", "", "small",
@@ -322,7 +323,7 @@ START_TEST(ended_streams_give_their_sockets_back)
     free(client_body(&idle));
     before = open_files();
     for (i = 0; i < 20; i++) {
-        follow(&clients[i], "/chat?user=ada");
+        open_stream(&clients[i], "/chat?user=ada");
         free(client_frame(&clients[i]));
     }
     ck_assert_int_ge(open_files(), before + 20);
@@ -347,19 +348,33 @@ END_TEST
 
 /* ---- log and signals -------------------------------------------------- */
 
+/* The client's own port. */
+static int port_of(const struct client *client)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+
+    ck_assert_int_eq(
+        getsockname(client->fd, (struct sockaddr *)&address, &length), 0);
+    return ntohs(address.sin_port);
+}
+
 START_TEST(a_request_is_one_line)
 {
     struct client client;
+    char peer[32];
 
     crierd_start(&crierd, "--log-level debug");
     fetch(crierd.port, "GET", "/healthz?secret=1", "", NULL, NULL);
     crierd_wait_log(&crierd, "info    GET /healthz 200 ");
     fetch(crierd.port, "POST", "/nope%0Aforged", "", "", NULL);
-    crierd_wait_log(&crierd, "info    POST /nope%0Aforged 405 ");
+    crierd_wait_log(&crierd, "info    POST /nope%0Aforged 404 ");
     fetch(crierd.port, "GET", "/\xc2\x9b[31m\\", "", NULL, NULL);
     crierd_wait_log(&crierd, "info    GET /\\xc2\\x9b[31m\\\\ 404 ");
-    follow(&client, "/ticks");
+    open_stream(&client, "/ticks");
     crierd_wait_log(&crierd, "info    GET /ticks 200 ");
+    snprintf(peer, sizeof peer, " ms 127.0.0.1:%d\n", port_of(&client));
+    crierd_wait_log(&crierd, peer);
     client_close(&client);
     crierd_wait_log(&crierd, "debug   stream /ticks ended: client closed the "
                              "connection");
@@ -386,7 +401,7 @@ START_TEST(sigpipe_does_not_kill)
     crierd_start(&crierd, "");
     ck_assert_int_eq(kill(crierd.pid, SIGPIPE), 0);
     for (i = 0; i < 50; i++) {
-        follow(&client, "/ticks?interval=10");
+        open_stream(&client, "/ticks?interval=10");
         client_expect(&client, "data: 1");
         client_reset(&client);
     }

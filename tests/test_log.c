@@ -1,7 +1,7 @@
 /*
- * crierd's log on a standard error that takes nothing, or no more, and its first three
- * descriptors. The log belongs to the operator: whatever happens to it, requests are
- * answered and SIGTERM ends crierd in time.
+ * crierd's log on a standard error that takes no bytes, and its first three
+ * descriptors. The log belongs to the operator: whatever happens to it, crierd responds
+ * to requests, and SIGTERM ends it in time.
  */
 #include <config.h>
 
@@ -62,7 +62,8 @@ static void reserve_port(void)
     port = ntohs(address.sin_port);
 }
 
-/* Runs crierd with WORDS, with STANDARD as its descriptors 0 to 2; -1 is a closed one. */
+/* Runs crierd with WORDS, with STANDARD as its descriptors 0 to 2; -1 is a closed
+ * one. */
 static void spawn(char *const *words, const int *standard)
 {
     posix_spawn_file_actions_t actions;
@@ -82,7 +83,7 @@ static void spawn(char *const *words, const int *standard)
 }
 
 /* Starts crierd with STANDARD, and OPTION (a word or NULL), and waits until it
- * answers. */
+ * responds. */
 static void start(const int *standard, const char *option)
 {
     char address[32];
@@ -163,7 +164,7 @@ static void request(int first, int count)
 /* Reads the lines of a log and follows what is in it. */
 struct reader {
     FILE *file;
-    int next;    /* the number of the request whose line must come */
+    int next;    /* the number of the request whose line must appear */
     int dropped; /* lines that are said to be dropped */
 };
 
@@ -218,8 +219,8 @@ static void make_pipe(int ends[2])
 
 /* ---- standard error ----------------------------------------------------- */
 
-/* Nobody waits for a pipe that nobody reads. What is missing in the log is counted, at
- * the place where it is missing. */
+/* crierd does not wait for a pipe that is not read. The log says how many lines are
+ * missing, at their place. */
 START_TEST(a_pipe_that_nobody_reads)
 {
     struct reader reader;
@@ -309,9 +310,9 @@ static void limit_file_size(rlim_t size)
     ck_assert_int_eq(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
-/* As by `ulimit -f`, and as on a disk that is full for a while: no signal ends crierd, and
- * once the file may grow again, the line that was cut is completed and the number of the
- * missing ones follows, whether or not there is something else to log. */
+/* As by `ulimit -f`, and as on a disk that is full for a while: no signal ends crierd,
+ * and once the file may grow again, the line that was cut is completed and the number
+ * of the missing ones follows, whether or not there is something else to log. */
 START_TEST(a_file_at_its_limit)
 {
     char path[SCRATCH_SIZE + 8];
@@ -454,7 +455,7 @@ START_TEST(what_is_printed)
 }
 END_TEST
 
-/* Nor does crierd wait at its start for what somebody would write into a pipe. */
+/* Nor does crierd wait at its start for bytes from a pipe. */
 START_TEST(a_pipe_among_the_data)
 {
     char path[SCRATCH_SIZE + 20];

@@ -1,7 +1,7 @@
 /*
- * Many clients: each hears every broadcast, once, in order, while others come
- * and go. Ten thousand of them, or as many as the open-file limit allows, or a
- * tenth of that where a sanitizer makes everything slow.
+ * Many clients: each receives every broadcast, once, in order, while others connect and
+ * leave. Ten thousand of them, or as many as the open-file limit allows, or a tenth of
+ * that with a sanitizer.
  */
 #include <config.h>
 
@@ -36,7 +36,7 @@ static size_t how_many(void)
     return clients;
 }
 
-/* Clients that come and go all the time. */
+/* Clients that connect and leave all the time. */
 static void *churn(void *unused)
 {
     struct client client;
@@ -105,7 +105,7 @@ START_TEST(each_hears_everything)
 }
 END_TEST
 
-/* As many again are told goodbye in time. */
+/* As many streams end in time at a graceful shutdown. */
 START_TEST(each_is_told_goodbye)
 {
     size_t count = how_many() / 2, i;

@@ -1,23 +1,22 @@
 /*
- * The unit tests, short of memory: each program is run again and again, and each time
- * another one of its allocations fails, once (support/oom_plan.h): of what is tested,
- * or of the libraries below it. Nothing may come of it that a process must not do: no
- * signal, no sanitizer's report, no leak, and no end that does not come.
+ * Runs the unit tests with failing allocations: each program again and again, and each
+ * time another one of its allocations fails, once (support/oom_plan.h), either of the
+ * code that is tested or of the libraries below it. No run may end by a signal, with a
+ * sanitizer's report or with a leak, and each run must end.
  *
- * What a test says of it does not count: most checks fail when they get an error
- * instead of what they ask for. In check's mode of a process for each test such a one
- * ends at once, without looking for leaks, since what it has is not freed by then. So
- * leaks are found (with the address sanitizer) where a test gets on without what
- * failed, as those do that are about it. That what was acknowledged is there is asked
- * by test_oom_crierd.
+ * The results of the tests do not count: most checks fail when a call returns an error.
+ * check runs each test in a process of its own, and a test that fails ends its process
+ * at once, without a check for leaks, since it did not free anything. So the address
+ * sanitizer finds leaks only in tests that go on after the failure, which includes the
+ * tests of exactly that. test_oom_crierd checks that acknowledged updates are kept.
  *
- * The N-th allocation fails in every test of the program at the same time. Threads
- * make it another one from time to time. A program is swept for SWEEP ms, over numbers
- * that lie evenly between the first and the last one, whenever that ends; one of which
- * a single run takes LONG is left out. Both are said. `make oom` leaves none out, and
- * takes longer.
+ * The N-th allocation fails in every test of the program in the same run. Threads make
+ * it a different allocation from time to time. Each program is run for SWEEP ms, with
+ * numbers spread evenly from the first allocation to the last. A program of which a
+ * single run takes LONG is left out. The test prints both. `make oom` leaves none out,
+ * and takes longer.
  *
- * CRIER_OOM=N CRIER_OOM_OF=tested tests/test_hub is what happens here by hand.
+ * CRIER_OOM=N CRIER_OOM_OF=tested tests/test_hub does one such run by hand.
  */
 #include <config.h>
 
@@ -65,8 +64,8 @@ static unsigned long finished, with_failures;
 
 /* ---- one run ---------------------------------------------------------- */
 
-/* Starts the program, in a process group of its own: check, when it is ended, ends all
- * of its group. */
+/* Starts the program in a process group of its own, because check kills the whole group
+ * when it is killed. */
 static void start(struct run *run)
 {
     int log = open(run->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -109,13 +108,13 @@ static char *read_log(const struct run *run)
     return text;
 }
 
-/* jansson (2.14) does not look whether it could keep what it reads of a string, and
- * asserts that it did. That is not ours to mend. */
+/* jansson (2.14) asserts that it could copy a string that it read. That is a fault of
+ * jansson, which this test ignores. */
 static const char jansson_asserts[] = "lex_scan_string: Assertion";
 
-/* What is wrong with a run that ended with STATUS and said LOG; NULL when nothing is.
- * check calls what a test must not do an error ("E"); it is no crash when the replay
- * of a corpus ends itself because something does not hold. */
+/* Returns what is wrong with a run that ended with STATUS and printed LOG; NULL if
+ * nothing is. check prints "E" for a test that crashed. The replay of a corpus may
+ * abort itself when a condition does not hold; that is no crash. */
 static const char *find_wrong(int status, const char *log)
 {
     if (strstr(log, "Sanitizer") != NULL ||
@@ -132,7 +131,7 @@ static const char *find_wrong(int status, const char *log)
     return NULL;
 }
 
-/* The run has ended. */
+/* Judges a run that has ended. */
 static void finish(struct run *run)
 {
     const char *wrong;
@@ -184,7 +183,7 @@ static bool is_running(void)
     return false;
 }
 
-/* Runs the program with each of COUNT allocations failing, as far as time goes. */
+/* Runs the program once for each of COUNT allocations, as far as the time allows. */
 static void sweep(unsigned long count)
 {
     unsigned long begun = 0;
@@ -202,8 +201,8 @@ static void sweep(unsigned long count)
         wait_for_one();
 }
 
-/* Has one run without a failure; how many allocations it makes. A run that takes too
- * long for a sweep is ended: -1. */
+/* Runs the program without a failure. Returns the number of its allocations, or -1 if
+ * the run took too long for a sweep and was killed. */
 static long count_allocations(const char *of)
 {
     struct pollfd ended = {.events = POLLIN};

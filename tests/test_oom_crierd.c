@@ -1,19 +1,17 @@
 /*
- * The real crierd, short of memory: it is started again and again, and each time one
- * more of its allocations goes well before one fails, or of those of the libraries
- * that it rests on. Each time it refuses to start, in words and with status 1, or it
- * does what it is asked: the same requests every time, each of which is answered as
- * ever, or with 503, or not at all (and the connection is closed); asked again, it
- * does it. What was acknowledged is there for a subscriber, once and in order, and
- * afterwards in the journal. It ends in time with status 0. A sanitizer, or valgrind,
- * says more.
+ * Starts the real crierd again and again with one failing allocation, of its own or of
+ * the libraries below it, each time a later one. Each time crierd either refuses to
+ * start, with a message and status 1, or handles the same requests: it responds to each
+ * as usual, or with 503, or it closes the connection; and when a request is repeated,
+ * it responds as usual. A subscriber receives every acknowledged update once and in
+ * order, and the journal has it afterwards. crierd ends in time with status 0. A
+ * sanitizer or valgrind checks more.
  *
- * Threads make it a different allocation from one time to the next; so it is also a
- * different program that is tested each time.
+ * Threads change the order of allocations, so repetitions test different failures.
  *
- * This goes on for SWEEP ms (longer with `make oom`), over numbers that lie evenly
- * between the first and the last one, or until each has had its turn. What was done is
- * said. CRIER_OOM_AT=N takes only the N-th.
+ * The test goes on for SWEEP ms (longer with `make oom`), with numbers spread evenly
+ * from the first allocation to the last, or until each failed once. It prints what it
+ * did. CRIER_OOM_AT=N tests only the N-th.
  */
 #include <config.h>
 
@@ -50,10 +48,10 @@ static void teardown(void)
 
 /* ---- requests --------------------------------------------------------- */
 
-/* What a request that may have been heard once may be answered with, too. */
+/* The other status of a request whose first try may have succeeded. */
 static int other_status;
 
-/* Sends a request until its answer is WANTED, which is twice at most. */
+/* Sends a request, at most twice, until its response has the status WANTED. */
 static void ask(struct client *client, int wanted, const char *method,
                 const char *target, const char *headers, const char *body)
 {
@@ -74,7 +72,7 @@ static void ask(struct client *client, int wanted, const char *method,
     }
 }
 
-/* The same, and reads the body of the answer. */
+/* The same, and reads the body of the response. */
 static void expect(int wanted, const char *method, const char *target,
                    const char *headers, const char *body)
 {
@@ -100,7 +98,7 @@ static void publish(const char *ids, const char *target, const char *headers,
     }
 }
 
-/* A stream that is there, and then left. */
+/* Opens a stream and closes it. */
 static void visit(const char *target)
 {
     struct client client;
@@ -113,9 +111,9 @@ static void visit(const char *target)
 
 static struct client subscriber;
 static char last_id[256];
-static int followed;
+static int received;
 
-static void follow(void)
+static void open_stream(void)
 {
     char headers[300];
 
@@ -124,32 +122,32 @@ static void follow(void)
         last_id[0] != '\0' ? headers : "", NULL);
 }
 
-/* Puts down that the update ID has come. Of many that were refused, those behind the
- * one that failed may be in before it is, see crierd(8). */
+/* Records that the update ID arrived. When a bulk request fails, updates after the one
+ * that failed may be stored before it is, see crierd(8). */
 static void take(const char *id)
 {
     char now[sizeof updates[0]];
     int i;
 
-    for (i = followed; strcmp(updates[i], id) != 0; i++)
+    for (i = received; strcmp(updates[i], id) != 0; i++)
         ck_assert_msg(i + 1 < update_count, "'%s' has come: once more?", id);
-    ck_assert_msg(i == followed || refused, "'%s' instead of '%s'", id,
-                  updates[followed]);
+    ck_assert_msg(i == received || refused, "'%s' instead of '%s'", id,
+                  updates[received]);
     memcpy(now, updates[i], sizeof now);
-    memcpy(updates[i], updates[followed], sizeof now);
-    memcpy(updates[followed++], now, sizeof now);
+    memcpy(updates[i], updates[received], sizeof now);
+    memcpy(updates[received++], now, sizeof now);
 }
 
-/* Reads until all that was acknowledged has come, in order. */
+/* Reads until all acknowledged updates have arrived, in order. */
 static void catch_up(void)
 {
     char id[256], *frame;
 
-    while (followed < update_count) {
+    while (received < update_count) {
         frame = client_event(&subscriber, id);
         if (frame == NULL) {
             client_close(&subscriber);
-            follow();
+            open_stream();
             continue;
         }
         if (id[0] != '\0') {
@@ -168,7 +166,7 @@ static void use_topics(void)
                                "event: e\n\nid: 6\ndata: six\n\n";
 
     publish("1", "/topics/a?id=1&dedupe=1", "", "one");
-    follow();
+    open_stream();
     publish("2", "/topics/a,b?id=2&dedupe=1&event=e", "", "zw\xc3\xb6lf");
     publish("3", "/topics/a?id=3&dedupe=1",
             "Content-Type: application/json\r\n", "{\"a\": [3, \"\xc3\xa4\"]}");
@@ -206,26 +204,26 @@ static void use_demos(void)
     expect(404, "GET", "/n%C3%B6", "", NULL);
 }
 
-/* A stream that was opened when memory was short has all of it. */
+/* Checks that a stream that was opened when memory was short is complete. */
 static void check_journal(void)
 {
     crierd_start(&crierd, journal);
-    followed = 0;
+    received = 0;
     last_id[0] = '\0';
-    follow();
+    open_stream();
     catch_up();
     client_close(&subscriber);
     crierd_stop(&crierd);
 }
 
-/* How many allocations crierd makes when the N-th fails (0: none). */
+/* Returns the number of crierd's allocations when the N-th fails (0: none). */
 static unsigned long once(const char *of, unsigned long n)
 {
     unsigned long count;
     bool listens;
     int status;
 
-    update_count = followed = 0;
+    update_count = received = 0;
     refused = false;
     last_id[0] = '\0';
     snprintf(journal, sizeof journal, "--threads 2 --presence p "

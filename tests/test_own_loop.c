@@ -52,7 +52,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     return site_queue(connection, response);
 }
 
-/* As it is told in libmicrohttpd's manual for external polling. */
+/* As libmicrohttpd's manual describes external polling. */
 static void *run(void *closure)
 {
     struct pollfd wanted[] = {

@@ -200,8 +200,8 @@ END_TEST
 
 /* ---- when ------------------------------------------------------------- */
 
-/* Each message comes with the byte that ends its last line, and nothing behind it
- * is read before the next call. */
+/* The parser returns each message at the byte that ends its last line, and reads nothing
+ * behind that before the next call. */
 static const struct {
     const char *stream;
     size_t ends[4];
@@ -258,9 +258,8 @@ END_TEST
 
 /* ---- one stream after another ----------------------------------------- */
 
-/* Feeds STREAM whole; what it tells must be EXPECTED: events as TYPE|DATA|ID and
- * a + where they have an id of their own, comments as :TEXT, retries as a
- * number. */
+/* Feeds STREAM at once; its messages must be EXPECTED: events as TYPE|DATA|ID, with a +
+ * if they have an id of their own, comments as :TEXT, retries as a number. */
 static void tells(struct crier_parser *parser, const char *stream,
                   const char *expected)
 {
@@ -341,14 +340,14 @@ START_TEST(begin_ends_an_error)
 
     tells(parser, "id: 0\n\n", "");
     ck_assert_int_eq(crier_parser_next(parser, &bytes, &left, &message),
-                     CRIER_ERR_LONG_LINE);
+                     CRIER_ERR_MAX_LINE);
     bytes = "data: a\n\n";
     left = 9;
     ck_assert_int_eq(crier_parser_next(parser, &bytes, &left, &message),
-                     CRIER_ERR_LONG_LINE);
+                     CRIER_ERR_MAX_LINE);
     left = 0;
     ck_assert_int_eq(crier_parser_next(parser, &bytes, &left, &message),
-                     CRIER_ERR_LONG_LINE);
+                     CRIER_ERR_MAX_LINE);
     ck_assert_str_eq(message.id, "0");
     crier_parser_begin(parser);
     tells(parser, "data: a\n\n", "message|a|0 ");
@@ -370,7 +369,7 @@ START_TEST(the_id_is_set)
     crier_parser_begin(parser);
     tells(parser, "data: a\n\n", "message|a|0123456789 ");
     ck_assert_int_eq(crier_parser_set_id(parser, "0123456789x"),
-                     CRIER_ERR_LARGE_EVENT);
+                     CRIER_ERR_MAX_EVENT);
     ck_assert_int_eq(crier_parser_set_id(parser, "a\nb"), CRIER_ERR_NEWLINE);
     ck_assert_int_eq(crier_parser_set_id(parser, "a\r"), CRIER_ERR_NEWLINE);
     ck_assert_int_eq(crier_parser_set_id(parser, "\xff"), CRIER_ERR_UTF8);

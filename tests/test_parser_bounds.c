@@ -1,6 +1,6 @@
 /*
- * The event-stream parser where it comes to an end of something: its limits,
- * memory that does not grow, time that is linear, memory that is short.
+ * The event-stream parser at its bounds: its limits, memory that does not grow, time
+ * that is linear, allocations that fail.
  */
 #include <config.h>
 
@@ -14,8 +14,8 @@
 
 #define MIB ((size_t)1024 * 1024)
 
-/* Feeds the LENGTH bytes at BYTES, counts what is told in *TOLD and returns what
- * the parser returned last. Allocates nothing. */
+/* Feeds the LENGTH bytes at BYTES, counts the messages in *TOLD and returns the
+ * parser's last result. Allocates nothing. */
 static int pass(struct crier_parser *parser, const char *bytes, size_t length,
                 size_t *told)
 {
@@ -81,14 +81,14 @@ static void check_default(const char *before, const char *after, size_t most,
 
 START_TEST(the_default_of_a_line)
 {
-    check_default(":", "\n", 16 * MIB - 1, CRIER_ERR_LONG_LINE);
+    check_default(":", "\n", 16 * MIB - 1, CRIER_ERR_MAX_LINE);
 }
 END_TEST
 
 START_TEST(the_default_of_an_event)
 {
     check_default("data: 123\nid: 456\ndata: ", "\n\n", 16 * MIB - 7,
-                  CRIER_ERR_LARGE_EVENT);
+                  CRIER_ERR_MAX_EVENT);
 }
 END_TEST
 
@@ -112,18 +112,18 @@ static void check_endless(const char *piece, size_t max_line, size_t max_event,
 
 START_TEST(an_endless_line)
 {
-    check_endless("x", 1000, 0, 1000, CRIER_ERR_LONG_LINE);
-    check_endless(":", 1000, 0, 1000, CRIER_ERR_LONG_LINE);
-    check_endless("data: and so on", MIB, 10, MIB, CRIER_ERR_LONG_LINE);
-    check_endless("xxxxxxxx", 0, 0, 16 * MIB, CRIER_ERR_LONG_LINE);
+    check_endless("x", 1000, 0, 1000, CRIER_ERR_MAX_LINE);
+    check_endless(":", 1000, 0, 1000, CRIER_ERR_MAX_LINE);
+    check_endless("data: and so on", MIB, 10, MIB, CRIER_ERR_MAX_LINE);
+    check_endless("xxxxxxxx", 0, 0, 16 * MIB, CRIER_ERR_MAX_LINE);
 }
 END_TEST
 
 START_TEST(an_endless_event)
 {
-    check_endless("data\n", 0, 1000, 1001 * 5, CRIER_ERR_LARGE_EVENT);
-    check_endless("data:3456789\n", 0, 999, 125 * 13, CRIER_ERR_LARGE_EVENT);
-    check_endless("data:3456789\n", 0, 0, 2 * MIB * 13, CRIER_ERR_LARGE_EVENT);
+    check_endless("data\n", 0, 1000, 1001 * 5, CRIER_ERR_MAX_EVENT);
+    check_endless("data:3456789\n", 0, 999, 125 * 13, CRIER_ERR_MAX_EVENT);
+    check_endless("data:3456789\n", 0, 0, 2 * MIB * 13, CRIER_ERR_MAX_EVENT);
 }
 END_TEST
 
@@ -242,7 +242,7 @@ static const char busy[] =
     "\ntime: " LONG LONG "\ndata: b\n\n"
     "id: 3\n\n:" LONG LONG "\n";
 
-/* What `busy` tells, and the last event id after each. */
+/* The messages of `busy`, and the last event id after each. */
 static const char *const ids[] = {"0", "0", "0", "1-" LONG, "2-" LONG LONG,
                                   "3"};
 
@@ -259,7 +259,7 @@ static int pass_busy(struct crier_parser *parser, size_t size, size_t *told)
     return result;
 }
 
-/* PARSER has run out of memory after TOLD messages. */
+/* PARSER ran out of memory after TOLD messages. */
 static void check_short(struct crier_parser *parser, size_t told)
 {
     json_t *log = json_array(), *expected = json_array();
@@ -267,7 +267,8 @@ static void check_short(struct crier_parser *parser, size_t told)
     const char *id = crier_parser_id(parser);
     struct cuts cuts = {.how = BY_BYTE};
 
-    /* The id of an event that was not told does not count: it is to come again. */
+    /* The id of an event that was not returned does not count, so that the event comes
+ * again. */
     ck_assert_msg(strcmp(id, ids[told]) == 0 ||
                       (told == 4 && strcmp(id, "3") == 0),
                   "after %zu messages the id is %s", told, id);

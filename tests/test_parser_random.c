@@ -1,10 +1,10 @@
 /*
- * What the encoder writes, the parser reads: events of random content, encoded,
- * come out as they were set, whatever the line ends and the cuts.
+ * The parser reads what the encoder writes: random events, encoded, come out as they
+ * were set, with any line ends and cuts.
  *
- * What is normalised on the way: each LF, CRLF and CR in data becomes LF; each line
- * of a comment is a comment, with the space that the encoder puts before it; an
- * event without data is not told, but its id counts.
+ * Encoding normalises: each LF, CRLF and CR in data becomes LF; each line of a comment
+ * is a comment, with the space that the encoder puts before it; an event without data
+ * is not returned, but its id counts.
  *
  * Every run prints its seed; CRIER_SEED=N repeats it.
  */
@@ -127,7 +127,7 @@ static void normalise(struct text *text)
 
 static char last[TEXT_MAX]; /* the last event id */
 
-/* Logs what a comment TEXT should come out as. */
+/* Logs the messages that a comment TEXT makes. */
 static void expect_comment(struct text *text, json_t *expected)
 {
     const char *at, *end;
@@ -144,8 +144,7 @@ static void expect_comment(struct text *text, json_t *expected)
     }
 }
 
-/* Sets fields of EVENT, at least one, and logs in EXPECTED what should come of
- * it. */
+/* Sets at least one field of EVENT, and logs in EXPECTED the messages that it makes. */
 static void any_event(struct crier_event *event, json_t *expected)
 {
     static struct text text, type;

@@ -1,12 +1,12 @@
 /*
- * Publishers with a connection of their own: many requests on their way, answered by a
- * lane (lane.c) as libmicrohttpd would answer them, and in order; with a journal in
- * memory and with one in a file. A request with the field "Trailer" is one that no lane
- * takes, and means nothing else to crierd.
+ * Publishers with a connection of their own: they pipeline many requests, and a
+ * pipeline (pipeline.c) responds as libmicrohttpd would, and in order; with a journal
+ * in memory and with one in a file. Pipelines do not take a request with the field
+ * "Trailer", which means nothing else to crierd.
  */
 #include <config.h>
 
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/client.h"
 #include "support/runner.h"
 
@@ -43,7 +43,7 @@ static void send_off(struct client *client, char **requests)
     *requests = NULL;
 }
 
-/* Reads an answer with STATUS, returns its body. */
+/* Reads a response, which must have STATUS; returns its JSON, new. */
 static json_t *answer(struct client *client, int status)
 {
     int got = client_head(client);
@@ -56,7 +56,7 @@ static json_t *answer(struct client *client, int status)
     return json;
 }
 
-/* Reads the answer to a publish; its position must be POSITION. */
+/* Reads the response to a publish; its position must be POSITION. */
 static void expect_published(struct client *client, json_int_t position)
 {
     json_t *json = answer(client, 200);
@@ -83,12 +83,13 @@ static const struct {
     {"/topics/a/b%20c?event=e%20f&retry=7", "", "x", 200},
     {"/topics/%C3%A4%22", "", "x", 200},
     {"/topics/x", "Event-Type: e\r\nEvent-Retry: 5\r\n", "x", 200},
-    {"/topics/x", "Content-Type: application/json\r\n", "{ \"a\" : [1] }", 200},
+    {"/topics/x", "Content-Type: application/json\r\n", "{ \"a\" : [1] }",
+     200},
     {"/topics/x", "Content-Type: application/json\r\n", "{", 400},
     {"/topics/x", "", "\xff", 400},
     {"/topics/x%", "", "x", 400},
     {"/topics/%00", "", "x", 400},
-    {"/topics/", "", "x", 405},
+    {"/topics/", "", "x", 404},
     {"/topics/*", "", "x", 400},
     {"/topics/$x", "", "x", 403},
     {"/topics/x", "Event-Retry: no\r\n", "x", 400},
@@ -105,8 +106,9 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The status, the header lines in alphabetical order but for Date, and the body in
- * which the journal's numbers are crossed out. To be freed. */
+/* Returns, in new memory, the status, the header lines in alphabetical order without
+ * Date and Connection (libmicrohttpd closes the connection when it refuses a request
+ * before its body is read), and the body with the journal's numbers replaced. */
 static char *canonical(struct client *client)
 {
     char *lines[32], *at, *all, *body, *line, head[sizeof client->head];
@@ -117,7 +119,8 @@ static char *canonical(struct client *client)
     client_head(client);
     memcpy(head, client->head, sizeof head);
     while ((line = strtok_r(rest, "\r\n", &rest)) != NULL && count < 32)
-        if (strncasecmp(line, "Date:", 5) != 0)
+        if (strncasecmp(line, "Date:", 5) != 0 &&
+            strncasecmp(line, "Connection:", 11) != 0)
             lines[count++] = line;
     qsort(lines + 1, count - 1, sizeof lines[0], compare);
     body = client_body(client);
@@ -250,7 +253,8 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
-/* What is not a lane's is answered after what was, by libmicrohttpd from then on. */
+/* libmicrohttpd responds to a request that the pipeline does not take, after the
+ * responses to those before it, and to all requests from then on. */
 START_TEST(other_requests_have_their_turn)
 {
     struct client client;
@@ -299,8 +303,8 @@ START_TEST(who_ends_its_sending_half_gets_all_answers)
 }
 END_TEST
 
-/* Who goes without waiting for answers harms nobody, and what was published is what was
- * sent, up to some point. */
+/* A client that closes the connection without waiting for the responses harms nobody,
+ * and the updates up to some point are published. */
 START_TEST(who_goes_early)
 {
     struct client client;
@@ -336,8 +340,8 @@ static bool stands_still(struct client *client)
     return poll(&wanted, 1, 300) == 0;
 }
 
-/* Answers that nobody takes are not kept without end: the lane stops reading, others
- * are served, and all is there once it is asked for. */
+/* The memory for responses that the client does not read is bounded: the pipeline stops
+ * reading, and others are served; when the client reads, it receives every response. */
 START_TEST(who_takes_no_answers_waits)
 {
     static const char request[] = "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
@@ -368,14 +372,14 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("lane");
+    Suite *s = suite_create("pipeline");
     TCase *c;
     int i;
 
     for (i = 0; i < 2; i++) {
         c = add_case(s, i == 0 ? "memory" : "sqlite");
-        tcase_add_checked_fixture(c, i == 0 ? both_memory : both_file,
-                                  both_end);
+        tcase_add_checked_fixture(c, i == 0 ? fixture_memory : fixture_file,
+                                  fixture_end);
         tcase_add_loop_test(c, a_lane_answers_like_libmicrohttpd, 0,
                             (int)REQUESTS);
         tcase_add_test(c, answers_come_in_order);

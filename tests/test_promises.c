@@ -1,45 +1,22 @@
 /*
- * What Crier promises to people who rely on it, each tried against the real
- * crierd: order and completeness while many publish, bounded memory while clients
- * take nothing, and a word to who is left behind.
+ * What Crier promises its users, tested with the real crierd: order and completeness
+ * while many publish, bounded memory while clients read nothing, and a gap event for
+ * clients that the journal left behind.
  */
 #include <config.h>
 
 #include "crier.h"
 #include "support/client.h"
-#include "support/crierd.h"
+#include "support/fixture.h"
 #include "support/runner.h"
-#include "support/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct crierd crierd;
-static char journal[64]; /* the option */
-
-static void setup(void)
-{
-    scratch_make();
-    snprintf(journal, sizeof journal, "--journal sqlite:%s/journal", scratch);
-}
-
-static void teardown(void)
-{
-    scratch_remove();
-}
-
 static const char *backend(int index)
 {
-    return index == 0 ? "--journal memory" : journal;
-}
-
-static void follow(struct client *client, const char *target,
-                   const char *headers)
-{
-    client_connect(client, crierd.port);
-    ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),
-                     200);
+    return index == 0 ? "--journal memory" : journal_option;
 }
 
 /* ---- one order, nothing lost ------------------------------------------ */
@@ -97,13 +74,13 @@ START_TEST(all_see_one_order_while_ten_publish)
     int i, frames = 0;
 
     each = crierd_is_slow() ? 60 : 300;
-    crierd_start(&crierd, backend(_i));
+    fixture_start(backend(_i));
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&publishers[i], NULL, publish_many, (void *)names[i]);
-    /* They come while the publishers write; some want all, some from here. */
+    /* They connect while the publishers write; some read all, some from then on. */
     for (i = 0; i < SUBSCRIBERS; i++)
-        follow(&subscribers[i],
-               i % 2 ? "/topics/t" : "/topics/t,other?since=all", "");
+        topics_subscribe(&subscribers[i],
+                         i % 2 ? "/topics/t" : "/topics/t,other?since=all", "");
     for (i = 0; i < PUBLISHERS; i++)
         pthread_join(publishers[i], NULL);
     ck_assert_int_eq(
@@ -149,14 +126,14 @@ START_TEST(clients_that_take_nothing_cost_little)
     char text[4097], *frame;
     long before;
 
-    crierd_start(&crierd, "--stall-timeout 1h");
+    fixture_start("--stall-timeout 1h");
     before = memory();
     for (i = 0; i < 100; i++) {
         client_connect_small(&silent[i], crierd.port, 4096);
         ck_assert_int_eq(
             client_request(&silent[i], "GET", "/topics/t", "", NULL), 200);
     }
-    follow(&healthy, "/topics/t", "");
+    topics_subscribe(&healthy, "/topics/t", "");
     client_connect(&publisher, crierd.port);
     memset(text, 'x', 4096);
     text[4096] = '\0';
@@ -179,7 +156,7 @@ START_TEST(clients_that_take_nothing_cost_little)
 }
 END_TEST
 
-/* Has a client stall until the journal has let go what it needs next. */
+/* Stalls a client until the next update that it needs has expired. */
 static void leave_behind(struct client *client)
 {
     char *large = malloc(60001);
@@ -205,7 +182,7 @@ START_TEST(who_is_left_behind_is_told)
     char *frame;
     int i;
 
-    crierd_start(&crierd, "--retain-count 5");
+    fixture_start("--retain-count 5");
     leave_behind(&client);
     free(client_until(&client, "event: gap\ndata: {\"requested\":\"#"));
     for (i = 0; i < 5; i++)
@@ -227,7 +204,7 @@ START_TEST(who_is_left_behind_is_ended_if_so_wanted)
     struct client client;
     char *frame;
 
-    crierd_start(&crierd, "--retain-count 5 --slow-client disconnect "
+    fixture_start("--retain-count 5 --slow-client disconnect "
                           "--log-level debug");
     leave_behind(&client);
     client.torn = true;
@@ -249,7 +226,7 @@ START_TEST(a_slow_reader_gets_everything)
     char text[4097], *frame;
     struct client client;
 
-    crierd_start(&crierd, backend(_i));
+    fixture_start(backend(_i));
     client_connect_small(&client, crierd.port, 65536);
     ck_assert_int_eq(client_request(&client, "GET", "/topics/t", "", NULL),
                      200);
@@ -280,7 +257,7 @@ static Suite *suite(void)
     Suite *s = suite_create("promises");
     TCase *c = add_case(s, "promises");
 
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, fixture_scratch, scratch_remove);
     tcase_add_loop_test(c, all_see_one_order_while_ten_publish, 0, 2);
     tcase_add_test(c, clients_that_take_nothing_cost_little);
     tcase_add_test(c, who_is_left_behind_is_told);

@@ -1,7 +1,7 @@
 /*
- * Publishing with libcrier, tried against the real crierd: one update and many,
- * refusals, and what a publisher must get through: no server yet, an answer that is
- * lost, a crash in the middle.
+ * Publishing with libcrier, tested with the real crierd: one update and many, refusals,
+ * and what a publisher must survive: no server yet, a response that is lost, a crash in
+ * the middle.
  */
 #include <config.h>
 
@@ -151,7 +151,7 @@ START_TEST(the_server_says_why)
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
     ck_assert_int_eq(published.status, 403);
-    ck_assert_ptr_nonnull(strstr(published.reason, "Crier's own"));
+    ck_assert_ptr_nonnull(strstr(published.reason, "are reserved"));
 }
 END_TEST
 
@@ -186,8 +186,7 @@ START_TEST(waits_for_the_server)
 }
 END_TEST
 
-/* A server between: it hands each request on, and keeps the first answer to
- * itself. */
+/* A proxy that passes each request on, but drops the first response. */
 static int between;
 
 static void hand_on(int from, int to)
@@ -212,7 +211,7 @@ static void hand_on(int from, int to)
     }
 }
 
-/* Hands the request on, waits for its answer, and breaks off. */
+/* Passes the request on, waits for its response, and closes the connection. */
 static void swallow(int from, int to)
 {
     struct pollfd both[2] = {{.fd = from, .events = POLLIN},
@@ -370,7 +369,7 @@ START_TEST(many_are_refused)
     ck_assert_int_eq(crier_publisher_finish(publisher, &published),
                      CRIER_ERR_STATUS);
     ck_assert_int_eq(published.status, 403);
-    ck_assert_ptr_nonnull(strstr(published.reason, "Crier's own"));
+    ck_assert_ptr_nonnull(strstr(published.reason, "are reserved"));
     crier_publisher_progress(publisher, &progress);
     ck_assert_uint_ge(progress.added, 1);
     ck_assert_uint_eq(progress.failed, progress.added);
@@ -388,7 +387,7 @@ START_TEST(requests_become_smaller)
     char large[3000];
     int i;
 
-    crierd_start(&crierd, "--max-message 2K");
+    crierd_start(&crierd, "--max-update 2K");
     use_port(crierd.port);
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     for (i = 1; i <= 2000; i++)

@@ -1,6 +1,6 @@
 /*
- * A publisher and a server that is no crierd, or says what a crierd would not, or is
- * not there: what counts as an answer, and what is sent again.
+ * A publisher and a server that is not crierd, that sends what crierd would not, or
+ * that is away: which responses count, and what the publisher sends again.
  */
 #include <config.h>
 
@@ -72,7 +72,7 @@ START_TEST(a_refusal_is_one_from_its_headers_on)
 }
 END_TEST
 
-/* Whoever answers like that is not crierd, or has lost something. */
+/* A server that responds so is not crierd, or has lost something. */
 START_TEST(an_answer_must_be_crierds)
 {
     static const char *const answers[] = {
@@ -83,11 +83,11 @@ START_TEST(an_answer_must_be_crierds)
     foreign_answer(&server, "200 OK", "", answers[_i]);
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
-    ck_assert_str_eq(published.reason, "the answer is not crierd's");
+    ck_assert_str_eq(published.reason, "the response is not crierd's");
 }
 END_TEST
 
-/* A proxy on the way may encode an answer, though nobody has asked it to. */
+/* A proxy may encode a response although the client did not accept that. */
 START_TEST(an_answer_may_be_encoded)
 {
     const char *coding = _i == 0 ? "gzip" : "compress";
@@ -117,7 +117,7 @@ START_TEST(an_answer_without_end_is_not_crierds)
     foreign_make(&server, make_words, UINT64_MAX);
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_STATUS);
-    ck_assert_str_eq(published.reason, "the answer is not crierd's");
+    ck_assert_str_eq(published.reason, "the response is not crierd's");
     ck_assert_uint_eq(foreign_requests(&server), 1);
 }
 END_TEST
@@ -144,7 +144,7 @@ END_TEST
 
 /* ---- once more -------------------------------------------------------- */
 
-/* What is no answer is none; then it may have been published already. */
+/* An invalid response does not count; the update may be published already. */
 START_TEST(no_answer_is_asked_for_again)
 {
     static const char *const rubbish[] = {
@@ -172,7 +172,7 @@ static void *fail_once(size_t size)
     return NULL;
 }
 
-/* What cannot be read for want of memory is asked for again, too. */
+/* A response that cannot be read for want of memory does not count either. */
 START_TEST(short_memory_for_the_answer)
 {
     foreign_answer(&server, "200 OK", "", DONE);
@@ -301,7 +301,7 @@ START_TEST(the_time_is_up)
 }
 END_TEST
 
-/* Nobody answers, so nothing that was added goes. */
+/* There are no responses, so nothing that was added is done. */
 START_TEST(one_may_try_without_waiting)
 {
     struct crier_progress progress;
@@ -316,7 +316,7 @@ START_TEST(one_may_try_without_waiting)
     ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
     for (i = 0; (error = crier_publisher_try(publisher, event)) == 0; i++)
         ck_assert_int_lt(i, 1000);
-    ck_assert_int_eq(error, CRIER_ERR_BUSY);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_WAITING);
     crier_publisher_progress(publisher, &progress);
     ck_assert_uint_eq(progress.added, (uint64_t)i);
     crier_publisher_free(publisher);
@@ -337,7 +337,7 @@ START_TEST(a_server_has_no_query)
 }
 END_TEST
 
-/* A redirect is no answer: where it leads to may take its time. */
+/* A redirect is no response to the update; its target may take its time. */
 START_TEST(a_redirect_is_followed)
 {
     foreign_answer(&server, "307 Temporary Redirect",

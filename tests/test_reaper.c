@@ -1,9 +1,11 @@
 /*
- * Who sends a request byte by byte is not waited for without end. crierd's code runs in
- * this program, but for its main and its door, and its clock is put forward by skip().
+ * crierd does not wait for ever for a client that sends a request byte by byte.
+ * crierd's code runs in this program, except for its main() and its acceptor; skip()
+ * moves its clock forward.
  */
 #include <config.h>
 
+#include "crierd/api/api.h"
 #include "crierd/http/http.h"
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
@@ -18,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What the linker's --wrap makes of the name. */
+/* The names that the linker's --wrap gives it. */
 uint64_t __real_crier_now(void);
 uint64_t __wrap_crier_now(void);
 
@@ -34,7 +36,7 @@ static void skip(uint64_t ms)
     atomic_fetch_add(&skipped, ms);
 }
 
-/* ---- the warden alone ------------------------------------------------- */
+/* ---- the reaper alone ------------------------------------------------- */
 
 static struct reaper reaper;
 static int ends[2];
@@ -56,7 +58,7 @@ static void release(void)
     close(ends[1]);
 }
 
-/* Whether the end of what comes is there to be read. */
+/* Whether the end of the connection can be read. */
 static bool is_ended(void)
 {
     char byte;
@@ -67,7 +69,7 @@ static bool is_ended(void)
 static void look_after(uint64_t ms)
 {
     skip(ms);
-    reaper_look(&reaper);
+    reaper_end_overdue(&reaper);
 }
 
 START_TEST(who_is_late_is_ended)
@@ -77,7 +79,7 @@ START_TEST(who_is_late_is_ended)
     ck_assert(!is_ended());
     look_after(1000);
     ck_assert(is_ended());
-    /* What is said can still be heard. */
+    /* The response can still be read. */
     ck_assert_int_eq(send(ends[0], "x", 1, MSG_NOSIGNAL), 1);
 }
 END_TEST
@@ -137,37 +139,44 @@ END_TEST
 
 /* ---- with libmicrohttpd ----------------------------------------------- */
 
-static const struct conf conf = {
-    .threads = 1, .ping = 3600000, .stall_timeout = 3600000};
+static struct conf conf = {.threads = 1,
+                                 .ping = 3600000,
+                                 .max_update = 1024 * 1024,
+                                 .stall_timeout = 3600000};
 static struct server server = {.conf = &conf};
 static struct http http;
 static int listening, port, poller;
 static pthread_t thread;
 static atomic_bool stopping;
 
-/* In place of a doorman: hands over whoever connects, whatever has come. */
+/* In place of an acceptor thread: hands over each connection, whatever was received. */
 static void *run_http(void *loop)
 {
     const struct sockaddr address = {.sa_family = AF_UNIX};
     struct epoll_event event;
+    struct watch *watch;
+    struct peer peer;
     int fd;
 
+    peer_set(&peer, &address, sizeof address.sa_family);
     while (!atomic_load(&stopping)) {
-        if (epoll_wait(poller, &event, 1, 1) == 1)
-            (void)http_is_ready(loop, event.data.ptr);
+        if (epoll_wait(poller, &event, 1, 1) == 1) {
+            watch = event.data.ptr;
+            watch->on_events(watch, event.events);
+        }
         fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            http_take(loop, fd, &address, sizeof address, SIZE_MAX);
-        http_run(loop, crier_now());
+            http_service.take(loop, fd, &peer, "", 0);
+        http_service.run(loop, crier_now());
     }
+    http_service.stop(loop);
     return NULL;
 }
 
 static void start(void)
 {
-    const struct crier_shards_options shards = {.threads = 1,
-                                                .max_streams = 16,
-                                                .resume = http_resume};
+    const struct crier_shards_options shards = {
+        .threads = 1, .max_streams = 16, .resume = exchange_resume};
     const struct crier_journal_options options = {.retention = {.count = 9}};
     struct sockaddr_in address;
     socklen_t length = sizeof address;
@@ -175,6 +184,8 @@ static void start(void)
     const char *why;
 
     log_set_level(LOG_ERROR);
+    ck_assert(conf_publish(&conf));
+    server.tables[0].routes = api_routes;
     ck_assert_int_eq(crier_shards_new(&shards, &server.shards), 0);
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
     ck_assert_int_eq(
@@ -186,7 +197,7 @@ static void start(void)
     getsockname(listening, (struct sockaddr *)&address, &length);
     port = ntohs(address.sin_port);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    ck_assert(http_watch(&http.loops[0], poller));
+    ck_assert(http_service.start(&http.loops[0], poller));
     atomic_store(&stopping, false);
     ck_assert_int_eq(
         pthread_create(&thread, NULL, run_http, &http.loops[0]), 0);
@@ -206,9 +217,9 @@ static void stop(void)
     crier_hub_free(server.hub);
 }
 
-/* Makes a second of every millisecond, MOST of them, until CLIENT's connection is
- * closed; after how many seconds it was. BYTE is sent in each, as it keeps libmicrohttpd
- * waiting. */
+/* Moves the clock by a second every millisecond, at most MOST times, until CLIENT's
+ * connection is closed; sends BYTE each time, to keep libmicrohttpd waiting. Returns
+ * the number of seconds. */
 static uint64_t seconds_to_end(struct client *client, char byte, uint64_t most)
 {
     uint64_t begun = crier_now(), late = __real_crier_now() + PATIENCE;
@@ -221,19 +232,19 @@ static uint64_t seconds_to_end(struct client *client, char byte, uint64_t most)
             skip(1000);
             most--;
         }
-        http_look(&http);
+        http_end_overdue(&http);
     }
     ck_assert_int_le(recv(client->fd, answer, sizeof answer, 0), 0);
     return (crier_now() - begun) / 1000;
 }
 
-/* Has one request of CLIENT answered, which may send more. */
+/* Completes one request of CLIENT, which may send more. */
 static void ask(struct client *client)
 {
     ck_assert_int_eq(client_request(client, "OPTIONS", "*", "", NULL), 204);
 }
 
-/* Waits until COUNT bytes of bodies are there. */
+/* Waits until crierd counts COUNT bytes of bodies. */
 static void await_bodies(size_t count)
 {
     uint64_t late = __real_crier_now() + PATIENCE;
@@ -250,12 +261,12 @@ START_TEST(the_next_head_may_take_its_time)
     ask(&client);
     client_send(&client, "OPTIONS * HTTP/1.1\r\nHo");
     skip(58000);
-    http_look(&http);
+    http_end_overdue(&http);
     client_send(&client, "st: x\r\n\r\n");
     ck_assert_int_eq(client_head(&client), 204);
-    /* And the one after it, as much again. */
+    /* The next request may take as long. */
     skip(58000);
-    http_look(&http);
+    http_end_overdue(&http);
     ask(&client);
     client_close(&client);
 }
@@ -275,7 +286,7 @@ START_TEST(the_next_head_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* What the door takes for no beginning of a head is not waited for either. */
+/* Nor does crierd wait for bytes that the acceptor does not take for a head. */
 START_TEST(the_first_head_is_not_waited_for_for_ever)
 {
     struct client client;
@@ -293,18 +304,20 @@ START_TEST(a_body_may_take_its_time)
 
     memset(bytes, 'x', sizeof bytes);
     client_connect(&client, port);
-    client_send(&client, "POST / HTTP/1.1\r\nHost: x\r\n"
-                         "Content-Length: %zu\r\n\r\n", sizeof bytes);
+    client_send(&client,
+                "POST /topics/x HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: %zu\r\n\r\n",
+                sizeof bytes);
     client_send_bytes(&client, bytes, 10);
     await_bodies(10);
     skip(29000);
-    http_look(&http);
+    http_end_overdue(&http);
     client_send_bytes(&client, bytes, sizeof bytes - 20);
     await_bodies(sizeof bytes - 10);
     skip(39000); /* 68 of 30 + 39 */
-    http_look(&http);
+    http_end_overdue(&http);
     client_send_bytes(&client, bytes, 10);
-    ck_assert_int_eq(client_head(&client), 405);
+    ck_assert_int_eq(client_head(&client), 200);
     client_close(&client);
 }
 END_TEST
@@ -324,8 +337,9 @@ START_TEST(a_body_is_not_waited_for_for_ever)
     struct client client;
 
     client_connect(&client, port);
-    client_send(&client, "%s / HTTP/1.1\r\nHost: x\r\n%s\r\n"
-                         "Expect: 100-continue\r\n\r\n",
+    client_send(&client,
+                "%s /topics/x HTTP/1.1\r\nHost: x\r\n%s\r\n"
+                "Expect: 100-continue\r\n\r\n",
                 bodies[_i].method, bodies[_i].field);
     ck_assert_int_eq(client_head(&client), 100); /* so the head is in */
     client_send(&client, "%s", bodies[_i].first);
@@ -334,7 +348,7 @@ START_TEST(a_body_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* Nothing is waited for while an answer is on its way, as long as that may be. */
+/* There is no deadline while crierd responds, however long that takes. */
 START_TEST(a_stream_goes_on)
 {
     struct crier_event *event = crier_event_new();
@@ -344,7 +358,7 @@ START_TEST(a_stream_goes_on)
     ck_assert_int_eq(
         client_request(&client, "GET", "/topics/x", "", NULL), 200);
     skip(100000);
-    http_look(&http);
+    http_end_overdue(&http);
     ck_assert_int_eq(crier_event_text(event, "hello"), 0);
     ck_assert_int_eq(crier_hub_publish(server.hub, "x", event, NULL), 0);
     crier_event_free(event);
@@ -355,7 +369,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("warden");
+    Suite *s = suite_create("reaper");
     TCase *c = add_case(s, "alone");
 
     tcase_add_checked_fixture(c, admit, release);

@@ -9,7 +9,6 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
-#include "support/scratch.h"
 #include "support/site.h"
 
 #include <stdio.h>
@@ -27,7 +26,7 @@ static enum MHD_Result answer(struct site *of,
                               const char *path)
 {
     const struct crier_stream_options options = {.max_pending = 64 * 1024};
-    const struct crier_subscribe_options follow = {
+    const struct crier_subscribe_options subscription = {
         .topics = "t",
         .since = strcmp(path, "/all") == 0 ? CRIER_SINCE_ALL
                                            : CRIER_SINCE_NOW,
@@ -38,7 +37,7 @@ static enum MHD_Result answer(struct site *of,
     ck_assert_int_eq(crier_stream_new(of->shards, connection, &options,
                                       &stream, &response),
                      0);
-    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &follow), 0);
+    ck_assert_int_eq(crier_hub_subscribe(hub, stream, &subscription), 0);
     crier_stream_unref(stream);
     return site_queue(connection, response);
 }
@@ -65,7 +64,7 @@ static void publish(int first, int last)
         crier_event_text(event, text);
         do
             error = crier_hub_publish(hub, "t", event, &options);
-        while (error == CRIER_ERR_BUSY && usleep(1000) == 0);
+        while (error == CRIER_ERR_MAX_BACKLOG && usleep(1000) == 0);
         ck_assert_int_eq(error, 0);
     }
     crier_event_free(event);
@@ -126,32 +125,18 @@ static void start(bool sqlite)
 {
     const struct crier_journal_options options = {
         .retention = {.count = 2000000, .bytes = (size_t)1 << 30}};
-    struct crier_journal *journal;
-    char path[64];
 
     box_init(&published);
     memset(&site, 0, sizeof site);
     site.answer = answer;
-    site_start(&site, &(struct crier_shards_options){.threads = 1});
-    if (sqlite) {
-        scratch_make();
-        snprintf(path, sizeof path, "%s/journal", scratch);
-        ck_assert_int_eq(
-            crier_journal_sqlite(path, &options, &journal, NULL, 0), 0);
-    } else {
-        ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
-    }
-    ck_assert_int_eq(crier_hub_new(site.shards, journal, NULL, &hub), 0);
+    hub = site_start_hub(&site, &(struct crier_shards_options){.threads = 1},
+                         &options, sqlite);
 }
 
 static void stop(bool sqlite)
 {
-    crier_hub_close(hub);
-    site_stop(&site);
-    crier_hub_free(hub);
+    site_stop_hub(&site, hub, sqlite);
     box_done(&published);
-    if (sqlite)
-        scratch_remove();
 }
 
 START_TEST(a_million_at_once)

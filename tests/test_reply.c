@@ -97,7 +97,7 @@ START_TEST(a_refused_event_leaves_it_as_it_was)
     memset(large, 'x', 9 * 1024 * 1024);
     crier_event_data(event, large, 9 * 1024 * 1024);
     ck_assert_int_eq(crier_reply_add(reply, event), 0);
-    ck_assert_int_eq(crier_reply_add(reply, event), CRIER_ERR_TOO_LARGE);
+    ck_assert_int_eq(crier_reply_add(reply, event), CRIER_ERR_FRAME_SIZE);
     crier_event_free(event);
     free(large);
 

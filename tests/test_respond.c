@@ -1,5 +1,5 @@
-/* Whole responses, in an access handler of the test's own: that they are what HTTP and
- * the header say, whatever goes wrong. */
+/* Whole responses, in an access handler of the test: they must be as HTTP and the
+ * header file say, whatever goes wrong. */
 #include <config.h>
 
 #include "crier_server.h"
@@ -17,7 +17,7 @@ static struct site site;
 static struct crier_hub *hub;
 static struct crier_broadcaster *broadcaster;
 static struct crier_frame *hello;
-static struct crier_subscribe_options follow;
+static struct crier_subscribe_options subscription;
 static struct crier_stream_options options;
 static struct signal_box closed;
 static long oom; /* of the next response */
@@ -72,7 +72,7 @@ static enum MHD_Result answer(struct site *of,
     else if (strcmp(path, "/broadcaster") == 0)
         result = answer_broadcaster(connection);
     else if (strcmp(path, "/hub") == 0)
-        result = crier_hub_respond(hub, connection, &follow, &options);
+        result = crier_hub_respond(hub, connection, &subscription, &options);
     else if (strcmp(path, "/reply") == 0)
         result = answer_reply(connection, "last");
     else if (strcmp(path, "/bad-reply") == 0)
@@ -96,7 +96,7 @@ static void setup(void)
     box_init(&closed);
     hello = frame_of("welcome");
     oom = 0;
-    follow = (struct crier_subscribe_options){.topics = "a"};
+    subscription = (struct crier_subscribe_options){.topics = "a"};
     options = (struct crier_stream_options){
         .keep_alive = CRIER_NEVER,
         .on_closed = box_closed,
@@ -219,13 +219,13 @@ START_TEST(an_error_has_its_status)
         int error;
         unsigned status;
     } known[] = {
-        {CRIER_ERR_LIMIT, 503},   {CRIER_ERR_CLOSED, 503},
-        {CRIER_ERR_BUSY, 503},    {-ENOMEM, 503},
+        {CRIER_ERR_MAX_STREAMS, 503},   {CRIER_ERR_CLOSED, 503},
+        {CRIER_ERR_MAX_BACKLOG, 503},    {-ENOMEM, 503},
         {CRIER_ERR_UTF8, 400},    {CRIER_ERR_NEWLINE, 400},
         {CRIER_ERR_TOPIC, 400},   {CRIER_ERR_MANY_TOPICS, 400},
-        {CRIER_ERR_ID, 400},      {CRIER_ERR_UNKNOWN, 404},
-        {CRIER_ERR_EXISTS, 409},  {CRIER_ERR_TOO_LARGE, 413},
-        {CRIER_ERR_TOO_MUCH, 413}, {CRIER_ERR_TOPICS_FULL, 507},
+        {CRIER_ERR_ID, 400},      {CRIER_ERR_NO_TOPIC, 404},
+        {CRIER_ERR_EXISTS, 409},  {CRIER_ERR_FRAME_SIZE, 413},
+        {CRIER_ERR_UPDATE_SIZE, 413}, {CRIER_ERR_MAX_TOPICS, 507},
         {CRIER_ERR_STORAGE_FULL, 507}, {CRIER_ERR_STORAGE, 503},
         {CRIER_ERR_DAEMON, 500},  {CRIER_ERR_INVALID, 500},
         {-EIO, 500},              {1, 500},
@@ -294,7 +294,7 @@ START_TEST(a_reply_keeps_its_first_error)
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "\xff"), CRIER_ERR_UTF8);
     ck_assert_int_eq(crier_reply_printf(reply, "\n", "x"), CRIER_ERR_NEWLINE);
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "%*s", 20000000, ""),
-                     CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
     ck_assert_int_eq(crier_reply_printf(reply, NULL, "x"), 0);
     crier_reply_free(reply);
 }
@@ -518,11 +518,11 @@ START_TEST(the_program_says_where_others_begin)
 
     publish("one");
     publish("two");
-    follow.since = CRIER_SINCE_ALL;
+    subscription.since = CRIER_SINCE_ALL;
     ck_assert_int_eq(get(&client, "/hub", ""), 200);
     expect_data(&client, "one");
     client_close(&client);
-    follow.topics = "a,,b";
+    subscription.topics = "a,,b";
     expect_problem("/hub", 400, crier_error_text(CRIER_ERR_TOPIC));
     box_wait(&closed, 2);
 }
@@ -606,7 +606,7 @@ START_TEST(a_frame_is_formatted)
     ck_assert_int_eq(crier_frame_printf(&frame, NULL, "%s", "\xff"),
                      CRIER_ERR_UTF8);
     ck_assert_int_eq(crier_frame_printf(&frame, NULL, "%*s", 20000000, ""),
-                     CRIER_ERR_TOO_LARGE);
+                     CRIER_ERR_FRAME_SIZE);
     ck_assert_int_eq(crier_frame_printf(&frame, NULL, "%lc", (wint_t)0x10ffff),
                      -EILSEQ); /* in the C locale */
     oom_after(1);

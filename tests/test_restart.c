@@ -1,16 +1,15 @@
 /*
- * A journal in a file, tried against the real crierd: every update exactly once
- * across an orderly restart and a crash, with a thousand clients; and trouble
- * with the file, which is told, and passes.
+ * A journal in a file, tested with the real crierd: every update exactly once across a
+ * restart and a crash, with a thousand clients; and errors of the file, which crierd
+ * reports and survives.
  */
 #include <config.h>
 
 #include "crier.h"
 #include "support/client.h"
-#include "support/crierd.h"
+#include "support/fixture.h"
 #include "support/port.h"
 #include "support/runner.h"
-#include "support/scratch.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -19,35 +18,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static struct crierd crierd;
-static char journal[64]; /* the option */
-
-static void setup(void)
-{
-    scratch_make();
-    snprintf(journal, sizeof journal, "--journal sqlite:%s/journal", scratch);
-}
-
-static void teardown(void)
-{
-    scratch_remove();
-}
-
-static void follow(struct client *client, const char *target,
-                   const char *headers)
-{
-    client_connect(client, crierd.port);
-    ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),
-                     200);
-}
-
 /* ---- restart ---------------------------------------------------------- */
 
 static atomic_int acknowledged;
 static int total;
 static int restart_port; /* the same before and after */
 
-/* Tries FETCH until it is answered with 200, whatever becomes of crierd. */
+/* Publishes until the status is 200, whatever happens to crierd. */
 static void publish_surely(const char *target, const char *body)
 {
     struct client client;
@@ -55,7 +32,7 @@ static void publish_surely(const char *target, const char *body)
 
     while (status != 200) {
         if (!client_try_connect(&client, restart_port)) {
-            usleep(1000); /* nothing tells when somebody listens again */
+            usleep(1000); /* no event reports when a server listens again */
             continue;
         }
         client.torn = true;
@@ -142,7 +119,7 @@ START_TEST(a_restart_loses_nothing)
     total = crierd_is_slow() ? 120 : 400;
     atomic_store(&acknowledged, 0);
     restart_port = port_hold(&descriptor);
-    crierd_start_on(&crierd, restart_port, journal);
+    crierd_start_on(&crierd, restart_port, journal_option);
     for (i = 0; i < count; i++)
         connect_listener(&listeners[i]);
     pthread_create(&publisher, NULL, publish_with_retries, NULL);
@@ -153,7 +130,7 @@ START_TEST(a_restart_loses_nothing)
     } else {
         crierd_stop(&crierd);
     }
-    crierd_start_on(&crierd, restart_port, journal);
+    crierd_start_on(&crierd, restart_port, journal_option);
     for (i = 0; i < count; i++)
         listen_until(&listeners[i], total);
     pthread_join(publisher, NULL);
@@ -176,7 +153,7 @@ START_TEST(a_restart_loses_nothing)
 }
 END_TEST
 
-/* Runs SQL on the file PATH, which nobody has open. */
+/* Runs SQL on the file PATH, which no process has open. */
 static void change_file(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -211,9 +188,9 @@ START_TEST(trouble_is_told_and_passes)
     char path[64], *answer;
     sqlite3 *other;
 
-    crierd_start(&crierd, journal);
-    follow(&client, "/topics/t", "");
-    follow(&ticks, "/ticks?interval=50", "");
+    fixture_start(journal_option);
+    topics_subscribe(&client, "/topics/t", "");
+    topics_subscribe(&ticks, "/ticks?interval=50", "");
     snprintf(path, sizeof path, "%s/journal", scratch);
     ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
     ck_assert_int_eq(
@@ -238,7 +215,7 @@ START_TEST(trouble_is_told_and_passes)
 }
 END_TEST
 
-/* The end does not wait for a lock that somebody else holds. */
+/* crierd ends without waiting for a lock that another process holds. */
 START_TEST(a_locked_journal_does_not_hold_up_the_end)
 {
     struct client publishers[20];
@@ -246,7 +223,7 @@ START_TEST(a_locked_journal_does_not_hold_up_the_end)
     sqlite3 *other;
     int i;
 
-    crierd_start(&crierd, journal);
+    fixture_start(journal_option);
     snprintf(path, sizeof path, "%s/journal", scratch);
     ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
     ck_assert_int_eq(
@@ -270,7 +247,7 @@ START_TEST(a_journal_without_a_name_is_trouble)
 {
     char path[64], *answer;
 
-    crierd_start(&crierd, journal);
+    fixture_start(journal_option);
     ck_assert_int_eq(
         fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
     snprintf(path, sizeof path, "%s/journal", scratch);
@@ -280,7 +257,7 @@ START_TEST(a_journal_without_a_name_is_trouble)
     ck_assert_msg(strstr(answer, "removed or replaced") != NULL, "%s", answer);
     free(answer);
     wait_for_health("degraded");
-    crierd_wait_log(&crierd, "the journal is in trouble");
+    crierd_wait_log(&crierd, "the journal fails");
     crierd_stop(&crierd);
 }
 END_TEST
@@ -293,7 +270,7 @@ START_TEST(an_unreadable_journal_is_trouble)
 
     memset(text, 'x', 3000);
     text[3000] = '\0';
-    crierd_start(&crierd, journal);
+    fixture_start(journal_option);
     for (i = 0; i < 1000; i++) /* beyond what waits in the log */
         ck_assert_int_eq(
             fetch(crierd.port, "POST", "/topics/t", "", text, NULL), 200);
@@ -316,14 +293,14 @@ START_TEST(times_ahead_are_corrected_and_reported)
 {
     char path[64], *answer;
 
-    crierd_start(&crierd, journal);
+    fixture_start(journal_option);
     ck_assert_int_eq(
         fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
     crierd_stop(&crierd);
     snprintf(path, sizeof path, "%s/journal", scratch);
     change_file(path, "UPDATE updates SET time = time + 31536000000;"
                       "UPDATE journal SET time = time + 31536000000");
-    crierd_start(&crierd, journal);
+    fixture_start(journal_option);
     crierd_wait_log(&crierd, "were ahead of it (1)");
     ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),
                      200);
@@ -340,7 +317,7 @@ START_TEST(one_file_is_not_for_two)
     struct crierd second;
     int status;
 
-    crierd_start(&crierd, journal);
+    fixture_start(journal_option);
     snprintf(path, sizeof path, "%s/journal", scratch);
     snprintf(other, sizeof other, "%s/other", scratch);
     ck_assert_int_eq(link(path, other), 0);
@@ -363,7 +340,7 @@ START_TEST(a_damaged_journal_is_refused)
     fputs("This is no database, but somebody's dearest text.\n", file);
     fclose(file);
     snprintf(options, sizeof options, "--listen 127.0.0.1:0 --www %s --data %s %s",
-             getenv("WWW"), getenv("DATA"), journal);
+             getenv("WWW"), getenv("DATA"), journal_option);
     crierd_spawn(&crierd, options);
     crierd_wait_log(&crierd, "not a Crier journal, or damaged");
     ck_assert_int_eq(crierd_wait(&crierd), 1);
@@ -391,7 +368,7 @@ static Suite *suite(void)
     Suite *s = suite_create("restart");
     TCase *c = add_case(s, "restart");
 
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, fixture_scratch, scratch_remove);
     tcase_add_loop_test(c, a_restart_loses_nothing, 0, 2);
     tcase_add_test(c, trouble_is_told_and_passes);
     tcase_add_test(c, a_locked_journal_does_not_hold_up_the_end);

@@ -91,10 +91,10 @@ static void block(void *closure, struct crier_stream *of)
 static void join(struct crier_stream *of, const char *path)
 {
     struct crier_frame *hello = frame_of("hello");
-    struct crier_subscribe_options follow = {.topics = "a", .hello = hello};
+    struct crier_subscribe_options subscription = {.topics = "a", .hello = hello};
 
-    if (strcmp(path, "/follow") == 0)
-        ck_assert_int_eq(crier_hub_subscribe(hub, of, &follow), 0);
+    if (strcmp(path, "/subscribe") == 0)
+        ck_assert_int_eq(crier_hub_subscribe(hub, of, &subscription), 0);
     else
         ck_assert_int_eq(crier_broadcaster_join(broadcaster, of, NULL, hello),
                          0);
@@ -205,7 +205,7 @@ static void publish(const char *text)
 static const struct way {
     const char *path;
     void (*tell)(const char *text);
-} ways[] = {{"/member", broadcast}, {"/follow", publish}};
+} ways[] = {{"/member", broadcast}, {"/subscribe", publish}};
 
 static void expect(struct client *client, const char *text)
 {
@@ -332,7 +332,7 @@ START_TEST(a_dead_connection_ends_the_stream)
 {
     static const struct {
         int error, reason;
-    } deaths[] = {{ETIMEDOUT, CRIER_REASON_VANISHED},
+    } deaths[] = {{ETIMEDOUT, CRIER_REASON_DEAD_PEER},
                   {EPIPE, CRIER_REASON_LEFT}};
     const struct way *way = &ways[_i % 2];
     struct client client;
@@ -366,7 +366,7 @@ START_TEST(a_shard_is_woken_with_the_lock_free)
     struct client client;
     int i;
 
-    open_stream(&client, "/follow");
+    open_stream(&client, "/subscribe");
     for (i = 0; wakes < 20; i++) {
         ck_assert_int_lt(i, 100000);
         publish("wake up");

@@ -61,7 +61,7 @@ static enum MHD_Result publish_as_told(struct crier_request *request)
 
 static enum MHD_Result answer(struct crier_request *request)
 {
-    const struct crier_subscribe_options follow = {.topics = request->path + 1};
+    const struct crier_subscribe_options subscription = {.topics = request->path + 1};
 
     ck_assert_ptr_eq(request->server, &server);
     ck_assert_int_eq(request->body[request->length], '\0');
@@ -80,7 +80,7 @@ static enum MHD_Result answer(struct crier_request *request)
     }
     if (strcmp(request->method, "POST") == 0)
         return publish_as_told(request);
-    return crier_hub_respond(server.hub, request->connection, &follow, NULL);
+    return crier_hub_respond(server.hub, request->connection, &subscription, NULL);
 }
 
 static int port_of(const char *url)
@@ -143,7 +143,7 @@ static void teardown(void)
     box_done(&release);
 }
 
-/* Fails unless the answer to a request has STATUS and BODY. */
+/* Fails unless the response to a request has STATUS and BODY. */
 static void expect(const char *method, const char *target, const char *sent,
                    int status, const char *body)
 {
@@ -539,7 +539,7 @@ START_TEST(a_silent_handler_is_answered_for)
 }
 END_TEST
 
-/* The client goes before its body has come: nothing is left of it. */
+/* The client closes the connection before its body is complete: nothing leaks. */
 START_TEST(a_body_may_break_off)
 {
     struct client client;
@@ -661,7 +661,7 @@ static void *drain_it(void *closure)
     return NULL;
 }
 
-/* Also where nobody has closed the hub. */
+/* Also if the hub is not closed. */
 START_TEST(a_drain_waits_for_the_answer)
 {
     struct client client;

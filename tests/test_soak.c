@@ -80,16 +80,16 @@ static const char *const always[] = {
     "bad requests refused",   "deliveries",
 };
 
-static const char *const promises[] = {
-    "all that was acknowledged comes, or a gap says so",
-    "once, in order, and ids rise",
-    "nothing else comes, and it is whole",
-    "a gap only where retention let something go",
-    "a goodbye to each client, at SIGTERM alone",
-    "who reads is let in and stays, whatever others do",
-    "good updates are taken, bad ones refused",
-    "crierd ends when told to, and starts again",
-    "descriptors are flat",
+static const char *const invariants[] = {
+    "every acknowledged update arrives, or a gap is reported",
+    "updates arrive once, in order, with rising positions",
+    "nothing else arrives, and data are intact",
+    "gaps are reported only where updates have expired",
+    "each client gets a goodbye, only at SIGTERM",
+    "clients that read are accepted and stay connected",
+    "valid updates are accepted, bad requests refused",
+    "crierd exits only when signalled, and starts again",
+    "descriptors do not leak",
 };
 
 /* Follows the tags of XML: each element that begins ends, in the right order.
@@ -128,17 +128,17 @@ START_TEST(test_does_and_says_all)
     char *text, line[128];
 
     measure_expect(start(getenv("CRIERD"), "8", options), 0,
-                   "seed 7: no promise was broken");
+                   "seed 7: no invariant was broken");
     text = measure_contents(measure_log());
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         ck_assert_msg(counted(text, always[i]) > 0, "none: '%s' in:\n%s",
                       always[i], text);
-    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
-        snprintf(line, sizeof line, "\nkept     %s", promises[i]);
+    for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
+        snprintf(line, sizeof line, "\nholds    %s", invariants[i]);
         ck_assert_msg(strstr(text, line) != NULL, "no '%s' in:\n%s", line,
                       text);
     }
-    ck_assert_ptr_nonnull(strstr(text, "\nopen     memory is flat (not judged"));
+    ck_assert_ptr_nonnull(strstr(text, "\nskipped  memory does not grow (not checked"));
     free(text);
     text = measure_contents(svg_path);
     check_xml(text);
@@ -155,9 +155,9 @@ END_TEST
 static const struct {
     const char *options, *said;
 } faults[] = {
-    {"--max-clients 16", "BROKEN   who reads is let in"},
+    {"--max-clients 16", "BROKEN   clients that read are accepted"},
     {"--stall-timeout 10ms", "BROKEN   "}, /* a poll may be cut short */
-    {"--max-message 20K", "BROKEN   good updates are taken"},
+    {"--max-update 20K", "BROKEN   valid updates are accepted"},
     /* a loss, a gap, or what is sent again and was let go comes twice */
     {"--retain-count 20", "BROKEN   "},
     {"--journal memory", "BROKEN   "},
@@ -179,7 +179,7 @@ START_TEST(test_refuses)
     const char *const seed[] = {"--seed", "x", NULL};
 
     measure_expect(start("/nowhere", "10", options), 1,
-                   "there is no /nowhere");
+                   "/nowhere is missing");
     measure_expect(start(getenv("CRIERD"), "10", seed), 2,
                    "'x' is not a number");
 }

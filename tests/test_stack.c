@@ -5,7 +5,7 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -115,15 +115,15 @@ static void *recurse(void *closure)
     return NULL;
 }
 
-/* Needs no more than a quarter of the stack that our threads have, and so is no danger
- * either for who calls libcrier from a thread with a small one. */
+/* Checks that it needs at most a quarter of the stack of our threads; so a program may
+ * call libcrier from a thread with a small stack. */
 START_TEST(a_small_stack_will_do)
 {
     pthread_attr_t attributes;
     pthread_t thread;
     int which = _i;
 
-    ck_assert_uint_ge(THREAD_STACK, 4 * SMALL_STACK);
+    ck_assert_uint_ge(CRIER__THREAD_STACK, 4 * SMALL_STACK);
     pthread_attr_init(&attributes);
     ck_assert_int_eq(pthread_attr_setstacksize(&attributes, SMALL_STACK), 0);
     ck_assert_int_eq(pthread_create(&thread, &attributes, recurse, &which), 0);
@@ -149,7 +149,7 @@ static void teardown(void)
     crierd_stop(&crierd);
 }
 
-/* Those who read a body: a lane, and libmicrohttpd. */
+/* The readers of a body: a pipeline, and libmicrohttpd. */
 static const char *const headers[] = {
     "Content-Type: application/json\r\n",
     "Content-Type: application/json\r\nX-Odd: \r\nCookie: a=b\r\n",
@@ -157,8 +157,8 @@ static const char *const headers[] = {
 
 #define HEADERS ((int)(sizeof headers / sizeof headers[0]))
 
-/* Posts BODY, which is freed, and fails unless the answer has STATUS and, where that is
- * 400, the limit. */
+/* Posts BODY and frees it; fails unless the response has STATUS and, if that is 400,
+ * names the limit. */
 static void post(const char *target, const char *header, char *body, int status)
 {
     char *answer;
@@ -218,7 +218,7 @@ static void count_stacks(int *stacks, int *all)
     ck_assert_ptr_nonnull(file);
     while (fgets(line, sizeof line, file) != NULL)
         if (sscanf(line, "%lx-%lx %7s", &from, &to, access) == 3 &&
-            strcmp(access, "rw-p") == 0 && to - from == THREAD_STACK)
+            strcmp(access, "rw-p") == 0 && to - from == CRIER__THREAD_STACK)
             ++*stacks;
     fclose(file);
     snprintf(path, sizeof path, "/proc/%d/status", (int)crierd.pid);
@@ -250,7 +250,7 @@ START_TEST(every_thread)
         return;
     }
     count_stacks(&stacks, &all);
-    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, doormen, log, main */
+    ck_assert_int_ge(all, 2 + 2 + 1 + 1); /* shards, acceptor threads, log, main */
     ck_assert_int_ge(stacks, all - 1);
 }
 END_TEST

@@ -120,7 +120,7 @@ static unsigned open_near(struct client *client, const char *text)
 {
     int before = box_count(&opened);
 
-    options.near = text;
+    options.affinity = text;
     crier_stream_unref(stream);
     client_connect(client, site.port);
     ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
@@ -211,7 +211,7 @@ static void *sender(void *number)
         frame = frame_of(text);
         do
             error = crier_stream_send(stream, frame);
-        while (error == CRIER_ERR_FULL);
+        while (error == CRIER_ERR_MAX_PENDING);
         ck_assert_int_eq(error, 0);
         crier_frame_unref(frame);
     }
@@ -254,10 +254,7 @@ START_TEST(large_frames_arrive_whole)
     char *text, *frame;
     unsigned i;
 
-    options.max_pending = 100000000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 100000000);
     for (i = 0; i < count; i++) {
         text = long_text(sizes[i], i);
         send_text(text);
@@ -327,10 +324,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
     char *text, *got;
     int sent = 0, i, error;
 
-    options.max_pending = 50000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 50000);
     for (;;) {
         ck_assert_int_lt(sent, 100000);
         text = long_text(5000, (unsigned)sent);
@@ -340,7 +334,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
             break;
         sent++;
     }
-    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_PENDING);
     ck_assert_int_ge(sent, 10);
     for (i = 0; i < sent; i++) {
         text = long_text(5000, (unsigned)i);
@@ -349,7 +343,7 @@ START_TEST(a_full_stream_refuses_and_loses_nothing)
         free(got);
         free(text);
     }
-    while ((error = try_send("room again")) == CRIER_ERR_FULL)
+    while ((error = try_send("room again")) == CRIER_ERR_MAX_PENDING)
         sched_yield(); /* it need not know yet what has come */
     ck_assert_int_eq(error, 0);
     client_expect(&client, "data: room again");
@@ -378,8 +372,8 @@ static void tick(void *closure, struct crier_stream *of)
     crier_stream_wake(of, crier_now() + 20);
 }
 
-/* Frames every 20 ms for longer than the keep-alive: no comment comes among
- * them, and one comes when they stop. */
+/* Sends frames every 20 ms for longer than the keep-alive: no comment is sent between
+ * them, and one is when they stop. */
 START_TEST(frames_put_the_keep_alive_off)
 {
     struct client client;
@@ -455,6 +449,53 @@ START_TEST(a_keep_alive_too_short_is_refused)
 }
 END_TEST
 
+/* A stream without times of its own gets new ones while it is open; one that has some
+ * keeps them. */
+START_TEST(times_change_while_streams_are_open)
+{
+    struct client client, own;
+
+    options.keep_alive = 3600000;
+    open_stream(&own);
+    crier_stream_unref(stream);
+    options.keep_alive = 0;
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 3600000, 0), 0);
+    open_stream(&client);
+    client_expect_line(&client, ":"); /* it begins with that */
+    client_expect_line(&own, ":");
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 10, 0), 0);
+    client_expect_line(&client, ":");
+    client_expect_line(&client, ":");
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 9, 0),
+                     CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_shards_set_times(site.shards, 0, 9),
+                     CRIER_ERR_INVALID);
+    ck_assert(!client_has(&own, 0));
+    client_close(&client);
+    client_close(&own);
+    finish();
+}
+END_TEST
+
+START_TEST(the_number_of_streams_changes)
+{
+    struct client client, refused;
+
+    crier_shards_set_max_streams(site.shards, 1);
+    open_stream(&client);
+    client_connect(&refused, site.port);
+    ck_assert_int_eq(client_request(&refused, "GET", "/", "", NULL), 503);
+    ck_assert_int_eq(last_error, CRIER_ERR_MAX_STREAMS);
+    client_close(&refused);
+    crier_shards_set_max_streams(site.shards, 0);
+    crier_stream_unref(stream);
+    open_stream(&refused);
+    client_close(&refused);
+    client_close(&client);
+    finish();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("stream");
@@ -474,6 +515,8 @@ static Suite *suite(void)
     tcase_add_test(c, frames_put_the_keep_alive_off);
     tcase_add_test(c, keep_alives_come_together);
     tcase_add_test(c, keep_alive_is_empty_by_default);
+    tcase_add_test(c, times_change_while_streams_are_open);
+    tcase_add_test(c, the_number_of_streams_changes);
     tcase_add_test(c, a_keep_alive_too_short_is_refused);
     return s;
 }

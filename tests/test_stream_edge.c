@@ -41,10 +41,7 @@ static void open_stalled(struct client *client)
 {
     char *text = long_text(3000000, 1);
 
-    options.max_pending = 100000000;
-    client_connect_small(client, site.port, 4096);
-    ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(client, 100000000);
     send_text(text);
     free(text);
     free(client_bytes(client, 1000));
@@ -224,7 +221,7 @@ static void send_when_room(unsigned n)
     struct crier_frame *frame = frame_of(text);
     int rooms = box_count(&roomed), error;
 
-    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_FULL)
+    while ((error = crier_stream_send(stream, frame)) == CRIER_ERR_MAX_PENDING)
         box_wait(&roomed, ++rooms);
     ck_assert_int_eq(error, 0);
     crier_frame_unref(frame);
@@ -262,10 +259,7 @@ START_TEST(a_source_waits_for_room)
 
     box_init(&roomed);
     options.on_room = on_room;
-    options.max_pending = 50000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 50000);
     pthread_create(&thread, NULL, send_all, NULL);
     expect_all(&client);
     pthread_join(thread, NULL);
@@ -276,7 +270,7 @@ START_TEST(a_source_waits_for_room)
 }
 END_TEST
 
-/* Frames are refused before the shard knows of the stream. */
+/* A stream refuses frames before its shard has it. */
 static enum MHD_Result answer_and_fill(struct site *of,
                                        struct MHD_Connection *connection,
                                        const char *path)
@@ -291,7 +285,7 @@ static enum MHD_Result answer_and_fill(struct site *of,
                      0);
     while ((error = crier_stream_send(stream, frame)) == 0)
         continue;
-    ck_assert_int_eq(error, CRIER_ERR_FULL);
+    ck_assert_int_eq(error, CRIER_ERR_MAX_PENDING);
     crier_frame_unref(frame);
     return site_queue(connection, response);
 }
@@ -323,12 +317,9 @@ START_TEST(nobody_waits_for_room_of_a_closed_stream)
 
     box_init(&roomed);
     options.on_room = on_room;
-    options.max_pending = 1000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 1000);
     send_text(text);
-    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_FULL);
+    ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_MAX_PENDING);
     crier_stream_close(stream);
     ck_assert_int_eq(crier_stream_send(stream, frame), CRIER_ERR_CLOSED);
     free(client_body(&client));

@@ -36,10 +36,7 @@ START_TEST(a_stalled_client_that_leaves_is_noticed)
     struct client client;
     char *text = long_text(3000000, 1);
 
-    options.max_pending = 100000000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 100000000);
     send_text(text);
     free(client_bytes(&client, 1000));
     if (_i == 0)
@@ -100,7 +97,7 @@ START_TEST(the_limit_holds_and_frees_up)
     }
     client_connect(&clients[2], site.port);
     ck_assert_int_eq(client_request(&clients[2], "GET", "/", "", NULL), 503);
-    ck_assert_int_eq(last_error, CRIER_ERR_LIMIT);
+    ck_assert_int_eq(last_error, CRIER_ERR_MAX_STREAMS);
     client_close(&clients[0]);
     box_wait(&closed, 1);
     /* The place is free when MHD has let the connection go. */
@@ -135,7 +132,7 @@ START_TEST(drain_says_goodbye)
     ck_assert_uint_le(retry, 3000);
     free(frame);
     ck_assert_ptr_null(client_frame(&client));
-    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_GOODBYE);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_SHUTDOWN);
     client_connect(&late, site.port);
     ck_assert_int_eq(client_request(&late, "GET", "/", "", NULL), 503);
     ck_assert_int_eq(last_error, CRIER_ERR_DRAINING);
@@ -151,14 +148,11 @@ START_TEST(drain_cuts_off_who_does_not_listen)
     struct client client;
     char *text = long_text(3000000, 1);
 
-    options.max_pending = 100000000;
-    client_connect_small(&client, site.port, 4096);
-    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 200);
-    box_wait(&opened, 1);
+    open_small_stream(&client, 100000000);
     send_text(text);
     free(text);
     ck_assert_uint_eq(crier_shards_drain(site.shards, 0, 0, 50), 1);
-    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_GOODBYE);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_SHUTDOWN);
     client_close(&client);
     crier_stream_unref(stream);
     site_stop_drained(&site);
@@ -294,7 +288,7 @@ START_TEST(cut_before_it_has_begun)
 }
 END_TEST
 
-/* What was accepted is delivered, goodbye included, to a client that reads,
+/* A client that reads receives all frames that the stream accepted, and the last line,
  * however much it is. */
 START_TEST(drain_delivers_what_was_accepted)
 {
@@ -316,15 +310,15 @@ START_TEST(drain_delivers_what_was_accepted)
     free(client_until(&client, "retry: "));
     ck_assert_ptr_null(client_frame(&client));
     pthread_join(thread, NULL);
-    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_GOODBYE);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_SHUTDOWN);
     client_close(&client);
     crier_stream_unref(stream);
     site_stop_drained(&site);
 }
 END_TEST
 
-/* Every allocation of a new stream fails once: an error comes back, no callback
- * is called, and its place is free again. */
+/* Each allocation of a new stream fails once: the call returns an error, calls no
+ * callback, and frees the stream's place. */
 START_TEST(short_memory)
 {
     struct client client;
@@ -381,8 +375,8 @@ START_TEST(the_backlog_is_bounded)
     open_stream(&client);
     for (i = 0; i < 1000000 && error == 0; i++)
         error = crier_stream_send(stream, frame);
-    ck_assert_int_eq(error, CRIER_ERR_BUSY);
-    while (crier_stream_send(stream, frame) == CRIER_ERR_BUSY)
+    ck_assert_int_eq(error, CRIER_ERR_MAX_BACKLOG);
+    while (crier_stream_send(stream, frame) == CRIER_ERR_MAX_BACKLOG)
         sched_yield(); /* it passes */
     crier_frame_unref(frame);
     client_close(&client);

@@ -18,7 +18,6 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
-#include "support/scratch.h"
 #include "support/site.h"
 
 #include <sched.h>
@@ -35,6 +34,26 @@
 
 static unsigned updates; /* each publisher's */
 
+/* What the topics are called. A stream that has all in GROUP subscribes to them by one
+ * prefix, and to the last of them always by another, so that prefixes and names mix. */
+static const char *const names[TOPICS] = {"a", "b", "p/c", "p/d", "p/q/e", "f"};
+#define GROUP 0x1cU
+#define WHOLE_GROUP "p/*"
+#define LAST_OF_GROUP 4
+#define LAST_PREFIX "p/q/*"
+
+/* The size of a text of selectors. */
+#define SELECTORS_SIZE 64
+
+static unsigned number_of(const char *topic)
+{
+    unsigned i;
+
+    for (i = 0; strcmp(names[i], topic) != 0; i++)
+        ck_assert_uint_lt(i, TOPICS - 1);
+    return i;
+}
+
 /* How many have been begun to be published: no position is higher. */
 static atomic_uint begun;
 
@@ -50,13 +69,12 @@ static struct {
 static void published(void *closure, const struct crier_receipt *receipt)
 {
     unsigned topics = 0;
-    const char *at;
+    size_t i;
 
     (void)closure;
     ck_assert_msg(receipt->error == 0, "%s", receipt->reason);
-    for (at = receipt->topics; *at != '\0'; at++)
-        if (*at != ',')
-            topics |= 1U << (*at - 'a');
+    for (i = 0; i < receipt->topic_count; i++)
+        topics |= 1U << number_of(receipt->topics[i]);
     pthread_mutex_lock(&model.lock);
     ck_assert_uint_lt(receipt->position, UPDATES_MAX);
     model.topics[receipt->position] = (unsigned char)topics;
@@ -116,19 +134,26 @@ static struct crier_stream *stream_of(unsigned slot)
     return stream;
 }
 
-/* Writes the names of the topics in MASK. */
-static void name_topics(unsigned mask, char topics[2 * TOPICS + 1])
+/* Writes selectors that match just the topics in MASK. */
+static void write_selectors(unsigned mask, char text[SELECTORS_SIZE])
 {
-    unsigned i, n = 0;
+    unsigned i;
 
+    text[0] = '\0';
+    if (mask == 63) {
+        strcpy(text, "*");
+        return;
+    }
+    if ((mask & GROUP) == GROUP) {
+        strcat(text, WHOLE_GROUP ",");
+        mask &= ~GROUP;
+    }
     for (i = 0; i < TOPICS; i++)
         if (mask & (1U << i)) {
-            topics[n++] = (char)('a' + i);
-            topics[n++] = ',';
+            strcat(text, i == LAST_OF_GROUP ? LAST_PREFIX : names[i]);
+            strcat(text, ",");
         }
-    topics[n - 1] = '\0';
-    if (mask == 63)
-        strcpy(topics, "*");
+    text[strlen(text) - 1] = '\0';
 }
 
 /* /SLOT/MASK/SINCE: n (now), a (all), a number (the last ones) or an id; with o before
@@ -140,13 +165,13 @@ static enum MHD_Result answer(struct site *of,
     const struct crier_stream_options options = {.max_pending = 16 * 1024,
                                                  .stall_timeout = CRIER_NEVER};
     struct crier_subscribe_options follow = {.since = CRIER_SINCE_NOW};
-    char topics[2 * TOPICS + 1], since[300];
+    char topics[SELECTORS_SIZE], since[300];
     struct MHD_Response *response;
     struct crier_stream *stream;
     unsigned slot, mask;
 
     ck_assert_int_eq(sscanf(path, "/%u/%u/%299[^\n]", &slot, &mask, since), 3);
-    name_topics(mask, topics);
+    write_selectors(mask, topics);
     follow.topics = topics;
     if (since[0] == 'o') {
         follow.once = true;
@@ -176,34 +201,25 @@ static void start(bool sqlite, size_t count)
     const struct crier_shards_options two = {.threads = 2};
     const struct crier_journal_options options = {
         .retention = {.count = count, .bytes = (size_t)1 << 30}};
-    struct crier_journal *journal;
-    char path[64];
 
     memset(model.topics, 0, sizeof model.topics);
     model.last = model.done = 0;
     atomic_store(&begun, 0);
     memset(&site, 0, sizeof site);
     site.answer = answer;
-    site_start(&site, &two);
-    if (sqlite) {
-        scratch_make();
-        snprintf(path, sizeof path, "%s/journal", scratch);
-        ck_assert_int_eq(
-            crier_journal_sqlite(path, &options, &journal, NULL, 0), 0);
-    } else {
-        ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
-    }
-    ck_assert_int_eq(crier_hub_new(site.shards, journal, NULL, &hub), 0);
+    hub = site_start_hub(&site, &two, &options, sqlite);
 }
 
 /* How many follow anything. */
 static size_t count_all(void)
 {
-    size_t count = crier_hub_count(hub, "*");
-    char topic[2] = "a";
+    size_t count = crier_hub_count(hub, "*") +
+                   crier_hub_count(hub, WHOLE_GROUP) +
+                   crier_hub_count(hub, LAST_PREFIX);
+    unsigned i;
 
-    for (; topic[0] < 'a' + TOPICS; topic[0]++)
-        count += crier_hub_count(hub, topic);
+    for (i = 0; i < TOPICS; i++)
+        count += crier_hub_count(hub, names[i]);
     return count;
 }
 
@@ -215,11 +231,7 @@ static void stop(bool sqlite)
         sched_yield();
     for (i = 0; i <= SLOTS; i++)
         keep_stream(i, NULL);
-    crier_hub_close(hub);
-    site_stop(&site);
-    crier_hub_free(hub);
-    if (sqlite)
-        scratch_remove();
+    site_stop_hub(&site, hub, sqlite);
 }
 
 /* ---- publishers ------------------------------------------------------- */
@@ -235,17 +247,16 @@ static void *publish(void *closure)
     const struct crier_publish_options options = {.on_done = published};
     struct crier_event *event = crier_event_new();
     unsigned state = (unsigned)(uintptr_t)closure, n, i, count;
-    char topics[16], *text = malloc(2001);
+    char topics[SELECTORS_SIZE], *text = malloc(2001);
     int error;
 
     ck_assert_ptr_nonnull(event);
     for (n = 0; n < updates; n++) {
         count = 1 + next_random(&state) % 2;
-        for (i = 0; i < count; i++) {
-            topics[2 * i] = (char)('a' + next_random(&state) % TOPICS);
-            topics[2 * i + 1] = ',';
-        }
-        topics[2 * count - 1] = '\0';
+        strcpy(topics, names[next_random(&state) % TOPICS]);
+        for (i = 1; i < count; i++)
+            sprintf(topics + strlen(topics), ",%s",
+                    names[next_random(&state) % TOPICS]);
         i = next_random(&state) % 8 == 0 ? next_random(&state) % 2000 : 20;
         memset(text, 'x', i);
         text[i] = '\0';
@@ -253,7 +264,7 @@ static void *publish(void *closure)
         atomic_fetch_add(&begun, 1);
         do
             error = crier_hub_publish(hub, topics, event, &options);
-        while (error == CRIER_ERR_BUSY && usleep(1000) == 0);
+        while (error == CRIER_ERR_MAX_BACKLOG && usleep(1000) == 0);
         ck_assert_int_eq(error, 0);
     }
     free(text);
@@ -329,19 +340,19 @@ static void change_topics(struct slot *slot, unsigned *state)
 {
     struct change change = {.to = 1 + next_random(state) % 63};
     struct crier_stream *stream = stream_of(slot->number);
-    char topics[2 * TOPICS + 1];
+    char topics[SELECTORS_SIZE];
     int error;
 
     if (next_random(state) % 4 == 0)
         change.to = slot->mask ^ (1U << next_random(state) % TOPICS);
     if (change.to == 0)
         change.to = 63;
-    name_topics(change.to, topics);
+    write_selectors(change.to, topics);
     change.before = model_last();
     error = crier_hub_change(hub, stream, topics);
     change.after = atomic_load(&begun);
     crier_stream_unref(stream);
-    ck_assert(error == 0 || error == CRIER_ERR_BUSY);
+    ck_assert(error == 0 || error == CRIER_ERR_MAX_BACKLOG);
     if (error == 0)
         note_change(slot, change);
 }
@@ -495,8 +506,10 @@ static unsigned topics_at(const struct slot *slot, uint64_t position,
         must &= ~gone;
         if (position > change->before)
             *may |= new;
-        if (change->to == 63) /* "*" begins where the stream is */
+        if (change->to == 63) /* "*" begins where the stream is, */
             *may |= change->to;
+        if ((change->to & GROUP) == GROUP && (change->from & GROUP) != 0)
+            *may |= GROUP; /* and so does a prefix that covers what it had */
         if (position > change->after) {
             *may &= ~gone;
             must |= new;

@@ -1,4 +1,5 @@
-/* What other tests rely on, where a mistake in it would show as a rare failure. */
+/* Tests helpers that other tests rely on, and whose mistakes would show as rare
+ * failures of those. */
 #include <config.h>
 
 #include "support/client.h"
@@ -21,8 +22,8 @@
 
 /* ---- ports ------------------------------------------------------------ */
 
-/* More than there are ports that the kernel chooses from, if nobody has changed that:
- * after so many a client has been given each. */
+/* More than the ports that the kernel chooses from by default: after so many
+ * connections clients have got each of them. */
 #define TRIES 30000
 
 static int bind_port(int port, bool listens)
@@ -40,7 +41,7 @@ static int bind_port(int port, bool listens)
     return -1;
 }
 
-/* A port that nobody listens on, of those that the kernel gives to clients. */
+/* Returns a port from the range for clients on which no server listens. */
 static int client_port(void)
 {
     struct sockaddr_in address;
@@ -134,7 +135,7 @@ START_TEST(no_program_is_an_error)
 }
 END_TEST
 
-/* Here SIGPIPE is ignored and SIGTERM blocked: a program must not inherit that. */
+/* This process ignores SIGPIPE and blocks SIGTERM; a program must not inherit that. */
 START_TEST(a_program_has_the_usual_signals)
 {
     static const char *const words[][6] = {
@@ -160,8 +161,8 @@ START_TEST(a_group_of_its_own)
 }
 END_TEST
 
-/* A child of this process starts a program and ends at once: the program does, too, and
- * with it the last end of a pipe that could be written to. */
+/* A child of this process starts a program and ends at once: then the program ends,
+ * too, and with it the last writing end of a pipe closes. */
 START_TEST(a_program_dies_with_the_one_that_started_it)
 {
     const char *const words[] = {"sleep", "1000", NULL};

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,7 +49,7 @@ START_TEST(a_name)
 }
 END_TEST
 
-/* jansson, which answers with these texts, must agree. */
+/* jansson, which crierd encodes these texts with, must agree. */
 START_TEST(utf8_as_jansson_has_it)
 {
     static const char tails[][3] = {"\x80\x80", "\xbf\xbf", "a\x80", "\x80z"};
@@ -120,25 +119,6 @@ START_TEST(what_can_be_seen)
 }
 END_TEST
 
-START_TEST(a_number)
-{
-    uint64_t n = 0;
-
-    ck_assert(number_text("0", 0, 10, &n) && n == 0);
-    ck_assert(number_text("10", 0, 10, &n) && n == 10);
-    ck_assert(number_text("18446744073709551615", 0, UINT64_MAX, &n));
-    ck_assert(!number_text("11", 0, 10, &n));
-    ck_assert(!number_text("0", 1, 10, &n));
-    ck_assert(!number_text("", 0, 10, &n));
-    ck_assert(!number_text("-1", 0, UINT64_MAX, &n));
-    ck_assert(!number_text(" 1", 0, 10, &n));
-    ck_assert(!number_text("+1", 0, 10, &n));
-    ck_assert(!number_text("1x", 0, 10, &n));
-    ck_assert(!number_text("0x1", 0, 10, &n));
-    ck_assert(!number_text("18446744073709551616", 0, UINT64_MAX, &n));
-}
-END_TEST
-
 START_TEST(a_file)
 {
     char name[] = "crier-text-XXXXXX", *text;
@@ -168,7 +148,6 @@ static Suite *suite(void)
     tcase_add_test(c, short_memory);
     tcase_add_loop_test(c, what_can_be_seen, 0,
                         (int)(sizeof sights / sizeof sights[0]));
-    tcase_add_test(c, a_number);
     tcase_add_test(c, a_file);
     return s;
 }

@@ -1,29 +1,15 @@
-/* What topics hold: where a stream begins, gaps, repeated ids; what there is, what
- * is forgotten, and presence. */
+/* Past updates of topics: where a stream begins, gaps, repeated ids; the list of topics,
+ * deletion, and presence. */
 #include <config.h>
 
 #include "crier.h"
 #include "support/client.h"
-#include "support/crierd.h"
+#include "support/fixture.h"
 #include "support/runner.h"
-#include "support/topics.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct crierd crierd;
-
-static void setup(void)
-{
-    crierd_start(&crierd, "--presence room,a/b");
-    topics_port = crierd.port;
-}
-
-static void teardown(void)
-{
-    crierd_stop(&crierd);
-}
 
 /* ---- the past --------------------------------------------------------- */
 
@@ -102,7 +88,7 @@ START_TEST(an_unknown_id_is_a_gap)
 }
 END_TEST
 
-/* Ids that no update can have are unknown, and told in a form that is text. */
+/* Ids that no update can have are unknown. The gap event has them as valid text. */
 START_TEST(an_odd_id_is_a_gap)
 {
     char id[257], target[512];
@@ -128,7 +114,7 @@ START_TEST(an_odd_id_is_a_gap)
 }
 END_TEST
 
-START_TEST(what_is_let_go_is_a_gap)
+START_TEST(evicted_updates_are_a_gap)
 {
     struct crierd other;
     char target[64], header[64];
@@ -157,7 +143,7 @@ START_TEST(what_is_let_go_is_a_gap)
 }
 END_TEST
 
-START_TEST(a_repeated_id_is_refused_or_nothing_new)
+START_TEST(a_repeated_id_is_refused_or_deduplicated)
 {
     struct client client;
     json_t *first, *again;
@@ -182,7 +168,7 @@ START_TEST(a_repeated_id_is_refused_or_nothing_new)
 }
 END_TEST
 
-/* ---- what there is ---------------------------------------------------- */
+/* ---- the list of topics ----------------------------------------------- */
 
 /* The names in the list at TARGET, each followed by a space, and the next one. */
 static void list_names(const char *target, char text[1024])
@@ -206,7 +192,8 @@ static void lists(const char *target, const char *expected)
     ck_assert_str_eq(text, expected);
 }
 
-/* The same, soon: who has seen the end of a stream may be a moment ahead. */
+/* The same after a moment: a client may see the end of a stream before the hub counts it
+ * out. */
 static void will_list(const char *target, const char *expected)
 {
     uint64_t until = crier_now() + PATIENCE;
@@ -232,7 +219,7 @@ START_TEST(topics_are_listed)
     lists("/topics?limit=2", "a b > b");
     lists("/topics?limit=2&after=b", "bb c > c");
     lists("/topics?limit=2&after=c", "");
-    lists("/topics?prefix=b", "b bb ");
+    lists("/topics?match=b*", "b bb ");
     topic = topics_get_json("/topics/b", "Accept: application/json\r\n");
     ck_assert_int_eq(json_number(topic, "updates"), 2);
     ck_assert_int_eq(json_number(topic, "subscribers"), 1);
@@ -250,7 +237,7 @@ START_TEST(topics_are_listed)
 }
 END_TEST
 
-START_TEST(a_topic_is_forgotten)
+START_TEST(a_topic_is_deleted)
 {
     struct client client;
 
@@ -262,7 +249,7 @@ START_TEST(a_topic_is_forgotten)
     topics_hold("/topics/a", "", "");
     topics_hold("/topics/b", "", "2 ");
     topics_hold("/topics/*", "", "2 ");
-    lists("/topics?prefix=b", "b ");
+    lists("/topics?match=b*", "b ");
     topics_put("/topics/a?id=1a", "3"); /* the id is free again */
     client_expect(&client, "id: 1a\ndata: 3");
     topics_hold("/topics/a,b", "Last-Event-ID: 2a\r\n", "3 ");
@@ -270,7 +257,7 @@ START_TEST(a_topic_is_forgotten)
 }
 END_TEST
 
-START_TEST(presence_is_told)
+START_TEST(presence_is_published)
 {
     struct client watcher, one, two;
 
@@ -286,14 +273,78 @@ START_TEST(presence_is_told)
     client_close(&one);
     client_expect_event(&watcher, "event: leave\ndata: {\"topic\":\"room\","
                                   "\"count\":1}");
-    free(topics_get("/topics/room?poll=1", "")); /* one that only looks is not told */
+    free(topics_get("/topics/room?poll=1", "")); /* a poll is not counted */
     client_close(&two);
     free(client_until(&watcher, "event: leave\ndata: {\"topic\":\"room\","
                                 "\"count\":0}"));
     client_close(&watcher);
     topics_hold("/topics/*", "", "");
     will_list("/topics", "");
-    lists("/topics?prefix=$presence/", "$presence/a/b $presence/room ");
+    lists("/topics?match=$presence/*", "$presence/a/b $presence/room ");
+}
+END_TEST
+
+/* A prefix over HTTP: live, mixed with names, from the past, resumed, and as a list. */
+START_TEST(a_prefix_is_subscribed_to)
+{
+    struct client live, mixed, all, resumed;
+    json_t *page;
+    char id[256], resume[300];
+
+    topics_put("/topics/log/a", "1");
+    topics_subscribe(&live, "/topics/log/*", "");
+    topics_subscribe(&mixed, "/topics/x,log/b*", "");
+    topics_subscribe(&all, "/topics/*", "");
+    topics_put("/topics/log/a,log/b", "2");
+    topics_put("/topics/login", "3");
+    topics_put("/topics/x", "4");
+    topics_put("/topics/log/bb,x", "5"); /* once for each stream */
+    client_expect_event(&live, "data: 2");
+    free(client_event(&live, id));
+    client_expect_event(&mixed, "data: 2");
+    client_expect_event(&mixed, "data: 4");
+    client_expect_event(&mixed, "data: 5");
+    client_expect_event(&all, "data: 2");
+    client_expect_event(&all, "data: 3");
+    client_close(&live);
+    topics_put("/topics/log/c", "6"); /* a topic that is new to it */
+    client_expect_event(&all, "data: 4");
+    client_expect_event(&all, "data: 5");
+    client_expect_event(&all, "data: 6");
+    snprintf(resume, sizeof resume, "Last-Event-ID: %s\r\n", id);
+    topics_subscribe(&resumed, "/topics/log/*", resume);
+    client_expect_event(&resumed, "data: 6");
+    topics_hold("/topics/log/*", "", "1 2 5 6 ");
+    topics_hold("/topics/log/b*,login", "", "2 3 5 ");
+    topics_hold("/topics/log/*?since=2", "", "5 6 ");
+    lists("/topics?match=log/*,x", "log/a log/b log/bb log/c x ");
+    page = topics_get_json("/topics/log/b*", "Accept: application/json\r\n");
+    ck_assert_uint_eq(json_array_size(json_object_get(page, "topics")), 2);
+    json_decref(page);
+    client_close(&mixed);
+    client_close(&all);
+    client_close(&resumed);
+}
+END_TEST
+
+/* Names with '$' are matched only by a prefix that begins so, as in MQTT. */
+START_TEST(a_prefix_keeps_off_the_programs_own_names)
+{
+    struct client watcher, all, one;
+
+    topics_subscribe(&watcher, "/topics/$presence/*", "");
+    topics_subscribe(&all, "/topics/*", "");
+    topics_subscribe(&one, "/topics/room", "");
+    client_expect_event(&watcher, "event: join\ndata: {\"topic\":\"room\","
+                                  "\"count\":1}");
+    topics_put("/topics/room", "x");
+    client_expect_event(&all, "data: x"); /* and no join before it */
+    topics_hold("/topics/r*", "", "x ");
+    client_close(&one);
+    client_close(&all);
+    client_expect_event(&watcher, "event: leave\ndata: {\"topic\":\"room\","
+                                  "\"count\":0}");
+    client_close(&watcher);
 }
 END_TEST
 
@@ -302,15 +353,17 @@ static Suite *suite(void)
     Suite *s = suite_create("topics_past");
     TCase *c = add_case(s, "topics_past");
 
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, fixture_presence, fixture_end);
     tcase_add_test(c, the_past_can_be_asked_for);
     tcase_add_test(c, an_unknown_id_is_a_gap);
     tcase_add_test(c, an_odd_id_is_a_gap);
-    tcase_add_test(c, what_is_let_go_is_a_gap);
-    tcase_add_test(c, a_repeated_id_is_refused_or_nothing_new);
+    tcase_add_test(c, evicted_updates_are_a_gap);
+    tcase_add_test(c, a_repeated_id_is_refused_or_deduplicated);
     tcase_add_test(c, topics_are_listed);
-    tcase_add_test(c, a_topic_is_forgotten);
-    tcase_add_test(c, presence_is_told);
+    tcase_add_test(c, a_topic_is_deleted);
+    tcase_add_test(c, presence_is_published);
+    tcase_add_test(c, a_prefix_is_subscribed_to);
+    tcase_add_test(c, a_prefix_keeps_off_the_programs_own_names);
     return s;
 }
 

@@ -1,8 +1,8 @@
-/* How a stream of topics begins: its first bytes, and what they and the response say
- * of where a client may come back to. */
+/* How a stream of topics begins: its first bytes, and the id from which a client can
+ * resume, in them and in the response. */
 #include <config.h>
 
-#include "support/both.h"
+#include "support/fixture.h"
 #include "support/client.h"
 #include "support/runner.h"
 
@@ -14,7 +14,7 @@
 #define MOZILLA "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
 #define BROWSER ACCEPT NO_CACHE MOZILLA
 
-/* Takes the block that holds nothing but an id, and writes that to ID. */
+/* Reads a block that has only an id, and writes that to ID. */
 static void expect_id(struct client *client, char id[256])
 {
     char *line = client_line(client);
@@ -97,8 +97,8 @@ START_TEST(a_stream_begins_with_bytes)
 }
 END_TEST
 
-/* What is held comes at once, and so does its end. */
-START_TEST(a_poll_begins_with_what_is_held)
+/* Held updates and the end of the stream arrive at once. */
+START_TEST(a_poll_begins_with_held_updates)
 {
     static const char *const formats[] = {"sse", "json", "raw"};
     struct client client;
@@ -136,8 +136,8 @@ static const struct {
     {"/topics/a?start=now", "start is not id or comment"},
     {"/events?start=now", "start is not id or comment"},
     {"/chat?user=ada&start=now", "start is not id or comment"},
-    {"/topics/a?start=id&format=json", "start=id is for event streams"},
-    {"/topics/a?start=id&format=raw", "start=id is for event streams"},
+    {"/topics/a?start=id&format=json", "start=id requires format=sse or full"},
+    {"/topics/a?start=id&format=raw", "start=id requires format=sse or full"},
 };
 
 START_TEST(a_wrong_start_is_named)
@@ -154,9 +154,9 @@ END_TEST
 
 /* ---- where it begins -------------------------------------------------- */
 
-/* A client that is cut off before its first update loses nothing, whichever way it
- * was told where its stream begins. */
-START_TEST(who_is_cut_off_early_loses_nothing)
+/* A client that is cut off before its first update loses nothing, however it learned
+ * where its stream begins. */
+START_TEST(a_client_cut_off_early_loses_nothing)
 {
     struct client client;
     char id[256], field[256];
@@ -178,7 +178,7 @@ START_TEST(who_is_cut_off_early_loses_nothing)
 }
 END_TEST
 
-/* Every format has the field, also for who gets no id. */
+/* Responses of all formats have the field, with and without an id in the body. */
 START_TEST(the_response_says_where_it_begins)
 {
     static const char *const targets[] = {
@@ -205,8 +205,8 @@ START_TEST(the_response_says_where_it_begins)
 }
 END_TEST
 
-/* Where the journal has to be read first, there is no field; the id follows when
- * there is nothing that would have one, and never before a gap. */
+/* If the journal has to be read first, the response lacks the field. The id follows when
+ * there is no update that has one, and never before a gap. */
 START_TEST(a_past_without_updates_ends_with_an_id)
 {
     static const char *const targets[] = {
@@ -243,8 +243,8 @@ START_TEST(a_past_without_updates_ends_with_an_id)
 }
 END_TEST
 
-/* An id of a program's own may be let go while its topic is quiet. */
-START_TEST(who_comes_back_to_nothing_new_gets_an_id_that_lasts)
+/* An id from a publisher may be evicted while its topic is quiet. */
+START_TEST(resuming_without_news_gives_a_lasting_id)
 {
     struct client client;
 
@@ -257,7 +257,7 @@ START_TEST(who_comes_back_to_nothing_new_gets_an_id_that_lasts)
 }
 END_TEST
 
-/* What no field can carry is in none. */
+/* An id that no field can carry is in no field. */
 START_TEST(an_odd_id_smuggles_nothing)
 {
     static const char *const ids[] = {"a%0Ab%0A%0Adata:%20x", "a%0D%0AX:%20y",
@@ -284,7 +284,7 @@ END_TEST
 
 /* ---- parameters ------------------------------------------------------- */
 
-/* A client that adds its own to a URL does so at its end. */
+/* A client adds its own parameters at the end of a URL. */
 START_TEST(of_a_parameter_given_twice_the_last_counts)
 {
     topics_put("/topics/a?id=1", "1");
@@ -305,13 +305,13 @@ static void add_tests(TCase *c)
 {
     tcase_add_loop_test(c, a_stream_begins_with_bytes, 0,
                         (int)(sizeof starts / sizeof starts[0]));
-    tcase_add_test(c, a_poll_begins_with_what_is_held);
+    tcase_add_test(c, a_poll_begins_with_held_updates);
     tcase_add_loop_test(c, a_wrong_start_is_named, 0,
                         (int)(sizeof mistakes / sizeof mistakes[0]));
-    tcase_add_test(c, who_is_cut_off_early_loses_nothing);
+    tcase_add_test(c, a_client_cut_off_early_loses_nothing);
     tcase_add_test(c, the_response_says_where_it_begins);
     tcase_add_test(c, a_past_without_updates_ends_with_an_id);
-    tcase_add_test(c, who_comes_back_to_nothing_new_gets_an_id_that_lasts);
+    tcase_add_test(c, resuming_without_news_gives_a_lasting_id);
     tcase_add_test(c, an_odd_id_smuggles_nothing);
     tcase_add_test(c, of_a_parameter_given_twice_the_last_counts);
 }
@@ -321,9 +321,9 @@ static Suite *suite(void)
     Suite *s = suite_create("topics_start");
     TCase *memory = add_case(s, "memory"), *file = add_case(s, "file");
 
-    tcase_add_checked_fixture(memory, both_memory, both_end);
+    tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
-    tcase_add_checked_fixture(file, both_file, both_end);
+    tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
     return s;
 }

@@ -1,9 +1,9 @@
 /*
- * Clients whose machine vanishes: no FIN, no RST, nothing. In a network of the
- * test's own, packets to one client's address start to fall into a hole.
+ * Clients whose machine vanishes: without a FIN or a RST. In a network namespace of its
+ * own, the test makes the kernel drop all packets to a client's address.
  *
- * Needs the right to make a network namespace (root, or user namespaces) and the
- * ip command; without them it is skipped, and says so.
+ * Needs the right to make a network namespace (root, or user namespaces) and the ip
+ * command; without these the test is skipped.
  */
 #include <config.h>
 
@@ -26,7 +26,7 @@ static bool run(const char *command)
     return system(command) == 0;
 }
 
-/* A network of our own, its loopback up. */
+/* Makes a network namespace, with its loopback device up. */
 static bool own_network(void)
 {
     return (unshare(CLONE_NEWNET) == 0 ||
@@ -34,7 +34,7 @@ static bool own_network(void)
            run("ip link set lo up");
 }
 
-/* Whether that is possible here; tried in a process of its own. */
+/* Whether that is possible here; a child process tries it. */
 static bool can_have_own_network(void)
 {
     pid_t child = fork();
@@ -65,8 +65,8 @@ static void connect_from_2(struct client *client, int port)
         connect(client->fd, (struct sockaddr *)&to, sizeof to), 0);
 }
 
-/* The ping interval, and how long a vanished client may be seen: two intervals,
- * but a second at least. In ms. */
+/* The ping interval, and how long crierd may count a client that vanished: two
+ * intervals, but at least a second. In ms. */
 static const struct {
     int ping, seen;
 } pings[] = {{2000, 4000}, {300, 2000}};
@@ -96,7 +96,7 @@ START_TEST(a_vanished_user_leaves_within_two_pings)
     ck_assert_uint_lt(crier_now() - begun,
                       (uint64_t)pings[_i].seen +
                           (crierd_is_slow() ? 4000 : 300));
-    crierd_wait_log(&crierd, "stream /chat ended: client stopped "
+    crierd_wait_log(&crierd, "stream /chat ended: client host stopped "
                              "acknowledging");
     client_close(&ada);
     crierd_stop(&crierd);
@@ -104,7 +104,7 @@ START_TEST(a_vanished_user_leaves_within_two_pings)
 }
 END_TEST
 
-/* The same for those who are counted on a topic. */
+/* The same for the subscribers of a topic. */
 START_TEST(a_vanished_subscriber_leaves_presence)
 {
     struct client watcher, gone;
@@ -133,7 +133,7 @@ START_TEST(a_vanished_subscriber_leaves_presence)
 }
 END_TEST
 
-/* A client that reads nothing but whose kernel still answers is not vanished. */
+/* A client that reads nothing, but whose kernel responds, has not vanished. */
 START_TEST(a_silent_reader_stays)
 {
     struct client ada, bob;

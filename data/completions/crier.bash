@@ -1,11 +1,11 @@
-# Completion of crier(1) for bash, 4.2 or newer. It needs nothing else.
+# Completion of crier(1) for bash, 4.2 or newer, without bash-completion.
 #
-# A topic's name is anybody's text: it may hold spaces, quotes and $(...). So the
-# command line is taken apart here, letter by letter, and never evaluated; and
-# what is put in is quoted for where it stands. (readline's "filenames" would
-# quote, too, but takes a topic for the directory of the same name.)
+# Topic names are untrusted text: they may contain spaces, quotes and $(...). So the
+# command line is parsed here, character by character, and never evaluated, and a
+# completion is quoted for its place in the line. (readline's "filenames" would also
+# quote, but takes a topic for the directory of the same name.)
 
-# Prints a command's options, each with what it takes, if anything: a value, a
+# Prints a command's options, each with the kind of its value, if it has one: a value, a
 # file, or a command, which is the rest of the line.
 _crier_options()
 {
@@ -24,11 +24,10 @@ _crier_options()
     esac
 }
 
-# Reads the line up to the cursor as the shell will, but that nothing is
-# expanded. Its words go to `words`, of which the last one is to be completed;
-# `quote` is the quote that is open in it, `held` what of it readline leaves
-# alone. `mixed` says that it is quoted in a way that cannot be gone on with, and
-# `redirected` that it is the file of a redirection.
+# Splits the line up to the cursor like the shell, without expanding anything. Sets
+# `words`, of which the last one is completed; `quote`, its open quote; `held`, the part
+# of it that readline does not replace; `mixed`, if its quoting cannot be continued; and
+# `redirected`, if it is the file of a redirection.
 _crier_split()
 {
     local line=${COMP_LINE:0:COMP_POINT} word='' began='' next i c
@@ -48,7 +47,7 @@ _crier_split()
         [\'\"]) quote=$c held=$word began=1 ;;
         \\) word+=$next i=$((i + 1)) began=1 ;;
         [\<\>])
-            # of "2>" the number is no word
+            # the number in "2>" is not a word
             if [[ $began && ! $redirected && $word != +([0-9]) ]]; then
                 words+=("$word")
             fi
@@ -68,8 +67,7 @@ _crier_split()
     words+=("$word")
 }
 
-# Offers NAME: what readline does not have of it yet, as it is to stand in the
-# line.
+# Offers $1: the part that readline does not have yet, quoted for the line.
 _crier_offer()
 {
     local name=${1#"$held"} from to
@@ -89,14 +87,14 @@ _crier_offer()
         ;;
     *)
         if [[ $name ]]; then printf -v name %q "$name"; fi
-        name=${name//\\,/,} # that would do, but is hard to read
+        name=${name//\\,/,} # also right, but hard to read
         ;;
     esac
     COMPREPLY+=("$name")
 }
 
-# Offers the topics of the server; $1 is crier, the rest says how to reach it. Of
-# "a,b" it is b that is completed.
+# Offers the topics of the server. $1 is crier, the rest are options to reach the server.
+# Of "a,b", b is completed.
 _crier_topics()
 {
     local crier=$1 word=${words[-1]} list='' name
@@ -114,8 +112,8 @@ _crier_topics()
         </dev/null 2>/dev/null | head -n 1000)
 }
 
-# Leaves in `takes` what the option $2 of the command $1 takes; fails when that is
-# nothing.
+# Sets `takes` to the kind of value of the option $2 of the command $1; fails if it takes
+# no value.
 _crier_takes()
 {
     local option
@@ -127,9 +125,9 @@ _crier_takes()
     return 1
 }
 
-# Goes through the words before the last one. `value` is what the last one is when
-# an option takes it, `arguments` how many arguments came before it, and `ended`
-# says that no options come any more. `server` is how to reach it.
+# Scans the words before the last one. Sets `value` to the kind of the last one if it is
+# the value of an option, `arguments` to the number of arguments before it, `ended` after
+# --, and `server` to the options to reach the server.
 _crier_scan()
 {
     local i word next takes last=$((${#words[@]} - 1))
@@ -147,7 +145,7 @@ _crier_scan()
             if ((i == last)); then
                 value=$takes
             elif [[ $takes == command ]]; then
-                value='file' # or what else that command may want
+                value='file' # the command may want something else
                 return
             fi
             if [[ $next == \~/* ]]; then next=$HOME/${next#*/}; fi
@@ -161,7 +159,7 @@ _crier_scan()
     done
 }
 
-# Offers those of the words $1 that go on from the last one.
+# Offers those of the words $1 that begin with the last one.
 _crier_words()
 {
     if [[ ! $quote$mixed$held ]]; then
@@ -169,13 +167,13 @@ _crier_words()
     fi
 }
 
-# Offers what an option takes, $1.
+# Offers values of the kind $1.
 _crier_value()
 {
     case $1 in
     all) _crier_words all ;;
     command) mapfile -t COMPREPLY < <(compgen -c -- "${words[-1]}") ;;
-    file) compopt -o default ;; # readline knows all about files
+    file) compopt -o default ;; # readline completes files
     esac
 }
 
@@ -188,7 +186,7 @@ _crier()
     _crier_split
     _crier_scan
     command=${words[1]} word=${words[-1]}
-    if [[ ! $(type -P -- "$crier") ]]; then crier=crier; fi # an alias, say
+    if [[ ! $(type -P -- "$crier") ]]; then crier=crier; fi # for example an alias
     if [[ $redirected ]]; then
         compopt -o default
     elif ((${#words[@]} == 2)); then

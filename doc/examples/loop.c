@@ -1,9 +1,10 @@
-/* Streams in a program that has an event loop of its own, here poll(2).
+/* Streams in a program with an event loop of its own, here poll(2).
  *
- * libmicrohttpd must have a thread of its own: streams wait suspended, and a daemon that
- * runs in the program's loop would not notice when they are resumed. But the loop may
- * accept the connections and hand them over, and whatever it does with streams never
- * blocks. curl -N http://127.0.0.1:8081/ gets a number each second, until Ctrl-C. */
+ * libmicrohttpd must have its own thread: idle streams are suspended
+ * connections, and a daemon in the program's loop would not notice when they
+ * are resumed. But the loop may accept the connections and add them to the
+ * daemon, and none of its calls for streams block.
+ * curl -N http://127.0.0.1:8081/ prints a number each second. Ctrl-C stops. */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <crier.h>
@@ -22,11 +23,12 @@
 static struct crier_shards *shards;
 static struct crier_broadcaster *clients;
 
-/* On libmicrohttpd's thread. */
-static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
-                              const char *url, const char *method,
-                              const char *version, const char *data,
-                              size_t *length, void **context)
+/* Opens a stream. Runs on libmicrohttpd's thread. */
+static enum MHD_Result open_stream(void *closure,
+                                   struct MHD_Connection *connection,
+                                   const char *url, const char *method,
+                                   const char *version, const char *data,
+                                   size_t *length, void **context)
 {
     struct MHD_Response *response;
     struct crier_stream *stream;
@@ -44,11 +46,11 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
     if (crier_broadcaster_join(clients, stream, NULL, NULL) == 0)
         result = MHD_queue_response(connection, MHD_HTTP_OK, response);
     crier_stream_unref(stream);
-    MHD_destroy_response(response); /* not queued, it ends the stream */
+    MHD_destroy_response(response); /* ends the stream if it was not queued */
     return result;
 }
 
-/* ---- what the loop does ------------------------------------------------ */
+/* ---- the loop --------------------------------------------------------- */
 
 static void accept_client(int listener, struct MHD_Daemon *daemon)
 {
@@ -56,9 +58,8 @@ static void accept_client(int listener, struct MHD_Daemon *daemon)
     socklen_t length = sizeof address;
     int client = accept(listener, (struct sockaddr *)&address, &length);
 
-    if (client >= 0) /* the daemon's now, which closes it when it refuses it */
-        MHD_add_connection(daemon, client, (struct sockaddr *)&address,
-                           length);
+    if (client >= 0) /* the daemon closes it, also on failure */
+        MHD_add_connection(daemon, client, (struct sockaddr *)&address, length);
 }
 
 static void send_number(int timer)
@@ -78,7 +79,7 @@ static void send_number(int timer)
     crier_frame_unref(frame);
 }
 
-/* Until a signal ends it. */
+/* Runs until a signal arrives. */
 static void run_loop(int listener, int timer, int signals,
                      struct MHD_Daemon *daemon)
 {
@@ -96,7 +97,7 @@ static void run_loop(int listener, int timer, int signals,
     }
 }
 
-/* ---- start and end ----------------------------------------------------- */
+/* ---- start and stop --------------------------------------------------- */
 
 static int open_listener(int port)
 {
@@ -132,7 +133,7 @@ static int open_signals(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* before there are threads */
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* before starting threads */
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
@@ -144,16 +145,16 @@ int main(int argc, char **argv)
     if (crier_shards_new(NULL, &shards) != 0 ||
         crier_broadcaster_new(shards, NULL, &clients) != 0)
         return 1;
-    /* A connection beyond the limit of a daemon would leave a lock of libmicrohttpd
-     * 0.9.75 locked, so there is none; max_streams is a better one. */
+    /* libmicrohttpd 0.9.75 leaves a lock locked after a connection beyond its
+     * limit, so there is none here; max_streams limits the streams. */
     daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_NO_LISTEN_SOCKET,
-        0, NULL, NULL, handle, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        0, NULL, NULL, open_stream, NULL, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)INT_MAX, MHD_OPTION_END);
     listener = open_listener(argc > 1 ? atoi(argv[1]) : 8081);
     if (daemon == NULL || listener < 0) {
-        fprintf(stderr, "it cannot start: is the port taken?\n");
+        fprintf(stderr, "cannot start: is the port in use?\n");
         return 1;
     }
     run_loop(listener, timer, signals, daemon);

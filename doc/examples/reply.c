@@ -1,8 +1,8 @@
-/* Answers each request with two events and the end. Enter stops ./reply 8081 */
+/* Sends two events as response to each request. Enter stops ./reply 8081 */
 #include <crier_server.h>
 #include <stdio.h>
 
-static enum MHD_Result answer(struct crier_request *request)
+static enum MHD_Result greet(struct crier_request *request)
 {
     struct crier_reply *reply = crier_reply_new();
 
@@ -13,7 +13,7 @@ static enum MHD_Result answer(struct crier_request *request)
 
 int main(int argc, char **argv)
 {
-    struct crier_server server = {.port = argv[argc - 1], .handle = answer};
+    struct crier_server server = {.port = argv[argc - 1], .handle = greet};
     int error = crier_server_start(&server);
 
     fprintf(stderr, "%s\n", error == 0 ? server.url : crier_error_text(error));

@@ -1,12 +1,12 @@
 /*
- * A server of topics. GET /TOPIC subscribes, and resumes after the id in the
- * field Last-Event-ID; POST /TOPIC publishes, and gets its answer when the
- * journal has the update:
+ * A server with topics. GET /TOPIC subscribes, and resumes after the id in the
+ * header Last-Event-ID; POST /TOPIC publishes, and the response follows when
+ * the journal has stored the update:
  *
  *   curl -N http://127.0.0.1:8081/news
  *   curl -d hello http://127.0.0.1:8081/news
  *
- * The journal is in memory, or in FILE. Ctrl-C ends ./server 8081 [FILE]
+ * The journal is in memory, or in FILE. Ctrl-C stops ./server 8081 [FILE]
  */
 #define _POSIX_C_SOURCE 200809L /* for sigwait() */
 
@@ -15,21 +15,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum MHD_Result answer(struct crier_request *request)
+static enum MHD_Result handle_request(struct crier_request *request)
 {
     struct crier_hub *hub = request->server->hub;
-    const struct crier_subscribe_options follow = {.topics = request->path + 1};
+    const struct crier_subscribe_options options = {.topics =
+                                                        request->path + 1};
 
     if (strcmp(request->method, "POST") == 0)
-        return crier_request_publish(request, hub, follow.topics, NULL, NULL);
+        return crier_request_publish(request, hub, options.topics, NULL, NULL);
     if (strcmp(request->method, "GET") == 0 ||
         strcmp(request->method, "HEAD") == 0)
-        return crier_hub_respond(hub, request->connection, &follow, NULL);
+        return crier_hub_respond(hub, request->connection, &options, NULL);
     return crier_status_respond(request->connection, MHD_HTTP_NOT_IMPLEMENTED,
                                 "GET subscribes, POST publishes");
 }
 
-/* Makes the hub, over a journal in memory when FILE is NULL. */
+/* Makes the hub, with its journal in FILE, or in memory if FILE is NULL. */
 static int make_hub(struct crier_server *server, const char *file)
 {
     struct crier_journal *journal;
@@ -44,7 +45,7 @@ static int make_hub(struct crier_server *server, const char *file)
     return error;
 }
 
-/* Blocks the signals that end the server, so that sigwait() can take them. */
+/* Blocks the signals that stop the server, for sigwait(). */
 static void block_signals(sigset_t *signals)
 {
     sigemptyset(signals);
@@ -55,7 +56,7 @@ static void block_signals(sigset_t *signals)
 
 int main(int argc, char **argv)
 {
-    struct crier_server server = {.handle = answer};
+    struct crier_server server = {.handle = handle_request};
     sigset_t signals;
     int number, error;
 
@@ -71,6 +72,6 @@ int main(int argc, char **argv)
     fprintf(stderr, "%s\n", error == 0 ? server.url : crier_error_text(error));
     if (error == 0)
         sigwait(&signals, &number);
-    crier_server_stop(&server); /* every publisher gets its answer first */
+    crier_server_stop(&server); /* publishers get their responses first */
     return error != 0;
 }

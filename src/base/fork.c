@@ -1,14 +1,15 @@
 /*
- * Is this still the process in which something was made?
+ * Whether this is still the process that has made an object.
  *
- * fork() leaves all threads but one behind, and locks as they were; epoll sets,
- * eventfds and connections are then the parent's and the child's together. So what has
- * threads or descriptors notes which process it was made in, and every public function
- * refuses it in another one before it takes a lock or touches a descriptor. What has
- * only memory (events, frames, replies, parsers) is the child's own.
+ * fork() copies only one thread, and the locks in their present state; the parent and
+ * the child then share epoll sets, eventfds and connections. So an object with threads
+ * or descriptors records the process that made it, and every public function refuses it
+ * in another process before it takes a lock or uses a descriptor. Objects that are only
+ * memory (events, frames, replies, parsers) belong to the child like any other memory.
  *
- * Rejected: to compare getpid(), which is a system call each time; and to make all
- * anew in the child, which cannot be done for connections that the parent serves on.
+ * Rejected: comparing getpid(), which is a system call each time; and making everything
+ * anew in the child, which is impossible for connections that the parent continues to
+ * serve.
  */
 #include <config.h>
 

@@ -1,8 +1,7 @@
 /*
- * How JSON is read that somebody else has written. jansson parses, writes and frees
- * values by recursion and accepts 2,048 levels, for which it takes 630 KB of stack: more
- * than many threads have. So the nesting is bounded before jansson sees the text. Header
- * only, so that libcrier, crierd and crier can share it.
+ * How JSON from others is read. jansson parses, writes and frees values by recursion
+ * and accepts 2,048 levels, for which it needs 630 KB of stack: more than many threads
+ * have. So this bounds the nesting before jansson reads the text.
  */
 #ifndef JSON_READ_H
 #define JSON_READ_H

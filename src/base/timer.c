@@ -1,14 +1,15 @@
 /*
- * Timers in a heap: setting one costs O(log n), firing O(due log n). With thousands
- * of them it is the waiting for memory that costs, so the heap has four ways, which
- * makes it half as deep as with two, and the times are in it, side by side.
+ * Timers in a heap: setting one costs O(log n), firing costs O(due log n). With
+ * thousands of timers, waiting for memory is what costs; so the heap has four branches
+ * per node, which makes it half as deep as two would, and the times are in it, side by
+ * side.
  *
- * A stream's keep-alive starts anew with every frame, but moving its timer each
- * time would cost more than the send. So owners leave the timer be, and when it
- * fires compare with the time of their last frame and set it again: one heap
- * operation per interval, however much is sent.
+ * The keep-alive of a stream starts anew with every frame, but moving its timer each
+ * time would cost more than the send. So owners do not move the timer; when it fires
+ * they compare the time of their last frame, and set it again: one heap operation per
+ * interval, however much is sent.
  *
- * Room is reserved when an owner is born, so that setting a timer cannot fail.
+ * Capacity is reserved when an owner is made, so that setting a timer cannot fail.
  */
 #include <config.h>
 
@@ -43,19 +44,19 @@ void crier__timers_release(struct crier__timers *timers, uint32_t count)
     timers->reserved -= count;
 }
 
-static struct crier__due *at(struct crier__timers *timers, uint32_t place)
+static struct crier__due *due_at(struct crier__timers *timers, uint32_t place)
 {
     return &timers->heap[place - 1];
 }
 
-static void put(struct crier__timers *timers, struct crier__due due,
-                uint32_t place)
+static void put_due(struct crier__timers *timers, struct crier__due due,
+                    uint32_t place)
 {
-    *at(timers, place) = due;
+    *due_at(timers, place) = due;
     due.timer->place = place;
 }
 
-/* The earliest of those below PLACE; 0 when there is none. */
+/* Returns the earliest of the places below PLACE; 0 when there is none. */
 static uint32_t first_below(struct crier__timers *timers, uint32_t place)
 {
     uint32_t child = (place - 1) * WAYS + 2, end = child + WAYS, first = child;
@@ -65,34 +66,33 @@ static uint32_t first_below(struct crier__timers *timers, uint32_t place)
     if (end > timers->count + 1)
         end = timers->count + 1;
     while (++child < end)
-        if (at(timers, child)->when < at(timers, first)->when)
+        if (due_at(timers, child)->when < due_at(timers, first)->when)
             first = child;
     return first;
 }
 
-/* Moves DUE from PLACE towards the top, then towards the bottom, to where it
- * belongs. */
-static void settle(struct crier__timers *timers, struct crier__due due,
-                   uint32_t place)
+/* Moves DUE from PLACE towards the top, then towards the bottom, to its place. */
+static void settle_due(struct crier__timers *timers, struct crier__due due,
+                       uint32_t place)
 {
     uint32_t above, below;
 
     while (place > 1) {
         above = (place - 2) / WAYS + 1;
-        if (at(timers, above)->when <= due.when)
+        if (due_at(timers, above)->when <= due.when)
             break;
-        put(timers, *at(timers, above), place);
+        put_due(timers, *due_at(timers, above), place);
         place = above;
     }
     while ((below = first_below(timers, place)) != 0 &&
-           at(timers, below)->when < due.when) {
-        put(timers, *at(timers, below), place);
+           due_at(timers, below)->when < due.when) {
+        put_due(timers, *due_at(timers, below), place);
         place = below;
     }
-    put(timers, due, place);
+    put_due(timers, due, place);
 }
 
-static void cancel(struct crier__timers *timers, struct crier__timer *timer)
+static void cancel_timer(struct crier__timers *timers, struct crier__timer *timer)
 {
     uint32_t place = timer->place;
     struct crier__due last;
@@ -100,21 +100,21 @@ static void cancel(struct crier__timers *timers, struct crier__timer *timer)
     if (place == 0)
         return;
     timer->place = 0;
-    last = *at(timers, timers->count--);
+    last = *due_at(timers, timers->count--);
     if (last.timer != timer)
-        settle(timers, last, place);
+        settle_due(timers, last, place);
 }
 
 void crier__timers_set(struct crier__timers *timers,
                        struct crier__timer *timer, uint64_t when)
 {
     if (when == CRIER__NO_TIME) {
-        cancel(timers, timer);
+        cancel_timer(timers, timer);
         return;
     }
     timer->when = when;
-    settle(timers, (struct crier__due){when, timer},
-           timer->place != 0 ? timer->place : ++timers->count);
+    settle_due(timers, (struct crier__due){when, timer},
+               timer->place != 0 ? timer->place : ++timers->count);
 }
 
 uint64_t crier__timers_next(const struct crier__timers *timers)
@@ -128,7 +128,7 @@ void crier__timers_fire(struct crier__timers *timers, uint64_t now)
 
     while (timers->count != 0 && timers->heap->when <= now) {
         timer = timers->heap->timer;
-        cancel(timers, timer);
+        cancel_timer(timers, timer);
         timer->fire(timer, now);
     }
 }

@@ -7,14 +7,14 @@
 /* The time of a timer that is not set. */
 #define CRIER__NO_TIME UINT64_MAX
 
-/* A timer lives in its owner. All zero but for fire is one that is not set. */
+/* A timer, embedded in its owner. All zero except `fire` is a timer that is not set. */
 struct crier__timer {
     void (*fire)(struct crier__timer *timer, uint64_t now);
     uint64_t when;   /* ms of crier_now() */
     uint32_t place;  /* in the heap, from 1; 0: not set */
 };
 
-/* A timer and its time, which so can be compared without a look at the timer. */
+/* A timer with its time, so that comparing does not touch the timer. */
 struct crier__due {
     uint64_t when;
     struct crier__timer *timer;
@@ -22,30 +22,30 @@ struct crier__due {
 
 /* Timers of one thread, the earliest first. All zero is an empty set. */
 struct crier__timers {
-    struct crier__due *heap; /* the first is the place 1 */
+    struct crier__due *heap; /* the first element is place 1 */
     uint32_t count;
     uint32_t room;
     uint32_t reserved;
 };
 
-/* Makes sure that COUNT more timers can be set without failing. -ENOMEM. */
+/* Reserves memory so that COUNT more timers can be set without failing. -ENOMEM. */
 int crier__timers_reserve(struct crier__timers *timers, uint32_t count);
 
 /* Gives back a reservation of COUNT. */
 void crier__timers_release(struct crier__timers *timers, uint32_t count);
 
-/* Sets TIMER to fire at WHEN, in place of any time it had; CRIER__NO_TIME
- * cancels it. Needs a reservation, and cannot fail. */
+/* Sets TIMER to fire at WHEN, in place of any earlier time; CRIER__NO_TIME cancels it.
+ * Needs a reservation, and cannot fail. */
 void crier__timers_set(struct crier__timers *timers,
                        struct crier__timer *timer, uint64_t when);
 
-/* The time of the earliest timer, CRIER__NO_TIME when none is set. */
+/* Returns the time of the earliest timer, CRIER__NO_TIME when none is set. */
 uint64_t crier__timers_next(const struct crier__timers *timers);
 
 /* Cancels and fires every timer that is due at NOW. */
 void crier__timers_fire(struct crier__timers *timers, uint64_t now);
 
-/* Frees the memory; no timer may be set any more. */
+/* Frees the memory; no timer may be set afterwards. */
 void crier__timers_done(struct crier__timers *timers);
 
 #endif

@@ -1,9 +1,8 @@
 /*
- * UTF-8: whether and where it is broken, after the table of well-formed byte
- * sequences in RFC 3629 section 4: the lead byte gives the length of the sequence
- * and the range of its second byte; that range is what rules out overlong forms,
- * surrogates and code points above U+10FFFF. ASCII, the usual case, is passed
- * eight bytes at a time.
+ * UTF-8: whether a text is valid and where it is not, by the table of well-formed byte
+ * sequences in RFC 3629 section 4. The lead byte gives the length of the sequence and
+ * the range of its second byte; that range excludes overlong forms, surrogates and code
+ * points above U+10FFFF. ASCII, the usual case, is skipped eight bytes at a time.
  */
 #include <config.h>
 
@@ -12,10 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the sequence that LEAD starts, 0 if it starts none; the range
- * of the second byte goes to *LOW and *HIGH. */
-static size_t sequence(unsigned char lead, unsigned char *low,
-                       unsigned char *high)
+/* Returns the length of the sequence that LEAD starts, 0 if it starts none; writes the
+ * range of the second byte to *LOW and *HIGH. */
+static size_t read_lead(unsigned char lead, unsigned char *low,
+                        unsigned char *high)
 {
     *low = 0x80;
     *high = 0xbf;
@@ -38,8 +37,8 @@ static size_t sequence(unsigned char lead, unsigned char *low,
     return 0;
 }
 
-/* How many bytes at the start of TEXT are ASCII, in steps of eight. */
-static size_t ascii_run(const unsigned char *text, size_t length)
+/* Returns how many bytes at the start of TEXT are ASCII, in steps of eight. */
+static size_t skip_ascii(const unsigned char *text, size_t length)
 {
     size_t at = 0;
     uint64_t word;
@@ -53,14 +52,14 @@ static size_t ascii_run(const unsigned char *text, size_t length)
     return at;
 }
 
-/* How many of the LENGTH bytes (at least one, not ASCII) begin a sequence, or are
- * one where that is *NEED; 0 where the first one can begin none. */
-static size_t matched(const unsigned char *bytes, size_t length, size_t *need)
+/* Returns how many of the LENGTH bytes (at least one, not ASCII) begin a sequence; they
+ * are complete if that is *NEED; 0 when the first one can begin none. */
+static size_t match_sequence(const unsigned char *bytes, size_t length, size_t *need)
 {
     unsigned char low, high;
     size_t i = 1;
 
-    *need = sequence(bytes[0], &low, &high);
+    *need = read_lead(bytes[0], &low, &high);
     if (*need == 0)
         return 0;
     if (i < length && bytes[i] >= low && bytes[i] <= high)
@@ -76,14 +75,14 @@ size_t crier__utf8_prefix(const char *text, size_t length)
     size_t at = 0, need;
 
     for (;;) {
-        at += ascii_run(bytes + at, length - at);
+        at += skip_ascii(bytes + at, length - at);
         if (at == length)
             return at;
         if (bytes[at] < 0x80) {
             at++;
             continue;
         }
-        if (matched(bytes + at, length - at, &need) != need || need == 0)
+        if (match_sequence(bytes + at, length - at, &need) != need || need == 0)
             return at;
         at += need;
     }
@@ -92,7 +91,7 @@ size_t crier__utf8_prefix(const char *text, size_t length)
 size_t crier__utf8_broken(const char *text, size_t length)
 {
     size_t need,
-        got = matched((const unsigned char *)text, length, &need);
+        got = match_sequence((const unsigned char *)text, length, &need);
 
     return got != 0 ? got : 1;
 }

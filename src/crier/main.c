@@ -1,19 +1,19 @@
 /*
- * crier: chooses the command. Each is a room of its own; what they have in
- * common is in options.c.
+ * crier: finds the command and runs it. Each command has a file in commands/; the
+ * options that all of them take are in cli/options.c.
  */
 #include <config.h>
 
 #include "crier.h"
-#include "crier/cli/options.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
-#include "crier/commands/cmd_ping.h"
+#include "crier/cli/options.h"
 #include "crier/cli/print.h"
-#include "crier/commands/pub.h"
 #include "crier/cli/signals.h"
-#include "crier/commands/sub.h"
+#include "crier/commands/cmd_ping.h"
 #include "crier/commands/cmd_topics.h"
+#include "crier/commands/pub.h"
+#include "crier/commands/sub.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static const struct {
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-/* The number of the command NAME; COMMANDS when there is none. */
+/* Returns the index of the command NAME, or COMMANDS if there is none. */
 static size_t find_command(const char *name)
 {
     size_t i = 0;
@@ -49,7 +49,7 @@ static size_t find_command(const char *name)
 
 static int report_unknown(const char *name)
 {
-    note_error("'%s' is not sub, pub, topics, ping or help", name);
+    note_error("unknown command '%s' (known: sub, pub, topics, ping, help)", name);
     return EXIT_USAGE;
 }
 
@@ -75,9 +75,9 @@ static int print_version(void)
     return EXIT_SUCCESS;
 }
 
-/* Whoever starts crier may have closed its first three files. Then /dev/null takes
- * their places, so that no socket gets the number of one; and in the wrong direction, so
- * that to read from it or to write to it is an error and not a success. */
+/* The caller may have closed descriptors 0, 1 or 2. Opens /dev/null in their place, so
+ * that no socket gets one of these numbers. It is opened in the wrong direction, so
+ * that reading from it or writing to it fails instead of seeming to succeed. */
 static bool fill_first_files(void)
 {
     int fd;
@@ -90,9 +90,9 @@ static bool fill_first_files(void)
     return true;
 }
 
-/* libcurl reads letters beyond ASCII in the name of a host (IDN) by the character set of
- * the locale. Nothing else here goes by the locale, so no more of it is set. Where it
- * says nothing of characters, as in a cron job, they are taken for UTF-8. */
+/* libcurl decodes non-ASCII host names (IDN) by the character set of the locale, so
+ * only LC_CTYPE is set. If the locale does not name a character set, as in a cron job,
+ * UTF-8 is used. */
 static void set_characters(void)
 {
     const char *name;
@@ -116,7 +116,7 @@ static int run_command(int argc, char **argv)
     if (strcmp(name, "--version") == 0)
         return print_version();
     if (name[0] == '\0') {
-        note_error("which command? sub, pub, topics or ping (crier --run_help)");
+        note_error("missing command: sub, pub, topics or ping (crier --help)");
         return EXIT_USAGE;
     }
     return report_unknown(name);

@@ -1,24 +1,26 @@
 /*
- * crierd: puts the rooms together, waits for a signal, takes them apart again.
+ * crierd: starts the modules, waits for a signal, and stops them.
  *
- * The order of the end matters. First nobody new gets in; then the journal answers
- * what it was asked, which resumes the connections that wait for it; then every stream
- * gets its goodbye, because MHD must not be stopped while it has suspended
- * connections; then MHD stops, then the shards, on whose threads the last
- * streams say that they are closed; and only then is freed what handlers and
- * streams could reach.
+ * The order of the end matters. First the acceptor stops accepting. Then the journal
+ * answers all that it was asked, which resumes the connections that wait for it. Then every
+ * stream ends, because libmicrohttpd must not be stopped while it has suspended
+ * connections. Then libmicrohttpd stops, and then the shards, on whose threads the last
+ * streams call on_closed. Only then is freed what handlers and streams could reach.
  */
 #include <config.h>
 
-#include "crierd/config/conf.h"
+#include "crierd/config/backend.h"
+#include "crierd/config/load.h"
+#include "crierd/api/api.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
 #include "crierd/net/listener.h"
 #include "crierd/log/log.h"
-#include "crierd/demo/chat_room.h"
 #include "crierd/http/server.h"
+#include "crierd/reload.h"
+#include "crierd/topics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,31 +33,45 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What clients are told to wait before they come back, drawn from this range so
- * that they do not come all at once. */
+/* How long clients are to wait before they reconnect, in ms: drawn at random from this
+ * range, so that they do not all reconnect at once. */
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 
-/* Seconds between two looks at who keeps crierd waiting. */
-#define LOOK_TIME 5
+/* Seconds between two sweeps for overdue requests and a corrected clock. */
+#define SWEEP_TIME 5
 
-/* How long streams may take to end. With the rest it stays below 2 s. */
+/* How long streams may take to end, in ms. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
 
-/* After a signal, ms from there to the last attempt to write the log; and how long that
- * may take in any case. */
+/* How long after a signal crierd still tries to write the log, in ms; and how long it tries
+ * in any case. */
 #define END_TIME 1500
 #define FLUSH_TIME 200
 
+/* The command line, and the signals that crierd waits for. */
+struct launch {
+    int argc;
+    char **argv;
+    sigset_t signals;
+};
+
 /* ---- limits ----------------------------------------------------------- */
 
-/* Divides the descriptors and logs what comes out. False when there are too few. */
+/* Divides the descriptors and logs the result. Returns false when there are too few. */
 static bool plan_descriptors(const struct conf *conf,
                              struct descriptors *descriptors)
 {
     size_t limit = descriptors_raise_limit();
-    size_t needed = descriptors_divide(descriptors, conf, limit,
-                                       descriptors_open(limit));
+    const char *argument;
+    const struct descriptors_needs needs = {
+        .found = descriptors_open(limit),
+        .threads = conf->threads,
+        .http = http_descriptors(conf->threads),
+        .journal_file = backend_find(conf->journal, &argument)->file,
+        .max_clients = conf->max_clients,
+    };
+    size_t needed = descriptors_divide(descriptors, &needs, limit);
 
     if (needed != 0) {
         log_line(LOG_ERROR,
@@ -74,64 +90,11 @@ static bool plan_descriptors(const struct conf *conf,
 
 /* ---- start ------------------------------------------------------------ */
 
-/* What of the past Crier's own topics hold, unless the command line says
- * otherwise. */
-static const struct crier_topic_retention own_topics[] = {
-    {ROOM_TOPICS, {.count = 1000}},
-    {"$presence/*", {.count = 1000}},
-};
-
-#define OWN_TOPICS (sizeof own_topics / sizeof own_topics[0])
-
-static struct crier_journal *open_journal(const struct conf *conf)
-{
-    struct crier_topic_retention topics[CONF_TOPICS_MAX + OWN_TOPICS];
-    const struct crier_journal_options options = {
-        .retention = conf->retention,
-        .topics = topics,
-        .topic_count = conf->topic_count + OWN_TOPICS,
-        .max_topics = conf->max_topics,
-    };
-    struct crier_journal *journal;
-    char reason[256] = "";
-    int error;
-
-    memcpy(topics, conf->topics, conf->topic_count * sizeof topics[0]);
-    memcpy(topics + conf->topic_count, own_topics, sizeof own_topics);
-    if (conf->journal == NULL)
-        error = crier_journal_memory(&options, &journal);
-    else
-        error = crier_journal_sqlite(conf->journal, &options, &journal, reason,
-                                     sizeof reason);
-    if (error == 0)
-        return journal;
-    log_line(LOG_ERROR, "journal %s: %s%s%s",
-             conf->journal != NULL ? conf->journal : "in memory",
-             crier_error_text(error), reason[0] != '\0' ? ": " : "", reason);
-    return NULL;
-}
-
-static bool open_hub(struct server *server)
+/* Opens the modules of SERVER and enters their routes. */
+static bool open_modules(struct server *server, struct demo **demo)
 {
     const struct conf *conf = server->conf;
-    const struct crier_hub_options options = {.slow = conf->slow,
-                                              .presence = conf->presence};
-    struct crier_journal *journal = open_journal(conf);
-    int error;
-
-    if (journal == NULL)
-        return false;
-    error = crier_hub_new(server->shards, journal, &options, &server->hub);
-    if (error != 0)
-        log_line(LOG_ERROR, "cannot open the topics (--presence %s): %s",
-                 conf->presence != NULL ? conf->presence : "not given",
-                 crier_error_text(error));
-    return error == 0;
-}
-
-static bool open_rooms(struct server *server)
-{
-    const struct conf *conf = server->conf;
+    struct route_table *table = server->tables;
 
     server->www = files_open(conf->www);
     if (server->www < 0) {
@@ -139,32 +102,31 @@ static bool open_rooms(struct server *server)
                  crier_error_text(server->www));
         return false;
     }
-    server->answers = demo_answers_new(conf->data);
-    server->quotes = demo_quotes_new(conf->data);
-    if (server->answers == NULL || server->quotes == NULL)
+    if (!topics_open(server))
         return false;
-    if (!open_hub(server))
-        return false;
-    server->room = chat_room_new(server->hub);
-    if (server->room != NULL)
-        return true;
-    log_line(LOG_ERROR, "out of memory");
-    return false;
+    *table++ = (struct route_table){.routes = api_routes};
+    if (conf->demo) {
+        *demo = demo_open(server);
+        if (*demo == NULL)
+            return false;
+        *table++ = (struct route_table){demo_routes, *demo};
+    }
+    *table = (struct route_table){.routes = files_routes};
+    return true;
 }
 
-static void close_rooms(struct server *server)
+static void close_modules(struct server *server, struct demo *demo)
 {
-    chat_room_free(server->room);
+    demo_close(demo);
     crier_hub_free(server->hub);
-    demo_quotes_free(server->quotes);
-    demo_answers_free(server->answers);
     if (server->www >= 0)
         close(server->www);
 }
 
 /* ---- run -------------------------------------------------------------- */
 
-/* Logs what the journal has found of the clock since BEFORE, which is set to that. */
+/* Logs what the journal has noticed of the clock since *BEFORE, and sets that to the present
+ * status. */
 static void log_clock(struct crier_hub *hub, struct crier_status *before)
 {
     struct crier_status now;
@@ -172,53 +134,75 @@ static void log_clock(struct crier_hub *hub, struct crier_status *before)
     crier_hub_status(hub, &now);
     if (now.corrected != before->corrected)
         log_line(LOG_WARNING,
-                 "the clock has been set back: corrected the times of updates "
-                 "that were ahead of it (%" PRIu64 ")",
+                 "the clock was set back: corrected the times of %" PRIu64
+                 " updates that were ahead of it",
                  now.corrected - before->corrected);
     if (now.clock_behind && !before->clock_behind)
-        log_line(LOG_WARNING, "the clock says a time before 2026: nothing grows "
-                              "old in the journal until it is set");
+        log_line(LOG_WARNING, "the clock is before 2026: no update expires until it "
+                              "is set");
     *before = now;
 }
 
-/* Waits for one of SIGNALS, and looks after HTTP and the clock meanwhile. */
-static int wait_for_signal(struct server *server, struct http *http,
-                           const sigset_t *signals)
+/* Whether INFO is of a signal to read the configuration again, and there is a file. A
+ * terminal that is closed sends the same signal, but the kernel does so by itself. */
+static bool is_reload(const siginfo_t *info)
 {
-    const struct timespec time = {.tv_sec = LOOK_TIME};
-    struct crier_status status = {0};
-    int number;
-
-    while ((number = sigtimedwait(signals, NULL, &time)) < 0) {
-        http_look(http);
-        log_clock(server->hub, &status);
-    }
-    return number;
+    return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
+           conf_current()->file != NULL;
 }
 
-/* Serves until there is a signal, and says goodbye. */
-static void serve(struct server *server, struct http *http, struct acceptor *acceptor,
-                  const sigset_t *signals)
+/* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
+ * and sweeps every SWEEP_TIME. */
+static int wait_for_signal(struct server *server, struct http *http,
+                           const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, signals);
+    const struct timespec time = {.tv_sec = SWEEP_TIME};
+    struct crier_status status = {0};
+    siginfo_t info;
+    int number;
+
+    for (;;) {
+        number = sigtimedwait(&launch->signals, &info, &time);
+        if (number < 0) {
+            http_end_overdue(http);
+            log_clock(server->hub, &status);
+        } else if (is_reload(&info)) {
+            reload_conf(server, launch->argc, launch->argv);
+        } else {
+            return number;
+        }
+    }
+}
+
+/* Serves until there is a signal, and ends all streams. */
+static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
+                  const struct launch *launch)
+{
+    int number = wait_for_signal(server, http, launch);
     size_t cut;
 
     server->signalled = crier_now();
-    log_line(LOG_INFO, "%s: saying goodbye to %zu clients",
+    log_line(LOG_INFO, "%s: closing %zu streams",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
     acceptor_shut(acceptor);
     crier_hub_close(server->hub);
     cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
     if (cut != 0)
-        log_line(LOG_WARNING, "%zu clients took no goodbye and were cut off",
+        log_line(LOG_WARNING, "cut %zu streams whose clients did not read to the end",
                  cut);
 }
 
-/* Answers on SOCKET, which is closed in the end, until told to stop. */
-static int open_door(struct server *server, int socket,
-                     const sigset_t *signals)
+/* Serves HTTP on SOCKET, which is closed at the end. Returns the exit status. */
+static int run_http(struct server *server, int socket,
+                     const struct launch *launch)
 {
+    struct acceptor_options options = {
+        .service = &http_service,
+        .threads = server->conf->threads,
+        .socket = socket,
+        .crowded = (int)server->descriptors.crowded,
+    };
     char address[LISTENER_ADDRESS_SIZE];
     struct http http;
     struct acceptor *acceptor;
@@ -231,11 +215,12 @@ static int open_door(struct server *server, int socket,
         return EXIT_FAILURE;
     }
     listener_address(socket, address);
-    acceptor = acceptor_open(server, &http, socket);
+    options.context = &http;
+    acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
         log_line(LOG_INFO, "crierd %s listening on http://%s/",
                  crier_version(), address);
-        serve(server, &http, acceptor, signals);
+        serve_streams(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
     } else {
@@ -248,14 +233,16 @@ static int open_door(struct server *server, int socket,
 }
 
 static int run_shards(struct server *server, int socket,
-                      const sigset_t *signals)
+                      const struct launch *launch)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
         .max_streams = server->descriptors.clients,
-        .resume = http_resume,
+        .resume = exchange_resume,
     };
+    const struct conf *conf = server->conf;
     int error = crier_shards_new(&options, &server->shards);
+    struct demo *demo = NULL;
     int status = EXIT_FAILURE;
 
     if (error != 0) {
@@ -264,14 +251,15 @@ static int run_shards(struct server *server, int socket,
         close(socket);
         return EXIT_FAILURE;
     }
-    if (open_rooms(server))
-        status = open_door(server, socket, signals);
+    crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
+    if (open_modules(server, &demo))
+        status = run_http(server, socket, launch);
     else
         close(socket);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
-    close_rooms(server);
+    close_modules(server, demo);
     return status;
 }
 
@@ -287,7 +275,7 @@ static void end_log(const struct server *server)
     log_stop(deadline);
 }
 
-static int run_server(struct server *server, const sigset_t *signals)
+static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
     const char *why;
@@ -300,14 +288,14 @@ static int run_server(struct server *server, const sigset_t *signals)
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    return run_shards(server, socket, signals);
+    return run_shards(server, socket, launch);
 }
 
 /* ---- main ------------------------------------------------------------- */
 
-/* Makes sure that the descriptors 0 to 2 are open. Otherwise a socket or the journal
- * would get one of their numbers, and the log would be written into it. What is opened
- * for standard output cannot be written to, so that it is an error to print there. */
+/* Opens those of the descriptors 0 to 2 that are closed. Otherwise a socket or the journal
+ * would get one of their numbers, and the log would be written into it. In the place of
+ * standard output comes a descriptor that cannot be written to, so that printing fails. */
 static bool open_standard_files(void)
 {
     int fd;
@@ -319,38 +307,42 @@ static bool open_standard_files(void)
     return true;
 }
 
-/* Signals: those in SIGNALS are waited for; for the others errno is enough, EPIPE, and
- * EFBIG where a file has reached the limit of `ulimit -f`. */
+/* Blocks the signals that crierd waits for and writes them to SIGNALS; ignores those whose
+ * errno is enough: EPIPE, and EFBIG where a file has reached the limit of `ulimit -f`. */
 static void set_signals(sigset_t *signals)
 {
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
-    /* A terminal that is closed ends crierd as Ctrl-C does. */
     sigaddset(signals, SIGHUP);
     sigprocmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static int start_server(const struct conf *conf)
+static int start_server(struct conf *conf, struct launch *launch)
 {
     struct server server = {.conf = conf, .started = crier_now(), .www = -1};
-    sigset_t signals;
     int status;
 
-    set_signals(&signals);
-    /* Whatever thread publishes, the journal holds, and another one lets go; with
-     * an arena for each of them, all would grow to the size of the journal. */
+    set_signals(&launch->signals);
+    /* One thread allocates an update and another one frees it, much later. With an arena
+     * for each thread, all of them would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
-    /* SQLite would take a lock for each piece of memory, to know how much it has. */
+    /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;
     }
-    status = run_server(&server, &signals);
+    if (conf_publish(conf)) {
+        status = run_server(&server, launch);
+    } else {
+        log_line(LOG_ERROR, "too many thread-specific keys");
+        status = EXIT_FAILURE;
+    }
+    conf_publish(NULL);
     end_log(&server);
     return status;
 }
@@ -365,22 +357,31 @@ static int end_output(void)
     return EXIT_FAILURE;
 }
 
+static void report_mistake(const char *text)
+{
+    fprintf(stderr, "crierd: %s\n", text);
+}
+
 int main(int argc, char **argv)
 {
-    struct conf conf;
+    struct launch launch = {.argc = argc, .argv = argv};
+    struct conf *conf;
+    int status;
 
     if (!open_standard_files()) {
         fprintf(stderr, "crierd: cannot open /dev/null: %s\n",
                 strerror(errno));
         return EXIT_FAILURE;
     }
-    switch (conf_parse(&conf, argc, argv)) {
-    case CONF_DONE:
+    switch (load_conf(argc, argv, report_mistake, &conf)) {
+    case LOAD_DONE:
         return end_output();
-    case CONF_BAD:
+    case LOAD_BAD:
         return 2;
-    case CONF_RUN:
+    case LOAD_RUN:
         break;
     }
-    return start_server(&conf);
+    status = start_server(conf, &launch);
+    conf_unref(conf);
+    return status;
 }

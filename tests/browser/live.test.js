@@ -30,8 +30,8 @@ scenario('quotes are drawn', async ({ context, open }) => {
     const tile = page.locator(`[data-symbol="${symbol}"]`);
     const points = async () => (await tile.locator('.line').getAttribute('d') ?? '').split('L').length;
     await until(async () => await points() >= 2, `${symbol} has a line`);
-    const [, rates, newest] = /: (\d+) rates, .* newest ([\d.]+)$/.exec(await tile.getByRole('img').textContent());
-    assert.ok(Number(rates) >= 2);
+    const [, prices, newest] = /: (\d+) prices, .* newest ([\d.]+)$/.exec(await tile.getByRole('img').textContent());
+    assert.ok(Number(prices) >= 2);
     assert.ok(Number(newest) > 0);
     assert.match(await tile.locator('.price').textContent(), /^\d+\.\d\d$/);
     assert.match(await tile.locator('.change').textContent(), /^[▲▼■] [+−]\d+\.\d\d$/);
@@ -42,7 +42,7 @@ scenario('quotes are drawn', async ({ context, open }) => {
     const box = await tile.locator('.line').boundingBox();
     assert.ok(box.width > 0, `${symbol} is drawn`);
   }
-  await page.getByText('rates are invented').waitFor();
+  await page.getByText('prices are invented').waitFor();
 });
 
 scenario('tokens arrive one by one, to the end', async ({ context, open, server }) => {
@@ -97,10 +97,10 @@ scenario('tokens can be stopped', async ({ context, open, server }) => {
 scenario('a topic is published to and followed', async ({ context, open, server, forgive }) => {
   forgive(/status of 403/);
   const page = await open(await context(), '/live.html');
-  const [topic, news] = [page.getByLabel('Topic', { exact: true }), page.getByLabel('Your news')];
-  const heard = (tab) => tab.locator('#topics .heard li span').allTextContents();
+  const [topic, news] = [page.getByLabel('Topic', { exact: true }), page.getByLabel('Update', { exact: true })];
+  const heard = (tab) => tab.locator('#topics .updates li span').allTextContents();
   const hears = (tab, ...texts) => until(async () => (await heard(tab)).join() === texts.join(), `${texts} are heard`);
-  const follow = (tab) => tab.getByRole('button', { name: 'Follow', exact: true }).click();
+  const follow = (tab) => tab.getByRole('button', { name: 'Subscribe', exact: true }).click();
   const post = async (name, text) => {
     const answer = await fetch(`${server.url}/topics/${name}`, { method: 'POST', body: text });
     assert.equal(answer.status, 200);
@@ -119,7 +119,7 @@ scenario('a topic is published to and followed', async ({ context, open, server,
   await news.fill('<b>from the page</b>');
   await page.getByRole('button', { name: 'Publish' }).click();
   await hears(page, '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '<b>from the page</b>');
-  await page.getByText('which one stream follows').waitFor();
+  await page.getByText(': 1 subscriber').waitFor();
   assert.equal(await news.inputValue(), '');
   await post('another', 'not for this page');
   await post(path, 'last');
@@ -138,7 +138,7 @@ scenario('a topic is published to and followed', async ({ context, open, server,
   await follow(page);
   await hears(page, 'not for this page');
   assert.equal(await server.clients(), 3);
-  await page.getByRole('button', { name: 'Unfollow' }).click();
+  await page.getByRole('button', { name: 'Unsubscribe' }).click();
   await until(async () => await server.clients() === 2, 'the stream is closed');
 
   for (const [bad, why] of [['a,b', 'no comma'], ['*', 'no asterisk'], ['ü'.repeat(128), '255 bytes'], ['..', 'step']]) {
@@ -149,20 +149,20 @@ scenario('a topic is published to and followed', async ({ context, open, server,
   await topic.fill('$chat');
   await news.fill('forged');
   await page.getByRole('button', { name: 'Publish' }).click();
-  await page.locator('#topics').getByRole('alert').filter({ hasText: "Crier's own" }).waitFor();
+  await page.locator('#topics').getByRole('alert').filter({ hasText: "are reserved" }).waitFor();
   assert.equal(await news.inputValue(), 'forged');
 });
 
 scenario('a topic shows updates of every type', async ({ context, open, server, lay }) => {
   const line = await lay();
   const page = await open(await context(), '/live.html');
-  const heard = () => page.locator('#topics .heard li > div').allTextContents();
+  const heard = () => page.locator('#topics .updates li > div').allTextContents();
   const hears = (...texts) => until(async () => (await heard()).join() === texts.join(), `${texts} are heard`);
   const post = (text, type) => fetch(`${server.url}/topics/t${type ? `?event=${type}` : ''}`, { method: 'POST', body: text });
   await post('plain');
   await post('rain', 'alert');
   await page.getByLabel('Topic', { exact: true }).fill('t');
-  await page.getByRole('button', { name: 'Follow', exact: true }).click();
+  await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
   await state(page, 'live', '#topics .status');
   await hears('plain', 'alert rain');
   await post('two\nlines', 'statechange'); // a type that the page has a use of its own for
@@ -192,12 +192,12 @@ scenario('a topic goes on after a break, and tells of a gap', {
 }, async ({ context, open, server, lay }) => {
   const line = await lay();
   const page = await open(await context(), '/live.html');
-  const heard = () => page.locator('#topics .heard li span').allTextContents();
+  const heard = () => page.locator('#topics .updates li span').allTextContents();
   const hears = (...texts) => until(async () => (await heard()).join() === texts.join(), `${texts} are heard`);
   const post = (name, text) => fetch(`${server.url}/topics/${name}`, { method: 'POST', body: text });
   const follow = async (name) => {
     await page.getByLabel('Topic', { exact: true }).fill(name);
-    await page.getByRole('button', { name: 'Follow', exact: true }).click();
+    await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
     await state(page, 'live', '#topics .status');
   };
   await post('news', '1');
@@ -216,7 +216,7 @@ scenario('a topic goes on after a break, and tells of a gap', {
   await state(page, 'retrying', '#topics .status');
   for (const text of ['2', '3', '4', '5']) await post('short', text);
   line.mend();
-  await hears('1', 'Some messages may be missing here.', '4', '5');
+  await hears('1', 'Some updates may be missing here.', '4', '5');
 });
 
 scenario('a second tab joins the running streams', async ({ context, open, server }) => {

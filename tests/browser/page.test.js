@@ -139,3 +139,21 @@ scenario('nothing moves for those who asked for stillness', async ({ context, op
   await page.locator('.answer[aria-busy="true"]').waitFor();
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
 });
+
+scenario('without the demo the pages say so, and topics work', {
+  options: ['--demo', 'off'],
+}, async ({ context, open, server, forgive }) => {
+  forgive(/status of 404/);
+  const browser = await context();
+  const chat = await open(browser);
+  await chat.getByText('The demo is off on this server').waitFor();
+  assert.ok(await chat.locator('#join').isHidden());
+  const live = await open(browser, '/live.html');
+  await live.getByText('The demo is off on this server').waitFor();
+  for (const card of ['#quotes', '#ticks', '#tokens']) assert.ok(await live.locator(card).isHidden(), card);
+  await live.getByRole('button', { name: 'Subscribe', exact: true }).click();
+  await state(live, 'live', '#topics .status');
+  assert.equal(await server.clients(), 1);
+  await live.getByRole('button', { name: 'Publish' }).click();
+  await live.locator('#topics .updates li').waitFor();
+});

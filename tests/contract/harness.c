@@ -140,23 +140,23 @@ void server_expect_nobody(struct server *server)
 
 /* ---- a stream --------------------------------------------------------- */
 
-void followed_start(struct followed *followed, struct service *service,
-                    const char *more)
+void subscription_start(struct subscription *subscription, struct service *service,
+                        const char *more)
 {
     struct client client;
     char *params, *answer;
     int port;
 
-    memset(followed, 0, sizeof *followed);
-    followed->service = service;
-    server_open(&followed->server);
-    server_open(&followed->reports);
+    memset(subscription, 0, sizeof *subscription);
+    subscription->service = service;
+    server_open(&subscription->server);
+    server_open(&subscription->reports);
     ck_assert_int_gt(asprintf(&params,
                               "{\"streamUrl\":\"http://127.0.0.1:%d/stream\","
                               "\"callbackUrl\":\"http://127.0.0.1:%d/reports\""
                               ",\"tag\":\"a test\",\"initialDelayMs\":0,"
                               "\"readTimeoutMs\":null%s}",
-                              followed->server.port, followed->reports.port,
+                              subscription->server.port, subscription->reports.port,
                               more),
                      0);
     client_connect(&client, service->port);
@@ -164,7 +164,7 @@ void followed_start(struct followed *followed, struct service *service,
     answer = client_body(&client);
     ck_assert_int_eq(sscanf(client_header(&client, "Location"),
                             "http://127.0.0.1:%d%63s", &port,
-                            followed->target),
+                            subscription->target),
                      2);
     ck_assert_int_eq(port, service->port);
     client_close(&client);
@@ -172,59 +172,59 @@ void followed_start(struct followed *followed, struct service *service,
     free(params);
 }
 
-void followed_stop(struct followed *followed)
+void subscription_stop(struct subscription *subscription)
 {
     ck_assert_int_eq(
-        service_ask(followed->service, "DELETE", followed->target, NULL), 204);
+        service_ask(subscription->service, "DELETE", subscription->target, NULL), 204);
 }
 
-void followed_done(struct followed *followed)
+void subscription_done(struct subscription *subscription)
 {
-    server_close(&followed->server);
-    server_close(&followed->reports);
-    if (followed->connected)
-        client_close(&followed->reporter);
+    server_close(&subscription->server);
+    server_close(&subscription->reports);
+    if (subscription->connected)
+        client_close(&subscription->reporter);
 }
 
-void followed_begin(struct followed *followed, struct service *service,
-                    const char *more)
+void subscription_begin(struct subscription *subscription, struct service *service,
+                        const char *more)
 {
-    followed_start(followed, service, more);
-    server_stream(&followed->server, &followed->stream);
+    subscription_start(subscription, service, more);
+    server_stream(&subscription->server, &subscription->stream);
 }
 
-void followed_break(struct followed *followed)
+void subscription_break(struct subscription *subscription)
 {
-    client_close(&followed->stream);
-    followed_expect_error(followed);
-    server_stream(&followed->server, &followed->stream);
+    client_close(&subscription->stream);
+    subscription_expect_error(subscription);
+    server_stream(&subscription->server, &subscription->stream);
 }
 
-void followed_end(struct followed *followed)
+void subscription_end(struct subscription *subscription)
 {
-    followed_stop(followed);
-    client_close(&followed->stream);
-    followed_done(followed);
+    subscription_stop(subscription);
+    client_close(&subscription->stream);
+    subscription_done(subscription);
 }
 
-void followed_command(struct followed *followed, const char *command)
+void subscription_command(struct subscription *subscription, const char *command)
 {
     ck_assert_int_eq(
-        service_ask(followed->service, "POST", followed->target, command),
+        service_ask(subscription->service, "POST", subscription->target, command),
         202);
 }
 
-char *followed_take_report(struct followed *followed)
+char *subscription_take_report(struct subscription *subscription)
 {
-    struct client *reporter = &followed->reporter;
+    struct client *reporter = &subscription->reporter;
     char line[64];
 
-    if (!followed->connected)
-        accept_one(&followed->reports, reporter);
-    followed->connected = true;
+    if (!subscription->connected)
+        accept_one(&subscription->reports, reporter);
+    subscription->connected = true;
     take_head(reporter);
     snprintf(line, sizeof line, "POST /reports/%d HTTP/1.1\r\n",
-             ++followed->told);
+             ++subscription->told);
     ck_assert_msg(strncmp(reporter->head, line, strlen(line)) == 0,
                   "not %s but %s", line, reporter->head);
     ck_assert_str_eq(client_header(reporter, "Content-Type"),
@@ -232,16 +232,16 @@ char *followed_take_report(struct followed *followed)
     return client_body(reporter);
 }
 
-void followed_answer_report(struct followed *followed)
+void subscription_answer_report(struct subscription *subscription)
 {
-    client_send(&followed->reporter, "HTTP/1.1 202 Accepted\r\n"
+    client_send(&subscription->reporter, "HTTP/1.1 202 Accepted\r\n"
                                      "Content-Length: 0\r\n\r\n");
 }
 
 /* Takes the next report, which must be of the kind KIND. To be let go. */
-static json_t *expect(struct followed *followed, const char *kind)
+static json_t *expect(struct subscription *subscription, const char *kind)
 {
-    char *body = followed_take_report(followed);
+    char *body = subscription_take_report(subscription);
     json_t *report = json_loads(body, JSON_ALLOW_NUL, NULL);
 
     ck_assert_msg(report != NULL, "not JSON: %s", body);
@@ -249,14 +249,14 @@ static json_t *expect(struct followed *followed, const char *kind)
         strcmp(json_string_value(json_object_get(report, "kind")), kind) == 0,
         "not of kind %s: %s", kind, body);
     free(body);
-    followed_answer_report(followed);
+    subscription_answer_report(subscription);
     return report;
 }
 
-void followed_expect_event(struct followed *followed, const char *type,
-                           const char *data, const char *id)
+void subscription_expect_event(struct subscription *subscription, const char *type,
+                               const char *data, const char *id)
 {
-    json_t *report = expect(followed, "event");
+    json_t *report = expect(subscription, "event");
     json_t *event = json_object_get(report, "event");
 
     ck_assert_str_eq(json_string_value(json_object_get(event, "type")), type);
@@ -265,18 +265,18 @@ void followed_expect_event(struct followed *followed, const char *type,
     json_decref(report);
 }
 
-void followed_expect_comment(struct followed *followed, const char *comment)
+void subscription_expect_comment(struct subscription *subscription, const char *comment)
 {
-    json_t *report = expect(followed, "comment");
+    json_t *report = expect(subscription, "comment");
 
     ck_assert_str_eq(json_string_value(json_object_get(report, "comment")),
                      comment);
     json_decref(report);
 }
 
-void followed_expect_error(struct followed *followed)
+void subscription_expect_error(struct subscription *subscription)
 {
-    json_t *report = expect(followed, "error");
+    json_t *report = expect(subscription, "error");
 
     ck_assert_uint_gt(json_string_length(json_object_get(report, "error")), 0);
     json_decref(report);

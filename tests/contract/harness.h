@@ -6,10 +6,10 @@
 #include <sys/types.h>
 
 /*
- * The harness's part of the contract: $CONTRACT_SERVICE in a process of its own;
- * and for each stream a server to follow and a server to report to, with plain
- * sockets. Nothing happens there but what a test calls, so the service waits for
- * the test and never the other way round.
+ * The harness's part of the contract: $CONTRACT_SERVICE in a process of its own; and
+ * for each stream a server that sends it and a server that takes reports, with plain
+ * sockets. Nothing happens there but what a test calls, so the service waits for the
+ * test and never the other way round.
  */
 struct service {
     pid_t pid;
@@ -46,8 +46,8 @@ void server_stream(struct server *server, struct client *client);
 /* Fails when a connection comes within a time that is long for a machine. */
 void server_expect_nobody(struct server *server);
 
-/* A stream that the service follows. */
-struct followed {
+/* A stream that the service subscribes to. */
+struct subscription {
     struct service *service;
     char target[64];        /* of the stream at the service */
     struct server server;   /* where it connects to, for /stream */
@@ -58,36 +58,36 @@ struct followed {
     int told;               /* how many reports came */
 };
 
-/* Makes the service follow a stream, with the further parameters MORE (members of
+/* Makes the service subscribe to a stream, with the further parameters MORE (members of
  * a JSON object with a comma before each, or ""; they win). */
-void followed_start(struct followed *followed, struct service *service,
-                    const char *more);
+void subscription_start(struct subscription *subscription, struct service *service,
+                        const char *more);
 
 /* Makes the service stop it and fails when it does not. */
-void followed_stop(struct followed *followed);
+void subscription_stop(struct subscription *subscription);
 
 /* Closes what the test has of it. */
-void followed_done(struct followed *followed);
+void subscription_done(struct subscription *subscription);
 
 /* All of it for a test that has one stream: starts it and opens it as `stream`;
  * closes that, takes the error that is told of, opens the next one; and stops. */
-void followed_begin(struct followed *followed, struct service *service,
-                    const char *more);
-void followed_break(struct followed *followed);
-void followed_end(struct followed *followed);
+void subscription_begin(struct subscription *subscription, struct service *service,
+                        const char *more);
+void subscription_break(struct subscription *subscription);
+void subscription_end(struct subscription *subscription);
 
 /* Sends a command, and fails when it is not accepted. */
-void followed_command(struct followed *followed, const char *command);
+void subscription_command(struct subscription *subscription, const char *command);
 
 /* Takes the next report, in parts: all of it; and the answer to it. The body, to
  * be freed. */
-char *followed_take_report(struct followed *followed);
-void followed_answer_report(struct followed *followed);
+char *subscription_take_report(struct subscription *subscription);
+void subscription_answer_report(struct subscription *subscription);
 
 /* Takes the next report and fails unless it is that. */
-void followed_expect_event(struct followed *followed, const char *type,
-                           const char *data, const char *id);
-void followed_expect_comment(struct followed *followed, const char *comment);
-void followed_expect_error(struct followed *followed);
+void subscription_expect_event(struct subscription *subscription, const char *type,
+                               const char *data, const char *id);
+void subscription_expect_comment(struct subscription *subscription, const char *comment);
+void subscription_expect_error(struct subscription *subscription);
 
 #endif

@@ -179,7 +179,7 @@ static void on_error(void *closure, struct crier_client *client,
            json_pack("{s:s, s:s}", "kind", "error", "error", message->reason));
 }
 
-static void *follow(void *closure)
+static void *run_stream(void *closure)
 {
     struct stream *stream = closure;
     struct crier_client_callbacks callbacks = {.on_event = on_event,
@@ -349,7 +349,7 @@ unsigned stream_start(const json_t *params, unsigned long number,
     if (error == 0 && (stream->types == NULL || !prepare_reports(stream)))
         error = -ENOMEM;
     if (error == 0)
-        error = -pthread_create(&stream->thread, NULL, follow, stream);
+        error = -pthread_create(&stream->thread, NULL, run_stream, stream);
     if (error != 0) {
         let_go(stream);
         *why = crier_error_text(error);

@@ -230,7 +230,8 @@ static void read_back(struct build *build, const char *bytes, size_t length)
 
 /* ---- bulk bodies ------------------------------------------------------ */
 
-/* What crier_id_valid() documents, said once more; the setter has made sure of UTF-8. */
+/* What crier_id_valid() documents, said once more; the setter has made sure of
+ * UTF-8. */
 static bool can_be_published(const char *id)
 {
     size_t length, i;
@@ -319,11 +320,14 @@ static void check_json(const struct model *model,
 static void check_update(const struct build *build)
 {
     const struct model *model = &build->model;
+    struct crier__topics *topics;
     struct crier__update *update;
     struct crier_frame *body, *raw;
 
     MUST(crier__event_body(build->event, &body) == 0);
-    update = crier__update_new(TOPICS, crier__event_id(build->event), body);
+    MUST(crier__topics_parse(TOPICS, &topics) == 0);
+    update = crier__update_new(topics, crier__event_id(build->event), body);
+    free(topics);
     crier_frame_unref(body);
     MUST(update != NULL);
     MUST(crier__update_place(update, "epoch", 7, 1000000000007) == 0);

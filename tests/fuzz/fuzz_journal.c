@@ -174,18 +174,21 @@ static int open_journal(char reason[256])
 static uint64_t append(const char *topics, const char *id, const char *text)
 {
     struct crier__append question = {.done = on_append};
+    struct crier__topics *list;
     struct crier_frame *frame;
     uint64_t position;
 
     MUST(crier_frame_text(NULL, text, &frame) == 0);
-    question.update = crier__update_new(topics, id, frame);
+    MUST(crier__topics_parse(topics, &list) == 0);
+    question.update = crier__update_new(list, id, frame);
+    free(list);
     MUST(question.update != NULL);
     crier_frame_unref(frame);
     journal->ops->append(journal, &question);
     wait_for_answer();
     MUST(question.error == 0 || question.error == CRIER_ERR_STORAGE ||
          question.error == CRIER_ERR_EXISTS ||
-         question.error == CRIER_ERR_TOPICS_FULL);
+         question.error == CRIER_ERR_MAX_TOPICS);
     position = question.error == 0 ? question.update->position : 0;
     MUST(question.error != 0 || position != 0);
     crier__update_unref(question.update);
@@ -225,10 +228,12 @@ static void check_frame(const struct crier_frame *frame)
 static void check_update(struct crier__update *update)
 {
     struct crier_frame *frame;
+    const char *name;
     int format;
 
     MUST(update->id[0] != '\0' && strpbrk(update->id, "\r\n") == NULL);
-    MUST(strpbrk(update->topics, "\r\n") == NULL);
+    CRIER__TOPICS_EACH (update->topics, name)
+        MUST(crier__topic_valid(name, strlen(name)));
     check_frame(update->frame);
     for (format = 0; format < CRIER_FORMATS; format++) {
         frame = crier__update_copy(update, (enum crier_format)format);
@@ -263,7 +268,7 @@ static bool take_answer(struct crier__read *read, uint64_t *last,
 static bool read_all(const char *topic, enum crier_since since, uint64_t number,
                      const char *id, uint64_t position)
 {
-    struct crier__selector selector = {.topic = topic};
+    struct crier__read_selector selector = {0};
     struct crier__read read = {.done = on_read,
                                .selectors = &selector,
                                .selector_count = 1,
@@ -277,6 +282,7 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
     bool found = false;
     int pages = 0;
 
+    MUST(crier__selector_init(&selector.selector, topic) == 0);
     do {
         MUST(++pages < 1000);
         journal->ops->read(journal, &read);
@@ -295,20 +301,22 @@ static void list_topics(void)
 {
     static struct crier__topic_info infos[200];
     struct crier__list question = {.done = on_list,
-                                   .prefix = "",
                                    .after = "",
-                                   .hidden = true,
                                    .limit = 200,
                                    .infos = infos};
+    struct crier__selectors *all;
     unsigned i;
 
+    MUST(crier__selectors_parse("*,$*", &all) == 0);
+    question.selectors = all;
     journal->ops->list(journal, &question);
     wait_for_answer();
     for (i = 0; question.error == 0 && i < question.count; i++) {
-        MUST(memchr(infos[i].name, '\0', CRIER__TOPIC_ROOM) != NULL);
+        MUST(memchr(infos[i].name, '\0', CRIER__TOPIC_SIZE) != NULL);
         MUST(memchr(infos[i].first, '\0', CRIER__ID_SIZE) != NULL);
         MUST(memchr(infos[i].last, '\0', CRIER__ID_SIZE) != NULL);
     }
+    free(all);
 }
 
 /* ---- one that is opened ----------------------------------------------- */
@@ -325,6 +333,7 @@ static bool use(void)
     MUST(memchr(reason, '\0', sizeof reason) != NULL);
     list_topics();
     read_all("*", CRIER_SINCE_ALL, 0, NULL, 0);
+    read_all("o*", CRIER_SINCE_ALL, 0, NULL, 0);
     read_all("a", CRIER_SINCE_LAST, 2, NULL, 0);
     read_all("$hidden", CRIER_SINCE_TIME, 1000, NULL, 0);
     read_all("*", CRIER_SINCE_ID, 0, "mine", 0);
@@ -334,6 +343,7 @@ static bool use(void)
         for (i = 0; i < COUNT(topics); i++)
             MUST(read_all(topics[i], CRIER_SINCE_ALL, 0, NULL, position));
         MUST(read_all("*", CRIER_SINCE_LAST, 1, NULL, position));
+        MUST(read_all("ne*", CRIER_SINCE_LAST, 1, NULL, position));
     }
     forget("a");
     read_all("*", CRIER_SINCE_ALL, 0, NULL, 0);

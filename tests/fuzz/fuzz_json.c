@@ -5,9 +5,8 @@
  *   0 POST /topics/a, 1 POST /chat, 2 POST /chat/nobody (digits in the seed corpus)
  *
  * It goes to the handlers themselves, with a hub and a journal in memory behind them.
- * There is no HTTP: the few functions of libmicrohttpd that a handler calls are
- * defined here, and the linker takes these. So the target sees each answer, and the
- * journal is asked what was published.
+ * There is no HTTP: the requests have a carrier of their own. So the target sees each
+ * response, and the journal is asked what was published.
  *
  * What must hold:
  *
@@ -24,71 +23,52 @@
 
 #include "crierd/http/deferred.h"
 #include "crierd/http/request.h"
-#include "crierd/demo/chat_room.h"
+#include "crierd/http/response.h"
+#include "crierd/api/api.h"
+#include "crierd/demo/demo.h"
 #include "crierd/http/route.h"
 #include "base/json_read.h"
 #include "libcrier/journal/journal.h"
 
 #include <string.h>
 
-/* ---- in the place of libmicrohttpd ------------------------------------ */
+/* ---- the carrier ------------------------------------------------------ */
 
-struct MHD_Response {
-    char *body;
-    size_t length;
-    bool must_free;
-};
-
-static unsigned status; /* of the answer; 0 before there is one */
+static unsigned status; /* of the response; 0 before there is one */
 static json_t *answer;  /* its body */
 
-struct MHD_Response *
-MHD_create_response_from_buffer(size_t size, void *buffer,
-                                enum MHD_ResponseMemoryMode mode)
+static const char *find_header(const struct request *request, const char *name)
 {
-    struct MHD_Response *response = calloc(1, sizeof *response);
-
-    MUST(response != NULL);
-    response->body = buffer;
-    response->length = size;
-    response->must_free = mode == MHD_RESPMEM_MUST_FREE;
-    return response;
+    (void)request;
+    return strcmp(name, "Content-Type") == 0 ? "application/json" : NULL;
 }
 
-enum MHD_Result MHD_add_response_header(struct MHD_Response *response,
-                                        const char *header,
-                                        const char *content)
+static bool note_response(struct request *request, struct response *response)
 {
-    MUST(response != NULL && header[0] != '\0' && content[0] != '\0');
-    return MHD_YES;
-}
-
-enum MHD_Result MHD_queue_response(struct MHD_Connection *connection,
-                                   unsigned code,
-                                   struct MHD_Response *response)
-{
-    (void)connection;
-    MUST(status == 0);
-    status = code;
+    (void)request;
+    MUST(status == 0 && response->made == NULL);
+    status = response->status;
     answer = json_loadb(response->body, response->length, 0, NULL);
-    return MHD_YES;
+    return true;
 }
 
-void MHD_destroy_response(struct MHD_Response *response)
+/* The journal is in memory: it answers at once. */
+static void never_suspended(struct request *request)
 {
-    if (response->must_free)
-        free(response->body);
-    free(response);
+    (void)request;
+    MUST(false);
 }
 
-const char *MHD_lookup_connection_value(struct MHD_Connection *connection,
-                                        enum MHD_ValueKind kind,
-                                        const char *key)
+static void never_resumed(void *carried)
 {
-    (void)connection;
-    (void)kind;
-    return strcmp(key, "Content-Type") == 0 ? "application/json" : NULL;
+    (void)carried;
+    MUST(false);
 }
+
+static const struct carrier carrier = {.header = find_header,
+                                       .respond = note_response,
+                                       .suspend = never_suspended,
+                                       .resume = never_resumed};
 
 /* ---- the grammar ------------------------------------------------------ */
 
@@ -248,7 +228,7 @@ static void read_done(struct crier__read *read)
 static char *last_published(const char *topic, const char *type,
                             size_t *length)
 {
-    struct crier__selector selector = {.topic = topic};
+    struct crier__read_selector selector = {0};
     struct crier__read read = {.done = read_done,
                                .selectors = &selector,
                                .selector_count = 1,
@@ -261,6 +241,7 @@ static char *last_published(const char *topic, const char *type,
     const char *body, *fields;
     char *data;
 
+    MUST(crier__selector_init(&selector.selector, topic) == 0);
     journal->ops->read(journal, &read);
     MUST(read.error == 0 && read.count == 1);
     body = crier__update_body(read.updates[0], length);
@@ -335,14 +316,15 @@ static void check_chat(const char *body, size_t length)
 
 /* ---- the target ------------------------------------------------------- */
 
-static struct conf conf;
+static struct conf conf = {.max_update = (size_t)1024 * 1024};
 static struct server server = {.conf = &conf};
+static struct demo *demo;
 
 static void stop(void)
 {
     crier_hub_close(server.hub);
     crier_shards_free(server.shards);
-    chat_room_free(server.room);
+    demo_close(demo);
     crier_hub_free(server.hub);
 }
 
@@ -352,26 +334,31 @@ static void start(void)
     const struct crier_journal_options few = {.retention = {.count = 10}};
 
     log_set_level(LOG_ERROR);
+    MUST(conf_publish(&conf));
     MUST(crier_shards_new(&one, &server.shards) == 0);
     MUST(crier_journal_memory(&few, &journal) == 0);
     MUST(crier_hub_new(server.shards, journal, NULL, &server.hub) == 0);
-    server.room = chat_room_new(server.hub);
-    MUST(server.room != NULL && atexit(stop) == 0);
+    conf.data = getenv("DATA");
+    MUST(conf.data != NULL);
+    demo = demo_open(&server);
+    MUST(demo != NULL && atexit(stop) == 0);
+    server.tables[0] = (struct route_table){.routes = api_routes};
+    server.tables[1] = (struct route_table){.routes = demo_routes,
+                                            .context = demo};
 }
 
 static void post(const char *target, const char *body, size_t length)
 {
-    struct deferred *deferred = NULL;
     struct request request = {.server = &server,
+                              .carrier = &carrier,
                               .method = "POST",
                               .target = target,
                               .body = body,
-                              .body_length = length,
-                              .deferred = &deferred};
+                              .body_length = length};
 
     status = 0;
-    MUST(route_run(&request) == MHD_YES);
-    deferred_free(deferred);
+    MUST(route_run(&request));
+    route_done(&request);
     MUST(json_is_object(answer));
     if (status != 200)
         MUST(json_integer_value(json_object_get(answer, "status")) == status);

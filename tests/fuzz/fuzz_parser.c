@@ -255,12 +255,12 @@ static void check_result(const struct reading *reading, size_t longest)
 {
     size_t max_line = reading->options.max_line;
 
-    MUST(reading->result == 0 || reading->result == CRIER_ERR_LONG_LINE ||
-         reading->result == CRIER_ERR_LARGE_EVENT);
-    if (reading->result == CRIER_ERR_LARGE_EVENT)
+    MUST(reading->result == 0 || reading->result == CRIER_ERR_MAX_LINE ||
+         reading->result == CRIER_ERR_MAX_EVENT);
+    if (reading->result == CRIER_ERR_MAX_EVENT)
         MUST(reading->options.max_event != 0);
     else
-        MUST((reading->result == CRIER_ERR_LONG_LINE) ==
+        MUST((reading->result == CRIER_ERR_MAX_LINE) ==
              (max_line != 0 && longest > max_line));
 }
 

@@ -1,42 +1,42 @@
 /*
- * A fuzz target for all of crierd: what a client may send to it. The first two bytes
- * of the input say how, the rest is sent (a digit each in the seed corpus):
+ * A fuzz target for all of crierd: what a client may send to it. The first two bytes of
+ * the input are options (digits in the seed corpus); the clients send the rest.
  *
- *   1  whether each connection is closed at once (odd), or its sending half only,
- *      and what comes is read to its end
- *   2  how it is cut: 0 not at all, else at random by this seed
+ *   1  odd: each client closes its connection at once; even: it closes its sending half,
+ *      and reads to the end
+ *   2  0: the bytes are sent at once; else this is the seed of random cuts
  *
- * A byte 1E ends one connection's part and begins the next one's. All stay open until
- * everything is sent; so one can follow what the next ones publish.
+ * A byte 1E separates what one connection sends from what the next one sends. All
+ * connections stay open until everything is sent; so one can subscribe to what the next
+ * ones publish.
  *
- * crierd's code runs in this process, but for main.c: a doorman's thread, those of
- * libmicrohttpd and a shard's serve connections that are one end of a socketpair each.
- * That they are other threads than the fuzzer's costs it nothing but time: each input
- * waits until no connection and no stream is left, and has everything for its own but
- * the pages, which is taken apart again; so nothing is left of it for the next one, and
- * a find comes again when it is run alone. A cut waits until the server has read what is
- * before it, or 1 ms.
+ * crierd's code runs in this process, except for main.c: an acceptor thread, the threads
+ * of libmicrohttpd and a shard serve connections that are socketpairs. The threads cost
+ * time, but no determinism: each input has a server of its own, except for the pages, and
+ * waits until no connection and no stream is left. So no input influences the next one,
+ * and an input that reveals a fault does so again when it is run alone. At a cut the
+ * client waits until the server has read what was sent, or 1 ms.
  *
  * What must hold:
  *
- *   - each connection ends within seconds when its client has ended it;
- *   - what came is answers of HTTP: a status line, fields, as many bytes as the
- *     Content-Length says; problem details have the status of their answer, a stream
- *     of events is read by the parser, one of JSON has an object in each line;
- *   - afterwards no stream, no connection and no byte of a body is counted, and
- *     /healthz says that all is well.
+ *   - each connection ends within seconds after its client has ended it;
+ *   - the clients receive HTTP responses: a status line, fields, and as many bytes as
+ *     Content-Length says; problem details have the status of their response, the parser
+ *     accepts a stream of events, and each line of a stream of JSON is an object;
+ *   - afterwards crierd counts no stream, no connection and no byte of a body, and
+ *     /healthz reports that all is well.
  */
 #include <config.h>
 
 #include "fuzz.h"
 
 #include "crier_client.h"
+#include "crierd/api/api.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
 #include "crierd/net/listener.h"
-#include "crierd/demo/chat_room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +52,7 @@
 
 #define PATIENCE 8000 /* ms */
 #define QUIET 1000
+#define STREAM_QUIET 20
 #define CONNECTIONS 4 /* an input's */
 #define ANSWER_MAX ((size_t)8 * 1024 * 1024)
 #define LINE 2048
@@ -60,30 +61,30 @@
 /* ---- the server ------------------------------------------------------- */
 
 /* Small limits are soon reached; pings would be no answer to anything. */
-static const struct conf conf = {
+static struct crier_topic_retention topics[] = {{"few*", {.count = 2}}};
+static struct conf conf = {
+    .references = 1,
     .threads = 1,
     .ping = 3600000,
-    .keep_alive = 3600000,
     .log_level = LOG_ERROR,
     .get_publish = true,
     .retention = {.count = 50},
-    .topics = {{"few*", {.count = 2}}},
+    .topics = topics,
     .topic_count = 1,
     .max_topics = 100,
-    .max_message = 2048,
+    .max_update = 2048,
     .presence = "here,there",
     .stall_timeout = 30000,
 };
 
 static struct server server = {.conf = &conf};
+static struct demo *demo; /* an input's */
 static struct http http;
 static struct acceptor *acceptor; /* an input's */
 static bool started;
 
 static void stop(void)
 {
-    demo_quotes_free(server.quotes);
-    demo_answers_free(server.answers);
     close(server.www);
 }
 
@@ -101,23 +102,22 @@ static const char *directory(const char *name)
 static void start(void)
 {
     log_set_level(conf.log_level);
+    MUST(conf_publish(&conf));
     signal(SIGPIPE, SIG_IGN);
     server.descriptors = (struct descriptors){
         .most = 16, .clients = 16, .crowded = 1 << 20};
     server.started = crier_now();
     server.www = files_open(directory("WWW"));
-    server.answers = demo_answers_new(directory("DATA"));
-    server.quotes = demo_quotes_new(directory("DATA"));
-    MUST(server.www >= 0 && server.answers != NULL && server.quotes != NULL);
+    MUST(server.www >= 0);
+    conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;
 }
 
 static void begin(void)
 {
-    const struct crier_shards_options shards = {.threads = 1,
-                                                .max_streams = 16,
-                                                .resume = http_resume};
+    const struct crier_shards_options shards = {
+        .threads = 1, .max_streams = 16, .resume = exchange_resume};
     const struct crier_journal_options journal = {
         .retention = conf.retention,
         .topics = conf.topics,
@@ -125,6 +125,8 @@ static void begin(void)
         .max_topics = conf.max_topics,
     };
     const struct crier_hub_options hub = {.presence = conf.presence};
+    struct acceptor_options options = {
+        .service = &http_service, .threads = conf.threads, .crowded = 1 << 20};
     struct crier_journal *made;
     const char *why;
     int socket;
@@ -132,12 +134,18 @@ static void begin(void)
     MUST(crier_shards_new(&shards, &server.shards) == 0);
     MUST(crier_journal_memory(&journal, &made) == 0);
     MUST(crier_hub_new(server.shards, made, &hub, &server.hub) == 0);
-    server.room = chat_room_new(server.hub);
-    MUST(server.room != NULL);
+    demo = demo_open(&server);
+    MUST(demo != NULL);
+    server.tables[0] = (struct route_table){.routes = api_routes};
+    server.tables[1] = (struct route_table){.routes = demo_routes,
+                                            .context = demo};
+    server.tables[2] = (struct route_table){.routes = files_routes};
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
-    acceptor = acceptor_open(&server, &http, socket);
+    options.context = &http;
+    options.socket = socket;
+    acceptor = acceptor_open(&options);
     MUST(acceptor != NULL);
 }
 
@@ -149,20 +157,20 @@ static void end(void)
     acceptor_close(acceptor);
     http_stop(&http);
     crier_shards_free(server.shards);
-    chat_room_free(server.room);
+    demo_close(demo);
     crier_hub_free(server.hub);
 }
 
-/* The server's ends of an input's connections, and of the one that asks for its health.
- * While one is on its way from the door to libmicrohttpd, neither counts it. */
+/* The server's ends of the connections of an input, and of the one that checks the health.
+ * While the acceptor hands a connection over to libmicrohttpd, neither counts it. */
 static struct {
     int fd;
     ino_t inode; /* of the socket: another one may get the number */
 } ends[CONNECTIONS + 1];
 static size_t end_count;
 
-/* By /proc, since the descriptor is another thread's: the thread sanitizer does not want
- * to see it in use here while that thread closes it. */
+/* By /proc, since the descriptor is another thread's: the thread sanitizer does not
+ * want to see it in use here while that thread closes it. */
 static bool is_any_open(void)
 {
     struct stat status;
@@ -247,41 +255,6 @@ static void send_all(int fd, const char *bytes, size_t length, unsigned cut)
     }
 }
 
-/* Reads all that comes, into new memory, and closes the connection. libmicrohttpd
- * does not see the end of a request that was there before it read the last of it, and
- * would wait for its time-out; so one that is quiet for QUIET ms is closed, too. */
-static char *read_all(int fd, int quiet, size_t *length)
-{
-    struct pollfd wanted = {.fd = fd, .events = POLLIN};
-    size_t room = 4096;
-    char *bytes = malloc(room);
-    ssize_t got;
-    int ready;
-
-    *length = 0;
-    for (;;) {
-        MUST(bytes != NULL && *length < ANSWER_MAX);
-        ready = poll(&wanted, 1, quiet);
-        MUST(ready >= 0 || errno == EINTR); /* by the fuzzer's alarm */
-        if (ready == 0)
-            break;
-        if (ready < 0)
-            continue;
-        got = recv(fd, bytes + *length, room - *length - 1, MSG_DONTWAIT);
-        MUST(got >= 0 || errno == ECONNRESET);
-        if (got <= 0)
-            break;
-        *length += (size_t)got;
-        if (room - *length < 1024) {
-            room *= 2;
-            bytes = realloc(bytes, room);
-        }
-    }
-    close(fd);
-    bytes[*length] = '\0';
-    return bytes;
-}
-
 /* ---- answers ---------------------------------------------------------- */
 
 struct response {
@@ -336,6 +309,64 @@ static const char *read_head(struct response *answer, const char *at)
     for (take_line(&at, line); line[0] != '\0'; take_line(&at, line))
         read_field(answer, line);
     return at;
+}
+
+/* Whether the last of the answers that begin at AT is a stream, which does not end by
+ * itself. */
+static bool is_stream(const char *at, const char *end)
+{
+    struct response answer;
+
+    while (at < end && memmem(at, (size_t)(end - at), "\r\n\r\n", 4) != NULL) {
+        at = read_head(&answer, at);
+        if (!answer.has_length)
+            return answer.events || answer.json;
+        if ((size_t)(end - at) < answer.length)
+            return false;
+        at += answer.length;
+    }
+    return false;
+}
+
+/* Reads all answers into new memory, and closes the connection. libmicrohttpd misses
+ * the end of a client that closed its sending half before the last request was read,
+ * and would keep the connection until its time-out. So this function closes a
+ * connection on which nothing came for QUIET ms, or for STREAM_QUIET ms if the last
+ * answer is a stream; HEAD says that answers may lack the body that their head
+ * announces. */
+static char *read_all(int fd, int quiet, bool head, size_t *length)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    size_t size = 4096;
+    char *bytes = malloc(size);
+    int ready;
+    ssize_t got;
+
+    *length = 0;
+    for (;;) {
+        MUST(bytes != NULL && *length < ANSWER_MAX);
+        ready = poll(&wanted, 1, quiet);
+        MUST(ready >= 0 || errno == EINTR); /* by the fuzzer's alarm */
+        if (ready == 0)
+            break;
+        if (ready < 0)
+            continue;
+        got = recv(fd, bytes + *length, size - *length - 1, MSG_DONTWAIT);
+        MUST(got >= 0 || errno == ECONNRESET);
+        if (got <= 0)
+            break;
+        *length += (size_t)got;
+        bytes[*length] = '\0';
+        if (!head && is_stream(bytes, bytes + *length))
+            quiet = STREAM_QUIET;
+        if (size - *length < 1024) {
+            size *= 2;
+            bytes = realloc(bytes, size);
+        }
+    }
+    close(fd);
+    bytes[*length] = '\0';
+    return bytes;
 }
 
 static void check_events(const char *bytes, size_t length)
@@ -421,7 +452,7 @@ static void check_health(void)
     json_t *health;
 
     send_all(fd, request, strlen(request), 0);
-    bytes = read_all(fd, PATIENCE, &length);
+    bytes = read_all(fd, PATIENCE, false, &length);
     MUST(strncmp(bytes, "HTTP/1.1 200 ", 13) == 0);
     body = strstr(bytes, "\r\n\r\n");
     MUST(body != NULL);
@@ -473,7 +504,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
             continue;
         }
         MUST(shutdown(fds[i], SHUT_WR) == 0 || errno == ENOTCONN);
-        bytes = read_all(fds[i], QUIET, &length);
+        bytes = read_all(fds[i], QUIET, head, &length);
         check_answers(bytes, bytes + length, head);
         free(bytes);
     }

@@ -15,14 +15,14 @@
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "fuzz.h"
 
 #include "crier_server.h"
-#include "crierd/config/conf.h"
+#include "crierd/config/value.h"
 #include "crierd/http/text.h"
-#include "libcrier/wire/topic.h"
+#include "libcrier/wire/selector.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* ---- a plain reading of the rules ------------------------------------- */
@@ -92,7 +92,7 @@ static int judge(const char *text, unsigned *count)
     size_t length;
 
     *count = 0;
-    if (strlen(text) > (size_t)CRIER__TOPICS_MAX * CRIER__TOPIC_ROOM)
+    if (strlen(text) > (size_t)CRIER__TOPICS_MAX * CRIER__TOPIC_SIZE)
         return CRIER_ERR_MANY_TOPICS;
     for (;; name += length + 1) {
         length = strcspn(name, ",");
@@ -108,76 +108,114 @@ static int judge(const char *text, unsigned *count)
 
 /* ---- lists ------------------------------------------------------------ */
 
-/* That TOPICS is written as itself. */
-static void check_written(const char *topics, unsigned count)
+/* That the text of TOPICS, and the array of its names, give the same list. */
+static void check_written(const struct crier__topics *topics)
 {
-    unsigned number;
-    char *again;
+    char *text = malloc(topics->size);
+    struct crier__topics *again;
+    const char *names[CRIER__TOPICS_MAX], *name;
+    unsigned count = 0;
 
-    MUST(crier__topics_parse(topics, &again, &number) == 0);
-    MUST(number == count && strcmp(again, topics) == 0);
+    MUST(text != NULL);
+    crier__topics_join(topics, ',', text);
+    MUST(crier__topics_parse(text, &again) == 0);
+    MUST(again->count == topics->count && again->size == topics->size &&
+         memcmp(again->names, topics->names, topics->size) == 0);
+    free(again);
+    free(text);
+    CRIER__TOPICS_EACH (topics, name)
+        names[count++] = name;
+    MUST(count == topics->count);
+    MUST(crier__topics_list(names, count, &again) == 0);
+    MUST(again->size == topics->size &&
+         memcmp(again->names, topics->names, topics->size) == 0);
     free(again);
 }
 
-/* That pattern and name fit as they should; PATTERN has room for a '*'. */
-static void check_fits(char *pattern, const char *name, size_t length)
+/* That SELECTOR, the beginning of NAME with a '*' or not, matches OTHER as it should. */
+static void check_matches(const char *name, const char *other)
 {
-    size_t whole = strlen(pattern), cut;
+    size_t whole = strlen(name), length = strlen(other), cut;
+    char text[CRIER__TOPIC_SIZE + 1];
+    struct crier__selector selector;
+    bool right;
 
-    MUST(crier__topic_fits(pattern, name, length) ==
-         (whole == length && memcmp(pattern, name, length) == 0));
+    MUST(crier__selector_init(&selector, name) == 0);
+    MUST(crier__selector_matches(&selector, other, length) ==
+         (strcmp(name, other) == 0));
     for (cut = whole; cut + 8 > whole && cut < whole + 1; cut--) {
-        pattern[cut] = '*';
-        pattern[cut + 1] = '\0';
-        MUST(crier__topic_fits(pattern, name, length) ==
-             (length >= cut && memcmp(pattern, name, cut) == 0));
+        memcpy(text, name, cut);
+        strcpy(text + cut, "*");
+        if (crier__selector_init(&selector, text) != 0) {
+            MUST(cut != whole); /* in a character */
+            continue;
+        }
+        right = cut != 0 ? strncmp(name, other, cut) == 0 : other[0] != '$';
+        MUST(crier__selector_matches(&selector, other, length) == right);
     }
 }
 
-/* Each name of the list TOPICS, of COUNT. */
-static void check_names(const char *text, const char *topics, unsigned count)
+/* Each name of TOPICS, which is the list of TEXT. */
+static void check_names(const char *text, const struct crier__topics *topics)
 {
-    struct crier__topics walk = {topics}, others;
     const char *name, *other, *from = text;
-    char alone[CRIER__TOPIC_ROOM + 1];
-    size_t length, other_length;
-    unsigned number = 0;
+    size_t length;
 
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        number++;
-        MUST(!came_before(topics, name, length));
+    CRIER__TOPICS_EACH (topics, name) {
+        length = strlen(name);
         while (strcspn(from, ",") != length ||
                memcmp(from, name, length) != 0) { /* in the same order */
             from += strcspn(from, ",");
             MUST(*from++ == ',');
         }
-        others.rest = topics;
-        while ((other = crier__topics_next(&others, &other_length)) != NULL) {
-            memcpy(alone, name, length);
-            alone[length] = '\0';
-            check_fits(alone, other, other_length);
+        CRIER__TOPICS_EACH (topics, other) {
+            MUST(other == name || strcmp(other, name) != 0);
+            check_matches(name, other);
         }
-        memcpy(alone, name, length);
-        alone[length] = '\0';
-        check_written(alone, 1);
     }
-    MUST(number == count);
 }
 
 static void check_list(const char *text)
 {
-    unsigned count = 0, wanted;
+    struct crier__topics *topics;
+    unsigned wanted;
     int right = judge(text, &wanted), result;
-    char *topics;
 
-    result = crier__topics_parse(text, &topics, &count);
+    result = crier__topics_parse(text, &topics);
     MUST(result == right);
     if (result != 0)
         return;
-    MUST(count == wanted);
-    check_names(text, topics, count);
-    check_written(topics, count);
+    MUST(topics->count == wanted);
+    check_names(text, topics);
+    check_written(topics);
     free(topics);
+}
+
+/* That lists of selectors are refused or written as they were. */
+static void check_selectors(const char *text)
+{
+    struct crier__selectors *selectors, *copy;
+    struct crier__topics *topics;
+    unsigned i;
+    int result = crier__selectors_parse(text, &selectors);
+
+    if (crier__topics_parse(text, &topics) == 0) {
+        MUST(result == 0 && selectors->count == topics->count);
+        free(topics);
+    }
+    if (result != 0) {
+        MUST(result == CRIER_ERR_TOPIC || result == CRIER_ERR_MANY_TOPICS);
+        return;
+    }
+    copy = crier__selectors_copy(selectors);
+    MUST(copy != NULL && copy->count == selectors->count && copy->count > 0);
+    for (i = 0; i < copy->count; i++) {
+        MUST(crier__selectors_find(selectors, &copy->items[i]) == (int)i);
+        MUST(crier__selector_covers(&copy->items[i], &selectors->items[i]));
+        MUST(strstr(text, copy->items[i].text) != NULL);
+    }
+    free(copy);
+    free(selectors);
 }
 
 /* ---- numbers ---------------------------------------------------------- */
@@ -185,18 +223,14 @@ static void check_list(const char *text)
 static void check_numbers(const char *text)
 {
     uint64_t number, time;
-    uint32_t duration;
     size_t size;
 
-    if (number_text(text, 3, 1000, &number))
+    if (crier__number_read(text, 3, 1000, &number))
         MUST(number >= 3 && number <= 1000 &&
              text[strspn(text, "0123456789")] == '\0');
-    if (conf_duration(text, &duration))
-        MUST(conf_age(text, &time) && time == duration && duration >= 10 &&
-             duration <= 86400000);
-    if (conf_age(text, &time))
+    if (value_time(text, &time))
         MUST(time <= UINT64_C(36500) * 86400000 && strspn(text, "0123456789"));
-    if (conf_size(text, &size))
+    if (value_size(text, &size))
         MUST(size >= 1 && size <= (size_t)1 << 44 &&
              size % ((size_t)1 << (strchr(text, 'G')   ? 30
                                    : strchr(text, 'M') ? 20
@@ -220,9 +254,9 @@ static void check_since(const char *text)
     if (options.since == CRIER_SINCE_LAST)
         MUST(digits && options.number <= UINT32_MAX);
     if (options.since == CRIER_SINCE_TIME)
-        MUST(conf_age(text, &time) && time == options.number);
+        MUST(value_time(text, &time) && time == options.number);
     if (options.since == CRIER_SINCE_ID)
-        MUST(!conf_age(text, &time));
+        MUST(!value_time(text, &time));
 }
 
 /* ---- the target ------------------------------------------------------- */
@@ -233,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
     MUST(text != NULL);
     check_list(text);
+    check_selectors(text);
     check_numbers(text);
     check_since(text);
     free(text);

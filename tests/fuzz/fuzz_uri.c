@@ -54,36 +54,11 @@ static bool has_bad_escape(const char *text)
     return false;
 }
 
-/* How many pieces of LENGTH bytes at TEXT are between SEPARATORs; empty ones do not
- * count when FILLED. */
-static size_t pieces(const char *text, size_t length, char separator,
-                     bool filled)
-{
-    size_t count = 0, piece = 0, i;
-
-    for (i = 0; i <= length; i++) {
-        if (i < length && text[i] != separator) {
-            piece++;
-            continue;
-        }
-        count += piece != 0 || !filled;
-        piece = 0;
-    }
-    return count;
-}
-
 static bool wrong(const char *target)
 {
-    const char *path = path_of(target), *query;
-    size_t length;
+    const char *path = path_of(target);
 
-    if (path == NULL || has_bad_escape(path))
-        return true;
-    path += path[0] == '/';
-    length = strcspn(path, "?");
-    query = path + length + (path[length] == '?');
-    return pieces(path, length, '/', false) > URI_SEGMENTS_MAX ||
-           pieces(query, strlen(query), '&', true) > URI_PARAMETERS_MAX;
+    return path == NULL || has_bad_escape(path);
 }
 
 /* ---- what was read ---------------------------------------------------- */
@@ -179,8 +154,7 @@ static void check_uri(const struct uri *uri)
     const struct uri_text *found;
     size_t i;
 
-    MUST(uri->segment_count >= 1 && uri->segment_count <= URI_SEGMENTS_MAX);
-    MUST(uri->parameter_count <= URI_PARAMETERS_MAX);
+    MUST(uri->segment_count >= 1);
     for (i = 0; i < uri->segment_count; i++)
         check_text(&uri->segments[i]);
     check_rest(uri);

@@ -8,18 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the tests of many updates in one request share. */
+/* Helpers for tests that publish many updates in one request. */
 
 #define STREAM "Content-Type: text/event-stream\r\n"
 
-/* Publishes BODY to TARGET, which must be answered with STATUS. */
+/* Publishes BODY to TARGET; the response must have STATUS. Returns its JSON, new. */
 static inline json_t *bulk_post(const char *target, const char *body,
                                 int status)
 {
     return topics_publish(target, STREAM, body, status);
 }
 
-/* The same; PUBLISHED are in, of which DUPLICATES were there before. */
+/* The same; the response must say that PUBLISHED updates are stored, of which
+ * DUPLICATES already were. */
 static inline void bulk_expect(const char *target, const char *body,
                                int status, int published, int duplicates)
 {
@@ -30,8 +31,8 @@ static inline void bulk_expect(const char *target, const char *body,
     json_decref(answer);
 }
 
-/* COUNT events, each with NAME and its number, from FIRST on, as its data and its
- * id. To be freed. */
+/* Returns COUNT events in new memory. The data and the id of each are NAME and its
+ * number, from FIRST on. */
 static inline char *bulk_numbered(const char *name, int first, int count)
 {
     char *body;
@@ -45,8 +46,8 @@ static inline char *bulk_numbered(const char *name, int first, int count)
     return body;
 }
 
-/* Fails unless the updates of NAME's that TOPIC holds are those from 0 to COUNT -
- * 1, in order. */
+/* Fails unless TOPIC holds the updates 0 to COUNT - 1 that bulk_numbered() made with
+ * NAME, in order, and no others with that name. */
 static inline void bulk_held(const char *topic, const char *name, int count)
 {
     char target[64], wanted[64], *body, *at;

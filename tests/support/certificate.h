@@ -1,7 +1,7 @@
 #ifndef TESTS_CERTIFICATE_H
 #define TESTS_CERTIFICATE_H
 
-/* A key that guards nothing, and its certificate, good for a hundred years. */
+/* A private key for tests, and its certificate for localhost, valid for 100 years. */
 static const char key[] =
     "-----BEGIN PRIVATE KEY-----\n"
     "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwYdm4YRsxZ71kiJD\n"

@@ -2,6 +2,8 @@
 
 #include "client.h"
 
+#include "text.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
@@ -22,8 +24,9 @@ int client_patience(void)
     return patience != NULL ? (int)strtol(patience, NULL, 10) : 60000;
 }
 
-/* Whether FD is connected to itself. The kernel may choose the port that a client wants
- * to reach as the client's own, where nobody listens; then both find each other. */
+/* Whether FD is connected to itself. If no server listens, the kernel may choose the
+ * port that a client connects to as the client's own port, and connect the socket to
+ * itself. */
 static bool is_own_peer(int fd)
 {
     struct sockaddr_in own, peer;
@@ -35,7 +38,7 @@ static bool is_own_peer(int fd)
            own.sin_addr.s_addr == peer.sin_addr.s_addr;
 }
 
-/* Has the end of FD be a reset, which leaves nothing behind on its port. */
+/* Makes close() reset the connection FD, which leaves no state on its port. */
 static void end_by_reset(int fd)
 {
     struct linger none = {.l_onoff = 1, .l_linger = 0};
@@ -121,14 +124,13 @@ void client_send_bytes(struct client *client, const char *bytes,
 void client_send(struct client *client, const char *format, ...)
 {
     va_list arguments;
+    size_t length;
     char *text;
-    int length;
 
     va_start(arguments, format);
-    length = vasprintf(&text, format, arguments);
+    text = text_format(format, arguments, &length);
     va_end(arguments);
-    ck_assert_int_ge(length, 0);
-    client_send_bytes(client, text, (size_t)length);
+    client_send_bytes(client, text, length);
     free(text);
 }
 
@@ -172,7 +174,8 @@ static char *take(struct client *client, size_t length)
     return taken;
 }
 
-/* Receives until END is there, and returns where; NULL at the end of all. */
+/* Receives until END is there, and returns its place; NULL at the end of the
+ * connection. */
 static char *receive_until(struct client *client, const char *end)
 {
     size_t from = 0, back = strlen(end);
@@ -272,7 +275,7 @@ char *client_line(struct client *client)
     return line;
 }
 
-/* Drops the empty comments that a stream begins with and is pinged with. */
+/* Drops empty comments: the first bytes of a stream, and pings. */
 static void drop_pings(struct client *client)
 {
     char *end;

@@ -5,13 +5,13 @@
 #include <stddef.h>
 
 /*
- * A plain-socket HTTP client for tests. Whatever takes longer than PATIENCE
- * fails the test; nothing here sleeps.
+ * A plain-socket HTTP client for tests. A function that waits longer than PATIENCE
+ * (ms) fails the test; none sleeps.
  */
 #define PATIENCE client_patience()
 
-/* 60000 ms: far more than anything takes, also with a sanitizer and beside other test
- * programs; or $CRIER_PATIENCE. */
+/* Returns $CRIER_PATIENCE or else 60000, in ms: far more than anything takes, even with
+ * a sanitizer and beside other test programs. */
 int client_patience(void);
 
 struct client {
@@ -19,18 +19,19 @@ struct client {
     char *bytes; /* received and not yet taken, NUL-terminated */
     size_t length;
     bool eof;
-    bool torn; /* set by a test whose server may break off anywhere: half a frame
-                  at the end is dropped, no response is the status 0 */
+    bool torn; /* set by a test whose server may close the connection anywhere: an
+                  incomplete frame at the end is dropped, and a missing response has
+                  the status 0 */
     char head[8192]; /* of the last response */
 };
 
-/* Connects to PORT on 127.0.0.1; with RECEIVE_BUFFER that is not 0, a client
- * whose kernel takes little. */
+/* Connects to PORT on 127.0.0.1. If RECEIVE_BUFFER is not 0, it is the size of the
+ * kernel's receive buffer, in bytes. */
 void client_connect(struct client *client, int port);
 void client_connect_small(struct client *client, int port, int receive_buffer);
 
-/* Connects to PORT if somebody listens there. A connection to itself, which a client
- * may get where nobody does, does not count. */
+/* Connects to PORT; returns false if no server listens there. A connection of the
+ * socket to itself, which the kernel may make then, does not count. */
 bool client_try_connect(struct client *client, int port);
 
 void client_close(struct client *client);
@@ -53,53 +54,54 @@ int client_request(struct client *client, const char *method,
 /* Reads the head of a response and returns its status. */
 int client_head(struct client *client);
 
-/* The value of a header in the last head, "" when it is not there. Borrowed
- * until the next call. */
+/* Returns the value of a header of the last head, "" if it has none. Valid until the
+ * next call. */
 const char *client_header(struct client *client, const char *name);
 
-/* Takes the body of LENGTH bytes. To be freed. */
+/* Reads LENGTH bytes of the body, into new memory. */
 char *client_bytes(struct client *client, size_t length);
 
-/* Takes the body by its Content-Length, or up to the end. To be freed. */
+/* Reads the body as long as its Content-Length says, or else to the end of the
+ * connection, into new memory. */
 char *client_body(struct client *client);
 
-/* Takes the next line, without its LF. NULL at the end. To be freed. */
+/* Reads the next line, without its LF, into new memory. NULL at the end. */
 char *client_line(struct client *client);
 
-/* Takes the next frame, without the empty line at its end. The empty comments
- * before it are dropped, with which a stream begins and is pinged; the one line at
- * the end of a stream is a frame (its goodbye, or ": end"). NULL at the end of the
- * stream. To be freed. */
+/* Reads the next frame, without the empty line at its end, into new memory. Drops empty
+ * comments before it: the first bytes of a stream, and pings. A single line at the end
+ * of a stream ("retry: ..." or ": end") counts as a frame. NULL at the end of the
+ * stream. */
 char *client_frame(struct client *client);
 
-/* The same, but the end of the stream fails. */
+/* The same; fails at the end of the stream. */
 char *client_any_frame(struct client *client);
 
-/* Takes the next frame and fails unless it is TEXT. */
+/* Reads the next frame and fails unless it is TEXT. */
 void client_expect(struct client *client, const char *text);
 
-/* Takes the next line and fails unless it is TEXT. */
+/* Reads the next line and fails unless it is TEXT. */
 void client_expect_line(struct client *client, const char *text);
 
-/* Takes the next frame and fails unless it is a line with an id of the journal's
- * and TEXT. */
+/* Reads the next frame and fails unless it is a line with an id that the journal gave,
+ * and then TEXT. */
 void client_expect_event(struct client *client, const char *text);
 
-/* The same frame as an event without its id: that line is taken off, and with ID
- * that is not NULL copied there. NULL at the end of the stream. To be freed. */
+/* Reads the next frame into new memory, without the line with its id. Copies the id to
+ * ID unless that is NULL. NULL at the end of the stream. */
 char *client_event(struct client *client, char id[256]);
 
-/* Takes frames until one contains TEXT, and returns that one. To be freed. */
+/* Reads frames until one contains TEXT, and returns that one in new memory. */
 char *client_until(struct client *client, const char *text);
 
-/* Takes frames up to the end of the stream, and fails when none comes. */
+/* Reads frames to the end of the stream; fails if there is no end. */
 void client_expect_end(struct client *client);
 
-/* Whether something is there to be taken within MS milliseconds. */
+/* Whether there is something to read within MS milliseconds. */
 bool client_has(struct client *client, int ms);
 
-/* One whole exchange on a connection of its own. The status; the body, to be
- * freed, goes to *BODY unless that is NULL. */
+/* Sends one request on a connection of its own. Returns the status of the response, and
+ * its body in new memory in *ANSWER unless that is NULL. */
 int fetch(int port, const char *method, const char *target,
           const char *headers, const char *body, char **answer);
 

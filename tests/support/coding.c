@@ -30,7 +30,7 @@ bool coding_is_built_in(enum coding coding)
     return (curl_version_info(CURLVERSION_NOW)->features & feature) == feature;
 }
 
-/* The COUNT bytes of NUMBER, the lowest first. */
+/* Writes the COUNT bytes of NUMBER, the lowest first. */
 static size_t put_number(uint32_t number, size_t count, char *out)
 {
     size_t i;
@@ -40,14 +40,14 @@ static size_t put_number(uint32_t number, size_t count, char *out)
     return count;
 }
 
-/* What stands before LENGTH bytes that are not compressed. */
+/* Writes the head of a block of LENGTH uncompressed bytes. */
 static size_t put_head(enum coding coding, bool first, uint32_t length,
                        char *out)
 {
     switch (coding) {
     case CODING_IDENTITY:
         return 0;
-    case CODING_BROTLI: /* the first one also has a bit for the window */
+    case CODING_BROTLI: /* the first block also has a bit for the window size */
         return put_number(((length - 1) << 3 | 1u << 19) << first, 3, out);
     case CODING_ZSTD:
         return put_number(length << 3, 3, out);

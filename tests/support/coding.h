@@ -6,8 +6,8 @@
 
 /*
  * Content codings (RFC 9110 8.4.1) as a server of streams writes them: each block can
- * be decoded as soon as it is there. The blocks are not compressed, which every coding
- * allows, so no library is needed.
+ * be decoded as soon as it has arrived. The blocks are stored without compression,
+ * which every coding allows, so no library is needed.
  */
 enum coding {
     CODING_IDENTITY,
@@ -19,17 +19,17 @@ enum coding {
     CODINGS
 };
 
-/* What it is called in Content-Encoding. */
+/* Returns its name in Content-Encoding. */
 const char *coding_name(enum coding coding);
 
-/* Whether libcurl here decodes it. */
+/* Whether this libcurl decodes it. */
 bool coding_is_built_in(enum coding coding);
 
 /* The most that coding_write() adds to a text. */
 #define CODING_MORE 16
 
-/* Writes TEXT as a block, to OUT, and returns its length; the FIRST one begins the
- * coded text. */
+/* Writes TEXT as a block to OUT and returns the length of the block. The FIRST one
+ * begins the coded text. */
 size_t coding_write(enum coding coding, bool first, const char *text,
                     char *out);
 

@@ -121,10 +121,10 @@ bool output_has(struct command_output *output, const char *text)
     return has;
 }
 
-/* ---- its life --------------------------------------------------------- */
+/* ---- the process ------------------------------------------------------ */
 
-/* Makes both ends of a file of the command: of a terminal, or a pipe that goes
- * to it or FROM it. */
+/* Makes both ends of a standard file of the command: a terminal, or a pipe to the
+ * command or FROM it. */
 static void make_file(bool terminal, bool from, int *ours, int *its)
 {
     struct winsize size = {.ws_row = 24, .ws_col = 80};
@@ -133,7 +133,7 @@ static void make_file(bool terminal, bool from, int *ours, int *its)
 
     if (terminal) {
         ck_assert_int_eq(openpty(ours, its, NULL, NULL, &size), 0);
-        if (from) { /* what is printed comes as it is */
+        if (from) { /* the terminal does not change the output */
             tcgetattr(*its, &raw);
             cfmakeraw(&raw);
             tcsetattr(*its, TCSANOW, &raw);
@@ -147,7 +147,7 @@ static void make_file(bool terminal, bool from, int *ours, int *its)
     *its = ends[from ? 1 : 0];
 }
 
-/* Puts a file on a full disk in place of the descriptor FD. */
+/* Replaces the descriptor FD by a file on a full disk. */
 static void make_full(int fd)
 {
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -186,7 +186,7 @@ void command_start(struct command *command, int files,
     int its[3], out, err, i;
 
     ck_assert_msg(getenv("CRIER") != NULL, "CRIER is not set: run make check");
-    signal(SIGPIPE, SIG_IGN); /* it need not read what it is given */
+    signal(SIGPIPE, SIG_IGN); /* the command need not read its input */
     make_file(files & COMMAND_IN_TERMINAL, false, &command->input, &its[0]);
     make_file(files & COMMAND_OUT_TERMINAL, true, &out, &its[1]);
     make_file(files & COMMAND_ERR_TERMINAL, true, &err, &its[2]);

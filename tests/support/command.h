@@ -8,8 +8,8 @@
 
 /*
  * The command $CRIER in a process of its own, with the words of
- * $CRIERD_WRAPPER in front. What it prints is read all the time and kept. It
- * is in the process group of the test, which check kills when the test ends.
+ * $CRIERD_WRAPPER in front. Threads read and keep all that it prints. It is in the
+ * process group of the test, which check kills when the test ends.
  */
 struct command_output {
     int fd; /* our end */
@@ -27,14 +27,13 @@ struct command {
     struct command_output out, err;
 };
 
-/* Which of its files are terminals; none without. */
+/* What its standard files are; without any of these, pipes. */
 enum {
     COMMAND_IN_TERMINAL = 1,
     COMMAND_OUT_TERMINAL = 2,
     COMMAND_ERR_TERMINAL = 4,
-    COMMAND_OUT_UNREAD = 8, /* nobody reads what it prints, until
-                               command_read() */
-    COMMAND_OUT_FULL = 16   /* the disk is full where it goes */
+    COMMAND_OUT_UNREAD = 8, /* its output is not read until command_read() */
+    COMMAND_OUT_FULL = 16   /* its output goes to a file on a full disk */
 };
 
 /* The words of a command line. */
@@ -44,20 +43,20 @@ enum {
 void command_start(struct command *command, int files,
                    const char *const *words);
 
-/* Gives it TEXT on standard input, and the end of that. */
+/* Writes TEXT to its standard input; closes that. */
 void command_write(struct command *command, const char *text);
 void command_close_input(struct command *command);
 
-/* Begins to read what it prints. */
+/* Starts to read its output. */
 void command_read(struct command *command);
 
-/* Waits until the pipe that it prints to is full; nobody reads it. */
+/* Waits until the pipe that it prints to is full. Its output must be unread. */
 void command_wait_full(const struct command *command);
 
-/* Waits until it has taken the signals that were sent to it. */
+/* Waits until no signal that was sent to it is pending. */
 void command_wait_taken(const struct command *command);
 
-/* Takes its standard output away: whatever it writes now has no reader. */
+/* Closes the reading end of its standard output. */
 void command_close_output(struct command *command);
 
 /* Waits until OUTPUT contains TEXT, or has LINES lines. */
@@ -67,32 +66,31 @@ void output_wait_lines(struct command_output *output, size_t lines);
 /* Whether OUTPUT contains TEXT now. */
 bool output_has(struct command_output *output, const char *text);
 
-/* Waits until it has ended. */
+/* Waits until it has ended; command_wait() must follow. */
 void command_wait_end(struct command *command);
 
-/* Waits for its end. The exit status; less than 0, the signal that killed it.
- * What it printed is all there then. */
+/* Waits until it has ended and all its output is read. Returns its exit status, or
+ * minus the signal that killed it. */
 int command_wait(struct command *command);
 
-/* Ends it by SIGNAL, and waits. */
+/* Sends it SIGNAL and does the same. */
 int command_stop(struct command *command, int signal);
 
-/* Frees what is kept, after command_wait(). */
+/* Frees its output, after command_wait(). */
 void command_done(struct command *command);
 
 /* Runs it with INPUT (or NULL for none) to its end, and returns the status. */
 int command_run(struct command *command, const char *input,
                 const char *const *words);
 
-/* The same where the status must be STATUS, standard output OUT, and standard
- * error must contain ERR, or be empty where that is "" (NULL for either:
- * whatever). */
+/* The same; fails unless the status is STATUS, standard output is OUT and standard
+ * error contains ERR, or is empty if ERR is "". NULL allows any output. */
 void command_expect(int status, const char *out, const char *err,
                     const char *input, const char *const *words);
 
-/* Makes the surroundings clean: HOME is the scratch directory, which must be
- * there, nothing is set that crier looks at, and SERVER_PORT (0 for none) is
- * in CRIER_SERVER. */
+/* Makes a clean environment: HOME is the scratch directory, which must exist, and no
+ * variable is set that crier reads, except that CRIER_SERVER has SERVER_PORT unless
+ * that is 0. */
 void command_environment(int server_port);
 
 #endif

@@ -19,7 +19,7 @@
 
 #define WORDS_MAX 64
 
-/* The most that saying goodbye to everybody may take, in ms. */
+/* The most time that a graceful shutdown may take, in ms. */
 #define STOP_TIME 2000
 
 bool crierd_is_slow(void)
@@ -53,7 +53,7 @@ static void *read_log(void *argument)
     return NULL;
 }
 
-/* Appends the words of TEXT, which is cut up, to WORDS. */
+/* Appends the words of TEXT, which it overwrites, to WORDS. */
 static void add_words(char **words, char *text)
 {
     size_t count = 0;
@@ -103,7 +103,7 @@ void crierd_spawn(struct crierd *crierd, const char *options)
     pthread_create(&crierd->reader, NULL, read_log, crierd);
 }
 
-/* Waits until the log contains TEXT, or ends. Whether it does. */
+/* Waits until the log contains TEXT, or ends. Returns whether it contains TEXT. */
 static bool wait_log(struct crierd *crierd, const char *text)
 {
     struct timespec until;
@@ -163,7 +163,7 @@ void crierd_kill(struct crierd *crierd)
     clean_up(crierd);
 }
 
-/* Waits for its end, and shows the log unless it exits with ALLOWED or 0. */
+/* Waits until it ends, and prints the log unless it exits with ALLOWED or 0. */
 static int wait_for_end(struct crierd *crierd, int allowed)
 {
     int status = reap(crierd);

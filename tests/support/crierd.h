@@ -7,8 +7,7 @@
 
 /*
  * A real crierd in a process of its own: $CRIERD, with the words of
- * $CRIERD_WRAPPER in front (valgrind, for one). What it logs is read all the
- * time and kept.
+ * $CRIERD_WRAPPER (valgrind, for example) in front. A thread reads and keeps its log.
  */
 struct crierd {
     pid_t pid;
@@ -22,20 +21,20 @@ struct crierd {
     bool ended;
 };
 
-/* Starts crierd on a free port of 127.0.0.1 with the pages and data of the
- * source tree and OPTIONS, words between spaces, which win. Returns when it
+/* Starts crierd on a free port of 127.0.0.1 with the pages and data of the source tree,
+ * and with OPTIONS, separated by spaces, which override these. Returns when it
  * listens. */
 void crierd_start(struct crierd *crierd, const char *options);
 
-/* The same, but it may refuse to: then it is gone, has logged why, and its exit
- * status, -1 for a signal, goes to *STATUS. Whether it listens. */
+/* The same for a crierd that may refuse to start. Returns whether it listens; if not,
+ * it has ended, and *STATUS is its exit status, or -1 if a signal killed it. */
 bool crierd_try_start(struct crierd *crierd, const char *options, int *status);
 
-/* As crierd_start(), on PORT: for one that is started again where it was, or where
- * somebody waits for it. Until then port_hold() keeps the port. */
+/* Does the same as crierd_start() on PORT, which port_hold() kept: for a crierd that is
+ * restarted, or that clients wait for. */
 void crierd_start_on(struct crierd *crierd, int port, const char *options);
 
-/* Starts it with just OPTIONS, and does not wait. */
+/* Starts it with OPTIONS alone, and does not wait. */
 void crierd_spawn(struct crierd *crierd, const char *options);
 
 /* Waits until its log contains TEXT. */
@@ -44,19 +43,19 @@ void crierd_wait_log(struct crierd *crierd, const char *text);
 /* Whether its log contains TEXT now. */
 bool crierd_logged(struct crierd *crierd, const char *text);
 
-/* Waits for its end and returns its exit status, -1 when a signal killed it. */
+/* Waits until it ends; returns its exit status, or -1 if a signal killed it. */
 int crierd_wait(struct crierd *crierd);
 
-/* Kills it on the spot, with SIGKILL. */
+/* Kills it with SIGKILL. */
 void crierd_kill(struct crierd *crierd);
 
-/* Ends it with SIGNAL and fails unless it exits with 0, and in time. */
+/* Sends it SIGNAL and fails unless it exits with 0, in time. */
 void crierd_stop_by(struct crierd *crierd, int signal);
 
 /* The same with SIGTERM. */
 void crierd_stop(struct crierd *crierd);
 
-/* Whether crierd runs slower than built for speed: under a sanitizer or a
+/* Whether crierd runs much slower than an optimised build: with a sanitizer or a
  * wrapper. */
 bool crierd_is_slow(void);
 

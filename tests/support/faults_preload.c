@@ -1,10 +1,10 @@
 /*
- * What faults.h tells, on the side of crierd.
+ * The part of faults.h that runs inside crierd.
  *
- * The false answers are such as a kernel may give there. So no socket says EAGAIN
- * or takes or gives only a part: that promises an edge later on, which would never
- * come. Of a connection that is reset the kernel would know more afterwards: it is
- * shut down.
+ * The errors are those that the kernel may return for the call. So no call on a socket
+ * fails with EAGAIN, or sends or receives only a part: epoll would have to report an
+ * edge later, which never comes. A connection that fails with ECONNRESET is shut down,
+ * so that later calls on it fail as well.
  */
 #include <config.h>
 
@@ -66,7 +66,7 @@ static bool fails(enum fault fault, unsigned *n)
     return true;
 }
 
-/* Sets errno to one of the COUNT ERRORS, where 0 stands for "only a part". */
+/* Sets errno to one of the COUNT ERRORS; 0 means that only a part is transferred. */
 static int choose(unsigned n, const int *errors, unsigned count)
 {
     errno = errors[n % count];
@@ -77,7 +77,7 @@ static int choose(unsigned n, const int *errors, unsigned count)
     choose(n, (const int[]){__VA_ARGS__},                                     \
            sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 
-/* The connection FD is reset when that is the error. */
+/* Shuts the connection FD down if the error is a reset. */
 static ssize_t failed(int fd)
 {
     int error = errno;

@@ -1,8 +1,7 @@
 /*
- * A scripted server for tests of clients: one thread accepts, and each connection
- * has one of its own, which reads a request and then takes the steps of its answer
- * as the test writes them (foreign_script.c). The steps are one list for all; an
- * answer begins behind the end of the one before.
+ * The scripted server's threads: one accepts, and one for each connection reads a
+ * request and then performs the steps of its response as the test adds them
+ * (foreign_script.c). All responses are in one list of steps, one after the other.
  */
 #include <config.h>
 
@@ -90,7 +89,7 @@ static void free_request(struct foreign_request *request)
     free(request);
 }
 
-/* The next request; NULL when the connection ends. */
+/* Reads the next request; NULL when the connection ends. */
 static struct foreign_request *
 read_request(struct foreign_connection *connection)
 {
@@ -125,7 +124,7 @@ static bool ends(const struct foreign_step *step)
     return step->what != FOREIGN_SAY && step->what != FOREIGN_MAKE;
 }
 
-/* Waits for the test to say more. */
+/* Waits until the test adds a step. */
 static void wait_for_step(struct foreign *server)
 {
     size_t count = server->step_count;
@@ -140,7 +139,7 @@ static void wait_for_step(struct foreign *server)
     ck_assert_msg(error == 0, "nobody says what the answer is to be");
 }
 
-/* Puts REQUEST down and returns where its answer begins, once that is known. */
+/* Records REQUEST, and returns the first step of its response once that is known. */
 static size_t find_answer(struct foreign *server,
                           struct foreign_request *request)
 {
@@ -162,7 +161,7 @@ static size_t find_answer(struct foreign *server,
     return at;
 }
 
-/* Waits for step number AT and copies it. Whether there is one. */
+/* Waits for step number AT and copies it. Returns false when the server stops. */
 static bool get_step(struct foreign *server, size_t at,
                      struct foreign_step *step)
 {
@@ -237,7 +236,8 @@ static void tear(int fd)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
-/* Gives the answer that begins at step AT. Whether the connection goes on. */
+/* Sends the response that begins at step AT. Returns whether the connection stays
+ * open. */
 static bool answer(struct foreign_connection *connection, size_t at)
 {
     struct foreign_step step;
@@ -293,7 +293,7 @@ static void *accept_all(void *closure)
     int fd;
 
     while ((fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        /* what is said piece by piece arrives so */
+        /* each piece is sent by itself */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         connection = calloc(1, sizeof *connection);
         connection->server = server;

@@ -7,15 +7,15 @@
 #include <stdint.h>
 
 /*
- * A server that knows nothing of Crier: plain sockets in threads of the test's own
- * process, on a free port. It records every request and says in answer what the
- * test has it say, byte by byte: the first request gets the first answer, on
- * whatever connection it comes, the second one the next.
+ * A scripted HTTP server without any code of Crier: plain sockets in threads of the
+ * test's process, on a free port. It records every request, and responds with exactly
+ * the bytes that the test adds: the first request gets the first response, on whichever
+ * connection it arrives, the second request the second, and so on.
  *
- * An answer is said piece by piece (foreign_say() and the like) and ends with
- * foreign_close(), _reset(), _keep() or _hold(). Pieces may be said before the
- * request comes, and while the answer is on its way; until it is ended the server
- * waits for more. So nothing needs to sleep.
+ * The test adds a response piece by piece (foreign_say() and the like) and ends it with
+ * foreign_close(), _reset(), _keep() or _hold(), before the request arrives or while
+ * the response is being sent. The server waits for pieces until the response is ended,
+ * so no test needs to sleep.
  */
 struct foreign_request {
     int connection; /* the number of its connection, from 0 */
@@ -25,7 +25,7 @@ struct foreign_request {
     size_t length; /* of body */
 };
 
-/* A step of an answer: the server's own. */
+/* A step of a response. For the server alone. */
 struct foreign_step {
     enum {
         FOREIGN_SAY,
@@ -45,10 +45,10 @@ struct foreign {
     int port;
     char url[64]; /* "http://127.0.0.1:PORT" */
 
-    /* The server's own. */
+    /* For the server alone. */
     int listener;
     pthread_t thread;
-    pthread_mutex_t lock; /* of all that follows */
+    pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     bool stopping;
     struct foreign_step *steps;
@@ -63,55 +63,56 @@ struct foreign {
 
 void foreign_start(struct foreign *server);
 
-/* The same on ::1. Whether there is such an address. */
+/* The same on ::1. Returns false if there is no such address. */
 bool foreign_start_6(struct foreign *server);
 
 /* Closes all connections and frees what SERVER holds. */
 void foreign_stop(struct foreign *server);
 
-/* Goes on with the answer. */
+/* Adds a piece to the response. */
 void foreign_say(struct foreign *server, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void foreign_say_bytes(struct foreign *server, const char *bytes,
                        size_t length);
 
-/* The same with COUNT pieces that MAKE writes when they are sent: piece NUMBER (from
- * 0), at most 64 KiB, whose length it returns. An endless COUNT ends when the client
- * goes away. */
+/* The same with COUNT pieces that MAKE writes when they are sent. It writes piece
+ * NUMBER (from 0), of at most 64 KiB, and returns its length. The pieces end early when
+ * the client closes the connection. */
 void foreign_make(struct foreign *server,
                   size_t (*make)(uint64_t number, char *bytes),
                   uint64_t count);
 
-/* Begins an answer: 200, text/event-stream, up to the end of the connection. */
+/* Begins a response: 200, text/event-stream, to the end of the connection. */
 void foreign_stream(struct foreign *server);
 
-/* A whole answer with STATUS ("404 Not Found"), more header lines and BODY; the
- * connection is kept for more requests. */
+/* Adds a whole response with STATUS ("404 Not Found"), more header lines and BODY; the
+ * connection stays open for more requests. */
 void foreign_answer(struct foreign *server, const char *status,
                     const char *headers, const char *body);
 
-/* Ends the answer: the connection is closed in order, or torn; it waits for another
- * request; it stays open until the client closes it. */
+/* Ends the response. Then the server closes the connection, resets it, waits for
+ * another request, or waits until the client closes it. */
 void foreign_close(struct foreign *server);
 void foreign_reset(struct foreign *server);
 void foreign_keep(struct foreign *server);
 void foreign_hold(struct foreign *server);
 
-/* Waits for request number N (from 0), whole. Borrowed from SERVER. */
+/* Waits until request number N (from 0) is complete, and returns it. Borrowed. */
 const struct foreign_request *foreign_request(struct foreign *server,
                                               size_t n);
 
-/* How many requests there were. */
+/* Returns the number of requests so far. */
 size_t foreign_requests(struct foreign *server);
 
-/* How many bytes the kernel took from it. */
+/* Returns the number of bytes that the kernel accepted from the server. */
 uint64_t foreign_sent(struct foreign *server);
 
-/* Waits until N connections that were held have been closed by the client. */
+/* Waits until the client has closed N of the connections that ended with
+ * foreign_hold(). */
 void foreign_wait_left(struct foreign *server, size_t n);
 
-/* The value of the header NAME, which must be there once, and whether it is there.
- * The value is valid until the next call. */
+/* Return the value of the header NAME, which the request must have once, and whether
+ * the request has it. The value is valid until the next call. */
 const char *foreign_header(const struct foreign_request *request,
                            const char *name);
 bool foreign_has(const struct foreign_request *request, const char *name);

@@ -1,12 +1,13 @@
 /*
- * The test's side of the scripted server: the steps of its answers, and what it has
- * seen.
+ * The test's side of the scripted server: it adds the steps of responses, and reads
+ * what the server recorded.
  */
 #include <config.h>
 
 #include "foreign.h"
 
 #include "client.h"
+#include "text.h"
 
 #include <check.h>
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- what the test says ----------------------------------------------- */
+/* ---- responses -------------------------------------------------------- */
 
 static void add(struct foreign *server, struct foreign_step step)
 {
@@ -43,16 +44,13 @@ void foreign_say_bytes(struct foreign *server, const char *bytes,
 
 void foreign_say(struct foreign *server, const char *format, ...)
 {
+    struct foreign_step step = {.what = FOREIGN_SAY};
     va_list arguments;
-    char *text;
-    int length;
 
     va_start(arguments, format);
-    length = vasprintf(&text, format, arguments);
+    step.bytes = text_format(format, arguments, &step.length);
     va_end(arguments);
-    ck_assert_int_ge(length, 0);
-    add(server, (struct foreign_step){
-                    .what = FOREIGN_SAY, .bytes = text, .length = (size_t)length});
+    add(server, step);
 }
 
 void foreign_make(struct foreign *server,
@@ -96,7 +94,7 @@ void foreign_hold(struct foreign *server)
     add(server, (struct foreign_step){.what = FOREIGN_HOLD});
 }
 
-/* ---- what the test sees ----------------------------------------------- */
+/* ---- what the server recorded ----------------------------------------- */
 
 /* Waits until *COUNT is at least N; the lock is held. */
 static void wait_for(struct foreign *server, const size_t *count, size_t n,
@@ -153,7 +151,7 @@ void foreign_wait_left(struct foreign *server, size_t n)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Where the header NAME begins, from AT on; NULL when it is not there. */
+/* Returns the first header NAME from AT on, NULL if there is none. */
 static const char *find_header(const char *at, const char *name)
 {
     size_t length = strlen(name);

@@ -5,12 +5,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* For a library that is loaded before others (preload.h), to stand before their
- * functions. */
+/* For a library that LD_PRELOAD loads (preload.h), whose functions replace those of
+ * other libraries. */
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* FUNCTION as it would be without this library; next_FUNCTION remembers it. */
+/* The FUNCTION that is replaced; the variable next_FUNCTION keeps its address. */
 #define REAL(function) ((__typeof__(&function))real(&next_##function, #function))
 
 static inline void *real(void *_Atomic *next, const char *name)

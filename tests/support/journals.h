@@ -7,60 +7,60 @@
 #include <stdint.h>
 
 /*
- * A journal under test, asked from one thread that waits for each answer. What
- * fails here fails the test. One at a time.
+ * A journal under test, one at a time. One thread calls it and waits for each result. A
+ * failure here fails the test.
  */
 
 enum backend { MEMORY, SQLITE, BACKENDS };
 
 extern struct crier_journal *journal;
-extern char journal_dir[]; /* of its own, "" for none */
+extern char journal_dir[]; /* its directory, "" if it has none */
 
-/* All the answers of the last question. */
+/* The results of the last call. */
 extern struct crier__append appended;
 extern char appended_id[CRIER__ID_SIZE];
-extern struct crier__read answer; /* the first page; its updates are gone */
-extern unsigned pages;            /* how many there were */
+extern struct crier__read answer; /* the first page; its updates are freed */
+extern unsigned pages;            /* the number of pages */
 
 /* Opens a new journal. */
 void journal_start(int backend, const struct crier_journal_options *options);
 
-/* The file of an SQLite journal; a new directory's, the first time. */
+/* Returns the file of an SQLite journal; makes its directory the first time. */
 const char *journal_path(void);
 
-/* Tries to open it. */
+/* Tries to open it; returns the error. */
 int journal_open(const struct crier_journal_options *options);
 
-/* Runs SQL in FILE on a connection of the test's own. Returns the first column
- * of the last row. */
+/* Runs SQL in FILE on a connection of its own. Returns the first column of the last
+ * row. */
 long journal_sql(const char *file, const char *sql);
 
 /* Closes it. */
 void journal_close(void);
 
-/* Closes it and removes its directory; asserts that what it yielded was in
- * order and just what it said was in. */
+/* Closes it and removes its directory. Fails unless it yielded, in order, exactly the
+ * updates that it reported as stored. */
 void journal_end(void);
 
-/* A new update, whose text is TEXT. */
+/* Returns a new update with TEXT as its data. */
 struct crier__update *update_of(const char *topics, const char *id,
                                 const char *text);
 
-/* Appends one, and returns what the journal says. */
+/* Appends one; returns the journal's result. */
 int try_append(const char *topics, const char *id, const char *text);
 
-/* Asserts that it is 0; returns its position. */
+/* The same; fails unless that is 0. Return the position. */
 uint64_t append(const char *topics, const char *text);
 uint64_t append_id(const char *topics, const char *id, const char *text);
 
-/* Appends COUNT, whose texts are FIRST, FIRST + 1 and so on. */
+/* Appends COUNT updates with the data FIRST, FIRST + 1 and so on. */
 void append_many(const char *topics, int first, int count);
 
 int forget(const char *topic);
 
 /* Reads page by page (of at most page_bytes, and 4 MiB if 0) what comes after a
  * point: the texts, each with a space before it, behind "gap" if there is one.
- * Borrowed until the next call. LIVE are topics that are followed after the
+ * Borrowed until the next call. LIVE are selectors that are read after the
  * position `live_from`, or NULL. */
 extern size_t page_bytes;
 extern const char *live;
@@ -71,21 +71,20 @@ const char *since_id(const char *id, const char *topics);
 const char *after(uint64_t position, const char *topics);
 const char *all(const char *topics);
 
-/* Lists topics: "name:count" each with a space before it. The infos are in
- * `listed`. */
+/* Lists the topics that SELECTORS match: "name:count" each with a space before it. The
+ * infos are in `listed`. */
 extern struct crier__topic_info listed[1000];
-const char *list(const char *prefix, const char *behind, bool hidden,
-                 unsigned limit);
+const char *list(const char *selectors, const char *behind, unsigned limit);
 
 /* ms */
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 
-/* Puts the real-time clock of this process so much ahead of the machine's. Programs with
- * journals.c are linked with --wrap=clock_gettime. */
+/* Sets the real-time clock of this process ahead of the machine's by MILLISECONDS.
+ * Programs with journals.c are linked with --wrap=clock_gettime. */
 void set_clock(int64_t milliseconds);
 
-/* Puts it ahead, if need be, so that it is later than TIME. */
+/* Sets it ahead if necessary, so that it is later than TIME. */
 void pass(int64_t time);
 
 #endif

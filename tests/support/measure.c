@@ -84,7 +84,7 @@ void measure_wait_log(const char *text)
     }
 }
 
-/* Waits until no child is left, nor any that this process got from one that ended. */
+/* Waits until this process has no child, not even one that it inherited. */
 static void wait_for_rest(void)
 {
     uint64_t begun = crier_now();
@@ -113,7 +113,7 @@ void measure_expect(pid_t pid, int status, const char *text)
                       strstr(log, text) != NULL,
                   "status %x and no '%s' in:\n%s", ended, text, log);
     free(log);
-    wait_for_rest(); /* what was killed with it may need a moment */
+    wait_for_rest(); /* processes that were killed with it may still be ending */
     snprintf(command, sizeof command, "! ls -d %s/crier-bench-* 2>/dev/null",
              scratch);
     ck_assert_int_eq(system(command), 0);

@@ -4,32 +4,32 @@
 #include <sys/types.h>
 
 /*
- * A program that starts servers itself and measures them: the benchmark, the
- * soak. This process becomes the subreaper of what it starts: a server that
- * was left behind becomes its child, and is found. There is one at a time.
+ * Runs a program that starts servers itself: the benchmark or the soak, one at a time.
+ * The test process becomes the subreaper of its descendants, so that it finds a server
+ * that the program left running.
  */
 
-/* Makes the scratch directory, in which its servers' files are, too. */
+/* Makes the scratch directory, which also has the servers' files. */
 void measure_set_up(void);
 
-/* Starts the program and the options WORDS and MORE, each ended by NULL. What
- * it says goes to a file. */
+/* Starts the program with the options WORDS and MORE, both ended by NULL. Its output
+ * goes to a file. */
 pid_t measure_start(const char *const *words, const char *const *more);
 
-/* Waits until it has said TEXT. */
+/* Waits until it has printed TEXT. */
 void measure_wait_log(const char *text);
 
-/* Waits for its end with STATUS and with TEXT in what it said; nothing of it
- * may be left. */
+/* Waits until it ends; fails unless its exit status is STATUS and its output contains
+ * TEXT, or if it left a process or a file. */
 void measure_expect(pid_t pid, int status, const char *text);
 
-/* Kills it on the spot; no server may be left. Their files are. */
+/* Kills it with SIGKILL; fails if a server runs on. Their files may be left. */
 void measure_kill(pid_t pid);
 
-/* The whole text of a file; to be freed. */
+/* Returns the contents of a file as a string, new. */
 char *measure_contents(const char *path);
 
-/* The file with what it said. */
+/* Returns the name of the file with its output. */
 const char *measure_log(void);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * What stands between the code that is tested and the allocator: each failure can be
- * asked for by a test, or comes from outside (oom_plan.h). The tests' own allocations,
- * and those of other libraries, do not come here.
+ * The functions between the code that is tested and the allocator. A test requests a
+ * failure (oom.h), or the environment does (oom_plan.h). The allocations of the tests
+ * themselves and of other libraries do not pass through here.
  *
- * asprintf() and strdup() fail as a whole. pthread_create() is here since it, too,
+ * asprintf() and strdup() fail as a whole. pthread_create() is here because it also
  * fails when memory is short.
  */
 #include <config.h>
@@ -58,6 +58,16 @@ void *oom_realloc(void *old, size_t size)
 char *oom_strdup(const char *text)
 {
     return fails() ? NULL : strdup(text);
+}
+
+char *oom_strndup(const char *text, size_t length)
+{
+    return fails() ? NULL : strndup(text, length);
+}
+
+FILE *oom_open_memstream(char **text, size_t *length)
+{
+    return fails() ? NULL : open_memstream(text, length);
 }
 
 int oom_asprintf(char **text, const char *format, ...)

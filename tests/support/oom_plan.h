@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 /*
- * Allocation failures as a sweep wants them (oomed.h): with $CRIER_OOM = N the N-th
- * allocation of a process fails, once. $CRIER_OOM_OF says whose allocations are
- * counted: those of what is "tested" (oom.c), or of the whole "program" or of the
- * "libraries" below it (oom_preload.c). A process that is forked counts on from where
- * its parent is: so in a program of check it is the N-th allocation of every test.
+ * Allocation failures for a sweep (oomed.h): with $CRIER_OOM = N the N-th allocation of
+ * a process fails, once. $CRIER_OOM_OF says which allocations count: those of the
+ * "tested" code (oom.c), or those of the whole "program" or of the "libraries" below it
+ * (oom_preload.c). A forked process continues its parent's count; so in a program of
+ * check it is the N-th allocation of every test.
  *
- * Where the one that fails was made is said on standard error. What came of it is
- * told in the file that $CRIER_OOM_TOLD names, which all these processes share.
+ * The process prints the call stack of the allocation that fails to standard error, and
+ * counts in the file $CRIER_OOM_TOLD, which all these processes share.
  */
 struct oom_told {
-    atomic_ulong most;   /* allocations that one process has made */
-    atomic_ulong failed; /* in all processes */
+    atomic_ulong most;   /* the most allocations that one process made */
+    atomic_ulong failed; /* allocations that failed, in all processes */
 };
 
 static bool oom_counts;
@@ -30,7 +30,7 @@ static unsigned long oom_nth; /* 0: none */
 static struct oom_told oom_own, *oom_told = &oom_own;
 static atomic_ulong oom_count;
 
-/* Begins to count, if it is WHO whose allocations are wanted. */
+/* Begins to count if $CRIER_OOM_OF is WHO. */
 static inline void oom_plan(const char *who)
 {
     const char *of = getenv("CRIER_OOM_OF"), *nth = getenv("CRIER_OOM");
@@ -53,7 +53,7 @@ static inline void oom_plan(const char *who)
         oom_told = at;
 }
 
-/* Whether the allocation that is being made is to fail. */
+/* Counts an allocation; returns whether it is to fail. */
 static inline bool oom_due(void)
 {
     unsigned long count, most = atomic_load(&oom_told->most);

@@ -1,13 +1,13 @@
 /*
- * Allocation failures in a program as it is, loaded by LD_PRELOAD: oom_plan.h tells
- * which fail. $CRIER_OOM_OF says whose are counted: "program" for those that the
- * program itself makes, "libraries" for those of the libraries that it rests on
- * (named below), whose failures it has to survive as well. Not of libcurl, which
- * itself does not survive each of them (7.88: a division by zero in a transfer).
+ * Allocation failures in an unchanged program, into which LD_PRELOAD loads this
+ * library. oom_plan.h says which allocation fails. $CRIER_OOM_OF = "program" counts
+ * allocations of the program itself, "libraries" those of the libraries named below,
+ * whose failures the program has to survive. libcurl is not among them: it does not
+ * survive all failures itself (7.88: a division by zero in a transfer).
  *
- * Who makes one is told by the address that the call returns to. So what libc
- * allocates by itself for a caller is counted only where that function is here, too.
- * Memory pools of libmicrohttpd come from mmap().
+ * The return address of the call says who allocates. So an allocation that libc makes
+ * for a caller counts only if the libc function is replaced here. libmicrohttpd takes
+ * its memory pools from mmap().
  */
 #include <config.h>
 
@@ -31,7 +31,7 @@ static void *_Atomic next_malloc, *_Atomic next_calloc, *_Atomic next_realloc,
 
 static struct {
     uintptr_t from, to;
-} code[32]; /* of those whose allocations count */
+} code[32]; /* whose allocations count */
 static unsigned code_count;
 
 static bool counts(const char *name, bool program)

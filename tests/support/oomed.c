@@ -9,7 +9,7 @@
 
 static struct oom_told *told;
 
-static int file = -1; /* what is told; in memory, since each allocation goes there */
+static int file = -1; /* the memory file that holds *told */
 
 static void make_file(void)
 {
@@ -56,8 +56,8 @@ uint64_t oomed_time(uint64_t usual)
                            : usual;
 }
 
-/* A number near the golden section of COUNT without a divisor in common with it: its
- * multiples go everywhere. */
+/* Returns a number near the golden section of COUNT that has no divisor in common with
+ * it: its multiples reach every number. */
 static unsigned long choose_step(unsigned long count)
 {
     unsigned long step = (unsigned long)((double)count * 0.618) + 1;

@@ -10,20 +10,20 @@
 #define OOMED_CAN_RUN 1
 #endif
 #define OOMED_WHY_NOT                                                         \
-    "the thread sanitizer and a library before malloc() do not get on"
+    "the thread sanitizer does not allow a library that replaces malloc()"
 
-/* Has the processes that are started from now on, in which $OOM is loaded, make their
- * N-th allocation fail, of OF: see oom_plan.h. */
+/* Makes the N-th allocation of OF (see oom_plan.h) fail in each process that is started
+ * from now on; these load $OOM. */
 void oomed_begin(const char *of, unsigned long n);
 
-/* Tells how many allocations one of them has made at most, and stops that. */
+/* Ends that; returns the most allocations that one of these processes made. */
 unsigned long oomed_end(void);
 
-/* For how long to go on, in ms: $CRIER_OOM_SECONDS, or USUAL where that is not set. */
+/* Returns how long to go on, in ms: $CRIER_OOM_SECONDS, or USUAL if that is not set. */
 uint64_t oomed_time(uint64_t usual);
 
-/* Of the numbers from 1 to COUNT the one whose turn it is after TURN others. All have
- * one; where it ends before that, those that had theirs are spread evenly. */
+/* Returns a number from 1 to COUNT. The TURNs 0 to COUNT - 1 give each number once, and
+ * the first few of them are spread evenly. */
 unsigned long oomed_number(unsigned long turn, unsigned long count);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Feeds a parser what a network might, in the least comfortable place: each chunk
- * ends (or begins) at a page that cannot be touched, so that a read beyond it is a
- * crash in every build; it is read-only during the call, overwritten as far as it
- * was read when the call is over, and out of reach when it is used up. So a parser
- * that points into its input gives itself away.
+ * Feeds chunks of a stream to a parser, in memory that detects mistakes in every build.
+ * Each chunk ends (or begins) at an inaccessible page, so that a read beyond it
+ * crashes. It is read-only during the call; after the call the bytes that were read are
+ * overwritten, and a chunk that is used up becomes inaccessible. That detects a parser
+ * that keeps pointers into its input.
  *
  * What it tells is kept as JSON, in which strings may hold NUL and must be UTF-8.
  */
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the place -------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------- */
 
 static struct {
     char *room; /* between two pages that are never accessible */
@@ -32,7 +32,7 @@ static void protect(int protection)
     ck_assert_int_eq(mprotect(place.room, place.size, protection), 0);
 }
 
-/* Makes the place large enough for a chunk of LENGTH bytes. */
+/* Makes the memory large enough for a chunk of LENGTH bytes. */
 static void make_room(size_t length)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -49,7 +49,7 @@ static void make_room(size_t length)
     place.room = all + page;
 }
 
-/* ---- what is told ----------------------------------------------------- */
+/* ---- messages --------------------------------------------------------- */
 
 static json_t *string(const char *text, size_t length)
 {
@@ -102,7 +102,7 @@ static json_t *log_message(const struct crier_message *message)
     return made;
 }
 
-/* What holds for every message that PARSER tells. */
+/* Checks what must hold for every message of PARSER. */
 static void check_message(const struct crier_parser *parser,
                           const struct crier_message *message)
 {
@@ -182,7 +182,8 @@ static int feed_chunk(struct crier_parser *parser, const char *chunk,
     return result;
 }
 
-/* The length of the next chunk, AT bytes into the stream, LEFT before its end. */
+/* Returns the length of the next chunk, AT bytes from the beginning of the stream and
+ * LEFT bytes before its end. */
 static size_t next_cut(struct cuts *cuts, size_t at, size_t left)
 {
     size_t length = left;

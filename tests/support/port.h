@@ -2,15 +2,14 @@
 #define TESTS_PORT_H
 
 /*
- * A port for a server that is not there all the time: it comes late, or is stopped and
- * started again. Takes a free port of 127.0.0.1 and does not listen on it. While
- * *DESCRIPTOR is open the kernel chooses that port for nobody: not for a server that
- * asks for any port, nor as the source of a connection, which would keep the server
- * from listening; and a client that connects to it while no server listens is not
- * connected to itself, but refused. A server that asks for this port, with
- * SO_REUSEADDR, gets it as often as it likes.
+ * Reserves a free port of 127.0.0.1 for a server that starts late, or that is stopped
+ * and started again. Does not listen on it. While *DESCRIPTOR is open, the kernel does
+ * not choose the port for a server that asks for any port, nor as the source port of a
+ * connection, which would keep the server from listening; and it refuses a client that
+ * connects while no server listens, instead of connecting the client to itself. A
+ * server that asks for this port with SO_REUSEADDR gets it any number of times.
  *
- * The port, with *DESCRIPTOR to be closed; 0, with errno, when there is none.
+ * Returns the port, and *DESCRIPTOR for the caller to close; or 0, with errno.
  */
 int port_hold(int *descriptor);
 

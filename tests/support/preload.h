@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Has LIBRARY loaded into the programs that are started from now on. The address
- * sanitizer wants to be the first library, and need not be. */
+/* Loads LIBRARY into the programs that are started from now on. The address sanitizer
+ * refuses to run behind another library unless its option allows it. */
 static inline void preload(const char *library)
 {
     static const char option[] = "verify_asan_link_order=0:";

@@ -3,8 +3,8 @@
 
 #define SCRATCH_SIZE 36
 
-/* A temporary directory of the test's own, between the two calls: below
- * $CRIER_SCRATCH or else /tmp. */
+/* The name of a temporary directory of the test, below $CRIER_SCRATCH or else /tmp.
+ * scratch_make() makes the directory, scratch_remove() removes it. */
 extern char scratch[SCRATCH_SIZE];
 
 void scratch_make(void);

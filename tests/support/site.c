@@ -3,11 +3,13 @@
 #include "site.h"
 
 #include "client.h"
+#include "scratch.h"
 
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <time.h>
 
 static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
@@ -62,6 +64,37 @@ void site_stop_drained(struct site *site)
 {
     MHD_stop_daemon(site->daemon);
     crier_shards_free(site->shards);
+}
+
+struct crier_hub *site_start_hub(struct site *site,
+                                 const struct crier_shards_options *shards,
+                                 const struct crier_journal_options *journal,
+                                 bool sqlite)
+{
+    struct crier_journal *made;
+    struct crier_hub *hub;
+    char path[64];
+
+    site_start(site, shards);
+    if (sqlite) {
+        scratch_make();
+        snprintf(path, sizeof path, "%s/journal", scratch);
+        ck_assert_int_eq(crier_journal_sqlite(path, journal, &made, NULL, 0),
+                         0);
+    } else {
+        ck_assert_int_eq(crier_journal_memory(journal, &made), 0);
+    }
+    ck_assert_int_eq(crier_hub_new(site->shards, made, NULL, &hub), 0);
+    return hub;
+}
+
+void site_stop_hub(struct site *site, struct crier_hub *hub, bool sqlite)
+{
+    crier_hub_close(hub);
+    site_stop(site);
+    crier_hub_free(hub);
+    if (sqlite)
+        scratch_remove();
 }
 
 size_t site_stop(struct site *site)
@@ -137,7 +170,7 @@ int box_wait(struct signal_box *box, int count)
 
     pthread_mutex_lock(&box->lock);
     while (box->count < count && box->count != seen) {
-        seen = box->count; /* as long as there is any progress */
+        seen = box->count; /* give up only if there was no progress */
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += PATIENCE / 1000;
         while (box->count < count &&

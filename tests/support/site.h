@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * A libmicrohttpd program in the test's own process, on a free port: what a
- * user of libcrier would write.
+ * A libmicrohttpd program in the test's process, on a free port, as a user of libcrier
+ * would write it.
  */
 struct site {
     struct MHD_Daemon *daemon;
@@ -23,24 +23,35 @@ struct site {
     MHD_LogCallback log;     /* NULL: libmicrohttpd logs nothing */
 };
 
-/* Starts SITE, whose answer is set, with OPTIONS for its shards (may be NULL). */
+/* Starts SITE, whose `answer` must be set, with OPTIONS for its shards (may be
+ * NULL). */
 void site_start(struct site *site, const struct crier_shards_options *options);
 
-/* Drains, stops and frees. Returns what crier_shards_drain() did. */
+/* The same with a hub, on a journal in memory or in an SQLite file of the scratch
+ * directory, which it makes. Returns the hub. */
+struct crier_hub *site_start_hub(struct site *site,
+                                 const struct crier_shards_options *shards,
+                                 const struct crier_journal_options *journal,
+                                 bool sqlite);
+
+/* Stops and frees the site and the hub, and removes the scratch directory. */
+void site_stop_hub(struct site *site, struct crier_hub *hub, bool sqlite);
+
+/* Drains, stops and frees it. Returns the result of crier_shards_drain(). */
 size_t site_stop(struct site *site);
 
-/* Stops MHD and frees the shards after a drain of the test's own. */
+/* Stops MHD and frees the shards, for a test that drained them itself. */
 void site_stop_drained(struct site *site);
 
-/* Queues the response of a stream and gives it back. */
+/* Queues RESPONSE and destroys it. */
 enum MHD_Result site_queue(struct MHD_Connection *connection,
                            struct MHD_Response *response);
 
-/* Answers with a bare STATUS. */
+/* Responds with STATUS and no body. */
 enum MHD_Result site_status(struct MHD_Connection *connection,
                             unsigned status);
 
-/* Something that one thread waits for and another one brings about. */
+/* A counter that one thread increments and another one waits for. */
 struct signal_box {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -51,21 +62,21 @@ struct signal_box {
 void box_init(struct signal_box *box);
 void box_done(struct signal_box *box);
 
-/* Counts one more, with VALUE. */
+/* Increments the counter and stores VALUE. */
 void box_put(struct signal_box *box, int value);
 
-/* How many were counted. */
+/* Returns the counter. */
 int box_count(struct signal_box *box);
 
-/* Waits until at least COUNT were counted, fails when for PATIENCE none is. The last
- * value. */
+/* Waits until the counter is at least COUNT; fails if it does not change for PATIENCE.
+ * Returns the last value. */
 int box_wait(struct signal_box *box, int count);
 
-/* An on_closed that counts in the box CLOSURE, with the reason. */
+/* An on_closed that increments the box CLOSURE, with the reason as its value. */
 void box_closed(void *closure, struct crier_stream *stream,
                 enum crier_reason reason);
 
-/* A new frame of plain data. */
+/* Returns a new frame with TEXT as its data. */
 struct crier_frame *frame_of(const char *text);
 
 #endif

@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What stands before the words of a program that gets a signal when its parent ends.
- * Only a process itself can ask for that signal, and it keeps it when it becomes
- * another program; setpriv asks. A parent that ended before that is seen by the shell,
- * to which $0 is the parent's id. */
+/* The words in front of a program that gets a signal when its parent ends. Only a
+ * process itself can request that signal, and keeps the request across exec; setpriv
+ * requests it. The shell, whose $0 is the parent's id, checks whether the parent ended
+ * before that. */
 #define DEATH_WORDS 7
 static const char still_there[] = "test \"$PPID\" = \"$0\" && exec \"$@\"";
 
-/* The words to be run, to be freed; SIGNAL and PARENT are borrowed by them. */
+/* Returns the words to run, in new memory; they borrow SIGNAL and PARENT. */
 static const char **make_words(const struct spawn *spawn, const char *signal,
                                const char *parent)
 {
@@ -39,7 +39,7 @@ static const char **make_words(const struct spawn *spawn, const char *signal,
     return words;
 }
 
-/* 0 or an errno, as the calls of posix_spawn have it. */
+/* Returns 0 or an errno, like the functions of posix_spawn. */
 static int set_files(posix_spawn_file_actions_t *actions, const int files[3])
 {
     int error = 0, i;
@@ -60,7 +60,7 @@ static int set_attributes(posix_spawnattr_t *attributes, bool group)
     sigemptyset(&none);
     sigemptyset(&defaults);
     for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        sigaddset(&defaults, numbers[i]); /* nohup ignores SIGHUP, for one */
+        sigaddset(&defaults, numbers[i]); /* nohup ignores SIGHUP, for example */
     posix_spawnattr_setsigmask(attributes, &none);
     posix_spawnattr_setsigdefault(attributes, &defaults);
     if (group)

@@ -16,7 +16,7 @@ int last_error;
 long oom;
 bool headers_fail;
 
-/* What the linker's --wrap makes of the name. */
+/* The names that the linker's --wrap gives it. */
 enum MHD_Result __real_MHD_add_response_header(struct MHD_Response *response,
                                                const char *name,
                                                const char *value);
@@ -91,6 +91,14 @@ void teardown(void)
 void open_stream(struct client *client)
 {
     client_connect(client, site.port);
+    ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
+    box_wait(&opened, 1);
+}
+
+void open_small_stream(struct client *client, size_t max_pending)
+{
+    options.max_pending = max_pending;
+    client_connect_small(client, site.port, 4096);
     ck_assert_int_eq(client_request(client, "GET", "/", "", NULL), 200);
     box_wait(&opened, 1);
 }

@@ -7,42 +7,48 @@
 #include <stdbool.h>
 
 /*
- * What the tests of single streams share: a site that makes a stream of every
- * request (and of /refused one whose response it never queues), and keeps the
- * newest for the test. Programs that use it are linked with oom.c and
+ * A site for the tests of single streams. It responds to every request with a stream,
+ * and keeps the newest one for the test; for /refused it makes a stream and does not
+ * queue its response. Programs that use it are linked with oom.c and
  * --wrap=MHD_add_response_header.
  */
 extern struct site site;
 extern struct crier_stream *stream;         /* a reference */
 extern struct crier_stream_options options; /* of the next stream */
 extern int last_error;                      /* of crier_stream_new() */
-extern long oom; /* the next stream's so-manieth allocation fails */
+extern long oom; /* the number of the next stream's allocation that fails */
 extern bool headers_fail;
 
-/* Counted by the handler, on_closed (with the reason) and count_wake(). */
+/* The handler, on_closed (with the reason) and count_wake() increment these. */
 extern struct signal_box opened, closed, woken;
 
-/* An on_wake that only counts. */
+/* An on_wake that increments `woken`. */
 void count_wake(void *closure, struct crier_stream *of);
 
-/* The fixture; options have no keep-alive, and on_closed counts. */
+/* The fixture. `options` have no keep-alive, and an on_closed that increments
+ * `closed`. */
 void setup(void);
 void teardown(void);
 
 /* Opens a stream and reads its head. */
 void open_stream(struct client *client);
 
+/* The same for a client with small buffers, so that the stream soon stalls; at most
+ * MAX_PENDING bytes may wait for it. */
+void open_small_stream(struct client *client, size_t max_pending);
+
 /* Sends a frame of plain data to it. */
 void send_text(const char *text);
 
-/* Waits for the end of the stream whose client has left, by a RESET or not. A reset that
- * comes while the connection is still libmicrohttpd's ends as its failure. */
+/* Waits for the end of the stream whose client closed the connection, or did so with a
+ * RESET. A reset that arrives while libmicrohttpd still reads the connection ends the
+ * stream as a failure of libmicrohttpd. */
 void expect_left(bool reset);
 
-/* Gives the stream back and stops the site. */
+/* Releases the stream and stops the site. */
 void finish(void);
 
-/* A text of LENGTH bytes that differs everywhere. To be freed. */
+/* Returns LENGTH bytes of text without repetition, in new memory. */
 char *long_text(size_t length, unsigned seed);
 
 #endif

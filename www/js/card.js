@@ -1,9 +1,8 @@
 /**
- * A card shows an endless stream: how it stands, and a button to pause it.
+ * A card shows an endless stream: its state, its values, and a button to pause it.
  *
- * Whatever moves by itself must be stoppable. Pausing closes the stream for
- * this tab, so nothing is sent in vain. While the stream is not live, what the card
- * shows is dimmed.
+ * Whatever moves by itself needs a way to stop it. Pausing closes the stream of this tab,
+ * so nothing is sent in vain. While the stream is not live, the values are dimmed.
  */
 import { setText, showState } from './dom.js';
 

@@ -1,9 +1,9 @@
 /**
  * A small line chart in SVG: the newest values of one series.
  *
- * It stretches to any size without distorting its strokes, carries the prices at its
- * top and bottom and the time that it spans, and says in words what it shows, for those
- * who do not see it.
+ * It stretches to any size without distorting its strokes, shows the highest and lowest
+ * price of its scale and the time that it spans, and has a description in words for
+ * screen readers.
  */
 import { make, setText } from './dom.js';
 
@@ -11,12 +11,12 @@ const SVG = 'http://www.w3.org/2000/svg';
 const [WIDTH, HEIGHT, MARGIN] = [240, 80, 8];
 const END = WIDTH - MARGIN;
 const KEEP = 90; // values
-const SPARSE = 24; // fewer values than this do not fill the width
-const CALM = 0.01; // the chart's height is at least this share of the value
+const SPARSE = 24; // fewer values do not fill the width
+const CALM = 0.01; // the scale spans at least this share of the value
 
 export class Chart {
   #values = [];
-  #times = []; // when each came, in ms
+  #times = []; // when each arrived, in ms
   #opening = 0;
   #name;
   #title = shape('title');
@@ -37,13 +37,13 @@ export class Chart {
     drawing.setAttribute('role', 'img');
     drawing.append(this.#title, this.#area, this.#base, this.#line, this.#dot);
     const scale = [this.#highest, this.#lowest, this.#span];
-    for (const label of scale) label.setAttribute('aria-hidden', 'true'); // the title says it
+    for (const label of scale) label.setAttribute('aria-hidden', 'true'); // the title has them
     this.element = make('div', { class: 'plot' }, drawing, ...scale);
   }
 
   /**
    * @param {number} value
-   * @param {number} opening  what the change is told from, where the base is
+   * @param {number} opening  the value from which changes are counted; the base line
    */
   add(value, opening) {
     this.#opening = opening;
@@ -79,7 +79,7 @@ export class Chart {
     setText(this.#lowest, (middle - range / 2).toFixed(2));
     setText(this.#span, values.length > 1 ? `last ${duration(seconds)}` : '');
     const [lowest, highest, newest] = [low, high, values.at(-1)].map((value) => value.toFixed(2));
-    this.#title.textContent = `${this.#name}: ${values.length} rates, ` +
+    this.#title.textContent = `${this.#name}: ${values.length} prices, ` +
       `in ${duration(seconds)}, lowest ${lowest}, highest ${highest}, newest ${newest}`;
   }
 }

@@ -1,15 +1,16 @@
 /**
  * The chat page.
  *
- * What happens arrives as events of one stream, /chat?user=NAME; what the reader
- * does leaves as POST requests, and is shown when the stream brings it back
- * (private messages, too, which is what echo=1 asks for). The stream begins with
- * the last things said, and goes on where it was when the connection was lost.
+ * Everything that happens arrives as events of one stream, /chat?user=NAME. What the
+ * user writes is sent as POST requests, and shown when the stream returns it (private
+ * messages, too, which is what echo=1 asks for). The stream begins with the last
+ * messages, and resumes where it was when the connection was lost.
  *
- * The page is either at the door (asking for a name) or in the room. The name is
- * kept for this tab, so that a reload leads back into the room, and offered to
- * the next tab: tabs under the same name share one connection (see worker.js).
+ * The page shows either the door (which asks for a name) or the room. The name is kept
+ * for this tab, so that a reload leads back into the room, and offered to the next tab:
+ * tabs under the same name share one connection (see worker.js).
  */
+import { showDemoOff } from './demo.js';
 import { byId, setText, showOrigin, showState } from './dom.js';
 import { isHere } from './keep.js';
 import { Log } from './log.js';
@@ -23,12 +24,12 @@ const log = new Log(byId('log'), byId('newer'));
 const people = new People(byId('people'), byId('to'), byId('count'));
 const REMEMBERED = 1000; // ids
 let stream = null;
-let broken = false; // the stream was live, and is not
+let broken = false; // the stream was live and is not any more
 let me = '';
-let came = ''; // when, by the server's clock; what was said before is the past
+let joined = ''; // when, by the server's clock; messages with an earlier time are old
 let unread = 0;
 
-/** A place for the name that outlives the page; storage may be forbidden, or full. */
+/** A place for the name that outlives the page; storage may be blocked or full. */
 function memory(area) {
   const key = 'crier.name';
   const attempt = (use) => {
@@ -46,7 +47,7 @@ function memory(area) {
 const ofTab = memory('sessionStorage');
 const ofBrowser = memory('localStorage');
 
-/** A function that tells whether an id is new, as far as it remembers. */
+/** Returns a function that returns whether an id is new, as far as it remembers. */
 function unseen() {
   const seen = new Set();
   return (id) => {
@@ -57,10 +58,10 @@ function unseen() {
   };
 }
 
-/** Enters the room; everything that happens there comes through here. */
+/** Joins the chat: opens the stream and handles its events. */
 function join(as) {
   me = as;
-  came = '';
+  joined = '';
   stream = new Stream(`chat?user=${encodeURIComponent(me)}&echo=1`, { keep: 'chat' });
   const on = (type, handle) => stream.addEventListener(type, ({ data }) => handle(JSON.parse(data)));
   const once = unseen();
@@ -68,7 +69,7 @@ function join(as) {
     if (once(lastEventId)) handle(JSON.parse(data), { id: lastEventId, past });
   });
 
-  on('welcome', ({ time }) => { came ||= time; });
+  on('welcome', ({ time }) => { joined ||= time; });
   on('users', ({ users }) => people.reset(users, me));
   for (const type of ['join', 'leave']) {
     onNew(type, (change) => {
@@ -77,11 +78,11 @@ function join(as) {
       log.movement(change.user, type === 'join', change.time);
     });
   }
-  onNew('message', hear);
-  onNew('private', hear);
+  onNew('message', showMessage);
+  onNew('private', showMessage);
   on('gap', () => log.notice('Some messages may be missing here.'));
   on('removed', ({ user, text }) => user === me && leave(text));
-  stream.addEventListener('statechange', showStanding);
+  stream.addEventListener('statechange', showStreamState);
 
   ofTab.set(me);
   ofBrowser.set(me);
@@ -92,9 +93,9 @@ function join(as) {
   text.focus();
 }
 
-/** Goes back to the door. @param {string} [why] if not by choice */
+/** Leaves the chat. @param {string} [why] if the user did not choose to */
 function leave(why = '') {
-  stream.removeEventListener('statechange', showStanding);
+  stream.removeEventListener('statechange', showStreamState);
   stream.close();
   stream = null;
   broken = false;
@@ -113,7 +114,7 @@ function leave(why = '') {
   name.focus();
 }
 
-function showStanding() {
+function showStreamState() {
   const { state, trouble, tabs } = stream;
   if (state === 'closed') return leave(trouble || 'The server has ended the stream.');
   showState(status, state);
@@ -129,38 +130,38 @@ function showStanding() {
 }
 
 /**
- * A message has arrived. One of the past has been there to be read before: this tab came
- * later, by the server's clock, or shares a stream that had it already.
+ * Shows a message that has arrived. It is old, so it is neither announced nor counted, when
+ * it was sent before this tab joined, or when another tab had it already.
  */
-function hear(message, { id, past }) {
-  const old = past || message.time < came;
+function showMessage(message, { id, past }) {
+  const old = past || message.time < joined;
   log.message(message, { own: message.user === me, past: old });
   if (document.hidden && !old) unread += 1;
   showUnread();
-  if (draft.id !== '' && id === `chat-${draft.id}`) sent();
+  if (draft.id !== '' && id.startsWith(`chat-${draft.id}-`)) finishDraft();
 }
 
 function showUnread() {
   document.title = unread ? `(${unread}) Crier chat` : 'Crier chat';
 }
 
-/** Why the last message was not sent. */
+/** Shows why the last message was not sent. */
 function showTrouble(why) {
   setText(byId('unsent'), why);
 }
 
 /**
- * What is being sent. When the answer is lost, nobody knows whether the message was
- * taken: so it has an id, and keeps it when it is sent again. The server takes an id
- * once; and when the message comes back by the stream, it has been taken.
+ * The message that is being sent. When its response is lost, the page cannot know whether
+ * the server has it. So the message has an id, and keeps it when it is sent again: the
+ * server takes each id once. When the message arrives by the stream, the server has it.
  */
 let draft = { text: '', to: '', id: '' };
 
 /** A new id, also where the page is not a secure context. */
 const newId = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-');
 
-/** The draft has been taken. */
-function sent() {
+/** The server has the draft: clears the text field. */
+function finishDraft() {
   if (text.value === draft.text) text.value = '';
   draft = { text: '', to: '', id: '' };
   showTrouble('');
@@ -177,7 +178,7 @@ async function say() {
   sending = true;
   try {
     await post(to ? `chat/${encodeURIComponent(to)}` : 'chat', { user: me, text: draft.text, id });
-    if (from === stream && draft.id === id) sent();
+    if (from === stream && draft.id === id) finishDraft();
   } catch ({ message: why }) {
     if (from === stream && draft.id === id) showTrouble(`Not sent: ${why}`);
   } finally {
@@ -223,4 +224,4 @@ document.addEventListener('visibilitychange', () => {
 showOrigin();
 name.value = ofBrowser.get();
 if (ofTab.get()) join(ofTab.get());
-else name.focus();
+else if (!await showDemoOff()) name.focus();

@@ -1,29 +1,29 @@
 /**
  * A Connection is an EventSource that does not give up.
  *
- * The browser's EventSource reconnects by itself when a stream breaks, but
- * any answer other than 200 ends it for good, and it never says which answer
- * that was. So when it gives up, we ask the server with a HEAD request:
+ * The browser's EventSource reconnects by itself when a stream breaks. But any response
+ * other than 200 ends it for good, and it does not expose the status. So when it has given
+ * up, a HEAD request asks the server:
  *
  *   - 204, or a 4xx that will stay one: stop, with the server's reason;
- *   - anything else (503 from a full server, 502 from a proxy, no answer):
- *     try again, later and later, with jitter so that a thousand browsers
- *     do not come back in the same instant.
+ *   - anything else (503 from a full server, 502 from a proxy, no response): retry with
+ *     growing delays, and with jitter, so that a thousand browsers do not reconnect in the
+ *     same instant.
  *
- * A new EventSource knows nothing of what the last one has received, so it is
- * told in the URL, by lastEventID=. (When the browser reconnects by itself, it
- * sends the header Last-Event-ID besides, which is then the newer word.) Streams
- * without ids, and servers that do not know the parameter, start afresh.
+ * A new EventSource does not know the last id of the old one, so the URL has it
+ * (lastEventID=). When the browser reconnects by itself, it sends the header Last-Event-ID
+ * as well, which is then newer and wins. Streams without ids, and servers that do not know
+ * the parameter, start anew.
  *
- * States: connecting -> live -> retrying (an attempt is on its way) or lost
- * (waiting before the next attempt) -> live ... -> closed.
+ * States: connecting -> live -> retrying (an attempt is in progress) or lost (waiting for
+ * the next attempt) -> live ... -> closed.
  */
 import { reason } from './problem.js';
 import { Reader } from './reader.js';
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 30_000;
-const MAY_PASS = new Set([408, 425, 429]); // 4xx that are worth another try
+const MAY_PASS = new Set([408, 425, 429]); // 4xx that are worth a retry
 
 /**
  * @typedef {'connecting'|'live'|'lost'|'retrying'|'closed'} State
@@ -72,7 +72,7 @@ export class Connection {
     this.#onevent({ type, data, lastEventId });
   };
 
-  /** Where to go on: after what was received last. */
+  /** The URL at which to resume after the last event received. */
   get #next() {
     if (!this.#lastEventId) return this.#url;
     const separator = this.#url.includes('?') ? '&' : '?';
@@ -83,19 +83,19 @@ export class Connection {
     this.#onstate(state, '');
     const source = this.#source = this.#types ? new EventSource(this.#next) : new Reader(this.#next);
     for (const type of this.#types ?? []) source.addEventListener(type, this.#pass);
-    source.onevent = this.#pass; // of a Reader
+    source.onevent = this.#pass; // a Reader's
     source.onopen = () => {
       this.#failures = 0;
       this.#onstate('live', '');
     };
     source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) this.#ask();
-      else this.#onstate('retrying', ''); // the browser does it by itself
+      if (source.readyState === EventSource.CLOSED) this.#recover();
+      else this.#onstate('retrying', ''); // the browser reconnects
     };
   }
 
-  /** Finds out why the EventSource gave up, and decides what to do. */
-  async #ask() {
+  /** Finds out why the EventSource gave up; retries or ends. */
+  async #recover() {
     const { signal } = this.#gone;
     let trouble = 'The server could not be reached.';
     let wait = 0;
@@ -105,10 +105,10 @@ export class Connection {
       if (status >= 400 && status < 500 && !MAY_PASS.has(status)) {
         return this.#onstate('closed', await this.#refusal());
       }
-      trouble = status === 503 ? 'The server is full just now.' : 'The server cannot open the stream just now.';
+      trouble = status === 503 ? 'The server is full at the moment.' : 'The server cannot open the stream at the moment.';
       wait = 1_000 * (Number(headers.get('Retry-After')) || 0);
     } catch {
-      // No answer at all: try again like after a 503.
+      // No response: retry as after a 503.
     }
     if (signal.aborted) return;
     const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures++);
@@ -117,13 +117,13 @@ export class Connection {
     this.#timer = setTimeout(() => this.#connect('retrying'), wait);
   }
 
-  /** A HEAD answer has no body, so the reason takes a GET. */
+  /** Returns the server's reason. It takes a GET, since the response to HEAD has no body. */
   async #refusal() {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#gone.signal]);
-    const answer = await fetch(this.#url, { cache: 'no-store', signal });
-    if (!answer.ok) return reason(answer);
-    stop.abort(); // it turned into a stream: never read that to its end
+    const response = await fetch(this.#url, { cache: 'no-store', signal });
+    if (!response.ok) return reason(response);
+    stop.abort(); // it is a stream now, and must not be read to its end
     return 'The server refused the stream.';
   }
 }

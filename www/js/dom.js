@@ -1,8 +1,7 @@
 /**
- * The few helpers all pages share for building and finding elements.
+ * The helpers that all pages share for building and finding elements.
  *
- * Text only ever enters the document as text: nothing here, or anywhere else
- * in these pages, parses HTML.
+ * Text enters the document as text only: nothing in these pages parses HTML.
  */
 
 /** @returns {HTMLElement} the element with that id */
@@ -22,7 +21,7 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Sets text only where it differs: a live region repeats what is set again. */
+/** Sets text only if it differs: screen readers repeat a live region that is set again. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -31,7 +30,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 
-/** The day of a time, in words. @param {string|number} time */
+/** The day of a time in words. @param {string|number} time */
 export const dayOf = (time) => dates.format(new Date(time));
 
 /** @param {string} iso  a time as the server sends it */
@@ -49,18 +48,18 @@ const WORDS = {
 };
 
 /**
- * Shows how a stream stands.
+ * Shows the state of a stream.
  *
  * @param {HTMLElement} status  the element with role=status
  * @param {import('./connection.js').State} state
- * @param {string} [word]  what to call it, if not the usual
+ * @param {string} [word]  the text for it, if not the usual one
  */
 export function showState(status, state, word = WORDS[state]) {
   status.dataset.state = state;
   setText(status, word);
 }
 
-/** Writes this server's address into the curl lines of the page. */
+/** Writes the address of this server into the curl commands of the page. */
 export function showOrigin() {
   const here = new URL('.', document.baseURI).href.replace(/\/$/, '');
   for (const element of document.querySelectorAll('[data-origin]')) element.textContent = here;

@@ -1,41 +1,39 @@
 /**
- * What a late tab must be told.
+ * Which events the worker keeps for tabs that join a stream later.
  *
- * Tabs share one connection per URL (see worker.js), so a tab that comes
- * second has missed whatever the server said when the connection opened. The
- * worker makes up for it: it keeps a few events per stream, and hands them to
- * each new tab as if they had just arrived. Which ones is a matter of the
+ * Tabs share one connection per URL (see worker.js), so the second tab has missed the
+ * events that came before. The worker therefore keeps a few events per stream, and
+ * delivers them to each new tab as if they had just arrived. Which ones depends on the
  * stream, so the page names one of the rules below.
  *
- * A rule is a pure function from (events kept so far, new event) to the
- * events to keep from now on.
+ * A rule is a pure function from (events kept so far, new event) to the events to keep
+ * from now on.
  *
  * @typedef {{type: string, data: string, lastEventId: string}} Event
  */
 
 /**
- * Whether somebody is on the list after a `join` or `leave`. The server says
- * so: who was put on the list by hand stays there when the last stream goes.
+ * Whether a user is on the list after a `join` or `leave`. The server says so: a user who was
+ * added by an operator stays on the list when the last stream ends.
  *
  * @param {string} type
  * @param {{present?: boolean}} data
  */
 export const isHere = (type, { present = type === 'join' }) => present;
 
-const SAID = new Set(['message', 'private', 'gap']);
-const CHAT_HISTORY = 50; // events, as many as the server has for who comes first
+const MESSAGES = new Set(['message', 'private', 'gap']);
+const CHAT_HISTORY = 50; // events, as many as the server sends to a user who joins
 const TOPIC_HISTORY = 10; // events, as topics.js asks for
 
 /**
- * Whether an event is there already. A gap has no id of its own: it bears that
- * of the event before it.
+ * Whether an event is kept already. A gap has no id of its own: it carries the id of the
+ * event before it.
  */
 const isKnown = (kept, { type, lastEventId }) => type !== 'gap' && lastEventId !== '' &&
   kept.some((old) => old.type !== 'gap' && old.lastEventId === lastEventId);
 
 /**
- * Who is here: the last `users` snapshot, with every join and leave since
- * worked into it.
+ * Who is here: the last `users` event with every join and leave since then applied.
  */
 function people(kept, event) {
   if (event.type === 'users') return [event];
@@ -51,25 +49,25 @@ function people(kept, event) {
  * @type {Record<string, (kept: Event[], event: Event) => Event[]>}
  */
 export const rules = {
-  /** Only what comes from now on. */
+  /** Nothing: a new tab gets only new events. */
   nothing: () => [],
 
   /** Everything: for a stream that has a beginning and an end. */
   all: (kept, event) => [...kept, event],
 
-  /** The newest of each type: for measurements, rates, counters. */
+  /** The newest of each type: for measurements, prices, counters. */
   newest: (kept, event) => [...kept.filter(({ type }) => type !== event.type), event],
 
   /** The last few: for a topic. */
   topic: (kept, event) => [...kept, event].slice(-TOPIC_HISTORY),
 
-  /** Who is here, then the last things said, with the gaps between them. */
+  /** Who is here, then the last messages and the gaps between them. */
   chat(kept, event) {
-    const said = kept.filter(({ type }) => SAID.has(type));
-    if (SAID.has(event.type) && !isKnown(said, event)) said.push(event);
+    const messages = kept.filter(({ type }) => MESSAGES.has(type));
+    if (MESSAGES.has(event.type) && !isKnown(messages, event)) messages.push(event);
     return [
       ...people(kept.filter(({ type }) => type === 'users'), event),
-      ...said.slice(-CHAT_HISTORY),
+      ...messages.slice(-CHAT_HISTORY),
     ];
   },
 };

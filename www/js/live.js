@@ -1,14 +1,17 @@
 /**
- * The page of live streams: puts its four cards to work.
+ * The page of live streams: starts its four cards, or topics alone when the demo is off.
  */
-import { showOrigin } from './dom.js';
+import { showDemoOff } from './demo.js';
+import { byId, showOrigin } from './dom.js';
 import { startQuotes } from './quotes.js';
 import { startTicks } from './ticks.js';
 import { startTokens } from './tokens.js';
 import { startTopics } from './topics.js';
 
 showOrigin();
-startQuotes(document.getElementById('quotes'));
-startTicks(document.getElementById('ticks'));
-startTokens(document.getElementById('tokens'));
-startTopics(document.getElementById('topics'));
+startTopics(byId('topics'));
+if (!await showDemoOff()) {
+  startQuotes(byId('quotes'));
+  startTicks(byId('ticks'));
+  startTokens(byId('tokens'));
+}

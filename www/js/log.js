@@ -1,18 +1,17 @@
 /**
  * The message list.
  *
- * It follows the newest message, unless the reader has scrolled up to read:
- * then it stays where it is and a button tells of what has come meanwhile.
- * Only the newest entries stay in the document, so that a tab left open for
- * weeks does not grow.
+ * It scrolls to each new message, unless the user has scrolled up to read: then it stays
+ * where it is, and a button counts the new messages. Only the newest entries stay in the
+ * document, so that a tab that is open for weeks does not grow.
  */
 import { dayOf, make, setText, timeElement } from './dom.js';
 
 const KEEP = 500;
 const NEAR = 48; // pixels from the end that still count as the end
-const SAME_BREATH = 120_000; // ms within which a message needs no new heading
+const SAME_HEADING = 120_000; // ms within which a message of the same user needs no new heading
 
-const NAMED = 2; // people by name where more than one more joined or left
+const NAMED = 2; // how many people are named when more than one other joined or left
 
 /** @typedef {{user: string, to?: string, text: string, time: string}} Message */
 
@@ -22,11 +21,11 @@ export class Log {
   #following = true;
   #missed = 0;
   #scrolling = 0;
-  #top = 0; // of what was last in view
+  #top = 0; // of the part last in view
   #bottom = 0;
   #last = null;
   #day = ''; // that of the newest entry
-  #crowd = null; // who came and went in the newest entry
+  #crowd = null; // who joined and left, if that is the newest entry
 
   /**
    * @param {HTMLElement} list  the scrolling element with role=log
@@ -44,28 +43,28 @@ export class Log {
   }
 
   /**
-   * Something that happened, like somebody coming or going.
+   * Adds a notice.
    *
    * @param {string} text
    * @param {string} [time]  if that is known
    */
   notice(text, time) {
     this.#last = null;
-    if (time) this.#turnTo(time);
+    if (time) this.#showDay(time);
     this.#add(make('div', { class: 'notice' },
       make('span', { dir: 'auto' }, text), ...(time ? [' ', timeElement(time)] : [])));
   }
 
   /**
-   * Somebody joined or left. Those who do so one after the other share one line, which
-   * is read out by nobody and counts as no message.
+   * Adds that a user joined or left. Users who do so one after the other share one line,
+   * which screen readers do not announce and which does not count as a message.
    *
    * @param {string} user
    * @param {boolean} here  whether the user is here now
    * @param {string} time
    */
   movement(user, here, time) {
-    this.#turnTo(time);
+    this.#showDay(time);
     this.#crowd ??= new Crowd();
     this.#crowd.add(user, here);
     if (!this.#crowd.element.isConnected) this.#append(this.#crowd.element, this.#crowd);
@@ -73,14 +72,14 @@ export class Log {
   }
 
   /**
-   * Something that somebody said.
+   * Adds a message.
    *
    * @param {Message} message  `to` makes it a private one
-   * @param {{own: boolean, past: boolean}} how  whether the reader wrote it, and
-   *        whether it was said before the reader came: then it is not read out
+   * @param {{own: boolean, past: boolean}} how  whether the user of this page wrote it, and
+   *        whether it is old: then screen readers do not announce it
    */
   message({ user, to, text, time }, { own, past }) {
-    this.#turnTo(time);
+    this.#showDay(time);
     const kind = `${own ? ' own' : ''}${to === undefined ? '' : ' private'}`;
     const follows = this.#continues({ user, to, time });
     const entry = make('div', { class: `message${kind}${follows ? ' follows' : ''}` },
@@ -104,11 +103,11 @@ export class Log {
     const last = this.#last;
     this.#last = message;
     return last !== null && last.user === message.user && last.to === message.to &&
-      Date.parse(message.time) - Date.parse(last.time) < SAME_BREATH;
+      Date.parse(message.time) - Date.parse(last.time) < SAME_HEADING;
   }
 
-  /** Says which day it is, where that is not the day of the entry before, or today. */
-  #turnTo(time) {
+  /** Adds the day, if it is not that of the entry before, or today. */
+  #showDay(time) {
     const day = dayOf(time);
     const before = this.#day || dayOf(Date.now());
     this.#day = day;
@@ -117,7 +116,7 @@ export class Log {
     this.#append(make('div', { class: 'notice day' }, make('time', { datetime: time }, day)));
   }
 
-  /** Appends an entry; whoever moves next joins its CROWD, if it is one. */
+  /** Appends an entry. If it is a crowd, users who join or leave next are added to it. */
   #append(entry, crowd = null) {
     this.#crowd = crowd;
     if (crowd) this.#last = null;
@@ -133,12 +132,12 @@ export class Log {
   }
 
   /**
-   * Only moving up ends the following, and that moves the top and the bottom of what is
-   * in view. The end may also get away by itself: when a message comes in, or the window
-   * shrinks (the top stays); and when the list grows, because the text field below it
-   * shrinks, the browser moves the top alone. The browser's scroll anchoring, which
-   * holds the text in place when entries above it go, would look like moving up: so it
-   * is for those who read only.
+   * Only scrolling up stops following the end, and it moves both the top and the bottom of
+   * the part in view. The end may also move by itself: when a message arrives or the window
+   * shrinks, the top stays; when the list grows because the text field below it shrinks,
+   * the browser moves the top alone. The browser's scroll anchoring, which keeps the text in
+   * place when entries above it are removed, would look like scrolling up: so it is on only
+   * while the user reads.
    */
   #onscroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
@@ -159,7 +158,7 @@ export class Log {
     this.#toEnd();
   }
 
-  /** Once per frame at most, however many messages arrive. */
+  /** At most once per frame, however many messages arrive. */
   #toEndSoon() {
     this.#scrolling ||= requestAnimationFrame(() => {
       this.#scrolling = 0;
@@ -180,10 +179,10 @@ export class Log {
   }
 }
 
-/** People who joined or left one after the other, as one line. */
+/** People who joined or left one after the other, in one line. */
 class Crowd {
   element = make('div', { class: 'notice', 'aria-live': 'off' });
-  #here = new Map(); // by name, in the order of their last movement
+  #here = new Map(); // by name, in the order in which they last joined or left
 
   add(user, here) {
     this.#here.delete(user);
@@ -195,7 +194,7 @@ class Crowd {
   }
 }
 
-/** Names as a text: "ada", "ada and bob", "ada, bob and cyd", "ada, bob and 3 more". */
+/** A list of names: "ada", "ada and bob", "ada, bob and cyd", "ada, bob and 3 more". */
 function enumerate(names) {
   const shown = names.length > NAMED + 1 ? names.slice(0, NAMED) : names;
   const words = shown.map((name) => make('bdi', {}, name));
@@ -215,7 +214,7 @@ function heading(user, to, own, time) {
   return line;
 }
 
-/** The first letter of a name on a colour that goes with the name. */
+/** The first letter of a name on a colour that the name determines. */
 export function avatar(user) {
   const [letter = '?'] = user;
   const element = make('span', { class: 'avatar', 'aria-hidden': 'true' }, letter.toUpperCase());

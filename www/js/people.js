@@ -1,10 +1,9 @@
 /**
- * Who is here, and whom the next message goes to.
+ * Who is here, and who gets the next message.
  *
- * The people are shown twice, as a list of buttons and as a selector beside
- * the text; both choose the addressee. If the addressee leaves, the choice
- * stays: a private message must never go to everybody because somebody left
- * while it was being written.
+ * The people are shown twice, as a list of buttons and as a selector beside the text; both
+ * choose the addressee. If the addressee leaves, the choice stays: a private message must
+ * not go to everybody because its addressee left while it was being written.
  */
 import { make, setText } from './dom.js';
 import { avatar } from './log.js';
@@ -49,21 +48,21 @@ export class People extends EventTarget {
     this.dispatchEvent(new Event('choose'));
   }
 
-  /** @param {Iterable<string>} names  everybody who is here */
+  /** Sets who is here. @param {Iterable<string>} names */
   reset(names, me) {
     this.#names = new Set(names);
     this.#me = me;
     this.#drawSoon();
   }
 
-  /** Somebody came or went. */
+  /** Adds or removes a name. */
   change(name, here) {
     if (here) this.#names.add(name);
     else this.#names.delete(name);
     this.#drawSoon();
   }
 
-  /** Once per frame at most: after a restart, people come in crowds. */
+  /** At most once per frame: after a restart all people join at once. */
   #drawSoon() {
     this.#drawing ||= requestAnimationFrame(() => this.#draw());
   }
@@ -97,8 +96,8 @@ function person(name, me) {
 }
 
 /**
- * Makes the children of an element stand for the given keys, in order. What
- * can stay is not touched, so neither focus nor an open selector is lost.
+ * Makes the children of an element match the given keys, in order. Children that can stay
+ * are not touched, so neither focus nor an open selector is lost.
  */
 function update(parent, keys, build) {
   const wanted = new Set(keys);

@@ -1,19 +1,19 @@
 /**
- * Problems: what crierd says when it refuses something.
+ * Problems: the errors that crierd sends.
  *
- * Every refusal is an RFC 9457 document, {"type","title","status","detail"},
- * served as application/problem+json. This module turns such an answer, or
- * whatever a proxy in between made of it, into one sentence for a person.
+ * Every error is an RFC 9457 document, {"type","title","status","detail"}, of the type
+ * application/problem+json. This module makes one sentence for a person out of it, or of
+ * whatever a proxy in between sends instead.
  */
 
 /**
- * @param {Response} answer  an answer that is not ok
+ * @param {Response} response  one that is not ok
  * @returns {Promise<string>} the reason, never empty
  */
-export async function reason(answer) {
-  const plain = `The server answered ${answer.status} ${answer.statusText}`.trim() + '.';
+export async function reason(response) {
+  const plain = `The server responded ${response.status} ${response.statusText}`.trim() + '.';
   try {
-    const { detail, title } = await answer.json();
+    const { detail, title } = await response.json();
     return detail || title || plain;
   } catch {
     return plain;
@@ -21,17 +21,17 @@ export async function reason(answer) {
 }
 
 /**
- * Posts a text, or anything else as JSON, and returns the JSON answer; throws an
- * Error whose message is fit to be shown.
+ * Posts a text, or anything else as JSON, and returns the JSON of the response. Throws an
+ * Error whose message can be shown to the user.
  *
  * @param {string} url
  * @param {string|object} body
  */
 export async function post(url, body) {
   const plain = typeof body === 'string';
-  let answer;
+  let response;
   try {
-    answer = await fetch(url, {
+    response = await fetch(url, {
       method: 'POST',
       headers: { 'Content-Type': plain ? 'text/plain; charset=utf-8' : 'application/json' },
       body: plain ? body : JSON.stringify(body),
@@ -40,6 +40,6 @@ export async function post(url, body) {
   } catch {
     throw new Error('The server could not be reached.');
   }
-  if (!answer.ok) throw new Error(await reason(answer));
-  return answer.json();
+  if (!response.ok) throw new Error(await reason(response));
+  return response.json();
 }

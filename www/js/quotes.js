@@ -1,10 +1,9 @@
 /**
  * Quotes: one event type per symbol, and a chart for each.
  *
- * The server names its symbols in the first event, and sends the newest quote
- * of each right after it. An event nobody listens for is dropped, so the page
- * listens for the symbols it expects from the start; any others are added as
- * soon as they are named.
+ * The first event has the list of symbols, and the latest quote of each follows at once. An
+ * event without a listener is dropped, so the page listens for the symbols it expects from
+ * the start, and adds others when the list names them.
  */
 import { run } from './card.js';
 import { Chart } from './chart.js';
@@ -21,10 +20,10 @@ export function startQuotes(card) {
 
   run(card, () => {
     const stream = new Stream('quotes', { keep: 'newest' });
-    const heard = new Set();
-    const hear = (symbol) => {
-      if (heard.has(symbol)) return;
-      heard.add(symbol);
+    const known = new Set();
+    const listen = (symbol) => {
+      if (known.has(symbol)) return;
+      known.add(symbol);
       stream.addEventListener(symbol, ({ data }) => {
         const quote = JSON.parse(data);
         tile(symbol, quote.name).show(quote);
@@ -33,15 +32,15 @@ export function startQuotes(card) {
     stream.addEventListener('symbols', ({ data }) => {
       for (const { symbol, name } of JSON.parse(data).symbols) {
         tile(symbol, name);
-        hear(symbol);
+        listen(symbol);
       }
     });
-    list.dataset.expect.split(' ').forEach(hear);
+    list.dataset.expect.split(' ').forEach(listen);
     return stream;
   });
 }
 
-/** What is shown of one symbol. */
+/** The price and the chart of one symbol. */
 class Tile {
   #price = make('output', { class: 'price', 'aria-live': 'off' }, '–');
   #change = make('span', { class: 'change' });

@@ -1,14 +1,13 @@
 /**
  * A Reader is an EventSource for events of every type.
  *
- * An EventSource delivers only the types that somebody listens for by name. Where
- * anybody may publish with a type of their own, a page cannot know the names. So
- * this one reads the stream with fetch() and interprets it itself, as HTML 9.2.6
- * says; `onevent` gets every event. It reconnects as an EventSource does: after
- * `retry` ms, with Last-Event-ID, for as long as nothing but the connection fails;
- * any answer other than a stream ends it for good.
+ * An EventSource delivers only types for which it has a listener. Where publishers choose
+ * the types, a page cannot know them. So a Reader reads the stream with fetch() and
+ * interprets it as HTML 9.2.6 says; onevent gets every event. It reconnects as an
+ * EventSource does: after `retry` ms and with Last-Event-ID, as long as only the connection
+ * fails; any response other than a stream ends it for good.
  */
-const RETRY = 2_000; // ms, unless the server says otherwise
+const RETRY = 2_000; // ms; the server may set another
 const MEDIA_TYPE = /^text\/event-stream\s*(;|$)/i;
 
 export class Reader {
@@ -37,23 +36,23 @@ export class Reader {
 
   async #connect() {
     try {
-      const answer = await this.#ask();
-      if (answer.status !== 200 || !MEDIA_TYPE.test(answer.headers.get('Content-Type') ?? '')) {
-        answer.body?.cancel();
+      const response = await this.#request();
+      if (response.status !== 200 || !MEDIA_TYPE.test(response.headers.get('Content-Type') ?? '')) {
+        response.body?.cancel();
         return this.#fail(EventSource.CLOSED);
       }
       this.readyState = EventSource.OPEN;
       this.onopen();
-      await this.#read(answer.body);
+      await this.#read(response.body);
     } catch {
-      // The connection failed, or broke; or close() has ended it.
+      // The connection failed or broke, or close() has ended it.
     }
     if (this.readyState === EventSource.CLOSED) return;
     this.#fail(EventSource.CONNECTING);
     this.#timer = setTimeout(() => this.#connect(), this.#retry);
   }
 
-  #ask() {
+  #request() {
     const headers = { Accept: 'text/event-stream' };
     if (this.#lastEventId) headers['Last-Event-ID'] = toHeader(this.#lastEventId);
     return fetch(this.#url, { headers, cache: 'no-store', signal: this.#stop.signal });
@@ -71,15 +70,15 @@ export class Reader {
     let rest = '';
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return; // an event that has not ended is dropped
+      if (done) return; // an incomplete event is dropped
       // A CR at the end may be the first half of a CR LF.
       const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop();
-      for (const line of lines) this.#take(event, line);
+      for (const line of lines) this.#readLine(event, line);
     }
   }
 
-  #take(event, line) {
+  #readLine(event, line) {
     if (line !== '') {
       if (event.add(line)) this.#retry = event.retry;
       return;
@@ -92,9 +91,9 @@ export class Reader {
   }
 }
 
-/** The fields of the event that is being read. */
+/** The fields of the current event. */
 class Fields {
-  /** What the last "id" of all events said; null when there was none. */
+  /** The last id of all events; null when there was none. */
   id = null;
   retry = RETRY;
 
@@ -107,7 +106,7 @@ class Fields {
     this.data = null;
   }
 
-  /** Adds a line that is not empty. Returns whether it sets the retry time. */
+  /** Adds a line, which is not empty. Returns whether it sets the retry time. */
   add(line) {
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line);
     if (name === 'data') this.data = this.data === null ? value : `${this.data}\n${value}`;
@@ -121,5 +120,5 @@ class Fields {
   }
 }
 
-/** Headers take bytes, one a character: those of the UTF-8 text. */
+/** The UTF-8 bytes of a text, one per character, as fetch() wants headers. */
 const toHeader = (text) => String.fromCharCode(...new TextEncoder().encode(text));

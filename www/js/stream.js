@@ -6,28 +6,28 @@
  *   stream.addEventListener('statechange', () => stream.state ...);
  *   stream.close();
  *
- * It looks like an EventSource, keeps trying where that gives up, tells how
- * it stands, can deliver events of every type (`every`, as an event "any" whose `kind`
- * is the type), and shares its connection with all other tabs that listen to the
- * same URL. The sharing is done by a SharedWorker (worker.js); in a browser
- * without one the tab simply opens a connection of its own.
+ * It has the interface of an EventSource, but retries where that gives up, reports its
+ * state, can deliver events of every type (`every`: as an event "any" whose `kind` is the
+ * type), and shares its connection with all other tabs that listen to the same URL. A
+ * SharedWorker (worker.js) does the sharing; in a browser without one, the tab opens a
+ * connection of its own.
  */
 import { Connection } from './connection.js';
 
 /**
- * How many streams to hold at once. HTTP/1.1 gets six connections per host,
- * one of which stays free for requests; HTTP/2 and 3 know no such limit.
+ * How many streams may be open at once. With HTTP/1.1 a browser opens six connections per
+ * host, one of which stays free for requests; HTTP/2 and 3 have no such limit.
  */
 const multiplexed = /^h[23]/.test(performance.getEntriesByType('navigation')[0]?.nextHopProtocol);
-const ROOM = multiplexed ? 100 : 5;
+const MAX_STREAMS = multiplexed ? 100 : 5;
 
-/** A page out of the back/forward cache has lost its streams: start afresh. */
+/** A page from the back/forward cache has lost its streams: reload it. */
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 
 export class Stream extends EventTarget {
   /** @type {import('./connection.js').State} */
   state = 'connecting';
-  /** Why it is not live, in words; often empty. */
+  /** Why the stream is not live, in words; often empty. */
   trouble = '';
   /** How many tabs share the connection. */
   tabs = 1;
@@ -36,14 +36,14 @@ export class Stream extends EventTarget {
 
   /**
    * @param {string} url  relative to the page
-   * @param {{keep?: string, every?: boolean}} [options]  what a late tab is told, see
-   *        keep.js; whether to deliver events of every type
+   * @param {{keep?: string, every?: boolean}} [options]  which events a tab gets that
+   *        joins later (see keep.js); whether to deliver events of every type
    */
   constructor(url, { keep = 'nothing', every = false } = {}) {
     super();
     this.#types = every ? null : new Set(['message']);
     this.url = new URL(url, document.baseURI).href;
-    // Not before the caller has added its listeners: the types are theirs.
+    // After the caller has added its listeners, which determine the types.
     queueMicrotask(() => this.#open(keep));
   }
 
@@ -64,7 +64,7 @@ export class Stream extends EventTarget {
     if (this.state === 'closed') return;
     const { url } = this;
     const types = this.#types;
-    const receive = (news) => this.#receive(news);
+    const receive = (message) => this.#receive(message);
     const openDirect = () => {
       if (this.state !== 'closed') this.#link = direct(url, types, receive);
     };
@@ -75,9 +75,9 @@ export class Stream extends EventTarget {
     }
   }
 
-  #receive({ event, past = false, ...standing }) {
-    if (this.state === 'closed') return; // it was on its way when we left
-    if (!event) return this.#become(standing);
+  #receive({ event, past = false, ...change }) {
+    if (this.state === 'closed') return; // the event was in transit when the stream was closed
+    if (!event) return this.#become(change);
     const type = this.#types ? event.type : 'any';
     this.dispatchEvent(Object.assign(new MessageEvent(type, event), { kind: event.type, past }));
   }
@@ -89,19 +89,19 @@ export class Stream extends EventTarget {
   }
 }
 
-/** A connection of this tab's own. */
+/** Opens a connection for this tab alone. */
 function direct(url, types, receive) {
   return new Connection(url, types,
     (event) => receive({ event }),
     (state, trouble) => receive({ state, trouble }));
 }
 
-/** A part in the connection that the worker holds for all tabs. */
+/** Uses the connection that the worker shares among all tabs. */
 function shared(url, types, keep, receive, onfail) {
   const script = new URL('worker.js', import.meta.url);
-  const worker = new SharedWorker(script, { type: 'module', name: 'crier-3' });
+  const worker = new SharedWorker(script, { type: 'module', name: 'crier-4' });
   const { port } = worker;
-  // Locks exist in secure contexts only; elsewhere the farewell must do.
+  // Locks exist in secure contexts only; elsewhere the close message must do.
   const lock = navigator.locks && `crier-${crypto.randomUUID()}`;
   let release;
   const released = new Promise((resolve) => { release = resolve; });
@@ -117,7 +117,7 @@ function shared(url, types, keep, receive, onfail) {
     },
   };
   const begin = () => {
-    if (open) port.postMessage({ open: { url, types: types && [...types], keep, room: ROOM, lock } });
+    if (open) port.postMessage({ open: { url, types: types && [...types], keep, max: MAX_STREAMS, lock } });
     return released;
   };
 

@@ -1,5 +1,5 @@
 /**
- * Ticks: a counter, and a ring that goes round once a minute.
+ * Ticks: a counter, and a ring that turns once per minute.
  */
 import { run } from './card.js';
 import { Stream } from './stream.js';

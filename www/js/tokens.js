@@ -1,9 +1,9 @@
 /**
- * Tokens: a text that arrives word by word, with an end.
+ * Tokens: a text that arrives word by word and ends.
  *
- * The events carry ids, so a broken stream goes on where it stopped. Should a
- * word come twice all the same (a fresh connection starts from the beginning)
- * it is known by its index and skipped.
+ * The events have ids, so a broken stream resumes where it stopped. Should a word arrive
+ * twice all the same (a new connection starts from the beginning), its index shows that,
+ * and it is skipped.
  */
 import { setText, showState } from './dom.js';
 import { Stream } from './stream.js';
@@ -14,7 +14,7 @@ export function startTokens(card) {
   const [form, prompt, stop] = ['form', 'input', '.stop'].map(find);
   let stream = null;
 
-  /** The prompt in the curl line, which stands in single quotes there. */
+  /** Shows the prompt in the curl command, where it stands in single quotes. */
   function showPrompt() {
     const encoded = encodeURIComponent(prompt.value || 'Why').replaceAll("'", '%27');
     setText(find('[data-prompt]'), encoded);
@@ -26,7 +26,7 @@ export function startTokens(card) {
     const began = performance.now();
     let words = 0;
     answer.replaceChildren();
-    answer.setAttribute('aria-busy', 'true'); // read it out when it is whole
+    answer.setAttribute('aria-busy', 'true'); // screen readers wait for the end
     setText(tally, '');
     setText(trouble, '');
     stop.disabled = false;

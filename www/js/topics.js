@@ -1,30 +1,30 @@
 /**
- * Topics: publish to a topic of your choice, and follow it.
+ * Topics: subscribes to a topic and publishes to it.
  *
- * Following begins with what was published before. What is published comes back
- * by the stream like everybody else's, so nothing is shown that did not arrive.
- * Updates of every type are shown; the type stands before the text.
+ * The stream begins with the last updates. Updates published from this page are shown when
+ * the stream delivers them, like all others. Updates of every type are shown, with the type
+ * before the text.
  */
 import { make, setText, showState } from './dom.js';
 import { post } from './problem.js';
 import { Stream } from './stream.js';
 
-const KEEP = 100; // messages
+const KEEP = 100; // updates
 const NEAR = 24; // pixels from the end that still count as the end
 const LONGEST = 255; // bytes
 
-/** What is wrong with the name of a topic; empty when it is good. */
-function fault(topic) {
+/** What is wrong with the name of a topic; empty when it is valid. */
+function mistakeIn(topic) {
   if (!topic) return 'A topic has a name of at least one character.';
   if (new TextEncoder().encode(topic).length > LONGEST) return `The name of a topic may have ${LONGEST} bytes at most.`;
   if (/[,*]/.test(topic)) return 'The name of a topic has no comma and no asterisk.';
-  if (/^\.\.?$/.test(topic)) return 'Browsers take this for a step in a path. Choose another name.';
+  if (/^\.\.?$/.test(topic)) return 'Browsers take this for a step in a path: choose another name.';
   return '';
 }
 
-/** One event in the list. A gap is the server's own word, and no update. */
+/** One entry of the list. A gap is no update: the server sends it for those that are missing. */
 function entry(type, data, id) {
-  if (type === 'gap') return make('li', { class: 'notice' }, make('span', {}, 'Some messages may be missing here.'));
+  if (type === 'gap') return make('li', { class: 'notice' }, make('span', {}, 'Some updates may be missing here.'));
   const tag = type === 'message' ? [] : [make('b', { class: 'type', title: 'Type of the event' }, type), ' '];
   return make('li', {}, make('div', {}, ...tag, make('span', { dir: 'auto' }, data)),
     make('code', { title: id }, id));
@@ -32,29 +32,29 @@ function entry(type, data, id) {
 
 export function startTopics(card) {
   const find = (selector) => card.querySelector(selector);
-  const [status, trouble, heard, tally] = ['.status', '.trouble', '.heard', '.tally'].map(find);
-  const [follow, publish, button] = ['.follow', '.publish', '.follow button'].map(find);
-  const { topic } = follow.elements;
+  const [status, trouble, updates, tally] = ['.status', '.trouble', '.updates', '.tally'].map(find);
+  const [subscribe, publish, button] = ['.subscribe', '.publish', '.subscribe button'].map(find);
+  const { topic } = subscribe.elements;
   const { update } = publish.elements;
   let stream = null;
-  let followed = '';
+  let subscribed = ''; // to this topic
 
   const address = () => `topics/${encodeURIComponent(topic.value)}`;
-  const follows = () => stream !== null && followed === topic.value;
+  const isSubscribed = () => stream !== null && subscribed === topic.value;
 
-  /** The curl lines, where the topic stands in single quotes; and the button. */
+  /** Updates the button, and the curl commands, where the topic stands in single quotes. */
   function show() {
     const encoded = encodeURIComponent(topic.value || 'news').replaceAll("'", '%27');
     for (const element of card.querySelectorAll('[data-topic]')) setText(element, encoded);
-    setText(button, follows() ? 'Unfollow' : 'Follow');
+    setText(button, isSubscribed() ? 'Unsubscribe' : 'Subscribe');
   }
 
   function begin() {
     end();
     const current = stream = new Stream(`${address()}?since=10`, { keep: 'topic', every: true });
-    followed = topic.value;
-    heard.replaceChildren();
-    heard.setAttribute('aria-label', `What ${followed} says`);
+    subscribed = topic.value;
+    updates.replaceChildren();
+    updates.setAttribute('aria-label', `Updates of ${subscribed}`);
     current.addEventListener('any', ({ kind, data, lastEventId }) => add(entry(kind, data, lastEventId)));
     current.addEventListener('statechange', () => {
       if (current !== stream) return;
@@ -74,10 +74,10 @@ export function startTopics(card) {
   }
 
   function add(entry) {
-    const atEnd = heard.scrollHeight - heard.scrollTop - heard.clientHeight < NEAR;
-    heard.append(entry);
-    while (heard.childElementCount > KEEP) heard.firstElementChild.remove();
-    if (atEnd) heard.scrollTop = heard.scrollHeight;
+    const atEnd = updates.scrollHeight - updates.scrollTop - updates.clientHeight < NEAR;
+    updates.append(entry);
+    while (updates.childElementCount > KEEP) updates.firstElementChild.remove();
+    if (atEnd) updates.scrollTop = updates.scrollHeight;
   }
 
   async function send() {
@@ -87,21 +87,20 @@ export function startTopics(card) {
       const { subscribers } = await post(address(), text);
       if (update.value === text) update.value = '';
       setText(trouble, '');
-      const whom = subscribers === 1 ? 'one stream follows' : `${subscribers} streams follow`;
-      setText(tally, `Published to ${name}, which ${whom}`);
+      setText(tally, `Published to ${name}: ${subscribers} ${subscribers === 1 ? 'subscriber' : 'subscribers'}`);
     } catch ({ message: why }) {
       setText(tally, '');
       setText(trouble, `Not published: ${why}`);
     }
   }
 
-  /** Does it if the name of the topic is good. */
+  /** Calls ACT on submit if the name of the topic is valid. */
   const onSubmit = (form, act) => form.addEventListener('submit', (event) => {
     event.preventDefault();
-    setText(trouble, fault(topic.value));
+    setText(trouble, mistakeIn(topic.value));
     if (!trouble.textContent) act();
   });
-  onSubmit(follow, () => (follows() ? end('Ready') : begin()));
+  onSubmit(subscribe, () => (isSubscribed() ? end('Ready') : begin()));
   onSubmit(publish, send);
   topic.addEventListener('input', show);
   show();

@@ -1,23 +1,22 @@
 /**
- * The hub: one connection per stream for all tabs together.
+ * Shares one connection per stream among all tabs.
  *
- * Over HTTP/1.1 a browser opens at most six connections to a host, and an
- * event stream occupies one for as long as it is open. Give every tab its
- * own, and the seventh tab hangs, as does every POST of the first six. So
- * the tabs talk to this SharedWorker instead, which opens each URL once.
+ * Over HTTP/1.1 a browser opens at most six connections to a host, and an event stream
+ * occupies one for as long as it is open. If every tab had its own, the seventh tab would
+ * hang, and so would every POST of the first six. So the tabs talk to this SharedWorker,
+ * which opens each URL once.
  *
- * Different URLs still need different connections (a chat under eight names
- * is eight streams). The hub opens as many as there is room for, leaving one
- * connection free for everything else; further streams wait, say so, and
- * take their turn when another one ends.
+ * Different URLs still need different connections (a chat under eight names is eight
+ * streams). The worker opens as many as are allowed, which leaves one connection free for
+ * requests. Further streams wait, with a notice, until another one ends.
  *
- * A tab may die without a farewell. Each subscription therefore holds a Web
- * Lock, under a name of its own, for as long as its tab is alive. The hub
- * asks for the same lock: the moment it gets it, the tab is gone.
+ * A tab may die without a close message. Each tab therefore holds a Web Lock, under a name
+ * of its own, for as long as it lives. The worker requests the same lock: when it gets the
+ * lock, the tab is gone.
  *
- * Messages from a tab: {open: {url, types, keep, room, lock}}, where types is null for
- * all of them, {listen: type}, {close: true}. Messages to a tab: {event, past}, where
- * past says that it came before the tab did; {state, trouble, tabs}.
+ * Messages from a tab: {open: {url, types, keep, max, lock}}, where types is null for all
+ * types; {listen: type}; {close: true}. Messages to a tab: {event, past}, where past is true
+ * for events that arrived before the tab joined; {state, trouble, tabs}.
  */
 import { Connection } from './connection.js';
 import { rules } from './keep.js';
@@ -27,9 +26,9 @@ const WAITING = 'This browser already holds as many streams to this server as it
 
 /** @type {Map<string, Channel>} by URL, oldest first */
 const channels = new Map();
-let room = 1;
+let max = 1; // streams at once
 
-/** One URL, and the tabs that listen to it. */
+/** One URL and the tabs that listen to it. */
 class Channel {
   #ports = new Set();
   #kept = [];
@@ -44,7 +43,7 @@ class Channel {
     this.#types = types && new Set(types);
   }
 
-  /** Whether it occupies a connection, or will again. */
+  /** Whether it occupies a connection, now or after a retry. */
   get busy() {
     return this.#connection !== null && this.#state !== 'closed';
   }
@@ -57,12 +56,12 @@ class Channel {
     types?.forEach((type) => this.listen(type));
     this.#ports.add(port);
     for (const event of this.#kept) port.postMessage({ event, past: true });
-    this.#tellState();
+    this.#sendState();
   }
 
   leave(port) {
     this.#ports.delete(port);
-    if (this.#ports.size > 0) return this.#tellState();
+    if (this.#ports.size > 0) return this.#sendState();
     this.#connection?.close();
     channels.delete(this.url);
     admit();
@@ -76,7 +75,7 @@ class Channel {
   connect() {
     this.#connection = new Connection(this.url, this.#types, (event) => {
       this.#kept = this.rule(this.#kept, event);
-      this.#tell({ event });
+      this.#send({ event });
     }, (state, trouble) => this.#become(state, trouble));
   }
 
@@ -87,22 +86,22 @@ class Channel {
   #become(state, trouble) {
     this.#state = state;
     this.#trouble = trouble;
-    this.#tellState();
+    this.#sendState();
     if (state === 'closed') admit();
   }
 
-  #tellState() {
-    this.#tell({ state: this.#state, trouble: this.#trouble, tabs: this.#ports.size });
+  #sendState() {
+    this.#send({ state: this.#state, trouble: this.#trouble, tabs: this.#ports.size });
   }
 
-  #tell(message) {
+  #send(message) {
     for (const port of this.#ports) port.postMessage(message);
   }
 }
 
-/** Gives the free connections to those who have waited longest. */
+/** Gives free connections to the channels that have waited longest. */
 function admit() {
-  let free = room - [...channels.values()].filter(({ busy }) => busy).length;
+  let free = max - [...channels.values()].filter(({ busy }) => busy).length;
   for (const channel of channels.values()) {
     if (!channel.waiting) continue;
     if (free-- > 0) channel.connect();
@@ -118,7 +117,7 @@ self.onconnect = ({ ports: [port] }) => {
   };
   port.onmessage = ({ data: { open, listen, close } }) => {
     if (open) {
-      room = Math.max(room, open.room);
+      max = Math.max(max, open.max);
       channel = channels.get(open.url) ?? new Channel(open);
       channels.set(open.url, channel);
       channel.join(port, open.types);

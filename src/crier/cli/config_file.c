@@ -1,14 +1,13 @@
 /*
- * The config file: lines "name = value", and comments after '#' at the begin
- * of a line. Names are those of the options. A value is what is left when
- * white space at both ends is taken off; there are no quotes, so there is
- * nothing to escape. What is not understood is a mistake and not passed over:
- * a token under a misspelt name would be missing without a word.
+ * The configuration file: "NAME = VALUE" lines, with the names of the long options. An
+ * unknown name is an error: ignoring it would silently drop a token under a misspelt
+ * name. Messages never show what may be a token.
  */
 #include <config.h>
 
 #include "config_file.h"
 
+#include "base/ini_file.h"
 #include "note.h"
 
 #include <errno.h>
@@ -16,9 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_SIZE 8192
-
-/* The path, or NULL when there is no such place. */
+/* Returns the path, or NULL if neither variable is usable. */
 static char *find_path(void)
 {
     const char *config = getenv("XDG_CONFIG_HOME");
@@ -26,7 +23,7 @@ static char *find_path(void)
     char *path;
     int length;
 
-    /* The XDG specification has relative paths ignored. */
+    /* The XDG specification says to ignore relative paths. */
     if (config != NULL && config[0] == '/')
         length = asprintf(&path, "%s/crier/config", config);
     else if (home != NULL && home[0] != '\0')
@@ -36,39 +33,34 @@ static char *find_path(void)
     return length < 0 ? NULL : path;
 }
 
-static char *trim_white(char *text)
-{
-    static const char white[] = " \t\r\n";
-    char *end;
+/* A name, with its place in struct config_file. */
+struct setting {
+    const char *name;
+    char **value;
+    int *line; /* NULL if no message names the line */
+};
 
-    text += strspn(text, white);
-    end = text + strlen(text);
-    while (end > text && strchr(white, end[-1]) != NULL)
-        end--;
-    *end = '\0';
-    return text;
-}
-
-static char **find_value(struct config_file *config, const char *name)
+/* Finds NAME in CONFIG. Returns false if there is no such name. */
+static bool find_setting(struct config_file *config, const char *name,
+                         struct setting *setting)
 {
-    const struct {
-        const char *name;
-        char **value;
-    } all[] = {{"server", &config->server},
-               {"token", &config->token},
-               {"cacert", &config->ca_file},
-               {"cert", &config->cert_file},
-               {"key", &config->key_file}};
+    const struct setting all[] = {{"server", &config->server, &config->server_line},
+                                  {"token", &config->token, &config->token_line},
+                                  {"cacert", &config->ca_file, NULL},
+                                  {"cert", &config->cert_file, NULL},
+                                  {"key", &config->key_file, NULL}};
     size_t i;
 
     for (i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (strcmp(name, all[i].name) == 0)
-            return all[i].value;
-    return NULL;
+        if (strcmp(name, all[i].name) == 0) {
+            *setting = all[i];
+            return true;
+        }
+    return false;
 }
 
-/* Whether NAME, which is none of ours, may be shown: it looks like a word, and not like
- * a token that somebody forgot to name. */
+/* Returns whether the unknown NAME may be printed: it looks like a word, and not like a
+ * token whose name is missing. */
 static bool is_word(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
@@ -77,104 +69,69 @@ static bool is_word(const char *name)
     return strlen(name) <= 20 && name[strspn(name, letters)] == '\0';
 }
 
-/* Takes up one line. What is wrong with it, or NULL; *NAME is what that is
- * about, or NULL where that is not to be shown. */
-static const char *take_line(struct config_file *config, char *line, const char **name)
+/* Reports a mistake in LINE. Returns false. */
+static bool report_mistake(const struct config_file *config, int line, const char *name,
+                           const char *mistake)
 {
-    char *equals, *value, **to;
+    bool shown = is_word(name);
 
-    line = trim_white(line);
-    *name = NULL;
-    if (line[0] == '\0' || line[0] == '#')
-        return NULL;
-    equals = strchr(line, '=');
-    if (equals == NULL)
-        return "is not NAME = VALUE";
-    *equals = '\0';
-    line = trim_white(line);
-    if (is_word(line))
-        *name = line;
-    to = find_value(config, line);
-    if (to == NULL)
-        return "is not server, token, cacert, cert or key";
-    if (*to != NULL)
-        return "is there twice";
-    value = trim_white(equals + 1);
-    if (value[0] == '\0')
-        return "has no value";
-    *to = strdup(value);
-    return *to == NULL ? "finds no memory" : NULL;
+    note_error("%s:%d: %s%s%s %s", config->path, line, shown ? "'" : "",
+               shown ? name : "the line", shown ? "'" : "", mistake);
+    return false;
 }
 
-/* Reads the next line, without its LF, into LINE. What is wrong with it, or
- * NULL; *MORE is whether there was one. (fgets() would not tell of a NUL, and
- * getline() has no maximum.) */
-static const char *read_line(FILE *file, char line[LINE_SIZE], bool *more)
+/* Stores one entry of the file. Callback of ini_file_read(). */
+static bool take_setting(void *closure, const struct ini_entry *entry)
 {
-    size_t length = 0;
-    int c;
+    struct config_file *config = closure;
+    struct setting setting;
 
-    while ((c = getc(file)) != EOF && c != '\n') {
-        if (c == '\0')
-            return "there is a NUL in the line";
-        if (length == LINE_SIZE - 1)
-            return "the line is too long";
-        line[length++] = (char)c;
-    }
-    line[length] = '\0';
-    *more = c != EOF || length != 0;
-    return NULL;
+    config->has_mistake = true;
+    if (entry->section[0] != '\0')
+        return report_mistake(config, entry->line, entry->key,
+                              "is in a section; this file has none");
+    if (!find_setting(config, entry->key, &setting))
+        return report_mistake(config, entry->line, entry->key,
+                              "is not server, token, cacert, cert or key");
+    if (*setting.value != NULL)
+        return report_mistake(config, entry->line, entry->key, "is given twice");
+    if (entry->value[0] == '\0')
+        return report_mistake(config, entry->line, entry->key, "has no value");
+    *setting.value = strdup(entry->value);
+    if (*setting.value == NULL)
+        return report_mistake(config, entry->line, entry->key,
+                              "does not fit in memory");
+    if (setting.line != NULL)
+        *setting.line = entry->line;
+    config->has_mistake = false;
+    return true;
 }
 
-static bool read_lines(struct config_file *config, FILE *file)
+static bool report_unreadable(const struct config_file *config)
 {
-    char line[LINE_SIZE];
-    const char *wrong, *name;
-    bool more = true;
-    int number;
-
-    for (number = 1; more; number++) {
-        wrong = read_line(file, line, &more);
-        if (wrong != NULL) {
-            note_error("%s:%d: %s", config->path, number, wrong);
-            return false;
-        }
-        wrong = take_line(config, line, &name);
-        if (wrong != NULL) {
-            note_error("%s:%d: %s%s%s %s", config->path, number,
-                       name != NULL ? "'" : "", name != NULL ? name : "the line",
-                       name != NULL ? "'" : "", wrong);
-            return false;
-        }
-        if (config->server != NULL && config->server_line == 0)
-            config->server_line = number;
-        if (config->token != NULL && config->token_line == 0)
-            config->token_line = number;
-    }
-    if (!ferror(file))
-        return true;
     note_error("cannot read %s: %s", config->path, strerror(errno));
     return false;
 }
 
 bool config_file_read(struct config_file *config)
 {
+    const char *wrong;
     FILE *file;
-    bool well;
+    int line;
 
     *config = (struct config_file){.path = find_path()};
     if (config->path == NULL)
         return true;
     file = fopen(config->path, "re");
-    if (file == NULL) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return true;
-        note_error("cannot read %s: %s", config->path, strerror(errno));
-        return false;
-    }
-    well = read_lines(config, file);
+    if (file == NULL)
+        return errno == ENOENT || errno == ENOTDIR || report_unreadable(config);
+    wrong = ini_file_read(file, take_setting, config, &line);
+    if (wrong != NULL && line < 0)
+        report_unreadable(config);
+    else if (wrong != NULL)
+        note_error("%s:%d: the line %s", config->path, line, wrong);
     fclose(file);
-    return well;
+    return wrong == NULL && !config->has_mistake;
 }
 
 void config_file_done(struct config_file *config)

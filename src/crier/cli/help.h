@@ -1,7 +1,7 @@
 #ifndef CRIER_HELP_H
 #define CRIER_HELP_H
 
-/* What --help prints: of `crier`, and of each command. Constant. */
+/* The output of --help for `crier` and for each command. Constant. */
 extern const char help_crier[];
 extern const char help_sub[];
 extern const char help_pub[];

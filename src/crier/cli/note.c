@@ -1,14 +1,15 @@
 /*
- * Standard error. Each line leaves by write_note(), in one write, so that lines of
- * several threads do not mix; by text_add_printable(), since many of them quote
- * what a server said; and by secret_hide(), since many name a URL.
+ * Standard error. write_note() writes each line with one write(), so that the lines of
+ * several threads do not mix. Before that, text_add_printable() escapes control
+ * characters, because many lines quote a server, and secret_hide() removes secrets,
+ * because many lines name a URL.
  */
 #include <config.h>
 
 #include "note.h"
 
-#include "secret.h"
 #include "printable.h"
+#include "secret.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_quiet;
-static char progress[128]; /* what the progress line says; "" for none */
+static char progress[128]; /* text of the progress line; "" for none */
 
 void note_quiet(bool quiet) { is_quiet = quiet; }
 
@@ -31,12 +32,12 @@ static void write_stderr(const struct text *text)
     while (done < text->length) {
         written = write(STDERR_FILENO, text->bytes + done, text->length - done);
         if (written < 0)
-            return; /* there is nobody to tell */
+            return; /* nowhere left to report this */
         done += (size_t)written;
     }
 }
 
-/* Shows a line above the progress line, when HIDE has taken out what is secret. */
+/* Writes LINE above the progress line, after HIDE has removed secrets. */
 static void write_note(const char *prefix, const char *line, size_t length,
                        void (*hide)(char *line))
 {
@@ -114,7 +115,7 @@ void note_progress_done(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* The length of the line of LENGTH bytes without its end. */
+/* Returns the length of LINE without its LF or CR LF. */
 static size_t strip_line_end(const char *line, size_t length)
 {
     if (length != 0 && line[length - 1] == '\n')

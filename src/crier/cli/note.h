@@ -5,28 +5,28 @@
 #include <stddef.h>
 
 /*
- * What goes to standard error, a line at a time, each made harmless and without
- * what is secret. Any thread.
+ * Messages on standard error. Each is one line, with control characters escaped and
+ * secrets removed. Callable from any thread.
  */
 
-/* Whether note() is silent; at first it is not. */
+/* Turns note() off or on; it is on by default. */
 void note_quiet(bool quiet);
 
-/* "crier: " and the text: something ends badly. */
+/* Writes "crier: " and the message, for an error. */
 void note_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "crier: " and the text: something that is good to know. */
+/* Writes "crier: " and the message, for information. Silent after note_quiet(true). */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line without "crier: " that stays the last one and is replaced by the next
- * such line; for terminals only. */
+/* Draws a line without "crier: " at the bottom of the terminal; each call replaces the
+ * previous one. For terminals only. */
 void note_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The progress line is done with and stays as it is. */
+/* Leaves the progress line as it is and starts a new line. */
 void note_progress_done(void);
 
-/* The on_wire of crier_http_options: requests, answers and remarks, as curl -v
- * shows them. Bodies are left out. */
+/* Writes requests, responses and libcurl's remarks as curl -v does, without bodies. The
+ * on_wire callback of struct crier_http_options. */
 void note_wire(void *closure, char direction, const char *bytes, size_t length);
 
 #endif

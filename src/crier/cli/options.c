@@ -1,23 +1,24 @@
 /*
- * What all commands have in common: their options, the read_environment, the config
- * file. Every mistake gets one line that names it.
+ * Options that all commands take, from the command line, the environment and the
+ * configuration file. Every mistake is reported in one line that names it.
  *
- * A secret goes to whom it was meant for. What the config file says beside
- * `server` (a token, certificates) is for that server alone, or, when it names
- * none, for the default one; it is not used when --server or $CRIER_SERVER
- * names another. A stream that `crier sub` follows by its URL gets nothing
- * that was not given on the command line.
+ * A secret is sent only to the server it was meant for. The token and certificates of
+ * the configuration file are used only for the `server` that this file names, or for
+ * the default server if it names none; they are not used when --server or $CRIER_SERVER
+ * names another. A URL given to `crier sub` gets only what was given on the command
+ * line.
  */
 #include <config.h>
 
 #include "options.h"
+
+#include "base/number.h"
 
 #include "note.h"
 #include "print.h"
 #include "secret.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 
 #define SERVER_DEFAULT "http://127.0.0.1:8080"
 
-/* As getopt_long() takes them. */
+/* For getopt_long(). */
 #define SHORT_OPTIONS "H:kvq"
 
 enum options_result options_reject(const char *option, const char *value,
@@ -47,26 +48,14 @@ enum options_result options_report(const char *format, ...)
     return OPTIONS_BAD;
 }
 
-/* ---- numbers ---------------------------------------------------------- */
-
-/* Reads the digits at TEXT; *END is what follows. False without any, or beyond
- * 64 bits. */
-static bool read_digits(const char *text, uint64_t *number, char **end)
-{
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    *number = strtoull(text, end, 10);
-    return errno == 0;
-}
+/* ---- numbers ------------------------------------------------------------ */
 
 enum options_result options_read_number(const char *option, const char *value,
                                         uint64_t min, uint64_t max, uint64_t *number)
 {
-    char *end, wanted[64];
+    char wanted[64];
 
-    if (read_digits(value, number, &end) && *end == '\0' && *number >= min &&
-        *number <= max)
+    if (crier__number_read(value, min, max, number))
         return OPTIONS_RUN;
     snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
              (unsigned long long)min, (unsigned long long)max);
@@ -77,29 +66,19 @@ enum options_result options_read_time(const char *option, const char *value,
                                       uint64_t min, uint64_t max, const char *wanted,
                                       uint64_t *milliseconds)
 {
-    static const struct {
-        const char *name;
-        uint64_t factor;
-    } units[] = {{"ms", 1},    {"s", 1000},    {"", 1000},
-                 {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     uint64_t number;
-    char *end;
-    size_t i;
 
-    if (!read_digits(value, &number, &end))
+    if (!crier__number_read_unit(value, crier__time_units, CRIER__TIME_UNITS, max,
+                                 &number) ||
+        number < min)
         return options_reject(option, value, wanted);
-    for (i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(end, units[i].name) == 0 && number <= max / units[i].factor &&
-            number * units[i].factor >= min) {
-            *milliseconds = number * units[i].factor;
-            return OPTIONS_RUN;
-        }
-    return options_reject(option, value, wanted);
+    *milliseconds = number;
+    return OPTIONS_RUN;
 }
 
-/* ---- options ---------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------ */
 
-/* Whether TEXT can be in a header: no control character but TAB. */
+/* Returns whether TEXT is possible in a header: it has no control character but TAB. */
 static bool fits_header(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -113,7 +92,7 @@ static enum options_result add_header(struct options *options, const char *heade
     size_t name = strcspn(header, ":");
     const char *secret;
 
-    /* it is not shown, for it may hold a token */
+    /* The message does not quote the header: it may hold a token. */
     if (header[name] == '\0' || name == 0 || strcspn(header, " \t") < name ||
         !fits_header(header))
         return options_report("--header number %zu is not 'NAME: VALUE'",
@@ -122,7 +101,7 @@ static enum options_result add_header(struct options *options, const char *heade
         return options_report("--header is given more than %d times",
                               OPTIONS_HEADERS_MAX);
     if (curl_strnequal(header, "Authorization:", name + 1)) {
-        secret = strrchr(header, ' '); /* behind the scheme */
+        secret = strrchr(header, ' '); /* after the scheme */
         secret_add(secret != NULL ? secret + 1 : header + name + 1);
     }
     options->headers[options->header_count++] = header;
@@ -132,30 +111,33 @@ static enum options_result add_header(struct options *options, const char *heade
 static enum options_result set_token(struct options *options, const char *token,
                                      const char *from)
 {
-    /* the token itself is for nobody's eyes */
+    /* The message does not quote the token. */
     if (token[0] == '\0' || !fits_header(token))
-        return options_report("the token of %s is %s", from,
-                              token[0] == '\0' ? "empty"
-                                               : "not what a header can hold");
+        return options_report(
+            "the token of %s is %s", from,
+            token[0] == '\0'
+                ? "empty"
+                : "not possible in a header: it contains a control character");
     secret_add(token);
     options->token = token;
     return OPTIONS_RUN;
 }
 
-/* Whether URL, with a scheme, is of HTTP and names a host. What does not, as
- * "http://", must not come to libcurl, which would find a host in the path. */
+/* Returns whether URL, which has a scheme, is an HTTP URL with a host. URLs without a
+ * host, such as "http://", must not reach libcurl, which would take a part of the path
+ * for the host. */
 static bool has_host(const char *url)
 {
     const char *authority = strstr(url, "://") + 3;
     size_t length = strcspn(authority, "/");
     CURLU *parts = curl_url();
-    bool well;
+    bool ok;
 
-    well = parts != NULL && length != 0 && authority[length - 1] != ':' &&
-           curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-           (curl_strnequal(url, "http://", 7) || curl_strnequal(url, "https://", 8));
+    ok = parts != NULL && length != 0 && authority[length - 1] != ':' &&
+         curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+         (curl_strnequal(url, "http://", 7) || curl_strnequal(url, "https://", 8));
     curl_url_cleanup(parts);
-    return well;
+    return ok;
 }
 
 enum options_result options_reject_url(const char *option, const char *url,
@@ -169,7 +151,7 @@ enum options_result options_reject_url(const char *option, const char *url,
     return OPTIONS_BAD;
 }
 
-/* Takes URL, which came FROM there, for the server's. */
+/* Sets the server to URL. FROM names the source of URL in messages. */
 static enum options_result set_server(struct options *options, const char *url,
                                       const char *from)
 {
@@ -226,7 +208,7 @@ static enum options_result set_common(struct options *options, const char *help,
     }
 }
 
-/* How many options begin with the LENGTH characters of NAME. */
+/* Returns how many options begin with the LENGTH characters of NAME. */
 static size_t count_options(const struct option *table, const char *name, size_t length)
 {
     size_t count = 0;
@@ -236,8 +218,8 @@ static size_t count_options(const struct option *table, const char *name, size_t
     return count;
 }
 
-/* Says what is wrong with the option before optind, of which getopt_long() returned CODE.
- * (It would say so itself, but with the value, which may be a token.) */
+/* Reports the error CODE of getopt_long() for the option before optind. getopt_long()'s
+ * own message would quote the value, which may be a token. */
 static enum options_result report_option(const struct option *table, char **argv,
                                          int code)
 {
@@ -261,7 +243,7 @@ static enum options_result report_option(const struct option *table, char **argv
                           length, word);
 }
 
-/* ---- environment and config file -------------------------------------- */
+/* ---- environment and configuration file --------------------------------- */
 
 static const char *read_environment(const char *name)
 {
@@ -270,7 +252,7 @@ static const char *read_environment(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Uses the config, which are for the server that CONF has. */
+/* Applies the configuration file, which is for the server of OPTIONS. */
 static enum options_result apply_config_file(struct options *options)
 {
     const struct config_file *config = &options->config;
@@ -288,7 +270,7 @@ static enum options_result apply_config_file(struct options *options)
     return set_token(options, config->token, from);
 }
 
-/* Sets CONF's server to the one that the config file is about. */
+/* Sets the server of OPTIONS to that of the configuration file, or to the default. */
 static enum options_result set_config_server(struct options *options)
 {
     const struct config_file *config = &options->config;
@@ -300,12 +282,12 @@ static enum options_result set_config_server(struct options *options)
     return set_server(options, config->server, from);
 }
 
-/* Fills in what the command line left open. */
+/* Fills in what the command line did not set. */
 static enum options_result complete_options(struct options *options)
 {
     const char *server = read_environment("CRIER_SERVER");
     const char *token = read_environment("CRIER_TOKEN");
-    struct options own = {0}; /* its server is the config file's */
+    struct options own = {0}; /* with the server of the configuration file */
     enum options_result result = OPTIONS_RUN;
     bool is_own;
 
@@ -329,9 +311,9 @@ static enum options_result complete_options(struct options *options)
     return is_own ? apply_config_file(options) : OPTIONS_RUN;
 }
 
-/* ---- all -------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------ */
 
-/* Hands option CODE of ARGV, or an argument, to whom it belongs. */
+/* Handles option CODE, or an argument. */
 static enum options_result take_option(struct options *options,
                                        const struct options_command *command,
                                        char **argv, int code, char *value)
@@ -358,8 +340,8 @@ enum options_result options_parse(struct options *options,
     *options = (struct options){0};
     optind = 1;
     opterr = 0;
-    /* '-': arguments come in their place among the table; ':': an argument that is
-     * missing can be distinguished from an unknown option. */
+    /* '-': arguments are returned in their order among the options. ':': a missing
+     * argument is distinguished from an unknown option. */
     while (result == OPTIONS_RUN && (code = getopt_long(argc, argv, "-:" SHORT_OPTIONS,
                                                         command->table, NULL)) != -1)
         result = take_option(options, command, argv, code, optarg);

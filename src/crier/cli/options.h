@@ -8,22 +8,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Headers that can be added on the command line. */
+/* Maximum number of --header options. */
 #define OPTIONS_HEADERS_MAX 100
 
-/* Exit statuses; 0 and 1 are those of stdlib.h. */
+/* Exit statuses beside EXIT_SUCCESS (0) and EXIT_FAILURE (1). */
 enum {
-    EXIT_USAGE = 2,   /* the command line or the config file is wrong */
-    EXIT_TIME = 3,    /* the time was up before it was done */
+    EXIT_USAGE = 2,   /* mistake in the command line or configuration file */
+    EXIT_TIME = 3,    /* the timeout expired first */
     EXIT_COMMAND = 4, /* the command of --exec failed */
-    EXIT_CUT = 5      /* the stream ended too early, and crier was not to reconnect */
+    EXIT_CUT = 5      /* the stream ended early, and crier was not to reconnect */
 };
 
-/* What all commands have in common. Texts are borrowed from the command line,
- * the environment and the config. */
+/* Options that all commands take. Strings are borrowed from the command line, the
+ * environment and CONFIG. */
 struct options {
-    char *server;      /* the URL, without a slash at its end */
-    const char *token; /* or NULL for none */
+    char *server;      /* URL, without a slash at its end */
+    const char *token; /* NULL for none */
     const char *ca_file, *cert_file, *key_file;
     bool insecure;
     bool verbose;
@@ -31,25 +31,25 @@ struct options {
     const char *headers[OPTIONS_HEADERS_MAX + 1];
     size_t header_count;
 
-    char **rest;      /* after OPTIONS_REST: the value and what follows it */
+    char **rest;      /* after OPTIONS_REST: the value and the words after it */
     bool token_given; /* on the command line */
     struct config_file config;
 };
 
 enum options_result {
     OPTIONS_RUN,  /* go on */
-    OPTIONS_REST, /* what follows the value is no more crier's */
-    OPTIONS_DONE, /* --help: exit with 0 */
-    OPTIONS_BAD   /* a mistake, which was told: exit with 2 */
+    OPTIONS_REST, /* the words after the value are not crier's */
+    OPTIONS_DONE, /* --help was printed: exit with 0 */
+    OPTIONS_BAD   /* a mistake was reported: exit with 2 */
 };
 
-/* The codes of a command's own options begin here. */
+/* Codes of a command's own options begin here. */
 #define OPTIONS_OWN 512
 
-/* The code of an argument. */
+/* Code of an argument. */
 #define OPTIONS_ARGUMENT 1
 
-/* The common options, to be put into a command's own. */
+/* The common options, to be included in a command's own table. */
 #define OPTIONS_COMMON                                                                 \
     {"server", required_argument, NULL, OPTION_SERVER},                                \
         {"token", required_argument, NULL, OPTION_TOKEN},                              \
@@ -72,50 +72,49 @@ enum {
     OPTION_HELP
 };
 
-/* A command's side of its command line. */
+/* The command-specific part of a command line. */
 struct options_command {
     const char *help;
     const struct option *table; /* its own, and OPTIONS_COMMON */
-    /* Takes an option of its own, or an argument; in the order given. */
+    /* Handles an option of the command, or an argument, in the order given. */
     enum options_result (*set)(void *closure, struct options *options, int code,
                                char *value);
     void *closure;
 };
 
-/* Reads ARGV, of which the first word is the command's name,
- * and then the environment and the config file. CONF is written in any case.
- * OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD. */
+/* Parses ARGV, whose first word is the command's name, then the environment and the
+ * configuration file. Always initializes OPTIONS; release it with options_done().
+ * Returns OPTIONS_RUN, OPTIONS_DONE or OPTIONS_BAD. */
 enum options_result options_parse(struct options *options,
                                   const struct options_command *command, int argc,
                                   char **argv);
 
-/* Frees what CONF holds. */
+/* Frees what OPTIONS owns. */
 void options_done(struct options *options);
 
-/* How to reach the server, or, where FOREIGN, another one, which is not told
- * what was meant for the server. Borrows from CONF. */
+/* Fills HTTP with the settings for a request to the server of OPTIONS or, if FOREIGN,
+ * to another server, without the secrets meant for the former. Borrows from OPTIONS. */
 void options_get_http(const struct options *options, bool foreign,
                       struct crier_http_options *http);
 
-/* The first header named NAME that was added on the command line, or NULL.
- * Borrowed. */
+/* Returns the first --header named NAME, or NULL. Borrowed. */
 const char *options_find_header(const struct options *options, const char *name);
 
-/* Says that VALUE of OPTION is not WANTED. */
+/* Reports that VALUE of OPTION is not WANTED. Returns OPTIONS_BAD. */
 enum options_result options_reject(const char *option, const char *value,
                                    const char *wanted);
 
-/* The same for a URL, of which only what may be shown is. */
+/* Like options_reject(), for a URL: only its public parts are printed. */
 enum options_result options_reject_url(const char *option, const char *url,
                                        const char *wanted);
 
-/* Says what does not fit, in one line. */
+/* Reports a mistake in one line. Returns OPTIONS_BAD. */
 enum options_result options_report(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* Read the VALUE of OPTION into *NUMBER, or tell the mistake: a number from
- * MIN to MAX; a time from MIN to MAX milliseconds, where WANTED says that in
- * words. */
+/* Parse the VALUE of OPTION into *NUMBER or *MILLISECONDS: a number from MIN to MAX, or
+ * a time from MIN to MAX milliseconds. If VALUE is not valid they report it; WANTED
+ * describes a valid time. */
 enum options_result options_read_number(const char *option, const char *value,
                                         uint64_t min, uint64_t max, uint64_t *number);
 enum options_result options_read_time(const char *option, const char *value,

@@ -1,7 +1,7 @@
 /*
- * Standard output, straight to write(). With stdio a failure shows at whatever
- * call, and its errno is gone when the program ends; here it is kept, and told
- * once, by print_finish().
+ * Standard output by write(). With stdio an error can surface in any call, and its
+ * errno is lost when the program ends; here the first error is kept and print_finish()
+ * reports it.
  */
 #include <config.h>
 
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int failure; /* the errno of the write that failed; 0 for none */
+static int failure; /* errno of the failed write; 0 for none */
 
 bool print_bytes(const char *bytes, size_t length)
 {
@@ -29,7 +29,8 @@ bool print_bytes(const char *bytes, size_t length)
         if (written >= 0) {
             bytes += written;
             length -= (size_t)written;
-        } else if (errno == EAGAIN) { /* made so by whom it is shared with */
+        } else if (errno == EAGAIN) { /* another process made the descriptor
+                                       * non-blocking */
             poll(&polled, 1, -1);
         } else if (errno != EINTR) {
             failure = errno;

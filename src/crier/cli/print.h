@@ -4,15 +4,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Standard output of all but the events of `crier sub`, for which there is
- * out.h. Once something could not be written, nothing more is. One thread. */
+/* Standard output, except for the events of `crier sub` (output.h). After an error
+ * nothing more is written. For one thread. */
 
-/* Writes LENGTH bytes, or a text. False when that is, or was, impossible. */
+/* Write LENGTH bytes, or a formatted text. Return false if this or an earlier write
+ * failed. */
 bool print_bytes(const char *bytes, size_t length);
 bool print_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The exit status of a program that would end with STATUS. What could not be
- * written is told, and makes it EXIT_FAILURE, unless nobody reads any more. */
+/* Reports a failed write. Returns the exit status of a program that would otherwise
+ * return STATUS: EXIT_FAILURE after a failed write, unless the reader has closed the
+ * pipe. */
 int print_finish(int status);
 
 #endif

@@ -1,13 +1,12 @@
 /*
- * Text that grows, and text that is made harmless.
+ * Text that grows, and text that is safe to print.
  *
- * What comes from a server is shown on terminals, which obey control
- * characters: C0, DEL, and C1, which a terminal of UTF-8 knows as U+0080 to
- * U+009F. The characters that change the direction of writing obey nobody, but
- * make a line read as what it is not. All of these are shown by their numbers.
- * Other invisible characters stay: some scripts and most emoji need them. A
- * terminal is taken to speak UTF-8, whatever the locale says: in a locale "C"
- * that is more often true than not.
+ * Text from a server is printed on terminals, which interpret control characters: C0,
+ * DEL, and C1, which UTF-8 terminals know as U+0080 to U+009F. Characters that change
+ * the writing direction can make a line read as something else. All of these are
+ * replaced by their numbers. Other invisible characters stay, because some scripts and
+ * most emoji need them. Terminals are assumed to use UTF-8 whatever the locale says: in
+ * the locale "C" that is more often true than not.
  */
 #include <config.h>
 
@@ -32,9 +31,9 @@ void text_add(struct text *text, const char *bytes, size_t length)
 {
     size_t need = text->length + length + 1;
 
-    if (need > text->room) {
-        text->room = need + need / 2 + 64;
-        text->bytes = realloc(text->bytes, text->room);
+    if (need > text->capacity) {
+        text->capacity = need + need / 2 + 64;
+        text->bytes = realloc(text->bytes, text->capacity);
         if (text->bytes == NULL) {
             fputs("crier: out of memory\n", stderr);
             exit(EXIT_FAILURE);
@@ -66,10 +65,10 @@ void text_add_seconds(struct text *text, uint64_t milliseconds)
     text_add_string(text, number);
 }
 
-/* ---- harmless --------------------------------------------------------- */
+/* ---- escaping ----------------------------------------------------------- */
 
-/* Reads the character at BYTES (LENGTH at least 1) into *CODE and returns how
- * many bytes it has; 0 when it is not UTF-8. */
+/* Decodes the character at BYTES (LENGTH at least 1) into *CODE. Returns its length in
+ * bytes, or 0 if it is not UTF-8. */
 static size_t read_character(const unsigned char *bytes, size_t length, uint32_t *code)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -94,8 +93,8 @@ static size_t read_character(const unsigned char *bytes, size_t length, uint32_t
     return size;
 }
 
-/* How many of the LENGTH bytes at BYTES may be shown as they are; *SIZE and
- * *CODE are of the character after them, *SIZE is 0 where it is none. */
+/* Returns how many of the LENGTH bytes at BYTES may be printed as they are. *SIZE and
+ * *CODE describe the character after them; *SIZE is 0 if it is not UTF-8. */
 static size_t count_printable(const char *bytes, size_t length, size_t *size,
                               uint32_t *code)
 {
@@ -149,7 +148,7 @@ void text_add_printable_json(struct text *text, const char *bytes, size_t length
         text_add(text, bytes, good);
         if (good == length)
             return;
-        /* what is not UTF-8 is not JSON, and does not come here */
+        /* invalid UTF-8 is not JSON, and does not get here */
         snprintf(shown, sizeof shown, "\\u%04x", size == 0 ? 0xfffd : code);
         text_add_string(text, shown);
         good += size == 0 ? 1 : size;
@@ -158,7 +157,7 @@ void text_add_printable_json(struct text *text, const char *bytes, size_t length
     }
 }
 
-/* ---- URLs ------------------------------------------------------------- */
+/* ---- URLs --------------------------------------------------------------- */
 
 void text_add_url(struct text *text, const char *string, const char *keep)
 {

@@ -5,22 +5,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A growing run of bytes; all zero is an empty one. Not for several threads.
- * */
+/* A growing string; all zero is an empty one. For one thread at a time. */
 struct text {
-    char *bytes; /* NUL-terminated; NULL as long as nothing was added */
+    char *bytes; /* NUL-terminated; NULL until something is added */
     size_t length;
-    size_t room;
+    size_t capacity;
 };
 
-/* Frees the bytes; TEXT is empty again. */
+/* Frees the bytes. TEXT is empty again. */
 void text_done(struct text *text);
 
-/* Forgets the bytes, keeps the memory. */
+/* Removes the bytes and keeps the memory. */
 void text_clear(struct text *text);
 
-/* Appends LENGTH bytes. Where memory is short this, and so all that builds on
- * it, ends the program with a message and status 1. */
+/* Appends LENGTH bytes. If memory is exhausted this function, and thus all others here,
+ * prints a message and exits with status 1. */
 void text_add(struct text *text, const char *bytes, size_t length);
 
 /* Appends a string. */
@@ -29,22 +28,22 @@ void text_add_string(struct text *text, const char *string);
 /* Appends COUNT spaces. */
 void text_add_spaces(struct text *text, size_t count);
 
-/* Appends a number of milliseconds as seconds, "3.0 s". */
+/* Appends MILLISECONDS as seconds: "3.0 s". */
 void text_add_seconds(struct text *text, uint64_t milliseconds);
 
-/* Appends LENGTH bytes so that a terminal can do nothing but show them:
- * control characters, those that change the direction of writing, and what is
- * not UTF-8 become \xNN or \uNNNN, a TAB four spaces. An LF becomes NEWLINE,
- * or \x0a where that is NULL. */
+/* Appends LENGTH bytes with everything escaped that a terminal would interpret: control
+ * characters, characters that change the writing direction, and invalid UTF-8 become
+ * \xNN or \uNNNN; a TAB becomes four spaces; an LF becomes NEWLINE, or \x0a if NEWLINE
+ * is NULL. */
 void text_add_printable(struct text *text, const char *bytes, size_t length,
                         const char *newline);
 
-/* The same for a text that is JSON, and stays the same JSON: such characters
- * become \uNNNN. */
+/* Appends LENGTH bytes of JSON with the same characters escaped as \uNNNN, so that the
+ * JSON has the same meaning. */
 void text_add_printable_json(struct text *text, const char *bytes, size_t length);
 
-/* Appends STRING as a part of a URL, percent-encoded but for letters, digits,
- * "-._~" and what is in KEEP. */
+/* Appends STRING as part of a URL: percent-encodes all bytes but letters, digits,
+ * "-._~" and those in KEEP. */
 void text_add_url(struct text *text, const char *string, const char *keep);
 
 #endif

@@ -1,16 +1,16 @@
 /*
- * What must not be printed. All that crier writes to standard error goes through here
- * (note.c), so that no message needs to know where its text comes from: a URL of the
- * command line, words of libcurl, or a server that repeats a token.
+ * Secrets are removed from everything that crier writes to standard error (note.c), so
+ * that no message needs to know where its text comes from: a URL of the command line, a
+ * message of libcurl, or a server that echoes a token.
  *
- * A secret becomes stars, no more than it had characters, so a line never grows. User
- * information is left out altogether.
+ * A secret is replaced by stars, never more than it had characters, so a line never
+ * grows. User information in URLs is removed altogether.
  */
 #include <config.h>
 
 #include "secret.h"
 
-#include "libcrier/client/exchange.h"
+#include "base/curl.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #define SECRETS_MAX 8
 #define SECRET_MIN 4
 
-/* What ends a value in a URL. */
+/* Characters that end a value in a URL. */
 #define VALUE_END "&# \t'\""
 
 static char *secrets[SECRETS_MAX];
@@ -34,7 +34,7 @@ void secret_add(const char *secret)
         secret_count++;
 }
 
-/* Puts stars for the LENGTH characters at TEXT. Returns what comes after them. */
+/* Replaces LENGTH characters at TEXT by stars. Returns the text after them. */
 static char *put_stars(char *text, size_t length)
 {
     size_t stars = length < 3 ? length : 3;
@@ -54,15 +54,19 @@ static void hide_remembered(char *line)
             at = put_stars(at, strlen(secrets[i]));
 }
 
-/* Whether the LENGTH characters at NAME, of a header or a parameter, say that its value
- * is secret. */
+/* Returns whether the name of LENGTH characters, of a header or a parameter, says that
+ * its value is secret. */
 static bool is_secret(const char *name, size_t length)
 {
     static const char *const words[] = {"authorization", "cookie",  "token",
                                         "secret",        "passw",   "key",
                                         "signature",     "session", "credential"};
+    static const char *const whole[] = {"auth", "jwt", "pwd", "sig"};
     size_t i, at, word;
 
+    for (i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        if (strlen(whole[i]) == length && curl_strnequal(name, whole[i], length))
+            return true;
     for (i = 0; i < sizeof words / sizeof words[0]; i++) {
         word = strlen(words[i]);
         for (at = 0; at + word <= length; at++)
@@ -91,7 +95,7 @@ void secret_hide(char *line)
     hide_remembered(line);
 }
 
-/* Of "name: value" and libcurl's "[name: value]". */
+/* Hides the value in "name: value", or in libcurl's "[name: value]". */
 static void hide_header(char *line)
 {
     char *at = line, *name;
@@ -119,17 +123,17 @@ void secret_hide_wire(char *line)
     secret_hide(line);
 }
 
-/* Where the host begins in URL; behind the last '@' where libcurl cannot tell. */
+/* Returns the host in URL: the part after the last '@' if libcurl cannot parse URL. */
 static const char *find_host(const char *url)
 {
     const char *begin = strstr(url, "://"), *end;
     CURLU *parts = curl_url();
-    bool well = parts != NULL && begin != NULL &&
-                curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+    bool ok = parts != NULL && begin != NULL &&
+              curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
 
     curl_url_cleanup(parts);
     begin = begin != NULL ? begin + 3 : url;
-    end = begin + (well ? strcspn(begin, "/?#") : strlen(begin));
+    end = begin + (ok ? strcspn(begin, "/?#") : strlen(begin));
     while (end > begin && end[-1] != '@')
         end--;
     return end;

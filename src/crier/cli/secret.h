@@ -3,21 +3,22 @@
 
 #include "printable.h"
 
-/* What must not be printed: tokens, and the user and password in a URL. */
+/* Secrets that must not be printed: tokens, and the user and password in a URL. */
 
-/* Remembers SECRET, which is copied, as one that is never printed; not if it is so
- * short that other text would hold it by chance. Before any thread is started. */
+/* Registers a copy of SECRET as text that is never printed, unless it is so short that
+ * other text may contain it by chance. Call before starting threads. */
 void secret_add(const char *secret);
 
-/* Takes what is secret out of LINE, in place: what was remembered, the user information
- * of URLs, and parameters whose names say that they are secret. Any thread. */
+/* Removes secrets from LINE, in place: registered ones, user information in URLs, and
+ * parameters whose names say that they are secret. Callable from any thread. */
 void secret_hide(char *line);
 
-/* The same for a line of what goes over the wire, with headers whose names say so. */
+/* Like secret_hide(), for a line of a request or response: also hides headers whose
+ * names say that they are secret. */
 void secret_hide_wire(char *line);
 
-/* Appends URL, which need not be one, as it may be shown: without user information,
- * query and fragment. */
+/* Appends the public parts of URL, which need not be valid: no user information, query
+ * or fragment. */
 void secret_url(struct text *text, const char *url);
 
 #endif

@@ -1,11 +1,10 @@
 /*
- * The signals that end crier, by signalfd(2), so that they are one more thing
- * to poll for. As a rule it is not read from: a signal stays pending, and whatever
- * waits after that, for a slow reader say, sees at once that the end has come. It is
- * taken only where a second one means something else: while an event is written to its
- * end (out.c), and while a command of --exec runs (command.c).
- * A signal that whoever started crier has set to be ignored (nohup, a shell's
- * background job) stays ignored.
+ * The signals that end crier, as descriptors for poll(2), by signalfd(2). They are
+ * usually left unread: a pending signal makes every later poll() return at once, for
+ * example one that waits for a slow reader. They are read only where a second signal
+ * has another meaning: while the rest of an event is written (output.c), and while a
+ * command of --exec runs (exec.c). A signal that was ignored when crier started (nohup,
+ * a background job of a shell) stays ignored.
  */
 #include <config.h>
 
@@ -41,7 +40,8 @@ void signals_add_ignored(sigset_t *set)
             sigaddset(set, ignored[i]);
 }
 
-/* A descriptor that tells of the signals in SET, which are blocked. */
+/* Returns a descriptor that is readable while a signal in SET, which is blocked, is
+ * pending; negative with errno on failure. */
 static int open_set(const sigset_t *set)
 {
     return signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);

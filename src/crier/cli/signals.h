@@ -4,36 +4,36 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* SIGINT, SIGTERM and SIGHUP, and the ends of children, as something that can be
- * polled. */
+/* SIGINT, SIGTERM, SIGHUP and SIGCHLD as pollable descriptors. */
 struct signals {
-    int fd;    /* polls readable when one of the three has come and is not taken */
-    int child; /* polls readable when a child has ended */
+    int fd;    /* readable while SIGINT, SIGTERM or SIGHUP is pending */
+    int child; /* readable after a child has exited */
     sigset_t set;
-    sigset_t old; /* what was blocked before */
-    bool taken;   /* one was taken */
+    sigset_t old; /* signal mask before signals_open() */
+    bool taken;   /* signals_take() has returned one */
 };
 
-/* Ignores SIGPIPE and SIGXFSZ: that a reader is gone, or a file may not grow, is an
- * error of write(). */
+/* Ignores SIGPIPE and SIGXFSZ: a closed pipe and a file at its size limit are errors of
+ * write(). */
 void signals_ignore(void);
 
-/* Adds to SET those of the two that were not ignored before that. */
+/* Adds SIGPIPE and SIGXFSZ to SET, except those that were ignored before
+ * signals_ignore(). */
 void signals_add_ignored(sigset_t *set);
 
-/* Blocks those of the three that are not ignored, and SIGCHLD, for the rest of
- * this process. Before any thread is started. 0 or -errno. */
+/* Blocks SIGCHLD, and those of SIGINT, SIGTERM and SIGHUP that are not ignored, for the
+ * rest of this process. Call before starting threads. Returns 0 or -errno. */
 int signals_open(struct signals *signals);
 
-/* Whether one of the three has come; from then on for ever. */
+/* Returns whether SIGINT, SIGTERM or SIGHUP has arrived. Once true, it stays true. */
 bool signals_pending(const struct signals *signals);
 
-/* Takes the next of those that have come, so that FD tells of others only. Its number,
- * or 0 when there is none; *BY_KERNEL says that the kernel has sent it, as a terminal
- * does to all of its processes in the foreground. */
+/* Reads the next pending signal, so that FD is readable only for later ones. Returns
+ * its number, or 0 if there is none. *BY_KERNEL is true if the kernel sent it, as a
+ * terminal does to its foreground processes. */
 int signals_take(struct signals *signals, bool *by_kernel);
 
-/* Takes what has been said of children. */
+/* Reads all pending SIGCHLD. */
 void signals_take_child(const struct signals *signals);
 
 void signals_close(struct signals *signals);

@@ -1,17 +1,17 @@
 /*
- * crier ping: asks /healthz, and says it in a line.
+ * crier ping: requests /healthz and prints the result on one line.
  */
 #include <config.h>
 
 #include "cmd_ping.h"
 
-#include "http_get.h"
-#include "crier/cli/options.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
+#include "crier/cli/options.h"
 #include "crier/cli/print.h"
-#include "crier/cli/secret.h"
 #include "crier/cli/printable.h"
+#include "crier/cli/secret.h"
+#include "http_get.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static enum options_result set_ping_option(void *closure, struct options *option
                              closure);
 }
 
-/* Appends SECONDS in the largest unit of which they are at least one. */
+/* Appends SECONDS in the largest unit in which they are at least 1. */
 static void add_age(struct text *text, double seconds)
 {
     static const struct {
@@ -56,7 +56,7 @@ static void add_age(struct text *text, double seconds)
     text_add_string(text, age);
 }
 
-/* Says how the server is. Returns the exit status. */
+/* Prints the server's health. Returns the exit status. */
 static int report_health(const struct options *options,
                          const struct http_response *response)
 {
@@ -64,19 +64,19 @@ static int report_health(const struct options *options,
     const char *status = http_get_text(response->body, "status");
     const char *reason = http_get_text(journal, "reason");
     json_int_t clients = json_integer_value(json_object_get(response->body, "clients"));
-    bool well = strcmp(status, "ok") == 0;
+    bool ok = strcmp(status, "ok") == 0;
     struct text age = {0}, line = {0};
     char *said;
 
     if (status[0] == '\0') {
-        note_error("%s: the answer is not a crierd's", options->server);
+        note_error("%s: this is not a response of crierd", options->server);
         return EXIT_FAILURE;
     }
     add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",
-                 options->server, well ? "well" : status,
+                 options->server, ok ? "healthy" : status,
                  http_get_text(response->body, "version"), age.bytes, clients,
                  clients == 1 ? "" : "s", http_get_text(journal, "type"),
                  reason[0] != '\0' ? ": " : "", reason, response->time) >= 0) {
@@ -84,13 +84,13 @@ static int report_health(const struct options *options,
         secret_hide(line.bytes);
         free(said);
     }
-    if (!well)
+    if (!ok)
         note_error("%s", line.bytes);
     else if (!options->quiet)
         print_text("%s\n", line.bytes);
     text_done(&age);
     text_done(&line);
-    return well ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int ping_run(int argc, char **argv)

@@ -1,16 +1,16 @@
 /*
- * crier topics: what there is. The server gives its list in pages; each is
- * printed when it has come, so the width of a column is that of its page.
+ * crier topics: the list of topics. The server sends it in pages; each page is printed
+ * on arrival, so column widths may differ between pages.
  */
 #include <config.h>
 
 #include "cmd_topics.h"
 
-#include "http_get.h"
-#include "crier/cli/options.h"
 #include "crier/cli/help.h"
+#include "crier/cli/options.h"
 #include "crier/cli/print.h"
 #include "crier/cli/printable.h"
+#include "http_get.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +23,9 @@
 
 #define COLUMNS 6
 
-/* What is asked for. */
+/* What the command line asks for. */
 struct topics {
-    const char *prefix;
+    const char *match; /* selectors with commas between them */
     bool json;
     bool terminal;
 };
@@ -47,22 +47,21 @@ static enum options_result set_topics_option(void *closure, struct options *opti
         topics->json = true;
         return OPTIONS_RUN;
     }
-    if (topics->prefix != NULL)
+    if (topics->match != NULL)
         return options_report("unexpected argument '%s'", value);
-    topics->prefix = value;
+    topics->match = value;
     return OPTIONS_RUN;
 }
 
-/* ---- printing --------------------------------------------------------- */
+/* ---- printing ----------------------------------------------------------- */
 
 static const char *const names[COLUMNS] = {"topic",       "updates", "bytes",
-                                           "subscribers", "last",     "time"};
+                                           "subscribers", "last",    "time"};
 
 static bool is_number(size_t column) { return column >= 1 && column <= 3; }
 
-/* Appends LENGTH bytes for a pipe: as they are, but that control characters
- * are made harmless, since a TAB ends a column and an LF a line. A name has
- * none, an id may. */
+/* Appends LENGTH bytes for a pipe. Control characters are escaped, because a TAB ends a
+ * column and an LF a line; ids may contain them, topic names cannot. */
 static void add_exact(struct text *text, const char *bytes, size_t length)
 {
     size_t i;
@@ -74,7 +73,7 @@ static void add_exact(struct text *text, const char *bytes, size_t length)
             text_add(text, bytes + i, 1);
 }
 
-/* Appends a column of TOPIC, and "-" where there is nothing. */
+/* Appends a column of TOPIC, or "-" if it has no value. */
 static void add_cell(struct text *text, const json_t *topic, size_t column,
                      bool terminal)
 {
@@ -95,8 +94,7 @@ static void add_cell(struct text *text, const json_t *topic, size_t column,
     }
 }
 
-/* How many columns of a terminal the LENGTH bytes take, one for each
- * character. */
+/* Returns the number of columns that the bytes take on a terminal, one per character. */
 static size_t count_columns(const char *bytes, size_t length)
 {
     size_t width = 0, i;
@@ -107,7 +105,7 @@ static size_t count_columns(const char *bytes, size_t length)
     return width;
 }
 
-/* Appends CELL in a column of WIDTH. */
+/* Appends CELL, padded to WIDTH. */
 static void add_padded(struct text *text, const char *cell, size_t column, size_t width)
 {
     size_t own = count_columns(cell, strlen(cell));
@@ -178,12 +176,12 @@ static void add_json(struct text *text, const json_t *topic, bool terminal)
     text_done(&line);
 }
 
-/* Prints a page. False when that is impossible. */
+/* Prints a page. Returns false if that fails. */
 static bool print_page(const struct topics *topics, const json_t *list, bool first)
 {
     struct text text = {0};
     const json_t *topic;
-    bool well;
+    bool ok;
     size_t i;
 
     if (topics->terminal && !topics->json && json_array_size(list) != 0)
@@ -195,12 +193,12 @@ static bool print_page(const struct topics *topics, const json_t *list, bool fir
             else
                 add_plain(&text, topic);
         }
-    well = print_bytes(text.bytes, text.length);
+    ok = print_bytes(text.bytes, text.length);
     text_done(&text);
-    return well;
+    return ok;
 }
 
-/* ---- asking ----------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------- */
 
 static int list_topics(const struct options *options, const struct topics *topics)
 {
@@ -212,8 +210,8 @@ static int list_topics(const struct options *options, const struct topics *topic
 
     while (more) {
         text_clear(&path);
-        text_add_string(&path, "/topics?limit=" PAGE "&prefix=");
-        text_add_url(&path, topics->prefix != NULL ? topics->prefix : "", "");
+        text_add_string(&path, "/topics?limit=" PAGE "&match=");
+        text_add_url(&path, topics->match != NULL ? topics->match : "*", "");
         text_add_string(&path, "&after=");
         text_add_url(&path, next, "");
         json_decref(response.body);
@@ -223,7 +221,7 @@ static int list_topics(const struct options *options, const struct topics *topic
             break;
         }
         if (!print_page(topics, json_object_get(response.body, "topics"), first))
-            break; /* print_finish() tells */
+            break; /* print_finish() reports the error */
         next = http_get_text(response.body, "next");
         more = next[0] != '\0';
         first = false;

@@ -1,33 +1,30 @@
 /*
- * --exec: one process for each event, with the event in its environment and
- * its data on standard input.
+ * --exec: runs a process for each event, with the event in its environment and its data
+ * on standard input.
  *
- * Standard input is a file in memory (memfd_create(2)). A pipe would have to
- * be fed while the command runs, or not, and watched for a command that does
- * not read; a file just lies there. It has no name and goes with the process.
+ * Standard input is a file in memory (memfd_create(2)). A pipe would have to be fed
+ * while the command runs, and watched for a command that does not read. The file has no
+ * name and disappears with the process.
  *
- * The environment cannot hold a NUL, and no string of it may be longer than
- * 128 KiB. What does not fit is left out; the data are on standard input
- * anyway.
+ * An environment string cannot contain a NUL or be longer than 128 KiB. A variable that
+ * would is left out; the data are on standard input anyway.
  *
- * Whoever starts crier may have set SIGCHLD to be ignored; then no process
- * would leave a status. So crier sets it to its default, and does not set it
- * back for the command: the command could end before crier has it back, and
- * POSIX leaves open whether a program gets SIGCHLD ignored at all.
+ * If SIGCHLD was ignored when crier started, no child would leave an exit status. So
+ * crier resets it to the default, and does not restore it for the command: the command
+ * could exit before crier has reset it again, and POSIX does not say whether a program
+ * inherits an ignored SIGCHLD at all.
  *
- * While it runs, the signals that would end crier are passed on to it: whoever ends
- * crier alone, a service manager say, means the command as well. One that a terminal
- * has sent has reached the command already, since both are in one process group. (One
- * that somebody else has sent to the whole group looks like any other, and
- * reaches the command twice.)
+ * While the command runs, signals that would end crier are forwarded to it: a service
+ * manager that signals crier alone also means the command. A signal from a terminal has
+ * already reached the command, which is in the same process group. (One that another
+ * process sent to the whole group cannot be distinguished, and reaches the command
+ * twice.)
  *
- * A command gets the other signals as crier got them, and of descriptors the
- * first three and what crier inherited itself: 3>file is for the command. Not
- * every library that is linked here opens all of its own with close-on-exec;
- * so before each start all but the inherited ones are given that flag, by the
- * list in /proc. There is no other thread of crier's that would open any
- * meanwhile (libcurl's resolver has a socket pair of its own, which is open
- * already).
+ * The command gets the other signals as crier got them, and of the descriptors the
+ * first three and those that crier inherited: 3>file is meant for the command. Not
+ * every linked library opens its descriptors with close-on-exec, so before each start
+ * all others get that flag, by the list in /proc. No other thread of crier opens
+ * descriptors meanwhile (libcurl's resolver has a socket pair, which is open already).
  */
 #include <config.h>
 
@@ -49,10 +46,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Linux's MAX_ARG_STRLEN, with the NUL at the end. */
+/* Linux's MAX_ARG_STRLEN, including the NUL. */
 #define VARIABLE_MAX ((size_t)128 * 1024)
 
-/* ---- descriptors ------------------------------------------------------ */
+/* ---- descriptors -------------------------------------------------------- */
 
 static bool is_inherited(const struct exec *exec, int fd)
 {
@@ -64,7 +61,7 @@ static bool is_inherited(const struct exec *exec, int fd)
     return false;
 }
 
-/* Calls LOOK for every open descriptor but the first three. */
+/* Calls LOOK for each open descriptor but the first three. */
 static void for_each_descriptor(struct exec *exec,
                                 void (*look)(struct exec *exec, int fd))
 {
@@ -88,7 +85,7 @@ static void remember_inherited(struct exec *exec, int fd)
     int *more = realloc(exec->inherited, size);
 
     if (more == NULL)
-        return; /* then the command does not get this one */
+        return; /* then the command does not inherit this one */
     exec->inherited = more;
     exec->inherited[exec->inherited_count++] = fd;
 }
@@ -99,10 +96,9 @@ static void close_on_exec(struct exec *exec, int fd)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* ---- environment ------------------------------------------------------ */
+/* ---- environment -------------------------------------------------------- */
 
-/* A new "NAME=VALUE" of LENGTH bytes of value, or NULL when it does not fit.
- * */
+/* Returns a new "NAME=VALUE" with LENGTH bytes of value, or NULL if it does not fit. */
 static char *make_variable(const char *name, const char *value, size_t length)
 {
     struct text text = {0};
@@ -116,7 +112,7 @@ static char *make_variable(const char *name, const char *value, size_t length)
     return text.bytes;
 }
 
-/* Whether ENTRY is one of those that say what the event is. */
+/* Returns whether ENTRY is one of the variables that describe the event. */
 static bool is_event_variable(const char *entry)
 {
     static const char *const names[] = {
@@ -129,8 +125,8 @@ static bool is_event_variable(const char *entry)
     return false;
 }
 
-/* A new environment for MESSAGE. The first four entries, of which *OWN are
- * there, are to be freed, too. */
+/* Returns a new environment for MESSAGE, or NULL. The caller also frees its first *OWN
+ * entries. */
 static char **make_environment(const struct crier_message *message, size_t *own)
 {
     const char *topics = message->topics != NULL ? message->topics : "";
@@ -167,10 +163,10 @@ static void free_environment(char **entries, size_t own)
     free(entries);
 }
 
-/* ---- running ---------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
-/* A new file in memory with the LENGTH bytes at BYTES, to be read from its
- * begin; -1 with errno. */
+/* Returns a new file in memory with the LENGTH bytes at BYTES, positioned at its start;
+ * -1 with errno. */
 static int make_input(const char *bytes, size_t length)
 {
     int file = memfd_create("event", MFD_CLOEXEC), error;
@@ -194,7 +190,7 @@ failed:
     return -1;
 }
 
-/* Starts the command. 0 or an errno. */
+/* Starts the command. Returns 0 or an errno. */
 static int spawn_command(const struct exec *exec, int input, char **environment,
                          pid_t *process)
 {
@@ -219,8 +215,7 @@ static int spawn_command(const struct exec *exec, int input, char **environment,
     return error;
 }
 
-/* Starts the command for MESSAGE; false when that is impossible, which is
- * told. */
+/* Starts the command for MESSAGE. Returns false after reporting an error. */
 static bool start_for_event(const struct exec *exec,
                             const struct crier_message *message, pid_t *process)
 {
@@ -250,9 +245,9 @@ void exec_init(struct exec *exec)
     for_each_descriptor(exec, remember_inherited);
 }
 
-/* Passes the signals that have come on to PROCESS, but those that it has got itself.
- * Whether there were any. All are taken first, so that one that somebody sends because
- * of what PROCESS does is another one. */
+/* Forwards pending signals to PROCESS, except those that it received itself. Returns
+ * whether there were any. All are read first, so that a signal that somebody sends
+ * because of what PROCESS does counts as another one. */
 static bool pass_signals(struct signals *signals, pid_t process)
 {
     bool by_kernel, shared = getpgid(process) == getpgrp();
@@ -262,12 +257,12 @@ static bool pass_signals(struct signals *signals, pid_t process)
     while (count < NSIG && (number = signals_take(signals, &by_kernel)) != 0)
         numbers[count++] = by_kernel && shared ? 0 : number;
     for (i = 0; i < count; i++)
-        kill(process, numbers[i]); /* 0 sends none */
+        kill(process, numbers[i]); /* 0 sends no signal */
     return count != 0;
 }
 
-/* Waits for the end of PROCESS, or for a second signal. 0 with *RESULT as of waitpid(),
- * or -errno; -ECANCELED for the signal. */
+/* Waits until PROCESS exits or a second signal arrives. Returns 0 with the status of
+ * waitpid() in *RESULT, -ECANCELED for the signal, or -errno. */
 static int wait_for_exit(struct signals *signals, pid_t process, int *result)
 {
     struct pollfd polled[] = {{.fd = signals->fd, .events = POLLIN},
@@ -276,7 +271,7 @@ static int wait_for_exit(struct signals *signals, pid_t process, int *result)
     pid_t ended;
 
     for (;;) {
-        signals_take_child(signals); /* one that comes after this wakes poll() */
+        signals_take_child(signals); /* a SIGCHLD after this wakes poll() */
         ended = waitpid(process, result, WNOHANG);
         if (ended == process)
             return 0;

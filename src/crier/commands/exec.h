@@ -9,18 +9,18 @@
 /* The command of --exec. */
 struct exec {
     char **argv;             /* borrowed, ended by NULL */
-    struct signals *signals; /* borrowed: what it gets of signals */
-    int *inherited;          /* descriptors that are not crier's own */
+    struct signals *signals; /* borrowed: signals to forward */
+    int *inherited;          /* descriptors that crier itself inherited */
     size_t inherited_count;
 };
 
-/* Before crier opens anything of its own. */
+/* Initializes EXEC. Call before opening any descriptor. */
 void exec_init(struct exec *exec);
 
-/* Runs the command for the event MESSAGE and waits for its end. A signal that comes
- * meanwhile is passed on to it; when a second one comes, the wait ends. 0 when the
- * command ended with status 0, or what waitpid() says; -1 when it is not known how it
- * ended, which is noted. */
+/* Runs the command for the event MESSAGE and waits until it exits. The first signal
+ * that arrives meanwhile is forwarded to the command; the second one ends the wait.
+ * Returns 0 if the command exited with status 0, otherwise the status of waitpid(); -1,
+ * after reporting why, if there is none. */
 int exec_run(struct exec *exec, const struct crier_message *message);
 
 void exec_done(struct exec *exec);

@@ -1,36 +1,34 @@
 /*
- * One question to the server, and its answer in JSON: libcurl's easy interface, set up
- * as libcrier sets it up. The library's clients follow streams and its publishers
- * publish; this is for what is neither.
+ * One GET request with a JSON response, by libcurl's easy interface, configured as
+ * libcrier configures it. For what neither the library's clients nor its publishers do.
  */
 #include <config.h>
 
 #include "http_get.h"
 
+#include "base/curl.h"
 #include "base/json_read.h"
 #include "crier/cli/note.h"
 #include "crier/cli/printable.h"
-
-#include "libcrier/client/exchange.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A page of 1000 topics, with names and ids of 255 bytes, has no more. */
+/* Enough for a page of 1000 topics with names and ids of 255 bytes. */
 #define BODY_MAX ((size_t)4 * 1024 * 1024)
 
-/* A question that is on its way. */
+/* A request and the response so far. */
 struct get_request {
-    const char *server; /* whom it is for, in messages */
+    const char *server; /* for messages */
     struct crier__http http;
     struct curl_slist *headers;
     CURL *handle;
-    char trouble[CURL_ERROR_SIZE]; /* libcurl's words */
-    struct text body;              /* of the answer */
+    char trouble[CURL_ERROR_SIZE]; /* libcurl's message */
+    struct text body;              /* of the response */
 };
 
-/* ---- the request ------------------------------------------------------ */
+/* ---- the request -------------------------------------------------------- */
 
 static size_t append_body(char *bytes, size_t size, size_t count, void *closure)
 {
@@ -42,7 +40,7 @@ static size_t append_body(char *bytes, size_t size, size_t count, void *closure)
     return size * count;
 }
 
-/* Makes the request, for PATH of the server. 0 or an error of libcrier's. */
+/* Prepares a request for PATH. Returns 0 or an error of libcrier. */
 static int prepare_request(struct get_request *request, const struct options *options,
                            const char *path, uint32_t timeout)
 {
@@ -78,10 +76,10 @@ static void free_request(struct get_request *request)
     text_done(&request->body);
 }
 
-/* ---- the answer ------------------------------------------------------- */
+/* ---- the response ------------------------------------------------------- */
 
-/* Takes the answer with STATUS. False when it is not what was asked for, which is
- * noted. */
+/* Parses the response. Returns false, after reporting why, if it is not a 200 with a
+ * JSON object. */
 static bool read_response(const struct get_request *request, long status,
                           struct http_response *response)
 {
@@ -102,12 +100,12 @@ static bool read_response(const struct get_request *request, long status,
         *response = (struct http_response){object, (double)time / 1000.0};
         return true;
     }
-    note_error("%s: the answer is not a crierd's", request->server);
+    note_error("%s: this is not a response of crierd", request->server);
     json_decref(object);
     return false;
 }
 
-/* Notes why there was no answer. */
+/* Reports why there was no response. */
 static void report_failure(const struct get_request *request, CURLcode result)
 {
     const char *hint =
@@ -117,7 +115,7 @@ static void report_failure(const struct get_request *request, CURLcode result)
                                     sizeof reason);
 
     note_error("%s: %s%s", request->server,
-               error == -ETIMEDOUT ? "no answer in time" : reason, hint);
+               error == -ETIMEDOUT ? "no response in time" : reason, hint);
 }
 
 bool http_get(const struct options *options, const char *path, uint32_t timeout,
@@ -126,7 +124,7 @@ bool http_get(const struct options *options, const char *path, uint32_t timeout,
     struct get_request request = {.server = options->server};
     int error = prepare_request(&request, options, path, timeout);
     CURLcode result;
-    bool well = false;
+    bool ok = false;
     long status = 0;
 
     if (error != 0) {
@@ -134,14 +132,14 @@ bool http_get(const struct options *options, const char *path, uint32_t timeout,
     } else {
         result = curl_easy_perform(request.handle);
         curl_easy_getinfo(request.handle, CURLINFO_RESPONSE_CODE, &status);
-        /* A refusal is one even if its words are not all there. */
+        /* an error status counts even if the body is incomplete */
         if (result == CURLE_OK || status >= 400)
-            well = read_response(&request, status, response);
+            ok = read_response(&request, status, response);
         else
             report_failure(&request, result);
     }
     free_request(&request);
-    return well;
+    return ok;
 }
 
 const char *http_get_text(const json_t *object, const char *key)

@@ -5,19 +5,19 @@
 
 #include <jansson.h>
 
-/* What a server answered. */
+/* A response. */
 struct http_response {
     json_t *body; /* an object */
-    double time;  /* it took, in ms */
+    double time;  /* ms from request to response */
 };
 
-/* GETs PATH (with a query, encoded) of the server, which may take TIMEOUT ms.
- * False unless that is answered with 200 and a JSON object; why, is told. The
- * body is to be given back with json_decref(). */
+/* Requests PATH (with a query, encoded) from the server and waits at most TIMEOUT ms.
+ * Returns false, after reporting why, unless the response is a 200 with a JSON object.
+ * The caller releases the body with json_decref(). */
 bool http_get(const struct options *options, const char *path, uint32_t timeout,
               struct http_response *response);
 
-/* The text under KEY of OBJECT; "" when there is none. Borrowed. */
+/* Returns the string under KEY of OBJECT, or "". Borrowed. */
 const char *http_get_text(const json_t *object, const char *key);
 
 #endif

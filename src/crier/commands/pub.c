@@ -1,21 +1,21 @@
 /*
  * crier pub: one update, from the command line or from standard input.
  *
- * What comes from standard input loses one line end at its end, as with
- * $(...): so `echo hello | crier pub news` publishes what `crier pub news
- * hello` does, and a file that is published is what `crier sub` prints.
+ * One line end at the end of standard input is removed, as with $(...): `echo hello |
+ * crier pub news` publishes the same as `crier pub news hello`, and a published file is
+ * what `crier sub` prints.
  */
 #include <config.h>
 
 #include "pub.h"
 
-#include "pub_input.h"
-#include "pub_options.h"
 #include "base/json_read.h"
-#include "pub_lines.h"
 #include "crier/cli/note.h"
 #include "crier/cli/print.h"
 #include "crier/cli/printable.h"
+#include "pub_input.h"
+#include "pub_lines.h"
+#include "pub_options.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -24,9 +24,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the data --------------------------------------------------------- */
+/* ---- the data ----------------------------------------------------------- */
 
-/* Appends STRING, LENGTH bytes, as a string of JSON. */
+/* Appends LENGTH bytes as a JSON string. */
 static enum options_result add_string(struct text *text, const char *word,
                                       const char *string, size_t length)
 {
@@ -41,7 +41,7 @@ static enum options_result add_string(struct text *text, const char *word,
     return OPTIONS_RUN;
 }
 
-/* Whether one of the first COUNT words has the key of LENGTH bytes of KEY. */
+/* Returns whether one of the first COUNT words has the key at KEY, of LENGTH bytes. */
 static bool is_known(const struct pub_options *pub, size_t count, const char *key,
                      size_t length)
 {
@@ -57,7 +57,7 @@ static bool is_known(const struct pub_options *pub, size_t count, const char *ke
     return false;
 }
 
-/* Whether VALUE is JSON that jansson can hold; a mistake is told of WORD. */
+/* Checks that jansson can hold the JSON in VALUE; reports a mistake in WORD. */
 static enum options_result check_json(const char *word, const char *value)
 {
     const size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
@@ -80,8 +80,8 @@ static enum options_result check_json(const char *word, const char *value)
     }
 }
 
-/* Appends word number I, KEY=TEXT or KEY:=JSON, as a member of an object. JSON
- * stays as it is written. */
+/* Appends word I, KEY=TEXT or KEY:=JSON, as a member of an object. JSON is copied
+ * unchanged. */
 static enum options_result add_member(const struct pub_options *pub, size_t i,
                                       struct text *text)
 {
@@ -120,7 +120,7 @@ static enum options_result make_object(const struct pub_options *pub, struct tex
     return OPTIONS_RUN;
 }
 
-/* Takes one line end off the end of TEXT: LF, CRLF or CR, as in data. */
+/* Removes one line end at the end of TEXT: LF, CRLF or CR, as in event data. */
 static void cut_line_end(struct text *text)
 {
     if (text->length != 0 && text->bytes[text->length - 1] == '\n')
@@ -139,7 +139,7 @@ static int read_input(const struct options *options, struct text *text)
         note("reading from the terminal; end with Ctrl-D");
     error = pub_input_read_all(&input, CRIER_EVENT_MAX);
     if (error == -EFBIG)
-        note_error("%s", crier_error_text(CRIER_ERR_TOO_LARGE));
+        note_error("%s", crier_error_text(CRIER_ERR_FRAME_SIZE));
     else if (error != 0)
         note_error("cannot read standard input: %s", strerror(-error));
     *text = input.text;
@@ -147,7 +147,7 @@ static int read_input(const struct options *options, struct text *text)
     return error != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Fills TEXT with what is to be published. Returns the exit status. */
+/* Fills TEXT with the data to publish. Returns the exit status. */
 static int make_data(const struct options *options, const struct pub_options *pub,
                      struct text *text)
 {
@@ -159,9 +159,9 @@ static int make_data(const struct options *options, const struct pub_options *pu
     return EXIT_SUCCESS;
 }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
-/* Says that all went well. */
+/* Reports success. */
 static void print_published(const struct options *options,
                             const struct crier_published *published)
 {
@@ -173,10 +173,11 @@ static void print_published(const struct options *options,
         print_text("%s\n", published->id);
     } else if (published->duplicate) {
         text_add_printable(&text, published->id, strlen(published->id), NULL);
-        print_text("%s was there already\n", text.bytes);
+        print_text("%s already exists\n", text.bytes);
     } else {
         text_add_printable(&text, published->id, strlen(published->id), NULL);
-        print_text("published %s to %zu\n", text.bytes, published->subscribers);
+        print_text("published %s to %zu subscriber%s\n", text.bytes,
+                   published->subscribers, published->subscribers == 1 ? "" : "s");
     }
     text_done(&text);
 }

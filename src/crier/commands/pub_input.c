@@ -1,8 +1,7 @@
 /*
- * Standard input. getline() would let a line grow without an end; here both
- * ways have a maximum. And a read() that waits hears of nothing else; so what
- * is there is polled first, which also does for a descriptor that somebody has
- * made non-blocking.
+ * Standard input, in whole or by lines, both with a maximum, which getline() does not
+ * have. A blocked read() could not check the publisher, so input is polled first; that
+ * also handles a descriptor that another process has made non-blocking.
  */
 #include <config.h>
 
@@ -15,8 +14,7 @@
 
 #define BLOCK 65536
 
-/* Waits until there is something to read, or the end. 0, -errno or -ECANCELED.
- */
+/* Waits for input or its end. Returns 0, -errno or -ECANCELED. */
 static int wait_for_input(const struct pub_input *input)
 {
     struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -28,10 +26,10 @@ static int wait_for_input(const struct pub_input *input)
             return -ECANCELED;
         ready = poll(&polled, 1, patience);
     }
-    return ready < 0 ? -errno : 0; /* what it is, read() will tell */
+    return ready < 0 ? -errno : 0; /* an error shows in read() */
 }
 
-/* Reads some more. 0, -errno or -ECANCELED. */
+/* Reads a block. Returns 0, -errno or -ECANCELED. */
 static int read_block(struct pub_input *input)
 {
     char block[BLOCK];
@@ -64,7 +62,7 @@ int pub_input_read_all(struct pub_input *input, size_t max)
     return error;
 }
 
-/* Forgets what was taken. */
+/* Removes the bytes that were returned. */
 static void drop_taken(struct pub_input *input)
 {
     memmove(input->text.bytes, input->text.bytes + input->at,
@@ -74,8 +72,8 @@ static void drop_taken(struct pub_input *input)
     input->at = 0;
 }
 
-/* Reads until the next line is there, and returns its end; NULL at the end of
- * all, or after *ERROR. */
+/* Reads until there is a whole line and returns its end. Returns NULL at the end of
+ * input, or with *ERROR. */
 static const char *find_line_end(struct pub_input *input, size_t max, int *error)
 {
     const char *end;

@@ -6,30 +6,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Standard input, as a whole or by lines. All zero is one that is not begun.
- * */
+/* Standard input, in whole or by lines. All zero is an unread one. */
 struct pub_input {
-    struct text text; /* what was read and not taken */
-    size_t at;        /* up to here it is taken */
-    size_t searched;  /* up to here there is no line end */
+    struct text text; /* read and not returned yet */
+    size_t at;        /* offset of the first byte that was not returned */
+    size_t searched;  /* there is no LF before this offset */
     bool ended;
 
-    /* Where it is set: asked, whenever nothing more is there, for how many ms
-     * to wait until it is asked again: -1 for ever, 0 to read no further. */
+    /* Optional. Called whenever no input is available; returns how many ms to wait
+     * before the next call: -1 for ever, 0 to stop reading. */
     int (*patience)(void *closure);
     void *closure;
 };
 
-/* Reads all there is, of at most MAX bytes, into input->text. 0, -errno;
- * -EFBIG when it is more; -ECANCELED when patience
- * was at its end. */
+/* Reads all input, at most MAX bytes, into input->text. Returns 0, -errno, -EFBIG if
+ * there is more, or -ECANCELED if patience() returned 0. */
 int pub_input_read_all(struct pub_input *input, size_t max);
 
-/* Takes the next line, without its LF or CRLF; the last one may end with a CR,
- * or without anything.
- * Returns 1 with *LINE (borrowed until the next call) and *LENGTH, or 0 at the
- * end. -errno; -EFBIG when it is longer than MAX bytes; -ECANCELED when
- * patience was at its end. */
+/* Returns 1 with the next line in *LINE and *LENGTH, without LF or CRLF (a last line
+ * without LF may end with a CR, which is removed), borrowed until the next call; 0 at
+ * the end; -errno; -EFBIG if the line is longer than MAX bytes; -ECANCELED if
+ * patience() returned 0. */
 int pub_input_read_line(struct pub_input *input, size_t max, const char **line,
                         size_t *length);
 

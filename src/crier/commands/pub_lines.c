@@ -1,50 +1,50 @@
 /*
- * crier pub --lines: from standard input into a bulk publisher.
+ * crier pub --lines: standard input to a bulk publisher.
  *
- * The main thread reads and hands over, and may have to wait for either. So
- * the line that tells how far it is, is drawn by a thread of its own, and on
- * terminals alone. A publisher that has given up does not say so by itself;
- * while it has something to do and no line comes, it is asked now and then.
+ * The main thread reads lines and adds them to the publisher, and may block in either.
+ * So another thread draws the progress line, on terminals only. A publisher that has
+ * given up does not notify anybody; while it has work and no line arrives, it is
+ * polled.
  */
 #include <config.h>
 
 #include "pub_lines.h"
 
-#include "pub_input.h"
+#include "base/cond.h"
+#include "base/thread.h"
 #include "crier/cli/note.h"
-#include "base/thread_start.h"
+#include "pub_input.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-/* How often the publisher is asked whether it has given up, in ms. */
+/* Interval of polling the publisher, in ms. */
 #define ASK_INTERVAL 100
 
-/* How often the progress line is drawn, in ms. */
+/* Interval of drawing the progress line, in ms. */
 #define DRAW_INTERVAL 200
 
-/* The rate is that of about this many ms. */
+/* Period that the displayed rate is measured over, in ms. */
 #define RATE_INTERVAL 2000
 #define RATE_STEPS (RATE_INTERVAL / DRAW_INTERVAL)
 
 struct progress {
     struct crier_publisher *publisher;
     uint64_t begun;
-    uint64_t past[RATE_STEPS]; /* what was published at the last times */
-    size_t steps;              /* times there were */
+    uint64_t past[RATE_STEPS]; /* updates published at each of the last steps */
+    size_t steps;              /* number of steps so far */
 
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock; /* guards the members below */
     pthread_cond_t ending;
     bool ended;
 };
 
-/* ---- progress --------------------------------------------------------- */
+/* ---- progress ----------------------------------------------------------- */
 
 static void draw_progress(struct progress *progress)
 {
@@ -61,20 +61,16 @@ static void draw_progress(struct progress *progress)
     progress->past[progress->steps++ % RATE_STEPS] = now.published;
 }
 
-/* Waits for the next time to draw. Whether it has come to an end. */
+/* Waits until the next drawing. Returns whether the progress line has ended. */
 static bool wait_to_draw(struct progress *progress)
 {
-    struct timespec until;
-    int error = 0;
+    uint64_t until = crier_now() + DRAW_INTERVAL;
     bool ended;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += DRAW_INTERVAL * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&progress->lock);
-    while (!progress->ended && error == 0)
-        error = pthread_cond_timedwait(&progress->ending, &progress->lock, &until);
+    while (!progress->ended &&
+           crier__cond_wait(&progress->ending, &progress->lock, until))
+        ;
     ended = progress->ended;
     pthread_mutex_unlock(&progress->lock);
     return ended;
@@ -88,29 +84,24 @@ static void *run_progress(void *closure)
     return NULL;
 }
 
-/* Begins to tell how far PUBLISHER is. False when there is no thread for that.
- * */
-static bool progress_begin(struct progress *progress, struct crier_publisher *publisher)
+/* Starts drawing the progress of PUBLISHER. Returns false if no thread can be started. */
+static bool begin_progress(struct progress *progress, struct crier_publisher *publisher)
 {
-    pthread_condattr_t attributes;
-    bool well;
+    bool ok;
 
     *progress = (struct progress){.publisher = publisher, .begun = crier_now()};
     pthread_mutex_init(&progress->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&progress->ending, &attributes);
-    pthread_condattr_destroy(&attributes);
-    well = thread_start(&progress->thread, run_progress, progress) == 0;
-    if (!well) {
+    crier__cond_init(&progress->ending);
+    ok = crier__thread_start(&progress->thread, run_progress, progress) == 0;
+    if (!ok) {
         pthread_cond_destroy(&progress->ending);
         pthread_mutex_destroy(&progress->lock);
     }
-    return well;
+    return ok;
 }
 
-/* Ends that, and sums up. */
-static void progress_end(struct progress *progress)
+/* Stops drawing, and draws a summary. */
+static void end_progress(struct progress *progress)
 {
     struct crier_progress all;
     uint64_t time = crier_now() - progress->begun;
@@ -130,10 +121,10 @@ static void progress_end(struct progress *progress)
     note_progress_done();
 }
 
-/* ---- lines ------------------------------------------------------------ */
+/* ---- lines -------------------------------------------------------------- */
 
-/* How long to wait for a line: the patience of an input. */
-static int input_patience(void *closure)
+/* Returns how long to wait for a line: patience() of struct pub_input. */
+static int get_patience(void *closure)
 {
     struct crier_progress now;
 
@@ -143,7 +134,7 @@ static int input_patience(void *closure)
     return now.published < now.added ? ASK_INTERVAL : -1;
 }
 
-/* Hands one line over. 0 or an error of crier_publisher_add()'s. */
+/* Adds one line. Returns 0 or an error of crier_publisher_add(). */
 static int add_line(struct crier_publisher *publisher, struct crier_event *event,
                     const struct pub_options *pub, const char *line, size_t length)
 {
@@ -156,15 +147,15 @@ static int add_line(struct crier_publisher *publisher, struct crier_event *event
     return crier_publisher_add(publisher, event);
 }
 
-/* Tells why there are no more lines after NUMBER of them: RESULT of
- * pub_input_read_line(), or ERROR of add_line(). Returns the exit status. What the publisher
- * has refused is not told here. */
+/* Reports why reading stopped after NUMBER lines: RESULT of pub_input_read_line(), or
+ * ERROR of add_line(). Returns the exit status. Errors of the publisher itself are not
+ * reported here. */
 static int report_end(uint64_t number, int result, int error)
 {
     if (result == -ECANCELED || error == CRIER_ERR_FINISHED)
         return EXIT_SUCCESS;
     if (result == -EFBIG) {
-        error = CRIER_ERR_TOO_LARGE;
+        error = CRIER_ERR_FRAME_SIZE;
         number++;
     } else if (result < 0) {
         note_error("cannot read standard input: %s", strerror(-result));
@@ -176,11 +167,11 @@ static int report_end(uint64_t number, int result, int error)
     return EXIT_FAILURE;
 }
 
-/* Hands all lines over. Returns the exit status, as report_end(). */
+/* Adds all lines. Returns the exit status, as report_end() does. */
 static int add_lines(struct crier_publisher *publisher, const struct pub_options *pub)
 {
     struct crier_event *event = crier_event_new();
-    struct pub_input input = {.patience = input_patience, .closure = publisher};
+    struct pub_input input = {.patience = get_patience, .closure = publisher};
     const char *line;
     size_t length;
     uint64_t number = 0;
@@ -217,14 +208,15 @@ int pub_lines_run(const struct options *options, const struct pub_options *pub)
     if (error != 0)
         return pub_options_report(options, pub, error, crier_error_text(error));
     if (!options->quiet && isatty(STDERR_FILENO))
-        shown = progress_begin(&progress, publisher);
+        shown = begin_progress(&progress, publisher);
     status = add_lines(publisher, pub);
     error = crier_publisher_finish(publisher, &published);
     if (shown)
-        progress_end(&progress);
+        end_progress(&progress);
     if (error != 0)
         status = pub_options_report(options, pub, error, published.reason);
-    if (status != EXIT_SUCCESS) { /* in order, so this tells where to go on */
+    if (status != EXIT_SUCCESS) { /* lines are published in order, so this is where to
+                                   * resume */
         crier_publisher_progress(publisher, &all);
         note("lines published: %" PRIu64, all.published);
     }

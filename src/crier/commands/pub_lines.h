@@ -3,8 +3,7 @@
 
 #include "pub_options.h"
 
-/* crier pub --lines: publishes every line of standard input. Returns the exit
- * status. */
+/* crier pub --lines: publishes each line of standard input. Returns the exit status. */
 int pub_lines_run(const struct options *options, const struct pub_options *pub);
 
 #endif

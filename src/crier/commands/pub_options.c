@@ -1,6 +1,6 @@
 /*
- * The command line of `crier pub`, and what its two ways to publish have in common: the
- * options of a publisher, and the exit status for each of its errors.
+ * The command line of `crier pub`, and what its two ways to publish share: the options
+ * of the publisher, and the exit status for each of its errors.
  */
 #include <config.h>
 
@@ -87,7 +87,7 @@ static enum options_result set_pub_option(void *closure, struct options *options
     }
 }
 
-/* Whether all that was said goes together. */
+/* Checks that the options fit together. */
 static enum options_result check_pub_options(const struct options *options,
                                              const struct pub_options *pub)
 {
@@ -95,9 +95,9 @@ static enum options_result check_pub_options(const struct options *options,
     const char *type = options_find_header(options, "Content-Type");
 
     if (pub->topics == NULL)
-        return options_report("where to? Name a topic (crier pub --help)");
+        return options_report("missing topic (crier pub --help)");
     if (pub->json && pub->lines)
-        return options_report("--json and --lines do not go together");
+        return options_report("--json and --lines exclude each other");
     if (pub->json && pub->word_count == 0)
         return options_report("--json needs KEY=VALUE");
     if (!pub->json && pub->word_count > 1)
@@ -110,7 +110,7 @@ static enum options_result check_pub_options(const struct options *options,
         return options_report("--id is for one update, not for --lines");
     if (pub->dedupe && pub->id == NULL)
         return options_report("--dedupe needs an --id");
-    if (type != NULL) /* crierd would take what crier writes for data */
+    if (type != NULL) /* crierd would not read the data as crier writes them */
         return options_report("--header '%s' is not for pub: data are text, or "
                               "an object with --json",
                               type);
@@ -136,7 +136,7 @@ enum options_result pub_options_parse(struct pub_options *pub, struct options *o
 
 void pub_options_done(struct pub_options *pub) { free(pub->words); }
 
-/* ---- publishing ------------------------------------------------------- */
+/* ---- publishing --------------------------------------------------------- */
 
 static void note_retry(void *closure, const char *reason, uint64_t retry)
 {
@@ -144,7 +144,7 @@ static void note_retry(void *closure, const char *reason, uint64_t retry)
     struct text wait = {0};
 
     text_add_seconds(&wait, retry);
-    note("%s: %s; again in %s", options->server, reason, wait.bytes);
+    note("%s: %s; retrying in %s", options->server, reason, wait.bytes);
     text_done(&wait);
 }
 
@@ -174,13 +174,13 @@ int pub_options_report(const struct options *options, const struct pub_options *
     case CRIER_ERR_MANY_TOPICS:
         note_error("'%s': %s", pub->topics, reason);
         return EXIT_USAGE;
-    case CRIER_ERR_INVALID: /* all that can be so is on the command line */
+    case CRIER_ERR_INVALID: /* only the command line can cause these */
     case CRIER_ERR_ID:
     case CRIER_ERR_NEWLINE:
         note_error("%s", reason);
         return EXIT_USAGE;
     case -ETIMEDOUT:
-        note_error("%s: %s; the time is up", options->server, reason);
+        note_error("%s: %s; timed out", options->server, reason);
         return EXIT_TIME;
     case CRIER_ERR_EXISTS:
     case CRIER_ERR_STATUS:

@@ -11,12 +11,12 @@
  * line. */
 struct pub_options {
     const char *topics;
-    const char **words; /* what follows them; freed by pub_options_done() */
+    const char **words; /* the words after the topics; freed by pub_options_done() */
     size_t word_count;
     const char *type;
     const char *id;
-    uint64_t retry;   /* ms; with_retry says whether it is given */
-    uint64_t timeout; /* ms; UINT64_MAX for ever */
+    uint64_t retry;   /* ms, if with_retry */
+    uint64_t timeout; /* ms; UINT64_MAX for no limit */
     bool with_retry;
     bool json;
     bool lines;

@@ -1,21 +1,20 @@
 /*
- * The file of --state: the last id and LF; empty when there is none. It is
- * written anew beside the old one, synced, and renamed over it; so at any time
- * it is one whole id that was put out, and a crash can only have events come
- * again.
+ * The file of --state: the last id and LF; empty if there is none. A new file is
+ * written beside the old one, synced, and renamed over it. So the file always contains
+ * one whole id that was printed, and after a crash events can only be repeated.
  *
- * A sync for each event would make a fast stream slow; the first one after a
- * quiet second is written at once, and those that follow within the second
- * together.
+ * A sync for each event would slow down a fast stream. The first id after a quiet
+ * second is saved at once, later ones in the same second together.
  *
- * Two processes with one file would each write where the other is not. The
- * lock is on a file of its own, PATH-lock, which stays: PATH itself is
- * replaced, and who locks a file that was just replaced locks nothing.
+ * Two processes with one file would overwrite each other's ids. The lock is on a
+ * separate file, PATH-lock, which is never removed: PATH itself is replaced, and a lock
+ * on a replaced file protects nothing.
  */
 #include <config.h>
 
 #include "state.h"
 
+#include "base/curl.h"
 #include "crier_client.h"
 #include "crier/cli/note.h"
 
@@ -28,10 +27,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The shortest time between two writes, in ms. */
+/* Minimum time between two writes, in ms. */
 #define SAVE_INTERVAL 1000
 
-/* The longest id that a request could carry. */
+/* Longest id that a request can carry. */
 #define ID_MAX 65536
 
 static bool report_trouble(const struct state *state, const char *what)
@@ -40,7 +39,7 @@ static bool report_trouble(const struct state *state, const char *what)
     return false;
 }
 
-/* A new string, PATH and ENDING; ends the program where memory is short. */
+/* Returns a new string of PATH and ENDING. */
 static char *make_path(const char *path, const char *ending)
 {
     struct text text = {0};
@@ -50,10 +49,9 @@ static char *make_path(const char *path, const char *ending)
     return text.bytes;
 }
 
-/* ---- begin ------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------ */
 
-/* Makes the file if there is none: also the one that a link without a target
- * is for. */
+/* Creates the file if it does not exist; also the target of a dangling symbolic link. */
 static bool make_file(const char *path)
 {
     int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -63,8 +61,8 @@ static bool make_file(const char *path)
     return file >= 0;
 }
 
-/* A link to the file is to stay one, and what is no file must not be replaced
- * by one. */
+/* Resolves symbolic links, so that a link stays one, and refuses to replace what is not
+ * a regular file. */
 static bool find_file(struct state *state, const char *path)
 {
     struct stat status;
@@ -78,7 +76,7 @@ static bool find_file(struct state *state, const char *path)
     }
     if (stat(state->path, &status) == 0 && S_ISREG(status.st_mode))
         return true;
-    note_error("the state file %s is not a file", state->path);
+    note_error("the state file %s is not a regular file", state->path);
     return false;
 }
 
@@ -98,18 +96,18 @@ static bool take_lock(struct state *state)
     return false;
 }
 
-/* Whether a client can take ID. */
+/* Returns whether a client accepts ID. */
 static bool is_id(const char *id)
 {
     struct crier_parser *parser = NULL;
-    bool well =
+    bool ok =
         crier_parser_new(NULL, &parser) == 0 && crier_parser_set_id(parser, id) == 0;
 
     crier_parser_free(parser);
-    return well;
+    return ok;
 }
 
-/* Takes the LENGTH bytes of the file. */
+/* Parses the contents of the file. */
 static bool parse_id(struct state *state, const char *bytes, size_t length)
 {
     const char *end = memchr(bytes, '\n', length);
@@ -117,9 +115,10 @@ static bool parse_id(struct state *state, const char *bytes, size_t length)
 
     text_add(&state->id, bytes, id);
     if (length <= ID_MAX && id + (end != NULL) == length &&
-        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes))
+        memchr(bytes, '\0', id) == NULL && is_id(state->id.bytes) &&
+        crier__http_value_fits(state->id.bytes))
         return true;
-    note_error("the state file %s does not hold an id", state->path);
+    note_error("the state file %s does not contain an id", state->path);
     return false;
 }
 
@@ -128,7 +127,7 @@ static bool read_id(struct state *state)
     FILE *file = fopen(state->path, "re");
     char *bytes;
     size_t length;
-    bool well;
+    bool ok;
 
     if (file == NULL)
         return errno == ENOENT || report_trouble(state, "read");
@@ -139,24 +138,24 @@ static bool read_id(struct state *state)
     }
     length = fread(bytes, 1, ID_MAX + 1, file);
     if (ferror(file))
-        well = report_trouble(state, "read");
+        ok = report_trouble(state, "read");
     else
-        well = parse_id(state, bytes, length);
+        ok = parse_id(state, bytes, length);
     free(bytes);
     fclose(file);
-    return well;
+    return ok;
 }
 
 bool state_open(struct state *state, const char *path)
 {
     *state = (struct state){.lock = -1};
     text_add(&state->id, "", 0);
-    /* long ago, so that the first event is saved at once */
+    /* long ago, so that the first id is saved at once */
     state->saved = crier_now() - SAVE_INTERVAL;
     return find_file(state, path) && take_lock(state) && read_id(state);
 }
 
-/* ---- on and on -------------------------------------------------------- */
+/* ---- saving ------------------------------------------------------------- */
 
 void state_set_id(struct state *state, const char *id)
 {
@@ -167,8 +166,8 @@ void state_set_id(struct state *state, const char *id)
     state->changed = true;
 }
 
-/* Opens a new file NAME for those who may use the old one, PATH. NULL with
- * errno. */
+/* Opens a new file NAME with the permissions of PATH. Returns NULL with errno on
+ * failure. */
 static FILE *open_new_file(const char *name, const char *path)
 {
     struct stat old;
@@ -187,7 +186,7 @@ static FILE *open_new_file(const char *name, const char *path)
     return file;
 }
 
-/* Writes the file NAME, to be the new PATH. 0 or -1 with errno. */
+/* Writes ID to the file NAME, which is to replace PATH. Returns 0, or -1 with errno. */
 static int write_file(const char *name, const char *path, const struct text *id)
 {
     FILE *file = open_new_file(name, path);
@@ -207,19 +206,19 @@ static int write_file(const char *name, const char *path, const struct text *id)
 bool state_save(struct state *state, bool now)
 {
     char *name;
-    bool well;
+    bool ok;
 
     if (!state->changed || (!now && state_save_delay(state) > 0))
         return true;
     name = make_path(state->path, "-new");
-    well = write_file(name, state->path, &state->id) == 0 &&
-           rename(name, state->path) == 0;
-    if (!well)
+    ok = write_file(name, state->path, &state->id) == 0 &&
+         rename(name, state->path) == 0;
+    if (!ok)
         report_trouble(state, "write");
     free(name);
     state->saved = crier_now();
     state->changed = false;
-    return well;
+    return ok;
 }
 
 int state_save_delay(const struct state *state)

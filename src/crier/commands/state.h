@@ -7,34 +7,32 @@
 #include <stdint.h>
 
 /*
- * The file of --state, which remembers the last id across restarts. What is in
- * the file was put out, always.
+ * The file of --state, which keeps the last id across restarts. It only ever contains
+ * the id of an event that was printed.
  *
- * All zero is a state without a file, on which everything does nothing.
+ * All zero is a state without a file; all functions do nothing with it.
  */
 struct state {
     char *path;
-    int lock;       /* the descriptor of the lock file */
-    struct text id; /* the last id of what was put out */
-    bool changed;   /* put is not in the file yet */
-    uint64_t saved; /* when, crier_now() */
+    int lock;       /* descriptor of the lock file */
+    struct text id; /* last id that was printed */
+    bool changed;   /* `id` is not in the file yet */
+    uint64_t saved; /* time of the last write, crier_now() */
 };
 
-/* Takes PATH and reads the id in it, if there is one: state->id. False when
- * that is impossible, or another process has it, which is told. */
+/* Locks PATH and reads its id, if there is one, into state->id. Returns false, after
+ * reporting why, if that fails or another process has the lock. */
 bool state_open(struct state *state, const char *path);
 
-/* All up to an event has been put out; ID is the last id with it, "" for none.
- */
+/* Sets the id to save: that of the last printed event, "" for none. */
 void state_set_id(struct state *state, const char *id);
 
-/* Writes the file if it is time to (at most once a second), or NOW. Whoever
- * calls it again when state_save_delay() says so has it written in time. False when
- * it cannot be written, which is told. */
+/* Writes the file if it is due (at most once a second), or at once if NOW. Call it
+ * again after state_save_delay() ms. Returns false, after reporting why, if writing
+ * fails. */
 bool state_save(struct state *state, bool now);
 
-/* In how many milliseconds state_save() has something to do; -1 when not at
- * all. */
+/* Returns the number of ms until state_save() is due; -1 if there is nothing to save. */
 int state_save_delay(const struct state *state);
 
 void state_close(struct state *state);

@@ -1,12 +1,10 @@
 /*
- * The loop of `crier sub`: take what comes, print it, remember how far it
- * is.
+ * The loop of `crier sub`: receives events, prints them, and saves the last id.
  *
- * Events are put out together: standard output is flushed when nothing more
- * has come, or the buffer is full. So a fast stream costs few writes, and a
- * slow one is shown event by event. What --state remembers moves to what a
- * flush has written whole, or past an event whose command of --exec has ended
- * well, and never else.
+ * Output is flushed when no more events are available or the buffer is full. So a fast
+ * stream needs few writes, and a slow one is printed event by event. The saved id
+ * advances only over events that a flush has written whole, or whose --exec command has
+ * succeeded.
  */
 #include <config.h>
 
@@ -14,11 +12,11 @@
 
 #include "base/json_read.h"
 #include "crier/cli/note.h"
-#include "crier/output/output.h"
+#include "crier/cli/printable.h"
 #include "crier/cli/secret.h"
 #include "crier/output/format.h"
+#include "crier/output/output.h"
 #include "subscription.h"
-#include "crier/cli/printable.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -28,10 +26,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How many messages may pass without a look at signals and the time. */
-#define LOOK_INTERVAL 256
+/* Number of messages between two checks of signals and the timeout. */
+#define CHECK_INTERVAL 256
 
-#define GOING_ON (-1)
+#define LOOP_RUNNING (-1)
 
 struct loop {
     const struct options *options;
@@ -42,41 +40,42 @@ struct loop {
     struct subscription subscription;
     struct output output;
     struct event_format format;
-    struct text place; /* what is followed, as it may be shown */
-    uint64_t until;    /* when the time is up; UINT64_MAX for never */
-    uint64_t count;    /* events that were put out */
-    unsigned passed;   /* messages since the last look */
-    bool lost;         /* the connection; it has been told */
-    bool opened;       /* there was one */
-    bool torn;         /* standard output takes no more; what waited was dropped */
-    int status;        /* to exit with; GOING_ON as long as there is none */
+    struct text origin; /* the server or URL, without secrets */
+    uint64_t until;     /* when the timeout expires; UINT64_MAX for never */
+    uint64_t count;     /* events printed */
+    unsigned unchecked; /* messages since the last check */
+    bool lost;          /* the connection was lost, and this was reported */
+    bool opened;        /* a connection was open once */
+    bool output_failed; /* standard output failed; buffered events were dropped */
+    int status;         /* exit status; LOOP_RUNNING until the loop ends */
 };
 
-/* Ends the loop, unless it has ended for another reason before. */
+/* Ends the loop with STATUS, unless it has already ended. */
 static void end_loop(struct loop *loop, int status)
 {
-    if (loop->status == GOING_ON)
+    if (loop->status == LOOP_RUNNING)
         loop->status = status;
 }
 
-/* ---- putting out ------------------------------------------------------ */
+/* ---- output ------------------------------------------------------------- */
 
-/* What was asked for is not done yet, if it can be done at all. */
-static int timeout_status(const struct loop *loop)
+/* Returns the exit status after the timeout. */
+static int get_timeout_status(const struct loop *loop)
 {
     return loop->sub->count != 0 || loop->sub->once ? EXIT_TIME : EXIT_SUCCESS;
 }
 
-/* Ends the loop, since standard output takes no more. */
+/* Ends the loop after ERROR of standard output. */
 static void end_output(struct loop *loop, int error)
 {
-    loop->torn = true;
-    if (error == -EPIPE || error == -EINTR) { /* nobody reads on; a signal */
+    loop->output_failed = true;
+    if (error == -EPIPE || error == -EINTR) { /* the reader closed the pipe; a signal */
         end_loop(loop, EXIT_SUCCESS);
     } else if (error == -ETIMEDOUT) {
-        loop->status = timeout_status(loop);
+        loop->status = get_timeout_status(loop);
     } else if (error == -ECANCELED) {
-        note_error("the output was not read in time: its last event is cut");
+        note_error(
+            "standard output was not read in time: its last event is incomplete");
         loop->status = EXIT_FAILURE;
     } else {
         note_error("cannot write: %s", strerror(-error));
@@ -84,16 +83,16 @@ static void end_output(struct loop *loop, int error)
     }
 }
 
-/* Puts out what waits for that. */
+/* Flushes the output and saves the id. */
 static void flush_events(struct loop *loop)
 {
     const char *id;
     int error;
 
-    if (loop->torn)
+    if (loop->output_failed)
         return;
     error = output_flush(&loop->output, loop->signals, loop->until, &id);
-    /* What is in a pipe when its reader goes has not been read. */
+    /* events left in a closed pipe were not read */
     if (id != NULL && error != -EPIPE)
         state_set_id(loop->state, id);
     if (error != 0)
@@ -102,12 +101,12 @@ static void flush_events(struct loop *loop)
         loop->status = EXIT_FAILURE;
 }
 
-/* The command has ended with STATUS, as of waitpid(), and that is not 0. */
+/* Handles STATUS of waitpid(), not 0, of an --exec command. */
 static void report_exec_failure(struct loop *loop, int status)
 {
     const char *name = loop->exec->argv[0];
 
-    if (signals_pending(loop->signals)) { /* a Ctrl-C, for both */
+    if (signals_pending(loop->signals)) { /* Ctrl-C reached both processes */
         if (WIFEXITED(status))
             note("%s ended with status %d", name, WEXITSTATUS(status));
         end_loop(loop, EXIT_SUCCESS);
@@ -149,18 +148,19 @@ static bool is_wanted(const struct sub_options *sub,
     return sub->type_count == 0;
 }
 
-/* A gap: the server gives less than was asked for, and goes on. */
+/* Reports a gap: the server has expired some of the requested updates. */
 static void note_gap(const struct crier_message *message)
 {
     json_t *gap = json_read(message->data, message->length, 0, NULL);
     const char *id = json_string_value(json_object_get(gap, "requested"));
 
     if (id != NULL)
-        note("the server does not hold the update '%s', or not all that came "
-             "after it: here is what it holds",
+        note("the server no longer has all updates after '%s'; "
+             "continuing with the oldest it has",
              id);
     else
-        note("the server does not hold all that was asked for");
+        note("the server no longer has all updates that were requested; "
+             "continuing with the oldest it has");
     json_decref(gap);
 }
 
@@ -186,7 +186,7 @@ static void take_event(struct loop *loop, const struct crier_message *message)
         end_loop(loop, EXIT_SUCCESS);
 }
 
-/* ---- what the client tells -------------------------------------------- */
+/* ---- messages of the client --------------------------------------------- */
 
 static void take_error(struct loop *loop, const struct crier_message *message)
 {
@@ -195,35 +195,35 @@ static void take_error(struct loop *loop, const struct crier_message *message)
     flush_events(loop);
     text_add_seconds(&wait, message->retry);
     if (loop->opened)
-        note("connection lost: %s; again in %s", message->reason, wait.bytes);
+        note("connection lost: %s; reconnecting in %s", message->reason, wait.bytes);
     else
-        note("%s: %s; again in %s", loop->place.bytes, message->reason, wait.bytes);
+        note("%s: %s; retrying in %s", loop->origin.bytes, message->reason, wait.bytes);
     text_done(&wait);
     loop->lost = true;
 }
 
 static void take_open(struct loop *loop, const struct crier_message *message)
 {
-    /* Nothing has come yet, so all up to this id is put out. */
+    /* No event has arrived, so everything up to this id is printed. */
     if (!loop->opened && loop->state->id.length == 0 && message->id[0] != '\0')
         state_set_id(loop->state, message->id);
     if (loop->lost && loop->opened)
-        note("connected again");
+        note("reconnected");
     else if (loop->options->verbose || loop->lost)
-        note("connected to %s", loop->place.bytes);
+        note("connected to %s", loop->origin.bytes);
     loop->opened = true;
     loop->lost = false;
 }
 
-/* The server has ended the stream, and crier does not connect again. */
+/* Handles the end of the stream when crier is not to reconnect. */
 static void take_stream_end(struct loop *loop)
 {
     if (loop->sub->count == 0 && !loop->sub->once) {
         end_loop(loop, EXIT_SUCCESS);
         return;
     }
-    note_error("%s: the stream ended before all that %s asks for had come",
-               loop->place.bytes, loop->sub->once ? "--once" : "--count");
+    note_error("%s: the stream ended before %s was complete", loop->origin.bytes,
+               loop->sub->once ? "--once" : "--count");
     end_loop(loop, EXIT_CUT);
 }
 
@@ -246,7 +246,7 @@ static void take_closed(struct loop *loop, const struct crier_message *message)
     default:
         break;
     }
-    note_error("%s: %s", loop->place.bytes, message->reason);
+    note_error("%s: %s", loop->origin.bytes, message->reason);
     end_loop(loop, EXIT_FAILURE);
 }
 
@@ -254,7 +254,7 @@ static void take_comment(struct loop *loop, const struct crier_message *message)
 {
     if (loop->options->verbose)
         note("comment: %s", message->data);
-    /* An end of the stream alone may be a connection that broke. */
+    /* without this comment, the end of the stream may be a lost connection */
     if (loop->sub->once && strcmp(message->data, " end") == 0)
         end_loop(loop, EXIT_SUCCESS);
 }
@@ -282,43 +282,43 @@ static void take_message(struct loop *loop, const struct crier_message *message)
     }
 }
 
-/* ---- the loop --------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
-/* Ends the loop when a signal has come or the time is up. */
+/* Ends the loop after a signal or the timeout. */
 static void check_limits(struct loop *loop)
 {
-    loop->passed = 0;
+    loop->unchecked = 0;
     if (signals_pending(loop->signals))
         end_loop(loop, EXIT_SUCCESS);
     else if (crier_now() >= loop->until)
-        end_loop(loop, timeout_status(loop));
+        end_loop(loop, get_timeout_status(loop));
 }
 
-static int shorter_wait(int one, int other)
+static int choose_shorter(int one, int other)
 {
     if (one < 0 || (other >= 0 && other < one))
         return other;
     return one;
 }
 
-/* Waits for whatever comes next. */
+/* Waits until something happens. */
 static void wait_for_message(struct loop *loop)
 {
     struct pollfd polled[] = {
         {.fd = crier_client_fd(loop->subscription.client), .events = POLLIN},
         {.fd = loop->signals->fd, .events = POLLIN},
-        /* tells when its reader goes; that of --exec is the command's affair
-         * */
+        /* notifies when the reader closes the pipe; not with --exec, whose command
+         * writes */
         {.fd = loop->sub->exec == NULL ? STDOUT_FILENO : -1},
     };
     int wait = state_save_delay(loop->state);
     uint64_t now = crier_now();
 
     if (loop->until != UINT64_MAX)
-        wait =
-            shorter_wait(wait, loop->until <= now            ? 0
-                               : loop->until - now < 1000000 ? (int)(loop->until - now)
-                                                             : 1000000);
+        wait = choose_shorter(wait, loop->until <= now ? 0
+                                    : loop->until - now < 1000000
+                                        ? (int)(loop->until - now)
+                                        : 1000000);
     if (poll(polled, 3, wait) < 0 && errno != EINTR) {
         note_error("cannot poll: %s", strerror(errno));
         end_loop(loop, EXIT_FAILURE);
@@ -332,7 +332,7 @@ static void run_loop(struct loop *loop)
     struct crier_message message;
     int result;
 
-    while (loop->status == GOING_ON) {
+    while (loop->status == LOOP_RUNNING) {
         result = subscription_next(&loop->subscription, &message);
         if (result < 0) {
             note_error("%s", crier_error_text(result));
@@ -341,10 +341,11 @@ static void run_loop(struct loop *loop)
             take_message(loop, &message);
         } else {
             flush_events(loop);
-            if (loop->status == GOING_ON)
+            if (loop->status == LOOP_RUNNING)
                 wait_for_message(loop);
         }
-        if (result <= 0 || ++loop->passed == LOOK_INTERVAL || loop->sub->exec != NULL)
+        if (result <= 0 || ++loop->unchecked == CHECK_INTERVAL ||
+            loop->sub->exec != NULL)
             check_limits(loop);
     }
     flush_events(loop);
@@ -363,15 +364,15 @@ int sub_loop_run(const struct options *options, const struct sub_options *sub,
                         .signals = signals,
                         .state = state,
                         .exec = exec,
-                        .status = GOING_ON,
+                        .status = LOOP_RUNNING,
                         .until = UINT64_MAX};
     int error = subscription_open(&loop.subscription, options, sub, id);
 
-    secret_url(&loop.place, sub->url != NULL ? sub->url : options->server);
+    secret_url(&loop.origin, sub->url != NULL ? sub->url : options->server);
     if (error != 0) {
-        note_error("%s: %s", loop.place.bytes, crier_error_text(error));
+        note_error("%s: %s", loop.origin.bytes, crier_error_text(error));
         subscription_close(&loop.subscription);
-        text_done(&loop.place);
+        text_done(&loop.origin);
         return error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
     }
     output_open(&loop.output);
@@ -381,6 +382,6 @@ int sub_loop_run(const struct options *options, const struct sub_options *sub,
     run_loop(&loop);
     subscription_close(&loop.subscription);
     output_close(&loop.output);
-    text_done(&loop.place);
+    text_done(&loop.origin);
     return loop.status;
 }

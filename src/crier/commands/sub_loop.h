@@ -7,8 +7,8 @@
 #include "state.h"
 #include "sub_options.h"
 
-/* Follows what SUB says until it is over, and returns the exit status. All is
- * borrowed. STATE and COMMAND are ready, whether SUB asks for them or not. */
+/* Runs `crier sub` until it ends. Returns the exit status. Borrows all arguments. STATE
+ * and EXEC are initialized even if SUB does not use them. */
 int sub_loop_run(const struct options *options, const struct sub_options *sub,
                  struct signals *signals, struct state *state, struct exec *exec);
 

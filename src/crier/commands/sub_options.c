@@ -5,10 +5,10 @@
 
 #include "sub_options.h"
 
+#include "base/curl.h"
 #include "crier/cli/help.h"
 #include "crier/cli/note.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +50,7 @@ static const struct option option_table[] = {
     OPTIONS_COMMON,
 };
 
-/* Takes a text that must not be empty. */
+/* Stores VALUE, which must not be empty. */
 static enum options_result set_text(const char *option, const char *value,
                                     const char **text)
 {
@@ -65,7 +65,7 @@ static enum options_result add_type(struct sub_options *sub, const char *type)
     return set_text("--event", type, &sub->types[sub->type_count++]);
 }
 
-/* The server takes what is no number and no time for an id. */
+/* The server takes anything but a number or a time for an id. */
 static enum options_result set_since(struct sub_options *sub, const char *when)
 {
     static const char digits[] = "0123456789";
@@ -87,6 +87,15 @@ static enum options_result set_since(struct sub_options *sub, const char *when)
                           when);
 }
 
+static enum options_result set_last_id(struct sub_options *sub, const char *id)
+{
+    if (!crier__http_value_fits(id))
+        return options_report("--last-event-id '%s' cannot be sent: it begins or ends "
+                              "with white space, or holds a control character",
+                              id);
+    return set_text("--last-event-id", id, &sub->last_id);
+}
+
 static enum options_result set_sub_option(void *closure, struct options *options,
                                           int code, char *value)
 {
@@ -99,7 +108,7 @@ static enum options_result set_sub_option(void *closure, struct options *options
     case OPT_SINCE:
         return set_since(sub, value);
     case OPT_LAST_ID:
-        return set_text("--last-event-id", value, &sub->last_id);
+        return set_last_id(sub, value);
     case OPT_ONCE:
         sub->once = true;
         return OPTIONS_RUN;
@@ -138,7 +147,7 @@ static enum options_result set_sub_option(void *closure, struct options *options
     }
 }
 
-/* Whether all that was said goes together. */
+/* Checks that the options fit together. */
 static enum options_result check_sub_options(struct sub_options *sub)
 {
     size_t i;
@@ -159,8 +168,7 @@ static enum options_result check_sub_options(struct sub_options *sub)
         return options_report("%s is for a URL, not for topics",
                               sub->method != NULL ? "--method" : "--data");
     if (sub->json && sub->exec != NULL)
-        return options_report("--json prints, and --exec does not: "
-                              "one of them is too much");
+        return options_report("--json and --exec exclude each other");
     return OPTIONS_RUN;
 }
 
@@ -169,7 +177,7 @@ static bool begins_with(const char *text, const char *begin)
     return curl_strnequal(text, begin, strlen(begin));
 }
 
-/* Whether NAME may have been meant for a URL. */
+/* Returns whether NAME looks like a URL without its scheme. */
 static bool is_like_url(const char *name)
 {
     const char *at = name;
@@ -188,12 +196,14 @@ static bool is_like_url(const char *name)
 
 void sub_options_note_urls(const struct sub_options *sub)
 {
+    const char *at;
     size_t i;
 
     for (i = 0; i < sub->name_count && sub->url == NULL; i++) {
         if (is_like_url(sub->names[i])) {
+            at = strrchr(sub->names[i], '@'); /* what is before it may be a password */
             note("subscribing to the topic '%s'; a URL begins with http://",
-                 sub->names[i]);
+                 at != NULL ? at + 1 : sub->names[i]);
             return;
         }
     }

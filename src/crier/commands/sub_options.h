@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Types that can be given with --event. */
+/* Maximum number of --event options. */
 #define SUB_TYPES_MAX 100
 
 /* The options of `crier sub` that are its own. Strings are borrowed from the command

@@ -1,16 +1,16 @@
 /*
- * What `crier sub` follows: a URL, and the client for it.
+ * The subscription of `crier sub`: a URL, and the client for it.
  *
- * A client reconnects after the last id that it has. Of a topic it has one from the
- * beginning, since crierd says where a stream begins (start=id). The URL of another
- * server is left as it is.
+ * A client reconnects with the last id it received. For topics it has one from the
+ * beginning, because crierd sends the id at which the stream starts (start=id). The URL
+ * of another server is not changed.
  *
- * As long as no connection has brought an id, what is published meanwhile should
- * not be lost. So each further attempt asks for all that is not older than this
- * crier. (The server counts back from its answer: a request
- * that is delayed misses as much of the beginning, and a step of the server's clock
- * counts, too. To ask for more would return what was published before.) The time is
- * that of CLOCK_BOOTTIME: a laptop that sleeps is away.
+ * Until a connection has brought an id, updates published in the meantime could be
+ * missed. So each further attempt requests all updates that are not older than this
+ * process. (The server subtracts that age from the time of its response, so a delayed
+ * request misses the delay at the beginning, and a step of the server's clock matters.
+ * Requesting more would return older updates.) The age is measured by CLOCK_BOOTTIME,
+ * which includes time asleep.
  */
 #include <config.h>
 
@@ -28,9 +28,9 @@
 #define RETRY_DEFAULT 3000
 #define RETRY_MAX 60000
 
-/* ---- URL -------------------------------------------------------------- */
+/* ---- URL ---------------------------------------------------------------- */
 
-/* Appends the topics; all when there are none. */
+/* Appends the topics, or "*" if there are none. */
 static void add_topic_list(struct text *url, const struct sub_options *sub)
 {
     size_t i;
@@ -42,8 +42,8 @@ static void add_topic_list(struct text *url, const struct sub_options *sub)
             text_add_string(url, ",");
         text_add_url(url, sub->names[i], ",*");
     }
-    /* A segment of dots would be taken for a way up the path; a topic that is
-     * named twice counts once. */
+    /* A path segment of dots would be resolved; a topic that is named twice counts
+     * once. */
     if (sub->name_count == 1 &&
         (strcmp(sub->names[0], ".") == 0 || strcmp(sub->names[0], "..") == 0)) {
         text_add_string(url, ",");
@@ -73,9 +73,9 @@ static char *make_stream_url(const struct options *options,
     return url.bytes;
 }
 
-/* ---- the client ------------------------------------------------------- */
+/* ---- the client --------------------------------------------------------- */
 
-/* ms of CLOCK_BOOTTIME. */
+/* Returns CLOCK_BOOTTIME in ms. */
 static uint64_t boot_time(void)
 {
     struct timespec time;
@@ -109,7 +109,7 @@ int subscription_open(struct subscription *subscription, const struct options *o
     return crier_client_new(&client, &subscription->client);
 }
 
-/* Has the next attempt ask for all that is not older than SOURCE. */
+/* Makes the next attempt request all updates not older than the subscription. */
 static int request_since_begun(struct subscription *subscription)
 {
     char *url;

@@ -7,21 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The stream that `crier sub` follows. */
+/* The stream that `crier sub` reads. */
 struct subscription {
     struct crier_client *client;
     char *url;      /* of the first attempt */
     uint64_t begun; /* ms of CLOCK_BOOTTIME */
-    bool fresh;     /* begins now, and has no id yet */
-    bool failed;    /* and a connection has failed */
+    bool fresh;     /* starts with new updates, and has no id yet */
+    bool failed;    /* a connection has failed while `fresh` */
 };
 
-/* Prepares to follow what SUB says, after ID ("" for none). 0 or an error of
- * crier_client_new()'s; subscription_close() in either case. */
+/* Prepares to read the stream of SUB, after ID ("" for none). Returns 0 or an error of
+ * crier_client_new(). Call subscription_close() in either case. */
 int subscription_open(struct subscription *subscription, const struct options *options,
                       const struct sub_options *sub, const char *id);
 
-/* As crier_client_next(). */
+/* Like crier_client_next(). */
 int subscription_next(struct subscription *subscription, struct crier_message *message);
 
 void subscription_close(struct subscription *subscription);

@@ -1,14 +1,12 @@
 /*
- * Colors, and JSON for people: laid out anew, each kind of token in its
- * color.
+ * Colors, and JSON laid out for people with each kind of token in its color.
  *
- * jansson says whether it is JSON, and no more: what it would write is another
- * text with the same meaning (1.10 becomes 1.1000000000000001), and people
- * look at what was sent. So the tokens are copied, and only the white space
- * between them is ours.
+ * jansson only checks that the text is JSON. Its own output would be another text with
+ * the same meaning (1.10 becomes 1.1000000000000001), and people want to see what was
+ * sent. So the tokens are copied, and only the white space between them changes.
  *
- * Beyond some depth all stays on the line: indentation makes a text of nested
- * brackets longer by as much as it is deep.
+ * Beyond a certain depth everything stays on one line, because indentation makes nested
+ * brackets longer by their depth.
  */
 #include <config.h>
 
@@ -20,7 +18,7 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Longer ones are not looked at. */
+/* Longer texts are not parsed. */
 #define JSON_MAX ((size_t)1024 * 1024)
 
 #define DEPTH_MAX 8
@@ -43,7 +41,7 @@ void color_add_text(struct text *text, enum color color, bool colors, const char
         text_add_string(text, plain);
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
 struct walk {
     struct text *to;
@@ -51,7 +49,7 @@ struct walk {
     const struct json_layout *layout;
     bool one_line;
     size_t depth;
-    size_t columns; /* taken, counted in bytes */
+    size_t columns; /* used on this line, counted in bytes */
 };
 
 static void skip_white(struct walk *walk)
@@ -77,7 +75,7 @@ static void put_colored(struct walk *walk, enum color color, size_t length)
     walk->columns += length;
 }
 
-/* Goes to a new line, or puts what stands for that on the same one. */
+/* Starts a new line, or appends INSTEAD where everything is on one line. */
 static void break_line(struct walk *walk, const char *instead)
 {
     if (walk->one_line || walk->depth > DEPTH_MAX) {
@@ -131,7 +129,7 @@ static void walk_close(struct walk *walk)
     const char bracket[] = {*walk->at++, '\0'};
     char before = walk->to->bytes[walk->to->length - 1];
 
-    /* on the line of what it closes when that is empty, or all is on a line */
+    /* stays on the line if the value is empty, or everything is on one line */
     if (before == '{' || before == '[' || walk->depth > DEPTH_MAX) {
         walk->depth--;
     } else {
@@ -177,7 +175,7 @@ static bool is_json(const char *bytes, size_t length)
 
     while (space < length && strchr(" \t\r\n", bytes[space]) != NULL)
         space++;
-    /* jansson takes some NULs for white space */
+    /* jansson accepts some NULs as white space */
     if (space == length || (bytes[space] != '{' && bytes[space] != '[') ||
         length > JSON_MAX || memchr(bytes, '\0', length) != NULL)
         return false;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* What is colored: X(name, code). */
+/* Kinds of colored text: X(name, code). */
 #define COLOR_KINDS(X)                                                                 \
     X(COLOR_TIME, "2")                                                                 \
     X(COLOR_TOPIC, "36")                                                               \
@@ -21,21 +21,22 @@ enum color {
 #undef COLOR_ENUM
 };
 
-/* How JSON is laid out. */
+/* Layout of JSON. */
 struct json_layout {
     size_t indent; /* columns before each line but the first */
-    size_t first;  /* columns that are taken on the first line */
+    size_t first;  /* columns already used on the first line */
     size_t width;  /* columns of the terminal */
     bool colors;
 };
 
-/* Appends LENGTH bytes in a color, when COLOURS, and made harmless. */
+/* Appends LENGTH bytes, escaped for a terminal (text_add_printable()); in COLOR if
+ * COLORS is set. */
 void color_add_text(struct text *text, enum color color, bool colors, const char *bytes,
                     size_t length);
 
-/* Appends the object or array of JSON in the LENGTH bytes at BYTES, made
- * harmless: on one line when it fits, else indented. Tokens stay as they are
- * written. False, with nothing done, when it is none. */
+/* Appends the JSON object or array at BYTES, escaped for a terminal: on one line if it
+ * fits, otherwise indented. Tokens are copied unchanged. Returns false, and appends
+ * nothing, if the bytes are not JSON. */
 bool color_add_json(struct text *text, const struct json_layout *layout,
                     const char *bytes, size_t length);
 

@@ -1,8 +1,8 @@
 /*
- * An event as text. In a pipe: its data, or a JSON object, and LF. On a
- * terminal: time, topic, type, and the data, laid out for eyes.
+ * An event as text. In a pipe: its data, or a JSON object, and LF. On a terminal: time,
+ * topic, type, and the data laid out for people.
  *
- * Nothing of an event reaches a terminal as it came, see text.c.
+ * Text of an event is escaped before it reaches a terminal (printable.c).
  */
 #include <config.h>
 
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of what HH:MM:SS and a space take. */
+/* Columns of "HH:MM:SS ". */
 #define TIME_WIDTH 9
 
 #define WIDTH_DEFAULT 80
@@ -35,9 +35,9 @@ void format_init(struct event_format *format, bool json, bool terminal)
     };
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------- */
 
-static json_t *topics_array(const char *topics)
+static json_t *make_topics_array(const char *topics)
 {
     json_t *array = json_array();
     size_t length;
@@ -68,7 +68,7 @@ static void format_json(const struct event_format *format, struct text *text,
     if (message->time != NULL)
         json_object_set_new(object, "time", json_string(message->time));
     if (message->topics != NULL)
-        json_object_set_new(object, "topics", topics_array(message->topics));
+        json_object_set_new(object, "topics", make_topics_array(message->topics));
     if (strcmp(message->type, "message") != 0)
         json_object_set_new(object, "event",
                             json_stringn(message->type, message->type_length));
@@ -84,9 +84,9 @@ static void format_json(const struct event_format *format, struct text *text,
     text_add_string(text, "\n");
 }
 
-/* ---- for eyes --------------------------------------------------------- */
+/* ---- for people --------------------------------------------------------- */
 
-/* Reads an RFC 3339 time in UTC; the time now where that is none. */
+/* Parses an RFC 3339 time in UTC. Returns the current time if TEXT is not one. */
 static time_t read_time(const char *text)
 {
     struct tm parts = {0};
@@ -101,7 +101,7 @@ static time_t read_time(const char *text)
     return *end == 'Z' ? timegm(&parts) : time(NULL);
 }
 
-static size_t terminal_width(void)
+static size_t get_terminal_width(void)
 {
     struct winsize size;
 
@@ -116,7 +116,7 @@ static void format_pretty(const struct event_format *format, struct text *text,
     static const char newline[] = "\n         ";
     struct json_layout layout = {.indent = TIME_WIDTH,
                                  .first = TIME_WIDTH + 1,
-                                 .width = terminal_width(),
+                                 .width = get_terminal_width(),
                                  .colors = format->colors};
     time_t when = read_time(message->time);
     char clock[16];

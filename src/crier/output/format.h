@@ -6,17 +6,18 @@
 
 #include <stdbool.h>
 
-/* How events are printed. */
+/* Format of printed events. */
 struct event_format {
-    bool json;     /* a JSON object a line */
-    bool terminal; /* for eyes: and nothing that would drive a terminal */
+    bool json;     /* one JSON object per line */
+    bool terminal; /* laid out for people and escaped for a terminal */
     bool colors;
 };
 
-/* Sets COLOURS: on a terminal, unless the environment says NO_COLOR. */
+/* Initializes FORMAT. Colors are on for a terminal, unless $NO_COLOR or $TERM says
+ * otherwise. */
 void format_init(struct event_format *format, bool json, bool terminal);
 
-/* Appends the event MESSAGE, with a line end. */
+/* Appends the event MESSAGE and a line end. */
 void format_event(const struct event_format *format, struct text *text,
                   const struct crier_message *message);
 

@@ -1,14 +1,13 @@
 /*
- * Standard output, in large writes. stdio would do, but for two things: a
- * write that waits for a slow reader must not keep crier from hearing a
- * signal, and what --state remembers must not go beyond what was really
- * written. Making the descriptor non-blocking would make it so for all who
- * share it, the user's shell included. So it is polled, and written in pieces
- * for which a pipe that polls writable always has room.
+ * Standard output, in large writes. stdio is not enough: a write that waits for a slow
+ * reader must be interruptible by a signal, and --state must not move beyond what was
+ * really written. Making the descriptor non-blocking would change it for every process
+ * that shares it, such as the user's shell. So it is polled, and written in pieces that
+ * a writable pipe always has room for.
  *
- * Half an event at the end of a file is worse than none: the next run would
- * have it come again behind that half, and who reads lines would get neither.
- * So each event's end is marked, and crier stops at one.
+ * Half an event at the end of a file is worse than none: the next run would append the
+ * whole event after it, and a program that reads lines would get neither. So the end of
+ * each event is marked, and writing stops only at a mark.
  */
 #include <config.h>
 
@@ -22,19 +21,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The longest wait at a time, in ms. */
+/* Longest timeout of a poll(), in ms. */
 #define WAIT_MAX 1000000
 
-/* How long the reader may take for the rest of an event that is begun when
- * crier is to end, in ms. */
+/* Time for writing the rest of an event when crier is to end, in ms. */
 #define GRACE 2000
 
-/* From how many bytes on it is full. */
+/* Number of bytes from which the output counts as full. */
 #define FULL 65536
 
 struct output_mark {
     size_t end; /* of an event, in the text */
-    size_t id;  /* where its id begins, in the ids */
+    size_t id;  /* offset of its id in the ids */
 };
 
 void output_open(struct output *output)
@@ -42,7 +40,7 @@ void output_open(struct output *output)
     *output = (struct output){.terminal = isatty(STDOUT_FILENO)};
 }
 
-/* ---- events ----------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------- */
 
 static size_t count_marks(const struct output *output)
 {
@@ -76,8 +74,8 @@ bool output_is_full(const struct output *output)
     return output->text.length >= FULL || output->ids.length >= FULL;
 }
 
-/* The end of the event of which the byte before DONE is one; 0 for 0. */
-static size_t end_of_event(const struct output *output, size_t done)
+/* Returns the end of the event that the byte before DONE belongs to; 0 for 0. */
+static size_t find_event_end(const struct output *output, size_t done)
 {
     size_t i;
 
@@ -87,7 +85,7 @@ static size_t end_of_event(const struct output *output, size_t done)
     return done;
 }
 
-/* The id with the last event that ends within the first DONE bytes; NULL when
+/* Returns the last id of the last event that ends within the first DONE bytes; NULL if
  * there is none. */
 static const char *find_id(const struct output *output, size_t done)
 {
@@ -99,10 +97,10 @@ static const char *find_id(const struct output *output, size_t done)
     return NULL;
 }
 
-/* ---- writing ---------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
-/* Waits until there is room. 0 or an error as output_flush()'s. */
-static int wait_for_room(int signals, uint64_t until)
+/* Waits until the output is writable. Returns 0 or an error of output_flush(). */
+static int wait_until_writable(int signals, uint64_t until)
 {
     struct pollfd polled[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
                               {.fd = signals, .events = POLLIN}};
@@ -118,7 +116,7 @@ static int wait_for_room(int signals, uint64_t until)
         }
         if (poll(polled, 2, wait) < 0 && errno != EINTR)
             return -errno;
-        if (polled[0].revents != 0) /* what it is, write() will tell */
+        if (polled[0].revents != 0) /* an error shows in write() */
             return 0;
         if (polled[1].revents != 0)
             return -EINTR;
@@ -127,8 +125,8 @@ static int wait_for_room(int signals, uint64_t until)
     }
 }
 
-/* Writes from *DONE up to END, and moves *DONE. 0 or an error as
- * output_flush()'s, without -ECANCELED. */
+/* Writes from *DONE up to END and advances *DONE. Returns 0 or an error of
+ * output_flush(), except -ECANCELED. */
 static int write_up_to(const struct output *output, size_t *done, size_t end,
                        int signals, uint64_t until)
 {
@@ -137,7 +135,7 @@ static int write_up_to(const struct output *output, size_t *done, size_t end,
     int error;
 
     while (*done < end) {
-        error = wait_for_room(signals, until);
+        error = wait_until_writable(signals, until);
         if (error != 0)
             return error;
         piece = end - *done;
@@ -151,8 +149,8 @@ static int write_up_to(const struct output *output, size_t *done, size_t end,
     return 0;
 }
 
-/* It stopped at DONE because of REASON, a signal or the time: writes the rest
- * of an event that is begun. */
+/* Writes the rest of the event that writing stopped in at DONE, for REASON: a signal or
+ * the timeout. */
 static int finish_event(const struct output *output, size_t *done,
                         struct signals *signals, int reason)
 {
@@ -161,7 +159,7 @@ static int finish_event(const struct output *output, size_t *done,
 
     while (signals_take(signals, &by_kernel) != 0)
         continue;
-    error = write_up_to(output, done, end_of_event(output, *done), signals->fd,
+    error = write_up_to(output, done, find_event_end(output, *done), signals->fd,
                         crier_now() + GRACE);
     if (error == -EINTR || error == -ETIMEDOUT)
         return -ECANCELED;
@@ -179,7 +177,7 @@ int output_flush(struct output *output, struct signals *signals, uint64_t until,
     *id = find_id(output, done);
     text_clear(&output->text);
     text_clear(&output->marks);
-    text_clear(&output->ids); /* the bytes stay */
+    text_clear(&output->ids); /* the memory stays, for *ID */
     return error;
 }
 

@@ -7,32 +7,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Standard output: what is written to TEXT waits there until it is flushed. */
+/* Standard output with a buffer: callers append to TEXT, and output_flush() writes it. */
 struct output {
     struct text text;
-    struct text marks; /* where events end in it: struct output_mark, many */
+    struct text marks; /* ends of events in the text: struct output_mark each */
     struct text ids;   /* of these events, each with its NUL */
     bool terminal;
 };
 
 void output_open(struct output *output);
 
-/* The text up to here ends with a whole event (which need not have added to
- * it); ID is the last id with it, "" for none. */
+/* Marks the end of an event at the end of the text; the event need not have added to
+ * it. ID is the last id up to there, "" for none. */
 void output_mark_event(struct output *output, const char *id);
 
-/* Whether it should be flushed now. */
+/* Returns whether the buffer should be flushed. */
 bool output_is_full(const struct output *output);
 
-/* Writes all that waits; after an error what is left of it is dropped. *ID is
- * the last id with the last event that is written whole, NULL when none is;
- * borrowed until the next output_mark_event().
+/* Writes the buffer and empties it; after an error the unwritten rest is dropped. Sets
+ * *ID to the last id of the last event that was written whole, or to NULL; borrowed
+ * until the next output_mark_event().
  *
- * Where it has to wait for a reader, it stops when one of SIGNALS comes or it
- * is UNTIL (crier_now(); UINT64_MAX for never). An event that is begun is
- * then still written, if that takes no more than a short while and no second
- * signal comes: -EINTR or -ETIMEDOUT, else -ECANCELED. Beside these -EPIPE
- * when the reader is gone, -errno. */
+ * Waiting for a slow reader ends when one of SIGNALS arrives or at UNTIL (crier_now();
+ * UINT64_MAX for never). Then the rest of a partly written event is still written, if
+ * that takes little time and no second signal arrives: returns -EINTR or -ETIMEDOUT if
+ * so, otherwise -ECANCELED. Also returns 0, -EPIPE when the reader has closed the pipe,
+ * or another -errno. */
 int output_flush(struct output *output, struct signals *signals, uint64_t until,
                  const char **id);
 

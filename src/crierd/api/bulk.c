@@ -1,37 +1,37 @@
 /*
- * Many updates in one request: POST /topics/a,b with a text/event-stream, each
- * event of which is published.
+ * POST /topics/a,b with a text/event-stream: publishes each event of the body.
  *
- * The standard has those who read a stream drop what is not complete, an event
- * without data, an id that holds NUL, a retry that is no number. A publisher is to
- * be told instead, and before anything is published. So the body is checked by
- * lines first, and refused as a whole where the parser would drop something.
+ * A parser of streams drops incomplete events, events without data, ids that hold NUL,
+ * and retry values that are no number, as the standard requires of readers. A publisher
+ * needs an error instead, before anything is published. So the body is first checked
+ * line by line, and refused as a whole where the parser would drop something.
  *
- * Then one event after the other goes to the hub. Of what this makes, nothing but
- * an item for each event is kept; what the journal has not answered yet counts in
- * the hub's backlog. The hub answers on any thread, also inside
- * crier_hub_publish(). `open` is how many answers are owed, and one more as long as
- * the handler hands over; who takes the last of it has `bulk` for himself, sums up
- * and is done with it. The `later` cannot go before that: its connection is
- * suspended, or its handler runs.
+ * Then the events go to the hub one after the other. An item per event is all the memory
+ * this takes; updates that the journal has not answered yet count in the hub's backlog.
+ * The hub answers on any thread, also inside crier_hub_publish(). `open` counts the
+ * answers that are missing, plus one while the handler is still submitting; whoever
+ * brings it to 0 owns `bulk`, sums it up and completes the deferred response. That one
+ * exists until then: its connection is suspended, or its handler runs.
  *
- * After an error nothing more is handed over, for the sake of the order; what has
- * been cannot be taken back. An id that is there already does not stop the others:
- * with a journal in a file most of them are handed over before that is known, and
- * one in memory is to do the same.
+ * After an error no more events are submitted, which keeps the order; those already
+ * submitted cannot be withdrawn. An id that already exists does not stop the others: a
+ * journal in a file reports it after most events have been submitted, and a journal in
+ * memory must behave the same.
  *
- * Rejected: to hand over a part, and the next one when that is answered. It would
- * need the body all the time, and make a journal in a file wait for the disk once
- * for each part.
+ * Rejected: submitting a part, and the next part when that is answered. The body would
+ * have to be kept all the time, and a journal in a file would wait for the disk once per
+ * part.
  */
 #include <config.h>
 
 #include "bulk.h"
 
+#include "base/number.h"
 #include "crier_client.h"
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
+#include "receipt.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -41,30 +41,28 @@
 
 /* ---- the check -------------------------------------------------------- */
 
-static const char *wrong_id(const char *value, size_t length)
+/* What is wrong with the id VALUE, or NULL. */
+static const char *check_id(const char *value, size_t length)
 {
     return crier_id_valid(value, length) ? NULL
                                          : crier_error_text(CRIER_ERR_ID);
 }
 
-static const char *wrong_retry(const char *value, size_t length)
+/* What is wrong with the retry time VALUE, or NULL. */
+static const char *check_retry(const char *value, size_t length)
 {
     static const char wrong[] =
-        "retry is not a number of ms from 0 to 2147483647";
-    uint64_t number = 0;
-    size_t i;
+        "retry is not a number of milliseconds from 0 to 2147483647";
+    uint64_t number;
+    size_t digits;
 
-    for (i = 0; i < length; i++) {
-        if (value[i] < '0' || value[i] > '9')
-            return wrong;
-        number = number * 10 + (uint64_t)(value[i] - '0');
-        if (number > CRIER_RETRY_MAX)
-            return wrong;
-    }
-    return length != 0 ? NULL : wrong;
+    return crier__number_scan(value, length, &digits, &number) &&
+                   digits == length && number <= CRIER_RETRY_MAX
+               ? NULL
+               : wrong;
 }
 
-/* An empty line. */
+/* Checks the event that an empty line ends. */
 static void check_end(struct bulk_check *check)
 {
     if (check->field && !check->data) {
@@ -75,12 +73,12 @@ static void check_end(struct bulk_check *check)
     check->data = check->field = false;
 }
 
-static bool is_name(const char *line, size_t length, const char *name)
+static bool names_field(const char *line, size_t length, const char *name)
 {
     return length == strlen(name) && memcmp(line, name, length) == 0;
 }
 
-/* A line without its end. */
+/* Checks a LINE of LENGTH bytes, its end not included. */
 static void check_line(struct bulk_check *check, const char *line,
                        size_t length)
 {
@@ -95,14 +93,14 @@ static void check_line(struct bulk_check *check, const char *line,
     if (value < line + length && value[0] == ' ')
         value++;
     length -= (size_t)(value - line);
-    if (is_name(line, name, "data"))
+    if (names_field(line, name, "data"))
         check->data = true;
-    else if (is_name(line, name, "id"))
-        check->wrong = wrong_id(value, length);
-    else if (is_name(line, name, "retry"))
-        check->wrong = wrong_retry(value, length);
-    else if (!is_name(line, name, "event"))
-        return; /* a comment, or nothing of ours */
+    else if (names_field(line, name, "id"))
+        check->wrong = check_id(value, length);
+    else if (names_field(line, name, "retry"))
+        check->wrong = check_retry(value, length);
+    else if (!names_field(line, name, "event"))
+        return; /* a comment or an unknown field */
     else if (memchr(value, '\0', length) != NULL)
         check->wrong = "a type must not hold NUL";
     check->field = true;
@@ -130,9 +128,9 @@ void bulk_check(struct bulk_check *check, const char *body, size_t length)
         check->wrong = "it is not complete; an empty line ends an event";
 }
 
-/* How many events a request to TOPICS may have: a journal in a file writes each of
- * them for each topic, and nobody should wait for that for long. */
-static size_t most_events(const char *topics)
+/* How many events a request to TOPICS may have. A journal in a file writes each event
+ * once per topic, and other publishers wait meanwhile. */
+static size_t max_events(const char *topics)
 {
     size_t count = 1;
 
@@ -143,12 +141,12 @@ static size_t most_events(const char *topics)
     return BULK_PLACES / count < BULK_MAX ? BULK_PLACES / count : BULK_MAX;
 }
 
-/* How many events the request has, all of which can be published; 0 when it is
- * answered. */
-static size_t count_events(struct request *request, const char *topics)
+/* Checks the body of REQUEST. Returns how many events it has, or 0 after it has sent an
+ * error. */
+static size_t check_body(struct request *request, const char *topics)
 {
     struct bulk_check check;
-    size_t most = most_events(topics);
+    size_t most = max_events(topics);
 
     if (!crier_utf8_valid(request->body, request->body_length)) {
         request->result = respond_error(request, CRIER_ERR_UTF8);
@@ -163,18 +161,18 @@ static size_t count_events(struct request *request, const char *topics)
     else if (check.wrong != NULL)
         request->result =
             respond_problem(request, MHD_HTTP_BAD_REQUEST, "event %zu: %s",
-                          check.events + 1, check.wrong);
+                            check.events + 1, check.wrong);
     else if (check.events == 0)
         request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                                        "the body has no event");
+                                          "the body has no event");
     else
         return check.events;
     return 0;
 }
 
-/* ---- the answers ------------------------------------------------------ */
+/* ---- the receipts ------------------------------------------------------ */
 
-/* An event that is handed over. */
+/* A submitted event. */
 struct item {
     struct bulk *bulk;
 };
@@ -182,14 +180,14 @@ struct item {
 struct bulk {
     struct deferred *deferred;
     size_t count;
-    atomic_bool failed; /* with more than an id that is there already */
+    atomic_bool failed; /* otherwise than by an id that already exists */
 
     pthread_mutex_t lock; /* guards what follows */
-    size_t open;
+    size_t open; /* how many receipts are missing, and 1 while submitting */
     size_t published, duplicates;
-    json_t *last;  /* what is told of the last event; NULL: it is not in */
-    size_t number; /* of the first event that failed; 0: none has */
-    int error;     /* what with */
+    json_t *last;  /* the receipt of the last event, or NULL */
+    size_t number; /* of the first event that failed; 0: none */
+    int error;     /* of that event */
     char reason[DEFERRED_REASON];
     struct item items[];
 };
@@ -218,8 +216,8 @@ static void bulk_free(struct bulk *bulk)
     free(bulk);
 }
 
-/* All is answered. */
-static void sum_up(struct bulk *bulk)
+/* Completes the deferred response, with all receipts, and frees BULK. */
+static void complete_bulk(struct bulk *bulk)
 {
     struct deferred *deferred = bulk->deferred;
 
@@ -237,8 +235,8 @@ static void sum_up(struct bulk *bulk)
     deferred_done(deferred);
 }
 
-/* COUNT answers less are owed. Under the lock, which is given up. */
-static void settle(struct bulk *bulk, size_t count)
+/* Takes COUNT off `open`. The caller holds the lock, which is released here. */
+static void settle_receipts(struct bulk *bulk, size_t count)
 {
     bool last;
 
@@ -246,12 +244,12 @@ static void settle(struct bulk *bulk, size_t count)
     last = bulk->open == 0;
     pthread_mutex_unlock(&bulk->lock);
     if (last)
-        sum_up(bulk);
+        complete_bulk(bulk);
 }
 
-/* The event NUMBER has failed. Under the lock. */
-static void fail(struct bulk *bulk, size_t number, int error,
-                 const char *reason)
+/* Notes that the event NUMBER has failed. The caller holds the lock. */
+static void note_failure(struct bulk *bulk, size_t number, int error,
+                         const char *reason)
 {
     if (error != CRIER_ERR_EXISTS)
         atomic_store(&bulk->failed, true);
@@ -262,64 +260,50 @@ static void fail(struct bulk *bulk, size_t number, int error,
     snprintf(bulk->reason, sizeof bulk->reason, "%s", reason);
 }
 
-/* RECEIPT as a new object, but for whether it is of a duplicate; NULL when memory is
- * short. */
-static json_t *make_object(const struct crier_receipt *receipt)
-{
-    struct crier_receipt first = *receipt;
-    json_t *object;
-    char *text;
-
-    first.duplicate = false;
-    text = crier_receipt_text(&first);
-    object = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    return object;
-}
-
-static void published(void *closure, const struct crier_receipt *receipt)
+/* The journal has answered for an item: on_done of its publication. Any thread. */
+static void note_item(void *closure, const struct crier_receipt *receipt)
 {
     struct item *item = closure;
     struct bulk *bulk = item->bulk;
     size_t number = (size_t)(item - bulk->items) + 1;
 
-    deferred_log(receipt);
+    receipt_log(receipt);
     pthread_mutex_lock(&bulk->lock);
     if (receipt->error == 0) {
         bulk->published++;
         bulk->duplicates += receipt->duplicate;
         if (number == bulk->count)
-            bulk->last = make_object(receipt);
+            bulk->last = receipt_object(receipt);
     } else {
-        fail(bulk, number, receipt->error, receipt->reason);
+        note_failure(bulk, number, receipt->error, receipt->reason);
     }
-    settle(bulk, 1);
+    settle_receipts(bulk, 1);
 }
 
-static bool answer(struct request *request, const struct deferred *deferred)
+static bool respond_bulk(struct request *request, const struct deferred *deferred)
 {
     if (deferred->error == 0)
         return respond_json(request, MHD_HTTP_OK, json_incref(deferred->value));
-    /* The topics, and the memory for this answer, are not about one event. */
+    /* Wrong topics and short memory are not the fault of one event. */
     if (deferred->number == 0 || deferred->error == CRIER_ERR_TOPIC ||
         deferred->error == CRIER_ERR_MANY_TOPICS)
         return respond_error(request, deferred->error);
     return respond_failure_of(request, (size_t)deferred->number, deferred->error,
-                            deferred->reason, deferred->value);
+                              deferred->reason, deferred->value);
 }
 
-/* ---- handing over ----------------------------------------------------- */
+/* ---- submitting ----------------------------------------------------- */
 
-/* What the handler reads the body with. */
+/* Reads the body. */
 struct reader {
     struct crier_parser *parser;
     struct crier_event *event;
-    const char *bytes; /* what is left */
+    const char *bytes; /* not read yet */
     size_t length;
 };
 
-/* Reads the next event into READER's. 0, or an error. */
-static int read_next(struct reader *reader)
+/* Reads the next event into READER->event. Returns 0 or an error. */
+static int read_next_event(struct reader *reader)
 {
     struct crier_event *event = reader->event;
     struct crier_message message;
@@ -333,26 +317,26 @@ static int read_next(struct reader *reader)
         if (message.kind != CRIER_EVENT)
             continue;
         crier_event_data(event, message.data, message.length);
-        if (strcmp(message.type, "message") != 0) /* it need not be said */
+        if (strcmp(message.type, "message") != 0) /* the default */
             crier_event_type(event, message.type);
         if (message.has_id)
             crier_event_id(event, message.id, strlen(message.id));
         return 0;
     }
-    return result < 0 ? result : -EPROTO; /* the check has counted one more */
+    return result < 0 ? result : -EPROTO; /* the check counted more events */
 }
 
-/* Hands all events over, up to an error. */
-static void hand_over(struct bulk *bulk, struct reader *reader,
-                      struct crier_hub *hub, const char *topics, bool dedupe)
+/* Submits all events, or those before the first error. */
+static void submit_events(struct bulk *bulk, struct reader *reader,
+                          struct crier_hub *hub, const char *topics, bool dedupe)
 {
     struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = published};
+                                            .on_done = note_item};
     size_t number = 0;
     int error = 0;
 
     while (number < bulk->count && !atomic_load(&bulk->failed)) {
-        error = read_next(reader);
+        error = read_next_event(reader);
         options.closure = &bulk->items[number];
         if (error == 0)
             error = crier_hub_publish(hub, topics, reader->event, &options);
@@ -362,28 +346,28 @@ static void hand_over(struct bulk *bulk, struct reader *reader,
     }
     pthread_mutex_lock(&bulk->lock);
     if (error != 0)
-        fail(bulk, number + 1, error, "");
-    settle(bulk, bulk->count - number + 1);
+        note_failure(bulk, number + 1, error, "");
+    settle_receipts(bulk, bulk->count - number + 1);
 }
 
 bool bulk_publish(struct request *request, const char *topics, bool dedupe)
 {
     struct reader reader = {.bytes = request->body,
                             .length = request->body_length};
-    size_t count = count_events(request, topics);
+    size_t count = check_body(request, topics);
     struct deferred *deferred;
     struct bulk *bulk;
     bool ready;
 
     if (count == 0)
         return request->result;
-    deferred = deferred_new(request, answer);
+    deferred = deferred_new(request, respond_bulk);
     bulk = deferred != NULL ? bulk_new(deferred, count) : NULL;
     reader.event = crier_event_new();
     ready = bulk != NULL && reader.event != NULL &&
             crier_parser_new(NULL, &reader.parser) == 0;
     if (ready)
-        hand_over(bulk, &reader, request->server->hub, topics, dedupe);
+        submit_events(bulk, &reader, request->server->hub, topics, dedupe);
     else if (bulk != NULL)
         bulk_free(bulk);
     crier_parser_free(reader.parser);

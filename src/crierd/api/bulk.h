@@ -3,20 +3,20 @@
 
 #include "crierd/http/request.h"
 
-/* The most events that one request may have, and the most of events times topics. */
+/* How many events one request may have, and events times topics. */
 #define BULK_MAX 10000
 #define BULK_PLACES 100000
 
-/* Publishes each event of the body, a text/event-stream, under TOPICS, in their
- * order; DEDUPE as for a single one. Answers when the journal has answered for all
- * of them. */
+/* Publishes the events of the body, a text/event-stream, to TOPICS in their order, and
+ * responds when the journal has answered for all of them. DEDUPE as in struct
+ * crier_publish_options. Returns what the handler returns. */
 bool bulk_publish(struct request *request, const char *topics, bool dedupe);
 
-/* What a body is found to be. */
+/* What bulk_check() finds in a body. */
 struct bulk_check {
     size_t events;     /* complete ones, with data */
     const char *wrong; /* what is wrong with the next event; NULL: nothing */
-    bool data, field;  /* what the event that is being read has */
+    bool data, field;  /* whether the current event has data, has any field */
 };
 
 /* Checks the LENGTH bytes at BODY, which are UTF-8, line by line, up to the first

@@ -1,8 +1,8 @@
 /*
- * GET /healthz, for load balancers and for people: that the server answers, what
- * it is, since when, how many streams it serves, and how its journal is. Where the
- * journal cannot be written the status is "degraded", still with 200: streams go
- * on, and taking them off would help nobody.
+ * GET /healthz, for load balancers and operators: version, uptime, number of streams and
+ * state of the journal. While the journal cannot be written the status is "degraded", but
+ * the response is still 200: streams go on, and a load balancer that took the server out
+ * would end them for nothing.
  */
 #include <config.h>
 
@@ -10,7 +10,7 @@
 
 #include "crierd/http/respond.h"
 
-bool health(struct request *request)
+bool health_get(struct request *request)
 {
     const struct server *server = request->server;
     double uptime = (double)(crier_now() - server->started) / 1000.0;

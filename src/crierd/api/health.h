@@ -3,7 +3,7 @@
 
 #include "crierd/http/request.h"
 
-/* GET /healthz */
-bool health(struct request *request);
+/* GET /healthz: responds with the state of the server. */
+bool health_get(struct request *request);
 
 #endif

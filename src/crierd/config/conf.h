@@ -4,54 +4,74 @@
 #include "crier.h"
 #include "crierd/log/log.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* How often --retain-topic may be given. */
+/* At most so many options, and entries of --retain-topic. */
+#define CONF_OPTIONS_MAX 40
 #define CONF_TOPICS_MAX 64
 
-/* What the command line asked for; the defaults where it asked for nothing.
- * The texts are borrowed from argv. */
+/* Where a value comes from; a later one takes precedence over an earlier one. */
+enum conf_origin {
+    CONF_DEFAULT,
+    CONF_FILE,
+    CONF_ENVIRONMENT,
+    CONF_COMMAND_LINE
+};
+
+struct conf_source {
+    enum conf_origin origin;
+    unsigned line; /* of the file */
+};
+
+/* A snapshot of the configuration. It does not change once it is published, and owns all
+ * that it points to. What each value means, and its default, is in options.c. */
 struct conf {
+    atomic_uint references;
+
     const char *listen; /* HOST:PORT */
     const char *www;
     const char *data;
     unsigned threads;
-    uint32_t ping;       /* ms */
-    uint32_t keep_alive; /* ms */
-    size_t max_clients;  /* 0: what the open-file limit allows */
+    uint32_t ping;      /* ms */
+    size_t max_clients; /* 0: what the open-file limit allows */
     enum log_level log_level;
+    bool demo;
     bool get_publish;
 
-    const char *journal; /* the path of the file, or NULL for one in memory */
+    const char *journal; /* names a backend, see backend.h */
     struct crier_retention retention;
-    struct crier_topic_retention topics[CONF_TOPICS_MAX + 1];
+    struct crier_topic_retention *topics;
     size_t topic_count;
     size_t max_topics;
-    size_t max_message;
+    size_t max_update;
     const char *presence; /* or NULL */
     enum crier_slow slow;
     uint32_t stall_timeout; /* ms */
+
+    const char *file; /* the configuration file; NULL: none */
+    struct conf_source sources[CONF_OPTIONS_MAX]; /* of each option, as in the table */
 };
 
-enum conf_result {
-    CONF_RUN,  /* go on */
-    CONF_DONE, /* --help or --version was answered: exit 0 */
-    CONF_BAD   /* standard error says why: exit 2 */
-};
+/* A new snapshot without any value, or NULL. The caller holds the reference. */
+struct conf *conf_new(void);
 
-enum conf_result conf_parse(struct conf *conf, int argc, char **argv);
+/* Takes one more reference and returns CONF. Any thread. */
+struct conf *conf_ref(struct conf *conf);
 
-/* Reads a duration from 10 ms to a day: a number with "ms", "s", "m" or "h"
- * behind it, seconds when there is no unit. */
-bool conf_duration(const char *text, uint32_t *milliseconds);
+/* Gives a reference back, the last of which frees CONF; NULL is allowed. Any thread. */
+void conf_unref(struct conf *conf);
 
-/* Reads a time of any length: a number with "ms", "s", "m", "h" or "d" behind it. */
-bool conf_age(const char *text, uint64_t *milliseconds);
+/* Makes CONF (of which a reference is taken; NULL at the end of the program) the
+ * snapshot that conf_current() returns from now on. Returns false when the system has no
+ * key for threads left, which can happen in the first call only. One thread. */
+bool conf_publish(struct conf *conf);
 
-/* Reads a size: a number, with "K", "M" or "G" (powers of 1024) behind it or
- * nothing. */
-bool conf_size(const char *text, size_t *bytes);
+/* The snapshot that was published last, borrowed until the next call on this thread.
+ * For what a reload can change: look here each time, or take a reference. Costs one
+ * atomic load. Any thread. */
+const struct conf *conf_current(void);
 
 #endif

@@ -1,33 +1,34 @@
 /*
- * The chat room. What is said in it runs on topics of its own, which nobody else
- * can publish to:
+ * The chat room. Its messages run on topics that nobody else can publish to:
  *
- *   $chat            what is said to all
- *   $chat/to/NAME    what is said to NAME alone
- *   $chat/by/NAME    the same, for who said it
- *   $chat/people     who comes and goes
+ *   $chat            public messages
+ *   $chat/to/NAME    private messages to NAME
+ *   $chat/by/NAME    the same messages, for NAME who sent them
+ *   $chat/people     who joins and leaves
  *
- * A newcomer's stream begins with "welcome", which holds the server's time: messages
- * with an earlier time were said before the newcomer came. The list of users ("users")
- * follows, then the last messages, and from then on all that happens. The list is made
- * under the room's lock, and so is every change asked to be published; a change that is
- * in the list already may still come after it, but it says who is here from then on, so
- * whoever works list and changes off in their order knows who is here.
+ * The stream of a user who joins begins with "welcome", which has the server's time:
+ * messages with an earlier time were sent before. The list of users ("users") follows,
+ * then the last messages, and from then on everything as it happens. The list is made
+ * under the room's lock, and changes are published under it. A change that the list
+ * already contains may still follow the list; it says whether the user is present from
+ * then on, so a client that applies list and changes in their order knows who is here.
  *
- * A change that cannot be published would break that; then the room is marked
- * stale, and before the next thing it says it publishes the whole list.
+ * A change that cannot be published would break that. So the room is marked stale then,
+ * and publishes the whole list before the next change.
  *
- * Lock order: the room's, then the hub's. on_closed of a stream runs with no lock
- * held, so it may take the room's.
+ * Lock order: the room's, then the hub's. on_closed of a stream runs with no lock held,
+ * so it may take the room's.
  */
 #include <config.h>
 
 #include "chat_room.h"
 
+#include "base/clock.h"
 #include "crierd/log/log.h"
 #include "crierd/http/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -57,11 +58,11 @@ struct seat {
 
 struct chat_room {
     struct crier_hub *hub;
-    atomic_bool stale; /* a change was not told */
+    atomic_bool stale; /* a change was not published */
 
     pthread_mutex_t lock; /* guards what follows */
     struct user *users;
-    struct crier_frame *list; /* of them all, as newcomers get it, or NULL */
+    struct crier_frame *list; /* of all users, as those who join get it, or NULL */
     unsigned added;
 };
 
@@ -76,10 +77,10 @@ struct chat_room *chat_room_new(struct crier_hub *hub)
     return room;
 }
 
-/* Writes the topic of NAME under PREFIX. What separates topics or stands for all
- * of them may be part of a name, but not of a topic. */
-static void name_topic(char topic[ROOM_TOPIC_SIZE], const char *prefix,
-                       const char *name)
+/* Writes the topic of NAME under PREFIX. Characters that a name may have and a topic may
+ * not are escaped. */
+static void write_topic(char topic[ROOM_TOPIC_SIZE], const char *prefix,
+                        const char *name)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t to = strlen(prefix);
@@ -98,7 +99,7 @@ static void name_topic(char topic[ROOM_TOPIC_SIZE], const char *prefix,
 
 /* ---- users, under the lock -------------------------------------------- */
 
-/* Forgets the list, which has changed. */
+/* Drops the frame of the list, which has changed. */
 static void drop_list(struct chat_room *room)
 {
     crier_frame_unref(room->list);
@@ -113,6 +114,7 @@ static struct user *find_user(struct chat_room *room, const char *name)
     return user;
 }
 
+/* The user NAME, new if there is none. NULL when memory is short. */
 static struct user *get_user(struct chat_room *room, const char *name)
 {
     struct user *user = find_user(room, name);
@@ -133,7 +135,7 @@ static struct user *get_user(struct chat_room *room, const char *name)
     return user;
 }
 
-/* Forgets USER if nothing keeps it. */
+/* Frees USER if it has no seats and was not added. */
 static void drop_user(struct chat_room *room, struct user *user)
 {
     if (user->seats != NULL || user->added)
@@ -143,11 +145,12 @@ static void drop_user(struct chat_room *room, struct user *user)
     drop_list(room);
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A new array of all names, sorted. NULL when memory is short. */
 static json_t *list_users(struct chat_room *room)
 {
     size_t count = HASH_COUNT(room->users), i = 0;
@@ -159,7 +162,7 @@ static json_t *list_users(struct chat_room *room)
         goto fail;
     HASH_ITER (hh, room->users, user, next)
         names[i++] = user->name;
-    qsort(names, count, sizeof *names, by_name);
+    qsort(names, count, sizeof *names, compare_names);
     for (i = 0; i < count; i++)
         if (json_array_append_new(list, json_string(names[i])) != 0)
             goto fail;
@@ -171,10 +174,10 @@ fail:
     return NULL;
 }
 
-/* ---- saying, under the lock ------------------------------------------- */
+/* ---- publishing, under the lock --------------------------------------- */
 
-/* A new event from a type and JSON (stolen; NULL when memory was short), or
- * NULL. */
+/* A new event of TYPE with VALUE (stolen; NULL when memory was short). NULL when memory
+ * is short. */
 static struct crier_event *make_event(const char *type, json_t *value)
 {
     struct crier_event *event = value != NULL ? crier_event_new() : NULL;
@@ -188,7 +191,8 @@ static struct crier_event *make_event(const char *type, json_t *value)
     return event;
 }
 
-static struct crier_event *users_event(struct chat_room *room)
+/* A new event with the list of users. NULL when memory is short. */
+static struct crier_event *make_users_event(struct chat_room *room)
 {
     json_t *users = list_users(room);
 
@@ -197,15 +201,15 @@ static struct crier_event *users_event(struct chat_room *room)
                : NULL;
 }
 
-/* The list of users as a frame, borrowed from ROOM: one for all newcomers, until
- * it changes. */
-static int users_frame(struct chat_room *room, struct crier_frame **frame)
+/* Sets *FRAME to the list of users, borrowed from ROOM. All who join before the next
+ * change get the same frame. */
+static int get_users_frame(struct chat_room *room, struct crier_frame **frame)
 {
     struct crier_event *event;
     int error = -ENOMEM;
 
     if (room->list == NULL) {
-        event = users_event(room);
+        event = make_users_event(room);
         if (event != NULL)
             error = crier_event_encode(event, &room->list);
         crier_event_free(event);
@@ -216,30 +220,32 @@ static int users_frame(struct chat_room *room, struct crier_frame **frame)
     return 0;
 }
 
-/* The data of an event in which USER says TEXT, to TO when that is not NULL. */
+/* The data of an event: TEXT about or from USER, to TO unless that is NULL. NULL when
+ * memory is short. */
 static json_t *make_data(const char *user, const char *to, const char *text)
 {
-    char time[TIME_TEXT_SIZE];
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
-    time_text(time);
+    crier__clock_text(crier__clock_real(), time);
     return json_pack("{s:s, s:s*, s:s, s:s}", "user", user, "to", to, "text",
                      text, "time", time);
 }
 
-static void told(void *closure, const struct crier_receipt *receipt)
+/* The journal has answered for a change: its on_done. */
+static void note_change(void *closure, const struct crier_receipt *receipt)
 {
     struct chat_room *room = closure;
 
     if (receipt->error == 0 || atomic_exchange(&room->stale, true))
         return;
-    log_line(LOG_WARNING, "chat: who is here could not be told: %s",
+    log_line(LOG_WARNING, "chat: cannot publish who joined or left: %s",
              receipt->reason);
 }
 
-/* Publishes EVENT (stolen, may be NULL) to all who want to know who is here. */
-static void tell(struct chat_room *room, struct crier_event *event)
+/* Publishes EVENT (stolen; NULL when memory was short) about who is here. */
+static void publish_change(struct chat_room *room, struct crier_event *event)
 {
-    const struct crier_publish_options options = {.on_done = told,
+    const struct crier_publish_options options = {.on_done = note_change,
                                                   .closure = room};
 
     if (event == NULL ||
@@ -248,38 +254,39 @@ static void tell(struct chat_room *room, struct crier_event *event)
     crier_event_free(event);
 }
 
-static void refresh(struct chat_room *room)
+/* Publishes the whole list after a change that could not be published. */
+static void publish_if_stale(struct chat_room *room)
 {
     if (atomic_exchange(&room->stale, false))
-        tell(room, users_event(room));
+        publish_change(room, make_users_event(room));
 }
 
-/* Tells everybody that USER did WHAT, and whether it is on the list now. */
-static void announce(struct chat_room *room, const char *type,
-                     const struct user *user, const char *what)
+/* Publishes an event of TYPE: USER did WHAT, and is or is not on the list now. */
+static void announce_user(struct chat_room *room, const char *type,
+                          const struct user *user, const char *what)
 {
     bool present = user->added || user->seats != NULL;
     char text[512];
     json_t *data;
 
-    refresh(room);
+    publish_if_stale(room);
     snprintf(text, sizeof text, "User %s %s", user->name, what);
     data = make_data(user->name, NULL, text);
     json_object_set_new(data, "present", json_boolean(present));
-    tell(room, make_event(type, data));
+    publish_change(room, make_event(type, data));
 }
 
 /* ---- joining and leaving ---------------------------------------------- */
 
-/* Sends STREAM the time at which USER comes in. */
+/* Sends STREAM the event "welcome": USER joins now. */
 static int send_welcome(struct crier_stream *stream, const struct user *user)
 {
-    char time[TIME_TEXT_SIZE];
+    char time[CRIER__CLOCK_TEXT_SIZE];
     struct crier_frame *frame;
     json_t *data;
     int error = -ENOMEM;
 
-    time_text(time);
+    crier__clock_text(crier__clock_real(), time);
     data = json_pack("{s:s, s:s}", "user", user->name, "time", time);
     if (data != NULL)
         error = crier_frame_json("welcome", data, &frame);
@@ -291,19 +298,19 @@ static int send_welcome(struct crier_stream *stream, const struct user *user)
     return error;
 }
 
-/* Has STREAM follow what USER is to hear. */
-static int follow(struct chat_room *room, const struct user *user,
-                  struct crier_stream *stream, bool echo,
-                  const struct crier_subscribe_options *options)
+/* Subscribes STREAM to the topics of USER. */
+static int subscribe_user(struct chat_room *room, const struct user *user,
+                          struct crier_stream *stream, bool echo,
+                          const struct crier_subscribe_options *options)
 {
     struct crier_subscribe_options mine = *options;
     char topics[3 * ROOM_TOPIC_SIZE], to[ROOM_TOPIC_SIZE], by[ROOM_TOPIC_SIZE];
-    int error = users_frame(room, &mine.hello);
+    int error = get_users_frame(room, &mine.hello);
 
     if (error != 0)
         return error;
-    name_topic(to, TO, user->name);
-    name_topic(by, BY, user->name);
+    write_topic(to, TO, user->name);
+    write_topic(by, BY, user->name);
     snprintf(topics, sizeof topics, "%s,%s%s%s", CHAT, to, echo ? "," : "",
              echo ? by : "");
     mine.topics = topics;
@@ -311,9 +318,10 @@ static int follow(struct chat_room *room, const struct user *user,
     return crier_hub_subscribe(room->hub, stream, &mine);
 }
 
-static int admit(struct chat_room *room, struct user *user,
-                 struct crier_stream *stream, bool echo,
-                 const struct crier_subscribe_options *options)
+/* Gives USER a seat with STREAM. */
+static int add_seat(struct chat_room *room, struct user *user,
+                    struct crier_stream *stream, bool echo,
+                    const struct crier_subscribe_options *options)
 {
     struct seat *seat = malloc(sizeof *seat);
     int error;
@@ -322,7 +330,7 @@ static int admit(struct chat_room *room, struct user *user,
         return -ENOMEM;
     error = send_welcome(stream, user);
     if (error == 0)
-        error = follow(room, user, stream, echo, options);
+        error = subscribe_user(room, user, stream, echo, options);
     if (error != 0) {
         free(seat);
         return error;
@@ -334,8 +342,8 @@ static int admit(struct chat_room *room, struct user *user,
 }
 
 int chat_room_join(struct chat_room *room, struct crier_stream *stream,
-              const char *name, bool echo,
-              const struct crier_subscribe_options *options)
+                   const char *name, bool echo,
+                   const struct crier_subscribe_options *options)
 {
     struct user *user;
     bool first;
@@ -345,9 +353,9 @@ int chat_room_join(struct chat_room *room, struct crier_stream *stream,
     user = get_user(room, name);
     if (user != NULL) {
         first = user->seats == NULL;
-        error = admit(room, user, stream, echo, options);
+        error = add_seat(room, user, stream, echo, options);
         if (error == 0 && first)
-            announce(room, "join", user, "connected to the chat.");
+            announce_user(room, "join", user, "connected to the chat.");
         else
             drop_user(room, user);
     }
@@ -356,7 +364,7 @@ int chat_room_join(struct chat_room *room, struct crier_stream *stream,
 }
 
 void chat_room_left(struct chat_room *room, struct crier_stream *stream,
-               const char *name)
+                    const char *name)
 {
     struct user *user;
     struct seat **at, *seat;
@@ -372,7 +380,7 @@ void chat_room_left(struct chat_room *room, struct crier_stream *stream,
         crier_stream_unref(seat->stream);
         free(seat);
         if (user->seats == NULL) {
-            announce(room, "leave", user, "left the chat.");
+            announce_user(room, "leave", user, "left the chat.");
             drop_user(room, user);
         }
     }
@@ -394,29 +402,41 @@ void chat_room_free(struct chat_room *room)
     free(room);
 }
 
-/* ---- talking ---------------------------------------------------------- */
+/* ---- messages --------------------------------------------------------- */
 
-/* Gives EVENT the id of a message: ID, in a space of the chat's own. */
-static int set_id(struct crier_event *event, const char *id)
+/* Returns the FNV-1a hash of TEXT, continued from HASH. */
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    do
+        hash = (hash ^ (unsigned char)*text) * 16777619U;
+    while (*text++ != '\0');
+    return hash;
+}
+
+/* Sets the id of EVENT to "chat-ID-HASH". ID is the client's own, and only a message
+ * from the same user to the same one is a repetition, so HASH is of NAME and TO. */
+static int set_message_id(struct crier_event *event, const char *id, const char *name,
+                          const char *to)
 {
     char text[ROOM_ID_SIZE];
-    int length = snprintf(text, sizeof text, "chat-%s", id);
+    uint32_t hash = hash_text(hash_text(2166136261U, name), to != NULL ? to : "");
+    int length = snprintf(text, sizeof text, "chat-%s-%08" PRIx32, id, hash);
 
     return crier_event_id(event, text, (size_t)length);
 }
 
 int chat_room_say(struct chat_room *room, const char *name, const char *to,
-             const char *text, const char *id, struct chat_room_message *message)
+                  const char *text, const char *id, struct chat_room_message *message)
 {
     char to_topic[ROOM_TOPIC_SIZE], by_topic[ROOM_TOPIC_SIZE];
 
     pthread_mutex_lock(&room->lock);
-    refresh(room);
+    publish_if_stale(room);
     pthread_mutex_unlock(&room->lock);
     message->event = make_event(to != NULL ? "private" : "message",
                                 make_data(name, to, text));
     if (message->event != NULL && id != NULL &&
-        set_id(message->event, id) != 0) {
+        set_message_id(message->event, id, name, to) != 0) {
         crier_event_free(message->event);
         message->event = NULL;
     }
@@ -427,8 +447,8 @@ int chat_room_say(struct chat_room *room, const char *name, const char *to,
         message->clients = crier_hub_count(room->hub, CHAT);
         return 0;
     }
-    name_topic(to_topic, TO, to);
-    name_topic(by_topic, BY, name);
+    write_topic(to_topic, TO, to);
+    write_topic(by_topic, BY, name);
     message->clients = crier_hub_count(room->hub, to_topic);
     snprintf(message->topics, sizeof message->topics, "%s,%s", to_topic,
              by_topic);
@@ -452,15 +472,15 @@ int chat_room_add(struct chat_room *room, const char *name)
         user->added = true;
         room->added++;
         if (user->seats == NULL)
-            announce(room, "join", user, "was added to the chat.");
+            announce_user(room, "join", user, "was added to the chat.");
         result = 0;
     }
     pthread_mutex_unlock(&room->lock);
     return result;
 }
 
-/* Tells the streams of USER and ends them. They leave as all streams do. */
-static void expel(struct user *user)
+/* Sends "removed" to the streams of USER and closes them. */
+static void close_streams(struct user *user)
 {
     json_t *data = make_data(user->name, NULL,
                              "You were removed from the chat.");
@@ -478,21 +498,22 @@ static void expel(struct user *user)
     crier_frame_unref(frame);
 }
 
-static void forgotten(void *closure, int error)
+/* The journal has deleted messages, or had none. */
+static void ignore_result(void *closure, int error)
 {
     (void)closure;
-    (void)error; /* mostly: there was nothing */
+    (void)error;
 }
 
-/* Whoever comes under NAME next is not to read what was meant for this one. */
-static void forget_private(struct chat_room *room, const char *name)
+/* Deletes the private messages of NAME: the next user of this name must not read them. */
+static void delete_private(struct chat_room *room, const char *name)
 {
     char topic[ROOM_TOPIC_SIZE];
 
-    name_topic(topic, TO, name);
-    (void)crier_hub_forget(room->hub, topic, forgotten, NULL);
-    name_topic(topic, BY, name);
-    (void)crier_hub_forget(room->hub, topic, forgotten, NULL);
+    write_topic(topic, TO, name);
+    (void)crier_hub_forget(room->hub, topic, ignore_result, NULL);
+    write_topic(topic, BY, name);
+    (void)crier_hub_forget(room->hub, topic, ignore_result, NULL);
 }
 
 bool chat_room_remove(struct chat_room *room, const char *name)
@@ -506,13 +527,13 @@ bool chat_room_remove(struct chat_room *room, const char *name)
             room->added--;
         user->added = false;
         if (user->seats == NULL)
-            announce(room, "leave", user, "was removed from the chat.");
+            announce_user(room, "leave", user, "was removed from the chat.");
         else
-            expel(user);
+            close_streams(user);
         drop_user(room, user);
     }
     pthread_mutex_unlock(&room->lock);
-    forget_private(room, name);
+    delete_private(room, name);
     return user != NULL;
 }
 

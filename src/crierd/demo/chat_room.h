@@ -5,64 +5,62 @@
 
 #include <stdbool.h>
 
-/* The chat room: who is here, and what they are told. All functions may be
- * called from any thread; names must be valid (text_valid). */
+/* The chat room: its users, their streams, and the events that it publishes. All
+ * functions may be called from any thread. Names must be valid (text_valid()). */
 struct chat_room;
 
-/* A user may be here by an open stream, by having been added, or both. At most
- * this many are added at a time. */
+/* A user is present by an open stream, by having been added, or both. At most this many
+ * can be added at a time. */
 #define ROOM_ADDED_MAX 1000
 
-/* All topics of the room, as a pattern. */
-#define ROOM_TOPICS "$chat*"
-
-/* What a newcomer hears of what was said before. */
+/* How many past messages the stream of a user who joins begins with. */
 #define ROOM_HISTORY 50
 
 /* A new room on HUB (borrowed). NULL when memory is short. */
 struct chat_room *chat_room_new(struct crier_hub *hub);
 
-/* Frees ROOM, once no stream of it is open any more; NULL is allowed. */
+/* Frees ROOM after the last of its streams has ended; NULL is allowed. */
 void chat_room_free(struct chat_room *room);
 
-/* Lets STREAM in as NAME: it is sent a welcome, the list of users, then what was said before
- * (as OPTIONS say; topics, live and hello are the room's), and if NAME was not
- * connected before, all are told. With ECHO it hears the private messages that
- * NAME sends, too. Call chat_room_left() when the stream has ended. -ENOMEM,
- * CRIER_ERR_CLOSED. */
+/* Lets STREAM join as NAME. It is sent "welcome", the list of users, and the last
+ * messages as OPTIONS say (whose topics, live and hello the room sets). If NAME had no
+ * other stream, "join" is published. With ECHO the stream gets the private messages that
+ * NAME sends, too. Call chat_room_left() when the stream has ended. Returns 0, -ENOMEM
+ * or CRIER_ERR_CLOSED. */
 int chat_room_join(struct chat_room *room, struct crier_stream *stream,
-              const char *name, bool echo,
-              const struct crier_subscribe_options *options);
+                   const char *name, bool echo,
+                   const struct crier_subscribe_options *options);
 
-/* STREAM, which chat_room_join() may have let in as NAME, has ended; when it was the
- * last one of NAME, all are told. */
+/* Takes note that STREAM has ended, with which NAME may have joined. If it was the last
+ * one of NAME, "leave" is published. */
 void chat_room_left(struct chat_room *room, struct crier_stream *stream,
-               const char *name);
+                    const char *name);
 
-/* The most bytes of a topic of the room. */
+/* The size of a buffer for a topic of the room. */
 #define ROOM_TOPIC_SIZE 512
 
-/* What is to be published for a message. */
+/* A message to be published. */
 struct chat_room_message {
     char topics[2 * ROOM_TOPIC_SIZE];
-    struct crier_event *event; /* to be freed */
-    size_t clients;            /* the streams of whom it is for */
+    struct crier_event *event; /* the caller frees it */
+    size_t clients;            /* how many streams it will reach */
 };
 
-/* Room for the id of a message, with its prefix and a NUL. */
+/* The size of a buffer for the id of a message with its prefix. */
 #define ROOM_ID_SIZE 128
 
-/* Makes of what NAME says to all, or to TO alone unless that is NULL, a message, whose
- * id is "chat-ID" unless ID is NULL. -ENOMEM. */
+/* Makes a message of TEXT from NAME to all, or to TO alone unless that is NULL. Its id is
+ * "chat-ID-HASH" unless ID is NULL; the hash is of NAME and TO. Returns 0 or -ENOMEM. */
 int chat_room_say(struct chat_room *room, const char *name, const char *to,
-             const char *text, const char *id, struct chat_room_message *message);
+                  const char *text, const char *id,
+                  struct chat_room_message *message);
 
-/* Adds NAME to the users until it is removed. 1 when it was added before, 0 when
- * it is new; -ENOMEM, -ENOSPC. */
+/* Adds NAME to the users until it is removed. Returns 0; 1 when it was added before;
+ * -ENOMEM or -ENOSPC. */
 int chat_room_add(struct chat_room *room, const char *name);
 
-/* Removes NAME: its streams are told, and ended, and its private messages are
- * forgotten. False when it is not here. */
+/* Removes NAME: sends "removed" to its streams, closes them, and deletes its private
+ * messages. Returns false when there is no such user. */
 bool chat_room_remove(struct chat_room *room, const char *name);
 
 /* The names of all users, sorted: a new array, or NULL when memory is short. */

@@ -1,35 +1,29 @@
 /*
- * What can be told of a request before libmicrohttpd has it: whether its head is
- * there, how much memory it will need, and whether it is one of those that lanes
- * answer (lane.c).
+ * What can be seen of a request before anybody parses it: whether its head is there, how
+ * much of libmicrohttpd's memory it will need, and whether it is one of those that
+ * pipelines take (pipeline.c).
  *
- * This is no second HTTP parser. It knows one shape, a POST to /topics/..., and that
- * only as a careful client writes it; whatever looks otherwise in any way is
+ * This is no second HTTP parser. It knows one shape, a POST to a path that is allowed,
+ * and that only as a careful client writes it; whatever looks otherwise in any way is
  * libmicrohttpd's, to be understood or refused. So there is nothing about which the two
- * could disagree: where this one says where a request ends, every server says the
- * same (RFC 9112 section 6.3).
+ * could disagree: where this one says where a request ends, every server says the same
+ * (RFC 9112 section 6.3).
  */
 #include <config.h>
 
 #include "classify.h"
 
+#include "base/number.h"
+#include "base/token.h"
 #include "crierd/http/quirks/headroom.h"
 
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
-#define PLAIN "POST /topics/"
-#define STREAM "GET /topics/"
+#define POST "POST "
+#define GET "GET "
 #define PROTOCOL " HTTP/1.1\r\n"
-
-/* The characters of a token (RFC 9110 section 5.6.2). */
-static bool is_token(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
 
 size_t head_length(const char *bytes, size_t length)
 {
@@ -45,15 +39,31 @@ size_t head_length(const char *bytes, size_t length)
     return 0;
 }
 
-bool head_begins(const char *bytes, size_t length)
+/* Whether the LENGTH bytes at BYTES may be the beginning of a request, however it goes
+ * on: a token. */
+static bool begins_with_token(const char *bytes, size_t length)
 {
     size_t i = 0;
 
     while (i < length && (bytes[i] == '\r' || bytes[i] == '\n'))
         i++; /* which a server should pass over (RFC 9112 section 2.2) */
-    while (i < length && is_token((unsigned char)bytes[i]))
+    while (i < length && crier__token_bytes[(unsigned char)bytes[i]])
         i++;
     return i == length || (i != 0 && bytes[i] == ' ');
+}
+
+enum service_verdict classify_head(const char *bytes, size_t length,
+                                   bool ended)
+{
+    size_t head = head_length(bytes, length);
+
+    if (!begins_with_token(bytes,
+                           length)) /* libmicrohttpd refuses a whole line */
+        return memchr(bytes, '\n', length) != NULL ? SERVICE_TAKE
+                                                   : SERVICE_REFUSE;
+    if (head == 0 && length < HEAD_MAX)
+        return length != 0 && !ended ? SERVICE_WAIT : SERVICE_CLOSE;
+    return memchr(bytes, '\0', head) != NULL ? SERVICE_REFUSE : SERVICE_TAKE;
 }
 
 /* Whether what stands at AT, before END, is the field NAME, or begins like it. */
@@ -77,16 +87,19 @@ static bool has_field(const char *bytes, size_t length, const char *name)
     return false;
 }
 
-static bool asks_for_stream(const char *bytes, size_t length)
+static bool asks_for_stream(const struct route_table *tables,
+                            const char *bytes, size_t length)
 {
-    return length >= sizeof STREAM && memcmp(bytes, "GET ", 4) == 0 &&
-           (memcmp(bytes, STREAM, sizeof STREAM - 1) == 0 ||
+    const size_t method = sizeof GET - 1;
+
+    return length > method && memcmp(bytes, GET, method) == 0 &&
+           (route_is_stream(tables, bytes + method, length - method) ||
             memmem(bytes, length, "text/event-stream", 17) != NULL) &&
            !has_field(bytes, length, "Content-Length") &&
            !has_field(bytes, length, "Transfer-Encoding");
 }
 
-static size_t count_of(const char *bytes, size_t length, char wanted)
+static size_t count_bytes(const char *bytes, size_t length, char wanted)
 {
     const char *end = bytes + length;
     size_t count = 0;
@@ -98,63 +111,63 @@ static size_t count_of(const char *bytes, size_t length, char wanted)
     return count;
 }
 
-/* Counts the line at LINE, of LENGTH bytes with its end, in. False when not everybody
- * may take it for a line, or it goes on in the one before it, of which libmicrohttpd
- * makes a copy then. */
+/* Adds the line at LINE, of LENGTH bytes with its end, to NEED. False when not every
+ * server takes it for a line, or when it continues the one before it, of which
+ * libmicrohttpd makes a copy then. */
 static bool add_line(struct headroom *need, const char *line, size_t length)
 {
     const char *end = line + length;
 
     if (line[0] == ' ' || line[0] == '\t' ||
         memchr(line, '\0', length) != NULL ||
-        count_of(line, length, '\r') !=
+        count_bytes(line, length, '\r') !=
             (size_t)(length > 1 && end[-2] == '\r'))
         return false;
     need->records++;
     if (is_field(line, end, "Cookie")) {
         need->cookies += length;
-        need->records += 1 + count_of(line, length, ';') +
-                         count_of(line, length, ',');
+        need->records += 1 + count_bytes(line, length, ';') +
+                         count_bytes(line, length, ',');
     }
     return true;
 }
 
-size_t head_need(const char *bytes, size_t length)
+size_t head_need(const struct route_table *tables, const char *bytes,
+                 size_t length)
 {
     struct headroom need = {.length = length};
     const char *line, *next, *end = bytes + length;
 
-    if (!asks_for_stream(bytes, length))
+    if (!asks_for_stream(tables, bytes, length))
         return SIZE_MAX;
     for (line = bytes; line < end; line = next) {
         next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
         if (!add_line(&need, line, (size_t)(next - line)))
             return SIZE_MAX;
-        if (line != bytes)
-            continue;
-        need.target = (size_t)(next - line);
-        need.arguments = count_of(line, need.target, '?') +
-                         count_of(line, need.target, '&');
-        need.records += need.arguments;
     }
     need.records -= 2; /* the first line, and the empty one */
     return headroom_need(&need);
 }
 
-bool head_may_be_plain(const char *bytes, size_t length)
+bool head_may_be_plain(const struct route_table *tables, const char *bytes,
+                       size_t length)
 {
-    return length >= sizeof PLAIN - 1 &&
-           memcmp(bytes, PLAIN, sizeof PLAIN - 1) == 0;
+    const size_t method = sizeof POST - 1;
+
+    if (length < method)
+        return memcmp(bytes, POST, length) == 0;
+    return memcmp(bytes, POST, method) == 0 &&
+           route_is_pipelined(tables, bytes + method, length - method);
 }
 
 /* ---- a head that is plain --------------------------------------------- */
 
-/* What has been seen of the fields that decide. */
+/* Which of the fields that must be there have been seen. */
 struct seen {
     bool host, length;
 };
 
-/* Fields that make a request another one than it looks; not for lanes. */
+/* Whether FIELD makes a request another one than it looks: it is not plain then. */
 static bool is_special(const struct head_field *field)
 {
     static const char *const names[] = {"Expect", "Transfer-Encoding",
@@ -173,17 +186,12 @@ static bool is_special(const struct head_field *field)
 
 static bool read_length(const char *value, size_t *length)
 {
-    size_t number = 0;
+    uint64_t number;
 
-    if (*value == '\0')
+    if (!crier__number_read(value, 0, HEAD_BODY_MAX, &number))
         return false;
-    for (; *value >= '0' && *value <= '9'; value++) {
-        number = number * 10 + (size_t)(*value - '0');
-        if (number > HEAD_BODY_MAX)
-            return false;
-    }
-    *length = number;
-    return *value == '\0';
+    *length = (size_t)number;
+    return true;
 }
 
 static bool is_host(const char *value)
@@ -191,9 +199,9 @@ static bool is_host(const char *value)
     return value[0] != '\0' && strpbrk(value, " \t/") == NULL;
 }
 
-/* Takes FIELD in; false when with it the request is not plain. */
-static bool judge(struct head *head, const struct head_field *field,
-                  struct seen *seen)
+/* Adds FIELD to HEAD; false when with it the request is not plain. */
+static bool add_field(struct head *head, const struct head_field *field,
+                      struct seen *seen)
 {
     if (strcasecmp(field->name, "Host") == 0) {
         if (seen->host || !is_host(field->value))
@@ -217,8 +225,7 @@ static bool read_field(char **at, struct head_field *field)
 {
     char *name = *at, *colon = name, *value, *end;
 
-    while (is_token((unsigned char)*colon))
-        colon++;
+    colon += crier__token_length(colon);
     if (colon == name || *colon != ':')
         return false;
     for (value = colon + 1; *value == ' ' || *value == '\t'; value++)
@@ -235,9 +242,9 @@ static bool read_field(char **at, struct head_field *field)
 }
 
 /* Reads the request line at BYTES; returns what is behind it, or NULL. */
-static char *read_line(struct head *head, char *bytes)
+static char *read_request_line(struct head *head, char *bytes)
 {
-    char *target = bytes + strlen("POST "), *end = target;
+    char *target = bytes + sizeof POST - 1, *end = target;
 
     while ((unsigned char)*end > ' ' && (unsigned char)*end < 0x7f)
         end++;
@@ -248,36 +255,35 @@ static char *read_line(struct head *head, char *bytes)
     return end + sizeof PROTOCOL - 1;
 }
 
-/* Takes the head apart, which ends in an empty line of CRLF. */
-static bool take_apart(struct head *head, char *bytes)
+/* Splits the head, which ends with an empty line of CRLF. */
+static bool split_head(struct head *head, char *bytes)
 {
-    char *at = read_line(head, bytes);
+    char *at = read_request_line(head, bytes);
     struct head_field field;
     struct seen seen = {false, false};
 
     if (at == NULL)
         return false;
     while (*at != '\r')
-        if (!read_field(&at, &field) || !judge(head, &field, &seen))
+        if (!read_field(&at, &field) || !add_field(head, &field, &seen))
             return false;
     return at + 2 == bytes + head->length && seen.host && seen.length;
 }
 
-enum head_kind head_read(struct head *head, char *bytes, size_t length)
+enum head_kind head_read(struct head *head, const struct route_table *tables,
+                         char *bytes, size_t length)
 {
     char before[HEAD_MAX];
 
     head->length = 0;
-    if (length < sizeof PLAIN - 1)
-        return memcmp(bytes, PLAIN, length) == 0 ? HEAD_PARTIAL : HEAD_OTHER;
-    if (!head_may_be_plain(bytes, length))
+    if (!head_may_be_plain(tables, bytes, length))
         return HEAD_OTHER;
     head->length = head_length(bytes, length < HEAD_MAX ? length : HEAD_MAX);
     if (head->length == 0)
         return length < HEAD_MAX ? HEAD_PARTIAL : HEAD_OTHER;
     head->field_count = 0;
     memcpy(before, bytes, head->length);
-    if (take_apart(head, bytes)) {
+    if (split_head(head, bytes)) {
         if (length - head->length >= head->body_length)
             return HEAD_PLAIN;
         memcpy(bytes, before, head->length);

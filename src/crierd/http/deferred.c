@@ -1,78 +1,58 @@
 /*
- * Answers that wait for the journal.
+ * Deferred responses.
  *
- * The handler asks, then suspends its connection, unless it is done already: an
- * append in memory is. Whoever answers resumes it, and MHD calls the handler
- * again, which finds the later with its request. The state decides who comes
- * first; whoever finds the other one's mark acts, so a connection is resumed
- * exactly when it was suspended, and nobody looks at a later that may be gone. A
- * lane is not suspended, and is told instead.
+ * The handler asks something, mostly of the journal, and calls deferred_wait(). Whoever
+ * knows the result calls deferred_done(), on any thread, also before deferred_wait().
+ * Both sides exchange `state` atomically. The side that comes second sees the mark of the
+ * first one and acts: the handler responds at once, or the other side resumes the
+ * request. So a request is resumed exactly when it was suspended, and the first side
+ * never touches the object again.
  *
- * A suspended connection must not be there when MHD stops: crier_hub_close() has
- * waited for all answers then.
+ * No connection of libmicrohttpd may be suspended when it stops: crier_hub_close() has
+ * waited for all results then.
  */
 #include <config.h>
 
 #include "deferred.h"
 
-#include "http.h"
-#include "pipeline.h"
-#include "crierd/log/log.h"
-#include "respond.h"
-
-#include "crier_server.h"
-
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { ASKED, PARKED, DONE };
+enum { ASKED, SUSPENDED, DONE };
 
 struct deferred *deferred_new(struct request *request,
-                              bool (*answer)(struct request *request,
-                                             const struct deferred *deferred))
+                              deferred_respond *respond)
 {
     struct deferred *deferred = calloc(1, sizeof *deferred);
 
     if (deferred == NULL)
         return NULL;
-    deferred->connection = request->connection;
-    deferred->turn = request->turn;
-    deferred->answer = answer;
-    *request->deferred = deferred;
+    deferred->carrier = request->carrier;
+    deferred->carried = request->carried;
+    deferred->respond = respond;
+    request->deferred = deferred;
     return deferred;
-}
-
-static void wake(struct MHD_Connection *connection, struct turn *turn)
-{
-    if (turn != NULL)
-        pipeline_wake(turn);
-    else
-        http_resume(connection);
 }
 
 bool deferred_wait(struct request *request)
 {
-    struct deferred *deferred = *request->deferred;
+    struct deferred *deferred = request->deferred;
 
     if (atomic_load(&deferred->state) == DONE)
-        return deferred->answer(request, deferred);
+        return deferred->respond(request, deferred);
     deferred->waiting = true;
-    if (request->turn == NULL)
-        MHD_suspend_connection(request->connection);
-    if (atomic_exchange(&deferred->state, PARKED) == DONE)
-        wake(request->connection, request->turn);
+    request->carrier->suspend(request);
+    if (atomic_exchange(&deferred->state, SUSPENDED) == DONE)
+        request->carrier->resume(request->carried);
     return true;
 }
 
 void deferred_done(struct deferred *deferred)
 {
-    struct MHD_Connection *connection = deferred->connection;
-    struct turn *turn = deferred->turn;
+    const struct carrier *carrier = deferred->carrier;
+    void *carried = deferred->carried;
 
-    if (atomic_exchange(&deferred->state, DONE) == PARKED)
-        wake(connection, turn);
+    if (atomic_exchange(&deferred->state, DONE) == SUSPENDED)
+        carrier->resume(carried);
 }
 
 void deferred_free(struct deferred *deferred)
@@ -84,57 +64,4 @@ void deferred_free(struct deferred *deferred)
     if (deferred->response != NULL)
         MHD_destroy_response(deferred->response);
     free(deferred);
-}
-
-/* ---- publishing ------------------------------------------------------- */
-
-void deferred_log(const struct crier_receipt *receipt)
-{
-    static atomic_bool troubled;
-    bool now = receipt->error == CRIER_ERR_STORAGE ||
-               receipt->error == CRIER_ERR_STORAGE_FULL;
-
-    if (receipt->error != 0 && !now)
-        return;
-    if (atomic_exchange(&troubled, now) == now)
-        return;
-    if (now)
-        log_line(LOG_ERROR, "the journal is in trouble: %s", receipt->reason);
-    else
-        log_line(LOG_INFO, "the journal is well again");
-}
-
-static void published(void *closure, const struct crier_receipt *receipt)
-{
-    struct deferred *deferred = closure;
-
-    deferred_log(receipt);
-    deferred->error = receipt->error;
-    if (receipt->error == 0) {
-        deferred->text = crier_receipt_text(receipt);
-        if (deferred->text == NULL)
-            deferred->error = -ENOMEM;
-    } else {
-        snprintf(deferred->reason, sizeof deferred->reason, "%s", receipt->reason);
-    }
-    deferred_done(deferred);
-}
-
-bool deferred_publish(struct request *request, const char *topics,
-                      const struct crier_event *event, bool dedupe,
-                      long number,
-                      bool (*answer)(struct request *request,
-                                     const struct deferred *deferred))
-{
-    struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = published};
-    struct deferred *deferred = deferred_new(request, answer);
-    int error;
-
-    if (deferred == NULL)
-        return respond_error(request, -ENOMEM);
-    deferred->number = number;
-    options.closure = deferred;
-    error = crier_hub_publish(request->server->hub, topics, event, &options);
-    return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }

@@ -5,53 +5,48 @@
 
 #include <stdatomic.h>
 
-/* Room for a reason in words. */
+/* Size of a reason in words. */
 #define DEFERRED_REASON 160
 
-/* An answer that is given when the journal has answered. Meanwhile the connection
- * is suspended, and no thread waits; a lane goes on. */
-struct deferred {
-    struct MHD_Connection *connection; /* or */
-    struct turn *turn;
-    atomic_int state;
-    bool waiting; /* the answer was not there yet; the handler's thread alone */
-    bool (*answer)(struct request *request, const struct deferred *deferred);
+struct deferred;
 
-    /* For `answer`, set before deferred_done(). */
+/* Sends the response to REQUEST for which DEFERRED has been completed. Returns what a
+ * handler returns. */
+typedef bool deferred_respond(struct request *request,
+                              const struct deferred *deferred);
+
+/* A response that waits for something to be completed, mostly by the journal. Meanwhile
+ * its request is suspended, and no thread waits. */
+struct deferred {
+    const struct carrier *carrier;
+    void *carried; /* of the request */
+    atomic_int state;
+    bool waiting; /* the request was suspended; the handler's thread alone */
+    deferred_respond *respond;
+
+    /* For `respond`, set before deferred_done(). */
     int error;
     char reason[DEFERRED_REASON];
-    json_t *value; /* or NULL */
-    char *text;    /* likewise, from malloc() */
+    json_t *value;                 /* owned, or NULL */
+    char *text;                    /* likewise, from malloc() */
     struct MHD_Response *response; /* of a stream; owned, or NULL */
     long number;
 };
 
-/* A new later for REQUEST, which holds it from now on: ANSWER is called once it is
- * done, on the handler's thread. NULL when memory is short. */
+/* A new deferred response to REQUEST, which owns it from now on. RESPOND is called once it
+ * has been completed, on the handler's thread. NULL when memory is short. */
 struct deferred *deferred_new(struct request *request,
-                              bool (*answer)(struct request *request,
-                                             const struct deferred *deferred));
+                              deferred_respond *respond);
 
-/* What the handler returns when it has asked: deferred_done() has been called or
- * will be. */
+/* Suspends REQUEST until its deferred response is completed, or calls its `respond` at
+ * once if it is. To be called last by the handler, which returns the result. */
 bool deferred_wait(struct request *request);
 
-/* The question is answered. Any thread; LATER is not the caller's any more. */
+/* DEFERRED is completed, which happens once. Any thread; the caller must not touch
+ * DEFERRED any more. */
 void deferred_done(struct deferred *deferred);
 
-/* Frees LATER, which is done or was never asked for; NULL is allowed. */
+/* Frees DEFERRED, which is completed or of which nobody else knows; NULL is allowed. */
 void deferred_free(struct deferred *deferred);
-
-/* crier_hub_publish(), answered by ANSWER, which finds in LATER the error and its
- * reason, and as text that of crier_receipt_text(); NUMBER is handed on. */
-bool deferred_publish(struct request *request, const char *topics,
-                      const struct crier_event *event, bool dedupe,
-                      long number,
-                      bool (*answer)(struct request *request,
-                                     const struct deferred *deferred));
-
-/* Has a line in the log say when the journal begins and when it ceases to be in
- * trouble; for every receipt. Any thread. */
-void deferred_log(const struct crier_receipt *receipt);
 
 #endif

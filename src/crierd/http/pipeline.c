@@ -1,46 +1,55 @@
 /*
- * A lane: a connection whose client publishes, request after request. libmicrohttpd
- * reads a request only when the one before is answered, and answers each with a send
- * of its own; so a publisher that has many on their way gains little, and a journal in
- * a file nothing at all: each update waits for a disk by itself. A lane takes all the
- * requests that are there, has them handled one after the other without waiting, and
- * sends all answers together.
+ * A pipeline: a connection whose client publishes, request after request. libmicrohttpd
+ * reads a request only when the one before is answered, and sends each response by
+ * itself; so a publisher that has many requests in flight gains little, and a journal in a
+ * file nothing at all: each update waits for the disk alone. A pipeline takes all the
+ * requests that are there, calls the handler for one after the other without waiting, and
+ * sends all responses together.
  *
- * The handlers are those that libmicrohttpd's requests have; what they answer goes to
- * answer.c, which writes it here. Only requests that head.c calls plain are taken.
- * Everything else is libmicrohttpd's: a lane looks at what has come (MSG_PEEK), takes
- * from the socket no more than it has understood, and when the next request is another
- * one, and all before it are answered, leaves: the door hands the connection over with
- * that request unread. It does not come back.
+ * The handlers are those that libmicrohttpd's requests have. Only requests that
+ * classify.c calls plain are taken. Everything else is libmicrohttpd's: a pipeline peeks
+ * at what has come, takes from the socket no more than it has understood, and when the
+ * next request is another one, and all before it are answered, gives the connection away
+ * with that request unread. It does not come back.
  *
- * Answers go out in the order of their requests (RFC 9112 section 9.3.2). A turn is one
- * request that has not been answered, or not been answered alone.
+ * Responses are sent in the order of their requests (RFC 9112 section 9.3.2). A turn is
+ * one request whose response has not been moved to what is sent:
  *
- *        request            answered, and first         sent
- *   new ---------> waiting ---------------------> out --------> gone
+ *        request            response, and first         sent
+ *   new ---------> waiting ---------------------> out --------> freed
  *                     |                            ^
- *                     +----> answered, not first --+
+ *                     +---> response, not first ---+
  *
- * What is left unread has a price: the kernel keeps whole buffers as long as a byte in
- * them is unread, and so the begin of a request may keep a window shut through which
- * its end would have to come. Where that threatens, the lane holds the begin itself.
- * Should the whole turn out to be another request than it seemed, the connection can
- * only be closed, with that one unanswered; it takes a publisher that is faster than
- * crierd and changes its ways in mid-stream.
+ * Peeked bytes stay in the kernel's receive buffer. A partial request can therefore fill
+ * that buffer and close the TCP window, so that the rest of the request never arrives.
+ * When the buffer is more than half full, the partial request is read into
+ * pipeline->held. Should the whole turn out not to be plain, the connection can only be
+ * closed, with that request unanswered; that takes a publisher that is faster than crierd
+ * and changes its ways in mid-stream.
  *
- * A turn's answer may come on any thread (pipeline_wake). It goes to the doorman, whose
- * thread alone touches lanes. A lane is there until the last of its turns is
- * answered, even when its client has long gone; the journal has been asked.
+ * A turn's response may be completed on any thread (resume_turn()), and is sent by the
+ * thread of the pipelines, which alone touches them. A pipeline is there until the last
+ * of its turns is answered, even when its client has long gone; the journal has been
+ * asked.
+ *
+ * Pipelines are in a list in the order of their deadlines; since all get the same time, a
+ * pipeline that gets a new one goes to the end. Events only mark a pipeline as ready, and
+ * pipelines_run() runs it: so a pipeline is never freed while events are handled.
+ *
+ * Lock order: the lock of the pipelines is the last, like a shard's: it is held to append
+ * a turn or to take all of them.
  */
 #include <config.h>
 
 #include "pipeline.h"
 
-#include "crierd/net/acceptor.h"
+#include "base/clock.h"
 #include "classify.h"
 #include "deferred.h"
 #include "request.h"
+#include "response.h"
 #include "route.h"
+#include "crierd/net/refuse.h"
 
 #include <errno.h>
 #include <linux/sock_diag.h>
@@ -48,70 +57,84 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
 
-/* No more requests wait for their answers, and no more bytes for the client: then
- * the lane reads on only when some have gone. */
+/* What is read at a time. */
+#define WINDOW ((size_t)64 * 1024)
+
+/* ms for which a pipeline may do nothing. */
+#define IDLE_TIME 30000
+
+/* No more requests wait for their responses, and no more bytes for the client: then the
+ * pipeline reads on only when some have gone. */
 #define TURNS_MAX 1024
 #define OUT_MAX ((size_t)256 * 1024)
 
-/* So often a lane reads before others have their turn. */
+/* So often a pipeline reads before others have their turn. */
 #define ROUNDS 8
 
-/* What an idle lane keeps. */
+/* What an idle pipeline keeps. */
 #define OUT_KEPT ((size_t)4096)
 
-/* What the kernel holds for a lane; left alone it would be megabytes both ways for
- * those who take no answers. */
+/* What the kernel holds for a pipeline; by itself it would be megabytes both ways for
+ * clients that take no responses. */
 #define SEND_BUFFER (64 * 1024)
 #define RECEIVE_BUFFER (128 * 1024)
 
 struct pipeline {
-    struct server *server;
-    struct acceptor_thread *thread;
-    void *visitor;
+    struct watch watch; /* first */
+    struct pipelines *pipelines;
+    struct pipeline *prev, *next; /* by deadline */
+    struct pipeline *ready_next;
+    uint64_t deadline;
+    struct peer peer;
     int fd; /* -1 when it is given up */
     struct turn *first, **end;
     size_t turn_count;
     char *out;
     size_t out_length, out_sent, out_room;
-    char *held; /* the begin of a request, taken from the socket */
+    char *held; /* the beginning of a request, taken from the socket */
     size_t held_length;
-    bool leaving; /* what comes next is not for lanes */
+    bool ready;   /* in the list of those to be run */
+    bool hung_up; /* the client will send no more */
+    bool leaving; /* what comes next is not for pipelines */
     bool partial; /* a request has begun to come */
     bool headed;  /* and its head is there */
     bool ended;   /* no more will come */
-    bool broken;  /* memory was short in an answer */
+    bool broken;  /* memory was short for a response, or the socket failed */
 };
 
-struct pipeline *pipeline_new(struct server *server, struct acceptor_thread *thread, int fd)
-{
-    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
-    int send = SEND_BUFFER, receive = RECEIVE_BUFFER, on = 1;
+/* What to do with a pipeline that has been run. */
+enum verdict {
+    PIPELINE_WAIT,    /* nothing, until there is an event */
+    PIPELINE_AGAIN,   /* run it again: there may be more to read */
+    PIPELINE_HANDOFF, /* what comes is for libmicrohttpd */
+    PIPELINE_CLOSE
+};
 
-    if (pipeline == NULL)
-        return NULL;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof receive);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    pipeline->server = server;
-    pipeline->thread = thread;
-    pipeline->fd = fd;
-    pipeline->end = &pipeline->first;
-    return pipeline;
+/* A request of a pipeline. */
+struct turn {
+    struct request request;  /* first */
+    struct turn *next;       /* of the same pipeline */
+    struct turn *woken_next; /* of the thread, under its lock */
+    struct pipeline *pipeline;
+    const struct head *head; /* while the handler runs */
+    char *target;            /* while the response is deferred */
+    char *bytes;             /* the response, while others are before it */
+    size_t length;
+    bool answered;
+};
+
+static struct turn *turn_of(const struct request *request)
+{
+    return request->carried;
 }
 
-void *pipeline_visitor(const struct pipeline *pipeline)
-{
-    return pipeline->visitor;
-}
-
-void pipeline_set_visitor(struct pipeline *pipeline, void *visitor)
-{
-    pipeline->visitor = visitor;
-}
-
-void pipeline_free(struct pipeline *pipeline)
+/* Frees PIPELINE, or gives it up when it still has turns. */
+static void pipeline_free(struct pipeline *pipeline)
 {
     pipeline->fd = -1;
     if (pipeline->turn_count != 0)
@@ -121,23 +144,10 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline);
 }
 
-/* ---- turns ------------------------------------------------------------ */
-
-static struct turn *turn_new(struct pipeline *pipeline)
-{
-    struct turn *turn = calloc(1, sizeof *turn);
-
-    if (turn == NULL)
-        return NULL;
-    turn->pipeline = pipeline;
-    *pipeline->end = turn;
-    pipeline->end = &turn->next;
-    pipeline->turn_count++;
-    return turn;
-}
+/* ---- responses -------------------------------------------------------- */
 
 /* Takes the first turn off. */
-static void turn_shift(struct pipeline *pipeline)
+static void shift_turn(struct pipeline *pipeline)
 {
     struct turn *turn = pipeline->first;
 
@@ -145,14 +155,14 @@ static void turn_shift(struct pipeline *pipeline)
     if (pipeline->first == NULL)
         pipeline->end = &pipeline->first;
     pipeline->turn_count--;
-    deferred_free(turn->deferred);
+    route_done(&turn->request);
     free(turn->target);
     free(turn->bytes);
     free(turn);
 }
 
-static bool append(char **bytes, size_t *length, size_t *room,
-                   const char *more, size_t count)
+static bool append_bytes(char **bytes, size_t *length, size_t *room,
+                         const char *more, size_t count)
 {
     size_t need = *length + count;
     char *grown;
@@ -172,11 +182,12 @@ static bool append(char **bytes, size_t *length, size_t *room,
 
 static bool put_out(struct pipeline *pipeline, const char *bytes, size_t length)
 {
-    return append(&pipeline->out, &pipeline->out_length, &pipeline->out_room, bytes,
-                  length);
+    return append_bytes(&pipeline->out, &pipeline->out_length,
+                        &pipeline->out_room, bytes, length);
 }
 
-bool pipeline_put(struct turn *turn, const char *bytes, size_t length)
+/* Appends to the response of TURN. */
+static bool put_response(struct turn *turn, const char *bytes, size_t length)
 {
     struct pipeline *pipeline = turn->pipeline;
     size_t exact = turn->length;
@@ -185,11 +196,11 @@ bool pipeline_put(struct turn *turn, const char *bytes, size_t length)
         return true;
     if (turn == pipeline->first)
         return put_out(pipeline, bytes, length);
-    return append(&turn->bytes, &turn->length, &exact, bytes, length);
+    return append_bytes(&turn->bytes, &turn->length, &exact, bytes, length);
 }
 
-/* Moves the answers that are next in turn to what goes out. */
-static void advance(struct pipeline *pipeline)
+/* Moves the responses that are next in turn to what is sent. */
+static void advance_turns(struct pipeline *pipeline)
 {
     struct turn *turn;
 
@@ -197,72 +208,137 @@ static void advance(struct pipeline *pipeline)
         if (turn->length != 0 && pipeline->fd >= 0 &&
             !put_out(pipeline, turn->bytes, turn->length))
             pipeline->broken = true;
-        turn_shift(pipeline);
+        shift_turn(pipeline);
     }
 }
 
-const char *pipeline_header(const struct turn *turn, const char *name)
+/* ---- the carrier ------------------------------------------------------ */
+
+static const char *find_field(const struct request *request, const char *name)
 {
+    const struct turn *turn = turn_of(request);
+
     return turn->head != NULL ? head_field(turn->head, name) : NULL;
 }
 
-static struct request request_of(struct turn *turn)
+static bool write_response(struct request *request, struct response *response)
 {
-    struct request request = {.server = turn->pipeline->server,
-                              .turn = turn,
-                              .method = MHD_HTTP_METHOD_POST,
-                              .target = turn->target,
-                              .body = "",
-                              .deferred = &turn->deferred,
-                              .received = turn->received};
+    struct turn *turn = turn_of(request);
+    char head[RESPONSE_HEAD_SIZE];
 
-    return request;
+    if (response->made != NULL)
+        return false; /* pipelines have no streams */
+    return put_response(turn, head,
+                        response_write_head(head, response, false)) &&
+           (response->length == 0 ||
+            put_response(turn, response->body, response->length));
 }
 
-/* Has the request of HEAD handled, whose body is at BODY. */
-static void handle(struct pipeline *pipeline, const struct head *head, char *body)
+/* The pipeline goes on with what is behind the request. */
+static void leave_waiting(struct request *request)
 {
-    struct turn *turn = turn_new(pipeline);
+    (void)request;
+}
+
+static void resume_turn(void *carried)
+{
+    struct turn *turn = carried;
+    struct pipelines *pipelines = turn->pipeline->pipelines;
+    bool first;
+
+    turn->woken_next = NULL;
+    pthread_mutex_lock(&pipelines->lock);
+    first = pipelines->woken == NULL;
+    *pipelines->woken_end = turn;
+    pipelines->woken_end = &turn->woken_next;
+    pthread_mutex_unlock(&pipelines->lock);
+    if (first)
+        pipelines->wake(pipelines->closure);
+}
+
+static const struct carrier pipeline_carrier = {
+    .header = find_field,
+    .respond = write_response,
+    .suspend = leave_waiting,
+    .resume = resume_turn,
+};
+
+/* ---- requests --------------------------------------------------------- */
+
+/* A new turn of PIPELINE, the last one, for the request with HEAD and BODY. NULL when
+ * memory is short. */
+static struct turn *turn_new(struct pipeline *pipeline,
+                             const struct head *head, const char *body)
+{
+    struct turn *turn = malloc(sizeof *turn);
+
+    if (turn == NULL)
+        return NULL;
+    *turn = (struct turn){
+        .request = {.server = pipeline->pipelines->server,
+                    .carrier = &pipeline_carrier,
+                    .carried = turn,
+                    .peer = &pipeline->peer.address.any,
+                    .method = MHD_HTTP_METHOD_POST,
+                    .target = head->target,
+                    .received = crier__clock_us(),
+                    .body = body,
+                    .body_length = head->body_length},
+        .pipeline = pipeline,
+        .head = head,
+    };
+    *pipeline->end = turn;
+    pipeline->end = &turn->next;
+    pipeline->turn_count++;
+    return turn;
+}
+
+/* What TURN has of its head and body is about to go. */
+static void keep_target(struct turn *turn)
+{
+    struct request *request = &turn->request;
+
+    turn->head = NULL;
+    request->body = "";
+    request->body_length = 0;
+    turn->target = strdup(request->target);
+    request->target = turn->target != NULL ? turn->target : "?";
+}
+
+/* Calls the handler for the request of HEAD, whose body is at BODY. */
+static void handle_turn(struct pipeline *pipeline, const struct head *head,
+                        char *body)
+{
+    struct turn *turn = turn_new(pipeline, head, body);
     char behind = body[head->body_length];
-    struct request request;
+    struct deferred *deferred;
 
     if (turn == NULL) {
         pipeline->broken = true;
         return;
     }
-    turn->received = request_clock();
-    turn->head = head;
-    request = request_of(turn);
-    request.target = head->target;
-    request.body = body;
-    request.body_length = head->body_length;
     body[head->body_length] = '\0';
-    if (!route_run(&request))
+    if (!route_run(&turn->request))
         pipeline->broken = true;
     body[head->body_length] = behind;
-    turn->head = NULL;
-    turn->answered = turn->deferred == NULL || !turn->deferred->waiting;
+    deferred = turn->request.deferred;
+    turn->answered = deferred == NULL || !deferred->waiting;
     if (!turn->answered)
-        turn->target = strdup(head->target);
-    advance(pipeline);
+        keep_target(turn);
+    advance_turns(pipeline);
 }
 
-void pipeline_wake(struct turn *turn)
-{
-    acceptor_wake(turn->pipeline->thread, turn);
-}
-
-struct pipeline *pipeline_answer(struct turn *turn)
+/* Responds to TURN, whose deferred response is completed. Returns its pipeline, to be run;
+ * NULL when that is given up. */
+static struct pipeline *respond_turn(struct turn *turn)
 {
     struct pipeline *pipeline = turn->pipeline;
-    struct request request = request_of(turn);
+    struct deferred *deferred = turn->request.deferred;
 
-    if (request.target == NULL) /* memory was short for it */
-        request.target = "/topics/?";
-    if (!turn->deferred->answer(&request, turn->deferred))
+    if (!deferred->respond(&turn->request, deferred))
         pipeline->broken = true;
     turn->answered = true;
-    advance(pipeline);
+    advance_turns(pipeline);
     if (pipeline->fd >= 0)
         return pipeline;
     pipeline_free(pipeline);
@@ -272,7 +348,7 @@ struct pipeline *pipeline_answer(struct turn *turn)
 /* ---- in and out ------------------------------------------------------- */
 
 /* Sends what the kernel takes. False when the connection is dead. */
-static bool flush(struct pipeline *pipeline, bool *moved)
+static bool send_out(struct pipeline *pipeline, bool *moved)
 {
     ssize_t sent;
 
@@ -297,17 +373,20 @@ static bool flush(struct pipeline *pipeline, bool *moved)
     return true;
 }
 
-/* Has the requests handled of which LENGTH bytes are in WINDOW. Returns how many
- * bytes they were. */
-static size_t take(struct pipeline *pipeline, char *window, size_t length)
+/* Handles the requests of which LENGTH bytes are in WINDOW. Returns how many bytes they
+ * were. */
+static size_t take_requests(struct pipeline *pipeline, char *window,
+                            size_t length)
 {
+    const struct server *server = pipeline->pipelines->server;
     size_t used = 0;
     struct head head;
 
     pipeline->partial = false;
     while (!pipeline->broken && pipeline->turn_count < TURNS_MAX &&
            pipeline->out_length < OUT_MAX && used < length) {
-        switch (head_read(&head, window + used, length - used)) {
+        switch (
+            head_read(&head, server->tables, window + used, length - used)) {
         case HEAD_PARTIAL:
             pipeline->partial = true;
             pipeline->headed = head.length != 0;
@@ -318,18 +397,14 @@ static size_t take(struct pipeline *pipeline, char *window, size_t length)
         case HEAD_PLAIN:
             break;
         }
-        if (head.body_length > pipeline->server->conf->max_message) {
-            pipeline->leaving = true; /* as it was: NULs are no matter to it */
-            return used;
-        }
-        handle(pipeline, &head, window + used + head.length);
+        handle_turn(pipeline, &head, window + used + head.length);
         used += head.length + head.body_length;
     }
     return used;
 }
 
-/* Takes USED bytes, which have been looked at, from the socket. */
-static bool consume(struct pipeline *pipeline, char *window, size_t used)
+/* Takes USED bytes, which have been peeked at, from the socket. */
+static bool consume_bytes(struct pipeline *pipeline, char *window, size_t used)
 {
     ssize_t got;
 
@@ -344,7 +419,7 @@ static bool consume(struct pipeline *pipeline, char *window, size_t used)
     return true;
 }
 
-/* Whether what the kernel keeps for the socket leaves little room for more. */
+/* Whether the receive buffer of the kernel is more than half full. */
 static bool is_cramped(const struct pipeline *pipeline)
 {
     uint32_t info[SK_MEMINFO_VARS];
@@ -354,8 +429,8 @@ static bool is_cramped(const struct pipeline *pipeline)
            info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
 }
 
-/* Holds the begin of a request, of which COUNT bytes have come. */
-static bool hold(struct pipeline *pipeline, size_t count)
+/* Reads the beginning of a request, of which COUNT bytes have come, into `held`. */
+static bool hold_partial(struct pipeline *pipeline, size_t count)
 {
     char *held = realloc(pipeline->held, count);
     ssize_t got;
@@ -373,12 +448,13 @@ static bool hold(struct pipeline *pipeline, size_t count)
     return true;
 }
 
-/* Of the LENGTH bytes that have come, those held before them included, USED are done
- * with. */
-static bool settle(struct pipeline *pipeline, char *window, size_t length, size_t used)
+/* Of the LENGTH bytes that have come, with those that were held, USED have been
+ * handled. */
+static bool settle_bytes(struct pipeline *pipeline, char *window,
+                         size_t length, size_t used)
 {
     if (used != 0) {
-        if (!consume(pipeline, window, used - pipeline->held_length))
+        if (!consume_bytes(pipeline, window, used - pipeline->held_length))
             return false;
         free(pipeline->held);
         pipeline->held = NULL;
@@ -389,7 +465,7 @@ static bool settle(struct pipeline *pipeline, char *window, size_t length, size_
     }
     if (!pipeline->partial || !is_cramped(pipeline))
         return true;
-    return hold(pipeline, length - used);
+    return hold_partial(pipeline, length - used);
 }
 
 /* Whether nothing is read for the time being. */
@@ -398,16 +474,16 @@ static bool is_full(const struct pipeline *pipeline)
     return pipeline->turn_count >= TURNS_MAX || pipeline->out_length >= OUT_MAX;
 }
 
-/* Looks at what has come, once. Returns whether there may be more. */
-static bool read_on(struct pipeline *pipeline, char *window, bool hung_up,
-                    bool *moved)
+/* Peeks at what has come, once, and handles it. Returns whether there may be more. */
+static bool read_once(struct pipeline *pipeline, bool *moved)
 {
     size_t length = pipeline->held_length, used;
+    char *window = pipeline->pipelines->window;
     ssize_t got;
 
     if (pipeline->leaving || pipeline->ended || pipeline->broken || is_full(pipeline))
         return false;
-    got = recv(pipeline->fd, window + length, LANE_WINDOW - length,
+    got = recv(pipeline->fd, window + length, WINDOW - length,
                MSG_PEEK | MSG_DONTWAIT);
     if (got < 0) {
         pipeline->broken = errno != EAGAIN && errno != EWOULDBLOCK &&
@@ -417,50 +493,43 @@ static bool read_on(struct pipeline *pipeline, char *window, bool hung_up,
     if (length != 0)
         memcpy(window, pipeline->held, length);
     length += (size_t)got;
-    used = take(pipeline, window, length);
+    used = take_requests(pipeline, window, length);
     /* What is left then is no whole request. */
-    pipeline->ended = got == 0 || (hung_up && used == 0 && !pipeline->leaving);
-    if (!settle(pipeline, window, length, used))
+    pipeline->ended =
+        got == 0 || (pipeline->hung_up && used == 0 && !pipeline->leaving);
+    if (!settle_bytes(pipeline, window, length, used))
         pipeline->broken = true;
     *moved = *moved || used != 0;
     return used != 0;
 }
 
-void pipeline_discard(struct pipeline *pipeline, char *window)
-{
-    int rounds;
-
-    for (rounds = 0; rounds < ROUNDS; rounds++)
-        if (recv(pipeline->fd, window, LANE_WINDOW, MSG_DONTWAIT) <= 0)
-            return;
-}
-
-enum pipeline_verdict pipeline_run(struct pipeline *pipeline, char *window, bool hung_up,
-                           bool *moved)
+static enum verdict run_pipeline(struct pipeline *pipeline, bool *moved)
 {
     bool more = true, full;
     int rounds;
 
     for (rounds = 0; more && rounds < ROUNDS; rounds++) {
-        pipeline->broken = pipeline->broken || !flush(pipeline, moved);
+        pipeline->broken = pipeline->broken || !send_out(pipeline, moved);
         full = is_full(pipeline);
-        more = read_on(pipeline, window, hung_up, moved);
-        pipeline->broken = pipeline->broken || !flush(pipeline, moved);
+        more = read_once(pipeline, moved);
+        pipeline->broken = pipeline->broken || !send_out(pipeline, moved);
         /* There is room again: what has come meanwhile is read now. */
         more = more || (full && !is_full(pipeline));
     }
     if (pipeline->broken)
-        return PIPELINE_OVER;
+        return PIPELINE_CLOSE;
     if (more)
         return PIPELINE_AGAIN;
     if (pipeline->turn_count != 0 || pipeline->out_length != 0)
-        return PIPELINE_STAYS;
+        return PIPELINE_WAIT;
     if (pipeline->leaving)
-        return PIPELINE_LEAVES;
-    return pipeline->ended ? PIPELINE_OVER : PIPELINE_STAYS;
+        return PIPELINE_HANDOFF;
+    return pipeline->ended ? PIPELINE_CLOSE : PIPELINE_WAIT;
 }
 
-bool pipeline_is_idle(const struct pipeline *pipeline)
+/* Whether PIPELINE has no request, at most the beginning of a head, and no response to
+ * send. */
+static bool is_idle(const struct pipeline *pipeline)
 {
     char byte;
 
@@ -471,12 +540,256 @@ bool pipeline_is_idle(const struct pipeline *pipeline)
            recv(pipeline->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
-enum pipeline_verdict pipeline_overdue(const struct pipeline *pipeline)
+/* What to do with PIPELINE, in which nothing has moved for as long as is allowed. */
+static enum verdict judge_overdue(const struct pipeline *pipeline)
 {
     if (pipeline->turn_count != 0)
-        return PIPELINE_STAYS;
-    return pipeline->partial && pipeline->headed && pipeline->held_length == 0 &&
-                   pipeline->out_length == 0
-               ? PIPELINE_LEAVES
-               : PIPELINE_OVER;
+        return PIPELINE_WAIT;
+    return pipeline->partial && pipeline->headed &&
+                   pipeline->held_length == 0 && pipeline->out_length == 0
+               ? PIPELINE_HANDOFF
+               : PIPELINE_CLOSE;
+}
+
+/* ---- all pipelines of a thread ---------------------------------------- */
+
+bool pipelines_init(struct pipelines *pipelines, struct server *server,
+                    atomic_uint *connections, void (*wake)(void *closure),
+                    void (*leave)(void *closure, int fd,
+                                  const struct peer *peer),
+                    void *closure)
+{
+    *pipelines = (struct pipelines){
+        .server = server,
+        .connections = connections,
+        .wake = wake,
+        .leave = leave,
+        .closure = closure,
+        .epoll_fd = -1,
+        .window = malloc(WINDOW + 1), /* and a NUL */
+    };
+    pipelines->woken_end = &pipelines->woken;
+    if (pthread_mutex_init(&pipelines->lock, NULL) != 0)
+        abort();
+    return pipelines->window != NULL;
+}
+
+void pipelines_watch(struct pipelines *pipelines, int epoll_fd)
+{
+    pipelines->epoll_fd = epoll_fd;
+}
+
+static void set_ready(struct pipeline *pipeline)
+{
+    if (!pipeline->ready)
+        LL_PREPEND2(pipeline->pipelines->ready, pipeline, ready_next);
+    pipeline->ready = true;
+}
+
+static void note_pipeline(struct watch *watch, uint32_t events)
+{
+    struct pipeline *pipeline = (struct pipeline *)watch;
+
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        pipeline->hung_up = true;
+    set_ready(pipeline);
+}
+
+/* Sizes the kernel's buffers of FD, and has each send leave at once. */
+static void set_options(int fd)
+{
+    int send = SEND_BUFFER, receive = RECEIVE_BUFFER, on = 1;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof receive);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+bool pipelines_take(struct pipelines *pipelines, int fd,
+                    const struct peer *peer)
+{
+    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+    struct epoll_event event = {.events =
+                                    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+
+    if (pipeline == NULL)
+        return false;
+    pipeline->watch.on_events = note_pipeline;
+    event.data.ptr = &pipeline->watch;
+    if (epoll_ctl(pipelines->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        free(pipeline);
+        return false;
+    }
+    set_options(fd);
+    pipeline->pipelines = pipelines;
+    pipeline->fd = fd;
+    pipeline->peer = *peer;
+    pipeline->end = &pipeline->first;
+    pipeline->deadline = crier_now() + IDLE_TIME;
+    DL_APPEND(pipelines->by_deadline, pipeline);
+    atomic_fetch_add(pipelines->connections, 1);
+    set_ready(pipeline);
+    return true;
+}
+
+/* Ends PIPELINE; its socket stays open. */
+static void end_pipeline(struct pipelines *pipelines,
+                         struct pipeline *pipeline)
+{
+    if (pipeline->ready)
+        LL_DELETE2(pipelines->ready, pipeline, ready_next);
+    DL_DELETE(pipelines->by_deadline, pipeline);
+    atomic_fetch_sub(pipelines->connections, 1);
+    pipeline_free(pipeline);
+}
+
+/* Closes PIPELINE. What has come is read, or closing would reset the connection, and the
+ * client might lose its responses. */
+static void close_pipeline(struct pipelines *pipelines,
+                           struct pipeline *pipeline)
+{
+    int fd = pipeline->fd, rounds = 0;
+
+    while (rounds++ < ROUNDS &&
+           recv(fd, pipelines->window, WINDOW, MSG_DONTWAIT) > 0)
+        ;
+    end_pipeline(pipelines, pipeline);
+    close(fd);
+}
+
+/* Gives the connection of PIPELINE away, unless what it sends next is no request at
+ * all. */
+static void hand_off(struct pipelines *pipelines, struct pipeline *pipeline)
+{
+    ssize_t got = recv(pipeline->fd, pipelines->window, HEAD_MAX,
+                       MSG_PEEK | MSG_DONTWAIT);
+    struct peer peer = pipeline->peer;
+    int fd = pipeline->fd;
+
+    (void)epoll_ctl(pipelines->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    end_pipeline(pipelines, pipeline);
+    if (got > 0 &&
+        classify_head(pipelines->window, (size_t)got, false) == SERVICE_REFUSE)
+        refuse_connection(fd, REFUSE_BAD_REQUEST, pipelines->window, WINDOW);
+    else
+        pipelines->leave(pipelines->closure, fd, &peer);
+}
+
+static void set_deadline(struct pipelines *pipelines,
+                         struct pipeline *pipeline, uint64_t now)
+{
+    DL_DELETE(pipelines->by_deadline, pipeline);
+    pipeline->deadline = now + IDLE_TIME;
+    DL_APPEND(pipelines->by_deadline, pipeline);
+}
+
+static void run_ready(struct pipelines *pipelines, struct pipeline *pipeline,
+                      uint64_t now)
+{
+    bool moved = false;
+
+    switch (run_pipeline(pipeline, &moved)) {
+    case PIPELINE_WAIT:
+        break;
+    case PIPELINE_AGAIN:
+        set_ready(pipeline);
+        break;
+    case PIPELINE_HANDOFF:
+        hand_off(pipelines, pipeline);
+        return;
+    case PIPELINE_CLOSE:
+        close_pipeline(pipelines, pipeline);
+        return;
+    }
+    if (moved)
+        set_deadline(pipelines, pipeline, now);
+}
+
+/* Sends the responses that were completed, and marks their pipelines as ready. */
+static void respond_woken(struct pipelines *pipelines)
+{
+    struct turn *turn, *next;
+    struct pipeline *pipeline;
+
+    pthread_mutex_lock(&pipelines->lock);
+    turn = pipelines->woken;
+    pipelines->woken = NULL;
+    pipelines->woken_end = &pipelines->woken;
+    pthread_mutex_unlock(&pipelines->lock);
+    for (; turn != NULL; turn = next) {
+        next = turn->woken_next;
+        pipeline = respond_turn(turn);
+        if (pipeline != NULL)
+            set_ready(pipeline);
+    }
+}
+
+static void end_overdue(struct pipelines *pipelines, uint64_t now)
+{
+    struct pipeline *pipeline;
+
+    while ((pipeline = pipelines->by_deadline) != NULL &&
+           pipeline->deadline <= now) {
+        switch (judge_overdue(pipeline)) {
+        case PIPELINE_HANDOFF:
+            hand_off(pipelines, pipeline);
+            break;
+        case PIPELINE_CLOSE:
+            close_pipeline(pipelines, pipeline);
+            break;
+        default:
+            set_deadline(pipelines, pipeline, now);
+        }
+    }
+}
+
+void pipelines_run(struct pipelines *pipelines, uint64_t now)
+{
+    struct pipeline *pipeline, *ready;
+
+    respond_woken(pipelines);
+    ready = pipelines->ready;
+    pipelines->ready = NULL; /* one that is to be run again is put there */
+    while ((pipeline = ready) != NULL) {
+        ready = pipeline->ready_next;
+        pipeline->ready = false;
+        run_ready(pipelines, pipeline, now);
+    }
+    end_overdue(pipelines, now);
+}
+
+uint64_t pipelines_due(const struct pipelines *pipelines)
+{
+    if (pipelines->ready != NULL)
+        return 0;
+    return pipelines->by_deadline != NULL ? pipelines->by_deadline->deadline
+                                          : UINT64_MAX;
+}
+
+bool pipelines_close_idle(struct pipelines *pipelines, uint64_t since)
+{
+    struct pipeline *pipeline;
+
+    DL_FOREACH (pipelines->by_deadline, pipeline) {
+        if (pipeline->deadline - IDLE_TIME > since)
+            return false;
+        if (is_idle(pipeline)) {
+            close_pipeline(pipelines, pipeline);
+            return true;
+        }
+    }
+    return false;
+}
+
+void pipelines_close(struct pipelines *pipelines)
+{
+    respond_woken(pipelines);
+    while (pipelines->by_deadline != NULL)
+        close_pipeline(pipelines, pipelines->by_deadline);
+}
+
+void pipelines_done(struct pipelines *pipelines)
+{
+    free(pipelines->window);
+    pthread_mutex_destroy(&pipelines->lock);
 }

@@ -2,81 +2,66 @@
 #define CRIERD_PIPELINE_H
 
 #include "server.h"
+#include "crierd/net/peer.h"
+#include "crierd/net/watch.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
-/* What a lane reads at a time. */
-#define LANE_WINDOW ((size_t)64 * 1024)
-
-struct acceptor;
-struct acceptor_thread;
-
-/* A connection whose client publishes; the thread of its doorman only, but where
- * it says otherwise. */
 struct pipeline;
+struct turn;
 
-/* One request of a lane, until it is answered. */
-struct turn {
-    struct turn *next;       /* of the same lane */
-    struct turn *woken_next; /* its doorman's, under his lock */
-    struct pipeline *pipeline;
-    const struct head *head; /* while the handler runs */
-    struct deferred *deferred;
-    char *target;            /* while it waits for its answer */
-    uint64_t received;
-    char *bytes; /* the answer, while others are before it */
-    size_t length;
-    bool answered;
+/* The pipelines of one thread. A pipeline is a connection whose client sends requests
+ * that its routes allow a pipeline to take (route.h), and no others. */
+struct pipelines {
+    struct server *server;
+    atomic_uint *connections; /* counts them, too */
+    void (*wake)(void *closure);
+    void (*leave)(void *closure, int fd, const struct peer *peer);
+    void *closure;
+    int epoll_fd;
+    char *window;
+    struct pipeline *by_deadline;
+    struct pipeline *ready; /* to be run in the next pipelines_run() */
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct turn *woken, **woken_end;
 };
 
-enum pipeline_verdict {
-    PIPELINE_STAYS,  /* there is nothing to do now */
-    PIPELINE_AGAIN,  /* there may be more to read */
-    PIPELINE_LEAVES, /* what comes is for libmicrohttpd */
-    PIPELINE_OVER    /* the connection is to be closed */
-};
+/* Prepares PIPELINES. They call WAKE, on any thread, when pipelines_run() is to be called,
+ * and LEAVE for a connection whose next request, unread, is not for a pipeline: LEAVE
+ * owns FD. CONNECTIONS is incremented for each. False when memory is short;
+ * pipelines_done() is to be called all the same. */
+bool pipelines_init(struct pipelines *pipelines, struct server *server,
+                    atomic_uint *connections, void (*wake)(void *closure),
+                    void (*leave)(void *closure, int fd,
+                                  const struct peer *peer),
+                    void *closure);
 
-/* A new lane of DOORMAN for the socket FD, which stays the caller's. NULL when memory
- * is short. */
-struct pipeline *pipeline_new(struct server *server, struct acceptor_thread *thread, int fd);
+/* From now on connections are watched in the set EPOLL_FD. */
+void pipelines_watch(struct pipelines *pipelines, int epoll_fd);
 
-/* Throws away what has come and is not read: closing with bytes unread would reset the
- * connection, and the client might lose its answers. WINDOW is as for pipeline_run(). */
-void pipeline_discard(struct pipeline *pipeline, char *window);
+/* Makes a pipeline of the connection FD from PEER. False when memory is short or the
+ * kernel refuses, and FD is still the caller's. The thread's, as all that follow. */
+bool pipelines_take(struct pipelines *pipelines, int fd,
+                    const struct peer *peer);
 
-/* Gives LANE up; what is still asked for is thrown away when it is answered. */
-void pipeline_free(struct pipeline *pipeline);
+/* Sends the responses that are there, reads and handles requests, and closes what is
+ * overdue at NOW, by crier_now(). */
+void pipelines_run(struct pipelines *pipelines, uint64_t now);
 
-/* Reads, has answered and writes what can be. WINDOW is for its use, of LANE_WINDOW
- * bytes and one. HUNG_UP: the client will send no more. *MOVED is set when there was
- * any progress. */
-enum pipeline_verdict pipeline_run(struct pipeline *pipeline, char *window, bool hung_up,
-                           bool *moved);
+/* When pipelines_run() is to be called; UINT64_MAX: when there is an event. */
+uint64_t pipelines_due(const struct pipelines *pipelines);
 
-/* Whether LANE has no request, at most the begin of a head, and no answer to send. */
-bool pipeline_is_idle(const struct pipeline *pipeline);
+/* Closes the one that has been idle longest, if that is since SINCE or longer. False when
+ * there is none. */
+bool pipelines_close_idle(struct pipelines *pipelines, uint64_t since);
 
-/* What to do with LANE, in which nothing has moved for as long as is allowed. */
-enum pipeline_verdict pipeline_overdue(const struct pipeline *pipeline);
+/* Closes all of them. Every question of a handler must have been answered. */
+void pipelines_close(struct pipelines *pipelines);
 
-/* TURN's answer is there: gives it. Returns its lane, to be run; NULL when that is
- * given up. */
-struct pipeline *pipeline_answer(struct turn *turn);
-
-/* What visitor LANE serves: door.c's. */
-void *pipeline_visitor(const struct pipeline *pipeline);
-void pipeline_set_visitor(struct pipeline *pipeline, void *visitor);
-
-/* Has the lane of TURN told that its answer is there. Any thread; TURN is not the
- * caller's any more. */
-void pipeline_wake(struct turn *turn);
-
-/* ---- for a handler ---------------------------------------------------- */
-
-/* The value of the header NAME, or NULL. Borrowed, while the handler runs. */
-const char *pipeline_header(const struct turn *turn, const char *name);
-
-/* Appends LENGTH bytes to the answer of TURN. False when memory is short. */
-bool pipeline_put(struct turn *turn, const char *bytes, size_t length);
+/* Frees what pipelines_init() made. */
+void pipelines_done(struct pipelines *pipelines);
 
 #endif

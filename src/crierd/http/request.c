@@ -5,22 +5,17 @@
 
 #include "request.h"
 
-#include "pipeline.h"
+#include "base/number.h"
 #include "origin.h"
-#include "text.h"
 
 #include <string.h>
-#include <time.h>
 
 /* No event of ours has a larger number as its id. */
 #define ID_MAX UINT64_C(1000000000000000)
 
 const char *request_header(const struct request *request, const char *name)
 {
-    if (request->turn != NULL)
-        return pipeline_header(request->turn, name);
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
-                                       name);
+    return request->carrier->header(request, name);
 }
 
 uint64_t request_last_id(const struct request *request)
@@ -28,7 +23,7 @@ uint64_t request_last_id(const struct request *request)
     const char *header = request_header(request, "Last-Event-ID");
     uint64_t id;
 
-    if (header == NULL || !number_text(header, 0, ID_MAX, &id))
+    if (header == NULL || !crier__number_read(header, 0, ID_MAX, &id))
         return 0;
     return id;
 }
@@ -44,12 +39,4 @@ bool request_is_foreign(const struct request *request)
     return origin != NULL &&
            !origin_is_of(origin,
                          request_header(request, MHD_HTTP_HEADER_HOST));
-}
-
-uint64_t request_clock(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }

@@ -4,28 +4,61 @@
 #include "server.h"
 #include "uri.h"
 
-struct deferred;
-struct turn;
+#include <sys/socket.h>
 
-/* One complete request, while its handler runs. */
-struct request {
-    struct server *server;
-    struct MHD_Connection *connection; /* NULL when a lane has it */
-    struct turn *turn;                 /* the lane's, or NULL */
-    const char *method;
-    const char *target; /* as sent */
-    bool head;          /* method is HEAD: the handler of GET runs */
-    bool last;          /* the connection closes after the answer */
-    struct uri uri;
-    const struct uri_text *argument; /* the path segment a route left open */
-    const char *body;                /* NUL-terminated, never NULL */
-    size_t body_length;
-    struct deferred **deferred;  /* where an answer that comes later is kept */
-    uint64_t received;     /* microseconds of CLOCK_MONOTONIC */
-    bool result; /* what the handler returns when it was answered for it */
+struct deferred;
+struct request;
+struct response;
+
+/* What brings requests and takes responses: libmicrohttpd (exchange.h) or a pipeline
+ * (pipeline.h). Handlers and all they call know a request, and not its carrier. */
+struct carrier {
+    /* The value of the first header field NAME of REQUEST, or NULL. Borrowed, while its
+     * handler runs. */
+    const char *(*header)(const struct request *request, const char *name);
+
+    /* Sends RESPONSE (response.h) to REQUEST. May take its body and what was made by
+     * setting them to NULL. False when that is impossible. */
+    bool (*respond)(struct request *request, struct response *response);
+
+    /* REQUEST waits for its response until resume(). On the handler's thread. */
+    void (*suspend)(struct request *request);
+
+    /* The deferred response to the request with CARRIED, which was suspended, is completed
+     * and is to be sent. Any thread. */
+    void (*resume)(void *carried);
 };
 
-/* The value of the header NAME, or NULL. Borrowed. */
+/* A request, from the time when its head has been read until its response is sent. */
+struct request {
+    struct server *server;
+    const struct carrier *carrier;
+    void *carried; /* by what the carrier knows the request */
+    struct MHD_Connection
+        *connection;             /* for streams; NULL: there can be none */
+    const struct sockaddr *peer; /* the client's address (net/peer.h) */
+    const char *method;
+    const char *target; /* as sent */
+    bool head;          /* the method is HEAD: GET's handler runs */
+    uint64_t received;  /* crier__clock_us() */
+
+    /* Set by route_choose(). */
+    const struct route *route; /* NULL before that */
+    struct uri uri;
+    const struct uri_text
+        *argument; /* the part of the path that the route left open */
+    void *context; /* of the route's table */
+
+    /* Set when the handler runs. */
+    const char *body; /* NUL-terminated, never NULL */
+    size_t body_length;
+
+    struct deferred *deferred; /* owned, or NULL */
+    bool
+        result; /* what the handler returns when something it called has responded */
+};
+
+/* The value of the header field NAME, or NULL. Borrowed, while the handler runs. */
 const char *request_header(const struct request *request, const char *name);
 
 /* The request's Last-Event-ID as a number; 0 when there is none or it is not a
@@ -36,8 +69,5 @@ uint64_t request_last_id(const struct request *request);
  * Sec-Fetch-Site; an older one, or one that talks plain HTTP with another machine, by
  * an Origin that is not the Host's (origin.h). */
 bool request_is_foreign(const struct request *request);
-
-/* Microseconds of CLOCK_MONOTONIC. */
-uint64_t request_clock(void);
 
 #endif

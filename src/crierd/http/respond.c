@@ -20,11 +20,11 @@
 
 bool respond_text(struct request *request, unsigned status, const char *text)
 {
-    const struct response answer = {.status = status,
-                                  .type = "text/plain; charset=utf-8",
-                                  .body = strdup(text)};
+    struct response response = {.status = status,
+                                .type = "text/plain; charset=utf-8",
+                                .body = strdup(text)};
 
-    return response_send(request, &answer);
+    return response_send(request, &response);
 }
 
 /* VALUE, which is freed, as text from malloc(); NULL when memory is short. */
@@ -40,28 +40,27 @@ static char *json_body(json_t *value)
 
 bool respond_json(struct request *request, unsigned status, json_t *value)
 {
-    const struct response answer = {.status = status,
-                                  .type = "application/json",
-                                  .body = json_body(value)};
+    struct response response = {.status = status,
+                                .type = "application/json",
+                                .body = json_body(value)};
 
-    return response_send(request, &answer);
+    return response_send(request, &response);
 }
 
 bool respond_json_text(struct request *request, unsigned status,
                        const char *text)
 {
-    const struct response answer = {.status = status,
-                                  .type = "application/json",
-                                  .body = strdup(text)};
+    struct response response = {
+        .status = status, .type = "application/json", .body = strdup(text)};
 
-    return response_send(request, &answer);
+    return response_send(request, &response);
 }
 
 bool respond_empty(struct request *request, unsigned status)
 {
-    const struct response answer = {.status = status};
+    struct response response = {.status = status};
 
-    return response_send(request, &answer);
+    return response_send(request, &response);
 }
 
 /* New problem details, or NULL when memory is short. */
@@ -78,10 +77,8 @@ static bool send_problem(struct request *request, unsigned status,
                          char *detail, json_t *more, const char *name,
                          const char *value)
 {
-    struct response answer = {.status = status,
-                            .type = PROBLEM,
-                            .name = name,
-                            .value = value};
+    struct response response = {
+        .status = status, .type = PROBLEM, .name = name, .value = value};
     json_t *problem;
 
     crier_utf8_repair(detail);
@@ -92,11 +89,11 @@ static bool send_problem(struct request *request, unsigned status,
         problem = NULL;
     }
     if (name == NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        answer.name = MHD_HTTP_HEADER_RETRY_AFTER;
-        answer.value = "5";
+        response.name = MHD_HTTP_HEADER_RETRY_AFTER;
+        response.value = "5";
     }
-    answer.body = json_body(problem);
-    return response_send(request, &answer);
+    response.body = json_body(problem);
+    return response_send(request, &response);
 }
 
 bool respond_problem(struct request *request, unsigned status,
@@ -111,18 +108,10 @@ bool respond_problem(struct request *request, unsigned status,
     return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
-void respond_early(struct MHD_Connection *connection, unsigned status,
-                const char *detail)
+bool respond_too_large(struct request *request, size_t max)
 {
-    const struct response answer = {
-        .status = status,
-        .type = PROBLEM,
-        .name = MHD_HTTP_HEADER_CONNECTION,
-        .value = "close",
-        .body = json_body(make_problem(status, detail)),
-    };
-
-    response_send_early(connection, &answer);
+    return respond_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
+                           "the body is larger than %zu bytes", max);
 }
 
 static const char *header_or_none(const struct request *request,
@@ -146,15 +135,15 @@ bool respond_cross_site(struct request *request)
 
 bool respond_allow(struct request *request, const char *allow)
 {
-    const struct response none = {.status = MHD_HTTP_NO_CONTENT,
-                                .name = MHD_HTTP_HEADER_ALLOW,
-                                .value = allow};
+    struct response none = {.status = MHD_HTTP_NO_CONTENT,
+                            .name = MHD_HTTP_HEADER_ALLOW,
+                            .value = allow};
     char detail[160];
 
     if (strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
         return response_send(request, &none);
     snprintf(detail, sizeof detail,
-             "this resource does not know the method %.20s; it knows %s",
+             "method %.20s not allowed; allowed: %s",
              request->method, allow);
     return send_problem(request, MHD_HTTP_METHOD_NOT_ALLOWED, detail, NULL,
                         MHD_HTTP_HEADER_ALLOW, allow);
@@ -214,10 +203,14 @@ json_t *request_read_json(struct request *request, size_t flags)
 
 /* ---- streams ---------------------------------------------------------- */
 
-/* Answers HEAD with the fields of GET. The stream ends with them, and no callback is
+/* How many bytes of frames may wait in memory for one client. What a subscriber of
+ * topics misses by that it reads from the journal. */
+#define MAX_PENDING ((size_t)64 * 1024)
+
+/* Responds to HEAD with the fields of GET. The stream ends with them, and no callback is
  * called. */
-static bool reply_head(struct request *request,
-                       const struct crier_stream_options *options)
+static bool respond_stream_head(struct request *request,
+                                const struct crier_stream_options *options)
 {
     const struct crier_stream_options silent = {.format = options->format};
     struct MHD_Response *response;
@@ -235,16 +228,15 @@ bool respond_stream(struct request *request,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream, struct MHD_Response **response)
 {
-    const struct server *server = request->server;
     struct crier_stream_options bounded = *options;
     int error;
 
     if (request->head) {
-        request->result = reply_head(request, options);
+        request->result = respond_stream_head(request, options);
         return false;
     }
-    bounded.stall_timeout = server->conf->stall_timeout;
-    error = crier_stream_new(server->shards, request->connection,
+    bounded.max_pending = MAX_PENDING;
+    error = crier_stream_new(request->server->shards, request->connection,
                              &bounded, stream, response);
     if (error != 0)
         request->result = respond_error(request, error);

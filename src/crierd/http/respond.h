@@ -3,8 +3,8 @@
 
 #include "request.h"
 
-/* All of these answer REQUEST, write its line to the log and return what the
- * handler returns (answer.h). */
+/* All of these send a response to REQUEST, log it and return what the handler returns
+ * (response.h). */
 
 /* With plain text (copied). */
 bool respond_text(struct request *request, unsigned status, const char *text);
@@ -25,10 +25,8 @@ bool respond_problem(struct request *request, unsigned status,
                      const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Answers the request of CONNECTION, of which no handler has heard, with problem details
- * past libmicrohttpd, and ends the connection (answer.h). Not logged. */
-void respond_early(struct MHD_Connection *connection, unsigned status,
-                const char *detail);
+/* 413: the body of REQUEST has more than MAX bytes. */
+bool respond_too_large(struct request *request, size_t max);
 
 /* 403: a page of another origin made REQUEST (request_is_foreign()). The detail has the
  * values from which that was concluded. */
@@ -37,8 +35,8 @@ bool respond_cross_site(struct request *request);
 /* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
 bool respond_allow(struct request *request, const char *allow);
 
-/* Reads the body as JSON, as jansson's FLAGS have it: a new value, or NULL when that is
- * answered (in request->result). */
+/* Reads the body as JSON, by jansson's FLAGS: a new value, or NULL when it is not JSON and
+ * that has been responded (request->result). */
 json_t *request_read_json(struct request *request, size_t flags);
 
 /* For an ERROR of libcrier. */
@@ -52,9 +50,9 @@ bool respond_failure(struct request *request, int error, const char *reason);
 bool respond_failure_of(struct request *request, size_t number, int error,
                         const char *reason, json_t *more);
 
-/* Makes a stream for REQUEST, *RESPONSE is to be sent with response_stream().
- * When that is impossible, or the method is HEAD, answers at once, returns false, and
- * request->result is what the handler returns. */
+/* Makes a stream for REQUEST; *RESPONSE is to be sent with response_stream(). When that is
+ * impossible, or the method is HEAD, responds at once, returns false, and request->result
+ * is what the handler returns. */
 bool respond_stream(struct request *request,
                 const struct crier_stream_options *options,
                 struct crier_stream **stream, struct MHD_Response **response);

@@ -1,16 +1,16 @@
 /*
- * How an answer leaves: by libmicrohttpd, or as bytes into a lane. Every answer goes
- * through here, so every one has its security headers and its line in the log,
- * streams included: theirs is written when they begin, their end is a line at debug
- * level.
+ * How a response leaves. Every response goes through response_send(), so every one has
+ * its security headers and its line in the log, streams included: theirs is logged when
+ * they begin; their end is a line at debug level. The carrier of the request does the
+ * rest.
  */
 #include <config.h>
 
 #include "response.h"
 
-#include "pipeline.h"
+#include "base/clock.h"
 #include "crierd/log/log.h"
-#include "mhd.h"
+#include "crierd/net/peer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@
     "manifest-src 'self'; font-src 'self'; base-uri 'none'; "                 \
     "form-action 'self'; frame-ancestors 'none'"
 
+/* Those after the first two mean nothing for a stream. */
 #define COMMON(HEADER)                                                        \
     HEADER("X-Content-Type-Options", "nosniff")                               \
     HEADER("Cross-Origin-Resource-Policy", "same-origin")                     \
@@ -34,113 +35,75 @@
 #define AS_PAIR(name, value) {name, value},
 #define AS_TEXT(name, value) name ": " value "\r\n"
 
-static const struct {
-    const char *name, *value;
-} common_headers[] = {COMMON(AS_PAIR)};
+const struct response_header response_headers[RESPONSE_HEADERS] = {
+    COMMON(AS_PAIR)};
 
-#define COMMON_HEADERS (sizeof common_headers / sizeof common_headers[0])
-
-/* The others mean nothing for a stream. */
-#define STREAM_HEADERS 2
-
-static void log_request(const struct request *request, unsigned status)
+static void log_response(const struct request *request, unsigned status)
 {
-    log_line(LOG_INFO, "%s %.*s %u %.1f ms", request->method,
+    char peer[PEER_TEXT_SIZE];
+
+    log_line(LOG_INFO, "%s %.*s %u %.1f ms %s", request->method,
              (int)strcspn(request->target, "?"), request->target, status,
-             (double)(request_clock() - request->received) / 1000.0);
+             (double)(crier__clock_us() - request->received) / 1000.0,
+             peer_text(request->peer, peer));
 }
 
-static void log_failure(const struct request *request)
+static void log_no_memory(const struct request *request)
 {
-    log_line(LOG_ERROR, "%s %.*s: out of memory, connection closed",
+    char peer[PEER_TEXT_SIZE];
+
+    log_line(LOG_ERROR, "%s %.*s: out of memory, connection to %s closed",
              request->method, (int)strcspn(request->target, "?"),
-             request->target);
+             request->target, peer_text(request->peer, peer));
 }
 
-/* The length of the body of ANSWER, which is made to end with a newline, so that it
- * stands on lines of its own in a terminal or a file. The newline takes the place of
- * the NUL. */
-static size_t end_body(const struct response *answer)
+/* Sets the length of RESPONSE's body. A newline at its end takes the place of the NUL. */
+static void end_body(struct response *response)
 {
-    size_t length = strlen(answer->body);
+    size_t length = strlen(response->body);
 
-    if (length != 0 && answer->body[length - 1] != '\n')
-        answer->body[length++] = '\n';
-    return length;
+    if (length != 0 && response->body[length - 1] != '\n')
+        response->body[length++] = '\n';
+    response->length = length;
 }
 
-/* ---- libmicrohttpd's --------------------------------------------------- */
-
-/* Queues RESPONSE with the first HEADERS of the common headers. */
-static bool queue(struct request *request, unsigned status,
-                  struct MHD_Response *response, size_t headers)
+/* Sends RESPONSE, which is complete if WELL. */
+static bool send_and_log(struct request *request, struct response *response,
+                         bool well)
 {
-    bool queued = response != NULL;
-    size_t i;
-
-    for (i = 0; i < headers && queued; i++)
-        queued = MHD_add_response_header(response, common_headers[i].name,
-                                         common_headers[i].value) == MHD_YES;
-    if (queued && request->last)
-        queued = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
-                                         "close") == MHD_YES;
-    if (queued)
-        queued = MHD_queue_response(request->connection, status, response) ==
-                 MHD_YES;
-    if (response != NULL)
-        MHD_destroy_response(response);
-    if (queued)
-        log_request(request, status);
+    well = well && request->carrier->respond(request, response);
+    if (response->made != NULL)
+        MHD_destroy_response(response->made);
+    free(response->body);
+    if (well)
+        log_response(request, response->status);
     else
-        log_failure(request);
-    return queued;
+        log_no_memory(request);
+    return well;
 }
 
-bool response_queue(struct request *request, unsigned status,
-                    struct MHD_Response *response)
+bool response_send(struct request *request, struct response *response)
 {
-    return queue(request, status, response, COMMON_HEADERS);
+    if (response->body != NULL)
+        end_body(response);
+    return send_and_log(request, response,
+                        response->type == NULL || response->body != NULL);
 }
 
-bool response_stream(struct request *request, struct MHD_Response *response)
+bool response_send_made(struct request *request, unsigned status,
+                        struct MHD_Response *made)
 {
-    request->last = false; /* libmicrohttpd says that of itself */
-    return queue(request, MHD_HTTP_OK, response, STREAM_HEADERS);
+    struct response response = {.status = status, .made = made};
+
+    return send_and_log(request, &response, made != NULL);
 }
 
-static bool add_headers(struct MHD_Response *response,
-                        const struct response *answer)
+bool response_stream(struct request *request, struct MHD_Response *made)
 {
-    if (answer->type != NULL &&
-        (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                 answer->type) != MHD_YES ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                                 "no-store") != MHD_YES))
-        return false;
-    return answer->name == NULL ||
-           MHD_add_response_header(response, answer->name, answer->value) ==
-               MHD_YES;
-}
+    struct response response = {
+        .status = MHD_HTTP_OK, .made = made, .stream = true};
 
-/* A response with what ANSWER has, whose body is its own then. */
-static struct MHD_Response *make(const struct response *answer)
-{
-    struct MHD_Response *response;
-
-    if (answer->type == NULL)
-        response = MHD_create_response_from_buffer(0, NULL,
-                                                   MHD_RESPMEM_PERSISTENT);
-    else
-        response = MHD_create_response_from_buffer(
-            end_body(answer), answer->body, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        free(answer->body);
-        return NULL;
-    }
-    if (add_headers(response, answer))
-        return response;
-    MHD_destroy_response(response);
-    return NULL;
+    return send_and_log(request, &response, made != NULL);
 }
 
 /* ---- as text ----------------------------------------------------------- */
@@ -164,68 +127,23 @@ static const char *common_text(void)
     return text;
 }
 
-/* Room for the head of an answer as text. */
-#define HEAD_TEXT 1024
-
-/* Writes the head of ANSWER, whose body has LENGTH bytes, to TEXT. Returns its
- * length. */
-static size_t write_head(char text[HEAD_TEXT], const struct response *answer,
-                         size_t length)
+size_t response_write_head(char text[RESPONSE_HEAD_SIZE],
+                           const struct response *response, bool last)
 {
-    int at, more = 0;
+    const size_t size = RESPONSE_HEAD_SIZE;
+    int at;
 
-    at = snprintf(text, HEAD_TEXT, "HTTP/1.1 %u %s\r\n%s", answer->status,
-                  MHD_get_reason_phrase_for(answer->status), common_text());
-    if (answer->name != NULL)
-        at += snprintf(text + at, HEAD_TEXT - (size_t)at, "%s: %s\r\n",
-                       answer->name, answer->value);
-    if (answer->type != NULL)
-        more = snprintf(text + at, HEAD_TEXT - (size_t)at,
-                        "Content-Type: %s\r\nCache-Control: no-store\r\n"
-                        "Content-Length: %zu\r\n",
-                        answer->type, length);
-    at += more;
-    at += snprintf(text + at, HEAD_TEXT - (size_t)at, "\r\n");
+    at = snprintf(text, size, "HTTP/1.1 %u %s\r\n%s%s", response->status,
+                  MHD_get_reason_phrase_for(response->status), common_text(),
+                  last ? "Connection: close\r\n" : "");
+    if (response->name != NULL)
+        at += snprintf(text + at, size - (size_t)at, "%s: %s\r\n",
+                       response->name, response->value);
+    if (response->type != NULL)
+        at += snprintf(text + at, size - (size_t)at,
+                       "Content-Type: %s\r\nCache-Control: no-store\r\n"
+                       "Content-Length: %zu\r\n",
+                       response->type, response->length);
+    at += snprintf(text + at, size - (size_t)at, "\r\n");
     return (size_t)at;
-}
-
-static bool write_out(struct request *request, const struct response *answer)
-{
-    size_t length = answer->type != NULL ? end_body(answer) : 0;
-    char head[HEAD_TEXT];
-
-    return pipeline_put(request->turn, head, write_head(head, answer, length)) &&
-           (length == 0 || pipeline_put(request->turn, answer->body, length));
-}
-
-void response_send_early(struct MHD_Connection *connection,
-                 const struct response *answer)
-{
-    size_t body = answer->body != NULL ? end_body(answer) : 0, length = 0;
-    char *bytes = body != 0 ? malloc(HEAD_TEXT + body) : NULL;
-
-    if (bytes != NULL) {
-        length = write_head(bytes, answer, body);
-        memcpy(bytes + length, answer->body, body);
-        length += body;
-    }
-    mhd_end_with(connection, bytes, length);
-    free(bytes);
-    free(answer->body);
-}
-
-bool response_send(struct request *request, const struct response *answer)
-{
-    bool well = answer->type == NULL || answer->body != NULL;
-
-    if (request->turn == NULL)
-        return response_queue(request, answer->status,
-                              well ? make(answer) : NULL);
-    well = well && write_out(request, answer);
-    free(answer->body);
-    if (well)
-        log_request(request, answer->status);
-    else
-        log_failure(request);
-    return well;
 }

@@ -3,32 +3,51 @@
 
 #include "request.h"
 
-/* An answer, but for the headers that every one has and the newline at the end of the
- * body. */
+/* A response, but for the headers that every response has. */
 struct response {
     unsigned status;
     const char *type; /* of the body; NULL: there is none */
     char *body;       /* from malloc(), NUL-terminated; NULL where there should be
                        * one means that memory was short */
+    size_t length;    /* of the body; response_send() sets it */
     const char *name, *value; /* one more header, or NULL */
+    struct MHD_Response *made; /* in place of type and body, or NULL */
+    bool
+        stream; /* MADE is a stream's: it gets fewer headers, since they stay in memory
+                  * as long as its client does */
 };
 
-/* Answers REQUEST, writes its line to the log and frees the body. Returns what the
- * handler returns: false when memory was short, and the connection is closed. */
-bool response_send(struct request *request, const struct response *answer);
+/* A header that every response has. */
+struct response_header {
+    const char *name, *value;
+};
 
-/* Answers the request of CONNECTION past libmicrohttpd, which may be about to refuse it,
- * and ends the connection (mhd.h); frees the body. Without one, for want of memory, it
- * only ends. Not logged. The connection's thread. */
-void response_send_early(struct MHD_Connection *connection,
-                 const struct response *answer);
+/* Those headers; a stream gets the first ones only. */
+#define RESPONSE_HEADERS 5
+#define RESPONSE_STREAM_HEADERS 2
+extern const struct response_header response_headers[RESPONSE_HEADERS];
 
-/* The same with RESPONSE (stolen, may be NULL), for a request of libmicrohttpd. */
-bool response_queue(struct request *request, unsigned status,
-                    struct MHD_Response *response);
+/* Sends RESPONSE to REQUEST by its carrier, logs the request, and frees the body and what
+ * was made. A newline is appended to a body that does not end with one, so that it stands
+ * on lines of its own in a terminal. Returns what the handler returns: false when memory
+ * was short, and the connection is closed. */
+bool response_send(struct request *request, struct response *response);
 
-/* The same with the response of a stream, which gets fewer headers: they stay in
- * memory as long as its client does. */
+/* Sends RESPONSE (stolen; NULL means that memory was short) with STATUS. */
+bool response_send_made(struct request *request, unsigned status,
+                        struct MHD_Response *response);
+
+/* The same with the response of a stream. */
 bool response_stream(struct request *request, struct MHD_Response *response);
+
+/* ---- for carriers that write to a socket ------------------------------- */
+
+/* Room for the head of a response. */
+#define RESPONSE_HEAD_SIZE 1024
+
+/* Writes the head of RESPONSE to TEXT, with "Connection: close" when LAST. Returns its
+ * length. Any thread. */
+size_t response_write_head(char text[RESPONSE_HEAD_SIZE],
+                           const struct response *response, bool last);
 
 #endif

@@ -1,145 +1,216 @@
 /*
- * The table of routes: which handler answers which method on which path. A path
- * in the table is a list of segments; "*" stands for any one segment that is not
- * empty, "**" for all that follow, slashes included, and the handler finds it in
- * request->argument.
+ * Routes: from the method and the target to the handler, in this order:
  *
- * HEAD runs the handler of GET, OPTIONS tells the methods. A request that
- * changes something is refused when a page of another origin makes it; GET of
- * /events/MSG changes something, too.
+ *   route_choose   target -> route -> policy      the head has been read
+ *   carrier        body, at most route_max_body   unless one of them has responded
+ *   route_run      handler                        the whole request is there
+ *
+ * So a request with a body is refused before the body is read. HEAD runs the handler of
+ * GET, and OPTIONS is answered with the methods.
+ *
+ * The routes are in the modules that handle them; a request takes the first one that has
+ * its method and its path. This file is the only one that reads their paths.
  */
 #include <config.h>
 
 #include "route.h"
 
-#include "crierd/api/api.h"
-#include "crierd/demo/demo.h"
-#include "crierd/static/files.h"
-#include "crierd/api/health.h"
+#include "deferred.h"
+#include "policy.h"
 #include "respond.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-struct route {
-    const char *method;
-    const char *path[2];
-    bool (*handle)(struct request *request);
-    bool changes;
-};
+/* Goes through all routes of TABLES, as TABLE and ROUTE. */
+#define FOREACH_ROUTE(tables, table, route)                                   \
+    for (table = (tables); table->routes != NULL; table++)                    \
+        for (route = table->routes; route->method != NULL; route++)
 
-static const struct route routes[] = {
-    {"GET", {"topics"}, api_list, false},
-    {"GET", {"topics", "**"}, api_subscribe, false},
-    {"POST", {"topics", "**"}, api_publish, true},
-    {"DELETE", {"topics", "**"}, api_forget, true},
-    {"GET", {"ticks"}, demo_ticks, false},
-    {"GET", {"sse"}, demo_sse, false},
-    {"GET", {"events"}, demo_events, false},
-    {"POST", {"events"}, demo_events_post, true},
-    {"GET", {"events", "*"}, demo_events_get, true},
-    {"GET", {"chat"}, demo_chat, false},
-    {"POST", {"chat"}, demo_chat_post, true},
-    {"POST", {"chat", "*"}, demo_chat_private, true},
-    {"GET", {"users"}, demo_users, false},
-    {"POST", {"users", "*"}, demo_users_add, true},
-    {"DELETE", {"users", "*"}, demo_users_remove, true},
-    {"GET", {"updates"}, demo_updates, false},
-    {"GET", {"tokens"}, demo_tokens, false},
-    {"GET", {"quotes"}, demo_quotes, false},
-    {"GET", {"healthz"}, health, false},
-};
-
-#define ROUTES (sizeof routes / sizeof routes[0])
-
-static bool matches(const struct route *route, struct request *request)
+/* Whether PATH, a route's, is that of REQUEST; sets the request's argument then. */
+static bool match_path(const char *path, struct request *request)
 {
     const struct uri *uri = &request->uri;
-    size_t count = route->path[1] != NULL ? 2 : 1;
-    bool rest = count == 2 && strcmp(route->path[1], "**") == 0;
-    size_t i;
+    const struct uri_text *segment = uri->segments;
+    size_t i, length;
 
-    if (rest ? uri->segment_count < count : uri->segment_count != count)
-        return false;
-    for (i = 0; i < count; i++) {
-        if (strncmp(route->path[i], "*", 1) == 0) {
-            if (uri->segments[i].length == 0)
+    if (path[0] == '*')
+        return true;
+    for (i = 0; path[0] == '/'; i++, segment++, path += length) {
+        path++;
+        length = strcspn(path, "/");
+        if (i == uri->segment_count)
+            return false;
+        if (path[0] == '*') {
+            if (segment->length == 0)
                 return false;
-            request->argument = rest ? &uri->rest : &uri->segments[i];
-        } else if (strcmp(route->path[i], uri->segments[i].bytes) != 0) {
+            request->argument = path[1] == '*' ? &uri->rest : segment;
+            if (path[1] == '*')
+                return true;
+        } else if (segment->length != length ||
+                   memcmp(segment->bytes, path, length) != 0) {
             return false;
         }
     }
-    return true;
+    return i == uri->segment_count;
 }
 
-static bool run(const struct route *route, struct request *request)
-{
-    if (route->changes && request_is_foreign(request))
-        return respond_cross_site(request);
-    if (route->changes && atomic_load(&request->server->stopping))
-        return respond_error(request, CRIER_ERR_DRAINING);
-    return route->handle(request);
-}
-
-static void allow(char *list, size_t size, const char *method)
+static void add_method(char *list, size_t size, const char *method)
 {
     size_t length = strlen(list);
 
-    snprintf(list + length, size - length, "%s%s", length != 0 ? ", " : "",
-             method);
+    if (strstr(list, method) == NULL)
+        snprintf(list + length, size - length, "%s%s", length != 0 ? ", " : "",
+                 method);
 }
 
-/* No route has both the path and the method of REQUEST: tells which methods the path
- * has, if it is one. */
-static bool otherwise(struct request *request, const char *method)
+/* No route has both the path and the method of REQUEST: responds with the methods that
+ * the path has, if it has any. */
+static bool respond_unrouted(struct request *request)
 {
+    const struct route_table *table;
+    const struct route *route;
     char methods[64] = "";
-    size_t i;
 
-    for (i = 0; i < ROUTES; i++) {
-        if (!matches(&routes[i], request))
+    FOREACH_ROUTE(request->server->tables, table, route)
+    {
+        if (!match_path(route->path, request) ||
+            (methods[0] != '\0' && route->exists != NULL) ||
+            (route->exists != NULL && !route->exists(request)))
             continue;
-        allow(methods, sizeof methods, routes[i].method);
-        if (strcmp(routes[i].method, "GET") == 0)
-            allow(methods, sizeof methods, "HEAD");
+        add_method(methods, sizeof methods, route->method);
+        if (strcmp(route->method, "GET") == 0)
+            add_method(methods, sizeof methods, "HEAD");
     }
-    if (methods[0] == '\0' && strcmp(method, "GET") == 0)
-        return files_get(request);
     if (methods[0] == '\0')
-        allow(methods, sizeof methods, "GET, HEAD");
-    allow(methods, sizeof methods, "OPTIONS");
+        return respond_problem(request, MHD_HTTP_NOT_FOUND,
+                               "there is nothing at this path");
+    add_method(methods, sizeof methods, "OPTIONS");
     return respond_allow(request, methods);
 }
 
-/* Finds the handler of REQUEST, whose target is taken apart. */
-static bool find(struct request *request)
+/* The route of REQUEST, or NULL. One with `exists` is for paths that no other has. */
+static const struct route *find_route(struct request *request)
 {
     const char *method = request->head ? "GET" : request->method;
-    size_t i;
+    const struct route_table *table;
+    const struct route *route;
+    bool known = false;
 
-    for (i = 0; i < ROUTES; i++)
-        if (strcmp(routes[i].method, method) == 0 &&
-            matches(&routes[i], request))
-            return run(&routes[i], request);
-    return otherwise(request, method);
+    FOREACH_ROUTE(request->server->tables, table, route)
+    {
+        if ((route->exists != NULL && known) ||
+            !match_path(route->path, request))
+            continue;
+        known = true;
+        if (strcmp(route->method, method) == 0) {
+            request->context = table->context;
+            return route;
+        }
+    }
+    return NULL;
+}
+
+/* What is wrong with the target has been found: responds with it. */
+static bool respond_bad_target(struct request *request, const char *wrong)
+{
+    if (wrong == uri_no_memory)
+        return respond_error(request, -ENOMEM);
+    return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
+}
+
+bool route_choose(struct request *request)
+{
+    const struct route *route;
+    const char *wrong;
+
+    if (strcmp(request->target, "*") == 0 &&
+        strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0) {
+        request->result =
+            respond_allow(request, "GET, HEAD, POST, DELETE, OPTIONS");
+        return false;
+    }
+    wrong = uri_parse(&request->uri, request->target);
+    if (wrong != NULL) {
+        request->result = respond_bad_target(request, wrong);
+        return false;
+    }
+    route = find_route(request);
+    if (route == NULL) {
+        request->result = respond_unrouted(request);
+        return false;
+    }
+    if (!policy_allows(request, route))
+        return false;
+    request->route = route;
+    return true;
+}
+
+void route_done(struct request *request)
+{
+    deferred_free(request->deferred);
+    request->deferred = NULL;
+    uri_done(&request->uri);
+}
+
+size_t route_max_body(const struct request *request)
+{
+    size_t max = request->route->max_body;
+
+    if (max == ROUTE_BODY_UPDATE)
+        return conf_current()->max_update;
+    return max != 0 ? max : ROUTE_BODY_SMALL;
 }
 
 bool route_run(struct request *request)
 {
-    const char *wrong;
-    bool result;
+    size_t max;
 
-    if (strcmp(request->target, "*") == 0 &&
-        strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)
-        return respond_allow(request, "GET, HEAD, POST, DELETE, OPTIONS");
-    wrong = uri_parse(&request->uri, request->target);
-    if (wrong == uri_no_memory)
-        return respond_error(request, -ENOMEM);
-    if (wrong != NULL)
-        return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
-    result = find(request);
-    uri_done(&request->uri);
-    return result;
+    if (request->route == NULL && !route_choose(request))
+        return request->result;
+    max = route_max_body(request);
+    if (request->body_length > max)
+        return respond_too_large(request, max);
+    return request->route->handle(request);
+}
+
+/* ---- before the target is parsed --------------------------------------- */
+
+bool route_is_pipelined(const struct route_table *tables, const char *target,
+                        size_t length)
+{
+    const struct route_table *table;
+    const struct route *route;
+    size_t fixed;
+
+    FOREACH_ROUTE(tables, table, route)
+    {
+        if (!route->pipelined)
+            continue;
+        fixed = strcspn(route->path, "*");
+        if (memcmp(target, route->path, fixed < length ? fixed : length) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool route_is_stream(const struct route_table *tables, const char *target,
+                     size_t length)
+{
+    const struct route_table *table;
+    const struct route *route;
+    size_t fixed;
+
+    FOREACH_ROUTE(tables, table, route)
+    {
+        if (!route->streams)
+            continue;
+        fixed = strcspn(route->path, "*");
+        if (fixed < length && memcmp(target, route->path, fixed) == 0 &&
+            (route->path[fixed] == '*' || target[fixed] == ' ' ||
+             target[fixed] == '?'))
+            return true;
+    }
+    return false;
 }

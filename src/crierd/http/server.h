@@ -1,11 +1,15 @@
 #ifndef CRIERD_SERVER_H
 #define CRIERD_SERVER_H
 
+#include "route_table.h"
 #include "crierd/config/conf.h"
 #include "crier.h"
 #include "crierd/net/descriptors.h"
 
 #include <stdatomic.h>
+
+/* How many tables a server may have, one without routes included. */
+#define SERVER_TABLES 4
 
 /* What every handler can reach; set up by main before the first request. */
 struct server {
@@ -18,9 +22,7 @@ struct server {
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     atomic_size_t bodies; /* bytes of request bodies that are held */
-    struct chat_room *room;
-    struct quotes *quotes;
-    struct answers *answers;
+    struct route_table tables[SERVER_TABLES]; /* searched in this order */
 };
 
 #endif

@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 bool text_valid(const char *text, size_t length, size_t min, size_t max)
@@ -102,35 +100,6 @@ enum text_sight text_sight(const char *text, size_t length)
     if (!visible)
         return TEXT_BLANK;
     return deceptive ? TEXT_DECEPTIVE : TEXT_VISIBLE;
-}
-
-void time_text(char text[TIME_TEXT_SIZE])
-{
-    struct timespec now;
-    struct tm utc;
-    size_t at;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    at = strftime(text, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + at, TIME_TEXT_SIZE - at, ".%03ldZ",
-             now.tv_nsec / 1000000);
-}
-
-bool number_text(const char *text, uint64_t min, uint64_t max,
-                 uint64_t *number)
-{
-    unsigned long long value;
-    char *end;
-
-    if (*text < '0' || *text > '9') /* strtoull would take " -1" */
-        return false;
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < min || value > max)
-        return false;
-    *number = value;
-    return true;
 }
 
 static int read_all(int file, char *text, size_t max, size_t *length)

@@ -3,10 +3,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-/* Room for a time as time_text() writes it. */
-#define TIME_TEXT_SIZE 32
 
 /* Whether TEXT is UTF-8 of MIN to MAX characters without control characters
  * (U+0000 to U+001F, U+007F to U+009F). */
@@ -24,13 +20,6 @@ enum text_sight {
  * joiners U+200C and U+200D deceive nobody behind a character beyond ASCII, where
  * emoji and several scripts need them. */
 enum text_sight text_sight(const char *text, size_t length);
-
-/* Writes the time now as RFC 3339 in UTC with milliseconds. */
-void time_text(char text[TIME_TEXT_SIZE]);
-
-/* Reads all of TEXT as a decimal number from MIN to MAX. */
-bool number_text(const char *text, uint64_t min, uint64_t max,
-                 uint64_t *number);
 
 /* Reads the file NAME in the directory DIR, at most MAX bytes, into a new
  * NUL-terminated text. -errno; -EFBIG when it is larger. */

@@ -1,8 +1,9 @@
 /*
- * Request targets. libmicrohttpd would decode them itself, but it turns %2F
- * into a slash that separates and %00 into the end of the text before anybody
- * can look, and lets broken escapes pass. So the raw target is taken apart
- * here, in one copy that is decoded in place (decoding never lengthens).
+ * Request targets. libmicrohttpd would decode them itself, but it turns %2F into a slash
+ * that separates and %00 into the end of the text before crierd can look, and accepts
+ * broken escapes. So crierd splits the raw target itself, in one copy that is decoded in
+ * place (decoding never lengthens). One block of memory holds the copy and the lists of
+ * its pieces; how many there can be is counted beforehand.
  */
 #include <config.h>
 
@@ -27,7 +28,7 @@ static int hex_value(char c)
 }
 
 /* Decodes TEXT in place. NULL, or what is wrong with it. */
-static const char *decode(struct uri_text *text, bool plus_is_space)
+static const char *decode_text(struct uri_text *text, bool plus_is_space)
 {
     const char *from = text->bytes, *end = text->bytes + text->length;
     char *to = text->bytes;
@@ -54,9 +55,9 @@ static const char *decode(struct uri_text *text, bool plus_is_space)
     return NULL;
 }
 
-/* Cuts what is before the first of the characters STOPS off *REST. The
- * separator makes room for the terminating NUL. */
-static struct uri_text cut(char **rest, const char *stops)
+/* Cuts the piece before the first of the characters STOPS off *REST, which becomes NULL
+ * behind the last piece. The terminating NUL takes the place of the separator. */
+static struct uri_text cut_piece(char **rest, const char *stops)
 {
     struct uri_text text = {*rest, strcspn(*rest, stops)};
     bool more = text.bytes[text.length] != '\0';
@@ -71,16 +72,13 @@ static const char *parse_path(struct uri *uri, char *path)
     const char *wrong = NULL;
 
     while (path != NULL && wrong == NULL) {
-        if (uri->segment_count == URI_SEGMENTS_MAX)
-            return "the path has too many segments";
-        uri->segments[uri->segment_count] = cut(&path, "/");
-        wrong = decode(&uri->segments[uri->segment_count++], false);
+        uri->segments[uri->segment_count] = cut_piece(&path, "/");
+        wrong = decode_text(&uri->segments[uri->segment_count++], false);
     }
     return wrong;
 }
 
-/* Puts the segments but the first one together again, behind all else in the
- * memory, which has room for it. */
+/* Joins the segments but the first one at TO, which has room for them. */
 static void join_rest(struct uri *uri, char *to)
 {
     size_t i;
@@ -103,27 +101,25 @@ static const char *parse_query(struct uri *uri, char *query)
     char *pair;
 
     while (query != NULL && wrong == NULL) {
-        pair = cut(&query, "&").bytes;
+        pair = cut_piece(&query, "&").bytes;
         if (*pair == '\0')
             continue;
-        if (uri->parameter_count == URI_PARAMETERS_MAX)
-            return "the query has too many parameters";
         parameter = &uri->parameters[uri->parameter_count++];
-        parameter->name = cut(&pair, "=");
+        parameter->name = cut_piece(&pair, "=");
         parameter->value.bytes =
             pair != NULL ? pair
                          : parameter->name.bytes + parameter->name.length;
         parameter->value.length = strlen(parameter->value.bytes);
-        wrong = decode(&parameter->name, true);
+        wrong = decode_text(&parameter->name, true);
         if (wrong == NULL)
-            wrong = decode(&parameter->value, true);
+            wrong = decode_text(&parameter->value, true);
     }
     return wrong;
 }
 
 /* The path and query inside TARGET, behind the slash that a path begins with;
  * NULL when it has neither of the two forms. A URI without a path means "/". */
-static char *after_slash(char *target)
+static char *skip_authority(char *target)
 {
     char *rest;
 
@@ -139,29 +135,55 @@ static char *after_slash(char *target)
     return *rest == '/' ? rest + 1 : rest;
 }
 
+static size_t count_character(const char *text, char wanted)
+{
+    size_t count = 0;
+
+    while ((text = strchr(text, wanted)) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
+/* Gets memory for the pieces of TARGET, a text of SIZE bytes with its NUL. Returns the
+ * place for the copy of it, with as much room behind it for the path's rest; NULL when
+ * memory is short. */
+static char *reserve_pieces(struct uri *uri, const char *target, size_t size)
+{
+    size_t parameters = count_character(target, '&') + 1;
+    size_t segments = count_character(target, '/') + 1;
+
+    uri->memory = malloc(parameters * sizeof uri->parameters[0] +
+                         segments * sizeof uri->segments[0] + 2 * size);
+    if (uri->memory == NULL)
+        return NULL;
+    uri->parameters = uri->memory;
+    uri->segments = (struct uri_text *)(uri->parameters + parameters);
+    return (char *)(uri->segments + segments);
+}
+
 const char *uri_parse(struct uri *uri, const char *target)
 {
     size_t size = strlen(target) + 1;
-    const char *wrong;
-    char *path, *query;
+    const char *wrong = "the request target must start with '/'";
+    char *copy, *path, *query;
 
-    memset(uri, 0, sizeof *uri);
-    uri->memory = malloc(2 * size);
-    if (uri->memory == NULL)
+    *uri = (struct uri){0};
+    copy = reserve_pieces(uri, target, size);
+    if (copy == NULL)
         return uri_no_memory;
-    memcpy(uri->memory, target, size);
-    path = after_slash(uri->memory);
-    if (path == NULL) {
-        uri_done(uri);
-        return "the request target must start with '/'";
-    }
-    query = strchr(path, '?');
-    if (query != NULL)
-        *query++ = '\0';
-    wrong = parse_path(uri, path);
-    if (wrong == NULL) {
-        join_rest(uri, uri->memory + size);
-        wrong = parse_query(uri, query);
+    memcpy(copy, target, size);
+    path = skip_authority(copy);
+    if (path != NULL) {
+        query = strchr(path, '?');
+        if (query != NULL)
+            *query++ = '\0';
+        wrong = parse_path(uri, path);
+        if (wrong == NULL) {
+            join_rest(uri, copy + size);
+            wrong = parse_query(uri, query);
+        }
     }
     if (wrong != NULL)
         uri_done(uri);
@@ -171,7 +193,20 @@ const char *uri_parse(struct uri *uri, const char *target)
 void uri_done(struct uri *uri)
 {
     free(uri->memory);
-    memset(uri, 0, sizeof *uri);
+    *uri = (struct uri){0};
+}
+
+const struct uri_text *uri_parameter_next(const struct uri *uri,
+                                          const char *name, size_t *at)
+{
+    const struct uri_parameter *parameter;
+
+    while (*at < uri->parameter_count) {
+        parameter = &uri->parameters[(*at)++];
+        if (strcmp(parameter->name.bytes, name) == 0)
+            return &parameter->value;
+    }
+    return NULL;
 }
 
 const struct uri_text *uri_parameter_of_two(const struct uri *uri,

@@ -31,12 +31,15 @@
 
 #include "log.h"
 
+#include "base/clock.h"
+#include "base/cond.h"
 #include "crier.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,11 +62,11 @@
 #define PAUSE_TIME 10
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
-static enum log_level threshold = LOG_INFO;
+static atomic_int threshold = LOG_INFO;
 
 void log_set_level(enum log_level level)
 {
-    threshold = level;
+    atomic_store(&threshold, level);
 }
 
 int log_level_by_name(const char *name)
@@ -95,7 +98,7 @@ static struct {
 
 /* Writes LENGTH bytes to standard error and waits as long as that takes. Returns how
  * many were written; fewer only after an error. */
-static size_t write_out(const char *bytes, size_t length)
+static size_t write_bytes(const char *bytes, size_t length)
 {
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     size_t at = 0;
@@ -116,7 +119,7 @@ static size_t write_out(const char *bytes, size_t length)
 /* Writes the rest of a line. Returns whether there is none any more. */
 static bool write_rest(void)
 {
-    size_t count = write_out(writer.rest, writer.rest_length);
+    size_t count = write_bytes(writer.rest, writer.rest_length);
 
     writer.rest_length -= count;
     memmove(writer.rest, writer.rest + count, writer.rest_length);
@@ -131,7 +134,7 @@ static size_t line_length(const char *lines, size_t length)
     return (size_t)(end - lines) + 1;
 }
 
-static size_t count_lines(const char *lines, size_t length)
+static size_t count_log_lines(const char *lines, size_t length)
 {
     size_t count = 0, at;
 
@@ -144,28 +147,22 @@ static size_t count_lines(const char *lines, size_t length)
  * begun becomes the rest, and the others count as missing. */
 static void write_whole(const char *lines, size_t length)
 {
-    size_t count = write_rest() ? write_out(lines, length) : 0;
+    size_t count = write_rest() ? write_bytes(lines, length) : 0;
 
     if (count != 0 && lines[count - 1] != '\n') {
         writer.rest_length = line_length(lines + count, length - count);
         memcpy(writer.rest, lines + count, writer.rest_length);
         count += writer.rest_length;
     }
-    writer.missing += count_lines(lines + count, length - count);
+    writer.missing += count_log_lines(lines + count, length - count);
 }
 
 static size_t begin_line(char line[LINE_SIZE], enum log_level level)
 {
-    struct timespec now;
-    struct tm utc;
-    size_t at;
+    char time[CRIER__CLOCK_TEXT_SIZE];
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    at = strftime(line, LINE_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    at += (size_t)snprintf(line + at, LINE_SIZE - at, ".%03ldZ %-7s ",
-                           now.tv_nsec / 1000000, names[level]);
-    return at;
+    crier__clock_text(crier__clock_real(), time);
+    return (size_t)snprintf(line, LINE_SIZE, "%s %-7s ", time, names[level]);
 }
 
 /* Where lines are missing, writes how many. Returns false when that failed. */
@@ -213,7 +210,7 @@ static void write_lines(const char *lines, size_t length, size_t dropped)
         if (write_missing())
             write_whole(lines + at, chunk);
         else
-            writer.missing += count_lines(lines + at, chunk);
+            writer.missing += count_log_lines(lines + at, chunk);
     }
     writer.missing += dropped;
     (void)write_missing();
@@ -256,42 +253,27 @@ static void put_line(const char *line, size_t length)
     pthread_mutex_unlock(&queue.lock);
 }
 
-static struct timespec time_after(uint64_t ms)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    time.tv_sec += (time_t)(ms / 1000);
-    time.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (time.tv_nsec >= 1000000000) {
-        time.tv_sec++;
-        time.tv_nsec -= 1000000000;
-    }
-    return time;
-}
-
 /* Waits until there is something to write or to be reported again. Under the lock. */
 static void wait_for_lines(void)
 {
-    struct timespec until = time_after(RETRY_TIME);
-    int error = 0;
+    uint64_t until =
+        writer.missing != 0 ? crier_now() + RETRY_TIME : UINT64_MAX;
 
     queue.waiting = true;
-    while (queue.length == 0 && !queue.stopping && error == 0)
-        error = writer.missing != 0
-                    ? pthread_cond_timedwait(&queue.more, &queue.lock, &until)
-                    : pthread_cond_wait(&queue.more, &queue.lock);
+    while (queue.length == 0 && !queue.stopping &&
+           crier__cond_wait(&queue.more, &queue.lock, until))
+        ;
     queue.waiting = false;
 }
 
 /* Lets lines gather. Under the lock. */
 static void pause_for_lines(void)
 {
-    struct timespec until = time_after(PAUSE_TIME);
-    int error = 0;
+    uint64_t until = crier_now() + PAUSE_TIME;
 
-    while (queue.length <= BUFFER_SIZE / 2 && !queue.stopping && error == 0)
-        error = pthread_cond_timedwait(&queue.more, &queue.lock, &until);
+    while (queue.length <= BUFFER_SIZE / 2 && !queue.stopping &&
+           crier__cond_wait(&queue.more, &queue.lock, until))
+        ;
 }
 
 static void *write_log(void *unused)
@@ -323,30 +305,22 @@ static void *write_log(void *unused)
 
 bool log_start(void)
 {
-    pthread_condattr_t monotonic;
-
-    if (pthread_condattr_init(&monotonic) != 0)
-        return false;
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    queue.started = pthread_cond_init(&queue.more, &monotonic) == 0 &&
-                    pthread_cond_init(&queue.done, &monotonic) == 0 &&
-                    thread_start(&thread, write_log, NULL) == 0;
-    pthread_condattr_destroy(&monotonic);
+    queue.started = crier__cond_init(&queue.more) == 0 &&
+                    crier__cond_init(&queue.done) == 0 &&
+                    crier__thread_start(&thread, write_log, NULL) == 0;
     return queue.started;
 }
 
 void log_stop(uint64_t deadline)
 {
-    uint64_t now = crier_now();
-    struct timespec until = time_after(deadline > now ? deadline - now : 0);
-    int error = 0;
     bool ended;
 
     pthread_mutex_lock(&queue.lock);
     queue.stopping = true;
     pthread_cond_signal(&queue.more);
-    while (!queue.ended && error == 0)
-        error = pthread_cond_timedwait(&queue.done, &queue.lock, &until);
+    while (!queue.ended &&
+           crier__cond_wait(&queue.done, &queue.lock, deadline))
+        ;
     ended = queue.ended;
     pthread_mutex_unlock(&queue.lock);
     if (ended)
@@ -384,7 +358,7 @@ void log_lines(enum log_level level, const char *format, va_list arguments)
     char text[LINE_MAX_BYTES], line[LINE_SIZE];
     size_t at;
 
-    if (level > threshold)
+    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
     at = begin_line(line, level);
     vsnprintf(text, sizeof text, format, arguments);

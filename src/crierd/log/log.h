@@ -7,7 +7,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Lines below LEVEL are dropped from now on. Before any thread starts. */
+/* Lines that matter less than LEVEL are dropped from now on. Any thread. */
 void log_set_level(enum log_level level);
 
 /* The level called NAME ("error", "warning", "info", "debug"; "err" and "warn" too; in

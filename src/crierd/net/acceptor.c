@@ -1,167 +1,124 @@
 /*
- * The door: who connects waits here until the head of the first request is there, as a
- * whole. Then libmicrohttpd gets the connection, with nothing read from it, and runs on
- * the same thread (http_loop.c); or a lane does, if the client publishes (lane.c).
+ * The acceptor: connections wait here until the head of their first request is there, as
+ * a whole. Then the service gets the connection, with nothing read from it, and serves it
+ * on the same thread.
  *
  * Why libmicrohttpd does not accept by itself:
  *
  *   - A connection costs it a block of memory whose size is fixed beforehand, and that
  *     is most of what an idle client costs. Here it is known what the request needs,
- *     and one for a stream gets the smallest block that will do (http_loop.c).
+ *     and a stream gets the smallest block that will do.
  *   - It waits 30 s for each next byte of a head, and so for ever for a client that
- *     sends one now and then. The door gives 30 s for all of the head; and where
- *     descriptors are short, who has waited longest has to go. A connection that has
- *     sent nothing costs a few hundred bytes.
- *   - After accept() has failed for want of files it lets nobody in until somebody
- *     leaves, and all it has may be streams that stay for days.
+ *     sends one now and then. The acceptor gives 30 s for all of the head; and where
+ *     descriptors are short, it closes the connection that has waited longest. A
+ *     connection that has sent nothing costs a few hundred bytes.
+ *   - After accept() has failed for want of files it accepts nothing until a connection
+ *     is closed, and all it has may be streams that stay for days.
  *   - It cannot stop accepting: MHD_quiesce_daemon aborts the program when it races
  *     with an accept (0.9.75).
  *
- * All doormen (doorman.c) listen on the one socket. The kernel gives a connection out
- * when its first bytes are there (listener.c), so most need not be waited for here.
- *
- * Lock order: a doorman's lock is the last, like a shard's: it is held to put a turn
- * in or to take all of them.
+ * All threads (acceptor_thread.c) listen on the one socket. The kernel reports a
+ * connection when its first bytes are there (listener.c), so most connections never
+ * wait here.
  */
 #include <config.h>
 
+#include "acceptor.h"
+
 #include "acceptor_thread.h"
 
-#include "crierd/http/pipeline.h"
-#include "base/thread_start.h"
-
-#include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-void acceptor_wake(struct acceptor_thread *thread, struct turn *turn)
-{
-    bool first;
+struct acceptor {
+    int socket;
+    atomic_size_t waiting;      /* connections, of all threads */
+    atomic_uint next;           /* the thread for acceptor_let_in() */
+    unsigned prepared, started; /* threads */
+    struct acceptor_thread threads[];
+};
 
-    turn->woken_next = NULL;
-    pthread_mutex_lock(&thread->lock);
-    first = thread->woken == NULL;
-    *thread->woken_end = turn;
-    thread->woken_end = &turn->woken_next;
-    pthread_mutex_unlock(&thread->lock);
-    if (first)
-        acceptor_thread_wake(thread);
+static void set_up_thread(struct acceptor *acceptor,
+                          const struct acceptor_options *options, unsigned i)
+{
+    struct acceptor_thread *thread = &acceptor->threads[i];
+
+    thread->service = options->service;
+    thread->loop = options->service->loop(options->context, i);
+    thread->socket = options->socket;
+    thread->limit = options->crowded;
+    thread->threads = acceptor->threads;
+    thread->count = options->threads;
+    thread->waiting_count = &acceptor->waiting;
 }
 
-/* ---- start and stop --------------------------------------------------- */
-
-void acceptor_thread_wake(struct acceptor_thread *thread)
+struct acceptor *acceptor_open(const struct acceptor_options *options)
 {
-    uint64_t one = 1;
-
-    while (write(thread->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-}
-
-static bool start(struct acceptor_thread *thread)
-{
-    /* Edge-triggered, so that the eventfd need not be read. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-
-    thread->woken_end = &thread->woken;
-    thread->now = crier_now();
-    thread->window = malloc(LANE_WINDOW + 1);
-    thread->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (pthread_mutex_init(&thread->lock, NULL) != 0)
-        abort();
-    if (thread->window == NULL || thread->epoll_fd < 0 ||
-        thread->wake_fd < 0 ||
-        epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, thread->wake_fd,
-                  &event) != 0 ||
-        !http_watch(thread->http, thread->epoll_fd))
-        return false;
-    return thread_start(&thread->thread, acceptor_thread_run, thread) == 0;
-}
-
-static void done(struct acceptor_thread *thread)
-{
-    if (thread->epoll_fd >= 0)
-        close(thread->epoll_fd);
-    if (thread->wake_fd >= 0)
-        close(thread->wake_fd);
-    free(thread->window);
-    pthread_mutex_destroy(&thread->lock);
-}
-
-struct acceptor *acceptor_open(struct server *server, struct http *http, int socket)
-{
-    unsigned threads = server->conf->threads;
-    struct acceptor *acceptor =
-        calloc(1, sizeof *acceptor + threads * sizeof acceptor->doormen[0]);
+    struct acceptor *acceptor = calloc(
+        1, sizeof *acceptor + options->threads * sizeof acceptor->threads[0]);
+    unsigned i;
 
     if (acceptor == NULL) {
-        close(socket);
+        close(options->socket);
         return NULL;
     }
-    acceptor->server = server;
-    acceptor->http = http;
-    acceptor->socket = socket;
-    acceptor->crowded = (int)server->descriptors.crowded;
-    while (acceptor->started < threads) {
-        acceptor->doormen[acceptor->started].acceptor = acceptor;
-        acceptor->doormen[acceptor->started].http = &http->loops[acceptor->started];
-        if (!start(&acceptor->doormen[acceptor->started])) {
-            done(&acceptor->doormen[acceptor->started]);
-            acceptor_close(acceptor);
-            return NULL;
-        }
+    acceptor->socket = options->socket;
+    for (i = 0; i < options->threads; i++)
+        set_up_thread(acceptor, options, i);
+    for (i = 0; i < options->threads; i++) {
+        acceptor->prepared++; /* what it made is freed also if it failed */
+        if (!acceptor_thread_prepare(&acceptor->threads[i]))
+            goto failed;
+    }
+    for (i = 0; i < options->threads; i++) {
+        if (!acceptor_thread_start(&acceptor->threads[i]))
+            goto failed;
         acceptor->started++;
     }
     return acceptor;
+failed:
+    acceptor_close(acceptor);
+    return NULL;
 }
 
 size_t acceptor_count(struct acceptor *acceptor)
 {
-    return atomic_load(&acceptor->count);
+    return atomic_load(&acceptor->waiting);
 }
 
-void acceptor_let_in(struct acceptor *acceptor, int fd, const struct sockaddr *address,
-                 socklen_t length)
+void acceptor_let_in(struct acceptor *acceptor, int fd,
+                     const struct sockaddr *address, socklen_t length)
 {
-    unsigned turn = atomic_fetch_add(&acceptor->next, 1) % acceptor->started;
+    unsigned i = atomic_fetch_add(&acceptor->next, 1) % acceptor->started;
 
-    acceptor_thread_receive(&acceptor->doormen[turn], fd, address, length);
+    acceptor_thread_receive(&acceptor->threads[i], fd, address, length);
 }
 
-/* Tells all doormen, also to STOP. */
-static void tell(struct acceptor *acceptor, bool stop)
+static void shut_threads(struct acceptor *acceptor, bool stop)
 {
-    struct acceptor_thread *thread = acceptor->doormen;
+    unsigned i;
 
-    for (; thread < acceptor->doormen + acceptor->started; thread++) {
-        pthread_mutex_lock(&thread->lock);
-        thread->shut = true;
-        thread->stop = stop;
-        pthread_mutex_unlock(&thread->lock);
-        acceptor_thread_wake(thread);
-    }
+    for (i = 0; i < acceptor->started; i++)
+        acceptor_thread_shut(&acceptor->threads[i], stop);
 }
 
 void acceptor_shut(struct acceptor *acceptor)
 {
     (void)shutdown(acceptor->socket, SHUT_RDWR); /* refuses from here on */
-    tell(acceptor, false);
+    shut_threads(acceptor, false);
 }
 
 void acceptor_close(struct acceptor *acceptor)
 {
     unsigned i;
 
-    tell(acceptor, true);
+    shut_threads(acceptor, true);
     for (i = 0; i < acceptor->started; i++)
-        pthread_join(acceptor->doormen[i].thread, NULL);
-    for (i = 0; i < acceptor->started; i++) {
-        acceptor_thread_done(&acceptor->doormen[i]);
-        done(&acceptor->doormen[i]);
-    }
+        acceptor_thread_join(&acceptor->threads[i]);
+    for (i = 0; i < acceptor->prepared; i++)
+        acceptor_thread_done(&acceptor->threads[i]);
     close(acceptor->socket);
     free(acceptor);
 }

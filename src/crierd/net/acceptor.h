@@ -1,38 +1,35 @@
 #ifndef CRIERD_ACCEPTOR_H
 #define CRIERD_ACCEPTOR_H
 
-#include "crierd/http/http.h"
-#include "crierd/http/server.h"
+#include "service.h"
 
-#include <sys/socket.h>
+struct acceptor_options {
+    const struct service *service;
+    void *context; /* the first argument of service->loop() */
+    unsigned threads;
+    int socket;  /* that listens; the acceptor closes it, also on failure */
+    int crowded; /* the first descriptor that is one too many (descriptors.h) */
+};
 
 struct acceptor;
-struct acceptor_thread;
-struct turn;
 
-/* Lets the connections in that come to the listening SOCKET (the door's to close, also
- * on failure), hands them over to HTTP, which must be there until the door is closed,
- * and runs its loops. Nobody is let in while the descriptors are crowded (descriptors.h).
- * NULL when it cannot start. */
-struct acceptor *acceptor_open(struct server *server, struct http *http, int socket);
+/* Accepts the connections that come to the listening socket and hands them to the
+ * service, which must be there until the acceptor is closed. Nothing is accepted while
+ * descriptors are short. NULL when it cannot start. */
+struct acceptor *acceptor_open(const struct acceptor_options *options);
 
-/* Lets FD in (the door's from here on, also on failure) as if it had come to the
+/* Accepts FD (the acceptor's from here on, also on failure) as if it had come to the
  * listening socket from ADDRESS of LENGTH bytes. Any thread. */
-void acceptor_let_in(struct acceptor *acceptor, int fd, const struct sockaddr *address,
-                 socklen_t length);
+void acceptor_let_in(struct acceptor *acceptor, int fd,
+                     const struct sockaddr *address, socklen_t length);
 
-/* How many connections the door has at the moment: those that were not handed over.
- * Any thread. */
+/* How many connections wait for the head of their first request. Any thread. */
 size_t acceptor_count(struct acceptor *acceptor);
 
-/* No one is let in any more, and nobody handed over. Who publishes may go on. */
+/* Accepts and hands over nothing from now on. The service goes on with what it has. */
 void acceptor_shut(struct acceptor *acceptor);
 
-/* Gives the answers that are there, closes all connections and frees DOOR. The hub
- * must have been closed, so that every question is answered. */
+/* Stops the service's loops, closes all connections and frees ACCEPTOR. */
 void acceptor_close(struct acceptor *acceptor);
-
-/* For lane.c: TURN is to be answered by DOORMAN. Any thread. */
-void acceptor_wake(struct acceptor_thread *thread, struct turn *turn);
 
 #endif

@@ -1,58 +1,61 @@
 #ifndef CRIERD_ACCEPTOR_THREAD_H
 #define CRIERD_ACCEPTOR_THREAD_H
 
-#include "acceptor.h"
+#include "service.h"
+#include "watch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct visitor;
+struct waiting;
 
-/* One of the threads that let connections in. */
+/* One of the threads that accept connections. */
 struct acceptor_thread {
-    struct acceptor *acceptor;
+    struct watch watch; /* of the listening socket; first */
+    const struct service *service;
+    void *loop; /* the service's for this thread */
+    int socket; /* that listens */
+    int limit;  /* the first descriptor that is one too many */
+    struct acceptor_thread *threads; /* all of them */
+    unsigned count;
+    atomic_size_t *waiting_count; /* of all threads */
     pthread_t thread;
-    struct http_loop *http; /* the daemons that its thread runs */
     int epoll_fd, wake_fd;
 
     /* The thread's alone. */
-    uint64_t now; /* crier_now() of this pass */
-    bool listening; /* the listening socket is in the epoll set */
-    bool crowded;   /* the last descriptor was one too many */
-    bool closed;    /* nobody is handed over any more */
-    uint64_t made_room; /* crier_now() when HTTP was last asked for that */
-    struct visitor *visitors; /* by deadline */
-    struct visitor *again;    /* to be looked at in the next pass */
-    char *window;             /* LANE_WINDOW and one for a NUL */
+    uint64_t now;        /* crier_now() of this pass */
+    bool readable;       /* a connection has come to the listening socket */
+    bool listening;      /* the listening socket is in the epoll set */
+    bool crowded;        /* the last descriptor was one too many */
+    bool closed;         /* nothing is handed over any more */
+    uint64_t ended_idle; /* crier_now() of the last end_idle() */
+    struct waiting *waitings; /* by deadline */
+    char *window;             /* for service->head_max bytes and a NUL */
 
-    pthread_mutex_t lock; /* guards what follows */
-    struct turn *woken, **woken_end;
-    struct visitor *arrivals; /* of acceptor_let_in() */
+    pthread_mutex_t lock;     /* guards what follows */
+    struct waiting *arrivals; /* from other threads */
     bool shut, stop;
 };
 
-struct acceptor {
-    struct server *server;
-    struct http *http;
-    int socket;
-    int crowded; /* the first descriptor that is one too many */
-    atomic_size_t count; /* visitors, of all doormen */
-    atomic_uint next;    /* the doorman for acceptor_let_in() */
-    atomic_uint started;
-    struct acceptor_thread doormen[];
-};
+/* Makes what THREAD needs to run; the members above epoll_fd are set. Returns false when
+ * memory or descriptors are short; acceptor_thread_done() frees what was made. */
+bool acceptor_thread_prepare(struct acceptor_thread *thread);
 
-/* What a doorman's thread runs, until it is told to stop. */
-void *acceptor_thread_run(void *thread);
+/* Starts THREAD. All threads have been prepared. */
+bool acceptor_thread_start(struct acceptor_thread *thread);
 
-/* Has DOORMAN let FD in, or closes it when memory is short. Any thread. */
+/* Makes THREAD accept FD, or closes it when memory is short. Any thread. */
 void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
-                     const struct sockaddr *address, socklen_t length);
+                             const struct sockaddr *address, socklen_t length);
 
-/* Closes what was received when DOORMAN's thread had ended. */
+/* Makes THREAD hand over nothing any more, and end if STOP. Any thread. */
+void acceptor_thread_shut(struct acceptor_thread *thread, bool stop);
+
+/* Waits for the end of THREAD. */
+void acceptor_thread_join(struct acceptor_thread *thread);
+
+/* Closes what THREAD received when it had ended, and frees what was prepared. All threads
+ * have ended. */
 void acceptor_thread_done(struct acceptor_thread *thread);
-
-/* Has DOORMAN's thread make a pass. Any thread. */
-void acceptor_thread_wake(struct acceptor_thread *thread);
 
 #endif

@@ -1,20 +1,18 @@
 /*
  * The descriptors: how many streams the open-file limit allows.
  *
- * This is the one place that says what costs how many of them. A promise rests on the
+ * This is the one place that knows what needs how many of them. A promise rests on the
  * sum: as many streams as the log announces can be open, one more is refused with 503,
  * and other requests are answered all the time. tests/test_descriptors.c compares
- * descriptors_own() with what a running crierd has open, and keeps the promise to it.
+ * descriptors_own() with what a running crierd has open, and checks the promise.
  *
- * The kernel always assigns the lowest free number. So a new descriptor with the number
- * N or a higher one means that at least N are open, and nobody has to count them
- * (doorman.c).
+ * The kernel always assigns the lowest free number. So a new descriptor with the number N
+ * or a higher one means that at least N are open, and nobody needs to count them
+ * (acceptor_thread.c).
  */
 #include <config.h>
 
 #include "descriptors.h"
-
-#include "crierd/http/http.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -24,7 +22,8 @@
 /* The listening socket, and the directory of the pages. */
 #define FOR_ALL 2
 
-/* A shard and a doorman of each thread: an epoll set and an eventfd each. */
+/* For each thread a shard and a thread of the acceptor, with an epoll set and an eventfd
+ * each. */
 #define FOR_THREAD 4
 
 /* A journal in a file: its two locks; the database and its log, opened by the thread that
@@ -33,9 +32,9 @@
 
 /* ---- for a moment ------------------------------------------------------- */
 
-/* What each doorman's thread opens beyond the limit of connections: the one by which it
- * notices that, the one by which it sees whether that is over, and a directory on the way
- * to a page. */
+/* What each thread of the acceptor opens beyond the limit of connections: the connection
+ * by which it notices that, the duplicate by which it sees whether that is over, and a
+ * directory on the way to a page. */
 #define MOMENT_THREAD 3
 
 /* Pages that are being sent. Without one left, a page is refused with 503. */
@@ -58,7 +57,7 @@
 /* No larger limit makes a difference. */
 #define LIMIT_MAX ((size_t)100000000)
 
-/* Nobody hands so many descriptors to a program that it starts. */
+/* A program is never started with so many descriptors. */
 #define FOUND_MAX ((size_t)4096)
 
 size_t descriptors_open(size_t limit)
@@ -84,19 +83,18 @@ size_t descriptors_raise_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
-size_t descriptors_own(const struct conf *conf, size_t found)
+size_t descriptors_own(const struct descriptors_needs *needs)
 {
-    return found + FOR_ALL + conf->threads * FOR_THREAD +
-           http_descriptors(conf->threads) +
-           (conf->journal != NULL ? FOR_JOURNAL_FILE : 0);
+    return needs->found + FOR_ALL + needs->threads * FOR_THREAD + needs->http +
+           (needs->journal_file ? FOR_JOURNAL_FILE : 0);
 }
 
 size_t descriptors_divide(struct descriptors *descriptors,
-                          const struct conf *conf, size_t limit, size_t found)
+                          const struct descriptors_needs *needs, size_t limit)
 {
-    size_t own = descriptors_own(conf, found), connections, requests;
-    size_t rest = conf->threads * MOMENT_THREAD + MOMENT_PAGES +
-                  (conf->journal != NULL ? MOMENT_JOURNAL_FILE : 0);
+    size_t own = descriptors_own(needs), connections, requests;
+    size_t rest = needs->threads * MOMENT_THREAD + MOMENT_PAGES +
+                  (needs->journal_file ? MOMENT_JOURNAL_FILE : 0);
     size_t needed = own + CLIENTS_MIN + REQUESTS_MIN + rest;
 
     if (limit < needed)
@@ -107,10 +105,16 @@ size_t descriptors_divide(struct descriptors *descriptors,
         requests = REQUESTS_MIN;
     *descriptors = (struct descriptors){
         .most = connections - requests,
-        .clients = connections - requests,
         .crowded = limit - rest,
     };
-    if (conf->max_clients != 0 && conf->max_clients < descriptors->most)
-        descriptors->clients = conf->max_clients;
+    descriptors_limit_clients(descriptors, needs->max_clients);
     return 0;
+}
+
+void descriptors_limit_clients(struct descriptors *descriptors,
+                               size_t max_clients)
+{
+    descriptors->clients = descriptors->most;
+    if (max_clients != 0 && max_clients < descriptors->most)
+        descriptors->clients = max_clients;
 }

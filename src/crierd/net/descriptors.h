@@ -1,8 +1,6 @@
 #ifndef CRIERD_DESCRIPTORS_H
 #define CRIERD_DESCRIPTORS_H
 
-#include "crierd/config/conf.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,10 +9,20 @@
  * and a rest for what is open for a moment only. */
 struct descriptors {
     size_t most;    /* streams that there are descriptors for */
-    size_t clients; /* streams that may be open at once: MOST, or what the command line
-                       says if that is less */
+    size_t clients; /* streams that may be open at once: MOST, or what the configuration
+                       says if that is less; changed by a reload */
     size_t crowded; /* no connection is accepted while this number is the lowest free
                        one: the rest begins here */
+};
+
+/* What decides how many descriptors crierd needs. */
+struct descriptors_needs {
+    size_t found;     /* were open when it started */
+    unsigned threads; /* shards, and threads of the acceptor */
+    size_t http;      /* those of the HTTP side (http_descriptors()) */
+    bool journal_file;
+    size_t
+        max_clients; /* that the operator wants; 0: as many as there can be */
 };
 
 /* How many descriptors are open now, of those below LIMIT. */
@@ -23,13 +31,17 @@ size_t descriptors_open(size_t limit);
 /* Raises the process's limit of open files as far as it goes, and returns it. */
 size_t descriptors_raise_limit(void);
 
-/* The descriptors that a crierd of CONF has open as long as it runs, when it found FOUND
- * at its start. */
-size_t descriptors_own(const struct conf *conf, size_t found);
+/* How many descriptors a crierd with NEEDS has open as long as it runs. */
+size_t descriptors_own(const struct descriptors_needs *needs);
 
-/* Divides LIMIT descriptors for a crierd of CONF that found FOUND of them open. Returns 0,
- * or how many it would need when LIMIT is too low. */
+/* Divides LIMIT descriptors for a crierd with NEEDS. Returns 0, or how many it would need
+ * when LIMIT is too low. */
 size_t descriptors_divide(struct descriptors *descriptors,
-                          const struct conf *conf, size_t limit, size_t found);
+                          const struct descriptors_needs *needs, size_t limit);
+
+/* Sets how many streams may be open at once: MAX_CLIENTS, or as many as there are
+ * descriptors for when that is 0 or more. */
+void descriptors_limit_clients(struct descriptors *descriptors,
+                               size_t max_clients);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "listener.h"
 
-#include "crierd/http/text.h"
+#include "crierd/config/address.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -18,48 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HOST_SIZE 256
-#define PORT_SIZE 8
-
 /* s for which the kernel keeps a connection to itself that has sent nothing: nearly
  * always the request is there when the connection is accepted, and nobody need wait for
  * it. After that it is accepted in any case. */
 #define SILENCE 1
-
-/* Splits WHERE into HOST and PORT. */
-static bool split(const char *where, char host[HOST_SIZE],
-                  char port[PORT_SIZE])
-{
-    const char *colon = strrchr(where, ':');
-    uint64_t number;
-    size_t length;
-
-    if (colon == NULL || strlen(colon + 1) >= PORT_SIZE ||
-        !number_text(colon + 1, 0, 65535, &number))
-        return false;
-    length = (size_t)(colon - where);
-    if (where[0] == '[') {
-        if (length < 3 || where[length - 1] != ']')
-            return false;
-        where++;
-        length -= 2;
-    } else if (memchr(where, ':', length) != NULL) {
-        return false; /* a bare IPv6 address: where does the port begin? */
-    }
-    if (length == 0 || length >= HOST_SIZE)
-        return false;
-    memcpy(host, where, length);
-    host[length] = '\0';
-    snprintf(port, PORT_SIZE, "%s", colon + 1);
-    return true;
-}
-
-bool listener_valid(const char *where)
-{
-    char host[HOST_SIZE], port[PORT_SIZE];
-
-    return split(where, host, port);
-}
 
 static int open_one(const struct addrinfo *address)
 {
@@ -85,10 +47,10 @@ int listener_open(const char *where, const char **why)
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                                    .ai_socktype = SOCK_STREAM};
     struct addrinfo *addresses, *address;
-    char host[HOST_SIZE], port[PORT_SIZE];
+    char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
     int error, fd = -1;
 
-    if (!split(where, host, port)) {
+    if (!address_split(where, host, port)) {
         *why = "not HOST:PORT";
         return -1;
     }

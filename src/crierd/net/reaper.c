@@ -91,7 +91,7 @@ void reaped_idle(struct reaped *reaped, uint64_t now, uint64_t deadline)
     atomic_store(&reaped->idle, now);
 }
 
-void reaper_make_room(struct reaper *reaper, uint64_t since, unsigned most)
+void reaper_end_idle(struct reaper *reaper, uint64_t since, unsigned most)
 {
     struct reaped *reaped;
     uint64_t idle;
@@ -109,7 +109,7 @@ void reaper_make_room(struct reaper *reaper, uint64_t since, unsigned most)
     pthread_mutex_unlock(&reaper->lock);
 }
 
-void reaper_look(struct reaper *reaper)
+void reaper_end_overdue(struct reaper *reaper)
 {
     uint64_t now = crier_now(), deadline;
     struct reaped *reaped;

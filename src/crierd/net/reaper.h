@@ -35,10 +35,10 @@ void reaped_idle(struct reaped *reaped, uint64_t now, uint64_t deadline);
 
 /* Ends the receiving side of at most MOST clients that have been between two requests
  * since SINCE (crier_now()) or longer. Any thread. */
-void reaper_make_room(struct reaper *reaper, uint64_t since, unsigned most);
+void reaper_end_idle(struct reaper *reaper, uint64_t since, unsigned most);
 
 /* Ends the receiving side of those that are overdue. To be called every few seconds.
  * Any thread. */
-void reaper_look(struct reaper *reaper);
+void reaper_end_overdue(struct reaper *reaper);
 
 #endif

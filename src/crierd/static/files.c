@@ -1,14 +1,14 @@
 /*
- * The pages. A path is walked one segment at a time below the directory that
- * was opened at the start, each step with O_NOFOLLOW: no "..", however it is
- * written, no symbolic link and no encoded slash leads out, because none of them
- * is ever handed to the kernel as part of a longer path. Names that begin with a
- * dot are not served.
+ * The pages: serves files below a directory that is opened at the start. A path is opened
+ * one segment at a time with O_NOFOLLOW. Neither "..", however it is written, nor a
+ * symbolic link or an encoded slash leads out of the directory, since the kernel never
+ * gets a path of more than one segment. Names that begin with a dot are not served.
  */
 #include <config.h>
 
 #include "files.h"
 
+#include "crierd/http/request.h"
 #include "crierd/http/response.h"
 #include "crierd/http/respond.h"
 
@@ -38,7 +38,8 @@ static const struct {
     {".woff2", "font/woff2"},
 };
 
-static const char *type_of(const char *name)
+/* The media type of the file NAME. */
+static const char *find_type(const char *name)
 {
     const char *ending = strrchr(name, '.');
     size_t i;
@@ -56,9 +57,9 @@ int files_open(const char *dir)
     return fd < 0 ? -errno : fd;
 }
 
-/* The name of the file or directory that SEGMENT, the last one or not, means;
- * NULL when it must not be opened. */
-static const char *name_of(const struct uri_text *segment, bool last)
+/* The name to open for SEGMENT, which is or is not the LAST one of the path; NULL when it
+ * must not be opened. */
+static const char *choose_name(const struct uri_text *segment, bool last)
 {
     if (last && segment->length == 0)
         return "index.html";
@@ -68,8 +69,8 @@ static const char *name_of(const struct uri_text *segment, bool last)
     return segment->bytes;
 }
 
-/* One step down from the directory AT. -1 with errno. */
-static int step(int at, const char *name, bool last)
+/* Opens NAME in the directory AT. Returns -1 with errno on failure. */
+static int open_segment(int at, const char *name, bool last)
 {
     const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
@@ -80,8 +81,8 @@ static int step(int at, const char *name, bool last)
     return openat(at, name, last ? flags : flags | O_DIRECTORY);
 }
 
-/* Opens the file that URI names below DIR, and tells its NAME. -1 with errno
- * when there is none. */
+/* Opens the file of URI below the directory DIR and sets *NAME to its name. Returns -1
+ * with errno on failure. */
 static int open_file(int dir, const struct uri *uri, const char **name)
 {
     int at = dir, next, error;
@@ -91,8 +92,8 @@ static int open_file(int dir, const struct uri *uri, const char **name)
     for (i = 0; i < uri->segment_count && at >= 0; i++) {
         bool last = i + 1 == uri->segment_count;
 
-        *name = name_of(&uri->segments[i], last);
-        next = step(at, *name, last);
+        *name = choose_name(&uri->segments[i], last);
+        next = open_segment(at, *name, last);
         error = errno;
         if (at != dir)
             close(at);
@@ -104,7 +105,7 @@ static int open_file(int dir, const struct uri *uri, const char **name)
 
 /* Whether the If-None-Match list HEADER names ETAG (RFC 9110 section 13.1.2,
  * which compares weakly). */
-static bool names_etag(const char *header, const char *etag)
+static bool has_etag(const char *header, const char *etag)
 {
     size_t length = strlen(etag);
 
@@ -123,9 +124,10 @@ static bool names_etag(const char *header, const char *etag)
     return false;
 }
 
-/* The response for 200 and for 304, to which libmicrohttpd sends no body. */
-static struct MHD_Response *make(int fd, const struct stat *status,
-                                 const char *name, const char *etag)
+/* A new response with the file FD (stolen), for 200, and for 304, with which
+ * libmicrohttpd sends no body. NULL when memory is short. */
+static struct MHD_Response *make_file_response(int fd, const struct stat *status,
+                                               const char *name, const char *etag)
 {
     struct MHD_Response *response;
 
@@ -139,19 +141,19 @@ static struct MHD_Response *make(int fd, const struct stat *status,
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                                 "no-cache") == MHD_YES &&
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                type_of(name)) == MHD_YES)
+                                find_type(name)) == MHD_YES)
         return response;
     MHD_destroy_response(response);
     return NULL;
 }
 
-static bool not_found(struct request *request)
+static bool respond_not_found(struct request *request)
 {
     return respond_problem(request, MHD_HTTP_NOT_FOUND,
-                         "there is nothing at this path");
+                           "there is nothing at this path");
 }
 
-bool files_get(struct request *request)
+static bool get_file(struct request *request)
 {
     struct stat status;
     char etag[ETAG_SIZE];
@@ -161,19 +163,40 @@ bool files_get(struct request *request)
 
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
         return respond_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                             "the server is short of resources");
+                               "the server is short of resources");
     if (fd < 0)
-        return not_found(request);
+        return respond_not_found(request);
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         close(fd);
-        return not_found(request);
+        return respond_not_found(request);
     }
     snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"",
              (unsigned long long)status.st_mtim.tv_sec,
              (unsigned long long)status.st_mtim.tv_nsec,
              (unsigned long long)status.st_size);
-    known = names_etag(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH),
-                       etag);
-    return response_queue(request, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
-                      make(fd, &status, name, etag));
+    known = has_etag(request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH),
+                     etag);
+    return response_send_made(request,
+                              known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
+                              make_file_response(fd, &status, name, etag));
 }
+
+/* Whether there is a file for REQUEST. */
+static bool has_file(const struct request *request)
+{
+    struct stat status;
+    const char *name;
+    int fd = open_file(request->server->www, &request->uri, &name);
+    bool regular;
+
+    if (fd < 0)
+        return false;
+    regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    close(fd);
+    return regular;
+}
+
+const struct route files_routes[] = {
+    {"GET", "**", get_file, SCOPE_READ, .exists = has_file},
+    {0},
+};

@@ -1,30 +1,28 @@
 /*
- * A client: follows one stream over HTTP, and comes back when it breaks.
+ * A client: receives one stream over HTTP, and reconnects when it breaks.
  *
- *               due                   over                 told
+ *               due                   over               reported
  *     WAITING --------> RUNNING -----------------> ENDING -------> WAITING
- *        ^                 |        a final answer,   |            or OVER
- *        |   restart       |        close             v
+ *        ^                 |      a final response,    |            or OVER
+ *        |   restart       |      close                v
  *        +-----------------+------------------------ OVER
  *
- * What libcurl receives goes to `input`. crier_client_next() parses on in it, one
- * message a call, and works with libcurl only when all of it is parsed. So memory
- * is bounded by the input's and the parser's limits, however slowly the program
- * takes its messages.
+ * What libcurl receives goes into `input`. crier_client_next() parses one message of it
+ * per call, and calls libcurl only when all of it is parsed. So the limits of the input
+ * and of the parser bound the memory, however slowly the program takes its messages.
  *
- * What is to be told beside what the parser finds is the `notice`. There is at most
- * one: OPEN comes before the first byte, ERROR and CLOSED after the last.
+ * A message that does not come from the parser is the `notice`. There is at most one:
+ * OPEN comes before the first byte, ERROR and CLOSED after the last.
  *
- * Other threads leave their `orders` and wake the descriptor; the thread in
- * crier_client_next() does the rest. No lock is needed.
+ * Other threads set `orders` and wake the descriptor; the thread in crier_client_next()
+ * does the rest. No lock is needed.
  *
  * Rejected: a thread for each client, which would need a bounded queue, and locks
- * that callbacks run under. A program that wants a thread has crier_client_run() in
- * one.
+ * around callbacks. A program that wants a thread calls crier_client_run() in one.
  */
 #include <config.h>
 
-#include "client.h"
+#include "client_transfer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,18 +33,18 @@
 #define DEFAULT_RETRY 3000
 #define DEFAULT_RETRY_MAX 60000
 
-/* What a server may set; 49 days. */
+/* The longest time that a server can set; 49 days. */
 #define RETRY_MAX UINT32_MAX
 
-/* A server that sends without end what is not told must not keep the program in
- * crier_client_next() for ever. */
+/* A server that sends endless data without a message must not keep the program in
+ * crier_client_next(). */
 #define STEPS_MAX 64
 
 enum { ORDER_RESTART = 1, ORDER_CLOSE = 2 };
 
 /* ---- its life --------------------------------------------------------- */
 
-static char *copy_of(const char *bytes, size_t length)
+static char *copy_bytes(const char *bytes, size_t length)
 {
     char *copy = malloc(length + 1);
 
@@ -57,7 +55,7 @@ static char *copy_of(const char *bytes, size_t length)
     return copy;
 }
 
-/* Whether a request of METHOD may be made again (RFC 9110 9.2.2). */
+/* Whether a request with METHOD may be repeated (RFC 9110 9.2.2). */
 static bool is_idempotent(const char *method)
 {
     static const char *const names[] = {"GET",   "HEAD", "OPTIONS",
@@ -70,7 +68,7 @@ static bool is_idempotent(const char *method)
     return false;
 }
 
-/* Whether the client connects again, as OPTIONS have it. */
+/* Whether the client reconnects, by its options. */
 static bool may_reconnect(const struct crier_client_options *options)
 {
     if (options->reconnect != CRIER_RECONNECT_IDEMPOTENT)
@@ -97,17 +95,23 @@ static int copy_options(struct crier_client *client,
         (client->method = strdup(options->method)) == NULL)
         return -ENOMEM;
     if (options->body != NULL &&
-        (client->body = copy_of(options->body, options->body_length)) == NULL)
+        (client->body = copy_bytes(options->body, options->body_length)) == NULL)
         return -ENOMEM;
     return 0;
 }
 
-/* Where to begin: as the option says, or a header of the program's. */
+/* Sets the id after which to begin: from the option, or from a header of the
+ * program. */
 static int set_begin(struct crier_client *client, const char *id)
 {
+    int error;
+
     if (id == NULL)
         id = crier__http_header(&client->http, "Last-Event-ID");
-    return id != NULL ? crier_parser_set_id(client->parser, id) : 0;
+    if (id == NULL)
+        return 0;
+    error = crier_parser_set_id(client->parser, id);
+    return error != 0 || crier__http_value_fits(id) ? error : CRIER_ERR_ID_FIELD;
 }
 
 int crier_client_new(const struct crier_client_options *options,
@@ -195,8 +199,8 @@ int crier_client_fd(const struct crier_client *client)
 
 /* ---- from state to state ---------------------------------------------- */
 
-/* It is over for good; client->reason may say why. */
-static void end(struct crier_client *client, int error)
+/* The client has ended; client->reason may hold the reason. */
+static void end_client(struct crier_client *client, int error)
 {
     client->state = CRIER__OVER;
     client->notice = CRIER_CLOSED;
@@ -204,7 +208,7 @@ static void end(struct crier_client *client, int error)
     crier__loop_at(&client->loop, CRIER__NEVER);
 }
 
-/* What the server asked for with Retry-After, within our limit; ms. */
+/* Returns the time of Retry-After, within retry_max; ms. */
 static uint64_t asked_wait(const struct crier_client *client)
 {
     curl_off_t seconds = 0;
@@ -217,7 +221,7 @@ static uint64_t asked_wait(const struct crier_client *client)
                : client->retry_max;
 }
 
-/* It connects again after a while. */
+/* Lets the client reconnect after its wait. */
 static void come_back(struct crier_client *client, int error)
 {
     uint64_t asked = client->status != 200 ? asked_wait(client) : 0;
@@ -236,21 +240,23 @@ static void come_back(struct crier_client *client, int error)
 static void connect_now(struct crier_client *client)
 {
     int error = crier__client_connect(client);
+    bool unsendable;
 
     crier__loop_at(&client->loop, CRIER__NEVER);
     if (error == 0)
         return;
-    if (error == CRIER_ERR_LARGE_EVENT)
-        snprintf(client->reason, sizeof client->reason,
-                 "the last id is too long to be sent in a header");
-    if (error != CRIER_ERR_LARGE_EVENT && client->reconnects)
+    unsendable = error == CRIER_ERR_ID_SIZE || error == CRIER_ERR_ID_FIELD;
+    if (unsendable)
+        snprintf(client->reason, sizeof client->reason, "%s",
+                 crier_error_text(error));
+    if (!unsendable && client->reconnects)
         come_back(client, error);
     else
-        end(client, error);
+        end_client(client, error);
 }
 
-/* Does what other threads want. */
-static void obey(struct crier_client *client)
+/* Carries out the orders of other threads. */
+static void obey_orders(struct crier_client *client)
 {
     int orders = atomic_exchange(&client->orders, 0);
 
@@ -261,15 +267,15 @@ static void obey(struct crier_client *client)
     client->notice = CRIER__SILENT;
     if ((orders & ORDER_CLOSE) != 0) {
         snprintf(client->reason, sizeof client->reason, "closed");
-        end(client, 0);
+        end_client(client, 0);
     } else {
         client->failures = 0;
         connect_now(client);
     }
 }
 
-/* The transfer is over and all that it brought is told. */
-static void conclude(struct crier_client *client)
+/* The transfer is over, and all its messages have been reported. */
+static void conclude_transfer(struct crier_client *client)
 {
     bool again;
     int error = crier__client_judge(client, &again);
@@ -278,13 +284,13 @@ static void conclude(struct crier_client *client)
     if (again && client->reconnects)
         come_back(client, error);
     else
-        end(client, error);
+        end_client(client, error);
 }
 
 /* ---- working ---------------------------------------------------------- */
 
-/* How long nothing may come; ms. Connecting has a limit of its own. */
-static uint64_t patience(const struct crier_client *client)
+/* Returns how long the server may be silent; ms. Connecting has a limit of its own. */
+static uint64_t get_patience(const struct crier_client *client)
 {
     if (!client->connected &&
         client->read_timeout < client->http.connect_timeout)
@@ -292,18 +298,18 @@ static uint64_t patience(const struct crier_client *client)
     return client->read_timeout;
 }
 
-/* When the transfer has taken too long. */
-static uint64_t deadline(const struct crier_client *client)
+/* Returns when the transfer has taken too long. */
+static uint64_t find_deadline(const struct crier_client *client)
 {
     uint64_t silent, at = client->body_until;
 
     if (client->read_timeout == 0)
         return at;
-    silent = client->heard + patience(client);
+    silent = client->heard + get_patience(client);
     return silent < at ? silent : at;
 }
 
-/* Where a redirect leads to has time again. */
+/* Gives the target of a redirect its own time. */
 static void follow_redirect(struct crier_client *client)
 {
     long followed = 0;
@@ -319,34 +325,34 @@ static bool is_late(struct crier_client *client)
 
     if (client->body_until != CRIER__NEVER)
         follow_redirect(client);
-    at = deadline(client);
+    at = find_deadline(client);
     if (at <= crier_now())
         return true;
-    if (at < client->loop.at) /* else it is looked at then */
+    if (at < client->loop.at) /* otherwise it is checked then */
         crier__loop_at(&client->loop, at);
     return false;
 }
 
-/* The transfer is over, or is to be. */
-static void stop(struct crier_client *client, CURLcode result)
+/* Ends the transfer, which is over or has to end. */
+static void stop_client(struct crier_client *client, CURLcode result)
 {
     curl_multi_remove_handle(client->loop.multi, client->handle);
     client->state = CRIER__ENDING;
     client->result = result;
 }
 
-/* The time is up: of a refusal's words, or of the silence. */
-static void cut(struct crier_client *client)
+/* A time is over: that of the body of a refusal, or of silence. */
+static void cut_connection(struct crier_client *client)
 {
     if (client->body_until <= crier_now())
-        client->verdict = CRIER_ERR_STATUS; /* of a redirect, too */
+        client->verdict = CRIER_ERR_STATUS; /* also for a redirect */
     snprintf(client->trouble, sizeof client->trouble,
-             "nothing came for %g s", (double)patience(client) / 1000);
-    stop(client, CURLE_OPERATION_TIMEDOUT);
+             "nothing came for %g s", (double)get_patience(client) / 1000);
+    stop_client(client, CURLE_OPERATION_TIMEDOUT);
 }
 
-/* All of the input is parsed: there is room. */
-static void resume(struct crier_client *client)
+/* All of the input is parsed, so the transfer can continue. */
+static void resume_transfer(struct crier_client *client)
 {
     CURLcode result;
 
@@ -355,8 +361,8 @@ static void resume(struct crier_client *client)
     client->resuming = true;
     result = curl_easy_pause(client->handle, CURLPAUSE_CONT);
     client->resuming = false;
-    if (result != CURLE_OK) /* what it had kept is lost */
-        stop(client, result);
+    if (result != CURLE_OK) /* what libcurl held is lost */
+        stop_client(client, result);
 }
 
 static bool run_transfer(struct crier_client *client)
@@ -366,28 +372,29 @@ static bool run_transfer(struct crier_client *client)
     int left;
 
     if (client->paused) {
-        resume(client);
+        resume_transfer(client);
         return true;
     }
     moved = crier__loop_step(&client->loop);
     done = curl_multi_info_read(client->loop.multi, &left);
     if (done != NULL) {
-        stop(client, done->data.result);
+        stop_client(client, done->data.result);
         return true;
     }
     if (client->loop.stuck) {
-        stop(client, CURLE_OUT_OF_MEMORY);
+        stop_client(client, CURLE_OUT_OF_MEMORY);
         return true;
     }
     if (is_late(client)) {
-        cut(client);
+        cut_connection(client);
         return true;
     }
     return moved;
 }
 
-/* Goes on when all that came is told. Returns whether that did anything. */
-static bool work(struct crier_client *client)
+/* Works on when all messages have been reported. Returns whether that had any
+ * effect. */
+static bool work_once(struct crier_client *client)
 {
     switch (client->state) {
     case CRIER__WAITING:
@@ -399,7 +406,7 @@ static bool work(struct crier_client *client)
     case CRIER__RUNNING:
         return run_transfer(client);
     case CRIER__ENDING:
-        conclude(client);
+        conclude_transfer(client);
         return true;
     default:
         return false;
@@ -432,8 +439,8 @@ static void give_notice(struct crier_client *client,
     client->notice = CRIER__SILENT;
 }
 
-/* The next message of what has come. */
-static bool parse(struct crier_client *client, struct crier_message *message)
+/* Writes the next message of the input to MESSAGE. */
+static bool parse_input(struct crier_client *client, struct crier_message *message)
 {
     const char *bytes;
     size_t length;
@@ -446,7 +453,7 @@ static bool parse(struct crier_client *client, struct crier_message *message)
         client->at = client->input.length - length;
         if (result < 0) {
             crier__client_drop(client);
-            end(client, result);
+            end_client(client, result);
             return false;
         }
         if (result == 1 && message->kind == CRIER_RETRY)
@@ -461,9 +468,9 @@ static bool parse(struct crier_client *client, struct crier_message *message)
     return false;
 }
 
-static bool tell(struct crier_client *client, struct crier_message *message)
+static bool fill_message(struct crier_client *client, struct crier_message *message)
 {
-    if (client->notice == CRIER__SILENT && parse(client, message))
+    if (client->notice == CRIER__SILENT && parse_input(client, message))
         return true;
     if (client->notice == CRIER__SILENT)
         return false;
@@ -483,15 +490,15 @@ int crier_client_next(struct crier_client *client,
     if (client->closed)
         return CRIER_ERR_CLOSED;
     for (steps = 0; steps < STEPS_MAX; steps++) {
-        obey(client);
-        if (tell(client, message)) {
+        obey_orders(client);
+        if (fill_message(client, message)) {
             if (client->closed)
                 crier__loop_end(&client->loop);
             else
                 crier__loop_hold(&client->loop); /* there may be more */
             return 1;
         }
-        if (!work(client))
+        if (!work_once(client))
             return 0;
     }
     crier__loop_hold(&client->loop);
@@ -500,12 +507,12 @@ int crier_client_next(struct crier_client *client,
 
 /* ---- a loop of our own ------------------------------------------------ */
 
-static void dispatch(const struct crier_client_callbacks *callbacks,
-                     struct crier_client *client,
-                     const struct crier_message *message)
+static void call_back(const struct crier_client_callbacks *callbacks,
+                      struct crier_client *client,
+                      const struct crier_message *message)
 {
-    void (*const tell[])(void *, struct crier_client *,
-                         const struct crier_message *) = {
+    void (*const handlers[])(void *, struct crier_client *,
+                             const struct crier_message *) = {
         [CRIER_EVENT] = callbacks->on_event,
         [CRIER_COMMENT] = callbacks->on_comment,
         [CRIER_ERROR] = callbacks->on_error,
@@ -515,8 +522,8 @@ static void dispatch(const struct crier_client_callbacks *callbacks,
     if (message->kind == CRIER_OPEN) {
         if (callbacks->on_open != NULL)
             callbacks->on_open(callbacks->closure, client);
-    } else if (tell[message->kind] != NULL) {
-        tell[message->kind](callbacks->closure, client, message);
+    } else if (handlers[message->kind] != NULL) {
+        handlers[message->kind](callbacks->closure, client, message);
     }
 }
 
@@ -538,13 +545,13 @@ int crier_client_run(struct crier_client *client,
             continue;
         }
         error = message.error;
-        dispatch(callbacks, client, &message);
+        call_back(callbacks, client, &message);
         if (message.kind == CRIER_CLOSED)
             return error;
     }
 }
 
-static void order(struct crier_client *client, int what)
+static void give_order(struct crier_client *client, int what)
 {
     if (client == NULL || crier__forked(client->born))
         return;
@@ -554,10 +561,10 @@ static void order(struct crier_client *client, int what)
 
 void crier_client_restart(struct crier_client *client)
 {
-    order(client, ORDER_RESTART);
+    give_order(client, ORDER_RESTART);
 }
 
 void crier_client_close(struct crier_client *client)
 {
-    order(client, ORDER_CLOSE);
+    give_order(client, ORDER_CLOSE);
 }

@@ -1,32 +1,34 @@
 /*
- * One transfer of a client: the request, the answer, and what became of it.
+ * One transfer of a client: the request, the response and the result.
  *
- * The answer is judged when its headers are complete: a stream is opened, a
- * refusal may say why, anything else is cut off at once, since it need never end.
- * A full input pauses the transfer, and TCP then stops the server.
+ * The response is judged when its headers are complete: a stream is opened, the body of
+ * a refusal may be read for its reason, and anything else is cut off at once, because
+ * it may never end. A full input pauses the transfer, and TCP then stops the server.
  */
 #include <config.h>
 
-#include "client.h"
+#include "base/buffer.h"
+#include "base/token.h"
+#include "client_transfer.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of a stream that wait to be parsed. */
+/* How many bytes of a stream may wait to be parsed. */
 #define INPUT_MAX ((size_t)256 * 1024)
 
-/* The same for what libcurl had decoded while the transfer was paused. */
+/* The same for bytes that libcurl has decoded while the transfer was paused. */
 #define DECODED_MAX ((size_t)16 * 1024 * 1024)
 
-/* What a refusal may say, and how long it may take to. */
+/* How much of the body of a refusal is read, and for how long. */
 #define BODY_MAX ((size_t)8 * 1024)
 #define BODY_TIME 5000
 
-/* No server takes an id beyond that in a header. */
+/* No server accepts a longer id in a header. */
 #define ID_MAX ((size_t)64 * 1024)
 
-/* ---- the answer ------------------------------------------------------- */
+/* ---- the response ----------------------------------------------------- */
 
 static bool is_event_stream(const char *type)
 {
@@ -37,17 +39,17 @@ static bool is_event_stream(const char *type)
            (type[length] == '\0' || strchr(" \t;", type[length]) != NULL);
 }
 
-/* The answer says no, and may say why. */
-static void refuse(struct crier_client *client)
+/* The response is a refusal; its body may hold the reason. */
+static void refuse_response(struct crier_client *client)
 {
     client->answered = true;
     client->verdict = CRIER_ERR_STATUS;
     client->body_until = crier_now() + BODY_TIME;
 }
 
-/* A client that has no id yet takes that of the field Last-Event-ID, by which crierd
- * says after which update the stream begins. A value that cannot be an id is
- * ignored. Returns false when memory is short. */
+/* A client that has no id takes the one in the field Last-Event-ID, in which crierd
+ * sends the id after which the stream begins. A value that cannot be an id is ignored.
+ * Returns false when memory is short. */
 static bool take_begin(struct crier_client *client)
 {
     struct curl_header *field;
@@ -59,8 +61,8 @@ static bool take_begin(struct crier_client *client)
            crier_parser_set_id(client->parser, field->value) != -ENOMEM;
 }
 
-/* The headers of an answer are complete. Returns whether to read on. */
-static bool look_at(struct crier_client *client)
+/* The headers of a response are complete. Returns whether to read its body. */
+static bool judge_headers(struct crier_client *client)
 {
     const char *type = NULL;
     int coding;
@@ -68,14 +70,14 @@ static bool look_at(struct crier_client *client)
     curl_easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &client->status);
     curl_easy_getinfo(client->handle, CURLINFO_CONTENT_TYPE, &type);
     if (client->status < 200 && client->status != 101)
-        return true; /* another answer follows */
+        return true; /* another response follows */
     if (client->status < 200 ||
         (client->status >= 300 && client->status < 400)) {
         client->connected = false;
         client->body_until = crier_now() + BODY_TIME;
         curl_easy_getinfo(client->handle, CURLINFO_REDIRECT_COUNT,
                           &client->redirects);
-        return true; /* libcurl may follow */
+        return true; /* libcurl may follow the redirect */
     }
     client->body_until = CRIER__NEVER;
     client->answered = true;
@@ -84,13 +86,13 @@ static bool look_at(struct crier_client *client)
         return false;
     }
     if (client->status != 200) {
-        refuse(client);
+        refuse_response(client);
         return true;
     }
     if (!is_event_stream(type)) {
         client->verdict = CRIER_ERR_CONTENT_TYPE;
         snprintf(client->reason, sizeof client->reason,
-                 "the answer is %.100s, not text/event-stream",
+                 "the response is %.100s, not text/event-stream",
                  type != NULL ? type : "of no type");
         crier__http_tidy(client->reason);
         return false;
@@ -109,7 +111,7 @@ static bool look_at(struct crier_client *client)
     return true;
 }
 
-static size_t on_header(char *line, size_t one, size_t length, void *closure)
+static size_t take_header(char *line, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
     int whole = crier__head_line(&client->head, line, length);
@@ -118,12 +120,12 @@ static size_t on_header(char *line, size_t one, size_t length, void *closure)
     client->heard = crier_now();
     if (whole < 0)
         return 0;
-    return whole == 0 || client->answered || look_at(client) ? length : 0;
+    return whole == 0 || client->answered || judge_headers(client) ? length : 0;
 }
 
-/* The server is reached; now it has the read timeout to answer in. */
-static int on_ready(void *closure, char *remote, char *local, int remote_port,
-                    int local_port)
+/* The connection is made; from now on the read timeout applies. */
+static int note_request_sent(void *closure, char *remote, char *local, int remote_port,
+                             int local_port)
 {
     struct crier_client *client = closure;
 
@@ -136,19 +138,19 @@ static int on_ready(void *closure, char *remote, char *local, int remote_port,
     return CURL_PREREQFUNC_OK;
 }
 
-/* Forgets the input, all of which is parsed, and does not keep the memory of a burst. */
+/* Empties the input, all of which is parsed, and frees the memory of a burst. */
 static void empty_input(struct crier_client *client)
 {
-    if (client->input.room > INPUT_MAX)
+    if (client->input.capacity > INPUT_MAX)
         crier__buffer_done(&client->input);
     crier__buffer_clear(&client->input);
     client->at = 0;
 }
 
 /* libcurl decodes a received piece to its end even while the transfer is paused, and
- * hands over the result when it is resumed. More of that is taken at a time, since
- * libcurl copies what remains whenever on_bytes() pauses again. */
-static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+ * passes the result on when it is resumed. It accepts more of that at a time, because
+ * libcurl copies the rest whenever this pauses again. */
+static size_t take_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier_client *client = closure;
     struct crier__buffer *input = &client->input;
@@ -157,12 +159,14 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
 
     (void)one;
     client->heard = crier_now();
-    if (!client->answered) /* a redirect that is followed shows no body */
-        refuse(client);
+    if (!client->answered) /* libcurl hides the body of a redirect that it follows */
+        refuse_response(client);
     if (client->at == input->length)
         empty_input(client);
-    if (!client->opened && input->length + length > BODY_MAX)
-        return 0;
+    if (!client->opened && input->length + length > BODY_MAX) {
+        crier__buffer_add(input, bytes, BODY_MAX - input->length);
+        return 0; /* the beginning holds the reason */
+    }
     if (input->length != 0 && input->length + length > most) {
         client->paused = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -182,13 +186,13 @@ int crier__client_prepare(struct crier_client *client, size_t body_length)
         crier__http_handle(&client->http, client->url, client->trouble);
     if (handle == NULL)
         return -ENOMEM;
-    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, client);
-    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_ready);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, note_request_sent);
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, client);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, client);
-    /* It is not kept open while the client waits to connect again. */
+    /* The connection is not kept open while the client waits to reconnect. */
     curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
     if (post) {
         curl_easy_setopt(
@@ -199,9 +203,9 @@ int crier__client_prepare(struct crier_client *client, size_t body_length)
     }
     if (client->method == NULL)
         return 0;
-    if (!crier__http_is_token(client->method))
+    if (!crier__token_valid(client->method))
         return CRIER_ERR_INVALID;
-    /* Of these libcurl knows how redirects change them. */
+    /* libcurl knows how redirects change these two. */
     if (strcmp(client->method, post ? "POST" : "GET") != 0 &&
         curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, client->method) !=
             CURLE_OK)
@@ -224,9 +228,11 @@ static int set_headers(struct crier_client *client)
     curl_slist_free_all(client->headers);
     client->headers = NULL;
     if (client->body == NULL)
-        own[3] = "Content-Type:"; /* libcurl would make one up for a POST */
+        own[3] = "Content-Type:"; /* libcurl would add one to a POST */
     if (strlen(id) > ID_MAX)
-        return CRIER_ERR_LARGE_EVENT;
+        return CRIER_ERR_ID_SIZE;
+    if (!crier__http_value_fits(id))
+        return CRIER_ERR_ID_FIELD;
     if (id[0] != '\0') {
         if (asprintf(&last, "Last-Event-ID: %s", id) < 0)
             return -ENOMEM;
@@ -278,8 +284,8 @@ void crier__client_drop(struct crier_client *client)
 
 /* ---- what became of it ------------------------------------------------ */
 
-/* Whether to connect again after a transfer that failed with ERROR, without an
- * answer: where that cannot help, the standard has it end. */
+/* Whether to reconnect after a transfer that failed with ERROR and without a response:
+ * when that cannot help, the standard makes the client end. */
 static bool may_help(const struct crier_client *client, int error)
 {
     if (error == CRIER_ERR_CERTIFICATE)
@@ -288,7 +294,7 @@ static bool may_help(const struct crier_client *client, int error)
     return error != CRIER_ERR_URL && error != CRIER_ERR_STATUS;
 }
 
-/* Whether a received piece has decoded to more than libcurl holds (64 MiB). That alone
+/* Whether a received piece has decoded to more than libcurl holds (64 MiB). Only that
  * ends a transfer that is paused. */
 static bool is_bomb(const struct crier_client *client)
 {
@@ -308,7 +314,7 @@ int crier__client_judge(struct crier_client *client, bool *again)
     if (error == CRIER_ERR_STATUS ||
         (error == 0 && client->result == CURLE_OK && !client->opened &&
          client->head.whole)) {
-        /* without a verdict it is a redirect to nowhere */
+        /* without a verdict it is a redirect without a target */
         crier__http_reason(client->reason, sizeof client->reason,
                            client->status, client->input.bytes,
                            client->input.length);

@@ -1,10 +1,10 @@
 /*
- * libcurl's sockets and timers in an epoll set, whose descriptor polls readable
- * when there is something to do. So a program with a loop of its own watches one
- * descriptor, and no thread is needed.
+ * The sockets and timers of libcurl in an epoll set, whose descriptor polls readable
+ * when there is work. So a program with a loop of its own watches one descriptor, and
+ * no thread is needed.
  *
  * Rejected: curl_multi_poll(), which cannot be nested in another loop; and
- * curl_multi_fdset(), whose answer changes with every call.
+ * curl_multi_fdset(), whose result changes with every call.
  */
 #include <config.h>
 
@@ -23,7 +23,7 @@
 
 /* ---- timers ----------------------------------------------------------- */
 
-static void arm(struct crier__loop *loop)
+static void arm_timer(struct crier__loop *loop)
 {
     uint64_t at = loop->at < loop->curl_at ? loop->at : loop->curl_at;
     struct itimerspec when = {0};
@@ -43,24 +43,24 @@ static void arm(struct crier__loop *loop)
 void crier__loop_at(struct crier__loop *loop, uint64_t at)
 {
     loop->at = at;
-    arm(loop);
+    arm_timer(loop);
 }
 
-static int on_timer(CURLM *multi, long milliseconds, void *closure)
+static int set_curl_timer(CURLM *multi, long milliseconds, void *closure)
 {
     struct crier__loop *loop = closure;
 
     (void)multi;
     loop->curl_at = milliseconds >= 0 ? crier_now() + (uint64_t)milliseconds
                                       : CRIER__NEVER;
-    arm(loop);
+    arm_timer(loop);
     return 0;
 }
 
 /* ---- sockets ---------------------------------------------------------- */
 
-static int on_socket(CURL *handle, curl_socket_t socket, int what,
-                     void *closure, void *known)
+static int set_curl_socket(CURL *handle, curl_socket_t socket, int what,
+                           void *closure, void *known)
 {
     struct crier__loop *loop = closure;
     struct epoll_event event = {.data.fd = socket};
@@ -75,15 +75,15 @@ static int on_socket(CURL *handle, curl_socket_t socket, int what,
         event.events |= EPOLLIN;
     if (what != CURL_POLL_IN)
         event.events |= EPOLLOUT;
-    /* A socket may have been closed and its number given again, unseen. An error
-     * returned from here would be the end of all transfers, later ones too. */
+    /* A socket may have been closed and its number used again unnoticed. An error
+     * returned here would end all transfers, later ones too. */
     if (epoll_ctl(loop->set, EPOLL_CTL_MOD, socket, &event) != 0 &&
         epoll_ctl(loop->set, EPOLL_CTL_ADD, socket, &event) != 0)
         loop->stuck = true;
     return 0;
 }
 
-static int watch(struct crier__loop *loop, int descriptor)
+static int watch_socket(struct crier__loop *loop, int descriptor)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
 
@@ -102,7 +102,7 @@ int crier__loop_init(struct crier__loop *loop)
     loop->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     loop->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->set < 0 || loop->timer < 0 || loop->wake < 0 ||
-        watch(loop, loop->timer) != 0 || watch(loop, loop->wake) != 0) {
+        watch_socket(loop, loop->timer) != 0 || watch_socket(loop, loop->wake) != 0) {
         error = -errno;
         crier__loop_done(loop);
         return error;
@@ -112,9 +112,9 @@ int crier__loop_init(struct crier__loop *loop)
         crier__loop_done(loop);
         return -ENOMEM;
     }
-    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, set_curl_socket);
     curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
-    curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, set_curl_timer);
     curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
     return 0;
 }
@@ -144,7 +144,7 @@ void crier__loop_wake(struct crier__loop *loop)
 {
     uint64_t one = 1;
 
-    /* It fails only when it is readable anyway. */
+    /* The write fails only when the descriptor is readable already. */
     if (write(loop->wake, &one, sizeof one) < 0)
         return;
 }
@@ -156,7 +156,7 @@ void crier__loop_hold(struct crier__loop *loop)
     loop->woken = true;
 }
 
-static void act(struct crier__loop *loop, curl_socket_t socket, int what)
+static void act_on_sockets(struct crier__loop *loop, curl_socket_t socket, int what)
 {
     int running;
 
@@ -165,7 +165,7 @@ static void act(struct crier__loop *loop, curl_socket_t socket, int what)
         loop->stuck = true;
 }
 
-static void take(struct crier__loop *loop, const struct epoll_event *event)
+static void take_result(struct crier__loop *loop, const struct epoll_event *event)
 {
     uint64_t count;
     int what = 0;
@@ -176,7 +176,7 @@ static void take(struct crier__loop *loop, const struct epoll_event *event)
         return;
     }
     if (event->data.fd == loop->timer) {
-        /* Both times may be due; who asked for `at` looks at the clock. */
+        /* Both times may be due; the owner of `at` checks the clock. */
         if (read(loop->timer, &count, sizeof count) < 0)
             return;
         loop->armed = CRIER__NEVER;
@@ -184,9 +184,9 @@ static void take(struct crier__loop *loop, const struct epoll_event *event)
             loop->at = CRIER__NEVER;
         if (loop->curl_at <= crier_now()) {
             loop->curl_at = CRIER__NEVER;
-            act(loop, CURL_SOCKET_TIMEOUT, 0);
+            act_on_sockets(loop, CURL_SOCKET_TIMEOUT, 0);
         }
-        arm(loop);
+        arm_timer(loop);
         return;
     }
     if ((event->events & EPOLLIN) != 0)
@@ -195,7 +195,7 @@ static void take(struct crier__loop *loop, const struct epoll_event *event)
         what |= CURL_CSELECT_OUT;
     if ((event->events & (EPOLLERR | EPOLLHUP)) != 0)
         what |= CURL_CSELECT_ERR;
-    act(loop, event->data.fd, what);
+    act_on_sockets(loop, event->data.fd, what);
 }
 
 bool crier__loop_step(struct crier__loop *loop)
@@ -204,6 +204,6 @@ bool crier__loop_step(struct crier__loop *loop)
     int count = epoll_wait(loop->set, events, EVENTS, 0), i;
 
     for (i = 0; i < count; i++)
-        take(loop, &events[i]);
+        take_result(loop, &events[i]);
     return count > 0;
 }

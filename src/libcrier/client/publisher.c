@@ -1,22 +1,23 @@
 /*
  * A bulk publisher: a queue, and a thread that empties it.
  *
- * Each update is an item, encoded when it is added. The thread takes as many as go
- * into a request, sends them without the lock, and only then takes the next: so
- * there is one order, and what comes meanwhile makes the next request larger. An
- * item stays in the queue until its request is answered.
+ * Each update is an item, encoded when it is added. The thread takes as many items as
+ * fit into a request and sends them without the lock; only then it takes the next ones.
+ * So there is one order, and items that arrive meanwhile make the next request larger.
+ * An item stays in the queue until its request is answered.
  *
- * A server may allow less in a request than is sent (413); then the requests become
- * smaller, down to a single update, which is refused for good.
+ * A server may accept less in a request than was sent (413); then the requests become
+ * smaller, down to a single update, which is a final refusal.
  *
- * The lock guards all but `sender`, which is the thread's; of that, the ids and the
- * two counters for other threads are said so. No other lock is taken under it.
+ * The lock guards everything but `sender`, which belongs to the thread, except for the
+ * ids and the two counters that other threads may use. No other lock is taken under it.
  */
 #include <config.h>
 
+#include "base/buffer.h"
 #include "base/fork.h"
 #include "sender.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,7 +28,7 @@
 
 #define DEFAULT_WAITING ((size_t)1024 * 1024)
 #define REQUEST_BYTES ((size_t)256 * 1024)
-#define REQUEST_EVENTS 5000 /* crierd takes 10000 */
+#define REQUEST_EVENTS 5000 /* crierd accepts 10000 */
 
 struct item {
     struct item *next;
@@ -42,23 +43,23 @@ struct crier_publisher {
     pthread_t thread;
 
     pthread_mutex_t lock;
-    pthread_cond_t more; /* for the thread */
-    pthread_cond_t less; /* for those who add, and finish */
+    pthread_cond_t more; /* signalled for the thread */
+    pthread_cond_t less; /* signalled for callers that add or finish */
     struct item *items, *last;
     size_t waiting; /* bytes of items */
-    bool closed;    /* takes no more */
-    bool over;      /* refused for good, or freed: nothing is sent any more */
+    bool closed;    /* accepts no more */
+    bool over;      /* after a final refusal or a free: nothing more is sent */
     struct crier_progress progress;
     struct crier__outcome outcome; /* of the last request */
     struct crier__buffer scratch;  /* to encode in */
 
-    size_t request_bytes; /* the thread's alone */
+    size_t request_bytes; /* the thread alone */
     struct crier__buffer body;
 };
 
 /* ---- the thread ------------------------------------------------------- */
 
-/* Nothing is sent any more, since OUTCOME is final. With the lock. */
+/* Stops sending, because OUTCOME is final. With the lock. */
 static void give_up(struct crier_publisher *publisher,
                     const struct crier__outcome *outcome)
 {
@@ -70,9 +71,9 @@ static void give_up(struct crier_publisher *publisher,
     pthread_cond_broadcast(&publisher->less);
 }
 
-/* Waits for items and writes the next request. Returns how many are in it; 0 when it
- * is to end. With the lock. */
-static size_t gather(struct crier_publisher *publisher)
+/* Waits for items and writes the next request. Returns the number of its items; 0 when
+ * the thread must end. With the lock. */
+static size_t gather_updates(struct crier_publisher *publisher)
 {
     struct item *item;
     size_t count = 0;
@@ -97,8 +98,8 @@ static size_t gather(struct crier_publisher *publisher)
     return count;
 }
 
-/* Takes the first COUNT items off the queue. With the lock. */
-static void drop(struct crier_publisher *publisher, size_t count)
+/* Removes the first COUNT items from the queue. With the lock. */
+static void drop_updates(struct crier_publisher *publisher, size_t count)
 {
     struct item *item;
 
@@ -112,16 +113,16 @@ static void drop(struct crier_publisher *publisher, size_t count)
         publisher->last = NULL;
 }
 
-/* The request of COUNT items has the OUTCOME. With the lock. */
-static void settle(struct crier_publisher *publisher, size_t count,
-                   const struct crier__outcome *outcome)
+/* Takes the OUTCOME of the request with COUNT items. With the lock. */
+static void settle_updates(struct crier_publisher *publisher, size_t count,
+                           const struct crier__outcome *outcome)
 {
     struct crier_progress *progress = &publisher->progress;
 
     if (outcome->error == CRIER_ERR_STATUS &&
         outcome->published.status == 413 && count > 1) {
         publisher->request_bytes = publisher->body.length / 2;
-        return; /* the same again, in smaller ones */
+        return; /* the same items go into smaller requests */
     }
     progress->published += outcome->count;
     progress->duplicates += outcome->duplicates;
@@ -130,23 +131,23 @@ static void settle(struct crier_publisher *publisher, size_t count,
         return;
     }
     publisher->outcome = *outcome;
-    drop(publisher, count);
+    drop_updates(publisher, count);
     pthread_cond_broadcast(&publisher->less);
 }
 
-static void *run(void *closure)
+static void *run_publisher(void *closure)
 {
     struct crier_publisher *publisher = closure;
     struct crier__outcome outcome;
     size_t count;
 
     pthread_mutex_lock(&publisher->lock);
-    while ((count = gather(publisher)) != 0) {
+    while ((count = gather_updates(publisher)) != 0) {
         pthread_mutex_unlock(&publisher->lock);
         crier__sender_send(&publisher->sender, publisher->body.bytes,
                            publisher->body.length, count, true, &outcome);
         pthread_mutex_lock(&publisher->lock);
-        settle(publisher, count, &outcome);
+        settle_updates(publisher, count, &outcome);
     }
     pthread_mutex_unlock(&publisher->lock);
     return NULL;
@@ -154,7 +155,7 @@ static void *run(void *closure)
 
 /* ---- its life --------------------------------------------------------- */
 
-static void destroy(struct crier_publisher *publisher)
+static void destroy_publisher(struct crier_publisher *publisher)
 {
     struct item *item, *next;
 
@@ -183,7 +184,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     made->max_waiting =
         options->max_waiting != 0 ? options->max_waiting : DEFAULT_WAITING;
     made->request_bytes = REQUEST_BYTES;
-    /* An update as large as may be, with an id of ours, and no more than that. */
+    /* An update of the maximal size, and the id that the publisher makes. */
     made->body.max = made->scratch.max = CRIER_EVENT_MAX + 64;
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->more, NULL);
@@ -192,9 +193,9 @@ int crier_publisher_new(const struct crier_publisher_options *options,
     if (error == 0)
         error = crier__fork_watch(&made->born);
     if (error == 0)
-        error = thread_start(&made->thread, run, made);
+        error = crier__thread_start(&made->thread, run_publisher, made);
     if (error != 0) {
-        destroy(made);
+        destroy_publisher(made);
         return error;
     }
     *publisher = made;
@@ -212,12 +213,12 @@ void crier_publisher_free(struct crier_publisher *publisher)
     pthread_mutex_unlock(&publisher->lock);
     crier__sender_stop(&publisher->sender);
     pthread_join(publisher->thread, NULL);
-    destroy(publisher);
+    destroy_publisher(publisher);
 }
 
 /* ---- adding ----------------------------------------------------------- */
 
-/* A new item of EVENT. With the lock. */
+/* Makes an item of EVENT. With the lock. */
 static int make_item(struct crier_publisher *publisher,
                      const struct crier_event *event, struct item **item)
 {
@@ -239,14 +240,14 @@ static int make_item(struct crier_publisher *publisher,
     return 0;
 }
 
-/* Puts ITEM into the queue when there is room, for which it may wait. With the lock. */
-static int put(struct crier_publisher *publisher, struct item *item,
-               bool may_wait)
+/* Queues ITEM when max_waiting allows it, for which it may wait. With the lock. */
+static int queue_item(struct crier_publisher *publisher, struct item *item,
+                      bool may_wait)
 {
     while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
            publisher->waiting + item->length > publisher->max_waiting) {
         if (!may_wait)
-            return CRIER_ERR_BUSY;
+            return CRIER_ERR_MAX_WAITING;
         pthread_cond_wait(&publisher->less, &publisher->lock);
     }
     if (publisher->closed || publisher->over)
@@ -262,8 +263,8 @@ static int put(struct crier_publisher *publisher, struct item *item,
     return 0;
 }
 
-static int add(struct crier_publisher *publisher,
-               const struct crier_event *event, bool may_wait)
+static int add_event(struct crier_publisher *publisher,
+                     const struct crier_event *event, bool may_wait)
 {
     struct item *item;
     int error;
@@ -275,7 +276,7 @@ static int add(struct crier_publisher *publisher,
     pthread_mutex_lock(&publisher->lock);
     error = make_item(publisher, event, &item);
     if (error == 0) {
-        error = put(publisher, item, may_wait);
+        error = queue_item(publisher, item, may_wait);
         if (error != 0)
             free(item);
     }
@@ -286,13 +287,13 @@ static int add(struct crier_publisher *publisher,
 int crier_publisher_add(struct crier_publisher *publisher,
                         const struct crier_event *event)
 {
-    return add(publisher, event, true);
+    return add_event(publisher, event, true);
 }
 
 int crier_publisher_try(struct crier_publisher *publisher,
                         const struct crier_event *event)
 {
-    return add(publisher, event, false);
+    return add_event(publisher, event, false);
 }
 
 void crier_publisher_progress(struct crier_publisher *publisher,

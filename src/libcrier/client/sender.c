@@ -1,21 +1,21 @@
 /*
- * Publications on their way to a crierd.
+ * Sends publications to a crierd.
  *
- * Every one goes as a text/event-stream, a single update as well as thousands: so
- * there is one form to send and one to be answered. Each update has an id; what may
- * have reached the journal is sent again with dedupe=1, which makes
- * trying again harmless.
+ * Every publication is a text/event-stream, whether it is one update or thousands, so
+ * there is one form of requests and one of responses. Each update has an id. An update
+ * that may have reached the journal is sent again with dedupe=1, so that it is
+ * published once.
  *
- * The thread that sends waits in curl_multi_poll(), for the answer as well as until
- * the next attempt; another one ends either by crier__sender_stop().
+ * The thread that sends waits in curl_multi_poll(), both for the response and until the
+ * next attempt; another thread ends both by crier__sender_stop().
  */
 #include <config.h>
 
 #include "sender.h"
 
-#include "libcrier/wire/event.h"
-#include "libcrier/journal/journal.h"
 #include "base/json_read.h"
+#include "base/random.h"
+#include "libcrier/wire/event.h"
 #include "libcrier/wire/topic.h"
 #include "libcrier/wire/update.h"
 
@@ -29,19 +29,19 @@
 #define RETRY 250
 #define RETRY_MAX 10000
 
-/* So long before the time is up, another attempt is no use; ms. */
+/* When less than this is left, another attempt is useless; ms. */
 #define TOO_LATE 250
 
-/* What is looked at of an answer, and how long the rest of it may take once its
- * headers are there, ms. */
+/* How much of a response is read, and how long its rest may take after its headers,
+ * ms. */
 #define ANSWER_MAX ((size_t)64 * 1024)
 #define ANSWER_TIME 5000
 
 /* ---- its life --------------------------------------------------------- */
 
-/* Appends TOPICS to PATH, encoded but for '/' and ','. Dots and empty segments would
- * be taken for more than characters. */
-static int add_topics(struct crier__buffer *path, const char *topics)
+/* Appends TOPICS to PATH, encoded except '/' and ','. Dots and empty segments would
+ * change the path. */
+static int add_path_topics(struct crier__buffer *path, const char *topics)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~,";
@@ -66,7 +66,7 @@ static int make_urls(struct crier__sender *sender, const char *server,
 {
     size_t length = strlen(server);
     struct crier__buffer path = {0};
-    int error = add_topics(&path, topics);
+    int error = add_path_topics(&path, topics);
 
     while (length != 0 && server[length - 1] == '/')
         length--;
@@ -85,7 +85,7 @@ static int make_urls(struct crier__sender *sender, const char *server,
     return error;
 }
 
-static size_t on_header(char *line, size_t one, size_t length, void *closure)
+static size_t take_response_header(char *line, size_t one, size_t length, void *closure)
 {
     struct crier__sender *sender = closure;
 
@@ -93,7 +93,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *closure)
     return crier__head_line(&sender->head, line, length) >= 0 ? length : 0;
 }
 
-static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
+static size_t take_response_bytes(char *bytes, size_t one, size_t length, void *closure)
 {
     struct crier__sender *sender = closure;
     size_t room = ANSWER_MAX - sender->answer.length;
@@ -106,7 +106,7 @@ static size_t on_bytes(char *bytes, size_t one, size_t length, void *closure)
                : 0;
 }
 
-static int prepare(struct crier__sender *sender)
+static int prepare_handle(struct crier__sender *sender)
 {
     static const char *const own[] = {"Content-Type: text/event-stream",
                                       "Accept: application/json", "Expect:",
@@ -122,24 +122,25 @@ static int prepare(struct crier__sender *sender)
         return -ENOMEM;
     curl_easy_setopt(sender->handle, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(sender->handle, CURLOPT_HTTPHEADER, sender->headers);
-    curl_easy_setopt(sender->handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(sender->handle, CURLOPT_HEADERFUNCTION, take_response_header);
     curl_easy_setopt(sender->handle, CURLOPT_HEADERDATA, sender);
-    curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(sender->handle, CURLOPT_WRITEFUNCTION, take_response_bytes);
     curl_easy_setopt(sender->handle, CURLOPT_WRITEDATA, sender);
-    /* What is sent to another place is still to be published. */
+    /* A redirect must not turn the publication into a GET. */
     curl_easy_setopt(sender->handle, CURLOPT_POSTREDIR,
                      (long)CURL_REDIR_POST_ALL);
     return 0;
 }
 
-/* Ids of ours are to be like no others, also when a program runs twice at once. */
+/* Makes the prefix of the ids, which is unique even when a program runs twice at
+ * once. */
 static int name_run(struct crier__sender *sender)
 {
-    char name[2][CRIER__EPOCH_SIZE];
-    int error = crier__epoch_new(name[0]);
+    char name[2][CRIER__RANDOM_NAME_SIZE];
+    int error = crier__random_name(name[0]);
 
     if (error == 0)
-        error = crier__epoch_new(name[1]);
+        error = crier__random_name(name[1]);
     snprintf(sender->run, sizeof sender->run, "%.8s%.8s", name[0], name[1]);
     return error;
 }
@@ -149,8 +150,8 @@ int crier__sender_init(struct crier__sender *sender,
 {
     const char *server =
         options->server != NULL ? options->server : DEFAULT_SERVER;
-    unsigned count;
-    char *topics;
+    struct crier__topics *topics;
+    char *text;
     int error;
 
     memset(sender, 0, sizeof *sender);
@@ -163,17 +164,24 @@ int crier__sender_init(struct crier__sender *sender,
                                           : CRIER_ERR_URL;
     if (error == 0)
         error = options->topics != NULL
-                    ? crier__topics_parse(options->topics, &topics, &count)
+                    ? crier__topics_parse(options->topics, &topics)
                     : CRIER_ERR_NULL;
     if (error != 0)
         return error;
-    error = make_urls(sender, server, topics);
+    text = malloc(topics->size);
+    if (text != NULL) {
+        crier__topics_join(topics, ',', text);
+        error = make_urls(sender, server, text);
+    } else {
+        error = -ENOMEM;
+    }
+    free(text);
     free(topics);
     if (error == 0)
         error = name_run(sender);
     if (error == 0)
         error = crier__http_init(&sender->http, &options->http);
-    return error != 0 ? error : prepare(sender);
+    return error != 0 ? error : prepare_handle(sender);
 }
 
 void crier__sender_done(struct crier__sender *sender)
@@ -216,7 +224,7 @@ int crier__sender_write(struct crier__sender *sender,
 
 /* ---- one attempt ------------------------------------------------------ */
 
-/* Whether the last headers are in: those of a redirect are not. */
+/* Whether the last headers are complete; those of a redirect do not count. */
 static bool is_answered(const struct crier__sender *sender)
 {
     long status = 0;
@@ -226,10 +234,10 @@ static bool is_answered(const struct crier__sender *sender)
            (status < 300 || status >= 400);
 }
 
-static CURLcode perform(struct crier__sender *sender, uint64_t until)
+static CURLcode perform_transfer(struct crier__sender *sender, uint64_t until)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
-    uint64_t now, since = 0; /* since when only the rest is to come */
+    uint64_t now, since = 0; /* since when only the rest is missing */
     CURLMsg *message;
     int running, left;
 
@@ -248,7 +256,7 @@ static CURLcode perform(struct crier__sender *sender, uint64_t until)
         if (now >= until || now - since >= ANSWER_TIME) {
             result = CURLE_OPERATION_TIMEDOUT;
             snprintf(sender->trouble, sizeof sender->trouble,
-                     "there was no answer in time");
+                     "there was no response in time");
             break;
         }
         curl_multi_poll(sender->multi, NULL, 0,
@@ -258,14 +266,14 @@ static CURLcode perform(struct crier__sender *sender, uint64_t until)
     return result;
 }
 
-static uint64_t number_of(const json_t *answer, const char *name)
+static uint64_t read_count(const json_t *answer, const char *name)
 {
     json_int_t number = json_integer_value(json_object_get(answer, name));
 
     return number > 0 ? (uint64_t)number : 0;
 }
 
-/* Reads what the server says of COUNT events, with whatever status. */
+/* Reads the response for COUNT events, whatever its status. */
 static void read_answer(const struct crier__sender *sender, uint64_t count,
                         struct crier__outcome *outcome)
 {
@@ -273,7 +281,7 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
     json_t *answer = NULL;
     const char *id;
 
-    errno = 0; /* jansson does not always tell short memory from bad JSON */
+    errno = 0; /* jansson does not always distinguish short memory from bad JSON */
     if (sender->answer.length != 0)
         answer = json_read(sender->answer.bytes, sender->answer.length, 0,
                            NULL);
@@ -284,11 +292,11 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
         return;
     }
     id = json_string_value(json_object_get(answer, "id"));
-    outcome->count = number_of(answer, "published");
-    outcome->duplicates = number_of(answer, "duplicates");
+    outcome->count = read_count(answer, "published");
+    outcome->duplicates = read_count(answer, "duplicates");
     snprintf(published->id, sizeof published->id, "%s", id != NULL ? id : "");
-    published->position = number_of(answer, "position");
-    published->subscribers = (size_t)number_of(answer, "subscribers");
+    published->position = read_count(answer, "position");
+    published->subscribers = (size_t)read_count(answer, "subscribers");
     published->duplicate = outcome->duplicates != 0;
     if (published->status != 200) /* not all of them */
         count--;
@@ -299,16 +307,16 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
     if (published->status == 200 && (id == NULL || outcome->count != count)) {
         outcome->error = CRIER_ERR_STATUS;
         snprintf(published->reason, sizeof published->reason,
-                 "the answer is not crierd's");
+                 "the response is not crierd's");
     }
     json_decref(answer);
 }
 
-/* One attempt to send BODY, which has COUNT events. Returns whether another one may
- * help. */
-static bool attempt(struct crier__sender *sender, const char *body,
-                    size_t length, uint64_t count, bool dedupe, uint64_t until,
-                    struct crier__outcome *outcome)
+/* Makes one attempt to send BODY, which has COUNT events. Returns whether another
+ * attempt may help. */
+static bool attempt_once(struct crier__sender *sender, const char *body,
+                         size_t length, uint64_t count, bool dedupe, uint64_t until,
+                         struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
     CURL *handle = sender->handle;
@@ -322,12 +330,12 @@ static bool attempt(struct crier__sender *sender, const char *body,
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
     sender->cut = false;
-    result = perform(sender, until);
+    result = perform_transfer(sender, until);
     if (sender->cut)
         result = CURLE_OK;
     if (sender->head.whole)
         curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &published->status);
-    /* A refusal is one even if its words are not all there. */
+    /* A refusal counts even if its body is incomplete. */
     if ((result != CURLE_OK && published->status < 400) ||
         !sender->head.whole) {
         outcome->error = crier__http_failure(
@@ -348,7 +356,7 @@ static bool attempt(struct crier__sender *sender, const char *body,
            crier__http_temporary(published->status);
 }
 
-/* ---- until there is an answer ----------------------------------------- */
+/* ---- until there is a response --------------------------------------- */
 
 /* Waits until the time AT, or crier__sender_stop(). */
 static void sleep_until(struct crier__sender *sender, uint64_t at)
@@ -377,7 +385,7 @@ void crier__sender_send(struct crier__sender *sender, const char *body,
         sender->timeout < UINT64_MAX - now ? now + sender->timeout : UINT64_MAX;
     unsigned failures = 0;
 
-    while (attempt(sender, body, length, count, dedupe, until, outcome)) {
+    while (attempt_once(sender, body, length, count, dedupe, until, outcome)) {
         if (atomic_load(&sender->stop))
             break;
         dedupe = dedupe || was_sent(sender);
@@ -387,7 +395,7 @@ void crier__sender_send(struct crier__sender *sender, const char *body,
             outcome->error = -ETIMEDOUT;
             return;
         }
-        /* The last ones come sooner: a server may be back by then. */
+        /* The last attempts come sooner: the server may be back by then. */
         if (wait > (until - now) / 2)
             wait = (until - now) / 2;
         atomic_fetch_add(&sender->retries, 1);

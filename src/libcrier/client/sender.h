@@ -2,12 +2,12 @@
 #define CRIER_SENDER_H
 
 #include "base/buffer.h"
-#include "exchange.h"
+#include "base/curl.h"
 
 #include <stdatomic.h>
 
-/* Sends publications to one list of topics of one server, again and again until
- * there is an answer. All zero is one that holds nothing. */
+/* Sends publications to one list of topics of one server, repeatedly until there is a
+ * response. All zero holds nothing. */
 struct crier__sender {
     char *url[2];    /* of the topics; [1] with dedupe=1 */
     uint64_t timeout; /* ms for a publication; UINT64_MAX for none */
@@ -20,42 +20,42 @@ struct crier__sender {
     char trouble[CURL_ERROR_SIZE];
     struct crier__head head;
     struct crier__buffer answer;
-    bool cut;          /* the answer was too long: it was received only in part */
-    char run[32];      /* what the ids it makes begin with */
-    uint64_t made;     /* how many ids it made */
+    bool cut;          /* the response was too long and is incomplete */
+    char run[32];      /* the prefix of the ids that it makes */
+    uint64_t made;     /* the number of ids that it has made */
     atomic_bool stop;
     atomic_ullong retries;
 };
 
-/* What came of a publication, or of several together. */
+/* The result of a publication, or of several together. */
 struct crier__outcome {
     int error;
-    uint64_t count, duplicates; /* how many the journal has, also with an error */
+    uint64_t count, duplicates; /* updates that the journal has, also after an error */
     struct crier_published published;
 };
 
-/* Fills SENDER. CRIER_ERR_URL, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS,
- * CRIER_ERR_INVALID, -ENOMEM, -errno. Give it back in any case. */
+/* Initializes SENDER. CRIER_ERR_URL, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS,
+ * CRIER_ERR_INVALID, -ENOMEM, -errno. Free it in any case. */
 int crier__sender_init(struct crier__sender *sender,
                        const struct crier_publisher_options *options);
 void crier__sender_done(struct crier__sender *sender);
 
-/* Appends EVENT to OUT as it is published: with an id, which is made when it has
- * none. CRIER_ERR_ID, CRIER_ERR_EMPTY (it has no data), the errors of
- * crier_event_encode(). One thread at a time. */
+/* Appends EVENT to OUT in the form in which it is published: with an id, which the
+ * sender makes when there is none. CRIER_ERR_ID, CRIER_ERR_EMPTY (it has no data), the
+ * errors of crier_event_encode(). One thread at a time. */
 int crier__sender_write(struct crier__sender *sender,
                         const struct crier_event *event,
                         struct crier__buffer *out);
 
-/* Publishes the COUNT events in BODY and waits. With DEDUPE, ids that are there
- * already are no error, and after an attempt that was sent they never are. The outcome's error is
- * 0, CRIER_ERR_EXISTS, CRIER_ERR_STATUS, CRIER_ERR_ENCODING, CRIER_ERR_CERTIFICATE,
+/* Publishes the COUNT events in BODY and waits. With DEDUPE, and always after the first
+ * attempt that was sent, an id that exists is no error. The error of the outcome is 0,
+ * CRIER_ERR_EXISTS, CRIER_ERR_STATUS, CRIER_ERR_ENCODING, CRIER_ERR_CERTIFICATE,
  * CRIER_ERR_URL, -ETIMEDOUT, -ENOMEM, or -ECANCELED after crier__sender_stop(). */
 void crier__sender_send(struct crier__sender *sender, const char *body,
                         size_t length, uint64_t count, bool dedupe,
                         struct crier__outcome *outcome);
 
-/* Has crier__sender_send() return soon, now and ever after. Any thread. */
+/* Makes crier__sender_send() return soon, now and in future. Any thread. */
 void crier__sender_stop(struct crier__sender *sender);
 
 #endif

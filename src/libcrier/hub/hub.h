@@ -3,120 +3,75 @@
 
 #include "libcrier/journal/journal.h"
 #include "libcrier/stream/shards.h"
-
-/* uthash reports a failed allocation by leaving the element's handle empty. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "selector_index.h"
 
 struct crier__subscriber;
 struct crier__change;
 
-/* A topic that some stream follows, or "*". */
-struct crier__subscription {
-    UT_hash_handle hh;
-    size_t count;   /* of those who follow it */
-    size_t staying; /* of those who do not only look at what is held */
-    size_t coming;  /* of those who change to it; they count nowhere else yet, */
-    char *name;
-    size_t per_shard[]; /* but here: of those who are to be told of each update */
-};
-
-/* The subscribers of one topic on one shard that are awake. */
-struct crier__line {
-    UT_hash_handle hh;
-    struct crier__sub *subs;
-    char name[];
+/* What streams subscribe to, and how many; see directory.h. */
+struct crier__directory {
+    struct crier__index index;
 };
 
 /* A list of updates that grows. */
 struct crier__batch {
     struct crier__update **updates; /* references */
     size_t count;
-    size_t room;
+    size_t capacity;
 };
 
-/* One shard's part of a hub. */
-struct crier__part {
+/* One shard's share of a hub. */
+struct crier__hub_shard {
     struct crier__task deliver;
     struct crier_hub *hub;
     struct crier__shard *shard;
 
-    /* The hub's lock. */
+    /* Guarded by the hub's lock. */
     struct crier__batch waiting;
-    bool posted;
+    bool posted;   /* the task is on its way */
     size_t cost;   /* of waiting */
     uint64_t lost; /* an update that was not put on the list; 0: none */
     struct crier__change *changes; /* a DL list, in the order asked for */
 
     /* The shard's thread alone. */
-    struct crier__line *lines;
+    struct crier__index lists;   /* of the active subscribers: subscriber_list.h */
+    struct crier__subscriber_list *emptied; /* lists to be freed after a delivery */
+    bool delivering;
     struct crier__subscriber *subscribers; /* a DL list */
     struct crier__change *early; /* likewise, of streams whose join has not run yet */
     struct crier__batch taken;
-    uint64_t delivered; /* the position of the last update that was here */
+    uint64_t delivered; /* the highest position that was delivered here */
+};
+
+/* How many questions to the journal are open; see gate.h. */
+struct crier__gate {
+    atomic_bool closed;
+    atomic_size_t open;
+    pthread_mutex_t lock; /* for idle */
+    pthread_cond_t idle;
 };
 
 struct crier_hub {
     struct crier__user user;     /* of shards */
     unsigned born;               /* see fork.h */
-    struct crier_shards *shards; /* NULL when they have been freed */
-    bool given_up;               /* to be freed with the shards */
+    struct crier_shards *shards; /* NULL after they have been freed */
+    bool given_up;               /* free it with the shards */
     struct crier_journal *journal;
-    enum crier_slow slow;
-    char *presence; /* a list, "*" or NULL */
-    atomic_bool closed;
-    atomic_size_t asked; /* questions to the journal that are not answered yet */
+    atomic_int slow; /* an enum crier_slow */
+    atomic_bool has_presence;
+    struct crier__gate gate;
     atomic_uint_fast64_t gaps;
 
-    pthread_mutex_t presence_lock; /* held while a count is told */
-    pthread_mutex_t close_lock;    /* for idle */
-    pthread_cond_t idle;
+    pthread_mutex_t presence_lock; /* held while a count is published */
 
     pthread_mutex_t lock; /* guards what follows */
-    struct crier__subscription *followed;
+    struct crier__selectors *presence; /* or NULL: not has_presence */
+    struct crier__directory directory;
     uint64_t last; /* the position of the last update yielded */
     uint64_t published;
 
-    unsigned part_count;
-    struct crier__part parts[];
+    unsigned shard_count;
+    struct crier__hub_shard per_shard[];
 };
-
-/* Counts one question more. CRIER_ERR_HUB_CLOSED. */
-int crier__hub_enter(struct crier_hub *hub);
-
-/* Counts it out again, after its answer has done its work. */
-void crier__hub_leave(struct crier_hub *hub);
-
-/* Counts a subscriber on the shard INDEX in, and awake, for each topic of the list
- * TOPICS ("*" included), and writes the position after which its shard is told of
- * everything to *NOW; ONCE: it does not stay. -ENOMEM; nothing is counted then. */
-int crier__hub_count_in(struct crier_hub *hub, const char *topics,
-                        unsigned index, bool once, uint64_t *now);
-
-/* Counts it out again; it is AWAKE or not. */
-void crier__hub_count_out(struct crier_hub *hub, const char *topics,
-                          unsigned index, bool once, bool awake);
-
-/* Counts one that is to change to TOPICS in as coming, has its shard INDEX told of
- * everything after the position written to *AFTER, and puts CHANGE behind what the
- * shard is told until then. -ENOMEM; nothing is done then. */
-int crier__hub_come(struct crier_hub *hub, const char *topics, unsigned index,
-                    struct crier__change *change, uint64_t *after);
-
-/* It has come to TOPICS from OLD (NULL: it did not, for it is over), and is AWAKE or
- * not. */
-void crier__hub_came(struct crier_hub *hub, const char *topics,
-                     const char *old, unsigned index, bool once, bool awake);
-
-/* It need not be told of updates any more, or has to be again (from when on is
- * written to *NOW). */
-void crier__hub_doze(struct crier_hub *hub, const char *topics,
-                     unsigned index);
-void crier__hub_awake(struct crier_hub *hub, const char *topics,
-                      unsigned index, uint64_t *now);
-
-/* Tells those who want to know that a stream has begun (JOIN) or ceased to follow
- * each of TOPICS. */
-void crier__hub_announce(struct crier_hub *hub, const char *topics, bool join);
 
 #endif

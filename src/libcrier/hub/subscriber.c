@@ -1,77 +1,115 @@
 /*
- * A subscriber: one stream and the topics it follows. Here is decided, for every
- * update and every stream, that it comes once, in order, and not at all only
+ * A subscriber: one stream and the selectors that it subscribes to. This file decides for
+ * each update and each stream that the update comes once, in order, and is missing only
  * where a gap says so.
  *
- * A subscriber is LIVE when it has had all that came to its shard, and takes each
- * update as it comes. Otherwise it reads on from the journal: it is
+ * A subscriber is LIVE when it has had all that came to its shard; then it takes each
+ * update as it comes. Otherwise it reads on from the journal. Then it is
  *
- *   ASKED    a read is on its way
- *   FULL     its client must take something first; the transport will tell
- *   WAITING  something failed (memory, storage); a timer will tell
+ *   READING   a read is on its way
+ *   BLOCKED   its client must take something first; the transport reports that
+ *   RETRYING  something failed (memory, storage); a timer is set
  *
- * and lets updates that come to the shard pass. `cursor` is the position up to
- * which it has had everything it follows; `missed` the highest that it let pass.
+ * and updates that come to the shard pass it by. `cursor` is the position up to which it
+ * has had all that it subscribes to, `missed` the highest position that has passed it by.
  *
- *        follow                                   a frame does not fit
- *   new ---------> LIVE -------------------------------------+
- *    |              ^                                        v
- *    |  the past    | the end, and                         FULL
- *    +-----------> ASKED <-----------------------------------+
- *                   |    nothing missed beyond it    low      ^
- *                   +----------------------------------------+
+ *        subscribe                                a frame does not fit
+ *   new ---------> LIVE --------------------------------------+
+ *    |              ^                                         v
+ *    |  the past    | the end, and                         BLOCKED
+ *    +----------> READING <-----------------------------------+
+ *                   |    nothing missed beyond it   drained    ^
+ *                   +------------------------------------------+
  *                        some frames
  *
- * The hand-over from reading to live. A subscriber is counted in with the hub before
- * its first read, so every update that the journal yields after that comes to the
- * shard. A read that reaches the end of the journal at E has given all up to E.
- * What is later than E was yielded after the read, or at least not seen by it; it
- * comes to the shard, and there are two cases. It came before the answer to the
- * read was looked at: then it was let pass, `missed` is beyond E, and the subscriber
- * reads again. Or it comes later: then it finds the subscriber LIVE. What the read
- * has given and the shard is still to be given is known by its position, which is
- * not beyond `cursor`. So nothing is lost and nothing comes twice, and nobody
- * waited for anybody.
+ * From reading to live. The directory counts a subscriber in before its first read, so
+ * each update that the journal yields after that comes to the shard. A read that reaches
+ * the end of the journal at E has given all up to E. A later update was yielded after
+ * the read, or at least not seen by it, and comes to the shard. There are two cases. If
+ * it comes before the shard looks at the answer of the read, it passes by: `missed` is
+ * then beyond E, and the subscriber reads again. If it comes after that, it finds the
+ * subscriber LIVE. An update that the read has given and that still comes to the shard
+ * has a position up to `cursor`, and is ignored. So nothing is lost, nothing comes twice,
+ * and no thread waits for another.
  *
- * The task that puts a subscriber on its lines may run after a delivery that was
- * yielded later (lists ride along with what is posted already). That is why a new
- * subscriber takes all that has been delivered on the shard for missed.
+ * The task that puts a subscriber on its lists may run after a delivery that was yielded
+ * later, since updates join a list that is posted already. That is why a new subscriber
+ * counts all that has been delivered on its shard as missed.
  *
- * A subscriber that waits for its client dozes: it is off its lines, and its shard is
- * not even woken for its sake, so those who take nothing cost nothing. When a read
- * has reached the end it is put back on its lines and counted as awake, and what has
- * been yielded by then is taken for missed; if that is beyond E, it reads again,
- * awake this time, and the case is the one above.
+ * A subscriber that waits for its client is paused: it is on no list, and its shard is not
+ * even woken for it, so a client that reads nothing costs nothing. When a read has reached
+ * the end, the subscriber becomes active again, on its lists and in the directory, and
+ * counts what has been yielded by then as missed. If that is beyond E, it reads again,
+ * active this time, and the case is the one above.
  *
- * A stream that changes its topics gets another subscriber: follow_change.c. A client is
- * told where it is before its first update: follow.c says how, and why that position is
- * right.
+ * The client learns where its stream begins before its first update: subscribe.c says how,
+ * and why that position is right.
  *
- * Memory. A stream has at most max_pending waiting, and one update more; the rest
- * is the journal. An idle subscriber has no read.
+ * ---- A stream that changes its topics ----
  *
- * Life: made by crier_hub_subscribe(), on the shard's thread from its join task on,
- * gone from the lines when the stream is over or another one takes over, freed then or
- * when its read has been answered.
+ * A new subscriber takes over from the old one, with its position and the rest of its
+ * state.
+ *
+ * When. crier_hub_change() makes the directory send updates of the new topics to the shard
+ * at once, and puts the change into the list that the shard takes updates from, behind
+ * those yielded until then (deliver.c). So a subscriber that is LIVE changes between two
+ * updates: those yielded before the call find the old one, later ones the new one. (A task
+ * of its own was rejected: updates join a list that is posted already, and could overtake
+ * it.)
+ *
+ * A subscriber that reads may have asked before the call, and get an answer that was read
+ * after it, reaches further, and lacks the new topics. So the old subscriber is discarded
+ * with its answer when the change is made, and the new one asks again from the same
+ * cursor. The task of the shard may be late: the thread that marked it as posted may not
+ * have posted it yet. Therefore the shard makes all changes of a stream before it looks at
+ * an answer.
+ *
+ * Where. A selector that the old subscriber covers goes on at the cursor. One that it does
+ * not begins behind the last position yielded at the time of the call (`live`, as with
+ * topics that are subscribed to without their past). A pattern that covers a selector of
+ * the old subscriber goes on at the cursor with all that it matches, as for a client that
+ * comes back with its last id. To keep apart what was subscribed to before would take one
+ * more selector for each until the cursor is beyond the call.
+ *
+ * Rejected: to send updates of the new topics that came before the change reached the
+ * shard, behind those sent since. Their positions are lower, so a client that came back
+ * with the last id that it saw would get the others twice.
+ *
+ * ---- Bounds ----
+ *
+ * Memory: a stream has at most max_pending waiting, and one update more; the rest is in
+ * the journal. An idle subscriber has no read.
+ *
+ * Life: made by crier_hub_subscribe() or crier_hub_change(), on the shard's thread from its
+ * join task on, off the lists when its stream is over or another one takes over, and freed
+ * then, or when its read has been answered.
  */
 #include <config.h>
 
 #include "subscriber.h"
 
+#include "directory.h"
+#include "presence.h"
+#include "subscriber_list.h"
+#include "subscriber_read.h"
+
+#include "base/container_of.h"
 #include "libcrier/wire/frame.h"
-#include "libcrier/wire/topic.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-/* So far before its first sub is what each update looks at in a subscriber. */
+/* When to retry what has failed, in ms. */
+#define RETRY 500
+
+/* So far before its first subscription is what each delivery looks at. */
 #define SUBSCRIBER_HOT                                                          \
-    (offsetof(struct crier__subscriber, subs) -                                 \
+    (offsetof(struct crier__subscriber, subscriptions) -                        \
      offsetof(struct crier__subscriber, state))
 
-bool crier__subscriber_report_read(struct crier__subscriber *subscriber, int error)
+static bool report_read(struct crier__subscriber *subscriber, int error)
 {
     struct crier__first_read *first = subscriber->first_read;
 
@@ -85,108 +123,109 @@ bool crier__subscriber_report_read(struct crier__subscriber *subscriber, int err
 
 void crier__subscriber_free(struct crier__subscriber *subscriber)
 {
-    (void)crier__subscriber_report_read(subscriber, CRIER_ERR_CLOSED);
+    (void)report_read(subscriber, CRIER_ERR_CLOSED);
     crier_frame_unref(subscriber->start);
     crier_frame_unref(subscriber->hello);
     crier__stream_unref(subscriber->stream);
     free(subscriber->job);
-    free(subscriber->topics);
+    free(subscriber->selectors);
     free(subscriber->id);
     free(subscriber);
 }
 
-/* ---- lines ------------------------------------------------------------ */
-
-static struct crier__line *find_line(struct crier__part *part,
-                                     const char *name, size_t length)
+void crier__changes_free(struct crier__change *changes)
 {
-    struct crier__line *line;
+    struct crier__change *change, *next;
 
-    HASH_FIND(hh, part->lines, name, length, line);
-    return line;
-}
-
-static struct crier__line *get_line(struct crier__part *part, const char *name,
-                                    size_t length)
-{
-    struct crier__line *line = find_line(part, name, length);
-
-    if (line != NULL)
-        return line;
-    line = calloc(1, sizeof *line + length + 1);
-    if (line == NULL)
-        return NULL;
-    memcpy(line->name, name, length);
-    HASH_ADD_KEYPTR(hh, part->lines, line->name, length, line);
-    if (line->hh.tbl == NULL) {
-        free(line);
-        return NULL;
-    }
-    return line;
-}
-
-bool crier__subscriber_line_up(struct crier__subscriber *subscriber)
-{
-    struct crier__topics walk = {subscriber->topics};
-    struct crier__sub *sub = subscriber->subs;
-    const char *name;
-    size_t length;
-
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        sub->line = get_line(subscriber->part, name, length);
-        if (sub->line == NULL)
-            return false;
-        DL_APPEND(sub->line->subs, sub);
-        sub++;
-    }
-    return true;
-}
-
-void crier__subscriber_leave_lines(struct crier__subscriber *subscriber)
-{
-    struct crier__sub *sub = subscriber->subs;
-    struct crier__line *line;
-
-    for (; sub < subscriber->subs + subscriber->sub_count; sub++) {
-        line = sub->line;
-        if (line == NULL)
-            continue;
-        sub->line = NULL;
-        DL_DELETE(line->subs, sub);
-        if (line->subs == NULL) {
-            HASH_DEL(subscriber->part->lines, line);
-            free(line);
-        }
+    DL_FOREACH_SAFE (changes, change, next) {
+        crier__subscriber_free(change->made);
+        free(change);
     }
 }
 
-void crier__subscriber_doze(struct crier__subscriber *subscriber)
+void crier__change_drop(struct crier__change *change)
 {
-    struct crier__part *part = subscriber->part;
+    crier__shards_release(change->made->stream->shard->set, change->cost);
+    crier__subscriber_free(change->made);
+    free(change);
+}
 
-    if (!subscriber->awake)
+static void pause_delivery(struct crier__subscriber *subscriber)
+{
+    struct crier__hub_shard *shard = subscriber->shard;
+
+    if (!subscriber->active)
         return;
-    subscriber->awake = false;
-    crier__subscriber_leave_lines(subscriber);
-    crier__hub_doze(part->hub, subscriber->topics, part->shard->index);
+    subscriber->active = false;
+    crier__subscriber_lists_leave(subscriber);
+    crier__directory_pause(shard->hub, subscriber->selectors, shard->shard->index);
 }
 
-bool crier__subscriber_wake(struct crier__subscriber *subscriber)
+static bool resume_delivery(struct crier__subscriber *subscriber)
 {
-    struct crier__part *part = subscriber->part;
+    struct crier__hub_shard *shard = subscriber->shard;
     uint64_t now;
 
-    if (subscriber->awake)
+    if (subscriber->active)
         return true;
-    if (!crier__subscriber_line_up(subscriber)) {
-        crier__subscriber_leave_lines(subscriber);
+    if (!crier__subscriber_lists_join(subscriber)) {
+        crier__subscriber_lists_leave(subscriber);
         return false;
     }
-    subscriber->awake = true;
-    crier__hub_awake(part->hub, subscriber->topics, part->shard->index, &now);
+    subscriber->active = true;
+    crier__directory_resume(shard->hub, subscriber->selectors, shard->shard->index, &now);
     if (now > subscriber->missed)
         subscriber->missed = now;
     return true;
+}
+
+/* ---- reading on ------------------------------------------------------- */
+
+static void take_answer(struct crier__task *task);
+
+/* Makes SUBSCRIBER try again after a while. */
+static void retry_later(struct crier__subscriber *subscriber)
+{
+    struct crier__shard *shard = subscriber->shard->shard;
+
+    subscriber->state = CRIER__RETRYING;
+    crier__timers_set(&shard->timers, &subscriber->retry, shard->now + RETRY);
+}
+
+/* Makes SUBSCRIBER read on from the journal. */
+static void read_on(struct crier__subscriber *subscriber)
+{
+    if (subscriber->stream->ending) /* it sends nothing any more */
+        subscriber->state = CRIER__BLOCKED;
+    else if (!crier__subscriber_ask(subscriber, take_answer))
+        retry_later(subscriber);
+}
+
+void crier__subscriber_retry(struct crier__timer *timer, uint64_t now)
+{
+    struct crier__subscriber *subscriber =
+        CRIER__CONTAINER_OF(timer, struct crier__subscriber, retry);
+
+    (void)now;
+    read_on(subscriber);
+}
+
+/* Makes SUBSCRIBER read on as soon as its client has taken enough. */
+static void read_when_drained(struct crier__subscriber *subscriber)
+{
+    subscriber->state = CRIER__BLOCKED;
+    if (crier__stream_is_low(subscriber->stream))
+        read_on(subscriber);
+    else
+        pause_delivery(subscriber);
+}
+
+static void drain_subscriber(struct crier_stream *stream)
+{
+    struct crier__subscriber *subscriber = stream->member;
+
+    if (subscriber->state == CRIER__BLOCKED)
+        read_on(subscriber);
 }
 
 /* ---- live ------------------------------------------------------------- */
@@ -196,13 +235,13 @@ static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
                         int error)
 {
     subscriber->missed = position;
-    if (error == CRIER_ERR_FULL)
-        crier__subscriber_read_when_hungry(subscriber);
+    if (error == CRIER_ERR_MAX_PENDING)
+        read_when_drained(subscriber);
     else
-        crier__subscriber_wait(subscriber);
+        retry_later(subscriber);
 }
 
-static void give(struct crier__subscriber *subscriber,
+static void give_update(struct crier__subscriber *subscriber,
                  struct crier__update *update)
 {
     struct crier_frame *frame;
@@ -224,9 +263,9 @@ static void give(struct crier__subscriber *subscriber,
         fall_behind(subscriber, update->position, error);
 }
 
-/* Has the processor fetch the stream of NEXT, whose turn is next, and what leads to
- * the one after that. See crier__stream_prefetch(). */
-CRIER__PREFETCHES void look_ahead(const struct crier__sub *next)
+/* Makes the processor fetch the stream of NEXT, which is next, and what leads to the one
+ * after that. See crier__stream_prefetch(). */
+CRIER__PREFETCHES void prefetch_next(const struct crier__subscription *next)
 {
     if (next == NULL)
         return;
@@ -237,75 +276,378 @@ CRIER__PREFETCHES void look_ahead(const struct crier__sub *next)
     crier__stream_prefetch(next->subscriber->stream);
 }
 
-static void give_line(struct crier__part *part, const char *name,
-                      size_t length, struct crier__update *update)
+static void deliver_to_list(void *closure, struct crier__index_entry *entry)
 {
-    struct crier__line *line = find_line(part, name, length);
-    struct crier__sub *sub, *next;
+    struct crier__subscriber_list *list = (struct crier__subscriber_list *)entry;
+    struct crier__subscription *subscription, *next;
 
-    if (line != NULL)
-        DL_FOREACH_SAFE (line->subs, sub, next) {
-            look_ahead(next);
-            give(sub->subscriber, update);
-        }
+    DL_FOREACH_SAFE (list->subscriptions, subscription, next) {
+        prefetch_next(next);
+        give_update(subscription->subscriber, closure);
+    }
 }
 
-void crier__subscribers_deliver(struct crier__part *part,
-                              struct crier__update *update)
+void crier__subscribers_deliver(struct crier__hub_shard *shard,
+                                struct crier__update *update)
 {
-    struct crier__topics walk = {update->topics};
-    const char *name;
-    size_t length;
-
-    if (part->lines == NULL)
-        return;
-    while ((name = crier__topics_next(&walk, &length)) != NULL)
-        give_line(part, name, length, update);
-    if (!update->hidden)
-        give_line(part, "*", 1, update);
+    crier__subscriber_lists_match(shard, update, deliver_to_list, update);
 }
 
-void crier__subscribers_reread(struct crier__part *part, uint64_t position)
+void crier__subscribers_reread(struct crier__hub_shard *shard, uint64_t position)
 {
     struct crier__subscriber *subscriber;
 
-    if (position > part->delivered)
-        part->delivered = position;
-    DL_FOREACH (part->subscribers, subscriber)
+    if (position > shard->delivered)
+        shard->delivered = position;
+    DL_FOREACH (shard->subscribers, subscriber)
         if (subscriber->state == CRIER__LIVE)
-            fall_behind(subscriber, position, CRIER_ERR_FULL);
+            fall_behind(subscriber, position, CRIER_ERR_MAX_PENDING);
         else if (position > subscriber->missed)
             subscriber->missed = position;
 }
 
 /* ---- beginning and end ------------------------------------------------ */
 
-void crier__subscriber_leave(struct crier_stream *stream)
+static void leave_hub(struct crier_stream *stream)
 {
     struct crier__subscriber *subscriber = stream->member;
-    struct crier__part *part = subscriber->part;
+    struct crier__hub_shard *shard = subscriber->shard;
 
     stream->member = NULL;
     stream->leave = NULL;
-    stream->refill = NULL;
-    crier__subscriber_leave_lines(subscriber);
-    if (subscriber->timed) {
-        crier__timers_set(&part->shard->timers, &subscriber->again,
+    stream->on_low = NULL;
+    crier__subscriber_lists_leave(subscriber);
+    if (subscriber->listed) {
+        crier__timers_set(&shard->shard->timers, &subscriber->retry,
                           CRIER__NO_TIME);
-        crier__timers_release(&part->shard->timers, 1);
-        DL_DELETE(part->subscribers, subscriber);
+        crier__timers_release(&shard->shard->timers, 1);
+        DL_DELETE(shard->subscribers, subscriber);
     }
-    crier__hub_count_out(part->hub, subscriber->topics, part->shard->index,
-                         subscriber->once, subscriber->awake);
+    crier__directory_leave(shard->hub, subscriber->selectors, shard->shard->index,
+                         subscriber->once, subscriber->active);
     if (!subscriber->once)
-        crier__hub_announce(part->hub, subscriber->topics, false);
-    if (subscriber->state == CRIER__ASKED)
-        subscriber->gone = true;
+        crier__presence_announce(shard->hub, subscriber->selectors, NULL, false);
+    if (subscriber->state == CRIER__READING)
+        subscriber->detached = true;
     else
         crier__subscriber_free(subscriber);
 }
 
-/* Sends *FRAME, unless it is NULL, and gives it back. */
+/* ---- taking over ------------------------------------------------------- */
+
+/* Where SELECTOR begins for a subscriber that takes over from OLD; see `live`. */
+static uint64_t begin_of(const struct crier__subscriber *old,
+                         const struct crier__selector *selector, uint64_t after)
+{
+    const struct crier__selectors *selectors = old->selectors;
+    uint64_t live = UINT64_MAX;
+    unsigned i;
+
+    for (i = 0; i < selectors->count; i++)
+        if (crier__selector_covers(&selectors->items[i], selector) &&
+            old->subscriptions[i].live < live)
+            live = old->subscriptions[i].live;
+    if (live != UINT64_MAX)
+        return live;
+    for (i = 0; i < selectors->count; i++)
+        if (crier__selector_covers(selector, &selectors->items[i]))
+            return 0;
+    return after + 1;
+}
+
+/* Copies the state of OLD to MADE. False when memory is short. */
+static bool inherit_state(struct crier__subscriber *made,
+                    const struct crier__subscriber *old, uint64_t after)
+{
+    unsigned i;
+
+    for (i = 0; i < made->selectors->count; i++)
+        made->subscriptions[i].live =
+            begin_of(old, &made->selectors->items[i], after);
+    made->since = old->since;
+    made->number = old->number;
+    made->joined = old->joined;
+    made->cursor = old->cursor;
+    made->missed = old->missed;
+    made->once = old->once;
+    made->needs_id = old->needs_id;
+    made->active = old->active;
+    if (old->id != NULL) /* a read may still name the old one's */
+        made->id = strdup(old->id);
+    return old->id == NULL || made->id != NULL;
+}
+
+/* Puts MADE in the place of OLD: in the stream, on the shard and on the lists. False when
+ * memory is short. */
+static bool replace_subscriber(struct crier__subscriber *made, struct crier__subscriber *old)
+{
+    struct crier__hub_shard *shard = made->shard;
+    struct crier__timers *timers = &shard->shard->timers;
+
+    made->stream->member = made;
+    made->first_read = old->first_read;
+    old->first_read = NULL;
+    made->listed = true; /* with the reservation of the old one */
+    old->listed = false;
+    if (old->retry.place != 0)
+        crier__timers_set(timers, &made->retry, old->retry.when);
+    crier__timers_set(timers, &old->retry, CRIER__NO_TIME);
+    DL_REPLACE_ELEM(shard->subscribers, old, made);
+    crier__subscriber_lists_leave(old);
+    crier__directory_end_change(shard->hub, made->selectors, old->selectors, shard->shard->index,
+                    made->once, made->active);
+    return !made->active || crier__subscriber_lists_join(made);
+}
+
+static void take_over(struct crier__subscriber *made,
+                      struct crier__subscriber *old, uint64_t after)
+{
+    bool asked = old->state == CRIER__READING;
+    bool good = inherit_state(made, old, after);
+    struct crier_hub *hub = made->shard->hub;
+
+    made->state = asked ? CRIER__BLOCKED : old->state;
+    good &= replace_subscriber(made, old);
+    if (!made->once) {
+        crier__presence_announce(hub, made->selectors, old->selectors, true);
+        crier__presence_announce(hub, old->selectors, made->selectors, false);
+    }
+    if (!asked)
+        crier__subscriber_copy_reported(made, old);
+    if (!good)
+        crier__stream_cut(made->stream, CRIER_REASON_MEMORY);
+    else if (asked)
+        read_on(made);
+    if (asked)
+        old->detached = true;
+    else
+        crier__subscriber_free(old);
+}
+
+/* Makes CHANGE and frees it, or keeps it until its stream has a subscriber. */
+static void make_change(struct crier__hub_shard *shard, struct crier__change *change)
+{
+    struct crier__subscriber *made = change->made;
+    struct crier_stream *stream = made->stream;
+
+    if (!stream->over && stream->leave != leave_hub) {
+        DL_APPEND(shard->early, change);
+        return;
+    }
+    if (stream->over) {
+        crier__directory_end_change(shard->hub, made->selectors, NULL, shard->shard->index,
+                        false, false);
+        crier__change_drop(change);
+        return;
+    }
+    crier__shards_release(shard->hub->shards, change->cost);
+    take_over(made, stream->member, change->after);
+    free(change);
+}
+
+struct crier__change *crier__subscribers_change(struct crier__hub_shard *shard,
+                                              struct crier__change *changes,
+                                              uint64_t position)
+{
+    struct crier__change *change;
+
+    while ((change = changes) != NULL && change->after < position) {
+        DL_DELETE(changes, change);
+        make_change(shard, change);
+    }
+    return changes;
+}
+
+/* Takes the changes of STREAM out of *LIST, in order. */
+static struct crier__change *take_changes(struct crier__change **list,
+                                          const struct crier_stream *stream)
+{
+    struct crier__change *taken = NULL, *change, *next;
+
+    DL_FOREACH_SAFE (*list, change, next)
+        if (change->made->stream == stream) {
+            DL_DELETE(*list, change);
+            DL_APPEND(taken, change);
+        }
+    return taken;
+}
+
+/* Makes the changes of STREAM that have not reached its shard yet. Its subscriber may be
+ * detached, or freed, then. */
+static void make_changes_now(struct crier__hub_shard *shard,
+                                 const struct crier_stream *stream)
+{
+    struct crier__change *changes;
+
+    pthread_mutex_lock(&shard->hub->lock);
+    changes = take_changes(&shard->changes, stream);
+    pthread_mutex_unlock(&shard->hub->lock);
+    (void)crier__subscribers_change(shard, changes, UINT64_MAX);
+}
+
+/* Makes the changes of STREAM that came before it had a subscriber, or drops them. */
+static void make_early_changes(struct crier__hub_shard *shard,
+                                   const struct crier_stream *stream)
+{
+    (void)crier__subscribers_change(shard, take_changes(&shard->early, stream),
+                                  UINT64_MAX);
+}
+
+/* ---- the answer ------------------------------------------------------- */
+
+/* Appends the updates that were read, as far as there is memory. 0 or -ENOMEM. */
+static int append_updates(struct crier__subscriber *subscriber,
+                      struct crier__read *read)
+{
+    struct crier_frame *frame;
+    unsigned i;
+
+    for (i = 0; i < read->count; i++) {
+        frame = crier__update_copy(read->updates[i], subscriber->stream->format);
+        if (frame == NULL)
+            return -ENOMEM;
+        crier__stream_force(subscriber->stream, frame);
+        crier_frame_unref(frame);
+        subscriber->cursor = read->updates[i]->position;
+    }
+    subscriber->cursor = read->reached;
+    return 0;
+}
+
+/* Reports the gap that the read has found to the client, or ends its stream. */
+static void report_gap(struct crier__subscriber *subscriber, const char *oldest)
+{
+    struct crier_hub *hub = subscriber->shard->hub;
+    struct crier_stream *stream = subscriber->stream;
+    struct crier_frame *frame;
+
+    atomic_fetch_add(&hub->gaps, 1);
+    /* A client that comes back gets the gap and what there is. */
+    if (subscriber->since == CRIER_SINCE_NOW &&
+        atomic_load(&hub->slow) == CRIER_SLOW_DISCONNECT) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    if (stream->format == CRIER_FORMAT_RAW)
+        return;
+    frame = crier__subscriber_gap_frame(subscriber, oldest);
+    if (frame != NULL)
+        crier__stream_force(stream, frame);
+    else
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+    crier_frame_unref(frame);
+}
+
+/* Sends the client the position up to which it has had everything. -ENOMEM. */
+static int send_position(struct crier__subscriber *subscriber)
+{
+    char id[CRIER__ID_SIZE];
+    struct crier_frame *frame;
+
+    crier__id_make(id, subscriber->shard->hub->journal->epoch, subscriber->cursor);
+    frame = crier__subscriber_id_frame(id);
+    if (frame == NULL)
+        return -ENOMEM;
+    subscriber->needs_id = false;
+    crier__stream_force(subscriber->stream, frame);
+    crier_frame_unref(frame);
+    return 0;
+}
+
+/* Does what the answer says. After an error, read again later. */
+static int use_answer(struct crier__subscriber *subscriber,
+                      struct crier__read *read)
+{
+    int error;
+
+    if (read->error != 0)
+        return read->error;
+    if (read->gap)
+        report_gap(subscriber, read->oldest);
+    /* Where it begins is known now, even if the rest fails. */
+    if (subscriber->since != CRIER_SINCE_NOW && read->count != 0)
+        subscriber->cursor = read->updates[0]->position - 1;
+    subscriber->since = CRIER_SINCE_NOW;
+    free(subscriber->id);
+    subscriber->id = NULL;
+    error = append_updates(subscriber, read);
+    if (read->count != 0) /* each update has its own id */
+        subscriber->needs_id = false;
+    if (error == 0 && read->end && subscriber->needs_id)
+        error = send_position(subscriber);
+    return error;
+}
+
+/* Ends a stream that was only to give what is held. Format "full" says that this is the
+ * end: its clients must know it from a connection that broke. */
+static void send_end(struct crier_stream *stream)
+{
+    static const char end[] = ": end\n";
+    struct crier_frame *frame;
+
+    if (stream->format == CRIER_FORMAT_FULL) {
+        frame = crier__frame_of(end, sizeof end - 1);
+        if (frame == NULL) {
+            crier__stream_cut(stream, CRIER_REASON_MEMORY);
+            return;
+        }
+        crier__stream_force(stream, frame);
+        crier_frame_unref(frame);
+    }
+    crier_stream_close(stream);
+}
+
+/* SUBSCRIBER has all that there is. */
+static void go_live(struct crier__subscriber *subscriber)
+{
+    free(subscriber->job);
+    subscriber->job = NULL;
+    /* With `once`, updates have passed it by, so no later one may be sent. */
+    subscriber->state = subscriber->once ? CRIER__BLOCKED : CRIER__LIVE;
+    if (subscriber->once)
+        send_end(subscriber->stream);
+}
+
+static void take_answer(struct crier__task *task)
+{
+    struct crier__read_job *job =
+        CRIER__CONTAINER_OF(task, struct crier__read_job, task);
+    struct crier__subscriber *subscriber = job->subscriber;
+    struct crier__read *read = &job->read;
+    bool reported = false;
+    int error = 0;
+    unsigned i;
+
+    /* A change discards the answer. */
+    if (!subscriber->detached)
+        make_changes_now(subscriber->shard, subscriber->stream);
+    if (!subscriber->detached)
+        error = use_answer(subscriber, read);
+    if (read->error == 0)
+        for (i = 0; i < read->count; i++)
+            crier__update_unref(read->updates[i]);
+    if (!subscriber->detached)
+        reported = report_read(subscriber, error);
+    if (!subscriber->detached && error != 0 && subscriber->once) {
+        if (reported) /* the program refuses on the same connection */
+            crier_stream_close(subscriber->stream);
+        else
+            crier__stream_cut(subscriber->stream, CRIER_REASON_JOURNAL);
+    }
+    if (subscriber->detached)
+        crier__subscriber_free(subscriber);
+    else if (error != 0)
+        retry_later(subscriber);
+    else if (read->end && !resume_delivery(subscriber))
+        retry_later(subscriber);
+    else if (read->end &&
+             (subscriber->missed <= subscriber->cursor || subscriber->once))
+        go_live(subscriber);
+    else
+        read_when_drained(subscriber);
+}
+
+/* Sends *FRAME, unless it is NULL, and drops the reference. */
 static void send_first(struct crier__subscriber *subscriber,
                        struct crier_frame **frame)
 {
@@ -315,46 +657,46 @@ static void send_first(struct crier__subscriber *subscriber,
     *frame = NULL;
 }
 
-static void begin(struct crier__subscriber *subscriber)
+static void begin_subscriber(struct crier__subscriber *subscriber)
 {
-    struct crier__part *part = subscriber->part;
+    struct crier__hub_shard *shard = subscriber->shard;
 
-    DL_APPEND(part->subscribers, subscriber);
-    subscriber->timed = true;
-    subscriber->state = CRIER__ASKED; /* not to be freed here */
+    DL_APPEND(shard->subscribers, subscriber);
+    subscriber->listed = true;
+    subscriber->state = CRIER__READING; /* not to be freed here */
     send_first(subscriber, &subscriber->start);
     send_first(subscriber, &subscriber->hello);
-    if (subscriber->gone) {
+    if (subscriber->detached) {
         crier__subscriber_free(subscriber);
         return;
     }
     subscriber->cursor = subscriber->joined;
-    if (part->delivered > subscriber->joined)
-        subscriber->missed = part->delivered;
+    if (shard->delivered > subscriber->joined)
+        subscriber->missed = shard->delivered;
     if (subscriber->since == CRIER_SINCE_NOW &&
         subscriber->missed <= subscriber->cursor)
-        crier__subscriber_go_live(subscriber);
+        go_live(subscriber);
     else
-        crier__subscriber_read(subscriber);
+        read_on(subscriber);
 }
 
 void crier__subscriber_join(struct crier__task *task)
 {
     struct crier__subscriber *subscriber = (struct crier__subscriber *)task;
     struct crier_stream *stream = crier__stream_ref(subscriber->stream);
-    struct crier__part *part = subscriber->part;
+    struct crier__hub_shard *shard = subscriber->shard;
 
     stream->member = subscriber;
-    stream->leave = crier__subscriber_leave;
-    stream->refill = crier__subscriber_refill;
+    stream->leave = leave_hub;
+    stream->on_low = drain_subscriber;
     if (stream->over)
-        crier__subscriber_leave(stream);
-    else if (!crier__subscriber_line_up(subscriber) ||
-             crier__timers_reserve(&part->shard->timers, 1) != 0)
+        leave_hub(stream);
+    else if (!crier__subscriber_lists_join(subscriber) ||
+             crier__timers_reserve(&shard->shard->timers, 1) != 0)
         crier__stream_cut(stream, CRIER_REASON_MEMORY);
     else
-        begin(subscriber);
-    if (part->early != NULL)
-        crier__subscribers_change_early(part, stream);
+        begin_subscriber(subscriber);
+    if (shard->early != NULL)
+        make_early_changes(shard, stream);
     crier__stream_unref(stream);
 }

@@ -1,141 +1,95 @@
 /*
- * How a subscriber reads on from the journal, and what it makes of the answer. See
- * subscriber.c for when it does.
+ * How a subscriber asks the journal for more, and the frames that say where it is.
  *
- * The journal answers on any thread; the answer comes to the shard as a task. A
- * job is the read with all that it names, so that nothing of the subscriber is
- * looked at meanwhile. It is kept from one read to the next, and so remembers
- * which gaps have been told.
+ * The journal answers on any thread; the answer comes to the shard as a task. A job is a
+ * read with all that it refers to, so that nobody looks at the subscriber meanwhile. The
+ * subscriber keeps its job from one read to the next, and so remembers which gaps have
+ * been reported.
  */
 #include <config.h>
 
-#include "subscriber.h"
+#include "subscriber_read.h"
+
+#include "gate.h"
 
 #include "libcrier/wire/frame.h"
-#include "libcrier/wire/topic.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* When to try again what has failed, in ms. */
-#define AGAIN 500
-
-/* ---- reading on ------------------------------------------------------- */
-
-void crier__subscriber_wait(struct crier__subscriber *subscriber)
+static void post_answer(struct crier__read *read)
 {
-    struct crier__shard *shard = subscriber->part->shard;
+    struct crier__read_job *job = (struct crier__read_job *)read;
+    struct crier_hub *hub = job->subscriber->shard->hub;
 
-    subscriber->state = CRIER__WAITING;
-    crier__timers_set(&shard->timers, &subscriber->again, shard->now + AGAIN);
+    crier__shard_post(job->subscriber->shard->shard, &job->task);
+    crier__gate_leave(&hub->gate);
 }
 
-void crier__subscriber_again(struct crier__timer *timer, uint64_t now)
+/* A new job with the selectors of SUBSCRIBER, their texts behind them. */
+static struct crier__read_job *new_job(struct crier__subscriber *subscriber)
 {
-    struct crier__subscriber *subscriber =
-        (struct crier__subscriber *)((char *)timer -
-                                   offsetof(struct crier__subscriber, again));
+    const struct crier__selectors *selectors = subscriber->selectors;
+    size_t size = sizeof(struct crier__read_job);
+    struct crier__read_selector *selector;
+    struct crier__read_job *job;
+    uint64_t live;
+    unsigned i;
+    char *text;
 
-    (void)now;
-    crier__subscriber_read(subscriber);
-}
-
-/* Reads on as soon as the client has room. */
-void crier__subscriber_read_when_hungry(struct crier__subscriber *subscriber)
-{
-    subscriber->state = CRIER__FULL;
-    if (crier__stream_hungry(subscriber->stream))
-        crier__subscriber_read(subscriber);
-    else
-        crier__subscriber_doze(subscriber);
-}
-
-void crier__subscriber_refill(struct crier_stream *stream)
-{
-    struct crier__subscriber *subscriber = stream->member;
-
-    if (subscriber->state == CRIER__FULL)
-        crier__subscriber_read(subscriber);
-}
-
-static void answered(struct crier__read *read)
-{
-    struct crier__subscribe_job *job = (struct crier__subscribe_job *)read;
-    struct crier_hub *hub = job->subscriber->part->hub;
-
-    crier__shard_post(job->subscriber->part->shard, &job->task);
-    crier__hub_leave(hub);
-}
-
-static void take_answer(struct crier__task *task);
-
-/* A new job with the selectors of SUBSCRIBER, whose names are behind them. */
-static struct crier__subscribe_job *new_job(struct crier__subscriber *subscriber)
-{
-    unsigned count = subscriber->sub_count, i = 0;
-    struct crier__topics walk = {subscriber->topics};
-    size_t room = strlen(subscriber->topics) + 1, length;
-    struct crier__subscribe_job *job;
-    const char *name;
-    char *to;
-
-    job = calloc(1, sizeof *job + count * sizeof job->selectors[0] + room);
+    for (i = 0; i < selectors->count; i++)
+        size += sizeof job->selectors[0] + strlen(selectors->items[i].text) + 1;
+    job = calloc(1, size);
     if (job == NULL)
         return NULL;
-    to = (char *)&job->selectors[count];
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        memcpy(to, name, length);
-        job->selectors[i].topic = to;
-        job->selectors[i].live = subscriber->subs[i].live != 0;
-        if (subscriber->subs[i].live != 0)
-            job->selectors[i].from = subscriber->subs[i].live - 1;
-        to += length + 1;
-        i++;
+    text = (char *)&job->selectors[selectors->count];
+    for (i = 0; i < selectors->count; i++) {
+        selector = &job->selectors[i];
+        live = subscriber->subscriptions[i].live;
+        crier__index_copy(&selector->selector, &selectors->items[i], text);
+        text += strlen(text) + 1;
+        selector->live = live != 0;
+        if (live != 0)
+            selector->from = live - 1;
     }
     job->subscriber = subscriber;
-    job->task.run = take_answer;
-    job->read.done = answered;
+    job->read.done = post_answer;
     job->read.selectors = job->selectors;
-    job->read.selector_count = count;
+    job->read.selector_count = selectors->count;
     return job;
 }
 
-void crier__subscriber_keep_told(struct crier__subscriber *made,
-                               const struct crier__subscriber *old)
+void crier__subscriber_copy_reported(struct crier__subscriber *made,
+                                     const struct crier__subscriber *old)
 {
-    struct crier__selector *from, *to;
-    unsigned i, j;
+    unsigned i;
+    int place;
 
     if (old->job == NULL || made->job != NULL)
         return;
     made->job = new_job(made);
-    for (i = 0; made->job != NULL && i < made->sub_count; i++)
-        for (j = 0; j < old->sub_count; j++) {
-            to = &made->job->selectors[i];
-            from = &old->job->selectors[j];
-            if (strcmp(to->topic, from->topic) == 0)
-                to->told = from->told;
-        }
+    for (i = 0; made->job != NULL && i < made->selectors->count; i++) {
+        place = crier__selectors_find(old->selectors,
+                                      &made->selectors->items[i]);
+        if (place >= 0)
+            made->job->selectors[i].gap_reported_upto =
+                old->job->selectors[place].gap_reported_upto;
+    }
 }
 
-void crier__subscriber_read(struct crier__subscriber *subscriber)
+bool crier__subscriber_ask(struct crier__subscriber *subscriber,
+                           void (*run)(struct crier__task *task))
 {
-    struct crier_hub *hub = subscriber->part->hub;
+    struct crier_hub *hub = subscriber->shard->hub;
     struct crier__read *read;
 
-    if (subscriber->stream->ending) { /* it takes nothing any more */
-        subscriber->state = CRIER__FULL;
-        return;
-    }
     if (subscriber->job == NULL)
         subscriber->job = new_job(subscriber);
-    /* A hub that is closed answers no more; its streams are about to end. */
-    if (subscriber->job == NULL || crier__hub_enter(hub) != 0) {
-        crier__subscriber_wait(subscriber);
-        return;
-    }
-    subscriber->state = CRIER__ASKED;
+    /* A hub that is closed does not answer any more; its streams are about to end. */
+    if (subscriber->job == NULL || crier__gate_enter(&hub->gate) != 0)
+        return false;
+    subscriber->state = CRIER__READING;
+    subscriber->job->task.run = run;
     read = &subscriber->job->read;
     read->resolve = subscriber->since != CRIER_SINCE_NOW;
     read->since = subscriber->since;
@@ -144,38 +98,21 @@ void crier__subscriber_read(struct crier__subscriber *subscriber)
     read->after = subscriber->cursor;
     read->max_bytes = subscriber->stream->max_pending / 2;
     hub->journal->ops->read(hub->journal, read);
+    return true;
 }
 
-/* ---- gaps ------------------------------------------------------------- */
+/* ---- frames ----------------------------------------------------------- */
 
-/* A new frame that tells of the gap; NULL when memory is short. */
-static struct crier_frame *gap_frame(struct crier__subscriber *subscriber,
-                                     const char *oldest)
+/* A new frame of a JSON stream with the event "gap" and DATA (*stolen*). */
+static struct crier_frame *json_gap_frame(json_t *data)
 {
-    char id[CRIER__ID_SIZE];
-    const char *requested = subscriber->id;
+    json_t *event = json_pack("{s:s, s:o}", "event", "gap", "data", data);
     struct crier_frame *frame = NULL;
-    json_t *data;
-    char *text;
+    char *text = NULL;
 
-    if (requested == NULL) {
-        crier__id_make(id, subscriber->part->hub->journal->epoch,
-                       subscriber->cursor);
-        requested = id;
-    }
-    data = json_pack("{s:s, s:s?}", "requested", requested, "oldest",
-                     oldest[0] != '\0' ? oldest : NULL);
-    if (data == NULL)
-        return NULL;
-    if (subscriber->stream->format != CRIER_FORMAT_JSON) {
-        if (crier_frame_json("gap", data, &frame) != 0)
-            frame = NULL;
-        json_decref(data);
-        return frame;
-    }
-    data = json_pack("{s:s, s:o}", "event", "gap", "data", data);
-    text = data != NULL ? json_dumps(data, JSON_COMPACT) : NULL;
-    json_decref(data);
+    if (event != NULL)
+        text = json_dumps(event, JSON_COMPACT);
+    json_decref(event);
     if (text != NULL)
         frame = crier__frame_new(strlen(text) + 1);
     if (frame != NULL) {
@@ -186,52 +123,31 @@ static struct crier_frame *gap_frame(struct crier__subscriber *subscriber,
     return frame;
 }
 
-/* Tells the client of the gap that the read has found, or ends its stream. */
-static void tell_gap(struct crier__subscriber *subscriber, const char *oldest)
+struct crier_frame *
+crier__subscriber_gap_frame(const struct crier__subscriber *subscriber,
+                            const char *oldest)
 {
-    struct crier_hub *hub = subscriber->part->hub;
-    struct crier_stream *stream = subscriber->stream;
-    struct crier_frame *frame;
+    char id[CRIER__ID_SIZE];
+    const char *requested = subscriber->id;
+    struct crier_frame *frame = NULL;
+    json_t *data;
 
-    atomic_fetch_add(&hub->gaps, 1);
-    /* One that comes back is always told, and given what there is. */
-    if (subscriber->since == CRIER_SINCE_NOW &&
-        hub->slow == CRIER_SLOW_DISCONNECT) {
-        crier__stream_cut(stream, CRIER_REASON_SLOW);
-        return;
+    if (requested == NULL) {
+        crier__id_make(id, subscriber->shard->hub->journal->epoch,
+                       subscriber->cursor);
+        requested = id;
     }
-    if (stream->format == CRIER_FORMAT_RAW)
-        return;
-    frame = gap_frame(subscriber, oldest);
-    if (frame != NULL)
-        crier__stream_force(stream, frame);
-    else
-        crier__stream_cut(stream, CRIER_REASON_MEMORY);
-    crier_frame_unref(frame);
+    data = json_pack("{s:s, s:s?}", "requested", requested, "oldest",
+                     oldest[0] != '\0' ? oldest : NULL);
+    if (data == NULL)
+        return NULL;
+    if (subscriber->stream->format == CRIER_FORMAT_JSON)
+        return json_gap_frame(data);
+    if (crier_frame_json("gap", data, &frame) != 0)
+        frame = NULL;
+    json_decref(data);
+    return frame;
 }
-
-/* ---- the answer ------------------------------------------------------- */
-
-/* Appends what was read, up to what memory allows. 0 or -ENOMEM. */
-static int append_all(struct crier__subscriber *subscriber,
-                      struct crier__read *read)
-{
-    struct crier_frame *frame;
-    unsigned i;
-
-    for (i = 0; i < read->count; i++) {
-        frame = crier__update_copy(read->updates[i], subscriber->stream->format);
-        if (frame == NULL)
-            return -ENOMEM;
-        crier__stream_force(subscriber->stream, frame);
-        crier_frame_unref(frame);
-        subscriber->cursor = read->updates[i]->position;
-    }
-    subscriber->cursor = read->reached;
-    return 0;
-}
-
-/* ---- the position ----------------------------------------------------- */
 
 struct crier_frame *crier__subscriber_id_frame(const char *id)
 {
@@ -244,115 +160,4 @@ struct crier_frame *crier__subscriber_id_frame(const char *id)
     memcpy(frame->bytes + 4, id, length);
     memcpy(frame->bytes + 4 + length, "\n\n", 2);
     return frame;
-}
-
-/* Sends the client the position up to which it has had everything. 0 or
- * -ENOMEM. */
-static int send_position(struct crier__subscriber *subscriber)
-{
-    char id[CRIER__ID_SIZE];
-    struct crier_frame *frame;
-
-    crier__id_make(id, subscriber->part->hub->journal->epoch, subscriber->cursor);
-    frame = crier__subscriber_id_frame(id);
-    if (frame == NULL)
-        return -ENOMEM;
-    subscriber->untold = false;
-    crier__stream_force(subscriber->stream, frame);
-    crier_frame_unref(frame);
-    return 0;
-}
-
-/* Does what the answer says. 0, or an error: read again later. */
-static int use_answer(struct crier__subscriber *subscriber,
-                      struct crier__read *read)
-{
-    int error;
-
-    if (read->error != 0)
-        return read->error;
-    if (read->gap)
-        tell_gap(subscriber, read->oldest);
-    /* Where it began is found, whatever becomes of the rest. */
-    if (subscriber->since != CRIER_SINCE_NOW && read->count != 0)
-        subscriber->cursor = read->updates[0]->position - 1;
-    subscriber->since = CRIER_SINCE_NOW;
-    free(subscriber->id);
-    subscriber->id = NULL;
-    error = append_all(subscriber, read);
-    if (read->count != 0) /* each update has its own id */
-        subscriber->untold = false;
-    if (error == 0 && read->end && subscriber->untold)
-        error = send_position(subscriber);
-    return error;
-}
-
-/* Ends a stream that was only to give what is held. A client that counts on having
- * all of it cannot tell the end from a connection that broke: format "full" says. */
-static void say_end(struct crier_stream *stream)
-{
-    static const char end[] = ": end\n";
-    struct crier_frame *frame;
-
-    if (stream->format == CRIER_FORMAT_FULL) {
-        frame = crier__frame_of(end, sizeof end - 1);
-        if (frame == NULL) {
-            crier__stream_cut(stream, CRIER_REASON_MEMORY);
-            return;
-        }
-        crier__stream_force(stream, frame);
-        crier_frame_unref(frame);
-    }
-    crier_stream_close(stream);
-}
-
-/* The subscriber has all that there was. */
-void crier__subscriber_go_live(struct crier__subscriber *subscriber)
-{
-    free(subscriber->job);
-    subscriber->job = NULL;
-    /* What it let pass is not in what it has, so nothing may come after that. */
-    subscriber->state = subscriber->once ? CRIER__FULL : CRIER__LIVE;
-    if (subscriber->once)
-        say_end(subscriber->stream);
-}
-
-static void take_answer(struct crier__task *task)
-{
-    struct crier__subscribe_job *job =
-        (struct crier__subscribe_job *)((char *)task -
-                                     offsetof(struct crier__subscribe_job, task));
-    struct crier__subscriber *subscriber = job->subscriber;
-    struct crier__read *read = &job->read;
-    bool reported = false;
-    int error = 0;
-    unsigned i;
-
-    /* What is asked of the stream now is not what was read: then it is gone. */
-    if (!subscriber->gone)
-        crier__subscribers_change_now(subscriber->part, subscriber->stream);
-    if (!subscriber->gone) /* this may make it so */
-        error = use_answer(subscriber, read);
-    if (read->error == 0)
-        for (i = 0; i < read->count; i++)
-            crier__update_unref(read->updates[i]);
-    if (!subscriber->gone)
-        reported = crier__subscriber_report_read(subscriber, error);
-    if (!subscriber->gone && error != 0 && subscriber->once) {
-        if (reported) /* the program refuses on the same connection */
-            crier_stream_close(subscriber->stream);
-        else
-            crier__stream_cut(subscriber->stream, CRIER_REASON_JOURNAL);
-    }
-    if (subscriber->gone)
-        crier__subscriber_free(subscriber);
-    else if (error != 0)
-        crier__subscriber_wait(subscriber);
-    else if (read->end && !crier__subscriber_wake(subscriber))
-        crier__subscriber_wait(subscriber);
-    else if (read->end &&
-             (subscriber->missed <= subscriber->cursor || subscriber->once))
-        crier__subscriber_go_live(subscriber);
-    else
-        crier__subscriber_read_when_hungry(subscriber);
 }

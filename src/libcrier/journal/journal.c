@@ -1,87 +1,192 @@
 /*
- * What all journals share: their options, and the clock.
+ * What all journals share: their options and the clock.
  *
  * The time of an update is the clock's when the journal took it, but never less than
- * that of the update before: so times rise with positions. A clock that is set back
- * by a little is waited for. One that was ahead, and is right again, would stand
- * still for as long as it was ahead: nothing would grow old, and "since=1s" would give
- * everything. So times that lead the clock by more than LEAD_MAX are set to it; an
- * update's age then counts from when that was noticed, since nobody knows better.
+ * that of the update before, so times rise with positions. When the clock is set back by
+ * a little, times stand still until it has caught up. When it was far ahead, and is right
+ * again, that would take too long: nothing would grow old, and "since=1s" would give
+ * everything. So times that are ahead of the clock by more than LEAD_MAX are set to it;
+ * the age of such an update then counts from the moment of the correction.
  *
  * A clock before EARLIEST is itself wrong: a machine without a battery begins in 1970.
- * By it, all that is held would look new, and when the clock is set, old. So nothing
- * is corrected by such a clock.
+ * By such a clock all updates would look new, and old once it is set. So it corrects
+ * nothing.
  */
 #include <config.h>
 
 #include "journal.h"
 
-#include "libcrier/wire/topic.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #define DEFAULT_TOPICS 100000
 
-/* By how many ms the time of an update may lead the clock. */
+/* By how many ms the time of an update may be ahead of the clock. */
 #define LEAD_MAX 10000
 
-/* 2026-01-01, in ms since 1970: no clock that is right says less. */
+/* 2026-01-01 in ms since 1970: a clock that is right says more. */
 #define EARLIEST INT64_C(1767225600000)
 
-static int copy_topics(struct crier_journal *journal,
-                       const struct crier_topic_retention *topics,
-                       size_t count)
+/* ---- the policy ------------------------------------------------------- */
+
+static int copy_rules(struct crier__policy *policy,
+                      const struct crier_topic_retention *topics, size_t count)
+{
+    struct crier__retention_rule *rule;
+    int error = 0;
+    size_t i;
+
+    policy->rules = calloc(count + 1, sizeof *policy->rules);
+    if (policy->rules == NULL)
+        return -ENOMEM;
+    for (i = 0; i < count && error == 0; i++) {
+        rule = &policy->rules[i];
+        rule->retention = topics[i].retention;
+        rule->pattern = strdup(topics[i].topic);
+        if (rule->pattern == NULL)
+            return -ENOMEM;
+        policy->rule_count++;
+        policy->ages |= rule->retention.age != 0;
+        error = crier__selector_init(&rule->selector, rule->pattern);
+    }
+    return error;
+}
+
+static void free_policy(struct crier__policy *policy)
 {
     size_t i;
 
-    journal->topics = calloc(count + 1, sizeof *journal->topics);
-    if (journal->topics == NULL)
-        return -ENOMEM;
-    for (i = 0; i < count; i++) {
-        journal->topics[i].retention = topics[i].retention;
-        journal->topics[i].topic = strdup(topics[i].topic);
-        if (journal->topics[i].topic == NULL)
-            return -ENOMEM;
-        journal->topic_count++;
-    }
-    return 0;
+    for (i = 0; i < policy->rule_count; i++)
+        free(policy->rules[i].pattern);
+    free(policy->rules);
 }
+
+/* Makes POLICY of OPTIONS (NULL: the defaults). Whether it fails or not, free_policy() is
+ * needed. */
+static int make_policy(struct crier__policy *policy,
+                       const struct crier_journal_options *options,
+                       const struct crier_retention *defaults)
+{
+    static const struct crier_journal_options none;
+    size_t i;
+
+    memset(policy, 0, sizeof *policy);
+    if (options == NULL)
+        options = &none;
+    for (i = 0; i < options->topic_count; i++)
+        if (options->topics == NULL || options->topics[i].topic == NULL)
+            return CRIER_ERR_NULL;
+    policy->retention = options->retention;
+    if (policy->retention.count == 0)
+        policy->retention.count = defaults->count;
+    if (policy->retention.bytes == 0)
+        policy->retention.bytes = defaults->bytes;
+    policy->max_topics =
+        options->max_topics != 0 ? options->max_topics : DEFAULT_TOPICS;
+    policy->ages = policy->retention.age != 0;
+    /* One update may have so many. */
+    if (policy->max_topics < CRIER__TOPICS_MAX)
+        return CRIER_ERR_INVALID;
+    return copy_rules(policy, options->topics, options->topic_count);
+}
+
+int crier__journal_retain(struct crier_journal *journal,
+                          const struct crier_journal_options *options)
+{
+    struct crier__policy policy;
+    int error = make_policy(&policy, options, &journal->defaults);
+
+    if (error == 0)
+        journal->ops->retain(journal, &policy);
+    free_policy(&policy);
+    return error;
+}
+
+void crier__journal_swap_policy(struct crier_journal *journal,
+                                struct crier__policy *policy)
+{
+    struct crier__policy old;
+
+    pthread_mutex_lock(&journal->policy_lock);
+    old = journal->policy;
+    journal->policy = *policy;
+    pthread_mutex_unlock(&journal->policy_lock);
+    atomic_store(&journal->max_bytes, policy->retention.bytes);
+    *policy = old;
+}
+
+struct crier_retention crier__journal_retention(struct crier_journal *journal,
+                                                const char *name,
+                                                size_t length)
+{
+    struct crier_retention retention = {0};
+    const struct crier__retention_rule *rule;
+    size_t i;
+
+    pthread_mutex_lock(&journal->policy_lock);
+    for (i = 0; i < journal->policy.rule_count; i++) {
+        rule = &journal->policy.rules[i];
+        if (rule->selector.kind == CRIER__ALL ||
+            crier__selector_matches(&rule->selector, name, length)) {
+            retention = rule->retention;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&journal->policy_lock);
+    return retention;
+}
+
+struct crier_retention crier__journal_limits(struct crier_journal *journal)
+{
+    struct crier_retention retention;
+
+    pthread_mutex_lock(&journal->policy_lock);
+    retention = journal->policy.retention;
+    pthread_mutex_unlock(&journal->policy_lock);
+    return retention;
+}
+
+size_t crier__journal_max_topics(struct crier_journal *journal)
+{
+    size_t max;
+
+    pthread_mutex_lock(&journal->policy_lock);
+    max = journal->policy.max_topics;
+    pthread_mutex_unlock(&journal->policy_lock);
+    return max;
+}
+
+bool crier__journal_ages(struct crier_journal *journal)
+{
+    bool ages;
+
+    pthread_mutex_lock(&journal->policy_lock);
+    ages = journal->policy.ages;
+    pthread_mutex_unlock(&journal->policy_lock);
+    return ages;
+}
+
+/* ---- start and end ---------------------------------------------------- */
 
 int crier__journal_init(struct crier_journal *journal,
                         const struct crier__journal_ops *ops,
                         const struct crier_journal_options *options,
                         const struct crier_retention *defaults)
 {
-    static const struct crier_journal_options none;
-    size_t i;
     int error;
 
-    if (options == NULL)
-        options = &none;
-    for (i = 0; i < options->topic_count; i++)
-        if (options->topics == NULL || options->topics[i].topic == NULL)
-            return CRIER_ERR_NULL;
     journal->ops = ops;
-    journal->retention = options->retention;
-    if (journal->retention.count == 0)
-        journal->retention.count = defaults->count;
-    if (journal->retention.bytes == 0)
-        journal->retention.bytes = defaults->bytes;
-    journal->max_topics =
-        options->max_topics != 0 ? options->max_topics : DEFAULT_TOPICS;
-    /* One update may have this many at once. */
-    if (journal->max_topics < CRIER__TOPICS_MAX)
-        return CRIER_ERR_INVALID;
-    journal->ages = journal->retention.age != 0;
-    for (i = 0; i < options->topic_count; i++)
-        journal->ages |= options->topics[i].retention.age != 0;
+    journal->defaults = *defaults;
     error = crier__fork_watch(&journal->born);
     if (error == 0)
-        error = copy_topics(journal, options->topics, options->topic_count);
+        error = -pthread_mutex_init(&journal->policy_lock, NULL);
+    if (error != 0)
+        return error;
+    error = make_policy(&journal->policy, options, defaults);
+    atomic_init(&journal->max_bytes, journal->policy.retention.bytes);
     if (error != 0)
         crier__journal_done(journal);
     return error;
@@ -94,53 +199,15 @@ bool crier__journal_forked(const struct crier_journal *journal)
 
 void crier__journal_done(struct crier_journal *journal)
 {
-    size_t i;
-
-    for (i = 0; i < journal->topic_count; i++)
-        free((char *)journal->topics[i].topic);
-    free(journal->topics);
-}
-
-int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE])
-{
-    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    unsigned char random[8];
-    size_t i;
-
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return -errno;
-    for (i = 0; i < sizeof random; i++)
-        epoch[i] = digits[random[i] % 32];
-    epoch[i] = '\0';
-    return 0;
-}
-
-struct crier_retention
-crier__journal_retention(const struct crier_journal *journal,
-                         const char *topic, size_t length)
-{
-    static const struct crier_retention none;
-    size_t i;
-
-    for (i = 0; i < journal->topic_count; i++)
-        if (crier__topic_fits(journal->topics[i].topic, topic, length))
-            return journal->topics[i].retention;
-    return none;
+    pthread_mutex_destroy(&journal->policy_lock);
+    free_policy(&journal->policy);
 }
 
 /* ---- the clock -------------------------------------------------------- */
 
-static int64_t read_clock(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 int64_t crier__journal_time(int64_t before)
 {
-    int64_t now = read_clock();
+    int64_t now = crier__clock_real();
 
     return now > before ? now : before;
 }
@@ -150,7 +217,7 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
 {
     bool ahead, behind;
 
-    *now = read_clock();
+    *now = crier__clock_real();
     ahead = last > *now + LEAD_MAX;
     behind = ahead && *now < EARLIEST;
     if (behind != atomic_load_explicit(&journal->clock_behind,
@@ -159,41 +226,18 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
     return ahead && !behind;
 }
 
-bool crier__listed(const struct crier__list *list, const char *name)
-{
-    if (list->prefix == NULL)
-        return strcmp(name, list->after) == 0;
-    return (list->hidden || !crier__topic_hidden(name)) &&
-           strncmp(name, list->prefix, strlen(list->prefix)) == 0 &&
-           strcmp(name, list->after) > 0;
-}
+/* ---- the rest --------------------------------------------------------- */
 
-unsigned crier__list_in(const struct crier__list *list,
-                        struct crier__named *first, unsigned count,
-                        struct crier__named one)
+bool crier__list_wants(const struct crier__list *list, const char *name)
 {
-    unsigned low = 0, high = count, middle;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-        if (strcmp(first[middle].name, one.name) > 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    if (low == list->limit)
-        return count;
-    if (count == list->limit)
-        count--;
-    memmove(first + low + 1, first + low, (count - low) * sizeof *first);
-    first[low] = one;
-    return count + 1;
+    return strcmp(name, list->after) > 0 &&
+           crier__selectors_match(list->selectors, name);
 }
 
 void crier_journal_free(struct crier_journal *journal)
 {
     if (journal == NULL || crier__journal_forked(journal))
         return;
-    journal->ops->stop(journal);
+    journal->ops->close(journal);
     journal->ops->free(journal);
 }

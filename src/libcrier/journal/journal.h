@@ -2,89 +2,92 @@
 #define CRIER_JOURNAL_H
 
 #include "base/fork.h"
-#include "libcrier/wire/topic.h"
+#include "libcrier/wire/selector.h"
 #include "libcrier/wire/update.h"
 
+#include <pthread.h>
+
 /*
- * What a hub asks of a journal, and what every backend keeps to.
+ * What a hub asks of a journal, and what each backend guarantees.
  *
- * Every question is a struct of the asker's that must stay until its `done` is
- * called: exactly once, on any thread, possibly before the call returns, with no
- * lock of the backend's held. The backend uses `next` meanwhile.
+ * Each question is a struct of the caller's that must stay valid until the backend calls
+ * its `done`: exactly once, on any thread, possibly before the call returns, and without
+ * a lock of the backend's. The backend uses `next` meanwhile.
  *
- * A backend calls `yield` for every update that is in the journal from now on,
- * one at a time, in the order of their positions, after it is durable and before
- * `done` of its append; also for updates that another process appended. From the
- * moment it is yielded, and not later, a read finds it. yield never calls the
- * journal.
+ * A backend calls `yield` for each update that has become part of the journal, one at a
+ * time, in the order of their positions, when the update is durable and before `done` of
+ * its append; also for updates that another process appended. A read finds an update as
+ * soon as it has been yielded. yield never calls the journal.
  *
- * Positions rise, from 1, and are never used twice in an epoch; they need not be
- * dense.
+ * Positions rise, from 1, and are used once in an epoch; they may have holes.
  */
 
-/* To put an update in. */
+/* Appends an update. */
 struct crier__append {
     struct crier__append *next;
     void (*done)(struct crier__append *append);
-    struct crier__update *update; /* a reference of the asker's; placed on success,
-                                     and of no use after a failure */
+    struct crier__update *update; /* a reference of the caller's; placed on success,
+                                     of no use after an error */
 
     /* The answer. */
-    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_TOPICS_FULL,
+    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS,
                          CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM */
-    char reason[128]; /* in words, "" where the error's text says it all */
-    uint64_t position; /* with CRIER_ERR_EXISTS, that of the older one */
+    char reason[128]; /* in words; "" where the error's text says it all */
+    uint64_t position; /* with CRIER_ERR_EXISTS: of the update that has the id */
     size_t subscribers; /* what yield returned */
 };
 
-/* One topic that is read, or "*". */
-struct crier__selector {
-    const char *topic; /* NUL-terminated */
-    uint64_t from;     /* nothing up to this position is meant */
-    bool live;         /* `since` is not about this one */
-    uint64_t told;     /* what was let go up to here is no gap (any more); each
-                          answer raises it to all that has been let go of this
-                          topic by then */
+/* One selector of a read. */
+struct crier__read_selector {
+    struct crier__selector selector; /* its text is borrowed */
+    uint64_t from; /* nothing up to this position is wanted */
+    bool live;     /* `since` does not apply to this selector */
+
+    /* In and out. Evictions up to this position have been reported to the client
+     * already. Each read raises it to the highest evicted position of the topics that
+     * the selector matches. */
+    uint64_t gap_reported_upto;
 };
 
-/* No read gives more than this. */
+/* A read gives no more updates than this. */
 #define CRIER__READ_MAX 256
 
-/* To read what is held after a certain point, in order, each update once. */
+/* Reads what the journal holds after a point, in order, each update once. */
 struct crier__read {
     struct crier__read *next;
     void (*done)(struct crier__read *read);
 
     /* The question. */
-    struct crier__selector *selectors; /* `told` is written */
+    struct crier__read_selector *selectors; /* gap_reported_upto is written */
     unsigned selector_count;
-    bool resolve;   /* true: selectors that are not live begin as `since` says
+    bool resolve;   /* true: selectors that are not live begin where `since` says
                        (never NOW), but with LAST and TIME not later than after
-                       `after`; live ones after their `from`. False: all begin
+                       `after`; live ones begin after their `from`. False: all begin
                        after `after` or their `from`, whichever is later */
     enum crier_since since;
     uint64_t after;
     const char *id;
     uint64_t number;
-    size_t max_bytes; /* of frames; at least one update is given nevertheless */
+    size_t max_bytes; /* of frames; the first update may be larger */
 
     /* The answer. */
     int error;      /* 0, CRIER_ERR_STORAGE, -ENOMEM: ask again later */
-    bool gap;       /* something after the point (and after `told`; with ALL, LAST
-                       and TIME also after `after`) was meant, and is not held
-                       any more; or the id is not known */
-    char oldest[CRIER__ID_SIZE]; /* with gap: the first id held, of what the
-                                    selectors mean; "" for none */
-    uint64_t reached; /* everything up to here has been given */
-    bool end;         /* that is all that the journal has now; reached is then at
-                         least the position of the last update yielded */
+    bool gap;       /* an update after the point (and after gap_reported_upto; with
+                       ALL, LAST and TIME also after `after`) was wanted and is not
+                       held any more, or the id is not known */
+    char oldest[CRIER__ID_SIZE]; /* with gap: the id of the first update held that the
+                                    selectors match; "" for none */
+    uint64_t reached; /* all wanted updates up to here have been given */
+    bool end;         /* the journal has no more now; reached is then at least the
+                         position of the last update yielded. Without `end`, reached
+                         is higher than before, but there may be no update */
     unsigned count;
-    struct crier__update *updates[CRIER__READ_MAX]; /* references of the asker's */
+    struct crier__update *updates[CRIER__READ_MAX]; /* references of the caller's */
 };
 
-/* What is told of one topic. */
+/* What a list says of one topic. */
 struct crier__topic_info {
-    char name[CRIER__TOPIC_ROOM];
+    char name[CRIER__TOPIC_SIZE];
     uint64_t count;
     uint64_t bytes;
     char first[CRIER__ID_SIZE];
@@ -92,45 +95,34 @@ struct crier__topic_info {
     int64_t time; /* of the last update held */
 };
 
-/* To list topics that hold something, in the order of their bytes. */
+/* Lists topics that hold an update, in the order of their bytes. */
 struct crier__list {
     struct crier__list *next;
     void (*done)(struct crier__list *list);
 
     /* The question: see crier_hub_list(). */
-    const char *prefix; /* NULL: only the topic `after` */
+    const struct crier__selectors *selectors;
     const char *after;
-    bool hidden;    /* names with '$', too */
     unsigned limit;
 
     /* The answer. */
     int error;
     unsigned count;
-    struct crier__topic_info *infos; /* room for `limit`, the asker's */
+    struct crier__topic_info *infos; /* the caller's; `limit` of them */
 };
 
-/* Whether LIST is about the topic NAME. */
-bool crier__listed(const struct crier__list *list, const char *name);
+/* Whether the topic NAME belongs to LIST. */
+bool crier__list_wants(const struct crier__list *list, const char *name);
 
-/* Something that has a name and is to be listed. */
-struct crier__named {
-    const char *name;
-    const void *of;
-};
-
-/* Puts ONE in its place among the COUNT first ones of LIST's limit. Returns how many
- * there are then. */
-unsigned crier__list_in(const struct crier__list *list,
-                        struct crier__named *first, unsigned count,
-                        struct crier__named one);
-
-/* To forget a topic. */
+/* Evicts all updates of a topic. */
 struct crier__forget {
     struct crier__forget *next;
     void (*done)(struct crier__forget *forget);
     const char *topic;
-    int error; /* 0, CRIER_ERR_UNKNOWN, CRIER_ERR_STORAGE... */
+    int error; /* 0, CRIER_ERR_NO_TOPIC, CRIER_ERR_STORAGE... */
 };
+
+struct crier__policy;
 
 struct crier__journal_ops {
     const char *name;
@@ -142,47 +134,68 @@ struct crier__journal_ops {
     void (*forget)(struct crier_journal *journal,
                    struct crier__forget *forget);
 
-    /* The trouble it is in: 0, or an error and a reason in words. */
+    /* Returns 0, or the error that the journal suffers from now, with a reason. */
     int (*status)(struct crier_journal *journal, char reason[128]);
 
-    /* The position of the last update that has been in, ever. */
+    /* The highest position that the journal has ever held. */
     uint64_t (*last)(struct crier_journal *journal);
 
-    /* It is about to be stopped: nothing is waited for any more that may never
-     * come. NULL: it never waits. */
-    void (*hurry)(struct crier_journal *journal);
+    /* Replaces the journal's policy by POLICY with crier__journal_swap_policy(), and
+     * evicts what it does not allow, now or soon. */
+    void (*retain)(struct crier_journal *journal, struct crier__policy *policy);
 
-    /* Answers all questions asked, and ends what threads there are. Nothing but
-     * free is called afterwards. */
-    void (*stop)(struct crier_journal *journal);
+    /* Called before close: the backend stops waiting for locks and retries, and fails
+     * at once instead. NULL: it never waits. */
+    void (*interrupt)(struct crier_journal *journal);
+
+    /* Answers all questions and ends the backend's threads. Nothing but free is
+     * called afterwards. */
+    void (*close)(struct crier_journal *journal);
 
     void (*free)(struct crier_journal *journal);
 };
 
-/* The part that all backends share; each has it as its first member. */
+/* The retention of the topics that a pattern matches. */
+struct crier__retention_rule {
+    char *pattern;
+    struct crier__selector selector; /* of pattern */
+    struct crier_retention retention;
+};
+
+/* What a journal keeps: its options, with the defaults filled in. */
+struct crier__policy {
+    struct crier_retention retention;
+    struct crier__retention_rule *rules;
+    size_t rule_count;
+    size_t max_topics;
+    bool ages; /* some retention limits the age */
+};
+
+/* What all backends share; each has it as its first member. */
 struct crier_journal {
     const struct crier__journal_ops *ops;
     unsigned born; /* see fork.h */
 
-    /* Set by the hub before the first question. Returns to how many streams the
-     * update goes. */
+    /* Set by the hub before the first question. Returns how many streams the update
+     * goes to. */
     size_t (*yield)(void *closure, struct crier__update *update);
     void *closure;
 
     char epoch[CRIER__EPOCH_SIZE];
-    struct crier_retention retention;
-    struct crier_topic_retention *topics; /* copies */
-    size_t topic_count;
-    size_t max_topics;
-    bool ages; /* some retention has an age */
+
+    pthread_mutex_t policy_lock; /* below the backend's; guards policy */
+    struct crier__policy policy; /* replaced under the lock of a backend that has only
+                                    one, too, so that it may read it there */
+    struct crier_retention defaults;
+    atomic_size_t max_bytes; /* policy.retention.bytes */
 
     /* For crier_hub_status(). */
-    _Atomic uint64_t corrected; /* updates whose time led the clock */
-    atomic_bool clock_behind;   /* it is before 2026 */
+    _Atomic uint64_t corrected; /* updates whose time was ahead of the clock */
+    atomic_bool clock_behind;   /* the clock says a time before 2026 */
 };
 
-/* Fills in the shared part but for the epoch. The zeros of OPTIONS' retention are
- * the defaults DEFAULTS. -ENOMEM; CRIER_ERR_INVALID. */
+/* Fills in the shared part but for the epoch. Where OPTIONS' retention is zero, DEFAULTS
+ * apply. -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_TOPIC (a pattern), CRIER_ERR_NULL. */
 int crier__journal_init(struct crier_journal *journal,
                         const struct crier__journal_ops *ops,
                         const struct crier_journal_options *options,
@@ -194,20 +207,32 @@ bool crier__journal_forked(const struct crier_journal *journal);
 /* Frees what crier__journal_init() made. */
 void crier__journal_done(struct crier_journal *journal);
 
-/* Writes a new epoch: short, and random enough never to come again. -errno. */
-int crier__epoch_new(char epoch[CRIER__EPOCH_SIZE]);
+/* The retention of the topic NAME of LENGTH bytes by the first rule that matches it;
+ * all zero when none does. Here "*" matches the names that begin with '$', too. */
+struct crier_retention crier__journal_retention(struct crier_journal *journal,
+                                                const char *name,
+                                                size_t length);
 
-/* The retention of a topic of its own; all zero when it has none. */
-struct crier_retention
-crier__journal_retention(const struct crier_journal *journal,
-                         const char *topic, size_t length);
+/* The retention of all topics together, the most topics, and whether some retention limits
+ * the age. */
+struct crier_retention crier__journal_limits(struct crier_journal *journal);
+size_t crier__journal_max_topics(struct crier_journal *journal);
+bool crier__journal_ages(struct crier_journal *journal);
 
-/* ms since 1970, never less than BEFORE. */
+/* Replaces JOURNAL's policy by what OPTIONS say. The errors of crier__journal_init(). */
+int crier__journal_retain(struct crier_journal *journal,
+                          const struct crier_journal_options *options);
+
+/* Exchanges JOURNAL's policy for *POLICY. */
+void crier__journal_swap_policy(struct crier_journal *journal,
+                                struct crier__policy *policy);
+
+/* The real-time clock in ms since 1970, but at least BEFORE. */
 int64_t crier__journal_time(int64_t before);
 
-/* Whether LAST, the time of JOURNAL's newest update, leads the clock by more than it
- * may; *NOW is the clock's time. Then the times that are beyond it are to be set to
- * it. A clock that is plainly behind is not gone by. */
+/* Returns whether LAST, the time of JOURNAL's newest update, is ahead of the clock by
+ * more than it may, and writes the clock's time to *NOW. If so, the caller must lower
+ * all times beyond *NOW to it. A clock that is plainly behind corrects nothing. */
 bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
                           int64_t *now);
 

@@ -1,40 +1,40 @@
 /*
- * A small server: a daemon with the flags that streams need, and the order in which
- * its parts end.
+ * A small server: a daemon with the flags that streams need, and the order in which its
+ * parts end.
  *
- * That order is the reason for this file. First the hub answers all that its journal
- * was asked, which resumes the connections that wait for it; then the streams end,
- * because libmicrohttpd ends the program when it is stopped while a connection is
- * suspended; then the daemon stops; then the shards, on whose threads the last
- * on_closed run; and then the hub is freed, which streams could reach until then.
+ * That order is the reason for this file. First the hub waits until the journal has
+ * answered everything, which resumes the connections that wait for it. Then the streams
+ * end, because libmicrohttpd aborts when it is stopped while a connection is suspended.
+ * Then the daemon stops; then the shards, on whose threads the last on_closed run; and
+ * at last the hub is freed, which streams could use until then.
  *
- * The listening socket is libmicrohttpd's. One of our own would tell a taken port from
- * other failures for certain, but 0.9.75 closes such a socket after some failures and
- * not after others.
+ * libmicrohttpd opens the listening socket. With a socket of its own the server could
+ * always tell a port in use from other failures, but 0.9.75 closes such a socket after
+ * some failures and not after others.
  */
 #include <config.h>
 
+#include "base/number.h"
 #include "crier_server.h"
 #include "libcrier/stream/shards.h"
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define DEFAULT_ADDRESS "127.0.0.1"
 
-/* Seconds that a connection which is not a stream may sit still. */
+/* Seconds after which an idle connection that is not a stream is closed. */
 #define CONNECTION_TIMEOUT 30
 
-/* What clients are asked to wait before they come back, and how long streams may take
- * to end, in ms. */
+/* How long clients are asked to wait before they reconnect, and how long streams may
+ * take to end, in ms. */
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 #define DRAIN_TIME 1000
@@ -53,17 +53,15 @@ union address {
 
 static bool read_port(const char *text, in_port_t *port)
 {
-    unsigned long number = 0;
-    size_t digits = strspn(text, "0123456789");
+    uint64_t number;
 
-    if (digits == 0 || digits > 5 || text[digits] != '\0')
+    if (!crier__number_read(text, 0, UINT16_MAX, &number))
         return false;
-    number = strtoul(text, NULL, 10);
     *port = htons((uint16_t)number);
-    return number <= UINT16_MAX;
+    return true;
 }
 
-/* Reads where SERVER is to listen. 0 or CRIER_ERR_INVALID. */
+/* Reads the address at which SERVER listens. 0 or CRIER_ERR_INVALID. */
 static int read_address(const struct crier_server *server,
                         union address *address)
 {
@@ -87,7 +85,7 @@ static int read_address(const struct crier_server *server,
     return CRIER_ERR_INVALID;
 }
 
-/* Writes where SERVER listens; an empty text when its daemon has no socket. */
+/* Writes the URL of SERVER; an empty text when its daemon has no socket. */
 static void write_url(struct crier_server *server)
 {
     const union MHD_DaemonInfo *info =
@@ -132,9 +130,9 @@ static int try_address(const union address *address)
     return error;
 }
 
-/* Why libmicrohttpd did not start at ADDRESS (or NULL), after which errno was ERROR. That
- * cannot always be believed: it also holds what TLS or the C library left there, and
- * 1.0.1 closes the socket that it could not bind a second time, so EBADF. */
+/* Returns why libmicrohttpd did not start at ADDRESS (or NULL), after which errno was
+ * ERROR. errno is not always right: it may be left over from TLS or the C library, and
+ * 1.0.1 closes the socket that it could not bind a second time, hence EBADF. */
 static int find_error(const union address *address, int error)
 {
     int reason = address != NULL ? try_address(address) : 0;
@@ -154,8 +152,8 @@ static int find_error(const union address *address, int error)
     }
 }
 
-/* Starts the daemon at ADDRESS, or where the program's options say when that is
- * NULL. */
+/* Starts the daemon at ADDRESS, or, when that is NULL, where the options of the program
+ * say. */
 static int start_daemon(struct crier_server *server, union address *address)
 {
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
@@ -176,7 +174,7 @@ static int start_daemon(struct crier_server *server, union address *address)
         flags, 0, NULL, NULL, crier_server_handle, server, MHD_OPTION_ARRAY,
         address != NULL ? where : none, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_THREAD_STACK_SIZE,
-        THREAD_STACK, MHD_OPTION_NOTIFY_COMPLETED, crier_server_completed,
+        CRIER__THREAD_STACK, MHD_OPTION_NOTIFY_COMPLETED, crier_server_completed,
         NULL, MHD_OPTION_ARRAY,
         server->options != NULL ? server->options : none, MHD_OPTION_END);
     error = errno;

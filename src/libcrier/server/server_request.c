@@ -1,21 +1,22 @@
 /*
  * Requests with their whole body, and the response that waits for the journal.
  *
- * libmicrohttpd calls an access handler when the headers of a request are there,
- * then for each piece of its body, and then until a response is queued. Here the
- * pieces become one body, with which the program's handler is called once.
+ * libmicrohttpd calls an access handler when it has the headers of a request, then for
+ * each piece of the body, and then until a response is queued. This file joins the
+ * pieces, and calls the handler of the program once.
  *
- * A publication may be answered at once (a journal in memory does) or later, on
- * another thread. The handler asks, then suspends its connection. Both sides
- * exchange `state`, and the side that comes second sees the other's mark and acts: so
- * a connection is resumed exactly once when it was suspended, and on_done looks at
- * nothing that may be gone. A suspended connection stays, whatever its client does,
- * and libmicrohttpd must not be stopped while there is one; so such a response is
- * owed to the shards, and crier_shards_drain() waits for it.
+ * The journal may answer a publication at once (one in memory does) or later, on
+ * another thread. The handler publishes, then suspends its connection. Both sides
+ * exchange `state` atomically. The side that runs second sees the mark of the other one
+ * and resumes the connection; so it is resumed exactly once, and on_done never uses a
+ * connection that may be gone. A suspended connection stays whatever its client does,
+ * and the program must not stop libmicrohttpd while there is one; so the shards count
+ * such a response as owed, and crier_shards_drain() waits for it.
  *
- * A body that is too large is read to its end and thrown away, so that the client
- * reads the 413 instead of a reset connection; but not for ever: READ_MORE past the
- * limit the connection is closed. A client that announces it is told at once.
+ * A body that is too large is read to its end and discarded, so that the client reads
+ * the 413 instead of a reset connection; but READ_MORE bytes beyond the limit the
+ * connection is closed. If the client has announced such a body, the 413 is sent before
+ * it is read.
  */
 #include <config.h>
 
@@ -31,24 +32,26 @@
 
 #define DEFAULT_BODY ((size_t)64 * 1024)
 
-/* So much more than is allowed is read. */
+/* How many bytes beyond the limit are read. */
 #define READ_MORE ((size_t)1024 * 1024)
 
 #define REASON_SIZE 160
 
-/* The sides that have been there: the journal's, and the handler's. */
+/* Which sides have been there: the handler has parked the connection, the journal is
+ * done. */
 enum { ASKED, PARKED, DONE };
 
 struct received {
-    struct crier_request request; /* what the program sees */
+    struct crier_request request; /* the program's view */
     struct crier__buffer body;
     size_t length; /* of the body, kept or not */
     size_t max;    /* of the body */
     int error;     /* of reading the body, then of the publication */
-    bool handled;  /* the program's handler has been called */
+    bool too_large; /* the body */
+    bool handled;  /* the handler of the program has been called */
 
     /* A publication. */
-    struct crier_shards *shards; /* that wait for the response; NULL: there is none */
+    struct crier_shards *shards; /* that wait for the response; NULL if there is none */
     atomic_int state;
     char reason[REASON_SIZE];
     char *text; /* of the receipt; NULL when memory was short */
@@ -62,16 +65,16 @@ static enum MHD_Result refuse_body(const struct received *received)
 {
     struct MHD_Connection *connection = received->request.connection;
 
-    if (received->error != CRIER_ERR_TOO_LARGE)
+    if (!received->too_large)
         return crier_error_respond(connection, received->error, NULL);
     return crier_status_respond(connection, MHD_HTTP_CONTENT_TOO_LARGE,
                                 "the body is larger than %zu bytes",
                                 received->max);
 }
 
-/* How long the client says that the body is. 0 when it does not; libmicrohttpd has
- * refused what is no number. */
-static unsigned long long announced(struct MHD_Connection *connection)
+/* Returns the length of the body that the client has announced, 0 for none.
+ * libmicrohttpd has refused values that are not numbers. */
+static unsigned long long announced_length(struct MHD_Connection *connection)
 {
     const char *length = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -85,14 +88,14 @@ static bool wants_continue(struct MHD_Connection *connection)
                                        MHD_HTTP_HEADER_EXPECT) != NULL;
 }
 
-/* The headers are there. A response that is queued now closes the connection when
- * there is a body. */
+/* Called when the headers have arrived. A response that is queued now closes the
+ * connection if there is a body. */
 static enum MHD_Result begin_request(const struct crier_server *server,
                                      struct MHD_Connection *connection,
                                      void **context)
 {
     struct received *received = calloc(1, sizeof *received);
-    unsigned long long length = announced(connection);
+    unsigned long long length = announced_length(connection);
 
     if (received == NULL)
         return crier_error_respond(connection, -ENOMEM, NULL);
@@ -104,12 +107,12 @@ static enum MHD_Result begin_request(const struct crier_server *server,
     if (length <= received->max ||
         (length <= received->max + READ_MORE && !wants_continue(connection)))
         return MHD_YES;
-    received->error = CRIER_ERR_TOO_LARGE;
+    received->too_large = true;
     return refuse_body(received);
 }
 
-static enum MHD_Result read_body(struct received *received, const char *data,
-                                 size_t length)
+static enum MHD_Result add_body(struct received *received, const char *data,
+                                size_t length)
 {
     received->length += length;
     if (received->length > received->max + READ_MORE)
@@ -165,11 +168,11 @@ crier_server_handle(void *closure, struct MHD_Connection *connection,
         return begin_request(closure, connection, context);
     if (more != 0) {
         *length = 0;
-        return read_body(received, data, more);
+        return add_body(received, data, more);
     }
     if (received->shards != NULL)
         return respond_published(received);
-    if (received->handled) /* but not answered; it would be called for ever */
+    if (received->handled) /* without a response; it would be called for ever */
         return crier_status_respond(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
                                     "the handler has sent no response");
     received->request.method = method;
@@ -225,7 +228,7 @@ static enum MHD_Result wait_for_receipt(struct received *received)
     return MHD_YES;
 }
 
-/* crier_hub_publish() with the body where there is no EVENT. */
+/* crier_hub_publish() with the body, unless there is an EVENT. */
 static int publish_body(const struct crier_request *request,
                         struct crier_hub *hub, const char *topics,
                         const struct crier_event *event,

@@ -1,15 +1,16 @@
 /*
- * Whole responses: what an access handler would write again and again to make a
- * stream, subscribe it, queue it and give everything back, and to tell a client what
- * went wrong. Nothing here keeps any state.
+ * Whole responses: the code that every access handler would repeat to make a stream,
+ * subscribe it, queue it and give everything back, and to report an error to a client.
+ * Nothing here keeps any state.
  *
- * The statuses and texts of errors are here for crierd, too, which sends them by
- * ways of its own.
+ * crierd, which sends its responses in other ways, uses the statuses and texts of
+ * errors as well.
  */
 #include <config.h>
 
 #include "server_respond.h"
 
+#include "base/number.h"
 #include "libcrier/stream/broadcaster.h"
 #include "libcrier/hub/hub.h"
 #include "libcrier/stream/finite.h"
@@ -21,27 +22,26 @@
 #include <string.h>
 #include <strings.h>
 
-/* Room for the text of a response. */
+/* The size of the text of a response. */
 #define TEXT_SIZE 1024
 
-/* What a client that gets 503 waits before it tries again, in seconds. */
+/* How long a client that gets 503 waits before it tries again, in seconds. */
 #define RETRY_AFTER "5"
 
 #define DAY (24 * 60 * 60 * 1000)
 
-/* No journal holds updates that are older. */
+/* No journal holds older updates. */
 #define LONGEST_AGE ((uint64_t)36500 * DAY)
 
 /* ---- errors ----------------------------------------------------------- */
 
-/* What an error is in HTTP, and in words where its own text does not speak to a
- * client. */
+/* The HTTP status of each error, and a text when its own is not meant for a client. */
 static const struct {
     int error;
     unsigned status;
     const char *text;
 } statuses[] = {
-    {CRIER_ERR_LIMIT, MHD_HTTP_SERVICE_UNAVAILABLE,
+    {CRIER_ERR_MAX_STREAMS, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has as many clients as it takes; try again later"},
     {CRIER_ERR_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
@@ -49,7 +49,7 @@ static const struct {
      "the server is shutting down"},
     {CRIER_ERR_HUB_CLOSED, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server is shutting down"},
-    {CRIER_ERR_BUSY, MHD_HTTP_SERVICE_UNAVAILABLE,
+    {CRIER_ERR_MAX_BACKLOG, MHD_HTTP_SERVICE_UNAVAILABLE,
      "the server has too much to deliver; try again"},
     {-ENOMEM, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is short of memory"},
     {CRIER_ERR_UTF8, MHD_HTTP_BAD_REQUEST, "the text is not valid UTF-8"},
@@ -57,11 +57,11 @@ static const struct {
     {CRIER_ERR_TOPIC, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_MANY_TOPICS, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
-    {CRIER_ERR_UNKNOWN, MHD_HTTP_NOT_FOUND, NULL},
+    {CRIER_ERR_NO_TOPIC, MHD_HTTP_NOT_FOUND, NULL},
     {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
-    {CRIER_ERR_TOO_LARGE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOO_MUCH, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
-    {CRIER_ERR_TOPICS_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
+    {CRIER_ERR_FRAME_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_UPDATE_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
+    {CRIER_ERR_MAX_TOPICS, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE_FULL, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
     {CRIER_ERR_STORAGE, MHD_HTTP_SERVICE_UNAVAILABLE, NULL},
 };
@@ -102,7 +102,8 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
     return result;
 }
 
-/* A new response of the type TYPE with BODY (copied); NULL when memory is short. */
+/* Returns a new response of the media type TYPE with BODY (copied); NULL when memory is
+ * short. */
 static struct MHD_Response *make_content(const char *type, char *body,
                                          size_t length)
 {
@@ -118,8 +119,8 @@ static struct MHD_Response *make_content(const char *type, char *body,
     return response;
 }
 
-/* A new response with the problem details of STATUS and DETAIL; NULL when memory is
- * short. */
+/* Returns a new response with the problem details of STATUS and DETAIL; NULL when
+ * memory is short. */
 static struct MHD_Response *make_problem(unsigned status, const char *detail)
 {
     char body[6 * TEXT_SIZE + 256]; /* a byte may become \uXXXX */
@@ -216,8 +217,8 @@ enum MHD_Result crier_reply_respond(struct crier_reply *reply,
 
 /* ---- streams ---------------------------------------------------------- */
 
-/* Gives STREAM back and answers with RESPONSE (stolen), or with ERROR; then the
- * stream ends. */
+/* Gives STREAM back and answers with RESPONSE (stolen), or with ERROR, which ends the
+ * stream. */
 static enum MHD_Result open_stream(struct MHD_Connection *connection,
                                    struct crier_stream *stream,
                                    struct MHD_Response *response, int error)
@@ -263,85 +264,47 @@ crier_broadcaster_respond(struct crier_broadcaster *broadcaster,
 
 /* ---- subscriptions ---------------------------------------------------- */
 
-/* Reads the digits in front of TEXT; what is behind them goes to *REST. False when
- * there are none, or too many. */
-static bool read_number(const char *text, uint64_t *number, const char **rest)
-{
-    unsigned long long value;
-    char *end;
-
-    if (*text < '0' || *text > '9') /* strtoull() would take " -1" */
-        return false;
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    *number = value;
-    *rest = end;
-    return errno == 0;
-}
-
-/* Writes NUMBER times UNIT to *MILLISECONDS. False when there is no such unit, or the
- * time is longer than any that counts. */
-static bool read_age(const char *unit, uint64_t number, uint64_t *milliseconds)
-{
-    static const struct {
-        const char *name;
-        uint64_t milliseconds;
-    } units[] = {{"ms", 1},
-                 {"s", 1000},
-                 {"m", 60 * 1000},
-                 {"h", 60 * 60 * 1000},
-                 {"d", DAY}};
-    size_t i;
-
-    for (i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(unit, units[i].name) == 0) {
-            *milliseconds = number * units[i].milliseconds;
-            return number <= LONGEST_AGE / units[i].milliseconds;
-        }
-    return false;
-}
-
 static void set_since(struct crier_subscribe_options *options, const char *text)
 {
-    uint64_t number = 0, age = 0;
-    const char *unit = text;
-    bool numbered = read_number(text, &number, &unit);
+    uint64_t number;
 
     options->id = NULL;
     options->number = 0;
     if (strcmp(text, "all") == 0) {
         options->since = CRIER_SINCE_ALL;
-    } else if (numbered && *unit == '\0' && number <= UINT32_MAX) {
+    } else if (crier__number_read(text, 0, UINT32_MAX, &number)) {
         options->since = CRIER_SINCE_LAST;
         options->number = number;
-    } else if (numbered && read_age(unit, number, &age)) {
+    } else if (crier__number_read_unit(text, crier__time_units,
+                                       CRIER__TIME_UNITS - 1, LONGEST_AGE,
+                                       &number)) {
         options->since = CRIER_SINCE_TIME;
-        options->number = age;
+        options->number = number;
     } else {
         options->since = CRIER_SINCE_ID;
         options->id = text;
     }
 }
 
-static bool is_there(const char *text)
+static bool is_given(const char *text)
 {
     return text != NULL && text[0] != '\0';
 }
 
 void crier_subscribe_start(struct crier_subscribe_options *options,
-                        const char *field, const char *parameter,
-                        const char *since)
+                           const char *field, const char *parameter,
+                           const char *since)
 {
-    /* A browser that comes back sends the field with the URL of the first time; so
-     * the field is newer than the parameters. */
-    const char *id = is_there(field) ? field : parameter;
+    /* A browser that reconnects sends the field with its first URL; so the field is
+     * newer than the parameters. */
+    const char *id = is_given(field) ? field : parameter;
 
     if (options == NULL)
         return;
-    if (is_there(id)) {
+    if (is_given(id)) {
         options->since = CRIER_SINCE_ID;
         options->id = id;
-    } else if (is_there(since)) {
+    } else if (is_given(since)) {
         set_since(options, since);
     }
 }
@@ -355,7 +318,7 @@ bool crier_is_event_source(const char *accept, const char *cache_control,
            strncmp(user_agent, "Mozilla/", 8) == 0;
 }
 
-/* What the query says about where to begin. */
+/* The parameters of the query that say where to begin. */
 struct query {
     const char *id;
     const char *since;
@@ -377,13 +340,13 @@ static enum MHD_Result read_parameter(void *closure, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-static const char *field_of(struct MHD_Connection *connection,
-                            const char *name)
+static const char *find_field(struct MHD_Connection *connection,
+                              const char *name)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* Sets in OPTIONS where the stream begins and how, by what the request says. */
+/* Sets in OPTIONS where and how the stream begins, from the request. */
 static void read_start(struct MHD_Connection *connection,
                        struct crier_subscribe_options *options)
 {
@@ -391,22 +354,22 @@ static void read_start(struct MHD_Connection *connection,
 
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND,
                               read_parameter, &query);
-    crier_subscribe_start(options, field_of(connection, "Last-Event-ID"),
-                       query.id, query.since);
+    crier_subscribe_start(options, find_field(connection, "Last-Event-ID"),
+                          query.id, query.since);
     if (query.start != NULL && strcmp(query.start, "id") == 0)
         options->start_id = true;
     else if (query.start != NULL && strcmp(query.start, "comment") == 0)
         options->start_id = false;
     else if (crier_is_event_source(
-                 field_of(connection, MHD_HTTP_HEADER_ACCEPT),
-                 field_of(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
-                 field_of(connection, MHD_HTTP_HEADER_USER_AGENT)))
+                 find_field(connection, MHD_HTTP_HEADER_ACCEPT),
+                 find_field(connection, MHD_HTTP_HEADER_CACHE_CONTROL),
+                 find_field(connection, MHD_HTTP_HEADER_USER_AGENT)))
         options->start_id = true;
 }
 
 enum MHD_Result crier_hub_respond(struct crier_hub *hub,
                                   struct MHD_Connection *connection,
-                                  const struct crier_subscribe_options *follow,
+                                  const struct crier_subscribe_options *subscribe,
                                   const struct crier_stream_options *stream)
 {
     struct crier_stream_options options = {0};
@@ -415,13 +378,13 @@ enum MHD_Result crier_hub_respond(struct crier_hub *hub,
     struct crier_stream *made;
     int error;
 
-    if (hub == NULL || follow == NULL)
+    if (hub == NULL || subscribe == NULL)
         return crier_error_respond(connection, CRIER_ERR_NULL, NULL);
-    start = *follow;
+    start = *subscribe;
     if (stream != NULL)
         options = *stream;
-    if (options.near == NULL)
-        options.near = follow->topics;
+    if (options.affinity == NULL)
+        options.affinity = subscribe->topics;
     error = crier_stream_new(hub->shards, connection, &options, &made,
                              &response);
     if (error != 0)

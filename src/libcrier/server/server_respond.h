@@ -3,8 +3,8 @@
 
 #include "crier_server.h"
 
-/* Answers with 200 and the JSON in TEXT, and LF; 503 when TEXT is NULL. As the
- * functions of crier_server.h. */
+/* Answers with 200 and the JSON in TEXT, followed by LF; with 503 when TEXT is NULL.
+ * Like the functions of crier_server.h. */
 enum MHD_Result crier__respond_json(struct MHD_Connection *connection,
                                     const char *text);
 

@@ -1,32 +1,31 @@
 /*
- * The broadcaster: who is on the list, and one frame to all of them.
+ * The broadcaster: a list of streams, and the sending of one frame to all of them.
  *
- * Each shard keeps the members that live on it in a list of its own, which only
- * its thread reads and writes; a broadcast is one task for every shard that has
- * members. Joining, too, is a task. So nobody can be lost between a sweep and a
- * registration: there is no sweep over a shared list that a joiner could miss,
- * the order of the inbox decides. (The usual way, one list under one lock,
- * copied and cleaned while pinging, loses those who join meanwhile and lets one
- * slow member hold up the rest.) Pings are the streams' own keep-alives, each on
- * its own timer.
+ * Each shard keeps the members that live on it in a list of its own, which only its
+ * thread reads and writes; a broadcast is one task for every shard that has members.
+ * Joining is a task as well. So no member can be lost between a sweep and a
+ * registration: there is no sweep over a shared list, and the order of the inbox
+ * decides. (The usual design, one list under one lock that is copied and cleaned while
+ * pinging, loses streams that join meanwhile and lets one slow member delay the
+ * others.) Pings are the keep-alives of the streams, each on its own timer.
  *
- * The broadcaster's lock guards the directory (names and counts), and is held
- * while a broadcast is posted to the shards, so that two broadcasts reach every
- * shard in the same order. Lock order: broadcaster, shard, transport. A task
- * never runs under it.
+ * The lock of the broadcaster guards the directory (names and counts). It is held while
+ * a broadcast is posted to the shards, so that two broadcasts reach every shard in the
+ * same order. Lock order: broadcaster, shard, transport. No task runs under it.
  *
- * Life of a member: made by join(), on its shard's list once the join task has
- * run, freed on the shard's thread when the stream is over or leaves. The directory
- * knows it from join() on.
+ * Life of a member: made by crier_broadcaster_join(); on the list of its shard once the
+ * join task has run; freed on the thread of the shard when the stream is over or
+ * leaves. The directory has it from crier_broadcaster_join() on.
  *
- * Leaving is a task as well, so it has its place among the broadcasts. Until it has run
- * the directory still has the name; therefore a frame for one member names the member,
- * and goes to nobody where the stream has become another one meanwhile.
+ * Leaving is a task as well, so it has its place among the broadcasts. Until that task
+ * has run the directory still has the name; so a frame for one member names the member,
+ * and is dropped when the stream has become another member meanwhile.
  */
 #include <config.h>
 
 #include "broadcaster.h"
 
+#include "base/container_of.h"
 #include "libcrier/wire/frame.h"
 #include "libcrier/wire/frame_print.h"
 #include "shards.h"
@@ -119,14 +118,14 @@ crier__broadcaster_shards(const struct crier_broadcaster *broadcaster)
     return broadcaster->shards;
 }
 
-static struct crier_broadcaster *ref(struct crier_broadcaster *broadcaster)
+static struct crier_broadcaster *ref_broadcaster(struct crier_broadcaster *broadcaster)
 {
     atomic_fetch_add_explicit(&broadcaster->references, 1,
                               memory_order_relaxed);
     return broadcaster;
 }
 
-static void unref(struct crier_broadcaster *broadcaster)
+static void unref_broadcaster(struct crier_broadcaster *broadcaster)
 {
     if (atomic_fetch_sub_explicit(&broadcaster->references, 1,
                                   memory_order_acq_rel) != 1)
@@ -138,7 +137,7 @@ static void unref(struct crier_broadcaster *broadcaster)
 void crier_broadcaster_free(struct crier_broadcaster *broadcaster)
 {
     if (broadcaster != NULL)
-        unref(broadcaster);
+        unref_broadcaster(broadcaster);
 }
 
 /* ---- the directory, under the lock ------------------------------------ */
@@ -173,8 +172,8 @@ static struct name *get_name(struct crier_broadcaster *broadcaster,
     return name;
 }
 
-static int enter(struct crier_broadcaster *broadcaster, struct member *member,
-                 const char *text)
+static int enter_name(struct crier_broadcaster *broadcaster, struct member *member,
+                      const char *text)
 {
     if (text != NULL) {
         member->name = get_name(broadcaster, text);
@@ -188,8 +187,8 @@ static int enter(struct crier_broadcaster *broadcaster, struct member *member,
     return 0;
 }
 
-static void strike(struct crier_broadcaster *broadcaster,
-                   struct member *member)
+static void strike_member(struct crier_broadcaster *broadcaster,
+                          struct member *member)
 {
     struct name *name = member->name;
 
@@ -206,7 +205,7 @@ static void strike(struct crier_broadcaster *broadcaster,
 
 /* ---- joining and leaving ---------------------------------------------- */
 
-static void leave(struct crier_stream *stream)
+static void leave_broadcaster(struct crier_stream *stream)
 {
     struct member *member = stream->member;
     struct crier_broadcaster *broadcaster = member->broadcaster;
@@ -216,26 +215,26 @@ static void leave(struct crier_stream *stream)
     if (member->listed)
         DL_DELETE(broadcaster->parts[stream->shard->index].members, member);
     pthread_mutex_lock(&broadcaster->lock);
-    strike(broadcaster, member);
+    strike_member(broadcaster, member);
     pthread_mutex_unlock(&broadcaster->lock);
     crier_frame_unref(member->hello);
     crier__stream_unref(stream);
     free(member);
-    unref(broadcaster);
+    unref_broadcaster(broadcaster);
 }
 
-static void join(struct crier__task *task)
+static void join_member(struct crier__task *task)
 {
     struct member *member =
-        (struct member *)((char *)task - offsetof(struct member, join));
+        CRIER__CONTAINER_OF(task, struct member, join);
     struct crier_stream *stream = member->stream;
     struct crier_broadcaster *broadcaster = member->broadcaster;
     unsigned index = stream->shard->index;
 
     stream->member = member;
-    stream->leave = leave;
+    stream->leave = leave_broadcaster;
     if (stream->over) {
-        leave(stream);
+        leave_broadcaster(stream);
         return;
     }
     DL_APPEND(broadcaster->parts[index].members, member);
@@ -268,13 +267,13 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
         free(member);
         return error;
     }
-    member->join.run = join;
+    member->join.run = join_member;
     member->broadcaster = broadcaster;
     member->stream = stream;
     pthread_mutex_lock(&broadcaster->lock);
-    error = enter(broadcaster, member, name);
+    error = enter_name(broadcaster, member, name);
     if (error == 0) {
-        ref(broadcaster);
+        ref_broadcaster(broadcaster);
         crier__stream_ref(stream);
         if (hello != NULL)
             member->hello = crier_frame_ref(hello);
@@ -288,30 +287,31 @@ int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
     return error;
 }
 
-/* A stream on its way off the list. */
+/* A stream that is about to leave the list. */
 struct leaving {
     struct crier__task task;
     struct crier_broadcaster *broadcaster; /* a reference */
     struct crier_stream *stream;           /* a reference */
 };
 
-static void leave_now(struct crier__task *task)
+static void leave_early(struct crier__task *task)
 {
     struct leaving *leaving = (struct leaving *)task;
     struct crier_stream *stream = leaving->stream;
 
-    /* It may be over meanwhile. */
-    if (stream->leave == leave)
-        leave(stream);
+    /* The stream may be over by now. */
+    if (stream->leave == leave_broadcaster)
+        leave_broadcaster(stream);
     crier__stream_unref(stream);
-    unref(leaving->broadcaster);
+    unref_broadcaster(leaving->broadcaster);
     free(leaving);
 }
 
 int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
                             struct crier_stream *stream)
 {
-    static char going; /* stands for nobody: nothing joins before the task is posted */
+    /* A placeholder: the stream cannot join before the task is posted. */
+    static char going;
     void *owner = broadcaster;
     struct leaving *leaving;
 
@@ -326,8 +326,8 @@ int crier_broadcaster_leave(struct crier_broadcaster *broadcaster,
         free(leaving);
         return CRIER_ERR_NOT_JOINED;
     }
-    leaving->task.run = leave_now;
-    leaving->broadcaster = ref(broadcaster);
+    leaving->task.run = leave_early;
+    leaving->broadcaster = ref_broadcaster(broadcaster);
     leaving->stream = crier__stream_ref(stream);
     crier__shard_post(stream->shard, &leaving->task);
     atomic_store(&stream->joined, NULL);
@@ -343,22 +343,21 @@ struct delivery {
     struct crier_broadcaster *broadcaster; /* a reference */
     struct crier__shard *shard;
     struct crier_stream *stream; /* a reference; NULL: to all */
-    const struct member *member; /* the stream's; not to be looked into */
+    const struct member *member; /* of the stream; only compared, never followed */
     struct crier_frame *frame;   /* a reference */
     size_t cost;                 /* in the backlog */
 };
 
 static void free_delivery(struct delivery *delivery)
 {
-    unref(delivery->broadcaster);
+    unref_broadcaster(delivery->broadcaster);
     crier__stream_unref(delivery->stream);
     crier_frame_unref(delivery->frame);
     free(delivery);
 }
 
-/* Has the processor fetch the stream of NEXT, whose turn is next, and the member
- * after that. */
-CRIER__PREFETCHES void look_ahead(const struct member *next)
+/* Prefetches the stream of NEXT, which is next, and the member after it. */
+CRIER__PREFETCHES void prefetch_ahead(const struct member *next)
 {
     if (next == NULL)
         return;
@@ -366,7 +365,7 @@ CRIER__PREFETCHES void look_ahead(const struct member *next)
     crier__stream_prefetch(next->stream);
 }
 
-static void deliver(struct crier__task *task)
+static void deliver_broadcast(struct crier__task *task)
 {
     struct delivery *delivery = (struct delivery *)task;
     struct part *part =
@@ -377,25 +376,25 @@ static void deliver(struct crier__task *task)
     if (delivery->stream != NULL) {
         if (delivery->stream->member == delivery->member)
             crier__stream_offer(delivery->stream, delivery->frame);
-    } else /* a member may be cut for slowness, and so leave, on the way */
+    } else /* a member that is too slow is cut, and so leaves, meanwhile */
         DL_FOREACH_SAFE (part->members, member, next) {
-            look_ahead(next);
+            prefetch_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
         }
     free_delivery(delivery);
 }
 
-/* Puts one more delivery in front of LIST. */
-static int prepare(struct crier_broadcaster *broadcaster,
-                   struct crier__shard *shard, const struct member *member,
-                   struct crier_frame *frame, struct delivery **list)
+/* Adds one more delivery at the front of LIST. */
+static int prepare_delivery(struct crier_broadcaster *broadcaster,
+                            struct crier__shard *shard, const struct member *member,
+                            struct crier_frame *frame, struct delivery **list)
 {
     struct delivery *delivery = calloc(1, sizeof *delivery);
 
     if (delivery == NULL)
         return -ENOMEM;
-    delivery->task.run = deliver;
-    delivery->broadcaster = ref(broadcaster);
+    delivery->task.run = deliver_broadcast;
+    delivery->broadcaster = ref_broadcaster(broadcaster);
     delivery->shard = shard;
     delivery->stream = member != NULL ? crier__stream_ref(member->stream) : NULL;
     delivery->member = member;
@@ -413,8 +412,8 @@ static int prepare_all(struct crier_broadcaster *broadcaster,
 
     for (i = 0; i < broadcaster->shards->count && error == 0; i++)
         if (broadcaster->parts[i].count != 0)
-            error = prepare(broadcaster, &broadcaster->shards->shards[i],
-                            NULL, frame, list);
+            error = prepare_delivery(broadcaster, &broadcaster->shards->shards[i],
+                                     NULL, frame, list);
     return error;
 }
 
@@ -426,23 +425,23 @@ static int prepare_name(struct crier_broadcaster *broadcaster,
     int error = 0;
 
     DL_FOREACH2 (name->members, member, name_next) {
-        error = prepare(broadcaster, member->stream->shard, member, frame,
-                        list);
+        error = prepare_delivery(broadcaster, member->stream->shard, member, frame,
+                                 list);
         if (error != 0)
             break;
     }
     return error;
 }
 
-/* Posts the deliveries of LIST, or when ERROR is not 0, frees them. Returns
- * ERROR or that of the backlog. */
-static int dispatch(struct crier_broadcaster *broadcaster,
-                    struct delivery *list, int error)
+/* Posts the deliveries of LIST, or frees them when ERROR is not 0. Returns ERROR, or
+ * that of the backlog. */
+static int dispatch_frame(struct crier_broadcaster *broadcaster,
+                          struct delivery *list, int error)
 {
     struct delivery *delivery;
     size_t cost = 0;
 
-    /* They share one frame, so its bytes count once. */
+    /* The deliveries share one frame, so its bytes count once. */
     for (delivery = list; delivery != NULL; delivery = delivery->also) {
         delivery->cost = crier__frame_cost(delivery->frame);
         if (delivery != list)
@@ -475,7 +474,7 @@ long crier_broadcaster_send(struct crier_broadcaster *broadcaster,
     pthread_mutex_lock(&broadcaster->lock);
     count = (long)broadcaster->count;
     error = prepare_all(broadcaster, frame, &list);
-    error = dispatch(broadcaster, list, error);
+    error = dispatch_frame(broadcaster, list, error);
     pthread_mutex_unlock(&broadcaster->lock);
     return error != 0 ? error : count;
 }
@@ -516,7 +515,7 @@ long crier_broadcaster_send_to(struct crier_broadcaster *broadcaster,
     if (name != NULL) {
         count = (long)name->count;
         error = prepare_name(broadcaster, name, frame, &list);
-        error = dispatch(broadcaster, list, error);
+        error = dispatch_frame(broadcaster, list, error);
     }
     pthread_mutex_unlock(&broadcaster->lock);
     return error != 0 ? error : count;

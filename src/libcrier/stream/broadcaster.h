@@ -3,7 +3,7 @@
 
 #include "crier.h"
 
-/* The shards that the streams of BROADCASTER live on. Borrowed. */
+/* Returns the shards of the streams of BROADCASTER, borrowed. */
 struct crier_shards *
 crier__broadcaster_shards(const struct crier_broadcaster *broadcaster);
 

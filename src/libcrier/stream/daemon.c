@@ -1,7 +1,7 @@
 /*
- * What a libmicrohttpd daemon must be for its connections to be suspended: by a
- * stream, or by a request that waits for the journal. MHD_suspend_connection() ends
- * the program where that is not allowed, so this is checked before.
+ * What a libmicrohttpd daemon needs so that its connections can be suspended, by a
+ * stream or by a request that waits for the journal. MHD_suspend_connection() aborts
+ * the program when the daemon does not allow it, so this is checked before.
  */
 #include <config.h>
 
@@ -9,21 +9,21 @@
 
 #include "crier_server.h"
 
-/* What MHD_ALLOW_SUSPEND_RESUME adds to MHD_USE_ITC, which libmicrohttpd takes out
- * where a daemon has no threads. */
+/* MHD_ALLOW_SUSPEND_RESUME without MHD_USE_ITC, which libmicrohttpd clears when a
+ * daemon has no threads. */
 #define SUSPEND_RESUME                                                        \
     ((int)MHD_ALLOW_SUSPEND_RESUME & ~(int)MHD_USE_ITC)
 
-/* What is wrong with a daemon of these FLAGS, whose loop the program itself RUNS or not;
- * NULL when nothing is. */
+/* Returns what is wrong with a daemon with FLAGS, or NULL. RUNS: the program itself
+ * runs its loop. */
 static const char *find_fault(int flags, bool runs)
 {
     bool suspends = (flags & SUSPEND_RESUME) != 0;
-    /* Without threads of its own, nobody would see a resume in time, unless the program
-     * hears of it. */
+    /* Without threads of its own, no thread would notice a resume in time, unless the
+     * program is called for it. */
     bool polls = runs || (flags & (int)MHD_USE_INTERNAL_POLLING_THREAD) != 0;
 
-    /* With one for each connection, threads take each other's resumes. */
+    /* With a thread for each connection, resumes get lost. */
     if ((flags & (int)MHD_USE_THREAD_PER_CONNECTION) != 0)
         return "the daemon has MHD_USE_THREAD_PER_CONNECTION, with which no "
                "connection can be suspended";
@@ -44,7 +44,7 @@ static int check_daemon(struct MHD_Daemon *daemon, bool runs,
     if (daemon != NULL) {
         info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_FLAGS);
         fault = info != NULL ? find_fault((int)info->flags, runs)
-                             : "libmicrohttpd does not tell the daemon's flags";
+                             : "libmicrohttpd does not report the daemon's flags";
     }
     if (fault == NULL)
         return 0;

@@ -1,12 +1,13 @@
 /*
- * The reply builder: a finite list of events as one complete response, after
- * the buffered half of rust-web-server's Sse. The bytes are joined as events
- * are added; the response gets a copy, so that one reply can answer many.
+ * The reply: a finite list of events as one complete response. The bytes are joined as
+ * events are added; the response gets a copy, so that one reply can answer several
+ * requests.
  */
 #include <config.h>
 
 #include "finite.h"
 
+#include "base/buffer.h"
 #include "libcrier/wire/event.h"
 #include "libcrier/wire/frame.h"
 #include "libcrier/wire/frame_print.h"

@@ -3,13 +3,13 @@
 
 #include "crier.h"
 
-/* Adds the headers of every event stream to RESPONSE: no-cache, since a stale
- * stream is of no use, and X-Accel-Buffering so that an nginx in between passes
- * each event on at once. -ENOMEM. */
+/* Adds the headers of every stream of FORMAT to RESPONSE: no-cache, because a stale
+ * stream is useless, and X-Accel-Buffering, so that an nginx in between forwards each
+ * event at once. -ENOMEM. */
 int crier__reply_headers(struct MHD_Response *response,
                          enum crier_format format);
 
-/* The first error of an event of REPLY; -ENOMEM when there is no REPLY. */
+/* The first error of an event of REPLY; -ENOMEM when REPLY is NULL. */
 int crier__reply_error(const struct crier_reply *reply);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * The frames that wait for one client. Most streams have none most of the time,
- * so the list is small when it is short and gives its block back when it runs
- * empty: ten thousand idle streams cost no list at all.
+ * The frames that are pending for one client. Most streams have none most of the time,
+ * so a short list is small, and a list that runs empty frees its block: ten thousand
+ * idle streams cost no list at all.
  *
- * It does not bound itself; its owner counts what it lets in.
+ * The list has no bound of its own; its owner counts what it appends.
  */
 #include <config.h>
 
@@ -15,30 +15,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct crier_frame **slot(const struct crier__pending *pending,
-                                 uint32_t index)
+static struct crier_frame **find_slot(const struct crier__pending *pending,
+                                      uint32_t index)
 {
     uint32_t at = pending->first + index;
 
     if (pending->block == NULL)
         return (struct crier_frame **)&pending->few[at % CRIER__PENDING_FEW];
-    return &pending->block[at & (pending->room - 1)];
+    return &pending->block[at & (pending->capacity - 1)];
 }
 
-/* Moves the list into a block of twice the room. */
-static int grow(struct crier__pending *pending)
+/* Moves the list into a block of twice the capacity. */
+static int grow_ring(struct crier__pending *pending)
 {
-    uint32_t room = pending->block != NULL ? pending->room * 2 : 8;
-    struct crier_frame **block = malloc(room * sizeof(struct crier_frame *));
+    uint32_t capacity = pending->block != NULL ? pending->capacity * 2 : 8;
+    struct crier_frame **block = malloc(capacity * sizeof(struct crier_frame *));
     uint32_t i;
 
     if (block == NULL)
         return -ENOMEM;
     for (i = 0; i < pending->count; i++)
-        block[i] = *slot(pending, i);
+        block[i] = *find_slot(pending, i);
     free(pending->block);
     pending->block = block;
-    pending->room = room;
+    pending->capacity = capacity;
     pending->first = 0;
     return 0;
 }
@@ -46,12 +46,12 @@ static int grow(struct crier__pending *pending)
 int crier__pending_push(struct crier__pending *pending,
                         struct crier_frame *frame)
 {
-    uint32_t room =
-        pending->block != NULL ? pending->room : CRIER__PENDING_FEW;
+    uint32_t capacity =
+        pending->block != NULL ? pending->capacity : CRIER__PENDING_FEW;
 
-    if (pending->count == room && grow(pending) != 0)
+    if (pending->count == capacity && grow_ring(pending) != 0)
         return -ENOMEM;
-    *slot(pending, pending->count) = crier_frame_ref(frame);
+    *find_slot(pending, pending->count) = crier_frame_ref(frame);
     pending->count++;
     pending->cost += crier__frame_cost(frame);
     return 0;
@@ -61,7 +61,7 @@ size_t crier__pending_behind(const struct crier__pending *pending)
 {
     if (pending->count == 0)
         return 0;
-    return pending->cost - crier__frame_cost(*slot(pending, 0));
+    return pending->cost - crier__frame_cost(*find_slot(pending, 0));
 }
 
 int crier__pending_vectors(const struct crier__pending *pending,
@@ -72,7 +72,7 @@ int crier__pending_vectors(const struct crier__pending *pending,
     int n;
 
     for (n = 0; n < max && (uint32_t)n < pending->count; n++) {
-        frame = *slot(pending, (uint32_t)n);
+        frame = *find_slot(pending, (uint32_t)n);
         vectors[n].iov_base = frame->bytes + sent;
         vectors[n].iov_len = frame->length - sent;
         sent = 0;
@@ -88,7 +88,7 @@ size_t crier__pending_copy(const struct crier__pending *pending, char *to,
     uint32_t i;
 
     for (i = 0; i < pending->count && copied < max; i++) {
-        frame = *slot(pending, i);
+        frame = *find_slot(pending, i);
         part = frame->length - sent;
         if (part > max - copied)
             part = max - copied;
@@ -99,10 +99,10 @@ size_t crier__pending_copy(const struct crier__pending *pending, char *to,
     return copied;
 }
 
-/* Takes the first frame off. */
-static size_t shift(struct crier__pending *pending)
+/* Removes the first frame. Returns its cost. */
+static size_t shift_frames(struct crier__pending *pending)
 {
-    struct crier_frame *frame = *slot(pending, 0);
+    struct crier_frame *frame = *find_slot(pending, 0);
     size_t cost = crier__frame_cost(frame);
 
     crier_frame_unref(frame);
@@ -123,13 +123,13 @@ size_t crier__pending_drop(struct crier__pending *pending, size_t bytes)
     size_t cost = 0, left;
 
     while (pending->count != 0) {
-        left = (*slot(pending, 0))->length - pending->sent;
+        left = (*find_slot(pending, 0))->length - pending->sent;
         if (bytes < left) {
             pending->sent += bytes;
             break;
         }
         bytes -= left;
-        cost += shift(pending);
+        cost += shift_frames(pending);
     }
     return cost;
 }
@@ -139,6 +139,6 @@ size_t crier__pending_clear(struct crier__pending *pending)
     size_t cost = 0;
 
     while (pending->count != 0)
-        cost += shift(pending);
+        cost += shift_frames(pending);
     return cost;
 }

@@ -1,78 +1,68 @@
 /*
  * A shard: one thread with an inbox, timers and an epoll set.
  *
- * Other threads never touch what a shard owns. They post tasks, and the shard
- * runs them in the order posted; that order is what makes "sent before" mean the
- * same to everybody. Tasks live inside what they are about, so posting takes no
- * memory.
+ * Other threads never touch what a shard owns. They post tasks, and the shard runs
+ * these in the order in which they were posted; that order gives "sent before" the same
+ * meaning for everyone. A task is embedded in the object that it is about, so posting
+ * allocates nothing.
  *
- * The thread goes round in passes:
+ * The thread works in passes:
  *
  *     wait for events, a task or the next timer
  *     call the watches that are ready
- *     run the tasks that have come in by now
+ *     run the tasks that have arrived by now
  *     fire the timers that are due
- *     run what these three left for later: above all, one send per stream for
- *     all that they gave it
+ *     run the tasks that these three have deferred: above all, one flush for each
+ *     stream, of all that they have appended to it
  *
- * `more` tells a task whether another one of the same pass is behind it, and so
- * whether frames are worth gathering.
+ * `more` tells a task whether another one of the same pass follows, and so whether it
+ * is worth gathering frames.
  *
- * Under load, tasks gather while a pass runs and the next pass takes them all:
- * the work per wake-up falls as the load rises. A publisher pays for a wake-up
- * (one write to an eventfd) only when it finds the shard asleep.
+ * Under load, tasks gather while a pass runs, and the next pass takes all of them: the
+ * work per wake-up falls as the load rises. A publisher pays for a wake-up (one write
+ * to an eventfd) only when the shard is asleep.
  *
- * A crowd of new streams would have it woken for each of them, and on a busy machine to
- * wake a thread costs as much as to connect. So when a pass had newcomers the shard only
- * dozes, for a millisecond: more newcomers wait for its end, anything else wakes it.
+ * If each of many new streams woke the shard, waking would cost as much as connecting
+ * on a busy machine. So after a pass with new streams the shard dozes for a
+ * millisecond: further new streams wait for the end of it, anything else wakes the
+ * shard.
  *
- * Lock order: a broadcaster's lock, then a shard's, then a transport's. A shard's
- * lock is held for a few instructions only, and no callback runs under it.
+ * Lock order: the lock of a broadcaster, then of a shard, then of a transport. The lock
+ * of a shard is held for a few instructions only, and no callback runs under it.
  */
 #include <config.h>
 
 #include "shard.h"
 
-#include "base/thread_start.h"
+#include "base/thread.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_PER_PASS 256
 
-/* ms */
+/* How long a shard dozes, ms. */
 #define DOZE 1
-
-uint64_t crier_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 /* ---- queues ----------------------------------------------------------- */
 
-static void queue_init(struct crier__queue *queue)
+static void init_queue(struct crier__queue *queue)
 {
     queue->first = NULL;
     queue->end = &queue->first;
 }
 
-static void queue_add(struct crier__queue *queue, struct crier__task *task)
+static void add_task(struct crier__queue *queue, struct crier__task *task)
 {
     task->next = NULL;
     *queue->end = task;
     queue->end = &task->next;
 }
 
-/* Runs all that QUEUE holds and all that they add to it. */
-static void queue_run(struct crier__shard *shard, struct crier__queue *queue)
+/* Runs all tasks of QUEUE, and those that they add to it. */
+static void run_queue(struct crier__shard *shard, struct crier__queue *queue)
 {
     struct crier__task *task;
 
@@ -85,39 +75,39 @@ static void queue_run(struct crier__shard *shard, struct crier__queue *queue)
     }
 }
 
-static void post(struct crier__shard *shard, struct crier__task *task,
-                 bool newcomer)
+static void post_task(struct crier__shard *shard, struct crier__task *task,
+                      bool newcomer)
 {
     uint64_t one = 1;
     bool wake;
 
     pthread_mutex_lock(&shard->lock);
-    queue_add(&shard->inbox, task);
+    add_task(&shard->inbox, task);
     shard->newcomers |= newcomer;
     wake = shard->rest == CRIER__ASLEEP ||
            (shard->rest == CRIER__DOZING && !newcomer);
     if (wake)
         shard->rest = CRIER__AWAKE;
     pthread_mutex_unlock(&shard->lock);
-    /* An eventfd that is full is one that wakes already. */
+    /* If the write fails, the eventfd is full, and the shard is being woken. */
     if (wake && write(shard->wake_fd, &one, sizeof one) < 0)
         return;
 }
 
 void crier__shard_post(struct crier__shard *shard, struct crier__task *task)
 {
-    post(shard, task, false);
+    post_task(shard, task, false);
 }
 
 void crier__shard_post_newcomer(struct crier__shard *shard,
                                 struct crier__task *task)
 {
-    post(shard, task, true);
+    post_task(shard, task, true);
 }
 
 void crier__shard_later(struct crier__shard *shard, struct crier__task *task)
 {
-    queue_add(&shard->later, task);
+    add_task(&shard->later, task);
 }
 
 /* ---- the thread ------------------------------------------------------- */
@@ -131,16 +121,16 @@ static void take_inbox(struct crier__shard *shard, struct crier__queue *tasks)
     shard->newcomers = false;
     if (shard->inbox.first != NULL) {
         *tasks = shard->inbox;
-        queue_init(&shard->inbox);
+        init_queue(&shard->inbox);
     } else {
-        queue_init(tasks);
+        init_queue(tasks);
     }
     pthread_mutex_unlock(&shard->lock);
 }
 
-/* How long to wait for events: not at all when a task is there. Returns false
- * when the shard is to stop. */
-static bool wait_time(struct crier__shard *shard, int *milliseconds)
+/* Writes how long to wait for events to *MILLISECONDS: 0 when there is a task. Returns
+ * false when the shard must stop. */
+static bool prepare_wait(struct crier__shard *shard, int *milliseconds)
 {
     uint64_t next = crier__timers_next(&shard->timers);
     uint64_t now = next != CRIER__NO_TIME ? crier_now() : 0;
@@ -163,7 +153,7 @@ static bool wait_time(struct crier__shard *shard, int *milliseconds)
     return !(idle && stop);
 }
 
-static void *run(void *argument)
+static void *run_shard(void *argument)
 {
     struct crier__shard *shard = argument;
     struct epoll_event events[EVENTS_PER_PASS];
@@ -171,7 +161,7 @@ static void *run(void *argument)
     struct crier__watch *watch;
     int wait, count, i;
 
-    while (wait_time(shard, &wait)) {
+    while (prepare_wait(shard, &wait)) {
         count = epoll_wait(shard->epoll_fd, events, EVENTS_PER_PASS, wait);
         shard->now = crier_now();
         for (i = 0; i < count; i++) {
@@ -180,9 +170,9 @@ static void *run(void *argument)
                 watch->ready(watch, events[i].events);
         }
         take_inbox(shard, &tasks);
-        queue_run(shard, &tasks);
+        run_queue(shard, &tasks);
         crier__timers_fire(&shard->timers, shard->now);
-        queue_run(shard, &shard->later);
+        run_queue(shard, &shard->later);
     }
     return NULL;
 }
@@ -195,8 +185,8 @@ int crier__shard_start(struct crier__shard *shard)
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET};
     int error;
 
-    queue_init(&shard->inbox);
-    queue_init(&shard->later);
+    init_queue(&shard->inbox);
+    init_queue(&shard->later);
     shard->now = crier_now();
     shard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (shard->epoll_fd < 0)
@@ -213,7 +203,7 @@ int crier__shard_start(struct crier__shard *shard)
     error = -pthread_mutex_init(&shard->lock, NULL);
     if (error != 0)
         goto close_wake;
-    error = thread_start(&shard->thread, run, shard);
+    error = crier__thread_start(&shard->thread, run_shard, shard);
     if (error == 0)
         return 0;
     pthread_mutex_destroy(&shard->lock);
@@ -245,8 +235,8 @@ bool crier__shard_finish(struct crier__shard *shard)
 
     take_inbox(shard, &tasks);
     any = tasks.first != NULL;
-    queue_run(shard, &tasks);
-    queue_run(shard, &shard->later);
+    run_queue(shard, &tasks);
+    run_queue(shard, &shard->later);
     return any;
 }
 

@@ -1,74 +1,64 @@
 /*
- * The set of shards: what a program starts, counts, drains and frees. Here are
- * the two limits that hold for all streams together: how many there are, and how
- * much publishers may hand over before the shards have taken it up. The second
- * is what a publisher notices (CRIER_ERR_BUSY) when it is faster than the
- * machine; slow clients never cause it.
+ * The set of shards, which a program starts, counts, drains (drain.c) and frees. It
+ * holds the two limits for all streams together: how many there are, and how many bytes
+ * publishers may hand over before the shards have taken them up. A publisher that is
+ * faster than the machine exceeds the second one (CRIER_ERR_MAX_BACKLOG); slow clients
+ * never cause it.
  *
- * And here a stream gets its shard, for life. An update wakes every shard that has one
- * of its subscribers, so those of one topic are put on the same shard as long as the
- * shards stay about even. They are not moved when others leave: the bound is one on
- * newcomers.
+ * A stream gets its shard here, for its whole life. An update wakes every shard that
+ * has one of its subscribers, so the subscribers of a topic are put on the same shard
+ * as long as the shards stay about even. They are not moved when others leave: the
+ * bound holds for new streams only.
  *
- * When a program takes things apart in the wrong order, other threads use freed
- * memory. So shards know their users (hubs) and whether a stream is open, and are
- * freed only when neither can reach them any more; the program's log gets a message.
- * Whether MHD is stopped too early cannot be detected: it calls nothing of ours
- * before it ends the program.
+ * When a program frees things in the wrong order, other threads use freed memory. So
+ * shards know their users (hubs) and whether a stream is open, and are freed only when
+ * neither can reach them any more; otherwise the log of the program gets a message. A
+ * program that stops MHD too early cannot be detected: MHD calls none of our functions
+ * before it aborts.
  */
 #include <config.h>
 
 #include "shards.h"
 
-#include "stream.h"
+#include "base/cond.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #define DEFAULT_BACKLOG ((size_t)64 * 1024 * 1024)
 
-/* One shard may have this part more streams than another one, or this many, so that
- * those that are near each other stay together. */
+/* A shard may have this part (1/UNEVEN) more streams than another one, or UNEVEN_FEW
+ * more, so that streams with the same affinity stay together. */
 #define UNEVEN 8
 #define UNEVEN_FEW 64
 
-/* How long MHD's threads get to end what drain has cut off, in ms. They need far
- * less; but to stop MHD before they have would abort the program. */
-#define AFTER_CUT 8000
-
-static unsigned default_threads(void)
+static int init_shard_locks(struct crier_shards *shards)
 {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (online < 1)
-        return 1;
-    return online < CRIER__SHARDS_MAX ? (unsigned)online : CRIER__SHARDS_MAX;
-}
-
-static int init_locks(struct crier_shards *shards)
-{
-    pthread_condattr_t attributes;
-    int error = pthread_condattr_init(&attributes);
+    int error = crier__cond_init(&shards->ended);
 
     if (error != 0)
-        return -error;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    error = pthread_cond_init(&shards->ended, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (error != 0)
-        return -error;
+        return error;
     error = pthread_mutex_init(&shards->lock, NULL);
     if (error != 0)
         pthread_cond_destroy(&shards->ended);
     return -error;
 }
 
-static void let_users_go(struct crier_shards *shards)
+static void close_users(struct crier_shards *shards)
+{
+    struct crier__user *user;
+
+    LL_FOREACH (shards->users, user)
+        if (user->close(user))
+            crier__shards_mistake(shards, "crier_shards_free() before "
+                                          "crier_hub_close()");
+}
+
+static void release_users(struct crier_shards *shards)
 {
     struct crier__user *user, *next;
 
@@ -76,21 +66,22 @@ static void let_users_go(struct crier_shards *shards)
         user->gone(user);
 }
 
-/* The shards post to each other (a stream's on_closed may broadcast), so all of
- * them must have ended before the first one is freed, and what they posted to
- * those that had ended before them is run here. */
-static void stop(struct crier_shards *shards)
+/* The shards post to each other (a stream's on_closed may broadcast). So all of them
+ * must have ended before the first one is freed, and the tasks that they posted to
+ * shards that had ended before run here. */
+void crier__shards_stop(struct crier_shards *shards)
 {
     unsigned i;
     bool any;
 
+    close_users(shards);
     for (i = 0; i < shards->count; i++)
         crier__shard_join(&shards->shards[i]);
     do
         for (any = false, i = 0; i < shards->count; i++)
             any |= crier__shard_finish(&shards->shards[i]);
     while (any);
-    let_users_go(shards);
+    release_users(shards);
     for (i = 0; i < shards->count; i++)
         crier__shard_done(&shards->shards[i]);
     pthread_mutex_destroy(&shards->lock);
@@ -110,15 +101,18 @@ int crier_shards_new(const struct crier_shards_options *options,
         return CRIER_ERR_NULL;
     if (options == NULL)
         options = &defaults;
-    threads = options->threads != 0 ? options->threads : default_threads();
+    threads = options->threads != 0
+                  ? options->threads
+                  : crier__thread_count(CRIER__SHARDS_MAX);
     if (threads > CRIER__SHARDS_MAX)
         return CRIER_ERR_INVALID;
     made = calloc(1, sizeof *made + threads * sizeof made->shards[0]);
     if (made == NULL)
         return -ENOMEM;
     atomic_init(&made->uncut, threads);
-    made->max_streams =
-        options->max_streams != 0 ? options->max_streams : SIZE_MAX;
+    crier_shards_set_max_streams(made, options->max_streams);
+    atomic_init(&made->keep_alive, CRIER__KEEP_ALIVE);
+    atomic_init(&made->stall_timeout, CRIER__STALL_TIMEOUT);
     made->max_backlog =
         options->max_backlog != 0 ? options->max_backlog : DEFAULT_BACKLOG;
     made->resume = options->resume;
@@ -126,7 +120,7 @@ int crier_shards_new(const struct crier_shards_options *options,
     made->log_closure = options->log_closure;
     error = crier__fork_watch(&made->born);
     if (error == 0)
-        error = init_locks(made);
+        error = init_shard_locks(made);
     if (error != 0) {
         free(made);
         return error;
@@ -136,13 +130,19 @@ int crier_shards_new(const struct crier_shards_options *options,
         made->shards[made->count].index = made->count;
         error = crier__shard_start(&made->shards[made->count]);
         if (error != 0) {
-            stop(made);
+            crier__shards_stop(made);
             return error;
         }
         made->count++;
     }
     *shards = made;
     return 0;
+}
+
+void crier_shards_set_max_streams(struct crier_shards *shards, size_t max)
+{
+    if (shards != NULL)
+        atomic_store(&shards->max_streams, max != 0 ? max : SIZE_MAX);
 }
 
 size_t crier_shards_count(const struct crier_shards *shards)
@@ -162,8 +162,8 @@ int crier__shards_enter(struct crier_shards *shards)
         return CRIER_ERR_FORKED;
     /* Counted first: either drain counts this one, or this one sees drain. */
     atomic_fetch_add(&shards->open, 1);
-    if (atomic_fetch_add(&shards->streams, 1) >= shards->max_streams)
-        error = CRIER_ERR_LIMIT;
+    if (atomic_fetch_add(&shards->streams, 1) >= atomic_load(&shards->max_streams))
+        error = CRIER_ERR_MAX_STREAMS;
     if (atomic_load(&shards->draining))
         error = CRIER_ERR_DRAINING;
     if (error != 0) {
@@ -173,7 +173,7 @@ int crier__shards_enter(struct crier_shards *shards)
     return error;
 }
 
-/* Drain may have been waiting for this. */
+/* Drain may be waiting for this. */
 static void signal_ended(struct crier_shards *shards)
 {
     pthread_mutex_lock(&shards->lock);
@@ -181,7 +181,7 @@ static void signal_ended(struct crier_shards *shards)
     pthread_mutex_unlock(&shards->lock);
 }
 
-static void lower_count(struct crier_shards *shards, atomic_size_t *count)
+void crier__shards_lower(struct crier_shards *shards, atomic_size_t *count)
 {
     if (atomic_fetch_sub(count, 1) == 1)
         signal_ended(shards);
@@ -194,7 +194,7 @@ void crier__shards_leave(struct crier_shards *shards)
 
 void crier__shards_over(struct crier_shards *shards)
 {
-    lower_count(shards, &shards->open);
+    crier__shards_lower(shards, &shards->open);
 }
 
 void crier__shards_hold(struct crier_shards *shards)
@@ -204,7 +204,7 @@ void crier__shards_hold(struct crier_shards *shards)
 
 void crier__shards_let_go(struct crier_shards *shards)
 {
-    lower_count(shards, &shards->held);
+    crier__shards_lower(shards, &shards->held);
 }
 
 void crier__shards_owe(struct crier_shards *shards)
@@ -214,11 +214,11 @@ void crier__shards_owe(struct crier_shards *shards)
 
 void crier__shards_settle(struct crier_shards *shards)
 {
-    lower_count(shards, &shards->owed);
+    crier__shards_lower(shards, &shards->owed);
 }
 
 /* FNV-1a */
-static uint32_t hash(const char *text)
+static uint32_t hash_text(const char *text)
 {
     uint32_t value = 2166136261u;
 
@@ -227,13 +227,13 @@ static uint32_t hash(const char *text)
     return value;
 }
 
-/* The place of the text, unless that has far more than the emptiest has: then the
- * emptiest. So a thousand topics are each on one shard, and ten thousand streams of one
- * topic on all. */
-static struct crier__shard *choose_near(struct crier_shards *shards,
-                                        const char *near)
+/* Returns the shard that AFFINITY hashes to, unless it has far more streams than the
+ * emptiest shard: then the emptiest. So each of a thousand topics is on one shard, and
+ * the ten thousand streams of a single topic are on all of them. */
+static struct crier__shard *choose_by_affinity(struct crier_shards *shards,
+                                               const char *affinity)
 {
-    struct crier__shard *own = &shards->shards[hash(near) % shards->count];
+    struct crier__shard *own = &shards->shards[hash_text(affinity) % shards->count];
     struct crier__shard *emptiest = own;
     size_t least = atomic_load(&own->load), load = least, slack;
     unsigned i;
@@ -248,11 +248,11 @@ static struct crier__shard *choose_near(struct crier_shards *shards,
 }
 
 struct crier__shard *crier__shards_choose(struct crier_shards *shards,
-                                          const char *near)
+                                          const char *affinity)
 {
-    unsigned turn = atomic_fetch_add(&shards->next, near == NULL);
-    struct crier__shard *shard = near != NULL
-                                     ? choose_near(shards, near)
+    unsigned turn = atomic_fetch_add(&shards->next, affinity == NULL);
+    struct crier__shard *shard = affinity != NULL
+                                     ? choose_by_affinity(shards, affinity)
                                      : &shards->shards[turn % shards->count];
 
     atomic_fetch_add(&shard->load, 1);
@@ -261,11 +261,10 @@ struct crier__shard *crier__shards_choose(struct crier_shards *shards,
 
 int crier__shards_reserve(struct crier_shards *shards, size_t cost)
 {
-    /* As with a stream's own limit, what comes to an empty backlog is let in
-     * whatever its size. */
+    /* As with a stream's own limit, an empty backlog accepts a frame of any size. */
     if (atomic_fetch_add(&shards->backlog, cost) >= shards->max_backlog) {
         crier__shards_release(shards, cost);
-        return CRIER_ERR_BUSY;
+        return CRIER_ERR_MAX_BACKLOG;
     }
     return 0;
 }
@@ -301,180 +300,11 @@ bool crier__shards_run_here(const struct crier_shards *shards)
     return false;
 }
 
-/* ---- drain ------------------------------------------------------------ */
-
-#define OF(task, member)                                                      \
-    ((struct crier__shard *)((char *)(task) -                                 \
-                             offsetof(struct crier__shard, member)))
-
-static void say_goodbye(struct crier__task *task)
-{
-    struct crier__shard *shard = OF(task, say_goodbye);
-    struct crier_stream *stream, *next;
-
-    shard->draining = true;
-    DL_FOREACH_SAFE (shard->streams, stream, next)
-        crier__stream_goodbye(stream);
-}
-
-static void cut_off(struct crier__task *task)
-{
-    struct crier__shard *shard = OF(task, cut_off);
-    struct crier_stream *stream, *next;
-
-    DL_FOREACH_SAFE (shard->streams, stream, next)
-        crier__stream_cut(stream, CRIER_REASON_GOODBYE);
-    if (atomic_fetch_sub(&shard->set->uncut, 1) == 1)
-        signal_ended(shard->set);
-}
-
-static void post_goodbyes(struct crier_shards *shards, uint32_t retry_min,
-                          uint32_t retry_max)
-{
-    struct crier__shard *shard;
-    unsigned i;
-
-    for (i = 0; i < shards->count; i++) {
-        shard = &shards->shards[i];
-        shard->retry_min = retry_min;
-        shard->retry_max = retry_max;
-        shard->say_goodbye.run = say_goodbye;
-        crier__shard_post(shard, &shard->say_goodbye);
-    }
-}
-
-/* From when `cut` is set, no content reader parks its connection any more. One
- * that did not see it had announced its stream before, so the stream is on the
- * shard's list when the task that is posted here comes to run. */
-static void post_cuts(struct crier_shards *shards)
-{
-    struct crier__shard *shard;
-    unsigned i;
-
-    for (i = 0; i < shards->count; i++) {
-        shard = &shards->shards[i];
-        shard->cut_off.run = cut_off;
-        crier__shard_post(shard, &shard->cut_off);
-    }
-}
-
-/* How many streams are not over, and responses owed. */
-static size_t count_left(struct crier_shards *shards)
-{
-    return atomic_load(&shards->open) + atomic_load(&shards->owed);
-}
-
-static bool all_over(struct crier_shards *shards)
-{
-    return count_left(shards) == 0 && atomic_load(&shards->held) == 0;
-}
-
-/* Whether MHD may be stopped. A stream that is open then has no headers out: its
- * handler still runs, and MHD_stop_daemon() waits for that; or the program has
- * forgotten its response, which nobody can wait for. */
-static bool all_cut(struct crier_shards *shards)
-{
-    return atomic_load(&shards->uncut) == 0 &&
-           atomic_load(&shards->held) == 0 && atomic_load(&shards->owed) == 0;
-}
-
-/* Waits until DONE says so, at most MILLISECONDS. */
-static void wait_for_end(struct crier_shards *shards,
-                         bool (*done)(struct crier_shards *shards),
-                         uint32_t milliseconds)
-{
-    uint64_t until = crier_now() + milliseconds;
-    struct timespec time = {.tv_sec = (time_t)(until / 1000),
-                            .tv_nsec = (long)(until % 1000) * 1000000};
-
-    pthread_mutex_lock(&shards->lock);
-    while (!done(shards))
-        if (pthread_cond_timedwait(&shards->ended, &shards->lock, &time) ==
-            ETIMEDOUT)
-            break;
-    pthread_mutex_unlock(&shards->lock);
-}
-
-static uint32_t limit_retry(uint32_t milliseconds)
-{
-    return milliseconds < CRIER_RETRY_MAX ? milliseconds : CRIER_RETRY_MAX;
-}
-
-size_t crier_shards_drain(struct crier_shards *shards, uint32_t retry_min,
-                          uint32_t retry_max, uint32_t timeout)
-{
-    size_t left;
-
-    if (shards == NULL || crier__forked(shards->born))
-        return 0;
-    if (crier__shards_run_here(shards)) {
-        crier__shards_mistake(shards, "crier_shards_drain() in a callback of a "
-                                      "stream would wait for itself");
-        return crier_shards_count(shards);
-    }
-    if (retry_max < retry_min)
-        retry_max = retry_min;
-    if (!atomic_exchange(&shards->draining, true))
-        post_goodbyes(shards, limit_retry(retry_min), limit_retry(retry_max));
-    wait_for_end(shards, all_over, timeout);
-    if (all_over(shards))
-        return 0;
-    left = count_left(shards);
-    if (!atomic_exchange(&shards->cut, true))
-        post_cuts(shards);
-    wait_for_end(shards, all_cut, AFTER_CUT);
-    return left;
-}
-
-/* ---- the end ---------------------------------------------------------- */
+/* ---- users ------------------------------------------------------------ */
 
 void crier__shards_use(struct crier_shards *shards, struct crier__user *user)
 {
     pthread_mutex_lock(&shards->lock);
     LL_PREPEND(shards->users, user);
     pthread_mutex_unlock(&shards->lock);
-}
-
-/* Whether MHD or the program still has the response of a stream. If so, the stream is cut
- * off, since MHD would end the program when it is stopped; but the threads cannot be
- * freed, since MHD may be giving the stream back just now. A drain that has waited in
- * vain is not repeated. */
-static bool refuse_free(struct crier_shards *shards)
-{
-    size_t left = atomic_load(&shards->unfreed) + atomic_load(&shards->owed);
-
-    if (left == 0)
-        return false;
-    crier__shards_mistake(shards,
-                          "crier_shards_free() with %zu streams open: they are "
-                          "cut off, and nothing is freed",
-                          left);
-    if (!atomic_load(&shards->cut))
-        crier_shards_drain(shards, 0, 0, 0);
-    return true;
-}
-
-static void close_users(struct crier_shards *shards)
-{
-    struct crier__user *user;
-
-    LL_FOREACH (shards->users, user)
-        if (user->close(user))
-            crier__shards_mistake(shards, "crier_shards_free() before "
-                                          "crier_hub_close()");
-}
-
-void crier_shards_free(struct crier_shards *shards)
-{
-    if (shards == NULL || crier__forked(shards->born))
-        return;
-    if (crier__shards_run_here(shards)) {
-        crier__shards_mistake(shards, "crier_shards_free() in a callback of a "
-                                      "stream would free its own thread");
-        return;
-    }
-    if (refuse_free(shards))
-        return;
-    close_users(shards);
-    stop(shards);
 }

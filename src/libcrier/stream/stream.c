@@ -1,74 +1,92 @@
 /*
- * A stream: how it is made, and what any thread may do with it. What its shard
- * does is in stream_life.c, how bytes reach the client in transport.c.
+ * A stream: its references, its life on its shard, and what any thread may do with it.
+ * stream_new.c makes it and its response; transport.c moves its bytes.
  *
- * Life. Three parties hold a reference: the program, MHD (until it frees the
- * response) and the shard. The program's references are counted apart (`held`) and
- * together are one: so one that it gives back twice is not taken from the others.
+ * Life. Three parties hold a reference: the program, MHD (until it frees the response)
+ * and the shard. The references of the program are counted apart (`held`) and together
+ * are one, so that a program that gives one back twice takes none from the others.
  *
  *   crier_stream_new   in the access handler; the program sends, joins, queues
- *   attach             posted by the first call of the content reader, that is
- *                      when the headers are out and the handler has returned;
- *                      or with done, when they never are
- *   over               on_closed is called, the broadcaster's list is left
- *   done               posted when MHD has freed the response; the shard's last
- *                      look at the stream
+ *   attach             posted by the first call of the content reader, when the
+ *                      headers have been sent and the handler has returned; or
+ *                      together with done, when they never are
+ *   over               on_closed has been called, and the stream has left its
+ *                      broadcaster or hub
+ *   done               posted when MHD has freed the response; the last time that
+ *                      the shard uses the stream
  *
- * A stream is over before it is done when the shard cuts it (its client is gone
- * or too slow), and at done when it ends in peace or by MHD. Nothing is freed within a pass: done lets the
- * last reference go at the pass's end, so events of the same epoll_wait may
- * still name the stream, and later ones cannot, since MHD's release has taken
- * the socket off the epoll set. A program that forgets its response is never done with
- * the stream; drain does not wait for that (see `open` and `held` in shards.h).
+ * A stream is over before it is done when the shard cuts it, because its client is gone
+ * or too slow; it is over with done when it ends by itself or by MHD. Nothing is freed
+ * within a pass: done gives the last reference back at the end of its pass, because
+ * later events of the same epoll_wait() may still name the stream. Those of the next
+ * one cannot: MHD has closed the socket. A stream whose response the program has lost
+ * is never done; drain does not wait for it (see `open` and `held` in shards.h).
  *
- * Looking. Three things happen on the shard once somebody has asked for them: the
- * subscriber's refill and on_room, when little is pending, and on_wake, when another
- * thread wants it. One task serves all: flags say what it is to look for, and whoever
- * sets a flag posts it unless it is posted already.
+ * Looking. The shard does three things on request: it calls on_low and on_room when
+ * little is pending, and on_wake when another thread asks for it. One task serves all
+ * three: flags say what is requested, and the thread that sets a flag posts the task
+ * unless it is posted already.
  *
- * Order. Whatever is sent goes through the shard's inbox as a task; the shard
- * appends it to the stream's pending frames and flushes once per pass. So all
- * that one thread sends arrives in the order sent, whichever way it was
- * addressed, and a burst costs one system call. What goes to many, and is the last
- * that the pass is to bring, is sent at once where nothing is pending: to come by ten
- * thousand streams a second time for that costs more than all else but the send.
+ * Order. Everything that is sent goes through the inbox of the shard as a task; the
+ * shard appends it to the pending frames of the stream, and flushes each stream once
+ * per pass. So what one thread sends arrives in the order in which it was sent, to
+ * whatever it was addressed, and a burst costs one system call. A broadcast frame is
+ * written immediately if it is the last task of the pass and the stream has nothing
+ * pending. Deferring it to the flush at the end of the pass would mean touching every
+ * stream twice, which costs more than anything except the send().
  *
- * Bounds. `waiting` counts a frame from crier_stream_send() until the kernel or
- * MHD has it; one that is sent at once only where a rest is left. The rejected
- * alternative, a limit on the pending list alone, would let frames pile up in the
- * inbox without a bound of their own.
+ * Bounds. `waiting` counts a frame from crier_stream_send() until the kernel or MHD has
+ * it; a frame that is sent immediately is counted only if a rest of it is left.
+ * Rejected: a limit on the pending frames alone, which would let frames pile up in the
+ * inbox.
+ *
+ * Dead peers. A client whose host is gone acknowledges nothing. TCP_USER_TIMEOUT would
+ * end such a connection at no cost, but it also ends one whose client is only slow and
+ * keeps its window closed. So the shard asks TCP whether everything has been
+ * acknowledged and, if not, whether the last segment was ours and how long the peer has
+ * been silent (TCP_INFO).
  */
 #include <config.h>
 
 #include "stream.h"
 
-#include "daemon.h"
+#include "base/container_of.h"
+#include "base/random.h"
 #include "libcrier/wire/frame.h"
 #include "libcrier/wire/frame_print.h"
-#include "finite.h"
 #include "shards.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/epoll.h>
+#include <utlist.h>
 
-/* MHD asks for the body in pieces of this size. All bytes of a plain stream go past
- * it (see transport.c), and the block is part of what an idle client costs. */
-#define BLOCK_PLAIN 8
-#define BLOCK_TLS 4096
+/* How long a closed stream may take to deliver what is pending, ms. */
+#define LINGER 10000
 
-/* The program's state is behind the stream. */
-#define STATE_AT                                                              \
-    ((sizeof(struct crier_stream) + _Alignof(max_align_t) - 1) /              \
-     _Alignof(max_align_t) * _Alignof(max_align_t))
-#define STATE_MAX ((size_t)64 * 1024)
+/* No peer is taken for dead after a shorter silence than this: a delayed
+ * acknowledgement may take 200 ms, a retransmission more. */
+#define SHORTEST_SILENCE 1000
 
-#define DEFAULT_KEEP_ALIVE 15000
-#define SHORTEST_KEEP_ALIVE 10
-#define DEFAULT_STALL 30000
-#define DEFAULT_PENDING ((size_t)256 * 1024)
+/* When to check a peer again whose last answer may still be on its way, ms. */
+#define SOON 300
+
+/* Pings and checks that are due within this part (1/TOGETHER) of the ping interval run
+ * together, at its end: waking a thread costs more than a ping. */
+#define TOGETHER 256
+
+/* TCP_INFO counts in jiffies, which may be 10 ms each. */
+#define ROUGHLY 20
+
+/* Two timers each. */
+#define TIMERS 2
+
+#define STREAM_OF(pointer, member)                                                   \
+    CRIER__CONTAINER_OF(pointer, struct crier_stream, member)
+
+/* ---- references ------------------------------------------------------ */
 
 struct crier_stream *crier__stream_ref(struct crier_stream *stream)
 {
@@ -113,257 +131,506 @@ void crier_stream_unref(struct crier_stream *stream)
         crier__stream_unref(stream);
 }
 
-/* ---- the response's fields -------------------------------------------- */
+/* ---- the end ---------------------------------------------------------- */
 
-struct field {
-    char name[64], value[300];
-};
-
-/* Copies the first field that has room in the struct field CLOSURE. */
-static enum MHD_Result copy_field(void *closure, enum MHD_ValueKind kind,
-                                  const char *name, const char *value)
+/* Makes STREAM over. Returns false when it was over before; otherwise the caller counts
+ * it out. */
+static bool end_stream(struct crier_stream *stream, enum crier_reason reason)
 {
-    struct field *field = closure;
+    struct crier__timers *timers = &stream->shard->timers;
 
-    (void)kind;
-    if (strlen(name) >= sizeof field->name ||
-        strlen(value) >= sizeof field->value)
-        return MHD_YES;
-    memcpy(field->name, name, strlen(name) + 1);
-    memcpy(field->value, value, strlen(value) + 1);
-    return MHD_NO;
+    if (stream->over)
+        return false;
+    stream->over = true;
+    atomic_store(&stream->closing, true);
+    crier__timers_set(timers, &stream->alive, CRIER__NO_TIME);
+    crier__timers_set(timers, &stream->wake, CRIER__NO_TIME);
+    if (stream->leave != NULL)
+        stream->leave(stream);
+    if (stream->on_closed != NULL)
+        stream->on_closed(stream->closure, stream, reason);
+    return true;
 }
 
-/* Frees the fields of RESPONSE, which have been sent: MHD looks at them no more, but
- * would keep them as long as the client stays. (They are copied since MHD compares with
- * what it was given after it has freed its own.) */
-static void free_fields(struct MHD_Response *response)
+void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason)
 {
-    struct field field;
+    bool gone = reason == CRIER_REASON_LEFT || reason == CRIER_REASON_DEAD_PEER;
+    /* A client that takes nothing will not take what the kernel holds for it. */
+    bool reset = reason == CRIER_REASON_DEAD_PEER ||
+                 reason == CRIER_REASON_SLOW;
 
-    do {
-        field.name[0] = '\0';
-        MHD_get_response_headers(response, copy_field, &field);
-    } while (field.name[0] != '\0' &&
-             MHD_del_response_header(response, field.name, field.value) ==
-                 MHD_YES);
-}
-
-/* ---- MHD's callbacks -------------------------------------------------- */
-
-static void announce(struct crier_stream *stream, bool headers_out)
-{
-    if (stream->announced)
+    crier__transport_cut(&stream->transport, gone, reset);
+    if (stream->begun) {
+        if (end_stream(stream, reason))
+            crier__shards_over(stream->shard->set);
         return;
-    stream->announced = true;
-    stream->headers_out = headers_out;
-    stream->suspendable = headers_out;
-    if (headers_out)
-        crier__shards_hold(stream->shard->set);
-    crier__shard_post_newcomer(stream->shard, &stream->attach);
+    }
+    /* Its handler still runs, and on_closed must wait until it has returned. */
+    stream->ending = stream->cut = true;
+    stream->reason = reason;
+    atomic_store(&stream->closing, true);
 }
 
-/* MHD does not suspend the connection any more. */
-static void let_go(struct crier_stream *stream)
+static void run_unref(struct crier__task *task)
 {
-    if (stream->suspendable)
-        crier__shards_let_go(stream->shard->set);
-    stream->suspendable = false;
+    crier__stream_unref(STREAM_OF(task, done));
 }
 
-static ssize_t reader(void *closure, uint64_t position, char *to, size_t max)
+/* Returns the reason why a stream ends when a send has failed with ERROR. */
+static enum crier_reason reason_for_error(int error)
 {
-    struct crier_stream *stream = closure;
-    ssize_t result;
-
-    (void)position;
-    if (!stream->announced)
-        free_fields(stream->response);
-    announce(stream, true);
-    if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
-        crier__transport_cut(&stream->transport, false, false);
-    result = crier__transport_read(&stream->transport, to, max);
-    if (result < 0)
-        let_go(stream);
-    return result;
+    return error == -ETIMEDOUT ? CRIER_REASON_DEAD_PEER : CRIER_REASON_LEFT;
 }
 
-static void freed(void *closure)
+static void run_done(struct crier__task *task)
 {
-    struct crier_stream *stream = closure;
+    struct crier_stream *stream = STREAM_OF(task, done);
+    struct crier__shard *shard = stream->shard;
+    int broken = stream->transport.broken;
+    bool now;
 
-    if (!stream->armed || crier__forked(stream->shard->set->born))
+    if (broken != 0 && stream->reason == CRIER_REASON_TRANSPORT)
+        stream->reason = reason_for_error(broken);
+    now = end_stream(stream, stream->reason);
+
+    if (stream->attached) {
+        DL_DELETE(shard->streams, stream);
+        crier__timers_release(&shard->timers, TIMERS);
+    }
+    atomic_fetch_sub(&shard->load, 1);
+    crier__shards_leave(shard->set);
+    if (now)
+        crier__shards_over(shard->set);
+    task->run = run_unref;
+    crier__shard_later(shard, task);
+}
+
+/* ---- sending, on the shard's thread ----------------------------------- */
+
+/* Frames are left after a flush: sets the timer so that a stall is noticed in time. */
+static void watch_for_stall(struct crier_stream *stream)
+{
+    struct crier__shard *shard = stream->shard;
+    uint64_t due = shard->now + stream->stall_timeout;
+
+    if (stream->stall_timeout == CRIER_NEVER || stream->ending ||
+        !stream->attached)
         return;
-    crier__transport_release(&stream->transport);
-    atomic_fetch_sub(&stream->shard->set->unfreed, 1);
-    let_go(stream);
-    announce(stream, false);
-    crier__shard_post(stream->shard, &stream->done);
+    if (stream->alive.place == 0 || stream->alive.when > due) {
+        (void)crier__transport_stuck(&stream->transport);
+        crier__timers_set(&shard->timers, &stream->alive, due);
+    }
+}
+
+static void run_flush(struct crier__task *task)
+{
+    struct crier_stream *stream = STREAM_OF(task, flush);
+    int error;
+
+    stream->dirty = false;
+    error = stream->failed != 0 ? stream->failed
+                                : crier__transport_flush(&stream->transport);
+    if (error != 0)
+        crier__stream_cut(stream, reason_for_error(error));
+    else if (!stream->over && atomic_load(&stream->transport.waiting) != 0)
+        watch_for_stall(stream);
+}
+
+static void queue_flush(struct crier_stream *stream)
+{
+    if (stream->dirty)
+        return;
+    stream->dirty = true;
+    crier__shard_later(stream->shard, &stream->flush);
+}
+
+/* Sends FRAME, which is not counted yet, immediately if no further frame of this pass
+ * could be gathered with it. Returns false if the caller must append it. A stream that
+ * fails is cut at the end of the pass, because callers may be walking through their
+ * lists. */
+static bool send_at_once(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    struct crier__shard *shard = stream->shard;
+    int left;
+
+    if (shard->more)
+        return false;
+    left = crier__transport_send(&stream->transport, frame, shard->now);
+    if (left == -EAGAIN)
+        return false;
+    if (left < 0)
+        stream->failed = left;
+    if (left != 0)
+        queue_flush(stream);
+    return true;
+}
+
+void crier__stream_append(struct crier_stream *stream,
+                          struct crier_frame *frame, size_t limit)
+{
+    int error;
+
+    if (stream->over || stream->ending)
+        return;
+    error = crier__transport_push(&stream->transport, frame, limit);
+    if (error == CRIER_ERR_MAX_PENDING)
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+    else if (error != 0)
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+    else
+        queue_flush(stream);
+}
+
+void crier__stream_offer(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    if (stream->over || stream->ending || send_at_once(stream, frame))
+        return;
+    atomic_fetch_add_explicit(&stream->transport.waiting,
+                              crier__frame_cost(frame), memory_order_relaxed);
+    crier__stream_append(stream, frame, stream->max_pending);
+}
+
+int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame)
+{
+    size_t cost = crier__frame_cost(frame);
+    int error;
+
+    if (stream->over || stream->ending || send_at_once(stream, frame))
+        return 0;
+    atomic_fetch_add_explicit(&stream->transport.waiting, cost,
+                              memory_order_relaxed);
+    error = crier__transport_push(&stream->transport, frame,
+                                  stream->max_pending);
+    if (error == 0)
+        queue_flush(stream);
+    else
+        atomic_fetch_sub_explicit(&stream->transport.waiting, cost,
+                                  memory_order_relaxed);
+    return error;
+}
+
+void crier__stream_force(struct crier_stream *stream,
+                         struct crier_frame *frame)
+{
+    if (stream->over || stream->ending)
+        return;
+    atomic_fetch_add_explicit(&stream->transport.waiting,
+                              crier__frame_cost(frame), memory_order_relaxed);
+    crier__stream_append(stream, frame, SIZE_MAX);
+}
+
+/* The lock of the transport is held; that of a shard's inbox comes after it. */
+static void request_look(struct crier__transport *transport)
+{
+    crier__stream_look(STREAM_OF(transport, transport));
+}
+
+bool crier__stream_is_low(struct crier_stream *stream)
+{
+    return crier__transport_is_low(&stream->transport,
+                                   stream->max_pending / 4, request_look);
+}
+
+/* Calls on_low and on_room if the pending frames are low; if not, the transport posts
+ * another look when they are. */
+static void report_room(struct crier_stream *stream)
+{
+    if ((stream->on_low == NULL && !atomic_load(&stream->no_room)) ||
+        !crier__stream_is_low(stream))
+        return;
+    if (stream->on_low != NULL)
+        stream->on_low(stream);
+    if (!stream->over && !stream->ending &&
+        atomic_exchange(&stream->no_room, false))
+        stream->on_room(stream->closure, stream);
+}
+
+static void run_look(struct crier__task *task)
+{
+    struct crier_stream *stream = STREAM_OF(task, look);
+
+    atomic_store(&stream->looking, false);
+    if (stream->attached && !stream->over)
+        report_room(stream);
+    /* Before its headers have been sent, on_wake will be called in any case. */
+    if (stream->attached && stream->headers_out && !stream->over &&
+        !stream->ending && atomic_exchange(&stream->notified, false))
+        stream->on_wake(stream->closure, stream);
     crier__stream_unref(stream);
 }
 
-/* ---- making ----------------------------------------------------------- */
-
-/* Writes a new frame of the comment TEXT to *FRAME: its lines, and no empty one,
- * which several client libraries take for an event (tests/README). */
-static int make_comment(const char *text, struct crier_frame **frame)
+void crier__stream_look(struct crier_stream *stream)
 {
-    struct crier_event *event = crier_event_new();
-    int error;
-
-    if (event == NULL)
-        return -ENOMEM;
-    crier_event_comment(event, text);
-    error = crier_event_encode(event, frame);
-    crier_event_free(event);
-    if (error == 0)
-        (*frame)->length--;
-    return error;
-}
-
-/* Makes what is sent when nothing else is. */
-static int make_keep_alive(struct crier_stream *stream, const char *text)
-{
-    bool events = crier__stream_is_events(stream);
-    const char *bytes = events ? ":\n" : "\n";
-
-    if (events && text != NULL)
-        return make_comment(text, &stream->keep_alive_frame);
-    stream->keep_alive_frame = crier__frame_of(bytes, strlen(bytes));
-    return stream->keep_alive_frame != NULL ? 0 : -ENOMEM;
-}
-
-static int set_options(struct crier_stream *stream,
-                       const struct crier_stream_options *options)
-{
-    stream->keep_alive = options->keep_alive != 0 ? options->keep_alive
-                                                  : DEFAULT_KEEP_ALIVE;
-    if (stream->keep_alive < SHORTEST_KEEP_ALIVE)
-        return CRIER_ERR_INVALID;
-    stream->max_pending = options->max_pending != 0 ? options->max_pending
-                                                    : DEFAULT_PENDING;
-    stream->stall_timeout = options->stall_timeout != 0
-                                ? options->stall_timeout
-                                : DEFAULT_STALL;
-    stream->format = options->format;
-    if (stream->stall_timeout < SHORTEST_KEEP_ALIVE ||
-        (unsigned)options->format >= CRIER_FORMATS)
-        return CRIER_ERR_INVALID;
-    stream->on_wake = options->on_wake;
-    stream->on_room = options->on_room;
-    stream->on_closed = options->on_closed;
-    stream->closure = options->closure;
-    if (options->state != 0 && options->closure != NULL)
-        return CRIER_ERR_INVALID;
-    if (options->state != 0)
-        stream->closure = (char *)stream + STATE_AT;
-    return make_keep_alive(stream, options->keep_alive_text);
-}
-
-/* A new stream that is not known to MHD yet, with one reference. */
-static int make(struct crier_shards *shards, struct MHD_Connection *connection,
-                const struct crier_stream_options *options,
-                struct crier_stream **stream)
-{
-    struct crier_stream *made;
-    int error;
-
-    if (options->state > STATE_MAX)
-        return CRIER_ERR_INVALID;
-    made = calloc(1, STATE_AT + options->state);
-    if (made == NULL)
-        return -ENOMEM;
-    atomic_init(&made->references, 1);
-    atomic_init(&made->held, 1);
-    made->shard = crier__shards_choose(shards, options->near);
-    crier__stream_begin_life(made);
-    error = set_options(made, options);
-    if (error == 0)
-        error = crier__transport_init(&made->transport, connection,
-                                      shards->resume);
-    if (error != 0) {
-        atomic_fetch_sub(&made->shard->load, 1);
-        crier_frame_unref(made->keep_alive_frame);
-        free(made);
-        return error;
-    }
-    crier__transport_start(&made->transport, made->keep_alive_frame, false);
-    *stream = made;
-    return 0;
-}
-
-/* HTTP/1.1 with a body that ends with the connection, not in chunks. */
-static struct MHD_Response *make_response(struct crier_stream *stream)
-{
-    struct MHD_Response *response;
-
-    response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, stream->transport.tls ? BLOCK_TLS : BLOCK_PLAIN,
-        reader, stream, freed);
-    if (response == NULL)
-        return NULL;
-    if (crier__reply_headers(response, stream->format) != 0 ||
-        MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY,
-                                 MHD_RO_END) != MHD_YES) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    /* From here on MHD and the shard have their references; freeing the
-     * response gives both back. */
+    if (atomic_exchange(&stream->looking, true))
+        return;
     crier__stream_ref(stream);
-    crier__stream_ref(stream);
-    atomic_fetch_add(&stream->shard->set->unfreed, 1);
-    stream->armed = true;
-    stream->response = response;
-    return response;
+    crier__shard_post(stream->shard, &stream->look);
 }
 
-/* Names the fault, which the error does not. */
-static void log_daemon(const struct crier_shards *shards,
-                       struct MHD_Connection *connection)
+/* Accepts no more frames, and ends the stream after those that are pending. */
+static void finish_stream(struct crier_stream *stream, enum crier_reason reason)
 {
-    const char *reason = NULL;
-
-    if (crier__daemon_check_of(connection, shards->resume != NULL, &reason) == CRIER_ERR_DAEMON)
-        crier__shards_mistake(shards, "crier_stream_new(): %s", reason);
+    if (stream->over || stream->ending)
+        return;
+    stream->ending = true;
+    stream->reason = reason;
+    atomic_store(&stream->closing, true);
+    crier__transport_end(&stream->transport);
+    crier__timers_set(&stream->shard->timers, &stream->wake, CRIER__NO_TIME);
+    if (stream->attached) /* drain has a limit of its own */
+        crier__timers_set(&stream->shard->timers, &stream->alive,
+                          reason == CRIER_REASON_SHUTDOWN
+                              ? CRIER__NO_TIME
+                              : stream->shard->now + LINGER);
+    queue_flush(stream);
 }
 
-int crier_stream_new(struct crier_shards *shards,
-                     struct MHD_Connection *connection,
-                     const struct crier_stream_options *options,
-                     struct crier_stream **stream,
-                     struct MHD_Response **response)
+static void run_close(struct crier__task *task)
 {
-    static const struct crier_stream_options defaults;
-    struct MHD_Response *answer;
-    struct crier_stream *made;
-    int error;
+    struct crier_stream *stream = STREAM_OF(task, close);
 
-    if (shards == NULL || connection == NULL || stream == NULL ||
-        response == NULL)
-        return CRIER_ERR_NULL;
-    error = crier__shards_enter(shards);
-    if (error != 0)
-        return error;
-    error = make(shards, connection, options != NULL ? options : &defaults,
-                 &made);
-    if (error == CRIER_ERR_DAEMON)
-        log_daemon(shards, connection);
-    if (error != 0)
-        goto leave;
-    answer = make_response(made);
-    if (answer != NULL) {
-        *stream = made;
-        *response = answer;
+    finish_stream(stream, CRIER_REASON_APP);
+    crier__stream_unref(stream);
+}
+
+/* Returns a new frame with a retry at random within the shard's bounds. It is the line
+ * of that field alone: HTML 9.2.6 applies it there, and several client libraries take
+ * an empty line for an event (tests/README). */
+static struct crier_frame *make_goodbye(const struct crier__shard *shard)
+{
+    uint64_t span = (uint64_t)shard->retry_max - shard->retry_min + 1;
+    char text[32];
+    int length;
+
+    length = snprintf(text, sizeof text, "retry: %llu\n",
+                      (unsigned long long)(shard->retry_min +
+                                           crier__random_below(span)));
+    return crier__frame_of(text, (size_t)length);
+}
+
+void crier__stream_shut_down(struct crier_stream *stream)
+{
+    struct crier_frame *frame = NULL;
+
+    if (crier__stream_is_events(stream))
+        frame = make_goodbye(stream->shard);
+    if (frame != NULL) { /* the last one: accepted however much is pending */
+        atomic_fetch_add(&stream->transport.waiting, crier__frame_cost(frame));
+        crier__stream_append(stream, frame, SIZE_MAX);
+    }
+    crier_frame_unref(frame);
+    finish_stream(stream, CRIER_REASON_SHUTDOWN);
+}
+
+/* ---- keep-alive ------------------------------------------------------- */
+
+static uint32_t allowed_silence(const struct crier_stream *stream)
+{
+    uint32_t allowed = stream->keep_alive / 4 * 3;
+
+    return allowed > SHORTEST_SILENCE ? allowed : SHORTEST_SILENCE;
+}
+
+/* Checks the peer, and sets the time of the next check. Returns whether it has not
+ * answered for as long as is allowed, although it should have. */
+static bool is_peer_dead(struct crier_stream *stream, uint64_t now)
+{
+    uint64_t since = stream->unacked_since;
+    uint32_t silence;
+
+    stream->check_due = now + allowed_silence(stream);
+    switch (crier__transport_answer(&stream->transport, &silence)) {
+    case CRIER__ANSWERED:
+        stream->unacked_since = 0;
+        return false;
+    case CRIER__PENDING:
+        stream->check_due = now + SOON;
+        return false;
+    case CRIER__OVERDUE:
+        break;
+    }
+    if (since == 0 || silence + ROUGHLY < now - since) {
+        stream->unacked_since = now; /* from now on it should answer */
+        return false;
+    }
+    return now - since >= allowed_silence(stream);
+}
+
+/* Returns how long the client has taken nothing while something is pending, ms. */
+static uint64_t stalled_time(struct crier_stream *stream)
+{
+    if (atomic_load(&stream->transport.waiting) == 0)
         return 0;
+    return crier__transport_stuck(&stream->transport);
+}
+
+/* Returns the end of the part of the interval that DUE is in. */
+static uint64_t align_due(const struct crier_stream *stream, uint64_t due)
+{
+    uint64_t part = stream->keep_alive / TOGETHER;
+
+    return part > 1 ? (due + part - 1) / part * part : due;
+}
+
+/* Sets the timer to the first of the next ping, the next check and a stall. */
+static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
+{
+    uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
+
+    if (stream->keep_alive != CRIER_NEVER) {
+        due = last_sent + stream->keep_alive;
+        if (due > stream->check_due)
+            due = stream->check_due;
+        due = align_due(stream, due);
     }
-    atomic_fetch_sub(&made->shard->load, 1);
-    crier__stream_unref(made);
-    error = -ENOMEM;
-leave:
-    crier__shards_leave(shards);
-    crier__shards_over(shards);
-    return error;
+    if (stream->stall_timeout != CRIER_NEVER &&
+        atomic_load(&stream->transport.waiting) != 0)
+        stalled =
+            stream->shard->now + stream->stall_timeout - stalled_time(stream);
+    if (due > stalled)
+        due = stalled;
+    crier__timers_set(&stream->shard->timers, &stream->alive, due);
+}
+
+static void run_alive_timer(struct crier__timer *timer, uint64_t now)
+{
+    struct crier_stream *stream = STREAM_OF(timer, alive);
+    uint64_t last_sent;
+
+    if (stream->ending) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    if (now >= stream->check_due) {
+        if (is_peer_dead(stream, now)) {
+            crier__stream_cut(stream, CRIER_REASON_DEAD_PEER);
+            return;
+        }
+    }
+    if (stream->stall_timeout != CRIER_NEVER &&
+        stalled_time(stream) >= stream->stall_timeout) {
+        crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    last_sent = crier__transport_last_sent(&stream->transport);
+    if (now >= last_sent + stream->keep_alive) {
+        last_sent = now;
+        if (stream->unacked_since == 0) { /* does not postpone a check */
+            stream->unacked_since = now;
+            stream->check_due = now + allowed_silence(stream);
+        }
+        /* Pending frames do what a ping would. */
+        if (atomic_load(&stream->transport.waiting) == 0)
+            crier__stream_offer(stream, stream->keep_alive_frame);
+        else
+            queue_flush(stream);
+    }
+    if (!stream->over)
+        set_alive_timer(stream, last_sent);
+}
+
+void crier__stream_keep_alive(struct crier_stream *stream, uint32_t interval)
+{
+    stream->own_keep_alive = true;
+    stream->keep_alive = interval;
+    crier__stream_retime(stream);
+}
+
+void crier__stream_retime(struct crier_stream *stream)
+{
+    const struct crier_shards *shards = stream->shard->set;
+
+    if (!stream->own_keep_alive)
+        stream->keep_alive = atomic_load(&shards->keep_alive);
+    if (!stream->own_stall)
+        stream->stall_timeout = atomic_load(&shards->stall_timeout);
+    stream->check_due = stream->shard->now + allowed_silence(stream);
+    if (stream->attached && !stream->over && !stream->ending)
+        set_alive_timer(stream, crier__transport_last_sent(&stream->transport));
+}
+
+/* ---- the beginning ---------------------------------------------------- */
+
+static void run_wake_timer(struct crier__timer *timer, uint64_t now)
+{
+    struct crier_stream *stream = STREAM_OF(timer, wake);
+
+    (void)now;
+    if (stream->on_wake != NULL)
+        stream->on_wake(stream->closure, stream);
+}
+
+static void handle_socket(struct crier__watch *watch, uint32_t events)
+{
+    struct crier_stream *stream = STREAM_OF(watch, watch);
+
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+        crier__stream_cut(stream, CRIER_REASON_LEFT);
+    else if (!stream->over) /* the socket accepts bytes again */
+        queue_flush(stream);
+}
+
+/* Adds STREAM to the list of its shard. Returns false when that failed and STREAM was
+ * cut. */
+static bool add_to_shard(struct crier_stream *stream)
+{
+    struct crier__shard *shard = stream->shard;
+
+    if (crier__timers_reserve(&shard->timers, TIMERS) != 0) {
+        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+        return false;
+    }
+    stream->attached = true;
+    DL_APPEND(shard->streams, stream);
+    if (crier__transport_watch(&stream->transport, shard->epoll_fd,
+                               &stream->watch) != 0) {
+        crier__stream_cut(stream, CRIER_REASON_TRANSPORT);
+        return false;
+    }
+    return true;
+}
+
+static void run_attach(struct crier__task *task)
+{
+    struct crier_stream *stream = STREAM_OF(task, attach);
+    struct crier__shard *shard = stream->shard;
+
+    stream->begun = true;
+    if (!stream->headers_out && !stream->cut && !stream->ending)
+        stream->reason = CRIER_REASON_UNSENT;
+    if (!add_to_shard(stream))
+        return;
+    if (stream->cut) { /* cut before it had begun */
+        if (end_stream(stream, stream->reason))
+            crier__shards_over(shard->set);
+    } else if (shard->draining) {
+        crier__stream_shut_down(stream);
+    } else if (stream->ending) { /* closed before its headers were sent */
+        crier__timers_set(&shard->timers, &stream->alive,
+                          shard->now + LINGER);
+    } else {
+        crier__stream_retime(stream);
+        atomic_store(&stream->notified, false);
+        if (atomic_load(&stream->no_room)) /* an earlier look was ignored */
+            crier__stream_look(stream);
+        if (stream->on_wake != NULL && stream->headers_out)
+            stream->on_wake(stream->closure, stream);
+    }
+}
+
+void crier__stream_begin_life(struct crier_stream *stream)
+{
+    stream->watch.ready = handle_socket;
+    stream->alive.fire = run_alive_timer;
+    stream->wake.fire = run_wake_timer;
+    stream->attach.run = run_attach;
+    stream->close.run = run_close;
+    stream->done.run = run_done;
+    stream->flush.run = run_flush;
+    stream->look.run = run_look;
+    stream->reason = CRIER_REASON_TRANSPORT;
 }
 
 /* ---- from any thread -------------------------------------------------- */
@@ -374,24 +641,24 @@ struct delivery {
     struct crier_frame *frame;
 };
 
-static void deliver(struct crier__task *task)
+static void run_delivery(struct crier__task *task)
 {
     struct delivery *delivery = (struct delivery *)task;
     struct crier_stream *stream = delivery->stream;
 
     crier__shards_release(stream->shard->set,
                           crier__frame_cost(delivery->frame));
-    crier__stream_append(stream, delivery->frame, SIZE_MAX); /* let in by the send */
+    crier__stream_append(stream, delivery->frame, SIZE_MAX); /* accepted by the send */
     crier_frame_unref(delivery->frame);
     crier__stream_unref(stream);
     free(delivery);
 }
 
-static int refuse_full(struct crier_stream *stream)
+static int refuse_frame(struct crier_stream *stream)
 {
     if (stream->on_room != NULL && !atomic_exchange(&stream->no_room, true))
         crier__stream_look(stream);
-    return CRIER_ERR_FULL;
+    return CRIER_ERR_MAX_PENDING;
 }
 
 int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
@@ -408,7 +675,7 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
         return CRIER_ERR_CLOSED;
     if (atomic_load_explicit(&stream->transport.waiting,
                              memory_order_relaxed) >= stream->max_pending)
-        return refuse_full(stream);
+        return refuse_frame(stream);
     cost = crier__frame_cost(frame);
     error = crier__shards_reserve(stream->shard->set, cost);
     if (error != 0)
@@ -420,7 +687,7 @@ int crier_stream_send(struct crier_stream *stream, struct crier_frame *frame)
     }
     atomic_fetch_add_explicit(&stream->transport.waiting, cost,
                               memory_order_relaxed);
-    delivery->task.run = deliver;
+    delivery->task.run = run_delivery;
     delivery->stream = crier__stream_ref(stream);
     delivery->frame = crier_frame_ref(frame);
     crier__shard_post(stream->shard, &delivery->task);
@@ -462,8 +729,8 @@ void crier_stream_wake(struct crier_stream *stream, uint64_t when)
     if (stream == NULL || stream->over || stream->ending || !stream->attached)
         return;
     shard = stream->shard;
-    /* Never within this pass, so that a source that is always due leaves the
-     * others their turn. */
+    /* Not within this pass, so that a source that is always due does not starve
+     * the other streams. */
     if (when <= shard->now)
         when = shard->now + 1;
     crier__timers_set(&shard->timers, &stream->wake, when);

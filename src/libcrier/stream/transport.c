@@ -1,54 +1,55 @@
 /*
- * The way of a stream's bytes to its client: the only file that suspends and
- * resumes MHD connections, and the only one that sends.
+ * The transport: how the bytes of a stream reach its client. This is the only file that
+ * suspends and resumes MHD connections, and the only one that sends.
  *
- * A transport is open (MHD is sending headers or calling the content reader),
- * parked (the reader had nothing to say and suspended the connection), or
- * released (MHD has freed the response).
+ * A transport is open (MHD is sending headers or calling the content reader), parked
+ * (the reader had nothing to send and suspended the connection), or released (MHD has
+ * freed the response).
  *
- *          headers sent            sent what could be
+ *          headers sent            everything possible sent
  *   new ---------------> open ------------------------> parked
  *                         ^                                |
  *                         +--------------------------------+
  *                           resume: the end of the body, a
- *                           cut; with TLS also something to send
+ *                           cut; with TLS also bytes to send
  *
- * While parked, MHD does not touch the socket and holds no unsent byte, because
- * it asks the reader only when all it got before is in the kernel's hands. So
- * the shard sends to the socket itself, and where the kernel takes less than
- * everything, epoll tells the shard when there is room again. Resuming for each
- * send instead would wake an MHD thread, which then walks through every
- * connection it has suspended: a message to one client would cost as much as
- * there are clients. Resuming only when a send falls short, so that MHD waits
- * for the room, was tried: MHD then asks the readers of all stalled clients again
- * with each event that it has, or ends them by a time-out of its own.
+ * While the connection is parked, MHD does not touch the socket and holds no unsent
+ * byte, because it calls the reader only when the kernel has everything from before. So
+ * the shard sends to the socket itself; when the kernel takes less than everything,
+ * epoll reports when it accepts more. Rejected: resuming for each send, which would
+ * wake a thread of MHD that then walks through all its suspended connections: a message
+ * to one client would cost O(clients). Also rejected, after a try: resuming only when a
+ * send falls short, so that MHD waits until the socket is writable. MHD then calls the
+ * readers of all stalled clients with each of its events, or ends them by a time-out of
+ * its own.
  *
- * The body has no chunk framing (the response is in HTTP/1.0 compatible mode and
- * ends with the connection), so bytes sent past MHD are the same bytes that it
- * would have sent. With TLS they are not: there all goes by the reader.
+ * The body has no chunk framing (the response is in HTTP/1.0 compatible mode and ends
+ * with the connection), so the bytes sent past MHD are those that it would have sent.
+ * With TLS they are not: there, all bytes go through the reader.
  *
- * A body that is cut ends as any other does, for MHD logs an error where it is told
- * of one, and that clients leave is none. Only where a client that is still there lacks
- * something is it an error: MHD is told so, and the client gets a reset (with TLS and
- * no close_notify) instead of an end that could be that of the stream.
+ * A body that is cut ends as any other body does, because MHD logs an error for each
+ * end with an error, and it is no error when a client leaves. Only when a client that
+ * is still connected loses frames does the reader end with an error, and the client
+ * gets a reset (with TLS and no close_notify), not an end that looks like that of a
+ * complete stream.
  *
- * The first call of the reader comes right after the headers, on the same thread, and
- * sends what the body begins with. That cannot be the same send(): MHD (0.9.75 and
- * 1.0.1) sends the headers of a response with a content reader alone, and sets
- * TCP_NODELAY afterwards, which pushes them out even where TCP_CORK is set. (So that
- * option need not be set here.) A comment, which nobody waits for, is sent with
+ * MHD calls the reader first immediately after it has sent the headers, on the same
+ * thread; this call sends the beginning of the body. The two cannot share one send():
+ * MHD (0.9.75 and 1.0.1) sends the headers of a response with a content reader alone
+ * and sets TCP_NODELAY afterwards, which flushes them even with TCP_CORK. (So the
+ * library need not set that option.) A comment, for which no client waits, is sent with
  * MSG_MORE: the kernel keeps it until something else is sent, the headers are
- * acknowledged, or 200 ms are over. On loopback, where each segment is acknowledged at
- * once on the sender's CPU, a segment of its own would take a fifth of all that
- * connecting takes. An id is sent at once: until it has come, its client cannot resume.
+ * acknowledged, or 200 ms have passed. On loopback, where each segment is acknowledged
+ * at once on the CPU of the sender, a segment of its own would take a fifth of all
+ * connecting time. An id is sent at once: until it has arrived, its client cannot
+ * resume.
  *
- * Rules that MHD demands: suspend only inside the reader; resume exactly once
- * per suspend, which is what `parked` is for; do not return 0 from the reader
- * without having suspended.
+ * Rules of MHD: suspend only inside the reader; resume exactly once per suspend, for
+ * which there is `parked`; do not return 0 from the reader without having suspended.
  *
- * The lock is held while sending, for a send never blocks. MHD's own locks are
- * below it: the reader is called with the response's mutex held, and suspend and
- * resume take the daemon's. Nothing here is called with these in another order.
+ * The lock is held while sending, because a send never blocks. The locks of MHD come
+ * after it: MHD calls the reader with the response's mutex held, and suspend and resume
+ * take the daemon's. Nothing here is called with these in another order.
  */
 #include <config.h>
 
@@ -68,8 +69,8 @@
 
 #define VECTORS 64
 
-/* What the kernel holds for a client at most, as set; it doubles that for its
- * own bookkeeping. Left alone it would be megabytes for each stalled client. */
+/* How much the kernel holds for a client at most, as set; it doubles that for its own
+ * bookkeeping. By default it would be megabytes for each stalled client. */
 #define SEND_BUFFER (64 * 1024)
 
 /* A delayed acknowledgement may take 200 ms. */
@@ -100,7 +101,7 @@ int crier__transport_init(struct crier__transport *transport,
                                 MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
-    /* An improvement; a socket that refuses it still works. */
+    /* Only an improvement: a socket that refuses it still works. */
     (void)setsockopt(transport->fd, SOL_SOCKET, SO_SNDBUF, &send_buffer,
                      sizeof send_buffer);
     return -pthread_mutex_init(&transport->lock, NULL);
@@ -115,21 +116,21 @@ void crier__transport_done(struct crier__transport *transport)
 
 /* ---- under the lock --------------------------------------------------- */
 
-static void drop(struct crier__transport *transport, size_t bytes)
+static void drop_pending(struct crier__transport *transport, size_t bytes)
 {
     size_t cost = crier__pending_drop(&transport->pending, bytes);
 
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
-    if (transport->hungry &&
+    if (transport->report_low &&
         transport->pending.cost <= transport->low_water) {
-        transport->hungry = false;
-        transport->low(transport);
+        transport->report_low = false;
+        transport->on_low(transport);
     }
 }
 
-static void clear(struct crier__transport *transport)
+static void clear_bytes(struct crier__transport *transport)
 {
     size_t cost = crier__pending_clear(&transport->pending);
 
@@ -137,8 +138,8 @@ static void clear(struct crier__transport *transport)
                               memory_order_relaxed);
 }
 
-/* Puts what the body begins with in front of all that is pushed. */
-static void put_start(struct crier__transport *transport)
+/* Puts the beginning of the body in front of everything that is pushed. */
+static void send_start(struct crier__transport *transport)
 {
     struct crier_frame *start = transport->start;
 
@@ -149,25 +150,25 @@ static void put_start(struct crier__transport *transport)
     transport->busy_since = crier_now();
     atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(start),
                               memory_order_relaxed);
-    /* The first one always finds room. */
+    /* The first frame never needs memory. */
     (void)crier__pending_push(&transport->pending, start);
     crier_frame_unref(start);
 }
 
-static void resume(struct crier__transport *transport)
+static void resume_connection(struct crier__transport *transport)
 {
     transport->parked = false;
     transport->resume(transport->connection);
 }
 
 /* Whether a send that failed with ERROR may be tried again later. */
-static bool may_wait(int error)
+static bool may_keep_waiting(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ||
            error == ENOBUFS || error == ENOMEM;
 }
 
-/* For a single one send() is cheaper than sendmsg(). */
+/* For a single vector, send() is cheaper than sendmsg(). */
 static ssize_t send_vectors(int fd, struct iovec *vectors, int count,
                             int flags)
 {
@@ -179,9 +180,9 @@ static ssize_t send_vectors(int fd, struct iovec *vectors, int count,
     return sendmsg(fd, &message, flags);
 }
 
-/* Sends what the kernel takes of what is pending. 0, also when it took less
- * than everything; -errno when the connection is dead. */
-static int transmit(struct crier__transport *transport, int flags)
+/* Sends as much of the pending frames as the kernel takes. Returns 0, also when it
+ * takes less than all; -errno when the connection is dead. */
+static int transmit_pending(struct crier__transport *transport, int flags)
 {
     struct iovec vectors[VECTORS];
     size_t wanted;
@@ -196,15 +197,15 @@ static int transmit(struct crier__transport *transport, int flags)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return may_wait(errno) ? 0 : -errno;
-        drop(transport, (size_t)sent);
+            return may_keep_waiting(errno) ? 0 : -errno;
+        drop_pending(transport, (size_t)sent);
         if ((size_t)sent < wanted)
             break;
     }
     return 0;
 }
 
-/* The socket is not ours any more. */
+/* From now on the socket belongs to MHD alone. */
 static void leave_socket(struct crier__transport *transport)
 {
     if (transport->epoll_fd >= 0)
@@ -214,14 +215,14 @@ static void leave_socket(struct crier__transport *transport)
     transport->fd = -1;
 }
 
-/* The reader's last answer, END. MHD closes the socket then, and it may be another
- * one's before the response is freed. It closes the connection, too, but with epoll
- * it gets round to freeing it only when it walks its list of time-outs, and that
- * walk stops at the first connection that is not due: one idle browser would
- * keep the sockets of all streams that ended, for as long as the time-out is.
- * Connections with a time-out of their own are on a list that is always walked
- * to its end. */
-static ssize_t finish(struct crier__transport *transport, ssize_t end)
+/* Returns END, the last result of the reader. MHD closes the socket then, and the
+ * descriptor may be used for another connection before the response is freed. MHD
+ * closes the connection, too; but with epoll it frees it only when it walks through its
+ * list of time-outs, and that walk stops at the first connection that is not due: one
+ * idle browser would keep the sockets of all ended streams for the length of the
+ * time-out. Connections with a time-out of their own are on a list that MHD always
+ * walks to its end. */
+static ssize_t finish_body(struct crier__transport *transport, ssize_t end)
 {
     MHD_set_connection_option(transport->connection,
                               MHD_CONNECTION_OPTION_TIMEOUT, 1u);
@@ -237,33 +238,33 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
 
     if (!transport->begun) {
         transport->begun = true;
-        /* The shard sees to it that no client sits still. Others are parked. */
+        /* The shard ends clients that stall. Plain connections are parked. */
         if (transport->tls)
             MHD_set_connection_option(transport->connection,
                                       MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     }
     if (!transport->started && !transport->cut) {
-        put_start(transport);
+        send_start(transport);
         if (!transport->urgent && !transport->ending)
             flags |= MSG_MORE;
     }
     if (!transport->cut && !transport->tls)
-        transport->broken = transmit(transport, flags);
+        transport->broken = transmit_pending(transport, flags);
     if (transport->broken != 0) {
         transport->cut = true;
-        clear(transport);
+        clear_bytes(transport);
     }
-    if (transport->cut) /* MHD logs an error, so it is told of one only if it is one */
-        return finish(transport, transport->owed
+    if (transport->cut) /* MHD logs each end with an error */
+        return finish_body(transport, transport->owed
                                      ? MHD_CONTENT_READER_END_WITH_ERROR
                                      : MHD_CONTENT_READER_END_OF_STREAM);
     if (transport->tls && transport->pending.count != 0) {
         count = crier__pending_copy(&transport->pending, to, max);
-        drop(transport, count);
+        drop_pending(transport, count);
         return (ssize_t)count;
     }
     if (transport->ending && transport->pending.count == 0)
-        return finish(transport, MHD_CONTENT_READER_END_OF_STREAM);
+        return finish_body(transport, MHD_CONTENT_READER_END_OF_STREAM);
     transport->parked = true;
     MHD_suspend_connection(transport->connection);
     return 0;
@@ -308,26 +309,27 @@ int crier__transport_push(struct crier__transport *transport,
     if (transport->cut || transport->fd < 0)
         goto unlock;
     if (!transport->started)
-        put_start(transport);
-    /* A dead connection shows itself again at the flush. */
+        send_start(transport);
+    /* A dead connection is noticed again at the flush. */
     if (crier__pending_behind(pending) >= limit && transport->parked &&
         !transport->tls)
-        (void)transmit(transport, SEND_FLAGS);
+        (void)transmit_pending(transport, SEND_FLAGS);
     if (pending->count == 0)
         transport->busy_since = crier_now();
     error = crier__pending_behind(pending) >= limit
-                ? CRIER_ERR_FULL
+                ? CRIER_ERR_MAX_PENDING
                 : crier__pending_push(pending, frame);
 unlock:
     pthread_mutex_unlock(&transport->lock);
     return error;
 }
 
-/* The first SENT bytes of FRAME are gone; the rest is all that is pending. */
+/* The first SENT bytes of FRAME have been sent; its rest becomes all that is
+ * pending. */
 static void keep_rest(struct crier__transport *transport,
                       struct crier_frame *frame, size_t sent)
 {
-    /* The first one always finds room. */
+    /* The first frame never needs memory. */
     (void)crier__pending_push(&transport->pending, frame);
     (void)crier__pending_drop(&transport->pending, sent);
     atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
@@ -347,7 +349,7 @@ int crier__transport_send(struct crier__transport *transport,
         if (sent >= 0) {
             transport->last_sent = now;
             result = (size_t)sent < frame->length;
-        } else if (!may_wait(errno)) {
+        } else if (!may_keep_waiting(errno)) {
             result = -errno;
         }
         if (result == 1)
@@ -365,11 +367,11 @@ int crier__transport_flush(struct crier__transport *transport)
     pthread_mutex_lock(&transport->lock);
     if (transport->parked) {
         if (!transport->tls)
-            error = transmit(transport, SEND_FLAGS);
+            error = transmit_pending(transport, SEND_FLAGS);
         left = transport->pending.count != 0;
         if (error == 0 && (transport->tls ? left || transport->ending
                                           : transport->ending && !left))
-            resume(transport);
+            resume_connection(transport);
     }
     pthread_mutex_unlock(&transport->lock);
     return error;
@@ -382,9 +384,8 @@ void crier__transport_end(struct crier__transport *transport)
     pthread_mutex_unlock(&transport->lock);
 }
 
-/* Sends a reset now. shutdown() would send a FIN, and where that is read before the reset
- * that comes with close(), a TLS client may take it for the end of the stream (curl
- * does). */
+/* Sends a reset immediately. shutdown() would send a FIN, and a TLS client that reads
+ * it before the reset of close() may take it for the end of the stream (curl does). */
 static void reset_connection(int fd)
 {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -402,15 +403,15 @@ void crier__transport_cut(struct crier__transport *transport, bool gone,
     if (!transport->cut && transport->fd >= 0) {
         transport->cut = true;
         transport->owed = !gone && transport->pending.count != 0;
-        clear(transport);
+        clear_bytes(transport);
         if (reset || transport->owed)
             (void)setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none,
                              sizeof none);
-        if (transport->owed && transport->tls) /* MHD shall not say goodbye */
+        if (transport->owed && transport->tls) /* no close_notify */
             reset_connection(transport->fd);
         if (transport->parked)
-            resume(transport);
-        else /* MHD may be waiting for room: let it see a hang-up. */
+            resume_connection(transport);
+        else /* MHD may be waiting until it is writable: end that. */
             (void)shutdown(transport->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&transport->lock);
@@ -421,7 +422,7 @@ void crier__transport_release(struct crier__transport *transport)
     pthread_mutex_lock(&transport->lock);
     leave_socket(transport);
     transport->parked = false;
-    clear(transport);
+    clear_bytes(transport);
     pthread_mutex_unlock(&transport->lock);
 }
 
@@ -460,8 +461,8 @@ uint64_t crier__transport_stuck(struct crier__transport *transport)
 
     pthread_mutex_lock(&transport->lock);
     if (transport->pending.count != 0) {
-        /* The kernel takes more only when it has got rid of a good part of what it
-         * holds; but a client that reads slowly empties it little by little. */
+        /* The kernel accepts more only when it has sent a good part of what it holds;
+         * but a client that reads slowly empties its buffer little by little. */
         if (transport->fd >= 0)
             (void)ioctl(transport->fd, SIOCOUTQ, &queued);
         if (queued < transport->queued)
@@ -476,26 +477,26 @@ uint64_t crier__transport_stuck(struct crier__transport *transport)
     return stuck;
 }
 
-bool crier__transport_hungry(struct crier__transport *transport,
+bool crier__transport_is_low(struct crier__transport *transport,
                              size_t low_water,
-                             void (*low)(struct crier__transport *transport))
+                             void (*on_low)(struct crier__transport *transport))
 {
     bool now;
 
     pthread_mutex_lock(&transport->lock);
     now = transport->pending.cost <= low_water;
     transport->low_water = low_water;
-    transport->low = low;
-    transport->hungry = !now;
+    transport->on_low = on_low;
+    transport->report_low = !now;
     pthread_mutex_unlock(&transport->lock);
     return now;
 }
 
-/* Whether the last word was ours. It is not enough that bytes are out and no
- * acknowledgement has come for long: a client with a full window answers each
- * retransmission and each probe, but these come ever more rarely. One whose
- * machine has vanished answers none. */
-static enum crier__answer judge(const struct tcp_info *info)
+/* Judges whether the last segment was ours. It is not enough that bytes are
+ * unacknowledged and no acknowledgement has come for long: a client with a full window
+ * answers each retransmission and each probe, but TCP sends these less and less often.
+ * A dead client answers none. */
+static enum crier__answer judge_peer(const struct tcp_info *info)
 {
     if (info->tcpi_unacked == 0 && info->tcpi_probes == 0)
         return CRIER__ANSWERED;
@@ -519,11 +520,11 @@ enum crier__answer crier__transport_answer(struct crier__transport *transport,
 
     memset(&info, 0, sizeof info);
     pthread_mutex_lock(&transport->lock);
-    /* Nearly always all is acknowledged, which is cheap to see. */
+    /* Nearly always everything is acknowledged, which this ioctl shows cheaply. */
     if (transport->fd >= 0 &&
         (ioctl(transport->fd, SIOCOUTQ, &queued) != 0 || queued != 0) &&
         getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-        answer = judge(&info);
+        answer = judge_peer(&info);
     pthread_mutex_unlock(&transport->lock);
     *silence = info.tcpi_last_ack_recv;
     return answer;

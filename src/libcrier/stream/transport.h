@@ -8,43 +8,44 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The way of one stream's bytes to its client. */
+/* How the bytes of one stream reach its client. */
 struct crier__transport {
     pthread_mutex_t lock; /* guards what follows */
     int fd;               /* -1 once the body has ended, or MHD is done with it */
     int epoll_fd;         /* where fd is watched, or -1 */
     bool parked;          /* suspended, and not resumed yet */
     bool ending;          /* the body ends after what is pending */
-    bool cut;             /* nothing is sent any more */
-    bool owed;            /* and a client that is still there lacks something */
-    bool begun;           /* the headers are out */
-    bool hungry;          /* low is to be called */
+    bool cut;             /* nothing more is sent */
+    bool owed;            /* a client that is still connected has lost frames by it */
+    bool begun;           /* the headers have been sent */
+    bool report_low;      /* on_low must be called */
     bool tls;             /* never changes */
-    bool started;         /* what the body begins with is pending, or gone */
-    bool urgent;          /* it is not to wait for what comes next */
+    bool started;         /* the beginning of the body is pending or sent */
+    bool urgent;          /* it must not wait for the next frame */
     uint64_t last_sent;   /* crier_now() */
     struct crier__pending pending;
-    uint64_t busy_since;  /* when pending ceased to be empty, or the client was seen
-                             to take something, likewise */
-    int broken;           /* -errno of a send by the reader; 0: none has failed. To be
-                             read after release, too */
-    int queued;           /* bytes that the kernel held then */
-    size_t low_water;     /* of the cost of pending */
-    void (*low)(struct crier__transport *transport);
-    struct crier_frame *start; /* what the body begins with, until it is started: a
-                                * reference; or NULL for nothing */
+    uint64_t busy_since;  /* when pending became non-empty, or the client was last seen
+                             to take something; crier_now() */
+    int broken;           /* -errno of a failed send by the reader; 0: none. Valid
+                             after release, too */
+    int queued;           /* the bytes that the kernel held at busy_since */
+    size_t low_water;     /* for the cost of pending */
+    void (*on_low)(struct crier__transport *transport);
+    struct crier_frame *start; /* the beginning of the body until it is started: a
+                                * reference, or NULL for none */
 
     /* These never change, so they need no lock. */
     struct MHD_Connection *connection;
     void (*resume)(struct MHD_Connection *connection);
 
-    /* The cost of all frames on their way here: those in pending, and those
-     * that a sender has handed to the shard. */
+    /* The cost of all frames for this client: those in pending, and those that a
+     * sender has posted to the shard. */
     atomic_size_t waiting;
 };
 
-/* Prepares TRANSPORT, zeroed, for CONNECTION. RESUME is crier_shards_options'; with NULL
- * the daemon must have threads of its own. CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
+/* Initializes TRANSPORT, a zeroed struct, for CONNECTION. RESUME is that of
+ * crier_shards_options; when it is NULL the daemon must have threads of its own.
+ * CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
                           void (*resume)(struct MHD_Connection *connection));
@@ -52,76 +53,77 @@ int crier__transport_init(struct crier__transport *transport,
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);
 
-/* Makes FRAME (a reference is taken; NULL for nothing) what the body begins with,
- * before all that is pushed, in the place of what that was. Unless it is URGENT, the
- * kernel may keep it for 200 ms to send it together with what comes next. Returns
- * false, and changes nothing, when the body has begun. */
+/* Makes FRAME (a reference is taken; NULL for none) the beginning of the body, in place
+ * of an earlier one. Unless it is URGENT, the kernel may keep it for 200 ms to send it
+ * together with the next frame. Returns false, and changes nothing, when the body has
+ * begun. */
 bool crier__transport_start(struct crier__transport *transport,
                             struct crier_frame *frame, bool urgent);
 
-/* Appends FRAME, whose cost must be in waiting already, for the next flush. When
- * frames of LIMIT or more are pending behind the first one, after sending what
- * can be sent, CRIER_ERR_FULL; -ENOMEM. */
+/* Appends FRAME, whose cost must be in `waiting` already, for the next flush.
+ * CRIER_ERR_MAX_PENDING when frames of LIMIT or more are pending behind the first one,
+ * after sending what the kernel takes; -ENOMEM. */
 int crier__transport_push(struct crier__transport *transport,
                           struct crier_frame *frame, size_t limit);
 
-/* Sends FRAME, whose cost is not in waiting, at once, at the time NOW. 0 when all of
- * it went; 1 when its rest is pending, and counted. -EAGAIN when it has to be pushed:
- * something is before it, or the connection is not ours now; another -errno when
- * that is dead: cut it. */
+/* Sends FRAME, whose cost is not in `waiting`, immediately, at the time NOW. Returns 0
+ * when all of it was sent; 1 when its rest is pending and counted; -EAGAIN when the
+ * caller must push it, because other frames are pending or MHD has the connection;
+ * another -errno when the connection is dead: cut it. */
 int crier__transport_send(struct crier__transport *transport,
                           struct crier_frame *frame, uint64_t now);
 
-/* Sends what the kernel takes of what is pending. -errno when the
- * connection is dead: cut it. */
+/* Sends as much of the pending frames as the kernel takes. -errno when the connection
+ * is dead: cut it. */
 int crier__transport_flush(struct crier__transport *transport);
 
-/* Ends the body once what is pending now is sent; flush afterwards. */
+/* Ends the body after the frames that are pending; flush afterwards. */
 void crier__transport_end(struct crier__transport *transport);
 
-/* Drops what is pending and ends the connection at once. The client is still there or
- * has GONE. With RESET, and where a client that is still there loses what was pending,
- * the kernel drops what it has not delivered, too, and the client sees an error: a body
- * that ends with its connection (RFC 9112, section 6.3) has no other sign of that. */
+/* Drops what is pending and ends the connection at once. GONE: the client has closed it
+ * or is dead. With RESET, and when a client that is still connected loses pending
+ * frames, the kernel also drops what it has not delivered, and the client sees an
+ * error: a body that ends with its connection (RFC 9112, section 6.3) has no other sign
+ * of that. */
 void crier__transport_cut(struct crier__transport *transport, bool gone,
                           bool reset);
 
-/* MHD's content reader: see MHD_ContentReaderCallback. */
+/* The content reader of MHD: see MHD_ContentReaderCallback. */
 ssize_t crier__transport_read(struct crier__transport *transport, char *to,
                               size_t max);
 
-/* MHD is done with the connection; the socket is not ours any more. */
+/* Tells the transport that MHD has closed the connection; it does not use the socket
+ * any more. */
 void crier__transport_release(struct crier__transport *transport);
 
-/* Has EPOLL_FD report, with POINTER, when the peer closes, the connection breaks,
- * or there is room again for what a flush left. Does nothing after release.
- * -errno. */
+/* Makes EPOLL_FD report, with POINTER, when the peer closes, the connection breaks, or
+ * the socket is writable again after a flush. Does nothing after release. -errno. */
 int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                            void *pointer);
 
-/* When bytes last went out, in ms of crier_now(). */
+/* Returns when bytes were last sent, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
 
-/* How long the client has taken nothing though something waits, in ms; 0 when
- * nothing waits. What it takes from the kernel counts as seen by the call before,
- * so there should be one when something begins to wait. */
+/* Returns how long the client has taken nothing while something is pending, in ms; 0
+ * when nothing is pending. Progress is measured by comparing SIOCOUTQ with the previous
+ * call, so call this once when data starts to queue. */
 uint64_t crier__transport_stuck(struct crier__transport *transport);
 
-/* Whether LOW_WATER or less is pending. If not, LOW is called once, under the
- * lock and on any thread, as soon as it is. */
-bool crier__transport_hungry(struct crier__transport *transport,
+/* Whether the cost of what is pending is at or below LOW_WATER. If not, ON_LOW is
+ * called once, under the lock and on any thread, as soon as it is. */
+bool crier__transport_is_low(struct crier__transport *transport,
                              size_t low_water,
-                             void (*low)(struct crier__transport *transport));
+                             void (*on_low)(struct crier__transport *transport));
 
-/* How the peer's TCP answers. */
+/* Whether the TCP of the peer answers. */
 enum crier__answer {
-    CRIER__ANSWERED, /* nothing is out, or it has answered what was sent last */
-    CRIER__PENDING,  /* what was sent last is too young to tell */
-    CRIER__OVERDUE   /* what was sent last has had no answer */
+    CRIER__ANSWERED, /* it has answered the last segment, or there is none */
+    CRIER__PENDING,  /* the answer may still be on its way */
+    CRIER__OVERDUE   /* it has not answered the last segment */
 };
 
-/* Asks TCP how things stand; how many ms ago the last acknowledgement came goes
- * to *SILENCE. */
+/* Asks TCP whether the peer answers, and writes to *SILENCE how many ms ago its last
+ * acknowledgement came. */
 enum crier__answer crier__transport_answer(struct crier__transport *transport,
                                            uint32_t *silence);
 

@@ -4,12 +4,12 @@
 #include "base/buffer.h"
 #include "crier.h"
 
-/* Appends EVENT's wire bytes to OUT. Errors as crier_event_encode()'s; OUT is
- * then as it was. */
+/* Appends the wire bytes of EVENT to OUT. The errors of crier_event_encode(); OUT is
+ * unchanged then. */
 int crier__event_write(const struct crier_event *event,
                        struct crier__buffer *out);
 
-/* Encodes EVENT without its id into a new frame. As crier_event_encode(). */
+/* Encodes EVENT without its id into a new frame, like crier_event_encode(). */
 int crier__event_body(const struct crier_event *event,
                       struct crier_frame **frame);
 
@@ -17,11 +17,11 @@ int crier__event_body(const struct crier_event *event,
 int crier__frame_data(const char *type, const char *text, size_t length,
                       struct crier_frame **frame);
 
-/* The id of EVENT, NUL-terminated: "" for an empty one, NULL for none.
- * Borrowed until EVENT changes. -ENOMEM has been said by the setter. */
+/* Returns the id of EVENT, NUL-terminated: "" for an empty one, NULL for none. Borrowed
+ * until EVENT changes. */
 const char *crier__event_id(const struct crier_event *event);
 
-/* Whether EVENT has data, be it empty: without, clients ignore it. */
+/* Whether EVENT has data, which may be empty. Clients ignore an event without data. */
 bool crier__event_has_data(const struct crier_event *event);
 
 #endif

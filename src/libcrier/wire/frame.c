@@ -1,9 +1,9 @@
 /*
- * A frame: the wire bytes of one event, in one block with their counter.
+ * A frame: the wire bytes of one event, in one block with their reference count.
  *
- * Ten thousand clients that hear the same event share one frame, so a frame
- * never changes once it is shared, and whoever keeps it holds a reference. The
- * counter is the only thing in it that several threads write.
+ * Ten thousand clients that receive the same event share one frame. So a frame never
+ * changes once it is shared, and each user holds a reference. Only the count is written
+ * by several threads.
  */
 #include <config.h>
 

@@ -11,17 +11,16 @@ struct crier_frame {
     char bytes[];
 };
 
-/* A new frame of LENGTH bytes for the caller to fill before it shares it, or
- * NULL when memory is short. */
+/* Returns a new frame of LENGTH bytes, which the caller fills before it shares the
+ * frame; NULL when memory is short. */
 struct crier_frame *crier__frame_new(size_t length);
 
-/* A new frame of the LENGTH bytes at BYTES (copied), or NULL when memory is
+/* Returns a new frame of the LENGTH bytes at BYTES (copied); NULL when memory is
  * short. */
 struct crier_frame *crier__frame_of(const char *bytes, size_t length);
 
-/* What FRAME counts for where waiting frames are bounded: its bytes and
- * something for the place in the list, so that many tiny frames are bounded
- * too. */
+/* Returns the cost of FRAME where pending frames are bounded: its bytes and an amount
+ * for its place in the list, so that many tiny frames are bounded, too. */
 static inline size_t crier__frame_cost(const struct crier_frame *frame)
 {
     return frame->length + 64;

@@ -1,7 +1,7 @@
 /*
- * Formatted text as a frame. The text is formatted into a small buffer first, which
- * most texts fit; only a longer one is measured by that, allocated and formatted
- * again. vasprintf() would allocate for each, and would have no maximum.
+ * Formatted text as a frame. The text is formatted into a small buffer first, into
+ * which most texts fit; a longer one is measured by that, allocated and formatted
+ * again. vasprintf() would allocate for each text, and has no maximum.
  */
 #include <config.h>
 
@@ -41,7 +41,7 @@ int crier__frame_vprintf(struct crier_frame **frame, const char *type,
     if (length < 0)
         error = -errno;
     else if ((size_t)length > CRIER_EVENT_MAX)
-        error = CRIER_ERR_TOO_LARGE;
+        error = CRIER_ERR_FRAME_SIZE;
     else
         error = 0;
     if (error == 0 && (size_t)length >= sizeof brief) {

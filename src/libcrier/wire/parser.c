@@ -1,26 +1,27 @@
 /*
  * The event-stream interpretation of WHATWG HTML, section 9.2.6.
  *
- * The standard decodes the stream as UTF-8 first and then takes it apart. Here the
- * lines come first, and the value of a field is decoded when its line is whole.
- * That is the same: a line end is ASCII, and an ASCII byte always ends a sequence
- * of UTF-8, a broken one included.
+ * The standard decodes the stream as UTF-8 first and then splits it into lines. This
+ * parser splits first, and decodes the value of a field when its line is complete. The
+ * result is the same: a line end is ASCII, and an ASCII byte always ends a sequence of
+ * UTF-8, even a broken one.
  *
- * A line that lies within the bytes of one call is read where it is; only what is
+ * A line that lies within the bytes of one call is read in place; only a line that is
  * cut off at their end is copied (`line`). An event is collected field by field
  * (`data`, `type`, `id`, `topics`, `time`), each with a NUL behind it once it is
- * told. What was told is cleared by the next call, not before: it is borrowed.
+ * reported. The next call clears what was reported, not earlier: it is borrowed.
  *
- * Two ids: `id` is what the last id field said; it becomes `last` when its event
- * is complete, also where that has no data and is not told. So the id of an event
- * that was cut off does not count.
+ * There are two ids: `id` is the value of the last id field; it becomes `last` when its
+ * event is complete, even if that has no data and is not reported. So the id of an
+ * event that was cut off does not count.
  *
- * Rejected: callbacks, which would need a way to stop inside them, to go on later
- * and to hand an error through.
+ * Rejected: callbacks, which would need a way to stop inside them, to continue later
+ * and to pass an error through.
  */
 #include <config.h>
 
 #include "base/buffer.h"
+#include "base/number.h"
 #include "crier_client.h"
 #include "base/utf8.h"
 
@@ -30,24 +31,24 @@
 
 #define LIMIT_MAX ((size_t)1024 * 1024 * 1024)
 
-/* What a large line or event left behind is given back. */
+/* A buffer that a large line or event has made larger than this is freed. */
 #define KEEP ((size_t)64 * 1024)
 
-/* Bytes that are searched at a time. */
+/* How many bytes are searched at a time. */
 #define BLOCK ((size_t)256)
 
 static const char bom[3] = {'\xef', '\xbb', '\xbf'};
 
 struct crier_parser {
     size_t max_line, max_event;
-    struct crier__buffer line; /* the begin of one that is cut off */
+    struct crier__buffer line; /* the beginning of a line that is cut off */
     struct crier__buffer data; /* each line with its LF */
     struct crier__buffer type, id, last, topics, time;
     struct crier__buffer comment;
     bool has_id;
-    bool first; /* the first line is not over: a BOM may stand there */
-    bool cr;    /* the last byte was a CR: a LF belongs to it */
-    bool told;  /* the event is to be cleared */
+    bool first; /* in the first line, which may begin with a BOM */
+    bool cr;    /* the last byte was a CR, to which a LF belongs */
+    bool reported; /* the event was reported: the next call clears it */
     int error;
 };
 
@@ -93,24 +94,24 @@ void crier_parser_free(struct crier_parser *parser)
     free(parser);
 }
 
-/* Empties BUFFER, and gives its memory back where that is much. */
-static void clear(struct crier__buffer *buffer)
+/* Empties BUFFER, and frees it when it is large. */
+static void clear_buffer(struct crier__buffer *buffer)
 {
-    if (buffer->room > KEEP)
+    if (buffer->capacity > KEEP)
         crier__buffer_done(buffer);
     else
         crier__buffer_clear(buffer);
 }
 
-/* Forgets the event, complete or not; its id has been committed or not. */
+/* Drops the event, complete or not. */
 static void clear_event(struct crier_parser *parser)
 {
-    clear(&parser->data);
-    clear(&parser->type);
-    clear(&parser->topics);
-    clear(&parser->time);
+    clear_buffer(&parser->data);
+    clear_buffer(&parser->type);
+    clear_buffer(&parser->topics);
+    clear_buffer(&parser->time);
     parser->has_id = false;
-    parser->told = false;
+    parser->reported = false;
 }
 
 void crier_parser_begin(struct crier_parser *parser)
@@ -118,7 +119,7 @@ void crier_parser_begin(struct crier_parser *parser)
     if (parser == NULL)
         return;
     clear_event(parser);
-    clear(&parser->line);
+    clear_buffer(&parser->line);
     parser->first = true;
     parser->cr = false;
     parser->error = 0;
@@ -126,7 +127,7 @@ void crier_parser_begin(struct crier_parser *parser)
 
 /* ---- text ------------------------------------------------------------- */
 
-/* Appends LENGTH bytes at TEXT to BUFFER, decoded as UTF-8: what is none becomes
+/* Appends LENGTH bytes at TEXT to BUFFER, decoded as UTF-8: invalid bytes become
  * U+FFFD, one for each maximal subpart (Encoding standard, UTF-8 decoder). */
 static int add_decoded(struct crier__buffer *buffer, const char *text,
                        size_t length)
@@ -150,8 +151,8 @@ static int add_decoded(struct crier__buffer *buffer, const char *text,
     }
 }
 
-/* BUFFER's bytes as a string, with its NUL behind it (which is not counted). */
-static int as_string(struct crier__buffer *buffer, const char **string)
+/* Writes the bytes of BUFFER as a string to *STRING. Its NUL is not counted. */
+static int terminate_string(struct crier__buffer *buffer, const char **string)
 {
     int error = crier__buffer_add(buffer, "", 1);
 
@@ -170,24 +171,24 @@ static int check_event(const struct crier_parser *parser)
                     (parser->has_id ? parser->id.length : 0);
 
     if (parser->data.length != 0)
-        length += parser->data.length - 1; /* the last LF is not told */
-    return length > parser->max_event ? CRIER_ERR_LARGE_EVENT : 0;
+        length += parser->data.length - 1; /* the last LF is not part of it */
+    return length > parser->max_event ? CRIER_ERR_MAX_EVENT : 0;
 }
 
-/* The ERROR of what was added to the event, or that of its limit. */
-static int within_event(const struct crier_parser *parser, int error)
+/* Returns ERROR, that of adding to the event, or the error of the limit of events. */
+static int check_event_size(const struct crier_parser *parser, int error)
 {
-    if (error == CRIER_ERR_TOO_LARGE)
-        return CRIER_ERR_LARGE_EVENT;
+    if (error == CRIER_ERR_FRAME_SIZE)
+        return CRIER_ERR_MAX_EVENT;
     return error != 0 ? error : check_event(parser);
 }
 
-/* Makes BUFFER, a part of the event, the VALUE in the place of what it was. */
-static int set(struct crier_parser *parser, struct crier__buffer *buffer,
-               const char *value, size_t length)
+/* Replaces the content of BUFFER, a part of the event, by VALUE. */
+static int set_buffer(struct crier_parser *parser, struct crier__buffer *buffer,
+                      const char *value, size_t length)
 {
     crier__buffer_clear(buffer);
-    return within_event(parser, add_decoded(buffer, value, length));
+    return check_event_size(parser, add_decoded(buffer, value, length));
 }
 
 /* ---- fields ----------------------------------------------------------- */
@@ -199,7 +200,7 @@ static int add_data(struct crier_parser *parser, const char *value,
 
     if (error == 0)
         error = crier__buffer_add(&parser->data, "\n", 1);
-    return within_event(parser, error);
+    return check_event_size(parser, error);
 }
 
 static int set_id(struct crier_parser *parser, const char *value,
@@ -208,47 +209,43 @@ static int set_id(struct crier_parser *parser, const char *value,
     if (length != 0 && memchr(value, '\0', length) != NULL)
         return 0;
     parser->has_id = true;
-    return set(parser, &parser->id, value, length);
+    return set_buffer(parser, &parser->id, value, length);
 }
 
-/* Digits only; more than fits is as much as fits. */
+/* Reads digits only. A number that is too large becomes UINT64_MAX. */
 static bool read_retry(const char *value, size_t length, uint64_t *retry)
 {
-    uint64_t number = 0, digit;
-    size_t i;
+    size_t digits;
+    uint64_t number;
 
-    for (i = 0; i < length; i++) {
-        if (value[i] < '0' || value[i] > '9')
-            return false;
-        digit = (uint64_t)(value[i] - '0');
-        number = number > (UINT64_MAX - digit) / 10 ? UINT64_MAX
-                                                    : number * 10 + digit;
-    }
+    (void)crier__number_scan(value, length, &digits, &number);
+    if (digits == 0 || digits != length)
+        return false;
     *retry = number;
-    return length != 0;
+    return true;
 }
 
-static bool is_name(const char *line, size_t length, const char *name)
+static bool is_field_name(const char *line, size_t length, const char *name)
 {
     return length == strlen(name) && memcmp(line, name, length) == 0;
 }
 
-/* The field NAME of the event has the VALUE. 1 when there is something to tell. */
+/* Takes the field NAME with its VALUE. 1 when there is something to report. */
 static int take_field(struct crier_parser *parser, const char *name,
                       size_t name_length, const char *value, size_t length,
                       struct crier_message *message)
 {
-    if (is_name(name, name_length, "data"))
+    if (is_field_name(name, name_length, "data"))
         return add_data(parser, value, length);
-    if (is_name(name, name_length, "event"))
-        return set(parser, &parser->type, value, length);
-    if (is_name(name, name_length, "id"))
+    if (is_field_name(name, name_length, "event"))
+        return set_buffer(parser, &parser->type, value, length);
+    if (is_field_name(name, name_length, "id"))
         return set_id(parser, value, length);
-    if (is_name(name, name_length, "topics"))
-        return set(parser, &parser->topics, value, length);
-    if (is_name(name, name_length, "time"))
-        return set(parser, &parser->time, value, length);
-    if (is_name(name, name_length, "retry") &&
+    if (is_field_name(name, name_length, "topics"))
+        return set_buffer(parser, &parser->topics, value, length);
+    if (is_field_name(name, name_length, "time"))
+        return set_buffer(parser, &parser->time, value, length);
+    if (is_field_name(name, name_length, "retry") &&
         read_retry(value, length, &message->retry)) {
         message->kind = CRIER_RETRY;
         return 1;
@@ -261,10 +258,10 @@ static int take_comment(struct crier_parser *parser, const char *text,
 {
     int error;
 
-    clear(&parser->comment);
+    clear_buffer(&parser->comment);
     error = add_decoded(&parser->comment, text, length);
     if (error == 0)
-        error = as_string(&parser->comment, &message->data);
+        error = terminate_string(&parser->comment, &message->data);
     message->length = parser->comment.length;
     message->kind = CRIER_COMMENT;
     return error != 0 ? error : 1;
@@ -272,7 +269,7 @@ static int take_comment(struct crier_parser *parser, const char *text,
 
 /* ---- events ----------------------------------------------------------- */
 
-/* The id of an event that is complete becomes the last one. */
+/* Makes the id of a complete event the last one. */
 static int commit_id(struct crier_parser *parser)
 {
     struct crier__buffer last = parser->last;
@@ -281,12 +278,12 @@ static int commit_id(struct crier_parser *parser)
 
     if (!parser->has_id)
         return 0;
-    error = as_string(&parser->id, &string);
+    error = terminate_string(&parser->id, &string);
     if (error != 0)
         return error;
     parser->last = parser->id;
     parser->id = last;
-    clear(&parser->id);
+    clear_buffer(&parser->id);
     return 0;
 }
 
@@ -309,7 +306,7 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
     if (!crier_utf8_valid(id, length))
         return CRIER_ERR_UTF8;
     if (length > parser->max_event)
-        return CRIER_ERR_LARGE_EVENT;
+        return CRIER_ERR_MAX_EVENT;
     clear_event(parser);
     crier__buffer_clear(&parser->id);
     error = crier__buffer_add(&parser->id, id, length);
@@ -320,19 +317,19 @@ int crier_parser_set_id(struct crier_parser *parser, const char *id)
     return error;
 }
 
-/* An extra field, which is NULL where it is not there or empty. */
-static int optional(struct crier__buffer *buffer, const char **string)
+/* The same for an extra field; NULL when it is absent or empty. */
+static int terminate_optional(struct crier__buffer *buffer, const char **string)
 {
-    return buffer->length != 0 ? as_string(buffer, string) : 0;
+    return buffer->length != 0 ? terminate_string(buffer, string) : 0;
 }
 
-/* Makes MESSAGE the event, which is complete and has data. */
-static int tell_event(struct crier_parser *parser,
+/* Fills MESSAGE with the event, which is complete and has data. */
+static int fill_event(struct crier_parser *parser,
                       struct crier_message *message)
 {
     int error = 0;
 
-    parser->told = true;
+    parser->reported = true;
     message->kind = CRIER_EVENT;
     message->has_id = parser->has_id;
     parser->data.bytes[parser->data.length - 1] = '\0'; /* the last LF */
@@ -340,21 +337,22 @@ static int tell_event(struct crier_parser *parser,
     message->length = parser->data.length - 1;
     if (parser->type.length != 0) {
         message->type_length = parser->type.length;
-        error = as_string(&parser->type, &message->type);
+        error = terminate_string(&parser->type, &message->type);
     }
     if (error == 0)
-        error = optional(&parser->topics, &message->topics);
+        error = terminate_optional(&parser->topics, &message->topics);
     if (error == 0)
-        error = optional(&parser->time, &message->time);
+        error = terminate_optional(&parser->time, &message->time);
     return error;
 }
 
-/* An empty line: the event is complete. 1 when it is to be told. Its id counts last,
- * when nothing can fail any more: an event that was not told is asked for again. */
-static int dispatch(struct crier_parser *parser, struct crier_message *message)
+/* Ends the event at an empty line. 1 when it is to be reported. Its id is committed
+ * last, when nothing can fail any more: a client resumes before an event that was not
+ * reported. */
+static int dispatch_event(struct crier_parser *parser, struct crier_message *message)
 {
     bool has_data = parser->data.length != 0;
-    int error = has_data ? tell_event(parser, message) : 0;
+    int error = has_data ? fill_event(parser, message) : 0;
 
     if (error == 0)
         error = commit_id(parser);
@@ -363,7 +361,7 @@ static int dispatch(struct crier_parser *parser, struct crier_message *message)
     return error != 0 ? error : has_data;
 }
 
-/* One whole LINE without its end. 1 when there is something to tell. */
+/* Takes one whole LINE without its end. 1 when there is something to report. */
 static int take_line(struct crier_parser *parser, const char *line,
                      size_t length, struct crier_message *message)
 {
@@ -371,7 +369,7 @@ static int take_line(struct crier_parser *parser, const char *line,
     size_t name_length = length;
 
     if (length > parser->max_line)
-        return CRIER_ERR_LONG_LINE;
+        return CRIER_ERR_MAX_LINE;
     if (parser->first && length >= sizeof bom &&
         memcmp(line, bom, sizeof bom) == 0) {
         line += sizeof bom;
@@ -380,7 +378,7 @@ static int take_line(struct crier_parser *parser, const char *line,
     }
     parser->first = false;
     if (length == 0)
-        return dispatch(parser, message);
+        return dispatch_event(parser, message);
     if (line[0] == ':')
         return take_comment(parser, line + 1, length - 1, message);
     colon = memchr(line, ':', length);
@@ -397,10 +395,10 @@ static int take_line(struct crier_parser *parser, const char *line,
 
 /* ---- bytes ------------------------------------------------------------ */
 
-/* Where the first line in the LENGTH bytes ends; NULL when it does not. It goes by
- * blocks: looking for a LF up to the end, for each of many lines that end with CR,
- * would take time in the square of their number. */
-static const char *line_end(const char *bytes, size_t length)
+/* Returns where the first line in the LENGTH bytes ends; NULL when it does not.
+ * Searches block by block: searching for a LF to the end, for each of many lines that
+ * end with CR, would take time in the square of their number. */
+static const char *find_line_end(const char *bytes, size_t length)
 {
     const char *lf, *cr;
     size_t block;
@@ -415,30 +413,31 @@ static const char *line_end(const char *bytes, size_t length)
     return NULL;
 }
 
-/* Keeps the begin of a line that goes on in the next call. */
-static int keep(struct crier_parser *parser, const char *bytes, size_t length)
+/* Keeps the beginning of a line that continues in the next call. */
+static int keep_line(struct crier_parser *parser, const char *bytes, size_t length)
 {
     int error = crier__buffer_add(&parser->line, bytes, length);
 
-    return error == CRIER_ERR_TOO_LARGE ? CRIER_ERR_LONG_LINE : error;
+    return error == CRIER_ERR_FRAME_SIZE ? CRIER_ERR_MAX_LINE : error;
 }
 
-/* The line that was kept, with the LENGTH bytes that end it. */
-static int take_kept(struct crier_parser *parser, const char *bytes,
-                     size_t length, struct crier_message *message)
+/* Takes the line that was kept, with the LENGTH bytes that end it. */
+static int take_kept_line(struct crier_parser *parser, const char *bytes,
+                          size_t length, struct crier_message *message)
 {
-    int result = keep(parser, bytes, length);
+    int result = keep_line(parser, bytes, length);
 
     if (result == 0)
         result = take_line(parser, parser->line.bytes, parser->line.length,
                            message);
-    clear(&parser->line);
+    clear_buffer(&parser->line);
     return result;
 }
 
-/* Reads the next line or what there is of it. 1 when there is something to tell. */
-static int step(struct crier_parser *parser, const char **bytes,
-                size_t *length, struct crier_message *message)
+/* Reads the next line, or the part of it that is there. 1 when there is something to
+ * report. */
+static int parse_step(struct crier_parser *parser, const char **bytes,
+                      size_t *length, struct crier_message *message)
 {
     const char *start = *bytes, *end;
     size_t line;
@@ -449,15 +448,15 @@ static int step(struct crier_parser *parser, const char **bytes,
         --*length;
         return 0;
     }
-    end = line_end(start, *length);
+    end = find_line_end(start, *length);
     line = end != NULL ? (size_t)(end - start) : *length;
     *bytes += line + (end != NULL);
     *length -= line + (end != NULL);
     parser->cr = end != NULL && *end == '\r';
     if (end == NULL)
-        return keep(parser, start, line);
+        return keep_line(parser, start, line);
     if (parser->line.length != 0)
-        return take_kept(parser, start, line, message);
+        return take_kept_line(parser, start, line, message);
     return take_line(parser, start, line, message);
 }
 
@@ -470,7 +469,7 @@ int crier_parser_next(struct crier_parser *parser, const char **bytes,
         (*bytes == NULL && *length != 0))
         return CRIER_ERR_NULL;
     result = parser->error;
-    if (parser->told)
+    if (parser->reported)
         clear_event(parser);
     *message = (struct crier_message){.data = "",
                                       .type = "message",
@@ -478,7 +477,7 @@ int crier_parser_next(struct crier_parser *parser, const char **bytes,
                                       .id = "",
                                       .reason = ""};
     while (result == 0 && *length != 0)
-        result = step(parser, bytes, length, message);
+        result = parse_step(parser, bytes, length, message);
     if (result < 0)
         parser->error = result;
     message->id = crier_parser_id(parser);

@@ -1,6 +1,13 @@
 /*
- * Names of topics, and lists of them. A comma separates, so it cannot be part of
- * a name; '*' stands for all, so it cannot either, and may end a pattern.
+ * Names of topics, and lists of them.
+ *
+ * A list is packed: the names one behind the other, each with its NUL. So an update holds
+ * its topics in its own allocation, two lists are equal if their bytes are, and a walk is
+ * a strlen() for each name. An array of pointers was rejected: each update held would pay
+ * 16 bytes for each of its topics.
+ *
+ * Text with commas is a convenience of the public functions and of URLs alone. Below
+ * them a name may hold a comma, as IRIs do.
  */
 #include <config.h>
 
@@ -9,89 +16,171 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Bytes of the longest list there can be. */
-#define LONGEST (CRIER__TOPICS_MAX * CRIER__TOPIC_ROOM)
-
-const char *crier__topics_next(struct crier__topics *walk, size_t *length)
+bool crier__topic_valid(const char *name, size_t length)
 {
-    const char *topic = walk->rest;
-
-    if (topic == NULL)
-        return NULL;
-    *length = strcspn(topic, ",");
-    walk->rest = topic[*length] == ',' ? topic + *length + 1 : NULL;
-    return topic;
-}
-
-static bool valid(const char *name, size_t length)
-{
-    size_t max = crier__topic_hidden(name) ? CRIER__TOPIC_ROOM - 1
-                                           : CRIER__TOPIC_MAX;
+    size_t max = length != 0 && crier__topic_hidden(name)
+                     ? CRIER__TOPIC_SIZE - 1
+                     : CRIER__TOPIC_MAX;
 
     return length != 0 && length <= max &&
            memchr(name, '*', length) == NULL &&
            crier_utf8_valid(name, length) && !crier__utf8_control(name, length);
 }
 
-/* Whether the list of END - LIST bytes has the topic NAME already. */
-static bool has(const char *list, const char *end, const char *name,
-                size_t length)
+bool crier__topics_hidden(const struct crier__topics *topics)
 {
-    const char *at = list;
-    size_t part;
+    const char *name;
 
-    while (at < end) {
-        part = strcspn(at, ",");
-        if (part == length && memcmp(at, name, length) == 0)
+    CRIER__TOPICS_EACH (topics, name)
+        if (!crier__topic_hidden(name))
+            return false;
+    return true;
+}
+
+/* ---- making a list ---------------------------------------------------- */
+
+struct crier__topics *crier__topics_new(size_t size)
+{
+    struct crier__topics *topics = malloc(sizeof *topics + size);
+
+    if (topics != NULL)
+        *topics = (struct crier__topics){0};
+    return topics;
+}
+
+static bool has_name(const struct crier__topics *topics, const char *name,
+                     size_t length)
+{
+    const char *other;
+
+    CRIER__TOPICS_EACH (topics, other)
+        if (strncmp(other, name, length) == 0 && other[length] == '\0')
             return true;
-        at += part + 1;
-    }
     return false;
 }
 
-int crier__topics_parse(const char *text, char **topics, unsigned *count)
+int crier__topics_add(struct crier__topics *topics, const char *name,
+                      size_t length)
 {
-    struct crier__topics walk = {text};
-    const char *name;
-    char *made, *end;
-    unsigned n = 0;
-    size_t length;
-
-    /* Before anything is done for it: no list of a hundred is longer. */
-    if (strnlen(text, LONGEST + 1) > LONGEST)
+    if (has_name(topics, name, length))
+        return 0;
+    if (topics->count == CRIER__TOPICS_MAX)
         return CRIER_ERR_MANY_TOPICS;
-    made = end = calloc(1, strlen(text) + 1);
-    if (made == NULL)
-        return -ENOMEM;
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
-        if (!valid(name, length)) {
-            free(made);
-            return CRIER_ERR_TOPIC;
-        }
-        if (has(made, end, name, length))
-            continue;
-        if (n++ == CRIER__TOPICS_MAX) {
-            free(made);
-            return CRIER_ERR_MANY_TOPICS;
-        }
-        if (end != made)
-            *end++ = ',';
-        memcpy(end, name, length);
-        end += length;
-    }
-    *topics = made;
-    *count = n;
+    memcpy(topics->names + topics->size, name, length);
+    topics->names[topics->size + length] = '\0';
+    topics->size += (unsigned)length + 1;
+    topics->count++;
     return 0;
 }
 
-bool crier__topic_fits(const char *pattern, const char *name, size_t length)
+int crier__topics_add_text(struct crier__topics *topics, const char *text,
+                           size_t length, char separator,
+                           bool (*valid)(const char *name, size_t length))
 {
-    size_t whole = strlen(pattern);
+    const char *end = text + length, *stop;
+    int error = 0;
 
-    if (whole != 0 && pattern[whole - 1] == '*')
-        return length >= whole - 1 && memcmp(pattern, name, whole - 1) == 0;
-    return length == whole && memcmp(pattern, name, length) == 0;
+    for (;; text = stop + 1) {
+        stop = memchr(text, separator, (size_t)(end - text));
+        length = (size_t)((stop != NULL ? stop : end) - text);
+        if (!valid(text, length))
+            return CRIER_ERR_TOPIC;
+        error = crier__topics_add(topics, text, length);
+        if (error != 0 || stop == NULL)
+            return error;
+    }
+}
+
+int crier__topics_add_names(struct crier__topics *topics,
+                            const char *const *names, size_t count,
+                            bool (*valid)(const char *name, size_t length))
+{
+    size_t length, i;
+    int error = 0;
+
+    for (i = 0; i < count && error == 0; i++) {
+        length = strlen(names[i]);
+        error = valid(names[i], length)
+                    ? crier__topics_add(topics, names[i], length)
+                    : CRIER_ERR_TOPIC;
+    }
+    return error;
+}
+
+size_t crier__topics_measure(const char *const *names, size_t count)
+{
+    size_t size = 0, i;
+
+    for (i = 0; i < count; i++) {
+        size += strnlen(names[i], CRIER__TOPICS_LONGEST) + 1;
+        if (size > CRIER__TOPICS_LONGEST)
+            return SIZE_MAX;
+    }
+    return size;
+}
+
+/* Writes TOPICS, unless there was an ERROR, to *LIST; returns ERROR. */
+static int hand_out(struct crier__topics *topics, int error,
+                    struct crier__topics **list)
+{
+    if (error == 0)
+        *list = topics;
+    else
+        free(topics);
+    return error;
+}
+
+int crier__topics_split(const char *text, size_t length, char separator,
+                        struct crier__topics **topics)
+{
+    struct crier__topics *made;
+
+    /* Checked first: no list of a hundred names is longer. */
+    if (length > CRIER__TOPICS_LONGEST)
+        return CRIER_ERR_MANY_TOPICS;
+    made = crier__topics_new(length + 1);
+    if (made == NULL)
+        return -ENOMEM;
+    return hand_out(made,
+                    crier__topics_add_text(made, text, length, separator,
+                                           crier__topic_valid),
+                    topics);
+}
+
+int crier__topics_parse(const char *text, struct crier__topics **topics)
+{
+    return crier__topics_split(text, strnlen(text, CRIER__TOPICS_LONGEST + 1),
+                               ',', topics);
+}
+
+int crier__topics_list(const char *const *names, size_t count,
+                       struct crier__topics **topics)
+{
+    size_t size = crier__topics_measure(names, count);
+    struct crier__topics *made;
+
+    if (count == 0)
+        return CRIER_ERR_TOPIC;
+    if (size == SIZE_MAX)
+        return CRIER_ERR_MANY_TOPICS;
+    made = crier__topics_new(size);
+    if (made == NULL)
+        return -ENOMEM;
+    return hand_out(
+        made, crier__topics_add_names(made, names, count, crier__topic_valid),
+        topics);
+}
+
+void crier__topics_join(const struct crier__topics *topics, char separator,
+                        char *text)
+{
+    unsigned i;
+
+    memcpy(text, topics->names, topics->size);
+    for (i = 0; i + 1 < topics->size; i++)
+        if (text[i] == '\0')
+            text[i] = separator;
 }

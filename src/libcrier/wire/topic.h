@@ -4,38 +4,109 @@
 #include "crier.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define CRIER__TOPIC_MAX 255
 #define CRIER__TOPICS_MAX 100
 
-/* Room for any name, NUL included: those that begin with '$' may be longer, since
- * they are often made of others. */
-#define CRIER__TOPIC_ROOM 512
+/* The size of a buffer for any name, NUL included. Names that begin with '$' may be
+ * longer than others, since they are often made of others. */
+#define CRIER__TOPIC_SIZE 512
 
-/* What is before a topic in the name of its presence. */
+/* What stands before a topic in the name of its presence topic. */
 #define CRIER__PRESENCE "$presence/"
 
-/* A walk along a list of topics, separated by ','. */
+/* A list of names, each once. One allocation without pointers into itself, so
+ * a copy of its crier__topics_bytes() bytes is a list, too. Immutable once made. */
 struct crier__topics {
-    const char *rest; /* NULL at the end */
+    unsigned size; /* bytes of names */
+    unsigned count;
+    char names[];  /* each with a NUL, one behind the other */
 };
 
-/* Takes the next topic off WALK: its first byte, and its *LENGTH; NULL when there
- * is none any more. Borrowed from the list. */
-const char *crier__topics_next(struct crier__topics *walk, size_t *length);
+/* The first name of TOPICS, or NULL. */
+static inline const char *crier__topics_first(const struct crier__topics *topics)
+{
+    return topics->count != 0 ? topics->names : NULL;
+}
 
-/* Checks the list TEXT and writes it to a new text *TOPICS, each topic once;
- * their number goes to *COUNT. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS,
- * -ENOMEM. */
-int crier__topics_parse(const char *text, char **topics, unsigned *count);
+/* The name after NAME, which is one of TOPICS, or NULL. */
+static inline const char *crier__topics_next(const struct crier__topics *topics,
+                                             const char *name)
+{
+    name += strlen(name) + 1;
+    return name < topics->names + topics->size ? name : NULL;
+}
 
-/* Whether the topic of LENGTH bytes at NAME is the program's own. */
+/* Walks over the names of TOPICS. */
+#define CRIER__TOPICS_EACH(topics, name)                                      \
+    for ((name) = crier__topics_first(topics); (name) != NULL;                \
+         (name) = crier__topics_next(topics, name))
+
+/* What TOPICS takes in memory. */
+static inline size_t crier__topics_bytes(const struct crier__topics *topics)
+{
+    return sizeof *topics + topics->size;
+}
+
+/* Whether the LENGTH bytes at NAME are a topic's name: UTF-8 without control characters
+ * and '*', of 1 to 255 bytes, or up to 511 where it begins with '$'. It may hold a
+ * comma. */
+bool crier__topic_valid(const char *name, size_t length);
+
+/* Whether NAME belongs to the program, so that "*" does not match it. */
 static inline bool crier__topic_hidden(const char *name)
 {
     return name[0] == '$';
 }
 
-/* Whether PATTERN, a topic or the beginning of one and '*', fits NAME. */
-bool crier__topic_fits(const char *pattern, const char *name, size_t length);
+/* Whether all names of TOPICS are hidden. */
+bool crier__topics_hidden(const struct crier__topics *topics);
+
+/* Makes a *new* list of the LENGTH bytes at TEXT, where SEPARATOR stands between
+ * names. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+int crier__topics_split(const char *text, size_t length, char separator,
+                        struct crier__topics **topics);
+
+/* Likewise of TEXT with commas, as the public functions take it. */
+int crier__topics_parse(const char *text, struct crier__topics **topics);
+
+/* Likewise of COUNT names, which may hold commas. */
+int crier__topics_list(const char *const *names, size_t count,
+                       struct crier__topics **topics);
+
+/* Writes the names of TOPICS with SEPARATOR between them, and a NUL, to TEXT, which has
+ * topics->size bytes. */
+void crier__topics_join(const struct crier__topics *topics, char separator,
+                        char *text);
+
+/* ---- for selector.c --------------------------------------------------- */
+
+/* A *new* list without names that has capacity for SIZE bytes of them, NULs included;
+ * NULL when memory is short. */
+struct crier__topics *crier__topics_new(size_t size);
+
+/* Appends the LENGTH bytes at NAME to TOPICS, which has the capacity, unless it is there
+ * already; does not check them. CRIER_ERR_MANY_TOPICS. */
+int crier__topics_add(struct crier__topics *topics, const char *name,
+                      size_t length);
+
+/* Appends the pieces of the LENGTH bytes at TEXT that SEPARATOR separates; each must be
+ * VALID. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS. */
+int crier__topics_add_text(struct crier__topics *topics, const char *text,
+                           size_t length, char separator,
+                           bool (*valid)(const char *name, size_t length));
+
+/* Appends COUNT names. Each must be VALID. Errors as above. */
+int crier__topics_add_names(struct crier__topics *topics,
+                            const char *const *names, size_t count,
+                            bool (*valid)(const char *name, size_t length));
+
+/* How many bytes of names COUNT names have, NULs included; SIZE_MAX for more than any
+ * list may have. */
+size_t crier__topics_measure(const char *const *names, size_t count);
+
+/* No text is longer that holds a list. */
+#define CRIER__TOPICS_LONGEST (CRIER__TOPICS_MAX * CRIER__TOPIC_SIZE)
 
 #endif

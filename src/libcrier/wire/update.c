@@ -1,23 +1,22 @@
 /*
  * An update: a frame with its topics, its id and its position.
  *
- * Its frame is text/event-stream, which is what nearly all clients want, and the
- * only form in which an update is held. The others are made from that: for those who
- * hear it live once for all, and kept with it; for one who reads the past, for
- * him alone. A frame of ours is easily read back, since
- * every line is "name: value" and nothing else was let in. Nor can a topic end the
- * line of a field: it has no control characters.
+ * Its frame is text/event-stream, which nearly all clients want, and the only form in
+ * which the journal holds an update. The other formats are made from it: once for all
+ * live subscribers, and then kept with the update; for each subscriber that reads the
+ * past, and then not kept. Such a frame is easy to parse, since each of its lines is
+ * "name: value". A topic cannot end the line of a field: it has no control characters.
  *
- * An update is made by its publisher with everything but its place. The journal
- * places it; from then on it never changes, but for the frames that are made
- * later, each of which is set once.
+ * The publisher makes an update with everything but its place. The journal places it;
+ * from then on it does not change, except that the frames of other formats are each set
+ * once.
  */
 #include <config.h>
 
 #include "update.h"
 
 #include "base/buffer.h"
-#include "topic.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -25,40 +24,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* What retention counts beside the bytes of an update. */
+/* What retention counts for an update beside its bytes. */
 #define OVERHEAD 128
 
-static bool all_hidden(const char *topics)
-{
-    struct crier__topics walk = {topics};
-    const char *name;
-    size_t length;
-
-    while ((name = crier__topics_next(&walk, &length)) != NULL)
-        if (!crier__topic_hidden(name))
-            return false;
-    return true;
-}
-
-struct crier__update *crier__update_new(const char *topics, const char *id,
+struct crier__update *crier__update_new(const struct crier__topics *topics,
+                                        const char *id,
                                         struct crier_frame *body)
 {
-    size_t length = strlen(topics) + 1;
-    size_t room = id != NULL ? strlen(id) + 1 : CRIER__EPOCH_SIZE + 24;
-    struct crier__update *update = calloc(1, sizeof *update + length + room);
+    size_t size = crier__topics_bytes(topics);
+    size_t id_size = id != NULL ? strlen(id) + 1 : CRIER__EPOCH_SIZE + 24;
+    struct crier__update *update = calloc(1, sizeof *update + size + id_size);
 
     if (update == NULL)
         return NULL;
     atomic_init(&update->references, 1);
-    memcpy(update->text, topics, length);
-    update->topics = update->text;
-    update->id = update->text + length;
+    update->topics = (struct crier__topics *)update->tail;
+    memcpy(update->tail, topics, size);
+    update->id = (char *)update->tail + size;
     if (id != NULL)
-        memcpy(update->id, id, room);
+        memcpy(update->id, id, id_size);
     update->given = id != NULL;
-    update->hidden = all_hidden(topics);
+    update->hidden = crier__topics_hidden(topics);
     update->frame = crier_frame_ref(body);
     return update;
 }
@@ -122,7 +109,7 @@ const char *crier__update_body(const struct crier__update *update,
 
 size_t crier__update_cost(const struct crier__update *update)
 {
-    return update->frame->length - update->head + strlen(update->topics) +
+    return update->frame->length - update->head + update->topics->size - 1 +
            (update->given ? strlen(update->id) : 0) + OVERHEAD;
 }
 
@@ -206,29 +193,17 @@ static int read_fields(const struct crier__update *update,
     return error;
 }
 
-void crier__time_text(int64_t time, char text[32])
+static json_t *topics_array(const struct crier__topics *topics)
 {
-    time_t seconds = (time_t)(time / 1000);
-    struct tm parts;
-    size_t length;
-
-    gmtime_r(&seconds, &parts);
-    length = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + length, 32 - length, ".%03dZ", (int)(time % 1000));
-}
-
-static json_t *topics_array(const char *topics)
-{
-    struct crier__topics walk = {topics};
     json_t *array = json_array();
     const char *name;
-    size_t length;
 
-    while (array != NULL &&
-           (name = crier__topics_next(&walk, &length)) != NULL)
-        if (json_array_append_new(array, json_stringn(name, length)) != 0) {
+    if (array == NULL)
+        return NULL;
+    CRIER__TOPICS_EACH (topics, name)
+        if (json_array_append_new(array, json_string(name)) != 0) {
             json_decref(array);
-            array = NULL;
+            return NULL;
         }
     return array;
 }
@@ -237,10 +212,10 @@ static json_t *as_object(const struct crier__update *update,
                          const struct fields *fields)
 {
     size_t length = fields->data.length;
-    char time[32];
+    char time[CRIER__CLOCK_TEXT_SIZE];
     json_t *object;
 
-    crier__time_text(update->time, time);
+    crier__clock_text(update->time, time);
     object = json_pack("{s:s, s:I, s:s, s:o}", "id", update->id, "position",
                        (json_int_t)update->position, "time", time, "topics",
                        topics_array(update->topics));
@@ -284,23 +259,50 @@ static struct crier_frame *as_json(const struct crier__update *update,
     return frame;
 }
 
-/* The frame with two more fields in front. */
+/* Writes TOPICS to TEXT as the field "topics" has them: with commas between them, and
+ * with "%2C" for a comma in a name. Returns the length, TEXT may be NULL. */
+static size_t write_topics(const struct crier__topics *topics, char *text)
+{
+    size_t length = 0;
+    unsigned i;
+
+    for (i = 0; i + 1 < topics->size; i++) {
+        if (topics->names[i] != ',') {
+            if (text != NULL)
+                text[length] = topics->names[i] != '\0' ? topics->names[i] : ',';
+            length++;
+            continue;
+        }
+        if (text != NULL)
+            memcpy(text + length, "%2C", 3);
+        length += 3;
+    }
+    return length;
+}
+
+/* The frame with the fields "topics" and "time" in front. */
 static struct crier_frame *as_full(const struct crier__update *update)
 {
-    static const char format[] = "topics: %s\ntime: %s\n";
+    static const char field[] = "topics: ";
     const struct crier_frame *body = update->frame;
     struct crier_frame *frame;
-    char time[32];
-    size_t head;
+    char time[CRIER__CLOCK_TEXT_SIZE], line[48];
+    size_t length;
+    char *at;
 
-    crier__time_text(update->time, time);
-    head = sizeof format - 5 + strlen(update->topics) + strlen(time);
-    frame = crier__frame_new(head + body->length);
+    crier__clock_text(update->time, time);
+    length = (size_t)snprintf(line, sizeof line, "\ntime: %s\n", time);
+    frame = crier__frame_new(sizeof field - 1 +
+                             write_topics(update->topics, NULL) + length +
+                             body->length);
     if (frame == NULL)
         return NULL;
-    /* the NUL falls where the body begins, which is never empty */
-    snprintf(frame->bytes, head + 1, format, update->topics, time);
-    memcpy(frame->bytes + head, body->bytes, body->length);
+    at = frame->bytes;
+    memcpy(at, field, sizeof field - 1);
+    at += sizeof field - 1;
+    at += write_topics(update->topics, at);
+    memcpy(at, line, length);
+    memcpy(at + length, body->bytes, body->length);
     return frame;
 }
 

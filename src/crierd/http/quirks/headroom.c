@@ -1,26 +1,26 @@
 /*
- * Whether libmicrohttpd has the memory for a request, and for the answer to it.
+ * Whether libmicrohttpd has the memory for a request, and for the response to it.
  *
  * A connection has a piece of memory of fixed size, for what was received and for the
- * head of the answer. Where a field finds no room in it libmicrohttpd says 431. But
- * when the query's arguments do not, 0.9.75 forgets what it was about to say and waits
- * for the client, who waits for it; and when the answer does not, it closes the
- * connection, after all that the request asks for has been done. So the two are told
- * beforehand, by an estimate on the safe side, and the 431 goes past libmicrohttpd,
- * which may have no room for that either. (Arguments that can be seen are taken away
- * from it, mhd.c; those behind a NUL are not: with 0.9.75, who hides many there in a
- * later request waits for the time-out.)
+ * head of the response. Where a field finds no room in it libmicrohttpd says 431. But
+ * where the response finds none, it closes the connection, after all that the request asks
+ * for has been done (0.9.75 and 1.0.1). So crierd estimates beforehand, on the safe side,
+ * and sends the 431 past libmicrohttpd, which may have no room for that either.
+ *
+ * (The query takes no memory: mhd_cut_query() removes it. What is behind a NUL in the
+ * target is not removed: with 0.9.75, a client that hides many arguments there in a later
+ * request of its connection waits for the time-out.)
+ *
+ * This can go when libmicrohttpd answers with 431 or 500 itself in that case. The estimate
+ * for classify.c, headroom_need(), is for every version.
  */
 #include <config.h>
 
 #include "headroom.h"
 
-#include "crierd/http/mhd.h"
+#include "mhd.h"
 
 #include <string.h>
-
-/* What is received may have so much more room than it needs, and a little is lost. */
-#define BUFFER_STEP (1024 + 128)
 
 /* When trailers have been read, the buffer they came into still has room for more. */
 #define BUFFER 2048
@@ -43,37 +43,12 @@ static size_t align_size(size_t size)
 
 /* libmicrohttpd reads into the first half of the memory, and goes on behind it when that
  * is full and the head is not whole. Records, and a copy of the cookies, come from the
- * end. The head of the answer goes in between. */
+ * end. The head of the response goes in between. */
 size_t headroom_need(const struct headroom *head)
 {
-    size_t kept = head->records * HEADROOM_RECORD + align_size(head->cookies);
-    size_t all =
-        align_size(head->length) + BUFFER_GROWTH + kept + HEADROOM_ANSWER;
-    /* See below. */
-    size_t query = head->target + BUFFER_STEP +
-                   head->arguments * HEADROOM_RECORD;
-    size_t most = head->arguments * HEADROOM_RECORD * 8 / 3 + 1;
-
-    if (all < query)
-        all = query;
-    return all > most ? all : most;
-}
-
-bool headroom_for_arguments(size_t count, size_t memory)
-{
-    /* Half of the memory is for what is received, and may be full of it. */
-    return count * HEADROOM_RECORD <= memory * 3 / 8;
-}
-
-bool headroom_for_target(const char *target, size_t memory)
-{
-    const char *at = strchr(target, '?');
-    size_t need = strlen(target) + BUFFER_STEP, count = 0;
-
-    for (; at != NULL; at = strchr(at + 1, '&'))
-        count++;
-    return headroom_for_arguments(count, memory) &&
-           need + count * HEADROOM_RECORD <= memory;
+    return align_size(head->length) + BUFFER_GROWTH +
+           head->records * HEADROOM_RECORD + align_size(head->cookies) +
+           HEADROOM_RESPONSE;
 }
 
 static enum MHD_Result add_trailer(void *closure, enum MHD_ValueKind kind,
@@ -88,7 +63,7 @@ static enum MHD_Result add_trailer(void *closure, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
+bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
 {
     const enum MHD_ValueKind kinds =
         MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
@@ -98,7 +73,7 @@ bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
     const char *cookies = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE);
     int records = MHD_get_connection_values(connection, kinds, NULL, NULL);
-    size_t need = HEADROOM_ANSWER + (size_t)records * HEADROOM_RECORD;
+    size_t need = HEADROOM_RESPONSE + (size_t)records * HEADROOM_RECORD;
 
     if (head != NULL)
         need += head->header_size;
@@ -109,6 +84,16 @@ bool headroom_for_answer(struct MHD_Connection *connection, size_t memory)
     if (trailers != 0)
         need += trailers + BUFFER;
     return need <= memory;
+}
+
+bool headroom_cookies_failed(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *head = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return head != NULL && head->header_size != 0 &&
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_COOKIE) != NULL;
 }
 
 void headroom_refuse(struct MHD_Connection *connection)

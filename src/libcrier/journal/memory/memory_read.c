@@ -1,28 +1,34 @@
 /*
- * Reading the journal in memory: what comes after a point, of one topic or of
- * several, and what there is.
+ * Reading the journal in memory: what comes after a point, of one topic or of several,
+ * and the list of topics.
  *
- * Each selector has a cursor in the ring of its topic, and a read takes the entry
- * with the lowest position that any of them stands before: a merge, so it costs
- * what it gives, however much is held. "*" reads the ring of all.
+ * Each topic that is read has a cursor in its ring, and a read takes the entry with the
+ * lowest position that any cursor stands before: a merge, so it costs what it gives,
+ * however much is held. "*" reads the ring of all. A prefix becomes a cursor for each
+ * topic that it matches; if these are too many, it reads the ring of all and skips what
+ * it does not match, no more than SKIP_MAX entries in one read.
  *
- * What is too old is not seen, whether or not it has been taken away. (Under "*"
- * that is meant by the limit of all; what is too old for its topic alone is seen
- * there until it is taken away.)
+ * Readers do not see what is too old, whether or not it has been evicted. (Under "*" only
+ * the limit of all topics counts: what is too old for its topic alone is seen there until
+ * it is evicted.)
  */
 #include <config.h>
 
-#include "memory.h"
-
-#include "libcrier/wire/topic.h"
+#include "memory_read.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* No more are looked at for CRIER_SINCE_LAST, of all selectors together. */
+/* CRIER_SINCE_LAST looks at no more entries, of all selectors together. */
 #define LAST_MAX 100000
+
+/* One read has no more cursors, so each selector has one at least. */
+#define CURSORS_MAX (2 * CRIER__TOPICS_MAX)
+
+/* How many entries one read skips in the ring of all. */
+#define SKIP_MAX 4096
 
 /* The index of the first entry in RING that is not older than TIME. */
 static size_t index_at(const struct crier__ring *ring, int64_t time)
@@ -43,119 +49,278 @@ static size_t index_at(const struct crier__ring *ring, int64_t time)
     return low;
 }
 
-/* ---- read ------------------------------------------------------------- */
+/* ---- cursors ---------------------------------------------------------- */
 
-/* Where a read stands in what one selector means. */
+/* Where a read stands in one ring. */
 struct cursor {
-    const struct crier__ring *ring; /* NULL: nothing is held */
-    size_t first;                   /* the first that is not too old */
+    const struct crier__ring *ring;
+    const struct crier__selector *filter; /* NULL: a ring of a topic. Else that of all,
+                                             of which only what it matches is seen */
+    unsigned selector; /* the index of the read's selector */
+    size_t first;      /* the first index that is not too old */
     size_t index;
-    bool all; /* ring is that of all: holes and hidden ones to be skipped */
-    bool live;
-    uint64_t from;
-    uint64_t missed; /* the highest position that is not held any more */
-    size_t begin;    /* where index was set at first */
+    size_t saved;
 };
 
-/* Whether there is something to be seen at INDEX. */
-static bool visible(const struct cursor *cursor, size_t index)
-{
-    const struct crier__slot *slot = crier__ring_at(cursor->ring, index);
+struct reading {
+    struct crier__memory *memory;
+    struct crier__read *read;
+    int64_t now;
+    uint64_t missed[CRIER__TOPICS_MAX]; /* the highest position evicted, by selector */
+    unsigned count;
+    struct cursor cursors[CURSORS_MAX];
+    size_t skips;        /* left to this read */
+    uint64_t stopped_at; /* where it has used them up; 0: it has not */
+};
 
-    return !cursor->all ||
-           (slot->entry != NULL && !slot->entry->update->hidden);
+static bool is_live(const struct reading *reading, const struct cursor *cursor)
+{
+    return reading->read->selectors[cursor->selector].live;
 }
 
-static void open_cursor(struct crier__memory *memory, struct cursor *cursor,
-                        const struct crier__selector *selector, int64_t now)
+/* Whether a topic that FILTER matches holds ENTRY, and it is not too old for it. */
+static bool entry_matches(const struct reading *reading,
+                          const struct crier__selector *filter,
+                          const struct crier__entry *entry)
 {
-    struct crier__memory_topic *topic = NULL;
-    size_t index;
+    const struct crier__memory_topic *topic;
+    unsigned i;
 
-    memset(cursor, 0, sizeof *cursor);
-    cursor->live = selector->live;
-    cursor->from = selector->from;
-    cursor->all = strcmp(selector->topic, "*") == 0;
-    if (cursor->all) {
-        cursor->ring = &memory->all;
-        cursor->missed = memory->evicted;
-    } else {
-        topic = crier__memory_find(memory, selector->topic,
-                                   strlen(selector->topic));
-        cursor->missed = topic != NULL ? topic->evicted : memory->forgotten;
-        cursor->ring = topic != NULL ? &topic->ring : NULL;
+    if (filter->kind == CRIER__ALL)
+        return !entry->update->hidden;
+    for (i = 0; i < entry->held; i++) {
+        topic = entry->topics[i];
+        if (crier__selector_matches(filter, topic->name, topic->length) &&
+            entry->time >=
+                crier__memory_too_old(reading->memory, topic, reading->now))
+            return true;
     }
-    if (cursor->ring == NULL || !memory->journal.ages)
-        return;
-    cursor->first =
-        index_at(cursor->ring, crier__memory_too_old(memory, topic, now));
-    for (index = cursor->first; index > 0; index--)
-        if (visible(cursor, index - 1))
-            break;
-    if (index != 0 &&
-        crier__ring_at(cursor->ring, index - 1)->position > cursor->missed)
-        cursor->missed = crier__ring_at(cursor->ring, index - 1)->position;
+    return false;
 }
 
-static void seek(struct cursor *cursor, uint64_t after)
+/* Whether CURSOR sees something at INDEX. */
+static bool is_visible(const struct reading *reading,
+                       const struct cursor *cursor, size_t index)
+{
+    const struct crier__slot *slot;
+
+    if (cursor->filter == NULL)
+        return true;
+    slot = crier__ring_at(cursor->ring, index);
+    return slot->entry != NULL &&
+           entry_matches(reading, cursor->filter, slot->entry);
+}
+
+static void raise_missed(struct reading *reading, unsigned selector,
+                         uint64_t position)
+{
+    if (position > reading->missed[selector])
+        reading->missed[selector] = position;
+}
+
+static struct cursor *add_cursor(struct reading *reading, unsigned selector,
+                                 const struct crier__ring *ring,
+                                 const struct crier__memory_topic *topic)
+{
+    struct cursor *cursor = &reading->cursors[reading->count++];
+
+    *cursor = (struct cursor){.ring = ring, .selector = selector};
+    if (reading->memory->journal.policy.ages)
+        cursor->first =
+            index_at(ring, crier__memory_too_old(reading->memory, topic,
+                                                 reading->now));
+    return cursor;
+}
+
+/* The highest position that TOPIC does not show any more. */
+static uint64_t highest_missed(const struct reading *reading,
+                               const struct crier__memory_topic *topic)
 {
     size_t index;
 
-    if (cursor->ring == NULL)
+    if (!reading->memory->journal.policy.ages)
+        return topic->evicted;
+    index = index_at(&topic->ring, crier__memory_too_old(reading->memory, topic,
+                                                         reading->now));
+    return index != 0 ? crier__ring_at(&topic->ring, index - 1)->position
+                      : topic->evicted;
+}
+
+static void open_exact(struct reading *reading, unsigned selector,
+                       const struct crier__selector *exact)
+{
+    struct crier__memory_topic *topic =
+        crier__memory_find(reading->memory, exact->text, exact->length);
+
+    if (topic == NULL) {
+        raise_missed(reading, selector, reading->memory->forgotten);
         return;
-    index = crier__ring_after(cursor->ring, after);
+    }
+    raise_missed(reading, selector, highest_missed(reading, topic));
+    (void)add_cursor(reading, selector, &topic->ring, topic);
+}
+
+static void open_all(struct reading *reading, unsigned selector,
+                     const struct crier__selector *all)
+{
+    const struct crier__ring *ring = &reading->memory->all;
+    struct cursor *cursor = add_cursor(reading, selector, ring, NULL);
+    size_t index = cursor->first;
+
+    cursor->filter = all;
+    raise_missed(reading, selector, reading->memory->evicted);
+    while (index > 0 && !is_visible(reading, cursor, index - 1))
+        index--;
+    if (index > 0)
+        raise_missed(reading, selector,
+                     crier__ring_at(ring, index - 1)->position);
+}
+
+/* The topics of a prefix as they are found. */
+struct expansion {
+    struct reading *reading;
+    unsigned selector;
+    unsigned max; /* of the reading's cursors */
+    bool too_many;
+};
+
+static void open_matched(void *closure, struct crier__name *name)
+{
+    struct crier__memory_topic *topic = (struct crier__memory_topic *)name;
+    struct expansion *expansion = closure;
+    struct reading *reading = expansion->reading;
+
+    raise_missed(reading, expansion->selector, highest_missed(reading, topic));
+    if (topic->ring.length == 0)
+        return;
+    if (reading->count < expansion->max)
+        (void)add_cursor(reading, expansion->selector, &topic->ring, topic);
+    else
+        expansion->too_many = true;
+}
+
+static void open_prefix(struct reading *reading, unsigned selector,
+                        const struct crier__selector *prefix)
+{
+    unsigned others = reading->read->selector_count - selector - 1;
+    unsigned before = reading->count;
+    struct expansion expansion = {.reading = reading,
+                                  .selector = selector,
+                                  .max = CURSORS_MAX - others};
+
+    /* A topic without a record may have been one of them. */
+    raise_missed(reading, selector, reading->memory->forgotten);
+    crier__names_each(&reading->memory->names, prefix->text, prefix->length,
+                      open_matched, &expansion);
+    if (!expansion.too_many)
+        return;
+    reading->count = before;
+    add_cursor(reading, selector, &reading->memory->all, NULL)->filter = prefix;
+}
+
+static void open_selector(struct reading *reading, unsigned selector)
+{
+    const struct crier__selector *what =
+        &reading->read->selectors[selector].selector;
+
+    reading->missed[selector] = 0;
+    switch (what->kind) {
+    case CRIER__EXACT:
+        open_exact(reading, selector, what);
+        break;
+    case CRIER__PREFIX:
+        open_prefix(reading, selector, what);
+        break;
+    case CRIER__ALL:
+        open_all(reading, selector, what);
+        break;
+    }
+}
+
+static void seek_cursor(struct cursor *cursor, uint64_t after)
+{
+    size_t index = crier__ring_after(cursor->ring, after);
+
     cursor->index = index > cursor->first ? index : cursor->first;
 }
 
-/* The entry with the lowest position that the cursors stand before; they all step
- * over it. NULL at the end. */
-static struct crier__entry *next_entry(struct cursor *cursors, unsigned count)
+/* Moves CURSOR over what it does not see. False when READING has no skips left. */
+static bool skip_unseen(struct reading *reading, struct cursor *cursor)
 {
-    struct crier__slot *slot, *lowest = NULL;
-    struct cursor *cursor;
+    if (cursor->filter == NULL)
+        return true;
+    while (cursor->index < cursor->ring->length &&
+           !is_visible(reading, cursor, cursor->index)) {
+        if (reading->skips == 0)
+            return false;
+        reading->skips--;
+        cursor->index++;
+    }
+    return true;
+}
 
-    for (cursor = cursors; cursor < cursors + count; cursor++) {
-        if (cursor->ring == NULL)
-            continue;
-        while (cursor->index < cursor->ring->length &&
-               !visible(cursor, cursor->index))
-            cursor->index++;
+/* The entry with the lowest position that the cursors stand before; they all step over
+ * it. NULL at the end, or where a cursor has to stop. */
+static struct crier__entry *next_entry(struct reading *reading)
+{
+    struct cursor *cursor, *end = reading->cursors + reading->count;
+    struct crier__slot *slot, *lowest = NULL;
+    bool seen = true, lowest_seen = true;
+
+    for (cursor = reading->cursors; cursor < end; cursor++) {
+        seen = skip_unseen(reading, cursor);
         if (cursor->index == cursor->ring->length)
             continue;
         slot = crier__ring_at(cursor->ring, cursor->index);
-        if (lowest == NULL || slot->position < lowest->position)
+        if (lowest == NULL || slot->position < lowest->position ||
+            (slot->position == lowest->position && seen)) {
             lowest = slot;
+            lowest_seen = seen;
+        }
     }
     if (lowest == NULL)
         return NULL;
-    for (cursor = cursors; cursor < cursors + count; cursor++)
-        if (cursor->ring != NULL && cursor->index < cursor->ring->length &&
+    if (!lowest_seen) {
+        reading->stopped_at = lowest->position;
+        return NULL;
+    }
+    for (cursor = reading->cursors; cursor < end; cursor++)
+        if (cursor->index < cursor->ring->length &&
             crier__ring_at(cursor->ring, cursor->index)->position ==
                 lowest->position)
             cursor->index++;
     return lowest->entry;
 }
 
-/* The position before the last NUMBER that the cursors mean. */
-static uint64_t before_last(struct cursor *cursors, unsigned count,
-                            uint64_t number)
-{
-    uint64_t highest = UINT64_MAX, position;
-    struct cursor *cursor;
+/* ---- where a read begins ---------------------------------------------- */
 
-    for (cursor = cursors; cursor < cursors + count; cursor++)
-        cursor->index = cursor->ring != NULL ? cursor->ring->length : 0;
-    if (number > LAST_MAX / count)
-        number = LAST_MAX / count;
+/* Moves CURSOR back to what it sees before its index. False when there is nothing. */
+static bool look_back(const struct reading *reading, struct cursor *cursor)
+{
+    while (cursor->index > cursor->first &&
+           !is_visible(reading, cursor, cursor->index - 1))
+        cursor->index--;
+    return cursor->index > cursor->first;
+}
+
+/* The position before the last NUMBER that the cursors which are not live see. */
+static uint64_t before_last(struct reading *reading, uint64_t number)
+{
+    struct cursor *cursor, *end = reading->cursors + reading->count;
+    uint64_t highest = UINT64_MAX, position;
+    unsigned rings = reading->count;
+
+    for (cursor = reading->cursors; cursor < end; cursor++)
+        cursor->index = is_live(reading, cursor) ? cursor->first
+                                                 : cursor->ring->length;
+    if (rings < reading->read->selector_count)
+        rings = reading->read->selector_count;
+    if (number > LAST_MAX / rings)
+        number = LAST_MAX / rings;
     while (number-- > 0) {
         highest = 0;
-        for (cursor = cursors; cursor < cursors + count; cursor++) {
-            if (cursor->live)
-                continue;
-            while (cursor->index > cursor->first &&
-                   !visible(cursor, cursor->index - 1))
-                cursor->index--;
-            if (cursor->index == cursor->first)
+        for (cursor = reading->cursors; cursor < end; cursor++) {
+            if (!look_back(reading, cursor))
                 continue;
             position =
                 crier__ring_at(cursor->ring, cursor->index - 1)->position;
@@ -164,8 +329,8 @@ static uint64_t before_last(struct cursor *cursors, unsigned count,
         }
         if (highest == 0)
             return 0;
-        for (cursor = cursors; cursor < cursors + count; cursor++)
-            if (!cursor->live && cursor->index > cursor->first &&
+        for (cursor = reading->cursors; cursor < end; cursor++)
+            if (cursor->index > cursor->first &&
                 crier__ring_at(cursor->ring, cursor->index - 1)->position ==
                     highest)
                 cursor->index--;
@@ -173,9 +338,9 @@ static uint64_t before_last(struct cursor *cursors, unsigned count,
     return highest == UINT64_MAX ? highest : highest - 1;
 }
 
-/* The position of the update with the id ID; false when it is not known. */
-static bool locate(struct crier__memory *memory, const char *id,
-                   uint64_t *position)
+/* Finds the position of the update with the id ID. False when it is not known. */
+static bool locate_id(struct crier__memory *memory, const char *id,
+                      uint64_t *position)
 {
     struct crier__entry *entry;
 
@@ -187,40 +352,24 @@ static bool locate(struct crier__memory *memory, const char *id,
     return entry != NULL;
 }
 
-/* Writes the first id that is held of what READ means. */
-static void tell_oldest(struct crier__read *read, struct cursor *cursors)
+/* Finds the position after which the selectors that are not live begin. */
+static uint64_t resolve_since(struct reading *reading)
 {
-    unsigned count = read->selector_count, i;
-    struct crier__entry *oldest;
-
-    for (i = 0; i < count; i++) {
-        cursors[i].begin = cursors[i].index;
-        seek(&cursors[i], cursors[i].from);
-    }
-    oldest = next_entry(cursors, count);
-    if (oldest != NULL)
-        snprintf(read->oldest, sizeof read->oldest, "%s", oldest->update->id);
-    for (i = 0; i < count; i++)
-        cursors[i].index = cursors[i].begin;
-}
-
-/* Finds where READ begins. */
-static uint64_t resolve(struct crier__memory *memory, struct crier__read *read,
-                        struct cursor *cursors, int64_t now)
-{
+    struct crier__memory *memory = reading->memory;
+    struct crier__read *read = reading->read;
     uint64_t position = 0;
     size_t index;
 
     switch (read->since) {
     case CRIER_SINCE_ID:
-        read->gap = !locate(memory, read->id, &position);
+        read->gap = !locate_id(memory, read->id, &position);
         return read->gap ? 0 : position;
     case CRIER_SINCE_LAST:
-        return before_last(cursors, read->selector_count, read->number);
+        return before_last(reading, read->number);
     case CRIER_SINCE_TIME:
-        if (read->number >= (uint64_t)now)
+        if (read->number >= (uint64_t)reading->now)
             return 0;
-        index = index_at(&memory->all, now - (int64_t)read->number);
+        index = index_at(&memory->all, reading->now - (int64_t)read->number);
         return index != 0 ? crier__ring_at(&memory->all, index - 1)->position
                           : 0;
     case CRIER_SINCE_ALL:
@@ -230,53 +379,87 @@ static uint64_t resolve(struct crier__memory *memory, struct crier__read *read,
     return 0;
 }
 
-/* Sets CURSORS to where READ begins. */
-static void begin(struct crier__memory *memory, struct crier__read *read,
-                  struct cursor *cursors)
+/* Writes the first id held of what the selectors match. */
+static void find_oldest(struct reading *reading)
 {
+    struct cursor *cursor, *end = reading->cursors + reading->count;
+    struct crier__read *read = reading->read;
+    struct crier__entry *oldest;
+
+    for (cursor = reading->cursors; cursor < end; cursor++) {
+        cursor->saved = cursor->index;
+        seek_cursor(cursor, read->selectors[cursor->selector].from);
+    }
+    reading->skips = SIZE_MAX;
+    oldest = next_entry(reading);
+    if (oldest != NULL)
+        snprintf(read->oldest, sizeof read->oldest, "%s", oldest->update->id);
+    for (cursor = reading->cursors; cursor < end; cursor++)
+        cursor->index = cursor->saved;
+}
+
+/* Opens the cursors, sets them to where the read begins, and looks for gaps. */
+static void begin_read(struct reading *reading)
+{
+    struct crier__read *read = reading->read;
     bool past = read->resolve && read->since != CRIER_SINCE_ID;
-    int64_t now = crier__memory_now(memory);
-    uint64_t after = read->after, start, *told;
+    uint64_t after = read->after, start[CRIER__TOPICS_MAX], missed;
+    struct crier__read_selector *selector;
     struct cursor *cursor;
     unsigned i;
 
     for (i = 0; i < read->selector_count; i++)
-        open_cursor(memory, &cursors[i], &read->selectors[i], now);
+        open_selector(reading, i);
     if (read->resolve)
-        after = resolve(memory, read, cursors, now);
+        after = resolve_since(reading);
     if (past && after > read->after)
         after = read->after;
-    for (cursor = cursors; cursor < cursors + i; cursor++) {
-        start = past && cursor->live ? 0 : after;
-        if (cursor->from > start)
-            start = cursor->from;
-        told = &read->selectors[cursor - cursors].told;
-        if (cursor->missed > start && cursor->missed > *told &&
-            !(past && cursor->missed <= read->after))
+    for (i = 0; i < read->selector_count; i++) {
+        selector = &read->selectors[i];
+        start[i] = past && selector->live ? 0 : after;
+        if (selector->from > start[i])
+            start[i] = selector->from;
+        missed = reading->missed[i];
+        if (missed > start[i] && missed > selector->gap_reported_upto &&
+            !(past && missed <= read->after))
             read->gap = true;
-        if (cursor->missed > *told)
-            *told = cursor->missed;
-        seek(cursor, start);
+        if (missed > selector->gap_reported_upto)
+            selector->gap_reported_upto = missed;
     }
+    for (cursor = reading->cursors; cursor < reading->cursors + reading->count;
+         cursor++)
+        seek_cursor(cursor, start[cursor->selector]);
     if (read->gap)
-        tell_oldest(read, cursors);
+        find_oldest(reading);
 }
 
-static void collect(struct crier__memory *memory, struct crier__read *read)
+/* ---- read ------------------------------------------------------------- */
+
+static void collect_updates(struct crier__memory *memory,
+                            struct crier__read *read)
 {
-    struct cursor cursors[CRIER__TOPICS_MAX];
+    struct reading reading;
     struct crier__entry *entry = NULL;
     size_t bytes = 0;
 
-    begin(memory, read, cursors);
+    reading.memory = memory;
+    reading.read = read;
+    reading.now = crier__memory_now(memory);
+    reading.count = 0;
+    reading.skips = 0;
+    begin_read(&reading);
+    reading.skips = SKIP_MAX;
+    reading.stopped_at = 0;
     while (read->count < CRIER__READ_MAX &&
            (read->count == 0 || bytes < read->max_bytes) &&
-           (entry = next_entry(cursors, read->selector_count)) != NULL) {
+           (entry = next_entry(&reading)) != NULL) {
         bytes += entry->update->frame->length;
         read->reached = entry->update->position;
         read->updates[read->count++] = crier__update_ref(entry->update);
     }
-    if (read->count < CRIER__READ_MAX && entry == NULL) {
+    if (reading.stopped_at != 0) {
+        read->reached = reading.stopped_at - 1;
+    } else if (read->count < CRIER__READ_MAX && entry == NULL) {
         read->end = true;
         read->reached =
             memory->last > read->after ? memory->last : read->after;
@@ -294,15 +477,15 @@ void crier__memory_read(struct crier_journal *journal,
     read->count = 0;
     read->reached = read->after;
     pthread_mutex_lock(&memory->lock);
-    collect(memory, read);
+    collect_updates(memory, read);
     pthread_mutex_unlock(&memory->lock);
     read->done(read);
 }
 
-/* ---- list -------------------------------------------------- */
+/* ---- list ------------------------------------------------------------- */
 
-static void describe(const struct crier__memory_topic *topic,
-                     struct crier__topic_info *info)
+static void describe_topic(const struct crier__memory_topic *topic,
+                           struct crier__topic_info *info)
 {
     const struct crier__ring *ring = &topic->ring;
     const struct crier__entry *first = crier__ring_at(ring, 0)->entry;
@@ -317,28 +500,35 @@ static void describe(const struct crier__memory_topic *topic,
     info->time = last->time;
 }
 
+static void fill_list(const struct crier__memory *memory,
+                      struct crier__list *list)
+{
+    const struct crier__selector *lowest =
+        crier__selectors_lowest(list->selectors);
+    struct crier__name *name = crier__names_after(&memory->names, list->after);
+    struct crier__memory_topic *topic;
+
+    if (strncmp(list->after, lowest->text, lowest->length) < 0)
+        name = crier__names_from(&memory->names, lowest->text, lowest->length);
+    for (; name != NULL && list->count < list->limit &&
+           !crier__selectors_behind(list->selectors, name->text);
+         name = crier__names_after(&memory->names, name->text)) {
+        topic = (struct crier__memory_topic *)name;
+        if (topic->ring.length != 0 && crier__list_wants(list, name->text))
+            describe_topic(topic, &list->infos[list->count++]);
+    }
+}
+
 void crier__memory_list(struct crier_journal *journal,
                         struct crier__list *list)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
-    struct crier__named *found = calloc(list->limit, sizeof *found);
-    struct crier__memory_topic *topic, *next;
-    unsigned i;
 
     list->count = 0;
-    list->error = found == NULL ? -ENOMEM : 0;
-    if (found != NULL) {
-        pthread_mutex_lock(&memory->lock);
-        crier__memory_evict_old(memory, crier__memory_now(memory));
-        HASH_ITER (hh, memory->topics, topic, next)
-            if (topic->ring.length != 0 && crier__listed(list, topic->name))
-                list->count =
-                    crier__list_in(list, found, list->count,
-                                   (struct crier__named){topic->name, topic});
-        for (i = 0; i < list->count; i++)
-            describe(found[i].of, &list->infos[i]);
-        pthread_mutex_unlock(&memory->lock);
-        free(found);
-    }
+    list->error = 0;
+    pthread_mutex_lock(&memory->lock);
+    crier__memory_evict_old(memory, crier__memory_now(memory));
+    fill_list(memory, list);
+    pthread_mutex_unlock(&memory->lock);
     list->done(list);
 }

@@ -103,7 +103,7 @@ static int wait_for_lock(void *closure, int times)
 {
     struct crier__sql *sql = closure;
 
-    if (atomic_load(&sql->hurry) || times >= PATIENCE_MS / PAUSE_MS)
+    if (atomic_load(&sql->interrupted) || times >= PATIENCE_MS / PAUSE_MS)
         return 0;
     sqlite3_sleep(PAUSE_MS);
     return 1;

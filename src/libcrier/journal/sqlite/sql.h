@@ -14,7 +14,7 @@ struct crier__sql {
     const char *const *texts;  /* of the statements; not copied */
     sqlite3_stmt **statements; /* prepared when first wanted */
     unsigned count;
-    atomic_bool hurry; /* set from any thread: what is locked fails at once */
+    atomic_bool interrupted; /* set from any thread: what is locked fails at once */
 
     /* The first failure since crier__sql_clear(): 0, CRIER_ERR_STORAGE or
      * CRIER_ERR_STORAGE_FULL, and the reason in words. */

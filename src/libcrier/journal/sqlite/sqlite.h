@@ -3,7 +3,6 @@
 
 #include "libcrier/journal/journal.h"
 #include "sql.h"
-#include "libcrier/wire/topic.h"
 
 #include <pthread.h>
 #include <sys/types.h>
@@ -26,7 +25,7 @@ struct crier__forgetting {
 };
 
 /* Appends and forgettings, in the order asked for. */
-struct crier__wishes {
+struct crier__sqlite_queue {
     struct crier__append *appends, **appends_end;
     struct crier__forgetting *forgets, **forgets_end;
 };
@@ -39,20 +38,20 @@ struct crier__sqlite_topic {
 };
 
 /* Rows that the open transaction has looked at. */
-#define CRIER__HAND 16
-struct crier__sqlite_hand {
-    struct crier__sqlite_held {
+#define CRIER__SQLITE_ROWS 16
+struct crier__sqlite_rows {
+    struct crier__sqlite_row {
         struct crier__sqlite_topic topic;
         bool changed; /* not yet in the table */
         size_t length;
-        char name[CRIER__TOPIC_ROOM];
-    } held[CRIER__HAND];
+        char name[CRIER__TOPIC_SIZE];
+    } held[CRIER__SQLITE_ROWS];
     unsigned count, next; /* the next that makes room */
 };
 
 /* What was read lately, by position: many clients read the same. */
-#define CRIER__LATELY 1024
-#define CRIER__LATELY_BYTES ((size_t)16 * 1024 * 1024)
+#define CRIER__RECENT 1024
+#define CRIER__RECENT_BYTES ((size_t)16 * 1024 * 1024)
 
 /* A file that this journal alone uses. */
 struct crier__sqlite_claim {
@@ -74,26 +73,27 @@ struct crier__sqlite {
     struct crier__totals saved;  /* as in the last one that was committed */
     uint64_t position; /* the last one given, also to what failed then */
     unsigned budget;   /* evictions left to the open transaction */
-    struct crier__sqlite_hand hand;
+    struct crier__sqlite_rows rows;
     bool more;         /* there was more to evict */
-    bool rubbish;      /* of that, there may be what no topic holds any more */
+    bool orphans;      /* of that, there may be what no topic holds any more */
     uint64_t taken;    /* appends, ever */
     unsigned corrected; /* times, in the open transaction */
 
     /* The reading thread alone. */
     struct crier__sql reader;
-    struct crier__update *lately[CRIER__LATELY]; /* references; some NULL */
-    size_t lately_bytes;
+    struct crier__update *recent[CRIER__RECENT]; /* references; some NULL */
+    size_t recent_bytes;
     uint64_t corrected_before; /* journal.corrected when they were read */
 
     pthread_mutex_t lock; /* guards what follows */
-    struct crier__wishes wishes;
+    struct crier__sqlite_queue queue;
     uint64_t asked; /* appends, ever */
     struct crier__read *reads, **reads_end;
     struct crier__list *lists, **lists_end;
     pthread_cond_t to_write, to_read;
     pthread_t writing, reading;
     bool stop_writing, stop_reading;
+    bool retained; /* there is a new policy, which the file does not have yet */
     bool unreadable; /* the last read failed, for the reason unread */
     char unread[128];
     uint64_t last; /* totals.last as the world may know it */
@@ -134,6 +134,11 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
                        char reason[256]);
 void crier__sqlite_close(struct crier__sqlite *sqlite);
 
+/* In the writing thread, outside a transaction: makes all topics due when the journal's
+ * policy is not the one that the file has. The errors of a transaction; REASON then says
+ * more. */
+int crier__sqlite_adapt(struct crier__sqlite *sqlite, char reason[256]);
+
 /* ---- journal_sqlite_write.c: in the writing thread ---- */
 
 /* A transaction. After commit or undo, sqlite->writer.error says how it went.
@@ -161,48 +166,48 @@ void crier__sqlite_save(struct crier__sqlite *sqlite,
                         const struct crier__sqlite_topic *topic);
 
 /* Gives the topic of LENGTH bytes at NAME a row, if need be that of one that holds
- * nothing. CRIER_ERR_TOPICS_FULL. */
+ * nothing. CRIER_ERR_MAX_TOPICS. */
 int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
                             size_t length, struct crier__sqlite_topic *topic);
 
 /* Finds the topic that is due first, and its *NAME; false when none is at NOW. */
 bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
                        struct crier__sqlite_topic *topic,
-                       char name[CRIER__TOPIC_ROOM], size_t *length);
+                       char name[CRIER__TOPIC_SIZE], size_t *length);
 
 /* Writes what is only in hand; */
-void crier__sqlite_put_away(struct crier__sqlite *sqlite);
+void crier__sqlite_flush_rows(struct crier__sqlite *sqlite);
 
 /* or gives it up, since the table is what it was before. */
-void crier__sqlite_let_fall(struct crier__sqlite *sqlite);
+void crier__sqlite_discard_rows(struct crier__sqlite *sqlite);
 
 /* ---- journal_sqlite_evict.c: in the writing thread ---- */
 
 /* Whether there is something to be evicted by now. */
-bool crier__sqlite_untidy(struct crier__sqlite *sqlite);
+bool crier__sqlite_needs_eviction(struct crier__sqlite *sqlite);
 
 /* In a transaction, within its budget: evicts what is more than the limits of
  * the topics TOPICS allow; */
 void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
-                               const char *topics);
+                               const struct crier__topics *topics);
 
 /* what is more than the limits of all allow, rubbish first; */
 void crier__sqlite_trim(struct crier__sqlite *sqlite);
 
 /* the update at POSITION, if it is only there because nobody has yet taken it
  * away (whatever the budget); false when it is really held; */
-bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position);
+bool crier__sqlite_free_id(struct crier__sqlite *sqlite, uint64_t position);
 
 /* what is due, and what is more than the limits of all allow; sets
  * sqlite->more. Corrects times that lead the clock, too. */
-void crier__sqlite_tidy(struct crier__sqlite *sqlite);
+void crier__sqlite_evict_due(struct crier__sqlite *sqlite);
 
 /* ---- both threads ---- */
 
 /* How old what is in the topic of LENGTH bytes at NAME may become, in ms; 0:
  * as it likes. */
-int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
-                          const char *name, size_t length);
+int64_t crier__sqlite_age(struct crier__sqlite *sqlite, const char *name,
+                          size_t length);
 
 /* The highest position up to LAST whose update is older than TIME; 0: none. STATEMENT
  * is SQL's READ_TIME_FROM or WRITE_TIME_FROM. */
@@ -218,7 +223,23 @@ void crier__sqlite_list(struct crier__sqlite *sqlite,
                         struct crier__list *list);
 
 /* Drops what was read lately; also when the thread is no more. */
-void crier__sqlite_forget_lately(struct crier__sqlite *sqlite);
+void crier__sqlite_drop_recent(struct crier__sqlite *sqlite);
+
+/* ---- the column "topics" of updates: names, one on a line ---- */
+
+/* Takes the next name off *TEXT (NULL is empty): its first byte, and its *LENGTH; NULL
+ * at the end. */
+static inline const char *crier__sqlite_next_name(const char **text,
+                                                  size_t *length)
+{
+    const char *name = *text;
+
+    if (name == NULL)
+        return NULL;
+    *length = strcspn(name, "\n");
+    *text = name[*length] != '\0' ? name + *length + 1 : NULL;
+    return name;
+}
 
 /* ---- the statements ---- */
 
@@ -274,6 +295,8 @@ enum crier__sqlite_question {
     READ_BEFORE,
     READ_ALL_AFTER,
     READ_ALL_BEFORE,
+    READ_UPDATES_AFTER,
+    READ_UPDATES_BEFORE,
     READ_OLD,
     READ_HOLDS,
     READ_TIME_FROM,

@@ -34,18 +34,16 @@
 
 #include "sqlite.h"
 
-#include "libcrier/wire/topic.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 /* How many times are corrected in one transaction. */
 #define CORRECTIONS 500
 
-int64_t crier__sqlite_age(const struct crier__sqlite *sqlite,
-                          const char *name, size_t length)
+int64_t crier__sqlite_age(struct crier__sqlite *sqlite, const char *name,
+                          size_t length)
 {
-    uint64_t all = sqlite->journal.retention.age;
+    uint64_t all = crier__journal_limits(&sqlite->journal).age;
     uint64_t own = crier__journal_retention(&sqlite->journal, name, length).age;
     uint64_t age = own != 0 && (all == 0 || own < all) ? own : all;
 
@@ -98,7 +96,7 @@ static void drop(struct crier__sqlite *sqlite, const struct held *held)
 }
 
 /* TOPIC (to be saved) does not hold HELD any more. */
-static void let_go(struct crier__sqlite_topic *topic, const struct held *held)
+static void count_evicted(struct crier__sqlite_topic *topic, const struct held *held)
 {
     if (held->position <= topic->evicted)
         return; /* rubbish, not counted any more */
@@ -118,7 +116,7 @@ static void evict_entry(struct crier__sqlite *sqlite,
 
     crier__sql_run(&sqlite->writer, WRITE_ENTRY_DROP, "iu", topic->row,
                    position);
-    let_go(topic, &held);
+    count_evicted(topic, &held);
     if (sqlite->budget != 0)
         sqlite->budget--;
     if (!found)
@@ -171,15 +169,15 @@ static bool keep_limits(struct crier__sqlite *sqlite,
 }
 
 void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
-                               const char *topics)
+                               const struct crier__topics *topics)
 {
-    struct crier__topics walk = {topics};
     struct crier__sqlite_topic topic;
     struct crier_retention keep;
     const char *name;
     size_t length;
 
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+    CRIER__TOPICS_EACH (topics, name) {
+        length = strlen(name);
         keep = crier__journal_retention(&sqlite->journal, name, length);
         if ((keep.count == 0 && keep.bytes == 0) ||
             !crier__sqlite_find(sqlite, name, length, &topic) ||
@@ -217,7 +215,7 @@ static bool keep_age(struct crier__sqlite *sqlite,
 }
 
 /* Does what is due in TOPIC, whose name has LENGTH bytes. */
-static void tidy_topic(struct crier__sqlite *sqlite,
+static void evict_from_topic(struct crier__sqlite *sqlite,
                        struct crier__sqlite_topic *topic, const char *name,
                        size_t length, int64_t now)
 {
@@ -242,24 +240,23 @@ static void tidy_topic(struct crier__sqlite *sqlite,
 
 /* ---- all -------------------------------------------------------------- */
 
-static bool too_much(const struct crier__sqlite *sqlite)
+static bool too_much(struct crier__sqlite *sqlite)
 {
-    const struct crier_retention *keep = &sqlite->journal.retention;
+    struct crier_retention keep = crier__journal_limits(&sqlite->journal);
 
-    return (keep->count != 0 && sqlite->totals.count > keep->count) ||
-           (keep->bytes != 0 && sqlite->totals.bytes > keep->bytes);
+    return (keep.count != 0 && sqlite->totals.count > keep.count) ||
+           (keep.bytes != 0 && sqlite->totals.bytes > keep.bytes);
 }
 
 /* Takes HELD out of the topics TOPICS. */
 static void take_out(struct crier__sqlite *sqlite, const struct held *held,
                      const char *topics)
 {
-    struct crier__topics walk = {topics};
     struct crier__sqlite_topic topic;
     const char *name;
     size_t length;
 
-    while ((name = crier__topics_next(&walk, &length)) != NULL) {
+    while ((name = crier__sqlite_next_name(&topics, &length)) != NULL) {
         if (sqlite->budget != 0)
             sqlite->budget--;
         if (!crier__sqlite_find(sqlite, name, length, &topic))
@@ -268,7 +265,7 @@ static void take_out(struct crier__sqlite *sqlite, const struct held *held,
                        held->position);
         if (sqlite3_changes(sqlite->writer.db) == 0)
             continue; /* it had let go of it before */
-        let_go(&topic, held);
+        count_evicted(&topic, held);
         crier__sqlite_save(sqlite, &topic);
     }
 }
@@ -309,8 +306,8 @@ static void keep_limits_of_all(struct crier__sqlite *sqlite)
 
 void crier__sqlite_trim(struct crier__sqlite *sqlite)
 {
-    if (sqlite->rubbish && too_much(sqlite))
-        crier__sqlite_tidy(sqlite);
+    if (sqlite->orphans && too_much(sqlite))
+        crier__sqlite_evict_due(sqlite);
     else
         keep_limits_of_all(sqlite);
 }
@@ -356,12 +353,11 @@ static bool clear_entry(struct crier__sqlite *sqlite, const char *name,
     return true;
 }
 
-bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position)
+bool crier__sqlite_free_id(struct crier__sqlite *sqlite, uint64_t position)
 {
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row =
         crier__sql_begin(sql, WRITE_UPDATE_TOPICS, "u", position);
-    struct crier__topics walk;
     bool cleared = true;
     const char *name, *text;
     size_t length;
@@ -374,8 +370,8 @@ bool crier__sqlite_clear(struct crier__sqlite *sqlite, uint64_t position)
     text = (const char *)sqlite3_column_text(row, 1);
     topics = text != NULL ? strdup(text) : NULL;
     crier__sql_end(row);
-    walk.rest = topics;
-    while (cleared && (name = crier__topics_next(&walk, &length)) != NULL)
+    text = topics;
+    while (cleared && (name = crier__sqlite_next_name(&text, &length)) != NULL)
         cleared = clear_entry(sqlite, name, length, position, time);
     free(topics);
     return cleared && topics != NULL;
@@ -428,35 +424,35 @@ static void correct_times(struct crier__sqlite *sqlite)
         return;
     }
     totals->time = now;
-    crier__sqlite_put_away(sqlite);
-    crier__sqlite_let_fall(sqlite);
+    crier__sqlite_flush_rows(sqlite);
+    crier__sqlite_discard_rows(sqlite);
     crier__sql_run(sql, WRITE_ALL_DUE, "");
 }
 
 /* ---- what there is to do ---------------------------------------------- */
 
-void crier__sqlite_tidy(struct crier__sqlite *sqlite)
+void crier__sqlite_evict_due(struct crier__sqlite *sqlite)
 {
-    char name[CRIER__TOPIC_ROOM];
+    char name[CRIER__TOPIC_SIZE];
     struct crier__sqlite_topic topic;
     size_t length;
     int64_t now;
 
-    sqlite->more = sqlite->rubbish = false;
+    sqlite->more = sqlite->orphans = false;
     correct_times(sqlite);
     now = crier__journal_time(sqlite->totals.time);
     while (crier__sqlite_due(sqlite, now, &topic, name, &length)) {
         if (sqlite->budget == 0) {
-            sqlite->more = sqlite->rubbish = true;
+            sqlite->more = sqlite->orphans = true;
             return;
         }
         sqlite->budget--; /* for the look alone */
-        tidy_topic(sqlite, &topic, name, length, now);
+        evict_from_topic(sqlite, &topic, name, length, now);
     }
     keep_limits_of_all(sqlite);
 }
 
-bool crier__sqlite_untidy(struct crier__sqlite *sqlite)
+bool crier__sqlite_needs_eviction(struct crier__sqlite *sqlite)
 {
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row;
@@ -465,7 +461,7 @@ bool crier__sqlite_untidy(struct crier__sqlite *sqlite)
     if (too_much(sqlite) ||
         crier__journal_ahead(&sqlite->journal, sqlite->totals.time, &now))
         return true;
-    if (!sqlite->journal.ages && !sqlite->more)
+    if (!crier__journal_ages(&sqlite->journal) && !sqlite->more)
         return false;
     row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i",
                            crier__journal_time(sqlite->totals.time));

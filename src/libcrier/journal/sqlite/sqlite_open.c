@@ -17,6 +17,7 @@
 #include "sqlite.h"
 
 #include "base/buffer.h"
+#include "base/random.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 1
+#define FORMAT 2
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
@@ -48,7 +49,7 @@ static const char schema[] =
     " holds INTEGER NOT NULL,"  /* so many topics hold it */
     " cost INTEGER NOT NULL,"
     " id TEXT," /* of the publisher; NULL: #epoch-position */
-    " topics TEXT NOT NULL,"
+    " topics TEXT NOT NULL," /* names, one on a line */
     " body BLOB NOT NULL);"
     "CREATE UNIQUE INDEX updates_id ON updates (id) WHERE id IS NOT NULL;"
     "CREATE INDEX updates_all ON updates (position) WHERE hidden = 0;"
@@ -103,8 +104,8 @@ static int ask(struct crier__sql *sql, const char *text, int64_t *number,
 static int create(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->writer;
-    char epoch[CRIER__EPOCH_SIZE], *row;
-    int error = crier__epoch_new(epoch);
+    char epoch[CRIER__RANDOM_NAME_SIZE], *row;
+    int error = crier__random_name(epoch);
 
     if (error != 0)
         return error;
@@ -285,16 +286,28 @@ static int compare(struct crier__sqlite *sqlite,
     return sql->error != 0 ? failure(sql, reason) : 0;
 }
 
-static int adapt(struct crier__sqlite *sqlite, char reason[256])
+/* Writes what the journal's policy is to TEXT. */
+static int describe_policy(struct crier_journal *journal,
+                           struct crier__buffer *text)
 {
-    const struct crier_journal *journal = &sqlite->journal;
-    struct crier__buffer options = {0};
-    int error = describe(&options, "", &journal->retention);
+    const struct crier__policy *policy = &journal->policy;
+    int error;
     size_t i;
 
-    for (i = 0; i < journal->topic_count && error == 0; i++)
-        error = describe(&options, journal->topics[i].topic,
-                         &journal->topics[i].retention);
+    pthread_mutex_lock(&journal->policy_lock);
+    error = describe(text, "", &policy->retention);
+    for (i = 0; i < policy->rule_count && error == 0; i++)
+        error = describe(text, policy->rules[i].pattern,
+                         &policy->rules[i].retention);
+    pthread_mutex_unlock(&journal->policy_lock);
+    return error;
+}
+
+int crier__sqlite_adapt(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__buffer options = {0};
+    int error = describe_policy(&sqlite->journal, &options);
+
     if (error == 0)
         error = compare(sqlite, &options, reason);
     crier__buffer_done(&options);
@@ -389,7 +402,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
         error = CRIER_ERR_IN_USE;
     }
     if (error == 0)
-        error = adapt(sqlite, reason);
+        error = crier__sqlite_adapt(sqlite, reason);
     if (error == 0)
         sqlite3_db_config(sqlite->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                           0, NULL);
@@ -398,7 +411,7 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
 
 void crier__sqlite_close(struct crier__sqlite *sqlite)
 {
-    crier__sqlite_forget_lately(sqlite);
+    crier__sqlite_drop_recent(sqlite);
     crier__sql_close(&sqlite->reader);
     crier__sql_close(&sqlite->writer);
     free(sqlite->name);

@@ -1,34 +1,55 @@
 /*
  * Reading the journal in a file: what comes after a point.
  *
- * A read is a merge: each selector gives its next positions in order, no more
- * than one answer has room for and none behind the last that still fits, and
- * the bodies of those that are left are fetched by position. So it costs what
- * it gives, however much is held and however many topics are asked for. (A
- * join of all topics with ORDER BY and LIMIT would sort all that there is
- * first.)
+ * A read is a merge: each topic that is read gives its next positions in order, no more
+ * than one answer has places for and none behind the last that still fits, and then the
+ * bodies of the positions that are left are fetched. So it costs what it gives, however
+ * much is held and however many topics are asked for. (A join of all topics with ORDER BY
+ * and LIMIT was rejected: it sorts all that there is first.)
+ *
+ * A prefix is a range in the index of the topics' names. Each topic in it is read like one
+ * that was asked for by name; if they are too many, the read looks at the updates in their
+ * order instead, at no more than SCAN_MAX of them, and gives what the prefix matches. The
+ * next read goes on from there.
  */
 #include <config.h>
 
 #include "sqlite_view.h"
 
-#include "libcrier/wire/topic.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What one selector means. */
+/* One read has no more sources, so each selector has one at least. */
+#define SOURCES_MAX (2 * CRIER__TOPICS_MAX)
+
+/* How many updates one read looks at for a prefix with too many topics; and how many,
+ * from the last one on, for CRIER_SINCE_LAST, or for the oldest of a gap. */
+#define SCAN_MAX 4096
+#define SCAN_LAST_MAX 100000
+
+/* Where a read finds positions. */
 struct source {
-    bool all, live;
-    int64_t row;      /* of the topic, 0: none */
-    uint64_t from;
-    uint64_t floor;   /* nothing up to here is held */
-    uint64_t start;   /* where the read begins in it */
+    const struct crier__selector *filter; /* NULL: the entries of one topic; else the
+                                             updates that it matches */
+    unsigned selector; /* the index of the read's selector */
+    int64_t row;       /* of the topic, or 0 */
+    uint64_t floor;    /* nothing up to here is held */
 };
 
-/* Positions in order, rising or falling, each once: at most as many as one
- * answer has room for, and one to know that there are more. */
+struct reading {
+    const struct crier__view *view;
+    struct crier__read *read;
+    uint64_t floors[CRIER__TOPICS_MAX]; /* nothing up to here is held, by selector */
+    uint64_t starts[CRIER__TOPICS_MAX]; /* where the read begins */
+    unsigned count;
+    struct source sources[SOURCES_MAX];
+    unsigned scans;   /* of updates, left to this scan */
+    uint64_t horizon; /* positions beyond are not known, for no scans were left */
+};
+
+/* Positions in order, rising or falling, each once: at most as many as one answer has
+ * places for, and one to know that there are more. */
 #define PAGE (CRIER__READ_MAX + 1)
 
 struct page {
@@ -39,8 +60,8 @@ struct page {
 /* ---- positions -------------------------------------------------------- */
 
 /* Merges the COUNT positions FRESH into PAGE. */
-static void merge(struct page *page, const uint64_t *fresh, unsigned count,
-                  bool falling)
+static void merge_positions(struct page *page, const uint64_t *fresh,
+                            unsigned count, bool falling)
 {
     struct page old = *page;
     unsigned i = 0, j = 0;
@@ -59,59 +80,97 @@ static void merge(struct page *page, const uint64_t *fresh, unsigned count,
     }
 }
 
-/* Adds to PAGE what SOURCE holds between the positions AFTER and BEFORE. */
-static void scan(const struct crier__view *view, const struct source *source,
-                 uint64_t after, uint64_t before, bool falling,
-                 struct page *page)
+/* The statement that gives the positions of SOURCE. */
+static unsigned statement_of(const struct source *source, bool falling)
 {
-    unsigned which = source->all ? falling ? READ_ALL_BEFORE : READ_ALL_AFTER
-                     : falling   ? READ_BEFORE
-                                 : READ_AFTER;
+    if (source->filter == NULL)
+        return falling ? READ_BEFORE : READ_AFTER;
+    if (source->filter->kind == CRIER__ALL)
+        return falling ? READ_ALL_BEFORE : READ_ALL_AFTER;
+    return falling ? READ_UPDATES_BEFORE : READ_UPDATES_AFTER;
+}
+
+/* Whether SOURCE holds the update at POSITION, which ROW of its statement gives. */
+static bool source_holds(const struct reading *reading,
+                         const struct source *source, sqlite3_stmt *row,
+                         uint64_t position)
+{
+    if (source->filter == NULL)
+        return true;
+    if (source->filter->kind == CRIER__ALL)
+        return crier__view_shown(reading->view, position);
+    return crier__view_matches(reading->view, source->filter,
+                               (const char *)sqlite3_column_text(row, 1),
+                               position, sqlite3_column_int64(row, 2));
+}
+
+/* Adds to PAGE what SOURCE holds between the positions AFTER and BEFORE. */
+static void scan_source(struct reading *reading, const struct source *source,
+                        uint64_t after, uint64_t before, bool falling,
+                        struct page *page)
+{
+    bool counts = source->filter != NULL && source->filter->kind == CRIER__PREFIX;
+    struct crier__sql *sql = reading->view->sql;
     uint64_t fresh[PAGE], position;
     unsigned count = 0;
     sqlite3_stmt *row;
 
-    if (!source->all && source->row == 0)
-        return;
-    if (!source->all && after < source->floor)
+    if (source->filter == NULL && after < source->floor)
         after = source->floor;
     /* Behind a full page there is nothing to look for. */
     if (page->count == PAGE && falling)
         after = page->at[PAGE - 1] > after ? page->at[PAGE - 1] : after;
     else if (page->count == PAGE && page->at[PAGE - 1] < before)
         before = page->at[PAGE - 1];
-    row = crier__sql_begin(view->sql, which, "iuu", source->row, after,
-                           before);
-    while (count < PAGE && crier__sql_row(view->sql, row)) {
+    row = crier__sql_begin(sql, statement_of(source, falling), "iuu",
+                           source->row, after, before);
+    while (count < PAGE && crier__sql_row(sql, row)) {
         position = crier__sql_number(row, 0);
-        if (!source->all || crier__view_shown(view, position))
+        if (source_holds(reading, source, row, position))
             fresh[count++] = position;
+        if (counts && --reading->scans == 0) {
+            reading->horizon = position;
+            break;
+        }
     }
     crier__sql_end(row);
-    merge(page, fresh, count, falling);
+    merge_positions(page, fresh, count, falling);
 }
 
-/* The position before the last NUMBER that the sources which are not live
- * hold. */
-static uint64_t before_last(const struct crier__view *view,
-                            const struct source *sources, unsigned count,
-                            uint64_t number)
+static bool is_live(const struct reading *reading, const struct source *source)
 {
+    return reading->read->selectors[source->selector].live;
+}
+
+static uint64_t from_of(const struct reading *reading,
+                        const struct source *source)
+{
+    return reading->read->selectors[source->selector].from;
+}
+
+/* The position before the last NUMBER that the sources which are not live hold. */
+static uint64_t before_last(struct reading *reading, uint64_t number)
+{
+    const struct source *source, *end = reading->sources + reading->count;
     uint64_t before = INT64_MAX;
     struct page page;
-    unsigned i;
 
     if (number == 0)
-        return view->last;
-    if (number >= view->count)
+        return reading->view->last;
+    if (number >= reading->view->count)
         return 0;
+    reading->scans = SCAN_LAST_MAX;
+    reading->horizon = 0;
     for (;;) {
         page.count = 0;
-        for (i = 0; i < count; i++)
-            if (!sources[i].live)
-                scan(view, &sources[i], sources[i].from, before, true, &page);
+        for (source = reading->sources; source < end; source++)
+            if (!is_live(reading, source) && reading->horizon == 0)
+                scan_source(reading, source, from_of(reading, source), before,
+                            true, &page);
         if (page.count >= number)
             return page.at[number - 1] - 1;
+        if (reading->horizon != 0)
+            return reading->horizon - 1;
         if (page.count < PAGE)
             return 0;
         number -= page.count;
@@ -121,34 +180,101 @@ static uint64_t before_last(const struct crier__view *view,
 
 /* ---- where a read begins ---------------------------------------------- */
 
-static void open_source(const struct crier__view *view,
-                        const struct crier__selector *selector,
-                        struct source *source)
+static void raise_floor(struct reading *reading, unsigned selector,
+                        uint64_t floor)
 {
-    size_t length = strlen(selector->topic);
-    sqlite3_stmt *row;
+    if (floor > reading->floors[selector])
+        reading->floors[selector] = floor;
+}
 
-    memset(source, 0, sizeof *source);
-    source->live = selector->live;
-    source->from = selector->from;
-    source->all = strcmp(selector->topic, "*") == 0;
-    if (source->all) {
-        source->floor = crier__view_floor_all(view);
+static struct source *add_source(struct reading *reading, unsigned selector)
+{
+    struct source *source = &reading->sources[reading->count++];
+
+    *source = (struct source){.selector = selector};
+    return source;
+}
+
+static void open_exact(struct reading *reading, unsigned selector,
+                       const struct crier__selector *exact)
+{
+    const struct crier__view *view = reading->view;
+    sqlite3_stmt *row = crier__sql_begin(view->sql, READ_TOPIC, "t", exact->text,
+                                         (size_t)exact->length);
+    struct source *source;
+
+    if (!crier__sql_row(view->sql, row)) {
+        raise_floor(reading, selector, view->forgotten);
         return;
     }
-    source->floor = view->forgotten;
-    row = crier__sql_begin(view->sql, READ_TOPIC, "t", selector->topic,
-                           length);
-    if (!crier__sql_row(view->sql, row))
-        return;
+    source = add_source(reading, selector);
     source->row = sqlite3_column_int64(row, 0);
-    source->floor = crier__view_floor(view, row, selector->topic, length);
+    source->floor = crier__view_floor(view, row, exact->text, exact->length);
+    raise_floor(reading, selector, source->floor);
     crier__sql_end(row);
 }
 
-/* Finds the update with the id ID; false when it is not known. */
-static bool locate(const struct crier__view *view, const char *id,
-                   uint64_t *position)
+static void open_prefix(struct reading *reading, unsigned selector,
+                        const struct crier__selector *prefix)
+{
+    unsigned max = SOURCES_MAX - (reading->read->selector_count - selector - 1);
+    const struct crier__view *view = reading->view;
+    unsigned before = reading->count;
+    struct source *source;
+    bool too_many = false;
+    const char *name;
+    sqlite3_stmt *row;
+    uint64_t floor;
+
+    /* A topic without a row may have been one of them. */
+    raise_floor(reading, selector, view->forgotten);
+    row = crier__sql_begin(view->sql, READ_TOPICS, "tt", "", (size_t)0,
+                           prefix->text, (size_t)prefix->length);
+    while (crier__sql_row(view->sql, row)) {
+        name = (const char *)sqlite3_column_text(row, 3);
+        if (name == NULL || strncmp(name, prefix->text, prefix->length) != 0)
+            break;
+        floor = crier__view_floor(view, row, name, strlen(name));
+        raise_floor(reading, selector, floor);
+        if (crier__sql_number(row, 4) == 0)
+            continue;
+        too_many |= reading->count == max;
+        if (too_many)
+            continue;
+        source = add_source(reading, selector);
+        source->row = sqlite3_column_int64(row, 0);
+        source->floor = floor;
+    }
+    crier__sql_end(row);
+    if (!too_many)
+        return;
+    reading->count = before;
+    add_source(reading, selector)->filter = prefix;
+}
+
+static void open_selector(struct reading *reading, unsigned selector)
+{
+    const struct crier__selector *what =
+        &reading->read->selectors[selector].selector;
+
+    reading->floors[selector] = 0;
+    switch (what->kind) {
+    case CRIER__EXACT:
+        open_exact(reading, selector, what);
+        break;
+    case CRIER__PREFIX:
+        open_prefix(reading, selector, what);
+        break;
+    case CRIER__ALL:
+        add_source(reading, selector)->filter = what;
+        raise_floor(reading, selector, crier__view_floor_all(reading->view));
+        break;
+    }
+}
+
+/* Finds the position of the update with the id ID. False when it is not known. */
+static bool locate_id(const struct crier__view *view, const char *id,
+                      uint64_t *position)
 {
     sqlite3_stmt *row;
 
@@ -162,20 +288,21 @@ static bool locate(const struct crier__view *view, const char *id,
     return crier__view_shown(view, *position);
 }
 
-/* Finds where the sources of READ that are not live begin. */
-static uint64_t resolve(const struct crier__view *view, struct crier__read *read,
-                        const struct source *sources)
+/* Finds the position after which the selectors that are not live begin. */
+static uint64_t resolve_since(struct reading *reading)
 {
+    const struct crier__view *view = reading->view;
+    struct crier__read *read = reading->read;
     uint64_t position;
 
     switch (read->since) {
     case CRIER_SINCE_ID:
-        if (locate(view, read->id, &position))
+        if (locate_id(view, read->id, &position))
             return position;
         read->gap = true;
         return 0;
     case CRIER_SINCE_LAST:
-        return before_last(view, sources, read->selector_count, read->number);
+        return before_last(reading, read->number);
     case CRIER_SINCE_TIME:
         return read->number < (uint64_t)view->now
                    ? crier__view_older(view, view->now - (int64_t)read->number)
@@ -187,48 +314,52 @@ static uint64_t resolve(const struct crier__view *view, struct crier__read *read
     return 0;
 }
 
-static void tell_oldest(const struct crier__view *view, struct crier__read *read,
-                        const struct source *sources)
+/* Writes the first id held of what the selectors match. */
+static void find_oldest(struct reading *reading)
 {
+    const struct source *source, *end = reading->sources + reading->count;
     struct page page = {0};
     int64_t time;
-    unsigned i;
 
-    for (i = 0; i < read->selector_count; i++)
-        scan(view, &sources[i], sources[i].from,
-             page.count != 0 ? page.at[0] : INT64_MAX, false, &page);
+    reading->scans = SCAN_LAST_MAX;
+    for (source = reading->sources; source < end; source++)
+        scan_source(reading, source, from_of(reading, source),
+                    page.count != 0 ? page.at[0] : INT64_MAX, false, &page);
     if (page.count != 0)
-        crier__view_id(view, page.at[0], read->oldest, &time);
+        crier__view_id(reading->view, page.at[0], reading->read->oldest, &time);
 }
 
-static void begin(const struct crier__view *view, struct crier__read *read,
-                  struct source *sources)
+/* Opens the sources, finds where each selector begins, and looks for gaps. */
+static void begin_read(struct reading *reading)
 {
+    struct crier__read *read = reading->read;
     bool past = read->resolve && read->since != CRIER_SINCE_ID;
-    uint64_t after = read->after, told;
-    struct source *source;
+    uint64_t after = read->after, reported, *start;
+    const struct crier__read_selector *selector;
     unsigned i;
 
     for (i = 0; i < read->selector_count; i++)
-        open_source(view, &read->selectors[i], &sources[i]);
+        open_selector(reading, i);
     if (read->resolve)
-        after = resolve(view, read, sources);
+        after = resolve_since(reading);
     if (past && after > read->after)
         after = read->after;
-    for (source = sources; source < sources + i; source++) {
-        /* With an id, also what has no past begins no earlier: the id may be beyond
-         * all that the hub has been given yet. */
-        source->start = past && source->live ? 0 : after;
-        if (source->start < source->from)
-            source->start = source->from;
-        told = read->selectors[source - sources].told;
-        if (past && told < read->after)
-            told = read->after;
-        if (source->floor > source->start && source->floor > told)
+    for (i = 0; i < read->selector_count; i++) {
+        selector = &read->selectors[i];
+        start = &reading->starts[i];
+        /* With an id, a live selector begins no earlier than the others: the id may be
+         * beyond all that the hub has been given yet. */
+        *start = past && selector->live ? 0 : after;
+        if (*start < selector->from)
+            *start = selector->from;
+        reported = selector->gap_reported_upto;
+        if (past && reported < read->after)
+            reported = read->after;
+        if (reading->floors[i] > *start && reading->floors[i] > reported)
             read->gap = true;
     }
     if (read->gap)
-        tell_oldest(view, read, sources);
+        find_oldest(reading);
 }
 
 /* ---- updates ---------------------------------------------------------- */
@@ -253,28 +384,32 @@ static bool is_body(const char *body, size_t length)
 
 /* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none
  * that could be sent to anybody. */
-static int make_update(const struct crier__view *view, sqlite3_stmt *row,
+static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
                        uint64_t position, struct crier__update **update)
 {
     const char *id = (const char *)sqlite3_column_text(row, 1);
-    const char *topics = (const char *)sqlite3_column_text(row, 2);
+    const char *names = (const char *)sqlite3_column_text(row, 2);
     const char *body = sqlite3_column_blob(row, 3);
     size_t length = (size_t)sqlite3_column_bytes(row, 3);
+    struct crier__topics *topics;
     struct crier_frame *frame;
-    int error = -ENOMEM;
+    int error;
 
     *update = NULL;
-    if (topics == NULL || !is_line(topics) || body == NULL ||
+    if (names == NULL || body == NULL ||
         !is_body(body, length) ||
         (id != NULL && (id[0] == '\0' || strlen(id) >= CRIER__ID_SIZE ||
                         !is_line(id))))
-        return 0; /* somebody has been at the file */
-    frame = crier__frame_new(length);
-    if (frame == NULL)
-        return -ENOMEM;
-    memcpy(frame->bytes, body, length);
-    *update = crier__update_new(topics, id, frame);
+        return 0; /* the file has been edited */
+    error = crier__topics_split(names, strlen(names), '\n', &topics);
+    if (error != 0)
+        return error != -ENOMEM ? 0 : error;
+    frame = crier__frame_of(body, length);
+    if (frame != NULL)
+        *update = crier__update_new(topics, id, frame);
     crier_frame_unref(frame);
+    free(topics);
+    error = -ENOMEM;
     if (*update != NULL)
         error = crier__update_place(*update, view->sqlite->journal.epoch,
                                     position, sqlite3_column_int64(row, 0));
@@ -285,55 +420,55 @@ static int make_update(const struct crier__view *view, sqlite3_stmt *row,
     return error;
 }
 
-/* ---- lately ----------------------------------------------------------- */
+/* ---- the recent cache ------------------------------------------------- */
 
-void crier__sqlite_forget_lately(struct crier__sqlite *sqlite)
+void crier__sqlite_drop_recent(struct crier__sqlite *sqlite)
 {
     unsigned i;
 
-    for (i = 0; i < CRIER__LATELY; i++) {
-        crier__update_unref(sqlite->lately[i]);
-        sqlite->lately[i] = NULL;
+    for (i = 0; i < CRIER__RECENT; i++) {
+        crier__update_unref(sqlite->recent[i]);
+        sqlite->recent[i] = NULL;
     }
-    sqlite->lately_bytes = 0;
+    sqlite->recent_bytes = 0;
 }
 
-/* Drops what was read lately if times have been corrected meanwhile. */
-static void forget_if_corrected(struct crier__sqlite *sqlite)
+/* Empties the recent cache if times have been corrected since. */
+static void drop_corrected(struct crier__sqlite *sqlite)
 {
     uint64_t corrected = atomic_load(&sqlite->journal.corrected);
 
     if (corrected != sqlite->corrected_before)
-        crier__sqlite_forget_lately(sqlite);
+        crier__sqlite_drop_recent(sqlite);
     sqlite->corrected_before = corrected;
 }
 
-/* Keeps UPDATE. A thousand subscribers that were too slow for the same updates then
- * share them, as they would have shared what came live. */
-static void keep(struct crier__sqlite *sqlite, struct crier__update *update)
+/* Puts UPDATE into the recent cache: a thousand subscribers that were too slow for the
+ * same updates then share their frames, as live ones do. */
+static void cache_update(struct crier__sqlite *sqlite, struct crier__update *update)
 {
     struct crier__update **slot =
-        &sqlite->lately[update->position % CRIER__LATELY];
+        &sqlite->recent[update->position % CRIER__RECENT];
     size_t cost = crier__update_cost(update);
 
     if (*slot != NULL) {
-        sqlite->lately_bytes -= crier__update_cost(*slot);
+        sqlite->recent_bytes -= crier__update_cost(*slot);
         crier__update_unref(*slot);
         *slot = NULL;
     }
-    if (sqlite->lately_bytes + cost > CRIER__LATELY_BYTES)
-        crier__sqlite_forget_lately(sqlite);
-    if (cost > CRIER__LATELY_BYTES)
+    if (sqlite->recent_bytes + cost > CRIER__RECENT_BYTES)
+        crier__sqlite_drop_recent(sqlite);
+    if (cost > CRIER__RECENT_BYTES)
         return;
     *slot = crier__update_ref(update);
-    sqlite->lately_bytes += cost;
+    sqlite->recent_bytes += cost;
 }
 
-static int fetch(const struct crier__view *view, uint64_t position,
+static int fetch_update(const struct crier__view *view, uint64_t position,
                  struct crier__update **update)
 {
     struct crier__update *kept =
-        view->sqlite->lately[position % CRIER__LATELY];
+        view->sqlite->recent[position % CRIER__RECENT];
     sqlite3_stmt *row;
     int error;
 
@@ -345,17 +480,18 @@ static int fetch(const struct crier__view *view, uint64_t position,
     row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
     if (!crier__sql_row(view->sql, row))
         return view->sql->error;
-    error = make_update(view, row, position, update);
+    error = update_of_row(view, row, position, update);
     crier__sql_end(row);
     if (*update != NULL)
-        keep(view->sqlite, *update);
+        cache_update(view->sqlite, *update);
     return error;
 }
 
-/* Gives READ the updates of PAGE, as far as they fit. */
-static int give(const struct crier__view *view, struct crier__read *read,
-                const struct page *page)
+/* Gives the updates of PAGE, as far as they fit. */
+static int give_updates(const struct reading *reading, const struct page *page)
 {
+    const struct crier__view *view = reading->view;
+    struct crier__read *read = reading->read;
     struct crier__update *update;
     size_t bytes = 0;
     unsigned i;
@@ -365,7 +501,7 @@ static int give(const struct crier__view *view, struct crier__read *read,
         if (read->count == CRIER__READ_MAX ||
             (read->count != 0 && bytes >= read->max_bytes))
             return 0;
-        error = fetch(view, page->at[i], &update);
+        error = fetch_update(view, page->at[i], &update);
         if (error != 0)
             return error;
         read->reached = page->at[i];
@@ -374,56 +510,64 @@ static int give(const struct crier__view *view, struct crier__read *read,
         bytes += update->frame->length;
         read->updates[read->count++] = update;
     }
-    read->end = page->count < PAGE;
-    if (read->end)
+    if (page->count == PAGE)
+        return 0;
+    read->end = reading->horizon == INT64_MAX;
+    if (!read->end)
+        read->reached = reading->horizon;
+    else
         read->reached = view->last > read->after ? view->last : read->after;
     return 0;
 }
 
-/* The gaps are told, if READ has succeeded. */
-static void note_told(struct crier__read *read, const struct source *sources)
+/* Remembers that the gap is reported, if the read has succeeded. */
+static void note_gap(const struct reading *reading)
 {
+    struct crier__read *read = reading->read;
     unsigned i;
 
     for (i = 0; i < read->selector_count && read->error == 0; i++)
-        if (read->selectors[i].told < sources[i].floor)
-            read->selectors[i].told = sources[i].floor;
+        if (read->selectors[i].gap_reported_upto < reading->floors[i])
+            read->selectors[i].gap_reported_upto = reading->floors[i];
 }
 
-static int answer(const struct crier__view *view, struct crier__read *read,
-                  struct source *sources)
+static int answer_read(struct reading *reading)
 {
+    const struct source *source = reading->sources;
     struct page page = {0};
-    unsigned i;
 
-    begin(view, read, sources);
-    for (i = 0; i < read->selector_count; i++)
-        scan(view, &sources[i], sources[i].start, INT64_MAX, false, &page);
-    return view->sql->error != 0 ? view->sql->error : give(view, read, &page);
+    begin_read(reading);
+    reading->scans = SCAN_MAX;
+    reading->horizon = INT64_MAX;
+    for (; source < reading->sources + reading->count; source++)
+        scan_source(reading, source, reading->starts[source->selector],
+                    reading->horizon != INT64_MAX ? reading->horizon + 1
+                                                  : INT64_MAX,
+                    false, &page);
+    while (page.count != 0 && page.at[page.count - 1] > reading->horizon)
+        page.count--;
+    return reading->view->sql->error != 0 ? reading->view->sql->error
+                                          : give_updates(reading, &page);
 }
 
 void crier__sqlite_read(struct crier__sqlite *sqlite,
                         struct crier__read *read)
 {
-    struct source *sources = calloc(read->selector_count, sizeof *sources);
     struct crier__view view;
+    struct reading reading = {.view = &view, .read = read};
 
     read->gap = read->end = false;
     read->oldest[0] = '\0';
     read->count = 0;
     read->reached = read->after;
-    read->error = -ENOMEM;
-    if (sources == NULL)
-        return;
     read->error = CRIER_ERR_STORAGE;
-    forget_if_corrected(sqlite);
+    drop_corrected(sqlite);
     if (crier__view_open(sqlite, &view))
-        read->error = answer(&view, read, sources);
+        read->error = answer_read(&reading);
     crier__view_close(&view);
     if (view.sql->error != 0)
         read->error = CRIER_ERR_STORAGE;
-    note_told(read, sources);
-    free(sources);
+    note_gap(&reading);
     while (read->error != 0 && read->count != 0)
         crier__update_unref(read->updates[--read->count]);
 }

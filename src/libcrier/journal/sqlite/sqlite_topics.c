@@ -36,7 +36,7 @@ static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
 /* ---- what is in hand -------------------------------------------------- */
 
 static void put_away(struct crier__sqlite *sqlite,
-                     struct crier__sqlite_held *held)
+                     struct crier__sqlite_row *held)
 {
     if (held->changed)
         write_row(sqlite, &held->topic);
@@ -47,33 +47,33 @@ static void put_away(struct crier__sqlite *sqlite,
 static void take(struct crier__sqlite *sqlite, const char *name, size_t length,
                  const struct crier__sqlite_topic *topic)
 {
-    struct crier__sqlite_hand *hand = &sqlite->hand;
-    struct crier__sqlite_held *held = &hand->held[hand->next];
+    struct crier__sqlite_rows *rows = &sqlite->rows;
+    struct crier__sqlite_row *held = &rows->held[rows->next];
 
     if (length >= sizeof held->name)
         return; /* of a file that somebody edited */
-    if (hand->count < CRIER__HAND)
-        hand->count++;
+    if (rows->count < CRIER__SQLITE_ROWS)
+        rows->count++;
     else
         put_away(sqlite, held);
-    hand->next = (hand->next + 1) % CRIER__HAND;
+    rows->next = (rows->next + 1) % CRIER__SQLITE_ROWS;
     held->topic = *topic;
     held->changed = false;
     held->length = length;
     memcpy(held->name, name, length);
 }
 
-void crier__sqlite_put_away(struct crier__sqlite *sqlite)
+void crier__sqlite_flush_rows(struct crier__sqlite *sqlite)
 {
     unsigned i;
 
-    for (i = 0; i < sqlite->hand.count; i++)
-        put_away(sqlite, &sqlite->hand.held[i]);
+    for (i = 0; i < sqlite->rows.count; i++)
+        put_away(sqlite, &sqlite->rows.held[i]);
 }
 
-void crier__sqlite_let_fall(struct crier__sqlite *sqlite)
+void crier__sqlite_discard_rows(struct crier__sqlite *sqlite)
 {
-    sqlite->hand.count = sqlite->hand.next = 0;
+    sqlite->rows.count = sqlite->rows.next = 0;
 }
 
 /* ---- rows ------------------------------------------------------------- */
@@ -81,14 +81,14 @@ void crier__sqlite_let_fall(struct crier__sqlite *sqlite)
 bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
                         size_t length, struct crier__sqlite_topic *topic)
 {
-    struct crier__sqlite_hand *hand = &sqlite->hand;
+    struct crier__sqlite_rows *rows = &sqlite->rows;
     sqlite3_stmt *row;
     unsigned i;
 
-    for (i = 0; i < hand->count; i++)
-        if (hand->held[i].length == length &&
-            memcmp(hand->held[i].name, name, length) == 0) {
-            *topic = hand->held[i].topic;
+    for (i = 0; i < rows->count; i++)
+        if (rows->held[i].length == length &&
+            memcmp(rows->held[i].name, name, length) == 0) {
+            *topic = rows->held[i].topic;
             return true;
         }
     row = crier__sql_begin(&sqlite->writer, WRITE_TOPIC_FIND, "t", name,
@@ -104,13 +104,13 @@ bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
 void crier__sqlite_save(struct crier__sqlite *sqlite,
                         const struct crier__sqlite_topic *topic)
 {
-    struct crier__sqlite_hand *hand = &sqlite->hand;
+    struct crier__sqlite_rows *rows = &sqlite->rows;
     unsigned i;
 
-    for (i = 0; i < hand->count; i++)
-        if (hand->held[i].topic.row == topic->row) {
-            hand->held[i].topic = *topic;
-            hand->held[i].changed = true;
+    for (i = 0; i < rows->count; i++)
+        if (rows->held[i].topic.row == topic->row) {
+            rows->held[i].topic = *topic;
+            rows->held[i].changed = true;
             return;
         }
     write_row(sqlite, topic);
@@ -118,17 +118,17 @@ void crier__sqlite_save(struct crier__sqlite *sqlite,
 
 bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
                        struct crier__sqlite_topic *topic,
-                       char name[CRIER__TOPIC_ROOM], size_t *length)
+                       char name[CRIER__TOPIC_SIZE], size_t *length)
 {
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row;
 
-    crier__sqlite_put_away(sqlite);
+    crier__sqlite_flush_rows(sqlite);
     row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i", now);
     if (!crier__sql_row(sql, row))
         return false;
     read_row(row, topic);
-    *length = crier__sql_text(row, 5, name, CRIER__TOPIC_ROOM);
+    *length = crier__sql_text(row, 5, name, CRIER__TOPIC_SIZE);
     crier__sql_end(row);
     return true;
 }
@@ -144,14 +144,14 @@ static bool recycle(struct crier__sqlite *sqlite)
     uint64_t evicted;
     int64_t topic;
 
-    crier__sqlite_put_away(sqlite);
+    crier__sqlite_flush_rows(sqlite);
     row = crier__sql_begin(sql, WRITE_TOPIC_SPARE, "");
     if (!crier__sql_row(sql, row))
         return false;
     topic = sqlite3_column_int64(row, 0);
     evicted = crier__sql_number(row, 1);
     crier__sql_end(row);
-    crier__sqlite_let_fall(sqlite);
+    crier__sqlite_discard_rows(sqlite);
     crier__sql_run(sql, WRITE_TOPIC_DROP, "i", topic);
     if (evicted > totals->forgotten)
         totals->forgotten = evicted;
@@ -164,9 +164,9 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
 {
     struct crier__totals *totals = &sqlite->totals;
 
-    while (totals->topics >= sqlite->journal.max_topics)
+    while (totals->topics >= crier__journal_max_topics(&sqlite->journal))
         if (!recycle(sqlite))
-            return CRIER_ERR_TOPICS_FULL;
+            return CRIER_ERR_MAX_TOPICS;
     crier__sql_run(&sqlite->writer, WRITE_TOPIC_ADD, "tu", name, length,
                    totals->forgotten);
     totals->topics++;

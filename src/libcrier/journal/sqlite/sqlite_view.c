@@ -21,8 +21,6 @@
 
 #include "sqlite_view.h"
 
-#include "libcrier/wire/topic.h"
-
 #include <errno.h>
 #include <string.h>
 
@@ -47,6 +45,12 @@ const char *const crier__sqlite_reads[] = {
         "SELECT position FROM updates INDEXED BY updates_all "
         "WHERE hidden = 0 AND position > ?2 AND position < ?3 AND ?1 = 0 "
         "ORDER BY position DESC",
+    [READ_UPDATES_AFTER] =
+        "SELECT position, topics, time FROM updates WHERE position > ?2 "
+        "AND position < ?3 AND ?1 = 0 ORDER BY position",
+    [READ_UPDATES_BEFORE] =
+        "SELECT position, topics, time FROM updates WHERE position > ?2 "
+        "AND position < ?3 AND ?1 = 0 ORDER BY position DESC",
     [READ_OLD] = "SELECT max(position) FROM entries "
                  "WHERE topic = ?1 AND position <= ?2",
     [READ_HOLDS] = "SELECT topics.evicted FROM topics JOIN entries "
@@ -107,7 +111,7 @@ uint64_t crier__view_older(const struct crier__view *view, int64_t time)
 }
 
 /* Whether an update of TIME is too old for a topic where AGE is the limit. */
-static bool too_old(const struct crier__view *view, int64_t time, int64_t age)
+static bool is_too_old(const struct crier__view *view, int64_t time, int64_t age)
 {
     return age != 0 && time < view->now - age;
 }
@@ -132,18 +136,21 @@ uint64_t crier__view_floor(const struct crier__view *view, sqlite3_stmt *row,
     return old > evicted ? old : evicted;
 }
 
-/* Whether one of TOPICS would show the update at POSITION, which is of TIME. */
-static bool shown_by(const struct crier__view *view, const char *topics,
-                     uint64_t position, int64_t time)
+/* Whether one of TOPICS that SELECTOR matches (NULL: any) shows the update at POSITION,
+ * which is of TIME. */
+static bool is_shown_by(const struct crier__view *view,
+                        const struct crier__selector *selector,
+                        const char *topics, uint64_t position, int64_t time)
 {
-    struct crier__topics walk = {topics};
     sqlite3_stmt *row;
     const char *name;
     size_t length;
     bool shown = false;
 
-    while (!shown && (name = crier__topics_next(&walk, &length)) != NULL) {
-        if (too_old(view, time,
+    while (!shown && (name = crier__sqlite_next_name(&topics, &length)) != NULL) {
+        if (selector != NULL && !crier__selector_matches(selector, name, length))
+            continue;
+        if (is_too_old(view, time,
                     crier__sqlite_age(view->sqlite, name, length)))
             continue;
         row = crier__sql_begin(view->sql, READ_HOLDS, "tu", name, length,
@@ -156,6 +163,13 @@ static bool shown_by(const struct crier__view *view, const char *topics,
     return shown;
 }
 
+bool crier__view_matches(const struct crier__view *view,
+                         const struct crier__selector *selector,
+                         const char *topics, uint64_t position, int64_t time)
+{
+    return is_shown_by(view, selector, topics, position, time);
+}
+
 bool crier__view_shown(const struct crier__view *view, uint64_t position)
 {
     sqlite3_stmt *row;
@@ -166,8 +180,8 @@ bool crier__view_shown(const struct crier__view *view, uint64_t position)
     row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
     if (!crier__sql_row(view->sql, row))
         return false;
-    answer = shown_by(view, (const char *)sqlite3_column_text(row, 2),
-                      position, sqlite3_column_int64(row, 0));
+    answer = is_shown_by(view, NULL, (const char *)sqlite3_column_text(row, 2),
+                         position, sqlite3_column_int64(row, 0));
     crier__sql_end(row);
     return answer;
 }
@@ -190,8 +204,9 @@ static uint64_t highest_lost(const struct crier__view *view, int64_t topic,
         if (!crier__sql_row(sql, row))
             continue;
         lost = sqlite3_column_int(row, 4) == 0 &&
-               !shown_by(view, (const char *)sqlite3_column_text(row, 2),
-                         position, sqlite3_column_int64(row, 0));
+               !is_shown_by(view, NULL,
+                            (const char *)sqlite3_column_text(row, 2),
+                            position, sqlite3_column_int64(row, 0));
         crier__sql_end(row);
         if (lost) {
             crier__sql_end(entry);
@@ -204,7 +219,7 @@ static uint64_t highest_lost(const struct crier__view *view, int64_t topic,
 uint64_t crier__view_floor_all(const struct crier__view *view)
 {
     uint64_t floor = view->evicted;
-    char name[CRIER__TOPIC_ROOM];
+    char name[CRIER__TOPIC_SIZE];
     sqlite3_stmt *row;
     size_t length;
 
@@ -266,8 +281,8 @@ static void take_off(const struct crier__view *view, int64_t topic,
     crier__sql_end(sum);
 }
 
-/* Tells of the topic in ROW. False when it holds nothing. */
-static bool describe(const struct crier__view *view, sqlite3_stmt *row,
+/* Describes the topic in ROW. False when it holds nothing. */
+static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
                      struct crier__topic_info *info)
 {
     size_t length = crier__sql_text(row, 3, info->name, sizeof info->name);
@@ -290,29 +305,23 @@ static bool describe(const struct crier__view *view, sqlite3_stmt *row,
     return first != 0;
 }
 
-static void collect(const struct crier__view *view, struct crier__list *list)
+static void collect_topics(const struct crier__view *view,
+                           struct crier__list *list)
 {
-    size_t length = list->prefix != NULL ? strlen(list->prefix) : 0;
-    struct crier__topic_info *info;
-    sqlite3_stmt *row;
+    const struct crier__selector *lowest =
+        crier__selectors_lowest(list->selectors);
+    sqlite3_stmt *row = crier__sql_begin(
+        view->sql, READ_TOPICS, "tt", list->after, strlen(list->after),
+        lowest->text, (size_t)lowest->length);
+    const char *name;
 
-    if (list->prefix == NULL)
-        row = crier__sql_begin(view->sql, READ_TOPIC, "t", list->after,
-                               strlen(list->after));
-    else
-        row = crier__sql_begin(view->sql, READ_TOPICS, "tt", list->after,
-                               strlen(list->after), list->prefix, length);
     while (list->count < list->limit && crier__sql_row(view->sql, row)) {
-        info = &list->infos[list->count];
-        if (!describe(view, row, info))
-            continue;
-        if (list->prefix != NULL) {
-            if (strncmp(info->name, list->prefix, length) != 0)
-                break; /* behind all that begin so */
-            if (crier__topic_hidden(info->name) && !list->hidden)
-                continue;
-        }
-        list->count++;
+        name = (const char *)sqlite3_column_text(row, 3);
+        if (name == NULL || crier__selectors_behind(list->selectors, name))
+            break;
+        if (crier__list_wants(list, name) &&
+            describe_row(view, row, &list->infos[list->count]))
+            list->count++;
     }
     crier__sql_end(row);
 }
@@ -324,7 +333,7 @@ void crier__sqlite_list(struct crier__sqlite *sqlite,
 
     list->count = 0;
     if (crier__view_open(sqlite, &view))
-        collect(&view, list);
+        collect_topics(&view, list);
     crier__view_close(&view);
     list->error = view.sql->error != 0 ? CRIER_ERR_STORAGE : 0;
 }

@@ -28,9 +28,14 @@ uint64_t crier__view_floor(const struct crier__view *view, sqlite3_stmt *row,
 /* and the highest one that "*" means and that is not held any more. */
 uint64_t crier__view_floor_all(const struct crier__view *view);
 
-/* Whether the update at POSITION, which is in the file, is still held by any
- * topic. */
+/* Whether any topic still holds the update at POSITION, which is in the file. */
 bool crier__view_shown(const struct crier__view *view, uint64_t position);
+
+/* Whether a topic that SELECTOR matches holds the update at POSITION, of TIME and with
+ * the names TOPICS, as its row has them. */
+bool crier__view_matches(const struct crier__view *view,
+                         const struct crier__selector *selector,
+                         const char *topics, uint64_t position, int64_t time);
 
 /* Writes the id of the update at POSITION, and its time to *TIME; nothing when
  * there is none. */

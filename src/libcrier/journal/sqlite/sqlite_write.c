@@ -24,10 +24,8 @@
 
 #include "sqlite.h"
 
-#include "libcrier/wire/topic.h"
-
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* How many evictions a transaction may do beyond what its appends displace. */
@@ -97,7 +95,7 @@ static void check_file(struct crier__sqlite *sqlite)
 int crier__sqlite_begin(struct crier__sqlite *sqlite)
 {
     crier__sql_clear(&sqlite->writer);
-    crier__sqlite_let_fall(sqlite);
+    crier__sqlite_discard_rows(sqlite);
     sqlite->totals = sqlite->saved;
     sqlite->budget = BUDGET;
     sqlite->corrected = 0;
@@ -110,7 +108,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     struct crier__totals *totals = &sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
 
-    crier__sqlite_put_away(sqlite);
+    crier__sqlite_flush_rows(sqlite);
     crier__sql_run(sql, WRITE_TOTALS, "uiuuuuu", totals->last, totals->time,
                    totals->evicted, totals->forgotten, totals->topics,
                    totals->count, totals->bytes);
@@ -130,7 +128,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 
 /* Has the topic of LENGTH bytes at NAME hold the update that will be at
  * POSITION. */
-static int hold(struct crier__sqlite *sqlite, const char *name, size_t length,
+static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t length,
                 uint64_t position, size_t cost, int64_t time)
 {
     int64_t age = crier__sqlite_age(sqlite, name, length);
@@ -152,21 +150,22 @@ static int hold(struct crier__sqlite *sqlite, const char *name, size_t length,
 }
 
 /* Has all topics of UPDATE hold it; their number goes to *HOLDS. */
-static int hold_all(struct crier__sqlite *sqlite,
+static int hold_by_all(struct crier__sqlite *sqlite,
                     const struct crier__update *update, uint64_t position,
                     int64_t time, uint64_t *holds)
 {
-    struct crier__topics walk = {update->topics};
-    size_t cost = crier__update_cost(update), length;
+    size_t cost = crier__update_cost(update);
     const char *name;
-    int error = 0;
+    int error;
 
     *holds = 0;
-    while (error == 0 && (name = crier__topics_next(&walk, &length)) != NULL) {
-        error = hold(sqlite, name, length, position, cost, time);
+    CRIER__TOPICS_EACH (update->topics, name) {
+        error = hold_in_topic(sqlite, name, strlen(name), position, cost, time);
+        if (error != 0)
+            return error;
         ++*holds;
     }
-    return error;
+    return 0;
 }
 
 /* ---- append ----------------------------------------------------------- */
@@ -190,63 +189,77 @@ static uint64_t find_older(struct crier__sqlite *sqlite,
     return position;
 }
 
-static int put_in(struct crier__sqlite *sqlite, struct crier__update *update)
+/* Writes the row of UPDATE, which is placed; TOPICS are its names as the row has them. */
+static void write_update(struct crier__sqlite *sqlite,
+                         const struct crier__update *update,
+                         const char *topics, uint64_t holds)
+{
+    const char *body;
+    size_t length;
+
+    body = crier__update_body(update, &length);
+    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuttb",
+                   update->position, update->time, (uint64_t)update->hidden,
+                   holds, (uint64_t)crier__update_cost(update),
+                   update->given ? update->id : NULL,
+                   update->given ? strlen(update->id) : 0, topics,
+                   (size_t)update->topics->size - 1, body, length);
+}
+
+static int append_update(struct crier__sqlite *sqlite,
+                         struct crier__update *update)
 {
     struct crier__totals *totals = &sqlite->totals;
     int64_t time = crier__journal_time(totals->time);
     uint64_t position = ++sqlite->position, holds;
-    const char *body;
-    size_t length;
-    int error;
+    char *topics = malloc(update->topics->size);
+    int error = topics != NULL ? 0 : -ENOMEM;
 
-    error = crier__update_place(update, sqlite->journal.epoch, position, time);
     if (error == 0)
-        error = hold_all(sqlite, update, position, time, &holds);
-    if (error != 0)
-        return error;
-    body = crier__update_body(update, &length);
-    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuttb", position,
-                   time, (uint64_t)update->hidden, holds,
-                   (uint64_t)crier__update_cost(update),
-                   update->given ? update->id : NULL,
-                   update->given ? strlen(update->id) : 0, update->topics,
-                   strlen(update->topics), body, length);
-    totals->last = position;
-    totals->time = time;
-    totals->count++;
-    totals->bytes += crier__update_cost(update);
-    sqlite->budget += 2 * (unsigned)holds + 2;
-    return 0;
+        error = crier__update_place(update, sqlite->journal.epoch, position,
+                                    time);
+    if (error == 0)
+        error = hold_by_all(sqlite, update, position, time, &holds);
+    if (error == 0) {
+        crier__topics_join(update->topics, '\n', topics);
+        write_update(sqlite, update, topics, holds);
+        totals->last = position;
+        totals->time = time;
+        totals->count++;
+        totals->bytes += crier__update_cost(update);
+        sqlite->budget += 2 * (unsigned)holds + 2;
+    }
+    free(topics);
+    return error;
 }
 
-/* Whether all topics TOPICS have a row. */
-static bool all_known(struct crier__sqlite *sqlite, const char *topics)
+/* Whether all of TOPICS have a row. */
+static bool have_rows(struct crier__sqlite *sqlite,
+                      const struct crier__topics *topics)
 {
-    struct crier__topics walk = {topics};
     struct crier__sqlite_topic topic;
     const char *name;
-    size_t length;
 
-    while ((name = crier__topics_next(&walk, &length)) != NULL)
-        if (!crier__sqlite_find(sqlite, name, length, &topic))
+    CRIER__TOPICS_EACH (topics, name)
+        if (!crier__sqlite_find(sqlite, name, strlen(name), &topic))
             return false;
     return true;
 }
 
-/* Puts UPDATE in, or nothing of it. */
-static int put_in_whole(struct crier__sqlite *sqlite,
+/* Appends UPDATE, or undoes what it has written of it. */
+static int append_or_undo(struct crier__sqlite *sqlite,
                         struct crier__update *update)
 {
     struct crier__totals before = sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
     int error;
 
-    crier__sqlite_put_away(sqlite);
+    crier__sqlite_flush_rows(sqlite);
     crier__sql_run(sql, WRITE_SAVEPOINT, "");
-    error = put_in(sqlite, update);
+    error = append_update(sqlite, update);
     if (error != 0) {
         crier__sql_run(sql, WRITE_BACK, "");
-        crier__sqlite_let_fall(sqlite);
+        crier__sqlite_discard_rows(sqlite);
         sqlite->totals = before;
     }
     crier__sql_run(sql, WRITE_RELEASE, "");
@@ -258,13 +271,13 @@ void crier__sqlite_append(struct crier__sqlite *sqlite,
 {
     append->position = find_older(sqlite, append->update);
     if (append->position != 0 &&
-        !crier__sqlite_clear(sqlite, append->position)) {
+        !crier__sqlite_free_id(sqlite, append->position)) {
         append->error = CRIER_ERR_EXISTS;
         return;
     }
-    append->error = all_known(sqlite, append->update->topics)
-                        ? put_in(sqlite, append->update)
-                        : put_in_whole(sqlite, append->update);
+    append->error = have_rows(sqlite, append->update->topics)
+                        ? append_update(sqlite, append->update)
+                        : append_or_undo(sqlite, append->update);
     if (append->error != 0)
         return;
     crier__sqlite_trim_topics(sqlite, append->update->topics);
@@ -295,12 +308,12 @@ void crier__sqlite_forget(struct crier__sqlite *sqlite,
     if (!crier__sqlite_find(sqlite, forget->topic, strlen(forget->topic),
                             &topic) ||
         topic.count == 0) {
-        forget->error = CRIER_ERR_UNKNOWN;
+        forget->error = CRIER_ERR_NO_TOPIC;
         return;
     }
     topic.evicted = last_entry(sqlite, topic.row);
     topic.count = topic.bytes = 0;
     topic.due = 0;
-    sqlite->rubbish = true;
+    sqlite->orphans = true;
     crier__sqlite_save(sqlite, &topic);
 }

@@ -1,0 +1,61 @@
+/*
+ * What several handlers of /topics ask of a request: parameters that may be given in
+ * the query or as a header, the media types it accepts, and whether it names topics
+ * that are reserved.
+ *
+ * Names that begin with '$' belong to Crier. Clients neither publish to them nor delete
+ * them, and subscribe only to those of presence.
+ */
+#include <config.h>
+
+#include "parameter.h"
+
+#include "crierd/http/respond.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define PRESENCE "$presence/"
+
+const char *parameter_value(const struct request *request, const char *name,
+                            const char *header)
+{
+    const struct uri_text *text = uri_parameter(&request->uri, name);
+
+    if (text != NULL)
+        return text->bytes;
+    return header != NULL ? request_header(request, header) : NULL;
+}
+
+bool parameter_is_set(const struct request *request, const char *name)
+{
+    const char *value = parameter_value(request, name, NULL);
+
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
+bool parameter_accepts(const struct request *request, const char *type)
+{
+    const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
+
+    return accept != NULL && strcasestr(accept, type) != NULL;
+}
+
+bool parameter_is_reserved(const char *topics, bool presence)
+{
+    for (;;) {
+        if (topics[0] == '$' &&
+            !(presence && strncmp(topics, PRESENCE, strlen(PRESENCE)) == 0))
+            return true;
+        topics = strchr(topics, ',');
+        if (topics == NULL)
+            return false;
+        topics++;
+    }
+}
+
+bool parameter_refuse_reserved(struct request *request)
+{
+    return respond_problem(request, MHD_HTTP_FORBIDDEN,
+                           "topics whose names begin with '$' are reserved");
+}

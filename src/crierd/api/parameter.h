@@ -1,0 +1,24 @@
+#ifndef CRIERD_PARAMETER_H
+#define CRIERD_PARAMETER_H
+
+#include "crierd/http/request.h"
+
+/* The value of the query parameter NAME of REQUEST, or else that of the header HEADER
+ * (NULL: none). Borrowed; NULL when the request has neither. */
+const char *parameter_value(const struct request *request, const char *name,
+                            const char *header);
+
+/* Whether REQUEST has the query parameter NAME with the value 1. */
+bool parameter_is_set(const struct request *request, const char *name);
+
+/* Whether the media type TYPE stands in the Accept header of REQUEST. */
+bool parameter_accepts(const struct request *request, const char *type);
+
+/* Whether a name in the list TOPICS is reserved: one that begins with '$', though not
+ * with "$presence/" where PRESENCE says so. */
+bool parameter_is_reserved(const char *topics, bool presence);
+
+/* Responds that a topic is reserved. Returns what the handler returns. */
+bool parameter_refuse_reserved(struct request *request);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * Streams as responses: opens one, subscribes it, and sends its response.
+ *
+ * A handler fills in a struct stream_start. The order here is the same for all: the
+ * response exists before the stream is subscribed, since a subscription adds fields to
+ * it, and is sent last, when nothing can fail any more.
+ */
+#include <config.h>
+
+#include "streams.h"
+
+#include "crier_server.h"
+#include "crierd/http/deferred.h"
+#include "crierd/http/respond.h"
+#include "crierd/http/response.h"
+#include "parameter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int streams_subscribe(struct request *request, struct stream_start *start,
+                      struct crier_stream *stream)
+{
+    return crier_hub_subscribe(request->server->hub, stream,
+                               &start->subscription);
+}
+
+bool streams_open(struct request *request, struct stream_start *start)
+{
+    struct MHD_Response *response;
+    struct crier_stream *stream;
+    int result = 0;
+
+    if (!respond_stream(request, &start->options, &stream, &response)) {
+        if (start->owns_closure)
+            free(start->options.closure);
+        return request->result;
+    }
+    start->subscription.response = response;
+    if (start->begin != NULL)
+        result = start->begin(request, start, stream);
+    crier_stream_unref(stream);
+    if (result == 0)
+        return response_stream(request, response);
+    if (result > 0)
+        return deferred_wait(request);
+    MHD_destroy_response(response);
+    return respond_error(request, result);
+}
+
+/* Whether REQUEST comes from a browser's own EventSource. */
+static bool is_event_source(const struct request *request)
+{
+    return crier_is_event_source(
+        request_header(request, MHD_HTTP_HEADER_ACCEPT),
+        request_header(request, MHD_HTTP_HEADER_CACHE_CONTROL),
+        request_header(request, MHD_HTTP_HEADER_USER_AGENT));
+}
+
+bool streams_read_start(struct request *request,
+                        struct crier_subscribe_options *options)
+{
+    const struct uri_text *id =
+        uri_parameter_of_two(&request->uri, "lastEventID", "lastEventId");
+    const char *start = parameter_value(request, "start", NULL);
+
+    crier_subscribe_start(options, request_header(request, "Last-Event-ID"),
+                          id != NULL ? id->bytes : NULL,
+                          parameter_value(request, "since", NULL));
+    if (start == NULL)
+        options->start_id = is_event_source(request);
+    else if (strcmp(start, "id") == 0)
+        options->start_id = true;
+    else if (strcmp(start, "comment") != 0) {
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                          "start is not id or comment");
+        return false;
+    }
+    return true;
+}

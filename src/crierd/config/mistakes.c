@@ -1,0 +1,69 @@
+/* Setting options, with a sentence for each mistake. */
+#include <config.h>
+
+#include "mistakes.h"
+
+#include "retain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* More are not reported: something else is wrong then, such as the wrong file. */
+#define MISTAKES_MAX 20
+
+void mistakes_add(struct mistakes *mistakes, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    size_t i;
+
+    if (mistakes->count++ >= MISTAKES_MAX)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (i = 0; text[i] != '\0'; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            text[i] = '?';
+    mistakes->report(text);
+}
+
+/* Whether ROW, which is no list, has a value from the same file already. */
+static bool is_repeated(const struct conf_source *earlier,
+                        const struct option_row *row, struct conf_source source)
+{
+    return source.origin == CONF_FILE && earlier->origin == CONF_FILE &&
+           row->type != OPTION_RETAIN;
+}
+
+void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
+                     const struct option_row *row, struct conf_source source,
+                     const char *label, const char *text)
+{
+    struct conf_source *earlier = &conf->sources[option_index(row)];
+    char wanted[OPTION_WANTED_SIZE];
+
+    if (is_repeated(earlier, row, source)) {
+        mistakes_add(mistakes, "%s '%s' is given twice; line %u has it already",
+                     label, text, earlier->line);
+        return;
+    }
+    if (row->type == OPTION_RETAIN && earlier->origin != source.origin)
+        retain_clear(conf);
+    switch (option_set(conf, row, text, wanted)) {
+    case 0:
+        *earlier = source;
+        break;
+    case -EINVAL:
+        mistakes_add(mistakes, "%s '%s' is not %s", label, text, wanted);
+        break;
+    case -E2BIG:
+        mistakes_add(mistakes, "%s '%s' is more than the %d that are allowed",
+                     label, text, CONF_TOPICS_MAX);
+        break;
+    default:
+        mistakes_add(mistakes, "%s: out of memory", label);
+        break;
+    }
+}

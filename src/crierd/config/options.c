@@ -1,0 +1,506 @@
+/*
+ * The table of options: what there is to configure, in one place. The command line, the
+ * environment, the file, --help, --dump-config, and what a reload may change come from
+ * it, and a test holds the manual page against it. A new option is a row here, a member
+ * of struct conf, and its item in doc/crierd.8.
+ *
+ * A value is read and written by its type. What is a number in struct conf, an enum and a
+ * bool included, is stored by the size of its member.
+ */
+#include <config.h>
+
+#include "options.h"
+
+#include "address.h"
+#include "backend.h"
+#include "retain.h"
+#include "value.h"
+#include "base/number.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DAY ((uint64_t)24 * 60 * 60 * 1000)
+#define AGE_MAX (36500 * DAY)
+#define SIZE_LIMIT ((uint64_t)1 << 44)
+
+/* libcrier's parser takes events of up to 16 MiB. */
+#define UPDATE_MAX ((uint64_t)15 * 1024 * 1024)
+
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const policies[] = {"gap", "disconnect", NULL};
+static const char *const switches[] = {"off", "on", NULL};
+
+const char *const option_groups[GROUPS] = {
+    [GROUP_SERVER] = "Server",
+    [GROUP_STREAMS] = "Streams",
+    [GROUP_TOPICS] = "Topics and their journal",
+    [GROUP_DEMO] = "Demo",
+    [GROUP_GENERAL] = "General",
+};
+
+#define MEMBER(name) .at = offsetof(struct conf, name), \
+                     .size = sizeof(((struct conf *)0)->name)
+
+const struct option_row option_rows[] = {
+    {"listen", OPTION_ADDRESS, GROUP_SERVER, false, "HOST:PORT",
+     "127.0.0.1:8080", NULL,
+     "address to listen on; port 0 takes a free one, IPv6 as [::1]:8080",
+     MEMBER(listen)},
+    {"threads", OPTION_NUMBER, GROUP_SERVER, false, "N", NULL, "one per CPU",
+     "threads for HTTP, and as many for streams", .min = 1, .max = 64,
+     MEMBER(threads)},
+    {"max-clients", OPTION_NUMBER, GROUP_SERVER, true, "N", NULL,
+     "what the open-file limit allows", "streams open at once", .min = 1,
+     .max = 10000000, MEMBER(max_clients)},
+    {"www", OPTION_TEXT, GROUP_SERVER, false, "DIR", PKGDATADIR "/www", NULL,
+     "directory of the pages", MEMBER(www)},
+    {"log-level", OPTION_CHOICE, GROUP_SERVER, true, "LEVEL", "info", NULL,
+     "error, warning, info or debug", .choices = levels, MEMBER(log_level)},
+
+    {"ping-interval", OPTION_TIME, GROUP_STREAMS, true, "TIME", "10s", NULL,
+     "quiet time before a stream is sent a ping", .min = 10, .max = DAY,
+     MEMBER(ping)},
+    {"stall-timeout", OPTION_TIME, GROUP_STREAMS, true, "TIME", "30s", NULL,
+     "disconnect a client that reads nothing for TIME", .min = 10, .max = DAY,
+     MEMBER(stall_timeout)},
+    {"slow-client", OPTION_CHOICE, GROUP_STREAMS, true, "gap|disconnect", "gap",
+     NULL, "what to do when a slow client's next update has expired",
+     .choices = policies, MEMBER(slow)},
+    {"presence", OPTION_TOPICS, GROUP_STREAMS, true, "TOPICS", NULL, "none",
+     "topics with presence, as a,b; or '*'", MEMBER(presence)},
+
+    {"journal", OPTION_JOURNAL, GROUP_TOPICS, false, "", "memory", NULL,
+     "where updates are stored", MEMBER(journal)},
+    {"retain-count", OPTION_NUMBER, GROUP_TOPICS, true, "N", NULL,
+     "100000; sqlite 10000000", "how many updates are kept", .min = 1,
+     .max = RETAIN_COUNT_MAX, MEMBER(retention.count)},
+    {"retain-bytes", OPTION_SIZE, GROUP_TOPICS, true, "SIZE", NULL,
+     "16M; sqlite 1G", "how many bytes of updates are kept", .min = 1,
+     .max = SIZE_LIMIT, MEMBER(retention.bytes)},
+    {"retain-age", OPTION_TIME, GROUP_TOPICS, true, "TIME", NULL, "for ever",
+     "how long updates are kept", .min = 1, .max = AGE_MAX,
+     MEMBER(retention.age)},
+    {"retain-topic", OPTION_RETAIN, GROUP_TOPICS, true, "TOPIC:LIMITS", NULL,
+     "none",
+     "keep less of one topic, or of all that begin with what is before a final "
+     "'*'; LIMITS are one or more of count=N,bytes=SIZE,age=TIME. Up to 64 "
+     "times",
+     MEMBER(topics)},
+    {"max-topics", OPTION_NUMBER, GROUP_TOPICS, true, "N", "100000", NULL,
+     "topics remembered", .min = 100, .max = 10000000, MEMBER(max_topics)},
+    {"max-update", OPTION_SIZE, GROUP_TOPICS, true, "SIZE", "1M", NULL,
+     "the largest body of a POST to a topic", .min = 1, .max = UPDATE_MAX,
+     MEMBER(max_update)},
+
+    {"demo", OPTION_SWITCH, GROUP_DEMO, false, "on|off", NULL,
+     "on; off with --config", "the example application", .choices = switches,
+     .max = 1, MEMBER(demo)},
+    {"data", OPTION_TEXT, GROUP_DEMO, false, "DIR", PKGDATADIR "/data", NULL,
+     "directory of its texts and quotes", MEMBER(data)},
+    {"get-publish", OPTION_SWITCH, GROUP_DEMO, true, "on|off", "on", NULL,
+     "whether GET /events/MSG publishes", .choices = switches, .max = 1,
+     MEMBER(get_publish)},
+
+    {"config", OPTION_ACTION, GROUP_GENERAL, false, "FILE", NULL, NULL,
+     "read options from FILE, as NAME = VALUE; SIGHUP reads it again",
+     .action = ACTION_FILE},
+    {"check-config", OPTION_ACTION, GROUP_GENERAL, .help = "check all options and exit: 0, or 2 for a mistake",
+     .action = ACTION_CHECK},
+    {"dump-config", OPTION_ACTION, GROUP_GENERAL, .help = "print all options as a file, with the origin of each, and exit",
+     .action = ACTION_DUMP},
+    {"version", OPTION_ACTION, GROUP_GENERAL, .help = "print the version and exit",
+     .action = ACTION_VERSION},
+    {"help", OPTION_ACTION, GROUP_GENERAL, .help = "print this and exit",
+     .action = ACTION_HELP},
+};
+
+const size_t option_count = sizeof option_rows / sizeof option_rows[0];
+
+_Static_assert(sizeof option_rows / sizeof option_rows[0] <= CONF_OPTIONS_MAX,
+               "raise CONF_OPTIONS_MAX");
+
+/* ---- names ------------------------------------------------------------ */
+
+const struct option_row *option_find(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < option_count; i++)
+        if (strcmp(option_rows[i].name, name) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+size_t option_index(const struct option_row *row)
+{
+    return (size_t)(row - option_rows);
+}
+
+void option_variable(const struct option_row *row,
+                     char name[OPTION_VARIABLE_SIZE])
+{
+    size_t i;
+
+    snprintf(name, OPTION_VARIABLE_SIZE, "CRIERD_%s", row->name);
+    for (i = 0; name[i] != '\0'; i++)
+        name[i] = name[i] == '-'                       ? '_'
+                  : name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 32)
+                                                     : name[i];
+}
+
+#define NAME_MAX_LENGTH 31
+
+static unsigned smallest_of(unsigned a, unsigned b, unsigned c)
+{
+    unsigned least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Whether A and B are one letter: an underscore for a hyphen is no mistake to speak of,
+ * nor is a capital. */
+static bool same_letter(char a, char b)
+{
+    return (a == '_' ? '-' : a) == (b == '_' ? '-' : b) ||
+           strncasecmp(&a, &b, 1) == 0;
+}
+
+/* How many letters are to be changed, added or left out to make A of B (Levenshtein). */
+static unsigned edit_distance(const char *a, const char *b)
+{
+    unsigned costs[NAME_MAX_LENGTH + 1], before, above, i, j;
+    unsigned length = (unsigned)strlen(b);
+
+    for (j = 0; j <= length; j++)
+        costs[j] = j;
+    for (i = 1; a[i - 1] != '\0'; i++) {
+        before = costs[0];
+        costs[0] = i;
+        for (j = 1; j <= length; j++) {
+            above = costs[j];
+            costs[j] = smallest_of(above + 1, costs[j - 1] + 1,
+                                before + !same_letter(a[i - 1], b[j - 1]));
+            before = above;
+        }
+    }
+    return costs[length];
+}
+
+const char *option_nearest(const char *name, bool settings)
+{
+    unsigned least = (unsigned)strlen(name) / 3 + 1, distance;
+    const char *nearest = NULL;
+    size_t i;
+
+    if (strlen(name) > NAME_MAX_LENGTH)
+        return NULL;
+    for (i = 0; i < option_count; i++) {
+        if (settings && option_rows[i].argument == NULL)
+            continue;
+        distance = edit_distance(name, option_rows[i].name);
+        if (distance < least) {
+            least = distance;
+            nearest = option_rows[i].name;
+        }
+    }
+    return nearest;
+}
+
+/* ---- members ---------------------------------------------------------- */
+
+static void store_number(struct conf *conf, const struct option_row *row,
+                         uint64_t value)
+{
+    char *member = (char *)conf + row->at;
+    uint32_t word = (uint32_t)value;
+    bool flag = value != 0;
+
+    if (row->size == sizeof flag)
+        memcpy(member, &flag, sizeof flag);
+    else if (row->size == sizeof word)
+        memcpy(member, &word, sizeof word);
+    else
+        memcpy(member, &value, sizeof value);
+}
+
+static uint64_t load_number(const struct conf *conf,
+                            const struct option_row *row)
+{
+    const char *member = (const char *)conf + row->at;
+    uint64_t value = 0;
+    uint32_t word;
+    bool flag;
+
+    if (row->size == sizeof flag) {
+        memcpy(&flag, member, sizeof flag);
+        return flag;
+    }
+    if (row->size == sizeof word) {
+        memcpy(&word, member, sizeof word);
+        return word;
+    }
+    memcpy(&value, member, sizeof value);
+    return value;
+}
+
+static const char *load_text(const struct conf *conf,
+                             const struct option_row *row)
+{
+    const char *text;
+
+    memcpy(&text, (const char *)conf + row->at, sizeof text);
+    return text;
+}
+
+static int store_text(struct conf *conf, const struct option_row *row,
+                      const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    free((char *)load_text(conf, row));
+    memcpy((char *)conf + row->at, &copy, sizeof copy);
+    return 0;
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+/* Reads a number, size or time of ROW. */
+static bool read_number(const struct option_row *row, const char *text,
+                        uint64_t *number)
+{
+    size_t bytes = 0;
+    bool well;
+
+    switch (row->type) {
+    case OPTION_TIME:
+        well = value_time(text, number);
+        break;
+    case OPTION_SIZE:
+        well = value_size(text, &bytes);
+        *number = bytes;
+        break;
+    default:
+        well = crier__number_read(text, 0, UINT64_MAX, number);
+        break;
+    }
+    return well && *number >= row->min && *number <= row->max;
+}
+
+/* Reads one of ROW's words. Of a switch, those that other programs take for them, too. */
+static bool read_choice(const struct option_row *row, const char *text,
+                        uint64_t *number)
+{
+    static const struct {
+        const char *name;
+        const char *means;
+    } also[] = {{"err", "error"}, {"warn", "warning"}};
+    size_t i;
+
+    for (i = 0; row->choices == levels && i < 2; i++)
+        if (strcasecmp(text, also[i].name) == 0)
+            text = also[i].means;
+    for (i = 0; row->choices[i] != NULL; i++)
+        if (strcasecmp(text, row->choices[i]) == 0) {
+            *number = i;
+            return true;
+        }
+    return false;
+}
+
+static bool are_topics(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length != 0 && text[0] != ',' && text[length - 1] != ',' &&
+           strstr(text, ",,") == NULL && strchr(text, '$') == NULL &&
+           (strcmp(text, "*") == 0 || strchr(text, '*') == NULL);
+}
+
+static int read_value(struct conf *conf, const struct option_row *row,
+                      const char *text)
+{
+    char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
+    const char *argument;
+    uint64_t number = 0;
+    bool well = false;
+
+    switch (row->type) {
+    case OPTION_ACTION:
+        return -EINVAL;
+    case OPTION_RETAIN:
+        return retain_add_text(conf, text);
+    case OPTION_TEXT:
+        well = text[0] != '\0';
+        break;
+    case OPTION_ADDRESS:
+        well = address_split(text, host, port);
+        break;
+    case OPTION_JOURNAL:
+        well = backend_find(text, &argument) != NULL;
+        break;
+    case OPTION_TOPICS:
+        well = are_topics(text);
+        break;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_TIME:
+        if (!read_number(row, text, &number))
+            return -EINVAL;
+        store_number(conf, row, number);
+        return 0;
+    case OPTION_SWITCH:
+    case OPTION_CHOICE:
+        if (!read_choice(row, text, &number))
+            return -EINVAL;
+        store_number(conf, row, number);
+        return 0;
+    }
+    return well ? store_text(conf, row, text) : -EINVAL;
+}
+
+/* ---- what would be right ---------------------------------------------- */
+
+/* Writes ROW's words, as in "error, warning, info or debug". */
+static void print_choices(const struct option_row *row, char *text, size_t size)
+{
+    size_t at = 0, i;
+
+    for (i = 0; row->choices[i] != NULL && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s",
+                               i == 0                           ? ""
+                               : row->choices[i + 1] != NULL ? ", "
+                                                              : " or ",
+                               row->choices[i]);
+}
+
+static void print_range(const struct option_row *row, char *text, size_t size)
+{
+    char min[VALUE_SIZE], max[VALUE_SIZE];
+
+    switch (row->type) {
+    case OPTION_TIME:
+        value_print_time(min, row->min);
+        value_print_time(max, row->max);
+        snprintf(text, size, "a time from %s to %s, such as 500ms, 10s or 2h",
+                 min, max);
+        break;
+    case OPTION_SIZE:
+        value_print_size(min, row->min);
+        value_print_size(max, row->max);
+        snprintf(text, size, "a size from %s to %s, such as 4000 or 64K", min,
+                 max);
+        break;
+    default:
+        snprintf(text, size, "a number from %" PRIu64 " to %" PRIu64, row->min,
+                 row->max);
+        break;
+    }
+}
+
+static void print_wanted(const struct option_row *row,
+                         char text[OPTION_WANTED_SIZE])
+{
+    static const char *const fixed[] = {
+        [OPTION_TEXT] = "a text that is not empty",
+        [OPTION_ADDRESS] =
+            "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0",
+        [OPTION_TOPICS] = "topics, as a,b, or '*'",
+        [OPTION_RETAIN] = RETAIN_EXAMPLE,
+    };
+
+    switch (row->type) {
+    case OPTION_SWITCH:
+    case OPTION_CHOICE:
+        print_choices(row, text, OPTION_WANTED_SIZE);
+        break;
+    case OPTION_JOURNAL:
+        backend_print_choices(text, OPTION_WANTED_SIZE, " or ");
+        break;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_TIME:
+        print_range(row, text, OPTION_WANTED_SIZE);
+        break;
+    default:
+        snprintf(text, OPTION_WANTED_SIZE, "%s", fixed[row->type]);
+        break;
+    }
+}
+
+int option_set(struct conf *conf, const struct option_row *row,
+               const char *text, char wanted[OPTION_WANTED_SIZE])
+{
+    int error = read_value(conf, row, text);
+
+    if (error == -EINVAL)
+        print_wanted(row, wanted);
+    return error;
+}
+
+/* ---- writing ---------------------------------------------------------- */
+
+/* Writes ROW's number, of which 0 stands for the default in words. */
+static void print_number(const struct option_row *row, uint64_t number,
+                         FILE *to)
+{
+    char text[VALUE_SIZE] = "";
+
+    if (number == 0 && row->preset == NULL)
+        return;
+    if (row->type == OPTION_TIME)
+        value_print_time(text, number);
+    else if (row->type == OPTION_SIZE)
+        value_print_size(text, number);
+    else
+        snprintf(text, sizeof text, "%" PRIu64, number);
+    fputs(text, to);
+}
+
+static void print_value(const struct conf *conf, const struct option_row *row,
+                        FILE *to)
+{
+    size_t i;
+
+    switch (row->type) {
+    case OPTION_ACTION:
+        break;
+    case OPTION_RETAIN:
+        for (i = 0; i < conf->topic_count; i++)
+            retain_print(&conf->topics[i], to);
+        break;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_TIME:
+        print_number(row, load_number(conf, row), to);
+        break;
+    case OPTION_SWITCH:
+    case OPTION_CHOICE:
+        fputs(row->choices[load_number(conf, row)], to);
+        break;
+    default:
+        if (load_text(conf, row) != NULL)
+            fputs(load_text(conf, row), to);
+        break;
+    }
+}
+
+char *option_text(const struct conf *conf, const struct option_row *row)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    if (to == NULL)
+        return NULL;
+    print_value(conf, row, to);
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
+}

@@ -1,0 +1,48 @@
+#ifndef CRIERD_ROUTE_TABLE_H
+#define CRIERD_ROUTE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct request;
+
+/* What a request is about, for whoever decides who may do it (policy.c). */
+enum scope { SCOPE_READ, SCOPE_SUBSCRIBE, SCOPE_PUBLISH, SCOPE_ADMIN };
+
+/* A largest body of as many bytes as an update may have (--max-update). */
+#define ROUTE_BODY_UPDATE SIZE_MAX
+
+/* The largest body of most routes that have one. */
+#define ROUTE_BODY_SMALL ((size_t)64 * 1024)
+
+/* Which handler answers which method on which path. A module has an array of these, ended
+ * by one without a method, and main enters it in the server's tables. */
+struct route {
+    const char *method; /* "GET" is for HEAD, too */
+
+    /* Segments, each with a slash before it: "*" stands for any one segment that is not
+     * empty, and as the last one but not the first, "**" for the rest of the path,
+     * slashes included, which must not begin with an empty segment. The handler finds
+     * either in request->argument. "**" alone is any path. */
+    const char *path;
+
+    bool (*handle)(struct request *request);
+    enum scope scope;
+    size_t max_body; /* bytes, or ROUTE_BODY_UPDATE; 0: ROUTE_BODY_SMALL */
+    bool changes; /* it changes something, or lets others know of the client */
+    bool streams; /* most responses are streams */
+    bool pipelined; /* a pipeline may take the request (pipeline.h) */
+
+    /* For a route of paths that no other route has, and that are not always there: whether
+     * REQUEST's is, when its method is not the route's. NULL: it is. */
+    bool (*exists)(const struct request *request);
+};
+
+/* The routes of a module. */
+struct route_table {
+    const struct route *routes; /* NULL: no more tables */
+    void *context; /* what its handlers find in request->context */
+};
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * A reload of the configuration. What handlers read for each request changes when the new
+ * snapshot is published; what was handed to libcrier at the start is handed over again
+ * here. Nothing that is open ends.
+ */
+#include <config.h>
+
+#include "reload.h"
+
+#include "crierd/config/load.h"
+#include "crierd/log/log.h"
+
+static void log_mistake(const char *text)
+{
+    log_line(LOG_ERROR, "%s", text);
+}
+
+static void log_change(const char *name, bool restart)
+{
+    if (restart)
+        log_line(LOG_WARNING, "%s differs, which takes effect after a restart",
+                 name);
+    else
+        log_line(LOG_INFO, "%s has changed", name);
+}
+
+static void apply_conf(struct server *server, const struct conf *conf)
+{
+    crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
+    descriptors_limit_clients(&server->descriptors, conf->max_clients);
+    crier_shards_set_max_streams(server->shards, server->descriptors.clients);
+    log_set_level(conf->log_level);
+}
+
+void reload_conf(struct server *server, int argc, char **argv)
+{
+    struct conf *conf;
+
+    log_line(LOG_INFO, "reading %s again", conf_current()->file);
+    if (load_again(argc, argv, log_mistake, log_change, conf_current(), &conf) !=
+        LOAD_RUN) {
+        log_line(LOG_ERROR, "the configuration stays as it was");
+        return;
+    }
+    apply_conf(server, conf);
+    conf_publish(conf);
+    conf_unref(conf);
+    log_line(LOG_INFO, "the configuration was reloaded");
+}

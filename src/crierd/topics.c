@@ -1,0 +1,78 @@
+/*
+ * The topics: the journal and the hub over it, made of the configuration, and changed
+ * when that is.
+ */
+#include <config.h>
+
+#include "topics.h"
+
+#include "crierd/config/backend.h"
+#include "crierd/demo/demo.h"
+#include "crierd/log/log.h"
+
+#include <string.h>
+
+/* How much of Crier's own topics is kept, unless the configuration has an entry for
+ * them. */
+static const struct crier_topic_retention own_topics[] = {
+    {DEMO_TOPICS, {.count = DEMO_RETAINED}},
+    {"$presence/*", {.count = 1000}},
+};
+
+#define OWN_TOPICS (sizeof own_topics / sizeof own_topics[0])
+#define TOPICS_MAX (CONF_TOPICS_MAX + OWN_TOPICS)
+
+/* Writes what CONF says about the journal to OPTIONS; TOPICS is for its list. */
+static void fill_options(struct crier_journal_options *options,
+                         struct crier_topic_retention topics[TOPICS_MAX],
+                         const struct conf *conf)
+{
+    if (conf->topic_count != 0)
+        memcpy(topics, conf->topics, conf->topic_count * sizeof topics[0]);
+    memcpy(topics + conf->topic_count, own_topics, sizeof own_topics);
+    *options = (struct crier_journal_options){
+        .retention = conf->retention,
+        .topics = topics,
+        .topic_count = conf->topic_count + OWN_TOPICS,
+        .max_topics = conf->max_topics,
+    };
+}
+
+static struct crier_journal *open_journal(const struct conf *conf)
+{
+    struct crier_topic_retention topics[TOPICS_MAX];
+    struct crier_journal_options options;
+    const struct backend *backend;
+    struct crier_journal *journal;
+    const char *argument;
+    char reason[256] = "";
+    int error;
+
+    fill_options(&options, topics, conf);
+    backend = backend_find(conf->journal, &argument);
+    error = backend->open(argument, &options, &journal, reason, sizeof reason);
+    if (error == 0)
+        return journal;
+    log_line(LOG_ERROR, "journal %s: %s%s%s",
+             argument != NULL ? argument : "in memory", crier_error_text(error),
+             reason[0] != '\0' ? ": " : "", reason);
+    return NULL;
+}
+
+bool topics_open(struct server *server)
+{
+    const struct conf *conf = server->conf;
+    const struct crier_hub_options options = {.slow = conf->slow,
+                                              .presence = conf->presence};
+    struct crier_journal *journal = open_journal(conf);
+    int error;
+
+    if (journal == NULL)
+        return false;
+    error = crier_hub_new(server->shards, journal, &options, &server->hub);
+    if (error != 0)
+        log_line(LOG_ERROR, "cannot open the topics (--presence %s): %s",
+                 conf->presence != NULL ? conf->presence : "not given",
+                 crier_error_text(error));
+    return error == 0;
+}

@@ -1,0 +1,235 @@
+/*
+ * The directory: how many streams subscribe to each selector, and on which shards. The
+ * hub's lock guards it.
+ */
+#include <config.h>
+
+#include "directory.h"
+
+#include "subscription.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+/* ---- entries ---------------------------------------------------------- */
+
+static struct crier__directory_entry *
+find_entry(const struct crier_hub *hub, const char *text, size_t length)
+{
+    return (struct crier__directory_entry *)crier__index_find(
+        &hub->directory.index, text, length);
+}
+
+/* The entry of SELECTOR, which is made if there is none. NULL when memory is short. */
+static struct crier__directory_entry *
+get_entry(struct crier_hub *hub, const struct crier__selector *selector)
+{
+    size_t length = strlen(selector->text), size;
+    struct crier__directory_entry *entry =
+        find_entry(hub, selector->text, length);
+
+    if (entry != NULL)
+        return entry;
+    size = sizeof *entry + hub->shard_count * sizeof entry->active[0];
+    entry = calloc(1, size + length + 1);
+    if (entry == NULL)
+        return NULL;
+    crier__index_copy(&entry->entry.selector, selector, (char *)entry + size);
+    if (crier__index_add(&hub->directory.index, &entry->entry) != 0) {
+        free(entry);
+        return NULL;
+    }
+    return entry;
+}
+
+/* ---- counting --------------------------------------------------------- */
+
+/* What one subscriber counts for each of its selectors. */
+struct weight {
+    size_t count, staying, changing, active;
+};
+
+static struct weight weight_of(bool once, bool active)
+{
+    return (struct weight){.count = 1, .staying = !once, .active = active};
+}
+
+static const struct weight changing = {.changing = 1, .active = 1};
+
+/* Subtracts WEIGHT from the first COUNT of SELECTORS, and frees entries that nobody
+ * subscribes to. */
+static void subtract_weight(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned count, unsigned index,
+                            struct weight weight)
+{
+    struct crier__directory_entry *entry;
+    const char *text;
+    unsigned i;
+
+    for (i = 0; i < count; i++) {
+        text = selectors->items[i].text;
+        entry = find_entry(hub, text, strlen(text));
+        entry->count -= weight.count;
+        entry->staying -= weight.staying;
+        entry->changing -= weight.changing;
+        entry->active[index] -= weight.active;
+        if (entry->count == 0 && entry->changing == 0) {
+            crier__index_remove(&hub->directory.index, &entry->entry);
+            free(entry);
+        }
+    }
+}
+
+/* Adds WEIGHT to each of SELECTORS. -ENOMEM; nothing is added then. */
+static int add_weight(struct crier_hub *hub,
+                      const struct crier__selectors *selectors, unsigned index,
+                      struct weight weight)
+{
+    struct crier__directory_entry *entry;
+    unsigned i;
+
+    for (i = 0; i < selectors->count; i++) {
+        entry = get_entry(hub, &selectors->items[i]);
+        if (entry == NULL) {
+            subtract_weight(hub, selectors, i, index, weight);
+            return -ENOMEM;
+        }
+        entry->count += weight.count;
+        entry->staying += weight.staying;
+        entry->changing += weight.changing;
+        entry->active[index] += weight.active;
+    }
+    return 0;
+}
+
+int crier__directory_enter(struct crier_hub *hub,
+                           const struct crier__selectors *selectors,
+                           unsigned index, bool once, uint64_t *now)
+{
+    int error;
+
+    pthread_mutex_lock(&hub->lock);
+    error = add_weight(hub, selectors, index, weight_of(once, true));
+    *now = hub->last;
+    pthread_mutex_unlock(&hub->lock);
+    return error;
+}
+
+void crier__directory_leave(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned index, bool once, bool active)
+{
+    pthread_mutex_lock(&hub->lock);
+    subtract_weight(hub, selectors, selectors->count, index,
+                    weight_of(once, active));
+    pthread_mutex_unlock(&hub->lock);
+}
+
+int crier__directory_begin_change(struct crier_hub *hub,
+                                  const struct crier__selectors *selectors,
+                                  unsigned index, struct crier__change *change,
+                                  uint64_t *after)
+{
+    struct crier__hub_shard *shard = &hub->per_shard[index];
+    bool post = false;
+    int error;
+
+    pthread_mutex_lock(&hub->lock);
+    error = add_weight(hub, selectors, index, changing);
+    if (error == 0) {
+        *after = hub->last;
+        DL_APPEND(shard->changes, change);
+        post = !shard->posted;
+        shard->posted = true;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (post)
+        crier__shard_post(shard->shard, &shard->deliver);
+    return error;
+}
+
+void crier__directory_end_change(struct crier_hub *hub,
+                                 const struct crier__selectors *selectors,
+                                 const struct crier__selectors *old,
+                                 unsigned index, bool once, bool active)
+{
+    struct weight weight = weight_of(once, active);
+
+    pthread_mutex_lock(&hub->lock);
+    if (old != NULL) { /* all entries exist, so it cannot fail */
+        (void)add_weight(hub, selectors, index, weight);
+        subtract_weight(hub, old, old->count, index, weight);
+    }
+    subtract_weight(hub, selectors, selectors->count, index, changing);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+static const struct weight one_active = {.active = 1};
+
+void crier__directory_pause(struct crier_hub *hub,
+                            const struct crier__selectors *selectors,
+                            unsigned index)
+{
+    pthread_mutex_lock(&hub->lock);
+    subtract_weight(hub, selectors, selectors->count, index, one_active);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void crier__directory_resume(struct crier_hub *hub,
+                             const struct crier__selectors *selectors,
+                             unsigned index, uint64_t *now)
+{
+    pthread_mutex_lock(&hub->lock);
+    (void)add_weight(hub, selectors, index, one_active); /* likewise */
+    *now = hub->last;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+/* ---- questions -------------------------------------------------------- */
+
+/* The destination as its entries are found. */
+struct finding {
+    struct crier__destination destination;
+    unsigned shard_count;
+};
+
+static void add_entry(void *closure, struct crier__index_entry *found)
+{
+    const struct crier__directory_entry *entry =
+        (struct crier__directory_entry *)found;
+    struct finding *finding = closure;
+    unsigned shard;
+
+    finding->destination.subscribers += entry->count;
+    for (shard = 0; shard < finding->shard_count; shard++)
+        if (entry->active[shard] != 0)
+            finding->destination.shards |= (uint64_t)1 << shard;
+}
+
+struct crier__destination
+crier__directory_match(struct crier_hub *hub,
+                       const struct crier__update *update)
+{
+    struct finding finding = {.shard_count = hub->shard_count};
+
+    crier__index_match(&hub->directory.index, update->topics, update->hidden,
+                       add_entry, &finding);
+    return finding.destination;
+}
+
+size_t crier_hub_count(struct crier_hub *hub, const char *topic)
+{
+    const struct crier__directory_entry *entry;
+    size_t count;
+
+    if (hub == NULL || topic == NULL || crier__forked(hub->born))
+        return 0;
+    pthread_mutex_lock(&hub->lock);
+    entry = find_entry(hub, topic, strlen(topic));
+    count = entry != NULL ? entry->staying : 0;
+    pthread_mutex_unlock(&hub->lock);
+    return count;
+}

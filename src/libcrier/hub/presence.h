@@ -1,0 +1,12 @@
+#ifndef CRIER_PRESENCE_H
+#define CRIER_PRESENCE_H
+
+#include "hub.h"
+
+/* Publishes that a stream has begun (JOIN) or ceased to subscribe to those of SELECTORS
+ * that are names of topics with presence and not among OTHERS (NULL: none). */
+void crier__presence_announce(struct crier_hub *hub,
+                              const struct crier__selectors *selectors,
+                              const struct crier__selectors *others, bool join);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * Publishing: an event becomes an update, which the journal is asked to append.
+ */
+#include <config.h>
+
+#include "gate.h"
+#include "hub.h"
+
+#include "libcrier/wire/event.h"
+#include "libcrier/wire/topic.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct publication {
+    struct crier__append append;
+    struct crier_hub *hub;
+    size_t cost; /* counted in the backlog */
+    bool dedupe;
+    void (*on_done)(void *closure, const struct crier_receipt *receipt);
+    void *closure;
+};
+
+static void report_published(struct crier__append *append)
+{
+    struct publication *publication = (struct publication *)append;
+    struct crier_hub *hub = publication->hub;
+    struct crier__update *update = append->update;
+    const char *names[CRIER__TOPICS_MAX], *name;
+    struct crier_receipt receipt = {
+        .error = append->error,
+        .id = update->id,
+        .position = update->position,
+        .topics = names,
+        .subscribers = append->subscribers,
+    };
+
+    if (append->error == CRIER_ERR_EXISTS) {
+        receipt.position = append->position;
+        receipt.duplicate = publication->dedupe;
+        if (publication->dedupe)
+            receipt.error = 0;
+    }
+    receipt.reason = append->reason[0] != '\0'
+                         ? append->reason
+                         : crier_error_text(receipt.error);
+    crier__shards_release(hub->shards, publication->cost);
+    CRIER__TOPICS_EACH (update->topics, name)
+        names[receipt.topic_count++] = name;
+    if (publication->on_done != NULL)
+        publication->on_done(publication->closure, &receipt);
+    crier__update_unref(update);
+    free(publication);
+    crier__gate_leave(&hub->gate);
+}
+
+/* Makes a *new* update of EVENT for TOPICS, not placed. */
+static int make_update(const struct crier__topics *topics,
+                       const struct crier_event *event,
+                       struct crier__update **update)
+{
+    const char *id = crier__event_id(event);
+    struct crier_frame *body;
+    int error;
+
+    error = crier__event_body(event, &body);
+    if (error == 0) {
+        *update = crier__update_new(topics, id, body);
+        error = *update != NULL ? 0 : -ENOMEM;
+        crier_frame_unref(body);
+    }
+    return error;
+}
+
+/* Asks the journal to append UPDATE (*stolen*). */
+static int submit_update(struct crier_hub *hub, struct crier__update *update,
+                  const struct crier_publish_options *options)
+{
+    size_t cost = crier__update_cost(update);
+    struct publication *publication = NULL;
+    int error = 0;
+
+    if (cost > atomic_load(&hub->journal->max_bytes))
+        error = CRIER_ERR_UPDATE_SIZE;
+    if (error == 0)
+        error = crier__shards_reserve(hub->shards, cost);
+    if (error != 0)
+        goto unref;
+    publication = calloc(1, sizeof *publication);
+    error = publication != NULL ? crier__gate_enter(&hub->gate) : -ENOMEM;
+    if (error != 0)
+        goto release;
+    publication->append.update = update;
+    publication->append.done = report_published;
+    publication->hub = hub;
+    publication->cost = cost;
+    if (options != NULL) {
+        publication->dedupe = options->dedupe;
+        publication->on_done = options->on_done;
+        publication->closure = options->closure;
+    }
+    hub->journal->ops->append(hub->journal, &publication->append);
+    return 0;
+release:
+    crier__shards_release(hub->shards, cost);
+    free(publication);
+unref:
+    crier__update_unref(update);
+    return error;
+}
+
+/* ---- the calls -------------------------------------------------------- */
+
+static int check_publish(struct crier_hub *hub, const void *topics,
+                         const struct crier_event *event)
+{
+    const char *id;
+
+    if (hub == NULL || topics == NULL || event == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    if (crier__gate_is_closed(&hub->gate))
+        return CRIER_ERR_HUB_CLOSED;
+    id = crier__event_id(event);
+    return id != NULL && !crier_id_valid(id, strlen(id)) ? CRIER_ERR_ID : 0;
+}
+
+/* Publishes EVENT under TOPICS (*stolen*). */
+static int publish_event(struct crier_hub *hub, struct crier__topics *topics,
+                         const struct crier_event *event,
+                         const struct crier_publish_options *options)
+{
+    struct crier__update *update;
+    int error = make_update(topics, event, &update);
+
+    free(topics);
+    return error != 0 ? error : submit_update(hub, update, options);
+}
+
+int crier_hub_publish(struct crier_hub *hub, const char *topics,
+                      const struct crier_event *event,
+                      const struct crier_publish_options *options)
+{
+    int error = check_publish(hub, topics, event);
+    struct crier__topics *list;
+
+    if (error == 0)
+        error = crier__topics_parse(topics, &list);
+    return error != 0 ? error : publish_event(hub, list, event, options);
+}
+
+int crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
+                         size_t count, const struct crier_event *event,
+                         const struct crier_publish_options *options)
+{
+    int error = check_publish(hub, topics, event);
+    struct crier__topics *list;
+    size_t i;
+
+    for (i = 0; i < count && error == 0; i++)
+        if (topics[i] == NULL)
+            error = CRIER_ERR_NULL;
+    if (error == 0)
+        error = crier__topics_list(topics, count, &list);
+    return error != 0 ? error : publish_event(hub, list, event, options);
+}

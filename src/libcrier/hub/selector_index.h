@@ -1,0 +1,61 @@
+#ifndef CRIER_SELECTOR_INDEX_H
+#define CRIER_SELECTOR_INDEX_H
+
+#include "libcrier/wire/selector.h"
+
+#include <stdint.h>
+
+/* uthash reports a failed allocation by leaving the element's handle empty. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* Which entries match a topic; see selector_index.c. */
+struct crier__index_memo;
+
+/* A selector in an index; the first member of what belongs to the selector. */
+struct crier__index_entry {
+    UT_hash_handle hh;                      /* by text */
+    struct crier__index_entry *prev, *next; /* among the prefixes */
+    uint64_t mark;                          /* of the last match that found it */
+    struct crier__selector selector;
+};
+
+/* All zero is an empty index. */
+struct crier__index {
+    struct crier__index_entry *entries;  /* a uthash */
+    struct crier__index_entry *all;      /* "*", or NULL */
+    struct crier__index_entry *prefixes; /* a DL list */
+    struct crier__index_memo *memos;     /* a uthash by topic */
+    uint64_t generation;                 /* of the list of prefixes */
+    uint64_t matches;                    /* so far, to mark entries with */
+};
+
+/* Fills SELECTOR in as a copy of OTHER with its text at TEXT, which has
+ * strlen(OTHER->text) + 1 bytes. */
+void crier__index_copy(struct crier__selector *selector,
+                       const struct crier__selector *other, char *text);
+
+/* The entry whose selector is written as the LENGTH bytes at TEXT, or NULL. */
+struct crier__index_entry *crier__index_find(const struct crier__index *index,
+                                             const char *text, size_t length);
+
+/* Adds ENTRY, whose selector no other entry has. -ENOMEM. */
+int crier__index_add(struct crier__index *index,
+                     struct crier__index_entry *entry);
+
+/* Removes ENTRY. */
+void crier__index_remove(struct crier__index *index,
+                         struct crier__index_entry *entry);
+
+/* Calls USE for each entry that matches one of TOPICS, once; HIDDEN says whether all of
+ * TOPICS begin with '$'. USE must not add to INDEX or remove from it. Cannot fail. */
+void crier__index_match(struct crier__index *index,
+                        const struct crier__topics *topics, bool hidden,
+                        void (*use)(void *closure,
+                                    struct crier__index_entry *entry),
+                        void *closure);
+
+/* Frees what INDEX remembers; its entries are the caller's. */
+void crier__index_done(struct crier__index *index);
+
+#endif

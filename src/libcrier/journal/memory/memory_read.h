@@ -1,0 +1,12 @@
+#ifndef CRIER_MEMORY_READ_H
+#define CRIER_MEMORY_READ_H
+
+#include "store.h"
+
+/* The journal's operations read and list; see journal.h. */
+void crier__memory_read(struct crier_journal *journal,
+                        struct crier__read *read);
+void crier__memory_list(struct crier_journal *journal,
+                        struct crier__list *list);
+
+#endif
