@@ -1,9 +1,9 @@
-/* One topic: GET follows it, POST publishes to it. Enter stops ./news 8081 */
+/* One topic: GET subscribes, POST publishes. Enter stops ./news 8081 */
 #include <crier_server.h>
 #include <stdio.h>
 #include <string.h>
 
-static enum MHD_Result handle(struct crier_request *request)
+static enum MHD_Result handle_request(struct crier_request *request)
 {
     const struct crier_subscribe_options news = {.topics = "news"};
     struct crier_hub *hub = request->server->hub;
@@ -15,13 +15,19 @@ static enum MHD_Result handle(struct crier_request *request)
 
 int main(int argc, char **argv)
 {
-    struct crier_server server = {.port = argv[argc - 1], .handle = handle};
-    struct crier_journal *journal;
+    struct crier_server server = {.port = argv[argc - 1],
+                                  .handle = handle_request};
+    struct crier_journal *journal = NULL;
     int error = crier_shards_new(NULL, &server.shards);
 
-    if (error == 0 && (error = crier_journal_memory(NULL, &journal)) == 0)
+    if (error == 0)
+        error = crier_journal_memory(NULL, &journal);
+    if (error == 0)
         error = crier_hub_new(server.shards, journal, NULL, &server.hub);
-    if (error == 0 && (error = crier_server_start(&server)) == 0)
+    if (error == 0)
+        error = crier_server_start(&server);
+    fprintf(stderr, "%s\n", error == 0 ? server.url : crier_error_text(error));
+    if (error == 0)
         getchar();
     crier_server_stop(&server);
     return error != 0;
