@@ -137,6 +137,8 @@ extern "C" {
     X(CRIER_ERR_ID_FIELD, -20036,                                             \
       "the last event id cannot be sent: it begins or ends with white space, " \
       "or holds a control character")                                         \
+    X(CRIER_ERR_SEPARATED, -20037,                                            \
+      "the journal's file and its log may be separated")                      \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
     X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
@@ -415,7 +417,7 @@ struct crier_stream;
     X(CRIER_REASON_APP, "closed by the server")                               \
     X(CRIER_REASON_SHUTDOWN, "server is shutting down")                        \
     X(CRIER_REASON_LEFT, "client closed the connection")                      \
-    X(CRIER_REASON_DEAD_PEER, "client host stopped acknowledging")                  \
+    X(CRIER_REASON_DEAD_PEER, "client stopped acknowledging")                  \
     X(CRIER_REASON_SLOW, "client reads too slowly")                           \
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
@@ -735,14 +737,16 @@ crier_journal_memory(const struct crier_journal_options *options,
 /* Writes a journal in the SQLite file PATH to *JOURNAL. The file is made when it does
  * not exist, and checked when it does. Beside it are PATH-wal, PATH-shm and PATH-lock.
  * One process may use the file at a time, by whatever name; a second one gets
- * CRIER_ERR_IN_USE. (So does a hard link by which the file has not been opened before:
- * its log is beside the other name.) An update is durable when it is on the disk (WAL,
+ * CRIER_ERR_IN_USE. After a crash the last updates are in PATH-wal alone: a file that is
+ * opened by another name then, a file with the log of another beside it, and a hard link
+ * by which it has not been opened before are refused (CRIER_ERR_SEPARATED), since updates
+ * would be lost. An update is durable when it is on the disk (WAL,
  * synchronous=FULL); all updates that arrive during a transaction go into the next one.
  * A file that may not grow (RLIMIT_FSIZE) counts as a full disk if the program ignores
  * SIGXFSZ, which would end it otherwise.
  *
- * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE, CRIER_ERR_STORAGE,
- * CRIER_ERR_STORAGE_FULL, -errno; then the message of SQLite is written to REASON
+ * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_DAMAGED, CRIER_ERR_IN_USE,
+ * CRIER_ERR_SEPARATED, CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -errno; then the message of SQLite is written to REASON
  * (unless that is NULL), at most SIZE bytes with the NUL. */
 CRIER_API int
 crier_journal_sqlite(const char *path,

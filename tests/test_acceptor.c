@@ -1,5 +1,5 @@
 /*
- * The door: how long it waits for whom. crierd's HTTP side runs in this process, with
+ * The acceptor: how long it waits. crierd's HTTP side runs in this process, with
  * a clock that the test moves; connections are one end of a socketpair each.
  */
 #include <config.h>
@@ -86,7 +86,7 @@ static void teardown(void)
     crier_hub_free(server.hub);
 }
 
-/* Comes to the door: the client's end. */
+/* Connects: the client's end. */
 static int come(void)
 {
     const struct sockaddr address = {.sa_family = AF_UNIX};
@@ -143,8 +143,8 @@ static void expect_end(int fd)
     close(fd);
 }
 
-/* Lets TIME ms pass. Somebody who comes has the doorman look at the clock; when he is
- * answered, that has been done. */
+/* Advances the clock by TIME ms. A new connection makes the thread look at the clock; when
+ * its request is answered, that has been done. */
 static void pass(uint64_t time)
 {
     int fd;
@@ -156,7 +156,7 @@ static void pass(uint64_t time)
     close(fd);
 }
 
-/* Comes to the door, and is in. */
+/* Connects; the acceptor has the connection when this returns. */
 static int visit(void)
 {
     int fd = come();
@@ -178,7 +178,7 @@ START_TEST(half_a_head_is_waited_for)
 END_TEST
 
 /* Bytes that come now and then do not make the time longer. */
-START_TEST(but_not_for_ever)
+START_TEST(a_slow_head_is_refused)
 {
     int fd = visit();
 
@@ -193,7 +193,7 @@ START_TEST(but_not_for_ever)
 }
 END_TEST
 
-START_TEST(who_says_nothing_is_told_nothing)
+START_TEST(a_silent_client_gets_no_response)
 {
     int fd = visit();
 
@@ -202,7 +202,7 @@ START_TEST(who_says_nothing_is_told_nothing)
 }
 END_TEST
 
-START_TEST(who_publishes_may_pause)
+START_TEST(a_publisher_may_pause)
 {
     int fd = visit(), i;
 
@@ -217,7 +217,7 @@ START_TEST(who_publishes_may_pause)
 END_TEST
 
 /* Only whole requests make the time longer. */
-START_TEST(half_a_head_ends_a_lane)
+START_TEST(half_a_head_ends_a_pipeline)
 {
     int fd = visit();
 
@@ -245,7 +245,7 @@ START_TEST(half_a_body_is_libmicrohttpds)
 }
 END_TEST
 
-/* Who is handed over may be answered before the door has noted that he left. */
+/* A connection that was handed over may be answered before the count is decremented. */
 static void wait_for_count(size_t count)
 {
     uint64_t late = __real_crier_now() + PATIENCE;
@@ -254,7 +254,7 @@ static void wait_for_count(size_t count)
         ck_assert_uint_lt(__real_crier_now(), late);
 }
 
-START_TEST(what_the_door_has_is_counted)
+START_TEST(waiting_connections_are_counted)
 {
     int fd = visit();
 
@@ -265,8 +265,8 @@ START_TEST(what_the_door_has_is_counted)
 }
 END_TEST
 
-/* Who has begun to publish is answered, who has not said what it wants is not. */
-START_TEST(a_door_that_is_shut)
+/* A pipeline goes on, a connection without a head is closed. */
+START_TEST(a_shut_acceptor)
 {
     int half = visit(), pipeline = visit();
 
@@ -302,7 +302,7 @@ START_TEST(a_refused_client_lingers)
 }
 END_TEST
 
-/* ---- two doormen ------------------------------------------------------- */
+/* ---- two threads ------------------------------------------------------- */
 
 static void setup_two(void)
 {
@@ -310,9 +310,9 @@ static void setup_two(void)
     setup();
 }
 
-/* Whichever the kernel wakes, connections are with both: each has to look at all of its
- * own when one ends. */
-START_TEST(doormen_keep_even)
+/* Whichever thread the kernel wakes, both get connections: libmicrohttpd walks all of a
+ * thread's connections when one ends. */
+START_TEST(threads_keep_even)
 {
     static int fds[400];
     struct sockaddr_storage address;
@@ -343,21 +343,21 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("acceptor");
-    TCase *c = add_case(s, "acceptor");
+    TCase *c = add_case(s, "one thread");
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, half_a_head_is_waited_for);
-    tcase_add_test(c, but_not_for_ever);
-    tcase_add_test(c, who_says_nothing_is_told_nothing);
-    tcase_add_test(c, who_publishes_may_pause);
-    tcase_add_test(c, half_a_head_ends_a_lane);
+    tcase_add_test(c, a_slow_head_is_refused);
+    tcase_add_test(c, a_silent_client_gets_no_response);
+    tcase_add_test(c, a_publisher_may_pause);
+    tcase_add_test(c, half_a_head_ends_a_pipeline);
     tcase_add_test(c, half_a_body_is_libmicrohttpds);
-    tcase_add_test(c, what_the_door_has_is_counted);
-    tcase_add_test(c, a_door_that_is_shut);
+    tcase_add_test(c, waiting_connections_are_counted);
+    tcase_add_test(c, a_shut_acceptor);
     tcase_add_test(c, a_refused_client_lingers);
     c = add_case(s, "two threads");
     tcase_add_checked_fixture(c, setup_two, teardown);
-    tcase_add_test(c, doormen_keep_even);
+    tcase_add_test(c, threads_keep_even);
     return s;
 }
 

@@ -1,7 +1,7 @@
 /*
- * What crierd decides about a request before libmicrohttpd has it. A pipeline takes
- * only a head that no two servers could read differently; so most of this file is about
- * heads that it does not take.
+ * What is found in the first bytes of a connection. A head that pipelines take must be one
+ * about which no two servers could disagree; so most of this is about what they do not
+ * take.
  */
 #include <config.h>
 
@@ -313,7 +313,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    Suite *s = suite_create("head");
+    Suite *s = suite_create("classify");
     TCase *c = add_case(s, "head");
 
     tcase_add_test(c, a_plain_request_is_taken_apart);

@@ -1,6 +1,9 @@
 /*
  * Which files the journal takes for its own: others are refused, and stay as
- * they are to the last byte.
+ * they are to the last byte. So does a file that is without its log.
+ *
+ * A crash is what it leaves: the bytes of the file, its log and PATH-lock, read while the
+ * journal is open and written back to the same inodes after it was closed.
  */
 #include <config.h>
 
@@ -9,7 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sqlite3.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,7 +156,7 @@ START_TEST(one_at_a_time_by_any_name)
     ck_assert_int_eq(link(journal_path(), other), 0);
     ck_assert_int_eq(crier_journal_sqlite(other, NULL, &journal, reason,
                                           sizeof reason),
-                     CRIER_ERR_IN_USE);
+                     CRIER_ERR_SEPARATED);
     ck_assert_ptr_nonnull(strstr(reason, "hard link"));
     snprintf(lock, sizeof lock, "%s-lock", other);
     ck_assert_int_ne(access(lock, F_OK), 0); /* the next try is refused, too */
@@ -164,7 +170,7 @@ START_TEST(one_at_a_time_by_any_name)
     append("a", "2");
     journal_close();
     ck_assert_int_eq(crier_journal_sqlite(other, NULL, &journal, NULL, 0),
-                     CRIER_ERR_IN_USE); /* its log might be beside the first */
+                     CRIER_ERR_SEPARATED); /* its log might be beside the first */
     ck_assert_int_eq(journal_open(NULL), 0);
     ck_reads(all("a"), " 1 2");
     journal_end();
@@ -285,6 +291,503 @@ START_TEST(no_right_to_write)
 }
 END_TEST
 
+/* ---- the file and its log --------------------------------------------- */
+
+static const char *const ends[] = {"", "-wal", "-lock"};
+
+/* What is on the disk; a negative length: no such file. */
+struct state {
+    char *bytes[3];
+    ssize_t length[3];
+};
+
+static char elsewhere[128]; /* another name */
+
+static const char *name_file(const char *path, const char *end)
+{
+    static char name[160];
+
+    snprintf(name, sizeof name, "%s%s", path, end);
+    return name;
+}
+
+static void save_state(struct state *state)
+{
+    int i, file;
+
+    for (i = 0; i < 3; i++) {
+        state->bytes[i] = malloc(1024 * 1024);
+        state->length[i] = -1;
+        file = open(name_file(journal_path(), ends[i]), O_RDONLY);
+        if (file < 0)
+            continue;
+        state->length[i] = read(file, state->bytes[i], 1024 * 1024);
+        ck_assert_int_ge(state->length[i], 0);
+        close(file);
+    }
+}
+
+static void restore_state(const struct state *state)
+{
+    int i;
+
+    (void)unlink(name_file(journal_path(), "-shm"));
+    for (i = 0; i < 3; i++)
+        if (state->length[i] >= 0)
+            write_file(name_file(journal_path(), ends[i]), state->bytes[i],
+                       (size_t)state->length[i]);
+        else
+            (void)unlink(name_file(journal_path(), ends[i]));
+}
+
+static void free_state(struct state *state)
+{
+    int i;
+
+    for (i = 0; i < 3; i++)
+        free(state->bytes[i]);
+}
+
+/* Asserts that STATE is still on the disk, PATH-lock aside. */
+static void assert_state(const struct state *state)
+{
+    struct state now;
+    int i;
+
+    save_state(&now);
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_eq(now.length[i], state->length[i]);
+        if (now.length[i] > 0)
+            ck_assert(memcmp(now.bytes[i], state->bytes[i],
+                             (size_t)now.length[i]) == 0);
+    }
+    free_state(&now);
+}
+
+/* Makes a journal with the updates 1, 2 and 3 in `a` that has crashed. */
+static void make_crash(struct state *state)
+{
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 1, 3);
+    save_state(state);
+    journal_close();
+    restore_state(state);
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", journal_dir);
+}
+
+static void move(const char *from, const char *to, const char *end)
+{
+    char name[160];
+
+    snprintf(name, sizeof name, "%s%s", from, end);
+    ck_assert_int_eq(rename(name, name_file(to, end)), 0);
+}
+
+/* Asserts that PATH is refused, for a reason that has WORDS. */
+static void assert_separated(const char *path, const char *words)
+{
+    char reason[256] = "";
+
+    ck_assert_int_eq(
+        crier_journal_sqlite(path, NULL, &journal, reason, sizeof reason),
+        CRIER_ERR_SEPARATED);
+    ck_assert_msg(strstr(reason, words) != NULL, "%s", reason);
+    journal = NULL;
+}
+
+/* Asserts that PATH opens and holds TEXTS. */
+static void assert_holds(const char *path, const char *texts)
+{
+    char reason[256] = "";
+
+    ck_assert_msg(crier_journal_sqlite(path, NULL, &journal, reason,
+                                       sizeof reason) == 0,
+                  "%s", reason);
+    ck_reads(all("a"), texts);
+    journal_close();
+}
+
+/* The same while another journal is open. */
+static void assert_holds_beside(const char *path, const char *texts)
+{
+    struct crier_journal *first = journal;
+
+    assert_holds(path, texts);
+    journal = first;
+}
+
+START_TEST(moved_without_its_log)
+{
+    struct state state;
+
+    make_crash(&state);
+    move(journal_path(), elsewhere, "");
+    assert_separated(elsewhere, journal_path());
+    ck_assert_int_ne(access(name_file(elsewhere, "-wal"), F_OK), 0);
+    move(elsewhere, journal_path(), "");
+    assert_state(&state);
+    assert_holds(journal_path(), " 1 2 3");
+    move(journal_path(), elsewhere, ""); /* it was closed now */
+    assert_holds(elsewhere, " 1 2 3");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+START_TEST(moved_with_its_log)
+{
+    struct state state;
+
+    make_crash(&state);
+    move(journal_path(), elsewhere, "");
+    move(journal_path(), elsewhere, "-wal");
+    assert_holds(elsewhere, " 1 2 3");
+    ck_assert_int_eq(unlink(elsewhere), 0);
+    restore_state(&state);
+    move(journal_path(), elsewhere, "");
+    move(journal_path(), elsewhere, "-wal");
+    move(journal_path(), elsewhere, "-lock");
+    assert_holds(elsewhere, " 1 2 3");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+/* An empty log says as much as none; PATH-lock tells. */
+START_TEST(moved_with_an_empty_log)
+{
+    struct state state;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    journal_close();
+    ck_assert_int_eq(journal_open(NULL), 0);
+    save_state(&state);
+    journal_close();
+    ck_assert_int_eq(state.length[1], 0);
+    restore_state(&state);
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", journal_dir);
+    move(journal_path(), elsewhere, "");
+    assert_separated(elsewhere, journal_path());
+    move(journal_path(), elsewhere, "-wal");
+    move(journal_path(), elsewhere, "-lock");
+    assert_holds(elsewhere, " 1");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_hard_link_without_the_log)
+{
+    struct state state;
+
+    make_crash(&state);
+    ck_assert_int_eq(link(journal_path(), elsewhere), 0);
+    write_file(name_file(elsewhere, "-lock"), "", 0);
+    assert_separated(elsewhere, journal_path());
+    assert_state(&state);
+    assert_holds(journal_path(), " 1 2 3");
+    assert_holds(elsewhere, " 1 2 3");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+START_TEST(mounted_without_the_log)
+{
+    struct state state;
+
+    make_crash(&state);
+    write_file(elsewhere, "", 0);
+    if (unshare(CLONE_NEWNS) < 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(journal_path(), elsewhere, NULL, MS_BIND, NULL) < 0) {
+        printf("SKIPPED: mounted_without_the_log: %s\n", strerror(errno));
+    } else {
+        assert_separated(elsewhere, journal_path());
+        assert_state(&state);
+        assert_holds(journal_path(), " 1 2 3");
+        assert_holds(elsewhere, " 1 2 3");
+        ck_assert_int_eq(umount(elsewhere), 0);
+    }
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+/* SQLite would replay the log of the crash over what came later. */
+START_TEST(the_log_of_another_state)
+{
+    struct state crash, later;
+
+    make_crash(&crash);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 4, 300);
+    journal_close();
+    save_state(&later);
+    restore_state(&crash);
+    write_file(journal_path(), later.bytes[0], (size_t)later.length[0]);
+    assert_separated(journal_path(), "-wal is the log of another");
+    ck_assert_int_eq(unlink(name_file(journal_path(), "-wal")), 0);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    list("a", "", 1);
+    ck_assert_uint_eq(listed[0].count, 303);
+    free_state(&crash);
+    free_state(&later);
+    journal_end();
+}
+END_TEST
+
+/* SQLite deletes a log beside a new file. */
+START_TEST(a_new_file_beside_a_log)
+{
+    struct state state;
+
+    make_crash(&state);
+    move(journal_path(), elsewhere, "");
+    assert_separated(journal_path(), "-wal is the log of a file");
+    ck_assert_int_ne(access(journal_path(), F_OK), 0);
+    write_file(journal_path(), "", 0);
+    assert_separated(journal_path(), "-wal is the log of a file");
+    move(elsewhere, journal_path(), "");
+    assert_state(&state);
+    assert_holds(journal_path(), " 1 2 3");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+static void copy_database(const char *from, const char *to)
+{
+    sqlite3 *source, *copy;
+    sqlite3_backup *backup;
+
+    ck_assert_int_eq(sqlite3_open(from, &source), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_open(to, &copy), SQLITE_OK);
+    backup = sqlite3_backup_init(copy, "main", source, "main");
+    ck_assert_int_eq(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+    ck_assert_int_eq(sqlite3_backup_finish(backup), SQLITE_OK);
+    sqlite3_close(copy);
+    sqlite3_close(source);
+}
+
+/* A backup made while the journal is open says so. */
+START_TEST(a_backup_by_another_name)
+{
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", journal_dir);
+    copy_database(journal_path(), elsewhere);
+    assert_holds_beside(elsewhere, " 1");
+    journal_close();
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_backup_in_the_place_of_the_file)
+{
+    char *bytes;
+    size_t length;
+    int i;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", journal_dir);
+    copy_database(journal_path(), elsewhere);
+    append("a", "2");
+    journal_close();
+    bytes = read_file(elsewhere, &length);
+    for (i = 0; i < 2; i++) { /* of the last opening, and of an older one */
+        write_file(journal_path(), bytes, length); /* into the same inode */
+        ck_assert_int_eq(journal_open(NULL), 0);
+        ck_reads(all("a"), " 1");
+        append("a", "3");
+        journal_close();
+    }
+    move(elsewhere, journal_path(), "");
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_reads(all("a"), " 1");
+    free(bytes);
+    journal_end();
+}
+END_TEST
+
+/* Of two openings by one name in two places, the later has the log. */
+START_TEST(the_same_name_in_another_place)
+{
+    struct state state;
+    char lock[65];
+
+    make_crash(&state);
+    ck_assert_int_eq(unlink(name_file(journal_path(), "-wal")), 0);
+    snprintf(lock, sizeof lock, "%-31s %-31s\n", "0-x", "0-x");
+    write_file(name_file(journal_path(), "-lock"), lock, 64);
+    assert_separated(journal_path(), journal_path());
+    snprintf(lock, sizeof lock, "%-31s %-31s\n", "8-x", "9-x");
+    write_file(name_file(journal_path(), "-lock"), lock, 64);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_file_without_a_mark)
+{
+    struct state state;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    journal_close();
+    journal_sql(journal_path(), "DROP TABLE mark");
+    save_state(&state);
+    assert_holds(journal_path(), " 1");
+    restore_state(&state);
+    write_file(name_file(journal_path(), "-wal"), "x", 1);
+    assert_separated(journal_path(), "-wal is the log of another");
+    ck_assert_int_eq(unlink(name_file(journal_path(), "-lock")), 0);
+    assert_holds(journal_path(), " 1"); /* SQLite takes that for an empty log */
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+/* ---- a crash between the steps ---------------------------------------- */
+
+#define STEPS 32
+static struct state steps[STEPS];
+static int step_count = STEPS; /* none is recorded */
+
+static void record_step(void)
+{
+    if (step_count < STEPS)
+        save_state(&steps[step_count++]);
+}
+
+int __real_fsync(int file);
+int __wrap_fsync(int file);
+
+int __wrap_fsync(int file)
+{
+    int result;
+
+    record_step();
+    result = __real_fsync(file);
+    record_step();
+    return result;
+}
+
+int __real_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode,
+                                     int *frames, int *done);
+int __wrap_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode,
+                                     int *frames, int *done);
+
+/* Records what a checkpoint leaves when it is cut off before the log is emptied, too. */
+int __wrap_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode,
+                                     int *frames, int *done)
+{
+    int before = step_count, result;
+    struct state half;
+
+    record_step();
+    result = __real_sqlite3_wal_checkpoint_v2(db, name, mode, frames, done);
+    record_step();
+    if (step_count >= STEPS)
+        return result;
+    half = steps[before];
+    half.bytes[0] = malloc(1024 * 1024);
+    half.length[0] = steps[before + 1].length[0];
+    memcpy(half.bytes[0], steps[before + 1].bytes[0], (size_t)half.length[0]);
+    half.bytes[1] = memcpy(malloc(1024 * 1024), half.bytes[1], 1024 * 1024);
+    half.bytes[2] = memcpy(malloc(1024 * 1024), half.bytes[2], 1024 * 1024);
+    steps[step_count++] = half;
+    return result;
+}
+
+/* Asserts that after a crash at each step the file opens by its name and holds TEXTS,
+ * and by another name does so or is refused. */
+static void assert_steps(const char *texts)
+{
+    int count = step_count, i, error;
+
+    step_count = STEPS;
+    for (i = 0; i < count; i++) {
+        restore_state(&steps[i]);
+        assert_holds(journal_path(), texts);
+        restore_state(&steps[i]);
+        move(journal_path(), elsewhere, "");
+        error = crier_journal_sqlite(elsewhere, NULL, &journal, NULL, 0);
+        if (error == 0) {
+            ck_reads(all("a"), texts);
+            journal_close();
+        }
+        ck_assert(error == 0 || error == CRIER_ERR_SEPARATED);
+        move(elsewhere, journal_path(), "");
+        (void)unlink(name_file(elsewhere, "-lock"));
+        free_state(&steps[i]);
+    }
+}
+
+START_TEST(a_crash_while_opening)
+{
+    struct state state;
+
+    make_crash(&state);
+    if (_i == 1) { /* moved together, without PATH-lock */
+        ck_assert_int_eq(unlink(name_file(journal_path(), "-lock")), 0);
+    } else if (_i == 2) {
+        assert_holds(journal_path(), " 1 2 3"); /* closed */
+    }
+    step_count = 0;
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_assert_int_ge(step_count, 7);
+    ck_assert_int_lt(step_count, STEPS);
+    journal_close();
+    ck_assert_int_lt(step_count, STEPS);
+    assert_steps(" 1 2 3");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+START_TEST(a_crash_while_closing)
+{
+    ck_assert_int_eq(journal_open(NULL), 0);
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", journal_dir);
+    append_many("a", 1, 3);
+    step_count = 0;
+    journal_close();
+    ck_assert_int_ge(step_count, 6);
+    ck_assert_int_lt(step_count, STEPS);
+    assert_steps(" 1 2 3");
+    journal_end();
+}
+END_TEST
+
+/* Another program's long read holds the checkpoint up, and with it the mark. */
+START_TEST(opened_while_somebody_reads)
+{
+    struct state state;
+    sqlite3 *reader;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "1");
+    journal_close();
+    ck_assert_int_eq(sqlite3_open(journal_path(), &reader), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(reader, "BEGIN; SELECT * FROM journal", NULL, NULL, NULL),
+        SQLITE_OK);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append("a", "2");
+    save_state(&state);
+    sqlite3_close(reader);
+    journal_close();
+    restore_state(&state);
+    assert_holds(journal_path(), " 1 2");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("files of the journal");
@@ -298,6 +801,21 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_refusal_leaves_the_locks_of_sqlite);
     tcase_add_test(tcase, paths);
     tcase_add_test(tcase, no_right_to_write);
+    tcase = add_case(suite, "log");
+    tcase_add_test(tcase, moved_without_its_log);
+    tcase_add_test(tcase, moved_with_its_log);
+    tcase_add_test(tcase, moved_with_an_empty_log);
+    tcase_add_test(tcase, a_hard_link_without_the_log);
+    tcase_add_test(tcase, mounted_without_the_log);
+    tcase_add_test(tcase, the_log_of_another_state);
+    tcase_add_test(tcase, a_new_file_beside_a_log);
+    tcase_add_test(tcase, a_backup_by_another_name);
+    tcase_add_test(tcase, a_backup_in_the_place_of_the_file);
+    tcase_add_test(tcase, the_same_name_in_another_place);
+    tcase_add_test(tcase, a_file_without_a_mark);
+    tcase_add_loop_test(tcase, a_crash_while_opening, 0, 3);
+    tcase_add_test(tcase, a_crash_while_closing);
+    tcase_add_test(tcase, opened_while_somebody_reads);
     return suite;
 }
 

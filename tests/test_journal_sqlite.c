@@ -377,7 +377,7 @@ START_TEST(disk_full)
     journal_path();
     if (unshare(CLONE_NEWNS) < 0 ||
         mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", journal_dir, "tmpfs", 0, "size=3m") < 0) {
+        mount("none", journal_dir, "tmpfs", 0, "size=4m") < 0) {
         printf("SKIPPED: disk_full: no tmpfs can be mounted: %s\n",
                strerror(errno));
         journal_end();
@@ -386,7 +386,7 @@ START_TEST(disk_full)
     ck_assert_int_eq(journal_open(NULL), 0);
     snprintf(other, sizeof other, "%s/other", journal_dir);
     file = open(other, O_CREAT | O_RDWR, 0600);
-    ck_assert_int_eq(posix_fallocate(file, 0, 1024 * 1024), 0);
+    ck_assert_int_eq(posix_fallocate(file, 0, 2 * 1024 * 1024), 0);
     count = fill(0);
     assert_trouble(CRIER_ERR_STORAGE_FULL, "full");
     assert_all_there(count);

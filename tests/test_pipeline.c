@@ -1,8 +1,8 @@
 /*
- * Publishers with a connection of their own: they pipeline many requests, and a
- * pipeline (pipeline.c) responds as libmicrohttpd would, and in order; with a journal
- * in memory and with one in a file. Pipelines do not take a request with the field
- * "Trailer", which means nothing else to crierd.
+ * Publishers with a connection of their own: many requests in flight, answered by a
+ * pipeline (pipeline.c) as libmicrohttpd would answer them, and in order; with a journal
+ * in memory and with one in a file. A request with the field "Trailer" is one that no
+ * pipeline takes, and means nothing else to crierd.
  */
 #include <config.h>
 
@@ -136,18 +136,18 @@ static char *canonical(struct client *client)
     return all;
 }
 
-START_TEST(a_lane_answers_like_libmicrohttpd)
+START_TEST(a_pipeline_answers_like_libmicrohttpd)
 {
     struct client pipeline, other;
-    char *in_lane = NULL, *elsewhere = NULL, *headers, *a, *b;
+    char *in_pipeline = NULL, *elsewhere = NULL, *headers, *a, *b;
 
     client_connect(&pipeline, crierd.port);
     client_connect(&other, crierd.port);
     ck_assert_int_ge(asprintf(&headers, "%s" OTHER, requests[_i].headers), 0);
-    add(&in_lane, requests[_i].target, requests[_i].headers,
+    add(&in_pipeline, requests[_i].target, requests[_i].headers,
         requests[_i].body);
     add(&elsewhere, requests[_i].target, headers, requests[_i].body);
-    send_off(&pipeline, &in_lane);
+    send_off(&pipeline, &in_pipeline);
     a = canonical(&pipeline);
     send_off(&other, &elsewhere);
     b = canonical(&other);
@@ -253,8 +253,8 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
-/* libmicrohttpd responds to a request that the pipeline does not take, after the
- * responses to those before it, and to all requests from then on. */
+/* A request that is not plain is answered after those before it, and libmicrohttpd has
+ * the connection from then on. */
 START_TEST(other_requests_have_their_turn)
 {
     struct client client;
@@ -340,9 +340,9 @@ static bool stands_still(struct client *client)
     return poll(&wanted, 1, 300) == 0;
 }
 
-/* The memory for responses that the client does not read is bounded: the pipeline stops
- * reading, and others are served; when the client reads, it receives every response. */
-START_TEST(who_takes_no_answers_waits)
+/* Responses that the client does not read are not kept without end: the pipeline stops
+ * reading, other connections are served, and every response is there once it is read. */
+START_TEST(a_client_that_does_not_read_waits)
 {
     static const char request[] = "POST /topics/x HTTP/1.1\r\nHost: a\r\n"
                                   "Content-Length: 1\r\n\r\nx";
@@ -380,7 +380,7 @@ static Suite *suite(void)
         c = add_case(s, i == 0 ? "memory" : "sqlite");
         tcase_add_checked_fixture(c, i == 0 ? fixture_memory : fixture_file,
                                   fixture_end);
-        tcase_add_loop_test(c, a_lane_answers_like_libmicrohttpd, 0,
+        tcase_add_loop_test(c, a_pipeline_answers_like_libmicrohttpd, 0,
                             (int)REQUESTS);
         tcase_add_test(c, answers_come_in_order);
         tcase_add_test(c, mistakes_are_answered_in_their_turn);
@@ -388,7 +388,7 @@ static Suite *suite(void)
         tcase_add_test(c, other_requests_have_their_turn);
         tcase_add_test(c, who_ends_its_sending_half_gets_all_answers);
         tcase_add_test(c, who_goes_early);
-        tcase_add_test(c, who_takes_no_answers_waits);
+        tcase_add_test(c, a_client_that_does_not_read_waits);
     }
     return s;
 }

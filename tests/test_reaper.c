@@ -1,7 +1,6 @@
 /*
- * crierd does not wait for ever for a client that sends a request byte by byte.
- * crierd's code runs in this program, except for its main() and its acceptor; skip()
- * moves its clock forward.
+ * A client that sends a request byte by byte has a deadline. crierd's code runs in this
+ * program, but for its main and its acceptor, and skip() advances its clock.
  */
 #include <config.h>
 
@@ -40,19 +39,19 @@ static void skip(uint64_t ms)
 
 static struct reaper reaper;
 static int ends[2];
-static struct reaped *reaped;
+static struct reaper_entry *reaped;
 
 static void admit(void)
 {
     reaper_init(&reaper);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    reaped = reaper_admit(&reaper, ends[0]);
+    reaped = reaper_add(&reaper, ends[0]);
     ck_assert_ptr_nonnull(reaped);
 }
 
 static void release(void)
 {
-    reaper_release(&reaper, reaped);
+    reaper_remove(&reaper, reaped);
     reaper_done(&reaper);
     close(ends[0]);
     close(ends[1]);
@@ -72,9 +71,9 @@ static void look_after(uint64_t ms)
     reaper_end_overdue(&reaper);
 }
 
-START_TEST(who_is_late_is_ended)
+START_TEST(an_overdue_client_is_ended)
 {
-    reaped_wait(reaped, crier_now() + 60000);
+    reaper_set_deadline(reaped, crier_now() + 60000);
     look_after(59000);
     ck_assert(!is_ended());
     look_after(1000);
@@ -84,11 +83,11 @@ START_TEST(who_is_late_is_ended)
 }
 END_TEST
 
-START_TEST(nothing_may_be_waited_for)
+START_TEST(without_a_deadline)
 {
     look_after(3600000);
-    reaped_wait(reaped, crier_now() + 1);
-    reaped_wait(reaped, 0);
+    reaper_set_deadline(reaped, crier_now() + 1);
+    reaper_set_deadline(reaped, 0);
     look_after(3600000);
     ck_assert(!is_ended());
 }
@@ -96,8 +95,8 @@ END_TEST
 
 START_TEST(the_last_word_holds)
 {
-    reaped_wait(reaped, crier_now() + 1000);
-    reaped_wait(reaped, crier_now() + 10000);
+    reaper_set_deadline(reaped, crier_now() + 1000);
+    reaper_set_deadline(reaped, crier_now() + 10000);
     look_after(9000);
     ck_assert(!is_ended());
     look_after(1000);
@@ -105,20 +104,20 @@ START_TEST(the_last_word_holds)
 }
 END_TEST
 
-START_TEST(only_who_is_late)
+START_TEST(only_overdue_clients)
 {
-    struct reaped *other;
+    struct reaper_entry *other;
     int others[2];
     char byte;
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, others), 0);
-    other = reaper_admit(&reaper, others[0]);
-    reaped_wait(reaped, crier_now() + 2000);
-    reaped_wait(other, crier_now() + 1000);
+    other = reaper_add(&reaper, others[0]);
+    reaper_set_deadline(reaped, crier_now() + 2000);
+    reaper_set_deadline(other, crier_now() + 1000);
     look_after(1000);
     ck_assert(!is_ended());
     ck_assert_int_eq(recv(others[0], &byte, 1, MSG_DONTWAIT), 0);
-    reaper_release(&reaper, other);
+    reaper_remove(&reaper, other);
     look_after(1000);
     ck_assert(is_ended());
     close(others[0]);
@@ -126,14 +125,14 @@ START_TEST(only_who_is_late)
 }
 END_TEST
 
-START_TEST(who_has_gone_is_let_be)
+START_TEST(a_removed_entry_has_no_deadline)
 {
-    reaped_wait(reaped, crier_now() + 1);
-    reaper_release(&reaper, reaped);
+    reaper_set_deadline(reaped, crier_now() + 1);
+    reaper_remove(&reaper, reaped);
     reaped = NULL;
     look_after(1000);
     ck_assert(!is_ended());
-    reaped_wait(reaped, 1); /* as when memory was short */
+    reaper_set_deadline(reaped, 1); /* as when memory was short */
 }
 END_TEST
 
@@ -149,7 +148,7 @@ static int listening, port, poller;
 static pthread_t thread;
 static atomic_bool stopping;
 
-/* In place of an acceptor thread: hands over each connection, whatever was received. */
+/* In place of the acceptor: hands over each connection, whatever has come. */
 static void *run_http(void *loop)
 {
     const struct sockaddr address = {.sa_family = AF_UNIX};
@@ -286,7 +285,7 @@ START_TEST(the_next_head_is_not_waited_for_for_ever)
 }
 END_TEST
 
-/* Nor does crierd wait for bytes that the acceptor does not take for a head. */
+/* Bytes that begin no head have a deadline, too. */
 START_TEST(the_first_head_is_not_waited_for_for_ever)
 {
     struct client client;
@@ -373,11 +372,11 @@ static Suite *suite(void)
     TCase *c = add_case(s, "alone");
 
     tcase_add_checked_fixture(c, admit, release);
-    tcase_add_test(c, who_is_late_is_ended);
-    tcase_add_test(c, nothing_may_be_waited_for);
+    tcase_add_test(c, an_overdue_client_is_ended);
+    tcase_add_test(c, without_a_deadline);
     tcase_add_test(c, the_last_word_holds);
-    tcase_add_test(c, only_who_is_late);
-    tcase_add_test(c, who_has_gone_is_let_be);
+    tcase_add_test(c, only_overdue_clients);
+    tcase_add_test(c, a_removed_entry_has_no_deadline);
     c = add_case(s, "with libmicrohttpd");
     tcase_add_checked_fixture(c, start, stop);
     tcase_add_test(c, the_next_head_may_take_its_time);

@@ -352,6 +352,36 @@ START_TEST(a_damaged_journal_is_refused)
 }
 END_TEST
 
+/* After a crash, the log is beside the former name. */
+START_TEST(a_file_moved_after_a_crash_is_refused)
+{
+    char path[64], moved[72], options[256], *held;
+
+    fixture_start(journal_option);
+    ck_assert_int_eq(
+        fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
+    crierd_kill(&crierd);
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    snprintf(moved, sizeof moved, "%s/moved", scratch);
+    ck_assert_int_eq(rename(path, moved), 0);
+    snprintf(options, sizeof options,
+             "--listen 127.0.0.1:0 --www %s --data %s --journal sqlite:%s",
+             getenv("WWW"), getenv("DATA"), moved);
+    crierd_spawn(&crierd, options);
+    snprintf(options, sizeof options, "it was not closed as %s", path);
+    crierd_wait_log(&crierd, options);
+    ck_assert_int_eq(crierd_wait(&crierd), 1);
+    ck_assert_int_eq(rename(moved, path), 0);
+    fixture_start(journal_option);
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/topics/t?since=all&poll=1", "",
+                           NULL, &held),
+                     200);
+    ck_assert_msg(strstr(held, "data: 1\n") != NULL, "%s", held);
+    free(held);
+    crierd_stop(&crierd);
+}
+END_TEST
+
 /* Enough open files for a thousand clients. */
 static bool raise_limit(void)
 {
@@ -377,6 +407,7 @@ static Suite *suite(void)
     tcase_add_test(c, times_ahead_are_corrected_and_reported);
     tcase_add_test(c, one_file_is_not_for_two);
     tcase_add_test(c, a_damaged_journal_is_refused);
+    tcase_add_test(c, a_file_moved_after_a_crash_is_refused);
     return s;
 }
 

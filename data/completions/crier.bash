@@ -108,7 +108,7 @@ _crier_topics()
             [[ $name != -* || $list || $ended ]]; then
             _crier_offer "$list$name"
         fi
-    done < <(timeout 2 "$crier" topics "$@" -- "$word" \
+    done < <(timeout 2 "$crier" topics "$@" -- "$word*" \
         </dev/null 2>/dev/null | head -n 1000)
 }
 

@@ -76,7 +76,7 @@ function __crier_topics
     if string match -q '*://*' -- $word
         return
     end
-    timeout 2 crier topics (__crier_server) -- "$prefix" </dev/null \
+    timeout 2 crier topics (__crier_server) -- "$prefix*" </dev/null \
         2>/dev/null | head -n 1000 | while read -l -d \t name updates rest
             # A name that begins with - would be an option.
             if string match -q -- '-*' "$list$name"

@@ -9,6 +9,7 @@
 
 #include "crierd/config/load.h"
 #include "crierd/log/log.h"
+#include "crierd/topics.h"
 
 static void log_mistake(const char *text)
 {
@@ -29,6 +30,7 @@ static void apply_conf(struct server *server, const struct conf *conf)
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     descriptors_limit_clients(&server->descriptors, conf->max_clients);
     crier_shards_set_max_streams(server->shards, server->descriptors.clients);
+    topics_change(server, conf);
     log_set_level(conf->log_level);
 }
 

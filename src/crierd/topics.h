@@ -7,4 +7,7 @@
  * and logs why, when that fails. */
 bool topics_open(struct server *server);
 
+/* Changes them to what CONF says; logs what fails. */
+void topics_change(struct server *server, const struct conf *conf);
+
 #endif

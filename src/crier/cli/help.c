@@ -21,7 +21,7 @@ const char help_crier[] =
     "\n"
     "  crier sub [URL|TOPIC...]      print events as they arrive\n"
     "  crier pub TOPIC [DATA|-]      publish an update, or one per line of stdin\n"
-    "  crier topics [PREFIX]         list topics\n"
+    "  crier topics [TOPIC]          list topics\n"
     "  crier ping                    check the server's health\n"
     "  crier help [COMMAND]          print this, or the help of a command\n"
     "  crier --version               print versions\n"
@@ -72,9 +72,9 @@ const char help_pub[] =
     "TIME is a number with ms, s (the default), m, h or d. See crier(1).\n";
 
 const char help_topics[] =
-    "Usage: crier topics [OPTION]... [PREFIX]\n"
-    "List topics, or those that begin with PREFIX: name, stored updates and bytes,\n"
-    "number of subscribers, last id and its time.\n"
+    "Usage: crier topics [OPTION]... [TOPIC[,TOPIC]...]\n"
+    "List topics (default: all; log/* for those that begin with log/): name, stored\n"
+    "updates and bytes, number of subscribers, last id and its time.\n"
     "\n"
     "      --json             print one JSON object per line\n"
     "  -v, --verbose          show requests and responses on stderr\n" COMMON "\n"

@@ -71,7 +71,7 @@ const struct option_row option_rows[] = {
      NULL, "what to do when a slow client's next update has expired",
      .choices = policies, MEMBER(slow)},
     {"presence", OPTION_TOPICS, GROUP_STREAMS, true, "TOPICS", NULL, "none",
-     "topics with presence, as a,b; or '*'", MEMBER(presence)},
+     "topics with presence, such as a,log/*", MEMBER(presence)},
 
     {"journal", OPTION_JOURNAL, GROUP_TOPICS, false, "", "memory", NULL,
      "where updates are stored", MEMBER(journal)},
@@ -313,13 +313,20 @@ static bool read_choice(const struct option_row *row, const char *text,
     return false;
 }
 
+/* Whether TEXT is a list of topics, or of beginnings of topics and '*', none of which is
+ * Crier's own. */
 static bool are_topics(const char *text)
 {
-    size_t length = strlen(text);
+    size_t length;
 
-    return length != 0 && text[0] != ',' && text[length - 1] != ',' &&
-           strstr(text, ",,") == NULL && strchr(text, '$') == NULL &&
-           (strcmp(text, "*") == 0 || strchr(text, '*') == NULL);
+    for (;;) {
+        length = strcspn(text, ",");
+        if (text[0] == '$' || !retain_is_topic(text, length))
+            return false;
+        if (text[length] == '\0')
+            return true;
+        text += length + 1;
+    }
 }
 
 static int read_value(struct conf *conf, const struct option_row *row,
@@ -410,7 +417,7 @@ static void print_wanted(const struct option_row *row,
         [OPTION_TEXT] = "a text that is not empty",
         [OPTION_ADDRESS] =
             "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0",
-        [OPTION_TOPICS] = "topics, as a,b, or '*'",
+        [OPTION_TOPICS] = "topics, such as a,log/*",
         [OPTION_RETAIN] = RETAIN_EXAMPLE,
     };
 

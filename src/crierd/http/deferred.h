@@ -46,7 +46,8 @@ bool deferred_wait(struct request *request);
  * DEFERRED any more. */
 void deferred_done(struct deferred *deferred);
 
-/* Frees DEFERRED, which is completed or of which nobody else knows; NULL is allowed. */
+/* Frees DEFERRED, which is completed, or was given to nothing that will complete it; NULL
+ * is allowed. */
 void deferred_free(struct deferred *deferred);
 
 #endif

@@ -53,7 +53,7 @@
 #define BODIES_MAX ((size_t)128 * 1024 * 1024)
 
 /* Seconds a connection may sit still while it is not a quiet stream: a header
- * that does not come, a response nobody takes, an idle keep-alive. */
+ * that does not come, a response that the client does not read, an idle keep-alive. */
 #define CONNECTION_TIMEOUT 30
 
 /* MHD_ALLOW_SUSPEND_RESUME without a descriptor by which a thread is woken:
@@ -73,7 +73,7 @@
 struct exchange {
     struct exchange_daemon *daemon;
     struct MHD_Connection *connection;
-    struct reaped *reaped;   /* NULL: there is no deadline */
+    struct reaper_entry *deadline; /* NULL: there is none */
     struct request *request; /* NULL: there is none, or none to be answered */
     struct crier__buffer body; /* its maximum is the route's */
     bool unread;               /* the body has not been read as a whole */
@@ -251,15 +251,16 @@ static void expect_head(struct exchange *exchange)
 {
     uint64_t now = crier_now();
 
-    reaped_idle(exchange->reaped, now, now + HEAD_TIME);
+    reaper_set_idle(exchange->deadline, now, now + HEAD_TIME);
 }
 
 /* Sets the deadline of the rest of the body. */
 static void expect_body(const struct exchange *exchange)
 {
-    reaped_wait(exchange->reaped,
-                exchange->begun + BODY_TIME +
-                    (uint64_t)exchange->body.length * 1000 / BODY_RATE);
+    reaper_set_deadline(exchange->deadline,
+                        exchange->begun + BODY_TIME +
+                            (uint64_t)exchange->body.length * 1000 /
+                                BODY_RATE);
 }
 
 static struct exchange *exchange_new(struct exchange_daemon *daemon,
@@ -272,7 +273,7 @@ static struct exchange *exchange_new(struct exchange_daemon *daemon,
     exchange->daemon = daemon;
     exchange->connection = connection;
     if (daemon->reaper != NULL)
-        exchange->reaped = reaper_admit(daemon->reaper, socket_of(connection));
+        exchange->deadline = reaper_add(daemon->reaper, socket_of(connection));
     expect_head(exchange);
     return exchange;
 }
@@ -282,7 +283,7 @@ static void exchange_free(struct exchange *exchange)
     if (exchange == NULL)
         return;
     if (exchange->daemon->reaper != NULL)
-        reaper_release(exchange->daemon->reaper, exchange->reaped);
+        reaper_remove(exchange->daemon->reaper, exchange->deadline);
     reading_end(&exchange->reading);
     end_request(exchange);
     free(exchange);
@@ -490,7 +491,7 @@ static bool receive_piece(struct exchange *exchange, const char *method,
         return respond_deferred(exchange);
     if (length != 0)
         return receive_body(exchange, data, length);
-    reaped_wait(exchange->reaped, 0);
+    reaper_set_deadline(exchange->deadline, 0);
     /* Asked once more: there may have been trailers. */
     return check_headroom(exchange) && handle_request(exchange);
 }

@@ -85,12 +85,25 @@ static void see_fields(struct MHD_Connection *connection, const char *method,
     lines_end(&fields->lines);
 }
 
+/* Sets the bool CLOSURE when a field is a Content-Length that is no number. Changes
+ * nothing, for the head may not have been read as a whole. */
+static enum MHD_Result see_length(void *closure, enum MHD_ValueKind kind,
+                                  const char *name, const char *value)
+{
+    bool *odd = closure;
+
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
+        *odd |= value == NULL || is_odd_length(value);
+    return MHD_YES;
+}
+
 bool framing_length_is_wrong(struct MHD_Connection *connection)
 {
-    struct fields fields = {0};
+    bool odd = false;
 
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, see_field, &fields);
-    return fields.odd_length;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, see_length, &odd);
+    return odd;
 }
 
 /* Whether TARGET has a byte that no target has: of white space, or a control

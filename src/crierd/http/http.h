@@ -50,7 +50,7 @@ extern const struct service http_service;
  * descriptors are short, or libmicrohttpd would not start; HTTP holds nothing then. */
 bool http_start(struct http *http, struct server *server);
 
-/* How many descriptors HTTP has, with THREADS threads, when nobody is connected. */
+/* How many descriptors HTTP has, with THREADS threads, without connections. */
 size_t http_descriptors(unsigned threads);
 
 /* Ends the connections whose requests are overdue. To be called every few seconds. Any

@@ -5,8 +5,8 @@
  * speaks plain HTTP, but a proxy in front of it may speak TLS with the client and pass
  * Host on as it came. So Host is read as if it belonged to the scheme that Origin
  * names. A page of http://HOST can therefore act on https://HOST where the browser
- * sends no Sec-Fetch-Site, which would tell the two apart. To believe
- * X-Forwarded-Proto was rejected: behind two proxies it often names the scheme
+ * sends no Sec-Fetch-Site, which would distinguish the two. Rejected: to believe
+ * X-Forwarded-Proto; behind two proxies it often names the scheme
  * between them, and pages that are fine would be refused.
  */
 #include <config.h>
@@ -25,7 +25,7 @@ struct authority {
     unsigned long port;
 };
 
-/* What cannot be in a host: the rest of a URL, or of a list. */
+/* Characters that no host has: they begin the rest of a URL, or of a list. */
 #define NO_HOST ":/?#@\\[] \t,"
 
 static size_t host_length(const char *text)

@@ -1,10 +1,10 @@
 /*
- * The policy: who may do what. Every request asks here, between its route and its body;
- * so this is the place for whatever depends on who asks: the route has the scope, the
- * request has the peer and the header fields.
+ * The policy: which request is allowed. route.c asks it for every request, when the route
+ * is known and the body has not been read. All that depends on the client belongs here:
+ * the route has the scope, the request has the peer and the header fields.
  *
- * Today everybody may do everything, but for two things: a page of another origin may
- * change nothing, and nobody may while crierd stops.
+ * Two things are refused: requests that change something and come from a page of another
+ * origin (403), and all that change something while crierd stops (503).
  */
 #include <config.h>
 

@@ -185,7 +185,7 @@ json_t *request_read_json(struct request *request, size_t flags)
     json_error_t wrong;
     json_t *value;
 
-    errno = 0; /* jansson does not always tell short memory from bad JSON */
+    errno = 0; /* jansson reports short memory as bad JSON sometimes */
     value = json_read(request->body, request->body_length, flags, &wrong);
     if (value == NULL && errno == ENOMEM)
         request->result = respond_error(request, -ENOMEM);

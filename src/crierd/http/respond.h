@@ -32,17 +32,17 @@ bool respond_too_large(struct request *request, size_t max);
  * values from which that was concluded. */
 bool respond_cross_site(struct request *request);
 
-/* 405 or, to OPTIONS, 204; the methods in ALLOW are told in both. */
+/* 405 or, to OPTIONS, 204; both with ALLOW, the methods that the resource has. */
 bool respond_allow(struct request *request, const char *allow);
 
 /* Reads the body as JSON, by jansson's FLAGS: a new value, or NULL when it is not JSON and
  * that has been responded (request->result). */
 json_t *request_read_json(struct request *request, size_t flags);
 
-/* For an ERROR of libcrier. */
+/* With problem details for an ERROR of libcrier. */
 bool respond_error(struct request *request, int error);
 
-/* The same, and where the trouble is the journal's, in words. */
+/* The same with REASON, which says more where the journal failed. */
 bool respond_failure(struct request *request, int error, const char *reason);
 
 /* The same for the event NUMBER of many, with the members of MORE (borrowed; NULL

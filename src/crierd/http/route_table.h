@@ -7,7 +7,7 @@
 
 struct request;
 
-/* What a request is about, for whoever decides who may do it (policy.c). */
+/* What a request is for; the policy decides by it (policy.c). */
 enum scope { SCOPE_READ, SCOPE_SUBSCRIBE, SCOPE_PUBLISH, SCOPE_ADMIN };
 
 /* A largest body of as many bytes as an update may have (--max-update). */
@@ -30,7 +30,7 @@ struct route {
     bool (*handle)(struct request *request);
     enum scope scope;
     size_t max_body; /* bytes, or ROUTE_BODY_UPDATE; 0: ROUTE_BODY_SMALL */
-    bool changes; /* it changes something, or lets others know of the client */
+    bool changes;    /* the request changes something */
     bool streams; /* most responses are streams */
     bool pipelined; /* a pipeline may take the request (pipeline.h) */
 

@@ -1,5 +1,5 @@
 /*
- * Small things about text that several rooms need.
+ * Checks of text, and reading text from files.
  */
 #include <config.h>
 

@@ -16,13 +16,13 @@ enum text_sight {
                        the order in which they are shown */
 };
 
-/* Whether a reader can see of the LENGTH bytes of UTF-8 at TEXT what they are. The
- * joiners U+200C and U+200D deceive nobody behind a character beyond ASCII, where
- * emoji and several scripts need them. */
+/* Whether a reader sees what the LENGTH bytes of UTF-8 at TEXT are. The joiners U+200C and
+ * U+200D do not count as deceptive behind a character beyond ASCII, where emoji and
+ * several scripts need them. */
 enum text_sight text_sight(const char *text, size_t length);
 
-/* Reads the file NAME in the directory DIR, at most MAX bytes, into a new
- * NUL-terminated text. -errno; -EFBIG when it is larger. */
+/* Reads the file NAME in the directory DIR, at most MAX bytes, into a new NUL-terminated
+ * text, *TEXT. Returns 0 or -errno; -EFBIG when the file is larger. */
 int text_from_file(const char *dir, const char *name, size_t max,
                    char **text);
 

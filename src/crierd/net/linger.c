@@ -1,12 +1,13 @@
 /*
  * Connections that linger: their last response has been sent while the client was still
- * sending a body that nobody wants.
+ * sending a body that is not wanted.
  *
  * A socket that is closed with bytes unread, or that receives some afterwards, answers
  * with a reset; and a client that gets a reset while it sends may never read the
  * response that came before (RFC 9112 section 9.6). So the sending half is closed first,
  * and what comes is read and dropped until the client closes, has sent too much, or its
- * time is over. The descriptor is a duplicate: whoever has the connection may close his.
+ * time is over. The descriptor is a duplicate, so the
+ * caller may close its own.
  *
  * Rejected: to read the body before the response is sent. A client would upload all of
  * it to learn that it is too large, or for a path that there is not.

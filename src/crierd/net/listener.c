@@ -1,7 +1,7 @@
 /*
- * The listening socket. crierd opens it itself rather than leave it to
- * libmicrohttpd, so that "address already in use" can be said as just that, and
- * so that port 0 can be asked which port it became.
+ * The listening socket. crierd opens it itself rather than leave it to libmicrohttpd, so
+ * that it can report "address already in use" as just that, and which port it got for
+ * port 0.
  */
 #include <config.h>
 
@@ -18,12 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* s for which the kernel keeps a connection to itself that has sent nothing: nearly
- * always the request is there when the connection is accepted, and nobody need wait for
- * it. After that it is accepted in any case. */
+/* Seconds for which the kernel does not report a connection that has sent nothing. So the
+ * request is nearly always there when the connection is accepted. After that the
+ * connection is reported in any case. */
 #define SILENCE 1
 
-static int open_one(const struct addrinfo *address)
+static int open_address(const struct addrinfo *address)
 {
     int on = 1, wait = SILENCE, error, fd;
 
@@ -61,7 +61,7 @@ int listener_open(const char *where, const char **why)
     }
     for (address = addresses; address != NULL && fd < 0;
          address = address->ai_next)
-        fd = open_one(address);
+        fd = open_address(address);
     if (fd < 0)
         *why = strerror(errno);
     freeaddrinfo(addresses);

@@ -1,26 +1,25 @@
 /*
- * The warden: sees to it that no client of libmicrohttpd's has its request waited for
- * without end.
+ * The reaper: enforces a deadline for each request that libmicrohttpd is reading. main
+ * calls it every few seconds, and it shuts down the sockets that are overdue.
  *
- * libmicrohttpd waits 30 s for each next byte, and so for ever for a client that sends
- * one now and then: of the head of its next request, of a body, of what stands between
- * the parts of one. Each such client costs a descriptor. So every connection that may
- * make one wait has a ward here, with the time when what it is to send must be there;
- * http.c says when that is. Who is late is given up by main, which looks every few
- * seconds. (The head of a connection's first request is the door's matter, and a
- * connection that has only one request, without a body, has no ward.)
+ * libmicrohttpd waits 30 s for each next byte, and so for ever for a client that sends one
+ * now and then: of the head of its next request, of a body, of what stands between the
+ * chunks of one. Each such client costs a descriptor. So every connection that may keep
+ * libmicrohttpd waiting has an entry here, with its deadline, which exchange.c sets. (The
+ * acceptor sees to the head of a connection's first request; a connection that has only
+ * one request, without a body, has no entry.)
  *
  * Only libmicrohttpd may close a connection, so its socket is shut down instead, for
- * receiving: libmicrohttpd reads the end of what comes, and closes. Answers still go
- * out. Bytes that are there already are read before that end, and more may come, so it
- * is done again each time as long as the connection is there.
+ * receiving: libmicrohttpd reads the end of what comes, and closes. Responses are still
+ * sent. Bytes that are there already are read before that end, and more may come, so it is
+ * done again each time as long as the connection is there.
  *
- * Where descriptors are short, a connection between two requests costs one that somebody
- * else needs. Then connections that are idle are ended in the same way (doorman.c).
+ * Where descriptors are short, a connection between two requests costs one that a new
+ * connection needs. Then idle connections are ended in the same way (acceptor_thread.c).
  *
- * A descriptor that was closed may soon be somebody else's. libmicrohttpd tells of the
- * end of a connection before it closes the socket, so whoever is in the list, under
- * the lock, still has his own.
+ * The number of a descriptor that was closed may soon be another connection's.
+ * libmicrohttpd reports the end of a connection before it closes the socket, so the
+ * socket of every entry, under the lock, is still the connection's own.
  */
 #include <config.h>
 
@@ -33,8 +32,8 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
-struct reaped {
-    struct reaped *prev, *next;
+struct reaper_entry {
+    struct reaper_entry *prev, *next;
     int fd;
     atomic_uint_least64_t deadline; /* or 0 */
     atomic_uint_least64_t idle;     /* between two requests since then, or 0 */
@@ -42,7 +41,7 @@ struct reaped {
 
 void reaper_init(struct reaper *reaper)
 {
-    reaper->wards = NULL;
+    reaper->entries = NULL;
     if (pthread_mutex_init(&reaper->lock, NULL) != 0)
         abort();
 }
@@ -52,59 +51,60 @@ void reaper_done(struct reaper *reaper)
     pthread_mutex_destroy(&reaper->lock);
 }
 
-struct reaped *reaper_admit(struct reaper *reaper, int fd)
+struct reaper_entry *reaper_add(struct reaper *reaper, int fd)
 {
-    struct reaped *reaped = calloc(1, sizeof *reaped);
+    struct reaper_entry *entry = calloc(1, sizeof *entry);
 
-    if (reaped == NULL)
+    if (entry == NULL)
         return NULL;
-    reaped->fd = fd;
+    entry->fd = fd;
     pthread_mutex_lock(&reaper->lock);
-    DL_APPEND(reaper->wards, reaped);
+    DL_APPEND(reaper->entries, entry);
     pthread_mutex_unlock(&reaper->lock);
-    return reaped;
+    return entry;
 }
 
-void reaper_release(struct reaper *reaper, struct reaped *reaped)
+void reaper_remove(struct reaper *reaper, struct reaper_entry *entry)
 {
-    if (reaped == NULL)
+    if (entry == NULL)
         return;
     pthread_mutex_lock(&reaper->lock);
-    DL_DELETE(reaper->wards, reaped);
+    DL_DELETE(reaper->entries, entry);
     pthread_mutex_unlock(&reaper->lock);
-    free(reaped);
+    free(entry);
 }
 
-void reaped_wait(struct reaped *reaped, uint64_t deadline)
+void reaper_set_deadline(struct reaper_entry *entry, uint64_t deadline)
 {
-    if (reaped == NULL)
+    if (entry == NULL)
         return;
-    atomic_store(&reaped->idle, 0);
-    atomic_store(&reaped->deadline, deadline);
+    atomic_store(&entry->idle, 0);
+    atomic_store(&entry->deadline, deadline);
 }
 
-void reaped_idle(struct reaped *reaped, uint64_t now, uint64_t deadline)
+void reaper_set_idle(struct reaper_entry *entry, uint64_t now,
+                     uint64_t deadline)
 {
-    if (reaped == NULL)
+    if (entry == NULL)
         return;
-    atomic_store(&reaped->deadline, deadline);
-    atomic_store(&reaped->idle, now);
+    atomic_store(&entry->deadline, deadline);
+    atomic_store(&entry->idle, now);
 }
 
 void reaper_end_idle(struct reaper *reaper, uint64_t since, unsigned most)
 {
-    struct reaped *reaped;
+    struct reaper_entry *entry;
     uint64_t idle;
 
     pthread_mutex_lock(&reaper->lock);
-    DL_FOREACH (reaper->wards, reaped) {
-        idle = atomic_load(&reaped->idle);
+    DL_FOREACH (reaper->entries, entry) {
+        idle = atomic_load(&entry->idle);
         if (idle == 0 || idle > since)
             continue;
         if (most-- == 0)
             break;
-        atomic_store(&reaped->idle, 0);
-        (void)shutdown(reaped->fd, SHUT_RD);
+        atomic_store(&entry->idle, 0);
+        (void)shutdown(entry->fd, SHUT_RD);
     }
     pthread_mutex_unlock(&reaper->lock);
 }
@@ -112,13 +112,13 @@ void reaper_end_idle(struct reaper *reaper, uint64_t since, unsigned most)
 void reaper_end_overdue(struct reaper *reaper)
 {
     uint64_t now = crier_now(), deadline;
-    struct reaped *reaped;
+    struct reaper_entry *entry;
 
     pthread_mutex_lock(&reaper->lock);
-    DL_FOREACH (reaper->wards, reaped) {
-        deadline = atomic_load(&reaped->deadline);
+    DL_FOREACH (reaper->entries, entry) {
+        deadline = atomic_load(&entry->deadline);
         if (deadline != 0 && deadline <= now)
-            (void)shutdown(reaped->fd, SHUT_RD);
+            (void)shutdown(entry->fd, SHUT_RD);
     }
     pthread_mutex_unlock(&reaper->lock);
 }

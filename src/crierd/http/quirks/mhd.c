@@ -7,7 +7,7 @@
  * 1.0 reads requests as RFC 9112 wants it, and level 1 of its client discipline refuses
  * what level 0 mends: lines that go on in the next (section 5.2), LF without CR, white
  * space in a target. 0.9.75 does not know that option, and does not start with it; what
- * its parser lets through is found by framing.c.
+ * its parser lets through is found by framing.c and lines.c.
  */
 #include <config.h>
 
@@ -19,7 +19,7 @@
 /* MHD_OPTION_CLIENT_DISCIPLINE_LVL, which the header of 0.9.75 does not have. */
 #define CLIENT_DISCIPLINE ((enum MHD_OPTION)38)
 
-/* So many pieces of what nobody wants are read. */
+/* So many pieces are read and dropped. */
 #define ROUNDS 64
 
 bool mhd_is_old(void)
@@ -36,7 +36,7 @@ struct MHD_OptionItem *mhd_options(void)
     return mhd_is_old() ? none : strict;
 }
 
-void mhd_end_with(struct MHD_Connection *connection, const char *answer,
+void mhd_end_with(struct MHD_Connection *connection, const char *response,
                   size_t length)
 {
     int fd = MHD_get_connection_info(connection,
@@ -45,9 +45,9 @@ void mhd_end_with(struct MHD_Connection *connection, const char *answer,
     char rest[4096];
     int rounds = 0;
 
-    (void)send(fd, answer, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    /* With bytes unread, closing would reset the connection; but who goes on sending
-     * is not read for ever. */
+    (void)send(fd, response, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    /* With bytes unread, closing would reset the connection; but not all that a client goes
+     * on sending is read. */
     while (rounds++ < ROUNDS &&
            recv(fd, rest, sizeof rest, MSG_DONTWAIT) == (ssize_t)sizeof rest)
         ;

@@ -11,14 +11,14 @@ bool mhd_is_old(void);
  * MHD_OPTION_ARRAY. */
 struct MHD_OptionItem *mhd_options(void);
 
-/* Sends the LENGTH bytes at ANSWER on the socket of CONNECTION, past libmicrohttpd, and
- * shuts it down: nothing else will be sent, and libmicrohttpd closes it. Nothing may
- * have been answered to the request. The connection's thread. */
-void mhd_end_with(struct MHD_Connection *connection, const char *answer,
+/* Sends the LENGTH bytes at RESPONSE on the socket of CONNECTION, past libmicrohttpd, and
+ * shuts it down: nothing else will be sent, and libmicrohttpd closes it. No response may
+ * have been sent to the request. The connection's thread. */
+void mhd_end_with(struct MHD_Connection *connection, const char *response,
                   size_t length);
 
-/* Takes the query away from libmicrohttpd: it will find no arguments in TARGET, its own
- * copy of a request's target, as MHD_OPTION_URI_LOG_CALLBACK gets it. Only there. */
+/* Removes the query from TARGET, libmicrohttpd's own copy of a request's target, so that
+ * it parses no arguments. Only in the callback of MHD_OPTION_URI_LOG_CALLBACK. */
 void mhd_cut_query(const char *target);
 
 #endif

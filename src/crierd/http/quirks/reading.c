@@ -1,23 +1,25 @@
 /*
- * Requests that libmicrohttpd refuses before crierd hears of them, because of their
- * Content-Length or the size of their cookies.
+ * Requests that libmicrohttpd refuses, because of their Content-Length or the size of their
+ * cookies, before it calls crierd for them.
  *
- * 0.9.75 sends two response heads then, one behind the other (it forgets that it has
- * made the first, and makes it again), and 1.0 a page of its own. There is no callback
+ * 0.9.75 sends two response heads then, one behind the other (it forgets that it has made
+ * the first, and makes it again), and 1.0.1 a page of its own. There is no callback
  * between the last line of a head and the refusal. But libmicrohttpd logs what is wrong
- * before it answers, in the thread that reads. So the requests whose heads are being
- * read are listed here; when such a complaint is logged, the one of this thread that it
- * is about gets crierd's response. What libmicrohttpd sends then finds the
- * socket shut.
+ * before it responds, in the thread that reads. So the requests whose heads are being read
+ * are listed here; when such a complaint is logged, the request of this thread that it is
+ * about gets crierd's response. What libmicrohttpd sends then finds the socket shut.
  *
  * Most heads come in one piece: then the list has one request a thread, and only while
- * that is read. Where the complaint is worded otherwise, or a libmicrohttpd was built
- * without messages, its own answer remains.
+ * that is read. Where the complaint is worded otherwise, or libmicrohttpd was built
+ * without messages, its own response remains.
  *
- * Rejected: to look at the head while it is in the socket, as the door does with a
+ * Rejected: to look at the head while it is in the socket, as the acceptor does with a
  * connection's first (of a later one, libmicrohttpd may have read half); to read it in
  * libmicrohttpd's memory when the first line has been read (where the received bytes end
  * is not known); to close each connection after one request (proxies keep theirs).
+ *
+ * This can go when every supported libmicrohttpd calls back before it refuses a request,
+ * or when its own single response is good enough.
  */
 #include <config.h>
 
@@ -26,7 +28,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* When there are more, the list forgets one, and libmicrohttpd's own answer remains for
+/* When there are more, the list forgets one, and libmicrohttpd's own response remains for
  * that. */
 #define READINGS_MAX 512
 

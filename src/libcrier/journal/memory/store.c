@@ -217,23 +217,45 @@ int64_t crier__memory_too_old(const struct crier__memory *memory,
     return age != 0 && age < (uint64_t)now ? now - (int64_t)age : 0;
 }
 
+/* Evicts what is too old by the limit of all, at most LEFT entries. Returns how many of
+ * LEFT remain. */
+static size_t evict_old_of_all(struct crier__memory *memory, int64_t now,
+                               size_t left)
+{
+    int64_t time = crier__memory_too_old(memory, NULL, now);
+
+    for (; left > 0 && memory->all.length != 0 &&
+           crier__ring_at(&memory->all, 0)->entry->time < time;
+         left--)
+        crier__memory_evict_oldest(memory);
+    return left;
+}
+
+/* The same from TOPIC, by its own limit, too. */
+static size_t evict_old_of(struct crier__memory *memory,
+                           struct crier__memory_topic *topic, int64_t now,
+                           size_t left)
+{
+    int64_t time = crier__memory_too_old(memory, topic, now);
+
+    for (; left > 0 && topic->ring.length != 0 &&
+           crier__ring_at(&topic->ring, 0)->entry->time < time;
+         left--)
+        crier__memory_evict_from(memory, topic);
+    return left;
+}
+
 void crier__memory_evict_old(struct crier__memory *memory, int64_t now)
 {
-    int left = STEP, turns = TURNS;
     struct crier__memory_topic *topic;
-    int64_t time;
+    size_t left = STEP;
+    int turns = TURNS;
 
     if (!memory->journal.policy.ages)
         return;
-    time = crier__memory_too_old(memory, NULL, now);
-    while (left-- > 0 && memory->all.length != 0 &&
-           crier__ring_at(&memory->all, 0)->entry->time < time)
-        crier__memory_evict_oldest(memory);
+    left = evict_old_of_all(memory, now, left);
     while (turns-- > 0 && left > 0 && (topic = memory->aging) != NULL) {
-        time = crier__memory_too_old(memory, topic, now);
-        while (left-- > 0 && topic->ring.length != 0 &&
-               crier__ring_at(&topic->ring, 0)->entry->time < time)
-            crier__memory_evict_from(memory, topic);
+        left = evict_old_of(memory, topic, now, left);
         DL_DELETE2(memory->aging, topic, age_prev, age_next);
         DL_APPEND2(memory->aging, topic, age_prev, age_next);
     }
@@ -319,6 +341,7 @@ void crier__memory_hold(struct crier__memory *memory,
 void crier__memory_adapt(struct crier__memory *memory)
 {
     struct crier__memory_topic *topic, *next;
+    int64_t now = crier__memory_now(memory);
 
     HASH_ITER (hh, memory->topics, topic, next) {
         if (topic->retention.age != 0)
@@ -328,7 +351,9 @@ void crier__memory_adapt(struct crier__memory *memory)
         if (topic->retention.age != 0)
             DL_APPEND2(memory->aging, topic, age_prev, age_next);
         enforce_limits(memory, topic);
+        evict_old_of(memory, topic, now, SIZE_MAX);
     }
+    evict_old_of_all(memory, now, SIZE_MAX);
     enforce_limits_of_all(memory);
 }
 

@@ -133,6 +133,44 @@ int crier__sql_open(struct crier__sql *sql, const char *path,
     return sql->error;
 }
 
+/* Returns a new URI of the file PATH with PARAMETERS, or NULL. */
+static char *make_uri(const char *path, const char *parameters)
+{
+    size_t size = 3 * strlen(path) + strlen(parameters) + sizeof "file:";
+    char *uri = malloc(size), *end;
+
+    if (uri == NULL)
+        return NULL;
+    end = stpcpy(uri, "file:");
+    for (; *path != '\0'; path++)
+        if (strchr("%?#", *path) != NULL)
+            end += sprintf(end, "%%%02X", (unsigned char)*path);
+        else
+            *end++ = *path;
+    strcpy(end, parameters);
+    return uri;
+}
+
+int crier__sql_open_alone(struct crier__sql *sql, const char *path)
+{
+    char *uri = make_uri(path, "?immutable=1");
+    int code;
+
+    if (uri == NULL)
+        return -ENOMEM;
+    crier__sql_clear(sql);
+    code = sqlite3_open_v2(uri, &sql->db,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
+                               SQLITE_OPEN_NOMUTEX,
+                           NULL);
+    free(uri);
+    if (sql->db == NULL)
+        return -ENOMEM;
+    if (code != SQLITE_OK)
+        fail(sql, code);
+    return sql->error;
+}
+
 void crier__sql_close(struct crier__sql *sql)
 {
     unsigned i;

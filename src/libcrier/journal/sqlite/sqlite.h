@@ -62,10 +62,19 @@ struct crier__sqlite_claim {
     ino_t inode;
 };
 
+/* The size of a token of the mark, its NUL included: "NUMBER-RANDOM". */
+#define CRIER__SQLITE_TOKEN_SIZE 32
+
 struct crier__sqlite {
     struct crier_journal journal;
     struct crier__sqlite_claim claim;
     char *name;
+
+    /* The mark: see sqlite_mark.c. */
+    char token[CRIER__SQLITE_TOKEN_SIZE]; /* this opening's, once it is marked */
+    uint64_t openings; /* the highest number of a token before */
+    bool lock_is_new;  /* PATH-lock held no tokens before */
+    bool marked;       /* the file or its log says that it is open */
 
     /* The writing thread alone, once it runs. */
     struct crier__sql writer;
@@ -101,7 +110,7 @@ struct crier__sqlite {
     char reason[128];
 };
 
-/* ---- journal_sqlite_file.c ---- */
+/* ---- sqlite_file.c ---- */
 
 /* The application id of our databases: "Crie". */
 #define CRIER__SQLITE_APPLICATION 0x43726965
@@ -110,8 +119,8 @@ struct crier__sqlite {
 #define CRIER__SQLITE_NO_CLAIM {.lock_file = -1, .file = -1}
 
 /* Claims the file PATH, which is made where there is none. Whether it fails or not,
- * crier__sqlite_unclaim() is needed. CRIER_ERR_IN_USE, CRIER_ERR_DAMAGED (it is none
- * of ours), -errno; REASON then says more. */
+ * crier__sqlite_unclaim() is needed. CRIER_ERR_IN_USE, CRIER_ERR_SEPARATED,
+ * CRIER_ERR_DAMAGED (it is none of ours), -errno; REASON then says more. */
 int crier__sqlite_claim(struct crier__sqlite_claim *claim, const char *path,
                         char reason[256]);
 
@@ -119,13 +128,33 @@ int crier__sqlite_claim(struct crier__sqlite_claim *claim, const char *path,
 bool crier__sqlite_is_claimed(const struct crier__sqlite_claim *claim,
                               const char *path);
 
+/* Returns 1 when there is a log beside PATH that is not empty, 0 when there is none, or
+ * -errno; REASON then says more. */
+int crier__sqlite_find_log(const char *path, char reason[256]);
+
 /* Gives the claim up. Call it when SQLite has closed the file, and not before. */
 void crier__sqlite_unclaim(struct crier__sqlite_claim *claim);
 
 /* Writes into REASON what errno says went wrong with FILE; returns -errno. */
 int crier__sqlite_fail(char reason[256], const char *file);
 
-/* ---- journal_sqlite_open.c ---- */
+/* ---- sqlite_mark.c ---- */
+
+/* Checks, before SQLite opens the claimed file PATH, that the file and its log belong
+ * together. Writes to neither. REASON says more. CRIER_ERR_SEPARATED, what reading may
+ * fail with. */
+int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
+                             char reason[256]);
+
+/* Marks the file as open by sqlite->name, before anything else is written to it by this
+ * opening. REASON says more. The errors of crier_journal_sqlite(). */
+int crier__sqlite_mark_open(struct crier__sqlite *sqlite, char reason[256]);
+
+/* Moves the log into the file and marks it as closed, as far as that is possible; the
+ * reading connection has been closed. */
+void crier__sqlite_mark_closed(struct crier__sqlite *sqlite);
+
+/* ---- sqlite_open.c ---- */
 
 /* Claims the file PATH, opens both connections, and reads what is
  * to be known beforehand. Whether it fails or not, crier__sqlite_close() is

@@ -20,8 +20,9 @@
  *
  * SQLite keeps its log (PATH-wal) beside the name that it was given. By another name
  * of the same file the log would not be found, and the updates in it would be lost.
- * So a file with several names opens only by a name that it was opened by before:
- * one that has a PATH-lock.
+ * So a file with several names (hard links) opens only by a name that it was opened by
+ * before: one that has a PATH-lock. sqlite_mark.c sees to all other ways in which a file
+ * and its log are separated.
  *
  * Closing any descriptor of a file drops all POSIX locks that the process has on it,
  * SQLite's included. So a file that this process has open is never opened here a
@@ -150,6 +151,35 @@ static int check_header(int file, const char *path, char reason[256])
     return 0;
 }
 
+int crier__sqlite_find_log(const char *path, char reason[256])
+{
+    struct stat status;
+    char *log;
+    int found;
+
+    if (asprintf(&log, "%s-wal", path) < 0)
+        return -ENOMEM;
+    if (stat(log, &status) == 0)
+        found = status.st_size > 0;
+    else
+        found = errno == ENOENT ? 0 : crier__sqlite_fail(reason, log);
+    free(log);
+    return found;
+}
+
+/* Checks that there is no log beside PATH, where a new file is to be made: SQLite would
+ * delete it. */
+static int check_new(const char *path, char reason[256])
+{
+    int found = crier__sqlite_find_log(path, reason);
+
+    if (found <= 0)
+        return found;
+    snprintf(reason, 256, "%.150s-wal is the log of a file that is not there: "
+             "move that file back, or the log away", path);
+    return CRIER_ERR_SEPARATED;
+}
+
 /* Checks what can be known of PATH before it is opened or anything is created. */
 static int check_names(const char *path, const char *lock_path,
                        char reason[256])
@@ -157,14 +187,17 @@ static int check_names(const char *path, const char *lock_path,
     struct stat status;
 
     if (stat(path, &status) != 0)
-        return errno == ENOENT ? 0 : crier__sqlite_fail(reason, path);
+        return errno == ENOENT ? check_new(path, reason)
+                               : crier__sqlite_fail(reason, path);
     if (!S_ISREG(status.st_mode))
         return refuse_file(reason, "not a regular file");
+    if (status.st_size == 0)
+        return check_new(path, reason);
     if (status.st_nlink < 2 || access(lock_path, F_OK) == 0)
         return 0;
-    snprintf(reason, 256, "%.150s has another name (a hard link): open it by that "
-             "name, beside which its log is", path);
-    return CRIER_ERR_IN_USE;
+    snprintf(reason, 256, "%.150s has another name (a hard link), beside which its "
+             "log may be: open it by that name", path);
+    return CRIER_ERR_SEPARATED;
 }
 
 /* Opens PATH, and makes an empty file of it where there is none. */

@@ -1,6 +1,7 @@
 /*
  * Opening the journal's file with SQLite: is it sound, and what does it hold?
- * journal_sqlite_file.c has seen to it that it is ours, and free.
+ * sqlite_file.c has seen to it that it is ours, and free; sqlite_mark.c, that its log is
+ * beside it.
  *
  * A new file is given its tables and our application id in one transaction before it
  * becomes a WAL database, so that the id is always found in the file itself. A file
@@ -389,18 +390,22 @@ int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
     if (name == NULL &&
         asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0)
         return -ENOMEM;
+    sqlite->name = name;
     error = crier__sqlite_claim(&sqlite->claim, name, reason);
+    if (error == 0)
+        error = crier__sqlite_check_mark(sqlite, name, reason);
     if (error == 0)
         error = open_writer(sqlite, name, reason);
     if (error == 0)
         error = open_reader(sqlite, name, reason);
     if (error == 0)
         error = set_up(sqlite, reason);
-    sqlite->name = name;
     if (error == 0 && !crier__sqlite_is_claimed(&sqlite->claim, name)) {
         snprintf(reason, 256, "%.200s has been replaced meanwhile", name);
         error = CRIER_ERR_IN_USE;
     }
+    if (error == 0)
+        error = crier__sqlite_mark_open(sqlite, reason);
     if (error == 0)
         error = crier__sqlite_adapt(sqlite, reason);
     if (error == 0)
@@ -413,6 +418,8 @@ void crier__sqlite_close(struct crier__sqlite *sqlite)
 {
     crier__sqlite_drop_recent(sqlite);
     crier__sql_close(&sqlite->reader);
+    if (sqlite->marked)
+        crier__sqlite_mark_closed(sqlite);
     crier__sql_close(&sqlite->writer);
     free(sqlite->name);
     crier__sqlite_unclaim(&sqlite->claim); /* after SQLite has closed it */

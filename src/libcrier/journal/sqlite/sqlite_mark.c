@@ -1,0 +1,397 @@
+/*
+ * The mark in the journal's file: do the file and its log belong together?
+ *
+ * SQLite keeps its log (PATH-wal) beside the name that it was given. After a crash, the
+ * last updates are in the log alone. Three mistakes would lose them without a word: to
+ * open the file by another name (it was moved, linked, or mounted elsewhere), where
+ * there is no log; to put another state of the file in its place, over which SQLite
+ * then replays the log of the first; and to begin a new file beside an old log, which
+ * SQLite then deletes. All three are refused before anything is written to the file or
+ * its log.
+ *
+ * The table "mark" has one row: a token, new at each opening ("NUMBER-RANDOM", where
+ * NUMBER rises along the file's openings); whether the file is open or was closed in
+ * good order; which file this is (inode and time of birth, or device where the file
+ * system does not tell the latter), and its name. PATH-lock holds tokens, too: of the
+ * states of the file that the log at PATH-wal may belong to.
+ *
+ * The mark is read from the file alone, as it is without its log; its token is M, and
+ * "-" where there is none (a file that nobody has opened since it was made). Then
+ *
+ *   M is in PATH-lock                       accept
+ *   a log that is not empty
+ *       PATH-lock has other tokens          refuse: it is the log of another state
+ *       PATH-lock has no token              accept: both were moved or copied together
+ *   no log
+ *       closed                              accept: there was no log to lose
+ *       open, but in another file           accept: a backup or a copy
+ *       open, by this name, and PATH-lock
+ *       has a later number                  accept: a backup copied into the file
+ *       open otherwise                      refuse: the log is beside the former name
+ *
+ * Opening then takes four steps, and the next start by the same name has to accept the
+ * file wherever a crash comes between them:
+ *
+ *   1. PATH-lock gets M and T, the token of this opening.
+ *   2. A transaction writes the mark with T.
+ *   3. A checkpoint brings it into the file itself. (Until then M is in PATH-lock, from
+ *      then on T is.)
+ *   4. PATH-lock gets T alone.
+ *
+ * When another program's long read holds the checkpoint up, step 4 is left out.
+ *
+ * Closing moves the whole log into the file first and marks it closed only then. By one
+ * checkpoint for both, a crash in the midst of it could leave a file that says it was
+ * closed while updates are still in the log.
+ *
+ * The log itself cannot say what it belongs to: SQLite begins it anew after checkpoints.
+ * So a backup of the present opening that is copied over the file, with the log of a
+ * crash left beside it, is not found out here; crierd(8) says to take the log away.
+ */
+#include <config.h>
+
+#include "sqlite.h"
+
+#include "base/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NO_TOKEN "-"
+
+/* PATH-lock holds two tokens, which may be the same, in fields of a fixed width: so one
+ * write replaces them. */
+#define LOCK_FORMAT "%-31s %-31s\n"
+#define LOCK_LENGTH 64
+
+/* Which file it is. A file system gives an inode's number again, and a device may have
+ * another number after the next boot; the time of birth (ns, 0: unknown) is not given
+ * twice. */
+struct identity {
+    int64_t device, inode, birth;
+};
+
+struct mark {
+    char token[CRIER__SQLITE_TOKEN_SIZE];
+    bool open;
+    struct identity identity;
+    char path[PATH_MAX];
+};
+
+/* The tokens of PATH-lock. */
+struct lock_tokens {
+    bool any;
+    char token[2][CRIER__SQLITE_TOKEN_SIZE];
+};
+
+/* ---- what there is ---------------------------------------------------- */
+
+static int identify_file(int file, struct identity *identity)
+{
+    struct statx status;
+
+    if (statx(file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0)
+        return -errno;
+    identity->device =
+        (int64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+    identity->inode = (int64_t)status.stx_ino;
+    identity->birth = 0;
+    if (status.stx_mask & STATX_BTIME)
+        identity->birth = status.stx_btime.tv_sec * INT64_C(1000000000) +
+                          status.stx_btime.tv_nsec;
+    return 0;
+}
+
+static bool is_same_file(const struct identity *one,
+                         const struct identity *other)
+{
+    if (one->inode != other->inode)
+        return false;
+    return one->birth != 0 && other->birth != 0
+               ? one->birth == other->birth
+               : one->device == other->device;
+}
+
+static void read_lock(int lock_file, struct lock_tokens *tokens)
+{
+    char text[LOCK_LENGTH + 1] = "";
+
+    if (pread(lock_file, text, LOCK_LENGTH, 0) != LOCK_LENGTH)
+        text[0] = '\0';
+    tokens->any =
+        sscanf(text, "%31s %31s", tokens->token[0], tokens->token[1]) == 2;
+}
+
+static bool lock_has(const struct lock_tokens *tokens, const char *token)
+{
+    return tokens->any && (strcmp(tokens->token[0], token) == 0 ||
+                           strcmp(tokens->token[1], token) == 0);
+}
+
+/* Returns how often the file had been opened when it got TOKEN. */
+static uint64_t token_number(const char *token)
+{
+    return strtoull(token, NULL, 10); /* NO_TOKEN: 0 */
+}
+
+static uint64_t lock_number(const struct lock_tokens *tokens)
+{
+    uint64_t one, other;
+
+    if (!tokens->any)
+        return 0;
+    one = token_number(tokens->token[0]);
+    other = token_number(tokens->token[1]);
+    return one > other ? one : other;
+}
+
+/* ---- reading the mark ------------------------------------------------- */
+
+/* Whether the database has the table. */
+static bool has_table(struct crier__sql *sql)
+{
+    sqlite3_stmt *row = crier__sql_other(
+        sql, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND "
+             "name = 'mark'");
+    bool found = crier__sql_row(sql, row);
+
+    sqlite3_finalize(row);
+    return found;
+}
+
+static void read_row(struct crier__sql *sql, struct mark *mark)
+{
+    sqlite3_stmt *row = crier__sql_other(
+        sql, "SELECT token, open, device, inode, birth, path FROM mark");
+
+    if (crier__sql_row(sql, row)) {
+        crier__sql_text(row, 0, mark->token, sizeof mark->token);
+        mark->open = sqlite3_column_int(row, 1) != 0;
+        mark->identity.device = sqlite3_column_int64(row, 2);
+        mark->identity.inode = sqlite3_column_int64(row, 3);
+        mark->identity.birth = sqlite3_column_int64(row, 4);
+        crier__sql_text(row, 5, mark->path, sizeof mark->path);
+    }
+    sqlite3_finalize(row);
+    if (mark->token[0] == '\0' ||
+        mark->token[strspn(mark->token, "0123456789abcdefghijklmnopqrstuvwxyz-")] !=
+            '\0')
+        strcpy(mark->token, NO_TOKEN); /* somebody has edited it */
+}
+
+/* Reads the mark of the file PATH without its log. Sets *READABLE to false when it
+ * cannot be read, which is so while a checkpoint is half done. */
+static int read_mark(const char *path, struct mark *mark, bool *readable,
+                     char reason[256])
+{
+    struct crier__sql sql = {0};
+    int error = crier__sql_open_alone(&sql, path);
+
+    memset(mark, 0, sizeof *mark);
+    strcpy(mark->token, NO_TOKEN);
+    if (error == 0 && has_table(&sql))
+        read_row(&sql, mark);
+    *readable = sql.error == 0;
+    if (error == 0 && sql.error != 0 && !sql.damaged) {
+        error = sql.error;
+        snprintf(reason, 256, "%s", sql.reason);
+    }
+    crier__sql_close(&sql);
+    return error;
+}
+
+/* ---- the decision ----------------------------------------------------- */
+
+static int check_log(const char *path, const struct lock_tokens *tokens,
+                     char reason[256])
+{
+    if (!tokens->any)
+        return 0;
+    snprintf(reason, 256, "%.120s-wal is the log of another file, or of another "
+             "state of this one: move it away, or the -lock if they do belong "
+             "together", path);
+    return CRIER_ERR_SEPARATED;
+}
+
+static int check_no_log(const char *path, int file, const struct mark *mark,
+                        const struct lock_tokens *tokens, char reason[256])
+{
+    struct identity identity;
+    int error = identify_file(file, &identity);
+
+    if (error != 0)
+        return error;
+    if (!mark->open || !is_same_file(&mark->identity, &identity))
+        return 0;
+    if (strcmp(mark->path, path) == 0 &&
+        token_number(mark->token) < lock_number(tokens))
+        return 0;
+    snprintf(reason, 256, "it was not closed as %.120s, beside which its log is: "
+             "open it by that name, or move that name's -wal and -lock along",
+             mark->path);
+    return CRIER_ERR_SEPARATED;
+}
+
+int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
+                             char reason[256])
+{
+    struct crier__sqlite_claim *claim = &sqlite->claim;
+    struct lock_tokens tokens;
+    struct mark mark;
+    bool readable;
+    int error;
+
+    strcpy(sqlite->token, NO_TOKEN);
+    read_lock(claim->lock_file, &tokens);
+    sqlite->openings = lock_number(&tokens);
+    sqlite->lock_is_new = !tokens.any;
+    if (lseek(claim->file, 0, SEEK_END) == 0)
+        return 0;
+    error = read_mark(path, &mark, &readable, reason);
+    if (error != 0 || !readable)
+        return error;
+    strcpy(sqlite->token, mark.token);
+    if (token_number(mark.token) > sqlite->openings)
+        sqlite->openings = token_number(mark.token);
+    if (lock_has(&tokens, mark.token))
+        return 0;
+    error = crier__sqlite_find_log(path, reason);
+    if (error < 0)
+        return error;
+    return error > 0
+               ? check_log(path, &tokens, reason)
+               : check_no_log(path, claim->file, &mark, &tokens, reason);
+}
+
+/* ---- writing the mark ------------------------------------------------- */
+
+/* Has the disk know that PATH-lock is there. */
+static int sync_directory(const char *path)
+{
+    char *name = strdup(path);
+    int directory, error = 0;
+
+    if (name == NULL)
+        return -ENOMEM;
+    strrchr(name, '/')[1] = '\0';
+    directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(name);
+    if (directory < 0)
+        return -errno;
+    if (fsync(directory) != 0 && errno != EINVAL) /* some cannot do that */
+        error = -errno;
+    close(directory);
+    return error;
+}
+
+/* Writes both tokens to PATH-lock. */
+static int write_lock(const struct crier__sqlite *sqlite, const char *one,
+                      const char *other, char reason[256])
+{
+    int file = sqlite->claim.lock_file, error = 0;
+    char text[LOCK_LENGTH + 1];
+    ssize_t length;
+
+    snprintf(text, sizeof text, LOCK_FORMAT, one, other);
+    length = pwrite(file, text, LOCK_LENGTH, 0);
+    if (length < 0 || fsync(file) != 0)
+        error = -errno;
+    else if (length < LOCK_LENGTH)
+        error = -ENOSPC;
+    else if (sqlite->lock_is_new)
+        error = sync_directory(sqlite->name);
+    if (error == 0)
+        return 0;
+    errno = -error;
+    crier__sqlite_fail(reason, "its -lock");
+    return error == -ENOSPC || error == -EDQUOT || error == -EFBIG
+               ? CRIER_ERR_STORAGE_FULL
+               : error;
+}
+
+/* Writes the mark into the log. Returns -ENOMEM or the writer's error. */
+static int write_mark(struct crier__sqlite *sqlite, bool open)
+{
+    struct crier__sql *sql = &sqlite->writer;
+    struct identity identity;
+    char *text;
+    int error = identify_file(sqlite->claim.file, &identity);
+
+    if (error != 0)
+        return error;
+    text = sqlite3_mprintf(
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE IF NOT EXISTS mark ("
+        " token TEXT NOT NULL,"
+        " open INTEGER NOT NULL,"
+        " device INTEGER NOT NULL,"
+        " inode INTEGER NOT NULL,"
+        " birth INTEGER NOT NULL," /* ns since 1970; 0: unknown */
+        " path TEXT NOT NULL);"
+        "DELETE FROM mark;"
+        "INSERT INTO mark VALUES (%Q, %d, %lld, %lld, %lld, %Q);"
+        "COMMIT",
+        sqlite->token, open, (long long)identity.device,
+        (long long)identity.inode, (long long)identity.birth, sqlite->name);
+    if (text == NULL)
+        return -ENOMEM;
+    error = crier__sql_script(sql, text);
+    sqlite3_free(text);
+    if (sqlite3_get_autocommit(sql->db) == 0)
+        sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+
+/* Moves the log into the file. Returns SQLite's code: SQLITE_BUSY when another program
+ * reads what was there before. */
+static int move_log(struct crier__sqlite *sqlite)
+{
+    return sqlite3_wal_checkpoint_v2(sqlite->writer.db, "main",
+                                     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* Steps 1 to 4; see above. */
+int crier__sqlite_mark_open(struct crier__sqlite *sqlite, char reason[256])
+{
+    char former[CRIER__SQLITE_TOKEN_SIZE], name[CRIER__RANDOM_NAME_SIZE];
+    int error = crier__random_name(name), code;
+
+    if (error != 0)
+        return error;
+    strcpy(former, sqlite->token);
+    snprintf(sqlite->token, sizeof sqlite->token, "%" PRIu64 "-%s",
+             sqlite->openings + 1, name);
+    error = write_lock(sqlite, former, sqlite->token, reason);
+    if (error == 0)
+        error = write_mark(sqlite, true);
+    if (error != 0) {
+        if (sqlite->writer.error != 0)
+            snprintf(reason, 256, "%s", sqlite->writer.reason);
+        return sqlite->writer.damaged ? CRIER_ERR_DAMAGED : error;
+    }
+    sqlite->marked = true;
+    code = move_log(sqlite);
+    if (code == SQLITE_OK)
+        return write_lock(sqlite, sqlite->token, sqlite->token, reason);
+    if (code == SQLITE_BUSY)
+        return 0;
+    snprintf(reason, 256, "%s", sqlite3_errmsg(sqlite->writer.db));
+    return code == SQLITE_NOMEM ? -ENOMEM
+           : code == SQLITE_FULL ? CRIER_ERR_STORAGE_FULL
+                                 : CRIER_ERR_STORAGE;
+}
+
+void crier__sqlite_mark_closed(struct crier__sqlite *sqlite)
+{
+    crier__sql_clear(&sqlite->writer);
+    if (crier__sqlite_is_claimed(&sqlite->claim, sqlite->name) &&
+        move_log(sqlite) == SQLITE_OK && write_mark(sqlite, false) == 0)
+        move_log(sqlite);
+}
