@@ -136,9 +136,24 @@ START_TEST(a_broadcaster_sends_to_all)
 }
 END_TEST
 
+START_TEST(news_has_one_topic)
+{
+    struct client client;
+
+    start_server("news");
+    open_stream(&client, "/", "");
+    ck_assert_int_eq(fetch(port, "POST", "/", "", "hello", NULL), 200);
+    expect_data(&client, "hello");
+    press_enter();
+    client_expect_end(&client);
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(the_end_of_input_ends_them)
 {
-    static const char *const names[] = {"reply", "counter", "broadcaster"};
+    static const char *const names[] = {"reply", "counter", "broadcaster",
+                                        "news"};
 
     start_server(names[_i]);
     command_close_input(&example);
@@ -149,7 +164,7 @@ END_TEST
 START_TEST(a_port_that_is_taken_is_told)
 {
     static const char *const names[] = {"reply", "counter", "broadcaster",
-                                        "server"};
+                                        "server", "news"};
     struct command second;
     char text[16];
 
@@ -303,6 +318,40 @@ START_TEST(they_are_short)
     ck_assert_int_le(count_lines("counter.c"), 30);
     ck_assert_int_le(count_lines("broadcaster.c"), 40);
     ck_assert_int_le(count_lines("server.c"), 80);
+    ck_assert_int_le(count_lines("news.c"), 30);
+}
+END_TEST
+
+/* Reads the file NAME in the folder of the examples. The caller frees the text. */
+static char *read_source(const char *name)
+{
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    FILE *file;
+
+    ck_assert_ptr_nonnull(getenv("EXAMPLE_SOURCES"));
+    snprintf(path, sizeof path, "%s/%s", getenv("EXAMPLE_SOURCES"), name);
+    file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s cannot be read", path);
+    ck_assert_int_gt(getdelim(&text, &size, '\0', file), 0);
+    fclose(file);
+    return text;
+}
+
+/* README.md has news.c as a block of code. */
+START_TEST(readme_shows_news)
+{
+    char *readme = read_source("../../README.md"), *block;
+    char *news = read_source("news.c");
+
+    block = strstr(readme, "```c\n/* One topic");
+    ck_assert_ptr_nonnull(block);
+    block += strlen("```c\n");
+    ck_assert_msg(strncmp(block, news, strlen(news)) == 0 &&
+                      strncmp(block + strlen(news), "```\n", 4) == 0,
+                  "README.md and doc/examples/news.c differ");
+    free(readme);
+    free(news);
 }
 END_TEST
 
@@ -345,9 +394,11 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_reply_is_finite);
     tcase_add_test(tcase, a_counter_counts_for_each_client);
     tcase_add_test(tcase, a_broadcaster_sends_to_all);
-    tcase_add_loop_test(tcase, the_end_of_input_ends_them, 0, 3);
-    tcase_add_loop_test(tcase, a_port_that_is_taken_is_told, 0, 4);
+    tcase_add_test(tcase, news_has_one_topic);
+    tcase_add_loop_test(tcase, the_end_of_input_ends_them, 0, 4);
+    tcase_add_loop_test(tcase, a_port_that_is_taken_is_told, 0, 5);
     tcase_add_test(tcase, they_are_short);
+    tcase_add_test(tcase, readme_shows_news);
     tcase = add_case(suite, "topics");
     tcase_add_test(tcase, subscribing_and_resuming);
     tcase_add_test(tcase, a_body_may_come_in_parts);
