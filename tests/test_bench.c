@@ -78,6 +78,7 @@ static const struct {
     {"broadcast", "crierd", "latency_p50_ns"},
     {"targeted", "baseline", "latency_p99_ns"},
     {"targeted", "crierd", "publishes_per_s"},
+    {"prefix", "crierd", "latency_p99_ns"},
     {"saturated", "baseline", "publishes_per_s"},
     {"saturated", "crierd", "latency_p999_ns"},
     {"chunked", "baseline", "publishes_per_s"},
@@ -123,7 +124,7 @@ START_TEST(test_measures_everything)
         check_number(row, "rate_per_s");
         check_number(row, rows[i].figure);
     }
-    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 21);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 22);
     json_decref(all);
     svg = measure_contents(svg_path);
     ck_assert_ptr_eq(strstr(svg, "<svg "), svg);

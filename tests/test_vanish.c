@@ -96,7 +96,7 @@ START_TEST(a_vanished_user_leaves_within_two_pings)
     ck_assert_uint_lt(crier_now() - begun,
                       (uint64_t)pings[_i].seen +
                           (crierd_is_slow() ? 4000 : 300));
-    crierd_wait_log(&crierd, "stream /chat ended: client host stopped "
+    crierd_wait_log(&crierd, "stream /chat ended: client stopped "
                              "acknowledging");
     client_close(&ada);
     crierd_stop(&crierd);
