@@ -254,13 +254,12 @@ static void expect_head(struct exchange *exchange)
     reaper_set_idle(exchange->deadline, now, now + HEAD_TIME);
 }
 
-/* Sets the deadline of the rest of the body. */
-static void expect_body(const struct exchange *exchange)
+/* Sets the deadline of the body, of which RECEIVED bytes have arrived. */
+static void expect_body(const struct exchange *exchange, size_t received)
 {
     reaper_set_deadline(exchange->deadline,
                         exchange->begun + BODY_TIME +
-                            (uint64_t)exchange->body.length * 1000 /
-                                BODY_RATE);
+                            (uint64_t)received * 1000 / BODY_RATE);
 }
 
 static struct exchange *exchange_new(struct exchange_daemon *daemon,
@@ -418,16 +417,15 @@ static bool receive_body(struct exchange *exchange, const char *data,
     struct request *request = exchange->request;
     int error;
 
+    expect_body(exchange, exchange->body.length + length);
     if (atomic_fetch_add(bodies, length) + length > BODIES_MAX) {
         atomic_fetch_sub(bodies, length);
         return respond_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
                                "the server is receiving too much; try again");
     }
     error = crier__buffer_add(&exchange->body, data, length);
-    if (error == 0) {
-        expect_body(exchange);
+    if (error == 0)
         return true;
-    }
     atomic_fetch_sub(bodies, length);
     return error == -ENOMEM ? false
                             : respond_too_large(request, exchange->body.max);
@@ -484,7 +482,7 @@ static bool receive_piece(struct exchange *exchange, const char *method,
         reading_end(&exchange->reading);
         request->method = method;
         request->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
-        expect_body(exchange);
+        expect_body(exchange, 0);
         return check_headroom(exchange) && receive_head(exchange, version);
     }
     if (request->deferred != NULL)
