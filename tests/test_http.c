@@ -800,7 +800,7 @@ static const struct {
     {"::1:80", "http://[::1]:80", 403},
 };
 
-/* The first target is answered in a lane, the second by libmicrohttpd. */
+/* The first target is answered by a pipeline, the second by libmicrohttpd. */
 START_TEST(origins_are_compared_as_origins)
 {
     static const char *const targets[] = {"/topics/x", "/events"};
@@ -850,10 +850,10 @@ static const struct {
     {"GET", "/topics", "", NULL, 200},
     {"GET", "/topics/none", "Accept: application/json\r\n", NULL, 404},
     {"GET", "/topics/x?format=odd", "", NULL, 400},
-    {"POST", "/topics/x", "", "in a lane", 200},
-    {"POST", "/topics/x", "Cookie: a=b\r\n", "not in a lane", 200},
+    {"POST", "/topics/x", "", "by a pipeline", 200},
+    {"POST", "/topics/x", "Cookie: a=b\r\n", "not by a pipeline", 200},
     {"GET", "/topics/x", "Accept: application/json\r\n", NULL, 200},
-    {"POST", "/topics/x?id=a%0Ab", "", "in a lane", 400},
+    {"POST", "/topics/x?id=a%0Ab", "", "by a pipeline", 400},
     {"POST", "/topics/x", "Content-Type: text/event-stream\r\n",
      "data: a\n\ndata: b\n\n", 200},
     {"POST", "/topics/x", "Content-Type: text/event-stream\r\n", "data: a\n",
