@@ -77,7 +77,7 @@ static enum load_result load(const char *arguments)
     conf = NULL;
     mistakes[0] = '\0';
     result = load_conf(argc, argv, collect, &conf);
-    ck_assert((mistakes[0] != '\0') == (result == LOAD_BAD));
+    ck_assert((mistakes[0] != '\0') == (result == LOAD_BAD || result == LOAD_FAILED));
     ck_assert((conf != NULL) == (result == LOAD_RUN));
     return result;
 }
@@ -335,10 +335,13 @@ static const struct {
     {"--retain-topic a:count=1,,age=1", "is not TOPIC:LIMITS"},
     {"--retain-topic a,b:count=1", "is not TOPIC:LIMITS"},
     {"--retain-topic a*b:count=1", "is not TOPIC:LIMITS"},
+    {"--retain-topic a\xff:count=1", "is not TOPIC:LIMITS"},
+    {"--retain-topic a\x7f:count=1", "is not TOPIC:LIMITS"},
     {"--max-topics 99", "'99' is not a number from 100 to 10000000"},
     {"--max-update 16M", "'16M' is not a size from 1 to 15M"},
     {"--presence a,,b", "is not topics, such as a,log/*"},
     {"--presence $a", "is not topics"},
+    {"--presence a\xff", "is not topics"},
     {"--presence a*b", "is not topics"},
     {"--presence a,", "is not topics"},
     {"--slow-client maybe", "'maybe' is not gap or disconnect"},

@@ -477,6 +477,59 @@ START_TEST(moved_with_an_empty_log)
 }
 END_TEST
 
+/* Neither PATH-lock nor another inode hides that the log is beside the former name. */
+START_TEST(moved_without_its_log_but_disguised)
+{
+    struct state state;
+
+    make_crash(&state);
+    move(journal_path(), elsewhere, "");
+    if (_i == 0)
+        move(journal_path(), elsewhere, "-lock");
+    else /* as by a move to another file system */
+        write_file(elsewhere, state.bytes[0], (size_t)state.length[0]);
+    assert_separated(elsewhere, journal_path());
+    move(journal_path(), elsewhere, "-wal");
+    assert_holds(elsewhere, " 1 2 3");
+    free_state(&state);
+    journal_end();
+}
+END_TEST
+
+/* The positions that a restored backup goes on with were given out before. */
+START_TEST(a_restored_backup_has_a_new_epoch)
+{
+    char before[CRIER__EPOCH_SIZE];
+    struct state backup;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 1, 3);
+    strcpy(before, journal->epoch);
+    journal_close();
+    save_state(&backup);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 4, 2);
+    ck_assert_str_eq(journal->epoch, before);
+    journal_close();
+    ck_assert_int_eq(journal_open(NULL), 0); /* an ordinary start has no new one */
+    ck_assert_str_eq(journal->epoch, before);
+    journal_close();
+    if (_i == 0)
+        ck_assert_int_eq(unlink(journal_path()), 0);
+    write_file(journal_path(), backup.bytes[0], (size_t)backup.length[0]);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_assert_str_ne(journal->epoch, before);
+    ck_reads(all("a"), " 1 2 3");
+    strcpy(before, journal->epoch);
+    journal_close();
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_assert_str_eq(journal->epoch, before);
+    journal_close();
+    free_state(&backup);
+    journal_end();
+}
+END_TEST
+
 START_TEST(a_hard_link_without_the_log)
 {
     struct state state;
@@ -805,6 +858,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, moved_without_its_log);
     tcase_add_test(tcase, moved_with_its_log);
     tcase_add_test(tcase, moved_with_an_empty_log);
+    tcase_add_loop_test(tcase, moved_without_its_log_but_disguised, 0, 2);
+    tcase_add_loop_test(tcase, a_restored_backup_has_a_new_epoch, 0, 2);
     tcase_add_test(tcase, a_hard_link_without_the_log);
     tcase_add_test(tcase, mounted_without_the_log);
     tcase_add_test(tcase, the_log_of_another_state);

@@ -310,6 +310,24 @@ static void limit_file_size(rlim_t size)
     ck_assert_int_eq(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
+/* Waits until the file PATH has TEXT in its beginning. */
+static void await_text(const char *path, const char *text)
+{
+    uint64_t begun = crier_now();
+    char bytes[4096];
+    size_t length;
+    FILE *file;
+
+    do {
+        ck_assert_uint_lt(crier_now() - begun, (uint64_t)PATIENCE);
+        file = fopen(path, "re");
+        ck_assert_ptr_nonnull(file);
+        length = fread(bytes, 1, sizeof bytes - 1, file);
+        bytes[length] = '\0';
+        fclose(file);
+    } while (strstr(bytes, text) == NULL);
+}
+
 /* As by `ulimit -f`, and as on a disk that is full for a while: no signal ends crierd,
  * and once the file may grow again, the line that was cut is completed and the number
  * of the missing ones follows, whether or not there is something else to log. */
@@ -325,6 +343,7 @@ START_TEST(a_file_at_its_limit)
     fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
     start_on(fd);
+    await_text(path, "listening on"); /* it may be logged after a response */
     limit_file_size(10000);
     request(0, FEW);
     begun = crier_now();

@@ -96,6 +96,7 @@ static bool open_modules(struct server *server, struct demo **demo)
     const struct conf *conf = server->conf;
     struct route_table *table = server->tables;
 
+    _Static_assert(SERVER_TABLES >= 3 + 1, "and one without routes");
     server->www = files_open(conf->www);
     if (server->www < 0) {
         log_line(LOG_ERROR, "cannot open %s: %s", conf->www,
@@ -378,6 +379,8 @@ int main(int argc, char **argv)
         return end_output();
     case LOAD_BAD:
         return 2;
+    case LOAD_FAILED:
+        return EXIT_FAILURE;
     case LOAD_RUN:
         break;
     }

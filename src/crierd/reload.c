@@ -25,13 +25,16 @@ static void log_change(const char *name, bool restart)
         log_line(LOG_INFO, "%s has changed", name);
 }
 
-static void apply_conf(struct server *server, const struct conf *conf)
+/* Hands CONF over. What can fail, for want of memory, comes first. */
+static bool apply_conf(struct server *server, const struct conf *conf)
 {
+    if (!topics_change(server, conf))
+        return false;
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     descriptors_limit_clients(&server->descriptors, conf->max_clients);
     crier_shards_set_max_streams(server->shards, server->descriptors.clients);
-    topics_change(server, conf);
     log_set_level(conf->log_level);
+    return true;
 }
 
 void reload_conf(struct server *server, int argc, char **argv)
@@ -44,8 +47,11 @@ void reload_conf(struct server *server, int argc, char **argv)
         log_line(LOG_ERROR, "the configuration stays as it was");
         return;
     }
-    apply_conf(server, conf);
-    conf_publish(conf);
+    if (apply_conf(server, conf)) {
+        conf_publish(conf);
+        log_line(LOG_INFO, "the configuration was reloaded");
+    } else {
+        log_line(LOG_ERROR, "the configuration was not reloaded: try again");
+    }
     conf_unref(conf);
-    log_line(LOG_INFO, "the configuration was reloaded");
 }

@@ -77,21 +77,25 @@ bool topics_open(struct server *server)
     return error == 0;
 }
 
-static void log_failure(const char *names, int error)
+/* Returns whether there was no ERROR; otherwise logs that NAMES could not be changed. */
+static bool log_failure(const char *names, int error)
 {
     if (error != 0)
         log_line(LOG_ERROR, "cannot change %s: %s", names,
                  crier_error_text(error));
+    return error == 0;
 }
 
-void topics_change(struct server *server, const struct conf *conf)
+bool topics_change(struct server *server, const struct conf *conf)
 {
     struct crier_topic_retention topics[TOPICS_MAX];
     struct crier_journal_options options;
 
     fill_options(&options, topics, conf);
-    log_failure("what is retained",
-                crier_hub_set_retention(server->hub, &options));
-    log_failure("presence", crier_hub_set_presence(server->hub, conf->presence));
-    log_failure("slow-client", crier_hub_set_slow(server->hub, conf->slow));
+    return log_failure("what is retained",
+                       crier_hub_set_retention(server->hub, &options)) &&
+           log_failure("presence",
+                       crier_hub_set_presence(server->hub, conf->presence)) &&
+           log_failure("slow-client",
+                       crier_hub_set_slow(server->hub, conf->slow));
 }

@@ -7,7 +7,7 @@
  * and logs why, when that fails. */
 bool topics_open(struct server *server);
 
-/* Changes them to what CONF says; logs what fails. */
-void topics_change(struct server *server, const struct conf *conf);
+/* Changes them to what CONF says. Stops at what fails, logs it, and returns false. */
+bool topics_change(struct server *server, const struct conf *conf);
 
 #endif

@@ -140,7 +140,7 @@ static void apply_variable(const struct option_row *row, struct conf *conf,
         return;
     copy = rest = strdup(text);
     if (copy == NULL)
-        mistakes_add(mistakes, "%s: out of memory", variable);
+        mistakes_add_memory(mistakes, variable);
     while (rest != NULL) {
         /* A list has an entry on each line. */
         entry = row->type == OPTION_RETAIN ? strsep(&rest, "\n") : rest;
@@ -239,7 +239,7 @@ static struct conf *gather_conf(const struct arguments *arguments,
     conf_unref(conf);
     return NULL;
 fail:
-    mistakes_add(mistakes, "out of memory");
+    mistakes_add_memory(mistakes, NULL);
     conf_unref(conf);
     return NULL;
 }
@@ -272,7 +272,7 @@ static enum load_result serve_conf(enum option_action action, struct conf *conf,
                conf->file != NULL ? conf->file : "",
                conf->file != NULL ? ": " : "");
     } else if (!print_dump(conf, stdout)) {
-        mistakes_add(mistakes, "out of memory");
+        mistakes_add_memory(mistakes, NULL);
         result = LOAD_BAD;
     }
     conf_unref(conf);
@@ -290,8 +290,8 @@ enum load_result load_conf(int argc, char **argv,
 
     arguments.list = calloc((size_t)argc + 1, sizeof arguments.list[0]);
     if (arguments.list == NULL) {
-        mistakes_add(&mistakes, "out of memory");
-        return LOAD_BAD;
+        mistakes_add_memory(&mistakes, NULL);
+        return LOAD_FAILED;
     }
     if (!read_arguments(&arguments, argc, argv, &mistakes)) {
         mistakes_add(&mistakes, "try 'crierd --help'");
@@ -305,7 +305,7 @@ enum load_result load_conf(int argc, char **argv,
             *conf = made;
     }
     free(arguments.list);
-    return result;
+    return result == LOAD_BAD && mistakes.no_memory ? LOAD_FAILED : result;
 }
 
 /* ---- reload ----------------------------------------------------------- */

@@ -6,7 +6,8 @@
 enum load_result {
     LOAD_RUN,  /* go on, with *CONF */
     LOAD_DONE, /* an option like --help was served: exit 0 */
-    LOAD_BAD   /* there are mistakes, which were reported: exit 2 */
+    LOAD_BAD,  /* there are mistakes, which were reported: exit 2 */
+    LOAD_FAILED /* memory was short, which was reported: exit 1 */
 };
 
 /* Reads the configuration from the file, the environment and the command line, and with
@@ -18,7 +19,8 @@ enum load_result load_conf(int argc, char **argv,
 
 /* Reads the configuration again for a reload of the program that runs with OLD: what
  * cannot be changed without a restart keeps OLD's value, and what differs is handed to
- * CHANGED with the option's name and whether it needs a restart. LOAD_RUN or LOAD_BAD. */
+ * CHANGED with the option's name and whether it needs a restart. LOAD_RUN
+ * or LOAD_BAD. */
 enum load_result load_again(int argc, char **argv,
                             void (*report)(const char *text),
                             void (*changed)(const char *name, bool restart),

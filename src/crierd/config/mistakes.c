@@ -29,6 +29,13 @@ void mistakes_add(struct mistakes *mistakes, const char *format, ...)
     mistakes->report(text);
 }
 
+void mistakes_add_memory(struct mistakes *mistakes, const char *label)
+{
+    mistakes->no_memory = true;
+    mistakes_add(mistakes, "%s%sout of memory", label != NULL ? label : "",
+                 label != NULL ? ": " : "");
+}
+
 /* Whether ROW, which is no list, has a value from the same file already. */
 static bool is_repeated(const struct conf_source *earlier,
                         const struct option_row *row, struct conf_source source)
@@ -63,7 +70,7 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
                      label, text, CONF_TOPICS_MAX);
         break;
     default:
-        mistakes_add(mistakes, "%s: out of memory", label);
+        mistakes_add_memory(mistakes, label);
         break;
     }
 }

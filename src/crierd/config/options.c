@@ -313,15 +313,19 @@ static bool read_choice(const struct option_row *row, const char *text,
     return false;
 }
 
-/* Whether TEXT is a list of topics, or of beginnings of topics and '*', none of which is
- * Crier's own. */
+/* As many selectors can be given to crier_hub_set_presence(). */
+#define TOPICS_MAX 100
+
+/* Whether TEXT is a list of up to TOPICS_MAX topics, or of beginnings of topics and '*',
+ * none of which is Crier's own. */
 static bool are_topics(const char *text)
 {
-    size_t length;
+    size_t length, count = 0;
 
     for (;;) {
         length = strcspn(text, ",");
-        if (text[0] == '$' || !retain_is_topic(text, length))
+        if (++count > TOPICS_MAX || text[0] == '$' ||
+            !retain_is_topic(text, length))
             return false;
         if (text[length] == '\0')
             return true;

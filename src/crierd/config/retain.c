@@ -8,10 +8,14 @@
 
 #include "value.h"
 #include "base/number.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The longest name of a topic, in bytes, as crier.h has it. */
+#define TOPIC_MAX 255
 
 const char *retain_set_limit(struct crier_retention *retention, const char *key,
                              const char *text)
@@ -35,15 +39,22 @@ const char *retain_set_limit(struct crier_retention *retention, const char *key,
     return "";
 }
 
+/* Whether the LENGTH bytes at TEXT are UTF-8 without control characters. */
+static bool is_plain(const char *text, size_t length)
+{
+    return crier_utf8_valid(text, length) && !crier__utf8_control(text, length);
+}
+
 bool retain_is_topic(const char *text, size_t length)
 {
     size_t i;
 
+    if (length == 0 || length > TOPIC_MAX || !is_plain(text, length))
+        return false;
     for (i = 0; i < length; i++)
-        if (text[i] == ',' || (text[i] == '*' && i + 1 != length) ||
-            (unsigned char)text[i] < ' ')
+        if (text[i] == ',' || (text[i] == '*' && i + 1 != length))
             return false;
-    return length != 0;
+    return true;
 }
 
 int retain_add(struct conf *conf, const char *topic, size_t length,

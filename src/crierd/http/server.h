@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 /* How many tables a server may have, one without routes included. */
-#define SERVER_TABLES 4
+#define SERVER_TABLES 8
 
 /* What every handler can reach; set up by main before the first request. */
 struct server {

@@ -6,8 +6,7 @@
  * with a reset; and a client that gets a reset while it sends may never read the
  * response that came before (RFC 9112 section 9.6). So the sending half is closed first,
  * and what comes is read and dropped until the client closes, has sent too much, or its
- * time is over. The descriptor is a duplicate, so the
- * caller may close its own.
+ * time is over. The descriptor is a duplicate, so the caller may close its own.
  *
  * Rejected: to read the body before the response is sent. A client would upload all of
  * it to learn that it is too large, or for a path that there is not.

@@ -74,6 +74,7 @@ struct crier__sqlite {
     char token[CRIER__SQLITE_TOKEN_SIZE]; /* this opening's, once it is marked */
     uint64_t openings; /* the highest number of a token before */
     bool lock_is_new;  /* PATH-lock held no tokens before */
+    bool restored;     /* the file is a copy: positions may have been given out since */
     bool marked;       /* the file or its log says that it is open */
 
     /* The writing thread alone, once it runs. */

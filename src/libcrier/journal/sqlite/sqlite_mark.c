@@ -18,6 +18,8 @@
  * The mark is read from the file alone, as it is without its log; its token is M, and
  * "-" where there is none (a file that nobody has opened since it was made). Then
  *
+ *   open by another name, where there is
+ *   no file any more but its log            refuse: the file was moved without it
  *   M is in PATH-lock                       accept
  *   a log that is not empty
  *       PATH-lock has other tokens          refuse: it is the log of another state
@@ -28,6 +30,11 @@
  *       open, by this name, and PATH-lock
  *       has a later number                  accept: a backup copied into the file
  *       open otherwise                      refuse: the log is beside the former name
+ *
+ * A copy, accepted in the last three cases, may be older than what its journal gave out:
+ * the positions that it goes on with have been given to other updates. So it begins a
+ * new epoch, by which all who resume are told of a gap. (A copy that has lost nothing
+ * cannot be told apart.)
  *
  * Opening then takes four steps, and the next start by the same name has to accept the
  * file wherever a crash comes between them:
@@ -212,6 +219,28 @@ static int read_mark(const char *path, struct mark *mark, bool *readable,
 
 /* ---- the decision ----------------------------------------------------- */
 
+static int report_former(const struct mark *mark, char reason[256])
+{
+    snprintf(reason, 256, "it was not closed as %.120s, beside which its log is: "
+             "open it by that name, or move that name's -wal and -lock along",
+             mark->path);
+    return CRIER_ERR_SEPARATED;
+}
+
+/* Refuses a file that was moved, with or without its PATH-lock, from beside a log that is
+ * still there. One that was copied from where the original still is has lost nothing. */
+static int check_former(const struct mark *mark, char reason[256])
+{
+    int found;
+
+    if (access(mark->path, F_OK) == 0)
+        return 0;
+    found = crier__sqlite_find_log(mark->path, reason);
+    if (found <= 0)
+        return found;
+    return report_former(mark, reason);
+}
+
 static int check_log(const char *path, const struct lock_tokens *tokens,
                      char reason[256])
 {
@@ -223,23 +252,24 @@ static int check_log(const char *path, const struct lock_tokens *tokens,
     return CRIER_ERR_SEPARATED;
 }
 
+/* Sets *COPY to whether the file is a copy. */
 static int check_no_log(const char *path, int file, const struct mark *mark,
-                        const struct lock_tokens *tokens, char reason[256])
+                        const struct lock_tokens *tokens, bool *copy,
+                        char reason[256])
 {
     struct identity identity;
     int error = identify_file(file, &identity);
 
     if (error != 0)
         return error;
+    *copy = strcmp(mark->token, NO_TOKEN) != 0 &&
+            (!is_same_file(&mark->identity, &identity) ||
+             token_number(mark->token) < lock_number(tokens));
     if (!mark->open || !is_same_file(&mark->identity, &identity))
         return 0;
-    if (strcmp(mark->path, path) == 0 &&
-        token_number(mark->token) < lock_number(tokens))
+    if (strcmp(mark->path, path) == 0 && *copy)
         return 0;
-    snprintf(reason, 256, "it was not closed as %.120s, beside which its log is: "
-             "open it by that name, or move that name's -wal and -lock along",
-             mark->path);
-    return CRIER_ERR_SEPARATED;
+    return report_former(mark, reason);
 }
 
 int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
@@ -249,7 +279,7 @@ int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
     struct lock_tokens tokens;
     struct mark mark;
     bool readable;
-    int error;
+    int error, found;
 
     strcpy(sqlite->token, NO_TOKEN);
     read_lock(claim->lock_file, &tokens);
@@ -263,14 +293,17 @@ int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
     strcpy(sqlite->token, mark.token);
     if (token_number(mark.token) > sqlite->openings)
         sqlite->openings = token_number(mark.token);
+    found = crier__sqlite_find_log(path, reason);
+    if (found < 0)
+        return found;
+    if (found == 0 && mark.open && strcmp(mark.path, path) != 0 &&
+        (error = check_former(&mark, reason)) != 0)
+        return error;
     if (lock_has(&tokens, mark.token))
         return 0;
-    error = crier__sqlite_find_log(path, reason);
-    if (error < 0)
-        return error;
-    return error > 0
-               ? check_log(path, &tokens, reason)
-               : check_no_log(path, claim->file, &mark, &tokens, reason);
+    return found > 0 ? check_log(path, &tokens, reason)
+                     : check_no_log(path, claim->file, &mark, &tokens,
+                                    &sqlite->restored, reason);
 }
 
 /* ---- writing the mark ------------------------------------------------- */
@@ -326,7 +359,8 @@ static int fail_lock(int error, char reason[256])
                : error;
 }
 
-/* Writes the mark into the log; the checkpoint that follows has it on the disk. Returns -ENOMEM or the writer's error. */
+/* Writes the mark and the epoch into the log; the checkpoint that follows has them on the
+ * disk. Returns -ENOMEM or the writer's error. */
 static int write_mark(struct crier__sqlite *sqlite, bool open)
 {
     struct crier__sql *sql = &sqlite->writer;
@@ -348,10 +382,12 @@ static int write_mark(struct crier__sqlite *sqlite, bool open)
         " path TEXT NOT NULL);"
         "DELETE FROM mark;"
         "INSERT INTO mark VALUES (%Q, %d, %lld, %lld, %lld, %Q);"
+        "UPDATE journal SET epoch = %Q;"
         "COMMIT;"
         "PRAGMA synchronous = FULL;",
         sqlite->token, open, (long long)identity.device,
-        (long long)identity.inode, (long long)identity.birth, sqlite->name);
+        (long long)identity.inode, (long long)identity.birth, sqlite->name,
+        sqlite->journal.epoch);
     if (text == NULL)
         return -ENOMEM;
     error = crier__sql_script(sql, text);
@@ -408,6 +444,10 @@ int crier__sqlite_mark_open(struct crier__sqlite *sqlite, char reason[256])
     strcpy(former, sqlite->token);
     snprintf(sqlite->token, sizeof sqlite->token, "%" PRIu64 "-%s",
              sqlite->openings + 1, name);
+    if (sqlite->restored)
+        error = crier__random_name(sqlite->journal.epoch);
+    if (error != 0)
+        return error;
     error = write_lock(sqlite, former, sqlite->token);
     if (error == 0)
         error = sync_lock(sqlite);
