@@ -946,8 +946,8 @@ struct crier_subscribe_options {
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
  * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since), -ENOMEM. */
 CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
-                               struct crier_stream *stream,
-                               const struct crier_subscribe_options *options);
+                                  struct crier_stream *stream,
+                                  const struct crier_subscribe_options *options);
 
 /* Changes the selectors of STREAM, a subscriber of HUB, to TOPICS ("a,log.*"). For a topic
  * that the old selectors match nothing is lost and nothing comes twice, whether the stream

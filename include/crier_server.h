@@ -102,8 +102,8 @@ crier_broadcaster_respond(struct crier_broadcaster *broadcaster,
  *
  * When all are empty, OPTIONS are unchanged. */
 CRIER_API void crier_subscribe_start(struct crier_subscribe_options *options,
-                                  const char *field, const char *parameter,
-                                  const char *since);
+                                     const char *field, const char *parameter,
+                                     const char *since);
 
 /* Whether a browser's own EventSource made a request with these fields, each of which
  * may be NULL. HTML 9.2.2 and Fetch (cache mode "no-store") make it send exactly

@@ -177,7 +177,7 @@ static int wait_for_signal(struct server *server, struct http *http,
 
 /* Serves until there is a signal, and ends all streams. */
 static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
-                  const struct launch *launch)
+                          const struct launch *launch)
 {
     int number = wait_for_signal(server, http, launch);
     size_t cut;
@@ -196,7 +196,7 @@ static void serve_streams(struct server *server, struct http *http, struct accep
 
 /* Serves HTTP on SOCKET, which is closed at the end. Returns the exit status. */
 static int run_http(struct server *server, int socket,
-                     const struct launch *launch)
+                    const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,

@@ -61,7 +61,7 @@ json_t *topics_get_json(const char *target, const char *headers)
 }
 
 void topics_hold(const char *target, const char *headers,
-                  const char *expected)
+                 const char *expected)
 {
     char with[1024], *body, *line, *rest, text[4096] = "";
 
@@ -81,7 +81,7 @@ void topics_hold(const char *target, const char *headers,
 }
 
 void topics_subscribe(struct client *client, const char *target,
-                   const char *headers)
+                      const char *headers)
 {
     client_connect(client, topics_port);
     ck_assert_int_eq(client_request(client, "GET", target, headers, NULL),

@@ -218,7 +218,7 @@ static bool apply_defaults(struct conf *conf)
 
 /* A new snapshot of all sources, or NULL when there were mistakes. */
 static struct conf *gather_conf(const struct arguments *arguments,
-                           struct mistakes *mistakes)
+                                struct mistakes *mistakes)
 {
     const char *file = arguments->file != NULL ? arguments->file
                                                : getenv(VARIABLE "CONFIG");

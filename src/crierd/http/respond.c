@@ -1,5 +1,5 @@
 /*
- * Answers: what a handler has to say, as text, JSON, problem details or a stream.
+ * The responses of handlers: text, JSON, problem details, or a stream.
  */
 #include <config.h>
 
@@ -225,8 +225,8 @@ static bool respond_stream_head(struct request *request,
 }
 
 bool respond_stream(struct request *request,
-                const struct crier_stream_options *options,
-                struct crier_stream **stream, struct MHD_Response **response)
+                    const struct crier_stream_options *options,
+                    struct crier_stream **stream, struct MHD_Response **response)
 {
     struct crier_stream_options bounded = *options;
     int error;
@@ -244,7 +244,7 @@ bool respond_stream(struct request *request,
 }
 
 void respond_stream_closed(void *closure, struct crier_stream *stream,
-                         enum crier_reason reason)
+                           enum crier_reason reason)
 {
     (void)stream;
     log_line(LOG_DEBUG, "stream %s ended: %s", (const char *)closure,

@@ -54,12 +54,12 @@ bool respond_failure_of(struct request *request, size_t number, int error,
  * impossible, or the method is HEAD, responds at once, returns false, and request->result
  * is what the handler returns. */
 bool respond_stream(struct request *request,
-                const struct crier_stream_options *options,
-                struct crier_stream **stream, struct MHD_Response **response);
+                    const struct crier_stream_options *options,
+                    struct crier_stream **stream, struct MHD_Response **response);
 
 /* The on_closed of streams that have nothing else to do: logs the end of the
  * stream whose path is CLOSURE, a constant string. */
 void respond_stream_closed(void *closure, struct crier_stream *stream,
-                         enum crier_reason reason);
+                           enum crier_reason reason);
 
 #endif

@@ -75,7 +75,7 @@ static int make_update(const struct crier__topics *topics,
 
 /* Asks the journal to append UPDATE (*stolen*). */
 static int submit_update(struct crier_hub *hub, struct crier__update *update,
-                  const struct crier_publish_options *options)
+                         const struct crier_publish_options *options)
 {
     size_t cost = crier__update_cost(update);
     struct publication *publication = NULL;

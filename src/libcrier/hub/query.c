@@ -105,7 +105,7 @@ static int find_subscribed(struct listing *listing)
 /* A new object that describes the topic NAME, of which INFO (or NULL) is held, with COUNT
  * subscribers. */
 static json_t *describe_topic(const char *name, const struct crier__topic_info *info,
-                        size_t count)
+                              size_t count)
 {
     static const struct crier__topic_info nothing;
     char time[CRIER__CLOCK_TEXT_SIZE];

@@ -176,7 +176,7 @@ static int announce_begin(struct crier__subscriber *subscriber,
 
 /* Counts SUBSCRIBER in, and announces where it begins. -ENOMEM; it is not counted then. */
 static int enter_hub(struct crier__subscriber *subscriber,
-                 struct MHD_Response *response)
+                     struct MHD_Response *response)
 {
     struct crier_hub *hub = subscriber->shard->hub;
     unsigned index = subscriber->stream->shard->index;

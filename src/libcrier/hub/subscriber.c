@@ -242,7 +242,7 @@ static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
 }
 
 static void give_update(struct crier__subscriber *subscriber,
-                 struct crier__update *update)
+                        struct crier__update *update)
 {
     struct crier_frame *frame;
     int error = -ENOMEM;
@@ -357,7 +357,7 @@ static uint64_t begin_of(const struct crier__subscriber *old,
 
 /* Copies the state of OLD to MADE. False when memory is short. */
 static bool inherit_state(struct crier__subscriber *made,
-                    const struct crier__subscriber *old, uint64_t after)
+                          const struct crier__subscriber *old, uint64_t after)
 {
     unsigned i;
 
@@ -446,8 +446,8 @@ static void make_change(struct crier__hub_shard *shard, struct crier__change *ch
 }
 
 struct crier__change *crier__subscribers_change(struct crier__hub_shard *shard,
-                                              struct crier__change *changes,
-                                              uint64_t position)
+                                                struct crier__change *changes,
+                                                uint64_t position)
 {
     struct crier__change *change;
 
@@ -475,7 +475,7 @@ static struct crier__change *take_changes(struct crier__change **list,
 /* Makes the changes of STREAM that have not reached its shard yet. Its subscriber may be
  * detached, or freed, then. */
 static void make_changes_now(struct crier__hub_shard *shard,
-                                 const struct crier_stream *stream)
+                             const struct crier_stream *stream)
 {
     struct crier__change *changes;
 
@@ -487,7 +487,7 @@ static void make_changes_now(struct crier__hub_shard *shard,
 
 /* Makes the changes of STREAM that came before it had a subscriber, or drops them. */
 static void make_early_changes(struct crier__hub_shard *shard,
-                                   const struct crier_stream *stream)
+                               const struct crier_stream *stream)
 {
     (void)crier__subscribers_change(shard, take_changes(&shard->early, stream),
                                   UINT64_MAX);
@@ -497,7 +497,7 @@ static void make_early_changes(struct crier__hub_shard *shard,
 
 /* Appends the updates that were read, as far as there is memory. 0 or -ENOMEM. */
 static int append_updates(struct crier__subscriber *subscriber,
-                      struct crier__read *read)
+                          struct crier__read *read)
 {
     struct crier_frame *frame;
     unsigned i;

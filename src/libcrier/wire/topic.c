@@ -52,7 +52,7 @@ struct crier__topics *crier__topics_new(size_t size)
 }
 
 static bool has_topic(const struct crier__topics *topics, const char *name,
-                     size_t length)
+                      size_t length)
 {
     const char *other;
 

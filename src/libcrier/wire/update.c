@@ -308,7 +308,7 @@ static struct crier_frame *as_full(const struct crier__update *update)
 
 /* A new frame of UPDATE in FORMAT, which is not EVENTS. */
 static struct crier_frame *convert_frame(const struct crier__update *update,
-                                   enum crier_format format)
+                                         enum crier_format format)
 {
     struct fields fields = {0};
     struct crier_frame *frame = NULL;

@@ -22,7 +22,7 @@
 
 /* Appends the update of APPEND as ENTRY; after an error ENTRY is not used. */
 static int append_entry(struct crier__memory *memory, struct crier__append *append,
-                  struct crier__entry *entry)
+                        struct crier__entry *entry)
 {
     struct crier__update *update = append->update;
     struct crier__entry *older = NULL;

@@ -485,7 +485,7 @@ void crier__memory_read(struct crier_journal *journal,
 /* ---- list ------------------------------------------------------------- */
 
 static void describe_held(const struct crier__memory_topic *topic,
-                           struct crier__topic_info *info)
+                          struct crier__topic_info *info)
 {
     const struct crier__ring *ring = &topic->ring;
     const struct crier__entry *first = crier__ring_at(ring, 0)->entry;

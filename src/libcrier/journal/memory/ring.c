@@ -18,9 +18,9 @@
 
 #define SMALLEST 4
 
-/* Moves what is held to NEW slots of ROOM, without the holes. */
+/* Moves the entries to ROOM new SLOTS, without the holes. */
 static void move_slots(struct crier__ring *ring, struct crier__slot *slots,
-                 size_t room)
+                       size_t room)
 {
     struct crier__slot *slot;
     size_t to = 0, i;
@@ -75,7 +75,7 @@ size_t crier__ring_after(const struct crier__ring *ring, uint64_t position)
     return low;
 }
 
-/* Gives memory back when little of it is used. Fails in peace. */
+/* Gives memory back when little of it is used; does nothing when memory is short. */
 static void shrink_ring(struct crier__ring *ring)
 {
     size_t held = ring->length - ring->holes, room = ring->room;

@@ -129,7 +129,7 @@ static void free_entry(struct crier__memory *memory,
 }
 
 void crier__memory_evict_from(struct crier__memory *memory,
-                       struct crier__memory_topic *topic)
+                              struct crier__memory_topic *topic)
 {
     struct crier__entry *entry = crier__ring_at(&topic->ring, 0)->entry;
     unsigned i = 0;
@@ -157,7 +157,7 @@ void crier__memory_evict_oldest(struct crier__memory *memory)
 }
 
 static void enforce_limits(struct crier__memory *memory,
-                        struct crier__memory_topic *topic)
+                           struct crier__memory_topic *topic)
 {
     const struct crier_retention *keep = &topic->retention;
 

@@ -204,7 +204,7 @@ int crier__sql_script(struct crier__sql *sql, const char *text)
 
 /* Binds what follows FORMAT. */
 static int bind_all(sqlite3_stmt *statement, const char *format,
-                va_list arguments)
+                    va_list arguments)
 {
     int code = SQLITE_OK, i;
     const char *bytes;
@@ -261,7 +261,7 @@ int crier__sql_prepare(struct crier__sql *sql)
 }
 
 static sqlite3_stmt *begin_statement(struct crier__sql *sql, unsigned which,
-                           const char *format, va_list arguments)
+                                     const char *format, va_list arguments)
 {
     sqlite3_stmt **statement = &sql->statements[which];
     int code;

@@ -37,19 +37,19 @@ int crier__sql_open_alone(struct crier__sql *sql, const char *path);
 
 void crier__sql_close(struct crier__sql *sql);
 
-/* Fails for the reason WHY, unless something has failed before. */
+/* Sets the failure to WHY, unless there is one already. */
 void crier__sql_fail(struct crier__sql *sql, const char *why);
 
 /* Forgets the failure. */
 void crier__sql_clear(struct crier__sql *sql);
 
-/* While there is a failure, all that follow do nothing. */
+/* While there is a failure, the functions below do nothing. */
 
-/* Runs the statements of TEXT, whose rows nobody wants. Returns SQL->error. */
+/* Runs the statements of TEXT and drops their rows. Returns SQL->error. */
 int crier__sql_script(struct crier__sql *sql, const char *text);
 
-/* Prepares all statements, so that one that does not fit the tables is known
- * beforehand. Returns SQL->error. */
+/* Prepares all statements, and so finds one that does not fit the tables before it is
+ * used. Returns SQL->error. */
 int crier__sql_prepare(struct crier__sql *sql);
 
 /* Begins the statement WHICH. FORMAT has a letter for each of its parameters:
@@ -63,8 +63,8 @@ sqlite3_stmt *crier__sql_begin(struct crier__sql *sql, unsigned which,
  * it. NULL when there is a failure. */
 sqlite3_stmt *crier__sql_other(struct crier__sql *sql, const char *text);
 
-/* The next row of STATEMENT. False at the end or when there is a failure; it
- * has then been ended. NULL is allowed. */
+/* Steps to the next row of STATEMENT, which may be NULL. Returns false at the end or after
+ * a failure, and has then ended the statement. */
 bool crier__sql_row(struct crier__sql *sql, sqlite3_stmt *statement);
 
 /* Ends STATEMENT before its last row; NULL is allowed. */

@@ -212,8 +212,8 @@ static bool keep_age(struct crier__sqlite *sqlite,
 
 /* Does what is due in TOPIC, whose name has LENGTH bytes. */
 static void evict_from_topic(struct crier__sqlite *sqlite,
-                       struct crier__sqlite_topic *topic, const char *name,
-                       size_t length, int64_t now)
+                             struct crier__sqlite_topic *topic, const char *name,
+                             size_t length, int64_t now)
 {
     struct crier_retention keep =
         crier__journal_retention(&sqlite->journal, name, length);

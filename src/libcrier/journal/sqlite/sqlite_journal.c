@@ -181,7 +181,7 @@ static void take_group(struct crier__sqlite *sqlite,
 /* Waits until there is something to do, and takes a group of it. Returns false when
  * there is nothing, and never will be. */
 static bool wait_for_group(struct crier__sqlite *sqlite,
-                            struct crier__sqlite_queue *group)
+                           struct crier__sqlite_queue *group)
 {
     uint64_t until = crier_now() + ROUND;
     bool go_on = true;
@@ -211,7 +211,7 @@ static void set_status(struct crier__sqlite *sqlite)
 
 /* Does what GROUP asks, in a transaction. */
 static void run_group(struct crier__sqlite *sqlite,
-                   const struct crier__sqlite_queue *group)
+                      const struct crier__sqlite_queue *group)
 {
     struct crier__forgetting *forgetting = group->forgets;
     struct crier__append *one;
@@ -379,7 +379,7 @@ static void *run_reader(void *argument)
 
 /* Sets *STOP, which makes THREAD end when it has no questions left, and waits for that. */
 static void end_thread(struct crier__sqlite *sqlite, pthread_t thread, bool *stop,
-                 pthread_cond_t *wake)
+                       pthread_cond_t *wake)
 {
     pthread_mutex_lock(&sqlite->lock);
     *stop = true;
@@ -475,7 +475,7 @@ static const struct crier__journal_ops sqlite_ops = {
 };
 
 static int start_sqlite(struct crier__sqlite *sqlite, const char *path,
-                 char reason[256])
+                        char reason[256])
 {
     int error;
 

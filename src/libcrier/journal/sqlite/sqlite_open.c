@@ -1,7 +1,7 @@
 /*
  * Opening the journal's file with SQLite: is it sound, and what does it hold?
- * sqlite_file.c has seen to it that it is ours, and free; sqlite_mark.c, that its log is
- * beside it.
+ * sqlite_file.c has checked that it is ours and free, sqlite_mark.c that its log is beside
+ * it.
  *
  * A new file is given its tables and our application id in one transaction before it
  * becomes a WAL database, so that the id is always found in the file itself. A file
@@ -77,7 +77,7 @@ static int refuse_file(char reason[256], const char *why)
     return CRIER_ERR_DAMAGED;
 }
 
-/* Passes the failure of SQL on. */
+/* Copies the reason of SQL's failure to REASON and returns its error. */
 static int report_failure(const struct crier__sql *sql, char reason[256])
 {
     snprintf(reason, 256, "%s", sql->reason);
@@ -86,9 +86,9 @@ static int report_failure(const struct crier__sql *sql, char reason[256])
 
 /* ---- the database ----------------------------------------------------- */
 
-/* The value of TEXT, a statement that gives one, in NUMBER and COPY. */
+/* Runs TEXT, a statement with one value, and copies that to NUMBER and COPY. */
 static int query_one(struct crier__sql *sql, const char *text, int64_t *number,
-               char *copy, size_t size)
+                     char *copy, size_t size)
 {
     sqlite3_stmt *statement = crier__sql_other(sql, text);
 
@@ -121,9 +121,8 @@ static int create_database(struct crier__sqlite *sqlite, char reason[256])
     return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
-/* What must be so in a file that nobody but a journal has written to. The numbers
- * are reckoned with, far from where that overflows: what is larger would be a
- * position or a time of no journal. */
+/* What is true of a file that only journals have written to. The bounds of the numbers are
+ * far below where sums overflow; no journal has a larger position or time. */
 static const struct {
     const char *text, *why;
 } senses[] = {
@@ -190,8 +189,8 @@ static int check_database(struct crier__sqlite *sqlite, char reason[256])
                  number, FORMAT);
         return CRIER_ERR_DAMAGED;
     }
-    /* quick_check is faster, but does not look whether tables and indices agree, and
-     * a search would miss what is in a wrong place. */
+    /* quick_check is faster, but does not compare tables with their indices, and a search
+     * would miss an entry in the wrong place. */
     if (query_one(sql, "PRAGMA integrity_check(1)", &number, text, sizeof text) != 0)
         return report_failure(sql, reason);
     if (strcmp(text, "ok") != 0) {
@@ -202,9 +201,8 @@ static int check_database(struct crier__sqlite *sqlite, char reason[256])
     return check_sense(sql, reason);
 }
 
-/* Counts what is held, whatever the file says of that: by sums that are too high all
- * that is published would be let go at once. In the same pass it is looked whether
- * all that can be. */
+/* Counts what is held, whatever the file says: with sums that are too high, each update
+ * would be evicted as soon as it is published. The same pass checks each row. */
 static int count_all(struct crier__sql *sql, struct crier__totals *totals,
                      char reason[256])
 {
@@ -252,10 +250,10 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     return 0;
 }
 
-/* ---- other options than the last time --------------------------------- */
+/* ---- changed options ------------------------------------------------- */
 
 static int describe_retention(struct crier__buffer *text, const char *topic,
-                    const struct crier_retention *keep)
+                              const struct crier_retention *keep)
 {
     char numbers[80];
     int length = snprintf(numbers, sizeof numbers, " %zu %zu %" PRIu64 "\n",
@@ -266,9 +264,9 @@ static int describe_retention(struct crier__buffer *text, const char *topic,
                       : crier__buffer_add(text, numbers, (size_t)length);
 }
 
-/* Makes all topics due when OPTIONS are not those of the last time. */
+/* Marks all topics for eviction when OPTIONS differ from those of the last opening. */
 static int compare_options(struct crier__sqlite *sqlite,
-                   const struct crier__buffer *options, char reason[256])
+                           const struct crier__buffer *options, char reason[256])
 {
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row = crier__sql_begin(sql, WRITE_SAME, "t", options->bytes,
@@ -287,7 +285,7 @@ static int compare_options(struct crier__sqlite *sqlite,
     return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
-/* Writes what the journal's policy is to TEXT. */
+/* Writes the journal's policy to TEXT. */
 static int describe_policy(struct crier_journal *journal,
                            struct crier__buffer *text)
 {
@@ -329,7 +327,7 @@ static int set_up(struct crier__sqlite *sqlite, char reason[256])
         snprintf(reason, 256, "the file system does not allow WAL");
         return CRIER_ERR_STORAGE;
     }
-    /* After a burst, the log's file does not stay as large as it was. */
+    /* So the log's file shrinks again after a burst. */
     crier__sql_script(sql, "PRAGMA synchronous = FULL;"
                            "PRAGMA journal_size_limit = 67108864;");
     return sql->error != 0 ? report_failure(sql, reason) : 0;

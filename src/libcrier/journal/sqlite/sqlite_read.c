@@ -196,7 +196,7 @@ static struct source *add_source(struct reading *reading, unsigned selector)
 }
 
 static void open_exact_source(struct reading *reading, unsigned selector,
-                       const struct crier__selector *exact)
+                              const struct crier__selector *exact)
 {
     const struct crier__view *view = reading->view;
     sqlite3_stmt *row = crier__sql_begin(view->sql, READ_TOPIC, "t", exact->text,
@@ -215,7 +215,7 @@ static void open_exact_source(struct reading *reading, unsigned selector,
 }
 
 static void open_prefix_sources(struct reading *reading, unsigned selector,
-                        const struct crier__selector *prefix)
+                                const struct crier__selector *prefix)
 {
     unsigned max = SOURCES_MAX - (reading->read->selector_count - selector - 1);
     const struct crier__view *view = reading->view;
@@ -274,7 +274,7 @@ static void open_sources(struct reading *reading, unsigned selector)
 
 /* Finds the position of the update with the id ID. False when it is not known. */
 static bool find_id_row(const struct crier__view *view, const char *id,
-                      uint64_t *position)
+                        uint64_t *position)
 {
     sqlite3_stmt *row;
 
@@ -385,7 +385,7 @@ static bool is_body(const char *body, size_t length)
 /* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none
  * that could be sent to anybody. */
 static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
-                       uint64_t position, struct crier__update **update)
+                         uint64_t position, struct crier__update **update)
 {
     const char *id = (const char *)sqlite3_column_text(row, 1);
     const char *names = (const char *)sqlite3_column_text(row, 2);
@@ -465,7 +465,7 @@ static void cache_update(struct crier__sqlite *sqlite, struct crier__update *upd
 }
 
 static int fetch_update(const struct crier__view *view, uint64_t position,
-                 struct crier__update **update)
+                        struct crier__update **update)
 {
     struct crier__update *kept =
         view->sqlite->recent[position % CRIER__RECENT];

@@ -35,7 +35,7 @@ static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
 /* ---- the row cache ---------------------------------------------------- */
 
 static void flush_row(struct crier__sqlite *sqlite,
-                     struct crier__sqlite_row *held)
+                      struct crier__sqlite_row *held)
 {
     if (held->changed)
         write_row(sqlite, &held->topic);
@@ -44,7 +44,7 @@ static void flush_row(struct crier__sqlite *sqlite,
 
 /* Caches TOPIC, which is as in the table. */
 static void cache_row(struct crier__sqlite *sqlite, const char *name, size_t length,
-                 const struct crier__sqlite_topic *topic)
+                      const struct crier__sqlite_topic *topic)
 {
     struct crier__sqlite_rows *rows = &sqlite->rows;
     struct crier__sqlite_row *held = &rows->held[rows->next];

@@ -189,7 +189,7 @@ bool crier__view_shown(const struct crier__view *view, uint64_t position)
 /* Of the updates up to FLOOR that TOPIC holds in vain: the highest one that "*"
  * means and that is not shown any more, if it is above LOWEST. */
 static uint64_t find_highest_lost(const struct crier__view *view, int64_t topic,
-                             uint64_t lowest, uint64_t floor)
+                                  uint64_t lowest, uint64_t floor)
 {
     struct crier__sql *sql = view->sql;
     sqlite3_stmt *entry = crier__sql_begin(sql, READ_BEFORE, "iuu", topic,
@@ -252,7 +252,7 @@ void crier__view_id(const struct crier__view *view, uint64_t position,
 
 /* The first entry of TOPIC that is above FLOOR, or the last one; 0: none. */
 static uint64_t find_edge_entry(const struct crier__view *view, int64_t topic,
-                         uint64_t floor, bool last)
+                                uint64_t floor, bool last)
 {
     sqlite3_stmt *entry =
         crier__sql_begin(view->sql, last ? READ_BEFORE : READ_AFTER, "iuu",
@@ -268,8 +268,8 @@ static uint64_t find_edge_entry(const struct crier__view *view, int64_t topic,
 
 /* Takes off INFO what TOPIC has between EVICTED and FLOOR. */
 static void subtract_hidden(const struct crier__view *view, int64_t topic,
-                     uint64_t evicted, uint64_t floor,
-                     struct crier__topic_info *info)
+                            uint64_t evicted, uint64_t floor,
+                            struct crier__topic_info *info)
 {
     sqlite3_stmt *sum = crier__sql_begin(view->sql, READ_SUM, "iuu", topic,
                                          evicted, floor);
@@ -283,7 +283,7 @@ static void subtract_hidden(const struct crier__view *view, int64_t topic,
 
 /* Describes the topic in ROW. False when it holds nothing. */
 static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
-                     struct crier__topic_info *info)
+                         struct crier__topic_info *info)
 {
     size_t length = crier__sql_text(row, 3, info->name, sizeof info->name);
     int64_t topic = sqlite3_column_int64(row, 0), time;

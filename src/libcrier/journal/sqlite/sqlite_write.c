@@ -129,7 +129,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 /* Has the topic of LENGTH bytes at NAME hold the update that will be at
  * POSITION. */
 static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t length,
-                uint64_t position, size_t cost, int64_t time)
+                         uint64_t position, size_t cost, int64_t time)
 {
     int64_t age = crier__sqlite_age(sqlite, name, length);
     struct crier__sqlite_topic topic;
@@ -151,8 +151,8 @@ static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t 
 
 /* Has all topics of UPDATE hold it; their number goes to *HOLDS. */
 static int hold_by_all(struct crier__sqlite *sqlite,
-                    const struct crier__update *update, uint64_t position,
-                    int64_t time, uint64_t *holds)
+                       const struct crier__update *update, uint64_t position,
+                       int64_t time, uint64_t *holds)
 {
     size_t cost = crier__update_cost(update);
     const char *name;
@@ -248,7 +248,7 @@ static bool have_rows(struct crier__sqlite *sqlite,
 
 /* Appends UPDATE, or undoes what it has written of it. */
 static int append_or_undo(struct crier__sqlite *sqlite,
-                        struct crier__update *update)
+                          struct crier__update *update)
 {
     struct crier__totals before = sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
