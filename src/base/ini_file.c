@@ -9,7 +9,7 @@
  * file is removed, so that indentation has no meaning. An entry is complete, and goes to
  * the caller, when the next line is asked for.
  *
- * Rejected: the variables by which Debian's libinih can be told to use longer lines; other
+ * Rejected: the global variables of Debian's libinih that set the length of a line. Other
  * distributions do not have them.
  */
 #include <config.h>
@@ -165,7 +165,7 @@ static char *read_piece(char *piece, int size, void *closure)
         return NULL;
     }
     memcpy(piece + lead, reader->text + reader->done, length);
-    strcpy(piece + lead + length, "\n");
+    memcpy(piece + lead + length, "\n", 2); /* and the NUL */
     reader->done += length;
     reader->pieces++;
     return piece;

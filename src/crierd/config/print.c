@@ -68,17 +68,15 @@ static void print_row(const struct option_row *row, FILE *to)
 /* Names the settings that need a restart. */
 static void print_fixed(FILE *to)
 {
-    char text[512] = "It changes all options but";
-    size_t i;
+    char text[1024] = "It changes all options but";
+    size_t at = strlen(text), i;
 
-    for (i = 0; i < option_count; i++)
-        if (option_rows[i].type != OPTION_ACTION && !option_rows[i].reload) {
-            strcat(text, " --");
-            strcat(text, option_rows[i].name);
-            strcat(text, ",");
-        }
-    text[strlen(text) - 1] = '\0';
-    strcat(text, ", which need a restart.");
+    for (i = 0; i < option_count && at < sizeof text; i++)
+        if (option_rows[i].type != OPTION_ACTION && !option_rows[i].reload)
+            at += (size_t)snprintf(text + at, sizeof text - at, " --%s,",
+                                   option_rows[i].name);
+    if (at < sizeof text)
+        snprintf(text + at, sizeof text - at, " which need a restart.");
     print_wrapped(text, 0, 0, to);
 }
 

@@ -65,7 +65,7 @@ const char *peer_text(const struct sockaddr *address,
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
 
-    strcpy(text, "?");
+    snprintf(text, PEER_TEXT_SIZE, "?");
     if (address == NULL)
         return text;
     if (address->sa_family == AF_INET)
@@ -73,6 +73,6 @@ const char *peer_text(const struct sockaddr *address,
     else if (address->sa_family == AF_INET6)
         write_v6((const struct sockaddr_in6 *)address, text);
     else if (address->sa_family == AF_UNIX)
-        strcpy(text, "unix");
+        snprintf(text, PEER_TEXT_SIZE, "unix");
     return text;
 }

@@ -36,7 +36,7 @@ struct crier__index_memo {
 void crier__index_copy(struct crier__selector *selector,
                        const struct crier__selector *other, char *text)
 {
-    strcpy(text, other->text);
+    memcpy(text, other->text, strlen(other->text) + 1);
     *selector = *other;
     selector->text = text;
 }

@@ -33,8 +33,8 @@
  *
  * A copy, accepted in the last three cases, may be older than what its journal gave out:
  * the positions that it goes on with have been given to other updates. So it begins a
- * new epoch, by which all who resume are told of a gap. (A copy that has lost nothing
- * cannot be told apart.)
+ * new epoch, and every client that resumes receives a gap. (The journal cannot recognise a copy
+ * that has lost nothing, and gives it a new epoch as well.)
  *
  * Opening then takes four steps, and the next start by the same name has to accept the
  * file wherever a crash comes between them:
