@@ -137,6 +137,10 @@ extern "C" {
     X(CRIER_ERR_ID_FIELD, -20036,                                             \
       "the last event id cannot be sent: it begins or ends with white space, " \
       "or holds a control character")                                         \
+    X(CRIER_ERR_TOPIC_ENDED, -20038,                                          \
+      "the topic has ended: it takes no update until it is deleted")          \
+    X(CRIER_ERR_SELECTOR, -20039,                                             \
+      "not a URI template (RFC 6570) or URL pattern, too long, or not supported") \
     X(CRIER_ERR_SEPARATED, -20037,                                            \
       "the journal's file and its log may be separated")                      \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
@@ -792,6 +796,50 @@ enum crier_slow {
     CRIER_SLOW_DISCONNECT /* it ends, with CRIER_REASON_SLOW */
 };
 
+/* How the text of a selector is read. */
+enum crier_match {
+    CRIER_MATCH_TEXT,     /* "*"; a prefix when it ends with '*'; a URI template when it
+                             holds an expression in braces, which matches its own text,
+                             too; otherwise exact */
+    CRIER_MATCH_EXACT,    /* the topic of that name, whatever it holds */
+    CRIER_MATCH_TEMPLATE, /* a URI template (RFC 6570): each topic that it can expand to */
+    CRIER_MATCH_URL_PATTERN /* a URL pattern (WHATWG): each topic that is such a URL */
+};
+
+struct crier_selector {
+    enum crier_match match;
+    const char *text; /* at most 1024 bytes */
+};
+
+/*
+ * Grants: the selectors of the topics that somebody may publish to or may see private
+ * updates of. Constant and reference counted, so many streams share one. Whether an
+ * update may be seen is found out once for each update and grants, not for each stream.
+ * Any thread.
+ */
+struct crier_grants;
+
+/* Writes new grants of COUNT SELECTORS (borrowed; COUNT may be 0, which grants nothing)
+ * to *GRANTS. CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+CRIER_API int crier_grants_new(const struct crier_selector *selectors,
+                               size_t count, struct crier_grants **grants);
+
+/* One more reference to GRANTS, which is returned. */
+CRIER_API struct crier_grants *crier_grants_ref(struct crier_grants *grants);
+
+/* Gives a reference back, the last of which frees GRANTS; NULL is allowed. */
+CRIER_API void crier_grants_unref(struct crier_grants *grants);
+
+/* Whether a selector of GRANTS matches TOPIC; false for NULL. */
+CRIER_API bool crier_grants_match(const struct crier_grants *grants,
+                                  const char *topic);
+
+/* Whether GRANTS surely match each topic that SELECTOR matches; false for NULL. A
+ * template or pattern is covered by "*", by a prefix of what it begins with, and by
+ * itself. */
+CRIER_API bool crier_grants_cover(const struct crier_grants *grants,
+                                  const struct crier_selector *selector);
+
 /* Zero (or NULL for the whole) means the default. */
 struct crier_hub_options {
     enum crier_slow slow;
@@ -863,6 +911,15 @@ struct crier_publish_options {
      * (`duplicate`) and not CRIER_ERR_EXISTS. So a publisher may try again. */
     bool dedupe;
 
+    /* Only streams whose grants match one of the update's topics are sent it, whether
+     * live or later from the journal. */
+    bool is_private;
+
+    /* It is the last update of its topics. A stream of these topics alone ends behind it.
+     * Until the topics are deleted or have expired, further updates are refused
+     * (CRIER_ERR_TOPIC_ENDED). */
+    bool last;
+
     /* Called exactly once if crier_hub_publish() returns 0: on any thread, possibly
      * before it returns. It must not block. */
     void (*on_done)(void *closure, const struct crier_receipt *receipt);
@@ -903,8 +960,10 @@ enum crier_since {
 
 struct crier_subscribe_options {
     const char *topics;      /* selectors: "a", "a,log.*", "*"; or NULL */
-    const char *const *selectors; /* more of them, which may hold commas; */
-    size_t selector_count;        /* at least one is needed in all */
+    const struct crier_selector *selectors; /* more of them, which may hold commas; */
+    size_t selector_count;                  /* at least one is needed in all */
+    struct crier_grants *grants; /* whose private updates are sent; a reference is
+                                    taken. NULL: none */
     const char *live;        /* more selectors, without their past; or NULL */
     enum crier_since since;
     const char *id;          /* for CRIER_SINCE_ID; a text that cannot be an id is
@@ -944,7 +1003,12 @@ struct crier_subscribe_options {
 /* Subscribes STREAM to what OPTIONS (borrowed with all that they point to) say. A
  * stream has one hub or one broadcaster; the subscription ends with the stream.
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
- * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since), -ENOMEM. */
+ * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since),
+ * CRIER_ERR_SELECTOR, -ENOMEM. CRIER_ERR_TOPIC_ENDED: all selectors are names of topics
+ * that have ended, and the stream would begin behind their last updates: there is nothing
+ * more to send (HTTP: 204, which an EventSource does not answer by reconnecting). When the
+ * topics have ended and the stream begins earlier, it ends behind their last updates; with
+ * CRIER_SINCE_NOW it is sent the last update. */
 CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                   struct crier_stream *stream,
                                   const struct crier_subscribe_options *options);
@@ -969,17 +1033,25 @@ CRIER_API int crier_hub_change(struct crier_hub *hub,
  * what is held (`once`) do not count. */
 CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
 
-/* Lists the topics that TOPICS, selectors with commas between them, match and that hold
- * something or have subscribers, in the order of their bytes, behind AFTER ("" to begin),
- * at most LIMIT (1 to 1000). ON_DONE is called once if 0 was returned, on any thread,
- * possibly before: with an error, or with a *new* array of objects
- * {"topic","updates","bytes","subscribers","first","last","time"}, of which the
- * last three (ids, and RFC 3339) are null when nothing is held. "subscribers" are those
- * by this name.
+struct crier_list_options {
+    const char *topics; /* selectors with commas between them */
+    const char *after;  /* list those behind it; "" or NULL: from the first */
+    unsigned limit;     /* 1 to 1000 */
+    struct crier_grants *grants; /* as in crier_subscribe_options */
+    bool granted_only;  /* list only the topics that the grants match; otherwise a topic
+                           that holds a private update is listed only when they match */
+};
+
+/* Lists the topics that OPTIONS (borrowed) ask for and that hold something or have
+ * subscribers, in the order of their bytes. ON_DONE is called once if 0 was returned, on
+ * any thread, possibly before: with an error, or with a *new* array of objects
+ * {"topic","updates","bytes","subscribers","first","last","time","ended"}, of which
+ * "first", "last" and "time" (ids, and RFC 3339) are null when nothing is held.
+ * "subscribers" are those by this name; "ended" says whether the topic has ended.
  * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC,
  * CRIER_ERR_MANY_TOPICS, -ENOMEM. */
-CRIER_API int crier_hub_list(struct crier_hub *hub, const char *topics,
-                             const char *after, unsigned limit,
+CRIER_API int crier_hub_list(struct crier_hub *hub,
+                             const struct crier_list_options *options,
                              void (*on_done)(void *closure, int error,
                                              json_t *topics),
                              void *closure);
