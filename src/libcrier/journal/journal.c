@@ -234,7 +234,17 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
 bool crier__list_wants(const struct crier__list *list, const char *name)
 {
     return strcmp(name, list->after) > 0 &&
-           crier__selectors_match(list->selectors, name);
+           crier__selectors_match(list->selectors, name) &&
+           (!list->granted_only || crier_grants_match(list->grants, name));
+}
+
+bool crier__list_shows_private(struct crier__list *list, const char *name)
+{
+    if (crier_grants_match(list->grants, name))
+        return true;
+    if (list->withheld != NULL)
+        list->withheld(list, name);
+    return false;
 }
 
 void crier_journal_free(struct crier_journal *journal)
