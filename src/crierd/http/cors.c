@@ -51,34 +51,38 @@ static void add_field(struct cors *cors, const char *name, const char *value)
     cors->fields[cors->count++] = (struct response_header){name, value};
 }
 
-/* The field that begins with the LENGTH bytes at NAME, and is known; or NULL. */
-static const char *find_known(const char *name, size_t length)
+#define KNOWN_HEADERS (sizeof known_headers / sizeof known_headers[0])
+
+/* The place of the name of LENGTH bytes at NAME in known_headers; KNOWN_HEADERS for
+ * none. */
+static size_t find_known(const char *name, size_t length)
 {
     size_t i;
 
-    for (i = 0; i < sizeof known_headers / sizeof known_headers[0]; i++)
+    for (i = 0; i < KNOWN_HEADERS; i++)
         if (strlen(known_headers[i]) == length &&
             strncasecmp(known_headers[i], name, length) == 0)
-            return known_headers[i];
-    return NULL;
+            break;
+    return i;
 }
 
 /* Writes to cors->headers those of the header fields ASKED for that are known, each
  * once. */
 static void list_headers(struct cors *cors, const char *asked)
 {
-    const char *known;
-    size_t length, at = 0;
+    bool listed[KNOWN_HEADERS + 1] = {[KNOWN_HEADERS] = true};
+    size_t length, known, at = 0;
 
     cors->headers[0] = '\0';
-    for (; *asked != '\0'; asked += strcspn(asked, ",")) {
+    for (; *asked != '\0'; asked += length) {
         asked += strspn(asked, "," BLANKS);
         length = strcspn(asked, "," BLANKS);
         known = find_known(asked, length);
-        if (known == NULL || strcasestr(cors->headers, known) != NULL)
+        if (listed[known])
             continue;
+        listed[known] = true;
         at += (size_t)snprintf(cors->headers + at, sizeof cors->headers - at,
-                               "%s%s", at != 0 ? ", " : "", known);
+                               "%s%s", at != 0 ? ", " : "", known_headers[known]);
     }
 }
 

@@ -16,8 +16,9 @@ enum origin_match {
     ORIGIN_NAMED
 };
 
-/* No origin in a list is longer. */
-#define ORIGIN_LENGTH_MAX 300
+/* A longer origin is named by "*" alone: it is part of what the head of a stream may
+ * take (quirks/headroom.h). */
+#define ORIGIN_LENGTH_MAX 200
 
 /* How ORIGINS name ORIGIN, the value of an Origin field. "null", which is the origin of
  * sandboxed pages and files alike, is named by "*" alone. */

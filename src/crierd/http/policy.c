@@ -277,7 +277,9 @@ static bool respond_refusal(struct request *request, enum scope scope,
 
 bool policy_refuses(struct request *request, const struct route *route)
 {
-    return judge_request(request, route).finding != FINDING_ALLOWED;
+    enum finding finding = judge_request(request, route).finding;
+
+    return finding != FINDING_ALLOWED && finding != FINDING_STOPPING;
 }
 
 bool policy_allows(struct request *request, const struct route *route)

@@ -8,7 +8,8 @@
  * request->result is what the handler would return. */
 bool policy_allows(struct request *request, const struct route *route);
 
-/* Whether policy_allows() would refuse REQUEST. Sets the same, and does not respond. */
+/* Whether policy_allows() would refuse REQUEST, and not because crierd stops. Sets the
+ * same, and does not respond. */
 bool policy_refuses(struct request *request, const struct route *route);
 
 /* Whether REQUEST may publish to all of the COUNT TOPICS, or subscribe to all of the COUNT
