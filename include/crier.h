@@ -426,6 +426,7 @@ struct crier_stream;
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
     X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_EXPIRED, "the client's authorisation has expired")         \
     X(CRIER_REASON_UNSENT,                                                    \
       "no body was sent: a HEAD request, or the response was not queued")
 
@@ -490,6 +491,11 @@ struct crier_stream_options {
      * Default: what crier_shards_set_times() has set, or 30000; at least 10.
      * CRIER_NEVER for none. */
     uint32_t stall_timeout;
+
+    /* When the stream ends with CRIER_REASON_EXPIRED, by crier_now(): what was sent
+     * before is still delivered, as by crier_stream_close(). For clients whose
+     * authorisation expires. Default 0: never. */
+    uint64_t expires;
 
     /* Sets the Content-Type of the response, the form of keep-alives, and the form in
      * which a hub sends its updates. A frame that crier_stream_send() or a broadcaster
