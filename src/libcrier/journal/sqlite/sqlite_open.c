@@ -61,7 +61,8 @@ static const char schema[] =
     " count INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL,"
     " evicted INTEGER NOT NULL," /* the highest position let go */
-    " due INTEGER);" /* the time when it has something to let go */
+    " due INTEGER," /* the time when it has something to let go */
+    " ended INTEGER NOT NULL);" /* the position of its last update; 0: none */
     "CREATE INDEX topics_due ON topics (due) WHERE due IS NOT NULL;"
     "CREATE INDEX topics_spare ON topics (evicted)"
     " WHERE count = 0 AND due IS NULL;"
@@ -139,6 +140,8 @@ static const struct {
      "what the table journal says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM topics WHERE "
      "typeof(evicted) <> 'integer' OR evicted NOT BETWEEN 0 AND "
+     "(SELECT last FROM journal) OR "
+     "typeof(ended) <> 'integer' OR ended NOT BETWEEN 0 AND "
      "(SELECT last FROM journal))",
      "what the table topics says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM entries WHERE "
@@ -250,6 +253,33 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     sqlite->totals = *totals;
     sqlite->position = sqlite->last = totals->last;
     return 0;
+}
+
+/* Fills the set of the topics that have ended. */
+static int load_ended(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->reader;
+    sqlite3_stmt *row = crier__sql_other(
+        sql, "SELECT name, u.position, u.time, u.id FROM topics AS t "
+             "JOIN updates AS u ON u.position = t.ended "
+             "WHERE t.ended > t.evicted");
+    struct crier__ended ended;
+    char name[CRIER__TOPIC_SIZE];
+    size_t length;
+    int error = 0;
+
+    while (error == 0 && crier__sql_row(sql, row)) {
+        length = crier__sql_text(row, 0, name, sizeof name);
+        ended.position = crier__sql_number(row, 1);
+        if (crier__sql_text(row, 3, ended.id, sizeof ended.id) == 0)
+            crier__id_make(ended.id, sqlite->journal.epoch, ended.position);
+        error = crier__ended_add(&sqlite->ended, name, length, &ended,
+                                 sqlite3_column_int64(row, 2));
+        sqlite->journal.ends = true;
+    }
+    sqlite3_finalize(row);
+    crier__ended_commit(&sqlite->ended);
+    return sql->error != 0 ? report_failure(sql, reason) : error;
 }
 
 /* ---- changed options ------------------------------------------------- */
@@ -369,7 +399,8 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     crier__sql_script(sql, "PRAGMA query_only = 1");
     if (crier__sql_prepare(sql) != 0)
         return report_failure(sql, reason);
-    return load_totals(sqlite, reason);
+    error = load_totals(sqlite, reason);
+    return error != 0 ? error : load_ended(sqlite, reason);
 }
 
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,
