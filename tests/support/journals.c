@@ -243,7 +243,7 @@ static void select_topics(const char *topics, bool is_live)
     struct crier__read_selector *selector;
     unsigned i;
 
-    free(asked[is_live]);
+    crier__selectors_free(asked[is_live]);
     asked[is_live] = NULL;
     if (topics == NULL)
         return;
@@ -385,7 +385,7 @@ const char *list(const char *topics, const char *behind, unsigned limit)
         length += (size_t)snprintf(text + length, sizeof text - length,
                                    " %s:%llu", listed[i].name,
                                    (unsigned long long)listed[i].count);
-    free(which);
+    crier__selectors_free(which);
     return text;
 }
 

@@ -41,7 +41,7 @@ static void free_listing(struct listing *listing)
 {
     free(listing->list.infos);
     free(listing->subscribed);
-    free(listing->selectors);
+    crier__selectors_free(listing->selectors);
     free(listing->after);
     free(listing);
 }

@@ -38,7 +38,8 @@ const char *const crier__sqlite_writes[] = {
     [WRITE_RELEASE] = "RELEASE append",
     [WRITE_BACK] = "ROLLBACK TO append",
     [WRITE_TOTALS] = "UPDATE journal SET last = ?1, time = ?2, evicted = ?3, "
-                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7",
+                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7, "
+                     "private = ?8",
     [WRITE_SAME] = "SELECT 1 FROM journal WHERE retention = ?1",
     [WRITE_OPTIONS] = "UPDATE journal SET retention = ?1",
     [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
@@ -54,13 +55,15 @@ const char *const crier__sqlite_writes[] = {
                            "FROM updates ORDER BY position LIMIT 1",
     [WRITE_UPDATE_HOLDS] = "UPDATE updates SET holds = ?2 WHERE position = ?1",
     [WRITE_UPDATE_DROP] = "DELETE FROM updates WHERE position = ?1",
-    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due "
-                         "FROM topics WHERE name = ?1",
-    [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due)"
-                        " VALUES (?1, 0, 0, ?2, NULL)",
+    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due, private, "
+                         "public FROM topics WHERE name = ?1",
+    [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due, "
+                        "private, public) VALUES (?1, 0, 0, ?2, NULL, 0, ?2)",
     [WRITE_TOPIC_SAVE] = "UPDATE topics SET count = ?2, bytes = ?3, "
-                         "evicted = ?4, due = ?5 WHERE topic = ?1",
-    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, name "
+                         "evicted = ?4, due = ?5, private = ?6, public = ?7 "
+                         "WHERE topic = ?1",
+    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, private, "
+                        "public, name "
                         "FROM topics WHERE due <= ?1 ORDER BY due LIMIT 1",
     [WRITE_TOPIC_SPARE] = "SELECT topic, evicted FROM topics WHERE count = 0 "
                           "AND due IS NULL ORDER BY evicted LIMIT 1",
@@ -109,9 +112,9 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     struct crier__sql *sql = &sqlite->writer;
 
     crier__sqlite_flush_rows(sqlite);
-    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuu", totals->last, totals->time,
+    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuu", totals->last, totals->time,
                    totals->evicted, totals->forgotten, totals->topics,
-                   totals->count, totals->bytes);
+                   totals->count, totals->bytes, totals->newest_private);
     if (crier__sql_run(sql, WRITE_COMMIT, "") == 0) {
         sqlite->saved = *totals;
         atomic_fetch_add(&sqlite->journal.corrected, sqlite->corrected);
@@ -126,10 +129,9 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 
 /* ---- topics ----------------------------------------------------------- */
 
-/* Has the topic of LENGTH bytes at NAME hold the update that will be at
- * POSITION. */
-static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t length,
-                         uint64_t position, size_t cost, int64_t time)
+/* Has the topic of LENGTH bytes at NAME hold UPDATE, which is placed. */
+static int hold_in_topic(struct crier__sqlite *sqlite, const char *name,
+                         size_t length, const struct crier__update *update)
 {
     int64_t age = crier__sqlite_age(sqlite, name, length);
     struct crier__sqlite_topic topic;
@@ -140,27 +142,29 @@ static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t 
     if (error != 0)
         return error;
     topic.count++;
-    topic.bytes += cost;
+    topic.bytes += crier__update_cost(update);
+    if (update->is_private)
+        topic.newest_private = update->position;
+    else
+        topic.newest_public = update->position;
     if (topic.due < 0 && age != 0)
-        topic.due = time + age + 1;
+        topic.due = update->time + age + 1;
     crier__sql_run(&sqlite->writer, WRITE_ENTRY_ADD, "iu", topic.row,
-                   position);
+                   update->position);
     crier__sqlite_save(sqlite, &topic);
     return 0;
 }
 
 /* Has all topics of UPDATE hold it; their number goes to *HOLDS. */
 static int hold_by_all(struct crier__sqlite *sqlite,
-                       const struct crier__update *update, uint64_t position,
-                       int64_t time, uint64_t *holds)
+                       const struct crier__update *update, uint64_t *holds)
 {
-    size_t cost = crier__update_cost(update);
     const char *name;
     int error;
 
     *holds = 0;
     CRIER__TOPICS_EACH (update->topics, name) {
-        error = hold_in_topic(sqlite, name, strlen(name), position, cost, time);
+        error = hold_in_topic(sqlite, name, strlen(name), update);
         if (error != 0)
             return error;
         ++*holds;
@@ -221,12 +225,14 @@ static int insert_update(struct crier__sqlite *sqlite,
         error = crier__update_place(update, sqlite->journal.epoch, position,
                                     time);
     if (error == 0)
-        error = hold_by_all(sqlite, update, position, time, &holds);
+        error = hold_by_all(sqlite, update, &holds);
     if (error == 0) {
         crier__topics_join(update->topics, '\n', topics);
         write_update(sqlite, update, topics, holds);
         totals->last = position;
         totals->time = time;
+        if (update->is_private)
+            totals->newest_private = position;
         totals->count++;
         totals->bytes += crier__update_cost(update);
         sqlite->budget += 2 * (unsigned)holds + 2;
