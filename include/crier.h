@@ -984,11 +984,12 @@ struct crier_subscribe_options {
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
-     * before, with CRIER_ERR_CLOSED. With `once`, a program that queues its response
+     * before, with CRIER_ERR_CLOSED. GAP: the stream begins with a gap, so what it asked
+     * to begin after is not known, or has expired with what followed it. With `once`, a program that queues its response
      * only after that can send an error in place of an empty stream: the stream is
      * closed then, but the connection is not. On the shard's thread, as the callbacks
      * of the stream. */
-    void (*on_read)(void *closure, int error);
+    void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 
     /* Begins an event stream with a block that holds only an id, in place of the
@@ -1077,6 +1078,8 @@ struct crier_status {
     int error;            /* the present error of the journal; 0 for none */
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
+    char newest[256];     /* the id after which a stream would begin now; "" while nothing
+                             has ever been published */
     uint64_t gaps;        /* gaps sent to streams, or streams ended instead */
     uint64_t corrected;   /* updates whose time was more than 10 s ahead of the clock
                              and was set to it: their age counts from then */
