@@ -140,6 +140,7 @@ static void require_in_child(bool holds, int line, const char *condition)
 
 static void refuse(void)
 {
+    const struct crier_list_options list = {.topics = "*", .limit = 1};
     const char *const topic = "a";
     const struct crier_subscribe_options follow = {.topics = "a"};
     struct crier_client_callbacks callbacks = {.on_event = NULL};
@@ -159,7 +160,7 @@ static void refuse(void)
     FORKED(crier_hub_publish_to(hub, &topic, 1, event, NULL));
     FORKED(crier_hub_subscribe(hub, stream, &follow));
     FORKED(crier_hub_change(hub, stream, "b"));
-    FORKED(crier_hub_list(hub, "*", "", 1, NULL, NULL));
+    FORKED(crier_hub_list(hub, &list, NULL, NULL));
     FORKED(crier_hub_forget(hub, "a", NULL, NULL));
     FORKED(crier_client_set_url(subscriber, "http://127.0.0.1:1/"));
     FORKED(crier_client_next(subscriber, &message));

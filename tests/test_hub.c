@@ -692,6 +692,7 @@ static void forgotten(void *closure, int error)
 
 START_TEST(a_closed_hub_refuses_everything)
 {
+    const struct crier_list_options options = {.topics = "*", .limit = 1};
     struct crier_status status;
     struct client client;
     int unused = 1;
@@ -700,7 +701,7 @@ START_TEST(a_closed_hub_refuses_everything)
     crier_hub_close(hub);
     crier_hub_close(hub);
     ck_assert_int_eq(publish("a", NULL, "x"), CRIER_ERR_HUB_CLOSED);
-    ck_assert_int_eq(crier_hub_list(hub, "*", "", 1, listed, &unused),
+    ck_assert_int_eq(crier_hub_list(hub, &options, listed, &unused),
                      CRIER_ERR_HUB_CLOSED);
     ck_assert_int_eq(crier_hub_forget(hub, "a", forgotten, &unused),
                      CRIER_ERR_HUB_CLOSED);

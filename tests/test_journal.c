@@ -59,6 +59,30 @@ START_TEST(an_id_is_used_once)
 }
 END_TEST
 
+START_TEST(flags_are_kept)
+{
+    journal_start(_i, NULL);
+    append("a", "1");
+    append_private = true;
+    append_id("a,b", "mine", "2");
+    append_last = true;
+    append("b", "3");
+    append_private = false;
+    append("a", "4");
+    append_last = false;
+    ck_reads(all("a,b"), " 1 2~ 3~! 4!");
+    ck_reads(all("*"), " 1 2~ 3~! 4!");
+    if (_i == SQLITE) {
+        journal_close();
+        ck_assert_int_eq(journal_open(NULL), 0);
+        ck_reads(all("*"), " 1 2~ 3~! 4!");
+        append("c", "5");
+        ck_reads(all("a,c"), " 1 2~ 4! 5");
+    }
+    journal_end();
+}
+END_TEST
+
 #define PUBLISHERS 4
 #define EACH 200
 
@@ -357,6 +381,7 @@ static Suite *make_suite(void)
 
     tcase_add_loop_test(tcase, positions_ids_and_order, 0, BACKENDS);
     tcase_add_loop_test(tcase, an_id_is_used_once, 0, BACKENDS);
+    tcase_add_loop_test(tcase, flags_are_kept, 0, BACKENDS);
     tcase_add_loop_test(tcase, many_publish_at_once, 0, BACKENDS);
     tcase = add_case(suite, "reading");
     tcase_add_loop_test(tcase, topics_and_all, 0, BACKENDS);

@@ -169,6 +169,7 @@ static void refuse_for_hubs(void)
     const struct crier_journal_options options[] = {
         {.topics = &nameless, .topic_count = 1}, {.topic_count = 1}};
     struct crier_subscribe_options follow = {.topics = NULL};
+    struct crier_list_options list = {.topics = "*", .limit = 1};
     const char *const names[] = {"a", NULL};
     struct crier_journal *journal;
     struct crier_hub *made;
@@ -214,9 +215,10 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_change(NULL, stream, "a"));
     REFUSED(crier_hub_change(hub, NULL, "a"));
     REFUSED(crier_hub_change(hub, stream, NULL));
-    REFUSED(crier_hub_list(NULL, "*", "", 1, NULL, NULL));
-    REFUSED(crier_hub_list(hub, NULL, "", 1, NULL, NULL));
-    REFUSED(crier_hub_list(hub, "*", NULL, 1, NULL, NULL));
+    REFUSED(crier_hub_list(NULL, &list, NULL, NULL));
+    REFUSED(crier_hub_list(hub, NULL, NULL, NULL));
+    list.topics = NULL;
+    REFUSED(crier_hub_list(hub, &list, NULL, NULL));
     REFUSED(crier_hub_forget(NULL, "a", NULL, NULL));
     REFUSED(crier_hub_forget(hub, NULL, NULL, NULL));
 }
@@ -420,8 +422,10 @@ END_TEST
 
 START_TEST(callbacks_are_not_called)
 {
+    const struct crier_list_options list = {.topics = "a", .limit = 1};
+
     ck_assert_int_eq(crier_hub_publish(hub, "a", event, NULL), 0);
-    ck_assert_int_eq(crier_hub_list(hub, "a", "", 1, NULL, NULL), 0);
+    ck_assert_int_eq(crier_hub_list(hub, &list, NULL, NULL), 0);
     ck_assert_int_eq(crier_hub_forget(hub, "a", NULL, NULL), 0);
 }
 END_TEST

@@ -20,6 +20,7 @@ struct crier__append appended;
 char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
 unsigned pages;
+bool append_private, append_last;
 size_t page_bytes;
 const char *live;
 uint64_t live_from;
@@ -180,6 +181,8 @@ int try_append(const char *topics, const char *id, const char *text_)
     memset(&appended, 0x55, sizeof appended);
     appended.done = on_append;
     appended.update = update_of(topics, id, text_);
+    appended.update->is_private = append_private;
+    appended.update->last = append_last;
     sem_init(&done, 0, 0);
     journal->ops->append(journal, &appended);
     wait_for_it();
@@ -240,7 +243,7 @@ static void select_topics(const char *topics, bool is_live)
     struct crier__read_selector *selector;
     unsigned i;
 
-    free(asked[is_live]);
+    crier__selectors_free(asked[is_live]);
     asked[is_live] = NULL;
     if (topics == NULL)
         return;
@@ -266,10 +269,9 @@ static void tell(const struct crier__update *update)
     body = crier__update_body(update, &length);
     ck_assert_uint_gt(length, 8);
     ck_assert_int_eq(strncmp(body, "data: ", 6), 0);
-    ck_assert_uint_lt(have + length, sizeof text);
-    text[have] = ' ';
-    memcpy(text + have + 1, body + 6, length - 8);
-    text[have + length - 7] = '\0';
+    ck_assert_uint_lt(have + length + 2, sizeof text);
+    snprintf(text + have, sizeof text - have, " %.*s%s%s", (int)length - 8,
+             body + 6, update->is_private ? "~" : "", update->last ? "!" : "");
 }
 
 static void check_page(uint64_t before)
@@ -383,7 +385,7 @@ const char *list(const char *topics, const char *behind, unsigned limit)
         length += (size_t)snprintf(text + length, sizeof text - length,
                                    " %s:%llu", listed[i].name,
                                    (unsigned long long)listed[i].count);
-    free(which);
+    crier__selectors_free(which);
     return text;
 }
 

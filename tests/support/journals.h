@@ -46,6 +46,9 @@ void journal_end(void);
 struct crier__update *update_of(const char *topics, const char *id,
                                 const char *text);
 
+/* The flags of the updates that follow. */
+extern bool append_private, append_last;
+
 /* Appends one; returns the journal's result. */
 int try_append(const char *topics, const char *id, const char *text);
 
@@ -59,7 +62,8 @@ void append_many(const char *topics, int first, int count);
 int forget(const char *topic);
 
 /* Reads page by page (of at most page_bytes, and 4 MiB if 0) what comes after a
- * point: the texts, each with a space before it, behind "gap" if there is one.
+ * point: the texts, each with a space before it, behind "gap" if there is one. A text has
+ * "~" after it when its update is private, and "!" when it is the last one.
  * Borrowed until the next call. LIVE are selectors that are read after the
  * position `live_from`, or NULL. */
 extern size_t page_bytes;

@@ -135,14 +135,15 @@ static bool describe_topics(struct request *request, const char *selectors,
                             const char *after, unsigned limit,
                             deferred_respond *respond)
 {
+    const struct crier_list_options options = {
+        .topics = selectors, .after = after, .limit = limit};
     struct deferred *deferred = deferred_new(request, respond);
     int error;
 
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);
     deferred->number = (long)limit;
-    error = crier_hub_list(request->server->hub, selectors, after, limit,
-                           note_list, deferred);
+    error = crier_hub_list(request->server->hub, &options, note_list, deferred);
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
 

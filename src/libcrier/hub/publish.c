@@ -96,6 +96,8 @@ static int submit_update(struct crier_hub *hub, struct crier__update *update,
     publication->hub = hub;
     publication->cost = cost;
     if (options != NULL) {
+        update->is_private = options->is_private;
+        update->last = options->last;
         publication->dedupe = options->dedupe;
         publication->on_done = options->on_done;
         publication->closure = options->closure;

@@ -41,7 +41,7 @@ static void free_listing(struct listing *listing)
 {
     free(listing->list.infos);
     free(listing->subscribed);
-    free(listing->selectors);
+    crier__selectors_free(listing->selectors);
     free(listing->after);
     free(listing);
 }
@@ -114,12 +114,12 @@ static json_t *describe_topic(const char *name, const struct crier__topic_info *
         crier__clock_text(info->time, time);
     else
         info = &nothing;
-    return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "topic", name,
+    return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:b}", "topic", name,
                      "updates", (json_int_t)info->count, "bytes",
                      (json_int_t)info->bytes, "subscribers", (json_int_t)count,
                      "first", info->count != 0 ? info->first : NULL, "last",
                      info->count != 0 ? info->last : NULL, "time",
-                     info->count != 0 ? time : NULL);
+                     info->count != 0 ? time : NULL, "ended", info->ended);
 }
 
 /* Merges both lists, which are in order. NULL when memory is short. */
@@ -177,18 +177,19 @@ static void report_list(struct crier__list *list)
 }
 
 /* Makes a *new* listing. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
-static int new_listing(struct crier_hub *hub, const char *topics,
-                       const char *after, unsigned limit,
+static int new_listing(struct crier_hub *hub,
+                       const struct crier_list_options *options,
                        struct listing **listing)
 {
     struct listing *made = calloc(1, sizeof *made);
+    unsigned limit = options->limit;
     int error;
 
     if (made == NULL)
         return -ENOMEM;
-    error = crier__selectors_parse(topics, &made->selectors);
+    error = crier__selectors_parse(options->topics, &made->selectors);
     made->hub = hub;
-    made->after = strdup(after);
+    made->after = strdup(options->after != NULL ? options->after : "");
     made->subscribed = calloc(limit, sizeof *made->subscribed);
     made->list.infos = calloc(limit, sizeof *made->list.infos);
     made->list.done = report_list;
@@ -206,21 +207,20 @@ static int new_listing(struct crier_hub *hub, const char *topics,
     return 0;
 }
 
-int crier_hub_list(struct crier_hub *hub, const char *topics,
-                   const char *after, unsigned limit,
+int crier_hub_list(struct crier_hub *hub, const struct crier_list_options *options,
                    void (*on_done)(void *closure, int error, json_t *topics),
                    void *closure)
 {
     struct listing *listing;
     int error;
 
-    if (hub == NULL || topics == NULL || after == NULL)
+    if (hub == NULL || options == NULL || options->topics == NULL)
         return CRIER_ERR_NULL;
     if (crier__forked(hub->born))
         return CRIER_ERR_FORKED;
-    if (limit < 1 || limit > LIMIT_MAX)
+    if (options->limit < 1 || options->limit > LIMIT_MAX)
         return CRIER_ERR_INVALID;
-    error = new_listing(hub, topics, after, limit, &listing);
+    error = new_listing(hub, options, &listing);
     if (error != 0)
         return error;
     error = crier__gate_enter(&hub->gate);

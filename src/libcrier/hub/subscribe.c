@@ -60,7 +60,7 @@ static char *copy_id(const char *id)
 }
 
 /* Makes a *new* subscriber as OPTIONS say, which only the caller knows yet.
- * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+ * CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
 static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
                           const struct crier_subscribe_options *options,
                           struct crier__subscriber **subscriber)
@@ -77,7 +77,7 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
     made = calloc(1, sizeof *made +
                          selectors->count * sizeof made->subscriptions[0]);
     if (made == NULL) {
-        free(selectors);
+        crier__selectors_free(selectors);
         return -ENOMEM;
     }
     made->selectors = selectors;
@@ -213,7 +213,7 @@ static int check_subscribe(struct crier_hub *hub, struct crier_stream *stream,
         (options->since == CRIER_SINCE_ID && options->id == NULL))
         return CRIER_ERR_NULL;
     for (i = 0; i < options->selector_count; i++)
-        if (options->selectors[i] == NULL)
+        if (options->selectors[i].text == NULL)
             return CRIER_ERR_NULL;
     if (crier__forked(hub->born))
         return CRIER_ERR_FORKED;
@@ -276,10 +276,10 @@ int crier_hub_subscribe(struct crier_hub *hub, struct crier_stream *stream,
     crier__shard_post_newcomer(stream->shard, &subscriber->join);
     if (announced != NULL)
         crier__presence_announce(hub, announced, NULL, true);
-    free(announced);
+    crier__selectors_free(announced);
     return 0;
 give_back:
-    free(announced);
+    crier__selectors_free(announced);
     free(first);
     atomic_store(&stream->joined, NULL);
     return error;

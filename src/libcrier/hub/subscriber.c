@@ -128,7 +128,7 @@ void crier__subscriber_free(struct crier__subscriber *subscriber)
     crier_frame_unref(subscriber->hello);
     crier__stream_unref(subscriber->stream);
     free(subscriber->job);
-    free(subscriber->selectors);
+    crier__selectors_free(subscriber->selectors);
     free(subscriber->id);
     free(subscriber);
 }

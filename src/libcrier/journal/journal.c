@@ -50,7 +50,8 @@ static int copy_rules(struct crier__policy *policy,
             return -ENOMEM;
         policy->rule_count++;
         policy->ages |= rule->retention.age != 0;
-        error = crier__selector_init(&rule->selector, rule->pattern);
+        error = crier__selector_init(&rule->selector, CRIER_MATCH_TEXT,
+                                     rule->pattern);
     }
     return error;
 }
@@ -59,8 +60,10 @@ static void free_policy(struct crier__policy *policy)
 {
     size_t i;
 
-    for (i = 0; i < policy->rule_count; i++)
+    for (i = 0; i < policy->rule_count; i++) {
+        crier__selector_done(&policy->rules[i].selector);
         free(policy->rules[i].pattern);
+    }
     free(policy->rules);
 }
 

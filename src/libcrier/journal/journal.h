@@ -93,6 +93,7 @@ struct crier__topic_info {
     char first[CRIER__ID_SIZE];
     char last[CRIER__ID_SIZE];
     int64_t time; /* of the last update held */
+    bool ended;
 };
 
 /* Lists topics that hold an update, in the order of their bytes. */

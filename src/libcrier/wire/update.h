@@ -19,6 +19,8 @@ struct crier__update {
     atomic_uint references;
     bool hidden;       /* all its topics begin with '$' */
     bool given;        /* its publisher gave the id */
+    bool is_private;   /* as in crier_publish_options; set before it is placed */
+    bool last;         /* likewise */
     uint64_t position; /* 0 before it is placed */
     int64_t time;      /* ms since 1970 */
     size_t head;       /* bytes of frame that are the line of its id */
@@ -31,7 +33,7 @@ struct crier__update {
 
 /* Makes a *new* update for TOPICS (copied) with one reference, not placed yet: ID is the
  * publisher's, or NULL; BODY the frame without an id, of which the update takes a
- * reference. NULL when memory is short. */
+ * reference. It is neither private nor the last one. NULL when memory is short. */
 struct crier__update *crier__update_new(const struct crier__topics *topics,
                                         const char *id,
                                         struct crier_frame *body);

@@ -498,6 +498,7 @@ static void describe_held(const struct crier__memory_topic *topic,
     snprintf(info->first, sizeof info->first, "%s", first->update->id);
     snprintf(info->last, sizeof info->last, "%s", last->update->id);
     info->time = last->time;
+    info->ended = false;
 }
 
 static void fill_list(const struct crier__memory *memory,

@@ -271,6 +271,11 @@ static inline const char *crier__sqlite_next_name(const char **text,
     return name;
 }
 
+/* ---- the column "flags" of updates ---- */
+
+#define CRIER__SQLITE_PRIVATE 1
+#define CRIER__SQLITE_LAST 2
+
 /* ---- the statements ---- */
 
 /* The first update from a position on, and its time. */

@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 2
+#define FORMAT 3
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
@@ -47,7 +47,8 @@ static const char schema[] =
     " position INTEGER PRIMARY KEY,"
     " time INTEGER NOT NULL," /* ms since 1970; never falls */
     " hidden INTEGER NOT NULL," /* not under * */
-    " holds INTEGER NOT NULL,"  /* so many topics hold it */
+    " flags INTEGER NOT NULL," /* CRIER__SQLITE_PRIVATE, _LAST */
+    " holds INTEGER NOT NULL," /* so many topics hold it */
     " cost INTEGER NOT NULL,"
     " id TEXT," /* of the publisher; NULL: #epoch-position */
     " topics TEXT NOT NULL," /* names, one on a line */
@@ -210,6 +211,7 @@ static int count_all(struct crier__sql *sql, struct crier__totals *totals,
         sql, "SELECT count(*), sum(cost), (SELECT count(*) FROM topics), "
              "count(*) = 0 OR (min(position) > 0 AND min(time) >= 0 AND "
              "min(cost) >= 0 AND max(cost) < 1 << 32 AND "
+             "min(flags) >= 0 AND max(flags) < 4 AND "
              "max(position) <= (SELECT last FROM journal) AND "
              "max(time) <= (SELECT time FROM journal)) FROM updates");
     bool sense = false;

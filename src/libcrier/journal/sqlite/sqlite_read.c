@@ -391,6 +391,7 @@ static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
     const char *names = (const char *)sqlite3_column_text(row, 2);
     const char *body = sqlite3_column_blob(row, 3);
     size_t length = (size_t)sqlite3_column_bytes(row, 3);
+    int flags = sqlite3_column_int(row, 5);
     struct crier__topics *topics;
     struct crier_frame *frame;
     int error;
@@ -410,9 +411,12 @@ static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
     crier_frame_unref(frame);
     free(topics);
     error = -ENOMEM;
-    if (*update != NULL)
+    if (*update != NULL) {
+        (*update)->is_private = (flags & CRIER__SQLITE_PRIVATE) != 0;
+        (*update)->last = (flags & CRIER__SQLITE_LAST) != 0;
         error = crier__update_place(*update, view->sqlite->journal.epoch,
                                     position, sqlite3_column_int64(row, 0));
+    }
     if (error != 0) {
         crier__update_unref(*update);
         *update = NULL;

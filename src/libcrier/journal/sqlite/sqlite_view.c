@@ -58,7 +58,7 @@ const char *const crier__sqlite_reads[] = {
                    "WHERE topics.name = ?1",
     [READ_TIME_FROM] = CRIER__SQLITE_TIME_FROM,
     [READ_ID] = "SELECT position FROM updates WHERE id = ?1",
-    [READ_UPDATE] = "SELECT time, id, topics, body, hidden FROM updates "
+    [READ_UPDATE] = "SELECT time, id, topics, body, hidden, flags FROM updates "
                     "WHERE position = ?1",
     [READ_TOPICS] = "SELECT topic, evicted, due, name, count, bytes "
                     "FROM topics WHERE name > ?1 AND name >= ?2 "
@@ -300,6 +300,7 @@ static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
     last = find_edge_entry(view, topic, floor, true);
     info->first[0] = info->last[0] = '\0';
     info->time = 0;
+    info->ended = false;
     crier__view_id(view, first, info->first, &time);
     crier__view_id(view, last, info->last, &info->time);
     return first != 0;

@@ -44,8 +44,8 @@ const char *const crier__sqlite_writes[] = {
     [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
     [WRITE_ID_FIND] = "SELECT position FROM updates WHERE id = ?1",
     [WRITE_UPDATE_ADD] =
-        "INSERT INTO updates (position, time, hidden, holds, cost, id, topics, "
-        "body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO updates (position, time, hidden, flags, holds, cost, id, "
+        "topics, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [WRITE_UPDATE_FIND] = "SELECT holds, cost, time, hidden FROM updates "
                           "WHERE position = ?1",
     [WRITE_UPDATE_TOPICS] = "SELECT time, topics FROM updates "
@@ -194,13 +194,15 @@ static void write_update(struct crier__sqlite *sqlite,
                          const struct crier__update *update,
                          const char *topics, uint64_t holds)
 {
+    uint64_t flags = (update->is_private ? CRIER__SQLITE_PRIVATE : 0) |
+                     (update->last ? CRIER__SQLITE_LAST : 0);
     const char *body;
     size_t length;
 
     body = crier__update_body(update, &length);
-    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuttb",
+    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuuttb",
                    update->position, update->time, (uint64_t)update->hidden,
-                   holds, (uint64_t)crier__update_cost(update),
+                   flags, holds, (uint64_t)crier__update_cost(update),
                    update->given ? update->id : NULL,
                    update->given ? strlen(update->id) : 0, topics,
                    (size_t)update->topics->size - 1, body, length);
