@@ -293,12 +293,12 @@ enum head_kind head_read(struct head *head, const struct route_table *tables,
     return HEAD_OTHER;
 }
 
-const char *head_field(const struct head *head, const char *name)
+const char *head_field(const struct head *head, const char *name, size_t count)
 {
     size_t i;
 
     for (i = 0; i < head->field_count; i++)
-        if (strcasecmp(head->fields[i].name, name) == 0)
+        if (strcasecmp(head->fields[i].name, name) == 0 && count-- == 0)
             return head->fields[i].value;
     return NULL;
 }

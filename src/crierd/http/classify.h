@@ -66,7 +66,8 @@ bool head_may_be_plain(const struct route_table *tables, const char *bytes,
 enum head_kind head_read(struct head *head, const struct route_table *tables,
                          char *bytes, size_t length);
 
-/* The value of the first field called NAME in any case, or NULL. Borrowed. */
-const char *head_field(const struct head *head, const char *name);
+/* The value of the field called NAME in any case that has COUNT of them before it, or
+ * NULL. Borrowed. */
+const char *head_field(const struct head *head, const char *name, size_t count);
 
 #endif

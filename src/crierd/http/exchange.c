@@ -46,6 +46,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,34 @@ static const char *find_header(const struct request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
                                        name);
+}
+
+/* Which field find_behind() looks for. */
+struct field_search {
+    const char *name, *value;
+    size_t before; /* that many of that name are still to be passed over */
+};
+
+static enum MHD_Result pass_field(void *closure, enum MHD_ValueKind kind,
+                                  const char *name, const char *value)
+{
+    struct field_search *search = closure;
+
+    (void)kind;
+    if (strcasecmp(name, search->name) != 0 || search->before-- != 0)
+        return MHD_YES;
+    search->value = value != NULL ? value : "";
+    return MHD_NO;
+}
+
+static const char *find_behind(const struct request *request, const char *name,
+                               size_t count)
+{
+    struct field_search search = {.name = name, .before = count};
+
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, pass_field,
+                              &search);
+    return search.value;
 }
 
 static bool add_header(struct MHD_Response *response, const char *name,
@@ -224,6 +253,7 @@ static void resume_request(void *carried)
 
 static const struct carrier exchange_carrier = {
     .header = find_header,
+    .header_behind = find_behind,
     .respond = queue_response,
     .suspend = suspend_request,
     .resume = resume_request,

@@ -214,11 +214,17 @@ static void advance_turns(struct pipeline *pipeline)
 
 /* ---- the carrier ------------------------------------------------------ */
 
-static const char *find_field(const struct request *request, const char *name)
+static const char *find_nth_field(const struct request *request,
+                                  const char *name, size_t count)
 {
     const struct turn *turn = turn_of(request);
 
-    return turn->head != NULL ? head_field(turn->head, name) : NULL;
+    return turn->head != NULL ? head_field(turn->head, name, count) : NULL;
+}
+
+static const char *find_field(const struct request *request, const char *name)
+{
+    return find_nth_field(request, name, 0);
 }
 
 static bool write_response(struct request *request, struct response *response)
@@ -258,6 +264,7 @@ static void resume_turn(void *carried)
 
 static const struct carrier pipeline_carrier = {
     .header = find_field,
+    .header_behind = find_nth_field,
     .respond = write_response,
     .suspend = leave_waiting,
     .resume = resume_turn,
