@@ -363,6 +363,8 @@ int crier_hub_forget(struct crier_hub *hub, const char *topic,
 
 void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
 {
+    uint64_t newest;
+
     if (status == NULL)
         return;
     memset(status, 0, sizeof *status);
@@ -380,5 +382,8 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
                                                   status->reason);
     pthread_mutex_lock(&hub->lock);
     status->published = hub->published;
+    newest = hub->last;
     pthread_mutex_unlock(&hub->lock);
+    if (newest != 0)
+        crier__id_make(status->newest, hub->journal->epoch, newest);
 }

@@ -122,21 +122,22 @@
     (offsetof(struct crier__subscriber, subscriptions) -                        \
      offsetof(struct crier__subscriber, state))
 
-static bool report_read(struct crier__subscriber *subscriber, int error)
+static bool report_read(struct crier__subscriber *subscriber, int error,
+                        bool gap)
 {
     struct crier__first_read *first = subscriber->first_read;
 
     if (first == NULL)
         return false;
     subscriber->first_read = NULL;
-    first->on_read(first->closure, error);
+    first->on_read(first->closure, error, gap);
     free(first);
     return true;
 }
 
 void crier__subscriber_free(struct crier__subscriber *subscriber)
 {
-    (void)report_read(subscriber, CRIER_ERR_CLOSED);
+    (void)report_read(subscriber, CRIER_ERR_CLOSED, false);
     crier_frame_unref(subscriber->start);
     crier_frame_unref(subscriber->hello);
     crier__stream_unref(subscriber->stream);
@@ -700,7 +701,7 @@ static void take_answer(struct crier__task *task)
         for (i = 0; i < read->count; i++)
             crier__update_unref(read->updates[i]);
     if (!subscriber->detached)
-        reported = report_read(subscriber, error);
+        reported = report_read(subscriber, error, error == 0 && read->gap);
     if (!subscriber->detached && error != 0 && subscriber->once) {
         if (reported) /* the program refuses on the same connection */
             crier_stream_close(subscriber->stream);

@@ -31,7 +31,7 @@ struct crier__read_job {
 
 /* Who wants the result of the first read. */
 struct crier__first_read {
-    void (*on_read)(void *closure, int error);
+    void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 };
 

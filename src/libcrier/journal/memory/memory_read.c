@@ -542,7 +542,7 @@ static void describe_held(const struct crier__memory_topic *topic,
     snprintf(info->first, sizeof info->first, "%s", first->update->id);
     snprintf(info->last, sizeof info->last, "%s", last->update->id);
     info->time = last->time;
-    info->ended = false;
+    info->ended = last->update->last;
 }
 
 static void fill_list(const struct crier__memory *memory,
