@@ -9,6 +9,7 @@
  */
 #include <config.h>
 
+#include "crierd/auth/auth.h"
 #include "crierd/config/backend.h"
 #include "crierd/config/load.h"
 #include "crierd/api/api.h"
@@ -97,6 +98,9 @@ static bool open_modules(struct server *server, struct demo **demo)
     struct route_table *table = server->tables;
 
     _Static_assert(SERVER_TABLES >= 3 + 1, "and one without routes");
+    server->auth = auth_open(conf);
+    if (server->auth == NULL)
+        return false;
     server->www = files_open(conf->www);
     if (server->www < 0) {
         log_line(LOG_ERROR, "cannot open %s: %s", conf->www,
@@ -120,6 +124,7 @@ static void close_modules(struct server *server, struct demo *demo)
 {
     demo_close(demo);
     crier_hub_free(server->hub);
+    auth_close(server->auth);
     if (server->www >= 0)
         close(server->www);
 }

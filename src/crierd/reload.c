@@ -28,7 +28,7 @@ static void log_change(const char *name, bool restart)
 /* Hands CONF over. What can fail, for want of memory, comes first. */
 static bool apply_conf(struct server *server, const struct conf *conf)
 {
-    if (!topics_change(server, conf))
+    if (!auth_reload(server->auth, conf) || !topics_change(server, conf))
         return false;
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     descriptors_limit_clients(&server->descriptors, conf->max_clients);

@@ -282,7 +282,7 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
     bool found = false;
     int pages = 0;
 
-    MUST(crier__selector_init(&selector.selector, topic) == 0);
+    MUST(crier__selector_init(&selector.selector, CRIER_MATCH_EXACT, topic) == 0);
     do {
         MUST(++pages < 1000);
         journal->ops->read(journal, &read);
@@ -316,7 +316,7 @@ static void list_topics(void)
         MUST(memchr(infos[i].first, '\0', CRIER__ID_SIZE) != NULL);
         MUST(memchr(infos[i].last, '\0', CRIER__ID_SIZE) != NULL);
     }
-    free(all);
+    crier__selectors_free(all);
 }
 
 /* ---- one that is opened ----------------------------------------------- */

@@ -15,6 +15,8 @@
 
 #include "conf.h"
 
+#include "texts.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -49,8 +51,18 @@ void conf_unref(struct conf *conf)
     free((char *)conf->data);
     free((char *)conf->journal);
     free((char *)conf->presence);
+    free((char *)conf->jwks);
+    free((char *)conf->public_url);
+    free((char *)conf->auth_cookie);
+    texts_clear(&conf->publish_origins);
+    texts_clear(&conf->cors_origins);
     free((char *)conf->file);
     free(conf);
+}
+
+bool conf_has_keys(const struct conf *conf)
+{
+    return conf->jwks != NULL;
 }
 
 /* ---- the current one -------------------------------------------------- */

@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At most so many options, and entries of --retain-topic. */
-#define CONF_OPTIONS_MAX 40
+/* At most so many options, entries of --retain-topic, and entries of a list of texts. */
+#define CONF_OPTIONS_MAX 48
 #define CONF_TOPICS_MAX 64
+#define CONF_TEXTS_MAX 64
 
 /* Where a value comes from; a later one takes precedence over an earlier one. */
 enum conf_origin {
@@ -24,6 +25,20 @@ enum conf_origin {
 struct conf_source {
     enum conf_origin origin;
     unsigned line; /* of the file */
+};
+
+/* What may be done without a token: a bit for each. */
+enum conf_anonymous {
+    CONF_ANONYMOUS_NONE,
+    CONF_ANONYMOUS_SUBSCRIBE = 1,
+    CONF_ANONYMOUS_PUBLISH = 2,
+    CONF_ANONYMOUS_ALL = 3
+};
+
+/* A list of texts. */
+struct conf_texts {
+    char **list;
+    size_t count;
 };
 
 /* A snapshot of the configuration. It does not change once it is published, and owns all
@@ -40,6 +55,14 @@ struct conf {
     enum log_level log_level;
     bool demo;
     bool get_publish;
+
+    const char *jwks;       /* a file, or an URL; or NULL */
+    const char *public_url; /* without a '/' at its end; or NULL */
+    enum conf_anonymous anonymous;
+    const char *auth_cookie;
+    bool query_token;
+    struct conf_texts publish_origins; /* each as a browser sends it in Origin */
+    struct conf_texts cors_origins;    /* the same, or "*" */
 
     const char *journal; /* names a backend, see backend.h */
     struct crier_retention retention;
@@ -63,6 +86,9 @@ struct conf *conf_ref(struct conf *conf);
 
 /* Gives a reference back, the last of which frees CONF; NULL is allowed. Any thread. */
 void conf_unref(struct conf *conf);
+
+/* Whether CONF names a key or token, so that a request can be authorised by one. */
+bool conf_has_keys(const struct conf *conf);
 
 /* Makes CONF (of which a reference is taken; NULL at the end of the program) the
  * snapshot that conf_current() returns from now on. Returns false when the system has no

@@ -143,7 +143,7 @@ static void apply_variable(const struct option_row *row, struct conf *conf,
         mistakes_add_memory(mistakes, variable);
     while (rest != NULL) {
         /* A list has an entry on each line. */
-        entry = row->type == OPTION_RETAIN ? strsep(&rest, "\n") : rest;
+        entry = option_is_list(row) ? strsep(&rest, "\n") : rest;
         if (entry == rest)
             rest = NULL;
         mistakes_assign(mistakes, conf, row,
@@ -214,6 +214,16 @@ static bool apply_defaults(struct conf *conf)
     return true;
 }
 
+/* Without a key or token nobody could publish or subscribe by one. */
+static void apply_anonymous(struct conf *conf)
+{
+    size_t at = option_index(option_find("anonymous"));
+
+    if (conf->sources[at].origin == CONF_DEFAULT)
+        conf->anonymous = conf_has_keys(conf) ? CONF_ANONYMOUS_NONE
+                                              : CONF_ANONYMOUS_ALL;
+}
+
 /* ---- all -------------------------------------------------------------- */
 
 /* A new snapshot of all sources, or NULL when there were mistakes. */
@@ -234,6 +244,7 @@ static struct conf *gather_conf(const struct arguments *arguments,
         file_read(file, conf, mistakes);
     apply_environment(conf, mistakes);
     apply_arguments(arguments, conf, mistakes);
+    apply_anonymous(conf);
     if (mistakes->count == 0)
         return conf;
     conf_unref(conf);

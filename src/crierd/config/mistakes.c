@@ -3,8 +3,6 @@
 
 #include "mistakes.h"
 
-#include "retain.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -41,7 +39,7 @@ static bool is_repeated(const struct conf_source *earlier,
                         const struct option_row *row, struct conf_source source)
 {
     return source.origin == CONF_FILE && earlier->origin == CONF_FILE &&
-           row->type != OPTION_RETAIN;
+           !option_is_list(row);
 }
 
 void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
@@ -56,8 +54,8 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
                      label, text, earlier->line);
         return;
     }
-    if (row->type == OPTION_RETAIN && earlier->origin != source.origin)
-        retain_clear(conf);
+    if (option_is_list(row) && earlier->origin != source.origin)
+        option_clear(conf, row);
     switch (option_set(conf, row, text, wanted)) {
     case 0:
         *earlier = source;

@@ -152,20 +152,32 @@ static bool is_writable(const char *name, const char *text)
            strpbrk(text, "\n\r\v\f") == NULL;
 }
 
-static bool print_setting(const struct conf *conf,
-                          const struct option_row *row, FILE *to)
+/* Writes TEXT as ROW's value, of a list as one of its entries. */
+static void print_assignment(const struct option_row *row, const char *text,
+                             FILE *to)
 {
-    char *text = option_text(conf, row);
-
-    if (text == NULL)
-        return false;
-    print_origin(conf, row, to);
     if (text[0] == '\0')
         fprintf(to, "#%s =\n", row->name);
     else if (is_writable(row->name, text))
         fprintf(to, "%s = %s\n", row->name, text);
     else
         fprintf(to, "# cannot be written in a file: %s\n", row->name);
+}
+
+static bool print_setting(const struct conf *conf,
+                          const struct option_row *row, FILE *to)
+{
+    char *text = option_text(conf, row), *rest = text, *entry;
+
+    if (text == NULL)
+        return false;
+    print_origin(conf, row, to);
+    while (rest != NULL) {
+        entry = option_is_list(row) ? strsep(&rest, "\n") : rest;
+        print_assignment(row, entry, to);
+        if (entry == rest)
+            rest = NULL;
+    }
     free(text);
     return true;
 }

@@ -46,6 +46,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -104,6 +105,34 @@ static const char *find_header(const struct request *request, const char *name)
                                        name);
 }
 
+/* Which field find_behind() looks for. */
+struct field_search {
+    const char *name, *value;
+    size_t before; /* that many of that name are still to be passed over */
+};
+
+static enum MHD_Result pass_field(void *closure, enum MHD_ValueKind kind,
+                                  const char *name, const char *value)
+{
+    struct field_search *search = closure;
+
+    (void)kind;
+    if (strcasecmp(name, search->name) != 0 || search->before-- != 0)
+        return MHD_YES;
+    search->value = value != NULL ? value : "";
+    return MHD_NO;
+}
+
+static const char *find_behind(const struct request *request, const char *name,
+                               size_t count)
+{
+    struct field_search search = {.name = name, .before = count};
+
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, pass_field,
+                              &search);
+    return search.value;
+}
+
 static bool add_header(struct MHD_Response *response, const char *name,
                        const char *value)
 {
@@ -138,15 +167,25 @@ static struct MHD_Response *make_response(struct response *response)
     return NULL;
 }
 
-static bool add_common_headers(struct MHD_Response *made, bool stream)
+static bool add_headers(struct MHD_Response *made,
+                        const struct response_header *headers, size_t count)
 {
-    size_t count = stream ? RESPONSE_STREAM_HEADERS : RESPONSE_HEADERS, i;
+    size_t i;
 
     for (i = 0; i < count; i++)
-        if (!add_header(made, response_headers[i].name,
-                        response_headers[i].value))
+        if (!add_header(made, headers[i].name, headers[i].value))
             return false;
     return true;
+}
+
+/* Adds to MADE, which RESPONSE is, what it does not have of itself. */
+static bool add_common_headers(struct MHD_Response *made,
+                               const struct response *response)
+{
+    return add_headers(made, response_headers,
+                       response->stream ? RESPONSE_STREAM_HEADERS
+                                        : RESPONSE_HEADERS) &&
+           add_headers(made, response->cors, response->cors_count);
 }
 
 /* Sends RESPONSE on the socket of REQUEST, past libmicrohttpd, which sends nothing after
@@ -175,6 +214,18 @@ static bool respond_past(struct request *request,
     return true;
 }
 
+/* Whether libmicrohttpd surely has room for the head of RESPONSE. */
+static bool has_room_for(const struct exchange *exchange,
+                         const struct response *response)
+{
+    char head[RESPONSE_HEAD_SIZE];
+
+    if (response->name == NULL && response->cors_count == 0)
+        return true;
+    return response_write_head(head, response, true) <=
+           headroom_left(exchange->connection, exchange->daemon->memory);
+}
+
 static bool queue_response(struct request *request, struct response *response)
 {
     struct exchange *exchange = request->carried;
@@ -182,14 +233,15 @@ static bool queue_response(struct request *request, struct response *response)
     bool last = exchange->daemon->last || is_full(request->server);
     bool queued;
 
-    if (exchange->unread)
+    if (exchange->unread ||
+        (made == NULL && !has_room_for(exchange, response)))
         return respond_past(request, response);
     if (made == NULL)
         made = make_response(response);
     response->made = NULL;
     if (made == NULL)
         return false;
-    queued = add_common_headers(made, response->stream) &&
+    queued = add_common_headers(made, response) &&
              (!last || response->stream || /* which says that itself */
               add_header(made, MHD_HTTP_HEADER_CONNECTION, "close")) &&
              MHD_queue_response(request->connection, response->status, made) ==
@@ -224,6 +276,7 @@ static void resume_request(void *carried)
 
 static const struct carrier exchange_carrier = {
     .header = find_header,
+    .header_behind = find_behind,
     .respond = queue_response,
     .suspend = suspend_request,
     .resume = resume_request,

@@ -18,6 +18,17 @@ const char *request_header(const struct request *request, const char *name)
     return request->carrier->header(request, name);
 }
 
+const char *request_header_behind(const struct request *request,
+                                  const char *name, size_t count)
+{
+    return request->carrier->header_behind(request, name, count);
+}
+
+struct crier_grants *request_grants(const struct request *request)
+{
+    return request->identity != NULL ? request->identity->subscribe : NULL;
+}
+
 uint64_t request_last_id(const struct request *request)
 {
     const char *header = request_header(request, "Last-Event-ID");

@@ -3,6 +3,7 @@
 
 #include "server.h"
 #include "uri.h"
+#include "crierd/auth/identity.h"
 
 #include <sys/socket.h>
 
@@ -17,6 +18,11 @@ struct carrier {
      * handler runs. */
     const char *(*header)(const struct request *request, const char *name);
 
+    /* The value of the field NAME that has COUNT fields of that name before it, or NULL.
+     * Borrowed likewise. */
+    const char *(*header_behind)(const struct request *request, const char *name,
+                                 size_t count);
+
     /* Sends RESPONSE (response.h) to REQUEST. May take its body and what was made by
      * setting them to NULL. False when that is impossible. */
     bool (*respond)(struct request *request, struct response *response);
@@ -27,6 +33,14 @@ struct carrier {
     /* The deferred response to the request with CARRIED, which was suspended, is completed
      * and is to be sent. Any thread. */
     void (*resume)(void *carried);
+};
+
+/* What a request presented its token in. */
+enum credential_source {
+    CREDENTIAL_NONE, /* it has none */
+    CREDENTIAL_HEADER,
+    CREDENTIAL_QUERY,
+    CREDENTIAL_COOKIE /* which a browser adds by itself, on pages of other origins, too */
 };
 
 /* A request, from the time when its head has been read until its response is sent. */
@@ -49,6 +63,10 @@ struct request {
         *argument; /* the part of the path that the route left open */
     void *context; /* of the route's table */
 
+    /* Set by the policy, unless the route's scope is SCOPE_READ. */
+    struct identity *identity; /* owned; NULL: anonymous */
+    enum credential_source credential;
+
     /* Set when the handler runs. */
     const char *body; /* NUL-terminated, never NULL */
     size_t body_length;
@@ -60,6 +78,15 @@ struct request {
 
 /* The value of the header field NAME, or NULL. Borrowed, while the handler runs. */
 const char *request_header(const struct request *request, const char *name);
+
+/* The value of the field NAME that has COUNT fields of that name before it, or NULL.
+ * Borrowed likewise. */
+const char *request_header_behind(const struct request *request,
+                                  const char *name, size_t count);
+
+/* The grants of the private updates that REQUEST may see, borrowed from its identity; NULL:
+ * it may see none. */
+struct crier_grants *request_grants(const struct request *request);
 
 /* The request's Last-Event-ID as a number; 0 when there is none or it is not a
  * number of ours. */

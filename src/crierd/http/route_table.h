@@ -8,7 +8,20 @@
 struct request;
 
 /* What a request is for; the policy decides by it (policy.c). */
-enum scope { SCOPE_READ, SCOPE_SUBSCRIBE, SCOPE_PUBLISH, SCOPE_ADMIN };
+enum scope {
+    SCOPE_READ, /* open to all: no token is asked for, or looked at */
+    SCOPE_SUBSCRIBE,
+    SCOPE_PUBLISH,
+    SCOPE_ADMIN /* with topics in its path: publish grants of these will do */
+};
+
+/* Which topics a request is about, and so which grants it needs. */
+enum route_topics {
+    ROUTE_TOPICS_ALL,  /* none that could be granted: grants of "*" */
+    ROUTE_TOPICS_PATH, /* request->argument: names or selectors with commas between */
+    ROUTE_TOPICS_LATER /* the handler knows, and asks (policy_may_publish(),
+                          policy_may_subscribe()) */
+};
 
 /* A largest body of as many bytes as an update may have (--max-update). */
 #define ROUTE_BODY_UPDATE SIZE_MAX
@@ -29,6 +42,7 @@ struct route {
 
     bool (*handle)(struct request *request);
     enum scope scope;
+    enum route_topics topics; /* unless the scope is SCOPE_READ */
     size_t max_body; /* bytes, or ROUTE_BODY_UPDATE; 0: ROUTE_BODY_SMALL */
     bool changes;    /* the request changes something */
     bool streams; /* most responses are streams */

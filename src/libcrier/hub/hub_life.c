@@ -32,7 +32,7 @@ static void free_hub(struct crier_hub *hub)
     crier__gate_done(&hub->gate);
     pthread_mutex_destroy(&hub->presence_lock);
     pthread_mutex_destroy(&hub->lock);
-    free(hub->presence);
+    crier__selectors_free(hub->presence);
     free(hub);
 }
 
@@ -97,7 +97,7 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
     return 0;
 fail:
     if (made != NULL)
-        free(made->presence);
+        crier__selectors_free(made->presence);
     free(made);
     crier_journal_free(journal);
     return error;

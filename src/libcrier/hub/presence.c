@@ -79,6 +79,6 @@ int crier_hub_set_presence(struct crier_hub *hub, const char *selectors)
     hub->presence = made;
     atomic_store(&hub->has_presence, made != NULL);
     pthread_mutex_unlock(&hub->lock);
-    free(old);
+    crier__selectors_free(old);
     return 0;
 }

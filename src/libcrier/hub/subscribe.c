@@ -61,7 +61,7 @@ static char *copy_id(const char *id)
 }
 
 /* Makes a *new* subscriber as OPTIONS say, which only the caller knows yet.
- * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+ * CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
 static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
                           const struct crier_subscribe_options *options,
                           struct crier__subscriber **subscriber)
@@ -69,7 +69,7 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
     struct crier__selectors *selectors;
     struct crier__subscriber *made;
     unsigned past, i;
-    int error = crier__selectors_collect(options->topics, (void *)options->selectors,
+    int error = crier__selectors_collect(options->topics, options->selectors,
                                          options->selector_count, options->live,
                                          &past, &selectors);
 
@@ -78,7 +78,7 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
     made = calloc(1, sizeof *made +
                          selectors->count * sizeof made->subscriptions[0]);
     if (made == NULL) {
-        free(selectors);
+        crier__selectors_free(selectors);
         return -ENOMEM;
     }
     made->selectors = selectors;
@@ -95,6 +95,8 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
         made->subscriptions[i].subscriber = made;
         made->subscriptions[i].live = i >= past;
     }
+    if (options->grants != NULL)
+        made->grants = crier_grants_ref(options->grants);
     if (options->hello != NULL)
         made->hello = crier_frame_ref(options->hello);
     if (options->since == CRIER_SINCE_ID) {
@@ -334,10 +336,10 @@ int crier_hub_subscribe(struct crier_hub *hub, struct crier_stream *stream,
     crier__shard_post_newcomer(stream->shard, &subscriber->join);
     if (announced != NULL)
         crier__presence_announce(hub, announced, NULL, true);
-    free(announced);
+    crier__selectors_free(announced);
     return 0;
 give_back:
-    free(announced);
+    crier__selectors_free(announced);
     free(first);
     atomic_store(&stream->joined, NULL);
     return error;
@@ -353,7 +355,7 @@ int crier_hub_can_subscribe(struct crier_hub *hub,
     bool ended;
 
     if (error == 0)
-        error = crier__selectors_collect(options->topics, (void *)options->selectors,
+        error = crier__selectors_collect(options->topics, options->selectors,
                                          options->selector_count, options->live,
                                          &past, &selectors);
     if (error != 0)

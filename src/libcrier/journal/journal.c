@@ -51,7 +51,8 @@ static int copy_rules(struct crier__policy *policy,
             return -ENOMEM;
         policy->rule_count++;
         policy->ages |= rule->retention.age != 0;
-        error = crier__selector_init(&rule->selector, rule->pattern);
+        error = crier__selector_init(&rule->selector, CRIER_MATCH_TEXT,
+                                     rule->pattern);
     }
     return error;
 }
@@ -60,8 +61,10 @@ static void free_policy(struct crier__policy *policy)
 {
     size_t i;
 
-    for (i = 0; i < policy->rule_count; i++)
+    for (i = 0; i < policy->rule_count; i++) {
+        crier__selector_done(&policy->rules[i].selector);
         free(policy->rules[i].pattern);
+    }
     free(policy->rules);
 }
 
@@ -248,7 +251,17 @@ void crier__append_refuse_ended(struct crier__append *append, const char *name)
 bool crier__list_wants(const struct crier__list *list, const char *name)
 {
     return strcmp(name, list->after) > 0 &&
-           crier__selectors_match(list->selectors, name);
+           crier__selectors_match(list->selectors, name) &&
+           (!list->granted_only || crier_grants_match(list->grants, name));
+}
+
+bool crier__list_shows_private(struct crier__list *list, const char *name)
+{
+    if (crier_grants_match(list->grants, name))
+        return true;
+    if (list->withheld != NULL)
+        list->withheld(list, name);
+    return false;
 }
 
 void crier_journal_free(struct crier_journal *journal)

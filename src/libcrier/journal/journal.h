@@ -53,7 +53,16 @@ struct crier__read_selector {
 /* A read gives no more updates than this. */
 #define CRIER__READ_MAX 256
 
-/* Reads what the journal holds after a point, in order, each update once. */
+/*
+ * Reads what the journal holds after a point, in order, each update once.
+ *
+ * A private update that the grants do not match is left out, and does not count for
+ * CRIER_SINCE_LAST. It has a position like any other, so a read that begins there, or that
+ * is told its id, begins behind it. What a read without grants says of a topic that has had
+ * private updates alone is what it says of a topic that has had none: no gap. Otherwise a
+ * gap says that something was evicted, public or private; the reader cannot know which.
+ * `oldest` is the id of an update that the reader may see.
+ */
 struct crier__read {
     struct crier__read *next;
     void (*done)(struct crier__read *read);
@@ -69,6 +78,7 @@ struct crier__read {
     uint64_t after;
     const char *id;
     uint64_t number;
+    const struct crier_grants *grants; /* borrowed; NULL: none */
     size_t max_bytes; /* of frames; the first update may be larger */
 
     /* The answer. */
@@ -106,6 +116,12 @@ struct crier__list {
     const struct crier__selectors *selectors;
     const char *after;
     unsigned limit;
+    const struct crier_grants *grants; /* borrowed; NULL: none */
+    bool granted_only;
+
+    /* Called, before `done`, for each topic that is left out because it holds a private
+     * update, in order up to the last topic listed; under the backend's lock. Or NULL. */
+    void (*withheld)(struct crier__list *list, const char *name);
 
     /* The answer. */
     int error;
@@ -113,8 +129,12 @@ struct crier__list {
     struct crier__topic_info *infos; /* the caller's; `limit` of them */
 };
 
-/* Whether the topic NAME belongs to LIST. */
+/* Whether the topic NAME belongs to LIST, unless it holds a private update. */
 bool crier__list_wants(const struct crier__list *list, const char *name);
+
+/* For a topic NAME that belongs to LIST and holds a private update: whether it is listed.
+ * Calls `withheld` if not. */
+bool crier__list_shows_private(struct crier__list *list, const char *name);
 
 /* Evicts all updates of a topic. */
 struct crier__forget {

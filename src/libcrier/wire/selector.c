@@ -1,53 +1,122 @@
 /*
  * Selectors: which topics a subscriber asks for.
  *
- * A new kind (URI templates and URL patterns are to come) is a value of the enum, its
- * spelling in find_kind(), and its rule in crier__selector_matches() and covers(). What
- * is not exact is a pattern: whoever looks topics up keeps exact names in a hash, and
- * asks the patterns one by one.
+ * A new kind is a value of the enum, its spelling in crier__selector_init(), and its rule
+ * in crier__selector_matches() and covers(); a compiled one, its functions in pattern.c.
+ * What is not exact is found by asking: whoever looks topics up keeps exact names in a
+ * hash, and remembers which of the others matched a name.
+ *
+ * A list owns its texts and a reference to each compiled pattern. Lists that were made
+ * apart have patterns of their own, until the hub's index makes them share one
+ * (crier__index_share()).
  */
 #include <config.h>
 
 #include "selector.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-static bool is_selector(const char *text, size_t length)
+/* ---- one selector ----------------------------------------------------- */
+
+/* Whether the LENGTH bytes at TEXT may be a pattern. */
+static bool is_pattern_text(const char *text, size_t length)
 {
-    if (length == 0 || text[length - 1] != '*')
-        return crier__topic_valid(text, length);
-    return length == 1 || crier__topic_valid(text, length - 1);
+    return length != 0 && length <= CRIER__PATTERN_MAX &&
+           crier_utf8_valid(text, length) && !crier__utf8_control(text, length);
 }
 
-static void fill_in(struct crier__selector *selector, const char *text)
+static int init_plain(struct crier__selector *selector, const char *text,
+                      size_t length, bool wild)
 {
-    unsigned length = (unsigned)strlen(text);
-    bool wild = text[length - 1] == '*';
-
     selector->kind = !wild         ? CRIER__EXACT
                      : length == 1 ? CRIER__ALL
                                    : CRIER__PREFIX;
-    selector->length = length - wild;
-    selector->text = text;
+    selector->length = (unsigned)(length - wild);
+    return selector->kind == CRIER__ALL || crier__topic_valid(text, length - wild)
+               ? 0
+               : CRIER_ERR_TOPIC;
 }
 
-int crier__selector_init(struct crier__selector *selector, const char *text)
+static int init_pattern(struct crier__selector *selector, enum crier_match match,
+                        const char *text, size_t length)
 {
-    if (!is_selector(text, strnlen(text, CRIER__TOPIC_SIZE + 1)))
-        return CRIER_ERR_TOPIC;
-    fill_in(selector, text);
-    return 0;
+    if (!is_pattern_text(text, length))
+        return CRIER_ERR_SELECTOR;
+    selector->kind =
+        match == CRIER_MATCH_TEMPLATE ? CRIER__TEMPLATE : CRIER__URL_PATTERN;
+    selector->length = match == CRIER_MATCH_TEMPLATE
+                           ? (unsigned)crier__pattern_beginning(text)
+                           : 0;
+    return crier__pattern_new(match, text, length, &selector->pattern);
+}
+
+int crier__selector_init(struct crier__selector *selector,
+                         enum crier_match match, const char *text)
+{
+    size_t length = strnlen(text, CRIER__PATTERN_MAX + 1);
+
+    *selector = (struct crier__selector){.text = text};
+    switch (match) {
+    case CRIER_MATCH_TEXT:
+        if (is_pattern_text(text, length) &&
+            crier__pattern_is_template(text, length))
+            return init_pattern(selector, CRIER_MATCH_TEMPLATE, text, length);
+        return init_plain(selector, text, length,
+                          length != 0 && text[length - 1] == '*');
+    case CRIER_MATCH_EXACT:
+        return init_plain(selector, text, length, false);
+    case CRIER_MATCH_TEMPLATE:
+    case CRIER_MATCH_URL_PATTERN:
+        return init_pattern(selector, match, text, length);
+    }
+    return CRIER_ERR_INVALID;
+}
+
+bool crier__selector_asks(const struct crier__selector *selector,
+                          const char *name, size_t length)
+{
+    if (length < selector->length ||
+        memcmp(name, selector->text, selector->length) != 0)
+        return false;
+    if (selector->kind == CRIER__TEMPLATE) {
+        if (strncmp(name, selector->text, length) == 0 &&
+            selector->text[length] == '\0')
+            return true;
+        /* It begins with a wildcard. */
+        if (selector->length == 0 && crier__topic_hidden(name))
+            return false;
+    }
+    return crier__pattern_matches(selector->pattern, name, length);
+}
+
+/* Whether SELECTOR is sure to match all that OTHER, a pattern, matches. */
+static bool covers_pattern(const struct crier__selector *selector,
+                           const struct crier__selector *other)
+{
+    if (crier__selector_equal(selector, other))
+        return true;
+    if (selector->kind == CRIER__ALL)
+        return other->text[0] != '$';
+    return selector->kind == CRIER__PREFIX && other->length >= selector->length &&
+           memcmp(selector->text, other->text, selector->length) == 0;
 }
 
 bool crier__selector_covers(const struct crier__selector *selector,
                             const struct crier__selector *other)
 {
-    if (selector->kind == CRIER__EXACT || other->kind == CRIER__ALL)
+    if (other->pattern != NULL)
+        return covers_pattern(selector, other);
+    if (selector->kind == CRIER__EXACT || other->kind == CRIER__ALL ||
+        (other->kind == CRIER__PREFIX && selector->pattern != NULL))
         return crier__selector_equal(selector, other);
     return crier__selector_matches(selector, other->text, other->length);
 }
+
+/* ---- looking lists through -------------------------------------------- */
 
 int crier__selectors_find(const struct crier__selectors *selectors,
                           const struct crier__selector *selector)
@@ -104,67 +173,163 @@ bool crier__selectors_behind(const struct crier__selectors *selectors,
 
 /* ---- lists ------------------------------------------------------------ */
 
-/* A new list of the texts in TEXTS; NULL when memory is short. */
-static struct crier__selectors *
-selectors_of(const struct crier__topics *texts)
-{
-    struct crier__selectors *made;
-    const char *text;
-    char *to;
+/* A list while it is made. */
+struct collection {
+    struct crier__selectors *list;
+    unsigned max; /* of different selectors */
+    char *to;     /* where the next text goes */
+};
 
-    made = malloc(sizeof *made + texts->count * sizeof made->items[0] +
-                  texts->size);
-    if (made == NULL)
-        return NULL;
-    made->count = 0;
-    to = (char *)&made->items[texts->count];
-    memcpy(to, texts->names, texts->size);
-    CRIER__TOPICS_EACH (texts, text)
-        fill_in(&made->items[made->count++], to + (text - texts->names));
-    return made;
+/* How many pieces TEXT may have, and the bytes that they need with their NULs. */
+static size_t measure_text(const char *text, size_t *pieces)
+{
+    size_t length, i;
+
+    if (text == NULL)
+        return 0;
+    length = strnlen(text, CRIER__TOPICS_LONGEST);
+    for (i = 0; i < length; i++)
+        *pieces += text[i] == ',';
+    ++*pieces;
+    return length + 1;
 }
 
-/* The bytes of TEXT, a NUL included, as far as a list may have them. */
-static size_t measure_text(const char *text)
+/* The bytes that the texts of COUNT selectors MORE need; SIZE_MAX for more than any list
+ * may have. */
+static size_t measure_selectors(const struct crier_selector *more, size_t count,
+                                unsigned max)
 {
-    return text != NULL ? strnlen(text, CRIER__TOPICS_LONGEST) + 1 : 0;
+    size_t size = 0, i;
+
+    for (i = 0; i < count; i++) {
+        size += strnlen(more[i].text, CRIER__PATTERN_MAX + 1) + 1;
+        if (size > (size_t)max * CRIER__TOPIC_SIZE)
+            return SIZE_MAX;
+    }
+    return size;
 }
 
-static int add_text(struct crier__topics *list, const char *text)
+/* A new collection of no more than MAX selectors, for PIECES texts of SIZE bytes. False
+ * when memory is short. */
+static bool begin_collection(struct collection *collection, unsigned max,
+                             size_t pieces, size_t size)
 {
-    return text != NULL ? crier__topics_add_text(list, text, strlen(text), ',',
-                                                 is_selector)
-                        : 0;
+    size_t count = pieces < max ? pieces : max;
+    struct crier__selectors *list;
+
+    list = malloc(sizeof *list + count * sizeof list->items[0] + size);
+    if (list == NULL)
+        return false;
+    list->count = 0;
+    *collection = (struct collection){
+        .list = list, .max = max, .to = (char *)&list->items[count]};
+    return true;
 }
 
-int crier__selectors_collect(const char *text, const char *const *texts,
+/* Adds the LENGTH bytes at TEXT to COLLECTION, unless they are there already. */
+static int collect_one(struct collection *collection, enum crier_match match,
+                       const char *text, size_t length)
+{
+    struct crier__selectors *list = collection->list;
+    struct crier__selector selector;
+    int error;
+
+    memcpy(collection->to, text, length);
+    collection->to[length] = '\0';
+    error = crier__selector_init(&selector, match, collection->to);
+    if (error != 0)
+        return error;
+    if (crier__selectors_find(list, &selector) < 0) {
+        if (list->count < collection->max) {
+            list->items[list->count++] = selector;
+            collection->to += length + 1;
+            return 0;
+        }
+        error = CRIER_ERR_MANY_TOPICS;
+    }
+    crier__selector_done(&selector);
+    return error;
+}
+
+/* The length of TEXT up to the first comma that is not in an expression. */
+static size_t piece_length(const char *text)
+{
+    const char *at = text;
+    size_t expression;
+
+    for (at += strcspn(at, ",{"); *at == '{'; at += strcspn(at, ",{")) {
+        expression = crier__pattern_expression(
+            at, strnlen(at, CRIER__PATTERN_MAX));
+        at += expression != 0 ? expression : 1;
+    }
+    return (size_t)(at - text);
+}
+
+/* Adds the pieces of TEXT, which may be NULL, to COLLECTION. */
+static int collect_text(struct collection *collection, const char *text)
+{
+    size_t length;
+    int error;
+
+    if (text == NULL)
+        return 0;
+    for (;; text += length + 1) {
+        length = piece_length(text);
+        error = collect_one(collection, CRIER_MATCH_TEXT, text, length);
+        if (error != 0 || text[length] == '\0')
+            return error;
+    }
+}
+
+static int collect_selectors(struct collection *collection,
+                             const struct crier_selector *more, size_t count)
+{
+    int error = 0;
+    size_t i;
+
+    for (i = 0; i < count && error == 0; i++)
+        error = collect_one(collection, more[i].match, more[i].text,
+                            strnlen(more[i].text, CRIER__PATTERN_MAX + 1));
+    return error;
+}
+
+/* Writes the list of COLLECTION to *SELECTORS, unless there was an ERROR, which is
+ * returned. */
+static int end_collection(struct collection *collection, int error,
+                          struct crier__selectors **selectors)
+{
+    if (error == 0)
+        *selectors = collection->list;
+    else
+        crier__selectors_free(collection->list);
+    return error;
+}
+
+int crier__selectors_collect(const char *text, const struct crier_selector *more,
                              size_t count, const char *last, unsigned *first,
                              struct crier__selectors **selectors)
 {
-    size_t size = measure_text(text) + measure_text(last);
-    size_t more = crier__topics_measure(texts, count);
-    struct crier__topics *list;
+    struct collection collection;
+    size_t pieces = count, size;
+    size_t more_size = measure_selectors(more, count, CRIER__TOPICS_MAX);
     int error;
 
+    size = measure_text(text, &pieces);
+    size += measure_text(last, &pieces);
     if (text == NULL && count == 0)
         return CRIER_ERR_TOPIC;
-    if (more == SIZE_MAX || size + more > CRIER__TOPICS_LONGEST)
+    if (more_size == SIZE_MAX || size + more_size > CRIER__TOPICS_LONGEST)
         return CRIER_ERR_MANY_TOPICS;
-    list = crier__topics_new(size + more);
-    if (list == NULL)
+    if (!begin_collection(&collection, CRIER__TOPICS_MAX, pieces,
+                          size + more_size))
         return -ENOMEM;
-    error = add_text(list, text);
+    error = collect_text(&collection, text);
     if (error == 0)
-        error = crier__topics_add_names(list, texts, count, is_selector);
-    *first = list->count;
+        error = collect_selectors(&collection, more, count);
+    *first = collection.list->count;
     if (error == 0)
-        error = add_text(list, last);
-    if (error == 0) {
-        *selectors = selectors_of(list);
-        error = *selectors != NULL ? 0 : -ENOMEM;
-    }
-    free(list);
-    return error;
+        error = collect_text(&collection, last);
+    return end_collection(&collection, error, selectors);
 }
 
 int crier__selectors_parse(const char *text, struct crier__selectors **selectors)
@@ -172,6 +337,20 @@ int crier__selectors_parse(const char *text, struct crier__selectors **selectors
     unsigned first;
 
     return crier__selectors_collect(text, NULL, 0, NULL, &first, selectors);
+}
+
+int crier__selectors_list(const struct crier_selector *more, size_t count,
+                          unsigned max, struct crier__selectors **selectors)
+{
+    size_t size = measure_selectors(more, count, max);
+    struct collection collection;
+
+    if (size == SIZE_MAX)
+        return CRIER_ERR_MANY_TOPICS;
+    if (!begin_collection(&collection, max, count, size))
+        return -ENOMEM;
+    return end_collection(&collection,
+                          collect_selectors(&collection, more, count), selectors);
 }
 
 struct crier__selectors *
@@ -187,8 +366,19 @@ crier__selectors_copy(const struct crier__selectors *selectors)
     if (copy == NULL)
         return NULL;
     memcpy(copy, selectors, size);
-    for (i = 0; i < copy->count; i++)
+    for (i = 0; i < copy->count; i++) {
         copy->items[i].text =
             (char *)copy + (selectors->items[i].text - (const char *)selectors);
+        crier__pattern_ref(copy->items[i].pattern);
+    }
     return copy;
+}
+
+void crier__selectors_free(struct crier__selectors *selectors)
+{
+    unsigned i;
+
+    for (i = 0; selectors != NULL && i < selectors->count; i++)
+        crier__selector_done(&selectors->items[i]);
+    free(selectors);
 }

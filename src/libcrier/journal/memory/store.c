@@ -15,6 +15,10 @@
  * a record. So a gap may be reported where nothing was missed, but never the other way
  * round.
  *
+ * A topic evicts its oldest entries first, so it holds a private update exactly if the
+ * newest one that it has had is beyond `evicted`. Likewise no public update has been
+ * evicted beyond the newest public one.
+ *
  * Limits of count and bytes are enforced at each append, where an update displaces at
  * most its own weight. What is too old is hidden from readers at once, and evicted in
  * small steps, for thousands of updates may become too old in the same moment.
@@ -86,7 +90,7 @@ static int new_topic(struct crier__memory *memory, const char *name,
         return -ENOMEM;
     memcpy(made->name, name, length);
     made->length = length;
-    made->evicted = memory->forgotten;
+    made->evicted = made->newest_public = memory->forgotten;
     made->retention = crier__journal_retention(&memory->journal, name, length);
     HASH_ADD_KEYPTR(hh, memory->topics, made->name, length, made);
     if (made->hh.tbl == NULL) {
@@ -331,6 +335,16 @@ int crier__memory_place(struct crier__memory *memory,
     return 0;
 }
 
+/* Notes that TOPIC holds UPDATE. */
+static void note_newest(struct crier__memory_topic *topic,
+                        const struct crier__update *update)
+{
+    if (update->is_private)
+        topic->newest_private = update->position;
+    else
+        topic->newest_public = update->position;
+}
+
 void crier__memory_hold(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
@@ -343,9 +357,12 @@ void crier__memory_hold(struct crier__memory *memory,
     crier__ring_push(&memory->all, update->position, entry);
     memory->count++;
     memory->bytes += cost;
+    if (update->is_private)
+        memory->newest_private = update->position;
     for (i = 0; i < count; i++) {
         mark_used(memory, topics[i]);
         crier__ring_push(&topics[i]->ring, update->position, entry);
+        note_newest(topics[i], update);
         topics[i]->bytes += cost;
         entry->held++;
     }

@@ -13,6 +13,7 @@ struct crier__totals {
     int64_t time;       /* of the last update */
     uint64_t evicted;   /* the highest position evicted of what "*" matches */
     uint64_t forgotten; /* the highest `evicted` of topics without a row */
+    uint64_t newest_private; /* the highest position of a private update, ever */
     uint64_t topics;    /* rows */
     uint64_t count, bytes;
 };
@@ -34,6 +35,9 @@ struct crier__sqlite_queue {
 struct crier__sqlite_topic {
     int64_t row;
     uint64_t count, bytes, evicted;
+    uint64_t newest_private; /* the highest position of a private update in it, ever */
+    uint64_t newest_public;  /* likewise, of a public one; at least the `forgotten` with
+                                which the row was made */
     int64_t due; /* -1: never */
     uint64_t ended; /* the position of its last update; up to `evicted`: it has not ended */
 };

@@ -40,6 +40,7 @@ static const char schema[] =
     " time INTEGER NOT NULL,"
     " evicted INTEGER NOT NULL,"
     " forgotten INTEGER NOT NULL,"
+    " private INTEGER NOT NULL," /* the highest position of a private update, ever */
     " topics INTEGER NOT NULL,"
     " count INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL);"
@@ -61,6 +62,8 @@ static const char schema[] =
     " count INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL,"
     " evicted INTEGER NOT NULL," /* the highest position let go */
+    " private INTEGER NOT NULL," /* the highest position of a private update, ever */
+    " public INTEGER NOT NULL,"  /* likewise, of a public one */
     " due INTEGER," /* the time when it has something to let go */
     " ended INTEGER NOT NULL);" /* the position of its last update; 0: none */
     "CREATE INDEX topics_due ON topics (due) WHERE due IS NOT NULL;"
@@ -113,7 +116,7 @@ static int create_database(struct crier__sqlite *sqlite, char reason[256])
     if (error != 0)
         return error;
     if (asprintf(&row,
-                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0);"
+                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0, 0);"
                  "COMMIT",
                  epoch) < 0)
         return -ENOMEM;
@@ -134,15 +137,15 @@ static const struct {
     {"SELECT count(*) = 1 FROM journal",
      "the table journal has not just one row"},
     {"SELECT last BETWEEN 0 AND 1 << 62 AND evicted BETWEEN 0 AND last AND "
-     "forgotten BETWEEN 0 AND last AND time BETWEEN 0 AND 253402300799999 AND "
+     "forgotten BETWEEN 0 AND last AND private BETWEEN 0 AND last AND time BETWEEN 0 AND 253402300799999 AND "
      "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
      "FROM journal",
      "what the table journal says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM topics WHERE "
-     "typeof(evicted) <> 'integer' OR evicted NOT BETWEEN 0 AND "
-     "(SELECT last FROM journal) OR "
-     "typeof(ended) <> 'integer' OR ended NOT BETWEEN 0 AND "
-     "(SELECT last FROM journal))",
+     "typeof(evicted) <> 'integer' OR typeof(private) <> 'integer' OR "
+     "typeof(public) <> 'integer' OR typeof(ended) <> 'integer' OR "
+     "min(evicted, private, public, ended) < 0 OR "
+     "max(evicted, private, public, ended) > (SELECT last FROM journal))",
      "what the table topics says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM entries WHERE "
      "typeof(topic) <> 'integer' OR typeof(position) <> 'integer' OR "
@@ -246,6 +249,7 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     totals->forgotten = crier__sql_number(row, 2);
     totals->time = sqlite3_column_int64(row, 6);
     crier__sql_text(row, 7, sqlite->journal.epoch, CRIER__EPOCH_SIZE);
+    totals->newest_private = crier__sql_number(row, 8);
     crier__sql_end(row);
     error = count_all(sql, totals, reason);
     if (error != 0)

@@ -39,7 +39,8 @@ const char *const crier__sqlite_writes[] = {
     [WRITE_RELEASE] = "RELEASE append",
     [WRITE_BACK] = "ROLLBACK TO append",
     [WRITE_TOTALS] = "UPDATE journal SET last = ?1, time = ?2, evicted = ?3, "
-                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7",
+                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7, "
+                     "private = ?8",
     [WRITE_SAME] = "SELECT 1 FROM journal WHERE retention = ?1",
     [WRITE_OPTIONS] = "UPDATE journal SET retention = ?1",
     [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
@@ -55,13 +56,16 @@ const char *const crier__sqlite_writes[] = {
                            "FROM updates ORDER BY position LIMIT 1",
     [WRITE_UPDATE_HOLDS] = "UPDATE updates SET holds = ?2 WHERE position = ?1",
     [WRITE_UPDATE_DROP] = "DELETE FROM updates WHERE position = ?1",
-    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due, ended "
-                         "FROM topics WHERE name = ?1",
+    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due, private, "
+                         "public, ended FROM topics WHERE name = ?1",
     [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due, "
-                        "ended) VALUES (?1, 0, 0, ?2, NULL, 0)",
+                        "private, public, ended) "
+                        "VALUES (?1, 0, 0, ?2, NULL, 0, ?2, 0)",
     [WRITE_TOPIC_SAVE] = "UPDATE topics SET count = ?2, bytes = ?3, "
-                         "evicted = ?4, due = ?5, ended = ?6 WHERE topic = ?1",
-    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, ended, name "
+                         "evicted = ?4, due = ?5, private = ?6, public = ?7, "
+                         "ended = ?8 WHERE topic = ?1",
+    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, private, "
+                        "public, ended, name "
                         "FROM topics WHERE due <= ?1 ORDER BY due LIMIT 1",
     [WRITE_TOPIC_SPARE] = "SELECT topic, evicted FROM topics WHERE count = 0 "
                           "AND due IS NULL ORDER BY evicted LIMIT 1",
@@ -110,9 +114,9 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     struct crier__sql *sql = &sqlite->writer;
 
     crier__sqlite_flush_rows(sqlite);
-    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuu", totals->last, totals->time,
+    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuu", totals->last, totals->time,
                    totals->evicted, totals->forgotten, totals->topics,
-                   totals->count, totals->bytes);
+                   totals->count, totals->bytes, totals->newest_private);
     if (crier__sql_run(sql, WRITE_COMMIT, "") == 0) {
         sqlite->saved = *totals;
         crier__ended_commit(&sqlite->ended);
@@ -130,8 +134,8 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 /* ---- topics ----------------------------------------------------------- */
 
 /* Has the topic of LENGTH bytes at NAME hold UPDATE, which is placed. */
-static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t length,
-                         const struct crier__update *update)
+static int hold_in_topic(struct crier__sqlite *sqlite, const char *name,
+                         size_t length, const struct crier__update *update)
 {
     int64_t age = crier__sqlite_age(sqlite, name, length);
     struct crier__sqlite_topic topic;
@@ -143,6 +147,10 @@ static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t 
         return error;
     topic.count++;
     topic.bytes += crier__update_cost(update);
+    if (update->is_private)
+        topic.newest_private = update->position;
+    else
+        topic.newest_public = update->position;
     topic.ended = update->last ? update->position : 0;
     if (topic.due < 0 && age != 0)
         topic.due = update->time + age + 1;
@@ -264,6 +272,8 @@ static int insert_update(struct crier__sqlite *sqlite,
         write_update(sqlite, update, topics, holds);
         totals->last = position;
         totals->time = time;
+        if (update->is_private)
+            totals->newest_private = position;
         totals->count++;
         totals->bytes += crier__update_cost(update);
         sqlite->budget += 2 * (unsigned)holds + 2;

@@ -1,0 +1,53 @@
+#ifndef CRIER_PATTERN_H
+#define CRIER_PATTERN_H
+
+#include "crier.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* A selector's text is at most so long, unless it is a topic or a prefix. */
+#define CRIER__PATTERN_MAX 1024
+
+/*
+ * A compiled URI template or URL pattern: constant and reference counted, so all streams
+ * that subscribe to it share one. Any thread.
+ */
+struct crier__pattern;
+
+/* Compiles the LENGTH bytes at TEXT, of which MATCH says whether they are a template or
+ * a URL pattern, to a *new* *PATTERN. CRIER_ERR_SELECTOR, -ENOMEM. */
+int crier__pattern_new(enum crier_match match, const char *text, size_t length,
+                       struct crier__pattern **pattern);
+
+/* One more reference to PATTERN, which is returned; NULL is allowed, */
+struct crier__pattern *crier__pattern_ref(struct crier__pattern *pattern);
+
+/* and here, too. */
+void crier__pattern_unref(struct crier__pattern *pattern);
+
+/* Whether both are compiled from the same text of the same kind; false for NULL. */
+bool crier__pattern_equal(const struct crier__pattern *pattern,
+                          const struct crier__pattern *other);
+
+/* The bytes that patterns are distinguished by; their number is written to *LENGTH. */
+const char *crier__pattern_key(const struct crier__pattern *pattern,
+                               size_t *length);
+
+/* Whether the topic NAME of LENGTH bytes matches PATTERN. */
+bool crier__pattern_matches(const struct crier__pattern *pattern,
+                            const char *name, size_t length);
+
+/* Whether TEXT, the LENGTH bytes of a selector whose kind is not known, is a URI
+ * template: it holds an expression, and is valid. */
+bool crier__pattern_is_template(const char *text, size_t length);
+
+/* How many of the bytes at TEXT, a template, come before its first expression, and appear
+ * unchanged in all that it can expand to. */
+size_t crier__pattern_beginning(const char *text);
+
+/* The length of the expression, with its braces, at TEXT, of which LENGTH bytes are left;
+ * 0: there is none. */
+size_t crier__pattern_expression(const char *text, size_t length);
+
+#endif
