@@ -426,6 +426,7 @@ struct crier_stream;
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
     X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_ENDED, "its topics have ended")                            \
     X(CRIER_REASON_EXPIRED, "the client's authorisation has expired")         \
     X(CRIER_REASON_UNSENT,                                                    \
       "no body was sent: a HEAD request, or the response was not queued")
@@ -1013,13 +1014,25 @@ struct crier_subscribe_options {
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
  * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since),
  * CRIER_ERR_SELECTOR, -ENOMEM. CRIER_ERR_TOPIC_ENDED: all selectors are names of topics
- * that have ended, and the stream would begin behind their last updates: there is nothing
- * more to send (HTTP: 204, which an EventSource does not answer by reconnecting). When the
- * topics have ended and the stream begins earlier, it ends behind their last updates; with
- * CRIER_SINCE_NOW it is sent the last update. */
+ * that have ended, and `id` is that of the newest of their last updates, or of a position
+ * behind it: there is nothing more to send (HTTP: 204, which an EventSource does not answer
+ * by reconnecting).
+ *
+ * A stream whose selectors are all names of topics ends when all these topics have ended
+ * and it has been sent their last updates, as far as its grants allow: with
+ * CRIER_REASON_ENDED, and in CRIER_FORMAT_FULL behind the comment "end". If its client has
+ * no id of the end, an id block follows first. So a stream of topics that have ended begins
+ * as `since` says and ends with their last updates; with CRIER_SINCE_NOW it is sent the
+ * newest of these, so that its client has an id and does not come back for more than
+ * CRIER_ERR_TOPIC_ENDED. With `once` all of this does not apply. */
 CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                   struct crier_stream *stream,
                                   const struct crier_subscribe_options *options);
+
+/* Returns what crier_hub_subscribe() would return now for OPTIONS and a stream that is
+ * open, and does nothing: for the response to HEAD. */
+CRIER_API int crier_hub_can_subscribe(
+    struct crier_hub *hub, const struct crier_subscribe_options *options);
 
 /* Changes the selectors of STREAM, a subscriber of HUB, to TOPICS ("a,log.*"). For a topic
  * that the old selectors match nothing is lost and nothing comes twice, whether the stream
