@@ -365,7 +365,7 @@ int crier_hub_can_subscribe(struct crier_hub *hub,
     pthread_mutex_unlock(&hub->lock);
     if (!options->once)
         error = check_end(hub, selectors, options->since, options->id, now, &ended);
-    free(selectors);
+    crier__selectors_free(selectors);
     return error;
 }
 
