@@ -908,8 +908,9 @@ struct crier_receipt {
     uint64_t position;  /* of the same update */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
-    size_t subscribers; /* to how many streams it goes; one with two selectors that
-                           match counts for both */
+    size_t subscribers; /* how many streams' selectors match, even if their grants do not
+                           match a private update; one with two selectors that match
+                           counts for both */
     bool duplicate;     /* nothing was published, see below */
 };
 
@@ -920,7 +921,11 @@ struct crier_publish_options {
     bool dedupe;
 
     /* Only streams whose grants match one of the update's topics are sent it, whether
-     * live or later from the journal. */
+     * live or later from the journal. It does not count for CRIER_SINCE_LAST of other
+     * streams. It has a position like any other update, so a stream that resumes with
+     * its id begins behind it, whatever its grants. A stream without grants is sent no
+     * gap because private updates of a topic that had no public ones have been evicted;
+     * other streams may be sent a gap when all that was evicted was private. */
     bool is_private;
 
     /* It is the last update of its topics. A stream of these topics alone ends behind it.
