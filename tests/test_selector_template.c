@@ -13,26 +13,26 @@
 
 static bool matches(const char *text, const char *topic)
 {
-    struct crier__uri_template *uri_template;
+    struct crier__automaton *automaton;
     bool answer;
 
-    ck_assert_msg(crier__uri_template_new(text, strlen(text), &uri_template) == 0,
+    ck_assert_msg(crier__uri_template_new(text, strlen(text), &automaton) == 0,
                   "%s is refused", text);
-    answer = crier__uri_template_match(uri_template, topic, strlen(topic), NULL);
-    free(uri_template);
+    answer = crier__automaton_match(automaton, topic, strlen(topic), NULL);
+    free(automaton);
     return answer;
 }
 
 static bool refused(const char *text)
 {
-    struct crier__uri_template *uri_template;
-    int error = crier__uri_template_new(text, strlen(text), &uri_template);
+    struct crier__automaton *automaton;
+    int error = crier__uri_template_new(text, strlen(text), &automaton);
 
     if (error != 0) {
         ck_assert_int_eq(error, CRIER_ERR_SELECTOR);
         return true;
     }
-    free(uri_template);
+    free(automaton);
     return false;
 }
 
@@ -253,21 +253,21 @@ static const char *const hard[] = {
 START_TEST(matching_takes_linear_time)
 {
     const char *text = hard[_i];
-    struct crier__uri_template *uri_template;
+    struct crier__automaton *automaton;
     size_t steps = 0, states;
     char topic[512];
 
     memset(topic, 'a', sizeof topic);
     memset(topic, '.', 1);
     ck_assert_int_eq(
-        crier__uri_template_new(text, strlen(text), &uri_template), 0);
-    states = crier__uri_template_states(uri_template);
-    ck_assert(!crier__uri_template_match(uri_template, topic, sizeof topic,
+        crier__uri_template_new(text, strlen(text), &automaton), 0);
+    states = automaton->count;
+    ck_assert(!crier__automaton_match(automaton, topic, sizeof topic,
                                          &steps));
     ck_assert_uint_gt(steps, sizeof topic);
     /* Each state has at most two ways into it from another, and one for a byte. */
     ck_assert_uint_le(steps, (sizeof topic + 1) * states * 3);
-    free(uri_template);
+    free(automaton);
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 struct crier__pattern {
     atomic_uint references;
     enum crier_match match;
-    struct crier__uri_template *uri_template;
+    struct crier__automaton *automaton;
     size_t key_length;
     char key[];
 };
@@ -34,7 +34,7 @@ int crier__pattern_new(enum crier_match match, const char *text, size_t length,
     made->key[0] = (char)match;
     memcpy(made->key + 1, text, length);
     if (match == CRIER_MATCH_TEMPLATE)
-        error = crier__uri_template_new(text, length, &made->uri_template);
+        error = crier__uri_template_new(text, length, &made->automaton);
     if (error == 0)
         *pattern = made;
     else
@@ -53,7 +53,7 @@ void crier__pattern_unref(struct crier__pattern *pattern)
 {
     if (pattern == NULL || atomic_fetch_sub(&pattern->references, 1) != 1)
         return;
-    free(pattern->uri_template);
+    free(pattern->automaton);
     free(pattern);
 }
 
@@ -75,5 +75,5 @@ const char *crier__pattern_key(const struct crier__pattern *pattern,
 bool crier__pattern_matches(const struct crier__pattern *pattern,
                             const char *name, size_t length)
 {
-    return crier__uri_template_match(pattern->uri_template, name, length, NULL);
+    return crier__automaton_match(pattern->automaton, name, length, NULL);
 }

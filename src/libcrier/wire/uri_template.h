@@ -1,28 +1,17 @@
 #ifndef CRIER_URI_TEMPLATE_H
 #define CRIER_URI_TEMPLATE_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "automaton.h"
 
 /*
  * URI templates (RFC 6570, levels 1 to 4) the other way round: whether a topic is
- * something that a template can expand to. Constant once compiled. Any thread.
+ * something that a template can expand to.
  */
-struct crier__uri_template;
 
-/* Compiles the LENGTH bytes at TEXT, which are UTF-8, to a *new* *URI_TEMPLATE; free() it.
+/* Compiles the LENGTH bytes at TEXT, which are UTF-8, to a *new* *AUTOMATON; free() it.
  * CRIER_ERR_SELECTOR: it is not a template, or has too many parts; -ENOMEM. */
 int crier__uri_template_new(const char *text, size_t length,
-                            struct crier__uri_template **uri_template);
-
-/* Whether URI_TEMPLATE can expand to the LENGTH bytes at NAME. STEPS, if not NULL, is
- * raised by the number of states that were looked at: at most that of the states for
- * each byte. */
-bool crier__uri_template_match(const struct crier__uri_template *uri_template,
-                               const char *name, size_t length, size_t *steps);
-
-/* How many states URI_TEMPLATE has. */
-size_t crier__uri_template_states(const struct crier__uri_template *uri_template);
+                            struct crier__automaton **automaton);
 
 /* The length of the valid expression, with its braces, at the LENGTH bytes at TEXT; 0:
  * there is none. */
