@@ -804,11 +804,11 @@ enum crier_slow {
 
 /* How the text of a selector is read. */
 enum crier_match {
-    CRIER_MATCH_TEXT,     /* "*"; a prefix when it ends with '*'; a URI template when it
-                             holds an expression in braces, which matches its own text,
-                             too; otherwise exact */
+    CRIER_MATCH_TEXT,     /* "*"; a URI template when it is one and holds an expression in
+                             braces; a prefix when it ends with '*'; otherwise exact */
     CRIER_MATCH_EXACT,    /* the topic of that name, whatever it holds */
-    CRIER_MATCH_TEMPLATE, /* a URI template (RFC 6570): each topic that it can expand to */
+    CRIER_MATCH_TEMPLATE, /* a URI template (RFC 6570): each topic that it can expand to,
+                             and the one of the template's own text */
     CRIER_MATCH_URL_PATTERN /* a URL pattern (WHATWG): each topic that is such a URL */
 };
 
@@ -818,10 +818,10 @@ struct crier_selector {
 };
 
 /*
- * Grants: the selectors of the topics that somebody may publish to or may see private
- * updates of. Constant and reference counted, so many streams share one. Whether an
- * update may be seen is found out once for each update and grants, not for each stream.
- * Any thread.
+ * Grants: the selectors, at most 1000, of the topics that somebody may publish to or may
+ * see private updates of. Constant and reference counted, so many streams share one.
+ * Whether an update may be seen is found out once for each update and grants, not for each
+ * stream. Any thread.
  */
 struct crier_grants;
 
@@ -840,9 +840,10 @@ CRIER_API void crier_grants_unref(struct crier_grants *grants);
 CRIER_API bool crier_grants_match(const struct crier_grants *grants,
                                   const char *topic);
 
-/* Whether GRANTS surely match each topic that SELECTOR matches; false for NULL. A
- * template or pattern is covered by "*", by a prefix of what it begins with, and by
- * itself. */
+/* Whether GRANTS surely match each topic that SELECTOR matches; false for NULL and for a
+ * SELECTOR that is not valid. A template is covered by "*", by a prefix of what it begins
+ * with, and by itself; a URL pattern, which matches other spellings of a URL, too, by "*"
+ * and by itself. */
 CRIER_API bool crier_grants_cover(const struct crier_grants *grants,
                                   const struct crier_selector *selector);
 
@@ -983,11 +984,12 @@ struct crier_subscribe_options {
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
-     * before, with CRIER_ERR_CLOSED. With `once`, a program that queues its response
+     * before, with CRIER_ERR_CLOSED. GAP: the stream begins with a gap, so what it asked
+     * to begin after is not known, or has expired with what followed it. With `once`, a program that queues its response
      * only after that can send an error in place of an empty stream: the stream is
      * closed then, but the connection is not. On the shard's thread, as the callbacks
      * of the stream. */
-    void (*on_read)(void *closure, int error);
+    void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 
     /* Begins an event stream with a block that holds only an id, in place of the
@@ -1076,6 +1078,8 @@ struct crier_status {
     int error;            /* the present error of the journal; 0 for none */
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
+    char newest[256];     /* the id after which a stream would begin now; "" while nothing
+                             has ever been published */
     uint64_t gaps;        /* gaps sent to streams, or streams ended instead */
     uint64_t corrected;   /* updates whose time was more than 10 s ahead of the clock
                              and was set to it: their age counts from then */

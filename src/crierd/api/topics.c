@@ -44,10 +44,11 @@ static int read_format(const struct request *request)
 }
 
 /* The journal has been read for the first time: on_read of a poll. */
-static void note_read(void *closure, int error)
+static void note_read(void *closure, int error, bool gap)
 {
     struct deferred *deferred = closure;
 
+    (void)gap;
     deferred->error = error;
     deferred_done(deferred);
 }
