@@ -16,12 +16,16 @@
 #define STRANGER "Origin: https://stranger.example\r\n"
 #define FOREIGN "Sec-Fetch-Site: cross-site\r\n"
 
+/* As long as an origin may be that is named. */
+#define SIXTY "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx."
+#define LONG "https://" SIXTY SIXTY SIXTY "example"
+
 static struct crierd crierd;
 
 static void setup_named(void)
 {
     crierd_start(&crierd, "--cors-origin https://friend.example "
-                          "--cors-origin http://localhost:3000 "
+                          "--cors-origin " LONG " "
                           "--publish-origin https://publisher.example");
 }
 
@@ -346,22 +350,23 @@ START_TEST(a_deferred_response_is_readable)
 }
 END_TEST
 
-/* The fields of a stream must find room where its request had just room. */
+/* The fields of a response must find room where its request had just room. */
 START_TEST(a_head_of_any_size_gets_a_response)
 {
-    const char *const targets[] = {"/topics/a", "/topics/a?format=x",
-                                   "/topics/%%"};
+    const char *const tokens[] = {"", "Authorization: Bearer x\r\n"};
     char headers[8192];
     struct client client;
     int size, i;
 
-    for (size = 1; size < 7000; size += 7) {
-        snprintf(headers, sizeof headers, FRIEND "X: %0*d\r\n", size, 0);
-        i = size % 3;
+    for (size = 1; size < 6000; size++) {
+        i = size % 2;
+        snprintf(headers, sizeof headers,
+                 "Origin: " LONG "\r\n%sX: %0*d\r\n", tokens[i], size, 0);
         client_connect(&client, crierd.port);
-        ck_assert_int_eq(client_request(&client, "GET", targets[i], headers, NULL),
-                         i == 0 ? 200 : 400);
-        expect_fields(&client, "https://friend.example", "true", "Origin");
+        ck_assert_int_eq(
+            client_request(&client, "GET", "/topics/a", headers, NULL),
+            i == 0 ? 200 : 401);
+        expect_fields(&client, LONG, "true", "Origin");
         client_close(&client);
     }
 }
