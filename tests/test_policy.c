@@ -56,9 +56,6 @@ static const char conf[] =
     "algorithm = HS256\n"
     "secret = " PUBLISHER "\n"
     "use = publish\n"
-    "[key rsa]\n"
-    "algorithm = RS256\n"
-    "file = rsa.pem\n"
     "[token robot]\n"
     "hash = sha256:" ROBOT_HASH "\n"
     "publish = robots/*\n"
@@ -66,6 +63,7 @@ static const char conf[] =
 
 static struct crierd crierd;
 
+/* Writes a file NAME, which begins with FIRST, to the scratch directory. */
 static void write_file(const char *name, const char *first, const char *rest)
 {
     char path[128];
@@ -86,7 +84,8 @@ static void start_with(const char *lines, const char *options)
 
     scratch_make();
     write_file("rsa.pem", RSA, "");
-    write_file("crierd.conf", lines, conf);
+    snprintf(text, sizeof text, "%sjwt-key = RS256:@%s/rsa.pem\n", lines, scratch);
+    write_file("crierd.conf", text, conf);
     snprintf(text, sizeof text, "--config %s/crierd.conf %s", scratch, options);
     crierd_start(&crierd, text);
 }
