@@ -40,17 +40,17 @@ static void note_receipt(void *closure, const struct crier_receipt *receipt)
 }
 
 bool publish_event(struct request *request, const char *topics,
-                   const struct crier_event *event, bool dedupe, long number,
+                   const struct crier_event *event,
+                   struct crier_publish_options options, long number,
                    deferred_respond *respond)
 {
-    struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = note_receipt};
     struct deferred *deferred = deferred_new(request, respond);
     int error;
 
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);
     deferred->number = number;
+    options.on_done = note_receipt;
     options.closure = deferred;
     error = crier_hub_publish(request->server->hub, topics, event, &options);
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
@@ -175,7 +175,7 @@ refused:
 }
 
 static bool publish_bulk(struct request *request, const char *topics,
-                         bool dedupe)
+                         struct crier_publish_options options)
 {
     if (parameter_value(request, "event", "Event-Type") != NULL ||
         parameter_value(request, "id", "Event-ID") != NULL ||
@@ -183,24 +183,26 @@ static bool publish_bulk(struct request *request, const char *topics,
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "event, id and retry of a text/event-stream stand "
                                "in its events, not in the query or headers");
-    return bulk_publish(request, topics, dedupe);
+    return bulk_publish(request, topics, options);
 }
 
 bool publish_handle(struct request *request)
 {
     const char *topics = request->argument->bytes;
-    bool dedupe = parameter_is_set(request, "dedupe");
+    struct crier_publish_options options = {
+        .dedupe = parameter_is_set(request, "dedupe"),
+        .last = parameter_is_set(request, "last")};
     struct crier_event *event;
     bool result;
 
     if (parameter_is_reserved(topics, false))
         return parameter_refuse_reserved(request);
     if (has_type(request, "text/event-stream"))
-        return publish_bulk(request, topics, dedupe);
+        return publish_bulk(request, topics, options);
     event = read_event(request);
     if (event == NULL)
         return request->result;
-    result = publish_event(request, topics, event, dedupe, 0,
+    result = publish_event(request, topics, event, options, 0,
                            respond_published);
     crier_event_free(event);
     return result;

@@ -52,7 +52,8 @@ static bool publish_text(struct request *request, const char *text,
     if (event == NULL)
         return respond_error(request, -ENOMEM);
     crier_event_data(event, text, length);
-    result = publish_event(request, TOPIC, event, false, 0, respond_posted);
+    result = publish_event(request, TOPIC, event,
+                           (struct crier_publish_options){0}, 0, respond_posted);
     crier_event_free(event);
     return result;
 }
