@@ -185,6 +185,7 @@ static bool read_options(struct request *request,
     const char *given = parameter_value(request, "private", NULL);
 
     options->dedupe = parameter_is_set(request, "dedupe");
+    options->last = parameter_is_set(request, "last");
     options->is_private = parameter_is_set(request, "private");
     if (given != NULL && !options->is_private && strcmp(given, "0") != 0)
         request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
