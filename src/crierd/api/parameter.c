@@ -41,11 +41,25 @@ bool parameter_accepts(const struct request *request, const char *type)
     return accept != NULL && strcasestr(accept, type) != NULL;
 }
 
+bool parameter_has_type(const struct request *request, const char *type)
+{
+    const char *given = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    size_t length = strlen(type);
+
+    return given != NULL && strncasecmp(given, type, length) == 0 &&
+           strchr(" \t;", given[length]) != NULL;
+}
+
+bool parameter_is_name_reserved(const char *name, bool presence)
+{
+    return name[0] == '$' &&
+           !(presence && strncmp(name, PRESENCE, strlen(PRESENCE)) == 0);
+}
+
 bool parameter_is_reserved(const char *topics, bool presence)
 {
     for (;;) {
-        if (topics[0] == '$' &&
-            !(presence && strncmp(topics, PRESENCE, strlen(PRESENCE)) == 0))
+        if (parameter_is_name_reserved(topics, presence))
             return true;
         topics = strchr(topics, ',');
         if (topics == NULL)
