@@ -199,11 +199,32 @@ test_typing() {
         "types_$1" 'crier sub zug,m'
 }
 
+# The states of crierd's threads, a letter each.
+thread_states() {
+    # A thread may end meanwhile; the name, in parentheses, may hold anything.
+    cat "/proc/$crierd/task/"*/stat 2>/dev/null | sed 's/.*) \(.\).*/\1/'
+}
+
+# Stops crierd. kill returns before the signal has reached every thread, and until then
+# crierd can still answer.
+stop_crierd() {
+    local deadline=$((SECONDS + patience))
+
+    kill -STOP "$crierd"
+    while [[ $(thread_states | sort -u) != T ]]; do
+        if ((SECONDS >= deadline)); then
+            echo 'crierd does not stop'
+            exit 1
+        fi
+        sleep 0.01
+    done
+}
+
 # A crierd that takes connections and does not answer.
 test_silence() {
     local patience=15
 
-    kill -STOP "$crierd"
+    stop_crierd
     expect "$1: a server that does not answer" '' "offers_$1" 'crier sub '
     kill -CONT "$crierd"
 }

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,22 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
                                        memory_order_relaxed))
         atomic_store(&journal->clock_behind, behind);
     return ahead && !behind;
+}
+
+/* ---- topics that have ended ------------------------------------------- */
+
+bool crier__journal_ended(struct crier_journal *journal, const char *name,
+                          struct crier__ended *ended)
+{
+    return atomic_load(&journal->ends) &&
+           journal->ops->ended(journal, name, ended);
+}
+
+void crier__append_refuse_ended(struct crier__append *append, const char *name)
+{
+    append->error = CRIER_ERR_TOPIC_ENDED;
+    snprintf(append->reason, sizeof append->reason,
+             "'%.70s' takes no update until it is deleted", name);
 }
 
 /* ---- the rest --------------------------------------------------------- */

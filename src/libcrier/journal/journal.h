@@ -30,8 +30,9 @@ struct crier__append {
                                      of no use after an error */
 
     /* The answer. */
-    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS,
-                         CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM */
+    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED,
+                         CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
+                         CRIER_ERR_STORAGE_FULL, -ENOMEM */
     char reason[128]; /* in words; "" where the error's text says it all */
     uint64_t position; /* with CRIER_ERR_EXISTS: of the update that has the id */
     size_t subscribers; /* what yield returned */
@@ -143,6 +144,12 @@ struct crier__forget {
     int error; /* 0, CRIER_ERR_NO_TOPIC, CRIER_ERR_STORAGE... */
 };
 
+/* The last update of a topic that has ended. */
+struct crier__ended {
+    uint64_t position;
+    char id[CRIER__ID_SIZE];
+};
+
 struct crier__policy;
 
 struct crier__journal_ops {
@@ -154,6 +161,13 @@ struct crier__journal_ops {
     void (*list)(struct crier_journal *journal, struct crier__list *list);
     void (*forget)(struct crier_journal *journal,
                    struct crier__forget *forget);
+
+    /* Whether the topic NAME has ended: the newest update that it holds is the last one
+     * of its topics, and is written to *ENDED. Any thread, which does not wait for the
+     * storage. True from before that update is yielded until it is not held any more.
+     * Called only when journal->ends. */
+    bool (*ended)(struct crier_journal *journal, const char *name,
+                  struct crier__ended *ended);
 
     /* Returns 0, or the error that the journal suffers from now, with a reason. */
     int (*status)(struct crier_journal *journal, char reason[128]);
@@ -210,6 +224,9 @@ struct crier_journal {
     struct crier_retention defaults;
     atomic_size_t max_bytes; /* policy.retention.bytes */
 
+    atomic_bool ends; /* an update that was the last one of its topics has been in; once
+                         set it stays */
+
     /* For crier_hub_status(). */
     _Atomic uint64_t corrected; /* updates whose time was ahead of the clock */
     atomic_bool clock_behind;   /* the clock says a time before 2026 */
@@ -227,6 +244,14 @@ bool crier__journal_forked(const struct crier_journal *journal);
 
 /* Frees what crier__journal_init() made. */
 void crier__journal_done(struct crier_journal *journal);
+
+/* Whether the topic NAME has ended; *ENDED is then its last update. Any thread, with no
+ * lock that ranks below the backend's. */
+bool crier__journal_ended(struct crier_journal *journal, const char *name,
+                          struct crier__ended *ended);
+
+/* Makes CRIER_ERR_TOPIC_ENDED the answer to APPEND: its topic NAME has ended. */
+void crier__append_refuse_ended(struct crier__append *append, const char *name);
 
 /* The retention of the topic NAME of LENGTH bytes by the first rule that matches it;
  * all zero when none does. Here "*" matches the names that begin with '$', too. */

@@ -221,6 +221,22 @@ int64_t crier__memory_too_old(const struct crier__memory *memory,
     return age != 0 && age < (uint64_t)now ? now - (int64_t)age : 0;
 }
 
+const struct crier__entry *
+crier__memory_end(const struct crier__memory *memory,
+                  const struct crier__memory_topic *topic, int64_t now)
+{
+    const struct crier__ring *ring = &topic->ring;
+    const struct crier__entry *newest;
+
+    if (ring->length == 0)
+        return NULL;
+    newest = crier__ring_at(ring, ring->length - 1)->entry;
+    return newest->update->last &&
+                   newest->time >= crier__memory_too_old(memory, topic, now)
+               ? newest
+               : NULL;
+}
+
 /* Evicts what is too old by the limit of all, at most LEFT entries. Returns how many of
  * LEFT remain. */
 static size_t evict_old_of_all(struct crier__memory *memory, int64_t now,

@@ -74,6 +74,11 @@ int64_t crier__memory_too_old(const struct crier__memory *memory,
                               const struct crier__memory_topic *topic,
                               int64_t now);
 
+/* The entry of the last update of TOPIC, if the topic has ended by NOW; otherwise NULL. */
+const struct crier__entry *
+crier__memory_end(const struct crier__memory *memory,
+                  const struct crier__memory_topic *topic, int64_t now);
+
 /* Evicts some of the updates that are too old. */
 void crier__memory_evict_old(struct crier__memory *memory, int64_t now);
 

@@ -64,7 +64,8 @@ static const char schema[] =
     " evicted INTEGER NOT NULL," /* the highest position let go */
     " private INTEGER NOT NULL," /* the highest position of a private update, ever */
     " public INTEGER NOT NULL,"  /* likewise, of a public one */
-    " due INTEGER);" /* the time when it has something to let go */
+    " due INTEGER," /* the time when it has something to let go */
+    " ended INTEGER NOT NULL);" /* the position of its last update; 0: none */
     "CREATE INDEX topics_due ON topics (due) WHERE due IS NOT NULL;"
     "CREATE INDEX topics_spare ON topics (evicted)"
     " WHERE count = 0 AND due IS NULL;"
@@ -142,8 +143,9 @@ static const struct {
      "what the table journal says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM topics WHERE "
      "typeof(evicted) <> 'integer' OR typeof(private) <> 'integer' OR "
-     "typeof(public) <> 'integer' OR min(evicted, private, public) < 0 OR "
-     "max(evicted, private, public) > (SELECT last FROM journal))",
+     "typeof(public) <> 'integer' OR typeof(ended) <> 'integer' OR "
+     "min(evicted, private, public, ended) < 0 OR "
+     "max(evicted, private, public, ended) > (SELECT last FROM journal))",
      "what the table topics says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM entries WHERE "
      "typeof(topic) <> 'integer' OR typeof(position) <> 'integer' OR "
@@ -255,6 +257,33 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     sqlite->totals = *totals;
     sqlite->position = sqlite->last = totals->last;
     return 0;
+}
+
+/* Fills the set of the topics that have ended. */
+static int load_ended(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->reader;
+    sqlite3_stmt *row = crier__sql_other(
+        sql, "SELECT name, u.position, u.time, u.id FROM topics AS t "
+             "JOIN updates AS u ON u.position = t.ended "
+             "WHERE t.ended > t.evicted");
+    struct crier__ended ended;
+    char name[CRIER__TOPIC_SIZE];
+    size_t length;
+    int error = 0;
+
+    while (error == 0 && crier__sql_row(sql, row)) {
+        length = crier__sql_text(row, 0, name, sizeof name);
+        ended.position = crier__sql_number(row, 1);
+        if (crier__sql_text(row, 3, ended.id, sizeof ended.id) == 0)
+            crier__id_make(ended.id, sqlite->journal.epoch, ended.position);
+        error = crier__ended_add(&sqlite->ended, name, length, &ended,
+                                 sqlite3_column_int64(row, 2));
+        sqlite->journal.ends = true;
+    }
+    sqlite3_finalize(row);
+    crier__ended_commit(&sqlite->ended);
+    return sql->error != 0 ? report_failure(sql, reason) : error;
 }
 
 /* ---- changed options ------------------------------------------------- */
@@ -374,7 +403,8 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     crier__sql_script(sql, "PRAGMA query_only = 1");
     if (crier__sql_prepare(sql) != 0)
         return report_failure(sql, reason);
-    return load_totals(sqlite, reason);
+    error = load_totals(sqlite, reason);
+    return error != 0 ? error : load_ended(sqlite, reason);
 }
 
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,

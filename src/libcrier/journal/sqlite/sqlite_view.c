@@ -60,7 +60,8 @@ const char *const crier__sqlite_reads[] = {
     [READ_ID] = "SELECT position FROM updates WHERE id = ?1",
     [READ_UPDATE] = "SELECT time, id, topics, body, hidden, flags FROM updates "
                     "WHERE position = ?1",
-    [READ_TOPICS] = "SELECT topic, evicted, due, name, count, bytes, private, public "
+    [READ_TOPICS] = "SELECT topic, evicted, due, name, count, bytes, private, public, "
+                    "ended "
                     "FROM topics WHERE name > ?1 AND name >= ?2 "
                     "ORDER BY name",
     [READ_SUM] = "SELECT count(*), sum(updates.cost) FROM entries "
@@ -303,7 +304,7 @@ static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
     last = find_edge_entry(view, topic, floor, true);
     info->first[0] = info->last[0] = '\0';
     info->time = 0;
-    info->ended = false;
+    info->ended = crier__sql_number(row, 8) > floor;
     crier__view_id(view, first, info->first, &time);
     crier__view_id(view, last, info->last, &info->time);
     return first != 0;
