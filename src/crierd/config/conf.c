@@ -15,6 +15,7 @@
 
 #include "conf.h"
 
+#include "credentials.h"
 #include "texts.h"
 
 #include <pthread.h>
@@ -51,6 +52,9 @@ void conf_unref(struct conf *conf)
     free((char *)conf->data);
     free((char *)conf->journal);
     free((char *)conf->presence);
+    credentials_clear_keys(&conf->jwt_keys);
+    credentials_clear_keys(&conf->keys);
+    credentials_clear_tokens(&conf->tokens);
     free((char *)conf->jwks);
     free((char *)conf->public_url);
     free((char *)conf->auth_cookie);
@@ -62,7 +66,8 @@ void conf_unref(struct conf *conf)
 
 bool conf_has_keys(const struct conf *conf)
 {
-    return conf->jwks != NULL;
+    return conf->jwt_keys.count != 0 || conf->keys.count != 0 ||
+           conf->tokens.count != 0 || conf->jwks != NULL;
 }
 
 /* ---- the current one -------------------------------------------------- */

@@ -1,6 +1,7 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "base/jose.h"
 #include "crier.h"
 #include "crierd/log/log.h"
 
@@ -9,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At most so many options, entries of --retain-topic, and entries of a list of texts. */
+/* At most so many options, entries of --retain-topic, entries of a list of texts, keys of
+ * each kind, and static tokens. */
 #define CONF_OPTIONS_MAX 48
 #define CONF_TOPICS_MAX 64
 #define CONF_TEXTS_MAX 64
+#define CONF_KEYS_MAX 32
+#define CONF_TOKENS_MAX 256
 
 /* Where a value comes from; a later one takes precedence over an earlier one. */
 enum conf_origin {
@@ -41,6 +45,39 @@ struct conf_texts {
     size_t count;
 };
 
+/* What tokens that a key signed may grant: a bit for each. */
+enum conf_use { CONF_USE_PUBLISH = 1, CONF_USE_SUBSCRIBE = 2, CONF_USE_BOTH = 3 };
+
+/* Keys of one origin: a --jwt-key, or a section [key NAME]. */
+struct conf_key {
+    char *name; /* NULL: --jwt-key */
+    enum jose_alg algorithm;
+    char *file;             /* they were read from; NULL: a secret that was given */
+    char *issuer;           /* whose tokens they verify; NULL: anybody's */
+    enum conf_use use;
+    struct jose_keys keys; /* at least one */
+};
+
+struct conf_keys {
+    struct conf_key *list;
+    size_t count;
+};
+
+/* A static token: a section [token NAME]. */
+struct conf_token {
+    char *name;
+    bool has_hash;
+    unsigned char hash[JOSE_SHA256_SIZE];
+    struct conf_texts publish, subscribe; /* selectors */
+    int64_t expires; /* seconds since 1970; 0: never */
+    bool admin;
+};
+
+struct conf_tokens {
+    struct conf_token *list;
+    size_t count;
+};
+
 /* A snapshot of the configuration. It does not change once it is published, and owns all
  * that it points to. What each value means, and its default, is in options.c. */
 struct conf {
@@ -56,6 +93,9 @@ struct conf {
     bool demo;
     bool get_publish;
 
+    struct conf_keys jwt_keys; /* those of --jwt-key */
+    struct conf_keys keys;     /* those of the file's sections */
+    struct conf_tokens tokens;
     const char *jwks;       /* a file, or an URL; or NULL */
     const char *public_url; /* without a '/' at its end; or NULL */
     enum conf_anonymous anonymous;
