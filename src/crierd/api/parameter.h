@@ -21,7 +21,8 @@ bool parameter_has_type(const struct request *request, const char *type);
  * says so. */
 bool parameter_is_name_reserved(const char *name, bool presence);
 
-/* Whether a name in the list TOPICS is. */
+/* Whether a name in the list TOPICS is; and where PRESENCE does not say so, names that lead
+ * to MERCURE_SUBSCRIPTIONS are, too. */
 bool parameter_is_reserved(const char *topics, bool presence);
 
 /* Responds that a topic is reserved. Returns what the handler returns. */
