@@ -330,9 +330,10 @@ static enum options_result take_option(struct options *options,
     return set_common(options, command->help, code);
 }
 
-enum options_result options_parse(struct options *options,
-                                  const struct options_command *command, int argc,
-                                  char **argv)
+/* Parses ARGV. LETTERS are the one-letter options, as getopt_long() takes them. */
+static enum options_result parse_words(struct options *options,
+                                       const struct options_command *command,
+                                       const char *letters, int argc, char **argv)
 {
     enum options_result result = OPTIONS_RUN;
     int code;
@@ -342,8 +343,8 @@ enum options_result options_parse(struct options *options,
     opterr = 0;
     /* '-': arguments are returned in their order among the options. ':': a missing
      * argument is distinguished from an unknown option. */
-    while (result == OPTIONS_RUN && (code = getopt_long(argc, argv, "-:" SHORT_OPTIONS,
-                                                        command->table, NULL)) != -1)
+    while (result == OPTIONS_RUN &&
+           (code = getopt_long(argc, argv, letters, command->table, NULL)) != -1)
         result = take_option(options, command, argv, code, optarg);
     if (result == OPTIONS_REST) {
         options->rest = argv + optind - 1;
@@ -354,7 +355,24 @@ enum options_result options_parse(struct options *options,
             result =
                 take_option(options, command, argv, OPTIONS_ARGUMENT, argv[optind]);
     }
+    return result;
+}
+
+enum options_result options_parse(struct options *options,
+                                  const struct options_command *command, int argc,
+                                  char **argv)
+{
+    enum options_result result =
+        parse_words(options, command, "-:" SHORT_OPTIONS, argc, argv);
+
     return result == OPTIONS_RUN ? complete_options(options) : result;
+}
+
+enum options_result options_parse_local(struct options *options,
+                                        const struct options_command *command, int argc,
+                                        char **argv)
+{
+    return parse_words(options, command, "-:", argc, argv);
 }
 
 void options_done(struct options *options)

@@ -58,7 +58,11 @@ enum options_result {
         {"cert", required_argument, NULL, OPTION_CERT},                                \
         {"key", required_argument, NULL, OPTION_KEY},                                  \
         {"insecure", no_argument, NULL, 'k'}, {"verbose", no_argument, NULL, 'v'},     \
-        {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, OPTION_HELP},   \
+        {"quiet", no_argument, NULL, 'q'}, OPTIONS_HELP
+
+/* The end of the table of a command that reaches no server. */
+#define OPTIONS_HELP                                                                   \
+    {"help", no_argument, NULL, OPTION_HELP},                                          \
     {                                                                                  \
         NULL, 0, NULL, 0                                                               \
     }
@@ -88,6 +92,12 @@ struct options_command {
 enum options_result options_parse(struct options *options,
                                   const struct options_command *command, int argc,
                                   char **argv);
+
+/* The same for a command that reaches no server: its table ends with OPTIONS_HELP, and
+ * neither the environment nor the configuration file is read. */
+enum options_result options_parse_local(struct options *options,
+                                        const struct options_command *command, int argc,
+                                        char **argv);
 
 /* Frees what OPTIONS owns. */
 void options_done(struct options *options);
