@@ -798,11 +798,11 @@ enum crier_slow {
 
 /* How the text of a selector is read. */
 enum crier_match {
-    CRIER_MATCH_TEXT,     /* "*"; a prefix when it ends with '*'; a URI template when it
-                             holds an expression in braces, which matches its own text,
-                             too; otherwise exact */
+    CRIER_MATCH_TEXT,     /* "*"; a URI template when it is one and holds an expression in
+                             braces; a prefix when it ends with '*'; otherwise exact */
     CRIER_MATCH_EXACT,    /* the topic of that name, whatever it holds */
-    CRIER_MATCH_TEMPLATE, /* a URI template (RFC 6570): each topic that it can expand to */
+    CRIER_MATCH_TEMPLATE, /* a URI template (RFC 6570): each topic that it can expand to,
+                             and the one of the template's own text */
     CRIER_MATCH_URL_PATTERN /* a URL pattern (WHATWG): each topic that is such a URL */
 };
 
@@ -812,10 +812,10 @@ struct crier_selector {
 };
 
 /*
- * Grants: the selectors of the topics that somebody may publish to or may see private
- * updates of. Constant and reference counted, so many streams share one. Whether an
- * update may be seen is found out once for each update and grants, not for each stream.
- * Any thread.
+ * Grants: the selectors, at most 1000, of the topics that somebody may publish to or may
+ * see private updates of. Constant and reference counted, so many streams share one.
+ * Whether an update may be seen is found out once for each update and grants, not for each
+ * stream. Any thread.
  */
 struct crier_grants;
 
@@ -834,9 +834,10 @@ CRIER_API void crier_grants_unref(struct crier_grants *grants);
 CRIER_API bool crier_grants_match(const struct crier_grants *grants,
                                   const char *topic);
 
-/* Whether GRANTS surely match each topic that SELECTOR matches; false for NULL. A
- * template or pattern is covered by "*", by a prefix of what it begins with, and by
- * itself. */
+/* Whether GRANTS surely match each topic that SELECTOR matches; false for NULL and for a
+ * SELECTOR that is not valid. A template is covered by "*", by a prefix of what it begins
+ * with, and by itself; a URL pattern, which matches other spellings of a URL, too, by "*"
+ * and by itself. */
 CRIER_API bool crier_grants_cover(const struct crier_grants *grants,
                                   const struct crier_selector *selector);
 

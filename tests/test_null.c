@@ -27,6 +27,10 @@ static struct crier_frame *frame;
 static void give_back(void)
 {
     crier_event_free(NULL);
+    crier_grants_unref(NULL);
+    ck_assert_ptr_null(crier_grants_ref(NULL));
+    ck_assert(!crier_grants_match(NULL, "a"));
+    ck_assert(!crier_grants_cover(NULL, &(struct crier_selector){.text = "a"}));
     crier_event_reset(NULL);
     ck_assert_ptr_null(crier_frame_ref(NULL));
     crier_frame_unref(NULL);
@@ -171,6 +175,8 @@ static void refuse_for_hubs(void)
     struct crier_subscribe_options follow = {.topics = NULL};
     struct crier_list_options list = {.topics = "*", .limit = 1};
     const char *const names[] = {"a", NULL};
+    const struct crier_selector selectors[] = {{.text = "a"}, {.text = NULL}};
+    struct crier_grants *grants;
     struct crier_journal *journal;
     struct crier_hub *made;
     int i;
@@ -198,11 +204,14 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_publish_to(hub, NULL, 1, event, NULL));
     REFUSED(crier_hub_publish_to(hub, names, 2, event, NULL));
     REFUSED(crier_hub_publish_to(hub, names, 1, NULL, NULL));
+    REFUSED(crier_grants_new(selectors, 1, NULL));
+    REFUSED(crier_grants_new(NULL, 1, &grants));
+    REFUSED(crier_grants_new(selectors, 2, &grants));
     REFUSED(crier_hub_subscribe(hub, stream, NULL));
     REFUSED(crier_hub_subscribe(hub, stream, &follow));
     follow.selector_count = 1;
     REFUSED(crier_hub_subscribe(hub, stream, &follow));
-    follow.selectors = names;
+    follow.selectors = selectors;
     follow.selector_count = 2;
     REFUSED(crier_hub_subscribe(hub, stream, &follow));
     follow.selectors = NULL;

@@ -16,10 +16,10 @@
 /* ---- entries ---------------------------------------------------------- */
 
 static struct crier__directory_entry *
-find_entry(const struct crier_hub *hub, const char *text, size_t length)
+find_entry(const struct crier_hub *hub, const struct crier__selector *selector)
 {
-    return (struct crier__directory_entry *)crier__index_find(
-        &hub->directory.index, text, length);
+    return (struct crier__directory_entry *)crier__index_get(
+        &hub->directory.index, selector);
 }
 
 /* The entry of SELECTOR, which is made if there is none. NULL when memory is short. */
@@ -27,8 +27,7 @@ static struct crier__directory_entry *
 get_entry(struct crier_hub *hub, const struct crier__selector *selector)
 {
     size_t length = strlen(selector->text), size;
-    struct crier__directory_entry *entry =
-        find_entry(hub, selector->text, length);
+    struct crier__directory_entry *entry = find_entry(hub, selector);
 
     if (entry != NULL)
         return entry;
@@ -66,12 +65,10 @@ static void subtract_weight(struct crier_hub *hub,
                             struct weight weight)
 {
     struct crier__directory_entry *entry;
-    const char *text;
     unsigned i;
 
     for (i = 0; i < count; i++) {
-        text = selectors->items[i].text;
-        entry = find_entry(hub, text, strlen(text));
+        entry = find_entry(hub, &selectors->items[i]);
         entry->count -= weight.count;
         entry->staying -= weight.staying;
         entry->changing -= weight.changing;
@@ -105,14 +102,28 @@ static int add_weight(struct crier_hub *hub,
     return 0;
 }
 
+/* Makes SELECTORS, which all have entries, share the patterns of those. */
+static void share_patterns(struct crier_hub *hub,
+                           struct crier__selectors *selectors)
+{
+    unsigned i;
+
+    for (i = 0; i < selectors->count; i++)
+        if (selectors->items[i].pattern != NULL)
+            crier__index_share(&find_entry(hub, &selectors->items[i])->entry,
+                               &selectors->items[i]);
+}
+
 int crier__directory_enter(struct crier_hub *hub,
-                           const struct crier__selectors *selectors,
+                           struct crier__selectors *selectors,
                            unsigned index, bool once, uint64_t *now)
 {
     int error;
 
     pthread_mutex_lock(&hub->lock);
     error = add_weight(hub, selectors, index, weight_of(once, true));
+    if (error == 0)
+        share_patterns(hub, selectors);
     *now = hub->last;
     pthread_mutex_unlock(&hub->lock);
     return error;
@@ -129,7 +140,7 @@ void crier__directory_leave(struct crier_hub *hub,
 }
 
 int crier__directory_begin_change(struct crier_hub *hub,
-                                  const struct crier__selectors *selectors,
+                                  struct crier__selectors *selectors,
                                   unsigned index, struct crier__change *change,
                                   uint64_t *after)
 {
@@ -140,6 +151,7 @@ int crier__directory_begin_change(struct crier_hub *hub,
     pthread_mutex_lock(&hub->lock);
     error = add_weight(hub, selectors, index, changing);
     if (error == 0) {
+        share_patterns(hub, selectors);
         *after = hub->last;
         DL_APPEND(shard->changes, change);
         post = !shard->posted;
@@ -228,7 +240,8 @@ size_t crier_hub_count(struct crier_hub *hub, const char *topic)
     if (hub == NULL || topic == NULL || crier__forked(hub->born))
         return 0;
     pthread_mutex_lock(&hub->lock);
-    entry = find_entry(hub, topic, strlen(topic));
+    entry = (struct crier__directory_entry *)crier__index_find(
+        &hub->directory.index, topic, strlen(topic));
     count = entry != NULL ? entry->staying : 0;
     pthread_mutex_unlock(&hub->lock);
     return count;

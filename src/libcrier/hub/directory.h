@@ -13,11 +13,12 @@ struct crier__directory_entry {
     size_t active[]; /* by shard: of those that each update must be delivered to */
 };
 
-/* Counts a subscriber on the shard INDEX in for each of SELECTORS, active; ONCE: it does
+/* Counts a subscriber on the shard INDEX in for each of SELECTORS, which then share the
+ * patterns of the directory, active; ONCE: it does
  * not stay. Writes the position after which all updates that match are delivered to its
  * shard to *NOW. -ENOMEM; nothing is counted then. */
 int crier__directory_enter(struct crier_hub *hub,
-                           const struct crier__selectors *selectors,
+                           struct crier__selectors *selectors,
                            unsigned index, bool once, uint64_t *now);
 
 /* Counts it out again; it is ACTIVE or not. */
@@ -30,7 +31,7 @@ void crier__directory_leave(struct crier_hub *hub,
  * CHANGE behind the updates that the shard is to deliver before. -ENOMEM; nothing is done
  * then. */
 int crier__directory_begin_change(struct crier_hub *hub,
-                                  const struct crier__selectors *selectors,
+                                  struct crier__selectors *selectors,
                                   unsigned index, struct crier__change *change,
                                   uint64_t *after);
 

@@ -1,17 +1,22 @@
 /*
  * An index of selectors: finds those that match a topic.
  *
- * Exact names are in a hash, and "*" is a pointer, so an update for which nobody uses a
- * prefix costs one lookup for each of its topics. Prefixes are in a list. What each topic
- * matched of that list is remembered (a memo), so that publishing to the same topic again
- * is one more lookup. A memo is good for one generation of the list: a prefix that comes
- * or goes begins a new one. Memos are a cache: there are no more than MEMOS_MAX, and when
- * memory is short the list is walked instead.
+ * Exact names are in a hash, and "*" is a pointer, so an update for which nobody uses
+ * another kind costs one lookup for each of its topics. Prefixes, templates and URL
+ * patterns are in a list. What each topic matched of that list is remembered (a memo), so
+ * that publishing to the same topic again is one more lookup.
+ *
+ * A memo stays good as selectors come and go: a link stands for each selector that the
+ * topic matched, and goes with the selector; and the list is in the order in which
+ * selectors came, so a memo catches up by looking at those that are newer than it. So a
+ * topic is compared once with each selector, however many streams connect and leave.
+ * Memos are a cache: they are all dropped when there are MEMOS_MAX, or LINKS_MAX of their
+ * links, and when memory is short the list is walked instead.
  *
  * The hub's directory is such an index, and so are the subscriber lists of each shard.
  *
- * Rejected: a trie of prefixes, which would find them without memos, but cannot hold the
- * patterns of other kinds that are to come.
+ * Rejected: a trie of prefixes, which would find them without memos, but cannot hold
+ * templates.
  */
 #include <config.h>
 
@@ -23,13 +28,21 @@
 #include <utlist.h>
 
 #define MEMOS_MAX 10000
+#define LINKS_MAX 500000
 
-/* The prefixes that match one topic. */
+/* That a topic matches a selector. */
+struct crier__index_link {
+    struct crier__index_link *prev, *next;             /* of the memo */
+    struct crier__index_link *entry_prev, *entry_next; /* of the entry */
+    struct crier__index_entry *entry;
+    struct crier__index_memo *memo;
+};
+
+/* Which selectors of the list match one topic. */
 struct crier__index_memo {
     UT_hash_handle hh;
-    uint64_t generation; /* entries are valid in this one only */
-    unsigned count, capacity;
-    struct crier__index_entry **entries;
+    uint64_t seen; /* it has been compared with the entries up to this number */
+    struct crier__index_link *links;
     char name[];
 };
 
@@ -41,6 +54,17 @@ void crier__index_copy(struct crier__selector *selector,
     selector->text = text;
 }
 
+void crier__index_share(const struct crier__index_entry *entry,
+                        struct crier__selector *selector)
+{
+    struct crier__pattern *own = selector->pattern;
+
+    if (own == entry->selector.pattern)
+        return;
+    selector->pattern = crier__pattern_ref(entry->selector.pattern);
+    crier__pattern_unref(own);
+}
+
 struct crier__index_entry *crier__index_find(const struct crier__index *index,
                                              const char *text, size_t length)
 {
@@ -50,39 +74,86 @@ struct crier__index_entry *crier__index_find(const struct crier__index *index,
     return entry;
 }
 
+struct crier__index_entry *
+crier__index_get(const struct crier__index *index,
+                 const struct crier__selector *selector)
+{
+    struct crier__index_entry *entry;
+    const char *key;
+    size_t length;
+
+    if (selector->pattern == NULL)
+        return crier__index_find(index, selector->text, strlen(selector->text));
+    key = crier__pattern_key(selector->pattern, &length);
+    HASH_FIND(hh, index->compiled, key, length, entry);
+    return entry;
+}
+
+/* Puts ENTRY into its hash. -ENOMEM. */
+static int hash_entry(struct crier__index *index,
+                      struct crier__index_entry *entry)
+{
+    const char *key;
+    size_t length;
+
+    if (entry->selector.pattern == NULL) {
+        HASH_ADD_KEYPTR(hh, index->entries, entry->selector.text,
+                        strlen(entry->selector.text), entry);
+    } else {
+        key = crier__pattern_key(entry->selector.pattern, &length);
+        HASH_ADD_KEYPTR(hh, index->compiled, key, length, entry);
+    }
+    return entry->hh.tbl != NULL ? 0 : -ENOMEM;
+}
+
 int crier__index_add(struct crier__index *index,
                      struct crier__index_entry *entry)
 {
-    HASH_ADD_KEYPTR(hh, index->entries, entry->selector.text,
-                    strlen(entry->selector.text), entry);
-    if (entry->hh.tbl == NULL)
+    if (hash_entry(index, entry) != 0)
         return -ENOMEM;
+    crier__pattern_ref(entry->selector.pattern);
     switch (entry->selector.kind) {
     case CRIER__EXACT:
         break;
-    case CRIER__PREFIX:
-        DL_APPEND(index->prefixes, entry);
-        index->generation++;
-        break;
     case CRIER__ALL:
         index->all = entry;
+        break;
+    case CRIER__PREFIX:
+    case CRIER__TEMPLATE:
+    case CRIER__URL_PATTERN:
+        entry->number = ++index->added;
+        DL_APPEND(index->asked, entry);
         break;
     }
     return 0;
 }
 
+/* Frees LINK of MEMO. */
+static void free_link(struct crier__index *index, struct crier__index_link *link)
+{
+    DL_DELETE(link->memo->links, link);
+    DL_DELETE2(link->entry->links, link, entry_prev, entry_next);
+    index->link_count--;
+    free(link);
+}
+
 void crier__index_remove(struct crier__index *index,
                          struct crier__index_entry *entry)
 {
-    HASH_DEL(index->entries, entry);
+    if (entry->selector.pattern == NULL)
+        HASH_DEL(index->entries, entry);
+    else
+        HASH_DEL(index->compiled, entry);
     if (entry->selector.kind == CRIER__ALL)
         index->all = NULL;
-    if (entry->selector.kind != CRIER__PREFIX)
-        return;
-    DL_DELETE(index->prefixes, entry);
-    index->generation++;
-    if (index->prefixes == NULL)
-        crier__index_done(index);
+    else if (entry->selector.kind != CRIER__EXACT) {
+        while (entry->links != NULL)
+            free_link(index, entry->links);
+        DL_DELETE(index->asked, entry);
+        if (index->asked == NULL)
+            crier__index_done(index);
+    }
+    crier__pattern_unref(entry->selector.pattern);
 }
 
 /* ---- memos ------------------------------------------------------------ */
@@ -91,7 +162,8 @@ static void free_memo(struct crier__index *index,
                       struct crier__index_memo *memo)
 {
     HASH_DEL(index->memos, memo);
-    free(memo->entries);
+    while (memo->links != NULL)
+        free_link(index, memo->links);
     free(memo);
 }
 
@@ -103,13 +175,13 @@ void crier__index_done(struct crier__index *index)
         free_memo(index, memo);
 }
 
-/* A new memo for the topic NAME, of no generation yet; NULL when memory is short. */
+/* A new memo for the topic NAME, which has seen no entry; NULL when memory is short. */
 static struct crier__index_memo *new_memo(struct crier__index *index,
                                           const char *name, size_t length)
 {
     struct crier__index_memo *memo;
 
-    if (HASH_COUNT(index->memos) >= MEMOS_MAX)
+    if (HASH_COUNT(index->memos) >= MEMOS_MAX || index->link_count >= LINKS_MAX)
         crier__index_done(index);
     memo = calloc(1, sizeof *memo + length + 1);
     if (memo == NULL)
@@ -123,45 +195,54 @@ static struct crier__index_memo *new_memo(struct crier__index *index,
     return memo;
 }
 
-static bool memo_add(struct crier__index_memo *memo,
+static bool add_link(struct crier__index *index, struct crier__index_memo *memo,
                      struct crier__index_entry *entry)
 {
-    unsigned capacity = memo->capacity != 0 ? 2 * memo->capacity : 2;
-    struct crier__index_entry **grown;
+    struct crier__index_link *link = malloc(sizeof *link);
 
-    if (memo->count == memo->capacity) {
-        grown = realloc(memo->entries, capacity * sizeof *grown);
-        if (grown == NULL)
-            return false;
-        memo->entries = grown;
-        memo->capacity = capacity;
-    }
-    memo->entries[memo->count++] = entry;
+    if (link == NULL)
+        return false;
+    link->memo = memo;
+    link->entry = entry;
+    DL_PREPEND(memo->links, link);
+    DL_PREPEND2(entry->links, link, entry_prev, entry_next);
+    index->link_count++;
     return true;
 }
 
-/* Which prefixes match the topic NAME. NULL when memory is short. */
+/* Compares the topic of MEMO, of LENGTH bytes, with the entries that came after it. False
+ * when memory is short. */
+static bool catch_up(struct crier__index *index, struct crier__index_memo *memo,
+                     size_t length)
+{
+    struct crier__index_entry *first = index->asked, *entry = first->prev;
+
+    while (entry->number > memo->seen) {
+        if (crier__selector_matches(&entry->selector, memo->name, length) &&
+            !add_link(index, memo, entry))
+            return false;
+        if (entry == first)
+            break;
+        entry = entry->prev;
+    }
+    memo->seen = index->added;
+    return true;
+}
+
+/* Which entries of the list match the topic NAME. NULL when memory is short. */
 static struct crier__index_memo *recall_matches(struct crier__index *index,
                                                 const char *name, size_t length)
 {
     struct crier__index_memo *memo;
-    struct crier__index_entry *entry;
 
     HASH_FIND(hh, index->memos, name, length, memo);
-    if (memo != NULL && memo->generation == index->generation)
-        return memo;
     if (memo == NULL)
         memo = new_memo(index, name, length);
-    if (memo == NULL)
-        return NULL;
-    memo->count = 0;
-    DL_FOREACH (index->prefixes, entry)
-        if (crier__selector_matches(&entry->selector, name, length) &&
-            !memo_add(memo, entry)) {
-            free_memo(index, memo);
-            return NULL;
-        }
-    memo->generation = index->generation;
+    if (memo != NULL && memo->seen != index->added &&
+        !catch_up(index, memo, length)) {
+        free_memo(index, memo);
+        memo = NULL;
+    }
     return memo;
 }
 
@@ -184,19 +265,19 @@ static void use_once(const struct match *match,
     match->use(match->closure, entry);
 }
 
-static void match_prefixes(const struct match *match, const char *name,
-                           size_t length)
+static void match_asked(const struct match *match, const char *name,
+                        size_t length)
 {
     struct crier__index_memo *memo =
         recall_matches(match->index, name, length);
     struct crier__index_entry *entry;
-    unsigned i;
+    struct crier__index_link *link;
 
     if (memo != NULL)
-        for (i = 0; i < memo->count; i++)
-            use_once(match, memo->entries[i]);
+        DL_FOREACH (memo->links, link)
+            use_once(match, link->entry);
     else
-        DL_FOREACH (match->index->prefixes, entry)
+        DL_FOREACH (match->index->asked, entry)
             if (crier__selector_matches(&entry->selector, name, length))
                 use_once(match, entry);
 }
@@ -215,7 +296,7 @@ void crier__index_match(struct crier__index *index,
     const char *name;
     size_t length;
 
-    if (index->entries == NULL)
+    if (index->entries == NULL && index->compiled == NULL)
         return;
     index->matches++;
     CRIER__TOPICS_EACH (topics, name) {
@@ -223,8 +304,8 @@ void crier__index_match(struct crier__index *index,
         entry = crier__index_find(index, name, length);
         if (entry != NULL)
             use(closure, entry);
-        if (index->prefixes != NULL)
-            match_prefixes(&match, name, length);
+        if (index->asked != NULL)
+            match_asked(&match, name, length);
     }
     if (!hidden && index->all != NULL)
         use(closure, index->all);

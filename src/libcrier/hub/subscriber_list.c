@@ -19,8 +19,8 @@ get_list(struct crier__hub_shard *shard, const struct crier__selector *selector)
     size_t length = strlen(selector->text);
     struct crier__subscriber_list *list;
 
-    list = (struct crier__subscriber_list *)crier__index_find(
-        &shard->lists, selector->text, length);
+    list = (struct crier__subscriber_list *)crier__index_get(&shard->lists,
+                                                             selector);
     if (list != NULL)
         return list;
     list = calloc(1, sizeof *list + length + 1);

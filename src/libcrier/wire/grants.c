@@ -22,9 +22,13 @@ int crier_grants_new(const struct crier_selector *selectors, size_t count,
 {
     struct crier_grants *made;
     int error;
+    size_t i;
 
     if (grants == NULL || (selectors == NULL && count != 0))
         return CRIER_ERR_NULL;
+    for (i = 0; i < count; i++)
+        if (selectors[i].text == NULL)
+            return CRIER_ERR_NULL;
     made = malloc(sizeof *made);
     if (made == NULL)
         return -ENOMEM;

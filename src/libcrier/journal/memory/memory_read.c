@@ -179,6 +179,7 @@ static void open_all(struct reading *reading, unsigned selector,
 /* The topics of a prefix as they are found. */
 struct expansion {
     struct reading *reading;
+    const struct crier__selector *what;
     unsigned selector;
     unsigned max; /* of the reading's cursors */
     bool too_many;
@@ -190,6 +191,9 @@ static void open_matched(void *closure, struct crier__name *name)
     struct expansion *expansion = closure;
     struct reading *reading = expansion->reading;
 
+    if (expansion->what->pattern != NULL &&
+        !crier__selector_matches(expansion->what, topic->name, topic->length))
+        return;
     raise_missed(reading, expansion->selector, highest_missed(reading, topic));
     if (topic->ring.length == 0)
         return;
@@ -205,6 +209,7 @@ static void open_prefix(struct reading *reading, unsigned selector,
     unsigned others = reading->read->selector_count - selector - 1;
     unsigned before = reading->count;
     struct expansion expansion = {.reading = reading,
+                                  .what = prefix,
                                   .selector = selector,
                                   .max = CURSORS_MAX - others};
 
@@ -229,6 +234,8 @@ static void open_selector(struct reading *reading, unsigned selector)
         open_exact(reading, selector, what);
         break;
     case CRIER__PREFIX:
+    case CRIER__TEMPLATE:
+    case CRIER__URL_PATTERN:
         open_prefix(reading, selector, what);
         break;
     case CRIER__ALL:

@@ -109,7 +109,7 @@ static void scan_source(struct reading *reading, const struct source *source,
                         uint64_t after, uint64_t before, bool falling,
                         struct page *page)
 {
-    bool counts = source->filter != NULL && source->filter->kind == CRIER__PREFIX;
+    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
     struct crier__sql *sql = reading->view->sql;
     uint64_t fresh[PAGE], position;
     unsigned count = 0;
@@ -234,6 +234,9 @@ static void open_prefix_sources(struct reading *reading, unsigned selector,
         name = (const char *)sqlite3_column_text(row, 3);
         if (name == NULL || strncmp(name, prefix->text, prefix->length) != 0)
             break;
+        if (prefix->pattern != NULL &&
+            !crier__selector_matches(prefix, name, strlen(name)))
+            continue;
         floor = crier__view_floor(view, row, name, strlen(name));
         raise_floor(reading, selector, floor);
         if (crier__sql_number(row, 4) == 0)
@@ -263,6 +266,8 @@ static void open_sources(struct reading *reading, unsigned selector)
         open_exact_source(reading, selector, what);
         break;
     case CRIER__PREFIX:
+    case CRIER__TEMPLATE:
+    case CRIER__URL_PATTERN:
         open_prefix_sources(reading, selector, what);
         break;
     case CRIER__ALL:
