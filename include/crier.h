@@ -426,6 +426,7 @@ struct crier_stream;
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
     X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_EXPIRED, "the client's authorisation has expired")         \
     X(CRIER_REASON_UNSENT,                                                    \
       "no body was sent: a HEAD request, or the response was not queued")
 
@@ -490,6 +491,11 @@ struct crier_stream_options {
      * Default: what crier_shards_set_times() has set, or 30000; at least 10.
      * CRIER_NEVER for none. */
     uint32_t stall_timeout;
+
+    /* When the stream ends with CRIER_REASON_EXPIRED, by crier_now(): what was sent
+     * before is still delivered, as by crier_stream_close(). For clients whose
+     * authorisation expires. Default 0: never. */
+    uint64_t expires;
 
     /* Sets the Content-Type of the response, the form of keep-alives, and the form in
      * which a hub sends its updates. A frame that crier_stream_send() or a broadcaster
@@ -978,11 +984,12 @@ struct crier_subscribe_options {
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
-     * before, with CRIER_ERR_CLOSED. With `once`, a program that queues its response
+     * before, with CRIER_ERR_CLOSED. GAP: the stream begins with a gap, so what it asked
+     * to begin after is not known, or has expired with what followed it. With `once`, a program that queues its response
      * only after that can send an error in place of an empty stream: the stream is
      * closed then, but the connection is not. On the shard's thread, as the callbacks
      * of the stream. */
-    void (*on_read)(void *closure, int error);
+    void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 
     /* Begins an event stream with a block that holds only an id, in place of the
@@ -1071,6 +1078,8 @@ struct crier_status {
     int error;            /* the present error of the journal; 0 for none */
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
+    char newest[256];     /* the id after which a stream would begin now; "" while nothing
+                             has ever been published */
     uint64_t gaps;        /* gaps sent to streams, or streams ended instead */
     uint64_t corrected;   /* updates whose time was more than 10 s ahead of the clock
                              and was set to it: their age counts from then */

@@ -271,8 +271,12 @@ static bool split_head(struct head *head, char *bytes)
 }
 
 enum head_kind head_read(struct head *head, const struct route_table *tables,
-                         char *bytes, size_t length)
+                         char *bytes, size_t length,
+                         bool (*unwanted)(void *closure,
+                                          const struct head *head),
+                         void *closure)
 {
+    enum head_kind kind = HEAD_OTHER;
     char before[HEAD_MAX];
 
     head->length = 0;
@@ -286,11 +290,11 @@ enum head_kind head_read(struct head *head, const struct route_table *tables,
     if (split_head(head, bytes)) {
         if (length - head->length >= head->body_length)
             return HEAD_PLAIN;
-        memcpy(bytes, before, head->length);
-        return HEAD_PARTIAL;
+        if (!unwanted(closure, head))
+            kind = HEAD_PARTIAL;
     }
     memcpy(bytes, before, head->length);
-    return HEAD_OTHER;
+    return kind;
 }
 
 const char *head_field(const struct head *head, const char *name, size_t count)

@@ -45,6 +45,16 @@
  * The client learns where its stream begins before its first update: subscribe.c says how,
  * and why that position is right.
  *
+ * ---- Private updates ----
+ *
+ * A subscriber is sent a private update only if its grants match one of the update's topics.
+ * Many subscribers share their grants, so a delivery asks once for each that it meets, and
+ * public updates are not asked about at all. Where the grants do not match, a subscriber
+ * that is LIVE moves its cursor over the update, as it would if it had been sent it. The
+ * journal leaves such updates out of what it answers. So positions are the only trace of
+ * them: the ids of public updates, and the one that says where a stream begins, skip some
+ * numbers, as they do for updates of other topics.
+ *
  * ---- A stream that changes its topics ----
  *
  * A new subscriber takes over from the old one, with its position and the rest of its
@@ -104,29 +114,34 @@
 /* When to retry what has failed, in ms. */
 #define RETRY 500
 
+/* How many grants a delivery remembers; a power of two. */
+#define MEMO_SIZE 64
+
 /* So far before its first subscription is what each delivery looks at. */
 #define SUBSCRIBER_HOT                                                          \
     (offsetof(struct crier__subscriber, subscriptions) -                        \
      offsetof(struct crier__subscriber, state))
 
-static bool report_read(struct crier__subscriber *subscriber, int error)
+static bool report_read(struct crier__subscriber *subscriber, int error,
+                        bool gap)
 {
     struct crier__first_read *first = subscriber->first_read;
 
     if (first == NULL)
         return false;
     subscriber->first_read = NULL;
-    first->on_read(first->closure, error);
+    first->on_read(first->closure, error, gap);
     free(first);
     return true;
 }
 
 void crier__subscriber_free(struct crier__subscriber *subscriber)
 {
-    (void)report_read(subscriber, CRIER_ERR_CLOSED);
+    (void)report_read(subscriber, CRIER_ERR_CLOSED, false);
     crier_frame_unref(subscriber->start);
     crier_frame_unref(subscriber->hello);
     crier__stream_unref(subscriber->stream);
+    crier_grants_unref(subscriber->grants);
     free(subscriber->job);
     crier__selectors_free(subscriber->selectors);
     free(subscriber->id);
@@ -287,10 +302,67 @@ static void deliver_to_list(void *closure, struct crier__index_entry *entry)
     }
 }
 
+/* A private update, and which grants match it, as far as that has been asked. */
+struct private_delivery {
+    struct crier__update *update;
+    struct {
+        const struct crier_grants *grants;
+        bool match;
+    } memo[MEMO_SIZE];
+};
+
+static bool is_granted(struct private_delivery *delivery,
+                       const struct crier_grants *grants)
+{
+    size_t slot = ((uintptr_t)grants >> 5) % MEMO_SIZE;
+
+    if (grants == NULL)
+        return false;
+    if (delivery->memo[slot].grants != grants) {
+        delivery->memo[slot].grants = grants;
+        delivery->memo[slot].match =
+            crier__update_visible(delivery->update, grants);
+    }
+    return delivery->memo[slot].match;
+}
+
+/* SUBSCRIBER must not see UPDATE, which is private, so it has had all up to it. */
+static void skip_update(struct crier__subscriber *subscriber,
+                        const struct crier__update *update)
+{
+    if (subscriber->state == CRIER__LIVE && update->position > subscriber->cursor)
+        subscriber->cursor = update->position;
+}
+
+static void deliver_private_to_list(void *closure,
+                                    struct crier__index_entry *entry)
+{
+    struct crier__subscriber_list *list = (struct crier__subscriber_list *)entry;
+    struct crier__subscription *subscription, *next;
+    struct private_delivery *delivery = closure;
+
+    DL_FOREACH_SAFE (list->subscriptions, subscription, next) {
+        prefetch_next(next);
+        if (is_granted(delivery, subscription->subscriber->grants))
+            give_update(subscription->subscriber, delivery->update);
+        else
+            skip_update(subscription->subscriber, delivery->update);
+    }
+}
+
 void crier__subscribers_deliver(struct crier__hub_shard *shard,
                                 struct crier__update *update)
 {
-    crier__subscriber_lists_match(shard, update, deliver_to_list, update);
+    struct private_delivery delivery;
+
+    if (!update->is_private) {
+        crier__subscriber_lists_match(shard, update, deliver_to_list, update);
+        return;
+    }
+    memset(&delivery, 0, sizeof delivery);
+    delivery.update = update;
+    crier__subscriber_lists_match(shard, update, deliver_private_to_list,
+                                  &delivery);
 }
 
 void crier__subscribers_reread(struct crier__hub_shard *shard, uint64_t position)
@@ -372,6 +444,8 @@ static bool inherit_state(struct crier__subscriber *made,
     made->once = old->once;
     made->needs_id = old->needs_id;
     made->active = old->active;
+    if (old->grants != NULL)
+        made->grants = crier_grants_ref(old->grants);
     if (old->id != NULL) /* a read may still name the old one's */
         made->id = strdup(old->id);
     return old->id == NULL || made->id != NULL;
@@ -627,7 +701,7 @@ static void take_answer(struct crier__task *task)
         for (i = 0; i < read->count; i++)
             crier__update_unref(read->updates[i]);
     if (!subscriber->detached)
-        reported = report_read(subscriber, error);
+        reported = report_read(subscriber, error, error == 0 && read->gap);
     if (!subscriber->detached && error != 0 && subscriber->once) {
         if (reported) /* the program refuses on the same connection */
             crier_stream_close(subscriber->stream);

@@ -474,7 +474,8 @@ static uint64_t align_due(const struct crier_stream *stream, uint64_t due)
     return part > 1 ? (due + part - 1) / part * part : due;
 }
 
-/* Sets the timer to the first of the next ping, the next check and a stall. */
+/* Sets the timer to the first of the next ping, the next check, a stall and the time at
+ * which the stream expires. */
 static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
 {
     uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
@@ -491,6 +492,8 @@ static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
             stream->shard->now + stream->stall_timeout - stalled_time(stream);
     if (due > stalled)
         due = stalled;
+    if (due > stream->expires)
+        due = stream->expires;
     crier__timers_set(&stream->shard->timers, &stream->alive, due);
 }
 
@@ -501,6 +504,10 @@ static void run_alive_timer(struct crier__timer *timer, uint64_t now)
 
     if (stream->ending) {
         crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    if (now >= stream->expires) {
+        finish_stream(stream, CRIER_REASON_EXPIRED);
         return;
     }
     if (now >= stream->check_due) {

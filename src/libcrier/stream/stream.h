@@ -61,6 +61,7 @@ struct crier_stream {
     int failed; /* the error of an immediate send, for the flush */
     uint32_t keep_alive;
     uint64_t check_due;
+    uint64_t expires; /* CRIER__NO_TIME: never */
     uint64_t unacked_since; /* since when TCP has waited for an answer; 0: it does not */
     enum crier_reason reason;
     void *member; /* the state of the broadcaster or the hub */

@@ -57,316 +57,6 @@ struct page {
     uint64_t at[PAGE];
 };
 
-/* ---- positions -------------------------------------------------------- */
-
-/* Merges the COUNT positions FRESH into PAGE. */
-static void merge_positions(struct page *page, const uint64_t *fresh,
-                            unsigned count, bool falling)
-{
-    struct page old = *page;
-    unsigned i = 0, j = 0;
-    uint64_t next;
-
-    page->count = 0;
-    while (page->count < PAGE && (i < old.count || j < count)) {
-        if (j == count ||
-            (i < old.count && (old.at[i] < fresh[j]) != falling))
-            next = old.at[i];
-        else
-            next = fresh[j];
-        i += i < old.count && old.at[i] == next;
-        j += j < count && fresh[j] == next;
-        page->at[page->count++] = next;
-    }
-}
-
-/* The statement that gives the positions of SOURCE. */
-static unsigned statement_of(const struct source *source, bool falling)
-{
-    if (source->filter == NULL)
-        return falling ? READ_BEFORE : READ_AFTER;
-    if (source->filter->kind == CRIER__ALL)
-        return falling ? READ_ALL_BEFORE : READ_ALL_AFTER;
-    return falling ? READ_UPDATES_BEFORE : READ_UPDATES_AFTER;
-}
-
-/* Whether SOURCE holds the update at POSITION, which ROW of its statement gives. */
-static bool source_holds(const struct reading *reading,
-                         const struct source *source, sqlite3_stmt *row,
-                         uint64_t position)
-{
-    if (source->filter == NULL)
-        return true;
-    if (source->filter->kind == CRIER__ALL)
-        return crier__view_shown(reading->view, position);
-    return crier__view_matches(reading->view, source->filter,
-                               (const char *)sqlite3_column_text(row, 1),
-                               position, sqlite3_column_int64(row, 2));
-}
-
-/* Adds to PAGE what SOURCE holds between the positions AFTER and BEFORE. */
-static void scan_source(struct reading *reading, const struct source *source,
-                        uint64_t after, uint64_t before, bool falling,
-                        struct page *page)
-{
-    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
-    struct crier__sql *sql = reading->view->sql;
-    uint64_t fresh[PAGE], position;
-    unsigned count = 0;
-    sqlite3_stmt *row;
-
-    if (source->filter == NULL && after < source->floor)
-        after = source->floor;
-    /* Behind a full page there is nothing to look for. */
-    if (page->count == PAGE && falling)
-        after = page->at[PAGE - 1] > after ? page->at[PAGE - 1] : after;
-    else if (page->count == PAGE && page->at[PAGE - 1] < before)
-        before = page->at[PAGE - 1];
-    row = crier__sql_begin(sql, statement_of(source, falling), "iuu",
-                           source->row, after, before);
-    while (count < PAGE && crier__sql_row(sql, row)) {
-        position = crier__sql_number(row, 0);
-        if (source_holds(reading, source, row, position))
-            fresh[count++] = position;
-        if (counts && --reading->scans == 0) {
-            reading->horizon = position;
-            break;
-        }
-    }
-    crier__sql_end(row);
-    merge_positions(page, fresh, count, falling);
-}
-
-static bool source_is_live(const struct reading *reading, const struct source *source)
-{
-    return reading->read->selectors[source->selector].live;
-}
-
-static uint64_t from_of(const struct reading *reading,
-                        const struct source *source)
-{
-    return reading->read->selectors[source->selector].from;
-}
-
-/* The position before the last NUMBER that the sources which are not live hold. */
-static uint64_t find_before_last(struct reading *reading, uint64_t number)
-{
-    const struct source *source, *end = reading->sources + reading->count;
-    uint64_t before = INT64_MAX;
-    struct page page;
-
-    if (number == 0)
-        return reading->view->last;
-    if (number >= reading->view->count)
-        return 0;
-    reading->scans = SCAN_LAST_MAX;
-    reading->horizon = 0;
-    for (;;) {
-        page.count = 0;
-        for (source = reading->sources; source < end; source++)
-            if (!source_is_live(reading, source) && reading->horizon == 0)
-                scan_source(reading, source, from_of(reading, source), before,
-                            true, &page);
-        if (page.count >= number)
-            return page.at[number - 1] - 1;
-        if (reading->horizon != 0)
-            return reading->horizon - 1;
-        if (page.count < PAGE)
-            return 0;
-        number -= page.count;
-        before = page.at[page.count - 1];
-    }
-}
-
-/* ---- where a read begins ---------------------------------------------- */
-
-static void raise_floor(struct reading *reading, unsigned selector,
-                        uint64_t floor)
-{
-    if (floor > reading->floors[selector])
-        reading->floors[selector] = floor;
-}
-
-static struct source *add_source(struct reading *reading, unsigned selector)
-{
-    struct source *source = &reading->sources[reading->count++];
-
-    *source = (struct source){.selector = selector};
-    return source;
-}
-
-static void open_exact_source(struct reading *reading, unsigned selector,
-                              const struct crier__selector *exact)
-{
-    const struct crier__view *view = reading->view;
-    sqlite3_stmt *row = crier__sql_begin(view->sql, READ_TOPIC, "t", exact->text,
-                                         (size_t)exact->length);
-    struct source *source;
-
-    if (!crier__sql_row(view->sql, row)) {
-        raise_floor(reading, selector, view->forgotten);
-        return;
-    }
-    source = add_source(reading, selector);
-    source->row = sqlite3_column_int64(row, 0);
-    source->floor = crier__view_floor(view, row, exact->text, exact->length);
-    raise_floor(reading, selector, source->floor);
-    crier__sql_end(row);
-}
-
-static void open_prefix_sources(struct reading *reading, unsigned selector,
-                                const struct crier__selector *prefix)
-{
-    unsigned max = SOURCES_MAX - (reading->read->selector_count - selector - 1);
-    const struct crier__view *view = reading->view;
-    unsigned before = reading->count;
-    struct source *source;
-    bool too_many = false;
-    const char *name;
-    sqlite3_stmt *row;
-    uint64_t floor;
-
-    /* A topic without a row may have been one of them. */
-    raise_floor(reading, selector, view->forgotten);
-    row = crier__sql_begin(view->sql, READ_TOPICS, "tt", "", (size_t)0,
-                           prefix->text, (size_t)prefix->length);
-    while (crier__sql_row(view->sql, row)) {
-        name = (const char *)sqlite3_column_text(row, 3);
-        if (name == NULL || strncmp(name, prefix->text, prefix->length) != 0)
-            break;
-        if (prefix->pattern != NULL &&
-            !crier__selector_matches(prefix, name, strlen(name)))
-            continue;
-        floor = crier__view_floor(view, row, name, strlen(name));
-        raise_floor(reading, selector, floor);
-        if (crier__sql_number(row, 4) == 0)
-            continue;
-        too_many |= reading->count == max;
-        if (too_many)
-            continue;
-        source = add_source(reading, selector);
-        source->row = sqlite3_column_int64(row, 0);
-        source->floor = floor;
-    }
-    crier__sql_end(row);
-    if (!too_many)
-        return;
-    reading->count = before;
-    add_source(reading, selector)->filter = prefix;
-}
-
-static void open_sources(struct reading *reading, unsigned selector)
-{
-    const struct crier__selector *what =
-        &reading->read->selectors[selector].selector;
-
-    reading->floors[selector] = 0;
-    switch (what->kind) {
-    case CRIER__EXACT:
-        open_exact_source(reading, selector, what);
-        break;
-    case CRIER__PREFIX:
-    case CRIER__TEMPLATE:
-    case CRIER__URL_PATTERN:
-        open_prefix_sources(reading, selector, what);
-        break;
-    case CRIER__ALL:
-        add_source(reading, selector)->filter = what;
-        raise_floor(reading, selector, crier__view_floor_all(reading->view));
-        break;
-    }
-}
-
-/* Finds the position of the update with the id ID. False when it is not known. */
-static bool find_id_row(const struct crier__view *view, const char *id,
-                        uint64_t *position)
-{
-    sqlite3_stmt *row;
-
-    if (crier__id_read(id, view->sqlite->journal.epoch, position))
-        return *position <= view->last;
-    row = crier__sql_begin(view->sql, READ_ID, "t", id, strlen(id));
-    if (!crier__sql_row(view->sql, row))
-        return false;
-    *position = crier__sql_number(row, 0);
-    crier__sql_end(row);
-    return crier__view_shown(view, *position);
-}
-
-/* Finds the position after which the selectors that are not live begin. */
-static uint64_t resolve_file_since(struct reading *reading)
-{
-    const struct crier__view *view = reading->view;
-    struct crier__read *read = reading->read;
-    uint64_t position;
-
-    switch (read->since) {
-    case CRIER_SINCE_ID:
-        if (find_id_row(view, read->id, &position))
-            return position;
-        read->gap = true;
-        return 0;
-    case CRIER_SINCE_LAST:
-        return find_before_last(reading, read->number);
-    case CRIER_SINCE_TIME:
-        return read->number < (uint64_t)view->now
-                   ? crier__view_older(view, view->now - (int64_t)read->number)
-                   : 0;
-    case CRIER_SINCE_ALL:
-    case CRIER_SINCE_NOW:
-        break;
-    }
-    return 0;
-}
-
-/* Writes the first id held of what the selectors match. */
-static void find_oldest_row(struct reading *reading)
-{
-    const struct source *source, *end = reading->sources + reading->count;
-    struct page page = {0};
-    int64_t time;
-
-    reading->scans = SCAN_LAST_MAX;
-    for (source = reading->sources; source < end; source++)
-        scan_source(reading, source, from_of(reading, source),
-                    page.count != 0 ? page.at[0] : INT64_MAX, false, &page);
-    if (page.count != 0)
-        crier__view_id(reading->view, page.at[0], reading->read->oldest, &time);
-}
-
-/* Opens the sources, finds where each selector begins, and looks for gaps. */
-static void begin_file_read(struct reading *reading)
-{
-    struct crier__read *read = reading->read;
-    bool past = read->resolve && read->since != CRIER_SINCE_ID;
-    uint64_t after = read->after, reported, *start;
-    const struct crier__read_selector *selector;
-    unsigned i;
-
-    for (i = 0; i < read->selector_count; i++)
-        open_sources(reading, i);
-    if (read->resolve)
-        after = resolve_file_since(reading);
-    if (past && after > read->after)
-        after = read->after;
-    for (i = 0; i < read->selector_count; i++) {
-        selector = &read->selectors[i];
-        start = &reading->starts[i];
-        /* With an id, a live selector begins no earlier than the others: the id may be
-         * beyond all that the hub has been given yet. */
-        *start = past && selector->live ? 0 : after;
-        if (*start < selector->from)
-            *start = selector->from;
-        reported = selector->gap_reported_upto;
-        if (past && reported < read->after)
-            reported = read->after;
-        if (reading->floors[i] > *start && reading->floors[i] > reported)
-            read->gap = true;
-    }
-    if (read->gap)
-        find_oldest_row(reading);
-}
-
 /* ---- updates ---------------------------------------------------------- */
 
 static bool is_line(const char *text)
@@ -496,6 +186,383 @@ static int fetch_update(const struct crier__view *view, uint64_t position,
     return error;
 }
 
+/* ---- positions -------------------------------------------------------- */
+
+/* Merges the COUNT positions FRESH into PAGE. */
+static void merge_positions(struct page *page, const uint64_t *fresh,
+                            unsigned count, bool falling)
+{
+    struct page old = *page;
+    unsigned i = 0, j = 0;
+    uint64_t next;
+
+    page->count = 0;
+    while (page->count < PAGE && (i < old.count || j < count)) {
+        if (j == count ||
+            (i < old.count && (old.at[i] < fresh[j]) != falling))
+            next = old.at[i];
+        else
+            next = fresh[j];
+        i += i < old.count && old.at[i] == next;
+        j += j < count && fresh[j] == next;
+        page->at[page->count++] = next;
+    }
+}
+
+/* The statement that gives the positions of SOURCE. */
+static unsigned statement_of(const struct source *source, bool falling)
+{
+    if (source->filter == NULL)
+        return falling ? READ_BEFORE : READ_AFTER;
+    if (source->filter->kind == CRIER__ALL)
+        return falling ? READ_ALL_BEFORE : READ_ALL_AFTER;
+    return falling ? READ_UPDATES_BEFORE : READ_UPDATES_AFTER;
+}
+
+/* Whether SOURCE holds the update at POSITION, which ROW of its statement gives. */
+static bool source_holds(const struct reading *reading,
+                         const struct source *source, sqlite3_stmt *row,
+                         uint64_t position)
+{
+    if (source->filter == NULL)
+        return true;
+    if (source->filter->kind == CRIER__ALL)
+        return crier__view_shown(reading->view, position);
+    return crier__view_matches(reading->view, source->filter,
+                               (const char *)sqlite3_column_text(row, 1),
+                               position, sqlite3_column_int64(row, 2));
+}
+
+/* Adds to PAGE what SOURCE holds between the positions AFTER and BEFORE. */
+static void scan_source(struct reading *reading, const struct source *source,
+                        uint64_t after, uint64_t before, bool falling,
+                        struct page *page)
+{
+    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
+    struct crier__sql *sql = reading->view->sql;
+    uint64_t fresh[PAGE], position;
+    unsigned count = 0;
+    sqlite3_stmt *row;
+
+    if (source->filter == NULL && after < source->floor)
+        after = source->floor;
+    /* Behind a full page there is nothing to look for. */
+    if (page->count == PAGE && falling)
+        after = page->at[PAGE - 1] > after ? page->at[PAGE - 1] : after;
+    else if (page->count == PAGE && page->at[PAGE - 1] < before)
+        before = page->at[PAGE - 1];
+    row = crier__sql_begin(sql, statement_of(source, falling), "iuu",
+                           source->row, after, before);
+    while (count < PAGE && crier__sql_row(sql, row)) {
+        position = crier__sql_number(row, 0);
+        if (source_holds(reading, source, row, position))
+            fresh[count++] = position;
+        if (counts && --reading->scans == 0) {
+            reading->horizon = position;
+            break;
+        }
+    }
+    crier__sql_end(row);
+    merge_positions(page, fresh, count, falling);
+}
+
+static bool source_is_live(const struct reading *reading, const struct source *source)
+{
+    return reading->read->selectors[source->selector].live;
+}
+
+static uint64_t from_of(const struct reading *reading,
+                        const struct source *source)
+{
+    return reading->read->selectors[source->selector].from;
+}
+
+/* Whether the reader may see the update at POSITION, which is held. */
+static bool may_see_row(const struct reading *reading, uint64_t position)
+{
+    const struct crier__view *view = reading->view;
+    struct crier__update *update;
+    sqlite3_stmt *row;
+    bool is_private, visible;
+
+    if (position > view->newest_private)
+        return true;
+    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    if (!crier__sql_row(view->sql, row))
+        return false;
+    is_private = (sqlite3_column_int(row, 5) & CRIER__SQLITE_PRIVATE) != 0;
+    crier__sql_end(row);
+    if (!is_private || reading->read->grants == NULL)
+        return !is_private;
+    if (fetch_update(view, position, &update) != 0 || update == NULL)
+        return false;
+    visible = crier__update_visible(update, reading->read->grants);
+    crier__update_unref(update);
+    return visible;
+}
+
+/* The position before the last NUMBER that the sources which are not live hold, and that
+ * the reader may see. */
+static uint64_t find_before_last(struct reading *reading, uint64_t number)
+{
+    const struct source *source, *end = reading->sources + reading->count;
+    unsigned unseen = 0, i;
+    uint64_t before = INT64_MAX;
+    struct page page;
+
+    if (number == 0)
+        return reading->view->last;
+    if (number >= reading->view->count)
+        return 0;
+    reading->scans = SCAN_LAST_MAX;
+    reading->horizon = 0;
+    for (;;) {
+        page.count = 0;
+        for (source = reading->sources; source < end; source++)
+            if (!source_is_live(reading, source) && reading->horizon == 0)
+                scan_source(reading, source, from_of(reading, source), before,
+                            true, &page);
+        for (i = 0; i < page.count; i++) {
+            if (may_see_row(reading, page.at[i]))
+                number--;
+            else
+                unseen++;
+            if (number == 0 || unseen == SCAN_LAST_MAX)
+                return page.at[i] - 1;
+        }
+        if (reading->horizon != 0)
+            return reading->horizon - 1;
+        if (page.count < PAGE)
+            return 0;
+        before = page.at[page.count - 1];
+    }
+}
+
+/* ---- where a read begins ---------------------------------------------- */
+
+/* Up to which position the reader may miss what the topic in ROW, with FLOOR, does not hold
+ * any more. */
+static uint64_t missed_of(const struct reading *reading, sqlite3_stmt *row,
+                          uint64_t floor)
+{
+    uint64_t newest_public = crier__sql_number(row, 7);
+
+    return reading->read->grants == NULL && newest_public < floor
+               ? newest_public
+               : floor;
+}
+
+static void raise_floor(struct reading *reading, unsigned selector,
+                        uint64_t floor)
+{
+    if (floor > reading->floors[selector])
+        reading->floors[selector] = floor;
+}
+
+static struct source *add_source(struct reading *reading, unsigned selector)
+{
+    struct source *source = &reading->sources[reading->count++];
+
+    *source = (struct source){.selector = selector};
+    return source;
+}
+
+static void open_exact_source(struct reading *reading, unsigned selector,
+                              const struct crier__selector *exact)
+{
+    const struct crier__view *view = reading->view;
+    sqlite3_stmt *row = crier__sql_begin(view->sql, READ_TOPIC, "t", exact->text,
+                                         (size_t)exact->length);
+    struct source *source;
+
+    if (!crier__sql_row(view->sql, row)) {
+        raise_floor(reading, selector, view->forgotten);
+        return;
+    }
+    source = add_source(reading, selector);
+    source->row = sqlite3_column_int64(row, 0);
+    source->floor = crier__view_floor(view, row, exact->text, exact->length);
+    raise_floor(reading, selector, missed_of(reading, row, source->floor));
+    crier__sql_end(row);
+}
+
+static void open_prefix_sources(struct reading *reading, unsigned selector,
+                                const struct crier__selector *prefix)
+{
+    unsigned max = SOURCES_MAX - (reading->read->selector_count - selector - 1);
+    const struct crier__view *view = reading->view;
+    unsigned before = reading->count;
+    struct source *source;
+    bool too_many = false;
+    const char *name;
+    sqlite3_stmt *row;
+    uint64_t floor;
+
+    /* A topic without a row may have been one of them. */
+    raise_floor(reading, selector, view->forgotten);
+    row = crier__sql_begin(view->sql, READ_TOPICS, "tt", "", (size_t)0,
+                           prefix->text, (size_t)prefix->length);
+    while (crier__sql_row(view->sql, row)) {
+        name = (const char *)sqlite3_column_text(row, 3);
+        if (name == NULL || strncmp(name, prefix->text, prefix->length) != 0)
+            break;
+        if (prefix->pattern != NULL &&
+            !crier__selector_matches(prefix, name, strlen(name)))
+            continue;
+        floor = crier__view_floor(view, row, name, strlen(name));
+        raise_floor(reading, selector, missed_of(reading, row, floor));
+        if (crier__sql_number(row, 4) == 0)
+            continue;
+        too_many |= reading->count == max;
+        if (too_many)
+            continue;
+        source = add_source(reading, selector);
+        source->row = sqlite3_column_int64(row, 0);
+        source->floor = floor;
+    }
+    crier__sql_end(row);
+    if (!too_many)
+        return;
+    reading->count = before;
+    add_source(reading, selector)->filter = prefix;
+}
+
+static void open_sources(struct reading *reading, unsigned selector)
+{
+    const struct crier__selector *what =
+        &reading->read->selectors[selector].selector;
+
+    reading->floors[selector] = 0;
+    switch (what->kind) {
+    case CRIER__EXACT:
+        open_exact_source(reading, selector, what);
+        break;
+    case CRIER__PREFIX:
+    case CRIER__TEMPLATE:
+    case CRIER__URL_PATTERN:
+        open_prefix_sources(reading, selector, what);
+        break;
+    case CRIER__ALL:
+        add_source(reading, selector)->filter = what;
+        raise_floor(reading, selector, crier__view_floor_all(reading->view));
+        break;
+    }
+}
+
+/* Finds the position of the update with the id ID. False when it is not known. */
+static bool find_id_row(const struct crier__view *view, const char *id,
+                        uint64_t *position)
+{
+    sqlite3_stmt *row;
+
+    if (crier__id_read(id, view->sqlite->journal.epoch, position))
+        return *position <= view->last;
+    row = crier__sql_begin(view->sql, READ_ID, "t", id, strlen(id));
+    if (!crier__sql_row(view->sql, row))
+        return false;
+    *position = crier__sql_number(row, 0);
+    crier__sql_end(row);
+    return crier__view_shown(view, *position);
+}
+
+/* Finds the position after which the selectors that are not live begin. */
+static uint64_t resolve_file_since(struct reading *reading)
+{
+    const struct crier__view *view = reading->view;
+    struct crier__read *read = reading->read;
+    uint64_t position;
+
+    switch (read->since) {
+    case CRIER_SINCE_ID:
+        if (find_id_row(view, read->id, &position))
+            return position;
+        read->gap = true;
+        return 0;
+    case CRIER_SINCE_LAST:
+        return find_before_last(reading, read->number);
+    case CRIER_SINCE_TIME:
+        return read->number < (uint64_t)view->now
+                   ? crier__view_older(view, view->now - (int64_t)read->number)
+                   : 0;
+    case CRIER_SINCE_ALL:
+    case CRIER_SINCE_NOW:
+        break;
+    }
+    return 0;
+}
+
+/* Adds to PAGE the first positions that the sources hold, of what the selectors want,
+ * after AFTER. */
+static void scan_all(struct reading *reading, uint64_t after, struct page *page)
+{
+    const struct source *source, *end = reading->sources + reading->count;
+    uint64_t from;
+
+    page->count = 0;
+    for (source = reading->sources; source < end; source++) {
+        from = from_of(reading, source);
+        scan_source(reading, source, from > after ? from : after, INT64_MAX,
+                    false, page);
+    }
+}
+
+/* Writes the first id held of what the selectors match and the reader may see, if it is
+ * among the first updates. */
+static void find_oldest_row(struct reading *reading)
+{
+    unsigned pages = SCAN_MAX / PAGE, i;
+    struct page page;
+    uint64_t after = 0;
+    int64_t time;
+
+    reading->scans = SCAN_LAST_MAX;
+    do {
+        scan_all(reading, after, &page);
+        for (i = 0; i < page.count; i++)
+            if (may_see_row(reading, page.at[i])) {
+                crier__view_id(reading->view, page.at[i], reading->read->oldest,
+                               &time);
+                return;
+            }
+        after = page.count != 0 ? page.at[page.count - 1] : 0;
+    } while (page.count == PAGE && --pages > 0);
+}
+
+/* Opens the sources, finds where each selector begins, and looks for gaps. */
+static void begin_file_read(struct reading *reading)
+{
+    struct crier__read *read = reading->read;
+    bool past = read->resolve && read->since != CRIER_SINCE_ID;
+    uint64_t after = read->after, reported, *start;
+    const struct crier__read_selector *selector;
+    unsigned i;
+
+    for (i = 0; i < read->selector_count; i++)
+        open_sources(reading, i);
+    if (read->resolve)
+        after = resolve_file_since(reading);
+    if (past && after > read->after)
+        after = read->after;
+    for (i = 0; i < read->selector_count; i++) {
+        selector = &read->selectors[i];
+        start = &reading->starts[i];
+        /* With an id, a live selector begins no earlier than the others: the id may be
+         * beyond all that the hub has been given yet. */
+        *start = past && selector->live ? 0 : after;
+        if (*start < selector->from)
+            *start = selector->from;
+        reported = selector->gap_reported_upto;
+        if (past && reported < read->after)
+            reported = read->after;
+        if (reading->floors[i] > *start && reading->floors[i] > reported)
+            read->gap = true;
+    }
+    if (read->gap)
+        find_oldest_row(reading);
+}
+
+/* ---- the answer -------------------------------------------------------- */
+
 /* Gives the updates of PAGE, as far as they fit. */
 static int give_updates(const struct reading *reading, const struct page *page)
 {
@@ -516,6 +583,10 @@ static int give_updates(const struct reading *reading, const struct page *page)
         read->reached = page->at[i];
         if (update == NULL)
             continue;
+        if (!crier__update_visible(update, read->grants)) {
+            crier__update_unref(update);
+            continue;
+        }
         bytes += update->frame->length;
         read->updates[read->count++] = update;
     }
