@@ -31,6 +31,7 @@ struct options {
     const char *headers[OPTIONS_HEADERS_MAX + 1];
     size_t header_count;
 
+    char *token_file; /* content of --token-file; NULL for none */
     char **rest;      /* after OPTIONS_REST: the value and the words after it */
     bool token_given; /* on the command line */
     struct config_file config;
@@ -53,6 +54,7 @@ enum options_result {
 #define OPTIONS_COMMON                                                                 \
     {"server", required_argument, NULL, OPTION_SERVER},                                \
         {"token", required_argument, NULL, OPTION_TOKEN},                              \
+        {"token-file", required_argument, NULL, OPTION_TOKEN_FILE},                    \
         {"header", required_argument, NULL, 'H'},                                      \
         {"cacert", required_argument, NULL, OPTION_CACERT},                            \
         {"cert", required_argument, NULL, OPTION_CERT},                                \
@@ -70,6 +72,7 @@ enum options_result {
 enum {
     OPTION_SERVER = 256,
     OPTION_TOKEN,
+    OPTION_TOKEN_FILE,
     OPTION_CACERT,
     OPTION_CERT,
     OPTION_KEY,

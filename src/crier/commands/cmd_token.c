@@ -31,7 +31,7 @@ struct token_options {
     json_t *claims;
     json_t *grants; /* "mercure" in CLAIMS; borrowed */
     const char *key;
-    const char *id;   /* of the key; NULL for its own */
+    const char *id;   /* of the key, in UTF-8; NULL for its own */
     uint64_t expires; /* ms; UINT64_MAX for never */
 };
 
@@ -147,6 +147,15 @@ static enum options_result set_expires(struct token_options *token, const char *
                              &token->expires);
 }
 
+static enum options_result set_key_id(struct token_options *token, const char *id)
+{
+    json_t *value = read_text("--kid", id);
+
+    json_decref(value);
+    token->id = id;
+    return value != NULL ? OPTIONS_RUN : OPTIONS_BAD;
+}
+
 static enum options_result set_token_option(void *closure, struct options *options,
                                             int code, char *value)
 {
@@ -174,8 +183,7 @@ static enum options_result set_token_option(void *closure, struct options *optio
     case OPT_ISSUER:
         return set_claim(token, "--issuer", "iss", value);
     case OPT_KID:
-        token->id = value;
-        return OPTIONS_RUN;
+        return set_key_id(token, value);
     default: /* OPTIONS_ARGUMENT */
         return options_report("unexpected argument '%s' (known: show, hash)", value);
     }

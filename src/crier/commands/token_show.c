@@ -90,12 +90,14 @@ static void add_object(struct text *text, const char *title, const json_t *objec
     free(dumped);
 }
 
-/* Appends the claim NAME, a time, under TITLE: when it is, and how far from now. */
+/* Appends the claim NAME, a time, under TITLE: when it is, and how far from now. A time
+ * that is over is called OVER. */
 static void add_time(struct shown_token *shown, const char *name, const char *title,
-                     const char *past, const char *future)
+                     const char *over)
 {
     const json_t *claim = json_object_get(shown->claims, name);
     double seconds = json_number_value(claim);
+    struct text *text = &shown->text;
     char date[64];
     struct tm parts;
     time_t when;
@@ -103,18 +105,18 @@ static void add_time(struct shown_token *shown, const char *name, const char *ti
     if (claim == NULL)
         return;
     if (!json_is_number(claim) || seconds < 0 || seconds > 1e11) {
-        add_line(&shown->text, title, "at a time that is none");
+        add_line(text, title, "not a time");
         return;
     }
     when = (time_t)seconds;
     gmtime_r(&when, &parts);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ, ", &parts);
-    begin_line(&shown->text, title);
-    text_add_string(&shown->text, date);
-    text_add_string(&shown->text, seconds <= shown->now ? past : future);
-    text_add_age(&shown->text, seconds <= shown->now ? shown->now - seconds
-                                                     : seconds - shown->now);
-    text_add_string(&shown->text, "\n");
+    begin_line(text, title);
+    text_add_string(text, date);
+    text_add_string(text, seconds > shown->now ? "in " : over);
+    text_add_age(text, seconds > shown->now ? seconds - shown->now
+                                            : shown->now - seconds);
+    text_add_string(text, seconds > shown->now ? "\n" : " ago\n");
 }
 
 /* ---- grants ------------------------------------------------------------- */
@@ -219,10 +221,10 @@ static void add_claims(struct shown_token *shown)
     const json_t *crier = json_object_get(shown->claims, "crier");
 
     add_object(&shown->text, "claims", shown->claims);
-    add_time(shown, "iat", "issued", "since ", "in ");
-    add_time(shown, "nbf", "valid from", "since ", "in ");
+    add_time(shown, "iat", "issued", "");
+    add_time(shown, "nbf", "valid from", "");
     if (json_object_get(shown->claims, "exp") != NULL)
-        add_time(shown, "exp", "expires", "expired since ", "in ");
+        add_time(shown, "exp", "expires", "expired ");
     else
         add_line(&shown->text, "expires", "never");
     add_grants(shown, "may publish", "publish");
