@@ -49,9 +49,9 @@ static void write_file(const char *text)
 }
 
 /* Splits ARGUMENTS, words between spaces, up; FILE stands for the scratch file. */
-static int split_words(const char *arguments, char *argv[64])
+static int split_words(const char *arguments, char *argv[96])
 {
-    static char line[1024];
+    static char line[2048];
     char *rest = line;
     int argc = 1;
 
@@ -70,7 +70,7 @@ static int split_words(const char *arguments, char *argv[64])
 static enum load_result load(const char *arguments)
 {
     enum load_result result;
-    char *argv[64];
+    char *argv[96];
     int argc = split_words(arguments, argv);
 
     conf_unref(conf);
@@ -107,6 +107,10 @@ START_TEST(defaults)
     ck_assert_int_eq(conf->slow, CRIER_SLOW_GAP);
     ck_assert_uint_eq(conf->retention.count, 0);
     ck_assert_uint_eq(conf->topic_count, 0);
+    ck_assert(!conf_has_keys(conf));
+    ck_assert_int_eq(conf->anonymous, CONF_ANONYMOUS_ALL);
+    ck_assert_str_eq(conf->auth_cookie, "mercureAuthorization");
+    ck_assert(conf->query_token);
 }
 END_TEST
 
@@ -116,6 +120,10 @@ static const char all_arguments[] =
     "--journal sqlite:/x/y:z --retain-count 5 --retain-bytes 2G "
     "--retain-age 30d --max-topics 100 --max-update 64K --presence a,b "
     "--slow-client disconnect --stall-timeout 1s "
+    "--jwks https://example.com/jwks --public-url https://example.com:8443/hub "
+    "--anonymous subscribe --auth-cookie c --query-token off "
+    "--publish-origin https://a.example --publish-origin http://[::1]:81 "
+    "--cors-origin * "
     "--retain-topic a:b*:count=1,bytes=3K,age=2 --retain-topic c:age=1h";
 
 static const char all_in_file[] =
@@ -139,6 +147,14 @@ static const char all_in_file[] =
     "presence = a,b\n"
     "slow-client = disconnect\n"
     "stall-timeout = 1s\n"
+    "jwks = https://example.com/jwks\n"
+    "public-url = https://example.com:8443/hub\n"
+    "anonymous = subscribe\n"
+    "auth-cookie = c\n"
+    "query-token = off\n"
+    "publish-origin = https://a.example\n"
+    "publish-origin = http://[::1]:81\n"
+    "cors-origin = *\n"
     "\n"
     "[retain-topic]\n"
     "topic = a:b*\n"
@@ -169,6 +185,16 @@ static void check_all(void)
     ck_assert_str_eq(conf->presence, "a,b");
     ck_assert_int_eq(conf->slow, CRIER_SLOW_DISCONNECT);
     ck_assert_uint_eq(conf->stall_timeout, 1000);
+    ck_assert_str_eq(conf->jwks, "https://example.com/jwks");
+    ck_assert_str_eq(conf->public_url, "https://example.com:8443/hub");
+    ck_assert_int_eq(conf->anonymous, CONF_ANONYMOUS_SUBSCRIBE);
+    ck_assert_str_eq(conf->auth_cookie, "c");
+    ck_assert(!conf->query_token);
+    ck_assert_uint_eq(conf->publish_origins.count, 2);
+    ck_assert_str_eq(conf->publish_origins.list[0], "https://a.example");
+    ck_assert_str_eq(conf->publish_origins.list[1], "http://[::1]:81");
+    ck_assert_uint_eq(conf->cors_origins.count, 1);
+    ck_assert_str_eq(conf->cors_origins.list[0], "*");
     ck_assert_uint_eq(conf->topic_count, 2);
     ck_assert_str_eq(conf->topics[0].topic, "a:b*");
     ck_assert_uint_eq(conf->topics[0].retention.count, 1);
@@ -215,7 +241,7 @@ static void set_variable(const char *name, const char *value)
 /* Sets the variables of all options in ARGUMENTS, words between spaces. */
 static void set_variables(const char *arguments)
 {
-    char *argv[64], *value;
+    char *argv[96], *value;
     int argc = split_words(arguments, argv), i;
 
     for (i = 1; i < argc; i++) {
@@ -422,8 +448,8 @@ static const struct {
      "FILE:4: [retain-topic] has no key 'threads'; it has topic, count, bytes "
      "and age\n"},
     {"[server]\nlisten = 127.0.0.1:0\n",
-     "FILE:2: 'listen' is in an unknown section [server]; the only one is "
-     "[retain-topic]\n"},
+     "FILE:2: 'listen' is in an unknown section [server]; there are "
+     "[retain-topic], [key NAME] and [token NAME]\n"},
     {"www = \033[31m\n\nthreads = \a\n",
      "FILE:3: threads '?' is not a number from 1 to 64\n"},
 };

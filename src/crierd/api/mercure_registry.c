@@ -126,7 +126,9 @@ static json_t *describe_subscription(const struct mercure_subscriber *subscriber
                                      const char *name, bool active)
 {
     json_t *payload =
-        subscriber->identity != NULL ? subscriber->identity->payload : NULL;
+        subscriber->identity != NULL
+            ? identity_payload_of(subscriber->identity, matcher->text)
+            : NULL;
 
     if (matcher->type == MERCURE_TOPIC)
         return json_pack("{s:s, s:s, s:s, s:s, s:b, s:O*}", "id", name, "type",

@@ -15,8 +15,6 @@
 
 #include "conf.h"
 
-#include "texts.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -51,6 +49,9 @@ void conf_unref(struct conf *conf)
     free((char *)conf->data);
     free((char *)conf->journal);
     free((char *)conf->presence);
+    keyring_clear_keys(&conf->jwt_keys);
+    keyring_clear_keys(&conf->keys);
+    keyring_clear_tokens(&conf->tokens);
     free((char *)conf->jwks);
     free((char *)conf->public_url);
     free((char *)conf->auth_cookie);
@@ -62,7 +63,8 @@ void conf_unref(struct conf *conf)
 
 bool conf_has_keys(const struct conf *conf)
 {
-    return conf->jwks != NULL;
+    return conf->jwt_keys.count != 0 || conf->keys.count != 0 ||
+           conf->tokens.count != 0 || conf->jwks != NULL;
 }
 
 /* ---- the current one -------------------------------------------------- */

@@ -1,6 +1,8 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "keyring.h"
+#include "texts.h"
 #include "crier.h"
 #include "crierd/log/log.h"
 
@@ -9,10 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At most so many options, entries of --retain-topic, and entries of a list of texts. */
+/* At most so many options, and entries of --retain-topic. */
 #define CONF_OPTIONS_MAX 48
 #define CONF_TOPICS_MAX 64
-#define CONF_TEXTS_MAX 64
 
 /* Where a value comes from; a later one takes precedence over an earlier one. */
 enum conf_origin {
@@ -35,12 +36,6 @@ enum conf_anonymous {
     CONF_ANONYMOUS_ALL = 3
 };
 
-/* A list of texts. */
-struct conf_texts {
-    char **list;
-    size_t count;
-};
-
 /* A snapshot of the configuration. It does not change once it is published, and owns all
  * that it points to. What each value means, and its default, is in options.c. */
 struct conf {
@@ -56,6 +51,9 @@ struct conf {
     bool demo;
     bool get_publish;
 
+    struct conf_keys jwt_keys; /* those of --jwt-key */
+    struct conf_keys keys;     /* those of the file's sections */
+    struct conf_tokens tokens;
     const char *jwks;       /* a file, or an URL; or NULL */
     const char *public_url; /* without a '/' at its end; or NULL */
     enum conf_anonymous anonymous;

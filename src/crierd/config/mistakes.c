@@ -47,6 +47,7 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
                      const char *label, const char *text)
 {
     struct conf_source *earlier = &conf->sources[option_index(row)];
+    const bool secret = option_tells_fault(row);
     char wanted[OPTION_WANTED_SIZE];
 
     if (is_repeated(earlier, row, source)) {
@@ -61,11 +62,15 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
         *earlier = source;
         break;
     case -EINVAL:
-        mistakes_add(mistakes, "%s '%s' is not %s", label, text, wanted);
+        if (secret)
+            mistakes_add(mistakes, "%s: %s", label, wanted);
+        else
+            mistakes_add(mistakes, "%s '%s' is not %s", label, text, wanted);
         break;
     case -E2BIG:
         mistakes_add(mistakes, "%s '%s' is more than the %d that are allowed",
-                     label, text, CONF_TOPICS_MAX);
+                     label, secret ? "..." : text,
+                     secret ? CONF_KEYS_MAX : CONF_TOPICS_MAX);
         break;
     default:
         mistakes_add_memory(mistakes, label);

@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "backend.h"
+#include "keyring.h"
 #include "retain.h"
 #include "texts.h"
 #include "url.h"
@@ -67,7 +68,12 @@ const struct option_row option_rows[] = {
     {"log-level", OPTION_CHOICE, GROUP_SERVER, true, "LEVEL", "info", NULL,
      "error, warning, info or debug", .choices = levels, MEMBER(log_level)},
 
-    {"jwks", OPTION_TEXT, GROUP_ACCESS, true, "FILE|URL", NULL, "none",
+    {"jwt-key", OPTION_KEY, GROUP_ACCESS, true, "ALG:SECRET|ALG:@FILE", NULL,
+     "none",
+     "a key that verifies tokens: the algorithm and a secret (HS256, HS384, "
+     "HS512), or a file in PEM or with JWKs. Up to 32 times",
+     MEMBER(jwt_keys)},
+    {"jwks", OPTION_JWKS, GROUP_ACCESS, true, "FILE|URL", NULL, "none",
      "a JWK set with more public keys, read again from time to time",
      MEMBER(jwks)},
     {"public-url", OPTION_URL, GROUP_ACCESS, true, "URL", NULL, "none",
@@ -303,15 +309,23 @@ static struct conf_texts *find_texts(struct conf *conf,
     return (struct conf_texts *)(void *)((char *)conf + row->at);
 }
 
+bool option_tells_fault(const struct option_row *row)
+{
+    return row->type == OPTION_KEY || row->type == OPTION_JWKS;
+}
+
 bool option_is_list(const struct option_row *row)
 {
-    return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS;
+    return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS ||
+           row->type == OPTION_KEY;
 }
 
 void option_clear(struct conf *conf, const struct option_row *row)
 {
     if (row->type == OPTION_RETAIN)
         retain_clear(conf);
+    else if (row->type == OPTION_KEY)
+        keyring_clear_keys(&conf->jwt_keys);
     else
         texts_clear(find_texts(conf, row));
 }
@@ -401,7 +415,7 @@ static bool is_origin(const struct option_row *row, const char *text)
 }
 
 static int read_value(struct conf *conf, const struct option_row *row,
-                      const char *text)
+                      const char *text, char wanted[OPTION_WANTED_SIZE])
 {
     char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
     const char *argument;
@@ -424,6 +438,14 @@ static int read_value(struct conf *conf, const struct option_row *row,
         break;
     case OPTION_TOPICS:
         well = are_topics(text);
+        break;
+    case OPTION_KEY:
+        return keyring_read_key(&conf->jwt_keys, text, wanted,
+                                    OPTION_WANTED_SIZE);
+    case OPTION_JWKS:
+        if (!keyring_check_jwks(text, wanted, OPTION_WANTED_SIZE))
+            return -EINVAL;
+        well = true;
         break;
     case OPTION_URL:
         well = url_is_base(text);
@@ -529,9 +551,9 @@ static void print_wanted(const struct option_row *row,
 int option_set(struct conf *conf, const struct option_row *row,
                const char *text, char wanted[OPTION_WANTED_SIZE])
 {
-    int error = read_value(conf, row, text);
+    int error = read_value(conf, row, text, wanted);
 
-    if (error == -EINVAL)
+    if (error == -EINVAL && !option_tells_fault(row))
         print_wanted(row, wanted);
     return error;
 }
@@ -555,6 +577,14 @@ static void print_number(const struct option_row *row, uint64_t number,
     fputs(text, to);
 }
 
+/* Writes the entry I of KEYS, on a line of its own. */
+static void print_entry(const struct conf_keys *keys, size_t i, FILE *to)
+{
+    if (i != 0)
+        fputc('\n', to);
+    keyring_print_key(&keys->list[i], to);
+}
+
 static void print_texts(const struct conf_texts *texts, FILE *to)
 {
     size_t i;
@@ -574,6 +604,10 @@ static void print_value(const struct conf *conf, const struct option_row *row,
     case OPTION_RETAIN:
         for (i = 0; i < conf->topic_count; i++)
             retain_print(&conf->topics[i], to);
+        break;
+    case OPTION_KEY:
+        for (i = 0; i < conf->jwt_keys.count; i++)
+            print_entry(&conf->jwt_keys, i, to);
         break;
     case OPTION_ORIGINS:
         print_texts(find_texts((struct conf *)conf, row), to);

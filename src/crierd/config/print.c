@@ -4,6 +4,7 @@
 #include "print.h"
 
 #include "backend.h"
+#include "keyring.h"
 #include "retain.h"
 
 #include <stdlib.h>
@@ -158,6 +159,9 @@ static void print_assignment(const struct option_row *row, const char *text,
 {
     if (text[0] == '\0')
         fprintf(to, "#%s =\n", row->name);
+    else if (row->type == OPTION_KEY && strstr(text, ":@") == NULL)
+        fprintf(to, "# %s = %s is a secret, which is not shown\n", row->name,
+                text);
     else if (is_writable(row->name, text))
         fprintf(to, "%s = %s\n", row->name, text);
     else
@@ -199,6 +203,21 @@ static void print_list(const struct conf *conf, FILE *to)
     }
 }
 
+/* Writes the sections of keys and static tokens. */
+static void print_keyring(const struct conf *conf, FILE *to)
+{
+    size_t i;
+
+    for (i = 0; i < conf->keys.count; i++) {
+        fputc('\n', to);
+        keyring_print_key_section(&conf->keys.list[i], to);
+    }
+    for (i = 0; i < conf->tokens.count; i++) {
+        fputc('\n', to);
+        keyring_print_token(&conf->tokens.list[i], to);
+    }
+}
+
 bool print_dump(const struct conf *conf, FILE *to)
 {
     unsigned group;
@@ -216,5 +235,6 @@ bool print_dump(const struct conf *conf, FILE *to)
                 return false;
     }
     print_list(conf, to);
+    print_keyring(conf, to);
     return true;
 }
