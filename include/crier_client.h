@@ -306,6 +306,8 @@ struct crier_publisher_options {
     bool strict;          /* with crier_publish(): it is an error, CRIER_ERR_EXISTS,
                              when the first attempt finds the id of the event in the
                              journal. (Later attempts take it for this update.) */
+    bool is_private;      /* only clients that are granted one of the topics are sent the
+                             updates */
     struct crier_http_options http;
 
     /* Called when an attempt has failed and another one follows in RETRY ms. On the

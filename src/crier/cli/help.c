@@ -66,6 +66,7 @@ const char help_pub[] =
     "      --id ID            event id (default: a new one)\n"
     "      --dedupe           succeed if an update with this id already exists\n"
     "                         (needs --id)\n"
+    "      --private          only for clients that are granted one of the topics\n"
     "      --retry TIME       reconnection delay to set in clients\n"
     "      --timeout TIME     keep trying for TIME (default 30s; 0: forever)\n"
     "  -q, --quiet            print nothing but errors\n"

@@ -24,6 +24,7 @@ enum {
     OPT_JSON,
     OPT_LINES,
     OPT_DEDUPE,
+    OPT_PRIVATE,
     OPT_TIMEOUT
 };
 
@@ -34,6 +35,7 @@ static const struct option option_table[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"lines", no_argument, NULL, OPT_LINES},
     {"dedupe", no_argument, NULL, OPT_DEDUPE},
+    {"private", no_argument, NULL, OPT_PRIVATE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     OPTIONS_COMMON,
 };
@@ -81,6 +83,9 @@ static enum options_result set_pub_option(void *closure, struct options *options
         return OPTIONS_RUN;
     case OPT_DEDUPE:
         pub->dedupe = true;
+        return OPTIONS_RUN;
+    case OPT_PRIVATE:
+        pub->is_private = true;
         return OPTIONS_RUN;
     default: /* OPT_TIMEOUT */
         return set_timeout(pub, value);
@@ -157,6 +162,7 @@ void pub_options_for_publisher(const struct options *options,
         .topics = pub->topics,
         .timeout = pub->timeout,
         .strict = pub->id != NULL && !pub->dedupe,
+        .is_private = pub->is_private,
         .on_retry = note_retry,
         .closure = (void *)options,
     };

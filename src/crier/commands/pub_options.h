@@ -21,6 +21,7 @@ struct pub_options {
     bool json;
     bool lines;
     bool dedupe;
+    bool is_private;
 };
 
 /* Parses the command line of `crier pub` into PUB, and what all commands share into

@@ -62,25 +62,22 @@ static int add_path_topics(struct crier__buffer *path, const char *topics)
 
 /* Makes the URLs. */
 static int make_urls(struct crier__sender *sender, const char *server,
-                     const char *topics)
+                     const char *topics, bool is_private)
 {
+    static const char *const queries[2][2] = {
+        {"", "?dedupe=1"}, {"?private=1", "?private=1&dedupe=1"}};
     size_t length = strlen(server);
     struct crier__buffer path = {0};
-    int error = add_path_topics(&path, topics);
+    int error = add_path_topics(&path, topics), i;
 
     while (length != 0 && server[length - 1] == '/')
         length--;
-    if (error == 0 && asprintf(&sender->url[0], "%.*s/topics/%.*s",
-                               (int)length, server, (int)path.length,
-                               path.bytes) < 0) {
-        sender->url[0] = NULL; /* it may be anything then */
-        error = -ENOMEM;
-    }
-    if (error == 0 &&
-        asprintf(&sender->url[1], "%s?dedupe=1", sender->url[0]) < 0) {
-        sender->url[1] = NULL;
-        error = -ENOMEM;
-    }
+    for (i = 0; i < 2 && error == 0; i++)
+        if (asprintf(&sender->url[i], "%.*s/topics/%.*s%s", (int)length, server,
+                     (int)path.length, path.bytes, queries[is_private][i]) < 0) {
+            sender->url[i] = NULL; /* it may be anything then */
+            error = -ENOMEM;
+        }
     crier__buffer_done(&path);
     return error;
 }
@@ -171,7 +168,7 @@ int crier__sender_init(struct crier__sender *sender,
     text = malloc(topics->size);
     if (text != NULL) {
         crier__topics_join(topics, ',', text);
-        error = make_urls(sender, server, text);
+        error = make_urls(sender, server, text, options->is_private);
     } else {
         error = -ENOMEM;
     }
