@@ -5,7 +5,7 @@
  *
  * These are refused, in this order:
  *
- *   400  requests whose token can be read in two ways (credentials.c)
+ *   400  requests whose token can be read in two ways (bearer.c)
  *   403  requests that change something and come from a page of another origin
  *   503  all that change something while crierd stops
  *   401  requests whose token is wrong, even where none is needed
@@ -31,7 +31,7 @@
 
 #include "policy.h"
 
-#include "credentials.h"
+#include "bearer.h"
 #include "origin.h"
 #include "respond.h"
 #include "crierd/auth/auth.h"
@@ -197,16 +197,16 @@ static bool is_route_open(const struct route *route)
 
 /* ---- the verdict ------------------------------------------------------- */
 
-/* Verifies the token of REQUEST, CREDENTIAL. */
+/* Verifies the token of REQUEST, BEARER. */
 static struct verdict verify_token(struct request *request,
-                                   const struct credential *credential)
+                                   const struct bearer *bearer)
 {
     enum auth_result result;
 
-    if (credential->source == CREDENTIAL_NONE)
+    if (bearer->source == CREDENTIAL_NONE)
         return (struct verdict){FINDING_ALLOWED, NULL};
-    result = auth_verify(request->server->auth, credential->token,
-                         credential->length, &request->identity);
+    result = auth_verify(request->server->auth, bearer->token,
+                         bearer->length, &request->identity);
     if (result == AUTH_OK)
         return (struct verdict){FINDING_ALLOWED, NULL};
     return (struct verdict){result == AUTH_BUSY ? FINDING_BUSY
@@ -218,12 +218,12 @@ static struct verdict verify_token(struct request *request,
 static struct verdict judge_request(struct request *request,
                                     const struct route *route)
 {
-    struct credential credential = {0};
+    struct bearer bearer = {0};
     struct verdict verdict = {0};
 
     if (route->scope != SCOPE_READ) {
-        verdict.why = credential_find(request, &credential);
-        request->credential = credential.source;
+        verdict.why = bearer_find(request, &bearer);
+        request->credential = bearer.source;
     }
     if (verdict.why != NULL)
         verdict.finding = FINDING_MALFORMED;
@@ -232,7 +232,7 @@ static struct verdict judge_request(struct request *request,
     else if (route->changes && atomic_load(&request->server->stopping))
         verdict.finding = FINDING_STOPPING;
     else
-        verdict = verify_token(request, &credential);
+        verdict = verify_token(request, &bearer);
     if (verdict.finding != FINDING_ALLOWED || is_route_open(route))
         return verdict;
     if (request->identity == NULL)
@@ -331,4 +331,17 @@ bool policy_may_subscribe(struct request *request,
                           const struct crier_selector *selectors, size_t count)
 {
     return check_selectors(request, SCOPE_SUBSCRIBE, selectors, count);
+}
+
+bool policy_is_granted(struct request *request, const char *topic)
+{
+    struct verdict verdict = {.finding = FINDING_NO_TOKEN};
+
+    if (request->identity != NULL)
+        verdict.finding = FINDING_NOT_GRANTED;
+    if (request->identity != NULL &&
+        crier_grants_match(request->identity->subscribe, topic))
+        return true;
+    request->result = respond_refusal(request, SCOPE_SUBSCRIBE, &verdict);
+    return false;
 }
