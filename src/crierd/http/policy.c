@@ -331,3 +331,16 @@ bool policy_may_subscribe(struct request *request,
 {
     return check_selectors(request, SCOPE_SUBSCRIBE, selectors, count);
 }
+
+bool policy_is_granted(struct request *request, const char *topic)
+{
+    struct verdict verdict = {.finding = FINDING_NO_TOKEN};
+
+    if (request->identity != NULL)
+        verdict.finding = FINDING_NOT_GRANTED;
+    if (request->identity != NULL &&
+        crier_grants_match(request->identity->subscribe, topic))
+        return true;
+    request->result = respond_refusal(request, SCOPE_SUBSCRIBE, &verdict);
+    return false;
+}
