@@ -146,7 +146,7 @@ static char *sign_as(const char *alg, const char *key, const char *typ,
     ck_assert(jose_alg_find(alg, &found));
     ck_assert_msg(jose_read_keys(&keys, &found, key, strlen(key), why) == 0, "%s",
                   why);
-    token = jose_sign(keys.list[0], typ, claims, strlen(claims));
+    token = jose_sign(keys.list[0], typ, NULL, claims, strlen(claims));
     ck_assert_ptr_nonnull(token);
     jose_keys_done(&keys);
     return token;
