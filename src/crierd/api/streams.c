@@ -41,7 +41,8 @@ static uint64_t find_expiry(const struct request *request)
         identity->expires > INT64_MAX / 1000)
         return 0;
     left = identity->expires * 1000 - crier__clock_real();
-    return crier_now() + (left > 0 ? (uint64_t)left : 0);
+    /* Not before that: both clocks are rounded down. */
+    return crier_now() + 1 + (left > 0 ? (uint64_t)left : 0);
 }
 
 /* Responds that there is no stream for REQUEST because of ERROR. When its topics have

@@ -95,13 +95,12 @@ static bool may_change(const struct request *request)
 bool policy_may_be_seen(struct request *request)
 {
     const char *origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
-    enum origin_match match;
+    enum origin_match match = ORIGIN_OTHER;
 
-    if (!request_is_foreign(request))
-        return true;
-    match = origin != NULL ? origins_find(&conf_current()->cors_origins, origin)
-                           : ORIGIN_OTHER;
-    if (match == ORIGIN_NAMED ||
+    if (origin != NULL)
+        match = origins_find(&conf_current()->cors_origins, origin);
+    if (!request_is_foreign(request) || is_trusted_page(request) ||
+        match == ORIGIN_NAMED ||
         (match == ORIGIN_ANY && request->credential != CREDENTIAL_COOKIE))
         return true;
     request->result = respond_cross_site(request);
