@@ -731,18 +731,20 @@ bool jose_jws_verify(const struct jose_jws *jws, const struct jose_key *key)
     return verify_public(jws, key, &signature);
 }
 
-char *jose_sign(const struct jose_key *key, const char *typ,
+char *jose_sign(const struct jose_key *key, const char *typ, const char *id,
                 const char *payload, size_t length)
 {
     char *text = NULL, *copy = NULL;
     jws_t *jws;
 
+    if (id == NULL)
+        id = key->id;
     if (key->jwk == NULL || r_jws_init(&jws) != RHN_OK)
         return NULL;
     if (r_jws_set_alg(jws, algorithms[key->alg].rhonabwy) == RHN_OK &&
         r_jws_set_header_str_value(jws, "typ", typ) == RHN_OK &&
-        (key->id == NULL ||
-         r_jws_set_header_str_value(jws, "kid", key->id) == RHN_OK) &&
+        (id == NULL ||
+         r_jws_set_header_str_value(jws, "kid", id) == RHN_OK) &&
         r_jws_set_payload(jws, (const unsigned char *)payload, length) == RHN_OK)
         text = r_jws_serialize(jws, key->jwk, R_FLAG_IGNORE_REMOTE);
     if (text != NULL)

@@ -107,8 +107,9 @@ void jose_jws_done(struct jose_jws *jws);
 bool jose_jws_verify(const struct jose_jws *jws, const struct jose_key *key);
 
 /* Signs the LENGTH bytes at PAYLOAD with KEY, which is a secret or a private key: a *new*
- * compact JWS with TYP in its header. NULL when KEY cannot sign or memory is short. */
-char *jose_sign(const struct jose_key *key, const char *typ,
+ * compact JWS with TYP in its header, and ID as `kid`, or for NULL the one of KEY. NULL
+ * when KEY cannot sign or memory is short. */
+char *jose_sign(const struct jose_key *key, const char *typ, const char *id,
                 const char *payload, size_t length);
 
 #define JOSE_SHA256_SIZE 32
