@@ -426,6 +426,7 @@ struct crier_stream;
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
     X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_ENDED, "its topics have ended")                            \
     X(CRIER_REASON_EXPIRED, "the client's authorisation has expired")         \
     X(CRIER_REASON_UNSENT,                                                    \
       "no body was sent: a HEAD request, or the response was not queued")
@@ -907,8 +908,9 @@ struct crier_receipt {
     uint64_t position;  /* of the same update */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
-    size_t subscribers; /* to how many streams it goes; one with two selectors that
-                           match counts for both */
+    size_t subscribers; /* how many streams' selectors match, even if their grants do not
+                           match a private update; one with two selectors that match
+                           counts for both */
     bool duplicate;     /* nothing was published, see below */
 };
 
@@ -919,7 +921,11 @@ struct crier_publish_options {
     bool dedupe;
 
     /* Only streams whose grants match one of the update's topics are sent it, whether
-     * live or later from the journal. */
+     * live or later from the journal. It does not count for CRIER_SINCE_LAST of other
+     * streams. It has a position like any other update, so a stream that resumes with
+     * its id begins behind it, whatever its grants. A stream without grants is sent no
+     * gap because private updates of a topic that had no public ones have been evicted;
+     * other streams may be sent a gap when all that was evicted was private. */
     bool is_private;
 
     /* It is the last update of its topics. A stream of these topics alone ends behind it.
@@ -1013,13 +1019,25 @@ struct crier_subscribe_options {
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
  * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since),
  * CRIER_ERR_SELECTOR, -ENOMEM. CRIER_ERR_TOPIC_ENDED: all selectors are names of topics
- * that have ended, and the stream would begin behind their last updates: there is nothing
- * more to send (HTTP: 204, which an EventSource does not answer by reconnecting). When the
- * topics have ended and the stream begins earlier, it ends behind their last updates; with
- * CRIER_SINCE_NOW it is sent the last update. */
+ * that have ended, and `id` is that of the newest of their last updates, or of a position
+ * behind it: there is nothing more to send (HTTP: 204, which an EventSource does not answer
+ * by reconnecting).
+ *
+ * A stream whose selectors are all names of topics ends when all these topics have ended
+ * and it has been sent their last updates, as far as its grants allow: with
+ * CRIER_REASON_ENDED, and in CRIER_FORMAT_FULL behind the comment "end". If its client has
+ * no id of the end, an id block follows first. So a stream of topics that have ended begins
+ * as `since` says and ends with their last updates; with CRIER_SINCE_NOW it is sent the
+ * newest of these, so that its client has an id and does not come back for more than
+ * CRIER_ERR_TOPIC_ENDED. With `once` all of this does not apply. */
 CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                   struct crier_stream *stream,
                                   const struct crier_subscribe_options *options);
+
+/* Returns what crier_hub_subscribe() would return now for OPTIONS and a stream that is
+ * open, and does nothing: for the response to HEAD. */
+CRIER_API int crier_hub_can_subscribe(
+    struct crier_hub *hub, const struct crier_subscribe_options *options);
 
 /* Changes the selectors of STREAM, a subscriber of HUB, to TOPICS ("a,log.*"). For a topic
  * that the old selectors match nothing is lost and nothing comes twice, whether the stream

@@ -159,6 +159,7 @@ static void refuse(void)
     FORKED(crier_hub_publish(hub, "a", event, NULL));
     FORKED(crier_hub_publish_to(hub, &topic, 1, event, NULL));
     FORKED(crier_hub_subscribe(hub, stream, &follow));
+    FORKED(crier_hub_can_subscribe(hub, &follow));
     FORKED(crier_hub_change(hub, stream, "b"));
     FORKED(crier_hub_list(hub, &list, NULL, NULL));
     FORKED(crier_hub_forget(hub, "a", NULL, NULL));

@@ -565,29 +565,51 @@ int jose_read_keys(struct jose_keys *keys, const enum jose_alg *alg,
     return error;
 }
 
+/* Reads FILE to TEXT, which has room for JOSE_TEXT_MAX + 1 bytes. */
+static bool load_file(FILE *file, char *text, size_t *length, char *why)
+{
+    *length = fread(text, 1, JOSE_TEXT_MAX + 1, file);
+    if (ferror(file))
+        refuse_key(why, "cannot read it: %s", strerror(errno));
+    else if (*length > JOSE_TEXT_MAX)
+        refuse_key(why, "larger than %zu bytes", JOSE_TEXT_MAX);
+    else
+        return true;
+    return false;
+}
+
+char *jose_load_text(const char *path, size_t *length, char why[JOSE_WHY_SIZE])
+{
+    char *text = malloc(JOSE_TEXT_MAX + 1);
+    FILE *file = fopen(path, "re");
+    bool well = false;
+
+    if (text == NULL)
+        refuse_key(why, "out of memory");
+    else if (file == NULL)
+        refuse_key(why, "cannot open it: %s", strerror(errno));
+    else
+        well = load_file(file, text, length, why);
+    if (file != NULL)
+        fclose(file);
+    if (well)
+        return text;
+    free(text);
+    return NULL;
+}
+
 int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg,
                    const char *path, char why[JOSE_WHY_SIZE])
 {
-    FILE *file = fopen(path, "re");
-    char *text = malloc(JOSE_TEXT_MAX + 1);
-    size_t length = 0;
-    int error = 0;
+    size_t length;
+    char *text = jose_load_text(path, &length, why);
+    int error;
 
-    if (file == NULL)
-        error = refuse_key(why, "cannot open it: %s", strerror(errno));
-    else if (text == NULL)
-        error = -ENOMEM;
-    else
-        length = fread(text, 1, JOSE_TEXT_MAX + 1, file);
-    if (error == 0 && ferror(file))
-        error = refuse_key(why, "cannot read it: %s", strerror(errno));
-    if (error == 0)
-        error = jose_read_keys(keys, alg, text, length, why);
-    if (text != NULL)
-        gnutls_memset(text, 0, length);
+    if (text == NULL)
+        return -EINVAL;
+    error = jose_read_keys(keys, alg, text, length, why);
+    gnutls_memset(text, 0, length);
     free(text);
-    if (file != NULL)
-        fclose(file);
     return error;
 }
 
@@ -709,18 +731,20 @@ bool jose_jws_verify(const struct jose_jws *jws, const struct jose_key *key)
     return verify_public(jws, key, &signature);
 }
 
-char *jose_sign(const struct jose_key *key, const char *typ,
+char *jose_sign(const struct jose_key *key, const char *typ, const char *id,
                 const char *payload, size_t length)
 {
     char *text = NULL, *copy = NULL;
     jws_t *jws;
 
+    if (id == NULL)
+        id = key->id;
     if (key->jwk == NULL || r_jws_init(&jws) != RHN_OK)
         return NULL;
     if (r_jws_set_alg(jws, algorithms[key->alg].rhonabwy) == RHN_OK &&
         r_jws_set_header_str_value(jws, "typ", typ) == RHN_OK &&
-        (key->id == NULL ||
-         r_jws_set_header_str_value(jws, "kid", key->id) == RHN_OK) &&
+        (id == NULL ||
+         r_jws_set_header_str_value(jws, "kid", id) == RHN_OK) &&
         r_jws_set_payload(jws, (const unsigned char *)payload, length) == RHN_OK)
         text = r_jws_serialize(jws, key->jwk, R_FLAG_IGNORE_REMOTE);
     if (text != NULL)

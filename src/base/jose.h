@@ -66,6 +66,10 @@ int jose_read_secret(struct jose_keys *keys, enum jose_alg alg,
 int jose_read_keys(struct jose_keys *keys, const enum jose_alg *alg,
                    const char *text, size_t length, char why[JOSE_WHY_SIZE]);
 
+/* Reads the file PATH of at most JOSE_TEXT_MAX bytes: a *new* text of *LENGTH bytes. NULL
+ * with the reason in WHY. */
+char *jose_load_text(const char *path, size_t *length, char why[JOSE_WHY_SIZE]);
+
 /* As jose_read_keys() with what the file PATH holds. */
 int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg,
                    const char *path, char why[JOSE_WHY_SIZE]);
@@ -103,8 +107,9 @@ void jose_jws_done(struct jose_jws *jws);
 bool jose_jws_verify(const struct jose_jws *jws, const struct jose_key *key);
 
 /* Signs the LENGTH bytes at PAYLOAD with KEY, which is a secret or a private key: a *new*
- * compact JWS with TYP in its header. NULL when KEY cannot sign or memory is short. */
-char *jose_sign(const struct jose_key *key, const char *typ,
+ * compact JWS with TYP in its header, and ID as `kid`, or for NULL the one of KEY. NULL
+ * when KEY cannot sign or memory is short. */
+char *jose_sign(const struct jose_key *key, const char *typ, const char *id,
                 const char *payload, size_t length);
 
 #define JOSE_SHA256_SIZE 32

@@ -15,9 +15,6 @@
 
 #include "conf.h"
 
-#include "credentials.h"
-#include "texts.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -52,9 +49,9 @@ void conf_unref(struct conf *conf)
     free((char *)conf->data);
     free((char *)conf->journal);
     free((char *)conf->presence);
-    credentials_clear_keys(&conf->jwt_keys);
-    credentials_clear_keys(&conf->keys);
-    credentials_clear_tokens(&conf->tokens);
+    keyring_clear_keys(&conf->jwt_keys);
+    keyring_clear_keys(&conf->keys);
+    keyring_clear_tokens(&conf->tokens);
     free((char *)conf->jwks);
     free((char *)conf->public_url);
     free((char *)conf->auth_cookie);

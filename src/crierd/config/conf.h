@@ -1,7 +1,8 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
-#include "base/jose.h"
+#include "keyring.h"
+#include "texts.h"
 #include "crier.h"
 #include "crierd/log/log.h"
 
@@ -10,13 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At most so many options, entries of --retain-topic, entries of a list of texts, keys of
- * each kind, and static tokens. */
+/* At most so many options, and entries of --retain-topic. */
 #define CONF_OPTIONS_MAX 48
 #define CONF_TOPICS_MAX 64
-#define CONF_TEXTS_MAX 64
-#define CONF_KEYS_MAX 32
-#define CONF_TOKENS_MAX 256
 
 /* Where a value comes from; a later one takes precedence over an earlier one. */
 enum conf_origin {
@@ -37,45 +34,6 @@ enum conf_anonymous {
     CONF_ANONYMOUS_SUBSCRIBE = 1,
     CONF_ANONYMOUS_PUBLISH = 2,
     CONF_ANONYMOUS_ALL = 3
-};
-
-/* A list of texts. */
-struct conf_texts {
-    char **list;
-    size_t count;
-};
-
-/* What tokens that a key signed may grant: a bit for each. */
-enum conf_use { CONF_USE_PUBLISH = 1, CONF_USE_SUBSCRIBE = 2, CONF_USE_BOTH = 3 };
-
-/* Keys of one origin: a --jwt-key, or a section [key NAME]. */
-struct conf_key {
-    char *name; /* NULL: --jwt-key */
-    enum jose_alg algorithm;
-    char *file;             /* they were read from; NULL: a secret that was given */
-    char *issuer;           /* whose tokens they verify; NULL: anybody's */
-    enum conf_use use;
-    struct jose_keys keys; /* at least one */
-};
-
-struct conf_keys {
-    struct conf_key *list;
-    size_t count;
-};
-
-/* A static token: a section [token NAME]. */
-struct conf_token {
-    char *name;
-    bool has_hash;
-    unsigned char hash[JOSE_SHA256_SIZE];
-    struct conf_texts publish, subscribe; /* selectors */
-    int64_t expires; /* seconds since 1970; 0: never */
-    bool admin;
-};
-
-struct conf_tokens {
-    struct conf_token *list;
-    size_t count;
 };
 
 /* A snapshot of the configuration. It does not change once it is published, and owns all

@@ -8,7 +8,7 @@
 #include "file.h"
 
 #include "base/ini_file.h"
-#include "credentials.h"
+#include "keyring.h"
 #include "retain.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ struct section {
     /* Takes KEY = VALUE. Returns NULL, or what would be right; "" for an unknown key. */
     const char *(*set)(struct reader *reader, const char *key, const char *value);
 
-    /* Adds what was read to the configuration. Errors as in credentials.h. */
+    /* Adds what was read to the configuration. Errors as in keyring.h. */
     int (*end)(struct reader *reader, char *why, size_t size);
     int max;
 };
@@ -103,14 +103,14 @@ static bool begin_key(struct reader *reader, const char *name)
 static const char *set_key(struct reader *reader, const char *key,
                            const char *value)
 {
-    return credentials_set_key(&reader->key, key, value);
+    return keyring_set_key(&reader->key, key, value);
 }
 
 static int end_key_section(struct reader *reader, char *why, size_t size)
 {
-    int error = credentials_add_key(&reader->conf->keys, &reader->key, why, size);
+    int error = keyring_add_key(&reader->conf->keys, &reader->key, why, size);
 
-    credentials_end_key(&reader->key);
+    keyring_end_key(&reader->key);
     return error;
 }
 
@@ -125,15 +125,15 @@ static bool begin_token(struct reader *reader, const char *name)
 static const char *set_token(struct reader *reader, const char *key,
                              const char *value)
 {
-    return credentials_set_token(&reader->token, key, value);
+    return keyring_set_token(&reader->token, key, value);
 }
 
 static int end_token_section(struct reader *reader, char *why, size_t size)
 {
-    int error = credentials_add_token(&reader->conf->tokens, &reader->token, why,
+    int error = keyring_add_token(&reader->conf->tokens, &reader->token, why,
                                       size);
 
-    credentials_end_token(&reader->token);
+    keyring_end_token(&reader->token);
     return error;
 }
 

@@ -47,7 +47,7 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
                      const char *label, const char *text)
 {
     struct conf_source *earlier = &conf->sources[option_index(row)];
-    const bool secret = row->type == OPTION_KEY;
+    const bool secret = option_tells_fault(row);
     char wanted[OPTION_WANTED_SIZE];
 
     if (is_repeated(earlier, row, source)) {

@@ -13,7 +13,7 @@
 
 #include "address.h"
 #include "backend.h"
-#include "credentials.h"
+#include "keyring.h"
 #include "retain.h"
 #include "texts.h"
 #include "url.h"
@@ -73,7 +73,7 @@ const struct option_row option_rows[] = {
      "a key that verifies tokens: the algorithm and a secret (HS256, HS384, "
      "HS512), or a file in PEM or with JWKs. Up to 32 times",
      MEMBER(jwt_keys)},
-    {"jwks", OPTION_TEXT, GROUP_ACCESS, true, "FILE|URL", NULL, "none",
+    {"jwks", OPTION_JWKS, GROUP_ACCESS, true, "FILE|URL", NULL, "none",
      "a JWK set with more public keys, read again from time to time",
      MEMBER(jwks)},
     {"public-url", OPTION_URL, GROUP_ACCESS, true, "URL", NULL, "none",
@@ -312,6 +312,11 @@ static struct conf_texts *find_texts(struct conf *conf,
     return (struct conf_texts *)(void *)((char *)conf + row->at);
 }
 
+bool option_tells_fault(const struct option_row *row)
+{
+    return row->type == OPTION_KEY || row->type == OPTION_JWKS;
+}
+
 bool option_is_list(const struct option_row *row)
 {
     return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS ||
@@ -323,7 +328,7 @@ void option_clear(struct conf *conf, const struct option_row *row)
     if (row->type == OPTION_RETAIN)
         retain_clear(conf);
     else if (row->type == OPTION_KEY)
-        credentials_clear_keys(&conf->jwt_keys);
+        keyring_clear_keys(&conf->jwt_keys);
     else
         texts_clear(find_texts(conf, row));
 }
@@ -438,8 +443,13 @@ static int read_value(struct conf *conf, const struct option_row *row,
         well = are_topics(text);
         break;
     case OPTION_KEY:
-        return credentials_read_key(&conf->jwt_keys, text, wanted,
+        return keyring_read_key(&conf->jwt_keys, text, wanted,
                                     OPTION_WANTED_SIZE);
+    case OPTION_JWKS:
+        if (!keyring_check_jwks(text, wanted, OPTION_WANTED_SIZE))
+            return -EINVAL;
+        well = true;
+        break;
     case OPTION_URL:
         well = url_is_base(text);
         break;
@@ -546,7 +556,7 @@ int option_set(struct conf *conf, const struct option_row *row,
 {
     int error = read_value(conf, row, text, wanted);
 
-    if (error == -EINVAL && row->type != OPTION_KEY)
+    if (error == -EINVAL && !option_tells_fault(row))
         print_wanted(row, wanted);
     return error;
 }
@@ -575,7 +585,7 @@ static void print_entry(const struct conf_keys *keys, size_t i, FILE *to)
 {
     if (i != 0)
         fputc('\n', to);
-    credentials_print_key(&keys->list[i], to);
+    keyring_print_key(&keys->list[i], to);
 }
 
 static void print_texts(const struct conf_texts *texts, FILE *to)

@@ -18,6 +18,7 @@ enum option_type {
     OPTION_SWITCH, /* on or off */
     OPTION_CHOICE, /* one of some words, for an enum that counts from 0 */
     OPTION_KEY,    /* a list: ALG:SECRET or ALG:@FILE; a secret is never shown */
+    OPTION_JWKS,   /* a file with a JWK set, or an https:// URL */
     OPTION_URL,    /* http:// or https://, without a query */
     OPTION_COOKIE, /* the name of a cookie */
     OPTION_ORIGINS, /* a list: as in the field Origin; with choices, one of these, too */
@@ -78,12 +79,16 @@ size_t option_index(const struct option_row *row);
  * line of a variable. */
 bool option_is_list(const struct option_row *row);
 
+/* Whether option_set() says what is wrong with a value of ROW. The value may be a secret
+ * then. */
+bool option_tells_fault(const struct option_row *row);
+
 /* Empties ROW's list in CONF. */
 void option_clear(struct conf *conf, const struct option_row *row);
 
 /* Sets ROW's value in CONF as TEXT says; a list is given one entry more. Returns 0;
- * -EINVAL with what would be right in WANTED, such as "a number from 1 to 64", or for a
- * key with what is wrong; -ENOMEM; -E2BIG when the list is full. */
+ * -EINVAL with what would be right in WANTED, such as "a number from 1 to 64", or what is
+ * wrong where option_tells_fault(); -ENOMEM; -E2BIG when the list is full. */
 #define OPTION_WANTED_SIZE 320
 int option_set(struct conf *conf, const struct option_row *row,
                const char *text, char wanted[OPTION_WANTED_SIZE]);

@@ -4,7 +4,7 @@
 #include "print.h"
 
 #include "backend.h"
-#include "credentials.h"
+#include "keyring.h"
 #include "retain.h"
 
 #include <stdlib.h>
@@ -204,17 +204,17 @@ static void print_list(const struct conf *conf, FILE *to)
 }
 
 /* Writes the sections of keys and static tokens. */
-static void print_credentials(const struct conf *conf, FILE *to)
+static void print_keyring(const struct conf *conf, FILE *to)
 {
     size_t i;
 
     for (i = 0; i < conf->keys.count; i++) {
         fputc('\n', to);
-        credentials_print_key_section(&conf->keys.list[i], to);
+        keyring_print_key_section(&conf->keys.list[i], to);
     }
     for (i = 0; i < conf->tokens.count; i++) {
         fputc('\n', to);
-        credentials_print_token(&conf->tokens.list[i], to);
+        keyring_print_token(&conf->tokens.list[i], to);
     }
 }
 
@@ -235,6 +235,6 @@ bool print_dump(const struct conf *conf, FILE *to)
                 return false;
     }
     print_list(conf, to);
-    print_credentials(conf, to);
+    print_keyring(conf, to);
     return true;
 }

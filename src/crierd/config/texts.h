@@ -1,7 +1,15 @@
 #ifndef CRIERD_TEXTS_H
 #define CRIERD_TEXTS_H
 
-#include "conf.h"
+#include <stddef.h>
+
+#define CONF_TEXTS_MAX 64
+
+/* A list of texts. */
+struct conf_texts {
+    char **list;
+    size_t count;
+};
 
 /* Adds a copy of the LENGTH bytes at TEXT to TEXTS. -E2BIG when there are CONF_TEXTS_MAX;
  * -ENOMEM. */

@@ -222,8 +222,8 @@ static bool has_room_for(const struct exchange *exchange,
 
     if (response->name == NULL && response->cors_count == 0)
         return true;
-    return response_write_head(head, response, true) <=
-           headroom_left(exchange->connection, exchange->daemon->memory);
+    return headroom_has(exchange->connection, exchange->daemon->memory,
+                        response_write_head(head, response, true));
 }
 
 static bool queue_response(struct request *request, struct response *response)

@@ -5,7 +5,7 @@
  *
  * These are refused, in this order:
  *
- *   400  requests whose token can be read in two ways (credentials.c)
+ *   400  requests whose token can be read in two ways (bearer.c)
  *   403  requests that change something and come from a page of another origin
  *   503  all that change something while crierd stops
  *   401  requests whose token is wrong, even where none is needed
@@ -31,7 +31,7 @@
 
 #include "policy.h"
 
-#include "credentials.h"
+#include "bearer.h"
 #include "origin.h"
 #include "respond.h"
 #include "crierd/auth/auth.h"
@@ -95,13 +95,12 @@ static bool may_change(const struct request *request)
 bool policy_may_be_seen(struct request *request)
 {
     const char *origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
-    enum origin_match match;
+    enum origin_match match = ORIGIN_OTHER;
 
-    if (!request_is_foreign(request))
-        return true;
-    match = origin != NULL ? origins_find(&conf_current()->cors_origins, origin)
-                           : ORIGIN_OTHER;
-    if (match == ORIGIN_NAMED ||
+    if (origin != NULL)
+        match = origins_find(&conf_current()->cors_origins, origin);
+    if (!request_is_foreign(request) || is_trusted_page(request) ||
+        match == ORIGIN_NAMED ||
         (match == ORIGIN_ANY && request->credential != CREDENTIAL_COOKIE))
         return true;
     request->result = respond_cross_site(request);
@@ -197,16 +196,16 @@ static bool is_route_open(const struct route *route)
 
 /* ---- the verdict ------------------------------------------------------- */
 
-/* Verifies the token of REQUEST, CREDENTIAL. */
+/* Verifies the token of REQUEST, BEARER. */
 static struct verdict verify_token(struct request *request,
-                                   const struct credential *credential)
+                                   const struct bearer *bearer)
 {
     enum auth_result result;
 
-    if (credential->source == CREDENTIAL_NONE)
+    if (bearer->source == CREDENTIAL_NONE)
         return (struct verdict){FINDING_ALLOWED, NULL};
-    result = auth_verify(request->server->auth, credential->token,
-                         credential->length, &request->identity);
+    result = auth_verify(request->server->auth, bearer->token,
+                         bearer->length, &request->identity);
     if (result == AUTH_OK)
         return (struct verdict){FINDING_ALLOWED, NULL};
     return (struct verdict){result == AUTH_BUSY ? FINDING_BUSY
@@ -218,12 +217,12 @@ static struct verdict verify_token(struct request *request,
 static struct verdict judge_request(struct request *request,
                                     const struct route *route)
 {
-    struct credential credential = {0};
+    struct bearer bearer = {0};
     struct verdict verdict = {0};
 
     if (route->scope != SCOPE_READ) {
-        verdict.why = credential_find(request, &credential);
-        request->credential = credential.source;
+        verdict.why = bearer_find(request, &bearer);
+        request->credential = bearer.source;
     }
     if (verdict.why != NULL)
         verdict.finding = FINDING_MALFORMED;
@@ -232,7 +231,7 @@ static struct verdict judge_request(struct request *request,
     else if (route->changes && atomic_load(&request->server->stopping))
         verdict.finding = FINDING_STOPPING;
     else
-        verdict = verify_token(request, &credential);
+        verdict = verify_token(request, &bearer);
     if (verdict.finding != FINDING_ALLOWED || is_route_open(route))
         return verdict;
     if (request->identity == NULL)

@@ -85,6 +85,17 @@
  * shard, behind those sent since. Their positions are lower, so a client that came back
  * with the last id that it saw would get the others twice.
  *
+ * ---- Topics that end ----
+ *
+ * A subscriber that subscribes to names alone is over when all these topics have ended and
+ * it has been given their last updates (subscriber_end.c). That is looked at when it has
+ * taken an update that is the last one, when it has taken what a read has found, and when
+ * it has taken over. Then it closes its stream, and takes nothing more.
+ *
+ * The client must come back with an id of the end, or it would come back for ever. Mostly
+ * that is the id of the last update. Where a stream is not sent this (its client had it
+ * under another id, or may not see it), the position is sent, to clients of all kinds.
+ *
  * ---- Bounds ----
  *
  * Memory: a stream has at most max_pending waiting, and one update more; the rest is in
@@ -100,6 +111,7 @@
 
 #include "directory.h"
 #include "presence.h"
+#include "subscriber_end.h"
 #include "subscriber_list.h"
 #include "subscriber_read.h"
 
@@ -245,6 +257,9 @@ static void drain_subscriber(struct crier_stream *stream)
 
 /* ---- live ------------------------------------------------------------- */
 
+static bool end_if_over(struct crier__subscriber *subscriber,
+                        const struct crier__update *update, uint64_t sent);
+
 /* SUBSCRIBER cannot take the update at POSITION now. */
 static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
                         int error)
@@ -272,10 +287,13 @@ static void give_update(struct crier__subscriber *subscriber,
     frame = crier__update_frame(update, subscriber->stream->format);
     if (frame != NULL)
         error = crier__stream_try(subscriber->stream, frame);
-    if (error == 0)
-        subscriber->cursor = update->position;
-    else
+    if (error != 0) {
         fall_behind(subscriber, update->position, error);
+        return;
+    }
+    subscriber->cursor = update->position;
+    if (update->last)
+        (void)end_if_over(subscriber, update, update->position);
 }
 
 /* Makes the processor fetch the stream of NEXT, which is next, and what leads to the one
@@ -326,12 +344,20 @@ static bool is_granted(struct private_delivery *delivery,
     return delivery->memo[slot].match;
 }
 
-/* SUBSCRIBER must not see UPDATE, which is private, so it has had all up to it. */
+/* SUBSCRIBER must not see UPDATE, which is private, so it has had all up to it. But it must
+ * notice when its topics end with it. */
 static void skip_update(struct crier__subscriber *subscriber,
                         const struct crier__update *update)
 {
-    if (subscriber->state == CRIER__LIVE && update->position > subscriber->cursor)
+    if (update->position <= subscriber->cursor)
+        return;
+    if (subscriber->state == CRIER__LIVE) {
         subscriber->cursor = update->position;
+        if (update->last)
+            (void)end_if_over(subscriber, update, 0);
+    } else if (update->last && update->position > subscriber->missed) {
+        subscriber->missed = update->position;
+    }
 }
 
 static void deliver_private_to_list(void *closure,
@@ -492,6 +518,8 @@ static void take_over(struct crier__subscriber *made,
         crier__stream_cut(made->stream, CRIER_REASON_MEMORY);
     else if (asked)
         read_on(made);
+    else if (made->state == CRIER__LIVE)
+        (void)end_if_over(made, NULL, UINT64_MAX);
     if (asked)
         old->detached = true;
     else
@@ -652,23 +680,40 @@ static int use_answer(struct crier__subscriber *subscriber,
     return error;
 }
 
-/* Ends a stream that was only to give what is held. Format "full" says that this is the
- * end: its clients must know it from a connection that broke. */
-static void send_end(struct crier_stream *stream)
+/* Sends the client of a stream in format "full" that this is the end: it must know it from
+ * a connection that broke. False when memory is short. */
+static bool send_end(struct crier_stream *stream)
 {
     static const char end[] = ": end\n";
     struct crier_frame *frame;
 
-    if (stream->format == CRIER_FORMAT_FULL) {
-        frame = crier__frame_of(end, sizeof end - 1);
-        if (frame == NULL) {
-            crier__stream_cut(stream, CRIER_REASON_MEMORY);
-            return;
-        }
+    if (stream->format != CRIER_FORMAT_FULL)
+        return true;
+    frame = crier__frame_of(end, sizeof end - 1);
+    if (frame != NULL)
         crier__stream_force(stream, frame);
-        crier_frame_unref(frame);
-    }
-    crier_stream_close(stream);
+    crier_frame_unref(frame);
+    return frame != NULL;
+}
+
+/* Ends the stream of SUBSCRIBER if everything that it subscribes to has ended, some of it
+ * with UPDATE (or NULL). SENT is the position of the last update that was sent. Returns
+ * whether it has ended. What memory is too short for is left out: the client comes back
+ * for it. */
+static bool end_if_over(struct crier__subscriber *subscriber,
+                        const struct crier__update *update, uint64_t sent)
+{
+    struct crier_stream *stream = subscriber->stream;
+    uint64_t last;
+
+    if (subscriber->once || !crier__subscriber_is_over(subscriber, update, &last))
+        return false;
+    subscriber->state = CRIER__BLOCKED; /* updates pass it by from now on */
+    if (sent < last && crier__stream_is_events(stream))
+        (void)send_position(subscriber);
+    (void)send_end(stream);
+    crier__stream_finish(stream, CRIER_REASON_ENDED);
+    return true;
 }
 
 /* SUBSCRIBER has all that there is. */
@@ -678,8 +723,18 @@ static void go_live(struct crier__subscriber *subscriber)
     subscriber->job = NULL;
     /* With `once`, updates have passed it by, so no later one may be sent. */
     subscriber->state = subscriber->once ? CRIER__BLOCKED : CRIER__LIVE;
-    if (subscriber->once)
-        send_end(subscriber->stream);
+    if (!subscriber->once)
+        return;
+    if (send_end(subscriber->stream))
+        crier_stream_close(subscriber->stream);
+    else
+        crier__stream_cut(subscriber->stream, CRIER_REASON_MEMORY);
+}
+
+/* The position of the last update that READ has given; 0: it has given none. */
+static uint64_t get_last_sent(const struct crier__read *read)
+{
+    return read->count != 0 ? read->updates[read->count - 1]->position : 0;
 }
 
 static void take_answer(struct crier__task *task)
@@ -688,7 +743,7 @@ static void take_answer(struct crier__task *task)
         CRIER__CONTAINER_OF(task, struct crier__read_job, task);
     struct crier__subscriber *subscriber = job->subscriber;
     struct crier__read *read = &job->read;
-    bool reported = false;
+    bool reported = false, over = false;
     int error = 0;
     unsigned i;
 
@@ -697,6 +752,8 @@ static void take_answer(struct crier__task *task)
         make_changes_now(subscriber->shard, subscriber->stream);
     if (!subscriber->detached)
         error = use_answer(subscriber, read);
+    if (!subscriber->detached && error == 0)
+        over = end_if_over(subscriber, NULL, get_last_sent(read));
     if (read->error == 0)
         for (i = 0; i < read->count; i++)
             crier__update_unref(read->updates[i]);
@@ -712,6 +769,8 @@ static void take_answer(struct crier__task *task)
         crier__subscriber_free(subscriber);
     else if (error != 0)
         retry_later(subscriber);
+    else if (over)
+        return;
     else if (read->end && !resume_delivery(subscriber))
         retry_later(subscriber);
     else if (read->end &&

@@ -369,8 +369,7 @@ void crier__stream_look(struct crier_stream *stream)
     crier__shard_post(stream->shard, &stream->look);
 }
 
-/* Accepts no more frames, and ends the stream after those that are pending. */
-static void finish_stream(struct crier_stream *stream, enum crier_reason reason)
+void crier__stream_finish(struct crier_stream *stream, enum crier_reason reason)
 {
     if (stream->over || stream->ending)
         return;
@@ -391,7 +390,7 @@ static void run_close(struct crier__task *task)
 {
     struct crier_stream *stream = STREAM_OF(task, close);
 
-    finish_stream(stream, CRIER_REASON_APP);
+    crier__stream_finish(stream, CRIER_REASON_APP);
     crier__stream_unref(stream);
 }
 
@@ -421,7 +420,7 @@ void crier__stream_shut_down(struct crier_stream *stream)
         crier__stream_append(stream, frame, SIZE_MAX);
     }
     crier_frame_unref(frame);
-    finish_stream(stream, CRIER_REASON_SHUTDOWN);
+    crier__stream_finish(stream, CRIER_REASON_SHUTDOWN);
 }
 
 /* ---- keep-alive ------------------------------------------------------- */
@@ -507,7 +506,7 @@ static void run_alive_timer(struct crier__timer *timer, uint64_t now)
         return;
     }
     if (now >= stream->expires) {
-        finish_stream(stream, CRIER_REASON_EXPIRED);
+        crier__stream_finish(stream, CRIER_REASON_EXPIRED);
         return;
     }
     if (now >= stream->check_due) {

@@ -137,6 +137,9 @@ void crier__stream_retime(struct crier_stream *stream);
 /* Ends STREAM at once. */
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason);
 
+/* Accepts no more frames, and ends STREAM after those that are pending. */
+void crier__stream_finish(struct crier_stream *stream, enum crier_reason reason);
+
 /* Ends STREAM as crier_shards_drain() does, with a last retry. */
 void crier__stream_shut_down(struct crier_stream *stream);
 

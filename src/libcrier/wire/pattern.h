@@ -38,16 +38,4 @@ const char *crier__pattern_key(const struct crier__pattern *pattern,
 bool crier__pattern_matches(const struct crier__pattern *pattern,
                             const char *name, size_t length);
 
-/* Whether TEXT, the LENGTH bytes of a selector whose kind is not known, is a URI
- * template: it holds an expression, and is valid. */
-bool crier__pattern_is_template(const char *text, size_t length);
-
-/* How many of the bytes at TEXT, a template, come before its first expression, and appear
- * unchanged in all that it can expand to. */
-size_t crier__pattern_beginning(const char *text);
-
-/* The length of the expression, with its braces, at TEXT, of which LENGTH bytes are left;
- * 0: there is none. */
-size_t crier__pattern_expression(const char *text, size_t length);
-
 #endif

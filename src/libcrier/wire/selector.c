@@ -15,6 +15,7 @@
 #include "selector.h"
 
 #include "base/utf8.h"
+#include "uri_template.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -49,7 +50,7 @@ static int init_pattern(struct crier__selector *selector, enum crier_match match
     selector->kind =
         match == CRIER_MATCH_TEMPLATE ? CRIER__TEMPLATE : CRIER__URL_PATTERN;
     selector->length = match == CRIER_MATCH_TEMPLATE
-                           ? (unsigned)crier__pattern_beginning(text)
+                           ? (unsigned)crier__uri_template_beginning(text)
                            : 0;
     return crier__pattern_new(match, text, length, &selector->pattern);
 }
@@ -63,7 +64,7 @@ int crier__selector_init(struct crier__selector *selector,
     switch (match) {
     case CRIER_MATCH_TEXT:
         if (is_pattern_text(text, length) &&
-            crier__pattern_is_template(text, length))
+            crier__uri_template_valid(text, length))
             return init_pattern(selector, CRIER_MATCH_TEMPLATE, text, length);
         return init_plain(selector, text, length,
                           length != 0 && text[length - 1] == '*');
@@ -252,13 +253,13 @@ static int collect_one(struct collection *collection, enum crier_match match,
 }
 
 /* The length of TEXT up to the first comma that is not in an expression. */
-static size_t piece_length(const char *text)
+static size_t measure_piece(const char *text)
 {
     const char *at = text;
     size_t expression;
 
     for (at += strcspn(at, ",{"); *at == '{'; at += strcspn(at, ",{")) {
-        expression = crier__pattern_expression(
+        expression = crier__uri_template_expression(
             at, strnlen(at, CRIER__PATTERN_MAX));
         at += expression != 0 ? expression : 1;
     }
@@ -274,7 +275,7 @@ static int collect_text(struct collection *collection, const char *text)
     if (text == NULL)
         return 0;
     for (;; text += length + 1) {
-        length = piece_length(text);
+        length = measure_piece(text);
         error = collect_one(collection, CRIER_MATCH_TEXT, text, length);
         if (error != 0 || text[length] == '\0')
             return error;

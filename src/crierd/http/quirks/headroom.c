@@ -63,7 +63,8 @@ static enum MHD_Result add_trailer(void *closure, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-size_t headroom_left(struct MHD_Connection *connection, size_t memory)
+/* How much of MEMORY the request of CONNECTION leaves, about. */
+static size_t measure_left(struct MHD_Connection *connection, size_t memory)
 {
     const enum MHD_ValueKind kinds =
         MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
@@ -88,7 +89,13 @@ size_t headroom_left(struct MHD_Connection *connection, size_t memory)
 
 bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
 {
-    return headroom_left(connection, memory) >= HEADROOM_RESPONSE;
+    return measure_left(connection, memory) >= HEADROOM_RESPONSE;
+}
+
+bool headroom_has(struct MHD_Connection *connection, size_t memory,
+                  size_t length)
+{
+    return measure_left(connection, memory) >= length + BUFFER_GROWTH;
 }
 
 bool headroom_cookies_failed(struct MHD_Connection *connection)

@@ -57,134 +57,8 @@ struct page {
     uint64_t at[PAGE];
 };
 
-/* ---- updates ---------------------------------------------------------- */
-
-static bool is_line(const char *text)
-{
-    return strpbrk(text, "\r\n") == NULL &&
-           crier_utf8_valid(text, strlen(text));
-}
-
-/* Whether BODY is the rest of a frame behind the line of its id: lines, and an empty
- * one at the end and nowhere else. */
-static bool is_body(const char *body, size_t length)
-{
-    return length != 0 && body[length - 1] == '\n' &&
-           (length == 1 ||
-            (body[0] != '\n' &&
-             memmem(body, length, "\n\n", 2) == body + length - 2)) &&
-           memchr(body, '\r', length) == NULL &&
-           crier_utf8_valid(body, length);
-}
-
-/* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none
- * that could be sent to anybody. */
-static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
-                         uint64_t position, struct crier__update **update)
-{
-    const char *id = (const char *)sqlite3_column_text(row, 1);
-    const char *names = (const char *)sqlite3_column_text(row, 2);
-    const char *body = sqlite3_column_blob(row, 3);
-    size_t length = (size_t)sqlite3_column_bytes(row, 3);
-    int flags = sqlite3_column_int(row, 5);
-    struct crier__topics *topics;
-    struct crier_frame *frame;
-    int error;
-
-    *update = NULL;
-    if (names == NULL || body == NULL ||
-        !is_body(body, length) ||
-        (id != NULL && (id[0] == '\0' || strlen(id) >= CRIER__ID_SIZE ||
-                        !is_line(id))))
-        return 0; /* the file has been edited */
-    error = crier__topics_split(names, strlen(names), '\n', &topics);
-    if (error != 0)
-        return error != -ENOMEM ? 0 : error;
-    frame = crier__frame_of(body, length);
-    if (frame != NULL)
-        *update = crier__update_new(topics, id, frame);
-    crier_frame_unref(frame);
-    free(topics);
-    error = -ENOMEM;
-    if (*update != NULL) {
-        (*update)->is_private = (flags & CRIER__SQLITE_PRIVATE) != 0;
-        (*update)->last = (flags & CRIER__SQLITE_LAST) != 0;
-        error = crier__update_place(*update, view->sqlite->journal.epoch,
-                                    position, sqlite3_column_int64(row, 0));
-    }
-    if (error != 0) {
-        crier__update_unref(*update);
-        *update = NULL;
-    }
-    return error;
-}
-
-/* ---- the recent cache ------------------------------------------------- */
-
-void crier__sqlite_drop_recent(struct crier__sqlite *sqlite)
-{
-    unsigned i;
-
-    for (i = 0; i < CRIER__RECENT; i++) {
-        crier__update_unref(sqlite->recent[i]);
-        sqlite->recent[i] = NULL;
-    }
-    sqlite->recent_bytes = 0;
-}
-
-/* Empties the recent cache if times have been corrected since. */
-static void drop_corrected(struct crier__sqlite *sqlite)
-{
-    uint64_t corrected = atomic_load(&sqlite->journal.corrected);
-
-    if (corrected != sqlite->corrected_before)
-        crier__sqlite_drop_recent(sqlite);
-    sqlite->corrected_before = corrected;
-}
-
-/* Puts UPDATE into the recent cache: a thousand subscribers that were too slow for the
- * same updates then share their frames, as live ones do. */
-static void cache_update(struct crier__sqlite *sqlite, struct crier__update *update)
-{
-    struct crier__update **slot =
-        &sqlite->recent[update->position % CRIER__RECENT];
-    size_t cost = crier__update_cost(update);
-
-    if (*slot != NULL) {
-        sqlite->recent_bytes -= crier__update_cost(*slot);
-        crier__update_unref(*slot);
-        *slot = NULL;
-    }
-    if (sqlite->recent_bytes + cost > CRIER__RECENT_BYTES)
-        crier__sqlite_drop_recent(sqlite);
-    if (cost > CRIER__RECENT_BYTES)
-        return;
-    *slot = crier__update_ref(update);
-    sqlite->recent_bytes += cost;
-}
-
 static int fetch_update(const struct crier__view *view, uint64_t position,
-                        struct crier__update **update)
-{
-    struct crier__update *kept =
-        view->sqlite->recent[position % CRIER__RECENT];
-    sqlite3_stmt *row;
-    int error;
-
-    *update = NULL;
-    if (kept != NULL && kept->position == position) {
-        *update = crier__update_ref(kept);
-        return 0;
-    }
-    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
-    if (!crier__sql_row(view->sql, row))
-        return view->sql->error;
-    error = update_of_row(view, row, position, update);
-    crier__sql_end(row);
-    if (*update != NULL)
-        cache_update(view->sqlite, *update);
-    return error;
-}
+                        struct crier__update **update);
 
 /* ---- positions -------------------------------------------------------- */
 
@@ -561,7 +435,134 @@ static void begin_file_read(struct reading *reading)
         find_oldest_row(reading);
 }
 
-/* ---- the answer -------------------------------------------------------- */
+/* ---- updates ---------------------------------------------------------- */
+
+static bool is_line(const char *text)
+{
+    return strpbrk(text, "\r\n") == NULL &&
+           crier_utf8_valid(text, strlen(text));
+}
+
+/* Whether BODY is the rest of a frame behind the line of its id: lines, and an empty
+ * one at the end and nowhere else. */
+static bool is_body(const char *body, size_t length)
+{
+    return length != 0 && body[length - 1] == '\n' &&
+           (length == 1 ||
+            (body[0] != '\n' &&
+             memmem(body, length, "\n\n", 2) == body + length - 2)) &&
+           memchr(body, '\r', length) == NULL &&
+           crier_utf8_valid(body, length);
+}
+
+/* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none
+ * that could be sent to anybody. */
+static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
+                         uint64_t position, struct crier__update **update)
+{
+    const char *id = (const char *)sqlite3_column_text(row, 1);
+    const char *names = (const char *)sqlite3_column_text(row, 2);
+    const char *body = sqlite3_column_blob(row, 3);
+    size_t length = (size_t)sqlite3_column_bytes(row, 3);
+    int flags = sqlite3_column_int(row, 5);
+    struct crier__topics *topics;
+    struct crier_frame *frame;
+    int error;
+
+    *update = NULL;
+    if (names == NULL || body == NULL ||
+        !is_body(body, length) ||
+        (id != NULL && (id[0] == '\0' || strlen(id) >= CRIER__ID_SIZE ||
+                        !is_line(id))))
+        return 0; /* the file has been edited */
+    error = crier__topics_split(names, strlen(names), '\n', &topics);
+    if (error != 0)
+        return error != -ENOMEM ? 0 : error;
+    frame = crier__frame_of(body, length);
+    if (frame != NULL)
+        *update = crier__update_new(topics, id, frame);
+    crier_frame_unref(frame);
+    free(topics);
+    error = -ENOMEM;
+    if (*update != NULL) {
+        (*update)->is_private = (flags & CRIER__SQLITE_PRIVATE) != 0;
+        (*update)->last = (flags & CRIER__SQLITE_LAST) != 0;
+        error = crier__update_place(*update, view->sqlite->journal.epoch,
+                                    position, sqlite3_column_int64(row, 0));
+    }
+    if (error != 0) {
+        crier__update_unref(*update);
+        *update = NULL;
+    }
+    return error;
+}
+
+/* ---- the recent cache ------------------------------------------------- */
+
+void crier__sqlite_drop_recent(struct crier__sqlite *sqlite)
+{
+    unsigned i;
+
+    for (i = 0; i < CRIER__RECENT; i++) {
+        crier__update_unref(sqlite->recent[i]);
+        sqlite->recent[i] = NULL;
+    }
+    sqlite->recent_bytes = 0;
+}
+
+/* Empties the recent cache if times have been corrected since. */
+static void drop_corrected(struct crier__sqlite *sqlite)
+{
+    uint64_t corrected = atomic_load(&sqlite->journal.corrected);
+
+    if (corrected != sqlite->corrected_before)
+        crier__sqlite_drop_recent(sqlite);
+    sqlite->corrected_before = corrected;
+}
+
+/* Puts UPDATE into the recent cache: a thousand subscribers that were too slow for the
+ * same updates then share their frames, as live ones do. */
+static void cache_update(struct crier__sqlite *sqlite, struct crier__update *update)
+{
+    struct crier__update **slot =
+        &sqlite->recent[update->position % CRIER__RECENT];
+    size_t cost = crier__update_cost(update);
+
+    if (*slot != NULL) {
+        sqlite->recent_bytes -= crier__update_cost(*slot);
+        crier__update_unref(*slot);
+        *slot = NULL;
+    }
+    if (sqlite->recent_bytes + cost > CRIER__RECENT_BYTES)
+        crier__sqlite_drop_recent(sqlite);
+    if (cost > CRIER__RECENT_BYTES)
+        return;
+    *slot = crier__update_ref(update);
+    sqlite->recent_bytes += cost;
+}
+
+static int fetch_update(const struct crier__view *view, uint64_t position,
+                        struct crier__update **update)
+{
+    struct crier__update *kept =
+        view->sqlite->recent[position % CRIER__RECENT];
+    sqlite3_stmt *row;
+    int error;
+
+    *update = NULL;
+    if (kept != NULL && kept->position == position) {
+        *update = crier__update_ref(kept);
+        return 0;
+    }
+    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    if (!crier__sql_row(view->sql, row))
+        return view->sql->error;
+    error = update_of_row(view, row, position, update);
+    crier__sql_end(row);
+    if (*update != NULL)
+        cache_update(view->sqlite, *update);
+    return error;
+}
 
 /* Gives the updates of PAGE, as far as they fit. */
 static int give_updates(const struct reading *reading, const struct page *page)

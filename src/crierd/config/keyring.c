@@ -6,10 +6,12 @@
  */
 #include <config.h>
 
-#include "credentials.h"
+#include "keyring.h"
 
+#include "address.h"
 #include "date.h"
-#include "texts.h"
+#include "url.h"
+#include "crier.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@ static void end_key(struct conf_key *key)
     *key = (struct conf_key){0};
 }
 
-void credentials_clear_keys(struct conf_keys *keys)
+void keyring_clear_keys(struct conf_keys *keys)
 {
     while (keys->count > 0)
         end_key(&keys->list[--keys->count]);
@@ -91,7 +93,7 @@ static bool find_algorithm(const char *name, size_t length, enum jose_alg *alg)
     return jose_alg_find(copy, alg);
 }
 
-int credentials_read_key(struct conf_keys *keys, const char *text, char *why,
+int keyring_read_key(struct conf_keys *keys, const char *text, char *why,
                          size_t size)
 {
     const char *colon = strchr(text, ':');
@@ -114,9 +116,46 @@ int credentials_read_key(struct conf_keys *keys, const char *text, char *why,
     return error;
 }
 
+/* Whether URL, which is http://, is of this machine. */
+static bool is_local(const char *url)
+{
+    const char *host = url + strlen("http://");
+    char copy[ADDRESS_HOST_SIZE + ADDRESS_PORT_SIZE], name[ADDRESS_HOST_SIZE];
+    char port[ADDRESS_PORT_SIZE];
+    int length = (int)strcspn(host, "/");
+
+    snprintf(copy, sizeof copy, "%.*s", length, host);
+    if (!address_split(copy, name, port) &&
+        (snprintf(copy, sizeof copy, "%.*s:80", length, host) < 0 ||
+         !address_split(copy, name, port)))
+        return false;
+    return address_is_loopback(name);
+}
+
+bool keyring_check_jwks(const char *source, char *why, size_t size)
+{
+    struct jose_keys keys = {0};
+    char reason[JOSE_WHY_SIZE] = "more than 64 keys, or out of memory";
+    int error;
+
+    if (strstr(source, "://") != NULL) {
+        if (url_is_base(source) &&
+            (strncmp(source, "https://", 8) == 0 || is_local(source)))
+            return true;
+        snprintf(why, size, "this is not an https:// URL, or http:// of this machine, "
+                            "without a query");
+        return false;
+    }
+    error = jose_read_file(&keys, NULL, source, reason);
+    jose_keys_done(&keys);
+    if (error != 0)
+        snprintf(why, size, "%s: %s", source, reason);
+    return error == 0;
+}
+
 /* ---- a section [key NAME] --------------------------------------------- */
 
-const char *credentials_set_key(struct key_draft *draft, const char *entry,
+const char *keyring_set_key(struct key_draft *draft, const char *entry,
                                 const char *value)
 {
     const struct {
@@ -148,7 +187,7 @@ const char *credentials_set_key(struct key_draft *draft, const char *entry,
     return *entries[i].text != NULL ? NULL : "in memory, which is short";
 }
 
-void credentials_end_key(struct key_draft *draft)
+void keyring_end_key(struct key_draft *draft)
 {
     free(draft->name);
     free(draft->algorithm);
@@ -188,7 +227,7 @@ static bool copy_text(char **copy, const char *text)
     return text == NULL || *copy != NULL;
 }
 
-int credentials_add_key(struct conf_keys *keys, const struct key_draft *draft,
+int keyring_add_key(struct conf_keys *keys, const struct key_draft *draft,
                         char *why, size_t size)
 {
     const char *fault = find_fault(keys, draft);
@@ -298,7 +337,7 @@ static bool read_hash(struct conf_token *token, const char *text)
     return true;
 }
 
-const char *credentials_set_token(struct conf_token *token, const char *entry,
+const char *keyring_set_token(struct conf_token *token, const char *entry,
                                   const char *value)
 {
     if (strcmp(entry, "publish") == 0)
@@ -320,7 +359,7 @@ const char *credentials_set_token(struct conf_token *token, const char *entry,
     return "";
 }
 
-void credentials_end_token(struct conf_token *token)
+void keyring_end_token(struct conf_token *token)
 {
     free(token->name);
     texts_clear(&token->publish);
@@ -328,10 +367,10 @@ void credentials_end_token(struct conf_token *token)
     *token = (struct conf_token){0};
 }
 
-void credentials_clear_tokens(struct conf_tokens *tokens)
+void keyring_clear_tokens(struct conf_tokens *tokens)
 {
     while (tokens->count > 0)
-        credentials_end_token(&tokens->list[--tokens->count]);
+        keyring_end_token(&tokens->list[--tokens->count]);
     free(tokens->list);
     tokens->list = NULL;
 }
@@ -351,7 +390,7 @@ static const char *find_double(const struct conf_tokens *tokens,
     return NULL;
 }
 
-int credentials_add_token(struct conf_tokens *tokens, struct conf_token *token,
+int keyring_add_token(struct conf_tokens *tokens, struct conf_token *token,
                           char *why, size_t size)
 {
     const char *fault = token->has_hash ? find_double(tokens, token)
@@ -375,7 +414,7 @@ int credentials_add_token(struct conf_tokens *tokens, struct conf_token *token,
 
 /* ---- writing ---------------------------------------------------------- */
 
-void credentials_print_key(const struct conf_key *key, FILE *to)
+void keyring_print_key(const struct conf_key *key, FILE *to)
 {
     if (key->file != NULL)
         fprintf(to, "%s:@%s", jose_alg_name(key->algorithm), key->file);
@@ -383,7 +422,7 @@ void credentials_print_key(const struct conf_key *key, FILE *to)
         fprintf(to, "%s:...", jose_alg_name(key->algorithm));
 }
 
-void credentials_print_key_section(const struct conf_key *key, FILE *to)
+void keyring_print_key_section(const struct conf_key *key, FILE *to)
 {
     static const char *const uses[] = {
         [CONF_USE_PUBLISH] = "publish",
@@ -411,7 +450,7 @@ static void print_selectors(const char *entry, const struct conf_texts *selector
         fprintf(to, "%s = %s\n", entry, selectors->list[i]);
 }
 
-void credentials_print_token(const struct conf_token *token, FILE *to)
+void keyring_print_token(const struct conf_token *token, FILE *to)
 {
     char date[DATE_SIZE];
     size_t i;

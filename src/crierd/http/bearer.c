@@ -16,7 +16,7 @@
  */
 #include <config.h>
 
-#include "credentials.h"
+#include "bearer.h"
 
 #include <string.h>
 #include <strings.h>
@@ -27,12 +27,11 @@
  * alone, so it precedes the other one, which anybody in the network may have set. */
 #define SECURE_COOKIE "__Secure-mercure_access_token"
 
-static void set_credential(struct credential *credential,
-                           enum credential_source source, const char *token,
-                           size_t length)
+static void set_bearer(struct bearer *bearer, enum credential_source source,
+                       const char *token, size_t length)
 {
     if (length != 0)
-        *credential = (struct credential){source, token, length};
+        *bearer = (struct bearer){source, token, length};
 }
 
 /* How many bytes at TEXT may be a token's: RFC 6750's b64token. */
@@ -46,7 +45,7 @@ static size_t measure_token(const char *text)
 }
 
 static const char *read_authorization(const char *value,
-                                      struct credential *credential)
+                                      struct bearer *bearer)
 {
     const char *token = value + strlen(SCHEME), *behind;
 
@@ -59,7 +58,7 @@ static const char *read_authorization(const char *value,
         return "no token stands behind Bearer in Authorization";
     if (behind[strspn(behind, " \t")] != '\0')
         return "Authorization holds more than Bearer and one token";
-    set_credential(credential, CREDENTIAL_HEADER, token,
+    set_bearer(bearer, CREDENTIAL_HEADER, token,
                    (size_t)(behind - token));
     return NULL;
 }
@@ -88,7 +87,7 @@ static const char *find_cookie(const char *field, const char *name,
 
 /* Finds the cookie NAME in all fields of REQUEST. */
 static void read_cookie(const struct request *request, const char *name,
-                        struct credential *credential)
+                        struct bearer *bearer)
 {
     const char *field, *value;
     size_t length, count = 0;
@@ -98,13 +97,13 @@ static void read_cookie(const struct request *request, const char *name,
         value = find_cookie(field, name, &length);
         if (value == NULL)
             continue;
-        set_credential(credential, CREDENTIAL_COOKIE, value, length);
+        set_bearer(bearer, CREDENTIAL_COOKIE, value, length);
         return;
     }
 }
 
 static const char *read_query(const struct request *request,
-                              struct credential *credential)
+                              struct bearer *bearer)
 {
     size_t at = 0;
     const struct uri_text *token =
@@ -114,31 +113,30 @@ static const char *read_query(const struct request *request,
         return NULL;
     if (uri_parameter_next(&request->uri, "authorization", &at) != NULL)
         return "the parameter authorization is there twice";
-    set_credential(credential, CREDENTIAL_QUERY, token->bytes, token->length);
+    set_bearer(bearer, CREDENTIAL_QUERY, token->bytes, token->length);
     return NULL;
 }
 
-const char *credential_find(const struct request *request,
-                            struct credential *credential)
+const char *bearer_find(const struct request *request, struct bearer *bearer)
 {
     const char *value =
         request_header(request, MHD_HTTP_HEADER_AUTHORIZATION);
     const struct conf *conf = conf_current();
     const char *wrong = NULL;
 
-    *credential = (struct credential){0};
+    *bearer = (struct bearer){0};
     if (value != NULL) {
         if (request_header_behind(request, MHD_HTTP_HEADER_AUTHORIZATION, 1) !=
             NULL)
             return "the field Authorization is there twice";
-        wrong = read_authorization(value, credential);
+        wrong = read_authorization(value, bearer);
     }
-    if (wrong == NULL && credential->source == CREDENTIAL_NONE &&
+    if (wrong == NULL && bearer->source == CREDENTIAL_NONE &&
         conf->query_token)
-        wrong = read_query(request, credential);
-    if (credential->source == CREDENTIAL_NONE && wrong == NULL)
-        read_cookie(request, SECURE_COOKIE, credential);
-    if (credential->source == CREDENTIAL_NONE && wrong == NULL)
-        read_cookie(request, conf->auth_cookie, credential);
+        wrong = read_query(request, bearer);
+    if (bearer->source == CREDENTIAL_NONE && wrong == NULL)
+        read_cookie(request, SECURE_COOKIE, bearer);
+    if (bearer->source == CREDENTIAL_NONE && wrong == NULL)
+        read_cookie(request, conf->auth_cookie, bearer);
     return wrong;
 }
