@@ -220,8 +220,31 @@ static bool add_field(struct head *head, const struct head_field *field,
     return true;
 }
 
-/* Reads the line at *AT, "name: value" CRLF, and moves behind it. */
-static bool read_field(char **at, struct head_field *field)
+/* Whether one of the 8 bytes at TEXT is a control character. Of all 8 at once, because
+ * every byte of a token is asked. */
+static bool has_control(const char *text)
+{
+    const uint64_t each = UINT64_MAX / 0xff, top = each * 0x80;
+    uint64_t bytes, deleted;
+
+    memcpy(&bytes, text, sizeof bytes);
+    deleted = bytes ^ each * 0x7f; /* 0 where there is a DEL */
+    return (((bytes - each * ' ') & ~bytes) | ((deleted - each) & ~deleted)) & top;
+}
+
+/* Returns the first control character at TEXT; there is one before END. */
+static char *find_control(char *text, const char *end)
+{
+    while (end - text >= 8 && !has_control(text))
+        text += 8;
+    while ((unsigned char)*text >= ' ' && *text != 0x7f)
+        text++;
+    return text;
+}
+
+/* Reads the line at *AT, "name: value" CRLF, and moves behind it. HEAD_END is where the
+ * head ends. */
+static bool read_field(char **at, const char *head_end, struct head_field *field)
 {
     char *name = *at, *colon = name, *value, *end;
 
@@ -230,8 +253,7 @@ static bool read_field(char **at, struct head_field *field)
         return false;
     for (value = colon + 1; *value == ' ' || *value == '\t'; value++)
         ;
-    for (end = value; (unsigned char)*end >= ' ' && *end != 0x7f; end++)
-        ;
+    end = find_control(value, head_end);
     if (end[0] != '\r' || end[1] != '\n' || (end > value && end[-1] == ' '))
         return false;
     *colon = *end = '\0';
@@ -265,7 +287,7 @@ static bool split_head(struct head *head, char *bytes)
     if (at == NULL)
         return false;
     while (*at != '\r')
-        if (!read_field(&at, &field) || !add_field(head, &field, &seen))
+        if (!read_field(&at, bytes + head->length, &field) || !add_field(head, &field, &seen))
             return false;
     return at + 2 == bytes + head->length && seen.host && seen.length;
 }
@@ -301,8 +323,9 @@ const char *head_field(const struct head *head, const char *name, size_t count)
 {
     size_t i;
 
-    for (i = 0; i < head->field_count; i++)
-        if (strcasecmp(head->fields[i].name, name) == 0 && count-- == 0)
+    for (i = 0; i < head->field_count; i++) /* most differ in the first letter */
+        if (((head->fields[i].name[0] ^ name[0]) & ~0x20) == 0 &&
+            strcasecmp(head->fields[i].name, name) == 0 && count-- == 0)
             return head->fields[i].value;
     return NULL;
 }
