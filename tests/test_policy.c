@@ -44,7 +44,6 @@
 static const char conf[] =
     "demo = on\n"
     "public-url = " AUDIENCE "\n"
-    "presence = a\n"
     "[key main]\n"
     "algorithm = HS256\n"
     "secret = " SECRET "\n"
@@ -92,7 +91,7 @@ static void start_with(const char *lines, const char *options)
 
 static void setup_closed(void)
 {
-    start_with("", "");
+    start_with("presence = a\n", "");
 }
 
 static void setup_debug(void)
@@ -385,8 +384,8 @@ START_TEST(no_way_in_with_a_key_for_another_use)
 
     if (ways[_i].kind == SUBSCRIBES)
         ck_assert_int_eq(status, 403);
-    else
-        ck_assert_int_ne(status / 100, 4);
+    else /* there may be nothing to delete */
+        ck_assert(status / 100 == 2 || status == 404);
     client_close(&client);
     free(token);
 }
@@ -705,6 +704,7 @@ START_TEST(a_stream_ends_with_its_token)
 {
     long long end = (long long)time(NULL) + 2;
     struct client client;
+    struct timespec now;
     char members[64], headers[2048], *token, *line;
 
     snprintf(members, sizeof members, "\"exp\":%lld,", end);
@@ -715,7 +715,8 @@ START_TEST(a_stream_ends_with_its_token)
                      200);
     while ((line = client_line(&client)) != NULL)
         free(line);
-    ck_assert_int_ge(time(NULL), end);
+    clock_gettime(CLOCK_REALTIME, &now);
+    ck_assert_int_ge(now.tv_sec, end);
     client_close(&client);
     crierd_wait_log(&crierd, "authorisation has expired");
     ck_assert_int_eq(fetch(crierd.port, "GET", expiring[_i], headers, NULL, NULL),

@@ -18,8 +18,8 @@ _crier_options()
         --count=value --timeout=value --event=value --json --exec=command
         --method=value --data=value --retry=value --reconnect --no-reconnect
         -q --quiet $common" ;;
-    pub) echo "--lines --json --event=value --id=value --dedupe --private --retry=value
-        --timeout=value -q --quiet $common" ;;
+    pub) echo "--lines --json --event=value --id=value --dedupe --private --last
+        --retry=value --timeout=value -q --quiet $common" ;;
     topics) echo "--json $common" ;;
     ping) echo "--timeout=value -q --quiet $common" ;;
     token) echo '--key=value --publish=value --subscribe=value --admin

@@ -142,6 +142,7 @@ complete -c crier -n $pub -l event -x -d 'event type'
 complete -c crier -n $pub -l id -x -d 'event id'
 complete -c crier -n $pub -l dedupe -d 'succeed if the id already exists'
 complete -c crier -n $pub -l private -d 'only for clients that are granted a topic'
+complete -c crier -n $pub -l last -d 'end the topics with this update'
 complete -c crier -n $pub -l retry -x -d 'reconnection delay of clients'
 complete -c crier -n $pub -l timeout -x -d 'keep trying for this time'
 

@@ -67,6 +67,8 @@ const char help_pub[] =
     "      --dedupe           succeed if an update with this id already exists\n"
     "                         (needs --id)\n"
     "      --private          only for clients that are granted one of the topics\n"
+    "      --last             it is the last update of its topics, which end;\n"
+    "                         with --lines, the last line is\n"
     "      --retry TIME       reconnection delay to set in clients\n"
     "      --timeout TIME     keep trying for TIME (default 30s; 0: forever)\n"
     "  -q, --quiet            print nothing but errors\n"

@@ -22,6 +22,7 @@ struct pub_options {
     bool lines;
     bool dedupe;
     bool is_private;
+    bool last;
 };
 
 /* Parses the command line of `crier pub` into PUB, and what all commands share into

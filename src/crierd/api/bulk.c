@@ -338,6 +338,7 @@ static void submit_events(struct bulk *bulk, struct reader *reader,
     publish.on_done = note_item;
     while (number < bulk->count && !atomic_load(&bulk->failed)) {
         error = read_next_event(reader);
+        publish.last = options->last && number + 1 == bulk->count;
         publish.closure = &bulk->items[number];
         if (error == 0)
             error = crier_hub_publish(hub, topics, reader->event, &publish);

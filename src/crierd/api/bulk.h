@@ -9,7 +9,7 @@
 
 /* Publishes the events of the body, a text/event-stream, to TOPICS in their order, and
  * responds when the journal has answered for all of them. OPTIONS, without on_done, apply
- * to each. Returns what the handler returns. */
+ * to each, but `last` to the last one alone. Returns what the handler returns. */
 bool bulk_publish(struct request *request, const char *topics,
                   const struct crier_publish_options *options);
 

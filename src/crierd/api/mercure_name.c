@@ -195,12 +195,14 @@ static void remove_dots(char *path)
     *to = '\0';
 }
 
-/* Whether the path that is FOLDER and then REST, up to a query or fragment, is reserved. */
-static bool is_path_reserved(const char *folder, const char *rest)
+/* Whether the path that is FOLDER and then REST, up to a query or fragment, is RESERVED or
+ * below it. */
+static bool is_path_reserved(const char *folder, const char *rest,
+                             const char *reserved)
 {
-    size_t length = strcspn(rest, "?#"), hub = strlen(MERCURE_PATH);
+    size_t length = strcspn(rest, "?#"), most = strlen(reserved);
     char *path, *c;
-    bool reserved;
+    bool found;
 
     if (asprintf(&path, "%s%.*s", folder, (int)length, rest) < 0)
         return true; /* it cannot be found out */
@@ -208,58 +210,68 @@ static bool is_path_reserved(const char *folder, const char *rest)
         if (*c == '\\')
             *c = '/';
     remove_dots(path);
-    reserved = strncmp(path, MERCURE_PATH, hub) == 0 &&
-               (path[hub] == '\0' || path[hub] == '/');
+    found = strncmp(path, reserved, most) == 0 &&
+            (path[most] == '\0' || path[most] == '/');
     free(path);
-    return reserved;
+    return found;
 }
 
-/* The same for what stands behind a host. */
-static bool is_rest_reserved(const char *rest)
+/* The same for what stands behind "//": a host, and perhaps a path. */
+static bool is_rest_reserved(const char *rest, const char *reserved)
 {
-    return is_path_reserved("", rest + strcspn(rest, "/\\?#"));
+    return is_path_reserved("", rest + strcspn(rest, "/\\?#"), reserved);
 }
 
 /* The same for a reference without a scheme. */
-static bool is_relative_reserved(const char *text)
+static bool is_relative_reserved(const char *text, const char *reserved)
 {
     if (is_slash(text[0]) && is_slash(text[1]))
-        return is_rest_reserved(text + 2);
+        return is_rest_reserved(text + 2, reserved);
     if (is_slash(text[0]))
-        return is_path_reserved("", text);
+        return is_path_reserved("", text, reserved);
     if (strcspn(text, "?#") == 0) /* the hub's own URL */
-        return true;
-    return is_path_reserved("/.well-known/", text);
+        return is_path_reserved(MERCURE_PATH, "", reserved);
+    return is_path_reserved("/.well-known/", text, reserved);
 }
 
 /* The same for a reference whose scheme has LENGTH bytes. */
-static bool is_absolute_reserved(const char *text, size_t length)
+static bool is_absolute_reserved(const char *text, size_t length,
+                                 const char *reserved)
 {
     const char *rest = text + length + 1;
 
-    if (!scheme_is_special(text, length))
-        return strncmp(rest, "//", 2) == 0 ? is_rest_reserved(rest + 2)
-                                           : is_path_reserved("", rest);
-    return is_relative_reserved(rest) ||
-           is_rest_reserved(rest + strspn(rest, "/\\"));
+    if (scheme_is_special(text, length))
+        return is_relative_reserved(rest, reserved) ||
+               is_rest_reserved(rest + strspn(rest, "/\\"), reserved);
+    return strncmp(rest, "//", 2) == 0 ? is_rest_reserved(rest + 2, reserved)
+                                       : is_path_reserved("", rest, reserved);
 }
 
-bool mercure_topic_is_reserved(const char *topic)
+/* Whether TOPIC is surely not reserved: the usual case, for which nothing is copied. */
+static bool is_surely_free(const char *topic)
 {
-    size_t length = strlen(topic), scheme;
-    bool reserved;
+    return topic[0] != '\0' && strpbrk(topic, "%?#: ") == NULL &&
+           strstr(topic, "mercure") == NULL;
+}
+
+bool mercure_topic_is_reserved(const char *topic, const char *reserved)
+{
+    size_t length, scheme;
+    bool found;
     char *text;
 
-    while (length != 0 && topic[length - 1] == ' ')
+    if (is_surely_free(topic))
+        return false;
+    topic += strspn(topic, " ");
+    for (length = strlen(topic); length != 0 && topic[length - 1] == ' ';)
         length--;
     text = strndup(topic, length);
     if (text == NULL)
         return true;
-    memmove(text, text + strspn(text, " "), strlen(text + strspn(text, " ")) + 1);
     decode_unreserved(text);
     scheme = scheme_length(text);
-    reserved = scheme != 0 ? is_absolute_reserved(text, scheme)
-                           : is_relative_reserved(text);
+    found = scheme != 0 ? is_absolute_reserved(text, scheme, reserved)
+                        : is_relative_reserved(text, reserved);
     free(text);
-    return reserved;
+    return found;
 }

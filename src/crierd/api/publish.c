@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- to the journal and back ------------------------------------------ */
 
@@ -85,16 +84,6 @@ static size_t compact_json(char *text, size_t length)
         text[to++] = text[i];
     }
     return to;
-}
-
-/* Whether the Content-Type of REQUEST is TYPE, with or without parameters. */
-static bool has_type(const struct request *request, const char *type)
-{
-    const char *given = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
-    size_t length = strlen(type);
-
-    return given != NULL && strncasecmp(given, type, length) == 0 &&
-           strchr(" \t;", given[length]) != NULL;
 }
 
 /* Sets the data of EVENT to the body, which must be JSON. Returns false after it has sent
@@ -165,7 +154,7 @@ static struct crier_event *read_event(struct request *request)
         request->result = respond_error(request, -ENOMEM);
         return NULL;
     }
-    if (!has_type(request, "application/json"))
+    if (!parameter_has_type(request, "application/json"))
         crier_event_data(event, request->body, request->body_length);
     else if (!set_json_data(request, event))
         goto refused;
@@ -185,6 +174,7 @@ static bool read_options(struct request *request,
     const char *given = parameter_value(request, "private", NULL);
 
     options->dedupe = parameter_is_set(request, "dedupe");
+    options->last = parameter_is_set(request, "last");
     options->is_private = parameter_is_set(request, "private");
     if (given != NULL && !options->is_private && strcmp(given, "0") != 0)
         request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
@@ -222,7 +212,7 @@ bool publish_handle(struct request *request)
         return parameter_refuse_reserved(request);
     if (!read_options(request, &options))
         return request->result;
-    if (has_type(request, "text/event-stream"))
+    if (parameter_has_type(request, "text/event-stream"))
         return publish_bulk(request, topics, &options);
     event = read_event(request);
     if (event == NULL)

@@ -41,7 +41,18 @@ static uint64_t find_expiry(const struct request *request)
         identity->expires > INT64_MAX / 1000)
         return 0;
     left = identity->expires * 1000 - crier__clock_real();
-    return crier_now() + (left > 0 ? (uint64_t)left : 0);
+    /* Not before that: both clocks are rounded down. */
+    return crier_now() + 1 + (left > 0 ? (uint64_t)left : 0);
+}
+
+/* Responds that there is no stream for REQUEST because of ERROR. When its topics have
+ * ended and its client has had all of them, that is no mistake: to 204 an EventSource does
+ * not reconnect. */
+static bool refuse_subscription(struct request *request, int error)
+{
+    return error == CRIER_ERR_TOPIC_ENDED
+               ? respond_empty(request, MHD_HTTP_NO_CONTENT)
+               : respond_error(request, error);
 }
 
 bool streams_open(struct request *request, struct stream_start *start)
@@ -52,7 +63,13 @@ bool streams_open(struct request *request, struct stream_start *start)
 
     start->options.expires = find_expiry(request);
     start->subscription.grants = request_grants(request);
-    if (!respond_stream(request, &start->options, &stream, &response)) {
+    if (request->head && (start->subscription.topics != NULL ||
+                          start->subscription.selector_count != 0))
+        result = crier_hub_can_subscribe(request->server->hub, &start->subscription);
+    if (result != 0)
+        request->result = refuse_subscription(request, result);
+    if (result != 0 ||
+        !respond_stream(request, &start->options, &stream, &response)) {
         if (start->owns_closure)
             free(start->options.closure);
         return request->result;
@@ -66,7 +83,7 @@ bool streams_open(struct request *request, struct stream_start *start)
     if (result > 0)
         return deferred_wait(request);
     MHD_destroy_response(response);
-    return respond_error(request, result);
+    return refuse_subscription(request, result);
 }
 
 /* Whether REQUEST comes from a browser's own EventSource. */

@@ -69,6 +69,7 @@ struct conf {
     size_t max_topics;
     size_t max_update;
     const char *presence; /* or NULL */
+    bool subscriptions;
     enum crier_slow slow;
     uint32_t stall_timeout; /* ms */
 

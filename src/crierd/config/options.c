@@ -107,6 +107,9 @@ const struct option_row option_rows[] = {
      .choices = policies, MEMBER(slow)},
     {"presence", OPTION_TOPICS, GROUP_STREAMS, true, "TOPICS", NULL, "none",
      "topics with presence, such as a,log/*", MEMBER(presence)},
+    {"subscriptions", OPTION_SWITCH, GROUP_STREAMS, false, "on|off", "off", NULL,
+     "whether Mercure subscriptions are listed and reported", .choices = switches,
+     .max = 1, MEMBER(subscriptions)},
 
     {"journal", OPTION_JOURNAL, GROUP_TOPICS, false, "", "memory", NULL,
      "where updates are stored", MEMBER(journal)},

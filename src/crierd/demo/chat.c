@@ -157,8 +157,8 @@ static bool respond_message_sent(struct request *request,
 static bool post_message(struct request *request, const char *to)
 {
     json_t *body = read_message(request);
-    struct chat_room_message message;
     struct crier_publish_options options = {0};
+    struct chat_room_message message;
     bool result;
     const char *id;
     int error;

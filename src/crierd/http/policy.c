@@ -95,13 +95,12 @@ static bool may_change(const struct request *request)
 bool policy_may_be_seen(struct request *request)
 {
     const char *origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
-    enum origin_match match;
+    enum origin_match match = ORIGIN_OTHER;
 
-    if (!request_is_foreign(request))
-        return true;
-    match = origin != NULL ? origins_find(&conf_current()->cors_origins, origin)
-                           : ORIGIN_OTHER;
-    if (match == ORIGIN_NAMED ||
+    if (origin != NULL)
+        match = origins_find(&conf_current()->cors_origins, origin);
+    if (!request_is_foreign(request) || is_trusted_page(request) ||
+        match == ORIGIN_NAMED ||
         (match == ORIGIN_ANY && request->credential != CREDENTIAL_COOKIE))
         return true;
     request->result = respond_cross_site(request);
@@ -331,4 +330,17 @@ bool policy_may_subscribe(struct request *request,
                           const struct crier_selector *selectors, size_t count)
 {
     return check_selectors(request, SCOPE_SUBSCRIBE, selectors, count);
+}
+
+bool policy_is_granted(struct request *request, const char *topic)
+{
+    struct verdict verdict = {.finding = FINDING_NO_TOKEN};
+
+    if (request->identity != NULL)
+        verdict.finding = FINDING_NOT_GRANTED;
+    if (request->identity != NULL &&
+        crier_grants_match(request->identity->subscribe, topic))
+        return true;
+    request->result = respond_refusal(request, SCOPE_SUBSCRIBE, &verdict);
+    return false;
 }

@@ -20,6 +20,10 @@ bool policy_may_publish(struct request *request, const char *const *topics,
 bool policy_may_subscribe(struct request *request,
                           const struct crier_selector *selectors, size_t count);
 
+/* Whether the token of REQUEST grants the subscription to TOPIC, whatever anybody may do
+ * without a token. Otherwise responds likewise. */
+bool policy_is_granted(struct request *request, const char *topic);
+
 /* Whether others may see that REQUEST subscribes: not when a page of another origin made
  * it, unless --cors-origin names that. Otherwise responds, and sets request->result. */
 bool policy_may_be_seen(struct request *request);

@@ -67,12 +67,13 @@ static void log_no_memory(const struct request *request)
              request->target, peer_text(request->peer, peer));
 }
 
-/* Sets the length of RESPONSE's body. A newline at its end takes the place of the NUL. */
+/* Sets the length of RESPONSE's body. A newline at its end takes the place of the NUL, unless
+ * the body is to be sent as it is. */
 static void end_body(struct response *response)
 {
     size_t length = strlen(response->body);
 
-    if (length != 0 && response->body[length - 1] != '\n')
+    if (!response->exact && length != 0 && response->body[length - 1] != '\n')
         response->body[length++] = '\n';
     response->length = length;
 }

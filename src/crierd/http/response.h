@@ -14,6 +14,7 @@ struct response {
     char *body;       /* from malloc(), NUL-terminated; NULL where there should be
                        * one means that memory was short */
     size_t length;    /* of the body; response_send() sets it */
+    bool exact;       /* no newline is appended to the body */
     const char *name, *value; /* one more header, or NULL */
     const char *methods; /* in the response to OPTIONS: those of the resource */
     struct MHD_Response *made; /* in place of type and body, or NULL */
