@@ -130,16 +130,20 @@ static bool on_client_connected(struct reader *reader)
     const struct client *client = (const struct client *)reader;
     const struct clients *clients = client->clients;
     char name[64], head[REQUEST_SIZE], padding[REQUEST_SIZE / 2] = "";
-    const char *id = crier_parser_id(reader->parser);
+    const char *id = crier_parser_id(reader->parser), *token = NULL;
     int length;
 
     write_selector(clients, client->topic, name, sizeof name);
     memset(padding, 'x', clients->padding);
-    length =
-        snprintf(head, sizeof head, "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s\r\n",
-                 name, clients->fields, *id != '\0' ? "Last-Event-ID: " : "", id,
-                 *id != '\0' ? "\r\n" : "", *padding != '\0' ? "X-Padding: " : "",
-                 padding, *padding != '\0' ? "\r\n" : "");
+    if (clients->tokens.count != 0)
+        token = clients->tokens
+                    .list[(size_t)(client - clients->all) % clients->tokens.count];
+    length = snprintf(
+        head, sizeof head, "GET /topics/%s HTTP/1.1\r\n%s%s%s%s%s%s%s%s%s%s\r\n", name,
+        clients->fields, *id != '\0' ? "Last-Event-ID: " : "", id,
+        *id != '\0' ? "\r\n" : "", *padding != '\0' ? "X-Padding: " : "", padding,
+        *padding != '\0' ? "\r\n" : "", token != NULL ? "Authorization: Bearer " : "",
+        token != NULL ? token : "", token != NULL ? "\r\n" : "");
     return reader_send_request(reader, head, (size_t)length);
 }
 

@@ -3,6 +3,7 @@
 
 #include "histogram.h"
 #include "load.h"
+#include "tokens.h"
 
 /* Maximum number of updates of a topic in flight. */
 #define CLIENTS_WINDOW 256
@@ -21,6 +22,7 @@ struct clients {
     size_t size;        /* bytes of data of each update */
     const char *fields; /* request fields, from heads.h; borrowed */
     size_t padding;     /* bytes of additional request fields */
+    struct tokens tokens; /* client i sends token i % count; borrowed */
     struct client *all;
 
     size_t begun, open; /* connections */
@@ -34,7 +36,7 @@ struct clients {
 };
 
 /* Makes COUNT clients, which are not connected. The caller has set port, count, topics,
- * prefix, size, fields and padding. */
+ * prefix, size, fields, padding and tokens. */
 bool clients_open(struct clients *clients, struct load *load);
 
 /* Disconnects and frees the clients. */

@@ -198,11 +198,13 @@ static bool measure_server(const struct options *options, enum work_kind work,
 {
     unsigned *round = &results.rounds[work][kind];
     struct figures *figures = &results.of[work][kind][*round];
+    struct server_settings settings = options->servers;
     struct server server;
     bool ok;
 
     fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1, server_name(kind));
-    if (!server_start(kind, &options->servers, &server))
+    settings.more = work_options(work);
+    if (!server_start(kind, &settings, &server))
         return false;
     ok = work_run(work, &options->size, &server, figures);
     ok = server_stop(&server) && ok;

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 512
+#define HEAD_SIZE 1024
 #define ANSWERS_SIZE ((size_t)256 * 1024)
 
 bool publish_flush(struct publish *publish)
@@ -149,8 +149,11 @@ bool publish_add_request(struct publish *publish, const char *method,
                     "%s %s HTTP/1.1\r\n"
                     "Host: 127.0.0.1\r\n"
                     "Content-Type: %s\r\n"
-                    "Content-Length: %zu\r\n\r\n",
-                    method, target, type, length);
+                    "Content-Length: %zu\r\n%s%s%s\r\n",
+                    method, target, type, length,
+                    publish->token != NULL ? "Authorization: Bearer " : "",
+                    publish->token != NULL ? publish->token : "",
+                    publish->token != NULL ? "\r\n" : "");
     if (head >= HEAD_SIZE)
         return fault("the head of a request is too long");
     memcpy(publish->out + publish->out_length + head, data, length);
@@ -164,7 +167,8 @@ bool publish_add_update(struct publish *publish, const char *topic, const char *
 {
     char target[HEAD_SIZE];
 
-    snprintf(target, sizeof target, "/topics/%s", topic);
+    snprintf(target, sizeof target, "/topics/%s%s", topic,
+             publish->private ? "?private=1" : "");
     return publish_add_request(publish, "POST", target, "text/plain", data, length);
 }
 

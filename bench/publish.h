@@ -24,6 +24,8 @@ struct publish {
     /* NULL after publish_open(): then a response other than 2xx, or the end of the
      * connection, is a fault. */
     const struct publish_calls *calls;
+    const char *token; /* sent with each request; borrowed; NULL for none */
+    bool private;      /* updates are private */
     uint64_t sent, responses;
     char *out;
     size_t out_length, out_sent, out_capacity;
@@ -31,7 +33,7 @@ struct publish {
     size_t in_length;
 };
 
-/* Connects to PORT. */
+/* Connects to PORT, without a token. */
 bool publish_open(struct publish *publish, struct load *load, unsigned port);
 
 /* Closes the connection; does nothing if it was never opened. */

@@ -19,6 +19,8 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_BASELINE, false, 1.15},
     {"broadcast: CPU per delivery, crierd / nchan", WORK_BROADCAST, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.72},
+    {"private: CPU per delivery, private / public", WORK_PRIVATE, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_CRIERD, false, 1.05},
     {"targeted: CPU per delivery, crierd / nchan", WORK_TARGETED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.85},
     {"prefix: CPU per delivery, prefix / targeted", WORK_PREFIX, FIGURE_CPU,
@@ -35,12 +37,18 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_NCHAN, true, 1.5},
     {"publish: publishes/s, crierd sqlite / memory", WORK_PUBLISH, FIGURE_PUBLISHES,
      SERVER_CRIERD_SQLITE, SERVER_CRIERD, true, 0.5},
+    {"publish-token: publishes/s, with a token / without", WORK_PUBLISH_TOKEN,
+     FIGURE_PUBLISHES, SERVER_CRIERD, SERVER_CRIERD, true, 0.85},
     {"storm: clients/s that have caught up", WORK_STORM, FIGURE_RATE, SERVER_CRIERD,
      SERVER_CRIERD, true, 10000},
     {"connect: CPU per client, crierd / nchan", WORK_CONNECT, FIGURE_CPU, SERVER_CRIERD,
      SERVER_NCHAN, false, 1},
     {"connect: CPU per client, crierd / baseline", WORK_CONNECT, FIGURE_CPU,
      SERVER_CRIERD, SERVER_BASELINE, false, 1.6},
+    {"connect-token: clients/s, with one / without", WORK_CONNECT_TOKEN, FIGURE_RATE,
+     SERVER_CRIERD, SERVER_CRIERD, true, 0.7},
+    {"connect-tokens: clients/s, each its own / without", WORK_CONNECT_TOKENS,
+     FIGURE_RATE, SERVER_CRIERD, SERVER_CRIERD, true, 0.7},
     {"connect-chrome: CPU per client, crierd / nchan", WORK_CONNECT_CHROME, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 1.25},
     {"memory: bytes per client, curl's head", WORK_MEMORY, FIGURE_MEMORY, SERVER_CRIERD,
@@ -125,17 +133,37 @@ double result_ratio(const struct results *results, enum work_kind work,
     return median;
 }
 
+/* Returns the workload whose figures those of WORK are divided by in a budget; WORK
+ * itself for none. */
+static enum work_kind find_base(enum work_kind work)
+{
+    switch (work) {
+    case WORK_PREFIX:
+        return WORK_TARGETED;
+    case WORK_PRIVATE:
+        return WORK_BROADCAST;
+    case WORK_PUBLISH_TOKEN:
+        return WORK_PUBLISH;
+    case WORK_CONNECT_TOKEN:
+    case WORK_CONNECT_TOKENS:
+        return WORK_CONNECT;
+    default:
+        return work;
+    }
+}
+
 double result_budget(const struct results *results, const struct budget *budget)
 {
+    enum work_kind base = find_base(budget->work);
     double values[ROUNDS_MAX];
     unsigned rounds;
 
-    if (budget->work == WORK_PREFIX) {
-        rounds = fewer(results->rounds[WORK_PREFIX][budget->server],
-                       results->rounds[WORK_TARGETED][budget->server]);
+    if (base != budget->work) {
+        rounds = fewer(results->rounds[budget->work][budget->server],
+                       results->rounds[base][budget->server]);
         return sort_for_median(
-            values, compute_ratios(results->of[WORK_PREFIX][budget->server],
-                                   results->of[WORK_TARGETED][budget->server], rounds,
+            values, compute_ratios(results->of[budget->work][budget->server],
+                                   results->of[base][budget->server], rounds,
                                    budget->figure, values));
     }
     if (budget->server == budget->base)

@@ -13,8 +13,9 @@ struct results {
     struct figures of[WORK_KINDS][SERVER_KINDS][ROUNDS_MAX];
 };
 
-/* A limit for a figure of a server, or for its ratio to that of another server. The
- * one of prefix is the ratio to targeted. */
+/* A limit for a figure of a server, or for its ratio to that of another server. Those of
+ * prefix, private and the workloads with tokens are ratios to the same workload without
+ * that. */
 struct budget {
     const char *text;
     enum work_kind work;

@@ -3,6 +3,7 @@
  * another round, and ends with a short time in which nothing more may arrive.
  *
  *   broadcast   all subscribe to one topic; the next update when all have the last
+ *   private     the same with private updates, and a token for each client
  *   targeted    ten subscribe to each of many topics; one topic after the other
  *   prefix      the same, but by a prefix for each topic
  *   saturated   half as many subscribe to one topic, and 64 updates are in flight
@@ -10,11 +11,15 @@
  *   chunked     a tenth as many, and updates of 64 KiB
  *   idle        all subscribe and nothing is published: memory, and keep-alives
  *   publish     no subscribers, one connection publishes with 64 in flight
- *   bulk        the same by libcrier's publisher
+ *   publish-token
+ *               the same with a token in each request
+ *   bulk        the same as publish by libcrier's publisher
  *   storm       all disconnect, miss 100 updates, reconnect with Last-Event-ID
  *   connect, connect-chrome
  *               all connect and subscribe to one topic, with the request of curl or
  *               of Chrome
+ *   connect-token, connect-tokens
+ *               as connect, with the same token for all, or another for each
  *   memory, memory-chrome, memory-proxy, memory-cookie
  *               two fifths subscribe to one topic and receive one update: memory;
  *               with the request of curl, of Chrome, and that with more fields
@@ -63,6 +68,7 @@ struct session {
     struct load load;
     struct clients clients;
     struct publish publish;
+    struct tokens tokens; /* the first one is the publisher's */
     char data[LARGE_SIZE];
 
     uint64_t begun, own; /* when measuring began; ns */
@@ -73,20 +79,27 @@ struct session {
 
 static bool open_session(struct session *session, const struct server *server,
                          const struct work_size *size, size_t count, size_t topics,
-                         size_t bytes, bool by_prefix, enum head head)
+                         size_t bytes, bool by_prefix, enum head head, size_t tokens)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
+    if (tokens != 0 && !tokens_make(&session->tokens, tokens))
+        return false;
     session->clients = (struct clients){.port = server->port,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
                                         .by_prefix = by_prefix,
                                         .size = bytes,
-                                        .fields = head_fields(head)};
-    return load_open(&session->load, size->patience) &&
-           publish_open(&session->publish, &session->load, server->port) &&
-           clients_open(&session->clients, &session->load);
+                                        .fields = head_fields(head),
+                                        .tokens = session->tokens};
+    if (!load_open(&session->load, size->patience) ||
+        !publish_open(&session->publish, &session->load, server->port) ||
+        !clients_open(&session->clients, &session->load))
+        return false;
+    if (tokens != 0)
+        session->publish.token = session->tokens.list[0];
+    return true;
 }
 
 static void close_session(struct session *session)
@@ -94,6 +107,7 @@ static void close_session(struct session *session)
     clients_close(&session->clients);
     publish_close(&session->publish);
     load_close(&session->load);
+    tokens_free(&session->tokens);
 }
 
 /* Queues the next update of TOPIC. */
@@ -440,30 +454,39 @@ static const struct {
     unsigned share; /* of the clients, in percent */
     unsigned servers;
     enum head head;
+    enum { TOKENS_NONE, TOKENS_ONE, TOKENS_EACH } tokens;
 } works[WORK_KINDS] = {
 #define ALL (1 << SERVER_BASELINE | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
-    [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL},
-    [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL},
-    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL},
-    [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL},
-    [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL},
-    [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME},
+    [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL, TOKENS_NONE},
+    [WORK_PRIVATE] = {"private", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL,
+                      TOKENS_EACH},
+    [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL, TOKENS_NONE},
+    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL, TOKENS_NONE},
+    [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL, TOKENS_NONE},
+    [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL, TOKENS_NONE},
+    [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME, TOKENS_NONE},
     [WORK_PUBLISH] = {"publish", "publish", 0, ALL | 1 << SERVER_CRIERD_SQLITE,
-                      HEAD_CURL},
+                      HEAD_CURL, TOKENS_NONE},
+    [WORK_PUBLISH_TOKEN] = {"publish-token", "publish", 0, 1 << SERVER_CRIERD,
+                            HEAD_CURL, TOKENS_ONE},
     [WORK_BULK] = {"bulk", "publish", 0, 1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE,
-                   HEAD_CURL},
+                   HEAD_CURL, TOKENS_NONE},
 #define REAL (1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
-    [WORK_STORM] = {"storm", "delivery", 100, REAL, HEAD_CURL},
-    [WORK_CONNECT] = {"connect", "client", 100, ALL, HEAD_CURL},
-    [WORK_CONNECT_CHROME] = {"connect-chrome", "client", 100, ALL, HEAD_CHROME},
-    [WORK_MEMORY] = {"memory", "client", 40, REAL, HEAD_CURL},
-    [WORK_MEMORY_CHROME] = {"memory-chrome", "client", 40, REAL, HEAD_CHROME},
-    [WORK_MEMORY_PROXY] = {"memory-proxy", "client", 40, REAL, HEAD_PROXY},
-    [WORK_MEMORY_COOKIE] = {"memory-cookie", "client", 40, REAL, HEAD_COOKIE},
-    [WORK_SLOW] = {"slow", "delivery", 10, REAL, HEAD_CURL},
-    [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL, HEAD_CURL},
-    [WORK_LARGE] = {"large", "delivery", 10, REAL, HEAD_CURL},
-    [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL, HEAD_CURL},
+    [WORK_STORM] = {"storm", "delivery", 100, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_CONNECT] = {"connect", "client", 100, ALL, HEAD_CURL, TOKENS_NONE},
+    [WORK_CONNECT_TOKEN] = {"connect-token", "client", 100, 1 << SERVER_CRIERD,
+                            HEAD_CURL, TOKENS_ONE},
+    [WORK_CONNECT_TOKENS] = {"connect-tokens", "client", 100, 1 << SERVER_CRIERD,
+                             HEAD_CURL, TOKENS_EACH},
+    [WORK_CONNECT_CHROME] = {"connect-chrome", "client", 100, ALL, HEAD_CHROME, TOKENS_NONE},
+    [WORK_MEMORY] = {"memory", "client", 40, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_MEMORY_CHROME] = {"memory-chrome", "client", 40, REAL, HEAD_CHROME, TOKENS_NONE},
+    [WORK_MEMORY_PROXY] = {"memory-proxy", "client", 40, REAL, HEAD_PROXY, TOKENS_NONE},
+    [WORK_MEMORY_COOKIE] = {"memory-cookie", "client", 40, REAL, HEAD_COOKIE, TOKENS_NONE},
+    [WORK_SLOW] = {"slow", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_LARGE] = {"large", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
 };
 
 bool work_is_abuse(enum work_kind kind) { return kind >= WORK_SLOW; }
@@ -476,6 +499,11 @@ bool work_is_memory(enum work_kind kind)
 const char *work_name(enum work_kind kind) { return works[kind].name; }
 
 const char *work_unit(enum work_kind kind) { return works[kind].unit; }
+
+const char *const *work_options(enum work_kind kind)
+{
+    return works[kind].tokens != TOKENS_NONE ? tokens_options : NULL;
+}
 
 size_t work_clients(enum work_kind kind, const struct work_size *size)
 {
@@ -496,12 +524,15 @@ static bool measure_work(enum work_kind kind, const struct work_size *size,
     case WORK_IDLE:
         return measure_idle(session, size, figures);
     case WORK_PUBLISH:
+    case WORK_PUBLISH_TOKEN:
         return measure_publish(session, size, figures);
     case WORK_BULK:
         return measure_bulk(session, size, figures);
     case WORK_STORM:
         return measure_storm(session, figures);
     case WORK_CONNECT:
+    case WORK_CONNECT_TOKEN:
+    case WORK_CONNECT_TOKENS:
     case WORK_CONNECT_CHROME:
         return measure_connect(session, figures);
     case WORK_MEMORY:
@@ -521,15 +552,17 @@ bool work_run(enum work_kind kind, const struct work_size *size,
     static struct session session;
     bool by_prefix = kind == WORK_PREFIX, ok;
     size_t clients = work_clients(kind, size);
+    const size_t tokens[] = {
+        [TOKENS_NONE] = 0, [TOKENS_ONE] = 1, [TOKENS_EACH] = clients};
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
-    ok =
-        open_session(&session, server, size, clients,
-                     kind == WORK_TARGETED || by_prefix ? (clients + 9) / 10 : 1,
-                     kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, by_prefix,
-                     works[kind].head) &&
-        measure_work(kind, size, &session, figures);
+    ok = open_session(&session, server, size, clients,
+                      kind == WORK_TARGETED || by_prefix ? (clients + 9) / 10 : 1,
+                      kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, by_prefix,
+                      works[kind].head, tokens[works[kind].tokens]);
+    session.publish.private = kind == WORK_PRIVATE;
+    ok = ok && measure_work(kind, size, &session, figures);
     close_session(&session);
     return ok;
 }

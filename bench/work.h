@@ -8,15 +8,19 @@
 
 enum work_kind {
     WORK_BROADCAST,
+    WORK_PRIVATE,
     WORK_TARGETED,
     WORK_PREFIX,
     WORK_SATURATED,
     WORK_CHUNKED,
     WORK_IDLE,
     WORK_PUBLISH,
+    WORK_PUBLISH_TOKEN,
     WORK_BULK,
     WORK_STORM,
     WORK_CONNECT,
+    WORK_CONNECT_TOKEN,
+    WORK_CONNECT_TOKENS,
     WORK_CONNECT_CHROME,
     WORK_MEMORY,
     WORK_MEMORY_CHROME,
@@ -66,6 +70,9 @@ const char *work_unit(enum work_kind kind);
  * is the same in each round. */
 bool work_is_abuse(enum work_kind kind);
 bool work_is_memory(enum work_kind kind);
+
+/* Returns further options of the server for it, ended by NULL; NULL for none. */
+const char *const *work_options(enum work_kind kind);
 
 /* Returns its number of clients. */
 size_t work_clients(enum work_kind kind, const struct work_size *size);

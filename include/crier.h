@@ -426,6 +426,8 @@ struct crier_stream;
     X(CRIER_REASON_MEMORY, "out of memory")                                   \
     X(CRIER_REASON_TRANSPORT, "connection failed or timed out")               \
     X(CRIER_REASON_JOURNAL, "the journal cannot be read")                     \
+    X(CRIER_REASON_ENDED, "its topics have ended")                            \
+    X(CRIER_REASON_EXPIRED, "the client's authorisation has expired")         \
     X(CRIER_REASON_UNSENT,                                                    \
       "no body was sent: a HEAD request, or the response was not queued")
 
@@ -490,6 +492,11 @@ struct crier_stream_options {
      * Default: what crier_shards_set_times() has set, or 30000; at least 10.
      * CRIER_NEVER for none. */
     uint32_t stall_timeout;
+
+    /* When the stream ends with CRIER_REASON_EXPIRED, by crier_now(): what was sent
+     * before is still delivered, as by crier_stream_close(). For clients whose
+     * authorisation expires. Default 0: never. */
+    uint64_t expires;
 
     /* Sets the Content-Type of the response, the form of keep-alives, and the form in
      * which a hub sends its updates. A frame that crier_stream_send() or a broadcaster
@@ -904,8 +911,9 @@ struct crier_receipt {
     uint64_t position;  /* of the same update */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
-    size_t subscribers; /* to how many streams it goes; one with two selectors that
-                           match counts for both */
+    size_t subscribers; /* how many streams' selectors match, even if their grants do not
+                           match a private update; one with two selectors that match
+                           counts for both */
     bool duplicate;     /* nothing was published, see below */
 };
 
@@ -916,7 +924,11 @@ struct crier_publish_options {
     bool dedupe;
 
     /* Only streams whose grants match one of the update's topics are sent it, whether
-     * live or later from the journal. */
+     * live or later from the journal. It does not count for CRIER_SINCE_LAST of other
+     * streams. It has a position like any other update, so a stream that resumes with
+     * its id begins behind it, whatever its grants. A stream without grants is sent no
+     * gap because private updates of a topic that had no public ones have been evicted;
+     * other streams may be sent a gap when all that was evicted was private. */
     bool is_private;
 
     /* It is the last update of its topics. A stream of these topics alone ends behind it.
@@ -981,11 +993,12 @@ struct crier_subscribe_options {
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
-     * before, with CRIER_ERR_CLOSED. With `once`, a program that queues its response
+     * before, with CRIER_ERR_CLOSED. GAP: the stream begins with a gap, so what it asked
+     * to begin after is not known, or has expired with what followed it. With `once`, a program that queues its response
      * only after that can send an error in place of an empty stream: the stream is
      * closed then, but the connection is not. On the shard's thread, as the callbacks
      * of the stream. */
-    void (*on_read)(void *closure, int error);
+    void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 
     /* Begins an event stream with a block that holds only an id, in place of the
@@ -1009,13 +1022,25 @@ struct crier_subscribe_options {
  * CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED,
  * CRIER_ERR_JOINED, CRIER_ERR_OTHER_SHARDS, CRIER_ERR_INVALID (since),
  * CRIER_ERR_SELECTOR, -ENOMEM. CRIER_ERR_TOPIC_ENDED: all selectors are names of topics
- * that have ended, and the stream would begin behind their last updates: there is nothing
- * more to send (HTTP: 204, which an EventSource does not answer by reconnecting). When the
- * topics have ended and the stream begins earlier, it ends behind their last updates; with
- * CRIER_SINCE_NOW it is sent the last update. */
+ * that have ended, and `id` is that of the newest of their last updates, or of a position
+ * behind it: there is nothing more to send (HTTP: 204, which an EventSource does not answer
+ * by reconnecting).
+ *
+ * A stream whose selectors are all names of topics ends when all these topics have ended
+ * and it has been sent their last updates, as far as its grants allow: with
+ * CRIER_REASON_ENDED, and in CRIER_FORMAT_FULL behind the comment "end". If its client has
+ * no id of the end, an id block follows first. So a stream of topics that have ended begins
+ * as `since` says and ends with their last updates; with CRIER_SINCE_NOW it is sent the
+ * newest of these, so that its client has an id and does not come back for more than
+ * CRIER_ERR_TOPIC_ENDED. With `once` all of this does not apply. */
 CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                   struct crier_stream *stream,
                                   const struct crier_subscribe_options *options);
+
+/* Returns what crier_hub_subscribe() would return now for OPTIONS and a stream that is
+ * open, and does nothing: for the response to HEAD. */
+CRIER_API int crier_hub_can_subscribe(
+    struct crier_hub *hub, const struct crier_subscribe_options *options);
 
 /* Changes the selectors of STREAM, a subscriber of HUB, to TOPICS ("a,log.*"). For a topic
  * that the old selectors match nothing is lost and nothing comes twice, whether the stream
@@ -1074,6 +1099,8 @@ struct crier_status {
     int error;            /* the present error of the journal; 0 for none */
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
+    char newest[256];     /* the id after which a stream would begin now; "" while nothing
+                             has ever been published */
     uint64_t gaps;        /* gaps sent to streams, or streams ended instead */
     uint64_t corrected;   /* updates whose time was more than 10 s ahead of the clock
                              and was set to it: their age counts from then */

@@ -306,6 +306,12 @@ struct crier_publisher_options {
     bool strict;          /* with crier_publish(): it is an error, CRIER_ERR_EXISTS,
                              when the first attempt finds the id of the event in the
                              journal. (Later attempts take it for this update.) */
+    bool is_private;      /* only clients that are granted one of the topics are sent the
+                             updates */
+    bool last;            /* the update is the last one of its topics (see struct
+                             crier_publish_options). Of a bulk publisher: the last one
+                             that was added before crier_publisher_finish(); so each
+                             update waits until the next one is added */
     struct crier_http_options http;
 
     /* Called when an attempt has failed and another one follows in RETRY ms. On the
@@ -338,9 +344,9 @@ struct crier_published {
  * CRIER_ERR_URL, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS,
  * CRIER_ERR_ID, the errors of crier_event_encode(): nothing was sent (unless the status
  * is not 0: then the server redirected to something that is no URL of an HTTP server).
- * CRIER_ERR_EXISTS, CRIER_ERR_STATUS (the reason is what the server said),
- * CRIER_ERR_ENCODING (the status was 200), CRIER_ERR_CERTIFICATE, -ETIMEDOUT (the
- * reason is the last failure), -ENOMEM. */
+ * CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_STATUS (the reason is what the
+ * server said), CRIER_ERR_ENCODING (the status was 200), CRIER_ERR_CERTIFICATE,
+ * -ETIMEDOUT (the reason is the last failure), -ENOMEM. */
 CRIER_API int crier_publish(const struct crier_publisher_options *options,
                             const struct crier_event *event,
                             struct crier_published *published);

@@ -123,7 +123,8 @@ CRIER_API bool crier_is_event_source(const char *accept,
  * a parameter is repeated. The response gets the field Last-Event-ID. The stream starts
  * with an id (start_id) when a browser's own EventSource made the request
  * (crier_is_event_source()) or the query has "start=id"; with "start=comment" it does
- * not. */
+ * not. When the topics have ended and the client has had all of them, the response is
+ * 204. */
 CRIER_API enum MHD_Result
 crier_hub_respond(struct crier_hub *hub, struct MHD_Connection *connection,
                   const struct crier_subscribe_options *subscribe,

@@ -27,6 +27,19 @@ static const struct route_table tables[] = {{routes, NULL}, {NULL, NULL}};
 
 static struct head head;
 
+/* Whether a head is unwanted while its body is to come; counts how often that is asked. */
+static bool unwanted;
+static unsigned asked;
+
+static bool ask_unwanted(void *closure, const struct head *asked_head)
+{
+    ck_assert_ptr_eq(closure, &asked);
+    ck_assert_ptr_eq(asked_head, &head);
+    ck_assert_str_eq(head_field(&head, "Host", 0), "a");
+    asked++;
+    return unwanted;
+}
+
 /* Reads TEXT from memory that ends at its last byte. */
 static enum head_kind read_exact(const char *text, size_t length)
 {
@@ -35,7 +48,7 @@ static enum head_kind read_exact(const char *text, size_t length)
 
     ck_assert_ptr_nonnull(bytes);
     memcpy(bytes + 1, text, length);
-    kind = head_read(&head, tables, bytes + 1, length);
+    kind = head_read(&head, tables, bytes + 1, length, ask_unwanted, &asked);
     if (kind != HEAD_PLAIN)
         ck_assert(memcmp(bytes + 1, text, length) == 0);
     free(bytes);
@@ -54,17 +67,18 @@ START_TEST(a_plain_request_is_taken_apart)
                    "Content-length: 007\r\n\r\n"
                    "one\ntwoPOST";
 
-    ck_assert_int_eq(head_read(&head, tables, bytes, sizeof bytes - 1),
+    ck_assert_int_eq(head_read(&head, tables, bytes, sizeof bytes - 1, NULL,
+                               NULL),
                      HEAD_PLAIN);
     ck_assert_str_eq(head.target, "/topics/a,b?event=c%20d");
     ck_assert_uint_eq(head.body_length, 7);
     ck_assert_int_eq(strncmp(bytes + head.length, "one\ntwoPOST", 11), 0);
-    ck_assert_str_eq(head_field(&head, "HOST"), "a:1");
-    ck_assert_str_eq(head_field(&head, "Accept"), "*/*");
-    ck_assert_str_eq(head_field(&head, "event-type"), "x y");
-    ck_assert_str_eq(head_field(&head, "Empty"), "");
-    ck_assert_str_eq(head_field(&head, "Blank"), "");
-    ck_assert_ptr_null(head_field(&head, "Event"));
+    ck_assert_str_eq(head_field(&head, "HOST", 0), "a:1");
+    ck_assert_str_eq(head_field(&head, "Accept", 0), "*/*");
+    ck_assert_str_eq(head_field(&head, "event-type", 0), "x y");
+    ck_assert_str_eq(head_field(&head, "Empty", 0), "");
+    ck_assert_str_eq(head_field(&head, "Blank", 0), "");
+    ck_assert_ptr_null(head_field(&head, "Event", 0));
 }
 END_TEST
 
@@ -141,6 +155,24 @@ static const char *const others[] = {
 START_TEST(whatever_else_is_left_as_it_was)
 {
     ck_assert_int_eq(read_exact(others[_i], strlen(others[_i])), HEAD_OTHER);
+}
+END_TEST
+
+START_TEST(an_unwanted_body_is_not_waited_for)
+{
+    const char text[] = BEGIN HOST LENGTH "\r\n" "ab";
+    size_t length = sizeof text - 1;
+
+    unwanted = true;
+    asked = 0;
+    ck_assert_int_eq(read_exact(text, length), HEAD_PLAIN);
+    ck_assert_int_eq(read_exact(text, length - 3), HEAD_PARTIAL);
+    ck_assert_uint_eq(asked, 0);
+    ck_assert_int_eq(read_exact(text, length - 1), HEAD_OTHER);
+    ck_assert_int_eq(read_exact(text, length - 2), HEAD_OTHER);
+    ck_assert_uint_eq(asked, 2);
+    unwanted = false;
+    ck_assert_int_eq(read_exact(text, length - 1), HEAD_PARTIAL);
 }
 END_TEST
 
@@ -320,6 +352,7 @@ static Suite *suite(void)
     tcase_add_test(c, parts_are_parts);
     tcase_add_loop_test(c, whatever_else_is_left_as_it_was, 0,
                         (int)(sizeof others / sizeof others[0]));
+    tcase_add_test(c, an_unwanted_body_is_not_waited_for);
     tcase_add_test(c, a_nul_is_no_end);
     tcase_add_test(c, a_head_has_a_largest_size);
     tcase_add_loop_test(c, the_end_of_a_head_is_found, 0,

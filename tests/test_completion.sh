@@ -17,7 +17,7 @@ checks=0 failures=0
 
 export LC_ALL=C.UTF-8 HOME=$scratch XDG_CONFIG_HOME=$scratch TERM=dumb
 export PATH=$scratch/bin:$PATH INPUTRC=/dev/null no_proxy='*'
-unset CRIER_SERVER CRIER_TOKEN
+unset CRIER_SERVER CRIER_TOKEN CRIER_KEY
 
 finish() {
     if [[ $crierd ]]; then kill -KILL "$crierd"; fi
@@ -119,13 +119,17 @@ manual_entries() {
 }
 
 manual_options() {
-    manual_entries 'EVERY COMMAND'
+    if [[ $1 == token ]]; then # reaches no server
+        echo --help
+    else
+        manual_entries 'EVERY COMMAND'
+    fi
     manual_entries "CRIER ${1^^}"
 }
 
 # ---- tests ----------------------------------------------------------------
 
-commands=(sub pub topics ping)
+commands=(sub pub topics ping token)
 
 # The options of the command $2 in the shell $1. (At a lone "-" fish offers the
 # short ones.)
@@ -149,11 +153,15 @@ test_options() {
         expect "$1: the options of crier $command" \
             "$(help_options "$command")" all_options "$1" "$command"
     done
-    for command in 'sub --state' 'ping --cacert' 'ping --cert' 'pub --key'; do
+    for command in 'sub --state' 'ping --cacert' 'ping --cert' 'pub --key' \
+        'topics --token-file'; do
         expect "$1: the file of $command" a-file \
             "$offers" "crier $command a-f"
     done
     expect "$1: what no option has" '' "$offers" 'crier pub --id '
+    expect "$1: what there is beside making a token" $'show\nhash' \
+        "$offers" 'crier token --key x '
+    expect "$1: no file is a token" '' "$offers" 'crier token show '
     expect "$1: the command of --exec" a-command \
         "$offers" 'crier sub -q --exec a-comm'
     expect "$1: the file of that" a-file \
@@ -199,11 +207,32 @@ test_typing() {
         "types_$1" 'crier sub zug,m'
 }
 
+# The states of crierd's threads, a letter each.
+thread_states() {
+    # A thread may end meanwhile; the name, in parentheses, may hold anything.
+    cat "/proc/$crierd/task/"*/stat 2>/dev/null | sed 's/.*) \(.\).*/\1/'
+}
+
+# Stops crierd. kill returns before the signal has reached every thread, and until then
+# crierd can still answer.
+stop_crierd() {
+    local deadline=$((SECONDS + patience))
+
+    kill -STOP "$crierd"
+    while [[ $(thread_states | sort -u) != T ]]; do
+        if ((SECONDS >= deadline)); then
+            echo 'crierd does not stop'
+            exit 1
+        fi
+        sleep 0.01
+    done
+}
+
 # A crierd that takes connections and does not answer.
 test_silence() {
     local patience=15
 
-    kill -STOP "$crierd"
+    stop_crierd
     expect "$1: a server that does not answer" '' "offers_$1" 'crier sub '
     kill -CONT "$crierd"
 }

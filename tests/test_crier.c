@@ -46,6 +46,7 @@ static const struct {
     {{"pub", "--help"}, "Usage: crier pub"},
     {{"topics", "--help"}, "Usage: crier topics"},
     {{"ping", "--help"}, "Usage: crier ping"},
+    {{"token", "--help"}, "Usage: crier token"},
     {{"--version"}, "crier 0."},
 };
 
@@ -116,7 +117,7 @@ static const struct {
     const char *says;
 } mistakes[] = {
     {{NULL}, "missing command"},
-    {{"subscribe"}, "unknown command 'subscribe' (known: sub, pub, topics, ping, help)"},
+    {{"subscribe"}, "unknown command 'subscribe' (known: sub, pub, topics, ping, token, help)"},
     {{"help", "x"}, "unknown command 'x'"},
     {{"help", "sub", "x"}, "unexpected argument 'x'"},
     {{"sub", "--sinc"}, "option '--sinc"},

@@ -70,6 +70,7 @@ START_TEST(flags_are_kept)
     append_private = false;
     append("a", "4");
     append_last = false;
+    granted = "a,b";
     ck_reads(all("a,b"), " 1 2~ 3~! 4!");
     ck_reads(all("*"), " 1 2~ 3~! 4!");
     if (_i == SQLITE) {
@@ -79,6 +80,7 @@ START_TEST(flags_are_kept)
         append("c", "5");
         ck_reads(all("a,c"), " 1 2~ 4! 5");
     }
+    granted = NULL;
     journal_end();
 }
 END_TEST

@@ -37,10 +37,15 @@ struct item {
     uint64_t position;
     unsigned topics, held;
     int given; /* -1: none */
+    bool is_private;
 };
 
 static struct item items[STEPS];
 static int count;
+
+/* What the reader is granted: topics, or NOTHING. */
+#define NOTHING 0U
+static unsigned grants;
 static unsigned short state[3];
 
 static unsigned random_below(unsigned limit)
@@ -64,6 +69,12 @@ static bool means(unsigned set, int at)
 {
     return (topics_of(set) & items[at].held) != 0 ||
            ((set >> ALL & 1) != 0 && (items[at].topics & 0xf) != 0);
+}
+
+/* Whether the reader may see the item AT. */
+static bool may_see(int at)
+{
+    return !items[at].is_private || (items[at].topics & grants) != 0;
 }
 
 static void hold_no_more(unsigned topic, unsigned limit)
@@ -132,6 +143,8 @@ static void append_one(void)
         ck_assert_uint_eq(appended.position, items[older].position);
         return;
     }
+    append_private = random_below(4) == 0;
+    items[count].is_private = append_private;
     items[count].position = append_id(list_, given >= 0 ? id : NULL, text);
     items[count].topics = items[count].held = topics;
     items[count++].given = given;
@@ -151,23 +164,43 @@ static void forget_one(void)
     ck_assert_int_eq(forget(names[topic]), error);
 }
 
+/* The last item of TOPIC that it does not hold any more (GONE), or that is public; -1:
+ * none. */
+static int last_item(unsigned topic, bool gone)
+{
+    int at = count - 1;
+
+    while (at >= 0 && ((items[at].topics >> topic & 1) == 0 ||
+                       (gone ? items[at].held >> topic & 1 : items[at].is_private)))
+        at--;
+    return at;
+}
+
+/* Whether the item FIRST or a later one was in TOPIC and may be missed. */
+static bool has_gap(unsigned topic, int first)
+{
+    return last_item(topic, true) >= first &&
+           (grants != NOTHING || last_item(topic, false) >= first);
+}
+
 /* What a read of the topics SET after the item FIRST - 1 must give. */
 static const char *wanted(unsigned set, int first, bool gap)
 {
-    static char text[STEPS * 6];
-    unsigned topics = topics_of(set);
+    static char text[STEPS * 7];
+    unsigned topics = topics_of(set), i;
     int at;
 
+    for (i = 0; i < TOPICS; i++)
+        gap |= topics >> i & 1 && has_gap(i, first);
     for (at = first; at < count && !gap; at++) {
-        if ((items[at].topics & ~items[at].held & topics) != 0)
-            gap = true;
         if (set >> ALL & 1 && items[at].held == 0 && items[at].topics & 0xf)
             gap = true;
     }
     strcpy(text, gap ? "gap" : "");
     for (at = first; at < count; at++)
-        if (items[at].held != 0 && means(set, at))
-            sprintf(text + strlen(text), " %d", at);
+        if (items[at].held != 0 && means(set, at) && may_see(at))
+            sprintf(text + strlen(text), " %d%s", at,
+                    items[at].is_private ? "~" : "");
     return text;
 }
 
@@ -184,7 +217,7 @@ static int last_ones(unsigned set, unsigned number)
 
     while (at > 0 && number > 0) {
         at--;
-        if (items[at].held != 0 && means(set, at))
+        if (items[at].held != 0 && means(set, at) && may_see(at))
             number--;
     }
     return at;
@@ -206,16 +239,27 @@ static int point(void)
     return count - back;
 }
 
+/* Grants the reader some topics, or nothing. */
+static void grant_some(void)
+{
+    static char text[64];
+
+    grants = random_below(2) == 0 ? NOTHING : random_below(1u << TOPICS);
+    write_topics(grants, text);
+    granted = grants != NOTHING ? text : NULL;
+}
+
 static void read_one(void)
 {
     unsigned set = 1u << random_below(BITS), i;
-    static char correct[STEPS * 6];
+    static char correct[STEPS * 7];
     int at = point();
     char topics[64], id[CRIER__ID_SIZE];
 
     for (i = random_below(4); i > 0; i--)
         set |= 1u << random_below(BITS);
     write_topics(set, topics);
+    grant_some();
     page_bytes = random_below(2) == 0 ? 0 : 1 + random_below(300);
     switch (random_below(5)) {
     case 0:
@@ -243,38 +287,45 @@ static void read_one(void)
     }
 }
 
+/* Adds to CORRECT what a list has to say of TOPIC. */
+static void expect_listed(unsigned topic, char *correct)
+{
+    bool secret = false;
+    unsigned held = 0;
+    int at;
+
+    for (at = 0; at < count; at++)
+        if (items[at].held >> topic & 1) {
+            held++;
+            secret |= items[at].is_private;
+        }
+    if (held != 0 && (!secret || grants >> topic & 1) &&
+        (!granted_only || grants >> topic & 1))
+        sprintf(correct + strlen(correct), " %s:%u", names[topic], held);
+}
+
 /* Lists what the prefixes match. */
 static void list_some(void)
 {
-    unsigned which = PREFIX + random_below(3), i, held;
+    unsigned which = PREFIX + random_below(3), i;
     char correct[256] = "";
-    int at;
 
-    for (i = 0; i < TOPICS; i++) {
-        held = 0;
-        for (at = 0; at < count; at++)
-            held += items[at].held >> i & 1;
-        if (matched[which] >> i & 1 && held != 0)
-            sprintf(correct + strlen(correct), " %s:%u", names[i], held);
-    }
+    for (i = 0; i < TOPICS; i++)
+        if (matched[which] >> i & 1)
+            expect_listed(i, correct);
     compare(list(names[which], "", 100), correct, names[which]);
 }
 
 static void list_all(void)
 {
-    char correct[256] = "";
     static const unsigned sorted[TOPICS] = {4, 5, 0, 1, 2, 3};
-    unsigned i, held;
-    int at;
+    char correct[256] = "";
+    unsigned i;
 
-    for (i = 0; i < TOPICS; i++) {
-        held = 0;
-        for (at = 0; at < count; at++)
-            held += items[at].held >> sorted[i] & 1;
-        if (held != 0)
-            sprintf(correct + strlen(correct), " %s:%u", names[sorted[i]],
-                    held);
-    }
+    grant_some();
+    granted_only = random_below(3) == 0;
+    for (i = 0; i < TOPICS; i++)
+        expect_listed(sorted[i], correct);
     compare(list("*,$*", "", 100), correct, "list");
     list_some();
 }

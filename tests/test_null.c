@@ -217,6 +217,8 @@ static void refuse_for_hubs(void)
     follow.selectors = NULL;
     follow.selector_count = 0;
     follow.topics = "a";
+    REFUSED(crier_hub_can_subscribe(NULL, &follow));
+    REFUSED(crier_hub_can_subscribe(hub, NULL));
     REFUSED(crier_hub_subscribe(NULL, stream, &follow));
     REFUSED(crier_hub_subscribe(hub, NULL, &follow));
     follow.since = CRIER_SINCE_ID;

@@ -115,6 +115,28 @@ START_TEST(the_limit_holds_and_frees_up)
 }
 END_TEST
 
+/* Whether there are pings or none, and also when its time has come before it begins. */
+START_TEST(a_stream_ends_when_it_expires)
+{
+    const uint32_t pings[] = {CRIER_NEVER, 10, CRIER_NEVER};
+    uint64_t expires = _i < 2 ? crier_now() + 300 : 1;
+    struct client client;
+
+    options.keep_alive = pings[_i];
+    options.expires = expires;
+    open_stream(&client);
+    if (_i < 2) {
+        send_text("in time");
+        client_expect(&client, "data: in time");
+    }
+    ck_assert_ptr_null(client_frame(&client));
+    ck_assert_uint_ge(crier_now(), expires);
+    ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_EXPIRED);
+    client_close(&client);
+    finish();
+}
+END_TEST
+
 START_TEST(drain_says_goodbye)
 {
     struct client client, late;
@@ -435,6 +457,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_response_never_queued_ends_the_stream);
     tcase_add_test(c, a_head_request_has_no_stream);
     tcase_add_test(c, the_limit_holds_and_frees_up);
+    tcase_add_loop_test(c, a_stream_ends_when_it_expires, 0, 3);
     tcase_add_test(c, drain_says_goodbye);
     tcase_add_test(c, drain_cuts_off_who_does_not_listen);
     tcase_add_test(c, drain_with_any_retry);

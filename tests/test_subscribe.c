@@ -8,7 +8,11 @@
  * has read anything, and comes back with that id, is a part of the journal like any
  * other.
  *
- * The model is an array: which topics the update at each position has.
+ * Some updates are private, and the streams have grants of some topics, or none: a stream
+ * must be sent a private update that its grants match, and no other one.
+ *
+ * The model is an array: which topics the update at each position has, and whether it is
+ * private.
  *
  * Every run prints its seed; CRIER_SEED=N repeats it as far as threads allow, and
  * CRIER_PLAY=SECONDS goes on with new seeds for so long (make play).
@@ -59,19 +63,20 @@ static atomic_uint begun;
 
 /* ---- the model -------------------------------------------------------- */
 
+#define PRIVATE 0x40U
+
 static struct {
     pthread_mutex_t lock;
     uint64_t last; /* the highest position that is done */
     unsigned done;
-    unsigned char topics[UPDATES_MAX]; /* by position; a bit for each */
+    unsigned char topics[UPDATES_MAX]; /* by position; a bit for each, and PRIVATE */
 } model = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void published(void *closure, const struct crier_receipt *receipt)
 {
-    unsigned topics = 0;
+    unsigned topics = (unsigned)(uintptr_t)closure; /* PRIVATE, or 0 */
     size_t i;
 
-    (void)closure;
     ck_assert_msg(receipt->error == 0, "%s", receipt->reason);
     for (i = 0; i < receipt->topic_count; i++)
         topics |= 1U << number_of(receipt->topics[i]);
@@ -156,7 +161,35 @@ static void write_selectors(unsigned mask, char text[SELECTORS_SIZE])
     text[strlen(text) - 1] = '\0';
 }
 
-/* /SLOT/MASK/SINCE: n (now), a (all), a number (the last ones) or an id; with o before
+/* What the streams are granted, by mask; [0] is NULL. */
+static struct crier_grants *granted[64];
+
+static void make_grants(void)
+{
+    struct crier_selector selectors[TOPICS] = {{0}};
+    char text[SELECTORS_SIZE], *rest, *name;
+    unsigned mask;
+    size_t count;
+
+    for (mask = 1; mask < 64; mask++) {
+        write_selectors(mask, text);
+        count = 0;
+        for (name = strtok_r(text, ",", &rest); name != NULL;
+             name = strtok_r(NULL, ",", &rest))
+            selectors[count++].text = name;
+        ck_assert_int_eq(crier_grants_new(selectors, count, &granted[mask]), 0);
+    }
+}
+
+static void free_grants(void)
+{
+    unsigned mask;
+
+    for (mask = 1; mask < 64; mask++)
+        crier_grants_unref(granted[mask]);
+}
+
+/* /SLOT/MASK/GRANTS/SINCE: n (now), a (all), a number (the last ones) or an id; with o before
  * it the stream ends after what is held. */
 static enum MHD_Result answer(struct site *of,
                               struct MHD_Connection *connection,
@@ -168,11 +201,13 @@ static enum MHD_Result answer(struct site *of,
     char topics[SELECTORS_SIZE], since[300];
     struct MHD_Response *response;
     struct crier_stream *stream;
-    unsigned slot, mask;
+    unsigned slot, mask, grants;
 
-    ck_assert_int_eq(sscanf(path, "/%u/%u/%299[^\n]", &slot, &mask, since), 3);
+    ck_assert_int_eq(sscanf(path, "/%u/%u/%u/%299[^\n]", &slot, &mask, &grants,
+                            since), 4);
     write_selectors(mask, topics);
     follow.topics = topics;
+    follow.grants = granted[grants];
     if (since[0] == 'o') {
         follow.once = true;
         memmove(since, since + 1, strlen(since));
@@ -244,7 +279,7 @@ static unsigned next_random(unsigned *state)
 
 static void *publish(void *closure)
 {
-    const struct crier_publish_options options = {.on_done = published};
+    struct crier_publish_options options = {.on_done = published};
     struct crier_event *event = crier_event_new();
     unsigned state = (unsigned)(uintptr_t)closure, n, i, count;
     char topics[SELECTORS_SIZE], *text = malloc(2001);
@@ -261,6 +296,8 @@ static void *publish(void *closure)
         memset(text, 'x', i);
         text[i] = '\0';
         crier_event_text(event, text);
+        options.is_private = next_random(&state) % 3 == 0;
+        options.closure = (void *)(uintptr_t)(options.is_private ? PRIVATE : 0);
         atomic_fetch_add(&begun, 1);
         do
             error = crier_hub_publish(hub, topics, event, &options);
@@ -294,6 +331,7 @@ struct slot {
     struct client client;
     unsigned mask;  /* the topics now */
     unsigned first; /* and at the beginning */
+    unsigned grants;
     struct change *changes;
     size_t change_count, change_room;
     char id[256]; /* the last one seen, "" for none */
@@ -400,8 +438,8 @@ static void open_slot(struct slot *slot, unsigned *state)
 
     if (resumes) {
         snprintf(id, sizeof id, "%%23%s", slot->id + 1);
-        snprintf(target, sizeof target, "/%u/%u/%s", slot->number, slot->mask,
-                 id);
+        snprintf(target, sizeof target, "/%u/%u/%u/%s", slot->number, slot->mask,
+                 slot->grants, id);
         if (slot->change_count != 0)
             note_change(slot,
                         (struct change){.to = slot->mask, .again = true});
@@ -409,20 +447,21 @@ static void open_slot(struct slot *slot, unsigned *state)
         slot->count = slot->change_count = 0;
         slot->id[0] = '\0';
         slot->first = slot->mask = 1 + next_random(state) % 63;
+        slot->grants = next_random(state) % 3 == 0 ? 0 : next_random(state) % 64;
         slot->low = slot->high = 0;
         switch (next_random(state) % 3) {
         case 0:
-            snprintf(target, sizeof target, "/%u/%u/a", slot->number,
-                     slot->mask);
+            snprintf(target, sizeof target, "/%u/%u/%u/a", slot->number,
+                     slot->mask, slot->grants);
             break;
         case 1:
             least = model_last();
-            snprintf(target, sizeof target, "/%u/%u/n", slot->number,
-                     slot->mask);
+            snprintf(target, sizeof target, "/%u/%u/%u/n", slot->number,
+                     slot->mask, slot->grants);
             break;
         default:
-            snprintf(target, sizeof target, "/%u/%u/%u", slot->number,
-                     slot->mask, next_random(state) % 300);
+            snprintf(target, sizeof target, "/%u/%u/%u/%u", slot->number,
+                     slot->mask, slot->grants, next_random(state) % 300);
         }
     }
     client_connect_small(&slot->client, site.port, 65536);
@@ -471,10 +510,10 @@ static void *poll_on(void *closure)
 
     while (atomic_load(&polling)) {
         if (slot->id[0] != '\0')
-            snprintf(target, sizeof target, "/%u/63/o%%23%s", slot->number,
+            snprintf(target, sizeof target, "/%u/63/0/o%%23%s", slot->number,
                      slot->id + 1);
         else
-            snprintf(target, sizeof target, "/%u/63/oa", slot->number);
+            snprintf(target, sizeof target, "/%u/63/0/oa", slot->number);
         client_connect(&slot->client, site.port);
         ck_assert_int_eq(
             client_request(&slot->client, "GET", target, "", NULL), 200);
@@ -518,11 +557,19 @@ static unsigned topics_at(const struct slot *slot, uint64_t position,
     return must;
 }
 
+/* Whether SLOT may see the update at POSITION if that has one of TOPICS. */
+static bool may_see(const struct slot *slot, uint64_t position, unsigned topics)
+{
+    unsigned has = model.topics[position];
+
+    return (has & topics) != 0 && ((has & PRIVATE) == 0 || (has & slot->grants) != 0);
+}
+
 static bool must_have(const struct slot *slot, uint64_t position)
 {
     unsigned may;
 
-    return (model.topics[position] & topics_at(slot, position, &may)) != 0;
+    return may_see(slot, position, topics_at(slot, position, &may));
 }
 
 static bool may_have(const struct slot *slot, uint64_t position)
@@ -530,7 +577,7 @@ static bool may_have(const struct slot *slot, uint64_t position)
     unsigned may;
 
     (void)topics_at(slot, position, &may);
-    return (model.topics[position] & may) != 0;
+    return may_see(slot, position, may);
 }
 
 /* The last position that SLOT must see. */
@@ -645,9 +692,11 @@ START_TEST(random_play)
     updates = crierd_is_slow() ? 1500 : 8000;
     if (long_play != NULL)
         until += strtoul(long_play, NULL, 10) * 250; /* four plays share it */
+    make_grants();
     do
         play_all(plays[_i].sqlite, plays[_i].retained, seed++);
     while (crier_now() < until);
+    free_grants();
 }
 END_TEST
 

@@ -9,18 +9,22 @@
 # file, or a command, which is the rest of the line.
 _crier_options()
 {
-    local common='--server=value --token=value -H=value --header=value
-        --cacert=file --cert=file --key=file -k --insecure -v --verbose --help'
+    local common='--server=value --token=value --token-file=file -H=value
+        --header=value --cacert=file --cert=file --key=file -k --insecure
+        -v --verbose --help'
 
     case $1 in
     sub) echo "--since=all --last-event-id=value --once --state=file
         --count=value --timeout=value --event=value --json --exec=command
         --method=value --data=value --retry=value --reconnect --no-reconnect
         -q --quiet $common" ;;
-    pub) echo "--lines --json --event=value --id=value --dedupe --retry=value
-        --timeout=value -q --quiet $common" ;;
+    pub) echo "--lines --json --event=value --id=value --dedupe --private --last
+        --retry=value --timeout=value -q --quiet $common" ;;
     topics) echo "--json $common" ;;
     ping) echo "--timeout=value -q --quiet $common" ;;
+    token) echo '--key=value --publish=value --subscribe=value --admin
+        --expires=never --payload=value --subject=value --audience=value
+        --issuer=value --kid=value --help' ;;
     esac
 }
 
@@ -137,8 +141,8 @@ _crier_scan()
         word=${words[i]} next=${words[i + 1]}
         case $ended$word in
         --) ended=1 ;;
-        -k | --insecure | -H?* | --server=* | --token=* | --header=* | \
-            --cacert=* | --cert=* | --key=*) server+=("$word") ;;
+        -k | --insecure | -H?* | --server=* | --token=* | --token-file=* | \
+            --header=* | --cacert=* | --cert=* | --key=*) server+=("$word") ;;
         -?*)
             _crier_takes "${words[1]}" "$word" || continue
             i=$((i + 1))
@@ -150,7 +154,8 @@ _crier_scan()
             fi
             if [[ $next == \~/* ]]; then next=$HOME/${next#*/}; fi
             case $word in
-            --server | --token | -H | --header | --cacert | --cert | --key)
+            --server | --token | --token-file | -H | --header | --cacert | \
+                --cert | --key)
                 server+=("$word" "$next") ;;
             esac
             ;;
@@ -171,7 +176,7 @@ _crier_words()
 _crier_value()
 {
     case $1 in
-    all) _crier_words all ;;
+    all | never) _crier_words "$1" ;;
     command) mapfile -t COMPREPLY < <(compgen -c -- "${words[-1]}") ;;
     file) compopt -o default ;; # readline completes files
     esac
@@ -190,7 +195,7 @@ _crier()
     if [[ $redirected ]]; then
         compopt -o default
     elif ((${#words[@]} == 2)); then
-        _crier_words 'sub pub topics ping help'
+        _crier_words 'sub pub topics ping token help'
         if [[ $word == -* ]]; then _crier_words '--help --version'; fi
     elif [[ $value ]]; then
         _crier_value "$value"
@@ -202,7 +207,9 @@ _crier()
         done
         _crier_words "$options"
     elif [[ $command == help ]]; then
-        _crier_words 'sub pub topics ping'
+        _crier_words 'sub pub topics ping token'
+    elif [[ $command == token && $arguments == 0 ]]; then
+        _crier_words 'show hash'
     elif [[ $command == @(sub|topics) || $command == pub && $arguments == 0 ]]
     then
         _crier_topics "$crier" "${server[@]}"

@@ -38,8 +38,9 @@ function __crier_arguments
     set -e words[1..2]
     while set -q words[1]
         switch $words[1]
-            case -H --server --token --header --cacert --cert --key --event \
-                --id --retry --timeout
+            case -H --server --token --token-file --header --cacert --cert \
+                --key --event --id --retry --timeout --publish --subscribe \
+                --expires --payload --subject --audience --issuer --kid
                 set -e words[1]
             case - # an argument
                 set count (math $count + 1)
@@ -57,11 +58,11 @@ function __crier_server
     set -l words (commandline -opc)
     while set -q words[1]
         switch $words[1]
-            case -H --server --token --header --cacert --cert --key
+            case -H --server --token --token-file --header --cacert --cert --key
                 printf '%s\n' $words[1] (string replace -r '^~/' ~/ -- $words[2])
                 set -e words[1]
-            case -k --insecure '-H*' '--server=*' '--token=*' '--header=*' \
-                '--cacert=*' '--cert=*' '--key=*'
+            case -k --insecure '-H*' '--server=*' '--token=*' '--token-file=*' \
+                '--header=*' '--cacert=*' '--cert=*' '--key=*'
                 printf '%s\n' $words[1]
         end
         set -e words[1]
@@ -98,12 +99,14 @@ complete -c crier -n __crier_first -a sub -d 'print events as they arrive'
 complete -c crier -n __crier_first -a pub -d 'publish an update, or one per line'
 complete -c crier -n __crier_first -a topics -d 'list topics'
 complete -c crier -n __crier_first -a ping -d 'check the server\'s health'
+complete -c crier -n __crier_first -a token -d 'make a token, or show or hash one'
 complete -c crier -n __crier_first -a help -d 'print the help of a command'
-complete -c crier -n '__crier_command help' -a 'sub pub topics ping'
+complete -c crier -n '__crier_command help' -a 'sub pub topics ping token'
 
 set -l all '__crier_command sub pub topics ping'
 complete -c crier -n $all -l server -x -d 'URL of the server'
 complete -c crier -n $all -l token -x -d 'bearer token'
+complete -c crier -n $all -l token-file -rF -d 'file with the bearer token'
 complete -c crier -n $all -s H -l header -x -d 'add a request header'
 complete -c crier -n $all -l cacert -rF -d 'trusted certificates'
 complete -c crier -n $all -l cert -rF -d 'client certificate'
@@ -138,6 +141,8 @@ complete -c crier -n $pub -l json -d 'publish an object'
 complete -c crier -n $pub -l event -x -d 'event type'
 complete -c crier -n $pub -l id -x -d 'event id'
 complete -c crier -n $pub -l dedupe -d 'succeed if the id already exists'
+complete -c crier -n $pub -l private -d 'only for clients that are granted a topic'
+complete -c crier -n $pub -l last -d 'end the topics with this update'
 complete -c crier -n $pub -l retry -x -d 'reconnection delay of clients'
 complete -c crier -n $pub -l timeout -x -d 'keep trying for this time'
 
@@ -146,3 +151,17 @@ complete -c crier -n $topics -a '(__crier_topics)'
 complete -c crier -n $topics -l json -d 'print JSON lines'
 
 complete -c crier -n '__crier_command ping' -l timeout -x -d 'wait this long for a response'
+
+set -l token '__crier_command token'
+complete -c crier -n "$token; and test (__crier_arguments) -eq 0" -a 'show hash'
+complete -c crier -n $token -l key -x -d 'secret or @file of the key'
+complete -c crier -n $token -l publish -x -d 'grant publishing'
+complete -c crier -n $token -l subscribe -x -d 'grant subscribing'
+complete -c crier -n $token -l admin -d 'grant what the administrator may do'
+complete -c crier -n $token -l expires -x -a never -d 'how long the token is valid'
+complete -c crier -n $token -l payload -x -d 'payload of subscription events'
+complete -c crier -n $token -l subject -x -d 'claim sub'
+complete -c crier -n $token -l audience -x -d 'claim aud'
+complete -c crier -n $token -l issuer -x -d 'claim iss'
+complete -c crier -n $token -l kid -x -d 'id of the key'
+complete -c crier -n $token -l help -d 'print help'

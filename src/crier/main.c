@@ -11,6 +11,7 @@
 #include "crier/cli/print.h"
 #include "crier/cli/signals.h"
 #include "crier/commands/cmd_ping.h"
+#include "crier/commands/cmd_token.h"
 #include "crier/commands/cmd_topics.h"
 #include "crier/commands/pub.h"
 #include "crier/commands/sub.h"
@@ -33,6 +34,7 @@ static const struct {
     {"pub", pub_run, help_pub},
     {"topics", topics_run, help_topics},
     {"ping", ping_run, help_ping},
+    {"token", token_run, help_token},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -49,7 +51,7 @@ static size_t find_command(const char *name)
 
 static int report_unknown(const char *name)
 {
-    note_error("unknown command '%s' (known: sub, pub, topics, ping, help)", name);
+    note_error("unknown command '%s' (known: sub, pub, topics, ping, token, help)", name);
     return EXIT_USAGE;
 }
 
@@ -116,7 +118,7 @@ static int run_command(int argc, char **argv)
     if (strcmp(name, "--version") == 0)
         return print_version();
     if (name[0] == '\0') {
-        note_error("missing command: sub, pub, topics or ping (crier --help)");
+        note_error("missing command: sub, pub, topics, ping or token (crier --help)");
         return EXIT_USAGE;
     }
     return report_unknown(name);

@@ -9,9 +9,11 @@
  */
 #include <config.h>
 
+#include "crierd/auth/auth.h"
 #include "crierd/config/backend.h"
 #include "crierd/config/load.h"
 #include "crierd/api/api.h"
+#include "crierd/api/mercure.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
@@ -90,13 +92,22 @@ static bool plan_descriptors(const struct conf *conf,
 
 /* ---- start ------------------------------------------------------------ */
 
+/* The modules that have something of their own. */
+struct modules {
+    struct mercure *mercure;
+    struct demo *demo;
+};
+
 /* Opens the modules of SERVER and enters their routes. */
-static bool open_modules(struct server *server, struct demo **demo)
+static bool open_modules(struct server *server, struct modules *modules)
 {
     const struct conf *conf = server->conf;
     struct route_table *table = server->tables;
 
-    _Static_assert(SERVER_TABLES >= 3 + 1, "and one without routes");
+    _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    server->auth = auth_open(conf);
+    if (server->auth == NULL)
+        return false;
     server->www = files_open(conf->www);
     if (server->www < 0) {
         log_line(LOG_ERROR, "cannot open %s: %s", conf->www,
@@ -106,20 +117,26 @@ static bool open_modules(struct server *server, struct demo **demo)
     if (!topics_open(server))
         return false;
     *table++ = (struct route_table){.routes = api_routes};
+    modules->mercure = mercure_open(server);
+    if (modules->mercure == NULL)
+        return false;
+    *table++ = (struct route_table){mercure_routes, modules->mercure};
     if (conf->demo) {
-        *demo = demo_open(server);
-        if (*demo == NULL)
+        modules->demo = demo_open(server);
+        if (modules->demo == NULL)
             return false;
-        *table++ = (struct route_table){demo_routes, *demo};
+        *table++ = (struct route_table){demo_routes, modules->demo};
     }
     *table = (struct route_table){.routes = files_routes};
     return true;
 }
 
-static void close_modules(struct server *server, struct demo *demo)
+static void close_modules(struct server *server, const struct modules *modules)
 {
-    demo_close(demo);
+    demo_close(modules->demo);
+    mercure_close(modules->mercure);
     crier_hub_free(server->hub);
+    auth_close(server->auth);
     if (server->www >= 0)
         close(server->www);
 }
@@ -243,7 +260,7 @@ static int run_shards(struct server *server, int socket,
     };
     const struct conf *conf = server->conf;
     int error = crier_shards_new(&options, &server->shards);
-    struct demo *demo = NULL;
+    struct modules modules = {0};
     int status = EXIT_FAILURE;
 
     if (error != 0) {
@@ -253,14 +270,14 @@ static int run_shards(struct server *server, int socket,
         return EXIT_FAILURE;
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
-    if (open_modules(server, &demo))
+    if (open_modules(server, &modules))
         status = run_http(server, socket, launch);
     else
         close(socket);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
-    close_modules(server, demo);
+    close_modules(server, &modules);
     return status;
 }
 

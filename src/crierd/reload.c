@@ -28,8 +28,12 @@ static void log_change(const char *name, bool restart)
 /* Hands CONF over. What can fail, for want of memory, comes first. */
 static bool apply_conf(struct server *server, const struct conf *conf)
 {
-    if (!topics_change(server, conf))
+    if (!auth_reload(server->auth, conf))
         return false;
+    if (!topics_change(server, conf)) {
+        auth_reload(server->auth, conf_current());
+        return false;
+    }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     descriptors_limit_clients(&server->descriptors, conf->max_clients);
     crier_shards_set_max_streams(server->shards, server->descriptors.clients);

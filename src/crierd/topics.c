@@ -6,6 +6,7 @@
 
 #include "topics.h"
 
+#include "crierd/api/mercure_name.h"
 #include "crierd/config/backend.h"
 #include "crierd/demo/demo.h"
 #include "crierd/log/log.h"
@@ -17,6 +18,8 @@
 static const struct crier_topic_retention own_topics[] = {
     {DEMO_TOPICS, {.count = DEMO_RETAINED}},
     {"$presence/*", {.count = 1000}},
+    /* Each subscription has a topic of its own here. */
+    {MERCURE_SUBSCRIPTIONS "/*", {.count = 2, .age = 60000}},
 };
 
 #define OWN_TOPICS (sizeof own_topics / sizeof own_topics[0])

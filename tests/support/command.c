@@ -344,6 +344,7 @@ void command_environment(int server_port)
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("CRIER_SERVER");
     unsetenv("CRIER_TOKEN");
+    unsetenv("CRIER_KEY");
     unsetenv("NO_COLOR");
     if (server_port == 0)
         return;

@@ -20,7 +20,9 @@ struct crier__append appended;
 char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
 unsigned pages;
-bool append_private, append_last;
+bool append_private, append_last, granted_only;
+const char *granted;
+char withheld[4096];
 size_t page_bytes;
 const char *live;
 uint64_t live_from;
@@ -231,6 +233,27 @@ int forget(const char *topic)
     return question.error;
 }
 
+/* ---- grants ----------------------------------------------------------- */
+
+/* New grants of what `granted` says, or NULL. */
+static struct crier_grants *new_grants(void)
+{
+    struct crier_selector selectors_[CRIER__TOPICS_MAX] = {{0}};
+    char *copy, *rest = NULL, *name;
+    struct crier_grants *grants;
+    size_t count = 0;
+
+    if (granted == NULL)
+        return NULL;
+    copy = strdup(granted);
+    for (name = strtok_r(copy, ",", &rest); name != NULL;
+         name = strtok_r(NULL, ",", &rest))
+        selectors_[count++].text = name;
+    ck_assert_int_eq(crier_grants_new(selectors_, count, &grants), 0);
+    free(copy);
+    return grants;
+}
+
 /* ---- reading ---------------------------------------------------------- */
 
 /* The read of which each page is one call. */
@@ -302,9 +325,11 @@ static void check_page(uint64_t before)
 static const char *read_on(void)
 {
     uint64_t before = question.resolve ? 0 : question.after;
+    struct crier_grants *grants = new_grants();
 
     text[0] = '\0';
     pages = 0;
+    question.grants = grants;
     question.selectors = selectors;
     question.max_bytes = page_bytes != 0 ? page_bytes : 4 * 1024 * 1024;
     question.done = on_read;
@@ -320,6 +345,7 @@ static const char *read_on(void)
         question.resolve = false;
         before = question.after = question.reached;
     } while (!question.end);
+    crier_grants_unref(grants);
     return text;
 }
 
@@ -363,10 +389,22 @@ const char *all(const char *topics)
 
 /* ---- listing ---------------------------------------------------------- */
 
+static void note_withheld(struct crier__list *list_, const char *name)
+{
+    size_t length = strlen(withheld);
+
+    (void)list_;
+    snprintf(withheld + length, sizeof withheld - length, " %s", name);
+}
+
 const char *list(const char *topics, const char *behind, unsigned limit)
 {
     struct crier__selectors *which;
+    struct crier_grants *grants = new_grants();
     struct crier__list asked_ = {.done = on_list,
+                                 .grants = grants,
+                                 .granted_only = granted_only,
+                                 .withheld = note_withheld,
                                  .after = behind,
                                  .limit = limit,
                                  .infos = listed};
@@ -375,6 +413,7 @@ const char *list(const char *topics, const char *behind, unsigned limit)
 
     ck_assert_int_eq(crier__selectors_parse(topics, &which), 0);
     asked_.selectors = which;
+    withheld[0] = '\0';
     sem_init(&done, 0, 0);
     journal->ops->list(journal, &asked_);
     wait_for_it();
@@ -386,6 +425,7 @@ const char *list(const char *topics, const char *behind, unsigned limit)
                                    " %s:%llu", listed[i].name,
                                    (unsigned long long)listed[i].count);
     crier__selectors_free(which);
+    crier_grants_unref(grants);
     return text;
 }
 

@@ -46,6 +46,15 @@ void journal_end(void);
 struct crier__update *update_of(const char *topics, const char *id,
                                 const char *text);
 
+/* What reads and lists are granted, as text; NULL: nothing. */
+extern const char *granted;
+
+/* Whether lists have only what is granted. */
+extern bool granted_only;
+
+/* The topics that the last list withheld, each with a space before it. */
+extern char withheld[4096];
+
 /* The flags of the updates that follow. */
 extern bool append_private, append_last;
 

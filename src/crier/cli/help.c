@@ -10,7 +10,7 @@
 /* What every command takes. */
 #define COMMON                                                                         \
     "      --server URL       $CRIER_SERVER, or http://127.0.0.1:8080\n"               \
-    "      --token TOKEN      bearer token (default $CRIER_TOKEN)\n"                   \
+    "      --token TOKEN, --token-file FILE    bearer token (default $CRIER_TOKEN)\n"  \
     "  -H, --header 'N: V'    add a request header (may be repeated)\n"                \
     "      --cacert FILE, --cert FILE, --key FILE, -k, --insecure\n"                   \
     "                         TLS, as with curl\n"
@@ -23,10 +23,11 @@ const char help_crier[] =
     "  crier pub TOPIC [DATA|-]      publish an update, or one per line of stdin\n"
     "  crier topics [TOPIC]          list topics\n"
     "  crier ping                    check the server's health\n"
+    "  crier token                   make a token, show what one says, or hash one\n"
     "  crier help [COMMAND]          print this, or the help of a command\n"
     "  crier --version               print versions\n"
     "\n"
-    "Every command takes --help, and these to reach the server:\n"
+    "Every command takes --help, and all but token these to reach the server:\n"
     "\n" COMMON "  -v, --verbose          show requests and responses on stderr\n"
     "\n"
     "~/.config/crier/config may set server, token, cacert, cert and key, each on a\n"
@@ -65,6 +66,9 @@ const char help_pub[] =
     "      --id ID            event id (default: a new one)\n"
     "      --dedupe           succeed if an update with this id already exists\n"
     "                         (needs --id)\n"
+    "      --private          only for clients that are granted one of the topics\n"
+    "      --last             it is the last update of its topics, which end;\n"
+    "                         with --lines, the last line is\n"
     "      --retry TIME       reconnection delay to set in clients\n"
     "      --timeout TIME     keep trying for TIME (default 30s; 0: forever)\n"
     "  -q, --quiet            print nothing but errors\n"
@@ -89,3 +93,26 @@ const char help_ping[] =
     "  -q, --quiet            print nothing if the server is healthy\n"
     "  -v, --verbose          show requests and responses on stderr\n" COMMON "\n"
     "See crier(1).\n";
+
+const char help_token[] =
+    "Usage: crier token [OPTION]...\n"
+    "       crier token show [--key KEY] [TOKEN|-]\n"
+    "       crier token hash [TOKEN|-]\n"
+    "Make a token (JWT) for crierd. show: print what a token says, and check it with\n"
+    "--key. hash: print the hash of a static token, as a section [token NAME] of\n"
+    "crierd's configuration has it; without TOKEN it makes one.\n"
+    "\n"
+    "      --key KEY          [ALG:]SECRET or [ALG:]@FILE (default $CRIER_KEY), with\n"
+    "                         ALG HS256 (default), RS256, ES256, EdDSA ...\n"
+    "      --publish SELECTOR    grant publishing: a topic, log/*, '*', or a URI\n"
+    "                            template (may be repeated)\n"
+    "      --subscribe SELECTOR  grant subscribing, private updates included (may be\n"
+    "                            repeated)\n"
+    "      --admin            grant what the administrator may do\n"
+    "      --expires TIME     how long the token is valid (default 1h), or never\n"
+    "      --payload JSON     what subscription events say of the subscriber\n"
+    "      --subject NAME, --audience URL, --issuer NAME\n"
+    "                         claims sub, aud and iss\n"
+    "      --kid ID           id of the key, for the header\n"
+    "\n"
+    "TIME is a number with ms, s (the default), m, h or d. See crier(1).\n";

@@ -7,5 +7,6 @@ extern const char help_sub[];
 extern const char help_pub[];
 extern const char help_topics[];
 extern const char help_ping[];
+extern const char help_token[];
 
 #endif

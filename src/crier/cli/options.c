@@ -19,12 +19,16 @@
 #include "secret.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SERVER_DEFAULT "http://127.0.0.1:8080"
+
+/* The most bytes of a token in a file. */
+#define TOKEN_MAX 65536
 
 /* For getopt_long(). */
 #define SHORT_OPTIONS "H:kvq"
@@ -123,6 +127,26 @@ static enum options_result set_token(struct options *options, const char *token,
     return OPTIONS_RUN;
 }
 
+/* Sets the token to the first line of the file PATH. */
+static enum options_result read_token_file(struct options *options, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    bool ok;
+
+    if (file == NULL)
+        return options_report("cannot open %s: %s", path, strerror(errno));
+    free(options->token_file);
+    options->token_file = calloc(1, TOKEN_MAX);
+    ok = options->token_file != NULL &&
+         (fgets(options->token_file, TOKEN_MAX, file) != NULL || !ferror(file));
+    fclose(file);
+    if (!ok)
+        return options_report("cannot read %s: %s", path, strerror(errno));
+    options->token_file[strcspn(options->token_file, "\r\n")] = '\0';
+    options->token_given = true;
+    return set_token(options, options->token_file, path);
+}
+
 /* Returns whether URL, which has a scheme, is an HTTP URL with a host. URLs without a
  * host, such as "http://", must not reach libcurl, which would take a part of the path
  * for the host. */
@@ -181,6 +205,8 @@ static enum options_result set_common(struct options *options, const char *help,
     case OPTION_TOKEN:
         options->token_given = true;
         return set_token(options, optarg, "--token");
+    case OPTION_TOKEN_FILE:
+        return read_token_file(options, optarg);
     case 'H':
         return add_header(options, optarg);
     case OPTION_CACERT:
@@ -330,9 +356,10 @@ static enum options_result take_option(struct options *options,
     return set_common(options, command->help, code);
 }
 
-enum options_result options_parse(struct options *options,
-                                  const struct options_command *command, int argc,
-                                  char **argv)
+/* Parses ARGV. LETTERS are the one-letter options, as getopt_long() takes them. */
+static enum options_result parse_words(struct options *options,
+                                       const struct options_command *command,
+                                       const char *letters, int argc, char **argv)
 {
     enum options_result result = OPTIONS_RUN;
     int code;
@@ -342,8 +369,8 @@ enum options_result options_parse(struct options *options,
     opterr = 0;
     /* '-': arguments are returned in their order among the options. ':': a missing
      * argument is distinguished from an unknown option. */
-    while (result == OPTIONS_RUN && (code = getopt_long(argc, argv, "-:" SHORT_OPTIONS,
-                                                        command->table, NULL)) != -1)
+    while (result == OPTIONS_RUN &&
+           (code = getopt_long(argc, argv, letters, command->table, NULL)) != -1)
         result = take_option(options, command, argv, code, optarg);
     if (result == OPTIONS_REST) {
         options->rest = argv + optind - 1;
@@ -354,12 +381,30 @@ enum options_result options_parse(struct options *options,
             result =
                 take_option(options, command, argv, OPTIONS_ARGUMENT, argv[optind]);
     }
+    return result;
+}
+
+enum options_result options_parse(struct options *options,
+                                  const struct options_command *command, int argc,
+                                  char **argv)
+{
+    enum options_result result =
+        parse_words(options, command, "-:" SHORT_OPTIONS, argc, argv);
+
     return result == OPTIONS_RUN ? complete_options(options) : result;
+}
+
+enum options_result options_parse_local(struct options *options,
+                                        const struct options_command *command, int argc,
+                                        char **argv)
+{
+    return parse_words(options, command, "-:", argc, argv);
 }
 
 void options_done(struct options *options)
 {
     free(options->server);
+    free(options->token_file);
     config_file_done(&options->config);
 }
 

@@ -31,6 +31,7 @@ struct options {
     const char *headers[OPTIONS_HEADERS_MAX + 1];
     size_t header_count;
 
+    char *token_file; /* content of --token-file; NULL for none */
     char **rest;      /* after OPTIONS_REST: the value and the words after it */
     bool token_given; /* on the command line */
     struct config_file config;
@@ -53,12 +54,17 @@ enum options_result {
 #define OPTIONS_COMMON                                                                 \
     {"server", required_argument, NULL, OPTION_SERVER},                                \
         {"token", required_argument, NULL, OPTION_TOKEN},                              \
+        {"token-file", required_argument, NULL, OPTION_TOKEN_FILE},                    \
         {"header", required_argument, NULL, 'H'},                                      \
         {"cacert", required_argument, NULL, OPTION_CACERT},                            \
         {"cert", required_argument, NULL, OPTION_CERT},                                \
         {"key", required_argument, NULL, OPTION_KEY},                                  \
         {"insecure", no_argument, NULL, 'k'}, {"verbose", no_argument, NULL, 'v'},     \
-        {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, OPTION_HELP},   \
+        {"quiet", no_argument, NULL, 'q'}, OPTIONS_HELP
+
+/* The end of the table of a command that reaches no server. */
+#define OPTIONS_HELP                                                                   \
+    {"help", no_argument, NULL, OPTION_HELP},                                          \
     {                                                                                  \
         NULL, 0, NULL, 0                                                               \
     }
@@ -66,6 +72,7 @@ enum options_result {
 enum {
     OPTION_SERVER = 256,
     OPTION_TOKEN,
+    OPTION_TOKEN_FILE,
     OPTION_CACERT,
     OPTION_CERT,
     OPTION_KEY,
@@ -88,6 +95,12 @@ struct options_command {
 enum options_result options_parse(struct options *options,
                                   const struct options_command *command, int argc,
                                   char **argv);
+
+/* The same for a command that reaches no server: its table ends with OPTIONS_HELP, and
+ * neither the environment nor the configuration file is read. */
+enum options_result options_parse_local(struct options *options,
+                                        const struct options_command *command, int argc,
+                                        char **argv);
 
 /* Frees what OPTIONS owns. */
 void options_done(struct options *options);

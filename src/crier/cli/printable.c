@@ -65,6 +65,25 @@ void text_add_seconds(struct text *text, uint64_t milliseconds)
     text_add_string(text, number);
 }
 
+void text_add_age(struct text *text, double seconds)
+{
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
+    char age[32];
+    size_t i = 0;
+
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    snprintf(age, sizeof age, "%.0f %s",
+             seconds < 0 || seconds > 1e12
+                 ? 0
+                 : (double)(long long)(seconds / units[i].seconds),
+             units[i].name);
+    text_add_string(text, age);
+}
+
 /* ---- escaping ----------------------------------------------------------- */
 
 /* Decodes the character at BYTES (LENGTH at least 1) into *CODE. Returns its length in

@@ -31,6 +31,9 @@ void text_add_spaces(struct text *text, size_t count);
 /* Appends MILLISECONDS as seconds: "3.0 s". */
 void text_add_seconds(struct text *text, uint64_t milliseconds);
 
+/* Appends SECONDS in the largest unit in which they are at least 1: "3 min". */
+void text_add_age(struct text *text, double seconds);
+
 /* Appends LENGTH bytes with everything escaped that a terminal would interpret: control
  * characters, characters that change the writing direction, and invalid UTF-8 become
  * \xNN or \uNNNN; a TAB becomes four spaces; an LF becomes NEWLINE, or \x0a if NEWLINE

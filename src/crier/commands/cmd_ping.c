@@ -36,26 +36,6 @@ static enum options_result set_ping_option(void *closure, struct options *option
                              closure);
 }
 
-/* Appends SECONDS in the largest unit in which they are at least 1. */
-static void add_age(struct text *text, double seconds)
-{
-    static const struct {
-        const char *name;
-        double seconds;
-    } units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
-    char age[32];
-    size_t i = 0;
-
-    while (i < 3 && seconds < units[i].seconds)
-        i++;
-    snprintf(age, sizeof age, "%.0f %s",
-             seconds < 0 || seconds > 1e12
-                 ? 0
-                 : (double)(long long)(seconds / units[i].seconds),
-             units[i].name);
-    text_add_string(text, age);
-}
-
 /* Prints the server's health. Returns the exit status. */
 static int report_health(const struct options *options,
                          const struct http_response *response)
@@ -72,7 +52,7 @@ static int report_health(const struct options *options,
         note_error("%s: this is not a response of crierd", options->server);
         return EXIT_FAILURE;
     }
-    add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
+    text_add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
     if (asprintf(&said,
                  "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
                  " client%s, journal %s%s%s, %.1f ms",

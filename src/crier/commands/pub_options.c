@@ -24,6 +24,8 @@ enum {
     OPT_JSON,
     OPT_LINES,
     OPT_DEDUPE,
+    OPT_PRIVATE,
+    OPT_LAST,
     OPT_TIMEOUT
 };
 
@@ -34,6 +36,8 @@ static const struct option option_table[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"lines", no_argument, NULL, OPT_LINES},
     {"dedupe", no_argument, NULL, OPT_DEDUPE},
+    {"private", no_argument, NULL, OPT_PRIVATE},
+    {"last", no_argument, NULL, OPT_LAST},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     OPTIONS_COMMON,
 };
@@ -81,6 +85,12 @@ static enum options_result set_pub_option(void *closure, struct options *options
         return OPTIONS_RUN;
     case OPT_DEDUPE:
         pub->dedupe = true;
+        return OPTIONS_RUN;
+    case OPT_PRIVATE:
+        pub->is_private = true;
+        return OPTIONS_RUN;
+    case OPT_LAST:
+        pub->last = true;
         return OPTIONS_RUN;
     default: /* OPT_TIMEOUT */
         return set_timeout(pub, value);
@@ -157,6 +167,8 @@ void pub_options_for_publisher(const struct options *options,
         .topics = pub->topics,
         .timeout = pub->timeout,
         .strict = pub->id != NULL && !pub->dedupe,
+        .is_private = pub->is_private,
+        .last = pub->last,
         .on_retry = note_retry,
         .closure = (void *)options,
     };
@@ -183,6 +195,7 @@ int pub_options_report(const struct options *options, const struct pub_options *
         note_error("%s: %s; timed out", options->server, reason);
         return EXIT_TIME;
     case CRIER_ERR_EXISTS:
+    case CRIER_ERR_TOPIC_ENDED:
     case CRIER_ERR_STATUS:
     case CRIER_ERR_ENCODING:
         note_error("%s: %s", options->server, reason);

@@ -21,6 +21,8 @@ struct pub_options {
     bool json;
     bool lines;
     bool dedupe;
+    bool is_private;
+    bool last;
 };
 
 /* Parses the command line of `crier pub` into PUB, and what all commands share into

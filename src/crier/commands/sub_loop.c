@@ -254,9 +254,14 @@ static void take_comment(struct loop *loop, const struct crier_message *message)
 {
     if (loop->options->verbose)
         note("comment: %s", message->data);
-    /* without this comment, the end of the stream may be a lost connection */
-    if (loop->sub->once && strcmp(message->data, " end") == 0)
+    /* From crierd: the end of what is held, or of topics that have ended. Without this
+     * comment, the end of the stream may be a lost connection. */
+    if (loop->sub->url != NULL || strcmp(message->data, " end") != 0)
+        return;
+    if (loop->sub->once)
         end_loop(loop, EXIT_SUCCESS);
+    else
+        take_stream_end(loop);
 }
 
 static void take_message(struct loop *loop, const struct crier_message *message)

@@ -328,18 +328,20 @@ static int read_next_event(struct reader *reader)
 
 /* Submits all events, or those before the first error. */
 static void submit_events(struct bulk *bulk, struct reader *reader,
-                          struct crier_hub *hub, const char *topics, bool dedupe)
+                          struct crier_hub *hub, const char *topics,
+                          const struct crier_publish_options *options)
 {
-    struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = note_item};
+    struct crier_publish_options publish = *options;
     size_t number = 0;
     int error = 0;
 
+    publish.on_done = note_item;
     while (number < bulk->count && !atomic_load(&bulk->failed)) {
         error = read_next_event(reader);
-        options.closure = &bulk->items[number];
+        publish.last = options->last && number + 1 == bulk->count;
+        publish.closure = &bulk->items[number];
         if (error == 0)
-            error = crier_hub_publish(hub, topics, reader->event, &options);
+            error = crier_hub_publish(hub, topics, reader->event, &publish);
         if (error != 0)
             break;
         number++;
@@ -350,7 +352,8 @@ static void submit_events(struct bulk *bulk, struct reader *reader,
     settle_receipts(bulk, bulk->count - number + 1);
 }
 
-bool bulk_publish(struct request *request, const char *topics, bool dedupe)
+bool bulk_publish(struct request *request, const char *topics,
+                  const struct crier_publish_options *options)
 {
     struct reader reader = {.bytes = request->body,
                             .length = request->body_length};
@@ -367,7 +370,7 @@ bool bulk_publish(struct request *request, const char *topics, bool dedupe)
     ready = bulk != NULL && reader.event != NULL &&
             crier_parser_new(NULL, &reader.parser) == 0;
     if (ready)
-        submit_events(bulk, &reader, request->server->hub, topics, dedupe);
+        submit_events(bulk, &reader, request->server->hub, topics, options);
     else if (bulk != NULL)
         bulk_free(bulk);
     crier_parser_free(reader.parser);

@@ -8,9 +8,10 @@
 #define BULK_PLACES 100000
 
 /* Publishes the events of the body, a text/event-stream, to TOPICS in their order, and
- * responds when the journal has answered for all of them. DEDUPE as in struct
- * crier_publish_options. Returns what the handler returns. */
-bool bulk_publish(struct request *request, const char *topics, bool dedupe);
+ * responds when the journal has answered for all of them. OPTIONS, without on_done, apply
+ * to each, but `last` to the last one alone. Returns what the handler returns. */
+bool bulk_publish(struct request *request, const char *topics,
+                  const struct crier_publish_options *options);
 
 /* What bulk_check() finds in a body. */
 struct bulk_check {

@@ -4,14 +4,17 @@
  * that are reserved.
  *
  * Names that begin with '$' belong to Crier. Clients neither publish to them nor delete
- * them, and subscribe only to those of presence.
+ * them, and subscribe only to those of presence. The names under which subscriptions of the
+ * Mercure protocol are reported are reserved in the same way, but for subscribing.
  */
 #include <config.h>
 
 #include "parameter.h"
 
+#include "mercure_name.h"
 #include "crierd/http/respond.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -41,11 +44,42 @@ bool parameter_accepts(const struct request *request, const char *type)
     return accept != NULL && strcasestr(accept, type) != NULL;
 }
 
+bool parameter_has_type(const struct request *request, const char *type)
+{
+    const char *given = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    size_t length = strlen(type);
+
+    return given != NULL && strncasecmp(given, type, length) == 0 &&
+           strchr(" \t;", given[length]) != NULL;
+}
+
+bool parameter_is_name_reserved(const char *name, bool presence)
+{
+    return name[0] == '$' &&
+           !(presence && strncmp(name, PRESENCE, strlen(PRESENCE)) == 0);
+}
+
+/* Whether the first name in the list TOPICS is one under which subscriptions are
+ * reported. */
+static bool is_report_name(const char *topics)
+{
+    bool reserved;
+    char *name;
+
+    if (strstr(topics, "mercure") == NULL && strchr(topics, '%') == NULL)
+        return false;
+    name = strndup(topics, strcspn(topics, ","));
+    reserved = name == NULL ||
+               mercure_topic_is_reserved(name, MERCURE_SUBSCRIPTIONS);
+    free(name);
+    return reserved;
+}
+
 bool parameter_is_reserved(const char *topics, bool presence)
 {
     for (;;) {
-        if (topics[0] == '$' &&
-            !(presence && strncmp(topics, PRESENCE, strlen(PRESENCE)) == 0))
+        if (parameter_is_name_reserved(topics, presence) ||
+            (!presence && is_report_name(topics)))
             return true;
         topics = strchr(topics, ',');
         if (topics == NULL)
@@ -57,5 +91,6 @@ bool parameter_is_reserved(const char *topics, bool presence)
 bool parameter_refuse_reserved(struct request *request)
 {
     return respond_problem(request, MHD_HTTP_FORBIDDEN,
-                           "topics whose names begin with '$' are reserved");
+                           "topics whose names begin with '$' or lead to "
+                           MERCURE_SUBSCRIPTIONS " are reserved");
 }

@@ -14,8 +14,15 @@ bool parameter_is_set(const struct request *request, const char *name);
 /* Whether the media type TYPE stands in the Accept header of REQUEST. */
 bool parameter_accepts(const struct request *request, const char *type);
 
-/* Whether a name in the list TOPICS is reserved: one that begins with '$', though not
- * with "$presence/" where PRESENCE says so. */
+/* Whether the Content-Type of REQUEST is TYPE, with or without parameters. */
+bool parameter_has_type(const struct request *request, const char *type);
+
+/* Whether NAME is reserved: it begins with '$', though not with "$presence/" where PRESENCE
+ * says so. */
+bool parameter_is_name_reserved(const char *name, bool presence);
+
+/* Whether a name in the list TOPICS is; and where PRESENCE does not say so, names that lead
+ * to MERCURE_SUBSCRIPTIONS are, too. */
 bool parameter_is_reserved(const char *topics, bool presence);
 
 /* Responds that a topic is reserved. Returns what the handler returns. */

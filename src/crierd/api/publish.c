@@ -9,6 +9,7 @@
 #include "bulk.h"
 #include "base/number.h"
 #include "crier_server.h"
+#include "crierd/config/conf.h"
 #include "crierd/http/respond.h"
 #include "parameter.h"
 #include "receipt.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- to the journal and back ------------------------------------------ */
 
@@ -40,19 +40,20 @@ static void note_receipt(void *closure, const struct crier_receipt *receipt)
 }
 
 bool publish_event(struct request *request, const char *topics,
-                   const struct crier_event *event, bool dedupe, long number,
+                   const struct crier_event *event,
+                   const struct crier_publish_options *options, long number,
                    deferred_respond *respond)
 {
-    struct crier_publish_options options = {.dedupe = dedupe,
-                                            .on_done = note_receipt};
+    struct crier_publish_options publish = *options;
     struct deferred *deferred = deferred_new(request, respond);
     int error;
 
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);
     deferred->number = number;
-    options.closure = deferred;
-    error = crier_hub_publish(request->server->hub, topics, event, &options);
+    publish.on_done = note_receipt;
+    publish.closure = deferred;
+    error = crier_hub_publish(request->server->hub, topics, event, &publish);
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
 
@@ -83,16 +84,6 @@ static size_t compact_json(char *text, size_t length)
         text[to++] = text[i];
     }
     return to;
-}
-
-/* Whether the Content-Type of REQUEST is TYPE, with or without parameters. */
-static bool has_type(const struct request *request, const char *type)
-{
-    const char *given = request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
-    size_t length = strlen(type);
-
-    return given != NULL && strncasecmp(given, type, length) == 0 &&
-           strchr(" \t;", given[length]) != NULL;
 }
 
 /* Sets the data of EVENT to the body, which must be JSON. Returns false after it has sent
@@ -163,7 +154,7 @@ static struct crier_event *read_event(struct request *request)
         request->result = respond_error(request, -ENOMEM);
         return NULL;
     }
-    if (!has_type(request, "application/json"))
+    if (!parameter_has_type(request, "application/json"))
         crier_event_data(event, request->body, request->body_length);
     else if (!set_json_data(request, event))
         goto refused;
@@ -174,8 +165,32 @@ refused:
     return NULL;
 }
 
+/* Reads into OPTIONS what the parameters say of the whole request. A value of "private"
+ * that is misunderstood would make public what is not to be, so only 0 and 1 are taken.
+ * False after it has sent an error. */
+static bool read_options(struct request *request,
+                         struct crier_publish_options *options)
+{
+    const char *given = parameter_value(request, "private", NULL);
+
+    options->dedupe = parameter_is_set(request, "dedupe");
+    options->last = parameter_is_set(request, "last");
+    options->is_private = parameter_is_set(request, "private");
+    if (given != NULL && !options->is_private && strcmp(given, "0") != 0)
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                          "private is neither 0 nor 1");
+    else if (options->is_private && !conf_has_keys(conf_current()))
+        request->result = respond_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "crierd has no key and no token configured, so nobody could be sent a "
+            "private update");
+    else
+        return true;
+    return false;
+}
+
 static bool publish_bulk(struct request *request, const char *topics,
-                         bool dedupe)
+                         const struct crier_publish_options *options)
 {
     if (parameter_value(request, "event", "Event-Type") != NULL ||
         parameter_value(request, "id", "Event-ID") != NULL ||
@@ -183,24 +198,26 @@ static bool publish_bulk(struct request *request, const char *topics,
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "event, id and retry of a text/event-stream stand "
                                "in its events, not in the query or headers");
-    return bulk_publish(request, topics, dedupe);
+    return bulk_publish(request, topics, options);
 }
 
 bool publish_handle(struct request *request)
 {
     const char *topics = request->argument->bytes;
-    bool dedupe = parameter_is_set(request, "dedupe");
+    struct crier_publish_options options = {0};
     struct crier_event *event;
     bool result;
 
     if (parameter_is_reserved(topics, false))
         return parameter_refuse_reserved(request);
-    if (has_type(request, "text/event-stream"))
-        return publish_bulk(request, topics, dedupe);
+    if (!read_options(request, &options))
+        return request->result;
+    if (parameter_has_type(request, "text/event-stream"))
+        return publish_bulk(request, topics, &options);
     event = read_event(request);
     if (event == NULL)
         return request->result;
-    result = publish_event(request, topics, event, dedupe, 0,
+    result = publish_event(request, topics, event, &options, 0,
                            respond_published);
     crier_event_free(event);
     return result;

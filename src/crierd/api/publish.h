@@ -8,10 +8,11 @@ bool publish_handle(struct request *request);
 
 /* Publishes EVENT to TOPICS. When the journal has answered, RESPOND is called. It finds
  * in the deferred response the error and its reason, the receipt as text
- * (crier_receipt_text()), and NUMBER. DEDUPE as in struct crier_publish_options. Returns
- * what the handler returns. */
+ * (crier_receipt_text()), and NUMBER. OPTIONS have no on_done. Returns what the handler
+ * returns. */
 bool publish_event(struct request *request, const char *topics,
-                   const struct crier_event *event, bool dedupe, long number,
+                   const struct crier_event *event,
+                   const struct crier_publish_options *options, long number,
                    deferred_respond *respond);
 
 #endif

@@ -4,11 +4,17 @@
  * A handler fills in a struct stream_start. The order here is the same for all: the
  * response exists before the stream is subscribed, since a subscription adds fields to
  * it, and is sent last, when nothing can fail any more.
+ *
+ * A stream has the rights of the token that it was opened with: it is sent the private
+ * updates of that token's grants, and it ends when the token expires. (So an EventSource
+ * reconnects with the old token, gets 401, and does not try again.) That the key of the
+ * token was removed since, by a reload, does not end it.
  */
 #include <config.h>
 
 #include "streams.h"
 
+#include "base/clock.h"
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
@@ -25,13 +31,45 @@ int streams_subscribe(struct request *request, struct stream_start *start,
                                &start->subscription);
 }
 
+/* When a stream for REQUEST is to end, by crier_now(); 0: when it likes. */
+static uint64_t find_expiry(const struct request *request)
+{
+    const struct identity *identity = request->identity;
+    int64_t left;
+
+    if (identity == NULL || identity->expires == 0 ||
+        identity->expires > INT64_MAX / 1000)
+        return 0;
+    left = identity->expires * 1000 - crier__clock_real();
+    /* Not before that: both clocks are rounded down. */
+    return crier_now() + 1 + (left > 0 ? (uint64_t)left : 0);
+}
+
+/* Responds that there is no stream for REQUEST because of ERROR. When its topics have
+ * ended and its client has had all of them, that is no mistake: to 204 an EventSource does
+ * not reconnect. */
+static bool refuse_subscription(struct request *request, int error)
+{
+    return error == CRIER_ERR_TOPIC_ENDED
+               ? respond_empty(request, MHD_HTTP_NO_CONTENT)
+               : respond_error(request, error);
+}
+
 bool streams_open(struct request *request, struct stream_start *start)
 {
     struct MHD_Response *response;
     struct crier_stream *stream;
     int result = 0;
 
-    if (!respond_stream(request, &start->options, &stream, &response)) {
+    start->options.expires = find_expiry(request);
+    start->subscription.grants = request_grants(request);
+    if (request->head && (start->subscription.topics != NULL ||
+                          start->subscription.selector_count != 0))
+        result = crier_hub_can_subscribe(request->server->hub, &start->subscription);
+    if (result != 0)
+        request->result = refuse_subscription(request, result);
+    if (result != 0 ||
+        !respond_stream(request, &start->options, &stream, &response)) {
         if (start->owns_closure)
             free(start->options.closure);
         return request->result;
@@ -45,7 +83,7 @@ bool streams_open(struct request *request, struct stream_start *start)
     if (result > 0)
         return deferred_wait(request);
     MHD_destroy_response(response);
-    return respond_error(request, result);
+    return refuse_subscription(request, result);
 }
 
 /* Whether REQUEST comes from a browser's own EventSource. */

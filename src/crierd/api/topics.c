@@ -10,6 +10,7 @@
 #include "crier_server.h"
 #include "crierd/config/conf.h"
 #include "crierd/http/deferred.h"
+#include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
 #include "parameter.h"
@@ -43,10 +44,11 @@ static int read_format(const struct request *request)
 }
 
 /* The journal has been read for the first time: on_read of a poll. */
-static void note_read(void *closure, int error)
+static void note_read(void *closure, int error, bool gap)
 {
     struct deferred *deferred = closure;
 
+    (void)gap;
     deferred->error = error;
     deferred_done(deferred);
 }
@@ -129,14 +131,18 @@ static void note_list(void *closure, int error, json_t *topics)
     deferred_done(deferred);
 }
 
-/* Makes the hub describe the topics that SELECTORS match (crier_hub_list()) and calls
- * RESPOND with them. */
+/* Makes the hub describe the topics that SELECTORS match (crier_hub_list()) and that
+ * REQUEST may know of, and calls RESPOND with them. */
 static bool describe_topics(struct request *request, const char *selectors,
                             const char *after, unsigned limit,
                             deferred_respond *respond)
 {
     const struct crier_list_options options = {
-        .topics = selectors, .after = after, .limit = limit};
+        .topics = selectors,
+        .after = after,
+        .limit = limit,
+        .grants = request_grants(request),
+        .granted_only = !policy_is_open(SCOPE_SUBSCRIBE)};
     struct deferred *deferred = deferred_new(request, respond);
     int error;
 
@@ -216,8 +222,8 @@ bool topics_get(struct request *request)
         return parameter_refuse_reserved(request);
     /* With presence others see who subscribes, so subscribing changes something. (A page
      * of another origin could not read the response anyway.) */
-    if (conf_current()->presence != NULL && request_is_foreign(request))
-        return respond_cross_site(request);
+    if (conf_current()->presence != NULL && !policy_may_be_seen(request))
+        return request->result;
     if (format < 0)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "format is not sse, full, json or raw");

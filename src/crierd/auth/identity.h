@@ -5,6 +5,12 @@
 
 #include <stdatomic.h>
 
+/* What is told of a subscription in subscription events, and of which ones. */
+struct identity_payload {
+    struct crier_grants *topics; /* NULL: all */
+    json_t *payload;             /* read only */
+};
+
 /* Who a verified token says its bearer is, and what that may. Constant and reference
  * counted: the requests and streams of many connections share one. Any thread. */
 struct identity {
@@ -14,13 +20,27 @@ struct identity {
     struct crier_grants *publish;   /* NULL: the token says nothing of publishing */
     struct crier_grants *subscribe; /* NULL: nothing of subscribing. Without selectors:
                                        public updates only */
-    bool admin;      /* may use what has SCOPE_ADMIN */
-    json_t *payload; /* for subscription events, or NULL; read only */
+    bool admin; /* may use what has SCOPE_ADMIN */
+    struct identity_payload *payloads; /* identity_payload_of() reads them */
+    size_t payload_count;
 };
+
+/* A new identity with nothing in it; NULL when memory is short. */
+struct identity *identity_new(void);
+
+/* Adds PAYLOAD (of which a reference is taken), for the subscriptions that TOPICS (the
+ * same; NULL: all) match. While IDENTITY is made. False when memory is short. */
+bool identity_add_payload(struct identity *identity, struct crier_grants *topics,
+                          json_t *payload);
 
 struct identity *identity_ref(struct identity *identity);
 
 /* NULL is allowed. */
 void identity_unref(struct identity *identity);
+
+/* The payload for the subscription to SELECTOR, borrowed: of an 0.x token its
+ * mercure.payload, of a 1.0 one that of the first authorization detail that matches
+ * SELECTOR as if it were a topic. NULL when there is none. */
+json_t *identity_payload_of(const struct identity *identity, const char *selector);
 
 #endif

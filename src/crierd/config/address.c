@@ -5,8 +5,11 @@
 
 #include "base/number.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bool address_split(const char *where, char host[ADDRESS_HOST_SIZE],
                    char port[ADDRESS_PORT_SIZE])
@@ -33,4 +36,16 @@ bool address_split(const char *where, char host[ADDRESS_HOST_SIZE],
     host[length] = '\0';
     snprintf(port, ADDRESS_PORT_SIZE, "%s", colon + 1);
     return true;
+}
+
+bool address_is_loopback(const char *host)
+{
+    struct in6_addr six;
+    struct in_addr four;
+
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, host, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcasecmp(host, "localhost") == 0;
 }

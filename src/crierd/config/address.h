@@ -12,4 +12,8 @@
 bool address_split(const char *where, char host[ADDRESS_HOST_SIZE],
                    char port[ADDRESS_PORT_SIZE]);
 
+/* Whether HOST, as address_split() writes it, can be reached from this machine only:
+ * "localhost", or an address that is a loopback one. */
+bool address_is_loopback(const char *host);
+
 #endif

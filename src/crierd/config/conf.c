@@ -49,8 +49,22 @@ void conf_unref(struct conf *conf)
     free((char *)conf->data);
     free((char *)conf->journal);
     free((char *)conf->presence);
+    keyring_clear_keys(&conf->jwt_keys);
+    keyring_clear_keys(&conf->keys);
+    keyring_clear_tokens(&conf->tokens);
+    free((char *)conf->jwks);
+    free((char *)conf->public_url);
+    free((char *)conf->auth_cookie);
+    texts_clear(&conf->publish_origins);
+    texts_clear(&conf->cors_origins);
     free((char *)conf->file);
     free(conf);
+}
+
+bool conf_has_keys(const struct conf *conf)
+{
+    return conf->jwt_keys.count != 0 || conf->keys.count != 0 ||
+           conf->tokens.count != 0 || conf->jwks != NULL;
 }
 
 /* ---- the current one -------------------------------------------------- */

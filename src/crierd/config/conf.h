@@ -1,6 +1,8 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "keyring.h"
+#include "texts.h"
 #include "crier.h"
 #include "crierd/log/log.h"
 
@@ -10,7 +12,7 @@
 #include <stdint.h>
 
 /* At most so many options, and entries of --retain-topic. */
-#define CONF_OPTIONS_MAX 40
+#define CONF_OPTIONS_MAX 48
 #define CONF_TOPICS_MAX 64
 
 /* Where a value comes from; a later one takes precedence over an earlier one. */
@@ -24,6 +26,14 @@ enum conf_origin {
 struct conf_source {
     enum conf_origin origin;
     unsigned line; /* of the file */
+};
+
+/* What may be done without a token: a bit for each. */
+enum conf_anonymous {
+    CONF_ANONYMOUS_NONE,
+    CONF_ANONYMOUS_SUBSCRIBE = 1,
+    CONF_ANONYMOUS_PUBLISH = 2,
+    CONF_ANONYMOUS_ALL = 3
 };
 
 /* A snapshot of the configuration. It does not change once it is published, and owns all
@@ -41,6 +51,17 @@ struct conf {
     bool demo;
     bool get_publish;
 
+    struct conf_keys jwt_keys; /* those of --jwt-key */
+    struct conf_keys keys;     /* those of the file's sections */
+    struct conf_tokens tokens;
+    const char *jwks;       /* a file, or an URL; or NULL */
+    const char *public_url; /* without a '/' at its end; or NULL */
+    enum conf_anonymous anonymous;
+    const char *auth_cookie;
+    bool query_token;
+    struct conf_texts publish_origins; /* each as a browser sends it in Origin */
+    struct conf_texts cors_origins;    /* the same, or "*" */
+
     const char *journal; /* names a backend, see backend.h */
     struct crier_retention retention;
     struct crier_topic_retention *topics;
@@ -48,6 +69,7 @@ struct conf {
     size_t max_topics;
     size_t max_update;
     const char *presence; /* or NULL */
+    bool subscriptions;
     enum crier_slow slow;
     uint32_t stall_timeout; /* ms */
 
@@ -63,6 +85,9 @@ struct conf *conf_ref(struct conf *conf);
 
 /* Gives a reference back, the last of which frees CONF; NULL is allowed. Any thread. */
 void conf_unref(struct conf *conf);
+
+/* Whether CONF names a key or token, so that a request can be authorised by one. */
+bool conf_has_keys(const struct conf *conf);
 
 /* Makes CONF (of which a reference is taken; NULL at the end of the program) the
  * snapshot that conf_current() returns from now on. Returns false when the system has no

@@ -8,6 +8,7 @@
 
 #include "load.h"
 
+#include "address.h"
 #include "file.h"
 #include "mistakes.h"
 #include "print.h"
@@ -143,7 +144,7 @@ static void apply_variable(const struct option_row *row, struct conf *conf,
         mistakes_add_memory(mistakes, variable);
     while (rest != NULL) {
         /* A list has an entry on each line. */
-        entry = row->type == OPTION_RETAIN ? strsep(&rest, "\n") : rest;
+        entry = option_is_list(row) ? strsep(&rest, "\n") : rest;
         if (entry == rest)
             rest = NULL;
         mistakes_assign(mistakes, conf, row,
@@ -214,6 +215,34 @@ static bool apply_defaults(struct conf *conf)
     return true;
 }
 
+/* Without a key or token nobody could publish or subscribe by one. */
+static void apply_anonymous(struct conf *conf)
+{
+    size_t at = option_index(option_find("anonymous"));
+
+    if (conf->sources[at].origin == CONF_DEFAULT)
+        conf->anonymous = conf_has_keys(conf) ? CONF_ANONYMOUS_NONE
+                                              : CONF_ANONYMOUS_ALL;
+}
+
+/* Whether crierd would let everybody who reaches it from elsewhere publish and subscribe,
+ * although nobody has asked for that. Writes why not to WHY. */
+static bool is_exposed(const struct conf *conf, char *why, size_t size)
+{
+    size_t at = option_index(option_find("anonymous"));
+    char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
+
+    if (conf_has_keys(conf) || conf->sources[at].origin != CONF_DEFAULT ||
+        !address_split(conf->listen, host, port) || address_is_loopback(host))
+        return false;
+    snprintf(why, size,
+             "%s can be reached from elsewhere, and there is no key or token: "
+             "configure one (--jwt-key), or say --anonymous all if everybody may "
+             "publish and subscribe",
+             conf->listen);
+    return true;
+}
+
 /* ---- all -------------------------------------------------------------- */
 
 /* A new snapshot of all sources, or NULL when there were mistakes. */
@@ -223,6 +252,7 @@ static struct conf *gather_conf(const struct arguments *arguments,
     const char *file = arguments->file != NULL ? arguments->file
                                                : getenv(VARIABLE "CONFIG");
     struct conf *conf = conf_new();
+    char why[ADDRESS_HOST_SIZE + 256];
 
     if (conf == NULL)
         goto fail;
@@ -234,6 +264,9 @@ static struct conf *gather_conf(const struct arguments *arguments,
         file_read(file, conf, mistakes);
     apply_environment(conf, mistakes);
     apply_arguments(arguments, conf, mistakes);
+    apply_anonymous(conf);
+    if (is_exposed(conf, why, sizeof why))
+        mistakes_add(mistakes, "%s", why);
     if (mistakes->count == 0)
         return conf;
     conf_unref(conf);
@@ -338,6 +371,7 @@ enum load_result load_again(int argc, char **argv,
                             const struct conf *old, struct conf **conf)
 {
     struct conf *made = NULL;
+    char why[ADDRESS_HOST_SIZE + 256];
     size_t i;
 
     if (load_conf(argc, argv, report, &made) != LOAD_RUN)
@@ -348,6 +382,11 @@ enum load_result load_again(int argc, char **argv,
             conf_unref(made);
             return LOAD_BAD;
         }
+    if (is_exposed(made, why, sizeof why)) { /* where it listens already */
+        report(why);
+        conf_unref(made);
+        return LOAD_BAD;
+    }
     *conf = made;
     return LOAD_RUN;
 }

@@ -3,8 +3,6 @@
 
 #include "mistakes.h"
 
-#include "retain.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -41,7 +39,7 @@ static bool is_repeated(const struct conf_source *earlier,
                         const struct option_row *row, struct conf_source source)
 {
     return source.origin == CONF_FILE && earlier->origin == CONF_FILE &&
-           row->type != OPTION_RETAIN;
+           !option_is_list(row);
 }
 
 void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
@@ -49,6 +47,7 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
                      const char *label, const char *text)
 {
     struct conf_source *earlier = &conf->sources[option_index(row)];
+    const bool secret = option_tells_fault(row);
     char wanted[OPTION_WANTED_SIZE];
 
     if (is_repeated(earlier, row, source)) {
@@ -56,18 +55,22 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
                      label, text, earlier->line);
         return;
     }
-    if (row->type == OPTION_RETAIN && earlier->origin != source.origin)
-        retain_clear(conf);
+    if (option_is_list(row) && earlier->origin != source.origin)
+        option_clear(conf, row);
     switch (option_set(conf, row, text, wanted)) {
     case 0:
         *earlier = source;
         break;
     case -EINVAL:
-        mistakes_add(mistakes, "%s '%s' is not %s", label, text, wanted);
+        if (secret)
+            mistakes_add(mistakes, "%s: %s", label, wanted);
+        else
+            mistakes_add(mistakes, "%s '%s' is not %s", label, text, wanted);
         break;
     case -E2BIG:
         mistakes_add(mistakes, "%s '%s' is more than the %d that are allowed",
-                     label, text, CONF_TOPICS_MAX);
+                     label, secret ? "..." : text,
+                     secret ? CONF_KEYS_MAX : CONF_TOPICS_MAX);
         break;
     default:
         mistakes_add_memory(mistakes, label);

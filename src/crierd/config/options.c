@@ -13,7 +13,10 @@
 
 #include "address.h"
 #include "backend.h"
+#include "keyring.h"
 #include "retain.h"
+#include "texts.h"
+#include "url.h"
 #include "value.h"
 #include "base/number.h"
 
@@ -33,9 +36,13 @@
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const policies[] = {"gap", "disconnect", NULL};
 static const char *const switches[] = {"off", "on", NULL};
+static const char *const anonymous[] = {"none", "subscribe", "publish", "all",
+                                        NULL};
+static const char *const any_origin[] = {"*", NULL};
 
 const char *const option_groups[GROUPS] = {
     [GROUP_SERVER] = "Server",
+    [GROUP_ACCESS] = "Who may publish and subscribe",
     [GROUP_STREAMS] = "Streams",
     [GROUP_TOPICS] = "Topics and their journal",
     [GROUP_DEMO] = "Demo",
@@ -61,6 +68,34 @@ const struct option_row option_rows[] = {
     {"log-level", OPTION_CHOICE, GROUP_SERVER, true, "LEVEL", "info", NULL,
      "error, warning, info or debug", .choices = levels, MEMBER(log_level)},
 
+    {"jwt-key", OPTION_KEY, GROUP_ACCESS, true, "ALG:SECRET|ALG:@FILE", NULL,
+     "none",
+     "a key that verifies tokens: the algorithm and a secret (HS256, HS384, "
+     "HS512), or a file in PEM or with JWKs. Up to 32 times",
+     MEMBER(jwt_keys)},
+    {"jwks", OPTION_JWKS, GROUP_ACCESS, true, "FILE|URL", NULL, "none",
+     "a JWK set with more public keys, read again from time to time",
+     MEMBER(jwks)},
+    {"public-url", OPTION_URL, GROUP_ACCESS, true, "URL", NULL, "none",
+     "the URL that clients know crierd by, which tokens name as their audience",
+     MEMBER(public_url)},
+    {"anonymous", OPTION_CHOICE, GROUP_ACCESS, true, "none|subscribe|publish|all",
+     NULL, "none; all without keys and tokens", "what may be done without a token",
+     .choices = anonymous, MEMBER(anonymous)},
+    {"auth-cookie", OPTION_COOKIE, GROUP_ACCESS, true, "NAME",
+     "mercureAuthorization", NULL, "the cookie that may hold a token",
+     MEMBER(auth_cookie)},
+    {"query-token", OPTION_SWITCH, GROUP_ACCESS, true, "on|off", "on", NULL,
+     "whether ?authorization= may hold a token", .choices = switches, .max = 1,
+     MEMBER(query_token)},
+    {"publish-origin", OPTION_ORIGINS, GROUP_ACCESS, true, "ORIGIN", NULL, "none",
+     "another origin whose pages may publish with the cookie. Up to 64 times",
+     MEMBER(publish_origins)},
+    {"cors-origin", OPTION_ORIGINS, GROUP_ACCESS, true, "ORIGIN|*", NULL, "none",
+     "an origin whose pages may read responses, or '*' for all, without cookies. "
+     "Up to 64 times",
+     .choices = any_origin, MEMBER(cors_origins)},
+
     {"ping-interval", OPTION_TIME, GROUP_STREAMS, true, "TIME", "10s", NULL,
      "quiet time before a stream is sent a ping", .min = 10, .max = DAY,
      MEMBER(ping)},
@@ -72,6 +107,9 @@ const struct option_row option_rows[] = {
      .choices = policies, MEMBER(slow)},
     {"presence", OPTION_TOPICS, GROUP_STREAMS, true, "TOPICS", NULL, "none",
      "topics with presence, such as a,log/*", MEMBER(presence)},
+    {"subscriptions", OPTION_SWITCH, GROUP_STREAMS, false, "on|off", "off", NULL,
+     "whether Mercure subscriptions are listed and reported", .choices = switches,
+     .max = 1, MEMBER(subscriptions)},
 
     {"journal", OPTION_JOURNAL, GROUP_TOPICS, false, "", "memory", NULL,
      "where updates are stored", MEMBER(journal)},
@@ -268,6 +306,33 @@ static int store_text(struct conf *conf, const struct option_row *row,
     return 0;
 }
 
+static struct conf_texts *find_texts(struct conf *conf,
+                                     const struct option_row *row)
+{
+    return (struct conf_texts *)(void *)((char *)conf + row->at);
+}
+
+bool option_tells_fault(const struct option_row *row)
+{
+    return row->type == OPTION_KEY || row->type == OPTION_JWKS;
+}
+
+bool option_is_list(const struct option_row *row)
+{
+    return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS ||
+           row->type == OPTION_KEY;
+}
+
+void option_clear(struct conf *conf, const struct option_row *row)
+{
+    if (row->type == OPTION_RETAIN)
+        retain_clear(conf);
+    else if (row->type == OPTION_KEY)
+        keyring_clear_keys(&conf->jwt_keys);
+    else
+        texts_clear(find_texts(conf, row));
+}
+
 /* ---- reading ---------------------------------------------------------- */
 
 /* Reads a number, size or time of ROW. */
@@ -333,8 +398,27 @@ static bool are_topics(const char *text)
     }
 }
 
+/* The characters of a token (RFC 9110, section 5.6.2), which a cookie's name is. */
+static bool is_cookie_name(const char *text)
+{
+    static const char letters[] = "!#$%&'*+-.^_`|~0123456789"
+                                  "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t length = strlen(text);
+
+    return length > 0 && length <= 64 && strspn(text, letters) == length;
+}
+
+static bool is_origin(const struct option_row *row, const char *text)
+{
+    uint64_t number;
+
+    return url_is_origin(text) ||
+           (row->choices != NULL && read_choice(row, text, &number));
+}
+
 static int read_value(struct conf *conf, const struct option_row *row,
-                      const char *text)
+                      const char *text, char wanted[OPTION_WANTED_SIZE])
 {
     char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
     const char *argument;
@@ -358,6 +442,24 @@ static int read_value(struct conf *conf, const struct option_row *row,
     case OPTION_TOPICS:
         well = are_topics(text);
         break;
+    case OPTION_KEY:
+        return keyring_read_key(&conf->jwt_keys, text, wanted,
+                                    OPTION_WANTED_SIZE);
+    case OPTION_JWKS:
+        if (!keyring_check_jwks(text, wanted, OPTION_WANTED_SIZE))
+            return -EINVAL;
+        well = true;
+        break;
+    case OPTION_URL:
+        well = url_is_base(text);
+        break;
+    case OPTION_COOKIE:
+        well = is_cookie_name(text);
+        break;
+    case OPTION_ORIGINS:
+        if (!is_origin(row, text))
+            return -EINVAL;
+        return texts_add(find_texts(conf, row), text, strlen(text));
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_TIME:
@@ -422,6 +524,11 @@ static void print_wanted(const struct option_row *row,
         [OPTION_ADDRESS] =
             "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0",
         [OPTION_TOPICS] = "topics, such as a,log/*",
+        [OPTION_URL] = "a URL such as https://example.com or http://localhost:8080, "
+                       "without a '/' at its end",
+        [OPTION_COOKIE] = "the name of a cookie",
+        [OPTION_ORIGINS] = "an origin as browsers send it, such as "
+                           "https://example.com or http://localhost:3000",
         [OPTION_RETAIN] = RETAIN_EXAMPLE,
     };
 
@@ -447,9 +554,9 @@ static void print_wanted(const struct option_row *row,
 int option_set(struct conf *conf, const struct option_row *row,
                const char *text, char wanted[OPTION_WANTED_SIZE])
 {
-    int error = read_value(conf, row, text);
+    int error = read_value(conf, row, text, wanted);
 
-    if (error == -EINVAL)
+    if (error == -EINVAL && !option_tells_fault(row))
         print_wanted(row, wanted);
     return error;
 }
@@ -473,6 +580,22 @@ static void print_number(const struct option_row *row, uint64_t number,
     fputs(text, to);
 }
 
+/* Writes the entry I of KEYS, on a line of its own. */
+static void print_entry(const struct conf_keys *keys, size_t i, FILE *to)
+{
+    if (i != 0)
+        fputc('\n', to);
+    keyring_print_key(&keys->list[i], to);
+}
+
+static void print_texts(const struct conf_texts *texts, FILE *to)
+{
+    size_t i;
+
+    for (i = 0; i < texts->count; i++)
+        fprintf(to, "%s%s", i == 0 ? "" : "\n", texts->list[i]);
+}
+
 static void print_value(const struct conf *conf, const struct option_row *row,
                         FILE *to)
 {
@@ -484,6 +607,13 @@ static void print_value(const struct conf *conf, const struct option_row *row,
     case OPTION_RETAIN:
         for (i = 0; i < conf->topic_count; i++)
             retain_print(&conf->topics[i], to);
+        break;
+    case OPTION_KEY:
+        for (i = 0; i < conf->jwt_keys.count; i++)
+            print_entry(&conf->jwt_keys, i, to);
+        break;
+    case OPTION_ORIGINS:
+        print_texts(find_texts((struct conf *)conf, row), to);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:

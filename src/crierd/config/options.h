@@ -17,11 +17,17 @@ enum option_type {
     OPTION_TIME,   /* ms */
     OPTION_SWITCH, /* on or off */
     OPTION_CHOICE, /* one of some words, for an enum that counts from 0 */
+    OPTION_KEY,    /* a list: ALG:SECRET or ALG:@FILE; a secret is never shown */
+    OPTION_JWKS,   /* a file with a JWK set, or an https:// URL */
+    OPTION_URL,    /* http:// or https://, without a query */
+    OPTION_COOKIE, /* the name of a cookie */
+    OPTION_ORIGINS, /* a list: as in the field Origin; with choices, one of these, too */
     OPTION_RETAIN  /* a list: TOPIC:count=N,bytes=SIZE,age=TIME */
 };
 
 enum option_group {
     GROUP_SERVER,
+    GROUP_ACCESS,
     GROUP_STREAMS,
     GROUP_TOPICS,
     GROUP_DEMO,
@@ -69,15 +75,26 @@ const char *option_nearest(const char *name, bool settings);
 /* The place of ROW in the table. */
 size_t option_index(const struct option_row *row);
 
+/* Whether ROW's value is a list: it can be given several times, and has an entry on each
+ * line of a variable. */
+bool option_is_list(const struct option_row *row);
+
+/* Whether option_set() says what is wrong with a value of ROW. The value may be a secret
+ * then. */
+bool option_tells_fault(const struct option_row *row);
+
+/* Empties ROW's list in CONF. */
+void option_clear(struct conf *conf, const struct option_row *row);
+
 /* Sets ROW's value in CONF as TEXT says; a list is given one entry more. Returns 0;
- * -EINVAL with what would be right in WANTED, such as "a number from 1 to 64"; -ENOMEM;
- * -E2BIG when the list is full. */
-#define OPTION_WANTED_SIZE 160
+ * -EINVAL with what would be right in WANTED, such as "a number from 1 to 64", or what is
+ * wrong where option_tells_fault(); -ENOMEM; -E2BIG when the list is full. */
+#define OPTION_WANTED_SIZE 320
 int option_set(struct conf *conf, const struct option_row *row,
                const char *text, char wanted[OPTION_WANTED_SIZE]);
 
-/* ROW's value in CONF as option_set() reads it, in a new text; of a list all entries,
- * one a line. "" when it has no value; NULL when memory is short. */
+/* ROW's value in CONF as option_set() reads it, but without secrets, in a new text; of a
+ * list all entries, one a line. "" when it has no value; NULL when memory is short. */
 char *option_text(const struct conf *conf, const struct option_row *row);
 
 /* Writes the variable of ROW, such as CRIERD_RETAIN_COUNT. */

@@ -4,6 +4,7 @@
 #include "print.h"
 
 #include "backend.h"
+#include "keyring.h"
 #include "retain.h"
 
 #include <stdlib.h>
@@ -152,20 +153,35 @@ static bool is_writable(const char *name, const char *text)
            strpbrk(text, "\n\r\v\f") == NULL;
 }
 
-static bool print_setting(const struct conf *conf,
-                          const struct option_row *row, FILE *to)
+/* Writes TEXT as ROW's value, of a list as one of its entries. */
+static void print_assignment(const struct option_row *row, const char *text,
+                             FILE *to)
 {
-    char *text = option_text(conf, row);
-
-    if (text == NULL)
-        return false;
-    print_origin(conf, row, to);
     if (text[0] == '\0')
         fprintf(to, "#%s =\n", row->name);
+    else if (row->type == OPTION_KEY && strstr(text, ":@") == NULL)
+        fprintf(to, "# %s = %s is a secret, which is not shown\n", row->name,
+                text);
     else if (is_writable(row->name, text))
         fprintf(to, "%s = %s\n", row->name, text);
     else
         fprintf(to, "# cannot be written in a file: %s\n", row->name);
+}
+
+static bool print_setting(const struct conf *conf,
+                          const struct option_row *row, FILE *to)
+{
+    char *text = option_text(conf, row), *rest = text, *entry;
+
+    if (text == NULL)
+        return false;
+    print_origin(conf, row, to);
+    while (rest != NULL) {
+        entry = option_is_list(row) ? strsep(&rest, "\n") : rest;
+        print_assignment(row, entry, to);
+        if (entry == rest)
+            rest = NULL;
+    }
     free(text);
     return true;
 }
@@ -187,6 +203,21 @@ static void print_list(const struct conf *conf, FILE *to)
     }
 }
 
+/* Writes the sections of keys and static tokens. */
+static void print_keyring(const struct conf *conf, FILE *to)
+{
+    size_t i;
+
+    for (i = 0; i < conf->keys.count; i++) {
+        fputc('\n', to);
+        keyring_print_key_section(&conf->keys.list[i], to);
+    }
+    for (i = 0; i < conf->tokens.count; i++) {
+        fputc('\n', to);
+        keyring_print_token(&conf->tokens.list[i], to);
+    }
+}
+
 bool print_dump(const struct conf *conf, FILE *to)
 {
     unsigned group;
@@ -204,5 +235,6 @@ bool print_dump(const struct conf *conf, FILE *to)
                 return false;
     }
     print_list(conf, to);
+    print_keyring(conf, to);
     return true;
 }

@@ -157,16 +157,16 @@ static bool respond_message_sent(struct request *request,
 static bool post_message(struct request *request, const char *to)
 {
     json_t *body = read_message(request);
+    struct crier_publish_options options = {0};
     struct chat_room_message message;
     bool result;
     const char *id;
-    bool dedupe;
     int error;
 
     if (body == NULL)
         return request->result;
     id = json_string_value(json_object_get(body, "id"));
-    dedupe = id != NULL;
+    options.dedupe = id != NULL;
     error = chat_room_say(demo_of(request)->room,
                           json_string_value(json_object_get(body, "user")), to,
                           json_string_value(json_object_get(body, "text")), id,
@@ -180,7 +180,7 @@ static bool post_message(struct request *request, const char *to)
                                  "chat");
     else
         result = publish_event(request, message.topics, message.event,
-                               dedupe, (long)message.clients,
+                               &options, (long)message.clients,
                                respond_message_sent);
     crier_event_free(message.event);
     return result;

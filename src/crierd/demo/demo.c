@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+/* The topics that these are about cannot be granted by name, so each needs grants of all
+ * (ROUTE_TOPICS_ALL). */
 const struct route demo_routes[] = {
     {"GET", "/ticks", ticks_get, SCOPE_SUBSCRIBE, .changes = false},
     {"GET", "/sse", ticks_get_sse, SCOPE_SUBSCRIBE, .changes = false},
@@ -21,7 +23,7 @@ const struct route demo_routes[] = {
     {"GET", "/chat", chat_join, SCOPE_SUBSCRIBE, .changes = false},
     {"POST", "/chat", chat_post, SCOPE_PUBLISH, .changes = true},
     {"POST", "/chat/*", chat_post_private, SCOPE_PUBLISH, .changes = true},
-    {"GET", "/users", chat_list_users, SCOPE_READ, .changes = false},
+    {"GET", "/users", chat_list_users, SCOPE_SUBSCRIBE, .changes = false},
     {"POST", "/users/*", chat_add_user, SCOPE_PUBLISH, .changes = true},
     {"DELETE", "/users/*", chat_remove_user, SCOPE_PUBLISH, .changes = true},
     {"GET", "/tokens", tokens_get, SCOPE_SUBSCRIBE, .changes = false},

@@ -46,13 +46,14 @@ static bool respond_posted(struct request *request,
 static bool publish_text(struct request *request, const char *text,
                          size_t length)
 {
+    const struct crier_publish_options options = {0};
     struct crier_event *event = crier_event_new();
     bool result;
 
     if (event == NULL)
         return respond_error(request, -ENOMEM);
     crier_event_data(event, text, length);
-    result = publish_event(request, TOPIC, event, false, 0, respond_posted);
+    result = publish_event(request, TOPIC, event, &options, 0, respond_posted);
     crier_event_free(event);
     return result;
 }

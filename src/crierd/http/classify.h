@@ -62,9 +62,15 @@ bool head_may_be_plain(const struct route_table *tables, const char *bytes,
  * pipeline take, in HTTP/1.1, every line as RFC 9112 wants it, with one Host, one
  * Content-Length of at most HEAD_BODY_MAX, and no field that says anything else about
  * where the request ends or what becomes of the connection. Then HEAD is filled in, and
- * BYTES, which must be writable, has NULs in its head. Otherwise BYTES is as it was. */
+ * BYTES, which must be writable, has NULs in its head. Otherwise BYTES is as it was.
+ *
+ * While no more than the body is missing, UNWANTED is called with CLOSURE and HEAD, which
+ * is filled in during the call; where it returns true, the request is HEAD_OTHER. */
 enum head_kind head_read(struct head *head, const struct route_table *tables,
-                         char *bytes, size_t length);
+                         char *bytes, size_t length,
+                         bool (*unwanted)(void *closure,
+                                          const struct head *head),
+                         void *closure);
 
 /* The value of the field called NAME in any case that has COUNT of them before it, or
  * NULL. Borrowed. */

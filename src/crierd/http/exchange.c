@@ -167,15 +167,25 @@ static struct MHD_Response *make_response(struct response *response)
     return NULL;
 }
 
-static bool add_common_headers(struct MHD_Response *made, bool stream)
+static bool add_headers(struct MHD_Response *made,
+                        const struct response_header *headers, size_t count)
 {
-    size_t count = stream ? RESPONSE_STREAM_HEADERS : RESPONSE_HEADERS, i;
+    size_t i;
 
     for (i = 0; i < count; i++)
-        if (!add_header(made, response_headers[i].name,
-                        response_headers[i].value))
+        if (!add_header(made, headers[i].name, headers[i].value))
             return false;
     return true;
+}
+
+/* Adds to MADE, which RESPONSE is, what it does not have of itself. */
+static bool add_common_headers(struct MHD_Response *made,
+                               const struct response *response)
+{
+    return add_headers(made, response_headers,
+                       response->stream ? RESPONSE_STREAM_HEADERS
+                                        : RESPONSE_HEADERS) &&
+           add_headers(made, response->cors, response->cors_count);
 }
 
 /* Sends RESPONSE on the socket of REQUEST, past libmicrohttpd, which sends nothing after
@@ -204,6 +214,18 @@ static bool respond_past(struct request *request,
     return true;
 }
 
+/* Whether libmicrohttpd surely has room for the head of RESPONSE. */
+static bool has_room_for(const struct exchange *exchange,
+                         const struct response *response)
+{
+    char head[RESPONSE_HEAD_SIZE];
+
+    if (response->name == NULL && response->cors_count == 0)
+        return true;
+    return headroom_has(exchange->connection, exchange->daemon->memory,
+                        response_write_head(head, response, true));
+}
+
 static bool queue_response(struct request *request, struct response *response)
 {
     struct exchange *exchange = request->carried;
@@ -211,14 +233,15 @@ static bool queue_response(struct request *request, struct response *response)
     bool last = exchange->daemon->last || is_full(request->server);
     bool queued;
 
-    if (exchange->unread)
+    if (exchange->unread ||
+        (made == NULL && !has_room_for(exchange, response)))
         return respond_past(request, response);
     if (made == NULL)
         made = make_response(response);
     response->made = NULL;
     if (made == NULL)
         return false;
-    queued = add_common_headers(made, response->stream) &&
+    queued = add_common_headers(made, response) &&
              (!last || response->stream || /* which says that itself */
               add_header(made, MHD_HTTP_HEADER_CONNECTION, "close")) &&
              MHD_queue_response(request->connection, response->status, made) ==

@@ -13,7 +13,6 @@
 
 #include "origin.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -89,4 +88,21 @@ bool origin_is_of(const char *origin, const char *host)
            read_authority(&ours, host, port) &&
            theirs.length == ours.length && theirs.port == ours.port &&
            strncasecmp(theirs.host, ours.host, ours.length) == 0;
+}
+
+enum origin_match origins_find(const struct conf_texts *origins,
+                               const char *origin)
+{
+    enum origin_match match = ORIGIN_OTHER;
+    size_t i;
+
+    for (i = 0; i < origins->count; i++) {
+        if (strcmp(origins->list[i], "*") == 0)
+            match = ORIGIN_ANY;
+        else if (strlen(origin) <= ORIGIN_LENGTH_MAX &&
+                 strcasecmp(origins->list[i], origin) == 0 &&
+                 strcmp(origin, "null") != 0)
+            return ORIGIN_NAMED;
+    }
+    return match;
 }

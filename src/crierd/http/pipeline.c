@@ -27,6 +27,10 @@
  * closed, with that request unanswered; that takes a publisher that is faster than crierd
  * and changes its ways in mid-stream.
  *
+ * While the body of a request is still to come, the policy is asked whether it would be
+ * refused; such a request is not for pipelines either. So a body is waited for only where
+ * it is wanted.
+ *
  * A turn's response may be completed on any thread (resume_turn()), and is sent by the
  * thread of the pipelines, which alone touches them. A pipeline is there until the last
  * of its turns is answered, even when its client has long gone; the journal has been
@@ -57,6 +61,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -122,7 +127,7 @@ struct turn {
     struct turn *woken_next; /* of the thread, under its lock */
     struct pipeline *pipeline;
     const struct head *head; /* while the handler runs */
-    char *target;            /* while the response is deferred */
+    char *target, *origin;   /* while the response is deferred */
     char *bytes;             /* the response, while others are before it */
     size_t length;
     bool answered;
@@ -157,6 +162,7 @@ static void shift_turn(struct pipeline *pipeline)
     pipeline->turn_count--;
     route_done(&turn->request);
     free(turn->target);
+    free(turn->origin);
     free(turn->bytes);
     free(turn);
 }
@@ -219,7 +225,11 @@ static const char *find_nth_field(const struct request *request,
 {
     const struct turn *turn = turn_of(request);
 
-    return turn->head != NULL ? head_field(turn->head, name, count) : NULL;
+    if (turn->head != NULL)
+        return head_field(turn->head, name, count);
+    return count == 0 && strcasecmp(name, MHD_HTTP_HEADER_ORIGIN) == 0
+               ? turn->origin
+               : NULL;
 }
 
 static const char *find_field(const struct request *request, const char *name)
@@ -272,15 +282,10 @@ static const struct carrier pipeline_carrier = {
 
 /* ---- requests --------------------------------------------------------- */
 
-/* A new turn of PIPELINE, the last one, for the request with HEAD and BODY. NULL when
- * memory is short. */
-static struct turn *turn_new(struct pipeline *pipeline,
-                             const struct head *head, const char *body)
+/* Makes of TURN the request with HEAD and BODY. */
+static void init_turn(struct turn *turn, struct pipeline *pipeline,
+                      const struct head *head, const char *body)
 {
-    struct turn *turn = malloc(sizeof *turn);
-
-    if (turn == NULL)
-        return NULL;
     *turn = (struct turn){
         .request = {.server = pipeline->pipelines->server,
                     .carrier = &pipeline_carrier,
@@ -294,17 +299,32 @@ static struct turn *turn_new(struct pipeline *pipeline,
         .pipeline = pipeline,
         .head = head,
     };
+}
+
+/* A new turn of PIPELINE, the last one, for the request with HEAD and BODY. NULL when
+ * memory is short. */
+static struct turn *turn_new(struct pipeline *pipeline,
+                             const struct head *head, const char *body)
+{
+    struct turn *turn = malloc(sizeof *turn);
+
+    if (turn == NULL)
+        return NULL;
+    init_turn(turn, pipeline, head, body);
     *pipeline->end = turn;
     pipeline->end = &turn->next;
     pipeline->turn_count++;
     return turn;
 }
 
-/* What TURN has of its head and body is about to go. */
+/* What TURN has of its head and body is about to go. What a response needs stays: the
+ * target, and the origin for its CORS fields, without which a page cannot read it. */
 static void keep_target(struct turn *turn)
 {
     struct request *request = &turn->request;
+    const char *origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
 
+    turn->origin = origin != NULL ? strdup(origin) : NULL;
     turn->head = NULL;
     request->body = "";
     request->body_length = 0;
@@ -352,6 +372,22 @@ static struct pipeline *respond_turn(struct turn *turn)
     return NULL;
 }
 
+/* Whether the request of HEAD, whose body has not been read, would be refused. Then it is
+ * libmicrohttpd's, which reads its head once more and responds without the body. */
+static bool is_unwanted(void *closure, const struct head *head)
+{
+    struct pipeline *pipeline = closure;
+    struct turn turn;
+    bool unwanted;
+
+    if (pipeline->held_length != 0) /* it cannot be given away any more */
+        return false;
+    init_turn(&turn, pipeline, head, "");
+    unwanted = route_refuses(&turn.request);
+    route_done(&turn.request);
+    return unwanted;
+}
+
 /* ---- in and out ------------------------------------------------------- */
 
 /* Sends what the kernel takes. False when the connection is dead. */
@@ -392,8 +428,8 @@ static size_t take_requests(struct pipeline *pipeline, char *window,
     pipeline->partial = false;
     while (!pipeline->broken && pipeline->turn_count < TURNS_MAX &&
            pipeline->out_length < OUT_MAX && used < length) {
-        switch (
-            head_read(&head, server->tables, window + used, length - used)) {
+        switch (head_read(&head, server->tables, window + used, length - used,
+                          is_unwanted, pipeline)) {
         case HEAD_PARTIAL:
             pipeline->partial = true;
             pipeline->headed = head.length != 0;
@@ -410,13 +446,14 @@ static size_t take_requests(struct pipeline *pipeline, char *window,
     return used;
 }
 
-/* Takes USED bytes, which have been peeked at, from the socket. */
-static bool consume_bytes(struct pipeline *pipeline, char *window, size_t used)
+/* Takes USED bytes, which have been peeked at, from the socket. With MSG_TRUNC Linux does
+ * not copy them once more (tcp(7)). */
+static bool consume_bytes(struct pipeline *pipeline, size_t used)
 {
     ssize_t got;
 
     while (used != 0) {
-        got = recv(pipeline->fd, window, used, MSG_DONTWAIT);
+        got = recv(pipeline->fd, NULL, used, MSG_DONTWAIT | MSG_TRUNC);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -457,11 +494,10 @@ static bool hold_partial(struct pipeline *pipeline, size_t count)
 
 /* Of the LENGTH bytes that have come, with those that were held, USED have been
  * handled. */
-static bool settle_bytes(struct pipeline *pipeline, char *window,
-                         size_t length, size_t used)
+static bool settle_bytes(struct pipeline *pipeline, size_t length, size_t used)
 {
     if (used != 0) {
-        if (!consume_bytes(pipeline, window, used - pipeline->held_length))
+        if (!consume_bytes(pipeline, used - pipeline->held_length))
             return false;
         free(pipeline->held);
         pipeline->held = NULL;
@@ -504,7 +540,7 @@ static bool read_once(struct pipeline *pipeline, bool *moved)
     /* What is left then is no whole request. */
     pipeline->ended =
         got == 0 || (pipeline->hung_up && used == 0 && !pipeline->leaving);
-    if (!settle_bytes(pipeline, window, length, used))
+    if (!settle_bytes(pipeline, length, used))
         pipeline->broken = true;
     *moved = *moved || used != 0;
     return used != 0;

@@ -1,26 +1,346 @@
 /*
  * The policy: which request is allowed. route.c asks it for every request, when the route
  * is known and the body has not been read. All that depends on the client belongs here:
- * the route has the scope, the request has the peer and the header fields.
+ * the route has the scope, the request has the peer, the header fields and the token.
  *
- * Two things are refused: requests that change something and come from a page of another
- * origin (403), and all that change something while crierd stops (503).
+ * These are refused, in this order:
+ *
+ *   400  requests whose token can be read in two ways (bearer.c)
+ *   403  requests that change something and come from a page of another origin
+ *   503  all that change something while crierd stops
+ *   401  requests whose token is wrong, even where none is needed
+ *   401  requests without a token that need one
+ *   403  requests whose token does not grant what they ask for
+ *
+ * Routes with SCOPE_READ are open: their requests' tokens are not even looked at, so that
+ * an old cookie closes nobody out of a page.
+ *
+ * A request may do what --anonymous allows to all, and what its token grants. Grants are
+ * compared with the topics in the path as the handler takes them: decoded once, split at
+ * commas. Where topics come otherwise, the handler asks when it has read them.
+ *
+ * Pages of another origin. A browser adds a cookie to what any page asks for, and any page
+ * reaches a crierd that needs no token. So what changes something needs a sign that it is
+ * no such page's: the origin is crierd's own, or one of --publish-origin, or the page is
+ * one of --cors-origin and has presented the token itself, which proves that it knows it.
+ * Programs send none of the fields that tell of a page, and browsers send them with
+ * everything that changes something; so a request without them is refused only where it
+ * has a cookie for its token.
  */
 #include <config.h>
 
 #include "policy.h"
 
+#include "bearer.h"
+#include "origin.h"
 #include "respond.h"
+#include "crierd/auth/auth.h"
+
+#include <string.h>
+
+/* The longest name or selector that can be granted, and a NUL. */
+#define NAME_SIZE 1025
+
+/* What the policy finds. */
+enum finding {
+    FINDING_ALLOWED,
+    FINDING_MALFORMED,
+    FINDING_FOREIGN,
+    FINDING_STOPPING,
+    FINDING_WRONG_TOKEN,
+    FINDING_BUSY,
+    FINDING_NO_TOKEN,
+    FINDING_NOT_GRANTED
+};
+
+struct verdict {
+    enum finding finding;
+    const char *why; /* constant; with _MALFORMED, _WRONG_TOKEN and _BUSY */
+};
+
+/* ---- pages of other origins ------------------------------------------- */
+
+/* Whether something tells that a page of crierd's own origin made REQUEST. */
+static bool is_own_page(const struct request *request)
+{
+    return (request_header(request, "Sec-Fetch-Site") != NULL ||
+            request_header(request, MHD_HTTP_HEADER_ORIGIN) != NULL) &&
+           !request_is_foreign(request);
+}
+
+/* Whether the origin of REQUEST is one whose pages may change something. */
+static bool is_trusted_page(const struct request *request)
+{
+    const char *origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
+
+    if (origin == NULL)
+        return false;
+    if (origins_find(&conf_current()->publish_origins, origin) != ORIGIN_OTHER)
+        return true;
+    return (request->credential == CREDENTIAL_HEADER ||
+            request->credential == CREDENTIAL_QUERY) &&
+           origins_find(&conf_current()->cors_origins, origin) != ORIGIN_OTHER;
+}
+
+/* Whether REQUEST, which changes something, may come from where it does. */
+static bool may_change(const struct request *request)
+{
+    bool sound = request->credential == CREDENTIAL_COOKIE
+                     ? is_own_page(request)
+                     : !request_is_foreign(request);
+
+    return sound || is_trusted_page(request);
+}
+
+bool policy_may_be_seen(struct request *request)
+{
+    const char *origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
+    enum origin_match match = ORIGIN_OTHER;
+
+    if (origin != NULL)
+        match = origins_find(&conf_current()->cors_origins, origin);
+    if (!request_is_foreign(request) || is_trusted_page(request) ||
+        match == ORIGIN_NAMED ||
+        (match == ORIGIN_ANY && request->credential != CREDENTIAL_COOKIE))
+        return true;
+    request->result = respond_cross_site(request);
+    return false;
+}
+
+/* ---- grants ------------------------------------------------------------ */
+
+bool policy_is_open(enum scope scope)
+{
+    static const unsigned needed[] = {
+        [SCOPE_READ] = CONF_ANONYMOUS_NONE,
+        [SCOPE_SUBSCRIBE] = CONF_ANONYMOUS_SUBSCRIBE,
+        [SCOPE_PUBLISH] = CONF_ANONYMOUS_PUBLISH,
+        [SCOPE_ADMIN] = CONF_ANONYMOUS_ALL,
+    };
+
+    return (conf_current()->anonymous & needed[scope]) == needed[scope];
+}
+
+/* The grants of IDENTITY that SCOPE is about. */
+static const struct crier_grants *grants_for(const struct identity *identity,
+                                             enum scope scope)
+{
+    return scope == SCOPE_SUBSCRIBE ? identity->subscribe : identity->publish;
+}
+
+/* Whether IDENTITY is granted what SCOPE is for, of the topic or selector TEXT. */
+static bool is_granted(const struct identity *identity, enum scope scope,
+                       const struct crier_selector *selector)
+{
+    const struct crier_grants *grants = grants_for(identity, scope);
+
+    return scope == SCOPE_SUBSCRIBE ? crier_grants_cover(grants, selector)
+                                    : crier_grants_match(grants, selector->text);
+}
+
+/* The same of all names or selectors in LIST, with commas between them. */
+static bool is_list_granted(const struct identity *identity, enum scope scope,
+                            const char *list)
+{
+    char name[NAME_SIZE];
+    const struct crier_selector selector = {.text = name};
+    size_t length;
+
+    for (;; list += length + 1) {
+        length = strcspn(list, ",");
+        if (length >= sizeof name)
+            return false;
+        memcpy(name, list, length);
+        name[length] = '\0';
+        if (!is_granted(identity, scope, &selector))
+            return false;
+        if (list[length] == '\0')
+            return true;
+    }
+}
+
+/* Whether IDENTITY is granted what ROUTE is for, as far as can be known before the body is
+ * read. */
+static bool is_route_granted(const struct request *request,
+                             const struct route *route)
+{
+    static const struct crier_selector all = {.text = "*"};
+    const struct identity *identity = request->identity;
+    enum scope scope = route->scope;
+
+    if (scope == SCOPE_ADMIN) {
+        if (identity->admin)
+            return true;
+        if (route->topics != ROUTE_TOPICS_PATH)
+            return false;
+        scope = SCOPE_PUBLISH;
+    }
+    switch (route->topics) {
+    case ROUTE_TOPICS_PATH:
+        return is_list_granted(identity, scope, request->argument->bytes);
+    case ROUTE_TOPICS_LATER:
+        return grants_for(identity, scope) != NULL;
+    default:
+        return crier_grants_cover(grants_for(identity, scope), &all);
+    }
+}
+
+/* Whether nobody needs a token for ROUTE. */
+static bool is_route_open(const struct route *route)
+{
+    return policy_is_open(route->scope == SCOPE_ADMIN &&
+                                  route->topics == ROUTE_TOPICS_PATH
+                              ? SCOPE_PUBLISH
+                              : route->scope);
+}
+
+/* ---- the verdict ------------------------------------------------------- */
+
+/* Verifies the token of REQUEST, BEARER. */
+static struct verdict verify_token(struct request *request,
+                                   const struct bearer *bearer)
+{
+    enum auth_result result;
+
+    if (bearer->source == CREDENTIAL_NONE)
+        return (struct verdict){FINDING_ALLOWED, NULL};
+    result = auth_verify(request->server->auth, bearer->token,
+                         bearer->length, &request->identity);
+    if (result == AUTH_OK)
+        return (struct verdict){FINDING_ALLOWED, NULL};
+    return (struct verdict){result == AUTH_BUSY ? FINDING_BUSY
+                                                : FINDING_WRONG_TOKEN,
+                            auth_refusal_text(result)};
+}
+
+/* What comes of REQUEST for ROUTE. */
+static struct verdict judge_request(struct request *request,
+                                    const struct route *route)
+{
+    struct bearer bearer = {0};
+    struct verdict verdict = {0};
+
+    if (route->scope != SCOPE_READ) {
+        verdict.why = bearer_find(request, &bearer);
+        request->credential = bearer.source;
+    }
+    if (verdict.why != NULL)
+        verdict.finding = FINDING_MALFORMED;
+    else if (route->changes && !may_change(request))
+        verdict.finding = FINDING_FOREIGN;
+    else if (route->changes && atomic_load(&request->server->stopping))
+        verdict.finding = FINDING_STOPPING;
+    else
+        verdict = verify_token(request, &bearer);
+    if (verdict.finding != FINDING_ALLOWED || is_route_open(route))
+        return verdict;
+    if (request->identity == NULL)
+        verdict.finding = FINDING_NO_TOKEN;
+    else if (!is_route_granted(request, route))
+        verdict.finding = FINDING_NOT_GRANTED;
+    return verdict;
+}
+
+/* Responds to REQUEST, which SCOPE is for and which is refused. Returns what the handler
+ * would return. */
+static bool respond_refusal(struct request *request, enum scope scope,
+                            const struct verdict *verdict)
+{
+    switch (verdict->finding) {
+    case FINDING_MALFORMED:
+        return respond_challenge(request, MHD_HTTP_BAD_REQUEST,
+                                 "invalid_request", verdict->why);
+    case FINDING_FOREIGN:
+        return respond_cross_site(request);
+    case FINDING_STOPPING:
+        return respond_error(request, CRIER_ERR_DRAINING);
+    case FINDING_WRONG_TOKEN:
+        return respond_challenge(request, MHD_HTTP_UNAUTHORIZED, "invalid_token",
+                                 verdict->why);
+    case FINDING_BUSY:
+        return respond_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE, "%s",
+                               verdict->why);
+    case FINDING_NO_TOKEN:
+        return respond_challenge(request, MHD_HTTP_UNAUTHORIZED, NULL,
+                                 "this needs a token");
+    default:
+        return respond_challenge(
+            request, MHD_HTTP_FORBIDDEN, "insufficient_scope",
+            scope == SCOPE_SUBSCRIBE
+                ? "the token does not grant subscribing to all of this"
+            : scope == SCOPE_PUBLISH
+                ? "the token does not grant publishing to all of this"
+                : "the token does not grant this");
+    }
+}
+
+bool policy_refuses(struct request *request, const struct route *route)
+{
+    enum finding finding = judge_request(request, route).finding;
+
+    return finding != FINDING_ALLOWED && finding != FINDING_STOPPING;
+}
 
 bool policy_allows(struct request *request, const struct route *route)
 {
-    if (!route->changes)
+    struct verdict verdict = judge_request(request, route);
+
+    if (verdict.finding == FINDING_ALLOWED)
         return true;
-    if (request_is_foreign(request))
-        request->result = respond_cross_site(request);
-    else if (atomic_load(&request->server->stopping))
-        request->result = respond_error(request, CRIER_ERR_DRAINING);
-    else
+    request->result = respond_refusal(request, route->scope, &verdict);
+    return false;
+}
+
+/* Whether REQUEST may do what SCOPE is for with the COUNT SELECTORS. */
+static bool check_selectors(struct request *request, enum scope scope,
+                            const struct crier_selector *selectors, size_t count)
+{
+    struct verdict verdict = {.finding = FINDING_NO_TOKEN};
+    size_t i;
+
+    if (policy_is_open(scope))
         return true;
+    if (request->identity != NULL) {
+        for (i = 0; i < count; i++)
+            if (!is_granted(request->identity, scope, &selectors[i]))
+                break;
+        if (i == count)
+            return true;
+        verdict.finding = FINDING_NOT_GRANTED;
+    }
+    request->result = respond_refusal(request, scope, &verdict);
+    return false;
+}
+
+bool policy_may_publish(struct request *request, const char *const *topics,
+                        size_t count)
+{
+    struct crier_selector topic = {.match = CRIER_MATCH_EXACT};
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        topic.text = topics[i];
+        if (!check_selectors(request, SCOPE_PUBLISH, &topic, 1))
+            return false;
+    }
+    return true;
+}
+
+bool policy_may_subscribe(struct request *request,
+                          const struct crier_selector *selectors, size_t count)
+{
+    return check_selectors(request, SCOPE_SUBSCRIBE, selectors, count);
+}
+
+bool policy_is_granted(struct request *request, const char *topic)
+{
+    struct verdict verdict = {.finding = FINDING_NO_TOKEN};
+
+    if (request->identity != NULL)
+        verdict.finding = FINDING_NOT_GRANTED;
+    if (request->identity != NULL &&
+        crier_grants_match(request->identity->subscribe, topic))
+        return true;
+    request->result = respond_refusal(request, SCOPE_SUBSCRIBE, &verdict);
     return false;
 }

@@ -4,9 +4,13 @@
 #include "request.h"
 
 /* Whether REQUEST may do what ROUTE is for. Called when its head has been read, and
- * before its body is. Otherwise responds, and request->result is what the handler would
- * return. */
+ * before its body is. Sets request->identity and credential. Otherwise responds, and
+ * request->result is what the handler would return. */
 bool policy_allows(struct request *request, const struct route *route);
+
+/* Whether policy_allows() would refuse REQUEST, and not because crierd stops. Sets the
+ * same, and does not respond. */
+bool policy_refuses(struct request *request, const struct route *route);
 
 /* Whether REQUEST may publish to all of the COUNT TOPICS, or subscribe to all of the COUNT
  * SELECTORS. Otherwise respond, and request->result is what the handler would return. For
@@ -15,5 +19,16 @@ bool policy_may_publish(struct request *request, const char *const *topics,
                         size_t count);
 bool policy_may_subscribe(struct request *request,
                           const struct crier_selector *selectors, size_t count);
+
+/* Whether the token of REQUEST grants the subscription to TOPIC, whatever anybody may do
+ * without a token. Otherwise responds likewise. */
+bool policy_is_granted(struct request *request, const char *topic);
+
+/* Whether others may see that REQUEST subscribes: not when a page of another origin made
+ * it, unless --cors-origin names that. Otherwise responds, and sets request->result. */
+bool policy_may_be_seen(struct request *request);
+
+/* Whether nobody needs a token for SCOPE (--anonymous). */
+bool policy_is_open(enum scope scope);
 
 #endif

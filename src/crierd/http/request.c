@@ -24,6 +24,11 @@ const char *request_header_behind(const struct request *request,
     return request->carrier->header_behind(request, name, count);
 }
 
+struct crier_grants *request_grants(const struct request *request)
+{
+    return request->identity != NULL ? request->identity->subscribe : NULL;
+}
+
 uint64_t request_last_id(const struct request *request)
 {
     const char *header = request_header(request, "Last-Event-ID");

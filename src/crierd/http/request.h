@@ -84,6 +84,10 @@ const char *request_header(const struct request *request, const char *name);
 const char *request_header_behind(const struct request *request,
                                   const char *name, size_t count);
 
+/* The grants of the private updates that REQUEST may see, borrowed from its identity; NULL:
+ * it may see none. */
+struct crier_grants *request_grants(const struct request *request);
+
 /* The request's Last-Event-ID as a number; 0 when there is none or it is not a
  * number of ours. */
 uint64_t request_last_id(const struct request *request);

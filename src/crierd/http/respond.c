@@ -108,6 +108,32 @@ bool respond_problem(struct request *request, unsigned status,
     return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
+#define CHALLENGE_SIZE 640
+
+/* No longer URL of metadata stands in a challenge. */
+#define METADATA_MAX 300
+
+/* The constant text in error_description is quoted as it is. */
+bool respond_challenge(struct request *request, unsigned status,
+                       const char *error, const char *detail)
+{
+    const char *metadata = request->server->metadata;
+    char challenge[CHALLENGE_SIZE], text[160];
+    size_t at;
+
+    at = (size_t)snprintf(challenge, sizeof challenge, "Bearer realm=\"crier\"");
+    if (error != NULL)
+        at += (size_t)snprintf(challenge + at, sizeof challenge - at,
+                               ", error=\"%s\", error_description=\"%.120s\"",
+                               error, detail);
+    if (metadata != NULL && strlen(metadata) < METADATA_MAX)
+        snprintf(challenge + at, sizeof challenge - at,
+                 ", resource_metadata=\"%s\"", metadata);
+    snprintf(text, sizeof text, "%s", detail);
+    return send_problem(request, status, text, NULL,
+                        MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);
+}
+
 bool respond_too_large(struct request *request, size_t max)
 {
     return respond_problem(request, MHD_HTTP_CONTENT_TOO_LARGE,
@@ -137,7 +163,8 @@ bool respond_allow(struct request *request, const char *allow)
 {
     struct response none = {.status = MHD_HTTP_NO_CONTENT,
                             .name = MHD_HTTP_HEADER_ALLOW,
-                            .value = allow};
+                            .value = allow,
+                            .methods = allow};
     char detail[160];
 
     if (strcmp(request->method, MHD_HTTP_METHOD_OPTIONS) == 0)

@@ -25,6 +25,11 @@ bool respond_problem(struct request *request, unsigned status,
                      const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* 400, 401 or 403 for want of a token that allows what REQUEST asks for, with a challenge
+ * (RFC 6750 section 3): ERROR is its error code, or NULL, and DETAIL a constant text. */
+bool respond_challenge(struct request *request, unsigned status,
+                       const char *error, const char *detail);
+
 /* 413: the body of REQUEST has more than MAX bytes. */
 bool respond_too_large(struct request *request, size_t max);
 

@@ -9,9 +9,11 @@
 #include "response.h"
 
 #include "base/clock.h"
+#include "cors.h"
 #include "crierd/log/log.h"
 #include "crierd/net/peer.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +40,22 @@
 const struct response_header response_headers[RESPONSE_HEADERS] = {
     COMMON(AS_PAIR)};
 
+/* How much of the subject of a token is logged. */
+#define SUBJECT_LOGGED 64
+
+/* Logs REQUEST; without its query, which may have a token in it. */
 static void log_response(const struct request *request, unsigned status)
 {
+    const char *subject =
+        request->identity != NULL ? request->identity->subject : NULL;
     char peer[PEER_TEXT_SIZE];
 
-    log_line(LOG_INFO, "%s %.*s %u %.1f ms %s", request->method,
+    log_line(LOG_INFO, "%s %.*s %u %.1f ms %s%s%.*s%s", request->method,
              (int)strcspn(request->target, "?"), request->target, status,
              (double)(crier__clock_us() - request->received) / 1000.0,
-             peer_text(request->peer, peer));
+             peer_text(request->peer, peer), subject != NULL ? " '" : "",
+             SUBJECT_LOGGED, subject != NULL ? subject : "",
+             subject != NULL ? "'" : "");
 }
 
 static void log_no_memory(const struct request *request)
@@ -57,12 +67,13 @@ static void log_no_memory(const struct request *request)
              request->target, peer_text(request->peer, peer));
 }
 
-/* Sets the length of RESPONSE's body. A newline at its end takes the place of the NUL. */
+/* Sets the length of RESPONSE's body. A newline at its end takes the place of the NUL, unless
+ * the body is to be sent as it is. */
 static void end_body(struct response *response)
 {
     size_t length = strlen(response->body);
 
-    if (length != 0 && response->body[length - 1] != '\n')
+    if (!response->exact && length != 0 && response->body[length - 1] != '\n')
         response->body[length++] = '\n';
     response->length = length;
 }
@@ -71,7 +82,13 @@ static void end_body(struct response *response)
 static bool send_and_log(struct request *request, struct response *response,
                          bool well)
 {
+    struct cors cors;
+
+    cors_fill(&cors, request, response->methods, response->stream);
+    response->cors = cors.fields;
+    response->cors_count = cors.count;
     well = well && request->carrier->respond(request, response);
+    response->cors_count = 0;
     if (response->made != NULL)
         MHD_destroy_response(response->made);
     free(response->body);
@@ -127,23 +144,46 @@ static const char *common_text(void)
     return text;
 }
 
+/* A head that is being written. What has no room is left out, a line at a time. */
+struct head_text {
+    char *bytes;
+    size_t length;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+add_lines(struct head_text *head, const char *format, ...)
+{
+    size_t room = RESPONSE_HEAD_SIZE - head->length;
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(head->bytes + head->length, room, format, arguments);
+    va_end(arguments);
+    /* The empty line always has room. */
+    if (length > 0 && (size_t)length + 2 < room)
+        head->length += (size_t)length;
+}
+
 size_t response_write_head(char text[RESPONSE_HEAD_SIZE],
                            const struct response *response, bool last)
 {
-    const size_t size = RESPONSE_HEAD_SIZE;
-    int at;
+    struct head_text head = {.bytes = text};
+    size_t i;
 
-    at = snprintf(text, size, "HTTP/1.1 %u %s\r\n%s%s", response->status,
-                  MHD_get_reason_phrase_for(response->status), common_text(),
-                  last ? "Connection: close\r\n" : "");
+    add_lines(&head, "HTTP/1.1 %u %s\r\n%s%s", response->status,
+              MHD_get_reason_phrase_for(response->status), common_text(),
+              last ? "Connection: close\r\n" : "");
     if (response->name != NULL)
-        at += snprintf(text + at, size - (size_t)at, "%s: %s\r\n",
-                       response->name, response->value);
+        add_lines(&head, "%s: %s\r\n", response->name, response->value);
+    for (i = 0; i < response->cors_count; i++)
+        add_lines(&head, "%s: %s\r\n", response->cors[i].name,
+                  response->cors[i].value);
     if (response->type != NULL)
-        at += snprintf(text + at, size - (size_t)at,
-                       "Content-Type: %s\r\nCache-Control: no-store\r\n"
-                       "Content-Length: %zu\r\n",
-                       response->type, response->length);
-    at += snprintf(text + at, size - (size_t)at, "\r\n");
-    return (size_t)at;
+        add_lines(&head,
+                  "Content-Type: %s\r\nCache-Control: no-store\r\n"
+                  "Content-Length: %zu\r\n",
+                  response->type, response->length);
+    memcpy(text + head.length, "\r\n", 2);
+    return head.length + 2;
 }

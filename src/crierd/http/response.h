@@ -3,6 +3,10 @@
 
 #include "request.h"
 
+struct response_header {
+    const char *name, *value;
+};
+
 /* A response, but for the headers that every response has. */
 struct response {
     unsigned status;
@@ -10,19 +14,18 @@ struct response {
     char *body;       /* from malloc(), NUL-terminated; NULL where there should be
                        * one means that memory was short */
     size_t length;    /* of the body; response_send() sets it */
+    bool exact;       /* no newline is appended to the body */
     const char *name, *value; /* one more header, or NULL */
+    const char *methods; /* in the response to OPTIONS: those of the resource */
     struct MHD_Response *made; /* in place of type and body, or NULL */
     bool
         stream; /* MADE is a stream's: it gets fewer headers, since they stay in memory
                   * as long as its client does */
+    const struct response_header *cors; /* more headers; response_send() sets them */
+    size_t cors_count;
 };
 
-/* A header that every response has. */
-struct response_header {
-    const char *name, *value;
-};
-
-/* Those headers; a stream gets the first ones only. */
+/* The headers that every response has; a stream gets the first ones only. */
 #define RESPONSE_HEADERS 5
 #define RESPONSE_STREAM_HEADERS 2
 extern const struct response_header response_headers[RESPONSE_HEADERS];
@@ -43,7 +46,7 @@ bool response_stream(struct request *request, struct MHD_Response *response);
 /* ---- for carriers that write to a socket ------------------------------- */
 
 /* Room for the head of a response. */
-#define RESPONSE_HEAD_SIZE 1024
+#define RESPONSE_HEAD_SIZE 2560
 
 /* Writes the head of RESPONSE to TEXT, with "Connection: close" when LAST. Returns its
  * length. Any thread. */

@@ -120,6 +120,15 @@ static bool respond_bad_target(struct request *request, const char *wrong)
     return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
 }
 
+bool route_refuses(struct request *request)
+{
+    const struct route *route = NULL;
+
+    if (uri_parse(&request->uri, request->target) == NULL)
+        route = find_route(request);
+    return route == NULL || policy_refuses(request, route);
+}
+
 bool route_choose(struct request *request)
 {
     const struct route *route;
@@ -151,6 +160,8 @@ void route_done(struct request *request)
 {
     deferred_free(request->deferred);
     request->deferred = NULL;
+    identity_unref(request->identity);
+    request->identity = NULL;
     uri_done(&request->uri);
 }
 

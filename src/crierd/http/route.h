@@ -9,6 +9,10 @@
  * handler would return. */
 bool route_choose(struct request *request);
 
+/* Whether route_choose() would respond to REQUEST. Does not respond; route_done() is to be
+ * called. */
+bool route_refuses(struct request *request);
+
 /* Frees what route_choose() and the handler have made in REQUEST. */
 void route_done(struct request *request);
 

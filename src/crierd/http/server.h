@@ -2,6 +2,7 @@
 #define CRIERD_SERVER_H
 
 #include "route_table.h"
+#include "crierd/auth/auth.h"
 #include "crierd/config/conf.h"
 #include "crier.h"
 #include "crierd/net/descriptors.h"
@@ -21,6 +22,8 @@ struct server {
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
+    struct auth *auth;
+    const char *metadata; /* the URL that a 401 names (RFC 9728), or NULL */
     atomic_size_t bodies; /* bytes of request bodies that are held */
     struct route_table tables[SERVER_TABLES]; /* searched in this order */
 };

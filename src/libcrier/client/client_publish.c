@@ -15,17 +15,22 @@ int crier_publish(const struct crier_publisher_options *options,
     struct crier__sender sender;
     struct crier__buffer body = {0};
     struct crier__outcome outcome = {0};
+    struct crier__publication publication = {.count = 1};
 
     if (options == NULL || event == NULL) {
         outcome.error = CRIER_ERR_NULL;
         goto done;
     }
+    publication.dedupe = !options->strict;
+    publication.last = options->last;
     outcome.error = crier__sender_init(&sender, options);
     if (outcome.error == 0)
         outcome.error = crier__sender_write(&sender, event, &body);
-    if (outcome.error == 0)
-        crier__sender_send(&sender, body.bytes, body.length, 1,
-                           !options->strict, &outcome);
+    if (outcome.error == 0) {
+        publication.body = body.bytes;
+        publication.length = body.length;
+        crier__sender_send(&sender, &publication, &outcome);
+    }
     crier__buffer_done(&body);
     crier__sender_done(&sender);
 done:

@@ -9,6 +9,10 @@
  * A server may accept less in a request than was sent (413); then the requests become
  * smaller, down to a single update, which is a final refusal.
  *
+ * When the last update is to be the last one of its topics, the newest item waits in the
+ * queue until another one comes, or the publisher is finished: only then it is known which
+ * the last one is.
+ *
  * The lock guards everything but `sender`, which belongs to the thread, except for the
  * ids and the two counters that other threads may use. No other lock is taken under it.
  */
@@ -40,6 +44,7 @@ struct crier_publisher {
     unsigned born; /* see fork.h */
     struct crier__sender sender;
     size_t max_waiting;
+    bool ends; /* the last item is the last one of its topics */
     pthread_t thread;
 
     pthread_mutex_t lock;
@@ -71,14 +76,22 @@ static void give_up(struct crier_publisher *publisher,
     pthread_cond_broadcast(&publisher->less);
 }
 
-/* Waits for items and writes the next request. Returns the number of its items; 0 when
- * the thread must end. With the lock. */
-static size_t gather_updates(struct crier_publisher *publisher)
+/* Whether ITEM waits for what comes behind it. With the lock. */
+static bool is_kept(const struct crier_publisher *publisher,
+                    const struct item *item)
+{
+    return publisher->ends && item->next == NULL && !publisher->closed;
+}
+
+/* Waits for items and writes the next request; *LAST says whether it ends the topics.
+ * Returns the number of its items; 0 when the thread must end. With the lock. */
+static size_t gather_updates(struct crier_publisher *publisher, bool *last)
 {
     struct item *item;
     size_t count = 0;
 
-    while (publisher->items == NULL && !publisher->over)
+    while ((publisher->items == NULL || is_kept(publisher, publisher->items)) &&
+           !publisher->over)
         pthread_cond_wait(&publisher->more, &publisher->lock);
     if (publisher->over)
         return 0;
@@ -87,12 +100,13 @@ static size_t gather_updates(struct crier_publisher *publisher)
         if (count != 0 && publisher->body.length + item->length >
                               publisher->request_bytes)
             break;
-        if (count == REQUEST_EVENTS ||
+        if (count == REQUEST_EVENTS || is_kept(publisher, item) ||
             crier__buffer_add(&publisher->body, item->bytes, item->length) !=
                 0)
             break;
         count++;
     }
+    *last = publisher->ends && publisher->closed && item == NULL;
     if (count == 0)
         give_up(publisher, &(struct crier__outcome){.error = -ENOMEM});
     return count;
@@ -138,14 +152,17 @@ static void settle_updates(struct crier_publisher *publisher, size_t count,
 static void *run_publisher(void *closure)
 {
     struct crier_publisher *publisher = closure;
+    struct crier__publication publication = {.dedupe = true};
     struct crier__outcome outcome;
     size_t count;
 
     pthread_mutex_lock(&publisher->lock);
-    while ((count = gather_updates(publisher)) != 0) {
+    while ((count = gather_updates(publisher, &publication.last)) != 0) {
         pthread_mutex_unlock(&publisher->lock);
-        crier__sender_send(&publisher->sender, publisher->body.bytes,
-                           publisher->body.length, count, true, &outcome);
+        publication.body = publisher->body.bytes;
+        publication.length = publisher->body.length;
+        publication.count = count;
+        crier__sender_send(&publisher->sender, &publication, &outcome);
         pthread_mutex_lock(&publisher->lock);
         settle_updates(publisher, count, &outcome);
     }
@@ -183,6 +200,7 @@ int crier_publisher_new(const struct crier_publisher_options *options,
         return -ENOMEM;
     made->max_waiting =
         options->max_waiting != 0 ? options->max_waiting : DEFAULT_WAITING;
+    made->ends = options->last;
     made->request_bytes = REQUEST_BYTES;
     /* An update of the maximal size, and the id that the publisher makes. */
     made->body.max = made->scratch.max = CRIER_EVENT_MAX + 64;
@@ -244,7 +262,8 @@ static int make_item(struct crier_publisher *publisher,
 static int queue_item(struct crier_publisher *publisher, struct item *item,
                       bool may_wait)
 {
-    while (publisher->waiting != 0 && !publisher->closed && !publisher->over &&
+    while (publisher->items != NULL && !is_kept(publisher, publisher->items) &&
+           !publisher->closed && !publisher->over &&
            publisher->waiting + item->length > publisher->max_waiting) {
         if (!may_wait)
             return CRIER_ERR_MAX_WAITING;
@@ -322,6 +341,7 @@ int crier_publisher_finish(struct crier_publisher *publisher,
     pthread_mutex_lock(&publisher->lock);
     publisher->closed = true;
     pthread_cond_broadcast(&publisher->less);
+    pthread_cond_signal(&publisher->more);
     while (publisher->items != NULL && !publisher->over)
         pthread_cond_wait(&publisher->less, &publisher->lock);
     error = publisher->outcome.error;

@@ -60,7 +60,10 @@ static int add_path_topics(struct crier__buffer *path, const char *topics)
     return error;
 }
 
-/* Makes the URLs. */
+/* What the longest query needs. */
+#define QUERY_SIZE sizeof "?private=1&dedupe=1&last=1"
+
+/* Makes the URL, and room for it with a query. */
 static int make_urls(struct crier__sender *sender, const char *server,
                      const char *topics)
 {
@@ -70,16 +73,15 @@ static int make_urls(struct crier__sender *sender, const char *server,
 
     while (length != 0 && server[length - 1] == '/')
         length--;
-    if (error == 0 && asprintf(&sender->url[0], "%.*s/topics/%.*s",
+    if (error == 0 && asprintf(&sender->url, "%.*s/topics/%.*s",
                                (int)length, server, (int)path.length,
                                path.bytes) < 0) {
-        sender->url[0] = NULL; /* it may be anything then */
+        sender->url = NULL; /* it may be anything then */
         error = -ENOMEM;
     }
-    if (error == 0 &&
-        asprintf(&sender->url[1], "%s?dedupe=1", sender->url[0]) < 0) {
-        sender->url[1] = NULL;
-        error = -ENOMEM;
+    if (error == 0) {
+        sender->target = malloc(strlen(sender->url) + QUERY_SIZE);
+        error = sender->target != NULL ? 0 : -ENOMEM;
     }
     crier__buffer_done(&path);
     return error;
@@ -116,7 +118,7 @@ static int prepare_handle(struct crier__sender *sender)
     if (error != 0)
         return error;
     sender->multi = curl_multi_init();
-    sender->handle = crier__http_handle(&sender->http, sender->url[0],
+    sender->handle = crier__http_handle(&sender->http, sender->url,
                                         sender->trouble);
     if (sender->multi == NULL || sender->handle == NULL)
         return -ENOMEM;
@@ -158,6 +160,7 @@ int crier__sender_init(struct crier__sender *sender,
     sender->answer.max = ANSWER_MAX;
     sender->timeout =
         options->timeout != 0 ? options->timeout : DEFAULT_TIMEOUT;
+    sender->is_private = options->is_private;
     sender->on_retry = options->on_retry;
     sender->closure = options->closure;
     error = strpbrk(server, "?#") == NULL ? crier__http_check_url(server)
@@ -191,8 +194,8 @@ void crier__sender_done(struct crier__sender *sender)
     curl_slist_free_all(sender->headers);
     crier__buffer_done(&sender->answer);
     crier__http_done(&sender->http);
-    free(sender->url[0]);
-    free(sender->url[1]);
+    free(sender->url);
+    free(sender->target);
 }
 
 /* ---- what is sent ----------------------------------------------------- */
@@ -312,11 +315,33 @@ static void read_answer(const struct crier__sender *sender, uint64_t count,
     json_decref(answer);
 }
 
-/* Makes one attempt to send BODY, which has COUNT events. Returns whether another
- * attempt may help. */
-static bool attempt_once(struct crier__sender *sender, const char *body,
-                         size_t length, uint64_t count, bool dedupe, uint64_t until,
-                         struct crier__outcome *outcome)
+/* Writes the URL for PUBLICATION to `target`. */
+static void make_target(struct crier__sender *sender,
+                        const struct crier__publication *publication)
+{
+    char *query = sender->target + strlen(sender->url);
+
+    snprintf(sender->target, strlen(sender->url) + QUERY_SIZE, "%s%s%s%s",
+             sender->url, sender->is_private ? "&private=1" : "",
+             publication->dedupe ? "&dedupe=1" : "",
+             publication->last ? "&last=1" : "");
+    if (*query != '\0')
+        *query = '?';
+}
+
+/* What 409 means, for REASON: an ended topic is a conflict like an id that exists. */
+static int conflict_error(const struct crier__publication *publication,
+                          const char *reason)
+{
+    return publication->dedupe || strstr(reason, "the topic has ended") != NULL
+               ? CRIER_ERR_TOPIC_ENDED
+               : CRIER_ERR_EXISTS;
+}
+
+/* Makes one attempt to send PUBLICATION. Returns whether another attempt may help. */
+static bool attempt_once(struct crier__sender *sender,
+                         const struct crier__publication *publication,
+                         uint64_t until, struct crier__outcome *outcome)
 {
     struct crier_published *published = &outcome->published;
     CURL *handle = sender->handle;
@@ -326,9 +351,11 @@ static bool attempt_once(struct crier__sender *sender, const char *body,
     crier__buffer_clear(&sender->answer);
     sender->head = (struct crier__head){0};
     sender->trouble[0] = '\0';
-    curl_easy_setopt(handle, CURLOPT_URL, sender->url[dedupe]);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
+    make_target(sender, publication);
+    curl_easy_setopt(handle, CURLOPT_URL, sender->target);
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)publication->length);
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, publication->body);
     sender->cut = false;
     result = perform_transfer(sender, until);
     if (sender->cut)
@@ -345,13 +372,14 @@ static bool attempt_once(struct crier__sender *sender, const char *body,
                outcome->error == -ETIMEDOUT;
     }
     if (published->status != 200) {
-        outcome->error = published->status == 409 ? CRIER_ERR_EXISTS
-                                                  : CRIER_ERR_STATUS;
         crier__http_reason(published->reason, sizeof published->reason,
                            published->status, sender->answer.bytes,
                            sender->answer.length);
+        outcome->error = published->status == 409
+                             ? conflict_error(publication, published->reason)
+                             : CRIER_ERR_STATUS;
     }
-    read_answer(sender, count, outcome);
+    read_answer(sender, publication->count, outcome);
     return outcome->error == -ENOMEM ||
            crier__http_temporary(published->status);
 }
@@ -376,19 +404,20 @@ static bool was_sent(const struct crier__sender *sender)
     return size != 0;
 }
 
-void crier__sender_send(struct crier__sender *sender, const char *body,
-                        size_t length, uint64_t count, bool dedupe,
+void crier__sender_send(struct crier__sender *sender,
+                        const struct crier__publication *publication,
                         struct crier__outcome *outcome)
 {
+    struct crier__publication attempt = *publication;
     uint64_t now = crier_now(), wait;
     uint64_t until =
         sender->timeout < UINT64_MAX - now ? now + sender->timeout : UINT64_MAX;
     unsigned failures = 0;
 
-    while (attempt_once(sender, body, length, count, dedupe, until, outcome)) {
+    while (attempt_once(sender, &attempt, until, outcome)) {
         if (atomic_load(&sender->stop))
             break;
-        dedupe = dedupe || was_sent(sender);
+        attempt.dedupe = attempt.dedupe || was_sent(sender);
         wait = crier__backoff(RETRY, RETRY_MAX, failures++);
         now = crier_now();
         if (now >= until || until - now < TOO_LATE) {

@@ -9,7 +9,9 @@
 /* Sends publications to one list of topics of one server, repeatedly until there is a
  * response. All zero holds nothing. */
 struct crier__sender {
-    char *url[2];    /* of the topics; [1] with dedupe=1 */
+    char *url;        /* of the topics */
+    char *target;     /* the same with a query */
+    bool is_private;
     uint64_t timeout; /* ms for a publication; UINT64_MAX for none */
     void (*on_retry)(void *closure, const char *reason, uint64_t retry);
     void *closure;
@@ -25,6 +27,16 @@ struct crier__sender {
     uint64_t made;     /* the number of ids that it has made */
     atomic_bool stop;
     atomic_ullong retries;
+};
+
+/* A publication: the COUNT events in BODY. */
+struct crier__publication {
+    const char *body;
+    size_t length;
+    uint64_t count;
+    bool dedupe; /* an id that exists is no error; so it is always after the first attempt
+                    that was sent */
+    bool last;   /* the last event is the last one of its topics */
 };
 
 /* The result of a publication, or of several together. */
@@ -47,12 +59,11 @@ int crier__sender_write(struct crier__sender *sender,
                         const struct crier_event *event,
                         struct crier__buffer *out);
 
-/* Publishes the COUNT events in BODY and waits. With DEDUPE, and always after the first
- * attempt that was sent, an id that exists is no error. The error of the outcome is 0,
- * CRIER_ERR_EXISTS, CRIER_ERR_STATUS, CRIER_ERR_ENCODING, CRIER_ERR_CERTIFICATE,
+/* Publishes PUBLICATION and waits. The error of the outcome is 0, CRIER_ERR_EXISTS,
+ * CRIER_ERR_TOPIC_ENDED, CRIER_ERR_STATUS, CRIER_ERR_ENCODING, CRIER_ERR_CERTIFICATE,
  * CRIER_ERR_URL, -ETIMEDOUT, -ENOMEM, or -ECANCELED after crier__sender_stop(). */
-void crier__sender_send(struct crier__sender *sender, const char *body,
-                        size_t length, uint64_t count, bool dedupe,
+void crier__sender_send(struct crier__sender *sender,
+                        const struct crier__publication *publication,
                         struct crier__outcome *outcome);
 
 /* Makes crier__sender_send() return soon, now and in future. Any thread. */

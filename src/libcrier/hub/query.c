@@ -2,7 +2,11 @@
  * The other questions to a hub: the list of topics, forgetting a topic, and the status.
  *
  * A list has the topics of which the journal holds something, and those that somebody
- * subscribes to by name. Both come in order, and are merged here.
+ * subscribes to by name. Both come in order, and are merged here. The journal leaves out
+ * topics with private updates that the grants do not match; they must not come back
+ * because somebody subscribes to them. So the journal reports them, and their hashes are
+ * kept until both lists are merged: it may be all topics that there are. When two names
+ * have the same hash of 64 bits, a topic is missing from the list.
  */
 #include <config.h>
 
@@ -35,6 +39,12 @@ struct listing {
     unsigned subscribed_count;
     struct crier__selectors *selectors;
     char *after; /* a copy */
+    struct crier_grants *grants; /* a reference or NULL */
+
+    /* The hashes of the topics that the journal withholds. */
+    uint64_t *withheld;
+    size_t withheld_count, withheld_room;
+    int error; /* -ENOMEM: not all are there */
 };
 
 static void free_listing(struct listing *listing)
@@ -43,7 +53,59 @@ static void free_listing(struct listing *listing)
     free(listing->subscribed);
     crier__selectors_free(listing->selectors);
     free(listing->after);
+    free(listing->withheld);
+    crier_grants_unref(listing->grants);
     free(listing);
+}
+
+/* FNV-1a. */
+static uint64_t hash_name(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static void note_withheld(struct crier__list *list, const char *name)
+{
+    struct listing *listing = (struct listing *)list;
+    size_t room = listing->withheld_room;
+    uint64_t *grown;
+
+    if (listing->withheld_count == room) {
+        room = room != 0 ? room * 2 : 64;
+        grown = realloc(listing->withheld, room * sizeof *grown);
+        if (grown == NULL) {
+            listing->error = -ENOMEM;
+            return;
+        }
+        listing->withheld = grown;
+        listing->withheld_room = room;
+    }
+    listing->withheld[listing->withheld_count++] = hash_name(name);
+}
+
+static int compare_hashes(const void *one, const void *other)
+{
+    uint64_t first = *(const uint64_t *)one, second = *(const uint64_t *)other;
+
+    return first < second ? -1 : first > second;
+}
+
+/* Whether LISTING, whose hashes are sorted, has the topic NAME with subscribers. */
+static bool lists_subscribed(const struct listing *listing, const char *name)
+{
+    uint64_t hash;
+
+    if (!crier__list_wants(&listing->list, name))
+        return false;
+    if (listing->withheld_count == 0)
+        return true;
+    hash = hash_name(name);
+    return bsearch(&hash, listing->withheld, listing->withheld_count,
+                   sizeof hash, compare_hashes) == NULL;
 }
 
 /* Puts ENTRY in its place among the first COUNT entries, of which no more than LIMIT are
@@ -83,11 +145,14 @@ static int find_subscribed(struct listing *listing)
 
     if (first == NULL)
         return -ENOMEM;
+    if (listing->withheld_count != 0)
+        qsort(listing->withheld, listing->withheld_count,
+              sizeof *listing->withheld, compare_hashes);
     pthread_mutex_lock(&hub->lock);
     HASH_ITER (hh, hub->directory.index.entries, entry, next)
         if (((struct crier__directory_entry *)entry)->count != 0 &&
             entry->selector.kind == CRIER__EXACT &&
-            crier__list_wants(list, entry->selector.text))
+            lists_subscribed(listing, entry->selector.text))
             count = insert_entry(first, count, list->limit,
                                  (struct crier__directory_entry *)entry);
     for (i = 0; i < count; i++) {
@@ -159,7 +224,7 @@ static void report_list(struct crier__list *list)
     struct listing *listing = (struct listing *)list;
     struct crier_hub *hub = listing->hub;
     json_t *array = NULL;
-    int error = list->error;
+    int error = list->error != 0 ? list->error : listing->error;
 
     if (error == 0)
         error = find_subscribed(listing);
@@ -196,6 +261,10 @@ static int new_listing(struct crier_hub *hub,
     made->list.selectors = made->selectors;
     made->list.after = made->after;
     made->list.limit = limit;
+    made->list.withheld = note_withheld;
+    made->list.granted_only = options->granted_only;
+    if (options->grants != NULL)
+        made->list.grants = made->grants = crier_grants_ref(options->grants);
     if (error == 0 && (made->after == NULL || made->subscribed == NULL ||
                        made->list.infos == NULL))
         error = -ENOMEM;
@@ -294,6 +363,8 @@ int crier_hub_forget(struct crier_hub *hub, const char *topic,
 
 void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
 {
+    uint64_t newest;
+
     if (status == NULL)
         return;
     memset(status, 0, sizeof *status);
@@ -311,5 +382,8 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
                                                   status->reason);
     pthread_mutex_lock(&hub->lock);
     status->published = hub->published;
+    newest = hub->last;
     pthread_mutex_unlock(&hub->lock);
+    if (newest != 0)
+        crier__id_make(status->newest, hub->journal->epoch, newest);
 }

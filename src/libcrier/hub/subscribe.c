@@ -35,6 +35,7 @@
 #include "gate.h"
 #include "presence.h"
 #include "subscriber.h"
+#include "subscriber_end.h"
 #include "subscriber_read.h"
 
 #include <errno.h>
@@ -94,6 +95,8 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
         made->subscriptions[i].subscriber = made;
         made->subscriptions[i].live = i >= past;
     }
+    if (options->grants != NULL)
+        made->grants = crier_grants_ref(options->grants);
     if (options->hello != NULL)
         made->hello = crier_frame_ref(options->hello);
     if (options->since == CRIER_SINCE_ID) {
@@ -174,7 +177,54 @@ static int announce_begin(struct crier__subscriber *subscriber,
     return 0;
 }
 
-/* Counts SUBSCRIBER in, and announces where it begins. -ENOMEM; it is not counted then. */
+/* Whether ID is that of the last update ENDED, or of a position behind it and up to
+ * NOW. */
+static bool is_at_end(const struct crier_hub *hub, const char *id,
+                      const struct crier__ended *ended, uint64_t now)
+{
+    uint64_t position;
+
+    if (crier__id_read(id, hub->journal->epoch, &position))
+        return position >= ended->position && position <= now;
+    return strcmp(id, ended->id) == 0;
+}
+
+/* Looks at a subscription to SELECTORS that begins as SINCE and ID say, when NOW is the
+ * position of the last update yielded. Writes to *ENDED whether all its topics have ended
+ * up to there. CRIER_ERR_TOPIC_ENDED when it would begin behind that. */
+static int check_end(const struct crier_hub *hub,
+                     const struct crier__selectors *selectors,
+                     enum crier_since since, const char *id, uint64_t now,
+                     bool *ended)
+{
+    struct crier__ended last;
+
+    *ended = crier__selectors_have_ended(hub->journal, selectors, now, &last);
+    return *ended && since == CRIER_SINCE_ID && is_at_end(hub, id, &last, now)
+               ? CRIER_ERR_TOPIC_ENDED
+               : 0;
+}
+
+/* Makes SUBSCRIBER, which has been counted in, begin with the last update if all its topics
+ * have ended and it was to begin behind it without an id. CRIER_ERR_TOPIC_ENDED. */
+static int begin_at_end(struct crier__subscriber *subscriber)
+{
+    bool ended;
+    int error;
+
+    if (subscriber->once)
+        return 0;
+    error = check_end(subscriber->shard->hub, subscriber->selectors, subscriber->since,
+                      subscriber->id, subscriber->joined, &ended);
+    if (ended && subscriber->since == CRIER_SINCE_NOW) {
+        subscriber->since = CRIER_SINCE_LAST;
+        subscriber->number = 1;
+    }
+    return error;
+}
+
+/* Counts SUBSCRIBER in, and announces where it begins. -ENOMEM, CRIER_ERR_TOPIC_ENDED; it
+ * is not counted then. */
 static int enter_hub(struct crier__subscriber *subscriber,
                      struct MHD_Response *response)
 {
@@ -185,7 +235,9 @@ static int enter_hub(struct crier__subscriber *subscriber,
 
     if (error != 0)
         return error;
-    error = announce_begin(subscriber, response);
+    error = begin_at_end(subscriber);
+    if (error == 0)
+        error = announce_begin(subscriber, response);
     if (error != 0)
         crier__directory_leave(hub, subscriber->selectors, index, subscriber->once,
                              true);
@@ -202,12 +254,12 @@ static void set_live_begin(struct crier__subscriber *subscriber)
             subscriber->subscriptions[i].live = subscriber->joined + 1;
 }
 
-static int check_subscribe(struct crier_hub *hub, struct crier_stream *stream,
-                           const struct crier_subscribe_options *options)
+static int check_options(struct crier_hub *hub,
+                         const struct crier_subscribe_options *options)
 {
     size_t i;
 
-    if (hub == NULL || stream == NULL || options == NULL ||
+    if (hub == NULL || options == NULL ||
         (options->topics == NULL && options->selector_count == 0) ||
         (options->selectors == NULL && options->selector_count != 0) ||
         (options->since == CRIER_SINCE_ID && options->id == NULL))
@@ -219,11 +271,19 @@ static int check_subscribe(struct crier_hub *hub, struct crier_stream *stream,
         return CRIER_ERR_FORKED;
     if ((unsigned)options->since > CRIER_SINCE_TIME)
         return CRIER_ERR_INVALID;
-    if (stream->shard->set != hub->shards)
-        return CRIER_ERR_OTHER_SHARDS;
-    if (crier__gate_is_closed(&hub->gate))
-        return CRIER_ERR_HUB_CLOSED;
-    return atomic_load(&stream->closing) ? CRIER_ERR_CLOSED : 0;
+    return crier__gate_is_closed(&hub->gate) ? CRIER_ERR_HUB_CLOSED : 0;
+}
+
+static int check_subscribe(struct crier_hub *hub, struct crier_stream *stream,
+                           const struct crier_subscribe_options *options)
+{
+    int error = stream != NULL ? check_options(hub, options) : CRIER_ERR_NULL;
+
+    if (error == 0 && stream->shard->set != hub->shards)
+        error = CRIER_ERR_OTHER_SHARDS;
+    if (error == 0 && atomic_load(&stream->closing))
+        error = CRIER_ERR_CLOSED;
+    return error;
 }
 
 static struct crier__first_read *
@@ -282,6 +342,30 @@ give_back:
     crier__selectors_free(announced);
     free(first);
     atomic_store(&stream->joined, NULL);
+    return error;
+}
+
+int crier_hub_can_subscribe(struct crier_hub *hub,
+                            const struct crier_subscribe_options *options)
+{
+    struct crier__selectors *selectors;
+    int error = check_options(hub, options);
+    uint64_t now;
+    unsigned past;
+    bool ended;
+
+    if (error == 0)
+        error = crier__selectors_collect(options->topics, options->selectors,
+                                         options->selector_count, options->live,
+                                         &past, &selectors);
+    if (error != 0)
+        return error;
+    pthread_mutex_lock(&hub->lock);
+    now = hub->last;
+    pthread_mutex_unlock(&hub->lock);
+    if (!options->once)
+        error = check_end(hub, selectors, options->since, options->id, now, &ended);
+    crier__selectors_free(selectors);
     return error;
 }
 

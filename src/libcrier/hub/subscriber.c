@@ -45,6 +45,16 @@
  * The client learns where its stream begins before its first update: subscribe.c says how,
  * and why that position is right.
  *
+ * ---- Private updates ----
+ *
+ * A subscriber is sent a private update only if its grants match one of the update's topics.
+ * Many subscribers share their grants, so a delivery asks once for each that it meets, and
+ * public updates are not asked about at all. Where the grants do not match, a subscriber
+ * that is LIVE moves its cursor over the update, as it would if it had been sent it. The
+ * journal leaves such updates out of what it answers. So positions are the only trace of
+ * them: the ids of public updates, and the one that says where a stream begins, skip some
+ * numbers, as they do for updates of other topics.
+ *
  * ---- A stream that changes its topics ----
  *
  * A new subscriber takes over from the old one, with its position and the rest of its
@@ -75,6 +85,17 @@
  * shard, behind those sent since. Their positions are lower, so a client that came back
  * with the last id that it saw would get the others twice.
  *
+ * ---- Topics that end ----
+ *
+ * A subscriber that subscribes to names alone is over when all these topics have ended and
+ * it has been given their last updates (subscriber_end.c). That is looked at when it has
+ * taken an update that is the last one, when it has taken what a read has found, and when
+ * it has taken over. Then it closes its stream, and takes nothing more.
+ *
+ * The client must come back with an id of the end, or it would come back for ever. Mostly
+ * that is the id of the last update. Where a stream is not sent this (its client had it
+ * under another id, or may not see it), the position is sent, to clients of all kinds.
+ *
  * ---- Bounds ----
  *
  * Memory: a stream has at most max_pending waiting, and one update more; the rest is in
@@ -90,6 +111,7 @@
 
 #include "directory.h"
 #include "presence.h"
+#include "subscriber_end.h"
 #include "subscriber_list.h"
 #include "subscriber_read.h"
 
@@ -104,29 +126,34 @@
 /* When to retry what has failed, in ms. */
 #define RETRY 500
 
+/* How many grants a delivery remembers; a power of two. */
+#define MEMO_SIZE 64
+
 /* So far before its first subscription is what each delivery looks at. */
 #define SUBSCRIBER_HOT                                                          \
     (offsetof(struct crier__subscriber, subscriptions) -                        \
      offsetof(struct crier__subscriber, state))
 
-static bool report_read(struct crier__subscriber *subscriber, int error)
+static bool report_read(struct crier__subscriber *subscriber, int error,
+                        bool gap)
 {
     struct crier__first_read *first = subscriber->first_read;
 
     if (first == NULL)
         return false;
     subscriber->first_read = NULL;
-    first->on_read(first->closure, error);
+    first->on_read(first->closure, error, gap);
     free(first);
     return true;
 }
 
 void crier__subscriber_free(struct crier__subscriber *subscriber)
 {
-    (void)report_read(subscriber, CRIER_ERR_CLOSED);
+    (void)report_read(subscriber, CRIER_ERR_CLOSED, false);
     crier_frame_unref(subscriber->start);
     crier_frame_unref(subscriber->hello);
     crier__stream_unref(subscriber->stream);
+    crier_grants_unref(subscriber->grants);
     free(subscriber->job);
     crier__selectors_free(subscriber->selectors);
     free(subscriber->id);
@@ -230,6 +257,9 @@ static void drain_subscriber(struct crier_stream *stream)
 
 /* ---- live ------------------------------------------------------------- */
 
+static bool end_if_over(struct crier__subscriber *subscriber,
+                        const struct crier__update *update, uint64_t sent);
+
 /* SUBSCRIBER cannot take the update at POSITION now. */
 static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
                         int error)
@@ -257,10 +287,13 @@ static void give_update(struct crier__subscriber *subscriber,
     frame = crier__update_frame(update, subscriber->stream->format);
     if (frame != NULL)
         error = crier__stream_try(subscriber->stream, frame);
-    if (error == 0)
-        subscriber->cursor = update->position;
-    else
+    if (error != 0) {
         fall_behind(subscriber, update->position, error);
+        return;
+    }
+    subscriber->cursor = update->position;
+    if (update->last)
+        (void)end_if_over(subscriber, update, update->position);
 }
 
 /* Makes the processor fetch the stream of NEXT, which is next, and what leads to the one
@@ -287,10 +320,75 @@ static void deliver_to_list(void *closure, struct crier__index_entry *entry)
     }
 }
 
+/* A private update, and which grants match it, as far as that has been asked. */
+struct private_delivery {
+    struct crier__update *update;
+    struct {
+        const struct crier_grants *grants;
+        bool match;
+    } memo[MEMO_SIZE];
+};
+
+static bool is_granted(struct private_delivery *delivery,
+                       const struct crier_grants *grants)
+{
+    size_t slot = ((uintptr_t)grants >> 5) % MEMO_SIZE;
+
+    if (grants == NULL)
+        return false;
+    if (delivery->memo[slot].grants != grants) {
+        delivery->memo[slot].grants = grants;
+        delivery->memo[slot].match =
+            crier__update_visible(delivery->update, grants);
+    }
+    return delivery->memo[slot].match;
+}
+
+/* SUBSCRIBER must not see UPDATE, which is private, so it has had all up to it. But it must
+ * notice when its topics end with it. */
+static void skip_update(struct crier__subscriber *subscriber,
+                        const struct crier__update *update)
+{
+    if (update->position <= subscriber->cursor)
+        return;
+    if (subscriber->state == CRIER__LIVE) {
+        subscriber->cursor = update->position;
+        if (update->last)
+            (void)end_if_over(subscriber, update, 0);
+    } else if (update->last && update->position > subscriber->missed) {
+        subscriber->missed = update->position;
+    }
+}
+
+static void deliver_private_to_list(void *closure,
+                                    struct crier__index_entry *entry)
+{
+    struct crier__subscriber_list *list = (struct crier__subscriber_list *)entry;
+    struct crier__subscription *subscription, *next;
+    struct private_delivery *delivery = closure;
+
+    DL_FOREACH_SAFE (list->subscriptions, subscription, next) {
+        prefetch_next(next);
+        if (is_granted(delivery, subscription->subscriber->grants))
+            give_update(subscription->subscriber, delivery->update);
+        else
+            skip_update(subscription->subscriber, delivery->update);
+    }
+}
+
 void crier__subscribers_deliver(struct crier__hub_shard *shard,
                                 struct crier__update *update)
 {
-    crier__subscriber_lists_match(shard, update, deliver_to_list, update);
+    struct private_delivery delivery;
+
+    if (!update->is_private) {
+        crier__subscriber_lists_match(shard, update, deliver_to_list, update);
+        return;
+    }
+    memset(&delivery, 0, sizeof delivery);
+    delivery.update = update;
+    crier__subscriber_lists_match(shard, update, deliver_private_to_list,
+                                  &delivery);
 }
 
 void crier__subscribers_reread(struct crier__hub_shard *shard, uint64_t position)
@@ -372,6 +470,8 @@ static bool inherit_state(struct crier__subscriber *made,
     made->once = old->once;
     made->needs_id = old->needs_id;
     made->active = old->active;
+    if (old->grants != NULL)
+        made->grants = crier_grants_ref(old->grants);
     if (old->id != NULL) /* a read may still name the old one's */
         made->id = strdup(old->id);
     return old->id == NULL || made->id != NULL;
@@ -418,6 +518,8 @@ static void take_over(struct crier__subscriber *made,
         crier__stream_cut(made->stream, CRIER_REASON_MEMORY);
     else if (asked)
         read_on(made);
+    else if (made->state == CRIER__LIVE)
+        (void)end_if_over(made, NULL, UINT64_MAX);
     if (asked)
         old->detached = true;
     else
@@ -578,23 +680,40 @@ static int use_answer(struct crier__subscriber *subscriber,
     return error;
 }
 
-/* Ends a stream that was only to give what is held. Format "full" says that this is the
- * end: its clients must know it from a connection that broke. */
-static void send_end(struct crier_stream *stream)
+/* Sends the client of a stream in format "full" that this is the end: it must know it from
+ * a connection that broke. False when memory is short. */
+static bool send_end(struct crier_stream *stream)
 {
     static const char end[] = ": end\n";
     struct crier_frame *frame;
 
-    if (stream->format == CRIER_FORMAT_FULL) {
-        frame = crier__frame_of(end, sizeof end - 1);
-        if (frame == NULL) {
-            crier__stream_cut(stream, CRIER_REASON_MEMORY);
-            return;
-        }
+    if (stream->format != CRIER_FORMAT_FULL)
+        return true;
+    frame = crier__frame_of(end, sizeof end - 1);
+    if (frame != NULL)
         crier__stream_force(stream, frame);
-        crier_frame_unref(frame);
-    }
-    crier_stream_close(stream);
+    crier_frame_unref(frame);
+    return frame != NULL;
+}
+
+/* Ends the stream of SUBSCRIBER if everything that it subscribes to has ended, some of it
+ * with UPDATE (or NULL). SENT is the position of the last update that was sent. Returns
+ * whether it has ended. What memory is too short for is left out: the client comes back
+ * for it. */
+static bool end_if_over(struct crier__subscriber *subscriber,
+                        const struct crier__update *update, uint64_t sent)
+{
+    struct crier_stream *stream = subscriber->stream;
+    uint64_t last;
+
+    if (subscriber->once || !crier__subscriber_is_over(subscriber, update, &last))
+        return false;
+    subscriber->state = CRIER__BLOCKED; /* updates pass it by from now on */
+    if (sent < last && crier__stream_is_events(stream))
+        (void)send_position(subscriber);
+    (void)send_end(stream);
+    crier__stream_finish(stream, CRIER_REASON_ENDED);
+    return true;
 }
 
 /* SUBSCRIBER has all that there is. */
@@ -604,8 +723,18 @@ static void go_live(struct crier__subscriber *subscriber)
     subscriber->job = NULL;
     /* With `once`, updates have passed it by, so no later one may be sent. */
     subscriber->state = subscriber->once ? CRIER__BLOCKED : CRIER__LIVE;
-    if (subscriber->once)
-        send_end(subscriber->stream);
+    if (!subscriber->once)
+        return;
+    if (send_end(subscriber->stream))
+        crier_stream_close(subscriber->stream);
+    else
+        crier__stream_cut(subscriber->stream, CRIER_REASON_MEMORY);
+}
+
+/* The position of the last update that READ has given; 0: it has given none. */
+static uint64_t get_last_sent(const struct crier__read *read)
+{
+    return read->count != 0 ? read->updates[read->count - 1]->position : 0;
 }
 
 static void take_answer(struct crier__task *task)
@@ -614,7 +743,7 @@ static void take_answer(struct crier__task *task)
         CRIER__CONTAINER_OF(task, struct crier__read_job, task);
     struct crier__subscriber *subscriber = job->subscriber;
     struct crier__read *read = &job->read;
-    bool reported = false;
+    bool reported = false, over = false;
     int error = 0;
     unsigned i;
 
@@ -623,11 +752,13 @@ static void take_answer(struct crier__task *task)
         make_changes_now(subscriber->shard, subscriber->stream);
     if (!subscriber->detached)
         error = use_answer(subscriber, read);
+    if (!subscriber->detached && error == 0)
+        over = end_if_over(subscriber, NULL, get_last_sent(read));
     if (read->error == 0)
         for (i = 0; i < read->count; i++)
             crier__update_unref(read->updates[i]);
     if (!subscriber->detached)
-        reported = report_read(subscriber, error);
+        reported = report_read(subscriber, error, error == 0 && read->gap);
     if (!subscriber->detached && error != 0 && subscriber->once) {
         if (reported) /* the program refuses on the same connection */
             crier_stream_close(subscriber->stream);
@@ -638,6 +769,8 @@ static void take_answer(struct crier__task *task)
         crier__subscriber_free(subscriber);
     else if (error != 0)
         retry_later(subscriber);
+    else if (over)
+        return;
     else if (read->end && !resume_delivery(subscriber))
         retry_later(subscriber);
     else if (read->end &&

@@ -95,6 +95,7 @@ bool crier__subscriber_ask(struct crier__subscriber *subscriber,
     read->since = subscriber->since;
     read->id = subscriber->id;
     read->number = subscriber->number;
+    read->grants = subscriber->grants;
     read->after = subscriber->cursor;
     read->max_bytes = subscriber->stream->max_pending / 2;
     hub->journal->ops->read(hub->journal, read);

@@ -31,7 +31,7 @@ struct crier__read_job {
 
 /* Who wants the result of the first read. */
 struct crier__first_read {
-    void (*on_read)(void *closure, int error);
+    void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 };
 
@@ -60,6 +60,7 @@ struct crier__subscriber {
     enum crier__subscriber_state state;
     uint64_t missed;
     uint64_t cursor;
+    struct crier_grants *grants; /* a reference or NULL */
     struct crier_stream *stream; /* a reference */
     struct crier__subscription subscriptions[]; /* one for each selector */
 };

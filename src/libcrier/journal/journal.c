@@ -19,6 +19,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,12 +230,38 @@ bool crier__journal_ahead(struct crier_journal *journal, int64_t last,
     return ahead && !behind;
 }
 
+/* ---- topics that have ended ------------------------------------------- */
+
+bool crier__journal_ended(struct crier_journal *journal, const char *name,
+                          struct crier__ended *ended)
+{
+    return atomic_load(&journal->ends) &&
+           journal->ops->ended(journal, name, ended);
+}
+
+void crier__append_refuse_ended(struct crier__append *append, const char *name)
+{
+    append->error = CRIER_ERR_TOPIC_ENDED;
+    snprintf(append->reason, sizeof append->reason,
+             "'%.70s' takes no update until it is deleted", name);
+}
+
 /* ---- the rest --------------------------------------------------------- */
 
 bool crier__list_wants(const struct crier__list *list, const char *name)
 {
     return strcmp(name, list->after) > 0 &&
-           crier__selectors_match(list->selectors, name);
+           crier__selectors_match(list->selectors, name) &&
+           (!list->granted_only || crier_grants_match(list->grants, name));
+}
+
+bool crier__list_shows_private(struct crier__list *list, const char *name)
+{
+    if (crier_grants_match(list->grants, name))
+        return true;
+    if (list->withheld != NULL)
+        list->withheld(list, name);
+    return false;
 }
 
 void crier_journal_free(struct crier_journal *journal)

@@ -30,8 +30,9 @@ struct crier__append {
                                      of no use after an error */
 
     /* The answer. */
-    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS,
-                         CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM */
+    int error;        /* 0, CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED,
+                         CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
+                         CRIER_ERR_STORAGE_FULL, -ENOMEM */
     char reason[128]; /* in words; "" where the error's text says it all */
     uint64_t position; /* with CRIER_ERR_EXISTS: of the update that has the id */
     size_t subscribers; /* what yield returned */
@@ -52,7 +53,16 @@ struct crier__read_selector {
 /* A read gives no more updates than this. */
 #define CRIER__READ_MAX 256
 
-/* Reads what the journal holds after a point, in order, each update once. */
+/*
+ * Reads what the journal holds after a point, in order, each update once.
+ *
+ * A private update that the grants do not match is left out, and does not count for
+ * CRIER_SINCE_LAST. It has a position like any other, so a read that begins there, or that
+ * is told its id, begins behind it. What a read without grants says of a topic that has had
+ * private updates alone is what it says of a topic that has had none: no gap. Otherwise a
+ * gap says that something was evicted, public or private; the reader cannot know which.
+ * `oldest` is the id of an update that the reader may see.
+ */
 struct crier__read {
     struct crier__read *next;
     void (*done)(struct crier__read *read);
@@ -68,6 +78,7 @@ struct crier__read {
     uint64_t after;
     const char *id;
     uint64_t number;
+    const struct crier_grants *grants; /* borrowed; NULL: none */
     size_t max_bytes; /* of frames; the first update may be larger */
 
     /* The answer. */
@@ -105,6 +116,12 @@ struct crier__list {
     const struct crier__selectors *selectors;
     const char *after;
     unsigned limit;
+    const struct crier_grants *grants; /* borrowed; NULL: none */
+    bool granted_only;
+
+    /* Called, before `done`, for each topic that is left out because it holds a private
+     * update, in order up to the last topic listed; under the backend's lock. Or NULL. */
+    void (*withheld)(struct crier__list *list, const char *name);
 
     /* The answer. */
     int error;
@@ -112,8 +129,12 @@ struct crier__list {
     struct crier__topic_info *infos; /* the caller's; `limit` of them */
 };
 
-/* Whether the topic NAME belongs to LIST. */
+/* Whether the topic NAME belongs to LIST, unless it holds a private update. */
 bool crier__list_wants(const struct crier__list *list, const char *name);
+
+/* For a topic NAME that belongs to LIST and holds a private update: whether it is listed.
+ * Calls `withheld` if not. */
+bool crier__list_shows_private(struct crier__list *list, const char *name);
 
 /* Evicts all updates of a topic. */
 struct crier__forget {
@@ -121,6 +142,12 @@ struct crier__forget {
     void (*done)(struct crier__forget *forget);
     const char *topic;
     int error; /* 0, CRIER_ERR_NO_TOPIC, CRIER_ERR_STORAGE... */
+};
+
+/* The last update of a topic that has ended. */
+struct crier__ended {
+    uint64_t position;
+    char id[CRIER__ID_SIZE];
 };
 
 struct crier__policy;
@@ -134,6 +161,13 @@ struct crier__journal_ops {
     void (*list)(struct crier_journal *journal, struct crier__list *list);
     void (*forget)(struct crier_journal *journal,
                    struct crier__forget *forget);
+
+    /* Whether the topic NAME has ended: the newest update that it holds is the last one
+     * of its topics, and is written to *ENDED. Any thread, which does not wait for the
+     * storage. True from before that update is yielded until it is not held any more.
+     * Called only when journal->ends. */
+    bool (*ended)(struct crier_journal *journal, const char *name,
+                  struct crier__ended *ended);
 
     /* Returns 0, or the error that the journal suffers from now, with a reason. */
     int (*status)(struct crier_journal *journal, char reason[128]);
@@ -190,6 +224,9 @@ struct crier_journal {
     struct crier_retention defaults;
     atomic_size_t max_bytes; /* policy.retention.bytes */
 
+    atomic_bool ends; /* an update that was the last one of its topics has been in; once
+                         set it stays */
+
     /* For crier_hub_status(). */
     _Atomic uint64_t corrected; /* updates whose time was ahead of the clock */
     atomic_bool clock_behind;   /* the clock says a time before 2026 */
@@ -207,6 +244,14 @@ bool crier__journal_forked(const struct crier_journal *journal);
 
 /* Frees what crier__journal_init() made. */
 void crier__journal_done(struct crier_journal *journal);
+
+/* Whether the topic NAME has ended; *ENDED is then its last update. Any thread, with no
+ * lock that ranks below the backend's. */
+bool crier__journal_ended(struct crier_journal *journal, const char *name,
+                          struct crier__ended *ended);
+
+/* Makes CRIER_ERR_TOPIC_ENDED the answer to APPEND: its topic NAME has ended. */
+void crier__append_refuse_ended(struct crier__append *append, const char *name);
 
 /* The retention of the topic NAME of LENGTH bytes by the first rule that matches it;
  * all zero when none does. Here "*" matches the names that begin with '$', too. */

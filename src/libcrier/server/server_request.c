@@ -273,6 +273,8 @@ crier_request_publish(struct crier_request *request, struct crier_hub *hub,
         return crier_error_respond(request->connection, error, reason);
     if (options != NULL) {
         publish.dedupe = options->dedupe;
+        publish.is_private = options->is_private;
+        publish.last = options->last;
         received->on_done = options->on_done;
         received->closure = options->closure;
     }

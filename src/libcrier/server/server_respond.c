@@ -60,6 +60,7 @@ static const struct {
     {CRIER_ERR_ID, MHD_HTTP_BAD_REQUEST, NULL},
     {CRIER_ERR_NO_TOPIC, MHD_HTTP_NOT_FOUND, NULL},
     {CRIER_ERR_EXISTS, MHD_HTTP_CONFLICT, NULL},
+    {CRIER_ERR_TOPIC_ENDED, MHD_HTTP_CONFLICT, "the topic has ended"},
     {CRIER_ERR_FRAME_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
     {CRIER_ERR_UPDATE_SIZE, MHD_HTTP_CONTENT_TOO_LARGE, NULL},
     {CRIER_ERR_MAX_TOPICS, MHD_HTTP_INSUFFICIENT_STORAGE, NULL},
@@ -228,6 +229,10 @@ static enum MHD_Result open_stream(struct MHD_Connection *connection,
     if (error == 0)
         return queue_response(connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
+    if (error == CRIER_ERR_TOPIC_ENDED) /* a refusal to publish would be a conflict */
+        return queue_response(connection, MHD_HTTP_NO_CONTENT,
+                              MHD_create_response_from_buffer(
+                                  0, NULL, MHD_RESPMEM_PERSISTENT));
     return crier_error_respond(connection, error, NULL);
 }
 

@@ -369,8 +369,7 @@ void crier__stream_look(struct crier_stream *stream)
     crier__shard_post(stream->shard, &stream->look);
 }
 
-/* Accepts no more frames, and ends the stream after those that are pending. */
-static void finish_stream(struct crier_stream *stream, enum crier_reason reason)
+void crier__stream_finish(struct crier_stream *stream, enum crier_reason reason)
 {
     if (stream->over || stream->ending)
         return;
@@ -391,7 +390,7 @@ static void run_close(struct crier__task *task)
 {
     struct crier_stream *stream = STREAM_OF(task, close);
 
-    finish_stream(stream, CRIER_REASON_APP);
+    crier__stream_finish(stream, CRIER_REASON_APP);
     crier__stream_unref(stream);
 }
 
@@ -421,7 +420,7 @@ void crier__stream_shut_down(struct crier_stream *stream)
         crier__stream_append(stream, frame, SIZE_MAX);
     }
     crier_frame_unref(frame);
-    finish_stream(stream, CRIER_REASON_SHUTDOWN);
+    crier__stream_finish(stream, CRIER_REASON_SHUTDOWN);
 }
 
 /* ---- keep-alive ------------------------------------------------------- */
@@ -474,7 +473,8 @@ static uint64_t align_due(const struct crier_stream *stream, uint64_t due)
     return part > 1 ? (due + part - 1) / part * part : due;
 }
 
-/* Sets the timer to the first of the next ping, the next check and a stall. */
+/* Sets the timer to the first of the next ping, the next check, a stall and the time at
+ * which the stream expires. */
 static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
 {
     uint64_t due = CRIER__NO_TIME, stalled = CRIER__NO_TIME;
@@ -491,6 +491,8 @@ static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
             stream->shard->now + stream->stall_timeout - stalled_time(stream);
     if (due > stalled)
         due = stalled;
+    if (due > stream->expires)
+        due = stream->expires;
     crier__timers_set(&stream->shard->timers, &stream->alive, due);
 }
 
@@ -501,6 +503,10 @@ static void run_alive_timer(struct crier__timer *timer, uint64_t now)
 
     if (stream->ending) {
         crier__stream_cut(stream, CRIER_REASON_SLOW);
+        return;
+    }
+    if (now >= stream->expires) {
+        crier__stream_finish(stream, CRIER_REASON_EXPIRED);
         return;
     }
     if (now >= stream->check_due) {

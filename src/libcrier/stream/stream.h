@@ -61,6 +61,7 @@ struct crier_stream {
     int failed; /* the error of an immediate send, for the flush */
     uint32_t keep_alive;
     uint64_t check_due;
+    uint64_t expires; /* CRIER__NO_TIME: never */
     uint64_t unacked_since; /* since when TCP has waited for an answer; 0: it does not */
     enum crier_reason reason;
     void *member; /* the state of the broadcaster or the hub */
@@ -135,6 +136,9 @@ void crier__stream_retime(struct crier_stream *stream);
 
 /* Ends STREAM at once. */
 void crier__stream_cut(struct crier_stream *stream, enum crier_reason reason);
+
+/* Accepts no more frames, and ends STREAM after those that are pending. */
+void crier__stream_finish(struct crier_stream *stream, enum crier_reason reason);
 
 /* Ends STREAM as crier_shards_drain() does, with a last retry. */
 void crier__stream_shut_down(struct crier_stream *stream);

@@ -167,6 +167,7 @@ static int set_options(struct crier_stream *stream,
     stream->stall_timeout = stream->own_stall
                                 ? options->stall_timeout
                                 : atomic_load(&shards->stall_timeout);
+    stream->expires = options->expires != 0 ? options->expires : CRIER__NO_TIME;
     stream->format = options->format;
     if (stream->stall_timeout < CRIER__SHORTEST_TIME ||
         (unsigned)options->format >= CRIER_FORMATS)

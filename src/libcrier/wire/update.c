@@ -229,6 +229,10 @@ static json_t *as_object(const struct crier__update *update,
          json_object_set_new(object, "retry",
                              json_integer(strtoll(fields->retry, NULL, 10))) !=
              0) ||
+        (update->is_private &&
+         json_object_set_new(object, "private", json_true()) != 0) ||
+        (update->last &&
+         json_object_set_new(object, "last", json_true()) != 0) ||
         json_object_set_new(object, "data",
                             json_stringn(length != 0 ? fields->data.bytes : "",
                                          length != 0 ? length - 1 : 0)) != 0) {

@@ -2,6 +2,7 @@
 #define CRIER_UPDATE_H
 
 #include "frame.h"
+#include "grants.h"
 #include "topic.h"
 
 #include <stdbool.h>
@@ -50,6 +51,14 @@ int crier__update_place(struct crier__update *update, const char *epoch,
 /* The frame without the line of the id, of a placed UPDATE. Borrowed. */
 const char *crier__update_body(const struct crier__update *update,
                                size_t *length);
+
+/* Whether a stream with GRANTS (NULL: none) may be sent UPDATE. */
+static inline bool crier__update_visible(const struct crier__update *update,
+                                         const struct crier_grants *grants)
+{
+    return !update->is_private ||
+           crier__grants_match_any(grants, update->topics);
+}
 
 /* The bytes that UPDATE counts for retention, the same before and after it is placed. */
 size_t crier__update_cost(const struct crier__update *update);

@@ -63,7 +63,8 @@ static enum MHD_Result add_trailer(void *closure, enum MHD_ValueKind kind,
     return MHD_YES;
 }
 
-bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
+/* How much of MEMORY the request of CONNECTION leaves, about. */
+static size_t measure_left(struct MHD_Connection *connection, size_t memory)
 {
     const enum MHD_ValueKind kinds =
         MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
@@ -73,7 +74,7 @@ bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
     const char *cookies = MHD_lookup_connection_value(
         connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE);
     int records = MHD_get_connection_values(connection, kinds, NULL, NULL);
-    size_t need = HEADROOM_RESPONSE + (size_t)records * HEADROOM_RECORD;
+    size_t need = (size_t)records * HEADROOM_RECORD;
 
     if (head != NULL)
         need += head->header_size;
@@ -83,7 +84,18 @@ bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
                               &trailers);
     if (trailers != 0)
         need += trailers + BUFFER;
-    return need <= memory;
+    return need < memory ? memory - need : 0;
+}
+
+bool headroom_for_response(struct MHD_Connection *connection, size_t memory)
+{
+    return measure_left(connection, memory) >= HEADROOM_RESPONSE;
+}
+
+bool headroom_has(struct MHD_Connection *connection, size_t memory,
+                  size_t length)
+{
+    return measure_left(connection, memory) >= length + BUFFER_GROWTH;
 }
 
 bool headroom_cookies_failed(struct MHD_Connection *connection)

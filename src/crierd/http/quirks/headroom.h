@@ -21,6 +21,11 @@ struct headroom {
  * nothing comes behind. */
 size_t headroom_need(const struct headroom *head);
 
+/* Whether CONNECTION, which has MEMORY bytes, surely has room for the head of a response
+ * of LENGTH bytes: one that may be larger than HEADROOM_RESPONSE. */
+bool headroom_has(struct MHD_Connection *connection, size_t memory,
+                  size_t length);
+
 /* Whether the request of CONNECTION, which has MEMORY bytes, leaves room for the head
  * of a response. To be asked when the request's head has been read, and again when all
  * of it has. */

@@ -12,6 +12,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,29 @@
 
 /* ---- append ----------------------------------------------------------- */
 
+/* Returns the name of a topic of UPDATE that has ended, or NULL. */
+static const char *find_ended(struct crier__memory *memory,
+                              const struct crier__update *update)
+{
+    struct crier__memory_topic *topic;
+    const char *name;
+
+    CRIER__TOPICS_EACH (update->topics, name) {
+        topic = crier__memory_find(memory, name, strlen(name));
+        if (topic != NULL &&
+            crier__memory_end(memory, topic, crier__memory_now(memory)) != NULL)
+            return name;
+    }
+    return NULL;
+}
+
 /* Appends the update of APPEND as ENTRY; after an error ENTRY is not used. */
 static int append_entry(struct crier__memory *memory, struct crier__append *append,
                         struct crier__entry *entry)
 {
     struct crier__update *update = append->update;
     struct crier__entry *older = NULL;
+    const char *ended;
     int error;
 
     crier__memory_evict_old(memory, crier__memory_now(memory));
@@ -35,11 +53,20 @@ static int append_entry(struct crier__memory *memory, struct crier__append *appe
         append->position = older->update->position;
         return CRIER_ERR_EXISTS;
     }
+    ended = atomic_load_explicit(&memory->journal.ends, memory_order_relaxed)
+                ? find_ended(memory, update)
+                : NULL;
+    if (ended != NULL) {
+        crier__append_refuse_ended(append, ended);
+        return append->error;
+    }
     entry->update = update;
     error = crier__memory_place(memory, entry);
     if (error != 0)
         return error;
     crier__update_ref(update);
+    if (update->last)
+        atomic_store(&memory->journal.ends, true);
     crier__memory_hold(memory, entry);
     append->subscribers =
         memory->journal.yield(memory->journal.closure, update);
@@ -97,6 +124,25 @@ static void forget_topic(struct crier_journal *journal,
     forget->done(forget);
 }
 
+static bool has_ended(struct crier_journal *journal, const char *name,
+                      struct crier__ended *ended)
+{
+    struct crier__memory *memory = (struct crier__memory *)journal;
+    const struct crier__entry *end = NULL;
+    struct crier__memory_topic *topic;
+
+    pthread_mutex_lock(&memory->lock);
+    topic = crier__memory_find(memory, name, strlen(name));
+    if (topic != NULL)
+        end = crier__memory_end(memory, topic, crier__memory_now(memory));
+    if (end != NULL) {
+        ended->position = end->update->position;
+        snprintf(ended->id, sizeof ended->id, "%s", end->update->id);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return end != NULL;
+}
+
 /* ---- start and end ---------------------------------------------------- */
 
 static int report_status(struct crier_journal *journal, char reason[128])
@@ -150,6 +196,7 @@ static const struct crier__journal_ops memory_ops = {
     .read = crier__memory_read,
     .list = crier__memory_list,
     .forget = forget_topic,
+    .ended = has_ended,
     .status = report_status,
     .last = last_position,
     .retain = memory_retain,

@@ -8,6 +8,9 @@
  * topic that it matches; if these are too many, it reads the ring of all and skips what
  * it does not match, no more than SKIP_MAX entries in one read.
  *
+ * A private update that the reader may not see is skipped like what a prefix does not match;
+ * `newest_private` says beyond which position there is none.
+ *
  * Readers do not see what is too old, whether or not it has been evicted. (Under "*" only
  * the limit of all topics counts: what is too old for its topic alone is seen there until
  * it is evicted.)
@@ -133,8 +136,8 @@ static struct cursor *add_cursor(struct reading *reading, unsigned selector,
 }
 
 /* The highest position that TOPIC does not show any more. */
-static uint64_t highest_missed(const struct reading *reading,
-                               const struct crier__memory_topic *topic)
+static uint64_t highest_gone(const struct reading *reading,
+                             const struct crier__memory_topic *topic)
 {
     size_t index;
 
@@ -144,6 +147,17 @@ static uint64_t highest_missed(const struct reading *reading,
                                                          reading->now));
     return index != 0 ? crier__ring_at(&topic->ring, index - 1)->position
                       : topic->evicted;
+}
+
+/* Up to which position the reader may miss what TOPIC does not show any more. */
+static uint64_t highest_missed(const struct reading *reading,
+                               const struct crier__memory_topic *topic)
+{
+    uint64_t gone = highest_gone(reading, topic);
+
+    return reading->read->grants == NULL && topic->newest_public < gone
+               ? topic->newest_public
+               : gone;
 }
 
 static void open_exact(struct reading *reading, unsigned selector,
@@ -299,6 +313,22 @@ static struct crier__entry *next_entry(struct reading *reading)
     return lowest->entry;
 }
 
+/* The next entry that the reader may see, as next_entry(). */
+static struct crier__entry *next_visible(struct reading *reading)
+{
+    struct crier__entry *entry;
+
+    while ((entry = next_entry(reading)) != NULL &&
+           !crier__update_visible(entry->update, reading->read->grants)) {
+        if (reading->skips == 0) {
+            reading->stopped_at = entry->update->position + 1;
+            return NULL;
+        }
+        reading->skips--;
+    }
+    return entry;
+}
+
 /* ---- where a read begins ---------------------------------------------- */
 
 /* Moves CURSOR back to what it sees before its index. False when there is nothing. */
@@ -310,32 +340,39 @@ static bool look_back(const struct reading *reading, struct cursor *cursor)
     return cursor->index > cursor->first;
 }
 
+/* Whether the reader may see what SLOT, which is no hole, holds. */
+static bool may_see(const struct reading *reading, const struct crier__slot *slot)
+{
+    return slot->position > reading->memory->newest_private ||
+           crier__update_visible(slot->entry->update, reading->read->grants);
+}
+
 /* The position before the last NUMBER that the cursors which are not live see. */
 static uint64_t before_last(struct reading *reading, uint64_t number)
 {
     struct cursor *cursor, *end = reading->cursors + reading->count;
-    uint64_t highest = UINT64_MAX, position;
-    unsigned rings = reading->count;
+    uint64_t highest = UINT64_MAX;
+    const struct crier__slot *slot, *last;
+    unsigned rings = reading->count, looks;
 
     for (cursor = reading->cursors; cursor < end; cursor++)
         cursor->index = is_live(reading, cursor) ? cursor->first
                                                  : cursor->ring->length;
     if (rings < reading->read->selector_count)
         rings = reading->read->selector_count;
-    if (number > LAST_MAX / rings)
-        number = LAST_MAX / rings;
-    while (number-- > 0) {
-        highest = 0;
+    for (looks = LAST_MAX / rings; number > 0 && looks > 0; looks--) {
+        last = NULL;
         for (cursor = reading->cursors; cursor < end; cursor++) {
             if (!look_back(reading, cursor))
                 continue;
-            position =
-                crier__ring_at(cursor->ring, cursor->index - 1)->position;
-            if (position > highest)
-                highest = position;
+            slot = crier__ring_at(cursor->ring, cursor->index - 1);
+            if (last == NULL || slot->position > last->position)
+                last = slot;
         }
-        if (highest == 0)
+        if (last == NULL)
             return 0;
+        highest = last->position;
+        number -= may_see(reading, last);
         for (cursor = reading->cursors; cursor < end; cursor++)
             if (cursor->index > cursor->first &&
                 crier__ring_at(cursor->ring, cursor->index - 1)->position ==
@@ -398,7 +435,7 @@ static void find_oldest(struct reading *reading)
         seek_cursor(cursor, read->selectors[cursor->selector].from);
     }
     reading->skips = SIZE_MAX;
-    oldest = next_entry(reading);
+    oldest = next_visible(reading);
     if (oldest != NULL)
         snprintf(read->oldest, sizeof read->oldest, "%s", oldest->update->id);
     for (cursor = reading->cursors; cursor < end; cursor++)
@@ -459,7 +496,7 @@ static void collect_updates(struct crier__memory *memory,
     reading.stopped_at = 0;
     while (read->count < CRIER__READ_MAX &&
            (read->count == 0 || bytes < read->max_bytes) &&
-           (entry = next_entry(&reading)) != NULL) {
+           (entry = next_visible(&reading)) != NULL) {
         bytes += entry->update->frame->length;
         read->reached = entry->update->position;
         read->updates[read->count++] = crier__update_ref(entry->update);
@@ -505,7 +542,7 @@ static void describe_held(const struct crier__memory_topic *topic,
     snprintf(info->first, sizeof info->first, "%s", first->update->id);
     snprintf(info->last, sizeof info->last, "%s", last->update->id);
     info->time = last->time;
-    info->ended = false;
+    info->ended = last->update->last;
 }
 
 static void fill_list(const struct crier__memory *memory,
@@ -522,7 +559,9 @@ static void fill_list(const struct crier__memory *memory,
            !crier__selectors_behind(list->selectors, name->text);
          name = crier__names_after(&memory->names, name->text)) {
         topic = (struct crier__memory_topic *)name;
-        if (topic->ring.length != 0 && crier__list_wants(list, name->text))
+        if (topic->ring.length != 0 && crier__list_wants(list, name->text) &&
+            (topic->newest_private <= topic->evicted ||
+             crier__list_shows_private(list, name->text)))
             describe_held(topic, &list->infos[list->count++]);
     }
 }

@@ -15,6 +15,10 @@
  * a record. So a gap may be reported where nothing was missed, but never the other way
  * round.
  *
+ * A topic evicts its oldest entries first, so it holds a private update exactly if the
+ * newest one that it has had is beyond `evicted`. Likewise no public update has been
+ * evicted beyond the newest public one.
+ *
  * Limits of count and bytes are enforced at each append, where an update displaces at
  * most its own weight. What is too old is hidden from readers at once, and evicted in
  * small steps, for thousands of updates may become too old in the same moment.
@@ -86,7 +90,7 @@ static int new_topic(struct crier__memory *memory, const char *name,
         return -ENOMEM;
     memcpy(made->name, name, length);
     made->length = length;
-    made->evicted = memory->forgotten;
+    made->evicted = made->newest_public = memory->forgotten;
     made->retention = crier__journal_retention(&memory->journal, name, length);
     HASH_ADD_KEYPTR(hh, memory->topics, made->name, length, made);
     if (made->hh.tbl == NULL) {
@@ -217,6 +221,22 @@ int64_t crier__memory_too_old(const struct crier__memory *memory,
     return age != 0 && age < (uint64_t)now ? now - (int64_t)age : 0;
 }
 
+const struct crier__entry *
+crier__memory_end(const struct crier__memory *memory,
+                  const struct crier__memory_topic *topic, int64_t now)
+{
+    const struct crier__ring *ring = &topic->ring;
+    const struct crier__entry *newest;
+
+    if (ring->length == 0)
+        return NULL;
+    newest = crier__ring_at(ring, ring->length - 1)->entry;
+    return newest->update->last &&
+                   newest->time >= crier__memory_too_old(memory, topic, now)
+               ? newest
+               : NULL;
+}
+
 /* Evicts what is too old by the limit of all, at most LEFT entries. Returns how many of
  * LEFT remain. */
 static size_t evict_old_of_all(struct crier__memory *memory, int64_t now,
@@ -315,6 +335,16 @@ int crier__memory_place(struct crier__memory *memory,
     return 0;
 }
 
+/* Notes that TOPIC holds UPDATE. */
+static void note_newest(struct crier__memory_topic *topic,
+                        const struct crier__update *update)
+{
+    if (update->is_private)
+        topic->newest_private = update->position;
+    else
+        topic->newest_public = update->position;
+}
+
 void crier__memory_hold(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
@@ -327,9 +357,12 @@ void crier__memory_hold(struct crier__memory *memory,
     crier__ring_push(&memory->all, update->position, entry);
     memory->count++;
     memory->bytes += cost;
+    if (update->is_private)
+        memory->newest_private = update->position;
     for (i = 0; i < count; i++) {
         mark_used(memory, topics[i]);
         crier__ring_push(&topics[i]->ring, update->position, entry);
+        note_newest(topics[i], update);
         topics[i]->bytes += cost;
         entry->held++;
     }

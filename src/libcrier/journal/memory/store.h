@@ -22,6 +22,9 @@ struct crier__memory_topic {
     struct crier__ring ring; /* without holes */
     size_t bytes;
     uint64_t evicted; /* the highest position that it has held and does not any more */
+    uint64_t newest_private; /* the highest position of a private update in it, ever */
+    uint64_t newest_public;  /* likewise, of a public one; at least the `forgotten` with
+                                which the record was made */
     size_t length;
     char name[];
 };
@@ -51,6 +54,7 @@ struct crier__memory {
     int64_t time;
     uint64_t evicted;   /* the highest position evicted of what "*" matches */
     uint64_t forgotten; /* the highest `evicted` of topics without a record */
+    uint64_t newest_private; /* the highest position of a private update, ever */
 };
 
 /* All functions: under the lock. */
@@ -69,6 +73,11 @@ struct crier__memory_topic *crier__memory_find(struct crier__memory *memory,
 int64_t crier__memory_too_old(const struct crier__memory *memory,
                               const struct crier__memory_topic *topic,
                               int64_t now);
+
+/* The entry of the last update of TOPIC, if the topic has ended by NOW; otherwise NULL. */
+const struct crier__entry *
+crier__memory_end(const struct crier__memory *memory,
+                  const struct crier__memory_topic *topic, int64_t now);
 
 /* Evicts some of the updates that are too old. */
 void crier__memory_evict_old(struct crier__memory *memory, int64_t now);

@@ -1,7 +1,7 @@
 #ifndef CRIER_JOURNAL_SQLITE_H
 #define CRIER_JOURNAL_SQLITE_H
 
-#include "libcrier/journal/journal.h"
+#include "libcrier/journal/ended.h"
 #include "sql.h"
 
 #include <pthread.h>
@@ -13,6 +13,7 @@ struct crier__totals {
     int64_t time;       /* of the last update */
     uint64_t evicted;   /* the highest position evicted of what "*" matches */
     uint64_t forgotten; /* the highest `evicted` of topics without a row */
+    uint64_t newest_private; /* the highest position of a private update, ever */
     uint64_t topics;    /* rows */
     uint64_t count, bytes;
 };
@@ -34,7 +35,11 @@ struct crier__sqlite_queue {
 struct crier__sqlite_topic {
     int64_t row;
     uint64_t count, bytes, evicted;
+    uint64_t newest_private; /* the highest position of a private update in it, ever */
+    uint64_t newest_public;  /* likewise, of a public one; at least the `forgotten` with
+                                which the row was made */
     int64_t due; /* -1: never */
+    uint64_t ended; /* the position of its last update; up to `evicted`: it has not ended */
 };
 
 /* The row cache: rows that the open transaction has read. */
@@ -76,6 +81,8 @@ struct crier__sqlite {
     bool lock_is_new;  /* PATH-lock held no tokens before */
     bool restored;     /* the file is a copy: positions may have been given out since */
     bool marked;       /* the file or its log says that it is open */
+
+    struct crier__ended_set ended; /* changed by the writing thread, once it runs */
 
     /* The writing thread alone, once it runs. */
     struct crier__sql writer;
@@ -195,6 +202,12 @@ bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
 void crier__sqlite_save(struct crier__sqlite *sqlite,
                         const struct crier__sqlite_topic *topic);
 
+/* Saves TOPIC, the one of LENGTH bytes at NAME, after it has evicted something, which may
+ * have been its last update. */
+void crier__sqlite_save_evicted(struct crier__sqlite *sqlite, const char *name,
+                                size_t length,
+                                struct crier__sqlite_topic *topic);
+
 /* Gives the topic of LENGTH bytes at NAME a row, if need be that of one that holds
  * nothing. CRIER_ERR_MAX_TOPICS. */
 int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
@@ -231,6 +244,12 @@ bool crier__sqlite_free_id(struct crier__sqlite *sqlite, uint64_t position);
  * what is due and what exceeds the limits of all topics together, and sets
  * sqlite->more. */
 void crier__sqlite_evict_due(struct crier__sqlite *sqlite);
+
+/* In a transaction: whether TOPIC, the one of LENGTH bytes at NAME, has ended. When its
+ * last update is too old, it is noted that it has not any more. */
+bool crier__sqlite_has_ended(struct crier__sqlite *sqlite, const char *name,
+                             size_t length,
+                             const struct crier__sqlite_topic *topic);
 
 /* ---- both threads ---- */
 

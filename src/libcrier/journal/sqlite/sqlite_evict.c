@@ -75,6 +75,23 @@ static bool find_held(struct crier__sqlite *sqlite, uint64_t position,
     return true;
 }
 
+bool crier__sqlite_has_ended(struct crier__sqlite *sqlite, const char *name,
+                             size_t length,
+                             const struct crier__sqlite_topic *topic)
+{
+    int64_t age = crier__sqlite_age(sqlite, name, length);
+    int64_t now = crier__journal_time(sqlite->totals.time);
+    struct held held;
+
+    if (topic->ended <= topic->evicted ||
+        !find_held(sqlite, topic->ended, &held))
+        return false;
+    if (age == 0 || held.time >= now - age)
+        return true;
+    crier__ended_remove(&sqlite->ended, name, length); /* eviction is late */
+    return false;
+}
+
 static uint64_t subtract_part(uint64_t sum, uint64_t part)
 {
     return sum > part ? sum - part : 0; /* of a file that somebody edited */
@@ -182,7 +199,7 @@ void crier__sqlite_trim_topics(struct crier__sqlite *sqlite,
             continue;
         if (!keep_limits(sqlite, &topic, &keep))
             topic.due = 0;
-        crier__sqlite_save(sqlite, &topic);
+        crier__sqlite_save_evicted(sqlite, name, length, &topic);
     }
 }
 
@@ -231,7 +248,7 @@ static void evict_from_topic(struct crier__sqlite *sqlite,
                      crier__sqlite_age(sqlite, name, length), now);
     if (!clean)
         topic->due = 0;
-    crier__sqlite_save(sqlite, topic);
+    crier__sqlite_save_evicted(sqlite, name, length, topic);
 }
 
 /* ---- all -------------------------------------------------------------- */
@@ -262,7 +279,7 @@ static void take_out(struct crier__sqlite *sqlite, const struct held *held,
         if (sqlite3_changes(sqlite->writer.db) == 0)
             continue; /* it had let go of it before */
         count_evicted(&topic, held);
-        crier__sqlite_save(sqlite, &topic);
+        crier__sqlite_save_evicted(sqlite, name, length, &topic);
     }
 }
 
@@ -345,7 +362,7 @@ static bool clear_entry(struct crier__sqlite *sqlite, const char *name,
                first <= position)
             evict_entry(sqlite, &topic, first);
     }
-    crier__sqlite_save(sqlite, &topic);
+    crier__sqlite_save_evicted(sqlite, name, length, &topic);
     return true;
 }
 

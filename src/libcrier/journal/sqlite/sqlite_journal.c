@@ -144,6 +144,19 @@ static uint64_t sqlite_last(struct crier_journal *journal)
     return position;
 }
 
+static bool sqlite_ended(struct crier_journal *journal, const char *name,
+                         struct crier__ended *ended)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+    size_t length = strlen(name);
+    int64_t age, time;
+
+    if (!crier__ended_find(&sqlite->ended, name, length, ended, &time))
+        return false;
+    age = crier__sqlite_age(sqlite, name, length); /* eviction may be late */
+    return age == 0 || time >= crier__journal_time(0) - age;
+}
+
 /* ---- the writing thread ----------------------------------------------- */
 
 /* Moves as much as a transaction takes to GROUP; under the lock. */
@@ -239,7 +252,6 @@ static void answer_group(struct crier__sqlite *sqlite, struct crier__sqlite_queu
 
     for (one = group->appends; one != NULL; one = one->next) {
         sqlite->taken++;
-        one->reason[0] = '\0';
         if (sql->error != 0) {
             one->error = sql->error;
             snprintf(one->reason, sizeof one->reason, "%s", sql->reason);
@@ -411,8 +423,13 @@ static int init_sqlite_locks(struct crier__sqlite *sqlite)
     if (error != 0)
         goto destroy_lock;
     error = -pthread_cond_init(&sqlite->to_read, NULL);
+    if (error != 0)
+        goto destroy_to_write;
+    error = crier__ended_init(&sqlite->ended);
     if (error == 0)
         return 0;
+    pthread_cond_destroy(&sqlite->to_read);
+destroy_to_write:
     pthread_cond_destroy(&sqlite->to_write);
 destroy_lock:
     pthread_mutex_destroy(&sqlite->lock);
@@ -440,6 +457,7 @@ static void free_sqlite(struct crier_journal *journal)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
 
+    crier__ended_done(&sqlite->ended);
     pthread_cond_destroy(&sqlite->to_read);
     pthread_cond_destroy(&sqlite->to_write);
     pthread_mutex_destroy(&sqlite->lock);
@@ -466,6 +484,7 @@ static const struct crier__journal_ops sqlite_ops = {
     .read = queue_read,
     .list = queue_list,
     .forget = queue_forget,
+    .ended = sqlite_ended,
     .status = sqlite_status,
     .last = sqlite_last,
     .retain = sqlite_retain,

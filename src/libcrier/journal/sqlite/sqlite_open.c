@@ -40,6 +40,7 @@ static const char schema[] =
     " time INTEGER NOT NULL,"
     " evicted INTEGER NOT NULL,"
     " forgotten INTEGER NOT NULL,"
+    " private INTEGER NOT NULL," /* the highest position of a private update, ever */
     " topics INTEGER NOT NULL,"
     " count INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL);"
@@ -61,7 +62,10 @@ static const char schema[] =
     " count INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL,"
     " evicted INTEGER NOT NULL," /* the highest position let go */
-    " due INTEGER);" /* the time when it has something to let go */
+    " private INTEGER NOT NULL," /* the highest position of a private update, ever */
+    " public INTEGER NOT NULL,"  /* likewise, of a public one */
+    " due INTEGER," /* the time when it has something to let go */
+    " ended INTEGER NOT NULL);" /* the position of its last update; 0: none */
     "CREATE INDEX topics_due ON topics (due) WHERE due IS NOT NULL;"
     "CREATE INDEX topics_spare ON topics (evicted)"
     " WHERE count = 0 AND due IS NULL;"
@@ -112,7 +116,7 @@ static int create_database(struct crier__sqlite *sqlite, char reason[256])
     if (error != 0)
         return error;
     if (asprintf(&row,
-                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0);"
+                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0, 0);"
                  "COMMIT",
                  epoch) < 0)
         return -ENOMEM;
@@ -133,13 +137,15 @@ static const struct {
     {"SELECT count(*) = 1 FROM journal",
      "the table journal has not just one row"},
     {"SELECT last BETWEEN 0 AND 1 << 62 AND evicted BETWEEN 0 AND last AND "
-     "forgotten BETWEEN 0 AND last AND time BETWEEN 0 AND 253402300799999 AND "
+     "forgotten BETWEEN 0 AND last AND private BETWEEN 0 AND last AND time BETWEEN 0 AND 253402300799999 AND "
      "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
      "FROM journal",
      "what the table journal says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM topics WHERE "
-     "typeof(evicted) <> 'integer' OR evicted NOT BETWEEN 0 AND "
-     "(SELECT last FROM journal))",
+     "typeof(evicted) <> 'integer' OR typeof(private) <> 'integer' OR "
+     "typeof(public) <> 'integer' OR typeof(ended) <> 'integer' OR "
+     "min(evicted, private, public, ended) < 0 OR "
+     "max(evicted, private, public, ended) > (SELECT last FROM journal))",
      "what the table topics says cannot be"},
     {"SELECT NOT EXISTS (SELECT 1 FROM entries WHERE "
      "typeof(topic) <> 'integer' OR typeof(position) <> 'integer' OR "
@@ -243,6 +249,7 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     totals->forgotten = crier__sql_number(row, 2);
     totals->time = sqlite3_column_int64(row, 6);
     crier__sql_text(row, 7, sqlite->journal.epoch, CRIER__EPOCH_SIZE);
+    totals->newest_private = crier__sql_number(row, 8);
     crier__sql_end(row);
     error = count_all(sql, totals, reason);
     if (error != 0)
@@ -250,6 +257,33 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     sqlite->totals = *totals;
     sqlite->position = sqlite->last = totals->last;
     return 0;
+}
+
+/* Fills the set of the topics that have ended. */
+static int load_ended(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->reader;
+    sqlite3_stmt *row = crier__sql_other(
+        sql, "SELECT name, u.position, u.time, u.id FROM topics AS t "
+             "JOIN updates AS u ON u.position = t.ended "
+             "WHERE t.ended > t.evicted");
+    struct crier__ended ended;
+    char name[CRIER__TOPIC_SIZE];
+    size_t length;
+    int error = 0;
+
+    while (error == 0 && crier__sql_row(sql, row)) {
+        length = crier__sql_text(row, 0, name, sizeof name);
+        ended.position = crier__sql_number(row, 1);
+        if (crier__sql_text(row, 3, ended.id, sizeof ended.id) == 0)
+            crier__id_make(ended.id, sqlite->journal.epoch, ended.position);
+        error = crier__ended_add(&sqlite->ended, name, length, &ended,
+                                 sqlite3_column_int64(row, 2));
+        sqlite->journal.ends = true;
+    }
+    sqlite3_finalize(row);
+    crier__ended_commit(&sqlite->ended);
+    return sql->error != 0 ? report_failure(sql, reason) : error;
 }
 
 /* ---- changed options ------------------------------------------------- */
@@ -369,7 +403,8 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     crier__sql_script(sql, "PRAGMA query_only = 1");
     if (crier__sql_prepare(sql) != 0)
         return report_failure(sql, reason);
-    return load_totals(sqlite, reason);
+    error = load_totals(sqlite, reason);
+    return error != 0 ? error : load_ended(sqlite, reason);
 }
 
 int crier__sqlite_open(struct crier__sqlite *sqlite, const char *path,

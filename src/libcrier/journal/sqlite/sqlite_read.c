@@ -57,6 +57,9 @@ struct page {
     uint64_t at[PAGE];
 };
 
+static int fetch_update(const struct crier__view *view, uint64_t position,
+                        struct crier__update **update);
+
 /* ---- positions -------------------------------------------------------- */
 
 /* Merges the COUNT positions FRESH into PAGE. */
@@ -148,10 +151,36 @@ static uint64_t from_of(const struct reading *reading,
     return reading->read->selectors[source->selector].from;
 }
 
-/* The position before the last NUMBER that the sources which are not live hold. */
+/* Whether the reader may see the update at POSITION, which is held. */
+static bool may_see_row(const struct reading *reading, uint64_t position)
+{
+    const struct crier__view *view = reading->view;
+    struct crier__update *update;
+    sqlite3_stmt *row;
+    bool is_private, visible;
+
+    if (position > view->newest_private)
+        return true;
+    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    if (!crier__sql_row(view->sql, row))
+        return false;
+    is_private = (sqlite3_column_int(row, 5) & CRIER__SQLITE_PRIVATE) != 0;
+    crier__sql_end(row);
+    if (!is_private || reading->read->grants == NULL)
+        return !is_private;
+    if (fetch_update(view, position, &update) != 0 || update == NULL)
+        return false;
+    visible = crier__update_visible(update, reading->read->grants);
+    crier__update_unref(update);
+    return visible;
+}
+
+/* The position before the last NUMBER that the sources which are not live hold, and that
+ * the reader may see. */
 static uint64_t find_before_last(struct reading *reading, uint64_t number)
 {
     const struct source *source, *end = reading->sources + reading->count;
+    unsigned unseen = 0, i;
     uint64_t before = INT64_MAX;
     struct page page;
 
@@ -167,18 +196,35 @@ static uint64_t find_before_last(struct reading *reading, uint64_t number)
             if (!source_is_live(reading, source) && reading->horizon == 0)
                 scan_source(reading, source, from_of(reading, source), before,
                             true, &page);
-        if (page.count >= number)
-            return page.at[number - 1] - 1;
+        for (i = 0; i < page.count; i++) {
+            if (may_see_row(reading, page.at[i]))
+                number--;
+            else
+                unseen++;
+            if (number == 0 || unseen == SCAN_LAST_MAX)
+                return page.at[i] - 1;
+        }
         if (reading->horizon != 0)
             return reading->horizon - 1;
         if (page.count < PAGE)
             return 0;
-        number -= page.count;
         before = page.at[page.count - 1];
     }
 }
 
 /* ---- where a read begins ---------------------------------------------- */
+
+/* Up to which position the reader may miss what the topic in ROW, with FLOOR, does not hold
+ * any more. */
+static uint64_t missed_of(const struct reading *reading, sqlite3_stmt *row,
+                          uint64_t floor)
+{
+    uint64_t newest_public = crier__sql_number(row, 7);
+
+    return reading->read->grants == NULL && newest_public < floor
+               ? newest_public
+               : floor;
+}
 
 static void raise_floor(struct reading *reading, unsigned selector,
                         uint64_t floor)
@@ -210,7 +256,7 @@ static void open_exact_source(struct reading *reading, unsigned selector,
     source = add_source(reading, selector);
     source->row = sqlite3_column_int64(row, 0);
     source->floor = crier__view_floor(view, row, exact->text, exact->length);
-    raise_floor(reading, selector, source->floor);
+    raise_floor(reading, selector, missed_of(reading, row, source->floor));
     crier__sql_end(row);
 }
 
@@ -238,7 +284,7 @@ static void open_prefix_sources(struct reading *reading, unsigned selector,
             !crier__selector_matches(prefix, name, strlen(name)))
             continue;
         floor = crier__view_floor(view, row, name, strlen(name));
-        raise_floor(reading, selector, floor);
+        raise_floor(reading, selector, missed_of(reading, row, floor));
         if (crier__sql_number(row, 4) == 0)
             continue;
         too_many |= reading->count == max;
@@ -319,19 +365,41 @@ static uint64_t resolve_file_since(struct reading *reading)
     return 0;
 }
 
-/* Writes the first id held of what the selectors match. */
-static void find_oldest_row(struct reading *reading)
+/* Adds to PAGE the first positions that the sources hold, of what the selectors want,
+ * after AFTER. */
+static void scan_all(struct reading *reading, uint64_t after, struct page *page)
 {
     const struct source *source, *end = reading->sources + reading->count;
-    struct page page = {0};
+    uint64_t from;
+
+    page->count = 0;
+    for (source = reading->sources; source < end; source++) {
+        from = from_of(reading, source);
+        scan_source(reading, source, from > after ? from : after, INT64_MAX,
+                    false, page);
+    }
+}
+
+/* Writes the first id held of what the selectors match and the reader may see, if it is
+ * among the first updates. */
+static void find_oldest_row(struct reading *reading)
+{
+    unsigned pages = SCAN_MAX / PAGE, i;
+    struct page page;
+    uint64_t after = 0;
     int64_t time;
 
     reading->scans = SCAN_LAST_MAX;
-    for (source = reading->sources; source < end; source++)
-        scan_source(reading, source, from_of(reading, source),
-                    page.count != 0 ? page.at[0] : INT64_MAX, false, &page);
-    if (page.count != 0)
-        crier__view_id(reading->view, page.at[0], reading->read->oldest, &time);
+    do {
+        scan_all(reading, after, &page);
+        for (i = 0; i < page.count; i++)
+            if (may_see_row(reading, page.at[i])) {
+                crier__view_id(reading->view, page.at[i], reading->read->oldest,
+                               &time);
+                return;
+            }
+        after = page.count != 0 ? page.at[page.count - 1] : 0;
+    } while (page.count == PAGE && --pages > 0);
 }
 
 /* Opens the sources, finds where each selector begins, and looks for gaps. */
@@ -516,6 +584,10 @@ static int give_updates(const struct reading *reading, const struct page *page)
         read->reached = page->at[i];
         if (update == NULL)
             continue;
+        if (!crier__update_visible(update, read->grants)) {
+            crier__update_unref(update);
+            continue;
+        }
         bytes += update->frame->length;
         read->updates[read->count++] = update;
     }

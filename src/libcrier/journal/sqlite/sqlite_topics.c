@@ -17,8 +17,9 @@
 static void write_row(struct crier__sqlite *sqlite,
                       const struct crier__sqlite_topic *topic)
 {
-    crier__sql_run(&sqlite->writer, WRITE_TOPIC_SAVE, "iuuui", topic->row,
-                   topic->count, topic->bytes, topic->evicted, topic->due);
+    crier__sql_run(&sqlite->writer, WRITE_TOPIC_SAVE, "iuuuiuuu", topic->row,
+                   topic->count, topic->bytes, topic->evicted, topic->due,
+                   topic->newest_private, topic->newest_public, topic->ended);
 }
 
 static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
@@ -30,6 +31,9 @@ static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
     topic->due = sqlite3_column_type(row, 4) == SQLITE_NULL
                      ? -1
                      : sqlite3_column_int64(row, 4);
+    topic->newest_private = crier__sql_number(row, 5);
+    topic->newest_public = crier__sql_number(row, 6);
+    topic->ended = crier__sql_number(row, 7);
 }
 
 /* ---- the row cache ---------------------------------------------------- */
@@ -115,6 +119,17 @@ void crier__sqlite_save(struct crier__sqlite *sqlite,
     write_row(sqlite, topic);
 }
 
+void crier__sqlite_save_evicted(struct crier__sqlite *sqlite, const char *name,
+                                size_t length,
+                                struct crier__sqlite_topic *topic)
+{
+    if (topic->ended != 0 && topic->ended <= topic->evicted) {
+        topic->ended = 0;
+        crier__ended_remove(&sqlite->ended, name, length);
+    }
+    crier__sqlite_save(sqlite, topic);
+}
+
 bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
                        struct crier__sqlite_topic *topic,
                        char name[CRIER__TOPIC_SIZE], size_t *length)
@@ -127,7 +142,7 @@ bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
     if (!crier__sql_row(sql, row))
         return false;
     read_row(row, topic);
-    *length = crier__sql_text(row, 5, name, CRIER__TOPIC_SIZE);
+    *length = crier__sql_text(row, 8, name, CRIER__TOPIC_SIZE);
     crier__sql_end(row);
     return true;
 }
@@ -172,7 +187,7 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
     totals->topics++;
     memset(topic, 0, sizeof *topic);
     topic->row = sqlite3_last_insert_rowid(sqlite->writer.db);
-    topic->evicted = totals->forgotten;
+    topic->evicted = topic->newest_public = totals->forgotten;
     topic->due = -1;
     cache_row(sqlite, name, length, topic);
     return 0;

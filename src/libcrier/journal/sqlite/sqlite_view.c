@@ -28,8 +28,8 @@ const char *const crier__sqlite_reads[] = {
     [READ_BEGIN] = "BEGIN",
     [READ_COMMIT] = "COMMIT",
     [READ_TOTALS] = "SELECT last, evicted, forgotten, count, bytes, topics, "
-                    "time, epoch FROM journal",
-    [READ_TOPIC] = "SELECT topic, evicted, due, name, count, bytes "
+                    "time, epoch, private FROM journal",
+    [READ_TOPIC] = "SELECT topic, evicted, due, name, count, bytes, private, public "
                    "FROM topics WHERE name = ?1",
     [READ_DUE] = "SELECT topic, evicted, due, name FROM topics "
                  "WHERE due <= ?1",
@@ -60,7 +60,8 @@ const char *const crier__sqlite_reads[] = {
     [READ_ID] = "SELECT position FROM updates WHERE id = ?1",
     [READ_UPDATE] = "SELECT time, id, topics, body, hidden, flags FROM updates "
                     "WHERE position = ?1",
-    [READ_TOPICS] = "SELECT topic, evicted, due, name, count, bytes "
+    [READ_TOPICS] = "SELECT topic, evicted, due, name, count, bytes, private, public, "
+                    "ended "
                     "FROM topics WHERE name > ?1 AND name >= ?2 "
                     "ORDER BY name",
     [READ_SUM] = "SELECT count(*), sum(updates.cost) FROM entries "
@@ -87,6 +88,7 @@ bool crier__view_open(struct crier__sqlite *sqlite, struct crier__view *view)
     view->forgotten = crier__sql_number(row, 2);
     view->count = crier__sql_number(row, 3);
     view->now = crier__journal_time(sqlite3_column_int64(row, 6));
+    view->newest_private = crier__sql_number(row, 8);
     crier__sql_end(row);
     row = crier__sql_begin(sql, READ_DUE, "i", view->now);
     view->due = crier__sql_row(sql, row);
@@ -281,9 +283,10 @@ static void subtract_hidden(const struct crier__view *view, int64_t topic,
     crier__sql_end(sum);
 }
 
-/* Describes the topic in ROW. False when it holds nothing. */
+/* Describes the topic in ROW, and sets *SECRET to whether it holds a private update. False
+ * when it holds nothing. */
 static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
-                         struct crier__topic_info *info)
+                         struct crier__topic_info *info, bool *secret)
 {
     size_t length = crier__sql_text(row, 3, info->name, sizeof info->name);
     int64_t topic = sqlite3_column_int64(row, 0), time;
@@ -294,13 +297,14 @@ static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
     if (info->count == 0)
         return false;
     floor = crier__view_floor(view, row, info->name, length);
+    *secret = crier__sql_number(row, 6) > floor;
     if (floor > evicted)
         subtract_hidden(view, topic, evicted, floor, info);
     first = find_edge_entry(view, topic, floor, false);
     last = find_edge_entry(view, topic, floor, true);
     info->first[0] = info->last[0] = '\0';
     info->time = 0;
-    info->ended = false;
+    info->ended = crier__sql_number(row, 8) > floor;
     crier__view_id(view, first, info->first, &time);
     crier__view_id(view, last, info->last, &info->time);
     return first != 0;
@@ -314,14 +318,18 @@ static void collect_topics(const struct crier__view *view,
     sqlite3_stmt *row = crier__sql_begin(
         view->sql, READ_TOPICS, "tt", list->after, strlen(list->after),
         lowest->text, (size_t)lowest->length);
+    struct crier__topic_info *info;
     const char *name;
+    bool secret;
 
     while (list->count < list->limit && crier__sql_row(view->sql, row)) {
         name = (const char *)sqlite3_column_text(row, 3);
         if (name == NULL || crier__selectors_behind(list->selectors, name))
             break;
+        info = &list->infos[list->count];
         if (crier__list_wants(list, name) &&
-            describe_row(view, row, &list->infos[list->count]))
+            describe_row(view, row, info, &secret) &&
+            (!secret || crier__list_shows_private(list, info->name)))
             list->count++;
     }
     crier__sql_end(row);

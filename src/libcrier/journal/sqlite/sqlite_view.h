@@ -8,7 +8,7 @@ struct crier__view {
     struct crier__sqlite *sqlite;
     struct crier__sql *sql;
     int64_t now;
-    uint64_t last, evicted, forgotten, count; /* see crier__totals */
+    uint64_t last, evicted, forgotten, count, newest_private; /* see crier__totals */
     bool due; /* something may be there that nobody is to see any more */
 };
 

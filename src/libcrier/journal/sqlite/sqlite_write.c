@@ -25,6 +25,7 @@
 #include "sqlite.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ const char *const crier__sqlite_writes[] = {
     [WRITE_RELEASE] = "RELEASE append",
     [WRITE_BACK] = "ROLLBACK TO append",
     [WRITE_TOTALS] = "UPDATE journal SET last = ?1, time = ?2, evicted = ?3, "
-                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7",
+                     "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7, "
+                     "private = ?8",
     [WRITE_SAME] = "SELECT 1 FROM journal WHERE retention = ?1",
     [WRITE_OPTIONS] = "UPDATE journal SET retention = ?1",
     [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
@@ -54,13 +56,16 @@ const char *const crier__sqlite_writes[] = {
                            "FROM updates ORDER BY position LIMIT 1",
     [WRITE_UPDATE_HOLDS] = "UPDATE updates SET holds = ?2 WHERE position = ?1",
     [WRITE_UPDATE_DROP] = "DELETE FROM updates WHERE position = ?1",
-    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due "
-                         "FROM topics WHERE name = ?1",
-    [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due)"
-                        " VALUES (?1, 0, 0, ?2, NULL)",
+    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due, private, "
+                         "public, ended FROM topics WHERE name = ?1",
+    [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due, "
+                        "private, public, ended) "
+                        "VALUES (?1, 0, 0, ?2, NULL, 0, ?2, 0)",
     [WRITE_TOPIC_SAVE] = "UPDATE topics SET count = ?2, bytes = ?3, "
-                         "evicted = ?4, due = ?5 WHERE topic = ?1",
-    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, name "
+                         "evicted = ?4, due = ?5, private = ?6, public = ?7, "
+                         "ended = ?8 WHERE topic = ?1",
+    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, private, "
+                        "public, ended, name "
                         "FROM topics WHERE due <= ?1 ORDER BY due LIMIT 1",
     [WRITE_TOPIC_SPARE] = "SELECT topic, evicted FROM topics WHERE count = 0 "
                           "AND due IS NULL ORDER BY evicted LIMIT 1",
@@ -109,15 +114,17 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     struct crier__sql *sql = &sqlite->writer;
 
     crier__sqlite_flush_rows(sqlite);
-    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuu", totals->last, totals->time,
+    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuu", totals->last, totals->time,
                    totals->evicted, totals->forgotten, totals->topics,
-                   totals->count, totals->bytes);
+                   totals->count, totals->bytes, totals->newest_private);
     if (crier__sql_run(sql, WRITE_COMMIT, "") == 0) {
         sqlite->saved = *totals;
+        crier__ended_commit(&sqlite->ended);
         atomic_fetch_add(&sqlite->journal.corrected, sqlite->corrected);
         return;
     }
     *totals = sqlite->saved;
+    crier__ended_undo(&sqlite->ended);
     /* SQLite has rolled it back itself where it had to. Its error, if any,
      * would only hide the first one. */
     if (sqlite3_get_autocommit(sql->db) == 0)
@@ -126,10 +133,9 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 
 /* ---- topics ----------------------------------------------------------- */
 
-/* Has the topic of LENGTH bytes at NAME hold the update that will be at
- * POSITION. */
-static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t length,
-                         uint64_t position, size_t cost, int64_t time)
+/* Has the topic of LENGTH bytes at NAME hold UPDATE, which is placed. */
+static int hold_in_topic(struct crier__sqlite *sqlite, const char *name,
+                         size_t length, const struct crier__update *update)
 {
     int64_t age = crier__sqlite_age(sqlite, name, length);
     struct crier__sqlite_topic topic;
@@ -140,27 +146,30 @@ static int hold_in_topic(struct crier__sqlite *sqlite, const char *name, size_t 
     if (error != 0)
         return error;
     topic.count++;
-    topic.bytes += cost;
+    topic.bytes += crier__update_cost(update);
+    if (update->is_private)
+        topic.newest_private = update->position;
+    else
+        topic.newest_public = update->position;
+    topic.ended = update->last ? update->position : 0;
     if (topic.due < 0 && age != 0)
-        topic.due = time + age + 1;
+        topic.due = update->time + age + 1;
     crier__sql_run(&sqlite->writer, WRITE_ENTRY_ADD, "iu", topic.row,
-                   position);
+                   update->position);
     crier__sqlite_save(sqlite, &topic);
     return 0;
 }
 
 /* Has all topics of UPDATE hold it; their number goes to *HOLDS. */
 static int hold_by_all(struct crier__sqlite *sqlite,
-                       const struct crier__update *update, uint64_t position,
-                       int64_t time, uint64_t *holds)
+                       const struct crier__update *update, uint64_t *holds)
 {
-    size_t cost = crier__update_cost(update);
     const char *name;
     int error;
 
     *holds = 0;
     CRIER__TOPICS_EACH (update->topics, name) {
-        error = hold_in_topic(sqlite, name, strlen(name), position, cost, time);
+        error = hold_in_topic(sqlite, name, strlen(name), update);
         if (error != 0)
             return error;
         ++*holds;
@@ -208,6 +217,37 @@ static void write_update(struct crier__sqlite *sqlite,
                    (size_t)update->topics->size - 1, body, length);
 }
 
+/* Notes that no topic of UPDATE has ended. */
+static void forget_end(struct crier__sqlite *sqlite,
+                       const struct crier__update *update)
+{
+    const char *name;
+
+    CRIER__TOPICS_EACH (update->topics, name)
+        crier__ended_remove(&sqlite->ended, name, strlen(name));
+}
+
+/* Notes that UPDATE, which is placed, has ended its topics. -ENOMEM; nothing is noted
+ * then. */
+static int note_end(struct crier__sqlite *sqlite,
+                    const struct crier__update *update)
+{
+    struct crier__ended ended = {.position = update->position};
+    const char *name;
+    int error = 0;
+
+    snprintf(ended.id, sizeof ended.id, "%s", update->id);
+    CRIER__TOPICS_EACH (update->topics, name)
+        if (error == 0)
+            error = crier__ended_add(&sqlite->ended, name, strlen(name), &ended,
+                                     update->time);
+    if (error != 0)
+        forget_end(sqlite, update);
+    else
+        atomic_store(&sqlite->journal.ends, true);
+    return error;
+}
+
 static int insert_update(struct crier__sqlite *sqlite,
                          struct crier__update *update)
 {
@@ -220,13 +260,20 @@ static int insert_update(struct crier__sqlite *sqlite,
     if (error == 0)
         error = crier__update_place(update, sqlite->journal.epoch, position,
                                     time);
-    if (error == 0)
-        error = hold_by_all(sqlite, update, position, time, &holds);
+    if (error == 0 && update->last)
+        error = note_end(sqlite, update);
+    if (error == 0) {
+        error = hold_by_all(sqlite, update, &holds);
+        if (error != 0 && update->last)
+            forget_end(sqlite, update);
+    }
     if (error == 0) {
         crier__topics_join(update->topics, '\n', topics);
         write_update(sqlite, update, topics, holds);
         totals->last = position;
         totals->time = time;
+        if (update->is_private)
+            totals->newest_private = position;
         totals->count++;
         totals->bytes += crier__update_cost(update);
         sqlite->budget += 2 * (unsigned)holds + 2;
@@ -268,13 +315,37 @@ static int append_or_undo(struct crier__sqlite *sqlite,
     return error;
 }
 
+/* Returns the name of a topic of UPDATE that has ended, or NULL. */
+static const char *find_ended(struct crier__sqlite *sqlite,
+                              const struct crier__update *update)
+{
+    struct crier__sqlite_topic topic;
+    const char *name;
+
+    CRIER__TOPICS_EACH (update->topics, name)
+        if (crier__sqlite_find(sqlite, name, strlen(name), &topic) &&
+            crier__sqlite_has_ended(sqlite, name, strlen(name), &topic))
+            return name;
+    return NULL;
+}
+
 void crier__sqlite_append(struct crier__sqlite *sqlite,
                           struct crier__append *append)
 {
+    const char *ended;
+
+    append->reason[0] = '\0';
     append->position = find_older(sqlite, append->update);
     if (append->position != 0 &&
         !crier__sqlite_free_id(sqlite, append->position)) {
         append->error = CRIER_ERR_EXISTS;
+        return;
+    }
+    ended = atomic_load_explicit(&sqlite->journal.ends, memory_order_relaxed)
+                ? find_ended(sqlite, append->update)
+                : NULL;
+    if (ended != NULL) {
+        crier__append_refuse_ended(append, ended);
         return;
     }
     append->error = have_rows(sqlite, append->update->topics)
@@ -317,5 +388,6 @@ void crier__sqlite_forget(struct crier__sqlite *sqlite,
     topic.count = topic.bytes = 0;
     topic.due = 0;
     sqlite->orphans = true;
-    crier__sqlite_save(sqlite, &topic);
+    crier__sqlite_save_evicted(sqlite, forget->topic, strlen(forget->topic),
+                               &topic);
 }

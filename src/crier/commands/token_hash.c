@@ -1,0 +1,126 @@
+/*
+ * crier token hash: sets a static token up. crierd has only the hash of such a token.
+ * It is a plain SHA-256, which is safe for a token that nobody can guess; so a short one
+ * is refused, and a made one has 256 random bits.
+ */
+#include <config.h>
+
+#include "token_hash.h"
+
+#include "base/jose.h"
+#include "crier/cli/help.h"
+#include "crier/cli/note.h"
+#include "crier/cli/options.h"
+#include "crier/cli/print.h"
+#include "token_input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define RANDOM_SIZE 32
+#define TOKEN_MIN 16
+
+/* What the command line asks for. */
+struct hash_options {
+    const char *word; /* NULL: make a token */
+};
+
+static const struct option option_table[] = {
+    OPTIONS_HELP,
+};
+
+static enum options_result set_hash_option(void *closure, struct options *options,
+                                           int code, char *value)
+{
+    struct hash_options *hash = closure;
+
+    (void)options;
+    (void)code;
+    if (hash->word != NULL)
+        return options_report("unexpected argument '%s'", value);
+    hash->word = value;
+    return OPTIONS_RUN;
+}
+
+/* Appends SIZE bytes as hexadecimal digits. */
+static void add_hex(struct text *text, const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t i;
+
+    for (i = 0; i < size; i++) {
+        text_add(text, &digits[bytes[i] >> 4], 1);
+        text_add(text, &digits[bytes[i] & 15], 1);
+    }
+}
+
+static bool make_random(struct text *token)
+{
+    unsigned char bytes[RANDOM_SIZE];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        note_error("cannot make a token: %s", strerror(errno));
+        return false;
+    }
+    add_hex(token, bytes, sizeof bytes);
+    return true;
+}
+
+/* Returns whether a request can carry TOKEN (RFC 6750, section 2.1) and it is long
+ * enough; reports why not. */
+static bool check_static(const struct text *token)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+    size_t length = strspn(token->bytes, letters);
+
+    length += strspn(token->bytes + length, "=");
+    if (length != token->length)
+        note_error("a token has only letters, digits and -._~+/, and '=' at its end");
+    else if (length < TOKEN_MIN)
+        note_error("the token is too easy to guess: it has less than %d characters",
+                   TOKEN_MIN);
+    return length == token->length && length >= TOKEN_MIN;
+}
+
+static int print_hash(const struct hash_options *hash)
+{
+    unsigned char digest[JOSE_SHA256_SIZE];
+    struct text token = {0}, line = {0};
+    int status = EXIT_FAILURE;
+
+    if (hash->word == NULL ? make_random(&token)
+                           : token_input_read(&token, hash->word) && check_static(&token)) {
+        if (jose_sha256(token.bytes, token.length, digest)) {
+            add_hex(&line, digest, sizeof digest);
+            if (hash->word == NULL)
+                print_text("token = %s\n", token.bytes);
+            print_text("hash = sha256:%s\n", line.bytes);
+            status = EXIT_SUCCESS;
+        } else {
+            note_error("out of memory");
+        }
+    }
+    text_done(&token);
+    text_done(&line);
+    return status;
+}
+
+int token_hash_run(int argc, char **argv)
+{
+    struct hash_options hash = {0};
+    const struct options_command mine = {help_token, option_table, set_hash_option,
+                                         &hash};
+    struct options options;
+    enum options_result result = options_parse_local(&options, &mine, argc, argv);
+    int status = EXIT_SUCCESS;
+
+    if (result == OPTIONS_BAD)
+        status = EXIT_USAGE;
+    else if (result == OPTIONS_RUN)
+        status = print_hash(&hash);
+    options_done(&options);
+    return status;
+}
