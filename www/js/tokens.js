@@ -69,7 +69,7 @@ export function startTokens(card) {
 
     function count() {
       if (before && words > before) {
-        setText(tally, `Went on behind word ${before}, without asking again: ${words} words`);
+        setText(tally, `Went on after word ${before}, without asking again: ${words} words`);
       } else if (before) {
         setText(tally, `Still here, without asking again: ${words} words`);
       } else {
