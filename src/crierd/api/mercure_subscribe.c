@@ -111,6 +111,7 @@ static bool add_parameter(struct request *request, struct selection *selection,
     const char *name = parameter->name.bytes;
     int type = type_of_parameter(name);
     struct mercure_matcher matcher = {.text = parameter->value.bytes};
+    enum crier_match match;
 
     if (type < 0 && strncasecmp(name, "match", 5) != 0)
         return true;
@@ -131,9 +132,10 @@ static bool add_parameter(struct request *request, struct selection *selection,
         request->result = respond_error(request, CRIER_ERR_MANY_TOPICS);
         return false;
     }
+    match = match_of(&matcher);
     selection->selectors[selection->count] = (struct crier_selector){
-        match_of(&matcher), matcher.text,
-        type == MERCURE_URL_PATTERN ? selection->base : NULL};
+        match, matcher.text,
+        match == CRIER_MATCH_URL_PATTERN ? selection->base : NULL};
     selection->matchers[selection->count++] = matcher;
     return true;
 }
