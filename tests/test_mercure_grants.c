@@ -250,7 +250,7 @@ START_TEST(a_subscription_is_reported)
     ck_assert(json_is_true(json_object_get(report, "active")));
     expect_member(json_object_get(report, "payload"), "user", "kim");
     ck_assert_int_eq(strncmp(json_text(report, "subscriber"), "urn:uuid:", 9), 0);
-    snprintf(id, sizeof id, LIST "/" SELECTOR "/urn%%3Auuid%%3A%s",
+    snprintf(id, sizeof id, "%s/urn%%3Auuid%%3A%s", LIST "/" SELECTOR,
              json_text(report, "subscriber") + 9);
     expect_member(report, "id", id);
     json_decref(report);
@@ -292,7 +292,7 @@ START_TEST(a_subscription_of_the_next_version_is_reported)
     expect_member(report, "match_type", "exact");
     ck_assert_ptr_null(json_object_get(report, "@context"));
     ck_assert_int_eq(json_number(json_object_get(report, "payload"), "n"), 1);
-    snprintf(id, sizeof id, LIST "/exact/" SELECTOR "/urn%%3Auuid%%3A%s",
+    snprintf(id, sizeof id, "%s/urn%%3Auuid%%3A%s", LIST "/exact/" SELECTOR,
              json_text(report, "subscriber") + 9);
     expect_member(report, "id", id);
     json_decref(report);
