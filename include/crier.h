@@ -810,12 +810,15 @@ enum crier_match {
     CRIER_MATCH_EXACT,    /* the topic of that name, whatever it holds */
     CRIER_MATCH_TEMPLATE, /* a URI template (RFC 6570): each topic that it can expand to,
                              and the one of the template's own text */
-    CRIER_MATCH_URL_PATTERN /* a URL pattern (WHATWG): each topic that is such a URL */
+    CRIER_MATCH_URL_PATTERN /* a URL pattern (WHATWG), without regular expressions: each
+                               topic that is such a URL */
 };
 
 struct crier_selector {
     enum crier_match match;
     const char *text; /* at most 1024 bytes */
+    const char *base; /* of a URL pattern: the URL, of at most 1024 bytes, that the text
+                         and the topics may be relative to; or NULL */
 };
 
 /*

@@ -655,14 +655,14 @@ START_TEST(what_details_grant)
     CONFIGURE("--jwt-key", HS256, "--public-url", "https://hub.example");
     identity = identity_of(sign_as(
         "HS256", KEY_SECRET, "at+jwt",
-        ACCESS("[" DETAIL("[\"publish\",\"new\"]", "[{\"match\":\"a*\"}]") ","
+        ACCESS("[" DETAIL("[\"publish\",\"new\"]", "[{\"match\":\"a\"}]") ","
                "{\"type\":\"https://mercure.rocks/authorization-detail\","
                "\"actions\":[\"subscribe\"],\"topics\":[{\"match\":\"b\"}],"
                "\"payload\":{\"n\":1}},"
                "{\"type\":\"https://mercure.rocks/authorization-detail\","
                "\"actions\":[\"subscribe\"],\"topics\":" ALL ","
                "\"payload\":{\"n\":2}}]")));
-    ck_assert(crier_grants_match(identity->publish, "a*")); /* exactly */
+    ck_assert(crier_grants_match(identity->publish, "a"));
     ck_assert(!crier_grants_match(identity->publish, "ab"));
     ck_assert(crier_grants_match(identity->subscribe, "anything"));
     ck_assert_int_eq(json_integer_value(json_object_get(
@@ -730,7 +730,7 @@ static void write_tokens(char *text, size_t size, const char *expires)
     for (i = 0; i < sizeof hash; i++)
         sprintf(hex + 2 * i, "%02X", hash[i]);
     snprintf(text, size,
-             "[token door]\nhash = sha256:%s\npublish = a/*,{x,y}\npublish = b\n"
+             "[token door]\nhash = sha256:%s\npublish = a/*,t/{x,y}\npublish = b\n"
              "admin = on\n%s",
              hex, expires);
 }
@@ -911,7 +911,7 @@ START_TEST(the_pool_is_bounded)
 {
     struct grants_pool *pool = grants_pool_new();
     struct crier_grants *first, *grants;
-    struct crier_selector selector = {CRIER_MATCH_EXACT, "first"};
+    struct crier_selector selector = {.match = CRIER_MATCH_EXACT, .text = "first"};
     char text[16];
     int i;
 

@@ -326,6 +326,91 @@ static const struct {
 
 #define LEVELS ((int)(sizeof levels / sizeof levels[0]))
 
+#define SECRET "0123456789abcdef0123456789abcdef"
+
+static const char credentials[] =
+    "jwt-key = HS256:" SECRET "\n"
+    "jwt-key = HS384:" SECRET SECRET "\n"
+    "[key backend]\n"
+    "algorithm = HS512\n"
+    "secret = " SECRET SECRET "\n"
+    "issuer = https://example.com\n"
+    "use = publish\n"
+    "[token door]\n"
+    "hash = "
+    "sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF\n"
+    "publish = a,b/{c,d},e*\n"
+    "publish = f\n"
+    "subscribe = *\n"
+    "expires = 2030-01-31\n"
+    "[token other]\n"
+    "hash = "
+    "sha256:0000000000000000000000000000000000000000000000000000000000000001\n"
+    "admin = on\n";
+
+static void check_credentials(void)
+{
+    const struct conf_token *token = &conf->tokens.list[0];
+
+    ck_assert_uint_eq(conf->tokens.count, 2);
+    ck_assert_str_eq(token->name, "door");
+    ck_assert_uint_eq(token->hash[0], 0);
+    ck_assert_uint_eq(token->hash[31], 0xff);
+    ck_assert_uint_eq(token->publish.count, 4);
+    ck_assert_str_eq(token->publish.list[1], "b/{c,d}");
+    ck_assert_str_eq(token->publish.list[3], "f");
+    ck_assert_uint_eq(token->subscribe.count, 1);
+    ck_assert_int_eq(token->expires, 1896048000);
+    ck_assert(!token->admin);
+    ck_assert(token[1].admin);
+    ck_assert_int_eq(token[1].expires, 0);
+}
+
+START_TEST(keys_and_tokens)
+{
+    const struct conf_key *key;
+
+    write_file(credentials);
+    must_load("--config FILE");
+    ck_assert(conf_has_keys(conf));
+    ck_assert_int_eq(conf->anonymous, CONF_ANONYMOUS_NONE);
+    ck_assert_uint_eq(conf->jwt_keys.count, 2);
+    ck_assert_int_eq(conf->jwt_keys.list[1].algorithm, JOSE_HS384);
+    ck_assert_int_eq(conf->jwt_keys.list[0].use, CONF_USE_BOTH);
+    ck_assert_uint_eq(conf->keys.count, 1);
+    key = &conf->keys.list[0];
+    ck_assert_str_eq(key->name, "backend");
+    ck_assert_str_eq(key->issuer, "https://example.com");
+    ck_assert_int_eq(key->use, CONF_USE_PUBLISH);
+    ck_assert_int_eq(jose_key_alg(key->keys.list[0]), JOSE_HS512);
+    check_credentials();
+    /* The list of the command line replaces that of the file, but not its sections. */
+    must_load("--config FILE --jwt-key HS256:" SECRET "x --anonymous subscribe");
+    ck_assert_uint_eq(conf->jwt_keys.count, 1);
+    ck_assert_uint_eq(conf->keys.count, 1);
+    ck_assert_int_eq(conf->anonymous, CONF_ANONYMOUS_SUBSCRIBE);
+}
+END_TEST
+
+/* Who may reach crierd from elsewhere is for the operator to say. */
+START_TEST(an_exposed_address)
+{
+    static const char *const allowed[] = {
+        "--listen 0.0.0.0:80 --anonymous all",
+        "--listen 0.0.0.0:80 --anonymous none",
+        "--listen 0.0.0.0:80 --jwt-key HS256:" SECRET,
+        "--listen [::]:80 --jwks https://example.com/jwks",
+        "--listen 127.1.2.3:80",
+        "--listen [::1]:80",
+        "--listen LocalHost:80",
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+        must_load(allowed[i]);
+}
+END_TEST
+
 /* As people type them. */
 START_TEST(log_levels)
 {
@@ -335,6 +420,8 @@ START_TEST(log_levels)
 END_TEST
 
 /* ---- mistakes --------------------------------------------------------- */
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
 static const char number[] = "is not a number from ";
 
@@ -394,6 +481,35 @@ static const struct {
     {"--stall-timeout 99999999999999999999", "is not a time"},
     {"--log-level loud", "is not error, warning, info or debug"},
     {"--listen nonsense", "is not HOST:PORT, such as "},
+    {"--listen 0.0.0.0:80", "0.0.0.0:80 can be reached from elsewhere"},
+    {"--listen [::]:80", "say --anonymous all if everybody may publish"},
+    {"--listen example.com:80", "can be reached from elsewhere"},
+    {"--listen 128.0.0.1:80 --demo on", "can be reached from elsewhere"},
+    {"--jwt-key x", "--jwt-key: this is not ALG:SECRET or ALG:@FILE, where ALG is"},
+    {"--jwt-key none:x", "--jwt-key: this is not ALG:SECRET or"},
+    {"--jwt-key HS256:short", "--jwt-key: a secret for HS256 has at least 32 bytes"},
+    {"--jwt-key HS256:@/nowhere", "--jwt-key: /nowhere: cannot open it: No such"},
+    {"--jwt-key RS256:secret", "--jwt-key: RS256 takes a key, not a secret"},
+    {"--jwt-key RS256:@/dev/null", "--jwt-key: /dev/null: neither a JWK nor"},
+    {"--jwks /nowhere", "--jwks: /nowhere: cannot open it: No such"},
+    {"--jwks /dev/null", "--jwks: /dev/null: not JSON"},
+    {"--jwks http://example.com/", "--jwks: this is not an https:// URL"},
+    {"--jwks https://example.com/a?b", "--jwks: this is not an https:// URL"},
+    {"--jwks ftp://localhost/a", "--jwks: this is not an https:// URL"},
+    {"--public-url example.com", "is not a URL such as https://example.com"},
+    {"--public-url https://example.com/", "is not a URL such as"},
+    {"--public-url https://u@example.com", "is not a URL such as"},
+    {"--public-url https://example.com:0", "is not a URL such as"},
+    {"--public-url https://", "is not a URL such as"},
+    {"--public-url https://example.com?a", "is not a URL such as"},
+    {"--anonymous some", "is not none, subscribe, publish or all"},
+    {"--auth-cookie a=b", "is not the name of a cookie"},
+    {"--publish-origin *", "is not an origin as browsers send it"},
+    {"--publish-origin https://a.example/", "is not an origin"},
+    {"--publish-origin https://A.example", "is not an origin"},
+    {"--publish-origin https://a.example:443", "is not an origin"},
+    {"--cors-origin null", "is not an origin as browsers send it"},
+    {"--cors-origin a.example", "is not an origin"},
     {"--www=", "--www '' is not a text that is not empty"},
     {"--config /nowhere/conf", "/nowhere/conf: No such file or directory"},
     {"--config /", "/: cannot be read: Is a directory"},
@@ -450,6 +566,42 @@ static const struct {
     {"[server]\nlisten = 127.0.0.1:0\n",
      "FILE:2: 'listen' is in an unknown section [server]; there are "
      "[retain-topic], [key NAME] and [token NAME]\n"},
+    {"[key]\nalgorithm = HS256\n",
+     "FILE:2: 'algorithm' is in an unknown section [key]; there are "
+     "[retain-topic], [key NAME] and [token NAME]\n"},
+    {"[key a]\nalgorithm = none\n",
+     "FILE:2: algorithm 'none' is not HS256, HS384, HS512, RS256, RS384, RS512, "
+     "PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA\n"
+     "FILE:1: [key a] without an algorithm\n"},
+    {"[key a]\nalgorithm = HS256\n",
+     "FILE:1: [key a] with one of secret and file, not both or none\n"},
+    {"[key a]\nalgorithm = HS256\nsecret = geheim\n",
+     "FILE:1: [key a] a secret for HS256 has at least 32 bytes (RFC 7518)\n"},
+    {"[key a]\nalgorithm = ES256\nfile = /nowhere\n",
+     "FILE:1: [key a] /nowhere: cannot open it: No such file or directory\n"},
+    {"[key a]\nalgorithm = HS256\nsecret = geheim\nsecret = geheim\nuse = x\n",
+     "FILE:4: secret is not given once\n"
+     "FILE:5: use 'x' is not publish, subscribe or both\n"
+     "FILE:1: [key a] a secret for HS256 has at least 32 bytes (RFC 7518)\n"},
+    {"[key a]\nkid = b\n",
+     "FILE:2: [key a] has no key 'kid'; it has algorithm, secret, file, issuer and "
+     "use\n"
+     "FILE:1: [key a] without an algorithm\n"},
+    {"[token a]\nhash = geheim\n",
+     "FILE:2: hash is not sha256: and the 64 hexadecimal digits of the token's "
+     "hash\n"
+     "FILE:1: [token a] without a hash\n"},
+    {"[token a]\nhash = sha256:" ZEROS "\npublish = a,,b\nexpires = 2027-02-30\n"
+     "admin = yes\n",
+     "FILE:3: publish 'a,,b' is not a list of selectors, such as "
+     "a,log/*,user/{id}\n"
+     "FILE:4: expires '2027-02-30' is not a date such as 2027-01-31 or "
+     "2027-01-31T23:59:59Z\n"
+     "FILE:5: admin 'yes' is not on or off\n"},
+    {"[token a]\nhash = sha256:" ZEROS "\n[token b]\nhash = sha256:" ZEROS "\n"
+     "[token a]\nhash = sha256:" ZEROS "\n",
+     "FILE:3: [token b] has the hash of another token\n"
+     "FILE:5: [token a] is given twice\n"},
     {"www = \033[31m\n\nthreads = \a\n",
      "FILE:3: threads '?' is not a number from 1 to 64\n"},
 };
@@ -651,6 +803,24 @@ START_TEST(a_dump_of_what_no_file_can_hold)
     must_load("--config FILE");
     ck_assert_str_ne(conf->www, "a");
     ck_assert_str_ne(conf->data, "x");
+}
+END_TEST
+
+/* A dump has all of a token but nothing of a secret, and what is left can be read. */
+START_TEST(a_dump_hides_secrets)
+{
+    const char *text;
+
+    write_file(credentials);
+    must_load("--config FILE --jwt-key HS256:" SECRET);
+    dump("--config FILE --jwt-key HS256:" SECRET);
+    text = read_file();
+    ck_assert_ptr_null(strstr(text, "0123456789"));
+    ck_assert_ptr_nonnull(strstr(text, "[key backend]\nalgorithm = HS512\n# secret"));
+    ck_assert_ptr_nonnull(strstr(text, "\n# jwt-key = HS256:... is a secret"));
+    write_file(strstr(text, "[token door]"));
+    must_load("--config FILE");
+    check_credentials();
 }
 END_TEST
 
@@ -933,6 +1103,9 @@ static Suite *suite(void)
     tcase_add_test(c, not_too_many_mistakes);
     tcase_add_loop_test(c, what_is_dumped_is_read_back, 0, DUMPED);
     tcase_add_test(c, a_dump_tells_origins);
+    tcase_add_test(c, a_dump_hides_secrets);
+    tcase_add_test(c, keys_and_tokens);
+    tcase_add_test(c, an_exposed_address);
     tcase_add_test(c, a_dump_of_what_no_file_can_hold);
     tcase_add_test(c, the_example);
     tcase_add_test(c, the_manual_page);

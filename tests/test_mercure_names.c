@@ -83,7 +83,7 @@ static const struct {
     {"\U0001f600", true},
     {"a\tb", false},
     {"a\x7f", false},
-    {"a\xc2\x85", false},
+    {"a\xc2\x85", false}, /* NEL */
     {"a\u00adb", false}, /* SOFT HYPHEN */
     {"a\u200bb", false}, /* ZERO WIDTH SPACE */
     {"a\u202eb", false}, /* RIGHT-TO-LEFT OVERRIDE */

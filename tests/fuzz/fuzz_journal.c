@@ -282,7 +282,7 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
     bool found = false;
     int pages = 0;
 
-    MUST(crier__selector_init(&selector.selector, CRIER_MATCH_EXACT, topic) == 0);
+    MUST(crier__selector_init(&selector.selector, &(struct crier_selector){.match = CRIER_MATCH_EXACT, .text = topic}) == 0);
     do {
         MUST(++pages < 1000);
         journal->ops->read(journal, &read);

@@ -140,13 +140,13 @@ static void check_matches(const char *name, const char *other)
     struct crier__selector selector;
     bool right;
 
-    MUST(crier__selector_init(&selector, CRIER_MATCH_TEXT, name) == 0);
+    MUST(crier__selector_init(&selector, &(struct crier_selector){.match = CRIER_MATCH_TEXT, .text = name}) == 0);
     MUST(crier__selector_matches(&selector, other, length) ==
          (strcmp(name, other) == 0));
     for (cut = whole; cut + 8 > whole && cut < whole + 1; cut--) {
         memcpy(text, name, cut);
         strcpy(text + cut, "*");
-        if (crier__selector_init(&selector, CRIER_MATCH_TEXT, text) != 0) {
+        if (crier__selector_init(&selector, &(struct crier_selector){.match = CRIER_MATCH_TEXT, .text = text}) != 0) {
             MUST(cut != whole); /* in a character */
             continue;
         }

@@ -125,11 +125,10 @@ static json_t *describe_subscription(const struct mercure_subscriber *subscriber
                                      const struct mercure_matcher *matcher,
                                      const char *name, bool active)
 {
-    json_t *payload =
-        subscriber->identity != NULL
-            ? identity_payload_of(subscriber->identity, matcher->text)
-            : NULL;
+    json_t *payload = NULL;
 
+    if (subscriber->identity != NULL)
+        payload = identity_payload_of(subscriber->identity, matcher->text);
     if (matcher->type == MERCURE_TOPIC)
         return json_pack("{s:s, s:s, s:s, s:s, s:b, s:O*}", "id", name, "type",
                          "Subscription", "topic", matcher->text, "subscriber",

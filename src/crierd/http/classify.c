@@ -167,6 +167,13 @@ struct seen {
     bool host, length;
 };
 
+/* Whether A and B, which are not empty, are the same name. Most differ in their first
+ * letters. */
+static bool same_name(const char *a, const char *b)
+{
+    return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
+
 /* Whether FIELD makes a request another one than it looks: it is not plain then. */
 static bool is_special(const struct head_field *field)
 {
@@ -175,12 +182,12 @@ static bool is_special(const struct head_field *field)
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcasecmp(field->name, names[i]) == 0)
+        if (same_name(field->name, names[i]))
             return true;
-    if (strcasecmp(field->name, "Connection") == 0)
+    if (same_name(field->name, "Connection"))
         return strcasecmp(field->value, "keep-alive") != 0;
     /* Many updates in one body are work of their own. */
-    return strcasecmp(field->name, "Content-Type") == 0 &&
+    return same_name(field->name, "Content-Type") &&
            strncasecmp(field->value, "text/event-stream", 17) == 0;
 }
 
@@ -203,11 +210,11 @@ static bool is_host(const char *value)
 static bool add_field(struct head *head, const struct head_field *field,
                       struct seen *seen)
 {
-    if (strcasecmp(field->name, "Host") == 0) {
+    if (same_name(field->name, "Host")) {
         if (seen->host || !is_host(field->value))
             return false;
         seen->host = true;
-    } else if (strcasecmp(field->name, "Content-Length") == 0) {
+    } else if (same_name(field->name, "Content-Length")) {
         if (seen->length || !read_length(field->value, &head->body_length))
             return false;
         seen->length = true;
@@ -220,8 +227,30 @@ static bool add_field(struct head *head, const struct head_field *field,
     return true;
 }
 
-/* Reads the line at *AT, "name: value" CRLF, and moves behind it. */
-static bool read_field(char **at, struct head_field *field)
+/* The first control character from TEXT on; END ends the bytes, and is behind one. Values
+ * are long, tokens above all, so eight bytes are looked at together: a byte below 0x20, or
+ * one that is 0x7f, sets the highest bit of its place, or the lowest such byte does of a
+ * place above. */
+static char *find_control(char *text, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t bytes, deletes;
+
+    for (; end - text >= (ptrdiff_t)sizeof bytes; text += sizeof bytes) {
+        memcpy(&bytes, text, sizeof bytes);
+        deletes = bytes ^ (ones * 0x7f);
+        if ((((bytes - ones * ' ') & ~bytes) | ((deletes - ones) & ~deletes)) &
+            highs)
+            break;
+    }
+    while ((unsigned char)*text >= ' ' && *text != 0x7f)
+        text++;
+    return text;
+}
+
+/* Reads the line at *AT, "name: value" CRLF, and moves behind it. END_OF_HEAD is behind
+ * its empty line. */
+static bool read_field(char **at, const char *end_of_head, struct head_field *field)
 {
     char *name = *at, *colon = name, *value, *end;
 
@@ -230,8 +259,7 @@ static bool read_field(char **at, struct head_field *field)
         return false;
     for (value = colon + 1; *value == ' ' || *value == '\t'; value++)
         ;
-    for (end = value; (unsigned char)*end >= ' ' && *end != 0x7f; end++)
-        ;
+    end = find_control(value, end_of_head);
     if (end[0] != '\r' || end[1] != '\n' || (end > value && end[-1] == ' '))
         return false;
     *colon = *end = '\0';
@@ -265,7 +293,7 @@ static bool split_head(struct head *head, char *bytes)
     if (at == NULL)
         return false;
     while (*at != '\r')
-        if (!read_field(&at, &field) || !add_field(head, &field, &seen))
+        if (!read_field(&at, bytes + head->length, &field) || !add_field(head, &field, &seen))
             return false;
     return at + 2 == bytes + head->length && seen.host && seen.length;
 }
@@ -302,7 +330,7 @@ const char *head_field(const struct head *head, const char *name, size_t count)
     size_t i;
 
     for (i = 0; i < head->field_count; i++)
-        if (strcasecmp(head->fields[i].name, name) == 0 && count-- == 0)
+        if (same_name(head->fields[i].name, name) && count-- == 0)
             return head->fields[i].value;
     return NULL;
 }

@@ -446,13 +446,14 @@ static size_t take_requests(struct pipeline *pipeline, char *window,
     return used;
 }
 
-/* Takes USED bytes, which have been peeked at, from the socket. */
-static bool consume_bytes(struct pipeline *pipeline, char *window, size_t used)
+/* Takes USED bytes, which have been peeked at, from the socket. With MSG_TRUNC Linux does
+ * not copy them once more (tcp(7)). */
+static bool consume_bytes(struct pipeline *pipeline, size_t used)
 {
     ssize_t got;
 
     while (used != 0) {
-        got = recv(pipeline->fd, window, used, MSG_DONTWAIT);
+        got = recv(pipeline->fd, NULL, used, MSG_DONTWAIT | MSG_TRUNC);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -493,11 +494,10 @@ static bool hold_partial(struct pipeline *pipeline, size_t count)
 
 /* Of the LENGTH bytes that have come, with those that were held, USED have been
  * handled. */
-static bool settle_bytes(struct pipeline *pipeline, char *window,
-                         size_t length, size_t used)
+static bool settle_bytes(struct pipeline *pipeline, size_t length, size_t used)
 {
     if (used != 0) {
-        if (!consume_bytes(pipeline, window, used - pipeline->held_length))
+        if (!consume_bytes(pipeline, used - pipeline->held_length))
             return false;
         free(pipeline->held);
         pipeline->held = NULL;
@@ -540,7 +540,7 @@ static bool read_once(struct pipeline *pipeline, bool *moved)
     /* What is left then is no whole request. */
     pipeline->ended =
         got == 0 || (pipeline->hung_up && used == 0 && !pipeline->leaving);
-    if (!settle_bytes(pipeline, window, length, used))
+    if (!settle_bytes(pipeline, length, used))
         pipeline->broken = true;
     *moved = *moved || used != 0;
     return used != 0;

@@ -51,8 +51,8 @@ static int copy_rules(struct crier__policy *policy,
             return -ENOMEM;
         policy->rule_count++;
         policy->ages |= rule->retention.age != 0;
-        error = crier__selector_init(&rule->selector, CRIER_MATCH_TEXT,
-                                     rule->pattern);
+        error = crier__selector_init(
+            &rule->selector, &(struct crier_selector){.text = rule->pattern});
     }
     return error;
 }

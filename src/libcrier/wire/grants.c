@@ -85,7 +85,7 @@ bool crier_grants_cover(const struct crier_grants *grants,
     unsigned i;
 
     if (grants == NULL || selector == NULL || selector->text == NULL ||
-        crier__selector_init(&asked, selector->match, selector->text) != 0)
+        crier__selector_init(&asked, selector) != 0)
         return false;
     for (i = 0; i < grants->selectors->count && !covered; i++)
         covered = crier__selector_covers(&grants->selectors->items[i], &asked);

@@ -1,12 +1,13 @@
 /*
  * Compiled selectors: what the kinds have in common. A pattern's key is a byte for its
- * kind and the text, so patterns of one text are found and shared.
+ * kind, the text, and the base behind a NUL, so equal patterns are found and shared.
  */
 #include <config.h>
 
 #include "pattern.h"
 
 #include "uri_template.h"
+#include "url_pattern.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,27 +15,46 @@
 
 struct crier__pattern {
     atomic_uint references;
-    enum crier_match match;
-    struct crier__automaton *automaton;
+    struct crier__automaton *automaton; /* of a template, or NULL */
+    struct crier__url_pattern *url_pattern;
     size_t key_length;
     char key[];
 };
 
-int crier__pattern_new(enum crier_match match, const char *text, size_t length,
+/* A new pattern that is not compiled, with the key of SELECTOR; NULL when memory is
+ * short. */
+static struct crier__pattern *
+new_pattern(const struct crier_selector *selector)
+{
+    const char *base = selector->base != NULL ? selector->base : "";
+    size_t length = strlen(selector->text), base_length = strlen(base);
+    struct crier__pattern *made =
+        calloc(1, sizeof *made + 2 + length + base_length);
+
+    if (made == NULL)
+        return NULL;
+    atomic_init(&made->references, 1);
+    made->key_length = 2 + length + base_length;
+    made->key[0] = (char)selector->match;
+    memcpy(made->key + 1, selector->text, length + 1);
+    memcpy(made->key + 2 + length, base, base_length);
+    return made;
+}
+
+int crier__pattern_new(const struct crier_selector *selector,
                        struct crier__pattern **pattern)
 {
-    struct crier__pattern *made = malloc(sizeof *made + 1 + length);
-    int error = CRIER_ERR_SELECTOR;
+    size_t length = strlen(selector->text);
+    struct crier__pattern *made = new_pattern(selector);
+    int error;
 
     if (made == NULL)
         return -ENOMEM;
-    atomic_init(&made->references, 1);
-    made->match = match;
-    made->key_length = 1 + length;
-    made->key[0] = (char)match;
-    memcpy(made->key + 1, text, length);
-    if (match == CRIER_MATCH_TEMPLATE)
-        error = crier__uri_template_new(text, length, &made->automaton);
+    if (selector->match == CRIER_MATCH_TEMPLATE)
+        error = crier__uri_template_new(selector->text, length, &made->automaton);
+    else
+        error = crier__url_pattern_new(selector->text, length, selector->base,
+                                       &made->url_pattern);
     if (error == 0)
         *pattern = made;
     else
@@ -54,6 +74,7 @@ void crier__pattern_unref(struct crier__pattern *pattern)
     if (pattern == NULL || atomic_fetch_sub(&pattern->references, 1) != 1)
         return;
     free(pattern->automaton);
+    crier__url_pattern_free(pattern->url_pattern);
     free(pattern);
 }
 
@@ -75,5 +96,8 @@ const char *crier__pattern_key(const struct crier__pattern *pattern,
 bool crier__pattern_matches(const struct crier__pattern *pattern,
                             const char *name, size_t length)
 {
-    return crier__automaton_match(pattern->automaton, name, length, NULL);
+    return pattern->automaton != NULL
+               ? crier__automaton_match(pattern->automaton, name, length, NULL)
+               : crier__url_pattern_match(pattern->url_pattern, name, length,
+                                          NULL);
 }

@@ -15,9 +15,9 @@
  */
 struct crier__pattern;
 
-/* Compiles the LENGTH bytes at TEXT, of which MATCH says whether they are a template or
- * a URL pattern, to a *new* *PATTERN. CRIER_ERR_SELECTOR, -ENOMEM. */
-int crier__pattern_new(enum crier_match match, const char *text, size_t length,
+/* Compiles SELECTOR, a template or a URL pattern, to a *new* *PATTERN.
+ * CRIER_ERR_SELECTOR, -ENOMEM. */
+int crier__pattern_new(const struct crier_selector *selector,
                        struct crier__pattern **pattern);
 
 /* One more reference to PATTERN, which is returned; NULL is allowed, */
@@ -26,7 +26,8 @@ struct crier__pattern *crier__pattern_ref(struct crier__pattern *pattern);
 /* and here, too. */
 void crier__pattern_unref(struct crier__pattern *pattern);
 
-/* Whether both are compiled from the same text of the same kind; false for NULL. */
+/* Whether both are compiled from the same text and base, of the same kind; false for
+ * NULL. */
 bool crier__pattern_equal(const struct crier__pattern *pattern,
                           const struct crier__pattern *other);
 

@@ -42,37 +42,47 @@ static int init_plain(struct crier__selector *selector, const char *text,
                : CRIER_ERR_TOPIC;
 }
 
-static int init_pattern(struct crier__selector *selector, enum crier_match match,
-                        const char *text, size_t length)
+static int init_pattern(struct crier__selector *selector,
+                        const struct crier_selector *wanted, size_t length)
 {
-    if (!is_pattern_text(text, length))
+    const struct crier_selector exactly = {
+        .match = selector->kind == CRIER__TEMPLATE ? CRIER_MATCH_TEMPLATE
+                                                   : CRIER_MATCH_URL_PATTERN,
+        .text = wanted->text,
+        .base = selector->kind == CRIER__TEMPLATE ? NULL : wanted->base};
+
+    if (!is_pattern_text(wanted->text, length) ||
+        (exactly.base != NULL && strnlen(exactly.base, CRIER__PATTERN_MAX + 1) >
+                                     CRIER__PATTERN_MAX))
         return CRIER_ERR_SELECTOR;
-    selector->kind =
-        match == CRIER_MATCH_TEMPLATE ? CRIER__TEMPLATE : CRIER__URL_PATTERN;
-    selector->length = match == CRIER_MATCH_TEMPLATE
-                           ? (unsigned)crier__uri_template_beginning(text)
-                           : 0;
-    return crier__pattern_new(match, text, length, &selector->pattern);
+    if (selector->kind == CRIER__TEMPLATE)
+        selector->length = (unsigned)crier__uri_template_beginning(wanted->text);
+    return crier__pattern_new(&exactly, &selector->pattern);
 }
 
 int crier__selector_init(struct crier__selector *selector,
-                         enum crier_match match, const char *text)
+                         const struct crier_selector *wanted)
 {
+    const char *text = wanted->text;
     size_t length = strnlen(text, CRIER__PATTERN_MAX + 1);
 
     *selector = (struct crier__selector){.text = text};
-    switch (match) {
+    switch (wanted->match) {
     case CRIER_MATCH_TEXT:
-        if (is_pattern_text(text, length) &&
-            crier__uri_template_valid(text, length))
-            return init_pattern(selector, CRIER_MATCH_TEMPLATE, text, length);
-        return init_plain(selector, text, length,
-                          length != 0 && text[length - 1] == '*');
+        if (!is_pattern_text(text, length) ||
+            !crier__uri_template_valid(text, length))
+            return init_plain(selector, text, length,
+                              length != 0 && text[length - 1] == '*');
+        selector->kind = CRIER__TEMPLATE;
+        return init_pattern(selector, wanted, length);
     case CRIER_MATCH_EXACT:
         return init_plain(selector, text, length, false);
     case CRIER_MATCH_TEMPLATE:
+        selector->kind = CRIER__TEMPLATE;
+        return init_pattern(selector, wanted, length);
     case CRIER_MATCH_URL_PATTERN:
-        return init_pattern(selector, match, text, length);
+        selector->kind = CRIER__URL_PATTERN;
+        return init_pattern(selector, wanted, length);
     }
     return CRIER_ERR_INVALID;
 }
@@ -227,17 +237,20 @@ static bool begin_collection(struct collection *collection, unsigned max,
     return true;
 }
 
-/* Adds the LENGTH bytes at TEXT to COLLECTION, unless they are there already. */
-static int collect_one(struct collection *collection, enum crier_match match,
-                       const char *text, size_t length)
+/* Adds WANTED, of whose text LENGTH bytes count, to COLLECTION, unless it is there
+ * already. */
+static int collect_one(struct collection *collection,
+                       const struct crier_selector *wanted, size_t length)
 {
+    const struct crier_selector copied = {
+        .match = wanted->match, .text = collection->to, .base = wanted->base};
     struct crier__selectors *list = collection->list;
     struct crier__selector selector;
     int error;
 
-    memcpy(collection->to, text, length);
+    memcpy(collection->to, wanted->text, length);
     collection->to[length] = '\0';
-    error = crier__selector_init(&selector, match, collection->to);
+    error = crier__selector_init(&selector, &copied);
     if (error != 0)
         return error;
     if (crier__selectors_find(list, &selector) < 0) {
@@ -276,7 +289,8 @@ static int collect_text(struct collection *collection, const char *text)
         return 0;
     for (;; text += length + 1) {
         length = measure_piece(text);
-        error = collect_one(collection, CRIER_MATCH_TEXT, text, length);
+        error = collect_one(collection, &(struct crier_selector){.text = text},
+                            length);
         if (error != 0 || text[length] == '\0')
             return error;
     }
@@ -289,7 +303,7 @@ static int collect_selectors(struct collection *collection,
     size_t i;
 
     for (i = 0; i < count && error == 0; i++)
-        error = collect_one(collection, more[i].match, more[i].text,
+        error = collect_one(collection, &more[i],
                             strnlen(more[i].text, CRIER__PATTERN_MAX + 1));
     return error;
 }

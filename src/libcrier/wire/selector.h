@@ -39,11 +39,11 @@ struct crier__selectors {
     struct crier__selector items[];
 };
 
-/* Fills SELECTOR in with TEXT, *borrowed* for as long as it is used, which is read as
- * MATCH says. crier__selector_done() is needed after success. CRIER_ERR_TOPIC,
- * CRIER_ERR_SELECTOR, CRIER_ERR_INVALID (match), -ENOMEM. */
+/* Fills SELECTOR in with WANTED, whose text is *borrowed* for as long as SELECTOR is used.
+ * crier__selector_done() is needed after success. CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR,
+ * CRIER_ERR_INVALID (match), -ENOMEM. */
 int crier__selector_init(struct crier__selector *selector,
-                         enum crier_match match, const char *text);
+                         const struct crier_selector *wanted);
 
 /* Gives the reference of SELECTOR back. */
 static inline void crier__selector_done(struct crier__selector *selector)
