@@ -131,7 +131,7 @@ static bool add_parameter(struct request *request, struct selection *selection,
         return false;
     }
     selection->selectors[selection->count] =
-        (struct crier_selector){match_of(&matcher), matcher.text};
+        (struct crier_selector){.match = match_of(&matcher), .text = matcher.text};
     selection->matchers[selection->count++] = matcher;
     return true;
 }

@@ -156,7 +156,7 @@ static bool add_selector(struct selectors *selectors, enum crier_match match,
 {
     if (selectors->count == SELECTORS_MAX)
         return false;
-    selectors->list[selectors->count++] = (struct crier_selector){match, text};
+    selectors->list[selectors->count++] = (struct crier_selector){.match = match, .text = text};
     return true;
 }
 
