@@ -95,7 +95,7 @@ static enum options_result set_claim(struct token_options *token, const char *op
 static enum options_result add_grant(struct token_options *token, const char *option,
                                      const char *name, const char *selector)
 {
-    const struct crier_selector checked = {CRIER_MATCH_TEXT, selector};
+    const struct crier_selector checked = {.text = selector};
     json_t *list = json_object_get(token->grants, name), *value;
     struct crier_grants *grants;
     int error = crier_grants_new(&checked, 1, &grants);
