@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "support/command.h"
+#include "support/crierd.h"
 #include "support/foreign.h"
 #include "support/runner.h"
 #include "support/scratch.h"
@@ -384,6 +385,83 @@ START_TEST(a_refused_token_ends_it)
 }
 END_TEST
 
+/* ---- with crierd --------------------------------------------------------- */
+
+/* Starts crierd with OPTIONS, which has a key or a static token; it is what crier
+ * reaches. */
+static void start_crierd(struct crierd *crierd, const char *options)
+{
+    char url[64];
+
+    crierd_start(crierd, options);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", crierd->port);
+    setenv("CRIER_SERVER", url, 1);
+}
+
+/* Makes a token by WORDS and puts it into $CRIER_TOKEN. */
+static void use_token(const char *const *words)
+{
+    char *token;
+
+    run_for(0, NULL, words, &token);
+    token[strcspn(token, "\n")] = '\0';
+    setenv("CRIER_TOKEN", token, 1);
+    free(token);
+}
+
+START_TEST(a_made_token_is_believed)
+{
+    struct crierd crierd;
+
+    start_crierd(&crierd, "--jwt-key HS256:" SECRET);
+    command_expect(1, "", ": 401: ", NULL, WORDS("pub", "-q", "news", "x"));
+    use_token(WORDS("token", "--publish", "news"));
+    command_expect(0, "", "", NULL, WORDS("pub", "-q", "news", "x"));
+    command_expect(1, "", ": 403: ", NULL, WORDS("pub", "-q", "other", "x"));
+    command_expect(1, "", ": 403: ", NULL, WORDS("sub", "news", "--once"));
+    use_token(WORDS("token", "--subscribe", "news"));
+    command_expect(0, "x\n", NULL, NULL, WORDS("sub", "news", "--once"));
+    command_expect(1, "", ": 403: ", NULL, WORDS("pub", "-q", "news", "x"));
+    use_token(WORDS("token", "--subscribe", "news", "--key", OTHER));
+    command_expect(1, "", ": 401: no key verifies the token", NULL,
+                   WORDS("sub", "news", "--once"));
+    crierd_stop(&crierd);
+}
+END_TEST
+
+/* The stream ends with its token, and the next request is refused for good. */
+START_TEST(a_subscription_ends_with_its_token)
+{
+    struct crierd crierd;
+
+    start_crierd(&crierd, "--jwt-key HS256:" SECRET);
+    use_token(WORDS("token", "--subscribe", "news", "--expires", "2s"));
+    command_expect(1, "", ": 401: the token has expired\n", NULL,
+                   WORDS("sub", "news", "--retry", "10ms"));
+    crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(a_hash_sets_a_static_token_up)
+{
+    char path[128], options[160], text[400], *made, *hash;
+    struct crierd crierd;
+
+    run_for(0, NULL, WORDS("token", "hash"), &made);
+    hash = strstr(made, "hash = ");
+    snprintf(text, sizeof text, "[token sensors]\n%spublish = sensors/*\n", hash);
+    write_file("crierd.conf", text, path);
+    snprintf(options, sizeof options, "--config %s", path);
+    start_crierd(&crierd, options);
+    made[strcspn(made, "\n")] = '\0';
+    setenv("CRIER_TOKEN", made + strlen("token = "), 1);
+    command_expect(0, "", "", NULL, WORDS("pub", "-q", "sensors/1", "21"));
+    command_expect(1, "", ": 403: ", NULL, WORDS("pub", "-q", "news", "x"));
+    free(made);
+    crierd_stop(&crierd);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("crier, tokens");
@@ -405,6 +483,9 @@ static Suite *suite(void)
     tcase_add_test(c, a_made_one_is_new);
     tcase_add_test(c, a_token_comes_from_a_file);
     tcase_add_loop_test(c, a_refused_token_ends_it, 0, 2);
+    tcase_add_test(c, a_made_token_is_believed);
+    tcase_add_test(c, a_subscription_ends_with_its_token);
+    tcase_add_test(c, a_hash_sets_a_static_token_up);
     return s;
 }
 
