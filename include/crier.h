@@ -970,7 +970,9 @@ enum crier_since {
     CRIER_SINCE_ALL,    /* with the first update that is held */
     CRIER_SINCE_LAST,   /* with the last `number` updates held; in memory at most 100000
                            divided by the number of topics. A prefix that matches
-                           more than 100 topics looks at the last 100000 updates */
+                           more than 100 topics looks at the last 100000 updates. In a
+                           file 20000 private updates that the grants do not match are
+                           passed over; what is before them does not count */
     CRIER_SINCE_TIME    /* with the first update that is at most `number` ms old */
 };
 
