@@ -132,15 +132,10 @@ static bool add_parameter(struct request *request, struct selection *selection,
         request->result = respond_error(request, CRIER_ERR_MANY_TOPICS);
         return false;
     }
-<<<<<<< HEAD
-    selection->selectors[selection->count] =
-        (struct crier_selector){.match = match_of(&matcher), .text = matcher.text};
-=======
     match = match_of(&matcher);
     selection->selectors[selection->count] = (struct crier_selector){
         match, matcher.text,
         match == CRIER_MATCH_URL_PATTERN ? selection->base : NULL};
->>>>>>> auth15
     selection->matchers[selection->count++] = matcher;
     return true;
 }

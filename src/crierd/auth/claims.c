@@ -156,12 +156,8 @@ static bool add_selector(struct selectors *selectors, enum crier_match match,
 {
     if (selectors->count == SELECTORS_MAX)
         return false;
-<<<<<<< HEAD
-    selectors->list[selectors->count++] = (struct crier_selector){.match = match, .text = text};
-=======
     selectors->list[selectors->count++] = (struct crier_selector){
         match, text, match == CRIER_MATCH_URL_PATTERN ? selectors->base : NULL};
->>>>>>> auth15
     return true;
 }
 
