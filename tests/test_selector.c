@@ -210,7 +210,7 @@ END_TEST
 START_TEST(grants_are_bounded)
 {
     static struct crier_selector selectors[1001];
-    static char texts[1001][8];
+    static char texts[1001][16];
     struct crier_grants *grants;
     int i;
 
