@@ -784,8 +784,17 @@ CRIER_API void crier_journal_free(struct crier_journal *journal);
  *   "log.a"   exact: the topic of that name
  *   "log.*"   prefix: each topic whose name begins with what is before the '*'
  *   "*"       all: each topic whose name does not begin with '$'
- * As in MQTT, "*" does not match the names that begin with '$'; a prefix that begins with
- * '$' itself does. A text of selectors may mix them: "a,log.*".
+ *   "log/{id}" a URI template (RFC 6570): each topic that it can expand to, with any values
+ * As in MQTT, a selector that begins with a wildcard does not match the names that begin
+ * with '$'; one that begins with '$' itself does. A text of selectors may mix them:
+ * "a,log.*,log/{id}"; commas in the braces of a template do not separate.
+ *
+ * In a template, a variable matches unreserved characters, those beyond ASCII, and triplets
+ * (%2F), so it ends at a '/'; with + or # it matches reserved characters, too; lists, named
+ * variables (?a,b) and undefined ones match as they expand. What a selector matches is
+ * found in time that is linear in the topic and in the selector, and remembered for topics
+ * that are published to again. A template has at most 10 variables, of which those with a
+ * name in the topic (; ? &) count a third; a part of a URL pattern, 16 wildcards.
  *
  * At most max_pending bytes and one update are pending for a stream that reads slowly;
  * after that the hub reads the journal for it, at the pace of its client. When the

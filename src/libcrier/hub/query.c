@@ -206,7 +206,7 @@ static json_t *merge_lists(const struct listing *listing)
                                   : strcmp(info->name, one->name);
         name = order <= 0 ? info->name : one->name;
         /* A topic that is held may have subscribers beyond the end of the other list. */
-        count = order >= 0 ? one->count : crier_hub_count(listing->hub, name);
+        count = order >= 0 ? one->count : crier__directory_count(listing->hub, name);
         if (json_array_append_new(
                 array, describe_topic(name, order <= 0 ? info : NULL, count)) !=
             0) {
