@@ -188,6 +188,7 @@ static uint64_t append(const char *topics, const char *id, const char *text)
     wait_for_answer();
     MUST(question.error == 0 || question.error == CRIER_ERR_STORAGE ||
          question.error == CRIER_ERR_EXISTS ||
+         question.error == CRIER_ERR_TOPIC_ENDED ||
          question.error == CRIER_ERR_MAX_TOPICS);
     position = question.error == 0 ? question.update->position : 0;
     MUST(question.error != 0 || position != 0);
@@ -282,7 +283,8 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
     bool found = false;
     int pages = 0;
 
-    MUST(crier__selector_init(&selector.selector, &(struct crier_selector){.match = CRIER_MATCH_EXACT, .text = topic}) == 0);
+    MUST(crier__selector_init(&selector.selector, &(struct crier_selector){.text = topic}) ==
+         0);
     do {
         MUST(++pages < 1000);
         journal->ops->read(journal, &read);
