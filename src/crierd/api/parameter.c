@@ -88,6 +88,25 @@ bool parameter_is_reserved(const char *topics, bool presence)
     }
 }
 
+const char parameter_reserved_type[] =
+    "the type 'mercure' is reserved for events of crierd's own";
+
+bool parameter_is_type_reserved(const char *type, size_t length)
+{
+    return length == strlen("mercure") && memcmp(type, "mercure", length) == 0;
+}
+
+bool parameter_may_be_private(struct request *request)
+{
+    if (conf_has_keys(conf_current()))
+        return true;
+    request->result = respond_problem(
+        request, MHD_HTTP_BAD_REQUEST,
+        "crierd has no key and no token configured, so nobody could be sent a "
+        "private update");
+    return false;
+}
+
 bool parameter_refuse_reserved(struct request *request)
 {
     return respond_problem(request, MHD_HTTP_FORBIDDEN,
