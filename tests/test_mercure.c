@@ -185,7 +185,7 @@ START_TEST(forms_have_limits)
     publish_form(form, NULL);
     strcpy(form, "topic=0");
     for (i = 1; i < 100; i++)
-        snprintf(form + strlen(form), 16, "&topic=%d", i);
+        snprintf(form + strlen(form), 20, "&topic=%d", i);
     publish_form(form, NULL);
     strcat(form, "&topic=x");
     free(post_form(form, 413));
@@ -287,7 +287,7 @@ START_TEST(selectors_have_limits)
     int i;
 
     for (i = 1; i < 100; i++)
-        snprintf(query + strlen(query), 16, "&topic=%d", i);
+        snprintf(query + strlen(query), 20, "&topic=%d", i);
     strcat(query, "&topic=99"); /* twice */
     open_stream(&client, query, "");
     client_close(&client);

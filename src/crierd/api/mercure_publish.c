@@ -88,7 +88,7 @@ static bool add_topic(struct request *request, struct publication *publication,
                             "is given more than 100 times");
     if (!check_text(request, field, NAME_MAX_BYTES))
         return false;
-    if (mercure_topic_is_reserved(field->value, MERCURE_PATH))
+    if (mercure_topic_is_reserved(field->value, field->length, MERCURE_PATH))
         return refuse_field(request, MHD_HTTP_BAD_REQUEST, field->name,
                             "is empty, or reserved for the hub itself: it leads to "
                             MERCURE_PATH);

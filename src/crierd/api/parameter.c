@@ -14,7 +14,6 @@
 #include "mercure_name.h"
 #include "crierd/http/respond.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,16 +62,11 @@ bool parameter_is_name_reserved(const char *name, bool presence)
  * reported. */
 static bool is_report_name(const char *topics)
 {
-    bool reserved;
-    char *name;
-
+    /* For most topics that is enough. */
     if (strstr(topics, "mercure") == NULL && strchr(topics, '%') == NULL)
         return false;
-    name = strndup(topics, strcspn(topics, ","));
-    reserved = name == NULL ||
-               mercure_topic_is_reserved(name, MERCURE_SUBSCRIPTIONS);
-    free(name);
-    return reserved;
+    return mercure_topic_is_reserved(topics, strcspn(topics, ","),
+                                     MERCURE_SUBSCRIPTIONS);
 }
 
 bool parameter_is_reserved(const char *topics, bool presence)
