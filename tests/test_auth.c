@@ -911,7 +911,7 @@ START_TEST(the_pool_is_bounded)
 {
     struct grants_pool *pool = grants_pool_new();
     struct crier_grants *first, *grants;
-    struct crier_selector selector = {CRIER_MATCH_EXACT, "first"};
+    struct crier_selector selector = {.match = CRIER_MATCH_EXACT, .text = "first"};
     char text[16];
     int i;
 

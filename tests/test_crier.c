@@ -438,7 +438,7 @@ START_TEST(an_id_stays_in_its_column)
     foreign_answer(&server, "200 OK", "",
                    "{\"topics\":[{\"topic\":\"x\",\"updates\":1,\"bytes\":2,"
                    "\"subscribers\":3,\"last\":\"a\\u001bb\\t\\n\"}]}");
-    command_expect(0, "x\t1\t2\t3\ta\\x1bb    \\x0a\t-\n", "", NULL,
+    command_expect(0, "x\t1\t2\t3\ta\\x1bb    \\x0a\t-\t-\n", "", NULL,
                    WORDS("topics"));
     foreign_stop(&server);
 }
@@ -454,7 +454,7 @@ START_TEST(a_terminal_gets_a_table)
     ck_assert_int_eq(command_wait(&command), 0);
     ck_assert_ptr_eq(
         strstr(command.out.text,
-               "topic        updates  bytes  subscribers  last    time\n"
+               "topic        updates  bytes  subscribers  last    time                      ended\n"
                "a-long-name        1  "),
         command.out.text);
     ck_assert_ptr_nonnull(strstr(command.out.text, "  \\u202e  20"));

@@ -267,12 +267,14 @@ END_TEST
 
 /* ---- /tokens ---------------------------------------------------------- */
 
-/* Reads the tokens from FIRST to the end. Returns how many there are in all, and their text
- * in *TEXT. */
-static int take_tokens(struct client *client, int first, char *text,
-                       size_t size)
+#define WHY "/tokens?prompt=what+is+this"
+
+/* Reads the tokens of the answer NAME from FIRST to the end. Returns how many there are in
+ * all, and their text in *TEXT. */
+static int take_tokens(struct client *client, const char *name, int first,
+                       char *text, size_t size)
 {
-    char id[32], *frame;
+    char id[64], *frame;
     json_t *data;
     int n = first;
 
@@ -280,7 +282,7 @@ static int take_tokens(struct client *client, int first, char *text,
     for (;; n++) {
         frame = client_frame(client);
         ck_assert_ptr_nonnull(frame);
-        snprintf(id, sizeof id, "id: %d\n", n);
+        snprintf(id, sizeof id, "id: %s-%d\n", name, n);
         ck_assert_mem_eq(frame, id, strlen(id));
         data = json_loads(strstr(frame, "data: ") + 6, 0, NULL);
         if (strstr(frame, "event: done\n") != NULL)
@@ -303,33 +305,61 @@ static int take_tokens(struct client *client, int first, char *text,
 
 START_TEST(tokens_arrive_and_resume)
 {
-    struct client client;
-    char whole[8192], rest[8192], header[64];
+    struct client client, tab;
+    char whole[8192], rest[8192], header[64], *frame, *dash;
     int count;
 
-    follow(&client, "/tokens?prompt=what%20is%20this", "");
-    count = take_tokens(&client, 1, whole, sizeof whole);
-    client_close(&client);
-    ck_assert_int_gt(count, 40);
+    follow(&client, WHY, "");
+    frame = client_frame(&client);
+    dash = strstr(frame, "-1\n");
+    ck_assert_ptr_nonnull(dash);
+    *dash = '\0'; /* behind the name */
 
-    snprintf(header, sizeof header, "Last-Event-ID: %d\r\n", count - 9);
-    follow(&client, "/tokens?prompt=what%20is%20this", header);
-    ck_assert_int_eq(take_tokens(&client, count - 8, rest, sizeof rest),
+    /* Another one without a name is another answer; with it, it is this one. */
+    snprintf(whole, sizeof whole, "%s&answer=%s", WHY, frame + 4);
+    follow(&tab, whole, "");
+    count = take_tokens(&tab, frame + 4, 1, whole, sizeof whole);
+    client_close(&tab);
+    ck_assert_int_gt(count, 40);
+    ck_assert_int_eq(take_tokens(&client, frame + 4, 2, rest, sizeof rest), count);
+    client_close(&client);
+    ck_assert_str_eq(whole + strlen(whole) - strlen(rest), rest);
+
+    snprintf(header, sizeof header, "Last-Event-ID: %s-%d\r\n", frame + 4, count - 9);
+    follow(&client, WHY, header);
+    ck_assert_int_eq(take_tokens(&client, frame + 4, count - 8, rest, sizeof rest),
                      count);
     client_close(&client);
     ck_assert_str_eq(whole + strlen(whole) - strlen(rest), rest);
 
     /* All words seen, but not "done". */
-    snprintf(header, sizeof header, "Last-Event-ID: %d\r\n", count);
-    follow(&client, "/tokens?prompt=what%20is%20this", header);
-    take_tokens(&client, count + 1, rest, sizeof rest);
+    snprintf(header, sizeof header, "Last-Event-ID: %s-%d\r\n", frame + 4, count);
+    follow(&client, WHY, header);
+    take_tokens(&client, frame + 4, count + 1, rest, sizeof rest);
     client_close(&client);
 
-    snprintf(header, sizeof header, "Last-Event-ID: %d\r\n", count + 1);
-    ck_assert_int_eq(fetch(crierd.port, "GET",
-                           "/tokens?prompt=what%20is%20this", header, NULL,
-                           NULL),
+    snprintf(header, sizeof header, "Last-Event-ID: %s-%d\r\n", frame + 4, count + 1);
+    ck_assert_int_eq(fetch(crierd.port, "GET", WHY, header, NULL, NULL), 204);
+    ck_assert_int_eq(fetch(crierd.port, "HEAD", WHY, header, NULL, NULL), 204);
+    free(frame);
+}
+END_TEST
+
+/* An answer that the server does not have any more is written again, from the word behind
+ * those that the client has. */
+START_TEST(tokens_go_on_after_a_restart)
+{
+    char text[8192];
+    struct client client;
+
+    follow(&client, WHY, "Last-Event-ID: lost-30\r\n");
+    ck_assert_int_gt(take_tokens(&client, "lost", 31, text, sizeof text), 40);
+    client_close(&client);
+    ck_assert_int_eq(fetch(crierd.port, "GET", WHY, "Last-Event-ID: lost-100000\r\n",
+                           NULL, NULL),
                      204);
+    ck_assert_int_eq(fetch(crierd.port, "GET", WHY "&answer=a-b", "", NULL, NULL), 400);
+    ck_assert_int_eq(fetch(crierd.port, "GET", WHY "&answer=", "", NULL, NULL), 400);
 }
 END_TEST
 
@@ -477,6 +507,7 @@ static Suite *suite(void)
     tcase_add_test(c, updates_is_finite);
     tcase_add_test(c, health_counts_clients);
     tcase_add_test(c, tokens_arrive_and_resume);
+    tcase_add_test(c, tokens_go_on_after_a_restart);
     tcase_add_test(c, tokens_need_a_prompt);
     tcase_add_test(c, quotes_of_the_symbols_asked_for);
     tcase_add_test(c, quotes_of_all);

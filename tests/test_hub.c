@@ -335,6 +335,71 @@ START_TEST(prefixes_come_and_go)
 }
 END_TEST
 
+/* Kinds of one text are different selectors, and each finds what it matches. */
+START_TEST(patterns_come_and_go)
+{
+    static const struct crier_selector kinds[] = {
+        {.match = CRIER_MATCH_EXACT, .text = "http://x/{a}"},
+        {.match = CRIER_MATCH_TEMPLATE, .text = "http://x/{a}"},
+        {.match = CRIER_MATCH_URL_PATTERN, .text = "http://x/{a}"},
+        {.match = CRIER_MATCH_URL_PATTERN, .text = "/{a}", .base = "http://x"},
+        {.match = CRIER_MATCH_URL_PATTERN, .text = "/{a}", .base = "http://y"}};
+    struct client clients[5], again;
+    int i;
+
+    follow.topics = NULL;
+    follow.selector_count = 1;
+    for (i = 0; i < 5; i++) {
+        follow.selectors = &kinds[i];
+        open_stream(&clients[i]);
+        ck_assert_int_eq(follow_error, 0);
+    }
+    ck_assert_uint_eq(count_of("http://x/a"), 3); /* template and both of x */
+    ck_assert_uint_eq(count_of("http://x/a"), 3);
+    ck_assert_uint_eq(count_of("http://x/b"), 1);
+    ck_assert_uint_eq(count_of("http://x/{a}"), 2); /* by name, and its own text */
+    ck_assert_uint_eq(count_of("HTTP://Y/a"), 1);
+    ck_assert_uint_eq(count_of("/a"), 2);
+    ck_assert_uint_eq(count_of("http://x/a,http://x/b"), 3);
+    follow.selectors = kinds;
+    follow.selector_count = 5;
+    open_stream(&again);
+    ck_assert_uint_eq(count_of("http://x/a"), 6);
+    client_close(&clients[1]);
+    client_close(&clients[2]);
+    box_wait(&closed, 2);
+    ck_assert_uint_eq(count_of("http://x/a"), 4);
+    ck_assert_uint_eq(count_of("http://x/b"), 1);
+    for (i = 0; i < 5; i++)
+        if (i != 1 && i != 2)
+            client_close(&clients[i]);
+    client_close(&again);
+    box_wait(&closed, 6);
+    ck_assert_uint_eq(count_of("http://x/a"), 0);
+}
+END_TEST
+
+START_TEST(names_are_changed_to_a_template)
+{
+    struct client client;
+
+    follow.topics = "log/a";
+    open_stream(&client);
+    ck_assert_int_eq(publish("log/a", NULL, "1"), 0);
+    client_expect_event(&client, "data: 1");
+    ck_assert_int_eq(crier_hub_change(hub, stream, "log/{x},{y,z}"), 0);
+    ck_assert_int_eq(publish("log/b", NULL, "2"), 0);
+    client_expect_event(&client, "data: 2");
+    ck_assert_int_eq(publish("a,b", NULL, "3"), 0);
+    client_expect_event(&client, "data: 3");
+    ck_assert_int_eq(crier_hub_change(hub, stream, "log/{a,b"), 0);
+    ck_assert_int_eq(publish("log/a", NULL, "4"), 0);
+    ck_assert_int_eq(publish("b", NULL, "5"), 0);
+    client_expect_event(&client, "data: 5");
+    client_close(&client);
+}
+END_TEST
+
 /* A prefix that covers what the stream had goes on where the stream is. */
 START_TEST(names_are_changed_to_a_prefix)
 {
@@ -733,6 +798,8 @@ static Suite *suite(void)
     tcase_add_test(c, topics_are_changed);
     tcase_add_test(c, a_name_may_hold_a_comma);
     tcase_add_test(c, prefixes_come_and_go);
+    tcase_add_test(c, patterns_come_and_go);
+    tcase_add_test(c, names_are_changed_to_a_template);
     tcase_add_test(c, names_are_changed_to_a_prefix);
     tcase_add_test(c, topics_are_changed_at_once);
     tcase_add_test(c, an_id_to_begin_with_is_not_forgotten);

@@ -59,6 +59,7 @@ static struct crier__append *ask(const char *topics, const char *id,
     ck_assert_uint_le(append_count, MOST);
     *one = (struct crier__append){.done = done,
                                   .update = update_of(topics, id, text)};
+    one->update->last = append_last;
     journal->ops->append(journal, one);
     return one;
 }
@@ -159,6 +160,40 @@ START_TEST(what_waits_is_done_in_order)
     ck_reads(all("*"), " first x");
     ck_reads(after(one->update->position, "*"), "gap x");
     ck_reads(after(three->update->position, "*"), " x");
+    assert_sound();
+    group_free();
+    journal_end();
+}
+END_TEST
+
+/* What a transaction has done counts in it, though nobody can see it yet. */
+START_TEST(topics_end_in_a_group)
+{
+    struct crier__append *last, *late, *again, *anew, *kept;
+    struct crier__ended ended;
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    group_begin("b");
+    append_last = true;
+    last = add("a,b", "x", "1");
+    append_last = false;
+    late = add("a", NULL, "2");
+    again = add("a,b", "x", "1");
+    add_forget("a");
+    anew = add("a", NULL, "3");
+    kept = add("b", NULL, "4");
+    ck_assert(!crier__journal_ended(journal, "b", &ended));
+    group_end();
+    ck_assert_int_eq(last->error, 0);
+    ck_assert_int_eq(late->error, CRIER_ERR_TOPIC_ENDED);
+    ck_assert_str_ne(late->reason, "");
+    ck_assert_int_eq(again->error, CRIER_ERR_EXISTS);
+    ck_assert_int_eq(anew->error, 0);
+    ck_assert_int_eq(kept->error, CRIER_ERR_TOPIC_ENDED);
+    ck_assert(!crier__journal_ended(journal, "a", &ended));
+    ck_assert(crier__journal_ended(journal, "b", &ended));
+    ck_assert_uint_eq(ended.position, last->update->position);
+    ck_reads(all("*"), " first 1! 3");
     assert_sound();
     group_free();
     journal_end();
@@ -332,6 +367,7 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "group");
 
     tcase_add_test(tcase, what_waits_is_done_in_order);
+    tcase_add_test(tcase, topics_end_in_a_group);
     tcase_add_test(tcase, what_is_forgotten_does_not_count);
     tcase_add_test(tcase, nor_does_much_that_is_forgotten);
     tcase_add_test(tcase, many_topics_in_turn);

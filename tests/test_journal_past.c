@@ -418,20 +418,52 @@ START_TEST(a_prefix_matches_what_begins_with_it)
 }
 END_TEST
 
+START_TEST(a_template_matches_what_it_expands_to)
+{
+    journal_start(_i, NULL);
+    append("log/a", "1");
+    append("log/a/b", "2");
+    append("log/b,x", "3");
+    append("$log/a", "4");
+    append("login", "5");
+    append("log/{id}", "6");
+    append("x/y", "7");
+    ck_reads(all("log/{id}"), " 1 3 6");
+    ck_reads(all("log/{+id}"), " 1 2 3");
+    ck_reads(all("log{/a,b}"), " 1 2 3");
+    ck_reads(all("{a}"), " 3 5");
+    ck_reads(all("{+a}"), " 1 2 3 5 7"); /* as with "*", not what begins with '$' */
+    ck_reads(all("$log/{a}"), " 4");
+    ck_reads(all("x,log/{id},x/{y}"), " 1 3 6 7");
+    ck_reads(since(CRIER_SINCE_LAST, "log/{id}", 2), " 3 6");
+    ck_assert_int_eq(forget("log/b"), 0);
+    ck_reads(all("log/{id}"), " 1 6");
+    ck_reads(after(1, "log/{id}"), "gap 6");
+    ck_reads(after(3, "log/{id}"), " 6");
+    ck_assert_str_eq(list("log/{id}", "", 10), " log/a:1 log/{id}:1");
+    ck_assert_str_eq(list("log/{id}", "log/a", 10), " log/{id}:1");
+    ck_assert_str_eq(list("{a},x/{b}", "", 10), " login:1 x:1 x/y:1");
+    journal_end();
+}
+END_TEST
+
 /* Retention is the exception: there "*" means every topic. */
 START_TEST(retention_by_prefixes)
 {
     const struct crier_topic_retention topics[] = {{"log/*", {.count = 2}},
+                                                   {"room/{id}", {.count = 2}},
                                                    {"*", {.count = 1}}};
     const struct crier_journal_options options = {.topics = topics,
-                                                  .topic_count = 2};
+                                                  .topic_count = 3};
 
     journal_start(_i, &options);
     append_many("log/a", 1, 3);
     append_many("a", 4, 2);
     append_many("$a", 6, 2);
+    append_many("room/1", 8, 3);
+    append_many("room/1/2", 11, 2);
     ck_reads(all("log/*"), " 2 3");
-    ck_reads(all("*,$*"), " 2 3 5 7");
+    ck_reads(all("*,$*"), " 2 3 5 7 9 10 12");
     journal_end();
 }
 END_TEST
@@ -480,6 +512,10 @@ START_TEST(a_prefix_of_many_topics)
     ck_reads(after(last, "many/*"), "");
     ck_reads(since(CRIER_SINCE_LAST, "many/*", 3), " 247 248 249");
     ck_reads(since(CRIER_SINCE_LAST, "many/*,other", 1), " 249");
+    ck_reads(all("many/{n}"), correct);
+    ck_reads(after(last - 1, "many/{n}"), " 249");
+    ck_reads(since(CRIER_SINCE_LAST, "many/{n}", 3), " 247 248 249");
+    ck_reads(all("many/{n:1}"), " 0 1 2 3 4 5 6 7 8 9");
     ck_assert_int_eq(forget("many/0"), 0);
     ck_reads(all("many/*"), correct + 2);
     ck_assert_int_eq(strncmp(after(first, "many/*"), "gap 1 2 3", 9), 0);
@@ -511,6 +547,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_topic_that_could_age_makes_room, 0, BACKENDS);
     tcase = add_case(suite, "prefixes");
     tcase_add_loop_test(tcase, a_prefix_matches_what_begins_with_it, 0,
+                        BACKENDS);
+    tcase_add_loop_test(tcase, a_template_matches_what_it_expands_to, 0,
                         BACKENDS);
     tcase_add_loop_test(tcase, retention_by_prefixes, 0, BACKENDS);
     tcase_add_test(tcase, a_pattern_that_is_none);

@@ -397,8 +397,9 @@ END_TEST
 /* What does not go well at the start is said, but not waited for without end. */
 START_TEST(a_bad_start_with_a_full_pipe)
 {
-    char *words[] = {(char *)"crierd", (char *)"--listen",
-                     (char *)"192.0.2.1:0", NULL};
+    char *words[] = {(char *)"crierd",      (char *)"--listen",
+                     (char *)"192.0.2.1:0", (char *)"--anonymous",
+                     (char *)"all",         NULL};
     int ends[2], standard[] = {STDIN_FILENO, STDOUT_FILENO, 0};
     char block[4096] = "";
 

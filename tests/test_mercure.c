@@ -334,6 +334,29 @@ START_TEST(a_selector_selects)
 }
 END_TEST
 
+START_TEST(no_pattern_reaches_the_names_of_the_program)
+{
+    static const char *const wide[] = {"topic=*", "topic={%2Bx}", "match=*",
+                                       "match_urlpattern=*", "match_urlpattern=/*",
+                                       "match_urlpattern=http://*/*"};
+    struct client clients[COUNT(wide)], named, subscriber;
+    int i;
+
+    for (i = 0; i < COUNT(wide); i++)
+        open_stream(&clients[i], wide[i], "");
+    open_stream(&named, "topic=$presence/{x}", "");
+    topics_subscribe(&subscriber, "/topics/room", ""); /* which presence reports */
+    free(client_until(&named, "event: join"));
+    publish_form("topic=a&data=seen", NULL);
+    for (i = 0; i < COUNT(wide); i++) {
+        client_expect_event(&clients[i], "data: seen");
+        client_close(&clients[i]);
+    }
+    client_close(&named);
+    client_close(&subscriber);
+}
+END_TEST
+
 /* ---- where a stream begins -------------------------------------------- */
 
 /* Opens a stream and fails unless the response field FIELD is VALUE. */
@@ -474,6 +497,9 @@ static Suite *suite(void)
     tcase_add_test(c, selectors_have_limits);
     tcase_add_test(c, a_head_request_has_the_fields);
     tcase_add_test(c, subscriptions_are_off);
+    c = add_case(s, "presence");
+    tcase_add_checked_fixture(c, fixture_presence, fixture_end);
+    tcase_add_test(c, no_pattern_reaches_the_names_of_the_program);
     c = add_case(s, "memory");
     tcase_add_checked_fixture(c, fixture_memory, fixture_end);
     add_journal_tests(c);

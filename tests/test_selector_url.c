@@ -306,12 +306,248 @@ START_TEST(the_public_data_hold)
 }
 END_TEST
 
+/* ---- topics ------------------------------------------------------------ */
+
+static bool matches(const char *text, const char *base, const char *topic)
+{
+    struct crier__url_pattern *pattern;
+    bool answer;
+
+    ck_assert_msg(crier__url_pattern_new(text, strlen(text), base, &pattern) == 0,
+                  "%s is refused", text);
+    answer = crier__url_pattern_match(pattern, topic, strlen(topic), NULL);
+    crier__url_pattern_free(pattern);
+    return answer;
+}
+
+static const struct {
+    const char *text, *base, *topic;
+    bool right;
+} pairs[] = {
+    {"https://x.org/books/:id", NULL, "https://x.org/books/1", true},
+    {"https://x.org/books/:id", NULL, "https://x.org/books/1/2", false},
+    {"https://x.org/books/:id", NULL, "https://x.org/books/", false},
+    {"https://x.org/books/:id", NULL, "https://x.org/books/1?a=b", true},
+    {"https://x.org/books/:id", NULL, "https://x.org/books/1#c", true},
+    {"https://x.org/books/1?a#", NULL, "https://x.org/books/1?a#b", false},
+    {"https://x.org/books/1?a#", NULL, "https://x.org/books/1?a", true},
+    {"https://x.org/books/:id", NULL, "HTTPS://X.ORG:443/a/../books/1", true},
+    {"https://x.org/books/:id", NULL, "http://x.org/books/1", false},
+    {"https://x.org/books/:id", NULL, "https://x.org/Books/1", false},
+    {"https://x.org/books/:id", NULL, "books/1", false},
+    {"https://x.org/books/:id", NULL, "$presence/https://x.org/books/1", false},
+    {"https://*.x.org/*", NULL, "https://a.b.x.org/c/d", true},
+    {"https://*.x.org/*", NULL, "https://x.org/c/d", false},
+    {"https://:sub.x.org/*", NULL, "https://a.x.org/", true},
+    {"https://:sub.x.org/*", NULL, "https://a.b.x.org/", false},
+    {"https://x.org/a{/b}?", NULL, "https://x.org/a", true},
+    {"https://x.org/a{/b}?", NULL, "https://x.org/a/b", true},
+    {"https://x.org/a{/b}?", NULL, "https://x.org/a/b/b", false},
+    {"https://x.org/a{/:n}+", NULL, "https://x.org/a/b/c", true},
+    {"https://x.org/a{/:n}+", NULL, "https://x.org/a", false},
+    {"https://x.org/a{/:n}*", NULL, "https://x.org/a", true},
+    {"https://x.org/a/:n*", NULL, "https://x.org/a/b/c", true},
+    {"https://x.org/a\\:b", NULL, "https://x.org/a:b", true},
+    {"https://x.org/*.html", NULL, "https://x.org/a/b.html", true},
+    {"https://x.org/*.html", NULL, "https://x.org/a/b.htm", false},
+    {"https://x.org/caf\xc3\xa9", NULL, "https://x.org/caf%C3%A9", true},
+    {"https://x.org/(.*)", NULL, "https://x.org/a", true},
+    {"https://[2001\\:DB8\\:\\:1]/*", NULL, "https://[2001:db8:0:0::1]/", true},
+    {"https://1.2.3.4/", NULL, "https://0x1020304/", true},
+    {"https://x.org:8080/*", NULL, "https://x.org:8080/a", true},
+    {"https://x.org:8080/*", NULL, "https://x.org/a", false},
+    {"urn\\:isbn\\:*", NULL, "urn:isbn:1234", true},
+    {"urn\\:isbn\\:*", NULL, "urn:issn:1234", false},
+    {"/books/:id", "https://x.org/hub", "https://x.org/books/1", true},
+    {"/books/:id", "https://x.org/hub", "/books/1", true},
+    {"/books/:id", "https://x.org/hub", "https://y.org/books/1", false},
+    {"https://y.org/books/:id", "https://x.org/hub", "/books/1", false},
+    {"/.well-known/mercure/subscriptions/:a/:b/:c",
+     "https://x.org/.well-known/mercure",
+     "/.well-known/mercure/subscriptions/exact/https%3A%2F%2Fa/urn%3Auuid%3A1", true},
+    {"*", "https://x.org/a/", "https://x.org/a/b", true},
+    {"*", "https://x.org/a/", "https://x.org/b", false},
+};
+
+START_TEST(a_topic_matches_or_does_not)
+{
+    ck_assert_msg(matches(pairs[_i].text, pairs[_i].base, pairs[_i].topic) ==
+                      pairs[_i].right,
+                  "%s, %s", pairs[_i].text, pairs[_i].topic);
+}
+END_TEST
+
+static const struct {
+    const char *text, *base;
+} wrong[] = {
+    {"", NULL},
+    {"/a", NULL},
+    {"*", NULL},
+    {"a", NULL},
+    {"https://x.org/(a|b)", NULL},
+    {"https://x.org/([^/]+)", NULL},
+    {"https://x.org/:a/:a", NULL},
+    {"https://x.org/{a", NULL},
+    {"https://x.org/a}", NULL},
+    {"https://x.org/{a{b}}", NULL},
+    {"https://x.org/(", NULL},
+    {"https://x.org/a\\", NULL},
+    {"https://x.org/**?*", NULL},
+    {"https://a b.org/", NULL},
+    {"https://caf\xc3\xa9.org/", NULL},
+    {"https://x.org\\:port/", NULL},
+    {"https://x.org:99999/", NULL},
+    {"ht tp://x.org/", NULL},
+    {"/a", "b"},
+    {"/a", "https://"},
+    {"https://x.org/*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a",
+     NULL},
+};
+
+START_TEST(what_is_no_pattern_is_refused)
+{
+    struct crier__url_pattern *pattern;
+
+    ck_assert_msg(crier__url_pattern_new(wrong[_i].text, strlen(wrong[_i].text),
+                                         wrong[_i].base,
+                                         &pattern) == CRIER_ERR_SELECTOR,
+                  "%s", wrong[_i].text);
+}
+END_TEST
+
+/* ---- URLs -------------------------------------------------------------- */
+
+static const struct {
+    const char *text, *base, *right; /* the parts with blanks between them; NULL: none */
+} urls[] = {
+    {"https://u:p@x.org:8080/a/b?c#d", NULL, "https u p x.org 8080 /a/b c d"},
+    {"HTTPS://X.ORG", NULL, "https   x.org  /  "},
+    {" http:x.org\\a\\..\\b ", NULL, "http   x.org  /b  "},
+    {"http://a@b@c/", NULL, "http a%40b  c  /  "},
+    {"http://x.org:80/%2e%2E/a/./%2e", NULL, "http   x.org  /a/  "},
+    {"http://x.org/a b?c'd#e`", NULL, "http   x.org  /a%20b c%27d e%60"},
+    {"data:a b,c?d#e", NULL, "data     a b,c d e"},
+    {"foo://Host:1/A", NULL, "foo   Host 1 /A  "},
+    {"foo:///a", NULL, "foo     /a  "},
+    {"foo:/a/../../b", NULL, "foo     /b  "},
+    {"file://localhost/a", NULL, "file     /a  "},
+    {"file:a", NULL, "file     /a  "},
+    {"http://[::ffff:1.2.3.4]/", NULL, "http   [::ffff:102:304]  /  "},
+    {"http://[1:0:0:2:0:0:0:3]/", NULL, "http   [1:0:0:2::3]  /  "},
+    {"http://0x7f.1/", NULL, "http   127.0.0.1  /  "},
+    {"http://010.8.8.8./", NULL, "http   8.8.8.8  /  "},
+    {"http://ex%41mple.org/", NULL, "http   example.org  /  "},
+    {"b", "http://x.org/a/c?d#e", "http   x.org  /a/b  "},
+    {"", "http://x.org/a/c?d#e", "http   x.org  /a/c d "},
+    {"?f", "http://x.org/a/c?d#e", "http   x.org  /a/c f "},
+    {"#f", "http://x.org/a/c?d#e", "http   x.org  /a/c d f"},
+    {"/b", "http://u:p@x.org:1/a/c?d#e", "http u p x.org 1 /b  "},
+    {"//y.org", "http://u:p@x.org:1/a/c?d#e", "http   y.org  /  "},
+    {"http:b", "http://x.org/a/c", "http   x.org  /a/b  "},
+    {"https:b", "http://x.org/a/c", "https   b  /  "},
+    {"#f", "data:a", "data     a  f"},
+    {"b", "data:a", NULL},
+    {"a", NULL, NULL},
+    {"http://", NULL, NULL},
+    {"http:///", NULL, NULL},
+    {"http://:80/", NULL, NULL},
+    {"http://u@/", NULL, NULL},
+    {"http://x.org:65536/", NULL, NULL},
+    {"http://x.org:a/", NULL, NULL},
+    {"http://a b/", NULL, NULL},
+    {"http://a%00b/", NULL, NULL},
+    {"http://1.2.3.4.5/", NULL, NULL},
+    {"http://256.256.256.256/", NULL, NULL},
+    {"http://0x100000000/", NULL, NULL},
+    {"http://a.0xFFFFFFFFFFFFFFFFFFFF/", NULL, NULL},
+    {"http://[::1/", NULL, NULL},
+    {"http://[::g]/", NULL, NULL},
+    {"http://caf\xc3\xa9/", NULL, NULL},
+    {"foo://a b/", NULL, NULL},
+    {"file://x:1/", NULL, NULL},
+};
+
+START_TEST(a_url_is_parsed)
+{
+    const char *text = urls[_i].text, *base_text = urls[_i].base;
+    struct crier__url url, base;
+    char parts[512];
+    int i, length = 0;
+
+    if (base_text != NULL)
+        ck_assert(crier__url_parse(&base, base_text, strlen(base_text), NULL));
+    if (!crier__url_parse(&url, text, strlen(text),
+                          base_text != NULL ? &base : NULL)) {
+        ck_assert_msg(urls[_i].right == NULL, "%s is refused", text);
+        return;
+    }
+    for (i = 0; i < CRIER__URL_PARTS; i++)
+        length += snprintf(parts + length, sizeof parts - (size_t)length,
+                           "%s%.*s", i != 0 ? " " : "",
+                           (int)url.parts[i].length, url.parts[i].text);
+    ck_assert_msg(urls[_i].right != NULL, "%s is accepted", text);
+    ck_assert_str_eq(parts, urls[_i].right);
+}
+END_TEST
+
+START_TEST(a_url_is_bounded)
+{
+    char text[CRIER__URL_SIZE + 16];
+    struct crier__url url;
+
+    memset(text, '"', sizeof text);
+    memcpy(text, "data:", 5);
+    ck_assert(crier__url_parse(&url, text, 2000, NULL));
+    ck_assert_uint_eq(url.parts[CRIER__URL_PATHNAME].length, 1995);
+    memcpy(text, "http://x/", 9);
+    ck_assert(crier__url_parse(&url, text, 2000, NULL));
+    ck_assert(!crier__url_parse(&url, text, 2100, NULL));
+    ck_assert(!crier__url_parse(&url, text, sizeof text, NULL));
+}
+END_TEST
+
+/* ---- what it costs ----------------------------------------------------- */
+
+/* Patterns whose regular expressions would try one way after the other. */
+static const char *const hard[] = {
+    "https://x.org/*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+    "https://x.org/{:a{/}?}*",
+    "https://x.org/{*}+{*}+{*}+{*}+{*}+{*}+b",
+    "https://x.org/:a?:b?:c?:d?:e?:f?:g?:h?:i?b",
+};
+
+START_TEST(matching_takes_linear_time)
+{
+    struct crier__url_pattern *pattern;
+    size_t steps = 0;
+    char topic[512];
+
+    if (crier__url_pattern_new(hard[_i], strlen(hard[_i]), NULL, &pattern) != 0)
+        return; /* braces do not nest */
+    memset(topic, 'a', sizeof topic);
+    memcpy(topic, "https://x.org/", 14);
+    ck_assert(!crier__url_pattern_match(pattern, topic, sizeof topic, &steps));
+    ck_assert_uint_gt(steps, sizeof topic);
+    /* No more states than bytes of the pattern and some, each three times. */
+    ck_assert_uint_le(steps, (sizeof topic + 1) * (strlen(hard[_i]) * 3) * 3);
+    crier__url_pattern_free(pattern);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("selector_url");
-    TCase *c = add_case(s, "data");
+    TCase *c = add_case(s, "data"), *m = add_case(s, "matching");
 
     tcase_add_test(c, the_public_data_hold);
+    tcase_add_loop_test(m, a_topic_matches_or_does_not, 0,
+                        sizeof pairs / sizeof pairs[0]);
+    tcase_add_loop_test(m, what_is_no_pattern_is_refused, 0,
+                        sizeof wrong / sizeof wrong[0]);
+    tcase_add_loop_test(m, a_url_is_parsed, 0, sizeof urls / sizeof urls[0]);
+    tcase_add_test(m, a_url_is_bounded);
+    tcase_add_loop_test(m, matching_takes_linear_time, 0,
+                        sizeof hard / sizeof hard[0]);
     return s;
 }
 

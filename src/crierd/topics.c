@@ -17,6 +17,7 @@
  * them. */
 static const struct crier_topic_retention own_topics[] = {
     {DEMO_TOPICS, {.count = DEMO_RETAINED}},
+    {DEMO_ANSWERS, {.age = DEMO_ANSWER_AGE}},
     {"$presence/*", {.count = 1000}},
     /* Each subscription has a topic of its own here. */
     {MERCURE_SUBSCRIPTIONS "/*", {.count = 2, .age = 60000}},

@@ -84,6 +84,47 @@ scenario('an answer that breaks off goes on where it stopped', async ({ context,
   assert.equal(await answer.textContent(), whole);
 });
 
+scenario('an answer goes on after a reload and in a second tab', async ({ context, open, server }) => {
+  const ada = await context();
+  const page = await open(ada, '/live.html');
+  const answer = (tab) => tab.getByRole('log', { name: 'Answer' });
+  const length = async (tab) => (await answer(tab).textContent()).length;
+  const done = (tab) => tab.locator('#tokens .status', { hasText: 'Done' }).waitFor({ timeout: 45_000 });
+  const name = (tab) => tab.evaluate(() => JSON.parse(localStorage.getItem('crier-answer')).name);
+  await page.getByLabel('Your prompt').fill('Why?');
+  await page.getByRole('button', { name: 'Ask' }).click();
+  const some = await until(async () => await length(page) > 60 && length(page), 'some of the answer');
+  const asked = await name(page);
+
+  await page.reload();
+  await until(async () => await length(page) >= some, 'what was there before');
+  assert.equal(await page.getByLabel('Your prompt').inputValue(), 'Why?');
+  const tab = await open(ada, '/live.html');
+  await until(async () => await length(tab) >= some, 'the same in a second tab');
+  await page.locator('#tokens .tally', { hasText: 'without asking again' }).waitFor();
+  await page.locator('#tokens .seam').waitFor();
+  await Promise.all([done(page), done(tab)]);
+  assert.equal(await answer(tab).textContent(), await answer(page).textContent());
+  assert.deepEqual([await name(page), await name(tab)], [asked, asked]);
+
+  // It is the whole answer, as one that nobody has left has it.
+  const whole = await answer(page).textContent();
+  await page.reload();
+  await done(page);
+  assert.equal(await answer(page).textContent(), whole);
+  await page.locator('#tokens .tally', { hasText: 'Still here' }).waitFor();
+
+  // Another browser does not see it; and one that has been stopped is not there again.
+  const bob = await open(await context(), '/live.html');
+  await page.getByRole('button', { name: 'Ask' }).click();
+  await until(async () => await length(page) > 20, 'a new answer');
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.reload();
+  await until(async () => await server.clients() > 0, 'the page is there again');
+  assert.equal(await length(page), 0);
+  assert.equal(await length(bob), 0);
+});
+
 scenario('tokens can be stopped', async ({ context, open, server }) => {
   const page = await open(await context(), '/live.html');
   await until(async () => await server.clients() === 2, 'ticks and quotes run');

@@ -282,18 +282,22 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
     bool found = false;
     int pages = 0;
 
-    MUST(crier__selector_init(&selector.selector, &(struct crier_selector){.match = CRIER_MATCH_EXACT, .text = topic}) == 0);
+    MUST(crier__selector_init(&selector.selector,
+                              &(struct crier_selector){.text = topic}) == 0);
     do {
         MUST(++pages < 1000);
         journal->ops->read(journal, &read);
         wait_for_answer();
-        if (read.error != 0)
-            return true;
+        if (read.error != 0) {
+            found = true;
+            break;
+        }
         MUST(read.resolve || read.end || read.reached > read.after);
         found |= take_answer(&read, &last, position);
         read.resolve = false;
         read.after = read.reached;
     } while (!read.end);
+    crier__selector_done(&selector.selector);
     return found;
 }
 

@@ -241,7 +241,9 @@ static char *last_published(const char *topic, const char *type,
     const char *body, *fields;
     char *data;
 
-    MUST(crier__selector_init(&selector.selector, &(struct crier_selector){.match = CRIER_MATCH_EXACT, .text = topic}) == 0);
+    MUST(crier__selector_init(&selector.selector,
+                              &(struct crier_selector){
+                                  .match = CRIER_MATCH_EXACT, .text = topic}) == 0);
     journal->ops->read(journal, &read);
     MUST(read.error == 0 && read.count == 1);
     body = crier__update_body(read.updates[0], length);

@@ -28,9 +28,9 @@ static void append_base64url(char *to, const void *from, size_t length)
     *to = '\0';
 }
 
-char *jwt_make(const char *secret, const char *claims)
+static char *make_signed(const char *header, const char *secret,
+                         const char *claims)
 {
-    static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     char *text = calloc(1, 2 * strlen(claims) + 256);
     unsigned char signature[32];
 
@@ -43,6 +43,16 @@ char *jwt_make(const char *secret, const char *claims)
     strcat(text, ".");
     append_base64url(text, signature, sizeof signature);
     return text;
+}
+
+char *jwt_make(const char *secret, const char *claims)
+{
+    return make_signed("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", secret, claims);
+}
+
+char *jwt_make_access(const char *secret, const char *claims)
+{
+    return make_signed("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", secret, claims);
 }
 
 char *jwt_rename(const char *text, const char *alg)

@@ -100,7 +100,7 @@ export class Connection {
     let trouble = 'The server could not be reached.';
     let wait = 0;
     try {
-      const { status, headers } = await fetch(this.#url, { method: 'HEAD', cache: 'no-store', signal });
+      const { status, headers } = await fetch(this.#next, { method: 'HEAD', cache: 'no-store', signal });
       if (status === 204) return this.#onstate('closed', '');
       if (status >= 400 && status < 500 && !MAY_PASS.has(status)) {
         return this.#onstate('closed', await this.#refusal());
@@ -121,7 +121,7 @@ export class Connection {
   async #refusal() {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#gone.signal]);
-    const response = await fetch(this.#url, { cache: 'no-store', signal });
+    const response = await fetch(this.#next, { cache: 'no-store', signal });
     if (!response.ok) return reason(response);
     stop.abort(); // it is a stream now, and must not be read to its end
     return 'The server refused the stream.';

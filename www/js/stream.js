@@ -99,7 +99,7 @@ function direct(url, types, receive) {
 /** Uses the connection that the worker shares among all tabs. */
 function shared(url, types, keep, receive, onfail) {
   const script = new URL('worker.js', import.meta.url);
-  const worker = new SharedWorker(script, { type: 'module', name: 'crier-4' });
+  const worker = new SharedWorker(script, { type: 'module', name: 'crier-5' });
   const { port } = worker;
   // Locks exist in secure contexts only; elsewhere the close message must do.
   const lock = navigator.locks && `crier-${crypto.randomUUID()}`;

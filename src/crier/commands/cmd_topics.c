@@ -21,7 +21,7 @@
 
 #define PAGE "1000"
 
-#define COLUMNS 6
+#define COLUMNS 7
 
 /* What the command line asks for. */
 struct topics {
@@ -56,7 +56,8 @@ static enum options_result set_topics_option(void *closure, struct options *opti
 /* ---- printing ----------------------------------------------------------- */
 
 static const char *const names[COLUMNS] = {"topic",       "updates", "bytes",
-                                           "subscribers", "last",    "time"};
+                                           "subscribers", "last",    "time",
+                                           "ended"};
 
 static bool is_number(size_t column) { return column >= 1 && column <= 3; }
 
@@ -89,6 +90,8 @@ static void add_cell(struct text *text, const json_t *topic, size_t column,
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT,
                  json_integer_value(value));
         text_add_string(text, number);
+    } else if (json_is_true(value)) {
+        text_add_string(text, "yes");
     } else {
         text_add_string(text, "-");
     }

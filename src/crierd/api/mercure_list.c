@@ -52,7 +52,7 @@ struct question {
 /* ---- the path --------------------------------------------------------- */
 
 /* The type of selectors that is called NAME; -1 for none. */
-static int find_type(const char *name)
+static int find_selector_type(const char *name)
 {
     int type;
 
@@ -85,7 +85,7 @@ static bool read_path(const struct request *request, struct question *question)
 {
     const struct uri_text *segment = request->uri.segments + FIXED_SEGMENTS;
     size_t count = request->uri.segment_count - FIXED_SEGMENTS;
-    int type = count >= 2 ? find_type(segment[0].bytes) : -1;
+    int type = count >= 2 ? find_selector_type(segment[0].bytes) : -1;
 
     if (!write_path(request, question))
         return false;

@@ -1,11 +1,13 @@
 #ifndef CRIERD_MERCURE_NAME_H
 #define CRIERD_MERCURE_NAME_H
 
+#include "crierd/config/conf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 /* The path of the hub, and of what describes its subscriptions. */
-#define MERCURE_PATH "/.well-known/mercure"
+#define MERCURE_PATH CONF_HUB_PATH
 #define MERCURE_SUBSCRIPTIONS MERCURE_PATH "/subscriptions"
 
 /* Whether the LENGTH bytes at TEXT are UTF-8 without control characters and without

@@ -156,7 +156,7 @@ static bool read_retry(struct request *request, struct publication *publication,
 
 /* Takes FIELD, if it is one that counts. Of most the first one of its name does. False
  * after it has sent an error. */
-static bool take_field(struct request *request, struct publication *publication,
+static bool take_form_field(struct request *request, struct publication *publication,
                        const struct mercure_field *field)
 {
     if (mercure_field_is(field, "topic"))
@@ -185,7 +185,7 @@ static bool read_form(struct request *request, struct publication *publication)
         return false;
     }
     while (mercure_form_next(&publication->form, &field))
-        if (!take_field(request, publication, &field))
+        if (!take_form_field(request, publication, &field))
             return false;
     if (publication->count != 0)
         return true;
@@ -198,7 +198,7 @@ static bool read_form(struct request *request, struct publication *publication)
 
 /* A *new* event as PUBLICATION says; NULL when memory is short. What is wrong with it,
  * publishing it tells. */
-static struct crier_event *make_event(const struct publication *publication)
+static struct crier_event *make_form_event(const struct publication *publication)
 {
     const struct mercure_field *data = &publication->data;
     struct crier_event *event = crier_event_new();
@@ -225,7 +225,7 @@ static int submit_publication(struct publication *publication)
         .on_done = note_published,
         .closure = publication,
     };
-    struct crier_event *event = make_event(publication);
+    struct crier_event *event = make_form_event(publication);
     int error = -ENOMEM;
 
     if (event != NULL)

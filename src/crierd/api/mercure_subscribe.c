@@ -40,6 +40,7 @@ struct selection {
     struct mercure_matcher matchers[SELECTORS_MAX];
     struct crier_selector selectors[SELECTORS_MAX]; /* the same for the hub */
     size_t count;
+    char base[CONF_HUB_URL_SIZE]; /* of URL patterns */
 };
 
 /* A stream that is to be opened, and who subscribes by it. */
@@ -110,6 +111,7 @@ static bool add_parameter(struct request *request, struct selection *selection,
     const char *name = parameter->name.bytes;
     int type = type_of_parameter(name);
     struct mercure_matcher matcher = {.text = parameter->value.bytes};
+    enum crier_match match;
 
     if (type < 0 && strncasecmp(name, "match", 5) != 0)
         return true;
@@ -130,8 +132,10 @@ static bool add_parameter(struct request *request, struct selection *selection,
         request->result = respond_error(request, CRIER_ERR_MANY_TOPICS);
         return false;
     }
-    selection->selectors[selection->count] =
-        (struct crier_selector){match_of(&matcher), matcher.text};
+    match = match_of(&matcher);
+    selection->selectors[selection->count] = (struct crier_selector){
+        match, matcher.text,
+        match == CRIER_MATCH_URL_PATTERN ? selection->base : NULL};
     selection->matchers[selection->count++] = matcher;
     return true;
 }
@@ -143,6 +147,7 @@ static bool read_selection(struct request *request, struct selection *selection)
     size_t i;
 
     selection->count = 0;
+    conf_hub_url(conf_current(), selection->base);
     for (i = 0; i < uri->parameter_count; i++)
         if (!add_parameter(request, selection, &uri->parameters[i]))
             return false;
@@ -333,8 +338,6 @@ bool mercure_subscribe(struct request *request)
     opening.start.options.affinity = selection.matchers[0].text;
     options->selectors = selection.selectors;
     options->selector_count = selection.count;
-    if (request->identity != NULL)
-        options->grants = request->identity->subscribe;
     result = streams_open(request, &opening.start);
     if (opening.subscriber != NULL && !opening.begun)
         mercure_subscriber_drop(opening.subscriber);

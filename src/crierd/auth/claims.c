@@ -29,11 +29,11 @@
 
 #define NAMESPACE "https://mercure.rocks/"
 #define DETAIL_TYPE NAMESPACE "authorization-detail"
-#define HUB_PATH "/.well-known/mercure"
 
 struct selectors {
     struct crier_selector list[SELECTORS_MAX];
     size_t count;
+    const char *base; /* of URL patterns */
 };
 
 /* What is made of a token. */
@@ -108,7 +108,7 @@ static bool names_url(const char *audience, const char *url)
         return false;
     audience += length;
     return *audience == '\0' || strcmp(audience, "/") == 0 ||
-           strcmp(audience, HUB_PATH) == 0;
+           strcmp(audience, CONF_HUB_PATH) == 0;
 }
 
 /* Without an URL of its own crierd cannot be the audience of any token (RFC 7519, section
@@ -156,7 +156,8 @@ static bool add_selector(struct selectors *selectors, enum crier_match match,
 {
     if (selectors->count == SELECTORS_MAX)
         return false;
-    selectors->list[selectors->count++] = (struct crier_selector){match, text};
+    selectors->list[selectors->count++] = (struct crier_selector){
+        match, text, match == CRIER_MATCH_URL_PATTERN ? selectors->base : NULL};
     return true;
 }
 
@@ -382,10 +383,12 @@ enum auth_result claims_read(const struct verified_token *token,
                              struct identity **identity)
 {
     struct reading reading = {.pool = pool, .identity = identity_new()};
+    char base[CONF_HUB_URL_SIZE];
     enum auth_result result;
 
     if (reading.identity == NULL)
         return AUTH_BUSY;
+    reading.publish.base = reading.subscribe.base = conf_hub_url(keys->conf, base);
     result = check_times(token, reading.identity);
     if (result == AUTH_OK)
         result = check_audience(token, keys->conf->public_url);

@@ -71,7 +71,13 @@ void grants_pool_free(struct grants_pool *pool)
     free(pool);
 }
 
-/* A new text of COUNT SELECTORS, each with a NUL behind it, of *LENGTH bytes. */
+static const char *base_of(const struct crier_selector *selector)
+{
+    return selector->base != NULL ? selector->base : "";
+}
+
+/* A new text of COUNT SELECTORS and their bases, each with a NUL behind it, of *LENGTH
+ * bytes. */
 static char *write_selectors(const struct crier_selector *selectors, size_t count,
                              size_t *length)
 {
@@ -79,7 +85,7 @@ static char *write_selectors(const struct crier_selector *selectors, size_t coun
     char *text, *at;
 
     for (i = 0; i < count; i++)
-        size += 1 + strlen(selectors[i].text) + 1;
+        size += 1 + strlen(selectors[i].text) + 1 + strlen(base_of(&selectors[i])) + 1;
     at = text = malloc(size);
     if (text == NULL)
         return NULL;
@@ -87,6 +93,9 @@ static char *write_selectors(const struct crier_selector *selectors, size_t coun
         *at++ = (char)('0' + selectors[i].match);
         one = strlen(selectors[i].text) + 1;
         memcpy(at, selectors[i].text, one);
+        at += one;
+        one = strlen(base_of(&selectors[i])) + 1;
+        memcpy(at, base_of(&selectors[i]), one);
         at += one;
     }
     *length = size - 1;

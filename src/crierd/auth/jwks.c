@@ -52,6 +52,7 @@ struct jwks {
     pthread_cond_t changed;
     bool stopping;
     bool wanted;
+    uint64_t next; /* when it may be read again, as crier_now() */
 };
 
 /* The body of a response. */
@@ -254,6 +255,7 @@ static bool wait_for_turn(struct jwks *jwks, uint64_t next, uint64_t due)
     bool stopping;
 
     pthread_mutex_lock(&jwks->lock);
+    jwks->next = next;
     for (;;) {
         until = jwks->wanted && next < due ? next : due;
         if (jwks->stopping || crier_now() >= until)
@@ -337,9 +339,8 @@ void jwks_close(struct jwks *jwks)
 void jwks_want(struct jwks *jwks)
 {
     pthread_mutex_lock(&jwks->lock);
-    if (!jwks->wanted) {
-        jwks->wanted = true;
+    if (!jwks->wanted || crier_now() >= jwks->next)
         pthread_cond_signal(&jwks->changed);
-    }
+    jwks->wanted = true;
     pthread_mutex_unlock(&jwks->lock);
 }

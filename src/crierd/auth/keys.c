@@ -104,7 +104,7 @@ static bool make_grants(struct grants_pool *pool, const struct conf_texts *texts
     if (texts->count == 0)
         return true;
     for (i = 0; i < texts->count; i++)
-        selectors[i] = (struct crier_selector){CRIER_MATCH_TEXT, texts->list[i]};
+        selectors[i] = (struct crier_selector){.text = texts->list[i]};
     return grants_pool_get(pool, selectors, texts->count, grants) == 0;
 }
 

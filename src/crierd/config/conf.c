@@ -16,7 +16,9 @@
 #include "conf.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- a snapshot ------------------------------------------------------- */
 
@@ -59,6 +61,16 @@ void conf_unref(struct conf *conf)
     texts_clear(&conf->cors_origins);
     free((char *)conf->file);
     free(conf);
+}
+
+const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE])
+{
+    const char *base = conf->public_url;
+
+    if (base == NULL || strlen(base) + sizeof CONF_HUB_PATH > CONF_HUB_URL_SIZE)
+        base = "http://mercure.invalid";
+    snprintf(url, CONF_HUB_URL_SIZE, "%s" CONF_HUB_PATH, base);
+    return url;
 }
 
 bool conf_has_keys(const struct conf *conf)

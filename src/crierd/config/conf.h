@@ -86,6 +86,14 @@ struct conf *conf_ref(struct conf *conf);
 /* Gives a reference back, the last of which frees CONF; NULL is allowed. Any thread. */
 void conf_unref(struct conf *conf);
 
+/* The path of the hub of the Mercure protocol, and room for its URL. */
+#define CONF_HUB_PATH "/.well-known/mercure"
+#define CONF_HUB_URL_SIZE 1025
+
+/* Writes the URL of the hub to URL, and returns it: that below public_url, or where there is
+ * none, one below a host that nobody has. URL patterns and topics may be relative to it. */
+const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE]);
+
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);
 

@@ -272,7 +272,7 @@ static size_t selector_length(const char *text)
 static bool is_selector(const char *text, size_t length)
 {
     char copy[SELECTOR_MAX + 1];
-    const struct crier_selector selector = {CRIER_MATCH_TEXT, copy};
+    const struct crier_selector selector = {.text = copy};
     struct crier_grants *grants;
 
     if (length == 0 || length > SELECTOR_MAX)

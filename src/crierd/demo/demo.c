@@ -8,6 +8,7 @@
 #include "chat_room.h"
 #include "crierd/log/log.h"
 #include "demo_parts.h"
+#include "writer.h"
 
 #include <stdlib.h>
 
@@ -37,12 +38,10 @@ struct demo *demo_open(struct server *server)
 
     if (demo != NULL) {
         demo->room = chat_room_new(server->hub);
-        if (demo->room == NULL) {
-            free(demo);
-            demo = NULL;
-        }
+        demo->writer = writer_new(server->hub);
     }
-    if (demo == NULL) {
+    if (demo == NULL || demo->room == NULL || demo->writer == NULL) {
+        demo_close(demo);
         log_line(LOG_ERROR, "cannot start the demo: out of memory");
         return NULL;
     }
@@ -58,6 +57,7 @@ void demo_close(struct demo *demo)
 {
     if (demo == NULL)
         return;
+    writer_free(demo->writer);
     chat_room_free(demo->room);
     answers_free(demo->answers);
     quotes_free(demo->quotes);

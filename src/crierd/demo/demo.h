@@ -18,6 +18,10 @@ extern const struct route demo_routes[];
 #define DEMO_TOPICS "$chat*"
 #define DEMO_RETAINED 1000
 
+/* Those of the answers of /tokens, and for how many ms they are held. */
+#define DEMO_ANSWERS "$tokens/*"
+#define DEMO_ANSWER_AGE 300000
+
 /* Reads the demo's files from the server's data directory and prepares to serve. SERVER
  * (borrowed) must have its hub. Returns a new demo, or NULL after an error in the log.
  * Before the first request. */

@@ -8,6 +8,7 @@ struct demo {
     struct chat_room *room;
     struct quotes *quotes;
     struct answers *answers;
+    struct writer *writer; /* of answers */
 };
 
 /* The demo that serves REQUEST. */

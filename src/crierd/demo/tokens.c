@@ -1,17 +1,24 @@
 /*
  * /tokens: a canned text, streamed word by word like the output of a language model. The
- * same prompt always yields the same text, so a client that lost its connection resumes
- * after its Last-Event-ID. Token n has the id n, and "done" the id after that of the last
- * token. A client that has received "done" gets 204, after which an EventSource does not
+ * same prompt always yields the same text.
+ *
+ * An answer is a topic that ends with its last word (writer.c). The client may name it, by
+ * answer=NAME: then all that ask for this name, such as the tabs of a browser, or one tab
+ * before and after a reload, get one answer, from its first word on. Otherwise it has a new
+ * name, which is in the ids of its events; so a client that lost its connection gets the
+ * rest. A client that has received "done" gets 204, after which an EventSource does not
  * reconnect.
  */
 #include <config.h>
 
+#include "base/random.h"
+#include "crierd/api/parameter.h"
 #include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
 #include "crierd/log/log.h"
 #include "demo_parts.h"
+#include "writer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +29,6 @@
 #define FILE_SIZE_MAX ((size_t)1024 * 1024)
 #define ANSWERS_MAX 64
 #define PROMPT_MAX 1000
-#define INTERVAL 50 /* ms: twenty words a second */
 
 struct answers {
     char *memory;
@@ -94,132 +100,100 @@ static const char *choose_text(const struct answers *answers,
     return answers->texts[hash % answers->count];
 }
 
-/* ---- words ------------------------------------------------------------ */
-
-/* The length of the word at TEXT and the spaces behind it. */
-static size_t measure_word(const char *text)
-{
-    size_t length = strcspn(text, " ");
-
-    return length + strspn(text + length, " ");
-}
-
-/* Skips COUNT words, or all if TEXT has fewer; *SKIPPED is how many. */
-static const char *skip_words(const char *text, uint64_t count,
-                              uint64_t *skipped)
-{
-    for (*skipped = 0; *skipped < count && *text != '\0'; ++*skipped)
-        text += measure_word(text);
-    return text;
-}
-
 /* ---- the stream ------------------------------------------------------- */
 
-struct token_stream {
-    const char *rest; /* of the text */
-    uint64_t sent;    /* tokens */
-    uint64_t due;     /* of the next token, by crier_now(); 0: not started */
+/* What a request asks for. */
+struct question {
+    const char *text; /* of the answer */
+    char name[WRITER_NAME_SIZE];
+    char topic[WRITER_TOPIC_SIZE];
+    uint64_t seen; /* words that the client has */
 };
 
-/* The frame of an event with the data VALUE (stolen; NULL when memory was short). */
-static int make_frame(const char *type, uint64_t id, json_t *value,
-                      struct crier_frame **frame)
+/* Sets the name of the answer, and how much of it the client has: SINCE says where its
+ * stream begins. Returns false after it has sent an error. */
+static bool read_name(struct request *request, struct question *question,
+                      const struct crier_subscribe_options *since)
 {
-    struct crier_event *event = crier_event_new();
-    char text[24];
-    int error = -ENOMEM;
-    int length =
-        snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    const char *given = parameter_value(request, "answer", NULL);
+    char name[WRITER_NAME_SIZE], random[2][CRIER__RANDOM_NAME_SIZE];
+    int error = 0;
 
-    if (event != NULL && value != NULL) {
-        crier_event_type(event, type);
-        crier_event_id(event, text, (size_t)length);
-        crier_event_json(event, value);
-        error = crier_event_encode(event, frame);
+    if (since->since != CRIER_SINCE_ID ||
+        !writer_read_id(since->id, name, &question->seen) ||
+        (given != NULL && strcmp(given, name) != 0)) {
+        question->seen = 0;
+        name[0] = '\0';
     }
-    crier_event_free(event);
-    json_decref(value);
-    return error;
+    if (given != NULL && !writer_name_valid(given)) {
+        request->result = respond_problem(
+            request, MHD_HTTP_BAD_REQUEST,
+            "answer is not a name of 1 to %d letters and digits",
+            WRITER_NAME_SIZE - 1);
+        return false;
+    }
+    if (given == NULL && name[0] == '\0') {
+        error = crier__random_name(random[0]);
+        if (error == 0)
+            error = crier__random_name(random[1]);
+        snprintf(name, sizeof name, "%s%s", random[0], random[1]);
+        given = name;
+    }
+    if (error != 0) {
+        request->result = respond_error(request, error);
+        return false;
+    }
+    snprintf(question->name, sizeof question->name, "%s",
+             given != NULL ? given : name);
+    writer_topic(question->topic, question->name);
+    return true;
 }
 
-/* The frame of the next token, whose word has LENGTH bytes, or of "done" if LENGTH is
- * 0. */
-static int make_next_frame(const struct token_stream *tokens, size_t length,
-                           struct crier_frame **frame)
+/* Reads the prompt of REQUEST. Returns false after it has sent an error. */
+static bool read_prompt(struct request *request, struct question *question)
 {
-    json_int_t next = (json_int_t)tokens->sent + 1;
+    const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
 
-    if (length == 0)
-        return make_frame("done", tokens->sent + 1,
-                          json_pack("{s:I}", "tokens", next - 1), frame);
-    return make_frame("token", tokens->sent + 1,
-                      json_pack("{s:I, s:s%}", "index", next, "text",
-                                tokens->rest, length),
-                      frame);
-}
-
-static void send_token(void *closure, struct crier_stream *stream)
-{
-    struct token_stream *tokens = closure;
-    size_t length = measure_word(tokens->rest);
-    struct crier_frame *frame;
-    int error;
-
-    if (tokens->due == 0)
-        tokens->due = crier_now();
-    error = make_next_frame(tokens, length, &frame);
-    if (error == 0) {
-        error = crier_stream_send(stream, frame);
-        crier_frame_unref(frame);
-    }
-    if (demo_may_retry(error)) {
-        crier_stream_wake(stream, crier_now() + DEMO_RETRY);
-    } else if (error != 0 || length == 0) {
-        crier_stream_close(stream);
-    } else {
-        tokens->sent++;
-        tokens->rest += length;
-        tokens->due += INTERVAL;
-        crier_stream_wake(stream, tokens->due);
-    }
-}
-
-static void end_tokens(void *closure, struct crier_stream *stream,
-                       enum crier_reason reason)
-{
-    respond_stream_closed((void *)"/tokens", stream, reason);
-    free(closure);
+    if (prompt == NULL)
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                          "the parameter prompt is missing: "
+                                          "/tokens?prompt=TEXT");
+    else if (!text_valid(prompt->bytes, prompt->length, 1, PROMPT_MAX))
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                          "prompt is not UTF-8 of 1 to %d characters "
+                                          "without control characters",
+                                          PROMPT_MAX);
+    else
+        question->text = choose_text(demo_of(request)->answers, prompt);
+    return question->text != NULL;
 }
 
 bool tokens_get(struct request *request)
 {
-    const struct uri_text *prompt = uri_parameter(&request->uri, "prompt");
+    struct question question = {.text = NULL};
     struct stream_start start = {
-        .options = {.on_wake = send_token,
-                    .on_closed = end_tokens},
-        .owns_closure = true,
+        .options = {.on_closed = respond_stream_closed,
+                    .closure = (void *)"/tokens"},
+        .begin = streams_subscribe,
+        .subscription = {.topics = question.topic, .since = CRIER_SINCE_ALL},
     };
-    uint64_t seen = request_last_id(request);
-    struct token_stream *tokens;
+    struct crier_subscribe_options *subscription = &start.subscription;
+    bool begun = false;
+    int error = 0;
 
-    if (prompt == NULL)
-        return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                               "the parameter prompt is missing: "
-                               "/tokens?prompt=TEXT");
-    if (!text_valid(prompt->bytes, prompt->length, 1, PROMPT_MAX))
-        return respond_problem(request, MHD_HTTP_BAD_REQUEST,
-                               "prompt is not UTF-8 of 1 to %d characters "
-                               "without control characters",
-                               PROMPT_MAX);
-    tokens = calloc(1, sizeof *tokens);
-    if (tokens == NULL)
-        return respond_error(request, -ENOMEM);
-    tokens->rest = skip_words(choose_text(demo_of(request)->answers, prompt),
-                              seen, &tokens->sent);
-    if (seen > tokens->sent) { /* the client has received "done" */
-        free(tokens);
+    if (!streams_read_start(request, subscription) ||
+        !read_prompt(request, &question) ||
+        !read_name(request, &question, subscription))
+        return request->result;
+    if (question.seen > writer_count_words(question.text)) /* "done", too */
         return respond_empty(request, MHD_HTTP_NO_CONTENT);
-    }
-    start.options.closure = tokens;
+    if (!request->head)
+        error = writer_ask(demo_of(request)->writer, question.name, question.text,
+                           question.seen, &begun);
+    if (error != 0)
+        return respond_error(request, error);
+    subscription->start_id = false; /* each word has an id */
+    if (begun || question.seen == 0) /* it has no word that the client has */
+        subscription->since = CRIER_SINCE_ALL;
     return streams_open(request, &start);
 }

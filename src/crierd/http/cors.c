@@ -46,7 +46,8 @@ static const char exposed[] = "Allow, Last-Event-ID, Link, Location, Retry-After
                               "WWW-Authenticate";
 static const char exposed_of_stream[] = "Last-Event-ID, Link";
 
-static void add_field(struct cors *cors, const char *name, const char *value)
+static void add_cors_field(struct cors *cors, const char *name,
+                           const char *value)
 {
     cors->fields[cors->count++] = (struct response_header){name, value};
 }
@@ -92,11 +93,11 @@ static void add_preflight(struct cors *cors, const struct request *request,
 {
     const char *asked = request_header(request, ASKED_HEADERS);
 
-    add_field(cors, "Access-Control-Allow-Methods", methods);
+    add_cors_field(cors, "Access-Control-Allow-Methods", methods);
     list_headers(cors, asked != NULL ? asked : "");
     if (cors->headers[0] != '\0')
-        add_field(cors, "Access-Control-Allow-Headers", cors->headers);
-    add_field(cors, "Access-Control-Max-Age", MAX_AGE);
+        add_cors_field(cors, "Access-Control-Allow-Headers", cors->headers);
+    add_cors_field(cors, "Access-Control-Max-Age", MAX_AGE);
 }
 
 /* Whether the response to all origins is the same. */
@@ -117,19 +118,19 @@ void cors_fill(struct cors *cors, const struct request *request,
     if (origins->count == 0)
         return;
     if (!is_same_for_all(origins))
-        add_field(cors, MHD_HTTP_HEADER_VARY, "Origin");
+        add_cors_field(cors, MHD_HTTP_HEADER_VARY, "Origin");
     origin = request_header(request, MHD_HTTP_HEADER_ORIGIN);
     if (origin != NULL)
         match = origins_find(origins, origin);
     if (match == ORIGIN_OTHER)
         return;
-    add_field(cors, "Access-Control-Allow-Origin",
-              match == ORIGIN_NAMED ? origin : "*");
+    add_cors_field(cors, "Access-Control-Allow-Origin",
+                   match == ORIGIN_NAMED ? origin : "*");
     if (match == ORIGIN_NAMED)
-        add_field(cors, "Access-Control-Allow-Credentials", "true");
+        add_cors_field(cors, "Access-Control-Allow-Credentials", "true");
     if (asked)
         add_preflight(cors, request, methods);
     else
-        add_field(cors, "Access-Control-Expose-Headers",
-                  stream ? exposed_of_stream : exposed);
+        add_cors_field(cors, "Access-Control-Expose-Headers",
+                       stream ? exposed_of_stream : exposed);
 }

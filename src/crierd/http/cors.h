@@ -1,7 +1,12 @@
 #ifndef CRIERD_CORS_H
 #define CRIERD_CORS_H
 
-#include "response.h"
+#include "request.h"
+
+/* A header of a response. */
+struct response_header {
+    const char *name, *value;
+};
 
 /* Room for the fields of a response, and for the list of header fields that a page may
  * send. */

@@ -9,7 +9,6 @@
 #include "response.h"
 
 #include "base/clock.h"
-#include "cors.h"
 #include "crierd/log/log.h"
 #include "crierd/net/peer.h"
 

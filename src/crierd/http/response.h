@@ -1,11 +1,8 @@
 #ifndef CRIERD_RESPONSE_H
 #define CRIERD_RESPONSE_H
 
+#include "cors.h"
 #include "request.h"
-
-struct response_header {
-    const char *name, *value;
-};
 
 /* A response, but for the headers that every response has. */
 struct response {

@@ -241,6 +241,19 @@ static void report_list(struct crier__list *list)
     crier__gate_leave(&hub->gate);
 }
 
+/* A list compares the names of all topics with them. */
+#define PATTERNS_MAX 10
+
+/* CRIER_ERR_MANY_TOPICS when more of SELECTORS are patterns than a list may have. */
+static int check_patterns(const struct crier__selectors *selectors)
+{
+    unsigned count = 0, i;
+
+    for (i = 0; i < selectors->count; i++)
+        count += selectors->items[i].pattern != NULL;
+    return count <= PATTERNS_MAX ? 0 : CRIER_ERR_MANY_TOPICS;
+}
+
 /* Makes a *new* listing. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
 static int new_listing(struct crier_hub *hub,
                        const struct crier_list_options *options,
@@ -253,6 +266,8 @@ static int new_listing(struct crier_hub *hub,
     if (made == NULL)
         return -ENOMEM;
     error = crier__selectors_parse(options->topics, &made->selectors);
+    if (error == 0)
+        error = check_patterns(made->selectors);
     made->hub = hub;
     made->after = strdup(options->after != NULL ? options->after : "");
     made->subscribed = calloc(limit, sizeof *made->subscribed);

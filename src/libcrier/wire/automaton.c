@@ -9,8 +9,8 @@
  * into a state only the smaller number: it allows all that the larger one does. (States
  * for each number were rejected: {a:500} would be 500 of them.)
  *
- * The number of wide parts is bounded, since each adds states in which a text may be at
- * once with those of all others.
+ * Parts that match more than a text have a width, and the sum is bounded: each adds
+ * states in which a text may be at once with those of all others.
  */
 #include <config.h>
 
@@ -21,8 +21,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WIDE_MAX 32
 
 /* ---- characters ------------------------------------------------------- */
 
@@ -84,7 +82,7 @@ int crier__compiler_finish(struct crier__compiler *compiler,
     size_t size;
 
     crier__compiler_add(compiler, CRIER__OP_MATCH, 0);
-    if (compiler->failed || compiler->wide > WIDE_MAX)
+    if (compiler->failed || compiler->width > CRIER__WIDTH_MAX)
         return CRIER_ERR_SELECTOR;
     size = compiler->count * sizeof compiler->states[0];
     made = malloc(sizeof *made + size);

@@ -13,6 +13,10 @@
 /* An automaton has no more states. */
 #define CRIER__STATES_MAX 1024
 
+/* The sum of the widths of its parts: about how many states a part can add to those that
+ * a text is in at once. */
+#define CRIER__WIDTH_MAX 32
+
 /* What a state does with a byte; those that take none are passed at once. */
 enum crier__state_op {
     CRIER__OP_BYTE,   /* takes `byte` */
@@ -46,8 +50,9 @@ struct crier__automaton {
 /* An automaton while it is made. All zero at first. */
 struct crier__compiler {
     unsigned count;
-    unsigned wide; /* how many parts match more than a text, as the user counts them */
-    bool failed;   /* it has too many states or wide parts */
+    unsigned width; /* of all parts that match more than a text: at most
+                       CRIER__WIDTH_MAX */
+    bool failed;    /* it has too many states, or too many wide parts */
     struct crier__state states[CRIER__STATES_MAX];
 };
 
@@ -63,7 +68,7 @@ void crier__compiler_add_way(struct crier__compiler *compiler,
 void crier__compiler_lead_here(struct crier__compiler *compiler, unsigned from);
 
 /* Ends COMPILER, and writes a *new* automaton to *AUTOMATON; free() it.
- * CRIER_ERR_SELECTOR: it has too many states or wide parts; -ENOMEM. */
+ * CRIER_ERR_SELECTOR: it has too many states, or is too wide; -ENOMEM. */
 int crier__compiler_finish(struct crier__compiler *compiler,
                            struct crier__automaton **automaton);
 

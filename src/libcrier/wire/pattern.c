@@ -6,6 +6,7 @@
 
 #include "pattern.h"
 
+#include "topic.h"
 #include "uri_template.h"
 #include "url_pattern.h"
 
@@ -93,9 +94,20 @@ const char *crier__pattern_key(const struct crier__pattern *pattern,
     return pattern->key;
 }
 
+/* Whether the names that belong to the program are out of the reach of PATTERN: all of
+ * them are, but for a template that begins as they do. (A URL pattern with a base would
+ * match them as relative URLs.) */
+static bool is_out_of_reach(const struct crier__pattern *pattern, const char *name)
+{
+    return crier__topic_hidden(name) &&
+           (pattern->automaton == NULL || !crier__topic_hidden(pattern->key + 1));
+}
+
 bool crier__pattern_matches(const struct crier__pattern *pattern,
                             const char *name, size_t length)
 {
+    if (length != 0 && is_out_of_reach(pattern, name))
+        return false;
     return pattern->automaton != NULL
                ? crier__automaton_match(pattern->automaton, name, length, NULL)
                : crier__url_pattern_match(pattern->url_pattern, name, length,

@@ -23,6 +23,10 @@
 
 #define NO_LIMIT UINT16_MAX
 
+/* The width of a variable. What stands before one that has a name is in few topics. */
+#define NAMED_WIDTH 1
+#define OTHER_WIDTH 3
+
 /* ---- reading expressions ---------------------------------------------- */
 
 /* What an operator means (RFC 6570 appendix A). */
@@ -320,7 +324,7 @@ static void add_expression(struct crier__compiler *compiler, const char *text,
 
     for (; at < end && !compiler->failed; at++, first = false) {
         at += read_variable(at, (size_t)(end - at), &variable);
-        compiler->wide++;
+        compiler->width += operator->named ? NAMED_WIDTH : OTHER_WIDTH;
         if (!first)
             crier__compiler_lead_here(compiler, none);
         none = crier__compiler_add(compiler, CRIER__OP_SPLIT, 0);

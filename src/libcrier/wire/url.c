@@ -254,21 +254,29 @@ static bool read_ipv4_number(const char *text, size_t length, uint64_t *number)
     return true;
 }
 
+/* Whether the LENGTH bytes at TEXT are a number of an IPv4 address, however large. */
+static bool is_ipv4_number(const char *text, size_t length)
+{
+    bool hex = length >= 2 && text[0] == '0' && lower_case(text[1]) == 'x';
+    size_t i;
+
+    for (i = hex ? 2 : 0; i < length; i++)
+        if (hex ? !crier__uri_hex((unsigned char)text[i]) : !is_digit(text[i]))
+            return false;
+    return length != 0;
+}
+
 /* Whether the LENGTH bytes at TEXT, a host, end in a number, so that they must be an IPv4
  * address. A dot at their end is taken off *LENGTH then. */
 static bool ends_in_number(const char *text, size_t *length)
 {
     size_t end = *length, begin;
-    uint64_t number;
 
     if (end != 0 && text[end - 1] == '.')
         end--;
     for (begin = end; begin != 0 && text[begin - 1] != '.';)
         begin--;
-    if (begin == end ||
-        (strspn(text + begin, "0123456789") < end - begin &&
-         !(end - begin >= 2 && lower_case(text[begin + 1]) == 'x' &&
-           read_ipv4_number(text + begin, end - begin, &number))))
+    if (!is_ipv4_number(text + begin, end - begin))
         return false;
     *length = end;
     return true;
@@ -326,14 +334,11 @@ static bool put_domain(struct crier__url *url, const char *text, size_t length)
             return false;
         put_byte(url, lower_case(c));
     }
-    put_byte(url, '\0');
-    end = url->used - begin - 1;
+    end = url->used - begin;
     if (url->full || end == 0)
         return false;
-    if (ends_in_number(url->buffer + begin, &end))
-        return rewrite_ipv4(url, begin, end);
-    url->used--;
-    return true;
+    return !ends_in_number(url->buffer + begin, &end) ||
+           rewrite_ipv4(url, begin, end);
 }
 
 /* Writes the host of LENGTH bytes at TEXT of a URL that is SPECIAL or not. False when it

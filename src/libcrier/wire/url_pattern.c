@@ -30,8 +30,9 @@
 /* The text of a part is at most so long. */
 #define PART_MAX 2048
 
-/* A pattern that has more of them in a part has too many wide parts. */
-#define NAMES_MAX 33
+/* The width of a wildcard or name, and how many names a part may have. */
+#define WILDCARD_WIDTH 2
+#define NAMES_MAX (CRIER__WIDTH_MAX / WILDCARD_WIDTH + 1)
 
 struct crier__url_pattern {
     struct crier__automaton *parts[CRIER__URL_PARTS]; /* NULL: matches everything */
@@ -298,7 +299,7 @@ static void compile_wildcard(struct part_parser *parser,
     struct crier__compiler *compiler = &parser->compiler;
     unsigned begin = compiler->count;
 
-    compiler->wide++;
+    compiler->width += WILDCARD_WIDTH;
     if (token == NULL ||
         (token->type == TOKEN_REGEXP && is_segment_regexp(parser, token))) {
         crier__compiler_add(compiler, CRIER__OP_EXCEPT,

@@ -33,6 +33,9 @@
 /* How many entries one read skips in the ring of all. */
 #define SKIP_MAX 4096
 
+/* How many topics one read compares with templates and URL patterns. */
+#define ASK_MAX 100000
+
 /* The index of the first entry in RING that is not older than TIME. */
 static size_t index_at(const struct crier__ring *ring, int64_t time)
 {
@@ -73,6 +76,7 @@ struct reading {
     unsigned count;
     struct cursor cursors[CURSORS_MAX];
     size_t skips;        /* left to this read */
+    size_t asks;         /* likewise */
     uint64_t stopped_at; /* where it has used them up; 0: it has not */
 };
 
@@ -190,7 +194,8 @@ static void open_all(struct reading *reading, unsigned selector,
                      crier__ring_at(ring, index - 1)->position);
 }
 
-/* The topics of a prefix as they are found. */
+/* The topics of a prefix, or of a pattern, as they are found. Those that a read has no asks
+ * left for may be among them. */
 struct expansion {
     struct reading *reading;
     const struct crier__selector *what;
@@ -205,6 +210,12 @@ static void open_matched(void *closure, struct crier__name *name)
     struct expansion *expansion = closure;
     struct reading *reading = expansion->reading;
 
+    if (expansion->what->pattern != NULL && reading->asks == 0) {
+        raise_missed(reading, expansion->selector, reading->memory->evicted);
+        expansion->too_many = true;
+        return;
+    }
+    reading->asks -= expansion->what->pattern != NULL;
     if (expansion->what->pattern != NULL &&
         !crier__selector_matches(expansion->what, topic->name, topic->length))
         return;
@@ -491,6 +502,7 @@ static void collect_updates(struct crier__memory *memory,
     reading.now = crier__memory_now(memory);
     reading.count = 0;
     reading.skips = 0;
+    reading.asks = ASK_MAX;
     begin_read(&reading);
     reading.skips = SKIP_MAX;
     reading.stopped_at = 0;

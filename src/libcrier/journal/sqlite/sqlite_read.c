@@ -7,7 +7,8 @@
  * much is held and however many topics are asked for. (A join of all topics with ORDER BY
  * and LIMIT was rejected: it sorts all that there is first.)
  *
- * A prefix is a range in the index of the topics' names. Each topic in it is read like one
+ * A prefix is a range in the index of the topics' names, and so is a template or a URL
+ * pattern, of which the topics are compared one by one. Each topic in it is read like one
  * that was asked for by name; if they are too many, the read looks at the updates in their
  * order instead, at no more than SCAN_MAX of them, and gives what the prefix matches. The
  * next read goes on from there.
@@ -28,6 +29,9 @@
 #define SCAN_MAX 4096
 #define SCAN_LAST_MAX 100000
 
+/* How many topics one read compares with templates and URL patterns. */
+#define ASK_MAX 100000
+
 /* Where a read finds positions. */
 struct source {
     const struct crier__selector *filter; /* NULL: the entries of one topic; else the
@@ -45,6 +49,7 @@ struct reading {
     unsigned count;
     struct source sources[SOURCES_MAX];
     unsigned scans;   /* of updates, left to this scan */
+    unsigned asks;    /* left to this read */
     uint64_t horizon; /* positions beyond are not known, for no scans were left */
 };
 
@@ -280,6 +285,12 @@ static void open_prefix_sources(struct reading *reading, unsigned selector,
         name = (const char *)sqlite3_column_text(row, 3);
         if (name == NULL || strncmp(name, prefix->text, prefix->length) != 0)
             break;
+        if (prefix->pattern != NULL && reading->asks-- == 0) {
+            raise_floor(reading, selector, crier__view_floor_all(view));
+            reading->asks = 0;
+            too_many = true;
+            break;
+        }
         if (prefix->pattern != NULL &&
             !crier__selector_matches(prefix, name, strlen(name)))
             continue;
@@ -617,6 +628,7 @@ static int answer_read(struct reading *reading)
     const struct source *source = reading->sources;
     struct page page = {0};
 
+    reading->asks = ASK_MAX;
     begin_file_read(reading);
     reading->scans = SCAN_MAX;
     reading->horizon = INT64_MAX;
