@@ -956,8 +956,8 @@ struct crier_publish_options {
  * thread keep their order. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID,
  * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, the errors of
  * crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
- * CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL,
- * -ENOMEM. */
+ * CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
+ * CRIER_ERR_STORAGE_FULL, -ENOMEM. */
 CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
                                 const struct crier_event *event,
                                 const struct crier_publish_options *options);
@@ -979,7 +979,9 @@ enum crier_since {
     CRIER_SINCE_ALL,    /* with the first update that is held */
     CRIER_SINCE_LAST,   /* with the last `number` updates held; in memory at most 100000
                            divided by the number of topics. A prefix that matches
-                           more than 100 topics looks at the last 100000 updates */
+                           more than 100 topics looks at the last 100000 updates. In a
+                           file 20000 private updates that the grants do not match are
+                           passed over; what is before them does not count */
     CRIER_SINCE_TIME    /* with the first update that is at most `number` ms old */
 };
 

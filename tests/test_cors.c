@@ -140,7 +140,7 @@ START_TEST(a_named_origin_reads_everything)
     ck_assert_str_eq(
         client_header(&client, "Access-Control-Expose-Headers"),
         requests[_i].stream
-            ? "Last-Event-ID, Link"
+            ? "Last-Event-ID, Mercure-Last-Event-ID"
             : "Allow, Last-Event-ID, Link, Location, Retry-After, "
               "WWW-Authenticate");
     client_close(&client);

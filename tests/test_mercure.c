@@ -150,6 +150,8 @@ static const struct {
     {"topic=a&id=+x", 400, "space"},
     {"topic=a&type=a%0Ab", 400, "control"},
     {"topic=a&type=mercure", 400, "reserved"},
+    {"topic=a&private=on", 400, "no key and no token"},
+    {"topic=a&private", 400, "no key and no token"},
     {"topic=a&retry=soon", 400, "retry"},
     {"topic=a&retry=-1", 400, "retry"},
     {"topic=a&retry=1%00", 400, "retry"},
@@ -183,7 +185,7 @@ START_TEST(forms_have_limits)
     publish_form(form, NULL);
     strcpy(form, "topic=0");
     for (i = 1; i < 100; i++)
-        snprintf(form + strlen(form), 16, "&topic=%d", i);
+        snprintf(form + strlen(form), 20, "&topic=%d", i);
     publish_form(form, NULL);
     strcat(form, "&topic=x");
     free(post_form(form, 413));
@@ -230,6 +232,12 @@ START_TEST(no_way_leads_to_the_hubs_own_topics)
         ck_assert_int_ne(fetch(topics_port, "DELETE", targets[i], "", NULL, NULL),
                          204);
     }
+    ck_assert_int_eq(
+        fetch(topics_port, "POST", "/topics/a?event=mercure", "", "x", NULL), 400);
+    ck_assert_int_eq(fetch(topics_port, "POST", "/topics/a",
+                           "Content-Type: text/event-stream\r\n",
+                           "data: x\n\nevent: mercure\ndata: y\n\n", NULL),
+                     400);
     topics_put("/topics/mercure", "the metal");
     topics_put("/topics/%23mercure", "a channel");
 }
@@ -279,7 +287,7 @@ START_TEST(selectors_have_limits)
     int i;
 
     for (i = 1; i < 100; i++)
-        snprintf(query + strlen(query), 16, "&topic=%d", i);
+        snprintf(query + strlen(query), 20, "&topic=%d", i);
     strcat(query, "&topic=99"); /* twice */
     open_stream(&client, query, "");
     client_close(&client);
@@ -445,6 +453,32 @@ START_TEST(a_head_request_has_the_fields)
 }
 END_TEST
 
+START_TEST(descriptions_link_to_the_hub)
+{
+    struct client client;
+
+    topics_put("/topics/https:%2F%2Fexample.com%2F1", "x");
+    topics_put("/topics/a%22b", "x");
+    client_connect(&client, topics_port);
+    ck_assert_int_eq(client_request(&client, "GET", "/topics", "", NULL), 200);
+    ck_assert_str_eq(client_header(&client, "Link"), "<" HUB ">; rel=\"mercure\"");
+    free(client_body(&client));
+    ck_assert_int_eq(client_request(&client, "GET",
+                                    "/topics/https:%2F%2Fexample.com%2F1",
+                                    "Accept: application/json\r\n", NULL),
+                     200);
+    ck_assert_str_eq(client_header(&client, "Link"),
+                     "<" HUB ">; rel=\"mercure\", "
+                     "<https://example.com/1>; rel=\"self\"");
+    free(client_body(&client));
+    ck_assert_int_eq(client_request(&client, "GET", "/topics/a%22b",
+                                    "Accept: application/json\r\n", NULL),
+                     200);
+    ck_assert_str_eq(client_header(&client, "Link"), "<" HUB ">; rel=\"mercure\"");
+    client_close(&client);
+}
+END_TEST
+
 START_TEST(subscriptions_are_off)
 {
     char *answer;
@@ -496,6 +530,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, mistakes_in_queries_are_named, 0, COUNT(queries));
     tcase_add_test(c, selectors_have_limits);
     tcase_add_test(c, a_head_request_has_the_fields);
+    tcase_add_test(c, descriptions_link_to_the_hub);
     tcase_add_test(c, subscriptions_are_off);
     c = add_case(s, "presence");
     tcase_add_checked_fixture(c, fixture_presence, fixture_end);

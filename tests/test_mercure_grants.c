@@ -311,7 +311,7 @@ END_TEST
 START_TEST(subscriptions_are_listed)
 {
     struct client one, two;
-    json_t *list, *single;
+    json_t *list, *found, *single;
     char target[512];
 
     open_stream(&one, "topic=https://example.com/{id}&topic=b", "");
@@ -325,10 +325,11 @@ START_TEST(subscriptions_are_listed)
     json_decref(list);
     list = list_subscriptions(LIST "/" SELECTOR, "", "application/ld+json");
     expect_member(list, "id", LIST "/" SELECTOR);
-    list = json_object_get(list, "subscriptions");
-    ck_assert_uint_eq(json_array_size(list), 1);
-    expect_member(json_array_get(list, 0), "topic", "https://example.com/{id}");
-    snprintf(target, sizeof target, "%s", json_text(json_array_get(list, 0), "id"));
+    found = json_object_get(list, "subscriptions");
+    ck_assert_uint_eq(json_array_size(found), 1);
+    expect_member(json_array_get(found, 0), "topic", "https://example.com/{id}");
+    snprintf(target, sizeof target, "%s", json_text(json_array_get(found, 0), "id"));
+    json_decref(list);
     single = list_subscriptions(target, "", "application/ld+json");
     expect_member(single, "id", target);
     expect_member(single, "type", "Subscription");

@@ -62,13 +62,27 @@ static const struct {
 
 START_TEST(what_leads_to_the_hub_is_reserved)
 {
-    ck_assert_msg(mercure_topic_is_reserved(topics[_i].topic, MERCURE_PATH) ==
+    const char *topic = topics[_i].topic;
+
+    ck_assert_msg(mercure_topic_is_reserved(topic, strlen(topic), MERCURE_PATH) ==
                       topics[_i].hub,
-                  "'%s'", topics[_i].topic);
-    ck_assert_msg(mercure_topic_is_reserved(topics[_i].topic,
+                  "'%s'", topic);
+    ck_assert_msg(mercure_topic_is_reserved(topic, strlen(topic),
                                             MERCURE_SUBSCRIPTIONS) ==
                       topics[_i].subscriptions,
-                  "'%s'", topics[_i].topic);
+                  "'%s'", topic);
+}
+END_TEST
+
+START_TEST(what_is_too_long_for_a_topic_is_not_reserved)
+{
+    char topic[600];
+
+    memset(topic, '/', sizeof topic);
+    ck_assert(!mercure_topic_is_reserved(topic, sizeof topic, MERCURE_PATH));
+    ck_assert(!mercure_topic_is_reserved(topic, 511, MERCURE_PATH));
+    memset(topic, 'x', sizeof topic);
+    ck_assert(!mercure_topic_is_reserved(topic, 511, MERCURE_PATH));
 }
 END_TEST
 
@@ -185,6 +199,7 @@ static Suite *suite(void)
     TCase *c = add_case(s, "names");
 
     tcase_add_loop_test(c, what_leads_to_the_hub_is_reserved, 0, COUNT(topics));
+    tcase_add_test(c, what_is_too_long_for_a_topic_is_not_reserved);
     tcase_add_loop_test(c, names_have_no_invisible_characters, 0, COUNT(texts));
     tcase_add_test(c, a_name_is_escaped_as_one_segment);
     c = add_case(s, "forms");

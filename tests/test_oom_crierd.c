@@ -187,6 +187,16 @@ static void use_topics(void)
     client_close(&subscriber);
 }
 
+static void use_mercure(void)
+{
+    visit("/.well-known/mercure?topic=m/{x}&match_urlpattern=/n/:x&lastEventID=1");
+    visit("/.well-known/mercure?match=m");
+    expect(200, "POST", "/.well-known/mercure",
+           "Content-Type: application/x-www-form-urlencoded\r\n",
+           "topic=m/1&topic=n/1&data=x&id=1&type=t");
+    expect(401, "GET", "/.well-known/mercure/subscriptions", "", NULL);
+}
+
 static void use_demos(void)
 {
     struct client chat;
@@ -227,11 +237,12 @@ static unsigned long once(const char *of, unsigned long n)
     refused = false;
     last_id[0] = '\0';
     snprintf(journal, sizeof journal, "--threads 2 --presence p "
-             "--journal sqlite:%s/%lu", scratch, n);
+             "--subscriptions on --journal sqlite:%s/%lu", scratch, n);
     oomed_begin(of, n);
     listens = crierd_try_start(&crierd, journal, &status);
     if (listens) {
         use_topics();
+        use_mercure();
         use_demos();
         crierd_stop(&crierd);
     } else {

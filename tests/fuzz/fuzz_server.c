@@ -32,6 +32,8 @@
 
 #include "crier_client.h"
 #include "crierd/api/api.h"
+#include "crierd/api/mercure.h"
+#include "crierd/auth/auth.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
@@ -68,6 +70,10 @@ static struct conf conf = {
     .ping = 3600000,
     .log_level = LOG_ERROR,
     .get_publish = true,
+    .anonymous = CONF_ANONYMOUS_ALL,
+    .auth_cookie = "cookie",
+    .query_token = true,
+    .subscriptions = true,
     .retention = {.count = 50},
     .topics = topics,
     .topic_count = 1,
@@ -78,13 +84,15 @@ static struct conf conf = {
 };
 
 static struct server server = {.conf = &conf};
-static struct demo *demo; /* an input's */
+static struct mercure *mercure; /* an input's */
+static struct demo *demo; /* the same */
 static struct http http;
 static struct acceptor *acceptor; /* an input's */
 static bool started;
 
 static void stop(void)
 {
+    auth_close(server.auth);
     close(server.www);
 }
 
@@ -109,6 +117,8 @@ static void start(void)
     server.started = crier_now();
     server.www = files_open(directory("WWW"));
     MUST(server.www >= 0);
+    server.auth = auth_open(&conf);
+    MUST(server.auth != NULL);
     conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;
@@ -139,7 +149,11 @@ static void begin(void)
     server.tables[0] = (struct route_table){.routes = api_routes};
     server.tables[1] = (struct route_table){.routes = demo_routes,
                                             .context = demo};
-    server.tables[2] = (struct route_table){.routes = files_routes};
+    mercure = mercure_open(&server);
+    MUST(mercure != NULL);
+    server.tables[2] = (struct route_table){.routes = mercure_routes,
+                                            .context = mercure};
+    server.tables[3] = (struct route_table){.routes = files_routes};
     socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
     MUST(socket >= 0);
     MUST(http_start(&http, &server));
@@ -158,6 +172,7 @@ static void end(void)
     http_stop(&http);
     crier_shards_free(server.shards);
     demo_close(demo);
+    mercure_close(mercure);
     crier_hub_free(server.hub);
 }
 

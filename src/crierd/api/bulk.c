@@ -31,6 +31,7 @@
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
 #include "crierd/http/respond.h"
+#include "parameter.h"
 #include "receipt.h"
 
 #include <errno.h>
@@ -103,6 +104,8 @@ static void check_line(struct bulk_check *check, const char *line,
         return; /* a comment or an unknown field */
     else if (memchr(value, '\0', length) != NULL)
         check->wrong = "a type must not hold NUL";
+    else if (parameter_is_type_reserved(value, length))
+        check->wrong = parameter_reserved_type;
     check->field = true;
 }
 

@@ -17,9 +17,12 @@
 #include "crier.h"
 
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+/* More than any topic has. */
+#define TOPIC_SIZE 512
 
 /* ---- characters ------------------------------------------------------- */
 
@@ -201,19 +204,15 @@ static bool is_path_reserved(const char *folder, const char *rest,
                              const char *reserved)
 {
     size_t length = strcspn(rest, "?#"), most = strlen(reserved);
-    char *path, *c;
-    bool found;
+    char path[sizeof MERCURE_PATH + TOPIC_SIZE], *c;
 
-    if (asprintf(&path, "%s%.*s", folder, (int)length, rest) < 0)
-        return true; /* it cannot be found out */
+    snprintf(path, sizeof path, "%s%.*s", folder, (int)length, rest);
     for (c = path; *c != '\0'; c++)
         if (*c == '\\')
             *c = '/';
     remove_dots(path);
-    found = strncmp(path, reserved, most) == 0 &&
-            (path[most] == '\0' || path[most] == '/');
-    free(path);
-    return found;
+    return strncmp(path, reserved, most) == 0 &&
+           (path[most] == '\0' || path[most] == '/');
 }
 
 /* The same for what stands behind "//": a host, and perhaps a path. */
@@ -247,31 +246,22 @@ static bool is_absolute_reserved(const char *text, size_t length,
                                        : is_path_reserved("", rest, reserved);
 }
 
-/* Whether TOPIC is surely not reserved: the usual case, for which nothing is copied. */
-static bool is_surely_free(const char *topic)
+bool mercure_topic_is_reserved(const char *topic, size_t length,
+                               const char *reserved)
 {
-    return topic[0] != '\0' && strpbrk(topic, "%?#: ") == NULL &&
-           strstr(topic, "mercure") == NULL;
-}
+    char text[TOPIC_SIZE];
+    size_t scheme;
 
-bool mercure_topic_is_reserved(const char *topic, const char *reserved)
-{
-    size_t length, scheme;
-    bool found;
-    char *text;
-
-    if (is_surely_free(topic))
-        return false;
-    topic += strspn(topic, " ");
-    for (length = strlen(topic); length != 0 && topic[length - 1] == ' ';)
+    for (; length != 0 && *topic == ' '; length--)
+        topic++;
+    while (length != 0 && topic[length - 1] == ' ')
         length--;
-    text = strndup(topic, length);
-    if (text == NULL)
-        return true;
+    if (length >= sizeof text)
+        return false; /* nor a topic */
+    memcpy(text, topic, length);
+    text[length] = '\0';
     decode_unreserved(text);
     scheme = scheme_length(text);
-    found = scheme != 0 ? is_absolute_reserved(text, scheme, reserved)
-                        : is_relative_reserved(text, reserved);
-    free(text);
-    return found;
+    return scheme != 0 ? is_absolute_reserved(text, scheme, reserved)
+                       : is_relative_reserved(text, reserved);
 }

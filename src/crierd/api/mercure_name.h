@@ -15,10 +15,11 @@
  * Mercure must be. */
 bool mercure_text_valid(const char *text, size_t length);
 
-/* Whether TOPIC, read as a URL relative to the hub's, has the path RESERVED or one below
+/* Whether TOPIC of LENGTH bytes, read as a URL relative to the hub's, has the path RESERVED or one below
  * it, whatever its scheme and host. Only crierd itself publishes under such names. RESERVED
  * is MERCURE_PATH or MERCURE_SUBSCRIPTIONS. */
-bool mercure_topic_is_reserved(const char *topic, const char *reserved);
+bool mercure_topic_is_reserved(const char *topic, size_t length,
+                               const char *reserved);
 
 /* Appends TEXT to the *LENGTH bytes in TO, which has room for SIZE bytes, with each byte
  * that is not unreserved in RFC 3986 as %XX, and a NUL. False when the room is short. */

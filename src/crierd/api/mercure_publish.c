@@ -88,7 +88,7 @@ static bool add_topic(struct request *request, struct publication *publication,
                             "is given more than 100 times");
     if (!check_text(request, field, NAME_MAX_BYTES))
         return false;
-    if (mercure_topic_is_reserved(field->value, MERCURE_PATH))
+    if (mercure_topic_is_reserved(field->value, field->length, MERCURE_PATH))
         return refuse_field(request, MHD_HTTP_BAD_REQUEST, field->name,
                             "is empty, or reserved for the hub itself: it leads to "
                             MERCURE_PATH);
@@ -127,9 +127,11 @@ static bool set_type(struct request *request, struct publication *publication,
         return true;
     if (!check_text(request, field, SIZE_MAX))
         return false;
-    if (strcmp(field->value, "mercure") == 0)
-        return refuse_field(request, MHD_HTTP_BAD_REQUEST, field->name,
-                            "is 'mercure', which is reserved for the hub itself");
+    if (parameter_is_type_reserved(field->value, field->length)) {
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s",
+                                          parameter_reserved_type);
+        return false;
+    }
     publication->type = field->value;
     return true;
 }
@@ -188,7 +190,7 @@ static bool read_form(struct request *request, struct publication *publication)
         if (!take_form_field(request, publication, &field))
             return false;
     if (publication->count != 0)
-        return true;
+        return !publication->is_private || parameter_may_be_private(request);
     request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                       "the form has no topic");
     return false;

@@ -14,7 +14,6 @@
 #include "mercure_name.h"
 #include "crierd/http/respond.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,16 +62,11 @@ bool parameter_is_name_reserved(const char *name, bool presence)
  * reported. */
 static bool is_report_name(const char *topics)
 {
-    bool reserved;
-    char *name;
-
+    /* For most topics that is enough. */
     if (strstr(topics, "mercure") == NULL && strchr(topics, '%') == NULL)
         return false;
-    name = strndup(topics, strcspn(topics, ","));
-    reserved = name == NULL ||
-               mercure_topic_is_reserved(name, MERCURE_SUBSCRIPTIONS);
-    free(name);
-    return reserved;
+    return mercure_topic_is_reserved(topics, strcspn(topics, ","),
+                                     MERCURE_SUBSCRIPTIONS);
 }
 
 bool parameter_is_reserved(const char *topics, bool presence)
@@ -86,6 +80,25 @@ bool parameter_is_reserved(const char *topics, bool presence)
             return false;
         topics++;
     }
+}
+
+const char parameter_reserved_type[] =
+    "the type 'mercure' is reserved for events of crierd's own";
+
+bool parameter_is_type_reserved(const char *type, size_t length)
+{
+    return length == strlen("mercure") && memcmp(type, "mercure", length) == 0;
+}
+
+bool parameter_may_be_private(struct request *request)
+{
+    if (conf_has_keys(conf_current()))
+        return true;
+    request->result = respond_problem(
+        request, MHD_HTTP_BAD_REQUEST,
+        "crierd has no key and no token configured, so nobody could be sent a "
+        "private update");
+    return false;
 }
 
 bool parameter_refuse_reserved(struct request *request)

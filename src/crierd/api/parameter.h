@@ -25,6 +25,15 @@ bool parameter_is_name_reserved(const char *name, bool presence);
  * to MERCURE_SUBSCRIPTIONS are, too. */
 bool parameter_is_reserved(const char *topics, bool presence);
 
+/* Whether TYPE of LENGTH bytes is the type of events that crierd alone publishes (the
+ * reports of Mercure subscriptions), and what a refusal says of it. */
+bool parameter_is_type_reserved(const char *type, size_t length);
+extern const char parameter_reserved_type[];
+
+/* Whether anybody could be sent a private update. Otherwise responds to REQUEST, which
+ * publishes one. */
+bool parameter_may_be_private(struct request *request);
+
 /* Responds that a topic is reserved. Returns what the handler returns. */
 bool parameter_refuse_reserved(struct request *request);
 

@@ -125,6 +125,11 @@ static bool set_fields(struct request *request, struct crier_event *event)
     uint64_t milliseconds;
     int error = 0;
 
+    if (type != NULL && parameter_is_type_reserved(type, strlen(type))) {
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s",
+                                          parameter_reserved_type);
+        return false;
+    }
     if (type != NULL)
         error = crier_event_type(event, type);
     if (id != NULL && error == 0)
@@ -179,13 +184,8 @@ static bool read_options(struct request *request,
     if (given != NULL && !options->is_private && strcmp(given, "0") != 0)
         request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                           "private is neither 0 nor 1");
-    else if (options->is_private && !conf_has_keys(conf_current()))
-        request->result = respond_problem(
-            request, MHD_HTTP_BAD_REQUEST,
-            "crierd has no key and no token configured, so nobody could be sent a "
-            "private update");
     else
-        return true;
+        return !options->is_private || parameter_may_be_private(request);
     return false;
 }
 

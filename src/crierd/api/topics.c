@@ -13,10 +13,12 @@
 #include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
+#include "mercure_name.h"
 #include "parameter.h"
 #include "streams.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* How many topics a list has: unless the request says otherwise, and at most. */
@@ -153,6 +155,31 @@ static bool describe_topics(struct request *request, const char *selectors,
     return error != 0 ? respond_error(request, error) : deferred_wait(request);
 }
 
+/* Room for the Link field, with the longest name of a topic. */
+#define LINK_SIZE 640
+
+/* Responds with VALUE (stolen), and with where to subscribe by the Mercure protocol. TOPIC
+ * is what to subscribe to, or NULL; a name that is no URI reference is not linked. */
+static bool respond_linked(struct request *request, json_t *value,
+                           const char *topic)
+{
+    static const char uri[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                              "0123456789-._~:/?#[]@!$&'()*+,;=%";
+    char link[LINK_SIZE] = "<" MERCURE_PATH ">; rel=\"mercure\"";
+    struct response response = {.status = MHD_HTTP_OK,
+                                .type = "application/json",
+                                .name = "Link",
+                                .value = link};
+    size_t length = strlen(link);
+
+    if (topic != NULL && strspn(topic, uri) == strlen(topic))
+        snprintf(link + length, sizeof link - length, ", <%s>; rel=\"self\"", topic);
+    if (value != NULL)
+        response.body = json_dumps(value, JSON_COMPACT);
+    json_decref(value);
+    return response_send(request, &response);
+}
+
 static bool respond_list(struct request *request,
                          const struct deferred *deferred)
 {
@@ -164,9 +191,10 @@ static bool respond_list(struct request *request,
     if (count == (size_t)deferred->number)
         last = json_object_get(json_array_get(deferred->value, count - 1),
                                "topic");
-    return respond_json(request, MHD_HTTP_OK,
-                        json_pack("{s:O, s:O?}", "topics", deferred->value,
-                                  "next", last));
+    return respond_linked(request,
+                          json_pack("{s:O, s:O?}", "topics", deferred->value,
+                                    "next", last),
+                          NULL);
 }
 
 static bool respond_one(struct request *request,
@@ -176,8 +204,8 @@ static bool respond_one(struct request *request,
         return respond_error(request, deferred->error);
     if (json_array_size(deferred->value) == 0)
         return respond_error(request, CRIER_ERR_NO_TOPIC);
-    return respond_json(request, MHD_HTTP_OK,
-                        json_incref(json_array_get(deferred->value, 0)));
+    return respond_linked(request, json_incref(json_array_get(deferred->value, 0)),
+                          request->argument->bytes);
 }
 
 /* Responds with a page of the topics that SELECTORS match. */

@@ -44,7 +44,7 @@ static const char *const known_headers[] = {
 /* What a page may read of a response, and of a stream. */
 static const char exposed[] = "Allow, Last-Event-ID, Link, Location, Retry-After, "
                               "WWW-Authenticate";
-static const char exposed_of_stream[] = "Last-Event-ID, Link";
+static const char exposed_of_stream[] = "Last-Event-ID, Mercure-Last-Event-ID";
 
 static void add_cors_field(struct cors *cors, const char *name,
                            const char *value)

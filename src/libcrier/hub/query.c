@@ -278,8 +278,7 @@ static int new_listing(struct crier_hub *hub,
     made->list.limit = limit;
     made->list.withheld = note_withheld;
     made->list.granted_only = options->granted_only;
-    if (options->grants != NULL)
-        made->list.grants = made->grants = crier_grants_ref(options->grants);
+    made->list.grants = made->grants = crier_grants_ref(options->grants);
     if (error == 0 && (made->after == NULL || made->subscribed == NULL ||
                        made->list.infos == NULL))
         error = -ENOMEM;
