@@ -47,7 +47,7 @@ struct count_of {
 void clients_topic(const struct clients *clients, size_t topic, char *name, size_t size)
 {
     snprintf(name, size, "%s-%zu%s", clients->prefix, topic,
-             clients->by_prefix ? "/x" : "");
+             clients->selector != CLIENTS_BY_NAME ? "/x" : "");
 }
 
 /* Writes what the clients of TOPIC subscribe to. */
@@ -55,8 +55,10 @@ static void write_selector(const struct clients *clients, size_t topic, char *te
                            size_t size)
 {
     clients_topic(clients, topic, text, size);
-    if (clients->by_prefix)
+    if (clients->selector == CLIENTS_BY_PREFIX)
         text[strlen(text) - 1] = '*';
+    if (clients->selector == CLIENTS_BY_TEMPLATE) /* {x} */
+        snprintf(text + strlen(text) - 1, size - strlen(text) + 1, "%%7Bx%%7D");
 }
 
 /* ---- deliveries --------------------------------------------------------- */

@@ -8,6 +8,9 @@
 /* Maximum number of updates of a topic in flight. */
 #define CLIENTS_WINDOW 256
 
+/* What clients subscribe by: each matches one topic. */
+enum clients_selector { CLIENTS_BY_NAME, CLIENTS_BY_PREFIX, CLIENTS_BY_TEMPLATE };
+
 struct client;
 
 /* Subscribers, and the updates in flight to them. Client i subscribes to topic i %
@@ -18,7 +21,7 @@ struct clients {
     size_t count;
     size_t topics;
     const char *prefix; /* prefix of topic names; borrowed */
-    bool by_prefix;     /* subscribe by a prefix that matches one topic */
+    enum clients_selector selector;
     size_t size;        /* bytes of data of each update */
     const char *fields; /* request fields, from heads.h; borrowed */
     size_t padding;     /* bytes of additional request fields */
@@ -36,7 +39,7 @@ struct clients {
 };
 
 /* Makes COUNT clients, which are not connected. The caller has set port, count, topics,
- * prefix, size, fields, padding and tokens. */
+ * prefix, selector, size, fields, padding and tokens. */
 bool clients_open(struct clients *clients, struct load *load);
 
 /* Disconnects and frees the clients. */

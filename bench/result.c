@@ -25,6 +25,8 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_NCHAN, false, 0.85},
     {"prefix: CPU per delivery, prefix / targeted", WORK_PREFIX, FIGURE_CPU,
      SERVER_CRIERD, SERVER_CRIERD, false, 1.15},
+    {"template: CPU per delivery, template / targeted", WORK_TEMPLATE, FIGURE_CPU,
+     SERVER_CRIERD, SERVER_CRIERD, false, 1.3},
     {"saturated: CPU per delivery, crierd / nchan", WORK_SATURATED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.1},
     {"chunked: CPU per delivery, crierd / baseline", WORK_CHUNKED, FIGURE_CPU,
@@ -139,6 +141,7 @@ static enum work_kind find_base(enum work_kind work)
 {
     switch (work) {
     case WORK_PREFIX:
+    case WORK_TEMPLATE:
         return WORK_TARGETED;
     case WORK_PRIVATE:
         return WORK_BROADCAST;

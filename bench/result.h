@@ -14,7 +14,7 @@ struct results {
 };
 
 /* A limit for a figure of a server, or for its ratio to that of another server. Those of
- * prefix, private and the workloads with tokens are ratios to the same workload without
+ * prefix, template, private and the workloads with tokens are ratios to the same workload without
  * that. */
 struct budget {
     const char *text;

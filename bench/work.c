@@ -6,6 +6,7 @@
  *   private     the same with private updates, and a token for each client
  *   targeted    ten subscribe to each of many topics; one topic after the other
  *   prefix      the same, but by a prefix for each topic
+ *   template    the same, but by a URI template for each topic
  *   saturated   half as many subscribe to one topic, and 64 updates are in flight
  *               all the time: published and not yet at every client
  *   chunked     a tenth as many, and updates of 64 KiB
@@ -79,7 +80,8 @@ struct session {
 
 static bool open_session(struct session *session, const struct server *server,
                          const struct work_size *size, size_t count, size_t topics,
-                         size_t bytes, bool by_prefix, enum head head, size_t tokens)
+                         size_t bytes, enum clients_selector selector,
+                         enum head head, size_t tokens)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
@@ -89,7 +91,7 @@ static bool open_session(struct session *session, const struct server *server,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
-                                        .by_prefix = by_prefix,
+                                        .selector = selector,
                                         .size = bytes,
                                         .fields = head_fields(head),
                                         .tokens = session->tokens};
@@ -461,7 +463,10 @@ static const struct {
     [WORK_PRIVATE] = {"private", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL,
                       TOKENS_EACH},
     [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL, TOKENS_NONE},
-    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL, TOKENS_NONE},
+    [WORK_PREFIX] = {"prefix", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL,
+                     TOKENS_NONE},
+    [WORK_TEMPLATE] = {"template", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL,
+                       TOKENS_NONE},
     [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL, TOKENS_NONE},
     [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL, TOKENS_NONE},
     [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME, TOKENS_NONE},
@@ -550,7 +555,10 @@ bool work_run(enum work_kind kind, const struct work_size *size,
               const struct server *server, struct figures *figures)
 {
     static struct session session;
-    bool by_prefix = kind == WORK_PREFIX, ok;
+    enum clients_selector selector = kind == WORK_PREFIX     ? CLIENTS_BY_PREFIX
+                                     : kind == WORK_TEMPLATE ? CLIENTS_BY_TEMPLATE
+                                                             : CLIENTS_BY_NAME;
+    bool many = kind == WORK_TARGETED || selector != CLIENTS_BY_NAME, ok;
     size_t clients = work_clients(kind, size);
     const size_t tokens[] = {
         [TOKENS_NONE] = 0, [TOKENS_ONE] = 1, [TOKENS_EACH] = clients};
@@ -558,8 +566,8 @@ bool work_run(enum work_kind kind, const struct work_size *size,
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
     ok = open_session(&session, server, size, clients,
-                      kind == WORK_TARGETED || by_prefix ? (clients + 9) / 10 : 1,
-                      kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, by_prefix,
+                      many ? (clients + 9) / 10 : 1,
+                      kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, selector,
                       works[kind].head, tokens[works[kind].tokens]);
     session.publish.private = kind == WORK_PRIVATE;
     ok = ok && measure_work(kind, size, &session, figures);

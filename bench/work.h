@@ -11,6 +11,7 @@ enum work_kind {
     WORK_PRIVATE,
     WORK_TARGETED,
     WORK_PREFIX,
+    WORK_TEMPLATE,
     WORK_SATURATED,
     WORK_CHUNKED,
     WORK_IDLE,

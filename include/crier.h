@@ -784,8 +784,17 @@ CRIER_API void crier_journal_free(struct crier_journal *journal);
  *   "log.a"   exact: the topic of that name
  *   "log.*"   prefix: each topic whose name begins with what is before the '*'
  *   "*"       all: each topic whose name does not begin with '$'
- * As in MQTT, "*" does not match the names that begin with '$'; a prefix that begins with
- * '$' itself does. A text of selectors may mix them: "a,log.*".
+ *   "log/{id}" a URI template (RFC 6570): each topic that it can expand to, with any values
+ * As in MQTT, a selector that begins with a wildcard does not match the names that begin
+ * with '$'; one that begins with '$' itself does. A text of selectors may mix them:
+ * "a,log.*,log/{id}"; commas in the braces of a template do not separate.
+ *
+ * In a template, a variable matches unreserved characters, those beyond ASCII, and triplets
+ * (%2F), so it ends at a '/'; with + or # it matches reserved characters, too; lists, named
+ * variables (?a,b) and undefined ones match as they expand. What a selector matches is
+ * found in time that is linear in the topic and in the selector, and remembered for topics
+ * that are published to again. A template has at most 10 variables, of which those with a
+ * name in the topic (; ? &) count a third; a part of a URL pattern, 16 wildcards.
  *
  * At most max_pending bytes and one update are pending for a stream that reads slowly;
  * after that the hub reads the journal for it, at the pace of its client. When the
@@ -947,8 +956,8 @@ struct crier_publish_options {
  * thread keep their order. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID,
  * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, the errors of
  * crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
- * CRIER_ERR_EXISTS, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL,
- * -ENOMEM. */
+ * CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
+ * CRIER_ERR_STORAGE_FULL, -ENOMEM. */
 CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
                                 const struct crier_event *event,
                                 const struct crier_publish_options *options);
@@ -970,7 +979,9 @@ enum crier_since {
     CRIER_SINCE_ALL,    /* with the first update that is held */
     CRIER_SINCE_LAST,   /* with the last `number` updates held; in memory at most 100000
                            divided by the number of topics. A prefix that matches
-                           more than 100 topics looks at the last 100000 updates */
+                           more than 100 topics looks at the last 100000 updates. In a
+                           file 20000 private updates that the grants do not match are
+                           passed over; what is before them does not count */
     CRIER_SINCE_TIME    /* with the first update that is at most `number` ms old */
 };
 

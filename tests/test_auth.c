@@ -18,6 +18,8 @@
 
 #include <errno.h>
 #include <gnutls/crypto.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -978,6 +980,54 @@ START_TEST(short_memory)
 }
 END_TEST
 
+/* ---- threads ---------------------------------------------------------- */
+
+static atomic_bool stopped;
+
+/* Verifies a token of the key that stays and one of a key that comes and goes. */
+static void *verify_on(void *closure)
+{
+    char *stays = sign("{" BOTH "}");
+    char *comes = sign_as("HS512", LONG_SECRET, "JWT", "{" BOTH "}");
+    struct identity *identity;
+    enum auth_result result;
+
+    (void)closure;
+    while (!atomic_load(&stopped)) {
+        ck_assert_int_eq(auth_verify(auth, stays, strlen(stays), &identity), AUTH_OK);
+        ck_assert(crier_grants_match(identity->publish, "a"));
+        identity_unref(identity);
+        result = auth_verify(auth, comes, strlen(comes), &identity);
+        ck_assert(result == AUTH_OK || result == AUTH_KEY || result == AUTH_BUSY);
+        if (result == AUTH_OK)
+            identity_unref(identity);
+    }
+    free(stays);
+    free(comes);
+    return NULL;
+}
+
+START_TEST(keys_change_meanwhile)
+{
+    pthread_t threads[3];
+    size_t i;
+
+    CONFIGURE("--jwt-key", HS256);
+    for (i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, verify_on, NULL), 0);
+    for (i = 0; i < 200; i++) {
+        CONFIGURE("--jwt-key", HS256, "--jwt-key", "HS512:" LONG_SECRET);
+        CONFIGURE("--jwt-key", HS256);
+        /* What was verified by a key that is gone is not remembered. */
+        ck_assert_int_ne(
+            result_of(sign_as("HS512", LONG_SECRET, "JWT", "{" BOTH "}")), AUTH_OK);
+    }
+    atomic_store(&stopped, true);
+    for (i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("auth");
@@ -1006,6 +1056,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, the_pool_is_bounded);
     tcase_add_test(tcase, hashes_have_seeds);
     tcase_add_test(tcase, short_memory);
+    tcase_add_test(tcase, keys_change_meanwhile);
     return suite;
 }
 

@@ -80,6 +80,7 @@ static const struct {
     {"targeted", "baseline", "latency_p99_ns"},
     {"targeted", "crierd", "publishes_per_s"},
     {"prefix", "crierd", "latency_p99_ns"},
+    {"template", "crierd", "latency_p99_ns"},
     {"saturated", "baseline", "publishes_per_s"},
     {"saturated", "crierd", "latency_p999_ns"},
     {"chunked", "baseline", "publishes_per_s"},

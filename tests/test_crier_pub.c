@@ -233,6 +233,50 @@ static void gives_up(int status, const char *err, const char *published,
     command_done(&command);
 }
 
+/* How many updates TARGET holds. */
+static size_t topics_count(const char *target)
+{
+    char *answer, *at;
+    size_t count = 0;
+    int status = fetch(topics_port, "GET", target, "Accept: application/json\r\n", NULL,
+                       &answer);
+
+    if (status == 200 && (at = strstr(answer, "\"updates\":")) != NULL)
+        count = strtoul(at + strlen("\"updates\":"), NULL, 10);
+    free(answer);
+    return count;
+}
+
+START_TEST(the_last_update_ends_the_topic)
+{
+    struct command command;
+
+    command_expect(0, NULL, "", NULL, WORDS("pub", "a", "x", "--last", "--id=1"));
+    command_expect(0, "1\n", "", NULL,
+                   WORDS("pub", "a", "x", "--last", "--id=1", "--dedupe"));
+    command_expect(1, "", "the topic has ended: 'a'", NULL, WORDS("pub", "a", "y"));
+    command_expect(1, "", "the topic has ended: 'a'", NULL,
+                   WORDS("pub", "a", "y", "--id=2"));
+    command_expect(1, "", "already exists", NULL, WORDS("pub", "a", "y", "--id=1"));
+
+    /* Of lines it is the last one. */
+    command_start(&command, 0, WORDS("pub", "b", "--lines", "--last"));
+    command_write(&command, "1\n2\n");
+    while (topics_count("/topics/b") < 1)
+        sched_yield();
+    ck_assert_uint_eq(topics_count("/topics/b"), 1);
+    command_write(&command, "3\n");
+    command_close_input(&command);
+    ck_assert_int_eq(command_wait(&command), 0);
+    command_done(&command);
+    topics_hold("/topics/b?poll=1", "", "1 2 3 ");
+    command_expect(1, "", "the topic has ended: 'b'", "4\n",
+                   WORDS("pub", "b", "--lines"));
+    command_expect(0, "", "", "", WORDS("pub", "c", "--lines", "--last"));
+    topics_put("/topics/c", "1");
+}
+END_TEST
+
 START_TEST(a_refusal_is_told_before_the_next_line)
 {
     struct foreign server;
@@ -389,6 +433,7 @@ static Suite *suite(void)
     tcase_add_test(c, refusals_are_told);
     tcase_add_test(c, a_terminal_is_told_more);
     tcase_add_test(c, each_line_is_an_update);
+    tcase_add_test(c, the_last_update_ends_the_topic);
     tcase_add_test(c, a_refusal_is_told_before_the_next_line);
     tcase_add_test(c, a_terminal_sees_the_progress);
     tcase_add_test(c, a_server_that_starts_late_is_waited_for);

@@ -173,6 +173,29 @@ START_TEST(it_begins_where_it_is_told)
 }
 END_TEST
 
+/* It ends with its topics, behind their last updates; and so it does when it comes back. */
+START_TEST(topics_end_it)
+{
+    struct command command;
+
+    command_start(&command, 0, WORDS("sub", "n,m", "-v"));
+    output_wait(&command.err, "connected to");
+    topics_put("/topics/m?last=1", "m");
+    topics_put("/topics/n?id=1", "1");
+    topics_put("/topics/n?id=2&last=1", "2");
+    ck_assert_int_eq(command_wait(&command), 0);
+    ck_assert_str_eq(command.out.text, "m\n1\n2\n");
+    ck_assert_ptr_null(strstr(command.err.text, "lost"));
+    command_done(&command);
+    command_expect(0, "1\n2\n", "", NULL, WORDS("sub", "n", "--since", "all"));
+    command_expect(0, "2\n", "", NULL, WORDS("sub", "n", "--last-event-id=1"));
+    command_expect(0, "", "", NULL, WORDS("sub", "n", "--last-event-id=2"));
+    command_expect(0, "2\n", "", NULL, WORDS("sub", "n"));
+    command_expect(5, "1\n2\n", "before --count was complete", NULL,
+                   WORDS("sub", "n", "--since=all", "--count=3"));
+}
+END_TEST
+
 START_TEST(time_and_count_end_it)
 {
     command_expect(0, "", "", NULL, WORDS("sub", "n", "--timeout=50ms"));
@@ -496,6 +519,7 @@ static Suite *suite(void)
     tcase_add_test(c, what_is_published_is_printed);
     tcase_add_test(c, json_has_all_there_is);
     tcase_add_test(c, it_begins_where_it_is_told);
+    tcase_add_test(c, topics_end_it);
     tcase_add_test(c, time_and_count_end_it);
     tcase_add_test(c, refusals_end_it_with_the_servers_words);
     tcase_add_test(c, a_gap_is_told);

@@ -240,6 +240,38 @@ START_TEST(any_order)
 }
 END_TEST
 
+/* A file in which somebody else has written. */
+START_TEST(strange_ends_are_refused)
+{
+    static const char *const edits[] = {
+        "UPDATE topics SET ended = 99", "UPDATE topics SET ended = -1",
+        "UPDATE topics SET ended = 'x'", "UPDATE updates SET flags = 4"};
+    size_t i;
+
+    for (i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        journal_start(SQLITE, NULL);
+        append("a", "1");
+        finish("a", NULL, "2");
+        journal_close();
+        journal_sql(journal_path(), edits[i]);
+        ck_assert_int_eq(journal_open(NULL), CRIER_ERR_DAMAGED);
+        journal_end();
+    }
+    /* One that it does not hold is none. */
+    journal_start(SQLITE, NULL);
+    append("a", "1");
+    append("a", "2");
+    ck_assert_int_eq(forget("a"), 0);
+    append("a", "3");
+    journal_close();
+    journal_sql(journal_path(), "UPDATE topics SET ended = 2");
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_assert(!has_ended("a"));
+    append("a", "4");
+    journal_end();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("ended");
@@ -251,6 +283,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, what_is_evicted_has_not_ended, 0, BACKENDS);
     tcase_add_loop_test(tcase, what_is_too_old_has_not_ended, 0, BACKENDS);
     tcase_add_loop_test(tcase, any_order, 0, BACKENDS);
+    tcase_add_test(tcase, strange_ends_are_refused);
     return suite;
 }
 

@@ -365,6 +365,7 @@ START_TEST(patterns_come_and_go)
     follow.selector_count = 5;
     open_stream(&again);
     ck_assert_uint_eq(count_of("http://x/a"), 6);
+    ck_assert_uint_eq(crier_hub_count(hub, "http://x/{a}"), 2); /* as a template */
     client_close(&clients[1]);
     client_close(&clients[2]);
     box_wait(&closed, 2);

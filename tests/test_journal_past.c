@@ -490,7 +490,7 @@ START_TEST(a_prefix_of_many_topics)
 {
     static char correct[MANY * 8];
     int others = _i == MEMORY ? 100 : 20, i;
-    char name[16];
+    char name[24];
     uint64_t first, last = 0;
 
     journal_start(_i, NULL);

@@ -337,6 +337,39 @@ START_TEST(many_in_order)
 }
 END_TEST
 
+/* The last of many is the last update, whatever request it is in; more than max_waiting do
+ * not keep each other waiting. */
+START_TEST(the_last_of_many_ends_the_topic)
+{
+    struct crier_publisher *publisher;
+    struct crier_published published;
+    char text[301], number[16];
+    int i;
+
+    memset(text, 'x', 300);
+    text[300] = '\0';
+    options.last = true;
+    options.max_waiting = 100;
+    ck_assert_int_eq(crier_publisher_new(&options, &publisher), 0);
+    for (i = 0; i < 20; i++) {
+        snprintf(number, sizeof number, "%d", i);
+        memcpy(text, number, strlen(number));
+        crier_event_text(event, text);
+        ck_assert_int_eq(crier_publisher_add(publisher, event), 0);
+    }
+    ck_assert_int_eq(crier_publisher_finish(publisher, &published), 0);
+    ck_assert_uint_eq(published.position, 20);
+    crier_publisher_free(publisher);
+    ck_assert_int_eq(crier_publish(&options, event, &published), CRIER_ERR_TOPIC_ENDED);
+    ck_assert_int_eq(published.status, 409);
+    options.strict = true;
+    ck_assert_int_eq(crier_publish(&options, event, &published), CRIER_ERR_TOPIC_ENDED);
+    options.topics = "other";
+    ck_assert_int_eq(crier_publish(&options, event, &published), 0);
+    ck_assert_int_eq(crier_publish(&options, event, &published), CRIER_ERR_TOPIC_ENDED);
+}
+END_TEST
+
 START_TEST(nothing_to_do)
 {
     struct crier_published published;
@@ -508,6 +541,7 @@ static Suite *make_suite(void)
     tcase_add_test(one, the_server_says_why);
     tcase_add_test(one, a_lost_answer_doubles_nothing);
     tcase_add_test(one, many_in_order);
+    tcase_add_test(one, the_last_of_many_ends_the_topic);
     tcase_add_test(one, nothing_to_do);
     tcase_add_test(one, many_are_refused);
     tcase_add_checked_fixture(alone, setup_alone, teardown_alone);

@@ -183,10 +183,10 @@ const char *jose_key_id(const struct jose_key *key)
 
 /* ---- secrets ---------------------------------------------------------- */
 
-static int refuse_key(char why[JOSE_WHY_SIZE], const char *format, ...)
+static int refuse_jwk(char why[JOSE_WHY_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static int refuse_key(char why[JOSE_WHY_SIZE], const char *format, ...)
+static int refuse_jwk(char why[JOSE_WHY_SIZE], const char *format, ...)
 {
     va_list arguments;
 
@@ -221,10 +221,10 @@ static int check_secret(enum jose_alg alg, size_t length,
                         char why[JOSE_WHY_SIZE])
 {
     if (!jose_alg_is_secret(alg))
-        return refuse_key(why, "%s takes a key, not a secret: give it as @FILE",
+        return refuse_jwk(why, "%s takes a key, not a secret: give it as @FILE",
                           jose_alg_name(alg));
     if (length < algorithms[alg].size)
-        return refuse_key(why, "a secret for %s has at least %u bytes (RFC 7518)",
+        return refuse_jwk(why, "a secret for %s has at least %u bytes (RFC 7518)",
                           jose_alg_name(alg), algorithms[alg].size);
     return 0;
 }
@@ -237,7 +237,7 @@ int jose_read_secret(struct jose_keys *keys, enum jose_alg alg,
     int error = check_secret(alg, length, why);
 
     if (error == 0 && memmem(secret, length, "-----BEGIN ", 11) != NULL)
-        error = refuse_key(why, "a key in PEM is not a secret for %s",
+        error = refuse_jwk(why, "a key in PEM is not a secret for %s",
                            jose_alg_name(alg));
     if (error == 0)
         error = make_secret(alg, (const unsigned char *)secret, length, &key);
@@ -302,20 +302,20 @@ static int check_jwk(const json_t *jwk, enum jose_alg alg,
     const struct algorithm *algorithm = &algorithms[alg];
 
     if (strcmp(read_member(jwk, "kty"), algorithm->type) != 0)
-        return refuse_key(why, "not a key for %s: its type is '%.20s', not %s",
+        return refuse_jwk(why, "not a key for %s: its type is '%.20s', not %s",
                           algorithm->name, read_member(jwk, "kty"),
                           algorithm->type);
     if (algorithm->curve != NULL &&
         strcmp(read_member(jwk, "crv"), algorithm->curve) != 0)
-        return refuse_key(why, "not a key for %s: its curve is '%.20s', not %s",
+        return refuse_jwk(why, "not a key for %s: its curve is '%.20s', not %s",
                           algorithm->name, read_member(jwk, "crv"),
                           algorithm->curve);
     if (json_object_get(jwk, "alg") != NULL &&
         strcmp(read_member(jwk, "alg"), algorithm->name) != 0)
-        return refuse_key(why, "a key for %.20s, not for %s",
+        return refuse_jwk(why, "a key for %.20s, not for %s",
                           read_member(jwk, "alg"), algorithm->name);
     if (!is_for_signatures(jwk))
-        return refuse_key(why, "a key that is not for signatures");
+        return refuse_jwk(why, "a key that is not for signatures");
     return 0;
 }
 
@@ -333,7 +333,7 @@ static int make_oct(const json_t *jwk, enum jose_alg alg,
         return -ENOMEM;
     count = jose_base64url_read(text, length, secret);
     if (count < 0)
-        error = refuse_key(why, "its member k is not base64url");
+        error = refuse_jwk(why, "its member k is not base64url");
     else
         error = check_secret(alg, (size_t)count, why);
     if (error == 0)
@@ -354,17 +354,17 @@ static int import_public(struct jose_key *key, char why[JOSE_WHY_SIZE])
 
     if (strcmp(algorithms[key->alg].type, "RSA") == 0 &&
         (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX))
-        return refuse_key(why, "an RSA key has from %d to %d bits", RSA_BITS_MIN,
+        return refuse_jwk(why, "an RSA key has from %d to %d bits", RSA_BITS_MIN,
                           RSA_BITS_MAX);
     if (private && (r_jwk_init(&public) != RHN_OK ||
                     r_jwk_extract_pubkey(jwk, public, flags) != RHN_OK)) {
         r_jwk_free(public);
-        return refuse_key(why, "not a valid private key");
+        return refuse_jwk(why, "not a valid private key");
     }
     key->public = r_jwk_export_to_gnutls_pubkey(private ? public : jwk, flags);
     r_jwk_free(public);
     if (key->public == NULL)
-        return refuse_key(why, "not a valid key");
+        return refuse_jwk(why, "not a valid key");
     if (!private) {
         r_jwk_free(jwk);
         key->jwk = NULL;
@@ -389,7 +389,7 @@ static int make_public(json_t *jwk, enum jose_alg alg, struct jose_key **made,
     for (i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
         json_object_del(jwk, elsewhere[i]);
     if (r_jwk_import_from_json_t(key->jwk, jwk) != RHN_OK)
-        error = refuse_key(why, "not a valid JWK");
+        error = refuse_jwk(why, "not a valid JWK");
     else
         error = import_public(key, why);
     if (error != 0)
@@ -409,10 +409,10 @@ static int add_jwk(struct jose_keys *keys, const enum jose_alg *alg,
     int error;
 
     if (!json_is_object(jwk))
-        return refuse_key(why, "not a JWK");
+        return refuse_jwk(why, "not a JWK");
     if (alg == NULL) {
         if (!find_alg(jwk, &own) || jose_alg_is_secret(own))
-            return refuse_key(why, "no public key for signatures that is supported");
+            return refuse_jwk(why, "no public key for signatures that is supported");
         alg = &own;
     }
     error = check_jwk(jwk, *alg, why);
@@ -438,7 +438,7 @@ static int add_set(struct jose_keys *keys, const enum jose_alg *alg,
     int error;
 
     if (!json_is_array(set))
-        return refuse_key(why, "the member keys of the JWK set is not an array");
+        return refuse_jwk(why, "the member keys of the JWK set is not an array");
     snprintf(why, JOSE_WHY_SIZE, "a JWK set without keys");
     json_array_foreach (set, i, jwk) {
         error = add_jwk(keys, alg, jwk, why);
@@ -456,7 +456,7 @@ static int add_json(struct jose_keys *keys, const enum jose_alg *alg,
     int error;
 
     if (json == NULL)
-        return refuse_key(why, "not JSON, or too deep");
+        return refuse_jwk(why, "not JSON, or too deep");
     if (set != NULL)
         error = add_set(keys, alg, set, why);
     else
@@ -504,14 +504,14 @@ static int add_pem(struct jose_keys *keys, enum jose_alg alg, const char *text,
     jwk_t *jwk;
 
     if (part == NULL)
-        return refuse_key(why, "neither a JWK nor, in PEM, a public key, a "
+        return refuse_jwk(why, "neither a JWK nor, in PEM, a public key, a "
                                "private key without a password, or a certificate");
     if (r_jwk_init(&jwk) != RHN_OK)
         return -ENOMEM;
     if (r_jwk_import_from_pem_der(jwk, type, R_FORMAT_PEM,
                                   (const unsigned char *)part,
                                   strlen(part)) != RHN_OK) {
-        error = refuse_key(why, "not a valid key in PEM");
+        error = refuse_jwk(why, "not a valid key in PEM");
     } else {
         json_object_del(jwk, "kid"); /* librhonabwy's own */
         error = add_jwk(keys, &alg, jwk, why);
@@ -555,7 +555,7 @@ int jose_read_keys(struct jose_keys *keys, const enum jose_alg *alg,
     int error;
 
     if (length > JOSE_TEXT_MAX || memchr(text, '\0', length) != NULL)
-        return refuse_key(why, "too long, or not a text");
+        return refuse_jwk(why, "too long, or not a text");
     copy = strndup(text, length);
     if (copy == NULL)
         return -ENOMEM;
@@ -570,9 +570,9 @@ static bool load_file(FILE *file, char *text, size_t *length, char *why)
 {
     *length = fread(text, 1, JOSE_TEXT_MAX + 1, file);
     if (ferror(file))
-        refuse_key(why, "cannot read it: %s", strerror(errno));
+        refuse_jwk(why, "cannot read it: %s", strerror(errno));
     else if (*length > JOSE_TEXT_MAX)
-        refuse_key(why, "larger than %zu bytes", JOSE_TEXT_MAX);
+        refuse_jwk(why, "larger than %zu bytes", JOSE_TEXT_MAX);
     else
         return true;
     return false;
@@ -585,9 +585,9 @@ char *jose_load_text(const char *path, size_t *length, char why[JOSE_WHY_SIZE])
     bool well = false;
 
     if (text == NULL)
-        refuse_key(why, "out of memory");
+        refuse_jwk(why, "out of memory");
     else if (file == NULL)
-        refuse_key(why, "cannot open it: %s", strerror(errno));
+        refuse_jwk(why, "cannot open it: %s", strerror(errno));
     else
         well = load_file(file, text, length, why);
     if (file != NULL)

@@ -188,6 +188,7 @@ static uint64_t append(const char *topics, const char *id, const char *text)
     wait_for_answer();
     MUST(question.error == 0 || question.error == CRIER_ERR_STORAGE ||
          question.error == CRIER_ERR_EXISTS ||
+         question.error == CRIER_ERR_TOPIC_ENDED ||
          question.error == CRIER_ERR_MAX_TOPICS);
     position = question.error == 0 ? question.update->position : 0;
     MUST(question.error != 0 || position != 0);

@@ -15,7 +15,7 @@
 #include "fuzz.h"
 
 #include "libcrier/wire/automaton.h"
-#include "libcrier/wire/pattern.h"
+#include "libcrier/wire/topic.h"
 #include "libcrier/wire/url_pattern.h"
 
 #include <stdbool.h>

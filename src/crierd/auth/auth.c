@@ -117,6 +117,11 @@ bool auth_reload(struct auth *auth, const struct conf *conf)
     jwks_close(old_set);
     keys_unref(old);
     verified_clear(auth->verified);
+    if (conf_has_keys(conf))
+        log_line(LOG_INFO, "%zu keys and %zu static tokens%s%s",
+                 conf->jwt_keys.count + conf->keys.count, conf->tokens.count,
+                 conf->jwks != NULL ? ", and the keys of " : "",
+                 conf->jwks != NULL ? conf->jwks : "");
     return true;
 }
 
@@ -159,16 +164,18 @@ static struct keys *take_keys(struct auth *auth)
     return keys;
 }
 
-/* A key that is not known may be in the JWK set by now. Returns what to respond. */
-static enum auth_result ask_for_set(struct auth *auth)
+/* Responds to a token that none of KEYS verifies: its key may be in the JWK set by now, which
+ * is read again soon. AUTH_KEY; AUTH_BUSY when the set was not read yet, or has changed since
+ * KEYS were taken. */
+static enum auth_result ask_for_set(struct auth *auth, const struct keys *keys)
 {
     enum auth_result result = AUTH_KEY;
 
     pthread_mutex_lock(&auth->lock);
+    if (auth->has_unread_set || auth->keys != keys)
+        result = AUTH_BUSY;
     if (auth->jwks != NULL)
         jwks_want(auth->jwks);
-    if (auth->has_unread_set)
-        result = AUTH_BUSY;
     pthread_mutex_unlock(&auth->lock);
     return result;
 }
@@ -183,7 +190,7 @@ static enum auth_result verify_unknown(struct auth *auth, const struct keys *key
 
     if (found == NULL) {
         result = token_verify(keys, auth->pool, token, length, now, identity);
-        return result == AUTH_KEY ? ask_for_set(auth) : result;
+        return result == AUTH_KEY ? ask_for_set(auth, keys) : result;
     }
     if (found->expires != 0 && found->expires <= now)
         return AUTH_EXPIRED;

@@ -202,7 +202,7 @@ static bool fetch_set(struct jwks *jwks, struct body *body, uint64_t *lifetime,
 
 /* Hands the keys in BODY over, unless they are what was handed over last. False, with the
  * reason in WHY, when there are none. */
-static bool hand_over(struct jwks *jwks, const struct body *body, char *why)
+static bool hand_keys_over(struct jwks *jwks, const struct body *body, char *why)
 {
     unsigned char hash[JOSE_SHA256_SIZE];
     struct jose_keys keys = {0};
@@ -238,7 +238,7 @@ static uint64_t read_set(struct jwks *jwks)
     else
         well = (body.bytes = jose_load_text(jwks->source, &body.length, why)) != NULL;
     if (well)
-        well = hand_over(jwks, &body, why);
+        well = hand_keys_over(jwks, &body, why);
     free(body.bytes);
     if (well)
         return lifetime;

@@ -56,7 +56,7 @@ static size_t count_keys(const struct conf_keys *keys)
     return count;
 }
 
-static void add_set(struct keys *keys, const struct jose_keys *set,
+static void add_trusted_keys(struct keys *keys, const struct jose_keys *set,
                     const char *issuer, enum conf_use use)
 {
     size_t i;
@@ -72,7 +72,7 @@ static void add_conf_keys(struct keys *keys, const struct conf_keys *from)
 
     for (i = 0; i < from->count; i++) {
         key = &from->list[i];
-        add_set(keys, &key->keys, key->issuer, key->use);
+        add_trusted_keys(keys, &key->keys, key->issuer, key->use);
     }
 }
 
@@ -90,7 +90,7 @@ static bool fill_keys(struct keys *keys)
     add_conf_keys(keys, &conf->jwt_keys);
     add_conf_keys(keys, &conf->keys);
     if (keys->fetched != NULL)
-        add_set(keys, &keys->fetched->keys, NULL, CONF_USE_BOTH);
+        add_trusted_keys(keys, &keys->fetched->keys, NULL, CONF_USE_BOTH);
     return true;
 }
 

@@ -19,6 +19,7 @@
 #include "url.h"
 #include "value.h"
 #include "base/number.h"
+#include "base/token.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -398,16 +399,7 @@ static bool are_topics(const char *text)
     }
 }
 
-/* The characters of a token (RFC 9110, section 5.6.2), which a cookie's name is. */
-static bool is_cookie_name(const char *text)
-{
-    static const char letters[] = "!#$%&'*+-.^_`|~0123456789"
-                                  "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    size_t length = strlen(text);
-
-    return length > 0 && length <= 64 && strspn(text, letters) == length;
-}
+#define COOKIE_NAME_MAX 64
 
 static bool is_origin(const struct option_row *row, const char *text)
 {
@@ -454,7 +446,7 @@ static int read_value(struct conf *conf, const struct option_row *row,
         well = url_is_base(text);
         break;
     case OPTION_COOKIE:
-        well = is_cookie_name(text);
+        well = crier__token_valid(text) && strlen(text) <= COOKIE_NAME_MAX;
         break;
     case OPTION_ORIGINS:
         if (!is_origin(row, text))

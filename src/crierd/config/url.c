@@ -14,7 +14,7 @@
 
 /* The LENGTH bytes at TEXT are a host name or an IPv4 address, in either case, or an IPv6
  * address in brackets. */
-static bool is_host(const char *text, size_t length)
+static bool is_url_host(const char *text, size_t length)
 {
     static const char name[] = "abcdefghijklmnopqrstuvwxyz"
                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
@@ -57,7 +57,7 @@ static bool split_origin(const char **text, char port[8], const char **own_port)
         colon = end;
     }
     *text = end;
-    return is_host(at, (size_t)(colon - at));
+    return is_url_host(at, (size_t)(colon - at));
 }
 
 bool url_is_base(const char *text)

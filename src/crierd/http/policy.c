@@ -251,7 +251,11 @@ static bool respond_refusal(struct request *request, enum scope scope,
         return respond_challenge(request, MHD_HTTP_BAD_REQUEST,
                                  "invalid_request", verdict->why);
     case FINDING_FOREIGN:
-        return respond_cross_site(request);
+        if (request_is_foreign(request))
+            return respond_cross_site(request);
+        return respond_problem(request, MHD_HTTP_FORBIDDEN,
+                               "where the token is in a cookie, Origin or "
+                               "Sec-Fetch-Site must tell which page asks");
     case FINDING_STOPPING:
         return respond_error(request, CRIER_ERR_DRAINING);
     case FINDING_WRONG_TOKEN:

@@ -44,6 +44,11 @@
  * more, when it is opened again after a failure. */
 #define MOMENT_JOURNAL_FILE 3
 
+/* A JWK set that is fetched: libcurl's two to wake it up, its connection, and at times those
+ * of another attempt and of a look-up of the name. Kept also without such a set, since a
+ * reload may bring one; and a file with a key needs one. */
+#define MOMENT_KEYS 8
+
 /* ---- connections -------------------------------------------------------- */
 
 /* A tenth of the connections, and at least so many, is kept for requests that are no
@@ -93,7 +98,7 @@ size_t descriptors_divide(struct descriptors *descriptors,
                           const struct descriptors_needs *needs, size_t limit)
 {
     size_t own = descriptors_own(needs), connections, requests;
-    size_t rest = needs->threads * MOMENT_THREAD + MOMENT_PAGES +
+    size_t rest = needs->threads * MOMENT_THREAD + MOMENT_PAGES + MOMENT_KEYS +
                   (needs->journal_file ? MOMENT_JOURNAL_FILE : 0);
     size_t needed = own + CLIENTS_MIN + REQUESTS_MIN + rest;
 

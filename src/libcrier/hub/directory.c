@@ -232,17 +232,37 @@ crier__directory_match(struct crier_hub *hub,
     return finding.destination;
 }
 
-size_t crier_hub_count(struct crier_hub *hub, const char *topic)
+/* How many subscribers of SELECTOR stay. */
+static size_t count_staying(struct crier_hub *hub,
+                            const struct crier__selector *selector)
 {
     const struct crier__directory_entry *entry;
     size_t count;
 
-    if (hub == NULL || topic == NULL || crier__forked(hub->born))
-        return 0;
     pthread_mutex_lock(&hub->lock);
-    entry = (struct crier__directory_entry *)crier__index_find(
-        &hub->directory.index, topic, strlen(topic));
+    entry = find_entry(hub, selector);
     count = entry != NULL ? entry->staying : 0;
     pthread_mutex_unlock(&hub->lock);
+    return count;
+}
+
+size_t crier__directory_count(struct crier_hub *hub, const char *name)
+{
+    const struct crier__selector exact = {.kind = CRIER__EXACT, .text = name};
+
+    return count_staying(hub, &exact);
+}
+
+size_t crier_hub_count(struct crier_hub *hub, const char *topic)
+{
+    struct crier__selector selector;
+    size_t count;
+
+    if (hub == NULL || topic == NULL || crier__forked(hub->born) ||
+        crier__selector_init(&selector,
+                             &(struct crier_selector){.text = topic}) != 0)
+        return 0;
+    count = count_staying(hub, &selector);
+    crier__selector_done(&selector);
     return count;
 }

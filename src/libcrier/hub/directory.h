@@ -52,6 +52,9 @@ void crier__directory_resume(struct crier_hub *hub,
                              const struct crier__selectors *selectors,
                              unsigned index, uint64_t *now);
 
+/* How many of the subscribers of the topic NAME, by its name, stay. */
+size_t crier__directory_count(struct crier_hub *hub, const char *name);
+
 /* Where an update goes. */
 struct crier__destination {
     uint64_t shards;    /* a bit for each one with an active subscriber */

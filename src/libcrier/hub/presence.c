@@ -7,6 +7,8 @@
 
 #include "presence.h"
 
+#include "directory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,7 +27,7 @@ static void publish_count(struct crier_hub *hub, const char *topic, bool join)
     crier_event_type(event, join ? "join" : "leave");
     pthread_mutex_lock(&hub->presence_lock);
     data = json_pack("{s:s, s:I}", "topic", topic, "count",
-                     (json_int_t)crier_hub_count(hub, topic));
+                     (json_int_t)crier__directory_count(hub, topic));
     crier_event_json(event, data);
     (void)crier_hub_publish_to(hub, names, 1, event, NULL);
     pthread_mutex_unlock(&hub->presence_lock);

@@ -206,7 +206,7 @@ static json_t *merge_lists(const struct listing *listing)
                                   : strcmp(info->name, one->name);
         name = order <= 0 ? info->name : one->name;
         /* A topic that is held may have subscribers beyond the end of the other list. */
-        count = order >= 0 ? one->count : crier_hub_count(listing->hub, name);
+        count = order >= 0 ? one->count : crier__directory_count(listing->hub, name);
         if (json_array_append_new(
                 array, describe_topic(name, order <= 0 ? info : NULL, count)) !=
             0) {
@@ -278,8 +278,7 @@ static int new_listing(struct crier_hub *hub,
     made->list.limit = limit;
     made->list.withheld = note_withheld;
     made->list.granted_only = options->granted_only;
-    if (options->grants != NULL)
-        made->list.grants = made->grants = crier_grants_ref(options->grants);
+    made->list.grants = made->grants = crier_grants_ref(options->grants);
     if (error == 0 && (made->after == NULL || made->subscribed == NULL ||
                        made->list.infos == NULL))
         error = -ENOMEM;

@@ -95,8 +95,7 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
         made->subscriptions[i].subscriber = made;
         made->subscriptions[i].live = i >= past;
     }
-    if (options->grants != NULL)
-        made->grants = crier_grants_ref(options->grants);
+    made->grants = crier_grants_ref(options->grants);
     if (options->hello != NULL)
         made->hello = crier_frame_ref(options->hello);
     if (options->since == CRIER_SINCE_ID) {

@@ -477,8 +477,7 @@ static bool inherit_state(struct crier__subscriber *made,
     made->once = old->once;
     made->needs_id = old->needs_id;
     made->active = old->active;
-    if (old->grants != NULL)
-        made->grants = crier_grants_ref(old->grants);
+    made->grants = crier_grants_ref(old->grants);
     if (old->id != NULL) /* a read may still name the old one's */
         made->id = strdup(old->id);
     return old->id == NULL || made->id != NULL;

@@ -6,9 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A selector's text is at most so long, unless it is a topic or a prefix. */
-#define CRIER__PATTERN_MAX 1024
-
 /*
  * A compiled URI template or URL pattern: constant and reference counted, so all streams
  * that subscribe to it share one. Any thread.

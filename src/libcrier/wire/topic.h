@@ -13,6 +13,9 @@
  * longer than others, since they are often made of others. */
 #define CRIER__TOPIC_SIZE 512
 
+/* The text of a URI template or URL pattern is at most so long, and so is a base. */
+#define CRIER__PATTERN_MAX 1024
+
 /* What stands before a topic in the name of its presence topic. */
 #define CRIER__PRESENCE "$presence/"
 

@@ -18,7 +18,7 @@
 #include "url_pattern.h"
 
 #include "automaton.h"
-#include "pattern.h"
+#include "topic.h"
 
 #include "crier.h"
 

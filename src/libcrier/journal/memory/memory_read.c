@@ -30,8 +30,10 @@
 /* One read has no more cursors, so each selector has one at least. */
 #define CURSORS_MAX (2 * CRIER__TOPICS_MAX)
 
-/* How many entries one read skips in the ring of all. */
+/* How many entries one read skips in the ring of all; and how many of them a private update
+ * counts for that grants, of which there may be many, do not match. */
 #define SKIP_MAX 4096
+#define GRANTS_PRICE 16
 
 /* How many topics one read compares with templates and URL patterns. */
 #define ASK_MAX 100000
@@ -327,15 +329,16 @@ static struct crier__entry *next_entry(struct reading *reading)
 /* The next entry that the reader may see, as next_entry(). */
 static struct crier__entry *next_visible(struct reading *reading)
 {
+    size_t price = reading->read->grants != NULL ? GRANTS_PRICE : 1;
     struct crier__entry *entry;
 
     while ((entry = next_entry(reading)) != NULL &&
            !crier__update_visible(entry->update, reading->read->grants)) {
-        if (reading->skips == 0) {
+        if (reading->skips < price) {
             reading->stopped_at = entry->update->position + 1;
             return NULL;
         }
-        reading->skips--;
+        reading->skips -= price;
     }
     return entry;
 }

@@ -32,6 +32,9 @@
 /* How many topics one read compares with templates and URL patterns. */
 #define ASK_MAX 100000
 
+/* How many private updates that the reader may not see CRIER_SINCE_LAST passes over. */
+#define UNSEEN_MAX 20000
+
 /* Where a read finds positions. */
 struct source {
     const struct crier__selector *filter; /* NULL: the entries of one topic; else the
@@ -61,9 +64,6 @@ struct page {
     unsigned count;
     uint64_t at[PAGE];
 };
-
-static int fetch_update(const struct crier__view *view, uint64_t position,
-                        struct crier__update **update);
 
 /* ---- positions -------------------------------------------------------- */
 
@@ -156,27 +156,36 @@ static uint64_t from_of(const struct reading *reading,
     return reading->read->selectors[source->selector].from;
 }
 
+/* Whether GRANTS match one of the names in TEXT, as the column "topics" has them. */
+static bool grants_match_names(const struct crier_grants *grants, const char *text)
+{
+    struct crier__topics *topics;
+    bool match;
+
+    if (grants == NULL || text == NULL ||
+        crier__topics_split(text, strlen(text), '\n', &topics) != 0)
+        return false;
+    match = crier__grants_match_any(grants, topics);
+    free(topics);
+    return match;
+}
+
 /* Whether the reader may see the update at POSITION, which is held. */
 static bool may_see_row(const struct reading *reading, uint64_t position)
 {
     const struct crier__view *view = reading->view;
-    struct crier__update *update;
     sqlite3_stmt *row;
-    bool is_private, visible;
+    bool visible;
 
     if (position > view->newest_private)
         return true;
     row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
     if (!crier__sql_row(view->sql, row))
         return false;
-    is_private = (sqlite3_column_int(row, 5) & CRIER__SQLITE_PRIVATE) != 0;
+    visible = (sqlite3_column_int(row, 5) & CRIER__SQLITE_PRIVATE) == 0 ||
+              grants_match_names(reading->read->grants,
+                                 (const char *)sqlite3_column_text(row, 2));
     crier__sql_end(row);
-    if (!is_private || reading->read->grants == NULL)
-        return !is_private;
-    if (fetch_update(view, position, &update) != 0 || update == NULL)
-        return false;
-    visible = crier__update_visible(update, reading->read->grants);
-    crier__update_unref(update);
     return visible;
 }
 
@@ -206,7 +215,7 @@ static uint64_t find_before_last(struct reading *reading, uint64_t number)
                 number--;
             else
                 unseen++;
-            if (number == 0 || unseen == SCAN_LAST_MAX)
+            if (number == 0 || unseen == UNSEEN_MAX)
                 return page.at[i] - 1;
         }
         if (reading->horizon != 0)
