@@ -34,6 +34,7 @@ uint64_t __wrap_crier_now(void)
 }
 
 static struct conf conf = {.threads = 1,
+                           .anonymous = CONF_ANONYMOUS_ALL,
                                  .ping = 3600000,
                                  .max_topics = 100,
                                  .max_update = 1024 * 1024,

@@ -90,7 +90,7 @@ static void run_for(int status, const char *input, const char *const *words, cha
     command_done(&command);
 }
 
-/* Has TEXT all of the lines that end LINES, a list with NULL at its end? */
+/* Fails unless TEXT contains each of LINES, a list ended by NULL. */
 static void check_lines(const char *text, const char *const *lines)
 {
     for (; *lines != NULL; lines++)
@@ -128,7 +128,7 @@ START_TEST(a_token_says_what_was_asked_for)
               "\n               news\n",
               "\nmay subscribe  * (all topics but those that begin with $)\n",
               "\n               https://example.com/{id} (URI template)\n",
-              "\nadmin          yes\n", "\nsignature      right\n", "Z, 0 s ago\n"));
+              "\nadmin          yes\n", "\nsignature      right\n", "\nissued         20", " ago\n"));
     ck_assert_int_eq(find_number(shown, "\"exp\": ") - find_number(shown, "\"iat\": "),
                      3600);
     free(token);
@@ -369,6 +369,35 @@ START_TEST(a_token_comes_from_a_file)
 }
 END_TEST
 
+/* Another port is another server, too. */
+START_TEST(a_token_is_not_sent_where_a_redirect_leads)
+{
+    const char *const *words[] = {
+        WORDS("sub", "news", "--token", "for-the-first"),
+        WORDS("pub", "news", "x", "--token", "for-the-first"),
+        WORDS("topics", "--token", "for-the-first"),
+        WORDS("ping", "--token", "for-the-first"),
+    };
+    struct foreign first, second;
+
+    foreign_start(&first);
+    foreign_start(&second);
+    foreign_say(&first,
+                "HTTP/1.1 307 Temporary Redirect\r\nContent-Length: 0\r\n"
+                "Location: %s/\r\n\r\n",
+                second.url);
+    foreign_keep(&first);
+    foreign_answer(&second, "404 Not Found", "", "");
+    setenv("CRIER_SERVER", first.url, 1);
+    command_expect(1, "", "404", NULL, words[_i]);
+    ck_assert_str_eq(foreign_header(foreign_request(&first, 0), "Authorization"),
+                     "Bearer for-the-first");
+    ck_assert(!foreign_has(foreign_request(&second, 0), "Authorization"));
+    foreign_stop(&first);
+    foreign_stop(&second);
+}
+END_TEST
+
 /* The server says why a token does not count; asking again would not help. */
 START_TEST(a_refused_token_ends_it)
 {
@@ -482,6 +511,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_static_token_has_a_hash);
     tcase_add_test(c, a_made_one_is_new);
     tcase_add_test(c, a_token_comes_from_a_file);
+    tcase_add_loop_test(c, a_token_is_not_sent_where_a_redirect_leads, 0, 4);
     tcase_add_loop_test(c, a_refused_token_ends_it, 0, 2);
     tcase_add_test(c, a_made_token_is_believed);
     tcase_add_test(c, a_subscription_ends_with_its_token);

@@ -139,6 +139,7 @@ END_TEST
 /* ---- with libmicrohttpd ----------------------------------------------- */
 
 static struct conf conf = {.threads = 1,
+                           .anonymous = CONF_ANONYMOUS_ALL,
                                  .ping = 3600000,
                                  .max_update = 1024 * 1024,
                                  .stall_timeout = 3600000};

@@ -1,9 +1,9 @@
 /*
- * crier token: makes a token, or does what token_show.c and token_hash.c say. It reaches
- * no server: whoever has the key makes tokens, and crierd believes them.
+ * crier token: makes a token, and runs `token show` and `token hash`. It reaches no
+ * server: whoever has the key makes tokens, and crierd believes them.
  *
- * A made token expires unless it is asked not to. It has the claims that crierd(8)
- * describes, with grants as in Mercure 0.x, which also other hubs understand.
+ * A token expires unless `--expires never` is given. It has the claims that crierd(8)
+ * describes, with grants in the form of Mercure 0.x, which other hubs understand, too.
  */
 #include <config.h>
 

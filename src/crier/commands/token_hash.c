@@ -1,7 +1,7 @@
 /*
- * crier token hash: sets a static token up. crierd has only the hash of such a token.
+ * crier token hash: the hash of a static token, which is all that crierd stores of it.
  * It is a plain SHA-256, which is safe for a token that nobody can guess; so a short one
- * is refused, and a made one has 256 random bits.
+ * is refused, and a new one has 256 random bits.
  */
 #include <config.h>
 

@@ -1,7 +1,7 @@
 /*
- * crier token show: what a token says, for people. Anybody can read a token; only the
- * key says whether it is true, so what follows from the claims is shown even when
- * nothing is verified, and the last line says which of both it is.
+ * crier token show: prints what a token says. Anybody can read a token, but only a key
+ * shows whether it is genuine. So the claims are printed in either case, and the last
+ * line says whether the signature was checked, and is right.
  *
  * A token comes from anywhere: nothing of it reaches the terminal unescaped.
  */

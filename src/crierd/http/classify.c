@@ -79,11 +79,15 @@ static bool is_field(const char *at, const char *end, const char *name)
  * end in a CR alone, it seems at times. */
 static bool has_field(const char *bytes, size_t length, const char *name)
 {
-    const char *at = bytes, *end = bytes + length;
+    static const char line_ends[] = {'\n', '\r'};
+    const char *at, *end = bytes + length;
+    size_t i;
 
-    for (; at < end; at++)
-        if ((*at == '\r' || *at == '\n') && is_field(at + 1, end, name))
-            return true;
+    for (i = 0; i < sizeof line_ends; i++)
+        for (at = bytes;
+             (at = memchr(at, line_ends[i], (size_t)(end - at))) != NULL;)
+            if (is_field(++at, end, name))
+                return true;
     return false;
 }
 
