@@ -129,7 +129,7 @@ START_TEST(test_measures_everything)
         check_number(row, "rate_per_s");
         check_number(row, rows[i].figure);
     }
-    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 26);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 27);
     json_decref(all);
     svg = measure_contents(svg_path);
     ck_assert_ptr_eq(strstr(svg, "<svg "), svg);

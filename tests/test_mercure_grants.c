@@ -350,6 +350,37 @@ START_TEST(subscriptions_are_listed)
 }
 END_TEST
 
+#define CROWD 20
+
+START_TEST(each_beginning_is_reported_once_and_so_is_each_end)
+{
+    struct client clients[CROWD], watcher;
+    int active = 0, ended = 0, i;
+    json_t *report, *list;
+
+    open_stream(&watcher, "topic=" LIST "{/topic}{/subscriber}", token(all));
+    json_decref(expect_report(&watcher, NULL)); /* its own */
+    for (i = 0; i < CROWD; i++)
+        open_stream(&clients[i], "topic=a&topic=b", "");
+    for (i = 0; i < CROWD; i++)
+        client_close(&clients[i]);
+    for (i = 0; i < 4 * CROWD; i++) {
+        report = expect_report(&watcher, NULL);
+        if (json_is_true(json_object_get(report, "active")))
+            active++;
+        else
+            ended++;
+        json_decref(report);
+    }
+    ck_assert_int_eq(active, 2 * CROWD);
+    ck_assert_int_eq(ended, 2 * CROWD);
+    list = list_subscriptions(LIST, "", "application/ld+json");
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "subscriptions")), 1);
+    json_decref(list);
+    client_close(&watcher);
+}
+END_TEST
+
 START_TEST(a_list_says_where_to_go_on)
 {
     struct client client, watcher;
@@ -483,6 +514,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_subscription_is_reported);
     tcase_add_test(c, a_subscription_of_the_next_version_is_reported);
     tcase_add_test(c, subscriptions_are_listed);
+    tcase_add_test(c, each_beginning_is_reported_once_and_so_is_each_end);
     tcase_add_test(c, a_list_says_where_to_go_on);
     tcase_add_test(c, a_list_needs_a_grant);
     tcase_add_test(c, a_selector_that_cannot_be_reported_is_refused);

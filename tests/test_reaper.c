@@ -139,9 +139,11 @@ END_TEST
 /* ---- with libmicrohttpd ----------------------------------------------- */
 
 static struct conf conf = {.threads = 1,
-                                 .ping = 3600000,
-                                 .max_update = 1024 * 1024,
-                                 .stall_timeout = 3600000};
+                           .anonymous = CONF_ANONYMOUS_ALL,
+                           .auth_cookie = "mercureAuthorization",
+                           .ping = 3600000,
+                           .max_update = 1024 * 1024,
+                           .stall_timeout = 3600000};
 static struct server server = {.conf = &conf};
 static struct http http;
 static int listening, port, poller;

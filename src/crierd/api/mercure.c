@@ -20,11 +20,10 @@
 
 #include "mercure_name.h"
 #include "mercure_parts.h"
+#include "crierd/log/log.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
-
-#define RESOURCE "/.well-known/oauth-protected-resource" MERCURE_PATH
 
 /* Lists are for those whose token grants them; mercure_list() asks. */
 #define LIST_ROUTE(more)                                                      \
@@ -53,30 +52,34 @@ const struct route mercure_routes[] = {
     LIST_ROUTE("/*/*"),
     LIST_ROUTE("/*/*/*"),
     {.method = "GET",
-     .path = RESOURCE,
+     .path = CONF_METADATA_PATH,
      .handle = mercure_describe,
      .scope = SCOPE_READ},
     {0},
 };
 
-struct mercure *mercure_open(struct server *server)
+/* A new hub for SERVER; NULL when memory is short. */
+static struct mercure *new_mercure(struct server *server)
 {
-    const struct conf *conf = server->conf;
     struct mercure *mercure = calloc(1, sizeof *mercure);
-    bool good = mercure != NULL;
 
-    if (good && conf->public_url != NULL)
-        good = asprintf(&mercure->metadata, "%s" RESOURCE, conf->public_url) >= 0;
-    if (good && conf->subscriptions) {
-        mercure->registry = mercure_registry_new(server->hub);
-        good = mercure->registry != NULL;
-    }
-    if (good) {
-        server->metadata = mercure->metadata;
+    if (mercure == NULL || !server->conf->subscriptions)
         return mercure;
-    }
+    mercure->registry = mercure_registry_new(server->hub);
+    if (mercure->registry != NULL)
+        return mercure;
     free(mercure);
     return NULL;
+}
+
+struct mercure *mercure_open(struct server *server)
+{
+    struct mercure *mercure = new_mercure(server);
+
+    if (mercure == NULL)
+        log_line(LOG_ERROR, "cannot open the hub of Mercure: %s",
+                 crier_error_text(-ENOMEM));
+    return mercure;
 }
 
 void mercure_close(struct mercure *mercure)
@@ -84,6 +87,5 @@ void mercure_close(struct mercure *mercure)
     if (mercure == NULL)
         return;
     mercure_registry_free(mercure->registry);
-    free(mercure->metadata);
     free(mercure);
 }

@@ -7,7 +7,7 @@
 struct mercure;
 extern const struct route mercure_routes[];
 
-/* Opens the hub of SERVER, as its configuration says. NULL when memory is short. */
+/* Opens the hub of SERVER, as its configuration says. NULL after an error in the log. */
 struct mercure *mercure_open(struct server *server);
 
 /* Closes MERCURE when no stream and no request is left; NULL is allowed. */

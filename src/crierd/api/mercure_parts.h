@@ -7,7 +7,6 @@
 /* What the handlers of the hub find in request->context. */
 struct mercure {
     struct mercure_registry *registry; /* NULL: --subscriptions is off */
-    char *metadata; /* URL of the hub's metadata, or NULL */
 };
 
 /* GET of the hub: subscribes. */

@@ -63,6 +63,11 @@ void conf_unref(struct conf *conf)
     free(conf);
 }
 
+bool conf_has_metadata(const struct conf *conf)
+{
+    return conf->public_url != NULL && conf_has_keys(conf);
+}
+
 const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE])
 {
     const char *base = conf->public_url;

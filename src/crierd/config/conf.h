@@ -94,6 +94,12 @@ void conf_unref(struct conf *conf);
  * none, one below a host that nobody has. URL patterns and topics may be relative to it. */
 const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE]);
 
+/* The path of the metadata of the hub as a protected resource (RFC 9728), and whether
+ * there is any: nothing but public_url says by which URL clients know the hub, and without
+ * keys no token counts. */
+#define CONF_METADATA_PATH "/.well-known/oauth-protected-resource" CONF_HUB_PATH
+bool conf_has_metadata(const struct conf *conf);
+
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);
 

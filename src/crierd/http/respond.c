@@ -110,14 +110,14 @@ bool respond_problem(struct request *request, unsigned status,
 
 #define CHALLENGE_SIZE 640
 
-/* No longer URL of metadata stands in a challenge. */
-#define METADATA_MAX 300
+/* No longer --public-url stands in a challenge. */
+#define METADATA_MAX 240
 
 /* The constant text in error_description is quoted as it is. */
 bool respond_challenge(struct request *request, unsigned status,
                        const char *error, const char *detail)
 {
-    const char *metadata = request->server->metadata;
+    const struct conf *conf = conf_current();
     char challenge[CHALLENGE_SIZE], text[160];
     size_t at;
 
@@ -126,9 +126,10 @@ bool respond_challenge(struct request *request, unsigned status,
         at += (size_t)snprintf(challenge + at, sizeof challenge - at,
                                ", error=\"%s\", error_description=\"%.120s\"",
                                error, detail);
-    if (metadata != NULL && strlen(metadata) < METADATA_MAX)
+    if (conf_has_metadata(conf) && strlen(conf->public_url) < METADATA_MAX)
         snprintf(challenge + at, sizeof challenge - at,
-                 ", resource_metadata=\"%s\"", metadata);
+                 ", resource_metadata=\"%s" CONF_METADATA_PATH "\"",
+                 conf->public_url);
     snprintf(text, sizeof text, "%s", detail);
     return send_problem(request, status, text, NULL,
                         MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge);

@@ -23,7 +23,6 @@ struct server {
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     struct auth *auth;
-    const char *metadata; /* the URL that a 401 names (RFC 9728), or NULL */
     atomic_size_t bodies; /* bytes of request bodies that are held */
     struct route_table tables[SERVER_TABLES]; /* searched in this order */
 };

@@ -743,6 +743,17 @@ static uint64_t get_last_sent(const struct crier__read *read)
     return read->count != 0 ? read->updates[read->count - 1]->position : 0;
 }
 
+/* Ends STREAM, whose first read has failed for REASON. Where that was REPORTED, the program
+ * responds on the same connection. */
+static void end_unread(struct crier_stream *stream, bool reported,
+                       enum crier_reason reason)
+{
+    if (reported)
+        crier_stream_close(stream);
+    else
+        crier__stream_cut(stream, reason);
+}
+
 static void take_answer(struct crier__task *task)
 {
     struct crier__read_job *job =
@@ -765,12 +776,8 @@ static void take_answer(struct crier__task *task)
             crier__update_unref(read->updates[i]);
     if (!subscriber->detached)
         reported = report_read(subscriber, error, error == 0 && read->gap);
-    if (!subscriber->detached && error != 0 && subscriber->once) {
-        if (reported) /* the program refuses on the same connection */
-            crier_stream_close(subscriber->stream);
-        else
-            crier__stream_cut(subscriber->stream, CRIER_REASON_JOURNAL);
-    }
+    if (!subscriber->detached && error != 0 && subscriber->once)
+        end_unread(subscriber->stream, reported, CRIER_REASON_JOURNAL);
     if (subscriber->detached)
         crier__subscriber_free(subscriber);
     else if (error != 0)
@@ -832,7 +839,10 @@ void crier__subscriber_join(struct crier__task *task)
         leave_hub(stream);
     else if (!crier__subscriber_lists_join(subscriber) ||
              crier__timers_reserve(&shard->shard->timers, 1) != 0)
-        crier__stream_cut(stream, CRIER_REASON_MEMORY);
+        /* Reported now: the stream may end only when its response is sent, and the
+         * response may wait for the report. */
+        end_unread(stream, report_read(subscriber, -ENOMEM, false),
+                   CRIER_REASON_MEMORY);
     else
         begin_subscriber(subscriber);
     if (shard->early != NULL)
