@@ -35,10 +35,11 @@ uint64_t __wrap_crier_now(void)
 
 static struct conf conf = {.threads = 1,
                            .anonymous = CONF_ANONYMOUS_ALL,
-                                 .ping = 3600000,
-                                 .max_topics = 100,
-                                 .max_update = 1024 * 1024,
-                                 .retention = {.count = 50}};
+                           .auth_cookie = "mercureAuthorization",
+                           .ping = 3600000,
+                           .max_topics = 100,
+                           .max_update = 1024 * 1024,
+                           .retention = {.count = 50}};
 static struct server server = {.conf = &conf};
 static struct http http;
 static struct acceptor *acceptor;

@@ -140,9 +140,10 @@ END_TEST
 
 static struct conf conf = {.threads = 1,
                            .anonymous = CONF_ANONYMOUS_ALL,
-                                 .ping = 3600000,
-                                 .max_update = 1024 * 1024,
-                                 .stall_timeout = 3600000};
+                           .auth_cookie = "mercureAuthorization",
+                           .ping = 3600000,
+                           .max_update = 1024 * 1024,
+                           .stall_timeout = 3600000};
 static struct server server = {.conf = &conf};
 static struct http http;
 static int listening, port, poller;

@@ -43,6 +43,12 @@ static const char *find_header(const struct request *request, const char *name)
     return strcmp(name, "Content-Type") == 0 ? "application/json" : NULL;
 }
 
+static const char *find_header_behind(const struct request *request, const char *name,
+                                      size_t count)
+{
+    return count == 0 ? find_header(request, name) : NULL;
+}
+
 static bool note_response(struct request *request, struct response *response)
 {
     (void)request;
@@ -66,6 +72,7 @@ static void never_resumed(void *carried)
 }
 
 static const struct carrier carrier = {.header = find_header,
+                                       .header_behind = find_header_behind,
                                        .respond = note_response,
                                        .suspend = never_suspended,
                                        .resume = never_resumed};
@@ -318,7 +325,9 @@ static void check_chat(const char *body, size_t length)
 
 /* ---- the target ------------------------------------------------------- */
 
-static struct conf conf = {.max_update = (size_t)1024 * 1024};
+static struct conf conf = {.max_update = (size_t)1024 * 1024,
+                           .anonymous = CONF_ANONYMOUS_ALL,
+                           .auth_cookie = "mercureAuthorization"};
 static struct server server = {.conf = &conf};
 static struct demo *demo;
 

@@ -129,12 +129,14 @@ struct auth *auth_open(const struct conf *conf)
 {
     struct auth *auth = calloc(1, sizeof *auth);
 
-    if (auth == NULL)
-        return NULL;
-    pthread_mutex_init(&auth->lock, NULL);
-    auth->verified = verified_new();
-    auth->pool = grants_pool_new();
-    if (auth->verified != NULL && auth->pool != NULL && auth_reload(auth, conf))
+    if (auth != NULL) {
+        pthread_mutex_init(&auth->lock, NULL);
+        auth->verified = verified_new();
+        auth->pool = grants_pool_new();
+    }
+    if (auth == NULL || auth->verified == NULL || auth->pool == NULL)
+        log_line(LOG_ERROR, "out of memory for keys and tokens");
+    else if (auth_reload(auth, conf))
         return auth;
     auth_close(auth);
     return NULL;

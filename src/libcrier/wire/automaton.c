@@ -24,24 +24,61 @@
 
 /* ---- characters ------------------------------------------------------- */
 
+/* What a byte is in a URI. */
+enum {
+    CLASS_DIGIT = 1,
+    CLASS_LETTER = 2,
+    CLASS_HEX = 4,
+    CLASS_UNRESERVED = 8,
+    CLASS_RESERVED = 16
+};
+
+#define DIGIT (CLASS_DIGIT | CLASS_HEX | CLASS_UNRESERVED)
+#define LETTER (CLASS_LETTER | CLASS_UNRESERVED)
+
+static const uint8_t classes[256] = {
+    ['0' ... '9'] = DIGIT,
+    ['A' ... 'F'] = LETTER | CLASS_HEX,
+    ['G' ... 'Z'] = LETTER,
+    ['a' ... 'f'] = LETTER | CLASS_HEX,
+    ['g' ... 'z'] = LETTER,
+    ['-'] = CLASS_UNRESERVED,
+    ['.'] = CLASS_UNRESERVED,
+    ['_'] = CLASS_UNRESERVED,
+    ['~'] = CLASS_UNRESERVED,
+    [0x80 ... 0xff] = CLASS_UNRESERVED,
+    ['!'] = CLASS_RESERVED,
+    ['#'] = CLASS_RESERVED,
+    ['$'] = CLASS_RESERVED,
+    ['&' ... ','] = CLASS_RESERVED,
+    ['/'] = CLASS_RESERVED,
+    [':'] = CLASS_RESERVED,
+    [';'] = CLASS_RESERVED,
+    ['='] = CLASS_RESERVED,
+    ['?'] = CLASS_RESERVED,
+    ['@'] = CLASS_RESERVED,
+    ['['] = CLASS_RESERVED,
+    [']'] = CLASS_RESERVED,
+};
+
 bool crier__uri_alphanumeric(unsigned char c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return (classes[c] & (CLASS_DIGIT | CLASS_LETTER)) != 0;
 }
 
 bool crier__uri_hex(unsigned char c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+    return (classes[c] & CLASS_HEX) != 0;
 }
 
 bool crier__uri_unreserved(unsigned char c)
 {
-    return crier__uri_alphanumeric(c) || c >= 0x80 || (c != 0 && strchr("-._~", c) != NULL);
+    return (classes[c] & CLASS_UNRESERVED) != 0;
 }
 
 bool crier__uri_reserved(unsigned char c)
 {
-    return c != 0 && strchr(":/?#[]@!$&'()*+,;=", c) != NULL;
+    return (classes[c] & CLASS_RESERVED) != 0;
 }
 
 bool crier__uri_triplet(const char *text, size_t length)
@@ -111,41 +148,44 @@ struct matcher {
     size_t steps;
 };
 
-/* Adds STATE, with USED characters of its value, and what it leads to without a byte. */
-static void enter_state(struct matcher *matcher, struct set *set, unsigned state,
+/* Adds the state number AT, in which a value has USED characters, to SET, unless it is
+ * there. Writes the states that it leads to without a byte to NEXT, and returns how many
+ * they are. */
+static unsigned add_to_set(struct matcher *matcher, struct set *set, unsigned at,
+                           uint16_t used, uint16_t next[2])
+{
+    const struct crier__state *state = &matcher->states[at];
+
+    matcher->steps++;
+    if (matcher->seen[at] == matcher->round) {
+        if (state->op >= CRIER__OP_VALUE && used < set->used[at])
+            set->used[at] = used;
+        return 0;
+    }
+    matcher->seen[at] = matcher->round;
+    next[0] = state->to;
+    next[1] = (uint16_t)(at + 1);
+    if (state->op == CRIER__OP_SPLIT)
+        return 2;
+    if (state->op == CRIER__OP_JUMP)
+        return 1;
+    set->members[set->count++] = (uint16_t)at;
+    set->used[at] = used;
+    next[0] = (uint16_t)(at + 3);
+    return state->op == CRIER__OP_VALUE;
+}
+
+/* Adds the state number AT, with USED characters, and all that it leads to without a byte
+ * to SET. */
+static void enter_state(struct matcher *matcher, struct set *set, unsigned at,
                         uint16_t used)
 {
-    uint16_t waiting[CRIER__STATES_MAX];
-    unsigned count = 0;
-    const struct crier__state *what;
+    uint16_t waiting[CRIER__STATES_MAX + 1];
+    unsigned count = add_to_set(matcher, set, at, used, waiting);
 
-    for (;;) {
-        what = &matcher->states[state];
-        matcher->steps++;
-        if (matcher->seen[state] != matcher->round) {
-            matcher->seen[state] = matcher->round;
-            if (what->op == CRIER__OP_SPLIT)
-                waiting[count++] = what->to;
-            else if (what->op == CRIER__OP_VALUE)
-                waiting[count++] = (uint16_t)(state + 3);
-            if (what->op == CRIER__OP_JUMP)
-                waiting[count++] = what->to;
-            else if (what->op == CRIER__OP_SPLIT)
-                waiting[count++] = (uint16_t)(state + 1);
-            else {
-                set->members[set->count++] = (uint16_t)state;
-                set->used[state] = used;
-            }
-        } else if (what->op == CRIER__OP_VALUE || what->op == CRIER__OP_VALUE_HIGH ||
-                   what->op == CRIER__OP_VALUE_LOW) {
-            if (used < set->used[state])
-                set->used[state] = used;
-        }
-        if (count == 0)
-            return;
-        state = waiting[--count];
-        used = 0; /* it is the beginning of another value */
-    }
+    while (count-- != 0)
+        /* Each begins another value. */
+        count += add_to_set(matcher, set, waiting[count], 0, waiting + count);
 }
 
 /* Whether C is not the first byte of its character. */

@@ -221,7 +221,7 @@ static size_t add_literal(struct crier__compiler *compiler, const char *text,
     return size;
 }
 
-static void add_name(struct crier__compiler *compiler, const struct variable *variable)
+static void add_variable_name(struct crier__compiler *compiler, const struct variable *variable)
 {
     size_t i;
 
@@ -273,7 +273,7 @@ static void add_list(struct crier__compiler *compiler, const struct operator *op
         add_value(compiler, operator->reserved, operator->separator, NO_LIMIT);
         return;
     }
-    add_name(compiler, variable);
+    add_variable_name(compiler, variable);
     add_named_value(compiler, operator, 0, NO_LIMIT);
     again = crier__compiler_add(compiler, CRIER__OP_SPLIT, 0);
     crier__compiler_add(compiler, CRIER__OP_BYTE, operator->separator);
@@ -297,7 +297,7 @@ static void add_variable(struct crier__compiler *compiler,
         add_pairs(compiler, operator);
         crier__compiler_lead_here(compiler, done);
     } else if (operator->named) {
-        add_name(compiler, variable);
+        add_variable_name(compiler, variable);
         add_named_value(compiler, operator, comma, variable->limit);
     } else {
         add_value(compiler, operator->reserved, comma, variable->limit);

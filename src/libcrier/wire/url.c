@@ -74,7 +74,7 @@ static void put_byte(struct crier__url *url, char c)
         url->buffer[url->used++] = c;
 }
 
-static void put_text(struct crier__url *url, const char *text, size_t length)
+static void put_bytes(struct crier__url *url, const char *text, size_t length)
 {
     size_t i;
 
@@ -115,7 +115,7 @@ static void copy_part(struct crier__url *url, const struct crier__url *from,
 {
     size_t begin = url->used;
 
-    put_text(url, from->parts[part].text, from->parts[part].length);
+    put_bytes(url, from->parts[part].text, from->parts[part].length);
     set_part(url, part, begin);
 }
 
@@ -216,14 +216,14 @@ static bool put_ipv6(struct crier__url *url, const char *text, size_t length)
     put_byte(url, '[');
     for (i = 0; i < 8; i++) {
         if (i == best) {
-            put_text(url, "::", i == 0 ? 2 : 1);
+            put_bytes(url, "::", i == 0 ? 2 : 1);
             i += best_count - 1;
             continue;
         }
         snprintf(piece, sizeof piece, "%x%s",
                  (unsigned)(bytes[2 * i] << 8 | bytes[2 * i + 1]),
                  i != 7 ? ":" : "");
-        put_text(url, piece, strlen(piece));
+        put_bytes(url, piece, strlen(piece));
     }
     put_byte(url, ']');
     return true;
@@ -313,7 +313,7 @@ static bool rewrite_ipv4(struct crier__url *url, size_t begin, size_t length)
              (unsigned)(address >> 16 & 255), (unsigned)(address >> 8 & 255),
              (unsigned)(address & 255));
     url->used = begin;
-    put_text(url, text, strlen(text));
+    put_bytes(url, text, strlen(text));
     return true;
 }
 
@@ -376,7 +376,7 @@ static bool put_port(struct crier__url *url, const char *text, size_t length,
     snprintf(digits, sizeof digits, "%u", port);
     if (length != 0 &&
         !crier__url_is_default_port(protocol, digits, strlen(digits)))
-        put_text(url, digits, strlen(digits));
+        put_bytes(url, digits, strlen(digits));
     return true;
 }
 

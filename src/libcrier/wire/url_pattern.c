@@ -316,7 +316,7 @@ static void compile_wildcard(struct part_parser *parser,
 }
 
 /* Notes that the part has a group of the name NAME. */
-static void add_name(struct part_parser *parser, const struct token *name)
+static void note_group_name(struct part_parser *parser, const struct token *name)
 {
     const char *text = parser->tokens.text;
     unsigned i;
@@ -361,7 +361,7 @@ static void compile_group(struct part_parser *parser, const struct group *group)
     if (!wide && group->prefix_length == 0)
         return;
     if (group->name != NULL)
-        add_name(parser, group->name);
+        note_group_name(parser, group->name);
     if (optional)
         skip = crier__compiler_add(compiler, CRIER__OP_SPLIT, 0);
     begin = compiler->count;
@@ -480,7 +480,7 @@ static int compile_part(const struct crier__url_text *text,
 
 /* ---- compiling all parts ---------------------------------------------- */
 
-static bool takes(const struct crier__automaton *automaton, const char *text)
+static bool takes_text(const struct crier__automaton *automaton, const char *text)
 {
     return automaton == NULL ||
            crier__automaton_match(automaton, text, strlen(text), NULL);
@@ -492,7 +492,7 @@ static bool takes_special(const struct crier__automaton *protocol)
     int i;
 
     for (i = 0; crier__url_special[i] != NULL; i++)
-        if (takes(protocol, crier__url_special[i]))
+        if (takes_text(protocol, crier__url_special[i]))
             return true;
     return false;
 }
@@ -694,7 +694,7 @@ struct constructor {
 };
 
 /* Whether the token at INDEX is the character C, escaped or not. */
-static bool is_plain(const struct constructor *constructor, unsigned index, char c)
+static bool is_plain_char(const struct constructor *constructor, unsigned index, char c)
 {
     const struct token *token;
 
@@ -711,7 +711,7 @@ static bool begins_search(const struct constructor *constructor)
 {
     const struct token *token = &constructor->tokens.items[constructor->index];
 
-    if (is_plain(constructor, constructor->index, '?'))
+    if (is_plain_char(constructor, constructor->index, '?'))
         return true;
     if (token->length != 1 || constructor->tokens.text[token->value] != '?')
         return false;
@@ -777,11 +777,11 @@ static void rewind_state(struct constructor *constructor, int state)
 /* Goes on with what follows a host, if the next token begins it. */
 static bool leave_host(struct constructor *constructor)
 {
-    if (is_plain(constructor, constructor->index, '/'))
+    if (is_plain_char(constructor, constructor->index, '/'))
         change_state(constructor, CRIER__URL_PATHNAME, 0);
     else if (begins_search(constructor))
         change_state(constructor, CRIER__URL_SEARCH, 1);
-    else if (is_plain(constructor, constructor->index, '#'))
+    else if (is_plain_char(constructor, constructor->index, '#'))
         change_state(constructor, CRIER__URL_HASH, 1);
     else
         return false;
@@ -803,7 +803,7 @@ static int end_protocol(struct constructor *constructor)
         return error;
     constructor->special = takes_special(automaton);
     free(automaton);
-    if (is_plain(constructor, at + 1, '/') && is_plain(constructor, at + 2, '/'))
+    if (is_plain_char(constructor, at + 1, '/') && is_plain_char(constructor, at + 2, '/'))
         change_state(constructor, STATE_AUTHORITY, 3);
     else
         change_state(constructor,
@@ -817,11 +817,11 @@ static void read_hostname(struct constructor *constructor)
 {
     unsigned at = constructor->index;
 
-    if (is_plain(constructor, at, '['))
+    if (is_plain_char(constructor, at, '['))
         constructor->brackets++;
-    else if (is_plain(constructor, at, ']'))
+    else if (is_plain_char(constructor, at, ']'))
         constructor->brackets--;
-    else if (is_plain(constructor, at, ':') && constructor->brackets == 0)
+    else if (is_plain_char(constructor, at, ':') && constructor->brackets == 0)
         change_state(constructor, CRIER__URL_PORT, 1);
     else
         leave_host(constructor);
@@ -834,28 +834,28 @@ static int read_constructor_token(struct constructor *constructor)
 
     switch (constructor->state) {
     case STATE_INIT:
-        if (is_plain(constructor, at, ':'))
+        if (is_plain_char(constructor, at, ':'))
             rewind_state(constructor, CRIER__URL_PROTOCOL);
         break;
     case CRIER__URL_PROTOCOL:
-        if (is_plain(constructor, at, ':'))
+        if (is_plain_char(constructor, at, ':'))
             return end_protocol(constructor);
         break;
     case STATE_AUTHORITY:
-        if (is_plain(constructor, at, '@'))
+        if (is_plain_char(constructor, at, '@'))
             rewind_state(constructor, CRIER__URL_USERNAME);
-        else if (is_plain(constructor, at, '/') || begins_search(constructor) ||
-                 is_plain(constructor, at, '#'))
+        else if (is_plain_char(constructor, at, '/') || begins_search(constructor) ||
+                 is_plain_char(constructor, at, '#'))
             rewind_state(constructor, CRIER__URL_HOSTNAME);
         break;
     case CRIER__URL_USERNAME:
-        if (is_plain(constructor, at, ':'))
+        if (is_plain_char(constructor, at, ':'))
             change_state(constructor, CRIER__URL_PASSWORD, 1);
-        else if (is_plain(constructor, at, '@'))
+        else if (is_plain_char(constructor, at, '@'))
             change_state(constructor, CRIER__URL_HOSTNAME, 1);
         break;
     case CRIER__URL_PASSWORD:
-        if (is_plain(constructor, at, '@'))
+        if (is_plain_char(constructor, at, '@'))
             change_state(constructor, CRIER__URL_HOSTNAME, 1);
         break;
     case CRIER__URL_HOSTNAME:
@@ -867,11 +867,11 @@ static int read_constructor_token(struct constructor *constructor)
     case CRIER__URL_PATHNAME:
         if (begins_search(constructor))
             change_state(constructor, CRIER__URL_SEARCH, 1);
-        else if (is_plain(constructor, at, '#'))
+        else if (is_plain_char(constructor, at, '#'))
             change_state(constructor, CRIER__URL_HASH, 1);
         break;
     case CRIER__URL_SEARCH:
-        if (is_plain(constructor, at, '#'))
+        if (is_plain_char(constructor, at, '#'))
             change_state(constructor, CRIER__URL_HASH, 1);
         break;
     default:
@@ -886,7 +886,7 @@ static bool read_constructor_end(struct constructor *constructor)
     if (constructor->state == STATE_INIT) {
         /* There is no protocol: it is relative. */
         rewind_state(constructor, STATE_INIT);
-        if (is_plain(constructor, constructor->index, '#'))
+        if (is_plain_char(constructor, constructor->index, '#'))
             change_state(constructor, CRIER__URL_HASH, 1);
         else if (begins_search(constructor))
             change_state(constructor, CRIER__URL_SEARCH, 1);
