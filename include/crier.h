@@ -860,6 +860,10 @@ CRIER_API bool crier_grants_match(const struct crier_grants *grants,
 CRIER_API bool crier_grants_cover(const struct crier_grants *grants,
                                   const struct crier_selector *selector);
 
+/* The same of all selectors in the text SELECTORS, as crier_hub_subscribe() reads it. */
+CRIER_API bool crier_grants_cover_text(const struct crier_grants *grants,
+                                       const char *selectors);
+
 /* Zero (or NULL for the whole) means the default. */
 struct crier_hub_options {
     enum crier_slow slow;

@@ -199,6 +199,10 @@ START_TEST(grants_match_topics)
     ck_assert(!crier__grants_match_any(grants, topics));
     ck_assert(!crier__grants_match_any(NULL, topics));
     free(topics);
+    ck_assert(crier_grants_cover_text(grants, "a,b/c,c/{d},b/{x,y}"));
+    ck_assert(!crier_grants_cover_text(grants, "a,{d}"));
+    ck_assert(!crier_grants_cover_text(grants, "a,"));
+    ck_assert(!crier_grants_cover_text(grants, NULL));
     crier_grants_unref(grants);
     ck_assert_int_eq(crier_grants_new(NULL, 0, &grants), 0);
     ck_assert(!crier_grants_match(grants, "a"));

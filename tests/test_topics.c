@@ -53,6 +53,35 @@ START_TEST(subscribers_receive_updates)
 }
 END_TEST
 
+START_TEST(a_template_is_a_selector)
+{
+    struct client book, any, lists;
+
+    topics_subscribe(&book, "/topics/book%2F%7Bid%7D", "");
+    topics_subscribe(&any, "/topics/%7B+x%7D,$presence/%7Bx%7D", "");
+    topics_subscribe(&lists, "/topics/a,list%7B%3Fx,y%7D", "");
+    topics_put("/topics/book%2F1", "1");
+    topics_put("/topics/book%2F1%2F2", "2");
+    topics_put("/topics/book%2F3", "3");
+    topics_put("/topics/list%3Fy=2", "4");
+    topics_put("/topics/a", "5");
+    topics_put("/topics/book%2F%7Bid%7D", "6");
+    client_expect_event(&book, "data: 1");
+    client_expect_event(&book, "data: 3");
+    client_expect_event(&book, "data: 6");
+    client_expect_event(&any, "data: 1");
+    client_expect_event(&any, "data: 2");
+    client_expect_event(&any, "data: 3");
+    client_expect_event(&any, "data: 4");
+    client_expect_event(&any, "data: 5");
+    client_expect_event(&lists, "data: 4");
+    client_expect_event(&lists, "data: 5");
+    client_close(&book);
+    client_close(&any);
+    client_close(&lists);
+}
+END_TEST
+
 START_TEST(an_event_has_its_fields)
 {
     struct client client;
@@ -120,6 +149,12 @@ static const struct {
     {"POST", "/topics/*", "", "x", 400, "'*'"},
     {"POST", "/topics/a,,b", "", "x", 400, "1 to 255 bytes"},
     {"POST", "/topics/", "", "x", 404, "nothing at this path"},
+    {"GET", "/topics/%7Ba%7D%7Bb%7D%7Bc%7D%7Bd%7D%7Be%7D%7Bf%7D%7Bg%7D%7Bh%7D%7Bi%7D%7Bj%7D%7Bk%7D",
+     "", NULL, 400, "URI template"},
+    {"GET", "/topics?match=%7Ba%7D,%7Bb%7D,%7Bc%7D,%7Bd%7D,%7Be%7D", "", NULL, 400,
+     "topics"},
+    {"GET", "/topics/$a%7Bb%7D", "", NULL, 403, "are reserved"},
+    {"GET", "/topics/%7Ba,$b%7D", "", NULL, 403, "are reserved"},
     {"POST", "/topics", "", "x", 405, "GET"},
     {"POST", "/topics/$mine", "", "x", 403, "are reserved"},
     {"POST", "/topics/a,$presence/a", "", "x", 403, "are reserved"},
@@ -426,6 +461,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, fixture_presence, fixture_end);
     tcase_add_test(c, subscribers_receive_updates);
+    tcase_add_test(c, a_template_is_a_selector);
     tcase_add_test(c, an_event_has_its_fields);
     tcase_add_test(c, a_nul_is_no_json);
     tcase_add_test(c, names_are_percent_decoded);

@@ -256,7 +256,7 @@ bool topics_get(struct request *request)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "format is not sse, full, json or raw");
     if (wants_description(request))
-        return strpbrk(topics, ",*") != NULL
+        return strpbrk(topics, ",*{") != NULL
                    ? list_topics(request, topics)
                    : describe_topics(request, topics, "", 1, respond_one);
     return open_stream(request, topics, (enum crier_format)format);

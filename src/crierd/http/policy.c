@@ -146,6 +146,8 @@ static bool is_list_granted(const struct identity *identity, enum scope scope,
     const struct crier_selector selector = {.text = name};
     size_t length;
 
+    if (scope == SCOPE_SUBSCRIBE)
+        return crier_grants_cover_text(grants_for(identity, scope), list);
     for (;; list += length + 1) {
         length = strcspn(list, ",");
         if (length >= sizeof name)

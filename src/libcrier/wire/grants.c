@@ -77,18 +77,43 @@ bool crier__grants_match_any(const struct crier_grants *grants,
     return false;
 }
 
+static bool covers_selector(const struct crier_grants *grants,
+                            const struct crier__selector *selector)
+{
+    unsigned i;
+
+    for (i = 0; i < grants->selectors->count; i++)
+        if (crier__selector_covers(&grants->selectors->items[i], selector))
+            return true;
+    return false;
+}
+
 bool crier_grants_cover(const struct crier_grants *grants,
                         const struct crier_selector *selector)
 {
     struct crier__selector asked;
-    bool covered = false;
-    unsigned i;
+    bool covered;
 
     if (grants == NULL || selector == NULL || selector->text == NULL ||
         crier__selector_init(&asked, selector) != 0)
         return false;
-    for (i = 0; i < grants->selectors->count && !covered; i++)
-        covered = crier__selector_covers(&grants->selectors->items[i], &asked);
+    covered = covers_selector(grants, &asked);
     crier__selector_done(&asked);
+    return covered;
+}
+
+bool crier_grants_cover_text(const struct crier_grants *grants,
+                             const char *selectors)
+{
+    struct crier__selectors *asked;
+    bool covered = true;
+    unsigned i;
+
+    if (grants == NULL || selectors == NULL ||
+        crier__selectors_parse(selectors, &asked) != 0)
+        return false;
+    for (i = 0; i < asked->count && covered; i++)
+        covered = covers_selector(grants, &asked->items[i]);
+    crier__selectors_free(asked);
     return covered;
 }
