@@ -757,6 +757,18 @@ static void forgotten(void *closure, int error)
     *(int *)closure = error;
 }
 
+START_TEST(a_list_takes_few_patterns)
+{
+    struct crier_list_options asked = {.topics = "{a},{b},{c},{d},{e}",
+                                       .limit = 1};
+
+    ck_assert_int_eq(crier_hub_list(hub, &asked, NULL, NULL),
+                     CRIER_ERR_MANY_TOPICS);
+    asked.topics = "{a},{b},{c},{d},a*,b*,c,d";
+    ck_assert_int_eq(crier_hub_list(hub, &asked, NULL, NULL), 0);
+}
+END_TEST
+
 START_TEST(a_closed_hub_refuses_everything)
 {
     const struct crier_list_options asked = {.topics = "*", .limit = 1};
@@ -811,6 +823,7 @@ static Suite *suite(void)
     tcase_add_test(c, short_memory_loses_nothing);
     tcase_add_test(c, a_shard_that_is_behind_reads_on);
     tcase_add_test(c, short_memory_refuses_a_subscriber_cleanly);
+    tcase_add_test(c, a_list_takes_few_patterns);
     tcase_add_test(c, a_closed_hub_refuses_everything);
     return s;
 }

@@ -242,7 +242,7 @@ static void report_list(struct crier__list *list)
 }
 
 /* A list compares the names of all topics with them. */
-#define PATTERNS_MAX 10
+#define PATTERNS_MAX 4
 
 /* CRIER_ERR_MANY_TOPICS when more of SELECTORS are patterns than a list may have. */
 static int check_patterns(const struct crier__selectors *selectors)

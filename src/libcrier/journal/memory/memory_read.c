@@ -20,6 +20,7 @@
 #include "memory_read.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -560,9 +561,26 @@ static void describe_held(const struct crier__memory_topic *topic,
     info->ended = last->update->last;
 }
 
-static void fill_list(const struct crier__memory *memory,
-                      struct crier__list *list)
+/* How many topics a list looks at before others may use the journal. */
+#define LIST_STEP 256
+
+/* Lets others lock MEMORY. Returns the first name after that of NAME, which may be gone
+ * then. */
+static struct crier__name *pause_list(struct crier__memory *memory,
+                                      const struct crier__name *name)
 {
+    char text[CRIER__TOPIC_SIZE];
+
+    snprintf(text, sizeof text, "%s", name->text);
+    pthread_mutex_unlock(&memory->lock);
+    sched_yield();
+    pthread_mutex_lock(&memory->lock);
+    return crier__names_after(&memory->names, text);
+}
+
+static void fill_list(struct crier__memory *memory, struct crier__list *list)
+{
+    unsigned looked = 0;
     const struct crier__selector *lowest =
         crier__selectors_lowest(list->selectors);
     struct crier__name *name = crier__names_after(&memory->names, list->after);
@@ -572,7 +590,9 @@ static void fill_list(const struct crier__memory *memory,
         name = crier__names_from(&memory->names, lowest->text, lowest->length);
     for (; name != NULL && list->count < list->limit &&
            !crier__selectors_behind(list->selectors, name->text);
-         name = crier__names_after(&memory->names, name->text)) {
+         name = ++looked % LIST_STEP == 0
+                    ? pause_list(memory, name)
+                    : crier__names_after(&memory->names, name->text)) {
         topic = (struct crier__memory_topic *)name;
         if (topic->ring.length != 0 && crier__list_wants(list, name->text) &&
             (topic->newest_private <= topic->evicted ||
