@@ -2,12 +2,13 @@
  * Keys and signatures (JOSE), by librhonabwy and GnuTLS. No other file includes their
  * headers.
  *
- * librhonabwy reads keys and signs. It does not see a token that somebody presents:
- * jose_jws_read() takes it apart, and GnuTLS verifies the signature with the key as it was
- * imported when the configuration was read. The reasons, all read in 1.1.11: librhonabwy
- * takes the algorithm from the token; it inflates a compressed payload before anything is
- * verified; its ECDSA does not bind the curve to the algorithm; it compares HMACs with
- * strcmp(); and it imports the key again for each signature.
+ * librhonabwy reads keys. It does not see a token that somebody presents: jose_jws_read()
+ * takes it apart, and GnuTLS verifies the signature with the key as it was imported when
+ * the configuration was read; GnuTLS signs, too. The reasons, all read in 1.1.11:
+ * librhonabwy takes the algorithm from the token; it inflates a compressed payload before
+ * anything is verified; its ECDSA does not bind the curve to the algorithm; it compares
+ * HMACs with strcmp(); it imports the key again for each signature; and it crashes where
+ * memory is short.
  *
  * What always holds: a key has one algorithm, which fits its type and, for ECDSA, its
  * curve; a text that holds an RSA or EC key never becomes the secret of an HMAC; members
@@ -38,7 +39,7 @@
 struct jose_key {
     enum jose_alg alg;
     char *id;               /* or NULL */
-    jwk_t *jwk;             /* what signs; NULL: a public key */
+    jwk_t *jwk;             /* a private key; or NULL */
     gnutls_pubkey_t public; /* NULL: the secret counts */
     unsigned char *secret;
     size_t length;
@@ -48,24 +49,23 @@ static const struct algorithm {
     const char *name;
     const char *type;   /* of its JWK, `kty` */
     const char *curve;  /* `crv`, or NULL */
-    jwa_alg rhonabwy;
     int gnutls;         /* a gnutls_mac_algorithm_t for a secret, or a
                            gnutls_sign_algorithm_t */
     unsigned size;      /* of an HMAC, or a half of an ECDSA signature; otherwise 0 */
 } algorithms[JOSE_ALGS] = {
-    {"HS256", "oct", NULL, R_JWA_ALG_HS256, GNUTLS_MAC_SHA256, 32},
-    {"HS384", "oct", NULL, R_JWA_ALG_HS384, GNUTLS_MAC_SHA384, 48},
-    {"HS512", "oct", NULL, R_JWA_ALG_HS512, GNUTLS_MAC_SHA512, 64},
-    {"RS256", "RSA", NULL, R_JWA_ALG_RS256, GNUTLS_SIGN_RSA_SHA256, 0},
-    {"RS384", "RSA", NULL, R_JWA_ALG_RS384, GNUTLS_SIGN_RSA_SHA384, 0},
-    {"RS512", "RSA", NULL, R_JWA_ALG_RS512, GNUTLS_SIGN_RSA_SHA512, 0},
-    {"PS256", "RSA", NULL, R_JWA_ALG_PS256, GNUTLS_SIGN_RSA_PSS_SHA256, 0},
-    {"PS384", "RSA", NULL, R_JWA_ALG_PS384, GNUTLS_SIGN_RSA_PSS_SHA384, 0},
-    {"PS512", "RSA", NULL, R_JWA_ALG_PS512, GNUTLS_SIGN_RSA_PSS_SHA512, 0},
-    {"ES256", "EC", "P-256", R_JWA_ALG_ES256, GNUTLS_SIGN_ECDSA_SHA256, 32},
-    {"ES384", "EC", "P-384", R_JWA_ALG_ES384, GNUTLS_SIGN_ECDSA_SHA384, 48},
-    {"ES512", "EC", "P-521", R_JWA_ALG_ES512, GNUTLS_SIGN_ECDSA_SHA512, 66},
-    {"EdDSA", "OKP", "Ed25519", R_JWA_ALG_EDDSA, GNUTLS_SIGN_EDDSA_ED25519, 0},
+    {"HS256", "oct", NULL, GNUTLS_MAC_SHA256, 32},
+    {"HS384", "oct", NULL, GNUTLS_MAC_SHA384, 48},
+    {"HS512", "oct", NULL, GNUTLS_MAC_SHA512, 64},
+    {"RS256", "RSA", NULL, GNUTLS_SIGN_RSA_SHA256, 0},
+    {"RS384", "RSA", NULL, GNUTLS_SIGN_RSA_SHA384, 0},
+    {"RS512", "RSA", NULL, GNUTLS_SIGN_RSA_SHA512, 0},
+    {"PS256", "RSA", NULL, GNUTLS_SIGN_RSA_PSS_SHA256, 0},
+    {"PS384", "RSA", NULL, GNUTLS_SIGN_RSA_PSS_SHA384, 0},
+    {"PS512", "RSA", NULL, GNUTLS_SIGN_RSA_PSS_SHA512, 0},
+    {"ES256", "EC", "P-256", GNUTLS_SIGN_ECDSA_SHA256, 32},
+    {"ES384", "EC", "P-384", GNUTLS_SIGN_ECDSA_SHA384, 48},
+    {"ES512", "EC", "P-521", GNUTLS_SIGN_ECDSA_SHA512, 66},
+    {"EdDSA", "OKP", "Ed25519", GNUTLS_SIGN_EDDSA_ED25519, 0},
 };
 
 /* ---- algorithms ------------------------------------------------------- */
@@ -207,8 +207,7 @@ static int make_secret(enum jose_alg alg, const unsigned char *secret,
     key->alg = alg;
     key->length = length;
     key->secret = malloc(length);
-    if (key->secret == NULL || r_jwk_init(&key->jwk) != RHN_OK ||
-        r_jwk_import_from_symmetric_key(key->jwk, secret, length) != RHN_OK) {
+    if (key->secret == NULL) {
         free_key(key);
         return -ENOMEM;
     }
@@ -731,27 +730,137 @@ bool jose_jws_verify(const struct jose_jws *jws, const struct jose_key *key)
     return verify_public(jws, key, &signature);
 }
 
+/* Writes the LENGTH bytes at BYTES in base64url to TEXT, which has room for
+ * ENCODED_SIZE(LENGTH), and a NUL behind them. Returns how many characters. */
+#define ENCODED_SIZE(length) ((length) / 3 * 4 + 5)
+
+static size_t write_base64url(char *text, const unsigned char *bytes, size_t length)
+{
+    unsigned held = 0, bits = 0;
+    size_t count = 0, i;
+
+    for (i = 0; i < length; i++) {
+        held = (held << 8 | bytes[i]) & 0xffff;
+        for (bits += 8; bits >= 6; bits -= 6)
+            text[count++] = digits[held >> (bits - 6) & 63];
+    }
+    if (bits != 0)
+        text[count++] = digits[held << (6 - bits) & 63];
+    text[count] = '\0';
+    return count;
+}
+
+/* Copies NUMBER, without the zeros that it begins with, to the end of the HALF bytes at TO,
+ * which are zero. */
+static bool copy_number(unsigned char *to, unsigned half, const gnutls_datum_t *number)
+{
+    const unsigned char *from = number->data;
+    unsigned size = number->size;
+
+    for (; size > 0 && *from == 0; size--)
+        from++;
+    if (size > half)
+        return false;
+    memcpy(to + half - size, from, size);
+    return true;
+}
+
+/* Turns the ECDSA signature FROM into two numbers of HALF bytes (RFC 7518, section 3.4). */
+static bool split_ecdsa(const gnutls_datum_t *from, unsigned half, unsigned char *to)
+{
+    gnutls_datum_t r, s;
+    bool well;
+
+    if (gnutls_decode_rs_value(from, &r, &s) < 0)
+        return false;
+    memset(to, 0, 2 * half);
+    well = copy_number(to, half, &r) && copy_number(to + half, half, &s);
+    gnutls_free(r.data);
+    gnutls_free(s.data);
+    return well;
+}
+
+/* The longest signature: by an RSA key of RSA_BITS_MAX. */
+#define SIGNATURE_MAX (RSA_BITS_MAX / 8)
+
+/* Signs TEXT with the private key in KEY's JWK. Returns the signature's length; 0 when that
+ * fails. */
+static size_t sign_private(const struct jose_key *key, const gnutls_datum_t *text,
+                           unsigned char signature[SIGNATURE_MAX])
+{
+    const struct algorithm *algorithm = &algorithms[key->alg];
+    gnutls_privkey_t private = r_jwk_export_to_gnutls_privkey(key->jwk);
+    gnutls_datum_t made = {NULL, 0};
+    size_t length = 0;
+
+    if (private == NULL)
+        return 0;
+    if (gnutls_privkey_sign_data2(private,
+                                  (gnutls_sign_algorithm_t)algorithm->gnutls, 0,
+                                  text, &made) >= 0) {
+        if (algorithm->size != 0) {
+            if (split_ecdsa(&made, algorithm->size, signature))
+                length = 2 * algorithm->size;
+        } else if (made.size <= SIGNATURE_MAX) {
+            memcpy(signature, made.data, made.size);
+            length = made.size;
+        }
+        gnutls_free(made.data);
+    }
+    gnutls_privkey_deinit(private);
+    return length;
+}
+
+/* The same with KEY, whatever it is. */
+static size_t sign_text(const struct jose_key *key, const char *text, size_t length,
+                        unsigned char signature[SIGNATURE_MAX])
+{
+    const struct algorithm *algorithm = &algorithms[key->alg];
+    const gnutls_datum_t data = {(unsigned char *)text, (unsigned)length};
+
+    if (jose_alg_is_secret(key->alg))
+        return gnutls_hmac_fast((gnutls_mac_algorithm_t)algorithm->gnutls,
+                                key->secret, key->length, text, length,
+                                signature) == 0
+                   ? algorithm->size
+                   : 0;
+    return key->jwk != NULL ? sign_private(key, &data, signature) : 0;
+}
+
+/* A new header, as JSON. */
+static char *write_header(const struct jose_key *key, const char *typ, const char *id)
+{
+    json_t *header = json_pack("{s:s, s:s, s:s*}", "alg", jose_alg_name(key->alg), "typ",
+                               typ, "kid", id != NULL ? id : key->id);
+    char *text = header != NULL ? json_dumps(header, JSON_COMPACT) : NULL;
+
+    json_decref(header);
+    return text;
+}
+
 char *jose_sign(const struct jose_key *key, const char *typ, const char *id,
                 const char *payload, size_t length)
 {
-    char *text = NULL, *copy = NULL;
-    jws_t *jws;
+    unsigned char signature[SIGNATURE_MAX];
+    char *header = write_header(key, typ, id), *text = NULL;
+    size_t at, count = 0;
 
-    if (id == NULL)
-        id = key->id;
-    if (key->jwk == NULL || r_jws_init(&jws) != RHN_OK)
-        return NULL;
-    if (r_jws_set_alg(jws, algorithms[key->alg].rhonabwy) == RHN_OK &&
-        r_jws_set_header_str_value(jws, "typ", typ) == RHN_OK &&
-        (id == NULL ||
-         r_jws_set_header_str_value(jws, "kid", id) == RHN_OK) &&
-        r_jws_set_payload(jws, (const unsigned char *)payload, length) == RHN_OK)
-        text = r_jws_serialize(jws, key->jwk, R_FLAG_IGNORE_REMOTE);
-    if (text != NULL)
-        copy = strdup(text);
-    r_free(text);
-    r_jws_free(jws);
-    return copy;
+    if (header != NULL)
+        text = malloc(ENCODED_SIZE(strlen(header)) + 1 + ENCODED_SIZE(length) + 1 +
+                      ENCODED_SIZE(sizeof signature));
+    if (text != NULL) {
+        at = write_base64url(text, (const unsigned char *)header, strlen(header));
+        text[at++] = '.';
+        at += write_base64url(text + at, (const unsigned char *)payload, length);
+        count = sign_text(key, text, at, signature);
+        text[at++] = '.';
+        write_base64url(text + at, signature, count);
+    }
+    free(header);
+    if (count != 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 bool jose_sha256(const void *data, size_t length,
