@@ -41,7 +41,7 @@
 #define LONG 1000    /* ms */
 #define HANG 300000   /* ms; a test's own time is up long before */
 #define JOBS 2
-#define PROGRAMS_MAX 64
+#define PROGRAMS_MAX 128
 
 static const char *const whose[] = {"tested", "libraries"};
 

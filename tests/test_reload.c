@@ -105,6 +105,32 @@ START_TEST(get_publish)
 }
 END_TEST
 
+/* The static token "sesame". */
+#define TOKEN \
+    "[token door]\nhash = " \
+    "sha256:d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272\n" \
+    "publish = x\n"
+
+/* Keys and static tokens come and go; what was verified before is not remembered. */
+START_TEST(tokens)
+{
+    static const char field[] = "Authorization: Bearer sesame\r\n";
+
+    start("anonymous = all\n" TOKEN, "");
+    json_decref(topics_publish("/topics/x", field, "1", 200));
+    reload("anonymous = all\njwt-key = HS256:0123456789abcdef0123456789abcdef\n", 1);
+    json_decref(topics_publish("/topics/x", field, "2", 401));
+    ck_assert(crierd_logged(&crierd, "info    1 keys and 0 static tokens"));
+    reload("anonymous = all\n" TOKEN, 2);
+    json_decref(topics_publish("/topics/x", field, "3", 200));
+    write_file("anonymous = all\n[token door]\nhash = sesame\n");
+    ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
+    crierd_wait_log(&crierd, "the configuration stays as it was");
+    json_decref(topics_publish("/topics/x", field, "4", 200));
+    finish();
+}
+END_TEST
+
 START_TEST(log_level)
 {
     struct client client;
@@ -460,6 +486,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, scratch_make, scratch_remove);
     tcase_add_test(c, max_update);
     tcase_add_test(c, get_publish);
+    tcase_add_test(c, tokens);
     tcase_add_test(c, log_level);
     tcase_add_test(c, ping_interval);
     tcase_add_test(c, stall_timeout);

@@ -90,7 +90,7 @@ static bool check_selector(struct request *request, const char *name,
 {
     if (value->length == 0 || value->length > SELECTOR_MAX)
         request->result = respond_problem(
-            request, MHD_HTTP_BAD_REQUEST, "%s has not 1 to %d bytes", name,
+            request, MHD_HTTP_BAD_REQUEST, "%s is not of 1 to %d bytes", name,
             SELECTOR_MAX);
     else if (!mercure_text_valid(value->bytes, value->length))
         request->result = respond_problem(

@@ -447,13 +447,15 @@ static size_t take_requests(struct pipeline *pipeline, char *window,
 }
 
 /* Takes USED bytes, which have been peeked at, from the socket. With MSG_TRUNC Linux does
- * not copy them once more (tcp(7)). */
+ * not copy those of TCP once more (tcp(7)), but it does with a Unix socket. */
 static bool consume_bytes(struct pipeline *pipeline, size_t used)
 {
+    char copied[16384];
     ssize_t got;
 
     while (used != 0) {
-        got = recv(pipeline->fd, NULL, used, MSG_DONTWAIT | MSG_TRUNC);
+        got = recv(pipeline->fd, copied, used < sizeof copied ? used : sizeof copied,
+                   MSG_DONTWAIT | MSG_TRUNC);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
