@@ -627,7 +627,7 @@ START_TEST(short_memory_changes_nothing)
     for (n = 1; error != 0; n++) {
         ck_assert_int_lt(n, 50);
         oom_after(n);
-        error = crier_hub_change(hub, stream, "b,c");
+        error = crier_hub_change(hub, stream, "b,c{x}");
         oom_never();
         ck_assert(error == 0 || error == -ENOMEM);
         if (error != 0)
@@ -689,7 +689,7 @@ START_TEST(short_memory_refuses_a_subscriber_cleanly)
 {
     struct client client;
 
-    follow.topics = "a,p";
+    follow.topics = "a,p,t/{x}";
     follow.live = "l";
     follow.since = CRIER_SINCE_ID;
     follow.id = "x";

@@ -4,8 +4,10 @@
 
 #include "libcrier/hub/selector_index.h"
 #include "libcrier/wire/grants.h"
+#include "support/oom.h"
 #include "support/runner.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +280,7 @@ static void toggle_entry(int kind)
         return;
     }
     entry = calloc(1, sizeof *entry);
+    ck_assert_ptr_nonnull(entry);
     ck_assert_int_eq(crier__selector_init(&entry->selector, &all_kinds[kind]), 0);
     ck_assert_ptr_null(crier__index_get(&kept, &entry->selector));
     ck_assert_int_eq(crier__index_add(&kept, entry), 0);
@@ -330,6 +333,51 @@ START_TEST(the_index_finds_what_matches)
 }
 END_TEST
 
+/* The N-th allocation fails, for every N there is. */
+START_TEST(short_memory_makes_no_grants)
+{
+    struct crier_grants *grants;
+    int error = -ENOMEM;
+    long n;
+
+    for (n = 1; error != 0; n++) {
+        oom_after(n);
+        error = crier_grants_new(all_kinds, KINDS, &grants);
+        oom_never();
+        ck_assert(error == 0 || error == -ENOMEM);
+        ck_assert_int_lt(n, 500);
+    }
+    ck_assert_int_gt(n, 20);
+    for (n = 1; n < 20; n++) { /* refused for lack of memory, or covered */
+        oom_after(n);
+        (void)crier_grants_cover_text(grants, "a,a/{x},{y}");
+        oom_never();
+    }
+    ck_assert(crier_grants_cover_text(grants, "a,a/{x},{x}"));
+    crier_grants_unref(grants);
+}
+END_TEST
+
+START_TEST(short_memory_finds_what_matches)
+{
+    int i, n;
+
+    for (i = 0; i < KINDS; i++)
+        toggle_entry(i);
+    for (n = 1; n < 40; n++) {
+        for (i = 0; i < NAMES; i++) {
+            crier__index_done(&kept);
+            oom_after(n + 1); /* the list of topics is the first */
+            check_found(names[i], names[(i + 1) % NAMES]);
+            oom_never();
+        }
+    }
+    for (i = 0; i < KINDS; i++)
+        toggle_entry(i);
+    ck_assert_uint_eq(kept.link_count, 0);
+}
+END_TEST
+
 /* What is remembered of topics is dropped before there is too much of it. */
 START_TEST(the_index_forgets)
 {
@@ -367,6 +415,8 @@ static Suite *suite(void)
     tcase_add_test(g, grants_are_bounded);
     tcase_add_test(i, the_index_finds_what_matches);
     tcase_add_test(i, the_index_forgets);
+    tcase_add_test(i, short_memory_makes_no_grants);
+    tcase_add_test(i, short_memory_finds_what_matches);
     return s;
 }
 

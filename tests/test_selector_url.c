@@ -210,6 +210,7 @@ static json_t *load_cases(void)
     file = fopen(path, "r");
     ck_assert_ptr_nonnull(file);
     text = calloc(1, 200000);
+    ck_assert_ptr_nonnull(text);
     size = fread(text, 1, 199999, file);
     fclose(file);
     for (at = text; (at = strstr(at, lone)) != NULL;)

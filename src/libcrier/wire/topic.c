@@ -42,7 +42,9 @@ bool crier__topics_hidden(const struct crier__topics *topics)
 
 /* ---- making a list ---------------------------------------------------- */
 
-struct crier__topics *crier__topics_new(size_t size)
+/* A new list without names that has capacity for SIZE bytes of them, NULs included; NULL
+ * when memory is short. */
+static struct crier__topics *new_topics(size_t size)
 {
     struct crier__topics *topics = malloc(sizeof *topics + size);
 
@@ -62,9 +64,12 @@ static bool has_topic(const struct crier__topics *topics, const char *name,
     return false;
 }
 
-int crier__topics_add(struct crier__topics *topics, const char *name,
-                      size_t length)
+/* Appends the LENGTH bytes at NAME, which are checked, to TOPICS, unless they are there
+ * already. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS. */
+static int add_topic(struct crier__topics *topics, const char *name, size_t length)
 {
+    if (!crier__topic_valid(name, length))
+        return CRIER_ERR_TOPIC;
     if (has_topic(topics, name, length))
         return 0;
     if (topics->count == CRIER__TOPICS_MAX)
@@ -76,9 +81,9 @@ int crier__topics_add(struct crier__topics *topics, const char *name,
     return 0;
 }
 
-int crier__topics_add_text(struct crier__topics *topics, const char *text,
-                           size_t length, char separator,
-                           bool (*valid)(const char *name, size_t length))
+/* Appends the pieces of the LENGTH bytes at TEXT that SEPARATOR separates. */
+static int add_pieces(struct crier__topics *topics, const char *text,
+                      size_t length, char separator)
 {
     const char *end = text + length, *stop;
     int error = 0;
@@ -86,31 +91,26 @@ int crier__topics_add_text(struct crier__topics *topics, const char *text,
     for (;; text = stop + 1) {
         stop = memchr(text, separator, (size_t)(end - text));
         length = (size_t)((stop != NULL ? stop : end) - text);
-        if (!valid(text, length))
-            return CRIER_ERR_TOPIC;
-        error = crier__topics_add(topics, text, length);
+        error = add_topic(topics, text, length);
         if (error != 0 || stop == NULL)
             return error;
     }
 }
 
-int crier__topics_add_names(struct crier__topics *topics,
-                            const char *const *names, size_t count,
-                            bool (*valid)(const char *name, size_t length))
+static int add_topics(struct crier__topics *topics, const char *const *names,
+                      size_t count)
 {
-    size_t length, i;
     int error = 0;
+    size_t i;
 
-    for (i = 0; i < count && error == 0; i++) {
-        length = strlen(names[i]);
-        error = valid(names[i], length)
-                    ? crier__topics_add(topics, names[i], length)
-                    : CRIER_ERR_TOPIC;
-    }
+    for (i = 0; i < count && error == 0; i++)
+        error = add_topic(topics, names[i], strlen(names[i]));
     return error;
 }
 
-size_t crier__topics_measure(const char *const *names, size_t count)
+/* How many bytes of names COUNT names have, NULs included; SIZE_MAX for more than any
+ * list may have. */
+static size_t measure_names(const char *const *names, size_t count)
 {
     size_t size = 0, i;
 
@@ -141,13 +141,10 @@ int crier__topics_split(const char *text, size_t length, char separator,
     /* Checked first: no list of a hundred names is longer. */
     if (length > CRIER__TOPICS_LONGEST)
         return CRIER_ERR_MANY_TOPICS;
-    made = crier__topics_new(length + 1);
+    made = new_topics(length + 1);
     if (made == NULL)
         return -ENOMEM;
-    return hand_out(made,
-                    crier__topics_add_text(made, text, length, separator,
-                                           crier__topic_valid),
-                    topics);
+    return hand_out(made, add_pieces(made, text, length, separator), topics);
 }
 
 int crier__topics_parse(const char *text, struct crier__topics **topics)
@@ -159,19 +156,17 @@ int crier__topics_parse(const char *text, struct crier__topics **topics)
 int crier__topics_list(const char *const *names, size_t count,
                        struct crier__topics **topics)
 {
-    size_t size = crier__topics_measure(names, count);
+    size_t size = measure_names(names, count);
     struct crier__topics *made;
 
     if (count == 0)
         return CRIER_ERR_TOPIC;
     if (size == SIZE_MAX)
         return CRIER_ERR_MANY_TOPICS;
-    made = crier__topics_new(size);
+    made = new_topics(size);
     if (made == NULL)
         return -ENOMEM;
-    return hand_out(
-        made, crier__topics_add_names(made, names, count, crier__topic_valid),
-        topics);
+    return hand_out(made, add_topics(made, names, count), topics);
 }
 
 void crier__topics_join(const struct crier__topics *topics, char separator,

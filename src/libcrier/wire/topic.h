@@ -83,32 +83,6 @@ int crier__topics_list(const char *const *names, size_t count,
 void crier__topics_join(const struct crier__topics *topics, char separator,
                         char *text);
 
-/* ---- for selector.c --------------------------------------------------- */
-
-/* A *new* list without names that has capacity for SIZE bytes of them, NULs included;
- * NULL when memory is short. */
-struct crier__topics *crier__topics_new(size_t size);
-
-/* Appends the LENGTH bytes at NAME to TOPICS, which has the capacity, unless it is there
- * already; does not check them. CRIER_ERR_MANY_TOPICS. */
-int crier__topics_add(struct crier__topics *topics, const char *name,
-                      size_t length);
-
-/* Appends the pieces of the LENGTH bytes at TEXT that SEPARATOR separates; each must be
- * VALID. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS. */
-int crier__topics_add_text(struct crier__topics *topics, const char *text,
-                           size_t length, char separator,
-                           bool (*valid)(const char *name, size_t length));
-
-/* Appends COUNT names. Each must be VALID. Errors as above. */
-int crier__topics_add_names(struct crier__topics *topics,
-                            const char *const *names, size_t count,
-                            bool (*valid)(const char *name, size_t length));
-
-/* How many bytes of names COUNT names have, NULs included; SIZE_MAX for more than any
- * list may have. */
-size_t crier__topics_measure(const char *const *names, size_t count);
-
 /* No text is longer that holds a list. */
 #define CRIER__TOPICS_LONGEST (CRIER__TOPICS_MAX * CRIER__TOPIC_SIZE)
 
