@@ -2,6 +2,8 @@
  * The journal in memory: bounded, and as fast as a lock and a few pointers. It answers
  * each question in the call that asks.
  *
+ * Whether a topic has ended is not remembered: its newest entry says so.
+ *
  * The lock guards everything but what crier__journal_init() set. It ranks above the hub's
  * (yield is called under it); no `done` runs under it.
  */

@@ -13,6 +13,10 @@
  * so that an id that somebody may have seen in an error never means two
  * things. After a restart it may be: it was never in the journal.
  *
+ * The row of a topic has the position of its last update (`ended`). The topic has ended as
+ * long as it holds that, so eviction need not know of it. journal/ended.c has the same for
+ * other threads, as of the last commit.
+ *
  * An append that cannot be done for its own reasons must not undo those before it
  * in the same transaction. Most of these show before anything is written (its id is
  * there, memory is short). Only a new topic may find no place when others have been
