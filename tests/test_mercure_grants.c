@@ -169,6 +169,23 @@ END_TEST
 
 START_TEST(subscribing_needs_a_grant_where_nobody_may)
 {
+    const char *pattern = access_token(
+        DETAIL("subscribe", "{\"match\":\"/b/:id\",\"match_type\":\"urlpattern\"}", ""));
+
+    ck_assert_int_eq(
+        fetch(crierd.port, "HEAD", HUB "?match_urlpattern=/b/:id", pattern, NULL, NULL),
+        200);
+    ck_assert_int_eq(fetch(crierd.port, "HEAD", HUB "?match=/b/1", pattern, NULL, NULL),
+                     200);
+    ck_assert_int_eq(
+        fetch(crierd.port, "HEAD", HUB "?match=https://hub.example/b/1", pattern, NULL,
+              NULL),
+        200);
+    ck_assert_int_eq(fetch(crierd.port, "GET", HUB "?match_urlpattern=/:x/:id", pattern,
+                           NULL, NULL),
+                     403);
+    ck_assert_int_eq(fetch(crierd.port, "GET", HUB "?match=/b/1/2", pattern, NULL, NULL),
+                     403);
     ck_assert_int_eq(fetch(crierd.port, "GET", HUB "?topic=a", "", NULL, NULL), 401);
     ck_assert_int_eq(fetch(crierd.port, "GET", HUB "?topic=a",
                            token("{\"publish\":[\"*\"]}"), NULL, NULL),
