@@ -938,6 +938,39 @@ static const char *find_item(const char *part, const char *name)
     return NULL;
 }
 
+/* README.md has a whole configuration with a key and a static token; only the secret is in
+ * another file here. */
+START_TEST(readme_shows_a_configuration)
+{
+    static const char secret[] = "/etc/crierd/application.key";
+    char *readme = read_document("../README.md"), *block, *end, *key;
+    char text[2048], name[SCRATCH_SIZE + 8];
+    FILE *made;
+
+    block = strstr(readme, "```ini\nlisten = 127.0.0.1:8080\njournal");
+    while (block != NULL && (end = strstr(block + 6, "```")) != NULL &&
+           memmem(block, (size_t)(end - block), "[key ", 5) == NULL)
+        block = strstr(end, "```ini\n");
+    ck_assert(block != NULL && end != NULL);
+    *end = '\0';
+    block += strlen("```ini\n");
+    key = strstr(block, secret);
+    ck_assert_ptr_nonnull(key);
+    snprintf(name, sizeof name, "%s/key", scratch);
+    made = fopen(name, "w");
+    ck_assert(made != NULL && fputs(SECRET, made) >= 0 && fclose(made) == 0);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(key - block), block, name,
+             key + strlen(secret));
+    write_file(text);
+    must_load("--config FILE");
+    ck_assert_uint_eq(conf->keys.count, 1);
+    ck_assert_uint_eq(conf->tokens.count, 1);
+    ck_assert_int_eq(conf->anonymous, CONF_ANONYMOUS_SUBSCRIBE);
+    unlink(name);
+    free(readme);
+}
+END_TEST
+
 /* The manual page has an item for each option, in the order of the table, with its
  * default; and no item for anything else. */
 START_TEST(the_manual_page)
@@ -1108,6 +1141,7 @@ static Suite *suite(void)
     tcase_add_test(c, an_exposed_address);
     tcase_add_test(c, a_dump_of_what_no_file_can_hold);
     tcase_add_test(c, the_example);
+    tcase_add_test(c, readme_shows_a_configuration);
     tcase_add_test(c, the_manual_page);
     tcase_add_test(c, help);
     tcase_add_test(c, a_reload_keeps_what_needs_a_restart);
