@@ -99,13 +99,7 @@ static struct exchange *exchange_of(struct MHD_Connection *connection)
         ->socket_context;
 }
 
-static const char *find_header(const struct request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
-                                       name);
-}
-
-/* Which field find_behind() looks for. */
+/* Which field find_header() looks for. */
 struct field_search {
     const char *name, *value;
     size_t before; /* that many of that name are still to be passed over */
@@ -123,11 +117,13 @@ static enum MHD_Result pass_field(void *closure, enum MHD_ValueKind kind,
     return MHD_NO;
 }
 
-static const char *find_behind(const struct request *request, const char *name,
+static const char *find_header(const struct request *request, const char *name,
                                size_t count)
 {
     struct field_search search = {.name = name, .before = count};
 
+    if (count == 0)
+        return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, pass_field,
                               &search);
     return search.value;
@@ -276,7 +272,6 @@ static void resume_request(void *carried)
 
 static const struct carrier exchange_carrier = {
     .header = find_header,
-    .header_behind = find_behind,
     .respond = queue_response,
     .suspend = suspend_request,
     .resume = resume_request,
