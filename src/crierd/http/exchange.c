@@ -184,18 +184,26 @@ static bool add_common_headers(struct MHD_Response *made,
            add_headers(made, response->cors, response->cors_count);
 }
 
+/* What a socket with nothing to send surely takes at once. */
+#define PAST_MAX ((size_t)16 * 1024)
+
 /* Sends RESPONSE on the socket of REQUEST, past libmicrohttpd, which sends nothing after
- * that, and lets the connection linger. */
-static bool respond_past(struct request *request,
-                         const struct response *response)
+ * that, and lets the connection linger. Nothing waits until a socket takes more; so a
+ * larger body is replaced by 431, as if the head of REQUEST had had no room. */
+static bool respond_past(struct request *request, struct response *response)
 {
     struct exchange *exchange = request->carried;
     int fd = socket_of(request->connection);
-    size_t length = request->head ? 0 : response->length;
-    char *bytes = malloc(RESPONSE_HEAD_SIZE + length);
-    size_t head;
+    size_t length = request->head ? 0 : response->length, head;
+    char *bytes;
 
+    if (length > PAST_MAX - RESPONSE_HEAD_SIZE) {
+        response->status = MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+        response->name = response->type = NULL;
+        length = 0;
+    }
     exchange->refused = true;
+    bytes = malloc(RESPONSE_HEAD_SIZE + length);
     if (bytes == NULL || response->made != NULL) {
         free(bytes);
         return false;
