@@ -14,7 +14,8 @@
 
 #include "mercure_name.h"
 
-#include "crier.h"
+#include "base/number.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -52,18 +53,6 @@ static bool is_forbidden(uint32_t code)
     return false;
 }
 
-/* The character at *AT, which is valid UTF-8; moves behind it. */
-static uint32_t read_character(const unsigned char **at)
-{
-    uint32_t lead = *(*at)++, code;
-    int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-
-    code = more == 0 ? lead : lead & (0x3fu >> more);
-    while (more-- > 0)
-        code = code << 6 | (*(*at)++ & 0x3f);
-    return code;
-}
-
 bool mercure_text_valid(const char *text, size_t length)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + length;
@@ -71,7 +60,7 @@ bool mercure_text_valid(const char *text, size_t length)
     if (!crier_utf8_valid(text, length))
         return false;
     while (at < end)
-        if (is_forbidden(read_character(&at)))
+        if (is_forbidden(crier__utf8_next(&at)))
             return false;
     return true;
 }
@@ -110,14 +99,6 @@ bool mercure_escape(char *to, size_t size, size_t *length, const char *text)
     return true;
 }
 
-static int digit_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
-
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* Decodes the escapes of unreserved characters in TEXT, in place. */
 static void decode_unreserved(char *text)
 {
@@ -125,8 +106,8 @@ static void decode_unreserved(char *text)
     int high, low;
 
     for (; *text != '\0'; text++) {
-        high = *text == '%' ? digit_value(text[1]) : -1;
-        low = high >= 0 ? digit_value(text[2]) : -1;
+        high = *text == '%' ? crier__number_digit(text[1]) : -1;
+        low = high >= 0 ? crier__number_digit(text[2]) : -1;
         if (low >= 0 && is_unreserved((unsigned char)(high * 16 + low))) {
             *to++ = (char)(high * 16 + low);
             text += 2;

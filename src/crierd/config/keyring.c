@@ -11,6 +11,7 @@
 #include "address.h"
 #include "date.h"
 #include "url.h"
+#include "base/number.h"
 #include "crier.h"
 
 #include <errno.h>
@@ -308,14 +309,6 @@ static const char *add_selectors(struct conf_texts *selectors, const char *text)
     }
 }
 
-static int read_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* Reads TEXT, "sha256:" and 64 digits, into TOKEN's hash. */
 static bool read_hash(struct conf_token *token, const char *text)
 {
@@ -327,8 +320,8 @@ static bool read_hash(struct conf_token *token, const char *text)
         return false;
     text += 7;
     for (i = 0; i < sizeof token->hash; i++) {
-        high = read_digit(text[2 * i]);
-        low = read_digit(text[2 * i + 1]);
+        high = crier__number_digit(text[2 * i]);
+        low = crier__number_digit(text[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         token->hash[i] = (unsigned char)(high << 4 | low);

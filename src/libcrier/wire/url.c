@@ -11,6 +11,7 @@
 #include "url.h"
 
 #include "automaton.h"
+#include "base/number.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -57,11 +58,6 @@ static bool is_digit(char c)
 static char lower_case(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-static int hex_value(char c)
-{
-    return is_digit(c) ? c - '0' : lower_case(c) - 'a' + 10;
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -233,7 +229,7 @@ static bool put_ipv6(struct crier__url *url, const char *text, size_t length)
  * is none, or beyond 32 bits. */
 static bool read_ipv4_number(const char *text, size_t length, uint64_t *number)
 {
-    unsigned base = 10, digit;
+    int base = 10, digit;
     size_t i = 0;
 
     *number = 0;
@@ -244,11 +240,11 @@ static bool read_ipv4_number(const char *text, size_t length, uint64_t *number)
         i = base == 16 ? 2 : 1;
     }
     for (; i < length; i++) {
-        if (!crier__uri_hex((unsigned char)text[i]))
+        digit = crier__number_digit(text[i]);
+        if (digit < 0 || digit >= base)
             return false;
-        digit = (unsigned)hex_value(text[i]);
-        *number = *number * base + digit;
-        if (digit >= base || *number > UINT32_MAX)
+        *number = *number * (unsigned)base + (unsigned)digit;
+        if (*number > UINT32_MAX)
             return false;
     }
     return true;
@@ -326,7 +322,8 @@ static bool put_domain(struct crier__url *url, const char *text, size_t length)
     for (i = 0; i < length; i++) {
         c = text[i];
         if (crier__uri_triplet(text + i, length - i)) {
-            c = (char)(hex_value(text[i + 1]) << 4 | hex_value(text[i + 2]));
+            c = (char)(crier__number_digit(text[i + 1]) << 4 |
+                       crier__number_digit(text[i + 2]));
             i += 2;
         }
         if ((unsigned char)c <= ' ' || (unsigned char)c >= 0x7f ||
