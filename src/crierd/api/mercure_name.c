@@ -121,7 +121,7 @@ static void decode_unreserved(char *text)
 /* ---- reserved topics -------------------------------------------------- */
 
 /* The length of the scheme that TEXT begins with, without its colon; 0 for none. */
-static size_t scheme_length(const char *text)
+static size_t measure_scheme(const char *text)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -133,14 +133,14 @@ static size_t scheme_length(const char *text)
     return text[length] == ':' ? length : 0;
 }
 
-static bool is_slash(char c)
+static bool is_any_slash(char c)
 {
     return c == '/' || c == '\\';
 }
 
 /* Whether the scheme of LENGTH bytes at TEXT is one whose URLs always have a host (the
  * URL standard's special schemes). */
-static bool scheme_is_special(const char *text, size_t length)
+static bool is_special_scheme(const char *text, size_t length)
 {
     static const char *const names[] = {"http", "https", "ws", "wss", "ftp", "file"};
     size_t i;
@@ -205,9 +205,9 @@ static bool is_rest_reserved(const char *rest, const char *reserved)
 /* The same for a reference without a scheme. */
 static bool is_relative_reserved(const char *text, const char *reserved)
 {
-    if (is_slash(text[0]) && is_slash(text[1]))
+    if (is_any_slash(text[0]) && is_any_slash(text[1]))
         return is_rest_reserved(text + 2, reserved);
-    if (is_slash(text[0]))
+    if (is_any_slash(text[0]))
         return is_path_reserved("", text, reserved);
     if (strcspn(text, "?#") == 0) /* the hub's own URL */
         return is_path_reserved(MERCURE_PATH, "", reserved);
@@ -220,7 +220,7 @@ static bool is_absolute_reserved(const char *text, size_t length,
 {
     const char *rest = text + length + 1;
 
-    if (scheme_is_special(text, length))
+    if (is_special_scheme(text, length))
         return is_relative_reserved(rest, reserved) ||
                is_rest_reserved(rest + strspn(rest, "/\\"), reserved);
     return strncmp(rest, "//", 2) == 0 ? is_rest_reserved(rest + 2, reserved)
@@ -242,7 +242,7 @@ bool mercure_topic_is_reserved(const char *topic, size_t length,
     memcpy(text, topic, length);
     text[length] = '\0';
     decode_unreserved(text);
-    scheme = scheme_length(text);
+    scheme = measure_scheme(text);
     return scheme != 0 ? is_absolute_reserved(text, scheme, reserved)
                        : is_relative_reserved(text, reserved);
 }

@@ -113,7 +113,7 @@ static bool is_stopping(struct jwks *jwks)
 }
 
 /* Runs the transfer of EASY until it ends or JWKS stops. */
-static CURLcode run_transfer(struct jwks *jwks, CURL *easy)
+static CURLcode run_fetch(struct jwks *jwks, CURL *easy)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
     CURLMsg *message;
@@ -186,7 +186,7 @@ static bool fetch_set(struct jwks *jwks, struct body *body, uint64_t *lifetime,
 
     if (easy == NULL)
         return false;
-    result = run_transfer(jwks, easy);
+    result = run_fetch(jwks, easy);
     if (result == CURLE_OK)
         well = check_response(easy, lifetime, why);
     else if (result == CURLE_WRITE_ERROR)

@@ -206,8 +206,8 @@ static enum conf_use read_use(const char *text)
     return strcmp(text, "publish") == 0 ? CONF_USE_PUBLISH : CONF_USE_SUBSCRIBE;
 }
 
-static const char *find_fault(const struct conf_keys *keys,
-                              const struct key_draft *draft)
+static const char *find_key_fault(const struct conf_keys *keys,
+                                  const struct key_draft *draft)
 {
     size_t i;
 
@@ -231,7 +231,7 @@ static bool copy_text(char **copy, const char *text)
 int keyring_add_key(struct conf_keys *keys, const struct key_draft *draft,
                         char *why, size_t size)
 {
-    const char *fault = find_fault(keys, draft);
+    const char *fault = find_key_fault(keys, draft);
     struct conf_key key = {.use = read_use(draft->use)};
     int error;
 
@@ -255,7 +255,7 @@ int keyring_add_key(struct conf_keys *keys, const struct key_draft *draft,
 
 /* How long the first selector of TEXT is: up to a comma that is not within braces, where a
  * URI template has its own. */
-static size_t selector_length(const char *text)
+static size_t measure_selector(const char *text)
 {
     bool braces = false;
     size_t i;
@@ -292,7 +292,7 @@ static const char *add_selectors(struct conf_texts *selectors, const char *text)
     size_t length;
 
     for (;;) {
-        length = selector_length(text);
+        length = measure_selector(text);
         if (!is_selector(text, length))
             return "a list of selectors, such as a,log/*,user/{id}";
         switch (texts_add(selectors, text, length)) {

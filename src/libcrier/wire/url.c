@@ -172,7 +172,7 @@ static bool put_scheme(struct crier__url *url, const char *text, size_t length)
 }
 
 /* Reads the scheme that REST begins with. False when there is none. */
-static bool read_scheme(struct crier__url *url, struct rest *rest)
+static bool read_url_scheme(struct crier__url *url, struct rest *rest)
 {
     const char *colon = memchr(rest->at, ':', (size_t)(rest->end - rest->at));
     size_t begin = url->used;
@@ -422,7 +422,7 @@ static const char *find_authority_end(const struct crier__url *url,
 }
 
 /* Reads the authority that REST begins with, behind its slashes. */
-static bool read_authority(struct crier__url *url, struct rest *rest)
+static bool read_url_authority(struct crier__url *url, struct rest *rest)
 {
     const struct crier__url_text *protocol = &url->parts[CRIER__URL_PROTOCOL];
     const char *end = find_authority_end(url, rest), *port;
@@ -516,7 +516,7 @@ static void put_path(struct crier__url *url, const char *text, size_t length,
 
 /* Reads the path, the query and the fragment that REST consists of. The path is appended
  * to the one at BEGIN, which has been copied of a base. */
-static void read_path(struct crier__url *url, struct rest *rest, size_t begin)
+static void read_url_path(struct crier__url *url, struct rest *rest, size_t begin)
 {
     bool special = has_special_scheme(url);
     const char *hash = memchr(rest->at, '#', (size_t)(rest->end - rest->at));
@@ -571,9 +571,9 @@ static bool read_from_authority(struct crier__url *url, struct rest *rest)
 {
     while (skips_slashes(url) && is_slash(url, rest))
         rest->at++;
-    if (!read_authority(url, rest))
+    if (!read_url_authority(url, rest))
         return false;
-    read_path(url, rest, url->used);
+    read_url_path(url, rest, url->used);
     return true;
 }
 
@@ -583,7 +583,7 @@ static bool read_absolute(struct crier__url *url, struct rest *rest)
     if (skip_slashes(url, rest) || skips_slashes(url))
         return read_from_authority(url, rest);
     url->opaque = !has_special_scheme(url) && !is_slash(url, rest);
-    read_path(url, rest, url->used);
+    read_url_path(url, rest, url->used);
     return true;
 }
 
@@ -601,23 +601,23 @@ static bool read_relative(struct crier__url *url, struct rest *rest,
     copy_part(url, base, CRIER__URL_PORT);
     begin = url->used;
     if (is_slash(url, rest)) {
-        read_path(url, rest, begin);
+        read_url_path(url, rest, begin);
         return true;
     }
     copy_part(url, base, CRIER__URL_PATHNAME);
     if (rest->at < rest->end && !is_one_of(rest->at[0], "?#")) {
         shorten_path(url, begin);
-        read_path(url, rest, begin);
+        read_url_path(url, rest, begin);
         return true;
     }
     /* The path stays, and so does the query unless there is another. */
     begin = url->used;
     if (rest->at < rest->end && rest->at[0] == '?') {
-        read_path(url, rest, begin);
+        read_url_path(url, rest, begin);
         copy_part(url, base, CRIER__URL_PATHNAME);
         return true;
     }
-    read_path(url, rest, begin);
+    read_url_path(url, rest, begin);
     copy_part(url, base, CRIER__URL_PATHNAME);
     copy_part(url, base, CRIER__URL_SEARCH);
     return true;
@@ -651,7 +651,7 @@ bool crier__url_parse(struct crier__url *url, const char *text, size_t length,
         rest.at++;
     while (rest.at < rest.end && (unsigned char)rest.end[-1] <= ' ')
         rest.end--;
-    if (!read_scheme(url, &rest))
+    if (!read_url_scheme(url, &rest))
         read = read_reference(url, &rest, base);
     else if (base != NULL && has_special_scheme(url) &&
              base->parts[CRIER__URL_PROTOCOL].length == protocol->length &&
