@@ -8,8 +8,10 @@
 #include "support/crierd.h"
 #include "support/runner.h"
 #include "support/scratch.h"
+#include "support/topics.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FRIEND "Origin: https://friend.example\r\n"
@@ -372,6 +374,41 @@ START_TEST(a_head_of_any_size_gets_a_response)
 }
 END_TEST
 
+/* A large body is not sent past libmicrohttpd, since it might not be sent whole. */
+START_TEST(a_large_body_is_sent_whole_or_not_at_all)
+{
+    char headers[16384], target[300];
+    unsigned refused = 0;
+    struct client client;
+    json_t *list;
+    int size, status, i;
+    char *body;
+
+    topics_port = crierd.port;
+    for (i = 0; i < 100; i++) {
+        snprintf(target, sizeof target, "/topics/%0200d", i);
+        topics_put(target, "x");
+    }
+    for (size = 9000; size < 12000; size += 50) {
+        snprintf(headers, sizeof headers, FRIEND "X: %0*d\r\n", size, 0);
+        client_connect(&client, crierd.port);
+        status = client_request(&client, "GET", "/topics?limit=1000", headers, NULL);
+        if (status == 200) {
+            body = client_body(&client);
+            list = json_loads(body, 0, NULL);
+            ck_assert_uint_eq(json_array_size(json_object_get(list, "topics")), 100);
+            json_decref(list);
+            free(body);
+        } else {
+            ck_assert_int_eq(status, 431);
+            refused += client_header(&client, "Access-Control-Allow-Origin")[0] != '\0';
+        }
+        client_close(&client);
+    }
+    ck_assert_uint_ne(refused, 0); /* by libmicrohttpd there are no fields */
+}
+END_TEST
+
 static TCase *cors_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *c = add_case(suite, name);
@@ -392,6 +429,7 @@ static Suite *suite(void)
     tcase_add_test(c, options_without_a_page_are_as_before);
     tcase_add_test(c, a_page_that_may_read_may_not_publish);
     tcase_add_test(c, a_head_of_any_size_gets_a_response);
+    tcase_add_test(c, a_large_body_is_sent_whole_or_not_at_all);
     c = cors_case(s, "any", setup_any);
     tcase_add_loop_test(c, all_origins_read_without_credentials, 0, REQUESTS);
     tcase_add_test(c, all_is_not_everybody_who_publishes);

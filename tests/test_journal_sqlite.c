@@ -6,9 +6,11 @@
 
 #include "support/journals.h"
 #include "support/runner.h"
+#include "support/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -145,27 +147,27 @@ END_TEST
 #define MOST 20000
 #define IN_FLIGHT 16
 
-struct told {
+struct report {
     uint64_t position;
     int number;
 };
 
 struct flight {
     struct crier__append append;
-    int number, pipe;
+    int number;
 };
 
 static sem_t room; /* for so many more at once */
 
-static void tell_parent(struct crier__append *append_)
+static void report_append(struct crier__append *append_)
 {
     struct flight *flight = (struct flight *)append_;
-    struct told told = {.number = flight->number};
+    struct report report = {.number = flight->number};
 
     if (append_->error != 0)
         _exit(3);
-    told.position = append_->update->position;
-    if (write(flight->pipe, &told, sizeof told) < 0)
+    report.position = append_->update->position;
+    if (write(STDOUT_FILENO, &report, sizeof report) < 0)
         _exit(4);
     crier__update_unref(append_->update);
     free(flight);
@@ -179,9 +181,9 @@ static size_t to_nobody(void *closure, struct crier__update *update)
     return 0;
 }
 
-/* Appends until it is killed. Nothing of check's here: it writes to a file
- * that it shares with the parent. */
-static void child(const char *path, int out, int first)
+/* Appends numbers from FIRST on to the journal PATH, and writes reports to standard
+ * output, until it is killed. */
+static void append_until_killed(const char *path, int first)
 {
     struct crier__topics *topics;
     struct crier_frame *frame;
@@ -198,32 +200,30 @@ static void child(const char *path, int out, int first)
         flight = calloc(1, sizeof *flight);
         snprintf(number, sizeof number, "%d", first);
         crier_frame_text(NULL, number, &frame);
-        flight->append.done = tell_parent;
+        flight->append.done = report_append;
         flight->append.update = crier__update_new(topics, NULL, frame);
         crier_frame_unref(frame);
         flight->number = first++;
-        flight->pipe = out;
         journal->ops->append(journal, &flight->append);
     }
 }
 
-/* Runs a child that is killed after it has told of WANTED; returns how many it
- * has told of in all. */
-static int run_child(struct told *told, int first, int wanted)
+/* Runs a child that is killed after WANTED reports; returns how many came in all. */
+static int run_child(struct report *reports, int first, int wanted)
 {
-    const char *path = journal_path();
+    char own[PATH_MAX] = "", number[16];
+    const char *const words[] = {own, journal_path(), number, NULL};
+    struct spawn spawn = {.words = words};
     int ends[2], count = 0, status;
     pid_t pid;
 
-    ck_assert_int_eq(pipe(ends), 0);
-    pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        close(ends[0]);
-        child(path, ends[1], first);
-    }
+    ck_assert_int_gt(readlink("/proc/self/exe", own, sizeof own - 1), 0);
+    snprintf(number, sizeof number, "%d", first);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    spawn.files[1] = ends[1];
+    ck_assert_int_eq(spawn_program(&spawn, &pid), 0);
     close(ends[1]);
-    while (read(ends[0], &told[count], sizeof *told) == sizeof *told)
+    while (read(ends[0], &reports[count], sizeof *reports) == sizeof *reports)
         if (++count == wanted)
             kill(pid, SIGKILL);
         else if (count == MOST)
@@ -235,9 +235,9 @@ static int run_child(struct told *told, int first, int wanted)
     return count;
 }
 
-/* Asserts that the first COUNT of TOLD are there, once and in order, and
+/* Asserts that the first COUNT of REPORTS are there, once and in order, and
  * returns the last number that there is. */
-static int find_all(const struct told *told, int count)
+static int find_all(const struct report *reports, int count)
 {
     const char *at = all("*");
     int i = 0, number, length, before = -1;
@@ -246,36 +246,36 @@ static int find_all(const struct told *told, int count)
         at += length;
         ck_assert_int_gt(number, before);
         before = number;
-        if (i < count && told[i].number == number)
+        if (i < count && reports[i].number == number)
             i++;
     }
     ck_assert_int_eq(i, count);
     return before;
 }
 
-START_TEST(nothing_that_was_told_is_lost)
+START_TEST(nothing_that_was_reported_is_lost)
 {
-    struct told *told = calloc(MOST + 1, sizeof *told);
+    struct report *reports = calloc(MOST + 1, sizeof *reports);
     uint64_t highest = 0;
     int round, count = 0, begun = 0, first = 0;
 
     srand((unsigned)time(NULL));
     for (round = 0; round < ROUNDS; round++) {
-        count += run_child(told + count, first, 1 + rand() % 300);
-        ck_assert_uint_gt(told[begun].position, highest);
+        count += run_child(reports + count, first, 1 + rand() % 300);
+        ck_assert_uint_gt(reports[begun].position, highest);
         for (; begun < count; begun++) {
-            ck_assert_uint_gt(told[begun].position, highest);
-            highest = told[begun].position;
+            ck_assert_uint_gt(reports[begun].position, highest);
+            highest = reports[begun].position;
         }
         ck_assert_int_eq(journal_open(NULL), 0);
-        /* Some may be in of which nobody has been told. */
+        /* Some may be in that were not reported. */
         ck_assert_uint_ge(journal->ops->last(journal), highest);
         highest = journal->ops->last(journal);
-        first = find_all(told, count) + 1;
+        first = find_all(reports, count) + 1;
         ck_assert_str_eq(all("a"), all("b"));
         journal_close();
     }
-    free(told);
+    free(reports);
     journal_end();
 }
 END_TEST
@@ -456,7 +456,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_was_forgotten_stays_so);
     tcase_add_test(tcase, other_options_than_the_last_time);
     tcase_add_test(tcase, what_is_old_leaves_the_file_by_itself);
-    tcase_add_test(tcase, nothing_that_was_told_is_lost);
+    tcase_add_test(tcase, nothing_that_was_reported_is_lost);
     tcase = add_case(suite, "trouble");
     tcase_add_test(tcase, locked_by_somebody);
     tcase_add_test(tcase, disk_full);
@@ -465,4 +465,10 @@ static Suite *make_suite(void)
     return suite;
 }
 
-RUN_SUITE(make_suite)
+/* With a path and a number it is the child of a test. */
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        append_until_killed(argv[1], (int)strtol(argv[2], NULL, 10));
+    return run_suite(make_suite());
+}

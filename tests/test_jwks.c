@@ -305,6 +305,39 @@ START_TEST(a_file_is_read_again)
 }
 END_TEST
 
+static atomic_uint offers;
+
+/* Has no memory for the first keys. */
+static bool take_second(void *closure, const struct jwks *jwks, struct jose_keys *keys)
+{
+    (void)closure;
+    (void)jwks;
+    jose_keys_done(keys);
+    return atomic_fetch_add(&offers, 1) != 0;
+}
+
+/* Keys for which there was no memory are handed over again, though the file is the same;
+ * those that were taken are not. */
+START_TEST(keys_that_were_not_taken)
+{
+    char path[300];
+    struct jwks *jwks;
+
+    snprintf(path, sizeof path, "%s/jwks", scratch);
+    write_set(path, SET(KEY_RSA));
+    atomic_store(&offers, 0);
+    jwks = jwks_open(path, take_second, NULL);
+    ck_assert_ptr_nonnull(jwks);
+    while (atomic_load(&offers) < 2) {
+        atomic_fetch_add(&skipped, MINUTE);
+        jwks_want(jwks);
+        sched_yield();
+    }
+    jwks_close(jwks);
+    ck_assert_uint_eq(atomic_load(&offers), 2);
+}
+END_TEST
+
 /* ---- how long it is used ---------------------------------------------- */
 
 static const struct {
@@ -352,6 +385,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_server_that_is_away);
     tcase_add_test(tcase, a_reload_changes_the_source);
     tcase_add_test(tcase, a_file_is_read_again);
+    tcase_add_test(tcase, keys_that_were_not_taken);
     tcase_add_loop_test(tcase, lifetimes_are_bounded, 0, LIFETIMES);
     return suite;
 }

@@ -398,6 +398,47 @@ START_TEST(the_index_forgets)
 }
 END_TEST
 
+#define LATER 60 /* selectors */
+
+static void ignore_found(void *closure, struct crier__index_entry *entry)
+{
+    (void)closure;
+    (void)entry;
+}
+
+/* Nor do topics that are remembered collect links without end when selectors come. */
+START_TEST(what_catches_up_is_bounded)
+{
+    static struct crier__index_entry later[LATER];
+    static char texts[LATER][LATER + 2];
+    struct crier__index index = {0};
+    struct crier__topics *topics;
+    char name[LATER + 16];
+    int i, j;
+
+    memset(name, 'a', LATER);
+    for (i = 0; i < LATER; i++) {
+        memset(texts[i], 'a', (size_t)i + 1);
+        texts[i][i + 1] = '*';
+        ck_assert_int_eq(
+            crier__selector_init(&later[i].selector,
+                                 &(struct crier_selector){.text = texts[i]}),
+            0);
+        ck_assert_int_eq(crier__index_add(&index, &later[i]), 0);
+        for (j = 0; j < 9000; j++) {
+            snprintf(name + LATER, sizeof name - LATER, "%d", j);
+            ck_assert_int_eq(crier__topics_parse(name, &topics), 0);
+            crier__index_match(&index, topics, false, ignore_found, NULL);
+            free(topics);
+        }
+        ck_assert_uint_le(index.link_count, 500000 + LATER);
+    }
+    for (i = 0; i < LATER; i++)
+        crier__index_remove(&index, &later[i]);
+    ck_assert_uint_eq(index.link_count, 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("selector");
@@ -415,6 +456,7 @@ static Suite *suite(void)
     tcase_add_test(g, grants_are_bounded);
     tcase_add_test(i, the_index_finds_what_matches);
     tcase_add_test(i, the_index_forgets);
+    tcase_add_test(i, what_catches_up_is_bounded);
     tcase_add_test(i, short_memory_makes_no_grants);
     tcase_add_test(i, short_memory_finds_what_matches);
     return s;

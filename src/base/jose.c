@@ -447,8 +447,8 @@ static int add_set(struct jose_keys *keys, const enum jose_alg *alg,
     return keys->count > before ? 0 : -EINVAL;
 }
 
-static int add_json(struct jose_keys *keys, const enum jose_alg *alg,
-                    const char *text, size_t length, char why[JOSE_WHY_SIZE])
+static int add_json_keys(struct jose_keys *keys, const enum jose_alg *alg,
+                         const char *text, size_t length, char why[JOSE_WHY_SIZE])
 {
     json_t *json = json_read(text, length, JSON_REJECT_DUPLICATES, NULL);
     const json_t *set = json_object_get(json, "keys");
@@ -522,7 +522,7 @@ static int add_pem(struct jose_keys *keys, enum jose_alg alg, const char *text,
 /* ---- texts and files -------------------------------------------------- */
 
 /* Whether TEXT is to be a JWK or a JWK set rather than a secret. */
-static bool is_json(const char *text, size_t length)
+static bool is_json_keys(const char *text, size_t length)
 {
     json_t *json = json_read(text, length, 0, NULL);
     bool well = json_object_get(json, "kty") != NULL ||
@@ -536,8 +536,8 @@ static bool is_json(const char *text, size_t length)
 static int add_text(struct jose_keys *keys, const enum jose_alg *alg,
                     const char *text, size_t length, char why[JOSE_WHY_SIZE])
 {
-    if (alg == NULL || is_json(text, length))
-        return add_json(keys, alg, text, length, why);
+    if (alg == NULL || is_json_keys(text, length))
+        return add_json_keys(keys, alg, text, length, why);
     if (!jose_alg_is_secret(*alg))
         return add_pem(keys, *alg, text, why);
     if (length > 0 && text[length - 1] == '\n')

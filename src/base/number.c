@@ -62,3 +62,12 @@ bool crier__number_read_unit(const char *text, const struct crier__unit *units,
     }
     return false;
 }
+
+int crier__number_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}

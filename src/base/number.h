@@ -33,4 +33,7 @@ bool crier__number_read(const char *text, uint64_t min, uint64_t max,
 bool crier__number_read_unit(const char *text, const struct crier__unit *units,
                              size_t count, uint64_t max, uint64_t *value);
 
+/* The value of DIGIT, a hexadecimal digit in either case; -1 for all other characters. */
+int crier__number_digit(char digit);
+
 #endif

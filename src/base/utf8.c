@@ -143,3 +143,14 @@ void crier_utf8_repair(char *text)
         if ((unsigned char)*text >= 0x80)
             *text = '?';
 }
+
+uint32_t crier__utf8_next(const unsigned char **at)
+{
+    uint32_t lead = *(*at)++, code;
+    int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+
+    code = more == 0 ? lead : lead & (0x3fu >> more);
+    while (more-- > 0)
+        code = code << 6 | (*(*at)++ & 0x3f);
+    return code;
+}

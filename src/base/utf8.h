@@ -22,4 +22,7 @@ bool crier__utf8_control(const char *text, size_t length);
  * that changes the direction of writing. Otherwise 0. */
 size_t crier__utf8_unsafe(const char *text, size_t length);
 
+/* The character at *AT, which is valid UTF-8; moves *AT behind it. */
+uint32_t crier__utf8_next(const unsigned char **at);
+
 #endif

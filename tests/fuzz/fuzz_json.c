@@ -37,16 +37,11 @@
 static unsigned status; /* of the response; 0 before there is one */
 static json_t *answer;  /* its body */
 
-static const char *find_header(const struct request *request, const char *name)
+static const char *find_header(const struct request *request, const char *name,
+                               size_t count)
 {
     (void)request;
-    return strcmp(name, "Content-Type") == 0 ? "application/json" : NULL;
-}
-
-static const char *find_header_behind(const struct request *request, const char *name,
-                                      size_t count)
-{
-    return count == 0 ? find_header(request, name) : NULL;
+    return count == 0 && strcmp(name, "Content-Type") == 0 ? "application/json" : NULL;
 }
 
 static bool note_response(struct request *request, struct response *response)
@@ -72,7 +67,6 @@ static void never_resumed(void *carried)
 }
 
 static const struct carrier carrier = {.header = find_header,
-                                       .header_behind = find_header_behind,
                                        .respond = note_response,
                                        .suspend = never_suspended,
                                        .resume = never_resumed};

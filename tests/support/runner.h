@@ -8,23 +8,28 @@
 /* Automake's exit status for a test that was skipped. */
 #define EXIT_SKIPPED 77
 
+/* Runs SUITE. Returns the exit status of a test program. */
+static inline int run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* The main() of a test program: runs the suite that MAKE_SUITE() returns if
  * CONDITION holds, and otherwise says that it is skipped, and why. */
 #define RUN_SUITE_IF(make_suite, condition, why_not)                          \
     int main(void)                                                            \
     {                                                                         \
-        SRunner *runner;                                                      \
-        int failed;                                                           \
-                                                                              \
         if (!(condition)) {                                                   \
             printf("SKIPPED: %s\n", why_not);                                 \
             return EXIT_SKIPPED;                                              \
         }                                                                     \
-        runner = srunner_create(make_suite());                                \
-        srunner_run_all(runner, CK_NORMAL);                                   \
-        failed = srunner_ntests_failed(runner);                               \
-        srunner_free(runner);                                                 \
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                     \
+        return run_suite(make_suite());                                       \
     }
 
 #define RUN_SUITE(make_suite) RUN_SUITE_IF(make_suite, 1, "")

@@ -65,15 +65,15 @@ static enum options_result set_show_option(void *closure, struct options *option
 /* ---- parts -------------------------------------------------------------- */
 
 /* Begins a line with NAME. */
-static void begin_line(struct text *text, const char *name)
+static void begin_shown_line(struct text *text, const char *name)
 {
     text_add_string(text, name);
     text_add_spaces(text, NAME_WIDTH - strlen(name));
 }
 
-static void add_line(struct text *text, const char *name, const char *value)
+static void add_shown_line(struct text *text, const char *name, const char *value)
 {
-    begin_line(text, name);
+    begin_shown_line(text, name);
     text_add_string(text, value);
     text_add_string(text, "\n");
 }
@@ -105,13 +105,13 @@ static void add_time(struct shown_token *shown, const char *name, const char *ti
     if (claim == NULL)
         return;
     if (!json_is_number(claim) || seconds < 0 || seconds > 1e11) {
-        add_line(text, title, "not a time");
+        add_shown_line(text, title, "not a time");
         return;
     }
     when = (time_t)seconds;
     gmtime_r(&when, &parts);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ, ", &parts);
-    begin_line(text, title);
+    begin_shown_line(text, title);
     text_add_string(text, date);
     text_add_string(text, seconds > shown->now ? "in " : over);
     text_add_age(text, seconds > shown->now ? seconds - shown->now
@@ -139,7 +139,7 @@ static const char *describe_selector(const char *selector)
 static void add_selector(struct text *text, const char *title, size_t *count,
                          const char *selector, const char *meaning)
 {
-    begin_line(text, *count == 0 ? title : "");
+    begin_shown_line(text, *count == 0 ? title : "");
     text_add_printable(text, selector, strlen(selector), NULL);
     text_add_printable(text, meaning, strlen(meaning), NULL);
     text_add_string(text, "\n");
@@ -188,7 +188,7 @@ static void add_grants(struct shown_token *shown, const char *title, const char 
     json_array_foreach (details, i, item)
         add_detail(&shown->text, title, &count, item, action);
     if (count == 0)
-        add_line(&shown->text, title, "nothing");
+        add_shown_line(&shown->text, title, "nothing");
 }
 
 /* ---- the token ---------------------------------------------------------- */
@@ -226,11 +226,11 @@ static void add_claims(struct shown_token *shown)
     if (json_object_get(shown->claims, "exp") != NULL)
         add_time(shown, "exp", "expires", "expired ");
     else
-        add_line(&shown->text, "expires", "never");
+        add_shown_line(&shown->text, "expires", "never");
     add_grants(shown, "may publish", "publish");
     add_grants(shown, "may subscribe", "subscribe");
     if (json_is_true(json_object_get(crier, "admin")))
-        add_line(&shown->text, "admin", "yes");
+        add_shown_line(&shown->text, "admin", "yes");
 }
 
 /* Prints the token. Returns the exit status. */
@@ -243,12 +243,12 @@ static int print_shown(struct shown_token *shown)
     if (shown->claims != NULL)
         add_claims(shown);
     else
-        add_line(&shown->text, "claims", "not a JSON object");
+        add_shown_line(&shown->text, "claims", "not a JSON object");
     if (shown->keys.count == 0)
-        add_line(&shown->text, "signature", "not checked, since there is no key");
+        add_shown_line(&shown->text, "signature", "not checked, since there is no key");
     else
-        add_line(&shown->text, "signature",
-                 verified ? "right" : "WRONG: the key did not sign this token");
+        add_shown_line(&shown->text, "signature",
+                       verified ? "right" : "WRONG: the key did not sign this token");
     if (shown->claims == NULL ||
         (shown->keys.count != 0 && !(verified && is_current(shown))))
         status = EXIT_FAILURE;

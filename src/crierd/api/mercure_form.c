@@ -11,6 +11,8 @@
 
 #include "mercure_form.h"
 
+#include "base/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +20,9 @@ bool mercure_form_begin(struct mercure_form *form, const char *body,
                         size_t length)
 {
     form->memory = form->rest = malloc(length + 1);
-    form->end = form->memory + length;
     if (form->memory == NULL)
         return false;
+    form->end = form->memory + length;
     memcpy(form->memory, body, length);
     form->memory[length] = '\0';
     return true;
@@ -32,14 +34,6 @@ void mercure_form_end(struct mercure_form *form)
     *form = (struct mercure_form){0};
 }
 
-static int hexadecimal(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes the LENGTH bytes at TEXT in place, and ends them with a NUL. Returns their new
  * length. */
 static size_t decode_value(char *text, size_t length)
@@ -49,8 +43,8 @@ static size_t decode_value(char *text, size_t length)
     int high, low;
 
     while (from < end) {
-        high = *from == '%' && end - from > 2 ? hexadecimal(from[1]) : -1;
-        low = high >= 0 ? hexadecimal(from[2]) : -1;
+        high = *from == '%' && end - from > 2 ? crier__number_digit(from[1]) : -1;
+        low = high >= 0 ? crier__number_digit(from[2]) : -1;
         if (low >= 0) {
             *to++ = (char)(high * 16 + low);
             from += 3;

@@ -81,7 +81,7 @@ static bool write_path(const struct request *request, struct question *question)
 }
 
 /* Reads the segments of REQUEST into QUESTION. False when no resource has such a path. */
-static bool read_path(const struct request *request, struct question *question)
+static bool read_list_path(const struct request *request, struct question *question)
 {
     const struct uri_text *segment = request->uri.segments + FIXED_SEGMENTS;
     size_t count = request->uri.segment_count - FIXED_SEGMENTS;
@@ -191,7 +191,7 @@ bool mercure_list(struct request *request)
     if (mercure->registry == NULL)
         return respond_problem(request, MHD_HTTP_NOT_FOUND,
                                "subscriptions are not listed: --subscriptions is off");
-    if (!read_path(request, &question))
+    if (!read_list_path(request, &question))
         return respond_problem(request, MHD_HTTP_BAD_REQUEST,
                                "this is not the path of subscriptions");
     if (!policy_is_granted(request, question.path))

@@ -14,7 +14,8 @@
 
 #include "mercure_name.h"
 
-#include "crier.h"
+#include "base/number.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -52,18 +53,6 @@ static bool is_forbidden(uint32_t code)
     return false;
 }
 
-/* The character at *AT, which is valid UTF-8; moves behind it. */
-static uint32_t read_character(const unsigned char **at)
-{
-    uint32_t lead = *(*at)++, code;
-    int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-
-    code = more == 0 ? lead : lead & (0x3fu >> more);
-    while (more-- > 0)
-        code = code << 6 | (*(*at)++ & 0x3f);
-    return code;
-}
-
 bool mercure_text_valid(const char *text, size_t length)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + length;
@@ -71,7 +60,7 @@ bool mercure_text_valid(const char *text, size_t length)
     if (!crier_utf8_valid(text, length))
         return false;
     while (at < end)
-        if (is_forbidden(read_character(&at)))
+        if (is_forbidden(crier__utf8_next(&at)))
             return false;
     return true;
 }
@@ -110,14 +99,6 @@ bool mercure_escape(char *to, size_t size, size_t *length, const char *text)
     return true;
 }
 
-static int digit_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
-
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* Decodes the escapes of unreserved characters in TEXT, in place. */
 static void decode_unreserved(char *text)
 {
@@ -125,8 +106,8 @@ static void decode_unreserved(char *text)
     int high, low;
 
     for (; *text != '\0'; text++) {
-        high = *text == '%' ? digit_value(text[1]) : -1;
-        low = high >= 0 ? digit_value(text[2]) : -1;
+        high = *text == '%' ? crier__number_digit(text[1]) : -1;
+        low = high >= 0 ? crier__number_digit(text[2]) : -1;
         if (low >= 0 && is_unreserved((unsigned char)(high * 16 + low))) {
             *to++ = (char)(high * 16 + low);
             text += 2;
@@ -140,7 +121,7 @@ static void decode_unreserved(char *text)
 /* ---- reserved topics -------------------------------------------------- */
 
 /* The length of the scheme that TEXT begins with, without its colon; 0 for none. */
-static size_t scheme_length(const char *text)
+static size_t measure_scheme(const char *text)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -152,14 +133,14 @@ static size_t scheme_length(const char *text)
     return text[length] == ':' ? length : 0;
 }
 
-static bool is_slash(char c)
+static bool is_any_slash(char c)
 {
     return c == '/' || c == '\\';
 }
 
 /* Whether the scheme of LENGTH bytes at TEXT is one whose URLs always have a host (the
  * URL standard's special schemes). */
-static bool scheme_is_special(const char *text, size_t length)
+static bool is_special_scheme(const char *text, size_t length)
 {
     static const char *const names[] = {"http", "https", "ws", "wss", "ftp", "file"};
     size_t i;
@@ -224,9 +205,9 @@ static bool is_rest_reserved(const char *rest, const char *reserved)
 /* The same for a reference without a scheme. */
 static bool is_relative_reserved(const char *text, const char *reserved)
 {
-    if (is_slash(text[0]) && is_slash(text[1]))
+    if (is_any_slash(text[0]) && is_any_slash(text[1]))
         return is_rest_reserved(text + 2, reserved);
-    if (is_slash(text[0]))
+    if (is_any_slash(text[0]))
         return is_path_reserved("", text, reserved);
     if (strcspn(text, "?#") == 0) /* the hub's own URL */
         return is_path_reserved(MERCURE_PATH, "", reserved);
@@ -239,7 +220,7 @@ static bool is_absolute_reserved(const char *text, size_t length,
 {
     const char *rest = text + length + 1;
 
-    if (scheme_is_special(text, length))
+    if (is_special_scheme(text, length))
         return is_relative_reserved(rest, reserved) ||
                is_rest_reserved(rest + strspn(rest, "/\\"), reserved);
     return strncmp(rest, "//", 2) == 0 ? is_rest_reserved(rest + 2, reserved)
@@ -261,7 +242,7 @@ bool mercure_topic_is_reserved(const char *topic, size_t length,
     memcpy(text, topic, length);
     text[length] = '\0';
     decode_unreserved(text);
-    scheme = scheme_length(text);
+    scheme = measure_scheme(text);
     return scheme != 0 ? is_absolute_reserved(text, scheme, reserved)
                        : is_relative_reserved(text, reserved);
 }

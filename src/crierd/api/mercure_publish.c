@@ -49,7 +49,7 @@ struct publication {
     uint32_t retry;
 };
 
-static void publication_free(struct publication *publication)
+static void free_publication(struct publication *publication)
 {
     mercure_form_end(&publication->form);
     free(publication);
@@ -80,8 +80,8 @@ static bool check_text(struct request *request,
 }
 
 /* Adds FIELD as one more topic. False after it has sent an error. */
-static bool add_topic(struct request *request, struct publication *publication,
-                      const struct mercure_field *field)
+static bool add_form_topic(struct request *request, struct publication *publication,
+                           const struct mercure_field *field)
 {
     if (publication->count == TOPICS_MAX)
         return refuse_field(request, MHD_HTTP_CONTENT_TOO_LARGE, field->name,
@@ -101,8 +101,8 @@ static bool add_topic(struct request *request, struct publication *publication,
 }
 
 /* Takes FIELD as the id. False after it has sent an error. */
-static bool set_id(struct request *request, struct publication *publication,
-                   const struct mercure_field *field)
+static bool set_form_id(struct request *request, struct publication *publication,
+                        const struct mercure_field *field)
 {
     if (field->length == 0 || publication->id != NULL)
         return true;
@@ -120,8 +120,8 @@ static bool set_id(struct request *request, struct publication *publication,
 }
 
 /* Takes FIELD as the type. False after it has sent an error. */
-static bool set_type(struct request *request, struct publication *publication,
-                     const struct mercure_field *field)
+static bool set_form_type(struct request *request, struct publication *publication,
+                          const struct mercure_field *field)
 {
     if (field->length == 0 || publication->type != NULL)
         return true;
@@ -137,8 +137,8 @@ static bool set_type(struct request *request, struct publication *publication,
 }
 
 /* Reads the retry time into PUBLICATION. False after it has sent an error. */
-static bool read_retry(struct request *request, struct publication *publication,
-                       const struct mercure_field *field)
+static bool set_form_retry(struct request *request, struct publication *publication,
+                           const struct mercure_field *field)
 {
     uint64_t number;
 
@@ -162,13 +162,13 @@ static bool take_form_field(struct request *request, struct publication *publica
                        const struct mercure_field *field)
 {
     if (mercure_field_is(field, "topic"))
-        return add_topic(request, publication, field);
+        return add_form_topic(request, publication, field);
     if (mercure_field_is(field, "id"))
-        return set_id(request, publication, field);
+        return set_form_id(request, publication, field);
     if (mercure_field_is(field, "type"))
-        return set_type(request, publication, field);
+        return set_form_type(request, publication, field);
     if (mercure_field_is(field, "retry"))
-        return read_retry(request, publication, field);
+        return set_form_retry(request, publication, field);
     if (mercure_field_is(field, "private"))
         publication->is_private = true;
     else if (mercure_field_is(field, "data") && publication->data.name == NULL)
@@ -257,7 +257,7 @@ static void note_published(void *closure, const struct crier_receipt *receipt)
             deferred->error = -ENOMEM;
     }
     snprintf(deferred->reason, sizeof deferred->reason, "%s", receipt->reason);
-    publication_free(publication);
+    free_publication(publication);
     deferred_done(deferred);
 }
 
@@ -285,7 +285,7 @@ static bool publish_form(struct request *request,
                                           : -ENOMEM;
     if (error == 0)
         return deferred_wait(request);
-    publication_free(publication);
+    free_publication(publication);
     return respond_error(request, error);
 }
 
@@ -303,6 +303,6 @@ bool mercure_publish(struct request *request)
     if (read_form(request, publication) &&
         policy_may_publish(request, publication->topics, publication->count))
         return publish_form(request, publication);
-    publication_free(publication);
+    free_publication(publication);
     return request->result;
 }

@@ -200,14 +200,14 @@ static int make_subscriber_id(char id[SUBSCRIBER_ID_SIZE])
 /* Takes SIZE bytes of what all subscribers may have. */
 static bool reserve_memory(struct mercure_registry *registry, size_t size)
 {
-    bool free;
+    bool fits;
 
     pthread_mutex_lock(&registry->lock);
-    free = size <= MEMORY_MAX - registry->memory;
-    if (free)
+    fits = size <= MEMORY_MAX - registry->memory;
+    if (fits)
         registry->memory += size;
     pthread_mutex_unlock(&registry->lock);
-    return free;
+    return fits;
 }
 
 static void release_memory(struct mercure_registry *registry, size_t size)
@@ -307,8 +307,8 @@ void mercure_subscriber_leave(struct mercure_subscriber *subscriber)
 /* ---- lists ------------------------------------------------------------ */
 
 /* Whether FILTER asks for MATCHER. */
-static bool filter_matches(const struct mercure_filter *filter,
-                           const struct mercure_matcher *matcher)
+static bool is_asked_for(const struct mercure_filter *filter,
+                         const struct mercure_matcher *matcher)
 {
     if (filter->matcher == NULL)
         return (matcher->type != MERCURE_TOPIC) == filter->current;
@@ -325,7 +325,7 @@ static bool list_subscriber(const struct mercure_subscriber *subscriber,
     char name[NAME_SIZE];
 
     for (; matcher < subscriber->matchers + subscriber->count; matcher++)
-        if (filter_matches(filter, matcher) &&
+        if (is_asked_for(filter, matcher) &&
             json_array_size(list) < MERCURE_LIST_MAX &&
             write_name(name, matcher, subscriber->id) &&
             json_array_append_new(list, describe_subscription(

@@ -53,7 +53,7 @@ struct mercure_start {
 /* ---- selectors -------------------------------------------------------- */
 
 /* The type of selector that the parameter NAME holds; -1 for none. */
-static int type_of_parameter(const char *name)
+static int find_parameter_type(const char *name)
 {
     if (strcmp(name, "topic") == 0)
         return MERCURE_TOPIC;
@@ -63,7 +63,7 @@ static int type_of_parameter(const char *name)
 }
 
 /* How the hub reads the text of MATCHER. "*" is all, whatever the type. */
-static enum crier_match match_of(const struct mercure_matcher *matcher)
+static enum crier_match choose_match(const struct mercure_matcher *matcher)
 {
     if (matcher->type == MERCURE_TOPIC || strcmp(matcher->text, "*") == 0)
         return CRIER_MATCH_TEXT;
@@ -109,7 +109,7 @@ static bool add_parameter(struct request *request, struct selection *selection,
                           const struct uri_parameter *parameter)
 {
     const char *name = parameter->name.bytes;
-    int type = type_of_parameter(name);
+    int type = find_parameter_type(name);
     struct mercure_matcher matcher = {.text = parameter->value.bytes};
     enum crier_match match;
 
@@ -132,7 +132,7 @@ static bool add_parameter(struct request *request, struct selection *selection,
         request->result = respond_error(request, CRIER_ERR_MANY_TOPICS);
         return false;
     }
-    match = match_of(&matcher);
+    match = choose_match(&matcher);
     selection->selectors[selection->count] = (struct crier_selector){
         match, matcher.text,
         match == CRIER_MATCH_URL_PATTERN ? selection->base : NULL};
@@ -188,7 +188,7 @@ static bool speaks_version(const struct request *request, bool current)
     int type;
 
     for (i = 0; i < uri->parameter_count; i++) {
-        type = type_of_parameter(uri->parameters[i].name.bytes);
+        type = find_parameter_type(uri->parameters[i].name.bytes);
         if (type >= 0 && (type != MERCURE_TOPIC) == current)
             return true;
     }

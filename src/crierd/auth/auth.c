@@ -42,18 +42,21 @@ struct auth {
 
 /* ---- keys ------------------------------------------------------------- */
 
-/* Makes KEYS (*stolen*) the keys of the JWK set that JWKS reads. */
-static void replace_fetched(void *closure, const struct jwks *jwks,
+/* Makes KEYS (*stolen*) the keys of the JWK set that JWKS reads. False when memory is
+ * short. */
+static bool replace_fetched(void *closure, const struct jwks *jwks,
                             struct jose_keys *keys)
 {
     struct auth *auth = closure;
     struct key_set *set = key_set_new(keys);
     struct keys *made = NULL, *old = NULL;
+    bool replaced;
 
     if (set == NULL)
-        return;
+        return false;
     pthread_mutex_lock(&auth->lock);
-    if (jwks == auth->jwks) /* not one that a reload has replaced */
+    replaced = jwks != auth->jwks; /* by a reload */
+    if (!replaced)
         made = keys_new(auth->keys->conf, set, auth->pool);
     if (made != NULL) {
         old = auth->keys;
@@ -65,6 +68,7 @@ static void replace_fetched(void *closure, const struct jwks *jwks,
         verified_clear(auth->verified);
     keys_unref(old);
     key_set_unref(set);
+    return made != NULL || replaced;
 }
 
 /* Whether the JWK set of CONF is the one that is being read already. */
@@ -93,6 +97,18 @@ static bool change_set(struct auth *auth, const struct conf *conf,
     return true;
 }
 
+/* Logs how many keys and static tokens CONF has. */
+static void log_keys(const struct conf *conf)
+{
+    size_t keys = conf->jwt_keys.count + conf->keys.count;
+    size_t tokens = conf->tokens.count;
+
+    log_line(LOG_INFO, "%zu key%s and %zu static token%s%s%s", keys,
+             keys == 1 ? "" : "s", tokens, tokens == 1 ? "" : "s",
+             conf->jwks != NULL ? ", and the keys of " : "",
+             conf->jwks != NULL ? conf->jwks : "");
+}
+
 bool auth_reload(struct auth *auth, const struct conf *conf)
 {
     struct jwks *old_set = NULL;
@@ -118,10 +134,7 @@ bool auth_reload(struct auth *auth, const struct conf *conf)
     keys_unref(old);
     verified_clear(auth->verified);
     if (conf_has_keys(conf))
-        log_line(LOG_INFO, "%zu keys and %zu static tokens%s%s",
-                 conf->jwt_keys.count + conf->keys.count, conf->tokens.count,
-                 conf->jwks != NULL ? ", and the keys of " : "",
-                 conf->jwks != NULL ? conf->jwks : "");
+        log_keys(conf);
     return true;
 }
 

@@ -48,17 +48,17 @@ struct grants_pool *grants_pool_new(void)
     return pool;
 }
 
-static void free_entry(struct entry *entry)
+static void free_shared(struct entry *entry)
 {
     crier_grants_unref(entry->grants);
     free(entry->text);
     free(entry);
 }
 
-static void drop_entry(struct grants_pool *pool, struct entry *entry)
+static void drop_shared(struct grants_pool *pool, struct entry *entry)
 {
     HASH_DEL(pool->entries, entry);
-    free_entry(entry);
+    free_shared(entry);
 }
 
 void grants_pool_free(struct grants_pool *pool)
@@ -66,12 +66,12 @@ void grants_pool_free(struct grants_pool *pool)
     if (pool == NULL)
         return;
     while (pool->entries != NULL)
-        drop_entry(pool, pool->entries);
+        drop_shared(pool, pool->entries);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
-static const char *base_of(const struct crier_selector *selector)
+static const char *get_base(const struct crier_selector *selector)
 {
     return selector->base != NULL ? selector->base : "";
 }
@@ -85,7 +85,7 @@ static char *write_selectors(const struct crier_selector *selectors, size_t coun
     char *text, *at;
 
     for (i = 0; i < count; i++)
-        size += 1 + strlen(selectors[i].text) + 1 + strlen(base_of(&selectors[i])) + 1;
+        size += 1 + strlen(selectors[i].text) + 1 + strlen(get_base(&selectors[i])) + 1;
     at = text = malloc(size);
     if (text == NULL)
         return NULL;
@@ -94,16 +94,16 @@ static char *write_selectors(const struct crier_selector *selectors, size_t coun
         one = strlen(selectors[i].text) + 1;
         memcpy(at, selectors[i].text, one);
         at += one;
-        one = strlen(base_of(&selectors[i])) + 1;
-        memcpy(at, base_of(&selectors[i]), one);
+        one = strlen(get_base(&selectors[i])) + 1;
+        memcpy(at, get_base(&selectors[i]), one);
         at += one;
     }
     *length = size - 1;
     return text;
 }
 
-static struct entry *find_entry(const struct grants_pool *pool, const char *text,
-                                size_t length, unsigned hash)
+static struct entry *find_shared(const struct grants_pool *pool, const char *text,
+                                 size_t length, unsigned hash)
 {
     struct entry *entry;
 
@@ -112,8 +112,8 @@ static struct entry *find_entry(const struct grants_pool *pool, const char *text
 }
 
 /* Adds an entry of TEXT, which it takes, and GRANTS. Without memory there is none. */
-static void add_entry(struct grants_pool *pool, char *text, size_t length,
-                      unsigned hash, struct crier_grants *grants)
+static void add_shared(struct grants_pool *pool, char *text, size_t length,
+                       unsigned hash, struct crier_grants *grants)
 {
     struct entry *entry = calloc(1, sizeof *entry);
 
@@ -122,14 +122,14 @@ static void add_entry(struct grants_pool *pool, char *text, size_t length,
         return;
     }
     if (HASH_COUNT(pool->entries) == POOL_MAX)
-        drop_entry(pool, pool->entries);
+        drop_shared(pool, pool->entries);
     entry->text = text;
     entry->length = length;
     entry->grants = crier_grants_ref(grants);
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, pool->entries, text, length, hash, entry);
     if (entry->text == NULL) {
         entry->text = text;
-        free_entry(entry);
+        free_shared(entry);
     }
 }
 
@@ -146,13 +146,13 @@ int grants_pool_get(struct grants_pool *pool, const struct crier_selector *selec
         return -ENOMEM;
     hash = (unsigned)keyed_hash(&pool->seed, text, length);
     pthread_mutex_lock(&pool->lock);
-    entry = find_entry(pool, text, length, hash);
+    entry = find_shared(pool, text, length, hash);
     if (entry != NULL) {
         *grants = crier_grants_ref(entry->grants);
     } else {
         error = crier_grants_new(selectors, count, grants);
         if (error == 0) {
-            add_entry(pool, text, length, hash, *grants);
+            add_shared(pool, text, length, hash, *grants);
             text = NULL;
         }
     }

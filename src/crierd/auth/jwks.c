@@ -9,7 +9,7 @@
  *
  * What comes from the server is bounded in time and size, must be status 200, and redirects
  * are not followed: the operator named the place that is trusted. A URL is https, or of
- * this machine, which the configuration has checked; libcurl is told the same.
+ * this machine, which the configuration has checked; libcurl takes no other scheme.
  *
  * libcurl is driven as a multi handle, because another thread can wake that up: crierd
  * does not wait for a slow server when it stops.
@@ -113,7 +113,7 @@ static bool is_stopping(struct jwks *jwks)
 }
 
 /* Runs the transfer of EASY until it ends or JWKS stops. */
-static CURLcode run_transfer(struct jwks *jwks, CURL *easy)
+static CURLcode run_fetch(struct jwks *jwks, CURL *easy)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
     CURLMsg *message;
@@ -156,8 +156,8 @@ static CURL *make_handle(const char *source, struct body *body, char *reason)
     return NULL;
 }
 
-/* Checks the response of EASY and writes how long to use it to *LIFETIME. False, with the
- * reason in WHY, when it is not the set. */
+/* Checks the response of EASY and writes how long to use it, in ms, to *LIFETIME. False,
+ * with the reason in WHY, when it is not the set. */
 static bool check_response(CURL *easy, uint64_t *lifetime, char *why)
 {
     struct curl_header *field;
@@ -186,7 +186,7 @@ static bool fetch_set(struct jwks *jwks, struct body *body, uint64_t *lifetime,
 
     if (easy == NULL)
         return false;
-    result = run_transfer(jwks, easy);
+    result = run_fetch(jwks, easy);
     if (result == CURLE_OK)
         well = check_response(easy, lifetime, why);
     else if (result == CURLE_WRITE_ERROR)
@@ -201,11 +201,12 @@ static bool fetch_set(struct jwks *jwks, struct body *body, uint64_t *lifetime,
 /* ---- the thread ------------------------------------------------------- */
 
 /* Hands the keys in BODY over, unless they are what was handed over last. False, with the
- * reason in WHY, when there are none. */
+ * reason in WHY, when there are none, or nobody has taken them. */
 static bool hand_keys_over(struct jwks *jwks, const struct body *body, char *why)
 {
     unsigned char hash[JOSE_SHA256_SIZE];
     struct jose_keys keys = {0};
+    size_t count;
 
     if (body->bytes == NULL) {
         snprintf(why, JOSE_WHY_SIZE, "it is empty");
@@ -219,9 +220,13 @@ static bool hand_keys_over(struct jwks *jwks, const struct body *body, char *why
         jose_keys_done(&keys);
         return false;
     }
+    count = keys.count;
+    if (!jwks->on_keys(jwks->closure, jwks, &keys)) {
+        snprintf(why, JOSE_WHY_SIZE, "out of memory");
+        return false;
+    }
     memcpy(jwks->hash, hash, sizeof hash);
-    log_line(LOG_INFO, "%zu keys from %s", keys.count, jwks->source);
-    jwks->on_keys(jwks->closure, jwks, &keys);
+    log_line(LOG_INFO, "%zu key%s from %s", count, count == 1 ? "" : "s", jwks->source);
     return true;
 }
 

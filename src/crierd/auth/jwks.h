@@ -12,11 +12,13 @@
  */
 struct jwks;
 
-typedef void jwks_keys_fn(void *closure, const struct jwks *jwks,
+/* Takes the KEYS (*stolen*) that JWKS has read. False when memory is short: they are read
+ * and handed over again a minute later. */
+typedef bool jwks_keys_fn(void *closure, const struct jwks *jwks,
                           struct jose_keys *keys);
 
-/* Starts to read the set SOURCE, a file or a URL. Each time that it differs, ON_KEYS is
- * called on the thread of JWKS with the keys (*stolen*). NULL when memory is short. */
+/* Starts to read the set SOURCE, a file or a URL. Each time that it differs from what was
+ * taken last, ON_KEYS is called on the thread of JWKS. NULL when memory is short. */
 struct jwks *jwks_open(const char *source, jwks_keys_fn *on_keys, void *closure);
 
 /* What it reads, borrowed. */

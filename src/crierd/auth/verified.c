@@ -59,7 +59,7 @@ struct verified *verified_new(void)
 }
 
 /* What ENTRY counts for in the limit. */
-static size_t entry_size(const struct entry *entry)
+static size_t measure_entry(const struct entry *entry)
 {
     return sizeof *entry + entry->length + sizeof *entry->identity;
 }
@@ -68,7 +68,7 @@ static void forget_entry(struct verified *verified, struct entry *entry)
 {
     if (verified->next == entry)
         verified->next = entry->hh.next;
-    verified->bytes -= entry_size(entry);
+    verified->bytes -= measure_entry(entry);
     HASH_DEL(verified->entries, entry);
     identity_unref(entry->identity);
     free(entry);
@@ -138,19 +138,19 @@ static void sweep_entries(struct verified *verified, int64_t now)
 }
 
 /* Adds ENTRY, or frees it when the table has no memory. */
-static void insert_entry(struct verified *verified, struct entry *entry,
-                         unsigned hash)
+static void insert_verified(struct verified *verified, struct entry *entry,
+                            unsigned hash)
 {
     struct identity *identity = entry->identity;
 
     while (verified->entries != NULL &&
            (HASH_COUNT(verified->entries) >= VERIFIED_MAX ||
-            verified->bytes + entry_size(entry) > VERIFIED_BYTES))
+            verified->bytes + measure_entry(entry) > VERIFIED_BYTES))
         forget_entry(verified, verified->entries);
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, verified->entries, entry->token, entry->length,
                                 hash, entry);
     if (entry->identity != NULL) {
-        verified->bytes += entry_size(entry);
+        verified->bytes += measure_entry(entry);
         return;
     }
     identity_unref(identity);
@@ -172,7 +172,7 @@ void verified_add(struct verified *verified, const char *token, size_t length,
     if (generation == verified->generation &&
         find_token(verified, token, length, hash) == NULL) {
         entry->identity = identity_ref(identity);
-        insert_entry(verified, entry, hash);
+        insert_verified(verified, entry, hash);
         entry = NULL;
     }
     pthread_mutex_unlock(&verified->lock);

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "date.h"
 #include "url.h"
+#include "base/number.h"
 #include "crier.h"
 
 #include <errno.h>
@@ -205,8 +206,8 @@ static enum conf_use read_use(const char *text)
     return strcmp(text, "publish") == 0 ? CONF_USE_PUBLISH : CONF_USE_SUBSCRIBE;
 }
 
-static const char *find_fault(const struct conf_keys *keys,
-                              const struct key_draft *draft)
+static const char *find_key_fault(const struct conf_keys *keys,
+                                  const struct key_draft *draft)
 {
     size_t i;
 
@@ -230,7 +231,7 @@ static bool copy_text(char **copy, const char *text)
 int keyring_add_key(struct conf_keys *keys, const struct key_draft *draft,
                         char *why, size_t size)
 {
-    const char *fault = find_fault(keys, draft);
+    const char *fault = find_key_fault(keys, draft);
     struct conf_key key = {.use = read_use(draft->use)};
     int error;
 
@@ -254,7 +255,7 @@ int keyring_add_key(struct conf_keys *keys, const struct key_draft *draft,
 
 /* How long the first selector of TEXT is: up to a comma that is not within braces, where a
  * URI template has its own. */
-static size_t selector_length(const char *text)
+static size_t measure_selector(const char *text)
 {
     bool braces = false;
     size_t i;
@@ -291,7 +292,7 @@ static const char *add_selectors(struct conf_texts *selectors, const char *text)
     size_t length;
 
     for (;;) {
-        length = selector_length(text);
+        length = measure_selector(text);
         if (!is_selector(text, length))
             return "a list of selectors, such as a,log/*,user/{id}";
         switch (texts_add(selectors, text, length)) {
@@ -308,14 +309,6 @@ static const char *add_selectors(struct conf_texts *selectors, const char *text)
     }
 }
 
-static int read_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* Reads TEXT, "sha256:" and 64 digits, into TOKEN's hash. */
 static bool read_hash(struct conf_token *token, const char *text)
 {
@@ -327,8 +320,8 @@ static bool read_hash(struct conf_token *token, const char *text)
         return false;
     text += 7;
     for (i = 0; i < sizeof token->hash; i++) {
-        high = read_digit(text[2 * i]);
-        low = read_digit(text[2 * i + 1]);
+        high = crier__number_digit(text[2 * i]);
+        low = crier__number_digit(text[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         token->hash[i] = (unsigned char)(high << 4 | low);

@@ -225,7 +225,7 @@ static struct answer *find_next(struct writer *writer)
     return first;
 }
 
-static void *run_writer(void *closure)
+static void *run_answers(void *closure)
 {
     struct writer *writer = closure;
     struct answer *answer;
@@ -258,7 +258,7 @@ struct writer *writer_new(struct crier_hub *hub)
     writer->hub = hub;
     pthread_mutex_init(&writer->lock, NULL);
     if (crier__cond_init(&writer->changed) == 0) {
-        if (crier__thread_start(&writer->thread, run_writer, writer) == 0)
+        if (crier__thread_start(&writer->thread, run_answers, writer) == 0)
             return writer;
         pthread_cond_destroy(&writer->changed);
     }

@@ -173,7 +173,7 @@ struct seen {
 
 /* Whether A and B, which are not empty, are the same name. Most differ in their first
  * letters. */
-static bool same_name(const char *a, const char *b)
+static bool is_same_name(const char *a, const char *b)
 {
     return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
 }
@@ -186,12 +186,12 @@ static bool is_special(const struct head_field *field)
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (same_name(field->name, names[i]))
+        if (is_same_name(field->name, names[i]))
             return true;
-    if (same_name(field->name, "Connection"))
+    if (is_same_name(field->name, "Connection"))
         return strcasecmp(field->value, "keep-alive") != 0;
     /* Many updates in one body are work of their own. */
-    return same_name(field->name, "Content-Type") &&
+    return is_same_name(field->name, "Content-Type") &&
            strncasecmp(field->value, "text/event-stream", 17) == 0;
 }
 
@@ -214,11 +214,11 @@ static bool is_host(const char *value)
 static bool add_field(struct head *head, const struct head_field *field,
                       struct seen *seen)
 {
-    if (same_name(field->name, "Host")) {
+    if (is_same_name(field->name, "Host")) {
         if (seen->host || !is_host(field->value))
             return false;
         seen->host = true;
-    } else if (same_name(field->name, "Content-Length")) {
+    } else if (is_same_name(field->name, "Content-Length")) {
         if (seen->length || !read_length(field->value, &head->body_length))
             return false;
         seen->length = true;
@@ -334,7 +334,7 @@ const char *head_field(const struct head *head, const char *name, size_t count)
     size_t i;
 
     for (i = 0; i < head->field_count; i++)
-        if (same_name(head->fields[i].name, name) && count-- == 0)
+        if (is_same_name(head->fields[i].name, name) && count-- == 0)
             return head->fields[i].value;
     return NULL;
 }

@@ -99,13 +99,7 @@ static struct exchange *exchange_of(struct MHD_Connection *connection)
         ->socket_context;
 }
 
-static const char *find_header(const struct request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
-                                       name);
-}
-
-/* Which field find_behind() looks for. */
+/* Which field find_header() looks for. */
 struct field_search {
     const char *name, *value;
     size_t before; /* that many of that name are still to be passed over */
@@ -123,11 +117,13 @@ static enum MHD_Result pass_field(void *closure, enum MHD_ValueKind kind,
     return MHD_NO;
 }
 
-static const char *find_behind(const struct request *request, const char *name,
+static const char *find_header(const struct request *request, const char *name,
                                size_t count)
 {
     struct field_search search = {.name = name, .before = count};
 
+    if (count == 0)
+        return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, pass_field,
                               &search);
     return search.value;
@@ -188,18 +184,26 @@ static bool add_common_headers(struct MHD_Response *made,
            add_headers(made, response->cors, response->cors_count);
 }
 
+/* What a socket with nothing to send surely takes at once. */
+#define PAST_MAX ((size_t)16 * 1024)
+
 /* Sends RESPONSE on the socket of REQUEST, past libmicrohttpd, which sends nothing after
- * that, and lets the connection linger. */
-static bool respond_past(struct request *request,
-                         const struct response *response)
+ * that, and lets the connection linger. Nothing waits until a socket takes more; so a
+ * larger body is replaced by 431, as if the head of REQUEST had had no room. */
+static bool respond_past(struct request *request, struct response *response)
 {
     struct exchange *exchange = request->carried;
     int fd = socket_of(request->connection);
-    size_t length = request->head ? 0 : response->length;
-    char *bytes = malloc(RESPONSE_HEAD_SIZE + length);
-    size_t head;
+    size_t length = request->head ? 0 : response->length, head;
+    char *bytes;
 
+    if (length > PAST_MAX - RESPONSE_HEAD_SIZE) {
+        response->status = MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+        response->name = response->type = NULL;
+        length = 0;
+    }
     exchange->refused = true;
+    bytes = malloc(RESPONSE_HEAD_SIZE + length);
     if (bytes == NULL || response->made != NULL) {
         free(bytes);
         return false;
@@ -276,7 +280,6 @@ static void resume_request(void *carried)
 
 static const struct carrier exchange_carrier = {
     .header = find_header,
-    .header_behind = find_behind,
     .respond = queue_response,
     .suspend = suspend_request,
     .resume = resume_request,

@@ -220,8 +220,8 @@ static void advance_turns(struct pipeline *pipeline)
 
 /* ---- the carrier ------------------------------------------------------ */
 
-static const char *find_nth_field(const struct request *request,
-                                  const char *name, size_t count)
+static const char *find_turn_field(const struct request *request,
+                                   const char *name, size_t count)
 {
     const struct turn *turn = turn_of(request);
 
@@ -230,11 +230,6 @@ static const char *find_nth_field(const struct request *request,
     return count == 0 && strcasecmp(name, MHD_HTTP_HEADER_ORIGIN) == 0
                ? turn->origin
                : NULL;
-}
-
-static const char *find_field(const struct request *request, const char *name)
-{
-    return find_nth_field(request, name, 0);
 }
 
 static bool write_response(struct request *request, struct response *response)
@@ -273,8 +268,7 @@ static void resume_turn(void *carried)
 }
 
 static const struct carrier pipeline_carrier = {
-    .header = find_field,
-    .header_behind = find_nth_field,
+    .header = find_turn_field,
     .respond = write_response,
     .suspend = leave_waiting,
     .resume = resume_turn,

@@ -122,17 +122,17 @@ bool policy_is_open(enum scope scope)
 }
 
 /* The grants of IDENTITY that SCOPE is about. */
-static const struct crier_grants *grants_for(const struct identity *identity,
-                                             enum scope scope)
+static const struct crier_grants *choose_grants(const struct identity *identity,
+                                                enum scope scope)
 {
     return scope == SCOPE_SUBSCRIBE ? identity->subscribe : identity->publish;
 }
 
 /* Whether IDENTITY is granted what SCOPE is for, of the topic or selector TEXT. */
-static bool is_granted(const struct identity *identity, enum scope scope,
-                       const struct crier_selector *selector)
+static bool is_selector_granted(const struct identity *identity, enum scope scope,
+                                const struct crier_selector *selector)
 {
-    const struct crier_grants *grants = grants_for(identity, scope);
+    const struct crier_grants *grants = choose_grants(identity, scope);
 
     return scope == SCOPE_SUBSCRIBE ? crier_grants_cover(grants, selector)
                                     : crier_grants_match(grants, selector->text);
@@ -147,14 +147,14 @@ static bool is_list_granted(const struct identity *identity, enum scope scope,
     size_t length;
 
     if (scope == SCOPE_SUBSCRIBE)
-        return crier_grants_cover_text(grants_for(identity, scope), list);
+        return crier_grants_cover_text(choose_grants(identity, scope), list);
     for (;; list += length + 1) {
         length = strcspn(list, ",");
         if (length >= sizeof name)
             return false;
         memcpy(name, list, length);
         name[length] = '\0';
-        if (!is_granted(identity, scope, &selector))
+        if (!is_selector_granted(identity, scope, &selector))
             return false;
         if (list[length] == '\0')
             return true;
@@ -181,9 +181,9 @@ static bool is_route_granted(const struct request *request,
     case ROUTE_TOPICS_PATH:
         return is_list_granted(identity, scope, request->argument->bytes);
     case ROUTE_TOPICS_LATER:
-        return grants_for(identity, scope) != NULL;
+        return choose_grants(identity, scope) != NULL;
     default:
-        return crier_grants_cover(grants_for(identity, scope), &all);
+        return crier_grants_cover(choose_grants(identity, scope), &all);
     }
 }
 
@@ -308,7 +308,7 @@ static bool check_selectors(struct request *request, enum scope scope,
         return true;
     if (request->identity != NULL) {
         for (i = 0; i < count; i++)
-            if (!is_granted(request->identity, scope, &selectors[i]))
+            if (!is_selector_granted(request->identity, scope, &selectors[i]))
                 break;
         if (i == count)
             return true;

@@ -15,13 +15,13 @@
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return request->carrier->header(request, name);
+    return request->carrier->header(request, name, 0);
 }
 
 const char *request_header_behind(const struct request *request,
                                   const char *name, size_t count)
 {
-    return request->carrier->header_behind(request, name, count);
+    return request->carrier->header(request, name, count);
 }
 
 struct crier_grants *request_grants(const struct request *request)

@@ -14,14 +14,10 @@ struct response;
 /* What brings requests and takes responses: libmicrohttpd (exchange.h) or a pipeline
  * (pipeline.h). Handlers and all they call know a request, and not its carrier. */
 struct carrier {
-    /* The value of the first header field NAME of REQUEST, or NULL. Borrowed, while its
-     * handler runs. */
-    const char *(*header)(const struct request *request, const char *name);
-
-    /* The value of the field NAME that has COUNT fields of that name before it, or NULL.
-     * Borrowed likewise. */
-    const char *(*header_behind)(const struct request *request, const char *name,
-                                 size_t count);
+    /* The value of the header field NAME of REQUEST that has COUNT fields of that name
+     * before it, or NULL. Borrowed, while its handler runs. */
+    const char *(*header)(const struct request *request, const char *name,
+                          size_t count);
 
     /* Sends RESPONSE (response.h) to REQUEST. May take its body and what was made by
      * setting them to NULL. False when that is impossible. */

@@ -5,7 +5,7 @@
 
 #include "text.h"
 
-#include "crier.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,18 +72,6 @@ static bool is_in(const struct range *ranges, size_t count, uint32_t code)
     return false;
 }
 
-/* The character at *AT, which is valid UTF-8; moves behind it. */
-static uint32_t next_character(const unsigned char **at)
-{
-    uint32_t lead = *(*at)++, code;
-    int more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-
-    code = more == 0 ? lead : lead & (0x3fu >> more);
-    while (more-- > 0)
-        code = code << 6 | (*(*at)++ & 0x3f);
-    return code;
-}
-
 enum text_sight text_sight(const char *text, size_t length)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + length;
@@ -91,7 +79,7 @@ enum text_sight text_sight(const char *text, size_t length)
     uint32_t code, before = 0;
 
     for (; at < end; before = code) {
-        code = next_character(&at);
+        code = crier__utf8_next(&at);
         if (IS_IN(invisibles, code))
             deceptive |= before < 0x80 || (code != 0x200c && code != 0x200d);
         else if (!IS_IN(spaces, code) && !IS_IN(selectors, code))

@@ -9,23 +9,14 @@
 
 #include "uri.h"
 
+#include "base/number.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 const char uri_no_memory[] = "out of memory";
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Decodes TEXT in place. NULL, or what is wrong with it. */
 static const char *decode_text(struct uri_text *text, bool plus_is_space)
@@ -36,8 +27,8 @@ static const char *decode_text(struct uri_text *text, bool plus_is_space)
 
     while (from < end) {
         if (*from == '%') {
-            high = end - from > 2 ? hex_value(from[1]) : -1;
-            low = high >= 0 ? hex_value(from[2]) : -1;
+            high = end - from > 2 ? crier__number_digit(from[1]) : -1;
+            low = high >= 0 ? crier__number_digit(from[2]) : -1;
             if (low < 0)
                 return "a % in the request target is not followed by two "
                        "hexadecimal digits";

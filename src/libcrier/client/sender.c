@@ -330,8 +330,8 @@ static void make_target(struct crier__sender *sender,
 }
 
 /* What 409 means, for REASON: an ended topic is a conflict like an id that exists. */
-static int conflict_error(const struct crier__publication *publication,
-                          const char *reason)
+static int choose_conflict(const struct crier__publication *publication,
+                           const char *reason)
 {
     return publication->dedupe || strstr(reason, "the topic has ended") != NULL
                ? CRIER_ERR_TOPIC_ENDED
@@ -376,7 +376,7 @@ static bool attempt_once(struct crier__sender *sender,
                            published->status, sender->answer.bytes,
                            sender->answer.length);
         outcome->error = published->status == 409
-                             ? conflict_error(publication, published->reason)
+                             ? choose_conflict(publication, published->reason)
                              : CRIER_ERR_STATUS;
     }
     read_answer(sender, publication->count, outcome);

@@ -10,8 +10,9 @@
  * topic matched, and goes with the selector; and the list is in the order in which
  * selectors came, so a memo catches up by looking at those that are newer than it. So a
  * topic is compared once with each selector, however many streams connect and leave.
- * Memos are a cache: they are all dropped when there are MEMOS_MAX, or LINKS_MAX of their
- * links, and when memory is short the list is walked instead.
+ * Memos are a cache: they are all dropped when a new one is needed, or one has to catch up,
+ * while there are MEMOS_MAX, or LINKS_MAX of their links; so there are never more links
+ * than that and those of one memo. When memory is short the list is walked instead.
  *
  * The hub's directory is such an index, and so are the subscriber lists of each shard.
  *
@@ -175,7 +176,8 @@ void crier__index_done(struct crier__index *index)
         free_memo(index, memo);
 }
 
-/* A new memo for the topic NAME, which has seen no entry; NULL when memory is short. */
+/* A new memo for the topic NAME, which has seen no entry, after all have been dropped if
+ * there are too many; NULL when memory is short. */
 static struct crier__index_memo *new_memo(struct crier__index *index,
                                           const char *name, size_t length)
 {
@@ -236,7 +238,8 @@ static struct crier__index_memo *recall_matches(struct crier__index *index,
     struct crier__index_memo *memo;
 
     HASH_FIND(hh, index->memos, name, length, memo);
-    if (memo == NULL)
+    if (memo == NULL ||
+        (memo->seen != index->added && index->link_count >= LINKS_MAX))
         memo = new_memo(index, name, length);
     if (memo != NULL && memo->seen != index->added &&
         !catch_up(index, memo, length)) {

@@ -11,6 +11,7 @@
 #include "url.h"
 
 #include "automaton.h"
+#include "base/number.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -57,11 +58,6 @@ static bool is_digit(char c)
 static char lower_case(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-static int hex_value(char c)
-{
-    return is_digit(c) ? c - '0' : lower_case(c) - 'a' + 10;
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -176,7 +172,7 @@ static bool put_scheme(struct crier__url *url, const char *text, size_t length)
 }
 
 /* Reads the scheme that REST begins with. False when there is none. */
-static bool read_scheme(struct crier__url *url, struct rest *rest)
+static bool read_url_scheme(struct crier__url *url, struct rest *rest)
 {
     const char *colon = memchr(rest->at, ':', (size_t)(rest->end - rest->at));
     size_t begin = url->used;
@@ -233,7 +229,7 @@ static bool put_ipv6(struct crier__url *url, const char *text, size_t length)
  * is none, or beyond 32 bits. */
 static bool read_ipv4_number(const char *text, size_t length, uint64_t *number)
 {
-    unsigned base = 10, digit;
+    int base = 10, digit;
     size_t i = 0;
 
     *number = 0;
@@ -244,11 +240,11 @@ static bool read_ipv4_number(const char *text, size_t length, uint64_t *number)
         i = base == 16 ? 2 : 1;
     }
     for (; i < length; i++) {
-        if (!crier__uri_hex((unsigned char)text[i]))
+        digit = crier__number_digit(text[i]);
+        if (digit < 0 || digit >= base)
             return false;
-        digit = (unsigned)hex_value(text[i]);
-        *number = *number * base + digit;
-        if (digit >= base || *number > UINT32_MAX)
+        *number = *number * (unsigned)base + (unsigned)digit;
+        if (*number > UINT32_MAX)
             return false;
     }
     return true;
@@ -326,7 +322,8 @@ static bool put_domain(struct crier__url *url, const char *text, size_t length)
     for (i = 0; i < length; i++) {
         c = text[i];
         if (crier__uri_triplet(text + i, length - i)) {
-            c = (char)(hex_value(text[i + 1]) << 4 | hex_value(text[i + 2]));
+            c = (char)(crier__number_digit(text[i + 1]) << 4 |
+                       crier__number_digit(text[i + 2]));
             i += 2;
         }
         if ((unsigned char)c <= ' ' || (unsigned char)c >= 0x7f ||
@@ -425,7 +422,7 @@ static const char *find_authority_end(const struct crier__url *url,
 }
 
 /* Reads the authority that REST begins with, behind its slashes. */
-static bool read_authority(struct crier__url *url, struct rest *rest)
+static bool read_url_authority(struct crier__url *url, struct rest *rest)
 {
     const struct crier__url_text *protocol = &url->parts[CRIER__URL_PROTOCOL];
     const char *end = find_authority_end(url, rest), *port;
@@ -519,7 +516,7 @@ static void put_path(struct crier__url *url, const char *text, size_t length,
 
 /* Reads the path, the query and the fragment that REST consists of. The path is appended
  * to the one at BEGIN, which has been copied of a base. */
-static void read_path(struct crier__url *url, struct rest *rest, size_t begin)
+static void read_url_path(struct crier__url *url, struct rest *rest, size_t begin)
 {
     bool special = has_special_scheme(url);
     const char *hash = memchr(rest->at, '#', (size_t)(rest->end - rest->at));
@@ -574,9 +571,9 @@ static bool read_from_authority(struct crier__url *url, struct rest *rest)
 {
     while (skips_slashes(url) && is_slash(url, rest))
         rest->at++;
-    if (!read_authority(url, rest))
+    if (!read_url_authority(url, rest))
         return false;
-    read_path(url, rest, url->used);
+    read_url_path(url, rest, url->used);
     return true;
 }
 
@@ -586,7 +583,7 @@ static bool read_absolute(struct crier__url *url, struct rest *rest)
     if (skip_slashes(url, rest) || skips_slashes(url))
         return read_from_authority(url, rest);
     url->opaque = !has_special_scheme(url) && !is_slash(url, rest);
-    read_path(url, rest, url->used);
+    read_url_path(url, rest, url->used);
     return true;
 }
 
@@ -604,23 +601,23 @@ static bool read_relative(struct crier__url *url, struct rest *rest,
     copy_part(url, base, CRIER__URL_PORT);
     begin = url->used;
     if (is_slash(url, rest)) {
-        read_path(url, rest, begin);
+        read_url_path(url, rest, begin);
         return true;
     }
     copy_part(url, base, CRIER__URL_PATHNAME);
     if (rest->at < rest->end && !is_one_of(rest->at[0], "?#")) {
         shorten_path(url, begin);
-        read_path(url, rest, begin);
+        read_url_path(url, rest, begin);
         return true;
     }
     /* The path stays, and so does the query unless there is another. */
     begin = url->used;
     if (rest->at < rest->end && rest->at[0] == '?') {
-        read_path(url, rest, begin);
+        read_url_path(url, rest, begin);
         copy_part(url, base, CRIER__URL_PATHNAME);
         return true;
     }
-    read_path(url, rest, begin);
+    read_url_path(url, rest, begin);
     copy_part(url, base, CRIER__URL_PATHNAME);
     copy_part(url, base, CRIER__URL_SEARCH);
     return true;
@@ -654,7 +651,7 @@ bool crier__url_parse(struct crier__url *url, const char *text, size_t length,
         rest.at++;
     while (rest.at < rest.end && (unsigned char)rest.end[-1] <= ' ')
         rest.end--;
-    if (!read_scheme(url, &rest))
+    if (!read_url_scheme(url, &rest))
         read = read_reference(url, &rest, base);
     else if (base != NULL && has_special_scheme(url) &&
              base->parts[CRIER__URL_PROTOCOL].length == protocol->length &&

@@ -111,7 +111,7 @@ static void add_token(struct tokens *tokens, enum token_type type, size_t index,
 }
 
 /* Which token the character C is by itself. */
-static enum token_type type_of_char(char c)
+static enum token_type choose_token_type(char c)
 {
     switch (c) {
     case '*':
@@ -156,7 +156,7 @@ static size_t read_token(struct tokens *tokens, size_t at, size_t length,
         add_token(tokens, TOKEN_REGEXP, at, at + 1, size);
         return at + size + 2;
     default:
-        add_token(tokens, type_of_char(text[0]), at, at, 1);
+        add_token(tokens, choose_token_type(text[0]), at, at, 1);
         return at + 1;
     }
     *valid = false;
@@ -563,8 +563,8 @@ static void put_escaped(struct scratch *scratch, const struct crier__url_text *t
 }
 
 /* What of SCRATCH was written from BEGIN on. */
-static struct crier__url_text written_from(const struct scratch *scratch,
-                                           size_t begin)
+static struct crier__url_text get_written(const struct scratch *scratch,
+                                          size_t begin)
 {
     return (struct crier__url_text){scratch->bytes + begin,
                                     scratch->used - begin};
@@ -587,7 +587,7 @@ static void inherit_parts(struct crier__url_text parts[CRIER__URL_PARTS],
             continue;
         begin = scratch->used;
         put_escaped(scratch, &url->parts[i]);
-        parts[i] = written_from(scratch, begin);
+        parts[i] = get_written(scratch, begin);
     }
 }
 
@@ -612,7 +612,7 @@ static void resolve_path(struct crier__url_text *path, const struct crier__url *
         return;
     put_escaped(scratch, &base);
     put_scratch(scratch, path->text, path->length);
-    *path = written_from(scratch, begin);
+    *path = get_written(scratch, begin);
 }
 
 /* Fills PARTS with those of the base of LENGTH bytes at TEXT that they lack. False when
@@ -723,7 +723,7 @@ static bool begins_search(const struct constructor *constructor)
 }
 
 /* The text from the beginning of the part to the next token. */
-static struct crier__url_text part_text(const struct constructor *constructor)
+static struct crier__url_text get_part_text(const struct constructor *constructor)
 {
     size_t begin = constructor->tokens.items[constructor->begin].index;
     size_t end = constructor->tokens.items[constructor->index].index;
@@ -747,7 +747,7 @@ static void change_state(struct constructor *constructor, int state, unsigned sk
     int old = constructor->state;
 
     if (old < CRIER__URL_PARTS)
-        constructor->init->parts[old] = part_text(constructor);
+        constructor->init->parts[old] = get_part_text(constructor);
     if (old != STATE_INIT && state != STATE_DONE) {
         if ((old <= CRIER__URL_PASSWORD || old == STATE_AUTHORITY) &&
             state >= CRIER__URL_PORT && state <= CRIER__URL_HASH)
@@ -794,7 +794,7 @@ static int end_protocol(struct constructor *constructor)
     static const struct crier__url_text none = {"", 0};
     const struct part_options options = {.part = CRIER__URL_PROTOCOL,
                                          .protocol = &none};
-    struct crier__url_text text = part_text(constructor);
+    struct crier__url_text text = get_part_text(constructor);
     struct crier__automaton *automaton = NULL;
     int error = compile_part(&text, &options, &automaton);
     unsigned at = constructor->index;

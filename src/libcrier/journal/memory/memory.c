@@ -24,8 +24,8 @@
 /* ---- append ----------------------------------------------------------- */
 
 /* Returns the name of a topic of UPDATE that has ended, or NULL. */
-static const char *find_ended(struct crier__memory *memory,
-                              const struct crier__update *update)
+static const char *find_ended_topic(struct crier__memory *memory,
+                                    const struct crier__update *update)
 {
     struct crier__memory_topic *topic;
     const char *name;
@@ -56,7 +56,7 @@ static int append_entry(struct crier__memory *memory, struct crier__append *appe
         return CRIER_ERR_EXISTS;
     }
     ended = atomic_load_explicit(&memory->journal.ends, memory_order_relaxed)
-                ? find_ended(memory, update)
+                ? find_ended_topic(memory, update)
                 : NULL;
     if (ended != NULL) {
         crier__append_refuse_ended(append, ended);
@@ -126,8 +126,8 @@ static void forget_topic(struct crier_journal *journal,
     forget->done(forget);
 }
 
-static bool has_ended(struct crier_journal *journal, const char *name,
-                      struct crier__ended *ended)
+static bool has_topic_ended(struct crier_journal *journal, const char *name,
+                            struct crier__ended *ended)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
     const struct crier__entry *end = NULL;
@@ -198,7 +198,7 @@ static const struct crier__journal_ops memory_ops = {
     .read = crier__memory_read,
     .list = crier__memory_list,
     .forget = forget_topic,
-    .ended = has_ended,
+    .ended = has_topic_ended,
     .status = report_status,
     .last = last_position,
     .retain = memory_retain,

@@ -137,17 +137,17 @@ int crier__sql_open(struct crier__sql *sql, const char *path,
 static char *make_uri(const char *path, const char *parameters)
 {
     size_t size = 3 * strlen(path) + strlen(parameters) + sizeof "file:";
-    char *uri = malloc(size), *end;
+    char *uri = malloc(size);
+    size_t at;
 
     if (uri == NULL)
         return NULL;
-    end = stpcpy(uri, "file:");
+    at = (size_t)snprintf(uri, size, "file:");
     for (; *path != '\0'; path++)
-        if (strchr("%?#", *path) != NULL)
-            end += sprintf(end, "%%%02X", (unsigned char)*path);
-        else
-            *end++ = *path;
-    strcpy(end, parameters);
+        at += (size_t)snprintf(uri + at, size - at,
+                               strchr("%?#", *path) != NULL ? "%%%02X" : "%c",
+                               (unsigned char)*path);
+    snprintf(uri + at, size - at, "%s", parameters);
     return uri;
 }
 

@@ -193,7 +193,7 @@ static void read_row(struct crier__sql *sql, struct mark *mark)
     if (mark->token[0] == '\0' ||
         mark->token[strspn(mark->token, "0123456789abcdefghijklmnopqrstuvwxyz-")] !=
             '\0')
-        strcpy(mark->token, NO_TOKEN); /* somebody has edited it */
+        memcpy(mark->token, NO_TOKEN, sizeof NO_TOKEN); /* somebody has edited it */
 }
 
 /* Reads the mark of the file PATH without its log. Sets *READABLE to false when it
@@ -205,7 +205,7 @@ static int read_mark(const char *path, struct mark *mark, bool *readable,
     int error = crier__sql_open_alone(&sql, path);
 
     memset(mark, 0, sizeof *mark);
-    strcpy(mark->token, NO_TOKEN);
+    memcpy(mark->token, NO_TOKEN, sizeof NO_TOKEN);
     if (error == 0 && has_table(&sql))
         read_row(&sql, mark);
     *readable = sql.error == 0;
@@ -281,7 +281,7 @@ int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
     bool readable;
     int error, found;
 
-    strcpy(sqlite->token, NO_TOKEN);
+    memcpy(sqlite->token, NO_TOKEN, sizeof NO_TOKEN);
     read_lock(claim->lock_file, &tokens);
     sqlite->openings = lock_number(&tokens);
     sqlite->lock_is_new = !tokens.any;
@@ -290,7 +290,7 @@ int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
     error = read_mark(path, &mark, &readable, reason);
     if (error != 0 || !readable)
         return error;
-    strcpy(sqlite->token, mark.token);
+    memcpy(sqlite->token, mark.token, sizeof mark.token);
     if (token_number(mark.token) > sqlite->openings)
         sqlite->openings = token_number(mark.token);
     found = crier__sqlite_find_log(path, reason);
@@ -441,7 +441,7 @@ int crier__sqlite_mark_open(struct crier__sqlite *sqlite, char reason[256])
 
     if (error != 0)
         return error;
-    strcpy(former, sqlite->token);
+    memcpy(former, sqlite->token, sizeof former);
     snprintf(sqlite->token, sizeof sqlite->token, "%" PRIu64 "-%s",
              sqlite->openings + 1, name);
     if (sqlite->restored)

@@ -157,7 +157,7 @@ static uint64_t from_of(const struct reading *reading,
 }
 
 /* Whether GRANTS match one of the names in TEXT, as the column "topics" has them. */
-static bool grants_match_names(const struct crier_grants *grants, const char *text)
+static bool match_names(const struct crier_grants *grants, const char *text)
 {
     struct crier__topics *topics;
     bool match;
@@ -183,8 +183,8 @@ static bool may_see_row(const struct reading *reading, uint64_t position)
     if (!crier__sql_row(view->sql, row))
         return false;
     visible = (sqlite3_column_int(row, 5) & CRIER__SQLITE_PRIVATE) == 0 ||
-              grants_match_names(reading->read->grants,
-                                 (const char *)sqlite3_column_text(row, 2));
+              match_names(reading->read->grants,
+                          (const char *)sqlite3_column_text(row, 2));
     crier__sql_end(row);
     return visible;
 }
@@ -230,8 +230,8 @@ static uint64_t find_before_last(struct reading *reading, uint64_t number)
 
 /* Up to which position the reader may miss what the topic in ROW, with FLOOR, does not hold
  * any more. */
-static uint64_t missed_of(const struct reading *reading, sqlite3_stmt *row,
-                          uint64_t floor)
+static uint64_t find_missed_row(const struct reading *reading, sqlite3_stmt *row,
+                                uint64_t floor)
 {
     uint64_t newest_public = crier__sql_number(row, 7);
 
@@ -270,7 +270,7 @@ static void open_exact_source(struct reading *reading, unsigned selector,
     source = add_source(reading, selector);
     source->row = sqlite3_column_int64(row, 0);
     source->floor = crier__view_floor(view, row, exact->text, exact->length);
-    raise_floor(reading, selector, missed_of(reading, row, source->floor));
+    raise_floor(reading, selector, find_missed_row(reading, row, source->floor));
     crier__sql_end(row);
 }
 
@@ -304,7 +304,7 @@ static void open_prefix_sources(struct reading *reading, unsigned selector,
             !crier__selector_matches(prefix, name, strlen(name)))
             continue;
         floor = crier__view_floor(view, row, name, strlen(name));
-        raise_floor(reading, selector, missed_of(reading, row, floor));
+        raise_floor(reading, selector, find_missed_row(reading, row, floor));
         if (crier__sql_number(row, 4) == 0)
             continue;
         too_many |= reading->count == max;
