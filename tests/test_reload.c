@@ -120,7 +120,7 @@ START_TEST(tokens)
     json_decref(topics_publish("/topics/x", field, "1", 200));
     reload("anonymous = all\njwt-key = HS256:0123456789abcdef0123456789abcdef\n", 1);
     json_decref(topics_publish("/topics/x", field, "2", 401));
-    ck_assert(crierd_logged(&crierd, "info    1 keys and 0 static tokens"));
+    ck_assert(crierd_logged(&crierd, "info    keys: 1, static tokens: 0"));
     reload("anonymous = all\n" TOKEN, 2);
     json_decref(topics_publish("/topics/x", field, "3", 200));
     write_file("anonymous = all\n[token door]\nhash = sesame\n");

@@ -118,7 +118,7 @@ bool auth_reload(struct auth *auth, const struct conf *conf)
     keys_unref(old);
     verified_clear(auth->verified);
     if (conf_has_keys(conf))
-        log_line(LOG_INFO, "%zu keys and %zu static tokens%s%s",
+        log_line(LOG_INFO, "keys: %zu, static tokens: %zu%s%s",
                  conf->jwt_keys.count + conf->keys.count, conf->tokens.count,
                  conf->jwks != NULL ? ", and the keys of " : "",
                  conf->jwks != NULL ? conf->jwks : "");

@@ -220,7 +220,7 @@ static bool hand_keys_over(struct jwks *jwks, const struct body *body, char *why
         return false;
     }
     memcpy(jwks->hash, hash, sizeof hash);
-    log_line(LOG_INFO, "%zu keys from %s", keys.count, jwks->source);
+    log_line(LOG_INFO, "keys of %s: %zu", jwks->source, keys.count);
     jwks->on_keys(jwks->closure, jwks, &keys);
     return true;
 }
