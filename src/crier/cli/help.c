@@ -107,7 +107,7 @@ const char help_token[] =
     "                            template (may be repeated)\n"
     "      --subscribe SELECTOR  grant subscribing, private updates included (may be\n"
     "                            repeated)\n"
-    "      --admin            grant what the administrator may do\n"
+    "      --admin            grant deleting the updates of any topic\n"
     "      --expires TIME     how long the token is valid (default 1h), or never\n"
     "      --payload JSON     what subscription events say of the subscriber\n"
     "      --subject NAME, --audience URL, --issuer NAME\n"
