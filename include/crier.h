@@ -137,12 +137,12 @@ extern "C" {
     X(CRIER_ERR_ID_FIELD, -20036,                                             \
       "the last event id cannot be sent: it begins or ends with white space, " \
       "or holds a control character")                                         \
+    X(CRIER_ERR_SEPARATED, -20037,                                            \
+      "the journal's file and its log may be separated")                      \
     X(CRIER_ERR_TOPIC_ENDED, -20038,                                          \
       "the topic has ended: it takes no update until it is deleted")          \
     X(CRIER_ERR_SELECTOR, -20039,                                             \
       "not a URI template (RFC 6570) or URL pattern, too long, or not supported") \
-    X(CRIER_ERR_SEPARATED, -20037,                                            \
-      "the journal's file and its log may be separated")                      \
     X(CRIER_ERR_NULL, -20040, "a required argument is NULL")                  \
     X(CRIER_ERR_FORKED, -20041, "this belongs to the parent process")         \
     X(CRIER_ERR_DRAINING, -20042, "the shards are shutting down")             \
@@ -740,7 +740,7 @@ struct crier_journal_options {
 };
 
 /* Writes a *new* journal in memory to *JOURNAL. -ENOMEM, CRIER_ERR_INVALID,
- * CRIER_ERR_TOPIC (of a retention), -errno. */
+ * CRIER_ERR_TOPIC and CRIER_ERR_SELECTOR (of a retention), -errno. */
 CRIER_API int
 crier_journal_memory(const struct crier_journal_options *options,
                      struct crier_journal **journal);
@@ -838,12 +838,12 @@ struct crier_selector {
  */
 struct crier_grants;
 
-/* Writes new grants of COUNT SELECTORS (borrowed; COUNT may be 0, which grants nothing)
+/* Writes *new* grants of COUNT SELECTORS (borrowed; COUNT may be 0, which grants nothing)
  * to *GRANTS. CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS, -ENOMEM. */
 CRIER_API int crier_grants_new(const struct crier_selector *selectors,
                                size_t count, struct crier_grants **grants);
 
-/* One more reference to GRANTS, which is returned. */
+/* One more reference to GRANTS, which is returned; NULL is allowed. */
 CRIER_API struct crier_grants *crier_grants_ref(struct crier_grants *grants);
 
 /* Gives a reference back, the last of which frees GRANTS; NULL is allowed. */
@@ -876,7 +876,7 @@ struct crier_hub_options {
 };
 
 /* Writes a new hub on SHARDS (borrowed as long as the hub lives) and JOURNAL (stolen)
- * to *HUB. -ENOMEM, CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS. */
+ * to *HUB. -ENOMEM, CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS. */
 CRIER_API int crier_hub_new(struct crier_shards *shards,
                             struct crier_journal *journal,
                             const struct crier_hub_options *options,
@@ -902,12 +902,13 @@ CRIER_API void crier_hub_free(struct crier_hub *hub);
  *
  * presence: a text of selectors as in crier_hub_options, copied; NULL for none. Who
  * subscribes already is counted, but not announced. -ENOMEM, CRIER_ERR_TOPIC,
- * CRIER_ERR_MANY_TOPICS.
+ * CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS.
  *
  * retention: the options of the journal, copied; NULL for the defaults. A journal in memory
  * evicts what they do not allow before the call returns, and takes time in proportion to
  * that and to the number of topics; one in a file evicts in small steps from now on.
- * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_HUB_CLOSED. */
+ * -ENOMEM, CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR,
+ * CRIER_ERR_HUB_CLOSED. */
 CRIER_API int crier_hub_set_slow(struct crier_hub *hub, enum crier_slow slow);
 CRIER_API int crier_hub_set_presence(struct crier_hub *hub,
                                      const char *presence);
@@ -1009,10 +1010,10 @@ struct crier_subscribe_options {
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
      * before, with CRIER_ERR_CLOSED. GAP: the stream begins with a gap, so what it asked
-     * to begin after is not known, or has expired with what followed it. With `once`, a program that queues its response
-     * only after that can send an error in place of an empty stream: the stream is
-     * closed then, but the connection is not. On the shard's thread, as the callbacks
-     * of the stream. */
+     * to begin after is not known, or has expired with what followed it. With `once`, a
+     * program that queues its response only after that can send an error in place of an
+     * empty stream: the stream is closed then, but the connection is not. On the shard's
+     * thread, as the callbacks of the stream. */
     void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 
@@ -1052,8 +1053,8 @@ CRIER_API int crier_hub_subscribe(struct crier_hub *hub,
                                   struct crier_stream *stream,
                                   const struct crier_subscribe_options *options);
 
-/* Returns what crier_hub_subscribe() would return now for OPTIONS and a stream that is
- * open, and does nothing: for the response to HEAD. */
+/* Returns what crier_hub_subscribe() would return now for OPTIONS (borrowed) and a stream
+ * that is open, and does nothing: for the response to HEAD. Any thread. */
 CRIER_API int crier_hub_can_subscribe(
     struct crier_hub *hub, const struct crier_subscribe_options *options);
 
@@ -1067,8 +1068,9 @@ CRIER_API int crier_hub_can_subscribe(
  * counts and the presence events follow a little later.
  *
  * A client that reconnects repeats its first request; the program must know the topics
- * then. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_NOT_JOINED, CRIER_ERR_CLOSED,
- * CRIER_ERR_HUB_CLOSED, CRIER_ERR_MAX_BACKLOG, -ENOMEM. */
+ * then. CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS,
+ * CRIER_ERR_NOT_JOINED, CRIER_ERR_CLOSED, CRIER_ERR_HUB_CLOSED, CRIER_ERR_MAX_BACKLOG,
+ * -ENOMEM. */
 CRIER_API int crier_hub_change(struct crier_hub *hub,
                                struct crier_stream *stream,
                                const char *topics);
@@ -1092,8 +1094,8 @@ struct crier_list_options {
  * {"topic","updates","bytes","subscribers","first","last","time","ended"}, of which
  * "first", "last" and "time" (ids, and RFC 3339) are null when nothing is held.
  * "subscribers" are those by this name; "ended" says whether the topic has ended.
- * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC,
- * CRIER_ERR_MANY_TOPICS, -ENOMEM. */
+ * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR,
+ * CRIER_ERR_MANY_TOPICS (also for more than 4 templates), -ENOMEM. Any thread. */
 CRIER_API int crier_hub_list(struct crier_hub *hub,
                              const struct crier_list_options *options,
                              void (*on_done)(void *closure, int error,

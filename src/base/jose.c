@@ -730,10 +730,10 @@ bool jose_jws_verify(const struct jose_jws *jws, const struct jose_key *key)
     return verify_public(jws, key, &signature);
 }
 
-/* Writes the LENGTH bytes at BYTES in base64url to TEXT, which has room for
- * ENCODED_SIZE(LENGTH), and a NUL behind them. Returns how many characters. */
 #define ENCODED_SIZE(length) ((length) / 3 * 4 + 5)
 
+/* Writes the LENGTH bytes at BYTES in base64url to TEXT, which has room for
+ * ENCODED_SIZE(LENGTH), and a NUL behind them. Returns how many characters. */
 static size_t write_base64url(char *text, const unsigned char *bytes, size_t length)
 {
     unsigned held = 0, bits = 0;
@@ -811,7 +811,8 @@ static size_t sign_private(const struct jose_key *key, const gnutls_datum_t *tex
     return length;
 }
 
-/* The same with KEY, whatever it is. */
+/* Signs the LENGTH bytes at TEXT with KEY, a secret or a private key. Returns as
+ * sign_private(). */
 static size_t sign_text(const struct jose_key *key, const char *text, size_t length,
                         unsigned char signature[SIGNATURE_MAX])
 {

@@ -77,6 +77,7 @@ int jose_read_file(struct jose_keys *keys, const enum jose_alg *alg,
 /* Frees the keys; KEYS is empty again. */
 void jose_keys_done(struct jose_keys *keys);
 
+/* The one algorithm that KEY is for. */
 enum jose_alg jose_key_alg(const struct jose_key *key);
 
 /* Its `kid`, borrowed; NULL when it has none. */
@@ -100,6 +101,7 @@ struct jose_jws {
  * jose_jws_done() in any case. */
 int jose_jws_read(struct jose_jws *jws, const char *text, size_t length);
 
+/* Frees what JWS holds. */
 void jose_jws_done(struct jose_jws *jws);
 
 /* Whether JWS names KEY's algorithm and KEY verifies its signature. What else its header

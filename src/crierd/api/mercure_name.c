@@ -196,13 +196,13 @@ static bool is_path_reserved(const char *folder, const char *rest,
            (path[most] == '\0' || path[most] == '/');
 }
 
-/* The same for what stands behind "//": a host, and perhaps a path. */
+/* Whether the path in REST, a host and perhaps a path, is RESERVED or below it. */
 static bool is_rest_reserved(const char *rest, const char *reserved)
 {
     return is_path_reserved("", rest + strcspn(rest, "/\\?#"), reserved);
 }
 
-/* The same for a reference without a scheme. */
+/* Whether TEXT, a reference without a scheme, leads to RESERVED or below it. */
 static bool is_relative_reserved(const char *text, const char *reserved)
 {
     if (is_any_slash(text[0]) && is_any_slash(text[1]))
@@ -214,7 +214,8 @@ static bool is_relative_reserved(const char *text, const char *reserved)
     return is_path_reserved("/.well-known/", text, reserved);
 }
 
-/* The same for a reference whose scheme has LENGTH bytes. */
+/* Whether TEXT, a reference whose scheme has LENGTH bytes, leads to RESERVED or below
+ * it. */
 static bool is_absolute_reserved(const char *text, size_t length,
                                  const char *reserved)
 {

@@ -15,9 +15,9 @@
  * Mercure must be. */
 bool mercure_text_valid(const char *text, size_t length);
 
-/* Whether TOPIC of LENGTH bytes, read as a URL relative to the hub's, has the path RESERVED or one below
- * it, whatever its scheme and host. Only crierd itself publishes under such names. RESERVED
- * is MERCURE_PATH or MERCURE_SUBSCRIPTIONS. */
+/* Whether TOPIC of LENGTH bytes, read as a URL relative to the hub's, has the path RESERVED
+ * or one below it, whatever its scheme and host. Only crierd itself publishes under such
+ * names. RESERVED is MERCURE_PATH or MERCURE_SUBSCRIPTIONS. */
 bool mercure_topic_is_reserved(const char *topic, size_t length,
                                const char *reserved);
 

@@ -31,7 +31,7 @@ int streams_subscribe(struct request *request, struct stream_start *start,
                                &start->subscription);
 }
 
-/* When a stream for REQUEST is to end, by crier_now(); 0: when it likes. */
+/* When a stream for REQUEST expires, by crier_now(); 0: never. */
 static uint64_t find_expiry(const struct request *request)
 {
     const struct identity *identity = request->identity;

@@ -14,6 +14,9 @@ struct auth;
 /* Reads the keys and static tokens of CONF. A new auth, or NULL after errors in the
  * log. */
 struct auth *auth_open(const struct conf *conf);
+
+/* Frees AUTH, which no request uses any more, and waits for the thread that fetches keys;
+ * NULL is allowed. */
 void auth_close(struct auth *auth);
 
 /* Replaces the keys and static tokens by those of CONF, and forgets all verified tokens.
@@ -25,6 +28,7 @@ bool auth_reload(struct auth *auth, const struct conf *conf);
 enum auth_result auth_verify(struct auth *auth, const char *token,
                              size_t length, struct identity **identity);
 
+/* What a refusal for RESULT says, a constant text. */
 const char *auth_refusal_text(enum auth_result result);
 
 #endif

@@ -13,6 +13,7 @@ struct grants_pool;
 /* A new pool, or NULL. */
 struct grants_pool *grants_pool_new(void);
 
+/* Frees POOL; grants that somebody uses stay. NULL is allowed. */
 void grants_pool_free(struct grants_pool *pool);
 
 /* Writes a *new* reference to grants of COUNT SELECTORS, in this order, to *GRANTS. Errors

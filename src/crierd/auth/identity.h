@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-/* What is told of a subscription in subscription events, and of which ones. */
+/* What subscription events say of the subscriptions that `topics` match. */
 struct identity_payload {
     struct crier_grants *topics; /* NULL: all */
     json_t *payload;             /* read only */
@@ -33,9 +33,10 @@ struct identity *identity_new(void);
 bool identity_add_payload(struct identity *identity, struct crier_grants *topics,
                           json_t *payload);
 
+/* One more reference to IDENTITY, which is returned. */
 struct identity *identity_ref(struct identity *identity);
 
-/* NULL is allowed. */
+/* Gives a reference back, the last of which frees IDENTITY; NULL is allowed. */
 void identity_unref(struct identity *identity);
 
 /* The payload for the subscription to SELECTOR, borrowed: of an 0.x token its

@@ -57,7 +57,7 @@ static size_t count_keys(const struct conf_keys *keys)
 }
 
 static void add_trusted_keys(struct keys *keys, const struct jose_keys *set,
-                    const char *issuer, enum conf_use use)
+                             const char *issuer, enum conf_use use)
 {
     size_t i;
 

@@ -14,9 +14,10 @@ struct key_set {
 /* A new set that takes KEYS (*steals*, also when it returns NULL). */
 struct key_set *key_set_new(struct jose_keys *keys);
 
+/* One more reference to SET, which is returned. */
 struct key_set *key_set_ref(struct key_set *set);
 
-/* NULL is allowed. */
+/* Gives a reference back, the last of which frees SET; NULL is allowed. */
 void key_set_unref(struct key_set *set);
 
 /* A key and the tokens that it is for. All borrowed from the table. */
@@ -43,9 +44,10 @@ struct keys {
 struct keys *keys_new(const struct conf *conf, struct key_set *fetched,
                       struct grants_pool *pool);
 
+/* One more reference to KEYS, which is returned. */
 struct keys *keys_ref(struct keys *keys);
 
-/* NULL is allowed. */
+/* Gives a reference back, the last of which frees KEYS; NULL is allowed. */
 void keys_unref(struct keys *keys);
 
 /* Whether a key of KEYS is bound to ISSUER, so that only such keys verify its tokens. */

@@ -16,6 +16,7 @@ struct verified;
 /* A new memory, or NULL. */
 struct verified *verified_new(void);
 
+/* Frees VERIFIED; NULL is allowed. */
 void verified_free(struct verified *verified);
 
 /* A *new* reference to the identity of the LENGTH bytes at TOKEN, at NOW (seconds since

@@ -63,7 +63,7 @@ struct key_draft {
 };
 
 /* Sets the entry ENTRY of DRAFT to a copy of VALUE. Returns NULL, or what would be right;
- * "" when there is no such entry; "out of memory". */
+ * "" when there is no such entry; a text that says so when memory is short. */
 const char *keyring_set_key(struct key_draft *draft, const char *entry,
                                 const char *value);
 
@@ -86,6 +86,7 @@ int keyring_add_token(struct conf_tokens *tokens, struct conf_token *token,
 /* Frees what TOKEN holds and makes it all zero. */
 void keyring_end_token(struct conf_token *token);
 
+/* Empty the list, and free what is in it. */
 void keyring_clear_keys(struct conf_keys *keys);
 void keyring_clear_tokens(struct conf_tokens *tokens);
 

@@ -12,8 +12,8 @@
 
 #define HOST_MAX 255
 
-/* The LENGTH bytes at TEXT are a host name or an IPv4 address, in either case, or an IPv6
- * address in brackets. */
+/* Whether the LENGTH bytes at TEXT are a host name or an IPv4 address, in either case, or an
+ * IPv6 address in brackets. */
 static bool is_url_host(const char *text, size_t length)
 {
     static const char name[] = "abcdefghijklmnopqrstuvwxyz"

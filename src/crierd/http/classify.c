@@ -297,7 +297,8 @@ static bool split_head(struct head *head, char *bytes)
     if (at == NULL)
         return false;
     while (*at != '\r')
-        if (!read_field(&at, bytes + head->length, &field) || !add_field(head, &field, &seen))
+        if (!read_field(&at, bytes + head->length, &field) ||
+            !add_field(head, &field, &seen))
             return false;
     return at + 2 == bytes + head->length && seen.host && seen.length;
 }

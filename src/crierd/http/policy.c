@@ -128,7 +128,8 @@ static const struct crier_grants *choose_grants(const struct identity *identity,
     return scope == SCOPE_SUBSCRIBE ? identity->subscribe : identity->publish;
 }
 
-/* Whether IDENTITY is granted what SCOPE is for, of the topic or selector TEXT. */
+/* Whether IDENTITY is granted what SCOPE is for, of SELECTOR, which to publish is the name
+ * of a topic. */
 static bool is_selector_granted(const struct identity *identity, enum scope scope,
                                 const struct crier_selector *selector)
 {
@@ -138,7 +139,8 @@ static bool is_selector_granted(const struct identity *identity, enum scope scop
                                     : crier_grants_match(grants, selector->text);
 }
 
-/* The same of all names or selectors in LIST, with commas between them. */
+/* Whether IDENTITY is granted what SCOPE is for, of all names or selectors in LIST, which
+ * commas separate. */
 static bool is_list_granted(const struct identity *identity, enum scope scope,
                             const char *list)
 {

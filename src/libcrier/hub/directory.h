@@ -13,10 +13,10 @@ struct crier__directory_entry {
     size_t active[]; /* by shard: of those that each update must be delivered to */
 };
 
-/* Counts a subscriber on the shard INDEX in for each of SELECTORS, which then share the
- * patterns of the directory, active; ONCE: it does
- * not stay. Writes the position after which all updates that match are delivered to its
- * shard to *NOW. -ENOMEM; nothing is counted then. */
+/* Counts a subscriber on the shard INDEX in for each of SELECTORS, active; ONCE: it does
+ * not stay. SELECTORS share the patterns of the directory then. Writes the position after
+ * which all updates that match are delivered to its shard to *NOW. -ENOMEM; nothing is
+ * counted then. */
 int crier__directory_enter(struct crier_hub *hub,
                            struct crier__selectors *selectors,
                            unsigned index, bool once, uint64_t *now);

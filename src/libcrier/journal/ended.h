@@ -15,7 +15,10 @@ struct crier__ended_set {
     struct crier__ended_topic *changes; /* a DL list: since the last commit */
 };
 
+/* Makes SET empty. -errno. */
 int crier__ended_init(struct crier__ended_set *set);
+
+/* Frees what SET holds, which no other thread uses any more. */
 void crier__ended_done(struct crier__ended_set *set);
 
 /* Notes that the topic NAME of LENGTH bytes, which had not, has ended with the update
@@ -28,9 +31,10 @@ int crier__ended_add(struct crier__ended_set *set, const char *name,
 void crier__ended_remove(struct crier__ended_set *set, const char *name,
                          size_t length);
 
-/* Makes all that was noted since the last commit true for those who look, or forgets
- * it. */
+/* Makes crier__ended_find() report all that was noted since the last commit. */
 void crier__ended_commit(struct crier__ended_set *set);
+
+/* Forgets all that was noted since the last commit. */
 void crier__ended_undo(struct crier__ended_set *set);
 
 /* Looks the topic NAME of LENGTH bytes up: writes its last update to *ENDED, and the time

@@ -57,8 +57,8 @@ struct crier__read_selector {
  * Reads what the journal holds after a point, in order, each update once.
  *
  * A private update that the grants do not match is left out, and does not count for
- * CRIER_SINCE_LAST. It has a position like any other, so a read that begins there, or that
- * is told its id, begins behind it. What a read without grants says of a topic that has had
+ * CRIER_SINCE_LAST. It has a position like any other, so a read that begins there, or at
+ * its id, begins behind it. What a read without grants says of a topic that has had
  * private updates alone is what it says of a topic that has had none: no gap. Otherwise a
  * gap says that something was evicted, public or private; the reader cannot know which.
  * `oldest` is the id of an update that the reader may see.

@@ -79,11 +79,16 @@ bool crier__automaton_match(const struct crier__automaton *automaton,
 
 /* ---- characters of URIs ----------------------------------------------- */
 
+/* Whether C is a letter or digit of ASCII. */
 bool crier__uri_alphanumeric(unsigned char c);
+
+/* Whether C is a hexadecimal digit, in either case. */
 bool crier__uri_hex(unsigned char c);
 
 /* Whether C is unreserved, also in an IRI. */
 bool crier__uri_unreserved(unsigned char c);
+
+/* Whether C is reserved (RFC 3986, section 2.2). */
 bool crier__uri_reserved(unsigned char c);
 
 /* Whether a triplet begins at TEXT, of which LENGTH bytes are left. */

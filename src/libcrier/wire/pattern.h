@@ -17,10 +17,10 @@ struct crier__pattern;
 int crier__pattern_new(const struct crier_selector *selector,
                        struct crier__pattern **pattern);
 
-/* One more reference to PATTERN, which is returned; NULL is allowed, */
+/* One more reference to PATTERN, which is returned; NULL is allowed. */
 struct crier__pattern *crier__pattern_ref(struct crier__pattern *pattern);
 
-/* and here, too. */
+/* Gives a reference back, the last of which frees PATTERN; NULL is allowed. */
 void crier__pattern_unref(struct crier__pattern *pattern);
 
 /* Whether both are compiled from the same text and base, of the same kind; false for
@@ -28,7 +28,8 @@ void crier__pattern_unref(struct crier__pattern *pattern);
 bool crier__pattern_equal(const struct crier__pattern *pattern,
                           const struct crier__pattern *other);
 
-/* The bytes that patterns are distinguished by; their number is written to *LENGTH. */
+/* The bytes that distinguish PATTERN from others, borrowed; writes their number to
+ * *LENGTH. */
 const char *crier__pattern_key(const struct crier__pattern *pattern,
                                size_t *length);
 

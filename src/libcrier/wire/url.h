@@ -7,7 +7,7 @@
 /*
  * URLs as the WHATWG URL Standard parses and writes them, so that two spellings of one URL
  * become the same bytes. Hosts are ASCII: names that IDNA would have to convert are
- * refused, and so are the drive letters of Windows in file: URLs not treated apart.
+ * refused. Drive letters of Windows in file: URLs are like other segments.
  */
 
 /* The parts of a URL, in the order of the constructor string of a URL pattern. */

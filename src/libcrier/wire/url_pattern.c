@@ -394,13 +394,16 @@ static void consume_text(struct part_parser *parser, char *text, size_t *length)
  * or NULL. False when there is none. */
 static bool read_wildcard(struct part_parser *parser, const struct token *before)
 {
-    struct group group = {.name = NULL};
+    const struct token *name = try_consume(parser, TOKEN_NAME);
+    const struct token *wildcard = try_consume_wildcard(parser, name);
     char prefix = parser->options->prefix;
+    struct group group; /* large: not filled in for each character */
 
-    group.name = try_consume(parser, TOKEN_NAME);
-    group.wildcard = try_consume_wildcard(parser, group.name);
-    if (group.name == NULL && group.wildcard == NULL)
+    if (name == NULL && wildcard == NULL)
         return false;
+    group.name = name;
+    group.wildcard = wildcard;
+    group.prefix_length = group.suffix_length = 0;
     if (before != NULL && prefix != 0 &&
         parser->tokens.text[before->value] == prefix)
         append_value(parser, before, group.prefix, &group.prefix_length);
@@ -414,10 +417,11 @@ static bool read_wildcard(struct part_parser *parser, const struct token *before
 /* Reads a group in braces. False when there is none. */
 static bool read_group(struct part_parser *parser)
 {
-    struct group group = {.name = NULL};
+    struct group group;
 
     if (try_consume(parser, TOKEN_OPEN) == NULL)
         return false;
+    group.prefix_length = group.suffix_length = 0;
     consume_text(parser, group.prefix, &group.prefix_length);
     group.name = try_consume(parser, TOKEN_NAME);
     group.wildcard = try_consume_wildcard(parser, group.name);

@@ -137,7 +137,8 @@ static const struct {
     {"SELECT count(*) = 1 FROM journal",
      "the table journal has not just one row"},
     {"SELECT last BETWEEN 0 AND 1 << 62 AND evicted BETWEEN 0 AND last AND "
-     "forgotten BETWEEN 0 AND last AND private BETWEEN 0 AND last AND time BETWEEN 0 AND 253402300799999 AND "
+     "forgotten BETWEEN 0 AND last AND private BETWEEN 0 AND last AND "
+     "time BETWEEN 0 AND 253402300799999 AND "
      "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
      "FROM journal",
      "what the table journal says cannot be"},
