@@ -877,6 +877,31 @@ START_TEST(the_memory_is_bounded)
 }
 END_TEST
 
+/* A payload takes far more memory than its text in the token. */
+START_TEST(payloads_count)
+{
+    struct verified *verified = verified_new();
+    json_t *payload = json_array();
+    struct identity *identity;
+    unsigned i, generation;
+
+    for (i = 0; i < 3000; i++)
+        ck_assert_int_eq(json_array_append_new(payload, json_integer(0)), 0);
+    for (i = 0; i < 1000; i++) {
+        identity = identity_new();
+        ck_assert(identity_add_payload(identity, NULL, payload));
+        ck_assert_ptr_null(verified_find(verified, (char *)&i, sizeof i, 100,
+                                         &generation));
+        verified_add(verified, (char *)&i, sizeof i, identity, 100, generation);
+        identity_unref(identity);
+    }
+    json_decref(payload);
+    ck_assert_uint_ge(verified_count(verified), 100);
+    ck_assert_uint_le(verified_count(verified), VERIFIED_BYTES / (3000 * 32));
+    verified_free(verified);
+}
+END_TEST
+
 START_TEST(expired_tokens_leave)
 {
     struct verified *verified = verified_new();
@@ -1051,6 +1076,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_verified_token_is_remembered);
     tcase_add_test(tcase, a_remembered_token_expires);
     tcase_add_test(tcase, the_memory_is_bounded);
+    tcase_add_test(tcase, payloads_count);
     tcase_add_test(tcase, expired_tokens_leave);
     tcase_add_test(tcase, equal_grants_are_one);
     tcase_add_test(tcase, the_pool_is_bounded);

@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "crier_server.h"
 #include "support/client.h"
 #include "support/fixture.h"
 #include "support/runner.h"
@@ -223,6 +224,23 @@ START_TEST(a_slow_client_gets_the_rest_first)
 }
 END_TEST
 
+/* A client knows by the end of the connection that it has all. libmicrohttpd may take a
+ * second to close it, which would be more than ten here. */
+START_TEST(the_end_comes_at_once)
+{
+    const uint64_t begun = crier_now();
+    char id[256];
+    int i;
+
+    finish("fast", NULL, "all", id);
+    for (i = 0; i < 20; i++) {
+        free(topics_get("/topics/fast?poll=1", ""));
+        expect_stream("/topics/fast?since=all", NULL, "all ", id);
+    }
+    ck_assert_uint_lt(crier_now() - begun, 4000);
+}
+END_TEST
+
 START_TEST(the_full_format_marks_the_end)
 {
     struct client client;
@@ -285,6 +303,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, who_comes_back_gets_the_rest_or_204);
     tcase_add_test(c, an_id_from_elsewhere_leads_to_the_end);
     tcase_add_test(c, a_slow_client_gets_the_rest_first);
+    tcase_add_test(c, the_end_comes_at_once);
     tcase_add_test(c, the_full_format_marks_the_end);
     tcase_add_test(c, descriptions_say_so);
 }

@@ -4,6 +4,7 @@
 #include "identity.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct identity *identity_new(void)
 {
@@ -12,6 +13,21 @@ struct identity *identity_new(void)
     if (identity != NULL)
         atomic_init(&identity->references, 1);
     return identity;
+}
+
+/* About how many bytes of memory VALUE takes: far more than its text. Its depth has been
+ * bounded when it was read. */
+static size_t measure_payload(json_t *value)
+{
+    size_t cost = 64 + json_string_length(value), i;
+    const char *name;
+    json_t *member;
+
+    json_array_foreach (value, i, member)
+        cost += measure_payload(member);
+    json_object_foreach (value, name, member)
+        cost += 64 + strlen(name) + measure_payload(member);
+    return cost;
 }
 
 bool identity_add_payload(struct identity *identity, struct crier_grants *topics,
@@ -26,6 +42,7 @@ bool identity_add_payload(struct identity *identity, struct crier_grants *topics
     identity->payloads = more;
     more[identity->payload_count++] = (struct identity_payload){
         topics != NULL ? crier_grants_ref(topics) : NULL, json_incref(payload)};
+    identity->payload_size += measure_payload(payload);
     return true;
 }
 

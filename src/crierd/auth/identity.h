@@ -23,6 +23,7 @@ struct identity {
     bool admin; /* may use what has SCOPE_ADMIN */
     struct identity_payload *payloads; /* identity_payload_of() reads them */
     size_t payload_count;
+    size_t payload_size; /* about how many bytes of memory they take */
 };
 
 /* A new identity with nothing in it; NULL when memory is short. */

@@ -61,7 +61,8 @@ struct verified *verified_new(void)
 /* What ENTRY counts for in the limit. */
 static size_t measure_entry(const struct entry *entry)
 {
-    return sizeof *entry + entry->length + sizeof *entry->identity;
+    return sizeof *entry + entry->length + sizeof *entry->identity +
+           entry->identity->payload_size;
 }
 
 static void forget_entry(struct verified *verified, struct entry *entry)

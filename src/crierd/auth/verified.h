@@ -5,8 +5,8 @@
 
 /*
  * The memory of tokens that were verified, so that a crowd that reconnects does not pay for
- * its signatures again. It holds at most VERIFIED_MAX tokens of VERIFIED_BYTES; the oldest
- * ones leave first, and each at its expiry. Any thread.
+ * its signatures again. It holds at most VERIFIED_MAX tokens, of VERIFIED_BYTES with their
+ * payloads; the oldest ones leave first, and each at its expiry. Any thread.
  */
 #define VERIFIED_MAX ((size_t)65536)
 #define VERIFIED_BYTES ((size_t)32 * 1024 * 1024)

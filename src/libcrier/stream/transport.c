@@ -221,9 +221,14 @@ static void leave_socket(struct crier__transport *transport)
  * list of time-outs, and that walk stops at the first connection that is not due: one
  * idle browser would keep the sockets of all ended streams for the length of the
  * time-out. Connections with a time-out of their own are on a list that MHD always
- * walks to its end. */
+ * walks to its end. That is up to a second later, and the client knows by the end of the
+ * connection that the body is complete; so its direction is shut down at once. All bytes
+ * have been sent past MHD by then. */
 static ssize_t finish_body(struct crier__transport *transport, ssize_t end)
 {
+    if (end == MHD_CONTENT_READER_END_OF_STREAM && !transport->tls &&
+        transport->fd >= 0)
+        (void)shutdown(transport->fd, SHUT_WR);
     MHD_set_connection_option(transport->connection,
                               MHD_CONNECTION_OPTION_TIMEOUT, 1u);
     leave_socket(transport);
