@@ -933,8 +933,9 @@ struct crier_receipt {
 
 /* Zero (or NULL for the whole) means the default. */
 struct crier_publish_options {
-    /* If the journal holds an update with this id already, that is a success
-     * (`duplicate`) and not CRIER_ERR_EXISTS. So a publisher may try again. */
+    /* If the journal holds an update with this id and these topics already, that is a
+     * success (`duplicate`) and not CRIER_ERR_EXISTS. So a publisher may try again. (An
+     * update of other topics is another publisher's, and took the id.) */
     bool dedupe;
 
     /* Only streams whose grants match one of the update's topics are sent it, whether

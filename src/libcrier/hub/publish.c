@@ -38,8 +38,8 @@ static void report_published(struct crier__append *append)
 
     if (append->error == CRIER_ERR_EXISTS) {
         receipt.position = append->position;
-        receipt.duplicate = publication->dedupe;
-        if (publication->dedupe)
+        receipt.duplicate = publication->dedupe && append->same_topics;
+        if (receipt.duplicate)
             receipt.error = 0;
     }
     receipt.reason = append->reason[0] != '\0'

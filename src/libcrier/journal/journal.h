@@ -35,6 +35,7 @@ struct crier__append {
                          CRIER_ERR_STORAGE_FULL, -ENOMEM */
     char reason[128]; /* in words; "" where the error's text says it all */
     uint64_t position; /* with CRIER_ERR_EXISTS: of the update that has the id */
+    bool same_topics;  /* likewise: whether that update has the same topics */
     size_t subscribers; /* what yield returned */
 };
 

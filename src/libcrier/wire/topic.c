@@ -179,3 +179,16 @@ void crier__topics_join(const struct crier__topics *topics, char separator,
         if (text[i] == '\0')
             text[i] = separator;
 }
+
+bool crier__topics_are(const struct crier__topics *topics, char separator,
+                       const char *text, size_t length)
+{
+    size_t i;
+
+    if (length + 1 != topics->size) /* the last name has a NUL */
+        return false;
+    for (i = 0; i < length; i++)
+        if (text[i] != (topics->names[i] != '\0' ? topics->names[i] : separator))
+            return false;
+    return true;
+}

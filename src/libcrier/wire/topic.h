@@ -83,6 +83,10 @@ int crier__topics_list(const char *const *names, size_t count,
 void crier__topics_join(const struct crier__topics *topics, char separator,
                         char *text);
 
+/* Whether TEXT, of LENGTH bytes, is what crier__topics_join() would write. */
+bool crier__topics_are(const struct crier__topics *topics, char separator,
+                       const char *text, size_t length);
+
 /* No text is longer that holds a list. */
 #define CRIER__TOPICS_LONGEST (CRIER__TOPICS_MAX * CRIER__TOPIC_SIZE)
 

@@ -53,6 +53,10 @@ static int append_entry(struct crier__memory *memory, struct crier__append *appe
         HASH_FIND(hh, memory->ids, update->id, strlen(update->id), older);
     if (older != NULL) {
         append->position = older->update->position;
+        append->same_topics =
+            older->update->topics->size == update->topics->size &&
+            memcmp(older->update->topics->names, update->topics->names,
+                   update->topics->size) == 0;
         return CRIER_ERR_EXISTS;
     }
     ended = atomic_load_explicit(&memory->journal.ends, memory_order_relaxed)

@@ -48,7 +48,7 @@ const char *const crier__sqlite_writes[] = {
     [WRITE_SAME] = "SELECT 1 FROM journal WHERE retention = ?1",
     [WRITE_OPTIONS] = "UPDATE journal SET retention = ?1",
     [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
-    [WRITE_ID_FIND] = "SELECT position FROM updates WHERE id = ?1",
+    [WRITE_ID_FIND] = "SELECT position, topics FROM updates WHERE id = ?1",
     [WRITE_UPDATE_ADD] =
         "INSERT INTO updates (position, time, hidden, flags, holds, cost, id, "
         "topics, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -183,23 +183,29 @@ static int hold_by_all(struct crier__sqlite *sqlite,
 
 /* ---- append ----------------------------------------------------------- */
 
-/* The position of the update with UPDATE's id; 0 when there is none. */
-static uint64_t find_older(struct crier__sqlite *sqlite,
-                           const struct crier__update *update)
+/* Finds the update with the id of APPEND's, and fills in what APPEND tells of it; position
+ * 0 when there is none. */
+static void find_older(struct crier__sqlite *sqlite, struct crier__append *append)
 {
+    const struct crier__update *update = append->update;
     struct crier__sql *sql = &sqlite->writer;
+    const char *topics;
     sqlite3_stmt *row;
-    uint64_t position;
 
+    append->position = 0;
+    append->same_topics = false;
     if (!update->given)
-        return 0;
+        return;
     row = crier__sql_begin(sql, WRITE_ID_FIND, "t", update->id,
                            strlen(update->id));
     if (!crier__sql_row(sql, row))
-        return 0;
-    position = crier__sql_number(row, 0);
+        return;
+    append->position = crier__sql_number(row, 0);
+    topics = (const char *)sqlite3_column_text(row, 1);
+    append->same_topics =
+        topics != NULL && crier__topics_are(update->topics, '\n', topics,
+                                            (size_t)sqlite3_column_bytes(row, 1));
     crier__sql_end(row);
-    return position;
 }
 
 /* Writes the row of UPDATE, which is placed; TOPICS are its names as the row has them. */
@@ -339,7 +345,7 @@ void crier__sqlite_append(struct crier__sqlite *sqlite,
     const char *ended;
 
     append->reason[0] = '\0';
-    append->position = find_older(sqlite, append->update);
+    find_older(sqlite, append);
     if (append->position != 0 &&
         !crier__sqlite_free_id(sqlite, append->position)) {
         append->error = CRIER_ERR_EXISTS;
