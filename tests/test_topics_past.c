@@ -160,6 +160,9 @@ START_TEST(a_repeated_id_is_refused_or_deduplicated)
     ck_assert_ptr_null(json_object_get(first, "duplicate"));
     json_decref(first);
     json_decref(again);
+    /* Of other topics it is another publisher's. */
+    json_decref(topics_publish("/topics/b?id=once&dedupe=1", "", "3", 409));
+    json_decref(topics_publish("/topics/a,b?id=once&dedupe=1", "", "3", 409));
     topics_put("/topics/a?id=twice&dedupe=1", "4");
     client_expect(&client, "id: once\ndata: 1");
     client_expect(&client, "id: twice\ndata: 4");

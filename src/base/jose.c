@@ -441,6 +441,8 @@ static int add_set(struct jose_keys *keys, const enum jose_alg *alg,
     snprintf(why, JOSE_WHY_SIZE, "a JWK set without keys");
     json_array_foreach (set, i, jwk) {
         error = add_jwk(keys, alg, jwk, why);
+        if (error == -E2BIG)
+            snprintf(why, JOSE_WHY_SIZE, "more than %d keys", JOSE_KEYS_MAX);
         if (error != 0 && error != -EINVAL)
             return error;
     }

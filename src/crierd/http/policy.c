@@ -37,6 +37,7 @@
 #include "crierd/auth/auth.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* The longest name or selector that can be granted, and a NUL. */
 #define NAME_SIZE 1025
@@ -121,6 +122,36 @@ bool policy_is_open(enum scope scope)
     return (conf_current()->anonymous & needed[scope]) == needed[scope];
 }
 
+static const struct crier_selector every_topic = {.text = "*"};
+
+/* The length of the dot, or of its percent-encoded form, at TEXT; 0 for none. */
+static size_t dot_length(const char *text)
+{
+    if (*text == '.')
+        return 1;
+    return strncasecmp(text, "%2e", 3) == 0 ? 3 : 0;
+}
+
+/* Whether a segment of the path TOPIC is "." or "..". As a URL it has another name then,
+ * which a URL pattern matches, while the texts of other grants are compared byte by byte.
+ * A URL takes a backslash for a slash. */
+static bool has_dot_segment(const char *topic)
+{
+    const char *at = topic;
+
+    for (;; at++) {
+        if (dot_length(at) != 0) {
+            at += dot_length(at);
+            at += dot_length(at);
+            if (*at == '\0' || strchr("/\\?#", *at) != NULL)
+                return true;
+        }
+        at += strcspn(at, "/\\?#");
+        if (*at != '/' && *at != '\\')
+            return false;
+    }
+}
+
 /* The grants of IDENTITY that SCOPE is about. */
 static const struct crier_grants *choose_grants(const struct identity *identity,
                                                 enum scope scope)
@@ -135,8 +166,11 @@ static bool is_selector_granted(const struct identity *identity, enum scope scop
 {
     const struct crier_grants *grants = choose_grants(identity, scope);
 
-    return scope == SCOPE_SUBSCRIBE ? crier_grants_cover(grants, selector)
-                                    : crier_grants_match(grants, selector->text);
+    if (scope == SCOPE_SUBSCRIBE)
+        return crier_grants_cover(grants, selector);
+    return crier_grants_match(grants, selector->text) &&
+           (!has_dot_segment(selector->text) ||
+            crier_grants_cover(grants, &every_topic));
 }
 
 /* Whether IDENTITY is granted what SCOPE is for, of all names or selectors in LIST, which
@@ -168,7 +202,6 @@ static bool is_list_granted(const struct identity *identity, enum scope scope,
 static bool is_route_granted(const struct request *request,
                              const struct route *route)
 {
-    static const struct crier_selector all = {.text = "*"};
     const struct identity *identity = request->identity;
     enum scope scope = route->scope;
 
@@ -185,7 +218,7 @@ static bool is_route_granted(const struct request *request,
     case ROUTE_TOPICS_LATER:
         return choose_grants(identity, scope) != NULL;
     default:
-        return crier_grants_cover(choose_grants(identity, scope), &all);
+        return crier_grants_cover(choose_grants(identity, scope), &every_topic);
     }
 }
 
