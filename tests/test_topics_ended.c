@@ -85,7 +85,7 @@ START_TEST(an_ended_topic_takes_no_update)
     ck_assert_ptr_nonnull(strstr(answer, "the topic has ended: 'b' takes no update"));
     free(answer);
     json_decref(topics_publish("/topics/a?id=x&last=1", "", "1", 409)); /* it exists */
-    receipt = topics_publish("/topics/a?id=x&last=1&dedupe=1", "", "1", 200);
+    receipt = topics_publish("/topics/a,b?id=x&last=1&dedupe=1", "", "1", 200);
     ck_assert(json_is_true(json_object_get(receipt, "duplicate")));
     json_decref(receipt);
     ck_assert_int_eq(fetch(topics_port, "DELETE", "/topics/a", "", NULL, NULL), 204);
