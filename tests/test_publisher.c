@@ -117,6 +117,10 @@ START_TEST(an_id_is_there)
     ck_assert_int_eq(crier_publish(&options, event, &published), 0);
     ck_assert(published.duplicate);
     ck_assert_str_eq(published.id, "i1");
+    options.topics = "other"; /* there it is somebody else's */
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     CRIER_ERR_EXISTS);
+    options.topics = "news";
     options.strict = true;
     ck_assert_int_eq(crier_publish(&options, event, &published),
                      CRIER_ERR_EXISTS);

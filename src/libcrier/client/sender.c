@@ -330,12 +330,10 @@ static void make_target(struct crier__sender *sender,
 }
 
 /* What 409 means, for REASON: an ended topic is a conflict like an id that exists. */
-static int choose_conflict(const struct crier__publication *publication,
-                           const char *reason)
+static int choose_conflict(const char *reason)
 {
-    return publication->dedupe || strstr(reason, "the topic has ended") != NULL
-               ? CRIER_ERR_TOPIC_ENDED
-               : CRIER_ERR_EXISTS;
+    return strstr(reason, "the topic has ended") != NULL ? CRIER_ERR_TOPIC_ENDED
+                                                         : CRIER_ERR_EXISTS;
 }
 
 /* Makes one attempt to send PUBLICATION. Returns whether another attempt may help. */
@@ -376,7 +374,7 @@ static bool attempt_once(struct crier__sender *sender,
                            published->status, sender->answer.bytes,
                            sender->answer.length);
         outcome->error = published->status == 409
-                             ? choose_conflict(publication, published->reason)
+                             ? choose_conflict(published->reason)
                              : CRIER_ERR_STATUS;
     }
     read_answer(sender, publication->count, outcome);
