@@ -223,15 +223,18 @@ static void leave_socket(struct crier__transport *transport)
  * time-out. Connections with a time-out of their own are on a list that MHD always
  * walks to its end. That is up to a second later, and the client knows by the end of the
  * connection that the body is complete; so its direction is shut down at once. All bytes
- * have been sent past MHD by then. */
+ * have been sent past MHD by then. The shard stops watching the socket before that: a
+ * client closes its own direction when it reads the end, and the shard would take such a
+ * stream for one that its client has left. */
 static ssize_t finish_body(struct crier__transport *transport, ssize_t end)
 {
-    if (end == MHD_CONTENT_READER_END_OF_STREAM && !transport->tls &&
-        transport->fd >= 0)
-        (void)shutdown(transport->fd, SHUT_WR);
+    int fd = transport->fd;
+
+    leave_socket(transport);
+    if (end == MHD_CONTENT_READER_END_OF_STREAM && !transport->tls && fd >= 0)
+        (void)shutdown(fd, SHUT_WR);
     MHD_set_connection_option(transport->connection,
                               MHD_CONNECTION_OPTION_TIMEOUT, 1u);
-    leave_socket(transport);
     return end;
 }
 
