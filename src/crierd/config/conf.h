@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* At most so many options, and entries of --retain-topic. */
-#define CONF_OPTIONS_MAX 48
+#define CONF_OPTIONS_MAX 80
 #define CONF_TOPICS_MAX 64
 
 /* Where a value comes from; a later one takes precedence over an earlier one. */

@@ -44,6 +44,7 @@ static const char *const any_origin[] = {"*", NULL};
 const char *const option_groups[GROUPS] = {
     [GROUP_SERVER] = "Server",
     [GROUP_ACCESS] = "Who may publish and subscribe",
+    [GROUP_LIMITS] = "Limits against abuse",
     [GROUP_STREAMS] = "Streams",
     [GROUP_TOPICS] = "Topics and their journal",
     [GROUP_DEMO] = "Demo",

@@ -28,6 +28,7 @@ enum option_type {
 enum option_group {
     GROUP_SERVER,
     GROUP_ACCESS,
+    GROUP_LIMITS,
     GROUP_STREAMS,
     GROUP_TOPICS,
     GROUP_DEMO,

@@ -47,6 +47,8 @@ struct request {
     struct MHD_Connection
         *connection;             /* for streams; NULL: there can be none */
     const struct sockaddr *peer; /* the client's address (net/peer.h) */
+    bool secure; /* the client uses https */
+    bool admin;  /* the request came to a listener of --admin-listen */
     const char *method;
     const char *target; /* as sent */
     bool head;          /* the method is HEAD: GET's handler runs */
