@@ -151,17 +151,16 @@ static bool start_parts(struct http_loop *loop)
         loop->wakeup.fd < 0)
         return false;
     for (i = 0; i < HTTP_PARTS; i++)
-        if (is_needed(loop->http->listeners, i) && !start_part(loop, i))
+        if (is_needed(&loop->http->server->listeners, i) && !start_part(loop, i))
             return false;
     return true;
 }
 
-bool http_start(struct http *http, struct server *server,
-                const struct listeners *listeners)
+bool http_start(struct http *http, struct server *server)
 {
     unsigned threads = server->conf->threads;
 
-    *http = (struct http){.server = server, .listeners = listeners};
+    *http = (struct http){.server = server};
     reaper_init(&http->reaper);
     http->loops = calloc(threads, sizeof http->loops[0]);
     while (http->loops != NULL && http->count < threads) {

@@ -6,6 +6,7 @@
 #include "crierd/config/conf.h"
 #include "crier.h"
 #include "crierd/net/descriptors.h"
+#include "crierd/net/listener.h"
 
 #include <stdatomic.h>
 
@@ -17,6 +18,7 @@ struct server {
     const struct conf *conf;
     struct crier_shards *shards;
     struct descriptors descriptors;
+    struct listeners listeners;
     uint64_t started;   /* crier_now() */
     uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
