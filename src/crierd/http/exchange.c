@@ -377,6 +377,8 @@ static struct request *request_new(struct exchange *exchange,
         .peer = MHD_get_connection_info(exchange->connection,
                                         MHD_CONNECTION_INFO_CLIENT_ADDRESS)
                     ->client_addr,
+        .secure = exchange->daemon->tls,
+        .admin = exchange->daemon->admin,
         .method = "-", /* not known yet */
         .target = memcpy(request + 1, target, size),
         .received = crier__clock_us(),
