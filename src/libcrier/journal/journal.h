@@ -285,6 +285,16 @@ void crier__journal_swap_policy(struct crier_journal *journal,
 /* The real-time clock in ms since 1970, but at least BEFORE. */
 int64_t crier__journal_time(int64_t before);
 
+/* The time of UPDATE, which is not placed yet, behind one of the time BEFORE, where NOW is
+ * crier__journal_time(BEFORE). */
+static inline int64_t crier__journal_time_of(const struct crier__update *update,
+                                             int64_t before, int64_t now)
+{
+    if (update->time == 0 || update->time > now)
+        return now;
+    return update->time > before ? update->time : before;
+}
+
 /* Returns whether LAST, the time of JOURNAL's newest update, is ahead of the clock by
  * more than it may, and writes the clock's time to *NOW. If so, the caller must lower
  * all times beyond *NOW to it. A clock that is plainly behind corrects nothing. */
