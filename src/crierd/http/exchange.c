@@ -454,6 +454,8 @@ static bool receive_head(struct exchange *exchange, const char *version)
     const char *wrong = framing_wrong(exchange->connection, request->method,
                                       request->target, version);
 
+    if (!request_find_client(request))
+        return false;
     exchange->unread = has_body(request);
     if (wrong != NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
