@@ -39,6 +39,8 @@
         "reason=\"max-clients\"", METRICS_CONNECTIONS_HELP)                            \
     ROW(METRIC_CONNECTIONS_REFUSED_SLOW, COUNTER, "crier_connections_refused_total",   \
         "reason=\"slow-request\"", METRICS_CONNECTIONS_HELP)                           \
+    ROW(METRIC_CONNECTIONS_REFUSED_PROXY, COUNTER, "crier_connections_refused_total",  \
+        "reason=\"proxy-header\"", METRICS_CONNECTIONS_HELP)                           \
     ROW(METRIC_TOKENS_VERIFIED, COUNTER, "crier_tokens_verified_total", "",            \
         "Tokens that were verified, also those found in the memory of verified ones.") \
     ROW(METRIC_TOKENS_REFUSED_INVALID, COUNTER, "crier_tokens_refused_total",          \
