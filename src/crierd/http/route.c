@@ -168,12 +168,17 @@ void route_done(struct request *request)
     uri_done(&request->uri);
 }
 
+/* What a body of ROUTE_BODY_IMPORT has at least room for, beside its largest update. */
+#define IMPORT_ROOM ((size_t)2 * 1024 * 1024)
+
 size_t route_max_body(const struct request *request)
 {
     size_t max = request->route->max_body;
 
     if (max == ROUTE_BODY_UPDATE)
         return conf_current()->max_update;
+    if (max == ROUTE_BODY_IMPORT)
+        return 6 * conf_current()->max_update + IMPORT_ROOM;
     return max != 0 ? max : ROUTE_BODY_SMALL;
 }
 
