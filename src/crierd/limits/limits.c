@@ -86,12 +86,11 @@ static void note_refusal(struct limits *limits, enum limit limit,
 {
     static const struct {
         enum metric metric;
-        const char *what, *option;
+        const char *option;
     } kinds[LIMITS] = {
-        [LIMIT_STREAMS] = {METRIC_LIMITED_STREAMS, "streams",
-                           "max-clients-per-address"},
-        [LIMIT_PUBLISH] = {METRIC_LIMITED_PUBLISHES, "publications", "publish-rate"},
-        [LIMIT_CONNECT] = {METRIC_LIMITED_CONNECTIONS, "connections", "connect-rate"},
+        [LIMIT_STREAMS] = {METRIC_LIMITED_STREAMS, "max-clients-per-address"},
+        [LIMIT_PUBLISH] = {METRIC_LIMITED_PUBLISHES, "publish-rate"},
+        [LIMIT_CONNECT] = {METRIC_LIMITED_CONNECTIONS, "connect-rate"},
     };
     struct note *note = &limits->notes[limit];
     uint64_t now = crier_now(), due = atomic_load(&note->due);
@@ -102,9 +101,9 @@ static void note_refusal(struct limits *limits, enum limit limit,
     if (now < due ||
         !atomic_compare_exchange_strong(&note->due, &due, now + NOTE_TIME))
         return;
-    log_line(LOG_WARNING, "--%s: refused %" PRIuLEAST64 " %s, the last one of %s",
+    log_line(LOG_WARNING, "--%s: %" PRIuLEAST64 " refused, the last one from %s",
              kinds[limit].option, atomic_exchange(&note->refused, 0),
-             kinds[limit].what, peer_text(address, text));
+             peer_text(address, text));
 }
 
 static bool is_exempt(const struct conf *conf, const struct limits_client *client)

@@ -248,6 +248,16 @@ static struct acceptor_thread *choose_thread(struct acceptor_thread *thread)
     return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : thread;
 }
 
+/* Closes FD with a reset: nothing of it is left in the kernel, where the end of a connection
+ * takes memory for a minute. */
+static void reset_connection(int fd)
+{
+    const struct linger none = {.l_onoff = 1};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(fd);
+}
+
 /* Accepts one more connection of LISTENER. False when there is none. */
 static bool accept_one(struct acceptor_thread *thread,
                        const struct listener *listener)
@@ -265,6 +275,11 @@ static bool accept_one(struct acceptor_thread *thread,
         thread->crowded = errno == EMFILE || errno == ENFILE ||
                           errno == ENOBUFS || errno == ENOMEM;
         return errno != EAGAIN && errno != EWOULDBLOCK;
+    }
+    if (!listener->proxied &&
+        !thread->service->admit(thread->loop, (struct sockaddr *)&address)) {
+        reset_connection(fd);
+        return true;
     }
     thread->crowded = fd >= thread->limit;
     chosen = choose_thread(thread);
