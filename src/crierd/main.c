@@ -106,6 +106,11 @@ static bool open_modules(struct server *server, struct modules *modules)
     struct route_table *table = server->tables;
 
     _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    server->limits = limits_new();
+    if (server->limits == NULL) {
+        log_line(LOG_ERROR, "cannot count what is limited: out of memory");
+        return false;
+    }
     server->auth = auth_open(conf);
     if (server->auth == NULL)
         return false;
@@ -138,6 +143,7 @@ static void close_modules(struct server *server, const struct modules *modules)
     mercure_close(modules->mercure);
     crier_hub_free(server->hub);
     auth_close(server->auth);
+    limits_free(server->limits);
     if (server->www >= 0)
         close(server->www);
 }

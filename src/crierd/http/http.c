@@ -247,6 +247,12 @@ static bool watch_loop(void *closure, int epoll_fd)
     return true;
 }
 
+static bool admit_connection(void *closure, const struct sockaddr *address)
+{
+    return limits_may_connect(((struct http_loop *)closure)->http->server->limits,
+                              address);
+}
+
 static void take_connection(void *closure, int fd,
                             const struct listener *listener,
                             const struct peer *peer, const char *bytes,
@@ -351,6 +357,7 @@ const struct service http_service = {
     .loop = find_loop,
     .start = watch_loop,
     .classify = classify_head,
+    .admit = admit_connection,
     .take = take_connection,
     .run = run_loop,
     .due = find_due,
