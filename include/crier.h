@@ -178,6 +178,11 @@ CRIER_API bool crier_utf8_valid(const char *text, size_t length);
  * Last-Event-ID and arrives unchanged. Any thread. */
 CRIER_API bool crier_id_valid(const char *id, size_t length);
 
+/* Whether the LENGTH bytes at NAME may be the name of a topic: UTF-8 without control
+ * characters and '*', of 1 to 255 bytes, or up to 511 where it begins with '$'. It may hold
+ * a comma (crier_hub_publish_to()). NAME may be NULL where LENGTH is 0. Any thread. */
+CRIER_API bool crier_topic_valid(const char *name, size_t length);
+
 /* Replaces each byte that is not ASCII in TEXT by '?', unless TEXT is valid UTF-8. */
 CRIER_API void crier_utf8_repair(char *text);
 
@@ -923,6 +928,7 @@ struct crier_receipt {
     const char *id;     /* of the update; with CRIER_ERR_EXISTS and where it is a
                            duplicate, of the one that was there before */
     uint64_t position;  /* of the same update */
+    int64_t time;       /* of an update that was published now, in ms since 1970 */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
     size_t subscribers; /* how many streams' selectors match, even if their grants do not
@@ -951,6 +957,13 @@ struct crier_publish_options {
      * (CRIER_ERR_TOPIC_ENDED). */
     bool last;
 
+    /* For an update that comes from another journal: when it was published there, in ms
+     * since 1970. It is given this time, unless the order of the journal forbids that: at
+     * least the time of the update before it, at most now. Its id may begin with '#', as
+     * those that a journal makes do, and is then a name like any other. But an id that
+     * this journal itself has made is CRIER_ERR_EXISTS. Default 0: published now. */
+    int64_t time;
+
     /* Called exactly once if crier_hub_publish() returns 0: on any thread, possibly
      * before it returns. It must not block. */
     void (*on_done)(void *closure, const struct crier_receipt *receipt);
@@ -960,8 +973,8 @@ struct crier_publish_options {
 /* Publishes EVENT (borrowed) under TOPICS. The id of the event, if it has one, becomes
  * that of the update; otherwise the journal makes one. Never blocks. The updates of one
  * thread keep their order. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID,
- * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, the errors of
- * crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
+ * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, CRIER_ERR_EXISTS
+ * (see `time`), the errors of crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
  * CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
  * CRIER_ERR_STORAGE_FULL, -ENOMEM. */
 CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
@@ -1007,6 +1020,9 @@ struct crier_subscribe_options {
                                 them and not with a comment; presence does not
                                 count it */
     struct crier_frame *hello; /* sent before the first update; or NULL */
+    bool end_line; /* with `once`, in CRIER_FORMAT_JSON: the last line is
+                      {"event":"end"}, so that the client can tell the end from a
+                      connection that broke */
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
@@ -1111,6 +1127,15 @@ CRIER_API int crier_hub_forget(struct crier_hub *hub, const char *topic,
                                void (*on_done)(void *closure, int error),
                                void *closure);
 
+/* What the last whole check of a journal's file has found. A file is checked while it is
+ * open: after a start that follows a crash, and once a week. */
+enum crier_check {
+    CRIER_CHECK_NONE,    /* there has been none since the start, or there is no file */
+    CRIER_CHECK_RUNNING, /* it is under way */
+    CRIER_CHECK_SOUND,   /* it found nothing */
+    CRIER_CHECK_DAMAGED  /* it found damage */
+};
+
 /* The state of a hub. */
 struct crier_status {
     const char *journal;  /* "memory" or "sqlite" */
@@ -1124,6 +1149,11 @@ struct crier_status {
                              and was set to it: their age counts from then */
     bool clock_behind;    /* the clock shows a time before 2026 and before that of
                              the newest update; no update expires meanwhile */
+    enum crier_check check; /* of the journal's file */
+    uint64_t damaged;     /* how often reads and checks have met damage in the journal's
+                             file since the start. Where an update cannot be read, its
+                             streams receive a gap */
+    char damage[128];     /* the first of it in words; "" for none */
 };
 
 /* Writes the state of HUB to *STATUS; its error is CRIER_ERR_NULL when HUB is NULL, and

@@ -84,6 +84,7 @@ static void give_counts(void)
     ck_assert(crier_utf8_valid(NULL, 0));
     ck_assert(!crier_utf8_valid(NULL, 1));
     ck_assert(!crier_id_valid(NULL, 1));
+    ck_assert(!crier_topic_valid(NULL, 1));
     ck_assert(!crier_is_event_source(NULL, NULL, NULL));
     ck_assert_uint_eq(crier_error_status(CRIER_ERR_TOPIC, NULL, NULL, 100),
                       400);

@@ -108,6 +108,21 @@ bool respond_problem(struct request *request, unsigned status,
     return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
+bool respond_problem_with(struct request *request, unsigned status, json_t *more,
+                          const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+    bool result;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    result = send_problem(request, status, detail, more, NULL, NULL);
+    json_decref(more);
+    return result;
+}
+
 #define CHALLENGE_SIZE 640
 
 /* No longer --public-url stands in a challenge. */
@@ -156,7 +171,7 @@ bool respond_cross_site(struct request *request)
                          "'%.100s', Host is '%.100s', Sec-Fetch-Site is "
                          "'%.20s'",
                          header_or_none(request, MHD_HTTP_HEADER_ORIGIN),
-                         header_or_none(request, MHD_HTTP_HEADER_HOST),
+                         request_host(request) != NULL ? request_host(request) : "",
                          header_or_none(request, "Sec-Fetch-Site"));
 }
 
@@ -194,12 +209,12 @@ bool respond_failure(struct request *request, int error, const char *reason)
     return send_error(request, "", error, reason, NULL);
 }
 
-bool respond_failure_of(struct request *request, size_t number, int error,
-                        const char *reason, json_t *more)
+bool respond_failure_of(struct request *request, const char *what, size_t number,
+                        int error, const char *reason, json_t *more)
 {
     char where[40];
 
-    snprintf(where, sizeof where, "event %zu: ", number);
+    snprintf(where, sizeof where, "%s %zu: ", what, number);
     return send_error(request, where, error, reason, more);
 }
 

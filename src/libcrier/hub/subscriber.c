@@ -475,6 +475,7 @@ static bool inherit_state(struct crier__subscriber *made,
     made->cursor = old->cursor;
     made->missed = old->missed;
     made->once = old->once;
+    made->end_line = old->end_line;
     made->needs_id = old->needs_id;
     made->active = old->active;
     made->grants = crier_grants_ref(old->grants);
@@ -686,16 +687,20 @@ static int use_answer(struct crier__subscriber *subscriber,
     return error;
 }
 
-/* Sends the client of a stream in format "full" that this is the end: it must know it from
- * a connection that broke. False when memory is short. */
-static bool send_end(struct crier_stream *stream)
+/* Sends the client of a stream in format "full", or one that wants it in JSON, that this is
+ * the end: it must know it from a connection that broke. False when memory is short. */
+static bool send_end(const struct crier__subscriber *subscriber)
 {
-    static const char end[] = ": end\n";
+    static const char comment[] = ": end\n", line[] = "{\"event\":\"end\"}\n";
+    struct crier_stream *stream = subscriber->stream;
     struct crier_frame *frame;
 
-    if (stream->format != CRIER_FORMAT_FULL)
+    if (stream->format == CRIER_FORMAT_FULL)
+        frame = crier__frame_of(comment, sizeof comment - 1);
+    else if (stream->format == CRIER_FORMAT_JSON && subscriber->end_line)
+        frame = crier__frame_of(line, sizeof line - 1);
+    else
         return true;
-    frame = crier__frame_of(end, sizeof end - 1);
     if (frame != NULL)
         crier__stream_force(stream, frame);
     crier_frame_unref(frame);
@@ -717,7 +722,7 @@ static bool end_if_over(struct crier__subscriber *subscriber,
     subscriber->state = CRIER__BLOCKED; /* updates pass it by from now on */
     if (sent < last && crier__stream_is_events(stream))
         (void)send_position(subscriber);
-    (void)send_end(stream);
+    (void)send_end(subscriber);
     crier__stream_finish(stream, CRIER_REASON_ENDED);
     return true;
 }
@@ -731,7 +736,7 @@ static void go_live(struct crier__subscriber *subscriber)
     subscriber->state = subscriber->once ? CRIER__BLOCKED : CRIER__LIVE;
     if (!subscriber->once)
         return;
-    if (send_end(subscriber->stream))
+    if (send_end(subscriber))
         crier_stream_close(subscriber->stream);
     else
         crier__stream_cut(subscriber->stream, CRIER_REASON_MEMORY);

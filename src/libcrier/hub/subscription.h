@@ -51,6 +51,7 @@ struct crier__subscriber {
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
     enum crier_since since; /* NOW: there is nothing left to resolve */
     bool once;
+    bool end_line; /* as in crier_subscribe_options */
     bool needs_id; /* its client has no id yet and wants one */
     bool active;   /* on its lists; the directory counts it as active */
     bool listed;   /* among the shard's subscribers, with its timer reserved */

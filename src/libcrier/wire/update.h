@@ -23,7 +23,8 @@ struct crier__update {
     bool is_private;   /* as in crier_publish_options; set before it is placed */
     bool last;         /* likewise */
     uint64_t position; /* 0 before it is placed */
-    int64_t time;      /* ms since 1970 */
+    int64_t time;      /* ms since 1970; before it is placed, the time it had in another
+                          journal, or 0 */
     size_t head;       /* bytes of frame that are the line of its id */
     struct crier_frame *frame; /* text/event-stream; the body before it is placed */
     struct crier_frame *_Atomic other[CRIER_FORMATS - 1]; /* made when wanted */

@@ -314,7 +314,8 @@ int crier__memory_place(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
     struct crier__update *update = entry->update;
-    int64_t time = crier__memory_now(memory);
+    int64_t now = crier__memory_now(memory);
+    int64_t time = crier__journal_time_of(update, memory->time, now);
     int error = find_topics(memory, entry);
 
     if (error == 0)

@@ -262,7 +262,8 @@ static int insert_update(struct crier__sqlite *sqlite,
                          struct crier__update *update)
 {
     struct crier__totals *totals = &sqlite->totals;
-    int64_t time = crier__journal_time(totals->time);
+    int64_t now = crier__journal_time(totals->time);
+    int64_t time = crier__journal_time_of(update, totals->time, now);
     uint64_t position = ++sqlite->position, holds;
     char *topics = malloc(update->topics->size);
     int error = topics != NULL ? 0 : -ENOMEM;
