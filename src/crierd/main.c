@@ -168,12 +168,12 @@ static void log_clock(struct crier_hub *hub, struct crier_status *before)
     *before = now;
 }
 
-/* Whether INFO is of a signal to read the configuration again, and there is a file. A
- * terminal that is closed sends the same signal, but the kernel does so by itself. */
+/* Whether INFO is of a signal to read the configuration again, and there is a file of it,
+ * or a certificate. A terminal that is closed sends the same signal, but the kernel does so by itself. */
 static bool is_reload(const siginfo_t *info)
 {
     return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
-           conf_current()->file != NULL;
+           (conf_current()->file != NULL || conf_current()->certificate != NULL);
 }
 
 /* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
@@ -231,6 +231,12 @@ static int run_http(struct server *server, const struct launch *launch)
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
+    if (listeners_have_tls(&server->listeners) &&
+        server->conf->certificate == NULL) {
+        log_line(LOG_ERROR, "a listener with TLS needs --tls-cert and --tls-key");
+        return EXIT_FAILURE;
+    }
+    tls_log_certificate(server->conf);
     if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");

@@ -242,6 +242,23 @@ static const char *find_reachable(const struct conf_texts *texts)
     return NULL;
 }
 
+/* Reads the certificate that CONF names. */
+static void apply_certificate(struct conf *conf, struct mistakes *mistakes)
+{
+    char why[1024];
+
+    if (conf->tls_cert == NULL && conf->tls_key == NULL)
+        return;
+    if (conf->tls_cert == NULL || conf->tls_key == NULL) {
+        mistakes_add(mistakes, "--tls-cert and --tls-key need each other");
+        return;
+    }
+    conf->certificate =
+        certificate_read(conf->tls_cert, conf->tls_key, why, sizeof why);
+    if (conf->certificate == NULL)
+        mistakes_add(mistakes, "%s", why);
+}
+
 /* Whether crierd would let everybody who reaches it from elsewhere publish and subscribe,
  * although nobody has asked for that. Writes why not to WHY. */
 static bool is_exposed(const struct conf *conf, char *why, size_t size)
@@ -280,6 +297,7 @@ static struct conf *gather_conf(const struct arguments *arguments,
     apply_environment(conf, mistakes);
     apply_arguments(arguments, conf, mistakes);
     apply_anonymous(conf);
+    apply_certificate(conf, mistakes);
     if (is_exposed(conf, why, sizeof why))
         mistakes_add(mistakes, "%s", why);
     if (mistakes->count == 0)
@@ -316,6 +334,9 @@ static enum load_result serve_conf(enum option_action action, struct conf *conf,
     enum load_result result = LOAD_DONE;
 
     if (action == ACTION_CHECK) {
+        if (conf_certificate_has_expired(conf))
+            printf("warning: the certificate in %s has expired\n",
+                   conf->tls_cert);
         printf("%s%sthe configuration is valid\n",
                conf->file != NULL ? conf->file : "",
                conf->file != NULL ? ": " : "");

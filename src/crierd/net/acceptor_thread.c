@@ -102,6 +102,10 @@ static void close_waiting(struct acceptor_thread *thread,
 static void refuse_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting, const char *status)
 {
+    if (waiting->listener->tls) { /* whose handshake has not begun */
+        close_waiting(thread, waiting);
+        return;
+    }
     refuse_connection(waiting->fd, status, thread->window,
                       thread->service->head_max);
     forget_waiting(thread, waiting);
@@ -133,6 +137,17 @@ static bool peek_at_head(struct acceptor_thread *thread,
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
+/* What is to be done with WAITING, of which LENGTH bytes are in the window. With TLS the
+ * service takes the first bytes, which say nothing of the request. */
+static enum service_verdict judge_waiting(const struct acceptor_thread *thread,
+                                          const struct waiting *waiting,
+                                          size_t length)
+{
+    if (waiting->listener->tls)
+        return length != 0 ? SERVICE_TAKE : SERVICE_CLOSE;
+    return thread->service->classify(thread->window, length, waiting->ended);
+}
+
 /* Does what WAITING's first bytes call for. False when more of them must come. */
 static bool examine_waiting(struct acceptor_thread *thread,
                             struct waiting *waiting)
@@ -141,8 +156,7 @@ static bool examine_waiting(struct acceptor_thread *thread,
 
     if (!peek_at_head(thread, waiting, &length))
         return false;
-    switch (
-        thread->service->classify(thread->window, length, waiting->ended)) {
+    switch (judge_waiting(thread, waiting, length)) {
     case SERVICE_WAIT:
         return false;
     case SERVICE_CLOSE:
