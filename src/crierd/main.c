@@ -18,7 +18,7 @@
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
-#include "crierd/net/listener.h"
+#include "crierd/net/inherit.h"
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
 #include "crierd/reload.h"
@@ -106,6 +106,11 @@ static bool open_modules(struct server *server, struct modules *modules)
     struct route_table *table = server->tables;
 
     _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    server->limits = limits_new();
+    if (server->limits == NULL) {
+        log_line(LOG_ERROR, "cannot count what is limited: out of memory");
+        return false;
+    }
     server->auth = auth_open(conf);
     if (server->auth == NULL)
         return false;
@@ -138,6 +143,7 @@ static void close_modules(struct server *server, const struct modules *modules)
     mercure_close(modules->mercure);
     crier_hub_free(server->hub);
     auth_close(server->auth);
+    limits_free(server->limits);
     if (server->www >= 0)
         close(server->www);
 }
@@ -212,39 +218,21 @@ static void serve_streams(struct server *server, struct http *http, struct accep
                  cut);
 }
 
-/* Logs what crierd listens on. */
-static void log_listeners(const struct listeners *listeners)
-{
-    char address[LISTENER_ADDRESS_SIZE];
-    size_t i;
-
-    for (i = 0; i < listeners->count; i++) {
-        listener_address(listeners->list[i].socket, address);
-        log_line(LOG_INFO, "crierd %s listening on http://%s/",
-                 crier_version(), address);
-    }
-}
-
-/* Serves HTTP on LISTENERS. Returns the exit status. */
-static int run_http(struct server *server, const struct listeners *listeners,
-                    const struct launch *launch)
+/* Serves HTTP. Returns the exit status. */
+static int run_http(struct server *server, const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,
         .threads = server->conf->threads,
-        .listeners = listeners,
+        .listeners = &server->listeners,
         .crowded = (int)server->descriptors.crowded,
     };
     struct http http;
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
-    if (listeners_have_tls(listeners) && server->conf->certificate == NULL) {
-        log_line(LOG_ERROR, "a listener with TLS needs --tls-cert and --tls-key");
-        return EXIT_FAILURE;
-    }
     tls_log_certificate(server->conf);
-    if (!http_start(&http, server, listeners)) {
+    if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
         return EXIT_FAILURE;
@@ -252,7 +240,7 @@ static int run_http(struct server *server, const struct listeners *listeners,
     options.context = &http;
     acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
-        log_listeners(listeners);
+        listeners_log(&server->listeners);
         serve_streams(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
@@ -265,8 +253,7 @@ static int run_http(struct server *server, const struct listeners *listeners,
     return status;
 }
 
-static int run_shards(struct server *server, const struct listeners *listeners,
-                      const struct launch *launch)
+static int run_shards(struct server *server, const struct launch *launch)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
@@ -285,7 +272,7 @@ static int run_shards(struct server *server, const struct listeners *listeners,
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &modules))
-        status = run_http(server, listeners, launch);
+        status = run_http(server, launch);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
@@ -308,20 +295,13 @@ static void end_log(const struct server *server)
 static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
-    struct listener listener = {.socket = -1};
-    const struct listeners listeners = {.list = &listener, .count = 1};
-    const char *why;
-    int status;
+    int status = EXIT_FAILURE;
 
-    if (!plan_descriptors(conf, &listeners, &server->descriptors))
-        return EXIT_FAILURE;
-    listener.socket = listener_open(conf->listen, &why);
-    if (listener.socket < 0) {
-        log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
-        return EXIT_FAILURE;
-    }
-    status = run_shards(server, &listeners, launch);
-    close(listener.socket);
+    if (listeners_check(&server->listeners, conf) &&
+        listeners_open(&server->listeners, conf) &&
+        plan_descriptors(conf, &server->listeners, &server->descriptors))
+        status = run_shards(server, launch);
+    listeners_close(&server->listeners);
     return status;
 }
 
@@ -366,6 +346,10 @@ static int start_server(struct conf *conf, struct launch *launch)
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    if (!inherit_listeners(&server.listeners)) {
+        listeners_close(&server.listeners);
+        return EXIT_FAILURE;
+    }
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;

@@ -29,7 +29,8 @@ static void log_change(const char *name, bool restart)
 /* Hands CONF over. What can fail, for want of memory, comes first. */
 static bool apply_conf(struct server *server, const struct conf *conf)
 {
-    if (!auth_reload(server->auth, conf))
+    if (!listeners_check(&server->listeners, conf) ||
+        !auth_reload(server->auth, conf))
         return false;
     if (!topics_change(server, conf)) {
         auth_reload(server->auth, conf_current());
@@ -54,10 +55,7 @@ void reload_conf(struct server *server, int argc, char **argv)
         log_line(LOG_ERROR, "the configuration stays as it was");
         return;
     }
-    if (conf_current()->certificate != NULL && conf->certificate == NULL)
-        log_line(LOG_ERROR, "--tls-cert and --tls-key are missing, and a reload "
-                            "cannot end TLS: the configuration stays as it was");
-    else if (apply_conf(server, conf)) {
+    if (apply_conf(server, conf)) {
         conf_publish(conf);
         log_line(LOG_INFO, "the configuration was reloaded");
     } else {

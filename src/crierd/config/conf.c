@@ -47,7 +47,9 @@ void conf_unref(struct conf *conf)
     for (i = 0; i < conf->topic_count; i++)
         free((char *)conf->topics[i].topic);
     free(conf->topics);
-    free((char *)conf->listen);
+    texts_clear(&conf->listen);
+    texts_clear(&conf->tls_listen);
+    texts_clear(&conf->admin_listen);
     free((char *)conf->tls_cert);
     free((char *)conf->tls_key);
     certificate_unref(conf->certificate);

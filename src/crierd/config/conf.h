@@ -48,7 +48,8 @@ struct conf_rate {
 struct conf {
     atomic_uint references;
 
-    const char *listen; /* HOST:PORT */
+    /* What each of the listeners is to be (listen_entry.h). */
+    struct conf_texts listen, tls_listen, admin_listen;
     const char *tls_cert, *tls_key;  /* files; NULL: none */
     struct certificate *certificate; /* what is in them; NULL without them */
     const char *www;
@@ -114,6 +115,9 @@ const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE]);
  * keys no token counts. */
 #define CONF_METADATA_PATH "/.well-known/oauth-protected-resource" CONF_HUB_PATH
 bool conf_has_metadata(const struct conf *conf);
+
+/* Where the value of the option NAME comes from. */
+enum conf_origin conf_origin_of(const struct conf *conf, const char *name);
 
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);

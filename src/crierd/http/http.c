@@ -156,17 +156,16 @@ static bool start_parts(struct http_loop *loop)
         loop->wakeup.fd < 0)
         return false;
     for (i = 0; i < HTTP_PARTS; i++)
-        if (is_needed(loop->http->listeners, i) && !start_part(loop, i))
+        if (is_needed(&loop->http->server->listeners, i) && !start_part(loop, i))
             return false;
     return true;
 }
 
-bool http_start(struct http *http, struct server *server,
-                const struct listeners *listeners)
+bool http_start(struct http *http, struct server *server)
 {
     unsigned threads = server->conf->threads;
 
-    *http = (struct http){.server = server, .listeners = listeners};
+    *http = (struct http){.server = server};
     reaper_init(&http->reaper);
     tls_init(&http->tls);
     http->loops = calloc(threads, sizeof http->loops[0]);
@@ -253,6 +252,12 @@ static bool watch_loop(void *closure, int epoll_fd)
             return false;
     }
     return true;
+}
+
+static bool admit_connection(void *closure, const struct sockaddr *address)
+{
+    return limits_may_connect(((struct http_loop *)closure)->http->server->limits,
+                              address);
 }
 
 static void take_connection(void *closure, int fd,
@@ -361,6 +366,7 @@ const struct service http_service = {
     .loop = find_loop,
     .start = watch_loop,
     .classify = classify_head,
+    .admit = admit_connection,
     .take = take_connection,
     .run = run_loop,
     .due = find_due,

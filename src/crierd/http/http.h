@@ -46,7 +46,6 @@ struct http_loop {
 
 struct http {
     struct server *server;
-    const struct listeners *listeners;
     struct reaper reaper;
     struct tls tls;
     unsigned count;          /* of loops */
@@ -56,11 +55,10 @@ struct http {
 /* The acceptor's service; its context is a struct http. */
 extern const struct service http_service;
 
-/* Prepares to serve the connections to LISTENERS, which must stay, that the acceptor hands
- * over. False when memory or descriptors are short, or libmicrohttpd would not start; HTTP
- * holds nothing then. */
-bool http_start(struct http *http, struct server *server,
-                const struct listeners *listeners);
+/* Prepares to serve the connections to the server's listeners that the acceptor hands over.
+ * False when memory or descriptors are short, or libmicrohttpd would not start; HTTP holds
+ * nothing then. */
+bool http_start(struct http *http, struct server *server);
 
 /* How many descriptors HTTP has for LISTENERS, with THREADS threads, without
  * connections. */

@@ -29,7 +29,6 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 struct acceptor {
     const struct listeners *listeners;
@@ -105,10 +104,7 @@ static void shut_threads(struct acceptor *acceptor, bool stop)
 
 void acceptor_shut(struct acceptor *acceptor)
 {
-    size_t i;
-
-    for (i = 0; i < acceptor->listeners->count; i++) /* refuse from here on */
-        (void)shutdown(acceptor->listeners->list[i].socket, SHUT_RDWR);
+    listeners_shut(acceptor->listeners);
     shut_threads(acceptor, false);
 }
 

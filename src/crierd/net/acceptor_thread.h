@@ -10,6 +10,9 @@
 struct acceptor_thread;
 struct waiting;
 
+/* Addresses of waiting connections are told apart by a hash below this. */
+#define ACCEPTOR_CROWDS 256
+
 /* A listener, as one thread watches it. */
 struct listening {
     struct watch watch; /* of its socket; first */
@@ -40,6 +43,7 @@ struct acceptor_thread {
     uint64_t ended_idle; /* crier_now() of the last end_idle() */
     struct waiting *waitings; /* by deadline */
     char *window;             /* for service->head_max bytes and a NUL */
+    unsigned crowds[ACCEPTOR_CROWDS]; /* of waitings, by their addresses */
 
     pthread_mutex_t lock;     /* guards what follows */
     struct waiting *arrivals; /* from other threads */
