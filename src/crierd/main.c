@@ -231,11 +231,6 @@ static int run_http(struct server *server, const struct launch *launch)
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
-    if (listeners_have_tls(&server->listeners) &&
-        server->conf->certificate == NULL) {
-        log_line(LOG_ERROR, "a listener with TLS needs --tls-cert and --tls-key");
-        return EXIT_FAILURE;
-    }
     tls_log_certificate(server->conf);
     if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "

@@ -55,10 +55,7 @@ void reload_conf(struct server *server, int argc, char **argv)
         log_line(LOG_ERROR, "the configuration stays as it was");
         return;
     }
-    if (conf_current()->certificate != NULL && conf->certificate == NULL)
-        log_line(LOG_ERROR, "--tls-cert and --tls-key are missing, and a reload "
-                            "cannot end TLS: the configuration stays as it was");
-    else if (apply_conf(server, conf)) {
+    if (apply_conf(server, conf)) {
         conf_publish(conf);
         log_line(LOG_INFO, "the configuration was reloaded");
     } else {

@@ -98,6 +98,7 @@ static const char *read_key(struct pair *pair, const char *path,
     case GNUTLS_E_DECRYPTION_FAILED:
         return "the key needs a password, which crierd cannot ask for";
     case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
+    case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
         return "it has no private key in PEM";
     default:
         return gnutls_strerror(error);

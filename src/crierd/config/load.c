@@ -223,6 +223,26 @@ static void apply_anonymous(struct conf *conf)
                                               : CONF_ANONYMOUS_ALL;
 }
 
+/* Reads the certificate that CONF names. */
+static void apply_certificate(struct conf *conf, struct mistakes *mistakes)
+{
+    char why[1024];
+
+    if (conf->tls_cert == NULL && conf->tls_key == NULL) {
+        if (conf->tls_listen.count != 0)
+            mistakes_add(mistakes, "--tls-listen needs --tls-cert and --tls-key");
+        return;
+    }
+    if (conf->tls_cert == NULL || conf->tls_key == NULL) {
+        mistakes_add(mistakes, "--tls-cert and --tls-key need each other");
+        return;
+    }
+    conf->certificate =
+        certificate_read(conf->tls_cert, conf->tls_key, why, sizeof why);
+    if (conf->certificate == NULL)
+        mistakes_add(mistakes, "%s", why);
+}
+
 bool conf_is_guarded(const struct conf *conf)
 {
     return conf_has_keys(conf) ||
@@ -240,23 +260,6 @@ static const char *find_reachable(const struct conf_texts *texts)
             !listen_entry_is_local(&entry))
             return texts->list[i];
     return NULL;
-}
-
-/* Reads the certificate that CONF names. */
-static void apply_certificate(struct conf *conf, struct mistakes *mistakes)
-{
-    char why[1024];
-
-    if (conf->tls_cert == NULL && conf->tls_key == NULL)
-        return;
-    if (conf->tls_cert == NULL || conf->tls_key == NULL) {
-        mistakes_add(mistakes, "--tls-cert and --tls-key need each other");
-        return;
-    }
-    conf->certificate =
-        certificate_read(conf->tls_cert, conf->tls_key, why, sizeof why);
-    if (conf->certificate == NULL)
-        mistakes_add(mistakes, "%s", why);
 }
 
 /* Whether crierd would let everybody who reaches it from elsewhere publish and subscribe,

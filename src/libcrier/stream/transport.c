@@ -32,10 +32,11 @@
  * pending frames into records of up to 16 KiB, in a buffer on its stack. When the kernel
  * does not take a whole record, GnuTLS keeps it (`kept`), and its frames stay pending
  * until it is complete. MHD must not write in between, so the connection is not resumed
- * before, except for a cut, after which nothing of the body is sent. The shard also reads what the client sends, which may be
- * close_notify. Where it cannot when epoll reports it, because MHD has the connection or
- * GnuTLS keeps a record, `unheard` says so, and whoever parks the connection or completes
- * the record reads it. MHD sends close_notify at the end of the body.
+ * before, except for a cut, after which nothing of the body is sent. The shard also
+ * reads what the client sends, which may be close_notify. Where it cannot when epoll
+ * reports it, because MHD has the connection or GnuTLS keeps a record, `unheard` says so,
+ * and whoever parks the connection or completes the record reads it. MHD sends
+ * close_notify at the end of the body.
  *
  * A body that is cut ends as any other body does, because MHD logs an error for each
  * end with an error, and it is no error when a client leaves. Only when a client that
