@@ -247,17 +247,16 @@ static pid_t find_thread(int age)
     return newest[age];
 }
 
-static bool may_trace(void)
+/* Stops THREAD. Returns false where that is forbidden. */
+static bool stop_thread(pid_t thread)
 {
-    bool may;
+    int status;
 
-    fixture_start("");
-    may = ptrace(PTRACE_SEIZE, find_thread(0), NULL, NULL) == 0;
-    if (may)
-        crierd_kill(&crierd);
-    else
-        crierd_stop(&crierd);
-    return may;
+    if (ptrace(PTRACE_SEIZE, thread, NULL, NULL) != 0)
+        return false;
+    ck_assert_int_eq(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL), 0);
+    ck_assert_int_eq(waitpid(thread, &status, __WALL), thread);
+    return true;
 }
 
 /* While one thread stands still, the watchdog gets no answer: the last thread is one of the
@@ -269,20 +268,16 @@ START_TEST(a_thread_that_hangs)
         "threads that do not answer: 0 of the acceptor's, 1 shards",
     };
     pid_t thread;
-    int status;
 
-    if (!may_trace()) {
-        printf("NOTE: no thread can be stopped here: ptrace() is forbidden\n");
-        return;
-    }
-    drop_notifications();
     setenv("WATCHDOG_USEC", "800000", 1);
     fixture_start("--threads 1");
     expect_notification("READY=1");
     thread = find_thread(_i);
-    ck_assert_int_eq(ptrace(PTRACE_SEIZE, thread, NULL, NULL), 0);
-    ck_assert_int_eq(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL), 0);
-    ck_assert_int_eq(waitpid(thread, &status, __WALL), thread);
+    if (!stop_thread(thread)) {
+        printf("NOTE: no thread can be stopped here: ptrace() is forbidden\n");
+        crierd_stop(&crierd);
+        return;
+    }
     crierd_wait_log(&crierd, complaints[_i]);
     drop_notifications();
     crierd_wait_lines(&crierd, complaints[_i], 4);
