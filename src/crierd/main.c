@@ -22,6 +22,8 @@
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
 #include "crierd/reload.h"
+#include "crierd/supervise.h"
+#include "crierd/systemd/notify.h"
 #include "crierd/topics.h"
 
 #include <errno.h>
@@ -40,8 +42,8 @@
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 
-/* Seconds between two sweeps for overdue requests and a corrected clock. */
-#define SWEEP_TIME 5
+/* The longest time between two sweeps for overdue requests and a corrected clock, in ms. */
+#define SWEEP_TIME 5000
 
 /* How long streams may take to end, in ms. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
@@ -176,26 +178,43 @@ static bool is_reload(const siginfo_t *info)
            (conf_current()->file != NULL || conf_current()->certificate != NULL);
 }
 
-/* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
- * and sweeps every SWEEP_TIME. */
-static int wait_for_signal(struct server *server, struct http *http,
-                           const struct launch *launch)
+/* Waits for one of SIGNALS until it is time to sweep, or DUE (crier_now()). Returns the
+ * signal, or -1. */
+static int wait_until(uint64_t due, const sigset_t *signals, siginfo_t *info)
 {
-    const struct timespec time = {.tv_sec = SWEEP_TIME};
+    uint64_t now = crier_now(), time = SWEEP_TIME;
+
+    if (due < now + time)
+        time = due > now ? due - now : 0;
+    return sigtimedwait(signals, info,
+                        &(struct timespec){.tv_sec = (time_t)(time / 1000),
+                                           .tv_nsec = (long)(time % 1000) * 1000000});
+}
+
+/* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
+ * sweeps, and reports to the service manager. */
+static int wait_for_signal(struct server *server, struct http *http,
+                           struct acceptor *acceptor, const struct launch *launch)
+{
     struct crier_status status = {0};
+    struct supervisor supervisor;
     siginfo_t info;
     int number;
 
+    supervise_begin(&supervisor, server, acceptor);
     for (;;) {
-        number = sigtimedwait(&launch->signals, &info, &time);
+        number = wait_until(supervise_due(&supervisor), &launch->signals, &info);
         if (number < 0) {
             http_end_overdue(http);
             log_clock(server->hub, &status);
         } else if (is_reload(&info)) {
+            notify_reloading();
             reload_conf(server, launch->argc, launch->argv);
+            supervise_ready(&supervisor);
         } else {
             return number;
         }
+        supervise(&supervisor, crier_now());
     }
 }
 
@@ -203,10 +222,11 @@ static int wait_for_signal(struct server *server, struct http *http,
 static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
                           const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, launch);
+    int number = wait_for_signal(server, http, acceptor, launch);
     size_t cut;
 
     server->signalled = crier_now();
+    (void)notify_send("STOPPING=1");
     log_line(LOG_INFO, "%s: closing %zu streams",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
@@ -340,6 +360,7 @@ static int start_server(struct conf *conf, struct launch *launch)
     int status;
 
     set_signals(&launch->signals);
+    notify_open();
     /* One thread allocates an update and another one frees it, much later. With an arena
      * for each thread, all of them would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);

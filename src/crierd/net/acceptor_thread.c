@@ -585,6 +585,7 @@ static void *run_thread(void *argument)
         stop = thread->stop;
         arrivals = thread->arrivals;
         thread->arrivals = NULL;
+        thread->asked = false;
         pthread_mutex_unlock(&thread->lock);
         admit_arrivals(thread, arrivals);
         if (shut)
@@ -637,6 +638,19 @@ bool acceptor_thread_start(struct acceptor_thread *thread)
                      &event) == 0 &&
            thread->service->start(thread->loop, thread->epoll_fd) &&
            crier__thread_start(&thread->thread, run_thread, thread) == 0;
+}
+
+bool acceptor_thread_silent(struct acceptor_thread *thread)
+{
+    bool silent;
+
+    pthread_mutex_lock(&thread->lock);
+    silent = thread->asked;
+    thread->asked = true;
+    pthread_mutex_unlock(&thread->lock);
+    if (!silent)
+        wake_thread(thread);
+    return silent;
 }
 
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop)
