@@ -18,7 +18,7 @@
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
-#include "crierd/net/listener.h"
+#include "crierd/net/inherit.h"
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
 #include "crierd/reload.h"
@@ -62,6 +62,7 @@ struct launch {
 
 /* Divides the descriptors and logs the result. Returns false when there are too few. */
 static bool plan_descriptors(const struct conf *conf,
+                             const struct listeners *listeners,
                              struct descriptors *descriptors)
 {
     size_t limit = descriptors_raise_limit();
@@ -69,7 +70,7 @@ static bool plan_descriptors(const struct conf *conf,
     const struct descriptors_needs needs = {
         .found = descriptors_open(limit),
         .threads = conf->threads,
-        .http = http_descriptors(conf->threads),
+        .http = http_descriptors(listeners, conf->threads),
         .journal_file = backend_find(conf->journal, &argument)->file,
         .max_clients = conf->max_clients,
     };
@@ -105,6 +106,11 @@ static bool open_modules(struct server *server, struct modules *modules)
     struct route_table *table = server->tables;
 
     _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    server->limits = limits_new();
+    if (server->limits == NULL) {
+        log_line(LOG_ERROR, "cannot count what is limited: out of memory");
+        return false;
+    }
     server->auth = auth_open(conf);
     if (server->auth == NULL)
         return false;
@@ -137,6 +143,7 @@ static void close_modules(struct server *server, const struct modules *modules)
     mercure_close(modules->mercure);
     crier_hub_free(server->hub);
     auth_close(server->auth);
+    limits_free(server->limits);
     if (server->www >= 0)
         close(server->www);
 }
@@ -211,17 +218,15 @@ static void serve_streams(struct server *server, struct http *http, struct accep
                  cut);
 }
 
-/* Serves HTTP on SOCKET, which is closed at the end. Returns the exit status. */
-static int run_http(struct server *server, int socket,
-                    const struct launch *launch)
+/* Serves HTTP. Returns the exit status. */
+static int run_http(struct server *server, const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,
         .threads = server->conf->threads,
-        .socket = socket,
+        .listeners = &server->listeners,
         .crowded = (int)server->descriptors.crowded,
     };
-    char address[LISTENER_ADDRESS_SIZE];
     struct http http;
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
@@ -229,15 +234,12 @@ static int run_http(struct server *server, int socket,
     if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
-        close(socket);
         return EXIT_FAILURE;
     }
-    listener_address(socket, address);
     options.context = &http;
     acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
-        log_line(LOG_INFO, "crierd %s listening on http://%s/",
-                 crier_version(), address);
+        listeners_log(&server->listeners);
         serve_streams(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
@@ -250,8 +252,7 @@ static int run_http(struct server *server, int socket,
     return status;
 }
 
-static int run_shards(struct server *server, int socket,
-                      const struct launch *launch)
+static int run_shards(struct server *server, const struct launch *launch)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
@@ -266,14 +267,11 @@ static int run_shards(struct server *server, int socket,
     if (error != 0) {
         log_line(LOG_ERROR, "cannot start threads: %s",
                  crier_error_text(error));
-        close(socket);
         return EXIT_FAILURE;
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &modules))
-        status = run_http(server, socket, launch);
-    else
-        close(socket);
+        status = run_http(server, launch);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
@@ -296,17 +294,14 @@ static void end_log(const struct server *server)
 static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
-    const char *why;
-    int socket;
+    int status = EXIT_FAILURE;
 
-    if (!plan_descriptors(conf, &server->descriptors))
-        return EXIT_FAILURE;
-    socket = listener_open(conf->listen, &why);
-    if (socket < 0) {
-        log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
-        return EXIT_FAILURE;
-    }
-    return run_shards(server, socket, launch);
+    if (listeners_check(&server->listeners, conf) &&
+        listeners_open(&server->listeners, conf) &&
+        plan_descriptors(conf, &server->listeners, &server->descriptors))
+        status = run_shards(server, launch);
+    listeners_close(&server->listeners);
+    return status;
 }
 
 /* ---- main ------------------------------------------------------------- */
@@ -350,6 +345,10 @@ static int start_server(struct conf *conf, struct launch *launch)
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    if (!inherit_listeners(&server.listeners)) {
+        listeners_close(&server.listeners);
+        return EXIT_FAILURE;
+    }
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;

@@ -28,7 +28,8 @@ static void log_change(const char *name, bool restart)
 /* Hands CONF over. What can fail, for want of memory, comes first. */
 static bool apply_conf(struct server *server, const struct conf *conf)
 {
-    if (!auth_reload(server->auth, conf))
+    if (!listeners_check(&server->listeners, conf) ||
+        !auth_reload(server->auth, conf))
         return false;
     if (!topics_change(server, conf)) {
         auth_reload(server->auth, conf_current());

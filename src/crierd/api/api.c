@@ -5,7 +5,9 @@
 
 #include "api.h"
 
+#include "export.h"
 #include "health.h"
+#include "import.h"
 #include "publish.h"
 #include "topics.h"
 
@@ -35,6 +37,17 @@ const struct route api_routes[] = {
      .handle = topics_list,
      .scope = SCOPE_SUBSCRIBE,
      .topics = ROUTE_TOPICS_LATER},
+    {.method = "GET",
+     .path = "/export",
+     .handle = export_get,
+     .scope = SCOPE_ADMIN,
+     .streams = true},
+    {.method = "POST",
+     .path = "/import",
+     .handle = import_handle,
+     .scope = SCOPE_ADMIN,
+     .max_body = ROUTE_BODY_IMPORT,
+     .changes = true},
     {.method = "GET",
      .path = "/healthz",
      .handle = health_get,

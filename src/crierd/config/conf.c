@@ -46,7 +46,9 @@ void conf_unref(struct conf *conf)
     for (i = 0; i < conf->topic_count; i++)
         free((char *)conf->topics[i].topic);
     free(conf->topics);
-    free((char *)conf->listen);
+    texts_clear(&conf->listen);
+    texts_clear(&conf->tls_listen);
+    texts_clear(&conf->admin_listen);
     free((char *)conf->www);
     free((char *)conf->data);
     free((char *)conf->journal);
@@ -59,6 +61,8 @@ void conf_unref(struct conf *conf)
     free((char *)conf->auth_cookie);
     texts_clear(&conf->publish_origins);
     texts_clear(&conf->cors_origins);
+    cidr_clear(&conf->trusted_proxies);
+    cidr_clear(&conf->limit_exempt);
     free((char *)conf->file);
     free(conf);
 }

@@ -1,6 +1,7 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "cidr.h"
 #include "keyring.h"
 #include "texts.h"
 #include "crier.h"
@@ -36,12 +37,18 @@ enum conf_anonymous {
     CONF_ANONYMOUS_ALL = 3
 };
 
+/* How much a publisher may publish in a second; 0: no limit. */
+struct conf_rate {
+    uint64_t updates, bytes;
+};
+
 /* A snapshot of the configuration. It does not change once it is published, and owns all
  * that it points to. What each value means, and its default, is in options.c. */
 struct conf {
     atomic_uint references;
 
-    const char *listen; /* HOST:PORT */
+    /* What each of the listeners is to be (listen_entry.h). */
+    struct conf_texts listen, tls_listen, admin_listen;
     const char *www;
     const char *data;
     unsigned threads;
@@ -61,6 +68,12 @@ struct conf {
     bool query_token;
     struct conf_texts publish_origins; /* each as a browser sends it in Origin */
     struct conf_texts cors_origins;    /* the same, or "*" */
+    struct cidr_list trusted_proxies;
+
+    size_t max_clients_per_address; /* 0: no limit */
+    struct conf_rate publish_rate;
+    uint32_t connect_rate; /* connections a second; 0: no limit */
+    struct cidr_list limit_exempt;
 
     const char *journal; /* names a backend, see backend.h */
     struct crier_retention retention;
@@ -99,6 +112,9 @@ const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE]);
  * keys no token counts. */
 #define CONF_METADATA_PATH "/.well-known/oauth-protected-resource" CONF_HUB_PATH
 bool conf_has_metadata(const struct conf *conf);
+
+/* Where the value of the option NAME comes from. */
+enum conf_origin conf_origin_of(const struct conf *conf, const char *name);
 
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);

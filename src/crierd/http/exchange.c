@@ -34,6 +34,7 @@
 #include "base/number.h"
 #include "deferred.h"
 #include "framing.h"
+#include "policy.h"
 #include "respond.h"
 #include "response.h"
 #include "route.h"
@@ -377,6 +378,8 @@ static struct request *request_new(struct exchange *exchange,
         .peer = MHD_get_connection_info(exchange->connection,
                                         MHD_CONNECTION_INFO_CLIENT_ADDRESS)
                     ->client_addr,
+        .secure = exchange->daemon->tls,
+        .admin = exchange->daemon->admin,
         .method = "-", /* not known yet */
         .target = memcpy(request + 1, target, size),
         .received = crier__clock_us(),
@@ -435,13 +438,14 @@ static bool has_body(const struct request *request)
            request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
-/* Whether REQUEST announces a body of more than MAX bytes. */
-static bool announces_more(const struct request *request, size_t max)
+/* Whether REQUEST announces a body of more than MAX bytes. Otherwise writes to *NUMBER how
+ * many it announces, 0 where it does not. */
+static bool announces_more(const struct request *request, size_t max, uint64_t *number)
 {
     const char *length = find_length(request);
-    uint64_t number;
 
-    return length != NULL && !crier__number_read(length, 0, max, &number);
+    *number = 0;
+    return length != NULL && !crier__number_read(length, 0, max, number);
 }
 
 /* The head has been read: refuses what can be refused before the body is. A request
@@ -449,9 +453,12 @@ static bool announces_more(const struct request *request, size_t max)
 static bool receive_head(struct exchange *exchange, const char *version)
 {
     struct request *request = exchange->request;
+    uint64_t announced;
     const char *wrong = framing_wrong(exchange->connection, request->method,
                                       request->target, version);
 
+    if (!request_find_client(request))
+        return false;
     exchange->unread = has_body(request);
     if (wrong != NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
@@ -460,9 +467,9 @@ static bool receive_head(struct exchange *exchange, const char *version)
     if (!route_choose(request))
         return request->result;
     exchange->body.max = route_max_body(request);
-    if (announces_more(request, exchange->body.max))
+    if (announces_more(request, exchange->body.max, &announced))
         return respond_too_large(request, exchange->body.max);
-    return true;
+    return policy_may_send_body(request, announced) || request->result;
 }
 
 /* Appends LENGTH bytes at DATA to the body. */

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Goes through all routes of TABLES, as TABLE and ROUTE. */
@@ -162,8 +163,13 @@ void route_done(struct request *request)
     request->deferred = NULL;
     identity_unref(request->identity);
     request->identity = NULL;
+    free(request->forwarded);
+    request->forwarded = NULL;
     uri_done(&request->uri);
 }
+
+/* What a body of ROUTE_BODY_IMPORT has at least room for, beside its largest update. */
+#define IMPORT_ROOM ((size_t)2 * 1024 * 1024)
 
 size_t route_max_body(const struct request *request)
 {
@@ -171,6 +177,8 @@ size_t route_max_body(const struct request *request)
 
     if (max == ROUTE_BODY_UPDATE)
         return conf_current()->max_update;
+    if (max == ROUTE_BODY_IMPORT)
+        return 6 * conf_current()->max_update + IMPORT_ROOM;
     return max != 0 ? max : ROUTE_BODY_SMALL;
 }
 

@@ -26,6 +26,10 @@ enum route_topics {
 /* A largest body of as many bytes as an update may have (--max-update). */
 #define ROUTE_BODY_UPDATE SIZE_MAX
 
+/* One that holds at least an update of that size as a line of JSON, where a byte may take
+ * six. */
+#define ROUTE_BODY_IMPORT (SIZE_MAX - 1)
+
 /* The largest body of most routes that have one. */
 #define ROUTE_BODY_SMALL ((size_t)64 * 1024)
 
@@ -43,7 +47,7 @@ struct route {
     bool (*handle)(struct request *request);
     enum scope scope;
     enum route_topics topics; /* unless the scope is SCOPE_READ */
-    size_t max_body; /* bytes, or ROUTE_BODY_UPDATE; 0: ROUTE_BODY_SMALL */
+    size_t max_body; /* bytes, ROUTE_BODY_UPDATE or _IMPORT; 0: ROUTE_BODY_SMALL */
     bool changes;    /* the request changes something */
     bool streams; /* most responses are streams */
     bool pipelined; /* a pipeline may take the request (pipeline.h) */

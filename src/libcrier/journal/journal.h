@@ -2,6 +2,7 @@
 #define CRIER_JOURNAL_H
 
 #include "base/fork.h"
+#include "base/histogram.h"
 #include "libcrier/wire/selector.h"
 #include "libcrier/wire/update.h"
 
@@ -173,6 +174,11 @@ struct crier__journal_ops {
     /* Returns 0, or the error that the journal suffers from now, with a reason. */
     int (*status)(struct crier_journal *journal, char reason[128]);
 
+    /* Writes what the journal holds to the members updates, bytes, topics and oldest of
+     * STATISTICS. Does not wait for the storage. */
+    void (*held)(struct crier_journal *journal,
+                 struct crier_hub_statistics *statistics);
+
     /* The highest position that the journal has ever held. */
     uint64_t (*last)(struct crier_journal *journal);
 
@@ -231,6 +237,16 @@ struct crier_journal {
     /* For crier_hub_status(). */
     _Atomic uint64_t corrected; /* updates whose time was ahead of the clock */
     atomic_bool clock_behind;   /* the clock says a time before 2026 */
+    atomic_int check;           /* enum crier_check */
+    _Atomic uint64_t damaged;   /* how often damage was met */
+    char damage[128];           /* the first of it; written before `damaged` is raised
+                                   to 1 by the one that `damage_taken` is given to */
+    atomic_flag damage_taken;
+
+    /* For crier_hub_statistics(), which says what they are; written by the thread that
+     * writes to the storage, if there is one. */
+    struct crier__histogram commit_time, commit_size;
+    _Atomic uint64_t failures;
 };
 
 /* Fills in the shared part but for the epoch. Where OPTIONS' retention is zero, DEFAULTS
@@ -239,6 +255,9 @@ int crier__journal_init(struct crier_journal *journal,
                         const struct crier__journal_ops *ops,
                         const struct crier_journal_options *options,
                         const struct crier_retention *defaults);
+
+/* Counts damage that was met in JOURNAL's file; WHERE says which. Any thread. */
+void crier__journal_damage(struct crier_journal *journal, const char *where);
 
 /* Whether JOURNAL belongs to the parent of this process. */
 bool crier__journal_forked(const struct crier_journal *journal);
@@ -276,6 +295,16 @@ void crier__journal_swap_policy(struct crier_journal *journal,
 
 /* The real-time clock in ms since 1970, but at least BEFORE. */
 int64_t crier__journal_time(int64_t before);
+
+/* The time of UPDATE, which is not placed yet, behind one of the time BEFORE, where NOW is
+ * crier__journal_time(BEFORE). */
+static inline int64_t crier__journal_time_of(const struct crier__update *update,
+                                             int64_t before, int64_t now)
+{
+    if (update->time == 0 || update->time > now)
+        return now;
+    return update->time > before ? update->time : before;
+}
 
 /* Returns whether LAST, the time of JOURNAL's newest update, is ahead of the clock by
  * more than it may, and writes the clock's time to *NOW. If so, the caller must lower

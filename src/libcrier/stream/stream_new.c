@@ -169,8 +169,10 @@ static int set_options(struct crier_stream *stream,
                                 : atomic_load(&shards->stall_timeout);
     stream->expires = options->expires != 0 ? options->expires : CRIER__NO_TIME;
     stream->format = options->format;
+    stream->kind = (uint8_t)options->kind;
     if (stream->stall_timeout < CRIER__SHORTEST_TIME ||
-        (unsigned)options->format >= CRIER_FORMATS)
+        (unsigned)options->format >= CRIER_FORMATS ||
+        options->kind >= CRIER_STREAM_KINDS)
         return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
     stream->on_room = options->on_room;
@@ -203,7 +205,7 @@ static int make_stream(struct crier_shards *shards, struct MHD_Connection *conne
     error = set_options(made, options);
     if (error == 0)
         error = crier__transport_init(&made->transport, connection,
-                                      shards->resume);
+                                      shards->resume, &made->shard->tally.sent);
     if (error != 0) {
         atomic_fetch_sub(&made->shard->load, 1);
         crier_frame_unref(made->keep_alive_frame);

@@ -80,7 +80,8 @@
 
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
-                          void (*resume)(struct MHD_Connection *connection))
+                          void (*resume)(struct MHD_Connection *connection),
+                          _Atomic uint64_t *sent)
 {
     const int send_buffer = SEND_BUFFER;
     const union MHD_ConnectionInfo *info;
@@ -99,6 +100,7 @@ int crier__transport_init(struct crier__transport *transport,
     transport->tls =
         MHD_get_connection_info(connection,
                                 MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
+    transport->sent = sent;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
     /* Only an improvement: a socket that refuses it still works. */
@@ -120,6 +122,7 @@ static void drop_pending(struct crier__transport *transport, size_t bytes)
 {
     size_t cost = crier__pending_drop(&transport->pending, bytes);
 
+    atomic_fetch_add_explicit(transport->sent, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
@@ -340,6 +343,7 @@ static void keep_rest(struct crier__transport *transport,
     /* The first frame never needs memory. */
     (void)crier__pending_push(&transport->pending, frame);
     (void)crier__pending_drop(&transport->pending, sent);
+    atomic_fetch_add_explicit(transport->sent, sent, memory_order_relaxed);
     atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
                               memory_order_relaxed);
     transport->busy_since = crier_now();

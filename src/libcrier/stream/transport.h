@@ -37,6 +37,8 @@ struct crier__transport {
     /* These never change, so they need no lock. */
     struct MHD_Connection *connection;
     void (*resume)(struct MHD_Connection *connection);
+    _Atomic uint64_t *sent; /* the shard's count of bytes: all but those of a frame that
+                               crier__transport_send() has sent as a whole */
 
     /* The cost of all frames for this client: those in pending, and those that a
      * sender has posted to the shard. */
@@ -44,11 +46,12 @@ struct crier__transport {
 };
 
 /* Initializes TRANSPORT, a zeroed struct, for CONNECTION. RESUME is that of
- * crier_shards_options; when it is NULL the daemon must have threads of its own.
- * CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
+ * crier_shards_options; when it is NULL the daemon must have threads of its own. Bytes are
+ * counted in SENT. CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
-                          void (*resume)(struct MHD_Connection *connection));
+                          void (*resume)(struct MHD_Connection *connection),
+                          _Atomic uint64_t *sent);
 
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);
