@@ -93,6 +93,7 @@ static bool started;
 static void stop(void)
 {
     auth_close(server.auth);
+    limits_free(server.limits);
     close(server.www);
 }
 
@@ -119,6 +120,8 @@ static void start(void)
     MUST(server.www >= 0);
     server.auth = auth_open(&conf);
     MUST(server.auth != NULL);
+    server.limits = limits_new();
+    MUST(server.limits != NULL);
     conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;

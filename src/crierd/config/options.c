@@ -69,6 +69,11 @@ const struct option_row option_rows[] = {
      "the same for metrics and health alone, which others then do not have. Up "
      "to 64 times",
      MEMBER(admin_listen)},
+    {"tls-cert", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "crierd's certificate and its chain, in PEM, for listeners with TLS",
+     MEMBER(tls_cert)},
+    {"tls-key", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "the private key of that certificate, in PEM", MEMBER(tls_key)},
     {"threads", OPTION_NUMBER, GROUP_SERVER, false, "N", NULL, "one per CPU",
      "threads for HTTP, and as many for streams", .min = 1, .max = 64,
      MEMBER(threads)},

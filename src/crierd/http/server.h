@@ -5,6 +5,7 @@
 #include "crierd/auth/auth.h"
 #include "crierd/config/conf.h"
 #include "crier.h"
+#include "crierd/limits/limits.h"
 #include "crierd/net/descriptors.h"
 #include "crierd/net/listener.h"
 
@@ -25,6 +26,7 @@ struct server {
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     struct auth *auth;
+    struct limits *limits;
     atomic_size_t bodies; /* bytes of request bodies that are held */
     struct route_table tables[SERVER_TABLES]; /* searched in this order */
 };

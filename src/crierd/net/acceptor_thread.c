@@ -18,6 +18,10 @@
  * while its own event is handled, or after all events of a pass, since one pass has at
  * most one event for each.
  *
+ * Where descriptors are short, a connection that waits makes room for a new one. It is one
+ * of the address that has most of them, so that an address which opens many and sends
+ * nothing replaces its own, and not those of others.
+ *
  * Waiting connections are in a list in the order of their deadlines; since all get the
  * same time, a new one is appended.
  *
@@ -31,6 +35,7 @@
 #include "proxy_header.h"
 #include "refuse.h"
 #include "base/thread.h"
+#include "crierd/config/cidr.h"
 #include "crier.h"
 #include "crierd/metrics/metrics.h"
 
@@ -57,6 +62,9 @@
 #define PATIENCE 1000
 #define CROWDED_TIME 100
 
+/* Among so many of the oldest waiting connections one is sought to make room. */
+#define VICTIMS 256
+
 /* A thread may have this part more connections than another one, or this many. */
 #define UNEVEN 8
 #define UNEVEN_FEW 64
@@ -74,6 +82,7 @@ struct waiting {
     bool watched; /* in the epoll set */
     bool ended;   /* the client will send no more */
     bool proxied; /* a header of the PROXY protocol is to come first */
+    unsigned crowd; /* of its address */
     uint64_t deadline;
     struct peer peer;
 };
@@ -88,11 +97,32 @@ static void wake_thread(struct acceptor_thread *thread)
 
 /* ---- waiting connections ---------------------------------------------- */
 
+/* The crowd of ADDRESS: a small hash of it, of IPv6 of its first 64 bits. Clients can choose
+ * addresses that share one, and gain nothing. */
+static unsigned find_crowd(const struct sockaddr *address)
+{
+    unsigned char bytes[16] = {0};
+    unsigned hash = 0, i;
+
+    (void)cidr_bytes(address, bytes);
+    for (i = 0; i < (bytes[0] == 0 ? sizeof bytes : sizeof bytes / 2); i++)
+        hash = hash * 31 + bytes[i];
+    return hash % ACCEPTOR_CROWDS;
+}
+
+/* Counts WAITING in the crowd of its address. */
+static void join_crowd(struct acceptor_thread *thread, struct waiting *waiting)
+{
+    waiting->crowd = find_crowd(&waiting->peer.address.any);
+    thread->crowds[waiting->crowd]++;
+}
+
 /* Frees WAITING; its socket stays open. */
 static void forget_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting)
 {
     DL_DELETE(thread->waitings, waiting);
+    thread->crowds[waiting->crowd]--;
     atomic_fetch_sub(thread->waiting_count, 1);
     free(waiting);
 }
@@ -153,6 +183,16 @@ static bool skip_bytes(struct acceptor_thread *thread,
     return length == 0;
 }
 
+/* WAITING's client is PEER, as its proxy says. False when the service does not want it. */
+static bool take_peer(struct acceptor_thread *thread, struct waiting *waiting,
+                      const struct peer *peer)
+{
+    thread->crowds[waiting->crowd]--;
+    waiting->peer = *peer;
+    join_crowd(thread, waiting);
+    return thread->service->admit(thread->loop, &peer->address.any);
+}
+
 /* Reads the header of the PROXY protocol that WAITING begins with. */
 static enum proxy_result take_header(struct acceptor_thread *thread,
                                      struct waiting *waiting)
@@ -172,9 +212,9 @@ static enum proxy_result take_header(struct acceptor_thread *thread,
     if (result != PROXY_DONE)
         return result;
     waiting->proxied = false;
-    if (header.has_peer)
-        waiting->peer = header.peer;
-    return PROXY_DONE;
+    return !header.has_peer || take_peer(thread, waiting, &header.peer)
+               ? PROXY_DONE
+               : PROXY_INVALID;
 }
 
 /* Does what the first byte of WAITING, which is to be one of TLS, calls for. False when it
@@ -307,6 +347,7 @@ static void admit_waiting(struct acceptor_thread *thread,
 {
     waiting->deadline = thread->now + HEAD_TIME;
     DL_APPEND(thread->waitings, waiting);
+    join_crowd(thread, waiting);
     if (!examine_waiting(thread, waiting) && !watch_waiting(thread, waiting))
         close_waiting(thread, waiting);
 }
@@ -350,6 +391,16 @@ static struct acceptor_thread *choose_thread(struct acceptor_thread *thread)
     return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : thread;
 }
 
+/* Closes FD with a reset: nothing of it is left in the kernel, where the end of a connection
+ * takes memory for a minute. */
+static void reset_connection(int fd)
+{
+    const struct linger none = {.l_onoff = 1};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(fd);
+}
+
 /* Accepts one more connection of LISTENER. False when there is none. */
 static bool accept_one(struct acceptor_thread *thread,
                        const struct listener *listener)
@@ -367,6 +418,11 @@ static bool accept_one(struct acceptor_thread *thread,
         thread->crowded = errno == EMFILE || errno == ENFILE ||
                           errno == ENOBUFS || errno == ENOMEM;
         return errno != EAGAIN && errno != EWOULDBLOCK;
+    }
+    if (!listener->proxied &&
+        !thread->service->admit(thread->loop, (struct sockaddr *)&address)) {
+        reset_connection(fd);
+        return true;
     }
     thread->crowded = fd >= thread->limit;
     chosen = choose_thread(thread);
@@ -390,14 +446,47 @@ static bool is_one_queued(const struct listener *listener)
     return poll(&socket, 1, 0) > 0;
 }
 
+static unsigned find_largest_crowd(const struct acceptor_thread *thread)
+{
+    unsigned largest = 0, i;
+
+    for (i = 1; i < ACCEPTOR_CROWDS; i++)
+        if (thread->crowds[i] > thread->crowds[largest])
+            largest = i;
+    return largest;
+}
+
+static bool has_waited(const struct acceptor_thread *thread,
+                       const struct waiting *waiting)
+{
+    return waiting != NULL &&
+           waiting->deadline - HEAD_TIME + PATIENCE <= thread->now;
+}
+
+/* The waiting connection that makes room for others, of those that have waited for PATIENCE:
+ * the oldest one of the address with most of them, if it is among the oldest ones, or else
+ * the oldest of all. NULL when there is none. */
+static struct waiting *choose_victim(const struct acceptor_thread *thread)
+{
+    unsigned crowd = find_largest_crowd(thread);
+    struct waiting *waiting = thread->waitings;
+    int left = VICTIMS;
+
+    while (has_waited(thread, waiting) && left-- > 0) {
+        if (waiting->crowd == crowd)
+            return waiting;
+        waiting = waiting->next;
+    }
+    return has_waited(thread, thread->waitings) ? thread->waitings : NULL;
+}
+
 /* Closes one connection that has done nothing for PATIENCE. False when there is none. */
 static bool close_idle(struct acceptor_thread *thread)
 {
-    struct waiting *oldest = thread->waitings;
+    struct waiting *victim = choose_victim(thread);
 
-    if (oldest != NULL &&
-        oldest->deadline - HEAD_TIME + PATIENCE <= thread->now) {
-        close_waiting(thread, oldest);
+    if (victim != NULL) {
+        close_waiting(thread, victim);
         return true;
     }
     return thread->service->close_idle(thread->loop, thread->now - PATIENCE);
@@ -600,6 +689,7 @@ static void *run_thread(void *argument)
         stop = thread->stop;
         arrivals = thread->arrivals;
         thread->arrivals = NULL;
+        thread->asked = false;
         pthread_mutex_unlock(&thread->lock);
         admit_arrivals(thread, arrivals);
         if (shut)
@@ -652,6 +742,19 @@ bool acceptor_thread_start(struct acceptor_thread *thread)
                      &event) == 0 &&
            thread->service->start(thread->loop, thread->epoll_fd) &&
            crier__thread_start(&thread->thread, run_thread, thread) == 0;
+}
+
+bool acceptor_thread_silent(struct acceptor_thread *thread)
+{
+    bool silent;
+
+    pthread_mutex_lock(&thread->lock);
+    silent = thread->asked;
+    thread->asked = true;
+    pthread_mutex_unlock(&thread->lock);
+    if (!silent)
+        wake_thread(thread);
+    return silent;
 }
 
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop)

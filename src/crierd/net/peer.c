@@ -57,7 +57,10 @@ static void write_v4(const unsigned char *bytes, in_port_t port, char *to)
         to = write_number(to, bytes[i]);
         *to++ = i < 3 ? '.' : ':';
     }
-    *write_number(to, ntohs(port)) = '\0';
+    if (port != 0)
+        *write_number(to, ntohs(port)) = '\0';
+    else
+        to[-1] = '\0';
 }
 
 static void write_v6(const struct sockaddr_in6 *address,
@@ -70,8 +73,11 @@ static void write_v6(const struct sockaddr_in6 *address,
         return;
     }
     inet_ntop(AF_INET6, &address->sin6_addr, host, sizeof host);
-    snprintf(text, PEER_TEXT_SIZE, "[%s]:%u", host,
-             (unsigned)ntohs(address->sin6_port));
+    if (address->sin6_port != 0)
+        snprintf(text, PEER_TEXT_SIZE, "[%s]:%u", host,
+                 (unsigned)ntohs(address->sin6_port));
+    else
+        snprintf(text, PEER_TEXT_SIZE, "%s", host);
 }
 
 const char *peer_text(const struct sockaddr *address,
