@@ -22,6 +22,10 @@
  * of the address that has most of them, so that an address which opens many and sends
  * nothing replaces its own, and not those of others.
  *
+ * The beginning of a head stays in the kernel until the whole is there. For a unix socket
+ * the kernel has room for some hundred pieces, however small each is, and then its client
+ * waits for us as we for it. So there the service gets what is not complete.
+ *
  * Waiting connections are in a list in the order of their deadlines; since all get the
  * same time, a new one is appended.
  *
@@ -247,7 +251,10 @@ static bool examine_head(struct acceptor_thread *thread,
     switch (
         thread->service->classify(thread->window, length, waiting->ended)) {
     case SERVICE_WAIT:
-        return false;
+        if (length == 0 || !waiting->listener->local)
+            return false;
+        hand_over(thread, waiting, length);
+        break;
     case SERVICE_CLOSE:
         close_waiting(thread, waiting);
         break;
