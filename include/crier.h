@@ -1127,6 +1127,15 @@ CRIER_API int crier_hub_forget(struct crier_hub *hub, const char *topic,
                                void (*on_done)(void *closure, int error),
                                void *closure);
 
+/* What the last whole check of a journal's file has found. A file is checked while it is
+ * open: after a start that follows a crash, and once a week. */
+enum crier_check {
+    CRIER_CHECK_NONE,    /* there has been none since the start, or there is no file */
+    CRIER_CHECK_RUNNING, /* it is under way */
+    CRIER_CHECK_SOUND,   /* it found nothing */
+    CRIER_CHECK_DAMAGED  /* it found damage */
+};
+
 /* The state of a hub. */
 struct crier_status {
     const char *journal;  /* "memory" or "sqlite" */
@@ -1140,6 +1149,11 @@ struct crier_status {
                              and was set to it: their age counts from then */
     bool clock_behind;    /* the clock shows a time before 2026 and before that of
                              the newest update; no update expires meanwhile */
+    enum crier_check check; /* of the journal's file */
+    uint64_t damaged;     /* how often reads and checks have met damage in the journal's
+                             file since the start. Where an update cannot be read, its
+                             streams receive a gap */
+    char damage[128];     /* the first of it in words; "" for none */
 };
 
 /* Writes the state of HUB to *STATUS; its error is CRIER_ERR_NULL when HUB is NULL, and

@@ -124,6 +124,8 @@ static const char all_arguments[] =
     "--anonymous subscribe --auth-cookie c --query-token off "
     "--publish-origin https://a.example --publish-origin http://[::1]:81 "
     "--cors-origin * "
+    "--trusted-proxy 10.0.0.0/8 --trusted-proxy unix --max-clients-per-address 9 "
+    "--publish-rate 100,1M --connect-rate 50 --limit-exempt 2001:db8::/32 "
     "--retain-topic a:b*:count=1,bytes=3K,age=2 --retain-topic c:age=1h";
 
 static const char all_in_file[] =
@@ -155,6 +157,12 @@ static const char all_in_file[] =
     "publish-origin = https://a.example\n"
     "publish-origin = http://[::1]:81\n"
     "cors-origin = *\n"
+    "trusted-proxy = 10.0.0.0/8\n"
+    "trusted-proxy = unix\n"
+    "max-clients-per-address = 9\n"
+    "publish-rate = 100,1M\n"
+    "connect-rate = 50\n"
+    "limit-exempt = 2001:db8::/32\n"
     "\n"
     "[retain-topic]\n"
     "topic = a:b*\n"
@@ -195,6 +203,14 @@ static void check_all(void)
     ck_assert_str_eq(conf->publish_origins.list[1], "http://[::1]:81");
     ck_assert_uint_eq(conf->cors_origins.count, 1);
     ck_assert_str_eq(conf->cors_origins.list[0], "*");
+    ck_assert_uint_eq(conf->trusted_proxies.count, 2);
+    ck_assert_uint_eq(conf->trusted_proxies.list[0].bits, 96 + 8);
+    ck_assert(conf->trusted_proxies.list[1].local);
+    ck_assert_uint_eq(conf->max_clients_per_address, 9);
+    ck_assert_uint_eq(conf->publish_rate.updates, 100);
+    ck_assert_uint_eq(conf->publish_rate.bytes, 1024 * 1024);
+    ck_assert_uint_eq(conf->connect_rate, 50);
+    ck_assert_uint_eq(conf->limit_exempt.count, 1);
     ck_assert_uint_eq(conf->topic_count, 2);
     ck_assert_str_eq(conf->topics[0].topic, "a:b*");
     ck_assert_uint_eq(conf->topics[0].retention.count, 1);
@@ -458,6 +474,15 @@ static const struct {
     {"--presence a*b", "is not topics"},
     {"--presence a,", "is not topics"},
     {"--slow-client maybe", "'maybe' is not gap or disconnect"},
+    {"--trusted-proxy 10.0.0.1/8", "'10.0.0.1/8' is not an address or a network"},
+    {"--trusted-proxy 10.0.0.0/33", "is not an address or a network such as"},
+    {"--trusted-proxy localhost", "is not an address or a network"},
+    {"--limit-exempt fe80::1%lo", "is not an address or a network"},
+    {"--publish-rate 0", "'0' is not UPDATES from 1 to 1000000 or UPDATES,SIZE"},
+    {"--publish-rate 1,", "is not UPDATES"},
+    {"--publish-rate ,1M", "is not UPDATES"},
+    {"--connect-rate 0", "is not a number from 1 to 1000000"},
+    {"--max-clients-per-address 0", "is not a number from 1 to 10000000"},
     {"--get-publish maybe", "'maybe' is not off or on"},
     {"--stall-timeout 0", "is not a time from 10ms to 1d"},
     {"--nope", "unrecognized option '--nope'\n"},

@@ -62,6 +62,7 @@ struct launch {
 
 /* Divides the descriptors and logs the result. Returns false when there are too few. */
 static bool plan_descriptors(const struct conf *conf,
+                             const struct listeners *listeners,
                              struct descriptors *descriptors)
 {
     size_t limit = descriptors_raise_limit();
@@ -69,7 +70,7 @@ static bool plan_descriptors(const struct conf *conf,
     const struct descriptors_needs needs = {
         .found = descriptors_open(limit),
         .threads = conf->threads,
-        .http = http_descriptors(conf->threads),
+        .http = http_descriptors(listeners, conf->threads),
         .journal_file = backend_find(conf->journal, &argument)->file,
         .max_clients = conf->max_clients,
     };
@@ -211,33 +212,42 @@ static void serve_streams(struct server *server, struct http *http, struct accep
                  cut);
 }
 
-/* Serves HTTP on SOCKET, which is closed at the end. Returns the exit status. */
-static int run_http(struct server *server, int socket,
+/* Logs what crierd listens on. */
+static void log_listeners(const struct listeners *listeners)
+{
+    char address[LISTENER_ADDRESS_SIZE];
+    size_t i;
+
+    for (i = 0; i < listeners->count; i++) {
+        listener_address(listeners->list[i].socket, address);
+        log_line(LOG_INFO, "crierd %s listening on http://%s/",
+                 crier_version(), address);
+    }
+}
+
+/* Serves HTTP on LISTENERS. Returns the exit status. */
+static int run_http(struct server *server, const struct listeners *listeners,
                     const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,
         .threads = server->conf->threads,
-        .socket = socket,
+        .listeners = listeners,
         .crowded = (int)server->descriptors.crowded,
     };
-    char address[LISTENER_ADDRESS_SIZE];
     struct http http;
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
-    if (!http_start(&http, server)) {
+    if (!http_start(&http, server, listeners)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
-        close(socket);
         return EXIT_FAILURE;
     }
-    listener_address(socket, address);
     options.context = &http;
     acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
-        log_line(LOG_INFO, "crierd %s listening on http://%s/",
-                 crier_version(), address);
+        log_listeners(listeners);
         serve_streams(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
@@ -250,7 +260,7 @@ static int run_http(struct server *server, int socket,
     return status;
 }
 
-static int run_shards(struct server *server, int socket,
+static int run_shards(struct server *server, const struct listeners *listeners,
                       const struct launch *launch)
 {
     const struct crier_shards_options options = {
@@ -266,14 +276,11 @@ static int run_shards(struct server *server, int socket,
     if (error != 0) {
         log_line(LOG_ERROR, "cannot start threads: %s",
                  crier_error_text(error));
-        close(socket);
         return EXIT_FAILURE;
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &modules))
-        status = run_http(server, socket, launch);
-    else
-        close(socket);
+        status = run_http(server, listeners, launch);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
@@ -296,17 +303,21 @@ static void end_log(const struct server *server)
 static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
+    struct listener listener = {.socket = -1};
+    const struct listeners listeners = {.list = &listener, .count = 1};
     const char *why;
-    int socket;
+    int status;
 
-    if (!plan_descriptors(conf, &server->descriptors))
+    if (!plan_descriptors(conf, &listeners, &server->descriptors))
         return EXIT_FAILURE;
-    socket = listener_open(conf->listen, &why);
-    if (socket < 0) {
+    listener.socket = listener_open(conf->listen, &why);
+    if (listener.socket < 0) {
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
-    return run_shards(server, socket, launch);
+    status = run_shards(server, &listeners, launch);
+    close(listener.socket);
+    return status;
 }
 
 /* ---- main ------------------------------------------------------------- */

@@ -59,6 +59,8 @@ void conf_unref(struct conf *conf)
     free((char *)conf->auth_cookie);
     texts_clear(&conf->publish_origins);
     texts_clear(&conf->cors_origins);
+    cidr_clear(&conf->trusted_proxies);
+    cidr_clear(&conf->limit_exempt);
     free((char *)conf->file);
     free(conf);
 }

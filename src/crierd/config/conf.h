@@ -1,6 +1,7 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "cidr.h"
 #include "keyring.h"
 #include "texts.h"
 #include "crier.h"
@@ -36,6 +37,11 @@ enum conf_anonymous {
     CONF_ANONYMOUS_ALL = 3
 };
 
+/* How much a publisher may publish in a second; 0: no limit. */
+struct conf_rate {
+    uint64_t updates, bytes;
+};
+
 /* A snapshot of the configuration. It does not change once it is published, and owns all
  * that it points to. What each value means, and its default, is in options.c. */
 struct conf {
@@ -61,6 +67,12 @@ struct conf {
     bool query_token;
     struct conf_texts publish_origins; /* each as a browser sends it in Origin */
     struct conf_texts cors_origins;    /* the same, or "*" */
+    struct cidr_list trusted_proxies;
+
+    size_t max_clients_per_address; /* 0: no limit */
+    struct conf_rate publish_rate;
+    uint32_t connect_rate; /* connections a second; 0: no limit */
+    struct cidr_list limit_exempt;
 
     const char *journal; /* names a backend, see backend.h */
     struct crier_retention retention;

@@ -97,6 +97,27 @@ const struct option_row option_rows[] = {
      "an origin whose pages may read responses, or '*' for all, without cookies. "
      "Up to 64 times",
      .choices = any_origin, MEMBER(cors_origins)},
+    {"trusted-proxy", OPTION_NETWORKS, GROUP_ACCESS, true, "CIDR|unix", NULL, "none",
+     "a proxy, or a network of them, whose X-Forwarded-For, -Proto and -Host and "
+     "Forwarded are believed. Up to 64 times",
+     MEMBER(trusted_proxies)},
+
+    {"max-clients-per-address", OPTION_NUMBER, GROUP_LIMITS, true, "N", NULL,
+     "no limit",
+     "streams open at once from one address (IPv6: one /64), and for one subject of "
+     "tokens",
+     .min = 1, .max = 10000000, MEMBER(max_clients_per_address)},
+    {"publish-rate", OPTION_RATE, GROUP_LIMITS, true, "UPDATES[,SIZE]", NULL,
+     "no limit",
+     "updates, and bytes, a second that one subject of tokens, or else one address, "
+     "may publish",
+     MEMBER(publish_rate)},
+    {"connect-rate", OPTION_NUMBER, GROUP_LIMITS, true, "N", NULL, "no limit",
+     "new connections a second from one address; others are closed", .min = 1,
+     .max = 1000000, MEMBER(connect_rate)},
+    {"limit-exempt", OPTION_NETWORKS, GROUP_LIMITS, true, "CIDR|unix", NULL, "none",
+     "addresses that the limits above do not apply to. Up to 64 times",
+     MEMBER(limit_exempt)},
 
     {"ping-interval", OPTION_TIME, GROUP_STREAMS, true, "TIME", "10s", NULL,
      "quiet time before a stream is sent a ping", .min = 10, .max = DAY,
@@ -314,6 +335,17 @@ static struct conf_texts *find_texts(struct conf *conf,
     return (struct conf_texts *)(void *)((char *)conf + row->at);
 }
 
+static struct cidr_list *find_networks(struct conf *conf,
+                                       const struct option_row *row)
+{
+    return (struct cidr_list *)(void *)((char *)conf + row->at);
+}
+
+static struct conf_rate *find_rate(struct conf *conf, const struct option_row *row)
+{
+    return (struct conf_rate *)(void *)((char *)conf + row->at);
+}
+
 bool option_tells_fault(const struct option_row *row)
 {
     return row->type == OPTION_KEY || row->type == OPTION_JWKS;
@@ -322,7 +354,7 @@ bool option_tells_fault(const struct option_row *row)
 bool option_is_list(const struct option_row *row)
 {
     return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS ||
-           row->type == OPTION_KEY;
+           row->type == OPTION_NETWORKS || row->type == OPTION_KEY;
 }
 
 void option_clear(struct conf *conf, const struct option_row *row)
@@ -331,6 +363,8 @@ void option_clear(struct conf *conf, const struct option_row *row)
         retain_clear(conf);
     else if (row->type == OPTION_KEY)
         keyring_clear_keys(&conf->jwt_keys);
+    else if (row->type == OPTION_NETWORKS)
+        cidr_clear(find_networks(conf, row));
     else
         texts_clear(find_texts(conf, row));
 }
@@ -453,6 +487,13 @@ static int read_value(struct conf *conf, const struct option_row *row,
         if (!is_origin(row, text))
             return -EINVAL;
         return texts_add(find_texts(conf, row), text, strlen(text));
+    case OPTION_NETWORKS:
+        return cidr_add(find_networks(conf, row), text);
+    case OPTION_RATE:
+        return value_rate(text, &find_rate(conf, row)->updates,
+                          &find_rate(conf, row)->bytes)
+                   ? 0
+                   : -EINVAL;
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_TIME:
@@ -522,6 +563,11 @@ static void print_wanted(const struct option_row *row,
         [OPTION_COOKIE] = "the name of a cookie",
         [OPTION_ORIGINS] = "an origin as browsers send it, such as "
                            "https://example.com or http://localhost:3000",
+        [OPTION_NETWORKS] = "an address or a network such as 10.0.0.0/8 or "
+                            "2001:db8::/32, with no bit set behind its prefix, or "
+                            "unix",
+        [OPTION_RATE] = "UPDATES from 1 to 1000000 or UPDATES,SIZE, such as 100 or "
+                        "100,1M",
         [OPTION_RETAIN] = RETAIN_EXAMPLE,
     };
 
@@ -589,6 +635,29 @@ static void print_texts(const struct conf_texts *texts, FILE *to)
         fprintf(to, "%s%s", i == 0 ? "" : "\n", texts->list[i]);
 }
 
+static void print_networks(const struct cidr_list *networks, FILE *to)
+{
+    char text[CIDR_TEXT_SIZE];
+    size_t i;
+
+    for (i = 0; i < networks->count; i++) {
+        cidr_write(&networks->list[i], text);
+        fprintf(to, "%s%s", i == 0 ? "" : "\n", text);
+    }
+}
+
+static void print_rate(const struct conf_rate *rate, FILE *to)
+{
+    char size[VALUE_SIZE];
+
+    if (rate->updates != 0)
+        fprintf(to, "%" PRIu64, rate->updates);
+    if (rate->bytes == 0)
+        return;
+    value_print_size(size, rate->bytes);
+    fprintf(to, ",%s", size);
+}
+
 static void print_value(const struct conf *conf, const struct option_row *row,
                         FILE *to)
 {
@@ -607,6 +676,12 @@ static void print_value(const struct conf *conf, const struct option_row *row,
         break;
     case OPTION_ORIGINS:
         print_texts(find_texts((struct conf *)conf, row), to);
+        break;
+    case OPTION_NETWORKS:
+        print_networks(find_networks((struct conf *)conf, row), to);
+        break;
+    case OPTION_RATE:
+        print_rate(find_rate((struct conf *)conf, row), to);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:

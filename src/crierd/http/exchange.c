@@ -377,6 +377,8 @@ static struct request *request_new(struct exchange *exchange,
         .peer = MHD_get_connection_info(exchange->connection,
                                         MHD_CONNECTION_INFO_CLIENT_ADDRESS)
                     ->client_addr,
+        .secure = exchange->daemon->tls,
+        .admin = exchange->daemon->admin,
         .method = "-", /* not known yet */
         .target = memcpy(request + 1, target, size),
         .received = crier__clock_us(),
@@ -452,6 +454,8 @@ static bool receive_head(struct exchange *exchange, const char *version)
     const char *wrong = framing_wrong(exchange->connection, request->method,
                                       request->target, version);
 
+    if (!request_find_client(request))
+        return false;
     exchange->unread = has_body(request);
     if (wrong != NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);

@@ -20,6 +20,8 @@ struct exchange_daemon {
     struct MHD_Daemon *daemon;
     size_t memory;                  /* of each connection, in bytes */
     bool last;                      /* each connection is for one response */
+    bool tls;                       /* connections use TLS */
+    bool admin;                     /* they came to a listener of --admin-listen */
     struct reaper *reaper;          /* NULL: connections have no deadlines */
     struct lingering_set *linger;   /* of the thread that runs the daemon */
     struct exchange_wakeup *wakeup; /* its */

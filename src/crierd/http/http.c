@@ -67,6 +67,16 @@ static void wake_loop(void *closure)
         return; /* full: so it wakes already */
 }
 
+/* Gives the connection FD from PEER to PART, which has a daemon. */
+static void give_to_part(struct http_part *part, int fd,
+                         const struct peer *peer)
+{
+    part->ready = part->loop->ready = true;
+    /* which closes it when it fails */
+    (void)MHD_add_connection(part->daemon.daemon, fd, &peer->address.any,
+                             peer->length);
+}
+
 /* Gives the connection FD from PEER to the smallest daemon of LOOP with NEED bytes. */
 static void give_to_daemon(struct http_loop *loop, int fd,
                            const struct peer *peer, size_t need)
@@ -75,10 +85,7 @@ static void give_to_daemon(struct http_loop *loop, int fd,
 
     while (part < loop->parts + HTTP_DAEMONS - 1 && need > part->daemon.memory)
         part++;
-    part->ready = loop->ready = true;
-    /* which closes it when it fails */
-    (void)MHD_add_connection(part->daemon.daemon, fd, &peer->address.any,
-                             peer->length);
+    give_to_part(part, fd, peer);
 }
 
 /* A pipeline gives the connection FD back: its next request is not for pipelines. */
@@ -96,7 +103,7 @@ static void stop_parts(struct http_loop *loop)
 {
     unsigned i;
 
-    for (i = 0; i < HTTP_DAEMONS; i++)
+    for (i = 0; i < HTTP_PARTS; i++)
         if (loop->parts[i].daemon.daemon != NULL)
             MHD_stop_daemon(loop->parts[i].daemon.daemon);
     if (loop->wakeup.fd >= 0)
@@ -107,21 +114,29 @@ static void stop_parts(struct http_loop *loop)
 static bool start_part(struct http_loop *loop, unsigned i)
 {
     struct http_part *part = &loop->parts[i];
-    bool last = i == HTTP_DAEMONS - 1;
+    bool large = i >= HTTP_DAEMONS - 1;
 
     part->watch.on_events = note_part;
     part->loop = loop;
     part->due = UINT64_MAX;
     part->daemon = (struct exchange_daemon){
         .server = loop->http->server,
-        .memory = memories[i],
-        .last = !last,
-        .reaper = last ? &loop->http->reaper : NULL,
+        .memory = memories[large ? HTTP_DAEMONS - 1 : i],
+        .last = !large,
+        .admin = i == HTTP_ADMIN,
+        .reaper = large ? &loop->http->reaper : NULL,
         .linger = &loop->linger,
         .wakeup = &loop->wakeup,
         .connections = &loop->connections,
     };
     return exchange_start(&part->daemon);
+}
+
+/* Whether the part I has connections to serve. */
+static bool is_needed(const struct listeners *listeners, unsigned i)
+{
+    return i < HTTP_DAEMONS ||
+           (i == HTTP_ADMIN && listeners_have_admin(listeners));
 }
 
 static bool start_parts(struct http_loop *loop)
@@ -135,17 +150,18 @@ static bool start_parts(struct http_loop *loop)
                         &loop->connections, wake_loop, leave_pipeline, loop) ||
         loop->wakeup.fd < 0)
         return false;
-    for (i = 0; i < HTTP_DAEMONS; i++)
-        if (!start_part(loop, i))
+    for (i = 0; i < HTTP_PARTS; i++)
+        if (is_needed(loop->http->listeners, i) && !start_part(loop, i))
             return false;
     return true;
 }
 
-bool http_start(struct http *http, struct server *server)
+bool http_start(struct http *http, struct server *server,
+                const struct listeners *listeners)
 {
     unsigned threads = server->conf->threads;
 
-    *http = (struct http){.server = server};
+    *http = (struct http){.server = server, .listeners = listeners};
     reaper_init(&http->reaper);
     http->loops = calloc(threads, sizeof http->loops[0]);
     while (http->loops != NULL && http->count < threads) {
@@ -169,10 +185,14 @@ void http_stop(struct http *http)
     reaper_done(&http->reaper);
 }
 
-size_t http_descriptors(unsigned threads)
+size_t http_descriptors(const struct listeners *listeners, unsigned threads)
 {
-    /* Of each daemon the epoll set, of each thread the eventfd. */
-    return (size_t)threads * (HTTP_DAEMONS + 1);
+    size_t count = 1; /* of each thread the eventfd, of each daemon the epoll set */
+    unsigned i;
+
+    for (i = 0; i < HTTP_PARTS; i++)
+        count += is_needed(listeners, i);
+    return threads * count;
 }
 
 void http_end_overdue(struct http *http)
@@ -214,7 +234,9 @@ static bool watch_loop(void *closure, int epoll_fd)
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, loop->wakeup.fd, &event) != 0)
         return false;
     event.events = EPOLLIN;
-    for (part = loop->parts; part < loop->parts + HTTP_DAEMONS; part++) {
+    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++) {
+        if (part->daemon.daemon == NULL)
+            continue;
         event.data.ptr = &part->watch;
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD,
                       MHD_get_daemon_info(part->daemon.daemon,
@@ -226,15 +248,19 @@ static bool watch_loop(void *closure, int epoll_fd)
     return true;
 }
 
-static void take_connection(void *closure, int fd, const struct peer *peer,
-                            const char *bytes, size_t length)
+static void take_connection(void *closure, int fd,
+                            const struct listener *listener,
+                            const struct peer *peer, const char *bytes,
+                            size_t length)
 {
     struct http_loop *loop = closure;
     const struct route_table *tables = loop->http->server->tables;
     size_t head = head_length(bytes, length);
 
-    if (loop->shut)
+    if (loop->shut || listener->tls)
         close(fd);
+    else if (listener->admin)
+        give_to_part(&loop->parts[HTTP_ADMIN], fd, peer);
     else if (head != 0 && head_may_be_plain(tables, bytes, length) &&
              pipelines_take(&loop->pipelines, fd, peer))
         return;
@@ -267,7 +293,9 @@ static void run_parts(struct http_loop *loop, uint64_t now)
     atomic_store(&loop->wakeup.resumed, false);
     loop->ready = false;
     loop->due = UINT64_MAX;
-    for (part = loop->parts; part < loop->parts + HTTP_DAEMONS; part++) {
+    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++) {
+        if (part->daemon.daemon == NULL)
+            continue;
         if (atomic_exchange(&part->daemon.resumed, false) || part->ready ||
             part->due <= now)
             run_part(part);

@@ -276,8 +276,8 @@ static const struct carrier pipeline_carrier = {
 
 /* ---- requests --------------------------------------------------------- */
 
-/* Makes of TURN the request with HEAD and BODY. */
-static void init_turn(struct turn *turn, struct pipeline *pipeline,
+/* Makes of TURN the request with HEAD and BODY. False when memory is short. */
+static bool init_turn(struct turn *turn, struct pipeline *pipeline,
                       const struct head *head, const char *body)
 {
     *turn = (struct turn){
@@ -293,6 +293,7 @@ static void init_turn(struct turn *turn, struct pipeline *pipeline,
         .pipeline = pipeline,
         .head = head,
     };
+    return request_find_client(&turn->request);
 }
 
 /* A new turn of PIPELINE, the last one, for the request with HEAD and BODY. NULL when
@@ -302,9 +303,10 @@ static struct turn *turn_new(struct pipeline *pipeline,
 {
     struct turn *turn = malloc(sizeof *turn);
 
-    if (turn == NULL)
+    if (turn == NULL || !init_turn(turn, pipeline, head, body)) {
+        free(turn);
         return NULL;
-    init_turn(turn, pipeline, head, body);
+    }
     *pipeline->end = turn;
     pipeline->end = &turn->next;
     pipeline->turn_count++;
@@ -374,9 +376,9 @@ static bool is_unwanted(void *closure, const struct head *head)
     struct turn turn;
     bool unwanted;
 
-    if (pipeline->held_length != 0) /* it cannot be given away any more */
+    if (pipeline->held_length != 0 || /* it cannot be given away any more */
+        !init_turn(&turn, pipeline, head, ""))
         return false;
-    init_turn(&turn, pipeline, head, "");
     unwanted = route_refuses(&turn.request);
     route_done(&turn.request);
     return unwanted;

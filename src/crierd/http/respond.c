@@ -171,7 +171,7 @@ bool respond_cross_site(struct request *request)
                          "'%.100s', Host is '%.100s', Sec-Fetch-Site is "
                          "'%.20s'",
                          header_or_none(request, MHD_HTTP_HEADER_ORIGIN),
-                         header_or_none(request, MHD_HTTP_HEADER_HOST),
+                         request_host(request) != NULL ? request_host(request) : "",
                          header_or_none(request, "Sec-Fetch-Site"));
 }
 

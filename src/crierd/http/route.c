@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Goes through all routes of TABLES, as TABLE and ROUTE. */
@@ -162,6 +163,8 @@ void route_done(struct request *request)
     request->deferred = NULL;
     identity_unref(request->identity);
     request->identity = NULL;
+    free(request->forwarded);
+    request->forwarded = NULL;
     uri_done(&request->uri);
 }
 

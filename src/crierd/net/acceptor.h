@@ -7,20 +7,21 @@ struct acceptor_options {
     const struct service *service;
     void *context; /* the first argument of service->loop() */
     unsigned threads;
-    int socket;  /* that listens; the acceptor closes it, also on failure */
+    const struct listeners *listeners; /* which stay the caller's */
     int crowded; /* the first descriptor that is one too many (descriptors.h) */
 };
 
 struct acceptor;
 
-/* Accepts the connections that come to the listening socket and hands them to the
- * service, which must be there until the acceptor is closed. Nothing is accepted while
- * descriptors are short. NULL when it cannot start. */
+/* Accepts the connections that come to the listeners and hands them to the service; both
+ * must be there until the acceptor is closed. Nothing is accepted while descriptors are
+ * short. NULL when it cannot start. */
 struct acceptor *acceptor_open(const struct acceptor_options *options);
 
-/* Accepts FD (the acceptor's from here on, also on failure) as if it had come to the
- * listening socket from ADDRESS of LENGTH bytes. Any thread. */
+/* Accepts FD (the acceptor's from here on, also on failure) as if it had come to LISTENER
+ * from ADDRESS of LENGTH bytes. Any thread. */
 void acceptor_let_in(struct acceptor *acceptor, int fd,
+                     const struct listener *listener,
                      const struct sockaddr *address, socklen_t length);
 
 /* How many connections wait for the head of their first request. Any thread. */

@@ -54,6 +54,7 @@
 struct waiting {
     struct watch watch; /* first */
     struct acceptor_thread *thread;
+    const struct listener *listener;
     struct waiting *prev, *next; /* by deadline */
     int fd;
     bool watched; /* in the epoll set */
@@ -102,8 +103,8 @@ static void hand_over(struct acceptor_thread *thread, struct waiting *waiting,
 {
     if (waiting->watched)
         (void)epoll_ctl(thread->epoll_fd, EPOLL_CTL_DEL, waiting->fd, NULL);
-    thread->service->take(thread->loop, waiting->fd, &waiting->peer,
-                          thread->window, length);
+    thread->service->take(thread->loop, waiting->fd, waiting->listener,
+                          &waiting->peer, thread->window, length);
     forget_waiting(thread, waiting);
 }
 
@@ -179,6 +180,7 @@ static void end_overdue(struct acceptor_thread *thread)
 
 /* A new waiting connection; NULL when memory is short, and FD is closed. */
 static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
+                                   const struct listener *listener,
                                    const struct sockaddr *address,
                                    socklen_t length)
 {
@@ -191,6 +193,7 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
     atomic_fetch_add(thread->waiting_count, 1);
     waiting->watch.on_events = read_waiting;
     waiting->thread = thread;
+    waiting->listener = listener;
     waiting->fd = fd;
     peer_set(&waiting->peer, address, length);
     return waiting;
@@ -212,7 +215,7 @@ static bool is_crowded(struct acceptor_thread *thread)
 
     if (!thread->crowded)
         return false;
-    fd = dup(thread->socket); /* its number is the lowest free one */
+    fd = dup(thread->wake_fd); /* its number is the lowest free one */
     if (fd >= 0)
         close(fd);
     thread->crowded = fd < 0 || fd >= thread->limit;
@@ -245,14 +248,15 @@ static struct acceptor_thread *choose_thread(struct acceptor_thread *thread)
     return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : thread;
 }
 
-/* Accepts one more connection. False when there is none. */
-static bool accept_one(struct acceptor_thread *thread)
+/* Accepts one more connection of LISTENER. False when there is none. */
+static bool accept_one(struct acceptor_thread *thread,
+                       const struct listener *listener)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     struct acceptor_thread *chosen;
     struct waiting *waiting;
-    int fd = accept4(thread->socket, (struct sockaddr *)&address, &length,
+    int fd = accept4(listener->socket, (struct sockaddr *)&address, &length,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
@@ -265,20 +269,21 @@ static bool accept_one(struct acceptor_thread *thread)
     thread->crowded = fd >= thread->limit;
     chosen = choose_thread(thread);
     if (chosen != thread) {
-        acceptor_thread_receive(chosen, fd, (struct sockaddr *)&address,
-                                length);
+        acceptor_thread_receive(chosen, fd, listener,
+                                (struct sockaddr *)&address, length);
         return true;
     }
-    waiting = waiting_new(thread, fd, (struct sockaddr *)&address, length);
+    waiting = waiting_new(thread, fd, listener, (struct sockaddr *)&address,
+                          length);
     if (waiting != NULL)
         admit_waiting(thread, waiting);
     return true;
 }
 
-/* Whether a connection waits to be accepted. */
-static bool is_one_queued(const struct acceptor_thread *thread)
+/* Whether a connection to LISTENER waits to be accepted. */
+static bool is_one_queued(const struct listener *listener)
 {
-    struct pollfd socket = {.fd = thread->socket, .events = POLLIN};
+    struct pollfd socket = {.fd = listener->socket, .events = POLLIN};
 
     return poll(&socket, 1, 0) > 0;
 }
@@ -296,81 +301,116 @@ static bool close_idle(struct acceptor_thread *thread)
     return thread->service->close_idle(thread->loop, thread->now - PATIENCE);
 }
 
-/* Accepts connections in place of idle ones: one for one. */
-static void replace_idle(struct acceptor_thread *thread)
+/* Accepts connections to LISTENER in place of idle ones: one for one. */
+static void replace_idle(struct acceptor_thread *thread,
+                         const struct listener *listener)
 {
     int left = ACCEPTS_PER_PASS;
 
-    while (left-- > 0 && is_one_queued(thread)) {
+    while (left-- > 0 && is_one_queued(listener)) {
         if (!close_idle(thread))
             return;
-        if (!is_crowded(thread) && !accept_one(thread))
+        if (!is_crowded(thread) && !accept_one(thread, listener))
             return;
     }
 }
 
-/* Lets the service end idle connections. Those that wait are accepted when that has been
- * done. */
-static void end_idle(struct acceptor_thread *thread)
+/* Lets the service end idle connections. Those that wait for LISTENER are accepted when
+ * that has been done. */
+static void end_idle(struct acceptor_thread *thread,
+                     const struct listener *listener)
 {
     if (thread->now < thread->ended_idle + CROWDED_TIME ||
-        !is_one_queued(thread))
+        !is_one_queued(listener))
         return;
     thread->ended_idle = thread->now;
     thread->service->end_idle(thread->loop, thread->now - PATIENCE,
                               ACCEPTS_PER_PASS);
 }
 
-static void accept_some(struct acceptor_thread *thread)
+static void accept_some(struct acceptor_thread *thread,
+                        const struct listener *listener)
 {
     int i;
 
     for (i = 0; i < ACCEPTS_PER_PASS && !is_crowded(thread); i++)
-        if (!accept_one(thread))
+        if (!accept_one(thread, listener))
             return;
     if (!is_crowded(thread))
         return;
-    replace_idle(thread);
-    end_idle(thread);
+    replace_idle(thread, listener);
+    end_idle(thread, listener);
 }
 
-/* Listens if WANTED. */
-static void set_listening(struct acceptor_thread *thread, bool wanted)
+/* Watches the socket of LISTENING if WANTED. */
+static void set_listening(struct listening *listening, bool wanted)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
-                                .data.ptr = &thread->watch};
+                                .data.ptr = &listening->watch};
+    int epoll_fd = listening->thread->epoll_fd;
+    int socket = listening->listener->socket;
 
-    if (wanted == thread->listening || thread->socket < 0)
+    if (wanted == listening->watched || socket < 0)
         return;
     if (!wanted)
-        (void)epoll_ctl(thread->epoll_fd, EPOLL_CTL_DEL, thread->socket, NULL);
-    else if (epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, thread->socket,
-                       &event) != 0)
+        (void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, socket, NULL);
+    else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, socket, &event) != 0)
         return; /* tried again */
-    thread->listening = wanted;
+    listening->watched = wanted;
+}
+
+/* Watches all sockets that listen, if WANTED. */
+static void listen_to_all(struct acceptor_thread *thread, bool wanted)
+{
+    size_t i;
+
+    for (i = 0; i < thread->listeners->count; i++)
+        set_listening(&thread->listenings[i], wanted);
+}
+
+/* Whether one of the sockets that are to be watched is not. */
+static bool is_deaf(const struct acceptor_thread *thread)
+{
+    size_t i;
+
+    for (i = 0; i < thread->listeners->count; i++)
+        if (!thread->listenings[i].watched)
+            return true;
+    return false;
 }
 
 static void note_readable(struct watch *watch, uint32_t events)
 {
     (void)events;
-    ((struct acceptor_thread *)watch)->readable = true;
+    ((struct listening *)watch)->readable = true;
 }
 
+/* Accepts from each listener some connections. Each pass begins with another one: where
+ * descriptors are short, the first one gets them. */
 static void accept_connections(struct acceptor_thread *thread)
 {
-    if (thread->readable || !thread->listening)
-        accept_some(thread);
-    thread->readable = false;
-    set_listening(thread, !thread->crowded);
+    size_t count = thread->listeners->count, i;
+    struct listening *listening;
+
+    for (i = 0; i < count; i++) {
+        listening = &thread->listenings[(thread->next + i) % count];
+        if (listening->readable || !listening->watched)
+            accept_some(thread, listening->listener);
+        listening->readable = false;
+    }
+    thread->next++;
+    listen_to_all(thread, !thread->crowded);
     end_overdue(thread);
 }
 
 /* ---- connections from other threads ----------------------------------- */
 
 void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
+                             const struct listener *listener,
                              const struct sockaddr *address, socklen_t length)
 {
-    struct waiting *waiting = waiting_new(thread, fd, address, length);
+    struct waiting *waiting =
+        waiting_new(thread, fd, listener, address, length);
     bool first;
 
     if (waiting == NULL)
@@ -410,7 +450,7 @@ static void shut_down(struct acceptor_thread *thread)
     if (thread->closed)
         return;
     thread->closed = true;
-    set_listening(thread, false);
+    listen_to_all(thread, false);
     thread->service->shut(thread->loop);
 }
 
@@ -420,7 +460,7 @@ static int wait_time(const struct acceptor_thread *thread)
 
     if (thread->waitings != NULL && until > thread->waitings->deadline)
         until = thread->waitings->deadline;
-    if (!thread->listening && !thread->closed && until > now + CROWDED_TIME)
+    if (!thread->closed && until > now + CROWDED_TIME && is_deaf(thread))
         until = now + CROWDED_TIME;
     if (until == UINT64_MAX)
         return -1;
@@ -450,7 +490,7 @@ static void *run_thread(void *argument)
     bool shut, stop = false;
     struct waiting *arrivals;
 
-    set_listening(thread, true);
+    listen_to_all(thread, true);
     while (!stop) {
         handle_events(thread);
         pthread_mutex_lock(&thread->lock);
@@ -472,16 +512,32 @@ static void *run_thread(void *argument)
 
 /* ---- start and end ---------------------------------------------------- */
 
+/* Makes the listenings. */
+static bool make_listenings(struct acceptor_thread *thread)
+{
+    size_t count = thread->listeners->count, i;
+
+    thread->listenings = calloc(count, sizeof thread->listenings[0]);
+    for (i = 0; thread->listenings != NULL && i < count; i++)
+        thread->listenings[i] = (struct listening){
+            .watch.on_events = note_readable,
+            .thread = thread,
+            .listener = &thread->listeners->list[i],
+        };
+    return thread->listenings != NULL;
+}
+
 bool acceptor_thread_prepare(struct acceptor_thread *thread)
 {
-    thread->watch.on_events = note_readable;
+    bool listens = make_listenings(thread);
+
     thread->now = crier_now();
     thread->window = malloc(thread->service->head_max + 1);
     thread->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pthread_mutex_init(&thread->lock, NULL) != 0)
         abort();
-    return thread->window != NULL && thread->epoll_fd >= 0 &&
+    return listens && thread->window != NULL && thread->epoll_fd >= 0 &&
            thread->wake_fd >= 0;
 }
 
@@ -524,6 +580,7 @@ void acceptor_thread_done(struct acceptor_thread *thread)
         close(thread->epoll_fd);
     if (thread->wake_fd >= 0)
         close(thread->wake_fd);
+    free(thread->listenings);
     free(thread->window);
     pthread_mutex_destroy(&thread->lock);
 }

@@ -81,3 +81,23 @@ void listener_address(int socket, char text[LISTENER_ADDRESS_SIZE])
     snprintf(text, LISTENER_ADDRESS_SIZE,
              address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
+
+bool listeners_have_tls(const struct listeners *listeners)
+{
+    size_t i;
+
+    for (i = 0; i < listeners->count; i++)
+        if (listeners->list[i].tls)
+            return true;
+    return false;
+}
+
+bool listeners_have_admin(const struct listeners *listeners)
+{
+    size_t i;
+
+    for (i = 0; i < listeners->count; i++)
+        if (listeners->list[i].admin)
+            return true;
+    return false;
+}

@@ -1,6 +1,7 @@
 #ifndef CRIERD_SERVICE_H
 #define CRIERD_SERVICE_H
 
+#include "listener.h"
 #include "peer.h"
 
 #include <stdbool.h>
@@ -32,10 +33,11 @@ struct service {
     enum service_verdict (*classify)(const char *bytes, size_t length,
                                      bool ended);
 
-    /* Takes the connection FD from PEER over, or closes it. Nothing has been read from
-     * it; the first LENGTH bytes are at BYTES. */
-    void (*take)(void *loop, int fd, const struct peer *peer,
-                 const char *bytes, size_t length);
+    /* Takes the connection FD, which came from PEER to LISTENER, over, or closes it.
+     * Nothing has been read from it but a header of the PROXY protocol; the first LENGTH
+     * bytes are at BYTES. */
+    void (*take)(void *loop, int fd, const struct listener *listener,
+                 const struct peer *peer, const char *bytes, size_t length);
 
     /* Serves what there is to be served at NOW, by crier_now(). Called at the end of
      * each pass. */

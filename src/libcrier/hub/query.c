@@ -391,6 +391,10 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
     status->gaps = atomic_load(&hub->gaps);
     status->corrected = atomic_load(&hub->journal->corrected);
     status->clock_behind = atomic_load(&hub->journal->clock_behind);
+    status->check = (enum crier_check)atomic_load(&hub->journal->check);
+    status->damaged = atomic_load(&hub->journal->damaged);
+    if (status->damaged != 0)
+        memcpy(status->damage, hub->journal->damage, sizeof status->damage);
     if (!crier__gate_is_closed(&hub->gate))
         status->error = hub->journal->ops->status(hub->journal,
                                                   status->reason);

@@ -196,6 +196,7 @@ int crier__journal_init(struct crier_journal *journal,
         return error;
     error = make_policy(&journal->policy, options, defaults);
     atomic_init(&journal->max_bytes, journal->policy.retention.bytes);
+    atomic_flag_clear(&journal->damage_taken);
     if (error != 0)
         crier__journal_done(journal);
     return error;
@@ -249,6 +250,17 @@ void crier__append_refuse_ended(struct crier__append *append, const char *name)
     append->error = CRIER_ERR_TOPIC_ENDED;
     snprintf(append->reason, sizeof append->reason,
              "'%.70s' takes no update until it is deleted", name);
+}
+
+/* ---- damage ----------------------------------------------------------- */
+
+void crier__journal_damage(struct crier_journal *journal, const char *where)
+{
+    if (!atomic_flag_test_and_set(&journal->damage_taken))
+        snprintf(journal->damage, sizeof journal->damage, "%s", where);
+    else if (atomic_load(&journal->damaged) == 0)
+        return; /* the first one is being noted now */
+    atomic_fetch_add(&journal->damaged, 1);
 }
 
 /* ---- the rest --------------------------------------------------------- */

@@ -231,6 +231,11 @@ struct crier_journal {
     /* For crier_hub_status(). */
     _Atomic uint64_t corrected; /* updates whose time was ahead of the clock */
     atomic_bool clock_behind;   /* the clock says a time before 2026 */
+    atomic_int check;           /* enum crier_check */
+    _Atomic uint64_t damaged;   /* how often damage was met */
+    char damage[128];           /* the first of it; written before `damaged` is raised
+                                   to 1 by the one that `damage_taken` is given to */
+    atomic_flag damage_taken;
 };
 
 /* Fills in the shared part but for the epoch. Where OPTIONS' retention is zero, DEFAULTS
@@ -239,6 +244,9 @@ int crier__journal_init(struct crier_journal *journal,
                         const struct crier__journal_ops *ops,
                         const struct crier_journal_options *options,
                         const struct crier_retention *defaults);
+
+/* Counts damage that was met in JOURNAL's file; WHERE says which. Any thread. */
+void crier__journal_damage(struct crier_journal *journal, const char *where);
 
 /* Whether JOURNAL belongs to the parent of this process. */
 bool crier__journal_forked(const struct crier_journal *journal);
