@@ -361,6 +361,7 @@ static int start_server(struct conf *conf, struct launch *launch)
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    log_set_format(conf->log_format);
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;

@@ -87,7 +87,7 @@ const char help_topics[] =
 const char help_export[] =
     "Usage: crier export [OPTION]... [-o FILE]\n"
     "Print all that the server stores, one update per line (JSON), for crier import.\n"
-    "Needs a token that may administer (crier token --admin).\n"
+    "Where the server needs tokens, it must be an admin's.\n"
     "\n"
     "  -o, --output FILE      write to FILE; if it has updates of an export that was\n"
     "                         interrupted, go on after the last one\n"
@@ -100,7 +100,7 @@ const char help_import[] =
     "Usage: crier import [OPTION]... [FILE|-]\n"
     "Publish the updates of an export, with their ids and times. Those that the\n"
     "server has already are skipped, so an import can be repeated.\n"
-    "Needs a token that may administer (crier token --admin).\n"
+    "Where the server needs tokens, it must be an admin's.\n"
     "\n"
     "      --timeout TIME     keep trying for TIME (default 30s; 0: forever)\n"
     "  -q, --quiet            print nothing but errors on stderr\n"

@@ -123,6 +123,7 @@ static void drop_pending(struct crier__transport *transport, size_t bytes)
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
+    transport->sent += bytes;
     if (transport->report_low &&
         transport->pending.cost <= transport->low_water) {
         transport->report_low = false;
@@ -356,6 +357,7 @@ int crier__transport_send(struct crier__transport *transport,
         sent = send(transport->fd, frame->bytes, frame->length, SEND_FLAGS);
         if (sent >= 0) {
             transport->last_sent = now;
+            transport->sent += (size_t)sent;
             result = (size_t)sent < frame->length;
         } else if (!may_keep_waiting(errno)) {
             result = -errno;
@@ -450,6 +452,16 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
     }
     pthread_mutex_unlock(&transport->lock);
     return error;
+}
+
+uint64_t crier__transport_sent(struct crier__transport *transport)
+{
+    uint64_t sent;
+
+    pthread_mutex_lock(&transport->lock);
+    sent = transport->sent;
+    pthread_mutex_unlock(&transport->lock);
+    return sent;
 }
 
 uint64_t crier__transport_last_sent(struct crier__transport *transport)

@@ -23,6 +23,7 @@ struct crier__transport {
     bool started;         /* the beginning of the body is pending or sent */
     bool urgent;          /* it must not wait for the next frame */
     uint64_t last_sent;   /* crier_now() */
+    uint64_t sent;        /* bytes of the body, as far as the kernel or MHD took them */
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending became non-empty, or the client was last seen
                              to take something; crier_now() */
@@ -103,6 +104,9 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
 
 /* Returns when bytes were last sent, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
+
+/* Returns how many bytes of the body have been sent. Valid after release, too. */
+uint64_t crier__transport_sent(struct crier__transport *transport);
 
 /* Returns how long the client has taken nothing while something is pending, in ms; 0
  * when nothing is pending. Progress is measured by comparing SIOCOUTQ with the previous
