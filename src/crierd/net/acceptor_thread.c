@@ -97,6 +97,26 @@ static void wake_thread(struct acceptor_thread *thread)
 
 /* ---- waiting connections ---------------------------------------------- */
 
+/* The crowd of ADDRESS: a small hash of it, of IPv6 of its first 64 bits. Clients can choose
+ * addresses that share one, and gain nothing. */
+static unsigned find_crowd(const struct sockaddr *address)
+{
+    unsigned char bytes[16] = {0};
+    unsigned hash = 0, i;
+
+    (void)cidr_bytes(address, bytes);
+    for (i = 0; i < (bytes[0] == 0 ? sizeof bytes : sizeof bytes / 2); i++)
+        hash = hash * 31 + bytes[i];
+    return hash % ACCEPTOR_CROWDS;
+}
+
+/* Counts WAITING in the crowd of its address. */
+static void join_crowd(struct acceptor_thread *thread, struct waiting *waiting)
+{
+    waiting->crowd = find_crowd(&waiting->peer.address.any);
+    thread->crowds[waiting->crowd]++;
+}
+
 /* Frees WAITING; its socket stays open. */
 static void forget_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting)
@@ -163,6 +183,16 @@ static bool skip_bytes(struct acceptor_thread *thread,
     return length == 0;
 }
 
+/* WAITING's client is PEER, as its proxy says. False when the service does not want it. */
+static bool take_peer(struct acceptor_thread *thread, struct waiting *waiting,
+                      const struct peer *peer)
+{
+    thread->crowds[waiting->crowd]--;
+    waiting->peer = *peer;
+    join_crowd(thread, waiting);
+    return thread->service->admit(thread->loop, &peer->address.any);
+}
+
 /* Reads the header of the PROXY protocol that WAITING begins with. */
 static enum proxy_result take_header(struct acceptor_thread *thread,
                                      struct waiting *waiting)
@@ -182,9 +212,9 @@ static enum proxy_result take_header(struct acceptor_thread *thread,
     if (result != PROXY_DONE)
         return result;
     waiting->proxied = false;
-    if (header.has_peer)
-        waiting->peer = header.peer;
-    return PROXY_DONE;
+    return !header.has_peer || take_peer(thread, waiting, &header.peer)
+               ? PROXY_DONE
+               : PROXY_INVALID;
 }
 
 /* Does what the first byte of WAITING, which is to be one of TLS, calls for. False when it
@@ -310,27 +340,13 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
     return waiting;
 }
 
-/* The crowd of ADDRESS: a small hash of it, of IPv6 of its first 64 bits. Clients can choose
- * addresses that share one, and gain nothing. */
-static unsigned find_crowd(const struct sockaddr *address)
-{
-    unsigned char bytes[16] = {0};
-    unsigned hash = 0, i;
-
-    (void)cidr_bytes(address, bytes);
-    for (i = 0; i < (bytes[0] == 0 ? sizeof bytes : sizeof bytes / 2); i++)
-        hash = hash * 31 + bytes[i];
-    return hash % ACCEPTOR_CROWDS;
-}
-
 /* Makes WAITING one of THREAD's. Often its head is there already. */
 static void admit_waiting(struct acceptor_thread *thread,
                           struct waiting *waiting)
 {
     waiting->deadline = thread->now + HEAD_TIME;
     DL_APPEND(thread->waitings, waiting);
-    waiting->crowd = find_crowd(&waiting->peer.address.any);
-    thread->crowds[waiting->crowd]++;
+    join_crowd(thread, waiting);
     if (!examine_waiting(thread, waiting) && !watch_waiting(thread, waiting))
         close_waiting(thread, waiting);
 }
