@@ -315,6 +315,7 @@ static int run_server(struct server *server, const struct launch *launch)
         log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
         return EXIT_FAILURE;
     }
+    server->has_admin = listeners_have_admin(&listeners);
     status = run_shards(server, &listeners, launch);
     close(listener.socket);
     return status;
@@ -351,9 +352,11 @@ static void set_signals(sigset_t *signals)
 
 static int start_server(struct conf *conf, struct launch *launch)
 {
-    struct server server = {.conf = conf, .started = crier_now(), .www = -1};
+    struct server server = {
+        .conf = conf, .started = crier_now(), .began = time(NULL), .www = -1};
     int status;
 
+    atomic_init(&server.configured, server.began);
     set_signals(&launch->signals);
     /* One thread allocates an update and another one frees it, much later. With an arena
      * for each thread, all of them would grow to the size of the journal. */

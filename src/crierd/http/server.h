@@ -8,6 +8,7 @@
 #include "crierd/net/descriptors.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 /* How many tables a server may have, one without routes included. */
 #define SERVER_TABLES 8
@@ -18,6 +19,10 @@ struct server {
     struct crier_shards *shards;
     struct descriptors descriptors;
     uint64_t started;   /* crier_now() */
+    time_t began;       /* the same by the real-time clock, in s since 1970 */
+    _Atomic time_t configured; /* when the configuration was last read, likewise */
+    atomic_bool reload_failed; /* the last reload */
+    bool has_admin;     /* there is a listener of --admin-listen */
     uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */

@@ -23,6 +23,7 @@
 #include "acceptor_thread.h"
 
 #include "refuse.h"
+#include "crierd/metrics/metrics.h"
 #include "base/thread.h"
 #include "crier.h"
 
@@ -79,6 +80,7 @@ static void forget_waiting(struct acceptor_thread *thread,
 {
     DL_DELETE(thread->waitings, waiting);
     atomic_fetch_sub(thread->waiting_count, 1);
+    metrics_add(METRIC_CONNECTIONS_WAITING, -1);
     free(waiting);
 }
 
@@ -139,6 +141,7 @@ static bool examine_waiting(struct acceptor_thread *thread,
         close_waiting(thread, waiting);
         break;
     case SERVICE_REFUSE:
+        metrics_count(METRIC_CONNECTIONS_BAD);
         refuse_waiting(thread, waiting, REFUSE_BAD_REQUEST);
         break;
     case SERVICE_TAKE:
@@ -172,8 +175,10 @@ static bool watch_waiting(struct acceptor_thread *thread,
 static void end_overdue(struct acceptor_thread *thread)
 {
     while (thread->waitings != NULL &&
-           thread->waitings->deadline <= thread->now)
+           thread->waitings->deadline <= thread->now) {
+        metrics_count(METRIC_CONNECTIONS_SLOW);
         refuse_waiting(thread, thread->waitings, REFUSE_TIMEOUT);
+    }
 }
 
 /* ---- new connections -------------------------------------------------- */
@@ -186,11 +191,14 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
 {
     struct waiting *waiting = calloc(1, sizeof *waiting);
 
+    metrics_count(METRIC_CONNECTIONS_ACCEPTED);
     if (waiting == NULL) {
+        metrics_count(METRIC_CONNECTIONS_MEMORY);
         close(fd);
         return NULL;
     }
     atomic_fetch_add(thread->waiting_count, 1);
+    metrics_count(METRIC_CONNECTIONS_WAITING);
     waiting->watch.on_events = read_waiting;
     waiting->thread = thread;
     waiting->listener = listener;
@@ -295,6 +303,7 @@ static bool close_idle(struct acceptor_thread *thread)
 
     if (oldest != NULL &&
         oldest->deadline - HEAD_TIME + PATIENCE <= thread->now) {
+        metrics_count(METRIC_CONNECTIONS_CROWDED);
         close_waiting(thread, oldest);
         return true;
     }

@@ -20,6 +20,29 @@ void peer_set(struct peer *peer, const struct sockaddr *address,
     peer->length = length;
 }
 
+static bool is_loopback_v4(const unsigned char *bytes)
+{
+    return bytes[0] == 127;
+}
+
+bool peer_is_local(const struct sockaddr *address)
+{
+    const struct in6_addr *v6;
+
+    if (address == NULL)
+        return false;
+    if (address->sa_family == AF_UNIX)
+        return true;
+    if (address->sa_family == AF_INET)
+        return is_loopback_v4(
+            (const unsigned char *)&((const struct sockaddr_in *)address)->sin_addr);
+    if (address->sa_family != AF_INET6)
+        return false;
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) ||
+           (IN6_IS_ADDR_V4MAPPED(v6) && is_loopback_v4(v6->s6_addr + 12));
+}
+
 /* Writes NUMBER at TO, and returns the place behind it. */
 static char *write_number(char *to, unsigned number)
 {
