@@ -73,6 +73,7 @@ static void give_counts(void)
 {
     crier_shards_set_max_streams(NULL, 1);
     ck_assert_uint_eq(crier_shards_count(NULL), 0);
+    ck_assert_uint_eq(crier_shards_silent(NULL), 0);
     ck_assert_uint_eq(crier_shards_drain(NULL, 0, 0, 0), 0);
     ck_assert_uint_eq(crier_broadcaster_count(NULL), 0);
     ck_assert_uint_eq(crier_broadcaster_count_of(NULL, "a"), 0);

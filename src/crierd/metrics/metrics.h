@@ -51,6 +51,12 @@
         "reason=\"descriptors\"", METRICS_REFUSED_HELP)                                \
     ROW(METRIC_CONNECTIONS_MEMORY, COUNTER, "crier_connections_refused_total",         \
         "reason=\"memory\"", METRICS_REFUSED_HELP)                                     \
+    ROW(METRIC_LIMITED_STREAMS, COUNTER, "crier_limited_total",                        \
+        "limit=\"max-clients-per-address\"", METRICS_LIMITED_HELP)                      \
+    ROW(METRIC_LIMITED_PUBLISHES, COUNTER, "crier_limited_total",                      \
+        "limit=\"publish-rate\"", METRICS_LIMITED_HELP)                                \
+    ROW(METRIC_LIMITED_CONNECTIONS, COUNTER, "crier_limited_total",                    \
+        "limit=\"connect-rate\"", METRICS_LIMITED_HELP)                                \
     ROW(METRIC_TOKENS_VERIFIED, COUNTER, "crier_tokens_verified_total",                \
         "", METRICS_VERIFIED_HELP)                                                     \
     ROW(METRIC_TOKENS_MALFORMED, COUNTER, "crier_tokens_refused_total",                \
@@ -86,6 +92,7 @@
     "Connections closed before the head of a first request was complete."
 #define METRICS_VERIFIED_HELP "Tokens verified, also those that were remembered."
 #define METRICS_TOKENS_HELP "Tokens refused."
+#define METRICS_LIMITED_HELP "Requests and connections that a limit against abuse refused."
 #define METRICS_RELOADS_HELP "Reloads of the configuration."
 
 #define METRICS_ENUM_ROW(metric, type, name, labels, help) metric,
