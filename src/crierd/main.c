@@ -369,6 +369,7 @@ static int start_server(struct conf *conf, struct launch *launch)
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    log_set_format(conf->log_format);
     if (!inherit_listeners(&server.listeners)) {
         listeners_close(&server.listeners);
         return EXIT_FAILURE;

@@ -43,6 +43,7 @@ static bool apply_conf(struct server *server, const struct conf *conf)
     descriptors_limit_clients(&server->descriptors, conf->max_clients);
     crier_shards_set_max_streams(server->shards, server->descriptors.clients);
     log_set_level(conf->log_level);
+    log_set_format(conf->log_format);
     tls_log_certificate(conf);
     return true;
 }
