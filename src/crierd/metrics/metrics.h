@@ -51,7 +51,7 @@
         "reason=\"descriptors\"", METRICS_REFUSED_HELP)                                \
     ROW(METRIC_CONNECTIONS_MEMORY, COUNTER, "crier_connections_refused_total",         \
         "reason=\"memory\"", METRICS_REFUSED_HELP)                                     \
-    ROW(METRIC_CONNECTIONS_PROXY, COUNTER, "crier_connections_refused_total",          \
+    ROW(METRIC_CONNECTIONS_REFUSED_PROXY, COUNTER, "crier_connections_refused_total",  \
         "reason=\"proxy-header\"", METRICS_REFUSED_HELP)                               \
     ROW(METRIC_LIMITED_STREAMS, COUNTER, "crier_limited_total",                        \
         "limit=\"max-clients-per-address\"", METRICS_LIMITED_HELP)                      \

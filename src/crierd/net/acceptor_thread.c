@@ -209,7 +209,7 @@ static enum proxy_result take_header(struct acceptor_thread *thread,
         (result == PROXY_DONE && !skip_bytes(thread, waiting, header.length)))
         result = PROXY_INVALID; /* it will not be completed */
     if (result == PROXY_INVALID && length != 0) /* else it looked whether we are here */
-        metrics_count(METRIC_CONNECTIONS_PROXY);
+        metrics_count(METRIC_CONNECTIONS_REFUSED_PROXY);
     if (result != PROXY_DONE)
         return result;
     waiting->proxied = false;
@@ -305,6 +305,7 @@ static bool watch_waiting(struct acceptor_thread *thread,
 static void end_waiting(struct acceptor_thread *thread,
                         struct waiting *waiting)
 {
+    metrics_count(METRIC_CONNECTIONS_SLOW);
     if (waiting->proxied || waiting->listener->tls)
         close_waiting(thread, waiting);
     else
@@ -314,10 +315,8 @@ static void end_waiting(struct acceptor_thread *thread,
 static void end_overdue(struct acceptor_thread *thread)
 {
     while (thread->waitings != NULL &&
-           thread->waitings->deadline <= thread->now) {
-        metrics_count(METRIC_CONNECTIONS_SLOW);
+           thread->waitings->deadline <= thread->now)
         end_waiting(thread, thread->waitings);
-    }
 }
 
 /* ---- new connections -------------------------------------------------- */
