@@ -7,6 +7,7 @@
 #include "crier.h"
 #include "crierd/limits/limits.h"
 #include "crierd/net/descriptors.h"
+#include "crierd/net/listener.h"
 
 #include <stdatomic.h>
 
@@ -18,6 +19,7 @@ struct server {
     const struct conf *conf;
     struct crier_shards *shards;
     struct descriptors descriptors;
+    struct listeners listeners;
     uint64_t started;   /* crier_now() */
     uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */

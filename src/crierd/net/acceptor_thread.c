@@ -102,6 +102,10 @@ static void close_waiting(struct acceptor_thread *thread,
 static void refuse_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting, const char *status)
 {
+    if (waiting->listener->tls) { /* whose handshake has not begun */
+        close_waiting(thread, waiting);
+        return;
+    }
     refuse_connection(waiting->fd, status, thread->window,
                       thread->service->head_max);
     forget_waiting(thread, waiting);
@@ -133,6 +137,17 @@ static bool peek_at_head(struct acceptor_thread *thread,
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
+/* What is to be done with WAITING, of which LENGTH bytes are in the window. With TLS the
+ * service takes the first bytes, which say nothing of the request. */
+static enum service_verdict judge_waiting(const struct acceptor_thread *thread,
+                                          const struct waiting *waiting,
+                                          size_t length)
+{
+    if (waiting->listener->tls)
+        return length != 0 ? SERVICE_TAKE : SERVICE_CLOSE;
+    return thread->service->classify(thread->window, length, waiting->ended);
+}
+
 /* Does what WAITING's first bytes call for. False when more of them must come. */
 static bool examine_waiting(struct acceptor_thread *thread,
                             struct waiting *waiting)
@@ -141,8 +156,7 @@ static bool examine_waiting(struct acceptor_thread *thread,
 
     if (!peek_at_head(thread, waiting, &length))
         return false;
-    switch (
-        thread->service->classify(thread->window, length, waiting->ended)) {
+    switch (judge_waiting(thread, waiting, length)) {
     case SERVICE_WAIT:
         return false;
     case SERVICE_CLOSE:
@@ -571,6 +585,7 @@ static void *run_thread(void *argument)
         stop = thread->stop;
         arrivals = thread->arrivals;
         thread->arrivals = NULL;
+        thread->asked = false;
         pthread_mutex_unlock(&thread->lock);
         admit_arrivals(thread, arrivals);
         if (shut)
@@ -623,6 +638,19 @@ bool acceptor_thread_start(struct acceptor_thread *thread)
                      &event) == 0 &&
            thread->service->start(thread->loop, thread->epoll_fd) &&
            crier__thread_start(&thread->thread, run_thread, thread) == 0;
+}
+
+bool acceptor_thread_silent(struct acceptor_thread *thread)
+{
+    bool silent;
+
+    pthread_mutex_lock(&thread->lock);
+    silent = thread->asked;
+    thread->asked = true;
+    pthread_mutex_unlock(&thread->lock);
+    if (!silent)
+        wake_thread(thread);
+    return silent;
 }
 
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop)

@@ -20,6 +20,20 @@ void peer_set(struct peer *peer, const struct sockaddr *address,
     peer->length = length;
 }
 
+bool peer_is_local(const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+    if (address->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (address->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) &&
+                v6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+    return address->sa_family == AF_UNIX;
+}
+
 /* Writes NUMBER at TO, and returns the place behind it. */
 static char *write_number(char *to, unsigned number)
 {

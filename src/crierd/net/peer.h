@@ -2,6 +2,7 @@
 #define CRIERD_PEER_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 /* Room for an address as peer_text() writes it. */
@@ -21,6 +22,10 @@ struct peer {
 /* Copies ADDRESS of LENGTH bytes to PEER. */
 void peer_set(struct peer *peer, const struct sockaddr *address,
               socklen_t length);
+
+/* Whether ADDRESS is this machine's: a loopback address, also one of IPv4 mapped into IPv6, or
+ * that of a unix socket. */
+bool peer_is_local(const struct sockaddr *address);
 
 /* Writes ADDRESS to TEXT: "192.0.2.1:80" for IPv4, also where it is mapped into IPv6,
  * "[2001:db8::1]:80" for IPv6, "unix" for a local socket, and "?" for what is none of
