@@ -69,6 +69,8 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_CRIERD, false, 2},
     {"garbage: p99 of the others, with / without", WORK_GARBAGE, FIGURE_P99_ALONE,
      SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"flood: p99 of the others, with / without", WORK_FLOOD, FIGURE_P99_ALONE,
+     SERVER_CRIERD, SERVER_CRIERD, false, 1.5},
 };
 const size_t budgets_count = sizeof budgets / sizeof *budgets;
 

@@ -24,9 +24,10 @@
  *   memory, memory-chrome, memory-proxy, memory-cookie
  *               two fifths subscribe to one topic and receive one update: memory;
  *               with the request of curl, of Chrome, and that with more fields
- *   slow, half-open, large, garbage
+ *   slow, half-open, large, garbage, flood
  *               as broadcast, with a tenth of the clients, first alone and then
- *               with attackers (attack.c); each for a third of the time
+ *               with attackers (attack.c); each for a third of the time. In flood the
+ *               server limits what one address may do
  *
  * A round publishes for a fixed time and not a fixed number of updates, so that a slow
  * server does not make the run longer. Measuring starts after a warm-up.
@@ -492,6 +493,7 @@ static const struct {
     [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
     [WORK_LARGE] = {"large", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
     [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_FLOOD] = {"flood", "delivery", 10, 1 << SERVER_CRIERD, HEAD_CURL, TOKENS_NONE},
 };
 
 bool work_is_abuse(enum work_kind kind) { return kind >= WORK_SLOW; }
@@ -507,6 +509,12 @@ const char *work_unit(enum work_kind kind) { return works[kind].unit; }
 
 const char *const *work_options(enum work_kind kind)
 {
+    /* The clients of a run come from 16 addresses, all at once. */
+    static const char *const limits[] = {"--connect-rate", "500",
+                                         "--max-clients-per-address", "5000", NULL};
+
+    if (kind == WORK_FLOOD)
+        return limits;
     return works[kind].tokens != TOKENS_NONE ? tokens_options : NULL;
 }
 

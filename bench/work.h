@@ -31,6 +31,7 @@ enum work_kind {
     WORK_HALF_OPEN,
     WORK_LARGE,
     WORK_GARBAGE,
+    WORK_FLOOD,
     WORK_KINDS
 };
 
