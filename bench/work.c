@@ -182,6 +182,19 @@ static bool publish_updates(struct session *session, const struct work_size *siz
     return clients_wait(&session->clients, 0) && publish_wait(&session->publish, 0);
 }
 
+/* Connects the clients. That may take longer with TLS than servers let a publisher be
+ * silent. */
+static bool connect_clients(struct session *session)
+{
+    bool tls = session->clients.tls;
+
+    if (tls)
+        publish_close(&session->publish);
+    return clients_connect(&session->clients) &&
+           (!tls ||
+            publish_open(&session->publish, &session->load, session->server->port));
+}
+
 static bool measure_updates(struct session *session, const struct work_size *size,
                             unsigned in_flight, struct figures *figures)
 {
@@ -189,7 +202,7 @@ static bool measure_updates(struct session *session, const struct work_size *siz
     const struct histogram *latency = &clients->latency;
     uint64_t before;
 
-    if (!clients_connect(clients) ||
+    if (!connect_clients(session) ||
         !publish_updates(session, size, in_flight, WARM_UP * clients->topics, false) ||
         !begin_meter(session))
         return false;
@@ -423,7 +436,7 @@ static bool measure_memory(struct session *session, struct figures *figures)
     struct usage before, after;
 
     if (!warm_up(session) || !usage_read(session->server->pid, true, &before) ||
-        !begin_meter(session) || !clients_connect(clients) ||
+        !begin_meter(session) || !connect_clients(session) ||
         !publish_to_all(session) ||
         !end_meter(session, usage_now(), clients->count, figures) ||
         !load_linger(&session->load, 500) ||
