@@ -170,12 +170,12 @@ static void log_clock(struct crier_hub *hub, struct crier_status *before)
     *before = now;
 }
 
-/* Whether INFO is of a signal to read the configuration again, and there is a file. A
- * terminal that is closed sends the same signal, but the kernel does so by itself. */
+/* Whether INFO is of a signal to read the configuration again, and there is a file of it,
+ * or a certificate. A terminal that is closed sends the same signal, but the kernel does so by itself. */
 static bool is_reload(const siginfo_t *info)
 {
     return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
-           conf_current()->file != NULL;
+           (conf_current()->file != NULL || conf_current()->certificate != NULL);
 }
 
 /* Waits for one of SIGNALS until it is time to sweep, or DUE (crier_now()). Returns the
@@ -251,6 +251,7 @@ static int run_http(struct server *server, const struct launch *launch)
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
+    tls_log_certificate(server->conf);
     if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
@@ -366,6 +367,7 @@ static int start_server(struct conf *conf, struct launch *launch)
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    log_set_format(conf->log_format);
     if (!inherit_listeners(&server.listeners)) {
         listeners_close(&server.listeners);
         return EXIT_FAILURE;

@@ -32,10 +32,11 @@
  * pending frames into records of up to 16 KiB, in a buffer on its stack. When the kernel
  * does not take a whole record, GnuTLS keeps it (`kept`), and its frames stay pending
  * until it is complete. MHD must not write in between, so the connection is not resumed
- * before, except for a cut, after which nothing of the body is sent. The shard also reads what the client sends, which may be
- * close_notify. Where it cannot when epoll reports it, because MHD has the connection or
- * GnuTLS keeps a record, `unheard` says so, and whoever parks the connection or completes
- * the record reads it. MHD sends close_notify at the end of the body.
+ * before, except for a cut, after which nothing of the body is sent. The shard also
+ * reads what the client sends, which may be close_notify. Where it cannot when epoll
+ * reports it, because MHD has the connection or GnuTLS keeps a record, `unheard` says so,
+ * and whoever parks the connection or completes the record reads it. MHD sends
+ * close_notify at the end of the body.
  *
  * A body that is cut ends as any other body does, because MHD logs an error for each
  * end with an error, and it is no error when a client leaves. Only when a client that
@@ -103,7 +104,7 @@ static void find_session(struct crier__transport *transport)
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
                           void (*resume)(struct MHD_Connection *connection),
-                          _Atomic uint64_t *sent)
+                          _Atomic uint64_t *total)
 {
     const int send_buffer = SEND_BUFFER;
     const union MHD_ConnectionInfo *info;
@@ -120,7 +121,7 @@ int crier__transport_init(struct crier__transport *transport,
     transport->connection = connection;
     transport->resume = resume != NULL ? resume : MHD_resume_connection;
     find_session(transport);
-    transport->sent = sent;
+    transport->total = total;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
     /* Only an improvement: a socket that refuses it still works. */
@@ -142,10 +143,11 @@ static void drop_pending(struct crier__transport *transport, size_t bytes)
 {
     size_t cost = crier__pending_drop(&transport->pending, bytes);
 
-    atomic_fetch_add_explicit(transport->sent, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(transport->total, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
+    transport->sent += bytes;
     if (transport->report_low &&
         transport->pending.cost <= transport->low_water) {
         transport->report_low = false;
@@ -407,7 +409,7 @@ static void keep_rest(struct crier__transport *transport,
     /* The first frame never needs memory. */
     (void)crier__pending_push(&transport->pending, frame);
     (void)crier__pending_drop(&transport->pending, sent);
-    atomic_fetch_add_explicit(transport->sent, sent, memory_order_relaxed);
+    atomic_fetch_add_explicit(transport->total, sent, memory_order_relaxed);
     atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
                               memory_order_relaxed);
     transport->busy_since = crier_now();
@@ -443,6 +445,7 @@ int crier__transport_send(struct crier__transport *transport,
         sent = send_frame(transport, frame);
         if (sent >= 0) {
             transport->last_sent = now;
+            transport->sent += (size_t)sent;
             result = (size_t)sent < frame->length;
         } else if (transport->tls || !may_keep_waiting((int)-sent)) {
             result = (int)sent;
@@ -548,6 +551,16 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
     }
     pthread_mutex_unlock(&transport->lock);
     return error;
+}
+
+uint64_t crier__transport_sent(struct crier__transport *transport)
+{
+    uint64_t sent;
+
+    pthread_mutex_lock(&transport->lock);
+    sent = transport->sent;
+    pthread_mutex_unlock(&transport->lock);
+    return sent;
 }
 
 uint64_t crier__transport_last_sent(struct crier__transport *transport)
