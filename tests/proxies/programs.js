@@ -188,6 +188,10 @@ export class Proxy {
   ca = '';
   caFile = '';
 
+  get url() {
+    return `https://${HOST}:${this.https}`;
+  }
+
   /** @param {string} name  one of NAMES @param {string} crierd  its host and port */
   async start(name, crierd) {
     const scratch = this.#scratch = await mkdtemp(join(tmpdir(), `crier-${name}-`));
