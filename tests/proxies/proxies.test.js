@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,7 @@ import { HOST, NAMES, Proxy } from './programs.js';
 
 const run = promisify(execFile);
 const PROMPT = 1_000; // ms in which an event must arrive, though nothing follows it
+const TIMEOUT = 30_000; // ms
 const MEBIBYTE = 1024 * 1024;
 const STREAMS = 8; // of one address
 const KEY = 'a secret of the tests, which is long enough';
@@ -50,7 +51,10 @@ async function publish(server, topic, data) {
   assert.equal(status, 200);
 }
 
-/** What a test has: crierd, the proxy before it, and clients of both versions of HTTP. */
+/** The versions of HTTP that a file offers (apache.conf says why it does not offer both). */
+const versionsOf = (name) => (name === 'apache' ? [Http1] : [Http1, Http2]);
+
+/** What a check has: crierd, the proxy before it, and a client of each version of HTTP. */
 async function begin(name, scratch) {
   const server = new Server(['--ping-interval', '1s', '--jwt-key', `HS256:${KEY}`, '--anonymous', 'subscribe',
     '--journal', `sqlite:${join(scratch, 'journal')}`, '--trusted-proxy', '127.0.0.1',
@@ -58,7 +62,8 @@ async function begin(name, scratch) {
   await server.start();
   const proxy = new Proxy();
   await proxy.start(name, new URL(server.url).host);
-  return { server, proxy, clients: [new Http1(proxy), new Http2(proxy)] };
+  const versions = versionsOf(name);
+  return { server, proxy, versions, clients: versions.map((Version) => new Version(proxy)) };
 }
 
 const checks = {
@@ -76,12 +81,13 @@ const checks = {
     }
   },
 
-  async 'curl reads it, too'({ server, proxy }) {
+  async 'curl reads it, too'({ server, proxy, versions }) {
     await publish(server, 'curl', 'for curl');
     const { stdout } = await run('curl', ['-sS', '--http2', '--noproxy', '*', '--cacert', proxy.caFile,
       '--resolve', `${HOST}:${proxy.https}:127.0.0.1`, '-w', '%{http_version}',
       `${proxy.url}/topics/curl?since=all&poll=1`]);
-    assert.match(stdout, /^data: ?for curl\n\n2$/m);
+    const [, data, version] = /^data: (.*)\n\n(.*)$/m.exec(stdout);
+    assert.deepEqual([data, version], ['for curl', versions.includes(Http2) ? '2' : '1.1']);
   },
 
   async 'an idle stream lives on'({ server, clients }) {
@@ -154,8 +160,8 @@ const checks = {
     }
   },
 
-  async 'crierd knows the client by its own address'({ server, proxy }) {
-    for (const [n, Version] of [Http1, Http2].entries()) {
+  async 'crierd knows the client by its own address'({ server, proxy, versions }) {
+    for (const [n, Version] of versions.entries()) {
       const [client, other] = [2, 3].map((last) => new Version(proxy, `127.0.${n}.${last}`));
       const liar = new Version(proxy, `127.0.${n}.2`);
       const open = [];
@@ -231,18 +237,41 @@ const checks = {
   },
 };
 
-test('proxies', { concurrency: true }, async (t) => {
-  await Promise.all(NAMES.filter((name) => !process.env.ONLY || process.env.ONLY === name).map((name) => t.test(name, async (t) => {
-    const scratch = await mkdtemp(join(tmpdir(), 'crier-'));
-    const world = await begin(name, scratch);
-    t.after(async () => {
-      world.clients.forEach((client) => client.close());
-      await world.proxy.stop();
-      await world.server.stop();
-      await rm(scratch, { recursive: true });
-    });
-    for (const [title, check] of Object.entries(checks)) {
-      await t.test(title, { timeout: 30_000 }, () => check(world));
+/** Whether crierd knows its clients by their own addresses where it is reached in another way. */
+async function checkAddresses(name, way, scratch) {
+  const socket = join(scratch, 'crierd.sock');
+  const server = new Server(['--anonymous', 'all', '--max-clients-per-address', '1',
+    ...(way === 'unix' ? ['--listen', `unix:${socket},mode=0666`, '--trusted-proxy', 'unix'] : [])]);
+  const proxy = new Proxy();
+  try {
+    await server.start(way === 'proxied' ? ',proxy' : '');
+    await proxy.start(name, way === 'unix' ? socket : new URL(server.url).host, way);
+    const open = async (last) => new (versionsOf(name).at(-1))(proxy, `127.0.0.${last}`).stream('/topics/a');
+    const streams = [];
+    for (const [last, status] of [[2, 200], [3, 200], [2, 429]]) {
+      streams.push(await open(last));
+      assert.equal(streams.at(-1).status, status);
     }
-  })));
-});
+    assert.equal((await new Http1(proxy).request('/topics/a', post('hello', {}))).status, 200);
+    assert.equal((await streams[0].event(PROMPT)).data, 'hello');
+  } finally {
+    await proxy.stop();
+    await server.stop();
+  }
+}
+
+test('proxies', { concurrency: true }, (t) => Promise.all(NAMES.map((name) => t.test(name, async (t) => {
+  const scratch = await mkdtemp(join(tmpdir(), 'crier-'));
+  await chmod(scratch, 0o755); // the proxies run as other users
+  const world = await begin(name, scratch);
+  t.after(async () => {
+    world.clients.forEach((client) => client.close());
+    await world.proxy.stop();
+    await world.server.stop();
+    await rm(scratch, { recursive: true });
+  });
+  for (const [title, check] of Object.entries(checks)) {
+    await t.test(title, { timeout: TIMEOUT }, () => check(world));
+  }
+  await t.test('by a unix socket', { timeout: TIMEOUT }, () => checkAddresses(name, 'unix', scratch));
+}))));
