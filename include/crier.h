@@ -379,6 +379,12 @@ CRIER_API int crier_shards_set_times(struct crier_shards *shards,
  * response libmicrohttpd has not freed yet. max_streams limits the same number. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 
+/* Asks the thread of each shard for a sign of life, and returns how many have not given one
+ * since an earlier call: so 0 means that since the call before this one every shard has
+ * done all that it had to do then. For a watchdog, which calls it now and then and
+ * expects 0. Any thread; never waits. */
+CRIER_API size_t crier_shards_silent(struct crier_shards *shards);
+
 /* Shuts the streams down. From now on new streams are refused (CRIER_ERR_DRAINING).
  * Each stream sends what it has pending and a last line "retry", drawn at random
  * between RETRY_MIN and RETRY_MAX ms (both at most CRIER_RETRY_MAX), so that the
@@ -617,6 +623,11 @@ CRIER_API int crier_stream_printf(struct crier_stream *stream,
 /* Ends STREAM after everything that was sent before; a client that does not take that
  * within 10 s is cut off. Closing twice is harmless. */
 CRIER_API void crier_stream_close(struct crier_stream *stream);
+
+/* Returns how many bytes of the body of STREAM have been sent so far: the kernel has taken
+ * them, or, with TLS, libmicrohttpd has. 0 for NULL. Any thread; in on_closed, and later, it
+ * is the sum. */
+CRIER_API uint64_t crier_stream_sent(struct crier_stream *stream);
 
 /* Sets the time at which on_wake is called, by crier_now(); a time in the past means at
  * once. Replaces the time that was set before; UINT64_MAX cancels it. Only inside the

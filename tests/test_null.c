@@ -42,6 +42,7 @@ static void give_back(void)
     crier_stream_close(NULL);
     crier_stream_wake(NULL, 0);
     crier_stream_notify(NULL);
+    ck_assert_uint_eq(crier_stream_sent(NULL), 0);
     crier_broadcaster_free(NULL);
     crier_journal_free(NULL);
     crier_hub_close(NULL);
@@ -73,6 +74,7 @@ static void give_counts(void)
 {
     crier_shards_set_max_streams(NULL, 1);
     ck_assert_uint_eq(crier_shards_count(NULL), 0);
+    ck_assert_uint_eq(crier_shards_silent(NULL), 0);
     ck_assert_uint_eq(crier_shards_drain(NULL, 0, 0, 0), 0);
     ck_assert_uint_eq(crier_broadcaster_count(NULL), 0);
     ck_assert_uint_eq(crier_broadcaster_count_of(NULL, "a"), 0);

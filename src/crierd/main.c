@@ -22,6 +22,8 @@
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
 #include "crierd/reload.h"
+#include "crierd/supervise.h"
+#include "crierd/systemd/notify.h"
 #include "crierd/topics.h"
 
 #include <errno.h>
@@ -40,8 +42,8 @@
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 
-/* Seconds between two sweeps for overdue requests and a corrected clock. */
-#define SWEEP_TIME 5
+/* The longest time between two sweeps for overdue requests and a corrected clock, in ms. */
+#define SWEEP_TIME 5000
 
 /* How long streams may take to end, in ms. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
@@ -168,34 +170,51 @@ static void log_clock(struct crier_hub *hub, struct crier_status *before)
     *before = now;
 }
 
-/* Whether INFO is of a signal to read the configuration again, and there is a file. A
- * terminal that is closed sends the same signal, but the kernel does so by itself. */
+/* Whether INFO is of a signal to read the configuration again, and there is a file of it,
+ * or a certificate. A terminal that is closed sends the same signal, but the kernel does so by itself. */
 static bool is_reload(const siginfo_t *info)
 {
     return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
-           conf_current()->file != NULL;
+           (conf_current()->file != NULL || conf_current()->certificate != NULL);
+}
+
+/* Waits for one of SIGNALS until it is time to sweep, or DUE (crier_now()). Returns the
+ * signal, or -1. */
+static int wait_until(uint64_t due, const sigset_t *signals, siginfo_t *info)
+{
+    uint64_t now = crier_now(), time = SWEEP_TIME;
+
+    if (due < now + time)
+        time = due > now ? due - now : 0;
+    return sigtimedwait(signals, info,
+                        &(struct timespec){.tv_sec = (time_t)(time / 1000),
+                                           .tv_nsec = (long)(time % 1000) * 1000000});
 }
 
 /* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
- * and sweeps every SWEEP_TIME. */
+ * sweeps, and reports to the service manager. */
 static int wait_for_signal(struct server *server, struct http *http,
-                           const struct launch *launch)
+                           struct acceptor *acceptor, const struct launch *launch)
 {
-    const struct timespec time = {.tv_sec = SWEEP_TIME};
     struct crier_status status = {0};
+    struct supervisor supervisor;
     siginfo_t info;
     int number;
 
+    supervise_begin(&supervisor, server, acceptor);
     for (;;) {
-        number = sigtimedwait(&launch->signals, &info, &time);
+        number = wait_until(supervise_due(&supervisor), &launch->signals, &info);
         if (number < 0) {
             http_end_overdue(http);
             log_clock(server->hub, &status);
         } else if (is_reload(&info)) {
+            notify_reloading();
             reload_conf(server, launch->argc, launch->argv);
+            supervise_ready(&supervisor);
         } else {
             return number;
         }
+        supervise(&supervisor, crier_now());
     }
 }
 
@@ -203,10 +222,11 @@ static int wait_for_signal(struct server *server, struct http *http,
 static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
                           const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, launch);
+    int number = wait_for_signal(server, http, acceptor, launch);
     size_t cut;
 
     server->signalled = crier_now();
+    (void)notify_send("STOPPING=1");
     log_line(LOG_INFO, "%s: closing %zu streams",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
@@ -231,6 +251,7 @@ static int run_http(struct server *server, const struct launch *launch)
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
+    tls_log_certificate(server->conf);
     if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
@@ -339,12 +360,14 @@ static int start_server(struct conf *conf, struct launch *launch)
     int status;
 
     set_signals(&launch->signals);
+    notify_open();
     /* One thread allocates an update and another one frees it, much later. With an arena
      * for each thread, all of them would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    log_set_format(conf->log_format);
     if (!inherit_listeners(&server.listeners)) {
         listeners_close(&server.listeners);
         return EXIT_FAILURE;

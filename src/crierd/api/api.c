@@ -51,6 +51,7 @@ const struct route api_routes[] = {
     {.method = "GET",
      .path = "/healthz",
      .handle = health_get,
-     .scope = SCOPE_READ},
+     .scope = SCOPE_READ,
+     .admin = true},
     {0},
 };

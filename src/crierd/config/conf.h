@@ -1,6 +1,7 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "certificate.h"
 #include "cidr.h"
 #include "keyring.h"
 #include "texts.h"
@@ -49,12 +50,15 @@ struct conf {
 
     /* What each of the listeners is to be (listen_entry.h). */
     struct conf_texts listen, tls_listen, admin_listen;
+    const char *tls_cert, *tls_key;  /* files; NULL: none */
+    struct certificate *certificate; /* what is in them; NULL without them */
     const char *www;
     const char *data;
     unsigned threads;
     uint32_t ping;      /* ms */
     size_t max_clients; /* 0: what the open-file limit allows */
     enum log_level log_level;
+    enum log_format log_format;
     bool demo;
     bool get_publish;
 
@@ -118,6 +122,9 @@ enum conf_origin conf_origin_of(const struct conf *conf, const char *name);
 
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);
+
+/* Whether CONF names a certificate that is not valid any more. */
+bool conf_certificate_has_expired(const struct conf *conf);
 
 /* Makes CONF (of which a reference is taken; NULL at the end of the program) the
  * snapshot that conf_current() returns from now on. Returns false when the system has no

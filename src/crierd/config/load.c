@@ -223,6 +223,26 @@ static void apply_anonymous(struct conf *conf)
                                               : CONF_ANONYMOUS_ALL;
 }
 
+/* Reads the certificate that CONF names. */
+static void apply_certificate(struct conf *conf, struct mistakes *mistakes)
+{
+    char why[1024];
+
+    if (conf->tls_cert == NULL && conf->tls_key == NULL) {
+        if (conf->tls_listen.count != 0)
+            mistakes_add(mistakes, "--tls-listen needs --tls-cert and --tls-key");
+        return;
+    }
+    if (conf->tls_cert == NULL || conf->tls_key == NULL) {
+        mistakes_add(mistakes, "--tls-cert and --tls-key need each other");
+        return;
+    }
+    conf->certificate =
+        certificate_read(conf->tls_cert, conf->tls_key, why, sizeof why);
+    if (conf->certificate == NULL)
+        mistakes_add(mistakes, "%s", why);
+}
+
 bool conf_is_guarded(const struct conf *conf)
 {
     return conf_has_keys(conf) ||
@@ -280,6 +300,7 @@ static struct conf *gather_conf(const struct arguments *arguments,
     apply_environment(conf, mistakes);
     apply_arguments(arguments, conf, mistakes);
     apply_anonymous(conf);
+    apply_certificate(conf, mistakes);
     if (is_exposed(conf, why, sizeof why))
         mistakes_add(mistakes, "%s", why);
     if (mistakes->count == 0)
@@ -316,6 +337,9 @@ static enum load_result serve_conf(enum option_action action, struct conf *conf,
     enum load_result result = LOAD_DONE;
 
     if (action == ACTION_CHECK) {
+        if (conf_certificate_has_expired(conf))
+            printf("warning: the certificate in %s has expired\n",
+                   conf->tls_cert);
         printf("%s%sthe configuration is valid\n",
                conf->file != NULL ? conf->file : "",
                conf->file != NULL ? ": " : "");

@@ -39,6 +39,7 @@ static const char *const policies[] = {"gap", "disconnect", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const anonymous[] = {"none", "subscribe", "publish", "all",
                                         NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const any_origin[] = {"*", NULL};
 
 const char *const option_groups[GROUPS] = {
@@ -69,6 +70,11 @@ const struct option_row option_rows[] = {
      "the same for metrics and health alone, which others then do not have. Up "
      "to 64 times",
      MEMBER(admin_listen)},
+    {"tls-cert", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "crierd's certificate and its chain, in PEM, for listeners with TLS",
+     MEMBER(tls_cert)},
+    {"tls-key", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "the private key of that certificate, in PEM", MEMBER(tls_key)},
     {"threads", OPTION_NUMBER, GROUP_SERVER, false, "N", NULL, "one per CPU",
      "threads for HTTP, and as many for streams", .min = 1, .max = 64,
      MEMBER(threads)},
@@ -79,6 +85,9 @@ const struct option_row option_rows[] = {
      "directory of the pages", MEMBER(www)},
     {"log-level", OPTION_CHOICE, GROUP_SERVER, true, "LEVEL", "info", NULL,
      "error, warning, info or debug", .choices = levels, MEMBER(log_level)},
+    {"log-format", OPTION_CHOICE, GROUP_SERVER, true, "text|json", "text", NULL,
+     "how the lines of the log are written", .choices = log_formats,
+     MEMBER(log_format)},
 
     {"jwt-key", OPTION_KEY, GROUP_ACCESS, true, "ALG:SECRET|ALG:@FILE", NULL,
      "none",

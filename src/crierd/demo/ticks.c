@@ -185,6 +185,6 @@ bool ticks_get_updates(struct request *request)
         error = crier_reply_response(reply, &response);
     crier_event_free(event);
     crier_reply_free(reply);
-    return error == 0 ? response_send_made(request, MHD_HTTP_OK, response)
+    return error == 0 ? response_send_made(request, MHD_HTTP_OK, response, 0)
                       : respond_error(request, error);
 }

@@ -18,6 +18,9 @@
  * smallest in which its request has room (classify.c). In all but the last a connection
  * closes after a response, as a stream's always does: its next request might need more.
  *
+ * What is asked over TLS cannot be seen before the handshake, so those connections have one
+ * daemon, with the memory of the last.
+ *
  * A daemon is run when its own epoll set, which is in the thread's, has an event; when a
  * connection was added; when a time-out is due; and when a connection was resumed by
  * another thread (exchange_resume()).
@@ -28,6 +31,7 @@
 
 #include "classify.h"
 #include "route.h"
+#include "crierd/net/proxy_header.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -123,6 +127,7 @@ static bool start_part(struct http_loop *loop, unsigned i)
         .server = loop->http->server,
         .memory = memories[large ? HTTP_DAEMONS - 1 : i],
         .last = !large,
+        .tls = i == HTTP_TLS ? &loop->http->tls : NULL,
         .admin = i == HTTP_ADMIN,
         .reaper = large ? &loop->http->reaper : NULL,
         .linger = &loop->linger,
@@ -136,7 +141,8 @@ static bool start_part(struct http_loop *loop, unsigned i)
 static bool is_needed(const struct listeners *listeners, unsigned i)
 {
     return i < HTTP_DAEMONS ||
-           (i == HTTP_ADMIN && listeners_have_admin(listeners));
+           (i == HTTP_ADMIN && listeners_have_admin(listeners)) ||
+           (i == HTTP_TLS && listeners_have_tls(listeners));
 }
 
 static bool start_parts(struct http_loop *loop)
@@ -162,6 +168,7 @@ bool http_start(struct http *http, struct server *server)
 
     *http = (struct http){.server = server};
     reaper_init(&http->reaper);
+    tls_init(&http->tls);
     http->loops = calloc(threads, sizeof http->loops[0]);
     while (http->loops != NULL && http->count < threads) {
         http->loops[http->count].http = http;
@@ -181,6 +188,7 @@ void http_stop(struct http *http)
     for (i = 0; i < http->count; i++)
         stop_parts(&http->loops[i]);
     free(http->loops);
+    tls_done(&http->tls);
     reaper_done(&http->reaper);
 }
 
@@ -262,8 +270,10 @@ static void take_connection(void *closure, int fd,
     const struct route_table *tables = loop->http->server->tables;
     size_t head = head_length(bytes, length);
 
-    if (loop->shut || listener->tls)
+    if (loop->shut)
         close(fd);
+    else if (listener->tls)
+        give_to_part(&loop->parts[HTTP_TLS], fd, peer);
     else if (listener->admin)
         give_to_part(&loop->parts[HTTP_ADMIN], fd, peer);
     else if (head != 0 && head_may_be_plain(tables, bytes, length) &&
@@ -351,6 +361,8 @@ static void stop_loop(void *closure)
     pipelines_close(&loop->pipelines);
     linger_done(&loop->linger);
 }
+
+_Static_assert(HEAD_MAX >= PROXY_HEADER_MAX, "as a service is to have it");
 
 const struct service http_service = {
     .head_max = HEAD_MAX,

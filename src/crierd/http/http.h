@@ -10,9 +10,11 @@
  * connection has. All but the last are for a single response, a stream as a rule. */
 #define HTTP_DAEMONS 6
 
-/* Behind these: one for the listeners of --admin-listen, where there are any. */
+/* Behind these: those for the listeners of --admin-listen and for those with TLS, where
+ * there are any. */
 enum http_part_index {
     HTTP_ADMIN = HTTP_DAEMONS,
+    HTTP_TLS,
     HTTP_PARTS
 };
 
@@ -45,6 +47,7 @@ struct http_loop {
 struct http {
     struct server *server;
     struct reaper reaper;
+    struct tls tls;
     unsigned count;          /* of loops */
     struct http_loop *loops; /* one for each of the server's threads */
 };

@@ -711,7 +711,8 @@ static void hand_off(struct pipelines *pipelines, struct pipeline *pipeline)
     end_pipeline(pipelines, pipeline);
     if (got > 0 &&
         classify_head(pipelines->window, (size_t)got, false) == SERVICE_REFUSE)
-        refuse_connection(fd, REFUSE_BAD_REQUEST, pipelines->window, WINDOW);
+        refuse_connection(fd, REFUSE_BAD_REQUEST, "", pipelines->window,
+                          WINDOW);
     else
         pipelines->leave(pipelines->closure, fd, &peer);
 }

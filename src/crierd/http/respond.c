@@ -6,6 +6,7 @@
 #include "respond.h"
 
 #include "response.h"
+#include "stream_log.h"
 #include "throttle.h"
 #include "crier_server.h"
 #include "base/json_read.h"
@@ -312,13 +313,13 @@ bool respond_stream(struct request *request,
     }
     if (error != 0)
         request->result = respond_error(request, error);
+    else
+        stream_log_begin(request, *stream);
     return error == 0;
 }
 
 void respond_stream_closed(void *closure, struct crier_stream *stream,
                            enum crier_reason reason)
 {
-    (void)stream;
-    log_line(LOG_DEBUG, "stream %s ended: %s", (const char *)closure,
-             crier_reason_text(reason));
+    stream_log_end(stream, closure, crier_reason_text(reason));
 }

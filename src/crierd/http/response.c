@@ -1,8 +1,7 @@
 /*
  * How a response leaves. Every response goes through response_send(), so every one has
  * its security headers and its line in the log, streams included: theirs is logged when
- * they begin; their end is a line at debug level. The carrier of the request does the
- * rest.
+ * they begin; stream_log.c logs their end. The carrier of the request does the rest.
  */
 #include <config.h>
 
@@ -39,22 +38,22 @@
 const struct response_header response_headers[RESPONSE_HEADERS] = {
     COMMON(AS_PAIR)};
 
-/* How much of the subject of a token is logged. */
-#define SUBJECT_LOGGED 64
-
-/* Logs REQUEST; without its query, which may have a token in it. */
-static void log_response(const struct request *request, unsigned status)
+/* Logs RESPONSE to REQUEST; without the query, which may have a token in it. */
+static void log_response(const struct request *request, const struct response *response)
 {
-    const char *subject =
-        request->identity != NULL ? request->identity->subject : NULL;
     char peer[PEER_TEXT_SIZE];
+    const struct log_access access = {
+        .method = request->method,
+        .path = request->target,
+        .path_length = strcspn(request->target, "?"),
+        .client = peer_text(request->peer, peer),
+        .subject = request->identity != NULL ? request->identity->subject : NULL,
+        .status = response->status,
+        .bytes = request->head ? 0 : response->length,
+        .time = crier__clock_us() - request->received,
+    };
 
-    log_line(LOG_INFO, "%s %.*s %u %.1f ms %s%s%.*s%s", request->method,
-             (int)strcspn(request->target, "?"), request->target, status,
-             (double)(crier__clock_us() - request->received) / 1000.0,
-             peer_text(request->peer, peer), subject != NULL ? " '" : "",
-             SUBJECT_LOGGED, subject != NULL ? subject : "",
-             subject != NULL ? "'" : "");
+    log_access(LOG_INFO, &access);
 }
 
 static void log_no_memory(const struct request *request)
@@ -92,7 +91,7 @@ static bool send_and_log(struct request *request, struct response *response,
         MHD_destroy_response(response->made);
     free(response->body);
     if (well)
-        log_response(request, response->status);
+        log_response(request, response);
     else
         log_no_memory(request);
     return well;
@@ -107,9 +106,9 @@ bool response_send(struct request *request, struct response *response)
 }
 
 bool response_send_made(struct request *request, unsigned status,
-                        struct MHD_Response *made)
+                        struct MHD_Response *made, uint64_t length)
 {
-    struct response response = {.status = status, .made = made};
+    struct response response = {.status = status, .made = made, .length = length};
 
     return send_and_log(request, &response, made != NULL);
 }

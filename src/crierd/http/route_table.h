@@ -51,6 +51,7 @@ struct route {
     bool changes;    /* the request changes something */
     bool streams; /* most responses are streams */
     bool pipelined; /* a pipeline may take the request (pipeline.h) */
+    bool admin;     /* is there on the listeners of --admin-listen, which have no others */
 
     /* For a route of paths that no other route has, and that are not always there: whether
      * REQUEST's is, when its method is not the route's. NULL: it is. */

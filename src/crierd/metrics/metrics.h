@@ -45,6 +45,8 @@
         "limit=\"publish-rate\"", METRICS_LIMITED_HELP)                                 \
     ROW(METRIC_LIMITED_CONNECTIONS, COUNTER, "crier_limited_total",                    \
         "limit=\"connect-rate\"", METRICS_LIMITED_HELP)                                 \
+    ROW(METRIC_CONNECTIONS_REFUSED_PROXY, COUNTER, "crier_connections_refused_total",  \
+        "reason=\"proxy-header\"", METRICS_CONNECTIONS_HELP)                           \
     ROW(METRIC_TOKENS_VERIFIED, COUNTER, "crier_tokens_verified_total", "",            \
         "Tokens that were verified, also those found in the memory of verified ones.") \
     ROW(METRIC_TOKENS_REFUSED_INVALID, COUNTER, "crier_tokens_refused_total",          \

@@ -94,6 +94,15 @@ void acceptor_let_in(struct acceptor *acceptor, int fd,
                             length);
 }
 
+unsigned acceptor_silent(struct acceptor *acceptor)
+{
+    unsigned i, silent = 0;
+
+    for (i = 0; i < acceptor->started; i++)
+        silent += acceptor_thread_silent(&acceptor->threads[i]);
+    return silent;
+}
+
 static void shut_threads(struct acceptor *acceptor, bool stop)
 {
     unsigned i;

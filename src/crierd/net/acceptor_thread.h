@@ -48,6 +48,7 @@ struct acceptor_thread {
     pthread_mutex_t lock;     /* guards what follows */
     struct waiting *arrivals; /* from other threads */
     bool shut, stop;
+    bool asked; /* for a sign of life, and has not given it */
 };
 
 /* Makes what THREAD needs to run; the members above `thread` are set. Returns false when
@@ -61,6 +62,10 @@ bool acceptor_thread_start(struct acceptor_thread *thread);
 void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
                              const struct listener *listener,
                              const struct sockaddr *address, socklen_t length);
+
+/* Asks THREAD for a sign of life. Returns whether it has not given one since an earlier
+ * call. Any thread. */
+bool acceptor_thread_silent(struct acceptor_thread *thread);
 
 /* Makes THREAD hand over nothing any more, and end if STOP. Any thread. */
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop);

@@ -330,6 +330,10 @@ bool listeners_check(const struct listeners *listeners,
     const struct listener *listener;
     size_t i;
 
+    if (listeners_have_tls(listeners) && conf->certificate == NULL) {
+        log_line(LOG_ERROR, "a listener with TLS needs --tls-cert and --tls-key");
+        return false;
+    }
     for (i = 0; i < listeners->count; i++) {
         listener = &listeners->list[i];
         if (listener->inherited && !conf_is_guarded(conf) &&

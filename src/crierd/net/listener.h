@@ -51,8 +51,9 @@ bool listeners_take(struct listeners *listeners, int socket,
 bool listeners_have_tls(const struct listeners *listeners);
 bool listeners_have_admin(const struct listeners *listeners);
 
-/* Whether no listener of LISTENERS is inherited that others than this machine can reach, or
- * CONF is for such ones (conf_is_guarded()). Logs why not. */
+/* Whether CONF is fit for LISTENERS: it has a certificate if one of them uses TLS, and is
+ * for clients from elsewhere (conf_is_guarded()) if one is inherited that these can reach.
+ * Logs why not. */
 bool listeners_check(const struct listeners *listeners,
                      const struct conf *conf);
 

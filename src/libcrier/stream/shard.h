@@ -60,6 +60,10 @@ struct crier__shard {
     struct crier__task retime;
     atomic_bool retiming; /* it is posted */
 
+    /* See probe.c. */
+    struct crier__task probe;
+    atomic_bool probed; /* it is posted */
+
     pthread_mutex_t lock; /* guards what follows */
     struct crier__queue inbox;
     enum crier__rest rest;

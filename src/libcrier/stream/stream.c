@@ -182,10 +182,19 @@ static void run_unref(struct crier__task *task)
     crier__stream_unref(STREAM_OF(task, done));
 }
 
-/* Returns the reason why a stream ends when a send has failed with ERROR. */
+/* Returns the reason why a stream ends when its transport has failed with ERROR. */
 static enum crier_reason reason_for_error(int error)
 {
-    return error == -ETIMEDOUT ? CRIER_REASON_DEAD_PEER : CRIER_REASON_LEFT;
+    switch (error) {
+    case -ETIMEDOUT:
+        return CRIER_REASON_DEAD_PEER;
+    case -ENOMEM:
+        return CRIER_REASON_MEMORY;
+    case -EPROTO:
+        return CRIER_REASON_TRANSPORT;
+    default:
+        return CRIER_REASON_LEFT;
+    }
 }
 
 static void run_done(struct crier__task *task)
@@ -612,9 +621,14 @@ static void run_wake_timer(struct crier__timer *timer, uint64_t now)
 static void handle_socket(struct crier__watch *watch, uint32_t events)
 {
     struct crier_stream *stream = STREAM_OF(watch, watch);
+    int error = 0;
 
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-        crier__stream_cut(stream, CRIER_REASON_LEFT);
+        error = -EPIPE;
+    else if ((events & EPOLLIN) != 0) /* only with TLS */
+        error = crier__transport_hear(&stream->transport);
+    if (error != 0)
+        crier__stream_cut(stream, reason_for_error(error));
     else if (!stream->over) /* the socket accepts bytes again */
         queue_flush(stream);
 }
@@ -761,6 +775,11 @@ int crier_stream_printf(struct crier_stream *stream, const char *type,
     error = crier_stream_send(stream, frame);
     crier_frame_unref(frame);
     return error;
+}
+
+uint64_t crier_stream_sent(struct crier_stream *stream)
+{
+    return stream != NULL ? crier__transport_sent(&stream->transport) : 0;
 }
 
 void crier_stream_close(struct crier_stream *stream)

@@ -17,10 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The size of the pieces in which MHD asks for the body. All bytes of a plain stream
- * bypass it (see transport.c), and the block is part of the cost of an idle client. */
-#define BLOCK_PLAIN 8
-#define BLOCK_TLS 4096
+/* The size of the pieces in which MHD asks for the body. All bytes bypass it (see
+ * transport.c), and the block is part of the cost of an idle client. */
+#define BLOCK 8
 
 /* The program's state is behind the stream. */
 #define STATE_AT                                                              \
@@ -94,12 +93,14 @@ static ssize_t read_body_bytes(void *closure, uint64_t position, char *to, size_
     ssize_t result;
 
     (void)position;
+    (void)to;
+    (void)max;
     if (!stream->announced)
         free_fields(stream->response);
     announce_stream(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
         crier__transport_cut(&stream->transport, false, false);
-    result = crier__transport_read(&stream->transport, to, max);
+    result = crier__transport_read(&stream->transport);
     if (result < 0)
         end_suspending(stream);
     return result;
@@ -224,8 +225,7 @@ static struct MHD_Response *make_stream_response(struct crier_stream *stream)
     struct MHD_Response *response;
 
     response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, stream->transport.tls ? BLOCK_TLS : BLOCK_PLAIN,
-        read_body_bytes, stream, free_response_stream);
+        MHD_SIZE_UNKNOWN, BLOCK, read_body_bytes, stream, free_response_stream);
     if (response == NULL)
         return NULL;
     if (crier__reply_headers(response, stream->format) != 0 ||
