@@ -92,7 +92,8 @@ static void must_load(const char *arguments)
 START_TEST(defaults)
 {
     must_load("");
-    ck_assert_str_eq(conf->listen, "127.0.0.1:8080");
+    ck_assert_uint_eq(conf->listen.count, 1);
+    ck_assert_str_eq(conf->listen.list[0], "127.0.0.1:8080");
     ck_assert_uint_eq(conf->ping, 10000);
     ck_assert_uint_ge(conf->threads, 1);
     ck_assert_uint_eq(conf->max_clients, 0);
@@ -116,7 +117,9 @@ START_TEST(defaults)
 END_TEST
 
 static const char all_arguments[] =
-    "--listen [::1]:0 --threads=3 --ping-interval 500ms --max-clients 7 "
+    "--listen [::1]:0 --listen unix:/x,mode=0600,group=g,proxy "
+    "--tls-listen [::]:443,proxy --admin-listen 127.0.0.1:9 --threads=3 "
+    "--ping-interval 500ms --max-clients 7 "
     "--get-publish off --demo OFF --log-level debug --log-format json --www w --data d "
     "--journal sqlite:/x/y:z --retain-count 5 --retain-bytes 2G "
     "--retain-age 30d --max-topics 100 --max-update 64K --presence a,b "
@@ -133,6 +136,9 @@ static const char all_in_file[] =
     "\xef\xbb\xbf# A comment, behind the mark that some editors begin with.\n"
     "; Another.\n"
     "listen=[::1]:0\n"
+    "listen = unix:/x,mode=0600,group=g,proxy\n"
+    "tls-listen = [::]:443,proxy\n"
+    "admin-listen = 127.0.0.1:9\n"
     "  threads = 3\n"
     "\tping-interval : 500ms\r\n"
     "max-clients = 7   ; behind a value\n"
@@ -177,7 +183,13 @@ static const char all_in_file[] =
 
 static void check_all(void)
 {
-    ck_assert_str_eq(conf->listen, "[::1]:0");
+    ck_assert_uint_eq(conf->listen.count, 2);
+    ck_assert_str_eq(conf->listen.list[0], "[::1]:0");
+    ck_assert_str_eq(conf->listen.list[1], "unix:/x,mode=0600,group=g,proxy");
+    ck_assert_uint_eq(conf->tls_listen.count, 1);
+    ck_assert_str_eq(conf->tls_listen.list[0], "[::]:443,proxy");
+    ck_assert_uint_eq(conf->admin_listen.count, 1);
+    ck_assert_str_eq(conf->admin_listen.list[0], "127.0.0.1:9");
     ck_assert_str_eq(conf->www, "w");
     ck_assert_str_eq(conf->data, "d");
     ck_assert_uint_eq(conf->threads, 3);
@@ -240,7 +252,8 @@ START_TEST(the_file)
     must_load("");
     check_all();
     must_load("--config /dev/null");
-    ck_assert_str_eq(conf->listen, "127.0.0.1:8080");
+    ck_assert_uint_eq(conf->listen.count, 1);
+    ck_assert_str_eq(conf->listen.list[0], "127.0.0.1:8080");
 }
 END_TEST
 

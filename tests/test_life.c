@@ -88,7 +88,7 @@ END_TEST
 START_TEST(ipv6)
 {
     crierd_start(&crierd, "--listen [::1]:0");
-    ck_assert(crierd_logged(&crierd, "listening on http://[::1]:"));
+    crierd_wait_log(&crierd, "listening on http://[::1]:");
     crierd_stop(&crierd);
 }
 END_TEST

@@ -41,31 +41,12 @@ static void start(const char *text, const char *options)
     topics_subscribe(&stream, "/topics/open", "");
 }
 
-/* Waits until the log has TEXT at least COUNT times. */
-static void wait_for_lines(const char *text, int count)
-{
-    const char *at;
-    int found;
-
-    pthread_mutex_lock(&crierd.lock);
-    for (;;) {
-        for (found = 0, at = crierd.log;
-             at != NULL && (at = strstr(at, text)) != NULL; at++)
-            found++;
-        if (found >= count || crierd.ended)
-            break;
-        pthread_cond_wait(&crierd.more, &crierd.lock);
-    }
-    pthread_mutex_unlock(&crierd.lock);
-    ck_assert_int_ge(found, count);
-}
-
 /* The so-manieth reload, with the file TEXT. */
 static void reload(const char *text, int number)
 {
     write_file(text);
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
-    wait_for_lines("the configuration was reloaded", number);
+    crierd_wait_lines(&crierd, "the configuration was reloaded", number);
 }
 
 /* The stream of before goes on, and crierd ends. */
@@ -475,7 +456,7 @@ START_TEST(under_load)
         write_file(i % 2 != 0 ? one : other);
         ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
         if (i % 2 == 0) /* the other one logs no success */
-            wait_for_lines("the configuration was reloaded", i / 2);
+            crierd_wait_lines(&crierd, "the configuration was reloaded", i / 2);
     }
     atomic_store(&loaded, false);
     for (i = 0; i < 4; i++)

@@ -18,10 +18,12 @@
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
-#include "crierd/net/listener.h"
+#include "crierd/net/inherit.h"
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
 #include "crierd/reload.h"
+#include "crierd/supervise.h"
+#include "crierd/systemd/notify.h"
 #include "crierd/topics.h"
 
 #include <errno.h>
@@ -40,8 +42,8 @@
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 
-/* Seconds between two sweeps for overdue requests and a corrected clock. */
-#define SWEEP_TIME 5
+/* The longest time between two sweeps for overdue requests and a corrected clock, in ms. */
+#define SWEEP_TIME 5000
 
 /* How long streams may take to end, in ms. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
@@ -106,6 +108,11 @@ static bool open_modules(struct server *server, struct modules *modules)
     struct route_table *table = server->tables;
 
     _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    server->limits = limits_new();
+    if (server->limits == NULL) {
+        log_line(LOG_ERROR, "cannot count what is limited: out of memory");
+        return false;
+    }
     server->auth = auth_open(conf);
     if (server->auth == NULL)
         return false;
@@ -138,6 +145,7 @@ static void close_modules(struct server *server, const struct modules *modules)
     mercure_close(modules->mercure);
     crier_hub_free(server->hub);
     auth_close(server->auth);
+    limits_free(server->limits);
     if (server->www >= 0)
         close(server->www);
 }
@@ -162,34 +170,51 @@ static void log_clock(struct crier_hub *hub, struct crier_status *before)
     *before = now;
 }
 
-/* Whether INFO is of a signal to read the configuration again, and there is a file. A
- * terminal that is closed sends the same signal, but the kernel does so by itself. */
+/* Whether INFO is of a signal to read the configuration again, and there is a file of it,
+ * or a certificate. A terminal that is closed sends the same signal, but the kernel does so by itself. */
 static bool is_reload(const siginfo_t *info)
 {
     return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
-           conf_current()->file != NULL;
+           (conf_current()->file != NULL || conf_current()->certificate != NULL);
+}
+
+/* Waits for one of SIGNALS until it is time to sweep, or DUE (crier_now()). Returns the
+ * signal, or -1. */
+static int wait_until(uint64_t due, const sigset_t *signals, siginfo_t *info)
+{
+    uint64_t now = crier_now(), time = SWEEP_TIME;
+
+    if (due < now + time)
+        time = due > now ? due - now : 0;
+    return sigtimedwait(signals, info,
+                        &(struct timespec){.tv_sec = (time_t)(time / 1000),
+                                           .tv_nsec = (long)(time % 1000) * 1000000});
 }
 
 /* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
- * and sweeps every SWEEP_TIME. */
+ * sweeps, and reports to the service manager. */
 static int wait_for_signal(struct server *server, struct http *http,
-                           const struct launch *launch)
+                           struct acceptor *acceptor, const struct launch *launch)
 {
-    const struct timespec time = {.tv_sec = SWEEP_TIME};
     struct crier_status status = {0};
+    struct supervisor supervisor;
     siginfo_t info;
     int number;
 
+    supervise_begin(&supervisor, server, acceptor);
     for (;;) {
-        number = sigtimedwait(&launch->signals, &info, &time);
+        number = wait_until(supervise_due(&supervisor), &launch->signals, &info);
         if (number < 0) {
             http_end_overdue(http);
             log_clock(server->hub, &status);
         } else if (is_reload(&info)) {
+            notify_reloading();
             reload_conf(server, launch->argc, launch->argv);
+            supervise_ready(&supervisor);
         } else {
             return number;
         }
+        supervise(&supervisor, crier_now());
     }
 }
 
@@ -197,10 +222,11 @@ static int wait_for_signal(struct server *server, struct http *http,
 static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
                           const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, launch);
+    int number = wait_for_signal(server, http, acceptor, launch);
     size_t cut;
 
     server->signalled = crier_now();
+    (void)notify_send("STOPPING=1");
     log_line(LOG_INFO, "%s: closing %zu streams",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
@@ -212,34 +238,21 @@ static void serve_streams(struct server *server, struct http *http, struct accep
                  cut);
 }
 
-/* Logs what crierd listens on. */
-static void log_listeners(const struct listeners *listeners)
-{
-    char address[LISTENER_ADDRESS_SIZE];
-    size_t i;
-
-    for (i = 0; i < listeners->count; i++) {
-        listener_address(listeners->list[i].socket, address);
-        log_line(LOG_INFO, "crierd %s listening on http://%s/",
-                 crier_version(), address);
-    }
-}
-
-/* Serves HTTP on LISTENERS. Returns the exit status. */
-static int run_http(struct server *server, const struct listeners *listeners,
-                    const struct launch *launch)
+/* Serves HTTP. Returns the exit status. */
+static int run_http(struct server *server, const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,
         .threads = server->conf->threads,
-        .listeners = listeners,
+        .listeners = &server->listeners,
         .crowded = (int)server->descriptors.crowded,
     };
     struct http http;
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
-    if (!http_start(&http, server, listeners)) {
+    tls_log_certificate(server->conf);
+    if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
         return EXIT_FAILURE;
@@ -247,7 +260,7 @@ static int run_http(struct server *server, const struct listeners *listeners,
     options.context = &http;
     acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
-        log_listeners(listeners);
+        listeners_log(&server->listeners);
         serve_streams(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
@@ -260,8 +273,7 @@ static int run_http(struct server *server, const struct listeners *listeners,
     return status;
 }
 
-static int run_shards(struct server *server, const struct listeners *listeners,
-                      const struct launch *launch)
+static int run_shards(struct server *server, const struct launch *launch)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
@@ -280,7 +292,7 @@ static int run_shards(struct server *server, const struct listeners *listeners,
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &modules))
-        status = run_http(server, listeners, launch);
+        status = run_http(server, launch);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
@@ -303,20 +315,13 @@ static void end_log(const struct server *server)
 static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
-    struct listener listener = {.socket = -1};
-    const struct listeners listeners = {.list = &listener, .count = 1};
-    const char *why;
-    int status;
+    int status = EXIT_FAILURE;
 
-    if (!plan_descriptors(conf, &listeners, &server->descriptors))
-        return EXIT_FAILURE;
-    listener.socket = listener_open(conf->listen, &why);
-    if (listener.socket < 0) {
-        log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
-        return EXIT_FAILURE;
-    }
-    status = run_shards(server, &listeners, launch);
-    close(listener.socket);
+    if (listeners_check(&server->listeners, conf) &&
+        listeners_open(&server->listeners, conf) &&
+        plan_descriptors(conf, &server->listeners, &server->descriptors))
+        status = run_shards(server, launch);
+    listeners_close(&server->listeners);
     return status;
 }
 
@@ -355,6 +360,7 @@ static int start_server(struct conf *conf, struct launch *launch)
     int status;
 
     set_signals(&launch->signals);
+    notify_open();
     /* One thread allocates an update and another one frees it, much later. With an arena
      * for each thread, all of them would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
@@ -362,6 +368,10 @@ static int start_server(struct conf *conf, struct launch *launch)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
     log_set_format(conf->log_format);
+    if (!inherit_listeners(&server.listeners)) {
+        listeners_close(&server.listeners);
+        return EXIT_FAILURE;
+    }
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;

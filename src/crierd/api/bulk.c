@@ -28,6 +28,7 @@
 #include "crier_client.h"
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
+#include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "parameter.h"
 
@@ -266,7 +267,8 @@ bool bulk_publish(struct request *request, const char *topics,
     struct batch *batch;
     bool ready;
 
-    if (count == 0)
+    if (count == 0 ||
+        !policy_may_publish_now(request, count, request->body_length))
         return request->result;
     deferred = deferred_new(request, respond_bulk);
     batch = deferred != NULL ? batch_new(deferred, count, describe_bulk) : NULL;

@@ -301,7 +301,8 @@ bool mercure_publish(struct request *request)
         return respond_error(request, -ENOMEM);
     publication->data.value = "";
     if (read_form(request, publication) &&
-        policy_may_publish(request, publication->topics, publication->count))
+        policy_may_publish(request, publication->topics, publication->count) &&
+        policy_may_publish_now(request, 1, request->body_length))
         return publish_form(request, publication);
     free_publication(publication);
     return request->result;

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "crier_server.h"
 #include "crierd/config/conf.h"
+#include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "parameter.h"
 #include "receipt.h"
@@ -45,9 +46,12 @@ bool publish_event(struct request *request, const char *topics,
                    deferred_respond *respond)
 {
     struct crier_publish_options publish = *options;
-    struct deferred *deferred = deferred_new(request, respond);
+    struct deferred *deferred;
     int error;
 
+    if (!policy_may_publish_now(request, 1, request->body_length))
+        return request->result;
+    deferred = deferred_new(request, respond);
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);
     deferred->number = number;

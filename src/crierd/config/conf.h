@@ -1,6 +1,7 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "certificate.h"
 #include "cidr.h"
 #include "keyring.h"
 #include "texts.h"
@@ -47,7 +48,10 @@ struct conf_rate {
 struct conf {
     atomic_uint references;
 
-    const char *listen; /* HOST:PORT */
+    /* What each of the listeners is to be (listen_entry.h). */
+    struct conf_texts listen, tls_listen, admin_listen;
+    const char *tls_cert, *tls_key;  /* files; NULL: none */
+    struct certificate *certificate; /* what is in them; NULL without them */
     const char *www;
     const char *data;
     unsigned threads;
@@ -113,8 +117,14 @@ const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE]);
 #define CONF_METADATA_PATH "/.well-known/oauth-protected-resource" CONF_HUB_PATH
 bool conf_has_metadata(const struct conf *conf);
 
+/* Where the value of the option NAME comes from. */
+enum conf_origin conf_origin_of(const struct conf *conf, const char *name);
+
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);
+
+/* Whether CONF names a certificate that is not valid any more. */
+bool conf_certificate_has_expired(const struct conf *conf);
 
 /* Makes CONF (of which a reference is taken; NULL at the end of the program) the
  * snapshot that conf_current() returns from now on. Returns false when the system has no

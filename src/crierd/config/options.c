@@ -11,9 +11,9 @@
 
 #include "options.h"
 
-#include "address.h"
 #include "backend.h"
 #include "keyring.h"
+#include "listen_entry.h"
 #include "retain.h"
 #include "texts.h"
 #include "url.h"
@@ -56,10 +56,25 @@ const char *const option_groups[GROUPS] = {
                      .size = sizeof(((struct conf *)0)->name)
 
 const struct option_row option_rows[] = {
-    {"listen", OPTION_ADDRESS, GROUP_SERVER, false, "HOST:PORT",
+    {"listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
      "127.0.0.1:8080", NULL,
-     "address to listen on; port 0 takes a free one, IPv6 as [::1]:8080",
+     "where to listen; port 0 takes a free one, IPv6 as [::1]:8080. ',proxy' "
+     "behind it: clients come by a proxy that sends the PROXY protocol; "
+     "',mode=0660' and ',group=NAME' for a path. Up to 64 times",
      MEMBER(listen)},
+    {"tls-listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
+     NULL, "none", "the same for clients that use https. Up to 64 times",
+     MEMBER(tls_listen)},
+    {"admin-listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
+     NULL, "none",
+     "the same for metrics and health alone, which others then do not have. Up "
+     "to 64 times",
+     MEMBER(admin_listen)},
+    {"tls-cert", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "crierd's certificate and its chain, in PEM, for listeners with TLS",
+     MEMBER(tls_cert)},
+    {"tls-key", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "the private key of that certificate, in PEM", MEMBER(tls_key)},
     {"threads", OPTION_NUMBER, GROUP_SERVER, false, "N", NULL, "one per CPU",
      "threads for HTTP, and as many for streams", .min = 1, .max = 64,
      MEMBER(threads)},
@@ -358,7 +373,8 @@ bool option_tells_fault(const struct option_row *row)
 bool option_is_list(const struct option_row *row)
 {
     return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS ||
-           row->type == OPTION_NETWORKS || row->type == OPTION_KEY;
+           row->type == OPTION_LISTEN || row->type == OPTION_NETWORKS ||
+           row->type == OPTION_KEY;
 }
 
 void option_clear(struct conf *conf, const struct option_row *row)
@@ -448,10 +464,22 @@ static bool is_origin(const struct option_row *row, const char *text)
            (row->choices != NULL && read_choice(row, text, &number));
 }
 
+/* Adds where to listen to ROW's list. */
+static int read_listen(struct conf *conf, const struct option_row *row,
+                       const char *text, char wanted[OPTION_WANTED_SIZE])
+{
+    struct listen_entry entry;
+    const char *wrong = listen_entry_read(&entry, text);
+
+    if (wrong == NULL)
+        return texts_add(find_texts(conf, row), text, strlen(text));
+    snprintf(wanted, OPTION_WANTED_SIZE, "%s", wrong);
+    return -EINVAL;
+}
+
 static int read_value(struct conf *conf, const struct option_row *row,
                       const char *text, char wanted[OPTION_WANTED_SIZE])
 {
-    char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
     const char *argument;
     uint64_t number = 0;
     bool well = false;
@@ -464,9 +492,8 @@ static int read_value(struct conf *conf, const struct option_row *row,
     case OPTION_TEXT:
         well = text[0] != '\0';
         break;
-    case OPTION_ADDRESS:
-        well = address_split(text, host, port);
-        break;
+    case OPTION_LISTEN:
+        return read_listen(conf, row, text, wanted);
     case OPTION_JOURNAL:
         well = backend_find(text, &argument) != NULL;
         break;
@@ -559,8 +586,6 @@ static void print_wanted(const struct option_row *row,
 {
     static const char *const fixed[] = {
         [OPTION_TEXT] = "a text that is not empty",
-        [OPTION_ADDRESS] =
-            "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0",
         [OPTION_TOPICS] = "topics, such as a,log/*",
         [OPTION_URL] = "a URL such as https://example.com or http://localhost:8080, "
                        "without a '/' at its end",
@@ -599,9 +624,15 @@ int option_set(struct conf *conf, const struct option_row *row,
 {
     int error = read_value(conf, row, text, wanted);
 
-    if (error == -EINVAL && !option_tells_fault(row))
+    if (error == -EINVAL && !option_tells_fault(row) &&
+        row->type != OPTION_LISTEN)
         print_wanted(row, wanted);
     return error;
+}
+
+enum conf_origin conf_origin_of(const struct conf *conf, const char *name)
+{
+    return conf->sources[option_index(option_find(name))].origin;
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -678,6 +709,7 @@ static void print_value(const struct conf *conf, const struct option_row *row,
         for (i = 0; i < conf->jwt_keys.count; i++)
             print_entry(&conf->jwt_keys, i, to);
         break;
+    case OPTION_LISTEN:
     case OPTION_ORIGINS:
         print_texts(find_texts((struct conf *)conf, row), to);
         break;

@@ -9,7 +9,7 @@
 enum option_type {
     OPTION_ACTION,  /* only on the command line: has no value in struct conf */
     OPTION_TEXT,    /* a text that is not empty */
-    OPTION_ADDRESS, /* HOST:PORT */
+    OPTION_LISTEN, /* a list: where to listen (listen_entry.h) */
     OPTION_JOURNAL, /* names a backend */
     OPTION_TOPICS,  /* topics separated by commas, or "*" */
     OPTION_NUMBER,

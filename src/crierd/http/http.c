@@ -18,6 +18,9 @@
  * smallest in which its request has room (classify.c). In all but the last a connection
  * closes after a response, as a stream's always does: its next request might need more.
  *
+ * What is asked over TLS cannot be seen before the handshake, so those connections have one
+ * daemon, with the memory of the last.
+ *
  * A daemon is run when its own epoll set, which is in the thread's, has an event; when a
  * connection was added; when a time-out is due; and when a connection was resumed by
  * another thread (exchange_resume()).
@@ -123,6 +126,7 @@ static bool start_part(struct http_loop *loop, unsigned i)
         .server = loop->http->server,
         .memory = memories[large ? HTTP_DAEMONS - 1 : i],
         .last = !large,
+        .tls = i == HTTP_TLS ? &loop->http->tls : NULL,
         .admin = i == HTTP_ADMIN,
         .reaper = large ? &loop->http->reaper : NULL,
         .linger = &loop->linger,
@@ -136,7 +140,8 @@ static bool start_part(struct http_loop *loop, unsigned i)
 static bool is_needed(const struct listeners *listeners, unsigned i)
 {
     return i < HTTP_DAEMONS ||
-           (i == HTTP_ADMIN && listeners_have_admin(listeners));
+           (i == HTTP_ADMIN && listeners_have_admin(listeners)) ||
+           (i == HTTP_TLS && listeners_have_tls(listeners));
 }
 
 static bool start_parts(struct http_loop *loop)
@@ -151,18 +156,18 @@ static bool start_parts(struct http_loop *loop)
         loop->wakeup.fd < 0)
         return false;
     for (i = 0; i < HTTP_PARTS; i++)
-        if (is_needed(loop->http->listeners, i) && !start_part(loop, i))
+        if (is_needed(&loop->http->server->listeners, i) && !start_part(loop, i))
             return false;
     return true;
 }
 
-bool http_start(struct http *http, struct server *server,
-                const struct listeners *listeners)
+bool http_start(struct http *http, struct server *server)
 {
     unsigned threads = server->conf->threads;
 
-    *http = (struct http){.server = server, .listeners = listeners};
+    *http = (struct http){.server = server};
     reaper_init(&http->reaper);
+    tls_init(&http->tls);
     http->loops = calloc(threads, sizeof http->loops[0]);
     while (http->loops != NULL && http->count < threads) {
         http->loops[http->count].http = http;
@@ -182,6 +187,7 @@ void http_stop(struct http *http)
     for (i = 0; i < http->count; i++)
         stop_parts(&http->loops[i]);
     free(http->loops);
+    tls_done(&http->tls);
     reaper_done(&http->reaper);
 }
 
@@ -248,6 +254,12 @@ static bool watch_loop(void *closure, int epoll_fd)
     return true;
 }
 
+static bool admit_connection(void *closure, const struct sockaddr *address)
+{
+    return limits_may_connect(((struct http_loop *)closure)->http->server->limits,
+                              address);
+}
+
 static void take_connection(void *closure, int fd,
                             const struct listener *listener,
                             const struct peer *peer, const char *bytes,
@@ -257,8 +269,10 @@ static void take_connection(void *closure, int fd,
     const struct route_table *tables = loop->http->server->tables;
     size_t head = head_length(bytes, length);
 
-    if (loop->shut || listener->tls)
+    if (loop->shut)
         close(fd);
+    else if (listener->tls)
+        give_to_part(&loop->parts[HTTP_TLS], fd, peer);
     else if (listener->admin)
         give_to_part(&loop->parts[HTTP_ADMIN], fd, peer);
     else if (head != 0 && head_may_be_plain(tables, bytes, length) &&
@@ -352,6 +366,7 @@ const struct service http_service = {
     .loop = find_loop,
     .start = watch_loop,
     .classify = classify_head,
+    .admit = admit_connection,
     .take = take_connection,
     .run = run_loop,
     .due = find_due,

@@ -10,9 +10,11 @@
  * connection has. All but the last are for a single response, a stream as a rule. */
 #define HTTP_DAEMONS 6
 
-/* Behind these: one for the listeners of --admin-listen, where there are any. */
+/* Behind these: those for the listeners of --admin-listen and for those with TLS, where
+ * there are any. */
 enum http_part_index {
     HTTP_ADMIN = HTTP_DAEMONS,
+    HTTP_TLS,
     HTTP_PARTS
 };
 
@@ -44,8 +46,8 @@ struct http_loop {
 
 struct http {
     struct server *server;
-    const struct listeners *listeners;
     struct reaper reaper;
+    struct tls tls;
     unsigned count;          /* of loops */
     struct http_loop *loops; /* one for each of the server's threads */
 };
@@ -53,11 +55,10 @@ struct http {
 /* The acceptor's service; its context is a struct http. */
 extern const struct service http_service;
 
-/* Prepares to serve the connections to LISTENERS, which must stay, that the acceptor hands
- * over. False when memory or descriptors are short, or libmicrohttpd would not start; HTTP
- * holds nothing then. */
-bool http_start(struct http *http, struct server *server,
-                const struct listeners *listeners);
+/* Prepares to serve the connections to the server's listeners that the acceptor hands over.
+ * False when memory or descriptors are short, or libmicrohttpd would not start; HTTP holds
+ * nothing then. */
+bool http_start(struct http *http, struct server *server);
 
 /* How many descriptors HTTP has for LISTENERS, with THREADS threads, without
  * connections. */

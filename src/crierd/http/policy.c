@@ -11,6 +11,8 @@
  *   401  requests whose token is wrong, even where none is needed
  *   401  requests without a token that need one
  *   403  requests whose token does not grant what they ask for
+ *   429  requests that publish more than their client may; where that depends on the body,
+ *        by their handlers
  *
  * Routes with SCOPE_READ are open: their requests' tokens are not even looked at, so that
  * an old cookie closes nobody out of a page.
@@ -34,6 +36,7 @@
 #include "bearer.h"
 #include "origin.h"
 #include "respond.h"
+#include "throttle.h"
 #include "crierd/auth/auth.h"
 
 #include <string.h>
@@ -384,4 +387,34 @@ bool policy_is_granted(struct request *request, const char *topic)
         return true;
     request->result = respond_refusal(request, SCOPE_SUBSCRIBE, &verdict);
     return false;
+}
+
+/* ---- rates ------------------------------------------------------------- */
+
+/* Whether REQUEST may publish at once: in SECONDS it may. Otherwise responds. */
+static bool check_rate(struct request *request, uint64_t seconds)
+{
+    if (seconds == 0)
+        return true;
+    request->result = respond_limited(
+        request, seconds,
+        "this client publishes faster than it may; nothing of the request was published");
+    return false;
+}
+
+bool policy_may_publish_now(struct request *request, uint64_t updates, uint64_t bytes)
+{
+    struct limits_client client = throttle_client(request);
+
+    return check_rate(request, limits_publish(request->server->limits, &client,
+                                              updates, bytes));
+}
+
+bool policy_may_send_body(struct request *request, uint64_t bytes)
+{
+    struct limits_client client = throttle_client(request);
+
+    return request->route->scope != SCOPE_PUBLISH ||
+           check_rate(request, limits_publish_wait(request->server->limits, &client,
+                                                   1, bytes));
 }

@@ -7,11 +7,13 @@
 
 #include "response.h"
 #include "stream_log.h"
+#include "throttle.h"
 #include "crier_server.h"
 #include "base/json_read.h"
 #include "crierd/log/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +159,16 @@ bool respond_too_large(struct request *request, size_t max)
                            "the body is larger than %zu bytes", max);
 }
 
+bool respond_limited(struct request *request, uint64_t seconds, const char *detail)
+{
+    char text[256], number[24];
+
+    snprintf(text, sizeof text, "%s", detail);
+    snprintf(number, sizeof number, "%" PRIu64, seconds);
+    return send_problem(request, MHD_HTTP_TOO_MANY_REQUESTS, text, NULL,
+                        MHD_HTTP_HEADER_RETRY_AFTER, number);
+}
+
 static const char *header_or_none(const struct request *request,
                                   const char *name)
 {
@@ -251,6 +263,10 @@ json_t *request_read_json(struct request *request, size_t flags)
  * topics misses by that it reads from the journal. */
 #define MAX_PENDING ((size_t)64 * 1024)
 
+/* Seconds after which a client with too many streams may try again: nobody knows when one
+ * ends. */
+#define STREAM_RETRY 10
+
 /* Responds to HEAD with the fields of GET. The stream ends with them, and no callback is
  * called. */
 static bool respond_stream_head(struct request *request,
@@ -273,6 +289,7 @@ bool respond_stream(struct request *request,
                     struct crier_stream **stream, struct MHD_Response **response)
 {
     struct crier_stream_options bounded = *options;
+    struct throttled *throttled;
     int error;
 
     if (request->head) {
@@ -280,8 +297,20 @@ bool respond_stream(struct request *request,
         return false;
     }
     bounded.max_pending = MAX_PENDING;
-    error = crier_stream_new(request->server->shards, request->connection,
-                             &bounded, stream, response);
+    error = throttle_stream(request, &bounded, &throttled);
+    if (error == -EDQUOT) {
+        request->result = respond_limited(
+            request, STREAM_RETRY,
+            "as many streams as one client may have are open from this address, or for "
+            "the subject of this token");
+        return false;
+    }
+    if (error == 0) {
+        error = crier_stream_new(request->server->shards, request->connection,
+                                 &bounded, stream, response);
+        if (error != 0)
+            throttle_undo(throttled);
+    }
     if (error != 0)
         request->result = respond_error(request, error);
     else

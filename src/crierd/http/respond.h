@@ -50,6 +50,10 @@ bool respond_allow(struct request *request, const char *allow);
  * that has been responded (request->result). */
 json_t *request_read_json(struct request *request, size_t flags);
 
+/* 429 with problem details whose detail is DETAIL, a constant text: REQUEST may be sent
+ * again in SECONDS. */
+bool respond_limited(struct request *request, uint64_t seconds, const char *detail);
+
 /* With problem details for an ERROR of libcrier. */
 bool respond_error(struct request *request, int error);
 

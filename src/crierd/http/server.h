@@ -5,7 +5,9 @@
 #include "crierd/auth/auth.h"
 #include "crierd/config/conf.h"
 #include "crier.h"
+#include "crierd/limits/limits.h"
 #include "crierd/net/descriptors.h"
+#include "crierd/net/listener.h"
 
 #include <stdatomic.h>
 
@@ -17,12 +19,14 @@ struct server {
     const struct conf *conf;
     struct crier_shards *shards;
     struct descriptors descriptors;
+    struct listeners listeners;
     uint64_t started;   /* crier_now() */
     uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     struct auth *auth;
+    struct limits *limits;
     atomic_size_t bodies; /* bytes of request bodies that are held */
     struct route_table tables[SERVER_TABLES]; /* searched in this order */
 };

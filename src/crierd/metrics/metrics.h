@@ -39,6 +39,12 @@
         "reason=\"max-clients\"", METRICS_CONNECTIONS_HELP)                            \
     ROW(METRIC_CONNECTIONS_REFUSED_SLOW, COUNTER, "crier_connections_refused_total",   \
         "reason=\"slow-request\"", METRICS_CONNECTIONS_HELP)                           \
+    ROW(METRIC_LIMITED_STREAMS, COUNTER, "crier_limited_total",                        \
+        "limit=\"max-clients-per-address\"", METRICS_LIMITED_HELP)                      \
+    ROW(METRIC_LIMITED_PUBLISHES, COUNTER, "crier_limited_total",                      \
+        "limit=\"publish-rate\"", METRICS_LIMITED_HELP)                                 \
+    ROW(METRIC_LIMITED_CONNECTIONS, COUNTER, "crier_limited_total",                    \
+        "limit=\"connect-rate\"", METRICS_LIMITED_HELP)                                 \
     ROW(METRIC_TOKENS_VERIFIED, COUNTER, "crier_tokens_verified_total", "",            \
         "Tokens that were verified, also those found in the memory of verified ones.") \
     ROW(METRIC_TOKENS_REFUSED_INVALID, COUNTER, "crier_tokens_refused_total",          \
@@ -53,6 +59,7 @@
 #define METRICS_PUBLISHES_HELP "Updates that clients asked crierd to publish."
 #define METRICS_REQUESTS_HELP "Responses to requests, by the class of their status."
 #define METRICS_CONNECTIONS_HELP "Connections that were closed without a request."
+#define METRICS_LIMITED_HELP "Requests and connections that a limit against abuse refused."
 #define METRICS_TOKENS_HELP "Tokens that were refused."
 #define METRICS_RELOADS_HELP "Reloads of the configuration."
 

@@ -29,7 +29,6 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 struct acceptor {
     const struct listeners *listeners;
@@ -95,6 +94,15 @@ void acceptor_let_in(struct acceptor *acceptor, int fd,
                             length);
 }
 
+unsigned acceptor_silent(struct acceptor *acceptor)
+{
+    unsigned i, silent = 0;
+
+    for (i = 0; i < acceptor->started; i++)
+        silent += acceptor_thread_silent(&acceptor->threads[i]);
+    return silent;
+}
+
 static void shut_threads(struct acceptor *acceptor, bool stop)
 {
     unsigned i;
@@ -105,10 +113,7 @@ static void shut_threads(struct acceptor *acceptor, bool stop)
 
 void acceptor_shut(struct acceptor *acceptor)
 {
-    size_t i;
-
-    for (i = 0; i < acceptor->listeners->count; i++) /* refuse from here on */
-        (void)shutdown(acceptor->listeners->list[i].socket, SHUT_RDWR);
+    listeners_shut(acceptor->listeners);
     shut_threads(acceptor, false);
 }
 

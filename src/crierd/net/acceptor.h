@@ -27,7 +27,12 @@ void acceptor_let_in(struct acceptor *acceptor, int fd,
 /* How many connections wait for the head of their first request. Any thread. */
 size_t acceptor_count(struct acceptor *acceptor);
 
-/* Accepts and hands over nothing from now on. The service goes on with what it has. */
+/* Asks each thread for a sign of life, and returns how many have not given one since an
+ * earlier call. Any thread; never waits. */
+unsigned acceptor_silent(struct acceptor *acceptor);
+
+/* Accepts and hands over nothing from now on, and refuses connections
+ * (listeners_shut()). The service goes on with what it has. */
 void acceptor_shut(struct acceptor *acceptor);
 
 /* Stops the service's loops, closes all connections and frees ACCEPTOR. */

@@ -12,6 +12,10 @@
  * while its own event is handled, or after all events of a pass, since one pass has at
  * most one event for each.
  *
+ * Where descriptors are short, a connection that waits makes room for a new one. It is one
+ * of the address that has most of them, so that an address which opens many and sends
+ * nothing replaces its own, and not those of others.
+ *
  * Waiting connections are in a list in the order of their deadlines; since all get the
  * same time, a new one is appended.
  *
@@ -24,6 +28,7 @@
 
 #include "refuse.h"
 #include "base/thread.h"
+#include "crierd/config/cidr.h"
 #include "crier.h"
 
 #include <errno.h>
@@ -43,6 +48,9 @@
 #define PATIENCE 1000
 #define CROWDED_TIME 100
 
+/* Among so many of the oldest waiting connections one is sought to make room. */
+#define VICTIMS 256
+
 /* A thread may have this part more connections than another one, or this many. */
 #define UNEVEN 8
 #define UNEVEN_FEW 64
@@ -59,6 +67,7 @@ struct waiting {
     int fd;
     bool watched; /* in the epoll set */
     bool ended;   /* the client will send no more */
+    unsigned crowd; /* of its address */
     uint64_t deadline;
     struct peer peer;
 };
@@ -78,6 +87,7 @@ static void forget_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting)
 {
     DL_DELETE(thread->waitings, waiting);
+    thread->crowds[waiting->crowd]--;
     atomic_fetch_sub(thread->waiting_count, 1);
     free(waiting);
 }
@@ -92,6 +102,10 @@ static void close_waiting(struct acceptor_thread *thread,
 static void refuse_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting, const char *status)
 {
+    if (waiting->listener->tls) { /* whose handshake has not begun */
+        close_waiting(thread, waiting);
+        return;
+    }
     refuse_connection(waiting->fd, status, thread->window,
                       thread->service->head_max);
     forget_waiting(thread, waiting);
@@ -123,6 +137,17 @@ static bool peek_at_head(struct acceptor_thread *thread,
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
+/* What is to be done with WAITING, of which LENGTH bytes are in the window. With TLS the
+ * service takes the first bytes, which say nothing of the request. */
+static enum service_verdict judge_waiting(const struct acceptor_thread *thread,
+                                          const struct waiting *waiting,
+                                          size_t length)
+{
+    if (waiting->listener->tls)
+        return length != 0 ? SERVICE_TAKE : SERVICE_CLOSE;
+    return thread->service->classify(thread->window, length, waiting->ended);
+}
+
 /* Does what WAITING's first bytes call for. False when more of them must come. */
 static bool examine_waiting(struct acceptor_thread *thread,
                             struct waiting *waiting)
@@ -131,8 +156,7 @@ static bool examine_waiting(struct acceptor_thread *thread,
 
     if (!peek_at_head(thread, waiting, &length))
         return false;
-    switch (
-        thread->service->classify(thread->window, length, waiting->ended)) {
+    switch (judge_waiting(thread, waiting, length)) {
     case SERVICE_WAIT:
         return false;
     case SERVICE_CLOSE:
@@ -199,12 +223,27 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
     return waiting;
 }
 
+/* The crowd of ADDRESS: a small hash of it, of IPv6 of its first 64 bits. Clients can choose
+ * addresses that share one, and gain nothing. */
+static unsigned find_crowd(const struct sockaddr *address)
+{
+    unsigned char bytes[16] = {0};
+    unsigned hash = 0, i;
+
+    (void)cidr_bytes(address, bytes);
+    for (i = 0; i < (bytes[0] == 0 ? sizeof bytes : sizeof bytes / 2); i++)
+        hash = hash * 31 + bytes[i];
+    return hash % ACCEPTOR_CROWDS;
+}
+
 /* Makes WAITING one of THREAD's. Often its head is there already. */
 static void admit_waiting(struct acceptor_thread *thread,
                           struct waiting *waiting)
 {
     waiting->deadline = thread->now + HEAD_TIME;
     DL_APPEND(thread->waitings, waiting);
+    waiting->crowd = find_crowd(&waiting->peer.address.any);
+    thread->crowds[waiting->crowd]++;
     if (!examine_waiting(thread, waiting) && !watch_waiting(thread, waiting))
         close_waiting(thread, waiting);
 }
@@ -248,6 +287,16 @@ static struct acceptor_thread *choose_thread(struct acceptor_thread *thread)
     return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : thread;
 }
 
+/* Closes FD with a reset: nothing of it is left in the kernel, where the end of a connection
+ * takes memory for a minute. */
+static void reset_connection(int fd)
+{
+    const struct linger none = {.l_onoff = 1};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(fd);
+}
+
 /* Accepts one more connection of LISTENER. False when there is none. */
 static bool accept_one(struct acceptor_thread *thread,
                        const struct listener *listener)
@@ -265,6 +314,11 @@ static bool accept_one(struct acceptor_thread *thread,
         thread->crowded = errno == EMFILE || errno == ENFILE ||
                           errno == ENOBUFS || errno == ENOMEM;
         return errno != EAGAIN && errno != EWOULDBLOCK;
+    }
+    if (!listener->proxied &&
+        !thread->service->admit(thread->loop, (struct sockaddr *)&address)) {
+        reset_connection(fd);
+        return true;
     }
     thread->crowded = fd >= thread->limit;
     chosen = choose_thread(thread);
@@ -288,14 +342,47 @@ static bool is_one_queued(const struct listener *listener)
     return poll(&socket, 1, 0) > 0;
 }
 
+static unsigned find_largest_crowd(const struct acceptor_thread *thread)
+{
+    unsigned largest = 0, i;
+
+    for (i = 1; i < ACCEPTOR_CROWDS; i++)
+        if (thread->crowds[i] > thread->crowds[largest])
+            largest = i;
+    return largest;
+}
+
+static bool has_waited(const struct acceptor_thread *thread,
+                       const struct waiting *waiting)
+{
+    return waiting != NULL &&
+           waiting->deadline - HEAD_TIME + PATIENCE <= thread->now;
+}
+
+/* The waiting connection that makes room for others, of those that have waited for PATIENCE:
+ * the oldest one of the address with most of them, if it is among the oldest ones, or else
+ * the oldest of all. NULL when there is none. */
+static struct waiting *choose_victim(const struct acceptor_thread *thread)
+{
+    unsigned crowd = find_largest_crowd(thread);
+    struct waiting *waiting = thread->waitings;
+    int left = VICTIMS;
+
+    while (has_waited(thread, waiting) && left-- > 0) {
+        if (waiting->crowd == crowd)
+            return waiting;
+        waiting = waiting->next;
+    }
+    return has_waited(thread, thread->waitings) ? thread->waitings : NULL;
+}
+
 /* Closes one connection that has done nothing for PATIENCE. False when there is none. */
 static bool close_idle(struct acceptor_thread *thread)
 {
-    struct waiting *oldest = thread->waitings;
+    struct waiting *victim = choose_victim(thread);
 
-    if (oldest != NULL &&
-        oldest->deadline - HEAD_TIME + PATIENCE <= thread->now) {
-        close_waiting(thread, oldest);
+    if (victim != NULL) {
+        close_waiting(thread, victim);
         return true;
     }
     return thread->service->close_idle(thread->loop, thread->now - PATIENCE);
@@ -498,6 +585,7 @@ static void *run_thread(void *argument)
         stop = thread->stop;
         arrivals = thread->arrivals;
         thread->arrivals = NULL;
+        thread->asked = false;
         pthread_mutex_unlock(&thread->lock);
         admit_arrivals(thread, arrivals);
         if (shut)
@@ -550,6 +638,19 @@ bool acceptor_thread_start(struct acceptor_thread *thread)
                      &event) == 0 &&
            thread->service->start(thread->loop, thread->epoll_fd) &&
            crier__thread_start(&thread->thread, run_thread, thread) == 0;
+}
+
+bool acceptor_thread_silent(struct acceptor_thread *thread)
+{
+    bool silent;
+
+    pthread_mutex_lock(&thread->lock);
+    silent = thread->asked;
+    thread->asked = true;
+    pthread_mutex_unlock(&thread->lock);
+    if (!silent)
+        wake_thread(thread);
+    return silent;
 }
 
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop)

@@ -10,6 +10,9 @@
 struct acceptor_thread;
 struct waiting;
 
+/* Addresses of waiting connections are told apart by a hash below this. */
+#define ACCEPTOR_CROWDS 256
+
 /* A listener, as one thread watches it. */
 struct listening {
     struct watch watch; /* of its socket; first */
@@ -40,10 +43,12 @@ struct acceptor_thread {
     uint64_t ended_idle; /* crier_now() of the last end_idle() */
     struct waiting *waitings; /* by deadline */
     char *window;             /* for service->head_max bytes and a NUL */
+    unsigned crowds[ACCEPTOR_CROWDS]; /* of waitings, by their addresses */
 
     pthread_mutex_t lock;     /* guards what follows */
     struct waiting *arrivals; /* from other threads */
     bool shut, stop;
+    bool asked; /* for a sign of life, and has not given it */
 };
 
 /* Makes what THREAD needs to run; the members above `thread` are set. Returns false when
@@ -57,6 +62,10 @@ bool acceptor_thread_start(struct acceptor_thread *thread);
 void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
                              const struct listener *listener,
                              const struct sockaddr *address, socklen_t length);
+
+/* Asks THREAD for a sign of life. Returns whether it has not given one since an earlier
+ * call. Any thread. */
+bool acceptor_thread_silent(struct acceptor_thread *thread);
 
 /* Makes THREAD hand over nothing any more, and end if STOP. Any thread. */
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop);

@@ -19,8 +19,8 @@
 
 /* ---- as long as crierd runs --------------------------------------------- */
 
-/* The listening socket, and the directory of the pages. */
-#define FOR_ALL 2
+/* The directory of the pages. */
+#define FOR_ALL 1
 
 /* For each thread a shard and a thread of the acceptor, with an epoll set and an eventfd
  * each. */

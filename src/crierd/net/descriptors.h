@@ -17,7 +17,7 @@ struct descriptors {
 
 /* What decides how many descriptors crierd needs. */
 struct descriptors_needs {
-    size_t found;     /* were open when it started */
+    size_t found;     /* are open: those it was started with, and the listeners */
     unsigned threads; /* shards, and threads of the acceptor */
     size_t http;      /* those of the HTTP side (http_descriptors()) */
     bool journal_file;

@@ -28,6 +28,10 @@ struct service {
      * refuses. Before LOOP's thread begins. */
     bool (*start)(void *loop, int epoll_fd);
 
+    /* Whether a connection from ADDRESS, which has just been accepted, is served; it is
+     * closed otherwise. */
+    bool (*admit)(void *loop, const struct sockaddr *address);
+
     /* What to do with a connection that has sent the LENGTH bytes at BYTES so far.
      * ENDED: it will send no more. */
     enum service_verdict (*classify)(const char *bytes, size_t length,

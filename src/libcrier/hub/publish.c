@@ -6,6 +6,7 @@
 #include "gate.h"
 #include "hub.h"
 
+#include "base/clock.h"
 #include "libcrier/wire/event.h"
 #include "libcrier/wire/topic.h"
 
@@ -104,6 +105,7 @@ static int submit_update(struct crier_hub *hub, struct crier__update *update,
     error = publication != NULL ? crier__gate_enter(&hub->gate) : -ENOMEM;
     if (error != 0)
         goto release;
+    update->submitted = (uint32_t)crier__clock_us();
     publication->append.update = update;
     publication->append.done = report_published;
     publication->hub = hub;

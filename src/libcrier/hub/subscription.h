@@ -56,6 +56,7 @@ struct crier__subscriber {
     bool active;   /* on its lists; the directory counts it as active */
     bool listed;   /* among the shard's subscribers, with its timer reserved */
     bool detached; /* off all lists; freed when its read has been answered */
+    bool behind;   /* it was live, and is not again yet: counted in the shard's `behind` */
 
     /* What each delivery looks at; the first subscription is near on purpose. */
     enum crier__subscriber_state state;

@@ -2,6 +2,7 @@
 #define CRIER_JOURNAL_H
 
 #include "base/fork.h"
+#include "base/histogram.h"
 #include "libcrier/wire/selector.h"
 #include "libcrier/wire/update.h"
 
@@ -173,6 +174,11 @@ struct crier__journal_ops {
     /* Returns 0, or the error that the journal suffers from now, with a reason. */
     int (*status)(struct crier_journal *journal, char reason[128]);
 
+    /* Writes what the journal holds to the members updates, bytes, topics and oldest of
+     * STATISTICS. Does not wait for the storage. */
+    void (*held)(struct crier_journal *journal,
+                 struct crier_hub_statistics *statistics);
+
     /* The highest position that the journal has ever held. */
     uint64_t (*last)(struct crier_journal *journal);
 
@@ -236,6 +242,11 @@ struct crier_journal {
     char damage[128];           /* the first of it; written before `damaged` is raised
                                    to 1 by the one that `damage_taken` is given to */
     atomic_flag damage_taken;
+
+    /* For crier_hub_statistics(), which says what they are; written by the thread that
+     * writes to the storage, if there is one. */
+    struct crier__histogram commit_time, commit_size;
+    _Atomic uint64_t failures;
 };
 
 /* Fills in the shared part but for the epoch. Where OPTIONS' retention is zero, DEFAULTS

@@ -30,6 +30,8 @@ struct crier__update {
     struct crier_frame *_Atomic other[CRIER_FORMATS - 1]; /* made when wanted */
     struct crier__topics *topics; /* inside tail */
     char *id; /* likewise; "" until the journal has made one */
+    uint32_t submitted; /* when the hub asked the journal for it: crier__clock_us() modulo
+                           2^32; set before it is placed */
     unsigned tail[];
 };
 

@@ -179,6 +179,11 @@ static void enforce_limits_of_all(struct crier__memory *memory)
         crier__memory_evict_oldest(memory);
 }
 
+int64_t crier__memory_oldest(const struct crier__memory *memory)
+{
+    return memory->count != 0 ? crier__ring_at(&memory->all, 0)->entry->time : 0;
+}
+
 /* ---- age -------------------------------------------------------------- */
 
 /* Sets the times that are later than NOW to it: those of the last entries, since times

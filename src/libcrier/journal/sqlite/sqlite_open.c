@@ -256,7 +256,8 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     if (error != 0)
         return error;
     sqlite->totals = *totals;
-    sqlite->position = sqlite->last = totals->last;
+    sqlite->held = *totals;
+    sqlite->position = totals->last;
     return 0;
 }
 

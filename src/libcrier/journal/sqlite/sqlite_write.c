@@ -112,12 +112,30 @@ int crier__sqlite_begin(struct crier__sqlite *sqlite)
     return crier__sql_run(&sqlite->writer, WRITE_BEGIN, "");
 }
 
+void crier__sqlite_note_oldest(struct crier__sqlite *sqlite)
+{
+    struct crier__totals *totals = &sqlite->totals;
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row;
+
+    if (!sqlite->oldest_changed && (totals->oldest != 0) == (totals->count != 0))
+        return;
+    totals->oldest = 0;
+    row = crier__sql_begin(sql, WRITE_TIME_FROM, "u", (uint64_t)0);
+    if (crier__sql_row(sql, row)) {
+        totals->oldest = sqlite3_column_int64(row, 1);
+        crier__sql_end(row);
+    }
+    sqlite->oldest_changed = sql->error != 0;
+}
+
 void crier__sqlite_commit(struct crier__sqlite *sqlite)
 {
     struct crier__totals *totals = &sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
 
     crier__sqlite_flush_rows(sqlite);
+    crier__sqlite_note_oldest(sqlite);
     crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuu", totals->last, totals->time,
                    totals->evicted, totals->forgotten, totals->topics,
                    totals->count, totals->bytes, totals->newest_private);
@@ -128,6 +146,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
         return;
     }
     *totals = sqlite->saved;
+    sqlite->oldest_changed = true;
     crier__ended_undo(&sqlite->ended);
     /* SQLite has rolled it back itself where it had to. Its error, if any,
      * would only hide the first one. */
