@@ -98,6 +98,7 @@ START_TEST(defaults)
     ck_assert_uint_ge(conf->threads, 1);
     ck_assert_uint_eq(conf->max_clients, 0);
     ck_assert_int_eq(conf->log_level, LOG_INFO);
+    ck_assert_int_eq(conf->log_format, LOG_TEXT);
     ck_assert(conf->get_publish);
     ck_assert(conf->demo);
     ck_assert_str_eq(conf->journal, "memory");
@@ -117,8 +118,9 @@ END_TEST
 
 static const char all_arguments[] =
     "--listen [::1]:0 --listen unix:/x,mode=0600,group=g,proxy "
-    "--tls-listen [::]:443,proxy --admin-listen 127.0.0.1:9 --threads=3 --ping-interval 500ms --max-clients 7 "
-    "--get-publish off --demo OFF --log-level debug --www w --data d "
+    "--tls-listen [::]:443,proxy --admin-listen 127.0.0.1:9 --threads=3 "
+    "--ping-interval 500ms --max-clients 7 "
+    "--get-publish off --demo OFF --log-level debug --log-format json --www w --data d "
     "--journal sqlite:/x/y:z --retain-count 5 --retain-bytes 2G "
     "--retain-age 30d --max-topics 100 --max-update 64K --presence a,b "
     "--slow-client disconnect --stall-timeout 1s "
@@ -143,6 +145,7 @@ static const char all_in_file[] =
     "get-publish = off\n"
     "demo = OFF\n"
     "log-level = debug\n"
+    "log-format = json\n"
     "www = w\n"
     "data = d\n"
     "journal = sqlite:/x/y:z\n"
@@ -193,6 +196,7 @@ static void check_all(void)
     ck_assert_uint_eq(conf->ping, 500);
     ck_assert_uint_eq(conf->max_clients, 7);
     ck_assert_int_eq(conf->log_level, LOG_DEBUG);
+    ck_assert_int_eq(conf->log_format, LOG_JSON);
     ck_assert(!conf->get_publish);
     ck_assert(!conf->demo);
     ck_assert_str_eq(conf->journal, "sqlite:/x/y:z");
@@ -517,6 +521,7 @@ static const struct {
     {"--ping-interval 1.5s", "is not a time"},
     {"--stall-timeout 99999999999999999999", "is not a time"},
     {"--log-level loud", "is not error, warning, info or debug"},
+    {"--log-format xml", "is not text or json"},
     {"--listen nonsense", "is not HOST:PORT, such as "},
     {"--listen 0.0.0.0:80", "0.0.0.0:80 can be reached from elsewhere"},
     {"--listen [::]:80", "say --anonymous all if everybody may publish"},

@@ -42,6 +42,7 @@ static void give_back(void)
     crier_stream_close(NULL);
     crier_stream_wake(NULL, 0);
     crier_stream_notify(NULL);
+    ck_assert_uint_eq(crier_stream_sent(NULL), 0);
     crier_broadcaster_free(NULL);
     crier_journal_free(NULL);
     crier_hub_close(NULL);

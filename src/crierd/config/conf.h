@@ -58,6 +58,7 @@ struct conf {
     uint32_t ping;      /* ms */
     size_t max_clients; /* 0: what the open-file limit allows */
     enum log_level log_level;
+    enum log_format log_format;
     bool demo;
     bool get_publish;
 

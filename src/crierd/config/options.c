@@ -39,6 +39,7 @@ static const char *const policies[] = {"gap", "disconnect", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const anonymous[] = {"none", "subscribe", "publish", "all",
                                         NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const any_origin[] = {"*", NULL};
 
 const char *const option_groups[GROUPS] = {
@@ -84,6 +85,9 @@ const struct option_row option_rows[] = {
      "directory of the pages", MEMBER(www)},
     {"log-level", OPTION_CHOICE, GROUP_SERVER, true, "LEVEL", "info", NULL,
      "error, warning, info or debug", .choices = levels, MEMBER(log_level)},
+    {"log-format", OPTION_CHOICE, GROUP_SERVER, true, "text|json", "text", NULL,
+     "how the lines of the log are written", .choices = log_formats,
+     MEMBER(log_format)},
 
     {"jwt-key", OPTION_KEY, GROUP_ACCESS, true, "ALG:SECRET|ALG:@FILE", NULL,
      "none",

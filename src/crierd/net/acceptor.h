@@ -31,8 +31,8 @@ size_t acceptor_count(struct acceptor *acceptor);
  * earlier call. Any thread; never waits. */
 unsigned acceptor_silent(struct acceptor *acceptor);
 
-/* Accepts and hands over nothing from now on, and refuses connections (listeners_shut()).
- * The service goes on with what it has. */
+/* Accepts and hands over nothing from now on, and refuses connections
+ * (listeners_shut()). The service goes on with what it has. */
 void acceptor_shut(struct acceptor *acceptor);
 
 /* Stops the service's loops, closes all connections and frees ACCEPTOR. */

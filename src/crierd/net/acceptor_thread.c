@@ -85,8 +85,8 @@ struct waiting {
     int fd;
     bool watched; /* in the epoll set */
     bool ended;   /* the client will send no more */
-    bool proxied; /* a header of the PROXY protocol is to come first */
     unsigned crowd; /* of its address */
+    bool proxied; /* a header of the PROXY protocol is to come first */
     uint64_t deadline;
     struct peer peer;
 };
@@ -128,6 +128,7 @@ static void forget_waiting(struct acceptor_thread *thread,
     DL_DELETE(thread->waitings, waiting);
     thread->crowds[waiting->crowd]--;
     atomic_fetch_sub(thread->waiting_count, 1);
+    metrics_add(METRIC_CONNECTIONS_WAITING, -1);
     free(waiting);
 }
 
@@ -248,8 +249,7 @@ static bool examine_head(struct acceptor_thread *thread,
 
     if (!peek_at_head(thread, waiting, thread->service->head_max, &length))
         return false;
-    switch (
-        thread->service->classify(thread->window, length, waiting->ended)) {
+    switch (thread->service->classify(thread->window, length, waiting->ended)) {
     case SERVICE_WAIT:
         if (length == 0 || !waiting->listener->local)
             return false;
@@ -259,6 +259,7 @@ static bool examine_head(struct acceptor_thread *thread,
         close_waiting(thread, waiting);
         break;
     case SERVICE_REFUSE:
+        metrics_count(METRIC_CONNECTIONS_BAD);
         refuse_waiting(thread, waiting, REFUSE_BAD_REQUEST, "");
         break;
     case SERVICE_TAKE:
@@ -311,6 +312,7 @@ static bool watch_waiting(struct acceptor_thread *thread,
 static void end_waiting(struct acceptor_thread *thread,
                         struct waiting *waiting)
 {
+    metrics_count(METRIC_CONNECTIONS_SLOW);
     if (waiting->proxied || waiting->listener->tls)
         close_waiting(thread, waiting);
     else
@@ -334,11 +336,14 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
 {
     struct waiting *waiting = calloc(1, sizeof *waiting);
 
+    metrics_count(METRIC_CONNECTIONS_ACCEPTED);
     if (waiting == NULL) {
+        metrics_count(METRIC_CONNECTIONS_MEMORY);
         close(fd);
         return NULL;
     }
     atomic_fetch_add(thread->waiting_count, 1);
+    metrics_count(METRIC_CONNECTIONS_WAITING);
     waiting->watch.on_events = read_waiting;
     waiting->thread = thread;
     waiting->listener = listener;
@@ -493,6 +498,7 @@ static bool close_idle(struct acceptor_thread *thread)
     struct waiting *victim = choose_victim(thread);
 
     if (victim != NULL) {
+        metrics_count(METRIC_CONNECTIONS_CROWDED);
         close_waiting(thread, victim);
         return true;
     }

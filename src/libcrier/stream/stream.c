@@ -777,6 +777,11 @@ int crier_stream_printf(struct crier_stream *stream, const char *type,
     return error;
 }
 
+uint64_t crier_stream_sent(struct crier_stream *stream)
+{
+    return stream != NULL ? crier__transport_sent(&stream->transport) : 0;
+}
+
 void crier_stream_close(struct crier_stream *stream)
 {
     if (stream == NULL || crier__forked(stream->shard->set->born) ||

@@ -104,7 +104,7 @@ static void find_session(struct crier__transport *transport)
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
                           void (*resume)(struct MHD_Connection *connection),
-                          _Atomic uint64_t *sent)
+                          _Atomic uint64_t *total)
 {
     const int send_buffer = SEND_BUFFER;
     const union MHD_ConnectionInfo *info;
@@ -121,7 +121,7 @@ int crier__transport_init(struct crier__transport *transport,
     transport->connection = connection;
     transport->resume = resume != NULL ? resume : MHD_resume_connection;
     find_session(transport);
-    transport->sent = sent;
+    transport->total = total;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
     /* Only an improvement: a socket that refuses it still works. */
@@ -143,10 +143,11 @@ static void drop_pending(struct crier__transport *transport, size_t bytes)
 {
     size_t cost = crier__pending_drop(&transport->pending, bytes);
 
-    atomic_fetch_add_explicit(transport->sent, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(transport->total, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
+    transport->sent += bytes;
     if (transport->report_low &&
         transport->pending.cost <= transport->low_water) {
         transport->report_low = false;
@@ -408,7 +409,7 @@ static void keep_rest(struct crier__transport *transport,
     /* The first frame never needs memory. */
     (void)crier__pending_push(&transport->pending, frame);
     (void)crier__pending_drop(&transport->pending, sent);
-    atomic_fetch_add_explicit(transport->sent, sent, memory_order_relaxed);
+    atomic_fetch_add_explicit(transport->total, sent, memory_order_relaxed);
     atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
                               memory_order_relaxed);
     transport->busy_since = crier_now();
@@ -444,6 +445,7 @@ int crier__transport_send(struct crier__transport *transport,
         sent = send_frame(transport, frame);
         if (sent >= 0) {
             transport->last_sent = now;
+            transport->sent += (size_t)sent;
             result = (size_t)sent < frame->length;
         } else if (transport->tls || !may_keep_waiting((int)-sent)) {
             result = (int)sent;
@@ -549,6 +551,16 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
     }
     pthread_mutex_unlock(&transport->lock);
     return error;
+}
+
+uint64_t crier__transport_sent(struct crier__transport *transport)
+{
+    uint64_t sent;
+
+    pthread_mutex_lock(&transport->lock);
+    sent = transport->sent;
+    pthread_mutex_unlock(&transport->lock);
+    return sent;
 }
 
 uint64_t crier__transport_last_sent(struct crier__transport *transport)

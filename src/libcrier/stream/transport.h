@@ -28,6 +28,7 @@ struct crier__transport {
     uint16_t heard;       /* see crier__tls_hear() */
 
     uint64_t last_sent;   /* crier_now() */
+    uint64_t sent;        /* bytes of the body, as far as the kernel or MHD took them */
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending became non-empty, or the client was last seen
                              to take something; crier_now() */
@@ -44,7 +45,7 @@ struct crier__transport {
     struct gnutls_session_int *session; /* NULL without TLS. Used under the lock, in the
                                          * content reader or while parked */
     void (*resume)(struct MHD_Connection *connection);
-    _Atomic uint64_t *sent; /* the shard's count of bytes: all but those of a frame that
+    _Atomic uint64_t *total; /* the shard's count of bytes: all but those of a frame that
                                crier__transport_send() has sent as a whole */
 
     /* The cost of all frames for this client: those in pending, and those that a
@@ -54,11 +55,11 @@ struct crier__transport {
 
 /* Initializes TRANSPORT, a zeroed struct, for CONNECTION. RESUME is that of
  * crier_shards_options; when it is NULL the daemon must have threads of its own. Bytes are
- * counted in SENT. CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
+ * added to TOTAL, the shard's. CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
                           void (*resume)(struct MHD_Connection *connection),
-                          _Atomic uint64_t *sent);
+                          _Atomic uint64_t *total);
 
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);
@@ -117,6 +118,9 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
 
 /* Returns when bytes were last sent, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
+
+/* Returns how many bytes of the body have been sent. Valid after release, too. */
+uint64_t crier__transport_sent(struct crier__transport *transport);
 
 /* Returns how long the client has taken nothing while something is pending, in ms; 0
  * when nothing is pending. Progress is measured by comparing SIOCOUTQ with the previous
