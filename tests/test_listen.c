@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include "crier.h"
+#include "support/certificate.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
@@ -365,6 +366,55 @@ START_TEST(no_header_and_one_too_many)
 }
 END_TEST
 
+/* ---- TLS ------------------------------------------------------------- */
+
+static void write_text(const char *name, const char *text)
+{
+    char file[SCRATCH_SIZE + 16];
+    FILE *to;
+
+    snprintf(file, sizeof file, "%s/%s", scratch, name);
+    to = fopen(file, "w");
+    ck_assert_ptr_nonnull(to);
+    fputs(text, to);
+    ck_assert_int_eq(fclose(to), 0);
+}
+
+/* A client of plain HTTP learns what is spoken. */
+START_TEST(plain_http_on_a_tls_listener)
+{
+    struct client client;
+    char options[256], *body;
+    int port;
+
+    make_scratch();
+    write_text("key", key);
+    write_text("certificate", certificate);
+    snprintf(options, sizeof options,
+             "--tls-listen 127.0.0.1:0 --tls-cert %s/certificate --tls-key %s/key",
+             scratch, scratch);
+    crierd_start(&crierd, options);
+    crierd_wait_log(&crierd, "listening on https://127.0.0.1:");
+    fetch(crierd.port, "GET", "/healthz", "", NULL, NULL);
+    pthread_mutex_lock(&crierd.lock);
+    port = atoi(strstr(crierd.log, "https://127.0.0.1:") + 18);
+    pthread_mutex_unlock(&crierd.lock);
+    client_connect(&client, port);
+    ck_assert_int_eq(client_request(&client, "GET", "/", "", NULL), 400);
+    body = client_body(&client);
+    ck_assert_ptr_nonnull(strstr(body, "https://"));
+    free(body);
+    client_close(&client);
+    client_connect(&client, port);
+    client.torn = true;
+    client_send(&client, "\x80 something else");
+    ck_assert_int_eq(client_head(&client), 0);
+    client_close(&client);
+    crierd_stop(&crierd);
+    scratch_remove();
+}
+END_TEST
+
 /* ---- administration --------------------------------------------------- */
 
 START_TEST(administration)
@@ -531,6 +581,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, the_peer_is_the_client, 0,
                         (int)(sizeof proxied / sizeof proxied[0]));
     tcase_add_test(c, no_header_and_one_too_many);
+    tcase_add_test(c, plain_http_on_a_tls_listener);
     tcase_add_test(c, administration);
     tcase_add_test(c, a_restart_is_not_noticed);
     tcase_add_test(c, not_in_place_of_options);
