@@ -493,7 +493,7 @@ START_TEST(test_actions)
     uint64_t until;
     size_t i;
 
-    start("--demo --anonymous all --jwt-key HS256:" SECRET);
+    start("--demo on --anonymous all --jwt-key HS256:" SECRET);
     for (i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         scrape(&before);
         actions[i].act();
@@ -531,9 +531,12 @@ START_TEST(test_sums)
     int i, j;
 
     start("--threads 2");
-    for (i = 0; i < STREAMS; i++)
+    for (i = 0; i < STREAMS; i++) {
         topics_subscribe(&streams[i], i % 2 == 0 ? "/topics/load" : "/topics/l*?format=json",
                          "");
+        if (i % 2 != 0)
+            client_expect_line(&streams[i], "");
+    }
     for (j = 0; j < UPDATES; j++) {
         snprintf(text, sizeof text, "update %d", j);
         topics_put("/topics/load", text);
