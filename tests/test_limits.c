@@ -462,6 +462,20 @@ static bool is_served(int fd)
     return served;
 }
 
+/* That GET /metrics has refusals of LIMIT. */
+static void expect_counted(const char *limit)
+{
+    char row[96], *answer;
+    const char *found;
+
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/metrics", "", NULL, &answer), 200);
+    snprintf(row, sizeof row, "crier_limited_total{limit=\"%s\"} ", limit);
+    found = strstr(answer, row);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_int_gt(atoi(found + strlen(row)), 0);
+    free(answer);
+}
+
 #define PING "GET /healthz HTTP/1.0\r\n\r\n"
 
 START_TEST(connections_a_second)
@@ -482,6 +496,7 @@ START_TEST(connections_a_second)
         ck_assert_int_ge(served, 2);
         ck_assert_int_lt(served, COUNT(fds));
         crierd_wait_log(&crierd, "--connect-rate: 1 refused, the last one from 127.0.0.2:");
+        expect_counted("connect-rate");
     } else {
         ck_assert_int_eq(served, COUNT(fds));
     }
