@@ -1,7 +1,7 @@
 /*
  * The log: one line for each event on standard error, where systemd, a container or a
- * terminal reads it. log_text.c and log_json.c write a line; this file adds what all lines
- * begin with, and queues them.
+ * terminal reads it. log_text.c and log_json.c write what a line has to say; this
+ * file adds what all lines begin with, and queues them.
  *
  * Where standard error is the journal of systemd, a line begins with its priority (<6>,
  * sd-daemon(3)) in place of the time and, as text, of the level: the journal has both.
@@ -34,7 +34,8 @@
 
 #include "log.h"
 
-#include "log_line.h"
+#include "log_json.h"
+#include "log_text.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
