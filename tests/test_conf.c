@@ -145,6 +145,7 @@ static const char all_in_file[] =
     "get-publish = off\n"
     "demo = OFF\n"
     "log-level = debug\n"
+    "log-format = json\n"
     "www = w\n"
     "data = d\n"
     "journal = sqlite:/x/y:z\n"

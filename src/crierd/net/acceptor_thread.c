@@ -124,6 +124,7 @@ static void forget_waiting(struct acceptor_thread *thread,
     DL_DELETE(thread->waitings, waiting);
     thread->crowds[waiting->crowd]--;
     atomic_fetch_sub(thread->waiting_count, 1);
+    metrics_add(METRIC_CONNECTIONS_WAITING, -1);
     free(waiting);
 }
 
@@ -251,6 +252,7 @@ static bool examine_head(struct acceptor_thread *thread,
         close_waiting(thread, waiting);
         break;
     case SERVICE_REFUSE:
+        metrics_count(METRIC_CONNECTIONS_BAD);
         refuse_waiting(thread, waiting, REFUSE_BAD_REQUEST, "");
         break;
     case SERVICE_TAKE:
@@ -303,6 +305,7 @@ static bool watch_waiting(struct acceptor_thread *thread,
 static void end_waiting(struct acceptor_thread *thread,
                         struct waiting *waiting)
 {
+    metrics_count(METRIC_CONNECTIONS_SLOW);
     if (waiting->proxied || waiting->listener->tls)
         close_waiting(thread, waiting);
     else
@@ -326,11 +329,14 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
 {
     struct waiting *waiting = calloc(1, sizeof *waiting);
 
+    metrics_count(METRIC_CONNECTIONS_ACCEPTED);
     if (waiting == NULL) {
+        metrics_count(METRIC_CONNECTIONS_MEMORY);
         close(fd);
         return NULL;
     }
     atomic_fetch_add(thread->waiting_count, 1);
+    metrics_count(METRIC_CONNECTIONS_WAITING);
     waiting->watch.on_events = read_waiting;
     waiting->thread = thread;
     waiting->listener = listener;
@@ -485,6 +491,7 @@ static bool close_idle(struct acceptor_thread *thread)
     struct waiting *victim = choose_victim(thread);
 
     if (victim != NULL) {
+        metrics_count(METRIC_CONNECTIONS_CROWDED);
         close_waiting(thread, victim);
         return true;
     }
