@@ -156,7 +156,7 @@ START_TEST(a_written_time_is_read)
         ck_assert_int_eq(time, moments[i]);
     }
     for (i = 0; i < sizeof no_times / sizeof no_times[0]; i++)
-        ck_assert_msg(!crier__clock_read(no_moments[i], &time), "%s", no_moments[i]);
+        ck_assert_msg(!crier__clock_read(no_times[i], &time), "%s", no_times[i]);
 }
 END_TEST
 
