@@ -270,7 +270,7 @@ START_TEST(a_thread_that_hangs)
     pid_t thread;
 
     setenv("WATCHDOG_USEC", "800000", 1);
-    fixture_start("--threads 1");
+    start_with_file("--threads 1"); /* without the thread of the demo */
     expect_notification("READY=1");
     thread = find_thread(_i);
     if (!stop_thread(thread)) {

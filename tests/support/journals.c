@@ -20,7 +20,7 @@ struct crier__append appended;
 char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
 unsigned pages;
-bool append_private, append_last, granted_only;
+bool append_private, append_last, granted_only, may_fail;
 int64_t append_time;
 const char *granted;
 char withheld[4096];
@@ -339,8 +339,10 @@ static const char *read_on(void)
         sem_init(&done, 0, 0);
         journal->ops->read(journal, &question);
         wait_for_it();
-        if (pages++ == 0)
+        if (pages++ == 0 || question.error != 0)
             answer = question;
+        if (may_fail && question.error != 0)
+            break;
         if (question.gap)
             strcat(text, pages == 1 ? "gap" : " gap");
         check_page(before);

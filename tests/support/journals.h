@@ -79,6 +79,7 @@ int forget(const char *topic);
  * Borrowed until the next call. LIVE are selectors that are read after the
  * position `live_from`, or NULL. */
 extern size_t page_bytes;
+extern bool may_fail; /* a read ends at an error, which `answer` has */
 extern const char *live;
 extern uint64_t live_from;
 const char *since(enum crier_since since, const char *topics,

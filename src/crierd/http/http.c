@@ -31,6 +31,7 @@
 
 #include "classify.h"
 #include "route.h"
+#include "crierd/net/proxy_header.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -360,6 +361,8 @@ static void stop_loop(void *closure)
     pipelines_close(&loop->pipelines);
     linger_done(&loop->linger);
 }
+
+_Static_assert(HEAD_MAX >= PROXY_HEADER_MAX, "as a service is to have it");
 
 const struct service http_service = {
     .head_max = HEAD_MAX,

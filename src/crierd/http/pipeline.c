@@ -53,6 +53,7 @@
 #include "request.h"
 #include "response.h"
 #include "route.h"
+#include "crierd/metrics/metrics.h"
 #include "crierd/net/refuse.h"
 
 #include <errno.h>
@@ -669,6 +670,7 @@ bool pipelines_take(struct pipelines *pipelines, int fd,
     pipeline->deadline = crier_now() + IDLE_TIME;
     DL_APPEND(pipelines->by_deadline, pipeline);
     atomic_fetch_add(pipelines->connections, 1);
+    metrics_count(METRIC_CONNECTIONS_PIPELINE);
     set_ready(pipeline);
     return true;
 }
@@ -681,6 +683,7 @@ static void end_pipeline(struct pipelines *pipelines,
         LL_DELETE2(pipelines->ready, pipeline, ready_next);
     DL_DELETE(pipelines->by_deadline, pipeline);
     atomic_fetch_sub(pipelines->connections, 1);
+    metrics_add(METRIC_CONNECTIONS_PIPELINE, -1);
     pipeline_free(pipeline);
 }
 
@@ -711,7 +714,8 @@ static void hand_off(struct pipelines *pipelines, struct pipeline *pipeline)
     end_pipeline(pipelines, pipeline);
     if (got > 0 &&
         classify_head(pipelines->window, (size_t)got, false) == SERVICE_REFUSE)
-        refuse_connection(fd, REFUSE_BAD_REQUEST, pipelines->window, WINDOW);
+        refuse_connection(fd, REFUSE_BAD_REQUEST, "", pipelines->window,
+                          WINDOW);
     else
         pipelines->leave(pipelines->closure, fd, &peer);
 }

@@ -57,6 +57,12 @@ static bool match_path(const char *path, struct request *request)
     return i == uri->segment_count;
 }
 
+/* Whether ROUTE is there on the listener that REQUEST came to. */
+static bool is_offered(const struct route *route, const struct request *request)
+{
+    return route->admin || !request->admin;
+}
+
 static void add_method(char *list, size_t size, const char *method)
 {
     size_t length = strlen(list);
@@ -76,7 +82,7 @@ static bool respond_unrouted(struct request *request)
 
     FOREACH_ROUTE(request->server->tables, table, route)
     {
-        if (!match_path(route->path, request) ||
+        if (!is_offered(route, request) || !match_path(route->path, request) ||
             (methods[0] != '\0' && route->exists != NULL) ||
             (route->exists != NULL && !route->exists(request)))
             continue;
@@ -101,7 +107,7 @@ static const struct route *find_route(struct request *request)
 
     FOREACH_ROUTE(request->server->tables, table, route)
     {
-        if ((route->exists != NULL && known) ||
+        if ((route->exists != NULL && known) || !is_offered(route, request) ||
             !match_path(route->path, request))
             continue;
         known = true;

@@ -12,6 +12,8 @@ enum scope {
     SCOPE_READ, /* open to all: no token is asked for, or looked at */
     SCOPE_SUBSCRIBE,
     SCOPE_PUBLISH,
+    SCOPE_OPERATE, /* for whoever operates crierd: a matter of where the request comes from,
+                      and no token is looked at */
     SCOPE_ADMIN /* with topics in its path: publish grants of these will do */
 };
 
@@ -51,6 +53,7 @@ struct route {
     bool changes;    /* the request changes something */
     bool streams; /* most responses are streams */
     bool pipelined; /* a pipeline may take the request (pipeline.h) */
+    bool admin;     /* is there on the listeners of --admin-listen, which have no others */
 
     /* For a route of paths that no other route has, and that are not always there: whether
      * REQUEST's is, when its method is not the route's. NULL: it is. */

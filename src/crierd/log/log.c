@@ -70,6 +70,7 @@ static const char *const names[] = {"error", "warning", "info", "debug"};
 static atomic_int threshold = LOG_INFO;
 static atomic_int line_format = LOG_TEXT;
 static bool to_journal; /* set before any other thread starts */
+static _Atomic uint64_t lost; /* lines that were dropped, since the start */
 
 void log_set_level(enum log_level level)
 {
@@ -288,14 +289,18 @@ static size_t chunk_length(const char *lines, size_t length)
 /* Writes LENGTH bytes of whole lines, behind which DROPPED lines are missing. */
 static void write_lines(const char *lines, size_t length, size_t dropped)
 {
-    size_t at, chunk;
+    size_t at, chunk, before;
 
     for (at = 0; at < length; at += chunk) {
         chunk = chunk_length(lines + at, length - at);
-        if (write_missing())
+        if (write_missing()) {
+            before = writer.missing;
             write_whole(lines + at, chunk);
-        else
+        } else {
+            before = writer.missing;
             writer.missing += count_log_lines(lines + at, chunk);
+        }
+        atomic_fetch_add(&lost, writer.missing - before);
     }
     writer.missing += dropped;
     (void)write_missing();
@@ -329,6 +334,7 @@ static void put_line(const char *line, size_t length)
         write_lines(line, length, 0);
     } else if (queue.dropped != 0 || queue.length + length > BUFFER_SIZE) {
         queue.dropped++;
+        atomic_fetch_add(&lost, 1);
     } else {
         memcpy(buffers[queue.filling] + queue.length, line, length);
         queue.length += length;
@@ -413,6 +419,11 @@ void log_stop(uint64_t deadline)
         pthread_join(thread, NULL);
     else
         pthread_detach(thread); /* it is blocked, and ends with the process */
+}
+
+uint64_t log_count_dropped(void)
+{
+    return atomic_load(&lost);
 }
 
 /* ---- lines -------------------------------------------------------------- */

@@ -41,6 +41,10 @@ void log_stop(uint64_t deadline);
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* How many lines were dropped since the start, those included that the log has reported as
+ * such. Any thread. */
+uint64_t log_count_dropped(void);
+
 void log_lines(enum log_level level, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 

@@ -5,6 +5,12 @@
  *             accept           the head is there
  *   listening ------> waiting -------------------> service->take()
  *
+ * Where the listener's connections begin with a header of the PROXY protocol, that is read
+ * first: peeked at, and taken from the socket when the whole is there. The head is
+ * that of an HTTP request, or where the listener uses TLS, the first byte of a handshake:
+ * TLS has no other one that could be waited for, and a connection that sends none costs
+ * no TLS session.
+ *
  * In each pass all connections that came are handed over first; the service runs at its
  * end and serves them. So a crowd that connects costs little more than its system calls.
  *
@@ -26,10 +32,12 @@
 
 #include "acceptor_thread.h"
 
+#include "proxy_header.h"
 #include "refuse.h"
 #include "base/thread.h"
 #include "crierd/config/cidr.h"
 #include "crier.h"
+#include "crierd/metrics/metrics.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -40,7 +48,13 @@
 #include <unistd.h>
 #include <utlist.h>
 
-/* ms for the first head to come. */
+/* A TLS connection begins with a record of this type, a handshake (RFC 8446, 5.1). */
+#define TLS_HANDSHAKE 0x16
+
+/* What a client is sent that speaks HTTP where TLS is spoken. */
+#define SPEAK_TLS "This port speaks HTTPS: the URL begins with https://\n"
+
+/* ms for the first head to come, with a PROXY header before it. */
 #define HEAD_TIME 30000
 
 /* ms, where descriptors are short: a connection that has waited for so long may be
@@ -68,6 +82,7 @@ struct waiting {
     bool watched; /* in the epoll set */
     bool ended;   /* the client will send no more */
     unsigned crowd; /* of its address */
+    bool proxied; /* a header of the PROXY protocol is to come first */
     uint64_t deadline;
     struct peer peer;
 };
@@ -82,6 +97,26 @@ static void wake_thread(struct acceptor_thread *thread)
 
 /* ---- waiting connections ---------------------------------------------- */
 
+/* The crowd of ADDRESS: a small hash of it, of IPv6 of its first 64 bits. Clients can choose
+ * addresses that share one, and gain nothing. */
+static unsigned find_crowd(const struct sockaddr *address)
+{
+    unsigned char bytes[16] = {0};
+    unsigned hash = 0, i;
+
+    (void)cidr_bytes(address, bytes);
+    for (i = 0; i < (bytes[0] == 0 ? sizeof bytes : sizeof bytes / 2); i++)
+        hash = hash * 31 + bytes[i];
+    return hash % ACCEPTOR_CROWDS;
+}
+
+/* Counts WAITING in the crowd of its address. */
+static void join_crowd(struct acceptor_thread *thread, struct waiting *waiting)
+{
+    waiting->crowd = find_crowd(&waiting->peer.address.any);
+    thread->crowds[waiting->crowd]++;
+}
+
 /* Frees WAITING; its socket stays open. */
 static void forget_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting)
@@ -89,6 +124,7 @@ static void forget_waiting(struct acceptor_thread *thread,
     DL_DELETE(thread->waitings, waiting);
     thread->crowds[waiting->crowd]--;
     atomic_fetch_sub(thread->waiting_count, 1);
+    metrics_add(METRIC_CONNECTIONS_WAITING, -1);
     free(waiting);
 }
 
@@ -100,13 +136,10 @@ static void close_waiting(struct acceptor_thread *thread,
 }
 
 static void refuse_waiting(struct acceptor_thread *thread,
-                           struct waiting *waiting, const char *status)
+                           struct waiting *waiting, const char *status,
+                           const char *text)
 {
-    if (waiting->listener->tls) { /* whose handshake has not begun */
-        close_waiting(thread, waiting);
-        return;
-    }
-    refuse_connection(waiting->fd, status, thread->window,
+    refuse_connection(waiting->fd, status, text, thread->window,
                       thread->service->head_max);
     forget_waiting(thread, waiting);
 }
@@ -122,54 +155,129 @@ static void hand_over(struct acceptor_thread *thread, struct waiting *waiting,
     forget_waiting(thread, waiting);
 }
 
-/* Peeks at what WAITING has sent: *LENGTH bytes of the window. False when nothing has
- * come yet. */
+/* Peeks at what WAITING has sent: *LENGTH bytes, at most MOST, of the window. False when
+ * nothing has come yet; none at all is the end, or an error. */
 static bool peek_at_head(struct acceptor_thread *thread,
-                         const struct waiting *waiting, size_t *length)
+                         const struct waiting *waiting, size_t most,
+                         size_t *length)
 {
     ssize_t got;
 
     do
-        got = recv(waiting->fd, thread->window, thread->service->head_max,
-                   MSG_PEEK | MSG_DONTWAIT);
+        got = recv(waiting->fd, thread->window, most, MSG_PEEK | MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     *length = got > 0 ? (size_t)got : 0;
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-/* What is to be done with WAITING, of which LENGTH bytes are in the window. With TLS the
- * service takes the first bytes, which say nothing of the request. */
-static enum service_verdict judge_waiting(const struct acceptor_thread *thread,
-                                          const struct waiting *waiting,
-                                          size_t length)
+/* Takes LENGTH bytes, which are there, from WAITING's socket. */
+static bool skip_bytes(struct acceptor_thread *thread,
+                       const struct waiting *waiting, size_t length)
 {
-    if (waiting->listener->tls)
-        return length != 0 ? SERVICE_TAKE : SERVICE_CLOSE;
-    return thread->service->classify(thread->window, length, waiting->ended);
+    ssize_t got = 1;
+
+    while (length != 0 && (got > 0 || (got < 0 && errno == EINTR))) {
+        got = recv(waiting->fd, thread->window, length, MSG_DONTWAIT);
+        if (got > 0)
+            length -= (size_t)got;
+    }
+    return length == 0;
 }
 
-/* Does what WAITING's first bytes call for. False when more of them must come. */
-static bool examine_waiting(struct acceptor_thread *thread,
-                            struct waiting *waiting)
+/* WAITING's client is PEER, as its proxy says. False when the service does not want it. */
+static bool take_peer(struct acceptor_thread *thread, struct waiting *waiting,
+                      const struct peer *peer)
+{
+    thread->crowds[waiting->crowd]--;
+    waiting->peer = *peer;
+    join_crowd(thread, waiting);
+    return thread->service->admit(thread->loop, &peer->address.any);
+}
+
+/* Reads the header of the PROXY protocol that WAITING begins with. */
+static enum proxy_result take_header(struct acceptor_thread *thread,
+                                     struct waiting *waiting)
+{
+    struct proxy_header header;
+    enum proxy_result result;
+    size_t length;
+
+    if (!peek_at_head(thread, waiting, PROXY_HEADER_MAX, &length))
+        return PROXY_MORE;
+    result = proxy_header_read(&header, thread->window, length);
+    if ((result == PROXY_MORE && (length == 0 || waiting->ended)) ||
+        (result == PROXY_DONE && !skip_bytes(thread, waiting, header.length)))
+        result = PROXY_INVALID; /* it will not be completed */
+    if (result == PROXY_INVALID && length != 0) /* else it looked whether we are here */
+        metrics_count(METRIC_CONNECTIONS_REFUSED_PROXY);
+    if (result != PROXY_DONE)
+        return result;
+    waiting->proxied = false;
+    return !header.has_peer || take_peer(thread, waiting, &header.peer)
+               ? PROXY_DONE
+               : PROXY_INVALID;
+}
+
+/* Does what the first byte of WAITING, which is to be one of TLS, calls for. False when it
+ * must come. */
+static bool examine_handshake(struct acceptor_thread *thread,
+                              struct waiting *waiting)
 {
     size_t length;
 
-    if (!peek_at_head(thread, waiting, &length))
+    if (!peek_at_head(thread, waiting, 1, &length))
         return false;
-    switch (judge_waiting(thread, waiting, length)) {
+    if (length != 0 && thread->window[0] == TLS_HANDSHAKE)
+        hand_over(thread, waiting, length);
+    else if (length != 0 && thread->window[0] >= 'A' &&
+             thread->window[0] <= 'Z')
+        refuse_waiting(thread, waiting, REFUSE_BAD_REQUEST, SPEAK_TLS);
+    else
+        close_waiting(thread, waiting);
+    return true;
+}
+
+/* The same for WAITING that is to send a request's head. */
+static bool examine_head(struct acceptor_thread *thread,
+                         struct waiting *waiting)
+{
+    size_t length;
+
+    if (!peek_at_head(thread, waiting, thread->service->head_max, &length))
+        return false;
+    switch (thread->service->classify(thread->window, length, waiting->ended)) {
     case SERVICE_WAIT:
         return false;
     case SERVICE_CLOSE:
         close_waiting(thread, waiting);
         break;
     case SERVICE_REFUSE:
-        refuse_waiting(thread, waiting, REFUSE_BAD_REQUEST);
+        metrics_count(METRIC_CONNECTIONS_BAD);
+        refuse_waiting(thread, waiting, REFUSE_BAD_REQUEST, "");
         break;
     case SERVICE_TAKE:
         hand_over(thread, waiting, length);
         break;
     }
     return true;
+}
+
+/* Does what WAITING's first bytes call for. False when more of them must come. */
+static bool examine_waiting(struct acceptor_thread *thread,
+                            struct waiting *waiting)
+{
+    enum proxy_result header = PROXY_DONE;
+
+    if (waiting->proxied)
+        header = take_header(thread, waiting);
+    if (header == PROXY_MORE)
+        return false;
+    if (header == PROXY_INVALID) {
+        close_waiting(thread, waiting);
+        return true;
+    }
+    return waiting->listener->tls ? examine_handshake(thread, waiting)
+                                  : examine_head(thread, waiting);
 }
 
 static void read_waiting(struct watch *watch, uint32_t events)
@@ -193,11 +301,22 @@ static bool watch_waiting(struct acceptor_thread *thread,
            0;
 }
 
+/* Ends WAITING, whose time is over. */
+static void end_waiting(struct acceptor_thread *thread,
+                        struct waiting *waiting)
+{
+    metrics_count(METRIC_CONNECTIONS_SLOW);
+    if (waiting->proxied || waiting->listener->tls)
+        close_waiting(thread, waiting);
+    else
+        refuse_waiting(thread, waiting, REFUSE_TIMEOUT, "");
+}
+
 static void end_overdue(struct acceptor_thread *thread)
 {
     while (thread->waitings != NULL &&
            thread->waitings->deadline <= thread->now)
-        refuse_waiting(thread, thread->waitings, REFUSE_TIMEOUT);
+        end_waiting(thread, thread->waitings);
 }
 
 /* ---- new connections -------------------------------------------------- */
@@ -210,30 +329,21 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
 {
     struct waiting *waiting = calloc(1, sizeof *waiting);
 
+    metrics_count(METRIC_CONNECTIONS_ACCEPTED);
     if (waiting == NULL) {
+        metrics_count(METRIC_CONNECTIONS_MEMORY);
         close(fd);
         return NULL;
     }
     atomic_fetch_add(thread->waiting_count, 1);
+    metrics_count(METRIC_CONNECTIONS_WAITING);
     waiting->watch.on_events = read_waiting;
     waiting->thread = thread;
     waiting->listener = listener;
+    waiting->proxied = listener->proxied;
     waiting->fd = fd;
     peer_set(&waiting->peer, address, length);
     return waiting;
-}
-
-/* The crowd of ADDRESS: a small hash of it, of IPv6 of its first 64 bits. Clients can choose
- * addresses that share one, and gain nothing. */
-static unsigned find_crowd(const struct sockaddr *address)
-{
-    unsigned char bytes[16] = {0};
-    unsigned hash = 0, i;
-
-    (void)cidr_bytes(address, bytes);
-    for (i = 0; i < (bytes[0] == 0 ? sizeof bytes : sizeof bytes / 2); i++)
-        hash = hash * 31 + bytes[i];
-    return hash % ACCEPTOR_CROWDS;
 }
 
 /* Makes WAITING one of THREAD's. Often its head is there already. */
@@ -242,8 +352,7 @@ static void admit_waiting(struct acceptor_thread *thread,
 {
     waiting->deadline = thread->now + HEAD_TIME;
     DL_APPEND(thread->waitings, waiting);
-    waiting->crowd = find_crowd(&waiting->peer.address.any);
-    thread->crowds[waiting->crowd]++;
+    join_crowd(thread, waiting);
     if (!examine_waiting(thread, waiting) && !watch_waiting(thread, waiting))
         close_waiting(thread, waiting);
 }
@@ -382,6 +491,7 @@ static bool close_idle(struct acceptor_thread *thread)
     struct waiting *victim = choose_victim(thread);
 
     if (victim != NULL) {
+        metrics_count(METRIC_CONNECTIONS_CROWDED);
         close_waiting(thread, victim);
         return true;
     }

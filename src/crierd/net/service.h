@@ -19,7 +19,7 @@ enum service_verdict {
 /* What the acceptor hands connections to. The service has a loop for each thread of the
  * acceptor, LOOP below, which is used on that thread alone, but for load(). */
 struct service {
-    size_t head_max; /* classify() needs to see no more bytes */
+    size_t head_max; /* classify() needs to see no more bytes; >= PROXY_HEADER_MAX */
 
     /* The loop number I. */
     void *(*loop)(void *service, unsigned i);
