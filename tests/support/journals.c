@@ -22,6 +22,7 @@ char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
 unsigned pages;
 bool append_private, append_last, granted_only, may_fail;
+int64_t append_time;
 const char *granted;
 char withheld[4096];
 size_t page_bytes;
@@ -187,6 +188,7 @@ int try_append(const char *topics, const char *id, const char *text_)
     appended.update = update_of(topics, id, text_);
     appended.update->is_private = append_private;
     appended.update->last = append_last;
+    appended.update->time = append_time;
     sem_init(&done, 0, 0);
     journal->ops->append(journal, &appended);
     wait_for_it();

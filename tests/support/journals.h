@@ -59,6 +59,9 @@ extern char withheld[4096];
 /* The flags of the updates that follow. */
 extern bool append_private, append_last;
 
+/* The time that they have in another journal; 0: none. */
+extern int64_t append_time;
+
 /* Appends one; returns the journal's result. */
 int try_append(const char *topics, const char *id, const char *text);
 
