@@ -908,10 +908,12 @@ END_TEST
 
 /* ---- documents -------------------------------------------------------- */
 
+#define DOCUMENT_MAX ((size_t)256 * 1024)
+
 /* Reads the file NAME of the documentation into a new text. */
 static char *read_document(const char *name)
 {
-    char path[512], *text = calloc(1, 65536);
+    char path[512], *text = calloc(1, DOCUMENT_MAX + 1);
     FILE *from;
 
     ck_assert_ptr_nonnull(text);
@@ -919,7 +921,7 @@ static char *read_document(const char *name)
     snprintf(path, sizeof path, "%s/%s", getenv("DOC"), name);
     from = fopen(path, "r");
     ck_assert_ptr_nonnull(from);
-    ck_assert_uint_lt(fread(text, 1, 65535, from), 65535);
+    ck_assert_uint_lt(fread(text, 1, DOCUMENT_MAX, from), DOCUMENT_MAX);
     fclose(from);
     return text;
 }
