@@ -178,6 +178,11 @@ CRIER_API bool crier_utf8_valid(const char *text, size_t length);
  * Last-Event-ID and arrives unchanged. Any thread. */
 CRIER_API bool crier_id_valid(const char *id, size_t length);
 
+/* Whether the LENGTH bytes at NAME may be the name of a topic: UTF-8 without control
+ * characters and '*', of 1 to 255 bytes, or up to 511 where it begins with '$'. It may hold
+ * a comma (crier_hub_publish_to()). NAME may be NULL where LENGTH is 0. Any thread. */
+CRIER_API bool crier_topic_valid(const char *name, size_t length);
+
 /* Replaces each byte that is not ASCII in TEXT by '?', unless TEXT is valid UTF-8. */
 CRIER_API void crier_utf8_repair(char *text);
 
@@ -374,6 +379,12 @@ CRIER_API int crier_shards_set_times(struct crier_shards *shards,
  * response libmicrohttpd has not freed yet. max_streams limits the same number. */
 CRIER_API size_t crier_shards_count(const struct crier_shards *shards);
 
+/* Asks the thread of each shard for a sign of life, and returns how many have not given one
+ * since an earlier call: so 0 means that since the call before this one every shard has
+ * done all that it had to do then. For a watchdog, which calls it now and then and
+ * expects 0. Any thread; never waits. */
+CRIER_API size_t crier_shards_silent(struct crier_shards *shards);
+
 /* Shuts the streams down. From now on new streams are refused (CRIER_ERR_DRAINING).
  * Each stream sends what it has pending and a last line "retry", drawn at random
  * between RETRY_MIN and RETRY_MAX ms (both at most CRIER_RETRY_MAX), so that the
@@ -431,6 +442,9 @@ struct crier_stream;
     X(CRIER_REASON_UNSENT,                                                    \
       "no body was sent: a HEAD request, or the response was not queued")
 
+/* How many reasons there are. */
+#define CRIER_REASON_COUNT 11
+
 enum crier_reason {
 #define CRIER_REASON_ENUM(name, text) name,
     CRIER_REASONS(CRIER_REASON_ENUM)
@@ -458,6 +472,9 @@ enum crier_format {
                             the comment line ": end" after the last update */
 };
 #define CRIER_FORMATS 4
+
+/* How many kinds of streams can be counted apart. */
+#define CRIER_STREAM_KINDS 16
 
 /*
  * Zero (or NULL for the whole) means the default.
@@ -509,6 +526,10 @@ struct crier_stream_options {
      * load allows, so that a frame for all of them wakes only one thread. Default NULL:
      * the threads take turns. Borrowed during the call. */
     const char *affinity;
+
+    /* The kind under which crier_shards_statistics() counts this stream, less than
+     * CRIER_STREAM_KINDS; the program says what its kinds mean. */
+    unsigned kind;
 
     /* Called once as soon as the headers of the stream have been sent (never when they
      * are not, or the request was a HEAD), then at each time that crier_stream_wake()
@@ -602,6 +623,11 @@ CRIER_API int crier_stream_printf(struct crier_stream *stream,
 /* Ends STREAM after everything that was sent before; a client that does not take that
  * within 10 s is cut off. Closing twice is harmless. */
 CRIER_API void crier_stream_close(struct crier_stream *stream);
+
+/* Returns how many bytes of the body of STREAM have been sent so far: the kernel has taken
+ * them, or, with TLS, libmicrohttpd has. 0 for NULL. Any thread; in on_closed, and later, it
+ * is the sum. */
+CRIER_API uint64_t crier_stream_sent(struct crier_stream *stream);
 
 /* Sets the time at which on_wake is called, by crier_now(); a time in the past means at
  * once. Replaces the time that was set before; UINT64_MAX cancels it. Only inside the
@@ -930,6 +956,7 @@ struct crier_receipt {
     const char *id;     /* of the update; with CRIER_ERR_EXISTS and where it is a
                            duplicate, of the one that was there before */
     uint64_t position;  /* of the same update */
+    int64_t time;       /* of an update that was published now, in ms since 1970 */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
     size_t subscribers; /* how many streams' selectors match, even if their grants do not
@@ -958,6 +985,13 @@ struct crier_publish_options {
      * (CRIER_ERR_TOPIC_ENDED). */
     bool last;
 
+    /* For an update that comes from another journal: when it was published there, in ms
+     * since 1970. It is given this time, unless the order of the journal forbids that: at
+     * least the time of the update before it, at most now. Its id may begin with '#', as
+     * those that a journal makes do, and is then a name like any other. But an id that
+     * this journal itself has made is CRIER_ERR_EXISTS. Default 0: published now. */
+    int64_t time;
+
     /* Called exactly once if crier_hub_publish() returns 0: on any thread, possibly
      * before it returns. It must not block. */
     void (*on_done)(void *closure, const struct crier_receipt *receipt);
@@ -967,8 +1001,8 @@ struct crier_publish_options {
 /* Publishes EVENT (borrowed) under TOPICS. The id of the event, if it has one, becomes
  * that of the update; otherwise the journal makes one. Never blocks. The updates of one
  * thread keep their order. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID,
- * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, the errors of
- * crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
+ * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, CRIER_ERR_EXISTS
+ * (see `time`), the errors of crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
  * CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
  * CRIER_ERR_STORAGE_FULL, -ENOMEM. */
 CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
@@ -1014,6 +1048,9 @@ struct crier_subscribe_options {
                                 them and not with a comment; presence does not
                                 count it */
     struct crier_frame *hello; /* sent before the first update; or NULL */
+    bool end_line; /* with `once`, in CRIER_FORMAT_JSON: the last line is
+                      {"event":"end"}, so that the client can tell the end from a
+                      connection that broke */
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
      * has answered the first read, with 0 or with its error; or when the stream ends
@@ -1151,6 +1188,73 @@ struct crier_status {
  * CRIER_ERR_FORKED in a child process. */
 CRIER_API void crier_hub_status(struct crier_hub *hub,
                                 struct crier_status *status);
+
+/* ---- statistics ------------------------------------------------------- */
+
+/* What the streams of shards have done since these were made. A frame counts as delivered
+ * when a stream has taken it, to send it at once or when its client has room: an update of a
+ * hub, a frame of a broadcaster or of crier_stream_send(). Keep-alives, gaps and ids are no
+ * deliveries. Bytes count when the kernel (with TLS: libmicrohttpd) has taken them, the
+ * headers of responses apart. Each number rises, but for `open` and `backlog`, and is exact
+ * as soon as the shards are idle; numbers that are read while they work may be of slightly
+ * different moments. */
+struct crier_shards_statistics {
+    size_t open[CRIER_STREAM_KINDS];     /* streams that are open now */
+    uint64_t opened[CRIER_STREAM_KINDS]; /* streams whose headers have been sent, or whose
+                                            response will never be sent */
+    uint64_t ended[CRIER_REASON_COUNT];  /* streams that have ended */
+    uint64_t deliveries;
+    uint64_t bytes;
+    size_t backlog;     /* bytes of frames that the shards have not taken up yet */
+    size_t max_backlog; /* with so much, publishers get CRIER_ERR_MAX_BACKLOG */
+};
+
+/* Writes to *STATISTICS what SHARDS have counted; all zeros when SHARDS is NULL, or in a
+ * child process. Any thread; takes no lock, and its time does not depend on the number of
+ * streams. */
+CRIER_API void
+crier_shards_statistics(const struct crier_shards *shards,
+                        struct crier_shards_statistics *statistics);
+
+/* Values that were counted by their size. Its bounds are constant. */
+#define CRIER_BUCKETS_MAX 20
+struct crier_histogram {
+    unsigned bound_count;   /* at most CRIER_BUCKETS_MAX - 1 */
+    const uint64_t *bounds; /* rising */
+    uint64_t counts[CRIER_BUCKETS_MAX]; /* values of at most bounds[i], and more than the
+                                           bound before; at [bound_count]: all others */
+    uint64_t sum;           /* of the values */
+};
+
+/* What a hub and its journal have done since the hub was made, and what the journal holds
+ * now. */
+struct crier_hub_statistics {
+    uint64_t published; /* updates */
+    uint64_t gaps;      /* as in struct crier_status */
+    uint64_t lagged;    /* times that a client read so slowly that its stream, which was up
+                           to date, has to be sent what follows from the journal */
+    size_t behind;      /* streams of which that is true now */
+
+    /* From crier_hub_publish() to the end of the shard's pass in which the update was sent
+     * to all of its subscribers there that had room: one value for each update and each
+     * shard that had a subscriber for it. In microseconds. */
+    struct crier_histogram latency;
+
+    /* The journal. */
+    uint64_t updates, bytes, topics; /* held; updates that have no topic any more, and are
+                                        about to be evicted, are among them */
+    int64_t oldest;    /* when the oldest of them was published, in ms since 1970; 0: none
+                          is held */
+    uint64_t failures; /* transactions that failed: none in memory */
+    struct crier_histogram commit_time; /* of those that succeeded, in microseconds */
+    struct crier_histogram commit_size; /* updates in each of these */
+};
+
+/* Writes to *STATISTICS what HUB has counted; all zeros when HUB is NULL, and in a child
+ * process. Any thread; holds the journal's lock and the hub's for a few instructions. Not
+ * after crier_hub_close(). */
+CRIER_API void crier_hub_statistics(struct crier_hub *hub,
+                                    struct crier_hub_statistics *statistics);
 
 #ifdef __cplusplus
 }

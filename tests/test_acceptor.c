@@ -43,7 +43,6 @@ static struct conf conf = {.threads = 1,
 static struct server server = {.conf = &conf};
 static struct http http;
 static struct acceptor *acceptor;
-static int listening;
 
 static void setup(void)
 {
@@ -53,8 +52,6 @@ static void setup(void)
         .retention = conf.retention, .max_topics = conf.max_topics};
     struct acceptor_options accepting;
     struct crier_journal *journal;
-    const char *why;
-    int socket;
 
     log_set_level(LOG_ERROR);
     ck_assert(conf_publish(&conf));
@@ -65,13 +62,13 @@ static void setup(void)
     ck_assert_int_eq(crier_journal_memory(&options, &journal), 0);
     ck_assert_int_eq(
         crier_hub_new(server.shards, journal, NULL, &server.hub), 0);
-    socket = listening = listener_open("127.0.0.1:0", &why);
-    ck_assert_int_ge(socket, 0);
+    ck_assert_ptr_null(
+        listeners_add(&server.listeners, "127.0.0.1:0", &(struct listener){0}));
     ck_assert(http_start(&http, &server));
     accepting.service = &http_service;
     accepting.context = &http;
     accepting.threads = conf.threads;
-    accepting.socket = socket;
+    accepting.listeners = &server.listeners;
     accepting.crowded = (int)server.descriptors.crowded;
     acceptor = acceptor_open(&accepting);
     ck_assert_ptr_nonnull(acceptor);
@@ -83,6 +80,7 @@ static void teardown(void)
     crier_hub_close(server.hub);
     ck_assert_uint_eq(crier_shards_drain(server.shards, 1, 2, PATIENCE), 0);
     acceptor_close(acceptor);
+    listeners_close(&server.listeners);
     http_stop(&http);
     crier_shards_free(server.shards);
     crier_hub_free(server.hub);
@@ -96,7 +94,8 @@ static int come(void)
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    acceptor_let_in(acceptor, ends[1], &address, sizeof address);
+    acceptor_let_in(acceptor, ends[1], server.listeners.list, &address,
+                    sizeof address);
     return ends[0];
 }
 
@@ -323,7 +322,9 @@ START_TEST(threads_keep_even)
     char text[4096];
 
     ck_assert_int_eq(
-        getsockname(listening, (struct sockaddr *)&address, &length), 0);
+        getsockname(server.listeners.list[0].socket,
+                    (struct sockaddr *)&address, &length),
+        0);
     for (i = 0; i < 400; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM, 0);
         ck_assert_int_eq(

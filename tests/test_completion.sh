@@ -129,7 +129,7 @@ manual_options() {
 
 # ---- tests ----------------------------------------------------------------
 
-commands=(sub pub topics ping token)
+commands=(sub pub topics export import ping token)
 
 # The options of the command $2 in the shell $1. (At a lone "-" fish offers the
 # short ones.)
@@ -153,7 +153,7 @@ test_options() {
         expect "$1: the options of crier $command" \
             "$(help_options "$command")" all_options "$1" "$command"
     done
-    for command in 'sub --state' 'ping --cacert' 'ping --cert' 'pub --key' \
+    for command in 'sub --state' 'export --output' 'export -o' import 'ping --cacert' 'ping --cert' 'pub --key' \
         'topics --token-file'; do
         expect "$1: the file of $command" a-file \
             "$offers" "crier $command a-f"

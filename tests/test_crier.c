@@ -45,6 +45,8 @@ static const struct {
     {{"sub", "--help"}, "Usage: crier sub"},
     {{"pub", "--help"}, "Usage: crier pub"},
     {{"topics", "--help"}, "Usage: crier topics"},
+    {{"export", "--help"}, "Usage: crier export"},
+    {{"import", "--help"}, "Usage: crier import"},
     {{"ping", "--help"}, "Usage: crier ping"},
     {{"token", "--help"}, "Usage: crier token"},
     {{"--version"}, "crier 0."},
@@ -117,7 +119,7 @@ static const struct {
     const char *says;
 } mistakes[] = {
     {{NULL}, "missing command"},
-    {{"subscribe"}, "unknown command 'subscribe' (known: sub, pub, topics, ping, token, help)"},
+    {{"subscribe"}, "unknown command 'subscribe' (known: sub, pub, topics, export, import, ping, token, help)"},
     {{"help", "x"}, "unknown command 'x'"},
     {{"help", "sub", "x"}, "unexpected argument 'x'"},
     {{"sub", "--sinc"}, "option '--sinc"},
@@ -191,6 +193,12 @@ static const struct {
     {{"pub", "a", "x", "--event=a\nb"}, "CR or LF"},
     {{"pub", "a", "x", "--timeout=x"}, "--timeout 'x' is not a time"},
     {{"topics", "a", "b"}, "unexpected argument 'b'"},
+    {{"export", "a"}, "unexpected argument 'a'"},
+    {{"export", "-o"}, "option '-o' requires an argument"},
+    {{"export", "--output"}, "option '--output' requires an argument"},
+    {{"pub", "-o", "x"}, "unknown option '-o'"},
+    {{"import", "a", "b"}, "unexpected argument 'b'"},
+    {{"import", "--timeout", "x"}, "--timeout 'x' is not a time"},
     {{"ping", "a"}, "unexpected argument 'a'"},
     {{"ping", "--timeout", "0"}, "--timeout '0' is not a time"},
 };

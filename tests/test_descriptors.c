@@ -51,12 +51,15 @@ static void limit_files(size_t files)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* Of a crierd that found the descriptors 0 to 2. */
+static struct listener listener;
+static const struct listeners listeners = {.list = &listener, .count = 1};
+
+/* Of a crierd that found the descriptors 0 to 2, and listens. */
 static struct descriptors_needs needs_of(unsigned count, bool journal_file)
 {
-    return (struct descriptors_needs){.found = 3,
+    return (struct descriptors_needs){.found = 4,
                                       .threads = count,
-                                      .http = http_descriptors(count),
+                                      .http = http_descriptors(&listeners, count),
                                       .journal_file = journal_file};
 }
 

@@ -83,6 +83,7 @@ static void start(const char *program, const char *options)
                               "valgrind -q --tool=callgrind "
                               "--callgrind-out-file=%s/counts "
                               "--dump-before=health_get --toggle-collect=log_line "
+                              "--toggle-collect=log_access "
                               "--collect-atstart=yes",
                               scratch),
                      0);

@@ -42,6 +42,7 @@ static void give_back(void)
     crier_stream_close(NULL);
     crier_stream_wake(NULL, 0);
     crier_stream_notify(NULL);
+    ck_assert_uint_eq(crier_stream_sent(NULL), 0);
     crier_broadcaster_free(NULL);
     crier_journal_free(NULL);
     crier_hub_close(NULL);
@@ -73,6 +74,7 @@ static void give_counts(void)
 {
     crier_shards_set_max_streams(NULL, 1);
     ck_assert_uint_eq(crier_shards_count(NULL), 0);
+    ck_assert_uint_eq(crier_shards_silent(NULL), 0);
     ck_assert_uint_eq(crier_shards_drain(NULL, 0, 0, 0), 0);
     ck_assert_uint_eq(crier_broadcaster_count(NULL), 0);
     ck_assert_uint_eq(crier_broadcaster_count_of(NULL, "a"), 0);
@@ -84,6 +86,7 @@ static void give_counts(void)
     ck_assert(crier_utf8_valid(NULL, 0));
     ck_assert(!crier_utf8_valid(NULL, 1));
     ck_assert(!crier_id_valid(NULL, 1));
+    ck_assert(!crier_topic_valid(NULL, 1));
     ck_assert(!crier_is_event_source(NULL, NULL, NULL));
     ck_assert_uint_eq(crier_error_status(CRIER_ERR_TOPIC, NULL, NULL, 100),
                       400);
@@ -93,6 +96,8 @@ static void give_structs(void)
 {
     struct crier_progress progress = {.added = 1};
     struct crier_status status = {.published = 1};
+    struct crier_shards_statistics shards = {.deliveries = 1};
+    struct crier_hub_statistics statistics = {.published = 1};
     size_t length = 1;
 
     ck_assert_ptr_null(crier_frame_bytes(NULL, &length));
@@ -105,6 +110,12 @@ static void give_structs(void)
     ck_assert_int_eq(status.error, CRIER_ERR_NULL);
     ck_assert_uint_eq(status.published, 0);
     crier_hub_status(hub, NULL);
+    crier_shards_statistics(NULL, &shards);
+    ck_assert_uint_eq(shards.deliveries, 0);
+    crier_shards_statistics(site.shards, NULL);
+    crier_hub_statistics(NULL, &statistics);
+    ck_assert_uint_eq(statistics.published, 0);
+    crier_hub_statistics(hub, NULL);
     ck_assert_ptr_null(crier_receipt_text(NULL));
 }
 

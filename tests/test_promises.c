@@ -213,7 +213,7 @@ START_TEST(who_is_left_behind_is_ended_if_so_wanted)
         ck_assert_ptr_null(strstr(frame, "new"));
         free(frame);
     }
-    crierd_wait_log(&crierd, "stream /topics ended: client reads too slowly");
+    crierd_wait_log(&crierd, " ended: client reads too slowly");
     client_close(&client);
     crierd_stop(&crierd);
 }

@@ -146,7 +146,7 @@ static struct conf conf = {.threads = 1,
                            .stall_timeout = 3600000};
 static struct server server = {.conf = &conf};
 static struct http http;
-static int listening, port, poller;
+static int port, poller;
 static pthread_t thread;
 static atomic_bool stopping;
 
@@ -165,9 +165,10 @@ static void *run_http(void *loop)
             watch = event.data.ptr;
             watch->on_events(watch, event.events);
         }
-        fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        fd = accept4(server.listeners.list[0].socket, NULL, NULL,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            http_service.take(loop, fd, &peer, "", 0);
+            http_service.take(loop, fd, server.listeners.list, &peer, "", 0);
         http_service.run(loop, crier_now());
     }
     http_service.stop(loop);
@@ -182,7 +183,6 @@ static void start(void)
     struct sockaddr_in address;
     socklen_t length = sizeof address;
     struct crier_journal *journal;
-    const char *why;
 
     log_set_level(LOG_ERROR);
     ck_assert(conf_publish(&conf));
@@ -193,9 +193,10 @@ static void start(void)
         crier_hub_new(server.shards, journal, NULL, &server.hub), 0);
     server.descriptors = (struct descriptors){.most = 10, .clients = 10};
     ck_assert(http_start(&http, &server));
-    listening = listener_open("127.0.0.1:0", &why);
-    ck_assert_msg(listening >= 0, "%s", why);
-    getsockname(listening, (struct sockaddr *)&address, &length);
+    ck_assert_ptr_null(
+        listeners_add(&server.listeners, "127.0.0.1:0", &(struct listener){0}));
+    getsockname(server.listeners.list[0].socket, (struct sockaddr *)&address,
+                &length);
     port = ntohs(address.sin_port);
     poller = epoll_create1(EPOLL_CLOEXEC);
     ck_assert(http_service.start(&http.loops[0], poller));
@@ -211,7 +212,7 @@ static void stop(void)
         crier_shards_drain(server.shards, 1, 2, PATIENCE), 0);
     atomic_store(&stopping, true);
     pthread_join(thread, NULL);
-    close(listening);
+    listeners_close(&server.listeners);
     close(poller);
     http_stop(&http);
     crier_shards_free(server.shards);

@@ -41,31 +41,12 @@ static void start(const char *text, const char *options)
     topics_subscribe(&stream, "/topics/open", "");
 }
 
-/* Waits until the log has TEXT at least COUNT times. */
-static void wait_for_lines(const char *text, int count)
-{
-    const char *at;
-    int found;
-
-    pthread_mutex_lock(&crierd.lock);
-    for (;;) {
-        for (found = 0, at = crierd.log;
-             at != NULL && (at = strstr(at, text)) != NULL; at++)
-            found++;
-        if (found >= count || crierd.ended)
-            break;
-        pthread_cond_wait(&crierd.more, &crierd.lock);
-    }
-    pthread_mutex_unlock(&crierd.lock);
-    ck_assert_int_ge(found, count);
-}
-
 /* The so-manieth reload, with the file TEXT. */
 static void reload(const char *text, int number)
 {
     write_file(text);
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
-    wait_for_lines("the configuration was reloaded", number);
+    crierd_wait_lines(&crierd, "the configuration was reloaded", number);
 }
 
 /* The stream of before goes on, and crierd ends. */
@@ -137,11 +118,26 @@ START_TEST(log_level)
 
     start("log-level = info\n", "");
     topics_subscribe(&client, "/topics/early", "");
-    client_close(&client);
     reload("log-level = debug\n", 1);
+    client_close(&client);
+    /* Nobody has kept who that was. */
+    crierd_wait_log(&crierd, "debug   stream /topics ended: client closed the "
+                             "connection, 2 B\n");
     topics_subscribe(&client, "/topics/late", "");
     client_close(&client);
-    crierd_wait_log(&crierd, "debug   stream /topics ended: ");
+    crierd_wait_log(&crierd, "debug   stream /topics/late ended: client closed the "
+                             "connection, 2 B ");
+    finish();
+}
+END_TEST
+
+START_TEST(log_format)
+{
+    start("log-format = text\n", "");
+    reload("log-format = json\n", 1);
+    crierd_wait_log(&crierd, "\"level\":\"info\",\"message\":\"the configuration was "
+                             "reloaded\"}\n");
+    reload("log-format = text\n", 1);
     finish();
 }
 END_TEST
@@ -175,7 +171,7 @@ START_TEST(stall_timeout)
     for (i = 0; i < 20; i++)
         topics_put("/topics/large", large);
     reload("stall-timeout = 100ms\nlog-level = debug\n", 1);
-    crierd_wait_log(&crierd, "stream /topics ended: ");
+    crierd_wait_log(&crierd, "stream /topics/large ended: ");
     client_close(&stalled);
     free(large);
     finish();
@@ -369,7 +365,7 @@ START_TEST(slow_client)
             ck_assert_ptr_null(strstr(frame, "event: gap"));
             free(frame);
         }
-        crierd_wait_log(&crierd, "stream /topics ended: ");
+        crierd_wait_log(&crierd, " ended: client reads too slowly");
     } else {
         frame = client_until(&slow, "event: gap");
         free(frame);
@@ -460,7 +456,7 @@ START_TEST(under_load)
         write_file(i % 2 != 0 ? one : other);
         ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
         if (i % 2 == 0) /* the other one logs no success */
-            wait_for_lines("the configuration was reloaded", i / 2);
+            crierd_wait_lines(&crierd, "the configuration was reloaded", i / 2);
     }
     atomic_store(&loaded, false);
     for (i = 0; i < 4; i++)
@@ -488,6 +484,7 @@ static Suite *suite(void)
     tcase_add_test(c, get_publish);
     tcase_add_test(c, tokens);
     tcase_add_test(c, log_level);
+    tcase_add_test(c, log_format);
     tcase_add_test(c, ping_interval);
     tcase_add_test(c, stall_timeout);
     tcase_add_test(c, max_clients);

@@ -21,6 +21,8 @@ _crier_options()
     pub) echo "--lines --json --event=value --id=value --dedupe --private --last
         --retry=value --timeout=value -q --quiet $common" ;;
     topics) echo "--json $common" ;;
+    export) echo "-o=file --output=file --after=value -q --quiet $common" ;;
+    import) echo "--timeout=value -q --quiet $common" ;;
     ping) echo "--timeout=value -q --quiet $common" ;;
     token) echo '--key=value --publish=value --subscribe=value --admin
         --expires=never --payload=value --subject=value --audience=value
@@ -195,7 +197,7 @@ _crier()
     if [[ $redirected ]]; then
         compopt -o default
     elif ((${#words[@]} == 2)); then
-        _crier_words 'sub pub topics ping token help'
+        _crier_words 'sub pub topics export import ping token help'
         if [[ $word == -* ]]; then _crier_words '--help --version'; fi
     elif [[ $value ]]; then
         _crier_value "$value"
@@ -207,12 +209,14 @@ _crier()
         done
         _crier_words "$options"
     elif [[ $command == help ]]; then
-        _crier_words 'sub pub topics ping token'
+        _crier_words 'sub pub topics export import ping token'
     elif [[ $command == token && $arguments == 0 ]]; then
         _crier_words 'show hash'
     elif [[ $command == @(sub|topics) || $command == pub && $arguments == 0 ]]
     then
         _crier_topics "$crier" "${server[@]}"
+    elif [[ $command == import && $arguments == 0 ]]; then
+        compopt -o default
     fi
 }
 

@@ -39,7 +39,8 @@ function __crier_arguments
     while set -q words[1]
         switch $words[1]
             case -H --server --token --token-file --header --cacert --cert \
-                --key --event --id --retry --timeout --publish --subscribe \
+                --key --event --id --retry --timeout --publish --subscribe -o \
+                --output --after \
                 --expires --payload --subject --audience --issuer --kid
                 set -e words[1]
             case - # an argument
@@ -98,12 +99,14 @@ complete -c crier -n __crier_first -l version -d 'print versions'
 complete -c crier -n __crier_first -a sub -d 'print events as they arrive'
 complete -c crier -n __crier_first -a pub -d 'publish an update, or one per line'
 complete -c crier -n __crier_first -a topics -d 'list topics'
+complete -c crier -n __crier_first -a export -d 'print all that is stored'
+complete -c crier -n __crier_first -a import -d 'publish the updates of an export'
 complete -c crier -n __crier_first -a ping -d 'check the server\'s health'
 complete -c crier -n __crier_first -a token -d 'make a token, or show or hash one'
 complete -c crier -n __crier_first -a help -d 'print the help of a command'
-complete -c crier -n '__crier_command help' -a 'sub pub topics ping token'
+complete -c crier -n '__crier_command help' -a 'sub pub topics export import ping token'
 
-set -l all '__crier_command sub pub topics ping'
+set -l all '__crier_command sub pub topics export import ping'
 complete -c crier -n $all -l server -x -d 'URL of the server'
 complete -c crier -n $all -l token -x -d 'bearer token'
 complete -c crier -n $all -l token-file -rF -d 'file with the bearer token'
@@ -114,7 +117,7 @@ complete -c crier -n $all -l key -rF -d 'client certificate\'s key'
 complete -c crier -n $all -s k -l insecure -d 'do not verify the server'
 complete -c crier -n $all -s v -l verbose -d 'show requests and responses'
 complete -c crier -n $all -l help -d 'print help'
-complete -c crier -n '__crier_command sub pub ping' -s q -l quiet -d 'print no notes'
+complete -c crier -n '__crier_command sub pub export import ping' -s q -l quiet -d 'print no notes'
 
 set -l sub '__crier_command sub'
 complete -c crier -n $sub -a '(__crier_topics)'
@@ -149,6 +152,14 @@ complete -c crier -n $pub -l timeout -x -d 'keep trying for this time'
 set -l topics '__crier_command topics'
 complete -c crier -n $topics -a '(__crier_topics)'
 complete -c crier -n $topics -l json -d 'print JSON lines'
+
+set -l export '__crier_command export'
+complete -c crier -n $export -s o -l output -rF -d 'write to this file, or go on with it'
+complete -c crier -n $export -l after -x -d 'begin after the update with this id'
+
+set -l import '__crier_command import'
+complete -c crier -n "$import; and test (__crier_arguments) -eq 0" -F
+complete -c crier -n $import -l timeout -x -d 'keep trying for this time'
 
 complete -c crier -n '__crier_command ping' -l timeout -x -d 'wait this long for a response'
 

@@ -10,6 +10,8 @@
 #include "crier.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t crier_now(void)
@@ -47,4 +49,21 @@ void crier__clock_text(int64_t time, char text[CRIER__CLOCK_TEXT_SIZE])
                       &parts);
     snprintf(text + length, CRIER__CLOCK_TEXT_SIZE - length, ".%03dZ",
              (int)(time % 1000));
+}
+
+bool crier__clock_read(const char *text, int64_t *time)
+{
+    char again[CRIER__CLOCK_TEXT_SIZE];
+    struct tm parts = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+
+    /* What strptime() reads otherwise, such as a missing digit, or the 31st of February,
+     * is not written like that. */
+    if (rest == NULL || strlen(rest) != strlen(".000Z"))
+        return false;
+    *time = (int64_t)timegm(&parts) * 1000 + strtol(rest + 1, NULL, 10);
+    if (*time < 0)
+        return false;
+    crier__clock_text(*time, again);
+    return strcmp(text, again) == 0;
 }

@@ -10,6 +10,8 @@
 #include "crier/cli/options.h"
 #include "crier/cli/print.h"
 #include "crier/cli/signals.h"
+#include "crier/commands/cmd_export.h"
+#include "crier/commands/cmd_import.h"
 #include "crier/commands/cmd_ping.h"
 #include "crier/commands/cmd_token.h"
 #include "crier/commands/cmd_topics.h"
@@ -33,6 +35,8 @@ static const struct {
     {"sub", sub_run, help_sub},
     {"pub", pub_run, help_pub},
     {"topics", topics_run, help_topics},
+    {"export", export_run, help_export},
+    {"import", import_run, help_import},
     {"ping", ping_run, help_ping},
     {"token", token_run, help_token},
 };
@@ -51,7 +55,8 @@ static size_t find_command(const char *name)
 
 static int report_unknown(const char *name)
 {
-    note_error("unknown command '%s' (known: sub, pub, topics, ping, token, help)", name);
+    note_error("unknown command '%s' (known: sub, pub, topics, export, import, ping, "
+               "token, help)", name);
     return EXIT_USAGE;
 }
 
@@ -118,7 +123,8 @@ static int run_command(int argc, char **argv)
     if (strcmp(name, "--version") == 0)
         return print_version();
     if (name[0] == '\0') {
-        note_error("missing command: sub, pub, topics, ping or token (crier --help)");
+        note_error("missing command: sub, pub, topics, export, import, ping or token "
+                   "(crier --help)");
         return EXIT_USAGE;
     }
     return report_unknown(name);

@@ -18,10 +18,12 @@
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
 #include "crierd/http/http.h"
-#include "crierd/net/listener.h"
+#include "crierd/net/inherit.h"
 #include "crierd/log/log.h"
 #include "crierd/http/server.h"
 #include "crierd/reload.h"
+#include "crierd/supervise.h"
+#include "crierd/systemd/notify.h"
 #include "crierd/topics.h"
 
 #include <errno.h>
@@ -40,8 +42,8 @@
 #define RETRY_MIN 1000
 #define RETRY_MAX 5000
 
-/* Seconds between two sweeps for overdue requests and a corrected clock. */
-#define SWEEP_TIME 5
+/* The longest time between two sweeps for overdue requests and a corrected clock, in ms. */
+#define SWEEP_TIME 5000
 
 /* How long streams may take to end, in ms. With the rest it stays below 2 s. */
 #define DRAIN_TIME 1200
@@ -62,6 +64,7 @@ struct launch {
 
 /* Divides the descriptors and logs the result. Returns false when there are too few. */
 static bool plan_descriptors(const struct conf *conf,
+                             const struct listeners *listeners,
                              struct descriptors *descriptors)
 {
     size_t limit = descriptors_raise_limit();
@@ -69,7 +72,7 @@ static bool plan_descriptors(const struct conf *conf,
     const struct descriptors_needs needs = {
         .found = descriptors_open(limit),
         .threads = conf->threads,
-        .http = http_descriptors(conf->threads),
+        .http = http_descriptors(listeners, conf->threads),
         .journal_file = backend_find(conf->journal, &argument)->file,
         .max_clients = conf->max_clients,
     };
@@ -105,6 +108,11 @@ static bool open_modules(struct server *server, struct modules *modules)
     struct route_table *table = server->tables;
 
     _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    server->limits = limits_new();
+    if (server->limits == NULL) {
+        log_line(LOG_ERROR, "cannot count what is limited: out of memory");
+        return false;
+    }
     server->auth = auth_open(conf);
     if (server->auth == NULL)
         return false;
@@ -137,6 +145,7 @@ static void close_modules(struct server *server, const struct modules *modules)
     mercure_close(modules->mercure);
     crier_hub_free(server->hub);
     auth_close(server->auth);
+    limits_free(server->limits);
     if (server->www >= 0)
         close(server->www);
 }
@@ -165,26 +174,40 @@ static void log_status(struct crier_hub *hub, struct crier_status *before)
     *before = now;
 }
 
-/* Whether INFO is of a signal to read the configuration again, and there is a file. A
- * terminal that is closed sends the same signal, but the kernel does so by itself. */
+/* Whether INFO is of a signal to read the configuration again, and there is a file of it,
+ * or a certificate. A terminal that is closed sends the same signal, but the kernel does so by itself. */
 static bool is_reload(const siginfo_t *info)
 {
     return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&
-           conf_current()->file != NULL;
+           (conf_current()->file != NULL || conf_current()->certificate != NULL);
+}
+
+/* Waits for one of SIGNALS until it is time to sweep, or DUE (crier_now()). Returns the
+ * signal, or -1. */
+static int wait_until(uint64_t due, const sigset_t *signals, siginfo_t *info)
+{
+    uint64_t now = crier_now(), time = SWEEP_TIME;
+
+    if (due < now + time)
+        time = due > now ? due - now : 0;
+    return sigtimedwait(signals, info,
+                        &(struct timespec){.tv_sec = (time_t)(time / 1000),
+                                           .tv_nsec = (long)(time % 1000) * 1000000});
 }
 
 /* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
- * and sweeps every SWEEP_TIME. */
+ * sweeps, and reports to the service manager. */
 static int wait_for_signal(struct server *server, struct http *http,
-                           const struct launch *launch)
+                           struct acceptor *acceptor, const struct launch *launch)
 {
-    const struct timespec time = {.tv_sec = SWEEP_TIME};
     struct crier_status status = {0};
+    struct supervisor supervisor;
     siginfo_t info;
     int number;
 
+    supervise_begin(&supervisor, server, acceptor);
     for (;;) {
-        number = sigtimedwait(&launch->signals, &info, &time);
+        number = wait_until(supervise_due(&supervisor), &launch->signals, &info);
         if (number < 0) {
             http_end_overdue(http);
             log_status(server->hub, &status);
@@ -192,10 +215,13 @@ static int wait_for_signal(struct server *server, struct http *http,
             log_line(LOG_WARNING, "SIGUSR1 does nothing: the log goes to standard "
                                   "error, and there is nothing to reopen");
         } else if (is_reload(&info)) {
+            notify_reloading();
             reload_conf(server, launch->argc, launch->argv);
+            supervise_ready(&supervisor);
         } else {
             return number;
         }
+        supervise(&supervisor, crier_now());
     }
 }
 
@@ -203,10 +229,11 @@ static int wait_for_signal(struct server *server, struct http *http,
 static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
                           const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, launch);
+    int number = wait_for_signal(server, http, acceptor, launch);
     size_t cut;
 
     server->signalled = crier_now();
+    (void)notify_send("STOPPING=1");
     log_line(LOG_INFO, "%s: closing %zu streams",
              strsignal(number), crier_shards_count(server->shards));
     atomic_store(&server->stopping, true);
@@ -218,33 +245,29 @@ static void serve_streams(struct server *server, struct http *http, struct accep
                  cut);
 }
 
-/* Serves HTTP on SOCKET, which is closed at the end. Returns the exit status. */
-static int run_http(struct server *server, int socket,
-                    const struct launch *launch)
+/* Serves HTTP. Returns the exit status. */
+static int run_http(struct server *server, const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,
         .threads = server->conf->threads,
-        .socket = socket,
+        .listeners = &server->listeners,
         .crowded = (int)server->descriptors.crowded,
     };
-    char address[LISTENER_ADDRESS_SIZE];
     struct http http;
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
+    tls_log_certificate(server->conf);
     if (!http_start(&http, server)) {
         log_line(LOG_ERROR, "libmicrohttpd did not start; --log-level debug "
                             "tells more");
-        close(socket);
         return EXIT_FAILURE;
     }
-    listener_address(socket, address);
     options.context = &http;
     acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
-        log_line(LOG_INFO, "crierd %s listening on http://%s/",
-                 crier_version(), address);
+        listeners_log(&server->listeners);
         serve_streams(server, &http, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
@@ -257,8 +280,7 @@ static int run_http(struct server *server, int socket,
     return status;
 }
 
-static int run_shards(struct server *server, int socket,
-                      const struct launch *launch)
+static int run_shards(struct server *server, const struct launch *launch)
 {
     const struct crier_shards_options options = {
         .threads = server->conf->threads,
@@ -273,14 +295,11 @@ static int run_shards(struct server *server, int socket,
     if (error != 0) {
         log_line(LOG_ERROR, "cannot start threads: %s",
                  crier_error_text(error));
-        close(socket);
         return EXIT_FAILURE;
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &modules))
-        status = run_http(server, socket, launch);
-    else
-        close(socket);
+        status = run_http(server, launch);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);
@@ -303,17 +322,14 @@ static void end_log(const struct server *server)
 static int run_server(struct server *server, const struct launch *launch)
 {
     const struct conf *conf = server->conf;
-    const char *why;
-    int socket;
+    int status = EXIT_FAILURE;
 
-    if (!plan_descriptors(conf, &server->descriptors))
-        return EXIT_FAILURE;
-    socket = listener_open(conf->listen, &why);
-    if (socket < 0) {
-        log_line(LOG_ERROR, "cannot listen on %s: %s", conf->listen, why);
-        return EXIT_FAILURE;
-    }
-    return run_shards(server, socket, launch);
+    if (listeners_check(&server->listeners, conf) &&
+        listeners_open(&server->listeners, conf) &&
+        plan_descriptors(conf, &server->listeners, &server->descriptors))
+        status = run_shards(server, launch);
+    listeners_close(&server->listeners);
+    return status;
 }
 
 /* ---- main ------------------------------------------------------------- */
@@ -348,16 +364,24 @@ static void set_signals(sigset_t *signals)
 
 static int start_server(struct conf *conf, struct launch *launch)
 {
-    struct server server = {.conf = conf, .started = crier_now(), .www = -1};
+    struct server server = {
+        .conf = conf, .started = crier_now(), .began = time(NULL), .www = -1};
     int status;
 
+    atomic_init(&server.configured, server.began);
     set_signals(&launch->signals);
+    notify_open();
     /* One thread allocates an update and another one frees it, much later. With an arena
      * for each thread, all of them would grow to the size of the journal. */
     mallopt(M_ARENA_MAX, 1);
     /* Otherwise SQLite takes a lock at each allocation, to count its memory. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     log_set_level(conf->log_level);
+    log_set_format(conf->log_format);
+    if (!inherit_listeners(&server.listeners)) {
+        listeners_close(&server.listeners);
+        return EXIT_FAILURE;
+    }
     if (!log_start()) {
         log_line(LOG_ERROR, "cannot start the log's thread");
         return EXIT_FAILURE;

@@ -10,6 +10,7 @@
 #include "crierd/config/backend.h"
 #include "crierd/demo/demo.h"
 #include "crierd/log/log.h"
+#include "crierd/systemd/notify.h"
 
 #include <string.h>
 
@@ -25,6 +26,10 @@ static const struct crier_topic_retention own_topics[] = {
 
 #define OWN_TOPICS (sizeof own_topics / sizeof own_topics[0])
 #define TOPICS_MAX (CONF_TOPICS_MAX + OWN_TOPICS)
+
+/* How long a service manager is to wait for the journal, in us: after a crash, SQLite reads
+ * all that had not reached the file itself, which may take minutes on a slow disk. */
+#define OPENING_TIME "600000000"
 
 /* Writes what CONF says about the journal to OPTIONS; TOPICS is for its list. */
 static void fill_options(struct crier_journal_options *options,
@@ -54,6 +59,9 @@ static struct crier_journal *open_journal(const struct conf *conf)
 
     fill_options(&options, topics, conf);
     backend = backend_find(conf->journal, &argument);
+    if (backend->file)
+        (void)notify_send("STATUS=opening the journal\n"
+                          "EXTEND_TIMEOUT_USEC=" OPENING_TIME);
     error = backend->open(argument, &options, &journal, reason, sizeof reason);
     if (error == 0)
         return journal;

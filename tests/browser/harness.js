@@ -12,26 +12,22 @@
  * or if crierd does not end well.
  * There are no fixed waits: everything awaits a condition.
  *
- * Environment: CRIERD, the crierd to test; CHROMIUM, the browser to use.
+ * Environment: CRIERD, the crierd to test (see server.js); CHROMIUM, the browser to use.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { PATIENCE, Server, until } from './server.js';
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const CRIERD = process.env.CRIERD || here('../../build/src/crierd/crierd');
+export { until };
+
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
-const PATIENCE = 15_000;
 const TIMEOUT = 60_000;
 const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
@@ -40,70 +36,11 @@ before(async () => {
   browser = await chromium.launch({ // in a new, empty profile
     executablePath: CHROMIUM,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--host-resolver-rules=MAP events.example.com 127.0.0.1'], // for tests/proxies
   });
 });
 after(() => browser?.close());
-
-/** One crierd. */
-class Server {
-  #options;
-  #child = null;
-  #port = 0;
-
-  constructor(options) {
-    this.#options = options;
-  }
-
-  get url() {
-    return `http://127.0.0.1:${this.#port}`;
-  }
-
-  /** Starts it: on a free port at first, on the same one later. */
-  async start() {
-    const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', here('../../www'), '--data', here('../../data')];
-    const child = this.#child = spawn(CRIERD, [...args, ...this.#options], { stdio: ['ignore', 'ignore', 'pipe'] });
-    children.add(child);
-    child.once('exit', () => children.delete(child));
-    const said = [];
-    const failed = once(child, 'error').then(([error]) => { throw error; });
-    const listening = new Promise((resolve, reject) => {
-      createInterface(child.stderr).on('line', (line) => {
-        said.push(line);
-        const [, port] = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line) ?? [];
-        if (port) resolve(Number(port));
-      }).on('close', () => reject(new Error(`crierd ended:\n${said.join('\n')}`)));
-    });
-    this.#port = await within(Promise.race([listening, failed]), 'crierd does not listen');
-  }
-
-  /** Ends it, which must go well. */
-  async stop() {
-    const child = this.#child;
-    if (!child || !children.has(child)) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
-    const [code, signal] = await exit;
-    clearTimeout(timer);
-    assert.equal(signal ?? code, 0, 'crierd ended badly');
-  }
-
-  /** How many streams are open. */
-  async clients() {
-    return (await (await fetch(`${this.url}/healthz`)).json()).clients;
-  }
-
-  /** Says something in the chat, to all or to one, without a browser. */
-  async say(user, text, to) {
-    const answer = await fetch(`${this.url}/chat${to ? `/${encodeURIComponent(to)}` : ''}`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ user, text }),
-    });
-    assert.equal(answer.status, 200);
-  }
-}
 
 /**
  * What lies between a browser and crierd, and can be cut: then all connections
@@ -164,13 +101,11 @@ class Line {
   }
 }
 
-const children = new Set();
-process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
-
 /** One scenario's server, contexts and pages. */
 class World {
   server;
   #line = null;
+  #proxy = null;
   #journals = '';
   #contexts = [];
   #complaints = [];
@@ -194,6 +129,11 @@ class World {
     return this.#line;
   };
 
+  /** Has all pages opened from now on use a proxy. @param {{url: string, stop: () => Promise}} proxy */
+  behind = (proxy) => {
+    this.#proxy = proxy;
+  };
+
   /** A browser profile of its own. @param {object} [options] as Playwright's */
   context = async (options) => {
     const context = await browser.newContext(options);
@@ -211,7 +151,7 @@ class World {
   /** A new tab showing one of the pages. */
   open = async (context, path = '/') => {
     const page = await context.newPage();
-    await page.goto((this.#line ?? this.server).url + path);
+    await page.goto((this.#proxy ?? this.#line ?? this.server).url + path);
     return page;
   };
 
@@ -262,6 +202,7 @@ class World {
     await Promise.allSettled(this.#contexts.map((context) => context.close()));
     this.#requests.forEach((request) => request.destroy());
     this.#line?.close();
+    await this.#proxy?.stop();
     await this.server?.stop();
     if (this.#journals) await rm(this.#journals, { recursive: true });
   }
@@ -283,24 +224,6 @@ export function scenario(title, setting, run) {
     world.checkComplaints();
     await world.server.stop(); // with all the pages still open
   });
-}
-
-/** Waits until something holds. @param {() => any} condition */
-export async function until(condition, what) {
-  const end = Date.now() + PATIENCE;
-  let last;
-  do {
-    last = await condition();
-    if (last) return last;
-    await sleep(25);
-  } while (Date.now() < end);
-  assert.fail(`not within ${PATIENCE} ms: ${what}`);
-}
-
-function within(promise, what) {
-  const timer = new AbortController();
-  const late = sleep(PATIENCE, null, { signal: timer.signal }).then(() => assert.fail(what), () => {});
-  return Promise.race([promise, late]).finally(() => timer.abort());
 }
 
 /** Asks to enter the chat under a name. */

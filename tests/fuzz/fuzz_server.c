@@ -93,6 +93,7 @@ static bool started;
 static void stop(void)
 {
     auth_close(server.auth);
+    limits_free(server.limits);
     close(server.www);
 }
 
@@ -119,6 +120,8 @@ static void start(void)
     MUST(server.www >= 0);
     server.auth = auth_open(&conf);
     MUST(server.auth != NULL);
+    server.limits = limits_new();
+    MUST(server.limits != NULL);
     conf.data = directory("DATA");
     MUST(atexit(stop) == 0);
     started = true;
@@ -138,8 +141,6 @@ static void begin(void)
     struct acceptor_options options = {
         .service = &http_service, .threads = conf.threads, .crowded = 1 << 20};
     struct crier_journal *made;
-    const char *why;
-    int socket;
 
     MUST(crier_shards_new(&shards, &server.shards) == 0);
     MUST(crier_journal_memory(&journal, &made) == 0);
@@ -154,11 +155,11 @@ static void begin(void)
     server.tables[2] = (struct route_table){.routes = mercure_routes,
                                             .context = mercure};
     server.tables[3] = (struct route_table){.routes = files_routes};
-    socket = listener_open("127.0.0.1:0", &why); /* nobody comes that way */
-    MUST(socket >= 0);
+    MUST(listeners_add(&server.listeners, "127.0.0.1:0", /* nobody comes that way */
+                       &(struct listener){0}) == NULL);
     MUST(http_start(&http, &server));
     options.context = &http;
-    options.socket = socket;
+    options.listeners = &server.listeners;
     acceptor = acceptor_open(&options);
     MUST(acceptor != NULL);
 }
@@ -169,6 +170,7 @@ static void end(void)
     crier_hub_close(server.hub);
     MUST(crier_shards_drain(server.shards, 1, 2, PATIENCE) == 0);
     acceptor_close(acceptor);
+    listeners_close(&server.listeners);
     http_stop(&http);
     crier_shards_free(server.shards);
     demo_close(demo);
@@ -232,7 +234,7 @@ static int open_connection(void)
     MUST(fstat(pair[1], &status) == 0);
     ends[end_count].fd = pair[1];
     ends[end_count++].inode = status.st_ino;
-    acceptor_let_in(acceptor, pair[1], &address, sizeof address);
+    acceptor_let_in(acceptor, pair[1], server.listeners.list, &address, sizeof address);
     return pair[0];
 }
 

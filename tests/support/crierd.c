@@ -128,6 +128,28 @@ void crierd_wait_log(struct crierd *crierd, const char *text)
                   text, crierd->log);
 }
 
+/* How often the log contains TEXT; the caller holds the lock. */
+static int count_lines(const struct crierd *crierd, const char *text)
+{
+    const char *at;
+    int found = 0;
+
+    for (at = crierd->log; (at = strstr(at, text)) != NULL; at++)
+        found++;
+    return found;
+}
+
+void crierd_wait_lines(struct crierd *crierd, const char *text, int count)
+{
+    int found;
+
+    pthread_mutex_lock(&crierd->lock);
+    while ((found = count_lines(crierd, text)) < count && !crierd->ended)
+        pthread_cond_wait(&crierd->more, &crierd->lock);
+    pthread_mutex_unlock(&crierd->lock);
+    ck_assert_int_ge(found, count);
+}
+
 bool crierd_logged(struct crierd *crierd, const char *text)
 {
     bool logged;

@@ -40,6 +40,9 @@ void crierd_spawn(struct crierd *crierd, const char *options);
 /* Waits until its log contains TEXT. */
 void crierd_wait_log(struct crierd *crierd, const char *text);
 
+/* Waits until its log contains TEXT at least COUNT times. */
+void crierd_wait_lines(struct crierd *crierd, const char *text, int count);
+
 /* Whether its log contains TEXT now. */
 bool crierd_logged(struct crierd *crierd, const char *text);
 

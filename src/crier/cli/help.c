@@ -22,6 +22,7 @@ const char help_crier[] =
     "  crier sub [URL|TOPIC...]      print events as they arrive\n"
     "  crier pub TOPIC [DATA|-]      publish an update, or one per line of stdin\n"
     "  crier topics [TOPIC]          list topics\n"
+    "  crier export, crier import    move what is stored to another server\n"
     "  crier ping                    check the server's health\n"
     "  crier token                   make a token, show what one says, or hash one\n"
     "  crier help [COMMAND]          print this, or the help of a command\n"
@@ -82,6 +83,29 @@ const char help_topics[] =
     "      --json             print one JSON object per line\n"
     "  -v, --verbose          show requests and responses on stderr\n" COMMON "\n"
     "See crier(1).\n";
+
+const char help_export[] =
+    "Usage: crier export [OPTION]... [-o FILE]\n"
+    "Print all that the server stores, one update per line (JSON), for crier import.\n"
+    "Where the server needs tokens, it must be an admin's.\n"
+    "\n"
+    "  -o, --output FILE      write to FILE; if it has updates of an export that was\n"
+    "                         interrupted, go on after the last one\n"
+    "      --after ID         begin after the update with this id\n"
+    "  -q, --quiet            print nothing but errors on stderr\n"
+    "  -v, --verbose          show requests and responses on stderr\n" COMMON "\n"
+    "See crier(1).\n";
+
+const char help_import[] =
+    "Usage: crier import [OPTION]... [FILE|-]\n"
+    "Publish the updates of an export, with their ids and times. Those that the\n"
+    "server has already are skipped, so an import can be repeated.\n"
+    "Where the server needs tokens, it must be an admin's.\n"
+    "\n"
+    "      --timeout TIME     keep trying for TIME (default 30s; 0: forever)\n"
+    "  -q, --quiet            print nothing but errors on stderr\n"
+    "  -v, --verbose          show requests and responses on stderr\n" COMMON "\n"
+    "TIME is a number with ms, s (the default), m, h or d. See crier(1).\n";
 
 const char help_ping[] =
     "Usage: crier ping [OPTION]...\n"

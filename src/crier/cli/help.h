@@ -6,6 +6,8 @@ extern const char help_crier[];
 extern const char help_sub[];
 extern const char help_pub[];
 extern const char help_topics[];
+extern const char help_export[];
+extern const char help_import[];
 extern const char help_ping[];
 extern const char help_token[];
 

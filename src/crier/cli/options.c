@@ -339,6 +339,13 @@ static enum options_result complete_options(struct options *options)
 
 /* ---- parsing ------------------------------------------------------------ */
 
+/* Whether CODE is one of the one-letter options of COMMAND. */
+static bool is_own_letter(const struct options_command *command, int code)
+{
+    return command->letters != NULL && code < OPTION_SERVER &&
+           strchr(command->letters, code) != NULL;
+}
+
 /* Handles option CODE, or an argument. */
 static enum options_result take_option(struct options *options,
                                        const struct options_command *command,
@@ -351,7 +358,7 @@ static enum options_result take_option(struct options *options,
         fputs("Try 'crier --help'.\n", stderr);
         return result;
     }
-    if (code == OPTIONS_ARGUMENT || code >= OPTIONS_OWN)
+    if (code == OPTIONS_ARGUMENT || code >= OPTIONS_OWN || is_own_letter(command, code))
         return command->set(command->closure, options, code, value);
     return set_common(options, command->help, code);
 }
@@ -388,9 +395,12 @@ enum options_result options_parse(struct options *options,
                                   const struct options_command *command, int argc,
                                   char **argv)
 {
-    enum options_result result =
-        parse_words(options, command, "-:" SHORT_OPTIONS, argc, argv);
+    enum options_result result;
+    char letters[32];
 
+    snprintf(letters, sizeof letters, "-:" SHORT_OPTIONS "%s",
+             command->letters != NULL ? command->letters : "");
+    result = parse_words(options, command, letters, argc, argv);
     return result == OPTIONS_RUN ? complete_options(options) : result;
 }
 

@@ -87,6 +87,7 @@ struct options_command {
     enum options_result (*set)(void *closure, struct options *options, int code,
                                char *value);
     void *closure;
+    const char *letters; /* its own one-letter options, as getopt() takes them; or NULL */
 };
 
 /* Parses ARGV, whose first word is the command's name, then the environment and the

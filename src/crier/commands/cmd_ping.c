@@ -11,7 +11,7 @@
 #include "crier/cli/print.h"
 #include "crier/cli/printable.h"
 #include "crier/cli/secret.h"
-#include "http_get.h"
+#include "http_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ int ping_run(int argc, char **argv)
 {
     uint64_t timeout = TIMEOUT_DEFAULT;
     const struct options_command mine = {help_ping, option_table, set_ping_option,
-                                         &timeout};
+                                         &timeout, NULL};
     struct options options = {0};
     enum options_result result = options_parse(&options, &mine, argc, argv);
     struct http_response response;

@@ -256,7 +256,7 @@ static int run_make(int argc, char **argv)
     struct token_options token = {
         .claims = json_object(), .grants = json_object(), .expires = EXPIRES_DEFAULT};
     const struct options_command mine = {help_token, option_table, set_token_option,
-                                         &token};
+                                         &token, NULL};
     struct options options = {0};
     enum options_result result = OPTIONS_BAD;
     int status = EXIT_SUCCESS;

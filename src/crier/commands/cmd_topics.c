@@ -10,7 +10,7 @@
 #include "crier/cli/options.h"
 #include "crier/cli/print.h"
 #include "crier/cli/printable.h"
-#include "http_get.h"
+#include "http_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,7 +238,7 @@ int topics_run(int argc, char **argv)
 {
     struct topics topics = {.terminal = isatty(STDOUT_FILENO)};
     const struct options_command mine = {help_topics, option_table, set_topics_option,
-                                         &topics};
+                                         &topics, NULL};
     struct options options = {0};
     enum options_result result = options_parse(&options, &mine, argc, argv);
     int status = EXIT_SUCCESS;

@@ -1,5 +1,5 @@
 /*
- * Standard input, in whole or by lines, both with a maximum, which getline() does not
+ * Standard input, or a file, in whole or by lines, both with a maximum, which getline() does not
  * have. A blocked read() could not check the publisher, so input is polled first; that
  * also handles a descriptor that another process has made non-blocking.
  */
@@ -17,7 +17,7 @@
 /* Waits for input or its end. Returns 0, -errno or -ECANCELED. */
 static int wait_for_input(const struct pub_input *input)
 {
-    struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd polled = {.fd = input->fd, .events = POLLIN};
     int patience, ready = poll(&polled, 1, 0);
 
     while (ready == 0 || (ready < 0 && errno == EINTR)) {
@@ -40,7 +40,7 @@ static int read_block(struct pub_input *input)
         error = wait_for_input(input);
         if (error != 0)
             return error;
-        got = read(STDIN_FILENO, block, sizeof block);
+        got = read(input->fd, block, sizeof block);
     } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     if (got < 0)
         return -errno;

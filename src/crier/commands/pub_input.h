@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Standard input, in whole or by lines. All zero is an unread one. */
+/* Standard input, or another file, in whole or by lines. All zero is standard input,
+ * unread. */
 struct pub_input {
+    int fd;           /* what is read; 0 is standard input */
     struct text text; /* read and not returned yet */
     size_t at;        /* offset of the first byte that was not returned */
     size_t searched;  /* there is no LF before this offset */

@@ -131,7 +131,7 @@ enum options_result pub_options_parse(struct pub_options *pub, struct options *o
                                       int argc, char **argv)
 {
     const struct options_command command = {help_pub, option_table, set_pub_option,
-                                            pub};
+                                            pub, NULL};
     enum options_result result;
 
     *pub = (struct pub_options){.words = calloc((size_t)argc, sizeof *pub->words),

@@ -213,7 +213,7 @@ enum options_result sub_options_parse(struct sub_options *sub, struct options *o
                                       int argc, char **argv)
 {
     const struct options_command command = {help_sub, option_table, set_sub_option,
-                                            sub};
+                                            sub, NULL};
     enum options_result result;
 
     *sub = (struct sub_options){.names = calloc((size_t)argc, sizeof *sub->names)};

@@ -112,7 +112,7 @@ int token_hash_run(int argc, char **argv)
 {
     struct hash_options hash = {0};
     const struct options_command mine = {help_token, option_table, set_hash_option,
-                                         &hash};
+                                         &hash, NULL};
     struct options options;
     enum options_result result = options_parse_local(&options, &mine, argc, argv);
     int status = EXIT_SUCCESS;

@@ -286,7 +286,7 @@ int token_show_run(int argc, char **argv)
 {
     struct shown_token shown = {.now = (double)time(NULL)};
     const struct options_command mine = {help_token, option_table, set_show_option,
-                                         &shown};
+                                         &shown, NULL};
     struct options options;
     enum options_result result = options_parse_local(&options, &mine, argc, argv);
     int status = EXIT_SUCCESS;

@@ -5,8 +5,12 @@
 
 #include "api.h"
 
+#include "crierd/http/policy.h"
+#include "export.h"
 #include "health.h"
+#include "import.h"
 #include "publish.h"
+#include "scrape.h"
 #include "topics.h"
 
 const struct route api_routes[] = {
@@ -36,8 +40,31 @@ const struct route api_routes[] = {
      .scope = SCOPE_SUBSCRIBE,
      .topics = ROUTE_TOPICS_LATER},
     {.method = "GET",
+     .path = "/export",
+     .handle = export_get,
+     .scope = SCOPE_ADMIN,
+     .streams = true},
+    {.method = "POST",
+     .path = "/import",
+     .handle = import_handle,
+     .scope = SCOPE_ADMIN,
+     .max_body = ROUTE_BODY_IMPORT,
+     .changes = true},
+    {.method = "GET",
      .path = "/healthz",
      .handle = health_get,
-     .scope = SCOPE_READ},
+     .scope = SCOPE_READ,
+     .admin = true},
+    {.method = "GET",
+     .path = "/readyz",
+     .handle = health_get_ready,
+     .scope = SCOPE_READ,
+     .admin = true},
+    {.method = "GET",
+     .path = "/metrics",
+     .handle = scrape_get,
+     .scope = SCOPE_OPERATE,
+     .admin = true,
+     .exists = policy_is_operated},
     {0},
 };

@@ -8,10 +8,7 @@
  *
  * Then the events go to the hub one after the other. An item per event is all the memory
  * this takes; updates that the journal has not answered yet count in the hub's backlog.
- * The hub answers on any thread, also inside crier_hub_publish(). `open` counts the
- * answers that are missing, plus one while the handler is still submitting; whoever
- * brings it to 0 owns `bulk`, sums it up and completes the deferred response. That one
- * exists until then: its connection is suspended, or its handler runs.
+ * The journal's answers come together in a batch (batch.h).
  *
  * After an error no more events are submitted, which keeps the order; those already
  * submitted cannot be withdrawn. An id that already exists does not stop the others: a
@@ -26,16 +23,16 @@
 
 #include "bulk.h"
 
+#include "batch.h"
 #include "base/number.h"
 #include "crier_client.h"
 #include "crier_server.h"
 #include "crierd/http/deferred.h"
+#include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "parameter.h"
-#include "receipt.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,114 +170,22 @@ static size_t check_body(struct request *request, const char *topics)
     return 0;
 }
 
-/* ---- the receipts ------------------------------------------------------ */
+/* ---- the response ----------------------------------------------------- */
 
-/* A submitted event. */
-struct item {
-    struct bulk *bulk;
-};
-
-struct bulk {
-    struct deferred *deferred;
-    size_t count;
-    atomic_bool failed; /* otherwise than by an id that already exists */
-
-    pthread_mutex_t lock; /* guards what follows */
-    size_t open; /* how many receipts are missing, and 1 while submitting */
-    size_t published, duplicates;
-    json_t *last;  /* the receipt of the last event, or NULL */
-    size_t number; /* of the first event that failed; 0: none */
-    int error;     /* of that event */
-    char reason[DEFERRED_REASON];
-    struct item items[];
-};
-
-static struct bulk *bulk_new(struct deferred *deferred, size_t count)
+/* What the response says of BATCH: how much was published, and, after success, the receipt
+ * of the last event. NULL when memory is short. */
+static json_t *describe_bulk(const struct batch *batch)
 {
-    struct bulk *bulk =
-        calloc(1, sizeof *bulk + count * sizeof bulk->items[0]);
-    size_t i;
+    json_t *value = json_pack("{s:I, s:I}", "published", (json_int_t)batch->published,
+                              "duplicates", (json_int_t)batch->duplicates);
 
-    if (bulk == NULL)
+    if (batch->error == 0 &&
+        (batch->last == NULL ||
+         json_object_update_missing(value, batch->last) != 0)) {
+        json_decref(value);
         return NULL;
-    bulk->deferred = deferred;
-    bulk->count = count;
-    bulk->open = count + 1;
-    pthread_mutex_init(&bulk->lock, NULL);
-    for (i = 0; i < count; i++)
-        bulk->items[i].bulk = bulk;
-    return bulk;
-}
-
-static void bulk_free(struct bulk *bulk)
-{
-    json_decref(bulk->last);
-    pthread_mutex_destroy(&bulk->lock);
-    free(bulk);
-}
-
-/* Completes the deferred response, with all receipts, and frees BULK. */
-static void complete_bulk(struct bulk *bulk)
-{
-    struct deferred *deferred = bulk->deferred;
-
-    deferred->error = bulk->error;
-    deferred->number = (long)bulk->number;
-    memcpy(deferred->reason, bulk->reason, sizeof deferred->reason);
-    deferred->value =
-        json_pack("{s:I, s:I}", "published", (json_int_t)bulk->published,
-                  "duplicates", (json_int_t)bulk->duplicates);
-    if (bulk->error == 0 &&
-        (bulk->last == NULL ||
-         json_object_update_missing(deferred->value, bulk->last) != 0))
-        deferred->error = -ENOMEM;
-    bulk_free(bulk);
-    deferred_done(deferred);
-}
-
-/* Takes COUNT off `open`. The caller holds the lock, which is released here. */
-static void settle_receipts(struct bulk *bulk, size_t count)
-{
-    bool last;
-
-    bulk->open -= count;
-    last = bulk->open == 0;
-    pthread_mutex_unlock(&bulk->lock);
-    if (last)
-        complete_bulk(bulk);
-}
-
-/* Notes that the event NUMBER has failed. The caller holds the lock. */
-static void note_failure(struct bulk *bulk, size_t number, int error,
-                         const char *reason)
-{
-    if (error != CRIER_ERR_EXISTS)
-        atomic_store(&bulk->failed, true);
-    if (bulk->number != 0 && bulk->number < number)
-        return;
-    bulk->number = number;
-    bulk->error = error;
-    snprintf(bulk->reason, sizeof bulk->reason, "%s", reason);
-}
-
-/* The journal has answered for an item: on_done of its publication. Any thread. */
-static void note_item(void *closure, const struct crier_receipt *receipt)
-{
-    struct item *item = closure;
-    struct bulk *bulk = item->bulk;
-    size_t number = (size_t)(item - bulk->items) + 1;
-
-    receipt_log(receipt);
-    pthread_mutex_lock(&bulk->lock);
-    if (receipt->error == 0) {
-        bulk->published++;
-        bulk->duplicates += receipt->duplicate;
-        if (number == bulk->count)
-            bulk->last = receipt_object(receipt);
-    } else {
-        note_failure(bulk, number, receipt->error, receipt->reason);
     }
-    settle_receipts(bulk, 1);
+    return value;
 }
 
 static bool respond_bulk(struct request *request, const struct deferred *deferred)
@@ -291,8 +196,8 @@ static bool respond_bulk(struct request *request, const struct deferred *deferre
     if (deferred->number == 0 || deferred->error == CRIER_ERR_TOPIC ||
         deferred->error == CRIER_ERR_MANY_TOPICS)
         return respond_error(request, deferred->error);
-    return respond_failure_of(request, (size_t)deferred->number, deferred->error,
-                              deferred->reason, deferred->value);
+    return respond_failure_of(request, "event", (size_t)deferred->number,
+                              deferred->error, deferred->reason, deferred->value);
 }
 
 /* ---- submitting ----------------------------------------------------- */
@@ -330,7 +235,7 @@ static int read_next_event(struct reader *reader)
 }
 
 /* Submits all events, or those before the first error. */
-static void submit_events(struct bulk *bulk, struct reader *reader,
+static void submit_events(struct batch *batch, struct reader *reader,
                           struct crier_hub *hub, const char *topics,
                           const struct crier_publish_options *options)
 {
@@ -338,21 +243,18 @@ static void submit_events(struct bulk *bulk, struct reader *reader,
     size_t number = 0;
     int error = 0;
 
-    publish.on_done = note_item;
-    while (number < bulk->count && !atomic_load(&bulk->failed)) {
+    publish.on_done = batch_note;
+    while (number < batch->count && !batch_has_failed(batch)) {
         error = read_next_event(reader);
-        publish.last = options->last && number + 1 == bulk->count;
-        publish.closure = &bulk->items[number];
+        publish.last = options->last && number + 1 == batch->count;
+        publish.closure = &batch->items[number];
         if (error == 0)
             error = crier_hub_publish(hub, topics, reader->event, &publish);
         if (error != 0)
             break;
         number++;
     }
-    pthread_mutex_lock(&bulk->lock);
-    if (error != 0)
-        note_failure(bulk, number + 1, error, "");
-    settle_receipts(bulk, bulk->count - number + 1);
+    batch_submitted(batch, number, error);
 }
 
 bool bulk_publish(struct request *request, const char *topics,
@@ -362,20 +264,21 @@ bool bulk_publish(struct request *request, const char *topics,
                             .length = request->body_length};
     size_t count = check_body(request, topics);
     struct deferred *deferred;
-    struct bulk *bulk;
+    struct batch *batch;
     bool ready;
 
-    if (count == 0)
+    if (count == 0 ||
+        !policy_may_publish_now(request, count, request->body_length))
         return request->result;
     deferred = deferred_new(request, respond_bulk);
-    bulk = deferred != NULL ? bulk_new(deferred, count) : NULL;
+    batch = deferred != NULL ? batch_new(deferred, count, describe_bulk) : NULL;
     reader.event = crier_event_new();
-    ready = bulk != NULL && reader.event != NULL &&
+    ready = batch != NULL && reader.event != NULL &&
             crier_parser_new(NULL, &reader.parser) == 0;
     if (ready)
-        submit_events(bulk, &reader, request->server->hub, topics, options);
-    else if (bulk != NULL)
-        bulk_free(bulk);
+        submit_events(batch, &reader, request->server->hub, topics, options);
+    else
+        batch_free(batch);
     crier_parser_free(reader.parser);
     crier_event_free(reader.event);
     return ready ? deferred_wait(request) : respond_error(request, -ENOMEM);

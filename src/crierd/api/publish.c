@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "crier_server.h"
 #include "crierd/config/conf.h"
+#include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "parameter.h"
 #include "receipt.h"
@@ -26,7 +27,7 @@ static void note_receipt(void *closure, const struct crier_receipt *receipt)
 {
     struct deferred *deferred = closure;
 
-    receipt_log(receipt);
+    receipt_note(receipt);
     deferred->error = receipt->error;
     if (receipt->error == 0) {
         deferred->text = crier_receipt_text(receipt);
@@ -45,16 +46,22 @@ bool publish_event(struct request *request, const char *topics,
                    deferred_respond *respond)
 {
     struct crier_publish_options publish = *options;
-    struct deferred *deferred = deferred_new(request, respond);
+    struct deferred *deferred;
     int error;
 
+    if (!policy_may_publish_now(request, 1, request->body_length))
+        return request->result;
+    deferred = deferred_new(request, respond);
     if (deferred == NULL)
         return respond_error(request, -ENOMEM);
     deferred->number = number;
     publish.on_done = note_receipt;
     publish.closure = deferred;
     error = crier_hub_publish(request->server->hub, topics, event, &publish);
-    return error != 0 ? respond_error(request, error) : deferred_wait(request);
+    if (error == 0)
+        return deferred_wait(request);
+    receipt_count_error(error);
+    return respond_error(request, error);
 }
 
 /* ---- the request ------------------------------------------------------ */

@@ -21,6 +21,7 @@
 #include "crierd/http/response.h"
 #include "parameter.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,52 @@ int streams_subscribe(struct request *request, struct stream_start *start,
 {
     return crier_hub_subscribe(request->server->hub, stream,
                                &start->subscription);
+}
+
+/* The journal has been read for the first time: on_read of a poll. */
+static void note_read(void *closure, int error, bool gap)
+{
+    struct deferred *deferred = closure;
+
+    (void)gap;
+    deferred->error = error;
+    deferred_done(deferred);
+}
+
+static bool respond_polled(struct request *request,
+                           const struct deferred *deferred)
+{
+    struct MHD_Response *response = deferred->response;
+    struct crier_status status;
+
+    if (deferred->error == 0) {
+        request->deferred->response = NULL;
+        return response_stream(request, response);
+    }
+    if (deferred->error != CRIER_ERR_STORAGE)
+        return respond_error(request, deferred->error);
+    crier_hub_status(request->server->hub, &status);
+    return respond_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                           "the journal cannot be read: %s", status.reason);
+}
+
+int streams_poll(struct request *request, struct stream_start *start,
+                 struct crier_stream *stream)
+{
+    struct crier_subscribe_options *subscription = &start->subscription;
+    struct deferred *deferred = deferred_new(request, respond_polled);
+    int error;
+
+    if (deferred == NULL)
+        return -ENOMEM;
+    subscription->on_read = note_read;
+    subscription->closure = deferred;
+    deferred->response = subscription->response;
+    error = crier_hub_subscribe(request->server->hub, stream, subscription);
+    if (error == 0)
+        return 1;
+    deferred->response = NULL; /* the caller's again */
+    return error;
 }
 
 /* When a stream for REQUEST expires, by crier_now(); 0: never. */
@@ -62,7 +109,8 @@ bool streams_open(struct request *request, struct stream_start *start)
     int result = 0;
 
     start->options.expires = find_expiry(request);
-    start->subscription.grants = request_grants(request);
+    start->subscription.grants =
+        start->grants != NULL ? start->grants : request_grants(request);
     if (request->head && (start->subscription.topics != NULL ||
                           start->subscription.selector_count != 0))
         result = crier_hub_can_subscribe(request->server->hub, &start->subscription);

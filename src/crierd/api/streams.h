@@ -14,13 +14,20 @@ struct stream_start {
      * request's deferred response has taken over subscription.response. */
     int (*begin)(struct request *request, struct stream_start *start,
                  struct crier_stream *stream);
-    /* For `begin`. streams_open() sets its response. */
+    /* Whose private updates are sent, borrowed; NULL: those of the request's identity. */
+    struct crier_grants *grants;
+    /* For `begin`. streams_open() sets its response and its grants. */
     struct crier_subscribe_options subscription;
 };
 
 /* A `begin` that subscribes STREAM as START->subscription says. */
 int streams_subscribe(struct request *request, struct stream_start *start,
                       struct crier_stream *stream);
+
+/* The same for one that ends with what is held (`once`). Where the journal cannot be read,
+ * the response is an error in place of an empty stream, so it waits for the first read. */
+int streams_poll(struct request *request, struct stream_start *start,
+                 struct crier_stream *stream);
 
 /* Opens the stream START for REQUEST and sends its response, or the response to HEAD, or
  * an error. Returns what the handler returns. */

@@ -13,6 +13,7 @@
 #include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
+#include "crierd/metrics/kinds.h"
 #include "mercure_name.h"
 #include "parameter.h"
 #include "streams.h"
@@ -45,59 +46,12 @@ static int read_format(const struct request *request)
     return strcmp(format, "sse") == 0 ? CRIER_FORMAT_EVENTS : -1;
 }
 
-/* The journal has been read for the first time: on_read of a poll. */
-static void note_read(void *closure, int error, bool gap)
-{
-    struct deferred *deferred = closure;
-
-    (void)gap;
-    deferred->error = error;
-    deferred_done(deferred);
-}
-
-static bool respond_polled(struct request *request,
-                           const struct deferred *deferred)
-{
-    struct MHD_Response *response = deferred->response;
-    struct crier_status status;
-
-    if (deferred->error == 0) {
-        request->deferred->response = NULL;
-        return response_stream(request, response);
-    }
-    if (deferred->error != CRIER_ERR_STORAGE)
-        return respond_error(request, deferred->error);
-    crier_hub_status(request->server->hub, &status);
-    return respond_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                           "the journal cannot be read: %s", status.reason);
-}
-
-/* A `begin` for poll=1. A poll whose journal cannot be read is refused, so its response
- * waits for the first read. */
-static int subscribe_poll(struct request *request, struct stream_start *start,
-                          struct crier_stream *stream)
-{
-    struct crier_subscribe_options *subscription = &start->subscription;
-    struct deferred *deferred = deferred_new(request, respond_polled);
-    int error;
-
-    if (deferred == NULL)
-        return -ENOMEM;
-    subscription->on_read = note_read;
-    subscription->closure = deferred;
-    deferred->response = subscription->response;
-    error = crier_hub_subscribe(request->server->hub, stream, subscription);
-    if (error == 0)
-        return 1;
-    deferred->response = NULL; /* the caller's again */
-    return error;
-}
-
 static bool open_stream(struct request *request, const char *topics,
                         enum crier_format format)
 {
     struct stream_start start = {
-        .options = {.format = format,
+        .options = {.kind = STREAM_TOPICS,
+                    .format = format,
                     .affinity = topics,
                     .on_closed = respond_stream_closed,
                     .closure = (void *)"/topics"},
@@ -107,7 +61,7 @@ static bool open_stream(struct request *request, const char *topics,
     struct crier_subscribe_options *subscription = &start.subscription;
 
     if (parameter_is_set(request, "poll")) {
-        start.begin = subscribe_poll;
+        start.begin = streams_poll;
         subscription->once = true;
         subscription->since = CRIER_SINCE_ALL;
     }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- a snapshot ------------------------------------------------------- */
 
@@ -46,7 +47,12 @@ void conf_unref(struct conf *conf)
     for (i = 0; i < conf->topic_count; i++)
         free((char *)conf->topics[i].topic);
     free(conf->topics);
-    free((char *)conf->listen);
+    texts_clear(&conf->listen);
+    texts_clear(&conf->tls_listen);
+    texts_clear(&conf->admin_listen);
+    free((char *)conf->tls_cert);
+    free((char *)conf->tls_key);
+    certificate_unref(conf->certificate);
     free((char *)conf->www);
     free((char *)conf->data);
     free((char *)conf->journal);
@@ -59,6 +65,8 @@ void conf_unref(struct conf *conf)
     free((char *)conf->auth_cookie);
     texts_clear(&conf->publish_origins);
     texts_clear(&conf->cors_origins);
+    cidr_clear(&conf->trusted_proxies);
+    cidr_clear(&conf->limit_exempt);
     free((char *)conf->file);
     free(conf);
 }
@@ -82,6 +90,12 @@ bool conf_has_keys(const struct conf *conf)
 {
     return conf->jwt_keys.count != 0 || conf->keys.count != 0 ||
            conf->tokens.count != 0 || conf->jwks != NULL;
+}
+
+bool conf_certificate_has_expired(const struct conf *conf)
+{
+    return conf->certificate != NULL &&
+           certificate_expires(conf->certificate) < (int64_t)time(NULL);
 }
 
 /* ---- the current one -------------------------------------------------- */

@@ -1,6 +1,8 @@
 #ifndef CRIERD_CONF_H
 #define CRIERD_CONF_H
 
+#include "certificate.h"
+#include "cidr.h"
 #include "keyring.h"
 #include "texts.h"
 #include "crier.h"
@@ -36,18 +38,27 @@ enum conf_anonymous {
     CONF_ANONYMOUS_ALL = 3
 };
 
+/* How much a publisher may publish in a second; 0: no limit. */
+struct conf_rate {
+    uint64_t updates, bytes;
+};
+
 /* A snapshot of the configuration. It does not change once it is published, and owns all
  * that it points to. What each value means, and its default, is in options.c. */
 struct conf {
     atomic_uint references;
 
-    const char *listen; /* HOST:PORT */
+    /* What each of the listeners is to be (listen_entry.h). */
+    struct conf_texts listen, tls_listen, admin_listen;
+    const char *tls_cert, *tls_key;  /* files; NULL: none */
+    struct certificate *certificate; /* what is in them; NULL without them */
     const char *www;
     const char *data;
     unsigned threads;
     uint32_t ping;      /* ms */
     size_t max_clients; /* 0: what the open-file limit allows */
     enum log_level log_level;
+    enum log_format log_format;
     bool demo;
     bool get_publish;
 
@@ -61,6 +72,12 @@ struct conf {
     bool query_token;
     struct conf_texts publish_origins; /* each as a browser sends it in Origin */
     struct conf_texts cors_origins;    /* the same, or "*" */
+    struct cidr_list trusted_proxies;
+
+    size_t max_clients_per_address; /* 0: no limit */
+    struct conf_rate publish_rate;
+    uint32_t connect_rate; /* connections a second; 0: no limit */
+    struct cidr_list limit_exempt;
 
     const char *journal; /* names a backend, see backend.h */
     struct crier_retention retention;
@@ -100,8 +117,14 @@ const char *conf_hub_url(const struct conf *conf, char url[CONF_HUB_URL_SIZE]);
 #define CONF_METADATA_PATH "/.well-known/oauth-protected-resource" CONF_HUB_PATH
 bool conf_has_metadata(const struct conf *conf);
 
+/* Where the value of the option NAME comes from. */
+enum conf_origin conf_origin_of(const struct conf *conf, const char *name);
+
 /* Whether CONF names a key or token, so that a request can be authorised by one. */
 bool conf_has_keys(const struct conf *conf);
+
+/* Whether CONF names a certificate that is not valid any more. */
+bool conf_certificate_has_expired(const struct conf *conf);
 
 /* Makes CONF (of which a reference is taken; NULL at the end of the program) the
  * snapshot that conf_current() returns from now on. Returns false when the system has no

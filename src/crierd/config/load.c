@@ -8,8 +8,8 @@
 
 #include "load.h"
 
-#include "address.h"
 #include "file.h"
+#include "listen_entry.h"
 #include "mistakes.h"
 #include "print.h"
 #include "base/thread.h"
@@ -222,28 +222,63 @@ static bool apply_defaults(struct conf *conf)
 /* Without a key or token nobody could publish or subscribe by one. */
 static void apply_anonymous(struct conf *conf)
 {
-    size_t at = option_index(option_find("anonymous"));
-
-    if (conf->sources[at].origin == CONF_DEFAULT)
+    if (conf_origin_of(conf, "anonymous") == CONF_DEFAULT)
         conf->anonymous = conf_has_keys(conf) ? CONF_ANONYMOUS_NONE
                                               : CONF_ANONYMOUS_ALL;
+}
+
+/* Reads the certificate that CONF names. */
+static void apply_certificate(struct conf *conf, struct mistakes *mistakes)
+{
+    char why[1024];
+
+    if (conf->tls_cert == NULL && conf->tls_key == NULL) {
+        if (conf->tls_listen.count != 0)
+            mistakes_add(mistakes, "--tls-listen needs --tls-cert and --tls-key");
+        return;
+    }
+    if (conf->tls_cert == NULL || conf->tls_key == NULL) {
+        mistakes_add(mistakes, "--tls-cert and --tls-key need each other");
+        return;
+    }
+    conf->certificate =
+        certificate_read(conf->tls_cert, conf->tls_key, why, sizeof why);
+    if (conf->certificate == NULL)
+        mistakes_add(mistakes, "%s", why);
+}
+
+bool conf_is_guarded(const struct conf *conf)
+{
+    return conf_has_keys(conf) ||
+           conf_origin_of(conf, "anonymous") != CONF_DEFAULT;
+}
+
+/* The first of TEXTS, where to listen, that others can reach, or NULL. */
+static const char *find_reachable(const struct conf_texts *texts)
+{
+    struct listen_entry entry;
+    size_t i;
+
+    for (i = 0; i < texts->count; i++)
+        if (listen_entry_read(&entry, texts->list[i]) == NULL &&
+            !listen_entry_is_local(&entry))
+            return texts->list[i];
+    return NULL;
 }
 
 /* Whether crierd would let everybody who reaches it from elsewhere publish and subscribe,
  * although nobody has asked for that. Writes why not to WHY. */
 static bool is_exposed(const struct conf *conf, char *why, size_t size)
 {
-    size_t at = option_index(option_find("anonymous"));
-    char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
+    const char *where = find_reachable(&conf->listen);
 
-    if (conf_has_keys(conf) || conf->sources[at].origin != CONF_DEFAULT ||
-        !address_split(conf->listen, host, port) || address_is_loopback(host))
+    if (where == NULL)
+        where = find_reachable(&conf->tls_listen);
+    if (where == NULL)
+        where = find_reachable(&conf->admin_listen);
+    if (where == NULL || conf_is_guarded(conf))
         return false;
-    snprintf(why, size,
-             "%s can be reached from elsewhere, and there is no key or token: "
-             "configure one (--jwt-key), or say --anonymous all if everybody may "
-             "publish and subscribe",
-             conf->listen);
+    snprintf(why, size, LOAD_EXPOSED, where);
     return true;
 }
 
@@ -269,6 +304,7 @@ static struct conf *gather_conf(const struct arguments *arguments,
     apply_environment(conf, mistakes);
     apply_arguments(arguments, conf, mistakes);
     apply_anonymous(conf);
+    apply_certificate(conf, mistakes);
     if (is_exposed(conf, why, sizeof why))
         mistakes_add(mistakes, "%s", why);
     if (mistakes->count == 0)
@@ -337,6 +373,9 @@ static enum load_result serve_conf(enum option_action action, struct conf *conf,
     enum load_result result = LOAD_DONE;
 
     if (action == ACTION_CHECK) {
+        if (conf_certificate_has_expired(conf))
+            printf("warning: the certificate in %s has expired\n",
+                   conf->tls_cert);
         printf("%s%sthe configuration is valid\n",
                conf->file != NULL ? conf->file : "",
                conf->file != NULL ? ": " : "");
@@ -389,6 +428,22 @@ enum load_result load_conf(int argc, char **argv,
 
 /* ---- reload ----------------------------------------------------------- */
 
+/* Sets ROW's value in CONF to TEXT, as option_text() has written it. False when memory is
+ * short. */
+static bool restore_option(struct conf *conf, const struct option_row *row,
+                           char *text)
+{
+    char wanted[OPTION_WANTED_SIZE], *entry;
+
+    if (!option_is_list(row))
+        return option_set(conf, row, text, wanted) == 0;
+    option_clear(conf, row);
+    while ((entry = strsep(&text, "\n")) != NULL)
+        if (entry[0] != '\0' && option_set(conf, row, entry, wanted) != 0)
+            return false;
+    return true;
+}
+
 /* Compares ROW's values in OLD and CONF. One that needs a restart gets OLD's value.
  * Returns false when memory is short. */
 static bool compare_option(const struct option_row *row, const struct conf *old,
@@ -396,12 +451,11 @@ static bool compare_option(const struct option_row *row, const struct conf *old,
                            void (*changed)(const char *name, bool restart))
 {
     char *before = option_text(old, row), *after = option_text(conf, row);
-    char wanted[OPTION_WANTED_SIZE];
     bool well = before != NULL && after != NULL;
 
     if (well && strcmp(before, after) != 0) {
         if (!row->reload) {
-            well = option_set(conf, row, before, wanted) == 0;
+            well = restore_option(conf, row, before);
             conf->sources[option_index(row)] = old->sources[option_index(row)];
         }
         changed(row->name, !row->reload);

@@ -17,6 +17,17 @@ enum load_result load_conf(int argc, char **argv,
                            void (*report)(const char *text),
                            struct conf **conf);
 
+/* Whether CONF is for a crierd that others can reach: it has a key or token, or says itself
+ * what may be done without one. */
+bool conf_is_guarded(const struct conf *conf);
+
+/* What WHERE, where others can reach a crierd that is not guarded, is refused with; a format
+ * for printf(). */
+#define LOAD_EXPOSED                                                          \
+    "%s can be reached from elsewhere, and there is no key or token: configure " \
+    "one (--jwt-key), or say --anonymous all if everybody may publish and "   \
+    "subscribe"
+
 /* Reads the configuration again for a reload of the program that runs with OLD: what
  * cannot be changed without a restart keeps OLD's value, and what differs is handed to
  * CHANGED with the option's name and whether it needs a restart. LOAD_RUN

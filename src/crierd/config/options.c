@@ -11,9 +11,9 @@
 
 #include "options.h"
 
-#include "address.h"
 #include "backend.h"
 #include "keyring.h"
+#include "listen_entry.h"
 #include "retain.h"
 #include "texts.h"
 #include "url.h"
@@ -39,6 +39,7 @@ static const char *const policies[] = {"gap", "disconnect", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const anonymous[] = {"none", "subscribe", "publish", "all",
                                         NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const any_origin[] = {"*", NULL};
 
 const char *const option_groups[GROUPS] = {
@@ -55,10 +56,25 @@ const char *const option_groups[GROUPS] = {
                      .size = sizeof(((struct conf *)0)->name)
 
 const struct option_row option_rows[] = {
-    {"listen", OPTION_ADDRESS, GROUP_SERVER, false, "HOST:PORT",
+    {"listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
      "127.0.0.1:8080", NULL,
-     "address to listen on; port 0 takes a free one, IPv6 as [::1]:8080",
+     "where to listen; port 0 takes a free one, IPv6 as [::1]:8080. ',proxy' "
+     "behind it: clients come by a proxy that sends the PROXY protocol; "
+     "',mode=0660' and ',group=NAME' for a path. Up to 64 times",
      MEMBER(listen)},
+    {"tls-listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
+     NULL, "none", "the same for clients that use https. Up to 64 times",
+     MEMBER(tls_listen)},
+    {"tls-cert", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "crierd's certificate and its chain, in PEM, for listeners with TLS",
+     MEMBER(tls_cert)},
+    {"tls-key", OPTION_TEXT, GROUP_SERVER, true, "FILE", NULL, "none",
+     "the private key of that certificate, in PEM", MEMBER(tls_key)},
+    {"admin-listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
+     NULL, "none",
+     "the same for metrics and health alone, which others then do not have. Up "
+     "to 64 times",
+     MEMBER(admin_listen)},
     {"threads", OPTION_NUMBER, GROUP_SERVER, false, "N", NULL, "one per CPU",
      "threads for HTTP, and as many for streams", .min = 1, .max = 64,
      MEMBER(threads)},
@@ -69,6 +85,9 @@ const struct option_row option_rows[] = {
      "directory of the pages", MEMBER(www)},
     {"log-level", OPTION_CHOICE, GROUP_SERVER, true, "LEVEL", "info", NULL,
      "error, warning, info or debug", .choices = levels, MEMBER(log_level)},
+    {"log-format", OPTION_CHOICE, GROUP_SERVER, true, "text|json", "text", NULL,
+     "how the lines of the log are written", .choices = log_formats,
+     MEMBER(log_format)},
 
     {"jwt-key", OPTION_KEY, GROUP_ACCESS, true, "ALG:SECRET|ALG:@FILE", NULL,
      "none",
@@ -97,6 +116,27 @@ const struct option_row option_rows[] = {
      "an origin whose pages may read responses, or '*' for all, without cookies. "
      "Up to 64 times",
      .choices = any_origin, MEMBER(cors_origins)},
+    {"trusted-proxy", OPTION_NETWORKS, GROUP_ACCESS, true, "CIDR|unix", NULL, "none",
+     "a proxy, or a network of them, whose X-Forwarded-For, -Proto and -Host and "
+     "Forwarded are believed. Up to 64 times",
+     MEMBER(trusted_proxies)},
+
+    {"max-clients-per-address", OPTION_NUMBER, GROUP_LIMITS, true, "N", NULL,
+     "no limit",
+     "streams open at once from one address (IPv6: one /64), and for one subject of "
+     "tokens",
+     .min = 1, .max = 10000000, MEMBER(max_clients_per_address)},
+    {"publish-rate", OPTION_RATE, GROUP_LIMITS, true, "UPDATES[,SIZE]", NULL,
+     "no limit",
+     "updates, and bytes, a second that one subject of tokens, or else one address, "
+     "may publish",
+     MEMBER(publish_rate)},
+    {"connect-rate", OPTION_NUMBER, GROUP_LIMITS, true, "N", NULL, "no limit",
+     "new connections a second from one address; others are closed", .min = 1,
+     .max = 1000000, MEMBER(connect_rate)},
+    {"limit-exempt", OPTION_NETWORKS, GROUP_LIMITS, true, "CIDR|unix", NULL, "none",
+     "addresses that the limits above do not apply to. Up to 64 times",
+     MEMBER(limit_exempt)},
 
     {"ping-interval", OPTION_TIME, GROUP_STREAMS, true, "TIME", "10s", NULL,
      "quiet time before a stream is sent a ping", .min = 10, .max = DAY,
@@ -317,6 +357,17 @@ static struct conf_texts *find_texts(struct conf *conf,
     return (struct conf_texts *)(void *)((char *)conf + row->at);
 }
 
+static struct cidr_list *find_networks(struct conf *conf,
+                                       const struct option_row *row)
+{
+    return (struct cidr_list *)(void *)((char *)conf + row->at);
+}
+
+static struct conf_rate *find_rate(struct conf *conf, const struct option_row *row)
+{
+    return (struct conf_rate *)(void *)((char *)conf + row->at);
+}
+
 bool option_tells_fault(const struct option_row *row)
 {
     return row->type == OPTION_KEY || row->type == OPTION_JWKS;
@@ -325,6 +376,7 @@ bool option_tells_fault(const struct option_row *row)
 bool option_is_list(const struct option_row *row)
 {
     return row->type == OPTION_RETAIN || row->type == OPTION_ORIGINS ||
+           row->type == OPTION_LISTEN || row->type == OPTION_NETWORKS ||
            row->type == OPTION_KEY;
 }
 
@@ -334,6 +386,8 @@ void option_clear(struct conf *conf, const struct option_row *row)
         retain_clear(conf);
     else if (row->type == OPTION_KEY)
         keyring_clear_keys(&conf->jwt_keys);
+    else if (row->type == OPTION_NETWORKS)
+        cidr_clear(find_networks(conf, row));
     else
         texts_clear(find_texts(conf, row));
 }
@@ -413,10 +467,22 @@ static bool is_origin(const struct option_row *row, const char *text)
            (row->choices != NULL && read_choice(row, text, &number));
 }
 
+/* Adds where to listen to ROW's list. */
+static int read_listen(struct conf *conf, const struct option_row *row,
+                       const char *text, char wanted[OPTION_WANTED_SIZE])
+{
+    struct listen_entry entry;
+    const char *wrong = listen_entry_read(&entry, text);
+
+    if (wrong == NULL)
+        return texts_add(find_texts(conf, row), text, strlen(text));
+    snprintf(wanted, OPTION_WANTED_SIZE, "%s", wrong);
+    return -EINVAL;
+}
+
 static int read_value(struct conf *conf, const struct option_row *row,
                       const char *text, char wanted[OPTION_WANTED_SIZE])
 {
-    char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
     const char *argument;
     uint64_t number = 0;
     bool well = false;
@@ -429,9 +495,8 @@ static int read_value(struct conf *conf, const struct option_row *row,
     case OPTION_TEXT:
         well = text[0] != '\0';
         break;
-    case OPTION_ADDRESS:
-        well = address_split(text, host, port);
-        break;
+    case OPTION_LISTEN:
+        return read_listen(conf, row, text, wanted);
     case OPTION_JOURNAL:
         well = backend_find(text, &argument) != NULL;
         break;
@@ -456,6 +521,13 @@ static int read_value(struct conf *conf, const struct option_row *row,
         if (!is_origin(row, text))
             return -EINVAL;
         return texts_add(find_texts(conf, row), text, strlen(text));
+    case OPTION_NETWORKS:
+        return cidr_add(find_networks(conf, row), text);
+    case OPTION_RATE:
+        return value_rate(text, &find_rate(conf, row)->updates,
+                          &find_rate(conf, row)->bytes)
+                   ? 0
+                   : -EINVAL;
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_TIME:
@@ -517,14 +589,17 @@ static void print_wanted(const struct option_row *row,
 {
     static const char *const fixed[] = {
         [OPTION_TEXT] = "a text that is not empty",
-        [OPTION_ADDRESS] =
-            "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0",
         [OPTION_TOPICS] = "topics, such as a,log/*",
         [OPTION_URL] = "a URL such as https://example.com or http://localhost:8080, "
                        "without a '/' at its end",
         [OPTION_COOKIE] = "the name of a cookie",
         [OPTION_ORIGINS] = "an origin as browsers send it, such as "
                            "https://example.com or http://localhost:3000",
+        [OPTION_NETWORKS] = "an address or a network such as 10.0.0.0/8 or "
+                            "2001:db8::/32, with no bit set behind its prefix, or "
+                            "unix",
+        [OPTION_RATE] = "UPDATES from 1 to 1000000 or UPDATES,SIZE, such as 100 or "
+                        "100,1M",
         [OPTION_RETAIN] = RETAIN_EXAMPLE,
     };
 
@@ -552,9 +627,15 @@ int option_set(struct conf *conf, const struct option_row *row,
 {
     int error = read_value(conf, row, text, wanted);
 
-    if (error == -EINVAL && !option_tells_fault(row))
+    if (error == -EINVAL && !option_tells_fault(row) &&
+        row->type != OPTION_LISTEN)
         print_wanted(row, wanted);
     return error;
+}
+
+enum conf_origin conf_origin_of(const struct conf *conf, const char *name)
+{
+    return conf->sources[option_index(option_find(name))].origin;
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -592,6 +673,29 @@ static void print_texts(const struct conf_texts *texts, FILE *to)
         fprintf(to, "%s%s", i == 0 ? "" : "\n", texts->list[i]);
 }
 
+static void print_networks(const struct cidr_list *networks, FILE *to)
+{
+    char text[CIDR_TEXT_SIZE];
+    size_t i;
+
+    for (i = 0; i < networks->count; i++) {
+        cidr_write(&networks->list[i], text);
+        fprintf(to, "%s%s", i == 0 ? "" : "\n", text);
+    }
+}
+
+static void print_rate(const struct conf_rate *rate, FILE *to)
+{
+    char size[VALUE_SIZE];
+
+    if (rate->updates != 0)
+        fprintf(to, "%" PRIu64, rate->updates);
+    if (rate->bytes == 0)
+        return;
+    value_print_size(size, rate->bytes);
+    fprintf(to, ",%s", size);
+}
+
 static void print_value(const struct conf *conf, const struct option_row *row,
                         FILE *to)
 {
@@ -608,8 +712,15 @@ static void print_value(const struct conf *conf, const struct option_row *row,
         for (i = 0; i < conf->jwt_keys.count; i++)
             print_entry(&conf->jwt_keys, i, to);
         break;
+    case OPTION_LISTEN:
     case OPTION_ORIGINS:
         print_texts(find_texts((struct conf *)conf, row), to);
+        break;
+    case OPTION_NETWORKS:
+        print_networks(find_networks((struct conf *)conf, row), to);
+        break;
+    case OPTION_RATE:
+        print_rate(find_rate((struct conf *)conf, row), to);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:

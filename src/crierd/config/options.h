@@ -9,7 +9,7 @@
 enum option_type {
     OPTION_ACTION,  /* only on the command line: has no value in struct conf */
     OPTION_TEXT,    /* a text that is not empty */
-    OPTION_ADDRESS, /* HOST:PORT */
+    OPTION_LISTEN, /* a list: where to listen (listen_entry.h) */
     OPTION_JOURNAL, /* names a backend */
     OPTION_TOPICS,  /* topics separated by commas, or "*" */
     OPTION_NUMBER,
@@ -22,6 +22,8 @@ enum option_type {
     OPTION_URL,    /* http:// or https://, without a query */
     OPTION_COOKIE, /* the name of a cookie */
     OPTION_ORIGINS, /* a list: as in the field Origin; with choices, one of these, too */
+    OPTION_NETWORKS, /* a list: CIDR or "unix" */
+    OPTION_RATE,     /* UPDATES[,SIZE] a second */
     OPTION_RETAIN  /* a list: TOPIC:count=N,bytes=SIZE,age=TIME */
 };
 

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define DAY ((uint64_t)24 * 60 * 60 * 1000)
 #define TIME_MAX (36500 * DAY)
@@ -34,6 +35,24 @@ bool value_size(const char *text, size_t *bytes)
         value == 0)
         return false;
     *bytes = (size_t)value;
+    return true;
+}
+
+bool value_rate(const char *text, uint64_t *updates, uint64_t *bytes)
+{
+    const char *comma = strchr(text, ',');
+    size_t length = comma != NULL ? (size_t)(comma - text) : strlen(text);
+    char number[VALUE_SIZE];
+    size_t size = 0;
+
+    if (length >= sizeof number)
+        return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    if (!crier__number_read(number, 1, VALUE_RATE_MAX, updates) ||
+        (comma != NULL && !value_size(comma + 1, &size)))
+        return false;
+    *bytes = size;
     return true;
 }
 

@@ -16,6 +16,11 @@ bool value_time(const char *text, uint64_t *milliseconds);
  * or "G" (powers of 1024), or by nothing. Writes bytes. */
 bool value_size(const char *text, size_t *bytes);
 
+/* Reads a rate: a number of updates from 1 to RATE_MAX, or that, a comma and a size. *BYTES
+ * is 0 without a size. */
+#define VALUE_RATE_MAX 1000000
+bool value_rate(const char *text, uint64_t *updates, uint64_t *bytes);
+
 /* Write a time or a size with the largest unit that divides it, so that value_time()
  * and value_size() read the same value again. */
 void value_print_time(char text[VALUE_SIZE], uint64_t milliseconds);

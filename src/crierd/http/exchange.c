@@ -22,7 +22,8 @@
  * connection: the descriptors that are left are for requests, not for waiting until the
  * next one comes.
  *
- * A request has a deadline (reaper.c): HEAD_TIME for the head of the next one; for the
+ * A request has a deadline (reaper.c): HEAD_TIME for the head of the next one, and for
+ * TLS's handshake before the first; for the
  * body BODY_TIME, and a second for each BODY_RATE bytes that have come.
  */
 #include <config.h>
@@ -34,6 +35,7 @@
 #include "base/number.h"
 #include "deferred.h"
 #include "framing.h"
+#include "policy.h"
 #include "respond.h"
 #include "response.h"
 #include "route.h"
@@ -41,6 +43,7 @@
 #include "crierd/http/quirks/mhd.h"
 #include "crierd/http/quirks/reading.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -75,6 +78,7 @@ struct exchange {
     struct exchange_daemon *daemon;
     struct MHD_Connection *connection;
     struct reaper_entry *deadline; /* NULL: there is none */
+    struct certificate *certificate; /* that it uses; NULL without TLS */
     struct request *request; /* NULL: there is none, or none to be answered */
     struct crier__buffer body; /* its maximum is the route's */
     bool unread;               /* the body has not been read as a whole */
@@ -211,7 +215,7 @@ static bool respond_past(struct request *request, struct response *response)
     head = response_write_head(bytes, response, true);
     if (length != 0)
         memcpy(bytes + head, response->body, length);
-    (void)send(fd, bytes, head + length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    mhd_send_past(request->connection, bytes, head + length);
     free(bytes);
     linger_on(exchange->daemon->linger, fd, LINGER_BYTES,
               crier_now() + LINGER_TIME);
@@ -330,6 +334,8 @@ static struct exchange *exchange_new(struct exchange_daemon *daemon,
     if (daemon->reaper != NULL)
         exchange->deadline = reaper_add(daemon->reaper, socket_of(connection));
     expect_head(exchange);
+    if (daemon->tls != NULL)
+        exchange->certificate = tls_begin(daemon->tls, connection);
     return exchange;
 }
 
@@ -341,6 +347,7 @@ static void exchange_free(struct exchange *exchange)
         reaper_remove(exchange->daemon->reaper, exchange->deadline);
     reading_end(&exchange->reading);
     end_request(exchange);
+    certificate_unref(exchange->certificate);
     free(exchange);
 }
 
@@ -354,9 +361,11 @@ static void note_connection(void *closure, struct MHD_Connection *connection,
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         exchange_free(*context);
         atomic_fetch_sub(daemon->connections, 1);
+        metrics_add(METRIC_CONNECTIONS_HTTP, -1);
         return;
     }
     atomic_fetch_add(daemon->connections, 1);
+    metrics_count(METRIC_CONNECTIONS_HTTP);
     *context = exchange_new(daemon, connection);
 }
 
@@ -377,6 +386,8 @@ static struct request *request_new(struct exchange *exchange,
         .peer = MHD_get_connection_info(exchange->connection,
                                         MHD_CONNECTION_INFO_CLIENT_ADDRESS)
                     ->client_addr,
+        .secure = exchange->daemon->tls != NULL,
+        .admin = exchange->daemon->admin,
         .method = "-", /* not known yet */
         .target = memcpy(request + 1, target, size),
         .received = crier__clock_us(),
@@ -435,13 +446,14 @@ static bool has_body(const struct request *request)
            request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
-/* Whether REQUEST announces a body of more than MAX bytes. */
-static bool announces_more(const struct request *request, size_t max)
+/* Whether REQUEST announces a body of more than MAX bytes. Otherwise writes to *NUMBER how
+ * many it announces, 0 where it does not. */
+static bool announces_more(const struct request *request, size_t max, uint64_t *number)
 {
     const char *length = find_length(request);
-    uint64_t number;
 
-    return length != NULL && !crier__number_read(length, 0, max, &number);
+    *number = 0;
+    return length != NULL && !crier__number_read(length, 0, max, number);
 }
 
 /* The head has been read: refuses what can be refused before the body is. A request
@@ -449,9 +461,12 @@ static bool announces_more(const struct request *request, size_t max)
 static bool receive_head(struct exchange *exchange, const char *version)
 {
     struct request *request = exchange->request;
+    uint64_t announced;
     const char *wrong = framing_wrong(exchange->connection, request->method,
                                       request->target, version);
 
+    if (!request_find_client(request))
+        return false;
     exchange->unread = has_body(request);
     if (wrong != NULL)
         return respond_problem(request, MHD_HTTP_BAD_REQUEST, "%s", wrong);
@@ -460,9 +475,9 @@ static bool receive_head(struct exchange *exchange, const char *version)
     if (!route_choose(request))
         return request->result;
     exchange->body.max = route_max_body(request);
-    if (announces_more(request, exchange->body.max))
+    if (announces_more(request, exchange->body.max, &announced))
         return respond_too_large(request, exchange->body.max);
-    return true;
+    return policy_may_send_body(request, announced) || request->result;
 }
 
 /* Appends LENGTH bytes at DATA to the body. */
@@ -608,12 +623,15 @@ static void log_mhd(void *closure, const char *format, va_list arguments)
  * ever.
  *
  * "Turbo" has a new connection read at once, and in the epoll set only when it has to
- * wait. */
+ * wait. With TLS it would leave out close_notify. */
 bool exchange_start(struct exchange_daemon *daemon)
 {
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    bool tls = daemon->tls != NULL;
+
     daemon->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | SUSPENDS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG,
+        MHD_USE_EPOLL | SUSPENDS | MHD_USE_NO_LISTEN_SOCKET |
+            MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : MHD_USE_TURBO),
         0, NULL, NULL, take_piece, daemon, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
         NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, daemon,
         MHD_OPTION_NOTIFY_COMPLETED, note_completed, NULL,
@@ -621,6 +639,7 @@ bool exchange_start(struct exchange_daemon *daemon)
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, daemon->memory,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
-        MHD_OPTION_ARRAY, mhd_options(), MHD_OPTION_END);
+        MHD_OPTION_ARRAY, mhd_options(), MHD_OPTION_ARRAY,
+        tls ? tls_options() : none, MHD_OPTION_END);
     return daemon->daemon != NULL;
 }

@@ -2,6 +2,7 @@
 #define CRIERD_EXCHANGE_H
 
 #include "server.h"
+#include "tls.h"
 #include "crierd/net/linger.h"
 #include "crierd/net/reaper.h"
 
@@ -20,6 +21,8 @@ struct exchange_daemon {
     struct MHD_Daemon *daemon;
     size_t memory;                  /* of each connection, in bytes */
     bool last;                      /* each connection is for one response */
+    const struct tls *tls;          /* for connections with TLS; otherwise NULL */
+    bool admin;                     /* they came to a listener of --admin-listen */
     struct reaper *reaper;          /* NULL: connections have no deadlines */
     struct lingering_set *linger;   /* of the thread that runs the daemon */
     struct exchange_wakeup *wakeup; /* its */

@@ -18,6 +18,9 @@
  * smallest in which its request has room (classify.c). In all but the last a connection
  * closes after a response, as a stream's always does: its next request might need more.
  *
+ * What is asked over TLS cannot be seen before the handshake, so those connections have one
+ * daemon, with the memory of the last.
+ *
  * A daemon is run when its own epoll set, which is in the thread's, has an event; when a
  * connection was added; when a time-out is due; and when a connection was resumed by
  * another thread (exchange_resume()).
@@ -28,6 +31,7 @@
 
 #include "classify.h"
 #include "route.h"
+#include "crierd/net/proxy_header.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -67,6 +71,16 @@ static void wake_loop(void *closure)
         return; /* full: so it wakes already */
 }
 
+/* Gives the connection FD from PEER to PART, which has a daemon. */
+static void give_to_part(struct http_part *part, int fd,
+                         const struct peer *peer)
+{
+    part->ready = part->loop->ready = true;
+    /* which closes it when it fails */
+    (void)MHD_add_connection(part->daemon.daemon, fd, &peer->address.any,
+                             peer->length);
+}
+
 /* Gives the connection FD from PEER to the smallest daemon of LOOP with NEED bytes. */
 static void give_to_daemon(struct http_loop *loop, int fd,
                            const struct peer *peer, size_t need)
@@ -75,10 +89,7 @@ static void give_to_daemon(struct http_loop *loop, int fd,
 
     while (part < loop->parts + HTTP_DAEMONS - 1 && need > part->daemon.memory)
         part++;
-    part->ready = loop->ready = true;
-    /* which closes it when it fails */
-    (void)MHD_add_connection(part->daemon.daemon, fd, &peer->address.any,
-                             peer->length);
+    give_to_part(part, fd, peer);
 }
 
 /* A pipeline gives the connection FD back: its next request is not for pipelines. */
@@ -96,7 +107,7 @@ static void stop_parts(struct http_loop *loop)
 {
     unsigned i;
 
-    for (i = 0; i < HTTP_DAEMONS; i++)
+    for (i = 0; i < HTTP_PARTS; i++)
         if (loop->parts[i].daemon.daemon != NULL)
             MHD_stop_daemon(loop->parts[i].daemon.daemon);
     if (loop->wakeup.fd >= 0)
@@ -107,21 +118,31 @@ static void stop_parts(struct http_loop *loop)
 static bool start_part(struct http_loop *loop, unsigned i)
 {
     struct http_part *part = &loop->parts[i];
-    bool last = i == HTTP_DAEMONS - 1;
+    bool large = i >= HTTP_DAEMONS - 1;
 
     part->watch.on_events = note_part;
     part->loop = loop;
     part->due = UINT64_MAX;
     part->daemon = (struct exchange_daemon){
         .server = loop->http->server,
-        .memory = memories[i],
-        .last = !last,
-        .reaper = last ? &loop->http->reaper : NULL,
+        .memory = memories[large ? HTTP_DAEMONS - 1 : i],
+        .last = !large,
+        .tls = i == HTTP_TLS ? &loop->http->tls : NULL,
+        .admin = i == HTTP_ADMIN,
+        .reaper = large ? &loop->http->reaper : NULL,
         .linger = &loop->linger,
         .wakeup = &loop->wakeup,
         .connections = &loop->connections,
     };
     return exchange_start(&part->daemon);
+}
+
+/* Whether the part I has connections to serve. */
+static bool is_needed(const struct listeners *listeners, unsigned i)
+{
+    return i < HTTP_DAEMONS ||
+           (i == HTTP_ADMIN && listeners_have_admin(listeners)) ||
+           (i == HTTP_TLS && listeners_have_tls(listeners));
 }
 
 static bool start_parts(struct http_loop *loop)
@@ -135,8 +156,8 @@ static bool start_parts(struct http_loop *loop)
                         &loop->connections, wake_loop, leave_pipeline, loop) ||
         loop->wakeup.fd < 0)
         return false;
-    for (i = 0; i < HTTP_DAEMONS; i++)
-        if (!start_part(loop, i))
+    for (i = 0; i < HTTP_PARTS; i++)
+        if (is_needed(&loop->http->server->listeners, i) && !start_part(loop, i))
             return false;
     return true;
 }
@@ -147,6 +168,7 @@ bool http_start(struct http *http, struct server *server)
 
     *http = (struct http){.server = server};
     reaper_init(&http->reaper);
+    tls_init(&http->tls);
     http->loops = calloc(threads, sizeof http->loops[0]);
     while (http->loops != NULL && http->count < threads) {
         http->loops[http->count].http = http;
@@ -166,13 +188,18 @@ void http_stop(struct http *http)
     for (i = 0; i < http->count; i++)
         stop_parts(&http->loops[i]);
     free(http->loops);
+    tls_done(&http->tls);
     reaper_done(&http->reaper);
 }
 
-size_t http_descriptors(unsigned threads)
+size_t http_descriptors(const struct listeners *listeners, unsigned threads)
 {
-    /* Of each daemon the epoll set, of each thread the eventfd. */
-    return (size_t)threads * (HTTP_DAEMONS + 1);
+    size_t count = 1; /* of each thread the eventfd, of each daemon the epoll set */
+    unsigned i;
+
+    for (i = 0; i < HTTP_PARTS; i++)
+        count += is_needed(listeners, i);
+    return threads * count;
 }
 
 void http_end_overdue(struct http *http)
@@ -214,7 +241,9 @@ static bool watch_loop(void *closure, int epoll_fd)
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, loop->wakeup.fd, &event) != 0)
         return false;
     event.events = EPOLLIN;
-    for (part = loop->parts; part < loop->parts + HTTP_DAEMONS; part++) {
+    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++) {
+        if (part->daemon.daemon == NULL)
+            continue;
         event.data.ptr = &part->watch;
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD,
                       MHD_get_daemon_info(part->daemon.daemon,
@@ -226,8 +255,16 @@ static bool watch_loop(void *closure, int epoll_fd)
     return true;
 }
 
-static void take_connection(void *closure, int fd, const struct peer *peer,
-                            const char *bytes, size_t length)
+static bool admit_connection(void *closure, const struct sockaddr *address)
+{
+    return limits_may_connect(((struct http_loop *)closure)->http->server->limits,
+                              address);
+}
+
+static void take_connection(void *closure, int fd,
+                            const struct listener *listener,
+                            const struct peer *peer, const char *bytes,
+                            size_t length)
 {
     struct http_loop *loop = closure;
     const struct route_table *tables = loop->http->server->tables;
@@ -235,8 +272,12 @@ static void take_connection(void *closure, int fd, const struct peer *peer,
 
     if (loop->shut)
         close(fd);
+    else if (listener->tls)
+        give_to_part(&loop->parts[HTTP_TLS], fd, peer);
+    else if (listener->admin)
+        give_to_part(&loop->parts[HTTP_ADMIN], fd, peer);
     else if (head != 0 && head_may_be_plain(tables, bytes, length) &&
-             pipelines_take(&loop->pipelines, fd, peer))
+             pipelines_take(&loop->pipelines, fd, peer, listener->local))
         return;
     else
         give_to_daemon(loop, fd, peer,
@@ -267,7 +308,9 @@ static void run_parts(struct http_loop *loop, uint64_t now)
     atomic_store(&loop->wakeup.resumed, false);
     loop->ready = false;
     loop->due = UINT64_MAX;
-    for (part = loop->parts; part < loop->parts + HTTP_DAEMONS; part++) {
+    for (part = loop->parts; part < loop->parts + HTTP_PARTS; part++) {
+        if (part->daemon.daemon == NULL)
+            continue;
         if (atomic_exchange(&part->daemon.resumed, false) || part->ready ||
             part->due <= now)
             run_part(part);
@@ -319,11 +362,14 @@ static void stop_loop(void *closure)
     linger_done(&loop->linger);
 }
 
+_Static_assert(HEAD_MAX >= PROXY_HEADER_MAX, "as a service is to have it");
+
 const struct service http_service = {
     .head_max = HEAD_MAX,
     .loop = find_loop,
     .start = watch_loop,
     .classify = classify_head,
+    .admit = admit_connection,
     .take = take_connection,
     .run = run_loop,
     .due = find_due,

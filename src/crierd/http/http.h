@@ -10,6 +10,14 @@
  * connection has. All but the last are for a single response, a stream as a rule. */
 #define HTTP_DAEMONS 6
 
+/* Behind these: those for the listeners of --admin-listen and for those with TLS, where
+ * there are any. */
+enum http_part_index {
+    HTTP_ADMIN = HTTP_DAEMONS,
+    HTTP_TLS,
+    HTTP_PARTS
+};
+
 struct http_loop;
 
 /* A daemon in a loop. */
@@ -31,7 +39,7 @@ struct http_loop {
     bool ready;   /* one of the parts is */
     bool shut;    /* no connections are taken any more */
     uint64_t due; /* the first of the parts and of what lingers */
-    struct http_part parts[HTTP_DAEMONS];
+    struct http_part parts[HTTP_PARTS]; /* those without a daemon are not there */
     struct lingering_set linger;
     struct pipelines pipelines;
 };
@@ -39,6 +47,7 @@ struct http_loop {
 struct http {
     struct server *server;
     struct reaper reaper;
+    struct tls tls;
     unsigned count;          /* of loops */
     struct http_loop *loops; /* one for each of the server's threads */
 };
@@ -46,12 +55,14 @@ struct http {
 /* The acceptor's service; its context is a struct http. */
 extern const struct service http_service;
 
-/* Prepares to serve the connections that the acceptor hands over. False when memory or
- * descriptors are short, or libmicrohttpd would not start; HTTP holds nothing then. */
+/* Prepares to serve the connections to the server's listeners that the acceptor hands over.
+ * False when memory or descriptors are short, or libmicrohttpd would not start; HTTP holds
+ * nothing then. */
 bool http_start(struct http *http, struct server *server);
 
-/* How many descriptors HTTP has, with THREADS threads, without connections. */
-size_t http_descriptors(unsigned threads);
+/* How many descriptors HTTP has for LISTENERS, with THREADS threads, without
+ * connections. */
+size_t http_descriptors(const struct listeners *listeners, unsigned threads);
 
 /* Ends the connections whose requests are overdue. To be called every few seconds. Any
  * thread. */

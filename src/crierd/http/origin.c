@@ -1,13 +1,14 @@
 /*
  * Origins (RFC 6454): whether a page comes from the server it talks to.
  *
- * An origin is a scheme, a host and a port. crierd does not know its own scheme: it
- * speaks plain HTTP, but a proxy in front of it may speak TLS with the client and pass
- * Host on as it came. So Host is read as if it belonged to the scheme that Origin
- * names. A page of http://HOST can therefore act on https://HOST where the browser
- * sends no Sec-Fetch-Site, which would distinguish the two. Rejected: to believe
- * X-Forwarded-Proto; behind two proxies it often names the scheme
- * between them, and pages that are fine would be refused.
+ * An origin is a scheme, a host and a port. crierd does not always know the scheme: where
+ * it speaks plain HTTP, a proxy in front of it may speak TLS with the client and pass Host
+ * on as it came. So Host is read as if it belonged to the scheme that Origin names, unless
+ * the client is known to use https (request->secure). A page of http://HOST can therefore
+ * act on https://HOST where nothing says that it is that, and the browser sends no
+ * Sec-Fetch-Site, which would distinguish the two. Rejected: to conclude "http" from
+ * X-Forwarded-Proto; behind two proxies it often names the scheme between them, and pages
+ * that are fine would be refused.
  */
 #include <config.h>
 
@@ -23,6 +24,8 @@ struct authority {
     size_t length; /* of the host; an IPv6 address has its brackets */
     unsigned long port;
 };
+
+#define HTTPS_PORT 443
 
 /* Characters that no host has: they begin the rest of a URL, or of a list. */
 #define NO_HOST ":/?#@\\[] \t,"
@@ -65,7 +68,7 @@ static unsigned long read_scheme(const char **origin)
     static const struct {
         const char *begin;
         unsigned long port;
-    } schemes[] = {{"http://", 80}, {"https://", 443}};
+    } schemes[] = {{"http://", 80}, {"https://", HTTPS_PORT}};
     size_t i, length;
 
     for (i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
@@ -78,12 +81,12 @@ static unsigned long read_scheme(const char **origin)
     return 0;
 }
 
-bool origin_is_of(const char *origin, const char *host)
+bool origin_is_of(const char *origin, const char *host, bool secure)
 {
     unsigned long port = read_scheme(&origin);
     struct authority theirs, ours;
 
-    return port != 0 && host != NULL &&
+    return port != 0 && (!secure || port == HTTPS_PORT) && host != NULL &&
            read_authority(&theirs, origin, port) &&
            read_authority(&ours, host, port) &&
            theirs.length == ours.length && theirs.port == ours.port &&

@@ -1,6 +1,7 @@
 #ifndef CRIERD_REQUEST_H
 #define CRIERD_REQUEST_H
 
+#include "forwarded.h"
 #include "server.h"
 #include "uri.h"
 #include "crierd/auth/identity.h"
@@ -48,6 +49,7 @@ struct request {
         *connection;             /* for streams; NULL: there can be none */
     const struct sockaddr *peer; /* the client's address (net/peer.h) */
     bool secure; /* the client uses https */
+    struct forwarded *forwarded; /* owned; NULL: no trusted proxy reports anything */
     bool admin;  /* the request came to a listener of --admin-listen */
     const char *method;
     const char *target; /* as sent */
@@ -74,6 +76,16 @@ struct request {
         result; /* what the handler returns when something it called has responded */
 };
 
+/* Sets the peer of REQUEST, whose head has been read, and whether it is secure, to what a
+ * trusted proxy reports (--trusted-proxy), in memory of request->forwarded. Nothing is
+ * looked up for other peers. False when memory is short. For carriers; route_done() frees
+ * what was made. */
+bool request_find_client(struct request *request);
+
+/* The host that the client asked: the field Host, or what a trusted proxy reports. NULL:
+ * none. Borrowed, while the handler runs. */
+const char *request_host(const struct request *request);
+
 /* The value of the header field NAME, or NULL. Borrowed, while the handler runs. */
 const char *request_header(const struct request *request, const char *name);
 
@@ -92,7 +104,7 @@ uint64_t request_last_id(const struct request *request);
 
 /* Whether a page of another origin made this request: a browser says so by
  * Sec-Fetch-Site; an older one, or one that talks plain HTTP with another machine, by
- * an Origin that is not the Host's (origin.h). */
+ * an Origin that is not request_host()'s (origin.h). */
 bool request_is_foreign(const struct request *request);
 
 #endif

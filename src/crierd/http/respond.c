@@ -6,11 +6,15 @@
 #include "respond.h"
 
 #include "response.h"
+#include "stream_log.h"
+#include "throttle.h"
 #include "crier_server.h"
 #include "base/json_read.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +40,14 @@ static char *json_body(json_t *value)
         body = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(value);
     return body;
+}
+
+bool respond_made(struct request *request, const char *type, char *body)
+{
+    struct response response = {
+        .status = MHD_HTTP_OK, .type = type, .body = body};
+
+    return response_send(request, &response);
 }
 
 bool respond_json(struct request *request, unsigned status, json_t *value)
@@ -108,6 +120,21 @@ bool respond_problem(struct request *request, unsigned status,
     return send_problem(request, status, detail, NULL, NULL, NULL);
 }
 
+bool respond_problem_with(struct request *request, unsigned status, json_t *more,
+                          const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+    bool result;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    result = send_problem(request, status, detail, more, NULL, NULL);
+    json_decref(more);
+    return result;
+}
+
 #define CHALLENGE_SIZE 640
 
 /* No longer --public-url stands in a challenge. */
@@ -141,6 +168,16 @@ bool respond_too_large(struct request *request, size_t max)
                            "the body is larger than %zu bytes", max);
 }
 
+bool respond_limited(struct request *request, uint64_t seconds, const char *detail)
+{
+    char text[256], number[24];
+
+    snprintf(text, sizeof text, "%s", detail);
+    snprintf(number, sizeof number, "%" PRIu64, seconds);
+    return send_problem(request, MHD_HTTP_TOO_MANY_REQUESTS, text, NULL,
+                        MHD_HTTP_HEADER_RETRY_AFTER, number);
+}
+
 static const char *header_or_none(const struct request *request,
                                   const char *name)
 {
@@ -156,7 +193,7 @@ bool respond_cross_site(struct request *request)
                          "'%.100s', Host is '%.100s', Sec-Fetch-Site is "
                          "'%.20s'",
                          header_or_none(request, MHD_HTTP_HEADER_ORIGIN),
-                         header_or_none(request, MHD_HTTP_HEADER_HOST),
+                         request_host(request) != NULL ? request_host(request) : "",
                          header_or_none(request, "Sec-Fetch-Site"));
 }
 
@@ -194,12 +231,12 @@ bool respond_failure(struct request *request, int error, const char *reason)
     return send_error(request, "", error, reason, NULL);
 }
 
-bool respond_failure_of(struct request *request, size_t number, int error,
-                        const char *reason, json_t *more)
+bool respond_failure_of(struct request *request, const char *what, size_t number,
+                        int error, const char *reason, json_t *more)
 {
     char where[40];
 
-    snprintf(where, sizeof where, "event %zu: ", number);
+    snprintf(where, sizeof where, "%s %zu: ", what, number);
     return send_error(request, where, error, reason, more);
 }
 
@@ -235,12 +272,17 @@ json_t *request_read_json(struct request *request, size_t flags)
  * topics misses by that it reads from the journal. */
 #define MAX_PENDING ((size_t)64 * 1024)
 
+/* Seconds after which a client with too many streams may try again: nobody knows when one
+ * ends. */
+#define STREAM_RETRY 10
+
 /* Responds to HEAD with the fields of GET. The stream ends with them, and no callback is
  * called. */
 static bool respond_stream_head(struct request *request,
                                 const struct crier_stream_options *options)
 {
-    const struct crier_stream_options silent = {.format = options->format};
+    const struct crier_stream_options silent = {.format = options->format,
+                                                .kind = options->kind};
     struct MHD_Response *response;
     struct crier_stream *stream;
     int error = crier_stream_new(request->server->shards, request->connection,
@@ -257,6 +299,7 @@ bool respond_stream(struct request *request,
                     struct crier_stream **stream, struct MHD_Response **response)
 {
     struct crier_stream_options bounded = *options;
+    struct throttled *throttled;
     int error;
 
     if (request->head) {
@@ -264,17 +307,31 @@ bool respond_stream(struct request *request,
         return false;
     }
     bounded.max_pending = MAX_PENDING;
-    error = crier_stream_new(request->server->shards, request->connection,
-                             &bounded, stream, response);
+    error = throttle_stream(request, &bounded, &throttled);
+    if (error == -EDQUOT) {
+        request->result = respond_limited(
+            request, STREAM_RETRY,
+            "as many streams as one client may have are open from this address, or for "
+            "the subject of this token");
+        return false;
+    }
+    if (error == 0) {
+        error = crier_stream_new(request->server->shards, request->connection,
+                                 &bounded, stream, response);
+        if (error != 0)
+            throttle_undo(throttled);
+    }
+    if (error == CRIER_ERR_MAX_STREAMS)
+        metrics_count(METRIC_STREAMS_REFUSED);
     if (error != 0)
         request->result = respond_error(request, error);
+    else
+        stream_log_begin(request, *stream);
     return error == 0;
 }
 
 void respond_stream_closed(void *closure, struct crier_stream *stream,
                            enum crier_reason reason)
 {
-    (void)stream;
-    log_line(LOG_DEBUG, "stream %s ended: %s", (const char *)closure,
-             crier_reason_text(reason));
+    stream_log_end(stream, closure, crier_reason_text(reason));
 }

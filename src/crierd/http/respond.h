@@ -9,6 +9,10 @@
 /* With plain text (copied). */
 bool respond_text(struct request *request, unsigned status, const char *text);
 
+/* With 200 and BODY, a text of TYPE from malloc() that is stolen; NULL means that memory was
+ * short. */
+bool respond_made(struct request *request, const char *type, char *body);
+
 /* With JSON (VALUE is stolen; NULL means that memory was short). */
 bool respond_json(struct request *request, unsigned status, json_t *value);
 
@@ -24,6 +28,12 @@ bool respond_empty(struct request *request, unsigned status);
 bool respond_problem(struct request *request, unsigned status,
                      const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same with the members of MORE (stolen; NULL for none) beside those that problem
+ * details have. */
+bool respond_problem_with(struct request *request, unsigned status, json_t *more,
+                          const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* 400, 401 or 403 for want of a token that allows what REQUEST asks for, with a challenge
  * (RFC 6750 section 3): ERROR is its error code, or NULL, and DETAIL a constant text. */
@@ -44,16 +54,20 @@ bool respond_allow(struct request *request, const char *allow);
  * that has been responded (request->result). */
 json_t *request_read_json(struct request *request, size_t flags);
 
+/* 429 with problem details whose detail is DETAIL, a constant text: REQUEST may be sent
+ * again in SECONDS. */
+bool respond_limited(struct request *request, uint64_t seconds, const char *detail);
+
 /* With problem details for an ERROR of libcrier. */
 bool respond_error(struct request *request, int error);
 
 /* The same with REASON, which says more where the journal failed. */
 bool respond_failure(struct request *request, int error, const char *reason);
 
-/* The same for the event NUMBER of many, with the members of MORE (borrowed; NULL
- * for none) beside those that problem details have. */
-bool respond_failure_of(struct request *request, size_t number, int error,
-                        const char *reason, json_t *more);
+/* The same for the NUMBERth of many, of which WHAT ("event") is the name, with the members
+ * of MORE (borrowed; NULL for none) beside those that problem details have. */
+bool respond_failure_of(struct request *request, const char *what, size_t number,
+                        int error, const char *reason, json_t *more);
 
 /* Makes a stream for REQUEST; *RESPONSE is to be sent with response_stream(). When that is
  * impossible, or the method is HEAD, responds at once, returns false, and request->result

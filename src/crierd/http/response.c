@@ -1,8 +1,7 @@
 /*
  * How a response leaves. Every response goes through response_send(), so every one has
  * its security headers and its line in the log, streams included: theirs is logged when
- * they begin; their end is a line at debug level. The carrier of the request does the
- * rest.
+ * they begin; stream_log.c logs their end. The carrier of the request does the rest.
  */
 #include <config.h>
 
@@ -10,6 +9,7 @@
 
 #include "base/clock.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 #include "crierd/net/peer.h"
 
 #include <stdarg.h>
@@ -39,22 +39,22 @@
 const struct response_header response_headers[RESPONSE_HEADERS] = {
     COMMON(AS_PAIR)};
 
-/* How much of the subject of a token is logged. */
-#define SUBJECT_LOGGED 64
-
-/* Logs REQUEST; without its query, which may have a token in it. */
-static void log_response(const struct request *request, unsigned status)
+/* Logs RESPONSE to REQUEST; without the query, which may have a token in it. */
+static void log_response(const struct request *request, const struct response *response)
 {
-    const char *subject =
-        request->identity != NULL ? request->identity->subject : NULL;
     char peer[PEER_TEXT_SIZE];
+    const struct log_access access = {
+        .method = request->method,
+        .path = request->target,
+        .path_length = strcspn(request->target, "?"),
+        .client = peer_text(request->peer, peer),
+        .subject = request->identity != NULL ? request->identity->subject : NULL,
+        .status = response->status,
+        .bytes = request->head ? 0 : response->length,
+        .time = crier__clock_us() - request->received,
+    };
 
-    log_line(LOG_INFO, "%s %.*s %u %.1f ms %s%s%.*s%s", request->method,
-             (int)strcspn(request->target, "?"), request->target, status,
-             (double)(crier__clock_us() - request->received) / 1000.0,
-             peer_text(request->peer, peer), subject != NULL ? " '" : "",
-             SUBJECT_LOGGED, subject != NULL ? subject : "",
-             subject != NULL ? "'" : "");
+    log_access(LOG_INFO, &access);
 }
 
 static void log_no_memory(const struct request *request)
@@ -77,6 +77,19 @@ static void end_body(struct response *response)
     response->length = length;
 }
 
+/* Counts a response with STATUS. */
+static void count_response(unsigned status)
+{
+    if (status < 300)
+        metrics_count(METRIC_RESPONSES_2XX);
+    else if (status < 400)
+        metrics_count(METRIC_RESPONSES_3XX);
+    else if (status < 500)
+        metrics_count(METRIC_RESPONSES_4XX);
+    else
+        metrics_count(METRIC_RESPONSES_5XX);
+}
+
 /* Sends RESPONSE, which is complete if WELL. */
 static bool send_and_log(struct request *request, struct response *response,
                          bool well)
@@ -91,11 +104,13 @@ static bool send_and_log(struct request *request, struct response *response,
     if (response->made != NULL)
         MHD_destroy_response(response->made);
     free(response->body);
-    if (well)
-        log_response(request, response->status);
-    else
+    if (!well) {
         log_no_memory(request);
-    return well;
+        return false;
+    }
+    count_response(response->status);
+    log_response(request, response);
+    return true;
 }
 
 bool response_send(struct request *request, struct response *response)
@@ -107,9 +122,9 @@ bool response_send(struct request *request, struct response *response)
 }
 
 bool response_send_made(struct request *request, unsigned status,
-                        struct MHD_Response *made)
+                        struct MHD_Response *made, uint64_t length)
 {
-    struct response response = {.status = status, .made = made};
+    struct response response = {.status = status, .made = made, .length = length};
 
     return send_and_log(request, &response, made != NULL);
 }

@@ -33,9 +33,10 @@ extern const struct response_header response_headers[RESPONSE_HEADERS];
  * was short, and the connection is closed. */
 bool response_send(struct request *request, struct response *response);
 
-/* Sends RESPONSE (stolen; NULL means that memory was short) with STATUS. */
+/* Sends RESPONSE (stolen; NULL means that memory was short) with STATUS. LENGTH is that of
+ * its body, for the log. */
 bool response_send_made(struct request *request, unsigned status,
-                        struct MHD_Response *response);
+                        struct MHD_Response *response, uint64_t length);
 
 /* The same with the response of a stream. */
 bool response_stream(struct request *request, struct MHD_Response *response);

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Goes through all routes of TABLES, as TABLE and ROUTE. */
@@ -56,6 +57,12 @@ static bool match_path(const char *path, struct request *request)
     return i == uri->segment_count;
 }
 
+/* Whether ROUTE is there on the listener that REQUEST came to. */
+static bool is_offered(const struct route *route, const struct request *request)
+{
+    return route->admin || !request->admin;
+}
+
 static void add_method(char *list, size_t size, const char *method)
 {
     size_t length = strlen(list);
@@ -75,7 +82,7 @@ static bool respond_unrouted(struct request *request)
 
     FOREACH_ROUTE(request->server->tables, table, route)
     {
-        if (!match_path(route->path, request) ||
+        if (!is_offered(route, request) || !match_path(route->path, request) ||
             (methods[0] != '\0' && route->exists != NULL) ||
             (route->exists != NULL && !route->exists(request)))
             continue;
@@ -100,7 +107,7 @@ static const struct route *find_route(struct request *request)
 
     FOREACH_ROUTE(request->server->tables, table, route)
     {
-        if ((route->exists != NULL && known) ||
+        if ((route->exists != NULL && known) || !is_offered(route, request) ||
             !match_path(route->path, request))
             continue;
         known = true;
@@ -162,8 +169,13 @@ void route_done(struct request *request)
     request->deferred = NULL;
     identity_unref(request->identity);
     request->identity = NULL;
+    free(request->forwarded);
+    request->forwarded = NULL;
     uri_done(&request->uri);
 }
+
+/* What a body of ROUTE_BODY_IMPORT has at least room for, beside its largest update. */
+#define IMPORT_ROOM ((size_t)2 * 1024 * 1024)
 
 size_t route_max_body(const struct request *request)
 {
@@ -171,6 +183,8 @@ size_t route_max_body(const struct request *request)
 
     if (max == ROUTE_BODY_UPDATE)
         return conf_current()->max_update;
+    if (max == ROUTE_BODY_IMPORT)
+        return 6 * conf_current()->max_update + IMPORT_ROOM;
     return max != 0 ? max : ROUTE_BODY_SMALL;
 }
 

@@ -12,6 +12,8 @@ enum scope {
     SCOPE_READ, /* open to all: no token is asked for, or looked at */
     SCOPE_SUBSCRIBE,
     SCOPE_PUBLISH,
+    SCOPE_OPERATE, /* for whoever operates crierd: a matter of where the request comes from,
+                      and no token is looked at */
     SCOPE_ADMIN /* with topics in its path: publish grants of these will do */
 };
 
@@ -25,6 +27,10 @@ enum route_topics {
 
 /* A largest body of as many bytes as an update may have (--max-update). */
 #define ROUTE_BODY_UPDATE SIZE_MAX
+
+/* One that holds at least an update of that size as a line of JSON, where a byte may take
+ * six. */
+#define ROUTE_BODY_IMPORT (SIZE_MAX - 1)
 
 /* The largest body of most routes that have one. */
 #define ROUTE_BODY_SMALL ((size_t)64 * 1024)
@@ -43,10 +49,11 @@ struct route {
     bool (*handle)(struct request *request);
     enum scope scope;
     enum route_topics topics; /* unless the scope is SCOPE_READ */
-    size_t max_body; /* bytes, or ROUTE_BODY_UPDATE; 0: ROUTE_BODY_SMALL */
+    size_t max_body; /* bytes, ROUTE_BODY_UPDATE or _IMPORT; 0: ROUTE_BODY_SMALL */
     bool changes;    /* the request changes something */
     bool streams; /* most responses are streams */
     bool pipelined; /* a pipeline may take the request (pipeline.h) */
+    bool admin;     /* is there on the listeners of --admin-listen, which have no others */
 
     /* For a route of paths that no other route has, and that are not always there: whether
      * REQUEST's is, when its method is not the route's. NULL: it is. */

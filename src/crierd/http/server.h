@@ -5,9 +5,12 @@
 #include "crierd/auth/auth.h"
 #include "crierd/config/conf.h"
 #include "crier.h"
+#include "crierd/limits/limits.h"
 #include "crierd/net/descriptors.h"
+#include "crierd/net/listener.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 /* How many tables a server may have, one without routes included. */
 #define SERVER_TABLES 8
@@ -17,12 +20,17 @@ struct server {
     const struct conf *conf;
     struct crier_shards *shards;
     struct descriptors descriptors;
+    struct listeners listeners;
     uint64_t started;   /* crier_now() */
+    time_t began;       /* the same by the real-time clock, in s since 1970 */
+    _Atomic time_t configured; /* when the configuration was last read, likewise */
+    atomic_bool reload_failed; /* the last reload */
     uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */
     struct crier_hub *hub;
     struct auth *auth;
+    struct limits *limits;
     atomic_size_t bodies; /* bytes of request bodies that are held */
     struct route_table tables[SERVER_TABLES]; /* searched in this order */
 };

@@ -1,7 +1,10 @@
 /*
  * The log: one line for each event on standard error, where systemd, a container or a
- * terminal reads it. What comes from outside can neither forge a line nor control a
- * terminal: every byte but printable ASCII is written as \xNN, and a backslash as two.
+ * terminal reads it. log_text.c and log_json.c write what a line has to say; this
+ * file adds what all lines begin with, and queues them.
+ *
+ * Where standard error is the journal of systemd, a line begins with its priority (<6>,
+ * sd-daemon(3)) in place of the time and, as text, of the level: the journal has both.
  *
  * Standard error belongs to the operator, and write() may block there for ever: on a
  * pipe that nobody reads, or on a terminal that was stopped by Ctrl-S. So no thread that
@@ -31,6 +34,9 @@
 
 #include "log.h"
 
+#include "log_json.h"
+#include "log_text.h"
+
 #include "base/clock.h"
 #include "base/cond.h"
 #include "crier.h"
@@ -41,16 +47,15 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 1024
-
-/* A line with its time, level and newline. */
-#define LINE_SIZE (LINE_MAX_BYTES + 64)
+#define LINE_SIZE LOG_LINE_SIZE
 
 /* Bytes in each of the two buffers: some ten thousand requests. */
 #define BUFFER_SIZE ((size_t)1024 * 1024)
@@ -63,10 +68,23 @@
 
 static const char *const names[] = {"error", "warning", "info", "debug"};
 static atomic_int threshold = LOG_INFO;
+static atomic_int line_format = LOG_TEXT;
+static bool to_journal; /* set before any other thread starts */
+static _Atomic uint64_t lost; /* lines that were dropped, since the start */
 
 void log_set_level(enum log_level level)
 {
     atomic_store(&threshold, level);
+}
+
+bool log_wants(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+void log_set_format(enum log_format format)
+{
+    atomic_store(&line_format, format);
 }
 
 int log_level_by_name(const char *name)
@@ -157,29 +175,97 @@ static void write_whole(const char *lines, size_t length)
     writer.missing += count_log_lines(lines + count, length - count);
 }
 
-static size_t begin_line(char line[LINE_SIZE], enum log_level level)
-{
-    char time[CRIER__CLOCK_TEXT_SIZE];
+/* ---- what a line begins with ---------------------------------------------- */
 
-    crier__clock_text(crier__clock_real(), time);
-    return (size_t)snprintf(line, LINE_SIZE, "%s %-7s ", time, names[level]);
+/* Whether standard error is the journal of systemd, which says by JOURNAL_STREAM which
+ * file that is. */
+static bool is_journal(void)
+{
+    const char *said = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat status;
+
+    if (said == NULL || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev,
+             (uintmax_t)status.st_ino);
+    return strcmp(said, own) == 0;
+}
+
+/* Adds the time. The text of a second is kept for the next line. */
+static void add_clock(struct log_line *line)
+{
+    static _Thread_local char text[CRIER__CLOCK_TEXT_SIZE];
+    static _Thread_local int64_t second = -1;
+    int64_t now = crier__clock_real();
+    unsigned milliseconds = (unsigned)(now % 1000);
+    char *point = text + strlen("2026-01-31T23:59:59");
+
+    if (now / 1000 != second) {
+        second = now / 1000;
+        crier__clock_text(now, text);
+    }
+    point[1] = (char)('0' + milliseconds / 100);
+    point[2] = (char)('0' + milliseconds / 10 % 10);
+    point[3] = (char)('0' + milliseconds % 10);
+    log_line_add(line, text, strlen(text));
+}
+
+/* Begins LINE, of LEVEL, up to the first part of its own. */
+static void begin_line(struct log_line *line, enum log_level level)
+{
+    static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
+    static const char *const padded[] = {" error   ", " warning ", " info    ",
+                                         " debug   "};
+
+    line->length = 0;
+    line->json = atomic_load_explicit(&line_format, memory_order_relaxed) == LOG_JSON;
+    if (to_journal)
+        log_line_add_text(line, priorities[level]);
+    if (line->json) {
+        log_line_add_text(line, "{");
+        if (!to_journal) {
+            log_line_add_text(line, "\"time\":\"");
+            add_clock(line);
+            log_line_add_text(line, "\",");
+        }
+        log_line_add_text(line, "\"level\":\"");
+        log_line_add_text(line, names[level]);
+        log_line_add_text(line, "\"");
+    } else if (!to_journal) {
+        add_clock(line);
+        log_line_add_text(line, padded[level]);
+    }
+}
+
+/* Adds the text of a line that is nothing else, and ends LINE. */
+static void end_with_text(struct log_line *line, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (line->json)
+        log_json_text(line, "message", text, length, LOG_LINE_SIZE);
+    else
+        log_text_add(line, text, length, LOG_LINE_SIZE);
+    log_line_end(line);
 }
 
 /* Where lines are missing, writes how many. Returns false when that failed. */
 static bool write_missing(void)
 {
-    size_t missing = writer.missing, at;
-    char line[LINE_SIZE];
+    size_t missing = writer.missing;
+    struct log_line line;
+    char text[128];
 
     if (missing == 0)
         return true;
-    at = begin_line(line, LOG_WARNING);
-    at += (size_t)snprintf(line + at, sizeof line - at,
-                           "log lines dropped here, because standard error did "
-                           "not accept them: %zu\n",
-                           missing);
+    snprintf(text, sizeof text,
+             "log lines dropped here, because standard error did not accept them: %zu",
+             missing);
+    begin_line(&line, LOG_WARNING);
+    end_with_text(&line, text);
     writer.missing = 0;
-    write_whole(line, at);
+    write_whole(line.bytes, line.length);
     if (writer.missing == 0)
         return true;
     writer.missing = missing;
@@ -203,14 +289,18 @@ static size_t chunk_length(const char *lines, size_t length)
 /* Writes LENGTH bytes of whole lines, behind which DROPPED lines are missing. */
 static void write_lines(const char *lines, size_t length, size_t dropped)
 {
-    size_t at, chunk;
+    size_t at, chunk, before;
 
     for (at = 0; at < length; at += chunk) {
         chunk = chunk_length(lines + at, length - at);
-        if (write_missing())
+        if (write_missing()) {
+            before = writer.missing;
             write_whole(lines + at, chunk);
-        else
+        } else {
+            before = writer.missing;
             writer.missing += count_log_lines(lines + at, chunk);
+        }
+        atomic_fetch_add(&lost, writer.missing - before);
     }
     writer.missing += dropped;
     (void)write_missing();
@@ -244,6 +334,7 @@ static void put_line(const char *line, size_t length)
         write_lines(line, length, 0);
     } else if (queue.dropped != 0 || queue.length + length > BUFFER_SIZE) {
         queue.dropped++;
+        atomic_fetch_add(&lost, 1);
     } else {
         memcpy(buffers[queue.filling] + queue.length, line, length);
         queue.length += length;
@@ -305,6 +396,7 @@ static void *write_log(void *unused)
 
 bool log_start(void)
 {
+    to_journal = is_journal();
     queue.started = crier__cond_init(&queue.more) == 0 &&
                     crier__cond_init(&queue.done) == 0 &&
                     crier__thread_start(&thread, write_log, NULL) == 0;
@@ -329,43 +421,40 @@ void log_stop(uint64_t deadline)
         pthread_detach(thread); /* it is blocked, and ends with the process */
 }
 
-/* ---- lines -------------------------------------------------------------- */
-
-/* Copies TEXT to LINE, at most ROOM bytes, and returns how many. */
-static size_t copy_visible(char *line, size_t room, const char *text)
+uint64_t log_count_dropped(void)
 {
-    static const char hex[] = "0123456789abcdef";
-    size_t at = 0;
-    unsigned char c;
-
-    for (; (c = (unsigned char)*text) != '\0' && at + 4 <= room; text++) {
-        if (c == '\\')
-            line[at++] = '\\';
-        if (c >= 0x20 && c < 0x7f) {
-            line[at++] = (char)c;
-            continue;
-        }
-        line[at++] = '\\';
-        line[at++] = 'x';
-        line[at++] = hex[c >> 4];
-        line[at++] = hex[c & 15];
-    }
-    return at;
+    return atomic_load(&lost);
 }
+
+/* ---- lines -------------------------------------------------------------- */
 
 void log_lines(enum log_level level, const char *format, va_list arguments)
 {
-    char text[LINE_MAX_BYTES], line[LINE_SIZE];
-    size_t at;
+    char text[LOG_LINE_SIZE];
+    struct log_line line;
 
-    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
+    if (!log_wants(level))
         return;
-    at = begin_line(line, level);
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0'; /* libmicrohttpd ends its lines */
-    at += copy_visible(line + at, sizeof line - at - 1, text);
-    line[at++] = '\n';
-    put_line(line, at);
+    begin_line(&line, level);
+    end_with_text(&line, text);
+    put_line(line.bytes, line.length);
+}
+
+void log_access(enum log_level level, const struct log_access *access)
+{
+    struct log_line line;
+
+    if (!log_wants(level))
+        return;
+    begin_line(&line, level);
+    if (line.json)
+        log_json_access(&line, access);
+    else
+        log_text_access(&line, access);
+    log_line_end(&line);
+    put_line(line.bytes, line.length);
 }
 
 void log_line(enum log_level level, const char *format, ...)

@@ -17,7 +17,7 @@
  *   - It cannot stop accepting: MHD_quiesce_daemon aborts the program when it races
  *     with an accept (0.9.75).
  *
- * All threads (acceptor_thread.c) listen on the one socket. The kernel reports a
+ * All threads (acceptor_thread.c) listen on all sockets. The kernel reports a TCP
  * connection when its first bytes are there (listener.c), so most connections never
  * wait here.
  */
@@ -29,11 +29,9 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct acceptor {
-    int socket;
+    const struct listeners *listeners;
     atomic_size_t waiting;      /* connections, of all threads */
     atomic_uint next;           /* the thread for acceptor_let_in() */
     unsigned prepared, started; /* threads */
@@ -47,7 +45,7 @@ static void set_up_thread(struct acceptor *acceptor,
 
     thread->service = options->service;
     thread->loop = options->service->loop(options->context, i);
-    thread->socket = options->socket;
+    thread->listeners = options->listeners;
     thread->limit = options->crowded;
     thread->threads = acceptor->threads;
     thread->count = options->threads;
@@ -60,11 +58,9 @@ struct acceptor *acceptor_open(const struct acceptor_options *options)
         1, sizeof *acceptor + options->threads * sizeof acceptor->threads[0]);
     unsigned i;
 
-    if (acceptor == NULL) {
-        close(options->socket);
+    if (acceptor == NULL)
         return NULL;
-    }
-    acceptor->socket = options->socket;
+    acceptor->listeners = options->listeners;
     for (i = 0; i < options->threads; i++)
         set_up_thread(acceptor, options, i);
     for (i = 0; i < options->threads; i++) {
@@ -89,11 +85,22 @@ size_t acceptor_count(struct acceptor *acceptor)
 }
 
 void acceptor_let_in(struct acceptor *acceptor, int fd,
+                     const struct listener *listener,
                      const struct sockaddr *address, socklen_t length)
 {
     unsigned i = atomic_fetch_add(&acceptor->next, 1) % acceptor->started;
 
-    acceptor_thread_receive(&acceptor->threads[i], fd, address, length);
+    acceptor_thread_receive(&acceptor->threads[i], fd, listener, address,
+                            length);
+}
+
+unsigned acceptor_silent(struct acceptor *acceptor)
+{
+    unsigned i, silent = 0;
+
+    for (i = 0; i < acceptor->started; i++)
+        silent += acceptor_thread_silent(&acceptor->threads[i]);
+    return silent;
 }
 
 static void shut_threads(struct acceptor *acceptor, bool stop)
@@ -106,7 +113,7 @@ static void shut_threads(struct acceptor *acceptor, bool stop)
 
 void acceptor_shut(struct acceptor *acceptor)
 {
-    (void)shutdown(acceptor->socket, SHUT_RDWR); /* refuses from here on */
+    listeners_shut(acceptor->listeners);
     shut_threads(acceptor, false);
 }
 
@@ -119,6 +126,5 @@ void acceptor_close(struct acceptor *acceptor)
         acceptor_thread_join(&acceptor->threads[i]);
     for (i = 0; i < acceptor->prepared; i++)
         acceptor_thread_done(&acceptor->threads[i]);
-    close(acceptor->socket);
     free(acceptor);
 }

@@ -7,15 +7,27 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct acceptor_thread;
 struct waiting;
+
+/* Addresses of waiting connections are told apart by a hash below this. */
+#define ACCEPTOR_CROWDS 256
+
+/* A listener, as one thread watches it. */
+struct listening {
+    struct watch watch; /* of its socket; first */
+    struct acceptor_thread *thread;
+    const struct listener *listener;
+    bool readable; /* a connection has come to it */
+    bool watched;  /* in the epoll set */
+};
 
 /* One of the threads that accept connections. */
 struct acceptor_thread {
-    struct watch watch; /* of the listening socket; first */
     const struct service *service;
     void *loop; /* the service's for this thread */
-    int socket; /* that listens */
-    int limit;  /* the first descriptor that is one too many */
+    const struct listeners *listeners;
+    int limit; /* the first descriptor that is one too many */
     struct acceptor_thread *threads; /* all of them */
     unsigned count;
     atomic_size_t *waiting_count; /* of all threads */
@@ -24,29 +36,37 @@ struct acceptor_thread {
 
     /* The thread's alone. */
     uint64_t now;        /* crier_now() of this pass */
-    bool readable;       /* a connection has come to the listening socket */
-    bool listening;      /* the listening socket is in the epoll set */
+    struct listening *listenings; /* one for each listener */
+    size_t next;         /* the first of them in the next pass */
     bool crowded;        /* the last descriptor was one too many */
     bool closed;         /* nothing is handed over any more */
     uint64_t ended_idle; /* crier_now() of the last end_idle() */
     struct waiting *waitings; /* by deadline */
     char *window;             /* for service->head_max bytes and a NUL */
+    unsigned crowds[ACCEPTOR_CROWDS]; /* of waitings, by their addresses */
 
     pthread_mutex_t lock;     /* guards what follows */
     struct waiting *arrivals; /* from other threads */
     bool shut, stop;
+    bool asked; /* for a sign of life, and has not given it */
 };
 
-/* Makes what THREAD needs to run; the members above epoll_fd are set. Returns false when
+/* Makes what THREAD needs to run; the members above `thread` are set. Returns false when
  * memory or descriptors are short; acceptor_thread_done() frees what was made. */
 bool acceptor_thread_prepare(struct acceptor_thread *thread);
 
 /* Starts THREAD. All threads have been prepared. */
 bool acceptor_thread_start(struct acceptor_thread *thread);
 
-/* Makes THREAD accept FD, or closes it when memory is short. Any thread. */
+/* Makes THREAD accept FD, or closes it when memory is short or THREAD has been shut. Any
+ * thread. */
 void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
+                             const struct listener *listener,
                              const struct sockaddr *address, socklen_t length);
+
+/* Asks THREAD for a sign of life. Returns whether it has not given one since an earlier
+ * call. Any thread. */
+bool acceptor_thread_silent(struct acceptor_thread *thread);
 
 /* Makes THREAD hand over nothing any more, and end if STOP. Any thread. */
 void acceptor_thread_shut(struct acceptor_thread *thread, bool stop);

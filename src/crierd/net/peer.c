@@ -20,6 +20,20 @@ void peer_set(struct peer *peer, const struct sockaddr *address,
     peer->length = length;
 }
 
+bool peer_is_local(const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+    if (address->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (address->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) &&
+                v6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+    return address->sa_family == AF_UNIX;
+}
+
 /* Writes NUMBER at TO, and returns the place behind it. */
 static char *write_number(char *to, unsigned number)
 {
@@ -43,7 +57,10 @@ static void write_v4(const unsigned char *bytes, in_port_t port, char *to)
         to = write_number(to, bytes[i]);
         *to++ = i < 3 ? '.' : ':';
     }
-    *write_number(to, ntohs(port)) = '\0';
+    if (port != 0)
+        *write_number(to, ntohs(port)) = '\0';
+    else
+        to[-1] = '\0';
 }
 
 static void write_v6(const struct sockaddr_in6 *address,
@@ -56,8 +73,11 @@ static void write_v6(const struct sockaddr_in6 *address,
         return;
     }
     inet_ntop(AF_INET6, &address->sin6_addr, host, sizeof host);
-    snprintf(text, PEER_TEXT_SIZE, "[%s]:%u", host,
-             (unsigned)ntohs(address->sin6_port));
+    if (address->sin6_port != 0)
+        snprintf(text, PEER_TEXT_SIZE, "[%s]:%u", host,
+                 (unsigned)ntohs(address->sin6_port));
+    else
+        snprintf(text, PEER_TEXT_SIZE, "%s", host);
 }
 
 const char *peer_text(const struct sockaddr *address,

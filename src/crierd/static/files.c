@@ -178,7 +178,8 @@ static bool get_file(struct request *request)
                      etag);
     return response_send_made(request,
                               known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
-                              make_file_response(fd, &status, name, etag));
+                              make_file_response(fd, &status, name, etag),
+                              known ? 0 : (uint64_t)status.st_size);
 }
 
 /* Whether there is a file for REQUEST. */

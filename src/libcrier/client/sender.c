@@ -402,12 +402,24 @@ static bool was_sent(const struct crier__sender *sender)
     return size != 0;
 }
 
+/* How long the last response asks to wait before the next attempt; ms. That of 429 counts:
+ * a server that refuses what comes too fast knows when it will not. Other refusals may be
+ * over sooner than they say. */
+static uint64_t asked_pause(const struct crier__sender *sender, long status)
+{
+    curl_off_t seconds = 0;
+
+    if (status == 429)
+        curl_easy_getinfo(sender->handle, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+}
+
 void crier__sender_send(struct crier__sender *sender,
                         const struct crier__publication *publication,
                         struct crier__outcome *outcome)
 {
     struct crier__publication attempt = *publication;
-    uint64_t now = crier_now(), wait;
+    uint64_t now = crier_now(), wait, pause;
     uint64_t until =
         sender->timeout < UINT64_MAX - now ? now + sender->timeout : UINT64_MAX;
     unsigned failures = 0;
@@ -425,6 +437,11 @@ void crier__sender_send(struct crier__sender *sender,
         /* The last attempts come sooner: the server may be back by then. */
         if (wait > (until - now) / 2)
             wait = (until - now) / 2;
+        pause = asked_pause(sender, outcome->published.status);
+        if (pause >= until - now)
+            return; /* the refusal is the outcome */
+        if (wait < pause)
+            wait = pause;
         atomic_fetch_add(&sender->retries, 1);
         if (sender->on_retry != NULL)
             sender->on_retry(sender->closure, outcome->published.reason, wait);

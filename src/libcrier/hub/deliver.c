@@ -29,6 +29,8 @@
 
 #include "deliver.h"
 
+#include "base/clock.h"
+#include "base/container_of.h"
 #include "directory.h"
 #include "subscriber.h"
 
@@ -139,6 +141,26 @@ static struct delivery take_lists(struct crier__hub_shard *shard)
     return delivery;
 }
 
+/* Runs at the end of the pass, behind the flushes: all updates of the batch have been sent
+ * as far as the clients had room. */
+static void measure_batch(struct crier__task *task)
+{
+    struct crier__hub_shard *shard =
+        CRIER__CONTAINER_OF(task, struct crier__hub_shard, measure);
+    uint32_t now = (uint32_t)crier__clock_us();
+    struct crier__batch *batch = &shard->taken;
+    size_t i;
+
+    for (i = 0; i < batch->count; i++) {
+        crier__histogram_add(&shard->latency, &crier__histogram_times,
+                             (uint32_t)(now - batch->updates[i]->submitted));
+        crier__update_unref(batch->updates[i]);
+    }
+    batch->count = 0;
+    if (batch->capacity > BATCH_KEPT)
+        free_batch(batch);
+}
+
 static void run_lists(struct crier__task *task)
 {
     struct crier__hub_shard *shard = (struct crier__hub_shard *)task;
@@ -160,13 +182,10 @@ static void run_lists(struct crier__task *task)
             delivery.changes = crier__subscribers_change(
                 shard, delivery.changes, update->position);
         crier__subscribers_deliver(shard, update);
-        crier__update_unref(update);
     }
     (void)crier__subscribers_change(shard, delivery.changes, UINT64_MAX);
-    batch->count = 0;
-    if (batch->capacity > BATCH_KEPT)
-        free_batch(batch);
     shard->taken = *batch;
+    crier__shard_later(shard->shard, &shard->measure);
 }
 
 /* ---- start and end ---------------------------------------------------- */
@@ -178,6 +197,7 @@ void crier__deliver_init(struct crier_hub *hub)
 
     for (i = 0; i < hub->shard_count; i++, shard++) {
         shard->deliver.run = run_lists;
+        shard->measure.run = measure_batch;
         shard->hub = hub;
         shard->shard = &hub->shards->shards[i];
         shard->delivered = hub->last;

@@ -1,6 +1,7 @@
 #ifndef CRIER_HUB_H
 #define CRIER_HUB_H
 
+#include "base/histogram.h"
 #include "libcrier/journal/journal.h"
 #include "libcrier/stream/shards.h"
 #include "selector_index.h"
@@ -39,8 +40,13 @@ struct crier__hub_shard {
     bool delivering;
     struct crier__subscriber *subscribers; /* a DL list */
     struct crier__change *early; /* likewise, of streams whose join has not run yet */
-    struct crier__batch taken;
+    struct crier__batch taken; /* empty, or delivered in this pass and not measured yet */
+    struct crier__task measure;
     uint64_t delivered; /* the highest position that was delivered here */
+
+    /* Written by the shard's thread alone; see crier_hub_statistics. */
+    struct crier__histogram latency;
+    _Atomic uint64_t lagged, behind;
 };
 
 /* How many questions to the journal are open; see gate.h. */

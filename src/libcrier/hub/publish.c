@@ -6,6 +6,7 @@
 #include "gate.h"
 #include "hub.h"
 
+#include "base/clock.h"
 #include "libcrier/wire/event.h"
 #include "libcrier/wire/topic.h"
 
@@ -32,6 +33,7 @@ static void report_published(struct crier__append *append)
         .error = append->error,
         .id = update->id,
         .position = update->position,
+        .time = update->time,
         .topics = names,
         .subscribers = append->subscribers,
     };
@@ -73,6 +75,18 @@ static int make_update(const struct crier__topics *topics,
     return error;
 }
 
+/* Whether HUB may be asked to publish an update with ID, which comes from another journal.
+ * CRIER_ERR_ID, CRIER_ERR_EXISTS. */
+static int check_imported_id(struct crier_hub *hub, const char *id)
+{
+    size_t length = strnlen(id, CRIER__ID_SIZE);
+    uint64_t position;
+
+    if (length == CRIER__ID_SIZE || !crier_id_valid(id + 1, length - 1))
+        return CRIER_ERR_ID;
+    return crier__id_read(id, hub->journal->epoch, &position) ? CRIER_ERR_EXISTS : 0;
+}
+
 /* Asks the journal to append UPDATE (*stolen*). */
 static int submit_update(struct crier_hub *hub, struct crier__update *update,
                          const struct crier_publish_options *options)
@@ -91,6 +105,7 @@ static int submit_update(struct crier_hub *hub, struct crier__update *update,
     error = publication != NULL ? crier__gate_enter(&hub->gate) : -ENOMEM;
     if (error != 0)
         goto release;
+    update->submitted = (uint32_t)crier__clock_us();
     publication->append.update = update;
     publication->append.done = report_published;
     publication->hub = hub;
@@ -98,6 +113,7 @@ static int submit_update(struct crier_hub *hub, struct crier__update *update,
     if (options != NULL) {
         update->is_private = options->is_private;
         update->last = options->last;
+        update->time = options->time;
         publication->dedupe = options->dedupe;
         publication->on_done = options->on_done;
         publication->closure = options->closure;
@@ -115,7 +131,8 @@ unref:
 /* ---- the calls -------------------------------------------------------- */
 
 static int check_publish(struct crier_hub *hub, const void *topics,
-                         const struct crier_event *event)
+                         const struct crier_event *event,
+                         const struct crier_publish_options *options)
 {
     const char *id;
 
@@ -126,6 +143,8 @@ static int check_publish(struct crier_hub *hub, const void *topics,
     if (crier__gate_is_closed(&hub->gate))
         return CRIER_ERR_HUB_CLOSED;
     id = crier__event_id(event);
+    if (id != NULL && id[0] == '#' && options != NULL && options->time != 0)
+        return check_imported_id(hub, id);
     return id != NULL && !crier_id_valid(id, strlen(id)) ? CRIER_ERR_ID : 0;
 }
 
@@ -145,7 +164,7 @@ int crier_hub_publish(struct crier_hub *hub, const char *topics,
                       const struct crier_event *event,
                       const struct crier_publish_options *options)
 {
-    int error = check_publish(hub, topics, event);
+    int error = check_publish(hub, topics, event, options);
     struct crier__topics *list;
 
     if (error == 0)
@@ -157,7 +176,7 @@ int crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
                          size_t count, const struct crier_event *event,
                          const struct crier_publish_options *options)
 {
-    int error = check_publish(hub, topics, event);
+    int error = check_publish(hub, topics, event, options);
     struct crier__topics *list;
     size_t i;
 

@@ -405,3 +405,33 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
     if (newest != 0)
         crier__id_make(status->newest, hub->journal->epoch, newest);
 }
+
+void crier_hub_statistics(struct crier_hub *hub,
+                          struct crier_hub_statistics *statistics)
+{
+    const struct crier__hub_shard *shard;
+    struct crier_journal *journal;
+
+    if (statistics == NULL)
+        return;
+    memset(statistics, 0, sizeof *statistics);
+    if (hub == NULL || crier__forked(hub->born))
+        return;
+    for (shard = hub->per_shard; shard < hub->per_shard + hub->shard_count; shard++) {
+        statistics->lagged += crier__counter_read(&shard->lagged);
+        statistics->behind += crier__counter_read(&shard->behind);
+        crier__histogram_read(&shard->latency, &crier__histogram_times,
+                              &statistics->latency);
+    }
+    statistics->gaps = atomic_load(&hub->gaps);
+    journal = hub->journal;
+    crier__histogram_read(&journal->commit_time, &crier__histogram_times,
+                          &statistics->commit_time);
+    crier__histogram_read(&journal->commit_size, &crier__histogram_sizes,
+                          &statistics->commit_size);
+    statistics->failures = crier__counter_read(&journal->failures);
+    journal->ops->held(journal, statistics);
+    pthread_mutex_lock(&hub->lock);
+    statistics->published = hub->published;
+    pthread_mutex_unlock(&hub->lock);
+}

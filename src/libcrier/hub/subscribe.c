@@ -89,6 +89,7 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
     made->number = options->number;
     made->since = options->since;
     made->once = options->once;
+    made->end_line = options->end_line && options->once;
     made->needs_id = options->start_id && crier__stream_is_events(stream);
     made->active = true;
     for (i = 0; i < selectors->count; i++) {

@@ -260,10 +260,24 @@ static void drain_subscriber(struct crier_stream *stream)
 static bool end_if_over(struct crier__subscriber *subscriber,
                         const struct crier__update *update, uint64_t sent);
 
+/* Counts whether SUBSCRIBER is BEHIND. */
+static void set_behind(struct crier__subscriber *subscriber, bool behind)
+{
+    struct crier__hub_shard *shard = subscriber->shard;
+
+    if (behind == subscriber->behind)
+        return;
+    subscriber->behind = behind;
+    crier__counter_add(&shard->behind, behind ? 1 : UINT64_MAX);
+    if (behind)
+        crier__counter_add(&shard->lagged, 1);
+}
+
 /* SUBSCRIBER cannot take the update at POSITION now. */
 static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
                         int error)
 {
+    set_behind(subscriber, true);
     subscriber->missed = position;
     if (error == CRIER_ERR_MAX_PENDING)
         read_when_drained(subscriber);
@@ -271,12 +285,17 @@ static void fall_behind(struct crier__subscriber *subscriber, uint64_t position,
         retry_later(subscriber);
 }
 
-/* Gives UPDATE to SUBSCRIBER, which may see it; LAST is update->last. gcc 12 does not inline
+/* What subscribers have taken. */
+struct given {
+    size_t frames, bytes;
+};
+
+/* Gives UPDATE to SUBSCRIBER, which may see it, and adds to GIVEN; LAST is update->last. gcc 12 does not inline
  * this unasked, since there are two callers, and the call would cost a twentieth of a
  * delivery. */
 static inline __attribute__((always_inline)) void
 give_update(struct crier__subscriber *subscriber, struct crier__update *update,
-            bool last)
+            bool last, struct given *given)
 {
     struct crier_frame *frame;
     int error = -ENOMEM;
@@ -295,6 +314,8 @@ give_update(struct crier__subscriber *subscriber, struct crier__update *update,
         fall_behind(subscriber, update->position, error);
         return;
     }
+    given->frames++;
+    given->bytes += frame->length;
     subscriber->cursor = update->position;
     if (last)
         (void)end_if_over(subscriber, update, update->position);
@@ -313,21 +334,30 @@ CRIER__PREFETCHES void prefetch_next(const struct crier__subscription *next)
     crier__stream_prefetch(next->subscriber->stream);
 }
 
+/* An update on its way to the lists of a shard. */
+struct live_delivery {
+    struct crier__update *update;
+    struct crier__tally *tally;
+};
+
 static void deliver_to_list(void *closure, struct crier__index_entry *entry)
 {
     struct crier__subscriber_list *list = (struct crier__subscriber_list *)entry;
     struct crier__subscription *subscription, *next;
+    struct live_delivery *delivery = closure;
+    struct given given = {0, 0};
 
     DL_FOREACH_SAFE (list->subscriptions, subscription, next) {
         prefetch_next(next);
-        give_update(subscription->subscriber, closure, false);
+        give_update(subscription->subscriber, delivery->update, false, &given);
     }
+    crier__tally_sent(delivery->tally, given.frames, given.bytes);
 }
 
 /* An update that is private or the last one, and which grants match it, as far as that has
  * been asked. */
 struct special_delivery {
-    struct crier__update *update;
+    struct live_delivery live;
     struct {
         const struct crier_grants *grants;
         bool match;
@@ -344,7 +374,7 @@ static bool is_granted(struct special_delivery *delivery,
     if (delivery->memo[slot].grants != grants) {
         delivery->memo[slot].grants = grants;
         delivery->memo[slot].match =
-            crier__update_visible(delivery->update, grants);
+            crier__update_visible(delivery->live.update, grants);
     }
     return delivery->memo[slot].match;
 }
@@ -371,29 +401,32 @@ static void deliver_special_to_list(void *closure,
     struct crier__subscriber_list *list = (struct crier__subscriber_list *)entry;
     struct crier__subscription *subscription, *next;
     struct special_delivery *delivery = closure;
+    struct crier__update *update = delivery->live.update;
+    struct given given = {0, 0};
 
     DL_FOREACH_SAFE (list->subscriptions, subscription, next) {
         prefetch_next(next);
-        if (!delivery->update->is_private ||
+        if (!update->is_private ||
             is_granted(delivery, subscription->subscriber->grants))
-            give_update(subscription->subscriber, delivery->update,
-                        delivery->update->last);
+            give_update(subscription->subscriber, update, update->last, &given);
         else
-            skip_update(subscription->subscriber, delivery->update);
+            skip_update(subscription->subscriber, update);
     }
+    crier__tally_sent(delivery->live.tally, given.frames, given.bytes);
 }
 
 void crier__subscribers_deliver(struct crier__hub_shard *shard,
                                 struct crier__update *update)
 {
+    struct live_delivery live = {update, &shard->shard->tally};
     struct special_delivery delivery;
 
     if (!update->is_private && !update->last) {
-        crier__subscriber_lists_match(shard, update, deliver_to_list, update);
+        crier__subscriber_lists_match(shard, update, deliver_to_list, &live);
         return;
     }
     memset(&delivery, 0, sizeof delivery);
-    delivery.update = update;
+    delivery.live = live;
     crier__subscriber_lists_match(shard, update, deliver_special_to_list,
                                   &delivery);
 }
@@ -421,6 +454,7 @@ static void leave_hub(struct crier_stream *stream)
     stream->member = NULL;
     stream->leave = NULL;
     stream->on_low = NULL;
+    set_behind(subscriber, false);
     crier__subscriber_lists_leave(subscriber);
     if (subscriber->listed) {
         crier__timers_set(&shard->shard->timers, &subscriber->retry,
@@ -475,8 +509,10 @@ static bool inherit_state(struct crier__subscriber *made,
     made->cursor = old->cursor;
     made->missed = old->missed;
     made->once = old->once;
+    made->end_line = old->end_line;
     made->needs_id = old->needs_id;
     made->active = old->active;
+    made->behind = old->behind;
     made->grants = crier_grants_ref(old->grants);
     if (old->id != NULL) /* a read may still name the old one's */
         made->id = strdup(old->id);
@@ -493,6 +529,7 @@ static bool replace_subscriber(struct crier__subscriber *made, struct crier__sub
     made->stream->member = made;
     made->first_read = old->first_read;
     old->first_read = NULL;
+    old->behind = false; /* it is the new one that is counted */
     made->listed = true; /* with the reservation of the old one */
     old->listed = false;
     if (old->retry.place != 0)
@@ -616,6 +653,7 @@ static int append_updates(struct crier__subscriber *subscriber,
             return -ENOMEM;
         crier__stream_force(subscriber->stream, frame);
         crier_frame_unref(frame);
+        crier__counter_add(&subscriber->shard->shard->tally.deliveries, 1);
         subscriber->cursor = read->updates[i]->position;
     }
     subscriber->cursor = read->reached;
@@ -686,16 +724,20 @@ static int use_answer(struct crier__subscriber *subscriber,
     return error;
 }
 
-/* Sends the client of a stream in format "full" that this is the end: it must know it from
- * a connection that broke. False when memory is short. */
-static bool send_end(struct crier_stream *stream)
+/* Sends the client of a stream in format "full", or one that wants it in JSON, that this is
+ * the end: it must know it from a connection that broke. False when memory is short. */
+static bool send_end(const struct crier__subscriber *subscriber)
 {
-    static const char end[] = ": end\n";
+    static const char comment[] = ": end\n", line[] = "{\"event\":\"end\"}\n";
+    struct crier_stream *stream = subscriber->stream;
     struct crier_frame *frame;
 
-    if (stream->format != CRIER_FORMAT_FULL)
+    if (stream->format == CRIER_FORMAT_FULL)
+        frame = crier__frame_of(comment, sizeof comment - 1);
+    else if (stream->format == CRIER_FORMAT_JSON && subscriber->end_line)
+        frame = crier__frame_of(line, sizeof line - 1);
+    else
         return true;
-    frame = crier__frame_of(end, sizeof end - 1);
     if (frame != NULL)
         crier__stream_force(stream, frame);
     crier_frame_unref(frame);
@@ -717,7 +759,7 @@ static bool end_if_over(struct crier__subscriber *subscriber,
     subscriber->state = CRIER__BLOCKED; /* updates pass it by from now on */
     if (sent < last && crier__stream_is_events(stream))
         (void)send_position(subscriber);
-    (void)send_end(stream);
+    (void)send_end(subscriber);
     crier__stream_finish(stream, CRIER_REASON_ENDED);
     return true;
 }
@@ -727,11 +769,12 @@ static void go_live(struct crier__subscriber *subscriber)
 {
     free(subscriber->job);
     subscriber->job = NULL;
+    set_behind(subscriber, false);
     /* With `once`, updates have passed it by, so no later one may be sent. */
     subscriber->state = subscriber->once ? CRIER__BLOCKED : CRIER__LIVE;
     if (!subscriber->once)
         return;
-    if (send_end(subscriber->stream))
+    if (send_end(subscriber))
         crier_stream_close(subscriber->stream);
     else
         crier__stream_cut(subscriber->stream, CRIER_REASON_MEMORY);

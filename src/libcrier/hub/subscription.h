@@ -51,10 +51,12 @@ struct crier__subscriber {
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
     enum crier_since since; /* NOW: there is nothing left to resolve */
     bool once;
+    bool end_line; /* as in crier_subscribe_options */
     bool needs_id; /* its client has no id yet and wants one */
     bool active;   /* on its lists; the directory counts it as active */
     bool listed;   /* among the shard's subscribers, with its timer reserved */
     bool detached; /* off all lists; freed when its read has been answered */
+    bool behind;   /* it was live, and is not again yet: counted in the shard's `behind` */
 
     /* What each delivery looks at; the first subscription is near on purpose. */
     enum crier__subscriber_state state;

@@ -8,6 +8,11 @@
  * everything. So times that are ahead of the clock by more than LEAD_MAX are set to it;
  * the age of such an update then counts from the moment of the correction.
  *
+ * An update that comes from another journal keeps the time that it had there, within the
+ * same order: not before the update in front of it, and not after the clock. So an import
+ * into an empty journal keeps all times, and one behind newer updates makes all of them as
+ * old as the newest of these.
+ *
  * A clock before EARLIEST is itself wrong: a machine without a battery begins in 1970.
  * By such a clock all updates would look new, and old once it is set. So it corrects
  * nothing.

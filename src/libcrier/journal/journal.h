@@ -2,6 +2,7 @@
 #define CRIER_JOURNAL_H
 
 #include "base/fork.h"
+#include "base/histogram.h"
 #include "libcrier/wire/selector.h"
 #include "libcrier/wire/update.h"
 
@@ -173,6 +174,11 @@ struct crier__journal_ops {
     /* Returns 0, or the error that the journal suffers from now, with a reason. */
     int (*status)(struct crier_journal *journal, char reason[128]);
 
+    /* Writes what the journal holds to the members updates, bytes, topics and oldest of
+     * STATISTICS. Does not wait for the storage. Also after close(). */
+    void (*held)(struct crier_journal *journal,
+                 struct crier_hub_statistics *statistics);
+
     /* The highest position that the journal has ever held. */
     uint64_t (*last)(struct crier_journal *journal);
 
@@ -184,7 +190,7 @@ struct crier__journal_ops {
      * at once instead. NULL: it never waits. */
     void (*interrupt)(struct crier_journal *journal);
 
-    /* Answers all questions and ends the backend's threads. Nothing but free is
+    /* Answers all questions and ends the backend's threads. Nothing but free and held is
      * called afterwards. */
     void (*close)(struct crier_journal *journal);
 
@@ -236,6 +242,11 @@ struct crier_journal {
     char damage[128];           /* the first of it; written before `damaged` is raised
                                    to 1 by the one that `damage_taken` is given to */
     atomic_flag damage_taken;
+
+    /* For crier_hub_statistics(), which says what they are; written by the thread that
+     * writes to the storage, if there is one. */
+    struct crier__histogram commit_time, commit_size;
+    _Atomic uint64_t failures;
 };
 
 /* Fills in the shared part but for the epoch. Where OPTIONS' retention is zero, DEFAULTS
@@ -284,6 +295,16 @@ void crier__journal_swap_policy(struct crier_journal *journal,
 
 /* The real-time clock in ms since 1970, but at least BEFORE. */
 int64_t crier__journal_time(int64_t before);
+
+/* The time of UPDATE, which is not placed yet, behind one of the time BEFORE, where NOW is
+ * crier__journal_time(BEFORE). */
+static inline int64_t crier__journal_time_of(const struct crier__update *update,
+                                             int64_t before, int64_t now)
+{
+    if (update->time == 0 || update->time > now)
+        return now;
+    return update->time > before ? update->time : before;
+}
 
 /* Returns whether LAST, the time of JOURNAL's newest update, is ahead of the clock by
  * more than it may, and writes the clock's time to *NOW. If so, the caller must lower

@@ -240,8 +240,10 @@ static void join_member(struct crier__task *task)
     DL_APPEND(broadcaster->parts[index].members, member);
     member->listed = true;
     crier__stream_keep_alive(stream, broadcaster->ping);
-    if (member->hello != NULL)
-        crier__stream_offer(stream, member->hello);
+    if (member->hello == NULL)
+        return;
+    crier__stream_offer(stream, member->hello);
+    crier__tally_sent(&stream->shard->tally, 1, member->hello->length);
 }
 
 int crier_broadcaster_join(struct crier_broadcaster *broadcaster,
@@ -371,16 +373,22 @@ static void deliver_broadcast(struct crier__task *task)
     struct part *part =
         &delivery->broadcaster->parts[delivery->shard->index];
     struct member *member, *next;
+    size_t count = 0;
 
     crier__shards_release(delivery->broadcaster->shards, delivery->cost);
     if (delivery->stream != NULL) {
-        if (delivery->stream->member == delivery->member)
+        if (delivery->stream->member == delivery->member) {
             crier__stream_offer(delivery->stream, delivery->frame);
+            count = 1;
+        }
     } else /* a member that is too slow is cut, and so leaves, meanwhile */
         DL_FOREACH_SAFE (part->members, member, next) {
             prefetch_ahead(next);
             crier__stream_offer(member->stream, delivery->frame);
+            count++;
         }
+    crier__tally_sent(&delivery->shard->tally, count,
+                      count * delivery->frame->length);
     free_delivery(delivery);
 }
 

@@ -3,6 +3,7 @@
 
 #include "crier.h"
 #include "base/timer.h"
+#include "tally.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -48,6 +49,7 @@ struct crier__shard {
     bool crowd; /* this pass had new streams: more may follow in a moment */
     struct crier_stream *streams; /* the attached streams, a utlist DL list */
     bool draining;
+    struct crier__tally tally; /* far from what other threads write */
 
     /* Each is posted once; the bounds of the retry are set before. */
     struct crier__task shut_down;
@@ -57,6 +59,10 @@ struct crier__shard {
     /* See times.c. */
     struct crier__task retime;
     atomic_bool retiming; /* it is posted */
+
+    /* See probe.c. */
+    struct crier__task probe;
+    atomic_bool probed; /* it is posted */
 
     pthread_mutex_t lock; /* guards what follows */
     struct crier__queue inbox;

@@ -27,6 +27,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #define DEFAULT_BACKLOG ((size_t)64 * 1024 * 1024)
@@ -150,6 +151,44 @@ size_t crier_shards_count(const struct crier_shards *shards)
     if (shards == NULL || crier__forked(shards->born))
         return 0;
     return atomic_load(&shards->streams);
+}
+
+/* Adds what SHARD has counted to STATISTICS. */
+static void add_tally(const struct crier__shard *shard,
+                      struct crier_shards_statistics *statistics)
+{
+    const struct crier__tally *tally = &shard->tally;
+    uint64_t closed;
+    unsigned i;
+
+    for (i = 0; i < CRIER_STREAM_KINDS; i++) {
+        closed = crier__counter_read(&tally->closed[i]); /* before `opened`, which is more */
+        statistics->opened[i] += crier__counter_read(&tally->opened[i]);
+        statistics->open[i] -= closed;
+    }
+    for (i = 0; i < CRIER_REASON_COUNT; i++)
+        statistics->ended[i] += crier__counter_read(&tally->ended[i]);
+    statistics->deliveries += crier__counter_read(&tally->deliveries);
+    statistics->bytes += crier__counter_read(&tally->bytes) +
+                         crier__counter_read(&tally->sent);
+}
+
+void crier_shards_statistics(const struct crier_shards *shards,
+                             struct crier_shards_statistics *statistics)
+{
+    unsigned i;
+
+    if (statistics == NULL)
+        return;
+    memset(statistics, 0, sizeof *statistics);
+    if (shards == NULL || crier__forked(shards->born))
+        return;
+    for (i = 0; i < shards->count; i++)
+        add_tally(&shards->shards[i], statistics);
+    for (i = 0; i < CRIER_STREAM_KINDS; i++)
+        statistics->open[i] += statistics->opened[i];
+    statistics->backlog = atomic_load(&shards->backlog);
+    statistics->max_backlog = shards->max_backlog;
 }
 
 /* ---- limits ----------------------------------------------------------- */

@@ -80,6 +80,10 @@
 /* TCP_INFO counts in jiffies, which may be 10 ms each. */
 #define ROUGHLY 20
 
+#define COUNT_REASON(name, text) +1
+_Static_assert(CRIER_REASONS(COUNT_REASON) == CRIER_REASON_COUNT,
+               "the reasons are counted in crier.h");
+
 /* Two timers each. */
 #define TIMERS 2
 
@@ -142,6 +146,8 @@ static bool end_stream(struct crier_stream *stream, enum crier_reason reason)
     if (stream->over)
         return false;
     stream->over = true;
+    crier__counter_add(&stream->shard->tally.closed[stream->kind], 1);
+    crier__counter_add(&stream->shard->tally.ended[reason], 1);
     atomic_store(&stream->closing, true);
     crier__timers_set(timers, &stream->alive, CRIER__NO_TIME);
     crier__timers_set(timers, &stream->wake, CRIER__NO_TIME);
@@ -176,10 +182,19 @@ static void run_unref(struct crier__task *task)
     crier__stream_unref(STREAM_OF(task, done));
 }
 
-/* Returns the reason why a stream ends when a send has failed with ERROR. */
+/* Returns the reason why a stream ends when its transport has failed with ERROR. */
 static enum crier_reason reason_for_error(int error)
 {
-    return error == -ETIMEDOUT ? CRIER_REASON_DEAD_PEER : CRIER_REASON_LEFT;
+    switch (error) {
+    case -ETIMEDOUT:
+        return CRIER_REASON_DEAD_PEER;
+    case -ENOMEM:
+        return CRIER_REASON_MEMORY;
+    case -EPROTO:
+        return CRIER_REASON_TRANSPORT;
+    default:
+        return CRIER_REASON_LEFT;
+    }
 }
 
 static void run_done(struct crier__task *task)
@@ -245,25 +260,38 @@ static void queue_flush(struct crier_stream *stream)
 }
 
 /* Sends FRAME, which is not counted yet, immediately if no further frame of this pass
- * could be gathered with it. Returns false if the caller must append it. A stream that
- * fails is cut at the end of the pass, because callers may be walking through their
- * lists. */
-static bool send_at_once(struct crier_stream *stream,
-                         struct crier_frame *frame)
+ * could be gathered with it. Returns the same as crier__transport_send(); only 0 means that
+ * nothing is left to be done. */
+static int send_at_once(struct crier_stream *stream, struct crier_frame *frame)
 {
     struct crier__shard *shard = stream->shard;
-    int left;
 
     if (shard->more)
-        return false;
-    left = crier__transport_send(&stream->transport, frame, shard->now);
+        return -EAGAIN;
+    return crier__transport_send(&stream->transport, frame, shard->now);
+}
+
+/* FRAME was not sent at once as a whole: LEFT is what send_at_once() has returned. Returns
+ * whether the caller must append it. A stream that fails is cut at the end of the pass,
+ * because callers may be walking through their lists. */
+static bool must_append(struct crier_stream *stream,
+                        const struct crier_frame *frame, int left)
+{
+    stream->shard->tally.late_bytes += frame->length;
     if (left == -EAGAIN)
-        return false;
+        return true;
     if (left < 0)
         stream->failed = left;
-    if (left != 0)
-        queue_flush(stream);
-    return true;
+    queue_flush(stream);
+    return false;
+}
+
+/* FRAME, which the caller counts, is not sent to STREAM, which has ended. */
+static void note_missed(const struct crier_stream *stream,
+                        const struct crier_frame *frame)
+{
+    stream->shard->tally.late_frames++;
+    stream->shard->tally.late_bytes += frame->length;
 }
 
 void crier__stream_append(struct crier_stream *stream,
@@ -285,7 +313,14 @@ void crier__stream_append(struct crier_stream *stream,
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame)
 {
-    if (stream->over || stream->ending || send_at_once(stream, frame))
+    int left;
+
+    if (stream->over || stream->ending) {
+        note_missed(stream, frame);
+        return;
+    }
+    left = send_at_once(stream, frame);
+    if (left == 0 || !must_append(stream, frame, left))
         return;
     atomic_fetch_add_explicit(&stream->transport.waiting,
                               crier__frame_cost(frame), memory_order_relaxed);
@@ -295,19 +330,26 @@ void crier__stream_offer(struct crier_stream *stream,
 int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame)
 {
     size_t cost = crier__frame_cost(frame);
-    int error;
+    int error, left;
 
-    if (stream->over || stream->ending || send_at_once(stream, frame))
+    if (stream->over || stream->ending) {
+        note_missed(stream, frame);
+        return 0;
+    }
+    left = send_at_once(stream, frame);
+    if (left == 0 || !must_append(stream, frame, left))
         return 0;
     atomic_fetch_add_explicit(&stream->transport.waiting, cost,
                               memory_order_relaxed);
     error = crier__transport_push(&stream->transport, frame,
                                   stream->max_pending);
-    if (error == 0)
+    if (error == 0) {
         queue_flush(stream);
-    else
-        atomic_fetch_sub_explicit(&stream->transport.waiting, cost,
-                                  memory_order_relaxed);
+        return 0;
+    }
+    stream->shard->tally.late_bytes -= frame->length;
+    atomic_fetch_sub_explicit(&stream->transport.waiting, cost,
+                              memory_order_relaxed);
     return error;
 }
 
@@ -496,6 +538,14 @@ static void set_alive_timer(struct crier_stream *stream, uint64_t last_sent)
     crier__timers_set(&stream->shard->timers, &stream->alive, due);
 }
 
+static void send_keep_alive(struct crier_stream *stream)
+{
+    struct crier_frame *frame = stream->keep_alive_frame;
+
+    crier__stream_offer(stream, frame);
+    crier__tally_sent(&stream->shard->tally, 0, frame->length);
+}
+
 static void run_alive_timer(struct crier__timer *timer, uint64_t now)
 {
     struct crier_stream *stream = STREAM_OF(timer, alive);
@@ -529,7 +579,7 @@ static void run_alive_timer(struct crier__timer *timer, uint64_t now)
         }
         /* Pending frames do what a ping would. */
         if (atomic_load(&stream->transport.waiting) == 0)
-            crier__stream_offer(stream, stream->keep_alive_frame);
+            send_keep_alive(stream);
         else
             queue_flush(stream);
     }
@@ -571,9 +621,14 @@ static void run_wake_timer(struct crier__timer *timer, uint64_t now)
 static void handle_socket(struct crier__watch *watch, uint32_t events)
 {
     struct crier_stream *stream = STREAM_OF(watch, watch);
+    int error = 0;
 
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-        crier__stream_cut(stream, CRIER_REASON_LEFT);
+        error = -EPIPE;
+    else if ((events & EPOLLIN) != 0) /* only with TLS */
+        error = crier__transport_hear(&stream->transport);
+    if (error != 0)
+        crier__stream_cut(stream, reason_for_error(error));
     else if (!stream->over) /* the socket accepts bytes again */
         queue_flush(stream);
 }
@@ -604,6 +659,7 @@ static void run_attach(struct crier__task *task)
     struct crier__shard *shard = stream->shard;
 
     stream->begun = true;
+    crier__counter_add(&shard->tally.opened[stream->kind], 1);
     if (!stream->headers_out && !stream->cut && !stream->ending)
         stream->reason = CRIER_REASON_UNSENT;
     if (!add_to_shard(stream))
@@ -654,6 +710,8 @@ static void run_delivery(struct crier__task *task)
 
     crier__shards_release(stream->shard->set,
                           crier__frame_cost(delivery->frame));
+    if (!stream->over && !stream->ending)
+        crier__counter_add(&stream->shard->tally.deliveries, 1);
     crier__stream_append(stream, delivery->frame, SIZE_MAX); /* accepted by the send */
     crier_frame_unref(delivery->frame);
     crier__stream_unref(stream);
@@ -717,6 +775,11 @@ int crier_stream_printf(struct crier_stream *stream, const char *type,
     error = crier_stream_send(stream, frame);
     crier_frame_unref(frame);
     return error;
+}
+
+uint64_t crier_stream_sent(struct crier_stream *stream)
+{
+    return stream != NULL ? crier__transport_sent(&stream->transport) : 0;
 }
 
 void crier_stream_close(struct crier_stream *stream)

@@ -20,6 +20,7 @@ struct crier_stream {
     bool cut;      /* it was cut before it had begun */
     bool over;     /* on_closed has been called */
     bool own_keep_alive, own_stall; /* not those of the shards */
+    uint8_t kind;  /* as in crier_stream_options */
 
     struct crier__transport transport;
 
@@ -112,12 +113,13 @@ void crier__stream_begin_life(struct crier_stream *stream);
 void crier__stream_append(struct crier_stream *stream,
                           struct crier_frame *frame, size_t limit);
 
-/* The same with a frame that is not counted yet, and the limit of the stream. */
+/* The same with a frame that is not counted yet, and the limit of the stream. The caller
+ * counts the frame, as one that is delivered and sent (crier__tally_sent()). */
 void crier__stream_offer(struct crier_stream *stream,
                          struct crier_frame *frame);
 
-/* The same, but beyond the limit it refuses the frame: CRIER_ERR_MAX_PENDING,
- * -ENOMEM. */
+/* The same, but beyond the limit it refuses the frame, which the caller does not count
+ * then: CRIER_ERR_MAX_PENDING, -ENOMEM. */
 int crier__stream_try(struct crier_stream *stream, struct crier_frame *frame);
 
 /* Appends FRAME, not counted yet, however much is pending. */

@@ -17,10 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The size of the pieces in which MHD asks for the body. All bytes of a plain stream
- * bypass it (see transport.c), and the block is part of the cost of an idle client. */
-#define BLOCK_PLAIN 8
-#define BLOCK_TLS 4096
+/* The size of the pieces in which MHD asks for the body. All bytes bypass it (see
+ * transport.c), and the block is part of the cost of an idle client. */
+#define BLOCK 8
 
 /* The program's state is behind the stream. */
 #define STATE_AT                                                              \
@@ -94,12 +93,14 @@ static ssize_t read_body_bytes(void *closure, uint64_t position, char *to, size_
     ssize_t result;
 
     (void)position;
+    (void)to;
+    (void)max;
     if (!stream->announced)
         free_fields(stream->response);
     announce_stream(stream, true);
     if (atomic_load(&stream->shard->set->cut)) /* see shards.c, post_cuts */
         crier__transport_cut(&stream->transport, false, false);
-    result = crier__transport_read(&stream->transport, to, max);
+    result = crier__transport_read(&stream->transport);
     if (result < 0)
         end_suspending(stream);
     return result;
@@ -169,8 +170,10 @@ static int set_options(struct crier_stream *stream,
                                 : atomic_load(&shards->stall_timeout);
     stream->expires = options->expires != 0 ? options->expires : CRIER__NO_TIME;
     stream->format = options->format;
+    stream->kind = (uint8_t)options->kind;
     if (stream->stall_timeout < CRIER__SHORTEST_TIME ||
-        (unsigned)options->format >= CRIER_FORMATS)
+        (unsigned)options->format >= CRIER_FORMATS ||
+        options->kind >= CRIER_STREAM_KINDS)
         return CRIER_ERR_INVALID;
     stream->on_wake = options->on_wake;
     stream->on_room = options->on_room;
@@ -203,7 +206,7 @@ static int make_stream(struct crier_shards *shards, struct MHD_Connection *conne
     error = set_options(made, options);
     if (error == 0)
         error = crier__transport_init(&made->transport, connection,
-                                      shards->resume);
+                                      shards->resume, &made->shard->tally.sent);
     if (error != 0) {
         atomic_fetch_sub(&made->shard->load, 1);
         crier_frame_unref(made->keep_alive_frame);
@@ -222,8 +225,7 @@ static struct MHD_Response *make_stream_response(struct crier_stream *stream)
     struct MHD_Response *response;
 
     response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, stream->transport.tls ? BLOCK_TLS : BLOCK_PLAIN,
-        read_body_bytes, stream, free_response_stream);
+        MHD_SIZE_UNKNOWN, BLOCK, read_body_bytes, stream, free_response_stream);
     if (response == NULL)
         return NULL;
     if (crier__reply_headers(response, stream->format) != 0 ||

@@ -1,6 +1,7 @@
 /*
  * The transport: how the bytes of a stream reach its client. This is the only file that
- * suspends and resumes MHD connections, and the only one that sends.
+ * suspends and resumes MHD connections, and the only one that sends. (With TLS it sends
+ * by tls.c, on the GnuTLS session of the connection.)
  *
  * A transport is open (MHD is sending headers or calling the content reader), parked
  * (the reader had nothing to send and suspended the connection), or released (MHD has
@@ -10,8 +11,8 @@
  *   new ---------------> open ------------------------> parked
  *                         ^                                |
  *                         +--------------------------------+
- *                           resume: the end of the body, a
- *                           cut; with TLS also bytes to send
+ *                           resume: the end of the body, or
+ *                           a cut
  *
  * While the connection is parked, MHD does not touch the socket and holds no unsent
  * byte, because it calls the reader only when the kernel has everything from before. So
@@ -25,7 +26,17 @@
  *
  * The body has no chunk framing (the response is in HTTP/1.0 compatible mode and ends
  * with the connection), so the bytes sent past MHD are those that it would have sent.
- * With TLS they are not: there, all bytes go through the reader.
+ *
+ * With TLS the same holds for the GnuTLS session of the connection: while the connection
+ * is parked, MHD does not use the session, and nothing is in it. The shard gathers
+ * pending frames into records of up to 16 KiB, in a buffer on its stack. When the kernel
+ * does not take a whole record, GnuTLS keeps it (`kept`), and its frames stay pending
+ * until it is complete. MHD must not write in between, so the connection is not resumed
+ * before, except for a cut, after which nothing of the body is sent. The shard also
+ * reads what the client sends, which may be close_notify. Where it cannot when epoll
+ * reports it, because MHD has the connection or GnuTLS keeps a record, `unheard` says so,
+ * and whoever parks the connection or completes the record reads it. MHD sends
+ * close_notify at the end of the body.
  *
  * A body that is cut ends as any other body does, because MHD logs an error for each
  * end with an error, and it is no error when a client leaves. Only when a client that
@@ -57,11 +68,13 @@
 
 #include "daemon.h"
 #include "libcrier/wire/frame.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -78,9 +91,20 @@
 
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 
+/* Finds out whether the connection has TLS. */
+static void find_session(struct crier__transport *transport)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        transport->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    transport->tls = info != NULL;
+    transport->session = info != NULL ? info->tls_session : NULL;
+}
+
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
-                          void (*resume)(struct MHD_Connection *connection))
+                          void (*resume)(struct MHD_Connection *connection),
+                          _Atomic uint64_t *total)
 {
     const int send_buffer = SEND_BUFFER;
     const union MHD_ConnectionInfo *info;
@@ -96,9 +120,8 @@ int crier__transport_init(struct crier__transport *transport,
     transport->epoll_fd = -1;
     transport->connection = connection;
     transport->resume = resume != NULL ? resume : MHD_resume_connection;
-    transport->tls =
-        MHD_get_connection_info(connection,
-                                MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
+    find_session(transport);
+    transport->total = total;
     atomic_init(&transport->waiting, 0);
     transport->last_sent = crier_now();
     /* Only an improvement: a socket that refuses it still works. */
@@ -120,9 +143,11 @@ static void drop_pending(struct crier__transport *transport, size_t bytes)
 {
     size_t cost = crier__pending_drop(&transport->pending, bytes);
 
+    atomic_fetch_add_explicit(transport->total, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&transport->waiting, cost,
                               memory_order_relaxed);
     transport->last_sent = crier_now();
+    transport->sent += bytes;
     if (transport->report_low &&
         transport->pending.cost <= transport->low_water) {
         transport->report_low = false;
@@ -180,6 +205,52 @@ static ssize_t send_vectors(int fd, struct iovec *vectors, int count,
     return sendmsg(fd, &message, flags);
 }
 
+/* Sends as much of the pending frames as the kernel takes, as transmit_pending() does,
+ * over TLS. A single frame need not be copied. */
+static int transmit_records(struct crier__transport *transport)
+{
+    struct crier__pending *pending = &transport->pending;
+    char gathered[CRIER__TLS_RECORD];
+    struct iovec record;
+    ssize_t sent;
+
+    while (pending->count != 0) {
+        (void)crier__pending_vectors(pending, &record, 1);
+        if (record.iov_len > sizeof gathered)
+            record.iov_len = sizeof gathered;
+        if (!transport->kept && pending->count > 1 &&
+            record.iov_len < sizeof gathered) {
+            record.iov_base = gathered;
+            record.iov_len =
+                crier__pending_copy(pending, gathered, sizeof gathered);
+        }
+        sent = crier__tls_send(transport->session, record.iov_base,
+                               record.iov_len);
+        transport->kept = sent == -EAGAIN;
+        if (sent < 0)
+            return transport->kept ? 0 : (int)sent;
+        drop_pending(transport, (size_t)sent);
+    }
+    return 0;
+}
+
+/* Handles what the client has sent, unless GnuTLS keeps a record. */
+static int hear_client(struct crier__transport *transport)
+{
+    transport->unheard = transport->kept;
+    if (transport->kept)
+        return 0;
+    return crier__tls_hear(transport->session, transport->fd, &transport->heard);
+}
+
+/* Sends over TLS, and reads what could not be read before. */
+static int serve_client(struct crier__transport *transport)
+{
+    int error = transmit_records(transport);
+
+    return error == 0 && transport->unheard ? hear_client(transport) : error;
+}
+
 /* Sends as much of the pending frames as the kernel takes. Returns 0, also when it
  * takes less than all; -errno when the connection is dead. */
 static int transmit_pending(struct crier__transport *transport, int flags)
@@ -189,6 +260,8 @@ static int transmit_pending(struct crier__transport *transport, int flags)
     ssize_t sent;
     int count, i;
 
+    if (transport->tls)
+        return serve_client(transport);
     while (transport->pending.count != 0) {
         count = crier__pending_vectors(&transport->pending, vectors, VECTORS);
         for (wanted = 0, i = 0; i < count; i++)
@@ -203,6 +276,18 @@ static int transmit_pending(struct crier__transport *transport, int flags)
             break;
     }
     return 0;
+}
+
+/* Whether the body may end now. With TLS there must be room for close_notify: MHD does
+ * not send it again when the kernel does not take it. If there is none, epoll reports
+ * when there is. */
+static bool may_finish(const struct crier__transport *transport)
+{
+    struct pollfd room = {.fd = transport->fd, .events = POLLOUT};
+
+    if (!transport->ending || transport->pending.count != 0)
+        return false;
+    return !transport->tls || poll(&room, 1, 0) != 0;
 }
 
 /* From now on the socket belongs to MHD alone. */
@@ -238,25 +323,16 @@ static ssize_t finish_body(struct crier__transport *transport, ssize_t end)
     return end;
 }
 
-static ssize_t read_locked(struct crier__transport *transport, char *to,
-                           size_t max)
+static ssize_t read_locked(struct crier__transport *transport)
 {
     int flags = SEND_FLAGS;
-    size_t count;
 
-    if (!transport->begun) {
-        transport->begun = true;
-        /* The shard ends clients that stall. Plain connections are parked. */
-        if (transport->tls)
-            MHD_set_connection_option(transport->connection,
-                                      MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-    }
     if (!transport->started && !transport->cut) {
         send_start(transport);
         if (!transport->urgent && !transport->ending)
             flags |= MSG_MORE;
     }
-    if (!transport->cut && !transport->tls)
+    if (!transport->cut)
         transport->broken = transmit_pending(transport, flags);
     if (transport->broken != 0) {
         transport->cut = true;
@@ -266,12 +342,7 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
         return finish_body(transport, transport->owed
                                      ? MHD_CONTENT_READER_END_WITH_ERROR
                                      : MHD_CONTENT_READER_END_OF_STREAM);
-    if (transport->tls && transport->pending.count != 0) {
-        count = crier__pending_copy(&transport->pending, to, max);
-        drop_pending(transport, count);
-        return (ssize_t)count;
-    }
-    if (transport->ending && transport->pending.count == 0)
+    if (may_finish(transport))
         return finish_body(transport, MHD_CONTENT_READER_END_OF_STREAM);
     transport->parked = true;
     MHD_suspend_connection(transport->connection);
@@ -280,13 +351,12 @@ static ssize_t read_locked(struct crier__transport *transport, char *to,
 
 /* ---- the calls -------------------------------------------------------- */
 
-ssize_t crier__transport_read(struct crier__transport *transport, char *to,
-                              size_t max)
+ssize_t crier__transport_read(struct crier__transport *transport)
 {
     ssize_t result;
 
     pthread_mutex_lock(&transport->lock);
-    result = read_locked(transport, to, max);
+    result = read_locked(transport);
     pthread_mutex_unlock(&transport->lock);
     return result;
 }
@@ -319,8 +389,7 @@ int crier__transport_push(struct crier__transport *transport,
     if (!transport->started)
         send_start(transport);
     /* A dead connection is noticed again at the flush. */
-    if (crier__pending_behind(pending) >= limit && transport->parked &&
-        !transport->tls)
+    if (crier__pending_behind(pending) >= limit && transport->parked)
         (void)transmit_pending(transport, SEND_FLAGS);
     if (pending->count == 0)
         transport->busy_since = crier_now();
@@ -340,9 +409,29 @@ static void keep_rest(struct crier__transport *transport,
     /* The first frame never needs memory. */
     (void)crier__pending_push(&transport->pending, frame);
     (void)crier__pending_drop(&transport->pending, sent);
+    atomic_fetch_add_explicit(transport->total, sent, memory_order_relaxed);
     atomic_fetch_add_explicit(&transport->waiting, crier__frame_cost(frame),
                               memory_order_relaxed);
     transport->busy_since = crier_now();
+}
+
+/* Sends as much of FRAME as the kernel takes, where nothing is pending. Returns how much
+ * that is, or -errno. */
+static ssize_t send_frame(struct crier__transport *transport,
+                          const struct crier_frame *frame)
+{
+    size_t length = frame->length;
+    ssize_t sent;
+
+    if (!transport->tls) {
+        sent = send(transport->fd, frame->bytes, length, SEND_FLAGS);
+        return sent < 0 ? -errno : sent;
+    }
+    if (length > CRIER__TLS_RECORD)
+        length = CRIER__TLS_RECORD;
+    sent = crier__tls_send(transport->session, frame->bytes, length);
+    transport->kept = sent == -EAGAIN;
+    return transport->kept ? 0 : sent;
 }
 
 int crier__transport_send(struct crier__transport *transport,
@@ -352,13 +441,14 @@ int crier__transport_send(struct crier__transport *transport,
     ssize_t sent;
 
     pthread_mutex_lock(&transport->lock);
-    if (transport->parked && !transport->tls && transport->pending.count == 0) {
-        sent = send(transport->fd, frame->bytes, frame->length, SEND_FLAGS);
+    if (transport->parked && transport->pending.count == 0) {
+        sent = send_frame(transport, frame);
         if (sent >= 0) {
             transport->last_sent = now;
+            transport->sent += (size_t)sent;
             result = (size_t)sent < frame->length;
-        } else if (!may_keep_waiting(errno)) {
-            result = -errno;
+        } else if (transport->tls || !may_keep_waiting((int)-sent)) {
+            result = (int)sent;
         }
         if (result == 1)
             keep_rest(transport, frame, (size_t)sent);
@@ -369,18 +459,27 @@ int crier__transport_send(struct crier__transport *transport,
 
 int crier__transport_flush(struct crier__transport *transport)
 {
-    bool left;
     int error = 0;
 
     pthread_mutex_lock(&transport->lock);
     if (transport->parked) {
-        if (!transport->tls)
-            error = transmit_pending(transport, SEND_FLAGS);
-        left = transport->pending.count != 0;
-        if (error == 0 && (transport->tls ? left || transport->ending
-                                          : transport->ending && !left))
+        error = transmit_pending(transport, SEND_FLAGS);
+        if (error == 0 && may_finish(transport))
             resume_connection(transport);
     }
+    pthread_mutex_unlock(&transport->lock);
+    return error;
+}
+
+int crier__transport_hear(struct crier__transport *transport)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&transport->lock);
+    if (transport->parked)
+        error = hear_client(transport);
+    else
+        transport->unheard = true;
     pthread_mutex_unlock(&transport->lock);
     return error;
 }
@@ -441,6 +540,8 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                                 .data.ptr = pointer};
     int error = 0;
 
+    if (transport->tls)
+        event.events |= EPOLLIN;
     pthread_mutex_lock(&transport->lock);
     if (transport->fd >= 0) {
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, transport->fd, &event) == 0)
@@ -450,6 +551,16 @@ int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
     }
     pthread_mutex_unlock(&transport->lock);
     return error;
+}
+
+uint64_t crier__transport_sent(struct crier__transport *transport)
+{
+    uint64_t sent;
+
+    pthread_mutex_lock(&transport->lock);
+    sent = transport->sent;
+    pthread_mutex_unlock(&transport->lock);
+    return sent;
 }
 
 uint64_t crier__transport_last_sent(struct crier__transport *transport)

@@ -17,12 +17,18 @@ struct crier__transport {
     bool ending;          /* the body ends after what is pending */
     bool cut;             /* nothing more is sent */
     bool owed;            /* a client that is still connected has lost frames by it */
-    bool begun;           /* the headers have been sent */
     bool report_low;      /* on_low must be called */
     bool tls;             /* never changes */
     bool started;         /* the beginning of the body is pending or sent */
     bool urgent;          /* it must not wait for the next frame */
+
+    /* With TLS only. */
+    bool kept;            /* GnuTLS keeps a record that the kernel did not take whole */
+    bool unheard;         /* input has come while it could not be read */
+    uint16_t heard;       /* see crier__tls_hear() */
+
     uint64_t last_sent;   /* crier_now() */
+    uint64_t sent;        /* bytes of the body, as far as the kernel or MHD took them */
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending became non-empty, or the client was last seen
                              to take something; crier_now() */
@@ -36,7 +42,11 @@ struct crier__transport {
 
     /* These never change, so they need no lock. */
     struct MHD_Connection *connection;
+    struct gnutls_session_int *session; /* NULL without TLS. Used under the lock, in the
+                                         * content reader or while parked */
     void (*resume)(struct MHD_Connection *connection);
+    _Atomic uint64_t *total; /* the shard's count of bytes: all but those of a frame that
+                               crier__transport_send() has sent as a whole */
 
     /* The cost of all frames for this client: those in pending, and those that a
      * sender has posted to the shard. */
@@ -44,11 +54,12 @@ struct crier__transport {
 };
 
 /* Initializes TRANSPORT, a zeroed struct, for CONNECTION. RESUME is that of
- * crier_shards_options; when it is NULL the daemon must have threads of its own.
- * CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
+ * crier_shards_options; when it is NULL the daemon must have threads of its own. Bytes are
+ * added to TOTAL, the shard's. CRIER_ERR_DAEMON, CRIER_ERR_MHD, -errno. */
 int crier__transport_init(struct crier__transport *transport,
                           struct MHD_Connection *connection,
-                          void (*resume)(struct MHD_Connection *connection));
+                          void (*resume)(struct MHD_Connection *connection),
+                          _Atomic uint64_t *total);
 
 /* Frees what TRANSPORT holds, after crier__transport_release(). */
 void crier__transport_done(struct crier__transport *transport);
@@ -77,6 +88,10 @@ int crier__transport_send(struct crier__transport *transport,
  * is dead: cut it. */
 int crier__transport_flush(struct crier__transport *transport);
 
+/* Handles what the client of a connection with TLS has sent, when EPOLL_FD has reported
+ * input. -errno when the connection must end: cut it. */
+int crier__transport_hear(struct crier__transport *transport);
+
 /* Ends the body after the frames that are pending; flush afterwards. */
 void crier__transport_end(struct crier__transport *transport);
 
@@ -88,21 +103,24 @@ void crier__transport_end(struct crier__transport *transport);
 void crier__transport_cut(struct crier__transport *transport, bool gone,
                           bool reset);
 
-/* The content reader of MHD: see MHD_ContentReaderCallback. */
-ssize_t crier__transport_read(struct crier__transport *transport, char *to,
-                              size_t max);
+/* The content reader of MHD: see MHD_ContentReaderCallback. It returns no bytes, because
+ * all of them are sent past MHD. */
+ssize_t crier__transport_read(struct crier__transport *transport);
 
 /* Tells the transport that MHD has closed the connection; it does not use the socket
  * any more. */
 void crier__transport_release(struct crier__transport *transport);
 
 /* Makes EPOLL_FD report, with POINTER, when the peer closes, the connection breaks, or
- * the socket is writable again after a flush. Does nothing after release. -errno. */
+ * the socket is writable again after a flush; with TLS also input. Does nothing after release. -errno. */
 int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                            void *pointer);
 
 /* Returns when bytes were last sent, in ms of crier_now(). */
 uint64_t crier__transport_last_sent(struct crier__transport *transport);
+
+/* Returns how many bytes of the body have been sent. Valid after release, too. */
+uint64_t crier__transport_sent(struct crier__transport *transport);
 
 /* Returns how long the client has taken nothing while something is pending, in ms; 0
  * when nothing is pending. Progress is measured by comparing SIOCOUTQ with the previous

@@ -30,6 +30,11 @@ bool crier__topic_valid(const char *name, size_t length)
            crier_utf8_valid(name, length) && !crier__utf8_control(name, length);
 }
 
+bool crier_topic_valid(const char *name, size_t length)
+{
+    return name != NULL && crier__topic_valid(name, length);
+}
+
 bool crier__topics_hidden(const struct crier__topics *topics)
 {
     const char *name;

@@ -23,12 +23,15 @@ struct crier__update {
     bool is_private;   /* as in crier_publish_options; set before it is placed */
     bool last;         /* likewise */
     uint64_t position; /* 0 before it is placed */
-    int64_t time;      /* ms since 1970 */
+    int64_t time;      /* ms since 1970; before it is placed, the time it had in another
+                          journal, or 0 */
     size_t head;       /* bytes of frame that are the line of its id */
     struct crier_frame *frame; /* text/event-stream; the body before it is placed */
     struct crier_frame *_Atomic other[CRIER_FORMATS - 1]; /* made when wanted */
     struct crier__topics *topics; /* inside tail */
     char *id; /* likewise; "" until the journal has made one */
+    uint32_t submitted; /* when the hub asked the journal for it: crier__clock_us() modulo
+                           2^32; set before it is placed */
     unsigned tail[];
 };
 

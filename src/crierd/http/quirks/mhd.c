@@ -13,6 +13,7 @@
 
 #include "mhd.h"
 
+#include <gnutls/gnutls.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -36,16 +37,43 @@ struct MHD_OptionItem *mhd_options(void)
     return mhd_is_old() ? none : strict;
 }
 
+static int socket_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_CONNECTION_FD)
+        ->connect_fd;
+}
+
+void mhd_send_past(struct MHD_Connection *connection, const char *bytes,
+                   size_t length)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    ssize_t sent;
+
+    if (info == NULL) {
+        (void)send(socket_of(connection), bytes, length,
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
+        return;
+    }
+    while (length != 0) { /* a client may want records of less than 16 KiB */
+        sent = gnutls_record_send(info->tls_session, bytes, length);
+        if (sent <= 0)
+            return;
+        bytes += sent;
+        length -= (size_t)sent;
+    }
+    (void)gnutls_bye(info->tls_session, GNUTLS_SHUT_WR);
+}
+
 void mhd_end_with(struct MHD_Connection *connection, const char *response,
                   size_t length)
 {
-    int fd = MHD_get_connection_info(connection,
-                                     MHD_CONNECTION_INFO_CONNECTION_FD)
-                 ->connect_fd;
+    int fd = socket_of(connection);
     char rest[4096];
     int rounds = 0;
 
-    (void)send(fd, response, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    mhd_send_past(connection, response, length);
     /* With bytes unread, closing would reset the connection; but not all that a client goes
      * on sending is read. */
     while (rounds++ < ROUNDS &&

@@ -11,6 +11,12 @@ bool mhd_is_old(void);
  * MHD_OPTION_ARRAY. */
 struct MHD_OptionItem *mhd_options(void);
 
+/* Sends the LENGTH bytes at BYTES, at most 16 KiB, on the socket of CONNECTION, past
+ * libmicrohttpd, as far as the socket takes them at once; with TLS encrypted, and followed by
+ * close_notify. Nothing else may be sent after that. The connection's thread. */
+void mhd_send_past(struct MHD_Connection *connection, const char *bytes,
+                   size_t length);
+
 /* Sends the LENGTH bytes at RESPONSE on the socket of CONNECTION, past libmicrohttpd, and
  * shuts it down: nothing else will be sent, and libmicrohttpd closes it. No response may
  * have been sent to the request. The connection's thread. */

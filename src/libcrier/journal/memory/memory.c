@@ -169,6 +169,19 @@ static uint64_t last_position(struct crier_journal *journal)
     return position;
 }
 
+static void count_held(struct crier_journal *journal,
+                       struct crier_hub_statistics *statistics)
+{
+    struct crier__memory *memory = (struct crier__memory *)journal;
+
+    pthread_mutex_lock(&memory->lock);
+    statistics->updates = memory->count;
+    statistics->bytes = memory->bytes;
+    statistics->topics = HASH_COUNT(memory->topics);
+    statistics->oldest = crier__memory_oldest(memory);
+    pthread_mutex_unlock(&memory->lock);
+}
+
 /* There is nothing left to answer. */
 static void close_memory(struct crier_journal *journal)
 {
@@ -204,6 +217,7 @@ static const struct crier__journal_ops memory_ops = {
     .forget = forget_topic,
     .ended = has_topic_ended,
     .status = report_status,
+    .held = count_held,
     .last = last_position,
     .retain = memory_retain,
     .close = close_memory,

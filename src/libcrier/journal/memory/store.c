@@ -179,6 +179,11 @@ static void enforce_limits_of_all(struct crier__memory *memory)
         crier__memory_evict_oldest(memory);
 }
 
+int64_t crier__memory_oldest(const struct crier__memory *memory)
+{
+    return memory->count != 0 ? crier__ring_at(&memory->all, 0)->entry->time : 0;
+}
+
 /* ---- age -------------------------------------------------------------- */
 
 /* Sets the times that are later than NOW to it: those of the last entries, since times
@@ -314,7 +319,8 @@ int crier__memory_place(struct crier__memory *memory,
                         struct crier__entry *entry)
 {
     struct crier__update *update = entry->update;
-    int64_t time = crier__memory_now(memory);
+    int64_t now = crier__memory_now(memory);
+    int64_t time = crier__journal_time_of(update, memory->time, now);
     int error = find_topics(memory, entry);
 
     if (error == 0)

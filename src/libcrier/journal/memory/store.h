@@ -79,6 +79,9 @@ const struct crier__entry *
 crier__memory_end(const struct crier__memory *memory,
                   const struct crier__memory_topic *topic, int64_t now);
 
+/* The time of the oldest update that is held; 0: none is. */
+int64_t crier__memory_oldest(const struct crier__memory *memory);
+
 /* Evicts some of the updates that are too old. */
 void crier__memory_evict_old(struct crier__memory *memory, int64_t now);
 

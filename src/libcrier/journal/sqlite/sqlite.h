@@ -22,6 +22,7 @@ struct crier__totals {
     uint64_t newest_private; /* the highest position of a private update, ever */
     uint64_t topics;    /* rows */
     uint64_t count, bytes;
+    int64_t oldest;     /* the time of the oldest update; 0: there is none. Not in the row */
     struct crier__sqlite_list lists[2]; /* by `hidden` */
     int64_t checked; /* when the file was last found sound; 0: it is to be checked */
 };
@@ -36,6 +37,7 @@ struct crier__forgetting {
 /* The appends and forgettings that the writer is asked for, in order. */
 struct crier__sqlite_queue {
     struct crier__append *appends, **appends_end;
+    size_t count; /* of appends, in the queue of a transaction */
     struct crier__forgetting *forgets, **forgets_end;
 };
 
@@ -127,6 +129,7 @@ struct crier__sqlite {
     bool orphans;      /* among it may be entries up to `evicted`, which nobody reads */
     uint64_t taken;    /* appends, ever */
     unsigned corrected; /* times, in the open transaction */
+    bool oldest_changed; /* since totals.oldest was read */
 
     /* The checking thread: see sqlite_check.c. */
     pthread_t checking;
@@ -152,7 +155,7 @@ struct crier__sqlite {
     bool retained; /* there is a new policy, which the file does not have yet */
     bool unreadable; /* the last read failed, */
     char unread[128]; /* for this reason */
-    uint64_t last; /* totals.last of the last transaction committed */
+    struct crier__totals held; /* the totals of the last transaction committed */
     int error;     /* the status */
     char reason[128];
 };
@@ -248,6 +251,9 @@ bool crier__sqlite_read_totals(struct crier__sql *sql, sqlite3_stmt *row,
 /* A transaction. After commit or undo, sqlite->writer.error says how it went.
  * Begin returns sqlite->writer.error. */
 int crier__sqlite_begin(struct crier__sqlite *sqlite);
+
+/* Reads the time of the oldest update into the totals, when it has changed. */
+void crier__sqlite_note_oldest(struct crier__sqlite *sqlite);
 void crier__sqlite_commit(struct crier__sqlite *sqlite);
 
 /* In a transaction: does what APPEND asks, its answer included; what it says

@@ -127,6 +127,7 @@ static void drop_update(struct crier__sqlite *sqlite, const struct held *held)
 
     leave_list(sqlite, held->hidden, held->position);
     crier__sql_run(&sqlite->writer, WRITE_UPDATE_DROP, "u", held->position);
+    sqlite->oldest_changed = true;
     totals->count = subtract_part(totals->count, 1);
     totals->bytes = subtract_part(totals->bytes, held->cost);
     if (!held->hidden && held->position > totals->evicted)
@@ -460,6 +461,7 @@ static void correct_file_times(struct crier__sqlite *sqlite)
                        (int64_t)CORRECTIONS) != 0)
         return;
     sqlite->corrected += (unsigned)sqlite3_changes(sql->db);
+    sqlite->oldest_changed = true;
     if (sqlite3_changes(sql->db) == CORRECTIONS) {
         sqlite->more = true;
         return;

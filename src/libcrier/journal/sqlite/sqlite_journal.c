@@ -32,6 +32,7 @@
 
 #include "sqlite_check.h"
 
+#include "base/clock.h"
 #include "base/cond.h"
 #include "base/thread.h"
 
@@ -139,9 +140,22 @@ static uint64_t sqlite_last(struct crier_journal *journal)
     uint64_t position;
 
     pthread_mutex_lock(&sqlite->lock);
-    position = sqlite->last;
+    position = sqlite->held.last;
     pthread_mutex_unlock(&sqlite->lock);
     return position;
+}
+
+static void sqlite_held(struct crier_journal *journal,
+                        struct crier_hub_statistics *statistics)
+{
+    struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
+
+    pthread_mutex_lock(&sqlite->lock);
+    statistics->updates = sqlite->held.count;
+    statistics->bytes = sqlite->held.bytes;
+    statistics->topics = sqlite->held.topics;
+    statistics->oldest = sqlite->held.oldest;
+    pthread_mutex_unlock(&sqlite->lock);
 }
 
 static bool sqlite_ended(struct crier_journal *journal, const char *name,
@@ -178,6 +192,7 @@ static void take_group(struct crier__sqlite *sqlite,
         count++;
         bytes += crier__update_cost(taken->update);
     }
+    group->count = count;
     if (queue->appends == NULL)
         queue->appends_end = &queue->appends;
     while ((forgetting = queue->forgets) != NULL &&
@@ -216,7 +231,7 @@ static bool wait_for_group(struct crier__sqlite *sqlite,
 static void set_status(struct crier__sqlite *sqlite)
 {
     pthread_mutex_lock(&sqlite->lock);
-    sqlite->last = sqlite->saved.last;
+    sqlite->held = sqlite->saved;
     sqlite->error = sqlite->writer.error;
     memcpy(sqlite->reason, sqlite->writer.reason, sizeof sqlite->reason);
     pthread_mutex_unlock(&sqlite->lock);
@@ -273,6 +288,21 @@ static void answer_group(struct crier__sqlite *sqlite, struct crier__sqlite_queu
     }
 }
 
+/* Counts the transaction that began at BEGUN, by crier__clock_us(), and had COUNT appends. */
+static void count_transaction(struct crier__sqlite *sqlite, uint64_t begun,
+                              uint64_t count)
+{
+    struct crier_journal *journal = &sqlite->journal;
+
+    if (sqlite->writer.error != 0) {
+        crier__counter_add(&journal->failures, 1);
+    } else if (count != 0) {
+        crier__histogram_add(&journal->commit_time, &crier__histogram_times,
+                             crier__clock_us() - begun);
+        crier__histogram_add(&journal->commit_size, &crier__histogram_sizes, count);
+    }
+}
+
 /* Evicts, in a transaction of its own. */
 static void run_eviction(struct crier__sqlite *sqlite)
 {
@@ -289,6 +319,7 @@ static void run_eviction(struct crier__sqlite *sqlite)
     crier__sqlite_begin(sqlite);
     crier__sqlite_evict_due(sqlite);
     crier__sqlite_commit(sqlite);
+    count_transaction(sqlite, 0, 0);
     set_status(sqlite);
 }
 
@@ -317,6 +348,7 @@ static void *run_writer(void *argument)
 {
     struct crier__sqlite *sqlite = argument;
     struct crier__sqlite_queue group;
+    uint64_t begun;
 
     while (wait_for_group(sqlite, &group)) {
         apply_policy(sqlite);
@@ -324,9 +356,11 @@ static void *run_writer(void *argument)
             run_eviction(sqlite);
             continue;
         }
+        begun = crier__clock_us();
         if (crier__sqlite_begin(sqlite) == 0)
             run_group(sqlite, &group);
         crier__sqlite_commit(sqlite);
+        count_transaction(sqlite, begun, group.count);
         set_status(sqlite);
         answer_group(sqlite, &group);
     }
@@ -496,6 +530,7 @@ static const struct crier__journal_ops sqlite_ops = {
     .forget = queue_forget,
     .ended = sqlite_ended,
     .status = sqlite_status,
+    .held = sqlite_held,
     .last = sqlite_last,
     .retain = sqlite_retain,
     .interrupt = interrupt_sqlite,
@@ -513,6 +548,8 @@ static int start_sqlite(struct crier__sqlite *sqlite, const char *path,
     sqlite->lists_end = &sqlite->lists;
     error = crier__sqlite_open(sqlite, path, reason);
     if (error == 0) {
+        crier__sqlite_note_oldest(sqlite);
+        sqlite->saved = sqlite->held = sqlite->totals;
         /* Something may be left to do from when the file was last open. */
         sqlite->more = true;
         error = start_threads(sqlite);

@@ -268,7 +268,8 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     if (sqlite->crashed)
         totals->checked = 0; /* written with the mark */
     sqlite->totals = *totals;
-    sqlite->position = sqlite->last = totals->last;
+    sqlite->held = *totals;
+    sqlite->position = totals->last;
     return 0;
 }
 

@@ -132,6 +132,23 @@ int crier__sqlite_begin(struct crier__sqlite *sqlite)
     return crier__sql_run(&sqlite->writer, WRITE_BEGIN, "");
 }
 
+void crier__sqlite_note_oldest(struct crier__sqlite *sqlite)
+{
+    struct crier__totals *totals = &sqlite->totals;
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row;
+
+    if (!sqlite->oldest_changed && (totals->oldest != 0) == (totals->count != 0))
+        return;
+    totals->oldest = 0;
+    row = crier__sql_begin(sql, WRITE_TIME_FROM, "u", (uint64_t)0);
+    if (crier__sql_row(sql, row)) {
+        totals->oldest = sqlite3_column_int64(row, 1);
+        crier__sql_end(row);
+    }
+    sqlite->oldest_changed = sql->error != 0;
+}
+
 void crier__sqlite_commit(struct crier__sqlite *sqlite)
 {
     struct crier__totals *totals = &sqlite->totals;
@@ -140,6 +157,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     crier__sqlite_flush_rows(sqlite);
     if (atomic_load(&sqlite->found_sound) != 0)
         totals->checked = atomic_load(&sqlite->found_sound);
+    crier__sqlite_note_oldest(sqlite);
     crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuuuuuuiu", totals->last,
                    totals->time, totals->evicted, totals->forgotten,
                    totals->topics, totals->count, totals->bytes,
@@ -154,6 +172,7 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
         return;
     }
     *totals = sqlite->saved;
+    sqlite->oldest_changed = true;
     crier__ended_undo(&sqlite->ended);
     /* SQLite has rolled it back itself where it had to. Its error, if any,
      * would only hide the first one. */
@@ -333,7 +352,8 @@ static int insert_update(struct crier__sqlite *sqlite,
                          struct crier__update *update)
 {
     struct crier__totals *totals = &sqlite->totals;
-    int64_t time = crier__journal_time(totals->time);
+    int64_t now = crier__journal_time(totals->time);
+    int64_t time = crier__journal_time_of(update, totals->time, now);
     uint64_t position = ++sqlite->position, holds;
     char *topics = malloc(update->topics->size);
     int error = topics != NULL ? 0 : -ENOMEM;
