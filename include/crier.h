@@ -791,6 +791,13 @@ crier_journal_sqlite(const char *path,
                      struct crier_journal **journal, char *reason,
                      size_t size);
 
+/* Checks the whole file PATH of a journal, which is only read and may be open elsewhere:
+ * whether each update is what was written, and none is missing. If the result is not 0,
+ * the reason in words is written to REASON (unless that is NULL), at most SIZE bytes with
+ * the NUL. It takes as long as reading the file. CRIER_ERR_DAMAGED, CRIER_ERR_STORAGE (it
+ * cannot be read, or is no journal), -ENOMEM, CRIER_ERR_NULL. */
+CRIER_API int crier_journal_check(const char *path, char *reason, size_t size);
+
 /* Frees a journal that no hub has taken; NULL is allowed. */
 CRIER_API void crier_journal_free(struct crier_journal *journal);
 

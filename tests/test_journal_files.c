@@ -811,6 +811,47 @@ START_TEST(a_wrong_byte)
 }
 END_TEST
 
+static void wait_for_check(int wanted)
+{
+    while (atomic_load(&journal->check) != wanted)
+        sched_yield();
+}
+
+/* After a crash, and not otherwise, the whole file is checked in the background. */
+START_TEST(a_check_after_a_crash)
+{
+    struct state state;
+    char reason[128] = "";
+
+    make_crash(&state);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    wait_for_check(CRIER_CHECK_SOUND);
+    while (journal_sql(journal_path(), "SELECT checked > 0 FROM journal") != 1)
+        sched_yield();
+    ck_assert_int_eq(crier_journal_check(journal_path(), NULL, 0), 0);
+    free_state(&state);
+    append_many("a,b", 4, 1500);
+    journal_close();
+    ck_assert_int_eq(crier_journal_check(journal_path(), NULL, 0), 0);
+    ck_assert_int_ne(access(name_file(journal_path(), "-wal"), F_OK), 0);
+    ck_assert_int_eq(journal_open(NULL), 0);
+    ck_assert_int_eq(atomic_load(&journal->check), CRIER_CHECK_NONE);
+    journal_close();
+    journal_sql(journal_path(), "UPDATE mark SET open = 1");
+    journal_sql(journal_path(),
+                "UPDATE updates SET body = replace(body, '1', '2') "
+                "WHERE position = 1000");
+    ck_assert_int_eq(
+        crier_journal_check(journal_path(), reason, sizeof reason),
+        CRIER_ERR_DAMAGED);
+    ck_assert_ptr_nonnull(strstr(reason, "position 1000"));
+    ck_assert_int_eq(journal_open(NULL), 0);
+    wait_for_check(CRIER_CHECK_DAMAGED);
+    ck_assert_str_eq(journal->damage, reason);
+    journal_end();
+}
+END_TEST
+
 /* ---- a crash between the steps ---------------------------------------- */
 
 #define STEPS 32
@@ -976,6 +1017,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, the_same_name_in_another_place);
     tcase_add_test(tcase, a_file_without_a_mark);
     tcase_add_loop_test(tcase, a_wrong_byte, 0, 4);
+    tcase_add_test(tcase, a_check_after_a_crash);
     tcase_add_loop_test(tcase, a_crash_while_opening, 0, 3);
     tcase_add_test(tcase, a_crash_while_closing);
     tcase_add_test(tcase, opened_while_somebody_reads);

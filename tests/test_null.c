@@ -195,6 +195,7 @@ static void refuse_for_hubs(void)
 
     REFUSED(crier_journal_memory(NULL, NULL));
     REFUSED(crier_journal_sqlite(NULL, NULL, &journal, NULL, 0));
+    REFUSED(crier_journal_check(NULL, NULL, 0));
     REFUSED(crier_journal_sqlite("/nowhere", NULL, NULL, NULL, 0));
     for (i = 0; i < 2; i++) {
         REFUSED(crier_journal_memory(&options[i], &journal));

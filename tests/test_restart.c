@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "crier.h"
+#include "libcrier/journal/sqlite/sqlite.h"
 #include "support/client.h"
 #include "support/fixture.h"
 #include "support/port.h"
@@ -153,13 +154,50 @@ START_TEST(a_restart_loses_nothing)
 }
 END_TEST
 
-/* Runs SQL on the file PATH, which no process has open. */
-static void change_file(const char *path, const char *sql)
+static sqlite3_stmt *begin_row(sqlite3 *db, const char *sql)
 {
+    sqlite3_stmt *row;
+
+    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    return row;
+}
+
+static void change_file(sqlite3 *db, const char *format, long long number,
+                        uint64_t sum)
+{
+    char *sql = sqlite3_mprintf(format, number, (long long)sum);
+
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_free(sql);
+}
+
+/* Sets the times in the file PATH, which no process has open and which has one update, a
+ * year ahead, as a clock that was ahead would have. */
+static void set_times_ahead(const char *path)
+{
+    const int64_t year = INT64_C(31536000000);
+    char epoch[CRIER__EPOCH_SIZE];
+    struct crier__sqlite_head head;
+    struct crier__totals totals;
+    struct crier__sql sql = {0};
+    sqlite3_stmt *row;
+    uint64_t sum;
     sqlite3 *db;
 
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    row = begin_row(db, "SELECT " CRIER__SQLITE_HEAD " FROM updates");
+    ck_assert(crier__sqlite_read_head(row, &head));
+    head.time += year;
+    sum = crier__sqlite_head_sum(&head);
+    sqlite3_finalize(row);
+    change_file(db, "UPDATE updates SET time = %lld, sum = %lld", head.time, sum);
+    row = begin_row(db, "SELECT " CRIER__SQLITE_TOTALS " FROM journal");
+    ck_assert(crier__sqlite_read_totals(&sql, row, &totals, epoch));
+    sqlite3_finalize(row);
+    totals.time += year;
+    change_file(db, "UPDATE journal SET time = %lld, sum = %lld", totals.time,
+                crier__sqlite_totals_sum(&totals, epoch));
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 }
 
@@ -300,8 +338,7 @@ START_TEST(times_ahead_are_corrected_and_reported)
         fetch(crierd.port, "POST", "/topics/t", "", "1", NULL), 200);
     crierd_stop(&crierd);
     snprintf(path, sizeof path, "%s/journal", scratch);
-    change_file(path, "UPDATE updates SET time = time + 31536000000;"
-                      "UPDATE journal SET time = time + 31536000000");
+    set_times_ahead(path);
     fixture_start(journal_option);
     crierd_wait_log(&crierd, "the times of 1 updates that were ahead of it");
     ck_assert_int_eq(fetch(crierd.port, "GET", "/healthz", "", NULL, &answer),

@@ -152,13 +152,17 @@ static void close_modules(struct server *server, const struct modules *modules)
 
 /* ---- run -------------------------------------------------------------- */
 
-/* Logs what the journal has noticed of the clock since *BEFORE, and sets that to the present
- * status. */
-static void log_clock(struct crier_hub *hub, struct crier_status *before)
+/* Logs what the journal has noticed of the clock and of its file since *BEFORE, and sets
+ * that to the present status. */
+static void log_status(struct crier_hub *hub, struct crier_status *before)
 {
     struct crier_status now;
 
     crier_hub_status(hub, &now);
+    if (now.damaged != 0 && before->damaged == 0)
+        log_line(LOG_ERROR, "the journal's file is damaged: %s", now.damage);
+    if (now.check == CRIER_CHECK_SOUND && before->check != CRIER_CHECK_SOUND)
+        log_line(LOG_INFO, "the journal's file has been checked: it is sound");
     if (now.corrected != before->corrected)
         log_line(LOG_WARNING,
                  "the clock was set back: corrected the times of %" PRIu64
@@ -206,7 +210,10 @@ static int wait_for_signal(struct server *server, struct http *http,
         number = wait_until(supervise_due(&supervisor), &launch->signals, &info);
         if (number < 0) {
             http_end_overdue(http);
-            log_clock(server->hub, &status);
+            log_status(server->hub, &status);
+        } else if (number == SIGUSR1) {
+            log_line(LOG_WARNING, "SIGUSR1 does nothing: the log goes to standard "
+                                  "error, and there is nothing to reopen");
         } else if (is_reload(&info)) {
             notify_reloading();
             reload_conf(server, launch->argc, launch->argv);
@@ -349,6 +356,7 @@ static void set_signals(sigset_t *signals)
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     sigaddset(signals, SIGHUP);
+    sigaddset(signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

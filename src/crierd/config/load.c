@@ -14,6 +14,7 @@
 #include "print.h"
 #include "base/thread.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <microhttpd.h>
@@ -39,6 +40,7 @@ struct arguments {
     struct argument *list;
     size_t count;
     const char *file;
+    const char *journal; /* to be checked */
     enum option_action action;
 };
 
@@ -85,6 +87,8 @@ static void take_argument(struct arguments *arguments,
         arguments->file = optarg;
     else if (arguments->action < row->action)
         arguments->action = row->action;
+    if (row->action == ACTION_JOURNAL)
+        arguments->journal = optarg;
 }
 
 /* Splits the command line up. Returns false when it is not understood. */
@@ -320,14 +324,46 @@ static void print_version(void)
            sqlite3_libversion());
 }
 
-/* Serves what needs no configuration. Returns whether that was all. */
-static bool serve_action(enum option_action action)
+/* Checks the file of a journal, NAME: its path, with or without "sqlite:" in front. */
+static enum load_result check_journal(const char *name, struct mistakes *mistakes)
 {
-    if (action == ACTION_HELP)
+    const char *scheme = "sqlite:", *path = name;
+    char reason[256] = "";
+    int error;
+
+    if (strncmp(path, scheme, strlen(scheme)) == 0)
+        path += strlen(scheme);
+    if (path[0] == '\0' || strcmp(path, "memory") == 0) {
+        mistakes_add(mistakes, "--check-journal needs the path of a file");
+        return LOAD_BAD;
+    }
+    error = crier_journal_check(path, reason, sizeof reason);
+    if (error == 0)
+        printf("%s: the journal is sound\n", path);
+    else
+        mistakes_add(mistakes, "%s: %s: %s", path,
+                     error == CRIER_ERR_DAMAGED ? "the journal is damaged"
+                                                : "cannot check the journal",
+                     error == -ENOMEM ? crier_error_text(error) : reason);
+    return error == 0 ? LOAD_DONE : LOAD_FAILED;
+}
+
+/* Serves what needs no configuration. LOAD_RUN: there is nothing of that kind. */
+static enum load_result serve_action(const struct arguments *arguments,
+                                     struct mistakes *mistakes)
+{
+    switch (arguments->action) {
+    case ACTION_HELP:
         print_help(stdout);
-    if (action == ACTION_VERSION)
+        return LOAD_DONE;
+    case ACTION_VERSION:
         print_version();
-    return action == ACTION_HELP || action == ACTION_VERSION;
+        return LOAD_DONE;
+    case ACTION_JOURNAL:
+        return check_journal(arguments->journal, mistakes);
+    default:
+        return LOAD_RUN;
+    }
 }
 
 /* Serves what is about CONF, a reference that is given back then. */
@@ -351,6 +387,21 @@ static enum load_result serve_conf(enum option_action action, struct conf *conf,
     return result;
 }
 
+/* Makes a configuration of ARGUMENTS, and does what they ask for with it. */
+static enum load_result load_options(struct arguments *arguments,
+                                     struct mistakes *mistakes,
+                                     struct conf **conf)
+{
+    struct conf *made = gather_conf(arguments, mistakes);
+
+    if (made == NULL)
+        return LOAD_BAD;
+    if (arguments->action != ACTION_NONE)
+        return serve_conf(arguments->action, made, mistakes);
+    *conf = made;
+    return LOAD_RUN;
+}
+
 enum load_result load_conf(int argc, char **argv,
                            void (*report)(const char *text),
                            struct conf **conf)
@@ -358,7 +409,6 @@ enum load_result load_conf(int argc, char **argv,
     struct mistakes mistakes = {.report = report};
     struct arguments arguments = {0};
     enum load_result result = LOAD_BAD;
-    struct conf *made;
 
     arguments.list = calloc((size_t)argc + 1, sizeof arguments.list[0]);
     if (arguments.list == NULL) {
@@ -367,14 +417,10 @@ enum load_result load_conf(int argc, char **argv,
     }
     if (!read_arguments(&arguments, argc, argv, &mistakes)) {
         mistakes_add(&mistakes, "try 'crierd --help'");
-    } else if (serve_action(arguments.action)) {
-        result = LOAD_DONE;
-    } else if ((made = gather_conf(&arguments, &mistakes)) != NULL) {
-        result = LOAD_RUN;
-        if (arguments.action != ACTION_NONE)
-            result = serve_conf(arguments.action, made, &mistakes);
-        else
-            *conf = made;
+    } else {
+        result = serve_action(&arguments, &mistakes);
+        if (result == LOAD_RUN)
+            result = load_options(&arguments, &mistakes, conf);
     }
     free(arguments.list);
     return result == LOAD_BAD && mistakes.no_memory ? LOAD_FAILED : result;

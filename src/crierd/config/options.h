@@ -42,6 +42,7 @@ enum option_group {
 enum option_action {
     ACTION_NONE,
     ACTION_FILE,  /* --config FILE */
+    ACTION_JOURNAL, /* --check-journal FILE */
     ACTION_CHECK, /* --check-config */
     ACTION_DUMP,  /* --dump-config */
     ACTION_VERSION,

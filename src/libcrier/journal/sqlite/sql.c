@@ -116,21 +116,18 @@ static int wait_for_lock(void *closure, int times)
     return 1;
 }
 
-int crier__sql_open(struct crier__sql *sql, const char *path,
-                    const char *const *texts, unsigned count)
+static int open_with(struct crier__sql *sql, const char *path,
+                     const char *const *texts, unsigned count, int flags)
 {
     int code;
 
     crier__sql_clear(sql);
     sql->texts = texts;
     sql->count = count;
-    sql->statements = calloc(count, sizeof *sql->statements);
+    sql->statements = calloc(count + 1, sizeof *sql->statements);
     if (sql->statements == NULL)
         return -ENOMEM;
-    code = sqlite3_open_v2(path, &sql->db,
-                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                               SQLITE_OPEN_NOMUTEX,
-                           NULL);
+    code = sqlite3_open_v2(path, &sql->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (sql->db == NULL)
         return -ENOMEM;
     if (code != SQLITE_OK)
@@ -138,6 +135,13 @@ int crier__sql_open(struct crier__sql *sql, const char *path,
     else
         sqlite3_busy_handler(sql->db, wait_for_lock, sql);
     return sql->error;
+}
+
+int crier__sql_open(struct crier__sql *sql, const char *path,
+                    const char *const *texts, unsigned count)
+{
+    return open_with(sql, path, texts, count,
+                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 }
 
 /* Returns a new URI of the file PATH with PARAMETERS, or NULL. */
@@ -158,24 +162,18 @@ static char *make_uri(const char *path, const char *parameters)
     return uri;
 }
 
-int crier__sql_open_alone(struct crier__sql *sql, const char *path)
+int crier__sql_open_reader(struct crier__sql *sql, const char *path,
+                           const char *const *texts, unsigned count, bool alone)
 {
-    char *uri = make_uri(path, "?immutable=1");
-    int code;
+    char *uri = make_uri(path, alone ? "?immutable=1" : "");
+    int error;
 
     if (uri == NULL)
         return -ENOMEM;
-    crier__sql_clear(sql);
-    code = sqlite3_open_v2(uri, &sql->db,
-                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
-                               SQLITE_OPEN_NOMUTEX,
-                           NULL);
+    error = open_with(sql, uri, texts, count,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
     free(uri);
-    if (sql->db == NULL)
-        return -ENOMEM;
-    if (code != SQLITE_OK)
-        note_failure(sql, code);
-    return sql->error;
+    return error;
 }
 
 void crier__sql_close(struct crier__sql *sql)

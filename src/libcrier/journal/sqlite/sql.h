@@ -30,10 +30,10 @@ struct crier__sql {
 int crier__sql_open(struct crier__sql *sql, const char *path,
                     const char *const *texts, unsigned count);
 
-/* Opens the file PATH, which exists, for reading, as it is without its log and without
- * any lock: nobody may write to it meanwhile. SQL has no statements. Even when it fails,
- * crier__sql_close() is needed. -ENOMEM, or SQL->error. */
-int crier__sql_open_alone(struct crier__sql *sql, const char *path);
+/* Opens the file PATH, which exists, for reading. ALONE: as it is without its log and
+ * without any lock; nobody may write to it meanwhile. Likewise. */
+int crier__sql_open_reader(struct crier__sql *sql, const char *path,
+                           const char *const *texts, unsigned count, bool alone);
 
 void crier__sql_close(struct crier__sql *sql);
 

@@ -131,6 +131,13 @@ struct crier__sqlite {
     unsigned corrected; /* times, in the open transaction */
     bool oldest_changed; /* since totals.oldest was read */
 
+    /* The checking thread: see sqlite_check.c. */
+    pthread_t checking;
+    bool checks;         /* it has been started */
+    int64_t saved_check; /* saved.checked when it was */
+    _Atomic int64_t found_sound; /* when it last found the file sound; 0: not yet. The
+                                    writing thread notes that in the file */
+
     /* The reading thread alone. */
     struct crier__sql reader;
     struct crier__update *recent[CRIER__RECENT]; /* references; some NULL */
@@ -142,9 +149,9 @@ struct crier__sqlite {
     uint64_t asked; /* appends, ever */
     struct crier__read *reads, **reads_end;
     struct crier__list *lists, **lists_end;
-    pthread_cond_t to_write, to_read;
+    pthread_cond_t to_write, to_read, to_check;
     pthread_t writing, reading;
-    bool stop_writing, stop_reading;
+    bool stop_writing, stop_reading, stop_checking;
     bool retained; /* there is a new policy, which the file does not have yet */
     bool unreadable; /* the last read failed, */
     char unread[128]; /* for this reason */

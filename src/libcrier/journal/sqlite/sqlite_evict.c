@@ -502,6 +502,7 @@ bool crier__sqlite_needs_eviction(struct crier__sqlite *sqlite)
     int64_t now;
 
     if (too_much(sqlite) ||
+        atomic_load(&sqlite->found_sound) > sqlite->totals.checked ||
         crier__journal_ahead(&sqlite->journal, sqlite->totals.time, &now))
         return true;
     if (!crier__journal_ages(&sqlite->journal) && !sqlite->more)

@@ -1,5 +1,5 @@
 /*
- * The journal in an SQLite file: two threads, and the queues of what they are asked.
+ * The journal in an SQLite file: its threads, and the queues of what they are asked.
  *
  * The writing thread takes all that has been asked of it and puts it into one transaction;
  * what arrives while that is on its way to the disk goes into the next. So a thousand
@@ -30,7 +30,7 @@
  */
 #include <config.h>
 
-#include "sqlite.h"
+#include "sqlite_check.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
@@ -436,8 +436,11 @@ static void end_thread(struct crier__sqlite *sqlite, pthread_t thread, bool *sto
 
 static int start_threads(struct crier__sqlite *sqlite)
 {
-    int error = crier__thread_start(&sqlite->writing, run_writer, sqlite);
+    int error = crier__check_start(sqlite);
 
+    if (error != 0)
+        return error;
+    error = crier__thread_start(&sqlite->writing, run_writer, sqlite);
     if (error != 0)
         return error;
     error = crier__thread_start(&sqlite->reading, run_reader, sqlite);
@@ -456,13 +459,18 @@ static int init_sqlite_locks(struct crier__sqlite *sqlite)
     error = crier__cond_init(&sqlite->to_write);
     if (error != 0)
         goto destroy_lock;
-    error = -pthread_cond_init(&sqlite->to_read, NULL);
+    error = crier__cond_init(&sqlite->to_check);
     if (error != 0)
         goto destroy_to_write;
+    error = -pthread_cond_init(&sqlite->to_read, NULL);
+    if (error != 0)
+        goto destroy_to_check;
     error = crier__ended_init(&sqlite->ended);
     if (error == 0)
         return 0;
     pthread_cond_destroy(&sqlite->to_read);
+destroy_to_check:
+    pthread_cond_destroy(&sqlite->to_check);
 destroy_to_write:
     pthread_cond_destroy(&sqlite->to_write);
 destroy_lock:
@@ -482,6 +490,7 @@ static void close_sqlite(struct crier_journal *journal)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
 
+    crier__check_end(sqlite);
     end_thread(sqlite, sqlite->writing, &sqlite->stop_writing, &sqlite->to_write);
     end_thread(sqlite, sqlite->reading, &sqlite->stop_reading, &sqlite->to_read);
     crier__sqlite_close(sqlite);
@@ -493,6 +502,7 @@ static void free_sqlite(struct crier_journal *journal)
 
     crier__ended_done(&sqlite->ended);
     pthread_cond_destroy(&sqlite->to_read);
+    pthread_cond_destroy(&sqlite->to_check);
     pthread_cond_destroy(&sqlite->to_write);
     pthread_mutex_destroy(&sqlite->lock);
     crier__journal_done(journal);
@@ -544,8 +554,10 @@ static int start_sqlite(struct crier__sqlite *sqlite, const char *path,
         sqlite->more = true;
         error = start_threads(sqlite);
     }
-    if (error != 0)
+    if (error != 0) {
+        crier__check_end(sqlite);
         crier__sqlite_close(sqlite);
+    }
     return error;
 }
 

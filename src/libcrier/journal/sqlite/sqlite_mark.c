@@ -202,7 +202,7 @@ static int read_mark(const char *path, struct mark *mark, bool *readable,
                      char reason[256])
 {
     struct crier__sql sql = {0};
-    int error = crier__sql_open_alone(&sql, path);
+    int error = crier__sql_open_reader(&sql, path, NULL, 0, true);
 
     memset(mark, 0, sizeof *mark);
     memcpy(mark->token, NO_TOKEN, sizeof NO_TOKEN);

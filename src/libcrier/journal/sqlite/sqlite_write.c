@@ -155,6 +155,8 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
     struct crier__sql *sql = &sqlite->writer;
 
     crier__sqlite_flush_rows(sqlite);
+    if (atomic_load(&sqlite->found_sound) != 0)
+        totals->checked = atomic_load(&sqlite->found_sound);
     crier__sqlite_note_oldest(sqlite);
     crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuuuuuuiu", totals->last,
                    totals->time, totals->evicted, totals->forgotten,
