@@ -125,6 +125,41 @@ START_TEST(a_time_in_words)
 }
 END_TEST
 
+static const char *const no_times[] = {
+    "",
+    "2024-02-29T23:59:59Z",
+    "2024-02-29T23:59:59.9Z",
+    "2024-02-29T23:59:59.9999Z",
+    "2024-02-29T23:59:59.999",
+    "2024-02-29T23:59:59.999+00:00",
+    "2024-02-29 23:59:59.999Z",
+    "2024-02-29T23:59:59.9 9Z",
+    "2024-02-29T23:59:59.-99Z",
+    "2023-02-29T23:59:59.999Z",
+    "2024-13-01T00:00:00.000Z",
+    "2024-2-29T23:59:59.999Z",
+    " 2024-02-29T23:59:59.999Z",
+    "1969-12-31T23:59:59.999Z",
+    "x",
+};
+
+START_TEST(a_written_time_is_read)
+{
+    static const int64_t moments[] = {0, 1, 999, 1709251199999, 253402300799999};
+    char text[CRIER__CLOCK_TEXT_SIZE];
+    int64_t time;
+    size_t i;
+
+    for (i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        crier__clock_text(moments[i], text);
+        ck_assert(crier__clock_read(text, &time));
+        ck_assert_int_eq(time, moments[i]);
+    }
+    for (i = 0; i < sizeof no_times / sizeof no_times[0]; i++)
+        ck_assert_msg(!crier__clock_read(no_times[i], &time), "%s", no_times[i]);
+}
+END_TEST
+
 START_TEST(clocks_agree)
 {
     uint64_t before = crier_now(), us = crier__clock_us() / 1000,
@@ -263,6 +298,7 @@ static Suite *suite(void)
                         (int)(sizeof times / sizeof times[0]));
     tcase_add_test(c, a_token);
     tcase_add_test(c, a_time_in_words);
+    tcase_add_test(c, a_written_time_is_read);
     tcase_add_test(c, clocks_agree);
     tcase_add_test(c, a_signal_ends_the_wait);
     tcase_add_test(c, the_wait_ends_in_time);

@@ -453,6 +453,8 @@ START_TEST(an_exposed_address)
         "--listen 127.1.2.3:80",
         "--listen [::1]:80",
         "--listen LocalHost:80",
+        "--listen unix:/x --listen unix:/y,mode=666,group=z,proxy",
+        "--listen 127.0.0.1:80,proxy --admin-listen unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     };
     size_t i;
 
@@ -545,6 +547,26 @@ static const struct {
     {"--listen [::]:80", "say --anonymous all if everybody may publish"},
     {"--listen example.com:80", "can be reached from elsewhere"},
     {"--listen 128.0.0.1:80 --demo on", "can be reached from elsewhere"},
+    {"--listen 127.0.0.1:80 --listen 128.0.0.1:80,proxy",
+     "128.0.0.1:80,proxy can be reached from elsewhere"},
+    {"--admin-listen 0.0.0.0:80", "0.0.0.0:80 can be reached from elsewhere"},
+    {"--listen 127.0.0.1:80,", "is not HOST:PORT or HOST:PORT,proxy: "},
+    {"--listen 127.0.0.1:80,Proxy", "is not HOST:PORT or HOST:PORT,proxy: "},
+    {"--listen 127.0.0.1:80,proxy,proxy", "HOST:PORT,proxy: mode and group are"},
+    {"--listen 127.0.0.1:80,mode=0660", "mode and group are for unix:PATH"},
+    {"--listen unix:x", "is not unix:PATH with a path from / on"},
+    {"--listen unix:@x", "is not unix:PATH with a path from / on"},
+    {"--listen unix:", "is not unix:PATH with a path from / on"},
+    {"--listen unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+     "of at most 107 bytes"},
+    {"--listen unix:/x,mode=999", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=1777", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=60", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=-660", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=0660,mode=0600", "with at most one each of ,mode="},
+    {"--listen unix:/x,group=", "with the name of a group"},
+    {"--listen unix:/x,user=y", "with at most one each of ,mode="},
+    {"--tls-listen 80", "--tls-listen '80' is not HOST:PORT"},
     {"--jwt-key x", "--jwt-key: this is not ALG:SECRET or ALG:@FILE, where ALG is"},
     {"--jwt-key none:x", "--jwt-key: this is not ALG:SECRET or"},
     {"--jwt-key HS256:short", "--jwt-key: a secret for HS256 has at least 32 bytes"},
@@ -886,10 +908,12 @@ END_TEST
 
 /* ---- documents -------------------------------------------------------- */
 
+#define DOCUMENT_MAX ((size_t)256 * 1024)
+
 /* Reads the file NAME of the documentation into a new text. */
 static char *read_document(const char *name)
 {
-    char path[512], *text = calloc(1, 65536);
+    char path[512], *text = calloc(1, DOCUMENT_MAX + 1);
     FILE *from;
 
     ck_assert_ptr_nonnull(text);
@@ -897,7 +921,7 @@ static char *read_document(const char *name)
     snprintf(path, sizeof path, "%s/%s", getenv("DOC"), name);
     from = fopen(path, "r");
     ck_assert_ptr_nonnull(from);
-    ck_assert_uint_lt(fread(text, 1, 65535, from), 65535);
+    ck_assert_uint_lt(fread(text, 1, DOCUMENT_MAX, from), DOCUMENT_MAX);
     fclose(from);
     return text;
 }

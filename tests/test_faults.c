@@ -214,8 +214,7 @@ static void check_all(void)
 
     subscribe_to_all(&again);
     do {
-        ck_assert_int_eq(
-            fetch(crierd.port, "GET", "/healthz", "", NULL, &answer), 200);
+        (void)fetch(crierd.port, "GET", "/healthz", "", NULL, &answer);
         well = strstr(answer, "\"status\":\"ok\"") != NULL;
         ck_assert_msg(well || crier_now() < until, "%s", answer);
         free(answer);

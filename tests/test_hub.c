@@ -82,10 +82,19 @@ static void on_done(void *closure, const struct crier_receipt *receipt)
     snprintf(reason, sizeof reason, "%s", receipt->reason);
 }
 
-/* Publishes TEXT with ID (or NULL): the error, wherever it came from. */
-static int publish(const char *topics, const char *id, const char *text)
+static int64_t published_time; /* that of the last one */
+
+static void note_time(void *closure, const struct crier_receipt *receipt)
 {
-    const struct crier_publish_options done = {.on_done = on_done};
+    published_time = receipt->time;
+    on_done(closure, receipt);
+}
+
+/* Publishes TEXT with ID (or NULL), and the TIME that it has in another journal, or 0: the
+ * error, wherever it came from. */
+static int publish_at(const char *topics, const char *id, const char *text, int64_t time)
+{
+    const struct crier_publish_options done = {.time = time, .on_done = note_time};
     struct crier_event *event = crier_event_new();
     long after = oom;
     int error;
@@ -100,6 +109,11 @@ static int publish(const char *topics, const char *id, const char *text)
     oom_never();
     crier_event_free(event);
     return error != 0 ? error : result;
+}
+
+static int publish(const char *topics, const char *id, const char *text)
+{
+    return publish_at(topics, id, text, 0);
 }
 
 /* ---- refusals --------------------------------------------------------- */
@@ -126,6 +140,56 @@ START_TEST(what_is_wrong_is_refused)
     ck_assert_int_eq(publish("a", id, "x"), CRIER_ERR_EXISTS);
     ck_assert_str_eq(reason, crier_error_text(CRIER_ERR_EXISTS));
     ck_assert_int_eq(publish("a", NULL, "\xff"), CRIER_ERR_UTF8);
+}
+END_TEST
+
+/* With a time of another journal, its ids are names; those of this one are taken. */
+START_TEST(updates_of_another_journal)
+{
+    struct crier_status status;
+    char id[257];
+
+    ck_assert_int_eq(publish_at("a", "#other-7", "x", 1000), 0);
+    ck_assert_int_eq(published_time, 1000);
+    ck_assert_int_eq(publish_at("a", "#other-7", "x", 1000), CRIER_ERR_EXISTS);
+    ck_assert_int_eq(publish_at("a", "y", "y", 999), 0);
+    ck_assert_int_eq(published_time, 1000);
+    ck_assert_int_eq(publish_at("a", "#", "x", 1000), CRIER_ERR_ID);
+    ck_assert_int_eq(publish_at("a", "# x", "x", 1000), CRIER_ERR_ID);
+    ck_assert_int_eq(publish_at("a", "##", "x", 1000), CRIER_ERR_ID);
+    memset(id, '#', 1);
+    memset(id + 1, 'x', 255);
+    id[256] = '\0';
+    ck_assert_int_eq(publish_at("a", id, "x", 1000), CRIER_ERR_ID);
+    id[255] = '\0';
+    ck_assert_int_eq(publish_at("a", id, "x", 1000), 0);
+    ck_assert_int_eq(publish("a", "#other-8", "x"), CRIER_ERR_ID);
+    crier_hub_status(hub, &status);
+    ck_assert_int_eq(publish_at("a", status.newest, "x", 1000), CRIER_ERR_EXISTS);
+}
+END_TEST
+
+/* The last line of what is held, in JSON, where that is wanted. */
+START_TEST(the_end_as_json)
+{
+    struct client client;
+    char *body;
+
+    options.format = CRIER_FORMAT_JSON;
+    follow.since = CRIER_SINCE_ALL;
+    follow.once = true;
+    follow.end_line = _i == 0;
+    ck_assert_int_eq(publish_at("a", "1", "x", 1000), 0);
+    open_stream(&client);
+    body = client_body(&client);
+    ck_assert_str_eq(body,
+                     _i == 0 ? "{\"id\":\"1\",\"position\":1,\"time\":\"1970-01-01T00:00:01."
+                               "000Z\",\"topics\":[\"a\"],\"data\":\"x\"}\n"
+                               "{\"event\":\"end\"}\n"
+                             : "{\"id\":\"1\",\"position\":1,\"time\":\"1970-01-01T00:00:01."
+                               "000Z\",\"topics\":[\"a\"],\"data\":\"x\"}\n");
+    free(body);
+    client_close(&client);
 }
 END_TEST
 
@@ -803,6 +867,8 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, what_is_wrong_is_refused);
+    tcase_add_test(c, updates_of_another_journal);
+    tcase_add_loop_test(c, the_end_as_json, 0, 2);
     tcase_add_test(c, a_stream_follows_once);
     tcase_add_test(c, wrong_wishes_are_refused);
     tcase_add_test(c, hello_then_the_past_then_what_is_new);

@@ -162,6 +162,39 @@ START_TEST(a_clock_that_is_not_set_corrects_nothing)
 }
 END_TEST
 
+/* Updates of another journal keep their times as far as these rise, and are not ahead of the
+ * clock; their age counts from there. */
+START_TEST(times_of_another_journal)
+{
+    const struct crier_journal_options options = {.retention.age = HOUR};
+    int64_t now;
+
+    set_clock(0);
+    now = crier__journal_time(0);
+    journal_start(_i, &options);
+    append_time = now - HOUR + 2 * MINUTE;
+    append("a", "1");
+    append_time = now - 30 * MINUTE;
+    append("a", "2");
+    append_time = now - 40 * MINUTE; /* as old as the one before */
+    append("a", "3");
+    append_time = now + YEAR; /* as old as one that is published now */
+    append("a", "4");
+    append_time = 0;
+    append("a", "5");
+    ck_reads(all("a"), " 1 2 3 4 5");
+    ck_reads(since(CRIER_SINCE_TIME, "a", 50 * MINUTE), " 2 3 4 5");
+    ck_reads(since(CRIER_SINCE_TIME, "a", 35 * MINUTE), " 2 3 4 5");
+    ck_reads(since(CRIER_SINCE_TIME, "a", 25 * MINUTE), " 4 5");
+    set_clock(10 * MINUTE);
+    ck_reads(all("a"), " 2 3 4 5");
+    set_clock(31 * MINUTE);
+    ck_reads(all("a"), " 4 5");
+    ck_assert_uint_eq(atomic_load(&journal->corrected), 0);
+    journal_end();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("a journal and the clock");
@@ -174,6 +207,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_little_is_waited_for, 0, BACKENDS);
     tcase_add_loop_test(tcase, a_clock_that_is_not_set_corrects_nothing, 0,
                         BACKENDS);
+    tcase_add_loop_test(tcase, times_of_another_journal, 0, BACKENDS);
     return suite;
 }
 

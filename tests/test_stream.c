@@ -29,6 +29,8 @@ START_TEST(headers_and_frames_come)
     client_expect(&client, "data: one");
     send_text("two");
     client_expect(&client, "data: two");
+    ck_assert_uint_eq(crier_stream_sent(stream),
+                      strlen(":\n" "data: one\n\n" "data: two\n\n"));
     client_close(&client);
     finish();
 }

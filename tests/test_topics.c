@@ -430,7 +430,7 @@ START_TEST(a_client_that_reads_nothing_is_disconnected)
         free(client_frame(&reader));
     }
     crierd_wait_log(&other,
-                    "stream /topics ended: client reads too slowly");
+                    "stream /topics/a ended: client reads too slowly");
     topics_put("/topics/a", "still there");
     client_expect_event(&reader, "data: still there");
     free(large);

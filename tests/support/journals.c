@@ -16,11 +16,13 @@
 
 struct crier_journal *journal;
 char journal_dir[64];
+const char *journal_parent = "/tmp";
 struct crier__append appended;
 char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
 unsigned pages;
 bool append_private, append_last, granted_only, may_fail;
+int64_t append_time;
 const char *granted;
 char withheld[4096];
 size_t page_bytes;
@@ -50,7 +52,8 @@ static size_t yield(void *closure, struct crier__update *update)
 const char *journal_path(void)
 {
     if (journal_dir[0] == '\0') {
-        strcpy(journal_dir, "/tmp/crier-journal-XXXXXX");
+        snprintf(journal_dir, sizeof journal_dir, "%s/crier-journal-XXXXXX",
+                 journal_parent);
         ck_assert_ptr_nonnull(mkdtemp(journal_dir));
         snprintf(path, sizeof path, "%s/journal", journal_dir);
     }
@@ -185,6 +188,7 @@ int try_append(const char *topics, const char *id, const char *text_)
     appended.update = update_of(topics, id, text_);
     appended.update->is_private = append_private;
     appended.update->last = append_last;
+    appended.update->time = append_time;
     sem_init(&done, 0, 0);
     journal->ops->append(journal, &appended);
     wait_for_it();

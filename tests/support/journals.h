@@ -15,6 +15,7 @@ enum backend { MEMORY, SQLITE, BACKENDS };
 
 extern struct crier_journal *journal;
 extern char journal_dir[]; /* its directory, "" if it has none */
+extern const char *journal_parent; /* where that is made */
 
 /* The results of the last call. */
 extern struct crier__append appended;
@@ -57,6 +58,9 @@ extern char withheld[4096];
 
 /* The flags of the updates that follow. */
 extern bool append_private, append_last;
+
+/* The time that they have in another journal; 0: none. */
+extern int64_t append_time;
 
 /* Appends one; returns the journal's result. */
 int try_append(const char *topics, const char *id, const char *text);

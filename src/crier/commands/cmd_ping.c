@@ -37,13 +37,35 @@ static enum options_result set_ping_option(void *closure, struct options *option
 }
 
 /* Prints the server's health. Returns the exit status. */
-static int report_health(const struct options *options,
-                         const struct http_response *response)
+/* Formats what RESPONSE says into *SAID, new, with AGE, the text of its uptime. A crierd
+ * tells nothing but its status unless it is asked from where its operator asks. Returns the
+ * same as asprintf(). */
+static int describe_health(const struct options *options,
+                           const struct http_response *response, const char *age,
+                           char **said)
 {
     const json_t *journal = json_object_get(response->body, "journal");
     const char *status = http_get_text(response->body, "status");
     const char *reason = http_get_text(journal, "reason");
     json_int_t clients = json_integer_value(json_object_get(response->body, "clients"));
+
+    if (strcmp(status, "ok") == 0)
+        status = "healthy";
+    if (journal == NULL)
+        return asprintf(said, "%s is %s, %.1f ms", options->server, status,
+                        response->time);
+    return asprintf(said,
+                    "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
+                    " client%s, journal %s%s%s, %.1f ms",
+                    options->server, status, http_get_text(response->body, "version"), age,
+                    clients, clients == 1 ? "" : "s", http_get_text(journal, "type"),
+                    reason[0] != '\0' ? ": " : "", reason, response->time);
+}
+
+static int report_health(const struct options *options,
+                         const struct http_response *response)
+{
+    const char *status = http_get_text(response->body, "status");
     bool ok = strcmp(status, "ok") == 0;
     struct text age = {0}, line = {0};
     char *said;
@@ -53,13 +75,7 @@ static int report_health(const struct options *options,
         return EXIT_FAILURE;
     }
     text_add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
-    if (asprintf(&said,
-                 "%s is %s: crierd %s, up %s, %" JSON_INTEGER_FORMAT
-                 " client%s, journal %s%s%s, %.1f ms",
-                 options->server, ok ? "healthy" : status,
-                 http_get_text(response->body, "version"), age.bytes, clients,
-                 clients == 1 ? "" : "s", http_get_text(journal, "type"),
-                 reason[0] != '\0' ? ": " : "", reason, response->time) >= 0) {
+    if (describe_health(options, response, age.bytes, &said) >= 0) {
         text_add_printable(&line, said, strlen(said), NULL);
         secret_hide(line.bytes);
         free(said);

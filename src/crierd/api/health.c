@@ -22,6 +22,8 @@
 #include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 
+#include <string.h>
+
 /* The state of the server in a word. */
 static const char *find_word(const struct crier_status *status)
 {
@@ -77,6 +79,16 @@ static json_t *describe_journal(const struct crier_status *status)
     return journal;
 }
 
+/* Responds with WORD alone: as text or, to a client that asks for JSON, as an object. */
+static bool respond_word(struct request *request, unsigned status, const char *word)
+{
+    const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);
+
+    if (accept != NULL && strstr(accept, "application/json") != NULL)
+        return respond_json(request, status, json_pack("{s:s}", "status", word));
+    return respond_text(request, status, word);
+}
+
 bool health_get(struct request *request)
 {
     const struct server *server = request->server;
@@ -85,7 +97,7 @@ bool health_get(struct request *request)
 
     crier_hub_status(server->hub, &status);
     if (!policy_may_operate(request))
-        return respond_text(request, find_http_status(&status),
+        return respond_word(request, find_http_status(&status),
                             find_word(&status));
     return respond_json(
         request, find_http_status(&status),
