@@ -85,6 +85,9 @@ static const struct {
     {"saturated", "crierd", "latency_p999_ns"},
     {"chunked", "baseline", "publishes_per_s"},
     {"chunked", "crierd", "publishes_per_s"},
+    {"tls-broadcast", "crierd", "cpu_to_plain"},
+    {"tls-targeted", "crierd", "cpu_to_plain"},
+    {"tls-saturated", "crierd", "cpu_to_plain"},
     {"idle", "baseline", "load_cpu_share"},
     {"idle", "crierd", "load_cpu_share"},
     {"publish", "baseline", "publishes_per_s"},
@@ -104,10 +107,12 @@ static const struct {
     {"memory-chrome", "crierd", "memory_bytes_per_client"},
     {"memory-proxy", "crierd", "memory_bytes_per_client"},
     {"memory-cookie", "crierd", "memory_bytes_per_client"},
+    {"memory-tls", "crierd", "memory_bytes_per_client"},
     {"slow", "crierd", "attacks_per_s"},
     {"half-open", "crierd", "latency_p50_to_alone"},
     {"large", "crierd", "latency_p99_to_alone"},
     {"garbage", "crierd", "attacks_per_s"},
+    {"flood", "crierd", "attacks_per_s"},
 };
 
 START_TEST(test_measures_everything)
@@ -129,7 +134,7 @@ START_TEST(test_measures_everything)
         check_number(row, "rate_per_s");
         check_number(row, rows[i].figure);
     }
-    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 27);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 31);
     json_decref(all);
     svg = measure_contents(svg_path);
     ck_assert_ptr_eq(strstr(svg, "<svg "), svg);
