@@ -11,6 +11,9 @@
  *   large      64, with 1000 heads a second of 12 to 64 KiB
  *   garbage    64, with 1000 pieces a second: random bytes, or valid publishes with
  *              random bytes after them
+ *   flood      half as many as the run's clients, all from one address that no client has;
+ *              each connects once a second, and what it had before is closed. Every other
+ *              one sends half a head and stops, the others begin a head that never ends
  *
  * The attackers are a separate process, because the generator needs its descriptors for
  * the measured clients. The process shares the generator's CPU, so the rates are
@@ -121,6 +124,8 @@ static size_t make_first_piece(enum attack_kind kind)
         return put_text("GET /topics/abuse HTTP/1.1\r\nHost: a\r\nX: ");
     case ATTACK_HALF_OPEN:
         return put_text("GET /topics/abuse HTTP/1.1\r\nHo");
+    case ATTACK_FLOOD:
+        return make_first_piece(random_below(2) != 0 ? ATTACK_SLOW : ATTACK_HALF_OPEN);
     case ATTACK_LARGE:
         return make_large_head();
     default:
@@ -180,7 +185,9 @@ static bool connect_attacker(struct attacker *attacker)
     struct attackers *attackers = attacker->attackers;
 
     attacker->watch.fd =
-        load_connect(attackers->port, (size_t)(attacker - attackers->all), 0);
+        attackers->kind == ATTACK_FLOOD
+            ? load_connect_apart(attackers->port)
+            : load_connect(attackers->port, (size_t)(attacker - attackers->all), 0);
     if (attacker->watch.fd < 0)
         return false;
     attacker->connecting = true;
@@ -193,6 +200,8 @@ static bool run_attacker(struct attacker *attacker)
 {
     size_t length;
 
+    if (attacker->watch.fd >= 0 && attacker->attackers->kind == ATTACK_FLOOD)
+        disconnect_attacker(attacker);
     if (attacker->watch.fd < 0)
         return connect_attacker(attacker);
     length = attacker->connecting ? 0 : make_next_piece(attacker->attackers->kind);
@@ -262,7 +271,10 @@ static struct attackers make_attackers(enum attack_kind kind, unsigned port,
         attackers.count = clients / 5;
     else if (kind == ATTACK_HALF_OPEN)
         attackers.count = clients;
+    else if (kind == ATTACK_FLOOD)
+        attackers.count = clients / 2;
     attackers.rate = kind == ATTACK_HALF_OPEN ? 0
+                     : kind == ATTACK_FLOOD   ? (double)attackers.count
                      : kind == ATTACK_SLOW    ? BYTE_RATE * (double)attackers.count
                                               : WORK_RATE;
     return attackers;

@@ -11,6 +11,7 @@ enum attack_kind {
     ATTACK_HALF_OPEN, /* half a head and nothing more */
     ATTACK_LARGE,     /* heads of 12 to 64 KiB */
     ATTACK_GARBAGE,   /* random bytes, and valid requests between them */
+    ATTACK_FLOOD,     /* connections of one address, with half a head or a slow one */
     ATTACK_KINDS
 };
 

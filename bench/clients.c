@@ -190,6 +190,7 @@ bool clients_open(struct clients *clients, struct load *load)
         clients->topic[client->topic].members++;
         if (!reader_init(&client->reader, load, &calls))
             return false;
+        client->reader.tls = clients->tls;
     }
     return true;
 }

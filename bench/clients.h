@@ -18,6 +18,7 @@ struct client;
 struct clients {
     struct load *load;
     unsigned port;
+    bool tls; /* the port is one for TLS */
     size_t count;
     size_t topics;
     const char *prefix; /* prefix of topic names; borrowed */
@@ -38,7 +39,7 @@ struct clients {
     struct histogram latency; /* from publishing to delivery */
 };
 
-/* Makes COUNT clients, which are not connected. The caller has set port, count, topics,
+/* Makes COUNT clients, which are not connected. The caller has set port, tls, count, topics,
  * prefix, selector, size, fields, padding and tokens. */
 bool clients_open(struct clients *clients, struct load *load);
 

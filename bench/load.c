@@ -57,7 +57,8 @@ bool load_watch(struct load *load, struct watch *watch, uint32_t events)
     return fault("epoll: %s", strerror(errno));
 }
 
-int load_connect(unsigned port, size_t from, int window)
+/* Returns a socket that is connecting to PORT from the address FROM, in host order. */
+static int connect_from(unsigned port, uint32_t from, int window)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     int on = 1, fd;
@@ -67,7 +68,7 @@ int load_connect(unsigned port, size_t from, int window)
         (void)fault("cannot open a socket: %s", strerror(errno));
         return -1;
     }
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES));
+    address.sin_addr.s_addr = htonl(from);
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (window != 0)
@@ -83,6 +84,13 @@ int load_connect(unsigned port, size_t from, int window)
     close(fd);
     return -1;
 }
+
+int load_connect(unsigned port, size_t from, int window)
+{
+    return connect_from(port, INADDR_LOOPBACK + 1 + (uint32_t)(from % ADDRESSES), window);
+}
+
+int load_connect_apart(unsigned port) { return connect_from(port, LOAD_APART, 0); }
 
 /* Returns whether there was progress within the patience. */
 static bool check_progress(struct load *load, const char *what)

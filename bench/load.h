@@ -36,6 +36,11 @@ bool load_watch(struct load *load, struct watch *watch, uint32_t events);
  * failure. A refused connection shows only when the socket is watched. */
 int load_connect(unsigned port, size_t from, int window);
 
+/* The same from LOAD_APART, an address that load_connect() never uses, with the default
+ * receive buffer. */
+#define LOAD_APART (INADDR_LOOPBACK + 0x10000)
+int load_connect_apart(unsigned port);
+
 /* Waits at most TIMEOUT ms and handles ready descriptors. Returns false after a fault,
  * a signal, or a time without progress as long as the patience: the fault then names
  * WHAT is missing. */

@@ -204,6 +204,7 @@ static bool measure_server(const struct options *options, enum work_kind work,
 
     fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1, server_name(kind));
     settings.more = work_options(work);
+    settings.tls = work_is_tls(work);
     if (!server_start(kind, &settings, &server))
         return false;
     ok = work_run(work, &options->size, &server, figures);

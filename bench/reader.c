@@ -36,6 +36,75 @@ static bool parse_stream(struct reader *reader, const char *bytes, size_t length
     return result >= 0 || fault("the response is not a stream (%d)", result);
 }
 
+/* ---- TLS ---------------------------------------------------------------- */
+
+/* Makes a session, which does not check the server's certificate. */
+static bool open_session(struct reader *reader)
+{
+    static gnutls_certificate_credentials_t credentials;
+
+    if (credentials == NULL &&
+        gnutls_certificate_allocate_credentials(&credentials) != 0)
+        return fault("out of memory");
+    if (gnutls_init(&reader->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK |
+                                          GNUTLS_NO_SIGNAL) != 0 ||
+        gnutls_set_default_priority(reader->session) != 0 ||
+        gnutls_credentials_set(reader->session, GNUTLS_CRD_CERTIFICATE, credentials) !=
+            0)
+        return fault("cannot use TLS");
+    gnutls_transport_set_int(reader->session, reader->watch.fd);
+    return true;
+}
+
+static void close_session(struct reader *reader)
+{
+    if (reader->session != NULL)
+        gnutls_deinit(reader->session);
+    reader->session = NULL;
+}
+
+/* Goes on with the handshake. */
+static bool shake_hands(struct reader *reader)
+{
+    int result = gnutls_handshake(reader->session);
+
+    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
+        return load_watch(reader->load, &reader->watch,
+                          gnutls_record_get_direction(reader->session) != 0 ? EPOLLOUT
+                                                                            : EPOLLIN);
+    if (result < 0)
+        return fault("the TLS handshake failed: %s", gnutls_strerror(result));
+    reader->connecting = false;
+    return load_watch(reader->load, &reader->watch, EPOLLIN) &&
+           reader->calls->connected(reader);
+}
+
+/* Receives as recv() does. */
+static ssize_t receive_bytes(struct reader *reader)
+{
+    ssize_t got;
+
+    if (!reader->tls)
+        return recv(reader->watch.fd, block, sizeof block, 0);
+    got = gnutls_record_recv(reader->session, block, sizeof block);
+    if (got >= 0)
+        return got;
+    errno = got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED ? EAGAIN : EPROTO;
+    return -1;
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+/* The connection has been made, and with TLS the handshake begins. */
+static bool begin_session(struct reader *reader)
+{
+    if (reader->tls)
+        return (reader->session != NULL || open_session(reader)) && shake_hands(reader);
+    reader->connecting = false;
+    return load_watch(reader->load, &reader->watch, EPOLLIN) &&
+           reader->calls->connected(reader);
+}
+
 /* Reads response headers. Returns how many bytes they were. */
 static size_t skip_head(struct reader *reader, const char *bytes, size_t length)
 {
@@ -58,13 +127,10 @@ static bool on_reader_ready(struct watch *watch, uint32_t events)
     size_t used = 0;
     ssize_t got;
 
-    if (reader->connecting && (events & EPOLLOUT) &&
-        !(events & (EPOLLERR | EPOLLHUP))) {
-        reader->connecting = false;
-        return load_watch(reader->load, watch, EPOLLIN) &&
-               reader->calls->connected(reader);
-    }
-    got = recv(watch->fd, block, sizeof block, 0);
+    if (reader->connecting && ((events & EPOLLOUT) || reader->session != NULL) &&
+        !(events & (EPOLLERR | EPOLLHUP)))
+        return begin_session(reader);
+    got = receive_bytes(reader);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return true;
     if (got <= 0)
@@ -110,7 +176,9 @@ bool reader_connect(struct reader *reader, unsigned port, size_t from, int windo
 
 bool reader_send_request(struct reader *reader, const char *head, size_t length)
 {
-    return send(reader->watch.fd, head, length, MSG_NOSIGNAL) == (ssize_t)length ||
+    return (reader->tls ? gnutls_record_send(reader->session, head, length)
+                        : send(reader->watch.fd, head, length, MSG_NOSIGNAL)) ==
+               (ssize_t)length ||
            fault("cannot send a request: %s", strerror(errno));
 }
 
@@ -136,6 +204,7 @@ void reader_close(struct reader *reader, bool gently)
         return;
     if (!gently)
         (void)setsockopt(reader->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close_session(reader);
     close(reader->watch.fd);
     reader->watch.fd = -1;
 }

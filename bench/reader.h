@@ -4,6 +4,8 @@
 #include "crier_client.h"
 #include "load.h"
 
+#include <gnutls/gnutls.h>
+
 struct reader;
 
 /* Callbacks of a reader. Each returns whether the run goes on, and may close the
@@ -21,7 +23,7 @@ struct reader_calls {
 };
 
 /* A connection that reads a stream. Embedded in its owner, which sets `load` and
- * `calls`. */
+ * `calls`, and `tls` to have it use TLS. */
 struct reader {
     struct watch watch; /* first member */
     struct load *load;
@@ -31,6 +33,8 @@ struct reader {
     uint8_t length; /* of `begin` */
     uint8_t ends;   /* how much of CR LF CR LF was read */
     bool connecting;
+    bool tls;
+    gnutls_session_t session; /* NULL before the first connection, and without TLS */
 };
 
 /* Initializes READER, unconnected. */

@@ -33,6 +33,7 @@ static const struct {
     [FIGURE_MEMORY] = {"memory_bytes_per_client", "mem B", 1, 0},
     [FIGURE_PUBLISHES] = {"publishes_per_s", "publ/s", 1, 0},
     [FIGURE_BYTES] = {"bytes_per_delivery", "bytes", 1, 0},
+    [FIGURE_TO_PLAIN] = {"cpu_to_plain", "/plain", 1, 2},
     [FIGURE_P50_ALONE] = {"latency_p50_to_alone", "p50 x", 1, 2},
     [FIGURE_P99_ALONE] = {"latency_p99_to_alone", "p99 x", 1, 2},
     [FIGURE_ATTACKS] = {"attacks_per_s", "atk/s", 1, 0},

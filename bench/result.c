@@ -31,6 +31,12 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_NCHAN, false, 0.1},
     {"chunked: CPU per delivery, crierd / baseline", WORK_CHUNKED, FIGURE_CPU,
      SERVER_CRIERD, SERVER_BASELINE, false, 1.2},
+    {"tls-broadcast: CPU per delivery, TLS / plain", WORK_TLS_BROADCAST,
+     FIGURE_TO_PLAIN, SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"tls-targeted: CPU per delivery, TLS / plain", WORK_TLS_TARGETED, FIGURE_TO_PLAIN,
+     SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"tls-saturated: CPU per delivery, TLS / plain", WORK_TLS_SATURATED,
+     FIGURE_TO_PLAIN, SERVER_CRIERD, SERVER_CRIERD, false, 4},
     {"idle: bytes of memory per client", WORK_IDLE, FIGURE_MEMORY, SERVER_CRIERD,
      SERVER_CRIERD, false, 6000},
     {"idle: CPU per keep-alive, crierd / baseline", WORK_IDLE, FIGURE_CPU,
@@ -69,6 +75,8 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_CRIERD, false, 2},
     {"garbage: p99 of the others, with / without", WORK_GARBAGE, FIGURE_P99_ALONE,
      SERVER_CRIERD, SERVER_CRIERD, false, 2},
+    {"flood: p99 of the others, with / without", WORK_FLOOD, FIGURE_P99_ALONE,
+     SERVER_CRIERD, SERVER_CRIERD, false, 1.5},
 };
 const size_t budgets_count = sizeof budgets / sizeof *budgets;
 

@@ -15,6 +15,7 @@
 #include "server.h"
 
 #include "fault.h"
+#include "tests/support/certificate.h"
 #include "tests/support/port.h"
 #include "tests/support/spawn.h"
 #include "usage.h"
@@ -172,10 +173,24 @@ static bool run_nginx(struct server *server, const struct server_settings *setti
            run_words(words, log, &server->pid);
 }
 
+/* Writes TEXT to a file. */
+static bool write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    bool ok = file != NULL && fputs(text, file) >= 0;
+
+    if (file != NULL && fclose(file) != 0)
+        ok = false;
+    return ok || fault("cannot write %s: %s", path, strerror(errno));
+}
+
 static bool run_crierd(struct server *server, const struct server_settings *settings,
                        int log)
 {
-    char listen[32], ping[16], journal[PATH_SIZE] = "memory";
+    char listen[32], ping[16], journal[PATH_SIZE] = "memory", tls[32];
+    char chain[PATH_SIZE], secret[PATH_SIZE];
+    const char *const tls_words[] = {"--tls-listen", tls,         "--tls-cert",
+                                     chain,          "--tls-key", secret};
     const char *words[WORDS_MAX] = {
         settings->crierd, "--listen",        listen,         "--www",
         settings->www,    "--data",          settings->data, "--log-level",
@@ -188,6 +203,14 @@ static bool run_crierd(struct server *server, const struct server_settings *sett
     snprintf(ping, sizeof ping, "%us", settings->keep_alive);
     if (server->kind == SERVER_CRIERD_SQLITE)
         snprintf(journal, sizeof journal, "sqlite:%s/journal", server->directory);
+    snprintf(tls, sizeof tls, "127.0.0.1:%u", server->tls_port);
+    snprintf(chain, sizeof chain, "%s/chain", server->directory);
+    snprintf(secret, sizeof secret, "%s/key", server->directory);
+    if (server->tls_port != 0 &&
+        (!write_file(chain, certificate) || !write_file(secret, key)))
+        return false;
+    for (size_t i = 0; server->tls_port != 0 && i < 6; i++)
+        words[count++] = tls_words[i];
     while (more != NULL && *more != NULL && count < WORDS_MAX - 1)
         words[count++] = *more++;
     return run_words(words, log, &server->pid);
@@ -325,15 +348,29 @@ static bool launch_server(const struct server_settings *settings, struct server 
     return ok && wait_ready(server);
 }
 
+static void let_ports_go(struct server *server)
+{
+    if (server->held >= 0)
+        close(server->held);
+    if (server->tls_held >= 0)
+        close(server->tls_held);
+    server->held = server->tls_held = -1;
+}
+
 bool server_start(enum server_kind kind, const struct server_settings *settings,
                   struct server *server)
 {
-    *server = (struct server){.kind = kind, .patience = settings->patience, .held = -1};
+    *server = (struct server){
+        .kind = kind, .patience = settings->patience, .held = -1, .tls_held = -1};
     server->port = (unsigned)port_hold(&server->held);
-    if (server->port == 0)
+    if (settings->tls)
+        server->tls_port = (unsigned)port_hold(&server->tls_held);
+    if (server->port == 0 || (settings->tls && server->tls_port == 0)) {
+        let_ports_go(server);
         return fault("no free port: %s", strerror(errno));
+    }
     if (!make_directory(server)) {
-        close(server->held);
+        let_ports_go(server);
         return false;
     }
     return server_restart(settings, server);
@@ -388,9 +425,7 @@ bool server_stop(struct server *server)
     if (*fault_text() != '\0')
         show_log(server);
     remove_directory(server->directory);
-    if (server->held >= 0)
-        close(server->held);
-    server->held = -1;
+    let_ports_go(server);
     server->pid = 0;
     return *fault_text() == '\0';
 }

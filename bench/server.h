@@ -20,6 +20,7 @@ struct server_settings {
     const char *crierd;
     const char *www, *data;  /* of crierd */
     const char *const *more; /* further options of crierd, ended by NULL; or NULL */
+    bool tls;                /* crierd listens for TLS, too */
     const char *nginx;
     const char *nchan;          /* module of nginx */
     const char *baseline_fault; /* the fault that baseline is to make, or NULL */
@@ -35,7 +36,8 @@ struct server {
     enum server_kind kind;
     pid_t pid; /* 0 after it has exited */
     unsigned port;
-    int held;            /* descriptor that reserves the port (port.h); or -1 */
+    unsigned tls_port;   /* of crierd; 0: none */
+    int held, tls_held;  /* descriptors that reserve the ports (port.h); or -1 */
     char directory[256]; /* for its files; removed with it */
     unsigned patience;
 };

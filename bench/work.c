@@ -10,6 +10,9 @@
  *   saturated   half as many subscribe to one topic, and 64 updates are in flight
  *               all the time: published and not yet at every client
  *   chunked     a tenth as many, and updates of 64 KiB
+ *   tls-broadcast, tls-targeted, tls-saturated
+ *               half as many as broadcast; in targeted five for each topic; first
+ *               without TLS and then with it, for half of the time each
  *   idle        all subscribe and nothing is published: memory, and keep-alives
  *   publish     no subscribers, one connection publishes with 64 in flight
  *   publish-token
@@ -21,12 +24,14 @@
  *               of Chrome
  *   connect-token, connect-tokens
  *               as connect, with the same token for all, or another for each
- *   memory, memory-chrome, memory-proxy, memory-cookie
+ *   memory, memory-chrome, memory-proxy, memory-cookie, memory-tls
  *               two fifths subscribe to one topic and receive one update: memory;
- *               with the request of curl, of Chrome, and that with more fields
- *   slow, half-open, large, garbage
+ *               with the request of curl, of Chrome, and that with more fields; with
+ *               that of curl over TLS
+ *   slow, half-open, large, garbage, flood
  *               as broadcast, with a tenth of the clients, first alone and then
- *               with attackers (attack.c); each for a third of the time
+ *               with attackers (attack.c); each for a third of the time. In flood the
+ *               server limits what one address may do
  *
  * A round publishes for a fixed time and not a fixed number of updates, so that a slow
  * server does not make the run longer. Measuring starts after a warm-up.
@@ -177,6 +182,19 @@ static bool publish_updates(struct session *session, const struct work_size *siz
     return clients_wait(&session->clients, 0) && publish_wait(&session->publish, 0);
 }
 
+/* Connects the clients. That may take longer with TLS than servers let a publisher be
+ * silent. */
+static bool connect_clients(struct session *session)
+{
+    bool tls = session->clients.tls;
+
+    if (tls)
+        publish_close(&session->publish);
+    return clients_connect(&session->clients) &&
+           (!tls ||
+            publish_open(&session->publish, &session->load, session->server->port));
+}
+
 static bool measure_updates(struct session *session, const struct work_size *size,
                             unsigned in_flight, struct figures *figures)
 {
@@ -184,7 +202,7 @@ static bool measure_updates(struct session *session, const struct work_size *siz
     const struct histogram *latency = &clients->latency;
     uint64_t before;
 
-    if (!clients_connect(clients) ||
+    if (!connect_clients(session) ||
         !publish_updates(session, size, in_flight, WARM_UP * clients->topics, false) ||
         !begin_meter(session))
         return false;
@@ -197,6 +215,41 @@ static bool measure_updates(struct session *session, const struct work_size *siz
     figures->of[FIGURE_P999] = histogram_at(latency, 0.999);
     figures->of[FIGURE_PUBLISHES] = (double)(clients->published - before) * 1e9 /
                                     (double)(clients->last - session->begun);
+    return true;
+}
+
+/* ---- TLS ---------------------------------------------------------------- */
+
+/* Replaces the clients of SESSION, which are those of a port without TLS, by as many on
+ * the one with it, on topics of their own. */
+static bool change_to_tls(struct session *session)
+{
+    struct clients *clients = &session->clients;
+    struct clients next = {.port = session->server->tls_port,
+                           .tls = true,
+                           .count = clients->count,
+                           .topics = clients->topics,
+                           .prefix = "tls",
+                           .size = clients->size,
+                           .fields = clients->fields};
+
+    clients_close(clients);
+    *clients = next;
+    return clients_open(clients, &session->load);
+}
+
+static bool measure_tls(struct session *session, const struct work_size *size,
+                        unsigned in_flight, struct figures *figures)
+{
+    struct work_size half = *size;
+    struct figures plain;
+
+    half.seconds /= 2;
+    if (!measure_updates(session, &half, in_flight, &plain) ||
+        !change_to_tls(session) ||
+        !measure_updates(session, &half, in_flight, figures))
+        return false;
+    figures->of[FIGURE_TO_PLAIN] = figures->of[FIGURE_CPU] / plain.of[FIGURE_CPU];
     return true;
 }
 
@@ -383,7 +436,7 @@ static bool measure_memory(struct session *session, struct figures *figures)
     struct usage before, after;
 
     if (!warm_up(session) || !usage_read(session->server->pid, true, &before) ||
-        !begin_meter(session) || !clients_connect(clients) ||
+        !begin_meter(session) || !connect_clients(session) ||
         !publish_to_all(session) ||
         !end_meter(session, usage_now(), clients->count, figures) ||
         !load_linger(&session->load, 500) ||
@@ -469,6 +522,13 @@ static const struct {
                        TOKENS_NONE},
     [WORK_SATURATED] = {"saturated", "delivery", 50, ALL, HEAD_CURL, TOKENS_NONE},
     [WORK_CHUNKED] = {"chunked", "delivery", 10, ALL, HEAD_CURL, TOKENS_NONE},
+#define CRIERD (1 << SERVER_CRIERD)
+    [WORK_TLS_BROADCAST] = {"tls-broadcast", "delivery", 50, CRIERD, HEAD_CURL,
+                            TOKENS_NONE},
+    [WORK_TLS_TARGETED] = {"tls-targeted", "delivery", 50, CRIERD, HEAD_CURL,
+                           TOKENS_NONE},
+    [WORK_TLS_SATURATED] = {"tls-saturated", "delivery", 50, CRIERD, HEAD_CURL,
+                            TOKENS_NONE},
     [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME, TOKENS_NONE},
     [WORK_PUBLISH] = {"publish", "publish", 0, ALL | 1 << SERVER_CRIERD_SQLITE,
                       HEAD_CURL, TOKENS_NONE},
@@ -488,17 +548,25 @@ static const struct {
     [WORK_MEMORY_CHROME] = {"memory-chrome", "client", 40, REAL, HEAD_CHROME, TOKENS_NONE},
     [WORK_MEMORY_PROXY] = {"memory-proxy", "client", 40, REAL, HEAD_PROXY, TOKENS_NONE},
     [WORK_MEMORY_COOKIE] = {"memory-cookie", "client", 40, REAL, HEAD_COOKIE, TOKENS_NONE},
+    [WORK_MEMORY_TLS] = {"memory-tls", "client", 40, CRIERD, HEAD_CURL, TOKENS_NONE},
     [WORK_SLOW] = {"slow", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
     [WORK_HALF_OPEN] = {"half-open", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
     [WORK_LARGE] = {"large", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
     [WORK_GARBAGE] = {"garbage", "delivery", 10, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_FLOOD] = {"flood", "delivery", 10, 1 << SERVER_CRIERD, HEAD_CURL, TOKENS_NONE},
 };
 
 bool work_is_abuse(enum work_kind kind) { return kind >= WORK_SLOW; }
 
 bool work_is_memory(enum work_kind kind)
 {
-    return kind >= WORK_MEMORY && kind <= WORK_MEMORY_COOKIE;
+    return kind >= WORK_MEMORY && kind <= WORK_MEMORY_TLS;
+}
+
+bool work_is_tls(enum work_kind kind)
+{
+    return (kind >= WORK_TLS_BROADCAST && kind <= WORK_TLS_SATURATED) ||
+           kind == WORK_MEMORY_TLS;
 }
 
 const char *work_name(enum work_kind kind) { return works[kind].name; }
@@ -507,6 +575,12 @@ const char *work_unit(enum work_kind kind) { return works[kind].unit; }
 
 const char *const *work_options(enum work_kind kind)
 {
+    /* The clients of a run come from 16 addresses, all at once. */
+    static const char *const limits[] = {"--connect-rate", "500",
+                                         "--max-clients-per-address", "5000", NULL};
+
+    if (kind == WORK_FLOOD)
+        return limits;
     return works[kind].tokens != TOKENS_NONE ? tokens_options : NULL;
 }
 
@@ -526,6 +600,11 @@ static bool measure_work(enum work_kind kind, const struct work_size *size,
     switch (kind) {
     case WORK_SATURATED:
         return measure_updates(session, size, IN_FLIGHT, figures);
+    case WORK_TLS_BROADCAST:
+    case WORK_TLS_TARGETED:
+        return measure_tls(session, size, 1, figures);
+    case WORK_TLS_SATURATED:
+        return measure_tls(session, size, IN_FLIGHT, figures);
     case WORK_IDLE:
         return measure_idle(session, size, figures);
     case WORK_PUBLISH:
@@ -545,6 +624,8 @@ static bool measure_work(enum work_kind kind, const struct work_size *size,
     case WORK_MEMORY_PROXY:
     case WORK_MEMORY_COOKIE:
         return measure_memory(session, figures);
+    case WORK_MEMORY_TLS:
+        return change_to_tls(session) && measure_memory(session, figures);
     default:
         return work_is_abuse(kind) ? measure_abuse(kind, session, size, figures)
                                    : measure_updates(session, size, 1, figures);
@@ -558,15 +639,15 @@ bool work_run(enum work_kind kind, const struct work_size *size,
     enum clients_selector selector = kind == WORK_PREFIX     ? CLIENTS_BY_PREFIX
                                      : kind == WORK_TEMPLATE ? CLIENTS_BY_TEMPLATE
                                                              : CLIENTS_BY_NAME;
-    bool many = kind == WORK_TARGETED || selector != CLIENTS_BY_NAME, ok;
-    size_t clients = work_clients(kind, size);
+    bool many = kind == WORK_TARGETED || kind == WORK_TLS_TARGETED || selector != CLIENTS_BY_NAME, ok;
+    size_t clients = work_clients(kind, size), each = kind == WORK_TLS_TARGETED ? 5 : 10;
     const size_t tokens[] = {
         [TOKENS_NONE] = 0, [TOKENS_ONE] = 1, [TOKENS_EACH] = clients};
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
     ok = open_session(&session, server, size, clients,
-                      many ? (clients + 9) / 10 : 1,
+                      many ? (clients + each - 1) / each : 1,
                       kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, selector,
                       works[kind].head, tokens[works[kind].tokens]);
     session.publish.private = kind == WORK_PRIVATE;

@@ -14,6 +14,9 @@ enum work_kind {
     WORK_TEMPLATE,
     WORK_SATURATED,
     WORK_CHUNKED,
+    WORK_TLS_BROADCAST,
+    WORK_TLS_TARGETED,
+    WORK_TLS_SATURATED,
     WORK_IDLE,
     WORK_PUBLISH,
     WORK_PUBLISH_TOKEN,
@@ -27,10 +30,12 @@ enum work_kind {
     WORK_MEMORY_CHROME,
     WORK_MEMORY_PROXY,
     WORK_MEMORY_COOKIE,
+    WORK_MEMORY_TLS,
     WORK_SLOW, /* from here on: measured clients under attack */
     WORK_HALF_OPEN,
     WORK_LARGE,
     WORK_GARBAGE,
+    WORK_FLOOD,
     WORK_KINDS
 };
 
@@ -51,6 +56,7 @@ enum figure {
     FIGURE_MEMORY,    /* anonymous memory per client, bytes */
     FIGURE_PUBLISHES, /* a second */
     FIGURE_BYTES,     /* read by a client per delivery or keep-alive */
+    FIGURE_TO_PLAIN, /* CPU with TLS, divided by that without */
     FIGURE_P50_ALONE, /* latencies under attack, divided by those without */
     FIGURE_P99_ALONE,
     FIGURE_ATTACKS, /* a second */
@@ -71,6 +77,9 @@ const char *work_unit(enum work_kind kind);
  * is the same in each round. */
 bool work_is_abuse(enum work_kind kind);
 bool work_is_memory(enum work_kind kind);
+
+/* Returns whether clients use TLS. */
+bool work_is_tls(enum work_kind kind);
 
 /* Returns further options of the server for it, ended by NULL; NULL for none. */
 const char *const *work_options(enum work_kind kind);

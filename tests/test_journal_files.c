@@ -704,6 +704,113 @@ START_TEST(a_file_without_a_mark)
 }
 END_TEST
 
+/* ---- wrong bytes ------------------------------------------------------ */
+
+#define UPDATES 1200
+#define FLIPS 150
+
+/* The updates that were published: their data is their number. */
+static bool in_topic(int number, int topic)
+{
+    return topic == 0 || number % 5 == topic - 1;
+}
+
+static void publish_many(void)
+{
+    char text_[80], topics[16], id[16];
+    int i;
+
+    for (i = 0; i < UPDATES; i++) {
+        snprintf(topics, sizeof topics, "all,t%d", i % 5 + 1);
+        snprintf(id, sizeof id, "id%d", i);
+        snprintf(text_, sizeof text_, "%d", i);
+        append_id(topics, i % 3 == 0 ? id : NULL, text_);
+    }
+}
+
+/* Asserts that TEXTS are numbers of the topic that rise, and that none is left out but
+ * where there is a gap. */
+static void assert_replay(const char *texts, int topic)
+{
+    bool gap = false;
+    int next = 0, number, length;
+
+    for (;;) {
+        if (strncmp(texts, "gap", 3) == 0 || strncmp(texts, " gap", 4) == 0) {
+            gap = true;
+            texts += texts[0] == ' ' ? 4 : 3;
+            continue;
+        }
+        if (sscanf(texts, " %d%n", &number, &length) != 1)
+            break;
+        texts += length;
+        ck_assert_int_ge(number, next);
+        ck_assert_int_lt(number, UPDATES);
+        ck_assert(in_topic(number, topic));
+        for (; next < number && !gap; next++)
+            ck_assert_msg(!in_topic(next, topic), "%d is missing", next);
+        next = number + 1;
+        gap = false;
+    }
+    ck_assert_str_eq(texts, "");
+    for (; next < UPDATES && !gap; next++)
+        ck_assert_msg(!in_topic(next, topic), "%d is missing", next);
+}
+
+static void replay(const char *topics, int topic)
+{
+    const char *texts = all(topics);
+
+    if (answer.error == 0)
+        assert_replay(texts, topic);
+    else /* the journal says that it cannot be read */
+        ck_assert_int_eq(answer.error, CRIER_ERR_STORAGE);
+}
+
+/* One byte of the file is wrong: all that is read is what was published, and what is
+ * missing has a gap in its place. Or the journal is refused, or says that it fails. */
+START_TEST(a_wrong_byte)
+{
+    unsigned short state[3] = {(unsigned short)_i, 16, 4};
+    unsigned opened = 0, gaps = 0, i;
+    size_t length, at;
+    char *bytes, old;
+
+    if (access("/dev/shm", W_OK) == 0)
+        journal_parent = "/dev/shm"; /* no start waits for a disk */
+    ck_assert_int_eq(journal_open(NULL), 0);
+    publish_many();
+    journal_close();
+    bytes = read_file(journal_path(), &length);
+    may_fail = true;
+    for (i = 0; i < FLIPS; i++) {
+        at = (size_t)nrand48(state) % length;
+        if (i % 4 == 0) /* the heads of pages are few, and matter most */
+            at = at / 4096 * 4096 + at % 64;
+        old = bytes[at];
+        bytes[at] = (char)(old ^ (i % 3 == 0 ? 0xff : 1 << nrand48(state) % 8));
+        write_file(journal_path(), bytes, length);
+        (void)unlink(name_file(journal_path(), "-lock"));
+        if (journal_open(NULL) == 0) {
+            opened++;
+            replay("all", 0);
+            replay("*", 0);
+            replay("t2", 2);
+            replay("t*", 0);
+            gaps += atomic_load(&journal->damaged) != 0;
+            journal_close();
+        }
+        bytes[at] = old;
+    }
+    may_fail = false;
+    journal_parent = "/tmp";
+    ck_assert_uint_gt(opened, FLIPS / 2);
+    ck_assert_uint_gt(gaps, FLIPS / 4);
+    free(bytes);
+    journal_end();
+}
+END_TEST
+
 /* ---- a crash between the steps ---------------------------------------- */
 
 #define STEPS 32
@@ -868,6 +975,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_backup_in_the_place_of_the_file);
     tcase_add_test(tcase, the_same_name_in_another_place);
     tcase_add_test(tcase, a_file_without_a_mark);
+    tcase_add_loop_test(tcase, a_wrong_byte, 0, 4);
     tcase_add_loop_test(tcase, a_crash_while_opening, 0, 3);
     tcase_add_test(tcase, a_crash_while_closing);
     tcase_add_test(tcase, opened_while_somebody_reads);

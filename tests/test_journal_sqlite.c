@@ -431,18 +431,69 @@ END_TEST
 
 START_TEST(rows_that_somebody_has_spoilt)
 {
+    char reason[128];
+
     ck_assert_int_eq(journal_open(NULL), 0);
-    append_many("a,b", 1, 6);
+    append_many("a,b", 1, 8);
     journal_sql(journal_path(),
                 "UPDATE updates SET body = x'' WHERE position = 1;"
                 "UPDATE updates SET body = 'x' WHERE position = 2;"
                 "UPDATE updates SET topics = '' WHERE position = 3;"
                 "DELETE FROM updates WHERE position = 4;"
-                "UPDATE topics SET count = 0, bytes = 0;"
-                "UPDATE journal SET count = 0, bytes = 0");
-    ck_reads(all("a"), " 5 6"); /* those that can be sent */
-    ck_reads(since(CRIER_SINCE_LAST, "*", 9), " 5 6");
-    append("a", "7");
+                "UPDATE updates SET flags = 1 WHERE position = 5;"
+                "UPDATE updates SET time = time + 1 WHERE position = 6");
+    ck_reads(all("a"), "gap 7 8"); /* those that are as they were */
+    ck_reads(since(CRIER_SINCE_LAST, "*", 9), "gap 7 8");
+    append("a", "9");
+    ck_reads(all("a"), "gap 7 8 9");
+    ck_assert_uint_ne(atomic_load(&journal->damaged), 0);
+    ck_assert_int_eq(journal->ops->status(journal, reason), 0);
+    journal_end();
+}
+END_TEST
+
+/* A gap stands where the updates would, with all others before and behind it. */
+START_TEST(a_gap_in_the_middle)
+{
+    static const char *const edits[] = {
+        "DELETE FROM updates WHERE position = 3",
+        "UPDATE updates SET body = replace(body, '3', '5') WHERE position = 3",
+        "DELETE FROM entries WHERE position = 3; "
+        "DELETE FROM lists WHERE position = 3"};
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a,b", 1, 5);
+    journal_sql(journal_path(), edits[_i]);
+    ck_reads(all("a"), " 1 2 gap 4 5");
+    ck_reads(all("b,c"), " 1 2 gap 4 5");
+    ck_reads(all("*"), " 1 2 gap 4 5");
+    ck_reads(after(2, "a"), "gap 4 5");
+    ck_reads(after(3, "a"), " 4 5");
+    journal_end();
+}
+END_TEST
+
+/* What is missing at the end is a gap, too; and no topic gives what is another's. */
+START_TEST(entries_that_lead_astray)
+{
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 1, 2);
+    append_many("b", 3, 3);
+    journal_sql(journal_path(),
+                "DELETE FROM entries WHERE position = 5;"
+                "DELETE FROM lists WHERE position = 5");
+    ck_reads(all("b"), " 3 4 gap");
+    ck_reads(all("*"), " 1 2 3 4 gap");
+    append("b", "6");
+    ck_reads(all("b"), " 3 4 gap 6");
+    journal_sql(journal_path(),
+                "UPDATE entries SET topic = 1 WHERE position = 4");
+    ck_reads(all("a"), " 1 2");
+    ck_reads(after(2, "a"), "");
+    journal_sql(journal_path(),
+                "UPDATE entries SET position = 5 WHERE position = 2");
+    ck_reads(all("a"), " 1 gap");
+    ck_reads(all("b"), " 3 gap 6");
     journal_end();
 }
 END_TEST
@@ -462,6 +513,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, disk_full);
     tcase_add_test(tcase, file_too_large);
     tcase_add_test(tcase, rows_that_somebody_has_spoilt);
+    tcase_add_loop_test(tcase, a_gap_in_the_middle, 0, 3);
+    tcase_add_test(tcase, entries_that_lead_astray);
     return suite;
 }
 

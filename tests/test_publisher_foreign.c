@@ -280,6 +280,31 @@ static void on_retry_near_the_end(void *closure, const char *reason,
     last_wait = retry;
 }
 
+/* How long the publisher was going to wait. */
+static void note_pause(void *closure, const char *reason, uint64_t wait)
+{
+    (void)reason;
+    *(uint64_t *)closure = wait;
+}
+
+/* The server knows when it will take more. Its refusal is final where that is too late. */
+START_TEST(too_much_is_sent_again_when_it_fits)
+{
+    uint64_t wait = 0;
+
+    options.on_retry = note_pause;
+    options.closure = &wait;
+    foreign_answer(&server, "429 Too Many Requests",
+                   _i == 0 ? "Retry-After: 1\r\n" : "Retry-After: 3600\r\n", "");
+    foreign_answer(&server, "200 OK", "", DONE);
+    ck_assert_int_eq(crier_publish(&options, event, &published),
+                     _i == 0 ? 0 : CRIER_ERR_STATUS);
+    ck_assert_int_eq(published.status, _i == 0 ? 200 : 429);
+    ck_assert_uint_eq(wait, _i == 0 ? 1000 : 0);
+    ck_assert_uint_eq(foreign_requests(&server), _i == 0 ? 2 : 1);
+}
+END_TEST
+
 /* It is tried up to the end of the time, not up to the last wait before. */
 START_TEST(the_time_is_up)
 {
@@ -366,6 +391,7 @@ static Suite *suite(void)
     tcase_add_test(c, strict_until_it_is_sent);
     tcase_add_test(c, a_redirect_is_followed);
     tcase_add_test(c, mistakes_are_named);
+    tcase_add_loop_test(c, too_much_is_sent_again_when_it_fits, 0, 2);
     tcase_add_test(c, the_time_is_up);
     tcase_add_test(c, one_may_try_without_waiting);
     tcase_add_loop_test(c, a_server_has_no_query, 0, 3);

@@ -356,9 +356,11 @@ static void set_signals(sigset_t *signals)
 
 static int start_server(struct conf *conf, struct launch *launch)
 {
-    struct server server = {.conf = conf, .started = crier_now(), .www = -1};
+    struct server server = {
+        .conf = conf, .started = crier_now(), .began = time(NULL), .www = -1};
     int status;
 
+    atomic_init(&server.configured, server.began);
     set_signals(&launch->signals);
     notify_open();
     /* One thread allocates an update and another one frees it, much later. With an arena

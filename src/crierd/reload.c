@@ -10,7 +10,10 @@
 #include "crierd/config/load.h"
 #include "crierd/http/tls.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 #include "crierd/topics.h"
+
+#include <time.h>
 
 static void log_mistake(const char *text)
 {
@@ -54,13 +57,20 @@ void reload_conf(struct server *server, int argc, char **argv)
     if (load_again(argc, argv, log_mistake, log_change, conf_current(), &conf) !=
         LOAD_RUN) {
         log_line(LOG_ERROR, "the configuration stays as it was");
+        metrics_count(METRIC_RELOADS_FAILED);
+        atomic_store(&server->reload_failed, true);
         return;
     }
     if (apply_conf(server, conf)) {
         conf_publish(conf);
+        metrics_count(METRIC_RELOADS_SUCCEEDED);
+        atomic_store(&server->reload_failed, false);
+        atomic_store(&server->configured, time(NULL));
         log_line(LOG_INFO, "the configuration was reloaded");
     } else {
         log_line(LOG_ERROR, "the configuration was not reloaded: try again");
+        metrics_count(METRIC_RELOADS_FAILED);
+        atomic_store(&server->reload_failed, true);
     }
     conf_unref(conf);
 }

@@ -36,7 +36,8 @@ before(async () => {
   browser = await chromium.launch({ // in a new, empty profile
     executablePath: CHROMIUM,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--host-resolver-rules=MAP events.example.com 127.0.0.1'], // for tests/proxies
   });
 });
 after(() => browser?.close());
@@ -104,6 +105,7 @@ class Line {
 class World {
   server;
   #line = null;
+  #proxy = null;
   #journals = '';
   #contexts = [];
   #complaints = [];
@@ -127,6 +129,11 @@ class World {
     return this.#line;
   };
 
+  /** Has all pages opened from now on use a proxy. @param {{url: string, stop: () => Promise}} proxy */
+  behind = (proxy) => {
+    this.#proxy = proxy;
+  };
+
   /** A browser profile of its own. @param {object} [options] as Playwright's */
   context = async (options) => {
     const context = await browser.newContext(options);
@@ -144,7 +151,7 @@ class World {
   /** A new tab showing one of the pages. */
   open = async (context, path = '/') => {
     const page = await context.newPage();
-    await page.goto((this.#line ?? this.server).url + path);
+    await page.goto((this.#proxy ?? this.#line ?? this.server).url + path);
     return page;
   };
 
@@ -195,6 +202,7 @@ class World {
     await Promise.allSettled(this.#contexts.map((context) => context.close()));
     this.#requests.forEach((request) => request.destroy());
     this.#line?.close();
+    await this.#proxy?.stop();
     await this.server?.stop();
     if (this.#journals) await rm(this.#journals, { recursive: true });
   }

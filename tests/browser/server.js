@@ -33,9 +33,13 @@ export class Server {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Starts it: on a free port at first, on the same one later. */
-  async start() {
-    const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', here('../../www'), '--data', here('../../data')];
+  /**
+   * Starts it: on a free port at first, on the same one later.
+   *
+   * @param {string} [how]  what the listener's address ends with
+   */
+  async start(how = '') {
+    const args = ['--listen', `127.0.0.1:${this.#port}${how}`, '--www', here('../../www'), '--data', here('../../data')];
     const child = this.#child = spawn(CRIERD, [...args, ...this.#options], { stdio: ['ignore', 'ignore', 'pipe'] });
     children.add(child);
     child.once('exit', () => children.delete(child));

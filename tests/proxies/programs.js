@@ -29,7 +29,9 @@ const ROOT = process.getuid() === 0;
 
 /** The name of the host in the files. */
 export const HOST = 'events.example.com';
+/** Where crierd listens, in the files. */
 const CRIERD = '127.0.0.1:8080';
+const SOCKET = '/run/crier/crier.sock';
 
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill())); // and so the processes that they have started
@@ -44,6 +46,29 @@ function change(text, changes, file) {
 }
 
 const read = async (file, changes) => change(await readFile(file, 'utf8'), changes, file);
+
+/**
+ * The lines that say where crierd listens, by how it is reached. A file has the first one,
+ * and the others as comments.
+ */
+const UPSTREAM = {
+  nginx: { tcp: `server ${CRIERD};`, unix: `server unix:${SOCKET};` },
+  haproxy: {
+    tcp: `server crierd ${CRIERD}\n`,
+    unix: `server crierd unix@${SOCKET}\n`,
+    proxied: `server crierd ${CRIERD} send-proxy-v2\n`,
+  },
+  caddy: { tcp: `reverse_proxy ${CRIERD} {`, unix: `reverse_proxy unix/${SOCKET} {` },
+  apache: { tcp: `ProxyPass / http://${CRIERD}/ `, unix: `ProxyPass / unix:${SOCKET}|http://localhost/ ` },
+};
+
+/** Reads the file of a program, with the changes, and the address of crierd. */
+async function operators(file, { name, way, crierd }, changes) {
+  const lines = UPSTREAM[name];
+  let text = await read(OPERATOR + file, changes);
+  if (way !== 'tcp') text = change(text, { [lines.tcp]: `# ${lines.tcp}`, [`# ${lines[way]}`]: lines[way] }, file);
+  return change(text, { [lines[way]]: lines[way].replace(way === 'unix' ? SOCKET : CRIERD, crierd) }, file);
+}
 
 /** Returns ports that are free now. */
 async function freePorts(count) {
@@ -65,10 +90,12 @@ async function accepts(port) {
 
 /**
  * How each program is prepared: writes its configuration and returns its command line.
- * `place` has its scratch directory, its ports, crierd's address and the certificate.
+ * `place` has its name, its scratch directory and ports, how and where it reaches crierd, and
+ * the certificate.
  */
 const PREPARE = {
-  async nginx({ scratch, http, https, crierd, certificate, key }) {
+  async nginx(place) {
+    const { scratch, http, https, certificate, key } = place;
     await mkdir(`${scratch}/sites-enabled`);
     await mkdir(`${scratch}/conf.d`);
     await writeFile(`${scratch}/nginx.conf`, await read(`${DEBS}/etc/nginx/nginx.conf`, {
@@ -83,10 +110,9 @@ const PREPARE = {
     // An operator who compresses whatever there is must not slow down the streams.
     await writeFile(`${scratch}/conf.d/test.conf`, 'gzip_types *; gzip_min_length 1;\n' +
       ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((use) => `${use}_temp_path ${scratch}/${use};\n`).join(''));
-    await writeFile(`${scratch}/sites-enabled/crierd`, await read(`${OPERATOR}nginx.conf`, {
+    await writeFile(`${scratch}/sites-enabled/crierd`, await operators('nginx.conf', place, {
       [`/etc/letsencrypt/live/${HOST}/fullchain.pem`]: certificate,
       [`/etc/letsencrypt/live/${HOST}/privkey.pem`]: key,
-      [`server ${CRIERD};`]: `server ${crierd};`,
       'listen [::]:80;': `listen unix:${scratch}/80;`,
       'listen [::]:443 ssl http2;': `listen unix:${scratch}/443 ssl http2;`,
       'listen 80;': `listen 127.0.0.1:${http};`,
@@ -95,43 +121,43 @@ const PREPARE = {
     return ['nginx', '-p', scratch, '-e', 'stderr', '-c', `${scratch}/nginx.conf`, '-g', 'daemon off;'];
   },
 
-  async haproxy({ scratch, http, https, crierd, pem }) {
+  async haproxy(place) {
+    const { scratch, http, https, pem } = place;
     const debian = await read(`${DEBS}/etc/haproxy/haproxy.cfg`, { '/etc/haproxy/errors/': `${DEBS}/etc/haproxy/errors/` });
     await writeFile(`${scratch}/haproxy.cfg`,
       debian.replace(/^\s*(log \/dev\/log|chroot|stats socket|user|group|daemon)\b.*\n/gm, '') +
-      await read(`${OPERATOR}haproxy.cfg`, {
+      await operators('haproxy.cfg', place, {
         [`/etc/haproxy/${HOST}.pem`]: pem,
-        [`server crierd ${CRIERD}`]: `server crierd ${crierd}`,
         ':::80 v4v6': `127.0.0.1:${http}`,
         ':::443 v4v6': `127.0.0.1:${https}`,
       }));
     return ['haproxy', '-db', '-f', `${scratch}/haproxy.cfg`];
   },
 
-  async caddy({ scratch, http, https, crierd, certificate, key }) {
-    await writeFile(`${scratch}/Caddyfile`, await read(`${OPERATOR}Caddyfile`, {
+  async caddy(place) {
+    const { scratch, http, https, certificate, key } = place;
+    await writeFile(`${scratch}/Caddyfile`, await operators('Caddyfile', place, {
       '\tgrace_period': `\thttp_port ${http}\n\thttps_port ${https}\n\tdefault_bind 127.0.0.1\n\tgrace_period`,
-      [CRIERD]: crierd,
       '# tls internal': `tls ${certificate} ${key}`,
     }));
     return ['caddy', 'run', '--adapter', 'caddyfile', '--config', `${scratch}/Caddyfile`];
   },
 
-  async apache({ scratch, http, https, crierd, certificate, key }) {
-    const site = await readFile(`${OPERATOR}apache.conf`, 'utf8');
+  async apache(place) {
+    const { scratch, http, https, certificate, key } = place;
+    const site = await operators('apache.conf', place, {
+      [`/etc/letsencrypt/live/${HOST}/fullchain.pem`]: certificate,
+      [`/etc/letsencrypt/live/${HOST}/privkey.pem`]: key,
+      '*:80>': `*:${http}>`,
+      '*:443>': `*:${https}>`,
+    });
     await cp(`${DEBS}/etc/apache2`, scratch, { recursive: true });
     await enable(scratch, site);
     await writeFile(`${scratch}/ports.conf`, await read(`${scratch}/ports.conf`, {
       'Listen 80': `ServerName ${HOST}\nListen 127.0.0.1:${http}`,
       'Listen 443': `Listen 127.0.0.1:${https}`,
     }));
-    await writeFile(`${scratch}/sites-enabled/crierd.conf`, change(site, {
-      [`/etc/letsencrypt/live/${HOST}/fullchain.pem`]: certificate,
-      [`/etc/letsencrypt/live/${HOST}/privkey.pem`]: key,
-      [`http://${CRIERD}/`]: `http://${crierd}/`,
-      '*:80>': `*:${http}>`,
-      '*:443>': `*:${https}>`,
-    }, 'apache.conf'));
+    await writeFile(`${scratch}/sites-enabled/crierd.conf`, site);
     return ['apache2', '-d', scratch, '-f', 'apache2.conf', '-DFOREGROUND'];
   },
 };
@@ -188,15 +214,23 @@ export class Proxy {
   ca = '';
   caFile = '';
 
-  /** @param {string} name  one of NAMES @param {string} crierd  its host and port */
-  async start(name, crierd) {
+  get url() {
+    return `https://${HOST}:${this.https}`;
+  }
+
+  /**
+   * @param {string} name  one of NAMES
+   * @param {string} crierd  its host and port, or the path of its socket
+   * @param {'tcp'|'unix'|'proxied'} [way]  how crierd is reached
+   */
+  async start(name, crierd, way = 'tcp') {
     const scratch = this.#scratch = await mkdtemp(join(tmpdir(), `crier-${name}-`));
     await chmod(scratch, 0o755); // as root they change to another user
     const files = await makeCertificate(scratch);
     this.caFile = files.certificate;
     this.ca = await readFile(this.caFile);
     [this.http, this.https] = await freePorts(2);
-    const command = await PREPARE[name]({ scratch, crierd, http: this.http, https: this.https, ...files });
+    const command = await PREPARE[name]({ name, way, crierd, scratch, http: this.http, https: this.https, ...files });
     await this.#spawn(command);
     await until(async () => {
       if (!children.has(this.#child)) assert.fail(`${name} ended:\n${this.#said}`);

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -18,8 +18,16 @@ import { HOST, NAMES, Proxy } from './programs.js';
 
 const run = promisify(execFile);
 const PROMPT = 1_000; // ms in which an event must arrive, though nothing follows it
+const TIMEOUT = 30_000; // ms
 const MEBIBYTE = 1024 * 1024;
+const STREAMS = 8; // of one address
 const KEY = 'a secret of the tests, which is long enough';
+
+/**
+ * What comes of a body that is too large. Over HTTP/1.1 a proxy closes the connection behind
+ * its response, and a client that still sends may notice that before it reads the response.
+ */
+const REFUSED = new Set([413, 'EPIPE', 'ECONNRESET']);
 
 const base64 = (value) => Buffer.from(value).toString('base64url');
 
@@ -43,14 +51,19 @@ async function publish(server, topic, data) {
   assert.equal(status, 200);
 }
 
-/** What a test has: crierd, the proxy before it, and clients of both versions of HTTP. */
+/** The versions of HTTP that a file offers (apache.conf says why it does not offer both). */
+const versionsOf = (name) => (name === 'apache' ? [Http1] : [Http1, Http2]);
+
+/** What a check has: crierd, the proxy before it, and a client of each version of HTTP. */
 async function begin(name, scratch) {
   const server = new Server(['--ping-interval', '1s', '--jwt-key', `HS256:${KEY}`, '--anonymous', 'subscribe',
-    '--journal', `sqlite:${join(scratch, 'journal')}`, '--log-level', 'debug']);
+    '--journal', `sqlite:${join(scratch, 'journal')}`, '--trusted-proxy', '127.0.0.1',
+    '--max-clients-per-address', String(STREAMS)]);
   await server.start();
   const proxy = new Proxy();
   await proxy.start(name, new URL(server.url).host);
-  return { server, proxy, clients: [new Http1(proxy), new Http2(proxy)] };
+  const versions = versionsOf(name);
+  return { server, proxy, versions, clients: versions.map((Version) => new Version(proxy)) };
 }
 
 const checks = {
@@ -68,12 +81,13 @@ const checks = {
     }
   },
 
-  async 'curl reads it, too'({ server, proxy }) {
+  async 'curl reads it, too'({ server, proxy, versions }) {
     await publish(server, 'curl', 'for curl');
     const { stdout } = await run('curl', ['-sS', '--http2', '--noproxy', '*', '--cacert', proxy.caFile,
       '--resolve', `${HOST}:${proxy.https}:127.0.0.1`, '-w', '%{http_version}',
-      `https://${HOST}:${proxy.https}/topics/curl?since=all&poll=1`]);
-    assert.match(stdout, /^data: ?for curl\n\n2$/m);
+      `${proxy.url}/topics/curl?since=all&poll=1`]);
+    const [, data, version] = /^data: (.*)\n\n(.*)$/m.exec(stdout);
+    assert.deepEqual([data, version], ['for curl', versions.includes(Http2) ? '2' : '1.1']);
   },
 
   async 'an idle stream lives on'({ server, clients }) {
@@ -112,8 +126,9 @@ const checks = {
     for (const client of clients) {
       const size = async (bytes) => (await client.request('/topics/large', post('x'.repeat(bytes)))).status;
       assert.equal(await size(MEBIBYTE), 200);
-      assert.equal(await size(MEBIBYTE + 1), 413); // by crierd
-      assert.equal(await size(16 * MEBIBYTE), 413); // by the proxy
+      for (const bytes of [MEBIBYTE + 1, 16 * MEBIBYTE]) { // refused by crierd, and by most proxies
+        assert.ok(REFUSED.has(await size(bytes).catch(({ code }) => code)));
+      }
     }
   },
 
@@ -143,6 +158,28 @@ const checks = {
       assert.equal(forbidden.status, 403);
       assert.match(forbidden.headers['content-type'], /^application\/problem\+json/);
     }
+  },
+
+  async 'crierd knows the client by its own address'({ server, proxy, versions }) {
+    for (const [n, Version] of versions.entries()) {
+      const [client, other] = [2, 3].map((last) => new Version(proxy, `127.0.${n}.${last}`));
+      const liar = new Version(proxy, `127.0.${n}.2`);
+      const open = [];
+      while (open.length < STREAMS) open.push(await client.stream('/topics/crowd'));
+      for (const stream of open) assert.equal(stream.status, 200);
+      for (const lie of [{}, { 'X-Forwarded-For': '192.0.2.1' }, { Forwarded: 'for=192.0.2.1' }, { 'X-Real-IP': '192.0.2.1' }]) {
+        const { status, headers, text } = await liar.request('/topics/crowd', { headers: lie });
+        assert.equal(status, 429, `${JSON.stringify(lie)}: ${text}`);
+        assert.ok(Number(headers['retry-after']) > 0);
+      }
+      open.push(await other.stream('/topics/crowd'));
+      assert.equal(open.at(-1).status, 200);
+      open.forEach((stream) => stream.close());
+      [client, other, liar].forEach((each) => each.close());
+    }
+    await until(async () => await server.clients() === 0, 'they have left');
+    assert.ok(server.log.some((line) => /GET \/topics\/crowd 429 .* 127\.0\.0\.2( |$)/.test(line)), 'the log has the address');
+    assert.ok(!server.log.some((line) => line.includes('192.0.2.1')), 'the log has what the client claims');
   },
 
   async 'pages of this origin may publish with the cookie, others not'({ clients }) {
@@ -189,8 +226,7 @@ const checks = {
     for (const stream of streams) ids.push((await stream.event(PROMPT)).id);
     await server.stop();
     for (const stream of streams) await stream.end();
-    for (const client of clients) {
-      const { status } = await client.request('/topics/restart');
+    for (const { status } of await Promise.all(clients.map((client) => client.request('/topics/restart')))) {
       assert.ok([502, 503].includes(status), `${status}`);
     }
     await server.start();
@@ -203,18 +239,44 @@ const checks = {
   },
 };
 
-test('proxies', { concurrency: true }, async (t) => {
-  await Promise.all(NAMES.filter((name) => !process.env.ONLY || process.env.ONLY === name).map((name) => t.test(name, async (t) => {
-    const scratch = await mkdtemp(join(tmpdir(), 'crier-'));
-    const world = await begin(name, scratch);
-    t.after(async () => {
-      world.clients.forEach((client) => client.close());
-      await world.proxy.stop();
-      await world.server.stop();
-      await rm(scratch, { recursive: true });
-    });
-    for (const [title, check] of Object.entries(checks)) {
-      await t.test(title, { timeout: 30_000 }, () => check(world));
+/** Whether crierd knows its clients by their own addresses where it is reached in another way. */
+async function checkAddresses(name, way, scratch) {
+  const socket = join(scratch, 'crierd.sock');
+  const server = new Server(['--anonymous', 'all', '--max-clients-per-address', '1',
+    ...(way === 'unix' ? ['--listen', `unix:${socket},mode=0666`, '--trusted-proxy', 'unix'] : [])]);
+  const proxy = new Proxy();
+  try {
+    await server.start(way === 'proxied' ? ',proxy' : '');
+    await proxy.start(name, way === 'unix' ? socket : new URL(server.url).host, way);
+    const open = async (last) => new (versionsOf(name).at(-1))(proxy, `127.0.0.${last}`).stream('/topics/a');
+    const streams = [];
+    for (const [last, status] of [[2, 200], [3, 200], [2, 429]]) {
+      streams.push(await open(last));
+      assert.equal(streams.at(-1).status, status);
     }
-  })));
-});
+    assert.equal((await new Http1(proxy).request('/topics/a', post('hello', {}))).status, 200);
+    assert.equal((await streams[0].event(PROMPT)).data, 'hello');
+  } finally {
+    await proxy.stop();
+    await server.stop();
+  }
+}
+
+test('proxies', { concurrency: true }, (t) => Promise.all(NAMES.map((name) => t.test(name, async (t) => {
+  const scratch = await mkdtemp(join(tmpdir(), 'crier-'));
+  await chmod(scratch, 0o755); // the proxies run as other users
+  const world = await begin(name, scratch);
+  t.after(async () => {
+    world.clients.forEach((client) => client.close());
+    await world.proxy.stop();
+    await world.server.stop();
+    await rm(scratch, { recursive: true });
+  });
+  for (const [title, check] of Object.entries(checks)) {
+    await t.test(title, { timeout: TIMEOUT }, () => check(world));
+  }
+  await t.test('by a unix socket', { timeout: TIMEOUT }, () => checkAddresses(name, 'unix', scratch));
+  if (name === 'haproxy') {
+    await t.test('by the PROXY protocol', { timeout: TIMEOUT }, () => checkAddresses(name, 'proxied', scratch));
+  }
+}))));

@@ -16,11 +16,12 @@
 
 struct crier_journal *journal;
 char journal_dir[64];
+const char *journal_parent = "/tmp";
 struct crier__append appended;
 char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
 unsigned pages;
-bool append_private, append_last, granted_only;
+bool append_private, append_last, granted_only, may_fail;
 const char *granted;
 char withheld[4096];
 size_t page_bytes;
@@ -50,7 +51,8 @@ static size_t yield(void *closure, struct crier__update *update)
 const char *journal_path(void)
 {
     if (journal_dir[0] == '\0') {
-        strcpy(journal_dir, "/tmp/crier-journal-XXXXXX");
+        snprintf(journal_dir, sizeof journal_dir, "%s/crier-journal-XXXXXX",
+                 journal_parent);
         ck_assert_ptr_nonnull(mkdtemp(journal_dir));
         snprintf(path, sizeof path, "%s/journal", journal_dir);
     }
@@ -337,8 +339,10 @@ static const char *read_on(void)
         sem_init(&done, 0, 0);
         journal->ops->read(journal, &question);
         wait_for_it();
-        if (pages++ == 0)
+        if (pages++ == 0 || question.error != 0)
             answer = question;
+        if (may_fail && question.error != 0)
+            break;
         if (question.gap)
             strcat(text, pages == 1 ? "gap" : " gap");
         check_page(before);

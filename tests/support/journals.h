@@ -15,6 +15,7 @@ enum backend { MEMORY, SQLITE, BACKENDS };
 
 extern struct crier_journal *journal;
 extern char journal_dir[]; /* its directory, "" if it has none */
+extern const char *journal_parent; /* where that is made */
 
 /* The results of the last call. */
 extern struct crier__append appended;
@@ -76,6 +77,7 @@ int forget(const char *topic);
  * Borrowed until the next call. LIVE are selectors that are read after the
  * position `live_from`, or NULL. */
 extern size_t page_bytes;
+extern bool may_fail; /* a read ends at an error, which `answer` has */
 extern const char *live;
 extern uint64_t live_from;
 const char *since(enum crier_since since, const char *topics,

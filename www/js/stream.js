@@ -7,19 +7,21 @@
  *   stream.close();
  *
  * It has the interface of an EventSource, but retries where that gives up, reports its
- * state, can deliver events of every type (`every`: as an event "any" whose `kind` is the
- * type), and shares its connection with all other tabs that listen to the same URL. A
- * SharedWorker (worker.js) does the sharing; in a browser without one, the tab opens a
- * connection of its own.
+ * state, and can deliver events of every type (`every`: as an event "any" whose `kind` is
+ * the type).
+ *
+ * Over HTTP/2 and 3 each tab has an EventSource of its own, since all streams and requests
+ * share one connection to the server. Over HTTP/1.1 each stream occupies a connection, of
+ * which a browser opens six. There all tabs that listen to the same URL share its stream by
+ * a SharedWorker (worker.js); in a browser without one, each tab has its own.
  */
 import { Connection } from './connection.js';
 
-/**
- * How many streams may be open at once. With HTTP/1.1 a browser opens six connections per
- * host, one of which stays free for requests; HTTP/2 and 3 have no such limit.
- */
+/** Whether the server is reached over HTTP/2 or 3; false where the browser does not say. */
 const multiplexed = /^h[23]/.test(performance.getEntriesByType('navigation')[0]?.nextHopProtocol);
-const MAX_STREAMS = multiplexed ? 100 : 5;
+
+/** How many streams the worker may have open at once: one connection is left for requests. */
+const MAX_STREAMS = 5;
 
 /** A page from the back/forward cache has lost its streams: reload it. */
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
@@ -68,6 +70,7 @@ export class Stream extends EventTarget {
     const openDirect = () => {
       if (this.state !== 'closed') this.#link = direct(url, types, receive);
     };
+    if (multiplexed) return openDirect();
     try {
       this.#link = shared(url, types, keep, receive, openDirect);
     } catch { // no SharedWorker, or storage is blocked for this page

@@ -5,10 +5,12 @@
 
 #include "api.h"
 
+#include "crierd/http/policy.h"
 #include "export.h"
 #include "health.h"
 #include "import.h"
 #include "publish.h"
+#include "scrape.h"
 #include "topics.h"
 
 const struct route api_routes[] = {
@@ -53,5 +55,16 @@ const struct route api_routes[] = {
      .handle = health_get,
      .scope = SCOPE_READ,
      .admin = true},
+    {.method = "GET",
+     .path = "/readyz",
+     .handle = health_get_ready,
+     .scope = SCOPE_READ,
+     .admin = true},
+    {.method = "GET",
+     .path = "/metrics",
+     .handle = scrape_get,
+     .scope = SCOPE_OPERATE,
+     .admin = true,
+     .exists = policy_is_operated},
     {0},
 };

@@ -100,7 +100,7 @@ void batch_note(void *closure, const struct crier_receipt *receipt)
     struct batch_item *item = closure;
     struct batch *batch = item->batch;
 
-    receipt_log(receipt);
+    receipt_note(receipt);
     pthread_mutex_lock(&batch->lock);
     if (receipt->error == 0) {
         batch->published++;
@@ -118,7 +118,9 @@ void batch_note(void *closure, const struct crier_receipt *receipt)
 void batch_submitted(struct batch *batch, size_t submitted, int error)
 {
     pthread_mutex_lock(&batch->lock);
-    if (error != 0)
+    if (error != 0) {
+        receipt_count_error(error);
         note_failure(batch, batch->items[submitted].number, error, "");
+    }
     settle_receipts(batch, batch->count - submitted + 1);
 }

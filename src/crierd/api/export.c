@@ -17,6 +17,7 @@
 #include "export.h"
 
 #include "crierd/http/respond.h"
+#include "crierd/metrics/kinds.h"
 #include "parameter.h"
 #include "streams.h"
 
@@ -27,7 +28,8 @@ bool export_get(struct request *request)
     static const struct crier_selector every_topic = {.text = "*"};
     const char *after = parameter_value(request, "after", NULL);
     struct stream_start start = {
-        .options = {.format = CRIER_FORMAT_JSON,
+        .options = {.kind = STREAM_TOPICS,
+                    .format = CRIER_FORMAT_JSON,
                     .on_closed = respond_stream_closed,
                     .closure = (void *)"/export"},
         .begin = streams_poll,

@@ -115,7 +115,7 @@ static bool is_reserved_topic(const char *topic)
            mercure_topic_is_reserved(topic, strlen(topic), MERCURE_SUBSCRIPTIONS);
 }
 
-static bool read_topics(struct import_reader *reader, struct import_line *line)
+static bool take_topics(struct import_reader *reader, struct import_line *line)
 {
     const json_t *array = json_object_get(line->object, "topics"), *value;
     size_t i;
@@ -148,7 +148,7 @@ static bool read_place(struct import_reader *reader, struct import_line *line)
 {
     const char *time;
 
-    if (!read_text(reader, line, "id", &line->id) || !read_topics(reader, line) ||
+    if (!read_text(reader, line, "id", &line->id) || !take_topics(reader, line) ||
         !read_text(reader, line, "time", &time))
         return false;
     if (!is_import_id(line->id))
@@ -209,7 +209,7 @@ static bool is_remark(const json_t *object)
 
 /* Reads the LENGTH bytes at TEXT into *LINE, whose object the caller frees in any case.
  * False when something is wrong. */
-static bool read_line(struct import_reader *reader, const char *text, size_t length,
+static bool parse_line(struct import_reader *reader, const char *text, size_t length,
                       struct import_line *line)
 {
     json_error_t error;
@@ -249,7 +249,7 @@ static bool read_next_update(struct import_reader *reader, struct import_line *l
             stop = reader->end;
         reader->at = stop < reader->end ? stop + 1 : stop;
         reader->number++;
-        good = read_line(reader, begin, (size_t)(stop - begin), line);
+        good = parse_line(reader, begin, (size_t)(stop - begin), line);
     }
     return good && line->object != NULL;
 }
@@ -270,7 +270,7 @@ static struct import_reader begin_reading(const struct request *request)
 
 /* Checks the body of REQUEST, and writes how many updates are to be published to *COUNT.
  * Returns false after it has sent an error. */
-static bool check_body(struct request *request, size_t *count)
+static bool check_lines(struct request *request, size_t *count)
 {
     struct import_reader reader = begin_reading(request);
     struct import_line line;
@@ -389,7 +389,7 @@ bool import_handle(struct request *request)
     size_t count;
     bool ready;
 
-    if (!check_body(request, &count))
+    if (!check_lines(request, &count))
         return request->result;
     deferred = deferred_new(request, respond_import);
     batch = deferred != NULL ? batch_new(deferred, count, describe_import) : NULL;

@@ -243,14 +243,14 @@ static void note_published(void *closure, const struct crier_receipt *receipt)
     struct publication *publication = closure;
     struct deferred *deferred = publication->deferred;
 
-    receipt_log(receipt);
     deferred->error = receipt->error;
     if (receipt->error == CRIER_ERR_EXISTS && publication->id != NULL) {
         publication->id = NULL;
         deferred->error = submit_publication(publication);
         if (deferred->error == 0)
-            return;
+            return; /* another receipt follows */
     }
+    receipt_note(receipt);
     if (receipt->error == 0) {
         deferred->text = strdup(receipt->id);
         if (deferred->text == NULL)
@@ -285,6 +285,7 @@ static bool publish_form(struct request *request,
                                           : -ENOMEM;
     if (error == 0)
         return deferred_wait(request);
+    receipt_count_error(error);
     free_publication(publication);
     return respond_error(request, error);
 }

@@ -24,6 +24,7 @@
 #include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
+#include "crierd/metrics/kinds.h"
 
 #include <errno.h>
 #include <string.h>
@@ -325,7 +326,8 @@ static bool register_subscriber(struct request *request,
 bool mercure_subscribe(struct request *request)
 {
     struct mercure_start opening = {
-        .start = {.options = {.on_closed = respond_stream_closed,
+        .start = {.options = {.kind = STREAM_MERCURE,
+                              .on_closed = respond_stream_closed,
                               .closure = (void *)MERCURE_PATH},
                   .begin = begin_stream}};
     struct crier_subscribe_options *options = &opening.start.subscription;

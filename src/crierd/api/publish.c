@@ -27,7 +27,7 @@ static void note_receipt(void *closure, const struct crier_receipt *receipt)
 {
     struct deferred *deferred = closure;
 
-    receipt_log(receipt);
+    receipt_note(receipt);
     deferred->error = receipt->error;
     if (receipt->error == 0) {
         deferred->text = crier_receipt_text(receipt);
@@ -58,7 +58,10 @@ bool publish_event(struct request *request, const char *topics,
     publish.on_done = note_receipt;
     publish.closure = deferred;
     error = crier_hub_publish(request->server->hub, topics, event, &publish);
-    return error != 0 ? respond_error(request, error) : deferred_wait(request);
+    if (error == 0)
+        return deferred_wait(request);
+    receipt_count_error(error);
+    return respond_error(request, error);
 }
 
 /* ---- the request ------------------------------------------------------ */

@@ -1,21 +1,48 @@
 /*
  * What crierd does with the journal's receipts besides sending them to publishers: it
- * logs the state of the journal, and sums many of them up in one response.
+ * counts them, logs the state of the journal, and sums many of them up in one response.
  */
 #include <config.h>
 
 #include "receipt.h"
 
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
-void receipt_log(const struct crier_receipt *receipt)
+/* What has become of a publication with ERROR. */
+static enum metric find_metric(int error)
+{
+    switch (error) {
+    case 0:
+        return METRIC_PUBLISHES_ACCEPTED;
+    case CRIER_ERR_MAX_BACKLOG:
+        return METRIC_PUBLISHES_BACKLOG;
+    case CRIER_ERR_STORAGE:
+    case CRIER_ERR_STORAGE_FULL:
+    case CRIER_ERR_HUB_CLOSED:
+    case -ENOMEM:
+        return METRIC_PUBLISHES_FAILED;
+    default:
+        return METRIC_PUBLISHES_REFUSED;
+    }
+}
+
+void receipt_count_error(int error)
+{
+    metrics_count(find_metric(error));
+}
+
+void receipt_note(const struct crier_receipt *receipt)
 {
     static atomic_bool failing;
     bool now = receipt->error == CRIER_ERR_STORAGE ||
                receipt->error == CRIER_ERR_STORAGE_FULL;
 
+    metrics_count(receipt->duplicate ? METRIC_PUBLISHES_DUPLICATE
+                                     : find_metric(receipt->error));
     if (receipt->error != 0 && !now)
         return;
     if (atomic_exchange(&failing, now) == now)

@@ -3,9 +3,12 @@
 
 #include "crier.h"
 
-/* Logs when the journal begins to fail and when it works again. To be called for every
- * receipt. Any thread. */
-void receipt_log(const struct crier_receipt *receipt);
+/* Counts RECEIPT, and logs when the journal begins to fail and when it works again. To be
+ * called for every receipt. Any thread. */
+void receipt_note(const struct crier_receipt *receipt);
+
+/* Counts a publication that ended with ERROR before there was a receipt. Any thread. */
+void receipt_count_error(int error);
 
 /* A new object with the id, topics, position and subscribers of RECEIPT, whose error is
  * 0. NULL when memory is short. */

@@ -13,6 +13,7 @@
 #include "crierd/http/policy.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
+#include "crierd/metrics/kinds.h"
 #include "mercure_name.h"
 #include "parameter.h"
 #include "streams.h"
@@ -49,7 +50,8 @@ static bool open_stream(struct request *request, const char *topics,
                         enum crier_format format)
 {
     struct stream_start start = {
-        .options = {.format = format,
+        .options = {.kind = STREAM_TOPICS,
+                    .format = format,
                     .affinity = topics,
                     .on_closed = respond_stream_closed,
                     .closure = (void *)"/topics"},

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "crierd/config/conf.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 #include "grants_pool.h"
 #include "jwks.h"
 #include "keys.h"
@@ -213,6 +214,25 @@ static enum auth_result verify_unknown(struct auth *auth, const struct keys *key
     return AUTH_OK;
 }
 
+/* Counts a token of which RESULT is known. */
+static enum auth_result count_result(enum auth_result result)
+{
+    static const enum metric metrics[] = {
+        [AUTH_OK] = METRIC_TOKENS_VERIFIED,
+        [AUTH_MALFORMED] = METRIC_TOKENS_MALFORMED,
+        [AUTH_KEY] = METRIC_TOKENS_KEY,
+        [AUTH_EXPIRED] = METRIC_TOKENS_EXPIRED,
+        [AUTH_NOT_YET] = METRIC_TOKENS_NOT_YET,
+        [AUTH_AUDIENCE] = METRIC_TOKENS_AUDIENCE,
+        [AUTH_ISSUER] = METRIC_TOKENS_ISSUER,
+        [AUTH_CLAIMS] = METRIC_TOKENS_CLAIMS,
+        [AUTH_BUSY] = METRIC_TOKENS_BUSY,
+    };
+
+    metrics_count(metrics[result]);
+    return result;
+}
+
 enum auth_result auth_verify(struct auth *auth, const char *token,
                              size_t length, struct identity **identity)
 {
@@ -222,16 +242,16 @@ enum auth_result auth_verify(struct auth *auth, const char *token,
     struct keys *keys;
 
     if (length == 0 || length > TOKEN_MAX)
-        return AUTH_MALFORMED;
+        return count_result(AUTH_MALFORMED);
     *identity = verified_find(auth->verified, token, length, now, &generation);
     if (*identity != NULL)
-        return AUTH_OK;
+        return count_result(AUTH_OK);
     keys = take_keys(auth);
     result = verify_unknown(auth, keys, token, length, now, identity);
     if (result == AUTH_OK)
         verified_add(auth->verified, token, length, *identity, now, generation);
     keys_unref(keys);
-    return result;
+    return count_result(result);
 }
 
 const char *auth_refusal_text(enum auth_result result)

@@ -10,6 +10,7 @@
 #include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
+#include "crierd/metrics/kinds.h"
 #include "demo_parts.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ bool chat_join(struct request *request)
 {
     const struct uri_text *name = uri_parameter(&request->uri, "user");
     struct stream_start start = {
-        .options = {.on_closed = end_visit},
+        .options = {.kind = STREAM_CHAT, .on_closed = end_visit},
         .owns_closure = true,
         .begin = begin_visit,
         .subscription = {.since = CRIER_SINCE_LAST, .number = ROOM_HISTORY},

@@ -8,6 +8,7 @@
 #include "crierd/api/streams.h"
 #include "crierd/config/conf.h"
 #include "crierd/http/respond.h"
+#include "crierd/metrics/kinds.h"
 #include "demo_parts.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 bool events_get(struct request *request)
 {
     struct stream_start start = {
-        .options = {.on_closed = respond_stream_closed,
+        .options = {.kind = STREAM_EVENTS,
+                    .on_closed = respond_stream_closed,
                     .closure = (void *)"/events"},
         .begin = streams_subscribe,
         .subscription = {.topics = TOPIC},

@@ -12,6 +12,7 @@
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/kinds.h"
 #include "demo_parts.h"
 
 #include <errno.h>
@@ -343,7 +344,8 @@ bool quotes_get(struct request *request)
 {
     const struct quotes *quotes = demo_of(request)->quotes;
     struct stream_start start = {
-        .options = {.on_wake = send_due_rows,
+        .options = {.kind = STREAM_QUOTES,
+                    .on_wake = send_due_rows,
                     .on_closed = end_ticker},
         .owns_closure = true,
     };

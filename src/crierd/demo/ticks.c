@@ -11,6 +11,7 @@
 #include "crierd/api/streams.h"
 #include "crierd/http/respond.h"
 #include "crierd/http/response.h"
+#include "crierd/metrics/kinds.h"
 #include "demo_parts.h"
 
 #include <errno.h>
@@ -103,7 +104,8 @@ static bool open_counter(struct request *request,
 {
     struct counter *counter = malloc(sizeof *counter);
     struct stream_start start = {
-        .options = {.on_wake = count_on,
+        .options = {.kind = STREAM_TICKS,
+                    .on_wake = count_on,
                     .on_closed = end_counter,
                     .closure = counter},
         .owns_closure = true,

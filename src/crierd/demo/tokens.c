@@ -17,6 +17,7 @@
 #include "crierd/http/respond.h"
 #include "crierd/http/text.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/kinds.h"
 #include "demo_parts.h"
 #include "writer.h"
 
@@ -172,7 +173,8 @@ bool tokens_get(struct request *request)
 {
     struct question question = {.text = NULL};
     struct stream_start start = {
-        .options = {.on_closed = respond_stream_closed,
+        .options = {.kind = STREAM_TOKENS,
+                    .on_closed = respond_stream_closed,
                     .closure = (void *)"/tokens"},
         .begin = streams_subscribe,
         .subscription = {.topics = question.topic, .since = CRIER_SINCE_ALL},

@@ -43,6 +43,7 @@
 #include "crierd/http/quirks/mhd.h"
 #include "crierd/http/quirks/reading.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -360,9 +361,11 @@ static void note_connection(void *closure, struct MHD_Connection *connection,
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         exchange_free(*context);
         atomic_fetch_sub(daemon->connections, 1);
+        metrics_add(METRIC_CONNECTIONS_HTTP, -1);
         return;
     }
     atomic_fetch_add(daemon->connections, 1);
+    metrics_count(METRIC_CONNECTIONS_HTTP);
     *context = exchange_new(daemon, connection);
 }
 

@@ -15,7 +15,10 @@
  *        by their handlers
  *
  * Routes with SCOPE_READ are open: their requests' tokens are not even looked at, so that
- * an old cookie closes nobody out of a page.
+ * an old cookie closes nobody out of a page. Nor are they for SCOPE_OPERATE, which depends on
+ * the way that a request has come: 404 where that is not the way there, 403 for others. A
+ * reverse proxy on the same machine would hand the requests of all the world on, so one with
+ * a field that such a proxy adds counts as theirs.
  *
  * A request may do what --anonymous allows to all, and what its token grants. Grants are
  * compared with the topics in the path as the handler takes them: decoded once, split at
@@ -38,6 +41,7 @@
 #include "respond.h"
 #include "throttle.h"
 #include "crierd/auth/auth.h"
+#include "crierd/net/peer.h"
 
 #include <string.h>
 #include <strings.h>
@@ -51,6 +55,8 @@ enum finding {
     FINDING_MALFORMED,
     FINDING_FOREIGN,
     FINDING_STOPPING,
+    FINDING_ELSEWHERE,
+    FINDING_NO_OPERATOR,
     FINDING_WRONG_TOKEN,
     FINDING_BUSY,
     FINDING_NO_TOKEN,
@@ -111,6 +117,43 @@ bool policy_may_be_seen(struct request *request)
     return false;
 }
 
+/* ---- whoever operates crierd -------------------------------------------- */
+
+/* Whether a proxy has handed REQUEST on, as far as it says so. */
+static bool is_handed_on(const struct request *request)
+{
+    static const char *const fields[] = {"Forwarded", "X-Forwarded-For",
+                                         "X-Forwarded-Host", "X-Real-IP",
+                                         MHD_HTTP_HEADER_VIA};
+    size_t i;
+
+    for (i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (request_header(request, fields[i]) != NULL)
+            return true;
+    return false;
+}
+
+bool policy_is_operated(const struct request *request)
+{
+    return request->admin || !listeners_have_admin(&request->server->listeners);
+}
+
+bool policy_may_operate(const struct request *request)
+{
+    if (listeners_have_admin(&request->server->listeners))
+        return request->admin;
+    return request->peer != NULL && peer_is_local(request->peer) &&
+           !is_handed_on(request) && !request_is_foreign(request);
+}
+
+/* What comes of REQUEST for a route with SCOPE_OPERATE. */
+static enum finding judge_operator(const struct request *request)
+{
+    if (!policy_is_operated(request))
+        return FINDING_ELSEWHERE;
+    return policy_may_operate(request) ? FINDING_ALLOWED : FINDING_NO_OPERATOR;
+}
+
 /* ---- grants ------------------------------------------------------------ */
 
 bool policy_is_open(enum scope scope)
@@ -119,6 +162,7 @@ bool policy_is_open(enum scope scope)
         [SCOPE_READ] = CONF_ANONYMOUS_NONE,
         [SCOPE_SUBSCRIBE] = CONF_ANONYMOUS_SUBSCRIBE,
         [SCOPE_PUBLISH] = CONF_ANONYMOUS_PUBLISH,
+        [SCOPE_OPERATE] = CONF_ANONYMOUS_NONE,
         [SCOPE_ADMIN] = CONF_ANONYMOUS_ALL,
     };
 
@@ -260,6 +304,8 @@ static struct verdict judge_request(struct request *request,
     struct bearer bearer = {0};
     struct verdict verdict = {0};
 
+    if (route->scope == SCOPE_OPERATE)
+        return (struct verdict){judge_operator(request), NULL};
     if (route->scope != SCOPE_READ) {
         verdict.why = bearer_find(request, &bearer);
         request->credential = bearer.source;
@@ -296,6 +342,14 @@ static bool respond_refusal(struct request *request, enum scope scope,
         return respond_problem(request, MHD_HTTP_FORBIDDEN,
                                "where the token is in a cookie, Origin or "
                                "Sec-Fetch-Site must tell which page asks");
+    case FINDING_ELSEWHERE:
+        return respond_problem(request, MHD_HTTP_NOT_FOUND,
+                               "there is nothing at this path");
+    case FINDING_NO_OPERATOR:
+        return respond_problem(request, MHD_HTTP_FORBIDDEN,
+                               "this is for requests from the same machine that no "
+                               "proxy has handed on; --admin-listen opens a listener "
+                               "for others");
     case FINDING_STOPPING:
         return respond_error(request, CRIER_ERR_DRAINING);
     case FINDING_WRONG_TOKEN:

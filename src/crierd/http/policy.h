@@ -28,6 +28,15 @@ bool policy_is_granted(struct request *request, const char *topic);
  * it, unless --cors-origin names that. Otherwise responds, and sets request->result. */
 bool policy_may_be_seen(struct request *request);
 
+/* Whether REQUEST comes from whoever operates crierd: by a listener of --admin-listen or,
+ * where there is none, from the same machine without a proxy in between. Does not
+ * respond. */
+bool policy_may_operate(const struct request *request);
+
+/* A route's `exists`: where there is a listener of --admin-listen, the path of a route with
+ * SCOPE_OPERATE is there alone. */
+bool policy_is_operated(const struct request *request);
+
 /* Whether REQUEST may publish UPDATES of BYTES now (--publish-rate), which then counts.
  * Otherwise responds 429, and request->result is what the handler would return. For handlers,
  * before anything is published. */

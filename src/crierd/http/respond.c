@@ -11,6 +11,7 @@
 #include "crier_server.h"
 #include "base/json_read.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,6 +40,14 @@ static char *json_body(json_t *value)
         body = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(value);
     return body;
+}
+
+bool respond_made(struct request *request, const char *type, char *body)
+{
+    struct response response = {
+        .status = MHD_HTTP_OK, .type = type, .body = body};
+
+    return response_send(request, &response);
 }
 
 bool respond_json(struct request *request, unsigned status, json_t *value)
@@ -272,7 +281,8 @@ json_t *request_read_json(struct request *request, size_t flags)
 static bool respond_stream_head(struct request *request,
                                 const struct crier_stream_options *options)
 {
-    const struct crier_stream_options silent = {.format = options->format};
+    const struct crier_stream_options silent = {.format = options->format,
+                                                .kind = options->kind};
     struct MHD_Response *response;
     struct crier_stream *stream;
     int error = crier_stream_new(request->server->shards, request->connection,
@@ -311,6 +321,8 @@ bool respond_stream(struct request *request,
         if (error != 0)
             throttle_undo(throttled);
     }
+    if (error == CRIER_ERR_MAX_STREAMS)
+        metrics_count(METRIC_STREAMS_REFUSED);
     if (error != 0)
         request->result = respond_error(request, error);
     else

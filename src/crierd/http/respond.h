@@ -9,6 +9,10 @@
 /* With plain text (copied). */
 bool respond_text(struct request *request, unsigned status, const char *text);
 
+/* With 200 and BODY, a text of TYPE from malloc() that is stolen; NULL means that memory was
+ * short. */
+bool respond_made(struct request *request, const char *type, char *body);
+
 /* With JSON (VALUE is stolen; NULL means that memory was short). */
 bool respond_json(struct request *request, unsigned status, json_t *value);
 

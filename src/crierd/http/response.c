@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "crierd/log/log.h"
+#include "crierd/metrics/metrics.h"
 #include "crierd/net/peer.h"
 
 #include <stdarg.h>
@@ -76,6 +77,19 @@ static void end_body(struct response *response)
     response->length = length;
 }
 
+/* Counts a response with STATUS. */
+static void count_response(unsigned status)
+{
+    if (status < 300)
+        metrics_count(METRIC_RESPONSES_2XX);
+    else if (status < 400)
+        metrics_count(METRIC_RESPONSES_3XX);
+    else if (status < 500)
+        metrics_count(METRIC_RESPONSES_4XX);
+    else
+        metrics_count(METRIC_RESPONSES_5XX);
+}
+
 /* Sends RESPONSE, which is complete if WELL. */
 static bool send_and_log(struct request *request, struct response *response,
                          bool well)
@@ -90,11 +104,13 @@ static bool send_and_log(struct request *request, struct response *response,
     if (response->made != NULL)
         MHD_destroy_response(response->made);
     free(response->body);
-    if (well)
-        log_response(request, response);
-    else
+    if (!well) {
         log_no_memory(request);
-    return well;
+        return false;
+    }
+    count_response(response->status);
+    log_response(request, response);
+    return true;
 }
 
 bool response_send(struct request *request, struct response *response)

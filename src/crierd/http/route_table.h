@@ -12,6 +12,8 @@ enum scope {
     SCOPE_READ, /* open to all: no token is asked for, or looked at */
     SCOPE_SUBSCRIBE,
     SCOPE_PUBLISH,
+    SCOPE_OPERATE, /* for whoever operates crierd: a matter of where the request comes from,
+                      and no token is looked at */
     SCOPE_ADMIN /* with topics in its path: publish grants of these will do */
 };
 

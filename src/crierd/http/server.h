@@ -10,6 +10,7 @@
 #include "crierd/net/listener.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 /* How many tables a server may have, one without routes included. */
 #define SERVER_TABLES 8
@@ -21,6 +22,9 @@ struct server {
     struct descriptors descriptors;
     struct listeners listeners;
     uint64_t started;   /* crier_now() */
+    time_t began;       /* the same by the real-time clock, in s since 1970 */
+    _Atomic time_t configured; /* when the configuration was last read, likewise */
+    atomic_bool reload_failed; /* the last reload */
     uint64_t signalled; /* the same, when the signal to stop came; 0 before */
     atomic_bool stopping; /* nothing is changed any more */
     int www;              /* the directory of the pages */

@@ -50,11 +50,12 @@ static void pass_room(void *closure, struct crier_stream *stream)
 static void pass_closed(void *closure, struct crier_stream *stream,
                         enum crier_reason reason)
 {
-    struct throttled *throttled = closure;
+    const struct throttled own = *(struct throttled *)closure;
 
-    if (throttled->on_closed != NULL)
-        throttled->on_closed(throttled->closure, stream, reason);
-    throttle_undo(throttled);
+    /* First: what the stream's own callback logs must be true by then. */
+    throttle_undo(closure);
+    if (own.on_closed != NULL)
+        own.on_closed(own.closure, stream, reason);
 }
 
 int throttle_stream(const struct request *request,

@@ -1,7 +1,7 @@
 /*
  * The log: one line for each event on standard error, where systemd, a container or a
- * terminal reads it. log_text.c and log_json.c write a line; this file adds what all lines
- * begin with, and queues them.
+ * terminal reads it. log_text.c and log_json.c write what a line has to say; this
+ * file adds what all lines begin with, and queues them.
  *
  * Where standard error is the journal of systemd, a line begins with its priority (<6>,
  * sd-daemon(3)) in place of the time and, as text, of the level: the journal has both.
@@ -34,7 +34,8 @@
 
 #include "log.h"
 
-#include "log_line.h"
+#include "log_json.h"
+#include "log_text.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
@@ -69,6 +70,7 @@ static const char *const names[] = {"error", "warning", "info", "debug"};
 static atomic_int threshold = LOG_INFO;
 static atomic_int line_format = LOG_TEXT;
 static bool to_journal; /* set before any other thread starts */
+static _Atomic uint64_t lost; /* lines that were dropped, since the start */
 
 void log_set_level(enum log_level level)
 {
@@ -287,14 +289,18 @@ static size_t chunk_length(const char *lines, size_t length)
 /* Writes LENGTH bytes of whole lines, behind which DROPPED lines are missing. */
 static void write_lines(const char *lines, size_t length, size_t dropped)
 {
-    size_t at, chunk;
+    size_t at, chunk, before;
 
     for (at = 0; at < length; at += chunk) {
         chunk = chunk_length(lines + at, length - at);
-        if (write_missing())
+        if (write_missing()) {
+            before = writer.missing;
             write_whole(lines + at, chunk);
-        else
+        } else {
+            before = writer.missing;
             writer.missing += count_log_lines(lines + at, chunk);
+        }
+        atomic_fetch_add(&lost, writer.missing - before);
     }
     writer.missing += dropped;
     (void)write_missing();
@@ -328,6 +334,7 @@ static void put_line(const char *line, size_t length)
         write_lines(line, length, 0);
     } else if (queue.dropped != 0 || queue.length + length > BUFFER_SIZE) {
         queue.dropped++;
+        atomic_fetch_add(&lost, 1);
     } else {
         memcpy(buffers[queue.filling] + queue.length, line, length);
         queue.length += length;
@@ -412,6 +419,11 @@ void log_stop(uint64_t deadline)
         pthread_join(thread, NULL);
     else
         pthread_detach(thread); /* it is blocked, and ends with the process */
+}
+
+uint64_t log_count_dropped(void)
+{
+    return atomic_load(&lost);
 }
 
 /* ---- lines -------------------------------------------------------------- */

@@ -1,9 +1,10 @@
 #ifndef CRIERD_LOG_H
 #define CRIERD_LOG_H
 
+#include "log_access.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
@@ -40,22 +41,12 @@ void log_stop(uint64_t deadline);
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* How many lines were dropped since the start, those included that the log has reported as
+ * such. Any thread. */
+uint64_t log_count_dropped(void);
+
 void log_lines(enum log_level level, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
-
-/* A response to a request, or the end of a stream. Texts are borrowed, and may hold
- * anything: they are escaped, and cut where they are long. */
-struct log_access {
-    const char *method;
-    const char *path;    /* no query, which may have a token in it */
-    size_t path_length;
-    const char *client;  /* the address; NULL: it and `time` are not known */
-    const char *subject; /* of the client's token, or NULL */
-    unsigned status;     /* of a response */
-    uint64_t bytes;      /* of the body */
-    uint64_t time;       /* that it took, in microseconds */
-    const char *reason;  /* why a stream has ended; NULL: this is a response */
-};
 
 /* Logs ACCESS (borrowed) as one line, under the same conditions as log_line(). */
 void log_access(enum log_level level, const struct log_access *access);

@@ -7,11 +7,12 @@
  */
 #include <config.h>
 
-#include "log_line.h"
+#include "log_json.h"
 
 #include "base/utf8.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The longest form of a character: a surrogate pair. */
 #define CHARACTER_SIZE 12

@@ -1,8 +1,9 @@
 #ifndef CRIERD_LOG_LINE_H
 #define CRIERD_LOG_LINE_H
 
-#include "log.h"
-
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* The most bytes of a line, with its time, level and newline. */
@@ -40,18 +41,5 @@ void log_line_number(struct log_line *line, uint64_t number);
 
 /* Ends LINE with what its format wants and a newline. */
 void log_line_end(struct log_line *line);
-
-/* Adds LENGTH bytes of TEXT, with every byte but printable ASCII as \xNN and a backslash as
- * two, at most ROOM bytes of the line. What has no room is cut. */
-void log_text_add(struct log_line *line, const char *text, size_t length, size_t room);
-
-/* Adds ,"KEY":"TEXT" with LENGTH bytes of TEXT, escaped as JSON in ASCII; what is not UTF-8
- * is U+FFFD. The string takes at most ROOM bytes of the line; what has no room is cut. */
-void log_json_text(struct log_line *line, const char *key, const char *text,
-                   size_t length, size_t room);
-
-/* Add ACCESS to LINE, which has been begun. */
-void log_text_access(struct log_line *line, const struct log_access *access);
-void log_json_access(struct log_line *line, const struct log_access *access);
 
 #endif

@@ -7,30 +7,14 @@
  */
 #include <config.h>
 
-#include "log_line.h"
+#include "log_text.h"
+
+#include <string.h>
 
 #define METHOD_SIZE 40
 
 /* What the rest of an access line has room for, behind its path. */
 #define REST_SIZE 400
-
-void log_line_number(struct log_line *line, uint64_t number)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-
-    do
-        digits[--at] = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
-    log_line_add(line, digits + at, sizeof digits - at);
-}
-
-void log_line_end(struct log_line *line)
-{
-    if (line->json)
-        line->bytes[line->length++] = '}';
-    line->bytes[line->length++] = '\n';
-}
 
 void log_text_add(struct log_line *line, const char *text, size_t length, size_t room)
 {

@@ -21,48 +21,80 @@
         "result=\"duplicate\"", METRICS_PUBLISHES_HELP)                                \
     ROW(METRIC_PUBLISHES_REFUSED, COUNTER, "crier_publishes_total",                    \
         "result=\"refused\"", METRICS_PUBLISHES_HELP)                                  \
+    ROW(METRIC_PUBLISHES_BACKLOG, COUNTER, "crier_publishes_total",                    \
+        "result=\"backlog\"", METRICS_PUBLISHES_HELP)                                  \
     ROW(METRIC_PUBLISHES_FAILED, COUNTER, "crier_publishes_total",                     \
         "result=\"failed\"", METRICS_PUBLISHES_HELP)                                   \
-    ROW(METRIC_REQUESTS_1XX, COUNTER, "crier_http_requests_total", "class=\"1xx\"",    \
-        METRICS_REQUESTS_HELP)                                                         \
-    ROW(METRIC_REQUESTS_2XX, COUNTER, "crier_http_requests_total", "class=\"2xx\"",    \
-        METRICS_REQUESTS_HELP)                                                         \
-    ROW(METRIC_REQUESTS_3XX, COUNTER, "crier_http_requests_total", "class=\"3xx\"",    \
-        METRICS_REQUESTS_HELP)                                                         \
-    ROW(METRIC_REQUESTS_4XX, COUNTER, "crier_http_requests_total", "class=\"4xx\"",    \
-        METRICS_REQUESTS_HELP)                                                         \
-    ROW(METRIC_REQUESTS_5XX, COUNTER, "crier_http_requests_total", "class=\"5xx\"",    \
-        METRICS_REQUESTS_HELP)                                                         \
-    ROW(METRIC_CONNECTIONS_ACCEPTED, COUNTER, "crier_connections_accepted_total", "",  \
-        "Connections that were accepted.")                                             \
-    ROW(METRIC_CONNECTIONS_REFUSED_FULL, COUNTER, "crier_connections_refused_total",   \
-        "reason=\"max-clients\"", METRICS_CONNECTIONS_HELP)                            \
-    ROW(METRIC_CONNECTIONS_REFUSED_SLOW, COUNTER, "crier_connections_refused_total",   \
-        "reason=\"slow-request\"", METRICS_CONNECTIONS_HELP)                           \
+    ROW(METRIC_RESPONSES_2XX, COUNTER, "crier_http_responses_total",                   \
+        "class=\"2xx\"", METRICS_RESPONSES_HELP)                                       \
+    ROW(METRIC_RESPONSES_3XX, COUNTER, "crier_http_responses_total",                   \
+        "class=\"3xx\"", METRICS_RESPONSES_HELP)                                       \
+    ROW(METRIC_RESPONSES_4XX, COUNTER, "crier_http_responses_total",                   \
+        "class=\"4xx\"", METRICS_RESPONSES_HELP)                                       \
+    ROW(METRIC_RESPONSES_5XX, COUNTER, "crier_http_responses_total",                   \
+        "class=\"5xx\"", METRICS_RESPONSES_HELP)                                       \
+    ROW(METRIC_STREAMS_REFUSED, COUNTER, "crier_streams_refused_total",                \
+        "", METRICS_STREAMS_HELP)                                                      \
+    ROW(METRIC_CONNECTIONS_WAITING, GAUGE, "crier_connections",                        \
+        "state=\"waiting\"", METRICS_CONNECTIONS_HELP)                                 \
+    ROW(METRIC_CONNECTIONS_HTTP, GAUGE, "crier_connections",                           \
+        "state=\"http\"", METRICS_CONNECTIONS_HELP)                                    \
+    ROW(METRIC_CONNECTIONS_PIPELINE, GAUGE, "crier_connections",                       \
+        "state=\"pipeline\"", METRICS_CONNECTIONS_HELP)                                \
+    ROW(METRIC_CONNECTIONS_ACCEPTED, COUNTER, "crier_connections_accepted_total",      \
+        "", METRICS_ACCEPTED_HELP)                                                     \
+    ROW(METRIC_CONNECTIONS_BAD, COUNTER, "crier_connections_refused_total",            \
+        "reason=\"bad-request\"", METRICS_REFUSED_HELP)                                \
+    ROW(METRIC_CONNECTIONS_SLOW, COUNTER, "crier_connections_refused_total",           \
+        "reason=\"timeout\"", METRICS_REFUSED_HELP)                                    \
+    ROW(METRIC_CONNECTIONS_CROWDED, COUNTER, "crier_connections_refused_total",        \
+        "reason=\"descriptors\"", METRICS_REFUSED_HELP)                                \
+    ROW(METRIC_CONNECTIONS_MEMORY, COUNTER, "crier_connections_refused_total",         \
+        "reason=\"memory\"", METRICS_REFUSED_HELP)                                     \
+    ROW(METRIC_CONNECTIONS_REFUSED_PROXY, COUNTER, "crier_connections_refused_total",  \
+        "reason=\"proxy-header\"", METRICS_REFUSED_HELP)                               \
     ROW(METRIC_LIMITED_STREAMS, COUNTER, "crier_limited_total",                        \
         "limit=\"max-clients-per-address\"", METRICS_LIMITED_HELP)                      \
     ROW(METRIC_LIMITED_PUBLISHES, COUNTER, "crier_limited_total",                      \
-        "limit=\"publish-rate\"", METRICS_LIMITED_HELP)                                 \
+        "limit=\"publish-rate\"", METRICS_LIMITED_HELP)                                \
     ROW(METRIC_LIMITED_CONNECTIONS, COUNTER, "crier_limited_total",                    \
-        "limit=\"connect-rate\"", METRICS_LIMITED_HELP)                                 \
-    ROW(METRIC_CONNECTIONS_REFUSED_PROXY, COUNTER, "crier_connections_refused_total",  \
-        "reason=\"proxy-header\"", METRICS_CONNECTIONS_HELP)                           \
-    ROW(METRIC_TOKENS_VERIFIED, COUNTER, "crier_tokens_verified_total", "",            \
-        "Tokens that were verified, also those found in the memory of verified ones.") \
-    ROW(METRIC_TOKENS_REFUSED_INVALID, COUNTER, "crier_tokens_refused_total",          \
-        "reason=\"invalid\"", METRICS_TOKENS_HELP)                                     \
-    ROW(METRIC_TOKENS_REFUSED_EXPIRED, COUNTER, "crier_tokens_refused_total",          \
+        "limit=\"connect-rate\"", METRICS_LIMITED_HELP)                                \
+    ROW(METRIC_TOKENS_VERIFIED, COUNTER, "crier_tokens_verified_total",                \
+        "", METRICS_VERIFIED_HELP)                                                     \
+    ROW(METRIC_TOKENS_MALFORMED, COUNTER, "crier_tokens_refused_total",                \
+        "reason=\"malformed\"", METRICS_TOKENS_HELP)                                   \
+    ROW(METRIC_TOKENS_KEY, COUNTER, "crier_tokens_refused_total",                      \
+        "reason=\"key\"", METRICS_TOKENS_HELP)                                         \
+    ROW(METRIC_TOKENS_EXPIRED, COUNTER, "crier_tokens_refused_total",                  \
         "reason=\"expired\"", METRICS_TOKENS_HELP)                                     \
+    ROW(METRIC_TOKENS_NOT_YET, COUNTER, "crier_tokens_refused_total",                  \
+        "reason=\"not-yet\"", METRICS_TOKENS_HELP)                                     \
+    ROW(METRIC_TOKENS_AUDIENCE, COUNTER, "crier_tokens_refused_total",                 \
+        "reason=\"audience\"", METRICS_TOKENS_HELP)                                    \
+    ROW(METRIC_TOKENS_ISSUER, COUNTER, "crier_tokens_refused_total",                   \
+        "reason=\"issuer\"", METRICS_TOKENS_HELP)                                      \
+    ROW(METRIC_TOKENS_CLAIMS, COUNTER, "crier_tokens_refused_total",                   \
+        "reason=\"claims\"", METRICS_TOKENS_HELP)                                      \
+    ROW(METRIC_TOKENS_BUSY, COUNTER, "crier_tokens_refused_total",                     \
+        "reason=\"busy\"", METRICS_TOKENS_HELP)                                        \
     ROW(METRIC_RELOADS_SUCCEEDED, COUNTER, "crier_config_reloads_total",               \
         "result=\"success\"", METRICS_RELOADS_HELP)                                    \
     ROW(METRIC_RELOADS_FAILED, COUNTER, "crier_config_reloads_total",                  \
         "result=\"failure\"", METRICS_RELOADS_HELP)
 
-#define METRICS_PUBLISHES_HELP "Updates that clients asked crierd to publish."
-#define METRICS_REQUESTS_HELP "Responses to requests, by the class of their status."
-#define METRICS_CONNECTIONS_HELP "Connections that were closed without a request."
+#define METRICS_PUBLISHES_HELP                                                         \
+    "Updates that clients have asked for, by what the hub made of them."
+#define METRICS_RESPONSES_HELP "Responses to requests, by the class of their status."
+#define METRICS_STREAMS_HELP "Streams refused because as many as allowed were open."
+#define METRICS_CONNECTIONS_HELP                                                       \
+    "Connections that are open: waiting for the head of their first request, served as "  \
+    "HTTP (streams too), or on a publisher's pipeline."
+#define METRICS_ACCEPTED_HELP "Connections accepted."
+#define METRICS_REFUSED_HELP                                                           \
+    "Connections closed before the head of a first request was complete."
+#define METRICS_VERIFIED_HELP "Tokens verified, also those that were remembered."
+#define METRICS_TOKENS_HELP "Tokens refused."
 #define METRICS_LIMITED_HELP "Requests and connections that a limit against abuse refused."
-#define METRICS_TOKENS_HELP "Tokens that were refused."
 #define METRICS_RELOADS_HELP "Reloads of the configuration."
 
 #define METRICS_ENUM_ROW(metric, type, name, labels, help) metric,

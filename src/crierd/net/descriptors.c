@@ -14,8 +14,10 @@
 
 #include "descriptors.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 /* ---- as long as crierd runs --------------------------------------------- */
 
@@ -74,6 +76,24 @@ size_t descriptors_open(size_t limit)
     return count;
 }
 
+size_t descriptors_count(size_t limit)
+{
+    struct dirent *entry;
+    struct stat list;
+    size_t count = 0;
+    DIR *directory;
+
+    if (stat("/proc/self/fd", &list) == 0 && list.st_size > 0) /* since Linux 6.2 */
+        return (size_t)list.st_size;
+    directory = opendir("/proc/self/fd");
+    if (directory == NULL)
+        return limit;
+    while ((entry = readdir(directory)) != NULL)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count - 1; /* without the directory's */
+}
+
 size_t descriptors_raise_limit(void)
 {
     struct rlimit limit;
@@ -109,6 +129,7 @@ size_t descriptors_divide(struct descriptors *descriptors,
     if (requests < REQUESTS_MIN)
         requests = REQUESTS_MIN;
     *descriptors = (struct descriptors){
+        .limit = limit,
         .most = connections - requests,
         .crowded = limit - rest,
     };

@@ -8,6 +8,7 @@
  * open as long as it runs, the connections of streams, the connections of other requests,
  * and a rest for what is open for a moment only. */
 struct descriptors {
+    size_t limit;   /* of open files */
     size_t most;    /* streams that there are descriptors for */
     size_t clients; /* streams that may be open at once: MOST, or what the configuration
                        says if that is less; changed by a reload */
@@ -25,7 +26,12 @@ struct descriptors_needs {
         max_clients; /* that the operator wants; 0: as many as there can be */
 };
 
-/* How many descriptors are open now, of those below LIMIT. */
+/* How many descriptors are open now; LIMIT where that cannot be found out because as many
+ * are open. Any thread. */
+size_t descriptors_count(size_t limit);
+
+/* How many descriptors are open now, of those below LIMIT. For the start: it tries each of
+ * the first few thousand. */
 size_t descriptors_open(size_t limit);
 
 /* Raises the process's limit of open files as far as it goes, and returns it. */

@@ -175,7 +175,7 @@ struct crier__journal_ops {
     int (*status)(struct crier_journal *journal, char reason[128]);
 
     /* Writes what the journal holds to the members updates, bytes, topics and oldest of
-     * STATISTICS. Does not wait for the storage. */
+     * STATISTICS. Does not wait for the storage. Also after close(). */
     void (*held)(struct crier_journal *journal,
                  struct crier_hub_statistics *statistics);
 
@@ -190,7 +190,7 @@ struct crier__journal_ops {
      * at once instead. NULL: it never waits. */
     void (*interrupt)(struct crier_journal *journal);
 
-    /* Answers all questions and ends the backend's threads. Nothing but free is
+    /* Answers all questions and ends the backend's threads. Nothing but free and held is
      * called afterwards. */
     void (*close)(struct crier_journal *journal);
 

@@ -98,6 +98,13 @@ void crier__sql_fail(struct crier__sql *sql, const char *why)
     snprintf(sql->reason, sizeof sql->reason, "%s", why);
 }
 
+void crier__sql_damage(struct crier__sql *sql, const char *why)
+{
+    if (sql->error == 0)
+        sql->damaged = true;
+    crier__sql_fail(sql, why);
+}
+
 /* Whether to try once more, after so many TIMES. */
 static int wait_for_lock(void *closure, int times)
 {

@@ -40,6 +40,9 @@ void crier__sql_close(struct crier__sql *sql);
 /* Sets the failure to WHY, unless there is one already. */
 void crier__sql_fail(struct crier__sql *sql, const char *why);
 
+/* The same; the failure is that the file is damaged. */
+void crier__sql_damage(struct crier__sql *sql, const char *why);
+
 /* Forgets the failure. */
 void crier__sql_clear(struct crier__sql *sql);
 

@@ -7,6 +7,12 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+/* One of the two lists of all updates: of those that "*" means, and of the hidden ones. */
+struct crier__sqlite_list {
+    uint64_t newest;  /* the highest position in it; up to `dropped`: it is empty */
+    uint64_t dropped; /* nothing up to here is in it */
+};
+
 /* The row of the table "journal" but for what never changes. */
 struct crier__totals {
     uint64_t last;      /* the highest position that has been in */
@@ -17,6 +23,8 @@ struct crier__totals {
     uint64_t topics;    /* rows */
     uint64_t count, bytes;
     int64_t oldest;     /* the time of the oldest update; 0: there is none. Not in the row */
+    struct crier__sqlite_list lists[2]; /* by `hidden` */
+    int64_t checked; /* when the file was last found sound; 0: it is to be checked */
 };
 
 /* A forgetting in the queue. */
@@ -36,12 +44,35 @@ struct crier__sqlite_queue {
 /* A row of the table "topics". */
 struct crier__sqlite_topic {
     int64_t row;
+    const char *name; /* of `length` bytes; until the row's statement goes on */
+    size_t length;
+    uint64_t name_sum;
     uint64_t count, bytes, evicted;
     uint64_t newest_private; /* the highest position of a private update in it, ever */
     uint64_t newest_public;  /* likewise, of a public one; at least the `forgotten` with
                                 which the row was made */
     int64_t due; /* -1: never */
     uint64_t ended; /* the position of its last update; up to `evicted`: it has not ended */
+};
+
+/* The highest position that was ever in TOPIC, or that may have been before it had this
+ * row. */
+static inline uint64_t
+crier__sqlite_newest(const struct crier__sqlite_topic *topic)
+{
+    return topic->newest_private > topic->newest_public ? topic->newest_private
+                                                        : topic->newest_public;
+}
+
+/* A row of the table "updates" but for its body and `holds`. The texts are the
+ * statement's. */
+struct crier__sqlite_head {
+    uint64_t position;
+    int64_t time;
+    uint64_t hidden, flags, cost;
+    const char *id;     /* NULL: the journal made it */
+    const char *topics; /* names, one on a line */
+    size_t topics_length;
 };
 
 /* The row cache: rows that the open transaction has read. */
@@ -83,6 +114,7 @@ struct crier__sqlite {
     bool lock_is_new;  /* PATH-lock held no tokens before */
     bool restored;     /* the file is a copy: positions may have been given out since */
     bool marked;       /* the file or its log says that it is open */
+    bool crashed;      /* it was not closed in good order */
 
     struct crier__ended_set ended; /* changed by the writing thread, once it runs */
 
@@ -178,6 +210,34 @@ void crier__sqlite_close(struct crier__sqlite *sqlite);
  * policy is not the one that the file has. The errors of a transaction; REASON then says
  * more. */
 int crier__sqlite_adapt(struct crier__sqlite *sqlite, char reason[256]);
+
+/* ---- sqlite_sum.c: any thread ---- */
+
+/* The sums of rows. A topic needs its name_sum. */
+uint64_t crier__sqlite_head_sum(const struct crier__sqlite_head *head);
+uint64_t crier__sqlite_time_sum(uint64_t position, int64_t time);
+uint64_t crier__sqlite_body_sum(uint64_t position, const void *body,
+                                size_t length);
+uint64_t crier__sqlite_name_sum(const char *name, size_t length);
+uint64_t crier__sqlite_topic_sum(const struct crier__sqlite_topic *topic);
+uint64_t crier__sqlite_totals_sum(const struct crier__totals *totals,
+                                  const char *epoch);
+uint64_t crier__sqlite_end_sum(int64_t topic, const struct crier__ended *ended,
+                               int64_t time);
+
+/* The sum in COLUMN of ROW. */
+uint64_t crier__sqlite_sum_at(sqlite3_stmt *row, int column);
+
+/* Reads ROW, which has the columns CRIER__SQLITE_HEAD. False when it is not what was
+ * written. */
+bool crier__sqlite_read_head(sqlite3_stmt *row, struct crier__sqlite_head *head);
+
+/* Likewise CRIER__SQLITE_TOPIC, and CRIER__SQLITE_TOTALS; SQL then has the failure. */
+bool crier__sqlite_read_topic(struct crier__sql *sql, sqlite3_stmt *row,
+                              struct crier__sqlite_topic *topic);
+bool crier__sqlite_read_totals(struct crier__sql *sql, sqlite3_stmt *row,
+                               struct crier__totals *totals,
+                               char epoch[CRIER__EPOCH_SIZE]);
 
 /* ---- sqlite_write.c: in the writing thread ---- */
 
@@ -303,9 +363,18 @@ static inline const char *crier__sqlite_next_name(const char **text,
 
 /* ---- the statements ---- */
 
-/* The first update from a position on, and its time. */
+/* The columns that the functions of sqlite_sum.c read. */
+#define CRIER__SQLITE_HEAD                                                    \
+    "position, time, hidden, flags, cost, id, topics, sum"
+#define CRIER__SQLITE_TOPIC                                                   \
+    "topic, name, count, bytes, evicted, due, private, public, ended, sum"
+#define CRIER__SQLITE_TOTALS                                                  \
+    "last, time, evicted, forgotten, private, topics, count, bytes, newest, " \
+    "dropped, hidden_newest, hidden_dropped, checked, epoch, sum"
+
+/* The first update from a position on. */
 #define CRIER__SQLITE_TIME_FROM                                               \
-    "SELECT position, time FROM updates WHERE position >= ?1 "                \
+    "SELECT " CRIER__SQLITE_HEAD " FROM updates WHERE position >= ?1 "        \
     "ORDER BY position LIMIT 1"
 
 extern const char *const crier__sqlite_writes[];
@@ -336,10 +405,15 @@ enum crier__sqlite_write {
     WRITE_TOPIC_DROP,
     WRITE_ENTRY_ADD,
     WRITE_ENTRY_FIRST,
-    WRITE_ENTRY_LAST,
     WRITE_ENTRY_LEFT,
     WRITE_ENTRY_HAS,
     WRITE_ENTRY_DROP,
+    WRITE_LIST_ADD,
+    WRITE_LIST_FIND,
+    WRITE_LIST_DROP,
+    WRITE_LIST_LINK,
+    WRITE_END_SET,
+    WRITE_END_DROP,
     WRITE_TIME_FROM,
     WRITE_TIME_SET,
     WRITE_STATEMENTS
@@ -353,14 +427,12 @@ enum crier__sqlite_question {
     READ_DUE,
     READ_AFTER,
     READ_BEFORE,
-    READ_ALL_AFTER,
-    READ_ALL_BEFORE,
-    READ_UPDATES_AFTER,
-    READ_UPDATES_BEFORE,
+    READ_LIST_AFTER,
+    READ_LIST_BEFORE,
     READ_OLD,
-    READ_HOLDS,
     READ_TIME_FROM,
     READ_ID,
+    READ_HEAD,
     READ_UPDATE,
     READ_TOPICS,
     READ_SUM,

@@ -97,10 +97,35 @@ static uint64_t subtract_part(uint64_t sum, uint64_t part)
     return sum > part ? sum - part : 0; /* of a file that somebody edited */
 }
 
+/* Takes the update at POSITION out of LIST, one of the lists of all. */
+static void leave_list(struct crier__sqlite *sqlite, bool hidden,
+                       uint64_t position)
+{
+    struct crier__sqlite_list *list = &sqlite->totals.lists[hidden];
+    struct crier__sql *sql = &sqlite->writer;
+    sqlite3_stmt *row =
+        crier__sql_begin(sql, WRITE_LIST_FIND, "uu", (uint64_t)hidden, position);
+    uint64_t prev;
+
+    if (!crier__sql_row(sql, row))
+        return;
+    prev = crier__sql_number(row, 0);
+    crier__sql_end(row);
+    crier__sql_run(sql, WRITE_LIST_DROP, "uu", (uint64_t)hidden, position);
+    if (position == list->newest)
+        list->newest = prev;
+    else if (prev <= list->dropped)
+        list->dropped = position;
+    else
+        crier__sql_run(sql, WRITE_LIST_LINK, "uuu", (uint64_t)hidden, position,
+                       prev);
+}
+
 static void drop_update(struct crier__sqlite *sqlite, const struct held *held)
 {
     struct crier__totals *totals = &sqlite->totals;
 
+    leave_list(sqlite, held->hidden, held->position);
     crier__sql_run(&sqlite->writer, WRITE_UPDATE_DROP, "u", held->position);
     sqlite->oldest_changed = true;
     totals->count = subtract_part(totals->count, 1);
@@ -397,9 +422,11 @@ uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
                              uint64_t last, int64_t time)
 {
     uint64_t low = 0, high = last, middle;
+    struct crier__sqlite_head head;
     sqlite3_stmt *row;
 
-    /* What is up to LOW is older, what is above HIGH is not. */
+    /* What is up to LOW is older, what is above HIGH is not. A row that is damaged is
+     * taken for one that is not. */
     while (low < high) {
         middle = low + (high - low) / 2 + 1;
         row = crier__sql_begin(sql, statement, "u", middle);
@@ -407,8 +434,9 @@ uint64_t crier__sqlite_older(struct crier__sql *sql, unsigned statement,
             high = middle - 1;
             continue;
         }
-        if (sqlite3_column_int64(row, 1) < time)
-            low = crier__sql_number(row, 0);
+        if (crier__sqlite_read_head(row, &head) && head.position >= middle &&
+            head.time < time)
+            low = head.position;
         else
             high = middle - 1;
         crier__sql_end(row);

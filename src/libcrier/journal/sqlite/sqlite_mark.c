@@ -288,6 +288,8 @@ int crier__sqlite_check_mark(struct crier__sqlite *sqlite, const char *path,
     if (lseek(claim->file, 0, SEEK_END) == 0)
         return 0;
     error = read_mark(path, &mark, &readable, reason);
+    sqlite->crashed = !readable || mark.open ||
+                      strcmp(mark.token, NO_TOKEN) == 0;
     if (error != 0 || !readable)
         return error;
     memcpy(sqlite->token, mark.token, sizeof mark.token);
@@ -359,7 +361,7 @@ static int fail_lock(int error, char reason[256])
                : error;
 }
 
-/* Writes the mark and the epoch into the log; the checkpoint that follows has them on the
+/* Writes the mark, the epoch and when the file was checked into the log; the checkpoint that follows has them on the
  * disk. Returns -ENOMEM or the writer's error. */
 static int write_mark(struct crier__sqlite *sqlite, bool open)
 {
@@ -382,12 +384,14 @@ static int write_mark(struct crier__sqlite *sqlite, bool open)
         " path TEXT NOT NULL);"
         "DELETE FROM mark;"
         "INSERT INTO mark VALUES (%Q, %d, %lld, %lld, %lld, %Q);"
-        "UPDATE journal SET epoch = %Q;"
+        "UPDATE journal SET epoch = %Q, checked = %lld, sum = %lld;"
         "COMMIT;"
         "PRAGMA synchronous = FULL;",
         sqlite->token, open, (long long)identity.device,
         (long long)identity.inode, (long long)identity.birth, sqlite->name,
-        sqlite->journal.epoch);
+        sqlite->journal.epoch, (long long)sqlite->saved.checked,
+        (long long)crier__sqlite_totals_sum(&sqlite->saved,
+                                            sqlite->journal.epoch));
     if (text == NULL)
         return -ENOMEM;
     error = crier__sql_script(sql, text);

@@ -1,7 +1,13 @@
 /*
- * Opening the journal's file with SQLite: is it sound, and what does it hold?
- * sqlite_file.c has checked that it is ours and free, sqlite_mark.c that its log is beside
- * it.
+ * Opening the journal's file with SQLite: is it ours, and what does it hold?
+ * sqlite_file.c has checked that it is free, sqlite_mark.c that its log is beside it.
+ *
+ * This must not take longer the more updates the file holds. So it reads what all else
+ * rests on and is small, whole: the schema, the row of the table "journal" with its counts,
+ * and the tables of the topics and of their ends with their indices, which grow with the
+ * number of topics alone. When there is damage in these, the file is refused. The updates
+ * and their entries are not looked at: each is checked when it is read (sqlite_sum.c,
+ * sqlite_read.c), and all of them by sqlite_check.c meanwhile.
  *
  * A new file is given its tables and our application id in one transaction before it
  * becomes a WAL database, so that the id is always found in the file itself. A file
@@ -26,13 +32,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 3
+#define FORMAT 4
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
+static const char tables[] =
     "CREATE TABLE journal ("
     " epoch TEXT NOT NULL,"
     " retention TEXT NOT NULL," /* the options when it was last opened */
@@ -43,7 +48,13 @@ static const char schema[] =
     " private INTEGER NOT NULL," /* the highest position of a private update, ever */
     " topics INTEGER NOT NULL,"
     " count INTEGER NOT NULL,"
-    " bytes INTEGER NOT NULL);"
+    " bytes INTEGER NOT NULL,"
+    " newest INTEGER NOT NULL," /* of list 0; see struct crier__sqlite_list */
+    " dropped INTEGER NOT NULL,"
+    " hidden_newest INTEGER NOT NULL," /* of list 1 */
+    " hidden_dropped INTEGER NOT NULL,"
+    " checked INTEGER NOT NULL," /* ms since 1970; 0: it is to be checked */
+    " sum INTEGER NOT NULL);"
     "CREATE TABLE updates ("
     " position INTEGER PRIMARY KEY,"
     " time INTEGER NOT NULL," /* ms since 1970; never falls */
@@ -53,9 +64,15 @@ static const char schema[] =
     " cost INTEGER NOT NULL,"
     " id TEXT," /* of the publisher; NULL: #epoch-position */
     " topics TEXT NOT NULL," /* names, one on a line */
+    " sum INTEGER NOT NULL,"
+    " body_sum INTEGER NOT NULL,"
     " body BLOB NOT NULL);"
     "CREATE UNIQUE INDEX updates_id ON updates (id) WHERE id IS NOT NULL;"
-    "CREATE INDEX updates_all ON updates (position) WHERE hidden = 0;"
+    "CREATE TABLE lists ("
+    " list INTEGER NOT NULL," /* 0: what * means, 1: hidden */
+    " position INTEGER NOT NULL,"
+    " prev INTEGER NOT NULL," /* the position before it in the list */
+    " PRIMARY KEY (list, position)) WITHOUT ROWID;"
     "CREATE TABLE topics ("
     " topic INTEGER PRIMARY KEY,"
     " name TEXT NOT NULL UNIQUE,"
@@ -65,14 +82,24 @@ static const char schema[] =
     " private INTEGER NOT NULL," /* the highest position of a private update, ever */
     " public INTEGER NOT NULL,"  /* likewise, of a public one */
     " due INTEGER," /* the time when it has something to let go */
-    " ended INTEGER NOT NULL);" /* the position of its last update; 0: none */
+    " ended INTEGER NOT NULL," /* the position of its last update; 0: none */
+    " sum INTEGER NOT NULL);"
     "CREATE INDEX topics_due ON topics (due) WHERE due IS NOT NULL;"
     "CREATE INDEX topics_spare ON topics (evicted)"
     " WHERE count = 0 AND due IS NULL;"
+    "CREATE TABLE ends ("
+    " topic INTEGER PRIMARY KEY,"
+    " position INTEGER NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " id TEXT NOT NULL,"
+    " sum INTEGER NOT NULL);"
     "CREATE TABLE entries ("
     " topic INTEGER NOT NULL,"
     " position INTEGER NOT NULL,"
-    " PRIMARY KEY (topic, position)) WITHOUT ROWID;"
+    " prev INTEGER NOT NULL," /* the position before it in the topic */
+    " PRIMARY KEY (topic, position)) WITHOUT ROWID;";
+
+static const char application[] =
     "PRAGMA application_id = " TEXT(CRIER__SQLITE_APPLICATION) ";"
     "PRAGMA user_version = " TEXT(FORMAT) ";";
 
@@ -109,6 +136,7 @@ static int query_one(struct crier__sql *sql, const char *text, int64_t *number,
 
 static int create_database(struct crier__sqlite *sqlite, char reason[256])
 {
+    struct crier__totals totals = {.checked = crier__journal_time(0)};
     struct crier__sql *sql = &sqlite->writer;
     char epoch[CRIER__RANDOM_NAME_SIZE], *row;
     int error = crier__random_name(epoch);
@@ -116,70 +144,91 @@ static int create_database(struct crier__sqlite *sqlite, char reason[256])
     if (error != 0)
         return error;
     if (asprintf(&row,
-                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0, 0);"
-                 "COMMIT",
-                 epoch) < 0)
+                 "INSERT INTO journal VALUES ('%s', '', 0, 0, 0, 0, 0, 0, 0, 0, "
+                 "0, 0, 0, 0, %" PRId64 ", %" PRId64 "); COMMIT",
+                 epoch, totals.checked,
+                 (int64_t)crier__sqlite_totals_sum(&totals, epoch)) < 0)
         return -ENOMEM;
-    crier__sql_script(sql, schema);
+    crier__sql_script(sql, "BEGIN IMMEDIATE");
+    crier__sql_script(sql, tables);
+    crier__sql_script(sql, application);
     crier__sql_script(sql, row);
     free(row);
     return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
-/* What is true of a file that only journals have written to. The bounds of the numbers are
- * far below where sums overflow; no journal has a larger position or time. */
-static const struct {
-    const char *text, *why;
-} senses[] = {
-    {"SELECT count(*) = 4 FROM sqlite_master WHERE type = 'table' AND "
-     "name IN ('journal', 'updates', 'topics', 'entries')",
-     "a table is missing"},
-    {"SELECT count(*) = 1 FROM journal",
-     "the table journal has not just one row"},
-    {"SELECT last BETWEEN 0 AND 1 << 62 AND evicted BETWEEN 0 AND last AND "
-     "forgotten BETWEEN 0 AND last AND private BETWEEN 0 AND last AND "
-     "time BETWEEN 0 AND 253402300799999 AND "
-     "length(epoch) BETWEEN 1 AND 16 AND epoch NOT GLOB '*[^0-9a-z]*' "
-     "FROM journal",
-     "what the table journal says cannot be"},
-    {"SELECT NOT EXISTS (SELECT 1 FROM topics WHERE "
-     "typeof(evicted) <> 'integer' OR typeof(private) <> 'integer' OR "
-     "typeof(public) <> 'integer' OR typeof(ended) <> 'integer' OR "
-     "min(evicted, private, public, ended) < 0 OR "
-     "max(evicted, private, public, ended) > (SELECT last FROM journal))",
-     "what the table topics says cannot be"},
-    {"SELECT NOT EXISTS (SELECT 1 FROM entries WHERE "
-     "typeof(topic) <> 'integer' OR typeof(position) <> 'integer' OR "
-     "position NOT BETWEEN 1 AND (SELECT last FROM journal))",
-     "what the table entries says cannot be"},
-    {"SELECT NOT EXISTS (SELECT 1 FROM topics AS t WHERE count <> "
-     "(SELECT count(*) FROM entries AS e WHERE e.topic = t.topic AND "
-     "e.position > t.evicted))",
-     "the tables topics and entries do not agree"},
-};
+/* ---- what is checked at each start ------------------------------------ */
 
-/* Whether what the tables say makes sense. */
-static int check_sense(struct crier__sql *sql, char reason[256])
+/* Runs one of SQLite's checks, TEXT, whose result is "ok" where all is. */
+static int check_structure(struct crier__sql *sql, const char *text,
+                           char reason[256])
 {
-    int64_t yes;
-    char text[8];
-    size_t i;
+    char result[200];
+    int64_t number;
 
-    for (i = 0; i < sizeof senses / sizeof senses[0]; i++) {
-        if (query_one(sql, senses[i].text, &yes, text, sizeof text) != 0)
-            return report_failure(sql, reason);
-        if (!yes)
-            return refuse_file(reason, senses[i].why);
-    }
-    return 0;
+    if (query_one(sql, text, &number, result, sizeof result) != 0)
+        return report_failure(sql, reason);
+    if (strcmp(result, "ok") == 0)
+        return 0;
+    for (char *end = result; (end = strchr(end, '\n')) != NULL;)
+        *end = ' '; /* it says where in one line, and what in the next */
+    return refuse_file(reason, result);
 }
 
-/* Whether the database is ours and sound; makes one of an empty file. */
+/* Whether SQL has all tables and indices that MODEL has, and made alike. */
+static int compare_schemas(struct crier__sql *sql, struct crier__sql *model,
+                           char reason[256])
+{
+    sqlite3_stmt *wanted = crier__sql_other(
+        model, "SELECT type, name, ifnull(sql, '') FROM sqlite_schema");
+    sqlite3_stmt *found = crier__sql_other(
+        sql, "SELECT count(*) FROM sqlite_schema WHERE type = ?1 AND name = ?2 "
+             "AND ifnull(sql, '') = ?3 AND (SELECT count(DISTINCT rootpage) = "
+             "count(*) FROM sqlite_schema WHERE rootpage > 0)");
+    int column;
+    bool same = true;
+
+    while (same && found != NULL && crier__sql_row(model, wanted)) {
+        for (column = 0; column < 3; column++)
+            sqlite3_bind_value(found, column + 1,
+                               sqlite3_column_value(wanted, column));
+        same = crier__sql_row(sql, found) && crier__sql_number(found, 0) == 1;
+        crier__sql_end(found);
+    }
+    sqlite3_finalize(wanted);
+    sqlite3_finalize(found);
+    if (sql->error != 0 || model->error != 0)
+        return report_failure(sql->error != 0 ? sql : model, reason);
+    return same ? 0 : refuse_file(reason, "a table or an index is missing, or "
+                                          "made otherwise");
+}
+
+/* Whether the schema is that of a new file. */
+static int check_schema(struct crier__sql *sql, char reason[256])
+{
+    struct crier__sql model = {0};
+    int error = crier__sql_open(&model, ":memory:", NULL, 0);
+
+    if (error == 0 && crier__sql_script(&model, tables) != 0)
+        error = report_failure(&model, reason);
+    if (error == 0)
+        error = compare_schemas(sql, &model, reason);
+    crier__sql_close(&model);
+    return error;
+}
+
+/* Whether the database is ours, and what is small in it sound; makes one of an empty
+ * file. */
 static int check_database(struct crier__sqlite *sqlite, char reason[256])
 {
+    static const char *const checks[] = {"PRAGMA integrity_check(journal)",
+                                         "PRAGMA integrity_check(topics)",
+                                         "PRAGMA integrity_check(ends)"};
     struct crier__sql *sql = &sqlite->writer;
     char text[200];
     int64_t number;
+    size_t i;
+    int error;
 
     if (query_one(sql, "SELECT count(*) FROM sqlite_master", &number, text,
             sizeof text) != 0)
@@ -193,46 +242,14 @@ static int check_database(struct crier__sqlite *sqlite, char reason[256])
     if (query_one(sql, "PRAGMA user_version", &number, text, sizeof text) != 0)
         return report_failure(sql, reason);
     if (number != FORMAT) {
-        snprintf(reason, 256, "its format is %" PRId64 " instead of %d",
-                 number, FORMAT);
+        snprintf(reason, 256, "its format is %" PRId64 " instead of %d: another "
+                 "version of Crier made it", number, FORMAT);
         return CRIER_ERR_DAMAGED;
     }
-    /* quick_check is faster, but does not compare tables with their indices, and a search
-     * would miss an entry in the wrong place. */
-    if (query_one(sql, "PRAGMA integrity_check(1)", &number, text, sizeof text) != 0)
-        return report_failure(sql, reason);
-    if (strcmp(text, "ok") != 0) {
-        for (char *end = text; (end = strchr(end, '\n')) != NULL;)
-            *end = ' '; /* it says where in one line, and what in the next */
-        return refuse_file(reason, text);
-    }
-    return check_sense(sql, reason);
-}
-
-/* Counts what is held, whatever the file says: with sums that are too high, each update
- * would be evicted as soon as it is published. The same pass checks each row. */
-static int count_all(struct crier__sql *sql, struct crier__totals *totals,
-                     char reason[256])
-{
-    sqlite3_stmt *row = crier__sql_other(
-        sql, "SELECT count(*), sum(cost), (SELECT count(*) FROM topics), "
-             "count(*) = 0 OR (min(position) > 0 AND min(time) >= 0 AND "
-             "min(cost) >= 0 AND max(cost) < 1 << 32 AND "
-             "min(flags) >= 0 AND max(flags) < 4 AND "
-             "max(position) <= (SELECT last FROM journal) AND "
-             "max(time) <= (SELECT time FROM journal)) FROM updates");
-    bool sense = false;
-
-    if (crier__sql_row(sql, row)) {
-        totals->count = crier__sql_number(row, 0);
-        totals->bytes = crier__sql_number(row, 1);
-        totals->topics = crier__sql_number(row, 2);
-        sense = crier__sql_number(row, 3) != 0;
-    }
-    sqlite3_finalize(row);
-    if (sql->error != 0)
-        return report_failure(sql, reason);
-    return sense ? 0 : refuse_file(reason, "what the table updates says cannot be");
+    error = check_schema(sql, reason);
+    for (i = 0; i < sizeof checks / sizeof checks[0] && error == 0; i++)
+        error = check_structure(sql, checks[i], reason);
+    return error;
 }
 
 static int load_totals(struct crier__sqlite *sqlite, char reason[256])
@@ -240,25 +257,39 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     struct crier__sql *sql = &sqlite->reader;
     sqlite3_stmt *row = crier__sql_begin(sql, READ_TOTALS, "");
     struct crier__totals *totals = &sqlite->saved;
-    int error;
 
     if (!crier__sql_row(sql, row))
         return sql->error != 0 ? report_failure(sql, reason)
                                : refuse_file(reason, "the table journal is empty");
-    totals->last = crier__sql_number(row, 0);
-    totals->evicted = crier__sql_number(row, 1);
-    totals->forgotten = crier__sql_number(row, 2);
-    totals->time = sqlite3_column_int64(row, 6);
-    crier__sql_text(row, 7, sqlite->journal.epoch, CRIER__EPOCH_SIZE);
-    totals->newest_private = crier__sql_number(row, 8);
+    (void)crier__sqlite_read_totals(sql, row, totals, sqlite->journal.epoch);
     crier__sql_end(row);
-    error = count_all(sql, totals, reason);
-    if (error != 0)
-        return error;
+    if (sql->error != 0)
+        return report_failure(sql, reason);
+    if (sqlite->crashed)
+        totals->checked = 0; /* written with the mark */
     sqlite->totals = *totals;
     sqlite->held = *totals;
     sqlite->position = totals->last;
     return 0;
+}
+
+/* Checks the rows of the topics, which must be as many as the journal says. */
+static int check_topics(struct crier__sqlite *sqlite, char reason[256])
+{
+    struct crier__sql *sql = &sqlite->reader;
+    sqlite3_stmt *row =
+        crier__sql_other(sql, "SELECT " CRIER__SQLITE_TOPIC " FROM topics");
+    struct crier__sqlite_topic topic;
+    uint64_t count = 0;
+
+    while (crier__sql_row(sql, row)) {
+        (void)crier__sqlite_read_topic(sql, row, &topic);
+        count++;
+    }
+    sqlite3_finalize(row);
+    if (count != sqlite->saved.topics)
+        crier__sql_damage(sql, "rows of the table topics are missing");
+    return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
 /* Fills the set of the topics that have ended. */
@@ -266,21 +297,26 @@ static int load_ended(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->reader;
     sqlite3_stmt *row = crier__sql_other(
-        sql, "SELECT name, u.position, u.time, u.id FROM topics AS t "
-             "JOIN updates AS u ON u.position = t.ended "
-             "WHERE t.ended > t.evicted");
+        sql, "SELECT name, position, time, id, ends.sum, topics.topic "
+             "FROM topics LEFT JOIN ends ON ends.topic = topics.topic "
+             "WHERE topics.ended > topics.evicted");
     struct crier__ended ended;
     char name[CRIER__TOPIC_SIZE];
     size_t length;
+    int64_t time;
     int error = 0;
 
     while (error == 0 && crier__sql_row(sql, row)) {
         length = crier__sql_text(row, 0, name, sizeof name);
         ended.position = crier__sql_number(row, 1);
-        if (crier__sql_text(row, 3, ended.id, sizeof ended.id) == 0)
-            crier__id_make(ended.id, sqlite->journal.epoch, ended.position);
-        error = crier__ended_add(&sqlite->ended, name, length, &ended,
-                                 sqlite3_column_int64(row, 2));
+        time = sqlite3_column_int64(row, 2);
+        crier__sql_text(row, 3, ended.id, sizeof ended.id);
+        if (crier__sqlite_sum_at(row, 4) !=
+            crier__sqlite_end_sum(sqlite3_column_int64(row, 5), &ended, time))
+            crier__sql_damage(sql, "a row of the table ends is missing, or not "
+                                   "what was written");
+        else
+            error = crier__ended_add(&sqlite->ended, name, length, &ended, time);
         sqlite->journal.ends = true;
     }
     sqlite3_finalize(row);
@@ -371,6 +407,27 @@ static int set_up(struct crier__sqlite *sqlite, char reason[256])
     return sql->error != 0 ? report_failure(sql, reason) : 0;
 }
 
+/* crier_retime(SUM, POSITION, OLD, NEW): the sum of an update whose time was OLD. */
+static void retime_row(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    uint64_t position = (uint64_t)sqlite3_value_int64(values[1]);
+    uint64_t sum = (uint64_t)sqlite3_value_int64(values[0]);
+
+    (void)count;
+    sum ^= crier__sqlite_time_sum(position, sqlite3_value_int64(values[2])) ^
+           crier__sqlite_time_sum(position, sqlite3_value_int64(values[3]));
+    sqlite3_result_int64(context, (sqlite3_int64)sum);
+}
+
+static bool define_retime(struct crier__sql *sql)
+{
+    return sqlite3_create_function_v2(sql->db, "crier_retime", 4,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC |
+                                          SQLITE_DIRECTONLY,
+                                      NULL, retime_row, NULL, NULL,
+                                      NULL) == SQLITE_OK;
+}
+
 static int open_writer(struct crier__sqlite *sqlite, const char *path,
                        char reason[256])
 {
@@ -388,6 +445,8 @@ static int open_writer(struct crier__sqlite *sqlite, const char *path,
     }
     sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     error = check_database(sqlite, reason);
+    if (error == 0 && !define_retime(sql))
+        error = -ENOMEM;
     if (error == 0 && crier__sql_prepare(sql) != 0)
         error = report_failure(sql, reason);
     return error;
@@ -402,10 +461,12 @@ static int open_reader(struct crier__sqlite *sqlite, const char *path,
     error = crier__sql_open(sql, path, crier__sqlite_reads, READ_STATEMENTS);
     if (error == -ENOMEM)
         return error;
-    crier__sql_script(sql, "PRAGMA query_only = 1");
+    crier__sql_script(sql, "PRAGMA query_only = 1; PRAGMA cell_size_check = 1");
     if (crier__sql_prepare(sql) != 0)
         return report_failure(sql, reason);
     error = load_totals(sqlite, reason);
+    if (error == 0)
+        error = check_topics(sqlite, reason);
     return error != 0 ? error : load_ended(sqlite, reason);
 }
 

@@ -12,6 +12,18 @@
  * that was asked for by name; if they are too many, the read looks at the updates in their
  * order instead, at no more than SCAN_MAX of them, and gives what the prefix matches. The
  * next read goes on from there.
+ *
+ * What cannot be read is a gap, and never missing without a word. An update whose row is
+ * not there, or not what was written (sqlite_sum.c), is a gap in its place. That no entry
+ * is missing, each entry shows by the position of the one before it: those that a read
+ * follows are a chain, from where it begins to the newest one, which the topic's row has
+ * (or that of the journal, for the lists of all). Where the chain is broken, the read gives
+ * what is before that and then, as an answer of its own, a gap up to where it is whole
+ * again. Where SQLite cannot search, everything up to the present is a gap. So each answer
+ * reaches further than the one before, whatever the file says.
+ *
+ * An entry may stand in another topic's chain by damage; so an update is given only when a
+ * selector matches the names that its own row has.
  */
 #include <config.h>
 
@@ -21,7 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One read has no more sources, so each selector has one at least. */
+/* One read has no more sources, so each selector has two at least. */
 #define SOURCES_MAX (2 * CRIER__TOPICS_MAX)
 
 /* How many updates one read looks at for a prefix with too many topics; and how many,
@@ -37,11 +49,12 @@
 
 /* Where a read finds positions. */
 struct source {
-    const struct crier__selector *filter; /* NULL: the entries of one topic; else the
-                                             updates that it matches */
+    const struct crier__selector *filter; /* NULL: the entries of one topic; else what it
+                                             matches of a list of all */
     unsigned selector; /* the index of the read's selector */
-    int64_t row;       /* of the topic, or 0 */
+    int64_t key;       /* the topic's row, or the list */
     uint64_t floor;    /* nothing up to here is held */
+    uint64_t newest;   /* the last position of the chain, if it is above the floor */
 };
 
 struct reading {
@@ -54,7 +67,11 @@ struct reading {
     unsigned scans;   /* of updates, left to this scan */
     unsigned asks;    /* left to this read */
     uint64_t horizon; /* positions beyond are not known, for no scans were left */
+    uint64_t hole;    /* nor beyond this one, behind which a chain is broken */
+    uint64_t behind;  /* where the read may go on behind the hole; END: nowhere */
 };
+
+#define END INT64_MAX
 
 /* Positions in order, rising or falling, each once: at most as many as one answer has
  * places for, and one to know that there are more. */
@@ -93,23 +110,161 @@ static unsigned statement_of(const struct source *source, bool falling)
 {
     if (source->filter == NULL)
         return falling ? READ_BEFORE : READ_AFTER;
-    if (source->filter->kind == CRIER__ALL)
-        return falling ? READ_ALL_BEFORE : READ_ALL_AFTER;
-    return falling ? READ_UPDATES_BEFORE : READ_UPDATES_AFTER;
+    return falling ? READ_LIST_BEFORE : READ_LIST_AFTER;
 }
 
-/* Whether SOURCE holds the update at POSITION, which ROW of its statement gives. */
+/* Whether SOURCE holds the update at POSITION, which is in its chain. */
 static bool source_holds(const struct reading *reading,
-                         const struct source *source, sqlite3_stmt *row,
-                         uint64_t position)
+                         const struct source *source, uint64_t position)
 {
     if (source->filter == NULL)
         return true;
     if (source->filter->kind == CRIER__ALL)
-        return crier__view_shown(reading->view, position);
-    return crier__view_matches(reading->view, source->filter,
-                               (const char *)sqlite3_column_text(row, 1),
-                               position, sqlite3_column_int64(row, 2));
+        return !reading->view->due ||
+               crier__view_shown(reading->view, NULL, position);
+    return crier__view_shown(reading->view, source->filter, position);
+}
+
+/* Counts damage that the read has met. */
+static void note_damage(const struct reading *reading, const char *where)
+{
+    crier__journal_damage(&reading->view->sqlite->journal, where);
+}
+
+/* Notes that a chain is not known behind LINK, and from BEHIND on again. */
+static void note_hole(struct reading *reading, uint64_t link, uint64_t behind)
+{
+    note_damage(reading, "entries of updates are missing, or not what was written");
+    if (link > reading->hole)
+        return;
+    if (link < reading->hole || behind > reading->behind)
+        reading->behind = behind;
+    reading->hole = link;
+}
+
+/* A place in a chain that a scan has reached. Only the entry behind one says that its own
+ * position is right, since it has the same as the one before it. */
+struct chain {
+    uint64_t sure; /* the last position that is known to be right, or where the scan began */
+    uint64_t link; /* rising: the position after that; falling: the one that must come
+                      next, 0 for any */
+    bool begun;
+};
+
+/* Whether POSITION, whose entry says that PREV is before it, comes next in CHAIN. */
+static bool continues_chain(struct chain *chain, uint64_t position,
+                            uint64_t prev, bool falling)
+{
+    if (prev >= position)
+        return false;
+    if (falling) {
+        if (chain->link != 0 && position != chain->link)
+            return false;
+        chain->sure = position;
+        chain->link = prev;
+        return true;
+    }
+    if (position <= chain->link ||
+        (chain->begun ? prev != chain->link : prev > chain->link))
+        return false;
+    chain->begun = true;
+    chain->sure = chain->link;
+    chain->link = position;
+    return true;
+}
+
+/* CHAIN is broken at POSITION, whose entry says that PREV is before it. Where entries are
+ * missing between the link and that, the link is right. */
+static void break_chain(struct reading *reading, const struct chain *chain,
+                        uint64_t position, uint64_t prev)
+{
+    if (position <= chain->sure || position > reading->view->totals.last)
+        note_hole(reading, chain->sure, END);
+    else if (prev > chain->link && prev < position)
+        note_hole(reading, chain->link, prev);
+    else
+        note_hole(reading, chain->sure, position);
+}
+
+/* A falling scan has found that CHAIN is broken. It does not look for more; the read begins
+ * there, with a gap. */
+static void break_falling(struct reading *reading, const struct chain *chain)
+{
+    note_damage(reading, "entries of updates are missing, or not what was written");
+    reading->read->gap = true;
+    if (chain->sure > reading->horizon)
+        reading->horizon = chain->sure;
+}
+
+/* What a scan looks for. */
+struct scan {
+    const struct source *source;
+    uint64_t after, before;
+    bool falling;
+    unsigned count;
+    uint64_t found[PAGE];
+};
+
+/* Takes POSITION, to which the chain of SCAN leads. False when the scan has found all that
+ * it looks for. */
+static bool take_position(struct reading *reading, struct scan *scan,
+                          uint64_t position)
+{
+    const struct source *source = scan->source;
+    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
+
+    if (source_holds(reading, source, position))
+        scan->found[scan->count++] = position;
+    if (counts && --reading->scans == 0) {
+        reading->horizon = position;
+        return false;
+    }
+    return scan->count < PAGE;
+}
+
+/* Follows the chain of SCAN's source as far as it looks for positions, and one further. */
+static void follow_chain(struct reading *reading, struct scan *scan)
+{
+    const struct source *source = scan->source;
+    struct crier__sql *sql = reading->view->sql;
+    bool falling = scan->falling, wanted = true;
+    struct chain chain = {.sure = falling ? scan->before : scan->after,
+                          .link = scan->after};
+    uint64_t position, prev;
+    sqlite3_stmt *row;
+
+    if (falling)
+        chain.link = source->newest < scan->before ? source->newest : 0;
+    row = crier__sql_begin(sql, statement_of(source, falling), "iu", source->key,
+                           chain.sure);
+    while (crier__sql_row(sql, row)) {
+        position = crier__sql_number(row, 0);
+        prev = crier__sql_number(row, 1);
+        if (position > source->newest ||
+            !continues_chain(&chain, position, prev, falling)) {
+            crier__sql_end(row);
+            if (falling)
+                break_falling(reading, &chain);
+            else
+                break_chain(reading, &chain, position, prev);
+            return;
+        }
+        if (!wanted || (falling ? position <= scan->after
+                                : position >= scan->before))
+            break;
+        wanted = take_position(reading, scan, position);
+        if (falling ? prev <= scan->after || !wanted
+                    : position == source->newest)
+            break;
+    }
+    if (sqlite3_stmt_busy(row)) {
+        crier__sql_end(row);
+        return;
+    }
+    if (sql->error == 0 && falling)
+        break_falling(reading, &chain);
+    else if (sql->error == 0)
+        note_hole(reading, chain.link, END);
 }
 
 /* Adds to PAGE what SOURCE holds between the positions AFTER and BEFORE. */
@@ -117,32 +272,22 @@ static void scan_source(struct reading *reading, const struct source *source,
                         uint64_t after, uint64_t before, bool falling,
                         struct page *page)
 {
-    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
-    struct crier__sql *sql = reading->view->sql;
-    uint64_t fresh[PAGE], position;
-    unsigned count = 0;
-    sqlite3_stmt *row;
+    struct scan scan;
 
-    if (source->filter == NULL && after < source->floor)
-        after = source->floor;
+    scan.source = source;
+    scan.after = after < source->floor ? source->floor : after;
+    scan.before = before;
+    scan.falling = falling;
+    scan.count = 0;
     /* Behind a full page there is nothing to look for. */
-    if (page->count == PAGE && falling)
-        after = page->at[PAGE - 1] > after ? page->at[PAGE - 1] : after;
-    else if (page->count == PAGE && page->at[PAGE - 1] < before)
-        before = page->at[PAGE - 1];
-    row = crier__sql_begin(sql, statement_of(source, falling), "iuu",
-                           source->row, after, before);
-    while (count < PAGE && crier__sql_row(sql, row)) {
-        position = crier__sql_number(row, 0);
-        if (source_holds(reading, source, row, position))
-            fresh[count++] = position;
-        if (counts && --reading->scans == 0) {
-            reading->horizon = position;
-            break;
-        }
-    }
-    crier__sql_end(row);
-    merge_positions(page, fresh, count, falling);
+    if (page->count == PAGE && falling && page->at[PAGE - 1] > scan.after)
+        scan.after = page->at[PAGE - 1];
+    else if (page->count == PAGE && !falling && page->at[PAGE - 1] < before)
+        scan.before = page->at[PAGE - 1];
+    if (source->newest <= scan.after || scan.before <= scan.after)
+        return;
+    follow_chain(reading, &scan);
+    merge_positions(page, scan.found, scan.count, falling);
 }
 
 static bool source_is_live(const struct reading *reading, const struct source *source)
@@ -174,17 +319,18 @@ static bool match_names(const struct crier_grants *grants, const char *text)
 static bool may_see_row(const struct reading *reading, uint64_t position)
 {
     const struct crier__view *view = reading->view;
+    struct crier__sqlite_head head;
     sqlite3_stmt *row;
     bool visible;
 
-    if (position > view->newest_private)
+    if (position > view->totals.newest_private)
         return true;
-    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    row = crier__sql_begin(view->sql, READ_HEAD, "u", position);
     if (!crier__sql_row(view->sql, row))
-        return false;
-    visible = (sqlite3_column_int(row, 5) & CRIER__SQLITE_PRIVATE) == 0 ||
-              match_names(reading->read->grants,
-                          (const char *)sqlite3_column_text(row, 2));
+        return true; /* the read will report that it is missing */
+    visible = !crier__sqlite_read_head(row, &head) ||
+              (head.flags & CRIER__SQLITE_PRIVATE) == 0 ||
+              match_names(reading->read->grants, head.topics);
     crier__sql_end(row);
     return visible;
 }
@@ -199,8 +345,8 @@ static uint64_t find_before_last(struct reading *reading, uint64_t number)
     struct page page;
 
     if (number == 0)
-        return reading->view->last;
-    if (number >= reading->view->count)
+        return reading->view->totals.last;
+    if (number >= reading->view->totals.count)
         return 0;
     reading->scans = SCAN_LAST_MAX;
     reading->horizon = 0;
@@ -228,15 +374,14 @@ static uint64_t find_before_last(struct reading *reading, uint64_t number)
 
 /* ---- where a read begins ---------------------------------------------- */
 
-/* Up to which position the reader may miss what the topic in ROW, with FLOOR, does not hold
- * any more. */
-static uint64_t find_missed_row(const struct reading *reading, sqlite3_stmt *row,
+/* Up to which position the reader may miss what TOPIC, with FLOOR, does not hold any
+ * more. */
+static uint64_t find_missed_row(const struct reading *reading,
+                                const struct crier__sqlite_topic *topic,
                                 uint64_t floor)
 {
-    uint64_t newest_public = crier__sql_number(row, 7);
-
-    return reading->read->grants == NULL && newest_public < floor
-               ? newest_public
+    return reading->read->grants == NULL && topic->newest_public < floor
+               ? topic->newest_public
                : floor;
 }
 
@@ -255,43 +400,70 @@ static struct source *add_source(struct reading *reading, unsigned selector)
     return source;
 }
 
+/* Adds TOPIC, of which nothing is held up to FLOOR, for a selector. */
+static void add_topic_source(struct reading *reading, unsigned selector,
+                             const struct crier__sqlite_topic *topic,
+                             uint64_t floor)
+{
+    struct source *source = add_source(reading, selector);
+
+    source->key = topic->row;
+    source->floor = floor;
+    source->newest = crier__sqlite_newest(topic);
+}
+
+/* Adds what FILTER, the text of a selector, matches of one of the lists of all. */
+static void add_list_source(struct reading *reading, unsigned selector,
+                            const struct crier__selector *filter, int64_t list)
+{
+    struct source *source = add_source(reading, selector);
+
+    source->filter = filter;
+    source->key = list;
+    source->floor = reading->view->totals.lists[list].dropped;
+    source->newest = reading->view->totals.lists[list].newest;
+}
+
 static void open_exact_source(struct reading *reading, unsigned selector,
                               const struct crier__selector *exact)
 {
     const struct crier__view *view = reading->view;
     sqlite3_stmt *row = crier__sql_begin(view->sql, READ_TOPIC, "t", exact->text,
                                          (size_t)exact->length);
-    struct source *source;
+    struct crier__sqlite_topic topic;
+    uint64_t floor;
 
     if (!crier__sql_row(view->sql, row)) {
-        raise_floor(reading, selector, view->forgotten);
+        raise_floor(reading, selector, view->totals.forgotten);
         return;
     }
-    source = add_source(reading, selector);
-    source->row = sqlite3_column_int64(row, 0);
-    source->floor = crier__view_floor(view, row, exact->text, exact->length);
-    raise_floor(reading, selector, find_missed_row(reading, row, source->floor));
+    if (crier__sqlite_read_topic(view->sql, row, &topic)) {
+        floor = crier__view_floor(view, &topic);
+        add_topic_source(reading, selector, &topic, floor);
+        raise_floor(reading, selector, find_missed_row(reading, &topic, floor));
+    }
     crier__sql_end(row);
 }
 
 static void open_prefix_sources(struct reading *reading, unsigned selector,
                                 const struct crier__selector *prefix)
 {
-    unsigned max = SOURCES_MAX - (reading->read->selector_count - selector - 1);
+    unsigned max = SOURCES_MAX -
+                   2 * (reading->read->selector_count - selector - 1);
     const struct crier__view *view = reading->view;
+    struct crier__sqlite_topic topic;
     unsigned before = reading->count;
-    struct source *source;
     bool too_many = false;
     const char *name;
     sqlite3_stmt *row;
     uint64_t floor;
 
     /* A topic without a row may have been one of them. */
-    raise_floor(reading, selector, view->forgotten);
+    raise_floor(reading, selector, view->totals.forgotten);
     row = crier__sql_begin(view->sql, READ_TOPICS, "tt", "", (size_t)0,
                            prefix->text, (size_t)prefix->length);
     while (crier__sql_row(view->sql, row)) {
-        name = (const char *)sqlite3_column_text(row, 3);
+        name = (const char *)sqlite3_column_text(row, 1);
         if (name == NULL || strncmp(name, prefix->text, prefix->length) != 0)
             break;
         if (prefix->pattern != NULL && reading->asks-- == 0) {
@@ -303,22 +475,22 @@ static void open_prefix_sources(struct reading *reading, unsigned selector,
         if (prefix->pattern != NULL &&
             !crier__selector_matches(prefix, name, strlen(name)))
             continue;
-        floor = crier__view_floor(view, row, name, strlen(name));
-        raise_floor(reading, selector, find_missed_row(reading, row, floor));
-        if (crier__sql_number(row, 4) == 0)
+        if (!crier__sqlite_read_topic(view->sql, row, &topic))
+            continue;
+        floor = crier__view_floor(view, &topic);
+        raise_floor(reading, selector, find_missed_row(reading, &topic, floor));
+        if (topic.count == 0)
             continue;
         too_many |= reading->count == max;
-        if (too_many)
-            continue;
-        source = add_source(reading, selector);
-        source->row = sqlite3_column_int64(row, 0);
-        source->floor = floor;
+        if (!too_many)
+            add_topic_source(reading, selector, &topic, floor);
     }
     crier__sql_end(row);
     if (!too_many)
         return;
     reading->count = before;
-    add_source(reading, selector)->filter = prefix;
+    add_list_source(reading, selector, prefix, 0);
+    add_list_source(reading, selector, prefix, 1);
 }
 
 static void open_sources(struct reading *reading, unsigned selector)
@@ -337,7 +509,7 @@ static void open_sources(struct reading *reading, unsigned selector)
         open_prefix_sources(reading, selector, what);
         break;
     case CRIER__ALL:
-        add_source(reading, selector)->filter = what;
+        add_list_source(reading, selector, what, 0);
         raise_floor(reading, selector, crier__view_floor_all(reading->view));
         break;
     }
@@ -347,16 +519,19 @@ static void open_sources(struct reading *reading, unsigned selector)
 static bool find_id_row(const struct crier__view *view, const char *id,
                         uint64_t *position)
 {
+    struct crier__sqlite_head head;
     sqlite3_stmt *row;
+    bool sound;
 
     if (crier__id_read(id, view->sqlite->journal.epoch, position))
-        return *position <= view->last;
+        return *position <= view->totals.last;
     row = crier__sql_begin(view->sql, READ_ID, "t", id, strlen(id));
     if (!crier__sql_row(view->sql, row))
         return false;
-    *position = crier__sql_number(row, 0);
+    sound = crier__sqlite_read_head(row, &head);
+    *position = head.position;
     crier__sql_end(row);
-    return crier__view_shown(view, *position);
+    return sound && (!view->due || crier__view_shown(view, NULL, *position));
 }
 
 /* Finds the position after which the selectors that are not live begin. */
@@ -475,40 +650,50 @@ static bool is_body(const char *body, size_t length)
            crier_utf8_valid(body, length);
 }
 
-/* The update in ROW, which is at POSITION. *UPDATE is NULL where there is none
- * that could be sent to anybody. */
+/* Reads ROW, of which HEAD is the head. False when its body is not what was written. */
+static bool read_body(sqlite3_stmt *row, const struct crier__sqlite_head *head,
+                      const char **body, size_t *length)
+{
+    *body = sqlite3_column_blob(row, 9);
+    *length = (size_t)sqlite3_column_bytes(row, 9);
+    return *body != NULL && is_body(*body, *length) &&
+           crier__sqlite_sum_at(row, 8) ==
+               crier__sqlite_body_sum(head->position, *body, *length);
+}
+
+/* The update in ROW, which is at POSITION. *UPDATE is NULL where that is not what was
+ * written. */
 static int update_of_row(const struct crier__view *view, sqlite3_stmt *row,
                          uint64_t position, struct crier__update **update)
 {
-    const char *id = (const char *)sqlite3_column_text(row, 1);
-    const char *names = (const char *)sqlite3_column_text(row, 2);
-    const char *body = sqlite3_column_blob(row, 3);
-    size_t length = (size_t)sqlite3_column_bytes(row, 3);
-    int flags = sqlite3_column_int(row, 5);
+    struct crier__sqlite_head head;
     struct crier__topics *topics;
     struct crier_frame *frame;
+    const char *body;
+    size_t length;
     int error;
 
     *update = NULL;
-    if (names == NULL || body == NULL ||
-        !is_body(body, length) ||
-        (id != NULL && (id[0] == '\0' || strlen(id) >= CRIER__ID_SIZE ||
-                        !is_line(id))))
-        return 0; /* the file has been edited */
-    error = crier__topics_split(names, strlen(names), '\n', &topics);
+    if (!crier__sqlite_read_head(row, &head) || head.position != position ||
+        !read_body(row, &head, &body, &length) ||
+        (head.id != NULL &&
+         (head.id[0] == '\0' || strlen(head.id) >= CRIER__ID_SIZE ||
+          !is_line(head.id))))
+        return 0;
+    error = crier__topics_split(head.topics, head.topics_length, '\n', &topics);
     if (error != 0)
         return error != -ENOMEM ? 0 : error;
     frame = crier__frame_of(body, length);
     if (frame != NULL)
-        *update = crier__update_new(topics, id, frame);
+        *update = crier__update_new(topics, head.id, frame);
     crier_frame_unref(frame);
     free(topics);
     error = -ENOMEM;
     if (*update != NULL) {
-        (*update)->is_private = (flags & CRIER__SQLITE_PRIVATE) != 0;
-        (*update)->last = (flags & CRIER__SQLITE_LAST) != 0;
+        (*update)->is_private = (head.flags & CRIER__SQLITE_PRIVATE) != 0;
+        (*update)->last = (head.flags & CRIER__SQLITE_LAST) != 0;
         error = crier__update_place(*update, view->sqlite->journal.epoch,
-                                    position, sqlite3_column_int64(row, 0));
+                                    position, head.time);
     }
     if (error != 0) {
         crier__update_unref(*update);
@@ -561,33 +746,102 @@ static void cache_update(struct crier__sqlite *sqlite, struct crier__update *upd
     sqlite->recent_bytes += cost;
 }
 
+/* Fetches the update at POSITION; *UPDATE is NULL where it cannot be read. */
 static int fetch_update(const struct crier__view *view, uint64_t position,
                         struct crier__update **update)
 {
     struct crier__update *kept =
         view->sqlite->recent[position % CRIER__RECENT];
+    struct crier__sql *sql = view->sql;
     sqlite3_stmt *row;
-    int error;
+    int error = 0;
 
     *update = NULL;
     if (kept != NULL && kept->position == position) {
         *update = crier__update_ref(kept);
         return 0;
     }
-    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
-    if (!crier__sql_row(view->sql, row))
-        return view->sql->error;
-    error = update_of_row(view, row, position, update);
-    crier__sql_end(row);
+    row = crier__sql_begin(sql, READ_UPDATE, "u", position);
+    if (crier__sql_row(sql, row)) {
+        error = update_of_row(view, row, position, update);
+        crier__sql_end(row);
+    } else if (sql->damaged) {
+        crier__sql_clear(sql); /* the others may be readable */
+    }
     if (*update != NULL)
         cache_update(view->sqlite, *update);
-    return error;
+    return error != 0 ? error : sql->error;
 }
 
-/* Gives the updates of PAGE, as far as they fit. */
-static int give_updates(const struct reading *reading, const struct page *page)
+/* Whether a selector of the read matches UPDATE. An entry that is in the chain of another
+ * topic by damage leads to one that none does. */
+static bool is_wanted(const struct reading *reading,
+                      const struct crier__update *update)
 {
-    const struct crier__view *view = reading->view;
+    const struct crier__read *read = reading->read;
+    const char *name;
+    unsigned i;
+
+    for (i = 0; i < read->selector_count; i++) {
+        if (read->selectors[i].selector.kind == CRIER__ALL && !update->hidden)
+            return true;
+        CRIER__TOPICS_EACH (update->topics, name)
+            if (crier__selector_matches(&read->selectors[i].selector, name,
+                                        strlen(name)))
+                return true;
+    }
+    return false;
+}
+
+/* Takes one update of a page into the answer, unless the reader may not see it. Where it
+ * cannot be read (NULL), the answer has a gap in its place. False: that is to begin the
+ * next answer, since a gap comes before all updates of an answer. */
+static bool take_update(const struct reading *reading,
+                        struct crier__update *update, size_t *bytes)
+{
+    struct crier__read *read = reading->read;
+
+    if (update != NULL && !is_wanted(reading, update)) {
+        crier__update_unref(update);
+        update = NULL;
+    }
+    if (update == NULL) {
+        if (read->count != 0)
+            return false;
+        note_damage(reading, "an update is missing, or not what was written");
+        read->gap = true;
+    } else if (!crier__update_visible(update, read->grants)) {
+        crier__update_unref(update);
+    } else {
+        *bytes += update->frame->length;
+        read->updates[read->count++] = update;
+    }
+    return true;
+}
+
+/* Says how far the answer reaches when all that is known, up to LIMIT, is in it. */
+static void end_answer(const struct reading *reading, uint64_t limit)
+{
+    struct crier__read *read = reading->read;
+    uint64_t last = reading->view->totals.last;
+
+    if (limit == reading->hole && limit <= read->reached) {
+        if (read->count != 0)
+            return; /* the next answer begins with the gap */
+        read->gap = true;
+        limit = reading->behind;
+    }
+    read->end = limit == END;
+    if (!read->end)
+        read->reached = limit;
+    else
+        read->reached = last > read->after ? last : read->after;
+}
+
+/* Gives the updates of PAGE, as far as they fit, which has all up to LIMIT. */
+static int give_updates(const struct reading *reading, const struct page *page,
+                        uint64_t limit)
+{
     struct crier__read *read = reading->read;
     struct crier__update *update;
     size_t bytes = 0;
@@ -598,26 +852,15 @@ static int give_updates(const struct reading *reading, const struct page *page)
         if (read->count == CRIER__READ_MAX ||
             (read->count != 0 && bytes >= read->max_bytes))
             return 0;
-        error = fetch_update(view, page->at[i], &update);
+        error = fetch_update(reading->view, page->at[i], &update);
         if (error != 0)
             return error;
+        if (!take_update(reading, update, &bytes))
+            return 0;
         read->reached = page->at[i];
-        if (update == NULL)
-            continue;
-        if (!crier__update_visible(update, read->grants)) {
-            crier__update_unref(update);
-            continue;
-        }
-        bytes += update->frame->length;
-        read->updates[read->count++] = update;
     }
-    if (page->count == PAGE)
-        return 0;
-    read->end = reading->horizon == INT64_MAX;
-    if (!read->end)
-        read->reached = reading->horizon;
-    else
-        read->reached = view->last > read->after ? view->last : read->after;
+    if (page->count < PAGE)
+        end_answer(reading, limit);
     return 0;
 }
 
@@ -636,20 +879,38 @@ static int answer_read(struct reading *reading)
 {
     const struct source *source = reading->sources;
     struct page page = {0};
+    uint64_t limit;
 
     reading->asks = ASK_MAX;
     begin_file_read(reading);
     reading->scans = SCAN_MAX;
-    reading->horizon = INT64_MAX;
+    reading->horizon = reading->hole = END;
     for (; source < reading->sources + reading->count; source++)
         scan_source(reading, source, reading->starts[source->selector],
-                    reading->horizon != INT64_MAX ? reading->horizon + 1
-                                                  : INT64_MAX,
-                    false, &page);
-    while (page.count != 0 && page.at[page.count - 1] > reading->horizon)
+                    reading->horizon != END ? reading->horizon + 1 : END, false,
+                    &page);
+    limit = reading->horizon < reading->hole ? reading->horizon : reading->hole;
+    while (page.count != 0 && page.at[page.count - 1] > limit)
         page.count--;
     return reading->view->sql->error != 0 ? reading->view->sql->error
-                                          : give_updates(reading, &page);
+                                          : give_updates(reading, &page, limit);
+}
+
+/* Skips all that the journal holds after the beginning of the read, with a gap: SQLite
+ * cannot search it. */
+static void skip_all(const struct reading *reading)
+{
+    const struct crier__view *view = reading->view;
+    struct crier__read *read = reading->read;
+
+    note_damage(reading, view->sql->reason);
+    while (read->count != 0)
+        crier__update_unref(read->updates[--read->count]);
+    read->gap = read->end = true;
+    read->oldest[0] = '\0';
+    if (view->totals.last > read->after)
+        read->reached = view->totals.last;
+    read->error = 0;
 }
 
 void crier__sqlite_read(struct crier__sqlite *sqlite,
@@ -657,6 +918,7 @@ void crier__sqlite_read(struct crier__sqlite *sqlite,
 {
     struct crier__view view;
     struct reading reading = {.view = &view, .read = read};
+    bool open;
 
     read->gap = read->end = false;
     read->oldest[0] = '\0';
@@ -664,9 +926,16 @@ void crier__sqlite_read(struct crier__sqlite *sqlite,
     read->reached = read->after;
     read->error = CRIER_ERR_STORAGE;
     drop_corrected(sqlite);
-    if (crier__view_open(sqlite, &view))
+    open = crier__view_open(sqlite, &view);
+    if (open)
         read->error = answer_read(&reading);
+    if (open && view.sql->damaged) {
+        skip_all(&reading);
+        crier__sql_clear(view.sql);
+    }
     crier__view_close(&view);
+    if (view.sql->damaged)
+        note_damage(&reading, view.sql->reason);
     if (view.sql->error != 0)
         read->error = CRIER_ERR_STORAGE;
     note_gap(&reading);

@@ -17,23 +17,10 @@
 static void write_row(struct crier__sqlite *sqlite,
                       const struct crier__sqlite_topic *topic)
 {
-    crier__sql_run(&sqlite->writer, WRITE_TOPIC_SAVE, "iuuuiuuu", topic->row,
+    crier__sql_run(&sqlite->writer, WRITE_TOPIC_SAVE, "iuuuiuuuu", topic->row,
                    topic->count, topic->bytes, topic->evicted, topic->due,
-                   topic->newest_private, topic->newest_public, topic->ended);
-}
-
-static void read_row(sqlite3_stmt *row, struct crier__sqlite_topic *topic)
-{
-    topic->row = sqlite3_column_int64(row, 0);
-    topic->count = crier__sql_number(row, 1);
-    topic->bytes = crier__sql_number(row, 2);
-    topic->evicted = crier__sql_number(row, 3);
-    topic->due = sqlite3_column_type(row, 4) == SQLITE_NULL
-                     ? -1
-                     : sqlite3_column_int64(row, 4);
-    topic->newest_private = crier__sql_number(row, 5);
-    topic->newest_public = crier__sql_number(row, 6);
-    topic->ended = crier__sql_number(row, 7);
+                   topic->newest_private, topic->newest_public, topic->ended,
+                   crier__sqlite_topic_sum(topic));
 }
 
 /* ---- the row cache ---------------------------------------------------- */
@@ -53,8 +40,6 @@ static void cache_row(struct crier__sqlite *sqlite, const char *name, size_t len
     struct crier__sqlite_rows *rows = &sqlite->rows;
     struct crier__sqlite_row *held = &rows->held[rows->next];
 
-    if (length >= sizeof held->name)
-        return; /* the file has been edited */
     if (rows->count < CRIER__SQLITE_ROWS)
         rows->count++;
     else
@@ -87,6 +72,7 @@ bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
     struct crier__sqlite_rows *rows = &sqlite->rows;
     sqlite3_stmt *row;
     unsigned i;
+    bool sound;
 
     for (i = 0; i < rows->count; i++)
         if (rows->held[i].length == length &&
@@ -98,10 +84,17 @@ bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
                            length);
     if (!crier__sql_row(&sqlite->writer, row))
         return false;
-    read_row(row, topic);
+    sound = crier__sqlite_read_topic(&sqlite->writer, row, topic);
+    if (sound && (topic->length != length ||
+                  memcmp(topic->name, name, length) != 0)) {
+        crier__sql_damage(&sqlite->writer, "the index of the topics is wrong");
+        sound = false;
+    }
     crier__sql_end(row);
-    cache_row(sqlite, name, length, topic);
-    return true;
+    topic->name = NULL;
+    if (sound)
+        cache_row(sqlite, name, length, topic);
+    return sound;
 }
 
 void crier__sqlite_save(struct crier__sqlite *sqlite,
@@ -126,6 +119,7 @@ void crier__sqlite_save_evicted(struct crier__sqlite *sqlite, const char *name,
     if (topic->ended != 0 && topic->ended <= topic->evicted) {
         topic->ended = 0;
         crier__ended_remove(&sqlite->ended, name, length);
+        crier__sql_run(&sqlite->writer, WRITE_END_DROP, "i", topic->row);
     }
     crier__sqlite_save(sqlite, topic);
 }
@@ -136,15 +130,17 @@ bool crier__sqlite_due(struct crier__sqlite *sqlite, int64_t now,
 {
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row;
+    bool sound;
 
     crier__sqlite_flush_rows(sqlite);
     row = crier__sql_begin(sql, WRITE_TOPIC_DUE, "i", now);
     if (!crier__sql_row(sql, row))
         return false;
-    read_row(row, topic);
-    *length = crier__sql_text(row, 8, name, CRIER__TOPIC_SIZE);
+    sound = crier__sqlite_read_topic(sql, row, topic);
+    *length = sound ? crier__sql_text(row, 1, name, CRIER__TOPIC_SIZE) : 0;
     crier__sql_end(row);
-    return true;
+    topic->name = NULL;
+    return sound;
 }
 
 /* ---- new rows --------------------------------------------------------- */
@@ -189,6 +185,8 @@ int crier__sqlite_new_topic(struct crier__sqlite *sqlite, const char *name,
     topic->row = sqlite3_last_insert_rowid(sqlite->writer.db);
     topic->evicted = topic->newest_public = totals->forgotten;
     topic->due = -1;
+    topic->name_sum = crier__sqlite_name_sum(name, length);
+    write_row(sqlite, topic);
     cache_row(sqlite, name, length, topic);
     return 0;
 }

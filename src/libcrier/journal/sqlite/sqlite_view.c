@@ -22,48 +22,35 @@
 #include "sqlite_view.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *const crier__sqlite_reads[] = {
     [READ_BEGIN] = "BEGIN",
     [READ_COMMIT] = "COMMIT",
-    [READ_TOTALS] = "SELECT last, evicted, forgotten, count, bytes, topics, "
-                    "time, epoch, private FROM journal",
-    [READ_TOPIC] = "SELECT topic, evicted, due, name, count, bytes, private, public "
-                   "FROM topics WHERE name = ?1",
-    [READ_DUE] = "SELECT topic, evicted, due, name FROM topics "
+    [READ_TOTALS] = "SELECT " CRIER__SQLITE_TOTALS " FROM journal",
+    [READ_TOPIC] = "SELECT " CRIER__SQLITE_TOPIC " FROM topics "
+                   "WHERE name = ?1",
+    [READ_DUE] = "SELECT " CRIER__SQLITE_TOPIC " FROM topics "
                  "WHERE due <= ?1",
-    [READ_AFTER] = "SELECT position FROM entries WHERE topic = ?1 "
-                   "AND position > ?2 AND position < ?3 ORDER BY position",
-    [READ_BEFORE] = "SELECT position FROM entries WHERE topic = ?1 AND "
-                    "position > ?2 AND position < ?3 ORDER BY position DESC",
-    [READ_ALL_AFTER] =
-        "SELECT position FROM updates INDEXED BY updates_all "
-        "WHERE hidden = 0 AND position > ?2 AND position < ?3 AND ?1 = 0 "
-        "ORDER BY position",
-    [READ_ALL_BEFORE] =
-        "SELECT position FROM updates INDEXED BY updates_all "
-        "WHERE hidden = 0 AND position > ?2 AND position < ?3 AND ?1 = 0 "
-        "ORDER BY position DESC",
-    [READ_UPDATES_AFTER] =
-        "SELECT position, topics, time FROM updates WHERE position > ?2 "
-        "AND position < ?3 AND ?1 = 0 ORDER BY position",
-    [READ_UPDATES_BEFORE] =
-        "SELECT position, topics, time FROM updates WHERE position > ?2 "
-        "AND position < ?3 AND ?1 = 0 ORDER BY position DESC",
+    [READ_AFTER] = "SELECT position, prev FROM entries WHERE topic = ?1 "
+                   "AND position > ?2 ORDER BY position",
+    [READ_BEFORE] = "SELECT position, prev FROM entries WHERE topic = ?1 "
+                    "AND position < ?2 ORDER BY position DESC",
+    [READ_LIST_AFTER] = "SELECT position, prev FROM lists WHERE list = ?1 "
+                        "AND position > ?2 ORDER BY position",
+    [READ_LIST_BEFORE] = "SELECT position, prev FROM lists WHERE list = ?1 "
+                         "AND position < ?2 ORDER BY position DESC",
     [READ_OLD] = "SELECT max(position) FROM entries "
                  "WHERE topic = ?1 AND position <= ?2",
-    [READ_HOLDS] = "SELECT topics.evicted FROM topics JOIN entries "
-                   "ON entries.topic = topics.topic AND entries.position = ?2 "
-                   "WHERE topics.name = ?1",
     [READ_TIME_FROM] = CRIER__SQLITE_TIME_FROM,
-    [READ_ID] = "SELECT position FROM updates WHERE id = ?1",
-    [READ_UPDATE] = "SELECT time, id, topics, body, hidden, flags FROM updates "
+    [READ_ID] = "SELECT " CRIER__SQLITE_HEAD " FROM updates WHERE id = ?1",
+    [READ_HEAD] = "SELECT " CRIER__SQLITE_HEAD " FROM updates "
+                  "WHERE position = ?1",
+    [READ_UPDATE] = "SELECT " CRIER__SQLITE_HEAD ", body_sum, body FROM updates "
                     "WHERE position = ?1",
-    [READ_TOPICS] = "SELECT topic, evicted, due, name, count, bytes, private, public, "
-                    "ended "
-                    "FROM topics WHERE name > ?1 AND name >= ?2 "
-                    "ORDER BY name",
+    [READ_TOPICS] = "SELECT " CRIER__SQLITE_TOPIC " FROM topics "
+                    "WHERE name > ?1 AND name >= ?2 ORDER BY name",
     [READ_SUM] = "SELECT count(*), sum(updates.cost) FROM entries "
                  "JOIN updates ON updates.position = entries.position "
                  "WHERE entries.topic = ?1 AND entries.position > ?2 "
@@ -73,6 +60,7 @@ const char *const crier__sqlite_reads[] = {
 bool crier__view_open(struct crier__sqlite *sqlite, struct crier__view *view)
 {
     struct crier__sql *sql = &sqlite->reader;
+    char epoch[CRIER__EPOCH_SIZE];
     sqlite3_stmt *row;
 
     crier__sql_clear(sql);
@@ -81,19 +69,17 @@ bool crier__view_open(struct crier__sqlite *sqlite, struct crier__view *view)
     view->sql = sql;
     crier__sql_run(sql, READ_BEGIN, "");
     row = crier__sql_begin(sql, READ_TOTALS, "");
-    if (!crier__sql_row(sql, row))
+    if (!crier__sql_row(sql, row)) {
+        crier__sql_damage(sql, "the table journal is empty");
         return false;
-    view->last = crier__sql_number(row, 0);
-    view->evicted = crier__sql_number(row, 1);
-    view->forgotten = crier__sql_number(row, 2);
-    view->count = crier__sql_number(row, 3);
-    view->now = crier__journal_time(sqlite3_column_int64(row, 6));
-    view->newest_private = crier__sql_number(row, 8);
+    }
+    (void)crier__sqlite_read_totals(sql, row, &view->totals, epoch);
     crier__sql_end(row);
+    view->now = crier__journal_time(view->totals.time);
     row = crier__sql_begin(sql, READ_DUE, "i", view->now);
     view->due = crier__sql_row(sql, row);
     crier__sql_end(row);
-    return true;
+    return sql->error == 0;
 }
 
 void crier__view_close(struct crier__view *view)
@@ -109,7 +95,8 @@ void crier__view_close(struct crier__view *view)
 
 uint64_t crier__view_older(const struct crier__view *view, int64_t time)
 {
-    return crier__sqlite_older(view->sql, READ_TIME_FROM, view->last, time);
+    return crier__sqlite_older(view->sql, READ_TIME_FROM, view->totals.last,
+                               time);
 }
 
 /* Whether an update of TIME is too old for a topic where AGE is the limit. */
@@ -118,72 +105,71 @@ static bool is_too_old(const struct crier__view *view, int64_t time, int64_t age
     return age != 0 && time < view->now - age;
 }
 
-uint64_t crier__view_floor(const struct crier__view *view, sqlite3_stmt *row,
-                           const char *name, size_t length)
+uint64_t crier__view_floor(const struct crier__view *view,
+                           const struct crier__sqlite_topic *topic)
 {
-    uint64_t evicted = crier__sql_number(row, 1), old;
-    int64_t age = crier__sqlite_age(view->sqlite, name, length);
+    int64_t age = crier__sqlite_age(view->sqlite, topic->name, topic->length);
     sqlite3_stmt *entry;
+    uint64_t old;
 
-    if (age == 0 || sqlite3_column_type(row, 2) == SQLITE_NULL ||
-        sqlite3_column_int64(row, 2) > view->now)
-        return evicted;
-    entry = crier__sql_begin(view->sql, READ_OLD, "iu",
-                             (int64_t)sqlite3_column_int64(row, 0),
+    if (age == 0 || topic->due < 0 || topic->due > view->now)
+        return topic->evicted;
+    entry = crier__sql_begin(view->sql, READ_OLD, "iu", topic->row,
                              crier__view_older(view, view->now - age));
     if (!crier__sql_row(view->sql, entry))
-        return evicted;
+        return topic->evicted;
     old = crier__sql_number(entry, 0);
     crier__sql_end(entry);
-    return old > evicted ? old : evicted;
+    return old > topic->evicted ? old : topic->evicted;
 }
 
-/* Whether one of TOPICS that SELECTOR matches (NULL: any) shows the update at POSITION,
- * which is of TIME. */
+/* Whether the topic of LENGTH bytes at NAME, which is one of an update's, holds that
+ * still: the one at POSITION. */
+static bool topic_holds(const struct crier__view *view, const char *name,
+                        size_t length, uint64_t position)
+{
+    sqlite3_stmt *row = crier__sql_begin(view->sql, READ_TOPIC, "t", name, length);
+    struct crier__sqlite_topic topic;
+    bool holds;
+
+    if (!crier__sql_row(view->sql, row))
+        return false;
+    holds = crier__sqlite_read_topic(view->sql, row, &topic) &&
+            topic.evicted < position;
+    crier__sql_end(row);
+    return holds;
+}
+
+/* Whether a topic of the update HEAD that SELECTOR matches (NULL: any) shows it. */
 static bool is_shown_by(const struct crier__view *view,
                         const struct crier__selector *selector,
-                        const char *topics, uint64_t position, int64_t time)
+                        const struct crier__sqlite_head *head)
 {
-    sqlite3_stmt *row;
-    const char *name;
+    const char *topics = head->topics, *name;
     size_t length;
-    bool shown = false;
 
-    while (!shown && (name = crier__sqlite_next_name(&topics, &length)) != NULL) {
-        if (selector != NULL && !crier__selector_matches(selector, name, length))
-            continue;
-        if (is_too_old(view, time,
-                    crier__sqlite_age(view->sqlite, name, length)))
-            continue;
-        row = crier__sql_begin(view->sql, READ_HOLDS, "tu", name, length,
-                               position);
-        if (!crier__sql_row(view->sql, row))
-            continue;
-        shown = crier__sql_number(row, 0) < position;
-        crier__sql_end(row);
-    }
-    return shown;
+    while ((name = crier__sqlite_next_name(&topics, &length)) != NULL)
+        if ((selector == NULL ||
+             crier__selector_matches(selector, name, length)) &&
+            !is_too_old(view, head->time,
+                        crier__sqlite_age(view->sqlite, name, length)) &&
+            topic_holds(view, name, length, head->position))
+            return true;
+    return false;
 }
 
-bool crier__view_matches(const struct crier__view *view,
-                         const struct crier__selector *selector,
-                         const char *topics, uint64_t position, int64_t time)
+bool crier__view_shown(const struct crier__view *view,
+                       const struct crier__selector *selector, uint64_t position)
 {
-    return is_shown_by(view, selector, topics, position, time);
-}
-
-bool crier__view_shown(const struct crier__view *view, uint64_t position)
-{
+    struct crier__sqlite_head head;
     sqlite3_stmt *row;
     bool answer;
 
-    if (!view->due)
-        return true;
-    row = crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    row = crier__sql_begin(view->sql, READ_HEAD, "u", position);
     if (!crier__sql_row(view->sql, row))
-        return false;
-    answer = is_shown_by(view, NULL, (const char *)sqlite3_column_text(row, 2),
-                         position, sqlite3_column_int64(row, 0));
+        return true;
+    answer = !crier__sqlite_read_head(row, &head) ||
+             is_shown_by(view, selector, &head);
     crier__sql_end(row);
     return answer;
 }
@@ -194,59 +180,59 @@ static uint64_t find_highest_lost(const struct crier__view *view, int64_t topic,
                                   uint64_t lowest, uint64_t floor)
 {
     struct crier__sql *sql = view->sql;
-    sqlite3_stmt *entry = crier__sql_begin(sql, READ_BEFORE, "iuu", topic,
-                                           lowest, floor + 1);
+    sqlite3_stmt *entry = crier__sql_begin(sql, READ_BEFORE, "iu", topic,
+                                           floor + 1);
+    struct crier__sqlite_head head;
     sqlite3_stmt *row;
     uint64_t position;
-    bool lost;
+    bool lost = false;
 
-    while (crier__sql_row(sql, entry)) {
+    while (!lost && crier__sql_row(sql, entry)) {
         position = crier__sql_number(entry, 0);
-        row = crier__sql_begin(sql, READ_UPDATE, "u", position);
+        if (position <= lowest)
+            break;
+        row = crier__sql_begin(sql, READ_HEAD, "u", position);
         if (!crier__sql_row(sql, row))
             continue;
-        lost = sqlite3_column_int(row, 4) == 0 &&
-               !is_shown_by(view, NULL,
-                            (const char *)sqlite3_column_text(row, 2),
-                            position, sqlite3_column_int64(row, 0));
+        lost = crier__sqlite_read_head(row, &head) && !head.hidden &&
+               !is_shown_by(view, NULL, &head);
         crier__sql_end(row);
-        if (lost) {
-            crier__sql_end(entry);
-            return position;
-        }
     }
-    return lowest;
+    crier__sql_end(entry);
+    return lost ? position : lowest;
 }
 
 uint64_t crier__view_floor_all(const struct crier__view *view)
 {
-    uint64_t floor = view->evicted;
-    char name[CRIER__TOPIC_SIZE];
+    uint64_t floor = view->totals.evicted;
+    struct crier__sqlite_topic topic;
     sqlite3_stmt *row;
-    size_t length;
 
     if (!view->due)
         return floor;
     row = crier__sql_begin(view->sql, READ_DUE, "i", view->now);
-    while (crier__sql_row(view->sql, row)) {
-        length = crier__sql_text(row, 3, name, sizeof name);
-        floor = find_highest_lost(view, sqlite3_column_int64(row, 0), floor,
-                             crier__view_floor(view, row, name, length));
-    }
+    while (crier__sql_row(view->sql, row))
+        if (crier__sqlite_read_topic(view->sql, row, &topic))
+            floor = find_highest_lost(view, topic.row, floor,
+                                      crier__view_floor(view, &topic));
     return floor;
 }
 
 void crier__view_id(const struct crier__view *view, uint64_t position,
                     char id[CRIER__ID_SIZE], int64_t *time)
 {
-    sqlite3_stmt *row =
-        crier__sql_begin(view->sql, READ_UPDATE, "u", position);
+    sqlite3_stmt *row = crier__sql_begin(view->sql, READ_HEAD, "u", position);
+    struct crier__sqlite_head head;
 
     if (!crier__sql_row(view->sql, row))
         return;
-    *time = sqlite3_column_int64(row, 0);
-    if (crier__sql_text(row, 1, id, CRIER__ID_SIZE) == 0)
-        crier__id_make(id, view->sqlite->journal.epoch, position);
+    if (crier__sqlite_read_head(row, &head)) {
+        *time = head.time;
+        if (head.id == NULL)
+            crier__id_make(id, view->sqlite->journal.epoch, position);
+        else
+            snprintf(id, CRIER__ID_SIZE, "%s", head.id);
+    }
     crier__sql_end(row);
 }
 
@@ -257,15 +243,15 @@ static uint64_t find_edge_entry(const struct crier__view *view, int64_t topic,
                                 uint64_t floor, bool last)
 {
     sqlite3_stmt *entry =
-        crier__sql_begin(view->sql, last ? READ_BEFORE : READ_AFTER, "iuu",
-                         topic, floor, (uint64_t)INT64_MAX);
+        crier__sql_begin(view->sql, last ? READ_BEFORE : READ_AFTER, "iu", topic,
+                         last ? (uint64_t)INT64_MAX : floor);
     uint64_t position;
 
     if (!crier__sql_row(view->sql, entry))
         return 0;
     position = crier__sql_number(entry, 0);
     crier__sql_end(entry);
-    return position;
+    return position > floor ? position : 0;
 }
 
 /* Takes off INFO what TOPIC has between EVICTED and FLOOR. */
@@ -288,23 +274,24 @@ static void subtract_hidden(const struct crier__view *view, int64_t topic,
 static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
                          struct crier__topic_info *info, bool *secret)
 {
-    size_t length = crier__sql_text(row, 3, info->name, sizeof info->name);
-    int64_t topic = sqlite3_column_int64(row, 0), time;
-    uint64_t evicted = crier__sql_number(row, 1), floor, first, last;
+    struct crier__sqlite_topic topic;
+    uint64_t floor, first, last;
+    int64_t time;
 
-    info->count = crier__sql_number(row, 4);
-    info->bytes = crier__sql_number(row, 5);
-    if (info->count == 0)
+    if (!crier__sqlite_read_topic(view->sql, row, &topic) || topic.count == 0)
         return false;
-    floor = crier__view_floor(view, row, info->name, length);
-    *secret = crier__sql_number(row, 6) > floor;
-    if (floor > evicted)
-        subtract_hidden(view, topic, evicted, floor, info);
-    first = find_edge_entry(view, topic, floor, false);
-    last = find_edge_entry(view, topic, floor, true);
+    memcpy(info->name, topic.name, topic.length + 1);
+    info->count = topic.count;
+    info->bytes = topic.bytes;
+    floor = crier__view_floor(view, &topic);
+    *secret = topic.newest_private > floor;
+    if (floor > topic.evicted)
+        subtract_hidden(view, topic.row, topic.evicted, floor, info);
+    first = find_edge_entry(view, topic.row, floor, false);
+    last = find_edge_entry(view, topic.row, floor, true);
     info->first[0] = info->last[0] = '\0';
     info->time = 0;
-    info->ended = crier__sql_number(row, 8) > floor;
+    info->ended = topic.ended > floor;
     crier__view_id(view, first, info->first, &time);
     crier__view_id(view, last, info->last, &info->time);
     return first != 0;
@@ -323,7 +310,7 @@ static void collect_topics(const struct crier__view *view,
     bool secret;
 
     while (list->count < list->limit && crier__sql_row(view->sql, row)) {
-        name = (const char *)sqlite3_column_text(row, 3);
+        name = (const char *)sqlite3_column_text(row, 1);
         if (name == NULL || crier__selectors_behind(list->selectors, name))
             break;
         info = &list->infos[list->count];
@@ -344,5 +331,7 @@ void crier__sqlite_list(struct crier__sqlite *sqlite,
     if (crier__view_open(sqlite, &view))
         collect_topics(&view, list);
     crier__view_close(&view);
+    if (view.sql->damaged)
+        crier__journal_damage(&sqlite->journal, view.sql->reason);
     list->error = view.sql->error != 0 ? CRIER_ERR_STORAGE : 0;
 }

@@ -8,7 +8,7 @@ struct crier__view {
     struct crier__sqlite *sqlite;
     struct crier__sql *sql;
     int64_t now;
-    uint64_t last, evicted, forgotten, count, newest_private; /* see crier__totals */
+    struct crier__totals totals;
     bool due; /* something may be there that nobody is to see any more */
 };
 
@@ -20,25 +20,22 @@ void crier__view_close(struct crier__view *view);
 /* The highest position of an update older than TIME; 0: none. */
 uint64_t crier__view_older(const struct crier__view *view, int64_t time);
 
-/* The highest position that the topic in ROW (topic, evicted, due), whose name
- * has LENGTH bytes, does not hold any more; */
-uint64_t crier__view_floor(const struct crier__view *view, sqlite3_stmt *row,
-                           const char *name, size_t length);
+/* The highest position that TOPIC does not hold any more; */
+uint64_t crier__view_floor(const struct crier__view *view,
+                           const struct crier__sqlite_topic *topic);
 
 /* and the highest one that "*" means and that is not held any more. */
 uint64_t crier__view_floor_all(const struct crier__view *view);
 
-/* Whether any topic still holds the update at POSITION, which is in the file. */
-bool crier__view_shown(const struct crier__view *view, uint64_t position);
-
-/* Whether a topic that SELECTOR matches holds the update at POSITION, of TIME and with
- * the names TOPICS, as its row has them. */
-bool crier__view_matches(const struct crier__view *view,
-                         const struct crier__selector *selector,
-                         const char *topics, uint64_t position, int64_t time);
+/* Whether a topic that SELECTOR matches (NULL: any) holds the update at POSITION, which is
+ * in the file. True, too, when its row is missing or not what was written: the journal
+ * must report that. */
+bool crier__view_shown(const struct crier__view *view,
+                       const struct crier__selector *selector,
+                       uint64_t position);
 
 /* Writes the id of the update at POSITION, and its time to *TIME; nothing when
- * there is none. */
+ * there is none that is sound. */
 void crier__view_id(const struct crier__view *view, uint64_t position,
                     char id[CRIER__ID_SIZE], int64_t *time);
 

@@ -2,10 +2,17 @@
  * Writing the journal in a file: one transaction, and what an append or a
  * forgetting does in it.
  *
- * Four tables: one row of what is true of the journal as a whole, its updates,
- * its topics, and `entries`, which says which topic holds which update. The
- * sums are kept in the same transaction as what they sum up, in memory in
- * `totals` until it ends; when it fails, `totals` is again what was `saved`.
+ * The tables: one row of what is true of the journal as a whole; its updates; its topics,
+ * and `ends`, the last updates of those that have ended; `entries`, which says which topic
+ * holds which update; and `lists`, the two lists of all updates. What counts them is kept
+ * in the same transaction as what it counts, in memory in `totals` until that ends; when
+ * it fails, `totals` is again what was `saved`. So nothing is counted when the file is
+ * opened.
+ *
+ * An entry has the position of the one before it in its topic (`prev`), and so has one of a
+ * list: a reader that follows them sees that none is missing. A topic evicts from its
+ * oldest entry on. A list loses updates from its midst as well; the one behind then gets
+ * another `prev`.
  *
  * The position is the writer's own counter and not SQLite's, since the update
  * has to be placed, which can fail, before there is a row. A position that was
@@ -44,14 +51,17 @@ const char *const crier__sqlite_writes[] = {
     [WRITE_BACK] = "ROLLBACK TO append",
     [WRITE_TOTALS] = "UPDATE journal SET last = ?1, time = ?2, evicted = ?3, "
                      "forgotten = ?4, topics = ?5, count = ?6, bytes = ?7, "
-                     "private = ?8",
+                     "private = ?8, newest = ?9, dropped = ?10, "
+                     "hidden_newest = ?11, hidden_dropped = ?12, checked = ?13, "
+                     "sum = ?14",
     [WRITE_SAME] = "SELECT 1 FROM journal WHERE retention = ?1",
     [WRITE_OPTIONS] = "UPDATE journal SET retention = ?1",
     [WRITE_ALL_DUE] = "UPDATE topics SET due = 0 WHERE count > 0",
-    [WRITE_ID_FIND] = "SELECT position, topics FROM updates WHERE id = ?1",
+    [WRITE_ID_FIND] = "SELECT " CRIER__SQLITE_HEAD " FROM updates WHERE id = ?1",
     [WRITE_UPDATE_ADD] =
         "INSERT INTO updates (position, time, hidden, flags, holds, cost, id, "
-        "topics, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "topics, sum, body_sum, body) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [WRITE_UPDATE_FIND] = "SELECT holds, cost, time, hidden FROM updates "
                           "WHERE position = ?1",
     [WRITE_UPDATE_TOPICS] = "SELECT time, topics FROM updates "
@@ -60,33 +70,43 @@ const char *const crier__sqlite_writes[] = {
                            "FROM updates ORDER BY position LIMIT 1",
     [WRITE_UPDATE_HOLDS] = "UPDATE updates SET holds = ?2 WHERE position = ?1",
     [WRITE_UPDATE_DROP] = "DELETE FROM updates WHERE position = ?1",
-    [WRITE_TOPIC_FIND] = "SELECT topic, count, bytes, evicted, due, private, "
-                         "public, ended FROM topics WHERE name = ?1",
+    [WRITE_TOPIC_FIND] = "SELECT " CRIER__SQLITE_TOPIC " FROM topics "
+                         "WHERE name = ?1",
     [WRITE_TOPIC_ADD] = "INSERT INTO topics (name, count, bytes, evicted, due, "
-                        "private, public, ended) "
-                        "VALUES (?1, 0, 0, ?2, NULL, 0, ?2, 0)",
+                        "private, public, ended, sum) "
+                        "VALUES (?1, 0, 0, ?2, NULL, 0, ?2, 0, 0)",
     [WRITE_TOPIC_SAVE] = "UPDATE topics SET count = ?2, bytes = ?3, "
                          "evicted = ?4, due = ?5, private = ?6, public = ?7, "
-                         "ended = ?8 WHERE topic = ?1",
-    [WRITE_TOPIC_DUE] = "SELECT topic, count, bytes, evicted, due, private, "
-                        "public, ended, name "
+                         "ended = ?8, sum = ?9 WHERE topic = ?1",
+    [WRITE_TOPIC_DUE] = "SELECT " CRIER__SQLITE_TOPIC " "
                         "FROM topics WHERE due <= ?1 ORDER BY due LIMIT 1",
     [WRITE_TOPIC_SPARE] = "SELECT topic, evicted FROM topics WHERE count = 0 "
                           "AND due IS NULL ORDER BY evicted LIMIT 1",
     [WRITE_TOPIC_DROP] = "DELETE FROM topics WHERE topic = ?1",
-    [WRITE_ENTRY_ADD] = "INSERT INTO entries (topic, position) "
-                        "VALUES (?1, ?2)",
+    [WRITE_ENTRY_ADD] = "INSERT INTO entries (topic, position, prev) "
+                        "VALUES (?1, ?2, ?3)",
     [WRITE_ENTRY_FIRST] = "SELECT position FROM entries WHERE topic = ?1 "
                           "AND position > ?2 ORDER BY position LIMIT 1",
-    [WRITE_ENTRY_LAST] = "SELECT max(position) FROM entries WHERE topic = ?1",
     [WRITE_ENTRY_LEFT] = "SELECT position FROM entries WHERE topic = ?1 "
                          "AND position <= ?2 ORDER BY position LIMIT 1",
     [WRITE_ENTRY_HAS] = "SELECT 1 FROM entries WHERE topic = ?1 "
                         "AND position = ?2",
     [WRITE_ENTRY_DROP] = "DELETE FROM entries WHERE topic = ?1 "
                          "AND position = ?2",
+    [WRITE_LIST_ADD] = "INSERT INTO lists (list, position, prev) "
+                       "VALUES (?1, ?2, ?3)",
+    [WRITE_LIST_FIND] = "SELECT prev FROM lists WHERE list = ?1 "
+                        "AND position = ?2",
+    [WRITE_LIST_DROP] = "DELETE FROM lists WHERE list = ?1 AND position = ?2",
+    [WRITE_LIST_LINK] = "UPDATE lists SET prev = ?3 WHERE list = ?1 AND "
+                        "position = (SELECT position FROM lists WHERE "
+                        "list = ?1 AND position > ?2 ORDER BY position LIMIT 1)",
+    [WRITE_END_SET] = "INSERT OR REPLACE INTO ends (topic, position, time, id, "
+                      "sum) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [WRITE_END_DROP] = "DELETE FROM ends WHERE topic = ?1",
     [WRITE_TIME_FROM] = CRIER__SQLITE_TIME_FROM,
-    [WRITE_TIME_SET] = "UPDATE updates SET time = ?1 WHERE position IN "
+    [WRITE_TIME_SET] = "UPDATE updates SET time = ?1, "
+                       "sum = crier_retime(sum, position, time, ?1) WHERE position IN "
                        "(SELECT position FROM updates WHERE position > ?2 "
                        "ORDER BY position LIMIT ?3)",
 };
@@ -136,9 +156,13 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 
     crier__sqlite_flush_rows(sqlite);
     crier__sqlite_note_oldest(sqlite);
-    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuu", totals->last, totals->time,
-                   totals->evicted, totals->forgotten, totals->topics,
-                   totals->count, totals->bytes, totals->newest_private);
+    crier__sql_run(sql, WRITE_TOTALS, "uiuuuuuuuuuuiu", totals->last,
+                   totals->time, totals->evicted, totals->forgotten,
+                   totals->topics, totals->count, totals->bytes,
+                   totals->newest_private, totals->lists[0].newest,
+                   totals->lists[0].dropped, totals->lists[1].newest,
+                   totals->lists[1].dropped, totals->checked,
+                   crier__sqlite_totals_sum(totals, sqlite->journal.epoch));
     if (crier__sql_run(sql, WRITE_COMMIT, "") == 0) {
         sqlite->saved = *totals;
         crier__ended_commit(&sqlite->ended);
@@ -156,29 +180,51 @@ void crier__sqlite_commit(struct crier__sqlite *sqlite)
 
 /* ---- topics ----------------------------------------------------------- */
 
+/* Notes in the file that UPDATE, which is placed, has ended TOPIC; or that TOPIC, which had
+ * ended and holds that no more, goes on with it. */
+static void write_end(struct crier__sqlite *sqlite,
+                      const struct crier__sqlite_topic *topic,
+                      const struct crier__update *update)
+{
+    struct crier__ended ended = {.position = update->position};
+
+    if (!update->last) {
+        if (topic->ended != 0)
+            crier__sql_run(&sqlite->writer, WRITE_END_DROP, "i", topic->row);
+        return;
+    }
+    snprintf(ended.id, sizeof ended.id, "%s", update->id);
+    crier__sql_run(&sqlite->writer, WRITE_END_SET, "iuitu", topic->row,
+                   ended.position, update->time, ended.id, strlen(ended.id),
+                   crier__sqlite_end_sum(topic->row, &ended, update->time));
+}
+
 /* Has the topic of LENGTH bytes at NAME hold UPDATE, which is placed. */
 static int hold_in_topic(struct crier__sqlite *sqlite, const char *name,
                          size_t length, const struct crier__update *update)
 {
     int64_t age = crier__sqlite_age(sqlite, name, length);
     struct crier__sqlite_topic topic;
+    uint64_t newest;
     int error = 0;
 
     if (!crier__sqlite_find(sqlite, name, length, &topic))
         error = crier__sqlite_new_topic(sqlite, name, length, &topic);
     if (error != 0)
         return error;
+    newest = crier__sqlite_newest(&topic);
     topic.count++;
     topic.bytes += crier__update_cost(update);
     if (update->is_private)
         topic.newest_private = update->position;
     else
         topic.newest_public = update->position;
+    write_end(sqlite, &topic, update);
     topic.ended = update->last ? update->position : 0;
     if (topic.due < 0 && age != 0)
         topic.due = update->time + age + 1;
-    crier__sql_run(&sqlite->writer, WRITE_ENTRY_ADD, "iu", topic.row,
-                   update->position);
+    crier__sql_run(&sqlite->writer, WRITE_ENTRY_ADD, "iuu", topic.row,
+                   update->position, newest);
     crier__sqlite_save(sqlite, &topic);
     return 0;
 }
@@ -208,7 +254,7 @@ static void find_older(struct crier__sqlite *sqlite, struct crier__append *appen
 {
     const struct crier__update *update = append->update;
     struct crier__sql *sql = &sqlite->writer;
-    const char *topics;
+    struct crier__sqlite_head head;
     sqlite3_stmt *row;
 
     append->position = 0;
@@ -219,11 +265,13 @@ static void find_older(struct crier__sqlite *sqlite, struct crier__append *appen
                            strlen(update->id));
     if (!crier__sql_row(sql, row))
         return;
-    append->position = crier__sql_number(row, 0);
-    topics = (const char *)sqlite3_column_text(row, 1);
-    append->same_topics =
-        topics != NULL && crier__topics_are(update->topics, '\n', topics,
-                                            (size_t)sqlite3_column_bytes(row, 1));
+    if (crier__sqlite_read_head(row, &head)) {
+        append->position = head.position;
+        append->same_topics = crier__topics_are(
+            update->topics, '\n', head.topics, head.topics_length);
+    } else {
+        crier__sql_damage(sql, "the update with this id is not what was written");
+    }
     crier__sql_end(row);
 }
 
@@ -232,18 +280,39 @@ static void write_update(struct crier__sqlite *sqlite,
                          const struct crier__update *update,
                          const char *topics, uint64_t holds)
 {
-    uint64_t flags = (update->is_private ? CRIER__SQLITE_PRIVATE : 0) |
-                     (update->last ? CRIER__SQLITE_LAST : 0);
+    const struct crier__sqlite_head head = {
+        .position = update->position,
+        .time = update->time,
+        .hidden = update->hidden,
+        .flags = (update->is_private ? CRIER__SQLITE_PRIVATE : 0U) |
+                 (update->last ? CRIER__SQLITE_LAST : 0U),
+        .cost = crier__update_cost(update),
+        .id = update->given ? update->id : NULL,
+        .topics = topics,
+        .topics_length = (size_t)update->topics->size - 1,
+    };
     const char *body;
     size_t length;
 
     body = crier__update_body(update, &length);
-    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuuttb",
-                   update->position, update->time, (uint64_t)update->hidden,
-                   flags, holds, (uint64_t)crier__update_cost(update),
-                   update->given ? update->id : NULL,
-                   update->given ? strlen(update->id) : 0, topics,
-                   (size_t)update->topics->size - 1, body, length);
+    crier__sql_run(&sqlite->writer, WRITE_UPDATE_ADD, "uiuuuuttuub",
+                   head.position, head.time, head.hidden, head.flags, holds,
+                   head.cost, head.id, head.id != NULL ? strlen(head.id) : 0,
+                   head.topics, head.topics_length,
+                   crier__sqlite_head_sum(&head),
+                   crier__sqlite_body_sum(head.position, body, length), body,
+                   length);
+}
+
+/* Enters UPDATE, which is placed, in its list of all. */
+static void enter_list(struct crier__sqlite *sqlite,
+                       const struct crier__update *update)
+{
+    struct crier__sqlite_list *list = &sqlite->totals.lists[update->hidden];
+
+    crier__sql_run(&sqlite->writer, WRITE_LIST_ADD, "uuu",
+                   (uint64_t)update->hidden, update->position, list->newest);
+    list->newest = update->position;
 }
 
 /* Notes that no topic of UPDATE has ended. */
@@ -300,6 +369,7 @@ static int insert_update(struct crier__sqlite *sqlite,
     if (error == 0) {
         crier__topics_join(update->topics, '\n', topics);
         write_update(sqlite, update, topics, holds);
+        enter_list(sqlite, update);
         totals->last = position;
         totals->time = time;
         if (update->is_private)
@@ -389,19 +459,6 @@ void crier__sqlite_append(struct crier__sqlite *sqlite,
 
 /* ---- forget ----------------------------------------------------------- */
 
-static uint64_t last_entry(struct crier__sqlite *sqlite, int64_t topic)
-{
-    struct crier__sql *sql = &sqlite->writer;
-    sqlite3_stmt *row = crier__sql_begin(sql, WRITE_ENTRY_LAST, "i", topic);
-    uint64_t position;
-
-    if (!crier__sql_row(sql, row))
-        return 0;
-    position = crier__sql_number(row, 0);
-    crier__sql_end(row);
-    return position;
-}
-
 void crier__sqlite_forget(struct crier__sqlite *sqlite,
                           struct crier__forget *forget)
 {
@@ -414,7 +471,7 @@ void crier__sqlite_forget(struct crier__sqlite *sqlite,
         forget->error = CRIER_ERR_NO_TOPIC;
         return;
     }
-    topic.evicted = last_entry(sqlite, topic.row);
+    topic.evicted = crier__sqlite_newest(&topic);
     topic.count = topic.bytes = 0;
     topic.due = 0;
     sqlite->orphans = true;
