@@ -34,7 +34,8 @@ const CRIERD = '127.0.0.1:8080';
 const SOCKET = '/run/crier/crier.sock';
 
 const children = new Set();
-process.on('exit', () => children.forEach((child) => child.kill())); // and so the processes that they have started
+process.on('exit', () => children.forEach((child) => child.kill())); // which ends what they have started
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Replaces each key of `changes` in a text, which must contain it. */
 function change(text, changes, file) {
