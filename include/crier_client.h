@@ -293,7 +293,8 @@ CRIER_API void crier_client_close(struct crier_client *client);
  * connection breaks, or the response is 408, 429 or 5xx. Each update has an id (the
  * publisher makes one when the event has none) and is sent with dedupe=1; so it is
  * published once, however often it is sent, as long as the journal of the server holds
- * it. Any other response is final.
+ * it. After 429 it waits for at least as long as Retry-After says; where that is more than
+ * is left of the timeout, 429 is final, as any other response is.
  */
 
 /* Zero means the default. All of it is copied. */

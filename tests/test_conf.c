@@ -8,6 +8,7 @@
 #include "crierd/config/print.h"
 #include "crierd/config/value.h"
 #include "support/runner.h"
+#include "support/certificate.h"
 #include "support/scratch.h"
 
 #include <stdio.h>
@@ -26,9 +27,20 @@ static void collect(const char *text)
     snprintf(mistakes + length, sizeof mistakes - length, "%s\n", text);
 }
 
+static void write_named(const char *name, const char *text)
+{
+    FILE *to = fopen(name, "w");
+
+    ck_assert(to != NULL && fputs(text, to) >= 0 && fclose(to) == 0);
+}
+
+/* Makes the scratch directory, with a certificate and its key, and goes there. */
 static void make_scratch(void)
 {
     scratch_make();
+    ck_assert_int_eq(chdir(scratch), 0);
+    write_named("cert.pem", certificate);
+    write_named("key.pem", key);
     snprintf(file, sizeof file, "%s/conf", scratch);
 }
 
@@ -118,6 +130,7 @@ END_TEST
 
 static const char all_arguments[] =
     "--listen [::1]:0 --listen unix:/x,mode=0600,group=g,proxy "
+    "--tls-cert cert.pem --tls-key key.pem "
     "--tls-listen [::]:443,proxy --admin-listen 127.0.0.1:9 --threads=3 "
     "--ping-interval 500ms --max-clients 7 "
     "--get-publish off --demo OFF --log-level debug --log-format json --www w --data d "
@@ -138,6 +151,8 @@ static const char all_in_file[] =
     "listen=[::1]:0\n"
     "listen = unix:/x,mode=0600,group=g,proxy\n"
     "tls-listen = [::]:443,proxy\n"
+    "tls-cert = cert.pem\n"
+    "tls-key = key.pem\n"
     "admin-listen = 127.0.0.1:9\n"
     "  threads = 3\n"
     "\tping-interval : 500ms\r\n"
@@ -188,6 +203,9 @@ static void check_all(void)
     ck_assert_str_eq(conf->listen.list[1], "unix:/x,mode=0600,group=g,proxy");
     ck_assert_uint_eq(conf->tls_listen.count, 1);
     ck_assert_str_eq(conf->tls_listen.list[0], "[::]:443,proxy");
+    ck_assert_str_eq(conf->tls_cert, "cert.pem");
+    ck_assert_str_eq(conf->tls_key, "key.pem");
+    ck_assert_ptr_nonnull(conf->certificate);
     ck_assert_uint_eq(conf->admin_listen.count, 1);
     ck_assert_str_eq(conf->admin_listen.list[0], "127.0.0.1:9");
     ck_assert_str_eq(conf->www, "w");
@@ -400,7 +418,7 @@ static void check_credentials(void)
 
 START_TEST(keys_and_tokens)
 {
-    const struct conf_key *key;
+    const struct conf_key *entry;
 
     write_file(credentials);
     must_load("--config FILE");
@@ -410,11 +428,11 @@ START_TEST(keys_and_tokens)
     ck_assert_int_eq(conf->jwt_keys.list[1].algorithm, JOSE_HS384);
     ck_assert_int_eq(conf->jwt_keys.list[0].use, CONF_USE_BOTH);
     ck_assert_uint_eq(conf->keys.count, 1);
-    key = &conf->keys.list[0];
-    ck_assert_str_eq(key->name, "backend");
-    ck_assert_str_eq(key->issuer, "https://example.com");
-    ck_assert_int_eq(key->use, CONF_USE_PUBLISH);
-    ck_assert_int_eq(jose_key_alg(key->keys.list[0]), JOSE_HS512);
+    entry = &conf->keys.list[0];
+    ck_assert_str_eq(entry->name, "backend");
+    ck_assert_str_eq(entry->issuer, "https://example.com");
+    ck_assert_int_eq(entry->use, CONF_USE_PUBLISH);
+    ck_assert_int_eq(jose_key_alg(entry->keys.list[0]), JOSE_HS512);
     check_credentials();
     /* The list of the command line replaces that of the file, but not its sections. */
     must_load("--config FILE --jwt-key HS256:" SECRET "x --anonymous subscribe");
@@ -435,6 +453,8 @@ START_TEST(an_exposed_address)
         "--listen 127.1.2.3:80",
         "--listen [::1]:80",
         "--listen LocalHost:80",
+        "--listen unix:/x --listen unix:/y,mode=666,group=z,proxy",
+        "--listen 127.0.0.1:80,proxy --admin-listen unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     };
     size_t i;
 
@@ -527,6 +547,26 @@ static const struct {
     {"--listen [::]:80", "say --anonymous all if everybody may publish"},
     {"--listen example.com:80", "can be reached from elsewhere"},
     {"--listen 128.0.0.1:80 --demo on", "can be reached from elsewhere"},
+    {"--listen 127.0.0.1:80 --listen 128.0.0.1:80,proxy",
+     "128.0.0.1:80,proxy can be reached from elsewhere"},
+    {"--admin-listen 0.0.0.0:80", "0.0.0.0:80 can be reached from elsewhere"},
+    {"--listen 127.0.0.1:80,", "is not HOST:PORT or HOST:PORT,proxy: "},
+    {"--listen 127.0.0.1:80,Proxy", "is not HOST:PORT or HOST:PORT,proxy: "},
+    {"--listen 127.0.0.1:80,proxy,proxy", "HOST:PORT,proxy: mode and group are"},
+    {"--listen 127.0.0.1:80,mode=0660", "mode and group are for unix:PATH"},
+    {"--listen unix:x", "is not unix:PATH with a path from / on"},
+    {"--listen unix:@x", "is not unix:PATH with a path from / on"},
+    {"--listen unix:", "is not unix:PATH with a path from / on"},
+    {"--listen unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+     "of at most 107 bytes"},
+    {"--listen unix:/x,mode=999", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=1777", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=60", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=-660", "with a mode in octal up to 0777"},
+    {"--listen unix:/x,mode=0660,mode=0600", "with at most one each of ,mode="},
+    {"--listen unix:/x,group=", "with the name of a group"},
+    {"--listen unix:/x,user=y", "with at most one each of ,mode="},
+    {"--tls-listen 80", "--tls-listen '80' is not HOST:PORT"},
     {"--jwt-key x", "--jwt-key: this is not ALG:SECRET or ALG:@FILE, where ALG is"},
     {"--jwt-key none:x", "--jwt-key: this is not ALG:SECRET or"},
     {"--jwt-key HS256:short", "--jwt-key: a secret for HS256 has at least 32 bytes"},
@@ -885,17 +925,22 @@ static char *read_document(const char *name)
 }
 
 /* Writes the lines of TEXT to the scratch file, without the '#' where a letter or a '['
- * comes right behind it. */
+ * comes right behind it, and without the directory of the certificate and its key. */
 static void write_uncommented(char *text)
 {
     FILE *to = fopen(file, "w");
-    char *line;
+    char *line, *directory;
 
     ck_assert_ptr_nonnull(to);
     while ((line = strsep(&text, "\n")) != NULL) {
         if (line[0] == '#' && line[1] != ' ' && line[1] != '\0')
             line++;
-        fprintf(to, "%s\n", line);
+        directory = strstr(line, "/etc/ssl/events/");
+        if (directory != NULL)
+            fprintf(to, "%.*s%s\n", (int)(directory - line), line,
+                    strrchr(directory, '/') + 1);
+        else
+            fprintf(to, "%s\n", line);
     }
     fclose(to);
 }
@@ -985,7 +1030,7 @@ static const char *find_item(const char *part, const char *name)
 START_TEST(readme_shows_a_configuration)
 {
     static const char secret[] = "/etc/crierd/application.key";
-    char *readme = read_document("../README.md"), *block, *end, *key;
+    char *readme = read_document("../README.md"), *block, *end, *secret_at;
     char text[2048], name[SCRATCH_SIZE + 8];
     FILE *made;
 
@@ -996,13 +1041,13 @@ START_TEST(readme_shows_a_configuration)
     ck_assert(block != NULL && end != NULL);
     *end = '\0';
     block += strlen("```ini\n");
-    key = strstr(block, secret);
-    ck_assert_ptr_nonnull(key);
+    secret_at = strstr(block, secret);
+    ck_assert_ptr_nonnull(secret_at);
     snprintf(name, sizeof name, "%s/key", scratch);
     made = fopen(name, "w");
     ck_assert(made != NULL && fputs(SECRET, made) >= 0 && fclose(made) == 0);
-    snprintf(text, sizeof text, "%.*s%s%s", (int)(key - block), block, name,
-             key + strlen(secret));
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(secret_at - block), block, name,
+             secret_at + strlen(secret));
     write_file(text);
     must_load("--config FILE");
     ck_assert_uint_eq(conf->keys.count, 1);

@@ -262,15 +262,20 @@ START_TEST(refusals_come_over_tls)
 }
 END_TEST
 
-START_TEST(plain_http_is_closed)
+START_TEST(what_is_no_handshake_ends)
 {
     struct client plain;
 
     start("");
     client_connect(&plain, tls_port());
-    plain.torn = true;
     client_send(&plain, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    ck_assert_int_eq(client_head(&plain), 0);
+    ck_assert_int_eq(client_head(&plain), 400);
+    client_close(&plain);
+    client_connect(&plain, tls_port());
+    plain.torn = true;
+    client_send_bytes(&plain, "\x16\x03\x01\xff\xffgarbage.", 13);
+    client_head(&plain); /* an alert, and the end */
+    ck_assert(plain.eof);
     client_close(&plain);
     crierd_stop(&crierd);
 }
@@ -405,7 +410,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, sessions_are_resumed, 0, 2);
     tcase_add_test(c, pages_of_https_are_our_own);
     tcase_add_test(c, refusals_come_over_tls);
-    tcase_add_test(c, plain_http_is_closed);
+    tcase_add_test(c, what_is_no_handshake_ends);
     tcase_add_test(c, handshakes_without_end_make_room);
     tcase_add_loop_test(c, a_reload_changes_the_certificate, 0, 2);
     tcase_add_test(c, mistakes_are_named);

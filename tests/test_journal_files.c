@@ -707,7 +707,7 @@ END_TEST
 /* ---- wrong bytes ------------------------------------------------------ */
 
 #define UPDATES 1200
-#define FLIPS 300
+#define FLIPS 150
 
 /* The updates that were published: their data is their number. */
 static bool in_topic(int number, int topic)
@@ -776,6 +776,8 @@ START_TEST(a_wrong_byte)
     size_t length, at;
     char *bytes, old;
 
+    if (access("/dev/shm", W_OK) == 0)
+        journal_parent = "/dev/shm"; /* no start waits for a disk */
     ck_assert_int_eq(journal_open(NULL), 0);
     publish_many();
     journal_close();
@@ -801,6 +803,7 @@ START_TEST(a_wrong_byte)
         bytes[at] = old;
     }
     may_fail = false;
+    journal_parent = "/tmp";
     ck_assert_uint_gt(opened, FLIPS / 2);
     ck_assert_uint_gt(gaps, FLIPS / 4);
     free(bytes);

@@ -49,10 +49,10 @@ static int publish(const char *headers, bool pipelined)
 static const struct {
     const char *headers, *logged;
 } reports[] = {
-    {FROM("6.6.6.6, 203.0.113.5"), " 203.0.113.5\n"},
-    {FROM("[2001:db8::5]:81"), " [2001:db8::5]:81\n"},
-    {"Forwarded: for=\"203.0.113.6:82\";proto=https\r\n", " 203.0.113.6:82\n"},
-    {FROM("6.6.6.6") FROM("203.0.113.7"), " 203.0.113.7\n"},
+    {FROM("6.6.6.6, 203.0.113.5"), " 203.0.113.5 "},
+    {FROM("[2001:db8::5]:81"), " [2001:db8::5]:81 "},
+    {"Forwarded: for=\"203.0.113.6:82\";proto=https\r\n", " 203.0.113.6:82 "},
+    {FROM("6.6.6.6") FROM("203.0.113.7"), " 203.0.113.7 "},
 };
 
 START_TEST(the_log_has_the_client)
@@ -462,6 +462,20 @@ static bool is_served(int fd)
     return served;
 }
 
+/* That GET /metrics has refusals of LIMIT. */
+static void expect_counted(const char *limit)
+{
+    char row[96], *answer;
+    const char *found;
+
+    ck_assert_int_eq(fetch(crierd.port, "GET", "/metrics", "", NULL, &answer), 200);
+    snprintf(row, sizeof row, "crier_limited_total{limit=\"%s\"} ", limit);
+    found = strstr(answer, row);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_int_gt(atoi(found + strlen(row)), 0);
+    free(answer);
+}
+
 #define PING "GET /healthz HTTP/1.0\r\n\r\n"
 
 START_TEST(connections_a_second)
@@ -482,6 +496,7 @@ START_TEST(connections_a_second)
         ck_assert_int_ge(served, 2);
         ck_assert_int_lt(served, COUNT(fds));
         crierd_wait_log(&crierd, "--connect-rate: 1 refused, the last one from 127.0.0.2:");
+        expect_counted("connect-rate");
     } else {
         ck_assert_int_eq(served, COUNT(fds));
     }

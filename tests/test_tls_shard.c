@@ -292,8 +292,8 @@ START_TEST(close_notify_may_come_with_the_request)
     tls_connect(&client, site.port, versions[_i], 0);
     tls_send(&client, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     gnutls_bye(client.session, GNUTLS_SHUT_WR);
-    opened++;
     ck_assert_int_eq(box_wait(&closed, 1), CRIER_REASON_LEFT);
+    opened++;
     tls_close(&client);
 }
 END_TEST

@@ -31,7 +31,7 @@ const ROOT = process.getuid() === 0;
 export const HOST = 'events.example.com';
 /** Where crierd listens, in the files. */
 const CRIERD = '127.0.0.1:8080';
-const SOCKET = '/run/crierd/crierd.sock';
+const SOCKET = '/run/crier/crier.sock';
 
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill())); // and so the processes that they have started

@@ -178,6 +178,8 @@ const checks = {
       [client, other, liar].forEach((each) => each.close());
     }
     await until(async () => await server.clients() === 0, 'they have left');
+    assert.ok(server.log.some((line) => /GET \/topics\/crowd 429 .* 127\.0\.0\.2( |$)/.test(line)), 'the log has the address');
+    assert.ok(!server.log.some((line) => line.includes('192.0.2.1')), 'the log has what the client claims');
   },
 
   async 'pages of this origin may publish with the cookie, others not'({ clients }) {
@@ -274,4 +276,7 @@ test('proxies', { concurrency: true }, (t) => Promise.all(NAMES.map((name) => t.
     await t.test(title, { timeout: TIMEOUT }, () => check(world));
   }
   await t.test('by a unix socket', { timeout: TIMEOUT }, () => checkAddresses(name, 'unix', scratch));
+  if (name === 'haproxy') {
+    await t.test('by the PROXY protocol', { timeout: TIMEOUT }, () => checkAddresses(name, 'proxied', scratch));
+  }
 }))));

@@ -16,6 +16,7 @@
 
 struct crier_journal *journal;
 char journal_dir[64];
+const char *journal_parent = "/tmp";
 struct crier__append appended;
 char appended_id[CRIER__ID_SIZE];
 struct crier__read answer;
@@ -51,7 +52,8 @@ static size_t yield(void *closure, struct crier__update *update)
 const char *journal_path(void)
 {
     if (journal_dir[0] == '\0') {
-        strcpy(journal_dir, "/tmp/crier-journal-XXXXXX");
+        snprintf(journal_dir, sizeof journal_dir, "%s/crier-journal-XXXXXX",
+                 journal_parent);
         ck_assert_ptr_nonnull(mkdtemp(journal_dir));
         snprintf(path, sizeof path, "%s/journal", journal_dir);
     }

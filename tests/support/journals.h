@@ -15,6 +15,7 @@ enum backend { MEMORY, SQLITE, BACKENDS };
 
 extern struct crier_journal *journal;
 extern char journal_dir[]; /* its directory, "" if it has none */
+extern const char *journal_parent; /* where that is made */
 
 /* The results of the last call. */
 extern struct crier__append appended;

@@ -83,6 +83,21 @@ int oom_asprintf(char **text, const char *format, ...)
     return length;
 }
 
+/* What asprintf() is called with _FORTIFY_SOURCE, as in Debian's packages. */
+int oom___asprintf_chk(char **text, int flag, const char *format, ...)
+{
+    va_list arguments;
+    int length;
+
+    (void)flag;
+    if (fails())
+        return -1;
+    va_start(arguments, format);
+    length = vasprintf(text, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
 int oom_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                        void *(*run)(void *), void *closure)
 {

@@ -23,6 +23,8 @@ char *oom_strndup(const char *text, size_t length);
 FILE *oom_open_memstream(char **text, size_t *length);
 int oom_asprintf(char **text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+int oom___asprintf_chk(char **text, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 int oom_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                        void *(*run)(void *), void *closure);
 

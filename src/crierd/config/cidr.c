@@ -61,7 +61,7 @@ static bool is_network(const struct cidr *cidr)
 
 /* Reads the address TEXT. Returns how many bits an address of its family has, as one
  * writes it; 0 when it is none. */
-static unsigned read_address(struct cidr *cidr, const char *text)
+static unsigned parse_address(struct cidr *cidr, const char *text)
 {
     struct in_addr four;
 
@@ -88,7 +88,7 @@ bool cidr_read(struct cidr *cidr, const char *text)
         return false;
     memcpy(address, text, length);
     address[length] = '\0';
-    most = read_address(cidr, address);
+    most = parse_address(cidr, address);
     bits = most;
     if (most == 0 ||
         (slash != NULL && !crier__number_read(slash + 1, 0, most, &bits)))

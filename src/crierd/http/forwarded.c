@@ -91,7 +91,7 @@ static bool copy_span(const struct span *span, char *text, size_t size)
 
 /* Whether PORT, what stands behind an address, is none or one, or an obfuscated one;
  * *NUMBER is 0 where it is not known. */
-static bool read_port(const char *port, in_port_t *number)
+static bool read_node_port(const char *port, in_port_t *number)
 {
     uint64_t value = 0;
 
@@ -113,7 +113,7 @@ static bool read_v4(char *text, struct peer *peer)
     struct sockaddr_in address = {.sin_family = AF_INET};
     size_t length = strcspn(text, ":");
 
-    if (!read_port(text + length, &address.sin_port))
+    if (!read_node_port(text + length, &address.sin_port))
         return false;
     text[length] = '\0';
     if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
@@ -130,7 +130,7 @@ static bool read_v6(char *text, struct peer *peer)
 
     if (text[0] == '[') {
         end = strchr(++text, ']');
-        if (end == NULL || !read_port(end + 1, &address.sin6_port))
+        if (end == NULL || !read_node_port(end + 1, &address.sin6_port))
             return false;
         *end = '\0';
     }
@@ -306,7 +306,7 @@ static const char *read_element(const char *at, struct element *element)
 
 /* Reads LINE, of which the last elements are kept: the one with the number I at
  * I % FORWARDED_HOPS. False when there is a mistake in it. */
-static bool read_line(const char *line, struct element elements[FORWARDED_HOPS],
+static bool read_element_line(const char *line, struct element elements[FORWARDED_HOPS],
                       size_t *count)
 {
     const char *at = line;
@@ -328,7 +328,7 @@ static void walk_elements(struct walk *walk, const struct forwarded_lines *lines
     size_t i = lines->count, hops = 0, count;
 
     while (i-- != 0 && !walk->over) {
-        if (!read_line(lines->text[i], elements, &count)) {
+        if (!read_element_line(lines->text[i], elements, &count)) {
             take_step(walk, &nothing);
             return;
         }

@@ -277,7 +277,7 @@ static void take_connection(void *closure, int fd,
     else if (listener->admin)
         give_to_part(&loop->parts[HTTP_ADMIN], fd, peer);
     else if (head != 0 && head_may_be_plain(tables, bytes, length) &&
-             pipelines_take(&loop->pipelines, fd, peer))
+             pipelines_take(&loop->pipelines, fd, peer, listener->local))
         return;
     else
         give_to_daemon(loop, fd, peer,

@@ -23,7 +23,9 @@
  * Peeked bytes stay in the kernel's receive buffer. A partial request can therefore fill
  * that buffer and close the TCP window, so that the rest of the request never arrives.
  * When the buffer is more than half full, the partial request is read into
- * pipeline->held. Should the whole turn out not to be plain, the connection can only be
+ * pipeline->held. (A unix socket has room for some hundred pieces, and does not report
+ * how many there are: a request is held there once its head is complete, and is given to
+ * libmicrohttpd before that.) Should the whole turn out not to be plain, the connection can only be
  * closed, with that request unanswered; that takes a publisher that is faster than crierd
  * and changes its ways in mid-stream.
  *
@@ -104,6 +106,7 @@ struct pipeline {
     size_t out_length, out_sent, out_room;
     char *held; /* the beginning of a request, taken from the socket */
     size_t held_length;
+    bool local;   /* a unix socket */
     bool ready;   /* in the list of those to be run */
     bool hung_up; /* the client will send no more */
     bool leaving; /* what comes next is not for pipelines */
@@ -428,6 +431,7 @@ static size_t take_requests(struct pipeline *pipeline, char *window,
         switch (head_read(&head, server->tables, window + used, length - used,
                           is_unwanted, pipeline)) {
         case HEAD_PARTIAL:
+            pipeline->leaving = pipeline->local && head.length == 0;
             pipeline->partial = true;
             pipeline->headed = head.length != 0;
             return used;
@@ -462,12 +466,15 @@ static bool consume_bytes(struct pipeline *pipeline, size_t used)
     return true;
 }
 
-/* Whether the receive buffer of the kernel is more than half full. */
+/* Whether the receive buffer of the kernel is more than half full, or may be: it does not
+ * report that of a unix socket. */
 static bool is_cramped(const struct pipeline *pipeline)
 {
     uint32_t info[SK_MEMINFO_VARS];
     socklen_t size = sizeof info;
 
+    if (pipeline->local)
+        return pipeline->headed;
     return getsockopt(pipeline->fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 &&
            info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
 }
@@ -648,7 +655,7 @@ static void set_options(int fd)
 }
 
 bool pipelines_take(struct pipelines *pipelines, int fd,
-                    const struct peer *peer)
+                    const struct peer *peer, bool local)
 {
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
     struct epoll_event event = {.events =
@@ -666,6 +673,7 @@ bool pipelines_take(struct pipelines *pipelines, int fd,
     pipeline->pipelines = pipelines;
     pipeline->fd = fd;
     pipeline->peer = *peer;
+    pipeline->local = local;
     pipeline->end = &pipeline->first;
     pipeline->deadline = crier_now() + IDLE_TIME;
     DL_APPEND(pipelines->by_deadline, pipeline);

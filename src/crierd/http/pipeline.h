@@ -42,10 +42,10 @@ bool pipelines_init(struct pipelines *pipelines, struct server *server,
 /* From now on connections are watched in the set EPOLL_FD. */
 void pipelines_watch(struct pipelines *pipelines, int epoll_fd);
 
-/* Makes a pipeline of the connection FD from PEER. False when memory is short or the
+/* Makes a pipeline of the connection FD from PEER; LOCAL: FD is a unix socket. False when memory is short or the
  * kernel refuses, and FD is still the caller's. The thread's, as all that follow. */
 bool pipelines_take(struct pipelines *pipelines, int fd,
-                    const struct peer *peer);
+                    const struct peer *peer, bool local);
 
 /* Sends the responses that are there, reads and handles requests, and closes what is
  * overdue at NOW, by crier_now(). */

@@ -22,6 +22,10 @@
  * of the address that has most of them, so that an address which opens many and sends
  * nothing replaces its own, and not those of others.
  *
+ * The beginning of a head stays in the kernel until the whole is there. For a unix socket
+ * the kernel has room for some hundred pieces, however small each is, and then its client
+ * waits for us as we for it. So there the service gets what is not complete.
+ *
  * Waiting connections are in a list in the order of their deadlines; since all get the
  * same time, a new one is appended.
  *
@@ -117,15 +121,22 @@ static void join_crowd(struct acceptor_thread *thread, struct waiting *waiting)
     thread->crowds[waiting->crowd]++;
 }
 
+/* Frees WAITING, which is in no list. */
+static void waiting_free(struct acceptor_thread *thread,
+                         struct waiting *waiting)
+{
+    atomic_fetch_sub(thread->waiting_count, 1);
+    metrics_add(METRIC_CONNECTIONS_WAITING, -1);
+    free(waiting);
+}
+
 /* Frees WAITING; its socket stays open. */
 static void forget_waiting(struct acceptor_thread *thread,
                            struct waiting *waiting)
 {
     DL_DELETE(thread->waitings, waiting);
     thread->crowds[waiting->crowd]--;
-    atomic_fetch_sub(thread->waiting_count, 1);
-    metrics_add(METRIC_CONNECTIONS_WAITING, -1);
-    free(waiting);
+    waiting_free(thread, waiting);
 }
 
 static void close_waiting(struct acceptor_thread *thread,
@@ -247,7 +258,10 @@ static bool examine_head(struct acceptor_thread *thread,
         return false;
     switch (thread->service->classify(thread->window, length, waiting->ended)) {
     case SERVICE_WAIT:
-        return false;
+        if (length == 0 || !waiting->listener->local)
+            return false;
+        hand_over(thread, waiting, length);
+        break;
     case SERVICE_CLOSE:
         close_waiting(thread, waiting);
         break;
@@ -338,7 +352,6 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
     atomic_fetch_add(thread->waiting_count, 1);
     metrics_count(METRIC_CONNECTIONS_WAITING);
     waiting->watch.on_events = read_waiting;
-    waiting->thread = thread;
     waiting->listener = listener;
     waiting->proxied = listener->proxied;
     waiting->fd = fd;
@@ -350,6 +363,7 @@ static struct waiting *waiting_new(struct acceptor_thread *thread, int fd,
 static void admit_waiting(struct acceptor_thread *thread,
                           struct waiting *waiting)
 {
+    waiting->thread = thread;
     waiting->deadline = thread->now + HEAD_TIME;
     DL_APPEND(thread->waitings, waiting);
     join_crowd(thread, waiting);
@@ -396,6 +410,24 @@ static struct acceptor_thread *choose_thread(struct acceptor_thread *thread)
     return own > least + least / UNEVEN + UNEVEN_FEW ? idlest : thread;
 }
 
+/* Makes WAITING one of THREAD's soon. False when THREAD serves nothing new any more. */
+static bool pass_on(struct acceptor_thread *thread, struct waiting *waiting)
+{
+    bool first, shut;
+
+    pthread_mutex_lock(&thread->lock);
+    shut = thread->shut;
+    first = thread->arrivals == NULL;
+    if (!shut) {
+        waiting->next = thread->arrivals;
+        thread->arrivals = waiting;
+    }
+    pthread_mutex_unlock(&thread->lock);
+    if (first && !shut)
+        wake_thread(thread);
+    return !shut;
+}
+
 /* Closes FD with a reset: nothing of it is left in the kernel, where the end of a connection
  * takes memory for a minute. */
 static void reset_connection(int fd)
@@ -430,15 +462,12 @@ static bool accept_one(struct acceptor_thread *thread,
         return true;
     }
     thread->crowded = fd >= thread->limit;
-    chosen = choose_thread(thread);
-    if (chosen != thread) {
-        acceptor_thread_receive(chosen, fd, listener,
-                                (struct sockaddr *)&address, length);
-        return true;
-    }
     waiting = waiting_new(thread, fd, listener, (struct sockaddr *)&address,
                           length);
-    if (waiting != NULL)
+    if (waiting == NULL)
+        return true;
+    chosen = choose_thread(thread);
+    if (chosen == thread || !pass_on(chosen, waiting))
         admit_waiting(thread, waiting);
     return true;
 }
@@ -608,17 +637,11 @@ void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
 {
     struct waiting *waiting =
         waiting_new(thread, fd, listener, address, length);
-    bool first;
 
-    if (waiting == NULL)
+    if (waiting == NULL || pass_on(thread, waiting))
         return;
-    pthread_mutex_lock(&thread->lock);
-    first = thread->arrivals == NULL;
-    waiting->next = thread->arrivals;
-    thread->arrivals = waiting;
-    pthread_mutex_unlock(&thread->lock);
-    if (first)
-        wake_thread(thread);
+    close(fd);
+    waiting_free(thread, waiting);
 }
 
 static void admit_arrivals(struct acceptor_thread *thread,
@@ -784,8 +807,7 @@ void acceptor_thread_done(struct acceptor_thread *thread)
     while ((waiting = thread->arrivals) != NULL) {
         thread->arrivals = waiting->next;
         close(waiting->fd);
-        atomic_fetch_sub(thread->waiting_count, 1);
-        free(waiting);
+        waiting_free(thread, waiting);
     }
     if (thread->epoll_fd >= 0)
         close(thread->epoll_fd);

@@ -58,7 +58,8 @@ bool acceptor_thread_prepare(struct acceptor_thread *thread);
 /* Starts THREAD. All threads have been prepared. */
 bool acceptor_thread_start(struct acceptor_thread *thread);
 
-/* Makes THREAD accept FD, or closes it when memory is short. Any thread. */
+/* Makes THREAD accept FD, or closes it when memory is short or THREAD has been shut. Any
+ * thread. */
 void acceptor_thread_receive(struct acceptor_thread *thread, int fd,
                              const struct listener *listener,
                              const struct sockaddr *address, socklen_t length);

@@ -64,7 +64,7 @@ static void name_network(struct listener *listener,
              listener->tls ? "s" : "", host, port);
 }
 
-/* Writes the name of LISTENER, whose other members are set. */
+/* Writes the name of LISTENER, and whether it is a unix socket; the other members are set. */
 static void name_listener(struct listener *listener)
 {
     union {
@@ -75,7 +75,8 @@ static void name_listener(struct listener *listener)
     socklen_t length = sizeof address;
 
     (void)getsockname(listener->socket, &address.any, &length);
-    if (address.any.sa_family == AF_UNIX)
+    listener->local = address.any.sa_family == AF_UNIX;
+    if (listener->local)
         name_local(listener, &address.local, length);
     else
         name_network(listener, &address.any, length);
@@ -84,15 +85,13 @@ static void name_listener(struct listener *listener)
 void listeners_log(const struct listeners *listeners)
 {
     const struct listener *listener;
-    bool local;
     size_t i;
 
     for (i = 0; i < listeners->count; i++) {
         listener = &listeners->list[i];
-        local = strncmp(listener->name, "unix:", 5) == 0;
         log_line(LOG_INFO, "crierd %s listening on %s%s%s%s%s",
                  crier_version(), listener->name,
-                 listener->tls && local ? " (TLS)" : "",
+                 listener->tls && listener->local ? " (TLS)" : "",
                  listener->admin ? " (admin)" : "",
                  listener->proxied ? " (PROXY protocol)" : "",
                  listener->inherited ? " (inherited)" : "");

@@ -17,6 +17,7 @@ struct listener {
     bool tls;       /* clients use TLS */
     bool admin;     /* it is one of --admin-listen: for administration alone */
     bool proxied;   /* each connection begins with a header of the PROXY protocol */
+    bool local;     /* it is a unix socket */
     bool inherited; /* the socket is that of whoever started crierd, and goes on to listen
                        when crierd has ended */
     struct local_file file; /* of a unix socket of crierd's own */

@@ -10,7 +10,8 @@
 
 /* What the service finds in the first bytes of a connection. */
 enum service_verdict {
-    SERVICE_WAIT,   /* the head of a request is not there yet */
+    SERVICE_WAIT,   /* the head of a request is not there yet (with a unix socket, the
+                       service takes it all the same) */
     SERVICE_CLOSE,  /* there will never be one */
     SERVICE_REFUSE, /* it is no request: 400 */
     SERVICE_TAKE    /* the service takes the connection */

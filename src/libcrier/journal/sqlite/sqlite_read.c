@@ -142,10 +142,12 @@ static void note_hole(struct reading *reading, uint64_t link, uint64_t behind)
     reading->hole = link;
 }
 
-/* A place in a chain that a scan has reached. */
+/* A place in a chain that a scan has reached. Only the entry behind one says that its own
+ * position is right, since it has the same as the one before it. */
 struct chain {
-    uint64_t link; /* rising: the position before; falling: the one that must come next,
-                      0 for any */
+    uint64_t sure; /* the last position that is known to be right, or where the scan began */
+    uint64_t link; /* rising: the position after that; falling: the one that must come
+                      next, 0 for any */
     bool begun;
 };
 
@@ -153,38 +155,116 @@ struct chain {
 static bool continues_chain(struct chain *chain, uint64_t position,
                             uint64_t prev, bool falling)
 {
-    bool next;
-
-    if (falling)
-        next = chain->link == 0 || position == chain->link;
-    else
-        next = position > chain->link &&
-               (chain->begun ? prev == chain->link : prev <= chain->link);
+    if (prev >= position)
+        return false;
+    if (falling) {
+        if (chain->link != 0 && position != chain->link)
+            return false;
+        chain->sure = position;
+        chain->link = prev;
+        return true;
+    }
+    if (position <= chain->link ||
+        (chain->begun ? prev != chain->link : prev > chain->link))
+        return false;
     chain->begun = true;
-    return next && prev < position;
+    chain->sure = chain->link;
+    chain->link = position;
+    return true;
 }
 
-/* The chain of SOURCE is broken at POSITION, whose entry says that PREV is before it; it is
- * known up to LINK. */
-static void break_chain(struct reading *reading, uint64_t link,
+/* CHAIN is broken at POSITION, whose entry says that PREV is before it. Where entries are
+ * missing between the link and that, the link is right. */
+static void break_chain(struct reading *reading, const struct chain *chain,
                         uint64_t position, uint64_t prev)
 {
-    if (position <= link || position > reading->view->totals.last)
-        note_hole(reading, link, END);
-    else if (prev > link && prev < position)
-        note_hole(reading, link, prev);
+    if (position <= chain->sure || position > reading->view->totals.last)
+        note_hole(reading, chain->sure, END);
+    else if (prev > chain->link && prev < position)
+        note_hole(reading, chain->link, prev);
     else
-        note_hole(reading, link, position);
+        note_hole(reading, chain->sure, position);
 }
 
-/* A falling scan has found that the chain is broken below LINK. It does not know more than
- * that; the read begins there, with a gap. */
-static void break_falling(struct reading *reading, uint64_t link)
+/* A falling scan has found that CHAIN is broken. It does not look for more; the read begins
+ * there, with a gap. */
+static void break_falling(struct reading *reading, const struct chain *chain)
 {
     note_damage(reading, "entries of updates are missing, or not what was written");
     reading->read->gap = true;
-    if (link > reading->horizon)
-        reading->horizon = link;
+    if (chain->sure > reading->horizon)
+        reading->horizon = chain->sure;
+}
+
+/* What a scan looks for. */
+struct scan {
+    const struct source *source;
+    uint64_t after, before;
+    bool falling;
+    unsigned count;
+    uint64_t found[PAGE];
+};
+
+/* Takes POSITION, to which the chain of SCAN leads. False when the scan has found all that
+ * it looks for. */
+static bool take_position(struct reading *reading, struct scan *scan,
+                          uint64_t position)
+{
+    const struct source *source = scan->source;
+    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
+
+    if (source_holds(reading, source, position))
+        scan->found[scan->count++] = position;
+    if (counts && --reading->scans == 0) {
+        reading->horizon = position;
+        return false;
+    }
+    return scan->count < PAGE;
+}
+
+/* Follows the chain of SCAN's source as far as it looks for positions, and one further. */
+static void follow_chain(struct reading *reading, struct scan *scan)
+{
+    const struct source *source = scan->source;
+    struct crier__sql *sql = reading->view->sql;
+    bool falling = scan->falling, wanted = true;
+    struct chain chain = {.sure = falling ? scan->before : scan->after,
+                          .link = scan->after};
+    uint64_t position, prev;
+    sqlite3_stmt *row;
+
+    if (falling)
+        chain.link = source->newest < scan->before ? source->newest : 0;
+    row = crier__sql_begin(sql, statement_of(source, falling), "iu", source->key,
+                           chain.sure);
+    while (crier__sql_row(sql, row)) {
+        position = crier__sql_number(row, 0);
+        prev = crier__sql_number(row, 1);
+        if (position > source->newest ||
+            !continues_chain(&chain, position, prev, falling)) {
+            crier__sql_end(row);
+            if (falling)
+                break_falling(reading, &chain);
+            else
+                break_chain(reading, &chain, position, prev);
+            return;
+        }
+        if (!wanted || (falling ? position <= scan->after
+                                : position >= scan->before))
+            break;
+        wanted = take_position(reading, scan, position);
+        if (falling ? prev <= scan->after || !wanted
+                    : position == source->newest)
+            break;
+    }
+    if (sqlite3_stmt_busy(row)) {
+        crier__sql_end(row);
+        return;
+    }
+    if (sql->error == 0 && falling)
+        break_falling(reading, &chain);
+    else if (sql->error == 0)
+        note_hole(reading, chain.link, END);
 }
 
 /* Adds to PAGE what SOURCE holds between the positions AFTER and BEFORE. */
@@ -192,65 +272,22 @@ static void scan_source(struct reading *reading, const struct source *source,
                         uint64_t after, uint64_t before, bool falling,
                         struct page *page)
 {
-    bool counts = source->filter != NULL && source->filter->kind != CRIER__ALL;
-    struct crier__sql *sql = reading->view->sql;
-    uint64_t fresh[PAGE], position, prev, known;
-    struct chain chain = {0};
-    unsigned count = 0;
-    sqlite3_stmt *row;
-    bool whole = false;
+    struct scan scan;
 
-    if (after < source->floor)
-        after = source->floor;
+    scan.source = source;
+    scan.after = after < source->floor ? source->floor : after;
+    scan.before = before;
+    scan.falling = falling;
+    scan.count = 0;
     /* Behind a full page there is nothing to look for. */
-    if (page->count == PAGE && falling)
-        after = page->at[PAGE - 1] > after ? page->at[PAGE - 1] : after;
-    else if (page->count == PAGE && page->at[PAGE - 1] < before)
-        before = page->at[PAGE - 1];
-    if (source->newest <= after || before <= after)
+    if (page->count == PAGE && falling && page->at[PAGE - 1] > scan.after)
+        scan.after = page->at[PAGE - 1];
+    else if (page->count == PAGE && !falling && page->at[PAGE - 1] < before)
+        scan.before = page->at[PAGE - 1];
+    if (source->newest <= scan.after || scan.before <= scan.after)
         return;
-    known = falling ? before : after;
-    if (!falling)
-        chain.link = after;
-    else if (source->newest < before)
-        chain.link = source->newest;
-    row = crier__sql_begin(sql, statement_of(source, falling), "iu",
-                           source->key, falling ? before : after);
-    while (!whole && crier__sql_row(sql, row)) {
-        position = crier__sql_number(row, 0);
-        prev = crier__sql_number(row, 1);
-        if (position > source->newest ||
-            !continues_chain(&chain, position, prev, falling)) {
-            if (falling)
-                break_falling(reading, known);
-            else
-                break_chain(reading, known, position, prev);
-            whole = true;
-            break;
-        }
-        if (falling ? position <= after : position >= before) {
-            whole = true;
-            break;
-        }
-        known = position;
-        chain.link = falling ? prev : position;
-        if (source_holds(reading, source, position))
-            fresh[count++] = position;
-        if (counts && --reading->scans == 0) {
-            reading->horizon = position;
-            whole = true;
-        }
-        whole |= count == PAGE || (falling ? prev <= after
-                                           : position == source->newest);
-    }
-    crier__sql_end(row);
-    if (!whole && sql->error == 0) {
-        if (falling)
-            break_falling(reading, known);
-        else
-            note_hole(reading, known, END);
-    }
-    merge_positions(page, fresh, count, falling);
+    follow_chain(reading, &scan);
+    merge_positions(page, scan.found, scan.count, falling);
 }
 
 static bool source_is_live(const struct reading *reading, const struct source *source)
