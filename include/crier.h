@@ -624,9 +624,9 @@ CRIER_API int crier_stream_printf(struct crier_stream *stream,
  * within 10 s is cut off. Closing twice is harmless. */
 CRIER_API void crier_stream_close(struct crier_stream *stream);
 
-/* Returns how many bytes of the body of STREAM have been sent so far: the kernel has taken
- * them, or, with TLS, libmicrohttpd has. 0 for NULL. Any thread; in on_closed, and later, it
- * is the sum. */
+/* Returns how many bytes of the body of STREAM have been sent so far, before TLS: those that
+ * the kernel or the TLS library has taken. 0 for NULL. Any thread; in on_closed, and later,
+ * it is the sum. */
 CRIER_API uint64_t crier_stream_sent(struct crier_stream *stream);
 
 /* Sets the time at which on_wake is called, by crier_now(); a time in the past means at
