@@ -209,10 +209,12 @@ bool crierd_try_start(struct crierd *crierd, const char *options, int *status)
     static const char listening[] = "listening on http://";
     char *all, *colon;
 
-    ck_assert_int_gt(asprintf(&all,
-                              "--listen 127.0.0.1:0 --www %s --data %s %s",
-                              getenv("WWW"), getenv("DATA"), options),
-                     0);
+    ck_assert_int_gt(
+        asprintf(&all, "%s --www %s --data %s %s",
+                 strstr(options, "--listen ") == NULL ? "--listen 127.0.0.1:0"
+                                                      : "",
+                 getenv("WWW"), getenv("DATA"), options),
+        0);
     crierd_spawn(crierd, all);
     free(all);
     if (!wait_log(crierd, listening)) {
