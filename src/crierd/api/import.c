@@ -191,8 +191,8 @@ static bool check_names(struct import_reader *reader, json_t *object)
 
     json_object_foreach (object, name, value) {
         place = strstr(known, name);
-        if (place == NULL || name[0] == '\0' || place[-1] != ' ' ||
-            place[strlen(name)] != ' ')
+        if (place == NULL || name[0] == '\0' || strchr(name, ' ') != NULL ||
+            place[-1] != ' ' || place[strlen(name)] != ' ')
             return note_wrong(reader, "an update has no '%.40s'", name);
     }
     return true;
