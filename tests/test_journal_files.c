@@ -9,6 +9,7 @@
 
 #include "support/journals.h"
 #include "support/runner.h"
+#include "libcrier/journal/sqlite/sqlite_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -870,6 +871,39 @@ START_TEST(a_check_after_a_crash)
 }
 END_TEST
 
+/* Checks what is behind POSITION of the chain KEY in PART of the check. */
+static void check_behind(unsigned part, int64_t key, uint64_t position)
+{
+    struct crier__check check;
+
+    ck_assert_int_eq(crier__check_open(&check, journal_path(), false), 0);
+    check.part = part;
+    check.key = key;
+    check.position = position;
+    while (crier__check_slice(&check))
+        ;
+    ck_assert_str_eq(check.damage, "");
+    ck_assert(check.whole);
+    crier__check_close(&check);
+}
+
+/* What the chains have lost between two slices is no damage. */
+START_TEST(a_check_beside_evictions)
+{
+    enum { ENTRIES = 1, LISTS };
+
+    ck_assert_int_eq(journal_open(NULL), 0);
+    append_many("a", 1, 10);
+    check_behind(ENTRIES, 1, 3);
+    check_behind(LISTS, 0, 3);
+    ck_assert_int_eq(forget("a"), 0);
+    append_many("a", 11, 2);
+    check_behind(ENTRIES, 1, 3);
+    check_behind(LISTS, 0, 3);
+    journal_end();
+}
+END_TEST
+
 /* ---- a crash between the steps ---------------------------------------- */
 
 #define STEPS 32
@@ -1036,6 +1070,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_file_without_a_mark);
     tcase_add_loop_test(tcase, a_wrong_byte, 0, 4);
     tcase_add_test(tcase, a_check_after_a_crash);
+    tcase_add_test(tcase, a_check_beside_evictions);
     tcase_add_loop_test(tcase, a_crash_while_opening, 0, 3);
     tcase_add_test(tcase, a_crash_while_closing);
     tcase_add_test(tcase, opened_while_somebody_reads);

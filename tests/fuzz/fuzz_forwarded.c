@@ -21,6 +21,8 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PROXY "10.0.0.1"
