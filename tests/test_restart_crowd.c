@@ -12,6 +12,7 @@
  */
 #include <config.h>
 
+#include "base/timer.h"
 #include "crier.h"
 #include "crier_client.h"
 #include "support/client.h"
@@ -51,18 +52,16 @@
 /* The longest that the publisher may wait for an update, in ms. */
 #define LONGEST_WAIT 2000
 
-#define NEVER UINT64_MAX
-
 enum state { AWAY, CONNECTING, ASKED, STREAMING, OVER };
 
 /* A connection that the loop drives. */
 struct caller {
+    struct crier__timer timer; /* first: connects */
     void (*on_connected)(struct caller *caller);
     void (*on_bytes)(struct caller *caller, const char *bytes, size_t length);
     void (*on_end)(struct caller *caller); /* the connection is closed */
     enum state state;
     int fd;
-    uint64_t due; /* when it connects, if it is AWAY */
     char head[1024]; /* of the response, as far as it has come */
     size_t length;
 };
@@ -88,7 +87,9 @@ static struct publisher {
 
 static struct listener *listeners;
 static struct caller halves[HALVES];
+static struct crier__timers timers;
 static int count, epoll_fd, port;
+static bool slow; /* crierd is, as is known before its wrapper is set */
 static unsigned haste;
 static int refused, reset, abrupt, not_opened; /* what must not happen */
 static int returned;                   /* streams, since the restart */
@@ -112,7 +113,6 @@ static void end_caller(struct caller *caller)
     close(caller->fd);
     caller->fd = -1;
     caller->state = AWAY;
-    caller->due = NEVER;
     caller->length = 0;
     caller->on_end(caller);
 }
@@ -137,7 +137,6 @@ static void call(struct caller *caller)
     caller->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(caller->fd, 0);
     caller->state = CONNECTING;
-    caller->due = NEVER;
     ck_assert_int_eq(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, caller->fd, &event), 0);
     if (connect(caller->fd, (struct sockaddr *)&address, sizeof address) != 0 &&
         errno != EINPROGRESS)
@@ -185,21 +184,15 @@ static void handle_event(struct caller *caller)
         note_error(caller, errno);
 }
 
-/* Has those call who are due. Returns when the next one is. */
-static uint64_t call_due(void)
+static void call_now(struct crier__timer *timer, uint64_t now)
 {
-    uint64_t now = crier_now(), next = NEVER;
-    struct caller *caller;
-    int i;
+    (void)now;
+    call((struct caller *)timer);
+}
 
-    for (i = -1; i < count; i++) {
-        caller = i < 0 ? &publisher.caller : &listeners[i].caller;
-        if (caller->due <= now)
-            call(caller);
-        if (caller->due < next)
-            next = caller->due;
-    }
-    return next;
+static void call_at(struct caller *caller, uint64_t when)
+{
+    crier__timers_set(&timers, &caller->timer, when);
 }
 
 /* Publishes the next update if it is time to. Returns when that is. */
@@ -216,22 +209,19 @@ static int time_until(uint64_t due)
 static void run_until(bool (*done)(void))
 {
     struct epoll_event events[256];
-    uint64_t until = crier_now() + PATIENCE, next = 0, due;
+    uint64_t until = crier_now() + PATIENCE, due;
     int got, i;
 
     while (!done()) {
         ck_assert_msg(crier_now() < until, "%d of %d are back, %d updates, %d attempts",
                       returned, count, publisher.number, publisher.attempts);
-        if (crier_now() >= next)
-            next = call_due();
+        crier__timers_fire(&timers, crier_now());
         due = publish_if_due();
-        if (next < due)
-            due = next;
+        if (crier__timers_next(&timers) < due)
+            due = crier__timers_next(&timers);
         got = epoll_wait(epoll_fd, events, 256, time_until(due < until ? due : until));
         for (i = 0; i < got; i++)
             handle_event(events[i].data.ptr);
-        if (got != 0)
-            next = 0; /* one may be due earlier now */
     }
 }
 
@@ -330,7 +320,7 @@ static void come_back(struct caller *caller)
         least_retry = listener->retry;
     if (listener->retry > most_retry)
         most_retry = listener->retry;
-    caller->due = crier_now() + listener->retry / haste;
+    call_at(caller, crier_now() + listener->retry / haste);
 }
 
 /* ---- the publisher ---------------------------------------------------- */
@@ -362,13 +352,13 @@ static uint64_t publish_if_due(void)
 
     if (publisher.number == publisher.last || caller->state != ASKED ||
         publisher.waiting)
-        return NEVER;
+        return UINT64_MAX;
     if (crier_now() < due)
         return due;
     publisher.number++;
     publisher.begun = crier_now();
     send_update(caller);
-    return NEVER;
+    return UINT64_MAX;
 }
 
 /* Connected: it sends what it has had no response to. */
@@ -401,7 +391,7 @@ static void read_response(struct caller *caller, const char *bytes, size_t lengt
 
 static void try_again(struct caller *caller)
 {
-    caller->due = crier_now() + RETRY;
+    call_at(caller, crier_now() + RETRY);
 }
 
 /* ---- half a head ------------------------------------------------------ */
@@ -477,30 +467,39 @@ static void *restart(void *unused)
     return unused;
 }
 
+static void init_caller(struct caller *caller,
+                        void (*on_connected)(struct caller *caller),
+                        void (*on_bytes)(struct caller *caller, const char *bytes,
+                                         size_t length),
+                        void (*on_end)(struct caller *caller))
+{
+    *caller = (struct caller){.timer.fire = call_now, .fd = -1};
+    caller->on_connected = on_connected;
+    caller->on_bytes = on_bytes;
+    caller->on_end = on_end;
+}
+
 static void set_up(void)
 {
     const char *crowd = getenv("CRIER_CROWD");
-    struct caller caller = {.fd = -1, .due = NEVER};
     uint64_t now = crier_now();
     int i;
 
+    slow = crierd_is_slow();
     haste = crowd != NULL ? 1 : HASTE;
-    count = crowd != NULL ? atoi(crowd) : crierd_is_slow() ? SLOW_CLIENTS : CLIENTS;
+    count = crowd != NULL ? atoi(crowd) : slow ? SLOW_CLIENTS : CLIENTS;
     listeners = calloc((size_t)count, sizeof *listeners);
     returns = calloc((size_t)count, sizeof *returns);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    ck_assert_int_eq(crier__timers_reserve(&timers, (uint32_t)count + 1), 0);
     for (i = 0; i < count; i++) {
-        listeners[i].caller = (struct caller){subscribe, hear, come_back, AWAY, -1,
-                                              now + (uint64_t)(i / ARRIVALS), "", 0};
+        init_caller(&listeners[i].caller, subscribe, hear, come_back);
+        call_at(&listeners[i].caller, now + (uint64_t)(i / ARRIVALS));
         ck_assert_int_eq(crier_parser_new(NULL, &listeners[i].parser), 0);
     }
-    publisher.caller = caller;
-    publisher.caller.on_connected = publish_again;
-    publisher.caller.on_bytes = read_response;
-    publisher.caller.on_end = try_again;
+    init_caller(&publisher.caller, publish_again, read_response, try_again);
     for (i = 0; i < HALVES; i++)
-        halves[i] = (struct caller){send_half, expect_nothing, note_half_end, AWAY, -1,
-                                    NEVER, "", 0};
+        init_caller(&halves[i], send_half, expect_nothing, note_half_end);
 }
 
 static int compare_times(const void *one, const void *other)
@@ -542,7 +541,7 @@ static void check_outcome(void)
         ck_assert_int_eq(listeners[i].seen, publisher.last);
         ck_assert_int_eq(listeners[i].gaps, lasting ? 0 : 1);
     }
-    if (!crierd_is_slow())
+    if (!slow)
         ck_assert_uint_le(publisher.longest, LONGEST_WAIT);
 }
 
@@ -560,6 +559,7 @@ static void tear_down(void)
     close(publisher.caller.fd);
     free(listeners);
     free(returns);
+    crier__timers_done(&timers);
     close(epoll_fd);
 }
 
@@ -576,7 +576,7 @@ START_TEST(a_crowd_comes_back)
         call(&halves[i]);
     run_until(all_are_open);
     publisher.last = INT_MAX;
-    publisher.caller.due = 0;
+    call_at(&publisher.caller, 0);
     run_until(are_before);
     for (i = 0; i < count; i++)
         listeners[i].returning = true;
