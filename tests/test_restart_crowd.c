@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -596,6 +597,80 @@ START_TEST(a_crowd_comes_back)
 }
 END_TEST
 
+/* ---- requests while crierd stops -------------------------------------- */
+
+#define LARGE (1024 * 1024)
+
+/* Makes STUCK's stream one that cannot end, because its client does not read: the drain
+ * waits for it. */
+static void make_stuck(struct client *stuck)
+{
+    char *large = malloc(LARGE + 1);
+    int i;
+
+    memset(large, 'x', LARGE);
+    large[LARGE] = '\0';
+    client_connect_small(stuck, crierd.port, 4096);
+    ck_assert_int_eq(client_request(stuck, "GET", "/topics/large", "", NULL), 200);
+    for (i = 0; i < 8; i++)
+        ck_assert_int_eq(
+            fetch(crierd.port, "POST", "/topics/large", "", large, NULL), 200);
+    free(large);
+}
+
+/* Leaves CLIENT on a connection on which it has sent the beginning of a second request: to
+ * TARGET by METHOD. */
+static void begin_second(struct client *client, const char *method, const char *target)
+{
+    client_connect(client, crierd.port);
+    client_send(client,
+                "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+                "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n",
+                method, target);
+    ck_assert_int_eq(client_head(client), 200);
+    free(client_body(client));
+}
+
+/* Sends the end of the head that begin_second() began. Returns the status. */
+static int end_second(struct client *client)
+{
+    client_send(client, "\r\n");
+    return client_head(client);
+}
+
+/* An EventSource reconnects after a stream that ends, but not after 503; who polls would
+ * take such a stream for an empty past. */
+START_TEST(a_stream_that_is_too_late)
+{
+    struct client stuck, open, late, poll, publish;
+    char *text;
+
+    fixture_start("");
+    make_stuck(&stuck);
+    begin_second(&late, "GET", "/topics/t");
+    begin_second(&poll, "GET", "/topics/t?poll=1");
+    begin_second(&publish, "POST", "/topics/t");
+    topics_subscribe(&open, "/topics/t", "");
+    ck_assert_int_eq(kill(crierd.pid, SIGTERM), 0);
+    text = client_until(&open, "retry: "); /* the hub is closed */
+    free(text);
+    ck_assert_int_eq(end_second(&late), 200);
+    ck_assert_str_eq(client_header(&late, "Content-Type"), "text/event-stream");
+    text = client_body(&late);
+    ck_assert_int_ge(atoi(text + strlen("retry: ")), 1000);
+    free(text);
+    ck_assert_int_eq(end_second(&poll), 503);
+    ck_assert_int_eq(end_second(&publish), 503);
+    ck_assert_str_eq(client_header(&publish, "Retry-After"), "1");
+    ck_assert_int_eq(crierd_wait(&crierd), 0);
+    client_close(&stuck);
+    client_close(&open);
+    client_close(&late);
+    client_close(&poll);
+    client_close(&publish);
+}
+END_TEST
+
 static bool raise_limit(void)
 {
     struct rlimit limit;
@@ -613,6 +688,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, fixture_scratch, scratch_remove);
     tcase_add_loop_test(c, a_crowd_comes_back, 0, 2);
+    tcase_add_test(c, a_stream_that_is_too_late);
     return s;
 }
 
