@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(cases) (int)(sizeof cases / sizeof cases[0])
@@ -300,22 +301,30 @@ START_TEST(forwarded)
 }
 END_TEST
 
+/* Writes BEGIN, COUNT elements of trusted proxies and END to TEXT. */
+static void write_chain(char *text, size_t size, const char *begin, int count,
+                        const char *end)
+{
+    size_t length = (size_t)snprintf(text, size, "%s", begin);
+
+    while (count-- > 0)
+        length += (size_t)snprintf(text + length, size - length, ",for=10.1.1.1");
+    snprintf(text + length, size - length, "%s", end);
+}
+
 /* Of more elements than there may be proxies, the last ones are read. */
 START_TEST(a_long_chain)
 {
-    char text[8000] = "for=6.6.6.6";
-    int i;
+    char text[8000];
 
-    for (i = 0; i < FORWARDED_HOPS - 1; i++)
-        strcat(text, ",for=10.1.1.1");
+    write_chain(text, sizeof text, "for=6.6.6.6", FORWARDED_HOPS - 1, "");
     read_fields(NULL, NULL, NULL, text);
     expect_client("6.6.6.6");
-    strcat(text, ",for=10.1.1.1");
+    write_chain(text, sizeof text, "for=6.6.6.6", FORWARDED_HOPS, "");
     read_fields(NULL, NULL, NULL, text);
     expect_client("~10.1.1.1");
-    for (i = 0; i < 300; i++)
-        strcat(text, ",for=10.1.1.1");
-    strcat(text, ",for=203.0.113.5");
+    write_chain(text, sizeof text, "for=6.6.6.6", FORWARDED_HOPS + 300,
+                ",for=203.0.113.5");
     read_fields(NULL, NULL, NULL, text);
     expect_client("203.0.113.5");
 }

@@ -215,14 +215,14 @@ START_TEST(streams_of_all_kinds)
 }
 END_TEST
 
-/* Adds 101 topics, which no stream may have, to TEXT. */
-static void write_many_topics(char *text)
+/* Writes a target with 101 topics, which no stream may have, to TEXT. */
+static void write_many_topics(char *text, size_t size)
 {
+    size_t length = (size_t)snprintf(text, size, "/topics/a");
     int i;
 
-    strcpy(text, "/topics/a");
     for (i = 0; i < 100; i++)
-        sprintf(text + strlen(text), ",%d", i);
+        length += (size_t)snprintf(text + length, size - length, ",%d", i);
 }
 
 START_TEST(streams_that_the_server_ends)
@@ -231,7 +231,7 @@ START_TEST(streams_that_the_server_ends)
     int i;
 
     start(TWO);
-    write_many_topics(target);
+    write_many_topics(target, sizeof target);
     for (i = 0; i < 5; i++) /* made, and never sent */
         while (fetch(crierd.port, "GET", target, FROM("203.0.113.5"), NULL, NULL) == 429)
             ;

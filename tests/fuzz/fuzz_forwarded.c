@@ -21,6 +21,8 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PROXY "10.0.0.1"
@@ -54,11 +56,10 @@ static void split(struct forwarded_lines *lines, char *text)
 /* TEXT with MORE behind it, which is to be freed. */
 static char *join(const char *text, const char *more)
 {
-    char *joined = malloc(strlen(text) + strlen(more) + 1);
+    char *joined;
 
-    MUST(joined != NULL);
-    strcpy(joined, text);
-    return strcat(joined, more);
+    MUST(asprintf(&joined, "%s%s", text, more) >= 0);
+    return joined;
 }
 
 static void add_line(struct forwarded_lines *lines, const char *text)

@@ -180,21 +180,29 @@ static bool read_content(struct import_reader *reader, struct import_line *line)
            read_flag(reader, line, "last", &line->last);
 }
 
+/* Whether a line of an export may have a member NAME. */
+static bool is_known_name(const char *name)
+{
+    static const char *const known[] = {"id", "position", "time", "topics", "event",
+                                        "retry", "private", "last", "data"};
+    size_t i;
+
+    for (i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Whether OBJECT has no member that an export would not have: a name that is misspelled
  * must not be ignored. */
 static bool check_names(struct import_reader *reader, json_t *object)
 {
-    static const char known[] =
-        " id position time topics event retry private last data ";
-    const char *name, *place;
+    const char *name;
     json_t *value;
 
-    json_object_foreach (object, name, value) {
-        place = strstr(known, name);
-        if (place == NULL || name[0] == '\0' || strchr(name, ' ') != NULL ||
-            place[-1] != ' ' || place[strlen(name)] != ' ')
+    json_object_foreach (object, name, value)
+        if (!is_known_name(name))
             return note_wrong(reader, "an update has no '%.40s'", name);
-    }
     return true;
 }
 

@@ -234,13 +234,16 @@ static int transmit_records(struct crier__transport *transport)
     return 0;
 }
 
-/* Handles what the client has sent, unless GnuTLS keeps a record. */
+/* Handles what the client has sent, unless GnuTLS keeps a record. An end is found again by
+ * the next call, for callers that ignore errors. */
 static int hear_client(struct crier__transport *transport)
 {
-    transport->unheard = transport->kept;
-    if (transport->kept)
-        return 0;
-    return crier__tls_hear(transport->session, transport->fd, &transport->heard);
+    int error = 0;
+
+    if (!transport->kept)
+        error = crier__tls_hear(transport->session, transport->fd, &transport->heard);
+    transport->unheard = transport->kept || error != 0;
+    return error;
 }
 
 /* Sends over TLS, and reads what could not be read before. */

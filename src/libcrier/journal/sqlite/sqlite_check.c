@@ -236,23 +236,35 @@ static void check_chain_end(struct crier__check *check)
         report_damage(check, newest, "the last entry is missing");
 }
 
-/* Checks the next link of a chain. FIRST: it is the first of the slice. */
+/* Whether the entry POSITION, whose chain has let go of everything up to DROPPED, may have PREV
+ * for the one before it, where the walk has seen everything of the chain up to SEEN, if that
+ * is there still. */
+static bool may_follow(uint64_t position, uint64_t prev, uint64_t dropped,
+                       uint64_t seen)
+{
+    return position <= dropped || prev <= dropped || prev <= seen;
+}
+
+/* Checks the next link of a chain. FIRST: it is the first of the slice, and the chain may
+ * have lost its oldest entries since the last one. */
 static void check_link(struct crier__check *check, sqlite3_stmt *row, bool first)
 {
     int64_t key = sqlite3_column_int64(row, 0);
     uint64_t position = crier__sql_number(row, 1);
     uint64_t prev = crier__sql_number(row, 2), newest = 0, dropped = 0;
-    bool begins = key != check->key || check->position == 0;
+    bool begins = key != check->key || check->position == 0, follows;
 
-    if (begins) {
+    if (begins)
         check_chain_end(check);
+    if (begins || first) {
         if (!read_chain(check, key, &newest, &dropped) && check->sql.error == 0)
             report_damage(check, position, "the entry is in no topic");
-        if (position > dropped && prev > dropped)
-            report_damage(check, position, "the entry before it is missing");
-    } else if (first ? prev > check->position : prev != check->position) {
-        report_damage(check, position, "the entry before it is missing");
+        follows = may_follow(position, prev, dropped, begins ? 0 : check->position);
+    } else {
+        follows = prev == check->position;
     }
+    if (!follows)
+        report_damage(check, position, "the entry before it is missing");
     if (!has_update(check, position))
         report_damage(check, position, "the update is missing");
     check->key = key;
