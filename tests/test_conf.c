@@ -1031,7 +1031,7 @@ static const char *find_item(const char *part, const char *name)
  * another file here. */
 START_TEST(readme_shows_a_configuration)
 {
-    static const char secret[] = "/etc/crierd/application.key";
+    static const char secret[] = "application.key";
     char *readme = read_document("../README.md"), *block, *end, *secret_at;
     char text[2048], name[SCRATCH_SIZE + 8];
     FILE *made;
