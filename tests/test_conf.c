@@ -719,7 +719,7 @@ START_TEST(a_long_line)
     must_load("--config FILE");
     ck_assert_uint_eq(strlen(conf->www), 8191 - strlen("www = "));
     strcat(text, "x\nthreads = 3\n");
-    snprintf(wanted, sizeof wanted, "%s:2: is too long\n", file);
+    snprintf(wanted, sizeof wanted, "%s:2: the line is too long\n", file);
     write_file(text);
     ck_assert_int_eq(load("--config FILE"), LOAD_BAD);
     ck_assert_str_eq(mistakes, wanted);
