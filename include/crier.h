@@ -1198,7 +1198,7 @@ CRIER_API void crier_hub_status(struct crier_hub *hub,
  * responses are not among them. Each number rises, but for `open` and `backlog`, and is exact
  * as soon as the shards are idle; numbers that are read while they work may be of slightly
  * different moments. */
-struct crier_shards_statistics {
+struct crier_shards_counts {
     size_t open[CRIER_STREAM_KINDS];     /* streams that are open now */
     uint64_t opened[CRIER_STREAM_KINDS]; /* streams whose headers have been sent, or whose
                                             response will never be sent */
@@ -1214,7 +1214,7 @@ struct crier_shards_statistics {
  * streams. */
 CRIER_API void
 crier_shards_statistics(const struct crier_shards *shards,
-                        struct crier_shards_statistics *statistics);
+                        struct crier_shards_counts *statistics);
 
 /* Values that were counted by their size. Its bounds are constant. */
 #define CRIER_BUCKETS_MAX 20
@@ -1228,7 +1228,7 @@ struct crier_histogram {
 
 /* What a hub and its journal have done since the hub was made, and what the journal holds
  * now. */
-struct crier_hub_statistics {
+struct crier_hub_counts {
     uint64_t published; /* updates */
     uint64_t gaps;      /* as in struct crier_status */
     uint64_t lagged;    /* times that a client read so slowly that its stream, which was up
@@ -1254,7 +1254,7 @@ struct crier_hub_statistics {
  * process. Any thread; holds the journal's lock and the hub's for a few instructions. Not
  * after crier_hub_close(). */
 CRIER_API void crier_hub_statistics(struct crier_hub *hub,
-                                    struct crier_hub_statistics *statistics);
+                                    struct crier_hub_counts *statistics);
 
 #ifdef __cplusplus
 }

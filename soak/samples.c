@@ -4,7 +4,9 @@
  * Usage under load varies with the load. So the quiet points are compared: the end of
  * each cycle, when no client is connected and crierd holds only its journal.
  *
- * The number of descriptors must then be the same as before the first client.
+ * The number of descriptors must then be the same as before the first client. Only the
+ * check of the journal's file after a crash may add some: while it runs, and one for the
+ * file afterwards, which SQLite keeps to be opened next.
  *
  * Memory is checked within the longest life of crierd. The first third of its quiet
  * points is the warm-up, in which the journal fills up to its retention and malloc()
@@ -116,6 +118,9 @@ bool samples_add_quiet_point(struct samples *samples)
 
 /* ---- growth ------------------------------------------------------------- */
 
+/* The descriptors of the check of the journal: for the file and its log. */
+#define CHECK_FILES 2
+
 static void check_files(const struct samples *samples)
 {
     struct invariants *invariants = &samples->soak->invariants;
@@ -123,7 +128,8 @@ static void check_files(const struct samples *samples)
 
     for (size_t i = 0; i < samples->quiet_count; i++) {
         quiet = &samples->quiets[i];
-        if (quiet->files != samples->files) {
+        if (quiet->files < samples->files ||
+            quiet->files > samples->files + CHECK_FILES) {
             (void)invariant_broken(invariants, INVARIANT_FILES,
                                    "%zu were open before the first client, and %zu "
                                    "at the quiet point at %.0f s",
@@ -131,8 +137,8 @@ static void check_files(const struct samples *samples)
             return;
         }
     }
-    invariant_note(invariants, INVARIANT_FILES, "%zu at %zu quiet points",
-                   samples->files, samples->quiet_count);
+    invariant_note(invariants, INVARIANT_FILES, "%zu, and %d more at most, at %zu quiet points",
+                   samples->files, CHECK_FILES, samples->quiet_count);
 }
 
 static int compare_doubles(const void *one, const void *other)

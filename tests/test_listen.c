@@ -8,6 +8,7 @@
 #include "support/certificate.h"
 #include "support/client.h"
 #include "support/crierd.h"
+#include "support/heir.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 
@@ -72,21 +73,6 @@ static void connect_local(struct client *client)
                              sizeof address),
                      0);
     client->bytes = calloc(1, 1);
-}
-
-/* A socket that listens on a free port of ADDRESS. */
-static int listen_on(in_addr_t address, int *port)
-{
-    struct sockaddr_in any = {.sin_family = AF_INET,
-                              .sin_addr.s_addr = htonl(address)};
-    socklen_t length = sizeof any;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
-    ck_assert_int_eq(listen(fd, 16), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&any, &length), 0);
-    *port = ntohs(any.sin_port);
-    return fd;
 }
 
 /* The port in the line of the log that ends with END. */
@@ -424,44 +410,6 @@ END_TEST
 
 /* ---- inherited sockets ------------------------------------------------ */
 
-/* Makes crierd_spawn() hand COUNT SOCKETS over with NAMES, as systemd would, for the process
- * PID (an expression of the shell). */
-static void hand_over(const int *sockets, int count, const char *names,
-                      const char *pid)
-{
-    char script[SCRATCH_SIZE + 16], wrapper[256];
-    const char *old = getenv("CRIERD_WRAPPER");
-    FILE *to;
-    int i;
-
-    snprintf(script, sizeof script, "%s/script", scratch);
-    to = fopen(script, "w");
-    ck_assert_ptr_nonnull(to);
-    fputs("set -e\n", to);
-    for (i = 0; i < count; i++) /* first away from where they are to be */
-        fprintf(to, "exec %d<&%d\n", 30 + i, sockets[i]);
-    for (i = 0; i < count; i++)
-        fprintf(to, "exec %d<&%d %d<&-\n", 3 + i, 30 + i, 30 + i);
-    fprintf(to,
-            "LISTEN_PID=%s LISTEN_FDS=%d LISTEN_FDNAMES=%s exec \"$@\"\n",
-            pid, count, names);
-    ck_assert_int_eq(fclose(to), 0);
-    for (i = 0; i < count; i++) /* inherited from here on */
-        ck_assert_int_eq(fcntl(sockets[i], F_SETFD, 0), 0);
-    snprintf(wrapper, sizeof wrapper, "bash %s %s", script,
-             old != NULL && strstr(old, "/script") == NULL ? old : "");
-    ck_assert_int_eq(setenv("CRIERD_WRAPPER", wrapper, 1), 0);
-}
-
-static void spawn_heir(const char *options)
-{
-    char all[1024];
-
-    snprintf(all, sizeof all, "--www %s --data %s %s", getenv("WWW"),
-             getenv("DATA"), options);
-    crierd_spawn(&crierd, all);
-}
-
 /* While no crierd runs, clients wait in the queues of the sockets, and the next one serves
  * them. */
 START_TEST(a_restart_is_not_noticed)
@@ -470,11 +418,11 @@ START_TEST(a_restart_is_not_noticed)
     int sockets[3], port, admin;
 
     make_scratch();
-    sockets[0] = listen_on(INADDR_LOOPBACK, &port);
+    sockets[0] = heir_listen(INADDR_LOOPBACK, &port);
     sockets[1] = bind_local(true);
-    sockets[2] = listen_on(INADDR_LOOPBACK, &admin);
-    hand_over(sockets, 3, "crierd.socket:proxy:admin", "$$");
-    spawn_heir("");
+    sockets[2] = heir_listen(INADDR_LOOPBACK, &admin);
+    heir_hand_over(sockets, 3, "crierd.socket:proxy:admin", "$$");
+    heir_spawn(&crierd, "");
     crierd_wait_log(&crierd, "(PROXY protocol) (inherited)");
     crierd_wait_log(&crierd, "(admin) (inherited)");
     ck_assert(!crierd_logged(&crierd, "127.0.0.1:8080"));
@@ -487,7 +435,7 @@ START_TEST(a_restart_is_not_noticed)
     client_send(&network, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     client_send(&local, "PROXY TCP4 192.0.2.7 203.0.113.2 56324 443\r\n"
                         "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-    spawn_heir("");
+    heir_spawn(&crierd, "");
     ck_assert_int_eq(client_head(&network), 200);
     ck_assert_int_eq(client_head(&local), 200);
     crierd_wait_log(&crierd, " 192.0.2.7:56324");
@@ -508,14 +456,14 @@ START_TEST(not_in_place_of_options)
     int socket, port;
 
     make_scratch();
-    socket = listen_on(INADDR_LOOPBACK, &port);
-    hand_over(&socket, 1, "x", "$$");
-    spawn_heir(with_path("--listen unix:", ""));
+    socket = heir_listen(INADDR_LOOPBACK, &port);
+    heir_hand_over(&socket, 1, "x", "$$");
+    heir_spawn(&crierd, with_path("--listen unix:", ""));
     crierd_wait_log(&crierd, "(inherited)");
     crierd_wait_log(&crierd, with_path("listening on unix:", "\n"));
     crierd_stop(&crierd);
-    hand_over(&socket, 1, "x", "1"); /* another process' */
-    spawn_heir("--listen 127.0.0.1:0");
+    heir_hand_over(&socket, 1, "x", "1"); /* another process' */
+    heir_spawn(&crierd, "--listen 127.0.0.1:0");
     crierd_wait_log(&crierd, "listening on");
     ck_assert(!crierd_logged(&crierd, "(inherited)"));
     crierd_stop(&crierd);
@@ -526,7 +474,7 @@ END_TEST
 
 static void expect_disinherited(int socket, const char *names, const char *says)
 {
-    hand_over(&socket, 1, names, "$$");
+    heir_hand_over(&socket, 1, names, "$$");
     expect_refusal("", 1, says);
 }
 
@@ -535,7 +483,7 @@ START_TEST(what_is_not_inherited)
     int port, all, file, datagrams, silent;
 
     make_scratch();
-    all = listen_on(INADDR_ANY, &port);
+    all = heir_listen(INADDR_ANY, &port);
     expect_disinherited(all, "x", "can be reached from elsewhere, and there is no key");
     expect_disinherited(all, "tls-admin", "descriptor 3 (tls-admin): it has two kinds");
     file = open("/dev/null", O_RDONLY);
@@ -544,7 +492,7 @@ START_TEST(what_is_not_inherited)
     expect_disinherited(datagrams, "x", "it is not a TCP socket");
     silent = bind_local(false);
     expect_disinherited(silent, "x", "it does not listen");
-    hand_over(&all, 1, "x", "x");
+    heir_hand_over(&all, 1, "x", "x");
     expect_refusal("", 1, "LISTEN_PID is not");
     close(all);
     close(file);

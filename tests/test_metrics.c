@@ -674,6 +674,7 @@ static const char *const handed_on[] = {
     "Forwarded: for=192.0.2.1\r\n", "X-Forwarded-For: 127.0.0.1\r\n",
     "X-Forwarded-Host: a\r\n",      "X-Real-IP: 127.0.0.1\r\n",
     "Via: 1.1 a\r\n",               "Sec-Fetch-Site: cross-site\r\n",
+    "X-Forwarded-Proto: https\r\n",
 };
 
 START_TEST(test_handed_on)

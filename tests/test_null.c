@@ -96,8 +96,8 @@ static void give_structs(void)
 {
     struct crier_progress progress = {.added = 1};
     struct crier_status status = {.published = 1};
-    struct crier_shards_statistics shards = {.deliveries = 1};
-    struct crier_hub_statistics statistics = {.published = 1};
+    struct crier_shards_counts shards = {.deliveries = 1};
+    struct crier_hub_counts statistics = {.published = 1};
     size_t length = 1;
 
     ck_assert_ptr_null(crier_frame_bytes(NULL, &length));

@@ -37,11 +37,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long clients are to wait before they reconnect, in ms: drawn at random from this
- * range, so that they do not all reconnect at once. */
-#define RETRY_MIN 1000
-#define RETRY_MAX 5000
-
 /* The longest time between two sweeps for overdue requests and a corrected clock, in ms. */
 #define SWEEP_TIME 5000
 
@@ -239,7 +234,8 @@ static void serve_streams(struct server *server, struct http *http, struct accep
     atomic_store(&server->stopping, true);
     acceptor_shut(acceptor);
     crier_hub_close(server->hub);
-    cut = crier_shards_drain(server->shards, RETRY_MIN, RETRY_MAX, DRAIN_TIME);
+    cut = crier_shards_drain(server->shards, SERVER_RETRY_MIN, SERVER_RETRY_MAX,
+                             DRAIN_TIME);
     if (cut != 0)
         log_line(LOG_WARNING, "cut %zu streams whose clients did not read to the end",
                  cut);

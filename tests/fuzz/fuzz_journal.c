@@ -4,7 +4,7 @@
  * that little of it is empty; and the same with a write-ahead log, as a crash leaves
  * it. The input is what is done to them:
  *
- *   1         0: without the log, 1: with it
+ *   1         + 1: with the log; + 2: the statements are followed by right sums
  *   then      a byte for what is done, modulo 8, and three that say where and how:
  *   0 at value    the byte there becomes VALUE   4 at page  a page is copied over
  *   1 at value    and is its exclusive or        5 at -     64 bytes become zeros
@@ -14,7 +14,8 @@
  *
  * (digits and letters in the seed corpus; all are taken modulo what there is). With 8
  * added to the first byte, it is done to the log. The statements come first: they make
- * a sound database that says strange things, which no check of SQLite's finds.
+ * a sound database that says strange things, which no check of SQLite's finds; and with
+ * right sums (as only somebody writes who means to) none of the journal's.
  *
  * What must hold:
  *
@@ -22,8 +23,13 @@
  *     been changed, neither file nor log;
  *   - in one that is opened every question is answered within seconds; what is read
  *     could be sent to anybody: it is UTF-8, one event and no more in each frame, with
- *     positions that rise;
- *   - what can be appended can be read, and the journal can be closed and opened again;
+ *     positions that rise; and a private update is given only to who may see it;
+ *   - unless the sums were made right, what is read is what was published. Where one
+ *     thing alone is wrong, what is missing has a gap in its place;
+ *   - what can be appended can be read, or is in a gap, and the journal can be closed and
+ *     opened again;
+ *   - a check of the whole file ends, and changes neither file nor log; where nothing is
+ *     wrong it finds nothing;
  *   - no descriptor is left.
  *
  * The files lie in memory where that is possible, since each transaction waits for the
@@ -37,6 +43,7 @@
 
 #include "crier_client.h"
 #include "libcrier/journal/journal.h"
+#include "libcrier/journal/sqlite/sqlite.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -105,9 +112,60 @@ static int next_descriptor(void)
     return file;
 }
 
+/* ---- what was published ----------------------------------------------- */
+
+/* The updates of the files that the input is done to, and then those of a run. A position
+ * may have two: the log, and with it an update, may be lost. */
+static struct crier__update *published[64];
+static unsigned published_count, published_before; /* before the run */
+
+static bool forged; /* the input has made wrong sums right */
+static unsigned damages; /* how much the input has done */
+
+static void note_published(struct crier__update *update)
+{
+    MUST(published_count < COUNT(published));
+    published[published_count++] = crier__update_ref(update);
+}
+
+static void forget_published(unsigned count)
+{
+    while (published_count > count)
+        crier__update_unref(published[--published_count]);
+}
+
+static bool same_update(const struct crier__update *one,
+                        const struct crier__update *other)
+{
+    const char *body, *other_body;
+    size_t length, other_length;
+
+    body = crier__update_body(one, &length);
+    other_body = crier__update_body(other, &other_length);
+    return one->position == other->position && one->given == other->given &&
+           (!one->given || strcmp(one->id, other->id) == 0) &&
+           one->is_private == other->is_private && one->last == other->last &&
+           one->topics->size == other->topics->size &&
+           memcmp(one->topics->names, other->topics->names,
+                  one->topics->size) == 0 &&
+           length == other_length && memcmp(body, other_body, length) == 0;
+}
+
+static bool was_published(const struct crier__update *update)
+{
+    unsigned i;
+
+    for (i = 0; i < published_count; i++)
+        if (same_update(published[i], update))
+            return true;
+    return false;
+}
+
 /* ---- questions -------------------------------------------------------- */
 
 static struct crier_journal *journal;
+static struct crier_grants *grants; /* of "*" and "$*", or NULL; what reads are granted */
+static bool append_private, append_last;
 static sem_t done;
 
 static void on_append(struct crier__append *append)
@@ -183,6 +241,9 @@ static uint64_t append(const char *topics, const char *id, const char *text)
     question.update = crier__update_new(list, id, frame);
     free(list);
     MUST(question.update != NULL);
+    question.update->is_private = append_private;
+    question.update->last = append_last;
+    append_private = append_last = false;
     crier_frame_unref(frame);
     journal->ops->append(journal, &question);
     wait_for_answer();
@@ -192,6 +253,8 @@ static uint64_t append(const char *topics, const char *id, const char *text)
          question.error == CRIER_ERR_MAX_TOPICS);
     position = question.error == 0 ? question.update->position : 0;
     MUST(question.error != 0 || position != 0);
+    if (position != 0)
+        note_published(question.update);
     crier__update_unref(question.update);
     return position;
 }
@@ -235,6 +298,8 @@ static void check_update(struct crier__update *update)
     MUST(update->id[0] != '\0' && strpbrk(update->id, "\r\n") == NULL);
     CRIER__TOPICS_EACH (update->topics, name)
         MUST(crier__topic_valid(name, strlen(name)));
+    MUST(!update->is_private || grants != NULL);
+    MUST(forged || was_published(update));
     check_frame(update->frame);
     for (format = 0; format < CRIER_FORMATS; format++) {
         frame = crier__update_copy(update, (enum crier_format)format);
@@ -264,8 +329,8 @@ static bool take_answer(struct crier__read *read, uint64_t *last,
     return found;
 }
 
-/* Reads all that TOPIC has, from where it says. Whether POSITION is among it; true
- * when it cannot be read. */
+/* Reads all that TOPIC has, from where it says. Whether POSITION is among it, or may be in
+ * a gap; true when it cannot be read, or sums are forged. */
 static bool read_all(const char *topic, enum crier_since since, uint64_t number,
                      const char *id, uint64_t position)
 {
@@ -278,9 +343,10 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
                                .after = journal->ops->last(journal),
                                .number = number,
                                .id = id,
+                               .grants = grants,
                                .max_bytes = 300};
     uint64_t last = 0;
-    bool found = false;
+    bool found = forged; /* by which everything may be too much */
     int pages = 0;
 
     MUST(crier__selector_init(&selector.selector,
@@ -295,6 +361,7 @@ static bool read_all(const char *topic, enum crier_since since, uint64_t number,
         }
         MUST(read.resolve || read.end || read.reached > read.after);
         found |= take_answer(&read, &last, position);
+        found |= read.gap && damages != 0;
         read.resolve = false;
         read.after = read.reached;
     } while (!read.end);
@@ -326,10 +393,43 @@ static void list_topics(void)
 
 /* ---- one that is opened ----------------------------------------------- */
 
-/* Asks all there is to be asked, and appends. Whether that was possible. */
-static bool use(void)
+/* Reads from all places that there are. WHOLE: what no limit evicts must be there, or in
+ * a gap. */
+static void read_everything(bool whole)
+{
+    uint64_t position;
+
+    for (position = 1; position <= 2; position++) {
+        MUST(read_all("a", CRIER_SINCE_ALL, 0, NULL, position) || !whole);
+        MUST(read_all("*", CRIER_SINCE_ALL, 0, NULL, position) || !whole);
+    }
+    read_all("o*", CRIER_SINCE_ALL, 0, NULL, 0);
+    read_all("a", CRIER_SINCE_LAST, 2, NULL, 0);
+    read_all("$hidden", CRIER_SINCE_TIME, 1000, NULL, 0);
+    read_all("*", CRIER_SINCE_ID, 0, "mine", 0);
+}
+
+/* Appends an update of each kind that reads treat otherwise. */
+static void append_kinds(void)
+{
+    struct crier__ended ended;
+    uint64_t position;
+
+    append_private = true;
+    position = append("secret,new", NULL, "private");
+    MUST(position == 0 ||
+         read_all("secret", CRIER_SINCE_ALL, 0, NULL, position));
+    append_last = true;
+    append("end,a", NULL, "last");
+    (void)crier__journal_ended(journal, "done", &ended);
+    append("done", NULL, "not the last one");
+}
+
+/* Asks all there is to be asked, and appends. Whether that was possible. WHOLE as above. */
+static bool use(bool whole)
 {
     static const char *const topics[] = {"a", "b", "old", "new"};
+    struct crier_grants *all = grants;
     char reason[128] = "";
     uint64_t position;
     size_t i;
@@ -337,11 +437,9 @@ static bool use(void)
     (void)journal->ops->status(journal, reason);
     MUST(memchr(reason, '\0', sizeof reason) != NULL);
     list_topics();
-    read_all("*", CRIER_SINCE_ALL, 0, NULL, 0);
-    read_all("o*", CRIER_SINCE_ALL, 0, NULL, 0);
-    read_all("a", CRIER_SINCE_LAST, 2, NULL, 0);
-    read_all("$hidden", CRIER_SINCE_TIME, 1000, NULL, 0);
-    read_all("*", CRIER_SINCE_ID, 0, "mine", 0);
+    read_everything(whole);
+    grants = NULL;
+    read_everything(whole);
     append("a,b", "mine", "again");
     position = append("a,b,old,new", NULL, "after");
     if (position != 0) {
@@ -350,6 +448,8 @@ static bool use(void)
         MUST(read_all("*", CRIER_SINCE_LAST, 1, NULL, position));
         MUST(read_all("ne*", CRIER_SINCE_LAST, 1, NULL, position));
     }
+    grants = all;
+    append_kinds();
     forget("a");
     read_all("*", CRIER_SINCE_ALL, 0, NULL, 0);
     return position != 0;
@@ -375,6 +475,89 @@ static void run(const char *sql, const char *value)
     sqlite3_close(db);
 }
 
+enum sum { SUM_HEAD, SUM_UPDATE, SUM_TOPIC, SUM_OF_TOPIC, SUM_END, SUM_OF_END,
+           SUM_TOTALS, SUM_JOURNAL, SUMS };
+
+static const char *const sums[] = {
+    [SUM_HEAD] = "SELECT " CRIER__SQLITE_HEAD ", body FROM updates "
+                 "WHERE position > ?1 ORDER BY position LIMIT 1",
+    [SUM_UPDATE] = "UPDATE updates SET sum = ?2, body_sum = ?3 "
+                   "WHERE position = ?1",
+    [SUM_TOPIC] = "SELECT " CRIER__SQLITE_TOPIC " FROM topics "
+                  "WHERE topic > ?1 ORDER BY topic LIMIT 1",
+    [SUM_OF_TOPIC] = "UPDATE topics SET sum = ?2 WHERE topic = ?1",
+    [SUM_END] = "SELECT topic, position, time, id FROM ends "
+                "WHERE topic > ?1 ORDER BY topic LIMIT 1",
+    [SUM_OF_END] = "UPDATE ends SET sum = ?2 WHERE topic = ?1",
+    [SUM_TOTALS] = "SELECT " CRIER__SQLITE_TOTALS " FROM journal",
+    [SUM_JOURNAL] = "UPDATE journal SET sum = ?1",
+};
+
+/* Makes the sum of the row of TABLE (its statement in `sums`) behind KEY right. Returns
+ * its key, or KEY when there is none. */
+static int64_t mend_row(struct crier__sql *sql, enum sum table, int64_t key)
+{
+    sqlite3_stmt *row = crier__sql_begin(sql, table, "u", (uint64_t)key);
+    uint64_t sum = 0, body_sum = 0;
+    struct crier__sqlite_topic topic;
+    struct crier__sqlite_head head;
+    struct crier__ended ended;
+
+    if (!crier__sql_row(sql, row))
+        return key;
+    key = sqlite3_column_int64(row, 0);
+    if (table == SUM_HEAD) {
+        (void)crier__sqlite_read_head(row, &head);
+        body_sum = crier__sqlite_body_sum(head.position,
+                                          sqlite3_column_blob(row, 8),
+                                          (size_t)sqlite3_column_bytes(row, 8));
+        sum = head.topics != NULL ? crier__sqlite_head_sum(&head) : 0;
+    } else if (table == SUM_TOPIC) {
+        (void)crier__sqlite_read_topic(sql, row, &topic);
+        sum = crier__sqlite_topic_sum(&topic);
+        crier__sql_clear(sql);
+    } else {
+        ended.position = crier__sql_number(row, 1);
+        crier__sql_text(row, 3, ended.id, sizeof ended.id);
+        sum = crier__sqlite_end_sum(key, &ended, sqlite3_column_int64(row, 2));
+    }
+    crier__sql_end(row);
+    crier__sql_run(sql, table + 1, table == SUM_HEAD ? "uuu" : "uu",
+                   (uint64_t)key, sum, body_sum);
+    return key;
+}
+
+/* Makes all sums right. */
+static void mend_sums(void)
+{
+    static const enum sum tables[] = {SUM_HEAD, SUM_TOPIC, SUM_END};
+    char epoch[CRIER__EPOCH_SIZE];
+    struct crier__totals totals;
+    int64_t key, before;
+    struct crier__sql sql = {0};
+    sqlite3_stmt *row;
+    size_t i;
+
+    (void)crier__sql_open(&sql, path, sums, SUMS);
+    for (i = 0; i < COUNT(tables); i++) {
+        key = INT64_MIN;
+        do {
+            before = key;
+            key = mend_row(&sql, tables[i], key);
+        } while (key != before);
+        crier__sql_clear(&sql); /* a table may be missing */
+    }
+    row = crier__sql_begin(&sql, SUM_TOTALS, "");
+    if (crier__sql_row(&sql, row)) {
+        (void)crier__sqlite_read_totals(&sql, row, &totals, epoch);
+        crier__sql_end(row);
+        crier__sql_clear(&sql);
+        crier__sql_run(&sql, SUM_JOURNAL, "u",
+                       crier__sqlite_totals_sum(&totals, epoch));
+    }
+    crier__sql_close(&sql);
+}
+
 static void fill(void)
 {
     char reason[256], text[16];
@@ -389,12 +572,18 @@ static void fill(void)
     }
     append("gone", NULL, "gone");
     MUST(forget("gone") == 0);
+    append_private = true;
+    append("secret,a", NULL, "private");
+    append_last = true;
+    append("done", NULL, "last");
     crier_journal_free(journal);
     run("PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM;"
         "UPDATE journal SET epoch = 'fuzz', time = 1000000000000;"
-        "UPDATE updates SET time = 1000000000000 - 7 + position;"
+        "UPDATE updates SET time = 1000000000000 - 9 + position;"
+        "UPDATE ends SET time = 1000000000000, id = '#fuzz-9';"
         "UPDATE topics SET due = NULL;",
         NULL);
+    mend_sums();
     MUST(open_journal(reason) == 0);
     crier_journal_free(journal);
     closed = read_file(path);
@@ -402,6 +591,8 @@ static void fill(void)
 
 static void stop(void)
 {
+    forget_published(0);
+    crier_grants_unref(grants);
     remove_files();
     (void)rmdir(directory);
     sem_destroy(&done);
@@ -412,8 +603,10 @@ static void stop(void)
 
 static void start(void)
 {
+    static const struct crier_selector all[] = {{.text = "*"}, {.text = "$*"}};
     char reason[256];
 
+    MUST(crier_grants_new(all, COUNT(all), &grants) == 0);
     MUST(sem_init(&done, 0, 0) == 0);
     strcpy(directory, "/dev/shm/crier-fuzz-XXXXXX");
     if (mkdtemp(directory) == NULL) {
@@ -428,6 +621,7 @@ static void start(void)
     append("b", NULL, "in the log, too");
     crashed = read_file(path);
     crashed_log = read_file(log_path);
+    published_before = published_count;
     crier_journal_free(journal);
     MUST(crashed_log.length != 0 && atexit(stop) == 0);
 }
@@ -486,10 +680,14 @@ static void make_files(const uint8_t *input, size_t size)
     write_file(path, with_log ? &crashed : &closed);
     if (with_log)
         write_file(log_path, &crashed_log);
-    for (i = 1; i + 4 <= size; i += 4)
+    damages = 0;
+    for (i = 1; i + 4 <= size; i += 4, damages++)
         if (input[i] % 8 == 7)
             run(edits[input[i + 2] % COUNT(edits)],
                 values[input[i + 3] % COUNT(values)]);
+    forged = size != 0 && (input[0] & 2) != 0;
+    if (forged)
+        mend_sums();
     bytes = read_file(path);
     log = read_file(log_path);
     for (i = 1; i + 4 <= size; i += 4)
@@ -501,6 +699,13 @@ static void make_files(const uint8_t *input, size_t size)
     free(log.at);
 }
 
+/* Whether one thing alone is wrong: what INPUT says is done to one place. */
+static bool is_single(const uint8_t *input)
+{
+    return damages == 0 ||
+           (damages == 1 && (input[1] % 8 <= 3 || input[1] % 8 == 7));
+}
+
 /* ---- the target ------------------------------------------------------- */
 
 static void check_unchanged(const char *name, struct bytes before)
@@ -510,6 +715,17 @@ static void check_unchanged(const char *name, struct bytes before)
     MUST(now.length == before.length);
     MUST(memcmp(now.at, before.at, now.length) == 0);
     free(now.at);
+}
+
+/* Checks the whole file. */
+static void check_file(void)
+{
+    char reason[256] = "";
+    int error = crier_journal_check(path, reason, sizeof reason);
+
+    MUST(error == 0 || reason[0] != '\0');
+    MUST(error == 0 || (damages != 0 && (error == CRIER_ERR_DAMAGED ||
+                                         error == CRIER_ERR_STORAGE)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
@@ -527,10 +743,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     before = read_file(path);
     log = read_file(log_path);
     lowest_free = next_descriptor(); /* what runs this opens some, too */
+    check_file();
+    check_unchanged(path, before);
+    check_unchanged(log_path, log);
     error = open_journal(reason);
+    MUST(error == 0 || damages != 0);
     if (error == 0) {
-        good = use();
+        good = use(!forged && is_single(input));
         crier_journal_free(journal);
+        check_file();
         error = open_journal(reason);
         MUST(error == 0 || !good);
         if (error == 0)
@@ -542,6 +763,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         check_unchanged(path, before);
         check_unchanged(log_path, log);
     }
+    forget_published(published_before);
     MUST(next_descriptor() == lowest_free);
     free(before.at);
     free(log.at);

@@ -204,14 +204,16 @@ int crierd_wait(struct crierd *crierd)
 
 /* ---- listening -------------------------------------------------------- */
 
-bool crierd_try_start(struct crierd *crierd, const char *options, int *status)
+/* Starts crierd on PORT; 0: a free one. */
+static bool try_start_on(struct crierd *crierd, int port, const char *options,
+                         int *status)
 {
     static const char listening[] = "listening on http://";
     char *all, *colon;
 
     ck_assert_int_gt(asprintf(&all,
-                              "--listen 127.0.0.1:0 --www %s --data %s %s",
-                              getenv("WWW"), getenv("DATA"), options),
+                              "--listen 127.0.0.1:%d --www %s --data %s %s",
+                              port, getenv("WWW"), getenv("DATA"), options),
                      0);
     crierd_spawn(crierd, all);
     free(all);
@@ -230,21 +232,21 @@ bool crierd_try_start(struct crierd *crierd, const char *options, int *status)
     return true;
 }
 
+bool crierd_try_start(struct crierd *crierd, const char *options, int *status)
+{
+    return try_start_on(crierd, 0, options, status);
+}
+
 void crierd_start(struct crierd *crierd, const char *options)
 {
-    int status;
-
-    ck_assert(crierd_try_start(crierd, options, &status));
+    crierd_start_on(crierd, 0, options);
 }
 
 void crierd_start_on(struct crierd *crierd, int port, const char *options)
 {
-    char *all;
+    int status;
 
-    ck_assert_int_gt(
-        asprintf(&all, "--listen 127.0.0.1:%d %s", port, options), 0);
-    crierd_start(crierd, all);
-    free(all);
+    ck_assert(try_start_on(crierd, port, options, &status));
 }
 
 void crierd_stop_by(struct crierd *crierd, int signal)

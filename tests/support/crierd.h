@@ -22,8 +22,8 @@ struct crierd {
 };
 
 /* Starts crierd on a free port of 127.0.0.1 with the pages and data of the source tree,
- * and with OPTIONS, separated by spaces, which override these. Returns when it
- * listens. */
+ * and with OPTIONS, separated by spaces, which override these; --listen adds to the port.
+ * Returns when it listens. */
 void crierd_start(struct crierd *crierd, const char *options);
 
 /* The same for a crierd that may refuse to start. Returns whether it listens; if not,

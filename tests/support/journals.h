@@ -15,7 +15,7 @@ enum backend { MEMORY, SQLITE, BACKENDS };
 
 extern struct crier_journal *journal;
 extern char journal_dir[]; /* its directory, "" if it has none */
-extern const char *journal_parent; /* where that is made */
+extern const char *journal_parent; /* where that is made; journal_end() makes it /tmp */
 
 /* The results of the last call. */
 extern struct crier__append appended;

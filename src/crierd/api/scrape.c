@@ -143,7 +143,7 @@ static const char *const reason_texts[CRIER_REASON_COUNT] = {
 
 static void write_streams(struct exposition *text, const struct server *server)
 {
-    struct crier_shards_statistics streams;
+    struct crier_shards_counts streams;
     unsigned i;
 
     crier_shards_statistics(server->shards, &streams);
@@ -178,7 +178,7 @@ static void write_streams(struct exposition *text, const struct server *server)
 /* ---- the hub and the journal ------------------------------------------ */
 
 static void write_hub(struct exposition *text,
-                      const struct crier_hub_statistics *hub)
+                      const struct crier_hub_counts *hub)
 {
     write_counter(text, "crier_updates_published_total",
                   "Updates that have become part of the journal, crierd's own included.",
@@ -208,7 +208,7 @@ static double find_age(int64_t oldest)
 
 static void write_journal(struct exposition *text,
                           const struct crier_status *status,
-                          const struct crier_hub_statistics *hub)
+                          const struct crier_hub_counts *hub)
 {
     exposition_begin(text, "crier_journal_up", "gauge",
                      "1 while the journal can be written and read, otherwise 0.");
@@ -244,7 +244,7 @@ bool scrape_get(struct request *request)
 {
     const struct server *server = request->server;
     struct exposition *text = exposition_new();
-    struct crier_hub_statistics hub;
+    struct crier_hub_counts hub;
     struct crier_status status;
 
     if (text != NULL) {

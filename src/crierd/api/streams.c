@@ -92,6 +92,14 @@ static uint64_t find_expiry(const struct request *request)
     return crier_now() + 1 + (left > 0 ? (uint64_t)left : 0);
 }
 
+/* Whether START is of a stream whose client reconnects when it ends. */
+static bool is_lasting(const struct stream_start *start)
+{
+    return !start->subscription.once &&
+           (start->options.format == CRIER_FORMAT_EVENTS ||
+            start->options.format == CRIER_FORMAT_FULL);
+}
+
 /* Responds that there is no stream for REQUEST because of ERROR. When its topics have
  * ended and its client has had all of them, that is no mistake: to 204 an EventSource does
  * not reconnect. */
@@ -117,7 +125,8 @@ bool streams_open(struct request *request, struct stream_start *start)
     if (result != 0)
         request->result = refuse_subscription(request, result);
     if (result != 0 ||
-        !respond_stream(request, &start->options, &stream, &response)) {
+        !respond_stream(request, &start->options, is_lasting(start), &stream,
+                        &response)) {
         if (start->owns_closure)
             free(start->options.closure);
         return request->result;
@@ -131,6 +140,9 @@ bool streams_open(struct request *request, struct stream_start *start)
     if (result > 0)
         return deferred_wait(request);
     MHD_destroy_response(response);
+    if ((result == CRIER_ERR_HUB_CLOSED || result == CRIER_ERR_CLOSED) &&
+        is_lasting(start))
+        return respond_goodbye(request);
     return refuse_subscription(request, result);
 }
 

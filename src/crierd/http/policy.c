@@ -124,8 +124,8 @@ bool policy_may_be_seen(struct request *request)
 static bool is_handed_on(const struct request *request)
 {
     static const char *const fields[] = {"Forwarded", "X-Forwarded-For",
-                                         "X-Forwarded-Host", "X-Real-IP",
-                                         MHD_HTTP_HEADER_VIA};
+                                         "X-Forwarded-Host", "X-Forwarded-Proto",
+                                         "X-Real-IP", MHD_HTTP_HEADER_VIA};
     size_t i;
 
     for (i = 0; i < sizeof fields / sizeof fields[0]; i++)

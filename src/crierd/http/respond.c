@@ -10,6 +10,7 @@
 #include "throttle.h"
 #include "crier_server.h"
 #include "base/json_read.h"
+#include "base/random.h"
 #include "crierd/log/log.h"
 #include "crierd/metrics/metrics.h"
 
@@ -102,7 +103,8 @@ static bool send_problem(struct request *request, unsigned status,
     }
     if (name == NULL && status == MHD_HTTP_SERVICE_UNAVAILABLE) {
         response.name = MHD_HTTP_HEADER_RETRY_AFTER;
-        response.value = "5";
+        /* The next crierd will be there soon. */
+        response.value = atomic_load(&request->server->stopping) ? "1" : "5";
     }
     response.body = json_body(problem);
     return response_send(request, &response);
@@ -294,8 +296,19 @@ static bool respond_stream_head(struct request *request,
     return response_stream(request, response);
 }
 
+bool respond_goodbye(struct request *request)
+{
+    struct response response = {.status = MHD_HTTP_OK, .type = "text/event-stream"};
+    const unsigned span = SERVER_RETRY_MAX - SERVER_RETRY_MIN + 1;
+
+    if (asprintf(&response.body, "retry: %u\n",
+                 SERVER_RETRY_MIN + (unsigned)crier__random_below(span)) < 0)
+        response.body = NULL;
+    return response_send(request, &response);
+}
+
 bool respond_stream(struct request *request,
-                    const struct crier_stream_options *options,
+                    const struct crier_stream_options *options, bool reconnects,
                     struct crier_stream **stream, struct MHD_Response **response)
 {
     struct crier_stream_options bounded = *options;
@@ -323,7 +336,9 @@ bool respond_stream(struct request *request,
     }
     if (error == CRIER_ERR_MAX_STREAMS)
         metrics_count(METRIC_STREAMS_REFUSED);
-    if (error != 0)
+    if (error == CRIER_ERR_DRAINING && reconnects)
+        request->result = respond_goodbye(request);
+    else if (error != 0)
         request->result = respond_error(request, error);
     else
         stream_log_begin(request, *stream);

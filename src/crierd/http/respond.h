@@ -69,11 +69,16 @@ bool respond_failure(struct request *request, int error, const char *reason);
 bool respond_failure_of(struct request *request, const char *what, size_t number,
                         int error, const char *reason, json_t *more);
 
+/* With 200 and an event stream that only tells its client when to reconnect, as streams end
+ * when crierd stops: after 503 an EventSource does not reconnect (HTML 9.2.2). */
+bool respond_goodbye(struct request *request);
+
 /* Makes a stream for REQUEST; *RESPONSE is to be sent with response_stream(). When that is
  * impossible, or the method is HEAD, responds at once, returns false, and request->result
- * is what the handler returns. */
+ * is what the handler returns. While crierd stops, the response is respond_goodbye()'s if
+ * RECONNECTS. */
 bool respond_stream(struct request *request,
-                    const struct crier_stream_options *options,
+                    const struct crier_stream_options *options, bool reconnects,
                     struct crier_stream **stream, struct MHD_Response **response);
 
 /* The on_closed of streams that have nothing else to do: logs the end of the

@@ -15,6 +15,11 @@
 /* How many tables a server may have, one without routes included. */
 #define SERVER_TABLES 8
 
+/* How long clients are to wait before they reconnect after crierd has stopped, in ms: drawn
+ * at random from this range, so that they do not all reconnect at once. */
+#define SERVER_RETRY_MIN 1000
+#define SERVER_RETRY_MAX 5000
+
 /* What every handler can reach; set up by main before the first request. */
 struct server {
     const struct conf *conf;

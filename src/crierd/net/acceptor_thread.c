@@ -657,10 +657,14 @@ static void admit_arrivals(struct acceptor_thread *thread,
 
 /* ---- the thread ------------------------------------------------------- */
 
+/* What has come of each head is read, or closing would reset the connection. */
 static void close_all_waiting(struct acceptor_thread *thread)
 {
-    while (thread->waitings != NULL)
+    while (thread->waitings != NULL) {
+        (void)recv(thread->waitings->fd, thread->window,
+                   thread->service->head_max, MSG_DONTWAIT);
         close_waiting(thread, thread->waitings);
+    }
 }
 
 /* A connection that has not been handed over by now never is. */

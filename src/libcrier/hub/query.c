@@ -407,7 +407,7 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
 }
 
 void crier_hub_statistics(struct crier_hub *hub,
-                          struct crier_hub_statistics *statistics)
+                          struct crier_hub_counts *statistics)
 {
     const struct crier__hub_shard *shard;
     struct crier_journal *journal;

@@ -177,7 +177,7 @@ struct crier__journal_ops {
     /* Writes what the journal holds to the members updates, bytes, topics and oldest of
      * STATISTICS. Does not wait for the storage. Also after close(). */
     void (*held)(struct crier_journal *journal,
-                 struct crier_hub_statistics *statistics);
+                 struct crier_hub_counts *statistics);
 
     /* The highest position that the journal has ever held. */
     uint64_t (*last)(struct crier_journal *journal);

@@ -155,7 +155,7 @@ size_t crier_shards_count(const struct crier_shards *shards)
 
 /* Adds what SHARD has counted to STATISTICS. */
 static void add_tally(const struct crier__shard *shard,
-                      struct crier_shards_statistics *statistics)
+                      struct crier_shards_counts *statistics)
 {
     const struct crier__tally *tally = &shard->tally;
     uint64_t closed;
@@ -174,7 +174,7 @@ static void add_tally(const struct crier__shard *shard,
 }
 
 void crier_shards_statistics(const struct crier_shards *shards,
-                             struct crier_shards_statistics *statistics)
+                             struct crier_shards_counts *statistics)
 {
     unsigned i;
 

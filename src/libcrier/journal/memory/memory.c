@@ -170,7 +170,7 @@ static uint64_t last_position(struct crier_journal *journal)
 }
 
 static void count_held(struct crier_journal *journal,
-                       struct crier_hub_statistics *statistics)
+                       struct crier_hub_counts *statistics)
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
 

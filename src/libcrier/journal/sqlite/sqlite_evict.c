@@ -23,6 +23,10 @@
  * Orphans are still in the sums of all until they are deleted. So as long as there may be
  * some, they go before the limits of all evict anything that is held.
  *
+ * When entries or updates are lost by damage, the counts are too high from then on. They are
+ * corrected when only the newest is left, which says what they must be; or else it, and
+ * whatever comes after it, would be evicted for what is not there.
+ *
  * A topic that holds nothing keeps its row for its `evicted`. The row can make place for a
  * new topic only when it is not due, or its orphans would be taken for the new topic's.
  */
@@ -187,6 +191,22 @@ static uint64_t first_entry(struct crier__sqlite *sqlite, int64_t topic,
     return first;
 }
 
+/* Whether *COUNT is wrong, now that only the update at POSITION is left; corrects it then,
+ * and *BYTES. */
+static bool correct_counts(struct crier__sqlite *sqlite, uint64_t position,
+                           uint64_t *count, uint64_t *bytes)
+{
+    struct held held;
+
+    if (*count == 1)
+        return false;
+    (void)find_held(sqlite, position, &held);
+    *count = 1;
+    *bytes = held.cost;
+    crier__journal_damage(&sqlite->journal, "updates or their entries are missing");
+    return true;
+}
+
 /* Keeps TOPIC (to be saved) within the limits KEEP. False: the budget is used
  * up. */
 static bool keep_limits(struct crier__sqlite *sqlite,
@@ -202,6 +222,9 @@ static bool keep_limits(struct crier__sqlite *sqlite,
         position = first_entry(sqlite, topic->row, topic->evicted, false);
         if (position == 0)
             break;
+        if (position == crier__sqlite_newest(topic) &&
+            correct_counts(sqlite, position, &topic->count, &topic->bytes))
+            continue;
         evict_entry(sqlite, topic, position);
     }
     return true;
@@ -309,9 +332,10 @@ static void take_out(struct crier__sqlite *sqlite, const struct held *held,
     }
 }
 
-/* Evicts the oldest update. False when there is none. */
+/* Evicts the oldest update, or corrects the counts. False when there is none. */
 static bool evict_oldest(struct crier__sqlite *sqlite)
 {
+    struct crier__totals *totals = &sqlite->totals;
     struct crier__sql *sql = &sqlite->writer;
     sqlite3_stmt *row = crier__sql_begin(sql, WRITE_UPDATE_FIRST, "");
     struct held held = {0};
@@ -323,6 +347,11 @@ static bool evict_oldest(struct crier__sqlite *sqlite)
     held.hidden = sqlite3_column_int(row, 1) != 0;
     held.cost = crier__sql_number(row, 2);
     topics = (const char *)sqlite3_column_text(row, 3);
+    if (held.position == totals->last &&
+        correct_counts(sqlite, held.position, &totals->count, &totals->bytes)) {
+        crier__sql_end(row);
+        return true;
+    }
     take_out(sqlite, &held, topics);
     crier__sql_end(row); /* TOPICS was its */
     drop_update(sqlite, &held);

@@ -146,7 +146,7 @@ static uint64_t sqlite_last(struct crier_journal *journal)
 }
 
 static void sqlite_held(struct crier_journal *journal,
-                        struct crier_hub_statistics *statistics)
+                        struct crier_hub_counts *statistics)
 {
     struct crier__sqlite *sqlite = (struct crier__sqlite *)journal;
 

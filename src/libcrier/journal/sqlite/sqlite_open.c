@@ -252,6 +252,27 @@ static int check_database(struct crier__sqlite *sqlite, char reason[256])
     return error;
 }
 
+/* The last moment of the year 9999. */
+#define LAST_TIME INT64_C(253402300799999)
+
+/* More than any number in the file; what is added to it fits in 63 bits. */
+#define LAST_NUMBER ((uint64_t)1 << 62)
+
+/* Whether the journal can have written TOTALS and EPOCH. A sum that is right says that
+ * nothing is damaged; it does not say who has written it. */
+static bool totals_are_possible(const struct crier__totals *totals, const char *epoch)
+{
+    uint64_t last = totals->last;
+
+    return last <= LAST_NUMBER && totals->count <= LAST_NUMBER &&
+           totals->bytes <= LAST_NUMBER && totals->evicted <= last &&
+           totals->forgotten <= last && totals->newest_private <= last &&
+           totals->lists[0].newest <= last && totals->lists[0].dropped <= last &&
+           totals->lists[1].newest <= last && totals->lists[1].dropped <= last &&
+           totals->time >= 0 && totals->time <= LAST_TIME && epoch[0] != '\0' &&
+           epoch[strspn(epoch, "0123456789abcdefghijklmnopqrstuvwxyz")] == '\0';
+}
+
 static int load_totals(struct crier__sqlite *sqlite, char reason[256])
 {
     struct crier__sql *sql = &sqlite->reader;
@@ -265,12 +286,22 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     crier__sql_end(row);
     if (sql->error != 0)
         return report_failure(sql, reason);
+    if (!totals_are_possible(totals, sqlite->journal.epoch))
+        return refuse_file(reason, "what the table journal says cannot be");
     if (sqlite->crashed)
         totals->checked = 0; /* written with the mark */
     sqlite->totals = *totals;
     sqlite->held = *totals;
     sqlite->position = totals->last;
     return 0;
+}
+
+/* The same for TOPIC. */
+static bool topic_is_possible(const struct crier__sqlite_topic *topic, uint64_t last)
+{
+    return topic->count <= LAST_NUMBER && topic->bytes <= LAST_NUMBER &&
+           topic->evicted <= last && topic->ended <= last &&
+           crier__sqlite_newest(topic) <= last;
 }
 
 /* Checks the rows of the topics, which must be as many as the journal says. */
@@ -283,7 +314,9 @@ static int check_topics(struct crier__sqlite *sqlite, char reason[256])
     uint64_t count = 0;
 
     while (crier__sql_row(sql, row)) {
-        (void)crier__sqlite_read_topic(sql, row, &topic);
+        if (crier__sqlite_read_topic(sql, row, &topic) &&
+            !topic_is_possible(&topic, sqlite->saved.last))
+            crier__sql_damage(sql, "what the table topics says cannot be");
         count++;
     }
     sqlite3_finalize(row);

@@ -1,0 +1,617 @@
+/*
+ * A restart that nobody notices: crierd inherits its listening socket, as from a socket unit
+ * of systemd, and gets SIGTERM while a crowd of clients has its streams and a publisher
+ * publishes. No connection is refused or reset, no update is lost or sent twice, the
+ * publisher never waits long, and the clients come back spread over time.
+ *
+ * One loop on epoll drives all connections; the restart is on a thread of its own, since it
+ * waits for the process. By default the clients are few and wait for a hundredth of the time
+ * that crierd asks them to, so that many of them are back before the next crierd listens:
+ * they wait in the queue of the socket. With $CRIER_CROWD, the number of clients (10000),
+ * they wait for the full time, and the test prints what it has measured.
+ */
+#include <config.h>
+
+#include "crier.h"
+#include "crier_client.h"
+#include "support/client.h"
+#include "support/fixture.h"
+#include "support/heir.h"
+#include "support/runner.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENTS 500
+#define SLOW_CLIENTS 100 /* with a sanitizer or a wrapper */
+
+/* As many clients connect in a ms at the start. */
+#define ARRIVALS 10
+
+/* Few clients wait for this part of the time that crierd asks for. */
+#define HASTE 100
+
+/* ms between the publisher's attempts. */
+#define RETRY 50
+
+/* Updates before the signal, and after all streams are back. */
+#define BEFORE 20
+#define AFTER 10
+
+/* Connections with half a head. */
+#define HALVES 8
+
+/* The longest that the publisher may wait for an update, in ms. */
+#define LONGEST_WAIT 2000
+
+#define NEVER UINT64_MAX
+
+enum state { AWAY, CONNECTING, ASKED, STREAMING, OVER };
+
+/* A connection that the loop drives. */
+struct caller {
+    void (*on_connected)(struct caller *caller);
+    void (*on_bytes)(struct caller *caller, const char *bytes, size_t length);
+    void (*on_end)(struct caller *caller); /* the connection is closed */
+    enum state state;
+    int fd;
+    uint64_t due; /* when it connects, if it is AWAY */
+    char head[1024]; /* of the response, as far as it has come */
+    size_t length;
+};
+
+struct listener {
+    struct caller caller; /* first */
+    struct crier_parser *parser;
+    int seen;       /* the number of the newest update */
+    int gaps;
+    uint32_t retry; /* what it was asked to wait, in ms; 0: nothing yet */
+    bool returning; /* it was connected before the restart */
+};
+
+static struct publisher {
+    struct caller caller; /* first */
+    int number;           /* of the update that it publishes */
+    int last;
+    bool waiting;         /* for the response */
+    uint64_t begun;       /* the first attempt with this update */
+    uint64_t longest;     /* wait, in ms */
+    int attempts, answers, unavailable;
+} publisher;
+
+static struct listener *listeners;
+static struct caller halves[HALVES];
+static int count, epoll_fd, port;
+static unsigned haste;
+static int refused, reset, abrupt, not_opened; /* what must not happen */
+static int returned;                   /* streams, since the restart */
+static uint64_t signalled;             /* when crierd got the signal */
+static uint64_t *returns;              /* ms since then, of each stream that is back */
+static uint64_t stopped, restarted;    /* likewise */
+static uint32_t least_retry = UINT32_MAX, most_retry;
+static bool lasting; /* the journal outlives crierd */
+
+static const struct option {
+    const char *journal;
+    bool lasting;
+} options[] = {{"sqlite", true}, {"memory", false}};
+
+/* ---- the loop --------------------------------------------------------- */
+
+static void end_caller(struct caller *caller)
+{
+    /* Closing it is not enough: a process that is being spawned has it, too. */
+    (void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, caller->fd, NULL);
+    close(caller->fd);
+    caller->fd = -1;
+    caller->state = AWAY;
+    caller->due = NEVER;
+    caller->length = 0;
+    caller->on_end(caller);
+}
+
+/* The connection of CALLER has failed with ERROR. */
+static void note_error(struct caller *caller, int error)
+{
+    if (error == ECONNREFUSED)
+        refused++;
+    else
+        reset++;
+    end_caller(caller);
+}
+
+static void call(struct caller *caller)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = caller};
+
+    caller->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(caller->fd, 0);
+    caller->state = CONNECTING;
+    caller->due = NEVER;
+    ck_assert_int_eq(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, caller->fd, &event), 0);
+    if (connect(caller->fd, (struct sockaddr *)&address, sizeof address) != 0 &&
+        errno != EINPROGRESS)
+        note_error(caller, errno);
+}
+
+static void say(struct caller *caller, const char *text)
+{
+    /* What is sent is small and the first on its connection, or answered. */
+    if (send(caller->fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
+        note_error(caller, errno);
+}
+
+static void finish_connecting(struct caller *caller)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = caller};
+    int error = 0;
+    socklen_t length = sizeof error;
+
+    getsockopt(caller->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) {
+        note_error(caller, error);
+        return;
+    }
+    ck_assert_int_eq(epoll_ctl(epoll_fd, EPOLL_CTL_MOD, caller->fd, &event), 0);
+    caller->state = ASKED;
+    caller->on_connected(caller);
+}
+
+static void handle_event(struct caller *caller)
+{
+    char bytes[16384];
+    ssize_t got;
+
+    if (caller->state == CONNECTING) {
+        finish_connecting(caller);
+        return;
+    }
+    got = recv(caller->fd, bytes, sizeof bytes, 0);
+    if (got > 0)
+        caller->on_bytes(caller, bytes, (size_t)got);
+    else if (got == 0)
+        end_caller(caller);
+    else if (errno != EAGAIN)
+        note_error(caller, errno);
+}
+
+/* Has those call who are due. Returns when the next one is. */
+static uint64_t call_due(void)
+{
+    uint64_t now = crier_now(), next = NEVER;
+    struct caller *caller;
+    int i;
+
+    for (i = -1; i < count; i++) {
+        caller = i < 0 ? &publisher.caller : &listeners[i].caller;
+        if (caller->due <= now)
+            call(caller);
+        if (caller->due < next)
+            next = caller->due;
+    }
+    return next;
+}
+
+/* Publishes the next update if it is time to. Returns when that is. */
+static uint64_t publish_if_due(void);
+
+static int time_until(uint64_t due)
+{
+    uint64_t now = crier_now();
+
+    return due > now ? (int)(due - now) : 0;
+}
+
+/* Drives all connections until DONE. */
+static void run_until(bool (*done)(void))
+{
+    struct epoll_event events[256];
+    uint64_t until = crier_now() + PATIENCE, next = 0, due;
+    int got, i;
+
+    while (!done()) {
+        ck_assert_msg(crier_now() < until, "%d of %d are back, %d updates, %d attempts",
+                      returned, count, publisher.number, publisher.attempts);
+        if (crier_now() >= next)
+            next = call_due();
+        due = publish_if_due();
+        if (next < due)
+            due = next;
+        got = epoll_wait(epoll_fd, events, 256, time_until(due < until ? due : until));
+        for (i = 0; i < got; i++)
+            handle_event(events[i].data.ptr);
+        if (got != 0)
+            next = 0; /* one may be due earlier now */
+    }
+}
+
+/* ---- streams ---------------------------------------------------------- */
+
+static void subscribe(struct caller *caller)
+{
+    const struct listener *listener = (struct listener *)caller;
+    char text[256], id[64] = "";
+
+    if (listener->seen != 0)
+        snprintf(id, sizeof id, "Last-Event-ID: u%d\r\n", listener->seen);
+    snprintf(text, sizeof text,
+             "GET /topics/t HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n%s\r\n",
+             id);
+    say(caller, text);
+}
+
+static void note_update(struct listener *listener, const struct crier_message *message)
+{
+    int number = atoi(message->data);
+
+    if (strcmp(message->type, "gap") == 0) {
+        listener->gaps++;
+        return;
+    }
+    ck_assert_str_eq(message->type, "message");
+    if (lasting)
+        ck_assert_int_eq(number, listener->seen + 1);
+    else
+        ck_assert_int_gt(number, listener->seen);
+    listener->seen = number;
+}
+
+static void read_stream(struct listener *listener, const char *bytes, size_t length)
+{
+    struct crier_message message;
+
+    while (crier_parser_next(listener->parser, &bytes, &length, &message) > 0) {
+        if (message.kind == CRIER_EVENT)
+            note_update(listener, &message);
+        else if (message.kind == CRIER_RETRY)
+            listener->retry = (uint32_t)message.retry;
+    }
+}
+
+static void note_open(struct listener *listener)
+{
+    listener->caller.state = STREAMING;
+    crier_parser_begin(listener->parser);
+    listener->retry = 0;
+    if (listener->returning) {
+        listener->returning = false;
+        returns[returned++] = crier_now() - signalled;
+    }
+}
+
+/* Appends BYTES to the head of CALLER, *USED of them. Returns whether it is complete. */
+static bool read_head(struct caller *caller, const char *bytes, size_t length,
+                      size_t *used)
+{
+    for (*used = 0; *used < length;) {
+        ck_assert_uint_lt(caller->length, sizeof caller->head - 1);
+        caller->head[caller->length++] = bytes[(*used)++];
+        caller->head[caller->length] = '\0';
+        if (caller->length >= 4 &&
+            memcmp(caller->head + caller->length - 4, "\r\n\r\n", 4) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void hear(struct caller *caller, const char *bytes, size_t length)
+{
+    struct listener *listener = (struct listener *)caller;
+    size_t used = 0;
+
+    if (caller->state == ASKED) {
+        if (!read_head(caller, bytes, length, &used))
+            return;
+        if (strncmp(caller->head, "HTTP/1.1 200 ", 13) != 0)
+            not_opened++;
+        note_open(listener);
+    }
+    read_stream(listener, bytes + used, length - used);
+}
+
+/* The stream has ended: it comes back when it was told to. */
+static void come_back(struct caller *caller)
+{
+    struct listener *listener = (struct listener *)caller;
+
+    if (listener->retry == 0)
+        abrupt++;
+    else if (listener->retry < least_retry)
+        least_retry = listener->retry;
+    if (listener->retry > most_retry)
+        most_retry = listener->retry;
+    caller->due = crier_now() + listener->retry / haste;
+}
+
+/* ---- the publisher ---------------------------------------------------- */
+
+static void send_update(struct caller *caller)
+{
+    char text[256], body[16];
+
+    snprintf(body, sizeof body, "%d", publisher.number);
+    snprintf(text, sizeof text,
+             "POST /topics/t?id=u%d&dedupe=1 HTTP/1.1\r\nHost: x\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             publisher.number, strlen(body), body);
+    publisher.attempts++;
+    publisher.waiting = true;
+    say(caller, text);
+}
+
+/* ms between two updates: the machine has time to deliver each to all. */
+static uint64_t pace(void)
+{
+    return 10 + (uint64_t)count / 50;
+}
+
+static uint64_t publish_if_due(void)
+{
+    struct caller *caller = &publisher.caller;
+    uint64_t due = publisher.begun + pace();
+
+    if (publisher.number == publisher.last || caller->state != ASKED ||
+        publisher.waiting)
+        return NEVER;
+    if (crier_now() < due)
+        return due;
+    publisher.number++;
+    publisher.begun = crier_now();
+    send_update(caller);
+    return NEVER;
+}
+
+/* Connected: it sends what it has had no response to. */
+static void publish_again(struct caller *caller)
+{
+    if (publisher.waiting)
+        send_update(caller);
+}
+
+static void read_response(struct caller *caller, const char *bytes, size_t length)
+{
+    uint64_t waited = crier_now() - publisher.begun;
+    size_t used = 0;
+
+    if (!publisher.waiting || !read_head(caller, bytes, length, &used))
+        return; /* the body is not needed */
+    caller->length = 0;
+    publisher.answers++;
+    if (strncmp(caller->head, "HTTP/1.1 200 ", 13) != 0) {
+        publisher.unavailable++;
+        ck_assert_msg(strncmp(caller->head, "HTTP/1.1 503 ", 13) == 0, "%s",
+                      caller->head);
+        end_caller(caller);
+        return;
+    }
+    publisher.waiting = false;
+    if (waited > publisher.longest)
+        publisher.longest = waited;
+}
+
+static void try_again(struct caller *caller)
+{
+    caller->due = crier_now() + RETRY;
+}
+
+/* ---- half a head ------------------------------------------------------ */
+
+static void send_half(struct caller *caller)
+{
+    say(caller, "GET /topics/t HTTP/1.1\r\nHo");
+}
+
+static void expect_nothing(struct caller *caller, const char *bytes, size_t length)
+{
+    (void)caller;
+    ck_abort_msg("a response to half a head: %.*s", (int)length, bytes);
+}
+
+static void note_half_end(struct caller *caller)
+{
+    caller->state = OVER;
+}
+
+/* ---- the run ---------------------------------------------------------- */
+
+static bool all_are_open(void)
+{
+    int i;
+
+    for (i = 0; i < count && listeners[i].caller.state == STREAMING; i++)
+        ;
+    return i == count;
+}
+
+static bool all_have_seen(int number)
+{
+    int i;
+
+    for (i = 0; i < count && listeners[i].seen >= number; i++)
+        ;
+    return i == count;
+}
+
+static bool are_before(void)
+{
+    return publisher.number >= BEFORE && all_have_seen(BEFORE - 1);
+}
+
+static bool are_back(void)
+{
+    return returned == count && publisher.number > 0;
+}
+
+static bool are_done(void)
+{
+    return publisher.number == publisher.last && !publisher.waiting &&
+           all_have_seen(publisher.last);
+}
+
+static void start_crierd(void)
+{
+    char option[128];
+
+    snprintf(option, sizeof option, "--max-clients %d %s",
+             count + 100, lasting ? journal_option : "");
+    heir_spawn(&crierd, option);
+    crierd_wait_log(&crierd, "(inherited)");
+}
+
+static void *restart(void *unused)
+{
+    crierd_stop(&crierd);
+    stopped = crier_now() - signalled;
+    start_crierd();
+    restarted = crier_now() - signalled;
+    return unused;
+}
+
+static void set_up(void)
+{
+    const char *crowd = getenv("CRIER_CROWD");
+    struct caller caller = {.fd = -1, .due = NEVER};
+    uint64_t now = crier_now();
+    int i;
+
+    haste = crowd != NULL ? 1 : HASTE;
+    count = crowd != NULL ? atoi(crowd) : crierd_is_slow() ? SLOW_CLIENTS : CLIENTS;
+    listeners = calloc((size_t)count, sizeof *listeners);
+    returns = calloc((size_t)count, sizeof *returns);
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    for (i = 0; i < count; i++) {
+        listeners[i].caller = (struct caller){subscribe, hear, come_back, AWAY, -1,
+                                              now + (uint64_t)(i / ARRIVALS), "", 0};
+        ck_assert_int_eq(crier_parser_new(NULL, &listeners[i].parser), 0);
+    }
+    publisher.caller = caller;
+    publisher.caller.on_connected = publish_again;
+    publisher.caller.on_bytes = read_response;
+    publisher.caller.on_end = try_again;
+    for (i = 0; i < HALVES; i++)
+        halves[i] = (struct caller){send_half, expect_nothing, note_half_end, AWAY, -1,
+                                    NEVER, "", 0};
+}
+
+static int compare_times(const void *one, const void *other)
+{
+    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+
+    return (a > b) - (a < b);
+}
+
+static void report(void)
+{
+    qsort(returns, (size_t)count, sizeof *returns, compare_times);
+    printf("%d clients: crierd ended after %d ms, listened after %d ms; streams back after "
+           "%d ms (first), %d (half), %d (99 %%), %d (all); asked to wait %u to %u ms; "
+           "publisher: %d updates, %d attempts (%d 503, %d unanswered), longest wait %d "
+           "ms; refused %d, reset %d, abrupt %d\n",
+           count, (int)stopped, (int)restarted, (int)returns[0],
+           (int)returns[count / 2], (int)returns[count * 99 / 100],
+           (int)returns[count - 1], least_retry, most_retry, publisher.number,
+           publisher.attempts, publisher.unavailable,
+           publisher.attempts - publisher.answers,
+           (int)publisher.longest, refused, reset, abrupt);
+    fflush(stdout); /* before the test may end */
+}
+
+static void check_outcome(void)
+{
+    int i;
+
+    ck_assert_int_eq(refused, 0);
+    ck_assert_int_eq(reset, 0);
+    ck_assert_int_eq(not_opened, 0);
+    ck_assert_int_eq(abrupt, 0);
+    ck_assert_uint_ge(least_retry, 1000);
+    ck_assert_uint_le(most_retry, 5000);
+    ck_assert_uint_lt(least_retry, 2000); /* the chance that none is: (3/4)^100 */
+    ck_assert_uint_gt(most_retry, 4000);
+    for (i = 0; i < count; i++) {
+        ck_assert_int_eq(listeners[i].seen, publisher.last);
+        ck_assert_int_eq(listeners[i].gaps, lasting ? 0 : 1);
+    }
+    if (!crierd_is_slow())
+        ck_assert_uint_le(publisher.longest, LONGEST_WAIT);
+}
+
+static void tear_down(void)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        close(listeners[i].caller.fd);
+        crier_parser_free(listeners[i].parser);
+    }
+    for (i = 0; i < HALVES; i++)
+        if (halves[i].fd >= 0)
+            close(halves[i].fd);
+    close(publisher.caller.fd);
+    free(listeners);
+    free(returns);
+    close(epoll_fd);
+}
+
+START_TEST(a_crowd_comes_back)
+{
+    int socket = heir_listen(INADDR_LOOPBACK, &port), i;
+    pthread_t thread;
+
+    lasting = options[_i].lasting;
+    set_up();
+    heir_hand_over(&socket, 1, "http", "$$");
+    start_crierd();
+    for (i = 0; i < HALVES; i++)
+        call(&halves[i]);
+    run_until(all_are_open);
+    publisher.last = INT_MAX;
+    publisher.caller.due = 0;
+    run_until(are_before);
+    for (i = 0; i < count; i++)
+        listeners[i].returning = true;
+    signalled = crier_now();
+    ck_assert_int_eq(pthread_create(&thread, NULL, restart, NULL), 0);
+    run_until(are_back);
+    publisher.last = publisher.number + AFTER;
+    run_until(are_done);
+    pthread_join(thread, NULL);
+    report();
+    check_outcome();
+    tear_down();
+    crierd_stop(&crierd);
+    close(socket);
+}
+END_TEST
+
+static bool raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 1024;
+}
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("restart_crowd");
+    TCase *c = add_case(s, "restart_crowd");
+
+    tcase_add_checked_fixture(c, fixture_scratch, scratch_remove);
+    tcase_add_loop_test(c, a_crowd_comes_back, 0, 2);
+    return s;
+}
+
+RUN_SUITE_IF(suite, raise_limit(), "fewer than 1024 open files allowed")
