@@ -639,7 +639,9 @@ bool work_run(enum work_kind kind, const struct work_size *size,
     enum clients_selector selector = kind == WORK_PREFIX     ? CLIENTS_BY_PREFIX
                                      : kind == WORK_TEMPLATE ? CLIENTS_BY_TEMPLATE
                                                              : CLIENTS_BY_NAME;
-    bool many = kind == WORK_TARGETED || kind == WORK_TLS_TARGETED || selector != CLIENTS_BY_NAME, ok;
+    bool many = kind == WORK_TARGETED || kind == WORK_TLS_TARGETED ||
+                selector != CLIENTS_BY_NAME;
+    bool ok;
     size_t clients = work_clients(kind, size), each = kind == WORK_TLS_TARGETED ? 5 : 10;
     const size_t tokens[] = {
         [TOKENS_NONE] = 0, [TOKENS_ONE] = 1, [TOKENS_EACH] = clients};

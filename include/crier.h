@@ -625,7 +625,7 @@ CRIER_API int crier_stream_printf(struct crier_stream *stream,
 CRIER_API void crier_stream_close(struct crier_stream *stream);
 
 /* Returns how many bytes of the body of STREAM have been sent so far, before TLS: those that
- * the kernel or the TLS library has taken. 0 for NULL. Any thread; in on_closed, and later,
+ * the kernel has taken. 0 for NULL. Any thread; in on_closed, and later,
  * it is the sum. */
 CRIER_API uint64_t crier_stream_sent(struct crier_stream *stream);
 
@@ -1002,9 +1002,9 @@ struct crier_publish_options {
  * that of the update; otherwise the journal makes one. Never blocks. The updates of one
  * thread keep their order. CRIER_ERR_TOPIC, CRIER_ERR_MANY_TOPICS, CRIER_ERR_ID,
  * CRIER_ERR_UPDATE_SIZE, CRIER_ERR_MAX_BACKLOG, CRIER_ERR_HUB_CLOSED, CRIER_ERR_EXISTS
- * (see `time`), the errors of crier_event_encode(), -ENOMEM; on_done is not called then. The receipt may hold
- * CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_MAX_TOPICS, CRIER_ERR_STORAGE,
- * CRIER_ERR_STORAGE_FULL, -ENOMEM. */
+ * (see `time`), the errors of crier_event_encode(), -ENOMEM; on_done is not called then.
+ * The receipt may hold CRIER_ERR_EXISTS, CRIER_ERR_TOPIC_ENDED, CRIER_ERR_MAX_TOPICS,
+ * CRIER_ERR_STORAGE, CRIER_ERR_STORAGE_FULL, -ENOMEM. */
 CRIER_API int crier_hub_publish(struct crier_hub *hub, const char *topics,
                                 const struct crier_event *event,
                                 const struct crier_publish_options *options);
@@ -1194,8 +1194,8 @@ CRIER_API void crier_hub_status(struct crier_hub *hub,
 /* What the streams of shards have done since these were made. A frame counts as delivered
  * when a stream has taken it, to send it at once or when its client has room: an update of a
  * hub, a frame of a broadcaster or of crier_stream_send(). Keep-alives, gaps and ids are no
- * deliveries. Bytes count when the kernel (with TLS: libmicrohttpd) has taken them, the
- * headers of responses apart. Each number rises, but for `open` and `backlog`, and is exact
+ * deliveries. Bytes count when the kernel has taken them, before TLS; the headers of
+ * responses are not among them. Each number rises, but for `open` and `backlog`, and is exact
  * as soon as the shards are idle; numbers that are read while they work may be of slightly
  * different moments. */
 struct crier_shards_counts {

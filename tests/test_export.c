@@ -461,8 +461,9 @@ static const struct {
     {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\"private\":1}", "private is not true or false"},
     {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\"last\":\"\"}", "last is not true or false"},
     {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\"tpic\":\"\"}", "an update has no 'tpic'"},
-    {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\"id position\":1}", "an update has no 'id position'"},
     {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\" id\":\"\"}", "an update has no ' id'"},
+    {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\"id position\":\"\"}", "an update has no 'id position'"},
+    {"{\"id\":\"1\",\"topics\":[\"a\"]," TIME ",\"data\":\"\",\"\":\"\"}", "an update has no ''"},
 };
 
 /* Nothing of a request with such a line is imported, and the line is named. */

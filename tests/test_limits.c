@@ -266,14 +266,10 @@ static char *with_token(const char *subject, const char *address)
 static void start_with_key(const char *options)
 {
     char text[512], path[SCRATCH_SIZE + 8];
-    FILE *file;
 
     scratch_make();
+    scratch_write("key", SECRET);
     snprintf(path, sizeof path, "%s/key", scratch);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(SECRET, file);
-    ck_assert_int_eq(fclose(file), 0);
     snprintf(text, sizeof text, PROXIED "--jwt-key HS256:@%s --demo on %s", path, options);
     start(text);
 }
@@ -536,32 +532,20 @@ END_TEST
 
 /* ---- reload ----------------------------------------------------------- */
 
-static void write_conf(const char *text)
-{
-    char path[SCRATCH_SIZE + 8];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/conf", scratch);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 START_TEST(all_can_be_reloaded)
 {
     char options[SCRATCH_SIZE + 32];
     int i;
 
     scratch_make();
-    write_conf("");
+    scratch_write("conf", "");
     snprintf(options, sizeof options, "--config %s/conf", scratch);
     start(options);
     for (i = 0; i < 3; i++) {
         ck_assert_int_eq(subscribe(i, "/topics/x", FROM("203.0.113.5")), 200);
         ck_assert_int_eq(publish(FROM("203.0.113.5"), i == 0), 200);
     }
-    write_conf("trusted-proxy = 127.0.0.1\nmax-clients-per-address = 1\n"
+    scratch_write("conf", "trusted-proxy = 127.0.0.1\nmax-clients-per-address = 1\n"
                "publish-rate = 1\nconnect-rate = 100000\nlimit-exempt = 192.0.2.1\n");
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     crierd_wait_log(&crierd, "the configuration was reloaded");

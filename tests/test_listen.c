@@ -354,18 +354,6 @@ END_TEST
 
 /* ---- TLS ------------------------------------------------------------- */
 
-static void write_text(const char *name, const char *text)
-{
-    char file[SCRATCH_SIZE + 16];
-    FILE *to;
-
-    snprintf(file, sizeof file, "%s/%s", scratch, name);
-    to = fopen(file, "w");
-    ck_assert_ptr_nonnull(to);
-    fputs(text, to);
-    ck_assert_int_eq(fclose(to), 0);
-}
-
 /* A client of plain HTTP learns what is spoken. */
 START_TEST(plain_http_on_a_tls_listener)
 {
@@ -374,8 +362,8 @@ START_TEST(plain_http_on_a_tls_listener)
     int port;
 
     make_scratch();
-    write_text("key", key);
-    write_text("certificate", certificate);
+    scratch_write("key", key);
+    scratch_write("certificate", certificate);
     snprintf(options, sizeof options,
              "--tls-listen 127.0.0.1:0 --tls-cert %s/certificate --tls-key %s/key",
              scratch, scratch);

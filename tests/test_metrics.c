@@ -610,31 +610,19 @@ START_TEST(test_full)
 }
 END_TEST
 
-static void write_conf(const char *text)
-{
-    char path[SCRATCH_SIZE + 8];
-    FILE *to;
-
-    snprintf(path, sizeof path, "%s/conf", scratch);
-    to = fopen(path, "we");
-    ck_assert_ptr_nonnull(to);
-    fputs(text, to);
-    ck_assert_int_eq(fclose(to), 0);
-}
-
 START_TEST(test_reloads)
 {
     char words[SCRATCH_SIZE + 32];
 
-    write_conf("ping-interval = 10s\n");
+    scratch_write("conf", "ping-interval = 10s\n");
     snprintf(words, sizeof words, "--config %s/conf", scratch);
     start(words);
     wait_for("crier_config_last_reload_successful", 1);
-    write_conf("ping-interval = never\n");
+    scratch_write("conf", "ping-interval = never\n");
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     wait_for("crier_config_reloads_total{result=\"failure\"}", 1);
     wait_for("crier_config_last_reload_successful", 0);
-    write_conf("ping-interval = 11s\n");
+    scratch_write("conf", "ping-interval = 11s\n");
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     wait_for("crier_config_reloads_total{result=\"success\"}", 1);
     wait_for("crier_config_last_reload_successful", 1);

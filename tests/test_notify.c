@@ -92,12 +92,8 @@ static void drop_notifications(void)
 static void start_with_file(const char *options)
 {
     char all[3 * SCRATCH_SIZE + 128];
-    FILE *file;
 
-    snprintf(all, sizeof all, "%s/conf", scratch);
-    file = fopen(all, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(fclose(file), 0);
+    scratch_write("conf", "");
     snprintf(all, sizeof all, "--config %s/conf %s", scratch, options);
     fixture_start(all);
 }
@@ -134,16 +130,10 @@ END_TEST
 /* A reload that changes nothing, for there are mistakes, ends as well. */
 START_TEST(a_reload_that_fails)
 {
-    char path[SCRATCH_SIZE + 8];
-    FILE *file;
-
     start_with_file("");
     expect_notification("READY=1");
     expect_notification("STATUS=");
-    snprintf(path, sizeof path, "%s/conf", scratch);
-    file = fopen(path, "w");
-    fputs("nonsense\n", file);
-    fclose(file);
+    scratch_write("conf", "nonsense\n");
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     expect_notification("RELOADING=1\nMONOTONIC_USEC=");
     expect_notification("READY=1");

@@ -17,24 +17,12 @@
 static struct crierd crierd;
 static struct client stream; /* open from before the reload to after it */
 
-static void write_file(const char *text)
-{
-    char path[SCRATCH_SIZE + 8];
-    FILE *to;
-
-    snprintf(path, sizeof path, "%s/conf", scratch);
-    to = fopen(path, "w");
-    ck_assert_ptr_nonnull(to);
-    fputs(text, to);
-    ck_assert_int_eq(fclose(to), 0);
-}
-
 /* Starts crierd with the file TEXT, and opens a stream of the topic "open". */
 static void start(const char *text, const char *options)
 {
     char words[2 * SCRATCH_SIZE + 256];
 
-    write_file(text);
+    scratch_write("conf", text);
     snprintf(words, sizeof words, "--config %s/conf %s", scratch, options);
     crierd_start(&crierd, words);
     topics_port = crierd.port;
@@ -44,7 +32,7 @@ static void start(const char *text, const char *options)
 /* The so-manieth reload, with the file TEXT. */
 static void reload(const char *text, int number)
 {
-    write_file(text);
+    scratch_write("conf", text);
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     crierd_wait_lines(&crierd, "the configuration was reloaded", number);
 }
@@ -104,7 +92,7 @@ START_TEST(tokens)
     ck_assert(crierd_logged(&crierd, "info    1 key and 0 static tokens"));
     reload("anonymous = all\n" TOKEN, 2);
     json_decref(topics_publish("/topics/x", field, "3", 200));
-    write_file("anonymous = all\n[token door]\nhash = sesame\n");
+    scratch_write("conf", "anonymous = all\n[token door]\nhash = sesame\n");
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     crierd_wait_log(&crierd, "the configuration stays as it was");
     json_decref(topics_publish("/topics/x", field, "4", 200));
@@ -382,7 +370,7 @@ START_TEST(a_broken_file_changes_nothing)
     char says[SCRATCH_SIZE + 80];
 
     start("max-update = 10\n", "");
-    write_file("max-update = 100\nthreads = many\n");
+    scratch_write("conf", "max-update = 100\nthreads = many\n");
     ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
     crierd_wait_log(&crierd, "the configuration stays as it was");
     snprintf(says, sizeof says,
@@ -453,7 +441,7 @@ START_TEST(under_load)
         ck_assert_int_eq(
             pthread_create(&threads[i], NULL, make_load, NULL), 0);
     for (i = 1; i <= 20; i++) {
-        write_file(i % 2 != 0 ? one : other);
+        scratch_write("conf", i % 2 != 0 ? one : other);
         ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
         if (i % 2 == 0) /* the other one logs no success */
             crierd_wait_lines(&crierd, "the configuration was reloaded", i / 2);

@@ -170,7 +170,7 @@ static void log_status(struct crier_hub *hub, struct crier_status *before)
 }
 
 /* Whether INFO is of a signal to read the configuration again, and there is a file of it,
- * or a certificate. A terminal that is closed sends the same signal, but the kernel does so by itself. */
+ * or a certificate. When a terminal is closed, the same signal comes from the kernel. */
 static bool is_reload(const siginfo_t *info)
 {
     return info->si_signo == SIGHUP && info->si_code != SI_KERNEL &&

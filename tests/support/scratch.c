@@ -17,6 +17,18 @@ void scratch_make(void)
     ck_assert_ptr_nonnull(mkdtemp(scratch));
 }
 
+void scratch_write(const char *name, const char *text)
+{
+    char path[SCRATCH_SIZE + 32];
+    FILE *to;
+
+    snprintf(path, sizeof path, "%s/%s", scratch, name);
+    to = fopen(path, "we");
+    ck_assert_ptr_nonnull(to);
+    ck_assert_int_ge(fputs(text, to), 0);
+    ck_assert_int_eq(fclose(to), 0);
+}
+
 void scratch_remove(void)
 {
     char command[SCRATCH_SIZE + 16];

@@ -8,6 +8,9 @@
 extern char scratch[SCRATCH_SIZE];
 
 void scratch_make(void);
+
+/* Writes TEXT to the file NAME in that directory. */
+void scratch_write(const char *name, const char *text);
 void scratch_remove(void);
 
 #endif

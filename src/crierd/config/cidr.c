@@ -4,7 +4,7 @@
  *
  * All addresses are compared as 16 bytes, those of IPv4 mapped into IPv6: a listener of
  * both families reports an IPv4 client as ::ffff:a.b.c.d. A network of IPv6 never has such
- * an address, however short its prefix is: who writes ::/0 speaks of IPv6.
+ * an address, however short its prefix is: ::/0 means all of IPv6.
  */
 #include <config.h>
 

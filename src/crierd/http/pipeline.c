@@ -25,9 +25,9 @@
  * When the buffer is more than half full, the partial request is read into
  * pipeline->held. (A unix socket has room for some hundred pieces, and does not report
  * how many there are: a request is held there once its head is complete, and is given to
- * libmicrohttpd before that.) Should the whole turn out not to be plain, the connection can only be
- * closed, with that request unanswered; that takes a publisher that is faster than crierd
- * and changes its ways in mid-stream.
+ * libmicrohttpd before that.) Should the whole turn out not to be plain, the connection can
+ * only be closed, with that request unanswered; that takes a publisher that is faster than
+ * crierd and changes its ways in mid-stream.
  *
  * While the body of a request is still to come, the policy is asked whether it would be
  * refused; such a request is not for pipelines either. So a body is waited for only where

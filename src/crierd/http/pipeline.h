@@ -42,8 +42,8 @@ bool pipelines_init(struct pipelines *pipelines, struct server *server,
 /* From now on connections are watched in the set EPOLL_FD. */
 void pipelines_watch(struct pipelines *pipelines, int epoll_fd);
 
-/* Makes a pipeline of the connection FD from PEER; LOCAL: FD is a unix socket. False when memory is short or the
- * kernel refuses, and FD is still the caller's. The thread's, as all that follow. */
+/* Makes a pipeline of the connection FD from PEER; LOCAL: FD is a unix socket. False when
+ * memory is short or the kernel refuses, and FD is still the caller's. The thread's, as all that follow. */
 bool pipelines_take(struct pipelines *pipelines, int fd,
                     const struct peer *peer, bool local);
 

@@ -15,10 +15,11 @@
  *        by their handlers
  *
  * Routes with SCOPE_READ are open: their requests' tokens are not even looked at, so that
- * an old cookie closes nobody out of a page. Nor are they for SCOPE_OPERATE, which depends on
- * the way that a request has come: 404 where that is not the way there, 403 for others. A
- * reverse proxy on the same machine would hand the requests of all the world on, so one with
- * a field that such a proxy adds counts as theirs.
+ * an old cookie closes nobody out of a page. Neither are those for SCOPE_OPERATE, which
+ * depends on the listener and the address that a request comes from: 404 where only the
+ * listeners of --admin-listen have the route, 403 for clients on other machines. A reverse
+ * proxy hands on requests from everywhere, so a request with a field that a proxy adds
+ * counts as one from another machine.
  *
  * A request may do what --anonymous allows to all, and what its token grants. Grants are
  * compared with the topics in the path as the handler takes them: decoded once, split at

@@ -2,11 +2,11 @@
  * The lines of streams that have ended.
  *
  * They are at debug level: an operator of ten thousand clients does not want a line for
- * each of them, when it has one for its beginning already. Such a line tells who the client
- * was, which the request knew, and the request is gone. To keep that with every stream
- * would cost each idle client some hundred bytes; so it is kept only while the level is
- * debug, in a table by streams. Of a stream that began before, the line has a path, the
- * bytes and the reason.
+ * each of them, when it has one for its beginning already. Such a line names the client, the
+ * subject and the path, which are those of the stream's request. To keep them with every
+ * stream would cost each idle client some hundred bytes; so they are kept only while the
+ * level is debug, in a table by streams. The line of a stream that began before that has the
+ * path of its route, the bytes and the reason.
  *
  * A record is in the table from before its response is queued until the stream's on_closed,
  * which runs once and later; so a stream of another life at the same address finds none.

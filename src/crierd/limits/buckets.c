@@ -1,12 +1,12 @@
 /*
  * A table of token buckets (rate.h). A bucket that is full says nothing and needs no entry.
  * So the table has a fixed size: a key belongs to one set of WAYS entries, and where all of
- * them are in use, the one that will be full first makes room. Whoever has that much more
- * addresses than the table has entries gets more than the rate allows, and takes no memory
- * with it. Nothing sweeps, and nothing is allocated.
+ * them are in use, the one that will be full first makes room. A client with more addresses
+ * than the table has entries can exceed the rate, but not make the table grow. Nothing
+ * sweeps, and nothing is allocated.
  *
  * Rejected: a hash table whose entries are freed when their buckets are full: it needs a
- * limit, something to do beyond that, and someone who looks for full ones.
+ * limit, a rule for what is beyond the limit, and a sweep for full buckets.
  *
  * A set is guarded by one of some locks, each held for the look at one set.
  */
@@ -41,7 +41,7 @@ struct buckets {
 
 struct buckets *buckets_new(void)
 {
-    /* Which takes pages that are not there until somebody writes to them. */
+    /* The kernel makes the pages when they are first written to. */
     struct buckets *buckets = calloc(1, sizeof *buckets);
     size_t i;
 

@@ -1,6 +1,6 @@
 /*
  * The counters of crierd. Each thread adds to a block of its own, so that threads that
- * count the same thing do not pass a cache line to and fro; who reads adds the blocks up.
+ * count the same thing do not pass a cache line to and fro; a reader adds the blocks up.
  *
  * The blocks are a static array: a thread takes the next one when it counts for the first
  * time, and leaves it, with what it has counted, when it ends. There is nothing to allocate,

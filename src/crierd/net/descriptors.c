@@ -36,15 +36,16 @@
 
 /* What each thread of the acceptor opens beyond the limit of connections: the connection
  * by which it notices that, the duplicate by which it sees whether that is over, and a
- * directory on the way to a page. */
+ * directory on the way to a page, or a file of /proc for metrics. */
 #define MOMENT_THREAD 3
 
 /* Pages that are being sent. Without one left, a page is refused with 503. */
 #define MOMENT_PAGES 8
 
-/* The journal's directory, which is synced; a temporary file; and the database once
- * more, when it is opened again after a failure. */
-#define MOMENT_JOURNAL_FILE 3
+/* The journal's directory, which is synced; a temporary file; the database once more, when
+ * it is opened again after a failure; and the database and its log once more, while all of
+ * the file is checked (SQLite keeps the former open afterwards). */
+#define MOMENT_JOURNAL_FILE 5
 
 /* A JWK set that is fetched: libcurl's two to wake it up, its connection, and at times those
  * of another attempt and of a look-up of the name. Kept also without such a set, since a

@@ -1,5 +1,5 @@
 /*
- * Listening sockets that crierd has from who started it. The protocol is sd_listen_fds(3)'s:
+ * Listening sockets that crierd inherits from its parent. The protocol is sd_listen_fds(3)'s:
  * LISTEN_FDS is how many descriptors there are, from 3 on; LISTEN_PID is the process they
  * are for, since variables are inherited by others, too; LISTEN_FDNAMES is a name for each,
  * with colons between.

@@ -1,7 +1,7 @@
 /*
  * The listening sockets. crierd opens them itself rather than leave it to libmicrohttpd, so
  * that it can report "address already in use" as just that, and which port it got for
- * port 0; and some it has from who started it (inherit.c).
+ * port 0; others it inherits (inherit.c).
  *
  * A host name may have several addresses, of IPv4 and IPv6, and a client may choose any. So
  * crierd listens on all of them. One of a family that this machine does not have is left

@@ -2,7 +2,7 @@
  * Listening unix sockets, whose files say who may connect.
  *
  * A client that connects before listen() is refused, whatever the file's mode; so owner and
- * mode are set between bind() and listen(), and nobody connects who may not. bind() makes
+ * mode are set between bind() and listen(), and no client connects before. bind() makes
  * the file with the mode that the umask leaves of 0777.
  *
  * The file stays when a program ends without removing it, and bind() fails where one is. It

@@ -290,9 +290,9 @@ struct given {
     size_t frames, bytes;
 };
 
-/* Gives UPDATE to SUBSCRIBER, which may see it, and adds to GIVEN; LAST is update->last. gcc 12 does not inline
- * this unasked, since there are two callers, and the call would cost a twentieth of a
- * delivery. */
+/* Gives UPDATE to SUBSCRIBER, which may see it, and adds to GIVEN; LAST is update->last.
+ * gcc 12 does not inline this unasked, since there are two callers, and the call would cost
+ * a twentieth of a delivery. */
 static inline __attribute__((always_inline)) void
 give_update(struct crier__subscriber *subscriber, struct crier__update *update,
             bool last, struct given *given)

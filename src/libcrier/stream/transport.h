@@ -28,7 +28,7 @@ struct crier__transport {
     uint16_t heard;       /* see crier__tls_hear() */
 
     uint64_t last_sent;   /* crier_now() */
-    uint64_t sent;        /* bytes of the body, as far as the kernel or MHD took them */
+    uint64_t sent;        /* bytes of the body that the kernel has taken */
     struct crier__pending pending;
     uint64_t busy_since;  /* when pending became non-empty, or the client was last seen
                              to take something; crier_now() */
@@ -112,7 +112,8 @@ ssize_t crier__transport_read(struct crier__transport *transport);
 void crier__transport_release(struct crier__transport *transport);
 
 /* Makes EPOLL_FD report, with POINTER, when the peer closes, the connection breaks, or
- * the socket is writable again after a flush; with TLS also input. Does nothing after release. -errno. */
+ * the socket is writable again after a flush; with TLS also when there is input. Does
+ * nothing after release. -errno. */
 int crier__transport_watch(struct crier__transport *transport, int epoll_fd,
                            void *pointer);
 

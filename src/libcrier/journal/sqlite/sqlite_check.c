@@ -237,9 +237,8 @@ static void check_chain_end(struct crier__check *check)
         report_damage(check, newest, "the last entry is missing");
 }
 
-/* Whether the entry POSITION, whose chain has let go of everything up to DROPPED, may have PREV
- * for the one before it, where the walk has seen everything of the chain up to SEEN, if that
- * is there still. */
+/* Whether PREV can be the position before POSITION in a chain that has evicted everything up
+ * to DROPPED, and of which the walk has seen what it held up to SEEN. */
 static bool may_follow(uint64_t position, uint64_t prev, uint64_t dropped,
                        uint64_t seen)
 {

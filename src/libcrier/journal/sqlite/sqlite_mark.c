@@ -361,8 +361,8 @@ static int fail_lock(int error, char reason[256])
                : error;
 }
 
-/* Writes the mark, the epoch and when the file was checked into the log; the checkpoint that follows has them on the
- * disk. Returns -ENOMEM or the writer's error. */
+/* Writes the mark, the epoch and the time of the last check into the log; the checkpoint
+ * that follows writes them to the file. Returns -ENOMEM or the writer's error. */
 static int write_mark(struct crier__sqlite *sqlite, bool open)
 {
     struct crier__sql *sql = &sqlite->writer;
