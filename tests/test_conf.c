@@ -621,9 +621,9 @@ static const struct {
      "FILE:1: unknown key 'Listen'; did you mean 'listen'?\n"},
     {"colour = red\n", "FILE:1: unknown key 'colour'\n"},
     {"# x\nthreads\n",
-     "FILE:2: is not NAME = VALUE\n"},
+     "FILE:2: the line is not NAME = VALUE\n"},
     {"[retain-topic\n",
-     "FILE:1: is not NAME = VALUE\n"},
+     "FILE:1: the line is not NAME = VALUE\n"},
     {"config = other\n",
      "FILE:1: 'config' is for the command line, not for a file\n"},
     {"threads = 0\nlog-level = loud\nx = y\n",
@@ -719,7 +719,7 @@ START_TEST(a_long_line)
     must_load("--config FILE");
     ck_assert_uint_eq(strlen(conf->www), 8191 - strlen("www = "));
     strcat(text, "x\nthreads = 3\n");
-    snprintf(wanted, sizeof wanted, "%s:2: is too long\n", file);
+    snprintf(wanted, sizeof wanted, "%s:2: the line is too long\n", file);
     write_file(text);
     ck_assert_int_eq(load("--config FILE"), LOAD_BAD);
     ck_assert_str_eq(mistakes, wanted);
@@ -1031,7 +1031,7 @@ static const char *find_item(const char *part, const char *name)
  * another file here. */
 START_TEST(readme_shows_a_configuration)
 {
-    static const char secret[] = "/etc/crierd/application.key";
+    static const char secret[] = "application.key";
     char *readme = read_document("../README.md"), *block, *end, *secret_at;
     char text[2048], name[SCRATCH_SIZE + 8];
     FILE *made;

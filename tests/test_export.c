@@ -251,6 +251,20 @@ START_TEST(every_field_arrives)
 }
 END_TEST
 
+/* Where all is open to everybody, private updates are not, and so no export is. */
+START_TEST(an_admin_alone_exports)
+{
+    struct crierd third;
+
+    crierd_start(&third, KEY "--anonymous all");
+    ck_assert_int_eq(fetch(third.port, "GET", "/export", "", NULL, NULL), 401);
+    ck_assert_int_eq(fetch(third.port, "HEAD", "/export", "", NULL, NULL), 401);
+    ck_assert_int_eq(fetch(third.port, "POST", "/import", "", "\n", NULL), 401);
+    ck_assert_int_eq(fetch(third.port, "GET", "/export", bearer, NULL, NULL), 200);
+    crierd_stop(&third);
+}
+END_TEST
+
 /* A client that has an id of the old journal goes on behind it. */
 START_TEST(ids_of_the_old_journal_are_known)
 {
@@ -560,6 +574,7 @@ static Suite *suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, every_field_arrives);
+    tcase_add_test(c, an_admin_alone_exports);
     tcase_add_test(c, ids_of_the_old_journal_are_known);
     c = add_case(s, "interruptions");
     tcase_add_checked_fixture(c, setup, teardown);

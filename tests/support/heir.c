@@ -1,3 +1,9 @@
+/*
+ * crierd gets the sockets as systemd passes them: as descriptors from 3 on, with the
+ * variables that sd_listen_fds(3) names. LISTEN_PID must be the process that becomes
+ * crierd, so a script sets it and then executes crierd; it stands in $CRIERD_WRAPPER,
+ * before what was there.
+ */
 #include <config.h>
 
 #include "heir.h"

@@ -308,7 +308,7 @@ void file_read(const char *path, struct conf *conf, struct mistakes *mistakes)
     if (line < 0)
         mistakes_add(mistakes, "%s: %s: %s", path, wrong, strerror(errno));
     else if (wrong != NULL)
-        mistakes_add(mistakes, "%s:%d: %s", path, line, wrong);
+        mistakes_add(mistakes, "%s:%d: the line %s", path, line, wrong);
     fclose(file);
     end_section(&reader);
 }

@@ -72,8 +72,8 @@ const struct option_row option_rows[] = {
      "the private key of that certificate, in PEM", MEMBER(tls_key)},
     {"admin-listen", OPTION_LISTEN, GROUP_SERVER, false, "HOST:PORT|unix:PATH",
      NULL, "none",
-     "the same for metrics and health alone, which others then do not have. Up "
-     "to 64 times",
+     "listen for metrics and health alone; the other listeners then do not serve "
+     "metrics. Up to 64 times",
      MEMBER(admin_listen)},
     {"threads", OPTION_NUMBER, GROUP_SERVER, false, "N", NULL, "one per CPU",
      "threads for HTTP, and as many for streams", .min = 1, .max = 64,

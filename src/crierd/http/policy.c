@@ -167,6 +167,9 @@ bool policy_is_open(enum scope scope)
         [SCOPE_ADMIN] = CONF_ANONYMOUS_ALL,
     };
 
+    /* An export has private updates, which need a token whatever is open. */
+    if (scope == SCOPE_ADMIN && conf_has_keys(conf_current()))
+        return false;
     return (conf_current()->anonymous & needed[scope]) == needed[scope];
 }
 

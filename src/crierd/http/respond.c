@@ -324,8 +324,8 @@ bool respond_stream(struct request *request,
     if (error == -EDQUOT) {
         request->result = respond_limited(
             request, STREAM_RETRY,
-            "as many streams as one client may have are open from this address, or for "
-            "the subject of this token");
+            "this address, or the subject of this token, has as many streams open as one "
+            "client may have");
         return false;
     }
     if (error == 0) {

@@ -83,8 +83,9 @@ static const char *set_group(const char *path, const char *name)
     group = getgrnam(name);
     if (group == NULL)
         return errno != 0 ? strerror(errno) : "there is no such group";
-    return lchown(path, (uid_t)-1, group->gr_gid) == 0 ? NULL
-                                                       : strerror(errno);
+    if (lchown(path, (uid_t)-1, group->gr_gid) == 0)
+        return NULL;
+    return errno == EPERM ? "crierd is not a member of the group" : strerror(errno);
 }
 
 /* Notes which file is at PATH. */

@@ -76,7 +76,7 @@ struct crier__sqlite_head {
 };
 
 /* The row cache: rows that the open transaction has read. */
-#define CRIER__SQLITE_ROWS 16
+#define CRIER__SQLITE_ROWS 64
 struct crier__sqlite_rows {
     struct crier__sqlite_row {
         struct crier__sqlite_topic topic;

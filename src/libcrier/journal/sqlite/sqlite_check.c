@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ms */
@@ -425,6 +426,16 @@ static bool has_log(const char *path)
     return has;
 }
 
+/* Whether the file PATH is too short for a database. SQLite deletes a log beside one that
+ * is empty, even if it only reads. */
+static bool is_cut_off(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+           status.st_size < 512;
+}
+
 /* Checks the file PATH, and writes what is wrong to DAMAGE. */
 static int check_file_once(const char *path, bool alone, char damage[128])
 {
@@ -454,8 +465,13 @@ int crier_journal_check(const char *path, char *reason, size_t size)
     if (path == NULL)
         return CRIER_ERR_NULL;
     alone = !has_log(path);
-    error = check_file_once(path, alone, damage);
-    if (error != 0 && alone && has_log(path))
+    if (is_cut_off(path)) {
+        snprintf(damage, sizeof damage, "the file is too short for a journal");
+        error = CRIER_ERR_DAMAGED;
+    } else {
+        error = check_file_once(path, alone, damage);
+    }
+    if (error != 0 && alone && has_log(path) && !is_cut_off(path))
         error = check_file_once(path, false, damage);
     if (reason != NULL && size != 0)
         snprintf(reason, size, "%s", damage);

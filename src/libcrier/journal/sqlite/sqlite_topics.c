@@ -69,13 +69,15 @@ void crier__sqlite_discard_rows(struct crier__sqlite *sqlite)
 bool crier__sqlite_find(struct crier__sqlite *sqlite, const char *name,
                         size_t length, struct crier__sqlite_topic *topic)
 {
+    uint64_t name_sum = crier__sqlite_name_sum(name, length);
     struct crier__sqlite_rows *rows = &sqlite->rows;
     sqlite3_stmt *row;
     unsigned i;
     bool sound;
 
     for (i = 0; i < rows->count; i++)
-        if (rows->held[i].length == length &&
+        if (rows->held[i].topic.name_sum == name_sum &&
+            rows->held[i].length == length &&
             memcmp(rows->held[i].name, name, length) == 0) {
             *topic = rows->held[i].topic;
             return true;
