@@ -223,7 +223,7 @@ static bool parse_line(struct import_reader *reader, const char *text, size_t le
     json_error_t error;
 
     *line = (struct import_line){0};
-    while (length != 0 && strchr(" \t\r", text[length - 1]) != NULL)
+    while (length != 0 && memchr(" \t\r", text[length - 1], 3) != NULL)
         length--;
     if (length == 0)
         return true;
@@ -385,6 +385,11 @@ static void submit_updates(struct batch *batch, struct request *request,
             error = 0;
         }
         json_decref(line.object);
+    }
+    /* The lines have been checked, so only short memory makes one wrong here. */
+    if (reader.wrong[0] != '\0' && item < batch->items + batch->count) {
+        item->number = reader.number;
+        error = -ENOMEM;
     }
     batch_submitted(batch, (size_t)(item - batch->items), error);
 }

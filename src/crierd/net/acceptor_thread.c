@@ -195,6 +195,14 @@ static bool skip_bytes(struct acceptor_thread *thread,
     return length == 0;
 }
 
+/* Whether the service wants a connection from ADDRESS. Administrators are not limited: a
+ * flood from the machine that collects metrics must not end these. */
+static bool is_wanted(const struct acceptor_thread *thread,
+                      const struct listener *listener, const struct sockaddr *address)
+{
+    return listener->admin || thread->service->admit(thread->loop, address);
+}
+
 /* WAITING's client is PEER, as its proxy says. False when the service does not want it. */
 static bool take_peer(struct acceptor_thread *thread, struct waiting *waiting,
                       const struct peer *peer)
@@ -202,7 +210,7 @@ static bool take_peer(struct acceptor_thread *thread, struct waiting *waiting,
     thread->crowds[waiting->crowd]--;
     waiting->peer = *peer;
     join_crowd(thread, waiting);
-    return thread->service->admit(thread->loop, &peer->address.any);
+    return is_wanted(thread, waiting->listener, &peer->address.any);
 }
 
 /* Reads the header of the PROXY protocol that WAITING begins with. */
@@ -457,7 +465,7 @@ static bool accept_one(struct acceptor_thread *thread,
         return errno != EAGAIN && errno != EWOULDBLOCK;
     }
     if (!listener->proxied &&
-        !thread->service->admit(thread->loop, (struct sockaddr *)&address)) {
+        !is_wanted(thread, listener, (struct sockaddr *)&address)) {
         reset_connection(fd);
         return true;
     }
