@@ -205,8 +205,10 @@ START_TEST(streams_of_all_kinds)
     for (i = 0; i < 3; i++) {
         subscribe_at_last(0, target, FROM("203.0.113.5"));
         subscribe_at_last(1, target, FROM("203.0.113.5"));
-        if (strstr(target, "poll") == NULL)
+        if (strstr(target, "poll") == NULL) {
             ck_assert_int_eq(subscribe(2, "/topics/x", FROM("203.0.113.5")), 429);
+            client_close(&streams[2]);
+        }
         client_close(&streams[0]);
         client_reset(&streams[1]);
     }
@@ -240,6 +242,8 @@ START_TEST(streams_that_the_server_ends)
     topics_put("/topics/over?last=1", "the end");
     client_expect_event(&streams[0], "data: the end");
     client_expect_end(&streams[0]);
+    client_close(&streams[0]);
+    client_close(&streams[1]);
     expect_two(FROM("203.0.113.5"));
     crierd_stop(&crierd);
 }
