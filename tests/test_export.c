@@ -585,7 +585,7 @@ static Suite *suite(void)
     tcase_add_test(c, an_import_that_was_killed_goes_on);
     tcase_add_test(c, an_import_tries_again);
     c = add_case(s, "wrong lines");
-    tcase_add_unchecked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, a_wrong_line_is_named, 0,
                         (int)(sizeof wrong_lines / sizeof wrong_lines[0]));
     tcase_add_test(c, only_an_admin_may);

@@ -52,11 +52,23 @@ static bool begins_with_token(const char *bytes, size_t length)
     return i == length || (i != 0 && bytes[i] == ' ');
 }
 
+/* Whether BYTES begin with a header of the PROXY protocol, version 1, where none belongs.
+ * It is refused here, where what has come is read before the connection is closed. */
+static bool begins_with_proxy_header(const char *bytes, size_t length)
+{
+    static const char begin[] = "PROXY ";
+
+    return length >= sizeof begin - 1 &&
+           memcmp(bytes, begin, sizeof begin - 1) == 0;
+}
+
 enum service_verdict classify_head(const char *bytes, size_t length,
                                    bool ended)
 {
     size_t head = head_length(bytes, length);
 
+    if (begins_with_proxy_header(bytes, length))
+        return SERVICE_REFUSE;
     if (!begins_with_token(bytes,
                            length)) /* libmicrohttpd refuses a whole line */
         return memchr(bytes, '\n', length) != NULL ? SERVICE_TAKE
