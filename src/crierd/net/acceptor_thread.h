@@ -10,7 +10,7 @@
 struct acceptor_thread;
 struct waiting;
 
-/* Addresses of waiting connections are told apart by a hash below this. */
+/* Waiting connections are counted by a hash of their address, which is below this. */
 #define ACCEPTOR_CROWDS 256
 
 /* A listener, as one thread watches it. */
