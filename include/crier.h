@@ -791,6 +791,35 @@ crier_journal_sqlite(const char *path,
                      struct crier_journal **journal, char *reason,
                      size_t size);
 
+/* Writes a journal in the Redis or Valkey server that URL names to *JOURNAL. Several
+ * processes may use it at a time: they give out the same ids, and the updates of each go to
+ * the streams of all, in one order. doc/guide/redis.md says how to run the server.
+ *
+ *   redis://[USER[:PASSWORD]@]HOST[:PORT][/DB][?PARAMETER=VALUE&...]
+ *   redis+unix:/PATH[?PARAMETER=VALUE&...]
+ *
+ * valkey means the same as redis. Parameters: `name` of the journal (default crier), `db`,
+ * `user`, `password`, `password-file`, `sentinel` (HOST:PORT,... ; HOST of the URL is then
+ * the name of the master), `sentinel-password`, `wait` (how many replicas must have an
+ * update before it is acknowledged; default 0), `timeout` (how long a publisher waits while
+ * the server does not answer; default 5s), `cache` (how much of the newest updates this
+ * process keeps in memory; default 64M).
+ *
+ * The call waits until the server has answered, at most twice `timeout`. While the server is
+ * away later, streams stay open, reads of what the process keeps are answered, and publishing
+ * fails with CRIER_ERR_STORAGE after `timeout`; everything goes on when it is back. The
+ * clocks of all processes should agree to within a second. Default retention: 1000000 updates
+ * and 256 MiB.
+ *
+ * -ENOMEM, CRIER_ERR_INVALID (the URL), CRIER_ERR_STORAGE, CRIER_ERR_DAMAGED (another
+ * format), -errno; then the reason is written to REASON (unless that is NULL), at most SIZE
+ * bytes with the NUL. */
+CRIER_API int
+crier_journal_redis(const char *url,
+                    const struct crier_journal_options *options,
+                    struct crier_journal **journal, char *reason,
+                    size_t size);
+
 /* Checks the whole file PATH of a journal, which is only read and may be open elsewhere:
  * whether each update is what was written, and none is missing. If the result is not 0,
  * the reason in words is written to REASON (unless that is NULL), at most SIZE bytes with

@@ -114,6 +114,26 @@ size_t crier__deliver_yield(void *closure, struct crier__update *update)
     return destination.subscribers;
 }
 
+void crier__deliver_missed(void *closure, uint64_t position)
+{
+    struct crier_hub *hub = closure;
+    struct crier__hub_shard *shard, *end = hub->per_shard + hub->shard_count;
+
+    for (shard = hub->per_shard; shard < end; shard++) {
+        bool post;
+
+        pthread_mutex_lock(&hub->lock);
+        if (position > hub->last)
+            hub->last = position;
+        shard->lost = position;
+        post = !shard->posted;
+        shard->posted = true;
+        pthread_mutex_unlock(&hub->lock);
+        if (post)
+            crier__shard_post(shard->shard, &shard->deliver);
+    }
+}
+
 /* ---- on the shard's thread -------------------------------------------- */
 
 /* What the shard takes from its lists. */

@@ -12,4 +12,7 @@ void crier__deliver_done(struct crier_hub *hub);
 /* The journal's yield (see journal.h); CLOSURE is the hub. */
 size_t crier__deliver_yield(void *closure, struct crier__update *update);
 
+/* The journal's missed; likewise. */
+void crier__deliver_missed(void *closure, uint64_t position);
+
 #endif

@@ -88,11 +88,14 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
                 options != NULL ? (int)options->slow : CRIER_SLOW_GAP);
     journal->yield = crier__deliver_yield;
     journal->closure = made;
+    journal->missed = crier__deliver_missed;
     made->last = journal->ops->last(journal);
     crier__deliver_init(made);
     made->user.close = close_for_shards;
     made->user.gone = outlive_shards;
     crier__shards_use(shards, &made->user);
+    if (journal->ops->start != NULL)
+        journal->ops->start(journal);
     *hub = made;
     return 0;
 fail:

@@ -189,6 +189,7 @@ int crier__journal_init(struct crier_journal *journal,
 
     journal->ops = ops;
     journal->defaults = *defaults;
+    journal->epoch = journal->own_epoch;
     error = crier__fork_watch(&journal->born);
     if (error == 0)
         error = -pthread_mutex_init(&journal->policy_lock, NULL);

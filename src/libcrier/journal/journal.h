@@ -38,6 +38,21 @@ struct crier__append {
     uint64_t position; /* with CRIER_ERR_EXISTS: of the update that has the id */
     bool same_topics;  /* likewise: whether that update has the same topics */
     size_t subscribers; /* what yield returned */
+
+    /* Of a journal that nodes share. NULL, or a selector: this process now has
+     * `census_count` streams that subscribe to it, and the body of the update, which is
+     * about that, has the byte CRIER__TOTAL where the total of all nodes belongs. */
+    const char *census;
+    size_t census_count;
+};
+
+/* No body has this byte otherwise: JSON escapes it. */
+#define CRIER__TOTAL '\x1a'
+
+/* How many streams subscribe to a selector, as it is written. */
+struct crier__count {
+    char selector[CRIER__TOPIC_SIZE];
+    size_t count;
 };
 
 /* One selector of a read. */
@@ -157,6 +172,8 @@ struct crier__policy;
 struct crier__journal_ops {
     const char *name;
     bool bound; /* to the process that made it, by threads or descriptors */
+    bool shared; /* with other processes, which append to it, too. Only then the hub sets
+                    what stands below `missed`, and a journal calls that */
     void (*append)(struct crier_journal *journal,
                    struct crier__append *append);
     void (*read)(struct crier_journal *journal, struct crier__read *read);
@@ -194,6 +211,14 @@ struct crier__journal_ops {
      * called afterwards. */
     void (*close)(struct crier_journal *journal);
 
+    /* Says that the counts that `take_counts` gives have changed. NULL: not shared. Any
+     * thread, which may have the hub's lock. */
+    void (*counts_changed)(struct crier_journal *journal);
+
+    /* Says that the hub has set what the journal calls, and has asked for `last`: it may
+     * yield from now on. NULL: not shared. */
+    void (*start)(struct crier_journal *journal);
+
     void (*free)(struct crier_journal *journal);
 };
 
@@ -223,7 +248,25 @@ struct crier_journal {
     size_t (*yield)(void *closure, struct crier__update *update);
     void *closure;
 
-    char epoch[CRIER__EPOCH_SIZE];
+    /* Likewise; called on the thread that yields, between two calls of it. Updates up to
+     * POSITION, which is the highest one now, have not been yielded and cannot be; or what
+     * has been yielded is not part of the journal any more. All streams must read again
+     * from where they are, which tells their clients of a gap if there is one. */
+    void (*missed)(void *closure, uint64_t position);
+
+    /* Likewise, for the counts of streams by selector. take_counts() writes up to MAX of
+     * those of this process that have changed since they were taken, or with ALL first makes
+     * all of them changed; returns how many. total() says how many streams of all processes
+     * subscribe to SELECTOR. departed() says that a process that had streams which
+     * subscribe to SELECTOR has vanished, after total(). */
+    size_t (*take_counts)(void *closure, struct crier__count *counts, size_t max,
+                          bool all);
+    void (*total)(void *closure, const char *selector, size_t total);
+    void (*departed)(void *closure, const char *selector);
+
+    const char *_Atomic epoch; /* a text that stays valid as long as the journal. Only a
+                                  shared journal changes it, before `missed` */
+    char own_epoch[CRIER__EPOCH_SIZE]; /* the first one */
 
     pthread_mutex_t policy_lock; /* below the backend's; guards policy */
     struct crier__policy policy; /* replaced under the lock of a backend that has only

@@ -242,8 +242,8 @@ int crier_journal_memory(const struct crier_journal_options *options,
         free(memory);
         return error;
     }
-    error = crier__random_name(memory->journal.epoch);
-    memcpy(&memory->names.random, memory->journal.epoch,
+    error = crier__random_name(memory->journal.own_epoch);
+    memcpy(&memory->names.random, memory->journal.own_epoch,
            sizeof memory->names.random);
     if (error == 0)
         error = -pthread_mutex_init(&memory->lock, NULL);

@@ -449,7 +449,7 @@ int crier__sqlite_mark_open(struct crier__sqlite *sqlite, char reason[256])
     snprintf(sqlite->token, sizeof sqlite->token, "%" PRIu64 "-%s",
              sqlite->openings + 1, name);
     if (sqlite->restored)
-        error = crier__random_name(sqlite->journal.epoch);
+        error = crier__random_name(sqlite->journal.own_epoch);
     if (error != 0)
         return error;
     error = write_lock(sqlite, former, sqlite->token);

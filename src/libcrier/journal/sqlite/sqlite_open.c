@@ -282,7 +282,8 @@ static int load_totals(struct crier__sqlite *sqlite, char reason[256])
     if (!crier__sql_row(sql, row))
         return sql->error != 0 ? report_failure(sql, reason)
                                : refuse_file(reason, "the table journal is empty");
-    (void)crier__sqlite_read_totals(sql, row, totals, sqlite->journal.epoch);
+    (void)crier__sqlite_read_totals(sql, row, totals,
+                                    sqlite->journal.own_epoch);
     crier__sql_end(row);
     if (sql->error != 0)
         return report_failure(sql, reason);
