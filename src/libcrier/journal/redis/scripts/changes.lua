@@ -12,6 +12,12 @@ local deleted = {}           -- entries that leave the log, by their ids
 local trimmed                -- up to this position all leave it
 local not_ended = {}         -- topics that need a note
 
+-- For a script that takes away: its first change needs no memory, and Redis then lets it do
+-- the others, too, if it has more than `maxmemory`.
+local function free_memory()
+    call('HDEL', JOURNAL, '')
+end
+
 -- ---- records ------------------------------------------------------------
 
 local function parse_record(topic, text)

@@ -111,6 +111,12 @@ local function correct_time(position, time)
     return time
 end
 
+-- The server's clock in ms since 1970.
+local function server_time()
+    local time = call('TIME')
+    return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
 -- ---- the log ------------------------------------------------------------
 
 -- What HEAD (redis_record.c) says, but for the names of the topics.
