@@ -108,13 +108,22 @@ bool redis_find(char path[4096])
     return false;
 }
 
-/* Links NAME in the directory to the program. */
-static void link_program(const struct redis_server *server, const char *name)
+bool redis_find_valkey(char path[4096])
 {
-    char program[4096], path[96];
+    return find_in_path("valkey-server", path) || find_in_path("valkey-check-rdb", path);
+}
 
-    if (!redis_find(program))
-        abort();
+/* Links NAME in the directory to PROGRAM, or to what redis_find() finds. */
+static void link_program(const struct redis_server *server, const char *name,
+                         const char *program)
+{
+    char found[4096], path[96];
+
+    if (program == NULL) {
+        if (!redis_find(found))
+            abort();
+        program = found;
+    }
     snprintf(path, sizeof path, "%s/%s", server->directory, name);
     require_success(server, symlink(program, path) == 0, "symlink");
 }
@@ -256,7 +265,7 @@ void redis_start(struct redis_server *server, const struct redis_options *option
         snprintf(server->password, sizeof server->password, "%s",
                  server->options.password);
     snprintf(server->socket, sizeof server->socket, "%s/socket", server->directory);
-    link_program(server, "redis-server");
+    link_program(server, "redis-server", server->options.program);
     run_redis(server);
 }
 
@@ -289,7 +298,7 @@ void redis_start_sentinel(struct redis_server *sentinel, const struct redis_watc
     prepare_server(sentinel, true);
     if (watch->password != NULL)
         snprintf(sentinel->password, sizeof sentinel->password, "%s", watch->password);
-    link_program(sentinel, "redis-sentinel");
+    link_program(sentinel, "redis-sentinel", NULL);
     write_sentinel_conf(sentinel, watch);
     run_sentinel(sentinel);
 }

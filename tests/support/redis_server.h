@@ -24,6 +24,7 @@ struct redis_options {
     const char *appendfsync; /* it writes all changes to a file, with fsync "always",
                                 "everysec" or "no"; NULL: a restart loses everything */
     const struct redis_server *replica_of; /* with `tcp`; or NULL */
+    const char *program;     /* its path; NULL: what redis_find() finds */
     const char *const *more; /* further options, "--maxmemory", "8mb" ..., ended by NULL;
                                 or NULL */
 };
@@ -43,8 +44,11 @@ struct redis_server {
  * install and returns false. The other functions call it. */
 bool redis_find(char path[4096]);
 
+/* Returns whether $PATH has a Valkey, and writes its path to PATH. */
+bool redis_find_valkey(char path[4096]);
+
 /* Starts a server with a new directory, and returns when it accepts commands. OPTIONS
- * may be NULL; what they point to stays valid until redis_remove(). */
+ * may be NULL; what they point to, but for `program`, stays valid until redis_remove(). */
 void redis_start(struct redis_server *server, const struct redis_options *options);
 
 /* The options of a sentinel that watches MASTER under NAME. */
