@@ -53,7 +53,7 @@ __attribute__((format(printf, 1, 2))) static void add(const char *format, ...)
     free(text);
 }
 
-/* Adds the words of TEXT; "''" is an empty one. */
+/* Adds the arguments in TEXT, which '|' separates. */
 static void add_words(const char *text)
 {
     size_t length;
@@ -569,14 +569,13 @@ static const struct crier_topic_retention rules[] = {
  * once. */
 static const struct {
     struct crier_journal_options options;
-    unsigned topics; /* of an update, at most */
+    unsigned topics;   /* of an update, at most */
+    size_t max_topics; /* which may be less than the options allow; 0: the default */
 } plays[] = {
-    {{.retention = {.count = 30, .bytes = 1000000}, .topics = rules, .topic_count = 3}, 3},
-    {{.retention = {.count = 1000, .bytes = 4000}, .topics = rules, .topic_count = 3}, 3},
-    {{.retention = {.count = 6, .bytes = 1000000}, .max_topics = 4}, 1},
-    {{.retention = {.count = 12, .bytes = 2500}, .topics = rules, .topic_count = 3,
-      .max_topics = 5},
-     1},
+    {{.retention = {.count = 30, .bytes = 1000000}, .topics = rules, .topic_count = 3}, 3, 0},
+    {{.retention = {.count = 1000, .bytes = 4000}, .topics = rules, .topic_count = 3}, 3, 0},
+    {{.retention = {.count = 6, .bytes = 1000000}}, 1, 4},
+    {{.retention = {.count = 12, .bytes = 2500}, .topics = rules, .topic_count = 3}, 1, 5},
 };
 
 static struct crier_journal *journal;
@@ -836,10 +835,12 @@ START_TEST(random_steps)
     state[2] = 0x330e;
     id_count = 0;
     snprintf(policy, sizeof policy, "%zu %zu 0 %zu", options->retention.count,
-             options->retention.bytes, options->max_topics);
+             options->retention.bytes, plays[_i].max_topics);
     ck_assert_int_eq(crier_journal_memory(options, &journal), 0);
     journal->yield = take_update;
     memory = (struct crier__memory *)journal;
+    if (plays[_i].max_topics != 0)
+        journal->policy.max_topics = plays[_i].max_topics;
     attach_new();
     for (round = 0; round < ROUNDS; round++) {
         append_some(policy, plays[_i].topics);
