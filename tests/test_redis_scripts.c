@@ -244,6 +244,23 @@ static const char *append(const char *topics, const char *id, unsigned flags)
     return append_at(NOW, topics, id, flags, "");
 }
 
+START_TEST(scripts_have_their_names)
+{
+    static const char *const correct[CRIER__REDIS_SCRIPTS] = {
+        [CRIER__REDIS_ATTACH] = "attach", [CRIER__REDIS_APPEND] = "append",
+        [CRIER__REDIS_FETCH] = "fetch",   [CRIER__REDIS_FORGET] = "forget",
+        [CRIER__REDIS_SWEEP] = "sweep",   [CRIER__REDIS_TRIM] = "trim",
+        [CRIER__REDIS_LIST] = "list",     [CRIER__REDIS_MARKS] = "marks",
+        [CRIER__REDIS_PAST] = "past",     [CRIER__REDIS_BACK] = "back",
+        [CRIER__REDIS_FIND] = "find",     [CRIER__REDIS_COUNT] = "count",
+        [CRIER__REDIS_BEAT] = "beat",     [CRIER__REDIS_BURY] = "bury"};
+    int i;
+
+    for (i = 0; i < CRIER__REDIS_SCRIPTS; i++)
+        ck_assert_str_eq(crier__redis_script_name(i), correct[i]);
+}
+END_TEST
+
 START_TEST(batches_are_applied_once)
 {
     char first[256];
@@ -858,6 +875,7 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "steps");
 
     tcase_add_checked_fixture(tcase, start_server, stop_server);
+    tcase_add_test(tcase, scripts_have_their_names);
     tcase_add_test(tcase, batches_are_applied_once);
     tcase_add_test(tcase, other_journals_are_refused);
     tcase_add_test(tcase, other_servers_jump);
