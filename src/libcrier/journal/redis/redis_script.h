@@ -93,7 +93,8 @@ enum crier__redis_script {
     CRIER__REDIS_COUNT,
 
     /* NODE MAX_AGE
-     * Says that NODE lives. {{nodes that have not said so for MAX_AGE ms}, how many live} */
+     * Says that NODE lives. {{up to 100 nodes that have not said so for MAX_AGE ms}, how many
+     * live, 1 if NODE was not among those known: it must send all of its counts} */
     CRIER__REDIS_BEAT,
 
     /* NODE MAX_AGE COUNT; key 13 is that of NODE, a dead one
