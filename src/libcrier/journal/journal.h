@@ -46,6 +46,9 @@ struct crier__append {
     size_t census_count;
 };
 
+/* So many counts are taken at a time. */
+#define CRIER__COUNTS_MAX 1000
+
 /* No body has this byte otherwise: JSON escapes it. */
 #define CRIER__TOTAL '\x1a'
 
@@ -249,12 +252,13 @@ struct crier_journal {
     void (*missed)(void *closure, uint64_t position);
 
     /* Likewise, for the counts of streams by selector, as crier__selector_write() writes
-     * it; called on one thread.
+     * it; called on the thread that yields.
      *
-     * take_counts() calls TAKE with up to MAX of those of this process that have changed
-     * since they were taken, or with ALL first makes all of them changed; returns how many.
-     * TAKE runs under the hub's lock and copies; one that it returns false for stays
-     * changed, and is the last.
+     * take_counts() calls TAKE, under the hub's lock, for up to CRIER__COUNTS_MAX of those
+     * of this process that have changed since they were taken, or with ALL first makes all
+     * of them changed, also those that were taken and not counted. Returns how many.
+     * counted() says that the journal has those that were taken last; TOTALS are of all
+     * processes, in the order of the calls of TAKE.
      *
      * total() says how many streams of all processes subscribe to SELECTOR, which may be any
      * text from outside. begin_totals() and end_totals() stand around a reading of all
@@ -263,10 +267,11 @@ struct crier_journal {
      *
      * departed() says that a process that had streams which subscribe to SELECTOR has
      * vanished; it may call append. */
-    size_t (*take_counts)(void *closure, size_t max, bool all,
-                          bool (*take)(void *context, const char *selector,
+    size_t (*take_counts)(void *closure, bool all,
+                          void (*take)(void *context, const char *selector,
                                        size_t count),
                           void *context);
+    void (*counted)(void *closure, const size_t *totals);
     void (*total)(void *closure, const char *selector, size_t total, bool read);
     void (*begin_totals)(void *closure);
     void (*end_totals)(void *closure);
