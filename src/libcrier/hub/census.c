@@ -58,16 +58,19 @@ static void mark_counted(struct crier_hub *hub, struct crier__directory_entry *e
 }
 
 /* Has ENTRY taken; false when its selector cannot be written down, and is not counted. */
-static bool take_entry(struct crier__census *census, struct crier__census_entry *entry,
+static bool take_entry(struct crier_hub *hub, struct crier__census_entry *entry,
                        void (*take)(void *context, const char *selector, size_t count),
                        void *context)
 {
+    struct crier__census *census = hub->directory.census;
     char text[CRIER__SELECTOR_SIZE];
 
     DL_DELETE(census->changed, entry);
     entry->changed = false;
-    if (!crier__selector_write(&entry->entry->entry.selector, text))
+    if (!crier__selector_write(&entry->entry->entry.selector, text)) {
+        crier__directory_settle(hub, entry->entry);
         return false;
+    }
     entry->taken = true;
     entry->told = false;
     entry->sent = entry->entry->staying;
@@ -84,17 +87,16 @@ static size_t take_counts(void *closure, bool all,
     struct crier_hub *hub = closure;
     struct crier__census *census = hub->directory.census;
     struct crier__census_entry *entry;
-    size_t count;
+    size_t count = 0;
 
     pthread_mutex_lock(&hub->lock);
     if (all) {
         census->taken_count = 0;
         walk_entries(hub, mark_counted);
     }
-    while ((entry = census->changed) != NULL && census->taken_count < CRIER__COUNTS_MAX)
-        if (!take_entry(census, entry, take, context))
-            crier__directory_settle(hub, entry->entry);
-    count = census->taken_count;
+    if (census->taken_count == 0) /* otherwise the last ones are not counted yet */
+        while ((entry = census->changed) != NULL && count < CRIER__COUNTS_MAX)
+            count += take_entry(hub, entry, take, context);
     pthread_mutex_unlock(&hub->lock);
     return count;
 }

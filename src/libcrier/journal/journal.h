@@ -256,9 +256,10 @@ struct crier_journal {
      *
      * take_counts() calls TAKE, under the hub's lock, for up to CRIER__COUNTS_MAX of those
      * of this process that have changed since they were taken, or with ALL first makes all
-     * of them changed, also those that were taken and not counted. Returns how many.
-     * counted() says that the journal has those that were taken last; TOTALS are of all
-     * processes, in the order of the calls of TAKE.
+     * of them changed, also those that were taken and not counted. Returns how many;
+     * none, but with ALL, before counted() was called for the last ones. counted() says that
+     * the journal has those that were taken last; TOTALS are of all processes, in the order
+     * of the calls of TAKE.
      *
      * total() says how many streams of all processes subscribe to SELECTOR, which may be any
      * text from outside. begin_totals() and end_totals() stand around a reading of all
