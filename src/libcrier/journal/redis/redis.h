@@ -36,9 +36,8 @@
  *     11 T nodes    zset    node: when it was last heard of, ms by Redis's clock
  *     12 T census   hash    selector: how many streams subscribe to it on all nodes
  *     13 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
- *                           the replies to the last four, by number modulo four;
- *                           c:SELECTOR, its own count; and `whole` while none of these
- *                           counts has been taken away by another node
+ *                           the replies to the last four, by number modulo four; and
+ *                           c:SELECTOR, its own count
  *
  * Channels: T feed has "NODE LAST NOTE" for each change of the log; T census has the
  * selectors whose totals have changed. A selector is written as crier__selector_write() does.

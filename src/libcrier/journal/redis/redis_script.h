@@ -95,15 +95,15 @@ enum crier__redis_script {
     CRIER__REDIS_COUNT,
 
     /* NODE MAX_AGE
-     * Says that NODE lives, sets the field `whole` of node:NODE, and makes that key persist.
-     * {{nodes that have not said so for MAX_AGE ms}, how many live, 1 when `whole` was not
-     * there: counts may be missing, and NODE reports all} */
+     * Says that NODE lives. {{up to 100 nodes that have not said so for MAX_AGE ms}, how many
+     * live, 1 if NODE was not among those known: or BURY
+     * has begun to take its counts away: it must send all of them} */
     CRIER__REDIS_BEAT,
 
     /* NODE MAX_AGE COUNT; key 13 is that of NODE, a dead one
-     * Deletes `whole`, takes up to COUNT of its counts away, and publishes the totals. When
-     * none is left, removes NODE from T nodes, and has its key expire after an hour: a node
-     * that was only cut off may send a batch again. {1 when there is more, {SELECTOR, ...}};
+     * Takes up to COUNT of its counts away, and publishes the totals. When none is left,
+     * removes NODE from T nodes, and has its key expire: a node that was only cut off may
+     * send a batch again. {1 when there is more, {SELECTOR, ...}};
      * {0, {}} when it lives. MAX_AGE 0: in any case, and the key is deleted at the end (it
      * leaves in good order). */
     CRIER__REDIS_BURY,
