@@ -395,6 +395,7 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
         return;
     }
     status->journal = hub->journal->ops->name;
+    status->shared = hub->journal->ops->shared;
     status->gaps = atomic_load(&hub->gaps);
     status->corrected = atomic_load(&hub->journal->corrected);
     status->clock_behind = atomic_load(&hub->journal->clock_behind);
