@@ -77,7 +77,7 @@ void journals_begin(void)
     char program[4096];
     const struct redis_options other = {.program = program};
 
-    if (getenv("CRIER_OOM") != NULL || getenv("CRIER_TEST_REDIS") == NULL)
+    if (!redis_is_wanted())
         return;
     redis_start(&redis, NULL);
     if (redis_find_valkey(program))

@@ -16,10 +16,8 @@
  * VALKEY is REDIS with another server. */
 enum backend { MEMORY, SQLITE, REDIS, REDIS_PAST, VALKEY };
 
-/* How many of these a test runs with, the first ones: without VALKEY where $PATH has none;
- * and in a sweep of failing allocations (test_oom) the first two, since that runs each
- * program hundreds of times, and a server takes as long to start as most of them run.
- * test_redis_short is about Redis when memory is short. */
+/* How many of these a test runs with, the first ones: without VALKEY where $PATH has none,
+ * and without all servers unless redis_is_wanted(). */
 int journal_backends(void);
 
 /* Whether what a journal holds is there when it is opened again; it asks Redis. */

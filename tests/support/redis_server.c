@@ -73,6 +73,11 @@ static void require_success(const struct redis_server *server, bool success,
 
 /* ---- the program ------------------------------------------------------ */
 
+bool redis_is_wanted(void)
+{
+    return getenv("CRIER_OOM") == NULL && getenv("CRIER_TEST_REDIS") != NULL;
+}
+
 /* Writes to PATH where the program NAME is. Returns whether $PATH has it. */
 static bool find_in_path(const char *name, char path[4096])
 {

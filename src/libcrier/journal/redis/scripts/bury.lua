@@ -5,6 +5,7 @@ local heard = call('ZSCORE', NODES, node)
 if max_age ~= 0 and heard and tonumber(heard) >= server_time() - max_age then
     return {0, {}}
 end
+call('ZADD', NODES, 'XX', '0', node) -- its next BEAT finds out
 
 -- Up to COUNT selectors that the node has a count of, and whether there may be others.
 local function find_counts()
