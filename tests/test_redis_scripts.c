@@ -377,6 +377,25 @@ START_TEST(topics_end)
 }
 END_TEST
 
+/* A note that follows a batch must not deny what is newer. */
+START_TEST(topics_end_twice_in_a_batch)
+{
+    attach_new();
+    append("a", "", 2);
+    begin_append(NOW, "1 0 0 0", 10);
+    add_update("b", "", 0, "", "");
+    add_update("a", "", 2, "", "");
+    ck_assert_str_eq(text_of(run()), "[1 0 2 " NOW " [1 10 2 3 0 " NOW "] [] []]");
+    begin_append(NOW, "1 0 0 0", 10);
+    add_update("b", "", 0, "", "");
+    add_update("a", "", 2, "", "");
+    add_update("b", "", 0, "", "");
+    ck_assert_str_eq(text_of(run()), "[3 0 4 " NOW " [1 10 2 6 1 " NOW "] [] []]");
+    ck_assert_str_eq(get("XRANGE {t}:log 6-1 +"), "[[6-1 [e a]]]");
+    ck_assert_str_eq(get("HLEN {t}:ends"), "0");
+}
+END_TEST
+
 START_TEST(topics_are_forgotten_in_steps)
 {
     attach_new();
@@ -758,58 +777,102 @@ static void forget_some(void)
     } while (text[3] == '1');
 }
 
-/* What the journal in memory knows of NAME, as a record; then what it holds. */
-static void describe_topic(const char *name, char record[256], char held[4096])
+/* What the journal in memory knows of NAME, as a record. Returns how much it holds. */
+static size_t describe_topic(const char *name, char record[256])
 {
     const struct crier__memory_topic *topic =
         crier__memory_find(memory, name, strlen(name));
-    unsigned long long position, ended = 0;
-    const struct crier__entry *entry;
-    size_t length = 0, i;
+    const struct crier__entry *newest;
+    unsigned long long ended = 0;
 
-    record[0] = held[0] = '\0';
+    record[0] = '\0';
     if (topic == NULL)
-        return;
-    for (i = 0; i < topic->ring.length; i++) {
-        entry = crier__ring_at(&topic->ring, i)->entry;
-        position = entry->update->position;
-        ended = entry->update->last ? position : 0;
-        length += (size_t)snprintf(held + length, 4096 - length, "%llu ", position);
+        return 0;
+    if (topic->ring.length != 0) {
+        newest = crier__ring_at(&topic->ring, topic->ring.length - 1)->entry;
+        ended = newest->update->last ? newest->update->position : 0;
     }
     snprintf(record, 256, "%zu %zu %llu %llu %llu %llu 0", topic->ring.length,
              topic->bytes, (unsigned long long)topic->evicted,
              (unsigned long long)topic->newest_private,
              (unsigned long long)topic->newest_public, ended);
+    return topic->ring.length;
 }
 
-/* Writes the positions in the reply of PAST for the topic NAME. */
-static void read_topic(const char *name, char held[4096])
+/* Asks PAST for the topics in the bits of CHOSEN (0: all), COUNT updates at a time, and
+ * writes the positions to HELD. */
+static void read_past(unsigned chosen, unsigned count, char held[8192])
 {
+    unsigned long long reached = 0, before;
+    const redisReply *entries;
     size_t length = 0, i;
     redisReply *reply;
 
-    begin(CRIER__REDIS_PAST, "n");
-    add_words("e1|0|1000000000|2000|10000000");
-    add("%s", name);
-    reply = run();
-    ck_assert_uint_eq(reply->elements, 2);
     held[0] = '\0';
-    for (i = 0; i < reply->element[1]->elements; i++)
-        length += (size_t)snprintf(held + length, 4096 - length, "%d ",
-                                   atoi(reply->element[1]->element[i]->element[0]->str));
-    freeReplyObject(reply);
+    do {
+        begin(CRIER__REDIS_PAST, "n");
+        add("e1");
+        add("%llu", reached);
+        add("%llu", (unsigned long long)memory->last);
+        add("%u", count);
+        add("%u", 100000);
+        for (i = 0; i < TOPICS; i++)
+            if (chosen >> i & 1)
+                add("%s", names[i]);
+        reply = run();
+        ck_assert_uint_eq(reply->elements, 2);
+        before = reached;
+        reached = (unsigned long long)reply->element[0]->integer;
+        ck_assert(reached > before);
+        entries = reply->element[1];
+        ck_assert_uint_le(entries->elements, count);
+        for (i = 0; i < entries->elements; i++)
+            length += (size_t)snprintf(held + length, 8192 - length, "%d ",
+                                       atoi(entries->element[i]->element[0]->str));
+        freeReplyObject(reply);
+    } while (reached < memory->last);
+}
+
+static bool is_held(const struct crier__entry *entry, unsigned chosen)
+{
+    unsigned i, k;
+
+    for (i = 0; i < entry->held; i++)
+        for (k = 0; k < TOPICS; k++)
+            if (chosen >> k & 1 && strcmp(entry->topics[i]->name, names[k]) == 0)
+                return true;
+    return chosen == 0;
+}
+
+/* Compares what some topics hold. */
+static void compare_past(unsigned chosen, unsigned count)
+{
+    char found[8192], correct[8192] = "";
+    const struct crier__entry *entry;
+    size_t length = 0, i;
+
+    if (memory->last == 0)
+        return;
+    for (i = 0; i < memory->all.length; i++) {
+        entry = crier__ring_at(&memory->all, i)->entry;
+        if (entry != NULL && is_held(entry, chosen))
+            length += (size_t)snprintf(correct + length, sizeof correct - length, "%llu ",
+                                       (unsigned long long)entry->update->position);
+    }
+    read_past(chosen, count, found);
+    ck_assert_str_eq(found, correct);
 }
 
 static void compare_topics(void)
 {
-    char record[256], held[4096], found[4096];
+    char record[256];
     redisReply *reply;
+    size_t held = 0;
     unsigned i;
 
     for (i = 0; i < TOPICS; i++) {
-        describe_topic(names[i], record, held);
-        read_topic(names[i], found);
-        ck_assert_str_eq(found, held);
+        held += describe_topic(names[i], record);
+        compare_past(1U << i, 1000);
         reply = redis_ask(&server, "HGET {t}:topics %s", names[i]);
         ck_assert_str_eq(reply->type == REDIS_REPLY_NIL ? "" : reply->str, record);
         freeReplyObject(reply);
@@ -817,6 +880,9 @@ static void compare_topics(void)
                          record[0] != '\0' &&
                              strcmp(strrchr(record, ' ') - 2, " 0 0") != 0);
     }
+    ck_assert_uint_eq(redis_ask_number(&server, "ZCARD {t}:index"), held);
+    compare_past(0, 1 + below(20));
+    compare_past(1 + below((1U << TOPICS) - 1), 1 + below(20));
 }
 
 /* The keys must say what the journal in memory says. */
@@ -885,6 +951,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, lost_notes_renew);
     tcase_add_test(tcase, lost_journals_are_made_behind_what_was_seen);
     tcase_add_test(tcase, topics_end);
+    tcase_add_test(tcase, topics_end_twice_in_a_batch);
     tcase_add_test(tcase, topics_are_forgotten_in_steps);
     tcase_add_test(tcase, times_are_corrected);
     tcase_add_test(tcase, old_updates_are_swept);

@@ -147,6 +147,7 @@ local function save_log()
     call_with('XDEL', LOG, deleted)
     for _, topic in ipairs(not_ended) do
         if not_ended[topic] then
+            not_ended[topic] = nil
             add_note('e', topic)
         end
     end
