@@ -396,6 +396,27 @@ START_TEST(topics_end_twice_in_a_batch)
 }
 END_TEST
 
+/* A topic gives way to a new one, but not for an update of its own. */
+START_TEST(topics_give_way)
+{
+    static const char *const policy = "0 0 0 2";
+
+    attach_new();
+    append("a", "", 0);
+    append("b", "", 0);
+    expect(CRIER__REDIS_TRIM, "n", "e1|n|" NOW "|9|a|0 1 0|b|0 1 0",
+           "[0 [0 0 2 2 0 " NOW "]]");
+    begin_append(NOW, policy, 10);
+    add_update("a/b/c", "", 0, "", "");
+    ck_assert_str_eq(text_of(run()), "[2 0 3 " NOW " [0 0 2 2 0 " NOW "] [[0 topics]] []]");
+    begin_append(NOW, policy, 10);
+    add_update("c/a", "", 0, "", "");
+    ck_assert_str_eq(text_of(run()), "[2 0 3 " NOW " [1 10 2 3 0 " NOW "] [] []]");
+    expect(CRIER__REDIS_MARKS, "n", "e1|a|b|c",
+           "[3 2 2 0 0 0 0 [1 10 1 0 3 0 0  1 10 2 0 3 0 0]]");
+}
+END_TEST
+
 START_TEST(topics_are_forgotten_in_steps)
 {
     attach_new();
@@ -952,6 +973,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, lost_journals_are_made_behind_what_was_seen);
     tcase_add_test(tcase, topics_end);
     tcase_add_test(tcase, topics_end_twice_in_a_batch);
+    tcase_add_test(tcase, topics_give_way);
     tcase_add_test(tcase, topics_are_forgotten_in_steps);
     tcase_add_test(tcase, times_are_corrected);
     tcase_add_test(tcase, old_updates_are_swept);
