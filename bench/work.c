@@ -130,6 +130,44 @@ static void close_session(struct session *session)
     tokens_free(&session->tokens);
 }
 
+static bool accepted;
+
+static bool on_first_response(struct publish *publish, int status, const char *body,
+                              size_t length)
+{
+    (void)publish;
+    (void)body;
+    (void)length;
+    accepted = status / 100 == 2;
+    return accepted || status == 503 ||
+           fault("the first publish failed with %d", status);
+}
+
+static bool on_first_end(struct publish *publish, int error)
+{
+    (void)publish;
+    return fault("the first publish failed: %s", strerror(error));
+}
+
+/* Publishes until the server has reached its Redis: Nchan refuses updates before. */
+static bool wait_for_redis(struct session *session)
+{
+    static const struct publish_calls calls = {on_first_response, on_first_end};
+    uint64_t until = usage_now() + session->load.patience;
+
+    session->publish.calls = &calls;
+    for (accepted = false; !accepted;) {
+        if (usage_now() > until)
+            return fault("the server does not reach its Redis");
+        if (!publish_add_update(&session->publish, "first", "x", 1) ||
+            !publish_flush(&session->publish) || !publish_wait(&session->publish, 0) ||
+            !load_linger(&session->load, LINGER_MS))
+            return false;
+    }
+    session->publish.calls = NULL;
+    return true;
+}
+
 /* Queues the next update of TOPIC. */
 static bool publish_next(struct session *session, size_t topic)
 {
@@ -864,6 +902,7 @@ bool work_run(enum work_kind kind, const struct work_size *size,
                       kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, selector,
                       works[kind].head, tokens[works[kind].tokens]);
     session.publish.private = kind == WORK_PRIVATE;
+    ok = ok && (cluster->redis.pid == 0 || wait_for_redis(&session));
     ok = ok && measure_work(kind, size, &session, figures);
     close_session(&session);
     return ok;
