@@ -11,6 +11,7 @@
 #include <check.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ static const struct expected_row rows[] = {
     {"idle", "baseline", "load_cpu_share"},
     {"idle", "crierd", "load_cpu_share"},
     {"quiet", "crierd", "load_cpu_share"},
+    {"crowd", "baseline", "latency_p99_ns"},
     {"crowd", "crierd", "latency_p99_ns"},
     {"publish", "baseline", "publishes_per_s"},
     {"publish", "crierd", "publishes_per_s"},
@@ -204,6 +206,10 @@ static const struct {
     {"spoil", "broadcast", "not as published"},
     {"hang", "broadcast", "not at every client"},
     {"die", "broadcast", "ended"},
+    {"double", "crowd", "a duplicate"},
+    {"drop", "crowd", "not at every client of the crowd"},
+    {"spoil", "crowd", "not as published"},
+    {"die", "crowd", "ended"},
 };
 
 START_TEST(test_sees_what_is_wrong)
