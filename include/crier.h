@@ -1195,7 +1195,10 @@ enum crier_check {
 
 /* The state of a hub. */
 struct crier_status {
-    const char *journal;  /* "memory" or "sqlite" */
+    const char *journal;  /* "memory", "sqlite" or "redis" */
+    bool shared;          /* several processes may use the journal. While it fails, streams
+                             stay open and what this process keeps of it can be read;
+                             publishing fails */
     int error;            /* the present error of the journal; 0 for none */
     char reason[128];     /* in words */
     uint64_t published;   /* updates since the start */
@@ -1277,6 +1280,19 @@ struct crier_hub_counts {
     uint64_t failures; /* transactions that failed: none in memory */
     struct crier_histogram commit_time; /* of those that succeeded, in microseconds */
     struct crier_histogram commit_size; /* updates in each of these */
+
+    /* Of a journal in Redis, where a transaction is a batch: a script's run, from the time
+     * when it is sent to its reply. All zero for other journals. */
+    bool connected;     /* this process is connected to the server, which answers */
+    uint64_t connects;  /* times that it has become so; the first one counts */
+    size_t waiting;     /* updates that are to be appended and are not answered yet */
+    size_t batches;     /* that are sent and not answered yet */
+    size_t nodes;       /* processes that use the journal now, this one among them; those
+                           that have vanished count for up to 15 s */
+    uint64_t renewals;  /* times that the journal got a new epoch, because updates were lost:
+                           those that this process has seen */
+    uint64_t reads;     /* reads of updates that this process does not keep in memory, as
+                           they were sent to the server */
 };
 
 /* Writes to *STATISTICS what HUB has counted; all zeros when HUB is NULL, and in a child

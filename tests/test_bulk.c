@@ -356,7 +356,7 @@ static void add_tests(TCase *c)
 static Suite *suite(void)
 {
     Suite *s = suite_create("bulk");
-    TCase *memory = add_case(s, "memory"), *file = add_case(s, "sqlite");
+    TCase *memory = add_case(s, "memory"), *file = add_case(s, "sqlite"), *redis;
 
     tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
@@ -368,6 +368,11 @@ static Suite *suite(void)
     tcase_add_test(memory, the_check_and_the_parser_agree);
     tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
+    if (redis_is_wanted()) {
+        redis = add_case(s, "redis");
+        tcase_add_checked_fixture(redis, fixture_redis, fixture_end);
+        add_tests(redis);
+    }
     return s;
 }
 

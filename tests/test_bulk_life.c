@@ -30,7 +30,7 @@ static void let_it_take(void)
 /* The first failure ends the request; the response counts the updates before it. */
 START_TEST(limits_are_those_of_single_ones)
 {
-    const char *file = _i ? journal_option : "";
+    const char *file = fixture_option(_i);
     char options[256], *large = malloc(40001), *body, *answer, target[64];
     int i;
 
@@ -106,7 +106,7 @@ START_TEST(each_connection_keeps_its_order)
     char wanted[64], *frame;
     int next[2] = {0, 0}, bulks = crierd_is_slow() ? 4 : 10, i, which;
 
-    fixture_start(_i ? journal_option : "");
+    fixture_start(fixture_option(_i));
     topics_subscribe(&client, "/topics/a", "");
     for (i = 0; i < 2; i++) {
         publishers[i].bulks = bulks;
@@ -163,7 +163,7 @@ START_TEST(a_publisher_that_does_not_wait_leaves_all_or_nothing)
     json_int_t count;
     int i;
 
-    fixture_start(_i ? journal_option : "");
+    fixture_start(fixture_option(_i));
     for (i = 0; i < 60; i++) {
         snprintf(topic, sizeof topic, "t%d", i);
         snprintf(target, sizeof target, "/topics/%s", topic);
@@ -277,17 +277,18 @@ END_TEST
 /* After a response of 200 the updates are on the disk. */
 START_TEST(a_crash_loses_nothing)
 {
+    const char *option = fixture_option(_i);
     char *body;
     int i;
 
-    fixture_start(journal_option);
+    fixture_start(option);
     for (i = 0; i < 5; i++) {
         body = bulk_numbered("n", i * 2000, 2000);
         bulk_expect("/topics/a", body, 200, 2000, 0);
         free(body);
     }
     crierd_kill(&crierd);
-    fixture_start(journal_option);
+    fixture_start(option);
     bulk_held("a", "n", 10000);
 }
 END_TEST
@@ -299,7 +300,7 @@ START_TEST(a_crash_in_the_middle_can_be_repeated)
     struct client client, subscriber;
     json_t *answer;
 
-    fixture_start(journal_option);
+    fixture_start(fixture_option(_i));
     topics_subscribe(&subscriber, "/topics/a", "");
     send_bulk(&client, "/topics/a?dedupe=1", body);
     client_expect(&subscriber, "id: n0\ndata: n0");
@@ -322,14 +323,19 @@ static Suite *suite(void)
     TCase *c = add_case(s, "bulk_life");
 
     tcase_add_checked_fixture(c, fixture_scratch, fixture_end);
-    tcase_add_loop_test(c, limits_are_those_of_single_ones, 0, 2);
-    tcase_add_loop_test(c, each_connection_keeps_its_order, 0, 2);
-    tcase_add_loop_test(c, a_publisher_that_does_not_wait_leaves_all_or_nothing, 0, 2);
-    tcase_add_loop_test(c, a_publisher_that_disconnects_loses_nothing, 0, 2);
+    tcase_add_loop_test(c, limits_are_those_of_single_ones, 0,
+                        fixture_journals());
+    tcase_add_loop_test(c, each_connection_keeps_its_order, 0,
+                        fixture_journals());
+    tcase_add_loop_test(c, a_publisher_that_does_not_wait_leaves_all_or_nothing, 0,
+                        fixture_journals());
+    tcase_add_loop_test(c, a_publisher_that_disconnects_loses_nothing, 0,
+                        fixture_journals());
     tcase_add_test(c, the_end_does_not_wait_for_a_locked_journal);
     tcase_add_test(c, a_failing_journal_is_reported);
-    tcase_add_test(c, a_crash_loses_nothing);
-    tcase_add_test(c, a_crash_in_the_middle_can_be_repeated);
+    tcase_add_loop_test(c, a_crash_loses_nothing, FIXTURE_FILE, fixture_journals());
+    tcase_add_loop_test(c, a_crash_in_the_middle_can_be_repeated, FIXTURE_FILE,
+                        fixture_journals());
     return s;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Topics that have ended, in all journals: what ends a topic, what is refused then, and
- * what makes it usable again. A file says the same when it is opened again.
+ * what makes it usable again. What is kept says the same when it is opened again.
  */
 #include <config.h>
 
@@ -34,15 +34,6 @@ static bool has_ended(const char *topic)
     return crier__journal_ended(journal, topic, &ended);
 }
 
-/* Closes a journal in a file and opens it again. */
-static void reopen(int backend, const struct crier_journal_options *options)
-{
-    if (backend != SQLITE)
-        return;
-    journal_close();
-    ck_assert_int_eq(journal_open(options), 0);
-}
-
 START_TEST(the_last_update_ends_a_topic)
 {
     journal_start(_i, NULL);
@@ -63,7 +54,7 @@ START_TEST(the_last_update_ends_a_topic)
     append_last = false;
     append("c", "4");
     finish("c", "mine", "5");
-    reopen(_i, NULL);
+    journal_reopen(NULL);
     ck_assert(has_ended("a"));
     ck_assert_uint_eq(ended.position, 2);
     ck_assert(has_ended("c"));
@@ -99,7 +90,7 @@ START_TEST(a_deleted_topic_is_usable_again)
     append("a", "2");
     ck_assert(!has_ended("a"));
     ck_assert_int_eq(try_append("a,b", NULL, "3"), CRIER_ERR_TOPIC_ENDED);
-    reopen(_i, NULL);
+    journal_reopen(NULL);
     ck_assert(!has_ended("a"));
     ck_assert(has_ended("b"));
     ck_assert_str_eq(list("*", "", 10), " a:1 b:1");
@@ -127,7 +118,7 @@ START_TEST(what_is_evicted_has_not_ended)
     ck_assert(!has_ended("a"));
     finish("a", NULL, "6");
     ck_assert(has_ended("a"));
-    reopen(_i, &few);
+    journal_reopen(&few);
     ck_assert(has_ended("a"));
     journal_end();
 }
@@ -153,7 +144,7 @@ START_TEST(what_is_too_old_has_not_ended)
     finish("a", NULL, "4");
     ck_assert(has_ended("a"));
     ck_assert_uint_eq(ended.position, appended.position);
-    reopen(_i, &old);
+    journal_reopen(&old);
     ck_assert(has_ended("a"));
     ck_assert(has_ended("b"));
     set_clock(3 * HOUR);
@@ -233,7 +224,7 @@ START_TEST(any_order)
             append_somewhere(which, rand() % 3 == 0);
         }
         if (rand() % 60 == 0)
-            reopen(_i, &few);
+            journal_reopen(&few);
         check_model();
     }
     journal_end();
@@ -267,14 +258,14 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("ended");
     TCase *tcase = add_case(suite, "ended");
 
-    tcase_add_loop_test(tcase, the_last_update_ends_a_topic, 0, BACKENDS);
-    tcase_add_loop_test(tcase, an_id_that_exists_comes_first, 0, BACKENDS);
-    tcase_add_loop_test(tcase, a_deleted_topic_is_usable_again, 0, BACKENDS);
-    tcase_add_loop_test(tcase, what_is_evicted_has_not_ended, 0, BACKENDS);
-    tcase_add_loop_test(tcase, what_is_too_old_has_not_ended, 0, BACKENDS);
-    tcase_add_loop_test(tcase, any_order, 0, BACKENDS);
+    tcase_add_loop_test(tcase, the_last_update_ends_a_topic, 0, journal_backends());
+    tcase_add_loop_test(tcase, an_id_that_exists_comes_first, 0, journal_backends());
+    tcase_add_loop_test(tcase, a_deleted_topic_is_usable_again, 0, journal_backends());
+    tcase_add_loop_test(tcase, what_is_evicted_has_not_ended, 0, journal_backends());
+    tcase_add_loop_test(tcase, what_is_too_old_has_not_ended, 0, journal_backends());
+    tcase_add_loop_test(tcase, any_order, 0, journal_backends());
     tcase_add_test(tcase, strange_ends_are_refused);
     return suite;
 }
 
-RUN_SUITE(make_suite)
+RUN_JOURNALS(make_suite)

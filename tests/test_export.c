@@ -1,6 +1,6 @@
 /*
- * A journal moves to another crierd: from memory to a file and back into memory, with every
- * field of every update; with interruptions of both the export and the import; and what an
+ * A journal moves to another crierd: from memory to a file or to Redis and back into memory,
+ * with every field of every update; with interruptions of both the export and the import; and what an
  * import refuses.
  */
 #include <config.h>
@@ -10,6 +10,7 @@
 #include "support/crierd.h"
 #include "support/foreign.h"
 #include "support/jwt.h"
+#include "support/redis_server.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -26,27 +27,52 @@
 
 static struct crierd from, to;
 static char *admin, bearer[1024]; /* a token, and its header field */
-static char sqlite[SCRATCH_SIZE + 120], file[SCRATCH_SIZE + 8], url[32];
+static char file[SCRATCH_SIZE + 8], url[32];
+static struct redis_server redis;
 
-static void setup(void)
+/* Starts both; TO has the journal JOURNAL. */
+static void start_both(const char *journal)
 {
-    scratch_make();
-    snprintf(sqlite, sizeof sqlite, KEY "--journal sqlite:%s/journal", scratch);
+    char options[256];
+
+    snprintf(options, sizeof options, KEY "--journal %s", journal);
     snprintf(file, sizeof file, "%s/file", scratch);
     admin = jwt_make(SECRET, "{\"mercure\":{\"publish\":[\"*\"],\"subscribe\":[\"*\"]},"
                              "\"crier\":{\"admin\":true}}");
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s\r\n", admin);
     crierd_start(&from, KEY);
-    crierd_start(&to, sqlite);
+    crierd_start(&to, options);
     command_environment(from.port);
     setenv("CRIER_TOKEN", admin, 1);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", to.port);
+}
+
+static void setup(void)
+{
+    char journal[SCRATCH_SIZE + 16];
+
+    scratch_make();
+    snprintf(journal, sizeof journal, "sqlite:%s/journal", scratch);
+    start_both(journal);
+}
+
+static void setup_redis(void)
+{
+    char *journal;
+
+    scratch_make();
+    redis_start(&redis, NULL);
+    journal = redis_url(&redis);
+    start_both(journal);
+    free(journal);
 }
 
 static void teardown(void)
 {
     crierd_stop(&from);
     crierd_stop(&to);
+    if (redis.pid != 0)
+        redis_remove(&redis);
     free(admin);
     scratch_remove();
 }
@@ -595,6 +621,15 @@ static Suite *suite(void)
     tcase_add_test(c, what_is_crierds_own_is_skipped);
     tcase_add_test(c, its_own_updates_are_skipped);
     tcase_add_test(c, times_rise);
+    if (redis_is_wanted()) {
+        c = add_case(s, "to Redis");
+        tcase_add_checked_fixture(c, setup_redis, teardown);
+        tcase_add_test(c, every_field_arrives);
+        tcase_add_test(c, ids_of_the_old_journal_are_known);
+        tcase_add_test(c, an_import_that_was_killed_goes_on);
+        tcase_add_test(c, what_the_journal_refuses);
+        tcase_add_test(c, times_rise);
+    }
     return s;
 }
 

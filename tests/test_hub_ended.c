@@ -166,7 +166,7 @@ static enum MHD_Result answer(struct site *of, struct MHD_Connection *connection
     return site_status(connection, 204);
 }
 
-static void start(bool sqlite)
+static void start(enum site_journal journal)
 {
     const struct crier_shards_options two = {.threads = 2};
 
@@ -175,14 +175,14 @@ static void start(bool sqlite)
     grants = NULL;
     memset(&site, 0, sizeof site);
     site.answer = answer;
-    hub = site_start_hub(&site, &two, NULL, sqlite);
+    hub = site_start_hub(&site, &two, NULL, journal);
 }
 
-static void stop(bool sqlite)
+static void stop(enum site_journal journal)
 {
     crier_stream_unref(newest);
     crier_grants_unref(grants);
-    site_stop_hub(&site, hub, sqlite);
+    site_stop_hub(&site, hub, journal);
     box_done(&closed);
 }
 
@@ -522,11 +522,11 @@ static Suite *suite(void)
     Suite *s = suite_create("hub_ended");
     TCase *c = add_case(s, "hub_ended");
 
-    tcase_add_loop_test(c, streams_end_with_their_jobs, 0, 2);
-    tcase_add_loop_test(c, the_reason_says_so, 0, 2);
-    tcase_add_loop_test(c, a_change_may_end_a_stream, 0, 2);
-    tcase_add_loop_test(c, a_private_end_is_seen_by_all, 0, 2);
-    tcase_add_loop_test(c, head_can_be_answered, 0, 2);
+    tcase_add_loop_test(c, streams_end_with_their_jobs, 0, site_journals());
+    tcase_add_loop_test(c, the_reason_says_so, 0, site_journals());
+    tcase_add_loop_test(c, a_change_may_end_a_stream, 0, site_journals());
+    tcase_add_loop_test(c, a_private_end_is_seen_by_all, 0, site_journals());
+    tcase_add_loop_test(c, head_can_be_answered, 0, site_journals());
     return s;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What a journal promises, in memory and in a file alike: order, ids, and where a
+ * What a journal promises, in memory, in a file and in Redis alike: order, ids, and where a
  * read begins. Updates have numbers as texts, so that what a read gave is easily
  * said.
  */
@@ -22,7 +22,9 @@ START_TEST(positions_ids_and_order)
     char wanted[CRIER__ID_SIZE];
 
     journal_start(_i, NULL);
-    ck_assert_str_eq(journal->ops->name, _i == SQLITE ? "sqlite" : "memory");
+    ck_assert_str_eq(journal->ops->name, journal_is_redis(_i) ? "redis"
+                                         : _i == SQLITE       ? "sqlite"
+                                                              : "memory");
     ck_assert_uint_eq(journal->ops->last(journal), 0);
     ck_reads(all("*"), "");
     first = append("a", "1");
@@ -73,9 +75,8 @@ START_TEST(flags_are_kept)
     granted = "a,b";
     ck_reads(all("a,b"), " 1 2~ 3~! 4!");
     ck_reads(all("*"), " 1 2~ 3~! 4!");
-    if (_i == SQLITE) {
-        journal_close();
-        ck_assert_int_eq(journal_open(NULL), 0);
+    if (journal_is_kept(_i)) {
+        journal_reopen(NULL);
         ck_reads(all("*"), " 1 2~ 3~! 4!");
         append("c", "5");
         ck_reads(all("a,c"), " 1 2~ 4! 5");
@@ -381,23 +382,23 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("journal");
     TCase *tcase = add_case(suite, "appending");
 
-    tcase_add_loop_test(tcase, positions_ids_and_order, 0, BACKENDS);
-    tcase_add_loop_test(tcase, an_id_is_used_once, 0, BACKENDS);
-    tcase_add_loop_test(tcase, flags_are_kept, 0, BACKENDS);
-    tcase_add_loop_test(tcase, many_publish_at_once, 0, BACKENDS);
+    tcase_add_loop_test(tcase, positions_ids_and_order, 0, journal_backends());
+    tcase_add_loop_test(tcase, an_id_is_used_once, 0, journal_backends());
+    tcase_add_loop_test(tcase, flags_are_kept, 0, journal_backends());
+    tcase_add_loop_test(tcase, many_publish_at_once, 0, journal_backends());
     tcase = add_case(suite, "reading");
-    tcase_add_loop_test(tcase, topics_and_all, 0, BACKENDS);
-    tcase_add_loop_test(tcase, page_by_page, 0, BACKENDS);
-    tcase_add_loop_test(tcase, exactly_one_page, 0, BACKENDS);
-    tcase_add_loop_test(tcase, the_last_ones, 0, BACKENDS);
-    tcase_add_loop_test(tcase, by_time, 0, BACKENDS);
-    tcase_add_loop_test(tcase, by_id, 0, BACKENDS);
+    tcase_add_loop_test(tcase, topics_and_all, 0, journal_backends());
+    tcase_add_loop_test(tcase, page_by_page, 0, journal_backends());
+    tcase_add_loop_test(tcase, exactly_one_page, 0, journal_backends());
+    tcase_add_loop_test(tcase, the_last_ones, 0, journal_backends());
+    tcase_add_loop_test(tcase, by_time, 0, journal_backends());
+    tcase_add_loop_test(tcase, by_id, 0, journal_backends());
     tcase_add_loop_test(tcase, live_topics_do_not_begin_before_the_id, 0,
-                        BACKENDS);
+                        journal_backends());
     tcase_add_loop_test(tcase, live_topics_begin_where_they_are_followed, 0,
-                        BACKENDS);
-    tcase_add_loop_test(tcase, the_oldest_is_one_that_is_meant, 0, BACKENDS);
+                        journal_backends());
+    tcase_add_loop_test(tcase, the_oldest_is_one_that_is_meant, 0, journal_backends());
     return suite;
 }
 
-RUN_SUITE(make_suite)
+RUN_JOURNALS(make_suite)

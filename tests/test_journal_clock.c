@@ -102,13 +102,13 @@ START_TEST(many_are_corrected)
 }
 END_TEST
 
-/* A file that was written by a clock that was ahead. */
-START_TEST(a_file_from_the_future)
+/* What was written by a clock that was ahead, and is kept. */
+START_TEST(a_journal_from_the_future)
 {
     const struct crier_journal_options options = {.retention.age = HOUR};
 
     set_clock(YEAR);
-    journal_start(SQLITE, &options);
+    journal_start(_i, &options);
     append("a", "1");
     journal_close();
     set_clock(0);
@@ -200,15 +200,15 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("a journal and the clock");
     TCase *tcase = add_case(suite, "clock");
 
-    tcase_add_loop_test(tcase, what_was_stamped_ahead_grows_old, 0, BACKENDS);
-    tcase_add_loop_test(tcase, a_clock_set_back_is_noticed, 0, BACKENDS);
-    tcase_add_loop_test(tcase, many_are_corrected, 0, BACKENDS);
-    tcase_add_test(tcase, a_file_from_the_future);
-    tcase_add_loop_test(tcase, a_little_is_waited_for, 0, BACKENDS);
+    tcase_add_loop_test(tcase, what_was_stamped_ahead_grows_old, 0, journal_backends());
+    tcase_add_loop_test(tcase, a_clock_set_back_is_noticed, 0, journal_backends());
+    tcase_add_loop_test(tcase, many_are_corrected, 0, journal_backends());
+    tcase_add_loop_test(tcase, a_journal_from_the_future, SQLITE, journal_backends());
+    tcase_add_loop_test(tcase, a_little_is_waited_for, 0, journal_backends());
     tcase_add_loop_test(tcase, a_clock_that_is_not_set_corrects_nothing, 0,
-                        BACKENDS);
-    tcase_add_loop_test(tcase, times_of_another_journal, 0, BACKENDS);
+                        journal_backends());
+    tcase_add_loop_test(tcase, times_of_another_journal, 0, journal_backends());
     return suite;
 }
 
-RUN_SUITE(make_suite)
+RUN_JOURNALS(make_suite)

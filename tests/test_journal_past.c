@@ -1,6 +1,6 @@
 /*
- * What a journal lets go, in memory and in a file alike: when, and when that is a
- * gap; and the topics that it knows.
+ * What a journal lets go, in memory, in a file and in Redis alike: when, and when that is
+ * a gap; and the topics that it knows.
  */
 #include <config.h>
 
@@ -534,31 +534,30 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("what a journal lets go");
     TCase *tcase = add_case(suite, "letting go");
 
-    tcase_add_loop_test(tcase, count_of_all, 0, BACKENDS);
-    tcase_add_loop_test(tcase, bytes_of_all, 0, BACKENDS);
-    tcase_add_loop_test(tcase, limits_of_topics, 0, BACKENDS);
-    tcase_add_loop_test(tcase, bytes_of_a_topic, 0, BACKENDS);
-    tcase_add_loop_test(tcase, age_of_all, 0, BACKENDS);
-    tcase_add_loop_test(tcase, age_of_a_topic, 0, BACKENDS);
-    tcase_add_loop_test(tcase, one_after_the_other_grows_old, 0, BACKENDS);
-    tcase_add_loop_test(tcase, forgetting, 0, BACKENDS);
-    tcase_add_loop_test(tcase, forgetting_much, 0, BACKENDS);
-    tcase_add_loop_test(tcase, a_gap_is_told_once, 0, BACKENDS);
+    tcase_add_loop_test(tcase, count_of_all, 0, journal_backends());
+    tcase_add_loop_test(tcase, bytes_of_all, 0, journal_backends());
+    tcase_add_loop_test(tcase, limits_of_topics, 0, journal_backends());
+    tcase_add_loop_test(tcase, bytes_of_a_topic, 0, journal_backends());
+    tcase_add_loop_test(tcase, age_of_all, 0, journal_backends());
+    tcase_add_loop_test(tcase, age_of_a_topic, 0, journal_backends());
+    tcase_add_loop_test(tcase, one_after_the_other_grows_old, 0, journal_backends());
+    tcase_add_loop_test(tcase, forgetting, 0, journal_backends());
+    tcase_add_loop_test(tcase, forgetting_much, 0, journal_backends());
+    tcase_add_loop_test(tcase, a_gap_is_told_once, 0, journal_backends());
     tcase = add_case(suite, "topics");
-    tcase_add_loop_test(tcase, listing, 0, BACKENDS);
-    tcase_add_loop_test(tcase, no_more_topics, 0, BACKENDS);
+    tcase_add_loop_test(tcase, listing, 0, journal_backends());
+    tcase_add_loop_test(tcase, no_more_topics, 0, journal_backends());
     tcase_add_loop_test(tcase, an_update_outlives_the_record_of_a_topic, 0,
-                        BACKENDS);
-    tcase_add_loop_test(tcase, a_topic_that_could_age_makes_room, 0, BACKENDS);
+                        journal_backends());
+    tcase_add_loop_test(tcase, a_topic_that_could_age_makes_room, 0, journal_backends());
     tcase = add_case(suite, "prefixes");
-    tcase_add_loop_test(tcase, a_prefix_matches_what_begins_with_it, 0,
-                        BACKENDS);
+    tcase_add_loop_test(tcase, a_prefix_matches_what_begins_with_it, 0, journal_backends());
     tcase_add_loop_test(tcase, a_template_matches_what_it_expands_to, 0,
-                        BACKENDS);
-    tcase_add_loop_test(tcase, retention_by_prefixes, 0, BACKENDS);
+                        journal_backends());
+    tcase_add_loop_test(tcase, retention_by_prefixes, 0, journal_backends());
     tcase_add_test(tcase, a_pattern_that_is_none);
-    tcase_add_loop_test(tcase, a_prefix_of_many_topics, 0, BACKENDS);
+    tcase_add_loop_test(tcase, a_prefix_of_many_topics, 0, journal_backends());
     return suite;
 }
 
-RUN_SUITE(make_suite)
+RUN_JOURNALS(make_suite)

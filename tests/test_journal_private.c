@@ -1,6 +1,6 @@
 /*
- * Private updates in a journal, in memory and in a file alike: a read gives those that its
- * grants match, wherever it begins, and a list does not say more than a read.
+ * Private updates in a journal, in memory, in a file and in Redis alike: a read gives those
+ * that its grants match, wherever it begins, and a list does not say more than a read.
  */
 #include <config.h>
 
@@ -148,11 +148,10 @@ END_TEST
 
 START_TEST(they_stay_private_after_a_restart)
 {
-    journal_start(SQLITE, NULL);
+    journal_start(_i, NULL);
     append_secret("a", "1");
     append("a", "2");
-    journal_close();
-    ck_assert_int_eq(journal_open(NULL), 0);
+    journal_reopen(NULL);
     ck_reads(all("*"), " 2");
     ck_reads(list("*", "", 10), "");
     ck_reads(since(CRIER_SINCE_LAST, "a", 2), " 2");
@@ -278,16 +277,18 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("private updates in the journal");
     TCase *tcase = add_case(suite, "private");
 
-    tcase_add_loop_test(tcase, only_what_is_granted, 0, BACKENDS);
-    tcase_add_loop_test(tcase, prefixes_with_many_topics, 0, BACKENDS);
-    tcase_add_loop_test(tcase, wherever_a_read_begins, 0, BACKENDS);
-    tcase_add_loop_test(tcase, behind_many_private_ones, 0, BACKENDS);
-    tcase_add_test(tcase, they_stay_private_after_a_restart);
-    tcase_add_loop_test(tcase, a_gap_does_not_tell_of_a_private_topic, 0, BACKENDS);
-    tcase_add_loop_test(tcase, nor_where_it_is_too_old, 0, BACKENDS);
-    tcase_add_loop_test(tcase, the_oldest_is_one_that_may_be_seen, 0, BACKENDS);
-    tcase_add_loop_test(tcase, lists, 0, BACKENDS);
+    tcase_add_loop_test(tcase, only_what_is_granted, 0, journal_backends());
+    tcase_add_loop_test(tcase, prefixes_with_many_topics, 0, journal_backends());
+    tcase_add_loop_test(tcase, wherever_a_read_begins, 0, journal_backends());
+    tcase_add_loop_test(tcase, behind_many_private_ones, 0, journal_backends());
+    tcase_add_loop_test(tcase, they_stay_private_after_a_restart, SQLITE,
+                        journal_backends());
+    tcase_add_loop_test(tcase, a_gap_does_not_tell_of_a_private_topic, 0,
+                        journal_backends());
+    tcase_add_loop_test(tcase, nor_where_it_is_too_old, 0, journal_backends());
+    tcase_add_loop_test(tcase, the_oldest_is_one_that_may_be_seen, 0, journal_backends());
+    tcase_add_loop_test(tcase, lists, 0, journal_backends());
     return suite;
 }
 
-RUN_SUITE(make_suite)
+RUN_JOURNALS(make_suite)

@@ -541,6 +541,11 @@ static Suite *suite(void)
     c = add_case(s, "file");
     tcase_add_checked_fixture(c, fixture_file, fixture_end);
     add_journal_tests(c);
+    if (redis_is_wanted()) {
+        c = add_case(s, "redis");
+        tcase_add_checked_fixture(c, fixture_redis, fixture_end);
+        add_journal_tests(c);
+    }
     return s;
 }
 

@@ -35,9 +35,9 @@ static const char conf[] =
 #define BETA "Authorization: Bearer beta-token\r\n"
 #define STAR "Authorization: Bearer star-token\r\n"
 
-static char options[200];
+static char options[256];
 
-static void start_private(bool in_file)
+static void start_private(int journal)
 {
     char path[64];
     FILE *file;
@@ -49,18 +49,23 @@ static void start_private(bool in_file)
     fputs(conf, file);
     ck_assert_int_eq(fclose(file), 0);
     snprintf(options, sizeof options, "--config %s %s", path,
-             in_file ? journal_option : "");
+             fixture_option(journal));
     fixture_start(options);
 }
 
 static void setup_memory(void)
 {
-    start_private(false);
+    start_private(FIXTURE_MEMORY);
 }
 
 static void setup_file(void)
 {
-    start_private(true);
+    start_private(FIXTURE_FILE);
+}
+
+static void setup_redis(void)
+{
+    start_private(FIXTURE_REDIS);
 }
 
 /* Publishes what most tests look at. */
@@ -325,6 +330,12 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, setup_file, fixture_end);
     add_tests(tcase);
     tcase_add_test(tcase, after_a_restart);
+    if (redis_is_wanted()) {
+        tcase = add_case(suite, "in Redis");
+        tcase_add_checked_fixture(tcase, setup_redis, fixture_end);
+        add_tests(tcase);
+        tcase_add_test(tcase, after_a_restart);
+    }
     tcase = add_case(suite, "without tokens");
     tcase_add_test(tcase, nobody_could_be_sent_it);
     return suite;

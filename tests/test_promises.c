@@ -14,11 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *backend(int index)
-{
-    return index == 0 ? "--journal memory" : journal_option;
-}
-
 /* ---- one order, nothing lost ------------------------------------------ */
 
 #define PUBLISHERS 10
@@ -74,7 +69,7 @@ START_TEST(all_see_one_order_while_ten_publish)
     int i, frames = 0;
 
     each = crierd_is_slow() ? 60 : 300;
-    fixture_start(backend(_i));
+    fixture_start(fixture_option(_i));
     for (i = 0; i < PUBLISHERS; i++)
         pthread_create(&publishers[i], NULL, publish_many, (void *)names[i]);
     /* They connect while the publishers write; some read all, some from then on. */
@@ -226,7 +221,7 @@ START_TEST(a_slow_reader_gets_everything)
     char text[4097], *frame;
     struct client client;
 
-    fixture_start(backend(_i));
+    fixture_start(fixture_option(_i));
     client_connect_small(&client, crierd.port, 65536);
     ck_assert_int_eq(client_request(&client, "GET", "/topics/t", "", NULL),
                      200);
@@ -257,12 +252,14 @@ static Suite *suite(void)
     Suite *s = suite_create("promises");
     TCase *c = add_case(s, "promises");
 
-    tcase_add_checked_fixture(c, fixture_scratch, scratch_remove);
-    tcase_add_loop_test(c, all_see_one_order_while_ten_publish, 0, 2);
+    tcase_add_checked_fixture(c, fixture_scratch, fixture_clean);
+    tcase_add_loop_test(c, all_see_one_order_while_ten_publish, 0,
+                        fixture_journals());
     tcase_add_test(c, clients_that_take_nothing_cost_little);
     tcase_add_test(c, who_is_left_behind_is_told);
     tcase_add_test(c, who_is_left_behind_is_ended_if_so_wanted);
-    tcase_add_loop_test(c, a_slow_reader_gets_everything, 0, 2);
+    tcase_add_loop_test(c, a_slow_reader_gets_everything, 0,
+                        fixture_journals());
     return s;
 }
 

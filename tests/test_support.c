@@ -4,6 +4,7 @@
 
 #include "support/client.h"
 #include "support/port.h"
+#include "support/redis_server.h"
 #include "support/runner.h"
 #include "support/spawn.h"
 
@@ -187,6 +188,55 @@ START_TEST(a_program_dies_with_the_one_that_started_it)
 }
 END_TEST
 
+/* ---- Redis ------------------------------------------------------------ */
+
+START_TEST(a_redis_keeps_what_it_wrote_through_a_kill)
+{
+    const struct redis_options options = {
+        .tcp = _i != 0, .password = "secret", .appendfsync = "always"};
+    struct redis_server server;
+
+    redis_start(&server, &options);
+    ck_assert_int_eq(redis_ask_number(&server, "INCR %s", "n"), 1);
+    redis_kill(&server);
+    redis_restart(&server);
+    ck_assert_int_eq(redis_ask_number(&server, "INCR %s", "n"), 2);
+    redis_pause(&server);
+    redis_resume(&server);
+    redis_stop(&server);
+    redis_restart(&server);
+    ck_assert_int_eq(redis_ask_number(&server, "INCR %s", "n"), 3);
+    redis_remove(&server);
+}
+END_TEST
+
+START_TEST(a_sentinel_knows_its_master_and_a_replica_follows)
+{
+    const struct redis_options options = {.tcp = true, .password = "secret"};
+    struct redis_options replicas = options;
+    struct redis_server master, replica, sentinel;
+    const struct redis_watch watch = {
+        .name = "main", .master = &master, .quorum = 1, .down = 1000, .password = "p"};
+    redisReply *reply;
+
+    redis_start(&master, &options);
+    replicas.replica_of = &master;
+    redis_start(&replica, &replicas);
+    redis_start_sentinel(&sentinel, &watch);
+    redis_do(&master, "SET n 7");
+    redis_wait_replicas(&master, 1);
+    reply = redis_ask(&replica, "GET n");
+    ck_assert_str_eq(reply->str, "7");
+    freeReplyObject(reply);
+    reply = redis_ask(&sentinel, "SENTINEL get-master-addr-by-name main");
+    ck_assert_int_eq(atoi(reply->element[1]->str), master.port);
+    freeReplyObject(reply);
+    redis_remove(&sentinel);
+    redis_remove(&replica);
+    redis_remove(&master);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("support");
@@ -199,6 +249,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_program_has_the_usual_signals, 0, 2);
     tcase_add_test(c, a_group_of_its_own);
     tcase_add_test(c, a_program_dies_with_the_one_that_started_it);
+    tcase_add_loop_test(c, a_redis_keeps_what_it_wrote_through_a_kill, 0, 2);
+    tcase_add_test(c, a_sentinel_knows_its_master_and_a_replica_follows);
     return s;
 }
 

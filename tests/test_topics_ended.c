@@ -1,5 +1,5 @@
 /*
- * Topics that end, over HTTP and with both journals: the last update, the end of streams,
+ * Topics that end, over HTTP and with all journals: the last update, the end of streams,
  * and 204 for a client that has had all.
  */
 #include <config.h>
@@ -24,6 +24,12 @@ static void setup_memory(void)
 static void setup_file(void)
 {
     fixture_file();
+    options = journal_option;
+}
+
+static void setup_redis(void)
+{
+    fixture_redis();
     options = journal_option;
 }
 
@@ -319,6 +325,12 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup_file, fixture_end);
     add_tests(c);
     tcase_add_test(c, an_end_survives_a_crash);
+    if (redis_is_wanted()) {
+        c = add_case(s, "redis");
+        tcase_add_checked_fixture(c, setup_redis, fixture_end);
+        add_tests(c);
+        tcase_add_test(c, an_end_survives_a_crash);
+    }
     return s;
 }
 

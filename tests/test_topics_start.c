@@ -319,12 +319,17 @@ static void add_tests(TCase *c)
 static Suite *suite(void)
 {
     Suite *s = suite_create("topics_start");
-    TCase *memory = add_case(s, "memory"), *file = add_case(s, "file");
+    TCase *memory = add_case(s, "memory"), *file = add_case(s, "file"), *redis;
 
     tcase_add_checked_fixture(memory, fixture_memory, fixture_end);
     add_tests(memory);
     tcase_add_checked_fixture(file, fixture_file, fixture_end);
     add_tests(file);
+    if (redis_is_wanted()) {
+        redis = add_case(s, "redis");
+        tcase_add_checked_fixture(redis, fixture_redis, fixture_end);
+        add_tests(redis);
+    }
     return s;
 }
 

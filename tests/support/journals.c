@@ -2,6 +2,8 @@
 
 #include "journals.h"
 
+#include "redis_server.h"
+
 #include <check.h>
 #include <errno.h>
 #include <semaphore.h>
@@ -47,6 +49,49 @@ static size_t yield(void *closure, struct crier__update *update)
     return 7;
 }
 
+/* ---- servers ---------------------------------------------------------- */
+
+static struct redis_server redis, valkey;
+static int opened = SQLITE; /* the backend that journal_open() opens */
+static unsigned ended;      /* how many tests have; in the name of a journal in Redis */
+
+int journal_backends(void)
+{
+    if (redis.pid == 0)
+        return REDIS;
+    return valkey.pid != 0 ? VALKEY + 1 : VALKEY;
+}
+
+bool journal_is_redis(int backend)
+{
+    return backend >= REDIS;
+}
+
+bool journal_is_kept(int backend)
+{
+    return backend != MEMORY;
+}
+
+void journals_begin(void)
+{
+    char program[4096];
+    const struct redis_options other = {.program = program};
+
+    if (!redis_is_wanted())
+        return;
+    redis_start(&redis, NULL);
+    if (redis_find_valkey(program))
+        redis_start(&valkey, &other);
+}
+
+void journals_end(void)
+{
+    if (redis.pid != 0)
+        redis_remove(&redis);
+    if (valkey.pid != 0)
+        redis_remove(&valkey);
+}
+
 /* ---- start and end ---------------------------------------------------- */
 
 const char *journal_path(void)
@@ -60,18 +105,74 @@ const char *journal_path(void)
     return path;
 }
 
+/* What a journal that is shared asks of the hub; there are no streams here. */
+static size_t take_no_counts(void *closure, struct crier__count *counts, size_t max,
+                             bool all)
+{
+    (void)closure;
+    (void)counts;
+    (void)max;
+    (void)all;
+    return 0;
+}
+
+static void take_total(void *closure, const char *selector, size_t total)
+{
+    (void)closure;
+    (void)selector;
+    (void)total;
+}
+
+static void take_departed(void *closure, const char *selector)
+{
+    take_total(closure, selector, 0);
+}
+
+/* No server here loses anything. */
+static void note_missed(void *closure, uint64_t position)
+{
+    (void)closure;
+    (void)position;
+    atomic_store(&disorder, true);
+}
+
 static void take_over(void)
 {
     journal->yield = yield;
+    journal->missed = note_missed;
+    journal->take_counts = take_no_counts;
+    journal->total = take_total;
+    journal->departed = take_departed;
     last_yielded = journal->ops->last(journal);
     yielded = successes = 0;
+    if (journal->ops->start != NULL)
+        journal->ops->start(journal);
+}
+
+/* Opens the journal in Redis, under a name that no other test of this program uses. */
+static int open_redis(const struct crier_journal_options *options, char reason[256])
+{
+    static const char *const more[] = {
+        [REDIS] = "", [REDIS_PAST] = "&cache=1k", [VALKEY] = ""};
+    char *server = redis_url(opened == VALKEY ? &valkey : &redis), *url;
+    int error;
+
+    ck_assert_int_gt(asprintf(&url, "%s?name=test-%d-%u%s", server, (int)getpid(), ended,
+                              more[opened]),
+                     0);
+    error = crier_journal_redis(url, options, &journal, reason, 256);
+    free(url);
+    free(server);
+    return error;
 }
 
 int journal_open(const struct crier_journal_options *options)
 {
     char reason[256] = "";
-    int error = crier_journal_sqlite(journal_path(), options, &journal,
-                                     reason, sizeof reason);
+    int error = journal_is_redis(opened)
+                    ? open_redis(options, reason)
+                    : crier_journal_sqlite(journal_path(), options, &journal, reason,
+                                           sizeof reason);
 
     if (error == 0)
         take_over();
@@ -82,7 +183,8 @@ int journal_open(const struct crier_journal_options *options)
 
 void journal_start(int backend, const struct crier_journal_options *options)
 {
-    if (backend == SQLITE) {
+    opened = backend;
+    if (journal_is_kept(backend)) {
         ck_assert_int_eq(journal_open(options), 0);
         return;
     }
@@ -98,12 +200,22 @@ void journal_close(void)
     ck_assert_uint_eq(yielded, successes);
 }
 
+void journal_reopen(const struct crier_journal_options *options)
+{
+    if (!journal_is_kept(opened))
+        return;
+    journal_close();
+    ck_assert_int_eq(journal_open(options), 0);
+}
+
 void journal_end(void)
 {
     char command[128];
 
     if (journal != NULL)
         journal_close();
+    opened = SQLITE;
+    ended++;
     if (journal_dir[0] != '\0') {
         snprintf(command, sizeof command, "rm -r '%s'", journal_dir);
         ck_assert_int_eq(system(command), 0);

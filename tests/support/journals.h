@@ -2,6 +2,7 @@
 #define TESTS_JOURNALS_H
 
 #include "libcrier/journal/journal.h"
+#include "runner.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +12,33 @@
  * failure here fails the test.
  */
 
-enum backend { MEMORY, SQLITE, BACKENDS };
+/* REDIS_PAST keeps so little of the journal in this process that most reads ask Redis.
+ * VALKEY is REDIS with another server. */
+enum backend { MEMORY, SQLITE, REDIS, REDIS_PAST, VALKEY };
+
+/* How many of these a test runs with, the first ones: without VALKEY where $PATH has none,
+ * and without all servers unless redis_is_wanted(). */
+int journal_backends(void);
+
+/* Whether what a journal holds is there when it is opened again; it asks Redis. */
+bool journal_is_kept(int backend);
+bool journal_is_redis(int backend);
+
+/* Starts and ends the servers, once for all tests of a program. */
+void journals_begin(void);
+void journals_end(void);
+
+/* The main() of a test program with these backends: as RUN_SUITE(). */
+#define RUN_JOURNALS(make_suite)                                              \
+    int main(void)                                                            \
+    {                                                                         \
+        int status;                                                           \
+                                                                              \
+        journals_begin();                                                     \
+        status = run_suite(make_suite());                                     \
+        journals_end();                                                       \
+        return status;                                                        \
+    }
 
 extern struct crier_journal *journal;
 extern char journal_dir[]; /* its directory, "" if it has none */
@@ -23,13 +50,14 @@ extern char appended_id[CRIER__ID_SIZE];
 extern struct crier__read answer; /* the first page; its updates are freed */
 extern unsigned pages;            /* the number of pages */
 
-/* Opens a new journal. */
+/* Opens a new journal; the second one of a test is the first one again, if it is kept. */
 void journal_start(int backend, const struct crier_journal_options *options);
 
 /* Returns the file of an SQLite journal; makes its directory the first time. */
 const char *journal_path(void);
 
-/* Tries to open it; returns the error. */
+/* Tries to open the journal that journal_start() opened, or else one of SQLite; returns
+ * the error. */
 int journal_open(const struct crier_journal_options *options);
 
 /* Runs SQL in FILE on a connection of its own. Returns the first column of the last
@@ -38,6 +66,9 @@ long journal_sql(const char *file, const char *sql);
 
 /* Closes it. */
 void journal_close(void);
+
+/* Closes it and opens it again, if it is kept. */
+void journal_reopen(const struct crier_journal_options *options);
 
 /* Closes it and removes its directory. Fails unless it yielded, in order, exactly the
  * updates that it reported as stored. */

@@ -3,6 +3,7 @@
 #include "site.h"
 
 #include "client.h"
+#include "redis_server.h"
 #include "scratch.h"
 
 #include <arpa/inet.h>
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static enum MHD_Result handle(void *closure, struct MHD_Connection *connection,
@@ -66,35 +68,83 @@ void site_stop_drained(struct site *site)
     crier_shards_free(site->shards);
 }
 
-struct crier_hub *site_start_hub(struct site *site,
-                                 const struct crier_shards_options *shards,
-                                 const struct crier_journal_options *journal,
-                                 bool sqlite)
+static struct redis_server redis; /* of the hub's journal */
+
+int site_journals(void)
+{
+    return redis_is_wanted() ? SITE_PAST + 1 : SITE_REDIS;
+}
+
+const char *site_journal_name(enum site_journal journal)
+{
+    static const char *const names[] = {"memory", "sqlite", "redis", "redis, past"};
+
+    return names[journal];
+}
+
+static struct crier_journal *open_sqlite(const struct crier_journal_options *options)
 {
     struct crier_journal *made;
-    struct crier_hub *hub;
     char path[64];
 
+    scratch_make();
+    snprintf(path, sizeof path, "%s/journal", scratch);
+    ck_assert_int_eq(crier_journal_sqlite(path, options, &made, NULL, 0), 0);
+    return made;
+}
+
+static struct crier_journal *open_redis(const struct crier_journal_options *options,
+                                        const char *parameters)
+{
+    struct crier_journal *made;
+    char *server, *url, reason[256] = "";
+
+    redis_start(&redis, NULL);
+    server = redis_url(&redis);
+    ck_assert_int_gt(asprintf(&url, "%s%s", server, parameters), 0);
+    ck_assert_msg(crier_journal_redis(url, options, &made, reason, sizeof reason) == 0,
+                  "%s: %s", url, reason);
+    free(url);
+    free(server);
+    return made;
+}
+
+static struct crier_journal *open_journal(const struct crier_journal_options *options,
+                                          enum site_journal journal)
+{
+    struct crier_journal *made;
+
+    if (journal == SITE_SQLITE)
+        return open_sqlite(options);
+    if (journal != SITE_MEMORY)
+        return open_redis(options, journal == SITE_PAST ? "?cache=1M" : "");
+    ck_assert_int_eq(crier_journal_memory(options, &made), 0);
+    return made;
+}
+
+struct crier_hub *site_start_hub(struct site *site,
+                                 const struct crier_shards_options *shards,
+                                 const struct crier_journal_options *options,
+                                 enum site_journal journal)
+{
+    struct crier_hub *hub;
+
     site_start(site, shards);
-    if (sqlite) {
-        scratch_make();
-        snprintf(path, sizeof path, "%s/journal", scratch);
-        ck_assert_int_eq(crier_journal_sqlite(path, journal, &made, NULL, 0),
-                         0);
-    } else {
-        ck_assert_int_eq(crier_journal_memory(journal, &made), 0);
-    }
-    ck_assert_int_eq(crier_hub_new(site->shards, made, NULL, &hub), 0);
+    ck_assert_int_eq(crier_hub_new(site->shards, open_journal(options, journal), NULL,
+                                   &hub),
+                     0);
     return hub;
 }
 
-void site_stop_hub(struct site *site, struct crier_hub *hub, bool sqlite)
+void site_stop_hub(struct site *site, struct crier_hub *hub, enum site_journal journal)
 {
     crier_hub_close(hub);
     site_stop(site);
     crier_hub_free(hub);
-    if (sqlite)
+    if (journal == SITE_SQLITE)
         scratch_remove();
+    if (redis.pid != 0)
+        redis_remove(&redis);
 }
 
 size_t site_stop(struct site *site)

@@ -27,15 +27,25 @@ struct site {
  * NULL). */
 void site_start(struct site *site, const struct crier_shards_options *options);
 
-/* The same with a hub, on a journal in memory or in an SQLite file of the scratch
- * directory, which it makes. Returns the hub. */
+/* The journals of a hub. SITE_PAST is one in Redis of which the process keeps the newest
+ * MiB, so that what is older is read from Redis. */
+enum site_journal { SITE_MEMORY, SITE_SQLITE, SITE_REDIS, SITE_PAST };
+
+/* How many of these a test runs with, the first ones (redis_is_wanted()). */
+int site_journals(void);
+
+/* The name of JOURNAL. */
+const char *site_journal_name(enum site_journal journal);
+
+/* The same as site_start() with a hub, on a journal in memory, in an SQLite file of the
+ * scratch directory, which it makes, or in a Redis, which it starts. Returns the hub. */
 struct crier_hub *site_start_hub(struct site *site,
                                  const struct crier_shards_options *shards,
-                                 const struct crier_journal_options *journal,
-                                 bool sqlite);
+                                 const struct crier_journal_options *options,
+                                 enum site_journal journal);
 
-/* Stops and frees the site and the hub, and removes the scratch directory. */
-void site_stop_hub(struct site *site, struct crier_hub *hub, bool sqlite);
+/* Stops and frees the site and the hub, ends Redis, and removes the scratch directory. */
+void site_stop_hub(struct site *site, struct crier_hub *hub, enum site_journal journal);
 
 /* Drains, stops and frees it. Returns the result of crier_shards_drain(). */
 size_t site_stop(struct site *site);

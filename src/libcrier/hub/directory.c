@@ -1,6 +1,10 @@
 /*
  * The directory: how many streams subscribe to each selector, and on which shards. The
  * hub's lock guards it.
+ *
+ * Where nodes share the journal, an entry also has what is known of the other nodes'
+ * streams (census.c). It stays as long as there are such, or while the journal has not got
+ * this node's last count of it.
  */
 #include <config.h>
 
@@ -15,32 +19,88 @@
 
 /* ---- entries ---------------------------------------------------------- */
 
-static struct crier__directory_entry *
-find_entry(const struct crier_hub *hub, const struct crier__selector *selector)
+struct crier__directory_entry *
+crier__directory_find(const struct crier_hub *hub,
+                      const struct crier__selector *selector)
 {
     return (struct crier__directory_entry *)crier__index_get(
         &hub->directory.index, selector);
 }
 
-/* The entry of SELECTOR, which is made if there is none. NULL when memory is short. */
+/* A new entry of SELECTOR, which is in no index. NULL when memory is short. */
 static struct crier__directory_entry *
-get_entry(struct crier_hub *hub, const struct crier__selector *selector)
+new_entry(const struct crier_hub *hub, const struct crier__selector *selector)
 {
-    size_t length = strlen(selector->text), size;
-    struct crier__directory_entry *entry = find_entry(hub, selector);
+    struct crier__directory_entry *entry;
+    size_t size = sizeof *entry + hub->shard_count * sizeof entry->active[0];
+    size_t more = hub->directory.census != NULL ? sizeof *entry->census : 0;
+
+    entry = calloc(1, size + more + strlen(selector->text) + 1);
+    if (entry == NULL)
+        return NULL;
+    if (more != 0) {
+        entry->census = (struct crier__census_entry *)((char *)entry + size);
+        entry->census->entry = entry;
+    }
+    crier__index_copy(&entry->entry.selector, selector, (char *)entry + size + more);
+    return entry;
+}
+
+struct crier__directory_entry *
+crier__directory_get(struct crier_hub *hub, const struct crier__selector *selector)
+{
+    struct crier__directory_entry *entry = crier__directory_find(hub, selector);
 
     if (entry != NULL)
         return entry;
-    size = sizeof *entry + hub->shard_count * sizeof entry->active[0];
-    entry = calloc(1, size + length + 1);
-    if (entry == NULL)
-        return NULL;
-    crier__index_copy(&entry->entry.selector, selector, (char *)entry + size);
-    if (crier__index_add(&hub->directory.index, &entry->entry) != 0) {
-        free(entry);
-        return NULL;
-    }
-    return entry;
+    entry = new_entry(hub, selector);
+    if (entry == NULL || crier__index_add(&hub->directory.index, &entry->entry) == 0)
+        return entry;
+    free(entry);
+    return NULL;
+}
+
+/* Whether the journal needs ENTRY, which has a census, though no stream here does; or
+ * streams of other nodes do. */
+static bool is_kept(struct crier__census *census, struct crier__census_entry *entry,
+                    bool used)
+{
+    bool kept = used || entry->changed || entry->taken, remote;
+
+    remote = !kept && (crier__directory_elsewhere(entry->entry) != 0 ||
+                       (census->reading && entry->heard == census->readings)) &&
+             (entry->remote || census->remote < CRIER__REMOTE_MAX);
+    census->remote += remote;
+    census->remote -= entry->remote;
+    entry->remote = remote;
+    return kept || remote;
+}
+
+void crier__directory_settle(struct crier_hub *hub,
+                             struct crier__directory_entry *entry)
+{
+    bool used = entry->count != 0 || entry->changing != 0;
+
+    if (entry->census != NULL)
+        used = is_kept(hub->directory.census, entry->census, used);
+    if (used)
+        return;
+    crier__index_remove(&hub->directory.index, &entry->entry);
+    free(entry);
+}
+
+void crier__directory_mark(struct crier_hub *hub,
+                           struct crier__directory_entry *entry)
+{
+    struct crier__census *census = hub->directory.census;
+    bool first = census->changed == NULL;
+
+    if (entry->census->changed)
+        return;
+    entry->census->changed = true;
+    DL_APPEND(census->changed, entry->census);
+    if (first && !census->closed)
+        hub->journal->ops->counts_changed(hub->journal);
 }
 
 /* ---- counting --------------------------------------------------------- */
@@ -57,6 +117,15 @@ static struct weight weight_of(bool once, bool active)
 
 static const struct weight changing = {.changing = 1, .active = 1};
 
+/* ENTRY has changed by WEIGHT. */
+static void note_change(struct crier_hub *hub, struct crier__directory_entry *entry,
+                        struct weight weight)
+{
+    if (entry->census != NULL && weight.staying != 0)
+        crier__directory_mark(hub, entry);
+    crier__directory_settle(hub, entry);
+}
+
 /* Subtracts WEIGHT from the first COUNT of SELECTORS, and frees entries that nobody
  * subscribes to. */
 static void subtract_weight(struct crier_hub *hub,
@@ -68,15 +137,12 @@ static void subtract_weight(struct crier_hub *hub,
     unsigned i;
 
     for (i = 0; i < count; i++) {
-        entry = find_entry(hub, &selectors->items[i]);
+        entry = crier__directory_find(hub, &selectors->items[i]);
         entry->count -= weight.count;
         entry->staying -= weight.staying;
         entry->changing -= weight.changing;
         entry->active[index] -= weight.active;
-        if (entry->count == 0 && entry->changing == 0) {
-            crier__index_remove(&hub->directory.index, &entry->entry);
-            free(entry);
-        }
+        note_change(hub, entry, weight);
     }
 }
 
@@ -89,7 +155,7 @@ static int add_weight(struct crier_hub *hub,
     unsigned i;
 
     for (i = 0; i < selectors->count; i++) {
-        entry = get_entry(hub, &selectors->items[i]);
+        entry = crier__directory_get(hub, &selectors->items[i]);
         if (entry == NULL) {
             subtract_weight(hub, selectors, i, index, weight);
             return -ENOMEM;
@@ -98,6 +164,7 @@ static int add_weight(struct crier_hub *hub,
         entry->staying += weight.staying;
         entry->changing += weight.changing;
         entry->active[index] += weight.active;
+        note_change(hub, entry, weight);
     }
     return 0;
 }
@@ -110,7 +177,7 @@ static void share_patterns(struct crier_hub *hub,
 
     for (i = 0; i < selectors->count; i++)
         if (selectors->items[i].pattern != NULL)
-            crier__index_share(&find_entry(hub, &selectors->items[i])->entry,
+            crier__index_share(&crier__directory_find(hub, &selectors->items[i])->entry,
                                &selectors->items[i]);
 }
 
@@ -215,7 +282,8 @@ static void add_entry(void *closure, struct crier__index_entry *found)
     struct finding *finding = closure;
     unsigned shard;
 
-    finding->destination.subscribers += entry->count;
+    finding->destination.subscribers +=
+        entry->count + crier__directory_elsewhere(entry);
     for (shard = 0; shard < finding->shard_count; shard++)
         if (entry->active[shard] != 0)
             finding->destination.shards |= (uint64_t)1 << shard;
@@ -232,16 +300,17 @@ crier__directory_match(struct crier_hub *hub,
     return finding.destination;
 }
 
-/* How many subscribers of SELECTOR stay. */
+/* How many subscribers of SELECTOR stay: here, and with ALL on the other nodes, too. */
 static size_t count_staying(struct crier_hub *hub,
-                            const struct crier__selector *selector)
+                            const struct crier__selector *selector, bool all)
 {
     const struct crier__directory_entry *entry;
-    size_t count;
+    size_t count = 0;
 
     pthread_mutex_lock(&hub->lock);
-    entry = find_entry(hub, selector);
-    count = entry != NULL ? entry->staying : 0;
+    entry = crier__directory_find(hub, selector);
+    if (entry != NULL)
+        count = entry->staying + (all ? crier__directory_elsewhere(entry) : 0);
     pthread_mutex_unlock(&hub->lock);
     return count;
 }
@@ -250,7 +319,33 @@ size_t crier__directory_count(struct crier_hub *hub, const char *name)
 {
     const struct crier__selector exact = {.kind = CRIER__EXACT, .text = name};
 
-    return count_staying(hub, &exact);
+    return count_staying(hub, &exact, true);
+}
+
+size_t crier__directory_count_own(struct crier_hub *hub, const char *name)
+{
+    const struct crier__selector exact = {.kind = CRIER__EXACT, .text = name};
+
+    return count_staying(hub, &exact, false);
+}
+
+void crier__directory_appended(struct crier_hub *hub, const char *name, size_t count)
+{
+    const struct crier__selector exact = {
+        .kind = CRIER__EXACT, .length = (unsigned)strlen(name), .text = name};
+    struct crier__directory_entry *entry;
+
+    pthread_mutex_lock(&hub->lock);
+    entry = count != 0 ? crier__directory_get(hub, &exact)
+                       : crier__directory_find(hub, &exact);
+    if (entry != NULL) {
+        entry->census->reported = count;
+        /* A later count may have overtaken this one. */
+        if (entry->staying != count)
+            crier__directory_mark(hub, entry);
+        crier__directory_settle(hub, entry);
+    }
+    pthread_mutex_unlock(&hub->lock);
 }
 
 size_t crier_hub_count(struct crier_hub *hub, const char *topic)
@@ -262,7 +357,7 @@ size_t crier_hub_count(struct crier_hub *hub, const char *topic)
         crier__selector_init(&selector,
                              &(struct crier_selector){.text = topic}) != 0)
         return 0;
-    count = count_staying(hub, &selector);
+    count = count_staying(hub, &selector, true);
     crier__selector_done(&selector);
     return count;
 }

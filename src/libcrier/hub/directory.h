@@ -3,9 +3,39 @@
 
 #include "hub.h"
 
-/* A selector that some stream subscribes to. */
+/* The counts of all nodes, where they share a journal. */
+struct crier__census {
+    struct crier__census_entry *changed; /* a DL list */
+    size_t taken_count;
+    struct crier__census_entry *taken[CRIER__COUNTS_MAX]; /* and not counted yet */
+    size_t remote;     /* entries that only streams of other nodes keep */
+    uint64_t readings; /* of all totals, so far */
+    bool reading;      /* one is under way */
+    bool closed;       /* the journal is not called any more */
+};
+
+/* No more entries are kept for streams of other nodes alone; what is beyond is not
+ * counted. */
+#define CRIER__REMOTE_MAX 100000
+
+/* What is known of one selector there. */
+struct crier__census_entry {
+    struct crier__directory_entry *entry;
+    struct crier__census_entry *prev, *next; /* among those changed */
+    bool changed;    /* since it was taken */
+    bool taken;
+    bool told;       /* a total came since it was taken */
+    bool remote;     /* it is counted in the census' `remote` */
+    size_t sent;     /* what was taken last */
+    size_t reported; /* what the journal has of this node */
+    size_t total;    /* of all nodes, `reported` included, as the journal said last */
+    uint64_t heard;  /* the number of the reading in which or behind which it said so */
+};
+
+/* A selector that some stream subscribes to, perhaps on another node. */
 struct crier__directory_entry {
     struct crier__index_entry entry;
+    struct crier__census_entry *census; /* in the same allocation, or NULL */
     size_t count;    /* of the subscribers */
     size_t staying;  /* of those that do not only read what is held */
     size_t changing; /* of those that are about to change to it, which count in nothing
@@ -52,13 +82,52 @@ void crier__directory_resume(struct crier_hub *hub,
                              const struct crier__selectors *selectors,
                              unsigned index, uint64_t *now);
 
-/* How many of the subscribers of the topic NAME, by its name, stay. */
+/* How many of the subscribers of the topic NAME, by its name, stay: on all nodes, and on
+ * this one. */
 size_t crier__directory_count(struct crier_hub *hub, const char *name);
+size_t crier__directory_count_own(struct crier_hub *hub, const char *name);
+
+/* An update was appended with which the journal got the count COUNT of this node's streams
+ * that subscribe to the topic NAME. */
+void crier__directory_appended(struct crier_hub *hub, const char *name, size_t count);
+
+/* ---- under the hub's lock ---- */
+
+/* How many streams of other nodes that stay subscribe to the selector of ENTRY, as far as
+ * it is known. */
+static inline size_t
+crier__directory_elsewhere(const struct crier__directory_entry *entry)
+{
+    const struct crier__census_entry *census = entry->census;
+
+    return census != NULL && census->total > census->reported
+               ? census->total - census->reported
+               : 0;
+}
+
+/* The entry of SELECTOR; NULL for none. */
+struct crier__directory_entry *
+crier__directory_find(const struct crier_hub *hub,
+                      const struct crier__selector *selector);
+
+/* The same, but makes it if there is none; NULL when memory is short. It must be settled
+ * then. */
+struct crier__directory_entry *
+crier__directory_get(struct crier_hub *hub, const struct crier__selector *selector);
+
+/* Frees ENTRY when nobody needs it any more. */
+void crier__directory_settle(struct crier_hub *hub,
+                             struct crier__directory_entry *entry);
+
+/* This node's count of ENTRY, which has a census, must be taken again. */
+void crier__directory_mark(struct crier_hub *hub,
+                           struct crier__directory_entry *entry);
 
 /* Where an update goes. */
 struct crier__destination {
     uint64_t shards;    /* a bit for each one with an active subscriber */
-    size_t subscribers; /* one that has two selectors which match counts twice */
+    size_t subscribers; /* on all nodes; one that has two selectors which match counts
+                           twice */
 };
 
 /* Under the hub's lock: finds where UPDATE goes. Cannot fail. */

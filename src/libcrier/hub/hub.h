@@ -8,10 +8,12 @@
 
 struct crier__subscriber;
 struct crier__change;
+struct crier__census;
 
 /* What streams subscribe to, and how many; see directory.h. */
 struct crier__directory {
     struct crier__index index;
+    struct crier__census *census; /* NULL where no other process has streams; census.h */
 };
 
 /* A list of updates that grows. */

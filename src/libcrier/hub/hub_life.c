@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include "census.h"
 #include "deliver.h"
 #include "gate.h"
 #include "hub.h"
@@ -27,6 +28,7 @@ static int init_hub_locks(struct crier_hub *hub)
 static void free_hub(struct crier_hub *hub)
 {
     crier__deliver_done(hub);
+    crier__census_done(hub);
     hub->journal->ops->free(hub->journal);
     crier__index_done(&hub->directory.index);
     crier__gate_done(&hub->gate);
@@ -75,6 +77,9 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
     if (options != NULL && options->presence != NULL &&
         options->presence[0] != '\0')
         error = crier__selectors_parse(options->presence, &made->presence);
+    made->journal = journal;
+    if (error == 0)
+        error = crier__census_init(made);
     if (error == 0)
         error = init_hub_locks(made);
     if (error != 0)
@@ -82,7 +87,6 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
     made->born = shards->born;
     made->shards = shards;
     made->shard_count = shards->count;
-    made->journal = journal;
     atomic_init(&made->has_presence, made->presence != NULL);
     atomic_init(&made->slow,
                 options != NULL ? (int)options->slow : CRIER_SLOW_GAP);
@@ -99,8 +103,10 @@ int crier_hub_new(struct crier_shards *shards, struct crier_journal *journal,
     *hub = made;
     return 0;
 fail:
-    if (made != NULL)
+    if (made != NULL) {
         crier__selectors_free(made->presence);
+        free(made->directory.census);
+    }
     free(made);
     crier_journal_free(journal);
     return error;
@@ -143,6 +149,7 @@ void crier_hub_close(struct crier_hub *hub)
     if (hub->journal->ops->interrupt != NULL)
         hub->journal->ops->interrupt(hub->journal);
     crier__gate_wait(&hub->gate);
+    crier__census_close(hub);
     hub->journal->ops->close(hub->journal);
 }
 

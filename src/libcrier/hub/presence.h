@@ -9,4 +9,8 @@ void crier__presence_announce(struct crier_hub *hub,
                               const struct crier__selectors *selectors,
                               const struct crier__selectors *others, bool join);
 
+/* The journal's departed (see journal.h); CLOSURE is the hub. Publishes the count of the
+ * topic that SELECTOR is, if that has presence. */
+void crier__presence_departed(void *closure, const char *selector);
+
 #endif

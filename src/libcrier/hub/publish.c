@@ -3,14 +3,17 @@
  */
 #include <config.h>
 
+#include "publish.h"
+
+#include "directory.h"
 #include "gate.h"
-#include "hub.h"
 
 #include "base/clock.h"
 #include "libcrier/wire/event.h"
 #include "libcrier/wire/topic.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +24,7 @@ struct publication {
     bool dedupe;
     void (*on_done)(void *closure, const struct crier_receipt *receipt);
     void *closure;
+    char census[]; /* the selector that it counts, or "" */
 };
 
 static void report_published(struct crier__append *append)
@@ -48,6 +52,8 @@ static void report_published(struct crier__append *append)
                          ? append->reason
                          : crier_error_text(receipt.error);
     crier__shards_release(hub->shards, publication->cost);
+    if (append->census != NULL && append->error == 0)
+        crier__directory_appended(hub, append->census + 1, append->census_count);
     CRIER__TOPICS_EACH (update->topics, name)
         names[receipt.topic_count++] = name;
     if (publication->on_done != NULL)
@@ -87,9 +93,32 @@ static int check_imported_id(struct crier_hub *hub, const char *id)
     return crier__id_read(id, hub->journal->epoch, &position) ? CRIER_ERR_EXISTS : 0;
 }
 
-/* Asks the journal to append UPDATE (*stolen*). */
+/* What an update says of the streams of this process; or a topic that is NULL. */
+struct own_count {
+    const char *topic;
+    size_t count;
+};
+
+static const struct own_count no_count;
+
+/* A new publication, which is about OWN; NULL when memory is short. */
+static struct publication *new_publication(const struct own_count *own)
+{
+    size_t size = own->topic != NULL ? strlen(own->topic) + 2 : 1;
+    struct publication *made = calloc(1, sizeof *made + size);
+
+    if (made != NULL && own->topic != NULL) {
+        snprintf(made->census, size, "=%s", own->topic);
+        made->append.census = made->census;
+        made->append.census_count = own->count;
+    }
+    return made;
+}
+
+/* Asks the journal to append UPDATE (*stolen*), which is about OWN. */
 static int submit_update(struct crier_hub *hub, struct crier__update *update,
-                         const struct crier_publish_options *options)
+                         const struct crier_publish_options *options,
+                         const struct own_count *own)
 {
     size_t cost = crier__update_cost(update);
     struct publication *publication = NULL;
@@ -101,7 +130,7 @@ static int submit_update(struct crier_hub *hub, struct crier__update *update,
         error = crier__shards_reserve(hub->shards, cost);
     if (error != 0)
         goto unref;
-    publication = calloc(1, sizeof *publication);
+    publication = new_publication(own);
     error = publication != NULL ? crier__gate_enter(&hub->gate) : -ENOMEM;
     if (error != 0)
         goto release;
@@ -148,16 +177,17 @@ static int check_publish(struct crier_hub *hub, const void *topics,
     return id != NULL && !crier_id_valid(id, strlen(id)) ? CRIER_ERR_ID : 0;
 }
 
-/* Publishes EVENT under TOPICS (*stolen*). */
+/* Publishes EVENT, which is about OWN, under TOPICS (*stolen*). */
 static int publish_event(struct crier_hub *hub, struct crier__topics *topics,
                          const struct crier_event *event,
-                         const struct crier_publish_options *options)
+                         const struct crier_publish_options *options,
+                         const struct own_count *own)
 {
     struct crier__update *update;
     int error = make_update(topics, event, &update);
 
     free(topics);
-    return error != 0 ? error : submit_update(hub, update, options);
+    return error != 0 ? error : submit_update(hub, update, options, own);
 }
 
 int crier_hub_publish(struct crier_hub *hub, const char *topics,
@@ -169,7 +199,7 @@ int crier_hub_publish(struct crier_hub *hub, const char *topics,
 
     if (error == 0)
         error = crier__topics_parse(topics, &list);
-    return error != 0 ? error : publish_event(hub, list, event, options);
+    return error != 0 ? error : publish_event(hub, list, event, options, &no_count);
 }
 
 int crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
@@ -185,5 +215,20 @@ int crier_hub_publish_to(struct crier_hub *hub, const char *const *topics,
             error = CRIER_ERR_NULL;
     if (error == 0)
         error = crier__topics_list(topics, count, &list);
-    return error != 0 ? error : publish_event(hub, list, event, options);
+    return error != 0 ? error : publish_event(hub, list, event, options, &no_count);
+}
+
+void crier__publish_count(struct crier_hub *hub, const char *name,
+                          const struct crier_event *event, const char *topic,
+                          size_t count)
+{
+    const struct own_count own = {.topic = topic, .count = count};
+    int error = check_publish(hub, name, event, NULL);
+    struct crier__topics *list;
+
+    if (error == 0)
+        error = crier__topics_list(&name, 1, &list);
+    if (error == 0)
+        (void)publish_event(hub, list, event, NULL,
+                            hub->directory.census != NULL ? &own : &no_count);
 }

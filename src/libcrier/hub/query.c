@@ -133,6 +133,12 @@ static unsigned insert_entry(const struct crier__directory_entry **first,
     return count + 1;
 }
 
+/* Whether ENTRY has subscribers, here or on another node. */
+static bool is_subscribed(const struct crier__directory_entry *entry)
+{
+    return entry->count != 0 || crier__directory_elsewhere(entry) != 0;
+}
+
 /* Finds the first topics of LISTING that have subscribers. -ENOMEM. */
 static int find_subscribed(struct listing *listing)
 {
@@ -150,13 +156,14 @@ static int find_subscribed(struct listing *listing)
               sizeof *listing->withheld, compare_hashes);
     pthread_mutex_lock(&hub->lock);
     HASH_ITER (hh, hub->directory.index.entries, entry, next)
-        if (((struct crier__directory_entry *)entry)->count != 0 &&
-            entry->selector.kind == CRIER__EXACT &&
+        if (entry->selector.kind == CRIER__EXACT &&
+            is_subscribed((struct crier__directory_entry *)entry) &&
             lists_subscribed(listing, entry->selector.text))
             count = insert_entry(first, count, list->limit,
                                  (struct crier__directory_entry *)entry);
     for (i = 0; i < count; i++) {
-        listing->subscribed[i].count = first[i]->staying;
+        listing->subscribed[i].count =
+            first[i]->staying + crier__directory_elsewhere(first[i]);
         snprintf(listing->subscribed[i].name,
                  sizeof listing->subscribed[i].name, "%s",
                  first[i]->entry.selector.text);
@@ -388,6 +395,7 @@ void crier_hub_status(struct crier_hub *hub, struct crier_status *status)
         return;
     }
     status->journal = hub->journal->ops->name;
+    status->shared = hub->journal->ops->shared;
     status->gaps = atomic_load(&hub->gaps);
     status->corrected = atomic_load(&hub->journal->corrected);
     status->clock_behind = atomic_load(&hub->journal->clock_behind);

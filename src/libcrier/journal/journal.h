@@ -39,21 +39,18 @@ struct crier__append {
     bool same_topics;  /* likewise: whether that update has the same topics */
     size_t subscribers; /* what yield returned */
 
-    /* Of a journal that nodes share. NULL, or a selector: this process now has
-     * `census_count` streams that subscribe to it, and the body of the update, which is
+    /* Of a journal that nodes share. NULL, or a selector as crier__selector_write() writes
+     * it, valid until `done`: this process now has `census_count` streams that subscribe to it, and the body of the update, which is
      * about that, has the byte CRIER__TOTAL where the total of all nodes belongs. */
     const char *census;
     size_t census_count;
 };
 
+/* So many counts are taken at a time. */
+#define CRIER__COUNTS_MAX 1000
+
 /* No body has this byte otherwise: JSON escapes it. */
 #define CRIER__TOTAL '\x1a'
-
-/* How many streams subscribe to a selector, as it is written. */
-struct crier__count {
-    char selector[CRIER__TOPIC_SIZE];
-    size_t count;
-};
 
 /* One selector of a read. */
 struct crier__read_selector {
@@ -254,14 +251,31 @@ struct crier_journal {
      * from where they are, which tells their clients of a gap if there is one. */
     void (*missed)(void *closure, uint64_t position);
 
-    /* Likewise, for the counts of streams by selector. take_counts() writes up to MAX of
-     * those of this process that have changed since they were taken, or with ALL first makes
-     * all of them changed; returns how many. total() says how many streams of all processes
-     * subscribe to SELECTOR. departed() says that a process that had streams which
-     * subscribe to SELECTOR has vanished, after total(). */
-    size_t (*take_counts)(void *closure, struct crier__count *counts, size_t max,
-                          bool all);
-    void (*total)(void *closure, const char *selector, size_t total);
+    /* Likewise, for the counts of streams by selector, as crier__selector_write() writes
+     * it; called on the thread that yields.
+     *
+     * take_counts() calls TAKE, under the hub's lock, for up to CRIER__COUNTS_MAX of those
+     * of this process that have changed since they were taken, or with ALL first makes all
+     * of them changed, also those that were taken and not counted. Returns how many;
+     * none, but with ALL, before counted() was called for the last ones. counted() says that
+     * the journal has those that were taken last; TOTALS are of all processes, in the order
+     * of the calls of TAKE.
+     *
+     * total() says how many streams of all processes subscribe to SELECTOR, which may be any
+     * text from outside. begin_totals() and end_totals() stand around a reading of all
+     * totals, in which total() has READ; such a one is ignored where another came since
+     * the reading began. Selectors that had neither are 0 at its end.
+     *
+     * departed() says that a process that had streams which subscribe to SELECTOR has
+     * vanished; it may call append. */
+    size_t (*take_counts)(void *closure, bool all,
+                          void (*take)(void *context, const char *selector,
+                                       size_t count),
+                          void *context);
+    void (*counted)(void *closure, const size_t *totals);
+    void (*total)(void *closure, const char *selector, size_t total, bool read);
+    void (*begin_totals)(void *closure);
+    void (*end_totals)(void *closure);
     void (*departed)(void *closure, const char *selector);
 
     const char *_Atomic epoch; /* a text that stays valid as long as the journal. Only a

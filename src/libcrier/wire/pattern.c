@@ -30,7 +30,7 @@ new_pattern(const struct crier_selector *selector)
     const char *base = selector->base != NULL ? selector->base : "";
     size_t length = strlen(selector->text), base_length = strlen(base);
     struct crier__pattern *made =
-        calloc(1, sizeof *made + 2 + length + base_length);
+        calloc(1, sizeof *made + 3 + length + base_length); /* and a NUL */
 
     if (made == NULL)
         return NULL;
@@ -92,6 +92,11 @@ const char *crier__pattern_key(const struct crier__pattern *pattern,
 {
     *length = pattern->key_length;
     return pattern->key;
+}
+
+const char *crier__pattern_base(const struct crier__pattern *pattern)
+{
+    return pattern != NULL ? pattern->key + strlen(pattern->key) + 1 : "";
 }
 
 /* Whether the names that belong to the program are out of the reach of PATTERN: all of

@@ -33,6 +33,9 @@ bool crier__pattern_equal(const struct crier__pattern *pattern,
 const char *crier__pattern_key(const struct crier__pattern *pattern,
                                size_t *length);
 
+/* The base of PATTERN, borrowed; "" for none, and for NULL. */
+const char *crier__pattern_base(const struct crier__pattern *pattern);
+
 /* Whether the topic NAME of LENGTH bytes matches PATTERN. */
 bool crier__pattern_matches(const struct crier__pattern *pattern,
                             const char *name, size_t length);

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- one selector ----------------------------------------------------- */
@@ -86,6 +87,65 @@ int crier__selector_init(struct crier__selector *selector,
     }
     return CRIER_ERR_INVALID;
 }
+
+/* ---- written down ----------------------------------------------------- */
+
+/* What a selector that is written down begins with. */
+static const char kind_marks[] = {[CRIER__EXACT] = '=',
+                                  [CRIER__PREFIX] = '*',
+                                  [CRIER__ALL] = '*',
+                                  [CRIER__TEMPLATE] = '{',
+                                  [CRIER__URL_PATTERN] = ':'};
+
+bool crier__selector_write(const struct crier__selector *selector,
+                           char text[CRIER__SELECTOR_SIZE])
+{
+    const char *base = crier__pattern_base(selector->pattern);
+    size_t length = strlen(base);
+
+    if (length > CRIER__PATTERN_MAX || !crier_utf8_valid(base, length) ||
+        crier__utf8_control(base, length))
+        return false;
+    snprintf(text, CRIER__SELECTOR_SIZE, "%c%s%s%s", kind_marks[selector->kind],
+             selector->text, length != 0 ? "\t" : "", base);
+    return true;
+}
+
+int crier__selector_read(struct crier__selector *selector, char *text)
+{
+    struct crier_selector wanted = {.text = text + 1};
+    char *base;
+    int error;
+
+    switch (text[0]) {
+    case '=':
+        wanted.match = CRIER_MATCH_EXACT;
+        break;
+    case '*':
+        wanted.match = CRIER_MATCH_TEXT;
+        break;
+    case '{':
+        wanted.match = CRIER_MATCH_TEMPLATE;
+        break;
+    case ':':
+        wanted.match = CRIER_MATCH_URL_PATTERN;
+        base = strchr(text, '\t');
+        if (base != NULL) {
+            *base = '\0';
+            wanted.base = base + 1;
+        }
+        break;
+    default:
+        return CRIER_ERR_INVALID;
+    }
+    error = crier__selector_init(selector, &wanted);
+    if (error != 0 || kind_marks[selector->kind] == text[0])
+        return error;
+    crier__selector_done(selector);
+    return CRIER_ERR_INVALID;
+}
+
+/* ---- comparing -------------------------------------------------------- */
 
 bool crier__selector_asks(const struct crier__selector *selector,
                           const char *name, size_t length)

@@ -51,6 +51,21 @@ static inline void crier__selector_done(struct crier__selector *selector)
     crier__pattern_unref(selector->pattern);
 }
 
+/* The size of a buffer for a selector that is written down, NUL included. */
+#define CRIER__SELECTOR_SIZE (2 * CRIER__PATTERN_MAX + 3)
+
+/* Writes SELECTOR down so that crier__selector_read() reads it as what it is: "=NAME",
+ * "*PREFIX*" or "**", "{TEMPLATE", ":PATTERN", or ":PATTERN" TAB BASE. It has no other
+ * control character, and is UTF-8. False when SELECTOR has a base that cannot stand
+ * there. */
+bool crier__selector_write(const struct crier__selector *selector,
+                           char text[CRIER__SELECTOR_SIZE]);
+
+/* Fills SELECTOR in with what TEXT says, any text from outside; TEXT is changed, and
+ * *borrowed* for as long as SELECTOR is used. crier__selector_done() is needed after
+ * success. CRIER_ERR_INVALID, CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR, -ENOMEM. */
+int crier__selector_read(struct crier__selector *selector, char *text);
+
 /* Whether the pattern of SELECTOR, or its own text, matches the topic NAME of LENGTH
  * bytes; for crier__selector_matches(). */
 bool crier__selector_asks(const struct crier__selector *selector,

@@ -40,7 +40,7 @@
  *                           c:SELECTOR, its own count
  *
  * Channels: T feed has "NODE LAST NOTE" for each change of the log; T census has the
- * selectors whose totals have changed.
+ * selectors whose totals have changed. A selector is written as crier__selector_write() does.
  *
  * Positions are given out once. A server that is not the one that wrote last (a restart, a
  * replica that took over) may lack what that one had: a node that attaches to it first has
@@ -61,8 +61,10 @@
  * and no `done` runs under either.
  */
 
+#include "base/random.h"
 #include "libcrier/journal/ended.h"
 #include "libcrier/journal/memory/store.h"
+#include "redis_census.h"
 #include "redis_link.h"
 
 enum crier__redis_key {
@@ -76,6 +78,8 @@ enum crier__redis_key {
 struct crier__redis {
     struct crier__memory mirror; /* its first member is the journal */
     struct crier__redis_link link;
+    char node[CRIER__RANDOM_NAME_SIZE]; /* the name of this node, its ID */
+    struct crier__redis_census census;
 };
 
 #endif

@@ -88,18 +88,24 @@ enum crier__redis_script {
     CRIER__REDIS_FIND,
 
     /* NODE, and then SELECTOR COUNT ...
-     * Sets this node's counts, and publishes the selectors whose totals have changed with
-     * them, "TOTAL SELECTOR" with LF between them, to the channel. {total, ...} */
+     * Sets this node's counts (0: it has none), and publishes the selectors whose totals
+     * have changed with them, "TOTAL SELECTOR" with LF between them, to the channel T census;
+     * as APPEND does for its CENSUS. Both add NODE to T nodes where it is not there.
+     * {total, ...} */
     CRIER__REDIS_COUNT,
 
     /* NODE MAX_AGE
-     * Says that NODE lives. {{nodes that have not said so for MAX_AGE ms}, how many live} */
+     * Says that NODE lives. {{up to 100 nodes that have not said so for MAX_AGE ms}, how many
+     * live, 1 if NODE was not among those known: or BURY
+     * has begun to take its counts away: it must send all of them} */
     CRIER__REDIS_BEAT,
 
     /* NODE MAX_AGE COUNT; key 13 is that of NODE, a dead one
-     * Takes up to COUNT of its counts away, publishes the totals, and removes it when none is
-     * left. {1 when there is more, {SELECTOR, ...}}; {0, {}} when it lives. MAX_AGE 0: in
-     * any case (it leaves in good order). */
+     * Takes up to COUNT of its counts away, and publishes the totals. When none is left,
+     * removes NODE from T nodes, and has its key expire: a node that was only cut off may
+     * send a batch again. {1 when there is more, {SELECTOR, ...}};
+     * {0, {}} when it lives. MAX_AGE 0: in any case, and the key is deleted at the end (it
+     * leaves in good order). */
     CRIER__REDIS_BURY,
 
     CRIER__REDIS_SCRIPTS

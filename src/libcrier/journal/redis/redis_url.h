@@ -22,7 +22,8 @@ struct crier__redis_address {
  *               has no port. sentinel-password
  *     wait      so many replicas must have an update before it is acknowledged; default 0
  *     timeout   how long a publisher waits for Redis, e.g. 5s; default 5s, 100ms to 60s
- *     cache     how much of the newest updates a node keeps, e.g. 64M; default 64M, from 1M
+ *     cache     how much of the newest updates a node keeps, e.g. 64M; default 64M, from 1k
+ *               (with so little, all reads but the newest updates ask Redis)
  */
 struct crier__redis_url {
     struct crier__redis_address server; /* its host is the master's name with sentinels */

@@ -1,0 +1,58 @@
+#ifndef CRIER_REDIS_CENSUS_H
+#define CRIER_REDIS_CENSUS_H
+
+#include "redis_link.h"
+
+/* Counts of streams over all nodes; see redis_census.c. */
+
+struct crier__redis;
+
+/* All on the link's thread but `wanted`. */
+struct crier__redis_census {
+    atomic_bool wanted; /* crier__redis_census_changed() was called */
+    bool up, totals_begun;
+    bool all;           /* all counts must be reported */
+    uint64_t reported;  /* when counts were sent last */
+    struct crier__timer beat, report;
+
+    struct crier__redis_counts *sent; /* counts on their way, or whose reply was lost */
+    struct crier__redis_dead *dead;   /* nodes to be counted out, the first one now */
+    unsigned nodes;                   /* that live, as the last BEAT said */
+    void (*on_closed)(struct crier__redis *redis); /* or NULL: not closing */
+
+    struct crier__redis_call beat_call, count_call, totals_call, bury_call;
+};
+
+/* Makes the node's name, redis->node, and reserves timers. Before the link is started.
+ * -ENOMEM, -errno. */
+int crier__redis_census_start(struct crier__redis *redis);
+
+/* Frees what it has. After the link was stopped, or when it was not started. */
+void crier__redis_census_free(struct crier__redis *redis);
+
+/* Any thread, which may have the hub's lock: the hub's counts have changed. It is what
+ * ops->counts_changed does. */
+void crier__redis_census_changed(struct crier__redis *redis);
+
+/* ---- on the link's thread ---- */
+
+/* The link's on_wake: sends counts if there are new ones. */
+void crier__redis_census_wake(struct crier__redis *redis);
+
+/* The journal has attached to the server: reads all totals, and reports all counts. The hub
+ * has called `start`. */
+void crier__redis_census_up(struct crier__redis *redis);
+
+/* The connections have been lost; after its calls were answered. */
+void crier__redis_census_down(struct crier__redis *redis);
+
+/* A message on the channel T census. */
+void crier__redis_census_message(struct crier__redis *redis, const char *text,
+                                 size_t length);
+
+/* Counts this node out, and calls ON_CLOSED once: at once when that is not possible.
+ * Nothing is sent after that. */
+void crier__redis_census_close(struct crier__redis *redis,
+                               void (*on_closed)(struct crier__redis *redis));
+
+#endif

@@ -1,0 +1,69 @@
+-- ARGV: EPOCH NODE POSITION NOTE SERVER CANDIDATE NOW
+local epoch, node, server, candidate = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
+local position, note = tonumber(ARGV[3]), tonumber(ARGV[4])
+
+local failure = open_journal(nil)
+if failure then
+    return failure
+end
+
+-- Makes UPTO the last position. Those up to there have not been, and will not be, used.
+local function jump(upto)
+    call('ZADD', JUMPS, digits(totals.last),
+        digits(upto) .. ' ' .. digits(totals.last) .. ' ' .. digits(totals.note))
+    call('ZREMRANGEBYRANK', JUMPS, '0', '-257')
+    totals.last, totals.note = upto, 0
+end
+
+local function renew()
+    jump(math.max(totals.last, position) + JUMP)
+    totals.epoch, totals.renewed = candidate, totals.last
+end
+
+-- Whether the journal has been at the place that the node has seen.
+local function is_known()
+    if position > totals.last or position == totals.last and note > totals.note then
+        return false
+    end
+    local member = call('ZREVRANGEBYSCORE', JUMPS, digits(position), '-inf',
+        'LIMIT', '0', '1')[1]
+    if not member then
+        return true
+    end
+    local upto, from, noted = match(member, '^(%d+) (%d+) (%d+)$')
+    upto, from, noted = tonumber(upto), tonumber(from), tonumber(noted)
+    if position == from then
+        return note <= noted
+    end
+    return position >= upto
+end
+
+local last, known = totals.last, totals.epoch
+if not totals.epoch then
+    call('DEL', LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS)
+    open_journal(nil)
+    totals.epoch = candidate
+    if position > 0 then
+        renew()
+    end
+else
+    if totals.last > 0 and call('HGET', JOURNAL, 'server') ~= server then
+        jump(totals.last + JUMP)
+    end
+    if epoch == totals.epoch and not is_known() then
+        renew()
+    elseif position > totals.last then
+        jump(position + JUMP)
+    end
+end
+save_totals()
+call('HSET', JOURNAL, 'format', FORMAT, 'epoch', totals.epoch, 'server', server,
+    'renewed', digits(totals.renewed))
+call('HSETNX', NODE, 'batch', '0')
+call('EXPIRE', NODE, '86400')
+if totals.last ~= last or totals.epoch ~= known then
+    publish_feed(node)
+end
+local oldest, entry = update_from(0)
+return {totals.epoch, totals.renewed, totals.corrected_upto, totals.corrected_time, held(),
+    oldest or 0, oldest and correct_time(oldest, parse_entry(entry).time) or 0}
