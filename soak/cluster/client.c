@@ -146,20 +146,30 @@ static bool take_damaged(struct client *client, uint32_t number)
     }
 }
 
+/* Takes what an ID of the journal's says of update NUMBER. */
+static bool take_id(struct client *client, uint32_t number, const char *id)
+{
+    struct cluster *cluster = client->cluster;
+    const char *dash = strrchr(id, '-');
+
+    if (dash == NULL || dash - id >= CLUSTER_EPOCH_SIZE)
+        return fault("BROKEN: %.60s is no id", id);
+    if (client->whole)
+        snprintf(cluster->epoch, sizeof cluster->epoch, "%.*s", (int)(dash - id), id);
+    return oracle_place(&cluster->oracle, number, strtoull(dash + 1, NULL, 10));
+}
+
 static bool take_event(struct client *client, const struct crier_message *message)
 {
     struct oracle *oracle = &client->cluster->oracle;
     uint32_t number;
-    const char *position;
 
     if (strcmp(message->type, "gap") == 0)
         return record_gap(&client->record, oracle, message->data);
     number = oracle_find(oracle, message->data, message->length, message->id);
     if (number == 0)
         return false;
-    position = *message->id == '#' ? strrchr(message->id, '-') : NULL;
-    if (position != NULL &&
-        !oracle_place(oracle, number, strtoull(position + 1, NULL, 10)))
+    if (*message->id == '#' && !take_id(client, number, message->id))
         return false;
     return client->damaged ? take_damaged(client, number) : take_number(client, number);
 }
@@ -311,11 +321,11 @@ bool clients_check(struct clients *clients)
     return true;
 }
 
-size_t clients_on_node(const struct clients *clients, size_t node)
+size_t clients_without_gap(const struct clients *clients, uint64_t time)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < clients->count; i++)
-        count += clients->all[i].state == CLIENT_OPEN && clients->all[i].node == node;
+        count += clients->all[i].record.gap_at < time;
     return count;
 }

@@ -50,7 +50,7 @@ void clients_read_journal(struct clients *clients);
 /* Checks everything received so far. */
 bool clients_check(struct clients *clients);
 
-/* Returns how many clients have an open stream to NODE. */
-size_t clients_on_node(const struct clients *clients, size_t node);
+/* Returns how many clients have been told no gap since TIME. */
+size_t clients_without_gap(const struct clients *clients, uint64_t time);
 
 #endif

@@ -10,6 +10,8 @@
 /* What is done wrong on purpose to what one client receives. */
 enum damage { DAMAGE_NONE, DAMAGE_DROP, DAMAGE_DOUBLE, DAMAGE_SWAP, DAMAGE_GAP };
 
+#define CLUSTER_EPOCH_SIZE 64
+
 /* State shared by all files. */
 struct cluster {
     struct load load;
@@ -17,6 +19,7 @@ struct cluster {
     struct oracle oracle;
     struct rng rng;
     enum damage damage;
+    char epoch[CLUSTER_EPOCH_SIZE]; /* of the journal at the last check; or "" */
     uint64_t acked;     /* updates acknowledged */
     uint64_t refused;   /* requests answered with 503 */
     uint64_t delivered; /* updates received by clients */

@@ -310,6 +310,19 @@ static bool has_begun_failover(struct play *play, uint64_t argument)
     return site_fail_over(&play->cluster->site);
 }
 
+static bool follows(struct play *play, uint64_t server)
+{
+    return site_follow(&play->cluster->site, (size_t)server);
+}
+
+/* Waits until SERVER, which was the master and runs again, is a replica. */
+static bool await_replica(struct play *play, int server)
+{
+    return (!play->hurry ||
+            poll_until(play, follows, (uint64_t)server, "the old master obeys")) &&
+           poll_until(play, is_replica, (uint64_t)server, "the old master follows");
+}
+
 static bool fail_over(struct play *play)
 {
     int master = find_master(play);
@@ -319,7 +332,7 @@ static bool fail_over(struct play *play)
            poll_until(play, has_begun_failover, 0, "a sentinel begins a failover") &&
            poll_until(play, is_master, 1 - (uint64_t)master, "the replica is the master") &&
            run_acked(play, 50) &&
-           poll_until(play, is_replica, (uint64_t)master, "the old master follows");
+           await_replica(play, master);
 }
 
 /* Waits for a failover that the sentinels make by themselves from MASTER. */
@@ -338,7 +351,7 @@ static bool kill_master(struct play *play)
     return master >= 0 && site_set_patience(site, SHORT_PATIENCE) &&
            kill_server(play, (size_t)master) && await_failover(play, master) &&
            site_start_server(site, (size_t)master) &&
-           poll_until(play, is_replica, (uint64_t)master, "the old master follows");
+           await_replica(play, master);
 }
 
 static bool cut_master(struct play *play)
@@ -351,7 +364,7 @@ static bool cut_master(struct play *play)
            net_set_link(&site->servers[master].place, false) &&
            await_failover(play, master) &&
            net_set_link(&site->servers[master].place, true) &&
-           poll_until(play, is_replica, (uint64_t)master, "the old master follows");
+           await_replica(play, master);
 }
 
 /* A replica that lacks acknowledged updates becomes the master. */
@@ -368,7 +381,7 @@ static bool promote_stale(struct play *play)
            net_set_link(&site->servers[1 - master].place, true) &&
            site_set_patience(site, SHORT_PATIENCE) && await_failover(play, master) &&
            site_start_server(site, (size_t)master) &&
-           poll_until(play, is_replica, (uint64_t)master, "the old master follows");
+           await_replica(play, master);
 }
 
 static bool flush_redis(struct play *play)
@@ -387,18 +400,19 @@ static const struct fault_kind {
     bool (*inject)(struct play *play);
     bool redis; /* of Redis, which has to be there */
     bool apart; /* needs a network of our own */
+    bool renews; /* a new epoch and a gap for all must follow */
 } fault_kinds[] = {
-    {"kill-node", kill_node, false, false},
-    {"rolling-restart", restart_nodes, false, false},
-    {"cut-node", cut_node, true, true},
-    {"kill-redis", kill_redis, true, false},
-    {"stop-redis", stop_redis, true, false},
-    {"cut-replica", cut_replica, true, true},
-    {"failover", fail_over, true, false},
-    {"kill-master", kill_master, true, false},
-    {"cut-master", cut_master, true, true},
-    {"stale-replica", promote_stale, true, true},
-    {"flushall", flush_redis, true, false},
+    {"kill-node", kill_node, false, false, false},
+    {"rolling-restart", restart_nodes, false, false, false},
+    {"cut-node", cut_node, true, true, false},
+    {"kill-redis", kill_redis, true, false, false},
+    {"stop-redis", stop_redis, true, false, false},
+    {"cut-replica", cut_replica, true, true, false},
+    {"failover", fail_over, true, false, false},
+    {"kill-master", kill_master, true, false, false},
+    {"cut-master", cut_master, true, true, false},
+    {"stale-replica", promote_stale, true, true, false},
+    {"flushall", flush_redis, true, false, true},
 };
 #define FAULT_KINDS (sizeof fault_kinds / sizeof *fault_kinds)
 
@@ -442,27 +456,44 @@ static void print_fault(const struct play *play, const struct fault_kind *kind,
     const struct cluster *cluster = play->cluster;
 
     printf("%-16s publishing works after %6.0f ms; clients without updates for %6.0f ms "
-           "(median), %6.0f ms (all); %llu gaps, %llu lost\n",
+           "(median), %6.0f ms (all); %5.1f s; %llu gaps, %llu lost\n",
            kind->name, (double)(cluster->works_at - cluster->fault_at) / 1e6,
            histogram_at(&cluster->silence, 0.5) / 1e6,
            histogram_at(&cluster->silence, 1) / 1e6,
+           (double)(usage_now() - cluster->fault_at) / 1e9,
            (unsigned long long)(cluster->oracle.gaps - gaps),
            (unsigned long long)(cluster->oracle.losses - losses));
     fflush(stdout);
+}
+
+/* Checks that the journal has another epoch than before the fault, and that all clients
+ * have been told a gap. */
+static bool check_renewal(const struct play *play, const char *epoch)
+{
+    const struct cluster *cluster = play->cluster;
+    size_t silent = clients_without_gap(&play->clients, cluster->fault_at);
+
+    return (silent == 0 ||
+            fault("BROKEN: %zu clients were told no gap after %s", silent, play->doing)) &&
+           (strcmp(epoch, cluster->epoch) != 0 ||
+            fault("BROKEN: after %s the epoch is still %s", play->doing, epoch));
 }
 
 static bool inject_fault(struct play *play, const struct fault_kind *kind)
 {
     const struct oracle *oracle = &play->cluster->oracle;
     uint64_t gaps = oracle->gaps, losses = oracle->losses;
+    char epoch[CLUSTER_EPOCH_SIZE];
 
+    memcpy(epoch, play->cluster->epoch, sizeof epoch);
     play->doing = kind->name;
     if (kind->redis && !poll_until(play, may_fail_over, 0, "the sentinels are ready"))
         return false;
     if (!run_acked(play, rng_range(&play->cluster->rng, 20, 60)))
         return false;
     clients_begin_fault(&play->clients);
-    if (!kind->inject(play) || !settle_and_check(play))
+    if (!kind->inject(play) || !settle_and_check(play) ||
+        (kind->renews && !check_renewal(play, epoch)))
         return false;
     print_fault(play, kind, gaps, losses);
     return true;

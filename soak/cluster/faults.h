@@ -11,6 +11,7 @@ struct play {
     struct publisher publishers[SITE_NODES];
     unsigned rate;       /* updates a second of each publisher */
     unsigned stop_ms;    /* how long Redis is stopped */
+    bool hurry; /* an old master is made a replica at once, not by the sentinels */
     bool producing;
     uint32_t *marks;     /* of each topic */
     struct process *ending; /* the process that is expected to end; or NULL */

@@ -29,6 +29,7 @@ static const char usage[] =
     "  --stop MS               how long Redis is stopped; 10000\n"
     "  --wait N                replicas that must have an update; 0\n"
     "  --fault NAME            only this fault, or 'none'\n"
+    "  --hurry                 make an old master a replica at once\n"
     "  --sqlite                one crierd with a journal in a file, without Redis\n"
     "  --no-net                do not make a network; no link is cut then\n"
     "  --damage drop|double|swap|gap\n"
@@ -46,6 +47,7 @@ enum {
     OPTION_STOP,
     OPTION_WAIT,
     OPTION_FAULT,
+    OPTION_HURRY,
     OPTION_SQLITE,
     OPTION_NO_NET,
     OPTION_DAMAGE,
@@ -64,6 +66,7 @@ static const struct option long_options[] = {
     {"stop", required_argument, NULL, OPTION_STOP},
     {"wait", required_argument, NULL, OPTION_WAIT},
     {"fault", required_argument, NULL, OPTION_FAULT},
+    {"hurry", no_argument, NULL, OPTION_HURRY},
     {"sqlite", no_argument, NULL, OPTION_SQLITE},
     {"no-net", no_argument, NULL, OPTION_NO_NET},
     {"damage", required_argument, NULL, OPTION_DAMAGE},
@@ -75,7 +78,7 @@ struct options {
     unsigned seconds, rate, stop_ms;
     uint64_t seed;
     const char *only;
-    bool no_net;
+    bool hurry, no_net;
     enum damage damage;
 };
 
@@ -134,6 +137,8 @@ static void set_option(struct options *options, int option, const char *text)
         options->site.data = text;
     else if (option == OPTION_FAULT)
         options->only = text;
+    else if (option == OPTION_HURRY)
+        options->hurry = true;
     else if (option == OPTION_SQLITE)
         options->site.journal = SITE_SQLITE;
     else if (option == OPTION_NO_NET)
@@ -211,7 +216,8 @@ static bool run_cluster(const struct options *options)
 {
     struct play play = {.cluster = &cluster,
                         .rate = options->rate,
-                        .stop_ms = options->stop_ms};
+                        .stop_ms = options->stop_ms,
+                        .hurry = options->hurry};
     uint32_t topics = (uint32_t)(8 + options->site.clients / 60);
     bool ok;
 

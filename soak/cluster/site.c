@@ -199,6 +199,8 @@ bool site_start_node(struct site *site, size_t node)
                                  site->settings.www,
                                  "--data",
                                  site->settings.data,
+                                 "--anonymous",
+                                 "all",
                                  "--retain-count",
                                  "10000000",
                                  "--retain-bytes",
@@ -397,6 +399,14 @@ bool site_is_in_sync(const struct site *site, size_t server)
     return ok;
 }
 
+bool site_follow(const struct site *site, size_t server)
+{
+    const struct process *other = &site->servers[1 - server];
+
+    return take_reply(ask_redis(&site->servers[server], "REPLICAOF %s %u", other->address,
+                                other->port));
+}
+
 bool site_flush(const struct site *site, size_t server)
 {
     return take_reply(ask_redis(&site->servers[server], "FLUSHALL")) ||
@@ -450,9 +460,7 @@ static bool open_servers(struct site *site)
             !site_start_server(site, i) || !wait_until_listening(server))
             return false;
     }
-    return (take_reply(ask_redis(&site->servers[1], "REPLICAOF %s %u",
-                                 site->servers[0].address, site->servers[0].port)) &&
-            wait_for_replica(site)) ||
+    return (site_follow(site, 1) && wait_for_replica(site)) ||
            fault("there is no replica");
 }
 

@@ -86,6 +86,10 @@ int site_find_master(const struct site *site);
 /* Returns whether SERVER is a replica that is connected to its master. */
 bool site_is_in_sync(const struct site *site, size_t server);
 
+/* Makes SERVER a replica of the other one, as the sentinels do some 10 s later. Returns
+ * whether it accepts that. */
+bool site_follow(const struct site *site, size_t server);
+
 /* Removes all data from the server. */
 bool site_flush(const struct site *site, size_t server);
 
