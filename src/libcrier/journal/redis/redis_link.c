@@ -842,6 +842,5 @@ void crier__redis_link_stop(struct crier__redis_link *link)
     atomic_store(&link->loop->stopping, true);
     (void)!write(link->loop->wake, &one, sizeof one);
     pthread_join(link->loop->thread, NULL);
-    crier__timers_done(&link->timers);
     free_loop(link);
 }
