@@ -256,7 +256,7 @@ static void open_selector(struct reading *reading, unsigned selector)
     const struct crier__selector *what =
         &reading->read->selectors[selector].selector;
 
-    reading->missed[selector] = 0;
+    reading->missed[selector] = reading->memory->mirror.renewed;
     switch (what->kind) {
     case CRIER__EXACT:
         open_exact(reading, selector, what);
@@ -397,6 +397,18 @@ static uint64_t before_last(struct reading *reading, uint64_t number)
     return highest == UINT64_MAX ? highest : highest - 1;
 }
 
+/* Whether POSITION was never used. */
+static bool is_jumped(const struct crier__memory *memory, uint64_t position)
+{
+    const struct crier__jump *jump = memory->mirror.jumps;
+    unsigned i;
+
+    for (i = 0; i < memory->mirror.jump_count; i++)
+        if (position > jump[i].end && position < jump[i].start)
+            return true;
+    return false;
+}
+
 /* Finds the position of the update with the id ID. False when it is not known. */
 static bool locate_id(struct crier__memory *memory, const char *id,
                       uint64_t *position)
@@ -404,7 +416,7 @@ static bool locate_id(struct crier__memory *memory, const char *id,
     struct crier__entry *entry;
 
     if (crier__id_read(id, memory->journal.epoch, position))
-        return *position <= memory->last;
+        return *position <= memory->last && !is_jumped(memory, *position);
     HASH_FIND(hh, memory->ids, id, strlen(id), entry);
     if (entry != NULL)
         *position = entry->update->position;
@@ -457,8 +469,24 @@ static void find_oldest(struct reading *reading)
         cursor->index = cursor->saved;
 }
 
-/* Opens the cursors, sets them to where the read begins, and looks for gaps. */
-static void begin_read(struct reading *reading)
+/* Whether what lies behind START is in the memory: always, but for a mirror. PAST: only what
+ * is gone after read->after counts as a gap. */
+static bool reaches_back(const struct reading *reading, uint64_t start, bool past)
+{
+    const struct crier__mirror *mirror = &reading->memory->mirror;
+    uint64_t known = mirror->floor;
+
+    if (!mirror->used)
+        return true;
+    if (reading->memory->forgotten > known)
+        known = reading->memory->forgotten;
+    return start >= known ||
+           (past && mirror->complete && reading->read->after >= known);
+}
+
+/* Opens the cursors, sets them to where the read begins, and looks for gaps. False when the
+ * memory does not reach back so far. */
+static bool begin_read(struct reading *reading)
 {
     struct crier__read *read = reading->read;
     bool past = read->resolve && read->since != CRIER_SINCE_ID;
@@ -478,6 +506,11 @@ static void begin_read(struct reading *reading)
         start[i] = past && selector->live ? 0 : after;
         if (selector->from > start[i])
             start[i] = selector->from;
+        if (!reaches_back(reading, start[i], past))
+            return false;
+    }
+    for (i = 0; i < read->selector_count; i++) {
+        selector = &read->selectors[i];
         missed = reading->missed[i];
         if (missed > start[i] && missed > selector->gap_reported_upto &&
             !(past && missed <= read->after))
@@ -490,24 +523,30 @@ static void begin_read(struct reading *reading)
         seek_cursor(cursor, start[cursor->selector]);
     if (read->gap)
         find_oldest(reading);
+    return true;
 }
 
 /* ---- read ------------------------------------------------------------- */
 
-static void collect_updates(struct crier__memory *memory,
-                            struct crier__read *read)
+bool crier__memory_answer(struct crier__memory *memory, struct crier__read *read)
 {
     struct reading reading;
     struct crier__entry *entry = NULL;
     size_t bytes = 0;
 
+    read->error = 0;
+    read->gap = read->end = false;
+    read->oldest[0] = '\0';
+    read->count = 0;
+    read->reached = read->after;
     reading.memory = memory;
     reading.read = read;
     reading.now = crier__memory_now(memory);
     reading.count = 0;
     reading.skips = 0;
     reading.asks = ASK_MAX;
-    begin_read(&reading);
+    if (!begin_read(&reading))
+        return false;
     reading.skips = SKIP_MAX;
     reading.stopped_at = 0;
     while (read->count < CRIER__READ_MAX &&
@@ -524,6 +563,7 @@ static void collect_updates(struct crier__memory *memory,
         read->reached =
             memory->last > read->after ? memory->last : read->after;
     }
+    return true;
 }
 
 void crier__memory_read(struct crier_journal *journal,
@@ -531,13 +571,8 @@ void crier__memory_read(struct crier_journal *journal,
 {
     struct crier__memory *memory = (struct crier__memory *)journal;
 
-    read->error = 0;
-    read->gap = read->end = false;
-    read->oldest[0] = '\0';
-    read->count = 0;
-    read->reached = read->after;
     pthread_mutex_lock(&memory->lock);
-    collect_updates(memory, read);
+    (void)crier__memory_answer(memory, read);
     pthread_mutex_unlock(&memory->lock);
     read->done(read);
 }

@@ -156,6 +156,7 @@ void crier__memory_evict_oldest(struct crier__memory *memory)
     struct crier__entry *entry = crier__ring_at(&memory->all, 0)->entry;
     unsigned held = entry->held;
 
+    memory->mirror.floor = entry->update->position;
     while (held-- > 0) /* the entry goes with the last one */
         crier__memory_evict_from(memory, entry->topics[held]);
 }
@@ -177,6 +178,11 @@ static void enforce_limits_of_all(struct crier__memory *memory)
 
     while (memory->count > keep->count || memory->bytes > keep->bytes)
         crier__memory_evict_oldest(memory);
+    while (memory->mirror.used && memory->count > 1 &&
+           memory->bytes > memory->mirror.bytes) {
+        memory->mirror.complete = false;
+        crier__memory_evict_oldest(memory);
+    }
 }
 
 int64_t crier__memory_oldest(const struct crier__memory *memory)
@@ -375,6 +381,110 @@ void crier__memory_hold(struct crier__memory *memory,
     for (i = 0; i < count; i++) /* this may take ENTRY away again */
         enforce_limits(memory, topics[i]);
     enforce_limits_of_all(memory);
+}
+
+/* ---- a mirror --------------------------------------------------------- */
+
+void crier__memory_evict_upto(struct crier__memory *memory, const char *name,
+                              size_t length, uint64_t position)
+{
+    struct crier__memory_topic *topic = crier__memory_find(memory, name, length);
+
+    while (topic != NULL && topic->ring.length != 0 &&
+           crier__ring_at(&topic->ring, 0)->position <= position)
+        crier__memory_evict_from(memory, topic);
+}
+
+/* Evicts the entry with the id of UPDATE: the journal has done so, or it would not have
+ * taken the id again. */
+static void evict_namesake(struct crier__memory *memory,
+                           const struct crier__update *update)
+{
+    struct crier__entry *older = NULL;
+    uint64_t position;
+    unsigned left;
+
+    if (update->given)
+        HASH_FIND(hh, memory->ids, update->id, strlen(update->id), older);
+    if (older == NULL)
+        return;
+    position = older->update->position;
+    for (left = older->held; left > 0; left--) /* the entry goes with the last one */
+        crier__memory_evict_upto(memory, older->topics[left - 1]->name,
+                                 older->topics[left - 1]->length, position);
+}
+
+/* Makes an entry of UPDATE, and reserves what crier__memory_hold() needs. NULL when memory
+ * or a place for a topic is short. */
+static struct crier__entry *mirror_entry(struct crier__memory *memory,
+                                         struct crier__update *update)
+{
+    struct crier__entry *entry =
+        calloc(1, sizeof *entry + update->topics->count * sizeof entry->topics[0]);
+
+    if (entry == NULL)
+        return NULL;
+    entry->update = update;
+    entry->time = update->time;
+    if (find_topics(memory, entry) != 0 || crier__ring_reserve(&memory->all) != 0) {
+        free(entry);
+        return NULL;
+    }
+    if (update->given) {
+        HASH_ADD_KEYPTR(hh, memory->ids, update->id, strlen(update->id), entry);
+        if (entry->hh.tbl == NULL) {
+            free(entry);
+            return NULL;
+        }
+    }
+    return entry;
+}
+
+void crier__memory_mirror(struct crier__memory *memory, struct crier__update *update)
+{
+    struct crier__entry *entry;
+
+    crier__memory_evict_old(memory, crier__memory_now(memory));
+    evict_namesake(memory, update);
+    entry = mirror_entry(memory, update);
+    if (entry == NULL) {
+        crier__memory_restart(memory, update->position);
+        return;
+    }
+    memory->last = update->position;
+    if (update->time > memory->time)
+        memory->time = update->time;
+    crier__update_ref(update);
+    crier__memory_hold(memory, entry);
+}
+
+void crier__memory_restart(struct crier__memory *memory, uint64_t floor)
+{
+    crier__memory_clear(memory);
+    memory->aging = memory->empty = NULL;
+    memory->mirror.floor = memory->evicted = memory->forgotten = floor;
+    memory->mirror.complete = false;
+    if (floor > memory->last)
+        memory->last = floor;
+}
+
+void crier__memory_note_topic(struct crier__memory *memory, const char *name,
+                              size_t length, uint64_t evicted,
+                              uint64_t newest_private, uint64_t newest_public)
+{
+    struct crier__memory_topic *topic = crier__memory_find(memory, name, length);
+
+    if (topic == NULL && new_topic(memory, name, length, &topic) != 0) {
+        if (evicted > memory->forgotten)
+            memory->forgotten = evicted;
+        return;
+    }
+    crier__memory_evict_upto(memory, name, length, evicted);
+    if (evicted > topic->evicted)
+        topic->evicted = evicted;
+    if (newest_private > topic->newest_private)
+        topic->newest_private = newest_private;
+    topic->newest_public = newest_public;
 }
 
 void crier__memory_adapt(struct crier__memory *memory)

@@ -38,6 +38,23 @@ struct crier__entry {
     struct crier__memory_topic *topics[];
 };
 
+/* No position from END + 1 to START was used. */
+struct crier__jump {
+    uint64_t end, start;
+};
+
+/* A mirror is a store of the newest part of a journal that is kept elsewhere. It knows all
+ * of what lies behind its floor, and nothing before. */
+struct crier__mirror {
+    bool used;      /* the store is a mirror; otherwise the rest says nothing */
+    bool complete;  /* the journal holds nothing up to the floor */
+    size_t bytes;   /* the store holds no more, whatever the journal does */
+    uint64_t floor;
+    uint64_t renewed; /* whoever reads from before here has missed something */
+    const struct crier__jump *jumps; /* in order */
+    unsigned jump_count;
+};
+
 struct crier__memory {
     struct crier_journal journal;
 
@@ -55,6 +72,7 @@ struct crier__memory {
     uint64_t evicted;   /* the highest position evicted of what "*" matches */
     uint64_t forgotten; /* the highest `evicted` of topics without a record */
     uint64_t newest_private; /* the highest position of a private update, ever */
+    struct crier__mirror mirror;
 };
 
 /* All functions: under the lock. */
@@ -100,6 +118,23 @@ int crier__memory_place(struct crier__memory *memory,
 /* Puts ENTRY, which has been placed, on the rings, and evicts what exceeds the limits. */
 void crier__memory_hold(struct crier__memory *memory,
                         struct crier__entry *entry);
+
+/* Of a mirror: puts UPDATE, which is placed behind everything there, on the rings, and evicts
+ * what exceeds the limits. Where that is not possible, the mirror begins anew behind it. */
+void crier__memory_mirror(struct crier__memory *memory, struct crier__update *update);
+
+/* Of a mirror: forgets everything; it begins behind FLOOR. */
+void crier__memory_restart(struct crier__memory *memory, uint64_t floor);
+
+/* Of a mirror: notes what the journal says of the topic of LENGTH bytes at NAME, and evicts
+ * what it has evicted. Nothing when memory is short: the mirror then begins anew. */
+void crier__memory_note_topic(struct crier__memory *memory, const char *name,
+                              size_t length, uint64_t evicted,
+                              uint64_t newest_private, uint64_t newest_public);
+
+/* Evicts from the topic of LENGTH bytes at NAME what it holds up to POSITION. */
+void crier__memory_evict_upto(struct crier__memory *memory, const char *name,
+                              size_t length, uint64_t position);
 
 /* Evicts all, and frees what MEMORY holds. */
 void crier__memory_clear(struct crier__memory *memory);
