@@ -978,6 +978,28 @@ CRIER_API int
 crier_hub_set_retention(struct crier_hub *hub,
                         const struct crier_journal_options *options);
 
+/*
+ * Processes that share a journal know of each other's texts: small facts that hold as long
+ * as the process lives that shares them, such as who its users are. With a journal that is
+ * not shared, the first two do nothing. Any thread.
+ *
+ * crier_hub_share() shares TEXT (copied), UTF-8 without control characters of 1 to
+ * CRIER_SHARED_MAX bytes; the others learn of it soon. CRIER_ERR_INVALID, -ENOMEM.
+ *
+ * crier_hub_unshare() ends that, once for each time it was shared. When the process vanishes,
+ * its texts do, too, after 15 s at most.
+ *
+ * crier_hub_shared() calls USE with each text that other processes share now, borrowed for
+ * the call, in any order. A process keeps at most 64 MiB of those, and with the names of the
+ * topics that only streams of other processes subscribe to 100,000. -ENOMEM.
+ */
+#define CRIER_SHARED_MAX 4096
+CRIER_API int crier_hub_share(struct crier_hub *hub, const char *text);
+CRIER_API void crier_hub_unshare(struct crier_hub *hub, const char *text);
+CRIER_API int crier_hub_shared(struct crier_hub *hub,
+                               void (*use)(void *closure, const char *text),
+                               void *closure);
+
 /* The result of a publication. Borrowed during on_done. */
 struct crier_receipt {
     int error;          /* 0: it is in the journal */

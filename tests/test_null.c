@@ -211,6 +211,9 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_new(site.shards, journal, NULL, NULL));
     REFUSED(crier_hub_set_slow(NULL, CRIER_SLOW_GAP));
     REFUSED(crier_hub_set_presence(NULL, "a"));
+    REFUSED(crier_hub_share(NULL, "a"));
+    crier_hub_unshare(NULL, "a");
+    REFUSED(crier_hub_shared(NULL, NULL, NULL));
     REFUSED(crier_hub_set_retention(NULL, NULL));
     REFUSED(crier_hub_publish(NULL, "a", event, NULL));
     REFUSED(crier_hub_publish(hub, NULL, event, NULL));
