@@ -31,6 +31,7 @@ struct crier__redis_call {
      * answered in time; whether it has run the command, or will, is not known. */
     void (*on_reply)(struct crier__redis_call *call, redisReply *reply);
     struct crier__redis_call *prev, *next; /* the link's */
+    uint64_t until; /* likewise: ms of crier_now() */
 };
 
 /* The arguments of a command. All zero is none. */
