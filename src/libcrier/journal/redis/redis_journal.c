@@ -466,6 +466,7 @@ static void free_redis(struct crier_journal *journal)
 
     crier__redis_census_free(redis);
     crier__redis_past_free(redis);
+    crier__timers_done(&redis->link.timers);
     crier__memory_clear(&redis->mirror);
     crier__ended_done(&redis->ended);
     while ((epoch = redis->epochs) != NULL) {
@@ -534,6 +535,7 @@ static int name_keys(struct crier__redis *redis)
 static int init_parts(struct crier__redis *redis)
 {
     struct crier__redis_link *link = &redis->link;
+    char random[CRIER__RANDOM_NAME_SIZE] = "";
     int error = -pthread_mutex_init(&redis->mirror.lock, NULL);
 
     if (error == 0)
@@ -543,8 +545,8 @@ static int init_parts(struct crier__redis *redis)
     if (error == 0)
         error = crier__ended_init(&redis->ended);
     if (error == 0)
-        error = crier__random_bytes(&redis->mirror.names.random,
-                                    sizeof redis->mirror.names.random);
+        error = crier__random_name(random);
+    memcpy(&redis->mirror.names.random, random, sizeof redis->mirror.names.random);
     redis->queue.reads_end = &redis->queue.reads;
     redis->queue.lists_end = &redis->queue.lists;
     redis->queue.forgets_end = &redis->queue.forgets;

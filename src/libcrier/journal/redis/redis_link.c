@@ -129,7 +129,7 @@ static void fail_session(struct crier__redis_loop *loop, const char *reason)
     if (loop->failed)
         return;
     loop->failed = true;
-    snprintf(loop->reason, sizeof loop->reason, "%s: %s", loop->server, reason);
+    snprintf(loop->reason, sizeof loop->reason, "%.60s: %.95s", loop->server, reason);
 }
 
 void crier__redis_link_fail(struct crier__redis_link *link, const char *reason)
@@ -309,7 +309,7 @@ static bool check_step(struct connection *connection, const redisAsyncContext *c
     }
     if (reply->type != REDIS_REPLY_ERROR)
         return true;
-    snprintf(reason, sizeof reason, "%s: %s", what, reply->str);
+    snprintf(reason, sizeof reason, "%.30s: %.90s", what, reply->str);
     fail_session(connection->loop, reason);
     return false;
 }
@@ -455,16 +455,16 @@ static void take_message(redisAsyncContext *context, void *reply, void *closure)
 }
 
 /* Sends a step of the set-up: COUNT texts. */
-static void send_step(struct connection *connection, redisCallbackFn *take, void *closure,
-                      int count, const char **texts)
+static void send_step(struct connection *connection, redisCallbackFn *take,
+                      const void *closure, int count, const char **texts)
 {
     struct crier__redis_loop *loop = connection->loop;
 
     if (loop->failed || connection->context == NULL)
         return;
     loop->open_steps++;
-    if (redisAsyncCommandArgv(connection->context, take, closure, count, texts, NULL) !=
-        REDIS_OK)
+    if (redisAsyncCommandArgv(connection->context, take, (void *)(uintptr_t)closure, count,
+                              texts, NULL) != REDIS_OK)
         fail_session(loop, "memory is short");
 }
 
@@ -842,6 +842,5 @@ void crier__redis_link_stop(struct crier__redis_link *link)
     atomic_store(&link->loop->stopping, true);
     (void)!write(link->loop->wake, &one, sizeof one);
     pthread_join(link->loop->thread, NULL);
-    crier__timers_done(&link->timers);
     free_loop(link);
 }

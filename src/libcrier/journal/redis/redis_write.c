@@ -50,7 +50,7 @@ struct crier__redis_batch {
     bool finished;       /* its appends are answered; only calls are open */
     unsigned open_calls; /* that will be answered */
     int error; /* of all its appends that have none of their own */
-    char reason[96];
+    char reason[128];
     uint64_t prev_last, prev_note; /* the end of the log in front of it */
     uint64_t last;                 /* its highest position; 0: it has none */
     unsigned count;
@@ -105,7 +105,7 @@ static bool close_call(struct crier__redis_batch *batch)
 static void fail_batch(struct crier__redis_batch *batch, int error, const char *reason)
 {
     batch->error = error;
-    snprintf(batch->reason, sizeof batch->reason, "%s", reason);
+    snprintf(batch->reason, sizeof batch->reason, "%.127s", reason);
     batch->replied = batch->yielded = batch->confirmed = true;
     crier__counter_add(&batch->redis->mirror.journal.failures, 1);
 }
