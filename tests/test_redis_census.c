@@ -6,7 +6,7 @@
 #include <config.h>
 
 #include "base/container_of.h"
-#include "libcrier/journal/redis/redis.h"
+#include "libcrier/journal/redis/redis_census.h"
 #include "support/client.h"
 #include "support/redis_server.h"
 #include "support/runner.h"

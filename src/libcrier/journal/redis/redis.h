@@ -64,8 +64,8 @@
 #include "base/random.h"
 #include "libcrier/journal/ended.h"
 #include "libcrier/journal/memory/store.h"
-#include "redis_census.h"
 #include "redis_link.h"
+#include "redis_nodes.h"
 
 enum crier__redis_key {
     CRIER__REDIS_JOURNAL, CRIER__REDIS_LOG, CRIER__REDIS_IDS, CRIER__REDIS_TOPICS,
