@@ -820,6 +820,15 @@ crier_journal_redis(const char *url,
                     struct crier_journal **journal, char *reason,
                     size_t size);
 
+/* Checks URL, as of crier_journal_redis(), and reads the file of its password, but does not
+ * connect. Writes it without its passwords, for messages, to SHOWN (unless that is NULL), at
+ * most SHOWN_SIZE bytes with the NUL. -ENOMEM, CRIER_ERR_INVALID, -errno (the file of the
+ * password); then SHOWN is "", and what is wrong is written to REASON (unless that is NULL),
+ * at most SIZE bytes with the NUL, without a password. */
+CRIER_API int
+crier_journal_redis_check(const char *url, char *shown, size_t shown_size, char *reason,
+                          size_t size);
+
 /* Checks the whole file PATH of a journal, which is only read and may be open elsewhere:
  * whether each update is what was written, and none is missing. If the result is not 0,
  * the reason in words is written to REASON (unless that is NULL), at most SIZE bytes with

@@ -481,10 +481,12 @@ static const struct {
     const char *arguments;
     const char *mistake; /* in the line that is reported */
 } refused[] = {
-    {"--journal file", "--journal 'file' is not memory or sqlite:PATH"},
-    {"--journal sqlite:", "is not memory or sqlite:PATH"},
-    {"--journal sqlite", "is not memory or sqlite:PATH"},
-    {"--journal memory:x", "is not memory or sqlite:PATH"},
+    {"--journal file", "--journal: not memory or sqlite:PATH or redis://HOST"},
+    {"--journal sqlite:", "--journal: not memory or sqlite:PATH or redis://HOST"},
+    {"--journal sqlite", "--journal: not memory or sqlite:PATH or redis://HOST"},
+    {"--journal memory:x", "--journal: not memory or sqlite:PATH or redis://HOST"},
+    {"--journal redis", "--journal: not memory or sqlite:PATH or redis://HOST"},
+    {"--journal rediss://:secret@x", "--journal: not memory or sqlite:PATH or redis://HOST"},
     {"--retain-count 0", "--retain-count '0' is not a number from 1 to "},
     {"--retain-bytes 0", "is not a size from 1 to 16384G, such as "},
     {"--retain-bytes 5X", "is not a size"},

@@ -197,6 +197,7 @@ static void refuse_for_hubs(void)
     REFUSED(crier_journal_sqlite(NULL, NULL, &journal, NULL, 0));
     REFUSED(crier_journal_redis(NULL, NULL, &journal, NULL, 0));
     REFUSED(crier_journal_redis("redis://127.0.0.1:1", NULL, NULL, NULL, 0));
+    REFUSED(crier_journal_redis_check(NULL, NULL, 0, NULL, 0));
     REFUSED(crier_journal_check(NULL, NULL, 0));
     REFUSED(crier_journal_sqlite("/nowhere", NULL, NULL, NULL, 0));
     for (i = 0; i < 2; i++) {

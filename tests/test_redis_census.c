@@ -52,25 +52,19 @@ static const char *const keys[CRIER__REDIS_KEYS] = {
 
 /* ---- the link --------------------------------------------------------- */
 
-void crier__redis_arg(struct crier__redis_args *args, const char *text, size_t length)
-{
-    size_t capacity = args->count + 1;
+/* The linker replaces the link's functions by these. */
+void __wrap_crier__redis_link_wake(struct crier__redis_link *link);
+int __wrap_crier__redis_command(struct crier__redis_link *link,
+                                enum crier__redis_connection connection,
+                                const struct crier__redis_args *args, unsigned within,
+                                struct crier__redis_call *call);
+int __wrap_crier__redis_run(struct crier__redis_link *link,
+                            enum crier__redis_connection connection,
+                            enum crier__redis_script script, const char *key,
+                            const struct crier__redis_args *args, unsigned within,
+                            struct crier__redis_call *call);
 
-    args->texts = realloc(args->texts, capacity * sizeof *args->texts);
-    args->lengths = realloc(args->lengths, capacity * sizeof *args->lengths);
-    ck_assert(args->texts != NULL && args->lengths != NULL);
-    args->texts[args->count] = text;
-    args->lengths[args->count++] = length;
-}
-
-void crier__redis_args_done(struct crier__redis_args *args)
-{
-    free(args->texts);
-    free(args->lengths);
-    memset(args, 0, sizeof *args);
-}
-
-void crier__redis_link_wake(struct crier__redis_link *link)
+void __wrap_crier__redis_link_wake(struct crier__redis_link *link)
 {
     atomic_store(&CRIER__CONTAINER_OF(link, struct node, redis.link)->woken, true);
 }
@@ -80,10 +74,10 @@ static struct node *node_of(struct crier__redis_link *link)
     return CRIER__CONTAINER_OF(link, struct node, redis.link);
 }
 
-int crier__redis_command(struct crier__redis_link *link,
-                         enum crier__redis_connection connection,
-                         const struct crier__redis_args *args, unsigned within,
-                         struct crier__redis_call *call)
+int __wrap_crier__redis_command(struct crier__redis_link *link,
+                                enum crier__redis_connection connection,
+                                const struct crier__redis_args *args, unsigned within,
+                                struct crier__redis_call *call)
 {
     struct node *node = node_of(link);
     redisReply *reply;
@@ -98,11 +92,11 @@ int crier__redis_command(struct crier__redis_link *link,
     return 0;
 }
 
-int crier__redis_run(struct crier__redis_link *link,
-                     enum crier__redis_connection connection,
-                     enum crier__redis_script script, const char *key,
-                     const struct crier__redis_args *args, unsigned within,
-                     struct crier__redis_call *call)
+int __wrap_crier__redis_run(struct crier__redis_link *link,
+                            enum crier__redis_connection connection,
+                            enum crier__redis_script script, const char *key,
+                            const struct crier__redis_args *args, unsigned within,
+                            struct crier__redis_call *call)
 {
     struct node *node = node_of(link);
     struct crier__redis_args all = {0};
@@ -124,7 +118,7 @@ int crier__redis_run(struct crier__redis_link *link,
     crier__redis_arg(&all, key, strlen(key));
     for (i = 0; i < args->count; i++)
         crier__redis_arg(&all, args->texts[i], args->lengths[i]);
-    error = crier__redis_command(link, connection, &all, within, call);
+    error = __wrap_crier__redis_command(link, connection, &all, within, call);
     crier__redis_args_done(&all);
     return error;
 }

@@ -2,6 +2,7 @@
 
 #include "journals.h"
 
+#include "no_hub.h"
 #include "redis_server.h"
 
 #include <check.h>
@@ -115,12 +116,11 @@ static void note_missed(void *closure, uint64_t position)
 
 static void take_over(void)
 {
+    no_hub_set(journal);
     journal->yield = yield;
     journal->missed = note_missed;
-    last_yielded = journal->ops->last(journal);
     yielded = successes = 0;
-    if (journal->ops->start != NULL)
-        journal->ops->start(journal);
+    no_hub_start(journal, &last_yielded);
 }
 
 /* Opens the journal in Redis, under a name that no other test of this program uses. */

@@ -29,7 +29,7 @@ struct crier__redis_census {
     struct crier__buffer texts; /* of the counts: SELECTOR NUL COUNT NUL ... */
     size_t taken;               /* how many these are */
     unsigned pages;             /* of totals that were read */
-    unsigned nodes;             /* that live, as the last BEAT said */
+    atomic_uint nodes;          /* that live, as the last BEAT said; any thread reads it */
     char dead[CRIER__REDIS_DEAD_MAX][CRIER__RANDOM_NAME_SIZE]; /* the last one first */
     unsigned dead_count;
     void (*on_closed)(struct crier__redis *redis); /* or NULL: not closing */

@@ -96,8 +96,8 @@ enum crier__redis_script {
 
     /* NODE MAX_AGE
      * Says that NODE lives. {{up to 100 nodes that have not said so for MAX_AGE ms}, how many
-     * live, 1 if NODE was not among those known: or BURY
-     * has begun to take its counts away: it must send all of them} */
+     * live, 1 if NODE had not said so before, or BURY has begun to take its counts away since:
+     * it must send all of them} */
     CRIER__REDIS_BEAT,
 
     /* NODE MAX_AGE COUNT; key 13 is that of NODE, a dead one

@@ -33,13 +33,13 @@ do
     for i = 7, #ARGV, 4 do
         local update = parse_head(ARGV[i])
         batch[#batch + 1] = update
-        for _, topic in ipairs(topics_of(update)) do
+        for _, topic in ipairs(update.topics) do
             if not seen[topic] then
                 seen[topic] = true
                 topics[#topics + 1] = topic
             end
         end
-        if update.given then
+        if is(update, GIVEN) then
             given[#given + 1] = update.id
         end
     end
@@ -55,7 +55,7 @@ local function parse_limits(text)
     local limits = limits_of[text]
     if not limits then
         limits = {}
-        for one in string.gmatch(text, '[^;]+') do
+        for one in gmatch(text, '[^;]+') do
             limits[#limits + 1] = parse_numbers(one)
         end
         limits_of[text] = limits
@@ -162,12 +162,12 @@ local function hold(record, position, place, update, age)
     not_ended[record.topic] = nil
     record.count = record.count + 1
     record.bytes = record.bytes + update.cost
-    if update.private then
+    if is(update, PRIVATE) then
         record.newest_private = position
     else
         record.newest_public = position
     end
-    if update.last then
+    if is(update, LAST) then
         record.ended = position
         call('HSET', ENDS, record.topic, digits(position) .. ' ' .. digits(update.time) ..
             ' ' .. update.id)
@@ -177,6 +177,8 @@ local function hold(record, position, place, update, age)
     added[n + 1], added[n + 2] = '0', record.topic .. '\0' .. place
 end
 
+local HEAD = INTEGER .. ' ' .. INTEGER .. ' ' .. INTEGER
+
 local function append(update, head, body, limits)
     local position = totals.last + 1
     local topics = update.topics
@@ -184,15 +186,15 @@ local function append(update, head, body, limits)
     update.time = time_of(update)
     totals.last, totals.note, totals.time = position, 0, update.time
     call('XADD', LOG, digits(position) .. '-0', 'u',
-        format('%d %.0f %.0f', update.flags, update.time, update.cost) ..
+        format(HEAD, update.flags, update.time, update.cost) ..
         sub(head, update.behind), 'b', body)
     updates[position] = update
     totals.count = totals.count + 1
     totals.bytes = totals.bytes + update.cost
-    if update.private then
+    if is(update, PRIVATE) then
         totals.newest_private = position
     end
-    if update.given then
+    if is(update, GIVEN) then
         ids[update.id] = position
         changed_ids[update.id] = true
     end
@@ -215,7 +217,7 @@ for i = 1, #batch do
         body = counted_body
     end
     local older, same = nil, nil
-    if update.given then
+    if is(update, GIVEN) then
         older, same = find_older(update)
     end
     local ended = not older and find_ended(update, limits)

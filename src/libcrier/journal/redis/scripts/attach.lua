@@ -40,7 +40,7 @@ end
 
 local last, known = totals.last, totals.epoch
 if not totals.epoch then
-    call('DEL', LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS)
+    call('UNLINK', LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS)
     open_journal(nil)
     totals.epoch = candidate
     if position > 0 then

@@ -30,7 +30,9 @@ for _, selector in ipairs(selectors) do
     set_count(selector, 0)
 end
 publish_counts()
-if not more then
+if more then -- if the node lives after all, it will hear from BEAT that it lacks counts
+    call('ZADD', NODES, 'XX', '0', node)
+else
     call('ZREM', NODES, node)
     if max_age == 0 then
         call('DEL', NODE)

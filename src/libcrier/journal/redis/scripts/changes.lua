@@ -105,12 +105,14 @@ local function save_index()
     added = {}
 end
 
+local RECORD = sub(string.rep(INTEGER .. ' ', 7), 1, -2)
+
 local function save_records()
     local list = {}
     for _, r in ipairs(changed) do
         if not r.dropped then
             list[#list + 1] = r.topic
-            list[#list + 1] = format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', r.count, r.bytes,
+            list[#list + 1] = format(RECORD, r.count, r.bytes,
                 r.evicted, r.newest_private, r.newest_public, r.ended, r.age)
         end
     end
@@ -145,6 +147,7 @@ local function save_log()
     call_with('XDEL', LOG, deleted)
     for _, topic in ipairs(not_ended) do
         if not_ended[topic] then
+            not_ended[topic] = nil
             add_note('e', topic)
         end
     end
@@ -191,10 +194,10 @@ local function free_update(position, update)
     gone[position] = true
     totals.count = totals.count - 1
     totals.bytes = totals.bytes - update.cost
-    if not update.hidden and position > totals.evicted then
+    if not is(update, HIDDEN) and position > totals.evicted then
         totals.evicted = position
     end
-    if update.given then
+    if is(update, GIVEN) then
         ids[update.id] = false
         changed_ids[update.id] = true
     end
@@ -219,7 +222,7 @@ local function evict_member(record, position, update)
 end
 
 local function is_held(position, update)
-    local topics = topics_of(update)
+    local topics = update.topics
     for i = 1, #topics do
         local record = get_record(topics[i])
         if record and position > record.evicted then
@@ -286,7 +289,7 @@ end
 -- Evicts the oldest update of the journal, which next_oldest() gave, from all its topics.
 -- Returns how many these are.
 local function evict_oldest(position, update)
-    local topics, count = topics_of(update), 0
+    local topics, count = update.topics, 0
     for i = 1, #topics do
         local record = get_record(topics[i])
         if record and record.count > 0 and position > record.evicted then
@@ -304,7 +307,7 @@ end
 -- "COUNT BYTES AGE ..." as numbers.
 local function parse_numbers(text)
     local numbers = {}
-    for number in string.gmatch(text, '%d+') do
+    for number in gmatch(text, '%d+') do
         numbers[#numbers + 1] = tonumber(number)
     end
     return numbers

@@ -10,7 +10,7 @@
 -- position is beyond its `evicted`, and the index need not be asked for that.
 --
 -- A position has up to 16 digits, and Lua writes numbers with 14: all numbers that are
--- stored go through digits().
+-- stored are formatted with INTEGER.
 
 local JOURNAL, LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS, NODES, CENSUS, NODE =
     unpack(KEYS)
@@ -18,7 +18,7 @@ local CHANNEL = string.sub(JOURNAL, 1, -8) -- the key without "journal"
 local call, band = redis.call, bit.band
 local format, find, sub, match = string.format, string.find, string.sub, string.match
 local pack, unpack_struct = struct.pack, struct.unpack
-local insert, concat, tonumber = table.insert, table.concat, tonumber
+local gmatch, insert, concat, tonumber = string.gmatch, table.insert, table.concat, tonumber
 
 local FORMAT = '1'
 local JUMP = 4294967296
@@ -26,8 +26,11 @@ local CHUNK = 2000          -- so many arguments one call is given
 local EARLIEST = 1767225600000 -- 2026: a clock that is right says more
 local LEAD = 10000          -- so many ms the newest update may be ahead of the clock
 
+-- '%d' is the faster one, where a C long has 64 bits.
+local INTEGER = format('%d', JUMP) == '4294967296' and '%d' or '%.0f'
+
 local function digits(number)
-    return format('%.0f', number)
+    return format(INTEGER, number)
 end
 
 -- Runs COMMAND on KEY with LIST, whose length is even if it has pairs.
@@ -119,30 +122,29 @@ end
 
 -- ---- the log ------------------------------------------------------------
 
--- What HEAD (redis_record.c) says, but for the names of the topics.
-local function parse_head(head)
-    local flags, time, cost, behind = match(head, '^(%d+) (%d+) (%d+)()\n')
-    local line = find(head, '\n', behind + 1, true)
-    flags = tonumber(flags)
-    return {
-        flags = flags, time = tonumber(time), cost = tonumber(cost), behind = behind,
-        private = band(flags, 1) ~= 0, last = band(flags, 2) ~= 0,
-        hidden = band(flags, 4) ~= 0, given = band(flags, 8) ~= 0,
-        id = sub(head, behind + 1, line - 1), names = sub(head, line + 1),
-    }
+local PRIVATE, LAST, HIDDEN, GIVEN = 1, 2, 4, 8
+
+local function is(update, flag)
+    return update.flags ~= 0 and band(update.flags, flag) ~= 0
 end
 
--- The topics of UPDATE, in order.
-local function topics_of(update)
-    local topics = update.topics
-    if not topics then
+-- The update that HEAD (redis_record.c) describes; its id and topics begin at `behind`.
+local function parse_head(head)
+    local flags, time, cost, behind, id, names =
+        match(head, '^(%d+) (%d+) (%d+)()\n([^\n]*)\n(.*)$')
+    local topics
+    if find(names, '\n', 1, true) then
         topics = {}
-        for topic in string.gmatch(update.names, '[^\n]+') do
+        for topic in gmatch(names, '[^\n]+') do
             topics[#topics + 1] = topic
         end
-        update.topics = topics
+    else
+        topics = {names}
     end
-    return topics
+    return {
+        flags = tonumber(flags), time = tonumber(time), cost = tonumber(cost),
+        behind = behind, id = id, names = names, topics = topics,
+    }
 end
 
 -- The position and the note in the id of an ENTRY of the log.
