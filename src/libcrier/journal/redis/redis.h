@@ -66,8 +66,8 @@
 #include "base/random.h"
 #include "libcrier/journal/ended.h"
 #include "libcrier/journal/memory/store.h"
-#include "redis_census.h"
 #include "redis_link.h"
+#include "redis_nodes.h"
 #include "redis_past.h"
 #include "redis_record.h"
 

@@ -20,6 +20,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_census.h"
 
 #include "base/clock.h"
 

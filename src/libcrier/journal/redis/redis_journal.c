@@ -11,6 +11,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_census.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
