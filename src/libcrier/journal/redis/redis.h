@@ -18,7 +18,8 @@
  *
  *     1  T journal  hash    the totals: epoch, last, note, time, count, bytes, evicted,
  *                           forgotten, newest_private, renewed, server, corrected_upto,
- *                           corrected_time, format
+ *                           corrected_time, format, floor (no update up to there is
+ *                           held), gone, gone_bytes (of T gone)
  *     2  T log      stream  POSITION-0: an update, fields u (its head, see redis_record.c)
  *                           and b (its body). POSITION-K, K > 0: a note behind that
  *                           update; field f: the topic has been deleted up to here;
@@ -36,7 +37,11 @@
  *                           START was used, and NOTE was the last one behind END
  *     11 T nodes    zset    node: when it was last heard of, ms by Redis's clock
  *     12 T census   hash    selector: how many streams subscribe to it on all nodes
- *     13 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
+ *     13 T gone     zset    score POSITION, "POSITION COST LF TOPICS" of an update that has
+ *                           been evicted but is still in the log, for the nodes that
+ *                           follow it: it is one of the newest 4096 positions. Those that
+ *                           cost more than 16 MiB, or were deleted, leave it at once
+ *     14 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
  *                           the replies to the last four, by number modulo four; and
  *                           c:SELECTOR, its own count
  *
@@ -84,6 +89,7 @@ enum crier__redis_key {
     CRIER__REDIS_JUMPS,
     CRIER__REDIS_NODES,
     CRIER__REDIS_CENSUS,
+    CRIER__REDIS_GONE,
     CRIER__REDIS_NODE,
     CRIER__REDIS_KEYS
 };

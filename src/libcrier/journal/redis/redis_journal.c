@@ -470,7 +470,8 @@ static int name_keys(struct crier__redis *redis)
 {
     static const char *const names[] = {"journal", "log",   "ids",   "topics", "index",
                                         "names",   "empty", "due",   "ends",   "jumps",
-                                        "nodes",   "census", "node:", "feed",  "census"};
+                                        "nodes",   "census", "gone",  "node:",  "feed",
+                                        "census"};
     const char *journal = redis->link.url->name;
     size_t size = strlen(journal) + 4 + 8 + sizeof redis->node, i;
     char *at = malloc(size * (sizeof names / sizeof names[0]));
