@@ -32,7 +32,8 @@
  *     7  T empty    zset    the topics that hold nothing, by when they became so
  *     8  T due      zset    topic: when its oldest update is too old, ms since 1970
  *     9  T ends     hash    topic that has ended: "POSITION TIME ID" of its last update
- *     10 T jumps    zset    score START, "END START": no position between them was used
+ *     10 T jumps    zset    score END, "START END NOTE": no position between END and
+ *                           START was used, and NOTE was the last one behind END
  *     11 T nodes    zset    node: when it was last heard of, ms by Redis's clock
  *     12 T census   hash    selector: how many streams subscribe to it on all nodes
  *     13 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
@@ -65,8 +66,8 @@
 #include "base/random.h"
 #include "libcrier/journal/ended.h"
 #include "libcrier/journal/memory/store.h"
-#include "redis_census.h"
 #include "redis_link.h"
+#include "redis_nodes.h"
 #include "redis_past.h"
 #include "redis_record.h"
 

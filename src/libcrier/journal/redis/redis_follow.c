@@ -20,6 +20,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_census.h"
 
 #include "base/clock.h"
 
@@ -94,11 +95,11 @@ static uint64_t behind_jumps(const struct crier__redis *redis, uint64_t last)
     return last;
 }
 
-/* Reads "END START NOTE". */
+/* Reads "START END NOTE". */
 static bool read_jump(const redisReply *text, struct crier__jump *jump)
 {
     return text->type == REDIS_REPLY_STRING &&
-           sscanf(text->str, "%" SCNu64 " %" SCNu64, &jump->end, &jump->start) == 2 &&
+           sscanf(text->str, "%" SCNu64 " %" SCNu64, &jump->start, &jump->end) == 2 &&
            jump->start > jump->end;
 }
 
@@ -362,6 +363,7 @@ static void become_ready(struct crier__redis *redis)
 
 void crier__redis_start_following(struct crier__redis *redis)
 {
+    redis->following = true;
     redis->fetch_wanted = true;
     crier__redis_fetch(redis);
     crier__redis_write(redis);

@@ -11,6 +11,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_census.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
@@ -195,10 +196,8 @@ static void serve_orders(struct crier__redis_link *link)
         redis->adapting = true;
         redis->adapted[0] = '\0';
     }
-    if (orders.started && !redis->following && redis->state == CRIER__REDIS_READY) {
-        redis->following = true;
+    if (orders.started && !redis->following && redis->state == CRIER__REDIS_READY)
         crier__redis_start_following(redis);
-    }
     crier__redis_write(redis);
     ask_redis(redis);
     crier__redis_tidy(redis);

@@ -80,7 +80,9 @@ static void finish_batch(struct crier__redis_batch *batch)
     pthread_mutex_unlock(&redis->queue_lock);
     for (i = 0; i < batch->count; i++) {
         append = batch->appends[i];
-        if (append->error != 0)
+        /* An update that is in the journal already must be on the replicas, too. */
+        if (append->error != 0 &&
+            (append->error != CRIER_ERR_EXISTS || batch->error == 0))
             append->done(append);
         else
             answer_append(append, batch->error, batch->reason);
@@ -368,8 +370,12 @@ static void take_reply(struct crier__redis_call *call, redisReply *reply)
         CRIER__CONTAINER_OF(call, struct crier__redis_batch, append_call);
     struct crier__redis *redis = batch->redis;
 
-    if (close_call(batch))
+    if (close_call(batch)) {
+        /* Its appends have failed meanwhile, but their updates may be in the journal. */
+        redis->fetch_wanted = true;
+        crier__redis_fetch(redis);
         return;
+    }
     batch->sent = false;
     if (reply == NULL)
         return; /* to be sent again */
