@@ -164,10 +164,14 @@ static const struct reader_calls calls = {on_client_connected, on_client_open,
 /* Starts as many connections as are allowed now. */
 static bool connect_more(struct clients *clients)
 {
+    unsigned port;
+
     while (clients->begun < clients->count &&
            clients->begun - clients->open < CONNECTING_MAX) {
-        if (!reader_connect(&clients->all[clients->begun].reader, clients->port,
-                            clients->begun, 0))
+        port = clients->other_port != 0 && clients->begun % 2 != 0 ? clients->other_port
+                                                                   : clients->port;
+        if (!reader_connect(&clients->all[clients->begun].reader, port, clients->begun,
+                            0))
             return false;
         clients->begun++;
     }
@@ -230,20 +234,28 @@ void clients_close(struct clients *clients)
 
 /* ---- updates ------------------------------------------------------------ */
 
-bool clients_compose(struct clients *clients, size_t topic, char *data)
+bool clients_expect(struct clients *clients, size_t topic)
 {
     struct count_of *of = &clients->topic[topic];
     uint32_t *left = &of->left[++of->published % CLIENTS_WINDOW];
-    char head[64];
-    int length;
 
     if (*left != 0)
         return fault("too many updates in flight");
     *left = of->members;
     clients->published++;
-    length =
-        snprintf(head, sizeof head, "%zu %llu %llu ", topic,
-                 (unsigned long long)of->published, (unsigned long long)usage_now());
+    return true;
+}
+
+bool clients_compose(struct clients *clients, size_t topic, char *data)
+{
+    char head[64];
+    int length;
+
+    if (!clients_expect(clients, topic))
+        return false;
+    length = snprintf(head, sizeof head, "%zu %llu %llu ", topic,
+                      (unsigned long long)clients->topic[topic].published,
+                      (unsigned long long)usage_now());
     if ((size_t)length > clients->size)
         return fault("%zu bytes are too few for an update", clients->size);
     memset(data, 'x', clients->size);

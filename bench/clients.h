@@ -18,6 +18,7 @@ struct client;
 struct clients {
     struct load *load;
     unsigned port;
+    unsigned other_port; /* of every other client; 0: all use port */
     bool tls; /* the port is one for TLS */
     size_t count;
     size_t topics;
@@ -39,8 +40,8 @@ struct clients {
     struct histogram latency; /* from publishing to delivery */
 };
 
-/* Makes COUNT clients, which are not connected. The caller has set port, tls, count, topics,
- * prefix, selector, size, fields, padding and tokens. */
+/* Makes COUNT clients, which are not connected. The caller has set port,
+ * other_port, tls, count, topics, prefix, selector, size, fields, padding and tokens. */
 bool clients_open(struct clients *clients, struct load *load);
 
 /* Disconnects and frees the clients. */
@@ -61,6 +62,9 @@ void clients_topic(const struct clients *clients, size_t topic, char *name,
 /* Writes the data of TOPIC's next update to DATA, `size` bytes: its topic, its number
  * and the current time. */
 bool clients_compose(struct clients *clients, size_t topic, char *data);
+
+/* Expects the next update of TOPIC, which another process composes. */
+bool clients_expect(struct clients *clients, size_t topic);
 
 /* Resets the latencies and counts, but not the expected order. */
 void clients_reset(struct clients *clients);

@@ -36,6 +36,13 @@ void histogram_add(struct histogram *histogram, uint64_t ns)
     histogram->cells[find_cell(ns)]++;
 }
 
+void histogram_merge(struct histogram *histogram, const struct histogram *other)
+{
+    histogram->count += other->count;
+    for (unsigned cell = 0; cell < 64 * HISTOGRAM_STEPS; cell++)
+        histogram->cells[cell] += other->cells[cell];
+}
+
 double histogram_at(const struct histogram *histogram, double share)
 {
     double wanted = share * (double)histogram->count, seen = 0;

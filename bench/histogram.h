@@ -14,6 +14,9 @@ struct histogram {
 /* Counts a duration of NS nanoseconds. */
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
+/* Adds the counts of OTHER. */
+void histogram_merge(struct histogram *histogram, const struct histogram *other);
+
 /* Returns the duration in ns that a SHARE (0 to 1) of all does not exceed; 0 if empty. */
 double histogram_at(const struct histogram *histogram, double share);
 

@@ -34,6 +34,9 @@ struct options {
 #define ABUSE_ROUNDS 3
 #define MEMORY_ROUNDS 1
 
+/* Maximum number of rounds with a crowd, which take long. */
+#define CROWD_ROUNDS 2
+
 static struct results results;
 
 static const char usage[] =
@@ -41,6 +44,7 @@ static const char usage[] =
     "Measures crierd beside the baseline and Nchan; see bench/README.\n"
     "  --baseline, --crierd PATH  programs\n"
     "  --nginx, --nchan PATH      nginx ('': none) and its module\n"
+    "  --redis PATH               redis-server ('': none)\n"
     "  --www, --data DIR          of crierd\n"
     "  --clients N                number of clients of broadcast; 10000\n"
     "  --rounds N                 of each workload; 5, at most 15\n"
@@ -57,6 +61,7 @@ enum {
     OPTION_CRIERD,
     OPTION_NGINX,
     OPTION_NCHAN,
+    OPTION_REDIS,
     OPTION_WWW,
     OPTION_DATA,
     OPTION_CLIENTS,
@@ -78,6 +83,7 @@ static const struct option long_options[] = {
     {"crierd", required_argument, NULL, OPTION_CRIERD},
     {"nginx", required_argument, NULL, OPTION_NGINX},
     {"nchan", required_argument, NULL, OPTION_NCHAN},
+    {"redis", required_argument, NULL, OPTION_REDIS},
     {"www", required_argument, NULL, OPTION_WWW},
     {"data", required_argument, NULL, OPTION_DATA},
     {"clients", required_argument, NULL, OPTION_CLIENTS},
@@ -138,6 +144,8 @@ static const char **find_path(struct options *options, int option)
         return &options->servers.nginx;
     case OPTION_NCHAN:
         return &options->servers.nchan;
+    case OPTION_REDIS:
+        return &options->servers.redis;
     case OPTION_WWW:
         return &options->servers.www;
     case OPTION_DATA:
@@ -199,16 +207,15 @@ static bool measure_server(const struct options *options, enum work_kind work,
     unsigned *round = &results.rounds[work][kind];
     struct figures *figures = &results.of[work][kind][*round];
     struct server_settings settings = options->servers;
-    struct server server;
+    struct cluster cluster;
     bool ok;
 
     fprintf(stderr, "%-14s %u  %-14s", work_name(work), *round + 1, server_name(kind));
     settings.more = work_options(work);
     settings.tls = work_is_tls(work);
-    if (!server_start(kind, &settings, &server))
-        return false;
-    ok = work_run(work, &options->size, &server, figures);
-    ok = server_stop(&server) && ok;
+    ok = cluster_start(&cluster, kind, work_nodes(work, kind), &settings) &&
+         work_run(work, &options->size, &cluster, figures);
+    ok = cluster_stop(&cluster) && ok;
     if (ok) {
         (*round)++;
         fprintf(stderr, "%8.2f us  %10.0f/s  load %3.0f %%\n",
@@ -236,20 +243,46 @@ static bool run_round(const struct options *options, enum work_kind work,
     return true;
 }
 
+static bool is_wanted(const struct options *options, int work)
+{
+    return options->only == NULL ||
+           is_listed(options->only, work_name((enum work_kind)work));
+}
+
+static unsigned count_rounds(const struct options *options, enum work_kind work)
+{
+    unsigned most = work_is_abuse(work)    ? ABUSE_ROUNDS
+                    : work_is_memory(work) ? MEMORY_ROUNDS
+                    : work == WORK_CROWD   ? CROWD_ROUNDS
+                                           : ROUNDS_MAX;
+    unsigned rounds = work == WORK_IDLE || work == WORK_QUIET ? options->idle_rounds
+                                                              : options->rounds;
+
+    return rounds < most ? rounds : most;
+}
+
+/* Checks that servers and this process may open enough files. */
+static bool check_files(const struct options *options)
+{
+    size_t most = options->size.clients, each;
+
+    for (int work = 0; work < WORK_KINDS; work++) {
+        each = work_clients_each((enum work_kind)work, &options->size);
+        if (is_wanted(options, work) && each > most)
+            most = each;
+    }
+    return server_enough_files(most);
+}
+
 static bool run_workloads(const struct options *options)
 {
     uint64_t begun = usage_now(), others = usage_others();
     unsigned rounds, played = 0;
 
     for (int work = 0; work < WORK_KINDS; work++) {
-        if (options->only != NULL &&
-            !is_listed(options->only, work_name((enum work_kind)work)))
+        if (!is_wanted(options, work))
             continue;
-        rounds = work == WORK_IDLE ? options->idle_rounds : options->rounds;
-        if (work_is_abuse((enum work_kind)work) && rounds > ABUSE_ROUNDS)
-            rounds = ABUSE_ROUNDS;
-        if (work_is_memory((enum work_kind)work))
-            rounds = MEMORY_ROUNDS;
+        rounds = count_rounds(options, (enum work_kind)work);
         for (unsigned round = 0; round < rounds; round++, played++)
             if (!run_round(options, (enum work_kind)work, round))
                 return false;
@@ -281,6 +314,7 @@ int main(int argc, char **argv)
                     .data = "data",
                     .nginx = "/usr/sbin/nginx",
                     .nchan = "/usr/lib/nginx/modules/ngx_nchan_module.so",
+                    .redis = "/usr/bin/redis-server",
                     .patience = 20},
         .size = {.clients = 10000, .seconds = 1.2, .keep_alive = 15, .patience = 20},
         .rounds = 5,
@@ -290,7 +324,7 @@ int main(int argc, char **argv)
     fault_catch_signals();
     if (!options.together)
         server_set_apart(&options.servers);
-    if (!server_enough_files(options.size.clients) ||
+    if (!check_files(&options) ||
         !check_servers(&options.servers) || !run_workloads(&options)) {
         fprintf(stderr, "bench: failed: %s\n", fault_text());
         return 1;

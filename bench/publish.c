@@ -108,16 +108,21 @@ static bool on_publish_ready(struct watch *watch, uint32_t events)
     return true;
 }
 
-bool publish_open(struct publish *publish, struct load *load, unsigned port)
+bool publish_adopt(struct publish *publish, struct load *load, int fd)
 {
     memset(publish, 0, sizeof *publish);
     publish->load = load;
     publish->watch.ready = on_publish_ready;
-    publish->watch.fd = load_connect(port, 0, 0);
+    publish->watch.fd = fd;
     publish->in = malloc(ANSWERS_SIZE);
     if (publish->in == NULL)
         return fault("out of memory");
-    return publish->watch.fd >= 0 && load_watch(load, &publish->watch, EPOLLIN);
+    return fd >= 0 && load_watch(load, &publish->watch, EPOLLIN);
+}
+
+bool publish_open(struct publish *publish, struct load *load, unsigned port)
+{
+    return publish_adopt(publish, load, load_connect(port, 0, 0));
 }
 
 void publish_close(struct publish *publish)

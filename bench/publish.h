@@ -36,6 +36,10 @@ struct publish {
 /* Connects to PORT, without a token. */
 bool publish_open(struct publish *publish, struct load *load, unsigned port);
 
+/* The same on FD, a socket that is connecting, which becomes the publisher's; -1: one that
+ * could not be opened, with a fault. */
+bool publish_adopt(struct publish *publish, struct load *load, int fd);
+
 /* Closes the connection; does nothing if it was never opened. */
 void publish_close(struct publish *publish);
 

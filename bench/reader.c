@@ -164,14 +164,19 @@ void reader_done(struct reader *reader)
     reader->parser = NULL;
 }
 
-bool reader_connect(struct reader *reader, unsigned port, size_t from, int window)
+bool reader_adopt(struct reader *reader, int fd)
 {
     reader->length = reader->ends = 0;
     memset(reader->begin, 0, sizeof reader->begin);
     reader->connecting = true;
     crier_parser_begin(reader->parser);
-    reader->watch.fd = load_connect(port, from, window);
-    return reader->watch.fd >= 0 && load_watch(reader->load, &reader->watch, EPOLLOUT);
+    reader->watch.fd = fd;
+    return fd >= 0 && load_watch(reader->load, &reader->watch, EPOLLOUT);
+}
+
+bool reader_connect(struct reader *reader, unsigned port, size_t from, int window)
+{
+    return reader_adopt(reader, load_connect(port, from, window));
 }
 
 bool reader_send_request(struct reader *reader, const char *head, size_t length)

@@ -48,6 +48,10 @@ void reader_done(struct reader *reader);
  */
 bool reader_connect(struct reader *reader, unsigned port, size_t from, int window);
 
+/* The same with FD, a socket that is connecting, which becomes the reader's; -1: one that
+ * could not be opened, with a fault. */
+bool reader_adopt(struct reader *reader, int fd);
+
 /* Sends a request or part of one. Returns false, with a fault, if it cannot be sent at
  * once; so it must be small and the first on its connection. */
 bool reader_send_request(struct reader *reader, const char *head, size_t length);

@@ -31,6 +31,7 @@ static const struct {
     [FIGURE_P99] = {"latency_p99_ns", "p99 ms", 1e6, 2},
     [FIGURE_P999] = {"latency_p999_ns", "p99.9", 1e6, 2},
     [FIGURE_MEMORY] = {"memory_bytes_per_client", "mem B", 1, 0},
+    [FIGURE_KERNEL] = {"kernel_bytes_per_client", "kern B", 1, 0},
     [FIGURE_PUBLISHES] = {"publishes_per_s", "publ/s", 1, 0},
     [FIGURE_BYTES] = {"bytes_per_delivery", "bytes", 1, 0},
     [FIGURE_TO_PLAIN] = {"cpu_to_plain", "/plain", 1, 2},
@@ -96,7 +97,8 @@ void report_print(const struct results *results, const struct work_size *size)
     printf(
         "%zu clients; medians of the rounds; CPU us: of the server, per "
         "delivery\n(idle: per keep-alive; publish and bulk: per publish; "
-        "connect and memory: per client);\nrate/s: of these (storm: clients)\n\n%-29s",
+        "connect and memory: per client;\nquiet: per second); rate/s: of these (storm: "
+        "clients; quiet: context switches)\n\n%-29s",
         size->clients, "");
     for (int i = 0; i < FIGURES; i++)
         printf("%*s%s", i == FIGURE_RATE ? 10 : 8, columns[i].head,
@@ -147,7 +149,7 @@ static json_t *make_row(const struct results *results, const struct work_size *s
     json_t *rounds = json_array();
     json_t *row = json_pack(
         "{s:s,s:s,s:I,s:s}", "workload", work_name(work), "server", server_name(server),
-        "clients", (json_int_t)work_clients(work, size), "cpu_per", work_unit(work));
+        "clients", (json_int_t)work_clients(work, server, size), "cpu_per", work_unit(work));
 
     for (int i = 0; i < FIGURES; i++)
         json_object_set_new(

@@ -19,6 +19,12 @@ const struct budget budgets[] = {
      SERVER_CRIERD, SERVER_BASELINE, false, 1.15},
     {"broadcast: CPU per delivery, crierd / nchan", WORK_BROADCAST, FIGURE_CPU,
      SERVER_CRIERD, SERVER_NCHAN, false, 0.72},
+    {"broadcast: CPU per delivery, two nodes / one", WORK_BROADCAST, FIGURE_CPU,
+     SERVER_CRIERD_NODES, SERVER_CRIERD, false, 1.05},
+    {"latency: p50 added by Redis and a node, us", WORK_LATENCY, FIGURE_P50,
+     SERVER_CRIERD_NODES, SERVER_CRIERD, false, 1000},
+    {"latency: p99 added by Redis and a node, us", WORK_LATENCY, FIGURE_P99,
+     SERVER_CRIERD_NODES, SERVER_CRIERD, false, 3000},
     {"private: CPU per delivery, private / public", WORK_PRIVATE, FIGURE_CPU,
      SERVER_CRIERD, SERVER_CRIERD, false, 1.05},
     {"targeted: CPU per delivery, crierd / nchan", WORK_TARGETED, FIGURE_CPU,
@@ -41,14 +47,24 @@ const struct budget budgets[] = {
      SERVER_CRIERD, false, 6000},
     {"idle: CPU per keep-alive, crierd / baseline", WORK_IDLE, FIGURE_CPU,
      SERVER_CRIERD, SERVER_BASELINE, false, 1.5},
+    {"quiet: CPU per second with 10,000 topics, ns", WORK_QUIET, FIGURE_CPU,
+     SERVER_CRIERD_REDIS, SERVER_CRIERD_REDIS, false, 500000},
+    {"crowd: CPU per delivery, five nodes / one", WORK_CROWD, FIGURE_CPU,
+     SERVER_CRIERD_NODES, SERVER_CRIERD, false, 1.1},
     {"publish: publishes/s, crierd / nchan", WORK_PUBLISH, FIGURE_PUBLISHES,
      SERVER_CRIERD, SERVER_NCHAN, true, 1.5},
     {"publish: publishes/s, crierd sqlite / memory", WORK_PUBLISH, FIGURE_PUBLISHES,
      SERVER_CRIERD_SQLITE, SERVER_CRIERD, true, 0.5},
+    {"publish: publishes/s, crierd redis / memory", WORK_PUBLISH, FIGURE_PUBLISHES,
+     SERVER_CRIERD_REDIS, SERVER_CRIERD, true, 0.35},
+    {"publish: publishes/s, crierd redis / nchan redis", WORK_PUBLISH,
+     FIGURE_PUBLISHES, SERVER_CRIERD_REDIS, SERVER_NCHAN_REDIS, true, 1},
     {"publish-token: publishes/s, with a token / without", WORK_PUBLISH_TOKEN,
      FIGURE_PUBLISHES, SERVER_CRIERD, SERVER_CRIERD, true, 0.85},
     {"storm: clients/s that have caught up", WORK_STORM, FIGURE_RATE, SERVER_CRIERD,
      SERVER_CRIERD, true, 10000},
+    {"storm: clients/s, crierd redis / memory", WORK_STORM, FIGURE_RATE,
+     SERVER_CRIERD_REDIS, SERVER_CRIERD, true, 0.7},
     {"connect: CPU per client, crierd / nchan", WORK_CONNECT, FIGURE_CPU, SERVER_CRIERD,
      SERVER_NCHAN, false, 1},
     {"connect: CPU per client, crierd / baseline", WORK_CONNECT, FIGURE_CPU,
@@ -123,6 +139,15 @@ static unsigned compute_ratios(const struct figures *one, const struct figures *
     return count;
 }
 
+/* Likewise for differences, in us. */
+static unsigned compute_added(const struct figures *one, const struct figures *other,
+                              unsigned rounds, enum figure figure, double *values)
+{
+    for (unsigned i = 0; i < rounds; i++)
+        values[i] = (one[i].of[figure] - other[i].of[figure]) / 1e3;
+    return rounds;
+}
+
 static unsigned fewer(unsigned a, unsigned b) { return a < b ? a : b; }
 
 double result_ratio(const struct results *results, enum work_kind work,
@@ -169,6 +194,14 @@ double result_budget(const struct results *results, const struct budget *budget)
     double values[ROUNDS_MAX];
     unsigned rounds;
 
+    if (budget->work == WORK_LATENCY) {
+        rounds = fewer(results->rounds[base][budget->server],
+                       results->rounds[base][budget->base]);
+        return sort_for_median(
+            values, compute_added(results->of[base][budget->server],
+                                  results->of[base][budget->base], rounds,
+                                  budget->figure, values));
+    }
     if (base != budget->work) {
         rounds = fewer(results->rounds[budget->work][budget->server],
                        results->rounds[base][budget->server]);

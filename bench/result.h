@@ -13,7 +13,8 @@ struct results {
     struct figures of[WORK_KINDS][SERVER_KINDS][ROUNDS_MAX];
 };
 
-/* A limit for a figure of a server, or for its ratio to that of another server. Those of
+/* A limit for a figure of a server, or for its ratio to that of another server; with
+ * latency for the difference, in us. Those of
  * prefix, template, private and the workloads with tokens are ratios to the same workload without
  * that. */
 struct budget {

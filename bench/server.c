@@ -8,7 +8,8 @@
  *
  * crierd runs with its defaults except for --log-level warning, because the others do
  * not log requests, and --ping-interval, to match the others. The configuration of
- * nginx is below and in README.
+ * nginx is below and in README. Redis listens on TCP, because Nchan knows nothing else,
+ * and writes nothing to the disk.
  */
 #include <config.h>
 
@@ -42,36 +43,58 @@
 #define WORDS_MAX 40
 #define LOG_TAIL 8192 /* bytes of a log to print */
 
-static const char *const names[SERVER_KINDS] = {"baseline", "crierd", "crierd sqlite",
-                                                "nchan"};
+static const char *const names[SERVER_KINDS + 1] = {
+    "baseline",     "crierd", "crierd sqlite", "crierd redis",
+    "crierd nodes", "nchan",  "nchan redis",   "redis"};
 
 const char *server_name(enum server_kind kind) { return names[kind]; }
 
+bool server_needs_redis(enum server_kind kind)
+{
+    return kind == SERVER_CRIERD_REDIS || kind == SERVER_CRIERD_NODES ||
+           kind == SERVER_NCHAN_REDIS;
+}
+
 bool server_available(enum server_kind kind, const struct server_settings *settings)
 {
+    if (server_needs_redis(kind) && !server_available(SERVER_REDIS, settings))
+        return false;
     switch (kind) {
     case SERVER_BASELINE:
         return access(settings->baseline, X_OK) == 0;
+    case SERVER_REDIS:
+        return access(settings->redis, X_OK) == 0;
     case SERVER_NCHAN:
+    case SERVER_NCHAN_REDIS:
         return access(settings->nginx, X_OK) == 0 && access(settings->nchan, R_OK) == 0;
     default:
         return access(settings->crierd, X_OK) == 0;
     }
 }
 
+/* Moves the first one of CPUS to ONE. */
+static void take_cpu(cpu_set_t *cpus, cpu_set_t *one)
+{
+    int cpu = 0;
+
+    while (!CPU_ISSET(cpu, cpus))
+        cpu++;
+    CPU_ZERO(one);
+    CPU_SET(cpu, one);
+    CPU_CLR(cpu, cpus);
+}
+
 void server_set_apart(struct server_settings *settings)
 {
     cpu_set_t own;
-    int cpu = 0;
 
     if (sched_getaffinity(0, sizeof settings->cpus, &settings->cpus) != 0 ||
         CPU_COUNT(&settings->cpus) < 2)
         return;
-    while (!CPU_ISSET(cpu, &settings->cpus))
-        cpu++;
-    CPU_ZERO(&own);
-    CPU_SET(cpu, &own);
-    CPU_CLR(cpu, &settings->cpus);
+    take_cpu(&settings->cpus, &own);
+    settings->redis_cpus = own;
+    if (CPU_COUNT(&settings->cpus) > 1)
+        take_cpu(&settings->cpus, &settings->redis_cpus);
     settings->apart = sched_setaffinity(0, sizeof own, &own) == 0;
 }
 
@@ -121,6 +144,7 @@ static const char nginx_conf[] = "load_module %s;\n"
                                  "    keepalive_timeout 1h;\n"
                                  "    client_body_buffer_size 128k;\n"
                                  "    nchan_shared_memory_size 256M;\n"
+                                 "%s"
                                  "    server {\n"
                                  "        listen 127.0.0.1:%u backlog=4096;\n"
                                  "        location ~ ^/topics/(.+)$ {\n"
@@ -132,6 +156,7 @@ static const char nginx_conf[] = "load_module %s;\n"
                                  "            nchan_eventsource_ping_interval %u;\n"
                                  "            nchan_eventsource_ping_comment \" \";\n"
                                  "            nchan_eventsource_ping_event \"\";\n"
+                                 "%s"
                                  "        }\n"
                                  "    }\n"
                                  "}\n";
@@ -140,12 +165,19 @@ static bool write_nginx_conf(const struct server *server,
                              const struct server_settings *settings, const char *path)
 {
     const char *d = server->directory;
+    char upstream[128] = "", pass[64] = "";
     FILE *file = fopen(path, "we");
 
     if (file == NULL)
         return fault("cannot write %s: %s", path, strerror(errno));
+    if (server->kind == SERVER_NCHAN_REDIS) {
+        snprintf(upstream, sizeof upstream,
+                 "    upstream store { nchan_redis_server redis://127.0.0.1:%u; }\n",
+                 settings->redis_port);
+        snprintf(pass, sizeof pass, "            nchan_redis_pass store;\n");
+    }
     fprintf(file, nginx_conf, settings->nchan, geteuid() == 0 ? "user root;\n" : "", d,
-            d, d, d, d, d, server->port, settings->keep_alive);
+            d, d, d, d, d, upstream, server->port, settings->keep_alive, pass);
     return fclose(file) == 0 || fault("cannot write %s", path);
 }
 
@@ -203,6 +235,8 @@ static bool run_crierd(struct server *server, const struct server_settings *sett
     snprintf(ping, sizeof ping, "%us", settings->keep_alive);
     if (server->kind == SERVER_CRIERD_SQLITE)
         snprintf(journal, sizeof journal, "sqlite:%s/journal", server->directory);
+    if (server_needs_redis(server->kind))
+        snprintf(journal, sizeof journal, "redis://127.0.0.1:%u", settings->redis_port);
     snprintf(tls, sizeof tls, "127.0.0.1:%u", server->tls_port);
     snprintf(chain, sizeof chain, "%s/chain", server->directory);
     snprintf(secret, sizeof secret, "%s/key", server->directory);
@@ -228,11 +262,28 @@ static bool run_baseline(struct server *server, const struct server_settings *se
     return run_words(words, log, &server->pid);
 }
 
+static bool run_redis(struct server *server, const struct server_settings *settings,
+                      int log)
+{
+    char port[16];
+    const char *const words[] = {
+        settings->redis, "--bind",       "127.0.0.1",       "--port", port,
+        "--dir",         server->directory, "--save",       "",       "--appendonly",
+        "no",            "--daemonize",  "no",              "--loglevel", "warning",
+        NULL};
+
+    snprintf(port, sizeof port, "%u", server->port);
+    return run_words(words, log, &server->pid);
+}
+
 static bool run_kind(struct server *server, const struct server_settings *settings,
                      int log)
 {
     switch (server->kind) {
+    case SERVER_REDIS:
+        return run_redis(server, settings, log);
     case SERVER_NCHAN:
+    case SERVER_NCHAN_REDIS:
         return run_nginx(server, settings, log);
     case SERVER_BASELINE:
         return run_baseline(server, settings, log);
@@ -245,13 +296,15 @@ static bool run_kind(struct server *server, const struct server_settings *settin
 static bool run_apart(struct server *server, const struct server_settings *settings,
                       int log)
 {
+    const cpu_set_t *cpus =
+        server->kind == SERVER_REDIS ? &settings->redis_cpus : &settings->cpus;
     cpu_set_t own;
     bool ok;
 
     if (!settings->apart)
         return run_kind(server, settings, log);
     (void)sched_getaffinity(0, sizeof own, &own);
-    (void)sched_setaffinity(0, sizeof settings->cpus, &settings->cpus);
+    (void)sched_setaffinity(0, sizeof *cpus, cpus);
     ok = run_kind(server, settings, log);
     (void)sched_setaffinity(0, sizeof own, &own);
     return ok;

@@ -10,8 +10,12 @@ enum server_kind {
     SERVER_BASELINE,
     SERVER_CRIERD,
     SERVER_CRIERD_SQLITE,
+    SERVER_CRIERD_REDIS, /* the journal is in Redis; one node */
+    SERVER_CRIERD_NODES, /* likewise; several nodes, see work_nodes() */
     SERVER_NCHAN,
-    SERVER_KINDS
+    SERVER_NCHAN_REDIS, /* Nchan stores its messages in Redis */
+    SERVER_KINDS,
+    SERVER_REDIS = SERVER_KINDS /* Redis itself, which is not measured alone */
 };
 
 /* Paths of the servers, and how to start them. Borrowed. */
@@ -23,12 +27,16 @@ struct server_settings {
     bool tls;                /* crierd listens for TLS, too */
     const char *nginx;
     const char *nchan;          /* module of nginx */
+    const char *redis;          /* redis-server */
+    unsigned redis_port;        /* of the Redis that the server is to use */
     const char *baseline_fault; /* the fault that baseline is to make, or NULL */
     unsigned keep_alive;        /* s */
     unsigned patience;          /* maximum time of starting, s */
     bool apart;                 /* servers run on CPUS, not on the CPU of
                                  * server_set_apart() */
     cpu_set_t cpus;
+    cpu_set_t redis_cpus; /* likewise for Redis: a CPU of its own when there are three,
+                           * or else that of server_set_apart() */
 };
 
 /* A running server, leader of its own process group. */
@@ -44,6 +52,9 @@ struct server {
 
 /* Returns the server's name in tables. */
 const char *server_name(enum server_kind kind);
+
+/* Returns whether servers of this kind need a Redis. */
+bool server_needs_redis(enum server_kind kind);
 
 /* Puts this process on one CPU, and all servers that it starts on the others. Does
  * nothing with a single CPU. */

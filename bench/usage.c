@@ -108,6 +108,59 @@ bool usage_read(pid_t group, bool with_memory, struct usage *usage)
     return true;
 }
 
+uint64_t usage_process(pid_t pid)
+{
+    struct usage usage = {0};
+
+    if (!add_cpu(pid, &usage))
+        (void)fault("process %d has exited", (int)pid);
+    return usage.cpu;
+}
+
+/* Returns the sum of the numbers behind the COUNT NAMES in the file PATH. */
+static uint64_t sum_lines(const char *path, const char *const *names, size_t count)
+{
+    FILE *file = fopen(path, "re");
+    char line[256];
+    uint64_t sum = 0;
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        for (size_t i = 0; i < count; i++)
+            if (strncmp(line, names[i], strlen(names[i])) == 0)
+                sum += strtoull(line + strlen(names[i]), NULL, 10);
+    if (file != NULL)
+        fclose(file);
+    return sum;
+}
+
+uint64_t usage_switches(pid_t pid)
+{
+    static const char *const names[] = {"voluntary_ctxt_switches:",
+                                        "nonvoluntary_ctxt_switches:"};
+    uint64_t sum = 0;
+    struct dirent *entry;
+    DIR *directory;
+    char path[320];
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    directory = opendir(path);
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
+        if (entry->d_name[0] != '.')
+            sum += sum_lines(path, names, 2);
+    }
+    if (directory != NULL)
+        closedir(directory);
+    return sum;
+}
+
+uint64_t usage_kernel(void)
+{
+    static const char *const names[] = {"Slab:", "KernelStack:", "PageTables:"};
+
+    return sum_lines("/proc/meminfo", names, 3) * 1024;
+}
+
 size_t usage_files(pid_t pid)
 {
     size_t count = 0;

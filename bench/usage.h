@@ -18,6 +18,17 @@ struct usage {
  * of it. */
 bool usage_read(pid_t group, bool with_memory, struct usage *usage);
 
+/* Returns the CPU time of the process PID, in ns; 0, with a fault, if it has exited. */
+uint64_t usage_process(pid_t pid);
+
+/* Returns how often the threads of the process PID have been switched away from, those
+ * aside that have exited. */
+uint64_t usage_switches(pid_t pid);
+
+/* Returns the kernel's memory of the whole machine, in bytes: objects (sockets and files
+ * among them), stacks and page tables. */
+uint64_t usage_kernel(void);
+
 /* Returns the number of open descriptors of the process PID; 0, with a fault, if it has
  * exited. */
 size_t usage_files(pid_t pid);

@@ -3,7 +3,9 @@
  * another round, and ends with a short time in which nothing more may arrive.
  *
  *   broadcast   all subscribe to one topic; the next update when all have the last
- *   private     the same with private updates, and a token for each client
+ *   latency     one client, on the node that the publisher does not use if there are
+ *               several; the next update when it has the last
+ *   private     the same as broadcast with private updates, and a token for each client
  *   targeted    ten subscribe to each of many topics; one topic after the other
  *   prefix      the same, but by a prefix for each topic
  *   template    the same, but by a URI template for each topic
@@ -14,11 +16,15 @@
  *               half as many as broadcast; in targeted five for each topic; first
  *               without TLS and then with it, for half of the time each
  *   idle        all subscribe and nothing is published: memory, and keep-alives
+ *   quiet       each client is a topic with one update; then nothing happens
+ *   crowd       half as many again on each node, of which there are five or one, each
+ *               with a process of its own (crowd.c); one update per `seconds`
  *   publish     no subscribers, one connection publishes with 64 in flight
  *   publish-token
  *               the same with a token in each request
  *   bulk        the same as publish by libcrier's publisher
- *   storm       all disconnect, miss 100 updates, reconnect with Last-Event-ID
+ *   storm       all disconnect, miss 100 updates, reconnect with Last-Event-ID; with
+ *               several nodes to one that has been started since
  *   connect, connect-chrome
  *               all connect and subscribe to one topic, with the request of curl or
  *               of Chrome
@@ -43,6 +49,7 @@
 #include "attack.h"
 #include "clients.h"
 #include "crier_client.h"
+#include "crowd.h"
 #include "fault.h"
 #include "heads.h"
 #include "publish.h"
@@ -60,6 +67,7 @@
 #define MISSED 100
 #define PADDING 3072
 #define LINGER_MS 20
+#define CROWD_UPDATES 8
 #define QUIET_TRIES 250 /* about 5 s */
 
 /* Updates that each client receives before measuring. Linux acknowledges the first 16
@@ -70,9 +78,11 @@
 
 /* The state of one round. */
 struct session {
-    const struct server *server;
+    struct cluster *cluster;
+    const struct server *server; /* the first node: for the publisher */
     struct load load;
     struct clients clients;
+    struct crowd crowd;
     struct publish publish;
     struct tokens tokens; /* the first one is the publisher's */
     char data[LARGE_SIZE];
@@ -83,16 +93,18 @@ struct session {
 
 /* ---- shared steps ------------------------------------------------------- */
 
-static bool open_session(struct session *session, const struct server *server,
+static bool open_session(struct session *session, struct cluster *cluster,
                          const struct work_size *size, size_t count, size_t topics,
                          size_t bytes, enum clients_selector selector,
                          enum head head, size_t tokens)
 {
     memset(session, 0, sizeof *session);
-    session->server = server;
+    session->cluster = cluster;
+    session->server = &cluster->nodes[0];
     if (tokens != 0 && !tokens_make(&session->tokens, tokens))
         return false;
-    session->clients = (struct clients){.port = server->port,
+    session->clients = (struct clients){.port = session->server->port,
+                                        .other_port = cluster->nodes[1].port,
                                         .count = count,
                                         .topics = topics,
                                         .prefix = "bench",
@@ -101,7 +113,7 @@ static bool open_session(struct session *session, const struct server *server,
                                         .fields = head_fields(head),
                                         .tokens = session->tokens};
     if (!load_open(&session->load, size->patience) ||
-        !publish_open(&session->publish, &session->load, server->port) ||
+        !publish_open(&session->publish, &session->load, session->server->port) ||
         !clients_open(&session->clients, &session->load))
         return false;
     if (tokens != 0)
@@ -111,10 +123,49 @@ static bool open_session(struct session *session, const struct server *server,
 
 static void close_session(struct session *session)
 {
+    crowd_end(&session->crowd);
     clients_close(&session->clients);
     publish_close(&session->publish);
     load_close(&session->load);
     tokens_free(&session->tokens);
+}
+
+static bool accepted;
+
+static bool on_first_response(struct publish *publish, int status, const char *body,
+                              size_t length)
+{
+    (void)publish;
+    (void)body;
+    (void)length;
+    accepted = status / 100 == 2;
+    return accepted || status == 503 ||
+           fault("the first publish failed with %d", status);
+}
+
+static bool on_first_end(struct publish *publish, int error)
+{
+    (void)publish;
+    return fault("the first publish failed: %s", strerror(error));
+}
+
+/* Publishes until the server has reached its Redis: Nchan refuses updates before. */
+static bool wait_for_redis(struct session *session)
+{
+    static const struct publish_calls calls = {on_first_response, on_first_end};
+    uint64_t until = usage_now() + session->load.patience;
+
+    session->publish.calls = &calls;
+    for (accepted = false; !accepted;) {
+        if (usage_now() > until)
+            return fault("the server does not reach its Redis");
+        if (!publish_add_update(&session->publish, "first", "x", 1) ||
+            !publish_flush(&session->publish) || !publish_wait(&session->publish, 0) ||
+            !load_linger(&session->load, LINGER_MS))
+            return false;
+    }
+    session->publish.calls = NULL;
+    return true;
 }
 
 /* Queues the next update of TOPIC. */
@@ -131,7 +182,7 @@ static bool publish_next(struct session *session, size_t topic)
 /* Starts measuring. */
 static bool begin_meter(struct session *session)
 {
-    if (!usage_read(session->server->pid, false, &session->usage))
+    if (!cluster_usage(session->cluster, false, &session->usage))
         return false;
     clients_reset(&session->clients);
     session->own = usage_own();
@@ -148,7 +199,7 @@ static bool end_meter(struct session *session, uint64_t end, uint64_t count,
     double own = (double)(usage_own() - session->own) / 1e9;
 
     if (!load_linger(&session->load, LINGER_MS) ||
-        !usage_read(session->server->pid, false, &usage))
+        !cluster_usage(session->cluster, false, &usage))
         return false;
     if (usage.processes != session->usage.processes)
         return fault("processes of the server started or exited");
@@ -218,6 +269,18 @@ static bool measure_updates(struct session *session, const struct work_size *siz
     return true;
 }
 
+/* The client is on the node that the publisher does not use, if there are several. */
+static bool measure_latency(struct session *session, const struct work_size *size,
+                            struct figures *figures)
+{
+    struct clients *clients = &session->clients;
+
+    if (clients->other_port != 0)
+        clients->port = clients->other_port;
+    clients->other_port = 0;
+    return measure_updates(session, size, 1, figures);
+}
+
 /* ---- TLS ---------------------------------------------------------------- */
 
 /* Replaces the clients of SESSION, which are those of a port without TLS, by as many on
@@ -283,9 +346,9 @@ static bool measure_idle(struct session *session, const struct work_size *size,
     struct usage before, after;
 
     publish_close(&session->publish); /* servers close silent connections */
-    if (!usage_read(session->server->pid, true, &before) || !clients_connect(clients) ||
+    if (!cluster_usage(session->cluster, true, &before) || !clients_connect(clients) ||
         !load_linger(&session->load, 500) ||
-        !usage_read(session->server->pid, true, &after))
+        !cluster_usage(session->cluster, true, &after))
         return false;
     figures->of[FIGURE_MEMORY] =
         ((double)after.memory - (double)before.memory) / (double)clients->count;
@@ -298,6 +361,45 @@ static bool measure_idle(struct session *session, const struct work_size *size,
                      (unsigned long long)clients->comments, clients->count,
                      size->keep_alive);
     return true;
+}
+
+/* ---- nothing happens ----------------------------------------------------- */
+
+/* Publishes one update to each topic. */
+static bool fill_topics(struct session *session, size_t topics)
+{
+    for (size_t i = 0; i < topics; i++)
+        if (!publish_next(session, i) || !publish_flush(&session->publish) ||
+            !publish_wait(&session->publish, IN_FLIGHT - 1))
+            return false;
+    return publish_wait(&session->publish, 0);
+}
+
+/* Measures the first node alone, for longer than a keep-alive interval: 20 s if that is
+ * 15 s. */
+static bool measure_quiet(struct session *session, const struct work_size *size,
+                          struct figures *figures)
+{
+    pid_t pid = session->server->pid;
+    uint64_t cpu, switches, own, begun;
+    double seconds;
+
+    if (!fill_topics(session, session->clients.topics))
+        return false;
+    publish_close(&session->publish); /* servers close silent connections */
+    if (!load_linger(&session->load, 2000))
+        return false;
+    cpu = usage_process(pid);
+    switches = usage_switches(pid);
+    own = usage_own();
+    begun = usage_now();
+    if (!load_linger(&session->load, size->keep_alive * 4000 / 3))
+        return false;
+    seconds = (double)(usage_now() - begun) / 1e9;
+    figures->of[FIGURE_CPU] = (double)(usage_process(pid) - cpu) / seconds;
+    figures->of[FIGURE_RATE] = (double)(usage_switches(pid) - switches) / seconds;
+    figures->of[FIGURE_LOAD] = (double)(usage_own() - own) / 1e9 / seconds;
+    return *fault_text() == '\0';
 }
 
 /* ---- publishing --------------------------------------------------------- */
@@ -382,9 +484,21 @@ static bool measure_bulk(struct session *session, const struct work_size *size,
 
 /* ---- reconnecting ------------------------------------------------------- */
 
+/* Has the clients return to a new node, which is idle by then. */
+static bool move_to_new_node(struct session *session)
+{
+    struct cluster *cluster = session->cluster;
+
+    if (!cluster_add(cluster))
+        return false;
+    session->clients.port = cluster->nodes[cluster->count - 1].port;
+    return true;
+}
+
 static bool measure_storm(struct session *session, struct figures *figures)
 {
     struct clients *clients = &session->clients;
+    bool moves = session->cluster->kind == SERVER_CRIERD_NODES;
 
     if (!clients_connect(clients) || !publish_next(session, 0) ||
         !publish_flush(&session->publish) || !clients_wait(clients, 0))
@@ -394,8 +508,8 @@ static bool measure_storm(struct session *session, struct figures *figures)
         if (!publish_next(session, 0))
             return false;
     if (!publish_flush(&session->publish) || !publish_wait(&session->publish, 0) ||
-        !load_linger(&session->load, 500) || !begin_meter(session) ||
-        !clients_connect(clients) || !clients_wait(clients, 0) ||
+        (moves && !move_to_new_node(session)) || !load_linger(&session->load, 500) ||
+        !begin_meter(session) || !clients_connect(clients) || !clients_wait(clients, 0) ||
         !end_meter(session, clients->last, clients->deliveries, figures))
         return false;
     figures->of[FIGURE_RATE] /= MISSED;
@@ -435,16 +549,105 @@ static bool measure_memory(struct session *session, struct figures *figures)
     struct clients *clients = &session->clients;
     struct usage before, after;
 
-    if (!warm_up(session) || !usage_read(session->server->pid, true, &before) ||
+    if (!warm_up(session) || !cluster_usage(session->cluster, true, &before) ||
         !begin_meter(session) || !connect_clients(session) ||
         !publish_to_all(session) ||
         !end_meter(session, usage_now(), clients->count, figures) ||
         !load_linger(&session->load, 500) ||
-        !usage_read(session->server->pid, true, &after))
+        !cluster_usage(session->cluster, true, &after))
         return false;
     figures->of[FIGURE_MEMORY] =
         ((double)after.memory - (double)before.memory) / (double)clients->count;
     return true;
+}
+
+/* ---- more clients than one process can have ------------------------------- */
+
+/* Starts a process with COUNT clients for each node, before there are connections that it
+ * would inherit. */
+static bool start_crowd(struct session *session, size_t count)
+{
+    struct cluster *cluster = session->cluster;
+    struct clients clients = session->clients;
+
+    clients.count = count;
+    clients.other_port = 0;
+    for (unsigned i = 0; i < cluster->count; i++) {
+        clients.port = cluster->nodes[i].port;
+        if (!crowd_add(&session->crowd, &session->load, &clients))
+            return false;
+    }
+    return true;
+}
+
+/* Connects the clients, and measures their memory. COUNT: all. */
+static bool connect_crowd(struct session *session, double count, struct figures *figures)
+{
+    struct usage before, after;
+    uint64_t kernel;
+
+    if (!cluster_usage(session->cluster, true, &before))
+        return false;
+    kernel = usage_kernel();
+    if (!crowd_connect(&session->crowd) || !load_linger(&session->load, 500) ||
+        !cluster_usage(session->cluster, true, &after))
+        return false;
+    figures->of[FIGURE_MEMORY] = ((double)after.memory - (double)before.memory) / count;
+    figures->of[FIGURE_KERNEL] = ((double)usage_kernel() - (double)kernel) / count;
+    return true;
+}
+
+/* Publishes COUNT updates, each when all clients have the last, but not before INTERVAL has
+ * passed: clients that have been idle for less than 200 ms cost less, and with few clients
+ * they would be. */
+static bool publish_to_crowd(struct session *session, unsigned count, double interval)
+{
+    struct clients *clients = &session->clients;
+    uint64_t due;
+
+    for (unsigned i = 0; i < count; i++) {
+        due = usage_now() + (uint64_t)(interval * 1e9);
+        if (!publish_next(session, 0) || !publish_flush(&session->publish) ||
+            !crowd_wait(&session->crowd, clients->published))
+            return false;
+        clients->last = usage_now();
+        if (clients->last < due &&
+            !load_linger(&session->load, (unsigned)((due - clients->last) / 1000000)))
+            return false;
+    }
+    return publish_wait(&session->publish, 0);
+}
+
+static bool measure_crowd(struct session *session, const struct work_size *size,
+                          struct figures *figures)
+{
+    struct histogram latency = {0};
+    size_t each = work_clients_each(WORK_CROWD, size);
+    uint64_t all = each * session->cluster->count, deliveries, own;
+
+    publish_close(&session->publish); /* servers close silent connections */
+    if (!start_crowd(session, each) || !connect_crowd(session, (double)all, figures) ||
+        !publish_open(&session->publish, &session->load, session->server->port) ||
+        !publish_to_crowd(session, 2, size->seconds) || !crowd_reset(&session->crowd) ||
+        !begin_meter(session))
+        return false;
+    own = crowd_cpu(&session->crowd);
+    if (!publish_to_crowd(session, CROWD_UPDATES, size->seconds) ||
+        !load_linger(&session->load, LINGER_MS))
+        return false;
+    deliveries = crowd_deliveries(&session->crowd, &latency);
+    if (deliveries != all * CROWD_UPDATES)
+        return fault("%llu deliveries of %u updates to %llu clients",
+                     (unsigned long long)deliveries, CROWD_UPDATES,
+                     (unsigned long long)all);
+    if (!end_meter(session, usage_now(), deliveries, figures))
+        return false;
+    figures->of[FIGURE_P50] = histogram_at(&latency, 0.5);
+    figures->of[FIGURE_P99] = histogram_at(&latency, 0.99);
+    figures->of[FIGURE_P999] = histogram_at(&latency, 0.999);
+    figures->of[FIGURE_LOAD] += (double)(crowd_cpu(&session->crowd) - own) /
+                                (double)(usage_now() - session->begun);
+    return *fault_text() == '\0';
 }
 
 /* ---- under attack ------------------------------------------------------- */
@@ -481,7 +684,7 @@ static bool wait_until_quiet(struct session *session)
     for (i = 0; i < QUIET_TRIES && now.cpu != before; i++) {
         before = now.cpu;
         if (!load_linger(&session->load, LINGER_MS) ||
-            !usage_read(session->server->pid, false, &now))
+            !cluster_usage(session->cluster, false, &now))
             return false;
     }
     return true;
@@ -512,7 +715,11 @@ static const struct {
     enum { TOKENS_NONE, TOKENS_ONE, TOKENS_EACH } tokens;
 } works[WORK_KINDS] = {
 #define ALL (1 << SERVER_BASELINE | 1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
-    [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL, HEAD_CURL, TOKENS_NONE},
+#define REDIS (1 << SERVER_CRIERD_REDIS)
+#define NODES (1 << SERVER_CRIERD_NODES)
+    [WORK_BROADCAST] = {"broadcast", "delivery", 100, ALL | NODES, HEAD_CURL, TOKENS_NONE},
+    [WORK_LATENCY] = {"latency", "delivery", 0, 1 << SERVER_CRIERD | NODES, HEAD_CURL,
+                      TOKENS_NONE},
     [WORK_PRIVATE] = {"private", "delivery", 100, 1 << SERVER_CRIERD, HEAD_CURL,
                       TOKENS_EACH},
     [WORK_TARGETED] = {"targeted", "delivery", 100, ALL, HEAD_CURL, TOKENS_NONE},
@@ -530,14 +737,20 @@ static const struct {
     [WORK_TLS_SATURATED] = {"tls-saturated", "delivery", 50, CRIERD, HEAD_CURL,
                             TOKENS_NONE},
     [WORK_IDLE] = {"idle", "keep-alive", 100, ALL, HEAD_CHROME, TOKENS_NONE},
-    [WORK_PUBLISH] = {"publish", "publish", 0, ALL | 1 << SERVER_CRIERD_SQLITE,
+    [WORK_QUIET] = {"quiet", "second", 0, 1 << SERVER_CRIERD | REDIS, HEAD_CURL,
+                    TOKENS_NONE},
+    [WORK_CROWD] = {"crowd", "delivery", 0,
+                    1 << SERVER_BASELINE | 1 << SERVER_CRIERD | NODES, HEAD_CURL,
+                    TOKENS_NONE},
+    [WORK_PUBLISH] = {"publish", "publish", 0,
+                      ALL | 1 << SERVER_CRIERD_SQLITE | REDIS | 1 << SERVER_NCHAN_REDIS,
                       HEAD_CURL, TOKENS_NONE},
     [WORK_PUBLISH_TOKEN] = {"publish-token", "publish", 0, 1 << SERVER_CRIERD,
                             HEAD_CURL, TOKENS_ONE},
     [WORK_BULK] = {"bulk", "publish", 0, 1 << SERVER_CRIERD | 1 << SERVER_CRIERD_SQLITE,
                    HEAD_CURL, TOKENS_NONE},
 #define REAL (1 << SERVER_CRIERD | 1 << SERVER_NCHAN)
-    [WORK_STORM] = {"storm", "delivery", 100, REAL, HEAD_CURL, TOKENS_NONE},
+    [WORK_STORM] = {"storm", "delivery", 100, REAL | REDIS | NODES, HEAD_CURL, TOKENS_NONE},
     [WORK_CONNECT] = {"connect", "client", 100, ALL, HEAD_CURL, TOKENS_NONE},
     [WORK_CONNECT_TOKEN] = {"connect-token", "client", 100, 1 << SERVER_CRIERD,
                             HEAD_CURL, TOKENS_ONE},
@@ -584,9 +797,26 @@ const char *const *work_options(enum work_kind kind)
     return works[kind].tokens != TOKENS_NONE ? tokens_options : NULL;
 }
 
-size_t work_clients(enum work_kind kind, const struct work_size *size)
+unsigned work_nodes(enum work_kind kind, enum server_kind server)
 {
-    return size->clients * works[kind].share / 100;
+    if (server != SERVER_CRIERD_NODES || kind == WORK_STORM)
+        return 1;
+    return kind == WORK_CROWD ? 5 : 2;
+}
+
+size_t work_clients_each(enum work_kind kind, const struct work_size *size)
+{
+    if (kind == WORK_LATENCY)
+        return 1;
+    return kind == WORK_CROWD ? size->clients * 3 / 2
+                              : size->clients * works[kind].share / 100;
+}
+
+size_t work_clients(enum work_kind kind, enum server_kind server,
+                    const struct work_size *size)
+{
+    return work_clients_each(kind, size) *
+           (kind == WORK_CROWD ? work_nodes(kind, server) : 1);
 }
 
 bool work_is_for(enum work_kind kind, enum server_kind server)
@@ -598,6 +828,8 @@ static bool measure_work(enum work_kind kind, const struct work_size *size,
                          struct session *session, struct figures *figures)
 {
     switch (kind) {
+    case WORK_LATENCY:
+        return measure_latency(session, size, figures);
     case WORK_SATURATED:
         return measure_updates(session, size, IN_FLIGHT, figures);
     case WORK_TLS_BROADCAST:
@@ -607,6 +839,10 @@ static bool measure_work(enum work_kind kind, const struct work_size *size,
         return measure_tls(session, size, IN_FLIGHT, figures);
     case WORK_IDLE:
         return measure_idle(session, size, figures);
+    case WORK_QUIET:
+        return measure_quiet(session, size, figures);
+    case WORK_CROWD:
+        return measure_crowd(session, size, figures);
     case WORK_PUBLISH:
     case WORK_PUBLISH_TOKEN:
         return measure_publish(session, size, figures);
@@ -632,27 +868,42 @@ static bool measure_work(enum work_kind kind, const struct work_size *size,
     }
 }
 
+/* Returns how many topics the clients of KIND have. */
+static size_t count_topics(enum work_kind kind, const struct work_size *size)
+{
+    switch (kind) {
+    case WORK_QUIET:
+        return size->clients;
+    case WORK_TARGETED:
+    case WORK_PREFIX:
+    case WORK_TEMPLATE:
+        return (work_clients_each(kind, size) + 9) / 10;
+    case WORK_TLS_TARGETED:
+        return (work_clients_each(kind, size) + 4) / 5;
+    default:
+        return 1;
+    }
+}
+
 bool work_run(enum work_kind kind, const struct work_size *size,
-              const struct server *server, struct figures *figures)
+              struct cluster *cluster, struct figures *figures)
 {
     static struct session session;
     enum clients_selector selector = kind == WORK_PREFIX     ? CLIENTS_BY_PREFIX
                                      : kind == WORK_TEMPLATE ? CLIENTS_BY_TEMPLATE
                                                              : CLIENTS_BY_NAME;
-    bool many = kind == WORK_TARGETED || kind == WORK_TLS_TARGETED ||
-                selector != CLIENTS_BY_NAME;
     bool ok;
-    size_t clients = work_clients(kind, size), each = kind == WORK_TLS_TARGETED ? 5 : 10;
+    size_t clients = kind == WORK_CROWD ? 0 : work_clients_each(kind, size);
     const size_t tokens[] = {
         [TOKENS_NONE] = 0, [TOKENS_ONE] = 1, [TOKENS_EACH] = clients};
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
-    ok = open_session(&session, server, size, clients,
-                      many ? (clients + each - 1) / each : 1,
+    ok = open_session(&session, cluster, size, clients, count_topics(kind, size),
                       kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, selector,
                       works[kind].head, tokens[works[kind].tokens]);
     session.publish.private = kind == WORK_PRIVATE;
+    ok = ok && (cluster->redis.pid == 0 || wait_for_redis(&session));
     ok = ok && measure_work(kind, size, &session, figures);
     close_session(&session);
     return ok;

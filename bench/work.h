@@ -1,13 +1,14 @@
 #ifndef BENCH_WORK_H
 #define BENCH_WORK_H
 
-#include "server.h"
+#include "cluster.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 enum work_kind {
     WORK_BROADCAST,
+    WORK_LATENCY,
     WORK_PRIVATE,
     WORK_TARGETED,
     WORK_PREFIX,
@@ -18,6 +19,8 @@ enum work_kind {
     WORK_TLS_TARGETED,
     WORK_TLS_SATURATED,
     WORK_IDLE,
+    WORK_QUIET,
+    WORK_CROWD,
     WORK_PUBLISH,
     WORK_PUBLISH_TOKEN,
     WORK_BULK,
@@ -54,6 +57,7 @@ enum figure {
     FIGURE_P99,
     FIGURE_P999,
     FIGURE_MEMORY,    /* anonymous memory per client, bytes */
+    FIGURE_KERNEL,    /* the kernel's, of both ends of its connection */
     FIGURE_PUBLISHES, /* a second */
     FIGURE_BYTES,     /* read by a client per delivery or keep-alive */
     FIGURE_TO_PLAIN, /* CPU with TLS, divided by that without */
@@ -84,14 +88,19 @@ bool work_is_tls(enum work_kind kind);
 /* Returns further options of the server for it, ended by NULL; NULL for none. */
 const char *const *work_options(enum work_kind kind);
 
-/* Returns its number of clients. */
-size_t work_clients(enum work_kind kind, const struct work_size *size);
+/* Returns its number of clients with SERVER, and of those that one process has. */
+size_t work_clients(enum work_kind kind, enum server_kind server,
+                    const struct work_size *size);
+size_t work_clients_each(enum work_kind kind, const struct work_size *size);
+
+/* Returns how many nodes of SERVER are to be started for it. */
+unsigned work_nodes(enum work_kind kind, enum server_kind server);
 
 /* Returns whether it is meant for SERVER. */
 bool work_is_for(enum work_kind kind, enum server_kind server);
 
-/* Runs one round against SERVER, which was started for it. */
+/* Runs one round against CLUSTER, which was started for it. */
 bool work_run(enum work_kind kind, const struct work_size *size,
-              const struct server *server, struct figures *figures);
+              struct cluster *cluster, struct figures *figures);
 
 #endif

@@ -820,6 +820,15 @@ crier_journal_redis(const char *url,
                     struct crier_journal **journal, char *reason,
                     size_t size);
 
+/* Checks URL, as of crier_journal_redis(), and reads the file of its password, but does not
+ * connect. Writes it without its passwords, for messages, to SHOWN (unless that is NULL), at
+ * most SHOWN_SIZE bytes with the NUL. -ENOMEM, CRIER_ERR_INVALID, -errno (the file of the
+ * password); then SHOWN is "", and what is wrong is written to REASON (unless that is NULL),
+ * at most SIZE bytes with the NUL, without a password. */
+CRIER_API int
+crier_journal_redis_check(const char *url, char *shown, size_t shown_size, char *reason,
+                          size_t size);
+
 /* Checks the whole file PATH of a journal, which is only read and may be open elsewhere:
  * whether each update is what was written, and none is missing. If the result is not 0,
  * the reason in words is written to REASON (unless that is NULL), at most SIZE bytes with
@@ -933,7 +942,8 @@ struct crier_hub_options {
     /* Selectors of the topics that have presence, with commas between them: whenever
      * a stream begins or ceases to subscribe to such a TOPIC by its name, an event
      * "join" or "leave" with {"topic":TOPIC,"count":N} is published under
-     * "$presence/TOPIC"; N is how many subscribe to it now. Default: none. Copied. */
+     * "$presence/TOPIC"; N is how many subscribe to it now, on all hubs that share the
+     * journal. Default: none. Copied. */
     const char *presence;
 };
 
@@ -978,6 +988,28 @@ CRIER_API int
 crier_hub_set_retention(struct crier_hub *hub,
                         const struct crier_journal_options *options);
 
+/*
+ * Processes that share a journal know of each other's texts: small facts that hold as long
+ * as the process lives that shares them, such as who its users are. With a journal that is
+ * not shared, the first two do nothing. Any thread.
+ *
+ * crier_hub_share() shares TEXT (copied), UTF-8 without control characters of 1 to
+ * CRIER_SHARED_MAX bytes; the others learn of it soon. CRIER_ERR_INVALID, -ENOMEM.
+ *
+ * crier_hub_unshare() ends that, once for each time it was shared. When the process vanishes,
+ * its texts do, too, after 15 s at most.
+ *
+ * crier_hub_shared() calls USE with each text that other processes share now, borrowed for
+ * the call, in any order. A process keeps at most 64 MiB of those, and with the names of the
+ * topics that only streams of other processes subscribe to 100,000. -ENOMEM.
+ */
+#define CRIER_SHARED_MAX 4096
+CRIER_API int crier_hub_share(struct crier_hub *hub, const char *text);
+CRIER_API void crier_hub_unshare(struct crier_hub *hub, const char *text);
+CRIER_API int crier_hub_shared(struct crier_hub *hub,
+                               void (*use)(void *closure, const char *text),
+                               void *closure);
+
 /* The result of a publication. Borrowed during on_done. */
 struct crier_receipt {
     int error;          /* 0: it is in the journal */
@@ -988,7 +1020,8 @@ struct crier_receipt {
     int64_t time;       /* of an update that was published now, in ms since 1970 */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
-    size_t subscribers; /* how many streams' selectors match, even if their grants do not
+    size_t subscribers; /* how many streams' selectors match, on all hubs that share the
+                           journal, even if their grants do not
                            match a private update; one with two selectors that match
                            counts for both */
     bool duplicate;     /* nothing was published, see below */

@@ -11,6 +11,7 @@
 #include <check.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static pid_t start(const char *const *options)
                                  getenv("CRIERD"), "--www",
                                  getenv("WWW"), "--data",
                                  getenv("DATA"), "--nginx",
+                                 "", "--redis",
                                  "", "--clients",
                                  "20", "--rounds",
                                  "1", "--idle-rounds",
@@ -61,21 +63,28 @@ static json_t *row_of(json_t *rows, const char *workload, const char *server)
     return NULL;
 }
 
+/* Checks that ROW has the figure NAME; more than 0, unless it is of a quiet server. */
 static void check_number(json_t *row, const char *name)
 {
     json_t *value = json_object_get(row, name);
+    bool quiet =
+        strcmp(json_string_value(json_object_get(row, "workload")), "quiet") == 0;
     char *text = json_dumps(row, 0);
 
-    ck_assert_msg(json_is_number(value) && json_number_value(value) > 0,
+    ck_assert_msg(json_is_number(value) &&
+                      (quiet || json_number_value(value) > 0),
                   "%s in %s", name, text);
     free(text);
 }
 
-static const struct {
+struct expected_row {
     const char *workload, *server, *figure;
-} rows[] = {
+};
+
+static const struct expected_row rows[] = {
     {"broadcast", "baseline", "latency_p999_ns"},
     {"broadcast", "crierd", "latency_p50_ns"},
+    {"latency", "crierd", "latency_p50_ns"},
     {"private", "crierd", "latency_p50_ns"},
     {"targeted", "baseline", "latency_p99_ns"},
     {"targeted", "crierd", "publishes_per_s"},
@@ -90,6 +99,9 @@ static const struct {
     {"tls-saturated", "crierd", "cpu_to_plain"},
     {"idle", "baseline", "load_cpu_share"},
     {"idle", "crierd", "load_cpu_share"},
+    {"quiet", "crierd", "load_cpu_share"},
+    {"crowd", "baseline", "latency_p99_ns"},
+    {"crowd", "crierd", "latency_p99_ns"},
     {"publish", "baseline", "publishes_per_s"},
     {"publish", "crierd", "publishes_per_s"},
     {"publish", "crierd sqlite", "publishes_per_s"},
@@ -115,11 +127,25 @@ static const struct {
     {"flood", "crierd", "attacks_per_s"},
 };
 
+/* Checks that the rows in ALL include the COUNT expected ones. */
+static void check_rows(json_t *all, const struct expected_row *expected, size_t count)
+{
+    json_t *row;
+
+    for (size_t i = 0; i < count; i++) {
+        row = row_of(json_object_get(all, "rows"), expected[i].workload,
+                     expected[i].server);
+        check_number(row, "cpu_ns");
+        check_number(row, "rate_per_s");
+        check_number(row, expected[i].figure);
+    }
+}
+
 START_TEST(test_measures_everything)
 {
     const char *const options[] = {"--json", json_path, "--svg", svg_path,
                                    NULL};
-    json_t *all, *row;
+    json_t *all;
     char *svg;
 
     measure_expect(start(options), 0, "storm: clients/s that have caught up");
@@ -127,19 +153,43 @@ START_TEST(test_measures_everything)
     ck_assert_ptr_nonnull(all);
     ck_assert_uint_eq(json_array_size(json_object_get(all, "rows")),
                       sizeof rows / sizeof *rows);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        row = row_of(json_object_get(all, "rows"), rows[i].workload,
-                     rows[i].server);
-        check_number(row, "cpu_ns");
-        check_number(row, "rate_per_s");
-        check_number(row, rows[i].figure);
-    }
-    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 31);
+    check_rows(all, rows, sizeof rows / sizeof *rows);
+    ck_assert_uint_eq(json_array_size(json_object_get(all, "budgets")), 39);
     json_decref(all);
     svg = measure_contents(svg_path);
     ck_assert_ptr_eq(strstr(svg, "<svg "), svg);
     ck_assert_ptr_nonnull(strstr(svg, "</svg>"));
     free(svg);
+}
+END_TEST
+
+static const struct expected_row redis_rows[] = {
+    {"broadcast", "crierd nodes", "latency_p50_ns"},
+    {"latency", "crierd nodes", "latency_p99_ns"},
+    {"quiet", "crierd redis", "load_cpu_share"},
+    {"crowd", "crierd nodes", "latency_p99_ns"},
+    {"publish", "crierd redis", "publishes_per_s"},
+    {"storm", "crierd redis", "load_cpu_share"},
+    {"storm", "crierd nodes", "load_cpu_share"},
+};
+
+START_TEST(test_measures_with_redis)
+{
+    static const char redis[] = "/usr/bin/redis-server";
+    const char *const options[] = {
+        "--redis",      redis, "--only", "broadcast,latency,quiet,crowd,publish,storm",
+        "--json", json_path, NULL};
+    json_t *all;
+
+    if (access(redis, X_OK) != 0) {
+        printf("%s is missing: not tested\n", redis);
+        return;
+    }
+    measure_expect(start(options), 0, "latency: p99 added");
+    all = json_load_file(json_path, 0, NULL);
+    ck_assert_ptr_nonnull(all);
+    check_rows(all, redis_rows, sizeof redis_rows / sizeof *redis_rows);
+    json_decref(all);
 }
 END_TEST
 
@@ -156,6 +206,10 @@ static const struct {
     {"spoil", "broadcast", "not as published"},
     {"hang", "broadcast", "not at every client"},
     {"die", "broadcast", "ended"},
+    {"double", "crowd", "a duplicate"},
+    {"drop", "crowd", "not at every client of the crowd"},
+    {"spoil", "crowd", "not as published"},
+    {"die", "crowd", "ended"},
 };
 
 START_TEST(test_sees_what_is_wrong)
@@ -213,6 +267,7 @@ static Suite *make_suite(void)
 
     tcase_add_checked_fixture(tcase, set_up, scratch_remove);
     tcase_add_test(tcase, test_measures_everything);
+    tcase_add_test(tcase, test_measures_with_redis);
     tcase_add_loop_test(tcase, test_sees_what_is_wrong, 0,
                         sizeof faults / sizeof *faults);
     tcase_add_test(tcase, test_refuses);

@@ -493,6 +493,7 @@ START_TEST(wrong_selectors_are_ignored)
     static const char *const wrong[] = {
         "", "a", "=", "=a*", "=\xff", "=a\tb", "*", "*a", "{", "{\x01", "{*\xff", ":",
         ":/x", ":https://h/(", "\n", "?a",
+        "!", "!\n", "!\xff",
     };
     char longest[CRIER__SELECTOR_SIZE + 10];
     size_t i;
@@ -603,6 +604,56 @@ START_TEST(readings_repair)
 }
 END_TEST
 
+/* ---- texts ------------------------------------------------------------ */
+
+static char shared[1024];
+
+static void note_shared(void *closure, const char *text)
+{
+    size_t length = strlen(shared);
+
+    (void)closure;
+    snprintf(shared + length, sizeof shared - length, "%s ", text);
+}
+
+static const char *shared_on(size_t node)
+{
+    shared[0] = '\0';
+    ck_assert_int_eq(crier_hub_shared(nodes[node].hub, note_shared, NULL), 0);
+    return shared;
+}
+
+START_TEST(texts_are_shared)
+{
+    char longest[CRIER_SHARED_MAX + 2];
+
+    ck_assert_int_eq(crier_hub_share(nodes[0].hub, "a"), 0);
+    ck_assert_int_eq(crier_hub_share(nodes[0].hub, "b{\"x\":1}"), 0);
+    exchange(0);
+    ck_assert_str_eq(shared_on(0), "");
+    ck_assert_str_eq(shared_on(1), "a b{\"x\":1} ");
+    ck_assert_uint_eq(publish_on(1, "a"), 0); /* it is no selector */
+    ck_assert_str_eq(list_on(1), "");
+    crier_hub_unshare(nodes[0].hub, "a");
+    crier_hub_unshare(nodes[0].hub, "none");
+    crier_hub_unshare(nodes[1].hub, "a"); /* not its own */
+    exchange(0);
+    exchange(1);
+    ck_assert_str_eq(shared_on(1), "b{\"x\":1} ");
+    tell_total(1, "!b{\"x\":1}", 0, false); /* it has vanished */
+    ck_assert_str_eq(shared_on(1), "");
+    memset(longest, 'x', sizeof longest);
+    longest[CRIER_SHARED_MAX + 1] = '\0';
+    ck_assert_int_eq(crier_hub_share(nodes[0].hub, longest), CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_hub_share(nodes[0].hub, ""), CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_hub_share(nodes[0].hub, "a\nb"), CRIER_ERR_INVALID);
+    ck_assert_int_eq(crier_hub_share(nodes[0].hub, longest + 1), 0);
+    exchange(0);
+    ck_assert_uint_eq(strlen(shared_on(1)), 1023);
+    crier_hub_unshare(nodes[0].hub, longest + 1);
+}
+END_TEST
+
 /* ---- presence --------------------------------------------------------- */
 
 START_TEST(presence_has_totals)
@@ -689,6 +740,7 @@ static Suite *make_suite(void)
     tcase_add_test(c, counts_settle_in_every_order);
     tcase_add_test(c, lost_counts_are_taken_again);
     tcase_add_test(c, readings_repair);
+    tcase_add_test(c, texts_are_shared);
     tcase_add_test(c, presence_has_totals);
     tcase_add_test(c, late_presence_is_put_right);
     tcase_add_test(c, the_departed_are_published);

@@ -197,6 +197,7 @@ static void refuse_for_hubs(void)
     REFUSED(crier_journal_sqlite(NULL, NULL, &journal, NULL, 0));
     REFUSED(crier_journal_redis(NULL, NULL, &journal, NULL, 0));
     REFUSED(crier_journal_redis("redis://127.0.0.1:1", NULL, NULL, NULL, 0));
+    REFUSED(crier_journal_redis_check(NULL, NULL, 0, NULL, 0));
     REFUSED(crier_journal_check(NULL, NULL, 0));
     REFUSED(crier_journal_sqlite("/nowhere", NULL, NULL, NULL, 0));
     for (i = 0; i < 2; i++) {
@@ -211,6 +212,9 @@ static void refuse_for_hubs(void)
     REFUSED(crier_hub_new(site.shards, journal, NULL, NULL));
     REFUSED(crier_hub_set_slow(NULL, CRIER_SLOW_GAP));
     REFUSED(crier_hub_set_presence(NULL, "a"));
+    REFUSED(crier_hub_share(NULL, "a"));
+    crier_hub_unshare(NULL, "a");
+    REFUSED(crier_hub_shared(NULL, NULL, NULL));
     REFUSED(crier_hub_set_retention(NULL, NULL));
     REFUSED(crier_hub_publish(NULL, "a", event, NULL));
     REFUSED(crier_hub_publish(hub, NULL, event, NULL));

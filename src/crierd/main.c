@@ -64,11 +64,13 @@ static bool plan_descriptors(const struct conf *conf,
 {
     size_t limit = descriptors_raise_limit();
     const char *argument;
+    const enum backend_place place = backend_find(conf->journal, &argument)->place;
     const struct descriptors_needs needs = {
         .found = descriptors_open(limit),
         .threads = conf->threads,
         .http = http_descriptors(listeners, conf->threads),
-        .journal_file = backend_find(conf->journal, &argument)->file,
+        .journal_file = place == BACKEND_FILE,
+        .journal_server = place == BACKEND_SERVER,
         .max_clients = conf->max_clients,
     };
     size_t needed = descriptors_divide(descriptors, &needs, limit);

@@ -59,6 +59,27 @@ static void describe_server(const struct server *server, char *text, size_t size
             *at = ' '; /* a new line would begin a new assignment */
 }
 
+/* Logs at NOW when a shared journal begins to fail, and when it works again. */
+static void watch_journal(struct supervisor *supervisor, uint64_t now)
+{
+    struct crier_status status;
+
+    crier_hub_status(supervisor->server->hub, &status);
+    if (!status.shared || (status.error != 0) == (supervisor->away != 0))
+        return;
+    if (status.error != 0) {
+        supervisor->away = now;
+        log_line(LOG_WARNING,
+                 "the journal (%s) cannot be written: %s; streams stay open, publishers "
+                 "get 503",
+                 status.journal, status.reason);
+        return;
+    }
+    log_line(LOG_INFO, "the journal (%s) can be written again after some %" PRIu64 " s",
+             status.journal, (now - supervisor->away + 999) / 1000);
+    supervisor->away = 0;
+}
+
 static void send_status(struct supervisor *supervisor, uint64_t now)
 {
     char text[sizeof supervisor->text];
@@ -96,6 +117,7 @@ void supervise(struct supervisor *supervisor, uint64_t now)
 {
     if (!supervisor->ready)
         supervise_ready(supervisor);
+    watch_journal(supervisor, now);
     if (now >= supervisor->watchdog)
         check_threads(supervisor, now);
     if (now >= supervisor->status)

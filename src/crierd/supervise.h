@@ -13,6 +13,8 @@ struct supervisor {
                           UINT64_MAX */
     uint64_t status;   /* when the status may be sent next */
     char text[256];    /* the status that was sent */
+    uint64_t away;     /* since when the journal's server has been away, by crier_now(); 0:
+                          it is not */
 };
 
 /* Reports that SERVER, whose connections ACCEPTOR accepts, is ready. */
@@ -20,7 +22,8 @@ void supervise_begin(struct supervisor *supervisor, const struct server *server,
                      struct acceptor *acceptor);
 
 /* Reports what is due at NOW (crier_now()): that the threads of the acceptor and the shards
- * run, unless one of them does not; and the status, when it differs. */
+ * run, unless one of them does not; and the status, when it differs. Logs once when the
+ * server of a shared journal goes away, and once when it is back. */
 void supervise(struct supervisor *supervisor, uint64_t now);
 
 /* When supervise() is to be called at the latest, by crier_now(). */

@@ -28,7 +28,8 @@ static const struct crier_topic_retention own_topics[] = {
 #define TOPICS_MAX (CONF_TOPICS_MAX + OWN_TOPICS)
 
 /* How long a service manager is to wait for the journal, in us: after a crash, SQLite reads
- * all that had not reached the file itself, which may take minutes on a slow disk. */
+ * all that had not reached the file itself, which may take minutes on a slow disk; and Redis
+ * loads its data before it answers. */
 #define OPENING_TIME "600000000"
 
 /* Writes what CONF says about the journal to OPTIONS; TOPICS is for its list. */
@@ -54,19 +55,19 @@ static struct crier_journal *open_journal(const struct conf *conf)
     const struct backend *backend;
     struct crier_journal *journal;
     const char *argument;
-    char reason[256] = "";
+    char reason[256] = "", shown[BACKEND_TEXT_SIZE];
     int error;
 
     fill_options(&options, topics, conf);
     backend = backend_find(conf->journal, &argument);
-    if (backend->file)
+    if (backend->place != BACKEND_MEMORY)
         (void)notify_send("STATUS=opening the journal\n"
                           "EXTEND_TIMEOUT_USEC=" OPENING_TIME);
     error = backend->open(argument, &options, &journal, reason, sizeof reason);
     if (error == 0)
         return journal;
-    log_line(LOG_ERROR, "journal %s: %s%s%s",
-             argument != NULL ? argument : "in memory", crier_error_text(error),
+    backend_show(conf->journal, shown);
+    log_line(LOG_ERROR, "journal %s: %s%s%s", shown, crier_error_text(error),
              reason[0] != '\0' ? ": " : "", reason);
     return NULL;
 }

@@ -2,6 +2,7 @@
 
 #include "journals.h"
 
+#include "no_hub.h"
 #include "redis_server.h"
 
 #include <check.h>
@@ -105,29 +106,6 @@ const char *journal_path(void)
     return path;
 }
 
-/* What a journal that is shared asks of the hub; there are no streams here. */
-static size_t take_no_counts(void *closure, struct crier__count *counts, size_t max,
-                             bool all)
-{
-    (void)closure;
-    (void)counts;
-    (void)max;
-    (void)all;
-    return 0;
-}
-
-static void take_total(void *closure, const char *selector, size_t total)
-{
-    (void)closure;
-    (void)selector;
-    (void)total;
-}
-
-static void take_departed(void *closure, const char *selector)
-{
-    take_total(closure, selector, 0);
-}
-
 /* No server here loses anything. */
 static void note_missed(void *closure, uint64_t position)
 {
@@ -138,15 +116,11 @@ static void note_missed(void *closure, uint64_t position)
 
 static void take_over(void)
 {
+    no_hub_set(journal);
     journal->yield = yield;
     journal->missed = note_missed;
-    journal->take_counts = take_no_counts;
-    journal->total = take_total;
-    journal->departed = take_departed;
-    last_yielded = journal->ops->last(journal);
     yielded = successes = 0;
-    if (journal->ops->start != NULL)
-        journal->ops->start(journal);
+    no_hub_start(journal, &last_yielded);
 }
 
 /* Opens the journal in Redis, under a name that no other test of this program uses. */
@@ -298,6 +272,7 @@ int try_append(const char *topics, const char *id, const char *text_)
 {
     memset(&appended, 0x55, sizeof appended);
     appended.done = on_append;
+    appended.census = NULL;
     appended.update = update_of(topics, id, text_);
     appended.update->is_private = append_private;
     appended.update->last = append_last;

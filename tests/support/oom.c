@@ -16,6 +16,8 @@
 #include <string.h>
 
 static _Thread_local long left;
+static atomic_long left_in_all;
+static atomic_bool has_failed;
 
 __attribute__((constructor)) static void plan(void)
 {
@@ -32,9 +34,29 @@ void oom_never(void)
     left = 0;
 }
 
+void oom_after_in_all(long n)
+{
+    atomic_store(&has_failed, false);
+    atomic_store(&left_in_all, n);
+}
+
+bool oom_has_failed(void)
+{
+    return atomic_load(&has_failed);
+}
+
+/* Whether this is the allocation that oom_after_in_all() meant. */
+static bool is_last_of_all(void)
+{
+    if (atomic_load(&left_in_all) <= 0 || atomic_fetch_sub(&left_in_all, 1) != 1)
+        return false;
+    atomic_store(&has_failed, true);
+    return true;
+}
+
 static bool fails(void)
 {
-    if (!oom_due() && (left == 0 || --left != 0))
+    if (!oom_due() && !is_last_of_all() && (left == 0 || --left != 0))
         return false;
     errno = ENOMEM;
     return true;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -14,6 +15,12 @@
 void oom_after(long n);
 
 void oom_never(void);
+
+/* Makes the N-th allocation of all threads together from now on fail, once; 0: none. */
+void oom_after_in_all(long n);
+
+/* Whether that has failed. */
+bool oom_has_failed(void);
 
 void *oom_malloc(size_t size);
 void *oom_calloc(size_t count, size_t size);

@@ -3,7 +3,8 @@
  *
  *               /healthz        /readyz
  *   200  ok     all is well     ready
- *   200         degraded        ready       damage was met in the journal's file
+ *   200         degraded        ready       damage was met in the journal's file, or the
+ *                                           server that nodes share is away
  *   503         failing         failing     the journal cannot be written or read
  *   503         as above        stopping    after the signal to end
  *
@@ -11,6 +12,10 @@
  * publish and to deliver, and no restart would change that; so the status is 200 and the
  * operator is to look (and the metrics have it). A journal that cannot be written makes
  * each publication fail, which is what crierd is for: 503.
+ *
+ * A journal that nodes share fails for all of them at once, as a rule. If each then said 503,
+ * a load balancer would have nobody left, and would end the streams, which stay open until
+ * the journal is back and then miss nothing. So the status is 200.
  *
  * Anybody may have the status and one word. Whoever operates crierd (policy.c) gets the
  * state of the server as JSON from /healthz.
@@ -24,18 +29,24 @@
 
 #include <string.h>
 
+/* Whether this server is of no use now, and another one may be. */
+static bool is_failing(const struct crier_status *status)
+{
+    return status->error != 0 && !status->shared;
+}
+
 /* The state of the server in a word. */
 static const char *find_word(const struct crier_status *status)
 {
-    if (status->error != 0)
+    if (is_failing(status))
         return "failing";
-    return status->damaged != 0 ? "degraded" : "ok";
+    return status->error != 0 || status->damaged != 0 ? "degraded" : "ok";
 }
 
 /* The status of the response that says so. */
 static unsigned find_http_status(const struct crier_status *status)
 {
-    return status->error != 0 ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
+    return is_failing(status) ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
 }
 
 static void add_text(json_t *object, const char *name, const char *text)
@@ -116,5 +127,5 @@ bool health_get_ready(struct request *request)
     if (atomic_load(&server->stopping))
         return respond_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping");
     return respond_text(request, find_http_status(&status),
-                        status.error != 0 ? "failing" : "ready");
+                        is_failing(&status) ? "failing" : "ready");
 }

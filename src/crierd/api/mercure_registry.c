@@ -10,6 +10,11 @@
  * subscription come in their order, and a client that lists the subscriptions and then
  * subscribes behind the id that stands in the list misses none.
  *
+ * Where several crierd share a journal, each shares the documents of its subscriptions with
+ * the others (crier_hub_share()), and lists theirs behind its own. A document that is longer
+ * than CRIER_SHARED_MAX, because of its payload, is listed by its own crierd alone. When a
+ * crierd vanishes, so do its documents, without a report.
+ *
  * A subscriber belongs to the handler until mercure_subscriber_enter(), and to its stream
  * after that. When the program stops, the stream can end before the handler is done
  * with it; then the handler frees it.
@@ -168,13 +173,36 @@ static void report_subscription(const struct mercure_subscriber *subscriber,
     crier_event_free(event);
 }
 
+/* Shares the subscription of SUBSCRIBER to MATCHER, which is ACTIVE, or ends that. */
+static void share_subscription(const struct mercure_subscriber *subscriber,
+                               const struct mercure_matcher *matcher, bool active)
+{
+    struct crier_hub *hub = subscriber->registry->hub;
+    json_t *document = NULL;
+    char name[NAME_SIZE];
+    char *text = NULL;
+
+    if (write_name(name, matcher, subscriber->id))
+        document = describe_subscription(subscriber, matcher, name, true);
+    if (document != NULL)
+        text = json_dumps(document, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (text != NULL && active)
+        (void)crier_hub_share(hub, text);
+    else if (text != NULL)
+        crier_hub_unshare(hub, text);
+    free(text);
+    json_decref(document);
+}
+
 static void report_subscriber(const struct mercure_subscriber *subscriber,
                               bool active)
 {
     size_t i;
 
-    for (i = 0; i < subscriber->count; i++)
+    for (i = 0; i < subscriber->count; i++) {
+        share_subscription(subscriber, &subscriber->matchers[i], active);
         report_subscription(subscriber, &subscriber->matchers[i], active);
+    }
 }
 
 /* ---- subscribers ------------------------------------------------------ */
@@ -334,11 +362,66 @@ static bool list_subscriber(const struct mercure_subscriber *subscriber,
     return true;
 }
 
+/* A list to which those of other crierd are added. */
+struct shared_list {
+    const struct mercure_filter *filter;
+    json_t *list;
+    bool good;
+};
+
+/* The text of MEMBER of DOCUMENT; "" for none. */
+static const char *member_of(const json_t *document, const char *member)
+{
+    const char *text = json_string_value(json_object_get(document, member));
+
+    return text != NULL ? text : "";
+}
+
+/* Reads DOCUMENT, which another crierd shares; *MATCHER borrows its texts. False when it is
+ * no subscription. */
+static bool read_document(const json_t *document, struct mercure_matcher *matcher)
+{
+    const char *type = member_of(document, "match_type");
+
+    matcher->text = member_of(document, "match");
+    if (strcmp(member_of(document, "type"), "Subscription") == 0) {
+        matcher->type = MERCURE_TOPIC;
+        matcher->text = member_of(document, "topic");
+    } else if (strcmp(type, mercure_type_name(MERCURE_EXACT)) == 0) {
+        matcher->type = MERCURE_EXACT;
+    } else if (strcmp(type, mercure_type_name(MERCURE_URL_PATTERN)) == 0) {
+        matcher->type = MERCURE_URL_PATTERN;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Adds TEXT, which another crierd shares, if it is a subscription that is asked for. */
+static void list_shared(void *closure, const char *text)
+{
+    struct shared_list *shared = closure;
+    const struct mercure_filter *filter = shared->filter;
+    struct mercure_matcher matcher;
+    json_t *document;
+
+    if (!shared->good || json_array_size(shared->list) >= MERCURE_LIST_MAX)
+        return;
+    document = json_loads(text, 0, NULL);
+    if (document != NULL && read_document(document, &matcher) &&
+        is_asked_for(filter, &matcher) &&
+        (filter->subscriber == NULL ||
+         strcmp(filter->subscriber, member_of(document, "subscriber")) == 0))
+        shared->good = json_array_append(shared->list, document) == 0;
+    json_decref(document);
+}
+
 json_t *mercure_registry_list(struct mercure_registry *registry,
                               const struct mercure_filter *filter)
 {
     struct mercure_subscriber *subscriber;
-    json_t *list = json_array();
+    struct shared_list shared = {.filter = filter, .list = json_array()};
+    json_t *list = shared.list;
     bool good = list != NULL;
 
     pthread_mutex_lock(&registry->lock);
@@ -347,7 +430,8 @@ json_t *mercure_registry_list(struct mercure_registry *registry,
             strcmp(filter->subscriber, subscriber->id) == 0)
             good = good && list_subscriber(subscriber, filter, list);
     pthread_mutex_unlock(&registry->lock);
-    if (good)
+    shared.good = good;
+    if (crier_hub_shared(registry->hub, list_shared, &shared) == 0 && shared.good)
         return list;
     json_decref(list);
     return NULL;

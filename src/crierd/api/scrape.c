@@ -223,13 +223,13 @@ static void write_journal(struct exposition *text,
                 "The age of the oldest update held; 0 when none is held.",
                 find_age(hub->oldest));
     exposition_begin(text, "crier_journal_commit_seconds", "histogram",
-                     "Time of a transaction in the journal's file that stores updates.");
+                     "Time of a transaction that stores updates, in a file or in Redis.");
     exposition_histogram(text, &hub->commit_time, MICROSECONDS);
     exposition_begin(text, "crier_journal_commit_updates", "histogram",
                      "Updates that one transaction stores together.");
     exposition_histogram(text, &hub->commit_size, 1);
     write_counter(text, "crier_journal_failures_total",
-                  "Transactions in the journal's file that failed.", hub->failures);
+                  "Transactions that failed, in a file or in Redis.", hub->failures);
     write_counter(text, "crier_journal_damaged_total",
                   "Times that damage was met in the journal's file.", status->damaged);
     write_counter(text, "crier_journal_corrected_total",
@@ -238,6 +238,32 @@ static void write_journal(struct exposition *text,
     write_gauge(text, "crier_journal_clock_behind",
                 "1 while the clock is before 2026, so that no update expires; otherwise 0.",
                 status->clock_behind);
+}
+
+/* What a journal in Redis counts; zeros for another one. */
+static void write_link(struct exposition *text, const struct crier_hub_counts *hub)
+{
+    write_gauge(text, "crier_journal_connected",
+                "1 while this crierd is connected to the Redis server of its journal, "
+                "otherwise 0.",
+                hub->connected);
+    write_counter(text, "crier_journal_connects_total",
+                  "Times that this crierd has connected to that server.", hub->connects);
+    write_gauge(text, "crier_journal_waiting_updates",
+                "Updates that the journal has been given and has not stored yet.",
+                (double)hub->waiting);
+    write_gauge(text, "crier_journal_batches",
+                "Batches of updates that were sent to that server and not answered yet.",
+                (double)hub->batches);
+    write_gauge(text, "crier_journal_nodes",
+                "How many crierds use the journal now, this one included.",
+                (double)hub->nodes);
+    write_counter(text, "crier_journal_renewals_total",
+                  "Times that the server had lost updates, so that the journal began a new "
+                  "epoch.",
+                  hub->renewals);
+    write_counter(text, "crier_journal_reads_total",
+                  "Reads of older updates that were sent to that server.", hub->reads);
 }
 
 bool scrape_get(struct request *request)
@@ -255,6 +281,7 @@ bool scrape_get(struct request *request)
         write_streams(text, server);
         write_hub(text, &hub);
         write_journal(text, &status, &hub);
+        write_link(text, &hub);
         exposition_table(text);
     }
     return respond_made(request, EXPOSITION_TYPE, exposition_end(text));

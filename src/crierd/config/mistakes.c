@@ -52,7 +52,7 @@ void mistakes_assign(struct mistakes *mistakes, struct conf *conf,
 
     if (is_repeated(earlier, row, source)) {
         mistakes_add(mistakes, "%s '%s' is given twice; line %u has it already",
-                     label, text, earlier->line);
+                     label, secret ? "..." : text, earlier->line);
         return;
     }
     if (option_is_list(row) && earlier->origin != source.origin)

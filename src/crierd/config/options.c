@@ -154,12 +154,14 @@ const struct option_row option_rows[] = {
      .max = 1, MEMBER(subscriptions)},
 
     {"journal", OPTION_JOURNAL, GROUP_TOPICS, false, "", "memory", NULL,
-     "where updates are stored", MEMBER(journal)},
+     "where updates are stored: in this crierd, in a file, or in a server of Redis or "
+     "Valkey that several crierds share",
+     MEMBER(journal)},
     {"retain-count", OPTION_NUMBER, GROUP_TOPICS, true, "N", NULL,
-     "100000; sqlite 10000000", "how many updates are kept", .min = 1,
+     "100000; sqlite 10000000; redis 1000000", "how many updates are kept", .min = 1,
      .max = RETAIN_COUNT_MAX, MEMBER(retention.count)},
     {"retain-bytes", OPTION_SIZE, GROUP_TOPICS, true, "SIZE", NULL,
-     "16M; sqlite 1G", "how many bytes of updates are kept", .min = 1,
+     "16M; sqlite 1G; redis 256M", "how many bytes of updates are kept", .min = 1,
      .max = SIZE_LIMIT, MEMBER(retention.bytes)},
     {"retain-age", OPTION_TIME, GROUP_TOPICS, true, "TIME", NULL, "for ever",
      "how long updates are kept", .min = 1, .max = AGE_MAX,
@@ -370,7 +372,8 @@ static struct conf_rate *find_rate(struct conf *conf, const struct option_row *r
 
 bool option_tells_fault(const struct option_row *row)
 {
-    return row->type == OPTION_KEY || row->type == OPTION_JWKS;
+    return row->type == OPTION_KEY || row->type == OPTION_JWKS ||
+           row->type == OPTION_JOURNAL;
 }
 
 bool option_is_list(const struct option_row *row)
@@ -483,7 +486,6 @@ static int read_listen(struct conf *conf, const struct option_row *row,
 static int read_value(struct conf *conf, const struct option_row *row,
                       const char *text, char wanted[OPTION_WANTED_SIZE])
 {
-    const char *argument;
     uint64_t number = 0;
     bool well = false;
 
@@ -498,7 +500,7 @@ static int read_value(struct conf *conf, const struct option_row *row,
     case OPTION_LISTEN:
         return read_listen(conf, row, text, wanted);
     case OPTION_JOURNAL:
-        well = backend_find(text, &argument) != NULL;
+        well = backend_check(text, wanted, OPTION_WANTED_SIZE);
         break;
     case OPTION_TOPICS:
         well = are_topics(text);
@@ -608,9 +610,6 @@ static void print_wanted(const struct option_row *row,
     case OPTION_CHOICE:
         print_choices(row, text, OPTION_WANTED_SIZE);
         break;
-    case OPTION_JOURNAL:
-        backend_print_choices(text, OPTION_WANTED_SIZE, " or ");
-        break;
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_TIME:
@@ -699,6 +698,7 @@ static void print_rate(const struct conf_rate *rate, FILE *to)
 static void print_value(const struct conf *conf, const struct option_row *row,
                         FILE *to)
 {
+    char shown[BACKEND_TEXT_SIZE];
     size_t i;
 
     switch (row->type) {
@@ -721,6 +721,10 @@ static void print_value(const struct conf *conf, const struct option_row *row,
         break;
     case OPTION_RATE:
         print_rate(find_rate((struct conf *)conf, row), to);
+        break;
+    case OPTION_JOURNAL:
+        backend_show(conf->journal, shown);
+        fputs(shown, to);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:

@@ -153,15 +153,17 @@ static bool is_writable(const char *name, const char *text)
            strpbrk(text, "\n\r\v\f") == NULL;
 }
 
-/* Writes TEXT as ROW's value, of a list as one of its entries. */
-static void print_assignment(const struct option_row *row, const char *text,
-                             FILE *to)
+/* Writes TEXT as ROW's value in CONF, of a list as one of its entries. */
+static void print_assignment(const struct conf *conf, const struct option_row *row,
+                             const char *text, FILE *to)
 {
     if (text[0] == '\0')
         fprintf(to, "#%s =\n", row->name);
     else if (row->type == OPTION_KEY && strstr(text, ":@") == NULL)
         fprintf(to, "# %s = %s is a secret, which is not shown\n", row->name,
                 text);
+    else if (row->type == OPTION_JOURNAL && strcmp(text, conf->journal) != 0)
+        fprintf(to, "# %s = %s, shown without its passwords\n", row->name, text);
     else if (is_writable(row->name, text))
         fprintf(to, "%s = %s\n", row->name, text);
     else
@@ -178,7 +180,7 @@ static bool print_setting(const struct conf *conf,
     print_origin(conf, row, to);
     while (rest != NULL) {
         entry = option_is_list(row) ? strsep(&rest, "\n") : rest;
-        print_assignment(row, entry, to);
+        print_assignment(conf, row, entry, to);
         if (entry == rest)
             rest = NULL;
     }

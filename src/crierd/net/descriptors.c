@@ -32,6 +32,9 @@
  * writes and by the one that reads; the index of the log, which both share. */
 #define FOR_JOURNAL_FILE 7
 
+/* A journal in Redis: the epoll set and the eventfd of its thread, and three connections. */
+#define FOR_JOURNAL_SERVER 5
+
 /* ---- for a moment ------------------------------------------------------- */
 
 /* What each thread of the acceptor opens beyond the limit of connections: the connection
@@ -46,6 +49,10 @@
  * it is opened again after a failure; and the database and its log once more, while all of
  * the file is checked (SQLite keeps the former open afterwards). */
 #define MOMENT_JOURNAL_FILE 5
+
+/* A connection to a sentinel or a look-up of the server's name, and the file of the
+ * password. */
+#define MOMENT_JOURNAL_SERVER 3
 
 /* A JWK set that is fetched: libcurl's two to wake it up, its connection, and at times those
  * of another attempt and of a look-up of the name. Kept also without such a set, since a
@@ -112,7 +119,8 @@ size_t descriptors_raise_limit(void)
 size_t descriptors_own(const struct descriptors_needs *needs)
 {
     return needs->found + FOR_ALL + needs->threads * FOR_THREAD + needs->http +
-           (needs->journal_file ? FOR_JOURNAL_FILE : 0);
+           (needs->journal_file ? FOR_JOURNAL_FILE : 0) +
+           (needs->journal_server ? FOR_JOURNAL_SERVER : 0);
 }
 
 size_t descriptors_divide(struct descriptors *descriptors,
@@ -120,7 +128,8 @@ size_t descriptors_divide(struct descriptors *descriptors,
 {
     size_t own = descriptors_own(needs), connections, requests;
     size_t rest = needs->threads * MOMENT_THREAD + MOMENT_PAGES + MOMENT_KEYS +
-                  (needs->journal_file ? MOMENT_JOURNAL_FILE : 0);
+                  (needs->journal_file ? MOMENT_JOURNAL_FILE : 0) +
+                  (needs->journal_server ? MOMENT_JOURNAL_SERVER : 0);
     size_t needed = own + CLIENTS_MIN + REQUESTS_MIN + rest;
 
     if (limit < needed)

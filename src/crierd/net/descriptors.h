@@ -21,7 +21,7 @@ struct descriptors_needs {
     size_t found;     /* are open: those it was started with, and the listeners */
     unsigned threads; /* shards, and threads of the acceptor */
     size_t http;      /* those of the HTTP side (http_descriptors()) */
-    bool journal_file;
+    bool journal_file, journal_server;
     size_t
         max_clients; /* that the operator wants; 0: as many as there can be */
 };

@@ -15,6 +15,9 @@
  * which entries have a newer total, also those that are 0 by now: they stay until the
  * reading is over.
  *
+ * A text that a node shares (crier_hub_share()) is counted as a selector is which matches
+ * nothing. So it comes to all nodes, and goes with its own.
+ *
  * The hub's lock guards all this. Rejected: `elsewhere` as a number in the entry, which is
  * wrong for good when a total comes before this node knows that its own count was part of
  * it.
@@ -25,6 +28,8 @@
 
 #include "directory.h"
 #include "presence.h"
+
+#include "base/buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +48,8 @@ static void walk_entries(struct crier_hub *hub,
     HASH_ITER (hh, index->entries, entry, next)
         use(hub, (struct crier__directory_entry *)entry);
     HASH_ITER (hh, index->compiled, entry, next)
+        use(hub, (struct crier__directory_entry *)entry);
+    HASH_ITER (hh, index->shared, entry, next)
         use(hub, (struct crier__directory_entry *)entry);
 }
 
@@ -134,7 +141,7 @@ find_counted(struct crier_hub *hub, const struct crier__selector *selector, size
     if (entry != NULL)
         return read && entry->census->heard == census->readings ? NULL : entry;
     if ((total == 0 && (read || !census->reading)) ||
-        census->remote >= CRIER__REMOTE_MAX)
+        crier__census_is_full(census))
         return NULL;
     return crier__directory_get(hub, selector);
 }
@@ -190,6 +197,73 @@ static void end_totals(void *closure)
     hub->directory.census->reading = false;
     walk_entries(hub, end_reading);
     pthread_mutex_unlock(&hub->lock);
+}
+
+/* ---- texts ------------------------------------------------------------ */
+
+/* Makes *SHARED the text TEXT. CRIER_ERR_NULL, CRIER_ERR_FORKED, CRIER_ERR_INVALID. */
+static int init_shared(struct crier__selector *shared, const struct crier_hub *hub,
+                       const char *text)
+{
+    if (hub == NULL || text == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    *shared = (struct crier__selector){.kind = CRIER__SHARED, .text = text};
+    return crier__selector_may_share(text) ? 0 : CRIER_ERR_INVALID;
+}
+
+int crier_hub_share(struct crier_hub *hub, const char *text)
+{
+    struct crier__selector shared;
+    int error = init_shared(&shared, hub, text);
+
+    if (error != 0 || hub->directory.census == NULL)
+        return error;
+    return crier__directory_share(hub, &shared);
+}
+
+void crier_hub_unshare(struct crier_hub *hub, const char *text)
+{
+    struct crier__selector shared;
+
+    if (init_shared(&shared, hub, text) == 0 && hub->directory.census != NULL)
+        crier__directory_unshare(hub, &shared);
+}
+
+/* Appends the texts of other processes to TEXTS, each with its NUL. */
+static int copy_shared(struct crier_hub *hub, struct crier__buffer *texts)
+{
+    struct crier__index_entry *entry, *next;
+    int error = 0;
+
+    pthread_mutex_lock(&hub->lock);
+    HASH_ITER (hh, hub->directory.index.shared, entry, next)
+        if (error == 0 &&
+            crier__directory_elsewhere((struct crier__directory_entry *)entry) != 0)
+            error = crier__buffer_add(texts, entry->selector.text,
+                                      strlen(entry->selector.text) + 1);
+    pthread_mutex_unlock(&hub->lock);
+    return error;
+}
+
+int crier_hub_shared(struct crier_hub *hub, void (*use)(void *closure, const char *text),
+                     void *closure)
+{
+    struct crier__buffer texts = {.max = 2 * CRIER__REMOTE_BYTES};
+    const char *text;
+    int error;
+
+    if (hub == NULL || use == NULL)
+        return CRIER_ERR_NULL;
+    if (crier__forked(hub->born))
+        return CRIER_ERR_FORKED;
+    error = copy_shared(hub, &texts);
+    for (text = texts.bytes; error == 0 && text < texts.bytes + texts.length;
+         text += strlen(text) + 1)
+        use(closure, text);
+    crier__buffer_done(&texts);
+    return error;
 }
 
 /* ---- start and end ---------------------------------------------------- */

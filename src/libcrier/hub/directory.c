@@ -65,13 +65,16 @@ crier__directory_get(struct crier_hub *hub, const struct crier__selector *select
 static bool is_kept(struct crier__census *census, struct crier__census_entry *entry,
                     bool used)
 {
+    size_t length = strlen(entry->entry->entry.selector.text);
     bool kept = used || entry->changed || entry->taken, remote;
 
     remote = !kept && (crier__directory_elsewhere(entry->entry) != 0 ||
                        (census->reading && entry->heard == census->readings)) &&
-             (entry->remote || census->remote < CRIER__REMOTE_MAX);
+             (entry->remote || !crier__census_is_full(census));
     census->remote += remote;
     census->remote -= entry->remote;
+    census->remote_bytes += remote * length;
+    census->remote_bytes -= entry->remote * length;
     entry->remote = remote;
     return kept || remote;
 }
@@ -264,6 +267,36 @@ void crier__directory_resume(struct crier_hub *hub,
     pthread_mutex_lock(&hub->lock);
     (void)add_weight(hub, selectors, index, one_active); /* likewise */
     *now = hub->last;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+int crier__directory_share(struct crier_hub *hub, const struct crier__selector *shared)
+{
+    struct crier__directory_entry *entry;
+
+    pthread_mutex_lock(&hub->lock);
+    entry = crier__directory_get(hub, shared);
+    if (entry != NULL) {
+        entry->count++;
+        entry->staying++;
+        note_change(hub, entry, weight_of(false, false));
+    }
+    pthread_mutex_unlock(&hub->lock);
+    return entry != NULL ? 0 : -ENOMEM;
+}
+
+void crier__directory_unshare(struct crier_hub *hub,
+                              const struct crier__selector *shared)
+{
+    struct crier__directory_entry *entry;
+
+    pthread_mutex_lock(&hub->lock);
+    entry = crier__directory_find(hub, shared);
+    if (entry != NULL && entry->staying != 0) {
+        entry->count--;
+        entry->staying--;
+        note_change(hub, entry, weight_of(false, false));
+    }
     pthread_mutex_unlock(&hub->lock);
 }
 

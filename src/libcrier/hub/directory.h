@@ -8,15 +8,24 @@ struct crier__census {
     struct crier__census_entry *changed; /* a DL list */
     size_t taken_count;
     struct crier__census_entry *taken[CRIER__COUNTS_MAX]; /* and not counted yet */
-    size_t remote;     /* entries that only streams of other nodes keep */
+    size_t remote;     /* entries that only other nodes keep */
+    size_t remote_bytes; /* of their selectors */
     uint64_t readings; /* of all totals, so far */
     bool reading;      /* one is under way */
     bool closed;       /* the journal is not called any more */
 };
 
-/* No more entries are kept for streams of other nodes alone; what is beyond is not
- * counted. */
+/* No more entries, and bytes of their selectors, are kept for other nodes alone; what is
+ * beyond is not counted. */
 #define CRIER__REMOTE_MAX 100000
+#define CRIER__REMOTE_BYTES ((size_t)64 * 1024 * 1024)
+
+/* Whether there are so many. */
+static inline bool crier__census_is_full(const struct crier__census *census)
+{
+    return census->remote >= CRIER__REMOTE_MAX ||
+           census->remote_bytes >= CRIER__REMOTE_BYTES;
+}
 
 /* What is known of one selector there. */
 struct crier__census_entry {
@@ -81,6 +90,11 @@ void crier__directory_pause(struct crier_hub *hub,
 void crier__directory_resume(struct crier_hub *hub,
                              const struct crier__selectors *selectors,
                              unsigned index, uint64_t *now);
+
+/* Counts the text of SHARED in or out, as a stream that stays; -ENOMEM. */
+int crier__directory_share(struct crier_hub *hub, const struct crier__selector *shared);
+void crier__directory_unshare(struct crier_hub *hub,
+                              const struct crier__selector *shared);
 
 /* How many of the subscribers of the topic NAME, by its name, stay: on all nodes, and on
  * this one. */

@@ -75,18 +75,34 @@ struct crier__index_entry *crier__index_find(const struct crier__index *index,
     return entry;
 }
 
+/* The bytes by which SELECTOR is found, borrowed; writes their number to *LENGTH. */
+static const char *key_of(const struct crier__selector *selector, size_t *length)
+{
+    if (selector->pattern != NULL)
+        return crier__pattern_key(selector->pattern, length);
+    *length = strlen(selector->text);
+    return selector->text;
+}
+
+/* The hash that SELECTOR belongs in. */
+static struct crier__index_entry **hash_of(struct crier__index *index,
+                                           const struct crier__selector *selector)
+{
+    if (selector->pattern != NULL)
+        return &index->compiled;
+    return selector->kind == CRIER__SHARED ? &index->shared : &index->entries;
+}
+
 struct crier__index_entry *
 crier__index_get(const struct crier__index *index,
                  const struct crier__selector *selector)
 {
+    struct crier__index_entry *head = *hash_of((struct crier__index *)index, selector);
     struct crier__index_entry *entry;
-    const char *key;
     size_t length;
+    const char *key = key_of(selector, &length);
 
-    if (selector->pattern == NULL)
-        return crier__index_find(index, selector->text, strlen(selector->text));
-    key = crier__pattern_key(selector->pattern, &length);
-    HASH_FIND(hh, index->compiled, key, length, entry);
+    HASH_FIND(hh, head, key, length, entry);
     return entry;
 }
 
@@ -94,16 +110,11 @@ crier__index_get(const struct crier__index *index,
 static int hash_entry(struct crier__index *index,
                       struct crier__index_entry *entry)
 {
-    const char *key;
+    struct crier__index_entry **head = hash_of(index, &entry->selector);
     size_t length;
+    const char *key = key_of(&entry->selector, &length);
 
-    if (entry->selector.pattern == NULL) {
-        HASH_ADD_KEYPTR(hh, index->entries, entry->selector.text,
-                        strlen(entry->selector.text), entry);
-    } else {
-        key = crier__pattern_key(entry->selector.pattern, &length);
-        HASH_ADD_KEYPTR(hh, index->compiled, key, length, entry);
-    }
+    HASH_ADD_KEYPTR(hh, *head, key, length, entry);
     return entry->hh.tbl != NULL ? 0 : -ENOMEM;
 }
 
@@ -115,6 +126,7 @@ int crier__index_add(struct crier__index *index,
     crier__pattern_ref(entry->selector.pattern);
     switch (entry->selector.kind) {
     case CRIER__EXACT:
+    case CRIER__SHARED:
         break;
     case CRIER__ALL:
         index->all = entry;
@@ -141,13 +153,13 @@ static void free_link(struct crier__index *index, struct crier__index_link *link
 void crier__index_remove(struct crier__index *index,
                          struct crier__index_entry *entry)
 {
-    if (entry->selector.pattern == NULL)
-        HASH_DEL(index->entries, entry);
-    else
-        HASH_DEL(index->compiled, entry);
+    struct crier__index_entry **head = hash_of(index, &entry->selector);
+
+    HASH_DEL(*head, entry);
     if (entry->selector.kind == CRIER__ALL)
         index->all = NULL;
-    else if (entry->selector.kind != CRIER__EXACT) {
+    else if (entry->selector.kind != CRIER__EXACT &&
+             entry->selector.kind != CRIER__SHARED) {
         while (entry->links != NULL)
             free_link(index, entry->links);
         DL_DELETE(index->asked, entry);

@@ -27,6 +27,7 @@ struct crier__index_entry {
 struct crier__index {
     struct crier__index_entry *entries;  /* a uthash: exact names, prefixes, "*" */
     struct crier__index_entry *compiled; /* a uthash: templates and URL patterns */
+    struct crier__index_entry *shared;   /* a uthash: what matches no topic */
     struct crier__index_entry *all;      /* "*", or NULL */
     struct crier__index_entry *asked;    /* a DL list: what is neither exact nor "*" */
     struct crier__index_memo *memos;     /* a uthash by topic */

@@ -252,7 +252,7 @@ struct crier_journal {
     void (*missed)(void *closure, uint64_t position);
 
     /* Likewise, for the counts of streams by selector, as crier__selector_write() writes
-     * it; called on the thread that yields.
+     * it; called on the thread that yields. All are NULL where there are no streams.
      *
      * take_counts() calls TAKE, under the hub's lock, for up to CRIER__COUNTS_MAX of those
      * of this process that have changed since they were taken, or with ALL first makes all

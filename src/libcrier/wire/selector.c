@@ -95,7 +95,16 @@ static const char kind_marks[] = {[CRIER__EXACT] = '=',
                                   [CRIER__PREFIX] = '*',
                                   [CRIER__ALL] = '*',
                                   [CRIER__TEMPLATE] = '{',
-                                  [CRIER__URL_PATTERN] = ':'};
+                                  [CRIER__URL_PATTERN] = ':',
+                                  [CRIER__SHARED] = '!'};
+
+bool crier__selector_may_share(const char *text)
+{
+    size_t length = strnlen(text, CRIER_SHARED_MAX + 1);
+
+    return length != 0 && length <= CRIER_SHARED_MAX &&
+           crier_utf8_valid(text, length) && !crier__utf8_control(text, length);
+}
 
 bool crier__selector_write(const struct crier__selector *selector,
                            char text[CRIER__SELECTOR_SIZE])
@@ -135,6 +144,9 @@ int crier__selector_read(struct crier__selector *selector, char *text)
             wanted.base = base + 1;
         }
         break;
+    case '!':
+        *selector = (struct crier__selector){.kind = CRIER__SHARED, .text = text + 1};
+        return crier__selector_may_share(text + 1) ? 0 : CRIER_ERR_INVALID;
     default:
         return CRIER_ERR_INVALID;
     }

@@ -22,7 +22,9 @@ enum crier__selector_kind {
     CRIER__PREFIX,
     CRIER__ALL,
     CRIER__TEMPLATE,
-    CRIER__URL_PATTERN
+    CRIER__URL_PATTERN,
+    CRIER__SHARED /* a text that nodes share (crier_hub_share()), which is counted as
+                     selectors are; it matches no topic, and nobody subscribes to it */
 };
 
 struct crier__selector {
@@ -52,14 +54,17 @@ static inline void crier__selector_done(struct crier__selector *selector)
 }
 
 /* The size of a buffer for a selector that is written down, NUL included. */
-#define CRIER__SELECTOR_SIZE (2 * CRIER__PATTERN_MAX + 3)
+#define CRIER__SELECTOR_SIZE (CRIER_SHARED_MAX + 2)
 
 /* Writes SELECTOR down so that crier__selector_read() reads it as what it is: "=NAME",
- * "*PREFIX*" or "**", "{TEMPLATE", ":PATTERN", or ":PATTERN" TAB BASE. It has no other
- * control character, and is UTF-8. False when SELECTOR has a base that cannot stand
+ * "*PREFIX*" or "**", "{TEMPLATE", ":PATTERN", ":PATTERN" TAB BASE, or "!TEXT" where it
+ * is shared. It has no other control character, and is UTF-8. False when SELECTOR has a base that cannot stand
  * there. */
 bool crier__selector_write(const struct crier__selector *selector,
                            char text[CRIER__SELECTOR_SIZE]);
+
+/* Whether TEXT may be shared. */
+bool crier__selector_may_share(const char *text);
 
 /* Fills SELECTOR in with what TEXT says, any text from outside; TEXT is changed, and
  * *borrowed* for as long as SELECTOR is used. crier__selector_done() is needed after

@@ -266,6 +266,8 @@ static void open_selector(struct reading *reading, unsigned selector)
     case CRIER__URL_PATTERN:
         open_prefix(reading, selector, what);
         break;
+    case CRIER__SHARED: /* no stream has one */
+        break;
     case CRIER__ALL:
         open_all(reading, selector, what);
         break;

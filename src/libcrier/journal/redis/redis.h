@@ -33,7 +33,8 @@
  *     7  T empty    zset    the topics that hold nothing, by when they became so
  *     8  T due      zset    topic: when its oldest update is too old, ms since 1970
  *     9  T ends     hash    topic that has ended: "POSITION TIME ID" of its last update
- *     10 T jumps    zset    score START, "END START": no position between them was used
+ *     10 T jumps    zset    score END, "START END NOTE": no position between END and
+ *                           START was used, and NOTE was the last one behind END
  *     11 T nodes    zset    node: when it was last heard of, ms by Redis's clock
  *     12 T census   hash    selector: how many streams subscribe to it on all nodes
  *     13 T gone     zset    score POSITION, "POSITION COST LF TOPICS" of an update that has
@@ -66,18 +67,111 @@
  * and no `done` runs under either.
  */
 
+#include "base/container_of.h"
 #include "base/random.h"
 #include "libcrier/journal/ended.h"
 #include "libcrier/journal/memory/store.h"
-#include "redis_census.h"
 #include "redis_link.h"
+#include "redis_nodes.h"
+#include "redis_past.h"
+#include "redis_record.h"
 
 enum crier__redis_key {
-    CRIER__REDIS_JOURNAL, CRIER__REDIS_LOG, CRIER__REDIS_IDS, CRIER__REDIS_TOPICS,
-    CRIER__REDIS_INDEX, CRIER__REDIS_NAMES, CRIER__REDIS_EMPTY, CRIER__REDIS_DUE,
-    CRIER__REDIS_ENDS, CRIER__REDIS_JUMPS, CRIER__REDIS_NODES, CRIER__REDIS_CENSUS,
-    CRIER__REDIS_GONE, CRIER__REDIS_NODE,
+    CRIER__REDIS_JOURNAL,
+    CRIER__REDIS_LOG,
+    CRIER__REDIS_IDS,
+    CRIER__REDIS_TOPICS,
+    CRIER__REDIS_INDEX,
+    CRIER__REDIS_NAMES,
+    CRIER__REDIS_EMPTY,
+    CRIER__REDIS_DUE,
+    CRIER__REDIS_ENDS,
+    CRIER__REDIS_JUMPS,
+    CRIER__REDIS_NODES,
+    CRIER__REDIS_CENSUS,
+    CRIER__REDIS_GONE,
+    CRIER__REDIS_NODE,
     CRIER__REDIS_KEYS
+};
+
+enum crier__redis_channel {
+    CRIER__REDIS_FEED_CHANNEL,
+    CRIER__REDIS_CENSUS_CHANNEL,
+    CRIER__REDIS_CHANNELS
+};
+
+/* So many batches are on their way at a time, and so many updates are in one. */
+#define CRIER__REDIS_BATCHES 4
+#define CRIER__REDIS_BATCH_MAX 256
+
+/* Jumps that are remembered, as Redis does. */
+#define CRIER__REDIS_JUMPS_MAX 256
+
+/* What the thread is about. */
+enum crier__redis_state {
+    CRIER__REDIS_AWAY,      /* no connection */
+    CRIER__REDIS_ATTACHING, /* ATTACH, and what it needs */
+    CRIER__REDIS_READY
+};
+
+/* The totals, as Redis has told them last. */
+struct crier__redis_held {
+    uint64_t count, bytes, topics, last, note;
+    int64_t time;
+};
+
+/* An append in the queue, and when it fails. */
+struct crier__redis_queued {
+    struct crier__append *append;
+    uint64_t until; /* ms of crier_now() */
+};
+
+/* A batch: see redis_write.c. */
+struct crier__redis_batch {
+    struct crier__redis_call append_call, wait_call;
+    struct crier__redis_batch *prev, *next;
+    struct crier__redis *redis;
+    uint64_t number;
+    uint64_t until;    /* when its first append fails */
+    uint64_t sent_at;  /* us */
+    int64_t now;       /* the clock when it was made: the script is given this each time */
+    bool sent, replied, yielded, confirmed;
+    bool finished;       /* its appends are answered; only calls are open */
+    unsigned open_calls; /* that will be answered */
+    int error; /* of all its appends that have none of their own */
+    char reason[128];
+    uint64_t prev_last, prev_note; /* the end of the log in front of it */
+    uint64_t last;                 /* its highest position; 0: it has none */
+    unsigned count;
+    struct crier__append *appends[CRIER__REDIS_BATCH_MAX];
+};
+
+struct crier__redis_loading;
+
+/* What other threads ask for; guarded by queue_lock. */
+struct crier__redis_queue {
+    struct crier__redis_queued *appends; /* a ring */
+    size_t first, count, capacity;
+    struct crier__read *reads, **reads_end;
+    struct crier__list *lists, **lists_end;
+    struct crier__forget *forgets, **forgets_end;
+    bool started;     /* the hub has set what the journal calls */
+    bool retained;    /* there is a new policy */
+    bool interrupted; /* fail at once what cannot be done now */
+    bool closing;
+};
+
+/* A text that `epoch` has pointed to. */
+struct crier__redis_epoch {
+    struct crier__redis_epoch *next;
+    char text[CRIER__EPOCH_SIZE];
+};
+
+/* How many streams the last updates went to, by their positions. */
+#define CRIER__REDIS_YIELDED 1024
+struct crier__redis_yielded {
+    uint64_t position;
+    size_t subscribers;
 };
 
 struct crier__redis {
@@ -85,6 +179,142 @@ struct crier__redis {
     struct crier__redis_link link;
     char node[CRIER__RANDOM_NAME_SIZE]; /* the name of this node, its ID */
     struct crier__redis_census census;
+    struct crier__redis_past past;
+    struct crier__ended_set ended; /* changed by the thread alone */
+
+    char *names; /* the memory of the keys and channels */
+    const char *keys[CRIER__REDIS_KEYS];
+    const char *channels[CRIER__REDIS_CHANNELS];
+
+    /* Changed by the thread alone, under the mirror's lock: any thread may read them under
+     * that. */
+    struct crier__jump jumps[CRIER__REDIS_JUMPS_MAX];
+    struct crier__redis_corrected corrected;
+
+    /* The thread alone. */
+    enum crier__redis_state state;
+    bool opened; /* the mirror has been filled for the first time */
+    void (*on_ready)(struct crier__redis *redis);   /* attached, and the hub has begun */
+    void (*on_fetched)(struct crier__redis *redis); /* something was fetched and yielded */
+    bool following; /* the hub has begun, and so has this */
+    bool leaving;   /* close() has begun */
+    uint64_t last, note; /* the end of what has been yielded */
+    uint64_t batch_number;
+    struct crier__redis_batch *batches; /* a DL list, in order of their numbers */
+    unsigned batch_count;
+    bool fetching, fetch_wanted;
+    struct crier__redis_loading *loading; /* while the mirror is being filled */
+    struct crier__redis_epoch *epochs;
+    char candidate[CRIER__EPOCH_SIZE]; /* of the ATTACH on its way */
+    struct crier__redis_yielded yielded[CRIER__REDIS_YIELDED];
+    struct crier__timer expire; /* of batches and the queue */
+    struct crier__timer tidy;   /* the next SWEEP */
+    struct crier__forget *forgetting; /* the one on its way; its list is in the queue */
+    uint64_t forget_upto;
+    bool tidying;    /* a SWEEP, or a TRIM with what it needs, is on its way */
+    bool sweep;      /* there may be something to evict */
+    bool adapting;   /* topics are to be trimmed, those behind `adapted`; up to `adapting_to`
+                        that is on its way */
+    char adapted[CRIER__TOPIC_SIZE], adapting_to[CRIER__TOPIC_SIZE];
+    struct crier__redis_call attach_call, fetch_call, forget_call, tidy_call;
+
+    pthread_mutex_t queue_lock; /* guards what follows */
+    pthread_cond_t changed;     /* opened, failed or idle */
+    struct crier__redis_queue queue;
+    struct crier__redis_held held;
+    int64_t oldest;
+    int error; /* the status */
+    char reason[128];
+    bool is_open;  /* it was ready once */
+    bool idle;     /* closing, and everything is answered */
+    uint64_t connects, renewals;
+    size_t on_their_way; /* batches */
 };
+
+/* The journal of a link, and that of a member of the journal. */
+static inline struct crier__redis *crier__redis_of(struct crier__redis_link *link)
+{
+    return CRIER__CONTAINER_OF(link, struct crier__redis, link);
+}
+
+/* All on the journal's thread. */
+
+/* ---- redis_talk.c ---- */
+
+/* Sets the status: ERROR (0: none) with REASON. */
+void crier__redis_set_status(struct crier__redis *redis, int error, const char *reason);
+
+/* Notes HELD, a reply's, as the totals. False: it is none. */
+bool crier__redis_note_held(struct crier__redis *redis, const redisReply *held,
+                            struct crier__redis_held *totals);
+
+/* Begins ARGS with the epoch. */
+void crier__redis_begin_args(struct crier__redis *redis, struct crier__redis_args *args);
+
+/* Appends NUMBER in decimal to ARGS, with TEXT as its memory. */
+void crier__redis_arg_number(struct crier__redis_args *args, char text[24], uint64_t number);
+
+/* Writes the limits of all topics together to TEXT, as scripts are given them. */
+void crier__redis_policy(struct crier__redis *redis, char text[128]);
+
+/* Gives the connections up: REPLY was not what a script of ours replies. */
+void crier__redis_refuse(struct crier__redis *redis, const redisReply *reply,
+                         const char *script);
+
+/* ---- redis_order.c ---- */
+
+/* Yields UPDATE, which is placed behind all that were yielded. Returns how many streams it
+ * goes to. */
+size_t crier__redis_yield(struct crier__redis *redis, struct crier__update *update);
+
+/* What lies up to POSITION cannot be yielded: all streams read again. */
+void crier__redis_skip(struct crier__redis *redis, uint64_t position);
+
+/* The first batch that is not yielded, if it has a reply; or NULL. */
+struct crier__redis_batch *crier__redis_next(struct crier__redis *redis);
+
+/* Yields what BATCH has appended beyond what has been yielded. */
+void crier__redis_yield_batch(struct crier__redis_batch *batch);
+
+/* Yields the first batch that is not, if it has a reply and its place is in front of
+ * POSITION. */
+bool crier__redis_yield_own(struct crier__redis *redis, uint64_t position);
+
+/* ---- redis_follow.c ---- */
+
+/* Attaches to the server, which is connected or has another epoch than was thought. */
+void crier__redis_attach(struct crier__redis *redis);
+
+/* Fetches what others have appended, unless that is being done. */
+void crier__redis_fetch(struct crier__redis *redis);
+
+/* A message on the channel T feed. */
+void crier__redis_notice(struct crier__redis *redis, const char *text, size_t length);
+
+/* The connections are lost. */
+void crier__redis_follow_down(struct crier__redis *redis);
+
+/* ---- redis_write.c ---- */
+
+/* Sends batches of what is in the queue, those without a reply first. */
+void crier__redis_write(struct crier__redis *redis);
+
+/* Yields the batches whose turn it is, and answers what can be answered. */
+void crier__redis_settle(struct crier__redis *redis);
+
+/* The connections are lost: batches without a reply will be sent again. */
+void crier__redis_write_down(struct crier__redis *redis);
+
+/* Answers what has waited too long, or ALL. */
+void crier__redis_expire(struct crier__redis *redis, bool all);
+
+/* ---- redis_tidy.c ---- */
+
+/* Does what is next of forgetting, trimming and sweeping. */
+void crier__redis_tidy(struct crier__redis *redis);
+void crier__redis_tidy_down(struct crier__redis *redis);
+
+/* The timer of the next SWEEP. */
+void crier__redis_sweep(struct crier__timer *timer, uint64_t now);
 
 #endif

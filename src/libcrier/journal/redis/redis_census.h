@@ -1,27 +1,13 @@
 #ifndef CRIER_REDIS_CENSUS_H
 #define CRIER_REDIS_CENSUS_H
 
-#include "redis_link.h"
+#include "redis.h"
 
 /* Counts of streams over all nodes; see redis_census.c. */
 
-struct crier__redis;
-
-/* All on the link's thread but `wanted`. */
-struct crier__redis_census {
-    atomic_bool wanted; /* crier__redis_census_changed() was called */
-    bool up, totals_begun;
-    bool all;           /* all counts must be reported */
-    uint64_t reported;  /* when counts were sent last */
-    struct crier__timer beat, report;
-
-    struct crier__redis_counts *sent; /* counts on their way, or whose reply was lost */
-    struct crier__redis_dead *dead;   /* nodes to be counted out, the first one now */
-    unsigned nodes;                   /* that live, as the last BEAT said */
-    void (*on_closed)(struct crier__redis *redis); /* or NULL: not closing */
-
-    struct crier__redis_call beat_call, count_call, totals_call, bury_call;
-};
+/* A node that has not been heard of for so many ms is dead; it says that it lives four
+ * times as often. Tests change it. */
+extern unsigned crier__redis_census_age;
 
 /* Makes the node's name, redis->node, and reserves timers. Before the link is started.
  * -ENOMEM, -errno. */
@@ -43,7 +29,7 @@ void crier__redis_census_wake(struct crier__redis *redis);
  * has called `start`. */
 void crier__redis_census_up(struct crier__redis *redis);
 
-/* The connections have been lost; after its calls were answered. */
+/* The connections have been lost; its calls have been answered. */
 void crier__redis_census_down(struct crier__redis *redis);
 
 /* A message on the channel T census. */

@@ -31,6 +31,7 @@ struct crier__redis_call {
      * answered in time; whether it has run the command, or will, is not known. */
     void (*on_reply)(struct crier__redis_call *call, redisReply *reply);
     struct crier__redis_call *prev, *next; /* the link's */
+    uint64_t until; /* likewise: ms of crier_now() */
 };
 
 /* The arguments of a command. All zero is none. */
@@ -62,7 +63,8 @@ struct crier__redis_link {
                        const char *text, size_t length);
 
     char run_id[41];             /* of the server, while up */
-    struct crier__timers timers; /* of the thread; the owner reserves for its own */
+    struct crier__timers timers; /* of the thread; the owner reserves for its own, and frees
+                                    them in the end */
     struct crier__redis_loop *loop; /* the rest: redis_link.c */
 };
 
@@ -75,7 +77,8 @@ int crier__redis_link_start(struct crier__redis_link *link);
 void crier__redis_link_wake(struct crier__redis_link *link);
 
 /* Closes the connections (open calls are answered with NULL; on_down is not called), ends
- * the thread, and frees what the link has. Not on its thread. */
+ * the thread, and frees what the link has but the timers. Not on its
+ * thread. */
 void crier__redis_link_stop(struct crier__redis_link *link);
 
 /* ---- on the link's thread ---- */

@@ -508,6 +508,8 @@ static void open_sources(struct reading *reading, unsigned selector)
     case CRIER__URL_PATTERN:
         open_prefix_sources(reading, selector, what);
         break;
+    case CRIER__SHARED: /* no stream has one */
+        break;
     case CRIER__ALL:
         add_list_source(reading, selector, what, 0);
         raise_floor(reading, selector, crier__view_floor_all(reading->view));
