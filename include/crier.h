@@ -942,7 +942,8 @@ struct crier_hub_options {
     /* Selectors of the topics that have presence, with commas between them: whenever
      * a stream begins or ceases to subscribe to such a TOPIC by its name, an event
      * "join" or "leave" with {"topic":TOPIC,"count":N} is published under
-     * "$presence/TOPIC"; N is how many subscribe to it now. Default: none. Copied. */
+     * "$presence/TOPIC"; N is how many subscribe to it now, on all hubs that share the
+     * journal. Default: none. Copied. */
     const char *presence;
 };
 
@@ -1019,7 +1020,8 @@ struct crier_receipt {
     int64_t time;       /* of an update that was published now, in ms since 1970 */
     const char *const *topics; /* as published, each once */
     size_t topic_count;
-    size_t subscribers; /* how many streams' selectors match, even if their grants do not
+    size_t subscribers; /* how many streams' selectors match, on all hubs that share the
+                           journal, even if their grants do not
                            match a private update; one with two selectors that match
                            counts for both */
     bool duplicate;     /* nothing was published, see below */

@@ -487,6 +487,10 @@ static const struct {
     {"--journal memory:x", "--journal: not memory or sqlite:PATH or redis://HOST"},
     {"--journal redis", "--journal: not memory or sqlite:PATH or redis://HOST"},
     {"--journal rediss://:secret@x", "--journal: not memory or sqlite:PATH or redis://HOST"},
+    {"--journal redis:h", "--journal: it must begin with redis://"},
+    {"--journal valkey://:secret@h:0", "--journal: server: the port must be from 1 to 65535"},
+    {"--journal redis+unix:/s?password=secret&y=1", "--journal: there is no parameter \"y\""},
+    {"--journal redis://h?password-file=/nonexistent/x", "password-file cannot be read"},
     {"--retain-count 0", "--retain-count '0' is not a number from 1 to "},
     {"--retain-bytes 0", "is not a size from 1 to 16384G, such as "},
     {"--retain-bytes 5X", "is not a size"},
@@ -819,6 +823,7 @@ static char *read_file(void)
 }
 
 static const char *const dumped[] = {
+    "--journal redis://h:6380/2?name=a&wait=1&cache=1M",
     "",
     all_arguments,
     "--retain-age 1500ms --retain-bytes 1025 --presence *",
@@ -887,6 +892,25 @@ START_TEST(a_dump_of_what_no_file_can_hold)
     must_load("--config FILE");
     ck_assert_str_ne(conf->www, "a");
     ck_assert_str_ne(conf->data, "x");
+}
+END_TEST
+
+/* Of a URL with a password a dump has the server alone, as a comment. */
+START_TEST(a_dump_hides_passwords)
+{
+    static const char *const urls[] = {
+        "--journal redis://user:" SECRET "@h:6380/2",
+        "--journal valkey://h:6380/2?wait=1&password=" SECRET,
+        "--journal redis://main?db=2&sentinel=h:6380&sentinel-password=" SECRET,
+    };
+
+    const char *text;
+
+    dump(urls[_i]);
+    text = read_file();
+    ck_assert_ptr_null(strstr(text, SECRET));
+    ck_assert_ptr_nonnull(strstr(text, "\n# journal = redis://"));
+    ck_assert_ptr_null(strstr(text, "\njournal"));
 }
 END_TEST
 
@@ -1228,6 +1252,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, what_is_dumped_is_read_back, 0, DUMPED);
     tcase_add_test(c, a_dump_tells_origins);
     tcase_add_test(c, a_dump_hides_secrets);
+    tcase_add_loop_test(c, a_dump_hides_passwords, 0, 3);
     tcase_add_test(c, keys_and_tokens);
     tcase_add_test(c, an_exposed_address);
     tcase_add_test(c, a_dump_of_what_no_file_can_hold);

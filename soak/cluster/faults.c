@@ -310,7 +310,7 @@ static bool has_begun_failover(struct play *play, uint64_t argument)
     return site_fail_over(&play->cluster->site);
 }
 
-static bool follows(struct play *play, uint64_t server)
+static bool make_follow(struct play *play, uint64_t server)
 {
     return site_follow(&play->cluster->site, (size_t)server);
 }
@@ -319,7 +319,7 @@ static bool follows(struct play *play, uint64_t server)
 static bool await_replica(struct play *play, int server)
 {
     return (!play->hurry ||
-            poll_until(play, follows, (uint64_t)server, "the old master obeys")) &&
+            poll_until(play, make_follow, (uint64_t)server, "the old master obeys")) &&
            poll_until(play, is_replica, (uint64_t)server, "the old master follows");
 }
 

@@ -99,11 +99,17 @@ bool backend_check(const char *value, char *why, size_t size)
     return error == 0;
 }
 
+/* Whether VALUE, a URL, may have a password: in front of the host, or as a parameter. */
+static bool may_be_secret(const char *value)
+{
+    return strchr(value, '@') != NULL || strstr(value, "password=") != NULL;
+}
+
 void backend_show(const char *value, char text[BACKEND_TEXT_SIZE])
 {
     const char *argument;
 
-    if (backend_find(value, &argument)->place == BACKEND_SERVER)
+    if (backend_find(value, &argument)->place == BACKEND_SERVER && may_be_secret(value))
         (void)crier_journal_redis_check(argument, text, BACKEND_TEXT_SIZE, NULL, 0);
     else
         snprintf(text, BACKEND_TEXT_SIZE, "%s", value);

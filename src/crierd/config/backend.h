@@ -38,8 +38,8 @@ const struct backend *backend_find(const char *value, const char **argument);
  * which may contain a password, is no part of it. */
 bool backend_check(const char *value, char *why, size_t size);
 
-/* Writes VALUE, for which backend_check() is true, without its passwords to TEXT; "" when
- * memory is short. */
+/* Writes VALUE, for which backend_check() is true, to TEXT; a URL that may have a password as
+ * the server and the journal's name alone, or "" when memory is short. */
 #define BACKEND_TEXT_SIZE 1024
 void backend_show(const char *value, char text[BACKEND_TEXT_SIZE]);
 

@@ -27,7 +27,8 @@
  */
 #include <config.h>
 
-#include "redis.h"
+#include "redis_census.h"
+
 #include "redis_record.h"
 
 #include "base/container_of.h"

@@ -23,8 +23,12 @@
  */
 #include <config.h>
 
-#include "redis.h"
+#include "redis_link.h"
 
+#include "redis_record.h"
+
+#include "base/container_of.h"
+#include "base/random.h"
 #include "base/thread.h"
 
 #include <errno.h>

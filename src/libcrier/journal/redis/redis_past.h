@@ -11,14 +11,12 @@
  */
 struct crier__redis;
 struct crier__redis_question;
-struct crier__redis_listing;
 
 struct crier__redis_past {
     atomic_size_t reads; /* how often a script has read from Redis for a read; any thread */
 
     /* The thread alone. */
     struct crier__redis_question *questions; /* a DL list, in order of their arrival */
-    struct crier__redis_listing *listings;   /* likewise */
     unsigned open; /* questions that have a script on its way */
     bool busy;     /* answers are being given */
     bool closing;

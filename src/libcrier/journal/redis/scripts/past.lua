@@ -23,13 +23,15 @@ local function read_all()
     while looked < count do
         local step = math.min(count - looked, 32)
         local part = call('XRANGE', LOG, behind, digits(upto), 'COUNT', step)
+        local gone = #part == 0 and {} or
+            gone_between(digits((place_of(part[1]))), digits((place_of(part[#part]))))
         for _, entry in ipairs(part) do
             local position, note = place_of(entry)
             if is_full() then
                 return
             end
             reached = position
-            if note == 0 then
+            if note == 0 and not gone[position] then
                 add(entry)
             end
         end
