@@ -476,14 +476,9 @@ static void find_oldest(struct reading *reading)
 static bool reaches_back(const struct reading *reading, uint64_t start, bool past)
 {
     const struct crier__mirror *mirror = &reading->memory->mirror;
-    uint64_t known = mirror->floor;
 
-    if (!mirror->used)
-        return true;
-    if (reading->memory->forgotten > known)
-        known = reading->memory->forgotten;
-    return start >= known ||
-           (past && mirror->complete && reading->read->after >= known);
+    return !mirror->used || start >= mirror->floor ||
+           (past && mirror->complete && reading->read->after >= mirror->floor);
 }
 
 /* Opens the cursors, sets them to where the read begins, and looks for gaps. False when the

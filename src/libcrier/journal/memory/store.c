@@ -58,6 +58,12 @@ static void free_topic(struct crier__memory *memory,
     free(topic);
 }
 
+void crier__memory_raise_floor(struct crier__memory *memory, uint64_t floor)
+{
+    if (floor > memory->mirror.floor)
+        memory->mirror.floor = floor;
+}
+
 /* Drops the record of the topic that has held nothing for longest. */
 static bool recycle_topic(struct crier__memory *memory)
 {
@@ -70,6 +76,11 @@ static bool recycle_topic(struct crier__memory *memory)
         return false;
     if (topic->evicted > memory->forgotten)
         memory->forgotten = topic->evicted;
+    /* The journal may know better what topics without a record have evicted. */
+    if (memory->forgotten > memory->mirror.floor) {
+        memory->mirror.complete = false;
+        crier__memory_raise_floor(memory, memory->forgotten);
+    }
     DL_DELETE(memory->empty, topic);
     if (topic->retention.age != 0)
         DL_DELETE2(memory->aging, topic, age_prev, age_next);
@@ -156,7 +167,7 @@ void crier__memory_evict_oldest(struct crier__memory *memory)
     struct crier__entry *entry = crier__ring_at(&memory->all, 0)->entry;
     unsigned held = entry->held;
 
-    memory->mirror.floor = entry->update->position;
+    crier__memory_raise_floor(memory, entry->update->position);
     while (held-- > 0) /* the entry goes with the last one */
         crier__memory_evict_from(memory, entry->topics[held]);
 }
@@ -477,6 +488,7 @@ void crier__memory_note_topic(struct crier__memory *memory, const char *name,
     if (topic == NULL && new_topic(memory, name, length, &topic) != 0) {
         if (evicted > memory->forgotten)
             memory->forgotten = evicted;
+        crier__memory_raise_floor(memory, memory->forgotten);
         return;
     }
     crier__memory_evict_upto(memory, name, length, evicted);

@@ -123,6 +123,9 @@ void crier__memory_hold(struct crier__memory *memory,
  * what exceeds the limits. Where that is not possible, the mirror begins anew behind it. */
 void crier__memory_mirror(struct crier__memory *memory, struct crier__update *update);
 
+/* Of a mirror: what lies up to FLOOR is not known any more. */
+void crier__memory_raise_floor(struct crier__memory *memory, uint64_t floor);
+
 /* Of a mirror: forgets everything; it begins behind FLOOR. */
 void crier__memory_restart(struct crier__memory *memory, uint64_t floor);
 

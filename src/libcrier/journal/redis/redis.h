@@ -259,6 +259,9 @@ void crier__redis_arg_number(struct crier__redis_args *args, char text[24], uint
 /* Writes the limits of all topics together to TEXT, as scripts are given them. */
 void crier__redis_policy(struct crier__redis *redis, char text[128]);
 
+/* The time before which what the topic NAME holds is too old; 0: nothing is. Any thread. */
+int64_t crier__redis_too_old(struct crier__redis *redis, const char *name);
+
 /* Gives the connections up: REPLY was not what a script of ours replies. */
 void crier__redis_refuse(struct crier__redis *redis, const redisReply *reply,
                          const char *script);

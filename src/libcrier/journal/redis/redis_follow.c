@@ -493,7 +493,6 @@ static bool fill_mirror(struct crier__redis_loading *loading, const redisReply *
     crier__memory_restart(mirror, floor);
     for (i = loading->count; i-- > 0;)
         crier__memory_mirror(mirror, loading->updates[i]);
-    mirror->mirror.complete = loading->all && mirror->mirror.floor == floor;
     mirror->mirror.renewed = renewed;
     mirror->last = loading->held.last;
     mirror->newest_private = newest_private;
@@ -501,6 +500,9 @@ static bool fill_mirror(struct crier__redis_loading *loading, const redisReply *
         mirror->evicted = evicted;
     if (forgotten > mirror->forgotten)
         mirror->forgotten = forgotten;
+    mirror->mirror.complete =
+        loading->all && mirror->mirror.floor == floor && forgotten <= floor;
+    crier__memory_raise_floor(mirror, forgotten);
     pthread_mutex_unlock(&mirror->lock);
     loading->redis->last = loading->held.last;
     loading->redis->note = loading->held.note;

@@ -310,25 +310,13 @@ static void forget_topic(struct crier_journal *journal, struct crier__forget *fo
     }
 }
 
-/* The time before which what the topic NAME holds is too old; 0: nothing is. */
-static int64_t too_old(struct crier_journal *journal, const char *name)
-{
-    uint64_t age = crier__journal_retention(journal, name, strlen(name)).age;
-    uint64_t limit = crier__journal_limits(journal).age;
-    int64_t now = crier__clock_real();
-
-    if (age == 0 || (limit != 0 && limit < age))
-        age = limit;
-    return age != 0 && age < (uint64_t)now ? now - (int64_t)age : 0;
-}
-
 static bool has_topic_ended(struct crier_journal *journal, const char *name,
                             struct crier__ended *ended)
 {
     int64_t time;
 
     return crier__ended_find(&redis_of(journal)->ended, name, strlen(name), ended, &time) &&
-           time >= too_old(journal, name);
+           time >= crier__redis_too_old(redis_of(journal), name);
 }
 
 static int report_status(struct crier_journal *journal, char reason[128])

@@ -77,7 +77,8 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
     info.bytes = bytes;
     info.time = (int64_t)time;
     info.ended = ended != 0;
-    if (count != 0 && list->count < list->limit && crier__list_wants(list, info.name) &&
+    if (count != 0 && info.time >= crier__redis_too_old(listing->redis, info.name) &&
+        list->count < list->limit && crier__list_wants(list, info.name) &&
         (newest_private <= evicted || crier__list_shows_private(list, info.name)))
         list->infos[list->count++] = info;
     return true;

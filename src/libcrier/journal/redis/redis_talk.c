@@ -5,6 +5,8 @@
 
 #include "redis.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -68,4 +70,16 @@ void crier__redis_policy(struct crier__redis *redis, char text[128])
 
     snprintf(text, 128, "%zu %zu %" PRIu64 " %zu", limits.count, limits.bytes, limits.age,
              crier__journal_max_topics(journal));
+}
+
+int64_t crier__redis_too_old(struct crier__redis *redis, const char *name)
+{
+    struct crier_journal *journal = &redis->mirror.journal;
+    uint64_t age = crier__journal_retention(journal, name, strlen(name)).age;
+    uint64_t limit = crier__journal_limits(journal).age;
+    int64_t now = crier__clock_real();
+
+    if (age == 0 || (limit != 0 && limit < age))
+        age = limit;
+    return age != 0 && age < (uint64_t)now ? now - (int64_t)age : 0;
 }
