@@ -14,7 +14,7 @@
 
 #define NOW "1790000000000"
 #define MANY "1000000 0 0 1000000"
-#define KEYS 13
+#define KEYS 14
 #define CHANNELS "{t}:"
 
 static struct redis_server server;
@@ -68,7 +68,7 @@ static void add_keys(const char *node)
 {
     static const char *const names[KEYS - 1] = {
         "journal", "log", "ids", "topics", "index", "names",
-        "empty", "due", "ends", "jumps", "nodes", "census"};
+        "empty", "due", "ends", "jumps", "nodes", "census", "gone"};
     unsigned i;
 
     for (i = 0; i < KEYS - 1; i++)
@@ -170,23 +170,39 @@ static const char *get(const char *command)
     return text_of(redis_ask(&server, command));
 }
 
-static void start_server(void)
+/* Adds SCRIPT's text, in which as many positions as the four digits of GRACE say stay. */
+static void add_text(enum crier__redis_script script, const char *grace)
+{
+    char *place;
+
+    add("%s", crier__redis_script_text(script));
+    place = strstr(args.texts[args.count - 1], "GRACE = 4096");
+    ck_assert_ptr_nonnull(place);
+    memcpy(place + strlen("GRACE = "), grace, 4);
+}
+
+static void load_scripts(const char *grace)
 {
     redisReply *reply;
     int i;
 
-    redis_start(&server, NULL);
     for (i = 0; i < CRIER__REDIS_SCRIPTS; i++) {
         args.count = 0;
         add("SCRIPT");
         add("LOAD");
-        add("%s", crier__redis_script_text(i));
+        add_text(i, grace);
         reply = run();
         ck_assert_msg(reply->type == REDIS_REPLY_STRING, "%s: %s",
                       crier__redis_script_name(i), reply->str);
         snprintf(hashes[i], sizeof hashes[i], "%s", reply->str);
         freeReplyObject(reply);
     }
+}
+
+static void start_server(void)
+{
+    redis_start(&server, NULL);
+    load_scripts("4096");
 }
 
 static void stop_server(void)
@@ -466,7 +482,7 @@ START_TEST(old_updates_are_swept)
     expect(CRIER__REDIS_SWEEP, "n", "e1|n|1790000009000|" MANY "|9",
            "[0 [0 0 3 3 0 1790000000050] 0]");
     ck_assert_str_eq(get("ZCARD {t}:due"), "0");
-    ck_assert_str_eq(get("XLEN {t}:log"), "0");
+    ck_assert_str_eq(get("XLEN {t}:log"), get("ZCARD {t}:gone"));
     ck_assert_str_eq(get("ZCARD {t}:index"), "0");
 }
 END_TEST
@@ -560,6 +576,115 @@ START_TEST(times_are_found)
 }
 END_TEST
 
+/* ---- updates that are gone --------------------------------------------- */
+
+/* Appends COUNT updates of TOPIC, which keeps one, at once; each has the COST. */
+static void append_burst(const char *topic, unsigned count, unsigned cost)
+{
+    begin_append(NOW, MANY, 1000);
+    while (count-- > 0) {
+        add("0 0 %u\n\n%s", cost, topic);
+        add_words("x|1 0 0|");
+        add_bytes("", 0);
+    }
+    text_of(run());
+}
+
+/* How many entries of the log FETCH gives behind AFTER. */
+static size_t count_fetched(unsigned after)
+{
+    redisReply *reply;
+    size_t count;
+
+    begin(CRIER__REDIS_FETCH, "n");
+    add("e1");
+    add("%u", after);
+    add_words("0|100000|100000000");
+    reply = run();
+    ck_assert_uint_eq(reply->elements, 4);
+    count = reply->element[3]->elements;
+    freeReplyObject(reply);
+    return count;
+}
+
+START_TEST(gone_updates_are_for_followers_only)
+{
+    attach_new();
+    append("keep", "", 0);
+    append_burst("a", 64, 10);
+    ck_assert_uint_eq(count_fetched(0), 65);
+    expect(CRIER__REDIS_PAST, "n", "e1|0|65|100|1000",
+           "[65 [[1-0 [u 0 " NOW " 10//keep b x]] [65-0 [u 0 " NOW " 10//a b x]]]]");
+    expect(CRIER__REDIS_PAST, "n", "e1|2|60|100|1000", "[60 []]");
+    expect(CRIER__REDIS_BACK, "n", "e1|66|9", "[[65 0 " NOW " 10//a] [1 0 " NOW " 10//keep]]");
+    expect(CRIER__REDIS_BACK, "n", "e1|65|9", "[[1 0 " NOW " 10//keep]]");
+    expect(CRIER__REDIS_BACK, "n", "e1|1|9", "[]");
+    expect(CRIER__REDIS_FORGET, "n", "e1|n|" NOW "|keep|0|9", "[1 0 65 [1 10 2 65 1 " NOW "]]");
+    expect(CRIER__REDIS_ATTACH, "n", "e1|n|65|1|s1|e2|" NOW,
+           "[e1 0 0 0 [1 10 2 65 1 " NOW "] 65 " NOW "]");
+    append_at("1790000000500", "b", "", 0, "");
+    append_at("1790000000500", "b", "", 0, "1 0 0");
+    expect(CRIER__REDIS_FIND, "n", "e1|1790000000500", "65");
+    append_at("1790000000600", "a", "", 0, "1 0 0");
+    expect(CRIER__REDIS_FIND, "n", "e1|1790000000500", "0");
+    expect(CRIER__REDIS_FIND, "n", "e1|1790000000501", "67");
+    expect(CRIER__REDIS_SWEEP, "n", "e1|n|1790000000600|" MANY "|9",
+           "[0 [2 20 3 68 0 1790000000600] 1790000000500]");
+}
+END_TEST
+
+/* Nothing of a deleted topic stays, whether it holds something or not. */
+START_TEST(gone_updates_are_forgotten_at_once)
+{
+    attach_new();
+    append_burst("a", 8, 10);
+    append_burst("a b", 8, 10);
+    expect(CRIER__REDIS_FORGET, "n", "e1|n|" NOW "|a|0|9", "[1 0 16 [1 10 2 16 1 " NOW "]]");
+    ck_assert_str_eq(get("XRANGE {t}:log - + COUNT 1"), "[[9-0 [u 0 " NOW " 10//a b b x]]]");
+    ck_assert_str_eq(get("HMGET {t}:journal gone gone_bytes"), "[7 70]");
+    expect(CRIER__REDIS_TRIM, "n", "e1|n|" NOW "|9|a b|0 1 0", "[0 [0 0 2 16 1 " NOW "]]");
+    ck_assert_str_eq(get("ZCARD {t}:gone"), "8");
+    expect(CRIER__REDIS_FORGET, "n", "e1|n|" NOW "|a b|0|9", "[0 0 0 [0 0 2 16 1 " NOW "]]");
+    ck_assert_str_eq(get("HMGET {t}:journal gone gone_bytes"), "[0 0]");
+    ck_assert_str_eq(get("ZCARD {t}:gone"), "0");
+    ck_assert_str_eq(get("XRANGE {t}:log - + COUNT 1"), "[[16-1 [f a]]]");
+}
+END_TEST
+
+START_TEST(gone_updates_leave_when_they_are_old)
+{
+    int i;
+
+    attach_new();
+    for (i = 0; i < 20; i++)
+        append_burst("a", 400, 10);
+    ck_assert_str_eq(get("ZCARD {t}:gone"), "4095");
+    ck_assert_uint_eq(count_fetched(8000 - 4096), 4096);
+    ck_assert_str_eq(get("XLEN {t}:log"), "4096");
+    /* Behind a jump a few leave with each batch, and the rest with a sweep. */
+    ask(CRIER__REDIS_ATTACH, "n", "e1|n|8000|0|s2|e2|" NOW);
+    append("b", "", 0);
+    ck_assert_str_eq(get("ZCARD {t}:gone"), "4079");
+    ask(CRIER__REDIS_SWEEP, "n", "e1|n|" NOW "|" MANY "|9");
+    ck_assert_str_eq(get("HMGET {t}:journal gone gone_bytes"), "[0 0]");
+    ck_assert_str_eq(get("XLEN {t}:log"), "2");
+}
+END_TEST
+
+START_TEST(gone_updates_cost_a_limited_amount)
+{
+    attach_new();
+    append_burst("a", 100, 1000000);
+    ck_assert_str_eq(get("HMGET {t}:journal gone gone_bytes"), "[16 16000000]");
+    ck_assert_uint_eq(count_fetched(100 - 17), 17);
+    ck_assert_str_eq(get("XLEN {t}:log"), "17");
+    append_burst("a", 1, 17000000);
+    append_burst("a", 1, 10);
+    ck_assert_str_eq(get("HMGET {t}:journal gone gone_bytes"), "[0 0]");
+    ck_assert_str_eq(get("XLEN {t}:log"), "1");
+}
+END_TEST
+
 /* ---- counts ----------------------------------------------------------- */
 
 START_TEST(counts_of_nodes_are_added)
@@ -620,6 +745,7 @@ END_TEST
 static const char *const names[TOPICS] = {"a", "b", "b1", "c/d", "e f", "$g", "$h", "i"};
 static const struct crier_topic_retention rules[] = {
     {.topic = "a", .retention = {.count = 3}},
+    {.topic = "i", .retention = {.count = 1}},
     {.topic = "b*", .retention = {.count = 20, .bytes = 2500}},
     {.topic = "$g", .retention = {.bytes = 1}},
 };
@@ -631,16 +757,29 @@ static const struct {
     struct crier_journal_options options;
     unsigned topics;   /* of an update, at most */
     size_t max_topics; /* which may be less than the options allow; 0: the default */
+    unsigned grace;
 } plays[] = {
-    {{.retention = {.count = 30, .bytes = 1000000}, .topics = rules, .topic_count = 3}, 3, 0},
-    {{.retention = {.count = 1000, .bytes = 4000}, .topics = rules, .topic_count = 3}, 3, 0},
-    {{.retention = {.count = 6, .bytes = 1000000}}, 1, 4},
-    {{.retention = {.count = 12, .bytes = 2500}, .topics = rules, .topic_count = 3}, 1, 5},
+    {{.retention = {.count = 30, .bytes = 1000000}, .topics = rules, .topic_count = 4}, 3, 0, 100},
+    {{.retention = {.count = 1000, .bytes = 4000}, .topics = rules, .topic_count = 4}, 3, 0, 40},
+    {{.retention = {.count = 6, .bytes = 1000000}}, 1, 4, 4096},
+    {{.retention = {.count = 12, .bytes = 2500}, .topics = rules, .topic_count = 4}, 1, 5, 100},
 };
 
 static struct crier_journal *journal;
 static struct crier__memory *memory;
 static unsigned short state[3];
+
+/* What a node knows that follows the log: it must be given every position once, but not
+ * those that were deleted before it came to them. */
+#define POSITIONS 10000
+
+static struct {
+    unsigned topics[POSITIONS]; /* of the update: bits */
+    bool deleted[POSITIONS];
+    unsigned position; /* the end of what it has seen */
+    unsigned note;
+} follower;
+
 static unsigned id_count;
 
 static unsigned below(unsigned limit)
@@ -713,6 +852,36 @@ static void add_to_batch(const struct crier__update *update)
     add_bytes("", 0);
 }
 
+/* The newest position is UPDATE's. */
+static void note_topics(const struct crier__update *update)
+{
+    const char *name;
+    unsigned i;
+
+    ck_assert_uint_lt(memory->last, POSITIONS);
+    CRIER__TOPICS_EACH (update->topics, name)
+        for (i = 0; i < TOPICS; i++)
+            if (strcmp(name, names[i]) == 0)
+                follower.topics[memory->last] |= 1U << i;
+}
+
+/* All of the topic INDEX has been deleted. */
+static void note_deleted(unsigned index)
+{
+    const struct crier__entry *entry;
+    unsigned position;
+    size_t i;
+
+    for (position = 1; position <= memory->last; position++)
+        if (follower.topics[position] >> index & 1)
+            follower.deleted[position] = true;
+    for (i = 0; i < memory->all.length; i++) {
+        entry = crier__ring_at(&memory->all, i)->entry;
+        if (entry != NULL)
+            follower.deleted[entry->update->position] = false;
+    }
+}
+
 /* Appends what UPDATES has COUNT of to the journal in memory; writes what the script must
  * say failed to TEXT. */
 static void append_to_memory(struct crier__update **updates, unsigned count,
@@ -736,6 +905,8 @@ static void append_to_memory(struct crier__update **updates, unsigned count,
             length += (size_t)snprintf(text + length, 4096 - length, "[%u topics]", i);
         else
             ck_assert_int_eq(append.error, 0);
+        if (append.error == 0)
+            note_topics(updates[i]);
         crier__update_unref(updates[i]);
     }
 }
@@ -783,7 +954,8 @@ static void append_some(const char *policy, unsigned topics)
 /* Deletes a topic, here and there. */
 static void forget_some(void)
 {
-    const char *name = names[below(TOPICS)];
+    unsigned index = below(TOPICS);
+    const char *name = names[index];
     struct crier__forget forget = {.done = forget_done, .topic = name};
     char arguments[128];
     const char *text;
@@ -796,6 +968,47 @@ static void forget_some(void)
         ck_assert_int_eq(text[1], forget.error == 0 ? '1' : '0');
         ck_assert_int_eq(sscanf(text, "[%*d %*d %lld", &upto), 1);
     } while (text[3] == '1');
+    note_deleted(index);
+}
+
+/* The next ENTRY of the log. */
+static void follow_entry(const redisReply *entry)
+{
+    unsigned position, note;
+
+    ck_assert_int_eq(sscanf(entry->element[0]->str, "%u-%u", &position, &note), 2);
+    ck_assert(position > follower.position ||
+              (position == follower.position && note > follower.note));
+    while (follower.position < position)
+        ck_assert_msg(follower.deleted[++follower.position] ||
+                          (note == 0 && follower.position == position),
+                      "%u is missing", follower.position);
+    ck_assert_msg(note != 0 || !follower.deleted[position], "%u has been deleted", position);
+    follower.note = note;
+}
+
+/* Has the follower fetch what it has not seen. */
+static void follow(void)
+{
+    const redisReply *entries;
+    redisReply *reply;
+    size_t i;
+
+    begin(CRIER__REDIS_FETCH, "n");
+    add("e1");
+    add("%u", follower.position);
+    add("%u", follower.note);
+    add_words("10000|10000000");
+    reply = run();
+    ck_assert_uint_eq(reply->elements, 4);
+    entries = reply->element[3];
+    for (i = 0; i < entries->elements; i++)
+        follow_entry(entries->element[i]);
+    freeReplyObject(reply);
+    while (follower.position < memory->last) {
+        ck_assert(follower.deleted[++follower.position]);
+        follower.note = 0;
+    }
 }
 
 /* What the journal in memory knows of NAME, as a record. Returns how much it holds. */
@@ -884,6 +1097,49 @@ static void compare_past(unsigned chosen, unsigned count)
     ck_assert_str_eq(found, correct);
 }
 
+/* Without topics BACK gives what is held, downwards, and FIND the newest of it. */
+static void compare_back(void)
+{
+    const struct crier__entry *entry;
+    unsigned long long newest = 0;
+    redisReply *reply;
+    char correct[32];
+    size_t i, at = 0;
+
+    begin(CRIER__REDIS_BACK, "n");
+    add("e1");
+    add("%llu", (unsigned long long)memory->last + 1);
+    add("1000");
+    reply = run();
+    for (i = memory->all.length; i-- > 0;) {
+        entry = crier__ring_at(&memory->all, i)->entry;
+        if (entry == NULL)
+            continue;
+        ck_assert_uint_lt(at, reply->elements);
+        ck_assert_uint_eq(entry->update->position,
+                          (uint64_t)reply->element[at++]->element[0]->integer);
+        if (newest == 0)
+            newest = entry->update->position;
+    }
+    ck_assert_uint_eq(at, reply->elements);
+    freeReplyObject(reply);
+    snprintf(correct, sizeof correct, "%llu", newest);
+    expect(CRIER__REDIS_FIND, "n", "e1|1790000000001", correct);
+}
+
+/* At most GRACE updates are gone. */
+static void compare_gone(unsigned grace)
+{
+    long long gone = redis_ask_number(&server, "ZCARD {t}:gone");
+    char correct[32];
+
+    ck_assert_int_le(gone, grace);
+    snprintf(correct, sizeof correct, "[%lld]", gone);
+    ck_assert_str_eq(get("HMGET {t}:journal gone"), correct);
+    if (gone == 0)
+        ck_assert_str_eq(get("HMGET {t}:journal gone_bytes"), "[0]");
+}
+
 static void compare_topics(void)
 {
     char record[256];
@@ -902,6 +1158,7 @@ static void compare_topics(void)
                              strcmp(strrchr(record, ' ') - 2, " 0 0") != 0);
     }
     ck_assert_uint_eq(redis_ask_number(&server, "ZCARD {t}:index"), held);
+    compare_back();
     compare_past(0, 1 + below(20));
     compare_past(1 + below((1U << TOPICS) - 1), 1 + below(20));
 }
@@ -926,13 +1183,23 @@ static void compare_journals(void)
                       HASH_COUNT(memory->topics));
 }
 
+/* Sweeps, which finds nothing to evict. */
+static void sweep_some(const char *policy)
+{
+    begin(CRIER__REDIS_SWEEP, "n");
+    add_words("e1|n|" NOW);
+    add("%s", policy);
+    add("100");
+    ck_assert_int_eq(text_of(run())[1], '0');
+}
+
 START_TEST(random_steps)
 {
     const char *given = getenv("CRIER_SEED");
     long seed = given != NULL ? atol(given)
                               : (long)(time(NULL) * 10 + _i) % 1000000000;
     const struct crier_journal_options *options = &plays[_i].options;
-    char policy[64];
+    char policy[64], grace[16];
     int round;
 
     printf("CRIER_SEED=%ld\n", seed);
@@ -948,12 +1215,20 @@ START_TEST(random_steps)
     memory = (struct crier__memory *)journal;
     if (plays[_i].max_topics != 0)
         journal->policy.max_topics = plays[_i].max_topics;
+    memset(&follower, 0, sizeof follower);
+    snprintf(grace, sizeof grace, "%4u", plays[_i].grace);
+    load_scripts(grace);
     attach_new();
     for (round = 0; round < ROUNDS; round++) {
         append_some(policy, plays[_i].topics);
         if (below(8) == 0)
             forget_some();
+        if (below(20) == 0)
+            sweep_some(policy);
         compare_journals();
+        compare_gone(plays[_i].grace);
+        if (below(4) == 0 || memory->last + 32 >= follower.position + plays[_i].grace)
+            follow();
     }
     crier_journal_free(journal);
 }
@@ -981,6 +1256,10 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, memory_is_short);
     tcase_add_test(tcase, past_is_read_in_pieces);
     tcase_add_test(tcase, times_are_found);
+    tcase_add_test(tcase, gone_updates_are_for_followers_only);
+    tcase_add_test(tcase, gone_updates_are_forgotten_at_once);
+    tcase_add_test(tcase, gone_updates_leave_when_they_are_old);
+    tcase_add_test(tcase, gone_updates_cost_a_limited_amount);
     tcase_add_test(tcase, counts_of_nodes_are_added);
     tcase_add_test(tcase, nodes_are_buried_in_steps);
     tcase_add_loop_test(tcase, random_steps, 0, sizeof plays / sizeof plays[0]);

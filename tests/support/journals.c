@@ -272,6 +272,7 @@ int try_append(const char *topics, const char *id, const char *text_)
 {
     memset(&appended, 0x55, sizeof appended);
     appended.done = on_append;
+    appended.census = NULL;
     appended.update = update_of(topics, id, text_);
     appended.update->is_private = append_private;
     appended.update->last = append_last;

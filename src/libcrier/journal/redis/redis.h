@@ -18,7 +18,8 @@
  *
  *     1  T journal  hash    the totals: epoch, last, note, time, count, bytes, evicted,
  *                           forgotten, newest_private, renewed, server, corrected_upto,
- *                           corrected_time, format
+ *                           corrected_time, format, floor (no update up to there is
+ *                           held), gone, gone_bytes (of T gone)
  *     2  T log      stream  POSITION-0: an update, fields u (its head, see redis_record.c)
  *                           and b (its body). POSITION-K, K > 0: a note behind that
  *                           update; field f: the topic has been deleted up to here;
@@ -36,7 +37,11 @@
  *                           START was used, and NOTE was the last one behind END
  *     11 T nodes    zset    node: when it was last heard of, ms by Redis's clock
  *     12 T census   hash    selector: how many streams subscribe to it on all nodes
- *     13 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
+ *     13 T gone     zset    score POSITION, "POSITION COST LF TOPICS" of an update that has
+ *                           been evicted but is still in the log, for the nodes that
+ *                           follow it: it is one of the newest 4096 positions. Those that
+ *                           cost more than 16 MiB, or were deleted, leave it at once
+ *     14 T node:ID  hash    of one node: `batch`, the number of its last append; r0 to r3,
  *                           the replies to the last four, by number modulo four; and
  *                           c:SELECTOR, its own count
  *
@@ -84,6 +89,7 @@ enum crier__redis_key {
     CRIER__REDIS_JUMPS,
     CRIER__REDIS_NODES,
     CRIER__REDIS_CENSUS,
+    CRIER__REDIS_GONE,
     CRIER__REDIS_NODE,
     CRIER__REDIS_KEYS
 };
@@ -120,7 +126,26 @@ struct crier__redis_queued {
     uint64_t until; /* ms of crier_now() */
 };
 
-struct crier__redis_batch;
+/* A batch: see redis_write.c. */
+struct crier__redis_batch {
+    struct crier__redis_call append_call, wait_call;
+    struct crier__redis_batch *prev, *next;
+    struct crier__redis *redis;
+    uint64_t number;
+    uint64_t until;    /* when its first append fails */
+    uint64_t sent_at;  /* us */
+    int64_t now;       /* the clock when it was made: the script is given this each time */
+    bool sent, replied, yielded, confirmed;
+    bool finished;       /* its appends are answered; only calls are open */
+    unsigned open_calls; /* that will be answered */
+    int error; /* of all its appends that have none of their own */
+    char reason[128];
+    uint64_t prev_last, prev_note; /* the end of the log in front of it */
+    uint64_t last;                 /* its highest position; 0: it has none */
+    unsigned count;
+    struct crier__append *appends[CRIER__REDIS_BATCH_MAX];
+};
+
 struct crier__redis_loading;
 
 /* What other threads ask for; guarded by queue_lock. */
@@ -169,6 +194,8 @@ struct crier__redis {
     /* The thread alone. */
     enum crier__redis_state state;
     bool opened; /* the mirror has been filled for the first time */
+    void (*on_ready)(struct crier__redis *redis);   /* attached, and the hub has begun */
+    void (*on_fetched)(struct crier__redis *redis); /* something was fetched and yielded */
     bool following; /* the hub has begun, and so has this */
     bool leaving;   /* close() has begun */
     uint64_t last, note; /* the end of what has been yielded */
@@ -212,7 +239,7 @@ static inline struct crier__redis *crier__redis_of(struct crier__redis_link *lin
 
 /* All on the journal's thread. */
 
-/* ---- redis_journal.c ---- */
+/* ---- redis_talk.c ---- */
 
 /* Sets the status: ERROR (0: none) with REASON. */
 void crier__redis_set_status(struct crier__redis *redis, int error, const char *reason);
@@ -227,30 +254,31 @@ void crier__redis_begin_args(struct crier__redis *redis, struct crier__redis_arg
 /* Appends NUMBER in decimal to ARGS, with TEXT as its memory. */
 void crier__redis_arg_number(struct crier__redis_args *args, char text[24], uint64_t number);
 
+/* Writes the limits of all topics together to TEXT, as scripts are given them. */
+void crier__redis_policy(struct crier__redis *redis, char text[128]);
+
 /* Gives the connections up: REPLY was not what a script of ours replies. */
 void crier__redis_refuse(struct crier__redis *redis, const redisReply *reply,
                          const char *script);
 
-/* ---- redis_write.c ---- */
+/* ---- redis_order.c ---- */
 
-/* Sends batches of what is in the queue, those without a reply first. */
-void crier__redis_write(struct crier__redis *redis);
+/* Yields UPDATE, which is placed behind all that were yielded. Returns how many streams it
+ * goes to. */
+size_t crier__redis_yield(struct crier__redis *redis, struct crier__update *update);
 
-/* Yields the batches whose turn it is, and answers what can be answered. */
-void crier__redis_settle(struct crier__redis *redis);
+/* What lies up to POSITION cannot be yielded: all streams read again. */
+void crier__redis_skip(struct crier__redis *redis, uint64_t position);
 
-/* Whether a batch has a reply with positions up to POSITION, and is not yielded yet; if so,
- * yields it. */
+/* The first batch that is not yielded, if it has a reply; or NULL. */
+struct crier__redis_batch *crier__redis_next(struct crier__redis *redis);
+
+/* Yields what BATCH has appended beyond what has been yielded. */
+void crier__redis_yield_batch(struct crier__redis_batch *batch);
+
+/* Yields the first batch that is not, if it has a reply and its place is in front of
+ * POSITION. */
 bool crier__redis_yield_own(struct crier__redis *redis, uint64_t position);
-
-/* The connections are lost: batches without a reply will be sent again. */
-void crier__redis_write_down(struct crier__redis *redis);
-
-/* Writes the limits of all topics together to TEXT, as scripts are given them. */
-void crier__redis_policy(struct crier__redis *redis, char text[128]);
-
-/* Answers what has waited too long, or ALL. */
-void crier__redis_expire(struct crier__redis *redis, bool all);
 
 /* ---- redis_follow.c ---- */
 
@@ -263,15 +291,22 @@ void crier__redis_fetch(struct crier__redis *redis);
 /* A message on the channel T feed. */
 void crier__redis_notice(struct crier__redis *redis, const char *text, size_t length);
 
-/* Yields UPDATE, which is placed behind all that were yielded. Returns how many streams it
- * goes to. */
-size_t crier__redis_yield(struct crier__redis *redis, struct crier__update *update);
-
-/* The hub has begun: fetches, writes and does all that waited for that. */
-void crier__redis_start_following(struct crier__redis *redis);
-
 /* The connections are lost. */
 void crier__redis_follow_down(struct crier__redis *redis);
+
+/* ---- redis_write.c ---- */
+
+/* Sends batches of what is in the queue, those without a reply first. */
+void crier__redis_write(struct crier__redis *redis);
+
+/* Yields the batches whose turn it is, and answers what can be answered. */
+void crier__redis_settle(struct crier__redis *redis);
+
+/* The connections are lost: batches without a reply will be sent again. */
+void crier__redis_write_down(struct crier__redis *redis);
+
+/* Answers what has waited too long, or ALL. */
+void crier__redis_expire(struct crier__redis *redis, bool all);
 
 /* ---- redis_tidy.c ---- */
 
@@ -281,9 +316,5 @@ void crier__redis_tidy_down(struct crier__redis *redis);
 
 /* The timer of the next SWEEP. */
 void crier__redis_sweep(struct crier__timer *timer, uint64_t now);
-
-/* Applies to the mirror that TOPIC has been deleted up to UPTO. */
-void crier__redis_forget_here(struct crier__redis *redis, const char *topic,
-                              uint64_t upto);
 
 #endif

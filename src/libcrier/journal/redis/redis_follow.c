@@ -40,46 +40,6 @@
 /* How long a script that only reads may take, in ms. */
 #define READ_TIME 10000
 
-/* ---- yielding --------------------------------------------------------- */
-
-size_t crier__redis_yield(struct crier__redis *redis, struct crier__update *update)
-{
-    struct crier__memory *mirror = &redis->mirror;
-    struct crier__redis_yielded *yielded =
-        &redis->yielded[update->position % CRIER__REDIS_YIELDED];
-    struct crier__ended ended = {.position = update->position};
-    const char *name;
-
-    if (update->last) {
-        snprintf(ended.id, sizeof ended.id, "%s", update->id);
-        CRIER__TOPICS_EACH (update->topics, name) {
-            crier__ended_remove(&redis->ended, name, strlen(name));
-            (void)crier__ended_add(&redis->ended, name, strlen(name), &ended,
-                                   update->time);
-        }
-        atomic_store(&mirror->journal.ends, true);
-        crier__ended_commit(&redis->ended);
-    }
-    pthread_mutex_lock(&mirror->lock);
-    crier__memory_mirror(mirror, update);
-    yielded->position = redis->last = update->position;
-    redis->note = 0;
-    yielded->subscribers = mirror->journal.yield(mirror->journal.closure, update);
-    pthread_mutex_unlock(&mirror->lock);
-    return yielded->subscribers;
-}
-
-/* What lies up to POSITION cannot be yielded. */
-static void skip_upto(struct crier__redis *redis, uint64_t position)
-{
-    pthread_mutex_lock(&redis->mirror.lock);
-    crier__memory_restart(&redis->mirror, position);
-    pthread_mutex_unlock(&redis->mirror.lock);
-    redis->last = position;
-    redis->note = 0;
-    redis->mirror.journal.missed(redis->mirror.journal.closure, position);
-}
-
 /* ---- jumps ------------------------------------------------------------ */
 
 /* The position from which the next one is counted: that of a jump from what was yielded last,
@@ -143,12 +103,12 @@ static void apply_update(struct crier__redis *redis, const struct crier__redis_e
     int error;
 
     if (entry->position != behind_jumps(redis, redis->last) + 1)
-        skip_upto(redis, entry->position - 1);
+        crier__redis_skip(redis, entry->position - 1);
     error = crier__redis_update_of(entry, journal->epoch, &redis->corrected, &update);
     if (error != 0) {
         if (error == CRIER_ERR_DAMAGED)
             crier__journal_damage(journal, "an entry of the log is not what a node writes");
-        skip_upto(redis, entry->position);
+        crier__redis_skip(redis, entry->position);
         return;
     }
     update->submitted = (uint32_t)crier__clock_us();
@@ -169,7 +129,7 @@ static void apply_entry(struct crier__redis *redis, const struct crier__redis_en
         return;
     }
     if (entry->position > redis->last) /* its update is gone */
-        skip_upto(redis, entry->position);
+        crier__redis_skip(redis, entry->position);
     apply_note(redis, entry);
 }
 
@@ -210,7 +170,7 @@ static void reach_end(struct crier__redis *redis, const struct crier__redis_held
     while (crier__redis_yield_own(redis, held->last + 1))
         ;
     if (behind_jumps(redis, redis->last) < held->last)
-        skip_upto(redis, held->last);
+        crier__redis_skip(redis, held->last);
     else if (redis->last < held->last)
         redis->last = held->last;
     redis->note = held->note;
@@ -253,8 +213,7 @@ static void take_fetched(struct crier__redis_call *call, redisReply *reply)
         crier__redis_refuse(redis, reply, "fetch");
         return;
     }
-    crier__redis_settle(redis);
-    crier__redis_write(redis);
+    redis->on_fetched(redis);
     if (redis->fetch_wanted)
         crier__redis_fetch(redis);
 }
@@ -350,6 +309,7 @@ static void become_ready(struct crier__redis *redis)
     free_loading(redis);
     redis->state = CRIER__REDIS_READY;
     redis->opened = true;
+    crier__redis_link_works(&redis->link);
     pthread_mutex_lock(&redis->queue_lock);
     redis->is_open = true;
     redis->connects++;
@@ -358,17 +318,7 @@ static void become_ready(struct crier__redis *redis)
     pthread_mutex_unlock(&redis->queue_lock);
     crier__redis_set_status(redis, 0, "");
     if (started)
-        crier__redis_start_following(redis);
-}
-
-void crier__redis_start_following(struct crier__redis *redis)
-{
-    redis->following = true;
-    redis->fetch_wanted = true;
-    crier__redis_fetch(redis);
-    crier__redis_write(redis);
-    crier__redis_tidy(redis);
-    crier__redis_census_up(redis);
+        redis->on_ready(redis);
 }
 
 /* The loading that CALL belongs to, unless REPLY is not an array of COUNT elements at least,
@@ -743,7 +693,7 @@ static void renew_journal(struct crier__redis *redis, const struct crier__redis_
     pthread_mutex_lock(&redis->queue_lock);
     redis->renewals++;
     pthread_mutex_unlock(&redis->queue_lock);
-    skip_upto(redis, held->last);
+    crier__redis_skip(redis, held->last);
     redis->note = held->note;
 }
 

@@ -27,61 +27,6 @@ static struct crier__redis *redis_of(struct crier_journal *journal)
     return (struct crier__redis *)journal;
 }
 
-/* ---- for the other files ---------------------------------------------- */
-
-void crier__redis_set_status(struct crier__redis *redis, int error, const char *reason)
-{
-    pthread_mutex_lock(&redis->queue_lock);
-    redis->error = error;
-    snprintf(redis->reason, sizeof redis->reason, "%s", reason);
-    pthread_mutex_unlock(&redis->queue_lock);
-}
-
-bool crier__redis_note_held(struct crier__redis *redis, const redisReply *held,
-                            struct crier__redis_held *totals)
-{
-    uint64_t time;
-
-    if (!crier__redis_is_array(held, 6) ||
-        !crier__redis_read_number(held->element[0], &totals->count) ||
-        !crier__redis_read_number(held->element[1], &totals->bytes) ||
-        !crier__redis_read_number(held->element[2], &totals->topics) ||
-        !crier__redis_read_number(held->element[3], &totals->last) ||
-        !crier__redis_read_number(held->element[4], &totals->note) ||
-        !crier__redis_read_number(held->element[5], &time))
-        return false;
-    totals->time = (int64_t)time;
-    pthread_mutex_lock(&redis->queue_lock);
-    redis->held = *totals;
-    pthread_mutex_unlock(&redis->queue_lock);
-    return true;
-}
-
-void crier__redis_begin_args(struct crier__redis *redis, struct crier__redis_args *args)
-{
-    const char *epoch = redis->mirror.journal.epoch;
-
-    crier__redis_arg(args, epoch, strlen(epoch));
-}
-
-void crier__redis_arg_number(struct crier__redis_args *args, char text[24], uint64_t number)
-{
-    snprintf(text, 24, "%" PRIu64, number);
-    crier__redis_arg(args, text, strlen(text));
-}
-
-void crier__redis_refuse(struct crier__redis *redis, const redisReply *reply,
-                         const char *script)
-{
-    char reason[128];
-
-    if (reply->type == REDIS_REPLY_ERROR)
-        snprintf(reason, sizeof reason, "%s", reply->str);
-    else
-        snprintf(reason, sizeof reason, "Redis gave an unknown reply to %s", script);
-    crier__redis_link_fail(&redis->link, reason);
-}
-
 /* ---- the thread ------------------------------------------------------- */
 
 /* Fails what cannot be done while Redis is away. */
@@ -159,6 +104,24 @@ static void report_idle(struct crier__redis *redis)
     pthread_mutex_unlock(&redis->queue_lock);
 }
 
+/* The hub has begun, and Redis is there. */
+static void start_following(struct crier__redis *redis)
+{
+    redis->following = true;
+    redis->fetch_wanted = true;
+    crier__redis_fetch(redis);
+    crier__redis_write(redis);
+    crier__redis_tidy(redis);
+    crier__redis_census_up(redis);
+}
+
+/* What is fetched may stand in front of a batch. */
+static void write_behind(struct crier__redis *redis)
+{
+    crier__redis_settle(redis);
+    crier__redis_write(redis);
+}
+
 /* What the thread is to look at. */
 struct orders {
     bool started, retained, interrupted, closing, queued;
@@ -197,7 +160,7 @@ static void serve_orders(struct crier__redis_link *link)
         redis->adapted[0] = '\0';
     }
     if (orders.started && !redis->following && redis->state == CRIER__REDIS_READY)
-        crier__redis_start_following(redis);
+        start_following(redis);
     crier__redis_write(redis);
     ask_redis(redis);
     crier__redis_tidy(redis);
@@ -507,7 +470,8 @@ static int name_keys(struct crier__redis *redis)
 {
     static const char *const names[] = {"journal", "log",   "ids",   "topics", "index",
                                         "names",   "empty", "due",   "ends",   "jumps",
-                                        "nodes",   "census", "node:", "feed",  "census"};
+                                        "nodes",   "census", "gone",  "node:",  "feed",
+                                        "census"};
     const char *journal = redis->link.url->name;
     size_t size = strlen(journal) + 4 + 8 + sizeof redis->node, i;
     char *at = malloc(size * (sizeof names / sizeof names[0]));
@@ -554,6 +518,8 @@ static int init_parts(struct crier__redis *redis)
     redis->adapting = true;
     redis->expire.fire = expire_appends;
     redis->tidy.fire = crier__redis_sweep;
+    redis->on_ready = start_following;
+    redis->on_fetched = write_behind;
     link->on_up = begin_session;
     link->on_down = end_session;
     link->on_wake = serve_orders;

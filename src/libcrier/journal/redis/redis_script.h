@@ -42,11 +42,14 @@ enum crier__redis_script {
 
     /* EPOCH POSITION NOTE COUNT BYTES
      * {HELD, corrected_upto, corrected_time, entries}: what follows POSITION-NOTE in the log,
-     * as XRANGE has it, at most COUNT entries, and no more after BYTES. */
+     * as XRANGE has it, at most COUNT entries, and no more after BYTES. It is the only script
+     * that also gives the updates that are gone (T gone): a node that is less than 4096
+     * positions behind misses only what was deleted, unless these cost more than 16 MiB. */
     CRIER__REDIS_FETCH,
 
     /* EPOCH NODE NOW TOPIC UPTO BUDGET
      * Deletes what TOPIC holds up to the position UPTO (0: all), and makes the note.
+     * Updates of TOPIC that are gone leave the log at once, even if it holds nothing.
      * {1, or 0 when it holds nothing; 1 when there is more; upto; HELD} */
     CRIER__REDIS_FORGET,
 
@@ -100,7 +103,7 @@ enum crier__redis_script {
      * it must send all of them} */
     CRIER__REDIS_BEAT,
 
-    /* NODE MAX_AGE COUNT; key 13 is that of NODE, a dead one
+    /* NODE MAX_AGE COUNT; the last key is that of NODE, a dead one
      * Takes up to COUNT of its counts away, and publishes the totals. When none is left,
      * removes NODE from T nodes, and has its key expire: a node that was only cut off may
      * send a batch again. {1 when there is more, {SELECTOR, ...}};

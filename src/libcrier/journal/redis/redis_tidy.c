@@ -79,6 +79,16 @@ static void finish_forget(struct crier__redis *redis, int error)
     forget->done(forget);
 }
 
+/* Applies to the mirror that TOPIC has been deleted up to UPTO. */
+static void forget_here(struct crier__redis *redis, const char *topic, uint64_t upto)
+{
+    crier__ended_remove(&redis->ended, topic, strlen(topic));
+    crier__ended_commit(&redis->ended);
+    pthread_mutex_lock(&redis->mirror.lock);
+    crier__memory_evict_upto(&redis->mirror, topic, strlen(topic), upto);
+    pthread_mutex_unlock(&redis->mirror.lock);
+}
+
 static bool send_forget(struct crier__redis *redis);
 
 static void take_forgotten(struct crier__redis_call *call, redisReply *reply)
@@ -101,7 +111,7 @@ static void take_forgotten(struct crier__redis_call *call, redisReply *reply)
     } else {
         redis->forget_upto = upto;
         /* The node's own streams must not read what it has reported as deleted. */
-        crier__redis_forget_here(redis, redis->forgetting->topic, upto);
+        forget_here(redis, redis->forgetting->topic, upto);
         if (more == 0)
             finish_forget(redis, first && found == 0 ? CRIER_ERR_NO_TOPIC : 0);
         else if (!send_forget(redis))
@@ -110,15 +120,6 @@ static void take_forgotten(struct crier__redis_call *call, redisReply *reply)
         crier__redis_fetch(redis);
     }
     crier__redis_tidy(redis);
-}
-
-void crier__redis_forget_here(struct crier__redis *redis, const char *topic, uint64_t upto)
-{
-    crier__ended_remove(&redis->ended, topic, strlen(topic));
-    crier__ended_commit(&redis->ended);
-    pthread_mutex_lock(&redis->mirror.lock);
-    crier__memory_evict_upto(&redis->mirror, topic, strlen(topic), upto);
-    pthread_mutex_unlock(&redis->mirror.lock);
 }
 
 static bool send_forget(struct crier__redis *redis)

@@ -38,25 +38,6 @@
 /* How many updates one topic evicts in one script at most. */
 #define BUDGET "64"
 
-struct crier__redis_batch {
-    struct crier__redis_call append_call, wait_call;
-    struct crier__redis_batch *prev, *next;
-    struct crier__redis *redis;
-    uint64_t number;
-    uint64_t until;    /* when its first append fails */
-    uint64_t sent_at;  /* us */
-    int64_t now;       /* the clock when it was made: the script is given this each time */
-    bool sent, replied, yielded, confirmed;
-    bool finished;       /* its appends are answered; only calls are open */
-    unsigned open_calls; /* that will be answered */
-    int error; /* of all its appends that have none of their own */
-    char reason[128];
-    uint64_t prev_last, prev_note; /* the end of the log in front of it */
-    uint64_t last;                 /* its highest position; 0: it has none */
-    unsigned count;
-    struct crier__append *appends[CRIER__REDIS_BATCH_MAX];
-};
-
 /* ---- answers ---------------------------------------------------------- */
 
 static void answer_append(struct crier__append *append, int error, const char *reason)
@@ -112,61 +93,13 @@ static void fail_batch(struct crier__redis_batch *batch, int error, const char *
     crier__counter_add(&batch->redis->mirror.journal.failures, 1);
 }
 
-/* ---- yielding --------------------------------------------------------- */
-
-static size_t find_yielded(const struct crier__redis *redis, uint64_t position)
-{
-    const struct crier__redis_yielded *yielded =
-        &redis->yielded[position % CRIER__REDIS_YIELDED];
-
-    return yielded->position == position ? yielded->subscribers : 0;
-}
-
-/* Yields what BATCH has appended beyond what has been yielded. */
-static void yield_batch(struct crier__redis_batch *batch)
-{
-    struct crier__redis *redis = batch->redis;
-    struct crier__append *append;
-    unsigned i;
-
-    for (i = 0; i < batch->count; i++) {
-        append = batch->appends[i];
-        if (append->error != 0)
-            continue;
-        append->subscribers =
-            append->update->position > redis->last
-                ? crier__redis_yield(redis, append->update)
-                : find_yielded(redis, append->update->position);
-    }
-    batch->yielded = true;
-}
-
-/* The first batch that is not yielded, if it has a reply; or NULL. */
-static struct crier__redis_batch *next_to_yield(struct crier__redis *redis)
-{
-    struct crier__redis_batch *batch;
-
-    DL_FOREACH (redis->batches, batch)
-        if (!batch->yielded)
-            return batch->replied ? batch : NULL;
-    return NULL;
-}
-
-bool crier__redis_yield_own(struct crier__redis *redis, uint64_t position)
-{
-    struct crier__redis_batch *batch = next_to_yield(redis);
-
-    if (batch == NULL || batch->last == 0 || batch->prev_last >= position)
-        return false;
-    yield_batch(batch);
-    return true;
-}
+/* ---- the order -------------------------------------------------------- */
 
 void crier__redis_settle(struct crier__redis *redis)
 {
     struct crier__redis_batch *batch, *next;
 
-    while ((batch = next_to_yield(redis)) != NULL) {
+    while ((batch = crier__redis_next(redis)) != NULL) {
         if (batch->last > redis->last &&
             (batch->prev_last > redis->last ||
              (batch->prev_last == redis->last && batch->prev_note > redis->note))) {
@@ -174,7 +107,7 @@ void crier__redis_settle(struct crier__redis *redis)
             crier__redis_fetch(redis);
             break;
         }
-        yield_batch(batch);
+        crier__redis_yield_batch(batch);
     }
     DL_FOREACH_SAFE (redis->batches, batch, next)
         if (batch->yielded && batch->confirmed)
@@ -450,16 +383,6 @@ static int write_limits(struct crier__redis *redis, struct crier__buffer *buffer
     if (!any)
         buffer->length = begin;
     return error;
-}
-
-/* The limits of all, "COUNT BYTES AGE TOPICS". */
-void crier__redis_policy(struct crier__redis *redis, char text[128])
-{
-    struct crier_journal *journal = &redis->mirror.journal;
-    struct crier_retention limits = crier__journal_limits(journal);
-
-    snprintf(text, 128, "%zu %zu %" PRIu64 " %zu", limits.count, limits.bytes, limits.age,
-             crier__journal_max_topics(journal));
 }
 
 /* Appends to BUFFER the head, the limits and the census of APPEND, whose ends go to ENDS. */

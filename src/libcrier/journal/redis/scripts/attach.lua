@@ -40,7 +40,7 @@ end
 
 local last, known = totals.last, totals.epoch
 if not totals.epoch then
-    call('UNLINK', LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS)
+    call('UNLINK', LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS, GONE)
     open_journal(nil)
     totals.epoch = candidate
     if position > 0 then
@@ -64,6 +64,6 @@ call('EXPIRE', NODE, '86400')
 if totals.last ~= last or totals.epoch ~= known then
     publish_feed(node)
 end
-local oldest, entry = update_from(0)
+local oldest, time = oldest_held()
 return {totals.epoch, totals.renewed, totals.corrected_upto, totals.corrected_time, held(),
-    oldest or 0, oldest and correct_time(oldest, parse_entry(entry).time) or 0}
+    oldest or 0, time or 0}

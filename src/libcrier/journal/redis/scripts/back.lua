@@ -11,19 +11,11 @@ local function add(position, entry)
 end
 
 local function read_all()
-    local upto = '(' .. digits(before) .. '-0'
-    while #found < count do
-        local part = call('XREVRANGE', LOG, upto, '-', 'COUNT', 32)
-        for _, entry in ipairs(part) do
-            local position, note = place_of(entry)
-            if note == 0 and #found < count then
-                add(position, entry)
-            end
-        end
-        if #part < 32 then
-            return
-        end
-        upto = '(' .. part[#part][1]
+    local gone = gone_between('-inf', '(' .. digits(before))
+    local position, entry = update_upto(before - 1, gone)
+    while position and #found < count do
+        add(position, entry)
+        position, entry = update_upto(position - 1, gone)
     end
 end
 

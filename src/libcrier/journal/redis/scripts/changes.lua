@@ -2,7 +2,7 @@
 -- in front of those.
 
 local updates = {}           -- by position: those that have been read or appended
-local gone = {}              -- by position: those that have left the log
+local gone = {}              -- by position: those that are known to be evicted
 local records = {}           -- by topic; false: there is none
 local changed = {}           -- the records to write
 local ids = {}               -- publisher's id: position, or false
@@ -10,6 +10,8 @@ local changed_ids = {}
 local added, removed = {}, {} -- members of the index; `added` with the scores
 local deleted = {}           -- entries that leave the log, by their ids
 local trimmed                -- up to this position all leave it
+local kept = {}              -- members of T gone to add, with their scores
+local grace = GRACE          -- so many of the newest positions stay in the log
 local not_ended = {}         -- topics that need a note
 
 -- For a script that takes away: its first change needs no memory, and Redis then lets it do
@@ -138,6 +140,45 @@ local function add_note(field, topic)
     call('XADD', LOG, digits(totals.last) .. '-' .. digits(totals.note), field, topic)
 end
 
+-- MEMBER of T gone leaves the log and T gone.
+local function drop_gone(member, position, cost)
+    deleted[#deleted + 1] = digits(position) .. '-0'
+    totals.gone = totals.gone - 1
+    totals.gone_bytes = totals.gone_bytes - cost
+    call('ZREM', GONE, member)
+end
+
+-- Drops the oldest of those that are gone: beyond the bounds all, and at most QUOTA of those
+-- that are not among the newest positions any more.
+local function enforce_grace(quota)
+    local behind, at, step = totals.last - GRACE, 1, 4
+    local members = call('ZRANGE', GONE, '0', step - 1)
+    while members[at] do
+        local position, cost = parse_gone(members[at])
+        if totals.gone <= GRACE and totals.gone_bytes <= GRACE_BYTES and
+            (quota <= 0 or position > behind) then
+            return
+        end
+        drop_gone(members[at], position, cost)
+        quota = quota - 1
+        at = at + 1
+        if at > #members then
+            step = 64
+            members = call('ZRANGE', GONE, '0', step - 1)
+            at = 1
+        end
+    end
+    totals.gone, totals.gone_bytes = 0, 0
+end
+
+-- Writes which updates are gone.
+local function save_gone(quota)
+    if totals.gone > 0 then
+        call_with('ZADD', GONE, kept)
+        enforce_grace(quota)
+    end
+end
+
 -- Notes behind the last update are kept: a node may not have seen them.
 local function save_log()
     if trimmed then
@@ -154,12 +195,13 @@ local function save_log()
 end
 
 -- Writes all that has changed, and tells the other nodes if NODE has made entries of the
--- log behind LAST and NOTE.
-local function save(node, last, note)
+-- log behind LAST and NOTE. QUOTA: so many updates that are gone leave the log, too.
+local function save(node, last, note, quota)
     save_index()
     call_with('ZREM', INDEX, removed)
     save_records()
     save_ids()
+    save_gone(quota or #kept / 2 + 16)
     save_log()
     save_totals()
     if totals.last ~= last or totals.note ~= note then
@@ -189,7 +231,7 @@ local function reopen(record, noted)
     end
 end
 
--- UPDATE at POSITION leaves the journal.
+-- UPDATE at POSITION leaves the journal. Returns whether it leaves the log, too.
 local function free_update(position, update)
     gone[position] = true
     totals.count = totals.count - 1
@@ -201,6 +243,14 @@ local function free_update(position, update)
         ids[update.id] = false
         changed_ids[update.id] = true
     end
+    if position <= totals.last - grace then
+        return true
+    end
+    totals.gone = totals.gone + 1
+    totals.gone_bytes = totals.gone_bytes + update.cost
+    insert(kept, digits(position))
+    insert(kept, digits(position) .. ' ' .. digits(update.cost) .. '\n' .. update.names)
+    return false
 end
 
 -- UPDATE at POSITION, the oldest one of RECORD's topic, leaves the topic.
@@ -254,34 +304,46 @@ local function evict_first(record)
         return
     end
     evict_member(record, position, update)
-    if not is_held(position, update) then
-        free_update(position, update)
+    if not is_held(position, update) and free_update(position, update) then
         deleted[#deleted + 1] = digits(position) .. '-0'
     end
 end
 
-local oldest, oldest_at, oldest_step, behind_oldest = {}, 1, 1, '-'
+local oldest, oldest_at, oldest_step, behind_oldest = {}, 1, 1, nil
 
--- Steps to the oldest update of the journal: its position and itself, or nil.
+-- Reads more entries of the log. Returns false at its end.
+local function read_oldest()
+    oldest_step = math.min(oldest_step * 2, 64)
+    oldest_at = 1
+    oldest = call('XRANGE', LOG, behind_oldest or digits(totals.floor + 1) .. '-0', '+',
+        'COUNT', oldest_step)
+    if #oldest == 0 then
+        return false
+    end
+    behind_oldest = '(' .. oldest[#oldest][1]
+    for position in pairs(gone_among(oldest)) do
+        gone[position] = true
+    end
+    return true
+end
+
+-- Steps to the oldest update of the journal, which the caller evicts if it wants the next
+-- one: its position and itself, or nil.
 local function next_oldest()
     while true do
         local entry = oldest[oldest_at]
         if entry then
             oldest_at = oldest_at + 1
             local position, note = place_of(entry)
-            if note == 0 and not gone[position] then
+            if gone[position] then
+                totals.floor = position
+            elseif note == 0 then
                 local update = updates[position] or parse_entry(entry)
                 updates[position] = update
                 return position, update
             end
-        else
-            oldest_step = math.min(oldest_step * 2, 64)
-            oldest = call('XRANGE', LOG, behind_oldest, '+', 'COUNT', oldest_step)
-            oldest_at = 1
-            if #oldest == 0 then
-                return nil
-            end
-            behind_oldest = '(' .. oldest[#oldest][1]
+        elseif not read_oldest() then
+            return nil
         end
     end
 end
@@ -297,8 +359,10 @@ local function evict_oldest(position, update)
             count = count + 1
         end
     end
-    free_update(position, update)
-    trimmed = position
+    totals.floor = position
+    if free_update(position, update) then
+        trimmed = position
+    end
     return count
 end
 

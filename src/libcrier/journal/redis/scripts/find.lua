@@ -9,7 +9,7 @@ local time = tonumber(ARGV[2])
 local low, high = 0, totals.last + 1
 while high - low > 1 do
     local middle = low + math.floor((high - low) / 2)
-    local position, entry = update_from(middle)
+    local position, entry = update_from(middle, {})
     if position and position < high and
         correct_time(position, parse_entry(entry).time) < time then
         low = position
@@ -17,4 +17,4 @@ while high - low > 1 do
         high = middle
     end
 end
-return low
+return update_upto(low, gone_between('-inf', digits(low))) or 0

@@ -8,10 +8,26 @@ local upto, budget = tonumber(ARGV[5]), tonumber(ARGV[6])
 local last, note = totals.last, totals.note
 local record = get_record(topic)
 
+-- The body of an update that is gone leaves at once, too.
+local function forget_gone()
+    local high = upto == 0 and totals.last or upto
+    for _, member in ipairs(call('ZRANGEBYSCORE', GONE, '-inf', digits(high))) do
+        local position, cost, names = parse_gone(member)
+        if find('\n' .. names .. '\n', '\n' .. topic .. '\n', 1, true) then
+            drop_gone(member, position, cost)
+        end
+    end
+end
+
+free_memory()
+grace = 0
+if totals.gone > 0 then
+    forget_gone()
+end
 if not record or record.count == 0 then
+    save(node, last, note)
     return {0, 0, upto, held()}
 end
-free_memory()
 if upto == 0 then -- the first step
     upto = totals.last
     add_note('f', topic)

@@ -23,13 +23,14 @@ local function read_all()
     while looked < count do
         local step = math.min(count - looked, 32)
         local part = call('XRANGE', LOG, behind, digits(upto), 'COUNT', step)
+        local gone = gone_among(part)
         for _, entry in ipairs(part) do
             local position, note = place_of(entry)
             if is_full() then
                 return
             end
             reached = position
-            if note == 0 then
+            if note == 0 and not gone[position] then
                 add(entry)
             end
         end

@@ -9,11 +9,14 @@
 -- A topic evicts its oldest updates first. So it holds an update exactly if the update's
 -- position is beyond its `evicted`, and the index need not be asked for that.
 --
+-- An update that is evicted while it is one of the newest stays in the log, for the nodes
+-- that have not fetched it yet. It is *gone*: nothing but FETCH shows it.
+--
 -- A position has up to 16 digits, and Lua writes numbers with 14: all numbers that are
 -- stored are formatted with INTEGER.
 
-local JOURNAL, LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS, NODES, CENSUS, NODE =
-    unpack(KEYS)
+local JOURNAL, LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS, NODES, CENSUS,
+    GONE, NODE = unpack(KEYS)
 local CHANNEL = string.sub(JOURNAL, 1, -8) -- the key without "journal"
 local call, band = redis.call, bit.band
 local format, find, sub, match = string.format, string.find, string.sub, string.match
@@ -24,6 +27,8 @@ local FORMAT = '1'
 local JUMP = 4294967296
 local CHUNK = 2000          -- so many arguments one call is given
 local EARLIEST = 1767225600000 -- 2026: a clock that is right says more
+local GRACE = 4096          -- so many of the newest positions stay in the log
+local GRACE_BYTES = 16777216 -- unless those that are gone cost more than that
 local LEAD = 10000          -- so many ms the newest update may be ahead of the clock
 
 -- '%d' is the faster one, where a C long has 64 bits.
@@ -60,20 +65,22 @@ local totals
 local function open_journal(epoch)
     local v = call('HMGET', JOURNAL, 'format', 'epoch', 'last', 'note', 'time', 'count',
         'bytes', 'evicted', 'forgotten', 'newest_private', 'renewed', 'corrected_upto',
-        'corrected_time')
+        'corrected_time', 'floor', 'gone', 'gone_bytes')
     if v[1] and v[1] ~= FORMAT then
         return redis.error_reply('CRIER_FORMAT the journal has the format ' .. v[1])
     end
     if epoch and v[2] ~= epoch then
         return redis.error_reply('CRIER_EPOCH the journal has another epoch')
     end
-    for i = 3, 13 do
+    for i = 3, 16 do
         v[i] = tonumber(v[i] or 0) or 0
     end
     totals = {
         epoch = v[2], last = v[3], note = v[4], time = v[5], count = v[6], bytes = v[7],
         evicted = v[8], forgotten = v[9], newest_private = v[10], renewed = v[11],
-        corrected_upto = v[12], corrected_time = v[13], topics = call('HLEN', TOPICS),
+        corrected_upto = v[12], corrected_time = v[13],
+        floor = v[14], -- no update up to here is held
+        gone = v[15], gone_bytes = v[16], topics = call('HLEN', TOPICS),
     }
 end
 
@@ -88,7 +95,8 @@ local function save_totals()
         'forgotten', digits(totals.forgotten),
         'newest_private', digits(totals.newest_private),
         'corrected_upto', digits(totals.corrected_upto),
-        'corrected_time', digits(totals.corrected_time))
+        'corrected_time', digits(totals.corrected_time), 'floor', digits(totals.floor),
+        'gone', digits(totals.gone), 'gone_bytes', digits(totals.gone_bytes))
 end
 
 local function publish_feed(node)
@@ -163,24 +171,78 @@ local function get_entry(position)
     return call('XRANGE', LOG, id, id)[1]
 end
 
--- The first update of the log at or behind POSITION: its position and entry, or nil.
-local function update_from(position)
+-- A member of T gone: the position and the cost of an update, and its topics.
+local function parse_gone(member)
+    local position, cost, names = match(member, '^(%d+) (%d+)\n(.*)$')
+    return tonumber(position), tonumber(cost), names
+end
+
+-- The positions from LOW up to HIGH of updates that are gone, as keys.
+local function gone_between(low, high)
+    local positions = {}
+    if totals.gone > 0 then
+        for _, member in ipairs(call('ZRANGEBYSCORE', GONE, low, high)) do
+            positions[tonumber(match(member, '^%d+'))] = true
+        end
+    end
+    return positions
+end
+
+-- Those of ENTRIES that are gone, likewise.
+local function gone_among(entries)
+    if totals.gone == 0 or #entries == 0 then
+        return {}
+    end
+    return gone_between(digits((place_of(entries[1]))), digits((place_of(entries[#entries]))))
+end
+
+-- The first update of the log at or behind POSITION that is not in SKIPPED: its position
+-- and entry, or nil.
+local function update_from(position, skipped)
     while true do
+        while skipped[position] do
+            position = position + 1
+        end
         local entry = call('XRANGE', LOG, digits(position) .. '-0', '+', 'COUNT', '1')[1]
         if not entry then
             return nil
         end
         local at, note = place_of(entry)
-        if note == 0 then
+        if note == 0 and not skipped[at] then
             return at, entry
         end
         position = at + 1
     end
 end
 
-local function oldest_time()
-    local position, entry = update_from(0)
-    return position and correct_time(position, parse_entry(entry).time) or 0
+-- The last update of the log up to POSITION that is not in SKIPPED, likewise.
+local function update_upto(position, skipped)
+    while true do
+        while skipped[position] do
+            position = position - 1
+        end
+        local entry = call('XREVRANGE', LOG, digits(position) .. '-0', '-', 'COUNT', '1')[1]
+        if not entry then
+            return nil
+        end
+        local at, note = place_of(entry)
+        if note == 0 and not skipped[at] then
+            return at, entry
+        end
+        position = at
+    end
+end
+
+-- The oldest update that is held: its position and time, or nil.
+local function oldest_held()
+    local position, entry = update_from(totals.floor + 1, {})
+    local gone = position and gone_between(digits(position), digits(position))
+    if position and gone[position] then
+        position, entry = update_from(position, gone_between(digits(position), '+inf'))
+    end
+    if position then
+        return position, correct_time(position, parse_entry(entry).time)
+    end
 end
 
 -- ---- the index ----------------------------------------------------------

@@ -59,9 +59,11 @@ while left > 0 do
     left = left - 1
 end
 
-save(node, last, note)
-local oldest = update_from(0)
-if call('XLEN', LOG) - totals.count > NOTES then
-    call('XTRIM', LOG, 'MINID', digits(oldest or totals.last) .. '-0')
+save(node, last, note, GRACE)
+local oldest, time = oldest_held()
+if call('XLEN', LOG) - totals.count - totals.gone > NOTES then
+    local gone = call('ZRANGE', GONE, '0', '0')[1]
+    call('XTRIM', LOG, 'MINID', digits(math.min(oldest or totals.last,
+        gone and parse_gone(gone) or totals.last)) .. '-0')
 end
-return {left <= 0 and 1 or 0, held(), oldest_time()}
+return {left <= 0 and 1 or 0, held(), time or 0}
