@@ -24,6 +24,7 @@
 #define TICK_MS 5
 #define POLL_MS 50 /* between two questions to Redis */
 #define PATIENCE (60 * UINT64_C(1000000000))
+#define REDIS_PATIENCE (150 * UINT64_C(1000000000)) /* sentinels may need several attempts */
 #define LONG_PATIENCE 60000 /* of the sentinels, ms: they do nothing by themselves */
 #define SHORT_PATIENCE 1500
 
@@ -98,7 +99,7 @@ static bool run_until(struct play *play, is_met_fn *is_met, uint64_t argument,
 static bool poll_until(struct play *play, is_met_fn *is_met, uint64_t argument,
                        const char *what)
 {
-    uint64_t until = usage_now() + PATIENCE;
+    uint64_t until = usage_now() + REDIS_PATIENCE;
 
     while (!is_met(play, argument)) {
         if (usage_now() > until)
