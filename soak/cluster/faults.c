@@ -24,6 +24,7 @@
 #define TICK_MS 5
 #define POLL_MS 50 /* between two questions to Redis */
 #define PATIENCE (60 * UINT64_C(1000000000))
+#define REDIS_PATIENCE (150 * UINT64_C(1000000000)) /* sentinels may need several attempts */
 #define LONG_PATIENCE 60000 /* of the sentinels, ms: they do nothing by themselves */
 #define SHORT_PATIENCE 1500
 
@@ -98,7 +99,7 @@ static bool run_until(struct play *play, is_met_fn *is_met, uint64_t argument,
 static bool poll_until(struct play *play, is_met_fn *is_met, uint64_t argument,
                        const char *what)
 {
-    uint64_t until = usage_now() + PATIENCE;
+    uint64_t until = usage_now() + REDIS_PATIENCE;
 
     while (!is_met(play, argument)) {
         if (usage_now() > until)
@@ -320,7 +321,14 @@ static bool await_replica(struct play *play, int server)
 {
     return (!play->hurry ||
             poll_until(play, make_follow, (uint64_t)server, "the old master obeys")) &&
-           poll_until(play, is_replica, (uint64_t)server, "the old master follows");
+           poll_until(play, is_replica, (uint64_t)server, "the old master follows") &&
+           run_acked(play, 50);
+}
+
+/* While there is no replica, updates are acknowledged unless they have to wait for it. */
+static bool run_without_replica(struct play *play)
+{
+    return play->cluster->site.settings.wait != 0 || run_acked(play, 50);
 }
 
 static bool fail_over(struct play *play)
@@ -331,15 +339,15 @@ static bool fail_over(struct play *play)
     return master >= 0 &&
            poll_until(play, has_begun_failover, 0, "a sentinel begins a failover") &&
            poll_until(play, is_master, 1 - (uint64_t)master, "the replica is the master") &&
-           run_acked(play, 50) &&
-           await_replica(play, master);
+           run_without_replica(play) && await_replica(play, master);
 }
 
 /* Waits for a failover that the sentinels make by themselves from MASTER. */
 static bool await_failover(struct play *play, int master)
 {
     return poll_until(play, is_master, 1 - (uint64_t)master, "the replica is the master") &&
-           site_set_patience(&play->cluster->site, LONG_PATIENCE) && run_acked(play, 50);
+           site_set_patience(&play->cluster->site, LONG_PATIENCE) &&
+           run_without_replica(play);
 }
 
 static bool kill_master(struct play *play)
@@ -367,21 +375,22 @@ static bool cut_master(struct play *play)
            await_replica(play, master);
 }
 
-/* A replica that lacks acknowledged updates becomes the master. */
+/* A replica that lacks acknowledged updates becomes the master. It is started again while it
+ * is cut off: otherwise the kernel of the dead master would send it what is missing. */
 static bool promote_stale(struct play *play)
 {
     struct site *site = &play->cluster->site;
-    bool waits = site->settings.wait != 0;
     int master = find_master(play);
+    size_t replica = (size_t)(1 - master);
 
     expect_loss(play);
-    return master >= 0 && net_set_link(&site->servers[1 - master].place, false) &&
-           (waits ? run_for(play, 500) : run_acked(play, 50)) &&
-           kill_server(play, (size_t)master) &&
-           net_set_link(&site->servers[1 - master].place, true) &&
+    return master >= 0 && net_set_link(&site->servers[replica].place, false) &&
+           (site->settings.wait != 0 ? run_for(play, 500) : run_acked(play, 50)) &&
+           kill_server(play, replica) && kill_server(play, (size_t)master) &&
+           site_start_server(site, replica) &&
+           net_set_link(&site->servers[replica].place, true) &&
            site_set_patience(site, SHORT_PATIENCE) && await_failover(play, master) &&
-           site_start_server(site, (size_t)master) &&
-           await_replica(play, master);
+           site_start_server(site, (size_t)master) && await_replica(play, master);
 }
 
 static bool flush_redis(struct play *play)

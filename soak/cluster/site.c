@@ -39,7 +39,7 @@
 #define MASTER_NAME "crier"
 #define START_SECONDS 20
 #define PATH_SIZE 384
-#define LOG_TAIL 3000 /* bytes of a log to print */
+#define LOG_TAIL 6000 /* bytes of a log to print */
 
 /* With a network of our own the ports are free in any case. */
 #define NODE_PORT 8080
@@ -404,7 +404,8 @@ bool site_follow(const struct site *site, size_t server)
     const struct process *other = &site->servers[1 - server];
 
     return take_reply(ask_redis(&site->servers[server], "REPLICAOF %s %u", other->address,
-                                other->port));
+                                other->port)) &&
+           take_reply(ask_redis(&site->servers[server], "CONFIG REWRITE"));
 }
 
 bool site_flush(const struct site *site, size_t server)
