@@ -5,9 +5,11 @@
 #include <config.h>
 
 #include "base/timer.h"
-#include "libcrier/journal/redis/redis.h"
+#include "libcrier/journal/redis/redis_link.h"
 #include "support/redis_server.h"
 #include "support/runner.h"
+
+#include <crier.h>
 
 #include <errno.h>
 #include <poll.h>

@@ -29,16 +29,23 @@
  */
 #include <config.h>
 
-#include "redis.h"
+#include "redis_link.h"
 
+#include "redis_record.h"
+
+#include "base/container_of.h"
 #include "base/number.h"
+#include "base/random.h"
 #include "base/thread.h"
+
+#include <crier.h>
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
