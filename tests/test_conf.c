@@ -489,7 +489,7 @@ static const struct {
     {"--journal rediss://:secret@x", "--journal: not memory or sqlite:PATH or redis://HOST"},
     {"--journal redis:h", "--journal: it must begin with redis://"},
     {"--journal valkey://:secret@h:0", "--journal: server: the port must be from 1 to 65535"},
-    {"--journal redis+unix:/s?password=secret&y=1", "--journal: there is no parameter \"y\""},
+    {"--journal redis+unix:/s?password=secret&y=1", "--journal: there is an unknown parameter"},
     {"--journal redis://h?password-file=/nonexistent/x", "password-file cannot be read"},
     {"--retain-count 0", "--retain-count '0' is not a number from 1 to "},
     {"--retain-bytes 0", "is not a size from 1 to 16384G, such as "},

@@ -18,8 +18,14 @@
  * Looking up a host's name blocks this thread, and nobody else. A write to a closed
  * connection raises SIGPIPE for this thread only, which blocks all signals.
  *
- * Replies are as large as our own scripts make them: each has a limit of bytes or of elements.
- * The memory for what is sent is bounded by the callers, which have few calls open at a time.
+ * hiredis aborts the program for some replies that a server in good order never sends: one
+ * that nothing has asked for, a message of a channel without a name. Each object of a reply
+ * is therefore checked before hiredis makes it; what is refused ends the session. The same
+ * check limits the memory and the depth of a reply. The memory for what is sent is bounded by
+ * the callers, which have few calls open at a time.
+ *
+ * A reason never has a part of a password: a server may repeat in an error what it was sent,
+ * so that the text of an error of AUTH is not shown.
  */
 #include <config.h>
 
@@ -28,14 +34,18 @@
 #include "redis_record.h"
 
 #include "base/container_of.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/thread.h"
+
+#include <crier.h>
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -48,6 +58,10 @@
 /* After so many ms without a reply, a PING is sent. */
 #define PING_PAUSE 3000
 
+/* A reply may take so much memory, about, and have arrays in arrays up to this depth. */
+#define REPLY_MAX ((size_t)512 * 1024 * 1024)
+#define DEPTH_MAX 8
+
 /* The one that asks a sentinel. */
 #define SENTINEL CRIER__REDIS_CONNECTIONS
 #define CONNECTIONS (CRIER__REDIS_CONNECTIONS + 1)
@@ -57,6 +71,10 @@ struct connection {
     redisAsyncContext *context; /* NULL: there is none */
     uint32_t events;            /* that epoll watches it for */
     struct crier__redis_call *calls; /* a DL list, in order */
+    size_t awaited; /* replies that have not begun, messages aside */
+    bool unasked;   /* the reply that is being read is not one of these */
+    size_t size;    /* of that reply so far */
+    const redisReplyObjectFunctions *standard; /* hiredis's own */
 };
 
 struct crier__redis_loop {
@@ -130,10 +148,15 @@ void crier__redis_args_done(struct crier__redis_args *args)
 /* Gives the session up when the loop is back; the first reason counts. */
 static void fail_session(struct crier__redis_loop *loop, const char *reason)
 {
+    char *at;
+
     if (loop->failed)
         return;
     loop->failed = true;
     snprintf(loop->reason, sizeof loop->reason, "%.60s: %.95s", loop->server, reason);
+    for (at = loop->reason; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
 }
 
 void crier__redis_link_fail(struct crier__redis_link *link, const char *reason)
@@ -198,14 +221,161 @@ static void drop_write(void *closure)
     watch_events(connection, connection->events & ~(uint32_t)EPOLLOUT);
 }
 
-/* hiredis is about to close the socket, and to free the context. */
+/* hiredis is about to close the socket, and to free the context. A connection without open
+ * calls ends the session here. */
 static void forget_context(void *closure)
 {
     struct connection *connection = closure;
+    struct crier__redis_loop *loop = connection->loop;
 
+    if (connection != &loop->connections[SENTINEL])
+        fail_connection(loop, connection->context);
     watch_events(connection, 0);
     connection->context = NULL;
 }
+
+/* ---- what replies may be ---------------------------------------------- */
+
+static bool is_channel(const struct crier__redis_link *link, const char *name,
+                       size_t length)
+{
+    unsigned i;
+
+    for (i = 0; i < link->channel_count; i++)
+        if (strlen(link->channels[i]) == length &&
+            memcmp(link->channels[i], name, length) == 0)
+            return true;
+    return false;
+}
+
+static bool is_text(const char *text, size_t length, const char *expected)
+{
+    return length == strlen(expected) && memcmp(text, expected, length) == 0;
+}
+
+/* Whether this object may stand where TASK says in a reply that no command waits for: an
+ * error, before the server closes the connection, or {"message" or "subscribe", channel,
+ * text or number} on the feed. */
+static bool allow_unasked(const struct connection *connection, const redisReadTask *task,
+                          const char *text, size_t length, size_t elements)
+{
+    const struct crier__redis_loop *loop = connection->loop;
+
+    if (task->parent == NULL)
+        return task->type == REDIS_REPLY_ERROR ||
+               (connection == &loop->connections[CRIER__REDIS_FEED] &&
+                task->type == REDIS_REPLY_ARRAY && elements == 3);
+    if (task->idx == 2)
+        return task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_INTEGER;
+    if (task->type != REDIS_REPLY_STRING)
+        return false;
+    return task->idx == 0 ? is_text(text, length, "message") ||
+                                is_text(text, length, "subscribe")
+                          : is_channel(loop->link, text, length);
+}
+
+static size_t find_depth(const redisReadTask *task)
+{
+    size_t depth = 0;
+
+    for (; task->parent != NULL; task = task->parent)
+        depth++;
+    return depth;
+}
+
+/* Whether hiredis is to make the object of TASK, with LENGTH bytes at TEXT or so many
+ * ELEMENTS. Otherwise the session ends. */
+static bool allow_object(const redisReadTask *task, const char *text, size_t length,
+                         size_t elements)
+{
+    struct connection *connection = task->privdata;
+    bool allowed;
+
+    if (task->parent == NULL) {
+        connection->unasked = connection->awaited == 0;
+        connection->awaited -= !connection->unasked;
+        connection->size = 0;
+    }
+    allowed = elements <= REPLY_MAX / sizeof(redisReply *) &&
+              task->type <= REDIS_REPLY_ERROR && find_depth(task) <= DEPTH_MAX &&
+              (!connection->unasked ||
+               allow_unasked(connection, task, text, length, elements));
+    if (allowed) {
+        connection->size += sizeof(redisReply) + length + elements * sizeof(redisReply *);
+        allowed = connection->size <= REPLY_MAX;
+    }
+    if (!allowed)
+        fail_session(connection->loop, "it has sent a reply that cannot be right");
+    return allowed;
+}
+
+static void *make_string(const redisReadTask *task, char *text, size_t length)
+{
+    const struct connection *connection = task->privdata;
+
+    return allow_object(task, text, length, 0)
+               ? connection->standard->createString(task, text, length)
+               : NULL;
+}
+
+#if HIREDIS_MAJOR >= 1
+static void *make_array(const redisReadTask *task, size_t elements)
+#else
+static void *make_array(const redisReadTask *task, int elements)
+#endif
+{
+    const struct connection *connection = task->privdata;
+
+    return allow_object(task, NULL, 0, (size_t)elements)
+               ? connection->standard->createArray(task, elements)
+               : NULL;
+}
+
+static void *make_integer(const redisReadTask *task, long long number)
+{
+    const struct connection *connection = task->privdata;
+
+    return allow_object(task, NULL, 0, 0)
+               ? connection->standard->createInteger(task, number)
+               : NULL;
+}
+
+static void *make_nil(const redisReadTask *task)
+{
+    const struct connection *connection = task->privdata;
+
+    return allow_object(task, NULL, 0, 0) ? connection->standard->createNil(task) : NULL;
+}
+
+#if HIREDIS_MAJOR >= 1
+/* RESP3, which we do not ask for; allow_object() refuses it. */
+static void *make_double(const redisReadTask *task, double number, char *text,
+                         size_t length)
+{
+    (void)number;
+    (void)allow_object(task, text, length, 0);
+    return NULL;
+}
+
+static void *make_bool(const redisReadTask *task, int value)
+{
+    (void)value;
+    (void)allow_object(task, NULL, 0, 0);
+    return NULL;
+}
+#endif
+
+static redisReplyObjectFunctions checked_objects = {
+    .createString = make_string,
+    .createArray = make_array,
+    .createInteger = make_integer,
+    .createNil = make_nil,
+#if HIREDIS_MAJOR >= 1
+    .createDouble = make_double,
+    .createBool = make_bool,
+#endif
+    .freeObject = freeReplyObject,
+};
 
 /* ---- calls ------------------------------------------------------------ */
 
@@ -249,6 +419,7 @@ static int send_call(struct connection *connection, size_t count, const char **t
     if (redisAsyncCommandArgv(connection->context, take_answer, call, (int)count, texts,
                               lengths) != REDIS_OK)
         return -ENOMEM;
+    connection->awaited++;
     DL_APPEND(connection->calls, call);
     if (loop->deadline.place == 0 || call->until < loop->deadline.when)
         crier__timers_set(&loop->link->timers, &loop->deadline, call->until);
@@ -348,6 +519,26 @@ static void take_plain(redisAsyncContext *context, void *reply, void *closure)
         finish_step(connection);
 }
 
+/* Takes the reply to AUTH. */
+static void take_login(redisAsyncContext *context, void *reply, void *closure)
+{
+    struct connection *connection = context->ev.data;
+    const redisReply *answer = reply;
+    char reason[64];
+
+    (void)closure;
+    if (answer != NULL && answer->type == REDIS_REPLY_ERROR) {
+        /* The code is WRONGPASS, NOPERM or ERR. */
+        snprintf(reason, sizeof reason, "it refuses the password: %s",
+                 crier__redis_is_error(answer, "WRONGPASS") ? "WRONGPASS"
+                 : crier__redis_is_error(answer, "NOPERM")  ? "NOPERM"
+                                                            : "ERR");
+        fail_session(connection->loop, reason);
+        return;
+    }
+    take_plain(context, reply, closure);
+}
+
 /* What stands in TEXT behind NAME, up to the end of the line; its length, or 0. */
 static size_t find_field(const char *text, const char *name, const char **value)
 {
@@ -378,7 +569,8 @@ static void take_server(redisAsyncContext *context, void *reply, void *closure)
         fail_session(connection->loop, "it does not say which server it is");
     } else if (major < 6 || (major == 6 && minor < 2)) {
         fail_session(connection->loop, "it is older than Redis 6.2");
-    } else if (link->run_id[0] != '\0' && (strncmp(link->run_id, id, length) != 0)) {
+    } else if (link->run_id[0] != '\0' &&
+               (strncmp(link->run_id, id, length) != 0 || link->run_id[length] != '\0')) {
         fail_session(connection->loop, "the connections lead to different servers");
     } else {
         memcpy(link->run_id, id, length);
@@ -471,6 +663,7 @@ static void send_step(struct connection *connection, redisCallbackFn *take,
     if (loop->failed || connection->context == NULL)
         return;
     loop->open_steps++;
+    connection->awaited += take != take_message;
     if (redisAsyncCommandArgv(connection->context, take, (void *)(uintptr_t)closure, count,
                               texts, NULL) != REDIS_OK)
         fail_session(loop, "memory is short");
@@ -486,9 +679,9 @@ static void introduce(struct connection *connection, const char *user,
                       const char *password)
 {
     if (password != NULL && user != NULL)
-        SEND_STEP(connection, take_plain, "AUTH", "AUTH", user, password);
+        SEND_STEP(connection, take_login, NULL, "AUTH", user, password);
     else if (password != NULL)
-        SEND_STEP(connection, take_plain, "AUTH", "AUTH", password);
+        SEND_STEP(connection, take_login, NULL, "AUTH", password);
 }
 
 static void set_up_connection(struct connection *connection)
@@ -554,6 +747,10 @@ static bool open_connection(struct crier__redis_loop *loop, unsigned index,
     }
     connection->context = context;
     connection->events = 0;
+    connection->awaited = 0;
+    connection->standard = context->c.reader->fn;
+    context->c.reader->fn = &checked_objects;
+    context->c.reader->privdata = connection;
     context->ev.data = connection;
     context->ev.addRead = add_read;
     context->ev.delRead = drop_read;
@@ -587,19 +784,21 @@ static void take_address(redisAsyncContext *context, void *reply, void *closure)
     struct connection *connection = context->ev.data;
     struct crier__redis_loop *loop = connection->loop;
     const redisReply *address = reply;
+    uint64_t port;
 
     if (!check_step(connection, context, address, closure))
         return;
     if (!crier__redis_is_array(address, 2) ||
         address->element[0]->type != REDIS_REPLY_STRING ||
         address->element[1]->type != REDIS_REPLY_STRING ||
-        address->element[0]->str[0] == '\0') {
+        address->element[0]->str[0] == '\0' || address->element[0]->str[0] == '/' ||
+        !crier__number_read(address->element[1]->str, 1, 65535, &port)) {
         fail_session(loop, "the sentinel does not know this master");
         return;
     }
     free(loop->address.host);
     loop->address.host = strdup(address->element[0]->str);
-    loop->address.port = (unsigned)strtoul(address->element[1]->str, NULL, 10);
+    loop->address.port = (unsigned)port;
     if (loop->address.host == NULL) {
         fail_session(loop, "memory is short");
         return;
@@ -725,6 +924,8 @@ static void serve_connection(struct connection *connection, uint32_t events)
 {
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 && connection->context != NULL)
         redisAsyncHandleRead(connection->context);
+    if (connection->context != NULL && connection->context->c.reader->len > REPLY_MAX)
+        fail_session(connection->loop, "it has sent a reply that is too long");
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 && connection->context != NULL)
         redisAsyncHandleWrite(connection->context);
 }

@@ -14,10 +14,13 @@
 #include <crier.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PORT_REDIS 6379
 #define PORT_SENTINEL 26379
@@ -143,11 +146,34 @@ static int read_sentinels(struct url_reader *reader, const char *text)
     }
 }
 
+/* Opens PATH if it is a regular file; a FIFO would be waited for. NULL: see errno. */
+static FILE *open_secret(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
+    struct stat status;
+    FILE *file = NULL;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &status) == 0) {
+        if (S_ISREG(status.st_mode))
+            file = fdopen(fd, "r");
+        else
+            errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    }
+    if (file == NULL) {
+        error = errno;
+        close(fd);
+        errno = error;
+    }
+    return file;
+}
+
 /* Reads the first line of the file at PATH as the password. */
 static int read_password_file(struct url_reader *reader, const char *path)
 {
     char text[SECRET_FILE_MAX + 1];
-    FILE *file = fopen(path, "re");
+    FILE *file = open_secret(path);
     size_t length;
     int rc = 0;
 
@@ -287,8 +313,9 @@ static int read_parameters(struct url_reader *reader, const char *text)
                                   memcmp(parameter_names[i], text, name)))
             i++;
         if (i == PARAMETERS)
-            return refuse_url(reader, "there is no parameter \"%.*s\"",
-                              name < 40 ? (int)name : 40, text);
+            return refuse_url(reader, "there is an unknown parameter: name, db, user, "
+                                      "password, password-file, sentinel, "
+                                      "sentinel-password, wait, timeout and cache exist");
         if (name == length)
             return refuse_url(reader, "%s has no value", parameter_names[i]);
         rc = read_part(reader, i, text + name + 1, length - name - 1);
