@@ -328,7 +328,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, each_connection_keeps_its_order, 0,
                         fixture_journals());
     tcase_add_loop_test(c, a_publisher_that_does_not_wait_leaves_all_or_nothing, 0,
-                        fixture_journals());
+                        FIXTURE_REDIS);
     tcase_add_loop_test(c, a_publisher_that_disconnects_loses_nothing, 0,
                         fixture_journals());
     tcase_add_test(c, the_end_does_not_wait_for_a_locked_journal);

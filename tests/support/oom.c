@@ -36,7 +36,8 @@ void oom_never(void)
 
 void oom_after_in_all(long n)
 {
-    atomic_store(&has_failed, false);
+    if (n != 0)
+        atomic_store(&has_failed, false);
     atomic_store(&left_in_all, n);
 }
 

@@ -42,8 +42,7 @@ struct redis_server {
 
 /* Whether a test that runs with other journals, too, is to start a server: not in a sweep
  * of failing allocations (test_oom), which runs each program hundreds of times; a server
- * takes longer to start than most of them run. test_redis_short is about Redis when memory
- * is short. */
+ * takes longer to start than most of them run. */
 bool redis_is_wanted(void);
 
 /* Finds the program, writes its path to PATH, and returns true; or prints what to

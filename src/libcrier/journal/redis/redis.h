@@ -120,9 +120,11 @@ struct crier__redis_held {
     int64_t time;
 };
 
-/* An append in the queue, and when it fails. */
+/* What changes the journal, in the order in which it was asked for: an append, or else a
+ * forgetting; and when it fails. */
 struct crier__redis_queued {
     struct crier__append *append;
+    struct crier__forget *forget;
     uint64_t until; /* ms of crier_now() */
 };
 
@@ -142,6 +144,7 @@ struct crier__redis_batch {
     char reason[128];
     uint64_t prev_last, prev_note; /* the end of the log in front of it */
     uint64_t last;                 /* its highest position; 0: it has none */
+    uint64_t note;                 /* the last note that it has made behind that */
     unsigned count;
     struct crier__append *appends[CRIER__REDIS_BATCH_MAX];
 };
@@ -150,11 +153,10 @@ struct crier__redis_loading;
 
 /* What other threads ask for; guarded by queue_lock. */
 struct crier__redis_queue {
-    struct crier__redis_queued *appends; /* a ring */
+    struct crier__redis_queued *changes; /* a ring */
     size_t first, count, capacity;
     struct crier__read *reads, **reads_end;
     struct crier__list *lists, **lists_end;
-    struct crier__forget *forgets, **forgets_end;
     bool started;     /* the hub has set what the journal calls */
     bool retained;    /* there is a new policy */
     bool interrupted; /* fail at once what cannot be done now */
@@ -209,7 +211,7 @@ struct crier__redis {
     struct crier__redis_yielded yielded[CRIER__REDIS_YIELDED];
     struct crier__timer expire; /* of batches and the queue */
     struct crier__timer tidy;   /* the next SWEEP */
-    struct crier__forget *forgetting; /* the one on its way; its list is in the queue */
+    struct crier__forget *forgetting; /* the one on its way */
     uint64_t forget_upto;
     bool tidying;    /* a SWEEP, or a TRIM with what it needs, is on its way */
     bool sweep;      /* there may be something to evict */
@@ -310,7 +312,11 @@ void crier__redis_expire(struct crier__redis *redis, bool all);
 
 /* ---- redis_tidy.c ---- */
 
-/* Does what is next of forgetting, trimming and sweeping. */
+/* Takes what is first in the queue, when that is a forgetting and no other one is on its way;
+ * what was asked for behind it may be sent then. */
+void crier__redis_begin_forget(struct crier__redis *redis);
+
+/* Does what is next of trimming and sweeping. */
 void crier__redis_tidy(struct crier__redis *redis);
 void crier__redis_tidy_down(struct crier__redis *redis);
 

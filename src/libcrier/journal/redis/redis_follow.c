@@ -309,6 +309,7 @@ static void become_ready(struct crier__redis *redis)
     free_loading(redis);
     redis->state = CRIER__REDIS_READY;
     redis->opened = true;
+    crier__redis_link_works(&redis->link);
     pthread_mutex_lock(&redis->queue_lock);
     redis->is_open = true;
     redis->connects++;

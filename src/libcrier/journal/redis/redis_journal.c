@@ -213,7 +213,7 @@ static void expire_appends(struct crier__timer *timer, uint64_t now)
 
 /* ---- questions: any thread -------------------------------------------- */
 
-/* Makes room for one more append in QUEUE. -ENOMEM. */
+/* Makes room for one more change in QUEUE. -ENOMEM. */
 static int grow_queue(struct crier__redis_queue *queue)
 {
     size_t capacity = queue->capacity != 0 ? queue->capacity * 2 : 256, i;
@@ -225,35 +225,44 @@ static int grow_queue(struct crier__redis_queue *queue)
     if (grown == NULL)
         return -ENOMEM;
     for (i = 0; i < queue->count; i++)
-        grown[i] = queue->appends[(queue->first + i) % queue->capacity];
-    free(queue->appends);
-    queue->appends = grown;
+        grown[i] = queue->changes[(queue->first + i) % queue->capacity];
+    free(queue->changes);
+    queue->changes = grown;
     queue->first = 0;
     queue->capacity = capacity;
     return 0;
 }
 
+/* Puts a change at the end of the queue. -ENOMEM, or CRIER_ERR_STORAGE when the journal is
+ * closing. */
+static int queue_change(struct crier__redis *redis, struct crier__redis_queued change)
+{
+    struct crier__redis_queue *queue = &redis->queue;
+    int error;
+
+    change.until = crier_now() + redis->link.url->timeout;
+    pthread_mutex_lock(&redis->queue_lock);
+    error = queue->closing ? CRIER_ERR_STORAGE : grow_queue(queue);
+    if (error == 0)
+        queue->changes[(queue->first + queue->count++) % queue->capacity] = change;
+    pthread_mutex_unlock(&redis->queue_lock);
+    if (error == 0)
+        crier__redis_link_wake(&redis->link);
+    return error;
+}
+
 static void append_update(struct crier_journal *journal, struct crier__append *append)
 {
-    struct crier__redis *redis = redis_of(journal);
-    struct crier__redis_queue *queue = &redis->queue;
     int error;
 
     append->error = 0;
     append->reason[0] = '\0';
     append->subscribers = 0;
-    pthread_mutex_lock(&redis->queue_lock);
-    error = queue->closing ? CRIER_ERR_STORAGE : grow_queue(queue);
-    if (error == 0)
-        queue->appends[(queue->first + queue->count++) % queue->capacity] =
-            (struct crier__redis_queued){append, crier_now() + redis->link.url->timeout};
-    pthread_mutex_unlock(&redis->queue_lock);
-    if (error == 0) {
-        crier__redis_link_wake(&redis->link);
-        return;
+    error = queue_change(redis_of(journal), (struct crier__redis_queued){.append = append});
+    if (error != 0) {
+        append->error = error;
+        append->done(append);
     }
-    append->error = error;
-    append->done(append);
 }
 
 static void read_updates(struct crier_journal *journal, struct crier__read *read)
@@ -292,14 +301,13 @@ static void list_topics(struct crier_journal *journal, struct crier__list *list)
 
 static void forget_topic(struct crier_journal *journal, struct crier__forget *forget)
 {
-    struct crier__redis *redis = redis_of(journal);
+    int error = queue_change(redis_of(journal),
+                             (struct crier__redis_queued){.forget = forget});
 
-    forget->next = NULL;
-    pthread_mutex_lock(&redis->queue_lock);
-    *redis->queue.forgets_end = forget;
-    redis->queue.forgets_end = &forget->next;
-    pthread_mutex_unlock(&redis->queue_lock);
-    crier__redis_link_wake(&redis->link);
+    if (error != 0) {
+        forget->error = error;
+        forget->done(forget);
+    }
 }
 
 /* The time before which what the topic NAME holds is too old; 0: nothing is. */
@@ -435,7 +443,7 @@ static void free_redis(struct crier_journal *journal)
         redis->epochs = epoch->next;
         free(epoch);
     }
-    free(redis->queue.appends);
+    free(redis->queue.changes);
     free(redis->names);
     crier__redis_url_free(redis->link.url);
     pthread_cond_destroy(&redis->changed);
@@ -512,7 +520,6 @@ static int init_parts(struct crier__redis *redis)
     memcpy(&redis->mirror.names.random, random, sizeof redis->mirror.names.random);
     redis->queue.reads_end = &redis->queue.reads;
     redis->queue.lists_end = &redis->queue.lists;
-    redis->queue.forgets_end = &redis->queue.forgets;
     redis->mirror.mirror.used = true;
     redis->mirror.mirror.bytes = link->url->cache;
     redis->adapting = true;

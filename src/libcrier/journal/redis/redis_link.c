@@ -299,6 +299,11 @@ int crier__redis_run(struct crier__redis_link *link,
                      within, call);
 }
 
+void crier__redis_link_works(struct crier__redis_link *link)
+{
+    link->loop->delay = 0;
+}
+
 /* ---- the set-up ------------------------------------------------------- */
 
 /* A step that an error ends the session with; the rest of its text is the server's. */
@@ -322,7 +327,6 @@ static bool check_step(struct connection *connection, const redisAsyncContext *c
 static void come_up(struct crier__redis_loop *loop)
 {
     loop->up = true;
-    loop->delay = 0;
     loop->answered = crier_now();
     crier__timers_set(&loop->link->timers, &loop->set_up, CRIER__NO_TIME);
     crier__timers_set(&loop->link->timers, &loop->ping, loop->answered + PING_PAUSE);

@@ -85,6 +85,9 @@ void crier__redis_link_stop(struct crier__redis_link *link);
 
 bool crier__redis_link_is_up(const struct crier__redis_link *link);
 
+/* Notes that the server serves its purpose: after a failure, the next attempt comes soon. */
+void crier__redis_link_works(struct crier__redis_link *link);
+
 /* Gives the connections up, for REASON, and tries again: the server is not one that may be
  * written to, for example. */
 void crier__redis_link_fail(struct crier__redis_link *link, const char *reason);

@@ -120,7 +120,7 @@ static void take_forgotten(struct crier__redis_call *call, redisReply *reply)
         redis->fetch_wanted = true;
         crier__redis_fetch(redis);
     }
-    crier__redis_tidy(redis);
+    redis->on_fetched(redis); /* what waited behind it */
 }
 
 static bool send_forget(struct crier__redis *redis)
@@ -136,25 +136,27 @@ static bool send_forget(struct crier__redis *redis)
                       &redis->forget_call, take_forgotten);
 }
 
+/* Takes the forgetting that is first in the queue; NULL: that is none. */
 static struct crier__forget *next_forget(struct crier__redis *redis)
 {
     struct crier__redis_queue *queue = &redis->queue;
-    struct crier__forget *forget;
+    struct crier__forget *forget = NULL;
 
     pthread_mutex_lock(&redis->queue_lock);
-    forget = queue->forgets;
-    if (forget != NULL)
-        queue->forgets = forget->next;
-    if (queue->forgets == NULL)
-        queue->forgets_end = &queue->forgets;
+    if (queue->count != 0)
+        forget = queue->changes[queue->first].forget;
+    if (forget != NULL) {
+        queue->first = (queue->first + 1) % queue->capacity;
+        queue->count--;
+    }
     pthread_mutex_unlock(&redis->queue_lock);
     return forget;
 }
 
-static void begin_forgets(struct crier__redis *redis)
+void crier__redis_begin_forget(struct crier__redis *redis)
 {
     while (redis->forgetting == NULL && (redis->forgetting = next_forget(redis)) != NULL)
-        if (redis->state != CRIER__REDIS_READY || !send_forget(redis))
+        if (!send_forget(redis))
             finish_forget(redis, CRIER_ERR_STORAGE);
 }
 
@@ -334,12 +336,10 @@ void crier__redis_sweep(struct crier__timer *timer, uint64_t now)
 
 void crier__redis_tidy(struct crier__redis *redis)
 {
-    begin_forgets(redis);
     continue_tidying(redis);
 }
 
 void crier__redis_tidy_down(struct crier__redis *redis)
 {
     redis->tidying = false;
-    begin_forgets(redis); /* which fail */
 }

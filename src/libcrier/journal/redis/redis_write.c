@@ -88,12 +88,22 @@ static bool close_call(struct crier__redis_batch *batch)
 static void fail_batch(struct crier__redis_batch *batch, int error, const char *reason)
 {
     batch->error = error;
+    batch->note = 0;
     snprintf(batch->reason, sizeof batch->reason, "%.127s", reason);
     batch->replied = batch->yielded = batch->confirmed = true;
     crier__counter_add(&batch->redis->mirror.journal.failures, 1);
 }
 
 /* ---- the order -------------------------------------------------------- */
+
+/* Whether the notes that BATCH has made are applied: that topics have not ended any more. */
+static bool is_noted(const struct crier__redis_batch *batch)
+{
+    const struct crier__redis *redis = batch->redis;
+
+    return batch->note == 0 || redis->last > batch->last ||
+           redis->note >= batch->note;
+}
 
 void crier__redis_settle(struct crier__redis *redis)
 {
@@ -110,7 +120,7 @@ void crier__redis_settle(struct crier__redis *redis)
         crier__redis_yield_batch(batch);
     }
     DL_FOREACH_SAFE (redis->batches, batch, next)
-        if (batch->yielded && batch->confirmed)
+        if (batch->yielded && batch->confirmed && is_noted(batch))
             finish_batch(batch);
 }
 
@@ -244,6 +254,7 @@ static bool read_reply(struct crier__redis_batch *batch, const redisReply *reply
     if (!read_totals(batch, reply->element[6]))
         return false;
     place_batch(batch, first, (int64_t)time_before);
+    batch->note = batch->last != 0 ? held.note : 0;
     if (held.note != 0)
         redis->fetch_wanted = true;
     return true;
@@ -492,7 +503,9 @@ static void fill_batch(struct crier__redis_batch *batch)
     pthread_mutex_lock(&batch->redis->queue_lock);
     while (queue->count != 0 && batch->count < CRIER__REDIS_BATCH_MAX &&
            bytes < BATCH_BYTES) {
-        queued = &queue->appends[queue->first];
+        queued = &queue->changes[queue->first];
+        if (queued->append == NULL)
+            break;
         if (batch->count == 0)
             batch->until = queued->until;
         bytes += queued->append->update->frame->length;
@@ -537,9 +550,13 @@ void crier__redis_write(struct crier__redis *redis)
     DL_FOREACH (redis->batches, batch) /* in their order */
         if (!batch->sent && !batch->replied)
             send_batch(batch);
-    while (redis->batch_count < CRIER__REDIS_BATCHES &&
-           (batch = new_batch(redis)) != NULL)
+    for (;;) {
+        crier__redis_begin_forget(redis);
+        if (redis->batch_count == CRIER__REDIS_BATCHES ||
+            (batch = new_batch(redis)) == NULL)
+            break;
         send_batch(batch);
+    }
 }
 
 /* ---- failures --------------------------------------------------------- */
@@ -548,40 +565,46 @@ void crier__redis_write_down(struct crier__redis *redis)
 {
     struct crier__redis_batch *batch;
 
-    DL_FOREACH (redis->batches, batch)
+    DL_FOREACH (redis->batches, batch) {
+        batch->note = 0; /* whoever attaches again reads what has ended */
         if (batch->replied && !batch->confirmed) {
             batch->confirmed = true;
             batch->error = CRIER_ERR_STORAGE;
             snprintf(batch->reason, sizeof batch->reason,
                      "Redis was lost before its replicas had the update");
         }
+    }
     crier__redis_settle(redis);
 }
 
-/* Takes the first append of the queue that has waited until NOW; NULL when none has. */
-static struct crier__append *take_expired(struct crier__redis *redis, uint64_t now,
-                                          uint64_t *next)
+/* Takes what is first in the queue, and has waited until NOW. False: that has not, or there
+ * is nothing. */
+static bool take_expired(struct crier__redis *redis, uint64_t now, uint64_t *next,
+                         struct crier__redis_queued *taken)
 {
     struct crier__redis_queue *queue = &redis->queue;
-    struct crier__append *append = NULL;
+    bool expired = false;
 
     pthread_mutex_lock(&redis->queue_lock);
-    if (queue->count != 0 && queue->appends[queue->first].until <= now) {
-        append = queue->appends[queue->first].append;
+    if (queue->count != 0) {
+        *taken = queue->changes[queue->first];
+        expired = taken->until <= now;
+        if (!expired && taken->until < *next)
+            *next = taken->until;
+    }
+    if (expired) {
         queue->first = (queue->first + 1) % queue->capacity;
         queue->count--;
-    } else if (queue->count != 0) {
-        *next = queue->appends[queue->first].until;
     }
     pthread_mutex_unlock(&redis->queue_lock);
-    return append;
+    return expired;
 }
 
 void crier__redis_expire(struct crier__redis *redis, bool all)
 {
     uint64_t now = all ? UINT64_MAX : crier_now(), next = CRIER__NO_TIME;
     struct crier__redis_batch *batch;
-    struct crier__append *append;
+    struct crier__redis_queued taken;
     char reason[128];
 
     pthread_mutex_lock(&redis->queue_lock);
@@ -595,7 +618,12 @@ void crier__redis_expire(struct crier__redis *redis, bool all)
             next = batch->until;
     }
     crier__redis_settle(redis);
-    while ((append = take_expired(redis, now, &next)) != NULL)
-        answer_append(append, CRIER_ERR_STORAGE, reason);
+    while (take_expired(redis, now, &next, &taken))
+        if (taken.append != NULL) {
+            answer_append(taken.append, CRIER_ERR_STORAGE, reason);
+        } else {
+            taken.forget->error = CRIER_ERR_STORAGE;
+            taken.forget->done(taken.forget);
+        }
     crier__timers_set(&redis->link.timers, &redis->expire, next);
 }

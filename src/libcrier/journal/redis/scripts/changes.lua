@@ -321,8 +321,7 @@ local function read_oldest()
         return false
     end
     behind_oldest = '(' .. oldest[#oldest][1]
-    for position in pairs(gone_between(digits((place_of(oldest[1]))),
-        digits((place_of(oldest[#oldest]))))) do
+    for position in pairs(gone_among(oldest)) do
         gone[position] = true
     end
     return true

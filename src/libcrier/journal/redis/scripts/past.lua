@@ -23,8 +23,7 @@ local function read_all()
     while looked < count do
         local step = math.min(count - looked, 32)
         local part = call('XRANGE', LOG, behind, digits(upto), 'COUNT', step)
-        local gone = #part == 0 and {} or
-            gone_between(digits((place_of(part[1]))), digits((place_of(part[#part]))))
+        local gone = gone_among(part)
         for _, entry in ipairs(part) do
             local position, note = place_of(entry)
             if is_full() then

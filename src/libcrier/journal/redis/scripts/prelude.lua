@@ -188,6 +188,14 @@ local function gone_between(low, high)
     return positions
 end
 
+-- Those of ENTRIES that are gone, likewise.
+local function gone_among(entries)
+    if totals.gone == 0 or #entries == 0 then
+        return {}
+    end
+    return gone_between(digits((place_of(entries[1]))), digits((place_of(entries[#entries]))))
+end
+
 -- The first update of the log at or behind POSITION that is not in SKIPPED: its position
 -- and entry, or nil.
 local function update_from(position, skipped)
