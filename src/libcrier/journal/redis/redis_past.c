@@ -2,466 +2,1114 @@
  * Reads that begin before the mirror's floor.
  *
  * A question is one or more reads with the same content; what comes while it is open joins
- * it. It asks Redis in steps: the marks of its topics, where it begins, the oldest update
- * where there is a gap, and then updates up to the mirror's floor. An answer never says that
- * it is the end, so the next read of the subscriber is the mirror's.
+ * it. At most OPEN_MAX questions have a script on its way; the others wait in order, and are
+ * a few hundred bytes each beside the read, which is the caller's. An open question has its
+ * work: CRIER__READ_MAX references of updates, a page, and one reply of about PAGE_BYTES and
+ * one update. So all questions take OPEN_MAX * (PAGE_BYTES + 20 KiB), about 16 MiB, and the
+ * pages that are kept KEPT_BYTES, 16 MiB.
  *
- * At most OPEN_MAX questions have a script on its way; the others wait in order. Each has at
- * most CRIER__READ_MAX updates and one reply.
+ * A question finds where it begins, and then reads page by page up to the mirror's floor. The
+ * marks of its topics are read after each page: what was evicted before the page was read is
+ * known from them, so a gap is never left out. They also say which topic does not hold an
+ * update any more that another one holds.
  *
- * Prefixes and patterns walk the log. What they have missed is taken to be up to what any
- * topic has evicted: a gap may be reported that is none, but none is left out.
+ * Exact selectors, and the topics that the others match if there are NAMES_MAX of these at
+ * most, are read by their index. Otherwise the question walks the log. What patterns have
+ * missed is then collected from the records of all topics that they match; beyond ASK_MAX
+ * topics it is taken to be what the journal has evicted.
+ *
+ * An answer never says that it is the end, so the next read of the subscriber is the
+ * mirror's. A question that begins behind the floor is answered without updates, and says
+ * where it begins (`reached`): nothing that is wanted lies before, and the mirror knows all
+ * that lies behind it.
+ *
+ * Pages are kept for KEPT_TIME, so that readers who come with the same selectors share them.
+ * A page is constant once it has its marks; a topic that is forgotten ends the keeping.
  */
 #include <config.h>
 
 #include "redis.h"
+#include "redis_page.h"
 
 #include "base/clock.h"
+#include "libcrier/journal/memory/memory_read.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #define OPEN_MAX 16
 #define SCRIPT_TIME 10000
-#define WALK_MAX 16   /* replies in one answer */
+#define WALK_MAX 16 /* pages in one answer */
 #define LAST_MAX 100000
-#define BACK_COUNT 256
 #define PAGE_BYTES (1U << 20)
+#define NAMES_MAX CRIER__TOPICS_MAX
+#define ASK_MAX 100000
+#define LIST_PAGE 500
+#define POSITION_MAX (UINT64_C(1) << 53)
+#define KEPT_BYTES (16U << 20)
+#define KEPT_TIME 1000
 
-enum step { WAITING, MARKS, FIND, BACK, NAMED, OLDEST, UPDATES };
+/* What a question is about, and what it has asked for that. */
+enum step { FIND, NAMED, BACK, UPDATES, OLDEST };
+enum asked { ENTRIES, MARKS, NAMES };
+
+struct work {
+    enum step step;
+    enum asked asked;
+    char *key;    /* of its pages; NULL: they are not kept */
+    bool walk;    /* the log is read, not the topics */
+    bool others;  /* there are selectors but "*" */
+    bool listed;  /* the topics are known, or `walk` is set */
+    bool marked, scanned; /* of the page */
+    char *names[2 * NAMES_MAX]; /* of the topics */
+    unsigned name_count;
+    unsigned scan; /* the selector whose topics are listed, */
+    char from[CRIER__TOPIC_SIZE + 1]; /* from here on */
+    size_t asks;
+    uint64_t floor, at, looked, left;
+    unsigned walked;
+    int64_t now;
+    size_t bytes;
+    uint64_t start[CRIER__TOPICS_MAX], missed[CRIER__TOPICS_MAX];
+    bool gap;
+    char oldest[CRIER__ID_SIZE];
+    struct crier__redis_page *page; /* a reference */
+    unsigned count;
+    struct crier__update *updates[CRIER__READ_MAX];
+};
 
 struct crier__redis_question {
     struct crier__redis_question *prev, *next;
     struct crier__redis *redis;
     struct crier__redis_call call;
     struct crier__read *reads; /* the first asks for all */
-    enum step step;
+    struct work *work;         /* NULL: it waits */
     bool sent;
-    bool exact; /* all selectors are */
-    unsigned walked;
-    uint64_t missed[CRIER__TOPICS_MAX], start[CRIER__TOPICS_MAX];
-    uint64_t floor, at, number, looked;
-    size_t bytes;
-    struct crier__redis_corrected corrected;
-    bool gap;
-    char oldest[CRIER__ID_SIZE];
-    unsigned count;
-    struct crier__update *updates[CRIER__READ_MAX];
 };
 
-static void take_step(struct crier__redis_question *question);
+/* What becomes of a question. */
+enum course { GO_ON, WAIT, DONE };
 
 /* ---- answers ---------------------------------------------------------- */
+
+static void free_work(struct work *work)
+{
+    unsigned i;
+
+    for (i = 0; i < work->count; i++)
+        crier__update_unref(work->updates[i]);
+    for (i = 0; i < work->name_count; i++)
+        free(work->names[i]);
+    crier__redis_page_unref(work->page);
+    free(work->key);
+    free(work);
+}
+
+static void give_answer(const struct work *work, struct crier__read *read)
+{
+    unsigned i;
+
+    read->gap = work->gap;
+    read->reached = work->at;
+    snprintf(read->oldest, sizeof read->oldest, "%s", work->oldest);
+    for (i = 0; i < work->count; i++)
+        read->updates[read->count++] = crier__update_ref(work->updates[i]);
+    for (i = 0; i < read->selector_count; i++)
+        if (work->missed[i] > read->selectors[i].gap_reported_upto)
+            read->selectors[i].gap_reported_upto = work->missed[i];
+}
 
 static void answer_question(struct crier__redis_question *question, int error)
 {
     struct crier__read *read, *next;
-    unsigned i;
 
     DL_DELETE(question->redis->past.questions, question);
-    if (question->step != WAITING)
+    if (question->work != NULL)
         question->redis->past.open--;
     for (read = question->reads; read != NULL; read = next) {
         next = read->next;
         read->error = error;
-        read->end = false;
+        read->end = read->gap = false;
         read->count = 0;
-        read->gap = question->gap;
-        read->reached = question->at;
-        snprintf(read->oldest, sizeof read->oldest, "%s", question->oldest);
-        for (i = 0; error == 0 && i < question->count; i++)
-            read->updates[read->count++] = crier__update_ref(question->updates[i]);
-        for (i = 0; error == 0 && i < read->selector_count; i++)
-            if (question->missed[i] > read->selectors[i].gap_reported_upto)
-                read->selectors[i].gap_reported_upto = question->missed[i];
+        if (error == 0)
+            give_answer(question->work, read);
         read->done(read);
     }
-    for (i = 0; i < question->count; i++)
-        crier__update_unref(question->updates[i]);
+    if (question->work != NULL)
+        free_work(question->work);
     free(question);
 }
 
-static void send_waiting(struct crier__redis *redis)
-{
-    struct crier__redis_question *question;
+/* ---- pages that are kept ---------------------------------------------- */
 
-    while (redis->past.open < OPEN_MAX) {
-        DL_FOREACH (redis->past.questions, question)
-            if (question->step == WAITING)
-                break;
-        if (question == NULL)
-            return;
-        redis->past.open++;
-        question->step = MARKS;
-        take_step(question);
-    }
+static void let_go(struct crier__redis_past *past, struct crier__redis_page *page)
+{
+    DL_DELETE(past->pages, page);
+    past->kept -= page->bytes;
+    crier__redis_page_unref(page);
 }
 
-static void finish_question(struct crier__redis_question *question, int error)
+/* Lets go of what is kept too long by NOW, and until there is room for MORE bytes. */
+static void make_room(struct crier__redis_past *past, uint64_t now, size_t more)
 {
-    struct crier__redis *redis = question->redis;
+    while (past->pages != NULL &&
+           (past->pages->until <= now || past->kept + more > KEPT_BYTES))
+        let_go(past, past->pages);
+}
 
-    answer_question(question, error);
-    if (!redis->past.busy) {
-        redis->past.busy = true;
-        send_waiting(redis);
-        redis->past.busy = false;
+static void keep_page(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    struct crier__redis_past *past = &question->redis->past;
+    struct crier__redis_page *page = work->page;
+    uint64_t now = crier_now();
+
+    if (work->key == NULL || page->key != NULL || page->bytes > KEPT_BYTES)
+        return;
+    page->key = strdup(work->key);
+    if (page->key == NULL)
+        return;
+    make_room(past, now, page->bytes);
+    page->epoch = question->redis->mirror.journal.epoch;
+    page->until = now + KEPT_TIME;
+    page->references++;
+    DL_APPEND(past->pages, page);
+    past->kept += page->bytes;
+    if (past->expire.place == 0)
+        crier__timers_set(&question->redis->link.timers, &past->expire, page->until);
+}
+
+static struct crier__redis_page *find_kept(const struct crier__redis_question *question)
+{
+    const struct work *work = question->work;
+    struct crier__redis_past *past = &question->redis->past;
+    struct crier__redis_page *page;
+
+    make_room(past, crier_now(), 0);
+    if (work->key == NULL)
+        return NULL;
+    DL_FOREACH (past->pages, page)
+        if (page->after <= work->at && work->at < page->reached &&
+            page->epoch == question->redis->mirror.journal.epoch &&
+            strcmp(page->key, work->key) == 0) {
+            page->references++;
+            return page;
+        }
+    return NULL;
+}
+
+static void expire_pages(struct crier__timer *timer, uint64_t now)
+{
+    struct crier__redis_past *past =
+        CRIER__CONTAINER_OF(timer, struct crier__redis_past, expire);
+    struct crier__redis *redis = CRIER__CONTAINER_OF(past, struct crier__redis, past);
+
+    make_room(past, now, 0);
+    if (past->pages != NULL)
+        crier__timers_set(&redis->link.timers, timer, past->pages->until);
+}
+
+void crier__redis_past_drop(struct crier__redis *redis)
+{
+    while (redis->past.pages != NULL)
+        let_go(&redis->past, redis->past.pages);
+}
+
+/* What the pages of READ depend on, as a *new* text. NULL: it has none. */
+static char *make_key(const struct crier__read *read)
+{
+    char text[CRIER__SELECTOR_SIZE], *key = NULL, *longer;
+    size_t length = 0, more;
+    unsigned i;
+
+    for (i = 0; i < read->selector_count; i++) {
+        if (!crier__selector_write(&read->selectors[i].selector, text) ||
+            (longer = realloc(key, length + (more = strlen(text)) + 2)) == NULL) {
+            free(key);
+            return NULL;
+        }
+        key = longer;
+        memcpy(key + length, text, more);
+        length += more;
+        memcpy(key + length, "\n", 2);
+        length++;
     }
+    return key;
 }
 
 /* ---- what is wanted --------------------------------------------------- */
 
-/* Whether READ's selectors want UPDATE; LIVE: also those that are live. */
-static bool is_wanted(const struct crier__redis_question *question,
-                      const struct crier__update *update, const uint64_t *start, bool live)
+enum verdict { UNWANTED, WANTED, TOO_OLD };
+
+/* Whether UPDATE is too old under the limits of all topics and of the topic NAME (NULL:
+ * under the first alone). */
+static bool is_old(const struct crier__redis_question *question,
+                   const struct crier__update *update, const char *name)
+{
+    struct crier_journal *journal = &question->redis->mirror.journal;
+    int64_t now = question->work->now;
+    uint64_t age, own = 0;
+
+    if (!crier__journal_ages(journal))
+        return false;
+    age = crier__journal_limits(journal).age;
+    if (name != NULL)
+        own = crier__journal_retention(journal, name, strlen(name)).age;
+    if (own != 0 && (age == 0 || own < age))
+        age = own;
+    return age != 0 && age < (uint64_t)now && update->time < now - (int64_t)age;
+}
+
+/* Whether the topic NAME holds UPDATE, by the marks of the page if it has some. */
+static bool is_held(const struct crier__redis_question *question,
+                    const struct crier__update *update, const char *name)
+{
+    const struct crier__redis_page *page = question->work->page;
+    const struct crier__redis_mark *mark;
+
+    if (page->mark_count == 0)
+        return true;
+    mark = crier__redis_page_mark(page, name);
+    return mark != NULL && mark->held && update->position > mark->evicted;
+}
+
+static enum verdict judge_for(const struct crier__redis_question *question,
+                              const struct crier__update *update,
+                              const struct crier__selector *selector)
+{
+    enum verdict verdict = UNWANTED;
+    const char *name;
+
+    if (selector->kind == CRIER__ALL) {
+        if (update->hidden)
+            return UNWANTED;
+        return is_old(question, update, NULL) ? TOO_OLD : WANTED;
+    }
+    CRIER__TOPICS_EACH (update->topics, name)
+        if (crier__selector_matches(selector, name, strlen(name)) &&
+            is_held(question, update, name)) {
+            if (!is_old(question, update, name))
+                return WANTED;
+            verdict = TOO_OLD;
+        }
+    return verdict;
+}
+
+/* Whether the reader wants UPDATE, which lies behind START of a selector (NULL: its `from`);
+ * LIVE: the selectors that are live count, too. */
+static enum verdict judge(const struct crier__redis_question *question,
+                          const struct crier__update *update, const uint64_t *start,
+                          bool live)
 {
     const struct crier__read *read = question->reads;
-    const char *name;
+    enum verdict verdict = UNWANTED, one;
     unsigned i;
 
     if (!crier__update_visible(update, read->grants))
-        return false;
+        return UNWANTED;
     for (i = 0; i < read->selector_count; i++) {
         if (update->position <= (start != NULL ? start[i] : read->selectors[i].from) ||
             (!live && read->selectors[i].live))
             continue;
-        CRIER__TOPICS_EACH (update->topics, name)
-            if (crier__selector_matches(&read->selectors[i].selector, name, strlen(name)))
-                return true;
+        one = judge_for(question, update, &read->selectors[i].selector);
+        if (one == WANTED)
+            return WANTED;
+        if (one == TOO_OLD)
+            verdict = TOO_OLD;
     }
-    return false;
+    return verdict;
 }
 
-/* ---- the steps -------------------------------------------------------- */
+/* ---- what is missed --------------------------------------------------- */
+
+/* What the reader has missed of the topic of MARK. */
+static uint64_t missed_of(const struct crier__redis_question *question,
+                          const struct crier__redis_mark *mark)
+{
+    return question->reads->grants == NULL && mark->newest_public < mark->evicted
+               ? mark->newest_public
+               : mark->evicted;
+}
+
+static void raise(uint64_t *position, uint64_t to)
+{
+    if (to > *position)
+        *position = to;
+}
+
+/* Takes what the marks of the page say. */
+static void note_missed(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    const struct crier__redis_page *page = work->page;
+    const struct crier__read *read = question->reads;
+    unsigned i;
+    size_t k;
+
+    for (i = 0; i < read->selector_count; i++) {
+        const struct crier__selector *selector = &read->selectors[i].selector;
+        const struct crier__redis_mark *mark;
+
+        raise(&work->missed[i], page->renewed);
+        if (selector->kind == CRIER__ALL) {
+            raise(&work->missed[i], page->evicted);
+            continue;
+        }
+        if (selector->kind == CRIER__EXACT) {
+            mark = crier__redis_page_mark(page, selector->text);
+            raise(&work->missed[i],
+                  mark != NULL && mark->held ? missed_of(question, mark)
+                                             : page->forgotten);
+            continue;
+        }
+        raise(&work->missed[i], page->forgotten);
+        raise(&work->missed[i], page->missed[i][read->grants != NULL]);
+        for (k = 0; k < page->mark_count; k++)
+            if (crier__selector_matches(selector, page->marks[k].name,
+                                        strlen(page->marks[k].name)))
+                raise(&work->missed[i], missed_of(question, &page->marks[k]));
+    }
+}
+
+/* Whether READ is about the past in general, so that only what is lost behind its `after` is
+ * a gap. */
+static bool is_past(const struct crier__read *read)
+{
+    return read->resolve && read->since != CRIER_SINCE_ID;
+}
+
+static void find_gap(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    const struct crier__read *read = question->reads;
+    unsigned i;
+
+    for (i = 0; i < read->selector_count; i++)
+        if (work->missed[i] > work->start[i] &&
+            work->missed[i] > read->selectors[i].gap_reported_upto &&
+            !(is_past(read) && work->missed[i] <= read->after))
+            work->gap = true;
+}
+
+/* The reader cannot have what was at POSITION. */
+static void lose_update(struct crier__redis_question *question, uint64_t position)
+{
+    struct work *work = question->work;
+    unsigned i;
+
+    for (i = 0; i < question->reads->selector_count; i++)
+        if (work->start[i] < position)
+            raise(&work->missed[i], position);
+}
+
+/* ---- where a question begins ------------------------------------------ */
 
 static void set_starts(struct crier__redis_question *question, uint64_t after)
 {
+    struct work *work = question->work;
     struct crier__read *read = question->reads;
-    bool past = read->resolve && read->since != CRIER_SINCE_ID;
     unsigned i;
 
-    if (past && after > read->after)
+    if (is_past(read) && after > read->after)
         after = read->after;
-    question->at = UINT64_MAX;
+    work->at = UINT64_MAX;
     for (i = 0; i < read->selector_count; i++) {
-        const struct crier__read_selector *selector = &read->selectors[i];
-        uint64_t start = past && selector->live ? 0 : after;
+        uint64_t start = is_past(read) && read->selectors[i].live ? 0 : after;
 
-        if (selector->from > start)
-            start = selector->from;
-        question->start[i] = start;
-        if (start < question->at)
-            question->at = start;
-        if (question->missed[i] > start &&
-            question->missed[i] > selector->gap_reported_upto &&
-            !(past && question->missed[i] <= read->after))
-            question->gap = true;
+        raise(&start, read->selectors[i].from);
+        work->start[i] = start;
+        if (start < work->at)
+            work->at = start;
     }
-    question->number = question->at; /* where the updates begin */
-    question->step = UPDATES;
-    if (question->gap) {
-        question->step = OLDEST;
-        question->at = 0;
-    }
-    take_step(question);
+    work->walked = 0;
+    work->step = UPDATES;
 }
 
-static void begin_since(struct crier__redis_question *question)
+/* Whether POSITION, that of an id of this epoch, has been used. */
+static bool is_used(struct crier__memory *mirror, uint64_t position)
 {
-    struct crier__read *read = question->reads;
+    bool used;
+    unsigned i;
+
+    pthread_mutex_lock(&mirror->lock);
+    used = position <= mirror->last;
+    for (i = 0; i < mirror->mirror.jump_count; i++)
+        if (position > mirror->mirror.jumps[i].end &&
+            position < mirror->mirror.jumps[i].start)
+            used = false;
+    pthread_mutex_unlock(&mirror->lock);
+    return used;
+}
+
+static void begin_at_id(struct crier__redis_question *question)
+{
     struct crier__memory *mirror = &question->redis->mirror;
     uint64_t position = 0;
-    unsigned i;
 
-    if (!read->resolve) {
-        set_starts(question, read->after);
-    } else if (read->since == CRIER_SINCE_LAST && read->number > 0) {
-        question->step = BACK;
-        question->number = read->number;
-        take_step(question);
-    } else if (read->since == CRIER_SINCE_LAST) {
-        set_starts(question, UINT64_MAX);
-    } else if (read->since == CRIER_SINCE_TIME) {
-        question->step = FIND;
-        take_step(question);
-    } else if (read->since != CRIER_SINCE_ID) {
-        set_starts(question, 0);
-    } else if (crier__id_read(read->id, mirror->journal.epoch, &position)) {
-        pthread_mutex_lock(&mirror->lock);
-        question->gap = position > mirror->last;
-        for (i = 0; i < mirror->mirror.jump_count; i++)
-            if (position > mirror->mirror.jumps[i].end &&
-                position < mirror->mirror.jumps[i].start)
-                question->gap = true;
-        pthread_mutex_unlock(&mirror->lock);
-        set_starts(question, question->gap ? 0 : position);
+    if (!crier__id_read(question->reads->id, mirror->journal.epoch, &position)) {
+        question->work->step = NAMED;
     } else {
-        question->step = NAMED;
-        take_step(question);
+        question->work->gap = !is_used(mirror, position);
+        set_starts(question, question->work->gap ? 0 : position);
     }
 }
 
-/* Reads RECORD, the one of an exact selector, into *MISSED. False: it is damaged. */
-static bool read_record(const struct crier__redis_question *question,
-                        const redisReply *record, uint64_t *missed)
-{
-    unsigned long long count, bytes, evicted, newest_private, newest_public;
-    char text[160];
-
-    if (record->type != REDIS_REPLY_STRING || (size_t)record->len >= sizeof text)
-        return false;
-    if (record->len == 0)
-        return true;
-    snprintf(text, sizeof text, "%s", record->str);
-    if (sscanf(text, "%llu %llu %llu %llu %llu", &count, &bytes, &evicted, &newest_private,
-               &newest_public) != 5)
-        return false;
-    if (question->reads->grants == NULL && newest_public < evicted)
-        evicted = newest_public;
-    *missed = evicted;
-    return true;
-}
-
-static bool take_marks(struct crier__redis_question *question, const redisReply *reply)
+static void begin_question(struct crier__redis_question *question)
 {
     struct crier__read *read = question->reads;
-    uint64_t number[7];
-    const redisReply *records;
-    size_t exact = 0;
+    struct work *work = question->work;
     unsigned i;
 
-    if (!crier__redis_is_array(reply, 8) || !crier__redis_is_array(reply->element[7], 0))
-        return false;
-    for (i = 0; i < 7; i++)
-        if (!crier__redis_read_number(reply->element[i], &number[i]))
-            return false;
-    records = reply->element[7];
-    question->corrected.upto = number[5];
-    question->corrected.time = (int64_t)number[6];
     for (i = 0; i < read->selector_count; i++) {
-        uint64_t *missed = &question->missed[i];
-
-        *missed = number[1];
-        if (read->selectors[i].selector.kind == CRIER__EXACT) {
-            if (exact == records->elements)
-                return false;
-            *missed = records->element[exact]->len == 0 ? number[2] : 0;
-            if (!read_record(question, records->element[exact++], missed))
-                return false;
-        } else if (read->selectors[i].selector.kind != CRIER__ALL && number[2] > *missed) {
-            *missed = number[2];
-        }
-        if (number[3] > *missed)
-            *missed = number[3];
+        work->walk |= read->selectors[i].selector.kind == CRIER__ALL;
+        work->others |= read->selectors[i].selector.kind != CRIER__ALL;
     }
-    question->looked = number[0] + 1;
-    begin_since(question);
-    return true;
-}
-
-static bool take_back(struct crier__redis_question *question, const redisReply *reply)
-{
-    size_t i;
-
-    if (!crier__redis_is_array(reply, 0))
-        return false;
-    for (i = 0; i < reply->elements; i++) {
-        const redisReply *pair = reply->element[i];
-        struct crier__redis_entry entry = {.kind = 'u', .body = ""};
-        struct crier__update *update;
-        uint64_t position;
-        int error;
-
-        if (!crier__redis_is_array(pair, 2) ||
-            !crier__redis_read_number(pair->element[0], &position) ||
-            pair->element[1]->type != REDIS_REPLY_STRING || position >= question->looked)
-            return false;
-        entry.position = question->looked = position;
-        entry.head = pair->element[1]->str;
-        entry.head_length = pair->element[1]->len;
-        error = crier__redis_update_of(&entry, question->redis->mirror.journal.epoch,
-                                       &question->corrected, &update);
-        if (error != 0)
-            return false;
-        question->number -= is_wanted(question, update, NULL, false);
-        crier__update_unref(update);
-        if (question->number == 0) {
-            set_starts(question, position - 1);
-            return true;
-        }
-    }
-    question->walked++;
-    if (reply->elements < BACK_COUNT)
-        set_starts(question, 0);
-    else if (question->walked >= LAST_MAX / BACK_COUNT)
-        set_starts(question, question->looked - 1);
+    work->listed = work->walk;
+    work->looked = POSITION_MAX;
+    work->left = read->number;
+    if (!read->resolve)
+        set_starts(question, read->after);
+    else if (read->since == CRIER_SINCE_LAST && read->number > 0)
+        work->step = BACK;
+    else if (read->since == CRIER_SINCE_LAST)
+        set_starts(question, UINT64_MAX);
+    else if (read->since == CRIER_SINCE_TIME)
+        work->step = FIND;
+    else if (read->since == CRIER_SINCE_ID)
+        begin_at_id(question);
     else
-        take_step(question);
-    return true;
-}
-
-/* Takes an update, or with OLDEST its id. False: no more are to be taken. */
-static bool take_update(struct crier__redis_question *question, struct crier__update *update)
-{
-    if (question->step == OLDEST) {
-        if (!is_wanted(question, update, NULL, true))
-            return true;
-        snprintf(question->oldest, sizeof question->oldest, "%s", update->id);
-        return false;
-    }
-    question->at = update->position;
-    if (is_wanted(question, update, question->start, true)) {
-        question->bytes += update->frame->length;
-        question->updates[question->count++] = crier__update_ref(update);
-    }
-    return question->count < CRIER__READ_MAX && question->bytes < question->reads->max_bytes;
-}
-
-static bool take_updates(struct crier__redis_question *question, const redisReply *reply)
-{
-    struct crier__redis_entry entry;
-    struct crier__update *update;
-    uint64_t reached, before = question->at;
-    bool more = true;
-    size_t i;
-    int error;
-
-    if (!crier__redis_is_array(reply, 2) || !crier__redis_is_array(reply->element[1], 0) ||
-        !crier__redis_read_number(reply->element[0], &reached) || reached < before)
-        return false;
-    for (i = 0; more && i < reply->element[1]->elements; i++) {
-        if (!crier__redis_read_entry(reply->element[1]->element[i], &entry) ||
-            entry.position <= before || entry.position > reached)
-            return false;
-        before = entry.position;
-        error = crier__redis_update_of(&entry, question->redis->mirror.journal.epoch,
-                                       &question->corrected, &update);
-        if (error != 0)
-            return false;
-        more = take_update(question, update);
-        crier__update_unref(update);
-    }
-    if (more)
-        question->at = reached;
-    question->walked++;
-    more = more && question->at < question->floor && question->walked < WALK_MAX;
-    if (!more && question->step == UPDATES) {
-        finish_question(question, 0);
-        return true;
-    }
-    if (!more) {
-        question->step = UPDATES;
-        question->at = question->number;
-        question->walked = 0;
-    }
-    take_step(question);
-    return true;
+        set_starts(question, 0);
 }
 
 static bool take_position(struct crier__redis_question *question, const redisReply *reply)
 {
     uint64_t position = 0;
 
-    if (question->step == NAMED && reply->type == REDIS_REPLY_NIL)
-        question->gap = true;
+    if (question->work->step == NAMED && reply->type == REDIS_REPLY_NIL)
+        question->work->gap = true;
     else if (!crier__redis_read_number(reply, &position))
         return false;
     set_starts(question, position);
     return true;
 }
 
+/* ---- the topics of patterns ------------------------------------------- */
+
+static bool is_pattern(const struct crier__selector *selector)
+{
+    return selector->kind != CRIER__EXACT && selector->kind != CRIER__ALL;
+}
+
+/* Goes to the next pattern at or behind the selector INDEX. False: there is none. */
+static bool scan_from(struct crier__redis_question *question, unsigned index)
+{
+    const struct crier__read *read = question->reads;
+    struct work *work = question->work;
+
+    while (index < read->selector_count &&
+           !is_pattern(&read->selectors[index].selector))
+        index++;
+    work->scan = index;
+    if (index == read->selector_count)
+        return false;
+    snprintf(work->from, sizeof work->from, "%.*s",
+             (int)read->selectors[index].selector.length,
+             read->selectors[index].selector.text);
+    return true;
+}
+
+/* Adds a topic to those that are read. False: memory is short. */
+static bool add_name(struct work *work, const char *name, size_t length)
+{
+    unsigned i;
+
+    for (i = 0; i < work->name_count; i++)
+        if (strlen(work->names[i]) == length &&
+            memcmp(work->names[i], name, length) == 0)
+            return true;
+    if (work->name_count == 2 * NAMES_MAX) {
+        work->walk = true;
+        return true;
+    }
+    work->names[work->name_count] = strndup(name, length);
+    return work->names[work->name_count] != NULL && ++work->name_count != 0;
+}
+
+/* Takes the topic of ROW, which the pattern matches. */
+static bool take_match(struct crier__redis_question *question, const redisReply *name,
+                       const redisReply *record)
+{
+    struct work *work = question->work;
+    struct crier__redis_mark mark = {0};
+    uint64_t *missed;
+
+    if (!work->listed)
+        return add_name(work, name->str, name->len);
+    if (!crier__redis_read_mark(record, &mark))
+        return false;
+    missed = work->page->missed[work->scan];
+    raise(&missed[1], mark.evicted);
+    raise(&missed[0],
+          mark.newest_public < mark.evicted ? mark.newest_public : mark.evicted);
+    return true;
+}
+
+static bool take_row(struct crier__redis_question *question, const redisReply *row)
+{
+    struct work *work = question->work;
+    const redisReply *name;
+
+    if (!crier__redis_is_array(row, 2) || row->element[0]->type != REDIS_REPLY_STRING)
+        return false;
+    name = row->element[0];
+    if (name->len == 0 || name->len >= CRIER__TOPIC_SIZE ||
+        memchr(name->str, '\0', name->len) != NULL || strcmp(name->str, work->from) < 0)
+        return false;
+    snprintf(work->from, sizeof work->from, "%s\1", name->str);
+    work->asks++;
+    return !crier__selector_matches(&question->reads->selectors[work->scan].selector,
+                                    name->str, name->len) ||
+           take_match(question, name, row->element[1]);
+}
+
+/* There are too many topics to look at. */
+static void stop_scan(struct work *work)
+{
+    if (!work->listed) {
+        work->listed = work->walk = true;
+    } else {
+        raise(&work->page->missed[work->scan][0], work->page->evicted);
+        raise(&work->page->missed[work->scan][1], work->page->evicted);
+        work->scanned = true;
+    }
+}
+
+static bool take_names(struct crier__redis_question *question, const redisReply *reply)
+{
+    struct work *work = question->work;
+    size_t i;
+
+    if (!crier__redis_is_array(reply, 0))
+        return false;
+    for (i = 0; i < reply->elements; i++)
+        if (!take_row(question, reply->element[i]))
+            return false;
+    if (work->asks >= ASK_MAX || (!work->listed && work->walk)) {
+        stop_scan(work);
+    } else if (reply->elements < LIST_PAGE && !scan_from(question, work->scan + 1)) {
+        work->scanned = work->listed;
+        work->listed = true;
+    }
+    return true;
+}
+
+/* Begins to look at the topics of all patterns: collects their names, or, once `listed` is
+ * set, what was evicted from them. False: memory is short. */
+static bool begin_names(struct crier__redis_question *question)
+{
+    const struct crier__read *read = question->reads;
+    struct work *work = question->work;
+    unsigned i;
+
+    work->asks = 0;
+    for (i = 0; !work->listed && i < read->selector_count; i++)
+        if (read->selectors[i].selector.kind == CRIER__EXACT &&
+            !add_name(work, read->selectors[i].selector.text,
+                      read->selectors[i].selector.length))
+            return false;
+    if (!scan_from(question, 0)) {
+        work->scanned = work->listed;
+        work->listed = true;
+    }
+    return true;
+}
+
+/* ---- pages ------------------------------------------------------------ */
+
+/* Notes which marks the page needs. False: memory is short. */
+static bool want_marks(struct crier__redis_question *question)
+{
+    const struct crier__read *read = question->reads;
+    struct work *work = question->work;
+    struct crier__redis_page *page = work->page;
+    const char *name;
+    unsigned i, k;
+    bool kept = true;
+
+    for (i = 0; kept && !work->walk && i < work->name_count; i++)
+        kept = crier__redis_page_want(page, work->names[i], strlen(work->names[i]));
+    for (i = 0; kept && i < read->selector_count; i++) {
+        const struct crier__selector *selector = &read->selectors[i].selector;
+
+        if (!work->walk || selector->kind == CRIER__ALL)
+            continue;
+        if (selector->kind == CRIER__EXACT)
+            kept = crier__redis_page_want(page, selector->text, selector->length);
+        for (k = 0; kept && is_pattern(selector) && k < page->count; k++) {
+            if (page->items[k].update == NULL)
+                continue;
+            CRIER__TOPICS_EACH (page->items[k].update->topics, name)
+                if (kept && crier__selector_matches(selector, name, strlen(name)))
+                    kept = crier__redis_page_want(page, name, strlen(name));
+        }
+    }
+    crier__redis_page_sort(page);
+    return kept;
+}
+
+/* Takes the updates of the page. False: it has taken as many as it may. */
+static bool take_updates(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    struct crier__redis_page *page = work->page;
+    unsigned i;
+
+    for (i = 0; i < page->count; i++) {
+        const struct crier__redis_item *item = &page->items[i];
+        enum verdict verdict = TOO_OLD;
+
+        if (item->position <= work->at)
+            continue;
+        if (item->position > work->floor)
+            break;
+        if (item->update != NULL)
+            verdict = judge(question, item->update, work->start, true);
+        if (verdict == TOO_OLD && work->count != 0) /* the gap is in the next answer */
+            return false;
+        work->at = item->position;
+        if (verdict == TOO_OLD)
+            lose_update(question, item->position);
+        if (item->update == NULL)
+            work->gap = true;
+        if (verdict != WANTED)
+            continue;
+        work->bytes += item->update->frame->length;
+        work->updates[work->count++] = crier__update_ref(item->update);
+        if (work->count == CRIER__READ_MAX || work->bytes >= question->reads->max_bytes)
+            return false;
+    }
+    work->at = page->reached < work->floor ? page->reached : work->floor;
+    return true;
+}
+
+/* Finds the oldest update in the page. False: there it is. */
+static bool find_oldest(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    struct crier__redis_page *page = work->page;
+    unsigned i;
+
+    for (i = 0; i < page->count; i++)
+        if (page->items[i].update != NULL &&
+            judge(question, page->items[i].update, NULL, true) == WANTED) {
+            snprintf(work->oldest, sizeof work->oldest, "%s", page->items[i].update->id);
+            return false;
+        }
+    work->looked = page->reached;
+    return work->walked < LAST_MAX / CRIER__READ_MAX;
+}
+
+/* Finds the oldest update in the mirror. */
+static void find_in_mirror(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    struct crier__memory *mirror = &question->redis->mirror;
+    size_t size = question->reads->selector_count * sizeof *question->reads->selectors;
+    struct crier__read read = *question->reads;
+    unsigned i;
+
+    read.selectors = malloc(size);
+    if (read.selectors == NULL)
+        return;
+    memcpy(read.selectors, question->reads->selectors, size);
+    read.resolve = false;
+    read.after = work->floor;
+    read.max_bytes = 1;
+    pthread_mutex_lock(&mirror->lock);
+    if (!crier__memory_answer(mirror, &read))
+        read.count = 0;
+    pthread_mutex_unlock(&mirror->lock);
+    for (i = 0; i < read.count; i++) {
+        if (i == 0)
+            snprintf(work->oldest, sizeof work->oldest, "%s", read.updates[i]->id);
+        crier__update_unref(read.updates[i]);
+    }
+    free(read.selectors);
+}
+
+/* Counts back from the end. */
+static void count_back(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    struct crier__redis_page *page = work->page;
+    unsigned i;
+
+    for (i = 0; i < page->count; i++) {
+        work->looked = page->items[i].position;
+        if (page->items[i].update != NULL &&
+            judge(question, page->items[i].update, NULL, false) == WANTED &&
+            --work->left == 0) {
+            set_starts(question, work->looked - 1);
+            return;
+        }
+    }
+    if (page->count < CRIER__READ_MAX)
+        set_starts(question, 0);
+    else if (work->walked >= LAST_MAX / CRIER__READ_MAX)
+        set_starts(question, work->looked - 1);
+}
+
+/* The updates are there: looks for a gap. */
+static enum course end_updates(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+
+    find_gap(question);
+    if (!work->gap) {
+        answer_question(question, 0);
+        return DONE;
+    }
+    work->step = OLDEST;
+    work->looked = work->walked = 0;
+    return GO_ON;
+}
+
+static enum course end_oldest(struct crier__redis_question *question)
+{
+    if (question->work->oldest[0] == '\0')
+        find_in_mirror(question);
+    answer_question(question, 0);
+    return DONE;
+}
+
+/* Uses the page, which has all that it needs. */
+static enum course use_page(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    enum course course = GO_ON;
+    bool more;
+
+    work->walked++;
+    if (work->step == BACK) {
+        count_back(question);
+    } else if (work->step == OLDEST) {
+        if (!find_oldest(question))
+            course = end_oldest(question);
+    } else {
+        keep_page(question);
+        note_missed(question);
+        more = take_updates(question);
+        if (!more || work->walked >= WALK_MAX)
+            course = end_updates(question);
+    }
+    if (course != DONE) {
+        crier__redis_page_unref(work->page);
+        work->page = NULL;
+    }
+    return course;
+}
+
+/* ---- scripts ---------------------------------------------------------- */
+
+/* Appends the topics of a question that does not walk; without LIVE those alone that a
+ * selector which is not live matches. Returns how many. */
+static unsigned add_topics(const struct crier__redis_question *question,
+                           struct crier__redis_args *args, bool live)
+{
+    const struct crier__read *read = question->reads;
+    const struct work *work = question->work;
+    unsigned i, k, count = 0;
+
+    for (i = 0; i < work->name_count; i++) {
+        size_t length = strlen(work->names[i]);
+
+        for (k = 0; k < read->selector_count; k++)
+            if ((live || !read->selectors[k].live) &&
+                crier__selector_matches(&read->selectors[k].selector, work->names[i],
+                                        length))
+                break;
+        if (k == read->selector_count)
+            continue;
+        crier__redis_arg(args, work->names[i], length);
+        count++;
+    }
+    return count;
+}
+
+static void take_reply(struct crier__redis_call *call, redisReply *reply);
+
+/* Sends ARGS, and frees them: the command NAMED, or SCRIPT. */
+static enum course send_args(struct crier__redis_question *question,
+                             struct crier__redis_args *args, bool command,
+                             enum crier__redis_script script)
+{
+    struct crier__redis *redis = question->redis;
+    int error = args->failed ? -ENOMEM : 0;
+
+    question->call.on_reply = take_reply;
+    if (error == 0 && command)
+        error = crier__redis_command(&redis->link, CRIER__REDIS_READER, args, SCRIPT_TIME,
+                                     &question->call);
+    else if (error == 0)
+        error = crier__redis_run(&redis->link, CRIER__REDIS_READER, script, NULL, args,
+                                 SCRIPT_TIME, &question->call);
+    crier__redis_args_done(args);
+    question->sent = error == 0;
+    if (error != 0) {
+        answer_question(question, error);
+        return DONE;
+    }
+    atomic_fetch_add(&redis->past.reads, 1);
+    return WAIT;
+}
+
+static enum course ask_named(struct crier__redis_question *question)
+{
+    const char *ids = question->redis->keys[CRIER__REDIS_IDS];
+    struct crier__redis_args args = {0};
+
+    crier__redis_arg(&args, "HGET", 4);
+    crier__redis_arg(&args, ids, strlen(ids));
+    crier__redis_arg(&args, question->reads->id, strlen(question->reads->id));
+    return send_args(question, &args, true, CRIER__REDIS_SCRIPTS);
+}
+
+static enum course ask_time(struct crier__redis_question *question)
+{
+    struct crier__redis_args args = {0};
+    uint64_t now = (uint64_t)question->work->now, age = question->reads->number;
+    char text[24];
+
+    crier__redis_begin_args(question->redis, &args);
+    crier__redis_arg_number(&args, text, age < now ? now - age : 0);
+    return send_args(question, &args, false, CRIER__REDIS_FIND);
+}
+
+static enum course ask_names(struct crier__redis_question *question)
+{
+    const struct work *work = question->work;
+    const struct crier__selector *selector =
+        &question->reads->selectors[work->scan].selector;
+    struct crier__redis_args args = {0};
+    char upto[CRIER__TOPIC_SIZE + 2], text[24];
+
+    /* No name has a byte 0xff. */
+    snprintf(upto, sizeof upto, "%.*s\xff", (int)selector->length, selector->text);
+    crier__redis_begin_args(question->redis, &args);
+    crier__redis_arg(&args, work->from, strlen(work->from));
+    crier__redis_arg(&args, upto, strlen(upto));
+    crier__redis_arg_number(&args, text, LIST_PAGE);
+    crier__redis_arg(&args, "records", strlen("records"));
+    return send_args(question, &args, false, CRIER__REDIS_LIST);
+}
+
+static enum course ask_marks(struct crier__redis_question *question)
+{
+    const struct crier__redis_page *page = question->work->page;
+    struct crier__redis_args args = {0};
+    size_t i;
+
+    crier__redis_begin_args(question->redis, &args);
+    for (i = 0; i < page->mark_count; i++)
+        crier__redis_arg(&args, page->marks[i].name, strlen(page->marks[i].name));
+    return send_args(question, &args, false, CRIER__REDIS_MARKS);
+}
+
+/* Asks for the page: `asked` is ENTRIES. A question without topics has an empty one. */
+static enum course ask_page(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+    struct crier__redis_args args = {0};
+    char text[4][24];
+    bool back = work->step == BACK;
+
+    work->page = crier__redis_page_new(work->step == UPDATES ? work->at : work->looked);
+    if (work->page == NULL) {
+        answer_question(question, -ENOMEM);
+        return DONE;
+    }
+    crier__redis_begin_args(question->redis, &args);
+    crier__redis_arg_number(&args, text[0], work->page->after);
+    if (!back)
+        crier__redis_arg_number(&args, text[1], work->floor);
+    crier__redis_arg_number(&args, text[2], CRIER__READ_MAX);
+    if (!back)
+        crier__redis_arg_number(&args, text[3], PAGE_BYTES);
+    if (!work->walk && add_topics(question, &args, !back) == 0) {
+        crier__redis_args_done(&args);
+        work->page->reached = work->floor;
+        work->asked = MARKS;
+        return GO_ON;
+    }
+    return send_args(question, &args, false, back ? CRIER__REDIS_BACK : CRIER__REDIS_PAST);
+}
+
+/* ---- the course of a question ----------------------------------------- */
+
+static bool take_entries(struct crier__redis_question *question, const redisReply *reply)
+{
+    struct crier__redis *redis = question->redis;
+    struct work *work = question->work;
+
+    return work->step == BACK
+               ? crier__redis_page_take_back(work->page, reply, work->looked,
+                                             &redis->mirror.journal, &redis->corrected)
+               : crier__redis_page_take(work->page, reply, work->floor,
+                                        &redis->mirror.journal, &redis->corrected);
+}
+
+static bool take_answer(struct crier__redis_question *question, const redisReply *reply)
+{
+    struct work *work = question->work;
+
+    if (work->step == FIND || work->step == NAMED)
+        return take_position(question, reply);
+    if (work->asked == NAMES)
+        return take_names(question, reply);
+    if (work->asked == MARKS) {
+        work->marked = true;
+        return crier__redis_page_take_marks(work->page, reply);
+    }
+    work->asked = MARKS;
+    return take_entries(question, reply);
+}
+
+static enum course begin_page(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+
+    if (work->step == UPDATES && work->at >= work->floor)
+        return end_updates(question);
+    if (work->step == OLDEST && work->looked >= work->floor)
+        return end_oldest(question);
+    work->marked = work->scanned = false;
+    work->asked = ENTRIES;
+    if (work->step == UPDATES && (work->page = find_kept(question)) != NULL)
+        return use_page(question);
+    if (!work->listed && work->scan == UINT_MAX && !begin_names(question)) {
+        answer_question(question, -ENOMEM);
+        return DONE;
+    }
+    if (!work->listed) {
+        work->asked = NAMES;
+        return ask_names(question);
+    }
+    return ask_page(question);
+}
+
+static enum course take_step(struct crier__redis_question *question)
+{
+    struct work *work = question->work;
+
+    if (work->step == NAMED)
+        return ask_named(question);
+    if (work->step == FIND)
+        return ask_time(question);
+    if (work->page == NULL)
+        return begin_page(question);
+    if (!work->marked && (work->step == UPDATES || (work->walk && work->others))) {
+        if (!want_marks(question)) {
+            answer_question(question, -ENOMEM);
+            return DONE;
+        }
+        return ask_marks(question);
+    }
+    if (!work->scanned && work->step == UPDATES && work->walk && work->others) {
+        if (work->asked != NAMES)
+            (void)begin_names(question); /* it adds no names */
+        work->asked = NAMES;
+        if (!work->scanned)
+            return ask_names(question);
+    }
+    return use_page(question);
+}
+
+static void send_waiting(struct crier__redis *redis);
+
+static void run_question(struct crier__redis_question *question, enum course course)
+{
+    struct crier__redis *redis = question->redis;
+
+    while (course == GO_ON)
+        course = take_step(question);
+    if (course == DONE)
+        send_waiting(redis);
+}
+
+/* What REPLY makes of a question that it does not answer. */
+static void refuse_reply(struct crier__redis *redis, const redisReply *reply)
+{
+    if (reply == NULL || redis->past.closing)
+        return;
+    if (reply->type != REDIS_REPLY_ERROR)
+        crier__redis_refuse(redis, reply, "a read");
+    else if (crier__redis_is_error(reply, "CRIER_EPOCH") &&
+             redis->state == CRIER__REDIS_READY)
+        crier__redis_attach(redis);
+}
+
 static void take_reply(struct crier__redis_call *call, redisReply *reply)
 {
     struct crier__redis_question *question =
         CRIER__CONTAINER_OF(call, struct crier__redis_question, call);
-    bool known = reply != NULL && reply->type != REDIS_REPLY_ERROR &&
-                 !question->redis->past.closing;
+    struct crier__redis *redis = question->redis;
 
     question->sent = false;
-    if (known && question->step == MARKS)
-        known = take_marks(question, reply);
-    else if (known && question->step == BACK)
-        known = take_back(question, reply);
-    else if (known && (question->step == FIND || question->step == NAMED))
-        known = take_position(question, reply);
-    else if (known)
-        known = take_updates(question, reply);
-    if (!known)
-        finish_question(question, CRIER_ERR_STORAGE);
-}
-
-/* Appends the topics of QUESTION, if it has no others. */
-static void add_topics(struct crier__redis_question *question,
-                       struct crier__redis_args *args, bool live)
-{
-    const struct crier__read *read = question->reads;
-    unsigned i;
-
-    for (i = 0; i < read->selector_count; i++)
-        if (read->selectors[i].selector.kind == CRIER__EXACT &&
-            (live || !read->selectors[i].live))
-            crier__redis_arg(args, read->selectors[i].selector.text,
-                             read->selectors[i].selector.length);
-}
-
-static void take_step(struct crier__redis_question *question)
-{
-    static const enum crier__redis_script scripts[] = {
-        [MARKS] = CRIER__REDIS_MARKS, [FIND] = CRIER__REDIS_FIND,
-        [BACK] = CRIER__REDIS_BACK,   [OLDEST] = CRIER__REDIS_PAST,
-        [UPDATES] = CRIER__REDIS_PAST,
-    };
-    struct crier__redis *redis = question->redis;
-    struct crier__redis_args args = {0};
-    char text[4][24];
-    int64_t now = crier__clock_real();
-    int error;
-
-    if (question->step == UPDATES && question->at >= question->floor) {
-        finish_question(question, 0);
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR && !redis->past.closing &&
+        take_answer(question, reply)) {
+        run_question(question, GO_ON);
         return;
     }
-    if (question->step == NAMED) {
-        crier__redis_arg(&args, "HGET", 4);
-        crier__redis_arg(&args, redis->keys[CRIER__REDIS_IDS],
-                         strlen(redis->keys[CRIER__REDIS_IDS]));
-        crier__redis_arg(&args, question->reads->id, strlen(question->reads->id));
-    } else {
-        crier__redis_begin_args(redis, &args);
-    }
-    if (question->step == FIND) {
-        uint64_t age = question->reads->number;
+    answer_question(question, CRIER_ERR_STORAGE);
+    refuse_reply(redis, reply);
+    send_waiting(redis);
+}
 
-        crier__redis_arg_number(&args, text[0],
-                                age < (uint64_t)now ? (uint64_t)now - age : 0);
-    } else if (question->step == BACK) {
-        crier__redis_arg_number(&args, text[0], question->looked);
-        crier__redis_arg_number(&args, text[1], BACK_COUNT);
-    } else if (question->step == OLDEST || question->step == UPDATES) {
-        crier__redis_arg_number(&args, text[0], question->at);
-        crier__redis_arg_number(&args, text[1], question->floor);
-        crier__redis_arg_number(&args, text[2], CRIER__READ_MAX);
-        crier__redis_arg_number(&args, text[3], PAGE_BYTES);
+/* Gives QUESTION its work. False: memory is short. */
+static bool open_question(struct crier__redis_question *question)
+{
+    struct crier__memory *mirror = &question->redis->mirror;
+    struct work *work = calloc(1, sizeof *work);
+
+    if (work == NULL)
+        return false;
+    question->work = work;
+    question->redis->past.open++;
+    work->scan = UINT_MAX;
+    work->key = make_key(question->reads);
+    pthread_mutex_lock(&mirror->lock);
+    work->floor = mirror->mirror.floor;
+    raise(&work->floor, mirror->forgotten);
+    work->now = crier__memory_now(mirror);
+    pthread_mutex_unlock(&mirror->lock);
+    begin_question(question);
+    return true;
+}
+
+/* Opens questions, in order. An answer may bring the next question, so this may be called
+ * while it runs. */
+static void send_waiting(struct crier__redis *redis)
+{
+    struct crier__redis_question *question;
+
+    if (redis->past.busy)
+        return;
+    redis->past.busy = true;
+    while (redis->past.open < OPEN_MAX) {
+        DL_FOREACH (redis->past.questions, question)
+            if (question->work == NULL)
+                break;
+        if (question == NULL)
+            break;
+        if (open_question(question))
+            run_question(question, GO_ON);
+        else
+            answer_question(question, -ENOMEM);
     }
-    if (question->step == MARKS || (question->exact && question->step != NAMED &&
-                                    question->step != FIND))
-        add_topics(question, &args, question->step != BACK);
-    question->call.on_reply = take_reply;
-    error = args.failed ? -ENOMEM : 0;
-    if (error == 0 && question->step == NAMED)
-        error = crier__redis_command(&redis->link, CRIER__REDIS_READER, &args, SCRIPT_TIME,
-                                     &question->call);
-    else if (error == 0)
-        error = crier__redis_run(&redis->link, CRIER__REDIS_READER, scripts[question->step],
-                                 NULL, &args, SCRIPT_TIME, &question->call);
-    crier__redis_args_done(&args);
-    question->sent = error == 0;
-    if (error != 0)
-        finish_question(question, error);
-    else
-        atomic_fetch_add(&redis->past.reads, 1);
+    redis->past.busy = false;
 }
 
 /* ---- questions -------------------------------------------------------- */
@@ -492,10 +1140,22 @@ static void refuse_read(struct crier__read *read, int error)
     read->done(read);
 }
 
+/* Answers READ from the mirror, if that holds all of the answer now. */
+static bool answer_here(struct crier__redis *redis, struct crier__read *read)
+{
+    bool answered;
+
+    pthread_mutex_lock(&redis->mirror.lock);
+    answered = crier__memory_answer(&redis->mirror, read);
+    pthread_mutex_unlock(&redis->mirror.lock);
+    if (answered)
+        read->done(read);
+    return answered;
+}
+
 void crier__redis_past(struct crier__redis *redis, struct crier__read *read)
 {
     struct crier__redis_question *question;
-    unsigned i;
 
     if (redis->past.closing) {
         refuse_read(read, CRIER_ERR_STORAGE);
@@ -507,6 +1167,8 @@ void crier__redis_past(struct crier__redis *redis, struct crier__read *read)
             question->reads->next = read;
             return;
         }
+    if (answer_here(redis, read))
+        return;
     question = calloc(1, sizeof *question);
     if (question == NULL) {
         refuse_read(read, -ENOMEM);
@@ -515,17 +1177,8 @@ void crier__redis_past(struct crier__redis *redis, struct crier__read *read)
     read->next = NULL;
     question->redis = redis;
     question->reads = read;
-    question->exact = true;
-    for (i = 0; i < read->selector_count; i++)
-        if (read->selectors[i].selector.kind != CRIER__EXACT ||
-            (read->resolve && read->selectors[i].live))
-            question->exact = false;
-    pthread_mutex_lock(&redis->mirror.lock);
-    question->floor = redis->mirror.mirror.floor;
-    pthread_mutex_unlock(&redis->mirror.lock);
     DL_APPEND(redis->past.questions, question);
-    if (!redis->past.busy)
-        send_waiting(redis);
+    send_waiting(redis);
 }
 
 void crier__redis_past_down(struct crier__redis *redis)
@@ -537,6 +1190,7 @@ void crier__redis_past_down(struct crier__redis *redis)
         if (!question->sent)
             answer_question(question, CRIER_ERR_STORAGE);
     redis->past.busy = false;
+    crier__redis_past_drop(redis);
 }
 
 void crier__redis_past_close(struct crier__redis *redis)
@@ -548,7 +1202,8 @@ void crier__redis_past_close(struct crier__redis *redis)
 int crier__redis_past_start(struct crier__redis *redis)
 {
     atomic_init(&redis->past.reads, 0);
-    return 0;
+    redis->past.expire.fire = expire_pages;
+    return crier__timers_reserve(&redis->link.timers, 1);
 }
 
 void crier__redis_past_free(struct crier__redis *redis)

@@ -1,6 +1,7 @@
 #ifndef CRIER_REDIS_PAST_H
 #define CRIER_REDIS_PAST_H
 
+#include "base/timer.h"
 #include "libcrier/journal/journal.h"
 
 #include <stdatomic.h>
@@ -11,6 +12,7 @@
  */
 struct crier__redis;
 struct crier__redis_question;
+struct crier__redis_page;
 
 struct crier__redis_past {
     atomic_size_t reads; /* how often a script has read from Redis for a read; any thread */
@@ -18,7 +20,10 @@ struct crier__redis_past {
     /* The thread alone. */
     struct crier__redis_question *questions; /* a DL list, in order of their arrival */
     unsigned open; /* questions that have a script on its way */
-    bool busy;     /* answers are being given */
+    struct crier__redis_page *pages; /* a DL list of those that are kept, the oldest first */
+    size_t kept;                     /* their bytes */
+    struct crier__timer expire;      /* of those */
+    bool busy;     /* questions are being opened, or answered */
     bool closing;
 };
 
@@ -33,6 +38,9 @@ void crier__redis_past_free(struct crier__redis *redis);
 /* Answers READ, which the mirror could not, or LIST: calls `done` once, at once or later. */
 void crier__redis_past(struct crier__redis *redis, struct crier__read *read);
 void crier__redis_list(struct crier__redis *redis, struct crier__list *list);
+
+/* Something has been deleted: pages that were read before are not used any more. */
+void crier__redis_past_drop(struct crier__redis *redis);
 
 /* The connections were lost, after the calls were answered: what is open is answered with
  * CRIER_ERR_STORAGE. Also after the thread has ended. */

@@ -74,13 +74,14 @@ static bool is_text(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING;
 }
 
-/* Reads TEXT, "POSITION-NOTE". */
-static bool read_place(const redisReply *text, struct crier__redis_entry *entry)
+bool crier__redis_read_place(const redisReply *reply, struct crier__redis_entry *entry)
 {
+    const redisReply *text; /* "POSITION-NOTE" */
     size_t digits, more, length;
 
-    if (!is_text(text))
+    if (!crier__redis_is_array(reply, 2) || !is_text(reply->element[0]))
         return false;
+    text = reply->element[0];
     length = text->len;
     if (!crier__number_scan(text->str, length, &digits, &entry->position) ||
         digits + 1 >= length || text->str[digits] != '-')
@@ -95,7 +96,7 @@ bool crier__redis_read_entry(const redisReply *reply, struct crier__redis_entry 
     const redisReply *fields;
     size_t i;
 
-    if (!crier__redis_is_array(reply, 2) || !read_place(reply->element[0], entry) ||
+    if (!crier__redis_read_place(reply, entry) ||
         !crier__redis_is_array(reply->element[1], 2))
         return false;
     fields = reply->element[1];

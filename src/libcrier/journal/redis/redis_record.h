@@ -34,6 +34,9 @@ struct crier__redis_corrected {
 int crier__redis_write_head(struct crier__buffer *head,
                             const struct crier__update *update);
 
+/* Reads the place of REPLY, an entry as XRANGE has it. False: it is none. */
+bool crier__redis_read_place(const redisReply *reply, struct crier__redis_entry *entry);
+
 /* Reads REPLY, an entry as XRANGE has it. False: it is none of ours. */
 bool crier__redis_read_entry(const redisReply *reply, struct crier__redis_entry *entry);
 

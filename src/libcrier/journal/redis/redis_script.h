@@ -63,7 +63,7 @@ enum crier__redis_script {
      * more, HELD} */
     CRIER__REDIS_TRIM,
 
-    /* EPOCH FROM UPTO COUNT
+    /* EPOCH FROM UPTO COUNT, and "records" where {{name, record}, ...} is enough
      * Topics with a record, in order, from FROM on (inclusive; "" is the start) and before
      * UPTO ("" is the end): {{name, record, first position, first id, last position, last
      * id, last time}, ...}; ids "" where the journal made them, positions 0 where nothing is

@@ -84,6 +84,7 @@ static void forget_here(struct crier__redis *redis, const char *topic, uint64_t 
 {
     crier__ended_remove(&redis->ended, topic, strlen(topic));
     crier__ended_commit(&redis->ended);
+    crier__redis_past_drop(redis);
     pthread_mutex_lock(&redis->mirror.lock);
     crier__memory_evict_upto(&redis->mirror, topic, strlen(topic), upto);
     pthread_mutex_unlock(&redis->mirror.lock);

@@ -1,4 +1,4 @@
--- ARGV: EPOCH FROM UPTO COUNT
+-- ARGV: EPOCH FROM UPTO COUNT [SHORT]
 local failure = open_journal(ARGV[1])
 if failure then
     return failure
@@ -21,9 +21,13 @@ end
 
 local list = {}
 for i, topic in ipairs(names) do
-    local low, high = '[' .. topic .. '\0', '(' .. topic .. '\1'
-    local first, first_id = describe(topic, 'ZRANGEBYLEX', low, high)
-    local last, last_id, time = describe(topic, 'ZREVRANGEBYLEX', high, low)
-    list[i] = {topic, records[i] or '', first, first_id, last, last_id, time}
+    if ARGV[5] then
+        list[i] = {topic, records[i] or ''}
+    else
+        local low, high = '[' .. topic .. '\0', '(' .. topic .. '\1'
+        local first, first_id = describe(topic, 'ZRANGEBYLEX', low, high)
+        local last, last_id, time = describe(topic, 'ZREVRANGEBYLEX', high, low)
+        list[i] = {topic, records[i] or '', first, first_id, last, last_id, time}
+    end
 end
 return list

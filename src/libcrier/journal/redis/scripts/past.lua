@@ -13,7 +13,7 @@ end
 
 local function add(entry)
     entries[#entries + 1] = entry
-    size = size + #entry[2][2] + #entry[2][4]
+    size = size + #(entry[2][2] or '') + #(entry[2][4] or '')
 end
 
 -- Reads the log itself, which has notes as well; these count for COUNT, too, so that one
