@@ -48,6 +48,7 @@ static struct node nodes[NODES];
 static const char *const keys[CRIER__REDIS_KEYS] = {
     "{t}:journal", "{t}:log",  "{t}:ids", "{t}:topics", "{t}:index", "{t}:names",
     "{t}:empty",   "{t}:due",  "{t}:ends", "{t}:jumps", "{t}:nodes", "{t}:census",
+    "{t}:gone",
     NULL};
 
 /* ---- the link --------------------------------------------------------- */
@@ -110,7 +111,7 @@ int __wrap_crier__redis_run(struct crier__redis_link *link,
     crier__redis_arg(&all, "EVAL", 4);
     crier__redis_arg(&all, crier__redis_script_text(script),
                      strlen(crier__redis_script_text(script)));
-    crier__redis_arg(&all, "13", 2);
+    crier__redis_arg(&all, "14", 2);
     for (i = 0; i + 1 < CRIER__REDIS_KEYS; i++)
         crier__redis_arg(&all, keys[i], strlen(keys[i]));
     if (key == NULL)

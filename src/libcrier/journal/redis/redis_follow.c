@@ -323,7 +323,7 @@ static void become_ready(struct crier__redis *redis)
 
 /* The loading that CALL belongs to, unless REPLY is not an array of COUNT elements at least,
  * when it is given up. */
-static struct crier__redis_loading *check_step(struct crier__redis_call *call,
+static struct crier__redis_loading *check_load(struct crier__redis_call *call,
                                                const redisReply *reply, size_t count)
 {
     struct crier__redis_loading *loading =
@@ -427,7 +427,7 @@ static bool take_scan(struct crier__redis_loading *loading, const redisReply *re
 
 static void take_ends(struct crier__redis_call *call, redisReply *reply)
 {
-    struct crier__redis_loading *loading = check_step(call, reply, 2);
+    struct crier__redis_loading *loading = check_load(call, reply, 2);
     struct crier__redis *redis;
     bool more;
 
@@ -443,7 +443,7 @@ static void take_ends(struct crier__redis_call *call, redisReply *reply)
 
 static void take_topics(struct crier__redis_call *call, redisReply *reply)
 {
-    struct crier__redis_loading *loading = check_step(call, reply, 2);
+    struct crier__redis_loading *loading = check_load(call, reply, 2);
     bool more;
 
     if (loading == NULL || !take_scan(loading, reply, load_topic, &more))
@@ -509,9 +509,9 @@ static bool fill_mirror(struct crier__redis_loading *loading, const redisReply *
     return true;
 }
 
-static void take_marks(struct crier__redis_call *call, redisReply *reply)
+static void take_load_marks(struct crier__redis_call *call, redisReply *reply)
 {
-    struct crier__redis_loading *loading = check_step(call, reply, 5);
+    struct crier__redis_loading *loading = check_load(call, reply, 5);
     struct crier__redis *redis;
 
     if (loading == NULL)
@@ -532,7 +532,7 @@ static void load_marks(struct crier__redis *redis)
     int error = -ENOMEM;
 
     crier__redis_begin_args(redis, &args);
-    redis->loading->call.on_reply = take_marks;
+    redis->loading->call.on_reply = take_load_marks;
     if (!args.failed)
         error = crier__redis_run(&redis->link, CRIER__REDIS_READER, CRIER__REDIS_MARKS, NULL,
                                  &args, READ_TIME, &redis->loading->call);
@@ -564,7 +564,7 @@ static bool keep_loaded(struct crier__redis_loading *loading, struct crier__upda
 }
 
 /* Whether the mirror has room for what comes before the updates that were loaded. */
-static bool has_room(const struct crier__redis_loading *loading)
+static bool mirror_has_room(const struct crier__redis_loading *loading)
 {
     const struct crier__memory *mirror = &loading->redis->mirror;
 
@@ -597,12 +597,12 @@ static bool load_entry(struct crier__redis_loading *loading, const redisReply *r
     if (error == CRIER_ERR_DAMAGED)
         crier__journal_damage(&redis->mirror.journal,
                               "an entry of the log is not what a node writes");
-    return error == 0 && keep_loaded(loading, update) && has_room(loading);
+    return error == 0 && keep_loaded(loading, update) && mirror_has_room(loading);
 }
 
 static void take_loaded(struct crier__redis_call *call, redisReply *reply)
 {
-    struct crier__redis_loading *loading = check_step(call, reply, 0);
+    struct crier__redis_loading *loading = check_load(call, reply, 0);
     size_t i;
 
     if (loading == NULL)
@@ -629,7 +629,7 @@ static void load_entries(struct crier__redis *redis)
 
 static void take_jumps(struct crier__redis_call *call, redisReply *reply)
 {
-    struct crier__redis_loading *loading = check_step(call, reply, 0);
+    struct crier__redis_loading *loading = check_load(call, reply, 0);
     struct crier__redis *redis;
 
     if (loading == NULL)

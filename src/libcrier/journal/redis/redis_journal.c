@@ -174,12 +174,12 @@ static void serve_orders(struct crier__redis_link *link)
     }
 }
 
-static void begin_session(struct crier__redis_link *link)
+static void greet_server(struct crier__redis_link *link)
 {
     crier__redis_attach(crier__redis_of(link));
 }
 
-static void end_session(struct crier__redis_link *link, const char *reason)
+static void lose_server(struct crier__redis_link *link, const char *reason)
 {
     struct crier__redis *redis = crier__redis_of(link);
 
@@ -192,7 +192,7 @@ static void end_session(struct crier__redis_link *link, const char *reason)
     serve_orders(link);
 }
 
-static void take_message(struct crier__redis_link *link, const char *channel,
+static void hear_message(struct crier__redis_link *link, const char *channel,
                          const char *text, size_t length)
 {
     struct crier__redis *redis = crier__redis_of(link);
@@ -251,7 +251,7 @@ static int queue_change(struct crier__redis *redis, struct crier__redis_queued c
     return error;
 }
 
-static void append_update(struct crier_journal *journal, struct crier__append *append)
+static void queue_append(struct crier_journal *journal, struct crier__append *append)
 {
     int error;
 
@@ -299,7 +299,7 @@ static void list_topics(struct crier_journal *journal, struct crier__list *list)
     crier__redis_link_wake(&redis->link);
 }
 
-static void forget_topic(struct crier_journal *journal, struct crier__forget *forget)
+static void queue_forget(struct crier_journal *journal, struct crier__forget *forget)
 {
     int error = queue_change(redis_of(journal),
                              (struct crier__redis_queued){.forget = forget});
@@ -310,7 +310,7 @@ static void forget_topic(struct crier_journal *journal, struct crier__forget *fo
     }
 }
 
-static bool has_topic_ended(struct crier_journal *journal, const char *name,
+static bool find_topic_end(struct crier_journal *journal, const char *name,
                             struct crier__ended *ended)
 {
     int64_t time;
@@ -319,7 +319,7 @@ static bool has_topic_ended(struct crier_journal *journal, const char *name,
            time >= crier__redis_too_old(redis_of(journal), name);
 }
 
-static int report_status(struct crier_journal *journal, char reason[128])
+static int tell_status(struct crier_journal *journal, char reason[128])
 {
     struct crier__redis *redis = redis_of(journal);
     int error;
@@ -331,7 +331,7 @@ static int report_status(struct crier_journal *journal, char reason[128])
     return error;
 }
 
-static void count_held(struct crier_journal *journal, struct crier_hub_counts *counts)
+static void tell_held(struct crier_journal *journal, struct crier_hub_counts *counts)
 {
     struct crier__redis *redis = redis_of(journal);
 
@@ -350,7 +350,7 @@ static void count_held(struct crier_journal *journal, struct crier_hub_counts *c
     counts->reads = atomic_load(&redis->past.reads);
 }
 
-static uint64_t last_position(struct crier_journal *journal)
+static uint64_t tell_last(struct crier_journal *journal)
 {
     struct crier__redis *redis = redis_of(journal);
     uint64_t last;
@@ -362,7 +362,7 @@ static uint64_t last_position(struct crier_journal *journal)
 }
 
 /* Sets a flag of the queue, and has the thread look at it. */
-static void order(struct crier__redis *redis, bool *flag)
+static void give_order(struct crier__redis *redis, bool *flag)
 {
     pthread_mutex_lock(&redis->queue_lock);
     *flag = true;
@@ -378,7 +378,7 @@ static void change_policy(struct crier_journal *journal, struct crier__policy *p
     crier__journal_swap_policy(journal, policy);
     crier__memory_adapt(&redis->mirror);
     pthread_mutex_unlock(&redis->mirror.lock);
-    order(redis, &redis->queue.retained);
+    give_order(redis, &redis->queue.retained);
 }
 
 static void note_counts(struct crier_journal *journal)
@@ -388,12 +388,12 @@ static void note_counts(struct crier_journal *journal)
 
 static void begin_yielding(struct crier_journal *journal)
 {
-    order(redis_of(journal), &redis_of(journal)->queue.started);
+    give_order(redis_of(journal), &redis_of(journal)->queue.started);
 }
 
 static void stop_waiting(struct crier_journal *journal)
 {
-    order(redis_of(journal), &redis_of(journal)->queue.interrupted);
+    give_order(redis_of(journal), &redis_of(journal)->queue.interrupted);
 }
 
 /* ---- start and end ---------------------------------------------------- */
@@ -404,7 +404,7 @@ static void close_redis(struct crier_journal *journal)
     struct crier__redis *redis = redis_of(journal);
     uint64_t until = crier_now() + redis->link.url->timeout;
 
-    order(redis, &redis->queue.closing);
+    give_order(redis, &redis->queue.closing);
     pthread_mutex_lock(&redis->queue_lock);
     while (!redis->idle && crier__cond_wait(&redis->changed, &redis->queue_lock, until))
         ;
@@ -445,14 +445,14 @@ static const struct crier__journal_ops redis_ops = {
     .name = "redis",
     .bound = true,
     .shared = true,
-    .append = append_update,
+    .append = queue_append,
     .read = read_updates,
     .list = list_topics,
-    .forget = forget_topic,
-    .ended = has_topic_ended,
-    .status = report_status,
-    .held = count_held,
-    .last = last_position,
+    .forget = queue_forget,
+    .ended = find_topic_end,
+    .status = tell_status,
+    .held = tell_held,
+    .last = tell_last,
     .retain = change_policy,
     .counts_changed = note_counts,
     .start = begin_yielding,
@@ -515,10 +515,10 @@ static int init_parts(struct crier__redis *redis)
     redis->tidy.fire = crier__redis_sweep;
     redis->on_ready = start_following;
     redis->on_fetched = write_behind;
-    link->on_up = begin_session;
-    link->on_down = end_session;
+    link->on_up = greet_server;
+    link->on_down = lose_server;
     link->on_wake = serve_orders;
-    link->on_message = take_message;
+    link->on_message = hear_message;
     return error != 0 ? error : crier__timers_reserve(&link->timers, 2);
 }
 

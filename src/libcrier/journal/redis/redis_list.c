@@ -86,7 +86,7 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
 
 static void ask_page(struct crier__redis_listing *listing);
 
-static void take_page(struct crier__redis_call *call, redisReply *reply)
+static void take_list_page(struct crier__redis_call *call, redisReply *reply)
 {
     struct crier__redis_listing *listing =
         CRIER__CONTAINER_OF(call, struct crier__redis_listing, call);
@@ -119,7 +119,7 @@ static void ask_page(struct crier__redis_listing *listing)
     crier__redis_arg(&args, listing->from, strlen(listing->from));
     crier__redis_arg(&args, "", 0);
     crier__redis_arg_number(&args, text, PAGE);
-    listing->call.on_reply = take_page;
+    listing->call.on_reply = take_list_page;
     error = args.failed ? -ENOMEM
                         : crier__redis_run(&listing->redis->link, CRIER__REDIS_READER,
                                            CRIER__REDIS_LIST, NULL, &args, SCRIPT_TIME,

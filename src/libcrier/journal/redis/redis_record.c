@@ -162,7 +162,7 @@ static bool read_head(const struct crier__redis_entry *entry, struct head *head)
 }
 
 /* Makes a *new* update of HEAD and BODY, not placed. */
-static int make_update(const struct head *head, const char *body, size_t length,
+static int make_of_head(const struct head *head, const char *body, size_t length,
                        struct crier__update **update)
 {
     struct crier__topics *topics;
@@ -192,7 +192,7 @@ int crier__redis_update_of(const struct crier__redis_entry *entry, const char *e
 
     if (entry->kind != 'u' || !read_head(entry, &head))
         return CRIER_ERR_DAMAGED;
-    error = make_update(&head, entry->body, entry->body_length, &made);
+    error = make_of_head(&head, entry->body, entry->body_length, &made);
     if (error != 0)
         return error;
     made->is_private = (head.flags & CRIER__REDIS_PRIVATE) != 0;

@@ -33,7 +33,7 @@
 #define SCRIPT_TIME 10000
 
 /* Runs SCRIPT, and frees ARGS. False: it will not be answered. */
-static bool run_script(struct crier__redis *redis, enum crier__redis_connection connection,
+static bool run_tidying(struct crier__redis *redis, enum crier__redis_connection connection,
                        enum crier__redis_script script, struct crier__redis_args *args,
                        struct crier__redis_call *call,
                        void (*on_reply)(struct crier__redis_call *, redisReply *))
@@ -132,7 +132,7 @@ static bool send_forget(struct crier__redis *redis)
     crier__redis_arg(&args, redis->forgetting->topic, strlen(redis->forgetting->topic));
     crier__redis_arg_number(&args, upto, redis->forget_upto);
     crier__redis_arg(&args, BUDGET, strlen(BUDGET));
-    return run_script(redis, CRIER__REDIS_WRITER, CRIER__REDIS_FORGET, &args,
+    return run_tidying(redis, CRIER__REDIS_WRITER, CRIER__REDIS_FORGET, &args,
                       &redis->forget_call, take_forgotten);
 }
 
@@ -229,11 +229,11 @@ static bool trim_page(struct crier__redis *redis, const redisReply *page)
         crier__redis_arg(&args, limits[i], strlen(limits[i]));
         snprintf(redis->adapting_to, sizeof redis->adapting_to, "%s", name->str);
     }
-    return run_script(redis, CRIER__REDIS_WRITER, CRIER__REDIS_TRIM, &args,
+    return run_tidying(redis, CRIER__REDIS_WRITER, CRIER__REDIS_TRIM, &args,
                       &redis->tidy_call, take_trimmed);
 }
 
-static void take_page(struct crier__redis_call *call, redisReply *reply)
+static void take_trim_page(struct crier__redis_call *call, redisReply *reply)
 {
     struct crier__redis *redis = CRIER__CONTAINER_OF(call, struct crier__redis, tidy_call);
 
@@ -266,8 +266,8 @@ static void send_page(struct crier__redis *redis)
     crier__redis_arg(&args, from, length != 0 ? length + 1 : 0);
     crier__redis_arg(&args, "", 0);
     crier__redis_arg(&args, PAGE_TEXT, strlen(PAGE_TEXT));
-    redis->tidying = run_script(redis, CRIER__REDIS_READER, CRIER__REDIS_LIST, &args,
-                                &redis->tidy_call, take_page);
+    redis->tidying = run_tidying(redis, CRIER__REDIS_READER, CRIER__REDIS_LIST, &args,
+                                &redis->tidy_call, take_trim_page);
 }
 
 /* ---- sweeping --------------------------------------------------------- */
@@ -298,7 +298,7 @@ static void send_sweep(struct crier__redis *redis)
     crier__redis_policy(redis, policy);
     crier__redis_arg(&args, policy, strlen(policy));
     crier__redis_arg(&args, BUDGET, strlen(BUDGET));
-    redis->tidying = run_script(redis, CRIER__REDIS_WRITER, CRIER__REDIS_SWEEP, &args,
+    redis->tidying = run_tidying(redis, CRIER__REDIS_WRITER, CRIER__REDIS_SWEEP, &args,
                                 &redis->tidy_call, take_swept);
 }
 

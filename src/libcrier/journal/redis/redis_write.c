@@ -185,7 +185,7 @@ static int fill_in_total(struct crier__update *update, uint64_t total)
 }
 
 /* Reads TOTALS, an array of {index, total}. */
-static bool read_totals(struct crier__redis_batch *batch, const redisReply *totals)
+static bool read_census(struct crier__redis_batch *batch, const redisReply *totals)
 {
     const redisReply *one;
     uint64_t index, total;
@@ -251,7 +251,7 @@ static bool read_reply(struct crier__redis_batch *batch, const redisReply *reply
     for (i = 0; i < failures->elements; i++)
         if (!read_failure(batch, failures->element[i]))
             return false;
-    if (!read_totals(batch, reply->element[6]))
+    if (!read_census(batch, reply->element[6]))
         return false;
     place_batch(batch, first, (int64_t)time_before);
     batch->note = batch->last != 0 ? held.note : 0;
@@ -308,7 +308,7 @@ static void read_error(struct crier__redis_batch *batch, const redisReply *reply
     crier__redis_set_status(redis, CRIER_ERR_STORAGE, batch->reason);
 }
 
-static void take_reply(struct crier__redis_call *call, redisReply *reply)
+static void take_appended(struct crier__redis_call *call, redisReply *reply)
 {
     struct crier__redis_batch *batch =
         CRIER__CONTAINER_OF(call, struct crier__redis_batch, append_call);
@@ -526,7 +526,7 @@ static struct crier__redis_batch *new_batch(struct crier__redis *redis)
     if (batch == NULL)
         return NULL;
     batch->redis = redis;
-    batch->append_call.on_reply = take_reply;
+    batch->append_call.on_reply = take_appended;
     batch->now = crier__clock_real();
     fill_batch(batch);
     if (batch->count == 0) {
