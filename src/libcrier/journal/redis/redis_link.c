@@ -666,9 +666,9 @@ static void send_set_up(struct connection *connection, redisCallbackFn *take,
 }
 
 #define SEND_STEP(connection, take, closure, ...)                             \
-    send_set_up((connection), (take), (closure),                                \
-              (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),  \
-              (const char *[]){__VA_ARGS__})
+    send_set_up((connection), (take), (closure),                              \
+                (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),\
+                (const char *[]){__VA_ARGS__})
 
 /* Says who we are. */
 static void send_login(struct connection *connection, const char *user,

@@ -88,8 +88,8 @@ static int decode_part(struct url_reader *reader, const char *what, const char *
 
 /* Reads HOST[:PORT]; an IPv6 address stands in brackets. */
 static int read_host_port(struct url_reader *reader, const char *what, const char *text,
-                        size_t length, unsigned port,
-                        struct crier__redis_address *address)
+                          size_t length, unsigned port,
+                          struct crier__redis_address *address)
 {
     const char *end = text + length, *host = text, *host_end, *rest;
     char digits[6];
