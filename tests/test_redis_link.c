@@ -374,6 +374,30 @@ START_TEST(a_lost_feed_ends_the_session)
 }
 END_TEST
 
+static void run_script(void)
+{
+    static const struct crier__redis_args none;
+
+    calls[0].call.on_reply = take_numbered;
+    ck_assert_int_eq(crier__redis_run(&link_tested, CRIER__REDIS_WRITER, CRIER__REDIS_COUNT,
+                                      "link:node", &none, PATIENCE, &calls[0].call),
+                     0);
+}
+
+START_TEST(flushed_scripts_are_loaded_again)
+{
+    begin_link_to(&server, "db=0");
+    await(&ups, 1);
+    redis_do(&server, "SCRIPT FLUSH");
+    run_on_thread(run_script);
+    await(&answered, 1);
+    await(&downs, 1);
+    check_reason("NOSCRIPT");
+    await(&ups, 2);
+    end_link();
+}
+END_TEST
+
 START_TEST(paused_servers_miss_the_deadline)
 {
     begin_link_to(&server, "timeout=500ms");
@@ -664,6 +688,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, killed_servers_answer_with_null);
     tcase_add_test(tcase, one_lost_connection_ends_the_session);
     tcase_add_test(tcase, a_lost_feed_ends_the_session);
+    tcase_add_test(tcase, flushed_scripts_are_loaded_again);
     tcase_add_test(tcase, paused_servers_miss_the_deadline);
     tcase_add_test(tcase, many_calls_are_answered_in_order);
     tcase_add_test(tcase, stop_answers_open_calls);

@@ -248,7 +248,7 @@ static bool is_channel(const struct crier__redis_link *link, const char *name,
     return false;
 }
 
-static bool is_text(const char *text, size_t length, const char *expected)
+static bool equals_text(const char *text, size_t length, const char *expected)
 {
     return length == strlen(expected) && memcmp(text, expected, length) == 0;
 }
@@ -269,8 +269,8 @@ static bool allow_unasked(const struct connection *connection, const redisReadTa
         return task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_INTEGER;
     if (task->type != REDIS_REPLY_STRING)
         return false;
-    return task->idx == 0 ? is_text(text, length, "message") ||
-                                is_text(text, length, "subscribe")
+    return task->idx == 0 ? equals_text(text, length, "message") ||
+                                equals_text(text, length, "subscribe")
                           : is_channel(loop->link, text, length);
 }
 
@@ -388,7 +388,7 @@ static bool is_fatal(const redisReply *reply)
            crier__redis_is_error(reply, "LOADING");
 }
 
-static void take_answer(redisAsyncContext *context, void *reply, void *closure)
+static void take_call_answer(redisAsyncContext *context, void *reply, void *closure)
 {
     struct connection *connection = context->ev.data;
     struct crier__redis_loop *loop = connection->loop;
@@ -416,8 +416,8 @@ static int send_call(struct connection *connection, size_t count, const char **t
     if (!loop->up || loop->failed || connection->context == NULL)
         return CRIER_ERR_STORAGE;
     call->until = crier_now() + within;
-    if (redisAsyncCommandArgv(connection->context, take_answer, call, (int)count, texts,
-                              lengths) != REDIS_OK)
+    if (redisAsyncCommandArgv(connection->context, take_call_answer, call, (int)count,
+                              texts, lengths) != REDIS_OK)
         return -ENOMEM;
     connection->awaited++;
     DL_APPEND(connection->calls, call);
@@ -478,8 +478,8 @@ void crier__redis_link_works(struct crier__redis_link *link)
 /* ---- the set-up ------------------------------------------------------- */
 
 /* A step that an error ends the session with; the rest of its text is the server's. */
-static bool check_step(struct connection *connection, const redisAsyncContext *context,
-                       const redisReply *reply, const char *what)
+static bool check_set_up(struct connection *connection, const redisAsyncContext *context,
+                         const redisReply *reply, const char *what)
 {
     char reason[128];
 
@@ -515,7 +515,7 @@ static void take_plain(redisAsyncContext *context, void *reply, void *closure)
 {
     struct connection *connection = context->ev.data;
 
-    if (check_step(connection, context, reply, closure))
+    if (check_set_up(connection, context, reply, closure))
         finish_step(connection);
 }
 
@@ -540,7 +540,7 @@ static void take_login(redisAsyncContext *context, void *reply, void *closure)
 }
 
 /* What stands in TEXT behind NAME, up to the end of the line; its length, or 0. */
-static size_t find_field(const char *text, const char *name, const char **value)
+static size_t find_info(const char *text, const char *name, const char **value)
 {
     const char *at = strstr(text, name);
 
@@ -560,11 +560,11 @@ static void take_server(redisAsyncContext *context, void *reply, void *closure)
     unsigned major = 0, minor = 0;
     size_t length;
 
-    if (!check_step(connection, context, info, closure))
+    if (!check_set_up(connection, context, info, closure))
         return;
-    length = info->type == REDIS_REPLY_STRING ? find_field(info->str, "run_id:", &id) : 0;
+    length = info->type == REDIS_REPLY_STRING ? find_info(info->str, "run_id:", &id) : 0;
     if (length == 0 || length >= sizeof link->run_id ||
-        find_field(info->str, "redis_version:", &version) == 0 ||
+        find_info(info->str, "redis_version:", &version) == 0 ||
         sscanf(version, "%u.%u", &major, &minor) != 2) {
         fail_session(connection->loop, "it does not say which server it is");
     } else if (major < 6 || (major == 6 && minor < 2)) {
@@ -584,7 +584,7 @@ static void take_role(redisAsyncContext *context, void *reply, void *closure)
     struct connection *connection = context->ev.data;
     const redisReply *role = reply;
 
-    if (!check_step(connection, context, role, closure))
+    if (!check_set_up(connection, context, role, closure))
         return;
     if (!crier__redis_is_array(role, 1) || role->element[0]->type != REDIS_REPLY_STRING ||
         strcmp(role->element[0]->str, "master") != 0)
@@ -602,11 +602,11 @@ static void take_memory(redisAsyncContext *context, void *reply, void *closure)
     size_t length;
     char reason[128];
 
-    if (!check_step(connection, context, info, closure))
+    if (!check_set_up(connection, context, info, closure))
         return;
     if (info->type == REDIS_REPLY_STRING &&
-        find_field(info->str, "\nmaxmemory:", &maximum) != 0 && maximum[0] != '0' &&
-        (length = find_field(info->str, "maxmemory_policy:", &policy)) != 0 &&
+        find_info(info->str, "\nmaxmemory:", &maximum) != 0 && maximum[0] != '0' &&
+        (length = find_info(info->str, "maxmemory_policy:", &policy)) != 0 &&
         strncmp(policy, "noeviction", length) != 0) {
         snprintf(reason, sizeof reason,
                  "its maxmemory-policy is %.*s, which loses updates: set noeviction",
@@ -623,7 +623,7 @@ static void take_script(redisAsyncContext *context, void *reply, void *closure)
     char **sha = closure;
     const redisReply *digits = reply;
 
-    if (!check_step(connection, context, digits, "SCRIPT LOAD"))
+    if (!check_set_up(connection, context, digits, "SCRIPT LOAD"))
         return;
     free(*sha);
     *sha = digits->type == REDIS_REPLY_STRING ? strdup(digits->str) : NULL;
@@ -634,13 +634,13 @@ static void take_script(redisAsyncContext *context, void *reply, void *closure)
 }
 
 /* Takes a message, or the confirmation that the channel is subscribed to. */
-static void take_message(redisAsyncContext *context, void *reply, void *closure)
+static void take_feed(redisAsyncContext *context, void *reply, void *closure)
 {
     struct connection *connection = context->ev.data;
     struct crier__redis_loop *loop = connection->loop;
     const redisReply *message = reply, *const *parts;
 
-    if (!check_step(connection, context, message, closure))
+    if (!check_set_up(connection, context, message, closure))
         return;
     if (!crier__redis_is_array(message, 3))
         return;
@@ -655,28 +655,28 @@ static void take_message(redisAsyncContext *context, void *reply, void *closure)
 }
 
 /* Sends a step of the set-up: COUNT texts. */
-static void send_step(struct connection *connection, redisCallbackFn *take,
-                      const void *closure, int count, const char **texts)
+static void send_set_up(struct connection *connection, redisCallbackFn *take,
+                        const void *closure, int count, const char **texts)
 {
     struct crier__redis_loop *loop = connection->loop;
 
     if (loop->failed || connection->context == NULL)
         return;
     loop->open_steps++;
-    connection->awaited += take != take_message;
+    connection->awaited += take != take_feed;
     if (redisAsyncCommandArgv(connection->context, take, (void *)(uintptr_t)closure, count,
                               texts, NULL) != REDIS_OK)
         fail_session(loop, "memory is short");
 }
 
 #define SEND_STEP(connection, take, closure, ...)                             \
-    send_step((connection), (take), (closure),                                \
-              (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),  \
-              (const char *[]){__VA_ARGS__})
+    send_set_up((connection), (take), (closure),                              \
+                (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),\
+                (const char *[]){__VA_ARGS__})
 
 /* Says who we are. */
-static void introduce(struct connection *connection, const char *user,
-                      const char *password)
+static void send_login(struct connection *connection, const char *user,
+                       const char *password)
 {
     if (password != NULL && user != NULL)
         SEND_STEP(connection, take_login, NULL, "AUTH", user, password);
@@ -690,7 +690,7 @@ static void set_up_connection(struct connection *connection)
     const struct crier__redis_url *url = link->url;
     char database[16], name[80];
 
-    introduce(connection, url->user, url->password);
+    send_login(connection, url->user, url->password);
     snprintf(database, sizeof database, "%u", url->db);
     snprintf(name, sizeof name, "crier-%s", url->name);
     if (url->db != 0)
@@ -713,7 +713,7 @@ static void set_up_session(struct crier__redis_loop *loop)
         SEND_STEP(writer, take_script, &loop->shas[i], "SCRIPT", "LOAD",
                   crier__redis_script_text(i));
     for (i = 0; i < loop->link->channel_count; i++)
-        SEND_STEP(feed, take_message, "SUBSCRIBE", "SUBSCRIBE", loop->link->channels[i]);
+        SEND_STEP(feed, take_feed, "SUBSCRIBE", "SUBSCRIBE", loop->link->channels[i]);
 }
 
 /* ---- connecting ------------------------------------------------------- */
@@ -786,7 +786,7 @@ static void take_address(redisAsyncContext *context, void *reply, void *closure)
     const redisReply *address = reply;
     uint64_t port;
 
-    if (!check_step(connection, context, address, closure))
+    if (!check_set_up(connection, context, address, closure))
         return;
     if (!crier__redis_is_array(address, 2) ||
         address->element[0]->type != REDIS_REPLY_STRING ||
@@ -818,12 +818,12 @@ static void ask_sentinel(struct crier__redis_loop *loop)
              sentinel->port);
     if (!open_connection(loop, SENTINEL, sentinel))
         return;
-    introduce(connection, NULL, url->sentinel_password);
+    send_login(connection, NULL, url->sentinel_password);
     SEND_STEP(connection, take_address, "SENTINEL", "SENTINEL", "GET-MASTER-ADDR-BY-NAME",
               url->server.host);
 }
 
-static void begin_session(struct crier__timer *timer, uint64_t now)
+static void begin_redis_session(struct crier__timer *timer, uint64_t now)
 {
     struct crier__redis_loop *loop =
         CRIER__CONTAINER_OF(timer, struct crier__redis_loop, retry);
@@ -853,7 +853,7 @@ static void close_connections(struct crier__redis_loop *loop)
     crier__timers_set(&loop->link->timers, &loop->ping, CRIER__NO_TIME);
 }
 
-static void end_session(struct crier__redis_loop *loop)
+static void end_redis_session(struct crier__redis_loop *loop)
 {
     struct crier__redis_link *link = loop->link;
 
@@ -967,7 +967,7 @@ static void *run_loop(void *closure)
         if (loop->up && loop->connections[SENTINEL].context != NULL)
             redisAsyncFree(loop->connections[SENTINEL].context);
         if (loop->failed)
-            end_session(loop);
+            end_redis_session(loop);
     }
     close_connections(loop);
     return NULL;
@@ -1026,7 +1026,7 @@ int crier__redis_link_start(struct crier__redis_link *link)
     loop->epoll = loop->wake = -1;
     for (i = 0; i < CONNECTIONS; i++)
         loop->connections[i].loop = loop;
-    loop->retry.fire = begin_session;
+    loop->retry.fire = begin_redis_session;
     loop->deadline.fire = check_deadlines;
     loop->ping.fire = send_ping;
     loop->set_up.fire = fail_set_up;

@@ -87,9 +87,9 @@ static int decode_part(struct url_reader *reader, const char *what, const char *
 }
 
 /* Reads HOST[:PORT]; an IPv6 address stands in brackets. */
-static int read_address(struct url_reader *reader, const char *what, const char *text,
-                        size_t length, unsigned port,
-                        struct crier__redis_address *address)
+static int read_host_port(struct url_reader *reader, const char *what, const char *text,
+                          size_t length, unsigned port,
+                          struct crier__redis_address *address)
 {
     const char *end = text + length, *host = text, *host_end, *rest;
     char digits[6];
@@ -135,7 +135,7 @@ static int read_sentinels(struct url_reader *reader, const char *text)
         if (url->sentinel_count == CRIER__REDIS_SENTINELS)
             return refuse_url(reader, "sentinel: at most %d can be named",
                               CRIER__REDIS_SENTINELS);
-        rc = read_address(reader, "sentinel", text, length, PORT_SENTINEL,
+        rc = read_host_port(reader, "sentinel", text, length, PORT_SENTINEL,
                           &url->sentinels[url->sentinel_count]);
         if (rc)
             return rc;
@@ -288,8 +288,8 @@ static int read_value(struct url_reader *reader, enum parameter parameter, char 
 }
 
 /* Reads the LENGTH bytes at TEXT as the value of PARAMETER. */
-static int read_part(struct url_reader *reader, enum parameter parameter, const char *text,
-                     size_t length)
+static int read_url_part(struct url_reader *reader, enum parameter parameter,
+                         const char *text, size_t length)
 {
     char *value = NULL;
     int rc = note_parameter(reader, parameter);
@@ -318,7 +318,7 @@ static int read_parameters(struct url_reader *reader, const char *text)
                                       "sentinel-password, wait, timeout and cache exist");
         if (name == length)
             return refuse_url(reader, "%s has no value", parameter_names[i]);
-        rc = read_part(reader, i, text + name + 1, length - name - 1);
+        rc = read_url_part(reader, i, text + name + 1, length - name - 1);
         if (rc)
             return rc;
         text += length + (text[length] != '\0');
@@ -331,10 +331,10 @@ static int read_login(struct url_reader *reader, const char *text, size_t length
 {
     const char *colon = length ? memchr(text, ':', length) : NULL;
     size_t user = colon ? (size_t)(colon - text) : length;
-    int rc = user ? read_part(reader, USER, text, user) : 0;
+    int rc = user ? read_url_part(reader, USER, text, user) : 0;
 
     if (!rc && colon)
-        rc = read_part(reader, PASSWORD, colon + 1, length - user - 1);
+        rc = read_url_part(reader, PASSWORD, colon + 1, length - user - 1);
     return rc;
 }
 
@@ -352,9 +352,9 @@ static int read_server(struct url_reader *reader, const char *text, size_t lengt
         text = at + 1;
     }
     if (!rc)
-        rc = read_address(reader, "server", text, host, 0, &reader->url->server);
+        rc = read_host_port(reader, "server", text, host, 0, &reader->url->server);
     if (!rc && slash && end - slash > 1)
-        rc = read_part(reader, DB, slash + 1, (size_t)(end - slash - 1));
+        rc = read_url_part(reader, DB, slash + 1, (size_t)(end - slash - 1));
     return rc;
 }
 
