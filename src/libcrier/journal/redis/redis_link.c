@@ -58,6 +58,9 @@
 /* After so many ms without a reply, a PING is sent. */
 #define PING_PAUSE 3000
 
+/* How often a sentinel is asked for the master, in ms. */
+#define WATCH_PAUSE 1000
+
 /* A reply may take so much memory, about, and have arrays in arrays up to this depth. */
 #define REPLY_MAX ((size_t)512 * 1024 * 1024)
 #define DEPTH_MAX 8
@@ -85,6 +88,7 @@ struct crier__redis_loop {
     struct connection connections[CONNECTIONS];
 
     bool up;
+    bool watching;     /* a sentinel has been asked while the link is up */
     bool failed;       /* the session is to be given up, */
     char reason[160];  /* for this */
     unsigned open_steps; /* of the set-up that are not answered yet */
@@ -94,7 +98,7 @@ struct crier__redis_loop {
     char server[128];  /* what the session leads to, for messages */
     unsigned delay;
     uint64_t answered; /* when the last reply came */
-    struct crier__timer retry, deadline, ping, set_up;
+    struct crier__timer retry, deadline, ping, set_up, watch;
     struct crier__redis_call pings[2];
     const char **texts; /* for arguments */
     size_t *lengths;
@@ -501,6 +505,9 @@ static void come_up(struct crier__redis_loop *loop)
     loop->answered = crier_now();
     crier__timers_set(&loop->link->timers, &loop->set_up, CRIER__NO_TIME);
     crier__timers_set(&loop->link->timers, &loop->ping, loop->answered + PING_PAUSE);
+    if (loop->link->url->sentinel_count != 0)
+        crier__timers_set(&loop->link->timers, &loop->watch,
+                          loop->answered + WATCH_PAUSE);
     loop->link->on_up(loop->link);
 }
 
@@ -730,9 +737,10 @@ static void set_socket(int socket)
     (void)setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-/* Begins to connect CONNECTION to ADDRESS. */
+/* Begins to connect the connection INDEX to ADDRESS. When that fails, so does the session if
+ * it is NEEDED. */
 static bool open_connection(struct crier__redis_loop *loop, unsigned index,
-                            const struct crier__redis_address *address)
+                            const struct crier__redis_address *address, bool needed)
 {
     struct connection *connection = &loop->connections[index];
     redisAsyncContext *context = address->host[0] == '/'
@@ -740,7 +748,8 @@ static bool open_connection(struct crier__redis_loop *loop, unsigned index,
                                      : redisAsyncConnect(address->host, (int)address->port);
 
     if (context == NULL || context->err != 0) {
-        fail_session(loop, context != NULL ? context->errstr : "memory is short");
+        if (needed)
+            fail_session(loop, context != NULL ? context->errstr : "memory is short");
         if (context != NULL)
             redisAsyncFree(context);
         return false;
@@ -773,7 +782,7 @@ static void connect_server(struct crier__redis_loop *loop,
     else
         snprintf(loop->server, sizeof loop->server, "%s:%u", address->host, address->port);
     for (i = 0; i < CRIER__REDIS_CONNECTIONS && opened; i++)
-        opened = open_connection(loop, i, address);
+        opened = open_connection(loop, i, address, true);
     if (opened)
         set_up_session(loop);
 }
@@ -807,20 +816,89 @@ static void take_address(redisAsyncContext *context, void *reply, void *closure)
     finish_step(connection);
 }
 
+/* The sentinel that is to be asked next. */
+static const struct crier__redis_address *next_sentinel(struct crier__redis_loop *loop)
+{
+    const struct crier__redis_url *url = loop->link->url;
+
+    return &url->sentinels[loop->sentinel++ % url->sentinel_count];
+}
+
 static void ask_sentinel(struct crier__redis_loop *loop)
 {
     const struct crier__redis_url *url = loop->link->url;
-    const struct crier__redis_address *sentinel =
-        &url->sentinels[loop->sentinel++ % url->sentinel_count];
+    const struct crier__redis_address *sentinel = next_sentinel(loop);
     struct connection *connection = &loop->connections[SENTINEL];
 
     snprintf(loop->server, sizeof loop->server, "sentinel %s:%u", sentinel->host,
              sentinel->port);
-    if (!open_connection(loop, SENTINEL, sentinel))
+    if (!open_connection(loop, SENTINEL, sentinel, true))
         return;
     send_login(connection, NULL, url->sentinel_password);
     SEND_STEP(connection, take_address, "SENTINEL", "SENTINEL", "GET-MASTER-ADDR-BY-NAME",
               url->server.host);
+}
+
+/* ---- watching the sentinels ------------------------------------------- */
+
+/* Takes what a sentinel says while the link is up. One that does not answer, or does not know
+ * the master, says nothing about the session. */
+static void take_watched(redisAsyncContext *context, void *reply, void *closure)
+{
+    struct connection *connection = context->ev.data;
+    struct crier__redis_loop *loop = connection->loop;
+    const redisReply *address = reply;
+    uint64_t port;
+
+    (void)closure;
+    loop->watching = false;
+    if (!crier__redis_is_array(address, 2) ||
+        address->element[0]->type != REDIS_REPLY_STRING ||
+        address->element[1]->type != REDIS_REPLY_STRING ||
+        !crier__number_read(address->element[1]->str, 1, 65535, &port))
+        return;
+    if (strcmp(address->element[0]->str, loop->address.host) != 0 ||
+        port != loop->address.port)
+        fail_session(loop, "the sentinels have another master");
+}
+
+static void ignore_login(redisAsyncContext *context, void *reply, void *closure)
+{
+    (void)context;
+    (void)reply;
+    (void)closure;
+}
+
+/* Sends COUNT texts to the sentinel that is watched. */
+static void send_watch(struct connection *connection, redisCallbackFn *take, int count,
+                       const char **texts)
+{
+    connection->awaited++;
+    if (redisAsyncCommandArgv(connection->context, take, NULL, count, texts, NULL) !=
+        REDIS_OK)
+        connection->loop->watching = false;
+}
+
+/* Asks the next sentinel whether the master is still the same: after a planned failover, the
+ * old one goes on for a while and takes updates that are lost then. The one that was asked
+ * before and has not answered is given up. */
+static void watch_sentinel(struct crier__timer *timer, uint64_t now)
+{
+    struct crier__redis_loop *loop =
+        CRIER__CONTAINER_OF(timer, struct crier__redis_loop, watch);
+    const struct crier__redis_url *url = loop->link->url;
+    struct connection *connection = &loop->connections[SENTINEL];
+    const char *login[] = {"AUTH", url->sentinel_password};
+    const char *question[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", url->server.host};
+
+    if (connection->context != NULL)
+        redisAsyncFree(connection->context);
+    loop->watching = open_connection(loop, SENTINEL, next_sentinel(loop), false);
+    if (loop->watching && url->sentinel_password != NULL)
+        send_watch(connection, ignore_login, 2, login);
+    if (loop->watching)
+        send_watch(connection, take_watched, 3, question);
+    crier__timers_set(&loop->link->timers, &loop->watch, now + WATCH_PAUSE);
 }
 
 static void begin_redis_session(struct crier__timer *timer, uint64_t now)
@@ -844,13 +922,14 @@ static void close_connections(struct crier__redis_loop *loop)
 {
     unsigned i;
 
-    loop->up = false;
+    loop->up = loop->watching = false;
     for (i = 0; i < CONNECTIONS; i++)
         if (loop->connections[i].context != NULL)
             redisAsyncFree(loop->connections[i].context);
     crier__timers_set(&loop->link->timers, &loop->set_up, CRIER__NO_TIME);
     crier__timers_set(&loop->link->timers, &loop->deadline, CRIER__NO_TIME);
     crier__timers_set(&loop->link->timers, &loop->ping, CRIER__NO_TIME);
+    crier__timers_set(&loop->link->timers, &loop->watch, CRIER__NO_TIME);
 }
 
 static void end_redis_session(struct crier__redis_loop *loop)
@@ -964,7 +1043,7 @@ static void *run_loop(void *closure)
             if (events[i].data.ptr == NULL && !atomic_load(&loop->stopping))
                 serve_wake(loop);
         crier__timers_fire(&loop->link->timers, crier_now());
-        if (loop->up && loop->connections[SENTINEL].context != NULL)
+        if (loop->up && !loop->watching && loop->connections[SENTINEL].context != NULL)
             redisAsyncFree(loop->connections[SENTINEL].context);
         if (loop->failed)
             end_redis_session(loop);
@@ -1010,7 +1089,7 @@ static int open_loop(struct crier__redis_loop *loop)
     if (loop->epoll < 0 || loop->wake < 0 ||
         epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake, &event) != 0)
         return -errno;
-    return crier__timers_reserve(&loop->link->timers, 4);
+    return crier__timers_reserve(&loop->link->timers, 5);
 }
 
 int crier__redis_link_start(struct crier__redis_link *link)
@@ -1029,6 +1108,7 @@ int crier__redis_link_start(struct crier__redis_link *link)
     loop->retry.fire = begin_redis_session;
     loop->deadline.fire = check_deadlines;
     loop->ping.fire = send_ping;
+    loop->watch.fire = watch_sentinel;
     loop->set_up.fire = fail_set_up;
     error = open_loop(loop);
     if (error == 0) {

@@ -65,8 +65,12 @@ bool crier__redis_read_number(const redisReply *reply, uint64_t *number)
 
 bool crier__redis_is_error(const redisReply *reply, const char *code)
 {
-    return reply != NULL && reply->type == REDIS_REPLY_ERROR &&
-           strncmp(reply->str, code, strlen(code)) == 0;
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
+        return false;
+    /* Before version 7, Redis puts the place in the script in front of its error. */
+    return strncmp(reply->str, code, strlen(code)) == 0 ||
+           (strncmp(reply->str, "ERR Error running script", 24) == 0 &&
+            strstr(reply->str, code) != NULL);
 }
 
 static bool is_text(const redisReply *reply)

@@ -348,7 +348,7 @@ static void take_wait(struct crier__redis_call *call, redisReply *reply)
     struct crier__redis *redis = batch->redis;
     uint64_t replicas;
 
-    if (close_call(batch) || batch->confirmed)
+    if (close_call(batch) || batch->confirmed || !batch->replied)
         return;
     if (reply == NULL || !crier__redis_read_number(reply, &replicas))
         replicas = 0;
