@@ -53,6 +53,24 @@ static bool read_id(const struct crier__redis *redis, const redisReply *position
     return true;
 }
 
+/* Whether the last update of the topic INFO is too old, so that the topic holds nothing. */
+static bool is_old(const struct crier__redis_listing *listing,
+                   const struct crier__topic_info *info)
+{
+    struct crier_journal *journal = &listing->redis->mirror.journal;
+    uint64_t all, own;
+    int64_t now;
+
+    if (!crier__journal_ages(journal))
+        return false;
+    all = crier__journal_limits(journal).age;
+    own = crier__journal_retention(journal, info->name, strlen(info->name)).age;
+    if (all == 0 || (own != 0 && own < all))
+        all = own;
+    now = crier__journal_time(0);
+    return all != 0 && all < (uint64_t)now && info->time < now - (int64_t)all;
+}
+
 /* Takes ROW, one topic of a page. False: it is damaged. */
 static bool take_topic(struct crier__redis_listing *listing, const redisReply *row)
 {
@@ -77,8 +95,8 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
     info.bytes = bytes;
     info.time = (int64_t)time;
     info.ended = ended != 0;
-    if (count != 0 && info.time >= crier__redis_too_old(listing->redis, info.name) &&
-        list->count < list->limit && crier__list_wants(list, info.name) &&
+    if (count != 0 && list->count < list->limit && !is_old(listing, &info) &&
+        crier__list_wants(list, info.name) &&
         (newest_private <= evicted || crier__list_shows_private(list, info.name)))
         list->infos[list->count++] = info;
     return true;

@@ -21,10 +21,13 @@
  * An answer never says that it is the end, so the next read of the subscriber is the
  * mirror's. A question that begins behind the floor is answered without updates, and says
  * where it begins (`reached`): nothing that is wanted lies before, and the mirror knows all
- * that lies behind it.
+ * that lies behind it. It reads the marks, too, so that what is no gap for this question is
+ * noted as reported, and is none for the next read either.
  *
  * Pages are kept for KEPT_TIME, so that readers who come with the same selectors share them.
- * A page is constant once it has its marks; a topic that is forgotten ends the keeping.
+ * What they say was so when they were read: readers may be given what has been evicted since.
+ * A reader who is alone sees the journal as it is. A page is constant once it has its marks;
+ * when a topic is forgotten, all pages are let go.
  */
 #include <config.h>
 
@@ -167,7 +170,8 @@ static void keep_page(struct crier__redis_question *question)
     struct crier__redis_page *page = work->page;
     uint64_t now = crier_now();
 
-    if (work->key == NULL || page->key != NULL || page->bytes > KEPT_BYTES)
+    if (work->key == NULL || page->key != NULL || page->reached == page->after ||
+        page->bytes > KEPT_BYTES)
         return;
     page->key = strdup(work->key);
     if (page->key == NULL)
@@ -189,7 +193,7 @@ static struct crier__redis_page *find_kept(const struct crier__redis_question *q
     struct crier__redis_page *page;
 
     make_room(past, crier_now(), 0);
-    if (work->key == NULL)
+    if (work->key == NULL || past->questions->next == NULL)
         return NULL;
     DL_FOREACH (past->pages, page)
         if (page->after <= work->at && work->at < page->reached &&
@@ -691,7 +695,7 @@ static bool take_updates(struct crier__redis_question *question)
         if (work->count == CRIER__READ_MAX || work->bytes >= question->reads->max_bytes)
             return false;
     }
-    work->at = page->reached < work->floor ? page->reached : work->floor;
+    raise(&work->at, page->reached < work->floor ? page->reached : work->floor);
     return true;
 }
 
@@ -918,7 +922,16 @@ static enum course ask_marks(struct crier__redis_question *question)
     return send_args(question, &args, false, CRIER__REDIS_MARKS);
 }
 
-/* Asks for the page: `asked` is ENTRIES. A question without topics has an empty one. */
+/* Has an empty page that reaches up to UPTO. */
+static enum course skip_page(struct work *work, uint64_t upto)
+{
+    work->page->reached = upto;
+    work->asked = MARKS;
+    return GO_ON;
+}
+
+/* Asks for the page: `asked` is ENTRIES. It is empty where the question has no topics, and
+ * where it begins behind the floor: then what is missed matters alone. */
 static enum course ask_page(struct crier__redis_question *question)
 {
     struct work *work = question->work;
@@ -931,6 +944,8 @@ static enum course ask_page(struct crier__redis_question *question)
         answer_question(question, -ENOMEM);
         return DONE;
     }
+    if (work->step == UPDATES && work->at >= work->floor)
+        return skip_page(work, work->at);
     crier__redis_begin_args(question->redis, &args);
     crier__redis_arg_number(&args, text[0], work->page->after);
     if (!back)
@@ -940,9 +955,7 @@ static enum course ask_page(struct crier__redis_question *question)
         crier__redis_arg_number(&args, text[3], PAGE_BYTES);
     if (!work->walk && add_topics(question, &args, !back) == 0) {
         crier__redis_args_done(&args);
-        work->page->reached = work->floor;
-        work->asked = MARKS;
-        return GO_ON;
+        return skip_page(work, work->floor);
     }
     return send_args(question, &args, false, back ? CRIER__REDIS_BACK : CRIER__REDIS_PAST);
 }
@@ -981,7 +994,7 @@ static enum course begin_page(struct crier__redis_question *question)
 {
     struct work *work = question->work;
 
-    if (work->step == UPDATES && work->at >= work->floor)
+    if (work->step == UPDATES && work->at >= work->floor && work->walked != 0)
         return end_updates(question);
     if (work->step == OLDEST && work->looked >= work->floor)
         return end_oldest(question);
