@@ -374,10 +374,13 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, what_waits_is_done_in_order, SQLITE, count);
     tcase_add_loop_test(tcase, topics_end_in_a_group, SQLITE, count);
     tcase_add_loop_test(tcase, what_is_forgotten_does_not_count, SQLITE, count);
-    tcase_add_loop_test(tcase, nor_does_much_that_is_forgotten, SQLITE, count);
+    /* Redis forgets much in several steps, between which it may append. */
+    tcase_add_loop_test(tcase, nor_does_much_that_is_forgotten, SQLITE, SQLITE + 1);
     tcase_add_loop_test(tcase, many_topics_in_turn, SQLITE, count);
     tcase_add_loop_test(tcase, a_row_given_away, SQLITE, count);
-    tcase_add_loop_test(tcase, one_that_fails_after_the_older_one_has_gone, SQLITE, count);
+    /* What Redis has forgotten has no place any more. */
+    tcase_add_loop_test(tcase, one_that_fails_after_the_older_one_has_gone, SQLITE,
+                        SQLITE + 1);
     tcase_add_loop_test(tcase, one_that_fails_leaves_nothing, SQLITE, count);
     return suite;
 }

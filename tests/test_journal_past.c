@@ -135,7 +135,10 @@ START_TEST(age_of_all)
     if (_i == SQLITE) /* in memory it is known until it is taken away */
         ck_reads(since_id("old", "b"), "gap");
     ck_reads(list("*,$*", "", 10), "");
-    append_id("b", "old", "3");
+    while (_i > SQLITE && try_append("b", "old", "3") == CRIER_ERR_EXISTS)
+        ; /* Redis knows it until the next sweep */
+    if (_i <= SQLITE)
+        append_id("b", "old", "3");
     ck_reads(all("*"), " 3");
     ck_reads(after(2, "*"), " 3");
     ck_reads(since(CRIER_SINCE_LAST, "*,a", 2), " 3");
@@ -172,6 +175,8 @@ START_TEST(age_of_a_topic)
     ck_reads(after(1, "*"), " 2 3");
     ck_reads(list("*", "", 10), " b:2");
     append("a1", "4");
+    while (_i > SQLITE && strcmp(list("*", "", 10), " a1:1 b:2") != 0)
+        ; /* until the next sweep */
     ck_reads(list("*", "", 10), " a1:1 b:2");
     journal_end();
 }
