@@ -95,7 +95,7 @@ static bool run_clients(struct crowd_share *share)
     return false;
 }
 
-static _Noreturn void run_process(struct crowd_share *share, int control, pid_t parent)
+static _Noreturn void run_crowd_process(struct crowd_share *share, int control, pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     share->control = (struct watch){.fd = control, .ready = on_command};
@@ -143,7 +143,7 @@ bool crowd_add(struct crowd *crowd, struct load *load, const struct clients *cli
     process->watch = (struct watch){.fd = ends[0], .ready = on_process_ready};
     process->pid = fork();
     if (process->pid == 0)
-        run_process(process->share, ends[1], parent);
+        run_crowd_process(process->share, ends[1], parent);
     close(ends[1]);
     return (process->pid > 0 || fault("fork: %s", strerror(errno))) &&
            load_watch(load, &process->watch, EPOLLIN);

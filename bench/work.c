@@ -93,7 +93,7 @@ struct session {
 
 /* ---- shared steps ------------------------------------------------------- */
 
-static bool open_session(struct session *session, struct cluster *cluster,
+static bool open_work_session(struct session *session, struct cluster *cluster,
                          const struct work_size *size, size_t count, size_t topics,
                          size_t bytes, enum clients_selector selector,
                          enum head head, size_t tokens)
@@ -121,7 +121,7 @@ static bool open_session(struct session *session, struct cluster *cluster,
     return true;
 }
 
-static void close_session(struct session *session)
+static void close_work_session(struct session *session)
 {
     crowd_end(&session->crowd);
     clients_close(&session->clients);
@@ -899,12 +899,12 @@ bool work_run(enum work_kind kind, const struct work_size *size,
 
     for (int i = 0; i < FIGURES; i++)
         figures->of[i] = NAN;
-    ok = open_session(&session, cluster, size, clients, count_topics(kind, size),
+    ok = open_work_session(&session, cluster, size, clients, count_topics(kind, size),
                       kind == WORK_CHUNKED ? LARGE_SIZE : DATA_SIZE, selector,
                       works[kind].head, tokens[works[kind].tokens]);
     session.publish.private = kind == WORK_PRIVATE;
     ok = ok && (cluster->redis.pid == 0 || wait_for_redis(&session));
     ok = ok && measure_work(kind, size, &session, figures);
-    close_session(&session);
+    close_work_session(&session);
     return ok;
 }

@@ -73,7 +73,7 @@
 #include "libcrier/journal/memory/store.h"
 #include "redis_link.h"
 #include "redis_nodes.h"
-#include "redis_past.h"
+#include "redis_questions.h"
 #include "redis_record.h"
 
 enum crier__redis_key {

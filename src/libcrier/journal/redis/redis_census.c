@@ -66,7 +66,7 @@ static void set_timer(struct crier__redis *redis, struct crier__timer *timer,
     crier__timers_set(&redis->link.timers, timer, when);
 }
 
-static void add_text(struct crier__redis_args *args, const char *text)
+static void add_census_text(struct crier__redis_args *args, const char *text)
 {
     crier__redis_arg(args, text, strlen(text));
 }
@@ -108,7 +108,7 @@ static const char *read_text(const redisReply *reply, size_t size)
 /* ---- totals ----------------------------------------------------------- */
 
 /* Hands on the total of the fields and values of PAGE. */
-static void use_page(struct crier__redis *redis, const redisReply *page)
+static void use_totals_page(struct crier__redis *redis, const redisReply *page)
 {
     struct crier_journal *journal = journal_of(redis);
     const char *selector;
@@ -126,11 +126,11 @@ static void read_page(struct crier__redis *redis, const char *cursor)
 {
     struct crier__redis_args args = {0};
 
-    add_text(&args, "HSCAN");
-    add_text(&args, redis->link.keys[CRIER__REDIS_CENSUS]);
-    add_text(&args, cursor);
-    add_text(&args, "COUNT");
-    add_text(&args, PAGE);
+    add_census_text(&args, "HSCAN");
+    add_census_text(&args, redis->link.keys[CRIER__REDIS_CENSUS]);
+    add_census_text(&args, cursor);
+    add_census_text(&args, "COUNT");
+    add_census_text(&args, PAGE);
     redis->census.reading = run_command(redis, &args, &redis->census.page_call) == 0;
 }
 
@@ -148,7 +148,7 @@ static void on_page(struct crier__redis_call *call, redisReply *reply)
     cursor = read_text(reply->element[0], 32);
     if (cursor == NULL || ++redis->census.pages > PAGES_MAX)
         return;
-    use_page(redis, reply->element[1]);
+    use_totals_page(redis, reply->element[1]);
     if (strcmp(cursor, "0") != 0) {
         read_page(redis, cursor);
         return;
@@ -234,9 +234,9 @@ static int send_counts(struct crier__redis *redis)
     const char *text = census->texts.bytes;
     size_t i;
 
-    add_text(&args, redis->node);
+    add_census_text(&args, redis->node);
     for (i = 0; i < 2 * census->taken; i++) {
-        add_text(&args, text);
+        add_census_text(&args, text);
         text += strlen(text) + 1;
     }
     return run_script(redis, CRIER__REDIS_COUNT, NULL, &args, &census->count_call);
@@ -343,9 +343,9 @@ static int bury_node(struct crier__redis *redis, const char *node, const char *a
     char key[128];
 
     snprintf(key, sizeof key, "{%s}:node:%s", redis->link.url->name, node);
-    add_text(&args, node);
-    add_text(&args, age);
-    add_text(&args, BURY_COUNT);
+    add_census_text(&args, node);
+    add_census_text(&args, age);
+    add_census_text(&args, BURY_COUNT);
     return run_script(redis, CRIER__REDIS_BURY, key, &args, call);
 }
 
@@ -432,8 +432,8 @@ static void send_beat(struct crier__redis *redis)
     if (census->beating)
         return;
     snprintf(age, sizeof age, "%u", crier__redis_census_age);
-    add_text(&args, redis->node);
-    add_text(&args, age);
+    add_census_text(&args, redis->node);
+    add_census_text(&args, age);
     census->beating =
         run_script(redis, CRIER__REDIS_BEAT, NULL, &args, &census->beat_call) == 0;
 }
@@ -484,11 +484,11 @@ static int leave_nodes(struct crier__redis *redis)
 
     if (census->nodes <= 1)
         return bury_node(redis, redis->node, "0", &census->leave_call);
-    add_text(&args, "ZADD");
-    add_text(&args, redis->link.keys[CRIER__REDIS_NODES]);
-    add_text(&args, "XX");
-    add_text(&args, "0");
-    add_text(&args, redis->node);
+    add_census_text(&args, "ZADD");
+    add_census_text(&args, redis->link.keys[CRIER__REDIS_NODES]);
+    add_census_text(&args, "XX");
+    add_census_text(&args, "0");
+    add_census_text(&args, redis->node);
     return run_command(redis, &args, &census->leave_call);
 }
 

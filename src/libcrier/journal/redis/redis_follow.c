@@ -176,7 +176,7 @@ static void reach_end(struct crier__redis *redis, const struct crier__redis_held
     redis->note = held->note;
 }
 
-static bool take_entries(struct crier__redis *redis, const redisReply *reply)
+static bool take_log(struct crier__redis *redis, const redisReply *reply)
 {
     struct crier__redis_held held;
     bool more;
@@ -209,7 +209,7 @@ static void take_fetched(struct crier__redis_call *call, redisReply *reply)
     }
     if (redis->state != CRIER__REDIS_READY)
         return; /* it is fetched again then */
-    if (!take_entries(redis, reply)) {
+    if (!take_log(redis, reply)) {
         crier__redis_refuse(redis, reply, "fetch");
         return;
     }

@@ -11,6 +11,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_past.h"
 #include "redis_census.h"
 
 #include "base/clock.h"
@@ -251,7 +252,7 @@ static int queue_change(struct crier__redis *redis, struct crier__redis_queued c
     return error;
 }
 
-static void queue_append(struct crier_journal *journal, struct crier__append *append)
+static void ask_append(struct crier_journal *journal, struct crier__append *append)
 {
     int error;
 
@@ -299,7 +300,7 @@ static void list_topics(struct crier_journal *journal, struct crier__list *list)
     crier__redis_link_wake(&redis->link);
 }
 
-static void queue_forget(struct crier_journal *journal, struct crier__forget *forget)
+static void ask_forget(struct crier_journal *journal, struct crier__forget *forget)
 {
     int error = queue_change(redis_of(journal),
                              (struct crier__redis_queued){.forget = forget});
@@ -362,7 +363,7 @@ static uint64_t tell_last(struct crier_journal *journal)
 }
 
 /* Sets a flag of the queue, and has the thread look at it. */
-static void give_order(struct crier__redis *redis, bool *flag)
+static void wake_thread(struct crier__redis *redis, bool *flag)
 {
     pthread_mutex_lock(&redis->queue_lock);
     *flag = true;
@@ -378,7 +379,7 @@ static void change_policy(struct crier_journal *journal, struct crier__policy *p
     crier__journal_swap_policy(journal, policy);
     crier__memory_adapt(&redis->mirror);
     pthread_mutex_unlock(&redis->mirror.lock);
-    give_order(redis, &redis->queue.retained);
+    wake_thread(redis, &redis->queue.retained);
 }
 
 static void note_counts(struct crier_journal *journal)
@@ -388,12 +389,12 @@ static void note_counts(struct crier_journal *journal)
 
 static void begin_yielding(struct crier_journal *journal)
 {
-    give_order(redis_of(journal), &redis_of(journal)->queue.started);
+    wake_thread(redis_of(journal), &redis_of(journal)->queue.started);
 }
 
 static void stop_waiting(struct crier_journal *journal)
 {
-    give_order(redis_of(journal), &redis_of(journal)->queue.interrupted);
+    wake_thread(redis_of(journal), &redis_of(journal)->queue.interrupted);
 }
 
 /* ---- start and end ---------------------------------------------------- */
@@ -404,7 +405,7 @@ static void close_redis(struct crier_journal *journal)
     struct crier__redis *redis = redis_of(journal);
     uint64_t until = crier_now() + redis->link.url->timeout;
 
-    give_order(redis, &redis->queue.closing);
+    wake_thread(redis, &redis->queue.closing);
     pthread_mutex_lock(&redis->queue_lock);
     while (!redis->idle && crier__cond_wait(&redis->changed, &redis->queue_lock, until))
         ;
@@ -445,10 +446,10 @@ static const struct crier__journal_ops redis_ops = {
     .name = "redis",
     .bound = true,
     .shared = true,
-    .append = queue_append,
+    .append = ask_append,
     .read = read_updates,
     .list = list_topics,
-    .forget = queue_forget,
+    .forget = ask_forget,
     .ended = find_topic_end,
     .status = tell_status,
     .held = tell_held,

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_past.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -54,7 +55,7 @@ static bool read_id(const struct crier__redis *redis, const redisReply *position
 }
 
 /* Whether the last update of the topic INFO is too old, so that the topic holds nothing. */
-static bool is_old(const struct crier__redis_listing *listing,
+static bool is_outdated(const struct crier__redis_listing *listing,
                    const struct crier__topic_info *info)
 {
     struct crier_journal *journal = &listing->redis->mirror.journal;
@@ -95,14 +96,14 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
     info.bytes = bytes;
     info.time = (int64_t)time;
     info.ended = ended != 0;
-    if (count != 0 && list->count < list->limit && !is_old(listing, &info) &&
+    if (count != 0 && list->count < list->limit && !is_outdated(listing, &info) &&
         crier__list_wants(list, info.name) &&
         (newest_private <= evicted || crier__list_shows_private(list, info.name)))
         list->infos[list->count++] = info;
     return true;
 }
 
-static void ask_page(struct crier__redis_listing *listing);
+static void ask_list_page(struct crier__redis_listing *listing);
 
 static void take_list_page(struct crier__redis_call *call, redisReply *reply)
 {
@@ -124,10 +125,10 @@ static void take_list_page(struct crier__redis_call *call, redisReply *reply)
         crier__selectors_behind(list->selectors, listing->from))
         finish_listing(listing, 0);
     else
-        ask_page(listing);
+        ask_list_page(listing);
 }
 
-static void ask_page(struct crier__redis_listing *listing)
+static void ask_list_page(struct crier__redis_listing *listing)
 {
     struct crier__redis_args args = {0};
     char text[24];
@@ -166,5 +167,5 @@ void crier__redis_list(struct crier__redis *redis, struct crier__list *list)
     if (strncmp(list->after, lowest->text, lowest->length) < 0)
         snprintf(listing->from, sizeof listing->from, "%.*s", (int)lowest->length,
                  lowest->text);
-    ask_page(listing);
+    ask_list_page(listing);
 }

@@ -32,6 +32,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_past.h"
 #include "redis_page.h"
 
 #include "base/clock.h"
@@ -250,7 +251,7 @@ enum verdict { UNWANTED, WANTED, TOO_OLD };
 
 /* Whether UPDATE is too old under the limits of all topics and of the topic NAME (NULL:
  * under the first alone). */
-static bool is_old(const struct crier__redis_question *question,
+static bool is_past_age(const struct crier__redis_question *question,
                    const struct crier__update *update, const char *name)
 {
     struct crier_journal *journal = &question->redis->mirror.journal;
@@ -290,12 +291,12 @@ static enum verdict judge_for(const struct crier__redis_question *question,
     if (selector->kind == CRIER__ALL) {
         if (update->hidden)
             return UNWANTED;
-        return is_old(question, update, NULL) ? TOO_OLD : WANTED;
+        return is_past_age(question, update, NULL) ? TOO_OLD : WANTED;
     }
     CRIER__TOPICS_EACH (update->topics, name)
         if (crier__selector_matches(selector, name, strlen(name)) &&
             is_held(question, update, name)) {
-            if (!is_old(question, update, name))
+            if (!is_past_age(question, update, name))
                 return WANTED;
             verdict = TOO_OLD;
         }
@@ -304,7 +305,7 @@ static enum verdict judge_for(const struct crier__redis_question *question,
 
 /* Whether the reader wants UPDATE, which lies behind START of a selector (NULL: its `from`);
  * LIVE: the selectors that are live count, too. */
-static enum verdict judge(const struct crier__redis_question *question,
+static enum verdict judge_entry(const struct crier__redis_question *question,
                           const struct crier__update *update, const uint64_t *start,
                           bool live)
 {
@@ -338,14 +339,14 @@ static uint64_t missed_of(const struct crier__redis_question *question,
                : mark->evicted;
 }
 
-static void raise(uint64_t *position, uint64_t to)
+static void raise_mark(uint64_t *position, uint64_t to)
 {
     if (to > *position)
         *position = to;
 }
 
 /* Takes what the marks of the page say. */
-static void note_missed(struct crier__redis_question *question)
+static void note_past_missed(struct crier__redis_question *question)
 {
     struct work *work = question->work;
     const struct crier__redis_page *page = work->page;
@@ -357,24 +358,24 @@ static void note_missed(struct crier__redis_question *question)
         const struct crier__selector *selector = &read->selectors[i].selector;
         const struct crier__redis_mark *mark;
 
-        raise(&work->missed[i], page->renewed);
+        raise_mark(&work->missed[i], page->renewed);
         if (selector->kind == CRIER__ALL) {
-            raise(&work->missed[i], page->evicted);
+            raise_mark(&work->missed[i], page->evicted);
             continue;
         }
         if (selector->kind == CRIER__EXACT) {
             mark = crier__redis_page_mark(page, selector->text);
-            raise(&work->missed[i],
+            raise_mark(&work->missed[i],
                   mark != NULL && mark->held ? missed_of(question, mark)
                                              : page->forgotten);
             continue;
         }
-        raise(&work->missed[i], page->forgotten);
-        raise(&work->missed[i], page->missed[i][read->grants != NULL]);
+        raise_mark(&work->missed[i], page->forgotten);
+        raise_mark(&work->missed[i], page->missed[i][read->grants != NULL]);
         for (k = 0; k < page->mark_count; k++)
             if (crier__selector_matches(selector, page->marks[k].name,
                                         strlen(page->marks[k].name)))
-                raise(&work->missed[i], missed_of(question, &page->marks[k]));
+                raise_mark(&work->missed[i], missed_of(question, &page->marks[k]));
     }
 }
 
@@ -406,7 +407,7 @@ static void lose_update(struct crier__redis_question *question, uint64_t positio
 
     for (i = 0; i < question->reads->selector_count; i++)
         if (work->start[i] < position)
-            raise(&work->missed[i], position);
+            raise_mark(&work->missed[i], position);
 }
 
 /* ---- where a question begins ------------------------------------------ */
@@ -423,7 +424,7 @@ static void set_starts(struct crier__redis_question *question, uint64_t after)
     for (i = 0; i < read->selector_count; i++) {
         uint64_t start = is_past(read) && read->selectors[i].live ? 0 : after;
 
-        raise(&start, read->selectors[i].from);
+        raise_mark(&start, read->selectors[i].from);
         work->start[i] = start;
         if (start < work->at)
             work->at = start;
@@ -488,7 +489,7 @@ static void begin_question(struct crier__redis_question *question)
         set_starts(question, 0);
 }
 
-static bool take_position(struct crier__redis_question *question, const redisReply *reply)
+static bool take_begin(struct crier__redis_question *question, const redisReply *reply)
 {
     uint64_t position = 0;
 
@@ -555,8 +556,8 @@ static bool take_match(struct crier__redis_question *question, const redisReply 
     if (!crier__redis_read_mark(record, &mark))
         return false;
     missed = work->page->missed[work->scan];
-    raise(&missed[1], mark.evicted);
-    raise(&missed[0],
+    raise_mark(&missed[1], mark.evicted);
+    raise_mark(&missed[0],
           mark.newest_public < mark.evicted ? mark.newest_public : mark.evicted);
     return true;
 }
@@ -585,8 +586,8 @@ static void stop_scan(struct work *work)
     if (!work->listed) {
         work->listed = work->walk = true;
     } else {
-        raise(&work->page->missed[work->scan][0], work->page->evicted);
-        raise(&work->page->missed[work->scan][1], work->page->evicted);
+        raise_mark(&work->page->missed[work->scan][0], work->page->evicted);
+        raise_mark(&work->page->missed[work->scan][1], work->page->evicted);
         work->scanned = true;
     }
 }
@@ -680,7 +681,7 @@ static bool take_updates(struct crier__redis_question *question)
         if (item->position > work->floor)
             break;
         if (item->update != NULL)
-            verdict = judge(question, item->update, work->start, true);
+            verdict = judge_entry(question, item->update, work->start, true);
         if (verdict == TOO_OLD && work->count != 0) /* the gap is in the next answer */
             return false;
         work->at = item->position;
@@ -695,12 +696,12 @@ static bool take_updates(struct crier__redis_question *question)
         if (work->count == CRIER__READ_MAX || work->bytes >= question->reads->max_bytes)
             return false;
     }
-    raise(&work->at, page->reached < work->floor ? page->reached : work->floor);
+    raise_mark(&work->at, page->reached < work->floor ? page->reached : work->floor);
     return true;
 }
 
 /* Finds the oldest update in the page. False: there it is. */
-static bool find_oldest(struct crier__redis_question *question)
+static bool seek_oldest(struct crier__redis_question *question)
 {
     struct work *work = question->work;
     struct crier__redis_page *page = work->page;
@@ -708,7 +709,7 @@ static bool find_oldest(struct crier__redis_question *question)
 
     for (i = 0; i < page->count; i++)
         if (page->items[i].update != NULL &&
-            judge(question, page->items[i].update, NULL, true) == WANTED) {
+            judge_entry(question, page->items[i].update, NULL, true) == WANTED) {
             snprintf(work->oldest, sizeof work->oldest, "%s", page->items[i].update->id);
             return false;
         }
@@ -754,7 +755,7 @@ static void count_back(struct crier__redis_question *question)
     for (i = 0; i < page->count; i++) {
         work->looked = page->items[i].position;
         if (page->items[i].update != NULL &&
-            judge(question, page->items[i].update, NULL, false) == WANTED &&
+            judge_entry(question, page->items[i].update, NULL, false) == WANTED &&
             --work->left == 0) {
             set_starts(question, work->looked - 1);
             return;
@@ -790,7 +791,7 @@ static enum course end_oldest(struct crier__redis_question *question)
 }
 
 /* Uses the page, which has all that it needs. */
-static enum course use_page(struct crier__redis_question *question)
+static enum course use_past_page(struct crier__redis_question *question)
 {
     struct work *work = question->work;
     enum course course = GO_ON;
@@ -800,11 +801,11 @@ static enum course use_page(struct crier__redis_question *question)
     if (work->step == BACK) {
         count_back(question);
     } else if (work->step == OLDEST) {
-        if (!find_oldest(question))
+        if (!seek_oldest(question))
             course = end_oldest(question);
     } else {
         keep_page(question);
-        note_missed(question);
+        note_past_missed(question);
         more = take_updates(question);
         if (!more || work->walked >= WALK_MAX)
             course = end_updates(question);
@@ -820,7 +821,7 @@ static enum course use_page(struct crier__redis_question *question)
 
 /* Appends the topics of a question that does not walk; without LIVE those alone that a
  * selector which is not live matches. Returns how many. */
-static unsigned add_topics(const struct crier__redis_question *question,
+static unsigned add_past_topics(const struct crier__redis_question *question,
                            struct crier__redis_args *args, bool live)
 {
     const struct crier__read *read = question->reads;
@@ -932,7 +933,7 @@ static enum course skip_page(struct work *work, uint64_t upto)
 
 /* Asks for the page: `asked` is ENTRIES. It is empty where the question has no topics, and
  * where it begins behind the floor: then what is missed matters alone. */
-static enum course ask_page(struct crier__redis_question *question)
+static enum course ask_past_page(struct crier__redis_question *question)
 {
     struct work *work = question->work;
     struct crier__redis_args args = {0};
@@ -953,7 +954,7 @@ static enum course ask_page(struct crier__redis_question *question)
     crier__redis_arg_number(&args, text[2], CRIER__READ_MAX);
     if (!back)
         crier__redis_arg_number(&args, text[3], PAGE_BYTES);
-    if (!work->walk && add_topics(question, &args, !back) == 0) {
+    if (!work->walk && add_past_topics(question, &args, !back) == 0) {
         crier__redis_args_done(&args);
         return skip_page(work, work->floor);
     }
@@ -962,7 +963,7 @@ static enum course ask_page(struct crier__redis_question *question)
 
 /* ---- the course of a question ----------------------------------------- */
 
-static bool take_entries(struct crier__redis_question *question, const redisReply *reply)
+static bool take_past_entries(struct crier__redis_question *question, const redisReply *reply)
 {
     struct crier__redis *redis = question->redis;
     struct work *work = question->work;
@@ -974,12 +975,12 @@ static bool take_entries(struct crier__redis_question *question, const redisRepl
                                         &redis->mirror.journal, &redis->corrected);
 }
 
-static bool take_answer(struct crier__redis_question *question, const redisReply *reply)
+static bool take_past_answer(struct crier__redis_question *question, const redisReply *reply)
 {
     struct work *work = question->work;
 
     if (work->step == FIND || work->step == NAMED)
-        return take_position(question, reply);
+        return take_begin(question, reply);
     if (work->asked == NAMES)
         return take_names(question, reply);
     if (work->asked == MARKS) {
@@ -987,7 +988,7 @@ static bool take_answer(struct crier__redis_question *question, const redisReply
         return crier__redis_page_take_marks(work->page, reply);
     }
     work->asked = MARKS;
-    return take_entries(question, reply);
+    return take_past_entries(question, reply);
 }
 
 static enum course begin_page(struct crier__redis_question *question)
@@ -1001,7 +1002,7 @@ static enum course begin_page(struct crier__redis_question *question)
     work->marked = work->scanned = false;
     work->asked = ENTRIES;
     if (work->step == UPDATES && (work->page = find_kept(question)) != NULL)
-        return use_page(question);
+        return use_past_page(question);
     if (!work->listed && work->scan == UINT_MAX && !begin_names(question)) {
         answer_question(question, -ENOMEM);
         return DONE;
@@ -1010,7 +1011,7 @@ static enum course begin_page(struct crier__redis_question *question)
         work->asked = NAMES;
         return ask_names(question);
     }
-    return ask_page(question);
+    return ask_past_page(question);
 }
 
 static enum course take_step(struct crier__redis_question *question)
@@ -1037,7 +1038,7 @@ static enum course take_step(struct crier__redis_question *question)
         if (!work->scanned)
             return ask_names(question);
     }
-    return use_page(question);
+    return use_past_page(question);
 }
 
 static void send_waiting(struct crier__redis *redis);
@@ -1072,7 +1073,7 @@ static void take_reply(struct crier__redis_call *call, redisReply *reply)
 
     question->sent = false;
     if (reply != NULL && reply->type != REDIS_REPLY_ERROR && !redis->past.closing &&
-        take_answer(question, reply)) {
+        take_past_answer(question, reply)) {
         run_question(question, GO_ON);
         return;
     }
@@ -1095,7 +1096,7 @@ static bool open_question(struct crier__redis_question *question)
     work->key = make_key(question->reads);
     pthread_mutex_lock(&mirror->lock);
     work->floor = mirror->mirror.floor;
-    raise(&work->floor, mirror->forgotten);
+    raise_mark(&work->floor, mirror->forgotten);
     work->now = crier__memory_now(mirror);
     pthread_mutex_unlock(&mirror->lock);
     begin_question(question);

@@ -13,6 +13,7 @@
 #include <config.h>
 
 #include "redis.h"
+#include "redis_past.h"
 
 #include "base/clock.h"
 
