@@ -197,6 +197,7 @@ struct crier__redis {
     enum crier__redis_state state;
     bool opened; /* the mirror has been filled for the first time */
     void (*on_ready)(struct crier__redis *redis);   /* attached, and the hub has begun */
+    void (*on_forgotten)(struct crier__redis *redis); /* another node has deleted a topic */
     void (*on_fetched)(struct crier__redis *redis); /* something was fetched and yielded */
     bool following; /* the hub has begun, and so has this */
     bool leaving;   /* close() has begun */

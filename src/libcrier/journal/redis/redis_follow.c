@@ -91,6 +91,7 @@ static void apply_note(struct crier__redis *redis, const struct crier__redis_ent
         crier__memory_evict_upto(&redis->mirror, entry->head, entry->head_length,
                                  entry->position);
         pthread_mutex_unlock(&redis->mirror.lock);
+        redis->on_forgotten(redis);
     }
     redis->note = entry->note;
 }

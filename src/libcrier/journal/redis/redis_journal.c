@@ -516,6 +516,7 @@ static int init_parts(struct crier__redis *redis)
     redis->tidy.fire = crier__redis_sweep;
     redis->on_ready = start_following;
     redis->on_fetched = write_behind;
+    redis->on_forgotten = crier__redis_past_drop;
     link->on_up = greet_server;
     link->on_down = lose_server;
     link->on_wake = serve_orders;
