@@ -14,8 +14,8 @@
 #include <semaphore.h>
 #include <string.h>
 
-#define READERS 1000
-#define UPDATES 5000
+#define READERS 300
+#define UPDATES 2000
 
 /* ---- readers ---------------------------------------------------------- */
 

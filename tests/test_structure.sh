@@ -11,7 +11,7 @@ read -ra compiler <<<"${CC:-cc}"
 # A fresh tree that keeps the rules.
 make_tree() {
     rm -rf tree build
-    mkdir -p tree/{include,tests,bench,soak} tree/src/{base,crier} \
+    mkdir -p tree/{include,tests,bench,soak/cluster} tree/src/{base,crier} \
         tree/src/{libcrier,crierd}/{low,high}
     cat >tree/tests/layers.txt <<'EOF'
 libcrier
@@ -36,13 +36,17 @@ EOF
     add src/crier/sub 'int sub_run(void)' 'return crier_open();'
     add bench/load 'int load_run(void)' 'return 0;'
     add soak/oracle 'int oracle_run(void)' 'return 0;'
-    echo 'soak_soak_SOURCES = bench/load.c bench/load.h' >soak/Makefile.inc
+    add soak/rng 'int rng_next(void)' 'return 0;'
+    add soak/cluster/site 'int site_open(void)' 'return 0;'
+    printf '%s\n' 'soak_soak_SOURCES = \' '    bench/load.c bench/load.h' \
+        'soak_cluster_cluster_SOURCES = \' '    bench/load.c bench/load.h' \
+        >soak/Makefile.inc
     sed -i '1i #include "base/text.h"' src/libcrier/low/frame.c
     sed -i '1i #include "libcrier/low/frame.h"' src/libcrier/high/hub.c
     sed -i '1i #include <crier.h>' src/crierd/high/api.c src/crier/sub.c
     sed -i '1i #include "crierd/low/acceptor.h"' src/crierd/high/api.c
     local file
-    for file in src/**/*.c bench/*.c soak/*.c; do
+    for file in src/**/*.c bench/*.c soak/**/*.c; do
         # shellcheck disable=SC2016 # as it stands
         printf '%s\n' '' '/* Not used: static int' '{ in comments */' \
             'static __attribute__((unused)) int' "check_$(tr / _ <<<"${file%.c}")(int a)" \
