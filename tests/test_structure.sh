@@ -163,4 +163,5 @@ printf '%s\n' 'static inline int oracle_run(void) { int a = 1; return a; }' \
     'static const int numbers[] = {' '    1};' \
     'QUICK int *take(void)' '{' '}' >>tree/bench/load.c
 expect_names 'one word:    bench/load.c take' \
-    'not unique:  bench/load.c oracle_run' 'one word:    bench/load.c take'
+    'not unique:  bench/load.c oracle_run' 'one word:    bench/load.c take' \
+    'one word:    bench/load.c take'
