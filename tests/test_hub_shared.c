@@ -259,7 +259,7 @@ static void take(struct taken *taken, size_t node, bool all)
                       taken->count);
 }
 
-/* Stores what was TAKEN. TELLING: the totals that change are told before the answer. */
+/* Stores what was TAKEN. TELLING: the hub hears the totals that change before the answer. */
 static void store(const struct taken *taken, bool telling)
 {
     struct crier_journal *journal = &nodes[taken->node].journal;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /*
- * The server writes a log to its directory. Whoever waits for it to start waits for the
+ * The server writes a log to its directory. A caller that waits for it to start waits for the
  * line of the log that says so, with inotify, and for the end of the process, with a
  * pidfd. The files of a server are named by absolute paths, because a server changes to
  * its directory.

@@ -50,7 +50,7 @@ struct crier__mirror {
     bool complete;  /* the journal holds nothing up to the floor */
     size_t bytes;   /* the store holds no more, whatever the journal does */
     uint64_t floor;
-    uint64_t renewed; /* whoever reads from before here has missed something */
+    uint64_t renewed; /* a read that begins before here has missed something */
     const struct crier__jump *jumps; /* in order */
     unsigned jump_count;
 };

@@ -165,7 +165,7 @@ static bool note_corrected(struct crier__redis *redis, const redisReply *upto,
     return true;
 }
 
-/* The log ends at HELD; what is left of it up to there is gone. */
+/* The log ends at HELD; what the reply lacks of it is gone. */
 static void reach_end(struct crier__redis *redis, const struct crier__redis_held *held)
 {
     while (crier__redis_yield_own(redis, held->last + 1))

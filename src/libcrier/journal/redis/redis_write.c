@@ -566,7 +566,7 @@ void crier__redis_write_down(struct crier__redis *redis)
     struct crier__redis_batch *batch;
 
     DL_FOREACH (redis->batches, batch) {
-        batch->note = 0; /* whoever attaches again reads what has ended */
+        batch->note = 0; /* attaching reads which topics have ended */
         if (batch->replied && !batch->confirmed) {
             batch->confirmed = true;
             batch->error = CRIER_ERR_STORAGE;
