@@ -236,10 +236,11 @@ static void begin_append(const char *now, const char *policy, unsigned budget)
 static void add_update(const char *topics, const char *id, unsigned flags,
                        const char *limits, const char *census)
 {
-    char *at;
+    char *at, *end;
 
     add("%u 0 10\n%s\n%s", flags | (id[0] != '\0' ? 8 : 0), id, topics);
-    for (at = args.texts[args.count - 1]; *at != '\0'; at++)
+    at = args.texts[args.count - 1];
+    for (end = at + args.lengths[args.count - 1]; at < end; at++)
         if (*at == '/')
             *at = '\n';
     add("%s", census[0] != '\0' ? "total \x1a" : "x");
@@ -359,6 +360,21 @@ START_TEST(lost_notes_renew)
            "[e1 0 0 0 [0 0 1 4294967297 0 " NOW "] 0 0]");
     expect(CRIER__REDIS_ATTACH, "n", "e1|n|1|2|s2|e2|" NOW,
            "[e2 8589934593 0 0 [0 0 1 8589934593 0 " NOW "] 0 0]");
+}
+END_TEST
+
+/* A script that was stopped half way has left an update and its id. */
+START_TEST(torn_changes_are_undone)
+{
+    attach_new();
+    append("a", "", 0);
+    redis_do(&server, "XADD {t}:log 2-0 u %s b x", "8 " NOW " 10\ni\na");
+    redis_do(&server, "HSET {t}:ids i 2");
+    expect(CRIER__REDIS_FETCH, "n", "e1|1|0|10|1000", "[[1 10 1 1 0 " NOW "] 0 0 []]");
+    expect(CRIER__REDIS_ATTACH, "n", "e1|n|1|0|s1|e2|" NOW,
+           "[e1 0 0 0 [1 10 1 4294967298 0 " NOW "] 1 " NOW "]");
+    ck_assert_int_eq(redis_ask_number(&server, "HLEN {t}:ids"), 0);
+    ck_assert_int_eq(redis_ask_number(&server, "XLEN {t}:log"), 1);
 }
 END_TEST
 
@@ -1245,6 +1261,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, other_journals_are_refused);
     tcase_add_test(tcase, other_servers_jump);
     tcase_add_test(tcase, lost_notes_renew);
+    tcase_add_test(tcase, torn_changes_are_undone);
     tcase_add_test(tcase, lost_journals_are_made_behind_what_was_seen);
     tcase_add_test(tcase, topics_end);
     tcase_add_test(tcase, topics_end_twice_in_a_batch);

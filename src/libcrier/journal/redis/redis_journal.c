@@ -23,6 +23,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* How long an end waits for a server that does not answer, in ms. */
+#define LEAVING_TIME 2000
+
 static struct crier__redis *redis_of(struct crier_journal *journal)
 {
     return (struct crier__redis *)journal;
@@ -146,6 +149,9 @@ static void watch_queue(struct crier__redis *redis, const struct orders *orders)
 {
     if (orders->interrupted && redis->state != CRIER__REDIS_READY)
         crier__redis_expire(redis, true);
+    else if (orders->interrupted &&
+             (redis->expire.place == 0 || redis->expire.when > crier_now() + LEAVING_TIME))
+        crier__timers_set(&redis->link.timers, &redis->expire, crier_now() + LEAVING_TIME);
     else if (orders->queued && redis->expire.place == 0)
         crier__timers_set(&redis->link.timers, &redis->expire,
                           crier_now() + redis->link.url->timeout);
@@ -208,8 +214,14 @@ static void hear_message(struct crier__redis_link *link, const char *channel,
 
 static void expire_appends(struct crier__timer *timer, uint64_t now)
 {
+    struct crier__redis *redis = CRIER__CONTAINER_OF(timer, struct crier__redis, expire);
+    bool interrupted;
+
     (void)now;
-    crier__redis_expire(CRIER__CONTAINER_OF(timer, struct crier__redis, expire), false);
+    pthread_mutex_lock(&redis->queue_lock);
+    interrupted = redis->queue.interrupted;
+    pthread_mutex_unlock(&redis->queue_lock);
+    crier__redis_expire(redis, interrupted);
 }
 
 /* ---- questions: any thread -------------------------------------------- */
@@ -403,7 +415,7 @@ static void stop_waiting(struct crier_journal *journal)
 static void close_redis(struct crier_journal *journal)
 {
     struct crier__redis *redis = redis_of(journal);
-    uint64_t until = crier_now() + redis->link.url->timeout;
+    uint64_t until = crier_now() + LEAVING_TIME;
 
     wake_thread(redis, &redis->queue.closing);
     pthread_mutex_lock(&redis->queue_lock);

@@ -389,7 +389,8 @@ static bool is_fatal(const redisReply *reply)
     return crier__redis_is_error(reply, "NOSCRIPT") ||
            crier__redis_is_error(reply, "READONLY") ||
            crier__redis_is_error(reply, "MASTERDOWN") ||
-           crier__redis_is_error(reply, "LOADING");
+           crier__redis_is_error(reply, "LOADING") ||
+           crier__redis_is_error(reply, "BUSY");
 }
 
 static void take_call_answer(redisAsyncContext *context, void *reply, void *closure)

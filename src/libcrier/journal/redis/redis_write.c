@@ -293,7 +293,8 @@ static void read_error(struct crier__redis_batch *batch, const redisReply *reply
     if (crier__redis_is_error(reply, "NOSCRIPT") ||
         crier__redis_is_error(reply, "READONLY") ||
         crier__redis_is_error(reply, "MASTERDOWN") ||
-        crier__redis_is_error(reply, "LOADING")) {
+        crier__redis_is_error(reply, "LOADING") ||
+        crier__redis_is_error(reply, "BUSY")) {
         batch->sent = false; /* the link fails, and the batch is sent again */
         return;
     }
@@ -306,6 +307,9 @@ static void read_error(struct crier__redis_batch *batch, const redisReply *reply
     fail_batch(batch, CRIER_ERR_STORAGE,
                reply->type == REDIS_REPLY_ERROR ? reply->str : "an unknown reply");
     crier__redis_set_status(redis, CRIER_ERR_STORAGE, batch->reason);
+    /* The script may have been stopped half way. */
+    if (redis->state == CRIER__REDIS_READY)
+        crier__redis_attach(redis);
 }
 
 static void take_appended(struct crier__redis_call *call, redisReply *reply)

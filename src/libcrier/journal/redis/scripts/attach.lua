@@ -38,6 +38,59 @@ local function is_known()
     return position >= upto
 end
 
+-- Takes away what ENTRY, an update behind the end, has in the index and in the ids.
+local function drop_traces(entry)
+    local update = parse_entry(entry)
+    if not update then
+        return
+    end
+    local position = place_of(entry)
+    for _, topic in ipairs(update.topics) do
+        call('ZREM', INDEX, member_of(topic, position))
+    end
+    if update.id ~= '' and tonumber(call('HGET', IDS, update.id) or 0) == position then
+        call('HDEL', IDS, update.id)
+    end
+end
+
+-- A script that was stopped half way, by an access rule, has left entries behind the end. They
+-- were never acknowledged, and no node has seen them.
+local function drop_torn()
+    local behind = '(' .. digits(totals.last) .. '-' .. digits(totals.note)
+    local top
+    while true do
+        local part = call('XREVRANGE', LOG, '+', behind, 'COUNT', '100')
+        if #part == 0 then
+            break
+        end
+        top = top or place_of(part[1])
+        for _, entry in ipairs(part) do
+            drop_traces(entry)
+            call('XDEL', LOG, entry[1])
+        end
+    end
+    if top then
+        jump(top + JUMP)
+    end
+end
+
+-- Runs each command that a script may need, without an effect: what an access rule forbids is
+-- known now, and not in the middle of a change.
+local function rehearse()
+    local none = '\1'
+    call('ZADD', NAMES, 'XX', '0', none)
+    call('ZREM', NAMES, none)
+    call('HDEL', IDS, none)
+    call('HMGET', IDS, none)
+    call('XDEL', LOG, '0-1')
+    call('XTRIM', LOG, 'MINID', '0')
+    call('ZRANGE', NAMES, '0', '0')
+    call('ZRANGEBYSCORE', DUE, '(0', '0')
+    call('ZRANGEBYLEX', NAMES, '-', '+', 'LIMIT', '0', '1')
+    call('ZCARD', EMPTY)
+end
+
+rehearse()
 local last, known = totals.last, totals.epoch
 if not totals.epoch then
     call('UNLINK', LOG, IDS, TOPICS, INDEX, NAMES, EMPTY, DUE, ENDS, JUMPS, GONE)
@@ -47,6 +100,7 @@ if not totals.epoch then
         renew()
     end
 else
+    drop_torn()
     if totals.last > 0 and call('HGET', JOURNAL, 'server') ~= server then
         jump(totals.last + JUMP)
     end

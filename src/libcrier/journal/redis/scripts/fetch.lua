@@ -3,11 +3,13 @@ if failure then
     return failure
 end
 local behind = '(' .. ARGV[2] .. '-' .. ARGV[3]
+-- A script that was stopped half way may have left entries behind the end.
+local upto = digits(totals.last) .. '-' .. digits(totals.note)
 local count, bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local entries, size = {}, 0
 while #entries < count and size < bytes do
     local step = math.min(count - #entries, 32)
-    local part = call('XRANGE', LOG, behind, '+', 'COUNT', step)
+    local part = call('XRANGE', LOG, behind, upto, 'COUNT', step)
     for i = 1, #part do
         if size >= bytes then
             break
