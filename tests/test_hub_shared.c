@@ -13,6 +13,7 @@
 #include "libcrier/wire/frame.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static struct known known[SELECTORS_MAX];
 static size_t known_count;
 static uint64_t last;
 static struct crier__append *kept; /* appends that are kept back, the newest first */
-static bool keeps;
+static atomic_bool keeps;
 
 /* ---- the journal ------------------------------------------------------ */
 

@@ -128,6 +128,7 @@ static void begin_link_to(const struct redis_server *server, const char *more)
 static void end_link(void)
 {
     crier__redis_link_stop(&link_tested);
+    crier__redis_link_free(&link_tested);
     crier__timers_done(&link_tested.timers);
     crier__redis_url_free(link_tested.url);
 }

@@ -437,6 +437,7 @@ static void free_redis(struct crier_journal *journal)
 
     crier__redis_census_free(redis);
     crier__redis_past_free(redis);
+    crier__redis_link_free(&redis->link);
     crier__timers_done(&redis->link.timers);
     crier__memory_clear(&redis->mirror);
     crier__ended_done(&redis->ended);

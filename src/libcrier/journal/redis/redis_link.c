@@ -1063,11 +1063,13 @@ void crier__redis_link_wake(struct crier__redis_link *link)
 
 /* ---- start and end ---------------------------------------------------- */
 
-static void free_loop(struct crier__redis_link *link)
+void crier__redis_link_free(struct crier__redis_link *link)
 {
     struct crier__redis_loop *loop = link->loop;
     unsigned i;
 
+    if (loop == NULL)
+        return;
     if (loop->epoll >= 0)
         close(loop->epoll);
     if (loop->wake >= 0)
@@ -1118,7 +1120,7 @@ int crier__redis_link_start(struct crier__redis_link *link)
     }
     if (error != 0) {
         crier__timers_set(&link->timers, &loop->retry, CRIER__NO_TIME);
-        free_loop(link);
+        crier__redis_link_free(link);
     }
     return error;
 }
@@ -1132,5 +1134,4 @@ void crier__redis_link_stop(struct crier__redis_link *link)
     atomic_store(&link->loop->stopping, true);
     (void)!write(link->loop->wake, &one, sizeof one);
     pthread_join(link->loop->thread, NULL);
-    free_loop(link);
 }

@@ -76,10 +76,12 @@ int crier__redis_link_start(struct crier__redis_link *link);
  * one. */
 void crier__redis_link_wake(struct crier__redis_link *link);
 
-/* Closes the connections (open calls are answered with NULL; on_down is not called), ends
- * the thread, and frees what the link has but the timers. Not on its
- * thread. */
+/* Closes the connections (open calls are answered with NULL; on_down is not called), and ends
+ * the thread. Wakes do nothing from then on. Not on its thread. */
 void crier__redis_link_stop(struct crier__redis_link *link);
+
+/* Frees what the link has but the timers, after its end; no thread may use it any more. */
+void crier__redis_link_free(struct crier__redis_link *link);
 
 /* ---- on the link's thread ---- */
 
