@@ -11,7 +11,7 @@
 
 /* A process of the site, which may be stopped and started again with its files. */
 struct process {
-    char name[16];
+    char name[32];
     char address[24]; /* for other processes of the site */
     char clients[24]; /* for clients; nodes only */
     unsigned port;
