@@ -14,9 +14,10 @@
  * when there is a new one. Redis applies each number once. A batch that is replied and not
  * confirmed fails: its updates are in the journal, and their publishers must ask again.
  *
- * Appends that have waited for `timeout` fail, whether they are in the queue or in a batch.
- * The updates of such a batch may be in the journal, then or later: a publisher that sends
- * them again with their ids has each once.
+ * Appends that have waited for `timeout` fail, whether they are in the queue or in a batch,
+ * even one that has its reply and waits for what is in front of it. The updates of such a
+ * batch may be in the journal, then or later, and are fetched like those of other nodes: a
+ * publisher that sends them again with their ids has each once.
  */
 #include <config.h>
 
@@ -615,13 +616,14 @@ void crier__redis_expire(struct crier__redis *redis, bool all)
     snprintf(reason, sizeof reason, "%s",
              redis->reason[0] != '\0' ? redis->reason : "Redis has not answered in time");
     pthread_mutex_unlock(&redis->queue_lock);
-    DL_FOREACH (redis->batches, batch) {
-        if (batch->until <= now && !batch->replied)
+    DL_FOREACH (redis->batches, batch)
+        if (batch->until > now)
+            next = batch->until < next ? batch->until : next;
+        else if (batch->yielded && batch->confirmed)
+            batch->note = 0; /* it is answered without the ends that it has undone */
+        else
             fail_batch(batch, CRIER_ERR_STORAGE, reason);
-        else if (batch->until < next)
-            next = batch->until;
-    }
-    crier__redis_settle(redis);
+    crier__redis_settle(redis); /* which leaves none that is due */
     while (take_expired(redis, now, &next, &taken))
         if (taken.append != NULL) {
             answer_append(taken.append, CRIER_ERR_STORAGE, reason);
