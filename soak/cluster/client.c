@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define REQUEST_SIZE 2048
-#define DAMAGE_AT 5 /* so many updates client 0 receives before one is damaged */
+#define DAMAGE_AT 5 /* so many updates are received before one is damaged, by the */
+#define DAMAGED 49  /* first client that subscribes to all topics */
 
 /* ---- connecting --------------------------------------------------------- */
 
@@ -215,7 +216,8 @@ bool clients_open(struct clients *clients, struct cluster *cluster, size_t count
         if (!open_client(&clients->all[i], cluster, first, width))
             return false;
     }
-    clients->all[0].damaged = cluster->damage != DAMAGE_NONE;
+    clients->all[count > DAMAGED ? DAMAGED : 0].damaged =
+        cluster->damage != DAMAGE_NONE;
     clients->journal.whole = clients->journal.complete = true;
     return open_client(&clients->journal, cluster, 0, topics);
 }
