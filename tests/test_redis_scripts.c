@@ -378,6 +378,17 @@ START_TEST(torn_changes_are_undone)
 }
 END_TEST
 
+/* Another program has written to the log. */
+START_TEST(junk_does_not_keep_nodes_out)
+{
+    attach_new();
+    redis_do(&server, "HSET {t}:journal last 3");
+    redis_do(&server, "XADD {t}:log 2-0 u junk b x");
+    expect(CRIER__REDIS_ATTACH, "n", "e1|n|3|0|s1|e2|" NOW,
+           "[e1 0 0 0 [0 0 0 3 0 0] 0 0]");
+}
+END_TEST
+
 START_TEST(lost_journals_are_made_behind_what_was_seen)
 {
     expect(CRIER__REDIS_ATTACH, "n", "e0|n|7|0|s1|e1|" NOW,
@@ -1262,6 +1273,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, other_servers_jump);
     tcase_add_test(tcase, lost_notes_renew);
     tcase_add_test(tcase, torn_changes_are_undone);
+    tcase_add_test(tcase, junk_does_not_keep_nodes_out);
     tcase_add_test(tcase, lost_journals_are_made_behind_what_was_seen);
     tcase_add_test(tcase, topics_end);
     tcase_add_test(tcase, topics_end_twice_in_a_batch);

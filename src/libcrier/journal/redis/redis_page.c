@@ -3,7 +3,7 @@
  *
  * Each number, name and length in a reply is checked before it is used, and so is the order
  * of positions. An update that cannot be read is damage: it keeps its place, without an
- * update, so that its reader can be told of a gap there.
+ * update, and the read reports a gap there.
  */
 #include <config.h>
 

@@ -140,6 +140,9 @@ end
 local function parse_head(head)
     local flags, time, cost, behind, id, names =
         match(head, '^(%d+) (%d+) (%d+)()\n([^\n]*)\n(.*)$')
+    if not flags then
+        return nil -- another program's
+    end
     local topics
     if find(names, '\n', 1, true) then
         topics = {}
@@ -240,8 +243,9 @@ local function oldest_held()
     if position and gone[position] then
         position, entry = update_from(position, gone_between(digits(position), '+inf'))
     end
-    if position then
-        return position, correct_time(position, parse_entry(entry).time)
+    local update = position and parse_entry(entry)
+    if update then
+        return position, correct_time(position, update.time)
     end
 end
 
