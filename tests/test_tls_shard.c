@@ -135,13 +135,15 @@ static struct wanted send_much(size_t least)
 /* Reads all of WANTED, in pieces, and frees it. */
 static void expect_bytes(struct wanted wanted)
 {
+    uint64_t start = crier_now();
     char piece[5000];
     size_t at = 0;
     long got;
 
     while (at < wanted.length) {
         got = tls_read(&client, piece, 1 + at % sizeof piece);
-        ck_assert_int_gt(got, 0);
+        ck_assert_msg(got > 0, "%ld after %zu of %zu bytes and %llu ms", got, at,
+                      wanted.length, (unsigned long long)(crier_now() - start));
         ck_assert_uint_le(at + (size_t)got, wanted.length);
         ck_assert_mem_eq(piece, wanted.bytes + at, (size_t)got);
         at += (size_t)got;
