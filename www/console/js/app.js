@@ -8,7 +8,7 @@
  * Which views are open depends on what the server says of the token (session.js). A view
  * that needs more is replaced by a notice that says so, with a form for another token.
  */
-import { subscribe } from '../../js/stand_in.js';
+import { subscribe } from '../../crier.js';
 import { byId, make, setText, showState } from '../../js/dom.js';
 import { ago } from './parts/format.js';
 import { tokenForm } from './parts/token_form.js';
