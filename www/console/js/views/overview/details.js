@@ -69,7 +69,7 @@ export class Details {
     setText(values.oldest, journal.oldest ? ago(journal.oldest) : '–');
     values.oldest.title = journal.oldest ? date(journal.oldest) : '';
     setText(values.newest, journal.newest ?? '–');
-    setText(values.commit, journal.commit ? `${micros(journal.commit.p50)} median, ${micros(journal.commit.p99)} p99` : '–');
+    setText(values.commit, journal.commit ? `${micros(journal.commit.p50)} (p99 ${micros(journal.commit.p99)})` : '–');
     setText(values.failures, number(journal.failures));
 
     setText(this.#connections.values.streams, number(clients.open));

@@ -7,7 +7,7 @@
  */
 import { make, setText } from '../../../../js/dom.js';
 import { TimeChart } from '../../parts/chart.js';
-import { bytes, count, micros, number, short } from '../../parts/format.js';
+import { bytes, micros, number, short } from '../../parts/format.js';
 
 /**
  * Each panel: the column of `history`; the same of `stats`; how a value is written; and the
@@ -20,7 +20,7 @@ const PANELS = [
     name: 'Open streams',
     wide: true,
     value: ({ clients }) => clients.open,
-    note: ({ clients }) => `of at most ${number(clients.max)}; ${number(clients.opened)} opened since the start`,
+    note: ({ clients }) => `${number(clients.opened)} in total; at most ${number(clients.max)} at once`,
   },
   {
     column: 'publishes',
@@ -30,11 +30,11 @@ const PANELS = [
     wide: true,
     value: ({ rates }) => rates.publishes,
     note: ({ publishes }) => [
-      `${number(publishes.accepted)} accepted`,
+      `${number(publishes.accepted)} in total`,
       publishes.refused && `${number(publishes.refused)} refused`,
       publishes.duplicate && `${number(publishes.duplicate)} duplicate`,
       publishes.failed && `${number(publishes.failed)} failed`,
-    ].filter(Boolean).join(', ') + ' since the start',
+    ].filter(Boolean).join(', '),
   },
   {
     column: 'deliveries',
@@ -43,8 +43,8 @@ const PANELS = [
     name: 'Deliveries a second',
     wide: true,
     value: ({ rates }) => rates.deliveries,
-    note: ({ rates, latency }) => `${bytes(rates.bytes)}/s; ` + (latency?.p50 == null ? 'no latency measured yet'
-      : `latency ${micros(latency.p50)} median, ${micros(latency.p99)} p99`),
+    note: ({ rates, latency }) => `${bytes(rates.bytes)}/s` + (latency?.p50 == null ? ''
+      : `, latency ${micros(latency.p50)} (p99 ${micros(latency.p99)})`),
   },
   {
     column: 'gaps',
@@ -52,14 +52,14 @@ const PANELS = [
     unit: '/s',
     name: 'Gaps a second',
     value: ({ rates }) => rates.gaps,
-    note: ({ gaps }) => `${number(gaps)} since the start`,
+    note: ({ gaps }) => `${number(gaps)} in total`,
   },
   {
     column: 'slow',
     title: 'Slow clients',
     name: 'Streams that are behind',
     value: ({ slow }) => slow,
-    note: ({ lagged }) => `${count(lagged, 'stream')} fell behind since the start`,
+    note: ({ lagged }) => `${number(lagged)} in total`,
   },
   {
     column: 'backlog',
@@ -68,7 +68,7 @@ const PANELS = [
     base: 1024,
     format: bytes,
     value: ({ backlog }) => backlog.bytes,
-    note: ({ backlog }) => `of at most ${bytes(backlog.max)} on the way to shards`,
+    note: ({ backlog }) => `at most ${bytes(backlog.max)}`,
   },
   {
     column: 'resident',
@@ -77,7 +77,7 @@ const PANELS = [
     base: 1024,
     format: bytes,
     value: ({ memory }) => memory.resident,
-    note: ({ memory }) => `resident; ${bytes(memory.virtual)} virtual`,
+    note: ({ memory }) => `${bytes(memory.virtual)} virtual`,
   },
 ];
 

@@ -36,7 +36,7 @@ export class Warnings {
       `up ${duration(uptime)}`,
       nodes && count(nodes, 'node'),
       `${duration(cpu)} of CPU time used`,
-      warnings.length === 0 && 'nothing to worry about',
+      warnings.length === 0 && 'all is well',
     ].filter(Boolean).join(' · '));
     if (warnings.join('\n') === this.#known) return;
     this.#known = warnings.join('\n');
