@@ -935,6 +935,11 @@ CRIER_API bool crier_grants_cover(const struct crier_grants *grants,
 CRIER_API bool crier_grants_cover_text(const struct crier_grants *grants,
                                        const char *selectors);
 
+/* The text of the selector NUMBER (from 0) of GRANTS, as it was written, borrowed from them;
+ * NULL when they have no such selector, and for NULL. Each selector is there once. */
+CRIER_API const char *crier_grants_text(const struct crier_grants *grants,
+                                        size_t number);
+
 /* Zero (or NULL for the whole) means the default. */
 struct crier_hub_options {
     enum crier_slow slow;
