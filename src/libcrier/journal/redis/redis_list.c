@@ -88,11 +88,15 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
         !crier__redis_read_number(row->element[4], &first_time) ||
         !read_id(listing->redis, row->element[5], row->element[6], info.last) ||
         !crier__redis_read_number(row->element[7], &time) ||
-        strcmp(info.name, listing->from) < 0 ||
-        sscanf(record, "%llu %llu %llu %llu %llu %llu", &count, &bytes, &evicted,
-               &newest_private, &newest_public, &ended) != 6)
+        strcmp(info.name, listing->from) < 0)
         return false;
     snprintf(listing->from, sizeof listing->from, "%s\1", info.name);
+    if (sscanf(record, "%llu %llu %llu %llu %llu %llu", &count, &bytes, &evicted,
+               &newest_private, &newest_public, &ended) != 6) {
+        crier__journal_damage(&listing->redis->mirror.journal,
+                              "a topic has no record");
+        return true; /* which is no reason to show none of the others */
+    }
     info.count = count;
     info.bytes = bytes;
     info.first_time = (int64_t)first_time;
