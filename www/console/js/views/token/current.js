@@ -7,11 +7,12 @@ import { copyButton } from '../../parts/copy.js';
 import { ago, date } from '../../parts/format.js';
 import { showContents } from './contents.js';
 
+/** What --anonymous allows, for servers that have keys or tokens. */
 const ANONYMOUS = {
-  all: 'Everybody may publish, subscribe and administrate here.',
-  publish: 'Everybody may publish and subscribe here; administration needs a token.',
-  subscribe: 'Everybody may subscribe here; publishing and administration need a token.',
-  none: 'Nobody may do anything here without a token.',
+  all: 'Without a token, everybody may publish and subscribe; what an admin may needs a token.',
+  publish: 'Without a token, everybody may publish; all else needs a token.',
+  subscribe: 'Without a token, everybody may subscribe; all else needs a token.',
+  none: 'Without a token, nobody may do anything here.',
 };
 
 export class CurrentToken {
@@ -43,7 +44,7 @@ export class CurrentToken {
     return [
       make('p', {}, 'There is none.'),
       make('p', {}, identity.tokens ? ANONYMOUS[identity.anonymous]
-        : `${ANONYMOUS[identity.anonymous]} This server has no keys and no tokens (--jwt-key, --jwks).`),
+        : `This server has no keys and no tokens (--jwt-key, --jwks): everybody has what --anonymous allows, which is “${identity.anonymous}”.`),
     ];
   }
 
@@ -55,11 +56,11 @@ export class CurrentToken {
     add('Subject', who.subject ?? 'none');
     add('Publishes to', selectors(who.publish));
     add('Subscribes to', selectors(who.subscribe));
-    add('Admin', who.admin ? 'yes: may delete, export, import and see everything here' : 'no');
+    add('Admin', who.admin ? 'yes' : 'no');
     add('Expires', this.#left);
     this.#count();
     return [
-      make('p', { class: 'hint' }, `As the server sees it. In addition: ${ANONYMOUS[identity.anonymous]}`),
+      make('p', { class: 'hint' }, `As the server sees it. ${ANONYMOUS[identity.anonymous]}`),
       facts, this.#actions(),
       make('details', {}, make('summary', {}, 'Contents'), ...showContents(token)),
     ];
