@@ -1,8 +1,8 @@
 /**
  * crier.js subscribes to Server-Sent Events; crier.d.ts says how.
  *
- * Over HTTP/1.1 a browser opens six connections to a server, and a stream occupies one. So
- * this file is also the script of a SharedWorker, which holds each stream for all tabs.
+ * A browser opens six connections to a server over HTTP/1.1. So this file is also the script
+ * of a SharedWorker, which holds each stream once for all tabs.
  */
 const WORKER = 'crier.js 1'; // another name whenever its messages change
 const MAX_STREAMS = 5; // one connection is left for requests
@@ -10,17 +10,19 @@ const MAX_KEPT = 10_000; // events
 const MAX_EVENT = 2 ** 26; // characters
 const RETRY = 2_000; // ms
 const HOUR = 3_600_000;
-const WAITING = 'This browser holds as many streams to this server as it can. This one waits for another to end.';
 
-/** Waits WAIT and about MS: a thousand browsers shall not return at once. */
+// Waits WAIT and about MS: a thousand browsers shall not return at once.
 const pause = (signal, ms, wait = 0) => new Promise((resolve) => {
   const timer = setTimeout(resolve, Math.min(HOUR, wait + ms * (0.5 + Math.random() / 2)));
   signal.onabort = () => clearTimeout(timer);
 });
 
-/** Returns a function from text to events (HTML 9.2.6), or to false if one is too long. */
+// Returns a function from text to events (HTML 9.2.6), or to false if one is too long.
 function parser(stream) {
-  let [rest, cr, id, type, data] = ['', false, stream.id, '', null];
+  let [rest, cr, id] = ['', false, stream.id];
+  let type, data, fields, size;
+  const begin = () => { [type, data, fields, size] = ['message', null, {}, 0]; };
+  begin();
   return (text) => {
     const events = [];
     const lines = text.slice(cr && text[0] === '\n' ? 1 : 0).split(/\r\n|\n|\r/);
@@ -29,22 +31,25 @@ function parser(stream) {
     rest = lines.pop();
     for (const line of lines) {
       const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line);
+      if (name) size += line.length;
       if (name === 'data') data = data === null ? value : `${data}\n${value}`;
-      else if (name === 'event') type = value;
+      else if (name === 'event') type = value || 'message';
       else if (name === 'id' && !value.includes('\0')) id = value;
       else if (name === 'retry' && /^\d+$/.test(value)) stream.retry = Number(value);
+      else if (name) fields[name] = value;
       else if (!line) {
         // An update has an id of its own, and so cannot pretend to be a gap.
         const gap = type === 'gap' && id === stream.id;
-        if (data !== null) events.push({ type: type || 'message', data, lastEventId: id, gap });
-        [stream.id, type, data] = [id, '', null];
+        stream.id = id;
+        if (data !== null) events.push({ type, data, lastEventId: id, fields, gap });
+        begin();
       }
     }
-    return rest.length + (data ?? '').length < MAX_EVENT && events;
+    return rest.length + size < MAX_EVENT && events;
   };
 }
 
-/** Holds a stream until it ends or SIGNAL aborts: connects, reads, retries. */
+// Holds a stream until it ends or SIGNAL aborts: connects, reads, retries.
 async function hold({ url, token, id }, renew, signal, report) {
   const stream = { id, retry: RETRY };
   let [failures, renewed] = [0, false];
@@ -64,7 +69,9 @@ async function hold({ url, token, id }, renew, signal, report) {
         stream.id ||= decodeURIComponent(escape(headers.get('Last-Event-ID') ?? ''));
         [trouble, failures, renewed] = ['', 0, false];
         report({ state: 'live', lastEventId: stream.id });
-        const [reader, decoder, parse] = [body.getReader(), new TextDecoder(), parser(stream)];
+        const reader = body.getReader();
+        const decoder = new TextDecoder();
+        const parse = parser(stream);
         for (let part; !(part = await reader.read()).done;) {
           const events = parse(decoder.decode(part.value, { stream: true }));
           if (!events) return report({ state: 'closed', trouble: 'The server sent an event that is too long.' });
@@ -78,7 +85,7 @@ async function hold({ url, token, id }, renew, signal, report) {
           renewed = true;
           continue;
         }
-        if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return report({ state: 'closed', trouble });
+        if (/^4/.test(status) && ![408, 425, 429].includes(status)) return report({ state: 'closed', trouble });
         wait = 1_000 * headers.get('Retry-After') || 0;
       }
     } catch { /* the connection broke, or there is no token */ }
@@ -88,8 +95,9 @@ async function hold({ url, token, id }, renew, signal, report) {
   }
 }
 
-/** Has the worker hold it. A lock, in secure contexts, shows how long this tab lives. */
-function share(source, renew, signal, report, fallBack) {
+// Has the worker hold it. A lock shows how long this tab lives.
+function share(...task) {
+  const [source, renew, signal, report] = task;
   const worker = new SharedWorker(import.meta.url, { type: 'module', name: WORKER });
   const { port } = worker;
   const lock = navigator.locks && crypto.randomUUID();
@@ -97,7 +105,7 @@ function share(source, renew, signal, report, fallBack) {
     port.postMessage({ open: source, lock });
     signal.onabort = () => release(port.postMessage({ close: true }));
   });
-  worker.onerror = fallBack;
+  worker.onerror = () => hold(...task);
   port.onmessage = ({ data }) => {
     if (data.renew) renew().then((token) => port.postMessage({ token }), () => {});
     else report(data);
@@ -106,7 +114,7 @@ function share(source, renew, signal, report, fallBack) {
   else open();
 }
 
-/** The back/forward cache holds pages, but no streams. */
+// The back/forward cache holds pages, but no streams.
 const streams = new Set();
 globalThis.addEventListener?.('pagehide', () => streams.forEach((stream) => stream.hide()));
 globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && streams.forEach((stream) => stream.show()));
@@ -150,14 +158,12 @@ class Stream extends EventTarget {
       return this.show();
     }
     const source = { url: this.url, token, id: this.lastEventId, keep, renews: !!renew };
-    const alone = () => signal.aborted || hold(source, renew, signal, report);
+    const task = [source, renew, signal, report];
     const multiplexed = /^h[23]/.test(performance.getEntriesByType('navigation')[0]?.nextHopProtocol);
     try {
-      if (multiplexed || !shared) alone();
-      else share(source, renew, signal, report, alone);
-    } catch { // there are no SharedWorkers, or not for this page
-      alone();
-    }
+      if (shared && !multiplexed) return share(...task);
+    } catch { /* there are no SharedWorkers, or not for this page */ }
+    hold(...task);
   }
 
   #receive({ events, past = false, ended, ...change }) {
@@ -172,8 +178,8 @@ class Stream extends EventTarget {
     this.dispatchEvent(new Event('statechange'));
   }
 
-  #deliver({ type, data, lastEventId, gap }, past) {
-    const extra = { kind: type, past };
+  #deliver({ type, data, lastEventId, fields, gap }, past) {
+    const extra = { kind: type, fields, past };
     if (gap) {
       extra.gap = {};
       try {
@@ -181,7 +187,7 @@ class Stream extends EventTarget {
       } catch { /* it is another server's */ }
     }
     // Nor can it pretend to be another event of the stream's own.
-    const own = ['any', 'gap', 'ended', 'statechange'].includes(type) && !gap;
+    const own = !gap && ['any', 'gap', 'ended', 'statechange'].includes(type);
     for (const name of own ? ['any'] : [type, 'any']) {
       if (this.state === 'closed') return; // by a listener
       this.lastEventId = lastEventId;
@@ -190,7 +196,7 @@ class Stream extends EventTarget {
   }
 }
 
-/** In the worker: a stream, and the tabs that share it. */
+// In the worker: a stream, and the tabs that share it.
 class Channel {
   ports = [];
   #kept = [];
@@ -204,12 +210,12 @@ class Channel {
   join(port) {
     this.ports.push(port);
     port.postMessage({ events: this.#kept, past: true });
-    this.report({});
+    this.report(this.#state);
   }
 
   leave(port) {
     this.ports = this.ports.filter((other) => other !== port);
-    if (this.ports.length) return this.report({});
+    if (this.ports.length) return this.report(this.#state);
     this.gone?.abort();
     channels.delete(this);
     admit();
@@ -220,7 +226,7 @@ class Channel {
     hold(this.source, this.source.renews && this.renew, this.gone.signal, this.report);
   }
 
-  /** Gets a token from a tab; from another one next time. */
+  // Gets a token from a tab; from another one next time.
   renew = async () => {
     this.ports[this.#asked++ % this.ports.length].postMessage({ renew: true });
     return this.source.token = await new Promise((resolve, reject) => {
@@ -230,29 +236,28 @@ class Channel {
   };
 
   report = ({ events, ...change }) => {
-    if (change.state) this.#state = { ...this.#state, trouble: '', ...change };
-    if (events) this.#keep(events);
+    if (events) {
+      const { keep } = this.source;
+      let kept = [...this.#kept, ...events];
+      if (keep === 'newest') kept = [...new Map(kept.map((event) => [event.type, event])).values()];
+      this.#kept = kept.slice(Math.max(0, kept.length - (keep >= 0 ? keep : MAX_KEPT)));
+      change.lastEventId = events.at(-1).lastEventId;
+    }
+    this.#state = { ...this.#state, trouble: '', ...change };
     for (const port of this.ports) port.postMessage({ events, ...this.#state, tabs: this.ports.length });
     if (change.state !== 'closed') return;
     channels.delete(this); // a tab that asks later tries again
     admit();
   };
-
-  #keep(events) {
-    const { keep } = this.source;
-    this.#state.lastEventId = events.at(-1).lastEventId;
-    let kept = [...this.#kept, ...events];
-    if (keep === 'newest') kept = [...new Map(kept.map((event) => [event.type, event])).values()];
-    this.#kept = kept.slice(Math.max(0, kept.length - (keep >= 0 ? keep : MAX_KEPT)));
-  }
 }
 
 const channels = new Set();
 
-/** The oldest channels have the connections; the others wait. */
+// The oldest channels have the connections; the others wait.
 const admit = () => [...channels].forEach((channel, place) => {
-  if (place >= MAX_STREAMS) channel.report({ state: 'connecting', trouble: WAITING });
-  else if (!channel.gone) channel.start();
+  if (place >= MAX_STREAMS) {
+    channel.report({ state: 'connecting', trouble: 'This browser holds as many streams to this server as it can. This one waits for another to end.' });
+  } else if (!channel.gone) channel.start();
 });
 
 if (globalThis.SharedWorkerGlobalScope && name === WORKER) {
@@ -262,8 +267,7 @@ if (globalThis.SharedWorkerGlobalScope && name === WORKER) {
       if (close) channel.leave(port);
       else if (!open) channel.answer(token);
       else {
-        const key = JSON.stringify(open);
-        channel = [...channels].find(({ source }) => JSON.stringify(source) === key) ?? new Channel(open);
+        channel = [...channels].find(({ source }) => JSON.stringify(source) === JSON.stringify(open)) ?? new Channel(open);
         channels.add(channel);
         channel.join(port);
         admit();
