@@ -60,7 +60,7 @@ export class RawServer {
 /** Begins a stream. @param {Record<string, string>} [headers] */
 export function begin(response, headers = {}) {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', ...headers });
-  response.flushHeaders();
+  response.write(Buffer.alloc(0)); // sends the header, as Latin-1
   return response;
 }
 
