@@ -3,13 +3,13 @@
  *
  * What is published from the page is shown when the stream delivers it, like what anybody
  * else publishes: the list shows what a subscriber gets. Where the server asks for a token,
- * the page says so, and where to enter one. With the demo, a number that counts the seconds
- * shows at once that streams are live.
+ * the page says so; it uses the one that was entered in the console in this tab. With the
+ * demo, a number that counts the seconds shows at once that streams are live.
  */
+import { Session } from '../console/js/session.js';
+import { subscribe } from '../crier.js';
 import { addCopyButtons } from './copy.js';
 import { byId, make, setText, showOrigin, showState, timeElement } from './dom.js';
-import { post } from './problem.js';
-import { Stream } from './stream.js';
 
 const TOPIC = 'topics/hello';
 const PAST = 10; // updates that the page begins with
@@ -18,10 +18,13 @@ const KEEP = 50; // updates
 const card = byId('hello');
 const [status, trouble, list, tally, form] =
   ['.status', '.trouble[role]', '.updates', '.tally', 'form'].map((selector) => card.querySelector(selector));
+const session = new Session();
+let stream = null;
+let pulse = null;
 
-/** One entry of the list. @param {{kind: string, data: string, lastEventId: string}} event */
-function entry({ kind, data, lastEventId }) {
-  if (kind === 'gap') return make('li', { class: 'notice' }, 'Some updates may be missing here.');
+/** One entry of the list. @param {import('../crier.js').StreamEvent} event */
+function entry({ kind, data, lastEventId, gap }) {
+  if (gap) return make('li', { class: 'notice' }, 'Some updates may be missing here.');
   const type = kind === 'message' ? [] : [make('b', { class: 'type', title: 'Type of the event' }, kind), ' '];
   return make('li', {}, make('div', {}, ...type, make('span', { dir: 'auto' }, data)),
     timeElement(new Date().toISOString()), make('code', { title: `Id: ${lastEventId}` }, lastEventId));
@@ -33,12 +36,12 @@ function add(event) {
   list.scrollTop = list.scrollHeight;
 }
 
-function subscribe() {
-  const stream = new Stream(`${TOPIC}?since=${PAST}`, { keep: 'topic', every: true });
-  stream.addEventListener('any', add);
-  stream.addEventListener('statechange', () => {
-    showState(status, stream.state);
-    setText(trouble, stream.trouble);
+function open() {
+  const current = stream = subscribe(TOPIC, { since: PAST, keep: PAST, ...(session.token && { token: () => session.token }) });
+  current.addEventListener('any', add);
+  current.addEventListener('statechange', () => {
+    showState(status, current.state);
+    setText(trouble, current.trouble);
   });
 }
 
@@ -47,7 +50,7 @@ async function publish(event) {
   const { update } = form.elements;
   const text = update.value;
   try {
-    const { subscribers } = await post(TOPIC, text);
+    const { subscribers } = await session.api.post(TOPIC, text);
     if (update.value === text) update.value = '';
     setText(trouble, '');
     setText(tally, `Published. ${subscribers} ${subscribers === 1 ? 'stream' : 'streams'} got it.`);
@@ -57,46 +60,44 @@ async function publish(event) {
   }
 }
 
-/** What this client may do here, as GET /identity says; everything, where it cannot be asked. */
-async function identify() {
-  try {
-    const response = await fetch('identity', { headers: { Accept: 'application/json' }, cache: 'no-store' });
-    if (response.ok) return await response.json();
-  } catch {
-    // The stream reports what is wrong with the server.
-  }
-  return { may: { publish: true, subscribe: true }, demo: false };
-}
-
-/** Says what takes a token here, and takes away what would only fail. */
-function lock({ publish, subscribe }) {
+/** Says what takes a token here, or why the one of this tab is none. */
+function showLock({ publish, subscribe }) {
   const what = subscribe ? 'publishes' : publish ? 'subscribes' : 'subscribes or publishes';
-  setText(card.querySelector('.why'), `This server asks for a token before anybody ${what}.`);
-  byId('locked').hidden = false;
-  form.hidden = !publish;
-  tally.hidden = !publish;
+  byId('locked').hidden = publish && subscribe;
+  setText(card.querySelector('.why'), session.trouble || `This server asks for a token before anybody ${what}.`);
+  form.hidden = tally.hidden = !publish;
   if (!subscribe) showState(status, 'closed', 'Needs a token');
 }
 
 /** Shows the demo's ticks, and a button that stops them. */
-function startPulse(pulse) {
-  const [number, button] = ['.tick', 'button'].map((selector) => pulse.querySelector(selector));
-  let stream = null;
+function startPulse(place) {
+  const [number, button] = ['.tick', 'button'].map((selector) => place.querySelector(selector));
   const toggle = () => {
-    stream?.close();
-    stream = stream ? null : new Stream('ticks', { keep: 'newest' });
-    stream?.addEventListener('message', ({ data }) => setText(number, data));
-    setText(button, stream ? 'Pause' : 'Resume');
+    pulse?.close();
+    pulse = pulse ? null : subscribe('ticks', { keep: 'newest' });
+    pulse?.addEventListener('message', ({ data }) => setText(number, data));
+    setText(button, pulse ? 'Pause' : 'Resume');
   };
   button.addEventListener('click', toggle);
   toggle();
-  pulse.hidden = false;
+  place.hidden = false;
+}
+
+/** Follows what the server says of this client, which changes when a token expires. */
+function update() {
+  if (session.state === 'away') return; // the stream says so
+  const { may, demo } = session.identity;
+  showLock(may);
+  if (may.subscribe && !stream) open();
+  if (!may.subscribe && stream) {
+    stream.close();
+    stream = null;
+  }
+  if (demo && byId('pulse').hidden) startPulse(byId('pulse'));
 }
 
 showOrigin();
 addCopyButtons();
 form.addEventListener('submit', publish);
-const { may, demo } = await identify();
-if (!may.publish || !may.subscribe) lock(may);
-if (may.subscribe) subscribe();
-if (demo) startPulse(byId('pulse'));
+session.addEventListener('change', update);
+session.refresh();
