@@ -6,7 +6,6 @@
  * as counts and rates, is read again for the topics in view alone, with one request.
  */
 import { Rates } from './sparkline.js';
-import { readRows } from './updates.js';
 
 const MOST = 20_000; // topics
 const PAGE = 1_000; // topics of one request; the server's maximum
@@ -14,16 +13,8 @@ const FEW = 300; // topics that are all read again, instead of those in view
 const LONGEST = 6_000; // characters of a request's match=; the server takes 11 KiB of headers
 const TEMPLATES = 4; // in one request; the server's maximum
 const NAMES = 100; // in one request; the server's maximum
-const AT_ONCE = 6; // requests for the times of oldest updates
-const STALE = 30_000; // ms after which such a time may be asked for again
 
-/**
- * @typedef {object} Entry
- * @property {object} about  the topic's description, as the server sends it
- * @property {Rates} rates
- * @property {{id: string|null, time: string|null, asked: number}} oldest  when the oldest update
- *           was published, which the description does not say
- */
+/** @typedef {{about: object, rates: Rates}} Entry  a topic's description, as the server sends it */
 
 /** Whether one of these selectors (names and prefixes) is for a topic. */
 export const hasPresence = (selectors, topic) => selectors.some((selector) =>
@@ -93,31 +84,13 @@ export class Catalogue extends EventTarget {
     return some.length;
   }
 
-  /** Finds out when the oldest updates of some topics were published. */
-  async lookAtOldest(names) {
-    const now = performance.now();
-    const due = names.map((name) => this.entries.get(name)).filter((entry) => entry &&
-      entry.oldest.id !== entry.about.first && now - entry.oldest.asked > STALE && isNameable(entry.about.topic));
-    await Promise.all(due.slice(0, AT_ONCE).map((entry) => this.#askOldest(entry, now)));
-    if (due.length) this.#report();
-  }
-
-  async #askOldest(entry, now) {
-    const { topic, first } = entry.about;
-    entry.oldest = { id: first, time: null, asked: now };
-    if (first === null) return;
-    const { rows } = await readRows(this.#api, topic, { since: 'all' }, { limit: 1 });
-    entry.oldest = { id: first, time: rows[0]?.time ?? null, asked: now };
-  }
-
   #list(query) {
     const pairs = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
     return this.#api.get(`topics?${pairs.join('&')}`);
   }
 
   #take(about) {
-    const entry = this.entries.get(about.topic) ??
-      { about, rates: new Rates(), oldest: { id: null, time: null, asked: -STALE } };
+    const entry = this.entries.get(about.topic) ?? { about, rates: new Rates() };
     entry.about = about;
     entry.rates.add(about.published);
     return entry;

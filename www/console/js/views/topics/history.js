@@ -4,21 +4,22 @@
  *
  * A row's place is its rank in the list as it was when it was opened: rank 0 is the update
  * that was the newest then (the anchor). What is published later does not move the list; a
- * stream counts it (`newer`), since the server counts ranks from the newest update now
- * (since=N).
+ * stream counts it (`newer`).
  *
- * In memory is one run of rows without a hole. It grows at both ends by reading what is next
- * to it: on its newer side after the id of its newest row; on its older side by rank with
- * an overlap, in which its oldest row must be found. So neighbours are always right, even
- * while thousands are published a second. A jump to a place far from the run reads a new run
- * by rank alone. Its rank may be wrong by what the stream has not reported yet; when the run
- * then reaches the anchor or the oldest update, whose places are known, it is put right.
+ * In memory is one run of rows without a hole, which grows at both ends by reading what is
+ * next to it (Reader). So neighbours are always right, even while thousands are published a
+ * second. A jump to a place far from the run reads a new run there: by rank among the newest
+ * (since=N), and further back, where the server does not count, by a position that is
+ * estimated from the ends of the list. So the rank of such a run may be wrong; when the run
+ * then reaches the anchor or the oldest update, whose ranks are known, it is put right,
+ * and the rows in view stay where they are.
  */
-import { readRows, topicPath } from './updates.js';
+import { Reader } from './reader.js';
+import { topicPath } from './updates.js';
 
 const PAGE = { least: 10, most: 120, bytes: 4 * 1024 * 1024 }; // how much is read at once
 const KEEP = 1_200; // rows in memory
-const OVERLAPS = [20, 200, 2_000]; // rows in which the run's oldest one is looked for
+const COUNTED = 90_000; // updates that the server counts for since=N, and some for what is published meanwhile
 
 /** @typedef {import('./updates.js').Row} Row */
 
@@ -33,18 +34,21 @@ export class History extends EventTarget {
   newer = 0;
   /** Whether more may have been published than `newer` says. */
   uncertain = false;
-  /** How many of the listed updates have expired. */
+  /** About how many of the listed updates have expired. */
   expired = 0;
+  /** @type {Reader} */
+  reader;
+  /** The position of rank 0; -1 when there is none. */
+  anchor = -1;
   #app;
   #topic;
   #end = new AbortController();
   #stream = null;
   #first = null; // the id of the oldest update held, when that was last known
-  #anchor = -1; // the position of rank 0
+  #page = PAGE.most; // rows that are read at once
   #start = 0; // the rank of the first row
   /** @type {Row[]} */
   #rows = [];
-  #page = PAGE.most; // rows that are read at once
   #complete = false; // the last row is the oldest update held
   #wanted = { first: 0, end: 0 };
   #busy = false;
@@ -53,6 +57,7 @@ export class History extends EventTarget {
     super();
     this.#app = app;
     this.#topic = topic;
+    this.reader = new Reader(app.api, topic, this.#end.signal);
   }
 
   /**
@@ -65,9 +70,8 @@ export class History extends EventTarget {
     this.#first = first;
     this.#page = Math.max(PAGE.least, Math.min(PAGE.most, Math.floor(PAGE.bytes * held / bytes) || PAGE.most));
     await this.#attempt(async () => {
-      const { rows } = await this.#read({ since: this.#page }, this.#page);
-      this.#anchor = rows[0]?.position ?? -1;
-      this.#rows = rows;
+      const rows = this.#rows = await this.reader.newest(this.#page);
+      this.anchor = rows[0]?.position ?? -1;
       this.#complete = rows.length < this.#page;
       this.total = this.#complete ? rows.length : Math.max(held, rows.length);
       this.#follow(rows[0]?.id);
@@ -133,12 +137,11 @@ export class History extends EventTarget {
 
   /** Reads a new run around some ranks. */
   async #jump(first, end) {
-    const start = Math.max(0, Math.floor((first + end - this.#page) / 2));
     const length = this.#page + end - first;
+    const start = Math.max(0, first - Math.floor(this.#page / 2));
     const last = start + length >= this.total;
-    const { rows } = last ? await this.#read({ since: 'all' }, length)
-      : await this.#read({ since: start + length + this.newer }, length);
-    const known = rows.filter(({ position }) => position <= this.#anchor);
+    const rows = last ? await this.reader.oldest(length) : await this.#readAt(start, length);
+    const known = rows.filter(({ position }) => position <= this.anchor);
     if (!known.length) return this.#empty();
     this.#rows = known;
     this.#complete = last;
@@ -146,10 +149,21 @@ export class History extends EventTarget {
     this.#align();
   }
 
+  /** Reads a number of rows from a rank on. */
+  async #readAt(start, length) {
+    const end = start + length;
+    if (end + this.newer < COUNTED) return this.reader.last(end + this.newer, length);
+    const [oldest] = await this.reader.oldest(1);
+    if (!oldest) return [];
+    const spacing = (this.anchor - oldest.position) / Math.max(1, this.total - 1);
+    const { items } = await this.reader.after(Math.floor(this.anchor - end * spacing), length);
+    return items;
+  }
+
   /** Reads the rows before the first one of the run. */
   async #readNewer() {
-    const { rows, gap } = await this.#read({ lastEventID: this.#rows[0].id }, this.#page);
-    const known = rows.filter(({ position }) => position <= this.#anchor);
+    const { items, gap } = await this.reader.after(this.#rows[0].position, this.#page);
+    const known = items.filter(({ position }) => position <= this.anchor);
     if (gap) { // the whole run has expired
       this.#rows = known;
       this.#complete = true;
@@ -158,7 +172,7 @@ export class History extends EventTarget {
       this.expired += 1;
       return this.#align();
     }
-    if (!known.length) this.#anchor = this.#rows[0].position; // the anchor has been deleted
+    if (!known.length) this.anchor = this.#rows[0].position; // the anchor has been deleted
     this.#rows = [...known, ...this.#rows];
     this.#start -= known.length;
     if (this.#rows.length > KEEP) {
@@ -170,29 +184,9 @@ export class History extends EventTarget {
 
   /** Reads the rows behind the last one of the run. */
   async #readOlder() {
-    const oldest = this.#rows.at(-1);
-    for (const overlap of OVERLAPS) {
-      const { rows } = await this.#read({ since: this.#tail + this.newer + this.#page }, this.#page + overlap);
-      const place = rows.findIndex(({ position }) => position === oldest.position);
-      if (place >= 0 && place < rows.length - 1) return this.#addOlder(rows.slice(place + 1));
-      if (await this.#isOldest(oldest)) {
-        this.#complete = true;
-        return this.#align();
-      }
-    }
-    const rank = this.#tail; // it is wrong by far: begin again there
-    this.#rows = [];
-    await this.#jump(rank, rank + 1);
-  }
-
-  /** Whether nothing older than ROW is held. */
-  async #isOldest({ position }) {
-    const { rows } = await this.#read({ since: 'all' }, 1);
-    return !rows.length || rows[0].position >= position;
-  }
-
-  #addOlder(rows) {
-    this.#rows = [...this.#rows, ...rows];
+    const { items, complete } = await this.reader.before(this.#rows.at(-1).position, this.#page);
+    this.#rows = [...this.#rows, ...items];
+    this.#complete = complete;
     const extra = Math.max(0, this.#rows.length - KEEP);
     this.#rows.splice(0, extra);
     this.#start += extra;
@@ -202,7 +196,7 @@ export class History extends EventTarget {
   /** Puts the ranks right where a known place has been reached, and reports the change. */
   #align() {
     let shift = 0;
-    if (this.#rows[0]?.position === this.#anchor) shift = -this.#start;
+    if (this.#rows[0]?.position === this.anchor) shift = -this.#start;
     else if (this.#start <= 0) shift = this.#page - this.#start; // there are newer ones
     this.#start += shift;
     if (this.#complete || this.total < this.#tail) this.total = this.#tail;
@@ -217,16 +211,12 @@ export class History extends EventTarget {
     this.#report();
   }
 
-  #read(query, limit) {
-    return readRows(this.#app.api, this.#topic, query, { limit, signal: this.#end.signal });
-  }
-
   /** Counts what is published after the newest row. */
   #follow(id) {
     const path = topicPath(this.#topic, id === undefined ? { since: 'all' } : {});
     const stream = this.#stream = this.#app.subscribe(path, { share: false, ...(id !== undefined && { lastEventId: id }) });
-    stream.addEventListener('any', ({ kind, lastEventId, gap }) => {
-      if (kind === 'gap' && gap) this.uncertain = true;
+    stream.addEventListener('any', ({ gap }) => {
+      if (gap) this.uncertain = true;
       else this.newer += 1;
       this.dispatchEvent(new Event('newer'));
     });

@@ -19,7 +19,7 @@ const COLUMNS = [
   { name: 'subscribers', title: 'Subscribers', class: 'number', sort: true },
   { name: 'updates', title: 'Updates', class: 'number', sort: true },
   { name: 'bytes', title: 'Size', class: 'number', sort: true },
-  { name: 'oldest', title: 'Oldest', class: 'number' },
+  { name: 'oldest', title: 'Oldest', class: 'number', sort: true },
   { name: 'newest', title: 'Newest', class: 'number', sort: true },
   { name: 'rate', title: 'Updates/s', class: 'number', sort: true },
   { name: 'spark', title: 'Last minute' },
@@ -31,6 +31,7 @@ const KEYS = {
   subscribers: ({ about }) => about.subscribers,
   updates: ({ about }) => about.updates,
   bytes: ({ about }) => about.bytes,
+  oldest: ({ about }) => about.first_time ?? '',
   newest: ({ about }) => about.time ?? '',
   rate: ({ rates }) => rates.now ?? -1,
 };
@@ -154,7 +155,6 @@ export class TopicList {
     const first = this.#loaded === 0;
     if (first || this.#catalogue.small) await this.#load(this.#wanted());
     else await this.#lookAtView();
-    await this.#attempt(() => this.#catalogue.lookAtOldest(this.#namesInView()));
   }
 
   async #lookAtView() {
@@ -252,7 +252,7 @@ export class TopicList {
     this.#list.showSort(name, down ? 'descending' : 'ascending');
   }
 
-  #fill([topic, subscribers, updates, size, oldest, newest, rate, spark], { about, rates, oldest: first }) {
+  #fill([topic, subscribers, updates, size, oldest, newest, rate, spark], { about, rates }) {
     if (!topic.firstChild) {
       topic.append(make('a', { tabindex: '-1', dir: 'auto' }), make('span', { class: 'marks' }));
       spark.append(sparkline());
@@ -263,12 +263,12 @@ export class TopicList {
     link.href = routeOf(about.topic);
     const names = [...(about.ended ? ['ended'] : []), ...(hasPresence(this.#app.identity.presence, about.topic) ? ['presence'] : [])];
     if (marks.textContent !== names.join('')) {
-      marks.replaceChildren(...names.map((name) => make('span', { class: `mark ${name}` }, name)));
+      marks.replaceChildren(...names.map((name) => make('span', { class: `badge ${name}` }, name)));
     }
     setText(subscribers, number(about.subscribers));
     setText(updates, number(about.updates));
     setText(size, bytes(about.bytes));
-    showTime(oldest, first.id === about.first ? first.time : null);
+    showTime(oldest, about.first_time);
     showTime(newest, about.time);
     setText(rate, rates.now === null ? '–' : number(rates.now));
     drawRates(spark.firstChild, rates.values);

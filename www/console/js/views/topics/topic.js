@@ -5,7 +5,6 @@
  * the search is part of the route, so that it can be linked to.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
 import { ago, bytes, count, date, number, time as clock } from '../../parts/format.js';
 import { VirtualList } from '../../parts/virtual_list.js';
 import { hasPresence } from './catalogue.js';
@@ -15,7 +14,7 @@ import { repeat } from './repeat.js';
 import { Search } from './search.js';
 import { drawRates, Rates, sparkline } from './sparkline.js';
 import { UpdatePanel } from './update.js';
-import { readRows, topicPath } from './updates.js';
+import { topicPath } from './updates.js';
 
 const PAUSE = 2_000; // ms between two looks at the description
 const COLUMNS = [
@@ -28,7 +27,7 @@ const COLUMNS = [
 
 /** What is known of a topic that holds nothing. */
 const nothing = (topic) => ({
-  topic, updates: 0, bytes: 0, subscribers: 0, first: null, last: null, time: null, ended: false,
+  topic, updates: 0, bytes: 0, subscribers: 0, first: null, last: null, first_time: null, time: null, ended: false,
 });
 
 export class TopicView {
@@ -36,12 +35,10 @@ export class TopicView {
   #topic;
   #about; // its description
   #rates = new Rates();
-  #firstTime = { id: null, time: null };
   /** @type {History|null} */
   #history = null;
   /** @type {Search|null} */
   #search = null;
-  #searchFrom = 0; // `newer` when the search began
   #list;
   #panel;
   #stop = () => {};
@@ -53,7 +50,7 @@ export class TopicView {
     this.#app = app;
     this.#topic = topic;
     this.#about = nothing(topic);
-    this.#panel = new UpdatePanel(app, topic, () => this.#closePanel());
+    this.#panel = new UpdatePanel(() => this.#closePanel());
     this.#list = new VirtualList({
       label: `Updates of ${topic}, newest first`,
       columns: COLUMNS,
@@ -104,8 +101,7 @@ export class TopicView {
       make('span', { class: 'space' }),
       make('a', { class: 'small button', href: `#/watch?topics=${name}` }, 'Watch'));
     if (may.publish && !reserved) head.append(make('a', { class: 'small button', href: `#/publish?topic=${name}` }, 'Publish'));
-    head.append(copyButton(() => this.#topic, 'the name of the topic'));
-    if (may.admin && !reserved) {
+      if (may.admin && !reserved) {
       const button = this.#parts.remove = make('button', { type: 'button', class: 'small danger', disabled: '' }, 'Delete updates…');
       button.addEventListener('click', () => this.#delete());
       head.append(button);
@@ -156,7 +152,6 @@ export class TopicView {
       this.#rates.add(this.#about.published);
       this.#history?.note(this.#about);
       this.#showFigures();
-      await this.#lookAtFirst();
     } catch (problem) {
       this.#complain(problem);
     }
@@ -174,32 +169,23 @@ export class TopicView {
     }
   }
 
-  /** When the oldest update was published, the description does not say. */
-  async #lookAtFirst() {
-    const { first } = this.#about;
-    if (first === this.#firstTime.id) return;
-    const { rows } = await readRows(this.#app.api, this.#topic, { since: 'all' }, { limit: 1 });
-    this.#firstTime = { id: first, time: rows[0]?.time ?? null };
-    this.#showFigures();
-  }
-
   #showFigures() {
-    const { updates, bytes: size, subscribers, time, ended, first } = this.#about;
+    const { updates, bytes: size, subscribers, first_time: oldest, time, ended } = this.#about;
     const { presence } = this.#app.identity;
     const figure = (name, ...value) => make('div', {}, make('dt', {}, name), make('dd', {}, ...value));
     const when = (value) => (value ? make('time', { datetime: value, title: date(value) }, ago(value)) : '–');
     drawRates(this.#parts.spark, this.#rates.values);
     const marks = [
-      ...(ended ? [make('span', { class: 'mark ended' }, 'ended')] : []),
+      ...(ended ? [make('span', { class: 'badge ended' }, 'ended')] : []),
       ...(hasPresence(presence, this.#topic) ? [
-        make('a', { class: 'mark presence', href: `#/presence?topic=${encodeURIComponent(this.#topic)}` }, 'presence')] : []),
+        make('a', { class: 'badge presence', href: `#/presence?topic=${encodeURIComponent(this.#topic)}` }, 'presence')] : []),
     ];
     this.#parts.figures.replaceChildren(
       figure('Updates held', number(updates)),
       figure('Size', bytes(size)),
       figure('Subscribers', number(subscribers), make('span', { class: 'hint' }, ' this page included')),
       figure('Rate', this.#rates.now === null ? '–' : `${number(this.#rates.now)}/s`, this.#parts.spark),
-      figure('Oldest', when(this.#firstTime.id === first ? this.#firstTime.time : null)),
+      figure('Oldest', when(oldest)),
       figure('Newest', when(time)),
       ...(marks.length ? [figure('State', ...marks)] : []));
     if (this.#parts.remove) this.#parts.remove.disabled = !updates;
@@ -249,11 +235,10 @@ export class TopicView {
   }
 
   #beginSearch(what) {
-    const from = this.#searchFrom = this.#history.newer;
-    const search = this.#search = new Search(this.#app.api, this.#topic, what, () => this.#history.newer - from);
+    const search = this.#search = new Search(what);
     search.addEventListener('change', () => search === this.#search && this.#showSearch());
     this.#showSearch();
-    search.run();
+    search.run(this.#history.reader, this.#history.anchor);
   }
 
   #showHistory(shift) {
@@ -327,7 +312,7 @@ export class TopicView {
     this.#noteType(row.type);
     data.replaceChildren(...highlight(row.data, this.#search?.text));
     marks.replaceChildren(...['private', 'last'].filter((name) => row[name]).map((name) =>
-      make('span', { class: `mark ${name}` }, name)));
+      make('span', { class: `badge ${name}` }, name)));
     setText(size, bytes(row.size));
   }
 
@@ -341,9 +326,8 @@ export class TopicView {
   #open(index) {
     const row = this.#rowAt(index);
     if (!row) return;
-    const rank = this.#search ? this.#search.ranks[index] + this.#history.newer - this.#searchFrom : index + this.#history.newer;
     this.#parts.browse.classList.add('open');
-    this.#panel.show(row, rank);
+    this.#panel.show(row, this.#history.reader);
     if (!this.#list.element.checkVisibility()) this.#panel.element.focus();
     else this.#list.reveal(index);
   }

@@ -5,7 +5,6 @@ import { make } from '../../../../js/dom.js';
 import { copyButton } from '../../parts/copy.js';
 import { bytes, date, number } from '../../parts/format.js';
 import { jsonView, readJson } from '../../parts/json_view.js';
-import { readWhole } from './updates.js';
 
 const zones = new Intl.DateTimeFormat(undefined, { timeZoneName: 'long' });
 
@@ -14,15 +13,11 @@ const zone = () => zones.formatToParts(new Date()).find(({ type }) => type === '
 
 export class UpdatePanel {
   element = make('section', { class: 'card update', 'aria-label': 'Update', tabindex: '-1', hidden: '' });
-  #app;
-  #topic;
   #onclose;
-  #end = new AbortController();
+  #shown = null; // the row
 
   /** @param {() => void} onclose  called when the user closes it */
-  constructor(app, topic, onclose) {
-    this.#app = app;
-    this.#topic = topic;
+  constructor(onclose) {
     this.#onclose = onclose;
     this.element.addEventListener('keydown', ({ key }) => key === 'Escape' && this.close());
   }
@@ -31,11 +26,10 @@ export class UpdatePanel {
    * Shows an update.
    *
    * @param {import('./updates.js').Row} row
-   * @param {number} rank  counted from the newest update now
+   * @param {import('./reader.js').Reader} reader
    */
-  async show(row, rank) {
-    this.#end.abort();
-    const { signal } = this.#end = new AbortController();
+  async show(row, reader) {
+    this.#shown = row;
     const body = make('div', { class: 'data' }, make('p', { class: 'hint' }, 'Reading…'));
     const close = make('button', { type: 'button', class: 'small' }, 'Close');
     close.addEventListener('click', () => this.close());
@@ -44,25 +38,30 @@ export class UpdatePanel {
       facts(row), body);
     this.element.hidden = false;
     this.element.scrollTop = 0;
-    try {
-      const update = await readWhole(this.#app.api, this.#topic, row, rank, signal);
-      if (signal.aborted) return;
-      if (update) body.replaceChildren(...showData(update));
-      else body.replaceChildren(make('p', { class: 'trouble mild' }, 'This update has expired, or was deleted. Its beginning was:'), make('pre', { dir: 'auto' }, row.data));
-    } catch (problem) {
-      if (!signal.aborted) body.replaceChildren(make('p', { class: 'trouble' }, problem.message));
-    }
+    const content = await readContent(row, reader);
+    if (row === this.#shown) body.replaceChildren(...content);
   }
 
   /** Closes it without a word. */
   hide() {
-    this.#end.abort();
+    this.#shown = null;
     this.element.hidden = true;
   }
 
   close() {
     this.hide();
     this.#onclose();
+  }
+}
+
+/** Reads the update, and returns what shows its data. */
+async function readContent(row, reader) {
+  try {
+    const update = await reader.whole(row.position);
+    if (update) return showData(update);
+    return [make('p', { class: 'trouble mild' }, 'This update has expired, or was deleted. It began so:'), make('pre', { dir: 'auto' }, row.data)];
+  } catch (problem) {
+    return [make('p', { class: 'trouble' }, problem.message)];
   }
 }
 

@@ -1,20 +1,16 @@
 /**
  * Reads updates that a topic holds, one after the other as they arrive: GET /topics/TOPIC
  * with poll=1 and format=json, of which each line is an update.
- *
- * What is kept of an update (a Row) is bounded: of long data only the beginning. The whole
- * update can be read again (readWhole), by the id of the one before it, or by its rank.
  */
 import { Problem } from '../../api.js';
 
 const LONGEST_LINE = 64 * 1024 * 1024; // characters
 const KEPT = 1_000; // characters of the data
-const NEARBY = 20; // updates among which one is looked for by its rank
 
 const encoder = new TextEncoder();
 
 /**
- * An update as a list holds it.
+ * An update as a list holds it: bounded, since of long data there is only the beginning.
  *
  * @typedef {object} Row
  * @property {string} id
@@ -26,7 +22,6 @@ const encoder = new TextEncoder();
  * @property {string[]} topics
  * @property {boolean} private
  * @property {boolean} last
- * @property {string|null} after  the id of the update of this topic before it, if known
  */
 
 /** The path of a topic with a query. @param {Record<string, string|number>} [query] */
@@ -75,27 +70,11 @@ async function readLines(reader, take) {
   }
 }
 
-/**
- * Reads rows, newest first.
- *
- * @returns {Promise<{rows: Row[], gap: boolean}>}  gap: whether updates after the one
- *          that the query names have expired
- */
-export async function readRows(api, topic, query, options) {
-  const rows = [];
-  let gap = false;
-  await readUpdates(api, topic, query, options, (update) => {
-    if (isGap(update)) gap = true;
-    else rows.push(toRow(update, rows.at(-1)?.id ?? null));
-  });
-  return { rows: rows.reverse(), gap };
-}
-
 /** Whether a line is the report of a gap: such a one has no id. */
 export const isGap = (update) => update.event === 'gap' && update.id === undefined;
 
 /** @returns {Row} */
-export function toRow({ id, position, time, event, data, topics, private: secret, last }, after) {
+export function toRow({ id, position, time, event, data, topics, private: secret, last }) {
   return {
     id,
     position,
@@ -106,24 +85,5 @@ export function toRow({ id, position, time, event, data, topics, private: secret
     topics,
     private: secret === true,
     last: last === true,
-    after,
   };
-}
-
-/**
- * Reads a whole update.
- *
- * @param {Row} row
- * @param {number} rank  of the row, counted from the newest update now
- * @returns {Promise<object|null>}  null when it is not held any more
- */
-export async function readWhole(api, topic, row, rank, signal) {
-  const [query, limit] = row.after === null
-    ? [{ since: rank + NEARBY }, 2 * NEARBY]
-    : [{ lastEventID: row.after }, 1];
-  let found = null;
-  await readUpdates(api, topic, query, { limit, signal }, (update) => {
-    if (update.position === row.position) found = update;
-  });
-  return found;
 }
