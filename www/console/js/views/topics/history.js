@@ -4,7 +4,8 @@
  *
  * A row's place is its rank in the list as it was when it was opened: rank 0 is the update
  * that was the newest then (the anchor). What is published later does not move the list; a
- * stream counts it (`newer`).
+ * stream counts it (`newer`). But where a subscription is announced to others (presence), a
+ * page that only looks must not subscribe: there it is only known that there are newer ones.
  *
  * In memory is one run of rows without a hole, which grows at both ends by reading what is
  * next to it (Reader). So neighbours are always right, even while thousands are published a
@@ -43,7 +44,10 @@ export class History extends EventTarget {
   #app;
   #topic;
   #end = new AbortController();
+  #quiet;
   #stream = null;
+  #opened = false; // the newest rows have been read
+  #newest = null; // the id of rank 0
   #first = null; // the id of the oldest update held, when that was last known
   #page = PAGE.most; // rows that are read at once
   #start = 0; // the rank of the first row
@@ -53,8 +57,10 @@ export class History extends EventTarget {
   #wanted = { first: 0, end: 0 };
   #busy = false;
 
-  constructor(app, topic) {
+  /** @param {boolean} quiet  not to subscribe */
+  constructor(app, topic, quiet) {
     super();
+    this.#quiet = quiet;
     this.#app = app;
     this.#topic = topic;
     this.reader = new Reader(app.api, topic, this.#end.signal);
@@ -74,7 +80,9 @@ export class History extends EventTarget {
       this.anchor = rows[0]?.position ?? -1;
       this.#complete = rows.length < this.#page;
       this.total = this.#complete ? rows.length : Math.max(held, rows.length);
-      this.#follow(rows[0]?.id);
+      this.#newest = rows[0]?.id ?? null;
+      this.#opened = true;
+      if (!this.#quiet) this.#follow();
       this.#report();
     });
   }
@@ -99,11 +107,15 @@ export class History extends EventTarget {
    * The topic holds so many updates now, as its description says. While its FIRST one is
    * the same, none has expired.
    */
-  note({ updates: held, first }) {
+  note({ updates: held, first, last }) {
+    if (this.#quiet && last !== this.#newest && this.#opened) {
+      this.uncertain = true;
+      this.dispatchEvent(new Event('newer'));
+    }
     if (first === this.#first) return;
     this.#first = first;
     const left = Math.max(0, held - this.newer);
-    if (this.uncertain || left >= this.total) return;
+    if (!this.#opened || this.uncertain || left >= this.total) return;
     this.expired += this.total - left;
     this.total = left;
     this.#complete = this.#tail >= left;
@@ -212,9 +224,10 @@ export class History extends EventTarget {
   }
 
   /** Counts what is published after the newest row. */
-  #follow(id) {
-    const path = topicPath(this.#topic, id === undefined ? { since: 'all' } : {});
-    const stream = this.#stream = this.#app.subscribe(path, { share: false, ...(id !== undefined && { lastEventId: id }) });
+  #follow() {
+    const id = this.#newest;
+    const path = topicPath(this.#topic, id === null ? { since: 'all' } : {});
+    const stream = this.#stream = this.#app.subscribe(path, { share: false, ...(id !== null && { lastEventId: id }) });
     stream.addEventListener('any', ({ gap }) => {
       if (gap) this.uncertain = true;
       else this.newer += 1;

@@ -278,7 +278,10 @@ export class TopicList {
 /** The route of a topic's page. */
 const routeOf = (topic) => `#/topics/${encodeURIComponent(topic)}`;
 
+/** How long ago, in the largest unit alone. */
+const roughly = (time) => ago(time).replace(/^(\d+ \w+) \d+ \w+/, '$1');
+
 function showTime(cell, time) {
-  setText(cell, ago(time));
+  setText(cell, roughly(time));
   cell.title = time ? date(time) : '';
 }

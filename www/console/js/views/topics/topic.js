@@ -102,7 +102,7 @@ export class TopicView {
       make('a', { class: 'small button', href: `#/watch?topics=${name}` }, 'Watch'));
     if (may.publish && !reserved) head.append(make('a', { class: 'small button', href: `#/publish?topic=${name}` }, 'Publish'));
       if (may.admin && !reserved) {
-      const button = this.#parts.remove = make('button', { type: 'button', class: 'small danger', disabled: '' }, 'Delete updates…');
+      const button = this.#parts.remove = make('button', { type: 'button', class: 'small danger', disabled: '' }, 'Delete…');
       button.addEventListener('click', () => this.#delete());
       head.append(button);
     }
@@ -112,8 +112,8 @@ export class TopicView {
   #buildSearch() {
     const parts = this.#parts;
     parts.types = make('datalist', { id: 'known-types' });
-    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
-    parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'in data and id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any type', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'text in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.stop = make('button', { type: 'button', hidden: '' }, 'Stop');
     parts.clear = make('button', { type: 'button', hidden: '' }, 'Clear');
     parts.stop.addEventListener('click', () => this.#search?.stop());
@@ -145,6 +145,10 @@ export class TopicView {
     this.#seek(query);
   }
 
+  get #hasPresence() {
+    return hasPresence(this.#app.identity.presence, this.#topic);
+  }
+
   /** Reads the description. */
   async #look() {
     try {
@@ -171,19 +175,18 @@ export class TopicView {
 
   #showFigures() {
     const { updates, bytes: size, subscribers, first_time: oldest, time, ended } = this.#about;
-    const { presence } = this.#app.identity;
     const figure = (name, ...value) => make('div', {}, make('dt', {}, name), make('dd', {}, ...value));
     const when = (value) => (value ? make('time', { datetime: value, title: date(value) }, ago(value)) : '–');
     drawRates(this.#parts.spark, this.#rates.values);
     const marks = [
       ...(ended ? [make('span', { class: 'badge ended' }, 'ended')] : []),
-      ...(hasPresence(presence, this.#topic) ? [
+      ...(this.#hasPresence ? [
         make('a', { class: 'badge presence', href: `#/presence?topic=${encodeURIComponent(this.#topic)}` }, 'presence')] : []),
     ];
     this.#parts.figures.replaceChildren(
       figure('Updates held', number(updates)),
       figure('Size', bytes(size)),
-      figure('Subscribers', number(subscribers), make('span', { class: 'hint' }, ' this page included')),
+      figure('Subscribers', number(subscribers), ...(this.#hasPresence ? [] : [make('span', { class: 'hint' }, 'with this page')])),
       figure('Rate', this.#rates.now === null ? '–' : `${number(this.#rates.now)}/s`, this.#parts.spark),
       figure('Oldest', when(oldest)),
       figure('Newest', when(time)),
@@ -196,7 +199,7 @@ export class TopicView {
   /** Opens the history as it is now. */
   async #reopen() {
     this.#history?.close();
-    const history = this.#history = new History(this.#app, this.#topic);
+    const history = this.#history = new History(this.#app, this.#topic, this.#hasPresence);
     history.addEventListener('change', ({ shift }) => this.#showHistory(shift));
     history.addEventListener('newer', () => this.#showNewer());
     history.addEventListener('trouble', ({ problem }) => this.#complain(problem));
@@ -286,7 +289,7 @@ export class TopicView {
   #showNewer() {
     const { newer, uncertain } = this.#history;
     this.#parts.newer.hidden = newer === 0 && !uncertain;
-    setText(this.#parts.newer, `Show ${number(newer)}${uncertain ? ' or more' : ''} newer`);
+    setText(this.#parts.newer, newer === 0 ? 'Show newer' : `Show ${number(newer)}${uncertain ? ' or more' : ''} newer`);
   }
 
   #rowAt(index) {

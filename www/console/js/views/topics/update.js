@@ -6,7 +6,7 @@ import { copyButton } from '../../parts/copy.js';
 import { bytes, date, number } from '../../parts/format.js';
 import { jsonView, readJson } from '../../parts/json_view.js';
 
-const zones = new Intl.DateTimeFormat(undefined, { timeZoneName: 'long' });
+const zones = new Intl.DateTimeFormat(undefined, { timeZoneName: 'short' });
 
 /** The name of the zone of local times. */
 const zone = () => zones.formatToParts(new Date()).find(({ type }) => type === 'timeZoneName').value;
