@@ -2,7 +2,8 @@
  * The HTTP interface of crierd, as the views of the console use it.
  *
  * All paths are relative to the root of the server, which is the directory above the
- * console's; so the console works behind a proxy's prefix. The token is sent in the field
+ * console's; so the console works behind a proxy's prefix, and other pages can use this
+ * module, too. The token is sent in the field
  * Authorization and never put into a URL, where proxies would log it.
  */
 
@@ -20,7 +21,7 @@ export class Problem extends Error {
   }
 }
 
-const ROOT = new URL('../', document.baseURI);
+const ROOT = new URL('../../', import.meta.url);
 const PATIENCE = 15_000; // ms
 
 /** A text as one word of a POSIX shell. */

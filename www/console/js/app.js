@@ -8,7 +8,7 @@
  * Which views are open depends on what the server says of the token (session.js). A view
  * that needs more is replaced by a notice that says so, with a form for another token.
  */
-import { subscribe } from '../../js/stand_in.js';
+import { subscribe } from '../../crier.js';
 import { byId, make, setText, showState } from '../../js/dom.js';
 import { ago } from './parts/format.js';
 import { tokenForm } from './parts/token_form.js';
@@ -109,6 +109,7 @@ function show(moved) {
   if (same && moved) shown.handle.update?.(args);
   if (same) return;
 
+  const held = place.contains(document.activeElement); // the focus would be lost
   shown?.handle.unmount();
   const element = make('div', { class: `view ${view.name}` });
   place.replaceChildren(element);
@@ -118,10 +119,8 @@ function show(moved) {
     else link.removeAttribute('aria-current');
   }
   shown = { view, open, token: session.token, handle: open ? view.mount(element, app, args) : showGate(element, view) };
-  if (moved) {
-    scrollTo(0, 0);
-    heading.focus({ preventScroll: true });
-  }
+  if (moved) scrollTo(0, 0);
+  if (moved || held) heading.focus({ preventScroll: true });
 }
 
 /** Says that a view needs more than the token allows, and asks for another one. */
