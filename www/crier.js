@@ -37,11 +37,12 @@ const pause = (ms, signal) => new Promise((resolve) => {
 
 /** Returns a function that interprets a response as HTML 9.2.6 says: from text to events. */
 function parser(stream) {
-  let [rest, cr, id, type, data, hasId] = ['', false, stream.id, '', null, false];
+  let [rest, cr, id, type, data, hasId, fields] = ['', false, stream.id, '', null, false, {}];
 
   function field(name, value) {
     if (name === 'data') data = data === null ? value : `${data}\n${value}`;
     else if (name === 'event') type = value;
+    else if (name === 'topics' || name === 'time') fields[name] = value;
     else if (name === 'id' && !value.includes('\0')) [id, hasId] = [value, true];
     else if (name === 'retry' && /^\d+$/.test(value)) stream.retry = Math.min(value, HOUR);
   }
@@ -58,8 +59,8 @@ function parser(stream) {
       else {
         stream.id = id;
         // Only a gap, which crierd inserts, has no id: so an update cannot pretend to be one.
-        if (data !== null) events.push({ type: type || 'message', data, lastEventId: id, gap: type === 'gap' && !hasId });
-        [type, data, hasId] = ['', null, false];
+        if (data !== null) events.push({ type: type || 'message', data, lastEventId: id, gap: type === 'gap' && !hasId, fields });
+        [type, data, hasId, fields] = ['', null, false, {}];
       }
     }
     if (rest.length + (data ?? '').length > MAX_EVENT) throw new RangeError('The server sent an event that is too long.');
@@ -214,8 +215,8 @@ class Stream extends EventTarget {
     if (changed) this.dispatchEvent(new Event('statechange'));
   }
 
-  #deliver({ type, data, lastEventId, gap }, past) {
-    const extra = { kind: type, past };
+  #deliver({ type, data, lastEventId, gap, fields }, past) {
+    const extra = { kind: type, past, fields };
     if (gap) {
       extra.gap = { requested: null, oldest: null };
       try {
