@@ -104,7 +104,9 @@ function decode(segment) {
 function show(moved) {
   if (session.state === 'asking') return;
   const { view, args } = parseRoute(location.hash);
-  const open = isOpen(view);
+  // What a view has gathered stays on screen when its token expires; the banner says so.
+  const kept = session.state === 'refused' && shown?.view === view && shown.open && shown.token === session.token;
+  const open = kept || isOpen(view);
   const same = shown && shown.view === view && shown.open === open && shown.token === session.token;
   if (same && moved) shown.handle.update?.(args);
   if (same) return;
