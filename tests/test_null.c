@@ -32,6 +32,7 @@ static void give_back(void)
     ck_assert(!crier_grants_match(NULL, "a"));
     ck_assert(!crier_grants_cover(NULL, &(struct crier_selector){.text = "a"}));
     ck_assert(!crier_grants_cover_text(NULL, "a"));
+    ck_assert_ptr_null(crier_grants_text(NULL, 0));
     crier_event_reset(NULL);
     ck_assert_ptr_null(crier_frame_ref(NULL));
     crier_frame_unref(NULL);

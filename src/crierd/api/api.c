@@ -5,6 +5,7 @@
 
 #include "api.h"
 
+#include "access.h"
 #include "crierd/http/policy.h"
 #include "export.h"
 #include "health.h"
@@ -39,6 +40,7 @@ const struct route api_routes[] = {
      .handle = topics_list,
      .scope = SCOPE_SUBSCRIBE,
      .topics = ROUTE_TOPICS_LATER},
+    {.method = "GET", .path = "/identity", .handle = access_get, .scope = SCOPE_IDENTITY},
     {.method = "GET",
      .path = "/export",
      .handle = export_get,

@@ -15,8 +15,9 @@
  *        by their handlers
  *
  * Routes with SCOPE_READ are open: their requests' tokens are not even looked at, so that
- * an old cookie closes nobody out of a page. Neither are those for SCOPE_OPERATE, which
- * depends on the listener and the address that a request comes from: 404 where only the
+ * an old cookie closes nobody out of a page. Those with SCOPE_IDENTITY are open, too, but
+ * report what the token grants, so a wrong one is refused. Nor is a token looked at for
+ * SCOPE_OPERATE, which depends on the listener and the address that a request comes from: 404 where only the
  * listeners of --admin-listen have the route, 403 for clients on other machines. A reverse
  * proxy hands on requests from everywhere, so a request with a field that a proxy adds
  * counts as one from another machine.
@@ -161,6 +162,7 @@ bool policy_is_open(enum scope scope)
 {
     static const unsigned needed[] = {
         [SCOPE_READ] = CONF_ANONYMOUS_NONE,
+        [SCOPE_IDENTITY] = CONF_ANONYMOUS_NONE,
         [SCOPE_SUBSCRIBE] = CONF_ANONYMOUS_SUBSCRIBE,
         [SCOPE_PUBLISH] = CONF_ANONYMOUS_PUBLISH,
         [SCOPE_OPERATE] = CONF_ANONYMOUS_NONE,
@@ -280,6 +282,22 @@ static bool is_route_open(const struct route *route)
                                   route->topics == ROUTE_TOPICS_PATH
                               ? SCOPE_PUBLISH
                               : route->scope);
+}
+
+/* Whether GRANTS have a selector. */
+static bool grants_anything(const struct crier_grants *grants)
+{
+    return crier_grants_text(grants, 0) != NULL;
+}
+
+bool policy_may(const struct request *request, enum scope scope)
+{
+    const struct identity *identity = request->identity;
+
+    if (policy_is_open(scope) || identity == NULL)
+        return policy_is_open(scope);
+    return scope == SCOPE_ADMIN ? identity->admin
+                                : grants_anything(choose_grants(identity, scope));
 }
 
 /* ---- the verdict ------------------------------------------------------- */

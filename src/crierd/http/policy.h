@@ -46,6 +46,10 @@ bool policy_may_publish_now(struct request *request, uint64_t updates, uint64_t 
  * body and have not been read. Otherwise responds likewise. Nothing counts. */
 bool policy_may_send_body(struct request *request, uint64_t bytes);
 
+/* Whether REQUEST may do what SCOPE, which is _SUBSCRIBE, _PUBLISH or _ADMIN, is for: with
+ * some topic, if not with all. Does not respond. */
+bool policy_may(const struct request *request, enum scope scope);
+
 /* Whether nobody needs a token for SCOPE (--anonymous). */
 bool policy_is_open(enum scope scope);
 

@@ -10,6 +10,7 @@ struct request;
 /* What a request is for; the policy decides by it (policy.c). */
 enum scope {
     SCOPE_READ, /* open to all: no token is asked for, or looked at */
+    SCOPE_IDENTITY, /* open to all, but a token must be right */
     SCOPE_SUBSCRIBE,
     SCOPE_PUBLISH,
     SCOPE_OPERATE, /* for whoever operates crierd: a matter of where the request comes from,

@@ -64,6 +64,13 @@ bool crier_grants_match(const struct crier_grants *grants, const char *topic)
            crier__selectors_match(grants->selectors, topic);
 }
 
+const char *crier_grants_text(const struct crier_grants *grants, size_t number)
+{
+    return grants != NULL && number < grants->selectors->count
+               ? grants->selectors->items[number].text
+               : NULL;
+}
+
 bool crier__grants_match_any(const struct crier_grants *grants,
                              const struct crier__topics *topics)
 {
