@@ -59,8 +59,12 @@ export interface StreamEvent extends MessageEvent<string> {
   readonly kind: string;
   /** Whether it is an event that was kept for a tab that has joined later. */
   readonly past: boolean;
-  /** Other fields of the event, such as `topics` and `time` with format=full. */
-  readonly fields: Readonly<Record<string, string>>;
+  /**
+   * The other fields of the event. With format=full these are `topics`, with commas between
+   * them and %2C for a comma in a name, and `time`, at which the update was published (RFC
+   * 3339); a gap has neither.
+   */
+  readonly fields: Readonly<Record<string, string | undefined>>;
   /** Set if this is no update, but says that updates are missing here. */
   readonly gap?: Gap;
 }
