@@ -1114,6 +1114,8 @@ struct crier_subscribe_options {
                                 now, or when they cannot be read; it begins with
                                 them and not with a comment; presence does not
                                 count it */
+    unsigned limit;          /* with `once`: the stream ends after so many updates at
+                                the latest; 0: after all */
     struct crier_frame *hello; /* sent before the first update; or NULL */
     bool end_line; /* with `once`, in CRIER_FORMAT_JSON: the last line is
                       {"event":"end"}, so that the client can tell the end from a
@@ -1203,9 +1205,12 @@ struct crier_list_options {
 /* Lists the topics that OPTIONS (borrowed) ask for and that hold something or have
  * subscribers, in the order of their bytes. ON_DONE is called once if 0 was returned, on
  * any thread, possibly before: with an error, or with a *new* array of objects
- * {"topic","updates","bytes","subscribers","first","last","time","ended"}, of which
- * "first", "last" and "time" (ids, and RFC 3339) are null when nothing is held.
- * "subscribers" are those by this name; "ended" says whether the topic has ended.
+ * {"topic","updates","bytes","subscribers","first","last","first_time","time","ended",
+ * "published"}, of which "first" and "last" (ids), and "first_time" and "time" (of these, RFC
+ * 3339) are null when nothing is held. "subscribers" are those by this name; "ended" says
+ * whether the topic has ended. "published" counts the updates of the topic that the hub has
+ * seen since it was made, private ones only where the grants match; of 16,384 topics or more
+ * some counts begin again, those of the topics that are published to least.
  * CRIER_ERR_HUB_CLOSED, CRIER_ERR_INVALID (limit), CRIER_ERR_TOPIC, CRIER_ERR_SELECTOR,
  * CRIER_ERR_MANY_TOPICS (also for more than 4 templates), -ENOMEM. Any thread. */
 CRIER_API int crier_hub_list(struct crier_hub *hub,

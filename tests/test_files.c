@@ -52,11 +52,15 @@ static void setup(void)
     put("secret.txt", "secret");
     make_dir("www");
     make_dir("www/sub");
+    make_dir("www/sub/a:b c");
+    make_dir("www/bare");
+    put("www/sub/a:b c/index.html", "deep");
     put("www/index.html", "<!doctype html>home");
     put("www/style.css", "body{}");
     put("www/code.js", "1");
     put("www/pic.svg", "<svg/>");
     put("www/empty.txt", "");
+    put("www/openapi.yaml", "openapi: 3.1.0");
     put("www/noending", "bytes");
     put("www/a b.txt", "space");
     put("www/.hidden", "hidden");
@@ -96,6 +100,7 @@ static const struct {
     {"/empty.txt", "text/plain; charset=utf-8", ""},
     {"/noending", "application/octet-stream", "bytes"},
     {"/a%20b.txt", "text/plain; charset=utf-8", "space"},
+    {"/openapi.yaml", "application/yaml", "openapi: 3.1.0"},
     {"/sub/", "text/html; charset=utf-8", "sub"},
     {"/sub/page.html", "text/html; charset=utf-8", "page"},
     {"/%73ub/page.html", "text/html; charset=utf-8", "page"},
@@ -177,7 +182,6 @@ static const char *const traps[] = {
     "/%2ehidden",
     "//etc/passwd",
     "/%2fetc%2fpasswd",
-    "/sub",
     "/./index.html",
     "/index.html/",
     "/index.html/x",
@@ -192,6 +196,60 @@ START_TEST(no_way_out)
     ck_assert_int_eq(fetch(crierd.port, "GET", traps[_i], "", NULL, &body),
                      404);
     ck_assert_ptr_null(strstr(body, "secret"));
+    free(body);
+}
+END_TEST
+
+static const struct {
+    const char *target, *location;
+} directories[] = {
+    {"/sub", "./sub/"},
+    {"/sub?x=/y", "./sub/?x=/y"},
+    {"/%73ub", "./%73ub/"},
+    {"/sub/a:b%20c", "./a:b%20c/"},
+};
+
+START_TEST(a_directory_has_a_slash)
+{
+    struct client client;
+
+    client_connect(&client, crierd.port);
+    ck_assert_int_eq(client_request(&client, "GET", directories[_i].target, "", NULL),
+                     301);
+    ck_assert_str_eq(client_header(&client, "Location"), directories[_i].location);
+    client_close(&client);
+}
+END_TEST
+
+#define WANTS_HTML "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"
+
+/* Paths where nothing is, and the way from there to the root. */
+static const struct {
+    const char *target, *root;
+} lost[] = {
+    {"/nothing", "./"},           {"/nothing.html?a/b", "./"},
+    {"/nothing/", "../"},         {"/sub/nothing", "../"},
+    {"/a/b/c/d.js", "../../../"}, {"/bare/", "../"},
+    {"/.hidden", "./"},
+};
+
+START_TEST(a_browser_gets_a_page_that_says_so)
+{
+    char *body, page[128];
+
+    ck_assert_int_eq(fetch(crierd.port, "GET", lost[_i].target, WANTS_HTML, NULL, &body),
+                     404);
+    ck_assert_ptr_nonnull(strstr(body, "there is nothing at this path")); /* no page yet */
+    free(body);
+    put("www/404.html", "<a href=%ROOT%>home</a><a href=%ROOT%docs/>");
+    ck_assert_int_eq(fetch(crierd.port, "GET", lost[_i].target, WANTS_HTML, NULL, &body),
+                     404);
+    snprintf(page, sizeof page, "<a href=%s>home</a><a href=%sdocs/>\n", lost[_i].root,
+             lost[_i].root);
+    ck_assert_str_eq(body, page);
+    free(body);
+    ck_assert_int_eq(fetch(crierd.port, "GET", lost[_i].target, "", NULL, &body), 404);
+    ck_assert_ptr_nonnull(strstr(body, "\"status\":404"));
     free(body);
 }
 END_TEST
@@ -213,6 +271,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_file_with_its_type, 0, COUNT(files));
     tcase_add_test(c, a_known_file_is_not_sent_again);
     tcase_add_loop_test(c, no_way_out, 0, COUNT(traps));
+    tcase_add_loop_test(c, a_directory_has_a_slash, 0, COUNT(directories));
+    tcase_add_loop_test(c, a_browser_gets_a_page_that_says_so, 0, COUNT(lost));
     tcase_add_test(c, a_nul_is_refused);
     return s;
 }

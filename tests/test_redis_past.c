@@ -115,6 +115,55 @@ START_TEST(one_read_for_many)
 }
 END_TEST
 
+/* ---- what other programs have written --------------------------------- */
+
+/* Runs a command, in which %s stands for KEY of the journal. */
+static void change_key(enum crier__redis_key key, const char *format)
+{
+    const struct crier__redis *redis = (struct crier__redis *)journal;
+    redisContext *connection = redisConnectUnix(redis->link.url->server.host);
+    redisReply *reply;
+
+    ck_assert_ptr_nonnull(connection);
+    ck_assert_int_eq(connection->err, 0);
+    reply = redisCommand(connection, format, redis->keys[key]);
+    ck_assert_ptr_nonnull(reply);
+    ck_assert_int_ne(reply->type, REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    redisFree(connection);
+}
+
+static const char *const foreign[] = {"XADD %s 1-7 foo bar", "XADD %s 1-7 u junk",
+                                      "XADD %s 1-7 e a b c"};
+
+/* A node that fetches them goes on behind them. */
+START_TEST(foreign_notes_are_passed_by)
+{
+    journal_start(REDIS, NULL);
+    append("a", "one");
+    change_key(CRIER__REDIS_LOG, foreign[_i]);
+    change_key(CRIER__REDIS_JOURNAL, "HSET %s note 7");
+    ck_assert_uint_eq(append("a", "two"), 2);
+    ck_assert_uint_eq(append("a", "three"), 3);
+    ck_assert_str_eq(all("a"), " one two three");
+    ck_assert_uint_ge(atomic_load(&journal->damaged), 1);
+    journal_end();
+}
+END_TEST
+
+START_TEST(topics_without_records_are_not_listed)
+{
+    journal_start(REDIS, NULL);
+    append("a", "one");
+    append("b", "two");
+    append("c", "three");
+    change_key(CRIER__REDIS_TOPICS, "HDEL %s b");
+    ck_assert_str_eq(list("*", "", 10), " a:1 c:1");
+    ck_assert_uint_ge(atomic_load(&journal->damaged), 1);
+    journal_end();
+}
+END_TEST
+
 /* ---- malformed replies ------------------------------------------------ */
 
 /* A reply, written as "[...]" for an array, "'...'" for a text, digits for an integer, and
@@ -237,8 +286,12 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "past");
 
     tcase_add_loop_test(tcase, malformed_replies, 0, sizeof replies / sizeof *replies);
-    if (redis_is_wanted())
+    if (redis_is_wanted()) {
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
+        tcase_add_loop_test(tcase, foreign_notes_are_passed_by, 0,
+                            sizeof foreign / sizeof *foreign);
+        tcase_add_test(tcase, topics_without_records_are_not_listed);
+    }
     return suite;
 }
 

@@ -576,9 +576,11 @@ START_TEST(past_is_read_in_pieces)
     expect(CRIER__REDIS_BACK, "n", "e1|5|1", "[[4 9 " NOW " 10/i/b/a]]");
     expect(CRIER__REDIS_BACK, "n", "e1|1|1|a", "[]");
     expect(CRIER__REDIS_LIST, "n", "e1|||9",
-           "[[a 4 40 0 4 3 0 0 1  4 i " NOW "] [b 1 10 0 4 0 0 0 4 i 4 i " NOW "] "
-           "[c 1 10 0 0 5 0 0 5  5  " NOW "]]");
-    expect(CRIER__REDIS_LIST, "n", "e1|b|c|9", "[[b 1 10 0 4 0 0 0 4 i 4 i " NOW "]]");
+           "[[a 4 40 0 4 3 0 0 1  " NOW " 4 i " NOW "] "
+           "[b 1 10 0 4 0 0 0 4 i " NOW " 4 i " NOW "] "
+           "[c 1 10 0 0 5 0 0 5  " NOW " 5  " NOW "]]");
+    expect(CRIER__REDIS_LIST, "n", "e1|b|c|9",
+           "[[b 1 10 0 4 0 0 0 4 i " NOW " 4 i " NOW "]]");
 }
 END_TEST
 

@@ -195,6 +195,48 @@ static void lists(const char *target, const char *expected)
     ck_assert_str_eq(text, expected);
 }
 
+static size_t count_lines(const char *target)
+{
+    char *body = topics_get(target, "");
+    size_t count = 0, i;
+
+    for (i = 0; body[i] != '\0'; i++)
+        count += body[i] == '\n';
+    free(body);
+    return count;
+}
+
+/* A poll of a part of what is held: as anybody reads a long history page by page. */
+START_TEST(a_page_of_the_past)
+{
+    char name[32];
+    int i;
+
+    for (i = 1; i <= 600; i++) {
+        snprintf(name, sizeof name, "/topics/%s", i % 2 == 0 ? "a" : "b");
+        topics_put(name, "x");
+    }
+    topics_put("/topics/a", "1");
+    topics_put("/topics/a?id=n2", "2");
+    topics_put("/topics/b", "-");
+    topics_put("/topics/a", "3");
+    topics_put("/topics/a", "4");
+    topics_hold("/topics/a?since=4&limit=1", "", "1 ");
+    topics_hold("/topics/a?since=4&limit=2", "", "1 2 ");
+    topics_hold("/topics/a?since=2&limit=2", "", "3 4 ");
+    topics_hold("/topics/a?since=2&limit=10000", "", "3 4 ");
+    topics_hold("/topics/a?since=n2&limit=1", "", "3 ");
+    topics_hold("/topics/*?since=4&limit=3", "", "2 - 3 ");
+    ck_assert_uint_eq(count_lines("/topics/a?poll=1&format=raw&limit=300"), 300);
+    ck_assert_uint_eq(count_lines("/topics/*?poll=1&format=raw&limit=257"), 257);
+    ck_assert_uint_eq(count_lines("/topics/a?poll=1&format=raw"), 304);
+    ck_assert_int_eq(fetch(topics_port, "GET", "/topics/a?poll=1&limit=0", "", NULL, NULL),
+                     400);
+    ck_assert_int_eq(
+        fetch(topics_port, "GET", "/topics/a?poll=1&limit=10001", "", NULL, NULL), 400);
+}
+END_TEST
+
 /* The same after a moment: a client may see the end of a stream before the hub counts it
  * out. */
 static void will_list(const char *target, const char *expected)
@@ -230,11 +272,16 @@ START_TEST(topics_are_listed)
     ck_assert_str_eq(json_text(topic, "first"), "b1");
     ck_assert_str_eq(json_text(topic, "last"), "b2");
     ck_assert_uint_eq(strlen(json_text(topic, "time")), 24);
+    ck_assert_uint_eq(strlen(json_text(topic, "first_time")), 24);
+    ck_assert_int_le(strcmp(json_text(topic, "first_time"), json_text(topic, "time")), 0);
+    ck_assert_int_eq(json_number(topic, "published"), 2);
     json_decref(topic);
     topic = topics_get_json("/topics/bb", "Accept: application/json\r\n");
     ck_assert_int_eq(json_number(topic, "updates"), 0);
     ck_assert_int_eq(json_number(topic, "subscribers"), 1);
     ck_assert(json_is_null(json_object_get(topic, "last")));
+    ck_assert(json_is_null(json_object_get(topic, "first_time")));
+    ck_assert_int_eq(json_number(topic, "published"), 0);
     json_decref(topic);
     client_close(&client);
 }
@@ -362,6 +409,7 @@ static Suite *suite(void)
     tcase_add_test(c, an_odd_id_is_a_gap);
     tcase_add_test(c, evicted_updates_are_a_gap);
     tcase_add_test(c, a_repeated_id_is_refused_or_deduplicated);
+    tcase_add_test(c, a_page_of_the_past);
     tcase_add_test(c, topics_are_listed);
     tcase_add_test(c, a_topic_is_deleted);
     tcase_add_test(c, presence_is_published);

@@ -148,8 +148,8 @@ class World {
     return context;
   };
 
-  /** A new tab showing one of the pages. */
-  open = async (context, path = '/') => {
+  /** A new tab showing one of the pages: the chat unless told which. */
+  open = async (context, path = '/chat.html') => {
     const page = await context.newPage();
     await page.goto((this.#proxy ?? this.#line ?? this.server).url + path);
     return page;

@@ -514,10 +514,13 @@ const char *list(const char *topics, const char *behind, unsigned limit)
     ck_assert_int_eq(asked_.error, 0);
     ck_assert_uint_le(asked_.count, limit);
     text[0] = '\0';
-    for (i = 0; i < asked_.count; i++)
+    for (i = 0; i < asked_.count; i++) {
         length += (size_t)snprintf(text + length, sizeof text - length,
                                    " %s:%llu", listed[i].name,
                                    (unsigned long long)listed[i].count);
+        ck_assert_int_gt(listed[i].first_time, 0);
+        ck_assert_int_le(listed[i].first_time, listed[i].time);
+    }
     crier__selectors_free(which);
     crier_grants_unref(grants);
     return text;

@@ -51,7 +51,7 @@ const WORDS = {
  * Shows the state of a stream.
  *
  * @param {HTMLElement} status  the element with role=status
- * @param {import('./connection.js').State} state
+ * @param {import('../crier.js').State} state
  * @param {string} [word]  the text for it, if not the usual one
  */
 export function showState(status, state, word = WORDS[state]) {
@@ -59,8 +59,12 @@ export function showState(status, state, word = WORDS[state]) {
   setText(status, word);
 }
 
-/** Writes the address of this server into the curl commands of the page. */
+/**
+ * Writes the address of this server into the commands of the page, and the path of its root
+ * (which a proxy may have given a prefix) into lines of code.
+ */
 export function showOrigin() {
-  const here = new URL('.', document.baseURI).href.replace(/\/$/, '');
-  for (const element of document.querySelectorAll('[data-origin]')) element.textContent = here;
+  const here = new URL('.', document.baseURI);
+  for (const element of document.querySelectorAll('[data-origin]')) element.textContent = here.href.replace(/\/$/, '');
+  for (const element of document.querySelectorAll('[data-prefix]')) element.textContent = here.pathname;
 }

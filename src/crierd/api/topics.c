@@ -26,6 +26,9 @@
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
 
+/* The largest limit of a poll. */
+#define POLL_MAX 10000
+
 /* ---- GET /topics/a,b: a stream ---------------------------------------- */
 
 /* The format that REQUEST asks for; -1 when there is none of that name. */
@@ -46,6 +49,22 @@ static int read_format(const struct request *request)
     return strcmp(format, "sse") == 0 ? CRIER_FORMAT_EVENTS : -1;
 }
 
+/* Reads how many updates REQUEST wants at most; 0: all. False when it has responded that
+ * this is no such number. */
+static bool read_poll_limit(struct request *request, unsigned *limit)
+{
+    const char *value = parameter_value(request, "limit", NULL);
+    uint64_t number = 0;
+
+    if (value != NULL && !crier__number_read(value, 1, POLL_MAX, &number)) {
+        request->result = respond_problem(request, MHD_HTTP_BAD_REQUEST,
+                                          "limit is not a number from 1 to %d", POLL_MAX);
+        return false;
+    }
+    *limit = (unsigned)number;
+    return true;
+}
+
 static bool open_stream(struct request *request, const char *topics,
                         enum crier_format format)
 {
@@ -64,6 +83,8 @@ static bool open_stream(struct request *request, const char *topics,
         start.begin = streams_poll;
         subscription->once = true;
         subscription->since = CRIER_SINCE_ALL;
+        if (!read_poll_limit(request, &subscription->limit))
+            return request->result;
     }
     if (!streams_read_start(request, subscription))
         return request->result;

@@ -3,10 +3,16 @@
  * one segment at a time with O_NOFOLLOW. Neither "..", however it is written, nor a
  * symbolic link or an encoded slash leads out of the directory, since the kernel never
  * gets a path of more than one segment. Names that begin with a dot are not served.
+ *
+ * The links of pages are relative, so a directory's page needs a path that ends with a slash:
+ * without it the response is a redirect. A browser that asks for what is not there gets a
+ * page (not_found.c), any other client problem details.
  */
 #include <config.h>
 
 #include "files.h"
+
+#include "not_found.h"
 
 #include "crierd/http/request.h"
 #include "crierd/http/response.h"
@@ -21,6 +27,9 @@
 
 #define ETAG_SIZE 64
 
+/* Room for where a directory is: its name, and the query of the request. */
+#define LOCATION_SIZE 2048
+
 static const struct {
     const char *ending, *type;
 } types[] = {
@@ -33,9 +42,11 @@ static const struct {
     {".mjs", "text/javascript; charset=utf-8"},
     {".png", "image/png"},
     {".svg", "image/svg+xml"},
+    {".ts", "text/plain; charset=utf-8"},
     {".txt", "text/plain; charset=utf-8"},
     {".webmanifest", "application/manifest+json"},
     {".woff2", "font/woff2"},
+    {".yaml", "application/yaml"},
 };
 
 /* The media type of the file NAME. */
@@ -147,15 +158,28 @@ static struct MHD_Response *make_file_response(int fd, const struct stat *status
     return NULL;
 }
 
-static bool respond_not_found(struct request *request)
+/* Responds with where the page of the directory is whose path REQUEST names without its last
+ * slash: relative, since a proxy may serve it below another path. */
+static bool redirect_to_directory(struct request *request)
 {
-    return respond_problem(request, MHD_HTTP_NOT_FOUND,
-                           "there is nothing at this path");
+    const char *target = request->target;
+    size_t path_length = strcspn(target, "?"), name;
+    char location[LOCATION_SIZE];
+    struct response response = {.status = MHD_HTTP_MOVED_PERMANENTLY,
+                                .name = MHD_HTTP_HEADER_LOCATION,
+                                .value = location};
+
+    for (name = path_length; name > 0 && target[name - 1] != '/'; name--)
+        ;
+    if (snprintf(location, sizeof location, "./%.*s/%s", (int)(path_length - name),
+                 target + name, target + path_length) >= (int)sizeof location)
+        return not_found_respond(request);
+    return response_send(request, &response);
 }
 
 static bool get_file(struct request *request)
 {
-    struct stat status;
+    struct stat status = {0};
     char etag[ETAG_SIZE];
     const char *name;
     bool known;
@@ -165,10 +189,11 @@ static bool get_file(struct request *request)
         return respond_problem(request, MHD_HTTP_SERVICE_UNAVAILABLE,
                                "the server is short of resources");
     if (fd < 0)
-        return respond_not_found(request);
+        return not_found_respond(request);
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         close(fd);
-        return respond_not_found(request);
+        return S_ISDIR(status.st_mode) ? redirect_to_directory(request)
+                                       : not_found_respond(request);
     }
     snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"",
              (unsigned long long)status.st_mtim.tv_sec,

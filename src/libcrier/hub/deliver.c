@@ -105,6 +105,8 @@ size_t crier__deliver_yield(void *closure, struct crier__update *update)
     }
     hub->last = update->position;
     hub->published++;
+    crier__published_add(&hub->topics_published, update->topics,
+                         update->is_private);
     pthread_mutex_unlock(&hub->lock);
     /* Without the lock: a shard that wakes up takes it first of all. */
     for (shard = 0; to_post != 0; shard++, to_post >>= 1)

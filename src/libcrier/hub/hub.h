@@ -4,6 +4,7 @@
 #include "base/histogram.h"
 #include "libcrier/journal/journal.h"
 #include "libcrier/stream/shards.h"
+#include "published.h"
 #include "selector_index.h"
 
 struct crier__subscriber;
@@ -77,6 +78,7 @@ struct crier_hub {
     struct crier__directory directory;
     uint64_t last; /* the position of the last update yielded */
     uint64_t published;
+    struct crier__published topics_published;
 
     unsigned shard_count;
     struct crier__hub_shard per_shard[];

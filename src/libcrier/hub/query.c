@@ -58,16 +58,6 @@ static void free_listing(struct listing *listing)
     free(listing);
 }
 
-/* FNV-1a. */
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static void note_withheld(struct crier__list *list, const char *name)
 {
     struct listing *listing = (struct listing *)list;
@@ -84,7 +74,7 @@ static void note_withheld(struct crier__list *list, const char *name)
         listing->withheld = grown;
         listing->withheld_room = room;
     }
-    listing->withheld[listing->withheld_count++] = hash_name(name);
+    listing->withheld[listing->withheld_count++] = crier__topic_hash(name);
 }
 
 static int compare_hashes(const void *one, const void *other)
@@ -103,7 +93,7 @@ static bool lists_subscribed(const struct listing *listing, const char *name)
         return false;
     if (listing->withheld_count == 0)
         return true;
-    hash = hash_name(name);
+    hash = crier__topic_hash(name);
     return bsearch(&hash, listing->withheld, listing->withheld_count,
                    sizeof hash, compare_hashes) == NULL;
 }
@@ -174,24 +164,50 @@ static int find_subscribed(struct listing *listing)
     return 0;
 }
 
+/* How many updates were published to the topic NAME, as far as who asks for LISTING may know
+ * of them. */
+static uint64_t count_published(const struct listing *listing, const char *name)
+{
+    struct crier_hub *hub = listing->hub;
+    bool private = crier_grants_match(listing->grants, name);
+    uint64_t count;
+
+    pthread_mutex_lock(&hub->lock);
+    count = crier__published_get(&hub->topics_published, name, private);
+    pthread_mutex_unlock(&hub->lock);
+    return count;
+}
+
+/* TIME as a new text, or null where NONE. */
+static json_t *write_time(int64_t time, bool none)
+{
+    char text[CRIER__CLOCK_TEXT_SIZE];
+
+    if (none)
+        return json_null();
+    crier__clock_text(time, text);
+    return json_string(text);
+}
+
 /* A new object that describes the topic NAME, of which INFO (or NULL) is held, with COUNT
  * subscribers. */
-static json_t *describe_topic(const char *name, const struct crier__topic_info *info,
-                              size_t count)
+static json_t *describe_topic(const struct listing *listing, const char *name,
+                              const struct crier__topic_info *info, size_t count)
 {
     static const struct crier__topic_info nothing;
-    char time[CRIER__CLOCK_TEXT_SIZE];
+    bool none;
 
-    if (info != NULL)
-        crier__clock_text(info->time, time);
-    else
+    if (info == NULL)
         info = &nothing;
-    return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:b}", "topic", name,
+    none = info->count == 0;
+    return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:o, s:o, s:b, s:I}", "topic", name,
                      "updates", (json_int_t)info->count, "bytes",
                      (json_int_t)info->bytes, "subscribers", (json_int_t)count,
-                     "first", info->count != 0 ? info->first : NULL, "last",
-                     info->count != 0 ? info->last : NULL, "time",
-                     info->count != 0 ? time : NULL, "ended", info->ended);
+                     "first", none ? NULL : info->first, "last",
+                     none ? NULL : info->last, "first_time",
+                     write_time(info->first_time, none), "time",
+                     write_time(info->time, none), "ended", info->ended, "published",
+                     (json_int_t)count_published(listing, name));
 }
 
 /* Merges both lists, which are in order. NULL when memory is short. */
@@ -214,9 +230,9 @@ static json_t *merge_lists(const struct listing *listing)
         name = order <= 0 ? info->name : one->name;
         /* A topic that is held may have subscribers beyond the end of the other list. */
         count = order >= 0 ? one->count : crier__directory_count(listing->hub, name);
-        if (json_array_append_new(
-                array, describe_topic(name, order <= 0 ? info : NULL, count)) !=
-            0) {
+        if (json_array_append_new(array, describe_topic(listing, name,
+                                                        order <= 0 ? info : NULL,
+                                                        count)) != 0) {
             json_decref(array);
             return NULL;
         }

@@ -87,9 +87,10 @@ static int new_subscriber(struct crier_hub *hub, struct crier_stream *stream,
     made->join.run = crier__subscriber_join;
     made->retry.fire = crier__subscriber_retry;
     made->number = options->number;
-    made->since = options->since;
+    made->since = (unsigned char)options->since;
     made->once = options->once;
     made->end_line = options->end_line && options->once;
+    made->left = options->once ? options->limit : 0;
     made->needs_id = options->start_id && crier__stream_is_events(stream);
     made->active = true;
     for (i = 0; i < selectors->count; i++) {

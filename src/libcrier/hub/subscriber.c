@@ -510,6 +510,7 @@ static bool inherit_state(struct crier__subscriber *made,
     made->missed = old->missed;
     made->once = old->once;
     made->end_line = old->end_line;
+    made->left = old->left;
     made->needs_id = old->needs_id;
     made->active = old->active;
     made->behind = old->behind;
@@ -640,7 +641,8 @@ static void make_early_changes(struct crier__hub_shard *shard,
 
 /* ---- the answer ------------------------------------------------------- */
 
-/* Appends the updates that were read, as far as there is memory. 0 or -ENOMEM. */
+/* Appends the updates that were read, as far as there is memory, and as far as they are
+ * wanted: then READ has reached the end. 0 or -ENOMEM. */
 static int append_updates(struct crier__subscriber *subscriber,
                           struct crier__read *read)
 {
@@ -655,6 +657,10 @@ static int append_updates(struct crier__subscriber *subscriber,
         crier_frame_unref(frame);
         crier__counter_add(&subscriber->shard->shard->tally.deliveries, 1);
         subscriber->cursor = read->updates[i]->position;
+        if (subscriber->left != 0 && --subscriber->left == 0) {
+            read->end = true;
+            return 0;
+        }
     }
     subscriber->cursor = read->reached;
     return 0;

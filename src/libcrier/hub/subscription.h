@@ -49,7 +49,7 @@ struct crier__subscriber {
     char *id;        /* to resume from, or NULL */
     uint64_t number;
     uint64_t joined; /* where it would be with CRIER_SINCE_NOW */
-    enum crier_since since; /* NOW: there is nothing left to resolve */
+    unsigned char since; /* enum crier_since; NOW: there is nothing left to resolve */
     bool once;
     bool end_line; /* as in crier_subscribe_options */
     bool needs_id; /* its client has no id yet and wants one */
@@ -57,6 +57,7 @@ struct crier__subscriber {
     bool listed;   /* among the shard's subscribers, with its timer reserved */
     bool detached; /* off all lists; freed when its read has been answered */
     bool behind;   /* it was live, and is not again yet: counted in the shard's `behind` */
+    unsigned left; /* with `once`: how many updates it may still be sent; 0: all */
 
     /* What each delivery looks at; the first subscription is near on purpose. */
     enum crier__subscriber_state state;

@@ -117,7 +117,7 @@ struct crier__topic_info {
     uint64_t bytes;
     char first[CRIER__ID_SIZE];
     char last[CRIER__ID_SIZE];
-    int64_t time; /* of the last update held */
+    int64_t first_time, time; /* of the first and of the last update held */
     bool ended;
 };
 

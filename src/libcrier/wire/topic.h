@@ -57,6 +57,16 @@ static inline size_t crier__topics_bytes(const struct crier__topics *topics)
  * comma. */
 bool crier__topic_valid(const char *name, size_t length);
 
+/* A hash of NAME (FNV-1a). */
+static inline uint64_t crier__topic_hash(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 /* Whether NAME belongs to the program, so that "*" does not match it. */
 static inline bool crier__topic_hidden(const char *name)
 {

@@ -589,6 +589,7 @@ static void describe_held(const struct crier__memory_topic *topic,
     info->bytes = topic->bytes;
     snprintf(info->first, sizeof info->first, "%s", first->update->id);
     snprintf(info->last, sizeof info->last, "%s", last->update->id);
+    info->first_time = first->time;
     info->time = last->time;
     info->ended = last->update->last;
 }

@@ -81,11 +81,17 @@ static bool note_jumps(struct crier__redis *redis, const redisReply *reply)
 
 /* ---- fetching --------------------------------------------------------- */
 
-/* A topic has been deleted up to the last position, or has not ended any more. */
+/* A topic has been deleted up to the last position, or has not ended any more; or another
+ * program has written ENTRY. */
 static void apply_note(struct crier__redis *redis, const struct crier__redis_entry *entry)
 {
-    crier__ended_remove(&redis->ended, entry->head, entry->head_length);
-    crier__ended_commit(&redis->ended);
+    if (entry->kind != 0) {
+        crier__ended_remove(&redis->ended, entry->head, entry->head_length);
+        crier__ended_commit(&redis->ended);
+    } else {
+        crier__journal_damage(&redis->mirror.journal,
+                              "an entry of the log is not what a node writes");
+    }
     if (entry->kind == 'f') {
         pthread_mutex_lock(&redis->mirror.lock);
         crier__memory_evict_upto(&redis->mirror, entry->head, entry->head_length,
@@ -134,7 +140,8 @@ static void apply_entry(struct crier__redis *redis, const struct crier__redis_en
     apply_note(redis, entry);
 }
 
-/* Applies ENTRIES. False: they are none. */
+/* Applies ENTRIES. False: they are none. What another program has added is passed by: it is
+ * fetched again otherwise, and again, and nothing behind it ever is. */
 static bool apply_entries(struct crier__redis *redis, const redisReply *entries)
 {
     struct crier__redis_entry entry;
@@ -143,8 +150,11 @@ static bool apply_entries(struct crier__redis *redis, const redisReply *entries)
     if (!crier__redis_is_array(entries, 0))
         return false;
     for (i = 0; i < entries->elements; i++) {
-        if (!crier__redis_read_entry(entries->element[i], &entry))
-            return false;
+        if (!crier__redis_read_entry(entries->element[i], &entry)) {
+            if (!crier__redis_read_place(entries->element[i], &entry))
+                return false;
+            entry.kind = 0; /* none that a node writes */
+        }
         apply_entry(redis, &entry);
     }
     return true;

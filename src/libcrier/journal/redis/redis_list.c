@@ -79,21 +79,27 @@ static bool take_topic(struct crier__redis_listing *listing, const redisReply *r
     unsigned long long count, bytes, evicted, newest_private, newest_public, ended;
     struct crier__topic_info info = {0};
     char record[160];
-    uint64_t time;
+    uint64_t first_time, time;
 
-    if (!crier__redis_is_array(row, 7) ||
+    if (!crier__redis_is_array(row, 8) ||
         !copy_text(row->element[0], info.name, sizeof info.name) ||
         !copy_text(row->element[1], record, sizeof record) ||
         !read_id(listing->redis, row->element[2], row->element[3], info.first) ||
-        !read_id(listing->redis, row->element[4], row->element[5], info.last) ||
-        !crier__redis_read_number(row->element[6], &time) ||
-        strcmp(info.name, listing->from) < 0 ||
-        sscanf(record, "%llu %llu %llu %llu %llu %llu", &count, &bytes, &evicted,
-               &newest_private, &newest_public, &ended) != 6)
+        !crier__redis_read_number(row->element[4], &first_time) ||
+        !read_id(listing->redis, row->element[5], row->element[6], info.last) ||
+        !crier__redis_read_number(row->element[7], &time) ||
+        strcmp(info.name, listing->from) < 0)
         return false;
     snprintf(listing->from, sizeof listing->from, "%s\1", info.name);
+    if (sscanf(record, "%llu %llu %llu %llu %llu %llu", &count, &bytes, &evicted,
+               &newest_private, &newest_public, &ended) != 6) {
+        crier__journal_damage(&listing->redis->mirror.journal,
+                              "a topic has no record");
+        return true; /* which is no reason to show none of the others */
+    }
     info.count = count;
     info.bytes = bytes;
+    info.first_time = (int64_t)first_time;
     info.time = (int64_t)time;
     info.ended = ended != 0;
     if (count != 0 && list->count < list->limit && !is_outdated(listing, &info) &&

@@ -276,7 +276,6 @@ static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
 {
     struct crier__sqlite_topic topic;
     uint64_t floor, first, last;
-    int64_t time;
 
     if (!crier__sqlite_read_topic(view->sql, row, &topic) || topic.count == 0)
         return false;
@@ -290,9 +289,9 @@ static bool describe_row(const struct crier__view *view, sqlite3_stmt *row,
     first = find_edge_entry(view, topic.row, floor, false);
     last = find_edge_entry(view, topic.row, floor, true);
     info->first[0] = info->last[0] = '\0';
-    info->time = 0;
+    info->first_time = info->time = 0;
     info->ended = topic.ended > floor;
-    crier__view_id(view, first, info->first, &time);
+    crier__view_id(view, first, info->first, &info->first_time);
     crier__view_id(view, last, info->last, &info->time);
     return first != 0;
 }

@@ -25,9 +25,9 @@ for i, topic in ipairs(names) do
         list[i] = {topic, records[i] or ''}
     else
         local low, high = '[' .. topic .. '\0', '(' .. topic .. '\1'
-        local first, first_id = describe(topic, 'ZRANGEBYLEX', low, high)
+        local first, first_id, first_time = describe(topic, 'ZRANGEBYLEX', low, high)
         local last, last_id, time = describe(topic, 'ZREVRANGEBYLEX', high, low)
-        list[i] = {topic, records[i] or '', first, first_id, last, last_id, time}
+        list[i] = {topic, records[i] or '', first, first_id, first_time, last, last_id, time}
     end
 end
 return list

@@ -1,0 +1,45 @@
+/**
+ * What an operator should look at, in words; and that there is nothing, when there is
+ * nothing. It changes only when something has changed, so that a screen reader reports each
+ * warning once.
+ */
+import { make, setText } from '../../../../js/dom.js';
+import { bytes, count, date, duration, number } from '../../parts/format.js';
+
+const FULL = 0.8; // of a limit, from which a warning is shown
+
+/** @returns {string[]} a sentence for each thing that is wrong */
+function findWarnings({ journal, reload_failed: reloadFailed, configured, clients, backlog, descriptors, publishes }) {
+  const near = ({ value, max, text }) => max > 0 && value >= max * FULL && text;
+  return [
+    journal.status !== 'ok' && `The journal is failing${journal.reason ? `: ${journal.reason}` : ''}. Nothing can be published until it is well again.`,
+    journal.damaged && `Damage was found in the file of the journal (${count(journal.damaged, 'time')}). “crierd --check-journal” says what is damaged.`,
+    reloadFailed && `The last reload failed; the configuration of ${date(configured)} is still in force. The log says why.`,
+    near({ value: clients.open, max: clients.max, text: `${number(clients.open)} of ${number(clients.max)} possible streams are open.` }),
+    near({ value: backlog.bytes, max: backlog.max, text: `${bytes(backlog.bytes)} of ${bytes(backlog.max)} wait to be delivered; at the limit, crierd refuses publishers.` }),
+    near({ value: descriptors.open, max: descriptors.max, text: `${number(descriptors.open)} of ${number(descriptors.max)} file descriptors are open.` }),
+    publishes.backlog && `${count(publishes.backlog, 'update was', 'updates were')} refused since the start, since too much waited to be delivered.`,
+  ].filter(Boolean);
+}
+
+export class Warnings {
+  #line = make('p', { class: 'server-line' });
+  #list = make('ul', { class: 'warnings', role: 'status' });
+  #known = '';
+  element = make('div', {}, this.#line, this.#list);
+
+  show(stats) {
+    const { version, uptime, nodes, cpu } = stats;
+    const warnings = findWarnings(stats);
+    setText(this.#line, [
+      `crierd ${version}`,
+      `up ${duration(uptime)}`,
+      nodes && count(nodes, 'node'),
+      `${duration(cpu)} of CPU time used`,
+      warnings.length === 0 && 'all is well',
+    ].filter(Boolean).join(' · '));
+    if (warnings.join('\n') === this.#known) return;
+    this.#known = warnings.join('\n');
+    this.#list.replaceChildren(...warnings.map((text) => make('li', { class: 'trouble mild' }, text)));
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The pages of the documentation: the search, the buttons that copy code, and which section
+ * is being read.
+ *
+ * The search has no server: search.json has the text of every section, and is fetched when
+ * the field gets the focus. All words must occur in a section, at the beginning of a word;
+ * sections that have them in the heading come first. "/" goes to the field, the arrows go
+ * through the results, Escape closes them.
+ *
+ * @typedef {{page: string, id: string, title: string, heading: string, text: string}} Section
+ */
+import { addCopyButtons } from './copy.js';
+import { byId, make, setText } from './dom.js';
+
+const SHOWN = 12; // results
+const AROUND = 70; // characters of text before and after the first word found
+
+const [form, field, found, count, results] =
+  ['search', 'query', 'found', 'count', 'results'].map((id) => byId(`page-${id}`));
+
+/** @type {Promise<Section[]>|null} */
+let sections = null;
+
+function load() {
+  sections ??= fetch('search.json').then((response) => {
+    if (!response.ok) throw new Error(response.statusText);
+    return response.json();
+  });
+  return sections;
+}
+
+/** What finds a word at the beginning of words. */
+const pattern = (word) => new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`, 'giu');
+
+/** How well a section fits; 0 if it does not. @param {Section} section @param {RegExp[]} patterns */
+function rate(section, patterns) {
+  let points = 0;
+  for (const each of patterns) {
+    const occurrences = section.text.match(each)?.length ?? 0;
+    const named = (section.heading.match(each) ? 20 : 0) + (section.title.match(each) ? 5 : 0);
+    if (occurrences + named === 0) return 0;
+    points += Math.min(occurrences, 5) + named;
+  }
+  return points;
+}
+
+/** The sections that have all words, the best first. */
+export function find(all, query) {
+  const patterns = query.trim().split(/\s+/).filter(Boolean).map(pattern);
+  if (patterns.length === 0) return { patterns, hits: [] };
+  const hits = all.map((section) => ({ section, points: rate(section, patterns) }))
+    .filter(({ points }) => points > 0)
+    .sort((a, b) => b.points - a.points);
+  return { patterns, hits: hits.map(({ section }) => section) };
+}
+
+/** A text as nodes, with what was found marked. */
+function mark(text, patterns) {
+  const ranges = patterns.flatMap((each) => [...text.matchAll(each)].map((match) => [match.index, match.index + match[0].length]))
+    .sort(([a], [b]) => a - b);
+  const nodes = [];
+  let end = 0;
+  for (const [from, to] of ranges) {
+    if (from < end) continue;
+    nodes.push(text.slice(end, from), make('mark', {}, text.slice(from, to)));
+    end = to;
+  }
+  return [...nodes, text.slice(end)];
+}
+
+/** The part of a text in which the first word is. */
+function excerpt(text, patterns) {
+  const at = Math.max(0, Math.min(...patterns.map((each) => text.search(each)).filter((n) => n >= 0), text.length));
+  const from = Math.max(0, at - AROUND);
+  const part = text.slice(from, at + 2 * AROUND);
+  return `${from > 0 ? '… ' : ''}${part}${from + part.length < text.length ? ' …' : ''}`;
+}
+
+function entry(section, patterns) {
+  const { page, id, title, heading, text } = section;
+  return make('li', {}, make('a', { href: `${page}.html#${id}` },
+    make('strong', {}, ...mark(heading, patterns)), ' ', make('small', {}, title),
+    make('span', {}, ...mark(excerpt(text, patterns), patterns))));
+}
+
+async function show() {
+  const query = field.value;
+  found.hidden = !query.trim();
+  let all;
+  try {
+    all = await load();
+  } catch {
+    sections = null;
+    setText(count, 'The search could not be loaded.');
+    return;
+  }
+  if (query !== field.value) return; // somebody typed on meanwhile
+  const { patterns, hits } = find(all, query);
+  results.replaceChildren(...hits.slice(0, SHOWN).map((section) => entry(section, patterns)));
+  setText(count, hits.length === 0 ? 'Nothing found' : `${hits.length} ${hits.length === 1 ? 'section' : 'sections'}`);
+}
+
+/** Moves the focus by so many results; before the first is the field. */
+function move(by) {
+  const stops = [field, ...results.querySelectorAll('a')];
+  const next = stops.indexOf(document.activeElement) + by;
+  stops[Math.max(0, Math.min(stops.length - 1, next))].focus();
+}
+
+function close() {
+  found.hidden = true;
+  field.focus();
+}
+
+function onKey(event) {
+  const keys = { ArrowDown: () => move(1), ArrowUp: () => move(-1), Escape: close };
+  if (found.hidden || !keys[event.key]) return;
+  event.preventDefault();
+  keys[event.key]();
+}
+
+function startSearch() {
+  form.hidden = false;
+  field.addEventListener('focus', () => load().catch(() => { sections = null; }));
+  field.addEventListener('input', show);
+  form.addEventListener('keydown', onKey);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    results.querySelector('a')?.click();
+  });
+  results.addEventListener('click', () => { found.hidden = true; }); // the section may be on this page
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.activeElement?.matches('input, textarea, select')) return;
+    event.preventDefault();
+    field.focus();
+  });
+  document.addEventListener('click', ({ target }) => {
+    if (!form.contains(target)) found.hidden = true;
+  });
+}
+
+/** Marks in the list of sections the one that is being read. */
+function watchSections() {
+  const links = new Map([...document.querySelectorAll('.contents a')].map((link) => [link.hash.slice(1), link]));
+  const headings = [...links.keys()].map((id) => byId(decodeURIComponent(id)));
+  let current = null;
+  const update = () => {
+    const read = headings.findLast((heading) => heading.getBoundingClientRect().top < innerHeight / 4);
+    const link = links.get(read ? encodeURIComponent(read.id) : '') ?? links.get(read?.id) ?? null;
+    if (link === current) return;
+    current?.removeAttribute('aria-current');
+    link?.setAttribute('aria-current', 'true');
+    current = link;
+  };
+  addEventListener('scroll', update, { passive: true });
+  update();
+}
+
+addCopyButtons();
+startSearch();
+watchSections();
