@@ -161,16 +161,10 @@ export class TopicView {
     }
   }
 
+  /** By the list, since a name with braces is a template, too, which may match others. */
   async #describe() {
-    try {
-      const about = await this.#app.api.get(topicPath(this.#topic));
-      if (!about.topics) return about;
-      // A name with braces is a template, too: the response is a list.
-      return about.topics.find(({ topic }) => topic === this.#topic) ?? nothing(this.#topic);
-    } catch (problem) {
-      if (problem.status === 404) return nothing(this.#topic);
-      throw problem;
-    }
+    const { topics } = await this.#app.api.get(`topics?match=${encodeURIComponent(this.#topic)}&limit=1000`);
+    return topics.find(({ topic }) => topic === this.#topic) ?? nothing(this.#topic);
   }
 
   #showFigures() {
