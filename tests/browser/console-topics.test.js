@@ -363,6 +363,32 @@ scenario('updates are deleted when that is confirmed', async ({ server, context,
   assert.equal(await held('large/one'), '');
 });
 
+scenario('names that are more than names', async ({ server, context, open }) => {
+  await publish(server, 'books/{id}', 'the name itself');
+  await publish(server, 'books/1', 'what it matches');
+  const page = await open(await context(DESK), `/console/${pathOf('books/{id}')}`);
+  await shows(page, 'data', ['the name itself']);
+  await publish(server, 'books/{id}', 'again');
+  await page.getByRole('button', { name: 'Show newer' }).click();
+  await shows(page, 'data', ['again', 'the name itself']);
+  await page.goto(`${server.url}/console/${pathOf('a,b')}`);
+  await page.getByText('no URL below /topics can name it').waitFor();
+});
+
+scenario('a server that is away comes back', { journal: true }, async ({ server, context, open, lay, forgive }) => {
+  forgive(/ERR_/);
+  await publishMany(server, 'news', 3_000);
+  const line = await lay();
+  const page = await open(await context(DESK), `/console/${pathOf('news')}`);
+  await says(tally(page), /^3,000 updates/);
+  line.cut();
+  await scrollTo(page, 0.5);
+  await says(page.locator('.view .trouble'), /cannot be reached/);
+  line.mend();
+  await until(async () => Math.abs((await numbers(page))[0] - 1500) < 60, 'the middle is read');
+  await until(async () => await page.locator('.view .trouble').textContent() === '', 'the trouble is over');
+});
+
 scenario('who may only subscribe is not offered to delete', { options: ['--jwt-key', `HS256:${'k'.repeat(32)}`, '--anonymous', 'subscribe'] }, async ({ context, open }) => {
   const page = await open(await context(DESK), `/console/${pathOf('news')}`);
   await page.getByText('This topic holds no updates.').waitFor();
@@ -383,6 +409,7 @@ scenario('a phone and a keyboard are enough', async ({ server, context, open }) 
   await fits();
   await list(page).focus();
   await page.keyboard.press('End');
+  await row(page, '"update":0').waitFor();
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('Enter');
   await says(page.locator('.update .json'), /"update": 1\b/);
