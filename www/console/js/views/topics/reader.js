@@ -125,7 +125,7 @@ export class Reader {
     await readUpdates(this.#api, this.#topic, query, { limit, signal: this.#signal }, (update) => {
       if (isGap(update)) {
         part.gap = true;
-        return;
+        return true;
       }
       part.lines += 1;
       if (update.position >= below) part.reached = true;
@@ -135,6 +135,7 @@ export class Reader {
         const item = convert(update);
         if (item !== null) part.items.push(item);
       }
+      return !part.reached || below === Infinity;
     });
     part.items.reverse();
     return part;

@@ -103,7 +103,6 @@ export class TopicView {
     const { may } = this.#app.identity;
     const head = make('div', { class: 'row actions' },
       make('a', { href: '#/topics' }, '← All topics'),
-      make('span', { class: 'space' }),
       make('a', { class: 'small button', href: `#/watch?topics=${name}` }, 'Watch'));
     if (may.publish && !reserved) head.append(make('a', { class: 'small button', href: `#/publish?topic=${name}` }, 'Publish'));
       if (may.admin && !reserved) {
@@ -117,7 +116,7 @@ export class TopicView {
   #buildSearch() {
     const parts = this.#parts;
     parts.types = make('datalist', { id: 'known-types' });
-    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any type', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'text in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.stop = make('button', { type: 'button', hidden: '' }, 'Stop');
     parts.clear = make('button', { type: 'button', hidden: '' }, 'Clear');
@@ -254,7 +253,7 @@ export class TopicView {
       reading: `${found} so far`,
       done: `${found}: all that are held`,
       stopped: `${found}; stopped`,
-      full: `The newest ${found}; narrow the search to see more`,
+      full: `The newest ${count(matches.length, 'match', 'matches')}; narrow the search to see more`,
       failed: `${found}; the search broke off`,
     };
     setText(this.#parts.trouble, trouble);
@@ -268,7 +267,7 @@ export class TopicView {
   #showTools(state) {
     const { progress, stop, clear } = this.#parts;
     progress.hidden = stop.hidden = state !== 'reading';
-    clear.hidden = state === null;
+    clear.hidden = state === null || state === 'reading';
     progress.max = Math.max(1, this.#about.updates);
     progress.value = this.#search?.read ?? 0;
   }
