@@ -32,7 +32,7 @@ class WatchView {
   /** @type {Feed|null} */
   #feed = null;
   #topics = [];
-  #since = '';
+  #beginning = {};
   #following = true;
   #unseen = 0; // the number of the first record that has come since
   #drawn = 0; // how many had left when the list was last drawn
@@ -41,7 +41,7 @@ class WatchView {
   #counted = 0; // updates at the last tick
   #rate = 0;
   #form = new WatchForm({
-    start: (topics, since) => this.#go(topics, since),
+    start: (topics, beginning) => this.#go(topics, beginning),
     stop: () => this.#feed?.stop(),
   });
   #status = make('p', { class: 'status', role: 'status', 'data-state': 'closed' }, 'Not watching');
@@ -78,10 +78,8 @@ class WatchView {
 
   /** Watches what the route names. @param {import('../app.js').Args} args */
   update({ query }) {
-    const topics = query.get('topics') ?? '';
-    const since = query.get('since') ?? '';
-    if (topics === '') return this.#form.set('', '10');
-    if (this.#form.set(topics, since)) this.#start(readSelectors(topics).map(({ text }) => text), since);
+    const wanted = this.#form.set(query.has('topics') ? query : new URLSearchParams({ since: '10' }));
+    if (wanted) this.#start(wanted.topics, wanted.beginning);
   }
 
   unmount() {
@@ -121,20 +119,19 @@ class WatchView {
   }
 
   /** Watches something else: by the route, so that it can be linked to. */
-  #go(topics, since) {
-    const query = new URLSearchParams({ topics: topics.join(','), ...(since && { since }) });
-    const hash = `#/watch?${query}`;
-    if (location.hash === hash) this.#start(topics, since);
+  #go(topics, beginning) {
+    const hash = `#/watch?${new URLSearchParams({ topics: topics.join(','), ...beginning })}`;
+    if (location.hash === hash) this.#start(topics, beginning);
     else this.#app.navigate(hash);
   }
 
-  #start(topics, since) {
+  #start(topics, beginning) {
     this.#feed?.stop();
     this.#forget();
     Object.assign(this.#held, { updates: 0, gaps: 0 });
     this.#held.types.clear();
     this.#showTypes();
-    [this.#topics, this.#since, this.#counted] = [topics, since, 0];
+    [this.#topics, this.#beginning, this.#counted] = [topics, beginning, 0];
     const path = this.#path({ format: 'full' });
     this.#feed = new Feed((lastEventId) => this.#app.subscribe(path, { share: false, lastEventId }),
       (record) => this.#take(record), () => this.#showState());
@@ -143,7 +140,7 @@ class WatchView {
   }
 
   #path(more = {}) {
-    const query = new URLSearchParams({ ...(this.#since && { since: this.#since }), ...more });
+    const query = new URLSearchParams({ ...this.#beginning, ...more });
     return topicsPath(this.#topics) + (query.size ? `?${query}` : '');
   }
 
@@ -246,9 +243,9 @@ class WatchView {
     const feed = this.#feed;
     if (!feed) return;
     const { state, waiting, paused, over } = feed;
-    if (state === 'paused') showState(this.#status, 'closed', waiting ? `Paused, ${number(waiting)} waiting` : 'Paused');
+    if (state === 'paused') showState(this.#status, 'closed', 'Paused');
     else showState(this.#status, state, state === 'closed' ? 'Ended' : undefined);
-    setText(this.#pause, paused ? 'Resume' : 'Pause');
+    setText(this.#pause, !paused ? 'Pause' : waiting ? `Resume (${number(waiting)} waiting)` : 'Resume');
     this.#pause.disabled = over && !paused;
     this.#form.showRunning(!over);
   }
