@@ -50,7 +50,7 @@ class PublishView {
   #history = new History();
   #topics = labelled('Topics', text('topics', { placeholder: 'news' }), 'Several with commas between them: it is one update.');
   #type = labelled('Type', text('type', { placeholder: 'message' }));
-  #id = labelled('Id', text('id', { placeholder: 'made by the journal' }));
+  #id = labelled('Id', text('id', { placeholder: 'automatic' }));
   #retry = labelled('Retry', text('retry', { placeholder: 'ms', inputmode: 'numeric' }));
   #data = labelled('Data', make('textarea', { name: 'data', rows: '8', spellcheck: 'false', class: 'mono' }));
   #json = make('select', { 'aria-label': 'What the data is' },
