@@ -57,6 +57,8 @@ scenario('selectors of each kind are shown as they are typed, and watched', asyn
   const page = await world.open(await world.context(), '/console/#/watch');
   const kinds = () => page.locator('.watch .kinds li').allTextContents();
   const field = page.getByLabel('Topics', { exact: true });
+  await page.getByText('Name some topics above').waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Stop' }).isDisabled());
 
   await field.fill('news, log/*, books/{id}, books{?author,year}');
   assert.deepEqual(await kinds(),
@@ -260,6 +262,8 @@ scenario('an export is what was published', async (world) => {
   await shows(page, '{"x": 1}');
   assert.deepEqual((await exported(page)).map(({ data }) => data), ['{"x": 1}']);
   await page.getByLabel('Show only updates of the type').selectOption('');
+  await page.locator('.watch input[type=search]').fill('nowhere');
+  await page.getByText('passes the filter').waitFor();
   await page.locator('.watch input[type=search]').fill('ÜNÏ');
   await shows(page, 'ünï 😀');
   await publish(server, 'a', 'not shown');

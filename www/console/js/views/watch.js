@@ -38,7 +38,7 @@ class WatchView {
   #drawn = 0; // how many had left when the list was last drawn
   #frame = 0;
   #tick;
-  #counted = 0; // updates at the last tick
+  #counted = Infinity; // updates at the last tick; what comes before the first one is no rate
   #rate = 0;
   #form = new WatchForm({
     start: (topics, beginning) => this.#go(topics, beginning),
@@ -55,6 +55,7 @@ class WatchView {
   #type = make('select', { 'aria-label': 'Show only updates of the type' }, make('option', { value: '' }, 'all types'));
   #newest = make('button', { type: 'button', class: 'newest primary small', hidden: '' });
   #news = make('p', { class: 'unseen', role: 'status' }); // gaps and breaks, for screen readers
+  #empty = make('p', { class: 'empty' }); // in the place of rows
   #details;
   #list;
   #curl = commandBox('the curl command');
@@ -73,6 +74,7 @@ class WatchView {
     });
     element.append(this.#form.element, this.#build());
     this.#listen();
+    this.#showEmpty();
     this.#tick = setInterval(() => this.#measure(), TICK);
   }
 
@@ -99,7 +101,7 @@ class WatchView {
       make('div', { class: 'bar' }, this.#status, this.#tally, this.#news,
         make('div', { class: 'buttons' }, this.#pause, this.#clear, this.#export)),
       make('div', { class: 'bar' }, this.#text, this.#type),
-      make('div', { class: 'sheet' }, make('div', { class: 'list' }, this.#list.element, this.#newest), this.#details.element),
+      make('div', { class: 'sheet' }, make('div', { class: 'list' }, this.#list.element, this.#empty, this.#newest), this.#details.element),
       this.#elsewhere);
   }
 
@@ -131,7 +133,7 @@ class WatchView {
     Object.assign(this.#held, { updates: 0, gaps: 0 });
     this.#held.types.clear();
     this.#showTypes();
-    [this.#topics, this.#beginning, this.#counted] = [topics, beginning, 0];
+    [this.#topics, this.#beginning, this.#counted] = [topics, beginning, Infinity];
     const path = this.#path({ format: 'full' });
     this.#feed = new Feed((lastEventId) => this.#app.subscribe(path, { share: false, lastEventId }),
       (record) => this.#take(record), () => this.#showState());
@@ -160,6 +162,7 @@ class WatchView {
       this.#list.resize(shown.length, this.#drawn - shown.first);
       this.#drawn = shown.first;
       if (this.#following) this.#list.toEnd();
+      this.#showEmpty();
       this.#showUnseen();
       this.#showTally();
     });
@@ -216,7 +219,7 @@ class WatchView {
 
   #measure() {
     const { updates } = this.#held;
-    this.#rate = updates - this.#counted;
+    this.#rate = Math.max(0, updates - this.#counted);
     this.#counted = updates;
     this.#showTally();
   }
@@ -230,6 +233,17 @@ class WatchView {
       ...(all.length ? [`${number(all.length)} held (${bytes(all.size)})`] : []),
     ];
     setText(this.#tally, this.#feed ? parts.join(' · ') : '');
+  }
+
+  /** Says why there is nothing, and what to do. */
+  #showEmpty() {
+    const { all, shown } = this.#held;
+    this.#empty.hidden = shown.length > 0;
+    if (shown.length > 0) return;
+    setText(this.#empty, all.length > 0 ? 'Nothing that is held passes the filter.'
+      : !this.#feed ? 'Name some topics above, or * for all of them.'
+        : this.#feed.over ? 'The stream brought nothing.'
+          : 'Nothing yet. The next update appears here.');
   }
 
   #showUnseen() {
@@ -247,6 +261,7 @@ class WatchView {
     else showState(this.#status, state, state === 'closed' ? 'Ended' : undefined);
     setText(this.#pause, !paused ? 'Pause' : waiting ? `Resume (${number(waiting)} waiting)` : 'Resume');
     this.#pause.disabled = over && !paused;
+    this.#showEmpty();
     this.#form.showRunning(!over);
   }
 

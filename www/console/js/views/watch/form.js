@@ -63,6 +63,7 @@ export class WatchForm {
     this.#topics.addEventListener('input', () => this.#show());
     this.#beginning.addEventListener('input', () => this.#show());
     this.#stop.addEventListener('click', stop);
+    this.showRunning(false);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
       if (this.#check()) start(this.#selectors().map(({ text }) => text), this.#read());
