@@ -223,7 +223,8 @@ scenario('a journal that began anew is named as the reason of a gap', async (wor
   await publish(server, 'news', 'old');
   await shows(page, 'old');
   await server.stop();
-  await row(page, 'Disconnected.').waitFor();
+  await row(page, 'Disconnected.').first().waitFor();
+  await row(page, 'disconnected. The server could not be reached.').waitFor();
   await server.start();
   await publish(server, 'news', 'new');
   await row(page, 'The journal is a new one').click();

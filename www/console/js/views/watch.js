@@ -67,7 +67,7 @@ class WatchView {
     this.#app = app;
     this.#details = new Details(() => readRetention(app.api, app.identity.may.admin), () => this.#list.element.focus());
     this.#list = new VirtualList({
-      label: 'What the stream brings',
+      label: 'What the stream has sent',
       columns: COLUMNS,
       fill: (cells, index, row) => fillRow(this.#held.shown.at(index), cells, row),
       open: (index) => this.#open(index),
@@ -242,7 +242,7 @@ class WatchView {
     if (shown.length > 0) return;
     setText(this.#empty, all.length > 0 ? 'Nothing that is held passes the filter.'
       : !this.#feed ? 'Name some topics above, or * for all of them.'
-        : this.#feed.over ? 'The stream brought nothing.'
+        : this.#feed.ending ? 'The stream brought nothing.'
           : 'Nothing yet. The next update appears here.');
   }
 
@@ -256,13 +256,13 @@ class WatchView {
   #showState() {
     const feed = this.#feed;
     if (!feed) return;
-    const { state, waiting, paused, over } = feed;
+    const { state, waiting, paused, ending } = feed;
     if (state === 'paused') showState(this.#status, 'closed', 'Paused');
-    else showState(this.#status, state, state === 'closed' ? 'Ended' : undefined);
+    else showState(this.#status, state, ending || undefined);
     setText(this.#pause, !paused ? 'Pause' : waiting ? `Resume (${number(waiting)} waiting)` : 'Resume');
-    this.#pause.disabled = over && !paused;
+    this.#pause.disabled = ending !== '' && !paused;
     this.#showEmpty();
-    this.#form.showRunning(!over);
+    this.#form.showRunning(ending === '');
   }
 
   #showTypes() {

@@ -27,8 +27,9 @@ export class Feed {
   #lastEventId; // to resume after, when the stream has been closed
   #since = 0; // when the stream was closed, or lost
   #lost = false; // whether it was live and is not
+  #noted = ''; // the reason for that, as far as it has been shown
   #before = { how: 'start', ms: 0 }; // for a gap that comes next
-  #over = false;
+  #ending = '';
 
   /**
    * @param {(lastEventId?: string) => import('../../../../crier.js').Stream} open
@@ -47,9 +48,9 @@ export class Feed {
     return this.#waiting.length;
   }
 
-  /** Whether nothing comes any more. */
-  get over() {
-    return this.#over;
+  /** Why nothing comes any more, in one word; '' as long as something may come. */
+  get ending() {
+    return this.#ending;
   }
 
   get paused() {
@@ -66,7 +67,7 @@ export class Feed {
     const waiting = this.#waiting;
     this.#forget();
     waiting.forEach(this.#emit);
-    if (this.#stream === null && !this.#over) {
+    if (this.#stream === null && !this.#ending) {
       this.#before = { how: 'pause', ms: Date.now() - this.#since };
       this.#add(makeNotice('calm', `Resumed after ${this.#lastEventId || 'the pause'}: the stream had been closed for ` +
         `${duration(this.#before.ms / 1000)}, since too much was waiting.`));
@@ -77,7 +78,7 @@ export class Feed {
 
   /** Ends it, with what waits. */
   stop() {
-    this.#over = true;
+    this.#ending ||= 'Stopped';
     this.#forget();
     this.#stream?.close();
     this.#stream = null;
@@ -106,7 +107,7 @@ export class Feed {
   }
 
   #end() {
-    this.#over = true;
+    this.#ending = 'Ended';
     this.#add(makeNotice('good', 'The topics have ended, and all their updates are here.'));
   }
 
@@ -114,18 +115,20 @@ export class Feed {
     const { state, trouble } = this.#stream;
     if (state === 'live' && this.#lost) this.#reconnected();
     if (state === 'retrying' || state === 'lost') this.#disconnected(trouble);
-    if (state === 'closed' && !this.#over) {
-      this.#over = true;
+    if (state === 'closed' && !this.#ending) {
+      this.#ending = 'Closed';
       this.#add(makeNotice('bad', `The stream is closed. ${trouble}`.trim()));
     }
     this.#changed();
   }
 
   #disconnected(trouble) {
+    if (this.#lost && (trouble === '' || trouble === this.#noted)) return;
+    this.#add(makeNotice('bad', `${this.#lost ? 'Still disconnected.' : 'Disconnected.'} ${trouble}`.trim()));
+    this.#noted = trouble;
     if (this.#lost) return;
     this.#lost = true;
     this.#since = Date.now();
-    this.#add(makeNotice('bad', `Disconnected. ${trouble}`.trim()));
   }
 
   #reconnected() {
@@ -162,7 +165,7 @@ export class Feed {
 
   #changed() {
     const stream = this.#stream;
-    this.state = this.#over ? 'closed' : this.#paused ? 'paused' : stream?.state ?? 'closed';
+    this.state = this.#ending ? 'closed' : this.#paused ? 'paused' : stream?.state ?? 'closed';
     this.trouble = stream?.trouble ?? '';
     this.#onchange();
   }
