@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { WITH_KEY, enterToken, fits, grants, mint } from './console.js';
 import { scenario, state, until } from './harness.js';
 
 const STATUS = '.watch .status';
@@ -331,6 +332,43 @@ scenario('details show all of an update, and the list is used by keyboard', asyn
   await details.getByRole('button', { name: 'Close' }).click();
   assert.ok(await details.isHidden());
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'grid');
+});
+
+scenario('a token that expires, or does not suffice, is shown in the stream', { options: WITH_KEY }, async (world) => {
+  const { server } = world;
+  world.forgive(/status of 40[13]/);
+  const publisher = mint(grants({ publish: ['*'] }));
+  const send = (topic, body) => fetch(`${server.url}/topics/${topic}`,
+    { method: 'POST', headers: { Authorization: `Bearer ${publisher}` }, body });
+  const page = await world.open(await world.context(), '/console/#/watch?topics=news');
+  await page.getByText('Watch needs a token').waitFor();
+  await enterToken(page, mint(grants({ subscribe: ['news'], exp: Math.ceil(Date.now() / 1000) + 4 })));
+  await state(page, 'live', STATUS);
+  await send('news', 'before');
+  await shows(page, 'before');
+  assert.match(await page.locator('.watch .elsewhere code').first().textContent(), /-H "Authorization: Bearer \$TOKEN"/);
+  await row(page, /The stream is closed\. .*expired/).waitFor();
+  await page.locator(STATUS, { hasText: 'Closed' }).waitFor();
+  assert.equal((await shownData(page))[0], 'before');
+
+  const other = await world.open(await world.context(), '/console/#/watch?topics=secret');
+  await enterToken(other, mint(grants({ subscribe: ['news'] })));
+  await row(other, /The stream is closed\. The token does not grant/).waitFor();
+});
+
+scenario('a narrow screen shows all of it', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news', '', await world.context({ viewport: { width: 390, height: 844 } }));
+  assert.ok(await fits(page));
+  await publish(server, 'news,log%2Fa', `{"text":"${'word '.repeat(200)}"}`, '?event=alert');
+  await row(page, 'word').click();
+  const details = page.getByRole('region', { name: 'Details' });
+  await details.getByRole('link', { name: 'log/a' }).waitFor();
+  assert.ok(await fits(page));
+  const { y, height } = await details.boundingBox();
+  assert.ok(y >= 0 && y + height <= 845, 'the details are on the screen');
+  await details.press('Escape');
+  assert.ok(await details.isHidden());
 });
 
 /** How many frames a second a page draws, in the median of the seconds of a time. */
