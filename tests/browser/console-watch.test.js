@@ -443,6 +443,22 @@ scenario('a thousand updates a second keep 50 frames a second, in bounded memory
   assert.ok(grown < 24e6, `the heap has grown by ${grown} bytes`);
 });
 
+scenario('the wheel stops following, however fast updates come', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news');
+  const stop = publishSteadily(server, 'news', 1000);
+  await page.locator('.watch .tally', { hasText: /^\d,\d{3} updates/ }).waitFor();
+  await page.getByRole('grid').hover();
+  await page.mouse.wheel(0, -400);
+  await page.getByRole('button', { name: /newer/ }).waitFor();
+  const before = await shownData(page);
+  await page.locator('.watch .tally', { hasText: /^[3-9],\d{3} updates/ }).waitFor();
+  assert.deepEqual(await shownData(page), before);
+  await page.getByRole('button', { name: /newer/ }).click();
+  await until(async () => Number((await shownData(page)).at(-1)) > Number(before.at(-1)) + 500, 'the newest are shown');
+  await stop();
+});
+
 scenario('what is held is bounded in bytes, too', async (world) => {
   const { server } = world;
   const page = await watch(world, 'news');

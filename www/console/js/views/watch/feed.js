@@ -12,8 +12,8 @@ import { makeGap, makeNotice, readUpdate } from './record.js';
 export const MAX_WAITING = 5_000; // records
 const MAX_WAITING_SIZE = 8 * 1024 * 1024; // bytes
 
-/** The detail of a problem as a sentence: "The token has expired." */
-const sentence = (text) => (text && text[0].toUpperCase() + text.slice(1).replace(/\.?$/, '.'));
+/** The detail of a problem as a further sentence: " The token has expired." */
+const sentence = (text) => (text && ` ${text[0].toUpperCase()}${text.slice(1).replace(/\.?$/, '.')}`);
 
 export class Feed {
   /** That of the stream, or 'paused'. */
@@ -120,14 +120,14 @@ export class Feed {
     if (state === 'retrying' || state === 'lost') this.#disconnected(trouble);
     if (state === 'closed' && !this.#ending) {
       this.#ending = 'Closed';
-      this.#add(makeNotice('bad', `The stream is closed. ${sentence(trouble)}`));
+      this.#add(makeNotice('bad', `The stream is closed.${sentence(trouble)}`));
     }
     this.#changed();
   }
 
   #disconnected(trouble) {
     if (this.#lost && (trouble === '' || trouble === this.#noted)) return;
-    this.#add(makeNotice('bad', `${this.#lost ? 'Still disconnected.' : 'Disconnected.'} ${sentence(trouble)}`));
+    this.#add(makeNotice('bad', `${this.#lost ? 'Still disconnected.' : 'Disconnected.'}${sentence(trouble)}`));
     this.#noted = trouble;
     if (this.#lost) return;
     this.#lost = true;
