@@ -69,6 +69,9 @@ START_TEST(sentinels_are_read)
 }
 END_TEST
 
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 START_TEST(sockets_are_read)
 {
     struct crier__redis_url *url = parse("redis+unix:/a%20b?user=u&password=p&db=1");
@@ -77,6 +80,8 @@ START_TEST(sockets_are_read)
     ck_assert_str_eq(url->user, "u");
     ck_assert_uint_eq(url->db, 1);
     ck_assert_str_eq(url->shown, "redis+unix:/a b?db=1&name=crier");
+    crier__redis_url_free(url);
+    url = parse("redis+unix:/" HUNDRED "123456");
     crier__redis_url_free(url);
 }
 END_TEST
@@ -109,6 +114,7 @@ static const struct {
     {"redis://h?sentinel-password=secret", "needs sentinel"},
     {"redis://h:1?sentinel=a&password=secret", "has no port"},
     {"redis+unix:/s?sentinel=a", "cannot be combined"},
+    {"redis+unix:/" HUNDRED "1234567?password=secret", "path: at most 107 bytes"},
     {"redis://h?sentinel=a,b,c,d,e,f,g,h,i", "at most 8"},
     {"redis://h?sentinel=a,,b", "host is missing"},
     {"redis://h?password=secret&wait=65", "wait must be"},

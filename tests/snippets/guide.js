@@ -302,7 +302,7 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
 
   /** Puts this run's ports in the place of those which the guide names, and the source tree in that of /usr. */
   #translate(text) {
-    return text.replaceAll('/usr/share/crier/', `${TOP}/`).replace(/(?<![\w.])\d{4,5}(?![\w.])/g, (port) => this.#ports.get(port) ?? port);
+    return text.replaceAll('/usr/share/crier/', `${TOP}/`).replaceAll('/usr/share/doc/crierd/', `${TOP}/doc/`).replace(/(?<![\w.])\d{4,5}(?![\w.])/g, (port) => this.#ports.get(port) ?? port);
   }
 
   /** The directory in which the shell is now. */

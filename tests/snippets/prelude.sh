@@ -68,11 +68,14 @@ crierd() {
         ;;
     esac
     for ((i = 1; i < $#; i++)); do
-        if [[ ${!i} == --listen ]]; then address=${*:i+1:1}; fi
+        case ${!i} in
+        --listen) address=${*:i+1:1} ;;
+        --config) address=$(sed -n 's/^listen *= *//p' "${@:i+1:1}") ;;
+        esac
     done
     end_crierd "$address"
     log=$SNIPPETS/log.$address
-    command crierd "$@" >"$log" 2>&1 </dev/null &
+    CRIERD_LISTEN=$address command crierd "$@" >"$log" 2>&1 </dev/null &
     pid=$!
     echo "$pid" >"$SNIPPETS/crierd.$address"
     until grep -q 'listening on' "$log"; do

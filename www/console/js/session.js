@@ -71,10 +71,6 @@ export class Session extends EventTarget {
       this.#become('ready');
     } catch (problem) {
       if (token !== this.token || this.state === 'refused') return;
-      if (problem.status === 404) { // until crierd has it
-        this.identity = { ...NOTHING, anonymous: 'all', tokens: false, may: { publish: true, subscribe: true, admin: true } };
-        return this.#become('ready');
-      }
       this.#become('away', problem.detail); // it does not respond, or it is a proxy that does
       this.#retry();
     } finally {

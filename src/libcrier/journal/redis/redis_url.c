@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PORT_REDIS 6379
@@ -28,6 +29,9 @@
 #define DB_MAX 65535
 #define WAIT_MAX 64
 #define CACHE_MAX ((uint64_t)1 << 40)
+
+/* hiredis cuts a longer path off, and would connect to another socket. */
+#define PATH_MAX_LENGTH (sizeof((struct sockaddr_un *)0)->sun_path - 1)
 
 static const struct crier__unit cache_units[] = {
     {"k", 1024}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}, {"", 1},
@@ -369,6 +373,8 @@ static int check_parts(struct url_reader *reader)
         return refuse_url(reader, "user needs a password");
     if (url->sentinel_password && !url->sentinel_count)
         return refuse_url(reader, "sentinel-password needs sentinel");
+    if (*url->server.host == '/' && strlen(url->server.host) > PATH_MAX_LENGTH)
+        return refuse_url(reader, "path: at most %zu bytes", PATH_MAX_LENGTH);
     if (url->sentinel_count && *url->server.host == '/')
         return refuse_url(reader, "sentinel cannot be combined with a unix socket");
     if (url->sentinel_count && url->server.port)

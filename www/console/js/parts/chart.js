@@ -181,12 +181,12 @@ export class TimeChart {
   }
 }
 
-/** The next round number: 1, 2 or 5 times a power of ten; for bytes, a power of two. */
+/** The next round number: 1, 2, 4 or 6 times a power of ten; for bytes, a power of two. */
 function roundUp(value, base) {
   if (base === 1024) return 2 ** Math.ceil(Math.log2(Math.max(value, 1024)));
   if (value <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 2, 5, 10].find((step) => step * power >= value);
+  return power * [1, 2, 4, 6, 10].find((step) => step * power >= value);
 }
 
 function shape(name, kind) {

@@ -37,7 +37,7 @@ function copyFromField(text) {
  * @param {string} [label]  what is copied, for screen readers: "the command"
  */
 export function copyButton(text, label = 'the text') {
-  const button = make('button', { type: 'button', class: 'small copy', 'aria-label': `Copy ${label}` }, 'Copy');
+  const button = make('button', { type: 'button', class: 'small copier', 'aria-label': `Copy ${label}` }, 'Copy');
   let timer;
   button.addEventListener('click', async () => {
     setText(button, await copyText(text()) ? 'Copied' : 'Not copied');

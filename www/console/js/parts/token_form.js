@@ -5,11 +5,14 @@ import { make, setText } from '../../../js/dom.js';
 
 let forms = 0;
 
+const strip = (text) => text.trim().replace(/^Bearer\s+/i, '');
+
 /**
  * @param {(token: string) => Promise<void>} use  called with a token that looks like one
- * @param {string} [text]  on the button
+ * @param {{preview?: (token: string) => void}} [options]  called with what is in the field
+ *        whenever that changes
  */
-export function tokenForm(use, text = 'Use this token') {
+export function tokenForm(use, { preview } = {}) {
   const id = `token-${++forms}`;
   const field = make('textarea', {
     id, rows: '3', required: '', maxlength: '8192', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
@@ -22,14 +25,16 @@ export function tokenForm(use, text = 'Use this token') {
     make('p', { class: 'hint', id: `${id}-hint` },
       'A JWT or a static token. This tab keeps it until it is closed, and sends it to this server alone.'),
     trouble,
-    make('button', { class: 'primary' }, text));
+    make('button', { class: 'primary' }, 'Use this token'));
+  field.addEventListener('input', () => preview?.(strip(field.value)));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const token = field.value.trim().replace(/^Bearer\s+/i, '');
+    const token = strip(field.value);
     const valid = /^[\w.~+/=-]+$/.test(token);
     setText(trouble, valid ? '' : 'This is no token: it has characters that a token cannot have.');
     if (!valid) return field.focus();
     field.value = '';
+    preview?.('');
     use(token);
   });
   return form;

@@ -1,0 +1,169 @@
+/**
+ * Feed: a stream that can be paused, as a sequence of records.
+ *
+ * While it is paused, what arrives waits in memory. When too much waits, the feed closes its
+ * stream, and later opens another one that resumes after the last update that has arrived.
+ * So nothing is lost by pausing; what the server does not hold any more then is a gap, as
+ * for any client that was away.
+ */
+import { duration } from '../../parts/format.js';
+import { makeGap, makeNotice, readUpdate } from './record.js';
+
+export const MAX_WAITING = 5_000; // records
+const MAX_WAITING_SIZE = 8 * 1024 * 1024; // bytes
+
+export class Feed {
+  /** That of the stream, or 'paused'. */
+  state = 'connecting';
+  /** Why it is not live, in words. */
+  trouble = '';
+  #open;
+  #emit;
+  #onchange;
+  #stream = null;
+  #paused = false;
+  #waiting = [];
+  #waitingSize = 0;
+  #lastEventId; // to resume after, when the stream has been closed
+  #since = 0; // when the stream was closed, or lost
+  #lost = false; // whether it was live and is not
+  #before = { how: 'start', ms: 0 }; // for a gap that comes next
+  #over = false;
+
+  /**
+   * @param {(lastEventId?: string) => import('../../../../crier.js').Stream} open
+   * @param {(record: import('./record.js').Entry) => void} emit
+   * @param {() => void} onchange  the state has changed, or what waits
+   */
+  constructor(open, emit, onchange) {
+    this.#open = open;
+    this.#emit = emit;
+    this.#onchange = onchange;
+    this.#connect();
+  }
+
+  /** How many records wait to be shown. */
+  get waiting() {
+    return this.#waiting.length;
+  }
+
+  /** Whether nothing comes any more. */
+  get over() {
+    return this.#over;
+  }
+
+  get paused() {
+    return this.#paused;
+  }
+
+  pause() {
+    this.#paused = true;
+    this.#changed();
+  }
+
+  resume() {
+    this.#paused = false;
+    const waiting = this.#waiting;
+    this.#forget();
+    waiting.forEach(this.#emit);
+    if (this.#stream === null && !this.#over) {
+      this.#before = { how: 'pause', ms: Date.now() - this.#since };
+      this.#add(makeNotice('calm', `Resumed after ${this.#lastEventId || 'the pause'}: the stream had been closed for ` +
+        `${duration(this.#before.ms / 1000)}, since too much was waiting.`));
+      this.#connect(this.#lastEventId);
+    }
+    this.#changed();
+  }
+
+  /** Ends it, with what waits. */
+  stop() {
+    this.#over = true;
+    this.#forget();
+    this.#stream?.close();
+    this.#stream = null;
+    this.#changed();
+  }
+
+  #connect(lastEventId) {
+    const stream = this.#stream = this.#open(lastEventId);
+    this.#lost = false;
+    const own = (react) => (event) => stream === this.#stream && react(event);
+    stream.addEventListener('any', own((event) => this.#receive(event)));
+    stream.addEventListener('ended', own(() => this.#end()));
+    stream.addEventListener('statechange', own(() => this.#follow()));
+  }
+
+  /** An event without topics is none of a publisher: in format=full each update has some. */
+  #receive(event) {
+    if (event.fields?.topics !== undefined) {
+      this.#add(readUpdate(event));
+    } else if (event.gap) {
+      this.#add(makeGap(event.gap.requested, event.gap.oldest, this.#before));
+    } else {
+      return;
+    }
+    this.#before = { how: 'open', ms: 0 };
+  }
+
+  #end() {
+    this.#over = true;
+    this.#add(makeNotice('good', 'The topics have ended, and all their updates are here.'));
+  }
+
+  #follow() {
+    const { state, trouble } = this.#stream;
+    if (state === 'live' && this.#lost) this.#reconnected();
+    if (state === 'retrying' || state === 'lost') this.#disconnected(trouble);
+    if (state === 'closed' && !this.#over) {
+      this.#over = true;
+      this.#add(makeNotice('bad', `The stream is closed. ${trouble}`.trim()));
+    }
+    this.#changed();
+  }
+
+  #disconnected(trouble) {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#since = Date.now();
+    this.#add(makeNotice('bad', `Disconnected. ${trouble}`.trim()));
+  }
+
+  #reconnected() {
+    this.#lost = false;
+    const ms = Date.now() - this.#since;
+    const { lastEventId } = this.#stream;
+    this.#before = { how: 'reconnect', ms };
+    this.#add(makeNotice('good', `Connected again after ${duration(ms / 1000)}. ` +
+      (lastEventId ? `The stream resumes after ${lastEventId}: unless a gap follows, nothing is missing.` : '')));
+  }
+
+  #add(record) {
+    if (!this.#paused) return this.#emit(record);
+    this.#waiting.push(record);
+    this.#waitingSize += record.size;
+    if (this.#waiting.length >= MAX_WAITING || this.#waitingSize >= MAX_WAITING_SIZE) this.#leave();
+    this.#onchange();
+  }
+
+  /** Closes the stream until the view goes on. */
+  #leave() {
+    const stream = this.#stream;
+    if (!stream) return;
+    this.#lastEventId = stream.lastEventId;
+    this.#since = Date.now();
+    this.#stream = null;
+    stream.close();
+  }
+
+  #forget() {
+    this.#waiting = [];
+    this.#waitingSize = 0;
+  }
+
+  #changed() {
+    const stream = this.#stream;
+    this.state = this.#over ? 'closed' : this.#paused ? 'paused' : stream?.state ?? 'closed';
+    this.trouble = stream?.trouble ?? '';
+    this.#onchange();
+  }
+}
