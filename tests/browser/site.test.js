@@ -110,7 +110,7 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
 scenario('commands are copied as they are shown', async ({ context, open, server }) => {
   const page = await open(await context({ permissions: ['clipboard-read', 'clipboard-write'] }), '/');
   await page.getByRole('button', { name: 'Copy the code' }).first().click();
-  await page.locator('.copy', { hasText: 'Copied' }).waitFor();
+  await page.locator('pre button', { hasText: 'Copied' }).waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
     `curl -d 'Hello from a shell' ${server.url}/topics/hello`);
 });
