@@ -17,7 +17,7 @@ cd "$scratch"
 # A fresh source with two guides and a manual page.
 make_source() {
     rm -rf doc www
-    mkdir -p doc/guide doc/examples www/console
+    mkdir -p doc/guide doc/examples doc/man www/console
     cp -R "$source/doc/site" doc/
     printf '%s\n' '[Guides]' 'start  First' 'tokens  Second' 'unwritten  Third' \
         '[Manual]' 'tool.1  tool(1)' >doc/site/index.txt
@@ -46,7 +46,7 @@ data: of a test
 
 See [tokens](tokens.md), [there](tokens.md#a-section), [below](#again),
 [news](../examples/news.c), [the console](../../www/console/index.html), <https://example.com/>
-and [what comes later](unwritten.md).
+and [what comes later](unwritten.md). tool(1) and `crier_do()` have pages; other(8) and `crier_none()` do not.
 
 ## Again
 
@@ -60,6 +60,10 @@ END
         >doc/guide/tokens.md
     printf '%s\n' '.TH TOOL 1' '.SH NAME' 'tool \- does it' '.SH MORE' '.nf' 'int x;' \
         '  int y;' '.fi' '.SS Deeper' 'See' '.BR tool (1)' 'and' '.BR other (8).' >doc/tool.1
+    echo 'crier_do crier_it' >doc/man/links
+    printf '%s\n' '.TH CRIER_IT 3' '.SH NAME' 'crier_do \- does it' '.SH SYNOPSIS' '.nf' \
+        'int crier_do(void);' '.fi' '.SH SEE ALSO' '.BR tool (1),' '.BR crier_do (3)' \
+        >doc/man/crier_it.3
 }
 
 build() { "$source/doc/site/build" --source "$scratch" "$@"; }
@@ -95,7 +99,7 @@ refuses() {
 
 make_source
 build 2>out
-grep -q 'not written yet: unwritten.md' out
+grep -q 'not written yet: doc/guide/unwritten.md' out
 has start.html '<title>The first guide - Crier</title>'
 has start.html '<meta name="description" content="It begins here.">'
 has start.html '<h1 id="the-first-guide">The <em>first</em> guide</h1>'
@@ -107,7 +111,8 @@ has start.html '<a href="#again">below</a>'
 has start.html '<span class="file" title="doc/examples/news.c in the source">news</span>'
 has start.html '<a href="../console/">the console</a>'
 has start.html '<a href="https://example.com/">'
-has start.html 'and what comes later.'
+has start.html 'and what comes later. <a href="tool.1.html">tool(1)</a> and <a href="crier_it.3.html"><code>crier_do()</code></a> have'
+has start.html 'other(8) and <code>crier_none()</code> do not.'
 has start.html '<pre data-copy><code><span class="comment"># A comment</span>'
 has start.html 'echo <span class="string">&quot;hello &amp; &lt;goodbye&gt;&quot;</span> | <span class="word">while</span> read'
 has start.html '<pre><code>&lt;!-- a comment in code stays --&gt;'
@@ -121,6 +126,10 @@ has tokens.html '<a class="prev" rel="prev" href="start.html">'
 has tool.1.html '<h2 id="NAME">'
 has tool.1.html '<h3 id="Deeper">'
 has tool.1.html $'<pre><code>int x;\n  int y;'
+has crier_it.3.html '<code><span class="word">int</span> crier_do('
+has crier_it.3.html '<a href="tool.1.html"><b>tool</b>(1)</a>'
+has start.html '<a href="./#functions-of-libcrier">'
+has index.html '<h2 id="functions-of-libcrier">'
 has index.html '<strong>Second</strong> <span>A sentence about tokens.</span>'
 has index.html '<span>Does it.</span>'
 has search.json '"heading":"What is kept?"'
