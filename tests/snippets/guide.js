@@ -249,8 +249,10 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
     if (language === 'json') JSON.parse(text);
     if (language === 'ndjson') text.trimEnd().split('\n').forEach((line) => JSON.parse(line));
     if (isOutput) {
-      if (ofEach) await Promise.all(this.#outputs.filter((one) => one.stays).map((one) => this.#expect(text, [one])));
-      else await this.#expect(text);
+      // crierd writes JSON on one line.
+      const wanted = language === 'json' ? JSON.stringify(JSON.parse(text)) : text;
+      if (ofEach) await Promise.all(this.#outputs.filter((one) => one.stays).map((one) => this.#expect(wanted, [one])));
+      else await this.#expect(wanted);
       return '';
     }
     const file = argument('file');
