@@ -29,7 +29,7 @@ const BLOCK_PATIENCE = 120_000; // ms until a block must have ended: Go compiles
 const DEFAULT_PORT = '8080';
 
 /** The programs that blocks may need and a machine may lack. */
-const TOOLS = ['cc', 'go', 'jq', 'node', 'openssl', 'php', 'python3', 'redis-server', 'sqlite3'];
+const TOOLS = ['cc', 'go', 'jq', 'nginx', 'node', 'openssl', 'php', 'python3', 'redis-server', 'sqlite3'];
 
 /** The languages that are programs, and how a block without a file of its own is run. */
 const PROGRAMS = {
@@ -40,10 +40,11 @@ const PROGRAMS = {
   go: ['go', 'block.go'],
   c: ['cc', 'block.c'],
   html: ['chromium', 'block.html'],
+  nginx: ['nginx', 'block.nginx'],
 };
 
 /** The languages that are not run: configurations, data and what a program prints. */
-const OTHERS = ['ini', 'json', 'ndjson', 'text', 'nginx', 'haproxy', 'redis', 'yaml'];
+const OTHERS = ['ini', 'json', 'ndjson', 'text', 'redis'];
 
 const MARKS = /^(background|fails|output( of each)?|page \S+|file \S+|crierd( .+)?|not run: .+)$/;
 
@@ -292,11 +293,13 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
       await this.#shell('crierd --config block.conf --check-config');
     } else if (PROGRAMS[language]) {
       const [, name] = PROGRAMS[language];
-      await this.#write(name, text);
+      // What nginx has in a guide is a part of a server.
+      await this.#write(name, language === 'nginx' ? `events {}\nhttp {\nserver {\n${text}}\n}\n` : text);
       await this.#shell({
         js: `node ${name}`, python: `python3 ${name}`, php: `php ${name}`, go: `go run ${name}`,
         c: `cc -std=c11 -Wall -Werror -fsyntax-only ${name} $(pkg-config --cflags libcrier)`,
         html: 'true',
+        nginx: `nginx -t -e stderr -g 'pid nginx.pid;' -p "$PWD" -c ${name}`,
       }[language], marks);
       if (language === 'html') await this.#openPage(`/${name}`);
     }
