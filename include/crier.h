@@ -1320,6 +1320,8 @@ struct crier_hub_counts {
                                         about to be evicted, are among them */
     int64_t oldest;    /* when the oldest of them was published, in ms since 1970; 0: none
                           is held */
+    struct crier_retention limits; /* of all topics together, the defaults filled in; an age
+                                      of 0: no limit */
     uint64_t failures; /* transactions that failed: none in memory */
     struct crier_histogram commit_time; /* of those that succeeded, in microseconds */
     struct crier_histogram commit_size; /* updates in each of these */

@@ -272,6 +272,16 @@ static void open_mercure(void)
     open_stream("/.well-known/mercure?match=a");
 }
 
+static void open_stats(void)
+{
+    char *token = jwt_make(SECRET, "{\"crier\":{\"admin\":true}}"), header[1024];
+
+    snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+    client_connect(&stream, crierd.port);
+    ck_assert_int_eq(client_request(&stream, "GET", "/topics/$stats", header, NULL), 200);
+    free(token);
+}
+
 static void open_chat(void)
 {
     open_stream("/chat?user=me");
@@ -426,6 +436,8 @@ static const struct {
       {"crier_connections{state=\"http\"}", -1}}},
     {"Mercure", open_mercure, {{"crier_streams_open{kind=\"mercure\"}", 1}}},
     {"its end", leave, {{"crier_streams_open{kind=\"mercure\"}", -1}}},
+    {"the statistics", open_stats, {{"crier_streams_open{kind=\"stats\"}", 1}}},
+    {"its end", leave, {{"crier_streams_open{kind=\"stats\"}", -1}}},
     {"the chat", open_chat, {{"crier_streams_open{kind=\"chat\"}", 1}}},
     {"its end", leave, {{"crier_streams_open{kind=\"chat\"}", -1}}},
     {"events", open_events, {{"crier_streams_open{kind=\"events\"}", 1}}},

@@ -47,6 +47,11 @@ export interface StreamEvent extends MessageEvent<string> {
   readonly kind: string;
   /** Whether it is an event that was kept for a tab that has joined later. */
   readonly past: boolean;
+  /**
+   * With format=full: the topics of the update, with commas between them and %2C for a comma
+   * in a name, and the time at which it was published (RFC 3339). A gap has neither.
+   */
+  readonly fields: { readonly topics?: string; readonly time?: string };
   /** Set if this is no update, but says that updates are missing here. */
   readonly gap?: Gap;
 }

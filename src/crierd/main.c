@@ -14,6 +14,7 @@
 #include "crierd/config/load.h"
 #include "crierd/api/api.h"
 #include "crierd/api/mercure.h"
+#include "crierd/api/stats.h"
 #include "crierd/demo/demo.h"
 #include "crierd/net/acceptor.h"
 #include "crierd/static/files.h"
@@ -94,6 +95,7 @@ static bool plan_descriptors(const struct conf *conf,
 
 /* The modules that have something of their own. */
 struct modules {
+    struct stats *stats;
     struct mercure *mercure;
     struct demo *demo;
 };
@@ -104,7 +106,7 @@ static bool open_modules(struct server *server, struct modules *modules)
     const struct conf *conf = server->conf;
     struct route_table *table = server->tables;
 
-    _Static_assert(SERVER_TABLES >= 4 + 1, "and one without routes");
+    _Static_assert(SERVER_TABLES >= 5 + 1, "and one without routes");
     server->limits = limits_new();
     if (server->limits == NULL) {
         log_line(LOG_ERROR, "cannot count what is limited: out of memory");
@@ -121,6 +123,11 @@ static bool open_modules(struct server *server, struct modules *modules)
     }
     if (!topics_open(server))
         return false;
+    modules->stats = stats_open(server);
+    if (modules->stats == NULL)
+        return false;
+    /* Its path is one of those that the API has for all topics. */
+    *table++ = (struct route_table){stats_routes, modules->stats};
     *table++ = (struct route_table){.routes = api_routes};
     modules->mercure = mercure_open(server);
     if (modules->mercure == NULL)
@@ -140,6 +147,7 @@ static void close_modules(struct server *server, const struct modules *modules)
 {
     demo_close(modules->demo);
     mercure_close(modules->mercure);
+    stats_close(modules->stats);
     crier_hub_free(server->hub);
     auth_close(server->auth);
     limits_free(server->limits);
@@ -179,56 +187,82 @@ static bool is_reload(const siginfo_t *info)
            (conf_current()->file != NULL || conf_current()->certificate != NULL);
 }
 
-/* Waits for one of SIGNALS until it is time to sweep, or DUE (crier_now()). Returns the
- * signal, or -1. */
+/* Waits for one of SIGNALS until DUE (crier_now()). Returns the signal, or -1. */
 static int wait_until(uint64_t due, const sigset_t *signals, siginfo_t *info)
 {
-    uint64_t now = crier_now(), time = SWEEP_TIME;
+    uint64_t now = crier_now(), time = due > now ? due - now : 0;
 
-    if (due < now + time)
-        time = due > now ? due - now : 0;
     return sigtimedwait(signals, info,
                         &(struct timespec){.tv_sec = (time_t)(time / 1000),
                                            .tv_nsec = (long)(time % 1000) * 1000000});
 }
 
-/* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
- * sweeps, and reports to the service manager. */
-static int wait_for_signal(struct server *server, struct http *http,
-                           struct acceptor *acceptor, const struct launch *launch)
-{
-    struct crier_status status = {0};
+/* What the main thread does from time to time while crierd serves. */
+struct chores {
+    struct server *server;
+    struct http *http;
+    struct stats *stats;
     struct supervisor supervisor;
+    uint64_t sweep;             /* when it is time to sweep, by crier_now() */
+    struct crier_status status; /* of the journal, at the last sweep */
+};
+
+/* When the first of CHORES is due. */
+static uint64_t find_due(const struct chores *chores)
+{
+    uint64_t due = supervise_due(&chores->supervisor);
+
+    if (stats_due(chores->stats) < due)
+        due = stats_due(chores->stats);
+    return chores->sweep < due ? chores->sweep : due;
+}
+
+/* Does what is due at NOW. */
+static void do_chores(struct chores *chores, uint64_t now)
+{
+    if (now >= chores->sweep) {
+        chores->sweep = now + SWEEP_TIME;
+        http_end_overdue(chores->http);
+        log_status(chores->server->hub, &chores->status);
+    }
+    stats_sample(chores->stats, now);
+    supervise(&chores->supervisor, now);
+}
+
+/* Waits for a signal to end. Meanwhile reloads the configuration when a signal asks for it,
+ * sweeps, samples, and reports to the service manager. */
+static int wait_for_signal(struct chores *chores, const struct launch *launch)
+{
     siginfo_t info;
     int number;
 
-    supervise_begin(&supervisor, server, acceptor);
     for (;;) {
-        number = wait_until(supervise_due(&supervisor), &launch->signals, &info);
-        if (number < 0) {
-            http_end_overdue(http);
-            log_status(server->hub, &status);
-        } else if (number == SIGUSR1) {
+        number = wait_until(find_due(chores), &launch->signals, &info);
+        if (number == SIGUSR1) {
             log_line(LOG_WARNING, "SIGUSR1 does nothing: the log goes to standard "
                                   "error, and there is nothing to reopen");
-        } else if (is_reload(&info)) {
+        } else if (number >= 0 && is_reload(&info)) {
             notify_reloading();
-            reload_conf(server, launch->argc, launch->argv);
-            supervise_ready(&supervisor);
-        } else {
+            reload_conf(chores->server, launch->argc, launch->argv);
+            supervise_ready(&chores->supervisor);
+        } else if (number >= 0) {
             return number;
         }
-        supervise(&supervisor, crier_now());
+        do_chores(chores, crier_now());
     }
 }
 
-/* Serves until there is a signal, and ends all streams. */
-static void serve_streams(struct server *server, struct http *http, struct acceptor *acceptor,
+/* Serves until there is a signal, doing CHORES, and ends all streams. */
+static void serve_streams(struct chores *chores, struct acceptor *acceptor,
                           const struct launch *launch)
 {
-    int number = wait_for_signal(server, http, acceptor, launch);
+    struct server *server = chores->server;
     size_t cut;
+    int number;
 
+    chores->sweep = crier_now() + SWEEP_TIME;
+    supervise_begin(&chores->supervisor, server, acceptor);
+    number = wait_for_signal(chores, launch);
     server->signalled = crier_now();
     (void)notify_send("STOPPING=1");
     log_line(LOG_INFO, "%s: closing %zu streams",
@@ -243,8 +277,9 @@ static void serve_streams(struct server *server, struct http *http, struct accep
                  cut);
 }
 
-/* Serves HTTP. Returns the exit status. */
-static int run_http(struct server *server, const struct launch *launch)
+/* Serves HTTP with MODULES. Returns the exit status. */
+static int run_http(struct server *server, const struct modules *modules,
+                    const struct launch *launch)
 {
     struct acceptor_options options = {
         .service = &http_service,
@@ -253,6 +288,7 @@ static int run_http(struct server *server, const struct launch *launch)
         .crowded = (int)server->descriptors.crowded,
     };
     struct http http;
+    struct chores chores = {.server = server, .http = &http, .stats = modules->stats};
     struct acceptor *acceptor;
     int status = EXIT_FAILURE;
 
@@ -266,7 +302,7 @@ static int run_http(struct server *server, const struct launch *launch)
     acceptor = acceptor_open(&options);
     if (acceptor != NULL) {
         listeners_log(&server->listeners);
-        serve_streams(server, &http, acceptor, launch);
+        serve_streams(&chores, acceptor, launch);
         acceptor_close(acceptor);
         status = EXIT_SUCCESS;
     } else {
@@ -297,7 +333,7 @@ static int run_shards(struct server *server, const struct launch *launch)
     }
     crier_shards_set_times(server->shards, conf->ping, conf->stall_timeout);
     if (open_modules(server, &modules))
-        status = run_http(server, launch);
+        status = run_http(server, &modules, launch);
     if (server->hub != NULL)
         crier_hub_close(server->hub);
     crier_shards_free(server->shards);

@@ -8,7 +8,7 @@ import { setText, showState } from './dom.js';
 
 /**
  * @param {HTMLElement} card
- * @param {() => import('./stream.js').Stream} open  opens the stream
+ * @param {() => import('../crier.js').Stream} open  opens the stream
  */
 export function run(card, open) {
   const [status, trouble, button] = ['.status', '.trouble', '.pause'].map((s) => card.querySelector(s));

@@ -8,21 +8,21 @@
  *
  * The page shows either the door (which asks for a name) or the room. The name is kept
  * for this tab, so that a reload leads back into the room, and offered to the next tab:
- * tabs under the same name share one connection (see worker.js).
+ * tabs under the same name share one connection (see crier.js).
  */
+import { subscribe } from '../crier.js';
 import { showDemoOff } from './demo.js';
 import { byId, setText, showOrigin, showState } from './dom.js';
-import { isHere } from './keep.js';
 import { Log } from './log.js';
 import { People } from './people.js';
 import { post } from './problem.js';
-import { Stream } from './stream.js';
 
 const [door, room, status] = ['door', 'room', 'status'].map(byId);
 const [name, text] = ['name', 'text'].map(byId);
 const log = new Log(byId('log'), byId('newer'));
 const people = new People(byId('people'), byId('to'), byId('count'));
 const REMEMBERED = 1000; // ids
+const KEEP = 100; // events for a tab that shares the stream and joins later
 let stream = null;
 let broken = false; // the stream was live and is not any more
 let me = '';
@@ -62,7 +62,7 @@ function unseen() {
 function join(as) {
   me = as;
   joined = '';
-  stream = new Stream(`chat?user=${encodeURIComponent(me)}&echo=1`, { keep: 'chat' });
+  stream = subscribe(`chat?user=${encodeURIComponent(me)}&echo=1`, { keep: KEEP });
   const on = (type, handle) => stream.addEventListener(type, ({ data }) => handle(JSON.parse(data)));
   const once = unseen();
   const onNew = (type, handle) => stream.addEventListener(type, ({ data, lastEventId, past }) => {
@@ -71,10 +71,12 @@ function join(as) {
 
   on('welcome', ({ time }) => { joined ||= time; });
   on('users', ({ users }) => people.reset(users, me));
+  const current = stream;
+  current.addEventListener('any', ({ past }) => past && updatePeople(current), { once: true });
   for (const type of ['join', 'leave']) {
     onNew(type, (change) => {
-      const here = isHere(type, change);
-      people.change(change.user, here);
+      // A user who was added by an operator stays on the list when the last stream ends.
+      changePeople(change.user, change.present ?? type === 'join');
       log.movement(change.user, type === 'join', change.time);
     });
   }
@@ -91,6 +93,33 @@ function join(as) {
   door.hidden = true;
   room.hidden = false;
   text.focus();
+}
+
+/** Joins and leaves since the page has asked the server who is here; null when it has the answer. */
+let changes = null;
+
+function changePeople(user, here) {
+  changes?.push([user, here]);
+  people.change(user, here);
+}
+
+/**
+ * Asks the server who is here: a tab that joins a shared stream later gets the last events
+ * only, and the list of people with which the stream began may be older than these.
+ */
+async function updatePeople(current) {
+  const since = changes = [];
+  try {
+    const response = await fetch('users', { headers: { Accept: 'application/json' }, cache: 'no-store' });
+    const { users } = await response.json();
+    if (current !== stream) return;
+    people.reset(users, me);
+    since.forEach(([user, here]) => people.change(user, here));
+  } catch {
+    // The next stream begins with the list.
+  } finally {
+    if (since === changes) changes = null;
+  }
 }
 
 /** Leaves the chat. @param {string} [why] if the user did not choose to */

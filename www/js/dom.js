@@ -51,7 +51,7 @@ const WORDS = {
  * Shows the state of a stream.
  *
  * @param {HTMLElement} status  the element with role=status
- * @param {import('./connection.js').State} state
+ * @param {import('../crier.js').State} state
  * @param {string} [word]  the text for it, if not the usual one
  */
 export function showState(status, state, word = WORDS[state]) {

@@ -1,14 +1,12 @@
 /**
  * Quotes: one event type per symbol, and a chart for each.
  *
- * The first event has the list of symbols, and the latest quote of each follows at once. An
- * event without a listener is dropped, so the page listens for the symbols it expects from
- * the start, and adds others when the list names them.
+ * The first event has the list of symbols, and the latest quote of each follows at once.
  */
+import { subscribe } from '../crier.js';
 import { run } from './card.js';
 import { Chart } from './chart.js';
 import { make, setText } from './dom.js';
-import { Stream } from './stream.js';
 
 export function startQuotes(card) {
   const list = card.querySelector('.charts');
@@ -19,23 +17,12 @@ export function startQuotes(card) {
   };
 
   run(card, () => {
-    const stream = new Stream('quotes', { keep: 'newest' });
-    const known = new Set();
-    const listen = (symbol) => {
-      if (known.has(symbol)) return;
-      known.add(symbol);
-      stream.addEventListener(symbol, ({ data }) => {
-        const quote = JSON.parse(data);
-        tile(symbol, quote.name).show(quote);
-      });
-    };
-    stream.addEventListener('symbols', ({ data }) => {
-      for (const { symbol, name } of JSON.parse(data).symbols) {
-        tile(symbol, name);
-        listen(symbol);
-      }
+    const stream = subscribe('quotes', { keep: 'newest' });
+    stream.addEventListener('any', ({ kind, data }) => {
+      const event = JSON.parse(data);
+      if (kind === 'symbols') event.symbols.forEach(({ symbol, name }) => tile(symbol, name));
+      else tile(kind, event.name).show(event);
     });
-    list.dataset.expect.split(' ').forEach(listen);
     return stream;
   });
 }

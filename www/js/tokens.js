@@ -10,8 +10,8 @@
  * twice all the same (a new connection starts from the beginning), its index shows that,
  * and it is skipped.
  */
+import { subscribe } from '../crier.js';
 import { setText, showState } from './dom.js';
-import { Stream } from './stream.js';
 
 const KEY = 'crier-answer';
 const KEPT = 4 * 60_000; // ms; the server holds an answer for five minutes
@@ -57,7 +57,7 @@ export function startTokens(card) {
   function show(answer) {
     end();
     const query = `prompt=${encodeURIComponent(answer.prompt)}&answer=${encodeURIComponent(answer.name)}`;
-    const current = stream = new Stream(`tokens?${query}`, { keep: 'all' });
+    const current = stream = subscribe(`tokens?${query}`, { keep: 'all' });
     const began = performance.now();
     const before = answer.words;
     let words = 0;

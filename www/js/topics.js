@@ -5,11 +5,12 @@
  * the stream delivers them, like all others. Updates of every type are shown, with the type
  * before the text.
  */
+import { subscribe } from '../crier.js';
 import { make, setText, showState } from './dom.js';
 import { post } from './problem.js';
-import { Stream } from './stream.js';
 
 const KEEP = 100; // updates
+const PAST = 10; // updates with which the stream begins, also in a tab that joins it later
 const NEAR = 24; // pixels from the end that still count as the end
 const LONGEST = 255; // bytes
 
@@ -23,8 +24,8 @@ function mistakeIn(topic) {
 }
 
 /** One entry of the list. A gap is no update: the server sends it for those that are missing. */
-function entry(type, data, id) {
-  if (type === 'gap') return make('li', { class: 'notice' }, make('span', {}, 'Some updates may be missing here.'));
+function entry({ kind: type, data, lastEventId: id, gap }) {
+  if (gap) return make('li', { class: 'notice' }, make('span', {}, 'Some updates may be missing here.'));
   const tag = type === 'message' ? [] : [make('b', { class: 'type', title: 'Type of the event' }, type), ' '];
   return make('li', {}, make('div', {}, ...tag, make('span', { dir: 'auto' }, data)),
     make('code', { title: id }, id));
@@ -33,9 +34,9 @@ function entry(type, data, id) {
 export function startTopics(card) {
   const find = (selector) => card.querySelector(selector);
   const [status, trouble, updates, tally] = ['.status', '.trouble', '.updates', '.tally'].map(find);
-  const [subscribe, publish, button] = ['.subscribe', '.publish', '.subscribe button'].map(find);
-  const { topic } = subscribe.elements;
-  const { update } = publish.elements;
+  const [subscribeForm, publishForm, button] = ['.subscribe', '.publish', '.subscribe button'].map(find);
+  const { topic } = subscribeForm.elements;
+  const { update } = publishForm.elements;
   let stream = null;
   let subscribed = ''; // to this topic
 
@@ -51,11 +52,11 @@ export function startTopics(card) {
 
   function begin() {
     end();
-    const current = stream = new Stream(`${address()}?since=10`, { keep: 'topic', every: true });
+    const current = stream = subscribe(address(), { since: PAST, keep: PAST });
     subscribed = topic.value;
     updates.replaceChildren();
     updates.setAttribute('aria-label', `Updates of ${subscribed}`);
-    current.addEventListener('any', ({ kind, data, lastEventId }) => add(entry(kind, data, lastEventId)));
+    current.addEventListener('any', (event) => add(entry(event)));
     current.addEventListener('statechange', () => {
       if (current !== stream) return;
       if (current.state === 'closed') end('Ended');
@@ -100,8 +101,8 @@ export function startTopics(card) {
     setText(trouble, mistakeIn(topic.value));
     if (!trouble.textContent) act();
   });
-  onSubmit(subscribe, () => (isSubscribed() ? end('Ready') : begin()));
-  onSubmit(publish, send);
+  onSubmit(subscribeForm, () => (isSubscribed() ? end('Ready') : begin()));
+  onSubmit(publishForm, send);
   topic.addEventListener('input', show);
   show();
 }

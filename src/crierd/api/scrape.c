@@ -15,14 +15,12 @@
 #include "crierd/log/log.h"
 #include "crierd/metrics/exposition.h"
 #include "crierd/metrics/kinds.h"
+#include "crierd/metrics/process.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 /* Microseconds in a second. */
 #define MICROSECONDS 1e6
@@ -44,45 +42,18 @@ static void write_gauge(struct exposition *text, const char *name, const char *h
 
 /* ---- the process ------------------------------------------------------ */
 
-/* Reads the sizes of this process from /proc, in pages; 0 where that fails. */
-static void read_sizes(unsigned long *virtual, unsigned long *resident)
-{
-    char line[128];
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
-
-    *virtual = *resident = 0;
-    if (fd >= 0)
-        close(fd);
-    if (length <= 0)
-        return;
-    line[length] = '\0';
-    if (sscanf(line, "%lu %lu", virtual, resident) != 2)
-        *virtual = *resident = 0;
-}
-
-static double add_seconds(const struct timeval *one, const struct timeval *other)
-{
-    return (double)(one->tv_sec + other->tv_sec) +
-           (double)(one->tv_usec + other->tv_usec) / MICROSECONDS;
-}
-
 /* The metrics of a process, by the names that all programs give them. */
 static void write_process(struct exposition *text, const struct server *server)
 {
-    double page = (double)sysconf(_SC_PAGESIZE);
-    unsigned long virtual, resident;
-    struct rusage usage = {0};
+    const struct process_sizes sizes = process_sizes();
 
-    read_sizes(&virtual, &resident);
-    (void)getrusage(RUSAGE_SELF, &usage);
     exposition_begin(text, "process_cpu_seconds_total", "counter",
                      "CPU time of this process, in user space and in the kernel.");
-    exposition_number(text, "", add_seconds(&usage.ru_utime, &usage.ru_stime));
+    exposition_number(text, "", process_cpu());
     write_gauge(text, "process_resident_memory_bytes", "Memory that is in use.",
-                (double)resident * page);
+                (double)sizes.resident);
     write_gauge(text, "process_virtual_memory_bytes", "Address space that is in use.",
-                (double)virtual * page);
+                (double)sizes.virtual);
     write_gauge(text, "process_open_fds", "Open file descriptors.",
                 (double)descriptors_count(server->descriptors.limit));
     write_gauge(text, "process_max_fds", "The limit of open file descriptors.",
@@ -122,25 +93,6 @@ static void write_crierd(struct exposition *text, const struct server *server)
 
 /* ---- streams ---------------------------------------------------------- */
 
-static const char *const kind_texts[STREAM_KIND_COUNT] = {
-#define KIND_TEXT(kind, text) [kind] = text,
-    STREAM_KINDS(KIND_TEXT)};
-
-/* The label "reason" of streams that ended for crier_reason. */
-static const char *const reason_texts[CRIER_REASON_COUNT] = {
-    [CRIER_REASON_APP] = "closed",
-    [CRIER_REASON_SHUTDOWN] = "shutdown",
-    [CRIER_REASON_LEFT] = "left",
-    [CRIER_REASON_DEAD_PEER] = "dead-peer",
-    [CRIER_REASON_SLOW] = "slow",
-    [CRIER_REASON_MEMORY] = "memory",
-    [CRIER_REASON_TRANSPORT] = "transport",
-    [CRIER_REASON_JOURNAL] = "journal",
-    [CRIER_REASON_ENDED] = "ended",
-    [CRIER_REASON_EXPIRED] = "expired",
-    [CRIER_REASON_UNSENT] = "unsent",
-};
-
 static void write_streams(struct exposition *text, const struct server *server)
 {
     struct crier_shards_counts streams;
@@ -150,17 +102,17 @@ static void write_streams(struct exposition *text, const struct server *server)
     exposition_begin(text, "crier_streams_open", "gauge",
                      "Streams that are open, by kind.");
     for (i = 0; i < STREAM_KIND_COUNT; i++)
-        exposition_count_of(text, "kind", kind_texts[i], streams.open[i]);
+        exposition_count_of(text, "kind", stream_kind_texts[i], streams.open[i]);
     write_gauge(text, "crier_streams_limit", "How many streams may be open at once.",
                 (double)server->descriptors.clients);
     exposition_begin(text, "crier_streams_opened_total", "counter",
                      "Streams that were opened, by kind.");
     for (i = 0; i < STREAM_KIND_COUNT; i++)
-        exposition_count_of(text, "kind", kind_texts[i], streams.opened[i]);
+        exposition_count_of(text, "kind", stream_kind_texts[i], streams.opened[i]);
     exposition_begin(text, "crier_streams_ended_total", "counter",
                      "Streams that have ended, by reason.");
     for (i = 0; i < CRIER_REASON_COUNT; i++)
-        exposition_count_of(text, "reason", reason_texts[i], streams.ended[i]);
+        exposition_count_of(text, "reason", stream_reason_texts[i], streams.ended[i]);
     write_counter(text, "crier_deliveries_total",
                   "Events that streams have taken: each update once for each stream.",
                   streams.deliveries);

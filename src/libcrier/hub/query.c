@@ -455,6 +455,7 @@ void crier_hub_statistics(struct crier_hub *hub,
                           &statistics->commit_size);
     statistics->failures = crier__counter_read(&journal->failures);
     journal->ops->held(journal, statistics);
+    statistics->limits = crier__journal_limits(journal);
     pthread_mutex_lock(&hub->lock);
     statistics->published = hub->published;
     pthread_mutex_unlock(&hub->lock);

@@ -27,6 +27,8 @@ import watch from './views/watch.js';
  * @property {string} name  in the route
  * @property {string} title
  * @property {'subscribe'|'publish'|'admin'|null} needs  what the token must allow
+ * @property {boolean} [keeps]  stays on screen when its token expires, with what it has
+ *           gathered; the banner says that the server refuses the token
  * @property {(element: HTMLElement, app: App, args: Args) =>
  *            {unmount(): void, update?(args: Args): void}} mount
  *           shows it; `update` is called when only path or query of the route change
@@ -104,7 +106,8 @@ function decode(segment) {
 function show(moved) {
   if (session.state === 'asking') return;
   const { view, args } = parseRoute(location.hash);
-  const open = isOpen(view);
+  const kept = view.keeps && session.state === 'refused' && shown?.view === view && shown.open && shown.token === session.token;
+  const open = kept || isOpen(view);
   const same = shown && shown.view === view && shown.open === open && shown.token === session.token;
   if (same && moved) shown.handle.update?.(args);
   if (same) return;

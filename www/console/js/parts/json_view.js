@@ -18,7 +18,7 @@ const MAX_TEXT = 512 * 1024; // characters
 const MAX_DEPTH = 40;
 const PAGE = 100; // members
 const LONG = 2_000; // characters of a string, or of a text that is no JSON
-const PREVIEW = 80; // characters of a folded value
+const GLIMPSE = 80; // characters of a folded value
 const UNFOLDED = { depth: 3, members: 50 }; // what is unfolded at first
 
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
@@ -97,11 +97,11 @@ function show(text, key, value, depth) {
 function branch(text, name, value, depth) {
   const { start, end, members } = value;
   const count = text[start] === '{' ? `{${members.length}}` : `[${members.length}]`;
-  const preview = text.slice(start, Math.min(end, start + PREVIEW)) + (end - start > PREVIEW ? '…' : '');
+  const glimpse = text.slice(start, Math.min(end, start + GLIMPSE)) + (end - start > GLIMPSE ? '…' : '');
   const inside = make('div', { class: 'inside' });
   const element = make('details', {},
     make('summary', {}, ...name, make('span', { class: 'quiet' }, `${count} `),
-      make('span', { class: 'preview quiet', dir: 'auto' }, preview)),
+      make('span', { class: 'glimpse quiet', dir: 'auto' }, glimpse)),
     inside);
   const fill = () => {
     if (element.open && !inside.hasChildNodes()) addMembers(text, inside, members, 0, depth + 1);

@@ -279,6 +279,7 @@ export default {
   name: 'watch',
   title: 'Watch',
   needs: 'subscribe',
+  keeps: true,
   mount(element, app, args) {
     const view = new WatchView(element, app);
     view.update(args);

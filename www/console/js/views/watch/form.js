@@ -11,11 +11,11 @@ const KINDS = { topic: 'topic', prefix: 'prefix', template: 'URI template', all:
 
 /** Where a stream can begin: the words, and what has to be typed for it. */
 const BEGINNINGS = {
-  now: { words: 'now: only what comes' },
-  last: { words: 'with the last … updates', hint: '10', valid: /^\d{1,9}$/, rule: 'Type a number of updates, such as 10.' },
-  age: { words: 'with updates not older than …', hint: '1h', valid: /^\d+(ms|s|m|h|d|w)$/, rule: 'Type a time, such as 90s, 15m, 2h or 1d.' },
-  id: { words: 'after the update with the id …', hint: '#abc-17', valid: /^.+$/, rule: 'Type the id of an update.' },
-  all: { words: 'with all updates held' },
+  now: { words: 'now' },
+  last: { words: 'with the last …', hint: '10', valid: /^\d{1,9}$/, rule: 'Type a number of updates, such as 10.' },
+  age: { words: 'not older than …', hint: '1h', valid: /^\d+(ms|s|m|h|d|w)$/, rule: 'Type a time, such as 90s, 15m, 2h or 1d.' },
+  id: { words: 'after the id …', hint: '#abc-17', valid: /^.+$/, rule: 'Type the id of an update.' },
+  all: { words: 'with all that is held' },
 };
 
 /** The beginning and its value for a `since` such as '10', '2h' or an id. */
@@ -36,6 +36,8 @@ export class WatchForm {
     'aria-label': 'Where the stream begins', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
   });
   #kinds = make('ul', { id: 'watch-kinds', class: 'kinds' });
+  #hint = make('p', { class: 'hint', id: 'watch-hint' }, 'Several with commas between them: names, prefixes such as log/*, ' +
+    'templates such as books/{id}, and * for all.');
   #trouble = make('p', { class: 'trouble', role: 'alert' });
   #stop = make('button', { type: 'button' }, 'Stop');
 
@@ -48,9 +50,7 @@ export class WatchForm {
       make('div', { class: 'field since' }, make('label', { for: 'watch-since' }, 'Begin'),
         make('div', { class: 'pair' }, this.#beginning, this.#value)),
       make('div', { class: 'actions' }, make('button', { class: 'primary' }, 'Watch'), this.#stop),
-      make('div', { class: 'under' }, this.#kinds,
-        make('p', { class: 'hint', id: 'watch-hint' }, 'Several with commas between them: names, prefixes such as log/*, ' +
-          'templates such as books/{id}, and * for all.')),
+      make('div', { class: 'under' }, this.#kinds, this.#hint),
       this.#trouble);
     this.#topics.addEventListener('input', () => this.#show());
     this.#beginning.addEventListener('input', () => this.#show());
@@ -91,7 +91,9 @@ export class WatchForm {
     const { hint } = BEGINNINGS[this.#beginning.value];
     this.#value.hidden = hint === undefined;
     this.#value.placeholder = hint ?? '';
-    this.#kinds.replaceChildren(...this.#selectors().slice(0, 20).map(({ text, kind, mistake }) =>
+    const selectors = this.#selectors();
+    this.#hint.hidden = selectors.length > 0;
+    this.#kinds.replaceChildren(...selectors.slice(0, 20).map(({ text, kind, mistake }) =>
       make('li', { class: mistake ? 'wrong' : kind },
         make('bdi', {}, text), ' ', make('span', {}, mistake || KINDS[kind]))));
     setText(this.#trouble, '');

@@ -35,6 +35,7 @@ function words(record) {
 export function fillRow(record, [time, type, topics, data], row) {
   const [kind, ...texts] = words(record);
   row.dataset.kind = kind;
+  type.classList.toggle('usual', record.type === 'message');
   setText(time, readClock(record.time));
   [type, topics, data].forEach((cell, index) => setText(cell, texts[index]));
 }

@@ -1,0 +1,189 @@
+/*
+ * The data of an event `stats`. Most of it are the numbers of GET /metrics, as totals since
+ * the start: a client that has missed events has missed no counts. What metrics leave to
+ * Prometheus, because it keeps the past, is computed here: rates, and percentiles.
+ *
+ * A new member needs its line in crierd(8), "Statistics", and is checked by
+ * tests/test_stats.c.
+ */
+#include <config.h>
+
+#include "stats_event.h"
+
+#include "base/clock.h"
+#include "crierd/metrics/kinds.h"
+#include "crierd/metrics/metrics.h"
+#include "crierd/metrics/process.h"
+
+/* COUNT as jansson takes it. */
+static json_int_t whole(uint64_t count)
+{
+    return (json_int_t)count;
+}
+
+static json_int_t read_metric(enum metric metric)
+{
+    return (json_int_t)metrics_sum(metric);
+}
+
+static json_t *describe_percentiles(const struct window *window)
+{
+    if (!window->known)
+        return json_null();
+    return json_pack("{s:I, s:I}", "p50", whole(window->p50), "p99",
+                     whole(window->p99));
+}
+
+/* ---- clients and publishers ------------------------------------------- */
+
+static json_t *describe_ends(const struct crier_shards_counts *streams)
+{
+    json_t *ends = json_object();
+    unsigned i;
+
+    for (i = 0; i < CRIER_REASON_COUNT; i++)
+        if (json_object_set_new(ends, stream_reason_texts[i],
+                                json_integer(whole(streams->ended[i]))) != 0) {
+            json_decref(ends);
+            return NULL;
+        }
+    return ends;
+}
+
+static json_t *describe_clients(const struct server *server,
+                                const struct crier_shards_counts *streams)
+{
+    uint64_t open = 0, opened = 0;
+    unsigned i;
+
+    for (i = 0; i < STREAM_KIND_COUNT; i++) {
+        open += streams->open[i];
+        opened += streams->opened[i];
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "open", whole(open), "max",
+                     whole(server->descriptors.clients), "topics",
+                     whole(streams->open[STREAM_TOPICS]), "opened", whole(opened),
+                     "ended", describe_ends(streams));
+}
+
+static json_t *describe_publishes(void)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "accepted",
+                     read_metric(METRIC_PUBLISHES_ACCEPTED), "duplicate",
+                     read_metric(METRIC_PUBLISHES_DUPLICATE), "refused",
+                     read_metric(METRIC_PUBLISHES_REFUSED), "backlog",
+                     read_metric(METRIC_PUBLISHES_BACKLOG), "failed",
+                     read_metric(METRIC_PUBLISHES_FAILED));
+}
+
+static json_t *describe_rates(const struct stats_rates *rates)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "publishes", whole(rates->publishes),
+                     "deliveries", whole(rates->deliveries), "bytes",
+                     whole(rates->bytes), "gaps", whole(rates->gaps));
+}
+
+/* ---- the journal ------------------------------------------------------- */
+
+/* TIME as a text; null when there is none. */
+static json_t *describe_time(int64_t time)
+{
+    char text[CRIER__CLOCK_TEXT_SIZE];
+
+    if (time == 0)
+        return json_null();
+    crier__clock_text(time, text);
+    return json_string(text);
+}
+
+static json_t *describe_limits(const struct crier_retention *limits)
+{
+    return json_pack("{s:I, s:I, s:o}", "count", whole(limits->count), "bytes",
+                     whole(limits->bytes), "age",
+                     limits->age != 0 ? json_integer(whole(limits->age)) : json_null());
+}
+
+/* The journal's STATUS, and what HUB and COMMIT say of it. */
+static json_t *describe_holdings(const struct crier_status *status,
+                                 const struct crier_hub_counts *hub,
+                                 const struct window *commit)
+{
+    return json_pack(
+        "{s:s, s:s, s:s*, s:I, s:I, s:I, s:o, s:s?, s:o, s:I, s:o, s:I}", "type",
+        status->journal, "status", status->error == 0 ? "ok" : "failing", "reason",
+        status->error == 0 ? NULL : status->reason, "updates", whole(hub->updates),
+        "bytes", whole(hub->bytes), "topics", whole(hub->topics), "oldest",
+        describe_time(hub->oldest), "newest",
+        status->newest[0] != '\0' ? status->newest : NULL, "limits",
+        describe_limits(&hub->limits), "failures", whole(hub->failures), "commit",
+        describe_percentiles(commit), "damaged", whole(status->damaged));
+}
+
+/* ---- the process ------------------------------------------------------- */
+
+static json_t *describe_memory(void)
+{
+    const struct process_sizes sizes = process_sizes();
+
+    return json_pack("{s:I, s:I}", "resident", whole(sizes.resident), "virtual",
+                     whole(sizes.virtual));
+}
+
+static json_t *describe_descriptors(size_t limit)
+{
+    return json_pack("{s:I, s:I}", "open", whole(descriptors_count(limit)), "max",
+                     whole(limit));
+}
+
+static json_t *describe_connections(void)
+{
+    return json_pack("{s:I, s:I, s:I}", "waiting",
+                     read_metric(METRIC_CONNECTIONS_WAITING), "http",
+                     read_metric(METRIC_CONNECTIONS_HTTP), "pipeline",
+                     read_metric(METRIC_CONNECTIONS_PIPELINE));
+}
+
+/* ---- all --------------------------------------------------------------- */
+
+/* A new object with what is about the server as a whole. */
+static json_t *describe_self(const struct server *server, int64_t time)
+{
+    return json_pack("{s:o, s:s, s:f, s:I, s:b}", "time", describe_time(time), "version",
+                     crier_version(), "uptime",
+                     (double)(crier_now() - server->started) / 1000.0, "configured",
+                     (json_int_t)atomic_load(&server->configured) * 1000,
+                     "reload_failed", (int)atomic_load(&server->reload_failed));
+}
+
+json_t *stats_event(const struct server *server, const struct stats_finding *finding)
+{
+    const struct crier_hub_counts *hub = &finding->hub;
+    const struct crier_shards_counts *streams = &finding->streams;
+    struct crier_status status;
+    json_t *event, *self;
+    int error;
+
+    crier_hub_status(server->hub, &status);
+    event = json_pack(
+        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:o, s:f, s:o, "
+        "s:o}",
+        "clients", describe_clients(server, streams), "publishes", describe_publishes(),
+        "deliveries", whole(streams->deliveries), "bytes", whole(streams->bytes), "rates",
+        describe_rates(&finding->rates), "gaps", whole(hub->gaps), "lagged",
+        whole(hub->lagged), "slow", whole(hub->behind), "latency",
+        describe_percentiles(finding->latency), "journal",
+        describe_holdings(&status, hub, finding->commit), "backlog", "bytes",
+        whole(streams->backlog), "max", whole(streams->max_backlog), "memory",
+        describe_memory(), "cpu", process_cpu(), "descriptors",
+        describe_descriptors(server->descriptors.limit), "connections",
+        describe_connections());
+    self = describe_self(server, finding->time);
+    error = json_object_update(self, event);
+    json_decref(event);
+    if (error == 0 && status.shared)
+        error = json_object_set_new(self, "nodes", json_integer(whole(hub->nodes)));
+    if (error == 0)
+        return self;
+    json_decref(self);
+    return NULL;
+}

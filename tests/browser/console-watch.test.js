@@ -1,0 +1,412 @@
+/**
+ * The Watch view of the console: what it shows of a stream, and that it loses nothing.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { scenario, state, until } from './harness.js';
+
+const STATUS = '.watch .status';
+
+/** Opens the view on some topics, and waits until the stream is live. */
+async function watch(world, topics, since = '', context = undefined) {
+  const query = new URLSearchParams({ topics, ...(since && { since }) });
+  const page = await world.open(context ?? await world.context(), `/console/#/watch?${query}`);
+  await state(page, 'live', STATUS);
+  return page;
+}
+
+async function publish(server, topics, data, query = '') {
+  const response = await fetch(`${server.url}/topics/${topics}${query}`, { method: 'POST', body: data });
+  assert.equal(response.status, 200, await response.clone().text());
+  return response.json();
+}
+
+/** The rows on screen, each as [type, topics, data]. */
+const rows = (page) => page.locator('.watch .vbody .vrow:not(.probe)').evaluateAll((all) => all.map((row) =>
+  ['type', 'topics', 'data'].map((name) => row.querySelector(`[data-column="${name}"]`).textContent)));
+
+const shownData = async (page) => (await rows(page)).map(([, , data]) => data);
+
+/** Waits until the rows on screen are these, by their data. */
+async function shows(page, ...wanted) {
+  let last;
+  await until(async () => JSON.stringify(last = await shownData(page)) === JSON.stringify(wanted), `${wanted} are shown`)
+    .catch((error) => { throw new Error(`${error.message}; but ${JSON.stringify(last)}`); });
+}
+
+/** Waits until a row on screen has exactly this data. */
+const has = (page, data) => until(async () => (await shownData(page)).includes(data), `${data} is shown`);
+
+const row = (page, text) => page.locator('.watch .vbody .vrow', { hasText: text });
+const press = (page, name) => page.locator('.watch').getByRole('button', { name, exact: true }).click();
+
+/** The lines of an export. */
+async function exported(page) {
+  const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Export')]);
+  const text = await readFile(await download.path(), 'utf8');
+  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+}
+
+scenario('selectors of each kind are shown as they are typed, and watched', async (world) => {
+  const { server } = world;
+  const page = await world.open(await world.context(), '/console/#/watch');
+  const kinds = () => page.locator('.watch .kinds li').allTextContents();
+  const field = page.getByLabel('Topics', { exact: true });
+
+  await field.fill('news, log/*, books/{id}, books{?author,year}');
+  assert.deepEqual(await kinds(),
+    ['news topic', 'log/* prefix', 'books/{id} URI template', 'books{?author,year} URI template']);
+  await field.press('Enter');
+  await state(page, 'live', STATUS);
+  await publish(server, 'news', 'a');
+  await publish(server, 'log/x/y', 'b', '?event=alert');
+  await publish(server, 'books/1', 'c');
+  await publish(server, 'books%3Fyear=1922', 'd');
+  await publish(server, 'other', 'no');
+  await publish(server, 'news,other', 'e');
+  await shows(page, 'a', 'b', 'c', 'd', 'e');
+  assert.deepEqual((await rows(page))[1], ['alert', 'log/x/y', 'b']);
+  assert.deepEqual((await rows(page))[4], ['message', 'news, other', 'e']);
+  assert.match(page.url(), /topics=news/);
+
+  for (const [bad, why] of [['a*b', 'asterisk'], ['x'.repeat(256), '255 bytes'], ['$chat', 'reserved'], ['..', 'step'],
+    ['{a,b,c,d,e,f,g,h,i,j,k}', '10 variables'], [' ,', 'at least one']]) {
+    await field.fill(bad);
+    await press(page, 'Watch');
+    await page.locator('.watch').getByRole('alert').filter({ hasText: why }).waitFor();
+  }
+  await field.fill('*');
+  await press(page, 'Watch');
+  await state(page, 'live', STATUS);
+  await publish(server, 'other', 'yes');
+  await has(page, 'yes');
+});
+
+scenario('a stream begins where one says', async (world) => {
+  const { server } = world;
+  const ids = [];
+  for (const n of [1, 2, 3, 4]) ids.push((await publish(server, 'news', `${n}`)).id);
+  const page = await watch(world, 'news', '2');
+  await shows(page, '3', '4');
+
+  const begin = async (how, value) => {
+    await page.getByLabel('Begin', { exact: true }).selectOption(how);
+    if (value) await page.getByLabel('Where the stream begins').fill(value);
+    await press(page, 'Watch');
+  };
+  await begin('all');
+  await shows(page, '1', '2', '3', '4');
+  await begin('id', ids[2]);
+  await shows(page, '4');
+  await begin('age', '1h');
+  await shows(page, '1', '2', '3', '4');
+  await begin('last', 'many');
+  await page.locator('.watch').getByRole('alert').filter({ hasText: 'a number' }).waitFor();
+  await begin('now');
+  await state(page, 'live', STATUS);
+  await publish(server, 'news', '5');
+  await shows(page, '5');
+});
+
+scenario('pausing loses nothing', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news');
+  await publish(server, 'news', 'before');
+  await shows(page, 'before');
+  await press(page, 'Pause');
+  await publish(server, 'news', 'meanwhile');
+  await page.locator(STATUS, { hasText: 'Paused, 1 waiting' }).waitFor();
+  await shows(page, 'before');
+  await press(page, 'Resume');
+  await shows(page, 'before', 'meanwhile');
+  await publish(server, 'news', 'after');
+  await shows(page, 'before', 'meanwhile', 'after');
+});
+
+/** Publishes many updates at once: N of them, from the number FROM on. */
+async function publishMany(server, topic, from, n) {
+  for (let done = 0; done < n;) {
+    const part = Math.min(n - done, 5000);
+    const body = Array.from({ length: part }, (_, index) => `data: ${from + done + index}\n\n`).join('');
+    const response = await fetch(`${server.url}/topics/${topic}`, {
+      method: 'POST', headers: { 'Content-Type': 'text/event-stream' }, body,
+    });
+    assert.equal(response.status, 200, await response.clone().text());
+    done += part;
+  }
+}
+
+scenario('a pause with too much waiting closes the stream, and resumes it without loss', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news');
+  await press(page, 'Pause');
+  await publishMany(server, 'news', 0, 6000);
+  await page.locator(STATUS, { hasText: 'Paused, 5,000 waiting' }).waitFor();
+  await until(async () => await server.clients() === 0, 'the stream is closed');
+  await publishMany(server, 'news', 6000, 1000);
+  await press(page, 'Resume');
+  await page.locator('.watch .tally', { hasText: '7,000 updates' }).waitFor();
+  const lines = await exported(page);
+  assert.deepEqual(lines.map(({ data }) => Number(data)), [...Array(7000).keys()]);
+  await page.locator('.watch input[type=search]').fill('no such text');
+  await until(async () => /^Resumed after/.test((await shownData(page))[0] ?? ''), 'the pause is shown in the stream');
+});
+
+scenario('what expired during a pause is a gap, with its reason', {
+  options: ['--retain-topic', 'short:count=5500'],
+}, async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'short');
+  await press(page, 'Pause');
+  await publishMany(server, 'short', 0, 5000);
+  await until(async () => await server.clients() === 0, 'the stream is closed');
+  await publishMany(server, 'short', 5000, 7000);
+  await press(page, 'Resume');
+  await page.locator('.watch .tally', { hasText: '1 gap' }).waitFor();
+  await has(page, '11999');
+  await page.locator('.watch input[type=search]').fill('no such text');
+  await row(page, 'they expired while the stream was closed').waitFor();
+});
+
+scenario('a gap is shown in the stream, with ids, reason and retention', {
+  options: ['--retain-topic', 'short:count=2'],
+}, async (world) => {
+  const { server } = world;
+  const line = await world.lay();
+  world.forgive(/Failed to load resource/);
+  const page = await watch(world, 'short');
+  const { id } = await publish(server, 'short', '1');
+  await shows(page, '1');
+  line.cut();
+  await row(page, 'Disconnected.').waitFor();
+  const ids = [];
+  for (const text of ['2', '3', '4', '5']) ids.push((await publish(server, 'short', text)).id);
+  line.mend();
+  await has(page, '5');
+  const texts = await shownData(page);
+  const at = texts.findIndex((text) => text.startsWith('Updates are missing here'));
+  assert.match(texts[at], /they expired while this page was disconnected for \d/);
+  assert.match(texts.find((text) => text.startsWith('Connected again')), new RegExp(`resumes after ${id}:`));
+  assert.deepEqual(texts.slice(at + 1), ['4', '5']);
+
+  await row(page, 'Updates are missing here').click();
+  const details = page.getByRole('region', { name: 'Details' });
+  await details.getByRole('heading', { name: 'Why there is a gap' }).waitFor();
+  const text = await details.textContent();
+  assert.ok(text.includes(`Requested${id}`), text);
+  assert.ok(text.includes(`Oldest held${ids[2]}`), text);
+  assert.match(text, /some of the 2 updates/);
+  await details.getByText('short:count=2').waitFor();
+  await details.getByRole('link', { name: 'short' }).click();
+  await page.getByRole('heading', { name: /short|Topics/ }).first().waitFor();
+});
+
+scenario('a journal that began anew is named as the reason of a gap', async (world) => {
+  const { server } = world;
+  world.forgive(/Failed to load resource/);
+  const page = await watch(world, 'news');
+  await publish(server, 'news', 'old');
+  await shows(page, 'old');
+  await server.stop();
+  await row(page, 'Disconnected.').waitFor();
+  await server.start();
+  await publish(server, 'news', 'new');
+  await row(page, 'The journal is a new one').click();
+  await page.getByText('belongs to a journal that is not there any more').waitFor();
+  await has(page, 'new');
+});
+
+scenario('the end of the topics is shown', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'job/1');
+  await publish(server, 'job/1', 'working');
+  await publish(server, 'job/1', 'done', '?last=1');
+  await row(page, 'The topics have ended').waitFor();
+  await page.locator(STATUS, { hasText: 'Ended' }).waitFor();
+  const texts = await shownData(page);
+  assert.deepEqual(texts.filter((text) => /^(working|done)$/.test(text)), ['working', 'done']);
+  assert.ok(await page.locator('.watch').getByRole('button', { name: 'Pause' }).isDisabled());
+});
+
+scenario('an export is what was published', async (world) => {
+  const { server } = world;
+  const page = await watch(world, '*');
+  const published = [];
+  for (const [topics, data, query] of [['a', 'text', ''], ['a,b', '{"x": 1}', '?event=alert'],
+    ['b', 'two\nlines', '?id=own'], ['c%2Fd', 'ünï 😀', '']]) {
+    published.push({ ...await publish(server, topics, data, query), data, event: new URLSearchParams(query).get('event') });
+  }
+  await shows(page, ...published.map(({ data }) => data));
+  const lines = await exported(page);
+  assert.deepEqual(lines.map(({ time, ...line }) => line), published.map(({ id, topics, data, event }) =>
+    ({ id, topics, ...(event && { event }), data })));
+  const [first] = (await (await fetch(`${server.url}/topics/a?poll=1&format=json`)).text()).split('\n');
+  assert.equal(lines[0].time, JSON.parse(first).time);
+
+  await page.getByLabel('Show only updates of the type').selectOption('alert');
+  await shows(page, '{"x": 1}');
+  assert.deepEqual((await exported(page)).map(({ data }) => data), ['{"x": 1}']);
+  await page.getByLabel('Show only updates of the type').selectOption('');
+  await page.locator('.watch input[type=search]').fill('ÜNÏ');
+  await shows(page, 'ünï 😀');
+  await publish(server, 'a', 'not shown');
+  await publish(server, 'a', 'also ünï');
+  await shows(page, 'ünï 😀', 'also ünï');
+});
+
+scenario('the curl line works in a shell', async (world) => {
+  const { server } = world;
+  await publish(server, encodeURIComponent("it's $HOME {x}"), 'found');
+  const page = await watch(world, "it's $HOME {x},books/{id}", '5');
+  await shows(page, 'found');
+  await page.locator('.watch .elsewhere summary').click();
+  const line = await page.locator('.watch .elsewhere code').first().textContent();
+  assert.match(line, /^curl -N /);
+  const run = promisify(execFile)('sh', ['-c', `${line} --silent --max-time 3`]).catch((error) => error);
+  assert.match((await run).stdout, /data: found/);
+  const source = await page.locator('.watch .elsewhere code').nth(1).textContent();
+  await page.evaluate(`(() => { ${source.replaceAll('console.log', 'window.heard = ').replaceAll('const source', 'window.source')} })()`);
+  await until(() => page.evaluate(() => window.heard === 'found'), 'the EventSource lines work');
+  await page.evaluate(() => window.source.close());
+  const helper = await page.locator('.watch .elsewhere code').nth(2).textContent();
+  await page.evaluate(`(async () => { ${helper
+    .replace(/import \{ subscribe \} from (.*);/, 'const { subscribe } = await import($1);')
+    .replaceAll('console.log', 'window.called = ')} })()`);
+  await until(() => page.evaluate(() => window.called === 'found'), 'the crier.js lines work');
+});
+
+scenario('what anybody may publish is text', async (world) => {
+  const { server } = world;
+  const page = await watch(world, '*');
+  const hostile = ['<img src=x onerror=alert(1)><script>alert(2)</script>', '\u001b[31mred\u001b[0m\u0007', '\u202edrawkcab',
+    `{"__proto__":{"x":"<b>y</b>"}}`, 'x'.repeat(300_000)];
+  for (const data of hostile) await publish(server, encodeURIComponent('<i>topic</i>'), data, `?event=${encodeURIComponent('<u>type</u>')}`);
+  await shows(page, ...hostile.map((data) => data.slice(0, 400)));
+  assert.equal(await page.locator('.watch :is(img, script, i, u, b)').count(), 0);
+  for (const data of hostile) {
+    await page.locator('.watch .vbody .vrow', { hasText: data.slice(0, 10) }).first().click();
+    await page.getByRole('region', { name: 'Details' }).getByText('<u>type</u>').waitFor();
+    assert.equal(await page.locator('.watch :is(img, script, i, u, b)').count(), 0);
+  }
+  const lines = await exported(page);
+  assert.deepEqual(lines.map(({ data }) => data), hostile);
+  // A publisher cannot pretend that there is a gap.
+  await publish(server, 'news', '{"requested":"#a-1","oldest":"#a-9"}', '?event=gap');
+  await until(async () => (await rows(page)).some(([type, topics]) => type === 'gap' && topics === 'news'), 'it is an update');
+  assert.equal((await page.locator('.watch .tally').textContent()).includes(' gap'), false);
+});
+
+scenario('details show all of an update, and the list is used by keyboard', async (world) => {
+  const { server } = world;
+  const { id } = await publish(server, 'news,log%2Fa', '{"deep":{"er":[1,2,3]}}', '?event=alert');
+  await publish(server, 'news', 'second');
+  const page = await watch(world, 'news', '10');
+  await shows(page, '{"deep":{"er":[1,2,3]}}', 'second');
+  await page.getByRole('grid').focus();
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  const details = page.getByRole('region', { name: 'Details' });
+  await details.getByText(id).waitFor();
+  await details.getByRole('link', { name: 'log/a' }).waitFor();
+  await details.locator('.json .key', { hasText: 'er' }).waitFor();
+  await details.getByRole('button', { name: 'Close' }).click();
+  assert.ok(await details.isHidden());
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'grid');
+});
+
+/** How many frames a second a page draws, in the median of the seconds of a time. */
+const frames = (page, seconds) => page.evaluate((wanted) => new Promise((resolve) => {
+  const counts = [];
+  let [begin, count] = [performance.now(), 0];
+  const step = (now) => {
+    count += 1;
+    if (now - begin >= 1000) {
+      counts.push(count * 1000 / (now - begin));
+      [begin, count] = [now, 0];
+    }
+    if (counts.length < wanted) return requestAnimationFrame(step);
+    resolve(counts.sort((a, b) => a - b)[Math.floor(wanted / 2)]);
+  };
+  requestAnimationFrame(step);
+}), seconds);
+
+/** Publishes a number of updates a second, twenty times a second a part of them, until it is stopped. */
+function publishSteadily(server, topic, rate) {
+  let [done, stopped] = [0, false];
+  const begin = Date.now();
+  const running = (async () => {
+    while (!stopped) {
+      const due = Math.floor((Date.now() - begin) / 1000 * rate) - done;
+      if (due > 0) await publishMany(server, topic, done, due);
+      done += Math.max(due, 0);
+      await sleep(50);
+    }
+    return done;
+  })();
+  return () => {
+    stopped = true;
+    return running;
+  };
+}
+
+/**
+ * This measures time, on a machine that may be busy with something else: so it compares with
+ * an empty page of the same browser, and has three attempts.
+ */
+scenario('a thousand updates a second keep 50 frames a second, in bounded memory', async (world) => {
+  const { server } = world;
+  const context = await world.context();
+  const empty = await world.open(context, '/css/crier.css');
+  const page = await watch(world, 'news', '', context);
+  const heap = async () => {
+    const session = await context.newCDPSession(page);
+    await session.send('HeapProfiler.collectGarbage');
+    return (await session.send('Runtime.getHeapUsage')).usedSize;
+  };
+  const before = await heap();
+  let [total, share] = [0, 0];
+  for (let attempt = 1; attempt <= 3 && share < 50 / 60; attempt += 1) {
+    const best = await frames(empty, 3);
+    const stop = publishSteadily(server, 'news', 1000);
+    const drawn = await frames(page, 10);
+    const published = await stop();
+    total += published;
+    share = drawn / best;
+    await page.locator('.watch .tally', { hasText: `${total.toLocaleString('en')} updates` }).waitFor();
+    console.log(`${Math.round(published / 10)} updates a second: ${drawn.toFixed(1)} frames a second; an empty page: ${best.toFixed(1)}`);
+    assert.ok(published > 9000, `only ${published} updates in ten seconds`);
+  }
+  assert.ok(share >= 50 / 60, `${share} of the frames of an empty page`);
+
+  await publishMany(server, 'news', 0, 30_000);
+  await has(page, '29999');
+  await page.locator('.watch .tally', { hasText: '10,000 held' }).waitFor();
+  assert.ok(await page.locator('.watch .vrow').count() < 120, 'the rows in the document are few');
+  const grown = await heap() - before;
+  assert.ok(grown < 24e6, `the heap has grown by ${grown} bytes`);
+});
+
+scenario('a reader who has scrolled up stays there', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news');
+  await publishMany(server, 'news', 0, 500);
+  await has(page, '499');
+  const list = page.getByRole('grid');
+  await list.evaluate((element) => element.scrollBy(0, -2000));
+  await page.getByRole('button', { name: 'To the newest' }).waitFor();
+  const before = await shownData(page);
+  await publishMany(server, 'news', 500, 300);
+  await page.getByRole('button', { name: '300 newer' }).waitFor();
+  assert.deepEqual(await shownData(page), before);
+  await publishMany(server, 'news', 800, 9500); // the oldest leave, above what is in view
+  await page.getByRole('button', { name: '9,800 newer' }).waitFor();
+  await until(async () => (await shownData(page)).join() === before.join(), 'the same rows are in view');
+  await page.getByRole('button', { name: 'newer' }).click();
+  await has(page, '10299');
+  await publishMany(server, 'news', 10_300, 10);
+  await has(page, '10309');
+});
