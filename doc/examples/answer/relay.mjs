@@ -116,7 +116,7 @@ async function begin(request, response) {
   } else if (answers.size >= MOST_ANSWERS) {
     response.writeHead(503, { 'Retry-After': '10' }).end();
   } else {
-    // Nobody can guess it, so who has the link to an answer may read it.
+    // Nobody can guess it, so everybody who has the link to an answer may read it.
     const answer = randomUUID();
     write(answer, prompt).catch((error) => console.error('relay:', error.message));
     response.writeHead(201, { 'Content-Type': 'application/json' });
