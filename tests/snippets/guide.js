@@ -43,8 +43,8 @@ const PROGRAMS = {
   nginx: ['nginx', 'block.nginx'],
 };
 
-/** The languages that are not run: configurations, data and what a program prints. */
-const OTHERS = ['ini', 'json', 'ndjson', 'text', 'redis'];
+/** The languages that are checked in other ways: configurations, data and what a program prints. */
+const OTHERS = ['ini', 'json', 'ndjson', 'text'];
 
 const MARKS = /^(background|fails|output( of each)?|page \S+|file \S+|crierd( .+)?|not run: .+)$/;
 
@@ -235,11 +235,12 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
   async run(block) {
     const { language, marks } = block;
     assert.ok(language, 'the block has no language');
-    assert.ok(language in PROGRAMS || OTHERS.includes(language), `the language ${language} is unknown`);
     for (const mark of marks) assert.match(mark, MARKS, 'an unknown mark');
     const argument = (mark) => marks.find((one) => one.startsWith(`${mark} `))?.slice(mark.length + 1);
     const reason = argument('not run:');
     if (reason) return reason;
+    const file = argument('file');
+    assert.ok(file || language in PROGRAMS || OTHERS.includes(language), `the language ${language} is unknown`);
 
     const text = this.#translate(block.text);
     const ofEach = marks.includes('output of each');
@@ -256,7 +257,6 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
       else await this.#expect(wanted);
       return '';
     }
-    const file = argument('file');
     if (file) await this.#write(file, text);
     this.#skipped = this.#missing(language, text, file);
     if (this.#skipped) return this.#skipped;
