@@ -1,8 +1,8 @@
 /**
  * A language model that is none: it answers each prompt with the same text, a word each
- * 50 ms, over the streaming API that OpenAI, Ollama, vLLM, llama.cpp and others have.
+ * 50 ms, or MS, over the streaming API that OpenAI, Ollama, vLLM, llama.cpp and others have.
  *
- *     node model.mjs [PORT]
+ *     node model.mjs [PORT [MS]]
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,8 @@ as slowly as you read. Reload this page while I write. The answer goes on where 
 for the words are kept by crierd, and not by the connection. Open the same address in \
 another window, and both show the same. Then end the server, if you like, and start it \
 again. Not one word is missing, and none comes twice.`;
+
+const PAUSE = Number(process.argv[3] ?? 50); // ms
 
 const server = createServer(async (request, response) => {
   let body = '';
@@ -26,7 +28,7 @@ const server = createServer(async (request, response) => {
   for (const content of ANSWER.replace('%', () => prompt).split(/(?<= )/)) {
     if (response.destroyed) return; // the relay has stopped it
     send({ delta: { content }, finish_reason: null });
-    await sleep(50);
+    await sleep(PAUSE);
   }
   send({ delta: {}, finish_reason: 'stop' });
   response.end('data: [DONE]\n\n');
