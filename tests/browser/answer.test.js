@@ -59,7 +59,7 @@ scenario('an answer goes on after a reload, and in another window', OPTIONS, asy
   for (const reader of [page, other]) {
     await status(reader, 'complete');
     const whole = await text(reader);
-    assert.match(whole, /^You asked: why\?\. I am no language model/);
+    assert.match(whole, /^You asked: "why\?"\. I am no language model/);
     assert.equal(whole.split('Reload this page').length, 2, 'no word comes twice');
     assert.ok(whole.endsWith(END), whole);
   }
