@@ -34,7 +34,8 @@
 #define FETCH_BYTES "1048576"
 
 /* Entries, and fields of a hash, in one step of filling the mirror. */
-#define LOAD_COUNT "256"
+#define LOAD_COUNT "1024"
+#define LOAD_BYTES "1048576"
 #define SCAN_COUNT "1000"
 
 /* How long a script that only reads may take, in ms. */
@@ -537,21 +538,30 @@ static void take_load_marks(struct crier__redis_call *call, redisReply *reply)
     load_topics(redis);
 }
 
-static void load_marks(struct crier__redis *redis)
+/* Runs SCRIPT with ARGS, which are freed, as the next step. */
+static void run_step(struct crier__redis *redis, enum crier__redis_script script,
+                     void (*on_reply)(struct crier__redis_call *, redisReply *),
+                     struct crier__redis_args *args)
 {
-    struct crier__redis_args args = {0};
     int error = -ENOMEM;
 
-    crier__redis_begin_args(redis, &args);
-    redis->loading->call.on_reply = take_load_marks;
-    if (!args.failed)
-        error = crier__redis_run(&redis->link, CRIER__REDIS_READER, CRIER__REDIS_MARKS, NULL,
-                                 &args, READ_TIME, &redis->loading->call);
-    crier__redis_args_done(&args);
+    redis->loading->call.on_reply = on_reply;
+    if (!args->failed)
+        error = crier__redis_run(&redis->link, CRIER__REDIS_READER, script, NULL, args,
+                                 READ_TIME, &redis->loading->call);
+    crier__redis_args_done(args);
     if (error != 0) {
         free_loading(redis);
         crier__redis_link_fail(&redis->link, crier_error_text(error));
     }
+}
+
+static void load_marks(struct crier__redis *redis)
+{
+    struct crier__redis_args args = {0};
+
+    crier__redis_begin_args(redis, &args);
+    run_step(redis, CRIER__REDIS_MARKS, take_load_marks, &args);
 }
 
 /* Keeps UPDATE (*stolen*), the next one down. */
@@ -632,10 +642,13 @@ static void take_loaded(struct crier__redis_call *call, redisReply *reply)
 
 static void load_entries(struct crier__redis *redis)
 {
-    const char *texts[] = {"XREVRANGE", redis->keys[CRIER__REDIS_LOG],
-                           redis->loading->upto, "-", "COUNT", LOAD_COUNT};
+    struct crier__redis_args args = {0};
 
-    send_step(redis, take_loaded, texts, sizeof texts / sizeof texts[0]);
+    crier__redis_begin_args(redis, &args);
+    crier__redis_arg(&args, redis->loading->upto, strlen(redis->loading->upto));
+    crier__redis_arg(&args, LOAD_COUNT, strlen(LOAD_COUNT));
+    crier__redis_arg(&args, LOAD_BYTES, strlen(LOAD_BYTES));
+    run_step(redis, CRIER__REDIS_LOAD, take_loaded, &args);
 }
 
 static void take_jumps(struct crier__redis_call *call, redisReply *reply)
