@@ -124,10 +124,21 @@ static void apply_update(struct crier__redis *redis, const struct crier__redis_e
     crier__update_unref(update);
 }
 
+/* Yields this node's next batch if its place is in front of POSITION, up to which the log has
+ * been applied. What others had in front of that and the log lacks has been deleted. */
+static bool yield_own(struct crier__redis *redis, uint64_t position)
+{
+    const struct crier__redis_batch *batch = crier__redis_next(redis);
+
+    if (batch != NULL && batch->last != 0 && batch->prev_last < position &&
+        behind_jumps(redis, redis->last) < batch->prev_last)
+        crier__redis_skip(redis, batch->prev_last);
+    return crier__redis_yield_own(redis, position);
+}
+
 static void apply_entry(struct crier__redis *redis, const struct crier__redis_entry *entry)
 {
-    while (entry->position > redis->last &&
-           crier__redis_yield_own(redis, entry->position))
+    while (entry->position > redis->last && yield_own(redis, entry->position))
         ;
     if (entry->position < redis->last ||
         (entry->position == redis->last && entry->note <= redis->note))
@@ -179,7 +190,7 @@ static bool note_corrected(struct crier__redis *redis, const redisReply *upto,
 /* The log ends at HELD; what the reply lacks of it is gone. */
 static void reach_end(struct crier__redis *redis, const struct crier__redis_held *held)
 {
-    while (crier__redis_yield_own(redis, held->last + 1))
+    while (yield_own(redis, held->last + 1))
         ;
     if (behind_jumps(redis, redis->last) < held->last)
         crier__redis_skip(redis, held->last);
