@@ -100,6 +100,14 @@ scenario('the overview holds one stream, and only while it is shown', async ({ c
   const page = await open(await context(), '/console/');
   await until(() => points(page, 'clients'), 'it is live');
   assert.equal(await server.clients(), 1);
+  const hide = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await hide(true);
+  await until(async () => await server.clients() === 0, 'a page that is hidden has none');
+  await hide(false);
+  await until(async () => await server.clients() === 1, 'it has one again');
   await goTo(page, 'Token');
   await until(async () => await server.clients() === 0, 'the stream is closed');
 });

@@ -38,10 +38,16 @@ export class Session extends EventTarget {
   state = 'asking';
   /** Why the state is what it is, in words; '' when ready. */
   trouble = '';
-  /** The JSON of GET /identity. */
+  /** The JSON of GET /identity; what nobody may, until the server has said (`known`). */
   identity = NOTHING;
   token = recall();
-  api = new Api(() => this.token, (problem) => this.#observe(problem));
+
+  /** Whether the server has said, at any time, what this tab may do. */
+  get known() {
+    return this.identity !== NOTHING;
+  }
+
+  api = new Api(() => this.token, (problem, token) => this.#observe(problem, token));
   #timer;
   #delay = FIRST_DELAY;
   #expiry;
@@ -83,8 +89,9 @@ export class Session extends EventTarget {
     this.#delay = Math.min(this.#delay * 2, LAST_DELAY);
   }
 
-  /** @param {import('./api.js').Problem|null} problem  of a request that has just ended */
-  #observe(problem) {
+  /** Takes note of how a request with a token has just ended. */
+  #observe(problem, token) {
+    if (token !== this.token) return; // another one is used meanwhile
     if (problem?.status === 0) {
       const known = this.state === 'away';
       this.#become('away', problem.detail);

@@ -49,13 +49,13 @@ function facts(names) {
 
 export class Details {
   #journal = facts({
-    type: 'Kind', held: 'Updates held', size: 'Bytes held', age: 'Kept for', topics: 'Topics', oldest: 'Oldest', newest: 'Newest id',
-    commit: 'Commit', failures: 'Failures',
+    held: 'Updates held', size: 'Bytes held', type: 'Kind', commit: 'Commit', topics: 'Topics', age: 'Kept for',
+    oldest: 'Oldest', failures: 'Failures', newest: 'Newest id',
   });
   #held = meter('Updates held');
   #size = meter('Bytes held');
   #open = meter('File descriptors');
-  #connections = facts({ streams: 'Streams', http: 'Other HTTP', pipeline: 'Pipelines', waiting: 'Before a request', descriptors: 'Descriptors' });
+  #connections = facts({ streams: 'Streams', http: 'HTTP, with streams', pipeline: 'Pipelines', waiting: 'No request yet', descriptors: 'Descriptors' });
   #ends = make('tbody');
   #noEnds = make('p', { class: 'hint' }, 'None yet.');
 
