@@ -34,7 +34,7 @@ scenario('the numbers follow what happens', async ({ context, open, server }) =>
   await until(async () => / highest [1-9]/.test(await highest('publishes')), 'the publishes are in the chart');
   await until(async () => / highest [1-9]/.test(await highest('deliveries')), 'so are the deliveries');
   const journal = page.locator('.journal');
-  await journal.getByText('500 of 100,000').waitFor();
+  await journal.getByText('500 of 100 k').waitFor();
   await journal.getByText('memory', { exact: true }).waitFor();
   request.destroy();
   await until(async () => await shownBy(page, 'clients') === clients, 'the client has left');

@@ -63,8 +63,8 @@ export class Mint {
 
   #buildForm() {
     const secretHint = make('p', { class: 'hint' });
-    const showSecretHint = () => setText(secretHint, `At least ${SECRET_BYTES[this.#algorithm.value]} bytes: the secret of the server’s ` +
-      '--jwt-key. It does not leave this page: it is neither sent nor stored.');
+    const showSecretHint = () => setText(secretHint, `At least ${SECRET_BYTES[this.#algorithm.value]} bytes, as the server has them. ` +
+      'It does not leave this page: it is neither sent nor stored.');
     const show = make('button', { type: 'button', class: 'small', 'aria-pressed': 'false' }, 'Show');
     show.addEventListener('click', () => {
       const masked = this.#secret.classList.toggle('masked');
