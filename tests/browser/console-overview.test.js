@@ -3,10 +3,14 @@
  * configuration in force.
  */
 import assert from 'node:assert/strict';
-import { get } from 'node:http';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { WITH_KEY, fits, goTo, grants, heading, holdToken, mint } from './console.js';
 import { scenario, until } from './harness.js';
+import { Server } from './server.js';
 
 const panel = (page, name) => page.locator(`[data-panel="${name}"]`);
 
@@ -94,6 +98,35 @@ scenario('the configuration in force is searched', {
   await table.getByLabel('Defaults, too').check();
   await row('ping-interval').waitFor();
   assert.ok(await table.locator('tbody tr').count() > 30);
+});
+
+scenario('a reload is seen', async ({ context }) => {
+  // A second server of the scenario, which has a file that can change.
+  const directory = await mkdtemp(resolve(tmpdir(), 'crier-'));
+  const file = resolve(directory, 'crierd.conf');
+  const write = (lines) => writeFile(file, ['anonymous = all', ...lines, ''].join('\n'));
+  await write(['max-update = 2M']);
+  const other = new Server(['--config', file]);
+  try {
+    await other.start();
+    const page = await (await context()).newPage();
+    await page.goto(`${other.url}/console/`);
+    const row = page.locator('.configuration tr', { has: page.getByRole('rowheader', { name: 'max-update', exact: true }) });
+    await row.getByText('2M').waitFor();
+    await row.getByText(`${file}:2`).waitFor();
+    await write(['', 'max-update = 3M']);
+    other.reload();
+    await row.getByText('3M').waitFor();
+    await row.getByText(`${file}:3`).waitFor();
+    await write(['max-update = nonsense']);
+    other.reload();
+    await page.getByText('The last reload failed').waitFor();
+    await page.getByText(/all is well/).waitFor({ state: 'hidden' });
+    await row.getByText('3M').waitFor();
+  } finally {
+    await other.stop();
+    await rm(directory, { recursive: true });
+  }
 });
 
 scenario('the overview holds one stream, and only while it is shown', async ({ context, open, server }) => {

@@ -76,7 +76,7 @@ export class Mint {
         field('Secret', make('span', { class: 'row' }, this.#secret, show), secretHint)),
       make('div', { class: 'pair' },
         field('May publish to', this.#publish), field('May subscribe to', this.#subscribe)),
-      make('p', { class: 'hint' }, 'Selectors, one in a line: a topic, a prefix such as news/*, a template such as user/{id}, or * for all.'),
+      make('p', { class: 'hint' }, 'Selectors, one in a line: a topic, a prefix such as news/*, a template such as user/{id}, or * for all but names that begin with $.'),
       make('div', { class: 'pair' }, field('Subject', this.#subject), field('Expires after', this.#lifetime)),
       make('label', { class: 'check' }, this.#admin, make('span', {}, 'Admin'), make('span', { class: 'hint' }, 'may also delete, export, import and see the overview')),
       make('details', {}, make('summary', {}, 'Issuer, audience, key id'),
