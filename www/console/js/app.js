@@ -134,7 +134,10 @@ function showGate(element, view) {
   element.append(make('section', { class: 'card gate' },
     make('h2', {}, `${view.title} needs ${NEEDS[view.needs]}`),
     make('p', {}, `${why} `, identity.tokens ? '' : 'This server knows no keys and no tokens, so only its configuration can allow it.'),
-    ...(identity.tokens ? [tokenForm((text) => session.use(text))] : [])));
+    ...(identity.tokens ? [
+      tokenForm((text) => session.use(text)),
+      make('p', { class: 'hint' }, 'Whoever has the secret of the server can ', make('a', { href: '#/token' }, 'make a token'), '.'),
+    ] : [])));
   return { unmount() {} };
 }
 

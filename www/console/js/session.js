@@ -32,8 +32,8 @@ const NOTHING = {
 /** Reports each change of `state`, `token` and `identity` as an event "change". */
 export class Session extends EventTarget {
   /**
-   * 'asking' until the server has responded for the first time; 'ready'; 'away' while it
-   * cannot be reached; 'refused' when it refuses the token.
+   * 'asking' until the server has said what the token may do; 'ready'; 'away' while it cannot
+   * be reached; 'refused' when it refuses the token.
    */
   state = 'asking';
   /** Why the state is what it is, in words; '' when ready. */
@@ -57,6 +57,7 @@ export class Session extends EventTarget {
   use(token) {
     this.token = token.trim();
     remember(this.token);
+    this.state = 'asking'; // what the server said was about another token
     this.#asking = null;
     return this.refresh();
   }
@@ -73,6 +74,7 @@ export class Session extends EventTarget {
       const identity = await this.api.get('identity');
       if (token !== this.token) return; // another one is used meanwhile
       this.identity = identity;
+      this.#delay = FIRST_DELAY;
       this.#awaitExpiry();
       this.#become('ready');
     } catch (problem) {
@@ -92,18 +94,11 @@ export class Session extends EventTarget {
   /** Takes note of how a request with a token has just ended. */
   #observe(problem, token) {
     if (token !== this.token) return; // another one is used meanwhile
-    if (problem?.status === 0) {
-      const known = this.state === 'away';
-      this.#become('away', problem.detail);
-      if (!known) this.refresh();
-      return;
-    }
-    this.#delay = FIRST_DELAY;
-    if (problem?.status === 401 && this.token) {
+    if (problem?.status === 401 && token) {
       this.identity = { ...this.identity, identity: null, may: NOTHING.may };
       this.#become('refused', problem.detail);
-    } else if (this.state === 'away') {
-      this.refresh(); // it is back, and may be another one
+    } else if (problem?.status === 0 || this.state === 'away') {
+      this.refresh(); // is the server there, and the same one?
     }
   }
 
