@@ -65,7 +65,8 @@ export function duration(seconds) {
 export function micros(value) {
   if (missing(value)) return NONE;
   if (value < 1000) return `${whole.format(value)} µs`;
-  if (value < 1_000_000) return `${fine.format(value / 1000)} ms`;
+  if (value < 100_000) return `${fine.format(value / 1000)} ms`;
+  if (value < 1_000_000) return `${whole.format(value / 1000)} ms`;
   return `${fine.format(value / 1_000_000)} s`;
 }
 
