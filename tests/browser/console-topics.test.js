@@ -164,7 +164,7 @@ scenario('no topics, and reserved ones', { options: ['--presence', '*'] }, async
   assert.equal(await page.getByRole('button', { name: 'Delete…' }).count(), 0);
   assert.equal(await page.locator('.actions').getByRole('link', { name: 'Publish' }).count(), 0);
 
-  // Who only looks at a topic does not join it.
+  // A page that shows a topic does not join it.
   await page.goto(`${server.url}/console/${pathOf('news')}`);
   await rows(page).first().waitFor();
   await publish(server, 'news', 'y');
@@ -399,7 +399,7 @@ scenario('a server that is away comes back', { journal: true }, async ({ server,
   await until(async () => await page.locator('.view .trouble').textContent() === '', 'the trouble is over');
 });
 
-scenario('who may only subscribe is not offered to delete', { options: ['--jwt-key', `HS256:${'k'.repeat(32)}`, '--anonymous', 'subscribe'] }, async ({ context, open }) => {
+scenario('without the scope admin there is no button that deletes', { options: ['--jwt-key', `HS256:${'k'.repeat(32)}`, '--anonymous', 'subscribe'] }, async ({ context, open }) => {
   const page = await open(await context(DESK), `/console/${pathOf('news')}`);
   await page.getByText('This topic holds no updates.').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Delete…' }).count(), 0);

@@ -3,7 +3,7 @@
  */
 import { make, setText } from '../../../../js/dom.js';
 import { commandBox } from '../../parts/copy.js';
-import { ago, bytes, count, date, number } from '../../parts/format.js';
+import { bytes, count, date, number, roughly } from '../../parts/format.js';
 import { VirtualList } from '../../parts/virtual_list.js';
 import { Catalogue, hasPresence } from './catalogue.js';
 import { repeat } from './repeat.js';
@@ -286,9 +286,6 @@ export class TopicList {
 
 /** The route of a topic's page. */
 const routeOf = (topic) => `#/topics/${encodeURIComponent(topic)}`;
-
-/** How long ago, in the largest unit alone. */
-const roughly = (time) => ago(time).replace(/^(\d+ \w+) \d+ \w+/, '$1');
 
 function showTime(cell, time) {
   setText(cell, roughly(time));

@@ -5,7 +5,7 @@
  * the search is part of the route, so that it can be linked to.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { ago, bytes, count, date, number, time as clock } from '../../parts/format.js';
+import { bytes, count, date, number, roughly, time as clock } from '../../parts/format.js';
 import { VirtualList } from '../../parts/virtual_list.js';
 import { hasPresence } from './catalogue.js';
 import { confirmDelete } from './delete_dialog.js';
@@ -171,7 +171,7 @@ export class TopicView {
   #showFigures() {
     const { updates, bytes: size, subscribers, first_time: oldest, time, ended } = this.#about;
     const figure = (name, ...value) => make('div', {}, make('dt', {}, name), make('dd', {}, ...value));
-    const stamp = (value) => (value ? make('time', { datetime: value, title: date(value) }, ago(value)) : '–');
+    const stamp = (value) => (value ? make('time', { datetime: value, title: date(value) }, roughly(value)) : '–');
     drawRates(this.#parts.spark, this.#rates.values);
     const marks = [
       ...(ended ? [make('span', { class: 'badge ended' }, 'ended')] : []),
