@@ -83,3 +83,6 @@ export function ago(time, now = Date.now()) {
   if (Math.abs(seconds) < 1) return 'now';
   return seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(-seconds)}`;
 }
+
+/** How long ago, in the largest unit alone: "3 min ago". @param {string|number|Date} time */
+export const roughly = (time) => ago(time).replace(/(\d+ \w+) \d+ \w+/, '$1');
