@@ -211,8 +211,10 @@ scenario('a gap is shown in the stream, with ids, reason and retention', {
   const text = await details.textContent();
   assert.ok(text.includes(`Requested${id}`), text);
   assert.ok(text.includes(`Oldest held${ids[2]}`), text);
-  assert.match(text, /some of the 2 updates/);
-  await details.getByText('short:count=2').waitFor();
+  assert.match(text, /up to 2 updates were published/);
+  await details.getByText('All topics together: 100,000 updates, 16 MiB, of any age').waitFor();
+  await details.getByText('short:count=2 (command line)').waitFor();
+  await details.getByText(/short holds 2 updates now/).waitFor();
   await details.getByRole('link', { name: 'short' }).click();
   await page.getByRole('heading', { name: /short|Topics/ }).first().waitFor();
 });

@@ -65,7 +65,7 @@ class WatchView {
 
   constructor(element, app) {
     this.#app = app;
-    this.#details = new Details(() => readRetention(app.api, app.identity.may.admin), () => this.#list.element.focus());
+    this.#details = new Details((topics) => readRetention(app, topics), () => this.#list.element.focus());
     this.#list = new VirtualList({
       label: 'What the stream has sent',
       columns: COLUMNS,

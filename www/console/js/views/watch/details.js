@@ -21,7 +21,7 @@ export class Details {
   #onclose;
 
   /**
-   * @param {() => Promise<string[]>} retention  what the server retains, in lines
+   * @param {(topics: string[]) => Promise<string[]>} retention  what the server retains, in lines
    * @param {() => void} onclose  the user has closed them
    */
   constructor(retention, onclose) {
@@ -56,7 +56,7 @@ export class Details {
   #showGap(gap, topics) {
     const { cause, circumstance, advice } = explainGap(gap);
     const retention = make('dd', {}, 'asking the server …');
-    this.#retention().then((lines) => retention.replaceChildren(...lines.map((line) => make('div', {}, line))));
+    this.#retention(topics).then((lines) => retention.replaceChildren(...lines.map((line) => make('div', {}, line))));
     const list = facts([
       ['Noticed', date(gap.time)],
       ['Requested', make('code', {}, String(gap.requested))],
