@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { once } from 'node:events';
-import { WITH_KEY, fits, goTo, grants, heading, mint } from './console.js';
+import { WITH_KEY, fits, goTo, grants, heading, holdToken, mint } from './console.js';
 import { scenario, until } from './harness.js';
 
 const panel = (page, name) => page.locator(`[data-panel="${name}"]`);
@@ -78,8 +78,7 @@ scenario('the configuration in force is searched', {
   options: [...WITH_KEY, '--retain-age', '30d', '--presence', 'a', '--presence', 'b/*'],
 }, async ({ context, open }) => {
   const profile = await context();
-  const token = mint(grants({ admin: true }));
-  await profile.addInitScript((text) => sessionStorage.setItem('crier-console-token', text), token);
+  await holdToken(profile, mint(grants({ admin: true })));
   const page = await open(profile, '/console/');
   const table = page.locator('.configuration');
   const row = (name) => table.locator('tr', { has: page.getByRole('rowheader', { name, exact: true }) });

@@ -37,6 +37,11 @@ export async function enterToken(page, token) {
   await page.getByRole('button', { name: 'Use this token' }).click();
 }
 
+/** Has the pages of a browser profile begin with a token. */
+export const holdToken = (profile, token) => profile.addInitScript((text) => {
+  if (location.protocol === 'http:') sessionStorage.setItem('crier-console-token', text);
+}, token);
+
 /** Whether nothing of the page is cut off at the sides. */
 export const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 

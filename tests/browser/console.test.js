@@ -3,7 +3,7 @@
  * prefix, and a server that goes away.
  */
 import assert from 'node:assert/strict';
-import { WITH_KEY, enterToken, fits, goTo, grants, heading, mint, startProxy, viewLink } from './console.js';
+import { WITH_KEY, enterToken, fits, goTo, grants, heading, holdToken, mint, startProxy, viewLink } from './console.js';
 import { scenario, until } from './harness.js';
 
 const VIEWS = ['Overview', 'Topics', 'Watch', 'Publish', 'Presence', 'Token'];
@@ -69,8 +69,7 @@ scenario('without a token the console asks for one', { options: WITH_KEY }, asyn
 
 scenario('the first view that the token opens is shown', { options: WITH_KEY }, async ({ context, open }) => {
   const profile = await context();
-  const token = mint(grants({ subscribe: ['*'] }));
-  await profile.addInitScript((text) => sessionStorage.setItem('crier-console-token', text), token);
+  await holdToken(profile, mint(grants({ subscribe: ['*'] })));
   await heading(await open(profile, '/console/'), 'Topics').waitFor();
 });
 
