@@ -137,6 +137,12 @@ scenario('pausing loses nothing', async (world) => {
   await shows(page, 'before', 'meanwhile');
   await publish(server, 'news', 'after');
   await shows(page, 'before', 'meanwhile', 'after');
+  await press(page, 'Pause');
+  await publish(server, 'news', 'last');
+  await page.getByRole('button', { name: 'Resume (1 waiting)' }).waitFor();
+  await press(page, 'Stop');
+  await shows(page, 'before', 'meanwhile', 'after', 'last');
+  await page.locator(STATUS, { hasText: 'Stopped' }).waitFor();
 });
 
 /** Publishes many updates at once: N of them, from the number FROM on. */
@@ -181,7 +187,7 @@ scenario('what expired during a pause is a gap, with its reason', {
   await page.locator('.watch .tally', { hasText: '1 gap' }).waitFor();
   await has(page, '11999');
   await page.locator('.watch input[type=search]').fill('no such text');
-  await row(page, 'they expired while the stream was closed').waitFor();
+  await row(page, 'they left the journal while the stream was closed').waitFor();
 });
 
 scenario('a gap is shown in the stream, with ids, reason and retention', {
@@ -201,7 +207,7 @@ scenario('a gap is shown in the stream, with ids, reason and retention', {
   await has(page, '5');
   const texts = await shownData(page);
   const at = texts.findIndex((text) => text.startsWith('Updates are missing here'));
-  assert.match(texts[at], /they expired while this page was disconnected for \d/);
+  assert.match(texts[at], /they left the journal while this page was disconnected for \d/);
   assert.match(texts.find((text) => text.startsWith('Connected again')), new RegExp(`resumes after ${id}:`));
   assert.deepEqual(texts.slice(at + 1), ['4', '5']);
 

@@ -86,8 +86,8 @@ class WatchView {
 
   unmount() {
     clearInterval(this.#tick);
-    cancelAnimationFrame(this.#frame);
     this.#feed?.stop();
+    cancelAnimationFrame(this.#frame);
     this.#list.close();
   }
 
@@ -129,9 +129,8 @@ class WatchView {
 
   #start(topics, beginning) {
     this.#feed?.stop();
+    this.#held.reset();
     this.#forget();
-    Object.assign(this.#held, { updates: 0, gaps: 0 });
-    this.#held.types.clear();
     this.#showTypes();
     [this.#topics, this.#beginning, this.#counted] = [topics, beginning, Infinity];
     const path = this.#path({ format: 'full' });

@@ -34,7 +34,7 @@ export function explainGap({ requested, oldest, before }) {
 
 function causeOfNewJournal(requested, oldest) {
   return `The stream was to continue after ${requested}, which belongs to a journal that is not there any more. ` +
-    `The stream goes on with ${oldest}, the first update that the journal of now holds.`;
+    `The stream goes on with ${oldest}, the first update of the new one.`;
 }
 
 function causeOfExpiry(from, to, requested, oldest) {
@@ -58,10 +58,10 @@ function between(most) {
 }
 
 const briefly = ({ how, ms }, renewed) => ({
-  start: renewed ? 'the id asked for belongs to another one.' : 'they expired before this stream began.',
-  reconnect: `${renewed ? 'it was replaced' : 'they expired'} while this page was disconnected for ${lasting(ms)}.`,
-  pause: `${renewed ? 'it was replaced' : 'they expired'} while the stream was closed for ${lasting(ms)} (paused).`,
-  open: 'they expired before this page had read them.',
+  start: renewed ? 'the id asked for belongs to another one.' : 'they left the journal before this stream began.',
+  reconnect: `${renewed ? 'it was replaced' : 'they left the journal'} while this page was disconnected for ${lasting(ms)}.`,
+  pause: `${renewed ? 'it was replaced' : 'they left the journal'} while the stream was closed for ${lasting(ms)} (paused).`,
+  open: renewed ? 'it was replaced while the stream was open.' : 'they left the journal before this page had read them.',
 })[how];
 
 const circumstances = {
