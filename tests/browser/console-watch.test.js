@@ -206,12 +206,12 @@ scenario('a gap is shown in the stream, with ids, reason and retention', {
   line.mend();
   await has(page, '5');
   const texts = await shownData(page);
-  const at = texts.findIndex((text) => text.startsWith('Updates are missing here'));
+  const at = texts.findIndex((text) => text.startsWith('Updates are missing:'));
   assert.match(texts[at], /they left the journal while this page was disconnected for \d/);
   assert.match(texts.find((text) => text.startsWith('Connected again')), new RegExp(`resumes after ${id}:`));
   assert.deepEqual(texts.slice(at + 1), ['4', '5']);
 
-  await row(page, 'Updates are missing here').click();
+  await row(page, 'Updates are missing:').click();
   const details = page.getByRole('region', { name: 'Details' });
   await details.getByRole('heading', { name: 'Why there is a gap' }).waitFor();
   const text = await details.textContent();

@@ -23,7 +23,7 @@ export function explainGap({ requested, oldest, before }) {
   const renewed = from !== null && to !== null && from.epoch !== to.epoch;
   const cause = renewed ? causeOfNewJournal(requested, oldest) : causeOfExpiry(from, to, requested, oldest);
   return {
-    brief: `${renewed ? 'The journal is a new one' : 'Updates are missing here'}: ${briefly(before, renewed)}`,
+    brief: `${renewed ? 'The journal is a new one' : 'Updates are missing'}: ${briefly(before, renewed)}`,
     cause,
     circumstance: circumstances[before.how](before),
     advice: renewed
@@ -65,7 +65,7 @@ const briefly = ({ how, ms }, renewed) => ({
 })[how];
 
 const circumstances = {
-  start: () => 'It is at the beginning of the stream: so it is what any client gets that resumes after this id.',
+  start: () => 'It is at the beginning of the stream: so any client that resumes after this id gets it.',
   reconnect: ({ ms }) => `This page had been disconnected for ${lasting(ms)}.`,
   pause: ({ ms }) => `The view was paused, and had closed its stream ${lasting(ms)} before, since too much was waiting.`,
   open: () => 'The stream was open. The client, or the network to it, read more slowly than updates were published, so the ' +

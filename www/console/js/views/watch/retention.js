@@ -7,6 +7,7 @@ import { topicsPath } from './selectors.js';
 
 const MAX_TOPICS = 5; // that are asked for
 const PATIENCE = 5_000; // ms
+const MAX_RULES = 20; // that are shown
 
 /**
  * @param {import('../../app.js').App} app
@@ -48,7 +49,7 @@ async function readRules(api) {
   try {
     const { options } = await api.get('config');
     const { value, origin } = options.find(({ name }) => name === 'retain-topic') ?? {};
-    return [value ?? []].flat().map((rule) => `${rule} (${origin})`);
+    return [value ?? []].flat().slice(0, MAX_RULES).map((rule) => `${rule} (${origin})`);
   } catch {
     return [];
   }
