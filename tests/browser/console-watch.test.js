@@ -337,9 +337,18 @@ scenario('details show all of an update, and the list is used by keyboard', asyn
   await details.getByText(id).waitFor();
   await details.getByRole('link', { name: 'log/a' }).waitFor();
   await details.locator('.json .key', { hasText: 'er' }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+  assert.equal(await focused(), 'Details');
+  await page.keyboard.press('Escape');
+  assert.ok(await details.isHidden());
+  assert.equal(await focused(), 'What the stream has sent');
+  await row(page, 'second').click();
+  await details.getByText('second').waitFor();
+  await page.getByRole('grid').press('ArrowUp');
+  await details.getByText(id).waitFor();
   await details.getByRole('button', { name: 'Close' }).click();
   assert.ok(await details.isHidden());
-  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'grid');
+  assert.equal(await focused(), 'What the stream has sent');
 });
 
 scenario('a token that expires, or does not suffice, is shown in the stream', { options: WITH_KEY }, async (world) => {

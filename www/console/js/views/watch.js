@@ -109,6 +109,7 @@ class WatchView {
     const { element } = this.#list;
     element.addEventListener('scroll', () => this.#follow(this.#list.atEnd), { passive: true });
     element.addEventListener('keydown', ({ key }) => this.#onkey(key), { capture: true });
+    element.addEventListener('keydown', ({ key }) => this.#afterKey(key)); // after the list's own
     this.#newest.addEventListener('click', () => {
       this.#follow(true);
       this.#list.toEnd();
@@ -181,6 +182,14 @@ class WatchView {
     } else if (key === 'End') {
       this.#follow(true);
     }
+  }
+
+  /** Enter goes on to the details; while they are there, they are those of the active row. */
+  #afterKey(key) {
+    if (!this.#details.shown) return;
+    if (key === 'Enter') this.#details.focus();
+    else if (key === 'Escape') this.#details.hide();
+    else if (this.#list.active >= 0) this.#open(this.#list.active);
   }
 
   #open(index) {

@@ -16,7 +16,7 @@ function facts(entries) {
 }
 
 export class Details {
-  element = make('section', { class: 'card watch-details', 'aria-label': 'Details', hidden: '' });
+  element = make('section', { class: 'card watch-details', 'aria-label': 'Details', tabindex: '-1', hidden: '' });
   #retention;
   #onclose;
 
@@ -41,6 +41,14 @@ export class Details {
     close.addEventListener('click', () => this.#close());
     this.element.replaceChildren(make('header', {}, make('h2', {}, title), close), ...parts);
     this.element.hidden = false;
+  }
+
+  get shown() {
+    return !this.element.hidden;
+  }
+
+  focus() {
+    this.element.focus({ preventScroll: true });
   }
 
   hide() {
