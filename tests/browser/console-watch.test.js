@@ -507,3 +507,22 @@ scenario('a reader who has scrolled up stays there', async (world) => {
   await publishMany(server, 'news', 10_300, 10);
   await has(page, '10309');
 });
+
+// www/ has no package.json that would make Node take its files for modules.
+const source = await readFile(new URL('../../www/console/js/views/watch/selectors.js', import.meta.url), 'base64');
+const { mistakeInList, readSelectors, topicsPath } = await import(`data:text/javascript;base64,${source}`);
+
+scenario('the form takes what crierd takes, and nothing else', async ({ server }) => {
+  const good = ['news', 'a/b', 'a//b', '/', 'a/../b', './x', "it's", 'a b', 'a%2Fb', '*', '**'.slice(1), 'log/*', 'ü😀', 'x'.repeat(255),
+    `${'x'.repeat(255)}*`, '{', '{}', 'a{b', '{a b}', '{x-y}', '{id}', 'a{/x*}', '{?a,b,c:3}', '{+a}b{#c}', `{${'x'.repeat(1022)}}`,
+    '{a,b,c,d,e,f,g,h,i,j}', '$presence/news', '$presence/*', 'a,b , c', 'a?b=c&d', 'a#b', 'a;b', '<b>', '"', '\\'];
+  const bad = ['', 'a*b', '**', '*a', 'ü'.repeat(128), 'x'.repeat(256), 'a\u0007b', 'a\u0085b', '$chat', '$x/*',
+    '{a,b,c,d,e,f,g,h,i,j,k}', `{${'x'.repeat(1023)}}`, Array.from({ length: 101 }, (_, n) => `t${n}`).join()];
+  for (const text of [...good, ...bad]) {
+    const selectors = readSelectors(text);
+    assert.equal(mistakeInList(selectors) === '', good.includes(text), `${text.slice(0, 40)}: ${mistakeInList(selectors)}`);
+    const path = topicsPath(selectors.map((selector) => selector.text));
+    const { status } = await fetch(`${server.url}/${path}?poll=1`);
+    assert.equal(status === 200, good.includes(text), `${text.slice(0, 40)}: ${status}`);
+  }
+});
