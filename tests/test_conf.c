@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "crierd/config/conf.h"
+#include "crierd/config/describe.h"
 #include "crierd/config/load.h"
 #include "crierd/config/options.h"
 #include "crierd/config/print.h"
@@ -905,12 +906,21 @@ START_TEST(a_dump_hides_passwords)
     };
 
     const char *text;
+    json_t *options;
+    char *shown;
 
     dump(urls[_i]);
     text = read_file();
     ck_assert_ptr_null(strstr(text, SECRET));
     ck_assert_ptr_nonnull(strstr(text, "\n# journal = redis://"));
     ck_assert_ptr_null(strstr(text, "\njournal"));
+    options = describe_options(conf);
+    shown = json_dumps(options, JSON_COMPACT);
+    json_decref(options);
+    ck_assert_ptr_null(strstr(shown, SECRET));
+    ck_assert_ptr_nonnull(strstr(shown, "{\"name\":\"journal\",\"value\":\"redis://"));
+    ck_assert_ptr_nonnull(strstr(shown, ",\"origin\":\"command line\",\"secret\":true}"));
+    free(shown);
 }
 END_TEST
 

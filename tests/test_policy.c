@@ -304,6 +304,49 @@ static bool challenges(struct client *client, const char *error)
                          : strstr(challenge, error) != NULL;
 }
 
+/* What only an admin may do. */
+static const struct {
+    const char *method, *target, *body;
+} admin_ways[] = {
+    {"GET", "/export", NULL},          {"HEAD", "/export", NULL},
+    {"POST", "/import", "\n"},         {"GET", "/topics/$stats", NULL},
+    {"HEAD", "/topics/$stats", NULL},  {"GET", "/topics/%24stats?since=all", NULL},
+    {"GET", "/config", NULL},          {"HEAD", "/config", NULL},
+};
+
+/* Goes the admin's way NUMBER with TOKEN, which is freed; NULL: without one. Returns the
+ * status. */
+static int go_as_admin(int number, char *token)
+{
+    char header[2048] = "";
+    struct client client;
+    int status;
+
+    if (token != NULL)
+        snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+    free(token);
+    client_connect(&client, crierd.port);
+    status = client_request(&client, admin_ways[number].method,
+                            admin_ways[number].target, header, admin_ways[number].body);
+    client_close(&client);
+    return status;
+}
+
+START_TEST(an_admin_alone)
+{
+    static const char admin[] = "\"crier\":{\"admin\":true},";
+
+    ck_assert_int_eq(go_as_admin(_i, NULL), 401);
+    ck_assert_int_eq(go_as_admin(_i, make_wrong(0)), 401);
+    ck_assert_int_eq(go_as_admin(_i, make_wrong(5)), 401);
+    ck_assert_int_eq(go_as_admin(_i, grant("\"*\",\"$stats\"", "\"*\",\"$stats\"")), 403);
+    ck_assert_int_eq(go_as_admin(_i, strdup(ROBOT)), 403);
+    /* A key for publishers makes no admin. */
+    ck_assert_int_eq(go_as_admin(_i, token_of(PUBLISHER, admin, ALL)), 403);
+    ck_assert_int_eq(go_as_admin(_i, token_of(SECRET, admin, "{}")), 200);
+}
+END_TEST
+
 START_TEST(no_way_in_without_a_token)
 {
     struct client client;
@@ -969,6 +1012,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, no_way_in_with_two_credentials, 0, COUNT(ways));
     tcase_add_loop_test(c, every_way_in_with_the_right_token, 0, COUNT(ways));
     tcase_add_loop_test(c, grants_are_of_topics, 0, COUNT(topics));
+    tcase_add_loop_test(c, an_admin_alone, 0, COUNT(admin_ways));
     tcase_add_test(c, a_static_token_is_a_token);
     tcase_add_test(c, the_list_shows_what_is_granted);
     tcase_add_test(c, what_is_open_stays_open);
@@ -981,6 +1025,7 @@ static Suite *suite(void)
     c = policy_case(s, "readers", setup_readers);
     tcase_add_loop_test(c, a_wrong_token_is_refused_where_none_is_needed, 0,
                         COUNT(ways));
+    tcase_add_loop_test(c, an_admin_alone, 0, COUNT(admin_ways));
     tcase_add_loop_test(c, private_updates_are_for_grants, 0, COUNT(glances));
     tcase_add_test(c, a_private_topic_is_not_listed);
     tcase_add_test(c, private_updates_are_streamed_to_grants);

@@ -1,6 +1,16 @@
 /**
  * Types and documentation of crier.js, which subscribes to Server-Sent Events, above all to
- * the topics of a crierd. It needs no build step, and runs in browsers and in Node 18.
+ * the topics of a crierd. It is one file, needs no build step, and runs in browsers and in
+ * Node 18 or newer.
+ *
+ *   import { subscribe } from './crier.js';
+ *   const news = subscribe('topics/news', { since: 10 });
+ *   news.addEventListener('message', ({ data, lastEventId }) => console.log(data));
+ *   news.addEventListener('gap', ({ gap }) => console.log('missed updates after', gap.requested));
+ *   news.addEventListener('statechange', () => console.log(news.state, news.trouble));
+ *
+ * Unlike an EventSource it sends a token, dispatches the events of all types, tells a gap
+ * from an update, says why a stream is not live, and goes on where an EventSource gives up.
  */
 
 /** What to subscribe to, and as whom. */
@@ -10,25 +20,24 @@ export interface Options {
   /**
    * The bearer token, or a function that returns it. The function is called at the start, and
    * again when the server has refused the last token, as it does when that has expired.
-   * While it throws or rejects, the stream waits and calls it again.
+   * While it throws or rejects, the stream waits, and then calls it again. Tabs with
+   * different tokens share no stream.
    */
   token?: string | (() => string | undefined | Promise<string | undefined>);
   /**
    * Whether all tabs that ask for the same (URL, token, keep and lastEventId) share one
-   * stream over HTTP/1.1: true by default. Where there is no SharedWorker, each tab has its own.
+   * stream over HTTP/1.1: true by default. They do so where there are SharedWorkers, and
+   * crier.js comes from the origin of the page; over HTTP/2 and 3, each tab has its own.
    */
   share?: boolean;
-  /** Which events a tab gets first that joins a shared stream later: none by default. */
+  /** Which events a tab gets first that joins a shared stream later: 0 by default, none. */
   keep?: Keep;
   /** Resume after the event with this id. */
   lastEventId?: string;
 }
 
-/**
- * The last N events; all (up to 10,000); the newest of each type; or so many of each of these
- * types.
- */
-export type Keep = number | 'all' | 'newest' | Record<string, number>;
+/** The last N events; all, up to 10,000; or the newest of each type. */
+export type Keep = number | 'all' | 'newest';
 
 /**
  * connecting, live; retrying: the connection broke, or an attempt is in progress; lost: the
@@ -36,10 +45,13 @@ export type Keep = number | 'all' | 'newest' | Record<string, number>;
  */
 export type State = 'connecting' | 'live' | 'retrying' | 'lost' | 'closed';
 
-/** Between which ids updates are missing. `oldest` is the first one that is held; null when none is. */
+/**
+ * Where updates are missing: after the id `requested`, and before `oldest`, the first one
+ * that is held, or null. From a server other than crierd it may have neither.
+ */
 export interface Gap {
-  readonly requested: string | null;
-  readonly oldest: string | null;
+  readonly requested?: string;
+  readonly oldest?: string | null;
 }
 
 export interface StreamEvent extends MessageEvent<string> {
@@ -48,10 +60,11 @@ export interface StreamEvent extends MessageEvent<string> {
   /** Whether it is an event that was kept for a tab that has joined later. */
   readonly past: boolean;
   /**
-   * With format=full: the topics of the update, with commas between them and %2C for a comma
-   * in a name, and the time at which it was published (RFC 3339). A gap has neither.
+   * The other fields of the event. With format=full these are `topics`, with commas between
+   * them and %2C for a comma in a name, and `time`, at which the update was published (RFC
+   * 3339); a gap has neither.
    */
-  readonly fields: { readonly topics?: string; readonly time?: string };
+  readonly fields: Readonly<Record<string, string | undefined>>;
   /** Set if this is no update, but says that updates are missing here. */
   readonly gap?: Gap;
 }
@@ -70,7 +83,7 @@ export interface GapEvent extends StreamEvent {
  * - `ended`: the topics have ended, and all their updates were received; the state is closed;
  * - `statechange`: state, trouble or tabs has changed.
  *
- * After close() there are no more events.
+ * close() dispatches a last `statechange`; after it there are no more events.
  */
 export interface Stream extends EventTarget {
   readonly url: string;

@@ -5,15 +5,14 @@
  * of a SharedWorker, which holds each stream once for all tabs.
  */
 const WORKER = 'crier.js 1'; // another name whenever its messages change
-const MAX_STREAMS = 5; // one connection is left for requests
+const MAX_STREAMS = 5; // one is left for requests
 const MAX_KEPT = 10_000; // events
 const MAX_EVENT = 2 ** 26; // characters
 const RETRY = 2_000; // ms
-const HOUR = 3_600_000;
 
-// Waits WAIT and about MS: a thousand browsers shall not return at once.
+// Waits WAIT and about MS, since a thousand browsers may do so at once.
 const pause = (signal, ms, wait = 0) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, Math.min(HOUR, wait + ms * (0.5 + Math.random() / 2)));
+  const timer = setTimeout(resolve, Math.min(2 ** 31 - 1, wait + ms * (1 + Math.random()) / 2));
   signal.onabort = () => clearTimeout(timer);
 });
 
@@ -60,7 +59,7 @@ async function hold({ url, token, id }, renew, signal, report) {
     try {
       const fields = { Accept: 'text/event-stream' };
       if (token) fields.Authorization = `Bearer ${token}`;
-      // unescape() and escape() convert from and to UTF-8, the bytes of a header
+      // A header has bytes: unescape() and escape() convert from and to UTF-8.
       if (stream.id) fields['Last-Event-ID'] = unescape(encodeURIComponent(stream.id));
       const response = await fetch(url, { headers: fields, cache: 'no-store', signal });
       const { status, headers, body } = response;
@@ -75,11 +74,11 @@ async function hold({ url, token, id }, renew, signal, report) {
         for (let part; !(part = await reader.read()).done;) {
           const events = parse(decoder.decode(part.value, { stream: true }));
           if (!events) return report({ state: 'closed', trouble: 'The server sent an event that is too long.' });
-          if (events.length) report({ events });
+          if (events.length) report({ events, lastEventId: stream.id });
         }
       } else {
-        const problem = await response.json().catch(() => null); // RFC 9457
-        trouble = `${problem?.detail ?? `The server responded ${status}.`}`;
+        const problem = await (response.ok ? body.cancel() : response.json().catch(() => {})); // RFC 9457
+        trouble = `${problem?.detail ?? `The server responded ${status} without a stream.`}`;
         if (status === 401 && renew && !renewed) {
           token = await renew();
           renewed = true;
@@ -88,7 +87,7 @@ async function hold({ url, token, id }, renew, signal, report) {
         if (/^4/.test(status) && ![408, 425, 429].includes(status)) return report({ state: 'closed', trouble });
         wait = 1_000 * headers.get('Retry-After') || 0;
       }
-    } catch { /* the connection broke, or there is no token */ }
+    } catch { /* it broke, or there is no token */ }
     if (signal.aborted) return;
     report({ state: trouble ? 'lost' : 'retrying', trouble });
     await pause(signal, stream.retry * 2 ** Math.min(failures++, 3), wait);
@@ -96,8 +95,7 @@ async function hold({ url, token, id }, renew, signal, report) {
 }
 
 // Has the worker hold it. A lock shows how long this tab lives.
-function share(...task) {
-  const [source, renew, signal, report] = task;
+function delegate(source, renew, signal, report) {
   const worker = new SharedWorker(import.meta.url, { type: 'module', name: WORKER });
   const { port } = worker;
   const lock = navigator.locks && crypto.randomUUID();
@@ -105,7 +103,7 @@ function share(...task) {
     port.postMessage({ open: source, lock });
     signal.onabort = () => release(port.postMessage({ close: true }));
   });
-  worker.onerror = () => hold(...task);
+  worker.onerror = () => hold(source, renew, signal, report);
   port.onmessage = ({ data }) => {
     if (data.renew) renew().then((token) => port.postMessage({ token }), () => {});
     else report(data);
@@ -116,7 +114,7 @@ function share(...task) {
 
 // The back/forward cache holds pages, but no streams.
 const streams = new Set();
-globalThis.addEventListener?.('pagehide', () => streams.forEach((stream) => stream.hide()));
+globalThis.addEventListener?.('pagehide', () => streams.forEach((stream) => stream.gone?.abort()));
 globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && streams.forEach((stream) => stream.show()));
 
 class Stream extends EventTarget {
@@ -124,13 +122,14 @@ class Stream extends EventTarget {
   trouble = '';
   tabs = 1;
   #options;
-  #gone;
+  gone;
 
   constructor(url, options) {
     super();
     const { since, lastEventId = '' } = this.#options = options;
-    this.url = new URL(url, globalThis.document?.baseURI).href;
-    if (since !== undefined) this.url += `${this.url.includes('?') ? '&' : '?'}since=${encodeURIComponent(since)}`;
+    const target = new URL(url, globalThis.document?.baseURI);
+    if (since !== undefined) target.search += `${target.search && '&'}since=${encodeURIComponent(since)}`;
+    this.url = target.href;
     this.lastEventId = lastEventId;
     streams.add(this);
     queueMicrotask(() => this.show()); // the caller adds its listeners first
@@ -140,15 +139,11 @@ class Stream extends EventTarget {
     if (this.state !== 'closed') this.#receive({ state: 'closed' });
   }
 
-  hide() {
-    this.#gone?.abort();
-  }
-
   async show() {
     if (this.state === 'closed') return;
-    const { signal } = this.#gone = new AbortController();
+    const { signal } = this.gone = new AbortController();
     const report = (message) => signal.aborted || this.#receive(message);
-    let { token, share: shared = true, keep = 0 } = this.#options;
+    let { token, share = true, keep = 0 } = this.#options;
     const renew = typeof token === 'function' && (async () => await this.#options.token() ?? '');
     try {
       if (renew) token = await renew();
@@ -161,7 +156,7 @@ class Stream extends EventTarget {
     const task = [source, renew, signal, report];
     const multiplexed = /^h[23]/.test(performance.getEntriesByType('navigation')[0]?.nextHopProtocol);
     try {
-      if (shared && !multiplexed) return share(...task);
+      if (share && !multiplexed) return delegate(...task);
     } catch { /* there are no SharedWorkers, or not for this page */ }
     hold(...task);
   }
@@ -172,7 +167,7 @@ class Stream extends EventTarget {
     Object.assign(this, { trouble: '' }, change);
     if (this.state === 'closed') {
       streams.delete(this);
-      this.hide();
+      this.gone?.abort();
     }
     if (ended) this.dispatchEvent(new Event('ended'));
     this.dispatchEvent(new Event('statechange'));
@@ -184,7 +179,7 @@ class Stream extends EventTarget {
       extra.gap = {};
       try {
         Object.assign(extra.gap, JSON.parse(data));
-      } catch { /* it is another server's */ }
+      } catch { /* not of a crierd */ }
     }
     // Nor can it pretend to be another event of the stream's own.
     const own = !gap && ['any', 'gap', 'ended', 'statechange'].includes(type);
@@ -201,7 +196,6 @@ class Channel {
   ports = [];
   #kept = [];
   #state = {};
-  #asked = 0;
 
   constructor(source) {
     this.source = source;
@@ -221,14 +215,9 @@ class Channel {
     admit();
   }
 
-  start() {
-    this.gone = new AbortController();
-    hold(this.source, this.source.renews && this.renew, this.gone.signal, this.report);
-  }
-
-  // Gets a token from a tab; from another one next time.
+  // Gets a token from any tab, and so from another one if it does not return any.
   renew = async () => {
-    this.ports[this.#asked++ % this.ports.length].postMessage({ renew: true });
+    this.ports[Math.floor(Math.random() * this.ports.length)].postMessage({ renew: true });
     return this.source.token = await new Promise((resolve, reject) => {
       this.answer = resolve;
       setTimeout(reject, 5 * RETRY);
@@ -240,8 +229,7 @@ class Channel {
       const { keep } = this.source;
       let kept = [...this.#kept, ...events];
       if (keep === 'newest') kept = [...new Map(kept.map((event) => [event.type, event])).values()];
-      this.#kept = kept.slice(Math.max(0, kept.length - (keep >= 0 ? keep : MAX_KEPT)));
-      change.lastEventId = events.at(-1).lastEventId;
+      this.#kept = keep ? kept.slice(-keep || -MAX_KEPT) : [];
     }
     this.#state = { ...this.#state, trouble: '', ...change };
     for (const port of this.ports) port.postMessage({ events, ...this.#state, tabs: this.ports.length });
@@ -257,10 +245,13 @@ const channels = new Set();
 const admit = () => [...channels].forEach((channel, place) => {
   if (place >= MAX_STREAMS) {
     channel.report({ state: 'connecting', trouble: 'This browser holds as many streams to this server as it can. This one waits for another to end.' });
-  } else if (!channel.gone) channel.start();
+  } else if (!channel.gone) {
+    channel.gone = new AbortController();
+    hold(channel.source, channel.source.renews && channel.renew, channel.gone.signal, channel.report);
+  }
 });
 
-if (globalThis.SharedWorkerGlobalScope && name === WORKER) {
+if (globalThis.name === WORKER) {
   globalThis.onconnect = ({ ports: [port] }) => {
     let channel;
     port.onmessage = ({ data: { open, lock, close, token } }) => {

@@ -15,8 +15,8 @@ process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 test.after(() => children.forEach((child) => child.kill('SIGKILL')));
 
 /** Starts one of the example's programs at a free port. @returns {Promise<string>} its URL */
-async function start(program, env = {}) {
-  const child = spawn(process.execPath, [example(program), '0'], {
+async function start(program, env = {}, args = []) {
+  const child = spawn(process.execPath, [example(program), '0', ...args], {
     env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.add(child);
@@ -26,6 +26,9 @@ async function start(program, env = {}) {
   }
   throw new Error(`${program} has ended`);
 }
+
+/** A model that takes so long for its answer that a test can interrupt it. */
+const slowModel = () => start('model.mjs', {}, ['120']);
 
 const text = (page) => page.locator('#answer').textContent();
 const words = async (page, count) => until(async () => (await text(page)).split(' ').length > count, `${count} words`);
@@ -56,7 +59,7 @@ scenario('an answer goes on after a reload, and in another window', OPTIONS, asy
   for (const reader of [page, other]) {
     await status(reader, 'complete');
     const whole = await text(reader);
-    assert.match(whole, /^You asked: why\?\. I am no language model/);
+    assert.match(whole, /^You asked: "why\?"\. I am no language model/);
     assert.equal(whole.split('Reload this page').length, 2, 'no word comes twice');
     assert.ok(whole.endsWith(END), whole);
   }
@@ -67,7 +70,7 @@ scenario('an answer goes on after a reload, and in another window', OPTIONS, asy
 
 scenario('an answer goes on after crierd was away', { ...OPTIONS, journal: true }, async ({ context, forgive, server }) => {
   forgive(/ERR_|Failed to load/);
-  const MODEL_URL = await start('model.mjs');
+  const MODEL_URL = await slowModel();
   const url = await start('relay.mjs', { CRIER_SERVER: server.url, MODEL_URL });
   const page = await (await context()).newPage();
   await ask(page, url, 'why?');
@@ -81,7 +84,7 @@ scenario('an answer goes on after crierd was away', { ...OPTIONS, journal: true 
 });
 
 scenario('an answer can be stopped, and a failure is shown', OPTIONS, async ({ context, server }) => {
-  const MODEL_URL = await start('model.mjs');
+  const MODEL_URL = await slowModel();
   const page = await (await context()).newPage();
   await ask(page, await start('relay.mjs', { CRIER_SERVER: server.url, MODEL_URL }), 'why?');
   await page.getByRole('button', { name: 'Stop' }).click();

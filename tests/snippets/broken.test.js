@@ -21,6 +21,7 @@ const BROKEN = {
   'PHP': ['```php\n<?php\nnothing();\n```', /undefined function/],
   'Go': ['```go\npackage main\nfunc main() { nothing() }\n```', /undefined: nothing/],
   'C': ['```c\n#include <crier.h>\nint main(void) { return nothing; }\n```', /nothing/],
+  'nginx': ['```nginx\nproxy_pas x;\n```', /proxy_pas/],
   'no language': ['```\nfalse\n```', /no language/],
   'an unknown language': ['```klingon\nnuqneH\n```', /klingon is unknown/],
   'an unknown mark': ['<!-- snippet: backgruond -->\n```sh\ntrue\n```', /unknown mark/],

@@ -29,6 +29,7 @@ const EVENTS = env.EVENTS_URL ?? CRIERD;
 const MODEL_URL = env.MODEL_URL ?? 'http://127.0.0.1:8082/v1/chat/completions';
 const LONGEST_PROMPT = 20_000; // bytes
 const MOST_ANSWERS = 100; // at a time
+const LONGEST_ANSWER = 600_000; // ms
 
 /** The answers that are being written: what stops each. @type {Map<string, AbortController>} */
 const answers = new Map();
@@ -79,6 +80,7 @@ async function* ask(prompt, signal) {
 /** Has an answer written, and ends its topic whatever happens. */
 async function write(answer, prompt) {
   const stop = new AbortController();
+  const deadline = setTimeout(() => stop.abort(), LONGEST_ANSWER);
   let number = 0;
   answers.set(answer, stop);
   try {
@@ -90,6 +92,7 @@ async function write(answer, prompt) {
     if (stop.signal.aborted) await publish(answer, 'end', 'done', { reason: 'stopped' }, true);
     else await publish(answer, 'end', 'failed', { detail: error.message }, true);
   } finally {
+    clearTimeout(deadline);
     answers.delete(answer);
   }
 }
@@ -116,7 +119,7 @@ async function begin(request, response) {
   } else if (answers.size >= MOST_ANSWERS) {
     response.writeHead(503, { 'Retry-After': '10' }).end();
   } else {
-    // Nobody can guess it, so who has the link to an answer may read it.
+    // Nobody can guess it, so everybody who has the link to an answer may read it.
     const answer = randomUUID();
     write(answer, prompt).catch((error) => console.error('relay:', error.message));
     response.writeHead(201, { 'Content-Type': 'application/json' });

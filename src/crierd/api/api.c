@@ -6,6 +6,7 @@
 #include "api.h"
 
 #include "access.h"
+#include "config_get.h"
 #include "crierd/http/policy.h"
 #include "export.h"
 #include "health.h"
@@ -41,6 +42,7 @@ const struct route api_routes[] = {
      .scope = SCOPE_SUBSCRIBE,
      .topics = ROUTE_TOPICS_LATER},
     {.method = "GET", .path = "/identity", .handle = access_get, .scope = SCOPE_IDENTITY},
+    {.method = "GET", .path = "/config", .handle = config_get, .scope = SCOPE_ADMIN},
     {.method = "GET",
      .path = "/export",
      .handle = export_get,

@@ -705,8 +705,11 @@ static void print_value(const struct conf *conf, const struct option_row *row,
     case OPTION_ACTION:
         break;
     case OPTION_RETAIN:
-        for (i = 0; i < conf->topic_count; i++)
-            retain_print(&conf->topics[i], to);
+        for (i = 0; i < conf->topic_count; i++) {
+            if (i != 0)
+                fputc('\n', to);
+            retain_print_entry(&conf->topics[i], to);
+        }
         break;
     case OPTION_KEY:
         for (i = 0; i < conf->jwt_keys.count; i++)
@@ -755,4 +758,12 @@ char *option_text(const struct conf *conf, const struct option_row *row)
         return text;
     free(text);
     return NULL;
+}
+
+bool option_hides(const struct conf *conf, const struct option_row *row,
+                  const char *text)
+{
+    if (row->type == OPTION_KEY)
+        return text[0] != '\0' && strstr(text, ":@") == NULL;
+    return row->type == OPTION_JOURNAL && strcmp(text, conf->journal) != 0;
 }

@@ -101,6 +101,11 @@ int option_set(struct conf *conf, const struct option_row *row,
  * list all entries, one a line. "" when it has no value; NULL when memory is short. */
 char *option_text(const struct conf *conf, const struct option_row *row);
 
+/* Whether TEXT, which is ROW's value in CONF as option_text() writes it, or of a list an entry
+ * of it, leaves out a secret. */
+bool option_hides(const struct conf *conf, const struct option_row *row,
+                  const char *text);
+
 /* Writes the variable of ROW, such as CRIERD_RETAIN_COUNT. */
 #define OPTION_VARIABLE_SIZE 48
 void option_variable(const struct option_row *row,

@@ -159,10 +159,10 @@ static void print_assignment(const struct conf *conf, const struct option_row *r
 {
     if (text[0] == '\0')
         fprintf(to, "#%s =\n", row->name);
-    else if (row->type == OPTION_KEY && strstr(text, ":@") == NULL)
+    else if (row->type == OPTION_KEY && option_hides(conf, row, text))
         fprintf(to, "# %s = %s is a secret, which is not shown\n", row->name,
                 text);
-    else if (row->type == OPTION_JOURNAL && strcmp(text, conf->journal) != 0)
+    else if (option_hides(conf, row, text))
         fprintf(to, "# %s = %s, shown without its passwords\n", row->name, text);
     else if (is_writable(row->name, text))
         fprintf(to, "%s = %s\n", row->name, text);

@@ -118,6 +118,28 @@ void retain_clear(struct conf *conf)
         free((char *)conf->topics[--conf->topic_count].topic);
 }
 
+void retain_print_entry(const struct crier_topic_retention *topic, FILE *to)
+{
+    const struct crier_retention *keep = &topic->retention;
+    const char *before = ":";
+    char text[VALUE_SIZE];
+
+    fputs(topic->topic, to);
+    if (keep->count != 0) {
+        fprintf(to, "%scount=%zu", before, keep->count);
+        before = ",";
+    }
+    if (keep->bytes != 0) {
+        value_print_size(text, keep->bytes);
+        fprintf(to, "%sbytes=%s", before, text);
+        before = ",";
+    }
+    if (keep->age != 0) {
+        value_print_time(text, keep->age);
+        fprintf(to, "%sage=%s", before, text);
+    }
+}
+
 void retain_print(const struct crier_topic_retention *topic, FILE *to)
 {
     const struct crier_retention *keep = &topic->retention;

@@ -31,6 +31,9 @@ int retain_add_text(struct conf *conf, const char *text);
 /* Empties CONF's list. */
 void retain_clear(struct conf *conf);
 
+/* Writes TOPIC as --retain-topic has it. */
+void retain_print_entry(const struct crier_topic_retention *topic, FILE *to);
+
 /* Writes TOPIC as the file's section does, without the section's head. */
 void retain_print(const struct crier_topic_retention *topic, FILE *to);
 
