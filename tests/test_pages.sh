@@ -18,7 +18,7 @@ cd "$scratch"
 make_source() {
     rm -rf doc www
     mkdir -p doc/guide doc/examples doc/man www/console
-    cp -R "$source/doc/site" doc/
+    cp -R --no-preserve=mode "$source/doc/site" doc/
     printf '%s\n' '[Guides]' 'start  First' 'tokens  Second' 'unwritten  Third' \
         '[Manual]' 'tool.1  tool(1)' >doc/site/index.txt
     echo 'int main(void);' >doc/examples/news.c
