@@ -151,6 +151,28 @@ START_TEST(foreign_notes_are_passed_by)
 }
 END_TEST
 
+static atomic_ullong missed_upto;
+
+static void note_missed_upto(void *closure, uint64_t position)
+{
+    (void)closure;
+    atomic_store(&missed_upto, position);
+}
+
+/* Another node has appended the second update, and it was deleted before this one saw it. */
+START_TEST(what_is_deleted_in_front_of_an_own_update_is_missed)
+{
+    journal_start(REDIS, NULL);
+    journal->missed = note_missed_upto;
+    append("a", "one");
+    atomic_store(&missed_upto, 0);
+    change_key(CRIER__REDIS_JOURNAL, "HSET %s last 2");
+    ck_assert_uint_eq(append("a", "three"), 3);
+    ck_assert_uint_eq(atomic_load(&missed_upto), 2);
+    journal_end();
+}
+END_TEST
+
 START_TEST(topics_without_records_are_not_listed)
 {
     journal_start(REDIS, NULL);
@@ -290,6 +312,7 @@ static Suite *make_suite(void)
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
         tcase_add_loop_test(tcase, foreign_notes_are_passed_by, 0,
                             sizeof foreign / sizeof *foreign);
+        tcase_add_test(tcase, what_is_deleted_in_front_of_an_own_update_is_missed);
         tcase_add_test(tcase, topics_without_records_are_not_listed);
     }
     return suite;

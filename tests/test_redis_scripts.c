@@ -266,6 +266,7 @@ START_TEST(scripts_have_their_names)
     static const char *const correct[CRIER__REDIS_SCRIPTS] = {
         [CRIER__REDIS_ATTACH] = "attach", [CRIER__REDIS_APPEND] = "append",
         [CRIER__REDIS_FETCH] = "fetch",   [CRIER__REDIS_FORGET] = "forget",
+        [CRIER__REDIS_LOAD] = "load",
         [CRIER__REDIS_SWEEP] = "sweep",   [CRIER__REDIS_TRIM] = "trim",
         [CRIER__REDIS_LIST] = "list",     [CRIER__REDIS_MARKS] = "marks",
         [CRIER__REDIS_PAST] = "past",     [CRIER__REDIS_BACK] = "back",
@@ -360,6 +361,27 @@ START_TEST(lost_notes_renew)
            "[e1 0 0 0 [0 0 1 4294967297 0 " NOW "] 0 0]");
     expect(CRIER__REDIS_ATTACH, "n", "e1|n|1|2|s2|e2|" NOW,
            "[e2 8589934593 0 0 [0 0 1 8589934593 0 " NOW "] 0 0]");
+}
+END_TEST
+
+/* A node that starts is not given more than it can take, however large the updates are. */
+START_TEST(the_newest_entries_are_loaded)
+{
+    const char *all = "[[5-0 [u 0 " NOW " 10//a b x]] [4-0 [u 0 " NOW " 10//a b x]] "
+                      "[3-0 [u 0 " NOW " 10//a b x]] [2-0 [u 0 " NOW " 10//a b x]] "
+                      "[1-0 [u 0 " NOW " 10//a b x]]]";
+    const char *two = "[[5-0 [u 0 " NOW " 10//a b x]] [4-0 [u 0 " NOW " 10//a b x]]]";
+    int i;
+
+    attach_new();
+    for (i = 0; i < 5; i++)
+        append("a", "", 0);
+    expect(CRIER__REDIS_LOAD, "n", "e1|5-0|9|9999", all);
+    expect(CRIER__REDIS_LOAD, "n", "e1|5-0|5|9999", all);
+    expect(CRIER__REDIS_LOAD, "n", "e1|5-0|2|9999", two);
+    expect(CRIER__REDIS_LOAD, "n", "e1|5-0|9|30", two); /* each has 21 */
+    expect(CRIER__REDIS_LOAD, "n", "e1|(2-0|9|1", "[[1-0 [u 0 " NOW " 10//a b x]]]");
+    expect(CRIER__REDIS_LOAD, "n", "e1|(1-0|9|9999", "[]");
 }
 END_TEST
 
@@ -1274,6 +1296,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, other_journals_are_refused);
     tcase_add_test(tcase, other_servers_jump);
     tcase_add_test(tcase, lost_notes_renew);
+    tcase_add_test(tcase, the_newest_entries_are_loaded);
     tcase_add_test(tcase, torn_changes_are_undone);
     tcase_add_test(tcase, junk_does_not_keep_nodes_out);
     tcase_add_test(tcase, lost_journals_are_made_behind_what_was_seen);

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { WITH_KEY, enterToken, fits, grants, mint } from './console.js';
 import { scenario, until } from './harness.js';
 
 const open = async (world, query = '', context = undefined) => {
@@ -177,6 +178,34 @@ scenario('a topic that was published to can be watched', async (world) => {
   await page.getByRole('link', { name: 'Publish to the same topics' }).click();
   await page.locator('.publish').waitFor();
   assert.equal(await field(page, 'Topics').inputValue(), 'news');
+});
+
+scenario('a token publishes what it may, privately, too', { options: WITH_KEY }, async (world) => {
+  const { server } = world;
+  world.forgive(/status of 403/);
+  const page = await world.open(await world.context(), '/console/#/publish?topic=user/1');
+  const token = mint(grants({ publish: ['user/*'], subscribe: ['user/*'] }));
+  await enterToken(page, token);
+  await page.getByText('This token may publish to: user/*').waitFor();
+  await field(page, 'Data').fill('psst');
+  await page.getByLabel('Private').check();
+  await press(page);
+  await outcome(page).getByText('Published to').waitFor();
+  const line = await (await fetch(`${server.url}/topics/user/1?poll=1&since=all&format=json`,
+    { headers: { Authorization: `Bearer ${token}` } })).json();
+  assert.equal(line.private, true);
+  await field(page, 'Topics').fill('news');
+  await press(page);
+  await outcome(page).getByText('Not published (403)').waitFor();
+});
+
+scenario('without keys nothing can be private; a narrow screen shows all of it', async (world) => {
+  const page = await open(world, '?topic=news', await world.context({ viewport: { width: 390, height: 844 } }));
+  assert.ok(await page.getByLabel('Private').isDisabled());
+  await field(page, 'Data').fill('x'.repeat(300));
+  await press(page);
+  await outcome(page).getByText('Published to').waitFor();
+  assert.ok(await fits(page));
 });
 
 // www/ has no package.json that would make Node take its files for modules.

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { WITH_KEY, enterToken, fits, grants, mint } from './console.js';
 import { scenario, state, until } from './harness.js';
 
 const STATUS = '.watch .status';
@@ -43,6 +44,8 @@ const has = (page, data) => until(async () => (await shownData(page)).includes(d
 const row = (page, text) => page.locator('.watch .vbody .vrow', { hasText: text });
 const press = (page, name) => page.locator('.watch').getByRole('button', { name, exact: true }).click();
 
+const resume = (page) => page.locator('.watch').getByRole('button', { name: /^Resume/ }).click();
+
 /** The lines of an export. */
 async function exported(page) {
   const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Export')]);
@@ -55,6 +58,8 @@ scenario('selectors of each kind are shown as they are typed, and watched', asyn
   const page = await world.open(await world.context(), '/console/#/watch');
   const kinds = () => page.locator('.watch .kinds li').allTextContents();
   const field = page.getByLabel('Topics', { exact: true });
+  await page.getByText('Name some topics above').waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Stop' }).isDisabled());
 
   await field.fill('news, log/*, books/{id}, books{?author,year}');
   assert.deepEqual(await kinds(),
@@ -103,12 +108,19 @@ scenario('a stream begins where one says', async (world) => {
   await shows(page, '4');
   await begin('age', '1h');
   await shows(page, '1', '2', '3', '4');
+  await publish(server, 'news', '5', '?id=1'); // an id that could be a number of updates
+  await begin('id', '1');
+  await state(page, 'live', STATUS);
+  await publish(server, 'news', '6');
+  await shows(page, '6');
+  await page.reload();
+  await shows(page, '6');
   await begin('last', 'many');
   await page.locator('.watch').getByRole('alert').filter({ hasText: 'a number' }).waitFor();
   await begin('now');
   await state(page, 'live', STATUS);
-  await publish(server, 'news', '5');
-  await shows(page, '5');
+  await publish(server, 'news', '7');
+  await shows(page, '7');
 });
 
 scenario('pausing loses nothing', async (world) => {
@@ -118,9 +130,10 @@ scenario('pausing loses nothing', async (world) => {
   await shows(page, 'before');
   await press(page, 'Pause');
   await publish(server, 'news', 'meanwhile');
-  await page.locator(STATUS, { hasText: 'Paused, 1 waiting' }).waitFor();
+  await page.locator(STATUS, { hasText: 'Paused' }).waitFor();
+  await page.getByRole('button', { name: 'Resume (1 waiting)' }).waitFor();
   await shows(page, 'before');
-  await press(page, 'Resume');
+  await resume(page);
   await shows(page, 'before', 'meanwhile');
   await publish(server, 'news', 'after');
   await shows(page, 'before', 'meanwhile', 'after');
@@ -144,10 +157,10 @@ scenario('a pause with too much waiting closes the stream, and resumes it withou
   const page = await watch(world, 'news');
   await press(page, 'Pause');
   await publishMany(server, 'news', 0, 6000);
-  await page.locator(STATUS, { hasText: 'Paused, 5,000 waiting' }).waitFor();
+  await page.getByRole('button', { name: 'Resume (5,000 waiting)' }).waitFor();
   await until(async () => await server.clients() === 0, 'the stream is closed');
   await publishMany(server, 'news', 6000, 1000);
-  await press(page, 'Resume');
+  await resume(page);
   await page.locator('.watch .tally', { hasText: '7,000 updates' }).waitFor();
   const lines = await exported(page);
   assert.deepEqual(lines.map(({ data }) => Number(data)), [...Array(7000).keys()]);
@@ -164,7 +177,7 @@ scenario('what expired during a pause is a gap, with its reason', {
   await publishMany(server, 'short', 0, 5000);
   await until(async () => await server.clients() === 0, 'the stream is closed');
   await publishMany(server, 'short', 5000, 7000);
-  await press(page, 'Resume');
+  await resume(page);
   await page.locator('.watch .tally', { hasText: '1 gap' }).waitFor();
   await has(page, '11999');
   await page.locator('.watch input[type=search]').fill('no such text');
@@ -211,7 +224,8 @@ scenario('a journal that began anew is named as the reason of a gap', async (wor
   await publish(server, 'news', 'old');
   await shows(page, 'old');
   await server.stop();
-  await row(page, 'Disconnected.').waitFor();
+  await row(page, 'Disconnected.').first().waitFor();
+  await row(page, 'disconnected. The server could not be reached.').waitFor();
   await server.start();
   await publish(server, 'news', 'new');
   await row(page, 'The journal is a new one').click();
@@ -250,6 +264,8 @@ scenario('an export is what was published', async (world) => {
   await shows(page, '{"x": 1}');
   assert.deepEqual((await exported(page)).map(({ data }) => data), ['{"x": 1}']);
   await page.getByLabel('Show only updates of the type').selectOption('');
+  await page.locator('.watch input[type=search]').fill('nowhere');
+  await page.getByText('passes the filter').waitFor();
   await page.locator('.watch input[type=search]').fill('ÜNÏ');
   await shows(page, 'ünï 😀');
   await publish(server, 'a', 'not shown');
@@ -318,6 +334,43 @@ scenario('details show all of an update, and the list is used by keyboard', asyn
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'grid');
 });
 
+scenario('a token that expires, or does not suffice, is shown in the stream', { options: WITH_KEY }, async (world) => {
+  const { server } = world;
+  world.forgive(/status of 40[13]/);
+  const publisher = mint(grants({ publish: ['*'] }));
+  const send = (topic, body) => fetch(`${server.url}/topics/${topic}`,
+    { method: 'POST', headers: { Authorization: `Bearer ${publisher}` }, body });
+  const page = await world.open(await world.context(), '/console/#/watch?topics=news');
+  await page.getByText('Watch needs a token').waitFor();
+  await enterToken(page, mint(grants({ subscribe: ['news'], exp: Math.ceil(Date.now() / 1000) + 4 })));
+  await state(page, 'live', STATUS);
+  await send('news', 'before');
+  await shows(page, 'before');
+  assert.match(await page.locator('.watch .elsewhere code').first().textContent(), /-H "Authorization: Bearer \$TOKEN"/);
+  await row(page, /The stream is closed\. .*expired/).waitFor();
+  await page.locator(STATUS, { hasText: 'Closed' }).waitFor();
+  assert.equal((await shownData(page))[0], 'before');
+
+  const other = await world.open(await world.context(), '/console/#/watch?topics=secret');
+  await enterToken(other, mint(grants({ subscribe: ['news'] })));
+  await row(other, /The stream is closed\. The token does not grant/).waitFor();
+});
+
+scenario('a narrow screen shows all of it', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news', '', await world.context({ viewport: { width: 390, height: 844 } }));
+  assert.ok(await fits(page));
+  await publish(server, 'news,log%2Fa', `{"text":"${'word '.repeat(200)}"}`, '?event=alert');
+  await row(page, 'word').click();
+  const details = page.getByRole('region', { name: 'Details' });
+  await details.getByRole('link', { name: 'log/a' }).waitFor();
+  assert.ok(await fits(page));
+  const { y, height } = await details.boundingBox();
+  assert.ok(y >= 0 && y + height <= 845, 'the details are on the screen');
+  await details.press('Escape');
+  assert.ok(await details.isHidden());
+});
+
 /** How many frames a second a page draws, in the median of the seconds of a time. */
 const frames = (page, seconds) => page.evaluate((wanted) => new Promise((resolve) => {
   const counts = [];
@@ -360,7 +413,7 @@ function publishSteadily(server, topic, rate) {
 scenario('a thousand updates a second keep 50 frames a second, in bounded memory', async (world) => {
   const { server } = world;
   const context = await world.context();
-  const empty = await world.open(context, '/css/crier.css');
+  const empty = await context.newPage();
   const page = await watch(world, 'news', '', context);
   const heap = async () => {
     const session = await context.newCDPSession(page);
@@ -388,6 +441,33 @@ scenario('a thousand updates a second keep 50 frames a second, in bounded memory
   assert.ok(await page.locator('.watch .vrow').count() < 120, 'the rows in the document are few');
   const grown = await heap() - before;
   assert.ok(grown < 24e6, `the heap has grown by ${grown} bytes`);
+});
+
+scenario('the wheel stops following, however fast updates come', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news');
+  const stop = publishSteadily(server, 'news', 1000);
+  await page.locator('.watch .tally', { hasText: /^\d,\d{3} updates/ }).waitFor();
+  await page.getByRole('grid').hover();
+  await page.mouse.wheel(0, -400);
+  await page.getByRole('button', { name: /newer/ }).waitFor();
+  const before = await shownData(page);
+  await page.locator('.watch .tally', { hasText: /^[3-9],\d{3} updates/ }).waitFor();
+  assert.deepEqual(await shownData(page), before);
+  await page.getByRole('button', { name: /newer/ }).click();
+  await until(async () => Number((await shownData(page)).at(-1)) > Number(before.at(-1)) + 500, 'the newest are shown');
+  await stop();
+});
+
+scenario('what is held is bounded in bytes, too', async (world) => {
+  const { server } = world;
+  const page = await watch(world, 'news');
+  for (let n = 0; n < 30; n += 1) await publish(server, 'news', `${n} ${'x'.repeat(1_000_000)}`);
+  await page.locator('.watch .tally', { hasText: '30 updates' }).waitFor();
+  await page.locator('.watch .tally', { hasText: '8 held (15.3 MiB)' }).waitFor();
+  assert.deepEqual((await shownData(page)).map((data) => data.slice(0, 3).trim()),
+    ['22', '23', '24', '25', '26', '27', '28', '29']);
+  assert.deepEqual((await exported(page)).map(({ data }) => data.length), Array(8).fill(1_000_003));
 });
 
 scenario('a reader who has scrolled up stays there', async (world) => {

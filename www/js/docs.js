@@ -45,7 +45,7 @@ function rate(section, patterns) {
 }
 
 /** The sections that have all words, the best first. */
-export function find(all, query) {
+function find(all, query) {
   const patterns = query.trim().split(/\s+/).filter(Boolean).map(pattern);
   if (patterns.length === 0) return { patterns, hits: [] };
   const hits = all.map((section) => ({ section, points: rate(section, patterns) }))

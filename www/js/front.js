@@ -9,7 +9,7 @@
 import { Session } from '../console/js/session.js';
 import { subscribe } from '../crier.js';
 import { addCopyButtons } from './copy.js';
-import { byId, make, setText, showOrigin, showState, timeElement } from './dom.js';
+import { byId, make, setText, showOrigin, showState } from './dom.js';
 
 const TOPIC = 'topics/hello';
 const PAST = 10; // updates that the page begins with
@@ -27,7 +27,7 @@ function entry({ kind, data, lastEventId, gap }) {
   if (gap) return make('li', { class: 'notice' }, 'Some updates may be missing here.');
   const type = kind === 'message' ? [] : [make('b', { class: 'type', title: 'Type of the event' }, kind), ' '];
   return make('li', {}, make('div', {}, ...type, make('span', { dir: 'auto' }, data)),
-    timeElement(new Date().toISOString()), make('code', { title: `Id: ${lastEventId}` }, lastEventId));
+    make('code', { title: `Id: ${lastEventId}` }, lastEventId));
 }
 
 function add(event) {

@@ -90,7 +90,7 @@ const isOpen = (view) => view.needs === null || session.identity.may[view.needs]
 function parseRoute(hash) {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split(/\?(.*)/s);
   const [name, ...rest] = path.split('/');
-  const view = VIEWS.find((each) => each.name === name) ?? VIEWS.find(isOpen) ?? overview;
+  const view = VIEWS.find((each) => each.name === name) ?? VIEWS.find((each) => each.needs && isOpen(each)) ?? overview;
   return { view, args: { path: rest.filter(Boolean).map(decode), query: new URLSearchParams(query) } };
 }
 

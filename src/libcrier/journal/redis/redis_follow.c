@@ -34,7 +34,8 @@
 #define FETCH_BYTES "1048576"
 
 /* Entries, and fields of a hash, in one step of filling the mirror. */
-#define LOAD_COUNT "256"
+#define LOAD_COUNT "1024"
+#define LOAD_BYTES "1048576"
 #define SCAN_COUNT "1000"
 
 /* How long a script that only reads may take, in ms. */
@@ -123,10 +124,21 @@ static void apply_update(struct crier__redis *redis, const struct crier__redis_e
     crier__update_unref(update);
 }
 
+/* Yields this node's next batch if its place is in front of POSITION, up to which the log has
+ * been applied. What others had in front of that and the log lacks has been deleted. */
+static bool yield_own(struct crier__redis *redis, uint64_t position)
+{
+    const struct crier__redis_batch *batch = crier__redis_next(redis);
+
+    if (batch != NULL && batch->last != 0 && batch->prev_last < position &&
+        behind_jumps(redis, redis->last) < batch->prev_last)
+        crier__redis_skip(redis, batch->prev_last);
+    return crier__redis_yield_own(redis, position);
+}
+
 static void apply_entry(struct crier__redis *redis, const struct crier__redis_entry *entry)
 {
-    while (entry->position > redis->last &&
-           crier__redis_yield_own(redis, entry->position))
+    while (entry->position > redis->last && yield_own(redis, entry->position))
         ;
     if (entry->position < redis->last ||
         (entry->position == redis->last && entry->note <= redis->note))
@@ -178,7 +190,7 @@ static bool note_corrected(struct crier__redis *redis, const redisReply *upto,
 /* The log ends at HELD; what the reply lacks of it is gone. */
 static void reach_end(struct crier__redis *redis, const struct crier__redis_held *held)
 {
-    while (crier__redis_yield_own(redis, held->last + 1))
+    while (yield_own(redis, held->last + 1))
         ;
     if (behind_jumps(redis, redis->last) < held->last)
         crier__redis_skip(redis, held->last);
@@ -537,21 +549,30 @@ static void take_load_marks(struct crier__redis_call *call, redisReply *reply)
     load_topics(redis);
 }
 
-static void load_marks(struct crier__redis *redis)
+/* Runs SCRIPT with ARGS, which are freed, as the next step. */
+static void run_step(struct crier__redis *redis, enum crier__redis_script script,
+                     void (*on_reply)(struct crier__redis_call *, redisReply *),
+                     struct crier__redis_args *args)
 {
-    struct crier__redis_args args = {0};
     int error = -ENOMEM;
 
-    crier__redis_begin_args(redis, &args);
-    redis->loading->call.on_reply = take_load_marks;
-    if (!args.failed)
-        error = crier__redis_run(&redis->link, CRIER__REDIS_READER, CRIER__REDIS_MARKS, NULL,
-                                 &args, READ_TIME, &redis->loading->call);
-    crier__redis_args_done(&args);
+    redis->loading->call.on_reply = on_reply;
+    if (!args->failed)
+        error = crier__redis_run(&redis->link, CRIER__REDIS_READER, script, NULL, args,
+                                 READ_TIME, &redis->loading->call);
+    crier__redis_args_done(args);
     if (error != 0) {
         free_loading(redis);
         crier__redis_link_fail(&redis->link, crier_error_text(error));
     }
+}
+
+static void load_marks(struct crier__redis *redis)
+{
+    struct crier__redis_args args = {0};
+
+    crier__redis_begin_args(redis, &args);
+    run_step(redis, CRIER__REDIS_MARKS, take_load_marks, &args);
 }
 
 /* Keeps UPDATE (*stolen*), the next one down. */
@@ -632,10 +653,13 @@ static void take_loaded(struct crier__redis_call *call, redisReply *reply)
 
 static void load_entries(struct crier__redis *redis)
 {
-    const char *texts[] = {"XREVRANGE", redis->keys[CRIER__REDIS_LOG],
-                           redis->loading->upto, "-", "COUNT", LOAD_COUNT};
+    struct crier__redis_args args = {0};
 
-    send_step(redis, take_loaded, texts, sizeof texts / sizeof texts[0]);
+    crier__redis_begin_args(redis, &args);
+    crier__redis_arg(&args, redis->loading->upto, strlen(redis->loading->upto));
+    crier__redis_arg(&args, LOAD_COUNT, strlen(LOAD_COUNT));
+    crier__redis_arg(&args, LOAD_BYTES, strlen(LOAD_BYTES));
+    run_step(redis, CRIER__REDIS_LOAD, take_loaded, &args);
 }
 
 static void take_jumps(struct crier__redis_call *call, redisReply *reply)

@@ -47,6 +47,11 @@ enum crier__redis_script {
      * positions behind misses only what was deleted, unless these cost more than 16 MiB. */
     CRIER__REDIS_FETCH,
 
+    /* EPOCH UPTO COUNT BYTES
+     * The newest entries of the log up to the place UPTO, as XREVRANGE has it and has them, at
+     * most COUNT, and no more after BYTES; nothing at the end of the log. */
+    CRIER__REDIS_LOAD,
+
     /* EPOCH NODE NOW TOPIC UPTO BUDGET
      * Deletes what TOPIC holds up to the position UPTO (0: all), and makes the note.
      * Updates of TOPIC that are gone leave the log at once, even if it holds nothing.

@@ -150,6 +150,7 @@ export class VirtualList {
 
   #measure() {
     const height = this.#probe.offsetHeight;
+    if (!height) return; // it is hidden
     const first = this.#height ? this.#top / this.#height : 0;
     this.#view = this.element.clientHeight - this.#head.offsetHeight;
     if (height !== this.#height) this.#top = first * height;

@@ -52,7 +52,8 @@ export default {
       topic?.close();
       topic = null;
       place.replaceChildren();
-      setText(trouble, name && !covers(selectors, name) ? `${name} has no presence: --presence does not name it.` : '');
+      setText(trouble, /[,*]/.test(name) ? 'The name of a topic has no comma and no asterisk.'
+        : name && !covers(selectors, name) ? `${name} has no presence: --presence does not name it.` : '');
       app.setTitle(name ? `Presence of ${name}` : 'Presence');
       if (!name || trouble.textContent) return;
       topic = new PresenceOfTopic(app, name);

@@ -42,7 +42,7 @@ const text = (name, more = {}) => make('input', {
 
 function checkbox(label, why) {
   const input = make('input', { type: 'checkbox' });
-  return { input, element: make('label', { class: 'check' }, input, make('span', {}, label), make('span', { class: 'hint' }, why)) };
+  return { input, element: make('label', { class: 'flag' }, input, make('span', {}, label), make('span', { class: 'hint' }, why)) };
 }
 
 class PublishView {
@@ -50,7 +50,7 @@ class PublishView {
   #history = new History();
   #topics = labelled('Topics', text('topics', { placeholder: 'news' }), 'Several with commas between them: it is one update.');
   #type = labelled('Type', text('type', { placeholder: 'message' }));
-  #id = labelled('Id', text('id', { placeholder: 'made by the journal' }));
+  #id = labelled('Id', text('id', { placeholder: 'automatic' }));
   #retry = labelled('Retry', text('retry', { placeholder: 'ms', inputmode: 'numeric' }));
   #data = labelled('Data', make('textarea', { name: 'data', rows: '8', spellcheck: 'false', class: 'mono' }));
   #json = make('select', { 'aria-label': 'What the data is' },
@@ -62,8 +62,7 @@ class PublishView {
   #button = make('button', { class: 'primary' }, 'Publish');
   #outcome = make('div', { class: 'outcome', role: 'status' });
   #curl = commandBox('the curl command');
-  #long = make('p', { class: 'hint', hidden: '' },
-    'The data is too long for a line: save it to a file, and send that with --data-binary @FILE.');
+  #noLine = make('p', { class: 'hint' });
   #past = make('ol', { class: 'past' });
   #pastCard;
   #timer = 0;
@@ -74,7 +73,7 @@ class PublishView {
     const form = this.#build();
     this.#pastCard = make('section', { class: 'card' }, make('h2', {}, 'Published from this tab'), this.#past);
     element.append(make('div', { class: 'publishing' }, form,
-      make('section', { class: 'card' }, make('h2', {}, 'In a shell'), this.#curl.element, this.#long)), this.#pastCard);
+      make('section', { class: 'card' }, make('h2', {}, 'In a shell'), this.#curl.element, this.#noLine)), this.#pastCard);
     this.#showPast();
     this.#check();
   }
@@ -99,7 +98,7 @@ class PublishView {
         `This token may publish to: ${publish.slice(0, 12).join(', ') || 'nothing'}${publish.length > 12 ? ', …' : ''}`)] : []),
       make('div', { class: 'three' }, this.#type.element, this.#id.element, this.#retry.element),
       make('div', { class: 'data' }, make('div', { class: 'kind' }, this.#json), this.#data.element, this.#size),
-      make('div', { class: 'checks' }, this.#private.element, this.#last.element, this.#dedupe.element),
+      make('div', { class: 'flags' }, this.#private.element, this.#last.element, this.#dedupe.element),
       make('div', { class: 'row' }, this.#button, make('span', { class: 'hint' }, make('kbd', {}, 'Ctrl'), '+', make('kbd', {}, 'Enter'))),
       this.#outcome);
     if (!identity.tokens) {
@@ -152,7 +151,7 @@ class PublishView {
   }
 
   /**
-   * Shows what is wrong, and the command if nothing is.
+   * Shows what is wrong, or the command if nothing is.
    *
    * @param {boolean} [all]  whether a field that is still empty counts
    * @returns {object|null} the first field with a mistake
@@ -170,15 +169,16 @@ class PublishView {
     for (const [field, mistake] of mistakes) field.show(mistake);
     setText(this.#size, bytes(new TextEncoder().encode(it.data).length));
     const wrong = mistakes.find(([, mistake]) => mistake)?.[0] ?? null;
-    if (!wrong) this.#showLine(it);
+    this.#showLine(it, wrong !== null);
     return wrong;
   }
 
-  #showLine(publication) {
+  #showLine(publication, wrong) {
     const long = publication.data.length > MAX_LINE;
-    this.#long.hidden = !long;
-    this.#curl.element.hidden = long;
-    if (long) return;
+    this.#curl.element.hidden = wrong || long;
+    setText(this.#noLine, wrong ? 'The command is here when there is no mistake in the form.'
+      : long ? 'The data is too long for a line: save it to a file, and send that with --data-binary @FILE.' : '');
+    if (wrong || long) return;
     const { path, headers, body } = toRequest({ ...publication, topics: publication.topics.trim() || 'news' });
     this.#curl.set(this.#app.api.curl('POST', path, { headers, body }));
   }
@@ -233,7 +233,7 @@ class PublishView {
     const { entries } = this.#history;
     this.#pastCard.hidden = entries.length === 0;
     this.#past.replaceChildren(...entries.map(({ at, publication, outcome }) => {
-      const again = make('button', { type: 'button', class: 'small' }, 'Take up again');
+      const again = make('button', { type: 'button', class: 'small' }, 'Use again');
       again.addEventListener('click', () => {
         this.#write(publication);
         this.#button.focus();

@@ -32,16 +32,16 @@ class WatchView {
   /** @type {Feed|null} */
   #feed = null;
   #topics = [];
-  #since = '';
+  #beginning = {};
   #following = true;
   #unseen = 0; // the number of the first record that has come since
   #drawn = 0; // how many had left when the list was last drawn
   #frame = 0;
   #tick;
-  #counted = 0; // updates at the last tick
+  #counted = Infinity; // updates at the last tick; what comes before the first one is no rate
   #rate = 0;
   #form = new WatchForm({
-    start: (topics, since) => this.#go(topics, since),
+    start: (topics, beginning) => this.#go(topics, beginning),
     stop: () => this.#feed?.stop(),
   });
   #status = make('p', { class: 'status', role: 'status', 'data-state': 'closed' }, 'Not watching');
@@ -55,6 +55,7 @@ class WatchView {
   #type = make('select', { 'aria-label': 'Show only updates of the type' }, make('option', { value: '' }, 'all types'));
   #newest = make('button', { type: 'button', class: 'newest primary small', hidden: '' });
   #news = make('p', { class: 'unseen', role: 'status' }); // gaps and breaks, for screen readers
+  #empty = make('p', { class: 'empty' }); // in the place of rows
   #details;
   #list;
   #curl = commandBox('the curl command');
@@ -66,22 +67,21 @@ class WatchView {
     this.#app = app;
     this.#details = new Details(() => readRetention(app.api, app.identity.may.admin), () => this.#list.element.focus());
     this.#list = new VirtualList({
-      label: 'What the stream brings',
+      label: 'What the stream has sent',
       columns: COLUMNS,
       fill: (cells, index, row) => fillRow(this.#held.shown.at(index), cells, row),
       open: (index) => this.#open(index),
     });
     element.append(this.#form.element, this.#build());
     this.#listen();
+    this.#showEmpty();
     this.#tick = setInterval(() => this.#measure(), TICK);
   }
 
   /** Watches what the route names. @param {import('../app.js').Args} args */
   update({ query }) {
-    const topics = query.get('topics') ?? '';
-    const since = query.get('since') ?? '';
-    if (topics === '') return this.#form.set('', '10');
-    if (this.#form.set(topics, since)) this.#start(readSelectors(topics).map(({ text }) => text), since);
+    const wanted = this.#form.set(query.has('topics') ? query : new URLSearchParams({ since: '10' }));
+    if (wanted) this.#start(wanted.topics, wanted.beginning);
   }
 
   unmount() {
@@ -101,7 +101,7 @@ class WatchView {
       make('div', { class: 'bar' }, this.#status, this.#tally, this.#news,
         make('div', { class: 'buttons' }, this.#pause, this.#clear, this.#export)),
       make('div', { class: 'bar' }, this.#text, this.#type),
-      make('div', { class: 'sheet' }, make('div', { class: 'list' }, this.#list.element, this.#newest), this.#details.element),
+      make('div', { class: 'sheet' }, make('div', { class: 'list' }, this.#list.element, this.#empty, this.#newest), this.#details.element),
       this.#elsewhere);
   }
 
@@ -121,20 +121,19 @@ class WatchView {
   }
 
   /** Watches something else: by the route, so that it can be linked to. */
-  #go(topics, since) {
-    const query = new URLSearchParams({ topics: topics.join(','), ...(since && { since }) });
-    const hash = `#/watch?${query}`;
-    if (location.hash === hash) this.#start(topics, since);
+  #go(topics, beginning) {
+    const hash = `#/watch?${new URLSearchParams({ topics: topics.join(','), ...beginning })}`;
+    if (location.hash === hash) this.#start(topics, beginning);
     else this.#app.navigate(hash);
   }
 
-  #start(topics, since) {
+  #start(topics, beginning) {
     this.#feed?.stop();
     this.#forget();
     Object.assign(this.#held, { updates: 0, gaps: 0 });
     this.#held.types.clear();
     this.#showTypes();
-    [this.#topics, this.#since, this.#counted] = [topics, since, 0];
+    [this.#topics, this.#beginning, this.#counted] = [topics, beginning, Infinity];
     const path = this.#path({ format: 'full' });
     this.#feed = new Feed((lastEventId) => this.#app.subscribe(path, { share: false, lastEventId }),
       (record) => this.#take(record), () => this.#showState());
@@ -143,7 +142,7 @@ class WatchView {
   }
 
   #path(more = {}) {
-    const query = new URLSearchParams({ ...(this.#since && { since: this.#since }), ...more });
+    const query = new URLSearchParams({ ...this.#beginning, ...more });
     return topicsPath(this.#topics) + (query.size ? `?${query}` : '');
   }
 
@@ -163,6 +162,7 @@ class WatchView {
       this.#list.resize(shown.length, this.#drawn - shown.first);
       this.#drawn = shown.first;
       if (this.#following) this.#list.toEnd();
+      this.#showEmpty();
       this.#showUnseen();
       this.#showTally();
     });
@@ -219,7 +219,7 @@ class WatchView {
 
   #measure() {
     const { updates } = this.#held;
-    this.#rate = updates - this.#counted;
+    this.#rate = Math.max(0, updates - this.#counted);
     this.#counted = updates;
     this.#showTally();
   }
@@ -235,6 +235,17 @@ class WatchView {
     setText(this.#tally, this.#feed ? parts.join(' · ') : '');
   }
 
+  /** Says why there is nothing, and what to do. */
+  #showEmpty() {
+    const { all, shown } = this.#held;
+    this.#empty.hidden = shown.length > 0;
+    if (shown.length > 0) return;
+    setText(this.#empty, all.length > 0 ? 'Nothing that is held passes the filter.'
+      : !this.#feed ? 'Name some topics above, or * for all of them.'
+        : this.#feed.ending ? 'The stream brought nothing.'
+          : 'Nothing yet. The next update appears here.');
+  }
+
   #showUnseen() {
     const { shown } = this.#held;
     const unseen = shown.first + shown.length - this.#unseen;
@@ -245,12 +256,13 @@ class WatchView {
   #showState() {
     const feed = this.#feed;
     if (!feed) return;
-    const { state, waiting, paused, over } = feed;
-    if (state === 'paused') showState(this.#status, 'closed', waiting ? `Paused, ${number(waiting)} waiting` : 'Paused');
-    else showState(this.#status, state, state === 'closed' ? 'Ended' : undefined);
-    setText(this.#pause, paused ? 'Resume' : 'Pause');
-    this.#pause.disabled = over && !paused;
-    this.#form.showRunning(!over);
+    const { state, waiting, paused, ending } = feed;
+    if (state === 'paused') showState(this.#status, 'closed', 'Paused');
+    else showState(this.#status, state, ending || undefined);
+    setText(this.#pause, !paused ? 'Pause' : waiting ? `Resume (${number(waiting)} waiting)` : 'Resume');
+    this.#pause.disabled = ending !== '' && !paused;
+    this.#showEmpty();
+    this.#form.showRunning(ending === '');
   }
 
   #showTypes() {

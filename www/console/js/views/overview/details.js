@@ -5,6 +5,21 @@
 import { make, setText } from '../../../../js/dom.js';
 import { ago, bytes, date, duration, micros, number } from '../../parts/format.js';
 
+/** Why streams end, in words; crierd(8) has the same reasons under METRICS. */
+const REASONS = {
+  left: 'The client left',
+  closed: 'crierd closed it',
+  shutdown: 'crierd shut down',
+  'dead-peer': 'The client vanished',
+  slow: 'The client was too slow',
+  memory: 'Memory was short',
+  transport: 'The connection failed',
+  journal: 'The journal could not be read',
+  ended: 'Its topics ended',
+  expired: 'Its token expired',
+  unsent: 'No response was sent',
+};
+
 /** A value of a limit, with a bar. @returns {{element: HTMLElement, set: Function}} */
 function meter(name) {
   const bar = make('meter', { min: '0', 'aria-label': name });
@@ -89,7 +104,7 @@ export class Details {
     }
     rows.forEach(([reason, count], index) => {
       const [name, amount] = this.#ends.rows[index].cells;
-      setText(name, reason.replaceAll('_', ' '));
+      setText(name, REASONS[reason] ?? reason);
       setText(amount, number(count));
     });
   }

@@ -130,7 +130,9 @@ export class PresenceOfTopic {
     const [last] = readLines(await this.#app.api.text(`${this.#path}?poll=1&format=json&since=1`)).slice(-1);
     if (last) return last.count;
     try {
-      return (await this.#app.api.get(`topics/${encodeURIComponent(this.#topic)}`)).subscribers;
+      // A list where the name looks like a template.
+      const described = [await this.#app.api.get(`topics/${encodeURIComponent(this.#topic)}`)].flat();
+      return described.find(({ topic }) => topic === this.#topic)?.subscribers ?? 0;
     } catch (problem) {
       if (problem.status === 404) return 0; // nobody has used the topic yet
       throw problem;

@@ -101,8 +101,11 @@ export class Catalogue extends EventTarget {
   }
 }
 
-/** Whether a request can name the topic: some that were published by the Mercure protocol have commas. */
-export const isNameable = (topic) => !/[,*]/.test(topic);
+/**
+ * Whether a path or a query can name the topic. Some that were published by the Mercure protocol
+ * have commas; and browsers take . and .. for a step in a path.
+ */
+export const isNameable = (topic) => !/[,*]|^\.\.?$/.test(topic);
 
 /** The first of these names that fit into one request. */
 function fit(names) {

@@ -37,6 +37,8 @@ export class History extends EventTarget {
   uncertain = false;
   /** About how many of the listed updates have expired. */
   expired = 0;
+  /** Whether the newest rows have been read. */
+  opened = false;
   /** @type {Reader} */
   reader;
   /** The position of rank 0; -1 when there is none. */
@@ -46,7 +48,6 @@ export class History extends EventTarget {
   #end = new AbortController();
   #quiet;
   #stream = null;
-  #opened = false; // the newest rows have been read
   #newest = null; // the id of rank 0
   #first = null; // the id of the oldest update held, when that was last known
   #page = PAGE.most; // rows that are read at once
@@ -76,14 +77,14 @@ export class History extends EventTarget {
     this.#first = first;
     this.#page = Math.max(PAGE.least, Math.min(PAGE.most, Math.floor(PAGE.bytes * held / bytes) || PAGE.most));
     await this.#attempt(async () => {
-      const rows = this.#rows = await this.reader.newest(this.#page);
+      const { items: rows, complete } = await this.reader.newest(this.#page);
+      this.#rows = rows;
       this.anchor = rows[0]?.position ?? -1;
-      this.#complete = rows.length < this.#page;
+      this.#complete = complete;
       this.total = this.#complete ? rows.length : Math.max(held, rows.length);
       this.#newest = rows[0]?.id ?? null;
-      this.#opened = true;
+      this.opened = true;
       if (!this.#quiet) this.#follow();
-      this.#report();
     });
   }
 
@@ -100,6 +101,11 @@ export class History extends EventTarget {
   /** Says which rows are in view: they are read, if they are not in memory. */
   want(first, end) {
     this.#wanted = { first, end };
+    this.retry();
+  }
+
+  /** Reads on, if reading has failed. */
+  retry() {
     if (!this.#busy) this.#work();
   }
 
@@ -108,14 +114,15 @@ export class History extends EventTarget {
    * the same, none has expired.
    */
   note({ updates: held, first, last }) {
-    if (this.#quiet && last !== this.#newest && this.#opened) {
+    if (!this.opened) return;
+    if (this.#quiet && last !== this.#newest) {
       this.uncertain = true;
       this.dispatchEvent(new Event('newer'));
     }
     if (first === this.#first) return;
     this.#first = first;
     const left = Math.max(0, held - this.newer);
-    if (!this.#opened || this.uncertain || left >= this.total) return;
+    if (this.uncertain || left >= this.total) return;
     this.expired += this.total - left;
     this.total = left;
     this.#complete = this.#tail >= left;

@@ -48,6 +48,7 @@ export class TopicList {
   #search;
   #sort;
   #match = '*';
+  #many = false; // there are more topics than are loaded
   #loaded = 0; // when all were loaded
   #timer;
   #stop;
@@ -134,8 +135,7 @@ export class TopicList {
   #wanted() {
     const search = this.#search;
     if (search.startsWith('$')) return search.startsWith(RESERVED) && !/[,*{]/.test(search) ? `${search}*` : `${RESERVED}*`;
-    const all = this.#match === '*' && (this.#catalogue.complete || this.#catalogue.loading);
-    return all || !search || /[,*{]/.test(search) ? '*' : `${search}*`;
+    return !this.#many || !search || /[,*{]/.test(search) ? '*' : `${search}*`;
   }
 
   #seek() {
@@ -147,7 +147,8 @@ export class TopicList {
     this.#match = match;
     this.#loaded = performance.now();
     await this.#attempt(() => this.#catalogue.load(match));
-    this.#seek(); // since only now it is known whether all are loaded
+    if (match === '*' && !this.#catalogue.loading) this.#many = !this.#catalogue.complete;
+    this.#seek();
   }
 
   /** Looks at the topics in view, and at all from time to time. */

@@ -30,15 +30,17 @@ export class Reader {
   /**
    * Reads the newest rows. This must come first.
    *
-   * @returns {Promise<import('./updates.js').Row[]>} newest first, as from all functions here
+   * @returns {Promise<{items: import('./updates.js').Row[], complete: boolean}>} newest first, as
+   *          from all functions here; complete: whether these are all
    */
   async newest(number) {
-    const { items: rows } = await this.#read({ since: number }, number);
-    if (!rows.length) return rows;
+    const { items: rows, lines } = await this.#read({ since: number }, number);
+    const complete = lines < number;
+    if (!rows.length) return { items: rows, complete };
     const made = rows.map(({ id, position }) => (id.endsWith(`-${position}`) ? /^#(.+)-\d+$/.exec(id)?.[1] : '')).find(Boolean);
     this.#epoch = made ?? await this.#askEpoch();
     this.#spacing = Math.max(1, (rows[0].position - rows.at(-1).position) / rows.length);
-    return rows;
+    return { items: rows, complete };
   }
 
   /** Reads the oldest rows held. */
@@ -78,7 +80,7 @@ export class Reader {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const from = Math.max(0, position - 1 - step);
       const part = await this.#read({ lastEventID: this.#idOf(from) }, limit, convert, position);
-      if (!part.reached && part.length === limit && step > 1) {
+      if (!part.reached && part.lines === limit && step > 1) {
         far = step;
         step = few ? Math.ceil((few + far) / 2) : Math.ceil(step / 4);
         if (step < far) continue;
@@ -115,19 +117,25 @@ export class Reader {
 
   /**
    * Reads updates, and returns those below a position, newest first. `reached` is whether the
-   * response has come to that position.
+   * response has come to that position. (Where the name of the topic is a template, too, there
+   * are those of other topics among the `lines`.)
    */
   async #read(query, limit, convert = toRow, below = Infinity) {
-    const part = { items: [], length: 0, lowest: below, gap: false, reached: below === Infinity };
+    const part = { items: [], length: 0, lines: 0, lowest: below, gap: false, reached: below === Infinity };
     await readUpdates(this.#api, this.#topic, query, { limit, signal: this.#signal }, (update) => {
-      if (isGap(update)) part.gap = true;
-      else if (update.position >= below) part.reached = true;
-      else {
+      if (isGap(update)) {
+        part.gap = true;
+        return true;
+      }
+      part.lines += 1;
+      if (update.position >= below) part.reached = true;
+      else if (update.topics.includes(this.#topic)) {
         if (part.length === 0) part.lowest = update.position;
         part.length += 1;
         const item = convert(update);
         if (item !== null) part.items.push(item);
       }
+      return !part.reached || below === Infinity;
     });
     part.items.reverse();
     return part;

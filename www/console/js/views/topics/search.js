@@ -4,7 +4,7 @@
  */
 import { toRow } from './updates.js';
 
-const PART = 5_000; // updates
+const PART = 8_000; // updates
 const MOST = 5_000; // matches
 const BEFORE = 40; // characters of the data that are shown before the text that was found
 
@@ -41,7 +41,7 @@ export class Search extends EventTarget {
       while (this.state === 'reading') {
         const part = await reader.before(position, PART, (update) => this.#take(update));
         if (this.state !== 'reading') return;
-        this.matches.push(...part.items);
+        this.matches.push(...part.items.slice(0, MOST - this.matches.length));
         this.read += part.length;
         position = part.lowest;
         this.#become(part.complete ? 'done' : this.matches.length >= MOST ? 'full' : 'reading');

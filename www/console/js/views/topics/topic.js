@@ -25,6 +25,8 @@ const COLUMNS = [
   { name: 'size', title: 'Size', class: 'number' },
 ];
 
+const days = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });
+
 /** What is known of a topic that holds nothing. */
 const nothing = (topic) => ({
   topic, updates: 0, bytes: 0, subscribers: 0, first: null, last: null, first_time: null, time: null, ended: false,
@@ -33,6 +35,7 @@ const nothing = (topic) => ({
 export class TopicView {
   #app;
   #topic;
+  #query; // of the route
   #about; // its description
   #rates = new Rates();
   /** @type {History|null} */
@@ -58,13 +61,15 @@ export class TopicView {
       open: (index) => this.#open(index),
       range: (first, end) => !this.#search && this.#history?.want(first, end),
     });
+    this.#query = query;
     element.append(...this.#build());
-    this.#begin(query);
+    this.#stop = repeat(PAUSE, () => this.#look());
   }
 
   /** The route has another query. */
   update(query) {
-    this.#seek(query);
+    this.#query = query;
+    if (this.#history?.opened) this.#seek();
   }
 
   close() {
@@ -98,7 +103,6 @@ export class TopicView {
     const { may } = this.#app.identity;
     const head = make('div', { class: 'row actions' },
       make('a', { href: '#/topics' }, '← All topics'),
-      make('span', { class: 'space' }),
       make('a', { class: 'small button', href: `#/watch?topics=${name}` }, 'Watch'));
     if (may.publish && !reserved) head.append(make('a', { class: 'small button', href: `#/publish?topic=${name}` }, 'Publish'));
       if (may.admin && !reserved) {
@@ -112,7 +116,7 @@ export class TopicView {
   #buildSearch() {
     const parts = this.#parts;
     parts.types = make('datalist', { id: 'known-types' });
-    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any type', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'text in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.stop = make('button', { type: 'button', hidden: '' }, 'Stop');
     parts.clear = make('button', { type: 'button', hidden: '' }, 'Clear');
@@ -133,44 +137,35 @@ export class TopicView {
   #go(type, text) {
     const query = new URLSearchParams({ ...(type && { type }), ...(text && { text }) });
     const hash = `#/topics/${encodeURIComponent(this.#topic)}${query.size ? `?${query}` : ''}`;
-    if (hash === location.hash) this.#seek(query);
+    if (hash === location.hash) this.update(query);
     else this.#app.navigate(hash);
   }
 
   /* ---- The topic as it is now ---- */
 
-  async #begin(query) {
-    this.#stop = repeat(PAUSE, () => this.#look());
-    await this.#reopen();
-    this.#seek(query);
-  }
-
   get #hasPresence() {
     return hasPresence(this.#app.identity.presence, this.#topic);
   }
 
-  /** Reads the description. */
+  /** Reads the description; opens the history, or tells it, or has it read on after a failure. */
   async #look() {
     try {
       this.#about = await this.#describe();
       this.#rates.add(this.#about.published);
-      this.#history?.note(this.#about);
       this.#showFigures();
+      if (!this.#history?.opened) await this.#openHistory();
+      else this.#history.note(this.#about);
+      if (this.#search?.state !== 'failed') setText(this.#parts.trouble, '');
+      this.#history.retry();
     } catch (problem) {
       this.#complain(problem);
     }
   }
 
+  /** By the list, since a name with braces is a template, too, which may match others. */
   async #describe() {
-    try {
-      const about = await this.#app.api.get(topicPath(this.#topic));
-      if (!about.topics) return about;
-      // A name with braces is a template, too: the response is a list.
-      return about.topics.find(({ topic }) => topic === this.#topic) ?? nothing(this.#topic);
-    } catch (problem) {
-      if (problem.status === 404) return nothing(this.#topic);
-      throw problem;
-    }
+    const { topics } = await this.#app.api.get(`topics?match=${encodeURIComponent(this.#topic)}&limit=1000`);
+    return topics.find(({ topic }) => topic === this.#topic) ?? nothing(this.#topic);
   }
 
   #showFigures() {
@@ -197,21 +192,23 @@ export class TopicView {
   /* ---- The list ---- */
 
   /** Opens the history as it is now. */
-  async #reopen() {
+  async #openHistory() {
     this.#history?.close();
-    const history = this.#history = new History(this.#app, this.#topic, this.#hasPresence);
+    // A template gets the updates of other topics, too: these must not be counted.
+    const quiet = this.#hasPresence || this.#topic.includes('{');
+    const history = this.#history = new History(this.#app, this.#topic, quiet);
     history.addEventListener('change', ({ shift }) => this.#showHistory(shift));
     history.addEventListener('newer', () => this.#showNewer());
     history.addEventListener('trouble', ({ problem }) => this.#complain(problem));
     this.#showNewer();
-    try {
-      this.#about = await this.#describe();
-    } catch (problem) {
-      return this.#complain(problem);
-    }
     await history.open(this.#about);
-    if (this.#search) this.#seekAgain();
-    else this.#toStart();
+    if (history === this.#history && history.opened) this.#seek();
+  }
+
+  async #reopen() {
+    this.#history?.close();
+    this.#history = null;
+    await this.#look();
   }
 
   #toStart() {
@@ -222,8 +219,8 @@ export class TopicView {
   }
 
   /** Shows what the query of the route asks for. */
-  #seek(query) {
-    const [type, text] = [query.get('type') ?? '', query.get('text') ?? ''];
+  #seek() {
+    const [type, text] = ['type', 'text'].map((name) => this.#query.get(name) ?? '');
     this.#parts.type.value = type;
     this.#parts.text.value = text;
     this.#search?.stop();
@@ -231,10 +228,6 @@ export class TopicView {
     this.#toStart();
     if (type || text) this.#beginSearch({ type, text });
     else this.#showHistory(0);
-  }
-
-  #seekAgain() {
-    this.#seek(new URLSearchParams({ type: this.#parts.type.value, text: this.#parts.text.value }));
   }
 
   #beginSearch(what) {
@@ -247,7 +240,6 @@ export class TopicView {
   #showHistory(shift) {
     const { total, expired } = this.#history;
     if (this.#search) return;
-    setText(this.#parts.trouble, '');
     this.#list.resize(total + (expired && total ? 1 : 0), shift);
     this.#showEmpty(total ? '' : 'This topic holds no updates.');
     setText(this.#parts.tally, total ? `${count(total, 'update')}, newest first${expired ? '; some have expired since this list was opened' : ''}` : '');
@@ -261,7 +253,7 @@ export class TopicView {
       reading: `${found} so far`,
       done: `${found}: all that are held`,
       stopped: `${found}; stopped`,
-      full: `The newest ${found}; narrow the search to see more`,
+      full: `The newest ${count(matches.length, 'match', 'matches')}; narrow the search to see more`,
       failed: `${found}; the search broke off`,
     };
     setText(this.#parts.trouble, trouble);
@@ -275,7 +267,7 @@ export class TopicView {
   #showTools(state) {
     const { progress, stop, clear } = this.#parts;
     progress.hidden = stop.hidden = state !== 'reading';
-    clear.hidden = state === null;
+    clear.hidden = state === null || state === 'reading';
     progress.max = Math.max(1, this.#about.updates);
     progress.value = this.#search?.read ?? 0;
   }
@@ -303,11 +295,11 @@ export class TopicView {
     element.classList.toggle('loading', !row && !gap);
     if (!row) {
       for (const cell of [time, type, marks, size]) setText(cell, '');
-      const { expired } = this.#history;
+      const expired = this.#history?.expired ?? 0;
       setText(data, gap ? `Gap: older updates that were listed here have expired${expired > 1 ? ` (about ${number(expired)})` : ''}` : '…');
       return;
     }
-    setText(time, clock(row.time));
+    setText(time, when(row.time));
     time.title = date(row.time);
     setText(type, row.type === 'message' ? '' : row.type);
     type.title = row.type;
@@ -347,7 +339,6 @@ export class TopicView {
       await this.#app.api.remove(topicPath(topic));
       this.#app.notify(`The updates of ${topic} are deleted.`);
       await this.#reopen();
-      await this.#look();
     } catch (problem) {
       this.#complain(problem);
     }
@@ -356,6 +347,12 @@ export class TopicView {
   #complain(problem) {
     setText(this.#parts.trouble, problem.message);
   }
+}
+
+/** The time of day, and the day if that is not today. */
+function when(time) {
+  const today = new Date(time).toDateString() === new Date().toDateString();
+  return today ? clock(time) : days.format(new Date(time));
 }
 
 /** A text with what was searched for marked in it. */

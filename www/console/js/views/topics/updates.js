@@ -31,32 +31,34 @@ export function topicPath(topic, query = {}) {
 }
 
 /**
- * Reads updates, oldest first, and gives them to TAKE; no more than LIMIT.
+ * Reads updates, oldest first, and gives them to TAKE until that returns false; no more than LIMIT.
  *
  * @param {import('../../api.js').Api} api
  * @param {string} topic
  * @param {Record<string, string|number>} query  where to begin: since or lastEventID
- * @param {{limit: number, signal?: AbortSignal}} options
- * @param {(update: object) => void} take  called with each line's JSON
+ * @param {{limit: number, signal: AbortSignal}} options
+ * @param {(update: object) => boolean|void} take  called with each line's JSON
  */
 export async function readUpdates(api, topic, query, { limit, signal }, take) {
   const path = topicPath(topic, { poll: 1, format: 'json', ...query, limit });
   const end = new AbortController();
-  signal?.addEventListener('abort', () => end.abort(), { once: true });
-  if (signal?.aborted) end.abort();
-  const response = await api.request('GET', path, { signal: end.signal });
+  const stop = () => end.abort();
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
   try {
-    await readLines(response.body.getReader(), (line) => line && take(JSON.parse(line)));
+    const response = await api.request('GET', path, { signal: end.signal });
+    await readLines(response.body.getReader(), (line) => !line || take(JSON.parse(line)) !== false);
   } catch (error) {
     if (error.name === 'AbortError' || error instanceof Problem) throw error;
     throw new Problem(0, error instanceof SyntaxError ? 'The server sent a line that is no JSON.'
       : 'The connection broke before all updates had arrived.');
   } finally {
-    end.abort();
+    signal.removeEventListener('abort', stop);
+    stop();
   }
 }
 
-/** Calls TAKE with each line; the last one must have its end. */
+/** Calls TAKE with each line until it returns false. What follows the last line end is no line. */
 async function readLines(reader, take) {
   const decoder = new TextDecoder();
   let rest = '';
@@ -66,7 +68,7 @@ async function readLines(reader, take) {
     const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
     rest = lines.pop();
     if (rest.length > LONGEST_LINE) throw new Problem(0, 'The server sent a line that is too long.');
-    lines.forEach(take);
+    if (!lines.every(take)) return;
   }
 }
 

@@ -12,6 +12,9 @@ import { makeGap, makeNotice, readUpdate } from './record.js';
 export const MAX_WAITING = 5_000; // records
 const MAX_WAITING_SIZE = 8 * 1024 * 1024; // bytes
 
+/** The detail of a problem as a further sentence: " The token has expired." */
+const sentence = (text) => (text && ` ${text[0].toUpperCase()}${text.slice(1).replace(/\.?$/, '.')}`);
+
 export class Feed {
   /** That of the stream, or 'paused'. */
   state = 'connecting';
@@ -27,8 +30,9 @@ export class Feed {
   #lastEventId; // to resume after, when the stream has been closed
   #since = 0; // when the stream was closed, or lost
   #lost = false; // whether it was live and is not
+  #noted = ''; // the reason for that, as far as it has been shown
   #before = { how: 'start', ms: 0 }; // for a gap that comes next
-  #over = false;
+  #ending = '';
 
   /**
    * @param {(lastEventId?: string) => import('../../../../crier.js').Stream} open
@@ -47,9 +51,9 @@ export class Feed {
     return this.#waiting.length;
   }
 
-  /** Whether nothing comes any more. */
-  get over() {
-    return this.#over;
+  /** Why nothing comes any more, in one word; '' as long as something may come. */
+  get ending() {
+    return this.#ending;
   }
 
   get paused() {
@@ -66,7 +70,7 @@ export class Feed {
     const waiting = this.#waiting;
     this.#forget();
     waiting.forEach(this.#emit);
-    if (this.#stream === null && !this.#over) {
+    if (this.#stream === null && !this.#ending) {
       this.#before = { how: 'pause', ms: Date.now() - this.#since };
       this.#add(makeNotice('calm', `Resumed after ${this.#lastEventId || 'the pause'}: the stream had been closed for ` +
         `${duration(this.#before.ms / 1000)}, since too much was waiting.`));
@@ -77,7 +81,7 @@ export class Feed {
 
   /** Ends it, with what waits. */
   stop() {
-    this.#over = true;
+    this.#ending ||= 'Stopped';
     this.#forget();
     this.#stream?.close();
     this.#stream = null;
@@ -106,7 +110,7 @@ export class Feed {
   }
 
   #end() {
-    this.#over = true;
+    this.#ending = 'Ended';
     this.#add(makeNotice('good', 'The topics have ended, and all their updates are here.'));
   }
 
@@ -114,18 +118,20 @@ export class Feed {
     const { state, trouble } = this.#stream;
     if (state === 'live' && this.#lost) this.#reconnected();
     if (state === 'retrying' || state === 'lost') this.#disconnected(trouble);
-    if (state === 'closed' && !this.#over) {
-      this.#over = true;
-      this.#add(makeNotice('bad', `The stream is closed. ${trouble}`.trim()));
+    if (state === 'closed' && !this.#ending) {
+      this.#ending = 'Closed';
+      this.#add(makeNotice('bad', `The stream is closed.${sentence(trouble)}`));
     }
     this.#changed();
   }
 
   #disconnected(trouble) {
+    if (this.#lost && (trouble === '' || trouble === this.#noted)) return;
+    this.#add(makeNotice('bad', `${this.#lost ? 'Still disconnected.' : 'Disconnected.'}${sentence(trouble)}`));
+    this.#noted = trouble;
     if (this.#lost) return;
     this.#lost = true;
     this.#since = Date.now();
-    this.#add(makeNotice('bad', `Disconnected. ${trouble}`.trim()));
   }
 
   #reconnected() {
@@ -162,7 +168,7 @@ export class Feed {
 
   #changed() {
     const stream = this.#stream;
-    this.state = this.#over ? 'closed' : this.#paused ? 'paused' : stream?.state ?? 'closed';
+    this.state = this.#ending ? 'closed' : this.#paused ? 'paused' : stream?.state ?? 'closed';
     this.trouble = stream?.trouble ?? '';
     this.#onchange();
   }

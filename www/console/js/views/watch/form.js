@@ -18,11 +18,19 @@ const BEGINNINGS = {
   all: { words: 'with all that is held' },
 };
 
-/** The beginning and its value for a `since` such as '10', '2h' or an id. */
-function readSince(since) {
-  if (since === '' || since === 'all') return [since === 'all' ? 'all' : 'now', ''];
-  if (BEGINNINGS.last.valid.test(since)) return ['last', since];
-  return [BEGINNINGS.age.valid.test(since) ? 'age' : 'id', since];
+/**
+ * Where a stream begins, as the parameter of the request that says so: since=10, since=2h,
+ * since=all, lastEventID=ID, or none.
+ *
+ * @typedef {{since?: string, lastEventID?: string}} Beginning
+ */
+
+/** The choice and the value for some parameters. @param {URLSearchParams} query */
+function readBeginning(query) {
+  const [since, id] = [query.get('since') ?? '', query.get('lastEventID')];
+  if (id !== null) return ['id', id];
+  if (since === '' || since === 'all') return [since || 'now', ''];
+  return [BEGINNINGS.last.valid.test(since) ? 'last' : 'age', since];
 }
 
 export class WatchForm {
@@ -42,7 +50,7 @@ export class WatchForm {
   #stop = make('button', { type: 'button' }, 'Stop');
 
   /**
-   * @param {{start: (topics: string[], since: string) => void, stop: () => void}} act
+   * @param {{start: (topics: string[], beginning: Beginning) => void, stop: () => void}} act
    */
   constructor({ start, stop }) {
     this.element = make('form', { class: 'card watch-form', novalidate: '' },
@@ -55,21 +63,28 @@ export class WatchForm {
     this.#topics.addEventListener('input', () => this.#show());
     this.#beginning.addEventListener('input', () => this.#show());
     this.#stop.addEventListener('click', stop);
+    this.showRunning(false);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (this.#check()) start(this.#selectors().map(({ text }) => text), this.#since());
+      if (this.#check()) start(this.#selectors().map(({ text }) => text), this.#read());
     });
     this.#show();
   }
 
-  /** Shows what is to be watched, and returns whether it can be. */
-  set(topics, since) {
-    const [beginning, value] = readSince(since);
-    this.#topics.value = topics;
+  /**
+   * Shows what is to be watched.
+   *
+   * @param {URLSearchParams} query  with `topics`, and where the stream begins
+   * @returns {{topics: string[], beginning: Beginning}|null}  null if it cannot be watched
+   */
+  set(query) {
+    const [beginning, value] = readBeginning(query);
+    this.#topics.value = query.get('topics') ?? '';
     this.#beginning.value = beginning;
     this.#value.value = value;
     this.#show();
-    return this.#check();
+    if (!this.#topics.value || !this.#check()) return null;
+    return { topics: this.#selectors().map(({ text }) => text), beginning: this.#read() };
   }
 
   /** Shows whether there is a stream to stop. */
@@ -81,10 +96,10 @@ export class WatchForm {
     return readSelectors(this.#topics.value);
   }
 
-  #since() {
-    const { value: beginning } = this.#beginning;
-    if (beginning === 'now' || beginning === 'all') return beginning === 'all' ? 'all' : '';
-    return this.#value.value.trim();
+  /** @returns {Beginning} */
+  #read() {
+    const value = this.#value.value.trim();
+    return { now: {}, all: { since: 'all' }, id: { lastEventID: value } }[this.#beginning.value] ?? { since: value };
   }
 
   #show() {

@@ -1,0 +1,124 @@
+/**
+ * The Overview of the console: live numbers, charts that are full at once, and the
+ * configuration in force.
+ */
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { once } from 'node:events';
+import { WITH_KEY, fits, goTo, grants, heading, holdToken, mint } from './console.js';
+import { scenario, until } from './harness.js';
+
+const panel = (page, name) => page.locator(`[data-panel="${name}"]`);
+
+/** The number that a panel shows. */
+const shownBy = async (page, name) => Number((await panel(page, name).locator('.now b').textContent()).replaceAll(',', ''));
+
+/** How many values a chart has. */
+const points = async (page, name) => (await panel(page, name).locator('.line').getAttribute('d') ?? '').split(/[ML]/).length - 1;
+
+const publish = (server, topic, events) => fetch(`${server.url}/topics/${topic}`, {
+  method: 'POST', headers: { 'Content-Type': 'text/event-stream' }, body: 'data: x\n\n'.repeat(events),
+});
+
+scenario('the numbers follow what happens', async ({ context, open, server }) => {
+  const page = await open(await context(), '/console/');
+  await page.getByText(/^crierd .* up \d+ s .* all is well$/).waitFor();
+  const clients = await shownBy(page, 'clients');
+  const request = get(`${server.url}/topics/news`);
+  request.on('error', () => {}); // it is destroyed in the end
+  (await once(request, 'response'))[0].on('error', () => {}).resume();
+  await until(async () => await shownBy(page, 'clients') === clients + 1, 'one client more');
+  assert.equal((await publish(server, 'news', 500)).status, 200);
+  await panel(page, 'publishes').getByText('500 in total').waitFor();
+  const highest = (name) => panel(page, name).locator('.unseen').textContent();
+  await until(async () => / highest [1-9]/.test(await highest('publishes')), 'the publishes are in the chart');
+  await until(async () => / highest [1-9]/.test(await highest('deliveries')), 'so are the deliveries');
+  const journal = page.locator('.journal');
+  await journal.getByText('500 of 100,000').waitFor();
+  await journal.getByText('memory', { exact: true }).waitFor();
+  request.destroy();
+  await until(async () => await shownBy(page, 'clients') === clients, 'the client has left');
+  await page.getByRole('rowheader', { name: 'The client left', exact: true }).waitFor();
+});
+
+scenario('the charts have the history at once', async ({ context, open, server }) => {
+  const profile = await context();
+  const first = await open(profile, '/console/');
+  await until(() => points(first, 'publishes').then((count) => count >= 4), 'some seconds have passed');
+  assert.equal((await publish(server, 'news', 100)).status, 200);
+  await until(async () => / highest [1-9]/.test(await panel(first, 'publishes').locator('.unseen').textContent()), 'a peak');
+  const page = await open(profile, '/console/');
+  await until(() => points(page, 'publishes'), 'the chart is drawn');
+  assert.ok(await points(page, 'publishes') >= 4, 'from before the page was opened');
+  assert.match(await panel(page, 'publishes').locator('.unseen').textContent(), / highest [1-9]/);
+});
+
+scenario('a chart is read with the keys and the pointer', async ({ context, open }) => {
+  const page = await open(await context(), '/console/');
+  await until(() => points(page, 'clients').then((count) => count >= 4), 'some values');
+  const chart = panel(page, 'clients').getByRole('slider');
+  const tip = chart.locator('.tip');
+  assert.match(await chart.getAttribute('aria-label'), /^Open streams, last 5 minutes$/);
+  await chart.focus();
+  await page.keyboard.press('Home');
+  await tip.waitFor();
+  const oldest = Number(await chart.getAttribute('aria-valuenow'));
+  assert.ok(oldest <= -3);
+  await page.keyboard.press('ArrowRight');
+  await until(async () => Number(await chart.getAttribute('aria-valuenow')) > oldest, 'the cursor moves');
+  assert.match(await chart.getAttribute('aria-valuetext'), /^\d\d:\d\d:\d\d, \d+$/);
+  assert.equal(await tip.textContent(), await chart.getAttribute('aria-valuetext'));
+  await page.keyboard.press('Escape');
+  await tip.waitFor({ state: 'hidden' });
+  await chart.hover();
+  await tip.waitFor();
+});
+
+scenario('the configuration in force is searched', {
+  options: [...WITH_KEY, '--retain-age', '30d', '--presence', 'a', '--presence', 'b/*'],
+}, async ({ context, open }) => {
+  const profile = await context();
+  await holdToken(profile, mint(grants({ admin: true })));
+  const page = await open(profile, '/console/');
+  const table = page.locator('.configuration');
+  const row = (name) => table.locator('tr', { has: page.getByRole('rowheader', { name, exact: true }) });
+  await row('retain-age').waitFor();
+  assert.deepEqual((await row('retain-age').locator('td').allTextContents()), ['30d', 'command line']);
+  await row('jwt-key').getByText('secret, not shown').waitFor();
+  assert.ok(!(await page.content()).includes('0123456789abcdef'), 'no secret is in the page');
+  assert.equal(await row('max-update').count(), 0, 'defaults are left out');
+  await table.getByRole('searchbox').fill('MAX-UPD');
+  await row('max-update').waitFor();
+  assert.equal(await table.locator('tbody tr').count(), 1);
+  await table.getByRole('searchbox').fill('');
+  await table.getByLabel('Defaults, too').check();
+  await row('ping-interval').waitFor();
+  assert.ok(await table.locator('tbody tr').count() > 30);
+});
+
+scenario('the overview holds one stream, and only while it is shown', async ({ context, open, server }) => {
+  const page = await open(await context(), '/console/');
+  await until(() => points(page, 'clients'), 'it is live');
+  assert.equal(await server.clients(), 1);
+  await goTo(page, 'Token');
+  await until(async () => await server.clients() === 0, 'the stream is closed');
+});
+
+scenario('the overview goes on after a break', async ({ context, open, lay, forgive }) => {
+  forgive(/ERR_/);
+  const line = await lay();
+  const page = await open(await context(), '/console/');
+  await until(() => points(page, 'clients'), 'it is live');
+  line.cut();
+  await page.getByText('The server cannot be reached.').waitFor();
+  line.mend();
+  await until(async () => await page.locator('.overview').getAttribute('data-state') === 'live', 'it is live again');
+  await until(async () => await page.locator('#banner *').count() === 0, 'the banner is gone');
+});
+
+scenario('the overview fits a phone', async ({ context, open }) => {
+  const page = await open(await context({ viewport: { width: 390, height: 844 } }), '/console/');
+  await heading(page, 'Overview').waitFor();
+  await until(() => points(page, 'clients'), 'it is live');
+  assert.ok(await fits(page));
+});
