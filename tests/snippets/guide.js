@@ -357,6 +357,7 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
     if (marks.includes('background')) {
       await until(async () => child.ended || output.read() || await this.#streams() > before, BLOCK_PATIENCE,
         'it opened no stream and printed nothing');
+      if (child.ended && await ended !== 0) throw new Error(`it has failed:\n${output.read()}`);
       return;
     }
     child.stdin.end();
