@@ -1,7 +1,8 @@
 /**
  * www/openapi.yaml, the description of the HTTP interface for programs: that it is valid
- * OpenAPI, that it has the routes of crierd's own tables and no others, and that what a
- * running crierd responds is as its schemas say, with no member that they do not have.
+ * OpenAPI, that it has the routes of crierd's own tables and no others, as the protocol
+ * reference for people has, and that what a running crierd responds is as its schemas say,
+ * with no member that they do not have.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -54,6 +55,13 @@ test('the description has the routes of the tables, and no others', () => {
   const routes = tableRoutes();
   assert.ok(routes.length > 30, 'the tables are found');
   assert.deepEqual(describedRoutes(), routes);
+});
+
+test('the protocol reference has the routes of the description, and no others', () => {
+  const written = [...read('doc/guide/protocol.md').matchAll(/^\| `((?:GET|POST|DELETE) \/[^`]*)` /gm)].map(([, route]) => route);
+  const described = Object.entries(api.paths).flatMap(([path, item]) => METHODS.filter((method) => item[method])
+    .map((method) => `${method.toUpperCase()} ${path}`));
+  assert.deepEqual(written.sort(), described.sort());
 });
 
 test('the description is valid OpenAPI 3.1, and of this version', async () => {
