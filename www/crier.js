@@ -64,7 +64,7 @@ async function hold({ url, token, id }, renew, signal, report) {
       const response = await fetch(url, { headers: fields, cache: 'no-store', signal });
       const { status, headers, body } = response;
       if (status === 204) return report({ state: 'closed', ended: true });
-      if (status === 200 && headers.get('Content-Type')?.startsWith('text/event-stream')) {
+      if (status === 200 && /^text\/event-stream/i.test(headers.get('Content-Type'))) {
         stream.id ||= decodeURIComponent(escape(headers.get('Last-Event-ID') ?? ''));
         [trouble, failures, renewed] = ['', 0, false];
         report({ state: 'live', lastEventId: stream.id });
