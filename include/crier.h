@@ -805,7 +805,8 @@ crier_journal_sqlite(const char *path,
  * the server does not answer; default 5s), `cache` (how much of the newest updates this
  * process keeps in memory; default 64M).
  *
- * The call waits until the server has answered, at most twice `timeout`. While the server is
+ * The call waits until the newest updates have been read; it fails when nothing has come
+ * from the server for twice `timeout`. While the server is
  * away later, streams stay open, reads of what the process keeps are answered, and publishing
  * fails with CRIER_ERR_STORAGE after `timeout`; everything goes on when it is back. The
  * clocks of all processes should agree to within a second. Default retention: 1000000 updates

@@ -1,5 +1,5 @@
-/* GET /config of a real crierd: each value with its origin, no secret, what a reload changes,
- * and who may have it. That the texts are those of --dump-config is test_conf.c's. */
+/* GET /config of a real crierd: each value with its origin, no secret, what a reload
+ * changes, and who may have it. Which secrets a journal's URL has is test_conf.c's. */
 #include <config.h>
 
 #include "support/client.h"

@@ -203,6 +203,9 @@ static void use_demos(void)
 
     expect(200, "GET", "/", "", NULL);
     expect(200, "GET", "/healthz", "", NULL);
+    expect(200, "GET", "/identity", "", NULL);
+    expect(200, "GET", "/config", "", NULL);
+    visit("/topics/$stats");
     ask(&chat, 200, "GET", "/chat?user=z%C3%B6", "", NULL);
     expect(200, "GET", "/users", "", NULL);
     client_close(&chat);

@@ -205,6 +205,9 @@ START_TEST(grants_match_topics)
     ck_assert(!crier_grants_cover_text(grants, "a,{d}"));
     ck_assert(!crier_grants_cover_text(grants, "a,"));
     ck_assert(!crier_grants_cover_text(grants, NULL));
+    ck_assert_str_eq(crier_grants_text(grants, 1), "b/*");
+    ck_assert_str_eq(crier_grants_text(grants, 3), "https://x/:e");
+    ck_assert_ptr_null(crier_grants_text(grants, 4));
     crier_grants_unref(grants);
     ck_assert_int_eq(crier_grants_new(NULL, 0, &grants), 0);
     ck_assert(!crier_grants_match(grants, "a"));

@@ -8,6 +8,7 @@
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/jwt.h"
+#include "support/redis_server.h"
 #include "support/runner.h"
 #include "support/scratch.h"
 #include "support/topics.h"
@@ -256,8 +257,7 @@ START_TEST(an_event_has_the_state_of_the_server)
     ck_assert(json_is_false(json_object_get(event, "reload_failed")));
     ck_assert_ptr_null(json_object_get(event, "nodes"));
     ck_assert_int_eq(number_at(event, "clients", "max"), 77);
-    ck_assert_int_eq(
-        json_number(json_object_get(json_object_get(event, "clients"), "ended"), "left"), 0);
+    ck_assert_int_eq(number_at(json_object_get(event, "clients"), "ended", "left"), 0);
     ck_assert_int_ge(json_number(event, "configured"), (time(NULL) - 3600) * 1000);
     journal = json_object_get(event, "journal");
     ck_assert_str_eq(json_text(journal, "type"), "sqlite");
@@ -297,6 +297,37 @@ START_TEST(a_journal_without_anything)
     json_decref(event);
     client_close(&client);
     crierd_stop(&crierd);
+}
+END_TEST
+
+START_TEST(a_shared_journal_has_nodes)
+{
+    struct redis_server redis;
+    struct client client;
+    char options[192], *url;
+    json_t *event;
+
+    redis_start(&redis, NULL);
+    url = redis_url(&redis);
+    snprintf(options, sizeof options, "--journal %s", url);
+    free(url);
+    start(options);
+    json_decref(open_stats(&client, ""));
+    topics_put("/topics/a", "x");
+    do {
+        event = read_event(&client, "stats");
+        if (number_at(event, "journal", "updates") == 1)
+            break;
+        json_decref(event);
+    } while (true);
+    ck_assert_int_eq(json_number(event, "nodes"), 1);
+    ck_assert_str_eq(json_text(json_object_get(event, "journal"), "type"), "redis");
+    ck_assert_int_eq(number_at(json_object_get(event, "journal"), "limits", "count"),
+                     1000000);
+    json_decref(event);
+    client_close(&client);
+    crierd_stop(&crierd);
+    redis_remove(&redis);
 }
 END_TEST
 
@@ -361,13 +392,14 @@ START_TEST(it_is_for_admins)
     ck_assert_int_eq(fetch(crierd.port, "HEAD", STATS, "", NULL, NULL), 401);
     ck_assert_int_eq(fetch(crierd.port, "GET", "/topics/%24stats", "", NULL, NULL), 401);
     ck_assert_int_eq(fetch(crierd.port, "GET", STATS, make_token(""), NULL, NULL), 403);
-    ck_assert_int_eq(fetch(crierd.port, "GET", STATS, make_token("\"exp\":1000000000," ADMIN),
-                           NULL, NULL),
+    ck_assert_int_eq(fetch(crierd.port, "GET", STATS,
+                           make_token("\"exp\":1000000000," ADMIN), NULL, NULL),
                      401);
     ck_assert_int_eq(fetch(crierd.port, "HEAD", STATS, make_token(ADMIN), NULL, NULL), 200);
     ck_assert_int_eq(fetch(crierd.port, "PUT", STATS, make_token(ADMIN), "x", NULL), 405);
     ck_assert_int_eq(fetch(crierd.port, "POST", STATS, make_token(ADMIN), "x", NULL), 403);
-    ck_assert_int_eq(fetch(crierd.port, "DELETE", STATS, make_token(ADMIN), NULL, NULL), 403);
+    ck_assert_int_eq(fetch(crierd.port, "DELETE", STATS, make_token(ADMIN), NULL, NULL),
+                     403);
     /* The stream ends with its token. */
     snprintf(members, sizeof members, "\"exp\":%lld," ADMIN, (long long)time(NULL) + 2);
     json_decref(open_stats(&client, make_token(members)));
@@ -405,6 +437,7 @@ static Suite *suite(void)
     tcase_add_test(c, rows_follow_what_happens);
     tcase_add_test(c, an_event_has_the_state_of_the_server);
     tcase_add_test(c, a_journal_without_anything);
+    tcase_add_test(c, a_shared_journal_has_nodes);
     tcase_add_test(c, a_failed_reload_shows);
     tcase_add_test(c, it_is_for_admins);
     tcase_add_test(c, it_ends_with_crierd);

@@ -3,10 +3,14 @@
  * configuration in force.
  */
 import assert from 'node:assert/strict';
-import { get } from 'node:http';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { WITH_KEY, fits, goTo, grants, heading, holdToken, mint } from './console.js';
 import { scenario, until } from './harness.js';
+import { Server } from './server.js';
 
 const panel = (page, name) => page.locator(`[data-panel="${name}"]`);
 
@@ -34,7 +38,7 @@ scenario('the numbers follow what happens', async ({ context, open, server }) =>
   await until(async () => / highest [1-9]/.test(await highest('publishes')), 'the publishes are in the chart');
   await until(async () => / highest [1-9]/.test(await highest('deliveries')), 'so are the deliveries');
   const journal = page.locator('.journal');
-  await journal.getByText('500 of 100,000').waitFor();
+  await journal.getByText('500 of 100 k').waitFor();
   await journal.getByText('memory', { exact: true }).waitFor();
   request.destroy();
   await until(async () => await shownBy(page, 'clients') === clients, 'the client has left');
@@ -96,10 +100,47 @@ scenario('the configuration in force is searched', {
   assert.ok(await table.locator('tbody tr').count() > 30);
 });
 
+scenario('a reload is seen', async ({ context }) => {
+  // A second server of the scenario, which has a file that can change.
+  const directory = await mkdtemp(resolve(tmpdir(), 'crier-'));
+  const file = resolve(directory, 'crierd.conf');
+  const write = (lines) => writeFile(file, ['anonymous = all', ...lines, ''].join('\n'));
+  await write(['max-update = 2M']);
+  const other = new Server(['--config', file]);
+  try {
+    await other.start();
+    const page = await (await context()).newPage();
+    await page.goto(`${other.url}/console/`);
+    const row = page.locator('.configuration tr', { has: page.getByRole('rowheader', { name: 'max-update', exact: true }) });
+    await row.getByText('2M').waitFor();
+    await row.getByText(`${file}:2`).waitFor();
+    await write(['', 'max-update = 3M']);
+    other.reload();
+    await row.getByText('3M').waitFor();
+    await row.getByText(`${file}:3`).waitFor();
+    await write(['max-update = nonsense']);
+    other.reload();
+    await page.getByText('The last reload failed').waitFor();
+    await page.getByText(/all is well/).waitFor({ state: 'hidden' });
+    await row.getByText('3M').waitFor();
+  } finally {
+    await other.stop();
+    await rm(directory, { recursive: true });
+  }
+});
+
 scenario('the overview holds one stream, and only while it is shown', async ({ context, open, server }) => {
   const page = await open(await context(), '/console/');
   await until(() => points(page, 'clients'), 'it is live');
   assert.equal(await server.clients(), 1);
+  const hide = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await hide(true);
+  await until(async () => await server.clients() === 0, 'a page that is hidden has none');
+  await hide(false);
+  await until(async () => await server.clients() === 1, 'it has one again');
   await goTo(page, 'Token');
   await until(async () => await server.clients() === 0, 'the stream is closed');
 });

@@ -2,9 +2,9 @@
  * The Presence view of the console.
  */
 import assert from 'node:assert/strict';
-import { get } from 'node:http';
 import { once } from 'node:events';
-import { heading } from './console.js';
+import { get } from 'node:http';
+import { WITH_KEY, enterToken, grants, heading, mint } from './console.js';
 import { scenario, until } from './harness.js';
 
 /** A subscriber of a topic. @returns {Promise<() => void>} makes it leave */
@@ -53,6 +53,16 @@ scenario('topics without presence are said to have none', { options: ['--presenc
   await page.getByLabel('Topic').fill('a,b');
   await page.keyboard.press('Enter');
   await page.getByText('no comma and no asterisk').waitFor();
+});
+
+scenario('presence that the token does not grant is explained', {
+  options: [...WITH_KEY, '--presence', 'lobby'],
+}, async ({ context, open, forgive }) => {
+  forgive(/status of 403/);
+  const page = await open(await context(), '/console/#/presence?topic=lobby');
+  await enterToken(page, mint(grants({ subscribe: ['*'] })));
+  await page.getByText('Presence is granted by name, as $presence/lobby').waitFor();
+  await page.getByText('Nobody has joined').waitFor({ state: 'hidden' });
 });
 
 scenario('where presence is off, the view says how to switch it on', async ({ context, open }) => {

@@ -143,6 +143,7 @@ scenario('there may be more topics than are loaded', async ({ server, context, o
   await page.getByLabel('Search').fill('zeb');
   await shows(page, 'updates', ['1']);
   await says(rows(page).first(), /^zebra/);
+  await says(tally(page), /^1 topic whose names begin so$/);
   await page.getByLabel('Search').fill('');
   await says(tally(page), /^20,000 topics/);
   await list(page).focus();
@@ -163,7 +164,7 @@ scenario('no topics, and reserved ones', { options: ['--presence', '*'] }, async
   assert.equal(await page.getByRole('button', { name: 'Delete…' }).count(), 0);
   assert.equal(await page.locator('.actions').getByRole('link', { name: 'Publish' }).count(), 0);
 
-  // Who only looks at a topic does not join it.
+  // A page that shows a topic does not join it.
   await page.goto(`${server.url}/console/${pathOf('news')}`);
   await rows(page).first().waitFor();
   await publish(server, 'news', 'y');
@@ -213,12 +214,15 @@ scenario('the history stays in place while others publish', async ({ server, con
   const timer = setInterval(() => publishMany(server, 'news', 20, undefined, 5_000).catch(() => {}), 20);
   try {
     await scrollTo(page, 0.5);
-    await until(async () => Math.abs((await numbers(page))[0] - 1000) < 60, 'the middle is in view');
+    // The stream that counts what is published may be late, and so a rank be wrong.
+    await until(async () => Math.abs((await numbers(page))[0] - 1000) < 500, 'the middle is in view');
     for (let n = 0; n < 6; n += 1) {
       await wheel(page, n < 3 ? 900 : -900);
       assertNeighbours(await numbers(page));
     }
-    await scrollTo(page, 0);
+    await scrollTo(page, 0.15);
+    await until(async () => (await numbers(page))[0] > 1500, 'the list is close to its beginning');
+    while (await rows(page).first().getAttribute('data-index') !== '0') await wheel(page, -3000);
     await until(async () => (await numbers(page))[0] === 1999, 'the first row is the one that was the newest');
     assertNeighbours(await numbers(page));
   } finally {
@@ -229,15 +233,23 @@ scenario('the history stays in place while others publish', async ({ server, con
 });
 
 scenario('updates between those of other topics are found', { options: ROOM }, async ({ server, context, open }) => {
-  for (let part = 0; part < 4; part += 1) { // in four clusters, far from each other
-    await publishMany(server, 'rare', 400, (n) => `data: update ${n}\n\n`, part * 400);
-    await publishMany(server, 'other', 50_000, (n) => `data:${n}\n\n`);
+  const others = (number) => publishMany(server, 'other', number, () => 'data:x\n\n');
+  const update = (n) => `data: update ${n}\n\n`;
+  await publishMany(server, 'rare', 400, update);
+  await others(100_000);
+  await publishMany(server, 'rare', 3_000, update, 400); // close to each other
+  for (let n = 0; n < 60; n += 1) { // far from each other
+    await others(400);
+    await publish(server, 'rare', `update ${3_400 + n}`);
   }
-  await publish(server, 'rare', 'update 1600');
   const page = await open(await context(DESK), `/console/${pathOf('rare')}`);
-  await says(tally(page), /^1,601 updates/);
+  await says(tally(page), /^3,460 updates/);
+  for (let n = 0; n < 8; n += 1) {
+    assertNeighbours(await numbers(page));
+    await wheel(page, 3000);
+  }
   await scrollTo(page, 0.5);
-  await until(async () => Math.abs((await numbers(page))[0] - 800) < 60, 'the middle is in view');
+  await until(async () => Math.abs((await numbers(page))[0] - 1730) < 60, 'the middle is in view');
   for (let n = 0; n < 4; n += 1) {
     await wheel(page, 3000);
     assertNeighbours(await numbers(page));
@@ -246,7 +258,7 @@ scenario('updates between those of other topics are found', { options: ROOM }, a
   await until(async () => (await numbers(page)).at(-1) === 0, 'the oldest update is in view');
   await page.getByLabel('Text').fill('update');
   await page.keyboard.press('Enter');
-  await says(tally(page), /^1,601 matches in 1,601 updates: all that are held$/);
+  await says(tally(page), /^3,460 matches in 3,460 updates: all that are held$/);
 });
 
 scenario('what expires meanwhile is shown as a gap', { options: ['--retain-count', '300'] }, async ({ server, context, open }) => {
@@ -266,12 +278,12 @@ scenario('what expires meanwhile is shown as a gap', { options: ['--retain-count
 });
 
 scenario('a topic is searched by type and text', { options: ROOM }, async ({ server, context, open }) => {
-  await publishMany(server, 'log', 30_000, (n) => `event: ${n % 100 ? 'info' : 'error'}\ndata: line ${n}${n === 12_345 ? ' <b>Needle</b>' : ''}\n\n`);
+  await publishMany(server, 'log', 20_000, (n) => `event: ${n % 100 ? 'info' : 'error'}\ndata: line ${n}${n === 12_345 ? ' <b>Needle</b>' : ''}\n\n`);
   const page = await open(await context(DESK), `/console/${pathOf('log')}`);
-  await says(tally(page), /^30,000 updates/);
+  await says(tally(page), /^20,000 updates/);
   await page.getByLabel('Text').fill('needle');
   await page.getByRole('button', { name: 'Search' }).click();
-  await says(tally(page), /^1 match in 30,000 updates: all that are held$/);
+  await says(tally(page), /^1 match in 20,000 updates: all that are held$/);
   assert.equal(await column(page, 'data').textContent(), 'line 12345 <b>Needle</b>');
   assert.equal(await page.locator('.vrow mark').textContent(), 'Needle');
   await rows(page).first().click();
@@ -281,14 +293,14 @@ scenario('a topic is searched by type and text', { options: ROOM }, async ({ ser
   await page.getByLabel('Type').fill('error');
   await page.getByLabel('Text').fill('');
   await page.keyboard.press('Enter');
-  await says(tally(page), /^300 matches in 30,000 updates/);
+  await says(tally(page), /^200 matches in 20,000 updates/);
   assert.match(page.url(), /type=error/);
-  assert.deepEqual((await numbers(page)).slice(0, 3), [29_900, 29_800, 29_700]);
+  assert.deepEqual((await numbers(page)).slice(0, 3), [19_900, 19_800, 19_700]);
   await page.getByLabel('Type').fill('none');
   await page.keyboard.press('Enter');
   await page.getByText('No update matches.').waitFor();
   await page.getByRole('button', { name: 'Clear' }).click();
-  await says(tally(page), /^30,000 updates/);
+  await says(tally(page), /^20,000 updates/);
   await page.goBack();
   await page.getByText('No update matches.').waitFor();
 });
@@ -388,7 +400,7 @@ scenario('a server that is away comes back', { journal: true }, async ({ server,
   await until(async () => await page.locator('.view .trouble').textContent() === '', 'the trouble is over');
 });
 
-scenario('who may only subscribe is not offered to delete', { options: ['--jwt-key', `HS256:${'k'.repeat(32)}`, '--anonymous', 'subscribe'] }, async ({ context, open }) => {
+scenario('without the scope admin there is no button that deletes', { options: ['--jwt-key', `HS256:${'k'.repeat(32)}`, '--anonymous', 'subscribe'] }, async ({ context, open }) => {
   const page = await open(await context(DESK), `/console/${pathOf('news')}`);
   await page.getByText('This topic holds no updates.').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Delete…' }).count(), 0);

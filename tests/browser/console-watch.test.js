@@ -137,6 +137,12 @@ scenario('pausing loses nothing', async (world) => {
   await shows(page, 'before', 'meanwhile');
   await publish(server, 'news', 'after');
   await shows(page, 'before', 'meanwhile', 'after');
+  await press(page, 'Pause');
+  await publish(server, 'news', 'last');
+  await page.getByRole('button', { name: 'Resume (1 waiting)' }).waitFor();
+  await press(page, 'Stop');
+  await shows(page, 'before', 'meanwhile', 'after', 'last');
+  await page.locator(STATUS, { hasText: 'Stopped' }).waitFor();
 });
 
 /** Publishes many updates at once: N of them, from the number FROM on. */
@@ -181,7 +187,7 @@ scenario('what expired during a pause is a gap, with its reason', {
   await page.locator('.watch .tally', { hasText: '1 gap' }).waitFor();
   await has(page, '11999');
   await page.locator('.watch input[type=search]').fill('no such text');
-  await row(page, 'they expired while the stream was closed').waitFor();
+  await row(page, 'they left the journal while the stream was closed').waitFor();
 });
 
 scenario('a gap is shown in the stream, with ids, reason and retention', {
@@ -200,19 +206,21 @@ scenario('a gap is shown in the stream, with ids, reason and retention', {
   line.mend();
   await has(page, '5');
   const texts = await shownData(page);
-  const at = texts.findIndex((text) => text.startsWith('Updates are missing here'));
-  assert.match(texts[at], /they expired while this page was disconnected for \d/);
+  const at = texts.findIndex((text) => text.startsWith('Updates are missing:'));
+  assert.match(texts[at], /they left the journal while this page was disconnected for \d/);
   assert.match(texts.find((text) => text.startsWith('Connected again')), new RegExp(`resumes after ${id}:`));
   assert.deepEqual(texts.slice(at + 1), ['4', '5']);
 
-  await row(page, 'Updates are missing here').click();
+  await row(page, 'Updates are missing:').click();
   const details = page.getByRole('region', { name: 'Details' });
   await details.getByRole('heading', { name: 'Why there is a gap' }).waitFor();
   const text = await details.textContent();
   assert.ok(text.includes(`Requested${id}`), text);
   assert.ok(text.includes(`Oldest held${ids[2]}`), text);
-  assert.match(text, /some of the 2 updates/);
-  await details.getByText('short:count=2').waitFor();
+  assert.match(text, /up to 2 updates were published/);
+  await details.getByText('All topics together: 100,000 updates, 16 MiB, of any age').waitFor();
+  await details.getByText('short:count=2 (command line)').waitFor();
+  await details.getByText(/short holds 2 updates now/).waitFor();
   await details.getByRole('link', { name: 'short' }).click();
   await page.getByRole('heading', { name: /short|Topics/ }).first().waitFor();
 });
@@ -329,9 +337,18 @@ scenario('details show all of an update, and the list is used by keyboard', asyn
   await details.getByText(id).waitFor();
   await details.getByRole('link', { name: 'log/a' }).waitFor();
   await details.locator('.json .key', { hasText: 'er' }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+  assert.equal(await focused(), 'Details');
+  await page.keyboard.press('Escape');
+  assert.ok(await details.isHidden());
+  assert.equal(await focused(), 'What the stream has sent');
+  await row(page, 'second').click();
+  await details.getByText('second').waitFor();
+  await page.getByRole('grid').press('ArrowUp');
+  await details.getByText(id).waitFor();
   await details.getByRole('button', { name: 'Close' }).click();
   assert.ok(await details.isHidden());
-  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'grid');
+  assert.equal(await focused(), 'What the stream has sent');
 });
 
 scenario('a token that expires, or does not suffice, is shown in the stream', { options: WITH_KEY }, async (world) => {
@@ -489,4 +506,23 @@ scenario('a reader who has scrolled up stays there', async (world) => {
   await has(page, '10299');
   await publishMany(server, 'news', 10_300, 10);
   await has(page, '10309');
+});
+
+// www/ has no package.json that would make Node take its files for modules.
+const source = await readFile(new URL('../../www/console/js/views/watch/selectors.js', import.meta.url), 'base64');
+const { mistakeInList, readSelectors, topicsPath } = await import(`data:text/javascript;base64,${source}`);
+
+scenario('the form takes what crierd takes, and nothing else', async ({ server }) => {
+  const good = ['news', 'a/b', 'a//b', '/', 'a/../b', './x', "it's", 'a b', 'a%2Fb', '*', '**'.slice(1), 'log/*', 'ü😀', 'x'.repeat(255),
+    `${'x'.repeat(255)}*`, '{', '{}', 'a{b', '{a b}', '{x-y}', '{id}', 'a{/x*}', '{?a,b,c:3}', '{+a}b{#c}', `{${'x'.repeat(1022)}}`,
+    '{a,b,c,d,e,f,g,h,i,j}', '$presence/news', '$presence/*', 'a,b , c', 'a?b=c&d', 'a#b', 'a;b', '<b>', '"', '\\'];
+  const bad = ['', 'a*b', '**', '*a', 'ü'.repeat(128), 'x'.repeat(256), 'a\u0007b', 'a\u0085b', '$chat', '$x/*',
+    '{a,b,c,d,e,f,g,h,i,j,k}', `{${'x'.repeat(1023)}}`, Array.from({ length: 101 }, (_, n) => `t${n}`).join()];
+  for (const text of [...good, ...bad]) {
+    const selectors = readSelectors(text);
+    assert.equal(mistakeInList(selectors) === '', good.includes(text), `${text.slice(0, 40)}: ${mistakeInList(selectors)}`);
+    const path = topicsPath(selectors.map((selector) => selector.text));
+    const { status } = await fetch(`${server.url}/${path}?poll=1`);
+    assert.equal(status === 200, good.includes(text), `${text.slice(0, 40)}: ${status}`);
+  }
 });

@@ -100,7 +100,7 @@ scenario('a token that expires closes what it opened', { options: WITH_KEY }, as
   await enterToken(page, mint(grants({ subscribe: ['*'], exp: Math.ceil(Date.now() / 1000) + 2 })));
   await until(async () => await page.locator('.gate').count() === 0, 'the topics are open');
   await page.locator('#banner').getByText(/refuses the token.*expired/).waitFor();
-  await page.getByText('The token of this tab does not allow that.').waitFor();
+  await page.locator('.gate').getByText('The server refuses the token of this tab.').waitFor();
 });
 
 scenario('the console works behind a prefix', async ({ context, open, behind, server }) => {

@@ -138,6 +138,7 @@ for (const share of [true, false]) {
     await publish(server, 'news', 'before');
     await listen(page, 'topics/news', { share });
     await is(page, 'live');
+    assert.match(await look(page, 'lastEventId'), /^#.+-1$/);
     line.cut(); // before its first event
     await is(page, 'retrying');
     await publish(server, 'news', '1');

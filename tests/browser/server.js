@@ -54,6 +54,11 @@ export class Server {
     this.#port = await within(Promise.race([listening, failed]), 'crierd does not listen');
   }
 
+  /** Has it read its configuration file again. */
+  reload() {
+    this.#child.kill('SIGHUP');
+  }
+
   /** Ends it, which must go well. */
   async stop() {
     const child = this.#child;

@@ -66,6 +66,8 @@ scenario('what anybody publishes appears on the front page', async ({ context, o
 
 scenario('the front page shows a stream that moves, and can be paused', async ({ context, open, server }) => {
   const page = await open(await context(), '/');
+  await page.locator('#pulse').waitFor();
+  assert.ok(await page.getByText('The demo is off').isHidden());
   const tick = async () => Number(await page.locator('.tick').textContent());
   await until(async () => await tick() > 0, 'it ticks');
   await page.getByRole('button', { name: 'Pause' }).click();
@@ -80,6 +82,7 @@ scenario('the front page works without the demo', { options: ['--demo', 'off'] }
   await publish(server, 'no demo');
   await shown(page, 'no demo');
   assert.ok(await page.locator('#pulse').isHidden());
+  await page.getByText('The demo is off on this server').waitFor();
 });
 
 scenario('updates are text, whatever they contain', async ({ context, open, server }) => {

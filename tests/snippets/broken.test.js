@@ -6,6 +6,7 @@ import { closeBrowser, Guide } from './guide.js';
 /** Each guide, whose last block is broken, and what the runner must say. */
 const BROKEN = {
   'a command that fails': ['```sh\nfalse\ntrue\n```', /status 1/],
+  'a program that ends at once': ['<!-- snippet: background -->\n```sh\nfalse\n```', /it has failed/],
   'a refused request': ['```sh\ncurl -d x "http://127.0.0.1:8080/topics/a*b"\n```', /status 22/],
   'a refused stream': ['```sh\ncurl -N http://127.0.0.1:8080/nothing\n```', /status 22/],
   'a success where a failure is shown': ['<!-- snippet: fails -->\n```sh\ntrue\n```', /status 0/],

@@ -25,22 +25,28 @@ const BUILD = resolve(process.env.CRIER_BUILD || join(TOP, 'build'));
 const CRIERD = process.env.CRIERD || join(BUILD, 'src/crierd/crierd');
 const CRIER = process.env.CRIER || join(BUILD, 'src/crier/crier');
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
-const BLOCK_PATIENCE = 120_000; // ms until a block must have ended: Go compiles its library
+const BLOCK_PATIENCE = 180_000; // ms until a block must have ended: Go may compile its library
 const DEFAULT_PORT = '8080';
 
 /** The programs that blocks may need and a machine may lack. */
 const TOOLS = ['cc', 'go', 'jq', 'nginx', 'node', 'openssl', 'php', 'python3', 'redis-server', 'sqlite3'];
 
-/** The languages that are programs, and how a block without a file of its own is run. */
+/** The languages that are programs: the tool, and how a block without a file of its own is tried. */
 const PROGRAMS = {
-  sh: null,
-  js: ['node', 'block.mjs'],
-  python: ['python3', 'block.py'],
-  php: ['php', 'block.php'],
-  go: ['go', 'block.go'],
-  c: ['cc', 'block.c'],
-  html: ['chromium', 'block.html'],
-  nginx: ['nginx', 'block.nginx'],
+  sh: {},
+  js: { tool: 'node', file: 'block.mjs', command: 'node block.mjs' },
+  python: { tool: 'python3', file: 'block.py', command: 'python3 block.py' },
+  php: { tool: 'php', file: 'block.php', command: 'php block.php' },
+  go: { tool: 'go', file: 'block.go', command: 'go run block.go' },
+  c: {
+    tool: 'cc', file: 'block.c',
+    command: 'cc -std=c11 -Wall -Werror -fsyntax-only block.c $(pkg-config --cflags libcrier)',
+  },
+  html: { tool: 'chromium', file: 'block.html', command: 'true' },
+  nginx: {
+    tool: 'nginx', file: 'block.nginx',
+    command: `nginx -t -e stderr -g 'pid nginx.pid;' -p "$PWD" -c block.nginx`,
+  },
 };
 
 /** The languages that are checked in other ways: configurations, data and what a program prints. */
@@ -115,14 +121,23 @@ function normalize(text) {
     .replace(/"position":\d+/g, '"position":N');
 }
 
-/** Where the lines of `wanted` are in `text`: [begin, end]; `...` stands for anything in a line. */
-function findOutput(text, wanted) {
+/** Whether `text` has the lines of `wanted`, in which `...` stands for anything in a line. */
+function hasOutput(text, wanted) {
   const pattern = normalize(wanted).trimEnd().split('\n')
     .map((line) => line.trimEnd().split('...').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*'))
     .join(' *\n');
-  const match = new RegExp(`(?<=^|\n)${pattern} *(?=\n|$)`).exec(normalize(text));
-  return match && [match.index, match.index + match[0].length];
+  return new RegExp(`(?<=^|\n)${pattern} *(?=\n|$)`).test(normalize(text));
 }
+
+/** The process groups of all shells, which end with this process at the latest. */
+const groups = new Set();
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch { /* it is gone */ }
+  groups.delete(pid);
+}
+process.on('exit', () => groups.forEach(endGroup));
 
 let browser = null;
 
@@ -149,8 +164,10 @@ export class Guide {
   #ports = new Map();
   /** What each block has printed, and how much of it a block of output has shown. */
   #outputs = [];
-  #processes = [];
+  /** The process group of each block. @type {number[]} */
+  #shells = [];
   #pages = [];
+  /** Why the last block was skipped: then so is its output. */
   #skipped = '';
   #environment = {};
 
@@ -187,7 +204,6 @@ export class Guide {
       HOME: this.#home,
       XDG_CONFIG_HOME: join(this.#home, '.config'),
       GOCACHE: process.env.GOCACHE || join(homedir(), '.cache/go-build'),
-      GOFLAGS: '-mod=mod',
       PKG_CONFIG_PATH: join(this.#directory, 'bin'),
       SNIPPETS: this.#directory,
       CRIER_SERVER: this.#url,
@@ -218,11 +234,7 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
   /** Ends everything that the guide has started. */
   async close() {
     await Promise.all(this.#pages.map((page) => page.context().close()));
-    for (const { pid } of this.#processes) {
-      try {
-        process.kill(-pid, 'SIGKILL'); // the process group
-      } catch { /* it is gone */ }
-    }
+    this.#shells.forEach(endGroup);
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -253,26 +265,25 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
     if (isOutput) {
       // crierd writes JSON on one line.
       const wanted = language === 'json' ? JSON.stringify(JSON.parse(text)) : text;
-      if (ofEach) await Promise.all(this.#outputs.filter((one) => one.stays).map((one) => this.#expect(wanted, [one])));
-      else await this.#expect(wanted);
+      await (ofEach ? this.#expectOfEach(wanted) : this.#expect(wanted));
       return '';
     }
     if (file) await this.#write(file, text);
-    this.#skipped = this.#missing(language, text, file);
-    if (this.#skipped) return this.#skipped;
     const page = argument('page');
+    this.#skipped = this.#missing(language, text, file, page);
+    if (this.#skipped) return this.#skipped;
     if (page) await this.#openPage(page);
     if (!file) await this.#try(block, text);
     return '';
   }
 
   /** Names the program that the block needs and this machine lacks, if there is one. */
-  #missing(language, text, file) {
+  #missing(language, text, file, page) {
     const needed = language === 'sh'
       ? TOOLS.filter((tool) => new RegExp(`(^|[|;&(]) *${tool}( |$)`, 'm').test(text))
       : [];
-    if (language === 'html' || this.#isForPage(language, text, file)) needed.push('chromium');
-    else if (language !== 'sh' && !file && PROGRAMS[language]) needed.push(PROGRAMS[language][0]);
+    if (page || this.#isForPage(language, text, file)) needed.push('chromium');
+    else if (!file && PROGRAMS[language]?.tool) needed.push(PROGRAMS[language].tool);
     if (needed.includes('cc') && !existsSync(join(BUILD, '.libs/libcrier.so'))) return 'skipped: there is no build tree';
     const tool = needed.find((name) => !hasTool(name));
     return tool ? `skipped: ${tool} is not installed` : '';
@@ -292,22 +303,19 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
       await this.#write('block.conf', text);
       await this.#shell('crierd --config block.conf --check-config');
     } else if (PROGRAMS[language]) {
-      const [, name] = PROGRAMS[language];
-      // What nginx has in a guide is a part of a server.
-      await this.#write(name, language === 'nginx' ? `events {}\nhttp {\nserver {\n${text}}\n}\n` : text);
-      await this.#shell({
-        js: `node ${name}`, python: `python3 ${name}`, php: `php ${name}`, go: `go run ${name}`,
-        c: `cc -std=c11 -Wall -Werror -fsyntax-only ${name} $(pkg-config --cflags libcrier)`,
-        html: 'true',
-        nginx: `nginx -t -e stderr -g 'pid nginx.pid;' -p "$PWD" -c ${name}`,
-      }[language], marks);
-      if (language === 'html') await this.#openPage(`/${name}`);
+      const { file, command } = PROGRAMS[language];
+      // What a guide has of nginx is a part of a server.
+      await this.#write(file, language === 'nginx' ? `events {}\nhttp {\nserver {\n${text}}\n}\n` : text);
+      await this.#shell(command, marks);
+      if (language === 'html') await this.#openPage(`/${file}`);
     }
   }
 
   /** Puts this run's ports in the place of those which the guide names, and the source tree in that of /usr. */
   #translate(text) {
-    return text.replaceAll('/usr/share/crier/', `${TOP}/`).replaceAll('/usr/share/doc/crierd/', `${TOP}/doc/`).replace(/(?<![\w.])\d{4,5}(?![\w.])/g, (port) => this.#ports.get(port) ?? port);
+    return text.replaceAll('/usr/share/crier/', `${TOP}/`)
+      .replaceAll('/usr/share/doc/crierd/', `${TOP}/doc/`)
+      .replace(/(?<![\w.])\d{4,5}(?![\w.])/g, (port) => this.#ports.get(port) ?? port);
   }
 
   /** The directory in which the shell is now. */
@@ -341,12 +349,15 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
       cwd: this.#home, env: this.#environment, detached: true, stdio: ['pipe', descriptor, descriptor],
     });
     closeSync(descriptor);
-    this.#processes.push(child);
+    this.#shells.push(child.pid);
+    groups.add(child.pid);
     const output = { read: () => readFileSync(name, 'utf8'), seen: 0, stays: marks.includes('background') };
     this.#outputs.push(output);
     const ended = new Promise((done) => { child.once('exit', (code) => { child.ended = true; done(code); }); });
     if (marks.includes('background')) {
-      await until(async () => child.ended || output.read() || await this.#streams() > before, this.patience, 'it opened no stream and printed nothing');
+      await until(async () => child.ended || output.read() || await this.#streams() > before, BLOCK_PATIENCE,
+        'it opened no stream and printed nothing');
+      if (child.ended && await ended !== 0) throw new Error(`it has failed:\n${output.read()}`);
       return;
     }
     child.stdin.end();
@@ -394,19 +405,29 @@ Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
     return [output.read().slice(output.seen), shown];
   }
 
-  /** Waits until one of these blocks has printed, or its page shows, this text: anew, for a block that prints. */
+  /** Expects a text of each page and of each program in the background. */
+  async #expectOfEach(wanted) {
+    const outputs = this.#outputs.filter((one) => one.stays);
+    await Promise.all(outputs.map((one) => this.#expect(wanted, [one])));
+  }
+
+  /**
+   * Waits until one of these blocks has printed, or its page shows, this text: anew, for a block
+   * that prints.
+   */
   async #expect(wanted, outputs = this.#outputs) {
-    await until(async () => {
+    const shown = async () => {
       for (const output of [...outputs].reverse()) {
-        const [printed, shown] = await this.#read(output);
-        if (findOutput(printed, wanted)) {
+        const [printed, visible] = await this.#read(output);
+        if (hasOutput(printed, wanted)) {
           output.seen += printed.length;
           return true;
         }
-        if (findOutput(shown, wanted)) return true;
+        if (hasOutput(visible, wanted)) return true;
       }
       return false;
-    }, this.patience, async () => {
+    };
+    await until(shown, this.patience, async () => {
       const all = await Promise.all(outputs.map((output) => this.#read(output)));
       return `this was not printed:\n${wanted}\nbut this:\n${all.flat().filter(Boolean).join('\n--\n').slice(-4000)}`;
     });

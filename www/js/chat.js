@@ -11,6 +11,7 @@
  * tabs under the same name share one connection (see crier.js).
  */
 import { subscribe } from '../crier.js';
+import { addCopyButtons } from './copy.js';
 import { showDemoOff } from './demo.js';
 import { byId, setText, showOrigin, showState } from './dom.js';
 import { Log } from './log.js';
@@ -251,6 +252,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 showOrigin();
+addCopyButtons();
 name.value = ofBrowser.get();
 if (ofTab.get()) join(ofTab.get());
 else if (!await showDemoOff()) name.focus();

@@ -3,9 +3,8 @@
  * is being read.
  *
  * The search has no server: search.json has the text of every section, and is fetched when
- * the field gets the focus. All words must occur in a section, at the beginning of a word;
- * sections that have them in the heading come first. "/" goes to the field, the arrows go
- * through the results, Escape closes them.
+ * the field gets the focus. All words must occur in a section, at the beginning of a word.
+ * "/" goes to the field, the arrows go through the results, Escape closes them.
  *
  * @typedef {{page: string, id: string, title: string, heading: string, text: string}} Section
  */
@@ -13,7 +12,8 @@ import { addCopyButtons } from './copy.js';
 import { byId, make, setText } from './dom.js';
 
 const SHOWN = 12; // results
-const AROUND = 70; // characters of text before and after the first word found
+const AROUND = 70; // characters of text before what was found; twice as many after it
+const LONG = 6000; // characters of a section that is rather long
 
 const [form, field, found, count, results] =
   ['search', 'query', 'found', 'count', 'results'].map((id) => byId(`page-${id}`));
@@ -29,29 +29,41 @@ function load() {
   return sections;
 }
 
-/** What finds a word at the beginning of words. */
-const pattern = (word) => new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`, 'giu');
+/** A word as a pattern that stands for itself. */
+const literal = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** How well a section fits; 0 if it does not. @param {Section} section @param {RegExp[]} patterns */
-function rate(section, patterns) {
-  let points = 0;
+/** What finds words, one behind the other, at the beginning of a word. */
+const pattern = (words) => new RegExp(`(?<![\\p{L}\\p{N}])${words.map(literal).join('[^\\p{L}\\p{N}]+')}`, 'giu');
+
+/**
+ * How well a section fits; 0 if it does not. What is in the heading counts most, then words
+ * that stand together as they were typed; and a long section has a bit of everything.
+ *
+ * @param {Section} section
+ * @param {RegExp[]} patterns  one for each word
+ * @param {RegExp} phrase  for all of them
+ */
+function rate({ title, heading, text }, patterns, phrase) {
+  let points = text.search(phrase) < 0 ? 0 : 10;
   for (const each of patterns) {
-    const occurrences = section.text.match(each)?.length ?? 0;
-    const named = (section.heading.match(each) ? 20 : 0) + (section.title.match(each) ? 5 : 0);
+    const occurrences = text.match(each)?.length ?? 0;
+    const named = (heading.search(each) < 0 ? 0 : 20) + (title.search(each) < 0 ? 0 : 5);
     if (occurrences + named === 0) return 0;
     points += Math.min(occurrences, 5) + named;
   }
-  return points;
+  return points / (1 + text.length / LONG);
 }
 
-/** The sections that have all words, the best first. */
+/** The sections that have all words, the best first, and what to mark in them. */
 function find(all, query) {
-  const patterns = query.trim().split(/\s+/).filter(Boolean).map(pattern);
-  if (patterns.length === 0) return { patterns, hits: [] };
-  const hits = all.map((section) => ({ section, points: rate(section, patterns) }))
+  const words = query.trim().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return { patterns: [], hits: [] };
+  const patterns = words.map((word) => pattern([word]));
+  const phrase = pattern(words);
+  const hits = all.map((section) => ({ section, points: rate(section, patterns, phrase) }))
     .filter(({ points }) => points > 0)
     .sort((a, b) => b.points - a.points);
-  return { patterns, hits: hits.map(({ section }) => section) };
+  return { patterns: [phrase, ...patterns], hits: hits.map(({ section }) => section) };
 }
 
 /** A text as nodes, with what was found marked. */
@@ -68,12 +80,12 @@ function mark(text, patterns) {
   return [...nodes, text.slice(end)];
 }
 
-/** The part of a text in which the first word is. */
+/** The part of a text in which the words are, in whole words. @param {RegExp[]} patterns  the best one first */
 function excerpt(text, patterns) {
-  const at = Math.max(0, Math.min(...patterns.map((each) => text.search(each)).filter((n) => n >= 0), text.length));
-  const from = Math.max(0, at - AROUND);
-  const part = text.slice(from, at + 2 * AROUND);
-  return `${from > 0 ? '… ' : ''}${part}${from + part.length < text.length ? ' …' : ''}`;
+  const at = patterns.map((each) => text.search(each)).find((n) => n >= 0) ?? 0;
+  const from = at <= AROUND ? 0 : text.indexOf(' ', at - AROUND) + 1;
+  const end = at + 2 * AROUND >= text.length ? text.length : text.lastIndexOf(' ', at + 2 * AROUND);
+  return `${from > 0 ? '… ' : ''}${text.slice(from, Math.max(end, at))}${end < text.length ? ' …' : ''}`;
 }
 
 function entry(section, patterns) {

@@ -93,6 +93,7 @@ function update() {
     stream.close();
     stream = null;
   }
+  byId('demo-off').hidden = demo;
   if (demo && byId('pulse').hidden) startPulse(byId('pulse'));
 }
 

@@ -1,7 +1,7 @@
 /*
  * GET /topics/$stats: the state of crierd as a stream. It looks like a topic and is none:
- * nothing of it is in the journal, its events have no ids, and POST and DELETE get what every
- * reserved name gets.
+ * nothing of it is in the journal, its events have no ids, and POST and DELETE are refused
+ * as for every reserved name.
  *
  * Once a second the main thread takes a sample, which it does for as long as crierd serves:
  * some sums over the shards' counters, and the journal's numbers, in less than 0.1 ms; the
@@ -11,8 +11,8 @@
  * all.
  *
  * The lock guards the rows, and is held while a row is added and sent, and while a stream
- * joins with a history. So a stream has each row once: in its history, or as an event. It
- * comes before the broadcaster's.
+ * joins with a history. So a stream gets each second once: in its history, or as an event.
+ * In the order of locks it comes before the broadcaster's.
  *
  * A broadcaster ends a stream whose client reads so slowly that 256 KiB are pending, minutes
  * of events; the client reconnects, and has the history. To skip events instead was
@@ -277,7 +277,8 @@ struct stats *stats_open(const struct server *server)
 {
     struct stats *stats = calloc(1, sizeof *stats);
 
-    if (stats != NULL && crier_broadcaster_new(server->shards, NULL, &stats->streams) == 0) {
+    if (stats != NULL &&
+        crier_broadcaster_new(server->shards, NULL, &stats->streams) == 0) {
         stats->server = server;
         stats->due = crier_now() + INTERVAL;
         pthread_mutex_init(&stats->lock, NULL);

@@ -15,8 +15,8 @@ extern const struct route stats_routes[];
  * the log. */
 struct stats *stats_open(const struct server *server);
 
-/* Frees STATS, when no handler can reach it any more; NULL is allowed. Its streams have
- * ended or are shards' own matter. */
+/* Frees STATS, which no handler can reach any more, after crier_shards_free(); NULL is
+ * allowed. */
 void stats_close(struct stats *stats);
 
 /* When stats_sample() has something to do again, by crier_now(). */

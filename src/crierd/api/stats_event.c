@@ -1,6 +1,6 @@
 /*
- * The data of an event `stats`. Most of it are the numbers of GET /metrics, as totals since
- * the start: a client that has missed events has missed no counts. What metrics leave to
+ * The data of an event `stats`. Most of it is what GET /metrics has, as totals since the
+ * start: a client that has missed events has missed no counts. What metrics leave to
  * Prometheus, because it keeps the past, is computed here: rates, and percentiles.
  *
  * A new member needs its line in crierd(8), "Statistics", and is checked by
@@ -16,7 +16,7 @@
 #include "crierd/metrics/process.h"
 
 /* COUNT as jansson takes it. */
-static json_int_t whole(uint64_t count)
+static json_int_t cast_count(uint64_t count)
 {
     return (json_int_t)count;
 }
@@ -30,8 +30,8 @@ static json_t *describe_percentiles(const struct window *window)
 {
     if (!window->known)
         return json_null();
-    return json_pack("{s:I, s:I}", "p50", whole(window->p50), "p99",
-                     whole(window->p99));
+    return json_pack("{s:I, s:I}", "p50", cast_count(window->p50), "p99",
+                     cast_count(window->p99));
 }
 
 /* ---- clients and publishers ------------------------------------------- */
@@ -43,7 +43,7 @@ static json_t *describe_ends(const struct crier_shards_counts *streams)
 
     for (i = 0; i < CRIER_REASON_COUNT; i++)
         if (json_object_set_new(ends, stream_reason_texts[i],
-                                json_integer(whole(streams->ended[i]))) != 0) {
+                                json_integer(cast_count(streams->ended[i]))) != 0) {
             json_decref(ends);
             return NULL;
         }
@@ -60,9 +60,9 @@ static json_t *describe_clients(const struct server *server,
         open += streams->open[i];
         opened += streams->opened[i];
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "open", whole(open), "max",
-                     whole(server->descriptors.clients), "topics",
-                     whole(streams->open[STREAM_TOPICS]), "opened", whole(opened),
+    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "open", cast_count(open), "max",
+                     cast_count(server->descriptors.clients), "topics",
+                     cast_count(streams->open[STREAM_TOPICS]), "opened", cast_count(opened),
                      "ended", describe_ends(streams));
 }
 
@@ -78,9 +78,9 @@ static json_t *describe_publishes(void)
 
 static json_t *describe_rates(const struct stats_rates *rates)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "publishes", whole(rates->publishes),
-                     "deliveries", whole(rates->deliveries), "bytes",
-                     whole(rates->bytes), "gaps", whole(rates->gaps));
+    return json_pack("{s:I, s:I, s:I, s:I}", "publishes", cast_count(rates->publishes),
+                     "deliveries", cast_count(rates->deliveries), "bytes",
+                     cast_count(rates->bytes), "gaps", cast_count(rates->gaps));
 }
 
 /* ---- the journal ------------------------------------------------------- */
@@ -98,9 +98,10 @@ static json_t *describe_time(int64_t time)
 
 static json_t *describe_limits(const struct crier_retention *limits)
 {
-    return json_pack("{s:I, s:I, s:o}", "count", whole(limits->count), "bytes",
-                     whole(limits->bytes), "age",
-                     limits->age != 0 ? json_integer(whole(limits->age)) : json_null());
+    return json_pack("{s:I, s:I, s:o}", "count", cast_count(limits->count), "bytes",
+                     cast_count(limits->bytes), "age",
+                     limits->age != 0 ? json_integer(cast_count(limits->age))
+                                      : json_null());
 }
 
 /* The journal's STATUS, and what HUB and COMMIT say of it. */
@@ -111,12 +112,12 @@ static json_t *describe_holdings(const struct crier_status *status,
     return json_pack(
         "{s:s, s:s, s:s*, s:I, s:I, s:I, s:o, s:s?, s:o, s:I, s:o, s:I}", "type",
         status->journal, "status", status->error == 0 ? "ok" : "failing", "reason",
-        status->error == 0 ? NULL : status->reason, "updates", whole(hub->updates),
-        "bytes", whole(hub->bytes), "topics", whole(hub->topics), "oldest",
+        status->error == 0 ? NULL : status->reason, "updates", cast_count(hub->updates),
+        "bytes", cast_count(hub->bytes), "topics", cast_count(hub->topics), "oldest",
         describe_time(hub->oldest), "newest",
         status->newest[0] != '\0' ? status->newest : NULL, "limits",
-        describe_limits(&hub->limits), "failures", whole(hub->failures), "commit",
-        describe_percentiles(commit), "damaged", whole(status->damaged));
+        describe_limits(&hub->limits), "failures", cast_count(hub->failures), "commit",
+        describe_percentiles(commit), "damaged", cast_count(status->damaged));
 }
 
 /* ---- the process ------------------------------------------------------- */
@@ -125,14 +126,14 @@ static json_t *describe_memory(void)
 {
     const struct process_sizes sizes = process_sizes();
 
-    return json_pack("{s:I, s:I}", "resident", whole(sizes.resident), "virtual",
-                     whole(sizes.virtual));
+    return json_pack("{s:I, s:I}", "resident", cast_count(sizes.resident), "virtual",
+                     cast_count(sizes.virtual));
 }
 
 static json_t *describe_descriptors(size_t limit)
 {
-    return json_pack("{s:I, s:I}", "open", whole(descriptors_count(limit)), "max",
-                     whole(limit));
+    return json_pack("{s:I, s:I}", "open", cast_count(descriptors_count(limit)), "max",
+                     cast_count(limit));
 }
 
 static json_t *describe_connections(void)
@@ -168,12 +169,12 @@ json_t *stats_event(const struct server *server, const struct stats_finding *fin
         "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I}, s:o, s:f, s:o, "
         "s:o}",
         "clients", describe_clients(server, streams), "publishes", describe_publishes(),
-        "deliveries", whole(streams->deliveries), "bytes", whole(streams->bytes), "rates",
-        describe_rates(&finding->rates), "gaps", whole(hub->gaps), "lagged",
-        whole(hub->lagged), "slow", whole(hub->behind), "latency",
-        describe_percentiles(finding->latency), "journal",
-        describe_holdings(&status, hub, finding->commit), "backlog", "bytes",
-        whole(streams->backlog), "max", whole(streams->max_backlog), "memory",
+        "deliveries", cast_count(streams->deliveries), "bytes",
+        cast_count(streams->bytes), "rates", describe_rates(&finding->rates), "gaps",
+        cast_count(hub->gaps), "lagged", cast_count(hub->lagged), "slow",
+        cast_count(hub->behind), "latency", describe_percentiles(finding->latency),
+        "journal", describe_holdings(&status, hub, finding->commit), "backlog", "bytes",
+        cast_count(streams->backlog), "max", cast_count(streams->max_backlog), "memory",
         describe_memory(), "cpu", process_cpu(), "descriptors",
         describe_descriptors(server->descriptors.limit), "connections",
         describe_connections());
@@ -181,7 +182,7 @@ json_t *stats_event(const struct server *server, const struct stats_finding *fin
     error = json_object_update(self, event);
     json_decref(event);
     if (error == 0 && status.shared)
-        error = json_object_set_new(self, "nodes", json_integer(whole(hub->nodes)));
+        error = json_object_set_new(self, "nodes", json_integer(cast_count(hub->nodes)));
     if (error == 0)
         return self;
     json_decref(self);

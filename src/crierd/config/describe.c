@@ -3,8 +3,8 @@
  * pages. The texts of the values are the same, and so are the secrets that they leave out
  * (option_hides()).
  *
- * A text that is no UTF-8, as the name of a file may be, cannot be in JSON: each of its bytes
- * beyond ASCII is a question mark.
+ * A text that is not UTF-8, as the name of a file may be, cannot be in JSON: a question mark
+ * stands for each of its bytes beyond ASCII.
  */
 #include <config.h>
 

@@ -33,8 +33,8 @@ export class Api {
 
   /**
    * @param {() => string} token  the token to send, or ''
-   * @param {(problem: Problem|null) => void} watch  called after each request: with null
-   *        when the server responded and did not refuse the token
+   * @param {(problem: Problem|null, token: string) => void} watch  called after each
+   *        request, with why it failed, and the token that it had
    */
   constructor(token, watch) {
     this.#token = token;
@@ -75,7 +75,7 @@ export class Api {
    */
   request = async (method, path, { body, headers, signal } = {}) => {
     const token = this.#token();
-    const response = await this.#send(this.url(path), {
+    const response = await this.#send(this.url(path), token, {
       method,
       body,
       headers: { ...headers, ...(token && { Authorization: `Bearer ${token}` }) },
@@ -83,21 +83,21 @@ export class Api {
       cache: 'no-store',
     });
     if (response.ok) {
-      this.#watch(null);
+      this.#watch(null, token);
       return response;
     }
     const problem = new Problem(response.status, await readDetail(response));
-    this.#watch(problem);
+    this.#watch(problem, token);
     throw problem;
   };
 
-  async #send(url, options) {
+  async #send(url, token, options) {
     try {
       return await fetch(url, options);
     } catch (error) {
       if (error.name === 'AbortError') throw error; // the caller has ended it
       const problem = new Problem(0, 'The server cannot be reached.');
-      this.#watch(problem);
+      this.#watch(problem, token);
       throw problem;
     }
   }

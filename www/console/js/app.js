@@ -104,7 +104,7 @@ function decode(segment) {
 
 /** Shows what the route names. @param {boolean} moved  whether the user went there */
 function show(moved) {
-  if (session.state === 'asking') return;
+  if (!session.known) return;
   const { view, args } = parseRoute(location.hash);
   const kept = view.keeps && session.state === 'refused' && shown?.view === view && shown.open && shown.token === session.token;
   const open = kept || isOpen(view);
@@ -128,12 +128,16 @@ function show(moved) {
 
 /** Says that a view needs more than the token allows, and asks for another one. */
 function showGate(element, view) {
-  const { token, identity } = session;
-  const why = token ? 'The token of this tab does not allow that.' : 'There is no token in this tab yet.';
+  const { state, token, identity } = session;
+  const why = !token ? 'There is no token in this tab yet.' : state === 'refused' ? 'The server refuses the token of this tab.'
+    : 'The token of this tab does not allow that.';
   element.append(make('section', { class: 'card gate' },
     make('h2', {}, `${view.title} needs ${NEEDS[view.needs]}`),
     make('p', {}, `${why} `, identity.tokens ? '' : 'This server knows no keys and no tokens, so only its configuration can allow it.'),
-    ...(identity.tokens ? [tokenForm((text) => session.use(text))] : [])));
+    ...(identity.tokens ? [
+      tokenForm((text) => session.use(text)),
+      make('p', { class: 'hint' }, 'Whoever has the secret of the server can ', make('a', { href: '#/token' }, 'make a token'), '.'),
+    ] : [])));
   return { unmount() {} };
 }
 

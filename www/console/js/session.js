@@ -32,16 +32,22 @@ const NOTHING = {
 /** Reports each change of `state`, `token` and `identity` as an event "change". */
 export class Session extends EventTarget {
   /**
-   * 'asking' until the server has responded for the first time; 'ready'; 'away' while it
-   * cannot be reached; 'refused' when it refuses the token.
+   * 'asking' until the server has said what the token may do; 'ready'; 'away' while it cannot
+   * be reached; 'refused' when it refuses the token.
    */
   state = 'asking';
   /** Why the state is what it is, in words; '' when ready. */
   trouble = '';
-  /** The JSON of GET /identity. */
+  /** The JSON of GET /identity; what nobody may, until the server has said (`known`). */
   identity = NOTHING;
   token = recall();
-  api = new Api(() => this.token, (problem) => this.#observe(problem));
+
+  /** Whether the server has said, at any time, what this tab may do. */
+  get known() {
+    return this.identity !== NOTHING;
+  }
+
+  api = new Api(() => this.token, (problem, token) => this.#observe(problem, token));
   #timer;
   #delay = FIRST_DELAY;
   #expiry;
@@ -51,6 +57,7 @@ export class Session extends EventTarget {
   use(token) {
     this.token = token.trim();
     remember(this.token);
+    this.state = 'asking'; // what the server said was about another token
     this.#asking = null;
     return this.refresh();
   }
@@ -67,6 +74,7 @@ export class Session extends EventTarget {
       const identity = await this.api.get('identity');
       if (token !== this.token) return; // another one is used meanwhile
       this.identity = identity;
+      this.#delay = FIRST_DELAY;
       this.#awaitExpiry();
       this.#become('ready');
     } catch (problem) {
@@ -83,20 +91,14 @@ export class Session extends EventTarget {
     this.#delay = Math.min(this.#delay * 2, LAST_DELAY);
   }
 
-  /** @param {import('./api.js').Problem|null} problem  of a request that has just ended */
-  #observe(problem) {
-    if (problem?.status === 0) {
-      const known = this.state === 'away';
-      this.#become('away', problem.detail);
-      if (!known) this.refresh();
-      return;
-    }
-    this.#delay = FIRST_DELAY;
-    if (problem?.status === 401 && this.token) {
+  /** Takes note of how a request with a token has just ended. */
+  #observe(problem, token) {
+    if (token !== this.token) return; // another one is used meanwhile
+    if (problem?.status === 401 && token) {
       this.identity = { ...this.identity, identity: null, may: NOTHING.may };
       this.#become('refused', problem.detail);
-    } else if (this.state === 'away') {
-      this.refresh(); // it is back, and may be another one
+    } else if (problem?.status === 0 || this.state === 'away') {
+      this.refresh(); // is the server there, and the same one?
     }
   }
 

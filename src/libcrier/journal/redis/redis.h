@@ -229,6 +229,8 @@ struct crier__redis {
     int error; /* the status */
     char reason[128];
     bool is_open;  /* it was ready once */
+    size_t steps;     /* of the loading that has come furthest before that */
+    uint64_t stepped; /* when it took the last of these, by crier_now() */
     bool idle;     /* closing, and everything is answered */
     uint64_t connects, renewals;
     size_t on_their_way; /* batches */

@@ -285,6 +285,7 @@ struct crier__redis_loading {
     char cursor[24]; /* of the scan */
     struct crier__update **updates; /* from the newest down */
     size_t count, capacity, bytes;
+    size_t steps;  /* replies taken */
     char upto[64]; /* the next entries end here */
     bool all;      /* the log has no more */
 };
@@ -344,6 +345,21 @@ static void become_ready(struct crier__redis *redis)
         redis->on_ready(redis);
 }
 
+/* Notes that LOADING has taken one step more. A journal may be large, so its start waits for
+ * as long as the loading comes further than any before. */
+static void note_step(struct crier__redis_loading *loading)
+{
+    struct crier__redis *redis = loading->redis;
+
+    loading->steps++;
+    pthread_mutex_lock(&redis->queue_lock);
+    if (loading->steps > redis->steps) {
+        redis->steps = loading->steps;
+        redis->stepped = crier_now();
+    }
+    pthread_mutex_unlock(&redis->queue_lock);
+}
+
 /* The loading that CALL belongs to, unless REPLY is not an array of COUNT elements at least,
  * when it is given up. */
 static struct crier__redis_loading *check_load(struct crier__redis_call *call,
@@ -353,8 +369,10 @@ static struct crier__redis_loading *check_load(struct crier__redis_call *call,
         CRIER__CONTAINER_OF(call, struct crier__redis_loading, call);
     struct crier__redis *redis = loading->redis;
 
-    if (crier__redis_is_array(reply, count))
+    if (crier__redis_is_array(reply, count)) {
+        note_step(loading);
         return loading;
+    }
     free_loading(redis);
     if (reply != NULL)
         crier__redis_refuse(redis, reply, "a reading of the journal");

@@ -537,16 +537,19 @@ static int init_parts(struct crier__redis *redis)
     return error != 0 ? error : crier__timers_reserve(&link->timers, 2);
 }
 
-/* Waits until the journal is open. */
+/* Waits until the journal is open, or for twice the timeout nothing has come that it had not
+ * before. */
 static int wait_open(struct crier__redis *redis, char reason[256])
 {
-    uint64_t until = crier_now() + 2 * (uint64_t)redis->link.url->timeout;
+    const uint64_t patience = 2 * (uint64_t)redis->link.url->timeout;
+    uint64_t now = crier_now();
     int error = 0;
 
     pthread_mutex_lock(&redis->queue_lock);
-    while (!redis->is_open &&
-           crier__cond_wait(&redis->changed, &redis->queue_lock, until))
-        ;
+    for (redis->stepped = now; !redis->is_open && now < redis->stepped + patience;
+         now = crier_now())
+        (void)crier__cond_wait(&redis->changed, &redis->queue_lock,
+                               redis->stepped + patience);
     if (!redis->is_open) {
         error = redis->error != 0 ? redis->error : CRIER_ERR_STORAGE;
         snprintf(reason, 256, "%s",

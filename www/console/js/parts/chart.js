@@ -60,7 +60,7 @@ export class TimeChart {
       this.#plot = make('div', {
         class: 'plot', tabindex: '0', role: 'slider', 'aria-readonly': 'true', 'aria-roledescription': 'chart',
         'aria-label': `${name}, last ${minutes} minutes`, 'aria-describedby': this.#summary.id,
-        'aria-orientation': 'horizontal', 'aria-valuemin': String(-span / 1000), 'aria-valuemax': '0',
+        'aria-orientation': 'horizontal', 'aria-valuemin': String(-span / 1000), 'aria-valuemax': '0', 'aria-valuenow': '0',
       }, drawing, this.#top, this.#middle, make('span', { class: 'tick bottom-tick', 'aria-hidden': 'true' }, '0'), this.#tip),
       make('p', { class: 'times', 'aria-hidden': 'true' }, make('span', {}, `−${minutes} min`), make('span', {}, 'now')),
       this.#summary);

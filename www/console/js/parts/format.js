@@ -65,7 +65,8 @@ export function duration(seconds) {
 export function micros(value) {
   if (missing(value)) return NONE;
   if (value < 1000) return `${whole.format(value)} µs`;
-  if (value < 1_000_000) return `${fine.format(value / 1000)} ms`;
+  if (value < 100_000) return `${fine.format(value / 1000)} ms`;
+  if (value < 1_000_000) return `${whole.format(value / 1000)} ms`;
   return `${fine.format(value / 1_000_000)} s`;
 }
 
@@ -82,3 +83,6 @@ export function ago(time, now = Date.now()) {
   if (Math.abs(seconds) < 1) return 'now';
   return seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(-seconds)}`;
 }
+
+/** How long ago, in the largest unit alone: "3 min ago". @param {string|number|Date} time */
+export const roughly = (time) => ago(time).replace(/(\d+ \w+) \d+ \w+/, '$1');

@@ -223,7 +223,7 @@ export class VirtualList {
     for (let index = first; index < end; index += 1) {
       const { element } = this.#place(index);
       element.style.transform = `translateY(${index * this.#height + offset}px)`;
-      if (before.nextSibling !== element) before.after(element); // in order, for who reads it aloud
+      if (before.nextSibling !== element) before.after(element); // in order, for screen readers
       before = element;
     }
     for (const { element } of this.#free.splice(0)) element.remove();

@@ -24,7 +24,7 @@ export default {
     element.append(
       make('div', { class: 'column' },
         current.element,
-        make('section', { class: 'card' }, make('h2', {}, 'Use another token'), paste, preview)),
+        make('section', { class: 'card' }, make('h2', {}, 'Use a token'), paste, preview)),
       make('div', { class: 'column' }, mint.element));
     const show = () => current.show();
     session.addEventListener('change', show);

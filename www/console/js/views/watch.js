@@ -65,11 +65,11 @@ class WatchView {
 
   constructor(element, app) {
     this.#app = app;
-    this.#details = new Details(() => readRetention(app.api, app.identity.may.admin), () => this.#list.element.focus());
+    this.#details = new Details((topics) => readRetention(app, topics), () => this.#list.element.focus());
     this.#list = new VirtualList({
       label: 'What the stream has sent',
       columns: COLUMNS,
-      fill: (cells, index, row) => fillRow(this.#held.shown.at(index), cells, row),
+      fill: (cells, index, row) => this.#fill(cells, index, row),
       open: (index) => this.#open(index),
     });
     element.append(this.#form.element, this.#build());
@@ -86,8 +86,8 @@ class WatchView {
 
   unmount() {
     clearInterval(this.#tick);
-    cancelAnimationFrame(this.#frame);
     this.#feed?.stop();
+    cancelAnimationFrame(this.#frame);
     this.#list.close();
   }
 
@@ -109,6 +109,7 @@ class WatchView {
     const { element } = this.#list;
     element.addEventListener('scroll', () => this.#follow(this.#list.atEnd), { passive: true });
     element.addEventListener('keydown', ({ key }) => this.#onkey(key), { capture: true });
+    element.addEventListener('keydown', ({ key }) => this.#afterKey(key)); // after the list's own
     this.#newest.addEventListener('click', () => {
       this.#follow(true);
       this.#list.toEnd();
@@ -129,9 +130,8 @@ class WatchView {
 
   #start(topics, beginning) {
     this.#feed?.stop();
+    this.#held.reset();
     this.#forget();
-    Object.assign(this.#held, { updates: 0, gaps: 0 });
-    this.#held.types.clear();
     this.#showTypes();
     [this.#topics, this.#beginning, this.#counted] = [topics, beginning, Infinity];
     const path = this.#path({ format: 'full' });
@@ -168,6 +168,12 @@ class WatchView {
     });
   }
 
+  /** Fills a row, unless its record has left: scrolling may draw before the next resize(). */
+  #fill(cells, index, row) {
+    const record = this.#held.shown.at(index);
+    if (record) fillRow(record, cells, row);
+  }
+
   #follow(following) {
     const { shown } = this.#held;
     if (this.#following && !following) this.#unseen = shown.first + shown.length;
@@ -182,6 +188,14 @@ class WatchView {
     } else if (key === 'End') {
       this.#follow(true);
     }
+  }
+
+  /** Enter goes on to the details; while they are there, they are those of the active row. */
+  #afterKey(key) {
+    if (!this.#details.shown) return;
+    if (key === 'Enter') this.#details.focus();
+    else if (key === 'Escape') this.#details.hide();
+    else if (this.#list.active >= 0) this.#open(this.#list.active);
   }
 
   #open(index) {

@@ -27,7 +27,7 @@ export class Configuration {
       make('header', {}, make('h2', { id: 'configuration-title' }, 'Configuration in force'), this.#when),
       make('div', { class: 'row' },
         make('label', { for: 'option-search', class: 'unseen' }, 'Search the options'), this.#search,
-        make('label', { class: 'check' }, this.#all, ' Defaults, too')),
+        make('label', { class: 'check' }, this.#all, make('span', {}, 'Defaults, too'))),
       this.#trouble, this.#tally,
       make('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': 'Options' }, table));
     this.#search.addEventListener('input', () => this.#show());

@@ -3,7 +3,7 @@
  * have ended.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { ago, bytes, date, duration, micros, number } from '../../parts/format.js';
+import { ago, bytes, date, duration, micros, number, short } from '../../parts/format.js';
 
 /** Why streams end, in words; crierd(8) has the same reasons under METRICS. */
 const REASONS = {
@@ -26,12 +26,12 @@ function meter(name) {
   const text = make('span');
   return {
     element: make('span', { class: 'meter' }, text, bar),
-    set(value, max, format) {
+    set(value, max, format, formatMax = format) {
       bar.hidden = !max;
       bar.max = max || 1;
       bar.high = bar.max * 0.8;
       bar.value = value;
-      setText(text, max ? `${format(value)} of ${format(max)}` : format(value));
+      setText(text, max ? `${format(value)} of ${formatMax(max)}` : format(value));
     },
   };
 }
@@ -49,13 +49,13 @@ function facts(names) {
 
 export class Details {
   #journal = facts({
-    type: 'Kind', held: 'Updates held', size: 'Bytes held', age: 'Kept for', topics: 'Topics', oldest: 'Oldest', newest: 'Newest id',
-    commit: 'Commit', failures: 'Failures',
+    held: 'Updates held', size: 'Bytes held', type: 'Kind', commit: 'Commit', topics: 'Topics', age: 'Kept for',
+    oldest: 'Oldest', failures: 'Failures', newest: 'Newest id',
   });
   #held = meter('Updates held');
   #size = meter('Bytes held');
   #open = meter('File descriptors');
-  #connections = facts({ streams: 'Streams', http: 'Other HTTP', pipeline: 'Pipelines', waiting: 'Before a request', descriptors: 'Descriptors' });
+  #connections = facts({ streams: 'Streams', http: 'HTTP, with streams', pipeline: 'Pipelines', waiting: 'No request yet', descriptors: 'Descriptors' });
   #ends = make('tbody');
   #noEnds = make('p', { class: 'hint' }, 'None yet.');
 
@@ -77,7 +77,7 @@ export class Details {
     const { values } = this.#journal;
     const { limits } = journal;
     setText(values.type, journal.type + (journal.status === 'ok' ? '' : ` (${journal.status})`));
-    this.#held.set(journal.updates, limits.count, number);
+    this.#held.set(journal.updates, limits.count, number, short);
     this.#size.set(journal.bytes, limits.bytes, bytes);
     setText(values.age, limits.age == null ? 'as long as there is space' : duration(limits.age / 1000));
     setText(values.topics, number(journal.topics));
@@ -91,7 +91,7 @@ export class Details {
     setText(this.#connections.values.http, number(connections.http));
     setText(this.#connections.values.pipeline, number(connections.pipeline));
     setText(this.#connections.values.waiting, number(connections.waiting));
-    this.#open.set(descriptors.open, descriptors.max, number);
+    this.#open.set(descriptors.open, descriptors.max, number, short);
     this.#showEnds(clients.ended);
   }
 

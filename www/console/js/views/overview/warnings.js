@@ -12,7 +12,7 @@ const FULL = 0.8; // of a limit, from which a warning is shown
 function findWarnings({ journal, reload_failed: reloadFailed, configured, clients, backlog, descriptors, publishes }) {
   const near = ({ value, max, text }) => max > 0 && value >= max * FULL && text;
   return [
-    journal.status !== 'ok' && `The journal is failing${journal.reason ? `: ${journal.reason}` : ''}. Nothing can be published until it is well again.`,
+    journal.status !== 'ok' && `The journal is failing${journal.reason ? `: ${journal.reason}` : ''}. Publishing fails until it is well again.`,
     journal.damaged && `Damage was found in the file of the journal (${count(journal.damaged, 'time')}). “crierd --check-journal” says what is damaged.`,
     reloadFailed && `The last reload failed; the configuration of ${date(configured)} is still in force. The log says why.`,
     near({ value: clients.open, max: clients.max, text: `${number(clients.open)} of ${number(clients.max)} possible streams are open.` }),
@@ -40,6 +40,7 @@ export class Warnings {
     ].filter(Boolean).join(' · '));
     if (warnings.join('\n') === this.#known) return;
     this.#known = warnings.join('\n');
-    this.#list.replaceChildren(...warnings.map((text) => make('li', { class: 'trouble mild' }, text)));
+    const failing = stats.journal.status !== 'ok'; // then that is the first of them
+    this.#list.replaceChildren(...warnings.map((text, index) => make('li', { class: failing && index === 0 ? 'trouble' : 'trouble mild' }, text)));
   }
 }

@@ -33,7 +33,7 @@ export class PresenceOfTopic {
   #state = make('p', { class: 'status', role: 'status', 'data-state': 'connecting' }, 'Connecting');
   #trouble = make('p', { class: 'trouble mild', role: 'status' });
   #rows = make('tbody');
-  #none = make('p', { class: 'hint' }, 'Nobody has joined or left in the last five minutes.');
+  #none = make('p', { class: 'hint', hidden: '' }, 'Nobody has joined or left in the last five minutes.');
   #chart;
 
   /**
@@ -78,7 +78,7 @@ export class PresenceOfTopic {
     stream.addEventListener('gap', () => this.#load());
     stream.addEventListener('statechange', () => {
       showState(this.#state, stream.state);
-      setText(this.#trouble, stream.trouble);
+      setText(this.#trouble, explain(stream, this.#topic));
       if (stream.state === 'live' && !live) this.#load();
       live = stream.state === 'live';
     });
@@ -117,7 +117,7 @@ export class PresenceOfTopic {
       this.#count = now;
       this.#chart.set(makePoints(past, now, this.#serverTime()));
     } catch ({ message }) {
-      setText(this.#trouble, message);
+      if (!this.#closed) setText(this.#trouble, message);
     } finally {
       this.#loading = false;
     }
@@ -146,12 +146,18 @@ export class PresenceOfTopic {
   #show() {
     setText(this.#now, this.#count === null ? '–' : String(this.#count));
     setText(this.#noun, this.#count === 1 ? 'subscriber' : 'subscribers');
-    this.#none.hidden = this.#changes.length > 0;
+    this.#none.hidden = this.#count === null || this.#changes.length > 0;
     this.#rows.replaceChildren(...this.#changes.toReversed().map((change) => make('tr', {},
       make('td', {}, make('time', { datetime: new Date(change.at).toISOString(), title: date(change.at) }, time(change.at))),
       make('th', { scope: 'row', class: change.joined ? 'joined' : 'left' }, change.joined ? '+ joined' : '− left'),
       make('td', { class: 'number' }, count(change.count, 'subscriber')))));
   }
+}
+
+/** Why the stream is not live, in words. */
+function explain({ state, trouble }, topic) {
+  if (state !== 'closed' || !trouble) return trouble;
+  return `The server refuses this: ${trouble}. Presence is granted by name, as $presence/${topic} or $presence/*.`;
 }
 
 /** A change, from the data of its update; null where that is none of crierd's. */

@@ -43,8 +43,9 @@ export class CurrentToken {
   #withoutToken(identity) {
     return [
       make('p', {}, 'There is none.'),
-      make('p', {}, identity.tokens ? ANONYMOUS[identity.anonymous]
-        : `This server has no keys and no tokens (--jwt-key, --jwks): everybody has what --anonymous allows, which is “${identity.anonymous}”.`),
+      identity.tokens ? make('p', {}, ANONYMOUS[identity.anonymous])
+        : make('p', {}, 'This server has no keys and no tokens (', make('code', {}, '--jwt-key'), ', ', make('code', {}, '--jwks'),
+          '): everybody has what ', make('code', {}, '--anonymous'), ` allows, which is “${identity.anonymous}”.`),
     ];
   }
 

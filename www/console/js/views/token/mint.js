@@ -63,8 +63,8 @@ export class Mint {
 
   #buildForm() {
     const secretHint = make('p', { class: 'hint' });
-    const showSecretHint = () => setText(secretHint, `At least ${SECRET_BYTES[this.#algorithm.value]} bytes: the secret of the server’s ` +
-      '--jwt-key. It does not leave this page: it is neither sent nor stored.');
+    const showSecretHint = () => setText(secretHint, `At least ${SECRET_BYTES[this.#algorithm.value]} bytes, as the server has them. ` +
+      'It does not leave this page: it is neither sent nor stored.');
     const show = make('button', { type: 'button', class: 'small', 'aria-pressed': 'false' }, 'Show');
     show.addEventListener('click', () => {
       const masked = this.#secret.classList.toggle('masked');
@@ -76,9 +76,9 @@ export class Mint {
         field('Secret', make('span', { class: 'row' }, this.#secret, show), secretHint)),
       make('div', { class: 'pair' },
         field('May publish to', this.#publish), field('May subscribe to', this.#subscribe)),
-      make('p', { class: 'hint' }, 'Selectors, one in a line: a topic, a prefix such as news/*, a template such as user/{id}, or * for all.'),
+      make('p', { class: 'hint' }, 'Selectors, one in a line: a topic, a prefix such as news/*, a template such as user/{id}, or * for all but names that begin with $.'),
       make('div', { class: 'pair' }, field('Subject', this.#subject), field('Expires after', this.#lifetime)),
-      make('label', { class: 'check' }, this.#admin, ' Admin: may also delete, export, import and see the overview'),
+      make('label', { class: 'check' }, this.#admin, make('span', {}, 'Admin'), make('span', { class: 'hint' }, 'may also delete, export, import and see the overview')),
       make('details', {}, make('summary', {}, 'Issuer, audience, key id'),
         make('div', { class: 'pair' }, field('Issuer (iss)', this.#issuer), field('Audience (aud)', this.#audience)),
         field('Key id (kid)', this.#kid),

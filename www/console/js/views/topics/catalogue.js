@@ -53,20 +53,22 @@ export class Catalogue extends EventTarget {
     this.#match = match;
     this.loading = true;
     try {
-      for (let after = ''; after !== null && found.size < MOST;) {
+      for (let after = ''; after !== null;) {
         const page = await this.#list({ match, after, limit: PAGE });
         if (load !== this.#loads) return; // another one has begun
         for (const about of page.topics) found.set(about.topic, this.#take(about));
-        after = page.next;
-        this.complete = after === null;
-        if (another || after === null) this.entries = found;
-        if (another) this.#report();
+        after = found.size < MOST ? page.next : null;
+        if (after === null) this.loading = false;
+        if (another || after === null) this.#show(found, page.next === null);
       }
-      this.entries = found;
     } finally {
       if (load === this.#loads) this.loading = false;
     }
-    this.#report();
+  }
+
+  /** Loads nothing any more. */
+  close() {
+    this.#loads += 1;
   }
 
   /** Reads some topics again, as many as one request can name. @returns {Promise<number>} how many */
@@ -82,6 +84,12 @@ export class Catalogue extends EventTarget {
     for (const name of some) if (!there.has(name)) this.entries.delete(name);
     this.#report();
     return some.length;
+  }
+
+  #show(entries, complete) {
+    this.entries = entries;
+    this.complete = complete;
+    this.#report();
   }
 
   #list(query) {

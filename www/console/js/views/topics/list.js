@@ -3,7 +3,7 @@
  */
 import { make, setText } from '../../../../js/dom.js';
 import { commandBox } from '../../parts/copy.js';
-import { ago, bytes, count, date, number } from '../../parts/format.js';
+import { bytes, count, date, number, roughly } from '../../parts/format.js';
 import { VirtualList } from '../../parts/virtual_list.js';
 import { Catalogue, hasPresence } from './catalogue.js';
 import { repeat } from './repeat.js';
@@ -84,6 +84,7 @@ export class TopicList {
   close() {
     this.#stop();
     clearTimeout(this.#timer);
+    this.#catalogue.close();
     this.#list.close();
   }
 
@@ -146,7 +147,10 @@ export class TopicList {
   async #load(match) {
     this.#match = match;
     this.#loaded = performance.now();
-    await this.#attempt(() => this.#catalogue.load(match));
+    if (!await this.#attempt(() => this.#catalogue.load(match))) {
+      this.#loaded = 0; // so it is loaded at the next look
+      return;
+    }
     if (match === '*' && !this.#catalogue.loading) this.#many = !this.#catalogue.complete;
     this.#seek();
   }
@@ -174,12 +178,15 @@ export class TopicList {
     return this.#shown.slice(first, end).map(({ about }) => about.topic);
   }
 
+  /** @returns {Promise<boolean>} whether it worked; else the reason is shown */
   async #attempt(act) {
     try {
       await act();
       setText(this.#parts.trouble, '');
+      return true;
     } catch (problem) {
       setText(this.#parts.trouble, problem.message);
+      return false;
     }
   }
 
@@ -219,7 +226,8 @@ export class TopicList {
     const found = this.#shown.length === entries.size ? count(entries.size, 'topic')
       : `${number(this.#shown.length)} of ${count(entries.size, 'topic')}`;
     const more = loading && !complete ? '; loading…'
-      : complete ? '' : '; there are more: a search asks the server for names that begin so';
+      : this.#many && this.#search ? ' whose names begin so'
+        : complete ? '' : '; there are more: a search asks the server for names that begin so';
     setText(this.#parts.tally, found + more);
   }
 
@@ -278,9 +286,6 @@ export class TopicList {
 
 /** The route of a topic's page. */
 const routeOf = (topic) => `#/topics/${encodeURIComponent(topic)}`;
-
-/** How long ago, in the largest unit alone. */
-const roughly = (time) => ago(time).replace(/^(\d+ \w+) \d+ \w+/, '$1');
 
 function showTime(cell, time) {
   setText(cell, roughly(time));

@@ -5,7 +5,7 @@
  * the search is part of the route, so that it can be linked to.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { ago, bytes, count, date, number, time as clock } from '../../parts/format.js';
+import { bytes, count, date, number, roughly, time as clock } from '../../parts/format.js';
 import { VirtualList } from '../../parts/virtual_list.js';
 import { hasPresence } from './catalogue.js';
 import { confirmDelete } from './delete_dialog.js';
@@ -171,7 +171,7 @@ export class TopicView {
   #showFigures() {
     const { updates, bytes: size, subscribers, first_time: oldest, time, ended } = this.#about;
     const figure = (name, ...value) => make('div', {}, make('dt', {}, name), make('dd', {}, ...value));
-    const when = (value) => (value ? make('time', { datetime: value, title: date(value) }, ago(value)) : '–');
+    const stamp = (value) => (value ? make('time', { datetime: value, title: date(value) }, roughly(value)) : '–');
     drawRates(this.#parts.spark, this.#rates.values);
     const marks = [
       ...(ended ? [make('span', { class: 'badge ended' }, 'ended')] : []),
@@ -183,8 +183,8 @@ export class TopicView {
       figure('Size', bytes(size)),
       figure('Subscribers', number(subscribers), ...(this.#hasPresence ? [] : [make('span', { class: 'hint' }, 'with this page')])),
       figure('Rate', this.#rates.now === null ? '–' : `${number(this.#rates.now)}/s`, this.#parts.spark),
-      figure('Oldest', when(oldest)),
-      figure('Newest', when(time)),
+      figure('Oldest', stamp(oldest)),
+      figure('Newest', stamp(time)),
       ...(marks.length ? [figure('State', ...marks)] : []));
     if (this.#parts.remove) this.#parts.remove.disabled = !updates;
   }
@@ -241,7 +241,7 @@ export class TopicView {
     const { total, expired } = this.#history;
     if (this.#search) return;
     this.#list.resize(total + (expired && total ? 1 : 0), shift);
-    this.#showEmpty(total ? '' : 'This topic holds no updates.');
+    this.#showEmpty(total ? '' : expired ? 'The updates that were listed here have expired.' : 'This topic holds no updates.');
     setText(this.#parts.tally, total ? `${count(total, 'update')}, newest first${expired ? '; some have expired since this list was opened' : ''}` : '');
     this.#showTools(null);
   }

@@ -16,12 +16,12 @@ function facts(entries) {
 }
 
 export class Details {
-  element = make('section', { class: 'card watch-details', 'aria-label': 'Details', hidden: '' });
+  element = make('section', { class: 'card watch-details', 'aria-label': 'Details', tabindex: '-1', hidden: '' });
   #retention;
   #onclose;
 
   /**
-   * @param {() => Promise<string[]>} retention  what the server retains, in lines
+   * @param {(topics: string[]) => Promise<string[]>} retention  what the server retains, in lines
    * @param {() => void} onclose  the user has closed them
    */
   constructor(retention, onclose) {
@@ -43,6 +43,14 @@ export class Details {
     this.element.hidden = false;
   }
 
+  get shown() {
+    return !this.element.hidden;
+  }
+
+  focus() {
+    this.element.focus({ preventScroll: true });
+  }
+
   hide() {
     this.element.hidden = true;
     this.element.replaceChildren();
@@ -56,7 +64,7 @@ export class Details {
   #showGap(gap, topics) {
     const { cause, circumstance, advice } = explainGap(gap);
     const retention = make('dd', {}, 'asking the server …');
-    this.#retention().then((lines) => retention.replaceChildren(...lines.map((line) => make('div', {}, line))));
+    this.#retention(topics).then((lines) => retention.replaceChildren(...lines.map((line) => make('div', {}, line))));
     const list = facts([
       ['Noticed', date(gap.time)],
       ['Requested', make('code', {}, String(gap.requested))],

@@ -9,7 +9,7 @@
 import { duration } from '../../parts/format.js';
 import { makeGap, makeNotice, readUpdate } from './record.js';
 
-export const MAX_WAITING = 5_000; // records
+const MAX_WAITING = 5_000; // records
 const MAX_WAITING_SIZE = 8 * 1024 * 1024; // bytes
 
 /** The detail of a problem as a further sentence: " The token has expired." */
@@ -18,8 +18,6 @@ const sentence = (text) => (text && ` ${text[0].toUpperCase()}${text.slice(1).re
 export class Feed {
   /** That of the stream, or 'paused'. */
   state = 'connecting';
-  /** Why it is not live, in words. */
-  trouble = '';
   #open;
   #emit;
   #onchange;
@@ -66,10 +64,7 @@ export class Feed {
   }
 
   resume() {
-    this.#paused = false;
-    const waiting = this.#waiting;
-    this.#forget();
-    waiting.forEach(this.#emit);
+    this.#flush();
     if (this.#stream === null && !this.#ending) {
       this.#before = { how: 'pause', ms: Date.now() - this.#since };
       this.#add(makeNotice('calm', `Resumed after ${this.#lastEventId || 'the pause'}: the stream had been closed for ` +
@@ -79,10 +74,9 @@ export class Feed {
     this.#changed();
   }
 
-  /** Ends it, with what waits. */
   stop() {
+    this.#flush();
     this.#ending ||= 'Stopped';
-    this.#forget();
     this.#stream?.close();
     this.#stream = null;
     this.#changed();
@@ -161,15 +155,18 @@ export class Feed {
     stream.close();
   }
 
-  #forget() {
+  /** Shows what waits, and what comes from now on. */
+  #flush() {
+    const waiting = this.#waiting;
+    this.#paused = false;
     this.#waiting = [];
     this.#waitingSize = 0;
+    waiting.forEach((record) => this.#emit(record));
   }
 
   #changed() {
     const stream = this.#stream;
     this.state = this.#ending ? 'closed' : this.#paused ? 'paused' : stream?.state ?? 'closed';
-    this.trouble = stream?.trouble ?? '';
     this.#onchange();
   }
 }

@@ -14,7 +14,8 @@ const BEGINNINGS = {
   now: { words: 'now' },
   last: { words: 'with the last …', hint: '10', valid: /^\d{1,9}$/, rule: 'Type a number of updates, such as 10.' },
   age: { words: 'not older than …', hint: '1h', valid: /^\d+(ms|s|m|h|d|w)$/, rule: 'Type a time, such as 90s, 15m, 2h or 1d.' },
-  id: { words: 'after the id …', hint: '#abc-17', valid: /^.+$/, rule: 'Type the id of an update.' },
+  id: { words: 'after the id …', hint: '#abc-17', valid: /^.+$/, rule: 'Type the id of an update.',
+    note: 'With the last id that a client had, the stream shows what the client gets, and why it has a gap.' },
   all: { words: 'with all that is held' },
 };
 
@@ -46,6 +47,7 @@ export class WatchForm {
   #kinds = make('ul', { id: 'watch-kinds', class: 'kinds' });
   #hint = make('p', { class: 'hint', id: 'watch-hint' }, 'Several with commas between them: names, prefixes such as log/*, ' +
     'templates such as books/{id}, and * for all.');
+  #note = make('p', { class: 'hint' });
   #trouble = make('p', { class: 'trouble', role: 'alert' });
   #stop = make('button', { type: 'button' }, 'Stop');
 
@@ -58,7 +60,7 @@ export class WatchForm {
       make('div', { class: 'field since' }, make('label', { for: 'watch-since' }, 'Begin'),
         make('div', { class: 'pair' }, this.#beginning, this.#value)),
       make('div', { class: 'actions' }, make('button', { class: 'primary' }, 'Watch'), this.#stop),
-      make('div', { class: 'under' }, this.#kinds, this.#hint),
+      make('div', { class: 'under' }, this.#kinds, this.#hint, this.#note),
       this.#trouble);
     this.#topics.addEventListener('input', () => this.#show());
     this.#beginning.addEventListener('input', () => this.#show());
@@ -103,7 +105,8 @@ export class WatchForm {
   }
 
   #show() {
-    const { hint } = BEGINNINGS[this.#beginning.value];
+    const { hint, note = '' } = BEGINNINGS[this.#beginning.value];
+    setText(this.#note, note);
     this.#value.hidden = hint === undefined;
     this.#value.placeholder = hint ?? '';
     const selectors = this.#selectors();

@@ -23,7 +23,7 @@ export function explainGap({ requested, oldest, before }) {
   const renewed = from !== null && to !== null && from.epoch !== to.epoch;
   const cause = renewed ? causeOfNewJournal(requested, oldest) : causeOfExpiry(from, to, requested, oldest);
   return {
-    brief: `${renewed ? 'The journal is a new one' : 'Updates are missing here'}: ${briefly(before, renewed)}`,
+    brief: `${renewed ? 'The journal is a new one' : 'Updates are missing'}: ${briefly(before, renewed)}`,
     cause,
     circumstance: circumstances[before.how](before),
     advice: renewed
@@ -34,7 +34,7 @@ export function explainGap({ requested, oldest, before }) {
 
 function causeOfNewJournal(requested, oldest) {
   return `The stream was to continue after ${requested}, which belongs to a journal that is not there any more. ` +
-    `The stream goes on with ${oldest}, the first update that the journal of now holds.`;
+    `The stream goes on with ${oldest}, the first update of the new one.`;
 }
 
 function causeOfExpiry(from, to, requested, oldest) {
@@ -42,26 +42,30 @@ function causeOfExpiry(from, to, requested, oldest) {
     return `The stream was to continue after ${requested}. The journal does not know this id, or what followed it has ` +
       'expired or was deleted, and it holds nothing newer of these topics.';
   }
-  const goesOn = `The stream goes on with ${oldest}, the first update that it still holds.`;
   if (from === null || to === null || to.position <= from.position) {
     return `The stream was to continue after ${requested}. The journal does not know this id any more, or updates after it ` +
-      `have expired or were deleted. ${goesOn}`;
+      `have expired or were deleted. The stream goes on with ${oldest}, the first update that is held.`;
   }
-  const between = to.position - from.position - 1;
-  const most = between === 1 ? 'the one update' : `some of the ${between.toLocaleString('en')} updates`;
-  return `The stream was to continue after ${requested}. Of what was published next, in all topics, ${most} up to ${oldest} ` +
-    `had expired from the journal or had been deleted before the server could send it. ${goesOn}`;
+  return `The stream was to continue after ${requested}, but the first update that the journal still holds for it is ` +
+    `${oldest}. ${between(to.position - from.position - 1)}`;
+}
+
+/** Positions count the updates of all topics, and may skip numbers. */
+function between(most) {
+  if (most === 0) return 'No update lies between the two: nothing is missing.';
+  const published = most === 1 ? 'one update was' : `up to ${most.toLocaleString('en')} updates were`;
+  return `Between the two, ${published} published, in all topics together; what was for this stream has expired or was deleted.`;
 }
 
 const briefly = ({ how, ms }, renewed) => ({
-  start: renewed ? 'the id asked for belongs to another one.' : 'they expired before this stream began.',
-  reconnect: `${renewed ? 'it was replaced' : 'they expired'} while this page was disconnected for ${lasting(ms)}.`,
-  pause: `${renewed ? 'it was replaced' : 'they expired'} while the stream was closed for ${lasting(ms)} (paused).`,
-  open: 'they expired before this page had read them.',
+  start: renewed ? 'the id asked for belongs to another one.' : 'they left the journal before this stream began.',
+  reconnect: `${renewed ? 'it was replaced' : 'they left the journal'} while this page was disconnected for ${lasting(ms)}.`,
+  pause: `${renewed ? 'it was replaced' : 'they left the journal'} while the stream was closed for ${lasting(ms)} (paused).`,
+  open: renewed ? 'it was replaced while the stream was open.' : 'they left the journal before this page had read them.',
 })[how];
 
 const circumstances = {
-  start: () => 'This is how the stream began: nothing of these topics had been shown before.',
+  start: () => 'It is at the beginning of the stream: so any client that resumes after this id gets it.',
   reconnect: ({ ms }) => `This page had been disconnected for ${lasting(ms)}.`,
   pause: ({ ms }) => `The view was paused, and had closed its stream ${lasting(ms)} before, since too much was waiting.`,
   open: () => 'The stream was open. The client, or the network to it, read more slowly than updates were published, so the ' +

@@ -8,8 +8,8 @@
  */
 import { Ring } from './ring.js';
 
-export const MAX_COUNT = 10_000;
-export const MAX_SIZE = 16 * 1024 * 1024; // bytes
+const MAX_COUNT = 10_000;
+const MAX_SIZE = 16 * 1024 * 1024; // bytes
 const MAX_TYPES = 100;
 
 export class Held {
@@ -50,5 +50,13 @@ export class Held {
   clear() {
     this.all.clear();
     this.shown.clear();
+  }
+
+  /** Begins anew, for another stream. */
+  reset() {
+    this.clear();
+    this.types.clear();
+    this.updates = 0;
+    this.gaps = 0;
   }
 }

@@ -54,8 +54,9 @@ export function readUpdate({ kind, data, lastEventId, fields }) {
 }
 
 /** @returns {Gap} */
-export const makeGap = (requested, oldest, before) =>
-  ({ kind: 'gap', size: OVERHEAD, time: now(), requested, oldest, before });
+export const makeGap = (requested, oldest, before) => ({
+  kind: 'gap', size: OVERHEAD, time: now(), requested: String(requested), oldest: oldest === null ? null : String(oldest), before,
+});
 
 /** @returns {Notice} */
 export const makeNotice = (mood, text) => ({ kind: 'notice', size: OVERHEAD, time: now(), mood, text });
