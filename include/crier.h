@@ -732,7 +732,8 @@ crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
 struct crier_journal;
 
 /* How much of the past a journal holds; the oldest updates are evicted first. Zero
- * means no limit. An update counts its frame, its names and 128 bytes. Its age is
+ * means no limit; but for all topics together, a `count` or `bytes` of zero means the
+ * default. An update counts its frame, its names and 128 bytes. Its age is
  * measured with CLOCK_REALTIME. The time of an update is never more than 10 s ahead of
  * the clock for long: when a clock that was ahead has been set back, later times are
  * set to it (but in memory the JSON of the update keeps its first time). */
