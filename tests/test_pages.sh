@@ -22,7 +22,7 @@ make_source() {
     printf '%s\n' '[Guides]' 'start  First' 'tokens  Second' 'unwritten  Third' \
         '[Manual]' 'tool.1  tool(1)' >doc/site/index.txt
     echo 'int main(void);' >doc/examples/news.c
-    echo 'openapi: 3.1.0' >doc/openapi.yaml
+    echo 'openapi: 3.1.0' >www/openapi.yaml
     echo '<!doctype html>' >www/console/index.html
     cat >doc/guide/start.md <<'END'
 # The *first* guide
@@ -47,7 +47,7 @@ data: of a test
 
 See [tokens](tokens.md), [there](tokens.md#a-section), [below](#again),
 [news](../examples/news.c), [the console](../../www/console/index.html), <https://example.com/>,
-[the interface](../openapi.yaml) and [what comes later](unwritten.md). tool(1) and `crier_do()` have pages; other(8) and `crier_none()` do not.
+[the interface](../../www/openapi.yaml) and [what comes later](unwritten.md). tool(1) and `crier_do()` have pages; other(8) and `crier_none()` do not.
 
 ## Again
 
@@ -112,8 +112,7 @@ has start.html '<a href="#again">below</a>'
 has start.html '<span class="file" title="doc/examples/news.c in the source">news</span>'
 has start.html '<a href="../console/">the console</a>'
 has start.html '<a href="https://example.com/">'
-has start.html '<a href="openapi.yaml">the interface</a>'
-cmp doc/openapi.yaml www/docs/openapi.yaml
+has start.html '<a href="../openapi.yaml">the interface</a>'
 has start.html 'and what comes later. <a href="tool.1.html">tool(1)</a> and <a href="crier_it.3.html"><code>crier_do()</code></a> have'
 has start.html 'other(8) and <code>crier_none()</code> do not.'
 has start.html '<pre data-copy><code><span class="comment"># A comment</span>'

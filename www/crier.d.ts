@@ -109,7 +109,7 @@ export interface Stream extends EventTarget {
  * Subscribes to a URL, which is relative to the page.
  *
  * The stream reconnects by itself, resumes after the last event received, and honours
- * Retry-After and `retry:`. It ends with 204 (see `ended`) and with a response 4xx that will
+ * Retry-After (in seconds) and `retry:`. It ends with 204 (see `ended`) and with a response 4xx that will
  * stay one; `trouble` then has the server's reason.
  */
 export function subscribe(url: string | URL, options?: Options): Stream;

@@ -10,7 +10,7 @@ const MAX_KEPT = 10_000; // events
 const MAX_EVENT = 2 ** 26; // characters
 const RETRY = 2_000; // ms
 
-// Waits WAIT and about MS, since a thousand browsers may do so at once.
+// Waits WAIT and about MS: browsers that lost a server together return one by one.
 const pause = (signal, ms, wait = 0) => new Promise((resolve) => {
   const timer = setTimeout(resolve, Math.min(2 ** 31 - 1, wait + ms * (1 + Math.random()) / 2));
   signal.onabort = () => clearTimeout(timer);
@@ -71,8 +71,10 @@ async function hold({ url, token, id }, renew, signal, report) {
         const reader = body.getReader();
         const decoder = new TextDecoder();
         const parse = parser(stream);
-        for (let part; !(part = await reader.read()).done;) {
-          const events = parse(decoder.decode(part.value, { stream: true }));
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) break;
+          const events = parse(decoder.decode(value, { stream: true }));
           if (!events) return report({ state: 'closed', trouble: 'The server sent an event that is too long.' });
           if (events.length) report({ events, lastEventId: stream.id });
         }
@@ -101,7 +103,10 @@ function delegate(source, renew, signal, report) {
   const lock = navigator.locks && crypto.randomUUID();
   const open = () => signal.aborted || new Promise((release) => {
     port.postMessage({ open: source, lock });
-    signal.onabort = () => release(port.postMessage({ close: true }));
+    signal.onabort = () => {
+      port.postMessage({ close: true });
+      release();
+    };
   });
   worker.onerror = () => hold(source, renew, signal, report);
   port.onmessage = ({ data }) => {
@@ -218,10 +223,11 @@ class Channel {
   // Gets a token from any tab, and so from another one if it does not return any.
   renew = async () => {
     this.ports[Math.floor(Math.random() * this.ports.length)].postMessage({ renew: true });
-    return this.source.token = await new Promise((resolve, reject) => {
+    this.source.token = await new Promise((resolve, reject) => {
       this.answer = resolve;
       setTimeout(reject, 5 * RETRY);
     });
+    return this.source.token;
   };
 
   report = ({ events, ...change }) => {
