@@ -732,7 +732,8 @@ crier_broadcaster_count_of(struct crier_broadcaster *broadcaster,
 struct crier_journal;
 
 /* How much of the past a journal holds; the oldest updates are evicted first. Zero
- * means no limit. An update counts its frame, its names and 128 bytes. Its age is
+ * means no limit; but for all topics together, a `count` or `bytes` of zero means the
+ * default. An update counts its frame, its names and 128 bytes. Its age is
  * measured with CLOCK_REALTIME. The time of an update is never more than 10 s ahead of
  * the clock for long: when a clock that was ahead has been set back, later times are
  * set to it (but in memory the JSON of the update keeps its first time). */
@@ -895,6 +896,7 @@ enum crier_match {
                                topic that is such a URL */
 };
 
+/* A selector, and how its text is read. */
 struct crier_selector {
     enum crier_match match;
     const char *text; /* at most 1024 bytes */
@@ -915,10 +917,10 @@ struct crier_grants;
 CRIER_API int crier_grants_new(const struct crier_selector *selectors,
                                size_t count, struct crier_grants **grants);
 
-/* One more reference to GRANTS, which is returned; NULL is allowed. */
+/* Takes one more reference and returns GRANTS; NULL is allowed. */
 CRIER_API struct crier_grants *crier_grants_ref(struct crier_grants *grants);
 
-/* Gives a reference back, the last of which frees GRANTS; NULL is allowed. */
+/* Gives one reference back; the last one frees GRANTS. NULL is allowed. */
 CRIER_API void crier_grants_unref(struct crier_grants *grants);
 
 /* Whether a selector of GRANTS matches TOPIC; false for NULL. */
@@ -978,8 +980,8 @@ CRIER_API void crier_hub_free(struct crier_hub *hub);
  *
  * slow: applies whenever a stream falls behind from now on. CRIER_ERR_INVALID.
  *
- * presence: a text of selectors as in crier_hub_options, copied; NULL for none. Who
- * subscribes already is counted, but not announced. -ENOMEM, CRIER_ERR_TOPIC,
+ * presence: a text of selectors as in crier_hub_options, copied; NULL for none. Streams
+ * that subscribe already are counted, but no event announces them. -ENOMEM, CRIER_ERR_TOPIC,
  * CRIER_ERR_SELECTOR, CRIER_ERR_MANY_TOPICS.
  *
  * retention: the options of the journal, copied; NULL for the defaults. A journal in memory
@@ -993,6 +995,9 @@ CRIER_API int crier_hub_set_presence(struct crier_hub *hub,
 CRIER_API int
 crier_hub_set_retention(struct crier_hub *hub,
                         const struct crier_journal_options *options);
+
+/* The largest text that crier_hub_share() accepts. */
+#define CRIER_SHARED_MAX 4096
 
 /*
  * Processes that share a journal know of each other's texts: small facts that hold as long
@@ -1009,7 +1014,6 @@ crier_hub_set_retention(struct crier_hub *hub,
  * the call, in any order. A process keeps at most 64 MiB of those, and with the names of the
  * topics that only streams of other processes subscribe to 100,000. -ENOMEM.
  */
-#define CRIER_SHARED_MAX 4096
 CRIER_API int crier_hub_share(struct crier_hub *hub, const char *text);
 CRIER_API void crier_hub_unshare(struct crier_hub *hub, const char *text);
 CRIER_API int crier_hub_shared(struct crier_hub *hub,
@@ -1100,6 +1104,7 @@ enum crier_since {
     CRIER_SINCE_TIME    /* with the first update that is at most `number` ms old */
 };
 
+/* What a stream subscribes to, and where it begins. Zero means the default. */
 struct crier_subscribe_options {
     const char *topics;      /* selectors: "a", "a,log.*", "*"; or NULL */
     const struct crier_selector *selectors; /* more of them, which may hold commas; */
@@ -1194,6 +1199,7 @@ CRIER_API int crier_hub_change(struct crier_hub *hub,
  * what is held (`once`) do not count. */
 CRIER_API size_t crier_hub_count(struct crier_hub *hub, const char *topic);
 
+/* Which topics crier_hub_list() lists. */
 struct crier_list_options {
     const char *topics; /* selectors with commas between them */
     const char *after;  /* list those behind it; "" or NULL: from the first */

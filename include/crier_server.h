@@ -40,12 +40,12 @@ CRIER_API int crier_daemon_check(struct MHD_Daemon *daemon,
 /* ---- responses -------------------------------------------------------- */
 
 /*
- * Each of these functions answers the request on CONNECTION, and returns what the
- * access handler then returns: MHD_YES when it has queued a response, MHD_NO (which
- * closes the connection) when not even an error could be sent. Call at most one of them
- * for each request, on the thread of the handler. They do not block.
+ * Each function whose name ends with _respond answers the request on its connection, and
+ * returns what the access handler then returns: MHD_YES when it has queued a response,
+ * MHD_NO (which closes the connection) when not even an error could be sent. Call at most
+ * one of them for each request, on the thread of the handler. They do not block.
  *
- * They answer an error by crier_error_respond(). The response to HEAD has the same
+ * When one of them fails, it answers as crier_error_respond() does. The response to HEAD has the same
  * headers as that to GET.
  */
 

@@ -51,9 +51,9 @@ cat >"$scratch/good.h" <<'END'
       "text")                                                       \
     X(CRIER_WHY_B, "other")
 
-/* Rings BELL, as `loud` says, and:
+/* Rings BELL (not Door-BELL), as `loud` says, and:
  *
- *   -EIO   when it is broken
+ *   -EIO   when BELL is broken
  *
  * See crier_bell_new(). */
 CRIER_API int crier_bell_ring(struct crier_bell *bell,
@@ -67,8 +67,8 @@ grep -qx 'int crier_bell_ring(struct crier_bell \*bell,' "$page" || fail 'no pro
 grep -qx '                    bool loud);' "$page" || fail 'the prototype is not aligned'
 grep -qx '\.B CRIER_WHY_A' "$page" || fail 'no table'
 grep -qx 'one text' "$page" || fail 'no text in the table'
-grep -qF 'Rings \fIbell\fP, as \fBloud\fP says, and:' "$page" || fail 'no markup'
-grep -qx '  \\-EIO   when it is broken' "$page" || fail 'no literal lines'
+grep -qF 'Rings \fIbell\fP (not Door\-BELL), as \fBloud\fP says, and:' "$page" || fail 'no markup'
+grep -qxF '  \-EIO   when \fIbell\fP is broken' "$page" || fail 'no literal lines'
 
 # ---- what is refused ----
 sed 's/^CRIER_API/\n&/' "$scratch/good.h" >"$scratch/bare.h"
