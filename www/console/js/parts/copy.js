@@ -9,7 +9,7 @@ import { make, setText } from '../../../js/dom.js';
 const SHOWN = 1500; // ms that the button says what it did
 
 /** Copies a text. @returns {Promise<boolean>} whether it worked */
-export async function copyText(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

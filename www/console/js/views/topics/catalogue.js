@@ -16,10 +16,6 @@ const NAMES = 100; // in one request; the server's maximum
 
 /** @typedef {{about: object, rates: Rates}} Entry  a topic's description, as the server sends it */
 
-/** Whether one of these selectors (names and prefixes) is for a topic. */
-export const hasPresence = (selectors, topic) => selectors.some((selector) =>
-  (selector.endsWith('*') ? topic.startsWith(selector.slice(0, -1)) && !topic.startsWith('$') : topic === selector));
-
 /** Reports what it has loaded as an event "change". */
 export class Catalogue extends EventTarget {
   /** @type {Map<string, Entry>} */

@@ -6,8 +6,8 @@
  */
 import { make, setText } from '../../../../js/dom.js';
 import { bytes, count, date, number, roughly, time as clock } from '../../parts/format.js';
+import { hasPresence } from '../../parts/presence.js';
 import { VirtualList } from '../../parts/virtual_list.js';
-import { hasPresence } from './catalogue.js';
 import { confirmDelete } from './delete_dialog.js';
 import { History } from './history.js';
 import { repeat } from './repeat.js';
