@@ -4,6 +4,7 @@
  */
 import { make, setText } from '../../../../js/dom.js';
 import { copyButton } from '../../parts/copy.js';
+import { factList } from '../../parts/facts.js';
 import { ago, date } from '../../parts/format.js';
 import { showContents } from './contents.js';
 
@@ -52,17 +53,16 @@ export class CurrentToken {
   #withToken(identity, token) {
     const who = identity.identity;
     if (!who) return [make('p', {}, 'This server does not look at tokens.'), ...showContents(token), this.#actions()];
-    const facts = make('dl', { class: 'facts' });
-    const add = (name, ...value) => facts.append(make('dt', {}, name), make('dd', {}, ...value));
-    add('Subject', who.subject ?? 'none');
-    add('Publishes to', selectors(who.publish));
-    add('Subscribes to', selectors(who.subscribe));
-    add('Admin', who.admin ? 'yes' : 'no');
-    add('Expires', this.#left);
     this.#count();
     return [
       make('p', { class: 'hint' }, `As the server sees it. ${ANONYMOUS[identity.anonymous]}`),
-      facts, this.#actions(),
+      factList(
+        ['Subject', who.subject ?? 'none'],
+        ['Publishes to', selectors(who.publish)],
+        ['Subscribes to', selectors(who.subscribe)],
+        ['Admin', who.admin ? 'yes' : 'no'],
+        ['Expires', this.#left]),
+      this.#actions(),
       make('details', {}, make('summary', {}, 'Contents'), ...showContents(token)),
     ];
   }
