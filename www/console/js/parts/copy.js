@@ -37,12 +37,17 @@ function copyFromField(text) {
  * @param {string} [label]  what is copied, for screen readers: "the command"
  */
 export function copyButton(text, label = 'the text') {
-  const button = make('button', { type: 'button', class: 'small copier', 'aria-label': `Copy ${label}` }, 'Copy');
+  const button = make('button', { type: 'button', class: 'small copier' });
+  const say = (word) => {
+    setText(button, word);
+    button.setAttribute('aria-label', `${word} ${label}`); // begins with what is seen
+  };
   let timer;
+  say('Copy');
   button.addEventListener('click', async () => {
-    setText(button, await copyText(text()) ? 'Copied' : 'Not copied');
+    say(await copyText(text()) ? 'Copied' : 'Not copied');
     clearTimeout(timer);
-    timer = setTimeout(() => setText(button, 'Copy'), SHOWN);
+    timer = setTimeout(say, SHOWN, 'Copy');
   });
   return button;
 }
