@@ -23,7 +23,7 @@ let charts = 0;
 export class TimeChart {
   #format;
   #axis;
-  #step;
+  #base;
   #span;
   #name;
   /** @type {Point[]} */
@@ -37,6 +37,7 @@ export class TimeChart {
   #middle = make('span', { class: 'tick middle-tick', 'aria-hidden': 'true' });
   #tip = make('p', { class: 'tip', 'aria-hidden': 'true', hidden: '' });
   #summary = make('p', { class: 'unseen', id: `chart-${++charts}` });
+  #plot;
 
   /**
    * @param {object} options
@@ -47,7 +48,11 @@ export class TimeChart {
    * @param {number} [options.span]  how many ms it shows
    */
   constructor({ name, format = number, axis = short, base = 10, span = 300_000 }) {
-    [this.#name, this.#format, this.#axis, this.#step, this.#span] = [name, format, axis, base, span];
+    this.#name = name;
+    this.#format = format;
+    this.#axis = axis;
+    this.#base = base;
+    this.#span = span;
     const drawing = shape('svg', 'drawing');
     drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
     drawing.setAttribute('preserveAspectRatio', 'none');
@@ -56,12 +61,13 @@ export class TimeChart {
     this.#grid.setAttribute('d', [0, HEIGHT / 2, HEIGHT].map((y) => `M0,${y}H${WIDTH}`).join(''));
 
     const minutes = span / 60_000;
+    this.#plot = make('div', {
+      class: 'plot', tabindex: '0', role: 'slider', 'aria-readonly': 'true', 'aria-roledescription': 'chart',
+      'aria-label': `${name}, last ${minutes} minutes`, 'aria-describedby': this.#summary.id,
+      'aria-orientation': 'horizontal', 'aria-valuemin': String(-span / 1000), 'aria-valuemax': '0', 'aria-valuenow': '0',
+    }, drawing, this.#top, this.#middle, make('span', { class: 'tick bottom-tick', 'aria-hidden': 'true' }, '0'), this.#tip);
     this.element = make('div', { class: 'time-chart' },
-      this.#plot = make('div', {
-        class: 'plot', tabindex: '0', role: 'slider', 'aria-readonly': 'true', 'aria-roledescription': 'chart',
-        'aria-label': `${name}, last ${minutes} minutes`, 'aria-describedby': this.#summary.id,
-        'aria-orientation': 'horizontal', 'aria-valuemin': String(-span / 1000), 'aria-valuemax': '0', 'aria-valuenow': '0',
-      }, drawing, this.#top, this.#middle, make('span', { class: 'tick bottom-tick', 'aria-hidden': 'true' }, '0'), this.#tip),
+      this.#plot,
       make('p', { class: 'times', 'aria-hidden': 'true' }, make('span', {}, `−${minutes} min`), make('span', {}, 'now')),
       this.#summary);
     this.#plot.addEventListener('pointermove', (event) => this.#point(event));
@@ -70,8 +76,6 @@ export class TimeChart {
     this.#plot.addEventListener('blur', () => this.#moveTo(null));
     this.#draw();
   }
-
-  #plot;
 
   /** Shows these values and no others. @param {Point[]} points  the oldest first */
   set(points) {
@@ -101,7 +105,7 @@ export class TimeChart {
   #draw() {
     const values = this.#points.map(([, value]) => value);
     const highest = values.reduce((one, other) => Math.max(one, other), 0);
-    const ceiling = roundUp(highest, this.#step);
+    const ceiling = roundUp(highest, this.#base);
     const y = (value) => HEIGHT - (value / ceiling) * HEIGHT;
     let [line, area, last] = ['', '', null];
     for (const [at, value] of this.#points) {
