@@ -408,6 +408,18 @@ rawly('which events a tab gets that joins later', (request, response) => {
   }
 });
 
+rawly('no more than 10,000 events are kept, however many a tab wants', (request, response) => {
+  begin(response).write('data: x\n\n'.repeat(10_001));
+}, async ({ tab }) => {
+  const [first, second] = [await tab(), await tab()];
+  const kept = async (page) => (await heard(page)).length;
+  await listen(first, 'stream', { keep: 20_000 });
+  await until(async () => await kept(first) === 10_001, 'the first tab gets all');
+  await listen(second, 'stream', { keep: 20_000 });
+  await until(async () => await look(second, 'tabs') === 2 && await look(second, 'state') === 'live', 'it has joined');
+  assert.equal(await kept(second), 10_000);
+});
+
 const STREAMS = {
   lines: 'data: 1\r\rdata: 2\r\n\r\ndata: 3\n\ndata: 4\r\n\rdata: 5\n\r\n',
   ids: 'id: 1\ndata: 1\n\ndata: 2\n\nid: 3\n\ndata: 3\n\nid\ndata: 4\n\ndata: 5\n\nid: 6\0\ndata: 6\n\nid: ü\ndata: 7\n\n',
