@@ -230,7 +230,7 @@ static const struct {
     {"/nothing", "./"},           {"/nothing.html?a/b", "./"},
     {"/nothing/", "../"},         {"/sub/nothing", "../"},
     {"/a/b/c/d.js", "../../../"}, {"/bare/", "../"},
-    {"/.hidden", "./"},
+    {"/.hidden", "./"},           {"/404.html", "./"},
 };
 
 START_TEST(a_browser_gets_a_page_that_says_so)

@@ -100,6 +100,9 @@ static int open_file(int dir, const struct uri *uri, const char **name)
     size_t i;
 
     *name = NULL;
+    errno = ENOENT;
+    if (not_found_is_page(uri))
+        return -1;
     for (i = 0; i < uri->segment_count && at >= 0; i++) {
         bool last = i + 1 == uri->segment_count;
 

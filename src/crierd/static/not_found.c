@@ -87,6 +87,11 @@ static char *fill_page(const char *page, size_t count)
     return buffer.bytes;
 }
 
+bool not_found_is_page(const struct uri *uri)
+{
+    return uri->segment_count == 1 && strcmp(uri->segments[0].bytes, PAGE) == 0;
+}
+
 bool not_found_respond(struct request *request)
 {
     const char *accept = request_header(request, MHD_HTTP_HEADER_ACCEPT);

@@ -335,7 +335,8 @@ static void take_appended(struct crier__redis_call *call, redisReply *reply)
         batch->confirmed = redis->link.url->wait == 0;
         note_commit(batch);
         note_ends(batch);
-        crier__redis_set_status(redis, 0, "");
+        if (batch->confirmed)
+            crier__redis_set_status(redis, 0, "");
     } else {
         fail_batch(batch, CRIER_ERR_STORAGE, "Redis gave a reply that is none of ours");
     }
@@ -364,6 +365,7 @@ static void take_wait(struct crier__redis_call *call, redisReply *reply)
                  "%" PRIu64 " of %u replicas have the update", replicas,
                  redis->link.url->wait);
     }
+    crier__redis_set_status(redis, batch->error, batch->reason);
     crier__redis_settle(redis);
     crier__redis_write(redis);
 }
@@ -454,7 +456,8 @@ static int fill_args(struct crier__redis_batch *batch, struct crier__redis_args 
     return args->failed ? -ENOMEM : 0;
 }
 
-/* Asks how many replicas have BATCH. */
+/* Asks how many replicas have BATCH. A WAIT lets nothing behind it on its connection pass, so
+ * those of all batches together take less than the timeout. */
 static int send_wait(struct crier__redis_batch *batch)
 {
     struct crier__redis_link *link = &batch->redis->link;
@@ -464,7 +467,7 @@ static int send_wait(struct crier__redis_batch *batch)
 
     crier__redis_arg(&args, "WAIT", 4);
     crier__redis_arg_number(&args, wait, link->url->wait);
-    crier__redis_arg_number(&args, within, link->url->timeout / 2 + 1);
+    crier__redis_arg_number(&args, within, link->url->timeout / (CRIER__REDIS_BATCHES + 1));
     batch->wait_call.on_reply = take_wait;
     error = args.failed ? -ENOMEM
                         : crier__redis_command(link, CRIER__REDIS_WRITER, &args,

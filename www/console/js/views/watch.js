@@ -69,7 +69,7 @@ class WatchView {
     this.#list = new VirtualList({
       label: 'What the stream has sent',
       columns: COLUMNS,
-      fill: (cells, index, row) => fillRow(this.#held.shown.at(index), cells, row),
+      fill: (cells, index, row) => this.#fill(cells, index, row),
       open: (index) => this.#open(index),
     });
     element.append(this.#form.element, this.#build());
@@ -166,6 +166,12 @@ class WatchView {
       this.#showUnseen();
       this.#showTally();
     });
+  }
+
+  /** Fills a row, unless its record has left: scrolling may draw before the next resize(). */
+  #fill(cells, index, row) {
+    const record = this.#held.shown.at(index);
+    if (record) fillRow(record, cells, row);
   }
 
   #follow(following) {
