@@ -5,7 +5,7 @@
  * that is no subscription to the topic, so whoever looks is not counted.
  */
 import { make, setText } from '../../../js/dom.js';
-import { commandBox } from '../parts/copy.js';
+import { commandBox } from '../parts/command.js';
 import { hasPresence } from '../parts/presence.js';
 import { PresenceOfTopic } from './presence/topic.js';
 

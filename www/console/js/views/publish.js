@@ -6,7 +6,7 @@
  * this tab can be taken up again.
  */
 import { make, setText } from '../../../js/dom.js';
-import { commandBox } from '../parts/copy.js';
+import { commandBox } from '../parts/command.js';
 import { factList } from '../parts/facts.js';
 import { bytes, count, time } from '../parts/format.js';
 import { History } from './publish/history.js';

@@ -2,8 +2,8 @@
  * The token of this tab as the server sees it (GET /identity): whose it is, what it grants,
  * and when it ends.
  */
+import { copyButton } from '../../../../js/copy.js';
 import { make, setText } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
 import { factList } from '../../parts/facts.js';
 import { ago, date } from '../../parts/format.js';
 import { showContents } from './contents.js';
@@ -23,7 +23,7 @@ export class CurrentToken {
   #timer;
   element = make('section', { class: 'card' }, make('h2', {}, 'The token of this tab'), this.#body);
 
-  /** @param {import('../../session.js').Session} session */
+  /** @param {import('../../../../js/session.js').Session} session */
   constructor(session) {
     this.#session = session;
     this.#timer = setInterval(() => this.#count(), 1000);

@@ -27,7 +27,7 @@ export class Catalogue extends EventTarget {
   #match = '';
   #loads = 0;
 
-  /** @param {import('../../api.js').Api} api */
+  /** @param {import('../../../../js/api.js').Api} api */
   constructor(api) {
     super();
     this.#api = api;

@@ -2,7 +2,7 @@
  * The list of topics: searched, sorted, and alive as far as it is in view.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { commandBox } from '../../parts/copy.js';
+import { commandBox } from '../../parts/command.js';
 import { bytes, count, date, number, roughly } from '../../parts/format.js';
 import { hasPresence } from '../../parts/presence.js';
 import { VirtualList } from '../../parts/virtual_list.js';

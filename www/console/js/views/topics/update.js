@@ -1,8 +1,8 @@
 /**
  * One update, whole: what it is, and its data as JSON or as text.
  */
+import { copyButton } from '../../../../js/copy.js';
 import { make } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
 import { factList } from '../../parts/facts.js';
 import { bytes, date, number } from '../../parts/format.js';
 import { jsonView, readJson } from '../../parts/json_view.js';

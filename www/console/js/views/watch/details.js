@@ -1,8 +1,8 @@
 /**
  * The details of a record: all of an update, or why there is a gap.
  */
+import { copyButton } from '../../../../js/copy.js';
 import { make } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
 import { factList } from '../../parts/facts.js';
 import { bytes, date } from '../../parts/format.js';
 import { jsonView } from '../../parts/json_view.js';

@@ -1,10 +1,9 @@
 /**
- * The HTTP interface of crierd, as the views of the console use it.
+ * The HTTP interface of crierd, as the console and the front page use it.
  *
- * All paths are relative to the root of the server, which is the directory above the
- * console's; so the console works behind a proxy's prefix, and other pages can use this
- * module, too. The token is sent in the field
- * Authorization and never put into a URL, where proxies would log it.
+ * All paths are relative to the root of the server, which is the directory above this
+ * module's; so pages of any depth can use it, also behind a proxy's prefix. The token is sent
+ * in the field Authorization and never put into a URL, where proxies would log it.
  */
 
 /** Why a request failed. `status` is 0 where the server did not respond. */
@@ -21,7 +20,7 @@ export class Problem extends Error {
   }
 }
 
-const ROOT = new URL('../../', import.meta.url);
+const ROOT = new URL('../', import.meta.url);
 const PATIENCE = 15_000; // ms
 
 /** A text as one word of a POSIX shell. */
