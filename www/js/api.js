@@ -5,6 +5,7 @@
  * module's; so pages of any depth can use it, also behind a proxy's prefix. The token is sent
  * in the field Authorization and never put into a URL, where proxies would log it.
  */
+import { reason } from './problem.js';
 
 /** Why a request failed. `status` is 0 where the server did not respond. */
 export class Problem extends Error {
@@ -85,7 +86,7 @@ export class Api {
       this.#watch(null, token);
       return response;
     }
-    const problem = new Problem(response.status, await readDetail(response));
+    const problem = new Problem(response.status, await reason(response));
     this.#watch(problem, token);
     throw problem;
   };
@@ -127,16 +128,5 @@ async function readBody(response, how) {
     return await response[how]();
   } catch {
     throw new Problem(0, 'The connection broke before the response was complete.');
-  }
-}
-
-/** What a response that is not ok says: RFC 9457, or whatever a proxy sends instead. */
-async function readDetail(response) {
-  const plain = `The server responded ${response.status} ${response.statusText}`.trim() + '.';
-  try {
-    const { detail, title } = await response.json();
-    return String(detail || title || plain);
-  } catch {
-    return plain;
   }
 }
