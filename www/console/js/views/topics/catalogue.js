@@ -26,6 +26,7 @@ export class Catalogue extends EventTarget {
   #api;
   #match = '';
   #loads = 0;
+  #closed = false;
 
   /** @param {import('../../../../js/api.js').Api} api */
   constructor(api) {
@@ -43,6 +44,7 @@ export class Catalogue extends EventTarget {
    * it has arrived, and topics that are gone leave at the end.
    */
   async load(match) {
+    if (this.#closed) return;
     const load = this.#loads += 1;
     const found = new Map();
     const another = match !== this.#match;
@@ -64,6 +66,7 @@ export class Catalogue extends EventTarget {
 
   /** Loads nothing any more. */
   close() {
+    this.#closed = true;
     this.#loads += 1;
   }
 
