@@ -225,7 +225,7 @@ export class Guide {
     await writeFile(join(bin, 'libcrier.pc'), `Name: libcrier
 Description: libcrier in its build tree
 Version: 0
-Requires: libmicrohttpd
+Requires: libmicrohttpd, jansson
 Cflags: -I${join(TOP, 'include')}
 Libs: -L${join(BUILD, '.libs')} -Wl,-rpath,${join(BUILD, '.libs')} -lcrier
 `);
