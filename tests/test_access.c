@@ -144,16 +144,11 @@ END_TEST
 
 static void setup(void)
 {
-    char path[128], options[192];
-    FILE *file;
+    char options[192];
 
     scratch_make();
-    snprintf(path, sizeof path, "%s/crierd.conf", scratch);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(conf, file);
-    ck_assert_int_eq(fclose(file), 0);
-    snprintf(options, sizeof options, "--config %s", path);
+    scratch_write("crierd.conf", conf);
+    snprintf(options, sizeof options, "--config %s/crierd.conf", scratch);
     crierd_start(&crierd, options);
 }
 

@@ -32,19 +32,6 @@ static const char conf[] = "# one\n"
 
 static char admin[1024], other[1024]; /* fields */
 
-/* Writes TEXT and the sections of conf to the configuration file. */
-static void write_conf(const char *text)
-{
-    char path[128];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/crierd.conf", scratch);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static void make_field(char field[1024], const char *claims)
 {
     char *token = jwt_make(SECRET, claims);
@@ -59,7 +46,7 @@ static void start(const char *options)
     char words[512];
 
     scratch_make();
-    write_conf(conf);
+    scratch_write("crierd.conf", conf);
     make_field(admin, "{\"crier\":{\"admin\":true}}");
     make_field(other, "{\"mercure\":{\"publish\":[\"*\"],\"subscribe\":[\"*\"]}}");
     snprintf(words, sizeof words, "--config %s/crierd.conf %s", scratch, options);
@@ -156,7 +143,7 @@ START_TEST(a_reload_changes_it)
 
     start("");
     snprintf(text, sizeof text, "ping-interval = 7s\nthreads = 7\n%s", conf);
-    write_conf(text);
+    scratch_write("crierd.conf", text);
     kill(crierd.pid, SIGHUP);
     crierd_wait_log(&crierd, "the configuration was reloaded");
     config = ask();

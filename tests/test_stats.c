@@ -82,19 +82,6 @@ static void start(const char *options)
     topics_port = crierd.port;
 }
 
-/* Writes TEXT to the file NAME in the scratch directory. */
-static void write_file(const char *name, const char *text)
-{
-    char path[128];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s", scratch, name);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 /* Reads the next event, which must be of TYPE and without an id, as JSON. */
 static json_t *read_event(struct client *client, const char *type)
 {
@@ -339,11 +326,11 @@ START_TEST(a_failed_reload_shows)
     bool failed;
 
     scratch_make();
-    write_file("crierd.conf", "");
+    scratch_write("crierd.conf", "");
     snprintf(options, sizeof options, "--config %s/crierd.conf", scratch);
     start(options);
     json_decref(open_stats(&client, ""));
-    write_file("crierd.conf", "nonsense = 1\n");
+    scratch_write("crierd.conf", "nonsense = 1\n");
     kill(crierd.pid, SIGHUP);
     crierd_wait_log(&crierd, "stays as it was");
     do {
@@ -385,7 +372,7 @@ START_TEST(it_is_for_admins)
     ck_assert_int_eq(fetch(crierd.port, "GET", STATS, "", NULL, NULL), 401);
     crierd_stop(&crierd);
     scratch_make();
-    write_file("key", SECRET);
+    scratch_write("key", SECRET);
     snprintf(members, sizeof members, "--jwt-key HS256:@%s/key", scratch);
     start(members);
     ck_assert_int_eq(fetch(crierd.port, "GET", STATS, "", NULL, NULL), 401);

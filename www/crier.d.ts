@@ -36,7 +36,7 @@ export interface Options {
   lastEventId?: string;
 }
 
-/** The last N events; all, up to 10,000; or the newest of each type. */
+/** The last N events, or all, up to 10,000 of them; or the newest of each type. */
 export type Keep = number | 'all' | 'newest';
 
 /**

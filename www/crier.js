@@ -235,7 +235,7 @@ class Channel {
       const { keep } = this.source;
       let kept = [...this.#kept, ...events];
       if (keep === 'newest') kept = [...new Map(kept.map((event) => [event.type, event])).values()];
-      this.#kept = keep ? kept.slice(-keep || -MAX_KEPT) : [];
+      this.#kept = keep ? kept.slice(-(keep < MAX_KEPT ? keep : MAX_KEPT)) : [];
     }
     this.#state = { ...this.#state, trouble: '', ...change };
     for (const port of this.ports) port.postMessage({ events, ...this.#state, tabs: this.ports.length });

@@ -234,6 +234,7 @@ class Crowd:
         self.server = server
         self.selector = selectors.DefaultSelector()
         self.clients = []
+        self.missing = 0  # deliveries
         for _ in range(count):
             client = Client(server)
             self.clients.append(client)
@@ -252,8 +253,6 @@ class Crowd:
                 fail(f'{self.server.name}: not all clients are {what} after {PATIENCE} s')
             for key, _ in self.selector.select(0.1):
                 self.missing -= key.data.read(self.server.name)
-
-    missing = 0
 
     def publish(self, numbers):
         for number in numbers:
@@ -325,45 +324,69 @@ def available(kind, options):
             'better-sse': options.node and os.path.exists(os.path.join(HERE, 'node_modules/better-sse'))}[kind.name]
 
 
-def main():
-    options = read_options()
+def choose_servers(options):
+    """The servers that are asked for and installed."""
+    kinds = [kind for kind in SERVERS if kind.name in options.servers.split(',')]
+    for kind in kinds:
+        if not available(kind, options):
+            print(f'{kind.name}: not installed, not measured')
+    kinds = [kind for kind in kinds if available(kind, options)]
+    if not kinds:
+        fail('there is no server to measure')
+    return kinds
+
+
+def place(options):
+    """Gives this program the last CPU, and the servers all others."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     cpus = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cpus[-1:])
     options.server_cpus = cpus[:-1] or cpus
-    kinds = []
-    for kind in SERVERS:
-        if kind.name not in options.servers.split(','):
-            continue
-        if available(kind, options):
-            kinds.append(kind)
-        else:
-            print(f'{kind.name}: not installed, not measured')
+
+
+def run_rounds(kinds, options):
+    """The results of each server, by its name, and the seconds of CPU that all have used."""
     results = {kind.name: [] for kind in kinds}
-    used, begin = busy()
-    servers = 0.0
+    used = 0.0
     for number in range(options.rounds):
         start = number % len(kinds)
         for kind in kinds[start:] + kinds[:start]:
             result, cpu = measure(kind, options)
             results[kind.name].append(result)
-            servers += cpu
-            print(f'round {number + 1}, {kind.name}: %.2f us, %.0f B, %.0f/s' % results[kind.name][-1], flush=True)
-    used, seconds = (after - before for after, before in zip(busy(), (used, begin)))
+            used += cpu
+            print(f'round {number + 1}, {kind.name}: %.2f us, %.0f B, %.0f/s' % result, flush=True)
+    return results, used
 
+
+def summarize(column, digits):
+    """The median of a column, and its ends."""
+    if not column:
+        return ''
+    return f'{statistics.median(column):,.{digits}f} ({min(column):,.{digits}f} to {max(column):,.{digits}f})'
+
+
+def print_table(results, options):
     print(f'\n{options.clients} clients, {options.updates} updates of 100 bytes, {options.rounds} rounds; medians '
           '(lowest to highest)')
     print(f'{"":12}{"CPU us/delivery":>28}{"/ crierd":>24}{"B/idle client":>30}')
-    for kind in kinds:
-        rounds = results[kind.name]
-        columns = [[cpu for cpu, _, _ in rounds], [], [memory for _, memory, _ in rounds]]
-        if 'crierd' in results:
-            columns[1] = [cpu / crierd for (cpu, _, _), (crierd, _, _) in zip(rounds, results['crierd'])]
-        texts = [f'{statistics.median(column):,.{digits}f} ({min(column):,.{digits}f} to {max(column):,.{digits}f})' if column else ''
-                 for column, digits in zip(columns, (1, 2, 0))]
-        print(f'{kind.name:12}{texts[0]:>28}{texts[1]:>24}{texts[2]:>30}')
-    print(f'Other programs used {max(0, used - servers - time.process_time()) / seconds:.2f} of {os.cpu_count()} CPUs meanwhile.')
+    for name, rounds in results.items():
+        ratios = [cpu / crierd for (cpu, _, _), (crierd, _, _) in zip(rounds, results.get('crierd', []))]
+        cpus = summarize([cpu for cpu, _, _ in rounds], 1)
+        memories = summarize([memory for _, memory, _ in rounds], 0)
+        print(f'{name:12}{cpus:>28}{summarize(ratios, 2):>24}{memories:>30}')
+
+
+def main():
+    options = read_options()
+    kinds = choose_servers(options)
+    place(options)
+    before, begin = busy()
+    results, servers = run_rounds(kinds, options)
+    after, end = busy()
+    print_table(results, options)
+    others = max(0, after - before - servers - time.process_time()) / (end - begin)
+    print(f'Other programs used {others:.2f} of {os.cpu_count()} CPUs meanwhile.')
 
 
 main()

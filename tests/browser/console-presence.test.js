@@ -45,6 +45,9 @@ scenario('a topic that nobody has used has a count of 0', { options: ['--presenc
   await heading(page, 'Presence of a <b>/{x}?#%').waitFor();
   await page.getByText('Nobody has joined or left').waitFor();
   await until(async () => await page.locator('.now b').textContent() === '0', 'the count is 0');
+  await page.getByLabel('Topic').fill('$presence/a'); // which no prefix stands for
+  await page.keyboard.press('Enter');
+  await page.getByText('$presence/a has no presence').waitFor();
 });
 
 scenario('topics without presence are said to have none', { options: ['--presence', 'lobby'] }, async ({ context, open }) => {

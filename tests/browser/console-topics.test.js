@@ -374,6 +374,31 @@ scenario('updates are deleted when that is confirmed', async ({ server, context,
   assert.equal(await held('large/one'), '');
 });
 
+scenario('a view that is left at once subscribes to nothing', async ({ server, context, open }) => {
+  await publish(server, 'news', 'x');
+  const page = await open(await context(DESK), '/console/#/token');
+  await page.getByRole('heading', { name: 'Token', exact: true }).waitFor();
+  let release;
+  const asked = new Promise((resolve) => {
+    page.route('**/topics?match=news**', (route) => {
+      release = () => route.continue();
+      resolve();
+    });
+  });
+  await page.evaluate((hash) => { location.hash = hash; }, pathOf('news'));
+  await asked;
+  const read = [];
+  page.on('request', (request) => read.push(request.url()));
+  await page.evaluate(() => { location.hash = '#/token'; });
+  await page.getByRole('heading', { name: 'Token', exact: true }).waitFor();
+  const answered = page.waitForResponse('**/topics?match=news**');
+  await release();
+  await (await answered).finished();
+  // What the view would ask for next is in front of this request.
+  await page.evaluate(() => fetch('../healthz').then((response) => response.text()));
+  assert.deepEqual(read.filter((url) => url.includes('/topics/')), []);
+});
+
 scenario('names that are more than names', async ({ server, context, open }) => {
   await publish(server, 'books/{id}', 'the name itself');
   await publish(server, 'books/1', 'what it matches');

@@ -8,12 +8,15 @@ import { createServer, request } from 'node:http';
 export const SECRET = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef';
 export const WITH_KEY = ['--jwt-key', `HS256:${SECRET}`];
 
-/** A token that the key of WITH_KEY signs. @param {object} claims */
-export function mint(claims) {
+/** A token with some claims, which HS256 signs with a secret. */
+export function sign(secret, claims) {
   const text = [{ alg: 'HS256', typ: 'JWT' }, claims]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-  return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
+
+/** A token that the key of WITH_KEY signs. @param {object} claims */
+export const mint = (claims) => sign(SECRET, claims);
 
 /** The claims of a token with grants. */
 export const grants = ({ publish = [], subscribe = [], admin = false, ...claims }) =>

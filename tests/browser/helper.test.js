@@ -3,7 +3,7 @@
  * does not, or not at the moment that the test needs (raw.js).
  */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { sign } from './console.js';
 import { scenario, until } from './harness.js';
 import { begin, end, RawServer, refuse } from './raw.js';
 
@@ -59,12 +59,7 @@ function rawly(title, handle, run) {
 }
 
 /** A token that grants these for so many seconds. */
-function jwt(claims, seconds) {
-  const encode = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const exp = Math.floor(Date.now() / 1000) + seconds;
-  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ exp, mercure: claims })}`;
-  return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
-}
+const jwt = (claims, seconds) => sign(SECRET, { exp: Math.floor(Date.now() / 1000) + seconds, mercure: claims });
 
 for (const share of [true, false]) {
   const how = share ? 'shared' : 'alone';
@@ -164,7 +159,7 @@ for (const share of [true, false]) {
     let asked = 0;
     await page.exposeFunction('askToken', () => {
       asked += 1;
-      return jwt({ subscribe: ['news'] }, asked === 1 ? 3 : 600);
+      return jwt({ subscribe: ['news'] }, asked === 1 ? 8 : 600);
     });
     const headers = { Authorization: `Bearer ${jwt({ publish: ['*'] }, 600)}` };
     await listen(page, 'topics/news', { token: 'ask', share });
@@ -406,6 +401,18 @@ rawly('which events a tab gets that joins later', (request, response) => {
     for (const page of [first, second]) await page.evaluate(() => window.stream.close());
     await until(() => raw.requests.at(-1).socket.destroyed, 'it is closed');
   }
+});
+
+rawly('no more than 10,000 events are kept, however many a tab wants', (request, response) => {
+  begin(response).write('data: x\n\n'.repeat(10_001));
+}, async ({ tab }) => {
+  const [first, second] = [await tab(), await tab()];
+  const kept = async (page) => (await heard(page)).length;
+  await listen(first, 'stream', { keep: 20_000 });
+  await until(async () => await kept(first) === 10_001, 'the first tab gets all');
+  await listen(second, 'stream', { keep: 20_000 });
+  await until(async () => await look(second, 'tabs') === 2 && await look(second, 'state') === 'live', 'it has joined');
+  assert.equal(await kept(second), 10_000);
 });
 
 const STREAMS = {

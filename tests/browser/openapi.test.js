@@ -13,6 +13,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { parse } from 'yaml';
+import { WITH_KEY, grants, mint } from './console.js';
 import { Server } from './server.js';
 
 const TOP = fileURLToPath(new URL('../..', import.meta.url));
@@ -131,22 +132,17 @@ function checkBody(media, type, text, what) {
 
 let server;
 let guarded;
-const KEY = 'HS256:a-secret-of-at-least-32-bytes-for-this-test';
 before(async () => {
   server = new Server(['--presence', 'seen', '--demo', 'on', '--retain-topic', 'short:count=1']);
-  guarded = new Server(['--jwt-key', KEY, '--subscriptions', 'on', '--public-url', 'https://events.example.com']);
+  guarded = new Server([...WITH_KEY, '--subscriptions', 'on', '--public-url', 'https://events.example.com']);
   await Promise.all([server.start(), guarded.start()]);
 });
 after(() => Promise.all([server.stop(), guarded.stop()]));
 
 /** A token that grants everything. */
-async function token() {
-  const part = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
-  const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({
-    sub: 'ada', mercure: { publish: ['*'], subscribe: ['*', '/.well-known/mercure/subscriptions*'] }, crier: { admin: true } })}`;
-  const { createHmac } = await import('node:crypto');
-  return `${body}.${createHmac('sha256', KEY.slice('HS256:'.length)).update(body).digest('base64url')}`;
-}
+const token = () => mint(grants({
+  sub: 'ada', publish: ['*'], subscribe: ['*', '/.well-known/mercure/subscriptions*'], admin: true,
+}));
 
 /**
  * Sends a request, and checks the response with the operation of the description.
@@ -220,7 +216,7 @@ test('presence and statistics are as described', async () => {
 });
 
 test('the server describes itself as described', async () => {
-  const headers = { Authorization: `Bearer ${await token()}` };
+  const headers = { Authorization: `Bearer ${token()}` };
   for (const how of [{}, { from: guarded, headers }]) {
     await ask('get /identity', '/identity', 200, how);
     await ask('get /config', '/config', 200, how);
@@ -244,7 +240,7 @@ test('journals move as described', async () => {
 });
 
 test('the hub of Mercure responds as described', async () => {
-  const how = { from: guarded, headers: { Authorization: `Bearer ${await token()}` } };
+  const how = { from: guarded, headers: { Authorization: `Bearer ${token()}` } };
   const hub = '/.well-known/mercure';
   const form = (text) => ({ ...how, body: new URLSearchParams(text) });
   await ask(`post ${hub}`, hub, 200, form('topic=a&data=x&private=on'));

@@ -5,12 +5,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, request as ask } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { startProxy } from './console.js';
 import { scenario, state, until } from './harness.js';
 import { Server } from './server.js';
 
@@ -117,7 +116,7 @@ scenario('the front page uses the token of the tab', await tokens('none'), async
 scenario('commands are copied as they are shown', async ({ context, open, server }) => {
   const page = await open(await context({ permissions: ['clipboard-read', 'clipboard-write'] }), '/');
   await page.getByRole('button', { name: 'Copy the code' }).first().click();
-  await page.locator('pre button', { hasText: 'Copied' }).waitFor();
+  await page.getByRole('button', { name: 'Copied the code' }).waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
     `curl -d 'Hello from a shell' ${server.url}/topics/hello`);
 });
@@ -143,45 +142,25 @@ scenario('the commands of the front page make a page', async ({ context, open, f
   }
 });
 
-/** A proxy that serves crierd below /events/. */
-async function startPrefix(server) {
-  const proxy = createServer((request, response) => {
-    if (!request.url.startsWith('/events/')) return response.writeHead(404).end();
-    const { method, headers } = request;
-    const onward = ask(server.url + request.url.slice('/events'.length), { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on('error', () => response.destroy());
-    response.on('close', () => onward.destroy());
-    return request.pipe(onward);
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  return {
-    url: `http://127.0.0.1:${proxy.address().port}/events`,
-    stop: async () => { proxy.closeAllConnections(); proxy.close(); },
-  };
-}
-
 scenario('the site works below a prefix', async ({ behind, context, open, server, forgive }) => {
   forgive(/status of 404/); // of the page that does not exist
-  const proxy = await startPrefix(server);
+  const proxy = await startProxy('/events', () => server.url);
   behind(proxy);
-  const page = await open(await context(), '/');
+  const root = `${proxy.url}/events`;
+  const page = await open(await context(), '/events/');
   await state(page, 'live', '#hello .status');
   await page.getByRole('button', { name: 'Publish' }).click();
   await shown(page, 'Hear ye, hear ye');
-  assert.equal(await page.locator('.steps code').first().textContent(), `curl -d 'Hello from a shell' ${proxy.url}/topics/hello`);
+  assert.equal(await page.locator('.steps code').first().textContent(), `curl -d 'Hello from a shell' ${root}/topics/hello`);
   assert.match(await page.locator('.steps code').nth(1).textContent(), /EventSource\('\/events\/topics\/hello\?since=10'\)/);
   for (const name of NAVIGATION) {
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click();
     await page.getByRole('link', { name, exact: true }).and(page.locator('[aria-current]')).first().waitFor();
-    assert.ok(page.url().startsWith(`${proxy.url}/`), page.url());
+    assert.ok(page.url().startsWith(`${root}/`), page.url());
   }
-  await page.goto(`${proxy.url}/no/such/page`);
+  await page.goto(`${root}/no/such/page`);
   await page.getByRole('link', { name: 'To the front page' }).click();
-  await page.waitForURL(`${proxy.url}/`);
+  await page.waitForURL(`${root}/`);
 });
 
 scenario('all pages have one navigation', async ({ context, open, server }) => {

@@ -6,8 +6,8 @@
  * screen readers.
  */
 import { make, setText } from './dom.js';
+import { makeDrawing, makePath, makeSvg } from './svg.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const [WIDTH, HEIGHT, MARGIN] = [240, 80, 8];
 const END = WIDTH - MARGIN;
 const KEEP = 90; // values
@@ -19,11 +19,11 @@ export class Chart {
   #times = []; // when each arrived, in ms
   #opening = 0;
   #name;
-  #title = shape('title');
-  #base = shape('path', 'base');
-  #area = shape('path', 'area');
-  #line = shape('path', 'line');
-  #dot = shape('path', 'dot');
+  #title = makeSvg('title');
+  #base = makePath('base');
+  #area = makePath('area');
+  #line = makePath('line');
+  #dot = makePath('dot');
   #highest = make('span', { class: 'top-price' });
   #lowest = make('span', { class: 'bottom-price' });
   #span = make('span', { class: 'time-span' });
@@ -31,11 +31,8 @@ export class Chart {
   /** @param {string} name  what the values are, for the description */
   constructor(name) {
     this.#name = name;
-    const drawing = shape('svg', 'chart');
-    drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-    drawing.setAttribute('preserveAspectRatio', 'none');
-    drawing.setAttribute('role', 'img');
-    drawing.append(this.#title, this.#area, this.#base, this.#line, this.#dot);
+    const drawing = makeDrawing('chart', WIDTH, HEIGHT, { role: 'img' },
+      this.#title, this.#area, this.#base, this.#line, this.#dot);
     const scale = [this.#highest, this.#lowest, this.#span];
     for (const label of scale) label.setAttribute('aria-hidden', 'true'); // the title has them
     this.element = make('div', { class: 'plot' }, drawing, ...scale);
@@ -88,11 +85,4 @@ export class Chart {
 function duration(seconds) {
   const [minutes, rest] = [Math.floor(seconds / 60), Math.round(seconds % 60)];
   return minutes ? `${minutes} min${rest ? ` ${rest} s` : ''}` : `${rest} s`;
-}
-
-function shape(name, kind) {
-  const element = document.createElementNS(SVG, name);
-  if (kind) element.setAttribute('class', kind);
-  if (name === 'path') element.setAttribute('vector-effect', 'non-scaling-stroke');
-  return element;
 }

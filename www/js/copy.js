@@ -1,9 +1,61 @@
 /**
+ * Buttons that copy a text.
+ *
+ * The clipboard's interface exists in secure contexts alone. Elsewhere (plain http to another
+ * machine) the text is copied from a field, as browsers have always done it.
+ */
+import { make, setText } from './dom.js';
+
+const SHOWN = 1500; // ms that the button says what it did
+
+/** Copies a text. @returns {Promise<boolean>} whether it worked */
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { // no clipboard here, or the browser does not allow it
+    return copyFromField(text);
+  }
+}
+
+function copyFromField(text) {
+  const before = document.activeElement;
+  const field = make('textarea', { class: 'unseen', 'aria-hidden': 'true', tabindex: '-1', readonly: '' });
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand('copy');
+  field.remove();
+  before?.focus({ preventScroll: true });
+  return copied;
+}
+
+/**
+ * A button that copies.
+ *
+ * @param {() => string} text  called when it is pressed
+ * @param {string} [label]  what is copied, for screen readers: "the command"
+ */
+export function copyButton(text, label = 'the text') {
+  const button = make('button', { type: 'button', class: 'small copier' });
+  const say = (word) => {
+    setText(button, word);
+    button.setAttribute('aria-label', `${word} ${label}`); // begins with what is seen
+  };
+  let timer;
+  say('Copy');
+  button.addEventListener('click', async () => {
+    say(await copyText(text()) ? 'Copied' : 'Not copied');
+    clearTimeout(timer);
+    timer = setTimeout(say, SHOWN, 'Copy');
+  });
+  return button;
+}
+
+/**
  * Puts a button into each block of code that is marked with `data-copy`; the button copies
  * the code as it is at that time, since pages write their own address into their commands.
  */
-import { copyButton } from '../console/js/parts/copy.js';
-
 export function addCopyButtons() {
   for (const block of document.querySelectorAll('pre[data-copy]')) {
     const code = block.querySelector('code');

@@ -154,12 +154,13 @@ function startSearch() {
 
 /** Marks in the list of sections the one that is being read. */
 function watchSections() {
-  const links = new Map([...document.querySelectorAll('.contents a')].map((link) => [link.hash.slice(1), link]));
-  const headings = [...links.keys()].map((id) => byId(decodeURIComponent(id)));
+  const links = new Map([...document.querySelectorAll('.contents a')].map((link) =>
+    [decodeURIComponent(link.hash.slice(1)), link]));
+  const headings = [...links.keys()].map(byId);
   let current = null;
   const update = () => {
     const read = headings.findLast((heading) => heading.getBoundingClientRect().top < innerHeight / 4);
-    const link = links.get(read ? encodeURIComponent(read.id) : '') ?? links.get(read?.id) ?? null;
+    const link = read ? links.get(read.id) : null;
     if (link === current) return;
     current?.removeAttribute('aria-current');
     link?.setAttribute('aria-current', 'true');

@@ -6,10 +6,10 @@
  * the page says so; it uses the one that was entered in the console in this tab. With the
  * demo, a number that counts the seconds shows at once that streams are live.
  */
-import { Session } from '../console/js/session.js';
 import { subscribe } from '../crier.js';
 import { addCopyButtons } from './copy.js';
 import { byId, make, setText, showOrigin, showState } from './dom.js';
+import { Session } from './session.js';
 
 const TOPIC = 'topics/hello';
 const PAST = 10; // updates that the page begins with

@@ -14,7 +14,7 @@ export async function reason(response) {
   const plain = `The server responded ${response.status} ${response.statusText}`.trim() + '.';
   try {
     const { detail, title } = await response.json();
-    return detail || title || plain;
+    return String(detail || title || plain);
   } catch {
     return plain;
   }

@@ -27,7 +27,7 @@ const { env } = process;
 const CRIERD = env.CRIER_SERVER ?? 'http://127.0.0.1:8080';
 const EVENTS = env.EVENTS_URL ?? CRIERD;
 const MODEL_URL = env.MODEL_URL ?? 'http://127.0.0.1:8082/v1/chat/completions';
-const LONGEST_PROMPT = 20_000; // bytes
+const LONGEST_PROMPT = 20_000; // characters of the request
 const MOST_ANSWERS = 100; // at a time
 const LONGEST_ANSWER = 600_000; // ms
 

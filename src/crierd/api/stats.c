@@ -159,6 +159,7 @@ uint64_t stats_due(const struct stats *stats)
 void stats_sample(struct stats *stats, uint64_t now)
 {
     struct stats_finding finding;
+    struct row row;
 
     if (now < stats->due)
         return;
@@ -166,8 +167,9 @@ void stats_sample(struct stats *stats, uint64_t now)
     if (stats->due <= now)
         stats->due = now + INTERVAL;
     find_present(stats, &finding);
+    row = make_row(&finding);
     pthread_mutex_lock(&stats->lock);
-    stats->rows[stats->next] = make_row(&finding);
+    stats->rows[stats->next] = row;
     stats->next = (stats->next + 1) % ROWS;
     if (stats->count < ROWS)
         stats->count++;

@@ -15,12 +15,12 @@
  *        by their handlers
  *
  * Routes with SCOPE_READ are open: their requests' tokens are not even looked at, so that
- * an old cookie closes nobody out of a page. Those with SCOPE_IDENTITY are open, too, but
- * report what the token grants, so a wrong one is refused. Nor is a token looked at for
- * SCOPE_OPERATE, which depends on the listener and the address that a request comes from: 404 where only the
+ * an old cookie closes nobody out of a page. Neither are those for SCOPE_OPERATE, which
+ * depends on the listener and the address that a request comes from: 404 where only the
  * listeners of --admin-listen have the route, 403 for clients on other machines. A reverse
  * proxy hands on requests from everywhere, so a request with a field that a proxy adds
- * counts as one from another machine.
+ * counts as one from another machine. Routes with SCOPE_IDENTITY are open, too, but respond
+ * with what the token grants, so a wrong token is refused.
  *
  * A request may do what --anonymous allows to all, and what its token grants. Grants are
  * compared with the topics in the path as the handler takes them: decoded once, split at
@@ -294,8 +294,10 @@ bool policy_may(const struct request *request, enum scope scope)
 {
     const struct identity *identity = request->identity;
 
-    if (policy_is_open(scope) || identity == NULL)
-        return policy_is_open(scope);
+    if (policy_is_open(scope))
+        return true;
+    if (identity == NULL)
+        return false;
     return scope == SCOPE_ADMIN ? identity->admin
                                 : grants_anything(choose_grants(identity, scope));
 }

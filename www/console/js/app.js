@@ -10,9 +10,9 @@
  */
 import { subscribe } from '../../crier.js';
 import { byId, make, setText, showState } from '../../js/dom.js';
+import { Session } from '../../js/session.js';
 import { ago } from './parts/format.js';
 import { tokenForm } from './parts/token_form.js';
-import { Session } from './session.js';
 import overview from './views/overview.js';
 import presence from './views/presence.js';
 import publish from './views/publish.js';
@@ -34,7 +34,7 @@ import watch from './views/watch.js';
  *           shows it; `update` is called when only path or query of the route change
  *
  * @typedef {object} App
- * @property {import('./api.js').Api} api
+ * @property {import('../../js/api.js').Api} api
  * @property {object} identity  the JSON of GET /identity
  * @property {string} token  or ''
  * @property {Session} session

@@ -9,9 +9,11 @@
  * read more easily than one that slides.
  */
 import { make, setText } from '../../../js/dom.js';
+import { makeDrawing, makePath } from '../../../js/svg.js';
 import { duration, number, short, time } from './format.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
+/** How many ms a chart shows. */
+export const SPAN = 300_000;
 const [WIDTH, HEIGHT] = [300, 100];
 const HOLE = 3000; // ms without a value that interrupt the curve
 const LEAP = 30; // values that Page Up and Page Down move the cursor
@@ -23,20 +25,20 @@ let charts = 0;
 export class TimeChart {
   #format;
   #axis;
-  #step;
-  #span;
+  #base;
   #name;
   /** @type {Point[]} */
   #points = [];
   #cursor = null; // a time, or null
-  #grid = shape('path', 'grid');
-  #area = shape('path', 'area');
-  #line = shape('path', 'line');
-  #mark = shape('path', 'mark');
+  #grid = makePath('grid');
+  #area = makePath('area');
+  #line = makePath('line');
+  #mark = makePath('mark');
   #top = make('span', { class: 'tick top-tick', 'aria-hidden': 'true' });
   #middle = make('span', { class: 'tick middle-tick', 'aria-hidden': 'true' });
   #tip = make('p', { class: 'tip', 'aria-hidden': 'true', hidden: '' });
   #summary = make('p', { class: 'unseen', id: `chart-${++charts}` });
+  #plot;
 
   /**
    * @param {object} options
@@ -44,24 +46,24 @@ export class TimeChart {
    * @param {(value: number) => string} [options.format]  a value with its unit
    * @param {(value: number) => string} [options.axis]  the same for the axis, where it must be short
    * @param {number} [options.base]  1024 for bytes: which numbers are round
-   * @param {number} [options.span]  how many ms it shows
    */
-  constructor({ name, format = number, axis = short, base = 10, span = 300_000 }) {
-    [this.#name, this.#format, this.#axis, this.#step, this.#span] = [name, format, axis, base, span];
-    const drawing = shape('svg', 'drawing');
-    drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-    drawing.setAttribute('preserveAspectRatio', 'none');
-    drawing.setAttribute('aria-hidden', 'true');
-    drawing.append(this.#grid, this.#area, this.#line, this.#mark);
+  constructor({ name, format = number, axis = short, base = 10 }) {
+    this.#name = name;
+    this.#format = format;
+    this.#axis = axis;
+    this.#base = base;
+    const drawing = makeDrawing('drawing', WIDTH, HEIGHT, { 'aria-hidden': 'true' },
+      this.#grid, this.#area, this.#line, this.#mark);
     this.#grid.setAttribute('d', [0, HEIGHT / 2, HEIGHT].map((y) => `M0,${y}H${WIDTH}`).join(''));
 
-    const minutes = span / 60_000;
+    const minutes = SPAN / 60_000;
+    this.#plot = make('div', {
+      class: 'plot', tabindex: '0', role: 'slider', 'aria-readonly': 'true', 'aria-roledescription': 'chart',
+      'aria-label': `${name}, last ${minutes} minutes`, 'aria-describedby': this.#summary.id,
+      'aria-orientation': 'horizontal', 'aria-valuemin': String(-SPAN / 1000), 'aria-valuemax': '0', 'aria-valuenow': '0',
+    }, drawing, this.#top, this.#middle, make('span', { class: 'tick bottom-tick', 'aria-hidden': 'true' }, '0'), this.#tip);
     this.element = make('div', { class: 'time-chart' },
-      this.#plot = make('div', {
-        class: 'plot', tabindex: '0', role: 'slider', 'aria-readonly': 'true', 'aria-roledescription': 'chart',
-        'aria-label': `${name}, last ${minutes} minutes`, 'aria-describedby': this.#summary.id,
-        'aria-orientation': 'horizontal', 'aria-valuemin': String(-span / 1000), 'aria-valuemax': '0', 'aria-valuenow': '0',
-      }, drawing, this.#top, this.#middle, make('span', { class: 'tick bottom-tick', 'aria-hidden': 'true' }, '0'), this.#tip),
+      this.#plot,
       make('p', { class: 'times', 'aria-hidden': 'true' }, make('span', {}, `−${minutes} min`), make('span', {}, 'now')),
       this.#summary);
     this.#plot.addEventListener('pointermove', (event) => this.#point(event));
@@ -70,8 +72,6 @@ export class TimeChart {
     this.#plot.addEventListener('blur', () => this.#moveTo(null));
     this.#draw();
   }
-
-  #plot;
 
   /** Shows these values and no others. @param {Point[]} points  the oldest first */
   set(points) {
@@ -89,19 +89,19 @@ export class TimeChart {
   }
 
   #trim() {
-    const oldest = (this.#points.at(-1)?.[0] ?? 0) - this.#span;
+    const oldest = (this.#points.at(-1)?.[0] ?? 0) - SPAN;
     const keep = this.#points.findIndex(([at]) => at >= oldest);
     if (keep > 0) this.#points.splice(0, keep);
   }
 
   #x(at) {
-    return WIDTH - ((this.#points.at(-1)[0] - at) / this.#span) * WIDTH;
+    return WIDTH - ((this.#points.at(-1)[0] - at) / SPAN) * WIDTH;
   }
 
   #draw() {
     const values = this.#points.map(([, value]) => value);
     const highest = values.reduce((one, other) => Math.max(one, other), 0);
-    const ceiling = roundUp(highest, this.#step);
+    const ceiling = roundUp(highest, this.#base);
     const y = (value) => HEIGHT - (value / ceiling) * HEIGHT;
     let [line, area, last] = ['', '', null];
     for (const [at, value] of this.#points) {
@@ -165,7 +165,7 @@ export class TimeChart {
     if (this.#points.length === 0) return;
     const { left, width } = this.#plot.getBoundingClientRect();
     const share = Math.min(Math.max((clientX - left) / width, 0), 1);
-    this.#moveTo(this.#points.at(-1)[0] - (1 - share) * this.#span);
+    this.#moveTo(this.#points.at(-1)[0] - (1 - share) * SPAN);
   }
 
   #press(event) {
@@ -187,11 +187,4 @@ function roundUp(value, base) {
   if (value <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return power * [1, 2, 4, 6, 10].find((step) => step * power >= value);
-}
-
-function shape(name, kind) {
-  const element = document.createElementNS(SVG, name);
-  element.setAttribute('class', kind);
-  if (name === 'path') element.setAttribute('vector-effect', 'non-scaling-stroke');
-  return element;
 }

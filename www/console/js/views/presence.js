@@ -5,14 +5,11 @@
  * that is no subscription to the topic, so whoever looks is not counted.
  */
 import { make, setText } from '../../../js/dom.js';
-import { commandBox } from '../parts/copy.js';
+import { commandBox } from '../parts/command.js';
+import { hasPresence } from '../parts/presence.js';
 import { PresenceOfTopic } from './presence/topic.js';
 
 const MOST_NAMES = 100; // that the field for the topic suggests
-
-/** Whether one of the selectors of --presence, names and prefixes, stands for a topic. */
-const covers = (selectors, topic) => selectors.some((selector) => (selector.endsWith('*')
-  ? topic.startsWith(selector.slice(0, -1)) : selector === topic));
 
 /** @type {import('../app.js').View} */
 export default {
@@ -53,7 +50,7 @@ export default {
       topic = null;
       place.replaceChildren();
       setText(trouble, /[,*]/.test(name) ? 'The name of a topic has no comma and no asterisk.'
-        : name && !covers(selectors, name) ? `${name} has no presence: --presence does not name it.` : '');
+        : name && !hasPresence(selectors, name) ? `${name} has no presence: --presence does not name it.` : '');
       app.setTitle(name ? `Presence of ${name}` : 'Presence');
       if (!name || trouble.textContent) return;
       topic = new PresenceOfTopic(app, name);

@@ -6,7 +6,8 @@
  * this tab can be taken up again.
  */
 import { make, setText } from '../../../js/dom.js';
-import { commandBox } from '../parts/copy.js';
+import { commandBox } from '../parts/command.js';
+import { factList } from '../parts/facts.js';
 import { bytes, count, time } from '../parts/format.js';
 import { History } from './publish/history.js';
 import {
@@ -24,11 +25,11 @@ function labelled(label, input, hint = '') {
   const id = `publish-${(fields += 1)}`;
   const mistake = make('p', { class: 'mistake', id: `${id}-mistake` });
   input.id = id;
-  input.setAttribute('aria-describedby', `${id}-mistake`);
+  input.setAttribute('aria-describedby', hint ? `${id}-hint ${id}-mistake` : `${id}-mistake`);
   return {
     input,
     element: make('div', { class: 'field' }, make('label', { for: id }, label), input,
-      ...(hint ? [make('p', { class: 'hint' }, hint)] : []), mistake),
+      ...(hint ? [make('p', { class: 'hint', id: `${id}-hint` }, hint)] : []), mistake),
     show(text) {
       setText(mistake, text);
       input.setAttribute('aria-invalid', text !== '');
@@ -212,9 +213,7 @@ class PublishView {
     this.#outcome.replaceChildren(
       make('p', {}, make('strong', {}, duplicate ? 'Already published' : 'Published'), ' to ',
         count(subscribers, 'subscriber'), duplicate ? ': the journal holds an update with this id and these topics.' : '.'),
-      make('dl', { class: 'facts' }, make('dt', {}, 'Id'), make('dd', {}, make('code', {}, id)),
-        make('dt', {}, 'Position'), make('dd', {}, String(position)),
-        make('dt', {}, 'Topics'), make('dd', {}, topics.join(', '))),
+      factList(['Id', make('code', {}, id)], ['Position', String(position)], ['Topics', topics.join(', ')]),
       make('p', {}, make('a', { href: `#/watch?${watch}` }, topics.length === 1 ? 'Watch this topic' : 'Watch these topics')));
   }
 

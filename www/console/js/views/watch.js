@@ -9,7 +9,7 @@
  * a second cost the same few rows per frame as ten do.
  */
 import { make, setText, showState } from '../../../js/dom.js';
-import { commandBox } from '../parts/copy.js';
+import { commandBox } from '../parts/command.js';
 import { bytes, count, number } from '../parts/format.js';
 import { VirtualList } from '../parts/virtual_list.js';
 import { Details } from './watch/details.js';

@@ -17,7 +17,7 @@ export class Configuration {
   #rows = make('tbody');
   #when = make('p', { class: 'hint' });
 
-  /** @param {import('../../api.js').Api} api */
+  /** @param {import('../../../../js/api.js').Api} api */
   constructor(api) {
     this.#api = api;
     const table = make('table', {},

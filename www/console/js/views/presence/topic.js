@@ -6,10 +6,9 @@
  * opened before the poll: what both deliver is recognized by its id.
  */
 import { make, setText, showState } from '../../../../js/dom.js';
-import { TimeChart } from '../../parts/chart.js';
+import { SPAN, TimeChart } from '../../parts/chart.js';
 import { count, date, time } from '../../parts/format.js';
 
-const SPAN = 300_000; // ms
 const SHOWN = 100; // joins and leaves
 const STEP = 1000; // ms between the values of the chart
 

@@ -23,11 +23,6 @@ export class History {
     this.#write();
   }
 
-  clear() {
-    this.entries = [];
-    this.#write();
-  }
-
   #write() {
     try {
       sessionStorage.setItem(KEY, JSON.stringify(this.entries));

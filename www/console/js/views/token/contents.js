@@ -3,11 +3,13 @@
  * anything, and the page says so.
  */
 import { make } from '../../../../js/dom.js';
+import { factList } from '../../parts/facts.js';
 import { ago, date } from '../../parts/format.js';
 import { readToken } from '../../parts/jwt.js';
 
 /** Claims that are times, in seconds since 1970, and what they mean. */
 const TIMES = { iat: 'Issued', nbf: 'Valid from', exp: 'Expires' };
+const LAST_TIME = 8.64e12; // s, beyond which a Date is none
 
 /** @returns {Node[]} nothing for an empty text */
 export function showContents(token) {
@@ -17,17 +19,14 @@ export function showContents(token) {
     return [make('p', { class: 'hint' }, 'This is no JWT. It may be a static token, which only the server can read.')];
   }
   const { header, claims } = contents;
-  const times = make('dl', { class: 'facts' });
-  for (const [claim, name] of Object.entries(TIMES)) {
-    const at = claims[claim] * 1000;
-    if (typeof claims[claim] !== 'number' || Math.abs(at) > 8.64e15) continue;
-    times.append(make('dt', {}, name), make('dd', {}, `${date(at)} (${ago(at)})`));
-  }
+  const times = Object.entries(TIMES).map(([claim, name]) => [name, claims[claim]])
+    .filter(([, seconds]) => typeof seconds === 'number' && Math.abs(seconds) <= LAST_TIME)
+    .map(([name, seconds]) => [name, `${date(seconds * 1000)} (${ago(seconds * 1000)})`]);
   const expired = claims.exp * 1000 <= Date.now();
   return [
     make('h3', {}, 'What is written in it'),
     ...(expired ? [make('p', { class: 'trouble mild' }, 'It has expired.')] : []),
-    times,
+    factList(...times),
     make('pre', { tabindex: '0', 'aria-label': 'Header and claims' }, make('code', {}, `${JSON.stringify(header)}\n${JSON.stringify(claims, null, 2)}`)),
     make('p', { class: 'hint' }, 'Read in this page, without checking the signature. The server decides whether it is valid.'),
   ];

@@ -2,8 +2,9 @@
  * The token of this tab as the server sees it (GET /identity): whose it is, what it grants,
  * and when it ends.
  */
+import { copyButton } from '../../../../js/copy.js';
 import { make, setText } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
+import { factList } from '../../parts/facts.js';
 import { ago, date } from '../../parts/format.js';
 import { showContents } from './contents.js';
 
@@ -22,7 +23,7 @@ export class CurrentToken {
   #timer;
   element = make('section', { class: 'card' }, make('h2', {}, 'The token of this tab'), this.#body);
 
-  /** @param {import('../../session.js').Session} session */
+  /** @param {import('../../../../js/session.js').Session} session */
   constructor(session) {
     this.#session = session;
     this.#timer = setInterval(() => this.#count(), 1000);
@@ -52,17 +53,16 @@ export class CurrentToken {
   #withToken(identity, token) {
     const who = identity.identity;
     if (!who) return [make('p', {}, 'This server does not look at tokens.'), ...showContents(token), this.#actions()];
-    const facts = make('dl', { class: 'facts' });
-    const add = (name, ...value) => facts.append(make('dt', {}, name), make('dd', {}, ...value));
-    add('Subject', who.subject ?? 'none');
-    add('Publishes to', selectors(who.publish));
-    add('Subscribes to', selectors(who.subscribe));
-    add('Admin', who.admin ? 'yes' : 'no');
-    add('Expires', this.#left);
     this.#count();
     return [
       make('p', { class: 'hint' }, `As the server sees it. ${ANONYMOUS[identity.anonymous]}`),
-      facts, this.#actions(),
+      factList(
+        ['Subject', who.subject ?? 'none'],
+        ['Publishes to', selectors(who.publish)],
+        ['Subscribes to', selectors(who.subscribe)],
+        ['Admin', who.admin ? 'yes' : 'no'],
+        ['Expires', this.#left]),
+      this.#actions(),
       make('details', {}, make('summary', {}, 'Contents'), ...showContents(token)),
     ];
   }

@@ -5,9 +5,10 @@
  * is in no request and in no storage, and the field is emptied when the view is left. The
  * field is not of the type password, since browsers offer to store what such a field holds.
  */
+import { quote } from '../../../../js/api.js';
+import { copyButton } from '../../../../js/copy.js';
 import { make, setText } from '../../../../js/dom.js';
-import { quote } from '../../api.js';
-import { commandBox, copyButton } from '../../parts/copy.js';
+import { commandBox } from '../../parts/command.js';
 import { SECRET_BYTES, canSign, signToken } from '../../parts/jwt.js';
 import { showContents } from './contents.js';
 

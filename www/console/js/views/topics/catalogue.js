@@ -16,10 +16,6 @@ const NAMES = 100; // in one request; the server's maximum
 
 /** @typedef {{about: object, rates: Rates}} Entry  a topic's description, as the server sends it */
 
-/** Whether one of these selectors (names and prefixes) is for a topic. */
-export const hasPresence = (selectors, topic) => selectors.some((selector) =>
-  (selector.endsWith('*') ? topic.startsWith(selector.slice(0, -1)) && !topic.startsWith('$') : topic === selector));
-
 /** Reports what it has loaded as an event "change". */
 export class Catalogue extends EventTarget {
   /** @type {Map<string, Entry>} */
@@ -30,8 +26,9 @@ export class Catalogue extends EventTarget {
   #api;
   #match = '';
   #loads = 0;
+  #closed = false;
 
-  /** @param {import('../../api.js').Api} api */
+  /** @param {import('../../../../js/api.js').Api} api */
   constructor(api) {
     super();
     this.#api = api;
@@ -47,6 +44,7 @@ export class Catalogue extends EventTarget {
    * it has arrived, and topics that are gone leave at the end.
    */
   async load(match) {
+    if (this.#closed) return;
     const load = this.#loads += 1;
     const found = new Map();
     const another = match !== this.#match;
@@ -68,6 +66,7 @@ export class Catalogue extends EventTarget {
 
   /** Loads nothing any more. */
   close() {
+    this.#closed = true;
     this.#loads += 1;
   }
 

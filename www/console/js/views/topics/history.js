@@ -78,6 +78,7 @@ export class History extends EventTarget {
     this.#page = Math.max(PAGE.least, Math.min(PAGE.most, Math.floor(PAGE.bytes * held / bytes) || PAGE.most));
     await this.#attempt(async () => {
       const { items: rows, complete } = await this.reader.newest(this.#page);
+      if (this.#end.signal.aborted) return;
       this.#rows = rows;
       this.anchor = rows[0]?.position ?? -1;
       this.#complete = complete;

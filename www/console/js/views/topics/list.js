@@ -2,10 +2,11 @@
  * The list of topics: searched, sorted, and alive as far as it is in view.
  */
 import { make, setText } from '../../../../js/dom.js';
-import { commandBox } from '../../parts/copy.js';
+import { commandBox } from '../../parts/command.js';
 import { bytes, count, date, number, roughly } from '../../parts/format.js';
+import { hasPresence } from '../../parts/presence.js';
 import { VirtualList } from '../../parts/virtual_list.js';
-import { Catalogue, hasPresence } from './catalogue.js';
+import { Catalogue } from './catalogue.js';
 import { repeat } from './repeat.js';
 import { drawRates, sparkline } from './sparkline.js';
 

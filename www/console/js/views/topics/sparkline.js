@@ -2,7 +2,8 @@
  * A rate over the last minute, as a line in a row of a table. It says nothing to screen
  * readers: the number beside it does.
  */
-const SVG = 'http://www.w3.org/2000/svg';
+import { makeDrawing, makePath } from '../../../../js/svg.js';
+
 const [WIDTH, HEIGHT] = [60, 20];
 const KEEP = 30; // values
 
@@ -30,17 +31,7 @@ export class Rates {
 }
 
 /** @returns {SVGElement} an empty line; drawRates() fills it */
-export function sparkline() {
-  const drawing = document.createElementNS(SVG, 'svg');
-  drawing.setAttribute('class', 'spark');
-  drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-  drawing.setAttribute('preserveAspectRatio', 'none');
-  drawing.setAttribute('aria-hidden', 'true');
-  const line = document.createElementNS(SVG, 'path');
-  line.setAttribute('vector-effect', 'non-scaling-stroke');
-  drawing.append(line);
-  return drawing;
-}
+export const sparkline = () => makeDrawing('spark', WIDTH, HEIGHT, { 'aria-hidden': 'true' }, makePath());
 
 /** Draws rates, the newest at the right. @param {SVGElement} drawing @param {number[]} values */
 export function drawRates(drawing, values) {

@@ -6,8 +6,8 @@
  */
 import { make, setText } from '../../../../js/dom.js';
 import { bytes, count, date, number, roughly, time as clock } from '../../parts/format.js';
+import { hasPresence } from '../../parts/presence.js';
 import { VirtualList } from '../../parts/virtual_list.js';
-import { hasPresence } from './catalogue.js';
 import { confirmDelete } from './delete_dialog.js';
 import { History } from './history.js';
 import { repeat } from './repeat.js';
@@ -45,6 +45,7 @@ export class TopicView {
   #list;
   #panel;
   #stop = () => {};
+  #closed = false;
   #types = new Set();
   #parts = {};
 
@@ -73,6 +74,7 @@ export class TopicView {
   }
 
   close() {
+    this.#closed = true;
     this.#stop();
     this.#search?.stop();
     this.#history?.close();
@@ -105,7 +107,7 @@ export class TopicView {
       make('a', { href: '#/topics' }, '← All topics'),
       make('a', { class: 'small button', href: `#/watch?topics=${name}` }, 'Watch'));
     if (may.publish && !reserved) head.append(make('a', { class: 'small button', href: `#/publish?topic=${name}` }, 'Publish'));
-      if (may.admin && !reserved) {
+    if (may.admin && !reserved) {
       const button = this.#parts.remove = make('button', { type: 'button', class: 'small danger', disabled: '' }, 'Delete…');
       button.addEventListener('click', () => this.#delete());
       head.append(button);
@@ -150,12 +152,14 @@ export class TopicView {
   /** Reads the description; opens the history, or tells it, or has it read on after a failure. */
   async #look() {
     try {
-      this.#about = await this.#describe();
+      const about = await this.#describe();
+      if (this.#closed) return;
+      this.#about = about;
       this.#rates.add(this.#about.published);
       this.#showFigures();
       if (!this.#history?.opened) await this.#openHistory();
       else this.#history.note(this.#about);
-      if (this.#search?.state !== 'failed') setText(this.#parts.trouble, '');
+      if (this.#history.opened && this.#search?.state !== 'failed') setText(this.#parts.trouble, '');
       this.#history.retry();
     } catch (problem) {
       this.#complain(problem);

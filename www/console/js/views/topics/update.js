@@ -1,8 +1,9 @@
 /**
  * One update, whole: what it is, and its data as JSON or as text.
  */
+import { copyButton } from '../../../../js/copy.js';
 import { make } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
+import { factList } from '../../parts/facts.js';
 import { bytes, date, number } from '../../parts/format.js';
 import { jsonView, readJson } from '../../parts/json_view.js';
 
@@ -35,7 +36,7 @@ export class UpdatePanel {
     close.addEventListener('click', () => this.close());
     this.element.replaceChildren(
       make('div', { class: 'title' }, make('h2', {}, 'Update'), close),
-      facts(row), body);
+      describe(row), body);
     this.element.hidden = false;
     this.element.scrollTop = 0;
     const content = await readContent(row, reader);
@@ -66,20 +67,18 @@ async function readContent(row, reader) {
 }
 
 /** What a row says of an update. */
-function facts({ id, position, time, type, size, topics, private: secret, last }) {
-  const list = make('dl', { class: 'facts' });
-  const add = (name, ...value) => list.append(make('dt', {}, name), make('dd', {}, ...value));
-  add('Id', make('code', {}, id), ' ', copyButton(() => id, 'the id'));
-  add('Type', make('bdi', {}, type), ...(type === 'message' ? [make('span', { class: 'hint' }, ' (the default)')] : []));
-  add('Time', make('time', { datetime: time }, date(time)), make('span', { class: 'hint' }, ` ${zone()}`), make('br'),
-    make('span', { class: 'mono' }, time));
-  add('Size', `${bytes(size)}${size < 1024 ? '' : ` (${number(size)} B)`}`);
-  add('Position', number(position));
-  add(topics.length === 1 ? 'Topic' : 'Topics', ...topics.flatMap((topic, index) =>
-    [index ? ', ' : '', make('a', { href: `#/topics/${encodeURIComponent(topic)}` }, make('bdi', {}, topic))]));
-  if (secret) add('Private', 'sent only to streams whose token grants one of its topics');
-  if (last) add('Last', 'the last update of its topics, which have ended with it');
-  return list;
+function describe({ id, position, time, type, size, topics, private: secret, last }) {
+  return factList(
+    ['Id', make('code', {}, id), ' ', copyButton(() => id, 'the id')],
+    ['Type', make('bdi', {}, type), ...(type === 'message' ? [make('span', { class: 'hint' }, ' (the default)')] : [])],
+    ['Time', make('time', { datetime: time }, date(time)), make('span', { class: 'hint' }, ` ${zone()}`), make('br'),
+      make('span', { class: 'mono' }, time)],
+    ['Size', `${bytes(size)}${size < 1024 ? '' : ` (${number(size)} B)`}`],
+    ['Position', number(position)],
+    [topics.length === 1 ? 'Topic' : 'Topics', ...topics.flatMap((topic, index) =>
+      [index ? ', ' : '', make('a', { href: `#/topics/${encodeURIComponent(topic)}` }, make('bdi', {}, topic))])],
+    ...(secret ? [['Private', 'sent only to streams whose token grants one of its topics']] : []),
+    ...(last ? [['Last', 'the last update of its topics, which have ended with it']] : []));
 }
 
 /** The data, as JSON and as text; and what only the whole update says. */

@@ -2,7 +2,7 @@
  * Reads updates that a topic holds, one after the other as they arrive: GET /topics/TOPIC
  * with poll=1 and format=json, of which each line is an update.
  */
-import { Problem } from '../../api.js';
+import { Problem } from '../../../../js/api.js';
 
 const LONGEST_LINE = 64 * 1024 * 1024; // characters
 const KEPT = 1_000; // characters of the data
@@ -33,7 +33,7 @@ export function topicPath(topic, query = {}) {
 /**
  * Reads updates, oldest first, and gives them to TAKE until that returns false; no more than LIMIT.
  *
- * @param {import('../../api.js').Api} api
+ * @param {import('../../../../js/api.js').Api} api
  * @param {string} topic
  * @param {Record<string, string|number>} query  where to begin: since or lastEventID
  * @param {{limit: number, signal: AbortSignal}} options

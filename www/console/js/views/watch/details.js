@@ -1,19 +1,16 @@
 /**
  * The details of a record: all of an update, or why there is a gap.
  */
+import { copyButton } from '../../../../js/copy.js';
 import { make } from '../../../../js/dom.js';
-import { copyButton } from '../../parts/copy.js';
+import { factList } from '../../parts/facts.js';
 import { bytes, date } from '../../parts/format.js';
 import { jsonView } from '../../parts/json_view.js';
 import { explainGap } from './gap.js';
 
-const topicLink = (topic) => make('a', { href: `#/topics/${encodeURIComponent(topic)}` }, make('bdi', {}, topic));
-
-/** A list of names and values; a value is a text or nodes. */
-function facts(entries) {
-  return make('dl', { class: 'facts' }, ...entries.flatMap(([name, value]) =>
-    [make('dt', {}, name), make('dd', {}, ...[value].flat())]));
-}
+/** Links to topics, with a space after each. */
+const topicLinks = (topics) => topics.flatMap((topic) =>
+  [make('a', { href: `#/topics/${encodeURIComponent(topic)}` }, make('bdi', {}, topic)), ' ']);
 
 export class Details {
   element = make('section', { class: 'card watch-details', 'aria-label': 'Details', tabindex: '-1', hidden: '' });
@@ -65,19 +62,18 @@ export class Details {
     const { cause, circumstance, advice } = explainGap(gap);
     const retention = make('dd', {}, 'asking the server …');
     this.#retention(topics).then((lines) => retention.replaceChildren(...lines.map((line) => make('div', {}, line))));
-    const list = facts([
+    const list = factList(
       ['Noticed', date(gap.time)],
-      ['Requested', make('code', {}, String(gap.requested))],
+      ['Requested', make('code', {}, gap.requested)],
       ['Oldest held', make('code', {}, gap.oldest ?? 'none')],
-      ...(topics.length ? [['Topics', topics.flatMap((topic) => [topicLink(topic), ' '])]] : []),
-    ]);
+      ...(topics.length ? [['Topics', ...topicLinks(topics)]] : []));
     list.append(make('dt', {}, 'Retention'), retention);
     return ['Why there is a gap', make('p', {}, cause), make('p', {}, circumstance), list, make('p', { class: 'hint' }, advice)];
   }
 }
 
 function showNotice({ time, text }) {
-  return ['The stream', make('p', {}, text), facts([['Time', date(time)]])];
+  return ['The stream', make('p', {}, text), factList(['Time', date(time)])];
 }
 
 function showUpdate({ id, time, type, topics, data }) {
@@ -85,13 +81,12 @@ function showUpdate({ id, time, type, topics, data }) {
   const valid = !Number.isNaN(moment.getTime());
   const again = new URLSearchParams({ topic: topics.join(',') });
   return ['Update',
-    facts([
-      ['Id', [make('code', {}, id), ' ', copyButton(() => id, 'the id')]],
-      ['Published', valid ? [date(moment), ' ', make('span', { class: 'hint' }, moment.toISOString())] : time],
+    factList(
+      ['Id', make('code', {}, id), ' ', copyButton(() => id, 'the id')],
+      ['Published', ...(valid ? [date(moment), ' ', make('span', { class: 'hint' }, moment.toISOString())] : [time])],
       ['Type', make('bdi', {}, type)],
-      ['Topics', topics.flatMap((topic) => [topicLink(topic), ' '])],
-      ['Size', `${bytes(new TextEncoder().encode(data).length)} of data`],
-    ]),
+      ['Topics', ...topicLinks(topics)],
+      ['Size', `${bytes(new TextEncoder().encode(data).length)} of data`]),
     make('div', { class: 'row' }, make('h3', {}, 'Data'), copyButton(() => data, 'the data'),
       make('a', { href: `#/publish?${again}` }, 'Publish to the same topics')),
     jsonView(data),

@@ -5,7 +5,7 @@
 const MAX_TYPES = 6; // that an EventSource is shown to listen to
 
 /** A text as a JavaScript string in single quotes. */
-export const literal = (text) => `'${JSON.stringify(text).slice(1, -1).replaceAll(String.raw`\"`, '"').replaceAll("'", String.raw`\'`)}'`;
+const literal = (text) => `'${JSON.stringify(text).slice(1, -1).replaceAll(String.raw`\"`, '"').replaceAll("'", String.raw`\'`)}'`;
 
 /**
  * The lines for an EventSource, which delivers the types for which it has a listener.

@@ -45,7 +45,7 @@ export function mistakeInList(selectors) {
 
 /** A topic or selector as a part of a URL's path. Slashes stay as they are where no program
  * takes them, or the dots between them, for something else. @param {string} text */
-export function encodeTopic(text) {
+function encodeTopic(text) {
   const steps = text.split('/');
   const plain = steps.every((step) => step !== '' && step !== '.' && step !== '..');
   return steps.map(encodeStep).join(plain ? '/' : '%2F');

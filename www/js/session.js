@@ -6,7 +6,7 @@
  * do not have it. The server alone decides what a token may do (GET /identity): the page
  * never acts on what it decodes itself.
  *
- * Every request of the console reports here how it went (Api's `watch`). When the server
+ * Every request of a page reports here how it went (Api's `watch`). When the server
  * is away, the session asks again and again until it is back; when the server refuses the
  * token, that is said, and nothing is asked until there is another one.
  */

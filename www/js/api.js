@@ -1,11 +1,11 @@
 /**
- * The HTTP interface of crierd, as the views of the console use it.
+ * The HTTP interface of crierd, as the console and the front page use it.
  *
- * All paths are relative to the root of the server, which is the directory above the
- * console's; so the console works behind a proxy's prefix, and other pages can use this
- * module, too. The token is sent in the field
- * Authorization and never put into a URL, where proxies would log it.
+ * All paths are relative to the root of the server, which is the directory above this
+ * module's; so pages of any depth can use it, also behind a proxy's prefix. The token is sent
+ * in the field Authorization and never put into a URL, where proxies would log it.
  */
+import { reason } from './problem.js';
 
 /** Why a request failed. `status` is 0 where the server did not respond. */
 export class Problem extends Error {
@@ -21,7 +21,7 @@ export class Problem extends Error {
   }
 }
 
-const ROOT = new URL('../../', import.meta.url);
+const ROOT = new URL('../', import.meta.url);
 const PATIENCE = 15_000; // ms
 
 /** A text as one word of a POSIX shell. */
@@ -86,7 +86,7 @@ export class Api {
       this.#watch(null, token);
       return response;
     }
-    const problem = new Problem(response.status, await readDetail(response));
+    const problem = new Problem(response.status, await reason(response));
     this.#watch(problem, token);
     throw problem;
   };
@@ -128,16 +128,5 @@ async function readBody(response, how) {
     return await response[how]();
   } catch {
     throw new Problem(0, 'The connection broke before the response was complete.');
-  }
-}
-
-/** What a response that is not ok says: RFC 9457, or whatever a proxy sends instead. */
-async function readDetail(response) {
-  const plain = `The server responded ${response.status} ${response.statusText}`.trim() + '.';
-  try {
-    const { detail, title } = await response.json();
-    return String(detail || title || plain);
-  } catch {
-    return plain;
   }
 }
