@@ -113,6 +113,8 @@ static const struct {
     {"redis://u@h", "user needs a password"},
     {"redis://h?sentinel-password=secret", "needs sentinel"},
     {"redis://h:1?sentinel=a&password=secret", "has no port"},
+    {"redis://:a@secret@h", "written %40"},
+    {"redis+unix://:secret@/s", "are parameters"},
     {"redis+unix:/s?sentinel=a", "cannot be combined"},
     {"redis+unix:/" HUNDRED "1234567?password=secret", "path: at most 107 bytes"},
     {"redis://h?sentinel=a,b,c,d,e,f,g,h,i", "at most 8"},

@@ -10,9 +10,9 @@ const MAX_KEPT = 10_000; // events
 const MAX_EVENT = 2 ** 26; // characters
 const RETRY = 2_000; // ms
 
-// Waits WAIT and about MS: browsers that lost a server together return one by one.
+// Waits WAIT and about MS, half a second at least: browsers that lost a server together return one by one.
 const pause = (signal, ms, wait = 0) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, Math.min(2 ** 31 - 1, wait + ms * (1 + Math.random()) / 2));
+  const timer = setTimeout(resolve, Math.min(2 ** 31 - 1, Math.max(500, wait + ms * (1 + Math.random()) / 2)));
   signal.onabort = () => clearTimeout(timer);
 });
 

@@ -349,6 +349,29 @@ scenario('an update is shown as what it is', { options: ['--jwt-key', `HS256:${'
   await page.getByRole('heading', { name: 'more', exact: true }).waitFor();
 });
 
+scenario('of JSON with very many branches a few are unfolded', async ({ server, context, open }) => {
+  const branches = (leaf) => Array(50).fill(leaf);
+  await publish(server, 'data', JSON.stringify(branches(branches(branches([0])))));
+  const page = await open(await context(DESK), `/console/${pathOf('data')}`);
+  await row(page, '[[[').click();
+  const tree = page.locator('.update .json');
+  await says(tree, /\[50\]/);
+  assert.ok(await tree.locator('*').count() < 5_000, 'what is folded is not in the document');
+});
+
+scenario('rows keep no more of long data than they show', async ({ server, context, open }) => {
+  for (let n = 0; n < 10; n += 1) await publish(server, 'data', `${n} ${'x'.repeat(1_000_000)}`);
+  const page = await open(await context(DESK), `/console/${pathOf('data')}`);
+  await row(page, '9 xxx').waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  let held;
+  await until(async () => {
+    await devtools.send('HeapProfiler.collectGarbage');
+    held = (await devtools.send('Runtime.getHeapUsage')).usedSize;
+    return held < 8e6;
+  }, 'the data is given up').catch((error) => { throw new Error(`${error.message}; but ${held} bytes`); });
+});
+
 scenario('updates are deleted when that is confirmed', async ({ server, context, open }) => {
   await publish(server, 'small', 'x');
   await publishMany(server, 'large/one', 1_001);

@@ -58,8 +58,9 @@ function serve(parts) {
 
 /** What crier.js makes of it. */
 async function ours(parts) {
-  const real = globalThis.fetch;
+  const { fetch, setTimeout } = globalThis;
   globalThis.fetch = serve(parts);
+  globalThis.setTimeout = (run, ms) => setTimeout(run, ms > 1_000 ? ms : 0); // the pause before it reconnects
   try {
     const events = [];
     const stream = subscribe(ADDRESS);
@@ -68,7 +69,7 @@ async function ours(parts) {
     assert.equal(stream.state, 'closed');
     return events;
   } finally {
-    globalThis.fetch = real;
+    Object.assign(globalThis, { fetch, setTimeout });
   }
 }
 
@@ -115,6 +116,25 @@ test('an event of 15 MB in small parts takes little time', async () => {
   const data = 'x'.repeat(15 << 20);
   const [event] = await ours(cut(Buffer.from(`retry: 1\ndata: ${data}\n\n`), 1 << 14));
   assert.equal(event.data.length, data.length);
+});
+
+test('a publisher cannot have clients reconnect without a pause', async () => {
+  const real = globalThis.fetch;
+  const times = [];
+  globalThis.fetch = async () => {
+    times.push(performance.now());
+    if (times.length === 1) return new Response('retry: 0\ndata: 1\n\n', { headers: { 'Content-Type': 'text/event-stream' } });
+    if (times.length === 2) return new Response(null, { status: 429, headers: { 'Retry-After': '-100' } });
+    return new Response(null, { status: 204 });
+  };
+  try {
+    const stream = subscribe(ADDRESS);
+    await within(new Promise((resolve) => stream.addEventListener('ended', resolve)), 'the end');
+    const pauses = times.slice(1).map((time, n) => time - times[n]);
+    assert.ok(pauses.every((ms) => ms >= 490), `${pauses} ms`);
+  } finally {
+    globalThis.fetch = real;
+  }
 });
 
 test('408 is worth another attempt', async () => {

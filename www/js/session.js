@@ -14,6 +14,7 @@ import { Api } from './api.js';
 
 const KEY = 'crier-console-token';
 const [FIRST_DELAY, LAST_DELAY] = [500, 5000]; // ms between attempts to reach the server
+const LATE = 30_000; // ms until the server is asked again about a token that should have expired
 const LONGEST_TIMER = 2 ** 31 - 1; // ms, of setTimeout
 
 /** What may be done before the server has said. */
@@ -102,13 +103,13 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Asks again when the token expires, since the server then refuses it. */
+  /** Asks again when the token expires, since the server then refuses it; now and then where the clocks differ. */
   #awaitExpiry() {
     clearTimeout(this.#expiry);
     const { expires } = this.identity.identity ?? {};
     if (!expires) return;
     const left = new Date(expires).getTime() - Date.now();
-    if (left < LONGEST_TIMER) this.#expiry = setTimeout(() => this.refresh(), Math.max(left, 0) + 1000);
+    if (left < LONGEST_TIMER) this.#expiry = setTimeout(() => this.refresh(), left < 0 ? LATE : left + 1000);
   }
 
   #become(state, trouble = '') {

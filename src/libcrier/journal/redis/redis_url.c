@@ -350,6 +350,9 @@ static int read_server(struct url_reader *reader, const char *text, size_t lengt
     const char *at = host ? memchr(text, '@', host) : NULL;
     int rc = 0;
 
+    /* The rest of the password would be taken for a part of the host, and shown. */
+    if (at && memchr(at + 1, '@', host - (size_t)(at + 1 - text)))
+        return refuse_url(reader, "an '@' in a user or a password is written %%40");
     if (at) {
         rc = read_login(reader, text, (size_t)(at - text));
         host -= (size_t)(at + 1 - text);
@@ -416,6 +419,9 @@ static int read_scheme(struct url_reader *reader, const char *text)
             continue;
         if (!strncmp(rest, "://", 3))
             return read_server(reader, rest + 3, strcspn(rest + 3, "?"));
+        if (!strncmp(rest, "+unix://", 8)) /* a login may follow, which no path has */
+            return refuse_url(reader, "a path begins with one '/'; a user and a password are "
+                                      "parameters");
         if (!strncmp(rest, "+unix:/", 7))
             return decode_part(reader, "path", rest + 6, strcspn(rest + 6, "?"),
                                &reader->url->server.host);

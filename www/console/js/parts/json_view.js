@@ -19,7 +19,7 @@ const MAX_DEPTH = 40;
 const PAGE = 100; // members
 const LONG = 2_000; // characters of a string, or of a text that is no JSON
 const GLIMPSE = 80; // characters of a folded value
-const UNFOLDED = { depth: 3, members: 50 }; // what is unfolded at first
+const UNFOLDED = { depth: 3, members: 50, all: 500 }; // what is unfolded at first
 
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
@@ -34,7 +34,7 @@ const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 export function jsonView(text) {
   const value = readJson(text);
   if (!value) return make('div', { class: 'json' }, ...longText(text));
-  return make('div', { class: 'json' }, show(text, '', value, 0));
+  return make('div', { class: 'json' }, show(text, '', value, 0, { left: UNFOLDED.all }));
 }
 
 /** Reads JSON. @param {string} text @returns {Value|null}  null when it is none */
@@ -84,17 +84,17 @@ function takeApart(text) {
   return root.members[0].value;
 }
 
-/** The element for a value. */
-function show(text, key, value, depth) {
+/** The element for a value. ROOM: how many members may still be unfolded. */
+function show(text, key, value, depth, room) {
   const name = key ? [make('span', { class: 'key' }, ...longText(key)), make('span', { class: 'quiet' }, ': ')] : [];
   if (!value.members?.length || depth >= MAX_DEPTH) {
     return make('div', { class: 'line' }, ...name, scalar(text.slice(value.start, value.end)));
   }
-  return branch(text, name, value, depth);
+  return branch(text, name, value, depth, room);
 }
 
 /** An object or an array with members. */
-function branch(text, name, value, depth) {
+function branch(text, name, value, depth, room) {
   const { start, end, members } = value;
   const count = text[start] === '{' ? `{${members.length}}` : `[${members.length}]`;
   const glimpse = text.slice(start, Math.min(end, start + GLIMPSE)) + (end - start > GLIMPSE ? '…' : '');
@@ -104,24 +104,25 @@ function branch(text, name, value, depth) {
       make('span', { class: 'glimpse quiet', dir: 'auto' }, glimpse)),
     inside);
   const fill = () => {
-    if (element.open && !inside.hasChildNodes()) addMembers(text, inside, members, 0, depth + 1);
+    if (element.open && !inside.hasChildNodes()) addMembers(text, inside, members, 0, depth + 1, room);
   };
   element.addEventListener('toggle', fill);
-  element.open = depth < UNFOLDED.depth && members.length <= UNFOLDED.members;
+  element.open = depth < UNFOLDED.depth && members.length <= Math.min(UNFOLDED.members, room.left);
+  if (element.open) room.left -= members.length;
   fill(); // the event comes later
   return element;
 }
 
 /** Adds a page of members, and a button for the others. */
-function addMembers(text, inside, members, from, depth) {
+function addMembers(text, inside, members, from, depth, room) {
   const page = members.slice(from, from + PAGE);
-  inside.append(...page.map(({ key, value }) => show(text, key, value, depth)));
+  inside.append(...page.map(({ key, value }) => show(text, key, value, depth, room)));
   const left = members.length - from - page.length;
   if (left <= 0) return;
   const more = make('button', { type: 'button' }, `Show ${Math.min(left, PAGE)} more of ${left}`);
   more.addEventListener('click', () => {
     more.remove();
-    addMembers(text, inside, members, from + PAGE, depth);
+    addMembers(text, inside, members, from + PAGE, depth, room);
   });
   inside.append(more);
 }

@@ -2,7 +2,7 @@
  * Looks for updates in all that a topic holds: reads it newest first, part by part, and keeps
  * only what matches, and of that no more than MOST.
  */
-import { toRow } from './updates.js';
+import { cut, toRow } from './updates.js';
 
 const PART = 8_000; // updates
 const MOST = 5_000; // matches
@@ -68,7 +68,7 @@ export class Search extends EventTarget {
     const place = update.data.toLowerCase().indexOf(this.text);
     if (place < 0 && !update.id.toLowerCase().includes(this.text)) return null;
     const row = toRow(update);
-    if (place > BEFORE) row.data = `…${update.data.slice(place - BEFORE, place - BEFORE + row.data.length)}`;
+    if (place > BEFORE) row.data = `…${cut(update.data, place - BEFORE)}`;
     return row;
   }
 }

@@ -75,6 +75,9 @@ async function readLines(reader, take) {
 /** Whether a line is the report of a gap: such a one has no id. */
 export const isGap = (update) => update.event === 'gap' && update.id === undefined;
 
+/** The part of a text that a row keeps: a copy, since a slice would keep the whole text in memory. */
+export const cut = (text, from = 0) => JSON.parse(JSON.stringify(text.slice(from, from + KEPT)));
+
 /** @returns {Row} */
 export function toRow({ id, position, time, event, data, topics, private: secret, last }) {
   return {
@@ -82,7 +85,7 @@ export function toRow({ id, position, time, event, data, topics, private: secret
     position,
     time,
     type: event ?? 'message',
-    data: data.length > KEPT ? data.slice(0, KEPT) : data,
+    data: cut(data),
     size: encoder.encode(data).length,
     topics,
     private: secret === true,
