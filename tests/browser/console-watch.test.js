@@ -438,19 +438,19 @@ scenario('a thousand updates a second keep 50 frames a second, in bounded memory
     return (await session.send('Runtime.getHeapUsage')).usedSize;
   };
   const before = await heap();
-  let [total, share] = [0, 0];
-  for (let attempt = 1; attempt <= 3 && share < 50 / 60; attempt += 1) {
+  let [total, published, share] = [0, 0, 0];
+  const isFast = () => published > 9000 && share >= 50 / 60;
+  for (let attempt = 1; attempt <= 3 && !isFast(); attempt += 1) {
     const best = await frames(empty, 3);
     const stop = publishSteadily(server, 'news', 1000);
     const drawn = await frames(page, 10);
-    const published = await stop();
+    published = await stop();
     total += published;
     share = drawn / best;
     await page.locator('.watch .tally', { hasText: `${total.toLocaleString('en')} updates` }).waitFor();
     console.log(`${Math.round(published / 10)} updates a second: ${drawn.toFixed(1)} frames a second; an empty page: ${best.toFixed(1)}`);
-    assert.ok(published > 9000, `only ${published} updates in ten seconds`);
   }
-  assert.ok(share >= 50 / 60, `${share} of the frames of an empty page`);
+  assert.ok(isFast(), `${share} of the frames of an empty page, with ${published} updates in ten seconds`);
 
   await publishMany(server, 'news', 0, 30_000);
   await has(page, '29999');

@@ -80,7 +80,8 @@ export class Catalogue extends EventTarget {
       if (this.entries.has(about.topic)) this.#take(about);
       there.add(about.topic);
     }
-    for (const name of some) if (!there.has(name)) this.entries.delete(name);
+    // A name with an expression stands for other topics, too, which may fill the page.
+    if (topics.length < PAGE) for (const name of some) if (!there.has(name)) this.entries.delete(name);
     this.#report();
     return some.length;
   }
