@@ -156,4 +156,11 @@ make_source
 echo '# Another' >doc/guide/another.md
 ! build >out 2>&1
 grep -qF 'doc/guide/another.md is not in doc/site/index.txt' out
+
+mkdir 'a space'
+cd 'a space'
+make_source
+cd ..
+perl 'a space/doc/site/build' 2>out
+[[ -e 'a space/www/docs/start.html' ]]
 echo 'all as it should be'
