@@ -160,4 +160,11 @@ make_source
 rm doc/guide/tokens.md
 ! build >out 2>&1
 grep -qF 'doc/guide/tokens.md of doc/site/index.txt does not exist' out
+
+mkdir 'a space'
+cd 'a space'
+make_source
+cd ..
+perl 'a space/doc/site/build' 2>out
+[[ -e 'a space/www/docs/start.html' ]]
 echo 'all as it should be'

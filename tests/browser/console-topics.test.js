@@ -368,7 +368,7 @@ scenario('rows keep no more of long data than they show', async ({ server, conte
   await until(async () => {
     await devtools.send('HeapProfiler.collectGarbage');
     held = (await devtools.send('Runtime.getHeapUsage')).usedSize;
-    return held < 8e6;
+    return held < 3e6;
   }, 'the data is given up').catch((error) => { throw new Error(`${error.message}; but ${held} bytes`); });
 });
 
