@@ -161,7 +161,7 @@ static void teardown(void)
 START_TEST(without_a_token)
 {
     expect("", "{\"anonymous\":\"none\",\"tokens\":true,\"identity\":null,\"demo\":true,"
-               "\"presence\":[\"rooms/*\",\"lobby\"],\"subscriptions\":true,"
+               "\"presence\":[],\"subscriptions\":true,"
                "\"max_update\":65536," MAY("false", "false", "false") "}");
 }
 END_TEST
@@ -172,7 +172,8 @@ static const struct {
     {"robot-token",
      "{\"identity\":{\"subject\":\"robot\",\"publish\":[\"robots/*\"],"
      "\"subscribe\":[\"robots/*\",\"news\"],\"admin\":false,"
-     "\"expires\":\"2099-01-31T00:00:00Z\"}," MAY("true", "true", "false") "}"},
+     "\"expires\":\"2099-01-31T00:00:00Z\"},\"presence\":[\"rooms/*\",\"lobby\"],"
+     MAY("true", "true", "false") "}"},
     {"operator-token",
      "{\"identity\":{\"subject\":\"operator\",\"publish\":[],\"subscribe\":[],"
      "\"admin\":true,\"expires\":null}," MAY("false", "false", "true") "}"},

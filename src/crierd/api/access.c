@@ -84,6 +84,8 @@ bool access_get(struct request *request)
 {
     const struct conf *conf = conf_current();
     const struct option_row *anonymous = option_find("anonymous");
+    /* Names of topics are none of anybody's business who may not subscribe at all. */
+    bool may_subscribe = policy_may(request, SCOPE_SUBSCRIBE);
 
     return respond_json(
         request, MHD_HTTP_OK,
@@ -91,7 +93,7 @@ bool access_get(struct request *request)
                   anonymous->choices[conf->anonymous], "tokens", conf_has_keys(conf),
                   "identity", describe_identity(request->identity), "may",
                   describe_may(request), "demo", conf->demo, "presence",
-                  list_presence(conf->presence), "subscriptions", conf->subscriptions,
+                  list_presence(may_subscribe ? conf->presence : NULL), "subscriptions", conf->subscriptions,
                   "max_update", (json_int_t)conf->max_update, "version",
                   crier_version()));
 }
