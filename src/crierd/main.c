@@ -117,7 +117,7 @@ static bool open_modules(struct server *server, struct modules *modules)
         return false;
     server->www = files_open(conf->www);
     if (server->www < 0) {
-        log_line(LOG_ERROR, "cannot open %s: %s", conf->www,
+        log_line(LOG_ERROR, "cannot open %s (--www): %s", conf->www,
                  crier_error_text(server->www));
         return false;
     }
