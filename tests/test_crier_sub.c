@@ -356,10 +356,11 @@ START_TEST(a_server_that_starts_late_is_waited_for)
                    WORDS("sub", "-q", "n", "--server", server, "--timeout",
                          "100ms", "--retry", "10ms"));
     command_start(&command, 0,
-                  WORDS("sub", "n", "--server", server, "--retry", "10ms"));
+                  WORDS("sub", "n", "-v", "--server", server, "--retry", "10ms"));
     output_wait(&command.err,
                 ": cannot connect: Connection refused; retrying in");
     crierd_start_on(&late, port, "");
+    output_wait(&command.err, "connected to");
     topics_port = port;
     put_numbers(1, 1);
     output_wait(&command.out, "1\n");
