@@ -45,6 +45,18 @@ scenario('the numbers follow what happens', async ({ context, open, server }) =>
   await page.getByRole('rowheader', { name: 'The client left', exact: true }).waitFor();
 });
 
+scenario('a gap leads to why there was one', async ({ context, open, server }) => {
+  const page = await open(await context(), '/console/');
+  await panel(page, 'gaps').getByText('0 in total').waitFor();
+  assert.equal(await panel(page, 'gaps').getByRole('link').isVisible(), false);
+  assert.equal((await publish(server, 'news', 1)).status, 200);
+  const response = await fetch(`${server.url}/topics/news?poll=1`, { headers: { 'Last-Event-ID': 'unknown' } });
+  assert.match(await response.text(), /event: gap/);
+  await panel(page, 'gaps').getByText('1 in total').waitFor();
+  await panel(page, 'gaps').getByRole('link', { name: 'watch' }).click();
+  await heading(page, 'Watch').waitFor();
+});
+
 scenario('the charts have the history at once', async ({ context, open, server }) => {
   const profile = await context();
   const first = await open(profile, '/console/');

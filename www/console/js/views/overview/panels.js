@@ -10,8 +10,8 @@ import { TimeChart } from '../../parts/chart.js';
 import { bytes, micros, number, short } from '../../parts/format.js';
 
 /**
- * Each panel: the column of `history`; the same of `stats`; how a value is written; and the
- * note below it.
+ * Each panel: the column of `history`; the same of `stats`; how a value is written; the note
+ * below it; and what more is to be said, and when.
  */
 const PANELS = [
   {
@@ -53,6 +53,11 @@ const PANELS = [
     name: 'Gaps a second',
     value: ({ rates }) => rates.gaps,
     note: ({ gaps }) => `${number(gaps)} in total`,
+    /* Nobody but the client knows which one it was: its last id tells the rest. */
+    more: {
+      shown: ({ gaps }) => gaps > 0,
+      text: () => ['To see why, ', make('a', { href: '#/watch' }, 'watch'), ' a client’s topics after its last id.'],
+    },
   },
   {
     column: 'slow',
@@ -87,9 +92,10 @@ export class Panels {
 
   constructor() {
     for (const panel of this.#panels) {
-      const { title, unit = '', name, base, format } = panel;
+      const { title, unit = '', name, base, format, more } = panel;
       panel.now = make('b', {}, '–');
       panel.below = make('p', { class: 'hint' }, ' ');
+      panel.further = more && make('p', { class: 'hint', hidden: '' }, ...more.text());
       panel.chart = new TimeChart({
         name, base, format: (value) => format(value) + unit, axis: base === 1024 ? bytes : short,
       });
@@ -97,6 +103,7 @@ export class Panels {
         make('h2', {}, title),
         make('p', { class: 'now' }, panel.now, unit && make('span', {}, unit)),
         panel.below,
+        panel.further ?? '',
         panel.chart.element));
     }
   }
@@ -113,10 +120,11 @@ export class Panels {
   /** Adds the statistics of a second. */
   add(stats) {
     const time = Date.parse(stats.time);
-    for (const { chart, now, below, value, note, format } of this.#panels) {
+    for (const { chart, now, below, further, value, note, more, format } of this.#panels) {
       chart.add(time, value(stats));
       setText(now, format(value(stats)));
       setText(below, note(stats));
+      if (more) further.hidden = !more.shown(stats);
     }
   }
 }
