@@ -162,8 +162,9 @@ static enum options_result check_sub_options(struct sub_options *sub)
         !curl_strnequal(sub->url, "https://", 8))
         return options_reject_url("the URL", sub->url, "one of http or https");
     if (sub->url != NULL && (sub->since != NULL || sub->once))
-        return options_report("%s is for topics, not for a URL",
-                              sub->once ? "--once" : "--since");
+        return options_report("%s is for topics; a URL has it as %s",
+                              sub->once ? "--once" : "--since",
+                              sub->once ? "?poll=1" : "?since=");
     if (sub->url == NULL && (sub->method != NULL || sub->body != NULL))
         return options_report("%s is for a URL, not for topics",
                               sub->method != NULL ? "--method" : "--data");
