@@ -189,8 +189,16 @@ START_TEST(streams_of_an_address)
 END_TEST
 
 static const char *const kinds[] = {
-    "/topics/x", "/topics/*?poll=1&since=0", "/.well-known/mercure?topic=x", "/ticks", "/sse",
-    "/events",   "/chat?user=ada",           "/quotes",                      "/tokens?prompt=x"};
+    "/topics/x",
+    "/topics/*?poll=1&since=0",
+    "/.well-known/mercure?topic=x",
+    "/ticks",
+    "/sse",
+    "/events",
+    "/chat?user=ada",
+    "/quotes",
+    "/tokens?prompt=x&answer=a" /* one answer for all: few may be written at a time */
+};
 
 /* Streams of all kinds count, and give back what they had however they end: the client
  * leaves, or is cut off, or the response was never sent. */
