@@ -253,7 +253,9 @@ static void check_bulk(const struct model *model, const char *bytes,
 {
     bool field = model->retry_set || model->id != NULL ||
                  (model->type != NULL && model->type[0] != '\0');
-    bool good = can_be_published(model->id) && (model->data != NULL || !field);
+    bool reserved = model->type != NULL && strcmp(model->type, "mercure") == 0;
+    bool good = can_be_published(model->id) && !reserved &&
+                (model->data != NULL || !field);
     struct bulk_check check;
 
     bulk_check(&check, bytes, length);
