@@ -110,6 +110,8 @@ export class PresenceOfTopic {
       const response = await this.#app.api.request('GET', `${this.#path}?poll=1&format=json&since=${SPAN / 1000}s`);
       this.#skew = Date.parse(response.headers.get('Date')) - Date.now() || 0;
       const past = readLines(await response.text());
+      // The field Date has whole seconds, so the newest change may be ahead of it.
+      if (past.length) this.#skew = Math.max(this.#skew, past.at(-1).at - Date.now());
       const now = past.at(-1)?.count ?? await this.#readCount();
       if (this.#closed) return;
       this.#changes = past.slice(-SHOWN);
