@@ -13,11 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WORDS_MAX 64
+
+/* The room for the log at first, in bytes. */
+#define LOG_SIZE ((size_t)64 * 1024)
 
 /* The most time that a graceful shutdown may take, in ms. */
 #define STOP_TIME 2000
@@ -31,6 +35,24 @@ bool crierd_is_slow(void)
 #endif
 }
 
+/* Makes room in the log of CRIERD for MORE bytes and a NUL; under its lock. */
+static void grow_log(struct crierd *crierd, size_t more)
+{
+    size_t capacity = crierd->capacity;
+
+    while (crierd->length + more >= capacity)
+        capacity *= 2;
+    if (capacity == crierd->capacity)
+        return;
+    crierd->log = mremap(crierd->log, crierd->capacity, capacity, MREMAP_MAYMOVE);
+    if (crierd->log == MAP_FAILED)
+        abort();
+    crierd->capacity = capacity;
+}
+
+/* Reads the log. Where tests share a crierd, check forks a process for each test while this
+ * runs: it must not hold a lock of malloc() then, on which the child would wait for ever. So
+ * the log is mapped memory. */
 static void *read_log(void *argument)
 {
     struct crierd *crierd = argument;
@@ -39,7 +61,7 @@ static void *read_log(void *argument)
 
     while ((got = read(crierd->log_end, block, sizeof block)) > 0) {
         pthread_mutex_lock(&crierd->lock);
-        crierd->log = realloc(crierd->log, crierd->length + (size_t)got + 1);
+        grow_log(crierd, (size_t)got);
         memcpy(crierd->log + crierd->length, block, (size_t)got);
         crierd->length += (size_t)got;
         crierd->log[crierd->length] = '\0';
@@ -97,7 +119,10 @@ void crierd_spawn(struct crierd *crierd, const char *options)
     free(program);
     free(rest);
     crierd->log_end = ends[0];
-    crierd->log = calloc(1, 1);
+    crierd->capacity = LOG_SIZE;
+    crierd->log = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                       0);
+    ck_assert_ptr_ne(crierd->log, MAP_FAILED);
     pthread_mutex_init(&crierd->lock, NULL);
     pthread_cond_init(&crierd->more, NULL);
     pthread_create(&crierd->reader, NULL, read_log, crierd);
@@ -162,7 +187,7 @@ bool crierd_logged(struct crierd *crierd, const char *text)
 
 static void clean_up(struct crierd *crierd)
 {
-    free(crierd->log);
+    munmap(crierd->log, crierd->capacity);
     pthread_mutex_destroy(&crierd->lock);
     pthread_cond_destroy(&crierd->more);
 }

@@ -17,7 +17,7 @@ struct crierd {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t more;
     char *log;
-    size_t length;
+    size_t length, capacity; /* of log, which is mapped memory */
     bool ended;
 };
 
