@@ -46,7 +46,7 @@ static const struct {
     {"--listen 192.0.2.1:0 --anonymous all", 1,
      "cannot listen on 192.0.2.1:0: Cannot assign requested address"},
     {"--listen 127.0.0.1:0 --www /nowhere", 1,
-     "cannot open /nowhere: No such file or directory"},
+     "cannot open /nowhere (--www): No such file or directory"},
     {"--listen 127.0.0.1:0 --www / --data /nowhere", 1,
      "cannot read /nowhere/answers.txt: No such file or directory"},
 };
