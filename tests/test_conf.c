@@ -917,6 +917,7 @@ START_TEST(a_dump_hides_passwords)
     options = describe_options(conf);
     shown = json_dumps(options, JSON_COMPACT);
     json_decref(options);
+    ck_assert_ptr_nonnull(shown);
     ck_assert_ptr_null(strstr(shown, SECRET));
     ck_assert_ptr_nonnull(strstr(shown, "{\"name\":\"journal\",\"value\":\"redis://"));
     ck_assert_ptr_nonnull(strstr(shown, ",\"origin\":\"command line\",\"secret\":true}"));

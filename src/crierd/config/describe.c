@@ -68,12 +68,13 @@ static json_t *list_lines(char *text)
     return list;
 }
 
-/* Whether one of the lines of TEXT, ROW's value in CONF, leaves out a secret. */
+/* Whether one of the lines of TEXT, ROW's value in CONF, leaves out a secret; when memory is
+ * short, it is not known, and the answer is yes. */
 static bool hides_any(const struct conf *conf, const struct option_row *row,
                       const char *text)
 {
     char *copy = strdup(text), *rest = copy, *line;
-    bool hides = false;
+    bool hides = copy == NULL;
 
     while ((line = strsep(&rest, "\n")) != NULL)
         hides |= option_hides(conf, row, line);
