@@ -39,6 +39,9 @@ _Static_assert(LISTEN_PATH_SIZE == LOCAL_PATH_SIZE, "the same paths");
  * connection is reported in any case. */
 #define SILENCE 1
 
+/* How many ports are tried where any port will do and a name has several addresses. */
+#define PORT_TRIES 20
+
 /* ---- names ------------------------------------------------------------ */
 
 /* Writes the name of the unix socket at ADDRESS, of LENGTH bytes. */
@@ -170,15 +173,13 @@ static bool is_twice(const struct addrinfo *all, const struct addrinfo *address)
 }
 
 /* Opens all of ADDRESSES, which have one port; where that is 0, the one that is free for the
- * first of them. Returns NULL, or why that is impossible. */
-static const char *open_addresses(struct listeners *listeners,
-                                  const struct addrinfo *addresses,
-                                  const struct listener *kind)
+ * first of them. Returns 0, or the errno of the one that it cannot open. */
+static int open_addresses(struct listeners *listeners, const struct addrinfo *addresses,
+                          const struct listener *kind)
 {
     size_t before = listeners->count;
     const struct addrinfo *address;
-    const char *missing = NULL;
-    int fd;
+    int fd, missing = 0;
 
     for (address = addresses; address != NULL; address = address->ai_next) {
         if (is_twice(addresses, address))
@@ -188,13 +189,40 @@ static const char *open_addresses(struct listeners *listeners,
                 bound_port(listeners->list[before].socket);
         fd = open_address(address);
         if (fd < 0 && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
-            return strerror(errno);
+            return errno;
         if (fd < 0)
-            missing = strerror(errno);
+            missing = errno;
         else if (!listeners_take(listeners, fd, kind))
-            return strerror(ENOMEM);
+            return ENOMEM;
     }
-    return listeners->count > before ? NULL : missing;
+    return listeners->count > before ? 0 : missing;
+}
+
+/* Closes the listeners after the first COUNT ones, and lets ADDRESSES have PORT again. */
+static void close_addresses(struct listeners *listeners, size_t count,
+                            const struct addrinfo *addresses, in_port_t port)
+{
+    const struct addrinfo *address;
+
+    while (listeners->count > count)
+        close(listeners->list[--listeners->count].socket);
+    for (address = addresses; address != NULL; address = address->ai_next)
+        *port_of(address->ai_addr) = port;
+}
+
+/* Opens all of ADDRESSES. Where the port is 0, the one that is free for the first of them may
+ * be in use at another one: then it tries the next. Returns as open_addresses(). */
+static int open_same_port(struct listeners *listeners, const struct addrinfo *addresses,
+                          const struct listener *kind)
+{
+    size_t before = listeners->count;
+    in_port_t port = *port_of(addresses->ai_addr);
+    int error, tries = 0;
+
+    while ((error = open_addresses(listeners, addresses, kind)) == EADDRINUSE && port == 0 &&
+           ++tries < PORT_TRIES)
+        close_addresses(listeners, before, addresses, port);
+    return error;
 }
 
 /* Opens what the host and port of ENTRY stand for. */
@@ -206,13 +234,12 @@ static const char *open_network(struct listeners *listeners,
                                    .ai_socktype = SOCK_STREAM};
     struct addrinfo *addresses;
     int error = getaddrinfo(entry->host, entry->port, &hints, &addresses);
-    const char *wrong;
 
     if (error != 0)
         return gai_strerror(error);
-    wrong = open_addresses(listeners, addresses, kind);
+    error = open_same_port(listeners, addresses, kind);
     freeaddrinfo(addresses);
-    return wrong;
+    return error == 0 ? NULL : strerror(error);
 }
 
 static const char *open_local(struct listeners *listeners,
