@@ -1128,12 +1128,13 @@ struct crier_subscribe_options {
                       connection that broke */
 
     /* Called exactly once if crier_hub_subscribe() returns 0, or NULL: when the journal
-     * has answered the first read, with 0 or with its error; or when the stream ends
-     * before, with CRIER_ERR_CLOSED. GAP: the stream begins with a gap, so what it asked
-     * to begin after is not known, or has expired with what followed it. With `once`, a
-     * program that queues its response only after that can send an error in place of an
-     * empty stream: the stream is closed then, but the connection is not. On the shard's
-     * thread, as the callbacks of the stream. */
+     * has answered the first read, with 0 or with its error; or when the hub is closed or
+     * the stream ends before, with CRIER_ERR_HUB_CLOSED or CRIER_ERR_CLOSED. GAP: the
+     * stream begins with a gap, so what it asked to begin after is not known, or has
+     * expired with what followed it. With `once`, a program that queues its response only
+     * after that can send an error in place of an empty stream: the stream is closed
+     * then, but the connection is not. On the shard's thread, as the callbacks of the
+     * stream. */
     void (*on_read)(void *closure, int error, bool gap);
     void *closure;
 

@@ -16,8 +16,9 @@ static struct crier_hub *hub;
 static struct crier_subscribe_options follow;
 static struct crier_stream_options options;
 static struct crier_stream *stream; /* the newest, a reference */
-static struct signal_box closed;
-static long oom; /* of the next follow */
+static struct signal_box closed, blocked, released, reported;
+static bool closing; /* the hub is closed right after the next follow */
+static long oom;     /* of the next follow */
 static int follow_error;
 
 static enum MHD_Result answer(struct site *of,
@@ -34,6 +35,8 @@ static enum MHD_Result answer(struct site *of,
     oom_after(oom);
     follow_error = crier_hub_subscribe(hub, stream, &follow);
     oom_never();
+    if (closing)
+        crier_hub_close(hub);
     return site_queue(connection, response);
 }
 
@@ -43,6 +46,10 @@ static void setup(void)
     struct crier_journal *journal;
 
     box_init(&closed);
+    box_init(&blocked);
+    box_init(&released);
+    box_init(&reported);
+    closing = false;
     oom = 0;
     stream = NULL;
     memset(&follow, 0, sizeof follow);
@@ -64,6 +71,9 @@ static void teardown(void)
     site_stop(&site);
     crier_hub_free(hub);
     box_done(&closed);
+    box_done(&blocked);
+    box_done(&released);
+    box_done(&reported);
 }
 
 static void open_stream(struct client *client)
@@ -860,6 +870,48 @@ START_TEST(a_closed_hub_refuses_everything)
 }
 END_TEST
 
+static void block_shard(void *closure, struct crier_stream *of)
+{
+    (void)closure;
+    (void)of;
+    box_put(&blocked, 0);
+    box_wait(&released, 1);
+}
+
+static void note_read(void *closure, int error, bool gap)
+{
+    (void)gap;
+    box_put(closure, error);
+}
+
+/* A program that waits for the first read before it responds would wait for ever, with a
+ * suspended connection, on which libmicrohttpd aborts. */
+START_TEST(a_first_read_that_comes_too_late_is_reported)
+{
+    struct client blocker, client;
+
+    options.affinity = "one shard";
+    options.on_wake = block_shard;
+    open_stream(&blocker);
+    box_wait(&blocked, 1);
+    options.on_wake = NULL;
+    follow.since = CRIER_SINCE_ALL;
+    follow.once = _i == 0;
+    follow.on_read = note_read;
+    follow.closure = &reported;
+    closing = true;
+    open_stream(&client);
+    box_put(&released, 0);
+    ck_assert_int_eq(box_wait(&reported, 1), CRIER_ERR_HUB_CLOSED);
+    if (follow.once)
+        client_expect_end(&client);
+    client_close(&client);
+    client_close(&blocker);
+    crier_shards_drain(site.shards, 0, 0, PATIENCE);
+    ck_assert_int_eq(box_count(&reported), 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("hub");
@@ -891,6 +943,7 @@ static Suite *suite(void)
     tcase_add_test(c, short_memory_refuses_a_subscriber_cleanly);
     tcase_add_test(c, a_list_takes_few_patterns);
     tcase_add_test(c, a_closed_hub_refuses_everything);
+    tcase_add_loop_test(c, a_first_read_that_comes_too_late_is_reported, 0, 2);
     return s;
 }
 

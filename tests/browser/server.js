@@ -68,7 +68,7 @@ export class Server {
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
     const [code, signal] = await exit;
     clearTimeout(timer);
-    assert.equal(signal ?? code, 0, 'crierd ended badly');
+    assert.equal(signal ?? code, 0, `crierd ended badly:\n${this.log.join('\n')}`);
   }
 
   /** How many streams are open. */

@@ -228,6 +228,8 @@ static bool respond_begun(struct request *request,
     struct crier_subscribe_options options = {0};
     int error = 0;
 
+    if (deferred->error == CRIER_ERR_HUB_CLOSED)
+        return respond_goodbye(request);
     if (deferred->error == 0) {
         if (!read_begin(request, &options))
             return request->result;

@@ -219,12 +219,27 @@ static void retry_later(struct crier__subscriber *subscriber)
     crier__timers_set(&shard->timers, &subscriber->retry, shard->now + RETRY);
 }
 
+/* The hub of SUBSCRIBER was closed before its first read. Its response may wait for the
+ * report, and its stream, which has not begun, for that response. */
+static void give_up_first_read(struct crier__subscriber *subscriber)
+{
+    if (report_read(subscriber, CRIER_ERR_HUB_CLOSED, false) && subscriber->once)
+        crier_stream_close(subscriber->stream);
+}
+
 /* Makes SUBSCRIBER read on from the journal. */
 static void read_on(struct crier__subscriber *subscriber)
 {
-    if (subscriber->stream->ending) /* it sends nothing any more */
+    int error;
+
+    if (subscriber->stream->ending) { /* it sends nothing any more */
         subscriber->state = CRIER__BLOCKED;
-    else if (!crier__subscriber_ask(subscriber, take_answer))
+        return;
+    }
+    error = crier__subscriber_ask(subscriber, take_answer);
+    if (error == CRIER_ERR_HUB_CLOSED) /* its stream is about to end */
+        give_up_first_read(subscriber);
+    if (error != 0)
         retry_later(subscriber);
 }
 

@@ -14,6 +14,7 @@
 
 #include "libcrier/wire/frame.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,17 +78,20 @@ void crier__subscriber_copy_reported(struct crier__subscriber *made,
     }
 }
 
-bool crier__subscriber_ask(struct crier__subscriber *subscriber,
-                           void (*run)(struct crier__task *task))
+int crier__subscriber_ask(struct crier__subscriber *subscriber,
+                          void (*run)(struct crier__task *task))
 {
     struct crier_hub *hub = subscriber->shard->hub;
     struct crier__read *read;
+    int error;
 
     if (subscriber->job == NULL)
         subscriber->job = new_job(subscriber);
-    /* A hub that is closed does not answer any more; its streams are about to end. */
-    if (subscriber->job == NULL || crier__gate_enter(&hub->gate) != 0)
-        return false;
+    if (subscriber->job == NULL)
+        return -ENOMEM;
+    error = crier__gate_enter(&hub->gate);
+    if (error != 0)
+        return error;
     subscriber->state = CRIER__READING;
     subscriber->job->task.run = run;
     read = &subscriber->job->read;
@@ -99,7 +103,7 @@ bool crier__subscriber_ask(struct crier__subscriber *subscriber,
     read->after = subscriber->cursor;
     read->max_bytes = subscriber->stream->max_pending / 2;
     hub->journal->ops->read(hub->journal, read);
-    return true;
+    return 0;
 }
 
 /* ---- frames ----------------------------------------------------------- */

@@ -4,9 +4,10 @@
 #include "subscription.h"
 
 /* Asks the journal for what comes after SUBSCRIBER's cursor. The answer is in its job when
- * RUN is run on its shard's thread. False when that is not possible now. */
-bool crier__subscriber_ask(struct crier__subscriber *subscriber,
-                           void (*run)(struct crier__task *task));
+ * RUN is run on its shard's thread. -ENOMEM; CRIER_ERR_HUB_CLOSED: there will be no answer
+ * any more. */
+int crier__subscriber_ask(struct crier__subscriber *subscriber,
+                          void (*run)(struct crier__task *task));
 
 /* Copies to MADE which gaps have been reported to the client of OLD, which does not read
  * now, of the selectors that both have. When memory is short, one may be reported again. */
