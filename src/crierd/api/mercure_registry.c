@@ -26,6 +26,7 @@
 
 #include "mercure_registry.h"
 
+#include "base/json_read.h"
 #include "mercure_name.h"
 
 #include <errno.h>
@@ -408,7 +409,7 @@ static void list_shared(void *closure, const char *text)
 
     if (!shared->good || json_array_size(shared->list) >= MERCURE_LIST_MAX)
         return;
-    document = json_loads(text, 0, NULL);
+    document = json_read(text, strlen(text), 0, NULL);
     if (document != NULL && read_document(document, &matcher) &&
         is_asked_for(filter, &matcher) &&
         (filter->subscriber == NULL ||
