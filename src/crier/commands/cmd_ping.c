@@ -75,11 +75,14 @@ static int report_health(const struct options *options,
         return EXIT_FAILURE;
     }
     text_add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
-    if (describe_health(options, response, age.bytes, &said) >= 0) {
-        text_add_printable(&line, said, strlen(said), NULL);
-        secret_hide(line.bytes);
-        free(said);
+    if (describe_health(options, response, age.bytes, &said) < 0) {
+        note_error("out of memory");
+        text_done(&age);
+        return EXIT_FAILURE;
     }
+    text_add_printable(&line, said, strlen(said), NULL);
+    secret_hide(line.bytes);
+    free(said);
     if (!ok)
         note_error("%s", line.bytes);
     else if (!options->quiet)
