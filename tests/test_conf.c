@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char file[SCRATCH_SIZE + 8];
@@ -601,7 +602,7 @@ static const struct {
     {"--cors-origin a.example", "is not an origin"},
     {"--www=", "--www '' is not a text that is not empty"},
     {"--config /nowhere/conf", "/nowhere/conf: No such file or directory"},
-    {"--config /", "/: cannot be read: Is a directory"},
+    {"--config /", "/: not a regular file"},
 };
 
 #define REFUSED ((int)(sizeof refused / sizeof refused[0]))
@@ -611,6 +612,21 @@ START_TEST(mistakes_on_the_command_line)
     ck_assert_int_eq(load(refused[_i].arguments), LOAD_BAD);
     ck_assert_msg(strstr(mistakes, refused[_i].mistake) != NULL, "%s",
                   mistakes);
+}
+END_TEST
+
+/* A pipe that nobody writes to would hold crierd up, at its start and on each reload. */
+static const char *const piped[] = {"--config pipe", "--jwt-key HS256:@pipe",
+                                    "--jwks pipe", "--tls-cert pipe --tls-key key.pem",
+                                    "--tls-cert cert.pem --tls-key pipe"};
+
+#define PIPED ((int)(sizeof piped / sizeof piped[0]))
+
+START_TEST(a_pipe_is_refused)
+{
+    ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+    ck_assert_int_eq(load(piped[_i]), LOAD_BAD);
+    ck_assert_msg(strstr(mistakes, "pipe: not a regular file\n") != NULL, "%s", mistakes);
 }
 END_TEST
 
@@ -1252,6 +1268,7 @@ static Suite *suite(void)
     tcase_add_test(c, nothing_is_borrowed);
     tcase_add_loop_test(c, log_levels, 0, LEVELS);
     tcase_add_loop_test(c, mistakes_on_the_command_line, 0, REFUSED);
+    tcase_add_loop_test(c, a_pipe_is_refused, 0, PIPED);
     tcase_add_loop_test(c, mistakes_in_the_file, 0, BROKEN);
     tcase_add_test(c, a_long_line);
     tcase_add_test(c, mistakes_in_the_environment);

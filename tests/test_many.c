@@ -5,6 +5,7 @@
  */
 #include <config.h>
 
+#include "crierd/net/descriptors.h"
 #include "support/client.h"
 #include "support/crierd.h"
 #include "support/runner.h"
@@ -12,7 +13,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define CLIENTS 10000
 #define BROADCASTS 100
@@ -22,16 +22,12 @@ static atomic_bool churning;
 
 static size_t how_many(void)
 {
-    struct rlimit limit;
+    size_t limit = descriptors_raise_limit();
     size_t clients = crierd_is_slow() ? CLIENTS / 10 : CLIENTS;
 
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    if (limit.rlim_max < clients + clients / 4 + 200) {
-        clients = (limit.rlim_max - 200) / 5 * 4;
-        printf("The open-file limit of %lu allows %zu clients only.\n",
-               (unsigned long)limit.rlim_max, clients);
+    if (limit < clients + clients / 4 + 200) {
+        clients = (limit - 200) / 5 * 4;
+        printf("The open-file limit of %zu allows %zu clients only.\n", limit, clients);
     }
     return clients;
 }

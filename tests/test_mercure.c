@@ -105,6 +105,20 @@ START_TEST(an_id_may_be_given_again)
 }
 END_TEST
 
+/* What becomes of the update without its id is the response. */
+START_TEST(an_id_that_is_given_again_may_be_refused_elsewhere)
+{
+    char *answer;
+
+    publish_form("topic=a&data=1&id=same", NULL);
+    json_decref(topics_publish("/topics/b?last=1", "", "the end", 200));
+    answer = post_form("topic=b&data=2&id=same", 409);
+    ck_assert_msg(strstr(answer, "the topic has ended") != NULL, "%s", answer);
+    free(answer);
+    publish_form("topic=a&data=3&id=same", NULL); /* it serves on */
+}
+END_TEST
+
 START_TEST(updates_come_from_topics_too)
 {
     struct client client;
@@ -508,6 +522,7 @@ static void start_small(void)
 static void add_journal_tests(TCase *c)
 {
     tcase_add_test(c, an_id_may_be_given_again);
+    tcase_add_test(c, an_id_that_is_given_again_may_be_refused_elsewhere);
     tcase_add_test(c, a_stream_resumes);
     tcase_add_test(c, earliest_is_all_that_is_held);
     tcase_add_test(c, an_unknown_id_is_reported);

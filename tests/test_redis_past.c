@@ -159,6 +159,28 @@ static void note_missed_upto(void *closure, uint64_t position)
     atomic_store(&missed_upto, position);
 }
 
+/* An entry near the largest position keeps nodes out, which say what to do. */
+START_TEST(used_up_positions_are_reported)
+{
+    char reason[128] = "";
+
+    journal_start(REDIS, NULL);
+    journal->missed = note_missed_upto;
+    append("a", "one");
+    change_key(CRIER__REDIS_LOG, "XADD %s 9007199254740990-1 foo bar");
+    while (strstr(reason, "another program's entry left no positions; 'DEL {") == NULL) {
+        ck_assert_int_eq(try_append("a", "", "two"), CRIER_ERR_STORAGE);
+        (void)journal->ops->status(journal, reason);
+    }
+    ck_assert_msg(strstr(reason, "}:journal' begins anew") != NULL, "%s", reason);
+    change_key(CRIER__REDIS_JOURNAL, "DEL %s");
+    while (try_append("a", "", "three") != 0)
+        continue;
+    ck_assert_str_eq(all("a"), " three");
+    journal_end();
+}
+END_TEST
+
 /* Another node has appended the second update, and it was deleted before this one saw it. */
 START_TEST(what_is_deleted_in_front_of_an_own_update_is_missed)
 {
@@ -312,6 +334,7 @@ static Suite *make_suite(void)
         tcase_add_loop_test(tcase, one_read_for_many, 0, 3);
         tcase_add_loop_test(tcase, foreign_notes_are_passed_by, 0,
                             sizeof foreign / sizeof *foreign);
+        tcase_add_test(tcase, used_up_positions_are_reported);
         tcase_add_test(tcase, what_is_deleted_in_front_of_an_own_update_is_missed);
         tcase_add_test(tcase, topics_without_records_are_not_listed);
     }

@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct crierd crierd;
 static struct client stream; /* open from before the reload to after it */
@@ -384,6 +386,27 @@ START_TEST(a_broken_file_changes_nothing)
 }
 END_TEST
 
+/* It would be read for ever, or as a file without options. */
+START_TEST(a_pipe_in_the_place_of_the_file_changes_nothing)
+{
+    char path[SCRATCH_SIZE + 8], says[SCRATCH_SIZE + 64];
+
+    start("max-update = 10\n", "");
+    snprintf(path, sizeof path, "%s/conf", scratch);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(kill(crierd.pid, SIGHUP), 0);
+    crierd_wait_log(&crierd, "the configuration stays as it was");
+    snprintf(says, sizeof says, "error   %s: not a regular file\n", path);
+    ck_assert(crierd_logged(&crierd, says));
+    json_decref(topics_publish("/topics/x", "", "12345678901", 413));
+    ck_assert_int_eq(unlink(path), 0);
+    reload("max-update = 100\n", 1);
+    topics_put("/topics/x", "12345678901");
+    finish();
+}
+END_TEST
+
 START_TEST(what_needs_a_restart)
 {
     start("demo = off\n", "--threads 2");
@@ -484,6 +507,7 @@ static Suite *suite(void)
     tcase_add_test(c, presence);
     tcase_add_loop_test(c, slow_client, 0, 2);
     tcase_add_test(c, a_broken_file_changes_nothing);
+    tcase_add_test(c, a_pipe_in_the_place_of_the_file_changes_nothing);
     tcase_add_test(c, what_needs_a_restart);
     tcase_add_loop_test(c, under_load, 0, 2);
     tcase_add_test(c, without_a_file_it_ends);

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "crier.h"
+#include "crierd/net/descriptors.h"
 #include "libcrier/journal/sqlite/sqlite.h"
 #include "support/client.h"
 #include "support/fixture.h"
@@ -16,7 +17,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- restart ---------------------------------------------------------- */
@@ -421,17 +421,6 @@ START_TEST(a_file_moved_after_a_crash_is_refused)
 }
 END_TEST
 
-/* Enough open files for a thousand clients. */
-static bool raise_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 2048;
-}
-
 static Suite *suite(void)
 {
     Suite *s = suite_create("restart");
@@ -450,4 +439,6 @@ static Suite *suite(void)
     return s;
 }
 
-RUN_SUITE_IF(suite, raise_limit(), "fewer than 2048 open files allowed")
+/* A thousand clients need these. */
+RUN_SUITE_IF(suite, descriptors_raise_limit() >= 2048,
+             "fewer than 2048 open files allowed")

@@ -17,6 +17,7 @@
 #include "base/timer.h"
 #include "crier.h"
 #include "crier_client.h"
+#include "crierd/net/descriptors.h"
 #include "support/client.h"
 #include "support/fixture.h"
 #include "support/heir.h"
@@ -29,7 +30,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -672,16 +672,6 @@ START_TEST(a_stream_that_is_too_late)
 }
 END_TEST
 
-static bool raise_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 1024;
-}
-
 static Suite *suite(void)
 {
     Suite *s = suite_create("restart_crowd");
@@ -693,4 +683,5 @@ static Suite *suite(void)
     return s;
 }
 
-RUN_SUITE_IF(suite, raise_limit(), "fewer than 1024 open files allowed")
+RUN_SUITE_IF(suite, descriptors_raise_limit() >= 1024,
+             "fewer than 1024 open files allowed")

@@ -398,17 +398,10 @@ enum options_result options_parse(struct options *options,
     enum options_result result;
     char letters[32];
 
-    snprintf(letters, sizeof letters, "-:" SHORT_OPTIONS "%s",
+    snprintf(letters, sizeof letters, "-:%s%s", command->local ? "" : SHORT_OPTIONS,
              command->letters != NULL ? command->letters : "");
     result = parse_words(options, command, letters, argc, argv);
-    return result == OPTIONS_RUN ? complete_options(options) : result;
-}
-
-enum options_result options_parse_local(struct options *options,
-                                        const struct options_command *command, int argc,
-                                        char **argv)
-{
-    return parse_words(options, command, "-:", argc, argv);
+    return result == OPTIONS_RUN && !command->local ? complete_options(options) : result;
 }
 
 void options_done(struct options *options)
@@ -416,6 +409,20 @@ void options_done(struct options *options)
     free(options->server);
     free(options->token_file);
     config_file_done(&options->config);
+}
+
+int options_run(const struct options_command *command, int argc, char **argv)
+{
+    struct options options;
+    enum options_result result = options_parse(&options, command, argc, argv);
+    int status = EXIT_SUCCESS;
+
+    if (result == OPTIONS_BAD)
+        status = EXIT_USAGE;
+    else if (result == OPTIONS_RUN)
+        status = command->run(command->closure, &options);
+    options_done(&options);
+    return status;
 }
 
 void options_get_http(const struct options *options, bool foreign,

@@ -86,8 +86,13 @@ struct options_command {
     /* Handles an option of the command, or an argument, in the order given. */
     enum options_result (*set)(void *closure, struct options *options, int code,
                                char *value);
+    /* Does what the command line asks for; for options_run(). Returns the exit status. */
+    int (*run)(void *closure, const struct options *options);
     void *closure;
     const char *letters; /* its own one-letter options, as getopt() takes them; or NULL */
+    /* It reaches no server: its table ends with OPTIONS_HELP, and neither the environment
+     * nor the configuration file is read. */
+    bool local;
 };
 
 /* Parses ARGV, whose first word is the command's name, then the environment and the
@@ -97,14 +102,12 @@ enum options_result options_parse(struct options *options,
                                   const struct options_command *command, int argc,
                                   char **argv);
 
-/* The same for a command that reaches no server: its table ends with OPTIONS_HELP, and
- * neither the environment nor the configuration file is read. */
-enum options_result options_parse_local(struct options *options,
-                                        const struct options_command *command, int argc,
-                                        char **argv);
-
 /* Frees what OPTIONS owns. */
 void options_done(struct options *options);
+
+/* Parses ARGV as options_parse() does and, if that returns OPTIONS_RUN, runs COMMAND.
+ * Returns the exit status. */
+int options_run(const struct options_command *command, int argc, char **argv);
 
 /* Fills HTTP with the settings for a request to the server of OPTIONS or, if FOREIGN,
  * to another server, without the secrets meant for the former. Borrows from OPTIONS. */

@@ -345,28 +345,29 @@ static int request_export(struct export *export, const struct options *options)
     return EXIT_FAILURE;
 }
 
+/* Exports. Returns the exit status. */
+static int run_export(void *closure, const struct options *options)
+{
+    struct export *export = closure;
+    int status = open_file(export, options) ? request_export(export, options)
+                                            : EXIT_FAILURE;
+
+    return close_file(export) ? status : EXIT_FAILURE;
+}
+
 int export_run(int argc, char **argv)
 {
     struct export export = {.fd = -1};
     const struct options_command mine = {.help = help_export,
                                          .table = option_table,
                                          .set = set_export_option,
+                                         .run = run_export,
                                          .closure = &export,
                                          .letters = "o:"};
-    struct options options = {0};
-    enum options_result result = options_parse(&options, &mine, argc, argv);
-    int status = EXIT_SUCCESS;
+    int status = options_run(&mine, argc, argv);
 
-    if (result == OPTIONS_BAD)
-        status = EXIT_USAGE;
-    else if (result == OPTIONS_RUN)
-        status = open_file(&export, &options) ? request_export(&export, &options)
-                                              : EXIT_FAILURE;
-    if (!close_file(&export))
-        status = EXIT_FAILURE;
     text_done(&export.id);
     text_done(&export.line);
     text_done(&export.updates);
-    options_done(&options);
     return status;
 }

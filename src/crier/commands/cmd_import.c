@@ -219,8 +219,9 @@ static bool send_lines(struct import *import, const struct options *options)
 }
 
 /* Imports, and says what has become of it. Returns the exit status. */
-static int run_import(struct import *import, const struct options *options)
+static int run_import(void *closure, const struct options *options)
 {
+    struct import *import = closure;
     bool ok = open_input(import) && send_lines(import, options);
 
     if (!options->quiet && (ok || import->imported != 0))
@@ -242,19 +243,13 @@ int import_run(int argc, char **argv)
     const struct options_command mine = {.help = help_import,
                                          .table = option_table,
                                          .set = set_import_option,
+                                         .run = run_import,
                                          .closure = &import};
-    struct options options = {0};
-    enum options_result result = options_parse(&options, &mine, argc, argv);
-    int status = EXIT_SUCCESS;
+    int status = options_run(&mine, argc, argv);
 
-    if (result == OPTIONS_BAD)
-        status = EXIT_USAGE;
-    else if (result == OPTIONS_RUN)
-        status = run_import(&import, &options);
     if (import.input.fd > STDIN_FILENO)
         close(import.input.fd);
     pub_input_done(&import.input);
     text_done(&import.batch);
-    options_done(&options);
     return status;
 }

@@ -36,7 +36,6 @@ static enum options_result set_ping_option(void *closure, struct options *option
                              closure);
 }
 
-/* Prints the server's health. Returns the exit status. */
 /* Formats what RESPONSE says into *SAID, new, with AGE, the text of its uptime. A crierd
  * tells nothing but its status unless it is asked from where its operator asks. Returns the
  * same as asprintf(). */
@@ -62,6 +61,7 @@ static int describe_health(const struct options *options,
                     reason[0] != '\0' ? ": " : "", reason, response->time);
 }
 
+/* Prints the server's health. Returns the exit status. */
 static int report_health(const struct options *options,
                          const struct http_response *response)
 {
@@ -75,11 +75,14 @@ static int report_health(const struct options *options,
         return EXIT_FAILURE;
     }
     text_add_age(&age, json_number_value(json_object_get(response->body, "uptime")));
-    if (describe_health(options, response, age.bytes, &said) >= 0) {
-        text_add_printable(&line, said, strlen(said), NULL);
-        secret_hide(line.bytes);
-        free(said);
+    if (describe_health(options, response, age.bytes, &said) < 0) {
+        note_error("out of memory");
+        text_done(&age);
+        return EXIT_FAILURE;
     }
+    text_add_printable(&line, said, strlen(said), NULL);
+    secret_hide(line.bytes);
+    free(said);
     if (!ok)
         note_error("%s", line.bytes);
     else if (!options->quiet)
@@ -89,25 +92,28 @@ static int report_health(const struct options *options,
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Requests the server's health. Returns the exit status. */
+static int request_health(void *closure, const struct options *options)
+{
+    const uint64_t *timeout = closure;
+    struct http_response response;
+    int status;
+
+    if (!http_get(options, "/healthz", (uint32_t)*timeout, &response))
+        return EXIT_FAILURE;
+    status = report_health(options, &response);
+    json_decref(response.body);
+    return status;
+}
+
 int ping_run(int argc, char **argv)
 {
     uint64_t timeout = TIMEOUT_DEFAULT;
-    const struct options_command mine = {help_ping, option_table, set_ping_option,
-                                         &timeout, NULL};
-    struct options options = {0};
-    enum options_result result = options_parse(&options, &mine, argc, argv);
-    struct http_response response;
-    int status = EXIT_SUCCESS;
+    const struct options_command mine = {.help = help_ping,
+                                         .table = option_table,
+                                         .set = set_ping_option,
+                                         .run = request_health,
+                                         .closure = &timeout};
 
-    if (result == OPTIONS_BAD) {
-        status = EXIT_USAGE;
-    } else if (result == OPTIONS_RUN &&
-               !http_get(&options, "/healthz", (uint32_t)timeout, &response)) {
-        status = EXIT_FAILURE;
-    } else if (result == OPTIONS_RUN) {
-        status = report_health(&options, &response);
-        json_decref(response.body);
-    }
-    options_done(&options);
-    return status;
+    return options_run(&mine, argc, argv);
 }

@@ -236,12 +236,16 @@ static int print_token(const struct token_options *token, const struct jose_keys
     return text != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int make_token(const struct token_options *token)
+/* Makes a token and prints it. Returns the exit status. */
+static int make_token(void *closure, const struct options *options)
 {
+    const struct token_options *token = closure;
     struct jose_keys keys = {0};
     int status = EXIT_USAGE;
 
-    if (token_key_read(token->key, &keys) == OPTIONS_RUN) {
+    (void)options;
+    if (check_token_options(token) == OPTIONS_RUN &&
+        token_key_read(token->key, &keys) == OPTIONS_RUN) {
         if (keys.count != 0)
             status = print_token(token, &keys);
         else
@@ -255,24 +259,19 @@ static int run_make(int argc, char **argv)
 {
     struct token_options token = {
         .claims = json_object(), .grants = json_object(), .expires = EXPIRES_DEFAULT};
-    const struct options_command mine = {help_token, option_table, set_token_option,
-                                         &token, NULL};
-    struct options options = {0};
-    enum options_result result = OPTIONS_BAD;
-    int status = EXIT_SUCCESS;
+    const struct options_command mine = {.help = help_token,
+                                         .table = option_table,
+                                         .set = set_token_option,
+                                         .run = make_token,
+                                         .closure = &token,
+                                         .local = true};
+    int status = EXIT_USAGE;
 
     if (json_object_set_new(token.claims, "mercure", token.grants) != 0)
         report_memory();
     else
-        result = options_parse_local(&options, &mine, argc, argv);
-    if (result == OPTIONS_RUN)
-        result = check_token_options(&token);
-    if (result == OPTIONS_BAD)
-        status = EXIT_USAGE;
-    else if (result == OPTIONS_RUN)
-        status = make_token(&token);
+        status = options_run(&mine, argc, argv);
     json_decref(token.claims);
-    options_done(&options);
     return status;
 }
 

@@ -203,8 +203,9 @@ static bool print_page(const struct topics *topics, const json_t *list, bool fir
 
 /* ---- requests ----------------------------------------------------------- */
 
-static int list_topics(const struct options *options, const struct topics *topics)
+static int list_topics(void *closure, const struct options *options)
 {
+    const struct topics *topics = closure;
     struct http_response response = {0};
     struct text path = {0};
     int status = EXIT_SUCCESS;
@@ -237,16 +238,11 @@ static int list_topics(const struct options *options, const struct topics *topic
 int topics_run(int argc, char **argv)
 {
     struct topics topics = {.terminal = isatty(STDOUT_FILENO)};
-    const struct options_command mine = {help_topics, option_table, set_topics_option,
-                                         &topics, NULL};
-    struct options options = {0};
-    enum options_result result = options_parse(&options, &mine, argc, argv);
-    int status = EXIT_SUCCESS;
+    const struct options_command mine = {.help = help_topics,
+                                         .table = option_table,
+                                         .set = set_topics_option,
+                                         .run = list_topics,
+                                         .closure = &topics};
 
-    if (result == OPTIONS_BAD)
-        status = EXIT_USAGE;
-    else if (result == OPTIONS_RUN)
-        status = list_topics(&options, &topics);
-    options_done(&options);
-    return status;
+    return options_run(&mine, argc, argv);
 }

@@ -130,8 +130,10 @@ static enum options_result check_pub_options(const struct options *options,
 enum options_result pub_options_parse(struct pub_options *pub, struct options *options,
                                       int argc, char **argv)
 {
-    const struct options_command command = {help_pub, option_table, set_pub_option,
-                                            pub, NULL};
+    const struct options_command command = {.help = help_pub,
+                                            .table = option_table,
+                                            .set = set_pub_option,
+                                            .closure = pub};
     enum options_result result;
 
     *pub = (struct pub_options){.words = calloc((size_t)argc, sizeof *pub->words),

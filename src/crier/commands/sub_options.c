@@ -213,8 +213,10 @@ void sub_options_note_urls(const struct sub_options *sub)
 enum options_result sub_options_parse(struct sub_options *sub, struct options *options,
                                       int argc, char **argv)
 {
-    const struct options_command command = {help_sub, option_table, set_sub_option,
-                                            sub, NULL};
+    const struct options_command command = {.help = help_sub,
+                                            .table = option_table,
+                                            .set = set_sub_option,
+                                            .closure = sub};
     enum options_result result;
 
     *sub = (struct sub_options){.names = calloc((size_t)argc, sizeof *sub->names)};

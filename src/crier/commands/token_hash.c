@@ -85,12 +85,14 @@ static bool check_static(const struct text *token)
     return length == token->length && length >= TOKEN_MIN;
 }
 
-static int print_hash(const struct hash_options *hash)
+static int print_hash(void *closure, const struct options *options)
 {
+    const struct hash_options *hash = closure;
     unsigned char digest[JOSE_SHA256_SIZE];
     struct text token = {0}, line = {0};
     int status = EXIT_FAILURE;
 
+    (void)options;
     if (hash->word == NULL ? make_random(&token)
                            : token_input_read(&token, hash->word) && check_static(&token)) {
         if (jose_sha256(token.bytes, token.length, digest)) {
@@ -111,16 +113,12 @@ static int print_hash(const struct hash_options *hash)
 int token_hash_run(int argc, char **argv)
 {
     struct hash_options hash = {0};
-    const struct options_command mine = {help_token, option_table, set_hash_option,
-                                         &hash, NULL};
-    struct options options;
-    enum options_result result = options_parse_local(&options, &mine, argc, argv);
-    int status = EXIT_SUCCESS;
+    const struct options_command mine = {.help = help_token,
+                                         .table = option_table,
+                                         .set = set_hash_option,
+                                         .run = print_hash,
+                                         .closure = &hash,
+                                         .local = true};
 
-    if (result == OPTIONS_BAD)
-        status = EXIT_USAGE;
-    else if (result == OPTIONS_RUN)
-        status = print_hash(&hash);
-    options_done(&options);
-    return status;
+    return options_run(&mine, argc, argv);
 }

@@ -257,11 +257,13 @@ static int print_shown(struct shown_token *shown)
 }
 
 /* Reads the token. Returns the exit status. */
-static int show_token(struct shown_token *shown)
+static int show_token(void *closure, const struct options *options)
 {
+    struct shown_token *shown = closure;
     struct text token = {0};
     int status = EXIT_FAILURE;
 
+    (void)options;
     if (token_key_read(shown->key, &shown->keys) != OPTIONS_RUN) {
         status = EXIT_USAGE;
     } else if (token_input_read(&token, shown->word)) {
@@ -285,19 +287,16 @@ static int show_token(struct shown_token *shown)
 int token_show_run(int argc, char **argv)
 {
     struct shown_token shown = {.now = (double)time(NULL)};
-    const struct options_command mine = {help_token, option_table, set_show_option,
-                                         &shown, NULL};
-    struct options options;
-    enum options_result result = options_parse_local(&options, &mine, argc, argv);
-    int status = EXIT_SUCCESS;
+    const struct options_command mine = {.help = help_token,
+                                         .table = option_table,
+                                         .set = set_show_option,
+                                         .run = show_token,
+                                         .closure = &shown,
+                                         .local = true};
+    int status = options_run(&mine, argc, argv);
 
-    if (result == OPTIONS_BAD)
-        status = EXIT_USAGE;
-    else if (result == OPTIONS_RUN)
-        status = show_token(&shown);
     json_decref(shown.claims);
     jose_keys_done(&shown.keys);
     text_done(&shown.text);
-    options_done(&options);
     return status;
 }

@@ -93,7 +93,7 @@ bool access_get(struct request *request)
                   anonymous->choices[conf->anonymous], "tokens", conf_has_keys(conf),
                   "identity", describe_identity(request->identity), "may",
                   describe_may(request), "demo", conf->demo, "presence",
-                  list_presence(may_subscribe ? conf->presence : NULL), "subscriptions", conf->subscriptions,
-                  "max_update", (json_int_t)conf->max_update, "version",
-                  crier_version()));
+                  list_presence(may_subscribe ? conf->presence : NULL),
+                  "subscriptions", conf->subscriptions, "max_update",
+                  (json_int_t)conf->max_update, "version", crier_version()));
 }

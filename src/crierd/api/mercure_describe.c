@@ -27,7 +27,10 @@ bool mercure_describe(struct request *request)
         "authorization_details_types_supported", AUTHORIZATION_DETAIL,
         "mercure_cookie", conf->auth_cookie, "mercure_matcher_types_supported",
         "exact", "urlpattern");
-    if (document != NULL && mercure->registry != NULL)
-        json_object_set_new(document, "mercure_subscriptions", json_true());
+    if (mercure->registry != NULL &&
+        json_object_set_new(document, "mercure_subscriptions", json_true()) != 0) {
+        json_decref(document);
+        document = NULL;
+    }
     return respond_json(request, MHD_HTTP_OK, document);
 }

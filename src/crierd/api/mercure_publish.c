@@ -242,21 +242,26 @@ static void note_published(void *closure, const struct crier_receipt *receipt)
 {
     struct publication *publication = closure;
     struct deferred *deferred = publication->deferred;
+    const char *reason = receipt->reason;
+    int error = receipt->error;
 
-    deferred->error = receipt->error;
-    if (receipt->error == CRIER_ERR_EXISTS && publication->id != NULL) {
+    if (error == CRIER_ERR_EXISTS && publication->id != NULL) {
         publication->id = NULL;
-        deferred->error = submit_publication(publication);
-        if (deferred->error == 0)
-            return; /* another receipt follows */
+        error = submit_publication(publication);
+        if (error == 0) /* another receipt follows, or has come: nothing here is ours */
+            return;
+        receipt_count_error(error);
+        reason = "";
+    } else {
+        receipt_note(receipt);
     }
-    receipt_note(receipt);
-    if (receipt->error == 0) {
+    if (error == 0) {
         deferred->text = strdup(receipt->id);
         if (deferred->text == NULL)
-            deferred->error = -ENOMEM;
+            error = -ENOMEM;
     }
-    snprintf(deferred->reason, sizeof deferred->reason, "%s", receipt->reason);
+    deferred->error = error;
+    snprintf(deferred->reason, sizeof deferred->reason, "%s", reason);
     free_publication(publication);
     deferred_done(deferred);
 }

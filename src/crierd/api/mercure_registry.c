@@ -26,6 +26,7 @@
 
 #include "mercure_registry.h"
 
+#include "base/json_read.h"
 #include "mercure_name.h"
 
 #include <errno.h>
@@ -156,19 +157,20 @@ static void report_subscription(const struct mercure_subscriber *subscriber,
     char name[NAME_SIZE];
     const char *const names[] = {name};
     json_t *document = NULL;
+    int error = -ENOMEM;
 
     if (event != NULL && write_name(name, matcher, subscriber->id))
         document = describe_subscription(subscriber, matcher, name, active);
     if (document != NULL && matcher->type == MERCURE_TOPIC)
-        json_object_set_new(document, "@context",
-                            json_string("https://mercure.rocks/"));
+        error = json_object_set_new(document, "@context",
+                                    json_string("https://mercure.rocks/"));
     else if (document != NULL)
-        crier_event_type(event, "mercure");
-    if (document != NULL) {
-        crier_event_json(event, document);
+        error = crier_event_type(event, "mercure");
+    if (error == 0)
+        error = crier_event_json(event, document);
+    if (error == 0)
         (void)crier_hub_publish_to(subscriber->registry->hub, names, 1, event,
                                    &options);
-    }
     json_decref(document);
     crier_event_free(event);
 }
@@ -407,7 +409,7 @@ static void list_shared(void *closure, const char *text)
 
     if (!shared->good || json_array_size(shared->list) >= MERCURE_LIST_MAX)
         return;
-    document = json_loads(text, 0, NULL);
+    document = json_read(text, strlen(text), 0, NULL);
     if (document != NULL && read_document(document, &matcher) &&
         is_asked_for(filter, &matcher) &&
         (filter->subscriber == NULL ||

@@ -14,8 +14,8 @@
  * joins with a history. So a stream gets each second once: in its history, or as an event.
  * In the order of locks it comes before the broadcaster's.
  *
- * A broadcaster ends a stream whose client reads so slowly that 256 KiB are pending, minutes
- * of events; the client reconnects, and has the history. To skip events instead was
+ * A broadcaster ends a stream whose client reads so slowly that 64 KiB are pending, most of a
+ * minute of events; the client reconnects, and has the history. To skip events instead was
  * rejected: it would need a state for each stream to save what the history gives anyway.
  *
  * Main stops sampling with the signal to end, before the hub is closed. The streams end as

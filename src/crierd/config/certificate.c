@@ -13,6 +13,7 @@
 #include "certificate.h"
 
 #include "base/jose.h"
+#include "regular.h"
 
 #include <gnutls/x509.h>
 #include <stdatomic.h>
@@ -39,12 +40,15 @@ struct pair {
 static const char *load_pem(const char *path, gnutls_datum_t *text,
                             char why[JOSE_WHY_SIZE])
 {
-    size_t length;
-    char *bytes = jose_load_text(path, &length, why);
+    const char *wrong = regular_check(path);
+    size_t length = 0;
+    char *bytes = wrong == NULL ? jose_load_text(path, &length, why) : NULL;
 
     *text = (gnutls_datum_t){.data = (unsigned char *)bytes,
                              .size = bytes != NULL ? (unsigned)length : 0};
-    return bytes != NULL ? NULL : why;
+    if (bytes != NULL)
+        return NULL;
+    return wrong != NULL ? wrong : why;
 }
 
 /* Reads the chain in the file PATH. NULL, or why that failed; WHY has room for it. */

@@ -9,6 +9,7 @@
 
 #include "base/ini_file.h"
 #include "keyring.h"
+#include "regular.h"
 #include "retain.h"
 
 #include <errno.h>
@@ -296,12 +297,12 @@ static bool read_pair(void *closure, const struct ini_entry *entry)
 void file_read(const char *path, struct conf *conf, struct mistakes *mistakes)
 {
     struct reader reader = {.path = path, .conf = conf, .mistakes = mistakes};
-    FILE *file = fopen(path, "re");
-    const char *wrong;
+    const char *wrong = regular_check(path);
+    FILE *file = wrong == NULL ? fopen(path, "re") : NULL;
     int line;
 
     if (file == NULL) {
-        mistakes_add(mistakes, "%s: %s", path, strerror(errno));
+        mistakes_add(mistakes, "%s: %s", path, wrong != NULL ? wrong : strerror(errno));
         return;
     }
     wrong = ini_file_read(file, read_pair, &reader, &line);

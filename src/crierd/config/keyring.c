@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "date.h"
+#include "regular.h"
 #include "url.h"
 #include "base/number.h"
 #include "crier.h"
@@ -61,6 +62,18 @@ static int move_key(struct conf_keys *keys, struct conf_key *key)
     return 0;
 }
 
+/* Reads keys from the file PATH as jose_read_file() does. */
+static int read_key_file(struct jose_keys *keys, const enum jose_alg *alg,
+                         const char *path, char why[JOSE_WHY_SIZE])
+{
+    const char *wrong = regular_check(path);
+
+    if (wrong == NULL)
+        return jose_read_file(keys, alg, path, why);
+    snprintf(why, JOSE_WHY_SIZE, "%s", wrong);
+    return -EINVAL;
+}
+
 /* Reads KEY from its file, or from SECRET. */
 static int load_key(struct conf_key *key, const char *secret, char *why, size_t size)
 {
@@ -68,7 +81,7 @@ static int load_key(struct conf_key *key, const char *secret, char *why, size_t 
     int error;
 
     if (key->file != NULL)
-        error = jose_read_file(&key->keys, &key->algorithm, key->file, reason);
+        error = read_key_file(&key->keys, &key->algorithm, key->file, reason);
     else
         error = jose_read_secret(&key->keys, key->algorithm, secret,
                                  strlen(secret), reason);
@@ -147,7 +160,7 @@ bool keyring_check_jwks(const char *source, char *why, size_t size)
                             "without a query");
         return false;
     }
-    error = jose_read_file(&keys, NULL, source, reason);
+    error = read_key_file(&keys, NULL, source, reason);
     jose_keys_done(&keys);
     if (error != 0)
         snprintf(why, size, "%s: %s", source, reason);

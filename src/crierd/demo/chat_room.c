@@ -272,7 +272,10 @@ static void announce_user(struct chat_room *room, const char *type,
     publish_if_stale(room);
     snprintf(text, sizeof text, "User %s %s", user->name, what);
     data = make_data(user->name, NULL, text);
-    json_object_set_new(data, "present", json_boolean(present));
+    if (json_object_set_new(data, "present", json_boolean(present)) != 0) {
+        json_decref(data);
+        data = NULL;
+    }
     publish_change(room, make_event(type, data));
 }
 

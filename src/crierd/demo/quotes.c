@@ -233,12 +233,14 @@ static int send_symbols(struct crier_stream *stream,
     json_t *list = json_array();
     unsigned i;
 
-    for (i = 0; i < quotes->symbol_count && list != NULL; i++)
-        if (wants_symbol(ticker, i))
-            json_array_append_new(
-                list, json_pack("{s:s, s:s}", "symbol",
-                                quotes->symbols[i].symbol, "name",
-                                quotes->symbols[i].name));
+    for (i = 0; i < quotes->symbol_count; i++)
+        if (wants_symbol(ticker, i) &&
+            json_array_append_new(list, json_pack("{s:s, s:s}", "symbol",
+                                                  quotes->symbols[i].symbol, "name",
+                                                  quotes->symbols[i].name)) != 0) {
+            json_decref(list);
+            return -ENOMEM;
+        }
     return send_event(stream, "symbols", json_pack("{s:o}", "symbols", list));
 }
 

@@ -790,13 +790,31 @@ static bool read_attached(struct crier__redis *redis, const redisReply *reply)
     return begin_loading(redis, &held);
 }
 
+/* Whether the journal of REPLY, which was refused, ends at a position beyond the largest one:
+ * nodes count from the last entry of the log, and another program has added one far ahead. */
+static bool is_used_up(const redisReply *reply)
+{
+    uint64_t last;
+
+    return crier__redis_is_array(reply, 7) && crier__redis_is_array(reply->element[4], 6) &&
+           !crier__redis_read_number(reply->element[4]->element[3], &last);
+}
+
 static void take_attached(struct crier__redis_call *call, redisReply *reply)
 {
     struct crier__redis *redis =
         CRIER__CONTAINER_OF(call, struct crier__redis, attach_call);
+    char reason[128];
 
-    if (reply != NULL && !read_attached(redis, reply))
+    if (reply == NULL || read_attached(redis, reply))
+        return;
+    if (!is_used_up(reply)) {
         crier__redis_refuse(redis, reply, "attach");
+        return;
+    }
+    snprintf(reason, sizeof reason, "another program's entry left no positions; 'DEL %s' "
+             "begins anew", redis->keys[CRIER__REDIS_JOURNAL]);
+    crier__redis_link_fail(&redis->link, reason);
 }
 
 void crier__redis_attach(struct crier__redis *redis)
