@@ -401,6 +401,28 @@ scenario('updates are deleted when that is confirmed', async ({ server, context,
   assert.equal(await held('large/one'), '');
 });
 
+scenario('leaving the page of a topic, or its query, closes the dialog and deletes nothing', async ({ server, context, open }) => {
+  await publish(server, 'news', 'x');
+  const page = await open(await context(DESK), '/console/#/topics');
+  const [dialog, remove] = [page.getByRole('dialog'), page.getByRole('button', { name: 'Delete…' })];
+  const deleted = [];
+  page.on('request', (request) => { if (request.method() === 'DELETE') deleted.push(request.url()); });
+  await page.getByRole('link', { name: 'news' }).click();
+  await remove.click();
+  await dialog.waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Topics', exact: true }).waitFor();
+  await dialog.waitFor({ state: 'detached' });
+
+  await page.goForward();
+  await remove.click();
+  await dialog.waitFor();
+  await page.evaluate((hash) => { location.hash = hash; }, `${pathOf('news')}?type=message`);
+  await says(tally(page), /^1 match/);
+  await dialog.waitFor({ state: 'detached' });
+  assert.deepEqual(deleted, []);
+});
+
 scenario('a view that is left at once subscribes to nothing', async ({ server, context, open }) => {
   await publish(server, 'news', 'x');
   const page = await open(await context(DESK), '/console/#/token');
