@@ -21,7 +21,7 @@ import { crierLines, eventSourceLines } from './watch/lines.js';
 import { toLine } from './watch/record.js';
 import { readRetention } from './watch/retention.js';
 import { COLUMNS, fillRow } from './watch/rows.js';
-import { readSelectors, topicsPath } from './watch/selectors.js';
+import { kindOf, topicsPath } from './watch/selectors.js';
 
 const TICK = 1000; // ms, over which the rate is measured
 const UP = ['ArrowUp', 'PageUp', 'Home'];
@@ -201,7 +201,7 @@ class WatchView {
   #open(index) {
     const record = this.#held.shown.at(index);
     this.#follow(false);
-    this.#details.show(record, readSelectors(this.#topics.join(',')).filter(({ kind }) => kind === 'topic').map(({ text }) => text));
+    this.#details.show(record, this.#topics.filter((text) => kindOf(text) === 'topic'));
   }
 
   #filter() {
