@@ -9,7 +9,7 @@
  * a second cost the same few rows per frame as ten do.
  */
 import { make, setText, showState } from '../../../js/dom.js';
-import { commandBox } from '../parts/command.js';
+import { codeBox, commandBox } from '../parts/command.js';
 import { bytes, count, number } from '../parts/format.js';
 import { VirtualList } from '../parts/virtual_list.js';
 import { Details } from './watch/details.js';
@@ -59,8 +59,8 @@ class WatchView {
   #details;
   #list;
   #curl = commandBox('the curl command');
-  #source = commandBox('the EventSource lines');
-  #helper = commandBox('the crier.js lines');
+  #source = codeBox('the EventSource lines');
+  #helper = codeBox('the crier.js lines');
   #elsewhere;
 
   constructor(element, app) {
