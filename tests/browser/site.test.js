@@ -316,6 +316,18 @@ scenario('the search finds sections, by keyboard', async ({ context, open }) => 
   await page.waitForURL(new RegExp(`${first.replace(/[.]/g, '\\.')}$`));
 });
 
+scenario('the search has the guide first, and the manual page for what only it has', async ({ context, open }) => {
+  const page = await open(await context(), '/docs/');
+  const first = page.getByRole('list', { name: 'Results' }).getByRole('link').first();
+  for (const [query, target] of [['reconnect', 'reconnecting'], ['gap', 'reconnecting'], ['presence', 'presence'], ['token', 'tokens'],
+    ['private', 'tokens'], ['mercure', 'from-mercure'], ['metrics', 'operating'], ['crier_stream_new', 'crier_stream.3'],
+    ['crier_hub_new', 'crier_hub.3'], ['crier_hub', 'crier_hub.3'], ['crierd', 'crierd.8'], ['--listen', 'crierd.8']]) {
+    await page.locator('#page-query').fill(query);
+    await until(async () => (await page.locator('#page-results mark').first().textContent().catch(() => '')).toLowerCase() === query, `${query} is found`);
+    assert.match(await first.getAttribute('href'), new RegExp(`^${target}\\.html#`), query);
+  }
+});
+
 scenario('a section can be linked to, and the list of sections follows', async ({ context, open }) => {
   const page = await open(await context({ viewport: { width: 1280, height: 800 } }), '/docs/crierd.8.html');
   await page.locator('.contents').getByRole('link', { name: 'Gaps', exact: true }).click();
