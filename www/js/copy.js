@@ -68,11 +68,14 @@ export function keepWords(code) {
       word = null;
     } else {
       if (!word) nodes.push(word = make('span'));
-      word.append(piece);
+      word.append(...(typeof piece === 'string' ? breakable(piece) : [piece]));
     }
   }
   code.replaceChildren(...nodes);
 }
+
+/** A text that may be broken behind the separators of a URL, where it is too long for a line. */
+const breakable = (text) => text.split(/(?<=\w[/?&,])(?=\w)/).flatMap((part, index) => (index ? [make('wbr'), part] : [part]));
 
 /**
  * Puts a button into each block that is marked with `data-copy`, whose value is "command" for
