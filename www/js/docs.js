@@ -107,7 +107,7 @@ function excerpt(text, patterns) {
 function entry(section, patterns) {
   const { page, id, title, heading, text } = section;
   return make('li', {}, make('a', { href: `${page}.html#${id}` },
-    make('strong', {}, ...mark(heading, patterns)), ' ', make('small', {}, title),
+    make('strong', {}, ...mark(heading, patterns)), ...(heading === title ? [] : [' ', make('small', {}, title)]),
     make('span', {}, ...mark(excerpt(text, patterns), patterns))));
 }
 
