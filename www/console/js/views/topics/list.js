@@ -277,8 +277,8 @@ export class TopicList {
     if (marks.textContent !== names.join('')) {
       marks.replaceChildren(...names.map((name) => make('span', { class: `badge ${name}` }, name)));
     }
-    setText(subscribers, number(about.subscribers));
-    setText(updates, number(about.updates));
+    showCount(subscribers, about.subscribers);
+    showCount(updates, about.updates);
     setText(size, bytes(about.bytes));
     showTime(oldest, about.first_time);
     showTime(newest, about.time);
@@ -289,6 +289,12 @@ export class TopicList {
 
 /** The route of a topic's page. */
 const routeOf = (topic) => `#/topics/${encodeURIComponent(topic)}`;
+
+/** A count, after which a phone has the noun. */
+function showCount(cell, value) {
+  setText(cell, number(value));
+  cell.toggleAttribute('data-one', value === 1);
+}
 
 function showTime(cell, time) {
   setText(cell, roughly(time));

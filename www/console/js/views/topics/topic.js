@@ -122,8 +122,8 @@ export class TopicView {
   #buildSearch() {
     const parts = this.#parts;
     parts.types = make('datalist', { id: 'known-types' });
-    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
-    parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'text in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.type = make('input', { type: 'text', id: 'filter-type', list: 'known-types', placeholder: 'any type', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
+    parts.text = make('input', { type: 'search', id: 'filter-text', placeholder: 'in data or id', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     parts.stop = make('button', { type: 'button', hidden: '' }, 'Stop');
     parts.clear = make('button', { type: 'button', hidden: '' }, 'Clear');
     parts.stop.addEventListener('click', () => this.#search?.stop());
